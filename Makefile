@@ -1,0 +1,47 @@
+# Two commands on a fresh machine: make demo, make test. make help lists the rest.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+# Where Dagster keeps its history. Without it a run is forgotten when it ends.
+export DAGSTER_HOME ?= $(CURDIR)
+export DAGSTER_DISABLE_TELEMETRY ?= yes
+export PYTHONWARNINGS ?= ignore::UserWarning,ignore::DeprecationWarning
+
+.PHONY: help demo test lint ui run report docs benchmark clean
+.DEFAULT_GOAL := help
+
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(INSTALLED): setup.cfg pyproject.toml .ci/constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 10) <= v < (3, 14) else f"Python 3.10 to 3.13 is needed, {sys.executable} is {v[0]}.{v[1]}; name another: make PYTHON=python3.12 ...")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing pinned dependencies into $(VENV) (a few minutes, once) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt --editable '.[dev]'
+	@touch $@
+
+install: $(INSTALLED) ## Create the virtual environment
+
+demo: $(INSTALLED) ## Run the demo study and print the best configuration
+	@$(BIN)/whatif run demo
+
+test: $(INSTALLED) ## Lint, check types and run all tests
+	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -n 2 --dist worksteal
+
+lint: $(INSTALLED) ## Lint and check types
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+ui: $(INSTALLED) ## Open the Dagster UI on 127.0.0.1:3000
+	@$(BIN)/dagster dev --host 127.0.0.1 --port 3000
+
+report: $(INSTALLED) ## Print the last result
+	@$(BIN)/whatif report
+
+clean: ## Remove results and history; the virtual environment stays
+	@rm -rf data/lake data/whatif.duckdb data/reports history storage schedules logs .logs_queue .nux .telemetry

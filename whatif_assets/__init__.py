@@ -1,0 +1,1 @@
+"""What-if analysis of trading strategies as Dagster assets."""

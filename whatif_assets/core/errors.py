@@ -1,0 +1,50 @@
+"""Errors that speak to the person who gave the input."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class BadInput(ValueError):
+    """The input is wrong, and its message says where, what and what to do.
+
+    Whoever meets one at the edge (the command line, an asset, a sensor) shows
+    the message alone: a traceback would only hide it.
+
+    Attributes
+    ----------
+    field
+        Path of the wrong field below the thing that the message names, so that
+        whoever knows the file can add the line. Empty where there is none.
+    """
+
+    def __init__(self, message: str, field: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+def did_you_mean(name: str, allowed: Iterable[str]) -> str:
+    """Suggest the allowed name that is closest to a wrong one.
+
+    Parameters
+    ----------
+    name
+        What was found.
+    allowed
+        What would have been accepted.
+
+    Returns
+    -------
+    str
+        `` Did you mean 'x'?`` with a leading space, or the empty string where
+        nothing is close enough.
+    """
+    close = difflib.get_close_matches(name, list(allowed), n=1, cutoff=0.6)
+    return f" Did you mean '{close[0]}'?" if close else ""
+
+
+def one_of(allowed: Iterable[str]) -> str:
+    """Join names for a message, sorted and quoted: ``'a', 'b' or 'c'``."""
+    names = [f"'{name}'" for name in sorted(allowed)]
+    return " or ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)

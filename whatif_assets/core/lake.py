@@ -1,0 +1,232 @@
+"""The lake: Parquet files in hive partitions, written whole or not at all.
+
+``<home>/lake/<table>/<axis>=<key>/data.parquet``, with a ``manifest.json`` beside
+each that says what produced it. The manifest is removed before a partition is
+written and put back last, so a partition with a manifest is complete.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from whatif_assets.core.errors import BadInput
+
+AXIS = {
+    "price_bars": "session",
+    "features": "session",
+    "trained_models": "configuration",
+    "forecasts": "configuration",
+    "backtest_results": "configuration",
+    "daily_equity": "configuration",
+    "fills": "configuration",
+    "search_scores": "configuration",
+}
+DATA = "data.parquet"
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What stands in a partition and what produced it.
+
+    Attributes
+    ----------
+    data_version
+        Hash of the content.
+    inputs
+        Hash of all that the content was computed from: settings, data versions
+        of what was read, code version.
+    rows
+        Rows of the partition's main table.
+    run_id, code_version, finished_at, seconds
+        Lineage; ``finished_at`` is UTC, ISO 8601.
+    details
+        Counts worth keeping, by name.
+    """
+
+    data_version: str
+    inputs: str
+    rows: int
+    run_id: str
+    code_version: str
+    finished_at: str
+    seconds: float
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@contextlib.contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside ``path`` and rename it there on success.
+
+    The temporary file or folder is removed if the block raises.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    holder = Path(tempfile.mkdtemp(prefix=".writing-", dir=path.parent))
+    try:
+        temporary = holder / path.name
+        yield temporary
+        if temporary.is_dir() and path.exists():
+            path.rename(holder / "replaced")
+        temporary.replace(path)
+    finally:
+        shutil.rmtree(holder, ignore_errors=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file atomically, as UTF-8."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_parquet(path: Path, frame: pd.DataFrame) -> str:
+    """Write a table atomically and return the hash of its bytes.
+
+    The same table gives the same bytes: no time, name or path goes into the file.
+    """
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    table = table.replace_schema_metadata(None)
+    with atomic_path(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd", compression_level=3)
+        return file_hash(temporary)
+
+
+def file_hash(path: Path) -> str:
+    """Hash of a file's bytes, 16 hexadecimal digits of SHA-256."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
+def combined_hash(parts: Iterable[Any]) -> str:
+    """Hash of several values in order, 16 hexadecimal digits."""
+    text = json.dumps(list(parts), sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+class Lake:
+    """The Parquet side of a home.
+
+    Parameters
+    ----------
+    home
+        The folder of the home; the lake is its ``lake`` folder.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self.home = Path(home)
+        self.root = self.home / "lake"
+
+    def folder(self, table: str, key: str | None = None) -> Path:
+        """Folder of a table, or of one of its partitions."""
+        if key is None:
+            return self.root / table
+        return self.root / table / f"{AXIS[table]}={quote(key, safe='~+')}"
+
+    def glob(self, table: str) -> str:
+        """Glob of all data files of a table, for DuckDB."""
+        return str(self.folder(table).resolve() / "*" / DATA)
+
+    def keys(self, table: str) -> list[str]:
+        """Keys of the complete partitions of a table, sorted."""
+        found = self.folder(table).glob(f"{AXIS[table]}=*/{MANIFEST}")
+        return sorted(unquote(p.parent.name.split("=", 1)[1]) for p in found)
+
+    def write(self, table: str, key: str, frame: pd.DataFrame) -> str:
+        """Write the data of one partition; return its content hash."""
+        self.begin(table, key)
+        return write_parquet(self.folder(table, key) / DATA, frame)
+
+    def read(
+        self, table: str, key: str, columns: Sequence[str] | None = None
+    ) -> pd.DataFrame:
+        """Read the data of one partition.
+
+        Raises
+        ------
+        BadInput
+            The partition has not been materialised, or lacks a column.
+        """
+        path = self.folder(table, key) / DATA
+        if self.manifest(table, key) is None and table in ("price_bars", "features"):
+            raise not_materialised(table, key)
+        try:
+            return pq.ParquetFile(path).read(columns=columns).to_pandas()
+        except FileNotFoundError:
+            raise not_materialised(table, key) from None
+
+    def has(self, table: str, key: str) -> bool:
+        """Whether a partition is complete."""
+        return (self.folder(table, key) / MANIFEST).exists()
+
+    def begin(self, table: str, key: str) -> None:
+        """Mark a partition as being written: it is not complete until finished."""
+        (self.folder(table, key) / MANIFEST).unlink(missing_ok=True)
+
+    def finish(self, table: str, key: str, manifest: Manifest) -> None:
+        """Mark a partition as complete."""
+        text = json.dumps(asdict(manifest), sort_keys=True, indent=1)
+        write_text(self.folder(table, key) / MANIFEST, text + "\n")
+
+    def manifest(self, table: str, key: str) -> Manifest | None:
+        """Manifest of a partition, or None where it is not complete."""
+        try:
+            text = (self.folder(table, key) / MANIFEST).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+        return Manifest(**json.loads(text))
+
+    def versions(self, table: str, keys: Iterable[str]) -> list[str]:
+        """Data versions of partitions; BadInput names those not materialised."""
+        keys = list(keys)
+        manifests = [self.manifest(table, key) for key in keys]
+        absent = [key for key, found in zip(keys, manifests) if found is None]
+        if absent:
+            raise not_materialised(table, *absent)
+        return [found.data_version for found in manifests if found is not None]
+
+    def read_sessions(
+        self,
+        table: str,
+        sessions: Sequence[date],
+        columns: Sequence[str] | None = None,
+        symbols: Sequence[str] | None = None,
+    ) -> pd.DataFrame:
+        """Read several sessions into one table with a ``session`` column.
+
+        Raises
+        ------
+        BadInput
+            Some sessions have not been materialised; the message names them.
+        """
+        keys = [session.isoformat() for session in sessions]
+        self.versions(table, keys)
+        frames = []
+        for session, key in zip(sessions, keys):
+            frame = self.read(table, key, columns)
+            if symbols is not None:
+                frame = frame[frame["symbol"].isin(list(symbols))]
+            frames.append(frame.assign(session=pd.Timestamp(session)))
+        return pd.concat(frames, ignore_index=True)
+
+
+def not_materialised(table: str, *keys: str) -> BadInput:
+    """Error that says which partitions of a table are needed and how to get them."""
+    few = ", ".join(keys[:5]) + (f" and {len(keys) - 5} more" if keys[5:] else "")
+    axis = AXIS.get(table, "partition")
+    return BadInput(
+        f"{table} of {axis} {few}: not materialised yet. Materialise {table} for "
+        f"{'these partitions' if keys[1:] else 'this partition'} first "
+        "(in the UI, or with 'whatif run')."
+    )

@@ -1,0 +1,83 @@
+"""Fixtures that several tests share."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+TINY_STUDY = """
+market:
+  source: sample
+  symbols: [SYN01, SYN02]
+  first_session: 2026-01-05
+  last_session: 2026-01-16
+features:
+  - ema: {timeperiod: 5, relative_to: vwap}
+  - close: {relative_to: vwap}
+label: {price: vwap, horizon: 5, kind: return}
+evaluation: {method: split, train: 6}
+configurations:
+  linear: {algorithm: linear, strategy: forecast_threshold, threshold: 0.0001}
+  forest:
+    algorithm: random_forest
+    n_trees: 3
+    strategy: forecast_threshold
+    each: {max_depth: [2, 3]}
+    sweep: {threshold: [0.0001, 0.0002]}
+  hold: {strategy: buy_and_hold, size: 100}
+  placebo: {strategy: random_entry}
+"""
+
+
+@pytest.fixture(scope="session")
+def market_data() -> Path:
+    """Give the folder of real market data; skip where there is none."""
+    folder = Path(
+        os.environ.get("WHATIF_MARKET_DATA", ROOT.parent / "shared/market_data")
+    )
+    if not folder.is_dir():
+        pytest.skip(f"no market data in {folder}; set WHATIF_MARKET_DATA")
+    return folder
+
+
+@pytest.fixture
+def tiny_study(tmp_path: Path) -> Path:
+    """Write a study over two synthetic symbols and ten sessions."""
+    path = tmp_path / "tiny.yaml"
+    path.write_text(TINY_STUDY)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the settings of whoever runs the tests out of them."""
+    for name in (
+        "WHATIF_HOME",
+        "WHATIF_BACKEND",
+        "WHATIF_SPARK_MASTER",
+        "DAGSTER_HOME",
+    ):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def finished_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a home in which the tiny study has been run; tests only read it."""
+    from whatif_assets.runs import run_studies
+
+    folder = tmp_path_factory.mktemp("finished")
+    study = folder / "tiny.yaml"
+    study.write_text(TINY_STUDY)
+    assert run_studies(folder / "home", str(study))
+    return folder / "home"
+
+
+@pytest.fixture
+def copied_home(finished_home: Path, tmp_path: Path) -> Path:
+    """Give a copy of the finished home, to be changed freely."""
+    return Path(shutil.copytree(finished_home, tmp_path / "copied"))
