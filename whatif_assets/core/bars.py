@@ -1,0 +1,395 @@
+"""Bars: from a source's raw rows to tidy bars of known sessions."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+import pandas as pd
+import pandera.pandas as pa
+
+from whatif_assets.core.errors import BadInput, did_you_mean
+from whatif_assets.core.sessions import DAY, Sessions
+
+PRICES = ("open", "high", "low", "close")
+BAR_COLUMNS = ("symbol", "ts", *PRICES, "volume", "vwap", "trade_count")
+REQUIRED_COLUMNS = ("symbol", "ts", *PRICES, "volume")
+DTYPES: dict[str, Any] = {
+    **dict.fromkeys(BAR_COLUMNS, "float64"),
+    "symbol": "object",
+    "ts": "datetime64[us, UTC]",
+    "trade_count": "Int64",
+}
+# Where a source knows the file and line of a row, its errors name them.
+ORIGIN_COLUMNS = ("file", "line")
+
+T = TypeVar("T")
+Hours = Literal["all", "regular"]
+BASE_BARS: Mapping[str, pd.Timedelta] = {
+    "1min": pd.Timedelta(minutes=1),
+    "5min": pd.Timedelta(minutes=5),
+    "15min": pd.Timedelta(minutes=15),
+    "30min": pd.Timedelta(minutes=30),
+    "1h": pd.Timedelta(hours=1),
+    "1day": pd.Timedelta(days=1),
+}
+
+
+def no_bars() -> pd.DataFrame:
+    """Bars of nothing: each of `BAR_COLUMNS` in its type, and no row."""
+    return pd.DataFrame({name: pd.Series(dtype=DTYPES[name]) for name in BAR_COLUMNS})
+
+
+def bar_length(base_bar: str) -> pd.Timedelta:
+    """How long a base bar lasts.
+
+    Raises
+    ------
+    BadInput
+        For a name that is none of `BASE_BARS`.
+    """
+    if base_bar not in BASE_BARS:
+        raise BadInput(
+            f"'{base_bar}' is no base bar.{did_you_mean(base_bar, BASE_BARS)} "
+            f"Allowed: {', '.join(BASE_BARS)}."
+        )
+    return BASE_BARS[base_bar]
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What became of the rows that a source gave.
+
+    Attributes
+    ----------
+    rows, symbols, sessions
+        How many bars are left, of how many symbols, in how many sessions.
+    outside_sessions
+        Bars left out because their day is no session of the market, by the
+        session that comes next.
+    outside_hours
+        Bars left out because they lie outside the regular hours, by session.
+    vwap_from_typical_price
+        Bars without a vwap, which have (high + low + close) / 3 instead.
+    missing
+        Symbols without any bar, by session.
+
+    A session that nothing was left out of, or that misses none, has no entry.
+
+    """
+
+    rows: int
+    symbols: int
+    sessions: int
+    outside_sessions: Mapping[date, int]
+    outside_hours: Mapping[date, int]
+    vwap_from_typical_price: int
+    missing: Mapping[date, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+
+    def of_session(self, bars: pd.DataFrame, session: date) -> LoadReport:
+        """Report of one of the sessions that were loaded together.
+
+        Parameters
+        ----------
+        bars
+            The session's own, out of those that this report came with.
+        session
+            The session.
+        """
+        return LoadReport(
+            rows=len(bars),
+            symbols=bars["symbol"].nunique(),
+            sessions=1,
+            outside_sessions=_only(self.outside_sessions, session),
+            outside_hours=_only(self.outside_hours, session),
+            vwap_from_typical_price=int(bars["vwap_is_typical"].sum()),
+            missing=_only(self.missing, session),
+        )
+
+    def metadata(self) -> dict[str, int | str]:
+        """Return the report as plain values, to be shown beside an asset."""
+        gaps = (f"{day}: {', '.join(names)}" for day, names in self.missing.items())
+        return {
+            "rows": self.rows,
+            "symbols": self.symbols,
+            "sessions": self.sessions,
+            "outside_sessions": sum(self.outside_sessions.values()),
+            "outside_hours": sum(self.outside_hours.values()),
+            "vwap_from_typical_price": self.vwap_from_typical_price,
+            "missing": "; ".join(gaps) or "none",
+        }
+
+
+def _only(by_session: Mapping[date, T], session: date) -> dict[date, T]:
+    return {session: by_session[session]} if session in by_session else {}
+
+
+def tidy(
+    frame: pd.DataFrame,
+    sessions: Sessions,
+    base_bar: str,
+    where: str,
+    hours: Hours = "all",
+) -> tuple[pd.DataFrame, LoadReport]:
+    """Validate raw rows, order them and give each its session.
+
+    Parameters
+    ----------
+    frame
+        At least `REQUIRED_COLUMNS`; ``vwap`` and ``trade_count`` where known,
+        ``file`` and ``line`` where a message can name them. Other columns are
+        left out. ``ts`` is the bar's start and has a time zone.
+    sessions
+        The market's sessions; bars of other days are left out.
+    base_bar
+        One of `BASE_BARS`.
+    where
+        What messages call the origin of the rows.
+    hours
+        ``all`` keeps each bar of a session's day as it comes, ``regular`` those
+        that start in [open, close) of the calendar, half days included. Daily
+        bars have no hours.
+
+    Returns
+    -------
+    bars : DataFrame
+        `BAR_COLUMNS` with vwap filled, then ``vwap_is_typical`` (bool) and
+        ``session`` (datetime64[ns], naive midnight), sorted by (symbol, ts).
+    report : LoadReport
+        What was left out and filled.
+
+    Raises
+    ------
+    BadInput
+        Naming the row, for a price that is not positive and finite, a high
+        below the low, a negative volume, or a (symbol, ts) that is there twice;
+        for a column that is missing or of another type; for stamps that cannot
+        be starts of such bars.
+    """
+    rows = _typed(frame, where).sort_values(["symbol", "ts"], kind="stable")
+    rows = rows.reset_index(drop=True)
+    _check_rows(rows, where)
+    _check_stamps(rows["ts"], base_bar, where)
+    bars, _ = with_vwap(rows[list(BAR_COLUMNS)])
+    bars["session"] = assign_sessions(bars, sessions, base_bar)
+    within = bars["session"].notna()
+    kept = within & _in_hours(bars, sessions, base_bar, hours)
+    coming = _session_ahead(bars[~within], sessions, base_bar)
+    shut = bars.loc[within & ~kept, "session"]
+    bars = bars[kept].reset_index(drop=True)
+    return bars, LoadReport(
+        rows=len(bars),
+        symbols=bars["symbol"].nunique(),
+        sessions=bars["session"].nunique(),
+        outside_sessions=_counts(coming),
+        outside_hours=_counts(shut),
+        vwap_from_typical_price=int(bars["vwap_is_typical"].sum()),
+    )
+
+
+def with_vwap(bars: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+    """Fill a missing vwap with the typical price, (high + low + close) / 3.
+
+    Returns
+    -------
+    bars : DataFrame
+        A copy with ``vwap`` filled and ``vwap_is_typical`` (bool) saying where.
+    filled : int
+        How many bars were.
+    """
+    missing = bars["vwap"].isna()
+    typical = (bars["high"] + bars["low"] + bars["close"]) / 3
+    filled = bars.assign(
+        vwap=bars["vwap"].where(~missing, typical), vwap_is_typical=missing
+    )
+    return filled, int(missing.sum())
+
+
+def assign_sessions(
+    bars: pd.DataFrame, sessions: Sessions, base_bar: str
+) -> pd.Series[pd.Timestamp]:
+    """Session of each bar.
+
+    Parameters
+    ----------
+    bars
+        With ``ts``, the bar's start, UTC. A daily bar is stamped with its
+        session at 00:00 UTC.
+    sessions
+        The market's sessions.
+    base_bar
+        One of `BASE_BARS`.
+
+    Returns
+    -------
+    Series
+        datetime64[ns], naive midnight, index of the bars. A bar belongs to the
+        session of its day at the exchange, or for a calendar that opens the
+        evening before, to the next session to close. NaT where that is no
+        session of the market.
+    """
+    days = _days(bars, sessions, base_bar)
+    own = days.where(days.isin(pd.DatetimeIndex(sessions.dates())))
+    return pd.Series(own, index=bars.index, name="session")
+
+
+def bars_window(
+    sessions: Sessions, base_bar: str, first: date, last: date
+) -> tuple[pd.Timestamp, pd.Timestamp]:
+    """When bars of the sessions in [first, last] can be stamped.
+
+    Returns
+    -------
+    start, end : Timestamp
+        [start, end), UTC, from the end of the session before, as
+        `Sessions.window` has it; for daily bars in whole UTC days.
+    """
+    if base_bar != "1day":
+        return sessions.window(first, last)
+    before = sessions.previous(first, 1)
+    start = before[0] + DAY if before else first
+    return pd.Timestamp(start, tz="UTC"), pd.Timestamp(last + DAY, tz="UTC")
+
+
+def _days(bars: pd.DataFrame, sessions: Sessions, base_bar: str) -> pd.DatetimeIndex:
+    """Day of the exchange that each bar counts to, a session or not."""
+    ts = pd.DatetimeIndex(bars["ts"])
+    if base_bar == "1day":
+        return ts.tz_localize(None).normalize().as_unit("ns")
+    return sessions.days(ts)
+
+
+def _session_ahead(
+    bars: pd.DataFrame, sessions: Sessions, base_bar: str
+) -> pd.Series[pd.Timestamp]:
+    """First session of the market after the day of each bar; NaT after the last."""
+    own = pd.DatetimeIndex(sessions.dates()).as_unit("ns")
+    number = own.searchsorted(_days(bars, sessions, base_bar))
+    return pd.Series(own.append(pd.DatetimeIndex([pd.NaT]))[number])
+
+
+def _counts(days: pd.Series[pd.Timestamp]) -> dict[date, int]:
+    """How often each day is there, in order."""
+    found = collections.Counter(pd.DatetimeIndex(days.dropna()).date)
+    return dict(sorted(found.items()))
+
+
+def _in_hours(
+    bars: pd.DataFrame, sessions: Sessions, base_bar: str, hours: Hours
+) -> pd.Series[bool]:
+    """Whether each bar starts in the hours that are kept."""
+    if hours == "all" or base_bar == "1day":
+        return pd.Series(True, index=bars.index)
+    days = bars["session"].dropna().unique()
+    schedule = sessions.schedule(day.date() for day in pd.DatetimeIndex(days))
+    schedule.index = pd.DatetimeIndex(days)
+    opens = bars["session"].map(schedule["open"])
+    closes = bars["session"].map(schedule["close"])
+    return (bars["ts"] >= opens) & (bars["ts"] < closes)
+
+
+def _typed(frame: pd.DataFrame, where: str) -> pd.DataFrame:
+    """Bring the columns of a tidy frame to their types, in a new frame."""
+    lacking = [name for name in REQUIRED_COLUMNS if name not in frame]
+    if lacking:
+        raise BadInput(
+            f"{where}: column {', '.join(lacking)} is missing; "
+            f"found {', '.join(map(str, frame.columns))}."
+        )
+    columns: dict[str, Any] = {}
+    for name in BAR_COLUMNS:
+        missing = pd.Series(np.nan, index=frame.index)
+        values: pd.Series[Any] = frame.get(name, missing)
+        try:
+            columns[name] = values.astype(DTYPES[name])
+        except (TypeError, ValueError) as error:
+            raise BadInput(
+                f"{where}: column {name} is {values.dtype} and cannot be read as "
+                f"{DTYPES[name]}: {error}."
+            ) from None
+    origin = {name: frame[name] for name in ORIGIN_COLUMNS if name in frame}
+    return pd.DataFrame(columns | origin)
+
+
+def _schema() -> pa.DataFrameSchema:
+    """Say what each row of bars must fulfil."""
+    positive = pa.Check.in_range(
+        0, np.inf, include_min=False, include_max=False, error="a positive number"
+    )
+    at_least_0 = pa.Check.in_range(0, np.inf, include_max=False, error="0 or more")
+    return pa.DataFrameSchema(
+        {
+            "symbol": pa.Column(object, pa.Check.ne("", error="a name")),
+            "ts": pa.Column(pd.DatetimeTZDtype("us", "UTC")),
+            **{name: pa.Column("float64", positive) for name in PRICES},
+            "volume": pa.Column("float64", at_least_0),
+            "vwap": pa.Column("float64", positive, nullable=True),
+            "trade_count": pa.Column("Int64", at_least_0, nullable=True),
+        },
+        checks=pa.Check(
+            lambda bars: bars["high"] >= bars["low"], error="high at or above low"
+        ),
+    )
+
+
+SCHEMA = _schema()
+
+
+def _check_rows(rows: pd.DataFrame, where: str) -> None:
+    """Refuse rows that are no bars, and bars that are there twice."""
+    try:
+        SCHEMA.validate(rows, lazy=True)
+    except pa.errors.SchemaErrors as errors:
+        cases = errors.failure_cases.dropna(subset="index")
+        number = int(cases["index"].min())
+        failed = cases[cases["index"] == number].iloc[0]
+        raise BadInput(
+            f"{where}: {cases['index'].nunique()} row(s) are no bars. The first, "
+            f"{_name(rows, number)}, has {_failure(failed)}. Correct or remove them."
+        ) from None
+    twice = np.flatnonzero(rows.duplicated(["symbol", "ts"]))
+    if len(twice):
+        pairs = [f"{_name(rows, n)} and {_name(rows, n - 1)}" for n in twice[:3]]
+        raise BadInput(
+            f"{where}: {len(twice)} row(s) repeat a bar, such as {'; '.join(pairs)}. "
+            "Keep one row for each symbol and ts."
+        )
+
+
+def _failure(case: pd.Series[Any]) -> str:
+    """One line of pandera's failures, in words."""
+    if case["schema_context"] == "DataFrameSchema":
+        return f"not {case['check']}"
+    rule = "a value" if case["check"] == "not_nullable" else case["check"]
+    return f"{case['column']} {case['failure_case']} where {rule} is needed"
+
+
+def _name(rows: pd.DataFrame, number: int) -> str:
+    """How messages call a row: symbol, time, and file and line where known."""
+    row = rows.iloc[number]
+    origin = f" ({row['file']}, line {row['line']})" if "line" in rows else ""
+    stamp = "at no time" if pd.isna(row["ts"]) else f"{row['ts']:%Y-%m-%d %H:%M} UTC"
+    return f"{row['symbol']} {stamp}{origin}"
+
+
+def _check_stamps(ts: pd.Series[pd.Timestamp], base_bar: str, where: str) -> None:
+    """Refuse stamps that betray another kind of bar than the market's."""
+    at_midnight = ts == ts.dt.normalize()
+    if bar_length(base_bar) < BASE_BARS["1day"]:
+        if len(ts) and at_midnight.all():
+            raise BadInput(
+                f"{where}: each row is stamped 00:00 UTC, as daily bars are, and "
+                f"base_bar is {base_bar}. Set base_bar: 1day, or give the time of "
+                "day."
+            )
+    elif not at_midnight.all():
+        found = ts[~at_midnight].iloc[0]
+        raise BadInput(
+            f"{where}: a daily bar is stamped {found:%Y-%m-%d %H:%M} UTC. Its ts is "
+            "the session's date at 00:00 UTC; for shorter bars set base_bar."
+        )

@@ -1,0 +1,179 @@
+"""Sources of bars, by name: one class in one file, and one line in `SOURCES`."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+import pandas as pd
+from pydantic import BaseModel, ValidationError
+
+from whatif_assets.core.bars import Hours, LoadReport, bars_window, tidy
+from whatif_assets.core.errors import BadInput, did_you_mean, one_of
+from whatif_assets.core.sessions import Sessions
+from whatif_assets.core.sources.csv import Csv
+from whatif_assets.core.sources.index_daily import IndexDaily
+from whatif_assets.core.sources.parquet import Parquet
+from whatif_assets.core.sources.sample import Sample
+from whatif_assets.core.spec import explain
+
+__all__ = ["SOURCES", "LoadReport", "Source", "load_bars", "open_source"]
+
+
+class Source(Protocol):
+    """Where bars come from.
+
+    A source is constructed from its options and the folder that relative paths
+    refer to, and touches no file before it is asked for something.
+    """
+
+    Options: ClassVar[type[BaseModel]]
+
+    @property
+    def where(self) -> str:
+        """What messages call the source, such as its name and path."""
+
+    def symbols(self) -> list[str]:
+        """Every symbol that the source has, sorted."""
+
+    def state(self) -> list[str]:
+        """List what the bars depend on beyond the options, such as ages of files."""
+
+    def read(
+        self, symbols: list[str], first: date, last: date, base_bar: str
+    ) -> pd.DataFrame:
+        """Bars of the symbols whose ts lies on a UTC date in [first, last].
+
+        The columns are those that `whatif_assets.core.bars.tidy` takes, and the
+        rows may come in any order. A symbol that the source lacks has none. What
+        is read for a range is what a longer range has on the same dates.
+        """
+
+
+SOURCES: dict[str, Any] = {
+    "sample": Sample,
+    "index_daily": IndexDaily,
+    "parquet": Parquet,
+    "csv": Csv,
+}
+
+
+def open_source(name: str, options: Mapping[str, Any], base: Path) -> Source:
+    """Open a source by name.
+
+    Parameters
+    ----------
+    name
+        One of `SOURCES`.
+    options
+        Fields of the source's ``Options``.
+    base
+        Folder that relative paths refer to; where they lead nowhere, the
+        working directory is tried.
+
+    Raises
+    ------
+    BadInput
+        For an unknown source and for a wrong option, naming what is allowed.
+    """
+    if name not in SOURCES:
+        raise BadInput(
+            f"There is no source '{name}'.{did_you_mean(name, SOURCES)} "
+            f"Allowed: {one_of(SOURCES)}."
+        )
+    model = SOURCES[name].Options
+    try:
+        checked = model.model_validate(dict(options))
+    except ValidationError as error:
+        faults = (
+            f"{'.'.join(map(str, detail['loc'])) or 'options'}: "
+            f"{explain(model, detail)}"
+            for detail in error.errors()
+        )
+        raise BadInput(f"Source '{name}': {'; '.join(faults)}") from None
+    source: Source = SOURCES[name](checked, base)
+    return source
+
+
+def load_bars(
+    source: Source,
+    symbols: Iterable[str] | None,
+    sessions: Sessions,
+    base_bar: str,
+    first: date,
+    last: date,
+    hours: Hours = "all",
+) -> tuple[pd.DataFrame, LoadReport]:
+    """Read the bars of some sessions: the one way from a source to tidy bars.
+
+    Parameters
+    ----------
+    source
+        As `open_source` gives it.
+    symbols
+        Symbols to read; None for all that the source has.
+    sessions
+        The market's sessions.
+    base_bar
+        One of `whatif_assets.core.bars.BASE_BARS`.
+    first, last
+        Days; the sessions in [first, last] are read.
+    hours
+        ``all`` or ``regular``, see `whatif_assets.core.bars.tidy`.
+
+    Returns
+    -------
+    bars : DataFrame
+        As `whatif_assets.core.bars.tidy` returns them.
+    report : LoadReport
+        What was left out, filled and missing.
+
+    Raises
+    ------
+    BadInput
+        Where there is no session to read, a symbol is unknown to the source,
+        or a row is no bar.
+    """
+    wanted = sessions.dates(first, last)
+    if not wanted:
+        raise BadInput(
+            f"There is no session of {sessions.calendar} from {first} to {last} in "
+            "this market."
+        )
+    names = sorted(set(source.symbols() if symbols is None else symbols))
+    start, end = bars_window(sessions, base_bar, wanted[0], wanted[-1])
+    until = (end - pd.Timedelta(1, "us")).date()
+    raw = source.read(names, start.date(), until, base_bar)
+    _check_symbols(names, raw, source)
+    inside = (raw["ts"] >= start) & (raw["ts"] < end)
+    bars, report = tidy(raw[inside], sessions, base_bar, source.where, hours)
+    return bars, dataclasses.replace(report, missing=_missing(bars, names, wanted))
+
+
+def _check_symbols(names: list[str], raw: pd.DataFrame, source: Source) -> None:
+    """Tell a symbol without bars in these sessions from one that is misspelt."""
+    without = set(names) - set(raw["symbol"].unique())
+    # Only then, since listing its symbols can mean reading all of a source.
+    unknown = sorted(without - set(source.symbols())) if without else []
+    if unknown:
+        others = f" Nor has it {', '.join(unknown[1:])}." if unknown[1:] else ""
+        raise BadInput(
+            f"{source.where} has no symbol '{unknown[0]}'."
+            f"{did_you_mean(unknown[0], source.symbols())}{others}"
+        )
+
+
+def _missing(
+    bars: pd.DataFrame, names: list[str], wanted: list[date]
+) -> dict[date, tuple[str, ...]]:
+    """Symbols without a bar, by session that lacks any."""
+    found = bars[["session", "symbol"]].drop_duplicates()
+    present = set(zip(found["session"].dt.date, found["symbol"], strict=True))
+    gaps = {
+        day: tuple(name for name in names if (day, name) not in present)
+        for day in wanted
+    }
+    return {day: absent for day, absent in gaps.items() if absent}

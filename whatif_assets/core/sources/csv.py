@@ -1,0 +1,103 @@
+"""Source `csv`: bars in text files, as vendors write them."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar
+
+import pandas as pd
+from pydantic import BaseModel
+
+from whatif_assets.core.bars import bar_length, no_bars
+from whatif_assets.core.errors import BadInput
+from whatif_assets.core.sources.csv_format import CsvOptions
+from whatif_assets.core.sources.csv_rows import Layout, parse, read_layout
+from whatif_assets.core.sources.files import ages, find_files
+
+
+class Csv:
+    """Bars in one or more text files, each read whole and once.
+
+    The symbol of a row is that of the option ``symbol``, else of its column, else
+    of the file's name.
+    """
+
+    Options: ClassVar[type[BaseModel]] = CsvOptions
+
+    def __init__(self, options: CsvOptions, base: Path) -> None:
+        """Keep the options; no file is touched yet."""
+        self._options, self._base = options, base
+        self._parsed: dict[tuple[Path, bool], pd.DataFrame] = {}
+
+    @property
+    def where(self) -> str:
+        """What messages call the source."""
+        return f"The source 'csv' ({self._options.path})"
+
+    def symbols(self) -> list[str]:
+        """Every symbol of every file, sorted."""
+        found: set[str] = set()
+        for file, layout in self._layouts.items():
+            name = self._symbol_of(file, layout)
+            found.update(self._parse(file)["symbol"] if name is None else [name])
+        return sorted(found)
+
+    def state(self) -> list[str]:
+        """Path, size and time of change of each file."""
+        return ages(self._layouts)
+
+    def read(
+        self, symbols: list[str], first: date, last: date, base_bar: str
+    ) -> pd.DataFrame:
+        """Read the bars whose ts lies on a UTC date in [first, last].
+
+        A row that is stamped with its bar's end is moved back by one base bar. A
+        daily bar is stamped with its date at 00:00 UTC, whatever the stamp says
+        of the time.
+        """
+        daily = base_bar == "1day"
+        ends = self._options.stamp == "end" and not daily
+        shift = bar_length(base_bar) if ends else pd.Timedelta(0)
+        start = pd.Timestamp(first, tz="UTC")
+        end = pd.Timestamp(last + timedelta(days=1), tz="UTC")
+        frames: list[pd.DataFrame] = []
+        for file, layout in self._layouts.items():
+            if self._symbol_of(file, layout) not in (None, *symbols):
+                continue
+            rows = self._parse(file, daily)
+            ts = rows["ts"] - shift
+            asked = (ts >= start) & (ts < end) & rows["symbol"].isin(symbols)
+            frames.append(rows.assign(ts=ts)[asked])
+        return pd.concat(frames, ignore_index=True) if frames else no_bars()
+
+    @cached_property
+    def _layouts(self) -> dict[Path, Layout]:
+        """Where each file has which column."""
+        files = find_files(self._options.path, self._base, (".csv", ".txt"))
+        return {file: read_layout(file, self._options) for file in files}
+
+    def _symbol_of(self, file: Path, layout: Layout) -> str | None:
+        """Symbol of all rows of a file, or None where a column says it."""
+        if self._options.symbol is not None:
+            return self._options.symbol
+        if "symbol" in layout.columns:
+            return None
+        match = re.search(self._options.symbol_pattern, file.name)
+        if match is None:
+            raise BadInput(
+                f"{file}: symbol_pattern {self._options.symbol_pattern} does not match "
+                "the file's name. Change it, or set symbol, or name the symbol's "
+                "column in columns."
+            )
+        return match[1]
+
+    def _parse(self, file: Path, daily: bool = False) -> pd.DataFrame:
+        if (file, daily) not in self._parsed:
+            layout = self._layouts[file]
+            symbol = self._symbol_of(file, layout)
+            frame = parse(file, layout, self._options, symbol, daily)
+            self._parsed[file, daily] = frame
+        return self._parsed[file, daily]

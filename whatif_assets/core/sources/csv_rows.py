@@ -1,0 +1,284 @@
+"""Rows of a text file as bars, or the lines that are none."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from whatif_assets.core.bars import PRICES
+from whatif_assets.core.errors import BadInput, did_you_mean
+from whatif_assets.core.sources.csv_format import EPOCHS, CsvOptions
+
+ROWS_AT_A_TIME = 50_000
+NAMED = 3  # malformed lines that a message names
+REQUIRED = (*PRICES, "volume")
+OPTIONAL = ("symbol", "vwap", "trade_count")
+SCALED = (*PRICES, "vwap")
+OFFSET = re.compile(r"\d[T ]\d\d.*(Z|[+-]\d\d(:?\d\d)?)$")
+
+Floats = npt.NDArray[np.float64]
+Line = tuple[int, list[str]]  # its number, from 1, and its cells
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which column of a file holds what, counted from 0."""
+
+    columns: dict[str, int]
+    stamps: tuple[int, ...]
+    width: int
+
+
+def read_layout(file: Path, options: CsvOptions) -> Layout:
+    """Find the columns in the header of a file, or in the names that it lacks.
+
+    Raises
+    ------
+    BadInput
+        Naming the file and the column that is not there.
+    """
+    if options.names is not None:
+        found = list(options.names)
+    else:
+        _, header = next(_lines(file, options), (1, []))
+        found = [name.strip() for name in header]
+    renamed = {str(ours): theirs for ours, theirs in options.columns.items()}
+    asked = {name: renamed.get(name, name) for name in (*REQUIRED, *OPTIONAL)}
+    present = {name.lower() for name in found}
+    columns = {
+        name: _position(file, theirs, found)
+        for name, theirs in asked.items()
+        if name in REQUIRED or name in renamed or theirs in present
+    }
+    stamps = tuple(_position(file, name, found) for name in options.timestamp)
+    return Layout(columns, stamps, len(found))
+
+
+def parse(
+    file: Path, layout: Layout, options: CsvOptions, symbol: str | None, daily: bool
+) -> pd.DataFrame:
+    """Read all rows of a file.
+
+    Parameters
+    ----------
+    file
+        Text in UTF-8.
+    layout
+        As `read_layout` gives it.
+    options
+        How the file is written.
+    symbol
+        Symbol of all rows; None where a column says it.
+    daily
+        Whether the bars are daily, and their stamps dates.
+
+    Returns
+    -------
+    DataFrame
+        ``symbol``, ``ts`` (as stamped, UTC; of daily bars the date at 00:00), the
+        numbers as float64, ``file`` and ``line``.
+
+    Raises
+    ------
+    BadInput
+        Naming the file and the first lines that are malformed.
+    """
+    lines = _lines(file, options)
+    if options.header:
+        next(lines, None)
+    faults = Faults(file)
+    part = list(itertools.islice(lines, ROWS_AT_A_TIME))
+    frames = [_Rows(part, layout, options, faults).frame(symbol, daily)]
+    while part := list(itertools.islice(lines, ROWS_AT_A_TIME)):
+        frames.append(_Rows(part, layout, options, faults).frame(symbol, daily))
+    faults.refuse()
+    return pd.concat(frames, ignore_index=True).assign(file=str(file))
+
+
+@dataclass
+class Faults:
+    """Malformed lines of a file, each with what is wrong with it."""
+
+    file: Path
+    lines: dict[int, str] = field(default_factory=dict)
+
+    def add(self, line: int, what: str) -> None:
+        """Note a line; its first fault counts."""
+        self.lines.setdefault(line, what)
+
+    def refuse(self) -> None:
+        """Raise BadInput if there is any."""
+        if not self.lines:
+            return
+        first = sorted(self.lines.items())[:NAMED]
+        named = "; ".join(f"line {line}: {what}" for line, what in first)
+        more = len(self.lines) - len(first)
+        raise BadInput(
+            f"{self.file}, {named}{f'; and {more} more lines' if more else ''}. "
+            "Correct or remove them, or change the options of the source; nothing of "
+            "the file was read."
+        )
+
+
+class _Rows:
+    """Some lines of a file, as columns; the malformed ones go to the faults."""
+
+    def __init__(
+        self, lines: list[Line], layout: Layout, options: CsvOptions, faults: Faults
+    ) -> None:
+        whole = [line for line in lines if len(line[1]) == layout.width]
+        if len(whole) < len(lines):
+            for number, cells in lines:
+                if len(cells) != layout.width:
+                    need = f"{len(cells)} fields where {layout.width} are needed"
+                    faults.add(number, need)
+        self._numbers = [number for number, _ in whole]
+        self._columns: list[Sequence[str]] = [
+            *zip(*(cells for _, cells in whole), strict=True)
+        ] or [()] * layout.width
+        self._layout, self._options, self._faults = layout, options, faults
+
+    def frame(self, symbol: str | None, daily: bool) -> pd.DataFrame:
+        """Columns in their types; NaN and NaT where a line is malformed."""
+        stamps = [self._columns[n] for n in self._layout.stamps]
+        texts = [" ".join(parts) for parts in zip(*stamps, strict=True)]
+        instants = self._dates(texts) if daily else self._instants(texts)
+        columns = {
+            name: self._floats(name, self._columns[position])
+            for name, position in self._layout.columns.items()
+            if name != "symbol"
+        }
+        for name in SCALED:
+            if name in columns:
+                columns[name] = columns[name] / self._options.price_scale
+        names: str | list[str] | None = symbol
+        if symbol is None:
+            position = self._layout.columns["symbol"]
+            names = [name.strip() for name in self._columns[position]]
+        index = pd.RangeIndex(len(texts))
+        frame = pd.DataFrame({"symbol": names, "ts": instants, **columns}, index=index)
+        return frame.astype({"symbol": object}).assign(line=self._numbers)
+
+    def _floats(self, name: str, texts: Sequence[str]) -> Floats:
+        """Read numbers; an empty text is NaN where the column is optional."""
+        if self._options.decimal == ",":
+            texts = [text.replace(",", ".") for text in texts]
+        try:
+            # Python's own conversion, which is exact to the last bit.
+            return np.array(texts, dtype=object).astype(np.float64)
+        except ValueError:
+            pass
+        values = np.full(len(texts), np.nan)
+        for n, text in enumerate(texts):
+            try:
+                values[n] = float(text)
+            except ValueError:
+                if text.strip() or name in REQUIRED:
+                    self._fault(n, f"{name} '{text}' is no number")
+        return values
+
+    def _dates(self, texts: list[str]) -> pd.Series[pd.Timestamp]:
+        """Dates of daily bars at 00:00 UTC: as written, or in the zone if zoned."""
+        stamps = self._parsed(texts)
+        if stamps.dt.tz is not None:
+            stamps = stamps.dt.tz_convert(self._options.timezone).dt.tz_localize(None)
+        return stamps.dt.normalize().dt.tz_localize("UTC").dt.as_unit("us")
+
+    def _instants(self, texts: list[str]) -> pd.Series[pd.Timestamp]:
+        """Read the stamps of intraday bars, UTC."""
+        stamps = self._parsed(texts)
+        if stamps.dt.tz is None:
+            stamps = self._localised(stamps, texts)
+        return stamps.dt.tz_convert("UTC").dt.as_unit("us")
+
+    def _parsed(self, texts: list[str]) -> pd.Series[pd.Timestamp]:
+        """Read the stamps as they are written, with a time zone if they state one."""
+        written = self._options.format
+        parsed: pd.Series[pd.Timestamp]
+        if written in EPOCHS:
+            numbers: pd.Series[Any] = pd.Series(self._floats("timestamp", texts))
+            unit = EPOCHS[written]
+            parsed = pd.to_datetime(numbers, unit=unit, utc=True, errors="coerce")
+        else:
+            zoned = self._zoned(texts) if written is None else "%z" in written.lower()
+            parsed = pd.to_datetime(
+                pd.Series(texts, dtype=object),
+                format=written or "ISO8601",
+                utc=zoned,
+                errors="coerce",
+            )
+        for n in _where(parsed.isna()):
+            self._fault(n, f"timestamp '{texts[n]}' is not {written or 'ISO 8601'}")
+        return parsed
+
+    def _zoned(self, texts: list[str]) -> bool:
+        """Whether stamps state their offset from UTC; either all do, or none."""
+        zoned = np.array([OFFSET.search(text) is not None for text in texts], bool)
+        for n in _where(~zoned) if zoned.any() else []:
+            self._fault(n, f"timestamp '{texts[n]}' has no UTC offset, others have one")
+        return bool(zoned.any())
+
+    def _localised(
+        self, stamps: pd.Series[pd.Timestamp], texts: list[str]
+    ) -> pd.Series[pd.Timestamp]:
+        """Give stamps the zone of the options, if its clocks show them just once."""
+        zone = self._options.timezone
+        known = stamps.dt.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
+        doubtful = stamps.notna() & known.isna()
+        if doubtful.any():
+            either = stamps.dt.tz_localize(
+                zone, ambiguous=np.ones(len(stamps), bool), nonexistent="NaT"
+            )
+            for n in _where(doubtful):
+                times = "never" if pd.isna(either.iloc[n]) else "twice"
+                self._fault(
+                    n,
+                    f"timestamp '{texts[n]}' comes {times} in {zone}, where clocks "
+                    "change then; write such times with their UTC offset",
+                )
+        return known
+
+    def _fault(self, n: int, what: str) -> None:
+        self._faults.add(self._numbers[n], what)
+
+
+def _where(mask: pd.Series[bool] | npt.NDArray[np.bool_]) -> list[int]:
+    """Positions at which a mask is true."""
+    return [int(n) for n in np.flatnonzero(mask)]
+
+
+def _lines(file: Path, options: CsvOptions) -> Iterator[Line]:
+    """Yield number and cells of each line that is not blank."""
+    try:
+        with file.open(newline="", encoding="utf-8-sig") as text:
+            reader = csv.reader(
+                text, delimiter=options.delimiter, skipinitialspace=True
+            )
+            for cells in reader:
+                if cells and cells != [""]:
+                    yield reader.line_num, cells
+    except (csv.Error, UnicodeDecodeError, OSError) as error:
+        raise BadInput(f"{file} cannot be read as text in UTF-8: {error}.") from None
+
+
+def _position(file: Path, name: str, found: list[str]) -> int:
+    """Position of a column; case matters only where both ways are there."""
+    if name in found:
+        return found.index(name)
+    lower = [other.lower() for other in found]
+    if name.lower() in lower:
+        return lower.index(name.lower())
+    raise BadInput(
+        f"{file}: column '{name}' is missing; found {', '.join(found) or 'none'}."
+        f"{did_you_mean(name, found)} Say in columns, or in timestamp, what the file "
+        "calls it."
+    )

@@ -1,0 +1,78 @@
+"""Files that a path of a source means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from whatif_assets.core.errors import BadInput
+
+WILDCARDS = "*?["
+
+
+def find_files(path: str, base: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    """List the files of a path.
+
+    Parameters
+    ----------
+    path
+        One file, a folder (all files with these suffixes, however deep) or a
+        glob, ``**`` included. A relative one starts at base, and where nothing
+        is found there, at the working directory.
+    base
+        Folder of the file that named the path.
+    suffixes
+        What files of a folder end with, such as ``.csv``.
+
+    Returns
+    -------
+    list of Path
+        Sorted, at least one; hidden files of a folder are left out.
+
+    Raises
+    ------
+    BadInput
+        Where there is none, saying where it was looked for.
+    """
+    asked = Path(path).expanduser()
+    places = list(dict.fromkeys([base.absolute() / asked, Path.cwd() / asked]))
+    for place in places:
+        found = _files_at(place, suffixes)
+        if found:
+            return found
+    folders = [str(place) for place in places if place.is_dir()]
+    if folders:
+        raise BadInput(
+            f"The folder {folders[0]} has no file that ends with "
+            f"{' or '.join(suffixes)}."
+        )
+    raise BadInput(
+        f"There is no file, folder or match for path '{path}'. Looked for "
+        f"{' and '.join(map(str, places))}."
+    )
+
+
+def ages(files: Iterable[Path]) -> list[str]:
+    """Path, size and time of change of files: another value once one changed."""
+    stats = ((file, file.stat()) for file in files)
+    return [f"{file} {stat.st_size} {stat.st_mtime_ns}" for file, stat in stats]
+
+
+def _files_at(place: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    if place.is_file():
+        return [place]
+    if place.is_dir():
+        return sorted(
+            file
+            for file in place.rglob("*")
+            if file.suffix.lower() in suffixes
+            and file.is_file()
+            and not file.name.startswith(".")
+        )
+    # A glob: the part before its first wildcard is a folder.
+    wild = [n for n, part in enumerate(place.parts) if set(part) & set(WILDCARDS)]
+    if not wild:
+        return []
+    folder, pattern = place.parts[: wild[0]], place.parts[wild[0] :]
+    found = Path(*folder).glob(str(Path(*pattern)))
+    return sorted(file for file in found if file.is_file())

@@ -1,0 +1,71 @@
+"""Source `index_daily`: two stock indices that the `arch` package carries."""
+
+from __future__ import annotations
+
+import importlib
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from typing import ClassVar
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict
+
+from whatif_assets.core.errors import BadInput
+
+MODULES = {"NASDAQ": "arch.data.nasdaq", "SP500": "arch.data.sp500"}
+COLUMNS = ("open", "high", "low", "close", "volume")
+
+
+class IndexDailyOptions(BaseModel):
+    """There is nothing to choose."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class IndexDaily:
+    """Daily bars of the S&P 500 and the NASDAQ Composite, 1999 to 2018.
+
+    Real data, installed with `arch`. They have no vwap, and the NASDAQ has two
+    sessions of zero volume.
+    """
+
+    Options: ClassVar[type[BaseModel]] = IndexDailyOptions
+
+    def __init__(self, options: IndexDailyOptions, base: Path) -> None:
+        """Nothing to keep: the bars lie within a package."""
+
+    @property
+    def where(self) -> str:
+        """What messages call the source."""
+        return "The source 'index_daily'"
+
+    def symbols(self) -> list[str]:
+        """NASDAQ and SP500."""
+        return sorted(MODULES)
+
+    def state(self) -> list[str]:
+        """Version of the package that the bars come with."""
+        return [f"arch {version('arch')}"]
+
+    def read(
+        self, symbols: list[str], first: date, last: date, base_bar: str
+    ) -> pd.DataFrame:
+        """Read the bars of the days in [first, last], stamped 00:00 UTC."""
+        if base_bar != "1day":
+            raise BadInput(
+                f"{self.where} has daily bars, and base_bar is {base_bar}. Set "
+                "base_bar: 1day."
+            )
+        parts = [_bars(name) for name in self.symbols() if name in symbols]
+        bars = pd.concat(parts or [_bars("SP500").iloc[:0]], ignore_index=True)
+        days = pd.Timestamp(first, tz="UTC"), pd.Timestamp(last, tz="UTC")
+        return bars[bars["ts"].between(*days)].reset_index(drop=True)
+
+
+def _bars(symbol: str) -> pd.DataFrame:
+    # Imported here because arch takes two seconds, which other sources need not.
+    frame = importlib.import_module(MODULES[symbol]).load()
+    columns = {name: frame[name.title()].to_numpy("float64") for name in COLUMNS}
+    ts = pd.DatetimeIndex(frame.index).as_unit("us").tz_localize("UTC")
+    return pd.DataFrame({"symbol": symbol, "ts": ts, **columns})

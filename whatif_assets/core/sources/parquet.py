@@ -1,0 +1,158 @@
+"""Source `parquet`: tidy bars in Parquet files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pyarrow import types
+from pydantic import BaseModel, ConfigDict, Field
+
+from whatif_assets.core.bars import BAR_COLUMNS, REQUIRED_COLUMNS
+from whatif_assets.core.errors import BadInput
+from whatif_assets.core.sources.files import ages, find_files
+
+
+class ParquetOptions(BaseModel):
+    """Options of the source `parquet`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    path: str = Field(min_length=1, description="One file, a folder or a glob.")
+
+
+class Parquet:
+    """Tidy bars in one or more Parquet files.
+
+    Each has the columns ``symbol`` (string), ``ts`` (timestamp with time zone,
+    the start of the bar) and ``open high low close volume`` (numbers), and may
+    have ``vwap`` and ``trade_count``; others are ignored. A read takes only the
+    row groups that can hold the asked symbols and days.
+    """
+
+    Options: ClassVar[type[BaseModel]] = ParquetOptions
+
+    def __init__(self, options: ParquetOptions, base: Path) -> None:
+        """Keep the options; no file is touched yet."""
+        self._path, self._base = options.path, base
+
+    @property
+    def where(self) -> str:
+        """What messages call the source."""
+        return f"The source 'parquet' ({self._path})"
+
+    def symbols(self) -> list[str]:
+        """Every symbol of every file, sorted."""
+        found: set[str] = set()
+        for file, schema in self._schemas.items():
+            column = pq.read_table(file, columns=["symbol"], schema=schema)["symbol"]
+            found.update(pc.unique(column.cast(pa.string())).to_pylist())
+        return sorted(found - {None})
+
+    def state(self) -> list[str]:
+        """Path, size and time of change of each file."""
+        return ages(self._files)
+
+    def read(
+        self, symbols: list[str], first: date, last: date, base_bar: str
+    ) -> pd.DataFrame:
+        """Read the bars whose ts lies on a UTC date in [first, last]."""
+        tables = [
+            _read(file, schema, symbols, first, last + timedelta(days=1))
+            for file, schema in self._schemas.items()
+        ]
+        frame: pd.DataFrame = pa.concat_tables(tables).to_pandas()
+        return frame
+
+    @cached_property
+    def _files(self) -> list[Path]:
+        return find_files(self._path, self._base, (".parquet", ".pq"))
+
+    @cached_property
+    def _schemas(self) -> dict[Path, pa.Schema]:
+        """Schema of each file, checked."""
+        return {file: _schema(file) for file in self._files}
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    if types.is_dictionary(kind):
+        kind = kind.value_type
+    return bool(types.is_string(kind) or types.is_large_string(kind))
+
+
+def _is_instant(kind: pa.DataType) -> bool:
+    return bool(types.is_timestamp(kind)) and kind.tz is not None
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    tests = (types.is_integer, types.is_floating, types.is_decimal)
+    return any(test(kind) for test in tests)
+
+
+def _is_number_or_null(kind: pa.DataType) -> bool:
+    return _is_number(kind) or bool(types.is_null(kind))
+
+
+_Rule = tuple[Callable[[pa.DataType], bool], str, pa.DataType]
+_NUMBER: _Rule = (_is_number, "a number", pa.float64())
+_OPTIONAL: _Rule = (_is_number_or_null, "a number", pa.float64())
+# Of each column: which types are accepted, how messages say so, what it becomes.
+RULES: dict[str, _Rule] = {
+    **dict.fromkeys(BAR_COLUMNS, _NUMBER),
+    "symbol": (_is_text, "a string", pa.string()),
+    "ts": (_is_instant, "a timestamp with time zone", pa.timestamp("us", "UTC")),
+    "vwap": _OPTIONAL,
+    "trade_count": _OPTIONAL,
+}
+
+
+def _schema(file: Path) -> pa.Schema:
+    """Return the schema of a file of bars, or raise BadInput naming the column."""
+    try:
+        schema: pa.Schema = pq.read_schema(file)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise BadInput(f"{file} cannot be read as Parquet: {error}") from None
+    lacking = [name for name in REQUIRED_COLUMNS if name not in schema.names]
+    if lacking:
+        raise BadInput(
+            f"{file}: column {', '.join(lacking)} is missing; found "
+            f"{', '.join(schema.names)}."
+        )
+    for name, (accepts, needed, _) in RULES.items():
+        if name in schema.names and not accepts(schema.field(name).type):
+            raise BadInput(
+                f"{file}: column {name} is {schema.field(name).type} and must be "
+                f"{needed}."
+            )
+    return schema
+
+
+def _read(
+    file: Path, schema: pa.Schema, symbols: list[str], start: date, end: date
+) -> pa.Table:
+    """Bars of a file in [start, end), in the types of `RULES`."""
+    instants = [
+        pa.scalar(pd.Timestamp(day, tz="UTC"), schema.field("ts").type)
+        for day in (start, end)
+    ]
+    ts, symbol = pc.field("ts"), pc.field("symbol").cast(pa.string())
+    wanted = (ts >= instants[0]) & (ts < instants[1]) & symbol.isin(symbols)
+    present = [name for name in BAR_COLUMNS if name in schema.names]
+    try:
+        table = pq.read_table(file, columns=present, filters=wanted, partitioning=None)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise BadInput(f"{file} cannot be read as Parquet: {error}") from None
+    columns = {
+        name: table[name].cast(kind, safe=False)
+        if name in present
+        else pa.nulls(len(table), kind)
+        for name, (_, _, kind) in RULES.items()
+    }
+    return pa.table(columns)
