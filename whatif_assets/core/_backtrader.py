@@ -1,0 +1,149 @@
+"""Backtrader, imported in this one place, and the two parts of it that we adapt.
+
+Backtrader's own sources raise warnings when Python compiles them, and a run with
+warnings as errors could not import it; hence ``from ... import bt`` everywhere
+else. The feed hands it whole arrays instead of rows, and the broker writes down
+what happened. Neither touches its rules: prices, cash and rejections are its own.
+"""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from array import array
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import backtrader as bt
+
+__all__ = ["ArrayFeed", "RecordingBroker", "array_feed", "bt", "date_numbers"]
+
+_DAY = 86_400_000_000
+_UNIX_EPOCH = 719_163  # the day number of 1970-01-01, counted from 0001-01-01
+
+
+def date_numbers(ts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Express times as Backtrader does: days since 0000-12-31 and their fraction.
+
+    Parameters
+    ----------
+    ts
+        Microseconds since 1970-01-01 UTC.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64, within one unit in the last place (10 microseconds) of
+        ``backtrader.date2num``.
+    """
+    days, rest = np.divmod(ts, _DAY)
+    return np.asarray((days + _UNIX_EPOCH) + rest / _DAY, dtype=np.float64)
+
+
+class ArrayFeed(bt.feed.DataBase):  # type: ignore[misc]
+    """A data feed whose lines are filled whole, with no Python per row.
+
+    ``arrays`` maps each line to an ``array.array('d')``; all are equally long.
+    Subclasses for extra lines come from :func:`array_feed`.
+    """
+
+    lines: Any = ("vwap",)
+    params = (("arrays", None),)
+
+    # A bar that is complete is its own last tick. Backtrader copies every line
+    # into these attributes on every bar; None sends its broker to the lines.
+    tick_open = tick_high = tick_low = tick_close = tick_last = None
+
+    def preload(self) -> None:
+        """Fill the lines and go back to the first bar."""
+        for name in self.getlinealiases():
+            # A copy, so that a strategy that writes to a line cannot change
+            # the bars of the next one.
+            getattr(self.lines, name).array = self.p.arrays[name][:]
+        self.home()
+        self._line_list = list(self.lines)
+        self._next_times: list[float] = [*self.p.arrays["datetime"], float("inf")]
+
+    def advance_peek(self) -> float:
+        """Return the time of the next bar, infinity after the last one."""
+        bar: int = self._line_list[0].lencount
+        return self._next_times[bar]
+
+    def advance(
+        self,
+        size: int = 1,
+        datamaster: Any = None,
+        ticks: bool = True,
+    ) -> None:
+        """Move every line forward."""
+        for line in self._line_list:
+            line._idx += size
+            line.lencount += size
+
+
+@functools.cache
+def array_feed(lines: tuple[str, ...]) -> type[ArrayFeed]:
+    """Return the feed class that has these lines beside the price lines."""
+    own = tuple(name for name in lines if name not in ArrayFeed.lines.getlinealiases())
+    if not own:
+        return ArrayFeed
+    return type("ArrayFeedWithLines", (ArrayFeed,), {"lines": own, **_HERE})
+
+
+# Backtrader looks up the module of each class that it creates.
+_HERE = {"__module__": __name__}
+
+
+def as_lines(arrays: Mapping[str, npt.ArrayLike]) -> dict[str, array[float]]:
+    """Convert arrays to what Backtrader's lines are made of.
+
+    Reading one value from an ``array.array`` gives a Python float, several times
+    faster than a NumPy scalar.
+    """
+    return {
+        name: array("d", np.ascontiguousarray(values, dtype=np.float64).tobytes())
+        for name, values in arrays.items()
+    }
+
+
+class RecordingBroker(bt.brokers.BackBroker):  # type: ignore[misc]
+    """Backtrader's broker, which also notes fills, values and rejections.
+
+    Attributes
+    ----------
+    values
+        Cash plus position at the close of every bar so far.
+    fills
+        ``(bar number, signed size, price, commission, contract multiplier)`` of
+        every execution; the multiplier is 1 unless a strategy sets another.
+    rejected
+        Orders refused for want of cash or by the broker.
+    """
+
+    def init(self) -> None:
+        """Start from an empty record; Backtrader calls this before each run."""
+        super().init()
+        self.values: list[float] = []
+        self.fills: list[tuple[int, float, float, float, float]] = []
+        self.rejected = 0
+
+    def next(self) -> None:
+        """Work one bar."""
+        super().next()
+        self.values.append(self._value)
+
+    def notify(self, order: Any) -> None:
+        """Note what became of an order, then tell the strategy."""
+        super().notify(order)
+        if order.status in (order.Partial, order.Completed):
+            done = order.executed.exbits[-1]
+            bar = len(order.data) - 1
+            multiplier = self.getcommissioninfo(order.data).p.mult
+            self.fills.append((bar, done.size, done.price, done.comm, multiplier))
+        elif order.status in (order.Margin, order.Rejected):
+            self.rejected += 1

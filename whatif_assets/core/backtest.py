@@ -1,0 +1,322 @@
+"""Backtests: every variant of a strategy on every sleeve, run by Backtrader.
+
+A sleeve and a variant make a job. Jobs know nothing of one another, so they run
+in as many processes as there are cores, and the result is the same for any number.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from whatif_assets.core.errors import BadInput
+from whatif_assets.core.job import Costs, Run, Variant
+from whatif_assets.core.reference_engine import backtest
+from whatif_assets.core.sleeve import FloatArray, Sleeve, sleeves_of
+from whatif_assets.core.strategies import StrategyType, find_strategy
+
+__all__ = [
+    "BacktestResult",
+    "Costs",
+    "Sleeve",
+    "Variant",
+    "run_backtests",
+    "sleeves_of",
+]
+
+Progress = Callable[[int, int], None]
+
+# A new process needs a second or two to import what it needs, the time in which
+# Backtrader works this many bars.
+_WORTH_A_PROCESS = 60_000
+_BARS_PER_CHUNK = 50_000
+
+
+@dataclass(frozen=True, eq=False)
+class BacktestResult:
+    """What every variant gave on every sleeve.
+
+    Attributes
+    ----------
+    variants, symbols
+        The order of the first two axes below.
+    cash
+        Starting cash of each sleeve, by variant.
+    equity
+        Cash plus position at the last bar of each session, float64 of shape
+        (variants, symbols, sessions). A session without bars repeats the one
+        before it, and the starting cash before the symbol's first bar.
+    fills
+        One row per fill: variant, symbol, ts (the start of the bar that filled it,
+        UTC), size (negative for a sale), price, commission, value (shares times
+        price, positive; times the contract's multiplier where a user's strategy
+        sets one). In the order of variants, symbols and time.
+    rejected
+        Orders that Backtrader refused for want of cash; (variants, symbols) int64.
+    """
+
+    variants: tuple[str, ...]
+    symbols: tuple[str, ...]
+    cash: FloatArray
+    equity: FloatArray
+    fills: pd.DataFrame
+    rejected: npt.NDArray[np.int64]
+
+    @property
+    def total_equity(self) -> FloatArray:
+        """Equity of all sleeves together, (variants, sessions)."""
+        return np.asarray(self.equity.sum(axis=1))
+
+    @property
+    def start_cash(self) -> FloatArray:
+        """Starting cash of all sleeves together, by variant."""
+        return self.cash * len(self.symbols)
+
+    @functools.cached_property
+    def daily_pnl(self) -> pd.DataFrame:
+        """One row per variant, symbol and session number: equity and its change."""
+        n_variants, n_symbols, n_sessions = self.equity.shape
+        start = np.broadcast_to(self.cash[:, None, None], (n_variants, n_symbols, 1))
+        pnl = np.diff(np.concatenate([start, self.equity], axis=2), axis=2)
+        variants = np.array(self.variants, dtype=object)
+        symbols = np.array(self.symbols, dtype=object)
+        return pd.DataFrame(
+            {
+                "variant": variants.repeat(n_symbols * n_sessions),
+                "symbol": np.tile(symbols.repeat(n_sessions), n_variants),
+                "session": np.tile(np.arange(n_sessions), n_variants * n_symbols),
+                "equity": self.equity.ravel(),
+                "pnl": pnl.ravel(),
+            }
+        )
+
+
+def run_backtests(
+    sleeves: Sequence[Sleeve],
+    strategy: str,
+    variants: Sequence[Variant],
+    *,
+    n_sessions: int | None = None,
+    base: Path | None = None,
+    processes: int | None = None,
+    progress: Progress | None = None,
+) -> BacktestResult:
+    """Run every variant of a strategy on every sleeve.
+
+    Parameters
+    ----------
+    sleeves
+        One per symbol, with the columns that the strategy reads.
+    strategy
+        A name of ``STRATEGIES``, ``package.module:Class`` or ``file.py:Class``.
+    variants
+        With different ids.
+    n_sessions
+        Number of sessions of the backtest; by default one more than the highest
+        that a sleeve has.
+    base
+        The folder that a user's path refers to; by default the current one.
+    processes
+        How many to use at most; by default one per core. Work too small to gain
+        from it stays in this process.
+    progress
+        Called with the number of finished jobs and of all jobs.
+
+    Returns
+    -------
+    BacktestResult
+        The same, bit for bit, for any number of processes.
+
+    Raises
+    ------
+    BadInput
+        The strategy or a setting is unknown or wrong, a sleeve lacks a column, or
+        a user's strategy fails; the message names the symbol, the variant and the
+        bar.
+    """
+    base = (base or Path()).resolve()  # a process may stand in another folder
+    _check_jobs(sleeves, find_strategy(strategy, base), variants)
+    work = _in_processes if _is_large(sleeves, variants, processes) else _in_order
+    total, done = len(sleeves) * len(variants), 0
+    runs: dict[tuple[str, str], Run] = {}
+    for sleeve, some, chunk in work(sleeves, variants, strategy, base, processes):
+        if isinstance(chunk, BadInput):
+            raise chunk
+        runs.update(((variant.id, sleeve.symbol), r) for variant, r in zip(some, chunk))
+        done += len(some)
+        if progress:
+            progress(done, total)
+    return _gather(sleeves, variants, runs, n_sessions)
+
+
+def _check_jobs(
+    sleeves: Sequence[Sleeve], kind: StrategyType, variants: Sequence[Variant]
+) -> None:
+    for what, names in (
+        ("symbol", [sleeve.symbol for sleeve in sleeves]),
+        ("variant", [variant.id for variant in variants]),
+    ):
+        if len(set(names)) < len(names):
+            raise BadInput(f"A backtest has a {what} twice: {', '.join(names)}.")
+    for variant in variants:
+        settings = kind.settings(variant.settings)
+        for sleeve in sleeves[:1]:
+            kind.lines_of(sleeve, settings)
+
+
+Chunk = tuple[Sleeve, Sequence[Variant], list[Run] | BadInput]
+
+
+def _is_large(
+    sleeves: Sequence[Sleeve], variants: Sequence[Variant], processes: int | None
+) -> bool:
+    bars = sum(len(sleeve) for sleeve in sleeves) * len(variants)
+    several = len(sleeves) * len(variants) > 1 and processes != 1
+    return several and bars >= _WORTH_A_PROCESS
+
+
+def _in_order(
+    sleeves: Sequence[Sleeve],
+    variants: Sequence[Variant],
+    strategy: str,
+    base: Path,
+    processes: int | None,
+) -> Iterator[Chunk]:
+    for sleeve, variant in itertools.product(sleeves, variants):
+        yield sleeve, [variant], _run_chunk(strategy, base, sleeve, [variant])
+
+
+def _in_processes(
+    sleeves: Sequence[Sleeve],
+    variants: Sequence[Variant],
+    strategy: str,
+    base: Path,
+    processes: int | None,
+) -> Iterator[Chunk]:
+    """Run chunks of one sleeve and several variants, so that its bars travel once.
+
+    joblib starts its processes afresh (a forked copy of a process that holds a
+    JVM may hang), needs no guard in the caller's main module, keeps them for the
+    next call, and gives the chunks back in order.
+    """
+    chunks = [
+        (sleeve, variants[first : first + size])
+        for sleeve in sleeves
+        for size in [max(_BARS_PER_CHUNK // max(len(sleeve), 1), 1)]
+        for first in range(0, len(variants), size)
+    ]
+    pool = joblib.Parallel(
+        n_jobs=processes or joblib.cpu_count(), return_as="generator", batch_size=1
+    )
+    done = pool(
+        joblib.delayed(_run_chunk)(strategy, base, sleeve, some)
+        for sleeve, some in chunks
+    )
+    for (sleeve, some), chunk in zip(chunks, done):
+        yield sleeve, some, chunk
+
+
+def _run_chunk(
+    strategy: str, base: Path, sleeve: Sleeve, variants: Iterable[Variant]
+) -> list[Run] | BadInput:
+    """Run variants on one sleeve, and hand back a failure as a result.
+
+    Failures thus come in the order of the jobs, not of whichever process was
+    first, and the same one is told whatever the number of processes.
+    """
+    kind = find_strategy(strategy, base)
+    try:
+        return [backtest(sleeve, kind, variant) for variant in variants]
+    except BadInput as error:
+        return error
+
+
+def _gather(
+    sleeves: Sequence[Sleeve],
+    variants: Sequence[Variant],
+    runs: Mapping[tuple[str, str], Run],
+    n_sessions: int | None,
+) -> BacktestResult:
+    shape = (len(variants), len(sleeves))
+    if n_sessions is None:
+        n_sessions = 1 + max(
+            (int(s.session[-1]) for s in sleeves if len(s)), default=-1
+        )
+    jobs = [
+        (variant, sleeve, runs[variant.id, sleeve.symbol])
+        for variant, sleeve in itertools.product(variants, sleeves)
+    ]
+    equity = [
+        session_equity(run.equity, sleeve, variant.cash, n_sessions)
+        for variant, sleeve, run in jobs
+    ]
+    return BacktestResult(
+        variants=tuple(variant.id for variant in variants),
+        symbols=tuple(sleeve.symbol for sleeve in sleeves),
+        cash=np.array([variant.cash for variant in variants], dtype=np.float64),
+        equity=np.array(equity, dtype=np.float64).reshape(*shape, n_sessions),
+        fills=_fills(jobs),
+        rejected=np.array([r.rejected for *_, r in jobs], dtype=np.int64).reshape(
+            shape
+        ),
+    )
+
+
+def session_equity(
+    equity: FloatArray, sleeve: Sleeve, cash: float, n_sessions: int
+) -> FloatArray:
+    """Carry equity over the sessions without bars.
+
+    Parameters
+    ----------
+    equity
+        Value at the end of each session that has bars; float64.
+    sleeve
+        The bars.
+    cash
+        The value before the first bar.
+    n_sessions
+        How many sessions the backtest has.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``n_sessions`` float64; a session without bars repeats the one before.
+    """
+    sessions, _ = sleeve.last_bars()
+    latest = np.zeros(n_sessions, dtype=np.int64)
+    latest[sessions] = np.arange(1, len(sessions) + 1)
+    steps = np.concatenate([[cash], equity])
+    return np.asarray(steps[np.maximum.accumulate(latest)])
+
+
+def _fills(jobs: Sequence[tuple[Variant, Sleeve, Run]]) -> pd.DataFrame:
+    runs = [run for *_, run in jobs]
+    counts = [len(run.bars) for run in runs]
+    variants = np.array([variant.id for variant, *_ in jobs], dtype=object)
+    symbols = np.array([sleeve.symbol for _, sleeve, _ in jobs], dtype=object)
+    ts = _joined([sleeve.ts[run.bars] for _, sleeve, run in jobs]).astype(np.int64)
+    return pd.DataFrame(
+        {
+            "variant": variants.repeat(counts),
+            "symbol": symbols.repeat(counts),
+            "ts": pd.DatetimeIndex(ts.view("datetime64[us]")).tz_localize("UTC"),
+            "size": _joined([run.sizes for run in runs]),
+            "price": _joined([run.prices for run in runs]),
+            "commission": _joined([run.commissions for run in runs]),
+            "value": _joined([run.values_traded for run in runs]),
+        }
+    )
+
+
+def _joined(parts: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    return np.concatenate(parts) if parts else np.empty(0)

@@ -1,0 +1,130 @@
+"""A sleeve: the bars of one symbol, traded with cash of its own, as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from whatif_assets.core.errors import BadInput
+
+FloatArray = npt.NDArray[np.float64]
+
+PRICES = ("open", "high", "low", "close", "volume", "vwap")
+
+
+@dataclass(frozen=True, eq=False)
+class Sleeve:
+    """One symbol's bars, oldest first, and the columns that strategies read.
+
+    Attributes
+    ----------
+    symbol
+        The symbol.
+    ts
+        Bar starts, microseconds since 1970-01-01 UTC, strictly increasing; n int64.
+    session
+        Which of the backtest's sessions each bar belongs to, counted from 0,
+        never decreasing; n int32.
+    open, high, low, close, volume, vwap
+        n float64. The four prices are finite; volume and vwap may be NaN.
+    columns
+        Features by their column name, and ``forecast`` (the expected return from
+        the bar's close to the horizon); n float64 each, NaN where unknown.
+    """
+
+    symbol: str
+    ts: npt.NDArray[np.int64]
+    session: npt.NDArray[np.int32]
+    open: FloatArray
+    high: FloatArray
+    low: FloatArray
+    close: FloatArray
+    volume: FloatArray
+    vwap: FloatArray
+    columns: Mapping[str, FloatArray] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse arrays that are no bars of one symbol in order."""
+        arrays = {name: getattr(self, name) for name in ("session", *PRICES)}
+        for name, values in {**arrays, **self.columns}.items():
+            if values.shape != self.ts.shape:
+                raise BadInput(
+                    f"Sleeve {self.symbol}: {name} has {len(values)} values for "
+                    f"{len(self.ts)} bars."
+                )
+        for name in ("open", "high", "low", "close"):
+            self._refuse_where(~np.isfinite(arrays[name]), f"{name} is not finite")
+        later = np.diff(self.ts, prepend=np.iinfo(np.int64).min + 1) > 0
+        later[:1] = True
+        self._refuse_where(~later, "not later than the bar before it")
+        backwards = np.diff(self.session, prepend=self.session[:1]) < 0
+        self._refuse_where(backwards, "an earlier session than the bar before it")
+
+    def _refuse_where(self, wrong: npt.NDArray[np.bool_], what: str) -> None:
+        if wrong.any():
+            bar = int(np.argmax(wrong))
+            raise BadInput(
+                f"Sleeve {self.symbol}, bar {bar} ({self.when(bar)}): {what}."
+            )
+
+    def __len__(self) -> int:
+        """Return the number of bars."""
+        return len(self.ts)
+
+    def when(self, bar: int) -> str:
+        """Return the start of a bar in words, such as ``2018-02-20 14:30:00 UTC``."""
+        return f"{pd.Timestamp(int(self.ts[bar]), unit='us')} UTC"
+
+    def prices(self) -> dict[str, FloatArray]:
+        """Return the price columns and the volume by name."""
+        return {name: getattr(self, name) for name in PRICES}
+
+    def last_bars(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Return the sessions that have bars, and the last bar of each."""
+        last = np.flatnonzero(np.diff(self.session, append=np.int32(-1)))
+        return self.session[last].astype(np.int64), last
+
+
+def sleeves_of(
+    bars: pd.DataFrame, sessions: Sequence[date], columns: Sequence[str] = ()
+) -> list[Sleeve]:
+    """Cut tidy bars into sleeves, one per symbol.
+
+    Parameters
+    ----------
+    bars
+        Tidy bars with ``session``, sorted by (symbol, ts), and the columns. Rows
+        of other sessions are left out.
+    sessions
+        The sessions of the backtest, oldest first.
+    columns
+        Names of the features to carry along, and ``forecast``.
+
+    Returns
+    -------
+    list of Sleeve
+        In the order of the symbols in ``bars``.
+
+    Raises
+    ------
+    BadInput
+        The bars are out of order, or a price is not finite.
+    """
+    days = pd.to_datetime(pd.Index(list(sessions)))
+    number = days.get_indexer(pd.DatetimeIndex(pd.to_datetime(bars["session"])))
+    kept = bars.loc[number >= 0].assign(session=number[number >= 0])
+    return [
+        Sleeve(
+            symbol=str(symbol),
+            ts=rows["ts"].to_numpy(dtype="datetime64[us]").view(np.int64),
+            session=rows["session"].to_numpy(dtype=np.int32),
+            **{name: rows[name].to_numpy(dtype=np.float64) for name in PRICES},
+            columns={name: rows[name].to_numpy(dtype=np.float64) for name in columns},
+        )
+        for symbol, rows in kept.groupby("symbol", sort=False)
+    ]

@@ -1,0 +1,64 @@
+"""Buy once and hold: what every other strategy is compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import Field, PlainValidator
+
+from whatif_assets.core.sleeve import FloatArray
+from whatif_assets.core.strategies.rule import (
+    LONG,
+    RuleSettings,
+    Signals,
+    TradingRule,
+    positive_number,
+)
+
+ALL = "all"
+
+
+def _shares_or_all(value: Any) -> int | float | str:
+    return ALL if value == ALL else positive_number(value)
+
+
+class BuyAndHoldSettings(RuleSettings):
+    """Settings of `buy_and_hold`."""
+
+    size: Annotated[Any, PlainValidator(_shares_or_all)] = Field(
+        default=ALL,
+        description="Shares to buy; `all` spends the sleeve's cash on whole shares.",
+    )
+
+
+class BuyAndHold(TradingRule[BuyAndHoldSettings]):
+    """Buy at the first open that follows a close, and hold to the end.
+
+    With ``size: all`` the number of shares is what the cash buys at the close,
+    costs included. Where the next open lies higher than that, Backtrader rejects
+    the order for want of cash, and the rule asks again at the next close.
+    """
+
+    Settings = BuyAndHoldSettings
+    role = "benchmark"
+
+    def signal(self) -> int:
+        """Want to be long, always."""
+        return LONG
+
+    @classmethod
+    def signals(
+        cls, lines: Mapping[str, FloatArray], settings: BuyAndHoldSettings
+    ) -> Signals:
+        """Want to be long, always."""
+        return np.full(len(lines["close"]), LONG, dtype=np.int8)
+
+    def shares(self) -> float:
+        """Return the fixed size, or the whole shares that the cash buys now."""
+        if self.settings.size != ALL:
+            return float(self.settings.size)
+        commission = self.broker.getcommissioninfo(self.data).p.commission
+        slipped = self.data.close[0] * (1 + self.broker.p.slip_perc)
+        return int(self.broker.getcash() / (slipped * (1 + commission)))
