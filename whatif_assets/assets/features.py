@@ -1,0 +1,77 @@
+"""Asset ``features``: the columns that the home's studies ask for, per session."""
+
+import math
+from collections.abc import Iterator
+from datetime import date
+
+import dagster as dg
+
+from whatif_assets.assets.axes import MARKET, Axes, partitioned
+from whatif_assets.core.errors import BadInput
+from whatif_assets.core.feature_store import SessionFeatures
+from whatif_assets.core.features import warm_up
+from whatif_assets.core.home import Home
+from whatif_assets.partitions import Result, for_each_partition
+from whatif_assets.resources import Compute, HomeResource
+
+CODE_VERSION = "1"
+
+
+def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
+    """Build the asset for a home."""
+
+    @dg.asset(
+        **partitioned(axes.session, MARKET, {"parquet", "pandas"}, CODE_VERSION),
+        deps=[
+            dg.AssetDep(
+                "price_bars",
+                partition_mapping=dg.TimeWindowPartitionMapping(
+                    start_offset=-sessions_of_warm_up(home),
+                    allow_nonexistent_upstream_partitions=True,
+                ),
+            )
+        ],
+        description="Feature columns of one session: the union of what the home's "
+        "studies ask for. Recursive features are warmed up on earlier sessions, so "
+        "that a session computed alone equals the whole history.",
+    )
+    def features(
+        context: dg.AssetExecutionContext, home: HomeResource, compute: Compute
+    ) -> Iterator[dg.Output[None]]:
+        opened = home.open()
+        columns = SessionFeatures(opened, opened.features(), compute.feature_engine())
+        yield from for_each_partition(
+            context, opened, lambda key: describe(key, opened, columns)
+        )
+
+    return features
+
+
+def describe(key: str, home: Home, columns: SessionFeatures) -> Result:
+    """Compute the features of one session and write them to the lake."""
+    session = date.fromisoformat(key)
+    frame = columns.of(session)
+    version = home.lake.write("features", key, frame)
+    names = [column for column in frame.columns if column not in ("symbol", "ts")]
+    return Result(
+        rows=len(frame),
+        data_version=version,
+        inputs=columns.inputs(session, CODE_VERSION),
+        metadata={
+            "symbols": int(frame["symbol"].nunique()),
+            "columns": ", ".join(names),
+            "rows_still_warming_up": int(frame.isna().any(axis=1).sum()),
+            "preview": frame.dropna().head(5),
+        },
+        details={"columns": names},
+    )
+
+
+def sessions_of_warm_up(home: Home) -> int:
+    """Sessions before a session that its features reach back to, at full hours."""
+    try:
+        bars = warm_up(home.features())
+    except BadInput:
+        # A faulty study must not keep the UI from opening; its own check says why.
+        return 1
+    return max(1, math.ceil(bars / home.market.bars_per_session()))

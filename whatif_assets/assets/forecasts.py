@@ -1,0 +1,61 @@
+"""Asset ``forecasts``: what each configuration's models said out of sample."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from whatif_assets.assets.axes import MODELS, Axes, all_of, partitioned
+from whatif_assets.core.forecasting import COLUMNS, forecast
+from whatif_assets.core.home import Home
+from whatif_assets.core.lake import combined_hash
+from whatif_assets.core.plots import forecast_plot
+from whatif_assets.partitions import Result, for_each_partition, picture
+from whatif_assets.resources import HomeResource
+
+CODE_VERSION = "1"
+
+
+def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
+    """Build the asset for a home."""
+
+    @dg.asset(
+        **partitioned(axes.configuration, MODELS, {"parquet", "pandas"}, CODE_VERSION),
+        deps=["trained_models", all_of("features"), all_of("price_bars")],
+        description="Forecasts of every bar of the test windows, each by the model "
+        "that was trained before it; `expected_return` is what strategies read. "
+        "Empty for a configuration that is a rule.",
+    )
+    def forecasts(
+        context: dg.AssetExecutionContext, home: HomeResource
+    ) -> Iterator[dg.Output[None]]:
+        opened = home.open()
+        yield from for_each_partition(
+            context, opened, lambda key: forecast_configuration(key, opened)
+        )
+
+    return forecasts
+
+
+def forecast_configuration(key: str, home: Home) -> Result:
+    """Forecast the test windows of one configuration and write them to the lake."""
+    configuration, study = home.find(key)
+    forecasts = forecast(home, study, configuration)
+    frame = forecasts.frame[list(COLUMNS)]
+    version = home.lake.write("forecasts", key, frame)
+    metadata = {"preview": frame.head(5), **forecasts.accuracy()}
+    if len(frame):
+        metadata["plot"] = picture(forecast_plot(frame, configuration.key))
+    else:
+        metadata["note"] = "This configuration is a rule; it has no model."
+    models = home.lake.versions("trained_models", [key])
+    return Result(
+        rows=len(frame),
+        data_version=version,
+        inputs=combined_hash([configuration.model_hash(study), models, CODE_VERSION]),
+        metadata=metadata,
+        details={
+            "study": study.name,
+            "study_hash": study.hash,
+            "model_hash": configuration.model_hash(study),
+        },
+    )

@@ -1,0 +1,57 @@
+"""Asset ``trained_models``: the model of each configuration, one per fold."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from whatif_assets.assets.axes import MODELS, Axes, all_of, partitioned
+from whatif_assets.core.home import Home
+from whatif_assets.core.training import Trained, train
+from whatif_assets.partitions import Result, for_each_partition
+from whatif_assets.resources import Compute, HomeResource
+
+CODE_VERSION = "1"
+
+
+def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
+    """Build the asset for a home."""
+
+    @dg.asset(
+        **partitioned(
+            axes.configuration, MODELS, {"scikitlearn", "spark"}, CODE_VERSION
+        ),
+        deps=[all_of("features"), all_of("price_bars")],
+        description="Model of each configuration, one per evaluation fold, fitted on "
+        "the sessions before its test window, on scikit-learn or Spark ML. A "
+        "configuration that is a rule has none, and says so.",
+    )
+    def trained_models(
+        context: dg.AssetExecutionContext, home: HomeResource, compute: Compute
+    ) -> Iterator[dg.Output[None]]:
+        opened = home.open()
+        yield from for_each_partition(
+            context, opened, lambda key: fit_configuration(key, opened, compute)
+        )
+
+    return trained_models
+
+
+def fit_configuration(key: str, home: Home, compute: Compute) -> Result:
+    """Train one configuration and write its models to the lake."""
+    configuration, study = home.find(key)
+    backend = compute.backend_of(configuration)
+    trained: Trained = train(
+        home, study, configuration, backend, lambda: compute.spark(study)
+    )
+    return Result(
+        rows=trained.rows,
+        data_version=trained.data_version,
+        inputs=trained.inputs(CODE_VERSION),
+        metadata=trained.metadata(),
+        details={
+            "study": study.name,
+            "study_hash": study.hash,
+            "model_hash": configuration.model_hash(study),
+            "backend": backend,
+        },
+    )

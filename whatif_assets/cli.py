@@ -1,0 +1,106 @@
+"""The command line: ``whatif run``, ``whatif report``, ``whatif check``."""
+
+from __future__ import annotations
+
+import enum
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from whatif_assets.core.errors import BadInput
+from whatif_assets.terminal import console, errors, show_problem
+
+app = typer.Typer(
+    help="What-if analysis of trading strategies: which configuration was best?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+FAILED, BAD_INPUT = 1, 2
+
+
+class Backend(str, enum.Enum):
+    """Where models are fitted, whatever the configurations say."""
+
+    local = "local"
+    spark = "spark"
+
+
+HomeOption = Annotated[
+    Path,
+    typer.Option("--home", envvar="WHATIF_HOME", help="Folder of the home."),
+]
+BackendOption = Annotated[
+    Optional[Backend],  # noqa: UP045 - typer on Python 3.10 reads no other form
+    typer.Option("--backend", help="Fit every model there, whatever the study says."),
+]
+StudyArgument = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Argument(help="A study of the home by name, or a study file."),
+]
+DEFAULT_HOME = Path("data")
+
+
+@app.command()
+def run(
+    study: StudyArgument = None,
+    home: HomeOption = DEFAULT_HOME,
+    backend: BackendOption = None,
+) -> None:
+    """Materialise everything that a study needs and print the best configuration.
+
+    Without a study, every study of the home is run.
+    """
+    from whatif_assets.runs import run_studies, use_backend
+
+    def work() -> bool:
+        use_backend(backend.value if backend else None)
+        return run_studies(home, study)
+
+    _guarded(work)
+
+
+@app.command()
+def report(study: StudyArgument = None, home: HomeOption = DEFAULT_HOME) -> None:
+    """Print the leaderboard and the best configuration of the last run."""
+    from whatif_assets.terminal import print_report
+
+    _guarded(lambda: print_report(home, study))
+
+
+@app.command()
+def check(
+    study: Annotated[str, typer.Argument(help="A study file, or a study's name.")],
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Check a study without running it, and list its configurations."""
+    from whatif_assets.terminal import print_check
+
+    _guarded(lambda: print_check(home, study))
+
+
+def _guarded(work: Callable[[], bool]) -> None:
+    """Turn outcomes into exit statuses: 0 done, 1 failed, 2 bad input."""
+    try:
+        succeeded = work()
+    except BadInput as error:
+        show_problem(str(error))
+        raise typer.Exit(BAD_INPUT) from None
+    except KeyboardInterrupt:
+        errors.print("Interrupted; what was finished is kept.")
+        raise typer.Exit(FAILED) from None
+    if not succeeded:
+        raise typer.Exit(FAILED)
+
+
+def main() -> None:
+    """Run the command line."""
+    os.environ.setdefault("PYTHONWARNINGS", "ignore")
+    app()
+
+
+__all__ = ["app", "console", "main"]

@@ -1,0 +1,349 @@
+"""Configurations: what a study compares, and the keys that name them.
+
+A key is ``<study>.<configuration>``, plus ``~field=value`` for each value that
+differs: ``demo.rf``, ``demo.rf~max_depth=8``. Axes come in three kinds. ``each``
+gives a configuration, so a partition, per value; ``sweep`` gives variants, rows
+inside a configuration; ``search`` is tuned inside training.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from whatif_assets.core.backtest import Costs, Variant
+from whatif_assets.core.errors import BadInput, did_you_mean, one_of
+from whatif_assets.core.features import Feature
+from whatif_assets.core.fields import (
+    AXES,
+    COSTS,
+    General,
+    check_axis,
+    check_names,
+    format_value,
+    kinds_of,
+    parse_value,
+    part,
+    validated,
+)
+from whatif_assets.core.labels import Label
+from whatif_assets.core.strategies import StrategyType, find_strategy
+from whatif_assets.core.study import Study, parse_features
+
+KEY_PATTERN = re.compile(r"[A-Za-z0-9_~=+-][A-Za-z0-9._~=+-]*")
+LONGEST_KEY = 120
+ONLY_VARIANT = "-"
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """One configuration with every setting resolved.
+
+    Attributes
+    ----------
+    study, name, key
+        The study, the name of the entry in its file, and the partition key.
+    strategy_settings
+        Fixed fields of the strategy; the swept ones are in ``sweep``.
+    model_settings
+        Fixed fields of the algorithm; the tuned ones are in ``search``.
+    """
+
+    study: str
+    name: str
+    key: str
+    symbols: tuple[str, ...] | None
+    features: tuple[Feature, ...]
+    label: Label
+    algorithm: str | None
+    backend: str
+    model_settings: Mapping[str, Any]
+    model_seed: int
+    search: Mapping[str, tuple[Any, ...]]
+    search_folds: int
+    strategy: str
+    strategy_settings: Mapping[str, Any]
+    sweep: Mapping[str, tuple[Any, ...]]
+    cash: float
+    costs: Costs
+    base: Path = field(compare=False)
+
+    def variants(self) -> list[Variant]:
+        """List the variants: every combination of the swept values, in order."""
+        combinations = itertools.product(*self.sweep.values())
+        return [self._variant(dict(zip(self.sweep, c))) for c in combinations]
+
+    def _variant(self, swept: dict[str, Any]) -> Variant:
+        name = "~".join(f"{k}={format_value(v)}" for k, v in swept.items())
+        costs = {k: swept.pop(k) for k in COSTS if k in swept}
+        cash = costs.pop("cash", self.cash)
+        return Variant(
+            id=name or ONLY_VARIANT,
+            settings={**self.strategy_settings, **swept},
+            costs=replace(self.costs, **costs),
+            cash=cash,
+        )
+
+    def strategy_type(self) -> StrategyType:
+        """Find the strategy in the registry, or import the user's own."""
+        return find_strategy(self.strategy, self.base)
+
+    def settings(self) -> dict[str, Any]:
+        """Return every setting, ready for JSON."""
+        return {
+            "strategy": self.strategy,
+            **self.strategy_settings,
+            **(
+                {"sweep": {k: list(v) for k, v in self.sweep.items()}}
+                if self.sweep
+                else {}
+            ),
+            **self._model_part(),
+            "symbols": list(self.symbols) if self.symbols else None,
+            "cash": self.cash,
+            "commission_bps": self.costs.commission_bps,
+            "slippage_bps": self.costs.slippage_bps,
+        }
+
+    def _model_part(self) -> dict[str, Any]:
+        if self.algorithm is None:
+            return {}
+        tuned = {k: list(v) for k, v in self.search.items()}
+        return {
+            "algorithm": self.algorithm,
+            "backend": self.backend,
+            **self.model_settings,
+            **({"search": tuned, "search_folds": self.search_folds} if tuned else {}),
+            "model_seed": self.model_seed,
+            "features": [feature.column for feature in self.features],
+            "label": {
+                "price": self.label.price,
+                "horizon": self.label.horizon,
+                "kind": self.label.kind,
+                "across_sessions": self.label.across_sessions,
+            },
+        }
+
+    def model_hash(self, study: Study) -> str:
+        """Hash of all that shapes the model and its forecasts."""
+        return _hash([self._model_part(), self.symbols, _frame_of(study)])
+
+    def result_hash(self, study: Study) -> str:
+        """Hash of all that shapes the backtest results."""
+        return _hash([self.settings(), _frame_of(study)])
+
+
+def _frame_of(study: Study) -> dict[str, Any]:
+    """The parts of a study that make results comparable."""
+    return study.model_dump(mode="json", include={"dates", "symbols", "evaluation"})
+
+
+def _hash(content: Any) -> str:
+    text = json.dumps(content, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def expand(study: Study, base: Path) -> list[Configuration]:
+    """List the configurations of a study, in the order of its file.
+
+    Parameters
+    ----------
+    study
+        A checked study.
+    base
+        The folder that a strategy's file path refers to: the study file's own.
+
+    Raises
+    ------
+    BadInput
+        A configuration has an unknown or wrong field; the message names the
+        configuration and the field. See :func:`check_study` for the lines.
+    """
+    return [
+        build(study, name, overrides, base)
+        for name in study.configurations
+        for overrides in _each(study, name)
+    ]
+
+
+def _each(study: Study, name: str) -> Iterator[dict[str, Any]]:
+    axes = study.configurations[name].get("each", {})
+    check_axis(f"{study.name}.{name}", "each", axes)
+    for values in itertools.product(*axes.values()):
+        yield dict(zip(axes, values))
+
+
+def find(studies: Mapping[str, Study], key: str, base: Path) -> Configuration:
+    """Find the configuration that a partition key names, overrides and all.
+
+    Parameters
+    ----------
+    studies
+        The studies of the home by name.
+    key
+        ``study.configuration`` plus any ``~field=value``.
+    base
+        The folder of the study files.
+
+    Raises
+    ------
+    BadInput
+        The key names no study, no configuration, an unknown field or a value
+        that the field does not allow.
+    """
+    check_key(key)
+    stem, *parts = key.split("~")
+    study_name, _, name = stem.partition(".")
+    if study_name not in studies:
+        raise BadInput(
+            f"Configuration {key}: there is no study '{study_name}'; the home has "
+            f"{one_of(studies) or 'none'}.{did_you_mean(study_name, studies)}"
+        )
+    study = studies[study_name]
+    if name not in study.configurations:
+        raise BadInput(
+            f"Configuration {key}: study {study_name} has no configuration "
+            f"'{name}'; it has {one_of(study.configurations)}."
+            f"{did_you_mean(name, study.configurations)}"
+        )
+    return build(study, name, _overrides(key, parts), base, key)
+
+
+def check_key(key: str) -> None:
+    """Refuse a key with characters or a length that a folder name cannot have."""
+    if len(key) > LONGEST_KEY or not KEY_PATTERN.fullmatch(key):
+        raise BadInput(
+            f"Configuration {key!r}: a key has at most {LONGEST_KEY} letters, "
+            "digits and . _ = ~ + -, and does not begin with a dot: "
+            "study.configuration~field=value."
+        )
+
+
+def _overrides(key: str, parts: Sequence[str]) -> dict[str, Any]:
+    overrides: dict[str, Any] = {}
+    for override in parts:
+        name, separator, value = override.partition("=")
+        if not (name and separator and value):
+            raise BadInput(
+                f"Configuration {key}: '~{override}' is no override; write "
+                "~field=value, such as ~max_depth=8."
+            )
+        if name in overrides:
+            raise BadInput(f"Configuration {key}: the field {name} stands twice.")
+        overrides[name] = parse_value(value)
+    return overrides
+
+
+def build(
+    study: Study,
+    name: str,
+    overrides: Mapping[str, Any],
+    base: Path,
+    key: str | None = None,
+) -> Configuration:
+    """Resolve one configuration of a study with some fields overridden.
+
+    An override of a swept or tuned field takes its axis away.
+
+    Raises
+    ------
+    BadInput
+        A field is unknown or wrong, an ``each`` axis has no value, or a model is
+        asked for where nothing is left to train on.
+    """
+    tail = "".join(f"~{k}={format_value(v)}" for k, v in overrides.items())
+    key = key or f"{study.name}.{name}{tail}"
+    check_key(key)
+    entry = dict(study.configurations[name])
+    axes = {}
+    for axis in AXES:
+        values = entry.pop(axis, {})
+        check_axis(key, axis, values)
+        axes[axis] = {k: v for k, v in values.items() if k not in overrides}
+    if axes["each"]:
+        missing = ", ".join(f"{k} ({format_value(v)})" for k, v in axes["each"].items())
+        raise BadInput(f"Configuration {key}: say which value of {missing} it has.")
+    fields = {**entry, **overrides}
+    kinds = kinds_of(key, fields, base)
+    check_names(key, fields, kinds)
+    general = General(**part(key, "general", fields, kinds))
+    _check_sense(study, key, general, axes)
+    settings = validated(key, fields, kinds, axes)
+    return _assemble(study, name, key, general, settings, axes, base)
+
+
+def _check_sense(
+    study: Study, key: str, general: General, axes: Mapping[str, Mapping[str, Any]]
+) -> None:
+    if general.algorithm and study.evaluation.method == "whole":
+        raise BadInput(
+            f"Configuration {key}: algorithm: evaluation.method 'whole' leaves "
+            "nothing to train on; use 'split' or 'walk_forward'.",
+            field=("algorithm",),
+        )
+    if axes["search"] and not general.algorithm:
+        raise BadInput(
+            f"Configuration {key}: search: needs a field algorithm.", field=("search",)
+        )
+    horizon = general.horizon or study.label.horizon
+    embargo = study.evaluation.embargo
+    if general.algorithm and embargo is not None and embargo < horizon:
+        raise BadInput(
+            f"Configuration {key}: horizon: {horizon} bars reach past the embargo "
+            f"of {embargo}; evaluation.embargo must be at least the horizon.",
+            field=("horizon",),
+        )
+
+
+def _assemble(
+    study: Study,
+    name: str,
+    key: str,
+    general: General,
+    settings: Mapping[str, Mapping[str, Any]],
+    axes: Mapping[str, Mapping[str, Sequence[Any]]],
+    base: Path,
+) -> Configuration:
+    def own(value: Any, default: Any) -> Any:
+        return default if value is None else value
+
+    sweep = {k: tuple(v) for k, v in axes["sweep"].items()}
+    search = {k: tuple(v) for k, v in axes["search"].items()}
+    label = study.parsed_label
+    return Configuration(
+        study=study.name,
+        name=name,
+        key=key,
+        symbols=own(general.symbols, study.symbols),
+        features=(
+            study.parsed_features
+            if general.features is None
+            else parse_features(list(general.features))
+        ),
+        label=replace(label, horizon=own(general.horizon, label.horizon)),
+        algorithm=general.algorithm,
+        backend=general.backend,
+        model_settings={
+            k: v for k, v in settings.get("algorithm", {}).items() if k not in search
+        },
+        model_seed=own(general.model_seed, study.seed),
+        search=search,
+        search_folds=general.search_folds,
+        strategy=general.strategy,
+        strategy_settings={
+            k: v for k, v in settings["strategy"].items() if k not in sweep
+        },
+        sweep=sweep,
+        cash=own(general.cash, study.cash),
+        costs=Costs(
+            commission_bps=own(general.commission_bps, study.costs.commission_bps),
+            slippage_bps=own(general.slippage_bps, study.costs.slippage_bps),
+        ),
+        base=base,
+    )

@@ -1,0 +1,232 @@
+"""A feature with its arguments: how a study writes it, and its column."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ValidationError
+
+from whatif_assets.core.errors import BadInput, did_you_mean, one_of
+from whatif_assets.core.features.indicators import (
+    FEATURES,
+    PRICES,
+    FloatArray,
+    price_of,
+)
+from whatif_assets.core.spec import explain
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A feature with its arguments; `parse_feature` makes and checks one.
+
+    Attributes
+    ----------
+    function
+        A name in ``FEATURES``.
+    arguments
+        Every argument with its value, defaults included, in the function's order.
+    relative_to
+        A price: the column is then divided by it, less 1 where it is a price
+        itself. None leaves it as it is.
+    """
+
+    function: str
+    arguments: tuple[tuple[str, Any], ...] = ()
+    relative_to: str | None = None
+
+    @property
+    def column(self) -> str:
+        """Name of the column, the same for the same feature however written."""
+        words = [self.function, *(_word(value) for _, value in self.arguments)]
+        if self.relative_to is not None:
+            words += ["to", self.relative_to]
+        return "_".join(words)
+
+    @property
+    def warm_up(self) -> int:
+        """Bars before a bar that its value needs."""
+        return FEATURES[self.function].warm_up(**dict(self.arguments))
+
+    def of(self, bars: pd.DataFrame) -> FloatArray:
+        """Compute the values over the bars of one symbol, oldest first.
+
+        Raises
+        ------
+        BadInput
+            The function did not return one value per bar.
+        """
+        function = FEATURES[self.function]
+        result = function.compute(bars, **dict(self.arguments))
+        values = np.asarray(result, dtype=np.float64)
+        if values.shape != (len(bars),):
+            raise BadInput(
+                f"feature {self.column}: its function returned an array of shape "
+                f"{values.shape} for {len(bars)} bars; it must return one per bar."
+            )
+        if self.relative_to is None:
+            return values
+        share: FloatArray = values / price_of(bars, self.relative_to)
+        return share - 1.0 if function.unit == "price" else share
+
+
+def _word(value: Any) -> str:
+    """Write an argument so that a column name needs no quotes."""
+    return str(value).lower().replace(".", "p").replace("-", "m")
+
+
+def parse_feature(item: str | Mapping[str, Any] | Feature) -> Feature:
+    """Read one feature as a study writes it.
+
+    Parameters
+    ----------
+    item
+        A name, such as ``vwap``; or one name with arguments, such as ``{"ema":
+        {"timeperiod": 10, "relative_to": "close"}}``.
+
+    Raises
+    ------
+    BadInput
+        The name, an argument or a value is not one of those allowed.
+    """
+    if isinstance(item, Feature):
+        return item
+    name, given = _name_and_arguments(item)
+    if name not in FEATURES:
+        raise BadInput(
+            f"feature {name}: unknown; allowed are {one_of(FEATURES)}."
+            f"{did_you_mean(name, FEATURES)}"
+        )
+    function = FEATURES[name]
+    relative_to = given.pop("relative_to", None)
+    try:
+        arguments = function.arguments(**given).model_dump()
+    except ValidationError as error:
+        raise BadInput(_explained(name, function.arguments, error)) from None
+    _check_relative_to(name, relative_to)
+    feature = Feature(name, tuple(arguments.items()), relative_to)
+    _ = feature.warm_up  # arguments that don't go together are refused there
+    return feature
+
+
+def _name_and_arguments(item: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    if isinstance(item, str):
+        return item, {}
+    if isinstance(item, Mapping) and len(item) == 1:
+        name, given = next(iter(item.items()))
+        if given is None or isinstance(given, Mapping):
+            return str(name), dict(given or {})
+    raise BadInput(
+        f"feature: found {item!r}; write a name such as vwap, or one name with its "
+        "arguments such as ema: {timeperiod: 10}."
+    )
+
+
+def _explained(name: str, model: type[BaseModel], error: ValidationError) -> str:
+    detail = error.errors()[0]
+    argument = ".".join(str(part) for part in detail["loc"])
+    return f"feature {name}: {argument}: {explain(model, detail)}"
+
+
+def _check_relative_to(name: str, relative_to: Any) -> None:
+    if relative_to is None:
+        return
+    if relative_to not in PRICES:
+        raise BadInput(
+            f"feature {name}: relative_to: found {relative_to!r}; allowed are "
+            f"{one_of(PRICES)}.{did_you_mean(str(relative_to), PRICES)}"
+        )
+    if FEATURES[name].unit == "other":
+        raise BadInput(
+            f"feature {name}: relative_to: it is no price, so it can't be relative "
+            "to one; leave relative_to out."
+        )
+
+
+def warm_up(features: Sequence[Feature]) -> int:
+    """Bars before a bar that the values of all of some features need."""
+    return max((feature.warm_up for feature in features), default=0)
+
+
+def symbol_rows(bars: pd.DataFrame) -> list[tuple[int, int]]:
+    """Row ranges [start, stop) of the symbols in tidy bars.
+
+    Raises
+    ------
+    BadInput
+        The bars are not sorted by (symbol, ts), or a bar stands twice.
+    """
+    symbols = bars["symbol"].to_numpy(dtype=object)
+    ts = bars["ts"].to_numpy(dtype="datetime64[us]")
+    same = symbols[1:] == symbols[:-1]
+    wrong = np.flatnonzero(
+        np.where(same, ts[1:] <= ts[:-1], symbols[1:] < symbols[:-1])
+    )
+    if wrong.size:
+        row = int(wrong[0]) + 1
+        raise BadInput(
+            f"bars: row {row} ({symbols[row]}, {ts[row]} UTC) is not after the row "
+            "before it; sort by symbol and ts, each bar once."
+        )
+    edges = [0, *(np.flatnonzero(~same) + 1).tolist(), len(bars)]
+    return [(start, stop) for start, stop in pairwise(edges) if start < stop]
+
+
+def compute(bars: pd.DataFrame, feature: str, **arguments: Any) -> pd.Series:
+    """Compute one feature over the whole of some bars, each symbol on its own.
+
+    Parameters
+    ----------
+    bars
+        Tidy bars of any number of symbols, sorted by (symbol, ts).
+    feature
+        A name in ``FEATURES``.
+    **arguments
+        Its arguments, and ``relative_to``.
+
+    Returns
+    -------
+    pandas.Series
+        float64, named like the column, with the index of ``bars``.
+
+    Raises
+    ------
+    BadInput
+        For an unknown feature or argument, or bars that are out of order.
+
+    Examples
+    --------
+    >>> bars["ema"] = compute(bars, "ema", timeperiod=10)
+    """
+    parsed = parse_feature({feature: arguments})
+    values = compute_features(bars, [parsed])[parsed.column]
+    return values.set_axis(bars.index)
+
+
+def compute_features(bars: pd.DataFrame, features: Sequence[Feature]) -> pd.DataFrame:
+    """Compute features over the whole of some bars, each symbol on its own.
+
+    Parameters
+    ----------
+    bars
+        Tidy bars, sorted by (symbol, ts).
+    features
+        What to compute.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``symbol``, ``ts`` and one float64 column per feature; the rows of ``bars``.
+        NaN where a feature still warms up.
+    """
+    parts = [bars.iloc[start:stop] for start, stop in symbol_rows(bars)]
+    frame = bars[["symbol", "ts"]].reset_index(drop=True)
+    for feature in features:
+        values = [feature.of(part) for part in parts]
+        frame[feature.column] = np.concatenate(values) if values else np.empty(0)
+    return frame

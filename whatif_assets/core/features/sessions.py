@@ -1,0 +1,259 @@
+"""Features of single sessions, the same whatever range of sessions is asked for.
+
+A recursive feature depends, in its last digits, on the bar at which it starts. So
+each column of a session starts, for each symbol, exactly its own warm-up before the
+session, neither more nor less: a session computed alone, in a range, on Spark or
+together with other columns has the same bits.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from whatif_assets.core.features.feature import Feature, symbol_rows, warm_up
+from whatif_assets.core.features.indicators import FEATURES, FeatureFunction
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame as SparkFrame
+    from pyspark.sql import SparkSession
+
+BarsOf = Callable[[date], pd.DataFrame]
+History = Mapping[date, Sequence[date]]
+Days = npt.NDArray[np.int64]
+
+
+def session_features(
+    bars_by_session: BarsOf,
+    session: date,
+    previous: Sequence[date],
+    features: Sequence[Feature],
+) -> pd.DataFrame:
+    """Compute the features of one session, warmed up on the sessions before it.
+
+    Parameters
+    ----------
+    bars_by_session
+        Gives the tidy bars of a session. It is asked for earlier sessions one by
+        one, and only as long as some symbol still lacks bars to warm up on.
+    session
+        The session.
+    previous
+        The market's sessions before it, oldest first. Of a symbol with n bars in
+        the session and a warm-up of w bars at most the last 10 * ceil(w / n) + 10
+        are looked at, so that a newly listed symbol does not read all history.
+    features
+        What to compute.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``symbol``, ``ts`` and one float64 column per feature, sorted by (symbol,
+        ts). NaN where a symbol has too little history.
+
+    Raises
+    ------
+    BadInput
+        The bars are not in order.
+    """
+    bars = _with_history(bars_by_session, session, previous, warm_up(features))
+    frame = features_of_sessions(bars, {session: previous}, features)
+    return frame.drop(columns="session")
+
+
+def _with_history(
+    bars_by_session: BarsOf, session: date, previous: Sequence[date], bars: int
+) -> pd.DataFrame:
+    """Bars of a session and of as many earlier ones as its symbols need."""
+    own = bars_by_session(session)
+    frames = [own.assign(session=pd.Timestamp(session))]
+    per_session = own["symbol"].value_counts(sort=False)
+    lacking = pd.Series(bars, index=per_session.index)
+    reach = per_session.map(lambda count: _reach(bars, count))
+    for walked, day in enumerate(reversed(previous)):
+        short = lacking.index[(lacking > 0) & (reach > walked)]
+        if short.empty:
+            break
+        earlier = bars_by_session(day)
+        earlier = earlier[earlier["symbol"].isin(short)]
+        frames.append(earlier.assign(session=pd.Timestamp(day)))
+        found = earlier["symbol"].value_counts(sort=False)
+        lacking -= found.reindex(lacking.index, fill_value=0)
+    together = pd.concat([f for f in frames if len(f)] or frames[:1])
+    return together.sort_values(["symbol", "ts"], ignore_index=True)
+
+
+def _reach(bars: int, per_session: int) -> int:
+    """Sessions that a symbol may look back for its warm-up."""
+    return 10 * math.ceil(bars / per_session) + 10 if bars else 0
+
+
+def features_of_sessions(
+    bars: pd.DataFrame, history: History, features: Sequence[Feature]
+) -> pd.DataFrame:
+    """Compute the features of several sessions, each as `session_features` does.
+
+    Parameters
+    ----------
+    bars
+        Tidy bars of the sessions and of their history with a column ``session``,
+        sorted by (symbol, ts).
+    history
+        For each session to compute the market's sessions before it, oldest first.
+    features
+        What to compute.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``symbol``, ``ts``, ``session`` (as in ``bars``) and one float64 column per
+        feature, sorted by (symbol, ts); bitwise what `session_features` gives.
+
+    Raises
+    ------
+    BadInput
+        The bars are not sorted, or a bar stands twice.
+    """
+    days = _days(bars["session"])
+    columns: list[list[npt.NDArray[np.float64]]] = [[] for _ in features]
+    rows = []
+    for symbol, start, stop, previous in _blocks(bars, days, history):
+        rows.append(np.arange(start, stop))
+        starts: dict[int, int] = {}
+        for feature, values in zip(features, columns, strict=True):
+            needed = feature.warm_up
+            if needed not in starts:
+                oldest = _oldest(previous, needed, stop - start)
+                earliest = np.searchsorted(days[symbol:start], oldest) + symbol
+                starts[needed] = max(int(earliest), start - needed)
+            first = starts[needed]
+            values.append(feature.of(bars.iloc[first:stop])[start - first :])
+    kept = np.concatenate(rows) if rows else np.empty(0, dtype=np.int64)
+    frame = bars[["symbol", "ts", "session"]].iloc[kept].reset_index(drop=True)
+    for feature, values in zip(features, columns, strict=True):
+        frame[feature.column] = np.concatenate(values) if values else np.empty(0)
+    return frame
+
+
+def _blocks(
+    bars: pd.DataFrame, days: Days, history: History
+) -> Iterator[tuple[int, int, int, Sequence[date]]]:
+    """Where each symbol begins, rows of each of its sessions, and their history."""
+    asked = sorted(history)
+    edges = np.array([np.datetime64(day, "D") for day in asked]).astype(np.int64)
+    for first, last in symbol_rows(bars):
+        starts = first + np.searchsorted(days[first:last], edges)
+        stops = first + np.searchsorted(days[first:last], edges + 1)
+        for session, start, stop in zip(asked, starts, stops, strict=True):
+            if start < stop:
+                yield first, int(start), int(stop), history[session]
+
+
+def _oldest(previous: Sequence[date], bars: int, per_session: int) -> int:
+    """Day number of the earliest session that a symbol may warm up on."""
+    reach = min(_reach(bars, per_session), len(previous))
+    if not reach:
+        return int(np.iinfo(np.int64).max)
+    return int(np.datetime64(previous[-reach], "D").astype(np.int64))
+
+
+def _days(sessions: pd.Series) -> Days:
+    """Days since 1970-01-01 of a column of dates in any of their types."""
+    if pd.api.types.is_integer_dtype(sessions.dtype):
+        return sessions.to_numpy(dtype=np.int64)
+    days = pd.to_datetime(sessions).to_numpy(dtype="datetime64[D]")
+    return days.astype(np.int64)
+
+
+def compute_features_spark(
+    spark: SparkSession,
+    bars: pd.DataFrame | SparkFrame,
+    history: History,
+    features: Sequence[Feature],
+) -> pd.DataFrame:
+    """Compute the features of several sessions on Spark, one task per symbol.
+
+    Parameters
+    ----------
+    spark
+        The session; its workers must be able to import this package.
+    bars
+        As for `features_of_sessions`, or a Spark frame with the same columns in
+        any order of rows (``ts`` timestamp, ``session`` date).
+    history, features
+        As for `features_of_sessions`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Bitwise what `features_of_sessions` gives; ``session`` is datetime64[ns].
+    """
+    columns = [feature.column for feature in features]
+    # A worker knows the functions of this package alone, so they travel along.
+    functions = {f.function: replace(FEATURES[f.function]) for f in features}
+    history = {day: list(previous) for day, previous in history.items()}
+    schema = ", ".join(
+        ["symbol string", "ts long", "session int", *(f"`{c}` double" for c in columns)]
+    )
+    grouped = _portable(spark, bars).groupBy("symbol")
+    result = grouped.applyInPandas(
+        lambda group: _of_symbol(group, history, features, functions), schema
+    ).toPandas()
+    result = result.sort_values(["symbol", "ts"], ignore_index=True)
+    days = result["session"].to_numpy(dtype=np.int64).astype("datetime64[D]")
+    return result.assign(ts=_utc(result["ts"]), session=days.astype("datetime64[ns]"))
+
+
+def _of_symbol(
+    group: pd.DataFrame,
+    history: History,
+    features: Sequence[Feature],
+    functions: Mapping[str, FeatureFunction],
+) -> pd.DataFrame:
+    """Compute one symbol on a worker; times are whole numbers, see `_portable`."""
+    FEATURES.update(functions)
+    ordered = group.sort_values("ts", ignore_index=True)
+    ordered = ordered.assign(ts=_utc(ordered["ts"]))
+    frame = features_of_sessions(ordered, history, features)
+    return frame.assign(ts=_micros(frame["ts"]))
+
+
+def session_features_spark(
+    spark: SparkSession,
+    bars_by_session: BarsOf,
+    session: date,
+    previous: Sequence[date],
+    features: Sequence[Feature],
+) -> pd.DataFrame:
+    """Compute the features of one session on Spark; see `session_features`."""
+    bars = _with_history(bars_by_session, session, previous, warm_up(features))
+    frame = compute_features_spark(spark, bars, {session: previous}, features)
+    return frame.drop(columns="session")
+
+
+def _portable(spark: SparkSession, bars: pd.DataFrame | SparkFrame) -> SparkFrame:
+    """Write times as whole numbers, which no time zone on the way can move."""
+    if isinstance(bars, pd.DataFrame):
+        symbol_rows(bars)  # refuse bars that stand twice before Spark starts
+        days = _days(bars["session"]).astype(np.int32)
+        return spark.createDataFrame(bars.assign(ts=_micros(bars["ts"]), session=days))
+    from pyspark.sql import functions as F  # noqa: N812
+
+    return bars.withColumns(
+        {"ts": F.unix_micros("ts"), "session": F.unix_date("session")}
+    )
+
+
+def _micros(ts: pd.Series) -> npt.NDArray[np.int64]:
+    return ts.to_numpy(dtype="datetime64[us]").astype(np.int64)
+
+
+def _utc(micros: pd.Series) -> pd.Series:
+    return pd.to_datetime(micros, unit="us", utc=True).astype("datetime64[us, UTC]")

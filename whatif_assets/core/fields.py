@@ -1,0 +1,188 @@
+"""Fields of a configuration: which there are, and whether their values are right.
+
+A configuration's fields are flat. Each belongs to one kind: ``general``, or the
+strategy's settings, or the algorithm's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from whatif_assets.core.errors import BadInput, did_you_mean, one_of
+from whatif_assets.core.models import ALGORITHMS
+from whatif_assets.core.spec import explain
+from whatif_assets.core.strategies import find_strategy
+
+AXES = ("each", "sweep", "search")
+COSTS = ("commission_bps", "slippage_bps", "cash")
+
+
+class General(BaseModel):
+    """The fields that any configuration may have, whatever it is made of."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    strategy: str
+    algorithm: str | None = None
+    backend: Literal["local", "spark"] = "local"
+    symbols: tuple[str, ...] | None = Field(default=None, min_length=1)
+    features: tuple[Any, ...] | None = None
+    horizon: int | None = Field(default=None, ge=1)
+    cash: float | None = Field(default=None, gt=0)
+    commission_bps: float | None = Field(default=None, ge=0)
+    slippage_bps: float | None = Field(default=None, ge=0)
+    model_seed: int | None = Field(default=None, ge=0)
+    search_folds: int = Field(default=3, ge=2)
+
+
+def kinds_of(
+    key: str, fields: Mapping[str, Any], base: Path
+) -> dict[str, type[BaseModel]]:
+    """Return the models that the fields of a configuration belong to, by kind."""
+    if "strategy" not in fields:
+        raise BadInput(f"Configuration {key}: the field strategy is missing.")
+    kinds: dict[str, type[BaseModel]] = {"general": General}
+    kinds["strategy"] = find_strategy(str(fields["strategy"]), base).Settings
+    algorithm = fields.get("algorithm")
+    if algorithm is not None:
+        if algorithm not in ALGORITHMS:
+            raise BadInput(
+                f"Configuration {key}: algorithm: found {algorithm!r}; allowed are "
+                f"{one_of(ALGORITHMS)}.{did_you_mean(str(algorithm), ALGORITHMS)}",
+                field=("algorithm",),
+            )
+        kinds["algorithm"] = ALGORITHMS[algorithm].Settings
+    return kinds
+
+
+def check_names(
+    key: str, fields: Mapping[str, Any], kinds: Mapping[str, type[BaseModel]]
+) -> None:
+    """Refuse a field that belongs to no kind."""
+    allowed = [name for model in kinds.values() for name in model.model_fields]
+    for name in fields:
+        if name not in allowed:
+            raise BadInput(
+                f"Configuration {key}: {name}: unknown field; allowed are "
+                f"{', '.join(sorted({*allowed, *AXES}))}."
+                f"{did_you_mean(name, [*allowed, *AXES])}",
+                field=(name,),
+            )
+
+
+def part(
+    key: str,
+    kind: str,
+    fields: Mapping[str, Any],
+    kinds: Mapping[str, type[BaseModel]],
+) -> dict[str, Any]:
+    """Validate the fields of one kind and return them, defaults included."""
+    model = kinds[kind]
+    mine = {k: v for k, v in fields.items() if k in model.model_fields}
+    if isinstance(mine.get("symbols"), str):
+        mine["symbols"] = mine["symbols"].split("+")
+    try:
+        return model(**mine).model_dump()
+    except ValidationError as error:
+        detail = error.errors()[0]
+        name = ".".join(str(part) for part in detail["loc"]) or kind
+        raise BadInput(
+            f"Configuration {key}: {name}: {explain(model, detail)}",
+            field=(str(detail["loc"][0]),) if detail["loc"] else (),
+        ) from None
+
+
+def check_axis(key: str, axis: str, values: Any) -> None:
+    """Refuse an axis that is not a mapping of fields to lists of distinct values."""
+    where = f"Configuration {key}: {axis}"
+    if not isinstance(values, Mapping):
+        raise BadInput(
+            f"{where}: expected 'field: [values]', found {values!r}.", field=(axis,)
+        )
+    for field_name, listed in values.items():
+        if not isinstance(listed, list) or not listed:
+            raise BadInput(
+                f"{where}.{field_name}: expected a list of values, found {listed!r}.",
+                field=(axis, field_name),
+            )
+        if len({format_value(value) for value in listed}) < len(listed):
+            raise BadInput(
+                f"{where}.{field_name}: a value stands twice in {listed}.",
+                field=(axis, field_name),
+            )
+
+
+def validated(
+    key: str,
+    fields: Mapping[str, Any],
+    kinds: Mapping[str, type[BaseModel]],
+    axes: Mapping[str, Mapping[str, Sequence[Any]]],
+) -> dict[str, dict[str, Any]]:
+    """Validate fields and every value of the axes.
+
+    Returns
+    -------
+    dict
+        Settings of the strategy and of the algorithm, defaults included, by kind.
+    """
+    for axis, kind in (("sweep", "strategy"), ("search", "algorithm")):
+        extra = COSTS if axis == "sweep" else ()
+        own = kinds[kind].model_fields if kind in kinds else ()
+        for name, values in axes[axis].items():
+            _check_axis_field(key, axis, name, [*own, *extra], fields)
+            for value in values:
+                part(
+                    key,
+                    "general" if name in extra else kind,
+                    {**fields, name: value},
+                    kinds,
+                )
+    return {
+        kind: part(key, kind, fields, kinds)
+        for kind in ("strategy", "algorithm")
+        if kind in kinds
+    }
+
+
+def _check_axis_field(
+    key: str,
+    axis: str,
+    name: str,
+    allowed: Sequence[str],
+    fields: Mapping[str, Any],
+) -> None:
+    if name not in allowed:
+        raise BadInput(
+            f"Configuration {key}: {axis}.{name}: unknown field; a {axis} axis may be "
+            f"{', '.join(sorted(allowed))}.{did_you_mean(name, allowed)}",
+            field=(axis, name),
+        )
+    if name in fields:
+        raise BadInput(
+            f"Configuration {key}: {name} stands both as a field and under {axis}; "
+            "keep one.",
+            field=(axis, name),
+        )
+
+
+def parse_value(text: str) -> Any:
+    """Read a value from a key: a number, true, false, or else text."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return {"true": True, "false": False}.get(text, text)
+
+
+def format_value(value: Any) -> str:
+    """Write a value as it stands in a key; the inverse of :func:`parse_value`."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (list, tuple)):
+        return "+".join(format_value(item) for item in value)
+    return str(value)

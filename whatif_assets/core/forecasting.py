@@ -1,0 +1,110 @@
+"""Out-of-sample forecasts: each fold's model over its own test window."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from whatif_assets.core.configuration import Configuration
+from whatif_assets.core.dataset import dataset
+from whatif_assets.core.home import Home
+from whatif_assets.core.lake import not_materialised
+from whatif_assets.core.models import load_model
+from whatif_assets.core.study import Study
+from whatif_assets.core.training import TABLE, model_path
+
+COLUMNS = {
+    "symbol": "str",
+    "ts": "datetime64[us, UTC]",
+    "fold": "int32",
+    "forecast": "float64",
+    "price": "float64",
+    "expected_return": "float64",
+    "label": "float64",
+}
+
+
+@dataclass(frozen=True)
+class Forecasts:
+    """Forecasts of a configuration, and how good they were.
+
+    Attributes
+    ----------
+    frame
+        One row per forecast bar: ``forecast`` as the model gives it,
+        ``expected_return`` of the label's price from this bar to the label's, and
+        the ``label`` itself where the future has shown it.
+    """
+
+    frame: pd.DataFrame
+
+    def accuracy(self) -> dict[str, float]:
+        """Error and correlation over the rows whose label is known.
+
+        ``skill`` is one minus the squared error over that of forecasting no
+        change; above 0 is better than nothing. Values that are undefined are left
+        out.
+        """
+        known = self.frame.dropna(subset=["label"])
+        if len(known) < 2:
+            return {}
+        error = known["forecast"] - known["label"]
+        naive = known["label"] - known["no_change"]
+        scores = {"rmse": float(np.sqrt((error**2).mean()))}
+        if (naive**2).sum() > 0:
+            scores["skill"] = float(1 - (error**2).sum() / (naive**2).sum())
+        if known["expected_return"].std() > 0 and naive.std() > 0:
+            realised = _realised_return(known)
+            scores["information_coefficient"] = float(
+                known["expected_return"].corr(realised, method="spearman")
+            )
+        return scores
+
+
+def _realised_return(known: pd.DataFrame) -> pd.Series:
+    is_return = known["no_change"].eq(0)
+    return known["label"].where(is_return, known["label"] / known["price"] - 1)
+
+
+def forecast(home: Home, study: Study, configuration: Configuration) -> Forecasts:
+    """Forecast every bar of the test windows in one batch per fold.
+
+    Bars whose features are still warming up have no forecast.
+
+    Raises
+    ------
+    BadInput
+        The configuration's models or features are not materialised, or the models
+        are of another version of the configuration.
+    """
+    empty = pd.DataFrame({k: pd.Series(dtype=v) for k, v in COLUMNS.items()})
+    if configuration.algorithm is None:
+        return Forecasts(empty.assign(no_change=pd.Series(dtype="float64")))
+    manifest = home.lake.manifest(TABLE, configuration.key)
+    wanted = configuration.model_hash(study)
+    if manifest is None or manifest.details.get("model_hash") != wanted:
+        raise not_materialised(TABLE, configuration.key)
+    parts = []
+    for fold in study.folds(home.market):
+        frame = dataset(home, configuration, fold.test)
+        columns = [feature.column for feature in configuration.features]
+        frame = frame[frame[columns].notna().all(axis=1)]
+        model = load_model(model_path(home, configuration.key, fold.number))
+        values = model.predict(frame[columns].to_numpy(dtype=np.float64))
+        parts.append(frame.assign(fold=np.int32(fold.number), forecast=values))
+    return Forecasts(_with_expected_return(pd.concat(parts), configuration))
+
+
+def _with_expected_return(
+    frame: pd.DataFrame, configuration: Configuration
+) -> pd.DataFrame:
+    level = configuration.label.kind == "level"
+    expected = frame["forecast"] / frame["price"] - 1 if level else frame["forecast"]
+    frame = frame.assign(
+        expected_return=expected,
+        no_change=frame["price"] if level else 0.0,
+    )
+    frame = frame.sort_values(["symbol", "ts"], ignore_index=True)
+    return frame[[*COLUMNS, "no_change"]]

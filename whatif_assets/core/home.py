@@ -1,0 +1,277 @@
+"""A home: one market, its studies, its lake and its report, in one folder."""
+
+from __future__ import annotations
+
+import functools
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from whatif_assets.core.configuration import Configuration, build, expand, find
+from whatif_assets.core.errors import BadInput, did_you_mean, one_of
+from whatif_assets.core.features import Feature
+from whatif_assets.core.lake import Lake, write_text
+from whatif_assets.core.market import (
+    MARKET_FILE,
+    Market,
+    difference,
+    market_yaml,
+    read_market,
+)
+from whatif_assets.core.spec import YamlDocument
+from whatif_assets.core.study import STUDIES, Study, read_study, study_market
+
+DATABASE = "whatif.duckdb"
+DEFINITIONS = '''"""Dagster code location of this home; name it in workspace.yaml."""
+
+from pathlib import Path
+
+from whatif_assets.code_location import build_definitions
+
+defs = build_definitions(Path(__file__).parent)
+'''
+
+
+@dataclass(frozen=True)
+class Home:
+    """An opened home.
+
+    Attributes
+    ----------
+    path
+        Its folder.
+    market
+        What ``market.yaml`` says.
+    """
+
+    path: Path
+    market: Market
+
+    @classmethod
+    def open(cls, path: Path) -> Home:
+        """Open a home that has been set up; BadInput says how where it has not."""
+        return cls(path, read_market(path))
+
+    @property
+    def lake(self) -> Lake:
+        """The Parquet files."""
+        return Lake(self.path)
+
+    @property
+    def database(self) -> Path:
+        """The DuckDB file that people query."""
+        return self.path / DATABASE
+
+    @property
+    def studies_folder(self) -> Path:
+        """Where the study files are."""
+        return self.path / STUDIES
+
+    @functools.cached_property
+    def symbols(self) -> tuple[str, ...]:
+        """Symbols of the market, from its file or else from its source."""
+        if self.market.symbols:
+            return self.market.symbols
+        return tuple(self.market.open_source(self.path).symbols())
+
+    def study_files(self) -> list[Path]:
+        """List the study files, sorted by name."""
+        return sorted(self.studies_folder.glob("*.yaml"))
+
+    def studies(self) -> dict[str, Study]:
+        """Read every study of the home, checked; see :func:`check_study`.
+
+        Raises
+        ------
+        BadInput
+            The first study that is wrong, with file and line.
+        """
+        found: dict[str, Study] = {}
+        for path in self.study_files():
+            study = self.study_in(path)
+            if study.name in found:
+                raise BadInput(
+                    f"{path}:1: a study named '{study.name}' exists already."
+                )
+            found[study.name] = study
+        return found
+
+    def study_in(self, path: Path) -> Study:
+        """Read and check one study file against the market."""
+        return check_study(path, self.market)
+
+    def study(self, name: str) -> Study:
+        """Read one study by name, leaving the others unread where possible."""
+        path = self.studies_folder / f"{name}.yaml"
+        if path.exists():
+            study = self.study_in(path)
+            if study.name == name:
+                return study
+        studies = self.studies()
+        if name not in studies:
+            raise BadInput(
+                f"There is no study '{name}' in {self.studies_folder}; it has "
+                f"{one_of(studies) or 'none'}.{did_you_mean(name, studies)}"
+            )
+        return studies[name]
+
+    def configurations(self, study: Study) -> list[Configuration]:
+        """Configurations of a study, its axes expanded."""
+        return expand(study, self.studies_folder)
+
+    def find(self, key: str) -> tuple[Configuration, Study]:
+        """Find the configuration of a partition key, and its study."""
+        name = key.split("~")[0].split(".")[0]
+        studies = {name: self.study(name)} if name else self.studies()
+        return find(studies, key, self.studies_folder), studies[name]
+
+    def symbols_of(self, configuration: Configuration) -> list[str]:
+        """Symbols that a configuration trades; BadInput where the market lacks one."""
+        wanted = configuration.symbols or self.symbols
+        for symbol in wanted:
+            if symbol not in self.symbols:
+                raise BadInput(
+                    f"Configuration {configuration.key}: symbols: the market has no "
+                    f"'{symbol}'.{did_you_mean(symbol, self.symbols)}",
+                    field=("symbols",),
+                )
+        return list(wanted)
+
+    def features(self) -> tuple[Feature, ...]:
+        """Features that the home's studies ask for, each column once, sorted."""
+        columns = {
+            feature.column: feature
+            for study in self.studies().values()
+            for configuration in self.configurations(study)
+            if configuration.algorithm is not None
+            for feature in configuration.features
+        }
+        return tuple(columns[column] for column in sorted(columns))
+
+
+def check_study(path: Path, market: Market | None = None) -> Study:
+    """Read a study and check it whole: fields, configurations, dates, windows.
+
+    Parameters
+    ----------
+    path
+        The study file.
+    market
+        The market to hold it against; the study's own block where left out.
+
+    Returns
+    -------
+    Study
+        The checked study.
+
+    Raises
+    ------
+    BadInput
+        What is wrong, one line per finding, with file and line.
+    """
+    study, document = read_study(path)
+    market = market or study_market(document)
+    findings = list(_configuration_findings(study, document))
+    if market is not None and not findings:
+        findings = _market_findings(study, document, market)
+    if findings:
+        raise BadInput("\n".join(findings))
+    return study
+
+
+def _configuration_findings(study: Study, document: YamlDocument) -> list[str]:
+    findings = []
+    base = document.path.parent
+    for name in study.configurations:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
+            place = document.where(("configurations", name))
+            findings.append(
+                f"{place}: a configuration's name has letters, digits, _ and - alone."
+            )
+            continue
+        one = study.model_copy(
+            update={"configurations": {name: study.configurations[name]}}
+        )
+        try:
+            for configuration in expand(one, base):
+                configuration.variants()
+        except BadInput as error:
+            place = document.where(("configurations", name, *error.field))
+            findings.append(f"{place}: {error}")
+    return findings
+
+
+def _market_findings(study: Study, document: YamlDocument, market: Market) -> list[str]:
+    findings = []
+    try:
+        study.sessions(market)
+    except BadInput as error:
+        return [f"{document.where(('dates',))}: {error}"]
+    try:
+        study.folds(market)
+    except BadInput as error:
+        findings.append(f"{document.where(('evaluation',))}: {error}")
+    for symbol in study.symbols or ():
+        if market.symbols and symbol not in market.symbols:
+            findings.append(
+                f"{document.where(('symbols',))}: the market has no '{symbol}'."
+                f"{did_you_mean(symbol, market.symbols)}"
+            )
+    return findings
+
+
+def set_up(home: Path, study_file: Path) -> tuple[Home, Study]:
+    """Put a study into a home, setting the home up first where it is empty.
+
+    A study's ``market:`` block becomes the home's ``market.yaml``, with its path
+    made absolute, and the study is copied into ``studies/``.
+
+    Raises
+    ------
+    BadInput
+        The study is wrong, has no market while the home has none, or asks for
+        another market than the home's; the message names each difference.
+    """
+    study, document = read_study(study_file)
+    asked = study_market(document)
+    if asked is not None:
+        asked = _anchored(asked, study_file.parent)
+    if (home / MARKET_FILE).exists():
+        market = _anchored(read_market(home), home)
+        if asked is not None and (differences := difference(market, asked)):
+            raise BadInput(
+                f"{document.where(('market',))}: {home} is the home of another "
+                "market. Choose another --home, or take the market block away.\n  "
+                + "\n  ".join(differences)
+            )
+    elif asked is None:
+        raise BadInput(
+            f"{document.where(())}: {home} has no market yet and the study has no "
+            "'market:' block; add one, or choose the --home of an existing market."
+        )
+    else:
+        market = asked
+    check_study(study_file, market)
+    _write_home(home, market, study, study_file)
+    return Home.open(home), study
+
+
+def _anchored(market: Market, base: Path) -> Market:
+    """Make a market's path absolute, if it exists below ``base``."""
+    if market.path is None or Path(market.path).is_absolute():
+        return market
+    here = (base / market.path).exists() or any(base.glob(market.path))
+    root = base if here else Path()
+    return market.model_copy(update={"path": str((root / market.path).resolve())})
+
+
+def _write_home(home: Path, market: Market, study: Study, study_file: Path) -> None:
+    if not (home / MARKET_FILE).exists():
+        write_text(home / MARKET_FILE, market_yaml(market))
+        write_text(home / "definitions.py", DEFINITIONS)
+    target = home / STUDIES / f"{study.name}.yaml"
+    if target.resolve() != study_file.resolve():
+        write_text(target, study_file.read_text(encoding="utf-8"))
+
+
+__all__ = ["DATABASE", "Home", "build", "check_study", "set_up"]

@@ -1,0 +1,145 @@
+"""The market of a home: which bars, from where, in which sessions."""
+
+from __future__ import annotations
+
+import functools
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+import yaml
+from pydantic import BaseModel, ConfigDict, Field
+
+from whatif_assets.core.errors import BadInput
+from whatif_assets.core.sessions import Sessions
+from whatif_assets.core.sources import Source, open_source
+from whatif_assets.core.spec import YamlDocument, parse, read_yaml
+
+BaseBar = Literal["1min", "5min", "15min", "30min", "1h", "1day"]
+
+MARKET_FILE = "market.yaml"
+
+
+class Market(BaseModel):
+    """Everything that ``market.yaml`` says.
+
+    A home holds one market, and its first session never changes: it is part of
+    the definition of the session partitions.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z][A-Za-z0-9_]*$",
+        description="Prefix of the asset keys, for a second home in the same UI.",
+    )
+    source: str = Field(description="Where bars come from: a registered source.")
+    path: str | None = Field(default=None, description="File, folder or glob.")
+    options: dict[str, Any] = Field(
+        default_factory=dict, description="Further options of the source."
+    )
+    symbols: tuple[str, ...] | None = Field(
+        default=None,
+        min_length=1,
+        description="All of the source's where absent.",
+    )
+    calendar: str = Field(default="XNYS", description="An exchange_calendars name.")
+    first_session: date = Field(description="First session; constant for a home.")
+    last_session: date | None = Field(
+        default=None, description="Last session; open for a market that goes on."
+    )
+    base_bar: BaseBar = Field(default="1min", description="Size of the bars.")
+    hours: Literal["all", "regular"] = Field(
+        default="all", description="Keep every bar, or the calendar's hours alone."
+    )
+
+    @property
+    def sessions(self) -> Sessions:
+        """The market's sessions on its exchange calendar."""
+        return Sessions(self.calendar, self.first_session, self.last_session)
+
+    def bars_per_session(self) -> int:
+        """Bars of a regular session: trading minutes over the size of a bar."""
+        if self.base_bar == "1day":
+            return 1
+        first = self.sessions.dates()[:20]
+        minutes = int(self.sessions.schedule(first)["minutes"].max()) if first else 390
+        return max(1, minutes * 60 // int(pd.Timedelta(self.base_bar).total_seconds()))
+
+    def sessions_per_year(self) -> float:
+        """Sessions in a year of the exchange calendar, for annualised figures."""
+        return sessions_per_year(self.calendar)
+
+    def open_source(self, base: Path) -> Source:
+        """Open the source; relative paths start at ``base``, then at the cwd."""
+        options = dict(self.options)
+        if self.path is not None:
+            options["path"] = self.path
+        return open_source(self.source, options, base)
+
+
+def parse_market(document: YamlDocument, base: Path) -> Market:
+    """Validate a market and the options of its source.
+
+    Parameters
+    ----------
+    document
+        The content of ``market.yaml``, or the ``market:`` block of a study.
+    base
+        The folder that relative paths refer to.
+
+    Raises
+    ------
+    BadInput
+        A field is wrong, the calendar or the source is unknown, an option of the
+        source is wrong, or the first session is not a session.
+    """
+    market = parse(Market, document)
+    try:
+        market.sessions.dates(market.first_session, market.first_session)
+        market.open_source(base)
+    except BadInput as error:
+        raise BadInput(f"{document.where(())}: {error}") from None
+    last = market.last_session
+    if last is not None and last < market.first_session:
+        raise BadInput(
+            f"{document.where(('last_session',))}: {last} is before the first "
+            f"session, {market.first_session}."
+        )
+    return market
+
+
+@functools.cache
+def sessions_per_year(calendar: str) -> float:
+    """Mean number of sessions a year, over the twenty years from 2000 to 2019."""
+    years = Sessions(calendar, date(2000, 1, 1), date(2019, 12, 31)).dates()
+    return float(round(len(years) / 20))
+
+
+def read_market(home: Path) -> Market:
+    """Read ``market.yaml`` of a home."""
+    path = home / MARKET_FILE
+    if not path.exists():
+        raise BadInput(
+            f"{path}: there is no such file, so {home} is no home yet. Run a study "
+            f"that has a 'market:' block with --home {home}, or write the file."
+        )
+    return parse_market(read_yaml(path), home)
+
+
+def market_yaml(market: Market) -> str:
+    """Write a market as the text of ``market.yaml``."""
+    content = market.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+
+
+def difference(ours: Market, theirs: Market) -> list[str]:
+    """Name the fields in which two markets differ, with both values."""
+    return [
+        f"{field}: the home has {getattr(ours, field)!r}, "
+        f"the study asks for {getattr(theirs, field)!r}"
+        for field in Market.model_fields
+        if getattr(ours, field) != getattr(theirs, field)
+    ]

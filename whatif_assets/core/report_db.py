@@ -1,0 +1,128 @@
+"""The DuckDB file that people query, built beside the Parquet and put in place whole.
+
+DuckDB lets one process write while no other has the file open. So the file is
+never written where it stands: a new one replaces it, and readers of the old one
+keep what they have.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+
+from whatif_assets.core.home import Home
+from whatif_assets.core.lake import Lake, atomic_path
+from whatif_assets.core.run_log import RUNS
+
+# What duckdb-cli of PyPI and every DuckDB since 1.5 can read.
+STORAGE_VERSION = "v1.5.0"
+
+_VIEW = """
+CREATE VIEW {table} AS
+SELECT {axis}, * EXCLUDE ({axis}) FROM read_parquet(
+    '{glob}', hive_partitioning = true, hive_types = {{'{axis}': {type}}},
+    union_by_name = true)
+"""
+_EMPTY_FORECASTS = """
+CREATE VIEW forecasts AS
+SELECT NULL::VARCHAR AS configuration, NULL::VARCHAR AS symbol,
+       NULL::TIMESTAMPTZ AS ts, NULL::INTEGER AS fold, NULL::DOUBLE AS forecast,
+       NULL::DOUBLE AS price, NULL::DOUBLE AS expected_return, NULL::DOUBLE AS label
+WHERE false
+"""
+_RUNS = """
+CREATE TABLE runs AS
+SELECT * FROM read_parquet('{glob}', union_by_name = true)
+ORDER BY finished_at, run_id, asset, partition
+"""
+
+
+def build_database(home: Home, tables: Mapping[str, pd.DataFrame]) -> Path:
+    """Build ``whatif.duckdb`` from tables and from the lake, atomically.
+
+    Parameters
+    ----------
+    home
+        The home; its lake gives the views ``price_bars``, ``features`` and
+        ``forecasts`` and the table ``runs``.
+    tables
+        Further tables by name. An empty one is created with its columns.
+
+    Returns
+    -------
+    Path
+        The database file.
+    """
+    with atomic_path(home.database) as temporary:
+        config = {"storage_compatibility_version": STORAGE_VERSION}
+        with duckdb.connect(str(temporary), config=config) as connection:
+            for name, frame in tables.items():
+                _create(connection, name, frame)
+            _create_views(connection, home.lake)
+    return home.database
+
+
+def _create(
+    connection: duckdb.DuckDBPyConnection, name: str, frame: pd.DataFrame
+) -> None:
+    connection.register("incoming", frame)
+    connection.execute(f'CREATE TABLE "{name}" AS SELECT * FROM incoming')  # noqa: S608
+    connection.unregister("incoming")
+
+
+def _create_views(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
+    for table, axis, kind in (
+        ("price_bars", "session", "DATE"),
+        ("features", "session", "DATE"),
+        ("forecasts", "configuration", "VARCHAR"),
+    ):
+        if any(lake.folder(table).glob("*/data.parquet")):
+            glob = lake.glob(table).replace("'", "''")
+            connection.execute(
+                _VIEW.format(table=table, axis=axis, type=kind, glob=glob)
+            )
+        elif table == "forecasts":
+            connection.execute(_EMPTY_FORECASTS)
+    logs = lake.folder(RUNS)
+    if any(logs.glob("*.parquet")):
+        glob = str(logs.resolve() / "*.parquet").replace("'", "''")
+        connection.execute(_RUNS.format(glob=glob))
+
+
+def configurations_table(home: Home, keys: Mapping[str, list[str]]) -> pd.DataFrame:
+    """Settings of configurations, one row each.
+
+    Parameters
+    ----------
+    home
+        The home that knows them.
+    keys
+        Configuration keys by study.
+    """
+    rows = []
+    for study, names in keys.items():
+        for key in names:
+            configuration, _ = home.find(key)
+            rows.append(
+                {
+                    "study": study,
+                    "configuration": key,
+                    "strategy": configuration.strategy,
+                    "algorithm": configuration.algorithm,
+                    "variants": len(configuration.variants()),
+                    "settings": json.dumps(configuration.settings(), sort_keys=True),
+                }
+            )
+    columns = [
+        "study",
+        "configuration",
+        "strategy",
+        "algorithm",
+        "variants",
+        "settings",
+    ]
+    return pd.DataFrame(rows, columns=columns)

@@ -1,0 +1,219 @@
+"""A study: one question, its data, its rules and its configurations, in one file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from whatif_assets.core.errors import BadInput, did_you_mean, one_of
+from whatif_assets.core.features import Feature, parse_feature
+from whatif_assets.core.labels import Label
+from whatif_assets.core.market import Market, parse_market
+from whatif_assets.core.metrics import METRICS
+from whatif_assets.core.spec import YamlDocument, parse, read_yaml
+from whatif_assets.core.windows import Fold, split, walk_forward
+
+STUDIES = "studies"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Dates(_Strict):
+    """The sessions that a study looks at; the whole market where left out."""
+
+    first: date | None = None
+    last: date | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Dates:
+        if self.first and self.last and self.last < self.first:
+            raise ValueError(f"last ({self.last}) is before first ({self.first}).")
+        return self
+
+
+class LabelSettings(_Strict):
+    """What a model learns to forecast."""
+
+    price: Literal["open", "high", "low", "close", "vwap"] = "vwap"
+    horizon: int = Field(default=5, ge=1, description="Bars ahead, by the clock.")
+    kind: Literal["level", "return"] = "level"
+    across_sessions: bool = False
+
+
+class Evaluation(_Strict):
+    """How the sessions divide into training and testing.
+
+    ``split`` trains on the first part and tests on the rest; ``walk_forward``
+    moves a pair of windows through the sessions; ``whole`` trains on nothing and
+    tests on everything, for studies of rules alone.
+    """
+
+    method: Literal["split", "walk_forward", "whole"] = "split"
+    train: Annotated[float | int, Field(gt=0)] = Field(
+        default=0.7, description="Share of the sessions (below 1), or their number."
+    )
+    test: int | None = Field(default=None, ge=1, description="Sessions in a test.")
+    step: int | None = Field(default=None, ge=1, description="Sessions per move.")
+    expanding: bool = Field(default=False, description="Keep the first session.")
+    embargo: int | None = Field(
+        default=None,
+        ge=0,
+        description="Bars left out before each test; at least the horizon (default).",
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> Evaluation:
+        if self.method == "walk_forward" and self.test is None:
+            raise ValueError("walk_forward needs 'test', the sessions of each test.")
+        if self.method == "walk_forward" and self.train < 1:
+            raise ValueError("walk_forward needs 'train' as a number of sessions.")
+        if self.method != "walk_forward" and (self.test or self.step):
+            raise ValueError("'test' and 'step' belong to method: walk_forward.")
+        return self
+
+    def folds(self, sessions: list[date]) -> list[Fold]:
+        """Divide sessions into folds; see :mod:`whatif_assets.core.windows`."""
+        if self.method == "whole":
+            return [Fold(number=0, train=(), test=tuple(sessions))]
+        if self.method == "split":
+            return split(sessions, self.train)
+        return walk_forward(
+            sessions,
+            train=int(self.train),
+            test=self.test or 1,
+            step=self.step or self.test or 1,
+            expanding=self.expanding,
+        )
+
+
+class CostSettings(_Strict):
+    """Trading costs, in basis points of the traded value."""
+
+    commission_bps: float = Field(default=0.0, ge=0)
+    slippage_bps: float = Field(default=0.0, ge=0)
+
+
+class SparkSettings(_Strict):
+    """Where Spark runs; an empty master leaves it to the environment."""
+
+    master: str | None = None
+    settings: dict[str, str | int | float | bool] = Field(default_factory=dict)
+
+
+class Study(_Strict):
+    """Everything that a study file says, checked.
+
+    Configurations stay as the file gives them; see
+    :mod:`whatif_assets.core.configuration` for their expansion.
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_+-]*$", max_length=60)
+    title: str = ""
+    market: dict[str, Any] | None = None
+    dates: Dates = Dates()
+    symbols: tuple[str, ...] | None = Field(default=None, min_length=1)
+    features: tuple[Any, ...] = ("open", "high", "low", "close", "volume", "vwap")
+    label: LabelSettings = LabelSettings()
+    evaluation: Evaluation = Evaluation()
+    cash: float = Field(default=1_000_000.0, gt=0, description="Per symbol.")
+    costs: CostSettings = CostSettings()
+    rank_by: str = "pnl"
+    finalists: int = Field(default=10, ge=1, description="Variants kept in detail.")
+    seed: int = Field(default=7, ge=0)
+    spark: SparkSettings = SparkSettings()
+    configurations: dict[str, dict[str, Any]] = Field(min_length=1)
+
+    @field_validator("rank_by")
+    @classmethod
+    def _known_metric(cls, value: str) -> str:
+        if value not in METRICS:
+            raise ValueError(
+                f"found '{value}'; allowed are {one_of(METRICS)}."
+                f"{did_you_mean(value, METRICS)}"
+            )
+        return value
+
+    @field_validator("features")
+    @classmethod
+    def _known_features(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
+        parse_features(value)
+        return value
+
+    @property
+    def parsed_features(self) -> tuple[Feature, ...]:
+        """The study's default features."""
+        return parse_features(self.features)
+
+    @property
+    def parsed_label(self) -> Label:
+        """The study's default label."""
+        return Label(**self.label.model_dump())
+
+    def sessions(self, market: Market) -> list[date]:
+        """List the study's sessions in its market, oldest first.
+
+        Raises
+        ------
+        BadInput
+            The dates hold no session of the market.
+        """
+        dates = market.sessions.dates(self.dates.first, self.dates.last)
+        if not dates:
+            raise BadInput(
+                f"Study {self.name}: its dates {self.dates.first} to "
+                f"{self.dates.last} hold no session of the market, which has "
+                f"{market.first_session} to {market.last_session or 'today'}."
+            )
+        return dates
+
+    def folds(self, market: Market) -> list[Fold]:
+        """Evaluation windows of the study over its market's sessions."""
+        return self.evaluation.folds(self.sessions(market))
+
+    @property
+    def hash(self) -> str:
+        """Content hash of the study, the same for every layout of its file."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def parse_features(items: tuple[Any, ...] | list[Any]) -> tuple[Feature, ...]:
+    """Parse a list of features, refusing one that stands twice."""
+    features = tuple(parse_feature(item) for item in items)
+    columns = [feature.column for feature in features]
+    for column in columns:
+        if columns.count(column) > 1:
+            raise BadInput(f"the feature {column} stands twice.")
+    return features
+
+
+def read_study(path: Path) -> tuple[Study, YamlDocument]:
+    """Read and check a study file; its name is the file's unless it says one.
+
+    Returns
+    -------
+    tuple
+        The study, and the document that knows the lines of its fields.
+
+    Raises
+    ------
+    BadInput
+        Every wrong field on a line of its own, with file and line.
+    """
+    document = read_yaml(path)
+    document.data.setdefault("name", path.stem)
+    return parse(Study, document), document
+
+
+def study_market(document: YamlDocument) -> Market | None:
+    """Parse the ``market:`` block of a study, if it has one."""
+    if document.data.get("market") is None:
+        return None
+    return parse_market(document.below("market"), document.path.parent)

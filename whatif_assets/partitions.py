@@ -1,0 +1,308 @@
+"""The two axes, and the one way in which an asset goes through its partitions."""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta, timezone
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+from dagster._core.definitions.data_version import (
+    CODE_VERSION_TAG,
+    DATA_VERSION_IS_USER_PROVIDED_TAG,
+    DATA_VERSION_TAG,
+)
+from dagster._core.storage.tags import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+    PARTITION_NAME_TAG,
+)
+
+from whatif_assets.core.errors import BadInput
+from whatif_assets.core.home import Home
+from whatif_assets.core.lake import Manifest
+from whatif_assets.core.market import Market
+from whatif_assets.core.run_log import RunEntry, write_run_log
+from whatif_assets.progress import Progress
+
+MIDNIGHT = "0 0 * * *"
+SECONDS_BETWEEN_LOG_LINES = 5.0
+KEY_TAGS = (
+    PARTITION_NAME_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+    ASSET_PARTITION_RANGE_END_TAG,
+)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one partition's work gives back for the record.
+
+    Attributes
+    ----------
+    rows
+        Rows written.
+    data_version
+        Hash of the content written.
+    inputs
+        Hash of all that it was computed from.
+    metadata
+        Values for the UI: numbers, text, tables (DataFrame) and pictures
+        (:class:`dagster.MetadataValue`).
+    details
+        Values for the manifest, where later steps read them.
+    why
+        Why the partition was computed.
+    """
+
+    rows: int
+    data_version: str
+    inputs: str
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)
+    why: str = "asked for"
+
+
+def session_partitions(market: Market) -> dg.TimeWindowPartitionsDefinition:
+    """One partition per session of the market's exchange calendar."""
+    last = market.last_session
+    return dg.TimeWindowPartitionsDefinition(
+        cron_schedule=MIDNIGHT,
+        start=_midnight(market.first_session),
+        end=_midnight(last + timedelta(days=1)) if last else None,
+        fmt="%Y-%m-%d",
+        exclusions=[_midnight(day) for day in market.sessions.holidays()],
+    )
+
+
+def configuration_partitions(market: Market) -> dg.DynamicPartitionsDefinition:
+    """One partition per configuration; added by the sensor, or by hand."""
+    prefix = f"{market.name}_" if market.name else ""
+    return dg.DynamicPartitionsDefinition(name=f"{prefix}configurations")
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day)
+
+
+def for_each_partition(
+    context: dg.AssetExecutionContext, home: Home, work: Callable[[str], Result]
+) -> Iterator[dg.Output[None]]:
+    """Do an asset's work for every partition of the run.
+
+    Each key that succeeds is recorded, with its own metadata and data version,
+    whatever happens to the others; the step fails at the end if any key failed.
+    An output recorded by Dagster itself would mark the whole range, so it is
+    given only when every key succeeded, and the records of the keys follow it:
+    the latest record is what the UI shows.
+
+    Parameters
+    ----------
+    context
+        The asset's context, for one partition or a range.
+    home
+        The home whose lake the work writes to.
+    work
+        Does one partition: takes its key, writes, and says what it wrote.
+
+    Raises
+    ------
+    dagster.Failure
+        A key asked for is no partition, or some keys failed; the message names
+        each one with its reason.
+    """
+    table, keys = context.asset_key.path[-1], asked_partitions(context, home)
+    log = _Recorder(context, home, table)
+    progress = Progress(table, len(keys))
+    progress.tell()
+    for key in keys:
+        log.attempt(key, work)
+        progress.advance(key)
+        log.tell(progress)
+    write_run_log(home.lake, context.run_id, table, log.entries)
+    if not log.failures:
+        yield dg.Output(None)
+    log.record()
+    if log.failures:
+        raise dg.Failure(
+            description=_failure_text(table, log.failures, len(keys)),
+            allow_retries=False,
+        )
+
+
+class _Recorder:
+    """Runs the work key by key and keeps what has to be recorded."""
+
+    def __init__(
+        self, context: dg.AssetExecutionContext, home: Home, table: str
+    ) -> None:
+        self._context, self._home, self._table = context, home, table
+        self._code_version = str(
+            context.assets_def.code_versions_by_key.get(context.asset_key) or ""
+        )
+        self._materializations: list[dg.AssetMaterialization] = []
+        self._last_line = time.monotonic()
+        self.entries: list[RunEntry] = []
+        self.failures: dict[str, str] = {}
+
+    def attempt(self, key: str, work: Callable[[str], Result]) -> None:
+        started = time.monotonic()
+        try:
+            result = work(key)
+        except BadInput as error:
+            self._fail(key, str(error), started)
+        except Exception as error:
+            # The other partitions go on, so the traceback is kept in the log.
+            self._context.log.exception(f"{self._table} of {key} failed")
+            self._fail(key, f"{type(error).__name__}: {error}", started)
+        else:
+            self._succeed(key, result, time.monotonic() - started)
+
+    def _fail(self, key: str, reason: str, started: float) -> None:
+        self.failures[key] = reason
+        self._context.log.error(f"{self._table} of {key}: {reason}")
+        seconds = time.monotonic() - started
+        self.entries.append(
+            RunEntry.of(key, "failed", reason, self._code_version, seconds=seconds)
+        )
+
+    def _succeed(self, key: str, result: Result, seconds: float) -> None:
+        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        manifest = Manifest(
+            data_version=result.data_version,
+            inputs=result.inputs,
+            rows=result.rows,
+            run_id=self._context.run_id,
+            code_version=self._code_version,
+            finished_at=now,
+            seconds=round(seconds, 3),
+            details=dict(result.details),
+        )
+        self._home.lake.finish(self._table, key, manifest)
+        self.entries.append(
+            RunEntry.of(key, "computed", result.why, self._code_version, manifest)
+        )
+        self._materializations.append(self._materialization(key, result, seconds))
+
+    def _materialization(
+        self, key: str, result: Result, seconds: float
+    ) -> dg.AssetMaterialization:
+        metadata = {"rows": result.rows, "seconds": round(seconds, 3)}
+        return dg.AssetMaterialization(
+            self._context.asset_key,
+            partition=key,
+            metadata={
+                name: as_metadata(value)
+                for name, value in {**metadata, **result.metadata}.items()
+            },
+            tags={
+                DATA_VERSION_TAG: result.data_version,
+                DATA_VERSION_IS_USER_PROVIDED_TAG: "true",
+                CODE_VERSION_TAG: self._code_version,
+            },
+        )
+
+    def tell(self, progress: Progress) -> None:
+        """Write a log line now and then, so that the UI shows how far it is."""
+        last = progress.done == progress.total
+        if last or time.monotonic() - self._last_line > SECONDS_BETWEEN_LOG_LINES:
+            self._context.log.info(str(progress))
+            self._last_line = time.monotonic()
+
+    def record(self) -> None:
+        for materialization in self._materializations:
+            self._context.log_event(materialization)
+
+
+def whole_result(
+    context: dg.AssetExecutionContext,
+    home: Home,
+    work: Callable[[Home], tuple[int, str, dict[str, Any]]],
+) -> dg.MaterializeResult[None]:
+    """Do the work of an asset without partitions, and record it.
+
+    Parameters
+    ----------
+    work
+        Takes the home, writes, and gives rows, data version and metadata.
+
+    Raises
+    ------
+    dagster.Failure
+        With the message alone, where the input is at fault.
+    """
+    started = time.monotonic()
+    try:
+        rows, version, metadata = work(home)
+    except BadInput as error:
+        raise dg.Failure(description=str(error), allow_retries=False) from None
+    seconds = round(time.monotonic() - started, 3)
+    return dg.MaterializeResult(
+        metadata={"rows": rows, "seconds": seconds, **metadata},
+        data_version=dg.DataVersion(version),
+    )
+
+
+def asked_partitions(context: dg.AssetExecutionContext, home: Home) -> list[str]:
+    """List the partition keys of a run, refusing one that is no partition.
+
+    Dagster itself runs an excluded date as the next session, silently.
+
+    Raises
+    ------
+    dagster.Failure
+        The message says what the key is and what would be allowed.
+    """
+    tags = context.run.tags
+    asked = sorted({tags[name] for name in KEY_TAGS if name in tags})
+    if isinstance(context.assets_def.partitions_def, dg.TimeWindowPartitionsDefinition):
+        for key in asked:
+            _refuse_non_session(home, key)
+    return list(context.partition_keys)
+
+
+def _refuse_non_session(home: Home, key: str) -> None:
+    try:
+        home.market.sessions.check(date.fromisoformat(key))
+    except BadInput as error:
+        raise dg.Failure(description=str(error), allow_retries=False) from None
+    except ValueError:
+        raise dg.Failure(
+            description=f"{key!r} is no date; write a session as YYYY-MM-DD.",
+            allow_retries=False,
+        ) from None
+
+
+def as_metadata(value: Any) -> Any:
+    """Turn a table into a metadata table; leave what Dagster knows as it is."""
+    if not isinstance(value, pd.DataFrame):
+        return value
+    records = value.astype(object).where(value.notna(), None).to_dict("records")
+    return dg.MetadataValue.table(
+        [
+            dg.TableRecord({str(name): _plain(cell) for name, cell in record.items()})
+            for record in records
+        ]
+    )
+
+
+def _plain(cell: Any) -> Any:
+    return cell if isinstance(cell, (int, float, bool, type(None))) else str(cell)
+
+
+def picture(png: bytes) -> dg.MetadataValue[Any]:
+    """Show a PNG picture in the metadata of a materialisation."""
+    encoded = base64.b64encode(png).decode("ascii")
+    return dg.MetadataValue.md(f"![plot](data:image/png;base64,{encoded})")
+
+
+def _failure_text(table: str, failures: Mapping[str, str], total: int) -> str:
+    lines = [f"- {key}: {reason}" for key, reason in failures.items()]
+    return (
+        f"{table}: {len(failures)} of {total} partitions failed, the others are "
+        "recorded.\n" + "\n".join(lines)
+    )

@@ -1,0 +1,82 @@
+"""What assets are given: the home, and the machines to compute on."""
+
+from __future__ import annotations
+
+import functools
+import os
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster_pyspark import LazyPySparkResource
+
+from whatif_assets.core.configuration import Configuration
+from whatif_assets.core.errors import BadInput, one_of
+from whatif_assets.core.feature_store import Engine
+from whatif_assets.core.features import session_features, session_features_spark
+from whatif_assets.core.home import Home
+from whatif_assets.core.spark import spark_settings
+from whatif_assets.core.study import Study
+
+BACKENDS = ("local", "spark")
+BACKEND = "WHATIF_BACKEND"
+SPARK_MASTER = "WHATIF_SPARK_MASTER"
+
+
+class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The home that a code location serves."""
+
+    path: str
+
+    def open(self) -> Home:
+        """Open it, reading ``market.yaml`` afresh."""
+        return Home.open(Path(self.path))
+
+
+class Compute(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """Where models are fitted and features computed.
+
+    Attributes
+    ----------
+    backend
+        ``local`` or ``spark`` overrides what each configuration says; empty
+        leaves it to ``WHATIF_BACKEND``, then to the configuration.
+    spark_config
+        Spark settings that override a study's.
+    """
+
+    backend: str = ""
+    spark_config: dict[str, Any] = {}
+
+    @property
+    def forced_backend(self) -> str:
+        """The backend that overrides every configuration's, or nothing."""
+        backend = self.backend or os.environ.get(BACKEND, "")
+        if backend and backend not in BACKENDS:
+            raise BadInput(
+                f"{BACKEND}: found '{backend}'; allowed are {one_of(BACKENDS)}."
+            )
+        return backend
+
+    def backend_of(self, configuration: Configuration) -> str:
+        """Backend on which a configuration's model is fitted."""
+        return self.forced_backend or configuration.backend
+
+    def spark(self, study: Study | None = None) -> Any:
+        """Start a Spark session, or return the one that runs already.
+
+        Settings come from this resource, else from ``WHATIF_SPARK_MASTER``, else
+        from the study.
+        """
+        asked = study.spark if study else None
+        master = os.environ.get(SPARK_MASTER) or (asked.master if asked else None)
+        given = asked.settings if asked else {}
+        settings = {name: str(value) for name, value in given.items()}
+        merged = {**spark_settings(master, settings), **self.spark_config}
+        return LazyPySparkResource(spark_config=merged).spark_session
+
+    def feature_engine(self) -> Engine:
+        """What computes features: pandas, or Spark where it is forced."""
+        if self.forced_backend == "spark":
+            return functools.partial(session_features_spark, self.spark())
+        return session_features

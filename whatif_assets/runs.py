@@ -1,0 +1,230 @@
+"""Running a study from the command line: the same jobs that the UI launches."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import warnings
+from collections.abc import Iterable, Sequence
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+from dagster._core.storage.tags import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+)
+
+from whatif_assets.assets.features import CODE_VERSION as FEATURES_VERSION
+from whatif_assets.assets.price_bars import CODE_VERSION as BARS_VERSION
+from whatif_assets.automation import JOBS
+from whatif_assets.code_location import build_definitions
+from whatif_assets.core.configuration import Configuration
+from whatif_assets.core.errors import BadInput
+from whatif_assets.core.evaluation import evaluated_sessions
+from whatif_assets.core.feature_store import SessionFeatures, history
+from whatif_assets.core.features import warm_up
+from whatif_assets.core.home import Home, set_up
+from whatif_assets.core.ingest import market_inputs
+from whatif_assets.core.strategies import required_features
+from whatif_assets.core.study import Study
+from whatif_assets.resources import BACKEND
+from whatif_assets.terminal import console, print_study, progress_display
+
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+def use_backend(backend: str | None) -> None:
+    """Fit every model of this process on one backend, if one is given."""
+    if backend:
+        os.environ[BACKEND] = backend
+
+
+def run_studies(path: Path, study: str | None) -> bool:
+    """Run one study, or every study of a home, and print the result.
+
+    Parameters
+    ----------
+    path
+        The home; a study file with a market sets up an empty one.
+    study
+        A study file, a study's name, or None for all of the home's.
+
+    Returns
+    -------
+    bool
+        Whether everything succeeded.
+    """
+    if study is not None and (study.endswith((".yaml", ".yml")) or os.sep in study):
+        home, named = set_up(path, Path(study))
+        studies = [home.study(named.name)]
+    else:
+        home = Home.open(path)
+        studies = [home.study(study)] if study else list(home.studies().values())
+    if not studies:
+        raise BadInput(
+            f"{home.studies_folder}: there is no study yet; give 'whatif run' a "
+            "study file."
+        )
+    failures: list[str] = []
+    with instance_of(home) as instance, progress_display():
+        runner = Runner(home, instance)
+        for one in studies:
+            failures += runner.run(one)
+    for one in studies:
+        print_study(home, one)
+    for failure in failures:
+        console.print(f"[red]{failure}[/red]", highlight=False)
+    return not failures
+
+
+def instance_of(home: Home) -> dg.DagsterInstance:
+    """Open the instance of ``DAGSTER_HOME``, or one kept inside the home."""
+    if os.environ.get("DAGSTER_HOME"):
+        return dg.DagsterInstance.get()
+    folder = home.path / ".dagster"
+    folder.mkdir(parents=True, exist_ok=True)
+    return dg.DagsterInstance.local_temp(str(folder.resolve()))
+
+
+class Runner:
+    """Runs the jobs of a home in this process, on an instance that keeps history."""
+
+    def __init__(self, home: Home, instance: dg.DagsterInstance) -> None:
+        self._home, self._instance = home, instance
+        _silence()
+        self._definitions = build_definitions(home.path)
+        self._prefix = f"{home.market.name}_" if home.market.name else ""
+
+    def run(self, study: Study) -> list[str]:
+        """Materialise what a study needs; return what failed, in words."""
+        configurations = self._home.configurations(study)
+        keys = [configuration.key for configuration in configurations]
+        self._instance.add_dynamic_partitions(f"{self._prefix}configurations", keys)
+        sessions = study.sessions(self._home.market)
+        failures = self._run_sessions(self._sessions_of_bars(study), sessions)
+        if not failures:
+            for asset in JOBS["evaluate_configurations"]:
+                ready = [
+                    c.key for c in configurations if self._is_ready(asset, c, study)
+                ]
+                failures += self._run_ranges(asset, ready, self._keys())
+        return failures + self._execute("rank_configurations", (), {})
+
+    def _is_ready(self, asset: str, configuration: Configuration, study: Study) -> bool:
+        """Whether the asset before this one stands; it may have failed just now."""
+        upstream = {"forecasts": "trained_models", "backtest_results": "forecasts"}
+        if asset not in upstream:
+            return True
+        manifest = self._home.lake.manifest(upstream[asset], configuration.key)
+        wanted = configuration.model_hash(study)
+        return manifest is not None and manifest.details["model_hash"] == wanted
+
+    def _sessions_of_bars(self, study: Study) -> list[date]:
+        """Sessions whose bars a study needs: its own, and those to warm up on."""
+        sessions = study.sessions(self._home.market)
+        needed = set(sessions)
+        bars = warm_up(self._home.features())
+        if bars:
+            needed.update(history(self._home, sessions[0], bars))
+        first = evaluated_sessions(self._home, study)[0]
+        for configuration in self._home.configurations(study):
+            strategy = configuration.strategy_type()
+            settings = [variant.settings for variant in configuration.variants()]
+            reach = warm_up(required_features(strategy, settings))
+            needed.update(history(self._home, first, reach))
+        return sorted(needed)
+
+    def _run_sessions(
+        self, for_bars: Sequence[date], for_features: Sequence[date]
+    ) -> list[str]:
+        calendar = [day.isoformat() for day in self._home.market.sessions.dates()]
+        bars = self._stale_bars(for_bars)
+        failures = self._run_ranges("price_bars", bars, calendar)
+        if failures or not self._home.features():
+            return failures
+        features = self._stale_features(for_features)
+        return self._run_ranges("features", features, calendar)
+
+    def _stale_bars(self, sessions: Iterable[date]) -> list[str]:
+        inputs = market_inputs(self._home, BARS_VERSION)
+        keys = [day.isoformat() for day in sessions]
+        manifests = {key: self._home.lake.manifest("price_bars", key) for key in keys}
+        return [k for k, m in manifests.items() if m is None or m.inputs != inputs]
+
+    def _stale_features(self, sessions: Iterable[date]) -> list[str]:
+        features = SessionFeatures(self._home, self._home.features())
+        stale = []
+        for day in sessions:
+            manifest = self._home.lake.manifest("features", day.isoformat())
+            inputs = features.inputs(day, FEATURES_VERSION)
+            if manifest is None or manifest.inputs != inputs:
+                stale.append(day.isoformat())
+        return stale
+
+    def _keys(self) -> list[str]:
+        name = f"{self._prefix}configurations"
+        return list(self._instance.get_dynamic_partitions(name))
+
+    def _run_ranges(
+        self, asset: str, keys: Sequence[str], order: Sequence[str]
+    ) -> list[str]:
+        """Run an asset over keys, one run per unbroken range in their order."""
+        job = next(job for job, assets in JOBS.items() if asset in assets)
+        failures: list[str] = []
+        for first, last in ranges(keys, order):
+            tags = {
+                ASSET_PARTITION_RANGE_START_TAG: first,
+                ASSET_PARTITION_RANGE_END_TAG: last,
+            }
+            failures += self._execute(job, (asset,), tags)
+        return failures
+
+    def _execute(
+        self, job: str, assets: Sequence[str], tags: dict[str, str]
+    ) -> list[str]:
+        """Run a job, or some of its assets; return the failures in words."""
+        prefix = [self._home.market.name] if self._home.market.name else []
+        result = self._definitions.get_job_def(
+            f"{self._prefix}{job}"
+        ).execute_in_process(
+            instance=self._instance,
+            asset_selection=[dg.AssetKey([*prefix, asset]) for asset in assets] or None,
+            tags=tags,
+            run_config=QUIET,
+            raise_on_error=False,
+        )
+        return [
+            str(event.step_failure_data.user_failure_data.description)
+            if event.step_failure_data.user_failure_data
+            else str(event.step_failure_data.error)
+            for event in result.all_events
+            if event.is_step_failure
+        ]
+
+
+def ranges(keys: Sequence[str], order: Sequence[str]) -> list[tuple[str, str]]:
+    """Group keys into unbroken ranges, as first and last key of each.
+
+    Parameters
+    ----------
+    keys
+        Keys to group; each one is in ``order``.
+    order
+        All partition keys, in the order that the partitions have.
+    """
+    position = {key: number for number, key in enumerate(order)}
+    numbers = sorted(position[key] for key in keys)
+    groups = itertools.groupby(enumerate(numbers), key=lambda pair: pair[1] - pair[0])
+    found = []
+    for _, group in groups:
+        members = [number for _, number in group]
+        found.append((order[members[0]], order[members[-1]]))
+    return found
+
+
+def _silence() -> None:
+    """Keep library chatter off a terminal that shows progress."""
+    logging.getLogger("dagster").setLevel(logging.CRITICAL)
+    warnings.filterwarnings("ignore", category=UserWarning)

@@ -1,0 +1,190 @@
+"""What the command line shows: progress, leaderboards, problems."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+from rich.console import Console
+from rich.panel import Panel
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import Progress as Bars
+from rich.table import Table
+from rich.text import Text
+
+from whatif_assets.core.errors import BadInput
+from whatif_assets.core.home import Home, check_study
+from whatif_assets.core.metrics import METRICS
+from whatif_assets.core.study import Study, read_study, study_market
+from whatif_assets.progress import Progress, listen
+
+console = Console()
+errors = Console(stderr=True)
+ROWS_SHOWN = 20
+
+
+@contextlib.contextmanager
+def progress_display() -> Iterator[None]:
+    """Show a bar per piece of work, with the time that is left."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Bars(*columns, console=console, transient=False) as bars:
+        tasks: dict[int, Any] = {}
+
+        def show(progress: Progress) -> None:
+            task = tasks.get(id(progress))
+            if task is None:
+                task = bars.add_task(progress.what, total=progress.total)
+                tasks[id(progress)] = task
+                kept.append(progress)
+            bars.update(task, completed=progress.done, total=progress.total)
+
+        # Held, so that no later piece of work takes the identity of an earlier one.
+        kept: list[Progress] = []
+        stop = listen(show)
+        try:
+            yield
+        finally:
+            stop()
+
+
+def show_problem(message: str) -> None:
+    """Print what is wrong with the input, as it is, on standard error."""
+    errors.print(Text(message), style="red")
+
+
+def print_report(home_path: Path, study: str | None) -> bool:
+    """Print the last result of one study or of all; False where there is none."""
+    home = Home.open(home_path)
+    studies = [home.study(study)] if study else list(home.studies().values())
+    if not home.database.exists():
+        raise BadInput(
+            f"{home.database}: there is no report yet; use 'whatif run' first."
+        )
+    for one in studies:
+        print_study(home, one)
+    return True
+
+
+def print_study(home: Home, study: Study) -> None:
+    """Print the leaderboard and the best configuration of a study."""
+    if not home.database.exists():
+        return
+    with duckdb.connect(str(home.database), read_only=True) as connection:
+        rows = _rows_of(connection, "leaderboard", study.name)
+        winners = _rows_of(connection, "best_configuration", study.name)
+    if rows.empty:
+        console.print(f"Study {study.name}: no results yet.")
+        return
+    console.print(_leaderboard(rows, study, home))
+    for winner in winners.to_dict("records"):
+        console.print(_winner(winner, home))
+
+
+def _rows_of(
+    connection: duckdb.DuckDBPyConnection, table: str, study: str
+) -> pd.DataFrame:
+    query = f"SELECT * FROM {table} WHERE study = ? ORDER BY rank"  # noqa: S608
+    return connection.execute(query, [study]).df()
+
+
+def _leaderboard(rows: pd.DataFrame, study: Study, home: Home) -> Table:
+    synthetic = " (synthetic market)" if home.market.source == "sample" else ""
+    table = Table(
+        title=f"Leaderboard of {study.name}{synthetic}, by {study.rank_by}",
+        title_justify="left",
+    )
+    table.add_column("rank", justify="right")
+    table.add_column("configuration", overflow="fold")
+    table.add_column("variant", overflow="fold")
+    shown = [study.rank_by, *(m for m in METRICS if m != study.rank_by)]
+    for metric in shown:
+        table.add_column(metric.replace("_", " "), justify="right")
+    for row in rows.head(ROWS_SHOWN).to_dict("records"):
+        note = "" if row["role"] == "candidate" else f" ({row['role']})"
+        table.add_row(
+            str(row["rank"]),
+            row["configuration"] + note,
+            row["variant"],
+            *(format_number(row[metric]) for metric in shown),
+            style="" if row["role"] == "candidate" else "dim",
+        )
+    if len(rows) > ROWS_SHOWN:
+        table.caption = f"{len(rows) - ROWS_SHOWN} more in {home.database}"
+    return table
+
+
+def _winner(winner: dict[str, Any], home: Home) -> Panel:
+    metric = winner["ranked_by"]
+    variant = "" if winner["variant"] == "-" else f"  {winner['variant']}"
+    lines = [
+        f"{winner['configuration']}{variant}",
+        f"{metric} {format_number(winner[metric])}, the best of "
+        f"{winner['variants_tried']} variants; buy and hold made "
+        f"{format_number(winner['buy_and_hold_pnl'])}.",
+    ]
+    if winner["ranked_above"]:
+        lines.append(f"Ranked above it: {winner['ranked_above']}.")
+    lines.append(f"Query it: duckdb {home.database}")
+    return Panel("\n".join(lines), title="Best configuration", title_align="left",
+                 expand=False)  # fmt: skip
+
+
+def format_number(value: Any) -> str:
+    """Write a number for a table; an undefined one is a dash, never 0."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "-"
+    number = float(value)
+    if number == int(number) and abs(number) < 1e15:
+        return f"{int(number):,}"
+    return f"{number:,.2f}" if abs(number) >= 10 else f"{number:.4f}"
+
+
+def print_check(home_path: Path, study: str) -> bool:
+    """Check a study and print its configurations."""
+    path = Path(study)
+    if study.endswith((".yaml", ".yml")):
+        market = None
+        if study_market(read_study(path)[1]) is None:
+            market = Home.open(home_path).market
+        checked = check_study(path, market)
+        base = path.parent
+    else:
+        home = Home.open(home_path)
+        checked, base = home.study(study), home.studies_folder
+    console.print(_configurations(checked, base))
+    return True
+
+
+def _configurations(study: Study, base: Path) -> Table:
+    from whatif_assets.core.configuration import expand
+
+    table = Table(title=f"Study {study.name} is valid", title_justify="left")
+    for column in ("configuration", "strategy", "algorithm", "variants"):
+        table.add_column(column)
+    for configuration in expand(study, base):
+        table.add_row(
+            configuration.key,
+            configuration.strategy,
+            configuration.algorithm or "-",
+            str(len(configuration.variants())),
+        )
+    return table

@@ -1,0 +1,157 @@
+"""One failure leaves the others recorded; a date that is no session is refused."""
+
+from __future__ import annotations
+
+import dagster as dg
+import pytest
+from dagster._core.storage.tags import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+)
+
+from whatif_assets.code_location import build_definitions
+from whatif_assets.core.home import set_up
+
+
+@pytest.fixture
+def home(tmp_path, tiny_study):
+    return set_up(tmp_path / "home", tiny_study)[0]
+
+
+@pytest.fixture
+def instance():
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield instance
+
+
+def launch(home, instance, job, first, last, assets=None):
+    selection = [dg.AssetKey(asset) for asset in assets] if assets else None
+    return (
+        build_definitions(home.path)
+        .resolve_job_def(job)
+        .execute_in_process(
+            instance=instance,
+            asset_selection=selection,
+            raise_on_error=False,
+            tags={
+                ASSET_PARTITION_RANGE_START_TAG: first,
+                ASSET_PARTITION_RANGE_END_TAG: last,
+            },
+        )
+    )
+
+
+def failure_of(result) -> str:
+    (event,) = [event for event in result.all_events if event.is_step_failure]
+    return event.step_failure_data.user_failure_data.description
+
+
+def recorded(instance, asset) -> dict:
+    """Latest materialization of each partition."""
+    records = instance.fetch_materializations(dg.AssetKey(asset), limit=1000).records
+    latest = {}
+    for record in records:
+        latest.setdefault(record.asset_materialization.partition, record)
+    return {k: v.asset_materialization for k, v in latest.items()}
+
+
+def test_a_range_is_one_run_and_records_every_session(home, instance):
+    result = launch(home, instance, "prepare_sessions", "2026-01-05", "2026-01-12")
+    assert result.success
+    bars = recorded(instance, "price_bars")
+    assert sorted(bars) == [
+        "2026-01-05",
+        "2026-01-06",
+        "2026-01-07",
+        "2026-01-08",
+        "2026-01-09",
+        "2026-01-12",
+    ]
+    assert {record.metadata["rows"].value for record in bars.values()} == {780}
+    versions = {record.tags["dagster/data_version"] for record in bars.values()}
+    assert len(versions) == len(bars)
+    assert recorded(instance, "features").keys() == bars.keys()
+
+
+@pytest.mark.parametrize("day", ["2026-01-10", "2026-01-19", "2025-12-31"])
+def test_a_date_that_is_no_session_is_refused(home, instance, day):
+    result = launch(home, instance, "prepare_sessions", day, day, ["price_bars"])
+    assert not result.success
+    assert f"{day} is no session of XNYS" in failure_of(result)
+    assert recorded(instance, "price_bars") == {}
+    assert home.lake.keys("price_bars") == []
+
+
+def test_a_range_that_ends_on_no_session_is_refused(home, instance):
+    result = launch(home, instance, "prepare_sessions", "2026-01-09", "2026-01-11")
+    assert "2026-01-11 is no session of XNYS" in failure_of(result)
+    assert recorded(instance, "price_bars") == {}
+
+
+def test_a_failed_session_leaves_the_others_recorded_and_is_named(home, instance):
+    assert launch(
+        home, instance, "prepare_sessions", "2026-01-05", "2026-01-12", ["price_bars"]
+    ).success
+    (home.lake.folder("price_bars", "2026-01-09") / "data.parquet").write_bytes(
+        b"broken"
+    )
+    result = launch(
+        home, instance, "prepare_sessions", "2026-01-08", "2026-01-09", ["features"]
+    )
+    assert not result.success
+    assert "1 of 2 partitions failed" in failure_of(result)
+    assert "- 2026-01-09:" in failure_of(result)
+    assert list(recorded(instance, "features")) == ["2026-01-08"]
+    assert home.lake.keys("features") == ["2026-01-08"]
+
+
+def test_features_without_their_warm_up_are_refused(home, instance):
+    launch(
+        home, instance, "prepare_sessions", "2026-01-12", "2026-01-12", ["price_bars"]
+    )
+    result = launch(
+        home, instance, "prepare_sessions", "2026-01-12", "2026-01-12", ["features"]
+    )
+    assert "price_bars of session 2026-01-09: not materialised yet" in failure_of(
+        result
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "says"),
+    [
+        ("tiny.linear~l3=1", "l3: unknown field"),
+        ("tiny.liner", "Did you mean 'linear'?"),
+        ("other.linear", "There is no study 'other'"),
+    ],
+)
+def test_a_bad_key_fails_with_the_field_named(home, instance, key, says):
+    instance.add_dynamic_partitions("configurations", [key])
+    result = launch(home, instance, "evaluate_configurations", key, key)
+    assert not result.success
+    assert says in failure_of(result)
+
+
+def test_the_sensor_registers_configurations_and_keeps_what_ifs(home, instance):
+    instance.add_dynamic_partitions("configurations", ["tiny.linear~horizon=9"])
+    definitions = build_definitions(home.path)
+    sensor = definitions.resolve_sensor_def("register_configurations")
+    assert sensor.default_status == dg.DefaultSensorStatus.RUNNING
+    context = dg.build_sensor_context(instance=instance)
+    result = sensor(context)
+    (request,) = result.dynamic_partitions_requests
+    assert list(request.partition_keys) == [
+        "tiny.linear",
+        "tiny.forest~max_depth=2",
+        "tiny.forest~max_depth=3",
+        "tiny.hold",
+        "tiny.placebo",
+    ]
+
+
+def test_the_sensor_reports_a_faulty_study_and_registers_the_others(home, instance):
+    (home.studies_folder / "wrong.yaml").write_text("configurations: {a: {}}\n")
+    sensor = build_definitions(home.path).resolve_sensor_def("register_configurations")
+    result = sensor(dg.build_sensor_context(instance=instance))
+    assert "wrong.yaml" in result.skip_reason.skip_message
+    assert len(result.dynamic_partitions_requests[0].partition_keys) == 5

@@ -1,0 +1,237 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import date
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from whatif_assets.core.features import (
+    compute_features,
+    compute_features_spark,
+    features_of_sessions,
+    parse_feature,
+    session_features,
+    session_features_spark,
+)
+from whatif_assets_tests.core.features.random_walks import random_walks, weekdays
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+ITEMS = (
+    "vwap",
+    "volume",
+    "ema",
+    {"ema": {"timeperiod": 30, "relative_to": "close"}},
+    "macd",
+    "macd_signal",
+    {"macd_hist": {"relative_to": "vwap"}},
+)
+FEATURES = [parse_feature(item) for item in ITEMS]
+COLUMNS = [feature.column for feature in FEATURES]
+SESSIONS = weekdays(12)
+
+
+@pytest.fixture(scope="module")
+def walks() -> pd.DataFrame:
+    return random_walks(SESSIONS, symbols=3, keep=0.9)
+
+
+def lake_of(bars: pd.DataFrame) -> Callable[[date], pd.DataFrame]:
+    """Bars by session, as a lake gives them."""
+    by_day = dict(list(bars.groupby("session")))
+    empty = bars.iloc[:0]
+    return lambda day: by_day.get(pd.Timestamp(day), empty).drop(columns="session")
+
+
+def history(sessions: list[date]) -> dict[date, list[date]]:
+    return {day: SESSIONS[: SESSIONS.index(day)] for day in sessions}
+
+
+def one(bars: pd.DataFrame, day: date, features: list = FEATURES) -> pd.DataFrame:
+    return session_features(lake_of(bars), day, history([day])[day], features)
+
+
+def assert_same(found: pd.DataFrame, expected: pd.DataFrame) -> None:
+    pd.testing.assert_frame_equal(found, expected, check_exact=True)
+
+
+def test_a_session_alone_equals_the_whole_history(walks: pd.DataFrame) -> None:
+    whole = compute_features(walks, FEATURES)
+    for day in (SESSIONS[4], SESSIONS[-1]):
+        of_day = whole[(walks["session"] == pd.Timestamp(day)).to_numpy()]
+        alone = one(walks, day)
+        assert alone["ts"].tolist() == of_day["ts"].tolist()
+        for column in COLUMNS:
+            np.testing.assert_allclose(
+                alone[column], of_day[column].to_numpy(), rtol=1e-9, err_msg=column
+            )
+
+
+@pytest.mark.parametrize("period", [1, 2, 3, 10, 50, 200])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_warm_up_of_an_average_suffices_at_any_period(period: int, seed: int) -> None:
+    walk = random_walks(SESSIONS, symbols=1, seed=seed)
+    items = (
+        {"ema": {"timeperiod": period}},
+        {"macd": {"fastperiod": 2, "slowperiod": period + 3}},
+    )
+    signal = {"macd_signal": {"slowperiod": 30, "signalperiod": period}}
+    features = [parse_feature(item) for item in (*items, signal)]
+    whole = compute_features(walk, features)[-390:]
+    alone = one(walk, SESSIONS[-1], features)
+    for feature in features:
+        found, expected = (
+            alone[feature.column].to_numpy(),
+            whole[feature.column].to_numpy(),
+        )
+        scale = np.median(np.abs(expected))  # a difference of averages crosses zero
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-10 * scale)
+
+
+def test_a_session_has_the_same_bits_in_any_range(walks: pd.DataFrame) -> None:
+    days = SESSIONS[5:9]
+    together = features_of_sessions(walks, history(days), FEATURES)
+    singly = pd.concat([one(walks, day) for day in days])
+    singly = singly.sort_values(["symbol", "ts"], ignore_index=True)
+    assert_same(together.drop(columns="session"), singly)
+    later = walks[walks["session"] >= pd.Timestamp(SESSIONS[2])]
+    assert_same(features_of_sessions(later, history(days), FEATURES), together)
+
+
+def test_a_column_has_the_same_bits_whatever_columns_stand_beside_it(
+    walks: pd.DataFrame,
+) -> None:
+    together = one(walks, SESSIONS[-1])
+    for feature in FEATURES:
+        alone = one(walks, SESSIONS[-1], [feature])
+        assert_same(alone, together[["symbol", "ts", feature.column]])
+
+
+def test_a_symbol_has_the_same_bits_whatever_symbols_stand_beside_it(
+    walks: pd.DataFrame,
+) -> None:
+    together = one(walks, SESSIONS[-1])
+    alone = one(walks[walks["symbol"] == "S01"], SESSIONS[-1])
+    expected = together[together["symbol"] == "S01"].reset_index(drop=True)
+    assert_same(alone, expected)
+
+
+def test_a_session_ignores_later_sessions(walks: pd.DataFrame) -> None:
+    day = SESSIONS[6]
+    before = walks[walks["session"] <= pd.Timestamp(day)]
+    expected = features_of_sessions(before, history([day]), FEATURES)
+    assert_same(features_of_sessions(walks, history([day]), FEATURES), expected)
+
+
+def test_earlier_sessions_are_read_only_while_some_symbol_lacks_bars(
+    walks: pd.DataFrame,
+) -> None:
+    asked: list[date] = []
+
+    def recording(day: date) -> pd.DataFrame:
+        asked.append(day)
+        return lake_of(walks)(day)
+
+    session_features(recording, SESSIONS[-1], SESSIONS[:-1], FEATURES[:1])
+    assert asked == [SESSIONS[-1]]
+    asked.clear()
+    session_features(recording, SESSIONS[-1], SESSIONS[:-1], [parse_feature("ema")])
+    assert asked == [SESSIONS[-1], SESSIONS[-2]]
+
+
+def test_a_sparse_symbol_walks_back_further_than_the_others() -> None:
+    dense, sparse = (
+        random_walks(SESSIONS, symbols=1),
+        random_walks(SESSIONS, symbols=2, keep=0.1),
+    )
+    bars = pd.concat([dense, sparse[sparse["symbol"] == "S01"]], ignore_index=True)
+    found = one(bars, SESSIONS[-1])
+    whole = compute_features(bars, FEATURES)
+    expected = whole[(bars["session"] == pd.Timestamp(SESSIONS[-1])).to_numpy()]
+    known = found["symbol"] == "S01"
+    np.testing.assert_allclose(
+        found.loc[known, "ema_10_close"],
+        expected.loc[expected["symbol"] == "S01", "ema_10_close"],
+        rtol=1e-9,
+    )
+
+
+def test_a_newly_listed_symbol_does_not_read_all_history() -> None:
+    days = weekdays(60)
+    walks = random_walks(days, symbols=2, bars=100)
+    new = (walks["symbol"] == "S01") & (walks["session"] < pd.Timestamp(days[-1]))
+    asked: list[date] = []
+
+    def recording(day: date) -> pd.DataFrame:
+        asked.append(day)
+        return lake_of(walks[~new])(day)
+
+    frame = session_features(recording, days[-1], days[:-1], [parse_feature("ema")])
+    assert len(asked) == 1 + 10 * 2 + 10  # 170 bars are two sessions of 100
+    listed = frame[frame["symbol"] == "S01"]["ema_10_close"]
+    assert listed.isna().sum() == 9
+    bounded = walks[~new & (walks["session"] >= pd.Timestamp(days[5]))]
+    history = {days[-1]: days[:-1]}
+    ranged = features_of_sessions(bounded, history, [parse_feature("ema")])
+    assert_same(ranged.drop(columns="session"), frame)
+
+
+def test_the_first_session_of_all_starts_with_nan(walks: pd.DataFrame) -> None:
+    frame = one(walks, SESSIONS[0])
+    assert (
+        frame.groupby("symbol")["ema_10_close"]
+        .apply(lambda c: c.isna().sum())
+        .eq(9)
+        .all()
+    )
+
+
+def test_a_session_without_bars_has_no_rows(walks: pd.DataFrame) -> None:
+    frame = session_features(lake_of(walks), date(2018, 1, 1), [], FEATURES)
+    assert len(frame) == 0
+    assert list(frame.columns) == ["symbol", "ts", *COLUMNS]
+
+
+@pytest.mark.parametrize("kind", ["date", "datetime64[ns]", "datetime64[us]"])
+def test_sessions_may_be_dates_of_any_type(walks: pd.DataFrame, kind: str) -> None:
+    days = walks["session"]
+    typed = walks.assign(session=days.dt.date if kind == "date" else days.astype(kind))
+    found = features_of_sessions(typed, history(SESSIONS[3:5]), FEATURES)
+    expected = features_of_sessions(walks, history(SESSIONS[3:5]), FEATURES)
+    assert_same(found.drop(columns="session"), expected.drop(columns="session"))
+
+
+def test_forty_sessions_of_fourteen_symbols_take_seconds() -> None:
+    days = weekdays(42)
+    walks = random_walks(days, symbols=14)
+    wanted = {day: days[: days.index(day)] for day in days[2:]}
+    started = time.perf_counter()
+    features_of_sessions(walks, wanted, FEATURES[:6])
+    assert time.perf_counter() - started < 10  # 0.5 s on two idle cores
+
+
+@pytest.mark.spark
+def test_spark_gives_the_same_bits(spark: SparkSession, walks: pd.DataFrame) -> None:
+    days = SESSIONS[5:8]
+    expected = features_of_sessions(walks, history(days), FEATURES)
+    assert_same(compute_features_spark(spark, walks, history(days), FEATURES), expected)
+    session = session_features_spark(
+        spark, lake_of(walks), days[0], history(days)[days[0]], FEATURES
+    )
+    assert_same(session, one(walks, days[0]))
+
+
+@pytest.mark.spark
+def test_spark_reads_its_own_frames_in_any_order(
+    spark: SparkSession, walks: pd.DataFrame
+) -> None:
+    days = SESSIONS[5:6]
+    shuffled = walks.sample(frac=1, random_state=1)
+    frame = spark.createDataFrame(shuffled.assign(session=shuffled["session"].dt.date))
+    expected = features_of_sessions(walks, history(days), FEATURES)
+    assert_same(compute_features_spark(spark, frame, history(days), FEATURES), expected)
