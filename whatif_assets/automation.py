@@ -58,7 +58,8 @@ def register_configurations(
 
 def study_keys(home: Home) -> tuple[list[str], list[str]]:
     """Keys of all configurations of a home, and the faults of its study files."""
-    keys, faults = [], []
+    keys: list[str] = []
+    faults: list[str] = []
     for path in home.study_files():
         try:
             study = home.study_in(path)

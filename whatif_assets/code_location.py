@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 
 import dagster as dg
@@ -41,6 +42,8 @@ def build_definitions(path: Path) -> dg.Definitions:
     BadInput
         The home has no ``market.yaml``, or a wrong one.
     """
+    # Backfill policies are what ranged runs need; that they are new is known.
+    warnings.filterwarnings("ignore", category=dg.BetaWarning)
     home = Home.open(path.resolve())
     prefix = [home.market.name] if home.market.name else []
     partitioned = assets.Axes(

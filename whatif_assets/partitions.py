@@ -281,6 +281,8 @@ def as_metadata(value: Any) -> Any:
     """Turn a table into a metadata table; leave what Dagster knows as it is."""
     if not isinstance(value, pd.DataFrame):
         return value
+    if value.empty:
+        return "no rows"
     records = value.astype(object).where(value.notna(), None).to_dict("records")
     return dg.MetadataValue.table(
         [

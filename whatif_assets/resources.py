@@ -9,6 +9,7 @@ from typing import Any
 
 import dagster as dg
 from dagster_pyspark import LazyPySparkResource
+from pydantic import Field
 
 from whatif_assets.core.configuration import Configuration
 from whatif_assets.core.errors import BadInput, one_of
@@ -46,7 +47,7 @@ class Compute(dg.ConfigurableResource):  # type: ignore[type-arg]
     """
 
     backend: str = ""
-    spark_config: dict[str, Any] = {}
+    spark_config: dict[str, Any] = Field(default_factory=dict)
 
     @property
     def forced_backend(self) -> str:

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 from dagster._core.storage.tags import (
@@ -109,8 +110,12 @@ class Runner:
                 ready = [
                     c.key for c in configurations if self._is_ready(asset, c, study)
                 ]
-                failures += self._run_ranges(asset, ready, self._keys())
-        return failures + self._execute("rank_configurations", (), {})
+                failures += self.run_keys(asset, ready, self._keys())
+        return failures + self.rank()
+
+    def rank(self) -> list[str]:
+        """Rank what stands in the lake and report it; return failures in words."""
+        return self._execute("rank_configurations", (), {})
 
     def _is_ready(self, asset: str, configuration: Configuration, study: Study) -> bool:
         """Whether the asset before this one stands; it may have failed just now."""
@@ -141,11 +146,11 @@ class Runner:
     ) -> list[str]:
         calendar = [day.isoformat() for day in self._home.market.sessions.dates()]
         bars = self._stale_bars(for_bars)
-        failures = self._run_ranges("price_bars", bars, calendar)
+        failures = self.run_keys("price_bars", bars, calendar)
         if failures or not self._home.features():
             return failures
         features = self._stale_features(for_features)
-        return self._run_ranges("features", features, calendar)
+        return self.run_keys("features", features, calendar)
 
     def _stale_bars(self, sessions: Iterable[date]) -> list[str]:
         inputs = market_inputs(self._home, BARS_VERSION)
@@ -167,10 +172,25 @@ class Runner:
         name = f"{self._prefix}configurations"
         return list(self._instance.get_dynamic_partitions(name))
 
-    def _run_ranges(
+    def run_keys(
         self, asset: str, keys: Sequence[str], order: Sequence[str]
     ) -> list[str]:
-        """Run an asset over keys, one run per unbroken range in their order."""
+        """Run an asset over keys, one run per unbroken range in their order.
+
+        Parameters
+        ----------
+        asset
+            Name of a partitioned asset.
+        keys
+            Partitions to materialise.
+        order
+            All partitions of the asset, in their order.
+
+        Returns
+        -------
+        list of str
+            Failures, in words.
+        """
         job = next(job for job, assets in JOBS.items() if asset in assets)
         failures: list[str] = []
         for first, last in ranges(keys, order):
@@ -195,13 +215,18 @@ class Runner:
             run_config=QUIET,
             raise_on_error=False,
         )
-        return [
-            str(event.step_failure_data.user_failure_data.description)
-            if event.step_failure_data.user_failure_data
-            else str(event.step_failure_data.error)
-            for event in result.all_events
-            if event.is_step_failure
-        ]
+        failed = [event for event in result.all_events if event.is_step_failure]
+        return [_reason(event.step_failure_data) for event in failed]
+
+
+def _reason(failure: Any) -> str:
+    """Say why a step failed: what the asset said, else the innermost error."""
+    if failure.user_failure_data and failure.user_failure_data.description:
+        return str(failure.user_failure_data.description)
+    error = failure.error
+    while error.cause:
+        error = error.cause
+    return f"{error.message.strip()} The run's log in the UI has the traceback."
 
 
 def ranges(keys: Sequence[str], order: Sequence[str]) -> list[tuple[str, str]]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pandas as pd
+from rich import box
 from rich.console import Console
 from rich.panel import Panel
 from rich.progress import (
@@ -25,14 +27,15 @@ from rich.table import Table
 from rich.text import Text
 
 from whatif_assets.core.errors import BadInput
-from whatif_assets.core.home import Home, check_study
-from whatif_assets.core.metrics import METRICS
+from whatif_assets.core.home import Home, check_study, check_symbols
 from whatif_assets.core.study import Study, read_study, study_market
 from whatif_assets.progress import Progress, listen
 
-console = Console()
+WIDTH_OF_A_FILE = 110
+console = Console(width=None if sys.stdout.isatty() else WIDTH_OF_A_FILE)
 errors = Console(stderr=True)
 ROWS_SHOWN = 20
+METRICS_SHOWN = ("pnl", "total_return", "sharpe", "max_drawdown", "trades")
 
 
 @contextlib.contextmanager
@@ -68,7 +71,7 @@ def progress_display() -> Iterator[None]:
 
 def show_problem(message: str) -> None:
     """Print what is wrong with the input, as it is, on standard error."""
-    errors.print(Text(message), style="red")
+    errors.print(Text(message), style="red", soft_wrap=True)
 
 
 def print_report(home_path: Path, study: str | None) -> bool:
@@ -111,19 +114,18 @@ def _leaderboard(rows: pd.DataFrame, study: Study, home: Home) -> Table:
     table = Table(
         title=f"Leaderboard of {study.name}{synthetic}, by {study.rank_by}",
         title_justify="left",
+        box=box.SIMPLE_HEAD,
     )
-    table.add_column("rank", justify="right")
-    table.add_column("configuration", overflow="fold")
-    table.add_column("variant", overflow="fold")
-    shown = [study.rank_by, *(m for m in METRICS if m != study.rank_by)]
+    table.add_column("rank", justify="right", no_wrap=True)
+    table.add_column("configuration", overflow="fold", min_width=24)
+    shown = list(dict.fromkeys([study.rank_by, *METRICS_SHOWN]))
     for metric in shown:
-        table.add_column(metric.replace("_", " "), justify="right")
+        table.add_column(metric.replace("_", " "), justify="right", no_wrap=True)
     for row in rows.head(ROWS_SHOWN).to_dict("records"):
         note = "" if row["role"] == "candidate" else f" ({row['role']})"
         table.add_row(
             str(row["rank"]),
-            row["configuration"] + note,
-            row["variant"],
+            _name(row, study) + note,
             *(format_number(row[metric]) for metric in shown),
             style="" if row["role"] == "candidate" else "dim",
         )
@@ -132,11 +134,17 @@ def _leaderboard(rows: pd.DataFrame, study: Study, home: Home) -> Table:
     return table
 
 
-def _winner(winner: dict[str, Any], home: Home) -> Panel:
+def _name(row: Mapping[Any, Any], study: Study) -> str:
+    """Configuration and variant of a row, without the study's name."""
+    configuration = row["configuration"].removeprefix(f"{study.name}.")
+    return f"{configuration} {row['variant'].strip('-').replace('~', ' ')}".rstrip()
+
+
+def _winner(winner: Mapping[Any, Any], home: Home) -> Panel:
     metric = winner["ranked_by"]
-    variant = "" if winner["variant"] == "-" else f"  {winner['variant']}"
+    variant = winner["variant"].strip("-").replace("~", " ")
     lines = [
-        f"{winner['configuration']}{variant}",
+        f"{winner['configuration']}  {variant}".rstrip(),
         f"{metric} {format_number(winner[metric])}, the best of "
         f"{winner['variants_tried']} variants; buy and hold made "
         f"{format_number(winner['buy_and_hold_pnl'])}.",
@@ -162,9 +170,11 @@ def print_check(home_path: Path, study: str) -> bool:
     """Check a study and print its configurations."""
     path = Path(study)
     if study.endswith((".yaml", ".yml")):
-        market = None
-        if study_market(read_study(path)[1]) is None:
+        market = study_market(read_study(path)[1])
+        if market is None:
             market = Home.open(home_path).market
+        else:
+            check_symbols(market, path)
         checked = check_study(path, market)
         base = path.parent
     else:
@@ -177,7 +187,8 @@ def print_check(home_path: Path, study: str) -> bool:
 def _configurations(study: Study, base: Path) -> Table:
     from whatif_assets.core.configuration import expand
 
-    table = Table(title=f"Study {study.name} is valid", title_justify="left")
+    title = f"Study {study.name} is valid"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     for column in ("configuration", "strategy", "algorithm", "variants"):
         table.add_column(column)
     for configuration in expand(study, base):

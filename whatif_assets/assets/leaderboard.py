@@ -6,7 +6,7 @@ import dagster as dg
 
 from whatif_assets.assets.axes import RESULTS, Axes, all_of
 from whatif_assets.core.home import Home
-from whatif_assets.core.leaderboard import Standing, named, rank, standing
+from whatif_assets.core.leaderboard import Standing, rank, stacked, standing
 from whatif_assets.core.plots import ranking_plot
 from whatif_assets.core.report import SHOWN, read_table, write_table
 from whatif_assets.partitions import as_metadata, picture, whole_result
@@ -41,7 +41,7 @@ def rank_studies(home: Home) -> tuple[int, str, dict[str, Any]]:
     studies = home.studies()
     standings = {n: standing(home, study, keys) for n, study in studies.items()}
     ranked = {n: rank(s.rows, studies[n]) for n, s in standings.items()}
-    version = write_table(home, "leaderboard", named(ranked))
+    version = write_table(home, "leaderboard", stacked(ranked))
     metadata: dict[str, Any] = {}
     for name, ranking in ranked.items():
         metadata.update(_describe(name, standings[name]))

@@ -6,7 +6,8 @@ import dagster as dg
 
 from whatif_assets.assets.axes import MODELS, Axes, all_of, partitioned
 from whatif_assets.core.home import Home
-from whatif_assets.core.training import Trained, train
+from whatif_assets.core.lake import combined_hash
+from whatif_assets.core.training import train
 from whatif_assets.partitions import Result, for_each_partition
 from whatif_assets.resources import Compute, HomeResource
 
@@ -40,13 +41,11 @@ def fit_configuration(key: str, home: Home, compute: Compute) -> Result:
     """Train one configuration and write its models to the lake."""
     configuration, study = home.find(key)
     backend = compute.backend_of(configuration)
-    trained: Trained = train(
-        home, study, configuration, backend, lambda: compute.spark(study)
-    )
+    trained = train(home, study, configuration, backend, lambda: compute.spark(study))
     return Result(
-        rows=trained.rows,
+        rows=len(trained.folds),
         data_version=trained.data_version,
-        inputs=trained.inputs(CODE_VERSION),
+        inputs=combined_hash([trained.inputs, CODE_VERSION]),
         metadata=trained.metadata(),
         details={
             "study": study.name,

@@ -7,58 +7,37 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
-import numpy as np
 import pandas as pd
-import pandera.pandas as pa
 
-from whatif_assets.core.errors import BadInput, did_you_mean
+from whatif_assets.core.bar_schema import (
+    BAR_COLUMNS,
+    BASE_BARS,
+    REQUIRED_COLUMNS,
+    bar_length,
+    check_rows,
+    check_stamps,
+    typed,
+)
 from whatif_assets.core.sessions import DAY, Sessions
 
-PRICES = ("open", "high", "low", "close")
-BAR_COLUMNS = ("symbol", "ts", *PRICES, "volume", "vwap", "trade_count")
-REQUIRED_COLUMNS = ("symbol", "ts", *PRICES, "volume")
-DTYPES: dict[str, Any] = {
-    **dict.fromkeys(BAR_COLUMNS, "float64"),
-    "symbol": "object",
-    "ts": "datetime64[us, UTC]",
-    "trade_count": "Int64",
-}
-# Where a source knows the file and line of a row, its errors name them.
-ORIGIN_COLUMNS = ("file", "line")
+__all__ = [
+    "BAR_COLUMNS",
+    "BASE_BARS",
+    "REQUIRED_COLUMNS",
+    "Hours",
+    "LoadReport",
+    "assign_sessions",
+    "bar_length",
+    "bars_window",
+    "tidy",
+    "with_vwap",
+]
 
+SHOWN = 5  # sessions that a report names
 T = TypeVar("T")
 Hours = Literal["all", "regular"]
-BASE_BARS: Mapping[str, pd.Timedelta] = {
-    "1min": pd.Timedelta(minutes=1),
-    "5min": pd.Timedelta(minutes=5),
-    "15min": pd.Timedelta(minutes=15),
-    "30min": pd.Timedelta(minutes=30),
-    "1h": pd.Timedelta(hours=1),
-    "1day": pd.Timedelta(days=1),
-}
-
-
-def no_bars() -> pd.DataFrame:
-    """Bars of nothing: each of `BAR_COLUMNS` in its type, and no row."""
-    return pd.DataFrame({name: pd.Series(dtype=DTYPES[name]) for name in BAR_COLUMNS})
-
-
-def bar_length(base_bar: str) -> pd.Timedelta:
-    """How long a base bar lasts.
-
-    Raises
-    ------
-    BadInput
-        For a name that is none of `BASE_BARS`.
-    """
-    if base_bar not in BASE_BARS:
-        raise BadInput(
-            f"'{base_bar}' is no base bar.{did_you_mean(base_bar, BASE_BARS)} "
-            f"Allowed: {', '.join(BASE_BARS)}."
-        )
-    return BASE_BARS[base_bar]
 
 
 @dataclass(frozen=True)
@@ -113,7 +92,9 @@ class LoadReport:
 
     def metadata(self) -> dict[str, int | str]:
         """Return the report as plain values, to be shown beside an asset."""
-        gaps = (f"{day}: {', '.join(names)}" for day, names in self.missing.items())
+        gaps = [f"{day}: {', '.join(names)}" for day, names in self.missing.items()]
+        if len(gaps) > SHOWN:
+            gaps[SHOWN:] = [f"and in {len(gaps) - SHOWN} more sessions"]
         return {
             "rows": self.rows,
             "symbols": self.symbols,
@@ -171,10 +152,10 @@ def tidy(
         for a column that is missing or of another type; for stamps that cannot
         be starts of such bars.
     """
-    rows = _typed(frame, where).sort_values(["symbol", "ts"], kind="stable")
+    rows = typed(frame, where).sort_values(["symbol", "ts"], kind="stable")
     rows = rows.reset_index(drop=True)
-    _check_rows(rows, where)
-    _check_stamps(rows["ts"], base_bar, where)
+    check_rows(rows, where)
+    check_stamps(rows, base_bar, where)
     bars, _ = with_vwap(rows[list(BAR_COLUMNS)])
     bars["session"] = assign_sessions(bars, sessions, base_bar)
     within = bars["session"].notna()
@@ -291,105 +272,3 @@ def _in_hours(
     opens = bars["session"].map(schedule["open"])
     closes = bars["session"].map(schedule["close"])
     return (bars["ts"] >= opens) & (bars["ts"] < closes)
-
-
-def _typed(frame: pd.DataFrame, where: str) -> pd.DataFrame:
-    """Bring the columns of a tidy frame to their types, in a new frame."""
-    lacking = [name for name in REQUIRED_COLUMNS if name not in frame]
-    if lacking:
-        raise BadInput(
-            f"{where}: column {', '.join(lacking)} is missing; "
-            f"found {', '.join(map(str, frame.columns))}."
-        )
-    columns: dict[str, Any] = {}
-    for name in BAR_COLUMNS:
-        missing = pd.Series(np.nan, index=frame.index)
-        values: pd.Series[Any] = frame.get(name, missing)
-        try:
-            columns[name] = values.astype(DTYPES[name])
-        except (TypeError, ValueError) as error:
-            raise BadInput(
-                f"{where}: column {name} is {values.dtype} and cannot be read as "
-                f"{DTYPES[name]}: {error}."
-            ) from None
-    origin = {name: frame[name] for name in ORIGIN_COLUMNS if name in frame}
-    return pd.DataFrame(columns | origin)
-
-
-def _schema() -> pa.DataFrameSchema:
-    """Say what each row of bars must fulfil."""
-    positive = pa.Check.in_range(
-        0, np.inf, include_min=False, include_max=False, error="a positive number"
-    )
-    at_least_0 = pa.Check.in_range(0, np.inf, include_max=False, error="0 or more")
-    return pa.DataFrameSchema(
-        {
-            "symbol": pa.Column(object, pa.Check.ne("", error="a name")),
-            "ts": pa.Column(pd.DatetimeTZDtype("us", "UTC")),
-            **{name: pa.Column("float64", positive) for name in PRICES},
-            "volume": pa.Column("float64", at_least_0),
-            "vwap": pa.Column("float64", positive, nullable=True),
-            "trade_count": pa.Column("Int64", at_least_0, nullable=True),
-        },
-        checks=pa.Check(
-            lambda bars: bars["high"] >= bars["low"], error="high at or above low"
-        ),
-    )
-
-
-SCHEMA = _schema()
-
-
-def _check_rows(rows: pd.DataFrame, where: str) -> None:
-    """Refuse rows that are no bars, and bars that are there twice."""
-    try:
-        SCHEMA.validate(rows, lazy=True)
-    except pa.errors.SchemaErrors as errors:
-        cases = errors.failure_cases.dropna(subset="index")
-        number = int(cases["index"].min())
-        failed = cases[cases["index"] == number].iloc[0]
-        raise BadInput(
-            f"{where}: {cases['index'].nunique()} row(s) are no bars. The first, "
-            f"{_name(rows, number)}, has {_failure(failed)}. Correct or remove them."
-        ) from None
-    twice = np.flatnonzero(rows.duplicated(["symbol", "ts"]))
-    if len(twice):
-        pairs = [f"{_name(rows, n)} and {_name(rows, n - 1)}" for n in twice[:3]]
-        raise BadInput(
-            f"{where}: {len(twice)} row(s) repeat a bar, such as {'; '.join(pairs)}. "
-            "Keep one row for each symbol and ts."
-        )
-
-
-def _failure(case: pd.Series[Any]) -> str:
-    """One line of pandera's failures, in words."""
-    if case["schema_context"] == "DataFrameSchema":
-        return f"not {case['check']}"
-    rule = "a value" if case["check"] == "not_nullable" else case["check"]
-    return f"{case['column']} {case['failure_case']} where {rule} is needed"
-
-
-def _name(rows: pd.DataFrame, number: int) -> str:
-    """How messages call a row: symbol, time, and file and line where known."""
-    row = rows.iloc[number]
-    origin = f" ({row['file']}, line {row['line']})" if "line" in rows else ""
-    stamp = "at no time" if pd.isna(row["ts"]) else f"{row['ts']:%Y-%m-%d %H:%M} UTC"
-    return f"{row['symbol']} {stamp}{origin}"
-
-
-def _check_stamps(ts: pd.Series[pd.Timestamp], base_bar: str, where: str) -> None:
-    """Refuse stamps that betray another kind of bar than the market's."""
-    at_midnight = ts == ts.dt.normalize()
-    if bar_length(base_bar) < BASE_BARS["1day"]:
-        if len(ts) and at_midnight.all():
-            raise BadInput(
-                f"{where}: each row is stamped 00:00 UTC, as daily bars are, and "
-                f"base_bar is {base_bar}. Set base_bar: 1day, or give the time of "
-                "day."
-            )
-    elif not at_midnight.all():
-        found = ts[~at_midnight].iloc[0]
-        raise BadInput(
-            f"{where}: a daily bar is stamped {found:%Y-%m-%d %H:%M} UTC. Its ts is "
-            "the session's date at 00:00 UTC; for shorter bars set base_bar."
-        )

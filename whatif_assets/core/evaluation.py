@@ -95,11 +95,17 @@ def evaluate(
     sessions = evaluated_sessions(home, study)
     variants = configuration.variants()
     sleeves = _sleeves(home, study, configuration, sessions, variants)
-    run = {"n_sessions": len(sessions), "base": configuration.base}
     result = run_backtests(
-        sleeves, configuration.strategy, variants, progress=progress, **run
+        sleeves,
+        configuration.strategy,
+        variants,
+        n_sessions=len(sessions),
+        base=configuration.base,
+        progress=progress,
     )
-    hold = run_backtests(sleeves, "buy_and_hold", [_held(configuration)], **run)
+    hold = run_backtests(
+        sleeves, "buy_and_hold", [_held(configuration)], n_sessions=len(sessions)
+    )
     per_year = home.market.sessions_per_year()
     rows = _rows(configuration, variants, result, per_year)
     held = measure(hold, per_year).iloc[0]

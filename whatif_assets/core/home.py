@@ -251,9 +251,30 @@ def set_up(home: Path, study_file: Path) -> tuple[Home, Study]:
         )
     else:
         market = asked
+    check_symbols(market, study_file)
     check_study(study_file, market)
     _write_home(home, market, study, study_file)
     return Home.open(home), study
+
+
+def check_symbols(market: Market, where: Path) -> None:
+    """Refuse a market that names a symbol which its source does not have.
+
+    Parameters
+    ----------
+    market
+        The market; its relative paths start at the folder of ``where``.
+    where
+        The file that describes it, for the message.
+    """
+    known = market.open_source(where.parent).symbols() if market.symbols else []
+    for symbol in market.symbols or ():
+        if symbol not in known:
+            raise BadInput(
+                f"{where}: market.symbols: the source '{market.source}' has no "
+                f"'{symbol}'; it has {len(known)} symbols, such as "
+                f"{', '.join(known[:5])}.{did_you_mean(symbol, known)}"
+            )
 
 
 def _anchored(market: Market, base: Path) -> Market:
@@ -270,8 +291,19 @@ def _write_home(home: Path, market: Market, study: Study, study_file: Path) -> N
         write_text(home / MARKET_FILE, market_yaml(market))
         write_text(home / "definitions.py", DEFINITIONS)
     target = home / STUDIES / f"{study.name}.yaml"
-    if target.resolve() != study_file.resolve():
-        write_text(target, study_file.read_text(encoding="utf-8"))
+    if target.resolve() == study_file.resolve():
+        return
+    for relative in _strategy_files(study):
+        text = (study_file.parent / relative).read_text(encoding="utf-8")
+        write_text(home / STUDIES / relative, text)
+    write_text(target, study_file.read_text(encoding="utf-8"))
+
+
+def _strategy_files(study: Study) -> set[str]:
+    """Python files beside the study in which its own strategies stand."""
+    strategies = (str(c.get("strategy")) for c in study.configurations.values())
+    files = (name.rpartition(":")[0] for name in strategies)
+    return {f for f in files if f.endswith(".py") and not Path(f).is_absolute()}
 
 
 __all__ = ["DATABASE", "Home", "build", "check_study", "set_up"]

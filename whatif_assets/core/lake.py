@@ -104,6 +104,13 @@ def write_parquet(path: Path, frame: pd.DataFrame) -> str:
         return file_hash(temporary)
 
 
+def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Read one Parquet file, without looking for partitions in its path."""
+    wanted = None if columns is None else list(columns)
+    frame: pd.DataFrame = pq.ParquetFile(path).read(columns=wanted).to_pandas()
+    return frame
+
+
 def file_hash(path: Path) -> str:
     """Hash of a file's bytes, 16 hexadecimal digits of SHA-256."""
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
@@ -162,7 +169,7 @@ class Lake:
         if self.manifest(table, key) is None and table in ("price_bars", "features"):
             raise not_materialised(table, key)
         try:
-            return pq.ParquetFile(path).read(columns=columns).to_pandas()
+            return read_parquet(path, columns)
         except FileNotFoundError:
             raise not_materialised(table, key) from None
 

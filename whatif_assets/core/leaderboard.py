@@ -112,22 +112,14 @@ def best(ranking: pd.DataFrame, study: Study) -> pd.DataFrame:
     Benchmarks and placebos cannot win; ``ranked_above`` names those that stand
     above the winner, which is a reason to doubt it.
     """
-    if ranking.empty:
-        return pd.DataFrame()
-    candidates = ranking[
-        (ranking["role"] == CANDIDATE) & ranking[study.rank_by].notna()
-    ]
-    if candidates.empty:
-        return pd.DataFrame()
-    winner = candidates.iloc[[0]].copy()
-    above = ranking[
-        (ranking["rank"] < winner["rank"].iloc[0]) & (ranking["role"] != CANDIDATE)
-    ]
-    names = above["configuration"].drop_duplicates()
+    eligible = (ranking["role"] == CANDIDATE) & ranking[study.rank_by].notna()
+    winner = ranking[eligible].head(1).reset_index(drop=True)
+    above = ranking[ranking["rank"] < winner["rank"].max()]
+    doubts = above.loc[above["role"] != CANDIDATE, "configuration"].drop_duplicates()
     winner.insert(5, "ranked_by", study.rank_by)
     winner.insert(6, "variants_tried", len(ranking))
-    winner.insert(7, "ranked_above", ", ".join(names))
-    return winner.reset_index(drop=True)
+    winner.insert(7, "ranked_above", ", ".join(doubts))
+    return winner
 
 
 def finalists(ranking: pd.DataFrame, study: Study) -> pd.DataFrame:
@@ -141,7 +133,8 @@ def finalists(ranking: pd.DataFrame, study: Study) -> pd.DataFrame:
     return chosen.drop_duplicates(["configuration", "variant"]).sort_values("rank")
 
 
-def named(studies: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def stacked(studies: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Stack the tables of several studies, sorted by the study's name."""
-    frames = [studies[name] for name in sorted(studies) if not studies[name].empty]
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+    frames = [studies[name] for name in sorted(studies)]
+    full = [frame for frame in frames if not frame.empty]
+    return pd.concat(full or frames[:1], ignore_index=True)

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-import pyarrow.parquet as pq
 
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.home import Home
-from whatif_assets.core.lake import DATA, combined_hash, write_parquet
-from whatif_assets.core.leaderboard import best, configurations_of, finalists, named
+from whatif_assets.core.lake import DATA, combined_hash, read_parquet, write_parquet
+from whatif_assets.core.leaderboard import best, configurations_of, finalists, stacked
 from whatif_assets.core.report_db import build_database, configurations_table
 
 SHOWN = ("rank", "configuration", "variant", "role")
@@ -67,7 +66,7 @@ def read_table(home: Home, table: str) -> pd.DataFrame:
             f"{table} has not been materialised yet; materialise it in the UI, or "
             "use 'whatif run'."
         )
-    return pq.ParquetFile(path).read().to_pandas()
+    return read_parquet(path)
 
 
 def report(home: Home) -> Report:
@@ -84,8 +83,9 @@ def report(home: Home) -> Report:
         name: ranking[ranking["study"] == name].reset_index(drop=True)
         for name in studies
     }
-    winners = named({name: best(ranked[name], studies[name]) for name in studies})
-    chosen = named({name: finalists(ranked[name], studies[name]) for name in studies})
+    ranked = {name: rows for name, rows in ranked.items() if len(rows)}
+    winners = stacked({n: best(rows, studies[n]) for n, rows in ranked.items()})
+    chosen = stacked({n: finalists(rows, studies[n]) for n, rows in ranked.items()})
     equity = _detail(home, chosen, "daily_equity", EQUITY)
     keys = home.lake.keys("backtest_results")
     tables = {
@@ -112,7 +112,7 @@ def _detail(
     for (study, key), rows in chosen.groupby(["study", "configuration"], sort=False):
         frame = home.lake.read(table, str(key))
         frame = frame[frame["variant"].isin(rows["variant"])]
-        parts.append(frame.assign(study=study, configuration=key))
+        parts.append(frame.assign(study=str(study), configuration=str(key)))
     parts = [part for part in parts if not part.empty]
     if not parts:
         return pd.DataFrame({k: pd.Series(dtype=v) for k, v in columns.items()})

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pandas as pd
@@ -58,7 +59,7 @@ def build_database(home: Home, tables: Mapping[str, pd.DataFrame]) -> Path:
         The database file.
     """
     with atomic_path(home.database) as temporary:
-        config = {"storage_compatibility_version": STORAGE_VERSION}
+        config: dict[str, Any] = {"storage_compatibility_version": STORAGE_VERSION}
         with duckdb.connect(str(temporary), config=config) as connection:
             for name, frame in tables.items():
                 _create(connection, name, frame)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +21,16 @@ from whatif_assets.core.study import Study
 from whatif_assets.core.windows import Fold, cv_folds, training_rows
 
 TABLE = "trained_models"
-FOLD_COLUMNS = ["fold", "train_first", "train_last", "test_first", "test_last",
-                "train_rows", "train_rmse", "settings"]  # fmt: skip
+FOLDS = {
+    "fold": "int64",
+    "train_first": "datetime64[us]",
+    "train_last": "datetime64[us]",
+    "test_first": "datetime64[us]",
+    "test_last": "datetime64[us]",
+    "train_rows": "int64",
+    "train_rmse": "float64",
+    "settings": "str",
+}
 
 
 @dataclass
@@ -32,27 +39,40 @@ class Trained:
 
     Attributes
     ----------
+    backend
+        Where the models were fitted; ``none`` for a rule.
     folds
         One row per fold: sessions, rows, error in training, chosen settings.
     importance
-        Mean importance of each feature over the folds, most important first.
+        Importance of each feature in each fold.
     scores
         Every candidate of a search in every cross-validation fold; or empty.
+    data_version, inputs
+        Hash of the models, and of all that they were trained from.
     """
 
     backend: str
-    read_versions: list[str]
-    folds: pd.DataFrame = field(
-        default_factory=lambda: pd.DataFrame(columns=FOLD_COLUMNS)
-    )
-    importance: pd.DataFrame = field(default_factory=pd.DataFrame)
-    scores: pd.DataFrame = field(default_factory=pd.DataFrame)
+    folds: list[dict[str, Any]] = field(default_factory=list)
+    importance: list[pd.DataFrame] = field(default_factory=list)
+    scores: list[pd.DataFrame] = field(default_factory=list)
     data_version: str = ""
+    inputs: str = ""
 
-    @property
-    def rows(self) -> int:
-        """Models written."""
-        return len(self.folds)
+    def table(self) -> pd.DataFrame:
+        """One row per fold."""
+        return pd.DataFrame(self.folds, columns=list(FOLDS)).astype(FOLDS)
+
+    def metadata(self) -> dict[str, Any]:
+        """What is worth showing: folds, importance, the best of a search."""
+        if not self.folds:
+            return {"note": "This configuration is a rule; it has no model."}
+        shown: dict[str, Any] = {"backend": self.backend, "folds": self.table()}
+        importance = pd.concat(self.importance).groupby("feature", sort=False).mean()
+        ordered = importance.sort_values("importance", ascending=False)
+        shown["importance"] = ordered.reset_index()
+        if self.scores:
+            shown["search"] = pd.concat(self.scores).sort_values("rmse").head(10)
+        return shown
 
 
 def model_path(home: Home, key: str, fold: int) -> Path:
@@ -84,25 +104,21 @@ def train(
         Features are not materialised, or a fold has no row to train on.
     """
     if configuration.algorithm is None:
-        trained = Trained(backend="none", read_versions=[])
-        trained.data_version = home.lake.write(TABLE, configuration.key, trained.folds)
-        return trained
+        version = home.lake.write(TABLE, configuration.key, Trained("none").table())
+        return Trained("none", data_version=version, inputs=version)
     folds = study.folds(home.market)
     sessions = sorted({day for fold in folds for day in fold.train})
     frame = dataset(home, configuration, sessions)
-    trained = Trained(backend, versions_read(home, sessions))
+    trained = Trained(backend)
     home.lake.begin(TABLE, configuration.key)
     for fold in folds:
         _train_fold(home, study, configuration, frame, fold, trained, spark)
-    version = home.lake.write(TABLE, configuration.key, trained.folds)
+    version = home.lake.write(TABLE, configuration.key, trained.table())
     models = [file_hash(model_path(home, configuration.key, f.number)) for f in folds]
     trained.data_version = combined_hash([version, models])
+    read = home.lake.versions("features", [day.isoformat() for day in sessions])
+    trained.inputs = combined_hash([configuration.model_hash(study), backend, read])
     return trained
-
-
-def versions_read(home: Home, sessions: list[date]) -> list[str]:
-    """Data versions of the features of some sessions."""
-    return home.lake.versions("features", [day.isoformat() for day in sessions])
 
 
 def _train_fold(
@@ -137,16 +153,15 @@ def _train_fold(
         )  # fmt: skip
         settings.update(chosen)
         scores.insert(0, "fold", fold.number)
-        trained.scores = pd.concat([trained.scores, scores], ignore_index=True)
+        trained.scores.append(scores)
     model = fit(algorithm, trained.backend, features, target, settings, **common)
     save_model(model, model_path(home, configuration.key, fold.number))
-    _note(trained, fold, rows, model, features, target, settings, columns)
+    _note(trained, fold, model, features, target, settings, columns)
 
 
 def _note(
     trained: Trained,
     fold: Fold,
-    rows: pd.DataFrame,
     model: Model,
     features: np.ndarray,
     target: np.ndarray,
@@ -154,9 +169,18 @@ def _note(
     columns: list[str],
 ) -> None:
     error = model.predict(features) - target
-    row = [fold.number, fold.train[0], fold.train[-1], fold.test[0], fold.test[-1],
-           len(rows), float(np.sqrt(np.mean(error**2))),
-           json.dumps(settings, sort_keys=True)]  # fmt: skip
-    trained.folds.loc[len(trained.folds)] = row
-    importance = pd.DataFrame({"feature": columns, "importance": model.importance()})
-    trained.importance = pd.concat([trained.importance, importance])
+    trained.folds.append(
+        {
+            "fold": fold.number,
+            "train_first": fold.train[0],
+            "train_last": fold.train[-1],
+            "test_first": fold.test[0],
+            "test_last": fold.test[-1],
+            "train_rows": len(target),
+            "train_rmse": float(np.sqrt(np.mean(error**2))),
+            "settings": json.dumps(settings, sort_keys=True),
+        }
+    )
+    trained.importance.append(
+        pd.DataFrame({"feature": columns, "importance": model.importance()})
+    )

@@ -11,7 +11,7 @@ from typing import ClassVar
 import pandas as pd
 from pydantic import BaseModel
 
-from whatif_assets.core.bars import bar_length, no_bars
+from whatif_assets.core.bar_schema import bar_length, no_bars
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.sources.csv_format import CsvOptions
 from whatif_assets.core.sources.csv_rows import Layout, parse, read_layout

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from whatif_assets.core.bars import PRICES
+from whatif_assets.core.bar_schema import PRICES
 from whatif_assets.core.errors import BadInput, did_you_mean
 from whatif_assets.core.sources.csv_format import EPOCHS, CsvOptions
 

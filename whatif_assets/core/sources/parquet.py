@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from pyarrow import types
 from pydantic import BaseModel, ConfigDict, Field
 
-from whatif_assets.core.bars import BAR_COLUMNS, REQUIRED_COLUMNS
+from whatif_assets.core.bar_schema import BAR_COLUMNS, REQUIRED_COLUMNS
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.sources.files import ages, find_files
 

@@ -57,7 +57,7 @@ SESSION_SPREAD, BUSY_SPREAD = 0.35, 0.7
 BETA_SPREAD, PRICE_SPREAD, SIZE_SPREAD = 0.3, 0.6, 0.8
 # By which part of a move prices overshoot in a quiet minute, and which part of
 # that is left a minute on.
-OVERSHOOT, REMAINS = 0.4, 0.8
+OVERSHOOT, REMAINS = 0.6, 0.8
 # The part of a minute that passes before its first trade.
 UNTRADED = 0.05
 SHARES_A_MINUTE, SHARES_A_TRADE = 2_500, 85
@@ -81,7 +81,7 @@ class SampleOptions(BaseModel):
         default=100.0, gt=0, le=1e6, description="Median price at the start."
     )
     daily_volatility: float = Field(
-        default=0.015, gt=0, le=0.1, description="Of a session's log return."
+        default=0.01, gt=0, le=0.1, description="Of a session's permanent move."
     )
 
 

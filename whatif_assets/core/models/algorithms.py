@@ -1,0 +1,82 @@
+"""The registry of algorithms.
+
+A new algorithm is a settings model, a function that fits it here, one that fits it
+on Spark, and one line in ``ALGORITHMS``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ValidationError
+
+from whatif_assets.core.errors import BadInput, did_you_mean, one_of
+from whatif_assets.core.models.linear import LinearSettings, linear, linear_spark
+from whatif_assets.core.models.portable import Matrix, Model, Vector
+from whatif_assets.core.models.trees import (
+    GradientBoostingSettings,
+    RandomForestSettings,
+    gradient_boosting,
+    gradient_boosting_spark,
+    random_forest,
+    random_forest_spark,
+)
+from whatif_assets.core.spec import explain
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame as SparkFrame
+
+
+@dataclass(frozen=True)
+class Algorithm:
+    """An algorithm that can be asked for by name.
+
+    Attributes
+    ----------
+    Settings
+        The pydantic model of its settings, the same for both backends.
+    fit_local
+        ``fit_local(x, y, settings, seed, threads)``: n x k features and n labels,
+        finite. The model depends on neither threads nor machine.
+    fit_spark
+        ``fit_spark(rows, settings, seed)`` over `spark_rows`.
+    """
+
+    Settings: type[BaseModel]
+    fit_local: Callable[[Matrix, Vector, Any, int, int], Model]
+    fit_spark: Callable[[SparkFrame, Any, int], Model]
+
+
+ALGORITHMS: dict[str, Algorithm] = {
+    "random_forest": Algorithm(
+        RandomForestSettings, random_forest, random_forest_spark
+    ),
+    "gradient_boosting": Algorithm(
+        GradientBoostingSettings, gradient_boosting, gradient_boosting_spark
+    ),
+    "linear": Algorithm(LinearSettings, linear, linear_spark),
+}
+
+
+def parse_settings(algorithm: str, settings: Mapping[str, Any]) -> BaseModel:
+    """Check the settings of an algorithm and fill in those left out.
+
+    Raises
+    ------
+    BadInput
+        The algorithm or a setting does not exist, or a value is not allowed.
+    """
+    if algorithm not in ALGORITHMS:
+        raise BadInput(
+            f"algorithm: found {algorithm!r}; allowed are {one_of(ALGORITHMS)}."
+            f"{did_you_mean(str(algorithm), ALGORITHMS)}"
+        )
+    model = ALGORITHMS[algorithm].Settings
+    try:
+        return model(**settings)
+    except ValidationError as error:
+        detail = error.errors()[0]
+        name = ".".join(str(part) for part in detail["loc"])
+        raise BadInput(f"{algorithm}: {name}: {explain(model, detail)}") from None

@@ -1,0 +1,207 @@
+"""The whole chain: what it leaves behind, and that it leaves the same twice."""
+
+from __future__ import annotations
+
+import json
+
+import dagster as dg
+import duckdb
+import pandas as pd
+import pytest
+
+from whatif_assets.core.home import Home, set_up
+from whatif_assets.core.lake import Lake
+from whatif_assets.runs import Runner, ranges, run_studies
+from whatif_assets_tests.conftest import TINY_STUDY
+
+TABLES = {
+    "best_configuration",
+    "configurations",
+    "equity",
+    "fills",
+    "leaderboard",
+    "runs",
+}
+VIEWS = {"price_bars", "features", "forecasts"}
+
+
+def query(home, text: str) -> pd.DataFrame:
+    with duckdb.connect(str(home / "whatif.duckdb"), read_only=True) as connection:
+        return connection.execute(text).df()
+
+
+def test_the_report_has_its_tables_and_views(finished_home):
+    names = set(query(finished_home, "SHOW TABLES")["name"])
+    assert names == TABLES | VIEWS
+
+
+def test_every_variant_of_every_configuration_is_ranked_once(finished_home):
+    rows = query(finished_home, "SELECT * FROM leaderboard ORDER BY rank")
+    assert rows["rank"].tolist() == list(range(1, 8))
+    assert sorted(zip(rows["configuration"], rows["variant"])) == [
+        ("tiny.forest~max_depth=2", "threshold=0.0001"),
+        ("tiny.forest~max_depth=2", "threshold=0.0002"),
+        ("tiny.forest~max_depth=3", "threshold=0.0001"),
+        ("tiny.forest~max_depth=3", "threshold=0.0002"),
+        ("tiny.hold", "-"),
+        ("tiny.linear", "-"),
+        ("tiny.placebo", "-"),
+    ]
+    assert rows["pnl"].is_monotonic_decreasing
+
+
+def test_the_best_configuration_is_the_first_candidate(finished_home):
+    (best,) = query(finished_home, "SELECT * FROM best_configuration").to_dict(
+        "records"
+    )
+    rows = query(
+        finished_home,
+        "SELECT * FROM leaderboard WHERE role = 'candidate' ORDER BY rank LIMIT 1",
+    )
+    assert best["configuration"] == rows["configuration"][0]
+    assert best["variants_tried"] == 7
+
+
+def test_settings_are_json_with_every_field(finished_home):
+    rows = query(finished_home, "SELECT * FROM configurations")
+    settings = {
+        r["configuration"]: json.loads(r["settings"]) for _, r in rows.iterrows()
+    }
+    assert settings["tiny.forest~max_depth=3"]["max_depth"] == 3
+    assert settings["tiny.forest~max_depth=3"]["n_trees"] == 3
+    assert settings["tiny.hold"]["strategy"] == "buy_and_hold"
+
+
+def test_forecasts_lie_in_the_test_window_alone(finished_home):
+    rows = query(
+        finished_home,
+        "SELECT DISTINCT ts::DATE AS day FROM forecasts ORDER BY day",
+    )
+    days = rows["day"].dt.strftime("%Y-%m-%d").tolist()
+    assert days == ["2026-01-13", "2026-01-14", "2026-01-15", "2026-01-16"]
+
+
+def test_equity_of_a_variant_ends_at_its_pnl(finished_home):
+    rows = query(
+        finished_home,
+        """
+        SELECT l.configuration, l.variant, l.pnl, last(e.pnl ORDER BY e.session) AS final
+        FROM leaderboard l JOIN equity e USING (study, configuration, variant)
+        GROUP BY ALL
+        """,
+    )
+    assert len(rows) == 7
+    assert rows["final"].to_numpy() == pytest.approx(rows["pnl"].to_numpy(), abs=1e-6)
+
+
+def test_views_carry_their_partition(finished_home):
+    bars = query(
+        finished_home, "SELECT session, count(*) AS n FROM price_bars GROUP BY 1"
+    )
+    assert len(bars) == 10
+    assert set(bars["n"]) == {780}
+    keys = query(finished_home, "SELECT DISTINCT configuration FROM forecasts")
+    assert "tiny.forest~max_depth=2" in set(keys["configuration"])
+
+
+def test_lineage_names_run_study_and_versions(finished_home):
+    rows = query(finished_home, "SELECT * FROM runs WHERE asset = 'backtest_results'")
+    assert set(rows["study"]) == {"tiny"}
+    assert (
+        rows[["run_id", "code_version", "data_version", "study_hash"]]
+        .notna()
+        .all()
+        .all()
+    )
+
+
+def test_two_runs_from_empty_homes_give_equal_leaderboards(finished_home, tmp_path):
+    study = tmp_path / "tiny.yaml"
+    study.write_text(TINY_STUDY)
+    assert run_studies(tmp_path / "again", str(study))
+    for table in ("leaderboard", "best_configuration", "equity", "fills"):
+        text = f"SELECT * FROM {table} ORDER BY ALL"
+        first, second = query(finished_home, text), query(tmp_path / "again", text)
+        pd.testing.assert_frame_equal(first, second, check_exact=True)
+
+
+def test_another_order_of_backfills_gives_the_same_bytes(finished_home, tmp_path):
+    study_file = tmp_path / "tiny.yaml"
+    study_file.write_text(TINY_STUDY)
+    home, study = set_up(tmp_path / "home", study_file)
+    days = [day.isoformat() for day in home.market.sessions.dates()]
+    with dg.DagsterInstance.ephemeral() as instance:
+        runner = Runner(home, instance)
+        for asset in ("price_bars", "features"):
+            for day in reversed(days):
+                assert runner.run_keys(asset, [day], days) == []
+        assert runner.run(study) == []
+    for table in ("price_bars", "features", "forecasts", "backtest_results"):
+        assert versions(home.lake, table) == versions(Lake(finished_home), table)
+
+
+def versions(lake: Lake, table: str) -> dict:
+    return {key: lake.manifest(table, key).data_version for key in lake.keys(table)}
+
+
+def test_a_what_if_key_joins_the_ranking(copied_home):
+    home = Home.open(copied_home)
+    key = "tiny.linear~threshold=0.0005"
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.add_dynamic_partitions("configurations", [key])
+        runner = Runner(home, instance)
+        for asset in ("trained_models", "forecasts", "backtest_results"):
+            assert runner.run_keys(asset, [key], [key]) == []
+        assert runner.rank() == []
+    rows = query(
+        copied_home, f"SELECT * FROM leaderboard WHERE configuration = '{key}'"
+    )
+    assert len(rows) == 1
+
+
+def test_results_of_an_older_study_are_left_out_and_named(copied_home):
+    path = copied_home / "studies" / "tiny.yaml"
+    path.write_text(path.read_text().replace("train: 6", "train: 5"))
+    home = Home.open(copied_home)
+    with dg.DagsterInstance.ephemeral() as instance:
+        failures = Runner(home, instance).rank()
+    assert "no study has results" in failures[0]
+
+
+def test_a_leak_free_forecast_ignores_later_bars(copied_home):
+    """Change the last session's bars: forecasts of earlier sessions stay as they are."""
+    home = Home.open(copied_home)
+    before = home.lake.read("forecasts", "tiny.linear")
+    path = home.lake.folder("price_bars", "2026-01-16") / "data.parquet"
+    bars = pd.read_parquet(path)
+    for column in ("open", "high", "low", "close", "vwap"):
+        bars[column] *= 1.5
+    manifest = home.lake.manifest("price_bars", "2026-01-16")
+    home.lake.write("price_bars", "2026-01-16", bars)
+    home.lake.finish("price_bars", "2026-01-16", manifest)
+    days = [day.isoformat() for day in home.market.sessions.dates()]
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.add_dynamic_partitions("configurations", ["tiny.linear"])
+        runner = Runner(home, instance)
+        assert runner.run_keys("features", days[-2:], days) == []
+        for asset in ("trained_models", "forecasts"):
+            assert runner.run_keys(asset, ["tiny.linear"], ["tiny.linear"]) == []
+    after = home.lake.read("forecasts", "tiny.linear")
+    cut = pd.Timestamp("2026-01-16", tz="UTC")
+    columns = ["symbol", "ts", "forecast", "expected_return"]
+    pd.testing.assert_frame_equal(
+        before.loc[before["ts"] < cut, columns].reset_index(drop=True),
+        after.loc[after["ts"] < cut, columns].reset_index(drop=True),
+        check_exact=True,
+    )
+    assert not before["forecast"].equals(after["forecast"])
+
+
+def test_ranges_are_unbroken_stretches_of_the_order():
+    order = list("abcdefg")
+    assert ranges(["a", "b", "d", "g", "f"], order) == [
+        ("a", "b"),
+        ("d", "d"),
+        ("f", "g"),
+    ]
+    assert ranges([], order) == []
