@@ -123,7 +123,7 @@ def for_each_partition(
         log.attempt(key, work)
         progress.advance(key)
         log.tell(progress)
-    write_run_log(home.lake, context.run_id, table, log.entries)
+    write_run_log(home.lake, context.run.run_id, table, log.entries)
     if not log.failures:
         yield dg.Output(None)
     log.record()
@@ -176,7 +176,7 @@ class _Recorder:
             data_version=result.data_version,
             inputs=result.inputs,
             rows=result.rows,
-            run_id=self._context.run_id,
+            run_id=self._context.run.run_id,
             code_version=self._code_version,
             finished_at=now,
             seconds=round(seconds, 3),

@@ -14,7 +14,7 @@ from pydantic import Field
 from whatif_assets.core.configuration import Configuration
 from whatif_assets.core.errors import BadInput, one_of
 from whatif_assets.core.feature_store import Engine
-from whatif_assets.core.features import session_features, session_features_spark
+from whatif_assets.core.features import compute_features_spark, features_of_sessions
 from whatif_assets.core.home import Home
 from whatif_assets.core.spark import spark_settings
 from whatif_assets.core.study import Study
@@ -79,5 +79,5 @@ class Compute(dg.ConfigurableResource):  # type: ignore[type-arg]
     def feature_engine(self) -> Engine:
         """What computes features: pandas, or Spark where it is forced."""
         if self.forced_backend == "spark":
-            return functools.partial(session_features_spark, self.spark())
-        return session_features
+            return functools.partial(compute_features_spark, self.spark())
+        return features_of_sessions

@@ -11,7 +11,7 @@ from whatif_assets.core.errors import BadInput
 from whatif_assets.core.feature_store import SessionFeatures
 from whatif_assets.core.features import warm_up
 from whatif_assets.core.home import Home
-from whatif_assets.partitions import Result, for_each_partition
+from whatif_assets.partitions import Result, asked_partitions, for_each_partition
 from whatif_assets.resources import Compute, HomeResource
 
 CODE_VERSION = "1"
@@ -39,7 +39,10 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, home: HomeResource, compute: Compute
     ) -> Iterator[dg.Output[None]]:
         opened = home.open()
-        columns = SessionFeatures(opened, opened.features(), compute.feature_engine())
+        days = [date.fromisoformat(key) for key in asked_partitions(context, opened)]
+        columns = SessionFeatures(
+            opened, opened.features(), days, compute.feature_engine()
+        )
         yield from for_each_partition(
             context, opened, lambda key: describe(key, opened, columns)
         )

@@ -165,7 +165,7 @@ def _bars(
     new = [feature for feature in indicators if feature.column not in bars]
     if not new:
         return bars
-    store = SessionFeatures(home, new)
+    store = SessionFeatures(home, new, sessions)
     computed = pd.concat([store.of(day) for day in sessions], ignore_index=True)
     return bars.merge(computed, on=KEYS, how="left")
 

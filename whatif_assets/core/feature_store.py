@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 
 import pandas as pd
 
-from whatif_assets.core.features import Feature, session_features
+from whatif_assets.core.errors import BadInput
+from whatif_assets.core.features import (
+    Feature,
+    bars_with_history,
+    features_of_sessions,
+    warm_up,
+)
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import combined_hash
 
-SESSIONS_IN_MEMORY = 64
 SPARSE = 6  # a thinly traded symbol has a sixth of a session's bars
+BARS_AT_A_TIME = 400_000
 
-BarsOf = Callable[[date], pd.DataFrame]
-Engine = Callable[[BarsOf, date, Sequence[date], Sequence[Feature]], pd.DataFrame]
+History = Mapping[date, Sequence[date]]
+Engine = Callable[[pd.DataFrame, History, Sequence[Feature]], pd.DataFrame]
 
 
 class SessionFeatures:
-    """Feature tables of single sessions, over bars that are read once.
+    """Feature tables of single sessions, computed a stretch at a time.
+
+    A stretch of sessions shares the reading of bars; each session's values are
+    those that it would have alone.
 
     Parameters
     ----------
@@ -29,22 +39,31 @@ class SessionFeatures:
         The home whose lake has the bars.
     features
         Columns to compute.
+    wanted
+        Sessions that will be asked for, oldest first.
     engine
-        Computes a session: :func:`whatif_assets.core.features.session_features`,
-        or its Spark counterpart.
+        Computes several sessions:
+        :func:`whatif_assets.core.features.features_of_sessions`, or its Spark
+        counterpart.
     """
 
     def __init__(
         self,
         home: Home,
         features: Sequence[Feature],
-        engine: Engine = session_features,
+        wanted: Sequence[date] = (),
+        engine: Engine = features_of_sessions,
     ) -> None:
         self._home, self._engine = home, engine
         self._features = tuple(features)
-        self.bars_of = functools.lru_cache(SESSIONS_IN_MEMORY)(self._bars_of)
+        self._wanted = list(wanted)
+        self._calendar = home.market.sessions.dates()
+        per_session = home.market.bars_per_session() * len(home.symbols)
+        self._at_a_time = max(1, BARS_AT_A_TIME // per_session)
+        self._bars_of = functools.lru_cache(2 * self._at_a_time)(self._read)
+        self._ready: dict[date, pd.DataFrame] = {}
 
-    def _bars_of(self, session: date) -> pd.DataFrame:
+    def _read(self, session: date) -> pd.DataFrame:
         return self._home.lake.read("price_bars", session.isoformat())
 
     def of(self, session: date) -> pd.DataFrame:
@@ -55,8 +74,33 @@ class SessionFeatures:
         BadInput
             The bars of the session, or of one that it warms up on, are missing.
         """
-        before = self._home.market.sessions.dates(None, session)[:-1]
-        return self._engine(self.bars_of, session, before, self._features)
+        if session not in self._ready:
+            try:
+                self._compute(self._stretch(session))
+            except BadInput:
+                # Some session of the stretch is at fault; this one may not be.
+                self._compute([session])
+        return self._ready.pop(session)
+
+    def _stretch(self, session: date) -> list[date]:
+        """Wanted sessions from this one on, up to a gap or a fair amount of bars."""
+        start = self._calendar.index(session)
+        following = self._calendar[start : start + self._at_a_time]
+        wanted = {session, *self._wanted}
+        return list(itertools.takewhile(wanted.__contains__, following))
+
+    def _compute(self, stretch: Sequence[date]) -> None:
+        first = self._calendar.index(stretch[0])
+        bars = bars_with_history(
+            self._bars_of, stretch, self._calendar[:first], warm_up(self._features)
+        )
+        history = {
+            day: self._calendar[: first + number] for number, day in enumerate(stretch)
+        }
+        computed = self._engine(bars, history, self._features)
+        days = computed.pop("session").dt.date
+        for day, rows in computed.groupby(days.to_numpy()):
+            self._ready[day] = rows.reset_index(drop=True)
 
     def inputs(self, session: date, code_version: str) -> str:
         """Hash of what a session's features come from: columns, bars and code."""

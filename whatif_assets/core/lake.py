@@ -105,9 +105,23 @@ def write_parquet(path: Path, frame: pd.DataFrame) -> str:
 
 
 def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
-    """Read one Parquet file, without looking for partitions in its path."""
+    """Read one Parquet file, without looking for partitions in its path.
+
+    Raises
+    ------
+    BadInput
+        The file is damaged.
+    FileNotFoundError
+        There is none.
+    """
     wanted = None if columns is None else list(columns)
-    frame: pd.DataFrame = pq.ParquetFile(path).read(columns=wanted).to_pandas()
+    try:
+        frame: pd.DataFrame = pq.ParquetFile(path).read(columns=wanted).to_pandas()
+    except pa.ArrowInvalid as error:
+        raise BadInput(
+            f"{path}: this Parquet file is damaged ({error}); materialise its "
+            "partition again."
+        ) from None
     return frame
 
 

@@ -98,7 +98,7 @@ def parse_market(document: YamlDocument, base: Path) -> Market:
     """
     market = parse(Market, document)
     try:
-        market.sessions.dates(market.first_session, market.first_session)
+        market.sessions.check(market.first_session)
         market.open_source(base)
     except BadInput as error:
         raise BadInput(f"{document.where(())}: {error}") from None

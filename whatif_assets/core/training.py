@@ -143,18 +143,18 @@ def _train_fold(
     settings = dict(configuration.model_settings)
     features = rows[columns].to_numpy(dtype=np.float64)
     target = rows["label"].to_numpy(dtype=np.float64)
-    common = {"seed": configuration.model_seed, "spark": spark}
+    seed = configuration.model_seed
     algorithm = str(configuration.algorithm)
     if configuration.search:
+        cv = cv_folds(rows, configuration.search_folds, embargo)
         chosen, scores = search(
             algorithm, trained.backend, features, target, settings,
-            configuration.search, cv_folds(rows, configuration.search_folds, embargo),
-            **common,
+            configuration.search, cv, seed, spark,
         )  # fmt: skip
         settings.update(chosen)
         scores.insert(0, "fold", fold.number)
         trained.scores.append(scores)
-    model = fit(algorithm, trained.backend, features, target, settings, **common)
+    model = fit(algorithm, trained.backend, features, target, settings, seed, spark)
     save_model(model, model_path(home, configuration.key, fold.number))
     _note(trained, fold, model, features, target, settings, columns)
 

@@ -14,10 +14,10 @@ from whatif_assets.core.features.feature import (
 )
 from whatif_assets.core.features.indicators import FEATURES, PRICES, FeatureFunction
 from whatif_assets.core.features.sessions import (
+    bars_with_history,
     compute_features_spark,
     features_of_sessions,
     session_features,
-    session_features_spark,
 )
 
 __all__ = [
@@ -25,12 +25,12 @@ __all__ = [
     "PRICES",
     "Feature",
     "FeatureFunction",
+    "bars_with_history",
     "compute",
     "compute_features",
     "compute_features_spark",
     "features_of_sessions",
     "parse_feature",
     "session_features",
-    "session_features_spark",
     "warm_up",
 ]

@@ -63,18 +63,39 @@ def session_features(
     BadInput
         The bars are not in order.
     """
-    bars = _with_history(bars_by_session, session, previous, warm_up(features))
+    bars = bars_with_history(bars_by_session, [session], previous, warm_up(features))
     frame = features_of_sessions(bars, {session: previous}, features)
     return frame.drop(columns="session")
 
 
-def _with_history(
-    bars_by_session: BarsOf, session: date, previous: Sequence[date], bars: int
+def bars_with_history(
+    bars_by_session: BarsOf,
+    stretch: Sequence[date],
+    previous: Sequence[date],
+    bars: int,
 ) -> pd.DataFrame:
-    """Bars of a session and of as many earlier ones as its symbols need."""
-    own = bars_by_session(session)
-    frames = [own.assign(session=pd.Timestamp(session))]
-    per_session = own["symbol"].value_counts(sort=False)
+    """Read the bars of a stretch of sessions and what its symbols warm up on.
+
+    Parameters
+    ----------
+    bars_by_session
+        Gives the tidy bars of a session; earlier ones are asked for one by one, as
+        long as some symbol still lacks bars.
+    stretch
+        Sessions without a gap, oldest first.
+    previous
+        The market's sessions before the stretch, oldest first.
+    bars
+        Bars that a feature needs before a session.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Bars with a column ``session``, sorted by (symbol, ts).
+    """
+    frames = [bars_by_session(day).assign(session=pd.Timestamp(day)) for day in stretch]
+    own = pd.concat(frames)[["symbol", "session"]]
+    per_session = own.value_counts(sort=False).groupby(level="symbol").min()
     lacking = pd.Series(bars, index=per_session.index)
     reach = per_session.map(lambda count: _reach(bars, count))
     for walked, day in enumerate(reversed(previous)):
@@ -178,7 +199,7 @@ def compute_features_spark(
     history: History,
     features: Sequence[Feature],
 ) -> pd.DataFrame:
-    """Compute the features of several sessions on Spark, one task per symbol.
+    """Compute the features of several sessions on Spark, symbols side by side.
 
     Parameters
     ----------
@@ -223,19 +244,6 @@ def _of_symbol(
     ordered = ordered.assign(ts=_utc(ordered["ts"]))
     frame = features_of_sessions(ordered, history, features)
     return frame.assign(ts=_micros(frame["ts"]))
-
-
-def session_features_spark(
-    spark: SparkSession,
-    bars_by_session: BarsOf,
-    session: date,
-    previous: Sequence[date],
-    features: Sequence[Feature],
-) -> pd.DataFrame:
-    """Compute the features of one session on Spark; see `session_features`."""
-    bars = _with_history(bars_by_session, session, previous, warm_up(features))
-    frame = compute_features_spark(spark, bars, {session: previous}, features)
-    return frame.drop(columns="session")
 
 
 def _portable(spark: SparkSession, bars: pd.DataFrame | SparkFrame) -> SparkFrame:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from datetime import date
 from typing import TYPE_CHECKING
@@ -10,12 +9,13 @@ import pandas as pd
 import pytest
 
 from whatif_assets.core.features import (
+    bars_with_history,
     compute_features,
     compute_features_spark,
     features_of_sessions,
     parse_feature,
     session_features,
-    session_features_spark,
+    warm_up,
 )
 from whatif_assets_tests.core.features.random_walks import random_walks, weekdays
 
@@ -206,13 +206,22 @@ def test_sessions_may_be_dates_of_any_type(walks: pd.DataFrame, kind: str) -> No
     assert_same(found.drop(columns="session"), expected.drop(columns="session"))
 
 
-def test_forty_sessions_of_fourteen_symbols_take_seconds() -> None:
-    days = weekdays(42)
-    walks = random_walks(days, symbols=14)
-    wanted = {day: days[: days.index(day)] for day in days[2:]}
-    started = time.perf_counter()
-    features_of_sessions(walks, wanted, FEATURES[:6])
-    assert time.perf_counter() - started < 10  # 0.5 s on two idle cores
+def test_a_stretch_read_at_once_has_what_each_session_reads_alone() -> None:
+    days = weekdays(12)
+    walks = random_walks(days, symbols=3)
+    # One symbol is listed in the middle of the stretch.
+    late = (walks["symbol"] == walks["symbol"].iloc[-1]) & (
+        walks["session"] < pd.Timestamp(days[8])
+    )
+    walks = walks[~late].reset_index(drop=True)
+    stretch = days[6:11]
+    bars = bars_with_history(lake_of(walks), stretch, days[:6], warm_up(FEATURES))
+    wanted = {day: days[: days.index(day)] for day in stretch}
+    together = features_of_sessions(bars, wanted, FEATURES)
+    for day in stretch:
+        alone = session_features(lake_of(walks), day, wanted[day], FEATURES)
+        mine = together[together["session"] == pd.Timestamp(day)]
+        assert_same(mine.drop(columns="session").reset_index(drop=True), alone)
 
 
 @pytest.mark.spark
@@ -220,10 +229,6 @@ def test_spark_gives_the_same_bits(spark: SparkSession, walks: pd.DataFrame) -> 
     days = SESSIONS[5:8]
     expected = features_of_sessions(walks, history(days), FEATURES)
     assert_same(compute_features_spark(spark, walks, history(days), FEATURES), expected)
-    session = session_features_spark(
-        spark, lake_of(walks), days[0], history(days)[days[0]], FEATURES
-    )
-    assert_same(session, one(walks, days[0]))
 
 
 @pytest.mark.spark
