@@ -7,7 +7,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whatif_assets.core.bars import (
@@ -49,6 +49,7 @@ def tidied(frame, base_bar="1min", hours="all", sessions=NEW_YORK):
 # What comes out
 
 
+@settings(deadline=None, max_examples=30)
 @given(bars=bar_frames(), order=st.randoms())
 def test_tidy_bars_do_not_depend_on_the_order_of_rows(bars, order):
     shuffled = list(range(len(bars)))
@@ -58,6 +59,7 @@ def test_tidy_bars_do_not_depend_on_the_order_of_rows(bars, order):
     )
 
 
+@settings(deadline=None, max_examples=30)
 @given(bars=bar_frames())
 def test_tidy_bars_are_sorted_unique_and_of_their_types(bars):
     result, report = tidied(bars)
@@ -71,6 +73,7 @@ def test_tidy_bars_are_sorted_unique_and_of_their_types(bars):
     assert report.rows == len(bars)
 
 
+@settings(deadline=None, max_examples=30)
 @given(bars=bar_frames())
 def test_tidying_twice_changes_nothing(bars):
     once, _ = tidied(bars)
@@ -126,9 +129,11 @@ def test_the_report_counts_bars_with_the_typical_price():
 def test_a_bar_belongs_to_its_day_in_new_york(stamp, session):
     found = assign_sessions(rows(stamp), NEW_YORK, "1min")
     assert str(found.dtype) == "datetime64[ns]"
-    assert found.iloc[0] is pd.NaT if session is None else str(
-        found.iloc[0].date()
-    ) == session
+    assert (
+        found.iloc[0] is pd.NaT
+        if session is None
+        else str(found.iloc[0].date()) == session
+    )
 
 
 @pytest.mark.parametrize(
@@ -217,7 +222,7 @@ def test_a_row_that_is_no_bar_is_named(columns, words):
 
 @pytest.mark.parametrize("symbol", ["", None])
 def test_a_row_without_symbol_is_refused(symbol):
-    with pytest.raises(BadInput, match="symbol .* where a (name|value) is needed"):
+    with pytest.raises(BadInput, match=r"symbol .* where a (name|value) is needed"):
         tidied(rows("2018-02-20 14:30", symbol=symbol))
 
 
@@ -230,7 +235,7 @@ def test_messages_name_file_and_line_where_the_source_knows_them():
 @pytest.mark.parametrize("second_close", [12.0, 11.0])
 def test_a_bar_that_is_there_twice_is_refused_whatever_it_says(second_close):
     frame = rows("2018-02-20 14:30", "2018-02-20 14:30", close=[12.0, second_close])
-    with pytest.raises(BadInput, match="1 row.s. repeat a bar.*AAA 2018-02-20 14:30"):
+    with pytest.raises(BadInput, match=r"1 row.s. repeat a bar.*AAA 2018-02-20 14:30"):
         tidied(frame)
 
 
@@ -254,7 +259,7 @@ def test_daily_bars_with_a_time_of_day_are_refused():
 
 
 def test_ticks_are_no_bars():
-    with pytest.raises(BadInput, match="14:30:07.*on a whole minute"):
+    with pytest.raises(BadInput, match=r"14:30:07.*on a whole minute"):
         tidied(rows("2018-02-20 14:30:07"))
 
 
@@ -281,7 +286,7 @@ def test_base_bars_are_written_as_pandas_writes_them(name):
 
 
 def test_an_unknown_base_bar_is_refused_with_a_suggestion():
-    with pytest.raises(BadInput, match="'1mins' is no base bar. Did you mean '1min'"):
+    with pytest.raises(BadInput, match=r"'1mins' is no base bar. Did you mean '1min'"):
         bar_length("1mins")
 
 

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whatif_assets.core import sessions as module
@@ -73,6 +73,7 @@ def test_a_calendar_without_closures_has_every_day():
     assert (sessions.schedule(sessions.dates())["minutes"] == 1440).all()
 
 
+@settings(deadline=None, max_examples=30)
 @given(
     calendar=st.sampled_from(["XNYS", "24/7", "CMES", "XHKG", "XLON"]),
     first=st.dates(date(2017, 12, 1), date(2018, 12, 31)),
@@ -159,7 +160,7 @@ def test_a_futures_session_begins_the_evening_before():
 
 
 def test_an_unknown_calendar_is_refused_with_a_suggestion():
-    with pytest.raises(BadInput, match="'XNYX' is no known.*Did you mean 'XNYS'"):
+    with pytest.raises(BadInput, match=r"'XNYX' is no known.*Did you mean 'XNYS'"):
         Sessions("XNYX", date(2018, 1, 2))
 
 

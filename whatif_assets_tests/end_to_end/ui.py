@@ -24,6 +24,7 @@ SECONDS_TO_STOP = 10.0
 SECONDS_BETWEEN_LOOKS = 0.5
 REPOSITORY = "__repository__"
 ALL_ASSETS = "__ASSET_JOB"
+PARTITION = "dagster/partition"
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
 FINISHED_RUN = {"SUCCESS", "FAILURE", "CANCELED"}
@@ -160,8 +161,14 @@ class Ui:
     def launch(
         self, assets: Sequence[str], first: str | None = None, last: str | None = None
     ) -> str:
-        """Launch a run of assets over a range of partitions; return the run's id."""
-        tags = {RANGE_START: first, RANGE_END: last or first} if first else {}
+        """Launch a run of assets over no, one or a range of partitions.
+
+        Returns the run's id. A run is accepted whatever its keys are; whether
+        they exist shows when it has finished.
+        """
+        tags = {PARTITION: first} if first else {}
+        if last:
+            tags = {RANGE_START: first, RANGE_END: last}
         parameters = {
             "selector": {
                 "repositoryName": REPOSITORY,
@@ -287,9 +294,7 @@ def dagster_dev(
     workspace
         A workspace file; that of the project where left out.
     """
-    history = folder / "dagster_home"
-    history.mkdir(parents=True)
-    shutil.copy(ROOT / "dagster.yaml", history)
+    history = history_in(folder)
     port = free_port()
     command = [sys.executable, "-m", "dagster", "dev", "--host", "127.0.0.1"]
     command += ["--port", str(port)]
@@ -316,6 +321,14 @@ def dagster_dev(
             _end_group(process)
 
 
+def history_in(folder: Path) -> Path:
+    """Give the ``DAGSTER_HOME`` of a folder, set up like that of the project."""
+    history = folder / "dagster_home"
+    history.mkdir(parents=True, exist_ok=True)
+    shutil.copy(ROOT / "dagster.yaml", history)
+    return history
+
+
 def _is_up(process: subprocess.Popen[bytes], url: str, log: Path) -> bool:
     if process.poll() is not None:
         raise RuntimeError(f"dagster dev ended; its log:\n{log.read_text()[-4000:]}")
@@ -332,9 +345,7 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, sign)
         with contextlib.suppress(TimeoutError):
-            wait_for(
-                lambda: is_gone(process), SECONDS_TO_STOP, "the processes go on"
-            )
+            wait_for(lambda: is_gone(process), SECONDS_TO_STOP, "the processes go on")
             return
 
 

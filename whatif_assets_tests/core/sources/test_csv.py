@@ -1,0 +1,413 @@
+"""Text files: every way that vendors write bars, and the lines that are none."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from whatif_assets.core.errors import BadInput
+from whatif_assets.core.sessions import Sessions
+from whatif_assets.core.sources import load_bars, open_source
+
+HEADER = "timestamp,open,high,low,close,volume\n"
+PLAIN = {"path": ".", "timezone": "UTC", "stamp": "start"}
+EVER = date(2000, 1, 1), date(2030, 1, 1)
+
+
+def read(folder: Path, text: str, base_bar="1min", name="AAA.csv", **options):
+    """Write one file and read it."""
+    (folder / name).write_text(text)
+    source = open_source("csv", PLAIN | options, folder)
+    return source.read(source.symbols(), *EVER, base_bar)
+
+
+def only(bars: pd.DataFrame) -> pd.Series:
+    assert len(bars) == 1
+    return bars.iloc[0]
+
+
+def utc(text: str) -> pd.Timestamp:
+    return pd.Timestamp(text, tz="UTC")
+
+
+# How files are written
+
+
+def test_a_plain_file_is_read_as_it_stands(tmp_path):
+    bar = only(read(tmp_path, HEADER + "2018-02-20 14:30:00,1.5,2.5,0.5,1.25,100\n"))
+    assert bar["symbol"] == "AAA"
+    assert bar["ts"] == utc("2018-02-20 14:30")
+    prices = bar[["open", "high", "low", "close", "volume"]]
+    assert list(prices) == [1.5, 2.5, 0.5, 1.25, 100.0]
+    assert (bar["line"], bar["file"]) == (2, str(tmp_path / "AAA.csv"))
+
+
+def test_columns_may_have_other_names_and_case(tmp_path):
+    text = "Time,O,High,LOW,Last,Vol,VWAP,n\n2018-02-20T14:30,1,2,1,2,7,1.5,3\n"
+    columns = {"open": "O", "close": "Last", "volume": "Vol", "trade_count": "n"}
+    bar = only(read(tmp_path, text, columns=columns, timestamp="Time"))
+    assert list(bar[["open", "close", "volume", "vwap"]]) == [1.0, 2.0, 7.0, 1.5]
+    assert bar["trade_count"] == 3
+
+
+def test_an_empty_vwap_is_missing(tmp_path):
+    text = HEADER.strip() + ",vwap\n2018-02-20 14:30,1,1,1,1,1,\n"
+    assert pd.isna(only(read(tmp_path, text))["vwap"])
+
+
+def test_files_without_header_are_read_by_position(tmp_path):
+    names = ["day", "open", "high", "low", "close", "volume"]
+    options = {"header": False, "names": names, "timestamp": "day", "delimiter": ";"}
+    bar = only(
+        read(
+            tmp_path,
+            "20180220 143000;1;2;1;2;5\n",
+            format="%Y%m%d %H%M%S",
+            **options,
+        )
+    )
+    assert bar["ts"] == utc("2018-02-20 14:30")
+    assert bar["line"] == 1
+
+
+def test_date_and_time_may_stand_in_two_columns(tmp_path):
+    text = "Date,Time,open,high,low,close,volume\n2018-02-20,14:30:00,1,1,1,1,1\n"
+    bar = only(read(tmp_path, text, timestamp=["Date", "Time"]))
+    assert bar["ts"] == utc("2018-02-20 14:30")
+
+
+@pytest.mark.parametrize(
+    ("form", "stamp"),
+    [
+        (None, "2018-02-20T14:30:00Z"),
+        (None, "2018-02-20 09:30:00-05:00"),
+        ("%d.%m.%Y %H:%M %z", "20.02.2018 09:30 -0500"),
+        ("epoch_s", "1519137000"),
+        ("epoch_ms", "1519137000000"),
+    ],
+)
+def test_stamps_that_state_their_offset_need_no_zone(tmp_path, form, stamp):
+    text = HEADER + f"{stamp},1,1,1,1,1\n"
+    bar = only(read(tmp_path, text, format=form, timezone="Asia/Tokyo"))
+    assert bar["ts"] == utc("2018-02-20 14:30")
+
+
+def test_decimal_commas_and_scaled_prices_are_exact(tmp_path):
+    text = HEADER.replace(",", ";") + "2018-02-20 14:30;64480001;1e9;1,5;3;2,5\n"
+    bar = only(read(tmp_path, text, decimal=",", delimiter=";", price_scale=10_000))
+    assert bar["open"] == 6448.0001
+    assert bar["low"] == 0.00015
+    assert bar["volume"] == 2.5
+
+
+def test_blank_lines_and_a_byte_order_mark_do_not_matter(tmp_path):
+    text = "\ufeff" + HEADER + "\n2018-02-20 14:30,1,1,1,1,1\n\n"
+    assert only(read(tmp_path, text))["line"] == 3
+
+
+def test_files_longer_than_a_part_are_read_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr("whatif_assets.core.sources.csv_rows.ROWS_AT_A_TIME", 2)
+    lines = [f"2018-02-20 14:3{n},1,1,1,1,{n}\n" for n in range(5)]
+    bars = read(tmp_path, HEADER + "".join(lines))
+    assert list(bars["volume"]) == [0, 1, 2, 3, 4]
+    assert list(bars["line"]) == [2, 3, 4, 5, 6]
+
+
+# Whose bars they are
+
+
+def test_the_symbol_is_in_the_file_name_unless_said_otherwise(tmp_path):
+    row = "2018-02-20 14:30,1,1,1,1,1\n"
+    named = read(
+        tmp_path, HEADER + row, name="nt-SPY-2018.csv", symbol_pattern="-(.+)-"
+    )
+    assert only(named)["symbol"] == "SPY"
+    fixed = read(tmp_path, HEADER + row, name="nt-SPY-2018.csv", symbol="QQQ")
+    assert only(fixed)["symbol"] == "QQQ"
+
+
+def test_the_symbol_may_be_a_column(tmp_path):
+    text = HEADER.strip() + ",Ticker\n"
+    text += "2018-02-20 14:30,1,1,1,1,1,BBB\n2018-02-20 14:30,1,1,1,1,1,CCC\n"
+    bars = read(tmp_path, text, columns={"symbol": "Ticker"})
+    assert list(bars["symbol"]) == ["BBB", "CCC"]
+
+
+def test_a_file_name_without_the_pattern_is_refused(tmp_path):
+    with pytest.raises(BadInput, match=r"AAA.csv: symbol_pattern -\(.\+\)- does not"):
+        read(tmp_path, HEADER, symbol_pattern="-(.+)-")
+
+
+def test_files_of_other_symbols_are_not_parsed(tmp_path):
+    (tmp_path / "BBB.csv").write_text(HEADER + "broken\n")
+    (tmp_path / "AAA.csv").write_text(HEADER + "2018-02-20 14:30,1,1,1,1,1\n")
+    source = open_source("csv", PLAIN, tmp_path)
+    assert source.symbols() == ["AAA", "BBB"]
+    assert len(source.read(["AAA"], *EVER, "1min")) == 1
+
+
+# When bars start
+
+
+def test_local_stamps_follow_daylight_saving(tmp_path):
+    """New York opened at 14:30 UTC on 2018-03-09 and at 13:30 on 2018-03-12."""
+    text = HEADER + "2018-03-09 09:30,1,1,1,1,1\n2018-03-12 09:30,1,1,1,1,1\n"
+    bars = read(tmp_path, text, timezone="America/New_York")
+    assert list(bars["ts"]) == [utc("2018-03-09 14:30"), utc("2018-03-12 13:30")]
+
+
+@pytest.mark.parametrize(
+    ("base_bar", "start"), [("1min", "14:29"), ("5min", "14:25"), ("1h", "13:30")]
+)
+def test_a_bar_stamped_with_its_end_starts_one_base_bar_before(
+    tmp_path, base_bar, start
+):
+    text = HEADER + "2018-02-20 14:30,1,1,1,1,1\n"
+    bar = only(read(tmp_path, text, base_bar, stamp="end"))
+    assert bar["ts"] == utc(f"2018-02-20 {start}")
+
+
+@pytest.mark.parametrize("stamp", ["start", "end"])
+@pytest.mark.parametrize("written", ["2018-02-20", "2018-02-20 16:00"])
+def test_a_daily_bar_is_stamped_with_its_date(tmp_path, stamp, written):
+    text = HEADER + f"{written},1,1,1,1,1\n"
+    options = {"stamp": stamp, "timezone": "America/New_York"}
+    bar = only(read(tmp_path, text, "1day", **options))
+    assert bar["ts"] == utc("2018-02-20 00:00")
+
+
+def test_the_date_of_a_daily_stamp_with_offset_is_that_of_the_zone(tmp_path):
+    """Midnight UTC of the 21st is still the 20th in New York."""
+    text = HEADER + "2018-02-21T00:00:00Z,1,1,1,1,1\n"
+    bar = only(read(tmp_path, text, "1day", timezone="America/New_York"))
+    assert bar["ts"] == utc("2018-02-20 00:00")
+
+
+@pytest.mark.parametrize(
+    ("stamp", "times"), [("2018-11-04 01:30", "twice"), ("2018-03-11 02:30", "never")]
+)
+def test_a_time_that_clocks_show_twice_or_never_is_refused(tmp_path, stamp, times):
+    """Clocks went back on 2018-11-04 at 02:00 and forward on 03-11 at 02:00."""
+    text = HEADER + f"2018-02-20 09:30,1,1,1,1,1\n{stamp},1,1,1,1,1\n"
+    with pytest.raises(BadInput) as error:
+        read(tmp_path, text, timezone="America/New_York")
+    assert f"AAA.csv, line 3: timestamp '{stamp}' comes {times} in" in str(error.value)
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("2018-02-20 14:31,1,1,1,one,1", "close 'one' is no number"),
+        ("2018-02-20 14:31,1,,1,1,1", "high '' is no number"),
+        ("2018-02-20 14:31,1,1,1,1", "5 fields where 6 are needed"),
+        ("2018-02-20 14:31,1,1,1,1,1,1", "7 fields where 6 are needed"),
+        ("20.2.18 14:31,1,1,1,1,1", "timestamp '20.2.18 14:31' is not ISO 8601"),
+        (",1,1,1,1,1", "timestamp '' is not ISO 8601"),
+        ("2018-02-30 14:31,1,1,1,1,1", "timestamp '2018-02-30 14:31' is not ISO"),
+    ],
+)
+def test_a_malformed_line_is_named_with_its_file(tmp_path, line, words):
+    text = HEADER + f"2018-02-20 14:30,1,1,1,1,1\n\n{line}\n"
+    with pytest.raises(BadInput) as error:
+        read(tmp_path, text)
+    assert f"{tmp_path / 'AAA.csv'}, line 4: {words}" in str(error.value)
+    assert "nothing of the file was read" in str(error.value)
+
+
+def test_many_malformed_lines_are_one_message(tmp_path):
+    with pytest.raises(BadInput) as error:
+        read(tmp_path, HEADER + "broken\n" * 10)
+    message = str(error.value)
+    assert "line 2: " in message
+    assert "line 4: " in message
+    assert "line 5: " not in message
+    assert "and 7 more lines" in message
+
+
+def test_a_number_that_is_no_price_is_named_with_its_line(tmp_path):
+    (tmp_path / "AAA.csv").write_text(HEADER + "2018-02-20 14:30,1,1,-1,1,1\n")
+    source = open_source("csv", PLAIN, tmp_path)
+    market = Sessions("XNYS", date(2018, 2, 20), date(2018, 2, 20))
+    with pytest.raises(BadInput, match=r"AAA.csv, line 2\), has low -1.0 where"):
+        load_bars(source, None, market, "1min", market.first, market.first)
+
+
+def test_stamps_with_and_without_offset_do_not_mix(tmp_path):
+    text = HEADER + "2018-02-20 14:30Z,1,1,1,1,1\n2018-02-20 14:31,1,1,1,1,1\n"
+    with pytest.raises(BadInput, match=r"line 3: .*has no UTC offset, others have"):
+        read(tmp_path, text)
+
+
+def test_a_missing_column_is_named_with_those_found(tmp_path):
+    text = "timestamp,open,high,low,closed,volume\n"
+    with pytest.raises(BadInput) as error:
+        read(tmp_path, text)
+    assert "AAA.csv: column 'close' is missing; found timestamp" in str(error.value)
+    assert "Did you mean 'closed'?" in str(error.value)
+
+
+def test_an_empty_file_has_no_columns(tmp_path):
+    with pytest.raises(BadInput, match="column 'open' is missing; found none"):
+        read(tmp_path, "")
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path):
+    (tmp_path / "AAA.csv").write_bytes(b"\xff\xfe\x00\x81")
+    source = open_source("csv", PLAIN, tmp_path)
+    with pytest.raises(BadInput, match=r"AAA.csv cannot be read as text in UTF-8"):
+        source.symbols()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"timezone": "New York"}, "'New York' is no time zone"),
+        ({"stamp": "middle"}, "allowed are 'end' or 'start'"),
+        ({"header": False}, "give names for files without a header"),
+        ({"names": ["a"]}, "give names for files without a header"),
+        ({"symbol_pattern": "x"}, "must have one group"),
+        ({"symbol_pattern": "("}, "is no regular expression"),
+        ({"delimiter": ""}, "delimiter"),
+        ({"columns": {"opening": "O"}}, "opening"),
+    ],
+)
+def test_wrong_options_are_refused(tmp_path, options, words):
+    with pytest.raises(BadInput, match=words):
+        open_source("csv", PLAIN | options, tmp_path)
+
+
+@pytest.mark.parametrize("needed", ["path", "stamp", "timezone"])
+def test_what_only_the_vendor_knows_must_be_said(tmp_path, needed):
+    options = {name: value for name, value in PLAIN.items() if name != needed}
+    with pytest.raises(BadInput, match=f"{needed}: this field is required"):
+        open_source("csv", options, tmp_path)
+
+
+# Vendors' own files against the tidy bars that others made of them
+
+ALPHA_VANTAGE = {
+    "timestamp": ["date", "ToD"],
+    "timezone": "America/New_York",
+    "stamp": "end",
+}
+NINJA_TRADER = {
+    "header": False,
+    "names": ["at", "open", "high", "low", "close", "volume"],
+    "timestamp": "at",
+    "format": "%Y%m%d %H%M%S",
+    "delimiter": ";",
+    "timezone": "UTC",
+    "stamp": "end",
+    "symbol": "SPY",
+}
+POLYGON = {"timezone": "UTC", "stamp": "start", "symbol_pattern": "^([A-Z]+)_"}
+YAHOO = {"timestamp": "Date", "timezone": "UTC", "stamp": "end", "symbol": "ORCL"}
+
+
+@pytest.mark.parametrize(
+    ("path", "options", "symbol", "base_bar", "days", "tidy"),
+    [
+        (
+            "alphavantage_jmroyal/CPN.csv",
+            ALPHA_VANTAGE,
+            "CPN",
+            "1min",
+            ("2018-02-16", "2018-03-29"),
+            "us1m_2018_av",
+        ),
+        (
+            "alphavantage_jmroyal/T*.csv",
+            ALPHA_VANTAGE,
+            "TXN",
+            "1min",
+            ("2018-02-16", "2018-03-29"),
+            "us1m_2018_av_bench",
+        ),
+        (
+            "pyalgotrade_ninjatrader/nt-spy-minute-2011.csv",
+            NINJA_TRADER,
+            "SPY",
+            "1min",
+            ("2011-01-03", "2011-01-31"),
+            "spy1m_201101_nt",
+        ),
+        (
+            "polygon_watstreet",
+            POLYGON,
+            "DBB",
+            "1min",
+            ("2023-07-10", "2025-07-08"),
+            "us1m_sparse_etf",
+        ),
+        (
+            "backtrader/orcl-2014.txt",
+            YAHOO,
+            "ORCL",
+            "1day",
+            ("2014-01-02", "2014-12-31"),
+            "us1d_yahoo_bt",
+        ),
+    ],
+)
+def test_vendor_files_are_read_as_the_tidy_bars_say(
+    market_data, path, options, symbol, base_bar, days, tidy
+):
+    market = Sessions("XNYS", *map(date.fromisoformat, days))
+    found, expected = (
+        load_bars(source, [symbol], market, base_bar, market.first, market.last)[0]
+        for source in (
+            open_source("csv", {"path": f"raw/{path}", **options}, market_data),
+            open_source("parquet", {"path": f"{tidy}.parquet"}, market_data),
+        )
+    )
+    assert len(found) > 200
+    pd.testing.assert_frame_equal(found, expected, check_exact=True)
+
+
+def test_backtrader_minutes_start_at_the_open_of_eurex(market_data):
+    """Stamped 09:05 in Berlin, the first five minutes of 2006 start at 09:00."""
+    options = {
+        "path": "raw/backtrader/2006-min-005.txt",
+        "timestamp": ["Date", "Time"],
+        "timezone": "Europe/Berlin",
+        "stamp": "end",
+        "symbol": "FESX",
+    }
+    source = open_source("csv", options, market_data)
+    market = Sessions("XEUR", date(2006, 1, 2), date(2006, 1, 30))
+    bars, report = load_bars(source, None, market, "5min", market.first, market.last)
+    starts = bars["ts"].dt.tz_convert("Europe/Berlin")
+    assert starts.iloc[0] == pd.Timestamp("2006-01-02 09:00", tz="Europe/Berlin")
+    assert starts.dt.strftime("%H:%M").min() == "09:00"
+    assert report.sessions == 21
+
+
+def test_backtrader_days_are_the_sessions_of_2006(market_data):
+    options = {
+        "path": "raw/backtrader/2006-day-001.txt",
+        "timestamp": "Date",
+        "timezone": "Europe/Berlin",
+        "stamp": "start",
+        "symbol": "FESX",
+    }
+    source = open_source("csv", options, market_data)
+    market = Sessions("XEUR", date(2006, 1, 1), date(2006, 12, 31))
+    bars, report = load_bars(source, None, market, "1day", market.first, market.last)
+    plain = pd.read_csv(market_data / options["path"], parse_dates=["Date"])
+    assert list(bars["session"]) == list(plain["Date"])
+    assert list(bars["close"]) == list(plain["Close"])
+    assert report.outside_sessions == {}
+
+
+def test_repeated_rows_of_a_vendor_are_refused_with_their_lines(market_data):
+    options = {"path": "raw/alphavantage_jmroyal/DIS.csv", **ALPHA_VANTAGE}
+    source = open_source("csv", options, market_data)
+    market = Sessions("XNYS", date(2018, 2, 16), date(2018, 4, 20))
+    with pytest.raises(BadInput, match=r"repeat a bar, such as DIS .*DIS.csv, line"):
+        load_bars(source, None, market, "1min", market.first, market.last)

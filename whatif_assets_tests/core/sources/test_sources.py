@@ -1,0 +1,216 @@
+"""Contract of every source in the registry, and of the loader before them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from pydantic import BaseModel
+
+from whatif_assets.core.bars import BAR_COLUMNS
+from whatif_assets.core.errors import BadInput
+from whatif_assets.core.sessions import Sessions
+from whatif_assets.core.sources import SOURCES, load_bars, open_source
+
+FIRST, LAST = date(2018, 11, 19), date(2018, 11, 27)  # a holiday and a half day
+MARKET = Sessions("XNYS", date(2018, 11, 1), date(2018, 11, 30))
+
+
+@dataclass(frozen=True)
+class Case:
+    """How a source is opened for its contract."""
+
+    options: Callable[[Path], dict[str, Any]]
+    base_bar: str = "1min"
+    two: tuple[str, str] = ("SYN01", "SYN03")
+
+
+def bars_of_sample() -> pd.DataFrame:
+    sample = open_source("sample", {"symbol_count": 3}, Path())
+    return sample.read(sample.symbols(), MARKET.first, date(2018, 11, 30), "1min")
+
+
+def as_parquet(folder: Path) -> dict[str, Any]:
+    for symbol, bars in bars_of_sample().groupby("symbol"):
+        bars.to_parquet(folder / f"{symbol}.parquet")
+    return {"path": "."}
+
+
+def as_csv(folder: Path) -> dict[str, Any]:
+    bars = bars_of_sample()
+    bars = bars.assign(ts=bars["ts"].dt.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    bars.to_csv(folder / "bars.csv", index=False)
+    return {"path": "*.csv", "timestamp": "ts", "timezone": "UTC", "stamp": "start"}
+
+
+CASES = {
+    "sample": Case(lambda folder: {"symbol_count": 3}),
+    "index_daily": Case(lambda folder: {}, "1day", ("NASDAQ", "SP500")),
+    "parquet": Case(as_parquet),
+    "csv": Case(as_csv),
+}
+
+
+@pytest.fixture(params=SOURCES)
+def case(request):
+    return CASES[request.param]
+
+
+@pytest.fixture
+def opened(request, case, tmp_path):
+    name = request.node.callspec.params["case"]
+    options = case.options(tmp_path)
+    return lambda: open_source(name, options, tmp_path)
+
+
+def test_every_source_has_a_case():
+    assert set(CASES) == set(SOURCES)
+
+
+def test_read_gives_what_the_loader_takes(opened, case):
+    bars, report = load_bars(opened(), case.two, MARKET, case.base_bar, FIRST, LAST)
+    assert set(BAR_COLUMNS) < set(bars)
+    assert report.rows == len(bars) > 0
+    assert report.symbols == 2
+    assert report.missing == {}
+
+
+def test_read_is_deterministic(opened, case):
+    once = opened().read(list(case.two), FIRST, LAST, case.base_bar)
+    again = opened().read(list(case.two), FIRST, LAST, case.base_bar)
+    pd.testing.assert_frame_equal(once, again, check_exact=True)
+
+
+def test_only_asked_symbols_and_dates_are_read(opened, case):
+    bars = opened().read([case.two[1]], FIRST, LAST, case.base_bar)
+    assert set(bars["symbol"]) == {case.two[1]}
+    days = bars["ts"].dt.tz_convert("UTC").dt.date
+    assert days.min() == FIRST
+    assert days.max() == LAST
+
+
+def test_a_part_of_a_range_is_the_same_part_of_the_whole(opened, case):
+    whole, _ = load_bars(opened(), None, MARKET, case.base_bar, FIRST, LAST)
+    days = date(2018, 11, 21), date(2018, 11, 23)
+    part, _ = load_bars(opened(), None, MARKET, case.base_bar, *days)
+    inside = whole["session"].between(*map(pd.Timestamp, days))
+    pd.testing.assert_frame_equal(
+        part, whole[inside].reset_index(drop=True), check_exact=True
+    )
+
+
+def test_one_symbol_alone_is_the_same_as_among_others(opened, case):
+    both, _ = load_bars(opened(), case.two, MARKET, case.base_bar, FIRST, LAST)
+    alone, _ = load_bars(opened(), case.two[1:], MARKET, case.base_bar, FIRST, LAST)
+    expected = both[both["symbol"] == case.two[1]].reset_index(drop=True)
+    pd.testing.assert_frame_equal(alone, expected, check_exact=True)
+
+
+def test_a_symbol_or_a_range_that_a_source_lacks_has_no_rows(opened, case):
+    assert opened().read(["NONE"], FIRST, LAST, case.base_bar).empty
+    assert opened().read([], FIRST, LAST, case.base_bar).empty
+    long_ago = date(1990, 1, 2)
+    assert opened().read(list(case.two), long_ago, long_ago, case.base_bar).empty
+
+
+def test_symbols_are_sorted_and_hold_those_that_are_read(opened, case):
+    symbols = opened().symbols()
+    assert symbols == sorted(set(symbols))
+    assert set(case.two) <= set(symbols)
+
+
+def test_state_stays_while_nothing_changes(opened):
+    assert opened().state() == opened().state()
+
+
+def test_a_misspelt_symbol_is_refused_with_a_suggestion(opened, case):
+    wrong = case.two[0] + "X"
+    with pytest.raises(BadInput, match=f"'{wrong}'. Did you mean '{case.two[0]}'"):
+        load_bars(opened(), [wrong], MARKET, case.base_bar, FIRST, LAST)
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_an_unknown_option_is_refused(name, tmp_path):
+    with pytest.raises(BadInput, match=f"Source '{name}'.*optoin: unknown field"):
+        open_source(name, {"optoin": 1}, tmp_path)
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_options_are_documented_and_closed(name):
+    model = SOURCES[name].Options
+    assert issubclass(model, BaseModel)
+    assert model.model_config["extra"] == "forbid"
+    assert all(field.description for field in model.model_fields.values())
+
+
+@pytest.mark.parametrize("name", ["parquet", "csv"])
+def test_opening_a_source_touches_no_file(name, tmp_path):
+    options = {"path": "nowhere"}
+    if name == "csv":
+        options |= {"timezone": "UTC", "stamp": "start"}
+    source = open_source(name, options, tmp_path)
+    with pytest.raises(BadInput, match=f"path 'nowhere'. Looked for {tmp_path}"):
+        source.symbols()
+
+
+def test_an_unknown_source_is_refused_with_a_suggestion(tmp_path):
+    with pytest.raises(BadInput, match=r"no source 'parket'. Did you mean 'parquet'"):
+        open_source("parket", {}, tmp_path)
+
+
+# The loader
+
+
+def test_loading_names_the_symbols_that_a_session_misses(tmp_path):
+    bars = bars_of_sample()
+    gone = (bars["symbol"] == "SYN02") & (bars["ts"] >= "2018-11-26")
+    bars[~gone].to_parquet(tmp_path / "bars.parquet")
+    source = open_source("parquet", {"path": "bars.parquet"}, tmp_path)
+    _, report = load_bars(source, None, MARKET, "1min", FIRST, LAST)
+    missing = {date(2018, 11, 26): ("SYN02",), date(2018, 11, 27): ("SYN02",)}
+    assert report.missing == missing
+    shown = "2018-11-26: SYN02; 2018-11-27: SYN02"
+    assert report.metadata()["missing"] == shown
+
+
+def test_loading_no_session_is_refused():
+    source = open_source("sample", {}, Path())
+    with pytest.raises(BadInput, match="no session of XNYS from 2018-11-22 to"):
+        load_bars(source, None, MARKET, "1min", date(2018, 11, 22), date(2018, 11, 22))
+
+
+def test_what_was_left_out_does_not_depend_on_the_range(tmp_path):
+    """A Saturday's bar is counted with Monday, alone or in a longer range."""
+    bars = bars_of_sample()[:390]
+    saturday = bars[:1].assign(ts=pd.Timestamp("2018-11-24 15:00", tz="UTC"))
+    monday = bars.assign(
+        ts=bars["ts"]
+        + (pd.Timestamp("2018-11-26 14:30", tz="UTC") - bars["ts"].iloc[0])
+    )
+    pd.concat([saturday, monday]).to_parquet(tmp_path / "bars.parquet")
+    source = open_source("parquet", {"path": "bars.parquet"}, tmp_path)
+    for first in (FIRST, date(2018, 11, 26)):
+        _, report = load_bars(source, None, MARKET, "1min", first, LAST)
+        assert report.outside_sessions == {date(2018, 11, 26): 1}
+
+
+def test_real_minutes_of_2018_load_whole(market_data):
+    """Rows and sessions are those that the data's own description counts."""
+    options = {"path": str(market_data / "us1m_2018_av.parquet")}
+    source = open_source("parquet", options, market_data)
+    market = Sessions("XNYS", date(2018, 2, 16), date(2018, 3, 29))
+    bars, report = load_bars(
+        source, None, market, "1min", market.first, date(2018, 3, 29)
+    )
+    assert (report.rows, report.symbols, report.sessions) == (320_710, 29, 29)
+    assert report.outside_sessions == report.outside_hours == {}
+    assert report.vwap_from_typical_price == 320_710
+    assert set(sum(report.missing.values(), ())) == {"CPN"}  # delisted 2018-03-08
+    assert min(report.missing) == date(2018, 3, 9)
+    opens = bars.groupby("session")["ts"].min().dt.tz_convert("America/New_York")
+    assert set(opens.dt.strftime("%H:%M")) == {"09:29"}
