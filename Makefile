@@ -10,7 +10,7 @@ export DAGSTER_HOME ?= $(CURDIR)
 export DAGSTER_DISABLE_TELEMETRY ?= yes
 export PYTHONWARNINGS ?= ignore::UserWarning,ignore::DeprecationWarning
 
-.PHONY: help demo test lint ui run report docs benchmark clean
+.PHONY: help install demo test lint ui report docs screenshots clean
 .DEFAULT_GOAL := help
 
 help: ## List the commands
@@ -42,6 +42,9 @@ ui: $(INSTALLED) ## Open the Dagster UI on 127.0.0.1:3000
 
 report: $(INSTALLED) ## Print the last result
 	@$(BIN)/whatif report
+
+docs: $(INSTALLED) ## Write docs/reference.md anew
+	@$(BIN)/python docs/make_reference.py
 
 clean: ## Remove results and history; the virtual environment stays
 	@rm -rf data/lake data/whatif.duckdb data/reports history storage schedules logs .logs_queue .nux .telemetry

@@ -13,7 +13,7 @@ from whatif_assets.core.home import Home
 from whatif_assets.core.lake import combined_hash
 from whatif_assets.core.sources import LoadReport, load_bars
 
-SESSIONS_AT_A_TIME = 25
+BARS_AT_A_TIME = 400_000
 
 
 class SessionBars:
@@ -34,6 +34,8 @@ class SessionBars:
         self._home = home
         self._keys = list(keys)
         self._source = home.market.open_source(home.path)
+        per_session = home.market.bars_per_session() * len(home.symbols)
+        self._at_a_time = max(1, BARS_AT_A_TIME // per_session)
         self._read: dict[str, tuple[pd.DataFrame, LoadReport]] = {}
 
     def of(self, key: str) -> tuple[pd.DataFrame, dict[str, Any]]:
@@ -55,7 +57,7 @@ class SessionBars:
 
     def _read_stretch(self, key: str) -> None:
         start = self._keys.index(key)
-        stretch = self._keys[start : start + SESSIONS_AT_A_TIME]
+        stretch = self._keys[start : start + self._at_a_time]
         try:
             frame, report = self._load(stretch[0], stretch[-1])
         except BadInput:

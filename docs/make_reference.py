@@ -1,0 +1,136 @@
+"""Write docs/reference.md from the models and registries: ``make docs``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from whatif_assets.core.features import FEATURES
+from whatif_assets.core.fields import General
+from whatif_assets.core.market import Market
+from whatif_assets.core.metrics import METRICS
+from whatif_assets.core.models import ALGORITHMS
+from whatif_assets.core.sources import SOURCES
+from whatif_assets.core.strategies import STRATEGIES
+from whatif_assets.core.study import (
+    CostSettings,
+    Dates,
+    Evaluation,
+    LabelSettings,
+    SparkSettings,
+    Study,
+)
+
+PATH = Path(__file__).with_name("reference.md")
+HEAD = """# Reference
+
+Written by `make docs` from the code; a test holds the two together.
+"""
+
+
+def main() -> None:
+    """Write the file."""
+    PATH.write_text(reference(), encoding="utf-8")
+
+
+def reference() -> str:
+    """Compose the whole page."""
+    parts = [HEAD]
+    for title, models in (
+        ("Market (`market.yaml`, or `market:` in a study)", {"": Market}),
+        ("Options of the sources", {n: s.Options for n, s in SOURCES.items()}),
+        ("Study", {"": Study}),
+        (
+            "Blocks of a study",
+            {
+                "dates": Dates,
+                "label": LabelSettings,
+                "evaluation": Evaluation,
+                "costs": CostSettings,
+                "spark": SparkSettings,
+            },
+        ),
+        ("Configuration: fields of any", {"": General}),
+        ("Configuration: algorithms", {n: a.Settings for n, a in ALGORITHMS.items()}),
+        ("Configuration: strategies", {n: s.Settings for n, s in STRATEGIES.items()}),
+    ):
+        parts.append(f"## {title}\n")
+        for name, model in models.items():
+            parts += [f"### `{name}`\n"] * bool(name) + [fields(model)]
+    parts += ["## Features\n", features(), "## Metrics\n", metrics()]
+    return "\n".join(parts)
+
+
+def fields(model: type[BaseModel]) -> str:
+    """Table of a model's fields."""
+    rows = [
+        (
+            f"`{name}`",
+            _kind(field.annotation),
+            "required"
+            if field.is_required()
+            else f"`{_default(field.get_default(call_default_factory=True))}`",
+            field.description or "",
+        )
+        for name, field in model.model_fields.items()
+    ]
+    return table(("field", "type", "default", ""), rows)
+
+
+def features() -> str:
+    """Table of the features with their arguments."""
+    rows = []
+    for name, function in FEATURES.items():
+        arguments = ", ".join(
+            f"{n}={_default(f.default)}"
+            for n, f in function.arguments.model_fields.items()
+        )
+        rows.append((f"`{name}`", arguments, _first_line(function.compute)))
+    return table(("feature", "arguments", ""), rows)
+
+
+def metrics() -> str:
+    """Table of the metrics."""
+    rows = (
+        (
+            f"`{name}`",
+            metric.unit,
+            "more" if metric.higher_is_better else "less",
+            _first_line(metric.function),
+        )
+        for name, metric in METRICS.items()
+    )
+    return table(("metric", "unit", "better", ""), rows)
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Write a Markdown table."""
+    head = list(head)
+    lines = [head, ["---"] * len(head), *(list(row) for row in rows)]
+    cells = ((cell.replace("|", "\\|") for cell in line) for line in lines)
+    return "\n".join(f"| {' | '.join(line)} |" for line in cells) + "\n"
+
+
+def _kind(annotation: object) -> str:
+    if isinstance(annotation, type):
+        return annotation.__name__
+    return str(annotation).replace("typing.", "").replace("datetime.", "")
+
+
+def _default(value: object) -> str:
+    if value is PydanticUndefined:
+        return ""
+    if isinstance(value, BaseModel):
+        return "see below"
+    return "none" if value is None else str(value)
+
+
+def _first_line(function: object) -> str:
+    return (function.__doc__ or "").strip().splitlines()[0]
+
+
+if __name__ == "__main__":
+    main()

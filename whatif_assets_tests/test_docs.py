@@ -1,0 +1,51 @@
+"""The documentation says what the code does."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from whatif_assets.core.home import check_study
+
+ROOT = Path(__file__).parent.parent
+QUERIES = re.findall(r"```sql\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+
+
+def test_the_reference_is_current():
+    path = ROOT / "docs/make_reference.py"
+    spec = importlib.util.spec_from_file_location("make_reference", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    written = (ROOT / "docs/reference.md").read_text()
+    assert written == module.reference(), "run 'make docs'"
+
+
+@pytest.mark.parametrize("number", range(len(QUERIES)))
+def test_queries_of_the_readme_answer(finished_home, number):
+    query = QUERIES[number].replace("'demo'", "'tiny'")
+    with duckdb.connect(str(finished_home / "whatif.duckdb"), read_only=True) as con:
+        assert con.execute(query).fetchall()
+
+
+def test_the_readme_has_five_queries():
+    assert len(QUERIES) == 5
+
+
+@pytest.mark.parametrize("name", ["us_minutes", "index_daily"])
+def test_studies_of_the_docs_are_valid(name):
+    check_study(ROOT / f"docs/studies/{name}.yaml")
+
+
+def test_the_demo_is_valid():
+    check_study(ROOT / "data/studies/demo.yaml")
+
+
+def test_links_of_the_docs_lead_somewhere():
+    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
+        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+            if not target.startswith("http"):
+                assert (page.parent / target).exists(), f"{page}: {target}"
