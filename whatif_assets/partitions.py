@@ -241,10 +241,29 @@ def whole_result(
     except BadInput as error:
         raise dg.Failure(description=str(error), allow_retries=False) from None
     seconds = round(time.monotonic() - started, 3)
+    _log_whole(context, home, rows, version, seconds)
     return dg.MaterializeResult(
         metadata={"rows": rows, "seconds": seconds, **metadata},
         data_version=dg.DataVersion(version),
     )
+
+
+def _log_whole(
+    context: dg.AssetExecutionContext,
+    home: Home,
+    rows: int,
+    version: str,
+    seconds: float,
+) -> None:
+    """Keep the run of an asset without partitions in the run log."""
+    code_version = str(
+        context.assets_def.code_versions_by_key.get(context.asset_key) or ""
+    )
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    run_id = context.run.run_id
+    manifest = Manifest(version, version, rows, run_id, code_version, now, seconds)
+    entry = RunEntry.of("", "computed", "asked for", code_version, manifest)
+    write_run_log(home.lake, run_id, context.asset_key.path[-1], [entry])
 
 
 def asked_partitions(context: dg.AssetExecutionContext, home: Home) -> list[str]:

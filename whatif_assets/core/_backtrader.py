@@ -21,7 +21,14 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import backtrader as bt
 
-__all__ = ["ArrayFeed", "RecordingBroker", "array_feed", "bt", "date_numbers"]
+__all__ = [
+    "ArrayFeed",
+    "Commission",
+    "RecordingBroker",
+    "array_feed",
+    "bt",
+    "date_numbers",
+]
 
 _DAY = 86_400_000_000
 _UNIX_EPOCH = 719_163  # the day number of 1970-01-01, counted from 0001-01-01
@@ -111,6 +118,20 @@ def as_lines(arrays: Mapping[str, npt.ArrayLike]) -> dict[str, array[float]]:
     }
 
 
+class Commission(bt.CommInfoBase):  # type: ignore[misc]
+    """Commission by value and by share, with a minimum.
+
+    ``commission`` is the fraction of the value, as everywhere in Backtrader.
+    """
+
+    params = (("percabs", True), ("per_share", 0.0), ("minimum", 0.0))
+
+    def _getcommission(self, size: float, price: float, pseudoexec: bool) -> float:
+        by_value = abs(size) * self.p.commission * price
+        charged = by_value + abs(size) * self.p.per_share
+        return float(max(charged, self.p.minimum))
+
+
 class RecordingBroker(bt.brokers.BackBroker):  # type: ignore[misc]
     """Backtrader's broker, which also notes fills, values and rejections.
 
@@ -119,8 +140,9 @@ class RecordingBroker(bt.brokers.BackBroker):  # type: ignore[misc]
     values
         Cash plus position at the close of every bar so far.
     fills
-        ``(bar number, signed size, price, commission, contract multiplier)`` of
-        every execution; the multiplier is 1 unless a strategy sets another.
+        ``(bar number, signed size, price, commission, its part for closing,
+        contract multiplier)`` of every execution; the multiplier is 1 unless a
+        strategy sets another.
     rejected
         Orders refused for want of cash or by the broker.
     """
@@ -129,7 +151,7 @@ class RecordingBroker(bt.brokers.BackBroker):  # type: ignore[misc]
         """Start from an empty record; Backtrader calls this before each run."""
         super().init()
         self.values: list[float] = []
-        self.fills: list[tuple[int, float, float, float, float]] = []
+        self.fills: list[tuple[int, float, float, float, float, float]] = []
         self.rejected = 0
 
     def next(self) -> None:
@@ -144,6 +166,8 @@ class RecordingBroker(bt.brokers.BackBroker):  # type: ignore[misc]
             done = order.executed.exbits[-1]
             bar = len(order.data) - 1
             multiplier = self.getcommissioninfo(order.data).p.mult
-            self.fills.append((bar, done.size, done.price, done.comm, multiplier))
+            self.fills.append(
+                (bar, done.size, done.price, done.comm, done.closedcomm, multiplier)
+            )
         elif order.status in (order.Margin, order.Rejected):
             self.rejected += 1

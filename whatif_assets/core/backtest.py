@@ -1,7 +1,9 @@
-"""Backtests: every variant of a strategy on every sleeve, run by Backtrader.
+"""Backtests: every variant of a strategy on every sleeve.
 
-A sleeve and a variant make a job. Jobs know nothing of one another, so they run
-in as many processes as there are cores, and the result is the same for any number.
+The built-in rules run on the sweep engine, compiled and equal to Backtrader; any
+other strategy runs on Backtrader itself. There a sleeve and a variant make a job,
+and jobs are shared out over processes. Either way a job knows nothing of another,
+so the result is the same for any number of threads or processes.
 """
 
 from __future__ import annotations
@@ -18,11 +20,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from whatif_assets.core.accounts import Accounts, Profits, profits_of
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.job import Costs, Run, Variant
 from whatif_assets.core.reference_engine import backtest
 from whatif_assets.core.sleeve import FloatArray, Sleeve, sleeves_of
-from whatif_assets.core.strategies import StrategyType, find_strategy
+from whatif_assets.core.strategies import STRATEGIES, StrategyType, find_strategy
+from whatif_assets.core.trades import trades_of
 
 __all__ = [
     "BacktestResult",
@@ -31,6 +35,7 @@ __all__ = [
     "Variant",
     "run_backtests",
     "sleeves_of",
+    "sweep",
 ]
 
 Progress = Callable[[int, int], None]
@@ -39,6 +44,9 @@ Progress = Callable[[int, int], None]
 # Backtrader works this many bars.
 _WORTH_A_PROCESS = 60_000
 _BARS_PER_CHUNK = 50_000
+
+# Equity of a block at 252 sessions a year: 8 MB.
+VARIANTS_PER_BLOCK = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,21 +63,22 @@ class BacktestResult:
         Cash plus position at the last bar of each session, float64 of shape
         (variants, symbols, sessions). A session without bars repeats the one
         before it, and the starting cash before the symbol's first bar.
-    fills
-        One row per fill: variant, symbol, ts (the start of the bar that filled it,
-        UTC), size (negative for a sale), price, commission, value (shares times
-        price, positive; times the contract's multiplier where a user's strategy
-        sets one). In the order of variants, symbols and time.
     rejected
-        Orders that Backtrader refused for want of cash; (variants, symbols) int64.
+        Orders refused for want of cash; (variants, symbols) int64.
+    traded, profits
+        Value of all fills and closed trades, all sleeves together, by variant.
+    replay
+        Gives the fills of some variants; the engine runs those once more for it.
     """
 
     variants: tuple[str, ...]
     symbols: tuple[str, ...]
     cash: FloatArray
     equity: FloatArray
-    fills: pd.DataFrame
     rejected: npt.NDArray[np.int64]
+    traded: FloatArray
+    profits: Profits
+    replay: Callable[[Sequence[str]], pd.DataFrame]
 
     @property
     def total_equity(self) -> FloatArray:
@@ -80,6 +89,38 @@ class BacktestResult:
     def start_cash(self) -> FloatArray:
         """Starting cash of all sleeves together, by variant."""
         return self.cash * len(self.symbols)
+
+    @property
+    def accounts(self) -> Accounts:
+        """All sleeves of each variant together."""
+        return Accounts(
+            self.variants,
+            self.total_equity,
+            self.start_cash,
+            self.traded,
+            self.profits,
+            self.rejected.sum(axis=1).astype(np.float64),
+        )
+
+    @functools.cached_property
+    def fills(self) -> pd.DataFrame:
+        """Fills of all variants; see :meth:`fills_of`."""
+        return self.fills_of(self.variants)
+
+    def fills_of(self, variants: Sequence[str]) -> pd.DataFrame:
+        """List the fills of some variants.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per fill: variant, symbol, ts (the start of the bar that filled
+            it, UTC), size (negative for a sale), price, commission, value (shares
+            times price, positive; times the contract's multiplier where a user's
+            strategy sets one), closing (the part of the commission that fell on
+            closing a position). In the order of the backtest's variants, symbols
+            and time.
+        """
+        return self.replay([v for v in self.variants if v in set(variants)])
 
     @functools.cached_property
     def daily_pnl(self) -> pd.DataFrame:
@@ -109,8 +150,11 @@ def run_backtests(
     base: Path | None = None,
     processes: int | None = None,
     progress: Progress | None = None,
+    reference: bool = False,
 ) -> BacktestResult:
     """Run every variant of a strategy on every sleeve.
+
+    For many thousands of variants use :func:`sweep`, which keeps less.
 
     Parameters
     ----------
@@ -126,15 +170,18 @@ def run_backtests(
     base
         The folder that a user's path refers to; by default the current one.
     processes
-        How many to use at most; by default one per core. Work too small to gain
-        from it stays in this process.
+        How many threads, or processes of Backtrader, to use at most; by default
+        one per core. Work too small to gain from it stays in this one.
     progress
-        Called with the number of finished jobs and of all jobs.
+        Called with the number of finished jobs and of all jobs; a variant on a
+        sleeve is a job.
+    reference
+        Whether to use Backtrader for a built-in rule too.
 
     Returns
     -------
     BacktestResult
-        The same, bit for bit, for any number of processes.
+        The same, bit for bit, for any number of threads or processes.
 
     Raises
     ------
@@ -144,7 +191,12 @@ def run_backtests(
         bar.
     """
     base = (base or Path()).resolve()  # a process may stand in another folder
-    _check_jobs(sleeves, find_strategy(strategy, base), variants)
+    kind = find_strategy(strategy, base)
+    _check_names(sleeves, variants)
+    n_sessions = _sessions_in(sleeves) if n_sessions is None else n_sessions
+    if is_compiled(kind) and not reference:
+        return _by_engine(sleeves, kind, variants, n_sessions, processes, progress)
+    _check_jobs(sleeves, kind, variants)
     work = _in_processes if _is_large(sleeves, variants, processes) else _in_order
     total, done = len(sleeves) * len(variants), 0
     runs: dict[tuple[str, str], Run] = {}
@@ -158,15 +210,163 @@ def run_backtests(
     return _gather(sleeves, variants, runs, n_sessions)
 
 
-def _check_jobs(
-    sleeves: Sequence[Sleeve], kind: StrategyType, variants: Sequence[Variant]
-) -> None:
+def sweep(
+    sleeves: Sequence[Sleeve],
+    strategy: str,
+    variants: Sequence[Variant],
+    *,
+    n_sessions: int | None = None,
+    base: Path | None = None,
+    processes: int | None = None,
+    progress: Progress | None = None,
+    block: int = VARIANTS_PER_BLOCK,
+) -> Iterator[Accounts]:
+    """Run every variant on every sleeve, block by block, and keep only accounts.
+
+    The memory that is needed does not grow with the number of variants beyond one
+    block. Parameters and errors are those of :func:`run_backtests`.
+
+    Parameters
+    ----------
+    block
+        Variants of a block.
+
+    Yields
+    ------
+    Accounts
+        Of the variants of a block, in their order.
+    """
+    kind = find_strategy(strategy, (base or Path()).resolve())
+    _check_names(sleeves, variants)
+    n_sessions = _sessions_in(sleeves) if n_sessions is None else n_sessions
+    jobs = len(sleeves) * len(variants)
+    for first in range(0, len(variants), block):
+        some = variants[first : first + block]
+        before = first * len(sleeves)
+
+        def told(done: int, _: int, before: int = before) -> None:
+            if progress:
+                progress(before + done, jobs)
+
+        if is_compiled(kind):
+            yield _accounts(sleeves, kind, some, n_sessions, processes, told)
+        else:
+            yield run_backtests(
+                sleeves,
+                strategy,
+                some,
+                n_sessions=n_sessions,
+                base=base,
+                processes=processes,
+                progress=told,
+            ).accounts
+
+
+def is_compiled(kind: StrategyType) -> bool:
+    """Whether the sweep engine runs a strategy: the built-in rules."""
+    return STRATEGIES.get(kind.name) is kind.strategy
+
+
+def _by_engine(
+    sleeves: Sequence[Sleeve],
+    kind: StrategyType,
+    variants: Sequence[Variant],
+    n_sessions: int,
+    threads: int | None,
+    progress: Progress | None,
+) -> BacktestResult:
+    from whatif_assets.core.engine import run as engine
+
+    batch = engine.Batch.of(kind, variants)
+    outcome = engine.run(
+        sleeves,
+        batch,
+        n_sessions,
+        by_sleeve=True,
+        threads=threads,
+        done=_counted(progress, len(variants), len(sleeves)),
+    )
+    row_of = {variant.id: row for row, variant in enumerate(variants)}
+
+    def replay(some: Sequence[str]) -> pd.DataFrame:
+        return _fills(
+            [
+                (v, sleeve, engine.record(sleeve, batch, row_of[v], n_sessions))
+                for v, sleeve in itertools.product(some, sleeves)
+            ]
+        )
+
+    return BacktestResult(
+        variants=tuple(variant.id for variant in variants),
+        symbols=tuple(sleeve.symbol for sleeve in sleeves),
+        cash=np.array([variant.cash for variant in variants], dtype=np.float64),
+        equity=outcome.equity,
+        rejected=outcome.rejected,
+        traded=outcome.traded,
+        profits=outcome.profits,
+        replay=replay,
+    )
+
+
+def _accounts(
+    sleeves: Sequence[Sleeve],
+    kind: StrategyType,
+    variants: Sequence[Variant],
+    n_sessions: int,
+    threads: int | None,
+    progress: Progress,
+) -> Accounts:
+    from whatif_assets.core.engine import run as engine
+
+    outcome = engine.run(
+        sleeves,
+        engine.Batch.of(kind, variants),
+        n_sessions,
+        by_sleeve=False,
+        threads=threads,
+        done=_counted(progress, len(variants), len(sleeves)),
+    )
+    return Accounts(
+        variants=tuple(variant.id for variant in variants),
+        equity=outcome.equity,
+        start_cash=np.array([variant.cash * len(sleeves) for variant in variants]),
+        traded=outcome.traded,
+        profits=outcome.profits,
+        rejected=outcome.rejected.sum(axis=1).astype(np.float64),
+    )
+
+
+def _counted(
+    progress: Progress | None, n_variants: int, n_sleeves: int
+) -> Callable[[int], None]:
+    """Turn finished variants into finished jobs."""
+    finished = 0
+
+    def done(more: int) -> None:
+        nonlocal finished
+        finished += more
+        if progress:
+            progress(finished * n_sleeves, n_variants * n_sleeves)
+
+    return done
+
+
+def _sessions_in(sleeves: Sequence[Sleeve]) -> int:
+    return 1 + max((int(s.session[-1]) for s in sleeves if len(s)), default=-1)
+
+
+def _check_names(sleeves: Sequence[Sleeve], variants: Sequence[Variant]) -> None:
     for what, names in (
         ("symbol", [sleeve.symbol for sleeve in sleeves]),
         ("variant", [variant.id for variant in variants]),
     ):
         if len(set(names)) < len(names):
             raise BadInput(f"A backtest has a {what} twice: {', '.join(names)}.")
+
+
+def _check_jobs(
+    sleeves: Sequence[Sleeve], kind: StrategyType, variants: Sequence[Variant]
+) -> None:
     for variant in variants:
         settings = kind.settings(variant.settings)
         for sleeve in sleeves[:1]:
@@ -244,13 +444,9 @@ def _gather(
     sleeves: Sequence[Sleeve],
     variants: Sequence[Variant],
     runs: Mapping[tuple[str, str], Run],
-    n_sessions: int | None,
+    n_sessions: int,
 ) -> BacktestResult:
     shape = (len(variants), len(sleeves))
-    if n_sessions is None:
-        n_sessions = 1 + max(
-            (int(s.session[-1]) for s in sleeves if len(s)), default=-1
-        )
     jobs = [
         (variant, sleeve, runs[variant.id, sleeve.symbol])
         for variant, sleeve in itertools.product(variants, sleeves)
@@ -259,12 +455,17 @@ def _gather(
         session_equity(run.equity, sleeve, variant.cash, n_sessions)
         for variant, sleeve, run in jobs
     ]
+    ids = [variant.id for variant in variants]
+    fills = _fills([(variant.id, sleeve, run) for variant, sleeve, run in jobs])
+    traded = [run.values_traded.sum() for *_, run in jobs]
     return BacktestResult(
-        variants=tuple(variant.id for variant in variants),
+        variants=tuple(ids),
         symbols=tuple(sleeve.symbol for sleeve in sleeves),
         cash=np.array([variant.cash for variant in variants], dtype=np.float64),
         equity=np.array(equity, dtype=np.float64).reshape(*shape, n_sessions),
-        fills=_fills(jobs),
+        traded=np.array(traded, dtype=np.float64).reshape(shape).sum(axis=1),
+        profits=profits_of(trades_of(fills), ids),
+        replay=lambda some: fills[fills["variant"].isin(some)].reset_index(drop=True),
         rejected=np.array([r.rejected for *_, r in jobs], dtype=np.int64).reshape(
             shape
         ),
@@ -299,10 +500,10 @@ def session_equity(
     return np.asarray(steps[np.maximum.accumulate(latest)])
 
 
-def _fills(jobs: Sequence[tuple[Variant, Sleeve, Run]]) -> pd.DataFrame:
+def _fills(jobs: Sequence[tuple[str, Sleeve, Run]]) -> pd.DataFrame:
     runs = [run for *_, run in jobs]
     counts = [len(run.bars) for run in runs]
-    variants = np.array([variant.id for variant, *_ in jobs], dtype=object)
+    variants = np.array([variant for variant, *_ in jobs], dtype=object)
     symbols = np.array([sleeve.symbol for _, sleeve, _ in jobs], dtype=object)
     ts = _joined([sleeve.ts[run.bars] for _, sleeve, run in jobs]).astype(np.int64)
     return pd.DataFrame(
@@ -314,6 +515,7 @@ def _fills(jobs: Sequence[tuple[Variant, Sleeve, Run]]) -> pd.DataFrame:
             "price": _joined([run.prices for run in runs]),
             "commission": _joined([run.commissions for run in runs]),
             "value": _joined([run.values_traded for run in runs]),
+            "closing": _joined([run.closing for run in runs]),
         }
     )
 

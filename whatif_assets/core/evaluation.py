@@ -236,7 +236,7 @@ def _best_fills(
         kind="stable",
     )
     kept = ordered["variant"].head(study.finalists)
-    return result.fills[result.fills["variant"].isin(kept)].reset_index(drop=True)
+    return result.fills_of(kept.tolist())
 
 
 def _versions(

@@ -11,6 +11,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -108,11 +109,25 @@ def _run(home: Path, *arguments: str) -> str | None:
 
 
 def cache_folder() -> Path:
-    """Folder for what can be made again; ``WHATIF_CACHE`` moves it."""
-    if named := os.environ.get(CACHE):
-        return Path(named)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "whatif_assets"
+    """Make the folder for what can be made again; ``WHATIF_CACHE`` moves it.
+
+    Returns
+    -------
+    Path
+        ``~/.cache/whatif_assets``, or a temporary folder where none can be written.
+    """
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folder = Path(os.environ.get(CACHE) or base / "whatif_assets")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return _temporary_folder()
+    return folder if os.access(folder, os.W_OK) else _temporary_folder()
+
+
+@functools.lru_cache
+def _temporary_folder() -> Path:
+    return Path(tempfile.mkdtemp(prefix="whatif_assets-"))
 
 
 def _without_module(home: Path) -> Path:

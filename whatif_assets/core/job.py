@@ -14,14 +14,30 @@ from whatif_assets.core.sleeve import FloatArray
 
 @dataclass(frozen=True)
 class Costs:
-    """What trading costs, in basis points of the traded value.
+    """What trading costs.
 
-    Slippage moves every fill against the trader in full, even beyond the bar's
-    high or low. Commission is charged on the value at the price after slippage.
+    Attributes
+    ----------
+    commission_bps
+        Commission in basis points of the value at the price after slippage.
+    slippage_bps
+        Moves every fill against the trader in full, even beyond the bar's high or
+        low; a limit order that fills at its own price has none.
+    commission_per_share
+        Money per share, on top of ``commission_bps``.
+    commission_minimum
+        The least commission of an order; one that turns a position round counts
+        as two, the part that closes and the part that opens.
+    borrow_bps
+        Yearly rate for borrowed shares, in basis points of what a short position
+        was sold for, charged per calendar day (UTC) over 365.
     """
 
     commission_bps: float = 0.0
     slippage_bps: float = 0.0
+    commission_per_share: float = 0.0
+    commission_minimum: float = 0.0
+    borrow_bps: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -47,6 +63,9 @@ class Run:
         The bar on which each fill happened; k int64.
     sizes, prices, commissions, values_traded
         Of each fill, the size negative for a sale; k float64.
+    closing
+        The part of each commission that fell on closing a position, the interest
+        on borrowed shares included; k float64.
     rejected
         Orders that Backtrader refused.
     """
@@ -57,4 +76,5 @@ class Run:
     prices: FloatArray
     commissions: FloatArray
     values_traded: FloatArray
+    closing: FloatArray
     rejected: int

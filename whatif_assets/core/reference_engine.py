@@ -15,6 +15,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from whatif_assets.core._backtrader import (
+    Commission,
     RecordingBroker,
     array_feed,
     as_lines,
@@ -38,7 +39,7 @@ def backtest(sleeve: Sleeve, kind: StrategyType, variant: Variant) -> Run:
     """
     if not len(sleeve):
         none = np.empty(0)
-        return Run(none, none.astype(np.int64), none, none, none, none, 0)
+        return Run(none, none.astype(np.int64), none, none, none, none, none, 0)
     cerebro = prepare(sleeve, kind, variant)
     with _unless_it_fails(cerebro, sleeve, kind, variant), _no_garbage_collection():
         ran = cerebro.run()
@@ -54,9 +55,17 @@ def prepare(sleeve: Sleeve, kind: StrategyType, variant: Variant) -> bt.Cerebro:
     cerebro.adddata(_feed(sleeve, kind.lines_of(sleeve, settings)), sleeve.symbol)
     cerebro.broker = RecordingBroker()
     cerebro.broker.setcash(variant.cash)
-    cerebro.broker.setcommission(commission=variant.costs.commission_bps / 1e4)
+    costs = variant.costs
+    cerebro.broker.addcommissioninfo(
+        Commission(
+            commission=costs.commission_bps / 1e4,
+            per_share=costs.commission_per_share,
+            minimum=costs.commission_minimum,
+            interest=costs.borrow_bps / 1e4,
+        )
+    )
     cerebro.broker.set_slippage_perc(
-        variant.costs.slippage_bps / 1e4,
+        costs.slippage_bps / 1e4,
         slip_open=True,
         slip_limit=True,
         slip_match=True,
@@ -81,8 +90,8 @@ def _arguments(kind: StrategyType, settings: BaseModel) -> dict[str, Any]:
 
 
 def _record(broker: RecordingBroker, sleeve: Sleeve) -> Run:
-    fills = np.array(broker.fills, dtype=np.float64).reshape(-1, 5)
-    bars, sizes, prices, commissions, multipliers = fills.T
+    fills = np.array(broker.fills, dtype=np.float64).reshape(-1, 6)
+    bars, sizes, prices, commissions, closing, multipliers = fills.T
     values = np.array(broker.values)
     # A strategy may stop its run early; what it then holds is worth what it was.
     last = np.minimum(sleeve.last_bars()[1], len(values) - 1)
@@ -93,6 +102,7 @@ def _record(broker: RecordingBroker, sleeve: Sleeve) -> Run:
         prices=prices,
         commissions=commissions,
         values_traded=np.abs(sizes * prices) * multipliers,
+        closing=closing,
         rejected=broker.rejected,
     )
 

@@ -28,13 +28,21 @@ SELECT {axis}, * EXCLUDE ({axis}) FROM read_parquet(
     '{glob}', hive_partitioning = true, hive_types = {{'{axis}': {type}}},
     union_by_name = true)
 """
-_EMPTY_FORECASTS = """
+# Where no study has a model there is neither a feature nor a forecast to view.
+_EMPTY_VIEWS = {
+    "features": """
+CREATE VIEW features AS
+SELECT NULL::DATE AS session, NULL::VARCHAR AS symbol, NULL::TIMESTAMPTZ AS ts
+WHERE false
+""",
+    "forecasts": """
 CREATE VIEW forecasts AS
 SELECT NULL::VARCHAR AS configuration, NULL::VARCHAR AS symbol,
        NULL::TIMESTAMPTZ AS ts, NULL::INTEGER AS fold, NULL::DOUBLE AS forecast,
        NULL::DOUBLE AS price, NULL::DOUBLE AS expected_return, NULL::DOUBLE AS label
 WHERE false
-"""
+""",
+}
 _RUNS = """
 CREATE TABLE runs AS
 SELECT * FROM read_parquet('{glob}', union_by_name = true)
@@ -71,7 +79,9 @@ def _create(
     connection: duckdb.DuckDBPyConnection, name: str, frame: pd.DataFrame
 ) -> None:
     connection.register("incoming", frame)
-    connection.execute(f'CREATE TABLE "{name}" AS SELECT * FROM incoming')  # noqa: S608
+    json = "REPLACE (settings::JSON AS settings)" if "settings" in frame else ""
+    statement = f'CREATE TABLE "{name}" AS SELECT * {json} FROM incoming'  # noqa: S608
+    connection.execute(statement)
     connection.unregister("incoming")
 
 
@@ -86,8 +96,8 @@ def _create_views(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
             connection.execute(
                 _VIEW.format(table=table, axis=axis, type=kind, glob=glob)
             )
-        elif table == "forecasts":
-            connection.execute(_EMPTY_FORECASTS)
+        elif table in _EMPTY_VIEWS:
+            connection.execute(_EMPTY_VIEWS[table])
     logs = lake.folder(RUNS)
     if any(logs.glob("*.parquet")):
         glob = str(logs.resolve() / "*.parquet").replace("'", "''")

@@ -158,13 +158,13 @@ class Sessions:
             such as a weekend, are so read with the session that they lead to.
         """
         if self._overnight:
-            closes = self._exchange.closes
-            return closes[closes.index < pd.Timestamp(first)].iloc[-1], closes.loc[
-                pd.Timestamp(last)
-            ]
+            closes, opens = self._exchange.closes, self._exchange.opens
+            earlier = closes[closes.index < pd.Timestamp(first)]
+            start = earlier.iloc[-1] if len(earlier) else opens.loc[pd.Timestamp(first)]
+            return start, closes.loc[pd.Timestamp(last)]
         before = self.previous(first, 1)
-        start = before[0] + DAY if before else first
-        return self._midnight(start), self._midnight(last + DAY)
+        day = before[0] + DAY if before else first
+        return self._midnight(day), self._midnight(last + DAY)
 
     def days(self, ts: pd.DatetimeIndex) -> pd.DatetimeIndex:
         """Day of the exchange that each instant counts to, a session or not.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -13,6 +14,8 @@ import pandas as pd
 from whatif_assets.core.errors import BadInput
 
 FloatArray = npt.NDArray[np.float64]
+
+_MINUTE = 60_000_000
 
 PRICES = ("open", "high", "low", "close", "volume", "vwap")
 
@@ -35,6 +38,10 @@ class Sleeve:
     columns
         Features by their column name, and ``forecast`` (the expected return from
         the bar's close to the horizon); n float64 each, NaN where unknown.
+    hours
+        Open and close of each session by its number, microseconds since 1970-01-01
+        UTC; (sessions, 2) int64. None where sessions have no hours, as for daily
+        bars.
     """
 
     symbol: str
@@ -47,6 +54,7 @@ class Sleeve:
     volume: FloatArray
     vwap: FloatArray
     columns: Mapping[str, FloatArray] = field(default_factory=dict)
+    hours: npt.NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         """Refuse arrays that are no bars of one symbol in order."""
@@ -84,6 +92,25 @@ class Sleeve:
         """Return the price columns and the volume by name."""
         return {name: getattr(self, name) for name in PRICES}
 
+    @functools.cached_property
+    def since_open(self) -> FloatArray:
+        """Minutes from the session's open to each bar's start; n float64."""
+        return (self.ts - self._hours()[self.session, 0]) / _MINUTE
+
+    @functools.cached_property
+    def to_close(self) -> FloatArray:
+        """Minutes from each bar's start to the session's close; n float64."""
+        return (self._hours()[self.session, 1] - self.ts) / _MINUTE
+
+    def _hours(self) -> npt.NDArray[np.int64]:
+        if self.hours is None:
+            raise BadInput(
+                f"Sleeve {self.symbol}: no_entry_first, no_entry_last and "
+                "flat_before_close need the hours of its sessions, which daily bars "
+                "do not have; set them to 0."
+            )
+        return self.hours
+
     def last_bars(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Return the sessions that have bars, and the last bar of each."""
         last = np.flatnonzero(np.diff(self.session, append=np.int32(-1)))
@@ -91,7 +118,10 @@ class Sleeve:
 
 
 def sleeves_of(
-    bars: pd.DataFrame, sessions: Sequence[date], columns: Sequence[str] = ()
+    bars: pd.DataFrame,
+    sessions: Sequence[date],
+    columns: Sequence[str] = (),
+    schedule: pd.DataFrame | None = None,
 ) -> list[Sleeve]:
     """Cut tidy bars into sleeves, one per symbol.
 
@@ -104,6 +134,9 @@ def sleeves_of(
         The sessions of the backtest, oldest first.
     columns
         Names of the features to carry along, and ``forecast``.
+    schedule
+        ``open`` and ``close`` (UTC) of each of the sessions, in their order, as
+        :meth:`Sessions.schedule` gives them; None for daily bars.
 
     Returns
     -------
@@ -117,6 +150,11 @@ def sleeves_of(
     """
     days = pd.to_datetime(pd.Index(list(sessions)))
     number = days.get_indexer(pd.DatetimeIndex(pd.to_datetime(bars["session"])))
+    hours = None
+    if schedule is not None:
+        times = [schedule[name].dt.tz_localize(None) for name in ("open", "close")]
+        hours = np.stack([t.to_numpy("datetime64[us]").view(np.int64) for t in times])
+        hours = np.ascontiguousarray(hours.T)
     kept = bars.loc[number >= 0].assign(session=number[number >= 0])
     return [
         Sleeve(
@@ -125,6 +163,7 @@ def sleeves_of(
             session=rows["session"].to_numpy(dtype=np.int32),
             **{name: rows[name].to_numpy(dtype=np.float64) for name in PRICES},
             columns={name: rows[name].to_numpy(dtype=np.float64) for name in columns},
+            hours=hours,
         )
         for symbol, rows in kept.groupby("symbol", sort=False)
     ]

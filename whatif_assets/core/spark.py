@@ -21,17 +21,16 @@ SETTINGS = {
     "spark.app.name": "whatif_assets",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
-    "spark.log.level": "ERROR",
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
-    # The default of 200 shuffles a small table into 200 tasks.
-    "spark.sql.shuffle.partitions": "8",
 }
 # Only where driver and workers are one process.
 LOCAL_SETTINGS = {
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.host": "127.0.0.1",
     "spark.driver.memory": "2g",
+    # The default shuffles a small table into 200 tasks.
+    "spark.sql.shuffle.partitions": "8",
 }
 USE_ARCHIVE = "-XX:SharedArchiveFile="
 MAKE_ARCHIVE = "-XX:ArchiveClassesAtExit="
@@ -69,8 +68,11 @@ def spark_settings(
     given = dict(extra or {})
     if master.startswith("local"):
         # Java takes the last of options that contradict one another.
-        options = [*_fast_start(), given.pop(JAVA_OPTIONS, "")]
-        settings |= {**LOCAL_SETTINGS, JAVA_OPTIONS: " ".join(options).strip()}
+        ours = " ".join(f'"{option}"' for option in _fast_start())
+        options = f"{ours} {given.pop(JAVA_OPTIONS, '')}".strip()
+        settings |= {**LOCAL_SETTINGS, JAVA_OPTIONS: options}
+    else:
+        settings["spark.log.level"] = "ERROR"
     return {**settings, **given}
 
 
@@ -108,7 +110,6 @@ def _fast_start() -> list[str]:
     """
     home = find_java()
     archive = cache_folder() / f"spark-{_fingerprint(home)}.jsa"
-    archive.parent.mkdir(parents=True, exist_ok=True)
     options = [
         "-XX:TieredStopAtLevel=1",
         "-Xlog:cds=off",

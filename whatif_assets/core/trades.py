@@ -27,8 +27,8 @@ def trades_of(fills: pd.DataFrame) -> pd.DataFrame:
 
     A trade begins where a position leaves zero and ends where it is back at zero;
     a fill that turns a position round ends one trade and begins the next, its
-    commission split by size. The profit of a part that is closed is measured from
-    the average price of what was open.
+    commission split as the broker charged it. The profit of a part that is closed
+    is measured from the average price of what was open.
 
     Parameters
     ----------
@@ -36,6 +36,8 @@ def trades_of(fills: pd.DataFrame) -> pd.DataFrame:
         Columns variant, symbol, ts, size (negative for a sale), price, commission
         and value, in the order of time within a variant and symbol. Value beyond
         size times price is a contract multiplier, which multiplies the profit.
+        ``closing`` is the part of the commission that fell on closing; without
+        that column a fill that turns a position round has it split by size.
 
     Returns
     -------
@@ -72,9 +74,10 @@ def _closed(fills: pd.DataFrame) -> Iterator[_Trade]:
     """Go through the fills; one trade is open per variant and symbol at a time."""
     running: dict[tuple[str, str], _Trade] = {}
     columns = ("variant", "symbol", "size", "price", "commission", "value")
-    lists = (fills[name].tolist() for name in columns)
-    for row, (variant, symbol, size, price, commission, value) in enumerate(
-        zip(*lists)
+    lists = [fills[name].tolist() for name in columns]
+    charged = fills["closing"].tolist() if "closing" in fills else [None] * len(fills)
+    for row, (variant, symbol, size, price, commission, value, closing) in enumerate(
+        zip(*lists, charged)
     ):
         multiplier = value / abs(size * price) if price else 1.0
         trade = running.get((variant, symbol))
@@ -85,6 +88,8 @@ def _closed(fills: pd.DataFrame) -> Iterator[_Trade]:
         turned = (trade.open + size) * trade.open < 0
         part = -trade.open if turned else size
         share = commission * (part / size)
+        if turned and closing is not None:
+            share = closing
         trade.add(row, part, price, share, multiplier)
         if trade.open == 0:
             yield running.pop((variant, symbol))

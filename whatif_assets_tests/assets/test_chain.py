@@ -197,6 +197,21 @@ def test_a_leak_free_forecast_ignores_later_bars(copied_home):
     assert not before["forecast"].equals(after["forecast"])
 
 
+@pytest.mark.spark
+def test_features_on_spark_are_the_same_bytes(finished_home, tmp_path, monkeypatch):
+    monkeypatch.setenv("WHATIF_BACKEND", "spark")
+    study_file = tmp_path / "tiny.yaml"
+    study_file.write_text(TINY_STUDY)
+    home, _ = set_up(tmp_path / "home", study_file)
+    days = [day.isoformat() for day in home.market.sessions.dates()][:4]
+    with dg.DagsterInstance.ephemeral() as instance:
+        runner = Runner(home, instance)
+        for asset in ("price_bars", "features"):
+            assert runner.run_keys(asset, days, days) == []
+    expected = versions(Lake(finished_home), "features")
+    assert versions(home.lake, "features") == {day: expected[day] for day in days}
+
+
 def test_ranges_are_unbroken_stretches_of_the_order():
     order = list("abcdefg")
     assert ranges(["a", "b", "d", "g", "f"], order) == [

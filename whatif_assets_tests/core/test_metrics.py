@@ -6,14 +6,14 @@ import math
 import warnings
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from whatif_assets.core._backtrader import bt
+from whatif_assets.core.accounts import Accounts, Profits
 from whatif_assets.core.backtest import Variant, run_backtests
-from whatif_assets.core.metrics import METRICS, Account, measure
+from whatif_assets.core.metrics import METRICS, measure
 from whatif_assets.core.reference_engine import prepare
 from whatif_assets.core.sleeve import Sleeve
 from whatif_assets.core.strategies import find_strategy
@@ -29,18 +29,21 @@ WANTED = {"wanted": st.sampled_from([0, 0, 0, 1, 2, 5, -1, -3, -5]).map(float)}
 
 def account(
     *equity: float, profits: tuple[float, ...] = (), traded: tuple[float, ...] = ()
-) -> Account:
-    return Account(
-        equity=np.array(equity, dtype=np.float64),
-        start_cash=100.0,
-        fills=pd.DataFrame({"value": np.array(traded, dtype=np.float64)}),
-        trades=pd.DataFrame({"pnl": np.array(profits, dtype=np.float64)}),
+) -> Accounts:
+    return Accounts(
+        variants=("-",),
+        equity=np.array([equity], dtype=np.float64),
+        start_cash=np.array([100.0]),
+        traded=np.array([sum(traded)], dtype=np.float64),
+        profits=Profits.of([np.array(profits, dtype=np.float64)]),
+        rejected=np.zeros(1),
         sessions_per_year=252,
     )
 
 
-def value_of(metric: str, of: Account) -> float:
-    return METRICS[metric].function(of)
+def value_of(metric: str, of: Accounts) -> float:
+    (value,) = METRICS[metric].function(of)
+    return float(value)
 
 
 def test_pnl_and_return_are_measured_from_the_starting_cash() -> None:
@@ -95,7 +98,7 @@ def test_turnover_win_rate_and_sqn_by_hand() -> None:
         ("sharpe", account(50, 0, 20)),
     ],
 )
-def test_what_is_not_defined_is_nan_and_never_zero(metric: str, of: Account) -> None:
+def test_what_is_not_defined_is_nan_and_never_zero(metric: str, of: Accounts) -> None:
     assert math.isnan(value_of(metric, of))
 
 
@@ -116,17 +119,18 @@ values = st.lists(st.floats(1, 1000, allow_nan=False), min_size=0, max_size=20)
 
 @pytest.mark.parametrize("name", METRICS)
 @given(equity=values, profits=values, traded=values)
-def test_every_metric_is_a_float_for_any_account(
+def test_every_metric_is_one_float_for_any_account(
     name: str, equity: list[float], profits: list[float], traded: list[float]
 ) -> None:
     of = account(*equity, profits=tuple(profits), traded=tuple(traded))
-    assert isinstance(value_of(name, of), float)
+    values = METRICS[name].function(of)
+    assert (values.dtype, values.shape) == (np.float64, (1,))
 
 
 @given(equity=st.lists(st.integers(50, 200), min_size=2, max_size=20))
 def test_ratios_and_drawdown_equal_empyrical(equity: list[int]) -> None:
     of = account(*equity)
-    returns = of.returns
+    (returns,) = of.returns
     assume(np.ptp(returns) > 1e-3)
     assert value_of("sharpe", of) == pytest.approx(
         empyrical.sharpe_ratio(returns, annualization=252), rel=1e-9
@@ -175,3 +179,18 @@ def test_variants_are_measured_over_all_sleeves_and_stay_apart() -> None:
     assert table["total_return"].tolist() == pytest.approx([5 / 2000, 5 / 100])
     assert table["turnover"].tolist() == pytest.approx([50 / 2000, 50 / 100])
     assert table["win_rate"].isna().all()
+
+
+@given(st.lists(st.lists(st.floats(-1e3, 1e3), max_size=6), min_size=1, max_size=4))
+def test_profits_of_sleeves_add_up_to_those_of_all_trades(
+    parts: list[list[float]],
+) -> None:
+    first, *others = (Profits.of([np.array(part)]) for part in parts)
+    for other in others:
+        first = first + other
+    whole = Profits.of([np.array([profit for part in parts for profit in part])])
+    assert first.count == whole.count
+    assert first.wins == whole.wins
+    assert first.mean == pytest.approx(whole.mean, rel=1e-9, abs=1e-9)
+    assert first.squares == pytest.approx(whole.squares, rel=1e-9, abs=1e-6)
+    assert (first.least, first.greatest) == (whole.least, whole.greatest)

@@ -117,8 +117,11 @@ class Ui:
         request = urllib.request.Request(
             f"{self.url}/graphql", body, {"Content-Type": "application/json"}
         )
-        with urllib.request.urlopen(request, timeout=60) as response:
-            answer = json.load(response)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as response:
+                answer = json.load(response)
+        except urllib.error.HTTPError as refusal:
+            raise UiError(refusal.read().decode()) from None
         if answer.get("errors"):
             raise UiError(answer["errors"][0]["message"])
         (field,) = answer["data"].values()

@@ -36,6 +36,9 @@ LongPeriod = Annotated[int, Field(ge=2, le=100_000)]
 # some digits where it subtracts nearly equal prices.
 REMAINDER = 1e-14
 
+# Values of the windows that are looked at together: 8 MB.
+_WINDOW_VALUES = 1_000_000
+
 
 def price_of(bars: pd.DataFrame, price: str) -> FloatArray:
     """Price column of some bars.
@@ -68,17 +71,17 @@ def _series(bars: pd.DataFrame, values: FloatArray) -> pd.Series:
 
 
 @contextmanager
-def _talib_defaults() -> Iterator[None]:
+def _talib_defaults(function: str = "EMA") -> Iterator[None]:
     """Shield a call from TA-Lib's unstable period, which holds for the process."""
     settings: Any = talib  # the stubs leave out the functions used here
-    unstable = settings.get_unstable_period("EMA")
+    unstable = settings.get_unstable_period(function)
     if unstable:
-        settings.set_unstable_period("EMA", 0)
+        settings.set_unstable_period(function, 0)
     try:
         yield
     finally:
         if unstable:
-            settings.set_unstable_period("EMA", unstable)
+            settings.set_unstable_period(function, unstable)
 
 
 def ema(
@@ -192,6 +195,97 @@ def _check_macd(fast: int, slow: int) -> None:
         )
 
 
+def rsi(
+    bars: pd.DataFrame, timeperiod: LongPeriod = 14, price: Price = "close"
+) -> pd.Series:
+    """Relative strength index: the share of gains in all moves, 0 to 100.
+
+    Parameters
+    ----------
+    bars
+        Bars of one symbol, oldest first.
+    timeperiod
+        Bars of Wilder's average of gains and losses, alpha = 1 / timeperiod.
+    price
+        Price whose moves count.
+
+    Returns
+    -------
+    pandas.Series
+        NaN for the first ``timeperiod`` bars, and until the price has moved. A bar
+        whose price is NaN is NaN and is skipped.
+
+    References
+    ----------
+    Wilder, New concepts in technical trading systems, 1978; TA-Lib, function RSI.
+    """
+    values = price_of(bars, price)
+    known = ~np.isnan(values)
+    strength = np.full_like(values, np.nan)
+    with _talib_defaults("RSI"):
+        strength[known] = talib.RSI(values[known], timeperiod=timeperiod)
+    # TA-Lib says 0, as if it had only fallen, of a price that has not moved.
+    moved = np.zeros(len(values), dtype=bool)
+    moved[known] = np.maximum.accumulate(values[known] != values[known][:1])
+    strength[~moved] = np.nan
+    return _series(bars, strength)
+
+
+def bollinger(
+    bars: pd.DataFrame, timeperiod: LongPeriod = 20, price: Price = "close"
+) -> pd.Series:
+    """Distance of a price from its moving average, in standard deviations.
+
+    Beyond 2 the price lies above the upper Bollinger band of two deviations, below
+    -2 under the lower one.
+
+    Parameters
+    ----------
+    bars
+        Bars of one symbol, oldest first.
+    timeperiod
+        Bars of the average and of the deviation (that of the population, n).
+    price
+        Price to compare.
+
+    Returns
+    -------
+    pandas.Series
+        NaN for the first ``timeperiod - 1`` bars and where all prices of the window
+        are equal. A bar whose price is NaN is NaN and is skipped.
+
+    References
+    ----------
+    Bollinger, Bollinger on Bollinger bands, 2001; TA-Lib, function BBANDS.
+    """
+    values = price_of(bars, price)
+    known = ~np.isnan(values)
+    distance = np.full_like(values, np.nan)
+    distance[known] = _deviations(values[known], timeperiod)
+    return _series(bars, distance)
+
+
+def _deviations(values: FloatArray, timeperiod: int) -> FloatArray:
+    """Express each value in deviations from the mean of the window that it ends.
+
+    TA-Lib keeps running sums of squares, in which the digits of a small deviation
+    cancel and which depend on where they began; each window by itself does not.
+    """
+    result = np.full_like(values, np.nan)
+    rows = max(_WINDOW_VALUES // timeperiod, 1)
+    for start in range(0, len(values) - timeperiod + 1, rows):
+        stop = min(start + rows, len(values) - timeperiod + 1)
+        window = np.lib.stride_tricks.sliding_window_view(
+            values[start : stop + timeperiod - 1], timeperiod
+        )
+        last = slice(start + timeperiod - 1, stop + timeperiod - 1)
+        mean, deviation = window.mean(axis=1), window.std(axis=1)
+        moved = np.ptp(window, axis=1) > 0
+        away = values[last] - mean
+        np.divide(away, deviation, out=result[last], where=moved)
+    return result
+
+
 def _decay(timeperiod: int) -> int:
     """Bars after which an EMA has forgotten all but REMAINDER of its start."""
     if timeperiod == 1:
@@ -210,6 +304,15 @@ def _macd_warm_up(
     _check_macd(fastperiod, slowperiod)
     start = slowperiod + signalperiod - 2
     return start + _decay(slowperiod) + _decay(signalperiod)
+
+
+def _rsi_warm_up(timeperiod: int, price: str) -> int:
+    """An average with alpha 1 / n is an EMA of period 2 n - 1."""
+    return timeperiod + _decay(2 * timeperiod - 1)
+
+
+def _bollinger_warm_up(timeperiod: int, price: str) -> int:
+    return timeperiod - 1
 
 
 def _no_warm_up(**arguments: Any) -> int:
@@ -263,6 +366,8 @@ FEATURES: dict[str, FeatureFunction] = {
     "macd": FeatureFunction(macd, _macd_warm_up, "difference"),
     "macd_signal": FeatureFunction(macd_signal, _macd_warm_up, "difference"),
     "macd_hist": FeatureFunction(macd_hist, _macd_warm_up, "difference"),
+    "rsi": FeatureFunction(rsi, _rsi_warm_up),
+    "bollinger": FeatureFunction(bollinger, _bollinger_warm_up),
     **{name: FeatureFunction(_column_of_bars(name), unit="price") for name in PRICES},
     "volume": FeatureFunction(_column_of_bars("volume")),
 }

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from whatif_assets.core.errors import BadInput, did_you_mean, one_of
 from whatif_assets.core.models.linear import LinearSettings, linear, linear_spark
-from whatif_assets.core.models.portable import Matrix, Model, Vector
+from whatif_assets.core.models.portable import Fitted, Matrix, Vector
 from whatif_assets.core.models.trees import (
     GradientBoostingSettings,
     RandomForestSettings,
@@ -45,8 +45,8 @@ class Algorithm:
     """
 
     Settings: type[BaseModel]
-    fit_local: Callable[[Matrix, Vector, Any, int, int], Model]
-    fit_spark: Callable[[SparkFrame, Any, int], Model]
+    fit_local: Callable[[Matrix, Vector, Any, int, int], Fitted]
+    fit_spark: Callable[[SparkFrame, Any, int], Fitted]
 
 
 ALGORITHMS: dict[str, Algorithm] = {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from whatif_assets.core.models.portable import Linear, Matrix, Model, Vector, shares
+from whatif_assets.core.models.portable import Linear, Matrix, Vector, shares
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame as SparkFrame
@@ -27,7 +27,7 @@ class LinearSettings(BaseModel):
 
 def linear(
     x: Matrix, y: Vector, settings: LinearSettings, seed: int, threads: int
-) -> Model:
+) -> Linear:
     """Fit a ridge regression.
 
     With features and label scaled to mean 0 and deviation 1 it minimises
@@ -61,7 +61,7 @@ def linear(
     return Linear(np.array([constant]), coefficients, shares(np.abs(standardised)))
 
 
-def linear_spark(rows: SparkFrame, settings: LinearSettings, seed: int) -> Model:
+def linear_spark(rows: SparkFrame, settings: LinearSettings, seed: int) -> Linear:
     """Fit a ridge regression with Spark ML; see `linear`.
 
     Parameters
@@ -73,19 +73,26 @@ def linear_spark(rows: SparkFrame, settings: LinearSettings, seed: int) -> Model
     seed
         Without effect.
     """
+    from pyspark.ml.feature import StandardScaler
     from pyspark.ml.regression import LinearRegression
-    from pyspark.ml.stat import Summarizer
     from pyspark.sql import functions as F  # noqa: N812
 
     # One partition: what several add up to depends on which is done first.
     rows = rows.coalesce(1)
-    (summary,) = rows.select(
-        F.stddev_pop("label"), Summarizer.std(rows["features"])
-    ).collect()
-    unit, deviations = float(summary[0]), summary[1].toArray()
-    # Spark scales the label too, and divides the penalty by its deviation.
-    estimator = LinearRegression(regParam=settings.l2 * unit, solver="normal")
-    fitted = estimator.fit(rows)
-    coefficients = fitted.coefficients.toArray()
-    weights = np.abs(coefficients * deviations)
-    return Linear(np.array([fitted.intercept]), coefficients, shares(weights))
+    label = F.col("label")
+    ((level, unit),) = rows.select(F.avg(label), F.stddev_pop(label)).collect()
+    unit = unit or 1.0
+    # Spark scales, too, but does not center: columns far from 0 would lose digits.
+    scaler = StandardScaler(inputCol="features", outputCol="scaled", withMean=True)
+    scaling = scaler.fit(rows)
+    scaled = scaling.transform(rows).withColumn("label", (label - level) / unit)
+    estimator = LinearRegression(
+        featuresCol="scaled", regParam=settings.l2, solver="normal"
+    )
+    fitted = estimator.fit(scaled)
+    standardised = fitted.coefficients.toArray()
+    center, scale = scaling.mean.toArray(), scaling.std.toArray()
+    coefficients = np.zeros(len(standardised))
+    np.divide(standardised * unit, scale, out=coefficients, where=scale > 0)
+    constant = level + fitted.intercept * unit - float(np.sum(coefficients * center))
+    return Linear(np.array([constant]), coefficients, shares(np.abs(standardised)))

@@ -238,7 +238,8 @@ def forest_of(
     )
 
 
-KINDS: dict[str, type[Linear] | type[Forest]] = {"linear": Linear, "forest": Forest}
+Fitted: TypeAlias = Linear | Forest
+KINDS: dict[str, type[Fitted]] = {"linear": Linear, "forest": Forest}
 
 
 def save_model(model: Model, path: Path) -> None:

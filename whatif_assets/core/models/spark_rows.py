@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # Partitions follow from the number of rows alone, because Spark ML draws its random
 # rows partition by partition and adds up partition by partition.
-ROWS_PER_PARTITION = 100_000
+ROWS_PER_PARTITION = 200_000
 
 
 @contextmanager

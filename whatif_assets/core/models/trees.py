@@ -14,7 +14,6 @@ from whatif_assets.core.models.portable import (
     LEAF,
     Forest,
     Matrix,
-    Model,
     Tree,
     Vector,
     forest_of,
@@ -85,7 +84,7 @@ def _whole_features(share: float, features: int) -> int:
 
 def random_forest(
     x: Matrix, y: Vector, settings: RandomForestSettings, seed: int, threads: int
-) -> Model:
+) -> Forest:
     """Fit a random forest with scikit-learn, or above EXACT_ROWS with LightGBM.
 
     Parameters
@@ -134,7 +133,7 @@ def _of_scikit_learn(tree: Any) -> Tree:
 
 def gradient_boosting(
     x: Matrix, y: Vector, settings: GradientBoostingSettings, seed: int, threads: int
-) -> Model:
+) -> Forest:
     """Fit gradient-boosted trees with LightGBM; see `random_forest`."""
     boosting = {"boosting_type": "gbdt", "learning_rate": settings.learning_rate}
     return _lightgbm(x, y, settings, seed, threads, boosting)
@@ -205,7 +204,7 @@ def _of_lightgbm(root: Mapping[str, Any], unit: float) -> Tree:
 
 def random_forest_spark(
     rows: SparkFrame, settings: RandomForestSettings, seed: int
-) -> Model:
+) -> Forest:
     """Fit a random forest with Spark ML.
 
     Parameters
@@ -232,7 +231,7 @@ def random_forest_spark(
 
 def gradient_boosting_spark(
     rows: SparkFrame, settings: GradientBoostingSettings, seed: int
-) -> Model:
+) -> Forest:
     """Fit gradient-boosted trees with Spark ML; see `random_forest_spark`."""
     from pyspark.ml.regression import GBTRegressor
 

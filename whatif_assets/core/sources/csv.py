@@ -47,7 +47,7 @@ class Csv:
 
     def state(self) -> list[str]:
         """Path, size and time of change of each file."""
-        return ages(self._layouts)
+        return ages(self._files)
 
     def read(
         self, symbols: list[str], first: date, last: date, base_bar: str
@@ -74,10 +74,13 @@ class Csv:
         return pd.concat(frames, ignore_index=True) if frames else no_bars()
 
     @cached_property
+    def _files(self) -> list[Path]:
+        return find_files(self._options.path, self._base, (".csv", ".txt"))
+
+    @cached_property
     def _layouts(self) -> dict[Path, Layout]:
         """Where each file has which column."""
-        files = find_files(self._options.path, self._base, (".csv", ".txt"))
-        return {file: read_layout(file, self._options) for file in files}
+        return {file: read_layout(file, self._options) for file in self._files}
 
     def _symbol_of(self, file: Path, layout: Layout) -> str | None:
         """Symbol of all rows of a file, or None where a column says it."""

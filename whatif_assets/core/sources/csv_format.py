@@ -52,7 +52,9 @@ class CsvOptions(BaseModel):
         default=r"^(.+)\.[^.]+$",
         description="Searched in the file's name; its group is the symbol.",
     )
-    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    delimiter: str = Field(
+        default=",", min_length=1, max_length=1, description="Between two columns."
+    )
     decimal: Literal[".", ","] = Field(default=".", description="Decimal mark.")
     price_scale: float = Field(
         default=1.0, gt=0, description="What prices are divided by, such as 10000."

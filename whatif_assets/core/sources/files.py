@@ -27,7 +27,7 @@ def find_files(path: str, base: Path, suffixes: tuple[str, ...]) -> list[Path]:
     Returns
     -------
     list of Path
-        Sorted, at least one; hidden files of a folder are left out.
+        Sorted, at least one; hidden files of a folder or glob are left out.
 
     Raises
     ------
@@ -40,12 +40,11 @@ def find_files(path: str, base: Path, suffixes: tuple[str, ...]) -> list[Path]:
         found = _files_at(place, suffixes)
         if found:
             return found
-    folders = [str(place) for place in places if place.is_dir()]
-    if folders:
-        raise BadInput(
-            f"The folder {folders[0]} has no file that ends with "
-            f"{' or '.join(suffixes)}."
-        )
+        if place.is_dir():
+            raise BadInput(
+                f"The folder {place} has no file that ends with "
+                f"{' or '.join(suffixes)}."
+            )
     raise BadInput(
         f"There is no file, folder or match for path '{path}'. Looked for "
         f"{' and '.join(map(str, places))}."
@@ -62,17 +61,17 @@ def _files_at(place: Path, suffixes: tuple[str, ...]) -> list[Path]:
     if place.is_file():
         return [place]
     if place.is_dir():
-        return sorted(
-            file
-            for file in place.rglob("*")
-            if file.suffix.lower() in suffixes
-            and file.is_file()
-            and not file.name.startswith(".")
-        )
+        return _shown(file for file in place.rglob("*") if file.suffix in suffixes)
     # A glob: the part before its first wildcard is a folder.
     wild = [n for n, part in enumerate(place.parts) if set(part) & set(WILDCARDS)]
     if not wild:
         return []
     folder, pattern = place.parts[: wild[0]], place.parts[wild[0] :]
-    found = Path(*folder).glob(str(Path(*pattern)))
-    return sorted(file for file in found if file.is_file())
+    return _shown(Path(*folder).glob(str(Path(*pattern))))
+
+
+def _shown(found: Iterable[Path]) -> list[Path]:
+    """Sort the files that are not hidden, as files half written often are."""
+    return sorted(
+        file for file in found if file.is_file() and not file.name.startswith(".")
+    )

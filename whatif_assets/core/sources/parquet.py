@@ -143,7 +143,8 @@ def _read(
         for day in (start, end)
     ]
     ts, symbol = pc.field("ts"), pc.field("symbol").cast(pa.string())
-    wanted = (ts >= instants[0]) & (ts < instants[1]) & symbol.isin(symbols)
+    asked = symbol.isin(pa.array(symbols, pa.string()))
+    wanted = (ts >= instants[0]) & (ts < instants[1]) & asked
     present = [name for name in BAR_COLUMNS if name in schema.names]
     try:
         table = pq.read_table(file, columns=present, filters=wanted, partitioning=None)

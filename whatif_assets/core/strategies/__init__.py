@@ -20,13 +20,16 @@ from whatif_assets.core.errors import BadInput, did_you_mean, one_of
 from whatif_assets.core.features import Feature
 from whatif_assets.core.sleeve import PRICES, FloatArray, Sleeve
 from whatif_assets.core.spec import explain
+from whatif_assets.core.strategies.bollinger_reversion import BollingerReversion
 from whatif_assets.core.strategies.buy_and_hold import BuyAndHold
 from whatif_assets.core.strategies.ema_cross import EmaCross
 from whatif_assets.core.strategies.forecast_threshold import ForecastThreshold
 from whatif_assets.core.strategies.macd_cross import MacdCross
 from whatif_assets.core.strategies.own import load_strategy, settings_of_params
 from whatif_assets.core.strategies.random_entry import RandomEntry
-from whatif_assets.core.strategies.rule import Role, RuleSettings, TradingRule
+from whatif_assets.core.strategies.rsi_reversion import RsiReversion
+from whatif_assets.core.strategies.rule import Role, TradingRule
+from whatif_assets.core.strategies.settings import RuleSettings
 
 __all__ = [
     "STRATEGIES",
@@ -41,6 +44,8 @@ STRATEGIES: dict[str, type[TradingRule[Any]]] = {
     "forecast_threshold": ForecastThreshold,
     "macd_cross": MacdCross,
     "ema_cross": EmaCross,
+    "bollinger_reversion": BollingerReversion,
+    "rsi_reversion": RsiReversion,
     "buy_and_hold": BuyAndHold,
     "random_entry": RandomEntry,
 }

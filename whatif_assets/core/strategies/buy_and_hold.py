@@ -12,10 +12,9 @@ from whatif_assets.core.sleeve import FloatArray
 from whatif_assets.core.strategies.rule import (
     LONG,
     RuleSettings,
-    Signals,
     TradingRule,
-    positive_number,
 )
+from whatif_assets.core.strategies.settings import positive_number
 
 ALL = "all"
 
@@ -49,16 +48,22 @@ class BuyAndHold(TradingRule[BuyAndHoldSettings]):
         return LONG
 
     @classmethod
-    def signals(
+    def series(
         cls, lines: Mapping[str, FloatArray], settings: BuyAndHoldSettings
-    ) -> Signals:
+    ) -> FloatArray:
         """Want to be long, always."""
-        return np.full(len(lines["close"]), LONG, dtype=np.int8)
+        return np.ones(len(lines["close"]))
 
     def shares(self) -> float:
         """Return the fixed size, or the whole shares that the cash buys now."""
-        if self.settings.size != ALL:
-            return float(self.settings.size)
-        commission = self.broker.getcommissioninfo(self.data).p.commission
+        if self.settings.size != ALL or self.settings.notional:
+            return super().shares()
+        if self.settings.equity_percent:
+            return super().shares()
+        costs = self.broker.getcommissioninfo(self.data).p
         slipped = self.data.close[0] * (1 + self.broker.p.slip_perc)
-        return int(self.broker.getcash() / (slipped * (1 + commission)))
+        if slipped <= 0:
+            return 0
+        each = slipped * (1 + costs.commission) + costs.per_share
+        cash = self.broker.getcash()
+        return min(int(cash / each), int((cash - costs.minimum) / slipped))

@@ -10,7 +10,6 @@ from whatif_assets.core.sleeve import FloatArray
 from whatif_assets.core.strategies.rule import (
     NEUTRAL,
     SettingsT,
-    Signals,
     TradingRule,
 )
 
@@ -39,12 +38,12 @@ class CrossingRule(TradingRule[SettingsT]):
         return crossed
 
     @classmethod
-    def signals(cls, lines: Mapping[str, FloatArray], settings: SettingsT) -> Signals:
-        """Find all crossings."""
+    def series(cls, lines: Mapping[str, FloatArray], settings: SettingsT) -> FloatArray:
+        """Find all crossings: +1 where it is above, -1 below, 0 elsewhere."""
         fast, slow = lines["fast"], lines["slow"]
-        side = (fast > slow).astype(np.int8) - (fast < slow).astype(np.int8)
+        side = (fast > slow).astype(np.float64) - (fast < slow)
         differ = np.flatnonzero(side)
         crossed = differ[1:][side[differ[1:]] != side[differ[:-1]]]
-        signals = np.zeros(len(side), dtype=np.int8)
-        signals[crossed] = side[crossed]
-        return signals
+        crossings = np.zeros(len(side))
+        crossings[crossed] = side[crossed]
+        return crossings

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
 from pydantic import Field
 
 from whatif_assets.core.sleeve import FloatArray
@@ -13,7 +12,6 @@ from whatif_assets.core.strategies.rule import (
     NEUTRAL,
     SHORT,
     RuleSettings,
-    Signals,
     TradingRule,
 )
 
@@ -22,12 +20,17 @@ class ForecastThresholdSettings(RuleSettings):
     """Settings of `forecast_threshold`."""
 
     threshold: float = Field(
-        default=0.0001, ge=0, description="Expected return beyond which to trade."
+        default=0.0001, ge=0, description="Expected return above which to be long."
+    )
+    short_threshold: float | None = Field(
+        default=None,
+        ge=0,
+        description="Expected loss beyond which to be short; by default the threshold.",
     )
 
 
 class ForecastThreshold(TradingRule[ForecastThresholdSettings]):
-    """Long above the threshold, short below its negative, neutral between.
+    """Long above the threshold, short below the negative one, neutral between.
 
     The line ``forecast`` is the return that the model expects.
     """
@@ -36,19 +39,22 @@ class ForecastThreshold(TradingRule[ForecastThresholdSettings]):
     needs_forecast = True
 
     def signal(self) -> int:
-        """Compare the forecast at this close with the threshold."""
+        """Compare the forecast at this close with the thresholds."""
         forecast = self.data.forecast[0]
-        if forecast > self.settings.threshold:
-            return LONG
-        if forecast < -self.settings.threshold:
+        above, below = self.thresholds(self.settings)
+        if forecast < below:
             return SHORT
-        return NEUTRAL
+        return LONG if forecast > above else NEUTRAL
 
     @classmethod
-    def signals(
+    def series(
         cls, lines: Mapping[str, FloatArray], settings: ForecastThresholdSettings
-    ) -> Signals:
-        """Compare all forecasts with the threshold."""
-        forecast = lines["forecast"]
-        long = (forecast > settings.threshold).astype(np.int8)
-        return long - (forecast < -settings.threshold).astype(np.int8)
+    ) -> FloatArray:
+        """Return the forecasts as they are."""
+        return lines["forecast"]
+
+    @classmethod
+    def thresholds(cls, settings: ForecastThresholdSettings) -> tuple[float, float]:
+        """Return the threshold, and the negative of the short one."""
+        short = settings.short_threshold
+        return settings.threshold, -(settings.threshold if short is None else short)

@@ -32,7 +32,7 @@ class MacdCross(CrossingRule[MacdCrossSettings]):
     @classmethod
     def inputs(cls, settings: MacdCrossSettings) -> dict[str, Feature]:
         """Return the MACD and its signal line."""
-        arguments = settings.model_dump(exclude={"size"})
+        arguments = settings.model_dump(include={*MacdCrossSettings.__annotations__})
         return {
             "fast": parse_feature({"macd": arguments}),
             "slow": parse_feature({"macd_signal": arguments}),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import math
+from collections.abc import Hashable, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,6 @@ from whatif_assets.core.strategies.rule import (
     NEUTRAL,
     SHORT,
     RuleSettings,
-    Signals,
     TradingRule,
 )
 
@@ -41,7 +41,7 @@ class RandomEntry(TradingRule[RandomEntrySettings]):
     role = "placebo"
 
     @classmethod
-    def lines_of(
+    def own_lines(
         cls, sleeve: Sleeve, settings: RandomEntrySettings
     ) -> dict[str, FloatArray]:
         """Draw the numbers."""
@@ -55,13 +55,22 @@ class RandomEntry(TradingRule[RandomEntrySettings]):
         return LONG if draw >= 1 - half else NEUTRAL
 
     @classmethod
-    def signals(
+    def series(
         cls, lines: Mapping[str, FloatArray], settings: RandomEntrySettings
-    ) -> Signals:
-        """Compare all draws with the ends of their range."""
-        draw, half = lines["draw"], settings.probability / 2
-        long = (draw >= 1 - half).astype(np.int8)
-        return np.where(draw < half, np.int8(SHORT), long)
+    ) -> FloatArray:
+        """Return the draws as they are."""
+        return lines["draw"]
+
+    @classmethod
+    def thresholds(cls, settings: RandomEntrySettings) -> tuple[float, float]:
+        """Return the two ends of the draw's range; the upper one belongs to it."""
+        half = settings.probability / 2
+        return math.nextafter(1 - half, 0.0), half
+
+    @classmethod
+    def series_key(cls, settings: RandomEntrySettings) -> Hashable:
+        """Tell seeds apart."""
+        return settings.seed
 
 
 def draws(seed: int, symbol: str, ts: npt.NDArray[np.int64]) -> FloatArray:

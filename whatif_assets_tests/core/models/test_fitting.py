@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import itertools
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -96,3 +98,13 @@ def test_an_error_in_one_fit_ends_the_search(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setitem(ALGORITHMS, "linear", broken)
     with pytest.raises(RuntimeError, match="no memory"):
         search("linear", "local", X, Y, {}, {"l2": [1]}, FOLDS)
+
+
+def test_reading_the_algorithms_loads_none_of_their_libraries() -> None:
+    """Definitions, which every command reads, would wait seconds for them."""
+    code = "import sys, whatif_assets.core.models; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    heavy = {"sklearn", "lightgbm", "numba", "pyspark"}
+    assert not heavy & set(done.stdout.split())

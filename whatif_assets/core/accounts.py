@@ -1,0 +1,146 @@
+"""Accounts: what variants did, in the figures that metrics are computed from.
+
+A sweep keeps these and no fills, so that its size is that of the answer: one row
+per variant, one column per session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+import pandas as pd
+
+from whatif_assets.core.sleeve import FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Profits:
+    """Profits of closed trades, net of commission, in figures that can be merged.
+
+    Attributes
+    ----------
+    count, wins
+        Closed trades, and those that did not lose.
+    mean, squares
+        Their mean (0 without a trade) and the sum of their squared distances from
+        it.
+    least, greatest
+        Infinite without a trade. All are float64 and have the same shape.
+    """
+
+    count: FloatArray
+    wins: FloatArray
+    mean: FloatArray
+    squares: FloatArray
+    least: FloatArray
+    greatest: FloatArray
+
+    @classmethod
+    def of(cls, profits: Sequence[FloatArray]) -> Profits:
+        """Sum up lists of profits, one per variant."""
+        rows = [
+            (
+                len(p),
+                np.sum(p >= 0),
+                p.mean() if len(p) else 0.0,
+                np.sum((p - p.mean()) ** 2) if len(p) else 0.0,
+                p.min(initial=np.inf),
+                p.max(initial=-np.inf),
+            )
+            for p in profits
+        ]
+        return cls(*np.array(rows, dtype=np.float64).reshape(-1, 6).T)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Profits]) -> Profits:
+        """Put blocks of variants one after the other."""
+        return cls(
+            *(
+                np.concatenate([getattr(part, field.name) for part in parts])
+                for field in fields(cls)
+            )
+        )
+
+    def __add__(self, other: Profits) -> Profits:
+        """Merge the trades of the same variants on other sleeves.
+
+        References
+        ----------
+        Chan, Golub and LeVeque, Algorithms for computing the sample variance,
+        The American Statistician, 1983.
+        """
+        count = self.count + other.count
+        apart = other.mean - self.mean
+        share = np.divide(other.count, count, out=np.zeros_like(count), where=count > 0)
+        return Profits(
+            count=count,
+            wins=self.wins + other.wins,
+            mean=np.where(self.count == 0, other.mean, self.mean + apart * share),
+            squares=self.squares + other.squares + apart**2 * self.count * share,
+            least=np.minimum(self.least, other.least),
+            greatest=np.maximum(self.greatest, other.greatest),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Accounts:
+    """What variants did, all of their sleeves together.
+
+    Attributes
+    ----------
+    variants
+        Their ids: the order of the first axis of everything below.
+    equity
+        Value at the end of each session, oldest first; (variants, sessions) float64.
+    start_cash
+        Value before the first session.
+    traded
+        Value of all fills.
+    profits
+        Closed trades.
+    rejected
+        Orders that were refused.
+    sessions_per_year
+        How many sessions the calendar has in a year, such as 252.
+    """
+
+    variants: tuple[str, ...]
+    equity: FloatArray
+    start_cash: FloatArray
+    traded: FloatArray
+    profits: Profits
+    rejected: FloatArray
+    sessions_per_year: float = np.nan
+
+    @property
+    def path(self) -> FloatArray:
+        """Equity with the starting cash before it, (variants, sessions + 1)."""
+        return np.column_stack([self.start_cash, self.equity])
+
+    @property
+    def returns(self) -> FloatArray:
+        """Simple return of each session; NaN from the day the money is gone."""
+        path = self.path
+        alive = np.minimum.accumulate(path, axis=1)[:, :-1] > 0
+        returns = np.full(self.equity.shape, np.nan)
+        np.divide(self.equity, path[:, :-1], out=returns, where=alive)
+        return returns - 1.0
+
+    @property
+    def pnl(self) -> FloatArray:
+        """Profit since the start at the end of each session."""
+        return self.equity - self.start_cash[:, None]
+
+
+def profits_of(trades: pd.DataFrame, variants: Sequence[str]) -> Profits:
+    """Sum up closed trades, as :func:`trades_of` gives them, by variant."""
+    by_variant = dict(iter(trades.groupby("variant", sort=False)["pnl"]))
+    none = np.empty(0)
+    return Profits.of(
+        [
+            by_variant[variant].to_numpy() if variant in by_variant else none
+            for variant in variants
+        ]
+    )

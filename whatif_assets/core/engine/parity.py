@@ -1,0 +1,102 @@
+"""Does the sweep engine say what Backtrader says? Both run, and are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from whatif_assets.core.backtest import BacktestResult, run_backtests
+from whatif_assets.core.job import Variant
+from whatif_assets.core.sleeve import FloatArray, Sleeve
+
+# How far figures may lie apart, relative to the greater one.
+TOLERANCE = 1e-9
+
+_FIGURES = ["size", "price", "commission", "value", "closing"]
+
+
+def parity(
+    sleeves: Sequence[Sleeve],
+    strategy: str,
+    variants: Sequence[Variant],
+    *,
+    n_sessions: int | None = None,
+    base: Path | None = None,
+) -> pd.DataFrame:
+    """Run variants on both engines and compare fill by fill.
+
+    Parameters
+    ----------
+    sleeves, strategy, variants, n_sessions, base
+        As for :func:`run_backtests`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per variant and symbol: ``fills`` and ``fills_backtrader`` (how
+        many), ``rejected`` and ``rejected_backtrader`` (orders), ``pnl`` and
+        ``pnl_backtrader``, ``difference`` (the greatest relative one over sizes,
+        prices, commissions and the equity of every session; infinite where fills
+        or refusals are not the same) and ``equal`` (it is within TOLERANCE).
+    """
+    ours, theirs = (
+        run_backtests(
+            sleeves,
+            strategy,
+            variants,
+            n_sessions=n_sessions,
+            base=base,
+            reference=reference,
+        )
+        for reference in (False, True)
+    )
+    none = ours.fills.iloc[:0]
+    fills, fills_theirs = _by_job(ours.fills), _by_job(theirs.fills)
+    rows = []
+    for v, variant in enumerate(ours.variants):
+        for s, symbol in enumerate(ours.symbols):
+            mine = fills.get((variant, symbol), none)
+            reference = fills_theirs.get((variant, symbol), none)
+            row = {
+                "variant": variant,
+                "symbol": symbol,
+                "fills": len(mine),
+                "fills_backtrader": len(reference),
+                "rejected": int(ours.rejected[v, s]),
+                "rejected_backtrader": int(theirs.rejected[v, s]),
+                "pnl": _pnl(ours, v, s),
+                "pnl_backtrader": _pnl(theirs, v, s),
+            }
+            difference = max(
+                _between_fills(mine, reference),
+                _apart(ours.equity[v, s], theirs.equity[v, s]),
+                0.0 if row["rejected"] == row["rejected_backtrader"] else np.inf,
+            )
+            row["difference"] = difference
+            row["equal"] = difference <= TOLERANCE
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _by_job(fills: pd.DataFrame) -> dict[tuple[str, str], pd.DataFrame]:
+    return dict(iter(fills.groupby(["variant", "symbol"], sort=False)))
+
+
+def _pnl(result: BacktestResult, variant: int, symbol: int) -> float:
+    equity = result.equity[variant, symbol]
+    return float(equity[-1] - result.cash[variant]) if len(equity) else 0.0
+
+
+def _between_fills(ours: pd.DataFrame, theirs: pd.DataFrame) -> float:
+    if len(ours) != len(theirs) or (ours["ts"].array != theirs["ts"].array).any():
+        return np.inf
+    return max(_apart(ours[n].to_numpy(), theirs[n].to_numpy()) for n in _FIGURES)
+
+
+def _apart(ours: FloatArray, theirs: FloatArray) -> float:
+    """Return the greatest relative difference, 0 of nothing."""
+    scale = np.maximum(np.maximum(np.abs(ours), np.abs(theirs)), np.finfo(float).tiny)
+    return float(np.max(np.abs(ours - theirs) / scale, initial=0.0))

@@ -1,0 +1,321 @@
+"""Handing work to the compiled kernel: many variants, many sleeves, all cores.
+
+A variant is computed by one thread, sleeve after sleeve, and no thread looks at
+what another does: the result is the same, bit for bit, for any number of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from typing import Any
+
+import joblib
+import numpy as np
+import numpy.typing as npt
+
+from whatif_assets.core.accounts import Profits
+from whatif_assets.core.engine import layout
+from whatif_assets.core.engine.kernel import Bars, Series, simulate
+from whatif_assets.core.job import Costs, Run, Variant
+from whatif_assets.core.sleeve import FloatArray, Sleeve
+from whatif_assets.core.strategies import RuleSettings, StrategyType, TradingRule
+from whatif_assets.core.strategies.buy_and_hold import ALL
+
+_DAY = 86_400_000_000
+# Enough to make a series for, few enough to share out over the threads.
+_VARIANTS_PER_TASK = 256
+
+_SHARED = frozenset(RuleSettings.model_fields)
+
+Rule = type[TradingRule[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Variants of one rule, ready for the kernel.
+
+    Attributes
+    ----------
+    rule
+        The rule.
+    parameters
+        A row per variant, see :mod:`layout`.
+    groups
+        Settings, and the rows of the variants that share their series.
+    """
+
+    rule: Rule
+    parameters: FloatArray
+    groups: Sequence[tuple[RuleSettings, npt.NDArray[np.int64]]]
+
+    @classmethod
+    def of(cls, kind: StrategyType, variants: Sequence[Variant]) -> Batch:
+        """Check and encode variants.
+
+        Raises
+        ------
+        BadInput
+            A setting is unknown or wrong.
+        """
+        assert kind.rule is not None
+        rule = kind.rule
+        own = [name for name in rule.Settings.model_fields if name not in _SHARED]
+        known: dict[Any, tuple[Any, tuple[float, float]]] = {}
+        groups: dict[Any, tuple[RuleSettings, list[int]]] = {}
+        rows = []
+        for row, variant in enumerate(variants):
+            settings: Any = kind.settings(variant.settings)
+            values = tuple(getattr(settings, name) for name in own)
+            if values not in known:
+                known[values] = rule.series_key(settings), rule.thresholds(settings)
+            key, thresholds = known[values]
+            groups.setdefault(key, (settings, []))[1].append(row)
+            rows.append(_encoded(settings, variant.costs, variant.cash, thresholds))
+        return cls(
+            rule,
+            np.array(rows, dtype=np.float64).reshape(-1, layout.PARAMETERS),
+            [(settings, np.array(some)) for settings, some in groups.values()],
+        )
+
+
+def _encoded(
+    settings: RuleSettings, costs: Costs, cash: float, thresholds: tuple[float, float]
+) -> tuple[float, ...]:
+    """Write a variant as a row, in the order of the names in ``layout``."""
+    return (
+        cash,
+        *thresholds,
+        *_sizing(settings),
+        settings.direction != "short",
+        settings.direction != "long",
+        settings.reversal == "one_order" and settings.cool_down == 0,
+        settings.min_holding,
+        settings.max_holding,
+        settings.cool_down,
+        settings.stop_loss,
+        settings.take_profit,
+        settings.trailing_stop / 100,
+        settings.reads_the_clock,
+        settings.no_entry_first,
+        settings.no_entry_last,
+        settings.flat_before_close,
+        costs.commission_bps / 1e4,
+        costs.commission_per_share,
+        costs.commission_minimum,
+        costs.slippage_bps / 1e4,
+        costs.borrow_bps / 1e4 / 365.0,
+    )
+
+
+def _sizing(settings: RuleSettings) -> tuple[int, float]:
+    if settings.notional:
+        return layout.NOTIONAL, settings.notional
+    if settings.equity_percent:
+        return layout.EQUITY_PERCENT, settings.equity_percent
+    if settings.size == ALL:
+        return layout.ALL_CASH, 0.0
+    return layout.SHARES, settings.size
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What the variants of a batch gave.
+
+    Attributes
+    ----------
+    equity
+        At the end of each session; (variants, sleeves, sessions), or with all
+        sleeves added up, (variants, sessions).
+    counts
+        See :mod:`layout`; (variants, sleeves, counts).
+    """
+
+    equity: FloatArray
+    counts: FloatArray
+
+    @property
+    def traded(self) -> FloatArray:
+        """Value of all fills, by variant."""
+        return np.asarray(self.counts[:, :, layout.TRADED].sum(axis=1))
+
+    @property
+    def rejected(self) -> npt.NDArray[np.int64]:
+        """Orders refused, by variant and sleeve."""
+        return self.counts[:, :, layout.REJECTED].astype(np.int64)
+
+    @property
+    def profits(self) -> Profits:
+        """Closed trades of all sleeves, by variant."""
+        total = profits_in(self.counts[:, 0]) if self.counts.shape[1] else None
+        for sleeve in range(1, self.counts.shape[1]):
+            total = total + profits_in(self.counts[:, sleeve])
+        return total or Profits.of([np.empty(0)] * len(self.counts))
+
+
+def profits_in(counts: FloatArray) -> Profits:
+    """Read the trades from the counts of one sleeve, a row per variant."""
+    count, total = counts[:, layout.TRADES], counts[:, layout.TOTAL]
+    away = np.divide(total, count, out=np.zeros_like(total), where=count > 0)
+    squares = counts[:, layout.SQUARES] - away * total
+    return Profits(
+        count=count,
+        wins=counts[:, layout.WINS],
+        mean=counts[:, layout.FIRST_PROFIT] + away,
+        squares=np.maximum(squares, 0.0),
+        least=counts[:, layout.LEAST_PROFIT],
+        greatest=counts[:, layout.GREATEST_PROFIT],
+    )
+
+
+def run(
+    sleeves: Sequence[Sleeve],
+    batch: Batch,
+    n_sessions: int,
+    *,
+    by_sleeve: bool,
+    threads: int | None = None,
+    done: Callable[[int], None] | None = None,
+) -> Outcome:
+    """Run every variant of a batch on every sleeve.
+
+    Parameters
+    ----------
+    sleeves
+        With the columns that the rule reads.
+    batch
+        The variants.
+    n_sessions
+        Number of sessions of the backtest.
+    by_sleeve
+        Whether to keep the equity of each sleeve, or only their sum.
+    threads
+        How many to use; by default one per core.
+    done
+        Called with the number of variants that have been finished, as they are.
+
+    Raises
+    ------
+    BadInput
+        A sleeve lacks a column, or the hours of its sessions.
+    """
+    n = len(batch.parameters)
+    between = (len(sleeves),) if by_sleeve else ()
+    equity = np.zeros((n, *between, n_sessions))
+    counts = np.empty((n, len(sleeves), layout.COUNTS))
+    clock = bool(batch.parameters[:, layout.READS_CLOCK].any())
+    bars = [bars_of(sleeve, n_sessions, clock) for sleeve in sleeves]
+    none = np.empty((0, layout.FILL_COLUMNS))
+
+    def work(settings: RuleSettings, rows: npt.NDArray[np.int64]) -> int:
+        parameters = batch.parameters[rows]
+        values = np.empty((len(rows), n_sessions))
+        counted = np.empty((len(rows), layout.COUNTS))
+        for number, sleeve in enumerate(sleeves):
+            series = series_of(sleeve, batch.rule, settings)
+            simulate(bars[number], series, parameters, values, counted, none)
+            counts[rows, number] = counted
+            if by_sleeve:
+                equity[rows, number] = values
+            else:
+                equity[rows] += values
+        return len(rows)
+
+    for finished in _on_threads(work, _tasks(batch, threads), threads):
+        if done:
+            done(finished)
+    return Outcome(equity, counts)
+
+
+def _tasks(
+    batch: Batch, threads: int | None
+) -> list[tuple[RuleSettings, npt.NDArray[np.int64]]]:
+    share = -(-len(batch.parameters) // (threads or joblib.cpu_count()))
+    size = max(min(share, _VARIANTS_PER_TASK), 1)
+    return [
+        (settings, rows[first : first + size])
+        for settings, rows in batch.groups
+        for first in range(0, len(rows), size)
+    ]
+
+
+def _on_threads(
+    work: Callable[..., int], tasks: Sequence[tuple[Any, ...]], threads: int | None
+) -> Any:
+    threads = threads or joblib.cpu_count()
+    if threads == 1 or len(tasks) == 1:
+        for task in tasks:
+            yield work(*task)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            running = [pool.submit(work, *task) for task in tasks]
+            for future in as_completed(running):
+                yield future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def record(sleeve: Sleeve, batch: Batch, row: int, n_sessions: int) -> Run:
+    """Run one variant on one sleeve once more and write down its fills."""
+    clock = bool(batch.parameters[row, layout.READS_CLOCK])
+    bars = bars_of(sleeve, n_sessions, clock)
+    settings = next(s for s, rows in batch.groups if row in rows)
+    series = series_of(sleeve, batch.rule, settings)
+    parameters = batch.parameters[row : row + 1]
+    equity = np.empty((1, n_sessions))
+    counts = np.empty((1, layout.COUNTS))
+    fills = np.empty((0, layout.FILL_COLUMNS))
+    simulate(bars, series, parameters, equity, counts, fills)
+    fills = np.empty((int(counts[0, layout.FILLS]), layout.FILL_COLUMNS))
+    simulate(bars, series, parameters, equity, counts, fills)
+    sizes, prices = fills[:, layout.SIZE], fills[:, layout.PRICE]
+    return Run(
+        equity=equity[0],
+        bars=fills[:, layout.BAR].astype(np.int64),
+        sizes=sizes,
+        prices=prices,
+        commissions=fills[:, layout.CHARGED],
+        values_traded=np.abs(sizes * prices),
+        closing=fills[:, layout.CLOSING],
+        rejected=int(counts[0, layout.REJECTED]),
+    )
+
+
+def bars_of(sleeve: Sleeve, n_sessions: int, clock: bool) -> Bars:
+    """Lay out a sleeve for the kernel.
+
+    Raises
+    ------
+    BadInput
+        The clock is asked for and the sleeve has no hours.
+    """
+    sessions = np.arange(n_sessions)
+    none = np.empty(0)
+    return Bars(
+        *(_floats(getattr(sleeve, name)) for name in ("open", "high", "low", "close")),
+        day=sleeve.ts // _DAY,
+        since_open=_floats(sleeve.since_open) if clock else none,
+        to_close=_floats(sleeve.to_close) if clock else none,
+        ends=np.searchsorted(sleeve.session, sessions, side="right") - 1,
+    )
+
+
+def series_of(sleeve: Sleeve, rule: Rule, settings: RuleSettings) -> Series:
+    """Compute what decides a rule's signals, and its extremes block by block."""
+    lines = {**sleeve.prices(), **rule.own_lines(sleeve, settings)}
+    values = _floats(rule.series(lines, settings))
+    blocks = np.full(-(-len(values) // layout.BLOCK) * layout.BLOCK, np.nan)
+    blocks[: len(values)] = values
+    blocks = blocks.reshape(-1, layout.BLOCK)
+    return Series(
+        values,
+        np.fmax.reduce(blocks, axis=1, initial=-np.inf),
+        np.fmin.reduce(blocks, axis=1, initial=np.inf),
+    )
+
+
+def _floats(values: npt.ArrayLike) -> FloatArray:
+    """Give the kernel the one kind of array that it is compiled for."""
+    return np.require(values, np.float64, ["C", "W"])
