@@ -40,7 +40,8 @@ def report_best(home: Home) -> tuple[int, str, dict[str, Any]]:
     metadata: dict[str, Any] = {"database": str(home.database)}
     for row in found.best.to_dict("records"):
         study = row["study"]
-        metadata[f"{study}_best"] = f"{row['configuration']} {row['variant']}"
+        variant = row["variant"].strip("-")
+        metadata[f"{study}_best"] = f"{row['configuration']} {variant}".rstrip()
         metadata[f"{study}_{row['ranked_by']}"] = float(row[row["ranked_by"]])
         metadata[f"{study}_ranked_above"] = row["ranked_above"] or "nothing"
         mine = found.equity[found.equity["study"] == study]

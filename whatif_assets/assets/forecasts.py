@@ -1,6 +1,7 @@
 """Asset ``forecasts``: what each configuration's models said out of sample."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 
@@ -42,8 +43,9 @@ def forecast_configuration(key: str, home: Home) -> Result:
     forecasts = forecast(home, study, configuration)
     frame = forecasts.frame[list(COLUMNS)]
     version = home.lake.write("forecasts", key, frame)
-    metadata = {"preview": frame.head(5), **forecasts.accuracy()}
+    metadata: dict[str, Any] = dict(forecasts.accuracy())
     if len(frame):
+        metadata["preview"] = frame.head(5)
         metadata["plot"] = picture(forecast_plot(frame, configuration.key))
     else:
         metadata["note"] = "This configuration is a rule; it has no model."

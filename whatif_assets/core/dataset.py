@@ -54,7 +54,7 @@ def dataset(
         bars,
         configuration.label,
         home.market.base_bar,
-        home.market.sessions.schedule(sessions),
+        home.market.sessions.schedule(_calendar(home, configuration, sessions)),
     )
     prices = bars[[*KEYS, price]].rename(columns={price: "price"})
     frame = features.merge(prices, on=KEYS, how="left", suffixes=("", "_at_bar"))
@@ -64,6 +64,15 @@ def dataset(
         )
     frame = frame.merge(labels[[*KEYS, "label", "label_ts"]], on=KEYS, how="left")
     return frame.sort_values(["ts", "symbol"], ignore_index=True)
+
+
+def _calendar(
+    home: Home, configuration: Configuration, sessions: Sequence[date]
+) -> list[date]:
+    """Sessions from the first on, without a gap, to the last that a label reaches."""
+    following = home.market.sessions.dates(sessions[0])
+    end = following.index(sessions[-1]) + 1
+    return following[: end + configuration.label.horizon]
 
 
 def _check_columns(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -125,7 +126,7 @@ def walk_forward(
 
 
 def _check_order(sessions: Sequence[date]) -> None:
-    for earlier, later in zip(sessions, sessions[1:], strict=False):
+    for earlier, later in pairwise(sessions):
         if earlier >= later:
             raise BadInput(
                 f"evaluation: session {later} does not come after {earlier}; give "
@@ -210,7 +211,7 @@ def cv_folds(rows: pd.DataFrame, n: int, embargo: int) -> list[tuple[Mask, Mask]
     _check_embargo(embargo)
     ts = rows["ts"].to_numpy(dtype="datetime64[us]")
     times, at = np.unique(ts, return_inverse=True)
-    edges = len(times) * np.arange(1, n + 2) // (n + 1) if n >= 1 else np.empty(0)
+    edges = [len(times) * block // (n + 1) for block in range(1, n + 2)]
     if n < 1 or edges[0] <= embargo:
         raise BadInput(
             f"search_folds: found {n}, for {len(times)} distinct bar times; {n + 1} "
@@ -224,7 +225,7 @@ def cv_folds(rows: pd.DataFrame, n: int, embargo: int) -> list[tuple[Mask, Mask]
             (at < start - embargo) & ~(known >= times[start]),
             (at >= start) & (at < stop),
         )
-        for start, stop in zip(edges[:-1], edges[1:], strict=True)
+        for start, stop in pairwise(edges)
     ]
 
 

@@ -141,7 +141,7 @@ def test_across_sessions_bars_outside_trading_hours_have_no_label() -> None:
 def test_across_sessions_bars_off_the_grid_are_refused() -> None:
     bars = bars_at(["2018-02-20 15:00", "2018-02-20 16:00"], [1, 2])
     schedule = Sessions("XNYS", date(2018, 1, 1)).schedule([date(2018, 2, 20)])
-    with pytest.raises(BadInput, match="2018-02-20T15:00.* whole number of base bars"):
+    with pytest.raises(BadInput, match=r"2018-02-20T15:00.* whole number of base bars"):
         found(bars, "1h", horizon=1, across_sessions=True, schedule=schedule)
 
 

@@ -58,7 +58,13 @@ class Series(NamedTuple):
 
 @compiled
 def run_variant(
-    bars: Bars, series: Series, p: Any, equity: Any, counts: Any, fills: Any
+    bars: Bars,
+    series: Series,
+    p: Any,
+    state: Any,
+    equity: Any,
+    counts: Any,
+    fills: Any,
 ) -> None:
     """Run one variant over all bars.
 
@@ -75,62 +81,83 @@ def run_variant(
     fills
         Filled with the fills if it has room for them; else of length 0.
     """
-    counts[:] = 0.0
-    counts[at.LEAST_PROFIT], counts[at.GREATEST_PROFIT] = np.inf, -np.inf
-    s = np.zeros(at.STATES)
-    s[at.MONEY], s[at.LAST_BAR] = p[at.CASH], -1
+    counts.traded = counts.trades = counts.wins = counts.first = counts.total = 0.0
+    counts.squares = counts.rejected = counts.fills = 0.0
+    counts.least, counts.greatest = np.inf, -np.inf
+    s = state[0]
+    s.money, s.last_bar = p.cash, -1
+    s.held = s.entry = s.interest = s.order = s.protected = 0.0
+    values, tops, bottoms = series.values, series.tops, series.bottoms
+    closes, ends = bars.close, bars.ends
     bar, session = -1, 0
-    while bar < len(bars.close):
+    while bar < len(closes):
         if bar >= 0:
-            _work_orders(bars, bar, s, p, counts, fills)
-            _decide(bars, series.values[bar], bar, s, p)
-        following = _next_bar(series, bar, s, p)
-        while session < len(bars.ends) and bars.ends[session] < following:
-            equity[session] = s[at.MONEY]
-            if s[at.HELD] != 0:
-                close = bars.close[bars.ends[session]]
-                equity[session] = worth(s[at.MONEY], s[at.HELD], s[at.ENTRY], close)
+            _look_at(bars, bar, s, p)
+            _work_orders(s, p, counts, fills)
+            _decide(values[bar], s, p)
+        following = bar + 1
+        if not _is_busy(s, p):
+            above, below = _awaited(s, p)
+            following = next_signal(values, tops, bottoms, bar + 1, above, below)
+        while session < len(ends) and ends[session] < following:
+            equity[session] = s.money
+            if s.held != 0:
+                close = closes[ends[session]]
+                equity[session] = worth(s.money, s.held, s.entry, close)
             session += 1
         bar = following
 
 
 @compiled
-def _next_bar(series: Series, bar: int, s: Any, p: Any) -> int:
-    """Find the next bar on which anything can happen."""
-    held = s[at.HELD]
-    if s[at.ORDER] != 0:
-        return bar + 1
-    if held != 0 and (p[at.WATCHES] > 0 or (held < 0 and p[at.BORROW] > 0)):
-        return bar + 1
-    long = held < 0 or (held == 0 and p[at.LONG_ALLOWED] > 0)
-    short = held > 0 or (held == 0 and p[at.SHORT_ALLOWED] > 0)
-    above = p[at.ABOVE] if long else np.inf
-    below = p[at.BELOW] if short else -np.inf
-    return next_signal(series, bar + 1, above, below)
+def _look_at(bars: Bars, bar: int, s: Any, p: Any) -> None:
+    """Take a bar in hand; arrays handed on from function to function cost more."""
+    s.now = bar
+    s.open, s.high = bars.open[bar], bars.high[bar]
+    s.low, s.close = bars.low[bar], bars.close[bar]
+    if bar > 0:
+        s.before = bars.close[bar - 1]
+        s.days = bars.day[bar] - bars.day[bar - 1]
+    if p.reads_clock > 0:
+        s.since_open, s.to_close = bars.since_open[bar], bars.to_close[bar]
 
 
 @compiled
-def next_signal(series: Series, bar: int, above: float, below: float) -> int:
+def _is_busy(s: Any, p: Any) -> bool:
+    """Whether something may happen on the very next bar."""
+    borrows = s.held < 0 and p.borrow > 0
+    watched = s.held != 0 and p.watches > 0
+    return bool(s.order != 0 or borrows or watched)
+
+
+@compiled
+def _awaited(s: Any, p: Any) -> tuple[float, float]:
+    """Return the thresholds beyond which a signal may change the position."""
+    held = s.held
+    long = held < 0 or (held == 0 and p.long_allowed > 0)
+    short = held > 0 or (held == 0 and p.short_allowed > 0)
+    return p.above if long else np.inf, p.below if short else -np.inf
+
+
+@compiled
+def next_signal(
+    values: Any, tops: Any, bottoms: Any, bar: int, above: float, below: float
+) -> int:
     """Find the first bar from ``bar`` on with a value beyond a threshold."""
-    n = len(series.values)
+    n = len(values)
     while bar < n:
         if bar % at.BLOCK == 0:
-            bar = _next_block(series, bar // at.BLOCK, above, below) * at.BLOCK
+            block = bar // at.BLOCK
+            while block < len(tops) and not (
+                tops[block] > above or bottoms[block] < below
+            ):
+                block += 1
+            bar = block * at.BLOCK
             if bar >= n:
                 break
-        if series.values[bar] > above or series.values[bar] < below:
+        if values[bar] > above or values[bar] < below:
             return bar
         bar += 1
     return n
-
-
-@compiled
-def _next_block(series: Series, block: int, above: float, below: float) -> int:
-    while block < len(series.tops):
-        if series.tops[block] > above or series.bottoms[block] < below:
-            break
-        block += 1
-    return block
 
 
 @compiled
@@ -147,41 +174,40 @@ def worth(cash: float, size: float, entry: float, close: float) -> float:
 
 
 @compiled
-def _work_orders(bars: Bars, bar: int, s: Any, p: Any, counts: Any, fills: Any) -> None:
+def _work_orders(s: Any, p: Any, counts: Any, fills: Any) -> None:
     """Fill or refuse the orders of one bar."""
-    order, price = s[at.ORDER], math.nan
-    s[at.ORDER] = 0.0
+    order, price = s.order, math.nan
+    s.order = 0.0
     if order != 0:
-        if _affordable(order, bars.close[bar - 1], s, p):
+        if _affordable(order, s, p):
             side = 1 if order > 0 else -1
-            price = bars.open[bar] * (1 + side * p[at.SLIPPAGE])
+            price = s.open * (1 + side * p.slippage)
         else:
-            counts[at.REJECTED] += 1
-    if s[at.HELD] < 0 and p[at.BORROW] > 0:
-        due = (bars.day[bar] - bars.day[bar - 1]) * p[at.BORROW]
-        due = due * -s[at.HELD] * s[at.ENTRY]
-        s[at.MONEY] -= due
-        s[at.INTEREST] += due
-    if s[at.PROTECTED] > 0:
-        order, price = -s[at.HELD], _exit_price(bars, bar, s, p)
-        if math.isnan(price) and p[at.TRAILING_STOP] > 0:
-            trail = _trail(bars.close[bar], s, p)
-            nearer = s[at.HELD] * trail > s[at.HELD] * s[at.TRAIL]
-            s[at.TRAIL] = trail if nearer else s[at.TRAIL]
+            counts.rejected += 1
+    if s.held < 0 and p.borrow > 0:
+        due = s.days * p.borrow * -s.held * s.entry
+        s.money -= due
+        s.interest += due
+    if s.protected > 0:
+        order, price = -s.held, _exit_price(s, p)
+        if math.isnan(price) and p.trailing_stop > 0:
+            trail = _trail(s, p)
+            nearer = s.held * trail > s.held * s.trail
+            s.trail = trail if nearer else s.trail
     if not math.isnan(price):
-        _execute(bar, order, price, s, p, counts, fills)
+        _execute(order, price, s, p, counts, fills)
 
 
 @compiled
-def _affordable(order: float, close: float, s: Any, p: Any) -> bool:
+def _affordable(order: float, s: Any, p: Any) -> bool:
     """Whether the broker takes an order: the cash it would leave is not negative.
 
     The broker reckons with the close at which the order was sent.
     """
-    cash, closed = s[at.MONEY], -s[at.HELD]
+    cash, closed, close = s.money, -s.held, s.before
     opened = order - closed
     if closed != 0:
-        cash += s[at.HELD] * close
+        cash += s.held * close
         cash -= _charge(closed, close, p)
     if opened != 0:
         cash -= opened * close
@@ -192,80 +218,83 @@ def _affordable(order: float, close: float, s: Any, p: Any) -> bool:
 @compiled
 def _charge(size: float, price: float, p: Any) -> float:
     """Commission of one part of an order."""
-    by_value = abs(size) * p[at.COMMISSION] * price
-    return max(by_value + abs(size) * p[at.PER_SHARE], p[at.MINIMUM])
+    by_value = abs(size) * p.commission * price
+    return max(by_value + abs(size) * p.per_share, p.minimum)
 
 
 @compiled
-def _exit_price(bars: Bars, bar: int, s: Any, p: Any) -> float:
+def _exit_price(s: Any, p: Any) -> float:
     """Price at which a protecting order fills on this bar, NaN if none does.
 
     The stop comes first, then the trailing stop, then the limit. An order that the
     open has already passed fills at the open. An order that is not there is NaN.
     """
-    side = 1.0 if s[at.HELD] > 0 else -1.0
-    slip = 1 - side * p[at.SLIPPAGE]
-    start = side * bars.open[bar]
-    worst = side * (bars.low[bar] if side > 0 else bars.high[bar])
-    best = side * (bars.high[bar] if side > 0 else bars.low[bar])
-    for stop in (s[at.STOP], s[at.TRAIL]):
+    side = 1.0 if s.held > 0 else -1.0
+    slip = 1 - side * p.slippage
+    start = side * s.open
+    worst = side * (s.low if side > 0 else s.high)
+    best = side * (s.high if side > 0 else s.low)
+    for stop in (s.stop, s.trail):
         if start <= side * stop:
-            return bars.open[bar] * slip
+            return float(s.open * slip)
         if worst <= side * stop:
-            return stop * slip
-    if start >= side * s[at.LIMIT]:
-        return bars.open[bar] * slip
-    return s[at.LIMIT] if best >= side * s[at.LIMIT] else math.nan
+            return float(stop * slip)
+    if start >= side * s.limit:
+        return float(s.open * slip)
+    return float(s.limit) if best >= side * s.limit else math.nan
 
 
 @compiled
 def _execute(
-    bar: int, order: float, price: float, s: Any, p: Any, counts: Any, fills: Any
+    order: float, price: float, s: Any, p: Any, counts: Any, fills: Any
 ) -> None:
     """Close what is open, then open the rest if the cash is there for it."""
-    closed, closing, opening = -s[at.HELD], 0.0, 0.0
+    closed, closing, opening = -s.held, 0.0, 0.0
     opened = order - closed
     if closed != 0:
-        profit = s[at.HELD] * (price - s[at.ENTRY])
-        s[at.MONEY] += s[at.HELD] * s[at.ENTRY] + profit
+        profit = s.held * (price - s.entry)
+        s.money += s.held * s.entry + profit
         closing = _charge(closed, price, p)
-        s[at.MONEY] -= closing
-        closing += s[at.INTEREST]
-        s[at.INTEREST] = 0.0
-        _count_trade(profit - (s[at.OPENING] + closing), counts)
+        s.money -= closing
+        closing += s.interest
+        s.interest = 0.0
+        _count_trade(profit - (s.opening + closing), counts)
     if opened != 0:
         opening = _charge(opened, price, p)
-        left = s[at.MONEY] - opened * price - opening
+        left = s.money - opened * price - opening
         if left < 0:
             opened = opening = 0.0
-            counts[at.REJECTED] += 1
+            counts.rejected += 1
         else:
-            s[at.MONEY] = left
+            s.money = left
     if closed + opened != 0:
-        _count_fill(bar, closed + opened, price, closing, opening, counts, fills)
-        s[at.HELD] += closed + opened
-        s[at.ENTRY], s[at.OPENING] = price, opening
-        s[at.PROTECTED] = 0.0
-        s[at.FIRST_BAR if s[at.HELD] != 0 else at.LAST_BAR] = bar
+        _count_fill(s.now, closed + opened, price, closing, opening, counts, fills)
+        s.held += closed + opened
+        s.entry, s.opening = price, opening
+        s.protected = 0.0
+        if s.held != 0:
+            s.first_bar = s.now
+        else:
+            s.last_bar = s.now
 
 
 @compiled
 def _count_trade(profit: float, counts: Any) -> None:
     """Count a closed trade; sums start from the first, so that no digits cancel."""
-    if counts[at.TRADES] == 0:
-        counts[at.FIRST_PROFIT] = profit
-    counts[at.TRADES] += 1
-    counts[at.WINS] += profit >= 0
-    away = profit - counts[at.FIRST_PROFIT]
-    counts[at.TOTAL] += away
-    counts[at.SQUARES] += away * away
-    counts[at.LEAST_PROFIT] = min(counts[at.LEAST_PROFIT], profit)
-    counts[at.GREATEST_PROFIT] = max(counts[at.GREATEST_PROFIT], profit)
+    if counts.trades == 0:
+        counts.first = profit
+    counts.trades += 1
+    counts.wins += profit >= 0
+    away = profit - counts.first
+    counts.total += away
+    counts.squares += away * away
+    counts.least = min(counts.least, profit)
+    counts.greatest = max(counts.greatest, profit)
 
 
 @compiled
 def _count_fill(
-    bar: int,
+    bar: float,
     size: float,
     price: float,
     closing: float,
@@ -274,102 +303,100 @@ def _count_fill(
     fills: Any,
 ) -> None:
     if len(fills):
-        fill = fills[int(counts[at.FILLS])]
-        fill[at.BAR], fill[at.SIZE], fill[at.PRICE] = bar, size, price
-        fill[at.CHARGED], fill[at.CLOSING] = closing + opening, closing
-    counts[at.FILLS] += 1
-    counts[at.TRADED] += abs(size * price)
+        fill = fills[int(counts.fills)]
+        fill.bar, fill.size, fill.price = bar, size, price
+        fill.charged, fill.closing = closing + opening, closing
+    counts.fills += 1
+    counts.traded += abs(size * price)
 
 
 # The rule
 
 
 @compiled
-def _decide(bars: Bars, value: float, bar: int, s: Any, p: Any) -> None:
+def _decide(value: float, s: Any, p: Any) -> None:
     """Work one close: send an order, or protect what is open."""
-    signal = -1 if value < p[at.BELOW] else (1 if value > p[at.ABOVE] else 0)
-    target = _target(bars, signal, bar, s, p)
+    signal = -1 if value < p.below else (1 if value > p.above else 0)
+    target = _target(signal, s, p)
     if not math.isnan(target):
-        s[at.ORDER] = target - s[at.HELD]
-        s[at.PROTECTED] = 0.0
-    elif s[at.HELD] != 0 and p[at.PROTECTS] > 0 and s[at.PROTECTED] == 0:
-        _protect(bars.close[bar], s, p)
+        s.order = target - s.held
+        s.protected = 0.0
+    elif s.held != 0 and p.protects > 0 and s.protected == 0:
+        _protect(s, p)
 
 
 @compiled
-def _target(bars: Bars, signal: int, bar: int, s: Any, p: Any) -> float:
+def _target(signal: int, s: Any, p: Any) -> float:
     """Return the position to change to, NaN to leave things as they are."""
-    if s[at.HELD] != 0:
-        return _exit(bars, signal, bar, s, p)
-    if s[at.LAST_BAR] >= 0 and bar - s[at.LAST_BAR] < p[at.COOL_DOWN]:
+    if s.held != 0:
+        return _exit(signal, s, p)
+    if s.last_bar >= 0 and s.now - s.last_bar < p.cool_down:
         return math.nan
-    if not _may_enter(bars, signal, bar, p):
+    if not _may_enter(signal, s, p):
         return math.nan
-    shares = _shares(bars.close[bar], s, p)
+    shares = _shares(s, p)
     return signal * shares if shares > 0 else math.nan
 
 
 @compiled
-def _exit(bars: Bars, signal: int, bar: int, s: Any, p: Any) -> float:
-    if p[at.FLAT_BEFORE_CLOSE] > 0 and bars.to_close[bar] <= p[at.FLAT_BEFORE_CLOSE]:
+def _exit(signal: int, s: Any, p: Any) -> float:
+    if p.flat_before_close > 0 and s.to_close <= p.flat_before_close:
         return 0.0
-    held = bar - s[at.FIRST_BAR] + 1
-    if signal * s[at.HELD] < 0 and held >= p[at.MIN_HOLDING]:
-        if p[at.AT_ONCE] > 0 and _may_enter(bars, signal, bar, p):
-            return signal * max(_shares(bars.close[bar], s, p), 0.0)
+    held = s.now - s.first_bar + 1
+    if signal * s.held < 0 and held >= p.min_holding:
+        if p.at_once > 0 and _may_enter(signal, s, p):
+            return signal * max(_shares(s, p), 0.0)
         return 0.0
-    if p[at.MAX_HOLDING] > 0 and held >= p[at.MAX_HOLDING]:
+    if p.max_holding > 0 and held >= p.max_holding:
         return 0.0
     return math.nan
 
 
 @compiled
-def _may_enter(bars: Bars, signal: int, bar: int, p: Any) -> bool:
+def _may_enter(signal: int, s: Any, p: Any) -> bool:
     """Whether a signal may open a position at this close."""
-    if signal == 0 or p[at.LONG_ALLOWED if signal > 0 else at.SHORT_ALLOWED] == 0:
+    if signal == 0 or (p.long_allowed if signal > 0 else p.short_allowed) == 0:
         return False
-    if p[at.READS_CLOCK] == 0:
+    if p.reads_clock == 0:
         return True
-    last = max(p[at.NO_ENTRY_LAST], p[at.FLAT_BEFORE_CLOSE])
-    return bool(
-        bars.since_open[bar] >= p[at.NO_ENTRY_FIRST] and bars.to_close[bar] > last
-    )
+    last = max(p.no_entry_last, p.flat_before_close)
+    return bool(s.since_open >= p.no_entry_first and s.to_close > last)
 
 
 @compiled
-def _shares(close: float, s: Any, p: Any) -> float:
+def _shares(s: Any, p: Any) -> float:
     """Size of the position to open."""
-    sizing = p[at.SIZING]
+    sizing, close = p.sizing, s.close
     if sizing == at.SHARES:
-        return float(p[at.AMOUNT])
+        return float(p.amount)
     if close <= 0:
         return 0.0
     if sizing == at.NOTIONAL:
-        return float(math.trunc(p[at.AMOUNT] / close))
+        return float(math.trunc(p.amount / close))
     if sizing == at.EQUITY_PERCENT:
-        value = worth(s[at.MONEY], s[at.HELD], s[at.ENTRY], close)
-        return float(math.trunc(value * p[at.AMOUNT] / 100 / close))
-    slipped = close * (1 + p[at.SLIPPAGE])
-    each = slipped * (1 + p[at.COMMISSION]) + p[at.PER_SHARE]
-    spent = math.trunc((s[at.MONEY] - p[at.MINIMUM]) / slipped)
-    return float(min(math.trunc(s[at.MONEY] / each), spent))
+        value = worth(s.money, s.held, s.entry, close)
+        return float(math.trunc(value * p.amount / 100 / close))
+    slipped = close * (1 + p.slippage)
+    each = slipped * (1 + p.commission) + p.per_share
+    spent = math.trunc((s.money - p.minimum) / slipped)
+    return float(min(math.trunc(s.money / each), spent))
 
 
 @compiled
-def _protect(close: float, s: Any, p: Any) -> None:
+def _protect(s: Any, p: Any) -> None:
     """Send the orders that may end the position inside a bar."""
-    side = 1 if s[at.HELD] > 0 else -1
-    s[at.PROTECTED] = 1.0
-    s[at.STOP] = s[at.TRAIL] = s[at.LIMIT] = math.nan
-    if p[at.STOP_LOSS] > 0:
-        s[at.STOP] = s[at.ENTRY] * (1 - side * p[at.STOP_LOSS] / 100)
-    if p[at.TAKE_PROFIT] > 0:
-        s[at.LIMIT] = s[at.ENTRY] * (1 + side * p[at.TAKE_PROFIT] / 100)
-    if p[at.TRAILING_STOP] > 0:
-        s[at.TRAIL] = _trail(close, s, p)
+    side = 1 if s.held > 0 else -1
+    s.protected = 1.0
+    s.stop = s.trail = s.limit = math.nan
+    if p.stop_loss > 0:
+        s.stop = s.entry * (1 - side * p.stop_loss / 100)
+    if p.take_profit > 0:
+        s.limit = s.entry * (1 + side * p.take_profit / 100)
+    if p.trailing_stop > 0:
+        s.trail = _trail(s, p)
 
 
 @compiled
-def _trail(close: float, s: Any, p: Any) -> float:
-    away = close * p[at.TRAILING_STOP]
-    return close - away if s[at.HELD] > 0 else close + away
+def _trail(s: Any, p: Any) -> float:
+    away = s.close * p.trailing_stop
+    return float(s.close - away if s.held > 0 else s.close + away)

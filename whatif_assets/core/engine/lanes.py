@@ -14,9 +14,18 @@ import math
 from typing import Any
 
 import numpy as np
+from numba import njit
 
 from whatif_assets.core.engine import layout as at
-from whatif_assets.core.engine.kernel import Bars, Series, compiled, next_signal
+from whatif_assets.core.engine.kernel import (
+    Bars,
+    Series,
+    next_signal,
+    worth,
+)
+
+# Inlined, the lanes are known to overlap nothing, and become vectors.
+compiled = njit(nogil=True, error_model="numpy", forceinline=True)
 
 # Variants worked together: enough to fill the vectors, few enough to be alike.
 LANES = 64
@@ -47,8 +56,9 @@ LANES = 64
     GREATEST_PROFIT,
     FILLS,
     REFUSED,
-) = range(24)
-_ROWS = 24
+    WANTED,
+) = range(25)
+_ROWS = 25
 
 
 @compiled
@@ -74,6 +84,7 @@ def run_alike(
     lanes = _lanes_of(parameters)
     found = np.empty(len(bars.close), np.int64)
     n_found = _bars_of_interest(series, lanes, found)
+    in_shares = bool((lanes[SIZING] == at.SHARES).all())
     session = 0
     for number in range(n_found + 1):
         bar = found[number] if number < n_found else len(bars.close)
@@ -81,12 +92,9 @@ def run_alike(
             _mark(bars, session, lanes, equity)
             session += 1
         if number < n_found:
-            _turn(
-                series.values[bar],
-                bars.close[bar],
-                bars.open[bar + 1],
-                lanes,
-            )
+            if not in_shares:
+                _resize(bars.close[bar], lanes)
+            _turn(series.values[bar], bars.close[bar], bars.open[bar + 1], lanes)
     for variant in range(len(parameters)):
         _write_counts(lanes, variant, counts[variant])
         refused[variant] = lanes[REFUSED, variant]
@@ -96,23 +104,16 @@ def run_alike(
 def _lanes_of(parameters: Any) -> Any:
     """Turn rows into lanes; lanes to spare repeat the last variant."""
     lanes = np.zeros((_ROWS, LANES))
-    columns = (
-        at.ABOVE,
-        at.BELOW,
-        at.SIZING,
-        at.AMOUNT,
-        at.LONG_ALLOWED,
-        at.SHORT_ALLOWED,
-        at.COMMISSION,
-        at.PER_SHARE,
-        at.MINIMUM,
-        at.SLIPPAGE,
-        at.CASH,
-    )
     for lane in range(LANES):
-        row = parameters[min(lane, len(parameters) - 1)]
-        for number, column in enumerate(columns):
-            lanes[number, lane] = row[column]
+        p = parameters[min(lane, len(parameters) - 1)]
+        lanes[ABOVE, lane], lanes[BELOW, lane] = p.above, p.below
+        lanes[SIZING, lane], lanes[AMOUNT, lane] = p.sizing, p.amount
+        lanes[LONG_ALLOWED, lane] = p.long_allowed
+        lanes[SHORT_ALLOWED, lane] = p.short_allowed
+        lanes[COMMISSION, lane], lanes[PER_SHARE, lane] = p.commission, p.per_share
+        lanes[MINIMUM, lane], lanes[SLIPPAGE, lane] = p.minimum, p.slippage
+        lanes[MONEY, lane] = p.cash
+    lanes[WANTED] = lanes[AMOUNT]
     lanes[LEAST_PROFIT] = np.inf
     lanes[GREATEST_PROFIT] = -np.inf
     return lanes
@@ -130,9 +131,10 @@ def _bars_of_interest(series: Series, lanes: Any, found: Any) -> int:
     easiest_below, hardest_below = lanes[BELOW].max(), lanes[BELOW].min()
     above, below = easiest_above, easiest_below
     n_found, last = 0, len(series.values) - 1
-    bar = next_signal(series, 0, above, below)
+    values, tops, bottoms = series.values, series.tops, series.bottoms
+    bar = next_signal(values, tops, bottoms, 0, above, below)
     while bar < last:
-        value = series.values[bar]
+        value = values[bar]
         found[n_found] = bar
         n_found += 1
         if value > above:
@@ -141,7 +143,7 @@ def _bars_of_interest(series: Series, lanes: Any, found: Any) -> int:
         else:
             below = -np.inf if value < hardest_below else value
             above = easiest_above
-        bar = next_signal(series, bar + 1, above, below)
+        bar = next_signal(values, tops, bottoms, bar + 1, above, below)
     return n_found
 
 
@@ -150,10 +152,20 @@ def _mark(bars: Bars, session: int, lanes: Any, equity: Any) -> None:
     """Note what every variant is worth at the end of a session."""
     close = bars.close[max(bars.ends[session], 0)] if len(bars.close) else 0.0
     for lane in range(len(equity)):
-        held = lanes[HELD, lane] * close
-        unrealized = lanes[HELD, lane] * (close - lanes[ENTRY, lane])
-        value = (held - unrealized) + unrealized if held > 0 else held
-        equity[lane, session] = lanes[MONEY, lane] + value
+        money, held, entry = lanes[MONEY, lane], lanes[HELD, lane], lanes[ENTRY, lane]
+        equity[lane, session] = worth(money, held, entry, close)
+
+
+@compiled
+def _resize(close: float, lanes: Any) -> None:
+    """Work out how many shares the money of each lane would buy at this close."""
+    for i in range(LANES):
+        value = worth(lanes[MONEY, i], lanes[HELD, i], lanes[ENTRY, i], close)
+        sizing, amount = lanes[SIZING, i], lanes[AMOUNT, i]
+        by_money = math.floor(amount / close)
+        by_equity = math.floor(value * amount / 100 / close)
+        shares = amount if sizing == at.SHARES else by_money
+        lanes[WANTED, i] = by_equity if sizing == at.EQUITY_PERCENT else shares
 
 
 @compiled
@@ -165,78 +177,63 @@ def _turn(value: float, close: float, start: float, lanes: Any) -> None:
     """
     for i in range(LANES):
         held, entry, money = lanes[HELD, i], lanes[ENTRY, i], lanes[MONEY, i]
-        amount = lanes[AMOUNT, i]
         rate, each, least = lanes[COMMISSION, i], lanes[PER_SHARE, i], lanes[MINIMUM, i]
+        wanted, opened = lanes[WANTED, i], lanes[OPENING, i]
+        may_long, may_short = lanes[LONG_ALLOWED, i], lanes[SHORT_ALLOWED, i]
 
-        long = value > lanes[ABOVE, i]
-        short = value < lanes[BELOW, i]
-        side = (1.0 if long else 0.0) - (1.0 if short else 0.0)
-        allowed = lanes[LONG_ALLOWED, i] if long else lanes[SHORT_ALLOWED, i]
-        had = 1.0 if held != 0 else 0.0
-
-        # The size of the position to open.
-        at_close = held * close
-        unrealized = held * (close - entry)
-        worth = (at_close - unrealized) + unrealized if at_close > 0 else at_close
-        worth = money + worth
-        by_money = math.floor(amount / close)
-        by_equity = math.floor(worth * amount / 100 / close)
-        sizing = lanes[SIZING, i]
-        shares = amount if sizing == at.SHARES else by_money
-        shares = by_equity if sizing == at.EQUITY_PERCENT else shares
-        shares = shares if allowed > 0 else 0.0
+        long = 1.0 if value > lanes[ABOVE, i] else 0.0
+        short = 1.0 if value < lanes[BELOW, i] else 0.0
+        side = long - short
+        opens = long * may_long + short * may_short
+        closes = 1.0 if held != 0 else 0.0
+        shares = wanted * opens
         target = side * shares
-        opens = 1.0 if allowed > 0 else 0.0
-        turns = side * held < 0 or (held == 0 and side * opens != 0)
+        turns = side * held < 0 or (held == 0 and opens > 0)
 
         # What the broker reckons when the order is sent.
-        left = money + at_close
-        left -= had * max(abs(held) * rate * close + abs(held) * each, least)
+        left = money + held * close
+        left -= closes * max(abs(held) * rate * close + abs(held) * each, least)
         left -= target * close
         left -= opens * max(shares * rate * close + shares * each, least)
 
         # The fill.
         price = start * (1 + side * lanes[SLIPPAGE, i])
         profit = held * (price - entry)
-        closing = had * max(abs(held) * rate * price + abs(held) * each, least)
+        closing = closes * max(abs(held) * rate * price + abs(held) * each, least)
         opening = opens * max(shares * rate * price + shares * each, least)
         now = money + (held * entry + profit)
         now -= closing
         now = now - target * price - opening
         poor = left < 0 or now < 0 or (opens > 0 and not shares > 0)
-        lanes[REFUSED, i] = 1.0 if turns and poor else lanes[REFUSED, i]
 
         # The trade that it ends, counted from the first.
         ends = turns and held != 0
-        net = profit - (lanes[OPENING, i] + closing)
-        first = net if lanes[TRADES, i] == 0 else lanes[FIRST_PROFIT, i]
+        net = profit - (opened + closing)
+        count, first = lanes[TRADES, i], lanes[FIRST_PROFIT, i]
+        first = net if count == 0 else first
         away = net - first
+        least_net, greatest_net = lanes[LEAST_PROFIT, i], lanes[GREATEST_PROFIT, i]
         lanes[FIRST_PROFIT, i] = first if ends else lanes[FIRST_PROFIT, i]
         lanes[TOTAL, i] += away if ends else 0.0
         lanes[SQUARES, i] += away * away if ends else 0.0
-        lowest, highest = lanes[LEAST_PROFIT, i], lanes[GREATEST_PROFIT, i]
-        lanes[LEAST_PROFIT, i] = min(lowest, net) if ends else lowest
-        lanes[GREATEST_PROFIT, i] = max(highest, net) if ends else highest
+        lanes[LEAST_PROFIT, i] = min(least_net, net) if ends else least_net
+        lanes[GREATEST_PROFIT, i] = max(greatest_net, net) if ends else greatest_net
         lanes[WINS, i] += 1.0 if ends and net >= 0 else 0.0
-        lanes[TRADES, i] += 1.0 if ends else 0.0
+        lanes[TRADES, i] = count + 1 if ends else count
 
         lanes[TRADED, i] += abs((target - held) * price) if turns else 0.0
         lanes[FILLS, i] += 1.0 if turns else 0.0
+        lanes[REFUSED, i] += 1.0 if turns and poor else 0.0
         lanes[MONEY, i] = now if turns else money
         lanes[HELD, i] = target if turns else held
         lanes[ENTRY, i] = price if turns else entry
-        lanes[OPENING, i] = opening if turns else lanes[OPENING, i]
+        lanes[OPENING, i] = opening if turns else opened
 
 
 @compiled
 def _write_counts(lanes: Any, lane: int, counts: Any) -> None:
-    counts[at.TRADED] = lanes[TRADED, lane]
-    counts[at.TRADES] = lanes[TRADES, lane]
-    counts[at.WINS] = lanes[WINS, lane]
-    counts[at.FIRST_PROFIT] = lanes[FIRST_PROFIT, lane]
-    counts[at.TOTAL] = lanes[TOTAL, lane]
-    counts[at.SQUARES] = lanes[SQUARES, lane]
-    counts[at.LEAST_PROFIT] = lanes[LEAST_PROFIT, lane]
-    counts[at.GREATEST_PROFIT] = lanes[GREATEST_PROFIT, lane]
-    counts[at.FILLS] = lanes[FILLS, lane]
-    counts[at.REJECTED] = 0.0
+    counts.traded, counts.trades = lanes[TRADED, lane], lanes[TRADES, lane]
+    counts.wins, counts.first = lanes[WINS, lane], lanes[FIRST_PROFIT, lane]
+    counts.total, counts.squares = lanes[TOTAL, lane], lanes[SQUARES, lane]
+    counts.least, counts.greatest = lanes[LEAST_PROFIT, lane], lanes[GREATEST_PROFIT, lane]
+    counts.fills, counts.rejected = lanes[FILLS, lane], 0.0

@@ -1,86 +1,95 @@
-"""Where the compiled engine finds a variant's numbers, and where it leaves its own.
-
-The engine reads and writes rows of plain float64. These are the columns of those
-rows; the numbers themselves mean nothing.
-"""
+"""The records that the compiled engine reads and writes."""
 
 from __future__ import annotations
 
-# What a variant asks for. AT_ONCE: turn round in one order. WATCHES: a setting may
-# end a position on any bar, PROTECTS: by an order inside the bar. SIMPLE: nothing
-# but a signal does anything, so that variants can be run side by side.
-(
-    CASH,
-    ABOVE,
-    BELOW,
-    SIZING,
-    AMOUNT,
-    LONG_ALLOWED,
-    SHORT_ALLOWED,
-    AT_ONCE,
-    MIN_HOLDING,
-    MAX_HOLDING,
-    COOL_DOWN,
-    STOP_LOSS,
-    TAKE_PROFIT,
-    TRAILING_STOP,
-    READS_CLOCK,
-    NO_ENTRY_FIRST,
-    NO_ENTRY_LAST,
-    FLAT_BEFORE_CLOSE,
-    COMMISSION,
-    PER_SHARE,
-    MINIMUM,
-    SLIPPAGE,
-    BORROW,
-    WATCHES,
-    PROTECTS,
-    SIMPLE,
-) = range(26)
-PARAMETERS = 26
+import numpy as np
 
-# Values of SIZING: AMOUNT is shares, money, percent of equity, or nothing.
+
+def _record(*names: str) -> np.dtype[np.void]:
+    return np.dtype([(name, np.float64) for name in names], align=True)
+
+
+# What a variant asks for: the settings of `RuleSettings` and `Costs` as fractions
+# and flags. `at_once`: turn round in one order. `watches`: a setting may end a
+# position on any bar, `protects`: by an order inside the bar. `simple`: nothing but
+# a signal does anything, so that variants can be run side by side.
+PARAMETERS = _record(
+    "cash",
+    "above",
+    "below",
+    "sizing",
+    "amount",
+    "long_allowed",
+    "short_allowed",
+    "at_once",
+    "min_holding",
+    "max_holding",
+    "cool_down",
+    "stop_loss",
+    "take_profit",
+    "trailing_stop",
+    "reads_clock",
+    "no_entry_first",
+    "no_entry_last",
+    "flat_before_close",
+    "commission",
+    "per_share",
+    "minimum",
+    "slippage",
+    "borrow",
+    "watches",
+    "protects",
+    "simple",
+)
+
+# Values of `sizing`: `amount` is shares, money, percent of equity, or nothing.
 SHARES, NOTIONAL, EQUITY_PERCENT, ALL_CASH = range(4)
 
-# What a run has in hand at a close: money; the position, its entry price, what its
-# opening was charged and the interest since; the order that waits for the next
+# What a run has in hand: the bar and its prices, the close before, days since the
+# bar before and minutes in the session; money; the position, its entry price, what
+# its opening was charged and the interest since; the order that waits for the next
 # open; the prices of the protecting orders, NaN where there is none; the bars on
 # which the last position began and ended.
-(
-    MONEY,
-    HELD,
-    ENTRY,
-    OPENING,
-    INTEREST,
-    ORDER,
-    PROTECTED,
-    STOP,
-    TRAIL,
-    LIMIT,
-    FIRST_BAR,
-    LAST_BAR,
-) = range(12)
-STATES = 12
+STATE = _record(
+    "now",
+    "open",
+    "high",
+    "low",
+    "close",
+    "before",
+    "days",
+    "since_open",
+    "to_close",
+    "money",
+    "held",
+    "entry",
+    "opening",
+    "interest",
+    "order",
+    "protected",
+    "stop",
+    "trail",
+    "limit",
+    "first_bar",
+    "last_bar",
+)
 
-# What a run on one sleeve counts. Profits are those of closed trades; TOTAL and
-# SQUARES are sums of their distances from the first, and of the squares of those.
-(
-    TRADED,
-    TRADES,
-    WINS,
-    FIRST_PROFIT,
-    TOTAL,
-    SQUARES,
-    LEAST_PROFIT,
-    GREATEST_PROFIT,
-    REJECTED,
-    FILLS,
-) = range(10)
-COUNTS = 10
+# What a run on one sleeve counts. Profits are those of closed trades; `total` and
+# `squares` are sums of their distances from the first, and of the squares of those.
+COUNTS = _record(
+    "traded",
+    "trades",
+    "wins",
+    "first",
+    "total",
+    "squares",
+    "least",
+    "greatest",
+    "rejected",
+    "fills",
+)
 
-# A recorded fill.
-BAR, SIZE, PRICE, CHARGED, CLOSING = range(5)
-FILL_COLUMNS = 5
+FILL = _record("bar", "size", "price", "charged", "closing")
 
 # Bars per block of which the highest and lowest value are known.
 BLOCK = 16

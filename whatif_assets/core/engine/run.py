@@ -17,7 +17,9 @@ import numpy.typing as npt
 
 from whatif_assets.core.accounts import Profits
 from whatif_assets.core.engine import layout
-from whatif_assets.core.engine.kernel import Bars, Series, simulate
+from whatif_assets.core.engine.compiled import one_by_one, side_by_side
+from whatif_assets.core.engine.kernel import Bars, Series
+from whatif_assets.core.engine.lanes import LANES
 from whatif_assets.core.job import Costs, Run, Variant
 from whatif_assets.core.sleeve import FloatArray, Sleeve
 from whatif_assets.core.strategies import RuleSettings, StrategyType, TradingRule
@@ -26,6 +28,8 @@ from whatif_assets.core.strategies.buy_and_hold import ALL
 _DAY = 86_400_000_000
 # Enough to make a series for, few enough to share out over the threads.
 _VARIANTS_PER_TASK = 256
+# Lanes cost the same whether they are taken or not.
+_WORTH_LANES = 8
 
 _SHARED = frozenset(RuleSettings.model_fields)
 
@@ -106,7 +110,24 @@ def _encoded(
         costs.commission_minimum,
         costs.slippage_bps / 1e4,
         costs.borrow_bps / 1e4 / 365.0,
+        *_kind_of_work(settings, costs),
     )
+
+
+def _kind_of_work(settings: RuleSettings, costs: Costs) -> tuple[bool, bool, bool]:
+    """Tell whether something watches, protects, or nothing but signals matters."""
+    protects = any((settings.stop_loss, settings.take_profit, settings.trailing_stop))
+    watches = protects or any((settings.max_holding, settings.flat_before_close))
+    simple = not (
+        watches
+        or settings.reads_the_clock
+        or settings.min_holding
+        or settings.cool_down
+        or costs.borrow_bps
+        or settings.reversal != "one_order"
+        or _sizing(settings)[0] == layout.ALL_CASH
+    )
+    return watches, protects, simple
 
 
 def _sizing(settings: RuleSettings) -> tuple[int, float]:
@@ -138,12 +159,12 @@ class Outcome:
     @property
     def traded(self) -> FloatArray:
         """Value of all fills, by variant."""
-        return np.asarray(self.counts[:, :, layout.TRADED].sum(axis=1))
+        return np.asarray(self.counts[:, :, "traded"].sum(axis=1))
 
     @property
     def rejected(self) -> npt.NDArray[np.int64]:
         """Orders refused, by variant and sleeve."""
-        return self.counts[:, :, layout.REJECTED].astype(np.int64)
+        return self.counts[:, :, "rejected"].astype(np.int64)
 
     @property
     def profits(self) -> Profits:
@@ -156,16 +177,16 @@ class Outcome:
 
 def profits_in(counts: FloatArray) -> Profits:
     """Read the trades from the counts of one sleeve, a row per variant."""
-    count, total = counts[:, layout.TRADES], counts[:, layout.TOTAL]
+    count, total = counts[:, "trades"], counts[:, "total"]
     away = np.divide(total, count, out=np.zeros_like(total), where=count > 0)
-    squares = counts[:, layout.SQUARES] - away * total
+    squares = counts[:, "squares"] - away * total
     return Profits(
         count=count,
-        wins=counts[:, layout.WINS],
-        mean=counts[:, layout.FIRST_PROFIT] + away,
+        wins=counts[:, "wins"],
+        mean=counts[:, "first_profit"] + away,
         squares=np.maximum(squares, 0.0),
-        least=counts[:, layout.LEAST_PROFIT],
-        greatest=counts[:, layout.GREATEST_PROFIT],
+        least=counts[:, "least_profit"],
+        greatest=counts[:, "greatest_profit"],
     )
 
 
@@ -203,18 +224,15 @@ def run(
     n = len(batch.parameters)
     between = (len(sleeves),) if by_sleeve else ()
     equity = np.zeros((n, *between, n_sessions))
-    counts = np.empty((n, len(sleeves), layout.COUNTS))
-    clock = bool(batch.parameters[:, layout.READS_CLOCK].any())
+    counts = np.empty((n, len(sleeves)), layout.COUNTS)
+    clock = bool(batch.parameters[:, "reads_clock"].any())
     bars = [bars_of(sleeve, n_sessions, clock) for sleeve in sleeves]
-    none = np.empty((0, layout.FILL_COLUMNS))
 
     def work(settings: RuleSettings, rows: npt.NDArray[np.int64]) -> int:
         parameters = batch.parameters[rows]
-        values = np.empty((len(rows), n_sessions))
-        counted = np.empty((len(rows), layout.COUNTS))
         for number, sleeve in enumerate(sleeves):
             series = series_of(sleeve, batch.rule, settings)
-            simulate(bars[number], series, parameters, values, counted, none)
+            values, counted = _simulate(bars[number], series, parameters)
             counts[rows, number] = counted
             if by_sleeve:
                 equity[rows, number] = values
@@ -228,16 +246,51 @@ def run(
     return Outcome(equity, counts)
 
 
+def _simulate(
+    bars: Bars, series: Series, parameters: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Run variants on one sleeve: those that can be side by side, then the rest."""
+    equity = np.empty((len(parameters), len(bars.ends)))
+    counts = np.empty((len(parameters),), layout.COUNTS)
+    left = np.ones(len(parameters))
+    for first in range(0, len(parameters), LANES):
+        some = slice(first, min(first + LANES, len(parameters)))
+        if _may_be_side_by_side(parameters[some]):
+            side_by_side(
+                bars, series, parameters[some], equity[some], counts[some], left[some]
+            )
+    rest = np.flatnonzero(left)
+    if len(rest):
+        some_equity, some_counts = equity[rest], counts[rest]
+        none = np.empty(0, layout.FILL)
+        one_by_one(bars, series, parameters[rest], some_equity, some_counts, none)
+        equity[rest], counts[rest] = some_equity, some_counts
+    return equity, counts
+
+
+def _may_be_side_by_side(parameters: FloatArray) -> bool:
+    """Whether variants are simple, enough, and no value is both long and short."""
+    above, below = parameters[:, "above"], parameters[:, "below"]
+    simple = parameters[:, "simple"].all()
+    return bool(
+        simple and len(parameters) >= _WORTH_LANES and above.min() >= below.max()
+    )
+
+
 def _tasks(
     batch: Batch, threads: int | None
 ) -> list[tuple[RuleSettings, npt.NDArray[np.int64]]]:
+    """Cut the groups into tasks, simple variants first and the alike together."""
     share = -(-len(batch.parameters) // (threads or joblib.cpu_count()))
     size = max(min(share, _VARIANTS_PER_TASK), 1)
-    return [
-        (settings, rows[first : first + size])
-        for settings, rows in batch.groups
-        for first in range(0, len(rows), size)
-    ]
+    tasks = []
+    for settings, rows in batch.groups:
+        columns = ("below", "above", "simple")
+        keys = [batch.parameters[rows, column] for column in columns]
+        ordered = rows[np.lexsort([-keys[0], keys[1], -keys[2]])]
+        for first in range(0, len(rows), size):
+            tasks.append((settings, ordered[first : first + size]))
+    return tasks
 
 
 def _on_threads(
@@ -259,27 +312,27 @@ def _on_threads(
 
 def record(sleeve: Sleeve, batch: Batch, row: int, n_sessions: int) -> Run:
     """Run one variant on one sleeve once more and write down its fills."""
-    clock = bool(batch.parameters[row, layout.READS_CLOCK])
+    clock = bool(batch.parameters[row, "reads_clock"])
     bars = bars_of(sleeve, n_sessions, clock)
     settings = next(s for s, rows in batch.groups if row in rows)
     series = series_of(sleeve, batch.rule, settings)
     parameters = batch.parameters[row : row + 1]
     equity = np.empty((1, n_sessions))
-    counts = np.empty((1, layout.COUNTS))
-    fills = np.empty((0, layout.FILL_COLUMNS))
-    simulate(bars, series, parameters, equity, counts, fills)
-    fills = np.empty((int(counts[0, layout.FILLS]), layout.FILL_COLUMNS))
-    simulate(bars, series, parameters, equity, counts, fills)
-    sizes, prices = fills[:, layout.SIZE], fills[:, layout.PRICE]
+    counts = np.empty((1,), layout.COUNTS)
+    fills = np.empty(0, layout.FILL)
+    one_by_one(bars, series, parameters, equity, counts, fills)
+    fills = np.empty(int(counts[0]["fills"]), layout.FILL)
+    one_by_one(bars, series, parameters, equity, counts, fills)
+    sizes, prices = fills[:, "size"], fills[:, "price"]
     return Run(
         equity=equity[0],
-        bars=fills[:, layout.BAR].astype(np.int64),
+        bars=fills[:, "bar"].astype(np.int64),
         sizes=sizes,
         prices=prices,
-        commissions=fills[:, layout.CHARGED],
+        commissions=fills[:, "charged"],
         values_traded=np.abs(sizes * prices),
-        closing=fills[:, layout.CLOSING],
-        rejected=int(counts[0, layout.REJECTED]),
+        closing=fills[:, "closing"],
+        rejected=int(counts[0, "rejected"]),
     )
 
 

@@ -42,6 +42,8 @@ def random_walks(
                     "close": close,
                     "volume": rng.integers(0, 1000, size).astype(float),
                     "vwap": close * np.exp(rng.normal(0, 1e-4, size)),
+                    "trade_count": pd.array([pd.NA, *range(size - 1)], dtype="Int64"),
+                    "vwap_is_typical": False,
                     "session": pd.to_datetime(list(sessions)).repeat(bars),
                 }
             )[rng.random(size) < keep]

@@ -133,7 +133,7 @@ def test_bars_out_of_order_or_twice_are_refused() -> None:
     walk = random_walks(weekdays(1), bars=3)
     with pytest.raises(BadInput, match=r"row 1 \(S00, .* UTC\) is not after"):
         compute(walk.iloc[[1, 0, 2]], "ema")
-    with pytest.raises(BadInput, match="row 1 .* each bar once"):
+    with pytest.raises(BadInput, match=r"row 1 .* each bar once"):
         compute(walk.iloc[[0, 0]], "ema")
     with pytest.raises(BadInput, match=r"row 3 \(S00"):
         compute(walk.iloc[[3, 4, 5, 0]], "ema")

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -95,7 +95,7 @@ class TestContract:
 
 
 class TestRandomForest:
-    SETTINGS = {"n_trees": 30, "max_depth": 6, "min_rows_per_leaf": 3}
+    SETTINGS: ClassVar = {"n_trees": 30, "max_depth": 6, "min_rows_per_leaf": 3}
 
     def test_it_is_scikit_learns(self) -> None:
         x, y = rows_of(1_365)
@@ -231,11 +231,11 @@ class TestRefused:
     def test_an_algorithm_or_backend_that_does_not_exist(self) -> None:
         x, y = rows_of(10)
         with pytest.raises(
-            BadInput, match="found 'random_forst'.* Did you mean 'random_f"
+            BadInput, match=r"found 'random_forst'.* Did you mean 'random_f"
         ):
             fit("random_forst", "local", x, y, {})
         with pytest.raises(
-            BadInput, match="backend: found 'sparks'.* Did you mean 'spark'"
+            BadInput, match=r"backend: found 'sparks'.* Did you mean 'spark'"
         ):
             fit("linear", "sparks", x, y, {})
         with pytest.raises(BadInput, match="needs a Spark session"):

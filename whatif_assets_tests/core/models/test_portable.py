@@ -141,5 +141,7 @@ def test_a_file_that_is_no_model_is_refused(content: bytes, tmp_path: Path) -> N
 
 
 def test_a_model_that_is_missing_is_named(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="fold_0.model: there is no model; materialise"):
+    with pytest.raises(
+        BadInput, match=r"fold_0\.model: there is no model; materialise"
+    ):
         load_model(tmp_path / "fold_0.model")
