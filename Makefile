@@ -46,5 +46,8 @@ report: $(INSTALLED) ## Print the last result
 docs: $(INSTALLED) ## Write docs/reference.md anew
 	@$(BIN)/python docs/make_reference.py
 
+screenshots: $(INSTALLED) ## Take docs/images anew from the running UI; needs Chromium
+	@$(BIN)/python -m docs.take_screenshots
+
 clean: ## Remove results and history; the virtual environment stays
 	@rm -rf data/lake data/whatif.duckdb data/reports history storage schedules logs .logs_queue .nux .telemetry

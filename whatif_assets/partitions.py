@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
 from typing import Any
@@ -24,7 +25,7 @@ from dagster._core.storage.tags import (
 
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.home import Home
-from whatif_assets.core.lake import Manifest
+from whatif_assets.core.lake import Manifest, why_computed
 from whatif_assets.core.market import Market
 from whatif_assets.core.run_log import RunEntry, write_run_log
 from whatif_assets.progress import Progress
@@ -48,23 +49,22 @@ class Result:
         Rows written.
     data_version
         Hash of the content written.
-    inputs
-        Hash of all that it was computed from.
     metadata
         Values for the UI: numbers, text, tables (DataFrame) and pictures
-        (:class:`dagster.MetadataValue`).
+        (:func:`picture`).
     details
         Values for the manifest, where later steps read them.
-    why
-        Why the partition was computed.
     """
 
     rows: int
     data_version: str
-    inputs: str
     metadata: Mapping[str, Any] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
-    why: str = "asked for"
+
+
+Work = Callable[[str], Result]
+Inputs = Callable[[str], Mapping[str, str]]
+Checks = Callable[[], Iterable[dg.AssetCheckResult]]
 
 
 def session_partitions(market: Market) -> dg.TimeWindowPartitionsDefinition:
@@ -90,15 +90,20 @@ def _midnight(day: date) -> datetime:
 
 
 def for_each_partition(
-    context: dg.AssetExecutionContext, home: Home, work: Callable[[str], Result]
-) -> Iterator[dg.Output[None]]:
+    context: dg.AssetExecutionContext,
+    home: Home,
+    work: Work,
+    inputs: Inputs,
+    checks: Checks = tuple,
+) -> Iterator[dg.Output[None] | dg.AssetCheckResult]:
     """Do an asset's work for every partition of the run.
 
-    Each key that succeeds is recorded, with its own metadata and data version,
-    whatever happens to the others; the step fails at the end if any key failed.
-    An output recorded by Dagster itself would mark the whole range, so it is
-    given only when every key succeeded, and the records of the keys follow it:
-    the latest record is what the UI shows.
+    A partition that stands as it would be computed is reused. Each key that
+    succeeds is recorded, with its own metadata and data version, whatever happens
+    to the others; the step fails at the end if any key failed. An output recorded
+    by Dagster itself would mark the whole range, so it is given only when every key
+    succeeded, and the records of the keys follow it: the latest record is what the
+    UI shows.
 
     Parameters
     ----------
@@ -108,6 +113,10 @@ def for_each_partition(
         The home whose lake the work writes to.
     work
         Does one partition: takes its key, writes, and says what it wrote.
+    inputs
+        Hashes of what a key's partition would be computed from, by part.
+    checks
+        Gives the results of the asset's checks, after the work.
 
     Raises
     ------
@@ -120,13 +129,15 @@ def for_each_partition(
     progress = Progress(table, len(keys))
     progress.tell()
     for key in keys:
-        log.attempt(key, work)
+        log.attempt(key, work, inputs)
         progress.advance(key)
         log.tell(progress)
     write_run_log(home.lake, context.run.run_id, table, log.entries)
+    context.log.info(log.summary())
     if not log.failures:
         yield dg.Output(None)
     log.record()
+    yield from checks()
     if log.failures:
         raise dg.Failure(
             description=_failure_text(table, log.failures, len(keys)),
@@ -141,18 +152,19 @@ class _Recorder:
         self, context: dg.AssetExecutionContext, home: Home, table: str
     ) -> None:
         self._context, self._home, self._table = context, home, table
-        self._code_version = str(
-            context.assets_def.code_versions_by_key.get(context.asset_key) or ""
-        )
+        self._code_version = code_version_of(context)
         self._materializations: list[dg.AssetMaterialization] = []
         self._last_line = time.monotonic()
         self.entries: list[RunEntry] = []
         self.failures: dict[str, str] = {}
 
-    def attempt(self, key: str, work: Callable[[str], Result]) -> None:
+    def attempt(self, key: str, work: Work, inputs: Inputs) -> None:
         started = time.monotonic()
         try:
-            result = work(key)
+            now = {**inputs(key), "code": self._code_version}
+            manifest = self._home.lake.manifest(self._table, key)
+            why = why_computed(manifest, now)
+            result = work(key) if why or manifest is None else None
         except BadInput as error:
             self._fail(key, str(error), started)
         except Exception as error:
@@ -160,7 +172,10 @@ class _Recorder:
             self._context.log.exception(f"{self._table} of {key} failed")
             self._fail(key, f"{type(error).__name__}: {error}", started)
         else:
-            self._succeed(key, result, time.monotonic() - started)
+            if result is not None:
+                self._succeed(key, result, now, why, time.monotonic() - started)
+            elif manifest is not None:
+                self._reuse(key, manifest)
 
     def _fail(self, key: str, reason: str, started: float) -> None:
         self.failures[key] = reason
@@ -170,41 +185,53 @@ class _Recorder:
             RunEntry.of(key, "failed", reason, self._code_version, seconds=seconds)
         )
 
-    def _succeed(self, key: str, result: Result, seconds: float) -> None:
-        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    def _succeed(
+        self,
+        key: str,
+        result: Result,
+        inputs: Mapping[str, str],
+        why: str,
+        seconds: float,
+    ) -> None:
         manifest = Manifest(
             data_version=result.data_version,
-            inputs=result.inputs,
+            inputs=inputs,
             rows=result.rows,
             run_id=self._context.run.run_id,
             code_version=self._code_version,
-            finished_at=now,
+            finished_at=_now(),
             seconds=round(seconds, 3),
             details=dict(result.details),
         )
         self._home.lake.finish(self._table, key, manifest)
         self.entries.append(
-            RunEntry.of(key, "computed", result.why, self._code_version, manifest)
+            RunEntry.of(key, "computed", why, self._code_version, manifest)
         )
-        self._materializations.append(self._materialization(key, result, seconds))
+        metadata = {"rows": result.rows, "seconds": round(seconds, 3), "why": why}
+        self._note(key, result.data_version, {**metadata, **result.metadata})
 
-    def _materialization(
-        self, key: str, result: Result, seconds: float
-    ) -> dg.AssetMaterialization:
-        metadata = {"rows": result.rows, "seconds": round(seconds, 3)}
-        return dg.AssetMaterialization(
+    def _reuse(self, key: str, manifest: Manifest) -> None:
+        self.entries.append(
+            RunEntry.of(key, "reused", "", self._code_version, manifest)
+        )
+        metadata = {
+            "rows": manifest.rows,
+            "reused": f"Nothing changed since run {manifest.run_id}.",
+        }
+        self._note(key, manifest.data_version, metadata)
+
+    def _note(self, key: str, version: str, metadata: Mapping[str, Any]) -> None:
+        materialization = dg.AssetMaterialization(
             self._context.asset_key,
             partition=key,
-            metadata={
-                name: as_metadata(value)
-                for name, value in {**metadata, **result.metadata}.items()
-            },
+            metadata={name: as_metadata(value) for name, value in metadata.items()},
             tags={
-                DATA_VERSION_TAG: result.data_version,
+                DATA_VERSION_TAG: version,
                 DATA_VERSION_IS_USER_PROVIDED_TAG: "true",
                 CODE_VERSION_TAG: self._code_version,
             },
         )
+        self._materializations.append(materialization)
 
     def tell(self, progress: Progress) -> None:
         """Write a log line now and then, so that the UI shows how far it is."""
@@ -213,9 +240,27 @@ class _Recorder:
             self._context.log.info(str(progress))
             self._last_line = time.monotonic()
 
+    def summary(self) -> str:
+        """Say how many partitions were computed, and why, and how many reused."""
+        reasons = Counter(
+            e.why_computed for e in self.entries if e.status == "computed"
+        )
+        reused = sum(entry.status == "reused" for entry in self.entries)
+        parts = [f"{number} computed ({why})" for why, number in reasons.items()]
+        return f"{self._table}: " + ", ".join([*parts, f"{reused} reused"])
+
     def record(self) -> None:
         for materialization in self._materializations:
             self._context.log_event(materialization)
+
+
+def code_version_of(context: dg.AssetExecutionContext) -> str:
+    """Code version of the asset that is being computed."""
+    return str(context.assets_def.code_versions_by_key.get(context.asset_key) or "")
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
 def whole_result(
@@ -256,13 +301,10 @@ def _log_whole(
     seconds: float,
 ) -> None:
     """Keep the run of an asset without partitions in the run log."""
-    code_version = str(
-        context.assets_def.code_versions_by_key.get(context.asset_key) or ""
-    )
-    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    code = code_version_of(context)
     run_id = context.run.run_id
-    manifest = Manifest(version, version, rows, run_id, code_version, now, seconds)
-    entry = RunEntry.of("", "computed", "asked for", code_version, manifest)
+    manifest = Manifest(version, {}, rows, run_id, code, _now(), seconds)
+    entry = RunEntry.of("", "computed", "asked for", code, manifest)
     write_run_log(home.lake, run_id, context.asset_key.path[-1], [entry])
 
 

@@ -6,7 +6,7 @@ import itertools
 import logging
 import os
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from whatif_assets.core.feature_store import SessionFeatures, history
 from whatif_assets.core.features import warm_up
 from whatif_assets.core.home import Home, set_up
 from whatif_assets.core.ingest import market_inputs
+from whatif_assets.core.lake import why_computed
 from whatif_assets.core.strategies import required_features
 from whatif_assets.core.study import Study
 from whatif_assets.resources import BACKEND
@@ -152,21 +153,31 @@ class Runner:
         features = self._stale_features(for_features)
         return self.run_keys("features", features, calendar)
 
-    def _stale_bars(self, sessions: Iterable[date]) -> list[str]:
-        inputs = market_inputs(self._home, BARS_VERSION)
-        keys = [day.isoformat() for day in sessions]
-        manifests = {key: self._home.lake.manifest("price_bars", key) for key in keys}
-        return [k for k, m in manifests.items() if m is None or m.inputs != inputs]
+    def _stale_bars(self, sessions: Sequence[date]) -> list[str]:
+        inputs = {**market_inputs(self._home), "code": BARS_VERSION}
+        return self._stale("price_bars", sessions, lambda day: inputs)
 
-    def _stale_features(self, sessions: Iterable[date]) -> list[str]:
-        features = SessionFeatures(self._home, self._home.features())
-        stale = []
-        for day in sessions:
-            manifest = self._home.lake.manifest("features", day.isoformat())
-            inputs = features.inputs(day, FEATURES_VERSION)
-            if manifest is None or manifest.inputs != inputs:
-                stale.append(day.isoformat())
-        return stale
+    def _stale_features(self, sessions: Sequence[date]) -> list[str]:
+        columns = SessionFeatures(self._home, self._home.features())
+        return self._stale(
+            "features",
+            sessions,
+            lambda day: {**columns.inputs(day), "code": FEATURES_VERSION},
+        )
+
+    def _stale(
+        self,
+        table: str,
+        sessions: Sequence[date],
+        inputs: Callable[[date], Mapping[str, str]],
+    ) -> list[str]:
+        """Keys of the sessions that would be computed anew."""
+        lake = self._home.lake
+        return [
+            day.isoformat()
+            for day in sessions
+            if why_computed(lake.manifest(table, day.isoformat()), inputs(day))
+        ]
 
     def _keys(self) -> list[str]:
         name = f"{self._prefix}configurations"

@@ -3,16 +3,23 @@
 from collections.abc import Iterator
 
 import dagster as dg
+import pandas as pd
 
 from whatif_assets.assets.axes import RESULTS, Axes, all_of, partitioned
-from whatif_assets.core.evaluation import evaluate, write_evaluation
+from whatif_assets.core.errors import BadInput
+from whatif_assets.core.evaluation import (
+    evaluate,
+    evaluation_inputs,
+    write_evaluation,
+)
 from whatif_assets.core.home import Home
 from whatif_assets.core.plots import equity_plot
-from whatif_assets.partitions import Result, for_each_partition, picture
+from whatif_assets.partitions import Result, as_metadata, for_each_partition, picture
 from whatif_assets.progress import Progress
 from whatif_assets.resources import HomeResource
 
 CODE_VERSION = "1"
+PARITY = "engine_parity"
 
 
 def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
@@ -21,36 +28,48 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
     @dg.asset(
         **partitioned(axes.configuration, RESULTS, {"parquet", "python"}, CODE_VERSION),
         deps=["forecasts", all_of("price_bars")],
+        check_specs=[
+            dg.AssetCheckSpec(
+                PARITY,
+                asset="backtest_results",
+                blocking=True,
+                description="The engine says what Backtrader says: the winner and "
+                "some random variants of each configuration, replayed.",
+            )
+        ],
         description="Backtest of each configuration over the test windows, one row "
-        "per variant, run by Backtrader: orders decided at a bar's close fill at the "
-        "next bar's open.",
+        "per variant: orders decided at a bar's close fill at the next bar's open. "
+        "The compiled engine runs the built-in strategies and is held against "
+        "Backtrader; a strategy of your own runs in Backtrader itself.",
     )
     def backtest_results(
         context: dg.AssetExecutionContext, home: HomeResource
-    ) -> Iterator[dg.Output[None]]:
+    ) -> Iterator[dg.Output[None] | dg.AssetCheckResult]:
         opened = home.open()
+        replayed: dict[str, pd.DataFrame] = {}
         yield from for_each_partition(
-            context, opened, lambda key: backtest_configuration(key, opened)
+            context,
+            opened,
+            lambda key: backtest_configuration(key, opened, replayed),
+            lambda key: evaluation_inputs(opened, key),
+            lambda: [parity_result(replayed)],
         )
 
     return backtest_results
 
 
-def backtest_configuration(key: str, home: Home) -> Result:
+def backtest_configuration(
+    key: str, home: Home, replayed: dict[str, pd.DataFrame]
+) -> Result:
     """Backtest the variants of one configuration and write their results."""
     configuration, study = home.find(key)
     progress = Progress(key, 1)
-    evaluation = evaluate(
-        home,
-        study,
-        configuration,
-        lambda done, total: progress.move(done, total),
-    )
-    version = write_evaluation(home, configuration, evaluation)
+    evaluation = evaluate(home, study, configuration, progress.move)
+    replayed[key] = evaluation.parity
+    refuse_difference(key, evaluation.parity)
     return Result(
         rows=len(evaluation.variants),
-        data_version=version,
-        inputs=evaluation.inputs(CODE_VERSION),
+        data_version=write_evaluation(home, configuration, evaluation),
         metadata={
             **evaluation.metadata(),
             "plot": picture(equity_plot(evaluation.equity, key)),
@@ -60,5 +79,38 @@ def backtest_configuration(key: str, home: Home) -> Result:
             "study_hash": study.hash,
             "result_hash": configuration.result_hash(study),
             "model_hash": configuration.model_hash(study),
+        },
+    )
+
+
+def refuse_difference(key: str, parity: pd.DataFrame) -> None:
+    """Keep results that Backtrader does not confirm out of the lake."""
+    if len(parity) and not parity["equal"].all():
+        worst = parity.sort_values("difference").iloc[-1]
+        raise BadInput(
+            f"Configuration {key}: the engine and Backtrader differ on variant "
+            f"{worst['variant']}, symbol {worst['symbol']}, by "
+            f"{worst['difference']:.3g}; no result was written. Please report it."
+        )
+
+
+def parity_result(replayed: dict[str, pd.DataFrame]) -> dg.AssetCheckResult:
+    """Turn what was replayed into the result of the check, differences shown."""
+    frames = [rows.assign(configuration=key) for key, rows in replayed.items()]
+    rows = pd.concat([f for f in frames if len(f) > 0] or [pd.DataFrame()])
+    if rows.empty:
+        note = "Nothing to compare: results were reused, or Backtrader ran them."
+        return dg.AssetCheckResult(
+            check_name=PARITY, passed=True, metadata={"note": note}
+        )
+    worst = rows.sort_values("difference", ascending=False)
+    return dg.AssetCheckResult(
+        check_name=PARITY,
+        passed=bool(rows["equal"].all()),
+        metadata={
+            "replayed": len(rows),
+            "fills": int(rows["fills"].sum()),
+            "largest_difference": float(rows["difference"].max()),
+            "differences": as_metadata(worst.head(20)),
         },
     )

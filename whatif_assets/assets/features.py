@@ -37,14 +37,17 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
     )
     def features(
         context: dg.AssetExecutionContext, home: HomeResource, compute: Compute
-    ) -> Iterator[dg.Output[None]]:
+    ) -> Iterator[dg.Output[None] | dg.AssetCheckResult]:
         opened = home.open()
         days = [date.fromisoformat(key) for key in asked_partitions(context, opened)]
         columns = SessionFeatures(
             opened, opened.features(), days, compute.feature_engine()
         )
         yield from for_each_partition(
-            context, opened, lambda key: describe(key, opened, columns)
+            context,
+            opened,
+            lambda key: describe(key, opened, columns),
+            lambda key: columns.inputs(date.fromisoformat(key)),
         )
 
     return features
@@ -59,7 +62,6 @@ def describe(key: str, home: Home, columns: SessionFeatures) -> Result:
     return Result(
         rows=len(frame),
         data_version=version,
-        inputs=columns.inputs(session, CODE_VERSION),
         metadata={
             "symbols": int(frame["symbol"].nunique()),
             "columns": ", ".join(names),

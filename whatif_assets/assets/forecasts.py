@@ -6,9 +6,8 @@ from typing import Any
 import dagster as dg
 
 from whatif_assets.assets.axes import MODELS, Axes, all_of, partitioned
-from whatif_assets.core.forecasting import COLUMNS, forecast
+from whatif_assets.core.forecasting import COLUMNS, forecast, forecast_inputs
 from whatif_assets.core.home import Home
-from whatif_assets.core.lake import combined_hash
 from whatif_assets.core.plots import forecast_plot
 from whatif_assets.partitions import Result, for_each_partition, picture
 from whatif_assets.resources import HomeResource
@@ -28,10 +27,13 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
     )
     def forecasts(
         context: dg.AssetExecutionContext, home: HomeResource
-    ) -> Iterator[dg.Output[None]]:
+    ) -> Iterator[dg.Output[None] | dg.AssetCheckResult]:
         opened = home.open()
         yield from for_each_partition(
-            context, opened, lambda key: forecast_configuration(key, opened)
+            context,
+            opened,
+            lambda key: forecast_configuration(key, opened),
+            lambda key: forecast_inputs(opened, key),
         )
 
     return forecasts
@@ -49,11 +51,9 @@ def forecast_configuration(key: str, home: Home) -> Result:
         metadata["plot"] = picture(forecast_plot(frame, configuration.key))
     else:
         metadata["note"] = "This configuration is a rule; it has no model."
-    models = home.lake.versions("trained_models", [key])
     return Result(
         rows=len(frame),
         data_version=version,
-        inputs=combined_hash([configuration.model_hash(study), models, CODE_VERSION]),
         metadata=metadata,
         details={
             "study": study.name,

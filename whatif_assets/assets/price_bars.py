@@ -25,11 +25,14 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
     )
     def price_bars(
         context: dg.AssetExecutionContext, home: HomeResource
-    ) -> Iterator[dg.Output[None]]:
+    ) -> Iterator[dg.Output[None] | dg.AssetCheckResult]:
         opened = home.open()
         bars = SessionBars(opened, asked_partitions(context, opened))
         yield from for_each_partition(
-            context, opened, lambda key: ingest(key, opened, bars)
+            context,
+            opened,
+            lambda key: ingest(key, opened, bars),
+            lambda key: market_inputs(opened),
         )
 
     return price_bars
@@ -42,7 +45,6 @@ def ingest(key: str, home: Home, bars: SessionBars) -> Result:
     return Result(
         rows=len(frame),
         data_version=version,
-        inputs=market_inputs(home, CODE_VERSION),
         metadata={
             "symbols": int(frame["symbol"].nunique()),
             **report,

@@ -6,8 +6,7 @@ import dagster as dg
 
 from whatif_assets.assets.axes import MODELS, Axes, all_of, partitioned
 from whatif_assets.core.home import Home
-from whatif_assets.core.lake import combined_hash
-from whatif_assets.core.training import train
+from whatif_assets.core.training import train, training_inputs
 from whatif_assets.partitions import Result, for_each_partition
 from whatif_assets.resources import Compute, HomeResource
 
@@ -28,13 +27,23 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
     )
     def trained_models(
         context: dg.AssetExecutionContext, home: HomeResource, compute: Compute
-    ) -> Iterator[dg.Output[None]]:
+    ) -> Iterator[dg.Output[None] | dg.AssetCheckResult]:
         opened = home.open()
         yield from for_each_partition(
-            context, opened, lambda key: fit_configuration(key, opened, compute)
+            context,
+            opened,
+            lambda key: fit_configuration(key, opened, compute),
+            lambda key: inputs(key, opened, compute),
         )
 
     return trained_models
+
+
+def inputs(key: str, home: Home, compute: Compute) -> dict[str, str]:
+    """Hashes of what a configuration's models come from."""
+    configuration, study = home.find(key)
+    backend = compute.backend_of(configuration)
+    return training_inputs(home, study, configuration, backend)
 
 
 def fit_configuration(key: str, home: Home, compute: Compute) -> Result:
@@ -45,7 +54,6 @@ def fit_configuration(key: str, home: Home, compute: Compute) -> Result:
     return Result(
         rows=len(trained.folds),
         data_version=trained.data_version,
-        inputs=combined_hash([trained.inputs, CODE_VERSION]),
         metadata=trained.metadata(),
         details={
             "study": study.name,

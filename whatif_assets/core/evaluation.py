@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -15,13 +16,15 @@ from whatif_assets.core.backtest import (
     BacktestResult,
     Sleeve,
     Variant,
+    is_compiled,
     run_backtests,
     sleeves_of,
 )
 from whatif_assets.core.configuration import Configuration
+from whatif_assets.core.engine.parity import parity
 from whatif_assets.core.errors import BadInput
-from whatif_assets.core.feature_store import SessionFeatures
-from whatif_assets.core.features import Feature
+from whatif_assets.core.feature_store import SessionFeatures, history
+from whatif_assets.core.features import Feature, warm_up
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import combined_hash, not_materialised
 from whatif_assets.core.metrics import METRICS, measure
@@ -29,6 +32,9 @@ from whatif_assets.core.strategies import required_features
 from whatif_assets.core.study import Study
 
 TABLE = "backtest_results"
+# Each run replays this much in Backtrader, a second or two per configuration.
+PARITY_VARIANTS = 3
+PARITY_BARS = 40_000
 KEYS = ["symbol", "ts"]
 
 
@@ -45,20 +51,17 @@ class Evaluation:
         sleeves, one row per variant and session.
     fills
         Fills of the configuration's best variants, as the broker made them.
-    read_versions
-        Data versions of what was read.
+    parity
+        What Backtrader says of the winner and of some other variants, beside what
+        the engine says; see :func:`whatif_assets.core.engine.parity.parity`. Empty
+        for a strategy that only Backtrader runs.
     """
 
     variants: pd.DataFrame
     equity: pd.DataFrame
     fills: pd.DataFrame
-    read_versions: tuple[str, ...]
+    parity: pd.DataFrame
     ranked_by: str
-
-    def inputs(self, code_version: str) -> str:
-        """Hash of settings, data and code that the results come from."""
-        settings = self.variants[["variant", "settings"]].to_numpy().tolist()
-        return combined_hash([settings, self.read_versions, code_version])
 
     def metadata(self) -> dict[str, Any]:
         """What is worth showing: the leaders, and buy-and-hold beside them."""
@@ -116,7 +119,7 @@ def evaluate(
         variants=rows,
         equity=_equity(result, sessions),
         fills=_best_fills(rows, result, study),
-        read_versions=_versions(home, configuration, sessions),
+        parity=_parity(sleeves, configuration, rows, study),
         ranked_by=study.rank_by,
     )
 
@@ -226,26 +229,65 @@ def _equity(result: BacktestResult, sessions: Sequence[date]) -> pd.DataFrame:
     )
 
 
+def _by_rank(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """Variants of a configuration, the best first."""
+    ascending = not METRICS[study.rank_by].higher_is_better
+    return rows.sort_values(study.rank_by, ascending=ascending, kind="stable")
+
+
 def _best_fills(
     rows: pd.DataFrame, result: BacktestResult, study: Study
 ) -> pd.DataFrame:
     """Fills of as many variants as a study keeps finalists."""
-    ordered = rows.sort_values(
-        study.rank_by,
-        ascending=not METRICS[study.rank_by].higher_is_better,
-        kind="stable",
-    )
-    kept = ordered["variant"].head(study.finalists)
+    kept = _by_rank(rows, study)["variant"].head(study.finalists)
     return result.fills_of(kept.tolist())
 
 
-def _versions(
-    home: Home, configuration: Configuration, sessions: Sequence[date]
-) -> tuple[str, ...]:
-    bars = home.lake.versions("price_bars", [day.isoformat() for day in sessions])
-    if configuration.algorithm is None:
-        return tuple(bars)
-    return (*bars, *home.lake.versions("forecasts", [configuration.key]))
+def _parity(
+    sleeves: Sequence[Sleeve],
+    configuration: Configuration,
+    rows: pd.DataFrame,
+    study: Study,
+) -> pd.DataFrame:
+    """Replay the winner and some random variants in Backtrader.
+
+    On as many symbols, drawn at random, as PARITY_BARS allow. What is drawn depends
+    on the configuration alone, so that a run can be repeated.
+    """
+    strategy = configuration.strategy_type()
+    if not is_compiled(strategy):
+        return pd.DataFrame()
+    draw = random.Random(configuration.key)  # noqa: S311 - a sample, not a secret
+    order = _by_rank(rows, study)["variant"].tolist()
+    others = draw.sample(order[1:], min(PARITY_VARIANTS, len(order) - 1))
+    chosen = {order[0], *others}
+    bars = sum(len(sleeve) for sleeve in sleeves) / len(sleeves)
+    affordable = max(1, int(PARITY_BARS / (bars * len(chosen))))
+    some = draw.sample(list(sleeves), min(affordable, len(sleeves)))
+    return parity(
+        some,
+        configuration.strategy,
+        [variant for variant in configuration.variants() if variant.id in chosen],
+        base=configuration.base,
+    )
+
+
+def evaluation_inputs(home: Home, key: str) -> dict[str, str]:
+    """Hashes of what the results of a configuration come from, by part."""
+    configuration, study = home.find(key)
+    strategy = configuration.strategy_type()
+    sessions = evaluated_sessions(home, study)
+    settings = [v.settings for v in configuration.variants()]
+    reach = warm_up(required_features(strategy, settings))
+    days = [*history(home, sessions[0], reach), *sessions]
+    read = [home.lake.versions("price_bars", [day.isoformat() for day in days])]
+    if configuration.algorithm is not None:
+        read.append(home.lake.versions("forecasts", [configuration.key]))
+    own = [configuration.result_hash(study), study.rank_by, study.finalists]
+    return {
+        "settings": combined_hash([*own, strategy.code_version]),
+        "data": combined_hash(read),
+    }
 
 
 def write_evaluation(

@@ -61,6 +61,7 @@ class SessionFeatures:
         per_session = home.market.bars_per_session() * len(home.symbols)
         self._at_a_time = max(1, BARS_AT_A_TIME // per_session)
         self._bars_of = functools.lru_cache(2 * self._at_a_time)(self._read)
+        self._version = functools.lru_cache(None)(self._bars_version)
         self._ready: dict[date, pd.DataFrame] = {}
 
     def _read(self, session: date) -> pd.DataFrame:
@@ -102,11 +103,23 @@ class SessionFeatures:
         for day, rows in computed.groupby(days.to_numpy()):
             self._ready[day] = rows.reset_index(drop=True)
 
-    def inputs(self, session: date, code_version: str) -> str:
-        """Hash of what a session's features come from: columns, bars and code."""
-        versions = self._home.lake.versions("price_bars", [session.isoformat()])
+    def inputs(self, session: date) -> dict[str, str]:
+        """Hashes of what a session's features come from: columns, and bars.
+
+        The bars are the session's own and those that its warm-up may reach.
+        """
         columns = [feature.column for feature in self._features]
-        return combined_hash([columns, versions, code_version])
+        before = history(self._home, session, warm_up(self._features))
+        own = self._home.lake.versions("price_bars", [session.isoformat()])
+        earlier = [self._version(day) for day in before]
+        return {
+            "settings": combined_hash(columns),
+            "data": combined_hash([*own, *earlier]),
+        }
+
+    def _bars_version(self, session: date) -> str | None:
+        manifest = self._home.lake.manifest("price_bars", session.isoformat())
+        return manifest.data_version if manifest else None
 
 
 def history(home: Home, session: date, bars: int) -> list[date]:

@@ -10,7 +10,7 @@ import pandas as pd
 from whatif_assets.core.configuration import Configuration
 from whatif_assets.core.dataset import dataset
 from whatif_assets.core.home import Home
-from whatif_assets.core.lake import not_materialised
+from whatif_assets.core.lake import combined_hash, not_materialised
 from whatif_assets.core.models import load_model
 from whatif_assets.core.study import Study
 from whatif_assets.core.training import TABLE, model_path
@@ -108,3 +108,17 @@ def _with_expected_return(
     )
     frame = frame.sort_values(["symbol", "ts"], ignore_index=True)
     return frame[[*COLUMNS, "no_change"]]
+
+
+def forecast_inputs(home: Home, key: str) -> dict[str, str]:
+    """Hashes of what the forecasts of a configuration come from, by part."""
+    configuration, study = home.find(key)
+    models = home.lake.versions(TABLE, [key])
+    read: list[list[str]] = []
+    if configuration.algorithm is not None:
+        days = [d.isoformat() for f in study.folds(home.market) for d in f.test]
+        read = [home.lake.versions(table, days) for table in ("features", "price_bars")]
+    return {
+        "settings": configuration.model_hash(study),
+        "data": combined_hash([models, read]),
+    }

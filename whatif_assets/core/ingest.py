@@ -84,9 +84,9 @@ class SessionBars:
         )
 
 
-def market_inputs(home: Home, code_version: str) -> str:
-    """Hash of all that a session's bars come from: settings, files and code."""
+def market_inputs(home: Home) -> dict[str, str]:
+    """Hashes of what a session's bars come from: the market's settings and files."""
     market = home.market
     settings = market.model_dump(mode="json", exclude={"name", "last_session"})
     state = market.open_source(home.path).state()
-    return combined_hash([settings, state, code_version])
+    return {"settings": combined_hash([settings]), "data": combined_hash([state])}

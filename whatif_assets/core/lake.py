@@ -48,8 +48,8 @@ class Manifest:
     data_version
         Hash of the content.
     inputs
-        Hash of all that the content was computed from: settings, data versions
-        of what was read, code version.
+        Hashes of what the content was computed from, by part: ``settings``,
+        ``data`` (versions of what was read) and ``code``.
     rows
         Rows of the partition's main table.
     run_id, code_version, finished_at, seconds
@@ -59,7 +59,7 @@ class Manifest:
     """
 
     data_version: str
-    inputs: str
+    inputs: Mapping[str, str]
     rows: int
     run_id: str
     code_version: str
@@ -128,6 +128,22 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pd.DataFra
 def file_hash(path: Path) -> str:
     """Hash of a file's bytes, 16 hexadecimal digits of SHA-256."""
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
+def why_computed(manifest: Manifest | None, inputs: Mapping[str, str]) -> str:
+    """Say why a partition has to be computed; empty where it stands as it would be.
+
+    Parameters
+    ----------
+    manifest
+        Of what stands in the partition, or None.
+    inputs
+        Hashes of what it would be computed from now, by part.
+    """
+    if manifest is None:
+        return "new"
+    changed = [part for part in inputs if manifest.inputs.get(part) != inputs[part]]
+    return f"{' and '.join(changed)} changed" if changed else ""
 
 
 def combined_hash(parts: Iterable[Any]) -> str:

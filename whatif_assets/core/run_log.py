@@ -21,7 +21,6 @@ class RunEntry:
     why_computed: str
     code_version: str
     data_version: str | None
-    inputs: str | None
     rows: int
     seconds: float
     finished_at: str | None
@@ -46,7 +45,6 @@ class RunEntry:
             why_computed=why,
             code_version=code_version,
             data_version=manifest.data_version if manifest else None,
-            inputs=manifest.inputs if manifest else None,
             rows=manifest.rows if manifest else 0,
             seconds=round(manifest.seconds if manifest else seconds, 3),
             finished_at=manifest.finished_at if manifest else None,

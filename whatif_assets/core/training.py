@@ -47,8 +47,8 @@ class Trained:
         Importance of each feature in each fold.
     scores
         Every candidate of a search in every cross-validation fold; or empty.
-    data_version, inputs
-        Hash of the models, and of all that they were trained from.
+    data_version
+        Hash of the models.
     """
 
     backend: str
@@ -56,7 +56,6 @@ class Trained:
     importance: list[pd.DataFrame] = field(default_factory=list)
     scores: list[pd.DataFrame] = field(default_factory=list)
     data_version: str = ""
-    inputs: str = ""
 
     def table(self) -> pd.DataFrame:
         """One row per fold."""
@@ -105,7 +104,7 @@ def train(
     """
     if configuration.algorithm is None:
         version = home.lake.write(TABLE, configuration.key, Trained("none").table())
-        return Trained("none", data_version=version, inputs=version)
+        return Trained("none", data_version=version)
     folds = study.folds(home.market)
     sessions = sorted({day for fold in folds for day in fold.train})
     frame = dataset(home, configuration, sessions)
@@ -116,9 +115,21 @@ def train(
     version = home.lake.write(TABLE, configuration.key, trained.table())
     models = [file_hash(model_path(home, configuration.key, f.number)) for f in folds]
     trained.data_version = combined_hash([version, models])
-    read = home.lake.versions("features", [day.isoformat() for day in sessions])
-    trained.inputs = combined_hash([configuration.model_hash(study), backend, read])
     return trained
+
+
+def training_inputs(
+    home: Home, study: Study, configuration: Configuration, backend: str
+) -> dict[str, str]:
+    """Hashes of what the models of a configuration come from, by part."""
+    if configuration.algorithm is None:
+        return {"settings": "rule", "data": ""}
+    keys = [day.isoformat() for fold in study.folds(home.market) for day in fold.train]
+    read = [home.lake.versions(table, keys) for table in ("features", "price_bars")]
+    return {
+        "settings": combined_hash([configuration.model_hash(study), backend]),
+        "data": combined_hash(read),
+    }
 
 
 def _train_fold(

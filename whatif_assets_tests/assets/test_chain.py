@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import shutil
 
 import dagster as dg
 import duckdb
@@ -177,8 +179,9 @@ def test_a_leak_free_forecast_ignores_later_bars(copied_home):
     for column in ("open", "high", "low", "close", "vwap"):
         bars[column] *= 1.5
     manifest = home.lake.manifest("price_bars", "2026-01-16")
-    home.lake.write("price_bars", "2026-01-16", bars)
-    home.lake.finish("price_bars", "2026-01-16", manifest)
+    version = home.lake.write("price_bars", "2026-01-16", bars)
+    changed = dataclasses.replace(manifest, data_version=version)
+    home.lake.finish("price_bars", "2026-01-16", changed)
     days = [day.isoformat() for day in home.market.sessions.dates()]
     with dg.DagsterInstance.ephemeral() as instance:
         instance.add_dynamic_partitions("configurations", ["tiny.linear"])
@@ -210,6 +213,77 @@ def test_features_on_spark_are_the_same_bytes(finished_home, tmp_path, monkeypat
             assert runner.run_keys(asset, days, days) == []
     expected = versions(Lake(finished_home), "features")
     assert versions(home.lake, "features") == {day: expected[day] for day in days}
+
+
+def test_what_stands_is_reused_and_what_changed_is_said(copied_home):
+    home = Home.open(copied_home)
+    key = "tiny.linear"
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.add_dynamic_partitions("configurations", [key])
+        runner = Runner(home, instance)
+        assert runner.run_keys("backtest_results", [key], [key]) == []
+        assert last_run(home, "backtest_results") == [("reused", "")]
+        path = home.studies_folder / "tiny.yaml"
+        path.write_text(
+            path.read_text().replace("threshold: 0.0001}", "threshold: 0.1}")
+        )
+        assert runner.run_keys("forecasts", [key], [key]) == []
+        assert last_run(home, "forecasts") == [("reused", "")]
+        assert runner.run_keys("backtest_results", [key], [key]) == []
+    assert last_run(home, "backtest_results") == [("computed", "settings changed")]
+
+
+def last_run(home: Home, asset: str) -> list[tuple[str, str]]:
+    """Status and reason of each partition in the newest run of an asset."""
+    newest = max(
+        home.lake.folder("runs").glob(f"*-{asset}.parquet"),
+        key=lambda path: path.stat().st_mtime_ns,
+    )
+    rows = pd.read_parquet(newest)
+    return list(zip(rows["status"], rows["why_computed"]))
+
+
+def test_every_run_replays_variants_in_backtrader(copied_home):
+    home = Home.open(copied_home)
+    key = "tiny.forest~max_depth=2"
+    shutil.rmtree(home.lake.folder("backtest_results", key))
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.add_dynamic_partitions("configurations", [key])
+        assert Runner(home, instance).run_keys("backtest_results", [key], [key]) == []
+        (record,) = instance.event_log_storage.get_asset_check_execution_history(
+            dg.AssetCheckKey(dg.AssetKey("backtest_results"), "engine_parity"), limit=9
+        )
+    evaluation = record.evaluation
+    assert evaluation.passed
+    assert evaluation.blocking
+    assert evaluation.metadata["replayed"].value == 4  # 2 variants on 2 symbols
+    assert evaluation.metadata["fills"].value > 0
+    assert evaluation.metadata["largest_difference"].value <= 1e-9
+
+
+def test_results_that_backtrader_does_not_confirm_are_not_written(
+    copied_home, monkeypatch
+):
+    home = Home.open(copied_home)
+    key = "tiny.linear"
+    shutil.rmtree(home.lake.folder("backtest_results", key))
+    monkeypatch.setattr(
+        "whatif_assets.core.evaluation.parity",
+        lambda *_, **__: pd.DataFrame(
+            {
+                "variant": ["-"],
+                "symbol": ["SYN01"],
+                "fills": [3],
+                "difference": [0.5],
+                "equal": [False],
+            }
+        ),
+    )
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.add_dynamic_partitions("configurations", [key])
+        (failure,) = Runner(home, instance).run_keys("backtest_results", [key], [key])
+    assert "tiny.linear: the engine and Backtrader differ on variant -" in failure
+    assert not home.lake.has("backtest_results", key)
 
 
 def test_ranges_are_unbroken_stretches_of_the_order():

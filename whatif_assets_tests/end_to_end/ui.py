@@ -20,7 +20,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 SECONDS_TO_START = 90.0
-SECONDS_TO_STOP = 10.0
+SECONDS_TO_STOP = 15.0
 SECONDS_BETWEEN_LOOKS = 0.5
 REPOSITORY = "__repository__"
 ALL_ASSETS = "__ASSET_JOB"

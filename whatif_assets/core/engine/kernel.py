@@ -27,7 +27,7 @@ from whatif_assets.core.sleeve import FloatArray
 
 IntArray = npt.NDArray[np.int64]
 
-compiled = njit(nogil=True, error_model="numpy")
+compiled = njit(nogil=True, error_model="numpy", forceinline=True)
 
 
 class Bars(NamedTuple):

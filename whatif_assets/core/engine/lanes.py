@@ -235,5 +235,8 @@ def _write_counts(lanes: Any, lane: int, counts: Any) -> None:
     counts.traded, counts.trades = lanes[TRADED, lane], lanes[TRADES, lane]
     counts.wins, counts.first = lanes[WINS, lane], lanes[FIRST_PROFIT, lane]
     counts.total, counts.squares = lanes[TOTAL, lane], lanes[SQUARES, lane]
-    counts.least, counts.greatest = lanes[LEAST_PROFIT, lane], lanes[GREATEST_PROFIT, lane]
+    counts.least, counts.greatest = (
+        lanes[LEAST_PROFIT, lane],
+        lanes[GREATEST_PROFIT, lane],
+    )
     counts.fills, counts.rejected = lanes[FILLS, lane], 0.0

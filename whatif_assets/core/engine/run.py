@@ -34,6 +34,7 @@ _WORTH_LANES = 8
 _SHARED = frozenset(RuleSettings.model_fields)
 
 Rule = type[TradingRule[Any]]
+Records = npt.NDArray[np.void]
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +52,7 @@ class Batch:
     """
 
     rule: Rule
-    parameters: FloatArray
+    parameters: Records
     groups: Sequence[tuple[RuleSettings, npt.NDArray[np.int64]]]
 
     @classmethod
@@ -79,7 +80,7 @@ class Batch:
             rows.append(_encoded(settings, variant.costs, variant.cash, thresholds))
         return cls(
             rule,
-            np.array(rows, dtype=np.float64).reshape(-1, layout.PARAMETERS),
+            np.array(rows, dtype=layout.PARAMETERS),
             [(settings, np.array(some)) for settings, some in groups.values()],
         )
 
@@ -150,21 +151,21 @@ class Outcome:
         At the end of each session; (variants, sleeves, sessions), or with all
         sleeves added up, (variants, sessions).
     counts
-        See :mod:`layout`; (variants, sleeves, counts).
+        See :mod:`layout`; (variants, sleeves).
     """
 
     equity: FloatArray
-    counts: FloatArray
+    counts: Records
 
     @property
     def traded(self) -> FloatArray:
         """Value of all fills, by variant."""
-        return np.asarray(self.counts[:, :, "traded"].sum(axis=1))
+        return np.asarray(self.counts["traded"].sum(axis=1))
 
     @property
     def rejected(self) -> npt.NDArray[np.int64]:
         """Orders refused, by variant and sleeve."""
-        return self.counts[:, :, "rejected"].astype(np.int64)
+        return self.counts["rejected"].astype(np.int64)
 
     @property
     def profits(self) -> Profits:
@@ -175,18 +176,18 @@ class Outcome:
         return total or Profits.of([np.empty(0)] * len(self.counts))
 
 
-def profits_in(counts: FloatArray) -> Profits:
+def profits_in(counts: Records) -> Profits:
     """Read the trades from the counts of one sleeve, a row per variant."""
-    count, total = counts[:, "trades"], counts[:, "total"]
+    count, total = counts["trades"], counts["total"]
     away = np.divide(total, count, out=np.zeros_like(total), where=count > 0)
-    squares = counts[:, "squares"] - away * total
+    squares = counts["squares"] - away * total
     return Profits(
         count=count,
-        wins=counts[:, "wins"],
-        mean=counts[:, "first_profit"] + away,
+        wins=counts["wins"],
+        mean=counts["first"] + away,
         squares=np.maximum(squares, 0.0),
-        least=counts[:, "least_profit"],
-        greatest=counts[:, "greatest_profit"],
+        least=counts["least"],
+        greatest=counts["greatest"],
     )
 
 
@@ -225,7 +226,7 @@ def run(
     between = (len(sleeves),) if by_sleeve else ()
     equity = np.zeros((n, *between, n_sessions))
     counts = np.empty((n, len(sleeves)), layout.COUNTS)
-    clock = bool(batch.parameters[:, "reads_clock"].any())
+    clock = bool(batch.parameters["reads_clock"].any())
     bars = [bars_of(sleeve, n_sessions, clock) for sleeve in sleeves]
 
     def work(settings: RuleSettings, rows: npt.NDArray[np.int64]) -> int:
@@ -247,8 +248,8 @@ def run(
 
 
 def _simulate(
-    bars: Bars, series: Series, parameters: FloatArray
-) -> tuple[FloatArray, FloatArray]:
+    bars: Bars, series: Series, parameters: Records
+) -> tuple[FloatArray, Records]:
     """Run variants on one sleeve: those that can be side by side, then the rest."""
     equity = np.empty((len(parameters), len(bars.ends)))
     counts = np.empty((len(parameters),), layout.COUNTS)
@@ -268,10 +269,10 @@ def _simulate(
     return equity, counts
 
 
-def _may_be_side_by_side(parameters: FloatArray) -> bool:
+def _may_be_side_by_side(parameters: Records) -> bool:
     """Whether variants are simple, enough, and no value is both long and short."""
-    above, below = parameters[:, "above"], parameters[:, "below"]
-    simple = parameters[:, "simple"].all()
+    above, below = parameters["above"], parameters["below"]
+    simple = parameters["simple"].all()
     return bool(
         simple and len(parameters) >= _WORTH_LANES and above.min() >= below.max()
     )
@@ -285,9 +286,8 @@ def _tasks(
     size = max(min(share, _VARIANTS_PER_TASK), 1)
     tasks = []
     for settings, rows in batch.groups:
-        columns = ("below", "above", "simple")
-        keys = [batch.parameters[rows, column] for column in columns]
-        ordered = rows[np.lexsort([-keys[0], keys[1], -keys[2]])]
+        p = batch.parameters[rows]
+        ordered = rows[np.lexsort([-p["below"], p["above"], -p["simple"]])]
         for first in range(0, len(rows), size):
             tasks.append((settings, ordered[first : first + size]))
     return tasks
@@ -312,7 +312,7 @@ def _on_threads(
 
 def record(sleeve: Sleeve, batch: Batch, row: int, n_sessions: int) -> Run:
     """Run one variant on one sleeve once more and write down its fills."""
-    clock = bool(batch.parameters[row, "reads_clock"])
+    clock = bool(batch.parameters["reads_clock"][row])
     bars = bars_of(sleeve, n_sessions, clock)
     settings = next(s for s, rows in batch.groups if row in rows)
     series = series_of(sleeve, batch.rule, settings)
@@ -321,18 +321,18 @@ def record(sleeve: Sleeve, batch: Batch, row: int, n_sessions: int) -> Run:
     counts = np.empty((1,), layout.COUNTS)
     fills = np.empty(0, layout.FILL)
     one_by_one(bars, series, parameters, equity, counts, fills)
-    fills = np.empty(int(counts[0]["fills"]), layout.FILL)
+    fills = np.empty(int(counts["fills"][0]), layout.FILL)
     one_by_one(bars, series, parameters, equity, counts, fills)
-    sizes, prices = fills[:, "size"], fills[:, "price"]
+    sizes, prices = fills["size"], fills["price"]
     return Run(
         equity=equity[0],
-        bars=fills[:, "bar"].astype(np.int64),
+        bars=fills["bar"].astype(np.int64),
         sizes=sizes,
         prices=prices,
-        commissions=fills[:, "charged"],
+        commissions=fills["charged"],
         values_traded=np.abs(sizes * prices),
-        closing=fills[:, "closing"],
-        rejected=int(counts[0, "rejected"]),
+        closing=fills["closing"],
+        rejected=int(counts["rejected"][0]),
     )
 
 

@@ -1,0 +1,145 @@
+"""Take the pictures in ``docs/images`` anew, from the running UI.
+
+Run it as ``make screenshots``. It opens the UI on a temporary copy of ``data``,
+materialises the demo study there by one backfill of everything, and takes the pictures
+with Chromium, which has to be installed (Debian: ``apt-get install chromium``). It
+takes some five minutes.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+from whatif_assets_tests.end_to_end.ui import ROOT, Ui, dagster_dev, wait_for
+
+IMAGES = ROOT / "docs" / "images"
+LARGEST = 200_000
+WIDTH, HEIGHT = 1400, 900
+MILLISECONDS_TO_SETTLE = 2500
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+RESULTS = ("lake", "reports", "*.duckdb", ".dagster", "__pycache__")
+CHAIN = (
+    "price_bars",
+    "features",
+    "trained_models",
+    "forecasts",
+    "backtest_results",
+    "leaderboard",
+    "best_configuration",
+)
+GROUPS = ("market", "models", "results")
+CONFIGURATION = "demo.gbt"
+
+
+def main() -> None:
+    """Open the UI on the demo study, materialise it and take every picture."""
+    browser = find_browser()
+    with tempfile.TemporaryDirectory(prefix="whatif_screenshots_") as temporary:
+        home = Path(temporary) / "home"
+        shutil.copytree(ROOT / "data", home, ignore=shutil.ignore_patterns(*RESULTS))
+        with dagster_dev(Path(temporary), {"WHATIF_HOME": str(home)}) as url:
+            backfill = materialize_all(Ui(url, "whatif_assets"))
+            with open_page(browser, url) as page:
+                take_all(page, url, backfill)
+
+
+def find_browser() -> str:
+    """Find Chromium, or say how to get it."""
+    named = os.environ.get("CHROMIUM", "")
+    found = [path for name in (named, *BROWSERS) if (path := shutil.which(name))]
+    if not found:
+        sys.exit(
+            "No Chromium was found. Install it (Debian: apt-get install chromium), or "
+            "name it: CHROMIUM=/path/to/chrome make screenshots"
+        )
+    return found[0]
+
+
+def materialize_all(ui: Ui) -> str:
+    """Do what the button of that name does, for all sessions; return the backfill."""
+    wait_for(lambda: ui.partition_keys("backtest_results"), 60, "no configurations")
+    print("Materialising the demo study in the UI ...", flush=True)
+    backfill = ui.backfill(CHAIN, ui.partition_keys("price_bars"))
+    status = ui.finish_backfill(backfill, seconds=900)
+    if status != "COMPLETED_SUCCESS":
+        reasons = [ui.reasons(run) for run in ui.runs_of(backfill)]
+        sys.exit("\n".join([f"The backfill ended as {status}.", *reasons]))
+    return backfill
+
+
+@contextmanager
+def open_page(browser: str, url: str) -> Iterator[Page]:
+    """Open a page of the UI with the navigation folded away."""
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=browser, args=QUIET)
+        page = chromium.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+        page.goto(f"{url}/overview")
+        page.get_by_text("Hide navigation").click()
+        yield page
+        chromium.close()
+
+
+def take_all(page: Page, url: str, backfill: str) -> None:
+    """Visit what the documentation shows, and take a picture of each."""
+    take_graph(page, url)
+    page.goto(f"{url}/runs/b/{backfill}")
+    take(page, "backfill", "100% completed", height=700)
+    page.goto(f"{url}/assets/price_bars?view=partitions")
+    take(page, "price_bars", "Latest materialization")
+    results = f"{url}/assets/backtest_results?view=partitions"
+    page.goto(f"{results}&partition={CONFIGURATION}")
+    take(page, "backtest_results", "Latest materialization", height=760)
+    page.get_by_text("[Show Markdown]").first.click()
+    take(page, "equity", "Close", height=760)
+    page.goto(f"{url}/locations/whatif_assets/sensors/register_configurations")
+    take(page, "sensor", "Latest tick", height=760)
+
+
+def take_graph(page: Page, url: str) -> None:
+    """Take the asset graph, its groups unfolded and the whole of it in view."""
+    height = 600
+    page.set_viewport_size({"width": WIDTH, "height": height})
+    unfolded = ",".join(f"global@global:{group}" for group in GROUPS)
+    page.goto(f"{url}/asset-groups?expanded={unfolded}")
+    page.get_by_text(CHAIN[-1]).first.wait_for()
+    fold = '//input[starts-with(@placeholder, "Jump to")]/following::button[1]'
+    page.locator(f"xpath={fold}").click()
+    page.wait_for_timeout(MILLISECONDS_TO_SETTLE)
+    # A double click on the background fits the graph into the window.
+    page.mouse.dblclick(WIDTH / 2, height - 40)
+    take(page, "asset_graph", CHAIN[-1], height=height)
+
+
+def take(page: Page, name: str, awaited: str, height: int = HEIGHT) -> None:
+    """Take a picture once a text is there and nothing moves any more."""
+    page.set_viewport_size({"width": WIDTH, "height": height})
+    page.get_by_text(awaited).first.wait_for()
+    page.wait_for_timeout(MILLISECONDS_TO_SETTLE)
+    target = IMAGES / f"{name}.png"
+    target.parent.mkdir(exist_ok=True)
+    page.screenshot(path=target)
+    size = target.stat().st_size
+    print(f"{target.relative_to(ROOT)}: {size // 1000} kB", flush=True)
+    if size > LARGEST:
+        sys.exit(f"{target}: more than {LARGEST // 1000} kB.")
+
+
+if __name__ == "__main__":
+    main()
