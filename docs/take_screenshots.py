@@ -55,9 +55,10 @@ def main() -> None:
         home = Path(temporary) / "home"
         shutil.copytree(ROOT / "data", home, ignore=shutil.ignore_patterns(*RESULTS))
         with dagster_dev(Path(temporary), {"WHATIF_HOME": str(home)}) as url:
-            backfill = materialize_all(Ui(url, "whatif_assets"))
+            ui = Ui(url, "whatif_assets")
+            backfill = materialize_all(ui)
             with open_page(browser, url) as page:
-                take_all(page, url, backfill)
+                take_all(page, ui, backfill)
 
 
 def find_browser() -> str:
@@ -96,20 +97,25 @@ def open_page(browser: str, url: str) -> Iterator[Page]:
         chromium.close()
 
 
-def take_all(page: Page, url: str, backfill: str) -> None:
+def take_all(page: Page, ui: Ui, backfill: str) -> None:
     """Visit what the documentation shows, and take a picture of each."""
-    take_graph(page, url)
-    page.goto(f"{url}/runs/b/{backfill}")
+    take_graph(page, ui.url)
+    page.goto(f"{ui.url}/runs/b/{backfill}")
     take(page, "backfill", "100% completed", height=700)
-    page.goto(f"{url}/assets/price_bars?view=partitions")
-    take(page, "price_bars", "Latest materialization")
-    results = f"{url}/assets/backtest_results?view=partitions"
-    page.goto(f"{results}&partition={CONFIGURATION}")
-    take(page, "backtest_results", "Latest materialization", height=760)
+    session = ui.partition_keys("price_bars")[-1]
+    open_partition(page, ui, "price_bars", session)
+    take(page, "price_bars", "preview", height=1040)
+    open_partition(page, ui, "backtest_results", CONFIGURATION)
+    take(page, "backtest_results", "leaders", height=760)
     page.get_by_text("[Show Markdown]").first.click()
     take(page, "equity", "Close", height=760)
-    page.goto(f"{url}/locations/whatif_assets/sensors/register_configurations")
+    page.goto(f"{ui.url}/locations/{ui.location}/sensors/register_configurations")
     take(page, "sensor", "Latest tick", height=760)
+
+
+def open_partition(page: Page, ui: Ui, asset: str, key: str) -> None:
+    """Visit the page of one partition of an asset."""
+    page.goto(f"{ui.url}/assets/{asset}?view=partitions&partition={key}")
 
 
 def take_graph(page: Page, url: str) -> None:

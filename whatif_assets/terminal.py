@@ -121,7 +121,9 @@ def _leaderboard(rows: pd.DataFrame, study: Study, home: Home) -> Table:
     shown = list(dict.fromkeys([study.rank_by, *METRICS_SHOWN]))
     for metric in shown:
         table.add_column(metric.replace("_", " "), justify="right", no_wrap=True)
-    for row in rows.head(ROWS_SHOWN).to_dict("records"):
+    # One row a configuration: neighbours on a grid would fill the screen.
+    leaders = rows.drop_duplicates("configuration")
+    for row in leaders.head(ROWS_SHOWN).to_dict("records"):
         note = "" if row["role"] == "candidate" else f" ({row['role']})"
         table.add_row(
             str(row["rank"]),
@@ -129,8 +131,11 @@ def _leaderboard(rows: pd.DataFrame, study: Study, home: Home) -> Table:
             *(format_number(row[metric]) for metric in shown),
             style="" if row["role"] == "candidate" else "dim",
         )
-    if len(rows) > ROWS_SHOWN:
-        table.caption = f"{len(rows) - ROWS_SHOWN} more in {home.database}"
+    table.caption = (
+        f"The best variant of each configuration; all {len(rows):,} are in the table "
+        "leaderboard."
+    )
+    table.caption_justify = "left"
     return table
 
 
@@ -146,7 +151,7 @@ def _winner(winner: Mapping[Any, Any], home: Home) -> Panel:
     lines = [
         f"{winner['configuration']}  {variant}".rstrip(),
         f"{metric} {format_number(winner[metric])}, the best of "
-        f"{winner['variants_tried']} variants; buy and hold made "
+        f"{winner['variants_tried']:,} variants; buy and hold made "
         f"{format_number(winner['buy_and_hold_pnl'])}.",
     ]
     if winner["ranked_above"]:

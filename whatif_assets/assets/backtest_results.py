@@ -64,7 +64,7 @@ def backtest_configuration(
     """Backtest the variants of one configuration and write their results."""
     configuration, study = home.find(key)
     progress = Progress(key, 1)
-    evaluation = evaluate(home, study, configuration, progress.move)
+    evaluation = evaluate(home, study, configuration, CODE_VERSION, progress.move)
     replayed[key] = evaluation.parity
     refuse_difference(key, evaluation.parity)
     return Result(
@@ -72,7 +72,7 @@ def backtest_configuration(
         data_version=write_evaluation(home, configuration, evaluation),
         metadata={
             **evaluation.metadata(),
-            "plot": picture(equity_plot(evaluation.equity, key)),
+            "plot": picture(equity_plot(evaluation.leaders_equity(), key)),
         },
         details={
             "study": study.name,

@@ -13,7 +13,7 @@ import itertools
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from whatif_assets.core.errors import BadInput, did_you_mean, one_of
 from whatif_assets.core.features import Feature
 from whatif_assets.core.fields import (
     AXES,
+    COST_NAMES,
     COSTS,
     General,
     check_axis,
@@ -107,8 +108,7 @@ class Configuration:
             **self._model_part(),
             "symbols": list(self.symbols) if self.symbols else None,
             "cash": self.cash,
-            "commission_bps": self.costs.commission_bps,
-            "slippage_bps": self.costs.slippage_bps,
+            **asdict(self.costs),
         }
 
     def _model_part(self) -> dict[str, Any]:
@@ -342,8 +342,7 @@ def _assemble(
         sweep=sweep,
         cash=own(general.cash, study.cash),
         costs=Costs(
-            commission_bps=own(general.commission_bps, study.costs.commission_bps),
-            slippage_bps=own(general.slippage_bps, study.costs.slippage_bps),
+            **{k: own(getattr(general, k), getattr(study.costs, k)) for k in COST_NAMES}
         ),
         base=base,
     )

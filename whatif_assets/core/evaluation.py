@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import random
 from collections.abc import Callable, Sequence
@@ -13,13 +14,13 @@ import numpy as np
 import pandas as pd
 
 from whatif_assets.core.backtest import (
-    BacktestResult,
     Sleeve,
     Variant,
     is_compiled,
     run_backtests,
     sleeves_of,
 )
+from whatif_assets.core.blocks import Sweep, block_folder
 from whatif_assets.core.configuration import Configuration
 from whatif_assets.core.engine.parity import parity
 from whatif_assets.core.errors import BadInput
@@ -32,6 +33,7 @@ from whatif_assets.core.strategies import required_features
 from whatif_assets.core.study import Study
 
 TABLE = "backtest_results"
+LEADERS = 8
 # Each run replays this much in Backtrader, a second or two per configuration.
 PARITY_VARIANTS = 3
 PARITY_BARS = 40_000
@@ -46,9 +48,9 @@ class Evaluation:
     ----------
     variants
         One row per variant: settings, metrics, the same for buy-and-hold.
-    equity
-        ``variant``, ``session``, ``equity`` and ``pnl`` since the start, over all
-        sleeves, one row per variant and session.
+    daily
+        A matrix: ``variant``, and for each session (ISO date) its profit since the
+        start, over all sleeves.
     fills
         Fills of the configuration's best variants, as the broker made them.
     parity
@@ -58,22 +60,40 @@ class Evaluation:
     """
 
     variants: pd.DataFrame
-    equity: pd.DataFrame
+    daily: pd.DataFrame
     fills: pd.DataFrame
     parity: pd.DataFrame
     ranked_by: str
 
     def metadata(self) -> dict[str, Any]:
         """What is worth showing: the leaders, and buy-and-hold beside them."""
-        ordered = self.variants.sort_values(
-            self.ranked_by, ascending=not METRICS[self.ranked_by].higher_is_better
-        )
         shown = ["variant", *METRICS, "buy_and_hold_pnl", "rejected_orders"]
         return {
             "variants": len(self.variants),
-            "sessions": int(self.equity["session"].nunique()),
-            "leaders": ordered.head(10)[shown],
+            "sessions": len(self.daily.columns) - 1,
+            "leaders": by_rank(self.variants, self.ranked_by).head(10)[shown],
         }
+
+    def leaders_equity(self) -> pd.DataFrame:
+        """Profit of the first few variants, one row per variant and session."""
+        first = by_rank(self.variants, self.ranked_by)["variant"].head(LEADERS)
+        daily = self.daily.set_index("variant").loc[first].reset_index()
+        return long_form(daily)
+
+
+def long_form(daily: pd.DataFrame) -> pd.DataFrame:
+    """Turn a matrix of variants and sessions into one row per pair.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``variant``, ``session`` (datetime64) and ``pnl``, variants in their order.
+    """
+    rows = daily.melt("variant", var_name="session", value_name="pnl")
+    rows["session"] = pd.to_datetime(rows["session"]).astype("datetime64[us]")
+    place = {name: number for number, name in enumerate(daily["variant"])}
+    order = np.lexsort([rows["session"], rows["variant"].map(place)])
+    return rows.iloc[order].reset_index(drop=True)
 
 
 def evaluated_sessions(home: Home, study: Study) -> list[date]:
@@ -85,9 +105,13 @@ def evaluate(
     home: Home,
     study: Study,
     configuration: Configuration,
+    code_version: str = "",
     progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
     """Backtest every variant of a configuration over the study's test windows.
+
+    A sweep that was interrupted goes on where it stopped, as long as inputs and
+    ``code_version`` are the same.
 
     Raises
     ------
@@ -98,30 +122,42 @@ def evaluate(
     sessions = evaluated_sessions(home, study)
     variants = configuration.variants()
     sleeves = _sleeves(home, study, configuration, sessions, variants)
-    result = run_backtests(
+    per_year = home.market.sessions_per_year()
+    inputs = combined_hash([evaluation_inputs(home, configuration.key), code_version])
+    sweep = Sweep(
         sleeves,
         configuration.strategy,
         variants,
-        n_sessions=len(sessions),
-        base=configuration.base,
-        progress=progress,
+        configuration.base,
+        sessions,
+        per_year,
+        block_folder(home.lake, configuration.key, inputs),
     )
+    metrics, daily = sweep.run(progress)
     hold = run_backtests(
         sleeves, "buy_and_hold", [_held(configuration)], n_sessions=len(sessions)
     )
-    per_year = home.market.sessions_per_year()
-    rows = _rows(configuration, variants, result, per_year)
     held = measure(hold, per_year).iloc[0]
-    rows["buy_and_hold_pnl"] = held["pnl"]
-    rows["buy_and_hold_return"] = held["total_return"]
+    rows = _described(configuration, variants, metrics)
+    for name, column in (("pnl", "pnl"), ("return", "total_return")):
+        rows[f"buy_and_hold_{name}"] = held[column]
     rows["buy_and_hold_sharpe"] = held["sharpe"]
-    return Evaluation(
+    order = by_rank(rows, study.rank_by)["variant"].tolist()
+    evaluation = Evaluation(
         variants=rows,
-        equity=_equity(result, sessions),
-        fills=_best_fills(rows, result, study),
-        parity=_parity(sleeves, configuration, rows, study),
+        daily=daily,
+        fills=_fills(sleeves, configuration, order[: study.finalists], len(sessions)),
+        parity=_parity(sleeves, configuration, order),
         ranked_by=study.rank_by,
     )
+    sweep.finish()
+    return evaluation
+
+
+def by_rank(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Variants of a configuration, the best first."""
+    ascending = not METRICS[metric].higher_is_better
+    return rows.sort_values(metric, ascending=ascending, kind="stable")
 
 
 def _held(configuration: Configuration) -> Variant:
@@ -187,67 +223,52 @@ def _with_forecast(
     return bars.merge(forecasts, on=KEYS, how="left")
 
 
-def _rows(
+def _described(
     configuration: Configuration,
     variants: Sequence[Variant],
-    result: BacktestResult,
-    per_year: float,
+    metrics: pd.DataFrame,
 ) -> pd.DataFrame:
-    rows = measure(result, per_year)
+    """Metrics with what each variant is: role, strategy, algorithm, settings."""
+    shared = configuration.settings()
+    shared.pop("sweep", None)
+    rows = metrics.copy()
     rows.insert(1, "role", configuration.strategy_type().role)
     rows.insert(2, "strategy", configuration.strategy)
     rows.insert(3, "algorithm", configuration.algorithm)
-    settings = configuration.settings()
-    settings.pop("sweep", None)
     rows["settings"] = [
         json.dumps(
             {
-                **settings,
+                **shared,
                 **variant.settings,
+                **dataclasses.asdict(variant.costs),
                 "cash": variant.cash,
-                "commission_bps": variant.costs.commission_bps,
-                "slippage_bps": variant.costs.slippage_bps,
             },
             sort_keys=True,
         )
         for variant in variants
     ]
-    rows["rejected_orders"] = result.rejected.sum(axis=1)
     return rows
 
 
-def _equity(result: BacktestResult, sessions: Sequence[date]) -> pd.DataFrame:
-    total = result.total_equity
-    names = np.array(result.variants, dtype=object)
-    return pd.DataFrame(
-        {
-            "variant": names.repeat(len(sessions)),
-            "session": np.tile(np.array(sessions, dtype="datetime64[us]"), len(names)),
-            "equity": total.ravel(),
-            "pnl": (total - result.start_cash[:, None]).ravel(),
-        }
-    )
-
-
-def _by_rank(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
-    """Variants of a configuration, the best first."""
-    ascending = not METRICS[study.rank_by].higher_is_better
-    return rows.sort_values(study.rank_by, ascending=ascending, kind="stable")
-
-
-def _best_fills(
-    rows: pd.DataFrame, result: BacktestResult, study: Study
+def _fills(
+    sleeves: Sequence[Sleeve],
+    configuration: Configuration,
+    chosen: Sequence[str],
+    n_sessions: int,
 ) -> pd.DataFrame:
-    """Fills of as many variants as a study keeps finalists."""
-    kept = _by_rank(rows, study)["variant"].head(study.finalists)
-    return result.fills_of(kept.tolist())
+    """Fills of some variants: those are run once more, since a sweep keeps none."""
+    result = run_backtests(
+        sleeves,
+        configuration.strategy,
+        [variant for variant in configuration.variants() if variant.id in set(chosen)],
+        n_sessions=n_sessions,
+        base=configuration.base,
+    )
+    return result.fills
 
 
 def _parity(
-    sleeves: Sequence[Sleeve],
-    configuration: Configuration,
-    rows: pd.DataFrame,
-    study: Study,
+    sleeves: Sequence[Sleeve], configuration: Configuration, order: Sequence[str]
 ) -> pd.DataFrame:
     """Replay the winner and some random variants in Backtrader.
 
@@ -258,8 +279,7 @@ def _parity(
     if not is_compiled(strategy):
         return pd.DataFrame()
     draw = random.Random(configuration.key)  # noqa: S311 - a sample, not a secret
-    order = _by_rank(rows, study)["variant"].tolist()
-    others = draw.sample(order[1:], min(PARITY_VARIANTS, len(order) - 1))
+    others = draw.sample(list(order[1:]), min(PARITY_VARIANTS, len(order) - 1))
     chosen = {order[0], *others}
     bars = sum(len(sleeve) for sleeve in sleeves) / len(sleeves)
     affordable = max(1, int(PARITY_BARS / (bars * len(chosen))))
@@ -279,8 +299,12 @@ def evaluation_inputs(home: Home, key: str) -> dict[str, str]:
     sessions = evaluated_sessions(home, study)
     settings = [v.settings for v in configuration.variants()]
     reach = warm_up(required_features(strategy, settings))
-    days = [*history(home, sessions[0], reach), *sessions]
-    read = [home.lake.versions("price_bars", [day.isoformat() for day in days])]
+    earlier = [d.isoformat() for d in history(home, sessions[0], reach)]
+    known = (home.lake.manifest("price_bars", key) for key in earlier)
+    read = [
+        home.lake.versions("price_bars", [day.isoformat() for day in sessions]),
+        [manifest.data_version for manifest in known if manifest],
+    ]
     if configuration.algorithm is not None:
         read.append(home.lake.versions("forecasts", [configuration.key]))
     own = [configuration.result_hash(study), study.rank_by, study.finalists]
@@ -298,7 +322,7 @@ def write_evaluation(
     home.lake.begin(TABLE, key)
     return combined_hash(
         [
-            home.lake.write("daily_equity", key, evaluation.equity),
+            home.lake.write("daily_pnl", key, evaluation.daily),
             home.lake.write("fills", key, evaluation.fills),
             home.lake.write(TABLE, key, evaluation.variants),
         ]

@@ -6,6 +6,7 @@ strategy's settings, or the algorithm's.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -13,12 +14,14 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from whatif_assets.core.errors import BadInput, did_you_mean, one_of
+from whatif_assets.core.job import Costs
 from whatif_assets.core.models import ALGORITHMS
 from whatif_assets.core.spec import explain
 from whatif_assets.core.strategies import find_strategy
 
 AXES = ("each", "sweep", "search")
-COSTS = ("commission_bps", "slippage_bps", "cash")
+COST_NAMES = tuple(field.name for field in dataclasses.fields(Costs))
+COSTS = (*COST_NAMES, "cash")
 
 
 class General(BaseModel):
@@ -35,6 +38,9 @@ class General(BaseModel):
     cash: float | None = Field(default=None, gt=0)
     commission_bps: float | None = Field(default=None, ge=0)
     slippage_bps: float | None = Field(default=None, ge=0)
+    commission_per_share: float | None = Field(default=None, ge=0)
+    commission_minimum: float | None = Field(default=None, ge=0)
+    borrow_bps: float | None = Field(default=None, ge=0)
     model_seed: int | None = Field(default=None, ge=0)
     search_folds: int = Field(default=3, ge=2)
 

@@ -31,7 +31,7 @@ AXIS = {
     "trained_models": "configuration",
     "forecasts": "configuration",
     "backtest_results": "configuration",
-    "daily_equity": "configuration",
+    "daily_pnl": "configuration",
     "fills": "configuration",
     "search_scores": "configuration",
 }

@@ -48,7 +48,7 @@ def sharpe(of: Accounts) -> FloatArray:
     ratio = _ratio(
         returns.mean(axis=1), returns.std(axis=1, ddof=1), np.ptp(returns, axis=1) > 0
     )
-    return ratio * np.sqrt(of.sessions_per_year)
+    return np.asarray(ratio * np.sqrt(of.sessions_per_year))
 
 
 def sortino(of: Accounts) -> FloatArray:
@@ -66,7 +66,7 @@ def sortino(of: Accounts) -> FloatArray:
         return np.full(len(returns), np.nan)
     downside = np.sqrt(np.mean(np.minimum(returns, 0.0) ** 2, axis=1))
     ratio = _ratio(returns.mean(axis=1), downside, returns.min(axis=1) < 0)
-    return ratio * np.sqrt(of.sessions_per_year)
+    return np.asarray(ratio * np.sqrt(of.sessions_per_year))
 
 
 def max_drawdown(of: Accounts) -> FloatArray:

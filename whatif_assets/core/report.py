@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from whatif_assets.core.errors import BadInput
+from whatif_assets.core.evaluation import long_form
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import DATA, combined_hash, read_parquet, write_parquet
 from whatif_assets.core.leaderboard import best, configurations_of, finalists, stacked
@@ -86,7 +87,7 @@ def report(home: Home) -> Report:
     ranked = {name: rows for name, rows in ranked.items() if len(rows)}
     winners = stacked({n: best(rows, studies[n]) for n, rows in ranked.items()})
     chosen = stacked({n: finalists(rows, studies[n]) for n, rows in ranked.items()})
-    equity = _detail(home, chosen, "daily_equity", EQUITY)
+    equity = _detail(home, chosen, "daily_pnl", EQUITY)
     keys = home.lake.keys("backtest_results")
     tables = {
         "configurations": configurations_table(
@@ -104,6 +105,12 @@ def report(home: Home) -> Report:
     return Report(winners, equity, combined_hash([version]))
 
 
+def _with_equity(daily: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """Add the value of the account to profits since the start."""
+    start = rows.set_index("variant")["start_cash"]
+    return daily.assign(equity=daily["variant"].map(start) + daily["pnl"])
+
+
 def _detail(
     home: Home, chosen: pd.DataFrame, table: str, columns: dict[str, str]
 ) -> pd.DataFrame:
@@ -112,6 +119,8 @@ def _detail(
     for (study, key), rows in chosen.groupby(["study", "configuration"], sort=False):
         frame = home.lake.read(table, str(key))
         frame = frame[frame["variant"].isin(rows["variant"])]
+        if table == "daily_pnl":
+            frame = _with_equity(long_form(frame), rows)
         parts.append(frame.assign(study=str(study), configuration=str(key)))
     parts = [part for part in parts if not part.empty]
     if not parts:

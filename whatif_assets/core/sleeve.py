@@ -95,12 +95,12 @@ class Sleeve:
     @functools.cached_property
     def since_open(self) -> FloatArray:
         """Minutes from the session's open to each bar's start; n float64."""
-        return (self.ts - self._hours()[self.session, 0]) / _MINUTE
+        return np.asarray((self.ts - self._hours()[self.session, 0]) / _MINUTE)
 
     @functools.cached_property
     def to_close(self) -> FloatArray:
         """Minutes from each bar's start to the session's close; n float64."""
-        return (self._hours()[self.session, 1] - self.ts) / _MINUTE
+        return np.asarray((self._hours()[self.session, 1] - self.ts) / _MINUTE)
 
     def _hours(self) -> npt.NDArray[np.int64]:
         if self.hours is None:

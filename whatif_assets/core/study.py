@@ -94,10 +94,13 @@ class Evaluation(_Strict):
 
 
 class CostSettings(_Strict):
-    """Trading costs, in basis points of the traded value."""
+    """Trading costs; :class:`whatif_assets.core.job.Costs` says what they mean."""
 
     commission_bps: float = Field(default=0.0, ge=0)
     slippage_bps: float = Field(default=0.0, ge=0)
+    commission_per_share: float = Field(default=0.0, ge=0)
+    commission_minimum: float = Field(default=0.0, ge=0)
+    borrow_bps: float = Field(default=0.0, ge=0)
 
 
 class SparkSettings(_Strict):

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from whatif_assets.core.models import ALGORITHMS
 
 from whatif_assets.core.configuration import KEY_PATTERN, expand, find
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.fields import format_value, parse_value
+from whatif_assets.core.models import ALGORITHMS
 from whatif_assets.core.strategies import STRATEGIES
 from whatif_assets.core.study import Study
 
@@ -156,7 +156,7 @@ def test_an_open_each_axis_asks_for_its_value():
     ],
 )
 def test_a_wrong_entry_names_the_field(entry, says, field):
-    with pytest.raises(BadInput, match="demo.one") as caught:
+    with pytest.raises(BadInput, match=r"demo\.one") as caught:
         expand(study(one=entry), HERE)
     assert says in str(caught.value)
     assert caught.value.field == field

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from whatif_assets.core.backtest import Costs, Variant, run_backtests, sweep
+from whatif_assets.core.engine import run as engine
 from whatif_assets.core.engine.parity import parity
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.metrics import measure
@@ -183,6 +184,56 @@ def test_metrics_equal_those_of_backtraders_fills(
     for name in ("sharpe", "sortino", "sqn"):
         if not abs(theirs[name][0]) > 1e4:
             pd.testing.assert_series_equal(ours[name], theirs[name], rtol=1e-9)
+
+
+simple_settings = (
+    st.fixed_dictionaries(
+        {
+            "threshold": st.sampled_from([0.0, 0.3, 0.5, 0.9, 1.2]),
+            "short_threshold": st.sampled_from([None, 0.0, 0.4, 1.1]),
+            "direction": st.sampled_from(["both", "both", "long", "short"]),
+        },
+        optional={"size": st.sampled_from([1, 50, 0.3])},
+    )
+    | st.fixed_dictionaries(
+        {"threshold": st.sampled_from([0.0, 0.5, 1.2])},
+        optional={"notional": st.sampled_from([100, 900])},
+    )
+    | st.fixed_dictionaries(
+        {"threshold": st.sampled_from([0.0, 0.5, 1.2])},
+        optional={"equity_percent": st.sampled_from([10, 90, 120])},
+    )
+)
+simple_costs = st.builds(
+    Costs,
+    commission_bps=sometimes(st.sampled_from([1, 300]), 0.0),
+    slippage_bps=sometimes(st.sampled_from([8, 500]), 0.0),
+    commission_per_share=sometimes(st.just(0.5), 0.0),
+    commission_minimum=sometimes(st.just(20), 0.0),
+)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=SLOW)
+@given(
+    bars=markets({"forecast": st.floats(-2, 2) | st.just(float("nan"))}),
+    drawn=st.lists(
+        st.tuples(simple_settings, simple_costs, cash), min_size=8, max_size=80
+    ),
+)
+def test_variants_side_by_side_equal_each_alone_bit_for_bit(
+    bars: Sleeve, drawn: list[tuple[dict[str, Any], Costs, float]]
+) -> None:
+    variants = [Variant(f"{n}", *parts) for n, parts in enumerate(drawn)]
+    n_sessions = int(bars.session[-1]) + 1
+    batch = engine.Batch.of(find_strategy("forecast_threshold"), variants)
+    alone = replace(batch, parameters=batch.parameters.copy())
+    assert batch.parameters["simple"].all()
+    alone.parameters["simple"] = 0
+    ours, theirs = (
+        engine.run([bars], some, n_sessions, by_sleeve=True) for some in (batch, alone)
+    )
+    np.testing.assert_array_equal(ours.equity, theirs.equity)
+    np.testing.assert_array_equal(ours.counts, theirs.counts)
 
 
 class TestManyVariants:

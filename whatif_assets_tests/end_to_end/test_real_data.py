@@ -45,7 +45,9 @@ def leaderboard(home: Path) -> pd.DataFrame:
         return connection.execute("SELECT * FROM leaderboard ORDER BY ALL").df()
 
 
-def test_backtraders_published_sweep_comes_out_of_the_leaderboard(market_data, tmp_path):
+def test_backtraders_published_sweep_comes_out_of_the_leaderboard(
+    market_data, tmp_path
+):
     study = tmp_path / "sweep.yaml"
     periods = ", ".join(str(period) for period in range(5, 45))
     path = market_data / "raw/backtrader/2006-day-001.txt"
@@ -65,7 +67,9 @@ def test_a_study_of_real_minutes(market_data, tmp_path):
     bars = market_data / "us1m_2018_av.parquet"
     study = tmp_path / "us_minutes.yaml"
     study.write_text(
-        text.replace("../../../shared/market_data/us1m_2018_av.parquet", str(bars.resolve()))
+        text.replace(
+            "../../../shared/market_data/us1m_2018_av.parquet", str(bars.resolve())
+        )
     )
     home = tmp_path / "home"
     assert run_studies(home, str(study))

@@ -219,7 +219,7 @@ def _affordable(order: float, s: Any, p: Any) -> bool:
 def _charge(size: float, price: float, p: Any) -> float:
     """Commission of one part of an order."""
     by_value = abs(size) * p.commission * price
-    return max(by_value + abs(size) * p.per_share, p.minimum)
+    return float(max(by_value + abs(size) * p.per_share, p.minimum))
 
 
 @compiled

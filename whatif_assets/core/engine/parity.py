@@ -82,7 +82,8 @@ def parity(
 
 
 def _by_job(fills: pd.DataFrame) -> dict[tuple[str, str], pd.DataFrame]:
-    return dict(iter(fills.groupby(["variant", "symbol"], sort=False)))
+    jobs = fills.groupby(["variant", "symbol"], sort=False)
+    return {(str(variant), str(symbol)): rows for (variant, symbol), rows in jobs}
 
 
 def _pnl(result: BacktestResult, variant: int, symbol: int) -> float:

@@ -132,13 +132,14 @@ def _kind_of_work(settings: RuleSettings, costs: Costs) -> tuple[bool, bool, boo
 
 
 def _sizing(settings: RuleSettings) -> tuple[int, float]:
+    size: Any = settings.size
     if settings.notional:
         return layout.NOTIONAL, settings.notional
     if settings.equity_percent:
         return layout.EQUITY_PERCENT, settings.equity_percent
-    if settings.size == ALL:
+    if size == ALL:
         return layout.ALL_CASH, 0.0
-    return layout.SHARES, settings.size
+    return layout.SHARES, size
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,10 +171,10 @@ class Outcome:
     @property
     def profits(self) -> Profits:
         """Closed trades of all sleeves, by variant."""
-        total = profits_in(self.counts[:, 0]) if self.counts.shape[1] else None
-        for sleeve in range(1, self.counts.shape[1]):
-            total = total + profits_in(self.counts[:, sleeve])
-        return total or Profits.of([np.empty(0)] * len(self.counts))
+        total = Profits.of([np.empty(0)] * len(self.counts))
+        for sleeve in range(self.counts.shape[1]):
+            total += profits_in(self.counts[:, sleeve])
+        return total
 
 
 def profits_in(counts: Records) -> Profits:
@@ -347,7 +348,10 @@ def bars_of(sleeve: Sleeve, n_sessions: int, clock: bool) -> Bars:
     sessions = np.arange(n_sessions)
     none = np.empty(0)
     return Bars(
-        *(_floats(getattr(sleeve, name)) for name in ("open", "high", "low", "close")),
+        open=_floats(sleeve.open),
+        high=_floats(sleeve.high),
+        low=_floats(sleeve.low),
+        close=_floats(sleeve.close),
         day=sleeve.ts // _DAY,
         since_open=_floats(sleeve.since_open) if clock else none,
         to_close=_floats(sleeve.to_close) if clock else none,
@@ -359,9 +363,8 @@ def series_of(sleeve: Sleeve, rule: Rule, settings: RuleSettings) -> Series:
     """Compute what decides a rule's signals, and its extremes block by block."""
     lines = {**sleeve.prices(), **rule.own_lines(sleeve, settings)}
     values = _floats(rule.series(lines, settings))
-    blocks = np.full(-(-len(values) // layout.BLOCK) * layout.BLOCK, np.nan)
-    blocks[: len(values)] = values
-    blocks = blocks.reshape(-1, layout.BLOCK)
+    blocks = np.full((-(-len(values) // layout.BLOCK), layout.BLOCK), np.nan)
+    blocks.ravel()[: len(values)] = values
     return Series(
         values,
         np.fmax.reduce(blocks, axis=1, initial=-np.inf),

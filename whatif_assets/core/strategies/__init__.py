@@ -97,7 +97,10 @@ class StrategyType:
             for c in mine
             if not c.__module__.startswith("backtrader")
         )
-        return [Path(file) for file in dict.fromkeys(files) if file]
+        found = [Path(file) for file in dict.fromkeys(files) if file]
+        if self.rule:
+            found.append(Path(inspect.getfile(RuleSettings)))
+        return found
 
     @property
     def code_version(self) -> str:

@@ -11,10 +11,9 @@ from pydantic import Field, PlainValidator
 from whatif_assets.core.sleeve import FloatArray
 from whatif_assets.core.strategies.rule import (
     LONG,
-    RuleSettings,
     TradingRule,
 )
-from whatif_assets.core.strategies.settings import positive_number
+from whatif_assets.core.strategies.settings import RuleSettings, positive_number
 
 ALL = "all"
 

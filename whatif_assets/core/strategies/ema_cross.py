@@ -8,7 +8,7 @@ from pydantic import Field
 
 from whatif_assets.core.features import Feature, parse_feature
 from whatif_assets.core.strategies.crossing import CrossingRule
-from whatif_assets.core.strategies.rule import RuleSettings
+from whatif_assets.core.strategies.settings import RuleSettings
 
 Price = Literal["open", "high", "low", "close", "vwap"]
 

@@ -11,9 +11,9 @@ from whatif_assets.core.strategies.rule import (
     LONG,
     NEUTRAL,
     SHORT,
-    RuleSettings,
     TradingRule,
 )
+from whatif_assets.core.strategies.settings import RuleSettings
 
 
 class ForecastThresholdSettings(RuleSettings):

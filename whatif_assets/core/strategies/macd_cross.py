@@ -7,7 +7,7 @@ from pydantic import Field
 from whatif_assets.core.features import Feature, parse_feature
 from whatif_assets.core.strategies.crossing import CrossingRule
 from whatif_assets.core.strategies.ema_cross import Price
-from whatif_assets.core.strategies.rule import RuleSettings
+from whatif_assets.core.strategies.settings import RuleSettings
 
 
 class MacdCrossSettings(RuleSettings):

@@ -15,9 +15,9 @@ from whatif_assets.core.strategies.rule import (
     LONG,
     NEUTRAL,
     SHORT,
-    RuleSettings,
     TradingRule,
 )
+from whatif_assets.core.strategies.settings import RuleSettings
 
 
 class RandomEntrySettings(RuleSettings):

@@ -1,0 +1,336 @@
+"""How fast the sweep engine is: against Backtrader, vectorbt and its own size.
+
+Run ``python benchmarks/engine.py`` with the package installed and real minutes in
+``$WHATIF_MARKET_DATA`` (or ``../shared/market_data``). vectorbt's pins clash with
+ours, so it gets an environment of its own at first use, ``benchmarks/.venv-peers``.
+
+Every engine trades the same rule on the same bars: 100 shares, long where the
+average of 20 closes lies further above the close than a threshold, short where
+below, filled at the next open, 1 basis point of commission. A rate is bars times
+variants over seconds, from arrays in memory to metrics in hand. Compilation is
+done beforehand, for vectorbt too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import gc
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from whatif_assets.core.backtest import Costs, Sleeve, Variant, sleeves_of, sweep
+from whatif_assets.core.features import compute
+from whatif_assets.core.metrics import measure
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+PEERS = HERE / ".venv-peers"
+VECTORBT = "vectorbt==1.2.0"
+
+COSTS = Costs(commission_bps=1)
+CASH = 1_000_000.0
+RULE = "forecast_threshold"
+
+GROWTH_VARIANTS = (1, 10, 100, 1_000, 10_000)
+GROWTH_SYMBOLS = (1, 8, 29, 109)
+
+
+def market_data() -> Path:
+    """Return the folder of real minutes."""
+    folder = os.environ.get("WHATIF_MARKET_DATA", ROOT.parent / "shared/market_data")
+    if not Path(folder).is_dir():
+        sys.exit(f"no market data in {folder}; set WHATIF_MARKET_DATA")
+    return Path(folder)
+
+
+@functools.cache
+def minutes(symbols: int) -> list[Sleeve]:
+    """Read the one-minute bars of some symbols, AAPL first, with a forecast."""
+    names = ["us1m_2018_av", "us1m_2018_av_bench"][: 2 if symbols > 29 else 1]
+    bars = pd.concat([pd.read_parquet(_file(name)) for name in names])
+    order = sorted(bars["symbol"].unique(), key=lambda s: (s != "AAPL", s))
+    bars = bars[bars["symbol"].isin(order[:symbols])]
+    bars = bars.sort_values(["symbol", "ts"], ignore_index=True)
+    bars["ts"] = bars["ts"].astype("datetime64[us, UTC]")
+    bars["vwap"] = (bars["high"] + bars["low"] + bars["close"]) / 3
+    local = bars["ts"].dt.tz_convert("America/New_York")
+    bars["session"] = local.dt.normalize().dt.tz_localize(None)
+    bars["forecast"] = compute(bars, "ema", timeperiod=20, relative_to="close")
+    sessions = sorted(bars["session"].dt.date.unique())
+    return sleeves_of(bars, sessions, ["forecast"])
+
+
+def _file(name: str) -> Path:
+    found = sorted(market_data().rglob(f"{name}*.parquet"))
+    if not found:
+        sys.exit(f"no {name}*.parquet in {market_data()}")
+    return found[0]
+
+
+def thresholds(sleeves: Sequence[Sleeve], number: int) -> list[float]:
+    """Spread thresholds evenly over the forecasts, from 0 to the farthest 0.1 %."""
+    forecasts = np.concatenate([sleeve.columns["forecast"] for sleeve in sleeves])
+    top = float(np.nanquantile(np.abs(forecasts), 0.999))
+    return [float(value) for value in np.linspace(0, top, number)]
+
+
+def variants_of(
+    sleeves: Sequence[Sleeve], number: int, **settings: Any
+) -> list[Variant]:
+    """Make variants that differ in their thresholds."""
+    return [
+        Variant(f"{t}-{n}", {"threshold": t, "size": 100, **settings}, COSTS, CASH)
+        for n, t in enumerate(thresholds(sleeves, number))
+    ]
+
+
+def bars_in(sleeves: Sequence[Sleeve]) -> int:
+    """Count the bars of all sleeves."""
+    return sum(len(sleeve) for sleeve in sleeves)
+
+
+def best_of(times: int, work: Callable[[], Any]) -> tuple[float, Any]:
+    """Return the shortest time of several and the last result."""
+    shortest, result = float("inf"), None
+    for _ in range(times):
+        gc.collect()
+        start = time.perf_counter()
+        result = work()
+        shortest = min(shortest, time.perf_counter() - start)
+    return shortest, result
+
+
+def ours(
+    sleeves: Sequence[Sleeve], variants: Sequence[Variant], threads: int, times: int = 3
+) -> tuple[float, np.ndarray[Any, Any]]:
+    """Time the sweep engine; return seconds and the profit of every variant."""
+
+    def work() -> list[pd.DataFrame]:
+        blocks = sweep(sleeves, RULE, variants, processes=threads)
+        return [measure(block, 252) for block in blocks]
+
+    seconds, tables = best_of(times, work)
+    return seconds, pd.concat(tables)["pnl"].to_numpy()
+
+
+def by_kernel(sleeves: Sequence[Sleeve], variants: Sequence[Variant]) -> float:
+    """Time the compiled part alone on one thread, equity and counts included."""
+    from whatif_assets.core.engine import run as engine
+    from whatif_assets.core.strategies import find_strategy
+
+    batch = engine.Batch.of(find_strategy(RULE), variants)
+    days = 1 + max(int(sleeve.session[-1]) for sleeve in sleeves)
+    seconds, _ = best_of(
+        3, lambda: engine.run(sleeves, batch, days, by_sleeve=False, threads=1)
+    )
+    return seconds
+
+
+def by_backtrader(
+    sleeves: Sequence[Sleeve], variants: Sequence[Variant]
+) -> tuple[float, np.ndarray[Any, Any]]:
+    """Time Backtrader with four analyzers, fed from arrays, one process."""
+    from whatif_assets.core._backtrader import bt
+    from whatif_assets.core.reference_engine import prepare
+    from whatif_assets.core.strategies import find_strategy
+
+    kind, profits = find_strategy(RULE), []
+    start = time.perf_counter()
+    for variant in variants:
+        total = 0.0
+        for sleeve in sleeves:
+            cerebro = prepare(sleeve, kind, variant)
+            for name in ("DrawDown", "SharpeRatio", "SQN", "TradeAnalyzer"):
+                cerebro.addanalyzer(getattr(bt.analyzers, name))
+            cerebro.run()
+            total += cerebro.broker.getvalue() - variant.cash
+        profits.append(total)
+    return time.perf_counter() - start, np.array(profits)
+
+
+def by_vectorbt(
+    sleeves: Sequence[Sleeve], variants: Sequence[Variant]
+) -> tuple[float, np.ndarray[Any, Any]]:
+    """Time vectorbt in its own environment, one thread."""
+    python = _peers()
+    with tempfile.TemporaryDirectory() as folder:
+        task, answer = Path(folder) / "task.npz", Path(folder) / "answer.json"
+        arrays = {
+            f"{name}{number}": values
+            for number, sleeve in enumerate(sleeves)
+            for name, values in {
+                "open": sleeve.open,
+                "close": sleeve.close,
+                "forecast": sleeve.columns["forecast"],
+                "ts": sleeve.ts,
+                "session": sleeve.session,
+            }.items()
+        }
+        settings = np.array([variant.settings["threshold"] for variant in variants])
+        np.savez(task, thresholds=settings, cash=CASH, fees=1e-4, size=100, **arrays)
+        command = [python, HERE / "vectorbt_sweep.py", task, answer]
+        subprocess.run([str(part) for part in command], check=True)
+        done = json.loads(answer.read_text())
+    return done["seconds"], np.array(done["pnl"])
+
+
+def _peers() -> Path:
+    """Build the environment of the other engines at first use."""
+    python = PEERS / "bin" / "python"
+    if not (PEERS / "ready").exists():
+        print(f"building {PEERS} for {VECTORBT}", file=sys.stderr)
+        venv.create(PEERS, with_pip=True, clear=True)
+        install = [str(python), "-m", "pip", "install", "--quiet", VECTORBT]
+        subprocess.run(install, check=True)
+        (PEERS / "ready").touch()
+    return python
+
+
+def compare(name: str, sleeves: list[Sleeve], cores: int) -> list[dict[str, Any]]:
+    """Run every engine on the same sleeves and line up the results."""
+    bars = bars_in(sleeves)
+    many = variants_of(sleeves, 10_000)
+    ours(sleeves[:1], many[:100], 1, times=1)  # compile
+    seconds, _ = ours(sleeves, many, 1)
+    rate = bars * len(many) / seconds
+    rows = [_row(name, "whatif_assets, 1 thread", bars, len(many), seconds, rate)]
+
+    def add(engine: str, number: int, taken: float, difference: float) -> None:
+        row = _row(name, engine, bars, number, taken, rate)
+        rows.append({**row, "pnl_difference": difference})
+
+    add(f"whatif_assets, {cores} threads", len(many), ours(sleeves, many, cores)[0], 0)
+    add("whatif_assets, kernel alone", len(many), by_kernel(sleeves, many), 0)
+    stopped = variants_of(sleeves, 1_000, stop_loss=0.5, take_profit=1)
+    ours(sleeves[:1], stopped[:10], 1, times=1)
+    add("whatif_assets, with stops", len(stopped), ours(sleeves, stopped, 1, 1)[0], 0)
+    for engine, run, number in (
+        ("Backtrader, 4 analyzers", by_backtrader, 4 if len(sleeves) == 1 else 1),
+        ("vectorbt", by_vectorbt, 1_000 if len(sleeves) == 1 else 200),
+    ):
+        some = [many[n] for n in np.linspace(100, 5_000, number).astype(int)]
+        taken, theirs = run(sleeves, some)
+        _, mine = ours(sleeves, some, 1, times=1)
+        apart = np.abs(theirs - mine) / np.maximum(np.abs(mine), 1.0)
+        add(engine, number, taken, float(apart.max()))
+    return rows
+
+
+def _row(
+    data: str, engine: str, bars: int, variants: int, seconds: float, rate: float
+) -> dict[str, Any]:
+    own = bars * variants / seconds
+    return {
+        "data": data,
+        "engine": engine,
+        "bars": bars,
+        "variants": variants,
+        "seconds": seconds,
+        "rate": own,
+        "ratio": rate / own,
+        "pnl_difference": 0.0,
+    }
+
+
+def growth() -> list[dict[str, Any]]:
+    """Time sweeps of growing size, each in a process of its own for its memory."""
+    rows = []
+    for symbols in GROWTH_SYMBOLS:
+        for variants in GROWTH_VARIANTS:
+            command = [sys.executable, __file__, "--one", f"{symbols},{variants}"]
+            done = subprocess.run(command, check=True, capture_output=True, text=True)
+            rows.append(json.loads(done.stdout))
+            print(_line(rows[-1]), flush=True)
+    return rows
+
+
+def one(symbols: int, variants: int) -> dict[str, Any]:
+    """Time one sweep on all cores and take this process's peak memory."""
+    sleeves = minutes(symbols)
+    ours(sleeves[:1], variants_of(sleeves[:1], 64), 1, times=1)  # compile
+    before = _peak_memory()
+    some = variants_of(sleeves, variants)
+    seconds, _ = ours(sleeves, some, os.cpu_count() or 1, times=1)
+    bars = bars_in(sleeves)
+    return {
+        "symbols": symbols,
+        "variants": variants,
+        "bars": bars,
+        "seconds": seconds,
+        "rate": bars * variants / seconds,
+        "start_mb": before,
+        "peak_mb": _peak_memory(),
+    }
+
+
+def _peak_memory() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def _line(row: dict[str, Any]) -> str:
+    return "  ".join(
+        f"{name} {value:,.4g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in row.items()
+    )
+
+
+def plot(rows: list[dict[str, Any]], file: Path) -> None:
+    """Draw seconds and memory over the work."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    table = pd.DataFrame(rows).assign(work=lambda t: t["bars"] * t["variants"])
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    for symbols, some in table.groupby("symbols"):
+        left.loglog(some["work"], some["seconds"], "o-", label=f"{symbols} symbols")
+        right.semilogx(some["work"], some["peak_mb"], "o-", label=f"{symbols} symbols")
+    left.set(xlabel="bars x variants", ylabel="seconds", title="Time")
+    right.set(xlabel="bars x variants", ylabel="MB", title="Peak memory")
+    right.set_ylim(0)
+    right.legend()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(file, dpi=110)
+
+
+def main() -> None:
+    """Run what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--json", type=Path, help="write the rows to this file")
+    parser.add_argument("--growth", action="store_true", help="grow the sweep instead")
+    parser.add_argument("--plot", type=Path, help="draw the growth into this file")
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    if chosen.one:
+        print(json.dumps(one(*map(int, chosen.one.split(",")))))
+        return
+    if chosen.growth or chosen.plot:
+        rows = growth()
+    else:
+        cores = os.cpu_count() or 1
+        rows = [*compare("AAPL", minutes(1), cores)]
+        rows += compare("29 symbols", minutes(29), cores)
+    shown = pd.DataFrame(rows)
+    print(shown.to_string(index=False, float_format=lambda value: f"{value:,.4g}"))
+    if chosen.json:
+        chosen.json.write_text(json.dumps({"rows": rows}, indent=1))
+    if chosen.plot:
+        plot(rows, chosen.plot)
+
+
+if __name__ == "__main__":
+    main()

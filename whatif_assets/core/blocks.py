@@ -1,0 +1,108 @@
+"""A sweep in blocks of variants: memory is bounded, and finished blocks are kept.
+
+Each block's metrics and daily profits are written as soon as they are known. A sweep
+that was interrupted goes on with the blocks that are missing, as long as nothing that
+it depends on has changed since.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from urllib.parse import quote
+
+import pandas as pd
+
+from whatif_assets.core.backtest import VARIANTS_PER_BLOCK, Sleeve, Variant, sweep
+from whatif_assets.core.lake import Lake, read_parquet, write_parquet
+from whatif_assets.core.metrics import METRICS, measure
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What to sweep, and where its blocks are kept.
+
+    Attributes
+    ----------
+    sleeves, strategy, variants, base
+        As for :func:`whatif_assets.core.backtest.sweep`.
+    sessions
+        Sessions of the backtest, oldest first.
+    sessions_per_year
+        For annualised metrics.
+    folder
+        Where blocks are kept; another folder for other inputs.
+    """
+
+    sleeves: Sequence[Sleeve]
+    strategy: str
+    variants: Sequence[Variant]
+    base: Path
+    sessions: Sequence[date]
+    sessions_per_year: float
+    folder: Path
+    size: int = VARIANTS_PER_BLOCK
+
+    def run(
+        self, progress: Progress | None = None
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Run the blocks that are missing and put all of them together.
+
+        Returns
+        -------
+        metrics : pandas.DataFrame
+            ``variant``, a column per metric, ``start_cash`` and
+            ``rejected_orders``.
+        daily : pandas.DataFrame
+            ``variant``, and a column per session (ISO date): profit since the start.
+        """
+        self._drop_other_inputs()
+        whole = pd.concat(list(self._blocks(progress)), ignore_index=True)
+        metrics = [*METRICS, "start_cash", "rejected_orders"]
+        days = [day.isoformat() for day in self.sessions]
+        return whole[["variant", *metrics]], whole[["variant", *days]]
+
+    def _blocks(self, progress: Progress | None) -> Iterator[pd.DataFrame]:
+        for first in range(0, len(self.variants), self.size):
+            path = self.folder / f"{first:09d}.parquet"
+            if not path.exists():
+                some = self.variants[first : first + self.size]
+                write_parquet(path, self._block(some))
+            if progress:
+                progress(min(first + self.size, len(self.variants)), len(self.variants))
+            yield read_parquet(path)
+
+    def _block(self, variants: Sequence[Variant]) -> pd.DataFrame:
+        (accounts,) = sweep(
+            self.sleeves,
+            self.strategy,
+            variants,
+            n_sessions=len(self.sessions),
+            base=self.base,
+            block=len(variants),
+        )
+        rows = measure(accounts, self.sessions_per_year)
+        rows["start_cash"] = accounts.start_cash
+        rows["rejected_orders"] = accounts.rejected
+        days = [day.isoformat() for day in self.sessions]
+        return pd.concat([rows, pd.DataFrame(accounts.pnl, columns=days)], axis=1)
+
+    def _drop_other_inputs(self) -> None:
+        """Remove blocks of an earlier sweep that other inputs made useless."""
+        for other in self.folder.parent.glob("*"):
+            if other != self.folder:
+                shutil.rmtree(other, ignore_errors=True)
+
+    def finish(self) -> None:
+        """Remove the blocks, once their results stand in the lake."""
+        shutil.rmtree(self.folder.parent, ignore_errors=True)
+
+
+def block_folder(lake: Lake, key: str, inputs: str) -> Path:
+    """Where the blocks of a configuration's sweep are kept while it runs."""
+    return lake.root / "blocks" / quote(key, safe="~+") / inputs
