@@ -104,3 +104,6 @@ def main() -> None:
 
 
 __all__ = ["app", "console", "main"]
+
+if __name__ == "__main__":
+    main()

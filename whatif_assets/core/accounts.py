@@ -7,7 +7,7 @@ per variant, one column per session.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -54,14 +54,10 @@ class Profits:
         return cls(*np.array(rows, dtype=np.float64).reshape(-1, 6).T)
 
     @classmethod
-    def joined(cls, parts: Sequence[Profits]) -> Profits:
-        """Put blocks of variants one after the other."""
-        return cls(
-            *(
-                np.concatenate([getattr(part, field.name) for part in parts])
-                for field in fields(cls)
-            )
-        )
+    def none(cls, variants: int) -> Profits:
+        """Sum up no trades at all."""
+        zero = np.zeros(variants)
+        return cls(zero, zero, zero, zero, zero + np.inf, zero - np.inf)
 
     def __add__(self, other: Profits) -> Profits:
         """Merge the trades of the same variants on other sleeves.

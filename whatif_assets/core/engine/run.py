@@ -6,9 +6,11 @@ what another does: the result is the same, bit for bit, for any number of them.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Any
 
 import joblib
@@ -32,6 +34,7 @@ _VARIANTS_PER_TASK = 256
 _WORTH_LANES = 8
 
 _SHARED = frozenset(RuleSettings.model_fields)
+_COSTS = attrgetter(*(field.name for field in fields(Costs)))
 
 Rule = type[TradingRule[Any]]
 Records = npt.NDArray[np.void]
@@ -66,18 +69,24 @@ class Batch:
         """
         assert kind.rule is not None
         rule = kind.rule
-        own = [name for name in rule.Settings.model_fields if name not in _SHARED]
-        known: dict[Any, tuple[Any, tuple[float, float]]] = {}
+        names = rule.Settings.model_fields
+        own = attrgetter("__class__", *(name for name in names if name not in _SHARED))
+        shared = attrgetter(*(name for name in names if name in _SHARED))
+        # Most variants of a sweep have most of their settings in common.
+        signals: dict[Any, tuple[Any, tuple[float, float]]] = {}
+        rest: dict[Any, tuple[float, ...]] = {}
         groups: dict[Any, tuple[RuleSettings, list[int]]] = {}
         rows = []
         for row, variant in enumerate(variants):
             settings: Any = kind.settings(variant.settings)
-            values = tuple(getattr(settings, name) for name in own)
-            if values not in known:
-                known[values] = rule.series_key(settings), rule.thresholds(settings)
-            key, thresholds = known[values]
+            mine, common = own(settings), (shared(settings), _COSTS(variant.costs))
+            if mine not in signals:
+                signals[mine] = rule.series_key(settings), rule.thresholds(settings)
+            if common not in rest:
+                rest[common] = _encoded(settings, variant.costs)
+            key, thresholds = signals[mine]
             groups.setdefault(key, (settings, []))[1].append(row)
-            rows.append(_encoded(settings, variant.costs, variant.cash, thresholds))
+            rows.append((variant.cash, *thresholds, *rest[common]))
         return cls(
             rule,
             np.array(rows, dtype=layout.PARAMETERS),
@@ -85,13 +94,9 @@ class Batch:
         )
 
 
-def _encoded(
-    settings: RuleSettings, costs: Costs, cash: float, thresholds: tuple[float, float]
-) -> tuple[float, ...]:
-    """Write a variant as a row, in the order of the names in ``layout``."""
+def _encoded(settings: RuleSettings, costs: Costs) -> tuple[float, ...]:
+    """Write down the parameters after the thresholds, in the order of ``layout``."""
     return (
-        cash,
-        *thresholds,
         *_sizing(settings),
         settings.direction != "short",
         settings.direction != "long",
@@ -171,7 +176,7 @@ class Outcome:
     @property
     def profits(self) -> Profits:
         """Closed trades of all sleeves, by variant."""
-        total = Profits.of([np.empty(0)] * len(self.counts))
+        total = Profits.none(len(self.counts))
         for sleeve in range(self.counts.shape[1]):
             total += profits_in(self.counts[:, sleeve])
         return total
@@ -230,11 +235,15 @@ def run(
     clock = bool(batch.parameters["reads_clock"].any())
     bars = [bars_of(sleeve, n_sessions, clock) for sleeve in sleeves]
 
-    def work(settings: RuleSettings, rows: npt.NDArray[np.int64]) -> int:
+    # Tasks of a group follow one another and use the same series.
+    @functools.lru_cache(maxsize=len(sleeves) * (threads or joblib.cpu_count()))
+    def series(group: int, sleeve: int) -> Series:
+        return series_of(sleeves[sleeve], batch.rule, batch.groups[group][0])
+
+    def work(group: int, rows: npt.NDArray[np.int64]) -> int:
         parameters = batch.parameters[rows]
-        for number, sleeve in enumerate(sleeves):
-            series = series_of(sleeve, batch.rule, settings)
-            values, counted = _simulate(bars[number], series, parameters)
+        for number in range(len(sleeves)):
+            values, counted = _simulate(bars[number], series(group, number), parameters)
             counts[rows, number] = counted
             if by_sleeve:
                 equity[rows, number] = values
@@ -281,16 +290,16 @@ def _may_be_side_by_side(parameters: Records) -> bool:
 
 def _tasks(
     batch: Batch, threads: int | None
-) -> list[tuple[RuleSettings, npt.NDArray[np.int64]]]:
+) -> list[tuple[int, npt.NDArray[np.int64]]]:
     """Cut the groups into tasks, simple variants first and the alike together."""
     share = -(-len(batch.parameters) // (threads or joblib.cpu_count()))
     size = max(min(share, _VARIANTS_PER_TASK), 1)
     tasks = []
-    for settings, rows in batch.groups:
+    for group, (_, rows) in enumerate(batch.groups):
         p = batch.parameters[rows]
         ordered = rows[np.lexsort([-p["below"], p["above"], -p["simple"]])]
         for first in range(0, len(rows), size):
-            tasks.append((settings, ordered[first : first + size]))
+            tasks.append((group, ordered[first : first + size]))
     return tasks
 
 

@@ -13,6 +13,7 @@ from whatif_assets.core.features import (
     FEATURES,
     compute,
     compute_features,
+    indicators,
     parse_feature,
 )
 from whatif_assets_tests.core.features.random_walks import random_walks, weekdays
@@ -82,7 +83,50 @@ def test_relative_to_makes_a_price_a_return_and_a_difference_a_share() -> None:
     np.testing.assert_array_equal(share, compute(walk, "macd") / walk["close"])
 
 
-@pytest.mark.parametrize("name", ["ema", *MACD_LINES])
+def test_rsi_is_the_share_of_gains_in_all_moves() -> None:
+    # Moves of 1, 1, -2: as much up as down. With 4 more, two thirds of the 2 remain
+    # on either side: 4/3 + 4 up, 4/3 down.
+    rsi = compute(bars_of([10.0, 11, 12, 10, 14]), "rsi", timeperiod=3)
+    np.testing.assert_allclose(rsi, [np.nan] * 3 + [50, 80])
+
+
+def test_rsi_of_a_price_that_has_not_moved_is_unknown() -> None:
+    rsi = compute(bars_of([10.0] * 5 + [11.0]), "rsi", timeperiod=2)
+    np.testing.assert_array_equal(rsi, [np.nan] * 5 + [100])
+
+
+def test_bollinger_is_the_distance_from_the_mean_in_deviations() -> None:
+    # Of 1, 2, 6 the mean is 3 and the deviation sqrt(14/3).
+    away = compute(bars_of([1.0, 2, 6]), "bollinger", timeperiod=3)
+    np.testing.assert_allclose(away, [np.nan, np.nan, 3 / np.sqrt(14 / 3)])
+
+
+def test_bollinger_where_no_price_differs_is_unknown() -> None:
+    away = compute(bars_of([0.1] * 7), "bollinger", timeperiod=3)
+    assert away.isna().all()
+
+
+def test_bollinger_beyond_two_is_beyond_talibs_bands() -> None:
+    close = 100 + np.cumsum(np.random.default_rng(3).normal(size=400))
+    away = compute(bars_of(close.tolist()), "bollinger", timeperiod=20).to_numpy()
+    upper, middle, lower = talib.BBANDS(close, 20, 2, 2)
+    known = slice(19, None)
+    expected = 2 * (close - middle) / (upper - middle)
+    np.testing.assert_allclose(away[known], expected[known], rtol=1e-6)
+    np.testing.assert_array_equal(away > 2, close > upper)
+    np.testing.assert_array_equal(away < -2, close < lower)
+
+
+def test_bollinger_does_not_depend_on_how_windows_are_cut(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    walk = random_walks(weekdays(1), symbols=1)
+    whole = compute(walk, "bollinger")
+    monkeypatch.setattr(indicators, "_WINDOW_VALUES", 100)
+    np.testing.assert_allclose(compute(walk, "bollinger"), whole, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["ema", "rsi", "bollinger", *MACD_LINES])
 def test_a_bar_without_a_price_is_nan_and_skipped(name: str) -> None:
     walk = random_walks(weekdays(1), symbols=1)
     missing = [0, 1, 50, 51, 200]
@@ -105,7 +149,7 @@ def test_all_prices_missing_gives_nan() -> None:
     assert compute(bars_of([np.nan] * 40), "macd").isna().all()
 
 
-@pytest.mark.parametrize("name", ["ema", *MACD_LINES])
+@pytest.mark.parametrize("name", ["ema", "rsi", "bollinger", *MACD_LINES])
 @pytest.mark.parametrize("function", ["EMA", "ALL"])
 def test_talib_unstable_periods_change_nothing_and_stay(
     name: str, function: str
