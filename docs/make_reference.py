@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from types import UnionType
+from typing import Annotated, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
@@ -115,9 +117,20 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def _kind(annotation: object) -> str:
-    if isinstance(annotation, type):
-        return annotation.__name__
-    return str(annotation).replace("typing.", "").replace("datetime.", "")
+    """Write a type in the same words on every version of Python."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if annotation is type(None):
+        return "none"
+    if origin is Annotated:
+        return _kind(arguments[0])
+    if origin in (Union, UnionType):
+        return " or ".join(_kind(argument) for argument in arguments)
+    if origin is Literal:
+        return ", ".join(str(argument) for argument in arguments)
+    if arguments:
+        inner = ", ".join(_kind(a) for a in arguments if a is not Ellipsis)
+        return f"{origin.__name__} of {inner}"
+    return getattr(annotation, "__name__", str(annotation).removeprefix("typing."))
 
 
 def _default(value: object) -> str:
