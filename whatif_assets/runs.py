@@ -87,7 +87,9 @@ def instance_of(home: Home) -> dg.DagsterInstance:
         return dg.DagsterInstance.get()
     folder = home.path / ".dagster"
     folder.mkdir(parents=True, exist_ok=True)
-    return dg.DagsterInstance.local_temp(str(folder.resolve()))
+    return dg.DagsterInstance.local_temp(
+        str(folder.resolve()), overrides={"telemetry": {"enabled": False}}
+    )
 
 
 class Runner:
