@@ -98,6 +98,9 @@ class Accounts:
         Closed trades.
     rejected
         Orders that were refused.
+    commission_bps
+        The commission that was charged, in basis points of traded value; NaN where
+        it is not known.
     sessions_per_year
         How many sessions the calendar has in a year, such as 252.
     """
@@ -108,6 +111,7 @@ class Accounts:
     traded: FloatArray
     profits: Profits
     rejected: FloatArray
+    commission_bps: FloatArray | float = np.nan
     sessions_per_year: float = np.nan
 
     @property

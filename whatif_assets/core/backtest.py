@@ -59,6 +59,8 @@ class BacktestResult:
         The order of the first two axes below.
     cash
         Starting cash of each sleeve, by variant.
+    commission_bps
+        Commission in basis points, by variant.
     equity
         Cash plus position at the last bar of each session, float64 of shape
         (variants, symbols, sessions). A session without bars repeats the one
@@ -74,6 +76,7 @@ class BacktestResult:
     variants: tuple[str, ...]
     symbols: tuple[str, ...]
     cash: FloatArray
+    commission_bps: FloatArray
     equity: FloatArray
     rejected: npt.NDArray[np.int64]
     traded: FloatArray
@@ -100,6 +103,7 @@ class BacktestResult:
             self.traded,
             self.profits,
             self.rejected.sum(axis=1).astype(np.float64),
+            self.commission_bps,
         )
 
     @functools.cached_property
@@ -300,6 +304,7 @@ def _by_engine(
         variants=tuple(variant.id for variant in variants),
         symbols=tuple(sleeve.symbol for sleeve in sleeves),
         cash=np.array([variant.cash for variant in variants], dtype=np.float64),
+        commission_bps=_commission_bps(variants),
         equity=outcome.equity,
         rejected=outcome.rejected,
         traded=outcome.traded,
@@ -333,7 +338,12 @@ def _accounts(
         traded=outcome.traded,
         profits=outcome.profits,
         rejected=outcome.rejected.sum(axis=1).astype(np.float64),
+        commission_bps=_commission_bps(variants),
     )
+
+
+def _commission_bps(variants: Sequence[Variant]) -> FloatArray:
+    return np.array([v.costs.commission_bps for v in variants], dtype=np.float64)
 
 
 def _counted(
@@ -462,6 +472,7 @@ def _gather(
         variants=tuple(ids),
         symbols=tuple(sleeve.symbol for sleeve in sleeves),
         cash=np.array([variant.cash for variant in variants], dtype=np.float64),
+        commission_bps=_commission_bps(variants),
         equity=np.array(equity, dtype=np.float64).reshape(*shape, n_sessions),
         traded=np.array(traded, dtype=np.float64).reshape(shape).sum(axis=1),
         profits=profits_of(trades_of(fills), ids),

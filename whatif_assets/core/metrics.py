@@ -85,6 +85,18 @@ def turnover(of: Accounts) -> FloatArray:
     return of.traded / of.start_cash
 
 
+def break_even_bps(of: Accounts) -> FloatArray:
+    """Commission in basis points at which the same fills would earn nothing.
+
+    The commission that was charged plus the profit over the value of all fills.
+    Slippage, a commission per share and interest stay as they were, and the minimum
+    of a commission is taken not to bind. Negative where the fills lose money even
+    without commission; NaN without a fill. Charged anew, it gives a profit of 0
+    wherever orders do not depend on the cash that is left.
+    """
+    return of.commission_bps + 1e4 * _ratio(pnl(of), of.traded, of.traded > 0)
+
+
 def trades(of: Accounts) -> FloatArray:
     """Count the closed trades."""
     return of.profits.count
@@ -159,6 +171,7 @@ METRICS: dict[str, Metric] = {
         Metric("sortino", sortino, higher_is_better=True, unit="per year"),
         Metric("max_drawdown", max_drawdown, higher_is_better=True, unit="fraction"),
         Metric("turnover", turnover, higher_is_better=False, unit="multiple"),
+        Metric("break_even_bps", break_even_bps, higher_is_better=True, unit="bp"),
         Metric("trades", trades, higher_is_better=False, unit="count"),
         Metric("win_rate", win_rate, higher_is_better=True, unit="fraction"),
         Metric("sqn", sqn, higher_is_better=True, unit="number"),

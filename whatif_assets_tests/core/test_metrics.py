@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from whatif_assets.core._backtrader import bt
 from whatif_assets.core.accounts import Accounts, Profits
-from whatif_assets.core.backtest import Variant, run_backtests
+from whatif_assets.core.backtest import Costs, Variant, run_backtests
 from whatif_assets.core.metrics import METRICS, measure
 from whatif_assets.core.reference_engine import prepare
 from whatif_assets.core.sleeve import Sleeve
@@ -81,9 +82,47 @@ def test_turnover_win_rate_and_sqn_by_hand() -> None:
     assert value_of("sqn", of) == pytest.approx(2 / math.sqrt(2.5))
 
 
+def test_break_even_is_the_commission_plus_the_profit_over_what_was_traded() -> None:
+    # 20 earned on 4,000 traded is 50 basis points, on top of the 10 charged.
+    won = replace(account(120, traded=(1000, 3000)), commission_bps=np.array([10.0]))
+    assert value_of("break_even_bps", won) == pytest.approx(60)
+    lost = replace(account(80, traded=(1000, 3000)), commission_bps=np.array([10.0]))
+    assert value_of("break_even_bps", lost) == pytest.approx(-40)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    bars=sleeves({"forecast": st.sampled_from([0.0, 1.0, -1.0])}),
+    others=st.builds(
+        Costs,
+        commission_bps=st.sampled_from([0.0, 3.0]),
+        slippage_bps=st.sampled_from([0.0, 2.0]),
+        commission_per_share=st.sampled_from([0.0, 0.005]),
+        borrow_bps=st.sampled_from([0.0, 500.0]),
+    ),
+    stop=st.sampled_from([0.0, 5.0]),
+)
+def test_the_break_even_commission_charged_anew_leaves_no_profit(
+    bars: Sleeve, others: Costs, stop: float
+) -> None:
+    variant = Variant("-", {"size": 10, "stop_loss": stop}, others)
+    ran = run_backtests([bars], "forecast_threshold", [variant])
+    (break_even,) = measure(ran, 252)["break_even_bps"]
+    assume(break_even >= 0)
+
+    costs = replace(others, commission_bps=float(break_even))
+    anew = run_backtests([bars], "forecast_threshold", [replace(variant, costs=costs)])
+
+    assert anew.fills["size"].tolist() == ran.fills["size"].tolist()
+    (left,) = measure(anew, 252)["pnl"]
+    assert left == pytest.approx(0, abs=1e-12 * (variant.cash + ran.traded[0]))
+
+
 @pytest.mark.parametrize(
     ("metric", "of"),
     [
+        ("break_even_bps", account(101, traded=(10,))),
+        ("break_even_bps", replace(account(101), commission_bps=np.zeros(1))),
         ("sharpe", account(101)),
         ("sharpe", account(100, 100, 100)),
         ("sortino", account(101)),
