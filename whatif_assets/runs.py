@@ -23,12 +23,12 @@ from whatif_assets.automation import JOBS
 from whatif_assets.code_location import build_definitions
 from whatif_assets.core.configuration import Configuration
 from whatif_assets.core.errors import BadInput
-from whatif_assets.core.evaluation import evaluated_sessions
 from whatif_assets.core.feature_store import SessionFeatures, history
 from whatif_assets.core.features import warm_up
 from whatif_assets.core.home import Home, set_up
 from whatif_assets.core.ingest import market_inputs
 from whatif_assets.core.lake import why_computed
+from whatif_assets.core.stage import evaluated_sessions
 from whatif_assets.core.strategies import required_features
 from whatif_assets.core.study import Study
 from whatif_assets.resources import BACKEND

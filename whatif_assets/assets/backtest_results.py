@@ -69,7 +69,7 @@ def backtest_configuration(
     refuse_difference(key, evaluation.parity)
     return Result(
         rows=len(evaluation.variants),
-        data_version=write_evaluation(home, configuration, evaluation),
+        data_version=write_evaluation(home, study, configuration, evaluation),
         metadata={
             **evaluation.metadata(),
             "plot": picture(equity_plot(evaluation.leaders_equity(), key)),

@@ -6,13 +6,19 @@ from typing import Any
 import dagster as dg
 
 from whatif_assets.assets.axes import MODELS, Axes, all_of, partitioned
-from whatif_assets.core.forecasting import COLUMNS, forecast, forecast_inputs
+from whatif_assets.core.forecasting import (
+    COLUMNS,
+    IN_SAMPLE,
+    forecast,
+    forecast_in_sample,
+    forecast_inputs,
+)
 from whatif_assets.core.home import Home
 from whatif_assets.core.plots import forecast_plot
 from whatif_assets.partitions import Result, for_each_partition, picture
 from whatif_assets.resources import HomeResource
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 
 
 def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
@@ -44,6 +50,8 @@ def forecast_configuration(key: str, home: Home) -> Result:
     configuration, study = home.find(key)
     forecasts = forecast(home, study, configuration)
     frame = forecasts.frame[list(COLUMNS)]
+    seen = forecast_in_sample(home, study, configuration).frame[list(COLUMNS)]
+    home.lake.write(IN_SAMPLE, key, seen)
     version = home.lake.write("forecasts", key, frame)
     metadata: dict[str, Any] = dict(forecasts.accuracy())
     if len(frame):

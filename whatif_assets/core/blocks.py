@@ -37,6 +37,8 @@ class Sweep:
         For annualised metrics.
     folder
         Where blocks are kept; another folder for other inputs.
+    size
+        Variants of a block.
     """
 
     sleeves: Sequence[Sleeve]
@@ -61,7 +63,6 @@ class Sweep:
         daily : pandas.DataFrame
             ``variant``, and a column per session (ISO date): profit since the start.
         """
-        self._drop_other_inputs()
         whole = pd.concat(list(self._blocks(progress)), ignore_index=True)
         metrics = [*METRICS, "start_cash", "rejected_orders"]
         days = [day.isoformat() for day in self.sessions]
@@ -92,17 +93,29 @@ class Sweep:
         days = [day.isoformat() for day in self.sessions]
         return pd.concat([rows, pd.DataFrame(accounts.pnl, columns=days)], axis=1)
 
-    def _drop_other_inputs(self) -> None:
-        """Remove blocks of an earlier sweep that other inputs made useless."""
-        for other in self.folder.parent.glob("*"):
-            if other != self.folder:
-                shutil.rmtree(other, ignore_errors=True)
 
-    def finish(self) -> None:
-        """Remove the blocks, once their results stand in the lake."""
-        shutil.rmtree(self.folder.parent, ignore_errors=True)
+def sweep_folder(lake: Lake, key: str, inputs: str) -> Path:
+    """Where the blocks of a configuration's sweep are kept while it runs.
+
+    Blocks of earlier sweeps that other inputs made useless are removed.
+
+    Parameters
+    ----------
+    inputs
+        Hash of all that the sweep depends on, and below it, after a slash, which
+        of several sweeps with the same inputs it is.
+    """
+    folder = _folder(lake, key)
+    for other in folder.glob("*"):
+        if other.name != inputs.partition("/")[0]:
+            shutil.rmtree(other, ignore_errors=True)
+    return folder / inputs
 
 
-def block_folder(lake: Lake, key: str, inputs: str) -> Path:
-    """Where the blocks of a configuration's sweep are kept while it runs."""
-    return lake.root / "blocks" / quote(key, safe="~+") / inputs
+def drop_blocks(lake: Lake, key: str) -> None:
+    """Remove the blocks of a configuration, once all its results are known."""
+    shutil.rmtree(_folder(lake, key), ignore_errors=True)
+
+
+def _folder(lake: Lake, key: str) -> Path:
+    return lake.root / "blocks" / quote(key, safe="~+")

@@ -13,31 +13,35 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from whatif_assets.core.backtest import (
-    Sleeve,
-    Variant,
-    is_compiled,
-    run_backtests,
-    sleeves_of,
-)
-from whatif_assets.core.blocks import Sweep, block_folder
+from whatif_assets.core.backtest import Sleeve, Variant, is_compiled, run_backtests
+from whatif_assets.core.blocks import Sweep, drop_blocks, sweep_folder
 from whatif_assets.core.configuration import Configuration
 from whatif_assets.core.engine.parity import parity
-from whatif_assets.core.errors import BadInput
-from whatif_assets.core.feature_store import SessionFeatures, history
-from whatif_assets.core.features import Feature, warm_up
+from whatif_assets.core.feature_store import history
+from whatif_assets.core.features import warm_up
+from whatif_assets.core.forecasting import IN_SAMPLE
 from whatif_assets.core.home import Home
-from whatif_assets.core.lake import combined_hash, not_materialised
+from whatif_assets.core.lake import combined_hash
 from whatif_assets.core.metrics import METRICS, measure
+from whatif_assets.core.stage import (
+    detail_on,
+    evaluated_sessions,
+    forecasts_of,
+    stage_configuration,
+)
 from whatif_assets.core.strategies import required_features
 from whatif_assets.core.study import Study
+from whatif_assets.core.trials import register_trials
 
 TABLE = "backtest_results"
 LEADERS = 8
 # Each run replays this much in Backtrader, a second or two per configuration.
 PARITY_VARIANTS = 3
 PARITY_BARS = 40_000
-KEYS = ["symbol", "ts"]
+# What is kept of the sessions that the models were trained on.
+IN_SAMPLE_METRICS = ("pnl", "sharpe")
+
+Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,9 @@ class Evaluation:
     daily
         A matrix: ``variant``, and for each session (ISO date) its profit since the
         start, over all sleeves.
+    in_sample
+        The same over the sessions before the first test, where there are any; of
+        the best variants alone if only Backtrader runs the strategy.
     fills
         Fills of the configuration's best variants, as the broker made them.
     parity
@@ -61,6 +68,7 @@ class Evaluation:
 
     variants: pd.DataFrame
     daily: pd.DataFrame
+    in_sample: pd.DataFrame
     fills: pd.DataFrame
     parity: pd.DataFrame
     ranked_by: str
@@ -96,17 +104,12 @@ def long_form(daily: pd.DataFrame) -> pd.DataFrame:
     return rows.iloc[order].reset_index(drop=True)
 
 
-def evaluated_sessions(home: Home, study: Study) -> list[date]:
-    """Sessions of all test windows, oldest first: where results are counted."""
-    return sorted({day for fold in study.folds(home.market) for day in fold.test})
-
-
 def evaluate(
     home: Home,
     study: Study,
     configuration: Configuration,
     code_version: str = "",
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Evaluation:
     """Backtest every variant of a configuration over the study's test windows.
 
@@ -121,37 +124,78 @@ def evaluate(
     """
     sessions = evaluated_sessions(home, study)
     variants = configuration.variants()
-    sleeves = _sleeves(home, study, configuration, sessions, variants)
-    per_year = home.market.sessions_per_year()
+    sleeves = stage_configuration(home, study, configuration)
     inputs = combined_hash([evaluation_inputs(home, configuration.key), code_version])
-    sweep = Sweep(
+    metrics, daily = _sweep(
+        home, configuration, variants, sleeves, sessions, f"{inputs}/test", progress
+    )
+    rows = _described(configuration, variants, metrics)
+    rows = rows.assign(**_held(home, configuration, sleeves, len(sessions)))
+    order = by_rank(rows, study.rank_by)["variant"].tolist()
+    leaders = [v for v in variants if v.id in set(order[: study.finalists])]
+    before = _in_sample(home, study, configuration, leaders, inputs)
+    rows = rows.merge(before[0], on="variant", how="left", validate="1:1")
+    evaluation = Evaluation(
+        variants=rows,
+        daily=daily,
+        in_sample=before[1],
+        fills=detail_on(sleeves, configuration, leaders, len(sessions)).fills,
+        parity=_parity(sleeves, configuration, order),
+        ranked_by=study.rank_by,
+    )
+    drop_blocks(home.lake, configuration.key)
+    return evaluation
+
+
+def _sweep(
+    home: Home,
+    configuration: Configuration,
+    variants: Sequence[Variant],
+    sleeves: Sequence[Sleeve],
+    sessions: Sequence[date],
+    inputs: str,
+    progress: Progress | None = None,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Metrics and daily profits of variants over some sessions."""
+    return Sweep(
         sleeves,
         configuration.strategy,
         variants,
         configuration.base,
         sessions,
-        per_year,
-        block_folder(home.lake, configuration.key, inputs),
+        home.market.sessions_per_year(),
+        sweep_folder(home.lake, configuration.key, inputs),
+    ).run(progress)
+
+
+def _in_sample(
+    home: Home,
+    study: Study,
+    configuration: Configuration,
+    leaders: Sequence[Variant],
+    inputs: str,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Profits over the sessions before the first test, and some metrics of them.
+
+    A model has seen these sessions, so they tell nothing but how much of its
+    success it owes to that.
+    """
+    sessions = list(study.folds(home.market)[0].train)
+    names = [f"in_sample_{metric}" for metric in IN_SAMPLE_METRICS]
+    if not sessions:
+        nothing = pd.DataFrame({"variant": pd.Series(dtype="str")})
+        return nothing.assign(**dict.fromkeys(names, np.nan)), nothing
+    forecasts = None
+    if configuration.algorithm is not None:
+        forecasts = forecasts_of(home, study, configuration, IN_SAMPLE)
+    sleeves = stage_configuration(home, study, configuration, sessions, forecasts)
+    compiled = is_compiled(configuration.strategy_type())
+    variants = configuration.variants() if compiled else leaders
+    metrics, daily = _sweep(
+        home, configuration, variants, sleeves, sessions, f"{inputs}/train"
     )
-    metrics, daily = sweep.run(progress)
-    hold = run_backtests(
-        sleeves, "buy_and_hold", [_held(configuration)], n_sessions=len(sessions)
-    )
-    held = measure(hold, per_year).iloc[0]
-    rows = _described(configuration, variants, metrics)
-    for name, column in (("pnl", "pnl"), ("return", "total_return")):
-        rows[f"buy_and_hold_{name}"] = held[column]
-    rows["buy_and_hold_sharpe"] = held["sharpe"]
-    order = by_rank(rows, study.rank_by)["variant"].tolist()
-    evaluation = Evaluation(
-        variants=rows,
-        daily=daily,
-        fills=_fills(sleeves, configuration, order[: study.finalists], len(sessions)),
-        parity=_parity(sleeves, configuration, order),
-        ranked_by=study.rank_by,
-    )
-    sweep.finish()
-    return evaluation
+    kept = metrics[["variant", *IN_SAMPLE_METRICS]]
+    return kept.set_axis(["variant", *names], axis=1), daily
 
 
 def by_rank(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
@@ -160,67 +204,25 @@ def by_rank(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
     return rows.sort_values(metric, ascending=ascending, kind="stable")
 
 
-def _held(configuration: Configuration) -> Variant:
+def _held(
+    home: Home, configuration: Configuration, sleeves: Sequence[Sleeve], n_sessions: int
+) -> dict[str, float]:
+    """Result of buy-and-hold on the same sleeves, for comparison."""
+    hold = [held_variant(configuration.variants()[0])]
+    result = run_backtests(sleeves, "buy_and_hold", hold, n_sessions=n_sessions)
+    held = measure(result, home.market.sessions_per_year()).iloc[0]
+    return {
+        "buy_and_hold_pnl": held["pnl"],
+        "buy_and_hold_return": held["total_return"],
+        "buy_and_hold_sharpe": held["sharpe"],
+    }
+
+
+def held_variant(variant: Variant) -> Variant:
     """Buy-and-hold with the costs, the cash and, if it has one, the size."""
-    first = configuration.variants()[0]
-    size = first.settings.get("size")
+    size = variant.settings.get("size")
     settings = {"size": size} if size is not None else {}
-    return Variant("-", settings, first.costs, first.cash)
-
-
-def _sleeves(
-    home: Home,
-    study: Study,
-    configuration: Configuration,
-    sessions: Sequence[date],
-    variants: Sequence[Variant],
-) -> list[Sleeve]:
-    strategy = configuration.strategy_type()
-    indicators = required_features(strategy, [v.settings for v in variants])
-    bars = _bars(home, configuration, sessions, indicators)
-    columns = [feature.column for feature in indicators if feature.column in bars]
-    if configuration.algorithm is not None:
-        bars = _with_forecast(home, study, configuration, bars)
-        columns.append("forecast")
-    elif strategy.needs_forecast:
-        raise BadInput(
-            f"Configuration {configuration.key}: strategy '{configuration.strategy}' "
-            "trades on forecasts, so the configuration needs a field algorithm.",
-            field=("strategy",),
-        )
-    return sleeves_of(bars, sessions, columns)
-
-
-def _bars(
-    home: Home,
-    configuration: Configuration,
-    sessions: Sequence[date],
-    indicators: Sequence[Feature],
-) -> pd.DataFrame:
-    """Bars of the sessions, with indicators warmed up on the sessions before."""
-    symbols = home.symbols_of(configuration)
-    bars = home.lake.read_sessions("price_bars", sessions, None, symbols)
-    bars = bars.sort_values(KEYS, ignore_index=True)
-    new = [feature for feature in indicators if feature.column not in bars]
-    if not new:
-        return bars
-    store = SessionFeatures(home, new, sessions)
-    computed = pd.concat([store.of(day) for day in sessions], ignore_index=True)
-    return bars.merge(computed, on=KEYS, how="left")
-
-
-def _with_forecast(
-    home: Home, study: Study, configuration: Configuration, bars: pd.DataFrame
-) -> pd.DataFrame:
-    manifest = home.lake.manifest("forecasts", configuration.key)
-    wanted = configuration.model_hash(study)
-    if manifest is None or manifest.details.get("model_hash") != wanted:
-        raise not_materialised("forecasts", configuration.key)
-    forecasts = home.lake.read(
-        "forecasts", configuration.key, [*KEYS, "expected_return"]
-    )
-    forecasts = forecasts.rename(columns={"expected_return": "forecast"})
-    return bars.merge(forecasts, on=KEYS, how="left")
+    return Variant("-", settings, variant.costs, variant.cash)
 
 
 def _described(
@@ -248,23 +250,6 @@ def _described(
         for variant in variants
     ]
     return rows
-
-
-def _fills(
-    sleeves: Sequence[Sleeve],
-    configuration: Configuration,
-    chosen: Sequence[str],
-    n_sessions: int,
-) -> pd.DataFrame:
-    """Fills of some variants: those are run once more, since a sweep keeps none."""
-    result = run_backtests(
-        sleeves,
-        configuration.strategy,
-        [variant for variant in configuration.variants() if variant.id in set(chosen)],
-        n_sessions=n_sessions,
-        base=configuration.base,
-    )
-    return result.fills
 
 
 def _parity(
@@ -315,15 +300,21 @@ def evaluation_inputs(home: Home, key: str) -> dict[str, str]:
 
 
 def write_evaluation(
-    home: Home, configuration: Configuration, evaluation: Evaluation
+    home: Home, study: Study, configuration: Configuration, evaluation: Evaluation
 ) -> str:
-    """Write the results of a configuration; return their content hash."""
+    """Write the results of a configuration; return their content hash.
+
+    Its variants are registered as trials of the study for good.
+    """
     key = configuration.key
     home.lake.begin(TABLE, key)
-    return combined_hash(
+    version = combined_hash(
         [
             home.lake.write("daily_pnl", key, evaluation.daily),
+            home.lake.write("in_sample_pnl", key, evaluation.in_sample),
             home.lake.write("fills", key, evaluation.fills),
             home.lake.write(TABLE, key, evaluation.variants),
         ]
     )
+    register_trials(home.lake, study, configuration, evaluation.variants)
+    return version

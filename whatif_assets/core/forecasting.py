@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -11,9 +11,12 @@ from whatif_assets.core.configuration import Configuration
 from whatif_assets.core.dataset import dataset
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import combined_hash, not_materialised
-from whatif_assets.core.models import load_model
+from whatif_assets.core.models import Model, load_model
 from whatif_assets.core.study import Study
 from whatif_assets.core.training import TABLE, model_path
+from whatif_assets.core.windows import Fold
+
+IN_SAMPLE = "in_sample_forecasts"
 
 COLUMNS = {
     "symbol": "str",
@@ -71,7 +74,8 @@ def _realised_return(known: pd.DataFrame) -> pd.Series:
 def forecast(home: Home, study: Study, configuration: Configuration) -> Forecasts:
     """Forecast every bar of the test windows in one batch per fold.
 
-    Bars whose features are still warming up have no forecast.
+    Bars whose features are still warming up have no forecast. Empty for a
+    configuration that is a rule.
 
     Raises
     ------
@@ -79,22 +83,60 @@ def forecast(home: Home, study: Study, configuration: Configuration) -> Forecast
         The configuration's models or features are not materialised, or the models
         are of another version of the configuration.
     """
-    empty = pd.DataFrame({k: pd.Series(dtype=v) for k, v in COLUMNS.items()})
     if configuration.algorithm is None:
-        return Forecasts(empty.assign(no_change=pd.Series(dtype="float64")))
+        return _no_forecasts()
+    _check_models(home, study, configuration)
+    folds = study.folds(home.market)
+    parts = [
+        forecast_by(_model(home, configuration, fold), home, configuration, fold)
+        for fold in folds
+    ]
+    frame = pd.concat([part.frame for part in parts])
+    return Forecasts(frame.sort_values(["symbol", "ts"], ignore_index=True))
+
+
+def forecast_in_sample(
+    home: Home, study: Study, configuration: Configuration
+) -> Forecasts:
+    """Forecast the sessions before the first test by the model trained on them.
+
+    They show how much of a success is memory; nothing else reads them. Errors are
+    those of :func:`forecast`.
+    """
+    if configuration.algorithm is None:
+        return _no_forecasts()
+    _check_models(home, study, configuration)
+    first = study.folds(home.market)[0]
+    seen = replace(first, test=first.train)
+    return forecast_by(_model(home, configuration, first), home, configuration, seen)
+
+
+def forecast_by(
+    model: Model, home: Home, configuration: Configuration, fold: Fold
+) -> Forecasts:
+    """Forecast the test sessions of a fold by a model."""
+    frame = dataset(home, configuration, fold.test)
+    columns = [feature.column for feature in configuration.features]
+    frame = frame[frame[columns].notna().all(axis=1)]
+    values = model.predict(frame[columns].to_numpy(dtype=np.float64))
+    frame = frame.assign(fold=np.int32(fold.number), forecast=values)
+    return Forecasts(_with_expected_return(frame, configuration))
+
+
+def _no_forecasts() -> Forecasts:
+    columns = {**COLUMNS, "no_change": "float64"}
+    return Forecasts(pd.DataFrame({k: pd.Series(dtype=v) for k, v in columns.items()}))
+
+
+def _check_models(home: Home, study: Study, configuration: Configuration) -> None:
     manifest = home.lake.manifest(TABLE, configuration.key)
     wanted = configuration.model_hash(study)
     if manifest is None or manifest.details.get("model_hash") != wanted:
         raise not_materialised(TABLE, configuration.key)
-    parts = []
-    for fold in study.folds(home.market):
-        frame = dataset(home, configuration, fold.test)
-        columns = [feature.column for feature in configuration.features]
-        frame = frame[frame[columns].notna().all(axis=1)]
-        model = load_model(model_path(home, configuration.key, fold.number))
-        values = model.predict(frame[columns].to_numpy(dtype=np.float64))
-        parts.append(frame.assign(fold=np.int32(fold.number), forecast=values))
-    return Forecasts(_with_expected_return(pd.concat(parts), configuration))
+
+
+def _model(home: Home, configuration: Configuration, fold: Fold) -> Model:
+    return load_model(model_path(home, configuration.key, fold.number))
 
 
 def _with_expected_return(

@@ -32,6 +32,8 @@ AXIS = {
     "forecasts": "configuration",
     "backtest_results": "configuration",
     "daily_pnl": "configuration",
+    "in_sample_pnl": "configuration",
+    "in_sample_forecasts": "configuration",
     "fills": "configuration",
     "search_scores": "configuration",
 }

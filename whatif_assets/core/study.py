@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -67,6 +68,11 @@ class Evaluation(_Strict):
         ge=0,
         description="Bars left out before each test; at least the horizon (default).",
     )
+    holdout: int = Field(
+        default=0,
+        ge=0,
+        description="Last sessions, sealed: neither trained on nor selected on.",
+    )
 
     @model_validator(mode="after")
     def _complete(self) -> Evaluation:
@@ -78,8 +84,11 @@ class Evaluation(_Strict):
             raise ValueError("'test' and 'step' belong to method: walk_forward.")
         return self
 
-    def folds(self, sessions: list[date]) -> list[Fold]:
-        """Divide sessions into folds; see :mod:`whatif_assets.core.windows`."""
+    def folds(self, sessions: Sequence[date]) -> list[Fold]:
+        """Divide sessions before the holdout into folds.
+
+        See :mod:`whatif_assets.core.windows`.
+        """
         if self.method == "whole":
             return [Fold(number=0, train=(), test=tuple(sessions))]
         if self.method == "split":
@@ -91,6 +100,13 @@ class Evaluation(_Strict):
             step=self.step or self.test or 1,
             expanding=self.expanding,
         )
+
+    def holdout_train(self, sessions: Sequence[date]) -> tuple[date, ...]:
+        """Sessions to train on for the holdout: what a next fold would train on."""
+        if self.method == "whole":
+            return ()
+        rolling = self.method == "walk_forward" and not self.expanding
+        return tuple(sessions[-int(self.train) :] if rolling else sessions)
 
 
 class CostSettings(_Strict):
@@ -177,8 +193,46 @@ class Study(_Strict):
         return dates
 
     def folds(self, market: Market) -> list[Fold]:
-        """Evaluation windows of the study over its market's sessions."""
-        return self.evaluation.folds(self.sessions(market))
+        """Evaluation windows of the study over its market's sessions.
+
+        Sessions of the holdout are in none of them.
+
+        Raises
+        ------
+        BadInput
+            The sessions do not suffice, or the holdout has no fixed place.
+        """
+        return self.evaluation.folds(self._before_holdout(market)[0])
+
+    def holdout(self, market: Market) -> Fold | None:
+        """Return the sealed sessions, and those to train on for them.
+
+        Returns
+        -------
+        Fold or None
+            Its number follows those of :meth:`folds`. None without a holdout.
+        """
+        if not self.evaluation.holdout:
+            return None
+        before, sealed = self._before_holdout(market)
+        train = self.evaluation.holdout_train(before)
+        return Fold(len(self.evaluation.folds(before)), train, tuple(sealed))
+
+    def _before_holdout(self, market: Market) -> tuple[list[date], list[date]]:
+        """Divide the study's sessions into those before the holdout, and it."""
+        sessions, sealed = self.sessions(market), self.evaluation.holdout
+        if sealed and not (self.dates.last or market.last_session):
+            raise BadInput(
+                f"Study {self.name}: evaluation.holdout: the last {sealed} sessions "
+                "of a market without an end are other ones every day, so that none "
+                "stays sealed. Give the study dates: {last: YYYY-MM-DD}."
+            )
+        if sealed >= len(sessions):
+            raise BadInput(
+                f"Study {self.name}: evaluation.holdout: found {sealed}, of "
+                f"{len(sessions)} sessions in all; leave some to train and select on."
+            )
+        return sessions[: len(sessions) - sealed], sessions[len(sessions) - sealed :]
 
     @property
     def hash(self) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from whatif_assets.core.configuration import Configuration
@@ -56,6 +57,33 @@ class Trained:
     importance: list[pd.DataFrame] = field(default_factory=list)
     scores: list[pd.DataFrame] = field(default_factory=list)
     data_version: str = ""
+
+    def note(
+        self,
+        fold: Fold,
+        model: Model,
+        settings: Mapping[str, Any],
+        taught: Lesson,
+        configuration: Configuration,
+    ) -> None:
+        """Note the model of a fold."""
+        error = model.predict(taught.features) - taught.target
+        self.folds.append(
+            {
+                "fold": fold.number,
+                "train_first": fold.train[0],
+                "train_last": fold.train[-1],
+                "test_first": fold.test[0],
+                "test_last": fold.test[-1],
+                "train_rows": len(taught.target),
+                "train_rmse": float(np.sqrt(np.mean(error**2))),
+                "settings": json.dumps(settings, sort_keys=True),
+            }
+        )
+        columns = [feature.column for feature in configuration.features]
+        self.importance.append(
+            pd.DataFrame({"feature": columns, "importance": model.importance()})
+        )
 
     def table(self) -> pd.DataFrame:
         """One row per fold."""
@@ -111,7 +139,13 @@ def train(
     trained = Trained(backend)
     home.lake.begin(TABLE, configuration.key)
     for fold in folds:
-        _train_fold(home, study, configuration, frame, fold, trained, spark)
+        taught = lesson(study, configuration, frame, fold)
+        model, settings, scores = fit_fold(study, configuration, taught, backend, spark)
+        save_model(model, model_path(home, configuration.key, fold.number))
+        trained.note(fold, model, settings, taught, configuration)
+        if scores is not None:
+            scores.insert(0, "fold", fold.number)
+            trained.scores.append(scores)
     version = home.lake.write(TABLE, configuration.key, trained.table())
     models = [file_hash(model_path(home, configuration.key, f.number)) for f in folds]
     trained.data_version = combined_hash([version, models])
@@ -132,66 +166,89 @@ def training_inputs(
     }
 
 
-def _train_fold(
-    home: Home,
-    study: Study,
-    configuration: Configuration,
-    frame: pd.DataFrame,
-    fold: Fold,
-    trained: Trained,
-    spark: Callable[[], Any],
-) -> None:
-    embargo = study.evaluation.embargo or configuration.label.horizon
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """What a fold learns from.
+
+    Attributes
+    ----------
+    rows
+        Training rows in time order, ``ts`` and ``label_ts`` among their columns.
+    features, target
+        n x k features and n labels, finite.
+    """
+
+    rows: pd.DataFrame
+    features: npt.NDArray[np.float64]
+    target: npt.NDArray[np.float64]
+
+
+def lesson(
+    study: Study, configuration: Configuration, frame: pd.DataFrame, fold: Fold
+) -> Lesson:
+    """Select the rows that a fold may train on.
+
+    Parameters
+    ----------
+    frame
+        As :func:`whatif_assets.core.dataset.dataset` gives it, of the fold's
+        training sessions at least.
+
+    Raises
+    ------
+    BadInput
+        There is no row to train on.
+    """
     columns = [feature.column for feature in configuration.features]
     usable = frame[[*columns, "label"]].notna().all(axis=1)
-    rows = frame[usable & training_rows(frame, fold, embargo)]
+    rows = frame[usable & training_rows(frame, fold, embargo_of(study, configuration))]
     if len(rows) < 2:
         raise BadInput(
             f"Configuration {configuration.key}, fold {fold.number}: no row to train "
             f"on in sessions {fold.train[0]} to {fold.train[-1]}; the features may "
             "still be warming up, or the label's bars are missing."
         )
-    settings = dict(configuration.model_settings)
-    features = rows[columns].to_numpy(dtype=np.float64)
-    target = rows["label"].to_numpy(dtype=np.float64)
-    seed = configuration.model_seed
-    algorithm = str(configuration.algorithm)
+    return Lesson(
+        rows,
+        rows[columns].to_numpy(dtype=np.float64),
+        rows["label"].to_numpy(dtype=np.float64),
+    )
+
+
+def embargo_of(study: Study, configuration: Configuration) -> int:
+    """Bars left out before each test: the study's, else the label's horizon."""
+    return study.evaluation.embargo or configuration.label.horizon
+
+
+def fit_fold(
+    study: Study,
+    configuration: Configuration,
+    taught: Lesson,
+    backend: str,
+    spark: Callable[[], Any],
+) -> tuple[Model, dict[str, Any], pd.DataFrame | None]:
+    """Fit the model of a fold, its settings searched for where the study asks so.
+
+    Returns
+    -------
+    Model
+        The model.
+    dict
+        The settings that it was fitted with.
+    pandas.DataFrame or None
+        The scores of the search, if there was one.
+    """
+    settings, scores = dict(configuration.model_settings), None
+    algorithm, seed = str(configuration.algorithm), configuration.model_seed
     if configuration.search:
-        cv = cv_folds(rows, configuration.search_folds, embargo)
+        folds = configuration.search_folds
+        cv = cv_folds(taught.rows, folds, embargo_of(study, configuration))
         chosen, scores = search(
-            algorithm, trained.backend, features, target, settings,
+            algorithm, backend, taught.features, taught.target, settings,
             configuration.search, cv, seed, spark,
         )  # fmt: skip
         settings.update(chosen)
-        scores.insert(0, "fold", fold.number)
-        trained.scores.append(scores)
-    model = fit(algorithm, trained.backend, features, target, settings, seed, spark)
-    save_model(model, model_path(home, configuration.key, fold.number))
-    _note(trained, fold, model, features, target, settings, columns)
-
-
-def _note(
-    trained: Trained,
-    fold: Fold,
-    model: Model,
-    features: np.ndarray,
-    target: np.ndarray,
-    settings: Mapping[str, Any],
-    columns: list[str],
-) -> None:
-    error = model.predict(features) - target
-    trained.folds.append(
-        {
-            "fold": fold.number,
-            "train_first": fold.train[0],
-            "train_last": fold.train[-1],
-            "test_first": fold.test[0],
-            "test_last": fold.test[-1],
-            "train_rows": len(target),
-            "train_rmse": float(np.sqrt(np.mean(error**2))),
-            "settings": json.dumps(settings, sort_keys=True),
-        }
+    model = fit(
+        algorithm, backend, taught.features, taught.target, settings, seed, spark
     )
-    trained.importance.append(
-        pd.DataFrame({"feature": columns, "importance": model.importance()})
-    )
+    return model, settings, scores
