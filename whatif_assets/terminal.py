@@ -28,6 +28,7 @@ from rich.text import Text
 
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.home import Home, check_study, check_symbols
+from whatif_assets.core.ranking import VIOLATES
 from whatif_assets.core.study import Study, read_study, study_market
 from whatif_assets.progress import Progress, listen
 
@@ -99,7 +100,7 @@ def print_study(home: Home, study: Study) -> None:
         return
     console.print(_leaderboard(rows, study, home))
     for winner in winners.to_dict("records"):
-        console.print(_winner(winner, home))
+        console.print(_winner(winner, study, home))
 
 
 def _rows_of(
@@ -112,19 +113,20 @@ def _rows_of(
 def _leaderboard(rows: pd.DataFrame, study: Study, home: Home) -> Table:
     synthetic = " (synthetic market)" if home.market.source == "sample" else ""
     table = Table(
-        title=f"Leaderboard of {study.name}{synthetic}, by {study.rank_by}",
+        title=f"Leaderboard of {study.name}{synthetic}, by {study.ranking.label}",
         title_justify="left",
         box=box.SIMPLE_HEAD,
     )
     table.add_column("rank", justify="right", no_wrap=True)
     table.add_column("configuration", overflow="fold", min_width=24)
-    shown = list(dict.fromkeys([study.rank_by, *METRICS_SHOWN]))
+    shown = list(dict.fromkeys([study.ranking.column, *METRICS_SHOWN]))
     for metric in shown:
         table.add_column(metric.replace("_", " "), justify="right", no_wrap=True)
     # One row a configuration: neighbours on a grid would fill the screen.
     leaders = rows.drop_duplicates("configuration")
     for row in leaders.head(ROWS_SHOWN).to_dict("records"):
         note = "" if row["role"] == "candidate" else f" ({row['role']})"
+        note += f" violates {row[VIOLATES]}" if row[VIOLATES] else ""
         table.add_row(
             str(row["rank"]),
             _name(row, study) + note,
@@ -145,20 +147,24 @@ def _name(row: Mapping[Any, Any], study: Study) -> str:
     return f"{configuration} {row['variant'].strip('-').replace('~', ' ')}".rstrip()
 
 
-def _winner(winner: Mapping[Any, Any], home: Home) -> Panel:
-    metric = winner["ranked_by"]
+def _winner(winner: Mapping[Any, Any], study: Study, home: Home) -> Panel:
+    text = winner["why_none"] or _praise(winner, study, home)
+    return Panel(text, title="Best configuration", title_align="left", expand=False)
+
+
+def _praise(winner: Mapping[Any, Any], study: Study, home: Home) -> str:
+    """What made the winner the winner, and where to look further."""
+    value = format_number(winner[study.ranking.column])
     variant = winner["variant"].strip("-").replace("~", " ")
     lines = [
         f"{winner['configuration']}  {variant}".rstrip(),
-        f"{metric} {format_number(winner[metric])}, the best of "
-        f"{winner['variants_tried']:,} variants; buy and hold made "
-        f"{format_number(winner['buy_and_hold_pnl'])}.",
+        f"{winner['ranked_by']}: {value}, the best of {winner['variants_tried']:,} "
+        f"variants; buy and hold made {format_number(winner['buy_and_hold_pnl'])}.",
     ]
     if winner["ranked_above"]:
         lines.append(f"Ranked above it: {winner['ranked_above']}.")
     lines.append(f"Query it: duckdb {home.database}")
-    return Panel("\n".join(lines), title="Best configuration", title_align="left",
-                 expand=False)  # fmt: skip
+    return "\n".join(lines)
 
 
 def format_number(value: Any) -> str:

@@ -18,7 +18,7 @@ from whatif_assets.partitions import Result, as_metadata, for_each_partition, pi
 from whatif_assets.progress import Progress
 from whatif_assets.resources import HomeResource
 
-CODE_VERSION = "2"
+CODE_VERSION = "3"
 PARITY = "engine_parity"
 
 

@@ -11,7 +11,7 @@ from whatif_assets.core.report import Report, report
 from whatif_assets.partitions import as_metadata, picture, whole_result
 from whatif_assets.resources import HomeResource
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 
 
 def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
@@ -37,14 +37,19 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
 def report_best(home: Home) -> tuple[int, str, dict[str, Any]]:
     """Name the best configuration of every study and build the DuckDB file."""
     found: Report = report(home)
+    studies = home.studies()
     metadata: dict[str, Any] = {"database": str(home.database)}
     for row in found.best.to_dict("records"):
         study = row["study"]
-        variant = row["variant"].strip("-")
-        metadata[f"{study}_best"] = f"{row['configuration']} {variant}".rstrip()
-        metadata[f"{study}_{row['ranked_by']}"] = float(row[row["ranked_by"]])
-        metadata[f"{study}_ranked_above"] = row["ranked_above"] or "nothing"
         mine = found.equity[found.equity["study"] == study]
         metadata[f"{study}_plot"] = picture(equity_plot(mine, study))
+        if row["why_none"]:
+            metadata[f"{study}_best"] = row["why_none"]
+            continue
+        column = studies[study].ranking.column
+        variant = row["variant"].strip("-")
+        metadata[f"{study}_best"] = f"{row['configuration']} {variant}".rstrip()
+        metadata[f"{study}_{column}"] = float(row[column])
+        metadata[f"{study}_ranked_above"] = row["ranked_above"] or "nothing"
     metadata["best"] = as_metadata(found.best)
     return len(found.best), found.data_version, metadata

@@ -8,11 +8,12 @@ from whatif_assets.assets.axes import RESULTS, Axes, all_of
 from whatif_assets.core.home import Home
 from whatif_assets.core.leaderboard import Standing, rank, stacked, standing
 from whatif_assets.core.plots import ranking_plot
+from whatif_assets.core.ranking import VIOLATES
 from whatif_assets.core.report import SHOWN, read_table, write_table
 from whatif_assets.partitions import as_metadata, picture, whole_result
 from whatif_assets.resources import HomeResource
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 
 
 def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
@@ -24,7 +25,8 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
         kinds={"parquet", "pandas"},
         code_version=CODE_VERSION,
         description="Every variant of every configuration, ranked within its study "
-        "by the study's metric. Results of an older version of a study are left out "
+        "by the study's metric or weighted sum, those that violate a constraint last. "
+        "Results of an older version of a study are left out "
         "and named.",
     )
     def leaderboard(
@@ -46,12 +48,12 @@ def rank_studies(home: Home) -> tuple[int, str, dict[str, Any]]:
     for name, ranking in ranked.items():
         metadata.update(_describe(name, standings[name]))
         if not ranking.empty:
-            metric = studies[name].rank_by
-            shown = [c for c in (*SHOWN, metric) if c in ranking]
+            column = studies[name].ranking.column
+            shown = [c for c in (*SHOWN, column, VIOLATES) if c in ranking]
             metadata[f"{name}_leaders"] = as_metadata(
                 ranking.head(10)[list(dict.fromkeys(shown))]
             )
-            metadata[f"{name}_plot"] = picture(ranking_plot(ranking, metric))
+            metadata[f"{name}_plot"] = picture(ranking_plot(ranking, column))
     return len(read_table(home, "leaderboard")), version, metadata
 
 

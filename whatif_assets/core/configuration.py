@@ -34,6 +34,7 @@ from whatif_assets.core.fields import (
     validated,
 )
 from whatif_assets.core.labels import Label
+from whatif_assets.core.metrics import METRICS
 from whatif_assets.core.strategies import StrategyType, find_strategy
 from whatif_assets.core.study import Study, parse_features
 
@@ -135,8 +136,8 @@ class Configuration:
         return _hash([self._model_part(), self.symbols, _frame_of(study)])
 
     def result_hash(self, study: Study) -> str:
-        """Hash of all that shapes the backtest results."""
-        return _hash([self.settings(), _frame_of(study)])
+        """Hash of all that shapes the backtest results, their columns included."""
+        return _hash([self.settings(), _frame_of(study), sorted(METRICS)])
 
 
 def _frame_of(study: Study) -> dict[str, Any]:

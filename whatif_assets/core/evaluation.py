@@ -23,6 +23,7 @@ from whatif_assets.core.forecasting import IN_SAMPLE
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import combined_hash
 from whatif_assets.core.metrics import METRICS, measure
+from whatif_assets.core.ranking import VIOLATES, Ranking
 from whatif_assets.core.stage import (
     detail_on,
     evaluated_sessions,
@@ -60,6 +61,8 @@ class Evaluation:
         the best variants alone if only Backtrader runs the strategy.
     fills
         Fills of the configuration's best variants, as the broker made them.
+    ranking
+        What makes a variant better than another.
     parity
         What Backtrader says of the winner and of some other variants, beside what
         the engine says; see :func:`whatif_assets.core.engine.parity.parity`. Empty
@@ -71,20 +74,22 @@ class Evaluation:
     in_sample: pd.DataFrame
     fills: pd.DataFrame
     parity: pd.DataFrame
-    ranked_by: str
+    ranking: Ranking
 
     def metadata(self) -> dict[str, Any]:
         """What is worth showing: the leaders, and buy-and-hold beside them."""
-        shown = ["variant", *METRICS, "buy_and_hold_pnl", "rejected_orders"]
+        ranked = self.ranking.order(self.variants)
+        shown = ["variant", self.ranking.column, *METRICS, VIOLATES]
+        shown += ["buy_and_hold_pnl", "rejected_orders"]
         return {
             "variants": len(self.variants),
             "sessions": len(self.daily.columns) - 1,
-            "leaders": by_rank(self.variants, self.ranked_by).head(10)[shown],
+            "leaders": ranked.head(10)[list(dict.fromkeys(shown))],
         }
 
     def leaders_equity(self) -> pd.DataFrame:
         """Profit of the first few variants, one row per variant and session."""
-        first = by_rank(self.variants, self.ranked_by)["variant"].head(LEADERS)
+        first = self.ranking.order(self.variants)["variant"].head(LEADERS)
         daily = self.daily.set_index("variant").loc[first].reset_index()
         return long_form(daily)
 
@@ -131,7 +136,7 @@ def evaluate(
     )
     rows = _described(configuration, variants, metrics)
     rows = rows.assign(**_held(home, configuration, sleeves, len(sessions)))
-    order = by_rank(rows, study.rank_by)["variant"].tolist()
+    order = study.ranking.order(rows)["variant"].tolist()
     leaders = [v for v in variants if v.id in set(order[: study.finalists])]
     before = _in_sample(home, study, configuration, leaders, inputs)
     rows = rows.merge(before[0], on="variant", how="left", validate="1:1")
@@ -141,7 +146,7 @@ def evaluate(
         in_sample=before[1],
         fills=detail_on(sleeves, configuration, leaders, len(sessions)).fills,
         parity=_parity(sleeves, configuration, order),
-        ranked_by=study.rank_by,
+        ranking=study.ranking,
     )
     drop_blocks(home.lake, configuration.key)
     return evaluation
@@ -196,12 +201,6 @@ def _in_sample(
     )
     kept = metrics[["variant", *IN_SAMPLE_METRICS]]
     return kept.set_axis(["variant", *names], axis=1), daily
-
-
-def by_rank(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Variants of a configuration, the best first."""
-    ascending = not METRICS[metric].higher_is_better
-    return rows.sort_values(metric, ascending=ascending, kind="stable")
 
 
 def _held(
@@ -292,7 +291,8 @@ def evaluation_inputs(home: Home, key: str) -> dict[str, str]:
     ]
     if configuration.algorithm is not None:
         read.append(home.lake.versions("forecasts", [configuration.key]))
-    own = [configuration.result_hash(study), study.rank_by, study.finalists]
+    order = (study.rank_by, study.constraints)
+    own = [configuration.result_hash(study), order, study.finalists]
     return {
         "settings": combined_hash([*own, strategy.code_version]),
         "data": combined_hash(read),

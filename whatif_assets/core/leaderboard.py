@@ -10,11 +10,19 @@ import pandas as pd
 from whatif_assets.core.configuration import Configuration
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.home import Home
-from whatif_assets.core.metrics import METRICS
+from whatif_assets.core.ranking import SCORE, VIOLATES
 from whatif_assets.core.study import Study
 
 CANDIDATE = "candidate"
-RANKING_COLUMNS = ("study", "rank", "configuration", "variant", "role")
+RANKING_COLUMNS = (
+    "study",
+    "rank",
+    "configuration",
+    "variant",
+    "role",
+    VIOLATES,
+    SCORE,
+)
 
 
 @dataclass(frozen=True)
@@ -87,22 +95,17 @@ def configurations_of(
 
 
 def rank(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
-    """Rank variants by the study's metric, the best first.
+    """Rank variants in the order of the study, the best first.
 
-    Variants whose metric is undefined come last; equal ones stand in the order of
-    their names, so that a ranking never depends on the order of the work.
+    Equal ones stand in the order of their names, so that a ranking never depends on
+    the order of the work; see :meth:`Ranking.order` for the rest.
     """
     if rows.empty:
         return rows
     ordered = rows.sort_values(["configuration", "variant"], kind="stable")
-    ordered = ordered.sort_values(
-        study.rank_by,
-        ascending=not METRICS[study.rank_by].higher_is_better,
-        na_position="last",
-        kind="stable",
-    ).reset_index(drop=True)
+    ordered = study.ranking.order(ordered).reset_index(drop=True)
     ordered["rank"] = range(1, len(ordered) + 1)
-    first = list(RANKING_COLUMNS)
+    first = [c for c in RANKING_COLUMNS if c in ordered]
     return ordered[first + [c for c in ordered.columns if c not in first]]
 
 
@@ -110,16 +113,59 @@ def best(ranking: pd.DataFrame, study: Study) -> pd.DataFrame:
     """Choose the best candidate of a ranked study: one row, or none.
 
     Benchmarks and placebos cannot win; ``ranked_above`` names those that stand
-    above the winner, which is a reason to doubt it.
+    above the winner, which is a reason to doubt it. Nor can a variant that violates
+    a constraint; :func:`why_none` says what kept all from winning.
     """
-    eligible = (ranking["role"] == CANDIDATE) & ranking[study.rank_by].notna()
+    eligible = (ranking["role"] == CANDIDATE) & study.ranking.qualifies(ranking)
     winner = ranking[eligible].head(1).reset_index(drop=True)
     above = ranking[ranking["rank"] < winner["rank"].max()]
     doubts = above.loc[above["role"] != CANDIDATE, "configuration"].drop_duplicates()
-    winner.insert(5, "ranked_by", study.rank_by)
+    winner.insert(5, "ranked_by", study.ranking.label)
     winner.insert(6, "variants_tried", len(ranking))
     winner.insert(7, "ranked_above", ", ".join(doubts))
     return winner
+
+
+def why_none(ranking: pd.DataFrame, study: Study) -> str:
+    """Say why no variant of a ranked study can win; empty where one can."""
+    candidates = ranking[ranking["role"] == CANDIDATE]
+    if study.ranking.qualifies(candidates).any():
+        return ""
+    if candidates.empty:
+        return "No winner: the study has no candidate beside benchmarks and placebos."
+    met = [
+        f"{constraint} is met by {int(constraint.is_met(candidates).sum()):,}"
+        for constraint in study.ranking.constraints
+    ]
+    known = int(study.ranking.score(candidates).notna().sum())
+    found = ", ".join([*met, f"{study.ranking.label} is defined for {known:,}"])
+    return (
+        f"No winner: of {len(candidates):,} candidate variants, {found}; none has all."
+    )
+
+
+def outcome(ranking: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """Return the winner of a ranked study, or a row that says why there is none.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row: that of :func:`best` with ``why_none`` empty, or one in which only
+        study, ranked_by, variants_tried and ``why_none`` are not null.
+    """
+    winner = best(ranking, study).assign(why_none="")
+    if len(winner):
+        return winner
+    texts = winner.select_dtypes("object").columns
+    row = winner.reindex([0]).astype(
+        {"rank": "Int64", **dict.fromkeys(texts, "string")}
+    )
+    return row.assign(
+        study=study.name,
+        ranked_by=study.ranking.label,
+        variants_tried=len(ranking),
+        why_none=why_none(ranking, study),
+    )
 
 
 def finalists(ranking: pd.DataFrame, study: Study) -> pd.DataFrame:

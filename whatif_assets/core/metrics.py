@@ -70,14 +70,14 @@ def sortino(of: Accounts) -> FloatArray:
 
 
 def max_drawdown(of: Accounts) -> FloatArray:
-    """Deepest fall from a peak, as a fraction of the peak: 0 or negative.
+    """Deepest fall from a peak, as a fraction of the peak: 0.08 is a fall of 8 %.
 
     The starting cash is the first peak; values are those at session ends.
     """
     if not of.equity.shape[1]:
         return np.full(len(of.start_cash), np.nan)
     path = of.path
-    return np.asarray(np.min(path / np.maximum.accumulate(path, axis=1) - 1.0, axis=1))
+    return np.asarray(np.max(1.0 - path / np.maximum.accumulate(path, axis=1), axis=1))
 
 
 def turnover(of: Accounts) -> FloatArray:
@@ -169,7 +169,7 @@ METRICS: dict[str, Metric] = {
         Metric("total_return", total_return, higher_is_better=True, unit="fraction"),
         Metric("sharpe", sharpe, higher_is_better=True, unit="per year"),
         Metric("sortino", sortino, higher_is_better=True, unit="per year"),
-        Metric("max_drawdown", max_drawdown, higher_is_better=True, unit="fraction"),
+        Metric("max_drawdown", max_drawdown, higher_is_better=False, unit="fraction"),
         Metric("turnover", turnover, higher_is_better=False, unit="multiple"),
         Metric("break_even_bps", break_even_bps, higher_is_better=True, unit="bp"),
         Metric("trades", trades, higher_is_better=False, unit="count"),

@@ -11,7 +11,12 @@ from whatif_assets.core.errors import BadInput
 from whatif_assets.core.evaluation import long_form
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import DATA, combined_hash, read_parquet, write_parquet
-from whatif_assets.core.leaderboard import best, configurations_of, finalists, stacked
+from whatif_assets.core.leaderboard import (
+    configurations_of,
+    finalists,
+    outcome,
+    stacked,
+)
 from whatif_assets.core.report_db import build_database, configurations_table
 
 SHOWN = ("rank", "configuration", "variant", "role")
@@ -37,7 +42,7 @@ FILLS = {
 
 @dataclass(frozen=True)
 class Report:
-    """What the report holds of every study: winners, and finalists' equity."""
+    """What the report holds of every study: its outcome, and finalists' equity."""
 
     best: pd.DataFrame
     equity: pd.DataFrame
@@ -85,7 +90,7 @@ def report(home: Home) -> Report:
         for name in studies
     }
     ranked = {name: rows for name, rows in ranked.items() if len(rows)}
-    winners = stacked({n: best(rows, studies[n]) for n, rows in ranked.items()})
+    winners = stacked({n: outcome(rows, studies[n]) for n, rows in ranked.items()})
     chosen = stacked({n: finalists(rows, studies[n]) for n, rows in ranked.items()})
     equity = _detail(home, chosen, "daily_pnl", EQUITY)
     keys = home.lake.keys("backtest_results")

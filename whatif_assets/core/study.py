@@ -9,13 +9,20 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
-from whatif_assets.core.errors import BadInput, did_you_mean, one_of
+from whatif_assets.core.errors import BadInput
 from whatif_assets.core.features import Feature, parse_feature
 from whatif_assets.core.labels import Label
 from whatif_assets.core.market import Market, parse_market
-from whatif_assets.core.metrics import METRICS
+from whatif_assets.core.ranking import Constraint, Ranking
 from whatif_assets.core.spec import YamlDocument, parse, read_yaml
 from whatif_assets.core.windows import Fold, split, walk_forward
 
@@ -126,6 +133,11 @@ class SparkSettings(_Strict):
     settings: dict[str, str | int | float | bool] = Field(default_factory=dict)
 
 
+def _constraint(text: str) -> str:
+    """Check a constraint, and write it the one way."""
+    return str(Constraint.parse(text))
+
+
 class Study(_Strict):
     """Everything that a study file says, checked.
 
@@ -143,20 +155,22 @@ class Study(_Strict):
     evaluation: Evaluation = Evaluation()
     cash: float = Field(default=1_000_000.0, gt=0, description="Per symbol.")
     costs: CostSettings = CostSettings()
-    rank_by: str = "pnl"
+    rank_by: str | dict[str, float] = Field(
+        default="pnl",
+        description="A metric, or weights: the highest sum of weight times value wins.",
+    )
+    constraints: tuple[Annotated[str, AfterValidator(_constraint)], ...] = Field(
+        default=(), description="What a winner must meet, such as `trades >= 30`."
+    )
     finalists: int = Field(default=10, ge=1, description="Variants kept in detail.")
     seed: int = Field(default=7, ge=0)
     spark: SparkSettings = SparkSettings()
     configurations: dict[str, dict[str, Any]] = Field(min_length=1)
 
-    @field_validator("rank_by")
+    @field_validator("rank_by", mode="before")
     @classmethod
-    def _known_metric(cls, value: str) -> str:
-        if value not in METRICS:
-            raise ValueError(
-                f"found '{value}'; allowed are {one_of(METRICS)}."
-                f"{did_you_mean(value, METRICS)}"
-            )
+    def _known_metrics(cls, value: Any) -> Any:
+        Ranking.parse(value)
         return value
 
     @field_validator("features")
@@ -169,6 +183,11 @@ class Study(_Strict):
     def parsed_features(self) -> tuple[Feature, ...]:
         """The study's default features."""
         return parse_features(self.features)
+
+    @property
+    def ranking(self) -> Ranking:
+        """The order of the study's variants."""
+        return Ranking.parse(self.rank_by, self.constraints)
 
     @property
     def parsed_label(self) -> Label:

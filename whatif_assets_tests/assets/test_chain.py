@@ -11,9 +11,12 @@ import duckdb
 import pandas as pd
 import pytest
 
+from whatif_assets.assets.best_configuration import report_best
+from whatif_assets.assets.leaderboard import rank_studies
 from whatif_assets.core.home import Home, set_up
 from whatif_assets.core.lake import Lake
 from whatif_assets.runs import Runner, ranges, run_studies
+from whatif_assets.terminal import print_study
 from whatif_assets_tests.conftest import TINY_STUDY
 
 TABLES = {
@@ -294,3 +297,27 @@ def test_ranges_are_unbroken_stretches_of_the_order():
         ("f", "g"),
     ]
     assert ranges([], order) == []
+
+
+def test_where_no_variant_meets_the_constraints_all_say_why(copied_home, capsys):
+    study = copied_home / "studies" / "tiny.yaml"
+    study.write_text(
+        study.read_text()
+        + "rank_by: {sharpe: 1, max_drawdown: -2}\nconstraints: [trades >= 1e9]\n"
+    )
+    home = Home.open(copied_home)
+    rank_studies(home)
+    _, _, metadata = report_best(home)
+    why = "trades >= 1000000000 is met by 0"
+    assert why in metadata["tiny_best"]
+    (row,) = query(copied_home, "SELECT * FROM best_configuration").to_dict("records")
+    assert why in row["why_none"]
+    assert pd.isna(row["configuration"])
+    assert row["ranked_by"] == "1 sharpe - 2 max_drawdown"
+    rows = query(copied_home, "SELECT * FROM leaderboard ORDER BY rank")
+    assert set(rows["violates"]) == {"trades >= 1000000000"}
+    expected = (rows["sharpe"] - 2 * rows["max_drawdown"]).to_numpy()
+    assert rows["score"].to_numpy() == pytest.approx(expected, nan_ok=True)
+    print_study(home, home.study("tiny"))
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "trades >= 1000000000 is met by 0" in printed.replace("│", "")

@@ -68,8 +68,8 @@ def test_sortino_by_hand() -> None:
 def test_drawdown_is_measured_from_the_highest_peak_the_starting_cash_included() -> (
     None
 ):
-    assert value_of("max_drawdown", account(120, 90, 130, 117)) == pytest.approx(-0.25)
-    assert value_of("max_drawdown", account(80, 90)) == pytest.approx(-0.2)
+    assert value_of("max_drawdown", account(120, 90, 130, 117)) == pytest.approx(0.25)
+    assert value_of("max_drawdown", account(80, 90)) == pytest.approx(0.2)
     assert value_of("max_drawdown", account(101, 102)) == 0
 
 
@@ -142,7 +142,7 @@ def test_what_is_not_defined_is_nan_and_never_zero(metric: str, of: Accounts) ->
 
 
 def test_the_drawdown_of_a_ruined_account_is_more_than_all() -> None:
-    assert value_of("max_drawdown", account(50, -10)) == pytest.approx(-1.1)
+    assert value_of("max_drawdown", account(50, -10)) == pytest.approx(1.1)
 
 
 @pytest.mark.parametrize("name", METRICS)
@@ -175,7 +175,7 @@ def test_ratios_and_drawdown_equal_empyrical(equity: list[int]) -> None:
         empyrical.sharpe_ratio(returns, annualization=252), rel=1e-9
     )
     assert value_of("max_drawdown", of) == pytest.approx(
-        empyrical.max_drawdown(returns), abs=1e-12
+        -empyrical.max_drawdown(returns), abs=1e-12
     )
     if returns.min() < 0:
         assert value_of("sortino", of) == pytest.approx(
@@ -203,7 +203,7 @@ def test_drawdown_and_sqn_equal_backtraders_analyzers(bars: Sleeve) -> None:
     (ours,) = measure(run_backtests([daily], SCRIPTED, [variant]), 252).itertuples()
 
     deepest = ran.analyzers.drawdown.get_analysis()["max"]["drawdown"]
-    assert ours.max_drawdown * -100 == pytest.approx(deepest, abs=1e-9)
+    assert ours.max_drawdown * 100 == pytest.approx(deepest, abs=1e-9)
     if not math.isnan(ours.sqn):
         assert ours.sqn == pytest.approx(theirs["sqn"], rel=1e-6)
 
