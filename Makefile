@@ -10,7 +10,7 @@ export DAGSTER_HOME ?= $(CURDIR)
 export DAGSTER_DISABLE_TELEMETRY ?= yes
 export PYTHONWARNINGS ?= ignore::UserWarning,ignore::DeprecationWarning
 
-.PHONY: help install demo test lint ui report docs screenshots clean
+.PHONY: help install demo test test-data lint ui report docs screenshots clean
 .DEFAULT_GOAL := help
 
 help: ## List the commands
@@ -32,6 +32,11 @@ test: $(INSTALLED) ## Lint, check types and run all tests
 	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/python -m pytest -n 2 --dist worksteal
+
+test-data: $(INSTALLED) ## Run the tests of sources and of vendors' files
+	@$(BIN)/python -m pytest -n 2 --dist worksteal whatif_assets_tests/core/sources \
+		whatif_assets_tests/core/test_bars.py whatif_assets_tests/core/test_repairs.py \
+		whatif_assets_tests/core/test_sessions.py
 
 lint: $(INSTALLED) ## Lint and check types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -16,6 +16,7 @@ from whatif_assets.core.market import Market
 from whatif_assets.core.metrics import METRICS
 from whatif_assets.core.models import ALGORITHMS
 from whatif_assets.core.sources import SOURCES
+from whatif_assets.core.sources.csv_profiles import PROFILES
 from whatif_assets.core.strategies import STRATEGIES
 from whatif_assets.core.study import (
     CostSettings,
@@ -62,6 +63,7 @@ def reference() -> str:
         parts.append(f"## {title}\n")
         for name, model in models.items():
             parts += [f"### `{name}`\n"] * bool(name) + [fields(model)]
+            parts += [profiles()] * (name == "csv")
     parts += ["## Features\n", features(), "## Metrics\n", metrics()]
     return "\n".join(parts)
 
@@ -80,6 +82,27 @@ def fields(model: type[BaseModel]) -> str:
         for name, field in model.model_fields.items()
     ]
     return table(("field", "type", "default", ""), rows)
+
+
+def profiles() -> str:
+    """Table of the profiles of the source `csv`."""
+    rows = (
+        (
+            f"`{name}`",
+            profile.about,
+            " or ".join(f"`{' '.join(form)}`" for form in profile.stamps),
+            ", ".join(f"`{n}: {_written(v)}`" for n, v in profile.options.items()),
+        )
+        for name, profile in PROFILES.items()
+    )
+    head = ("profile", "of what", "stamp in", "sets")
+    return f"Profiles of `csv`, each an answer to `profile:`\n\n{table(head, rows)}"
+
+
+def _written(value: object) -> str:
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(str, value))}]"
+    return str(value)
 
 
 def features() -> str:

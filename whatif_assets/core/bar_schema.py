@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pandera.pandas as pa
 
 from whatif_assets.core.errors import BadInput, did_you_mean
 
+OPEN_CLOSE = ("open", "close")
 PRICES = ("open", "high", "low", "close")
 BAR_COLUMNS = ("symbol", "ts", *PRICES, "volume", "vwap", "trade_count")
 REQUIRED_COLUMNS = ("symbol", "ts", *PRICES, "volume")
@@ -20,6 +22,7 @@ DTYPES: dict[str, Any] = {
     "ts": "datetime64[us, UTC]",
     "trade_count": "Int64",
 }
+FEW = 10  # bars, too few to tell from them that columns are exchanged
 # Where a source knows the file and line of a row, its errors name them.
 ORIGIN_COLUMNS = ("file", "line")
 
@@ -31,6 +34,12 @@ BASE_BARS: Mapping[str, pd.Timedelta] = {
     "1h": pd.Timedelta(hours=1),
     "1day": pd.Timedelta(days=1),
 }
+
+
+# No exchange published bars by the minute before; stamps there count wrong units.
+FIRST_MINUTES = pd.Timestamp("1971-01-01", tz="UTC")
+DAY = BASE_BARS["1day"]
+EPOCH = pd.Timestamp("1970-01-01", tz="UTC")  # a holiday everywhere
 
 
 def no_bars() -> pd.DataFrame:
@@ -92,10 +101,50 @@ def _schema() -> pa.DataFrameSchema:
             "vwap": pa.Column("float64", positive, nullable=True),
             "trade_count": pa.Column("Int64", at_least_0, nullable=True),
         },
-        checks=pa.Check(
-            lambda bars: bars["high"] >= bars["low"], error="high at or above low"
-        ),
+        checks=[
+            pa.Check(
+                lambda bars: bars["high"] >= bars["low"], error="high at or above low"
+            ),
+            pa.Check(
+                lambda bars: ~_far_outside(bars),
+                error="open and close between half of low and twice high, as if "
+                "columns were exchanged",
+            ),
+        ],
     )
+
+
+def _far_outside(bars: pd.DataFrame) -> pd.Series[bool]:
+    """Whether open or close is so far off that it is no price of the bar."""
+    prices = bars[list(OPEN_CLOSE)]
+    return (prices.max(axis=1) > 2 * bars["high"]) | (
+        prices.min(axis=1) < bars["low"] / 2
+    )
+
+
+def inconsistent(bars: pd.DataFrame) -> pd.Series[bool]:
+    """Whether open or close lies outside [low, high].
+
+    Vendors do write such bars, where a corrected trade moved one price and not
+    the others. They are counted, not refused and not repaired.
+    """
+    inside = [bars[name].between(bars["low"], bars["high"]) for name in OPEN_CLOSE]
+    return ~(inside[0] & inside[1])
+
+
+def outside_era(ts: pd.Series[pd.Timestamp], daily: bool) -> pd.Series[bool]:
+    """Whether stamps lie where no bar can: in the future, or at the epoch.
+
+    Parameters
+    ----------
+    ts
+        Instants, UTC; NaT is not outside.
+    daily
+        Whether they are the dates of daily bars, which go back beyond 1970.
+    """
+    ahead = datetime.now(timezone.utc) + timedelta(days=1)
+    before = (ts >= EPOCH) & (ts < EPOCH + DAY) if daily else ts < FIRST_MINUTES
+    return before | (ts > ahead)
 
 
 SCHEMA = _schema()
@@ -103,6 +152,30 @@ SCHEMA = _schema()
 
 def check_rows(rows: pd.DataFrame, where: str) -> None:
     """Refuse rows that are no bars, and bars that are there twice."""
+    check_values(rows, where)
+    twice = np.flatnonzero(rows.duplicated(["symbol", "ts"]))
+    if len(twice):
+        pairs = [f"{_name(rows, n)} and {_name(rows, n - 1)}" for n in twice[:3]]
+        same = int(rows.duplicated(list(BAR_COLUMNS)).sum())
+        repair = (
+            f" {same} of them say the same as another row: 'repairs: "
+            "[drop_duplicates]' in the market leaves those out, and counts them."
+        )
+        raise BadInput(
+            f"{where}: {len(twice)} row(s) repeat a bar, such as {'; '.join(pairs)}. "
+            f"Keep one row for each symbol and ts.{repair if same else ''}"
+        )
+    odd = inconsistent(rows)
+    if len(rows) >= FEW and odd.mean() > 0.5:
+        raise BadInput(
+            f"{where}: open or close lies outside [low, high] in {int(odd.sum())} of "
+            f"{len(rows)} bars, such as {_name(rows, int(np.argmax(odd)))}. The "
+            "columns seem to be exchanged: say which one holds what."
+        )
+
+
+def check_values(rows: pd.DataFrame, where: str) -> None:
+    """Refuse rows with a value that no bar has."""
     try:
         SCHEMA.validate(rows, lazy=True)
     except pa.errors.SchemaErrors as errors:
@@ -113,13 +186,6 @@ def check_rows(rows: pd.DataFrame, where: str) -> None:
             f"{where}: {cases['index'].nunique()} row(s) are no bars. The first, "
             f"{_name(rows, number)}, has {_failure(failed)}. Correct or remove them."
         ) from None
-    twice = np.flatnonzero(rows.duplicated(["symbol", "ts"]))
-    if len(twice):
-        pairs = [f"{_name(rows, n)} and {_name(rows, n - 1)}" for n in twice[:3]]
-        raise BadInput(
-            f"{where}: {len(twice)} row(s) repeat a bar, such as {'; '.join(pairs)}. "
-            "Keep one row for each symbol and ts."
-        )
 
 
 def _failure(case: pd.Series[Any]) -> str:
@@ -143,18 +209,18 @@ def _written(ts: pd.Timestamp) -> str:
 
 def check_stamps(rows: pd.DataFrame, base_bar: str, where: str) -> None:
     """Refuse stamps that betray another kind of bar than the market's."""
-    length, day = bar_length(base_bar), BASE_BARS["1day"]
+    length = bar_length(base_bar)
     ts = rows["ts"]
-    unit = day if length == day else BASE_BARS["1min"]
+    unit = DAY if length == DAY else BASE_BARS["1min"]
     odd = ts != ts.dt.floor(unit)
     if odd.any():
         number = int(np.argmax(odd))
-        needed = "date at 00:00 UTC" if length == day else "start, on a whole minute"
+        needed = "date at 00:00 UTC" if length == DAY else "start, on a whole minute"
         raise BadInput(
             f"{where}: {_name(rows, number)} is no {base_bar} bar: its ts must be its "
             f"{needed}. Set base_bar to what the source has, or correct the stamps."
         )
-    if length < day and len(ts) and (ts == ts.dt.normalize()).all():
+    if length < DAY and len(ts) and (ts == ts.dt.normalize()).all():
         raise BadInput(
             f"{where}: each row is stamped 00:00 UTC, as daily bars are, and base_bar "
             f"is {base_bar}. Set base_bar: 1day, or give the time of day."

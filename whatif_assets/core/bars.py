@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal, TypeVar
@@ -18,8 +18,10 @@ from whatif_assets.core.bar_schema import (
     bar_length,
     check_rows,
     check_stamps,
+    inconsistent,
     typed,
 )
+from whatif_assets.core.repairs import OF_BARS, OF_ROWS, check_repairs
 from whatif_assets.core.sessions import DAY, Sessions
 
 __all__ = [
@@ -55,6 +57,11 @@ class LoadReport:
         Bars left out because they lie outside the regular hours, by session.
     vwap_from_typical_price
         Bars without a vwap, which have (high + low + close) / 3 instead.
+    inconsistent
+        Bars whose open or close lies outside [low, high], by session. They stay
+        as they are.
+    repaired
+        Rows that each declared repair left out or added, by repair and session.
     missing
         Symbols without any bar, by session.
 
@@ -68,6 +75,8 @@ class LoadReport:
     outside_sessions: Mapping[date, int]
     outside_hours: Mapping[date, int]
     vwap_from_typical_price: int
+    inconsistent: Mapping[date, int] = dataclasses.field(default_factory=dict)
+    repaired: Mapping[str, Mapping[date, int]] = dataclasses.field(default_factory=dict)
     missing: Mapping[date, tuple[str, ...]] = dataclasses.field(default_factory=dict)
 
     def of_session(self, bars: pd.DataFrame, session: date) -> LoadReport:
@@ -87,6 +96,11 @@ class LoadReport:
             outside_sessions=_only(self.outside_sessions, session),
             outside_hours=_only(self.outside_hours, session),
             vwap_from_typical_price=int(bars["vwap_is_typical"].sum()),
+            inconsistent=_only(self.inconsistent, session),
+            repaired={
+                repair: _only(counts, session)
+                for repair, counts in self.repaired.items()
+            },
             missing=_only(self.missing, session),
         )
 
@@ -102,6 +116,11 @@ class LoadReport:
             "outside_sessions": sum(self.outside_sessions.values()),
             "outside_hours": sum(self.outside_hours.values()),
             "vwap_from_typical_price": self.vwap_from_typical_price,
+            "inconsistent": sum(self.inconsistent.values()),
+            **{
+                f"repaired_{repair}": sum(counts.values())
+                for repair, counts in self.repaired.items()
+            },
             "missing": "; ".join(gaps) or "none",
         }
 
@@ -116,6 +135,7 @@ def tidy(
     base_bar: str,
     where: str,
     hours: Hours = "all",
+    repairs: Sequence[str] = (),
 ) -> tuple[pd.DataFrame, LoadReport]:
     """Validate raw rows, order them and give each its session.
 
@@ -135,6 +155,9 @@ def tidy(
         ``all`` keeps each bar of a session's day as it comes, ``regular`` those
         that start in [open, close) of the calendar, half days included. Daily
         bars have no hours.
+    repairs
+        Names of `whatif_assets.core.repairs.REPAIRS` that are made. Without any,
+        every row is as the source gave it, or refused.
 
     Returns
     -------
@@ -142,18 +165,23 @@ def tidy(
         `BAR_COLUMNS` with vwap filled, then ``vwap_is_typical`` (bool) and
         ``session`` (datetime64[ns], naive midnight), sorted by (symbol, ts).
     report : LoadReport
-        What was left out and filled.
+        What was left out, filled and repaired, and what looks wrong.
 
     Raises
     ------
     BadInput
         Naming the row, for a price that is not positive and finite, a high
-        below the low, a negative volume, or a (symbol, ts) that is there twice;
-        for a column that is missing or of another type; for stamps that cannot
-        be starts of such bars.
+        below the low, an open or close far outside them, a negative volume, or a
+        (symbol, ts) that is there twice; for columns that are missing, of another
+        type or exchanged; for stamps that cannot be starts of such bars.
     """
+    check_repairs(repairs, base_bar)
     rows = typed(frame, where).sort_values(["symbol", "ts"], kind="stable")
     rows = rows.reset_index(drop=True)
+    changed: dict[str, pd.Series[pd.Timestamp]] = {}
+    for name in (name for name in repairs if name in OF_ROWS):
+        rows, dropped = OF_ROWS[name](rows, sessions, base_bar)
+        changed[name] = assign_sessions(dropped, sessions, base_bar)
     check_rows(rows, where)
     check_stamps(rows, base_bar, where)
     bars, _ = with_vwap(rows[list(BAR_COLUMNS)])
@@ -163,6 +191,9 @@ def tidy(
     coming = _session_ahead(bars[~within], sessions, base_bar)
     shut = bars.loc[within & ~kept, "session"]
     bars = bars[kept].reset_index(drop=True)
+    for name in (name for name in repairs if name in OF_BARS):
+        bars, added = OF_BARS[name](bars, sessions, base_bar)
+        changed[name] = added["session"]
     return bars, LoadReport(
         rows=len(bars),
         symbols=bars["symbol"].nunique(),
@@ -170,6 +201,8 @@ def tidy(
         outside_sessions=_counts(coming),
         outside_hours=_counts(shut),
         vwap_from_typical_price=int(bars["vwap_is_typical"].sum()),
+        inconsistent=_counts(bars.loc[inconsistent(bars), "session"]),
+        repaired={name: _counts(changed[name]) for name in repairs},
     )
 
 

@@ -81,6 +81,7 @@ class SessionBars:
             date.fromisoformat(first),
             date.fromisoformat(last),
             market.hours,
+            market.repairs,
         )
 
 

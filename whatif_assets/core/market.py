@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from whatif_assets.core.errors import BadInput
+from whatif_assets.core.repairs import check_repairs
 from whatif_assets.core.sessions import Sessions
 from whatif_assets.core.sources import Source, open_source
 from whatif_assets.core.spec import YamlDocument, parse, read_yaml
@@ -53,6 +54,11 @@ class Market(BaseModel):
     base_bar: BaseBar = Field(default="1min", description="Size of the bars.")
     hours: Literal["all", "regular"] = Field(
         default="all", description="Keep every bar, or the calendar's hours alone."
+    )
+    repairs: tuple[str, ...] = Field(
+        default=(),
+        description="What is repaired, and counted: drop_duplicates (rows that say a "
+        "bar again), forward_fill (missing bars of a session). Nothing unless said.",
     )
 
     @property
@@ -100,6 +106,7 @@ def parse_market(document: YamlDocument, base: Path) -> Market:
     try:
         market.sessions.check(market.first_session)
         market.open_source(base)
+        check_repairs(market.repairs, market.base_bar)
     except BadInput as error:
         raise BadInput(f"{document.where(())}: {error}") from None
     last = market.last_session

@@ -135,6 +135,31 @@ class Sessions:
             }
         ).set_axis(pd.Index(asked.date, name="session"))
 
+    def starts(self, session: date, length: timedelta) -> pd.DatetimeIndex:
+        """When bars of a length start in a session's trading hours.
+
+        Parameters
+        ----------
+        session
+            A session of the calendar.
+        length
+            Of a bar; the first starts with the session.
+
+        Returns
+        -------
+        pd.DatetimeIndex
+            datetime64[us], UTC; in [open, close), and none in a lunch break.
+        """
+        hours = self._exchange.schedule.loc[pd.Timestamp(session)]
+        every: pd.DatetimeIndex = pd.date_range(
+            hours["open"], hours["close"], freq=length
+        )
+        kept = every < hours["close"]
+        if not pd.isna(hours["break_start"]):
+            kept &= (every < hours["break_start"]) | (every >= hours["break_end"])
+        starts: pd.DatetimeIndex = every[kept].as_unit("us")
+        return starts
+
     def previous(self, day: date, n: int) -> list[date]:
         """Up to n sessions of the market before a day, oldest first."""
         earlier = self._index(None, day - DAY)

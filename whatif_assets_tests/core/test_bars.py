@@ -311,5 +311,32 @@ def test_the_report_is_shown_as_plain_values():
         "outside_sessions": 1,
         "outside_hours": 0,
         "vwap_from_typical_price": 1,
+        "inconsistent": 0,
         "missing": "none",
     }
+
+
+# What looks wrong and stays
+
+
+def test_an_open_or_close_outside_the_bar_is_counted_and_stays():
+    frame = rows("2018-02-20 14:30", "2018-02-20 14:31", close=[12.0, 12.5])
+    bars, report = tidied(frame)
+    assert report.inconsistent == {date(2018, 2, 20): 1}
+    assert report.metadata()["inconsistent"] == 1
+    assert list(bars["close"]) == [12.0, 12.5]
+
+
+@pytest.mark.parametrize("column", ["open", "close"])
+@pytest.mark.parametrize("price", [25.0, 4.0])
+def test_a_price_far_outside_the_bar_is_no_price_of_it(column, price):
+    frame = rows("2018-02-20 14:30", **{column: price})
+    with pytest.raises(BadInput, match="not open and close between half of low"):
+        tidied(frame)
+
+
+def test_columns_that_are_exchanged_are_refused():
+    stamps = [f"2018-02-20 14:{minute}" for minute in range(30, 45)]
+    frame = rows(*stamps).rename(columns={"open": "high", "high": "open"})
+    with pytest.raises(BadInput, match=r"\[low, high\] in 15 of 15 bars, such as AAA"):
+        tidied(frame)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -106,6 +106,7 @@ def load_bars(
     first: date,
     last: date,
     hours: Hours = "all",
+    repairs: Sequence[str] = (),
 ) -> tuple[pd.DataFrame, LoadReport]:
     """Read the bars of some sessions: the one way from a source to tidy bars.
 
@@ -123,13 +124,15 @@ def load_bars(
         Days; the sessions in [first, last] are read.
     hours
         ``all`` or ``regular``, see `whatif_assets.core.bars.tidy`.
+    repairs
+        Repairs to make, see `whatif_assets.core.bars.tidy`; none unless said.
 
     Returns
     -------
     bars : DataFrame
         As `whatif_assets.core.bars.tidy` returns them.
     report : LoadReport
-        What was left out, filled and missing.
+        What was left out, filled, repaired and missing, and what looks wrong.
 
     Raises
     ------
@@ -149,7 +152,8 @@ def load_bars(
     raw = source.read(names, start.date(), until, base_bar)
     _check_symbols(names, raw, source)
     inside = (raw["ts"] >= start) & (raw["ts"] < end)
-    bars, report = tidy(raw[inside], sessions, base_bar, source.where, hours)
+    rows, where = raw[inside], source.where
+    bars, report = tidy(rows, sessions, base_bar, where, hours, repairs)
     return bars, dataclasses.replace(report, missing=_missing(bars, names, wanted))
 
 

@@ -16,6 +16,7 @@ from whatif_assets.core.errors import BadInput
 from whatif_assets.core.sources.csv_format import CsvOptions
 from whatif_assets.core.sources.csv_rows import Layout, parse, read_layout
 from whatif_assets.core.sources.files import ages, find_files
+from whatif_assets.core.ticks import time_bars
 
 
 class Csv:
@@ -56,10 +57,11 @@ class Csv:
 
         A row that is stamped with its bar's end is moved back by one base bar. A
         daily bar is stamped with its date at 00:00 UTC, whatever the stamp says
-        of the time.
+        of the time. Trades become bars that start at their minute, or whatever the
+        base bar is.
         """
-        daily = base_bar == "1day"
-        ends = self._options.stamp == "end" and not daily
+        daily, ticks = base_bar == "1day", self._options.ticks
+        ends = self._options.stamp == "end" and not daily and not ticks
         shift = bar_length(base_bar) if ends else pd.Timedelta(0)
         start = pd.Timestamp(first, tz="UTC")
         end = pd.Timestamp(last + timedelta(days=1), tz="UTC")
@@ -71,11 +73,12 @@ class Csv:
             ts = rows["ts"] - shift
             asked = (ts >= start) & (ts < end) & rows["symbol"].isin(symbols)
             frames.append(rows.assign(ts=ts)[asked])
-        return pd.concat(frames, ignore_index=True) if frames else no_bars()
+        bars = pd.concat(frames, ignore_index=True) if frames else no_bars()
+        return time_bars(bars, base_bar, self.where) if ticks else bars
 
     @cached_property
     def _files(self) -> list[Path]:
-        return find_files(self._options.path, self._base, (".csv", ".txt"))
+        return find_files(self._options.path, self._base, (".csv", ".txt", ".gz"))
 
     @cached_property
     def _layouts(self) -> dict[Path, Layout]:

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-EPOCHS: dict[str | None, Literal["s", "ms"]] = {"epoch_s": "s", "epoch_ms": "ms"}
+from whatif_assets.core.errors import did_you_mean, one_of
+from whatif_assets.core.sources.csv_profiles import PROFILES
+
+# Forms of a stamp that count from 1970, with the nanoseconds of their unit.
+EPOCHS: dict[str | None, int] = {
+    "epoch_s": 1_000_000_000,
+    "epoch_ms": 1_000_000,
+    "epoch_us": 1_000,
+    "epoch_ns": 1,
+}
 
 Column = Literal[
     "symbol", "open", "high", "low", "close", "volume", "vwap", "trade_count"
@@ -21,25 +30,41 @@ class CsvOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     path: str = Field(min_length=1, description="One file, a folder or a glob.")
+    profile: str | None = Field(
+        default=None,
+        description="A vendor whose way of writing is known, see below; it sets the "
+        "options that follow, of which any can be set otherwise.",
+    )
     stamp: Literal["start", "end"] = Field(
-        description="Whether a row is stamped with its bar's start or its end."
+        description="Whether a row is stamped with its bar's start or its end; "
+        "a profile says it."
     )
     timezone: str = Field(
-        description="Zone of stamps that state none, such as America/New_York."
+        description="Zone of stamps that state none, such as America/New_York; "
+        "a profile says it."
     )
-    timestamp: tuple[str, ...] = Field(
-        default=("timestamp",),
+    timestamp: tuple[str, ...] | None = Field(
+        default=None,
         min_length=1,
-        description="Column of the stamp, or several that are joined by a space.",
+        description="Column of the stamp, or several that are joined by a space; "
+        "timestamp if absent.",
     )
     format: str | None = Field(
         default=None,
-        description="Of the stamp: as strptime takes it, epoch_s or epoch_ms; "
-        "ISO 8601 if absent.",
+        description="Of the stamp: as strptime takes it, epoch_s, epoch_ms, epoch_us "
+        "or epoch_ns; ISO 8601 if absent.",
     )
     columns: dict[Column, str] = Field(
         default_factory=dict,
         description="Names that columns have in the file, where they differ.",
+    )
+    keep: dict[str, str] = Field(
+        default_factory=dict,
+        description="Value that a column must have for its row to be read.",
+    )
+    ticks: bool = Field(
+        default=False,
+        description="Whether a row is a trade, so that bars are made of many.",
     )
     header: bool = Field(default=True, description="Whether line 1 names the columns.")
     names: tuple[str, ...] | None = Field(
@@ -49,7 +74,7 @@ class CsvOptions(BaseModel):
         default=None, min_length=1, description="Symbol of every row."
     )
     symbol_pattern: str = Field(
-        default=r"^(.+)\.[^.]+$",
+        default=r"^(.+?)(?:\.csv|\.txt)?\.[^.]+$",
         description="Searched in the file's name; its group is the symbol.",
     )
     delimiter: str = Field(
@@ -59,6 +84,31 @@ class CsvOptions(BaseModel):
     price_scale: float = Field(
         default=1.0, gt=0, description="What prices are divided by, such as 10000."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_profile(cls, given: Any) -> Any:
+        """Set what the profile says and the options do not."""
+        profile = PROFILES.get(given.get("profile"))
+        if profile is None:
+            return given
+        merged = {**profile.options, **given}
+        if isinstance(given.get("columns"), dict):
+            merged["columns"] = {
+                **profile.options.get("columns", {}),
+                **given["columns"],
+            }
+        return merged
+
+    @field_validator("profile")
+    @classmethod
+    def _known_profile(cls, value: str | None) -> str | None:
+        if value is not None and value not in PROFILES:
+            raise ValueError(
+                f"'{value}' is no profile.{did_you_mean(value, PROFILES)} Allowed: "
+                f"{one_of(PROFILES)}."
+            )
+        return value
 
     @field_validator("timestamp", mode="before")
     @classmethod
@@ -96,3 +146,14 @@ class CsvOptions(BaseModel):
                 "files with one."
             )
         return self
+
+    def stamps_in(self, found: list[str]) -> tuple[str, ...]:
+        """Columns of the stamp, out of those that a file has."""
+        if self.timestamp is not None:
+            return self.timestamp
+        if self.profile is None:
+            return ("timestamp",)
+        forms = PROFILES[self.profile].stamps
+        present = {name.lower() for name in found}
+        whole = (f for f in forms if {name.lower() for name in f} <= present)
+        return next(whole, forms[0])

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import itertools
 import re
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from whatif_assets.core.bar_schema import PRICES
+from whatif_assets.core.bar_schema import PRICES, outside_era
 from whatif_assets.core.errors import BadInput, did_you_mean
 from whatif_assets.core.sources.csv_format import EPOCHS, CsvOptions
 
 ROWS_AT_A_TIME = 50_000
+MICROSECONDS_KNOWN = 9e15  # until the year 2255, from 1684
 NAMED = 3  # malformed lines that a message names
 REQUIRED = (*PRICES, "volume")
 OPTIONAL = ("symbol", "vwap", "trade_count")
@@ -35,6 +37,7 @@ class Layout:
 
     columns: dict[str, int]
     stamps: tuple[int, ...]
+    kept: dict[int, str]
     width: int
 
 
@@ -51,6 +54,7 @@ def read_layout(file: Path, options: CsvOptions) -> Layout:
     else:
         _, header = next(_lines(file, options), (1, []))
         found = [name.strip() for name in header]
+        _refuse_repeated(file, found)
     renamed = {str(ours): theirs for ours, theirs in options.columns.items()}
     asked = {name: renamed.get(name, name) for name in (*REQUIRED, *OPTIONAL)}
     present = {name.lower() for name in found}
@@ -59,8 +63,10 @@ def read_layout(file: Path, options: CsvOptions) -> Layout:
         for name, theirs in asked.items()
         if name in REQUIRED or name in renamed or theirs in present
     }
-    stamps = tuple(_position(file, name, found) for name in options.timestamp)
-    return Layout(columns, stamps, len(found))
+    names = options.stamps_in(found)
+    stamps = tuple(_position(file, name, found) for name in names)
+    kept = {_position(file, name, found): value for name, value in options.keep.items()}
+    return Layout(columns, stamps, kept, len(found))
 
 
 def parse(
@@ -90,16 +96,18 @@ def parse(
     Raises
     ------
     BadInput
-        Naming the file and the first lines that are malformed.
+        Naming the file and the first lines that are malformed; for a file without
+        any row.
     """
     lines = _lines(file, options)
     if options.header:
         next(lines, None)
     faults = Faults(file)
-    part = list(itertools.islice(lines, ROWS_AT_A_TIME))
-    frames = [_Rows(part, layout, options, faults).frame(symbol, daily)]
+    frames = []
     while part := list(itertools.islice(lines, ROWS_AT_A_TIME)):
         frames.append(_Rows(part, layout, options, faults).frame(symbol, daily))
+    if not frames:
+        raise BadInput(f"{file} has no row. Get it again, or take it away.")
     faults.refuse()
     return pd.concat(frames, ignore_index=True).assign(file=str(file))
 
@@ -141,6 +149,8 @@ class _Rows:
                 if len(cells) != layout.width:
                     need = f"{len(cells)} fields where {layout.width} are needed"
                     faults.add(number, need)
+        for position, value in layout.kept.items():
+            whole = [line for line in whole if line[1][position].strip() == value]
         self._numbers = [number for number, _ in whole]
         self._columns: list[Sequence[str]] = [
             *zip(*(cells for _, cells in whole), strict=True)
@@ -152,6 +162,13 @@ class _Rows:
         stamps = [self._columns[n] for n in self._layout.stamps]
         texts = [" ".join(parts) for parts in zip(*stamps, strict=True)]
         instants = self._dates(texts) if daily else self._instants(texts)
+        counted = self._options.format in EPOCHS
+        for n in _where(outside_era(instants, daily and not counted)):
+            self._fault(
+                n,
+                f"timestamp '{texts[n]}' is read as {instants.iloc[n]:%Y-%m-%d}, when "
+                "no bar can be; is its unit or form another?",
+            )
         columns = {
             name: self._floats(name, self._columns[position])
             for name, position in self._layout.columns.items()
@@ -205,9 +222,7 @@ class _Rows:
         written = self._options.format
         parsed: pd.Series[pd.Timestamp]
         if written in EPOCHS:
-            numbers: pd.Series[Any] = pd.Series(self._floats("timestamp", texts))
-            unit = EPOCHS[written]
-            parsed = pd.to_datetime(numbers, unit=unit, utc=True, errors="coerce")
+            parsed = self._epochs(texts, EPOCHS[written])
         else:
             zoned = self._zoned(texts) if written is None else "%z" in written.lower()
             parsed = pd.to_datetime(
@@ -219,6 +234,16 @@ class _Rows:
         for n in _where(parsed.isna()):
             self._fault(n, f"timestamp '{texts[n]}' is not {written or 'ISO 8601'}")
         return parsed
+
+    def _epochs(self, texts: list[str], unit: int) -> pd.Series[pd.Timestamp]:
+        """Read stamps that count units of so many nanoseconds from 1970."""
+        numbers = self._floats("timestamp", texts)
+        # A double holds nanoseconds of today to 256 of them, and microseconds whole.
+        micros = np.round(numbers * (unit / 1000))
+        known = np.abs(micros) < MICROSECONDS_KNOWN
+        whole = np.where(known, micros, 0).astype("int64").view("datetime64[us]")
+        stamps = pd.Series(whole).dt.tz_localize("UTC")
+        return stamps.where(pd.Series(known))
 
     def _zoned(self, texts: list[str]) -> bool:
         """Whether stamps state their offset from UTC; either all do, or none."""
@@ -258,16 +283,21 @@ def _where(mask: pd.Series[bool] | npt.NDArray[np.bool_]) -> list[int]:
 
 def _lines(file: Path, options: CsvOptions) -> Iterator[Line]:
     """Yield number and cells of each line that is not blank."""
+    opened = gzip.open if file.suffix == ".gz" else open
+    last = 0
     try:
-        with file.open(newline="", encoding="utf-8-sig") as text:
+        with opened(file, "rt", newline="", encoding="utf-8-sig") as text:
             reader = csv.reader(
-                text, delimiter=options.delimiter, skipinitialspace=True
+                text, delimiter=options.delimiter, skipinitialspace=True, strict=True
             )
             for cells in reader:
+                last = reader.line_num
                 if cells and cells != [""]:
-                    yield reader.line_num, cells
-    except (csv.Error, UnicodeDecodeError, OSError) as error:
-        raise BadInput(f"{file} cannot be read as text in UTF-8: {error}.") from None
+                    yield last, cells
+    except (csv.Error, UnicodeDecodeError, OSError, EOFError, zlib.error) as error:
+        raise BadInput(
+            f"{file} cannot be read as text in UTF-8 after line {last}: {error}."
+        ) from None
 
 
 def _position(file: Path, name: str, found: list[str]) -> int:
@@ -282,3 +312,13 @@ def _position(file: Path, name: str, found: list[str]) -> int:
         f"{did_you_mean(name, found)} Say in columns, or in timestamp, what the file "
         "calls it."
     )
+
+
+def _refuse_repeated(file: Path, found: list[str]) -> None:
+    """Refuse a header that names a column twice, so that either could be meant."""
+    twice = [name for n, name in enumerate(found) if name and name in found[:n]]
+    if twice:
+        raise BadInput(
+            f"{file}, line 1: column '{twice[0]}' stands there twice. Give each column "
+            "a name of its own."
+        )

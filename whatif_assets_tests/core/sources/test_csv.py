@@ -252,11 +252,6 @@ def test_a_missing_column_is_named_with_those_found(tmp_path):
     assert "Did you mean 'closed'?" in str(error.value)
 
 
-def test_an_empty_file_has_no_columns(tmp_path):
-    with pytest.raises(BadInput, match="column 'open' is missing; found none"):
-        read(tmp_path, "")
-
-
 def test_a_file_that_is_no_text_is_refused(tmp_path):
     (tmp_path / "AAA.csv").write_bytes(b"\xff\xfe\x00\x81")
     source = open_source("csv", PLAIN, tmp_path)
@@ -289,125 +284,36 @@ def test_what_only_the_vendor_knows_must_be_said(tmp_path, needed):
         open_source("csv", options, tmp_path)
 
 
-# Vendors' own files against the tidy bars that others made of them
+@pytest.mark.parametrize("twice", ["close", "volume"])
+def test_a_header_that_names_a_column_twice_is_refused(tmp_path, twice):
+    text = HEADER.strip() + f",{twice}\n2018-02-20 14:30,1,1,1,1,1,1\n"
+    with pytest.raises(BadInput, match=rf"line 1: column '{twice}' stands there twice"):
+        read(tmp_path, text)
 
-ALPHA_VANTAGE = {
-    "timestamp": ["date", "ToD"],
-    "timezone": "America/New_York",
-    "stamp": "end",
-}
-NINJA_TRADER = {
-    "header": False,
-    "names": ["at", "open", "high", "low", "close", "volume"],
-    "timestamp": "at",
-    "format": "%Y%m%d %H%M%S",
-    "delimiter": ";",
-    "timezone": "UTC",
-    "stamp": "end",
-    "symbol": "SPY",
-}
-POLYGON = {"timezone": "UTC", "stamp": "start", "symbol_pattern": "^([A-Z]+)_"}
-YAHOO = {"timestamp": "Date", "timezone": "UTC", "stamp": "end", "symbol": "ORCL"}
+
+@pytest.mark.parametrize("text", ["", HEADER, HEADER + "\n\n"])
+def test_a_file_without_rows_is_refused(tmp_path, text):
+    with pytest.raises(BadInput, match=r"AAA.csv.* (found none|has no row)"):
+        read(tmp_path, text)
 
 
 @pytest.mark.parametrize(
-    ("path", "options", "symbol", "base_bar", "days", "tidy"),
+    ("form", "stamp"),
     [
-        (
-            "alphavantage_jmroyal/CPN.csv",
-            ALPHA_VANTAGE,
-            "CPN",
-            "1min",
-            ("2018-02-16", "2018-03-29"),
-            "us1m_2018_av",
-        ),
-        (
-            "alphavantage_jmroyal/T*.csv",
-            ALPHA_VANTAGE,
-            "TXN",
-            "1min",
-            ("2018-02-16", "2018-03-29"),
-            "us1m_2018_av_bench",
-        ),
-        (
-            "pyalgotrade_ninjatrader/nt-spy-minute-2011.csv",
-            NINJA_TRADER,
-            "SPY",
-            "1min",
-            ("2011-01-03", "2011-01-31"),
-            "spy1m_201101_nt",
-        ),
-        (
-            "polygon_watstreet",
-            POLYGON,
-            "DBB",
-            "1min",
-            ("2023-07-10", "2025-07-08"),
-            "us1m_sparse_etf",
-        ),
-        (
-            "backtrader/orcl-2014.txt",
-            YAHOO,
-            "ORCL",
-            "1day",
-            ("2014-01-02", "2014-12-31"),
-            "us1d_yahoo_bt",
-        ),
+        (None, "2100-01-04 14:30"),
+        (None, "1970-01-01 00:00"),
+        ("epoch_ms", "1519137000"),  # seconds
+        ("epoch_s", "1519137000000"),  # milliseconds
     ],
 )
-def test_vendor_files_are_read_as_the_tidy_bars_say(
-    market_data, path, options, symbol, base_bar, days, tidy
-):
-    market = Sessions("XNYS", *map(date.fromisoformat, days))
-    found, expected = (
-        load_bars(source, [symbol], market, base_bar, market.first, market.last)[0]
-        for source in (
-            open_source("csv", {"path": f"raw/{path}", **options}, market_data),
-            open_source("parquet", {"path": f"{tidy}.parquet"}, market_data),
-        )
-    )
-    assert len(found) > 200
-    pd.testing.assert_frame_equal(found, expected, check_exact=True)
+def test_a_stamp_at_which_no_bar_can_be_is_refused(tmp_path, form, stamp):
+    with pytest.raises(BadInput, match=rf"line 2: timestamp '{stamp}' is "):
+        read(tmp_path, HEADER + f"{stamp},1,1,1,1,1\n", format=form)
 
 
-def test_backtrader_minutes_start_at_the_open_of_eurex(market_data):
-    """Stamped 09:05 in Berlin, the first five minutes of 2006 start at 09:00."""
-    options = {
-        "path": "raw/backtrader/2006-min-005.txt",
-        "timestamp": ["Date", "Time"],
-        "timezone": "Europe/Berlin",
-        "stamp": "end",
-        "symbol": "FESX",
-    }
-    source = open_source("csv", options, market_data)
-    market = Sessions("XEUR", date(2006, 1, 2), date(2006, 1, 30))
-    bars, report = load_bars(source, None, market, "5min", market.first, market.last)
-    starts = bars["ts"].dt.tz_convert("Europe/Berlin")
-    assert starts.iloc[0] == pd.Timestamp("2006-01-02 09:00", tz="Europe/Berlin")
-    assert starts.dt.strftime("%H:%M").min() == "09:00"
-    assert report.sessions == 21
-
-
-def test_backtrader_days_are_the_sessions_of_2006(market_data):
-    options = {
-        "path": "raw/backtrader/2006-day-001.txt",
-        "timestamp": "Date",
-        "timezone": "Europe/Berlin",
-        "stamp": "start",
-        "symbol": "FESX",
-    }
-    source = open_source("csv", options, market_data)
-    market = Sessions("XEUR", date(2006, 1, 1), date(2006, 12, 31))
-    bars, report = load_bars(source, None, market, "1day", market.first, market.last)
-    plain = pd.read_csv(market_data / options["path"], parse_dates=["Date"])
-    assert list(bars["session"]) == list(plain["Date"])
-    assert list(bars["close"]) == list(plain["Close"])
-    assert report.outside_sessions == {}
-
-
-def test_repeated_rows_of_a_vendor_are_refused_with_their_lines(market_data):
-    options = {"path": "raw/alphavantage_jmroyal/DIS.csv", **ALPHA_VANTAGE}
-    source = open_source("csv", options, market_data)
-    market = Sessions("XNYS", date(2018, 2, 16), date(2018, 4, 20))
-    with pytest.raises(BadInput, match=r"repeat a bar, such as DIS .*DIS.csv, line"):
-        load_bars(source, None, market, "1min", market.first, market.last)
+def test_daily_bars_go_back_beyond_1970(tmp_path):
+    text = HEADER + "1962-01-02,1,1,1,1,1\n"
+    (tmp_path / "AAA.csv").write_text(text)
+    source = open_source("csv", PLAIN, tmp_path)
+    days = date(1962, 1, 1), date(1962, 12, 31)
+    assert only(source.read(["AAA"], *days, "1day"))["ts"] == utc("1962-01-02")
