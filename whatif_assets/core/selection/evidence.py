@@ -1,0 +1,149 @@
+"""Evidence: what is known of the trials of a study when a winner is to be judged."""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from whatif_assets.core.errors import BadInput
+from whatif_assets.core.sleeve import FloatArray
+
+
+@dataclass(frozen=True)
+class Placebo:
+    """What something without any skill reached.
+
+    Attributes
+    ----------
+    name
+        As the report shall call it, such as ``demo.placebo seed=4``.
+    value
+        Of the metric that ranks; NaN where undefined.
+    """
+
+    name: str
+    value: float
+
+
+@dataclass(frozen=True, eq=False)
+class Holdout:
+    """What the winner did on the sessions that selection never saw.
+
+    Attributes
+    ----------
+    returns, hold
+        Of the winner and of buy-and-hold in each session, oldest first, finite.
+    openings
+        How often the holdout of the study has been looked at, this time included.
+    """
+
+    returns: FloatArray
+    hold: FloatArray
+    openings: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse what does not fit together."""
+        _check_finite("the holdout's returns", self.returns[None, :])
+        _check_finite("buy-and-hold in the holdout", self.hold[None, :])
+        _check_length("buy-and-hold in the holdout", self.hold, len(self.returns))
+        if self.openings < 1:
+            raise BadInput(f"openings is {self.openings}; a holdout was opened once.")
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What is known of a study's candidates, out of sample and after costs.
+
+    Attributes
+    ----------
+    trials
+        Simple return of each candidate trial in each out-of-sample session, all of
+        its sleeves together, oldest first; (trials, sessions) float64, finite. A
+        trial that lost all of its money returns 0 from then on. Equal rows may be
+        left out or not.
+    winner
+        Row of the trial that the ranking puts first.
+    hold
+        Return of buy-and-hold in each session; float64, finite.
+    trials_tried
+        Number of trials that the study has ever tried, at least the rows.
+    sessions_per_year
+        Sessions of the calendar in a year.
+    ranked_by, winner_value, higher_is_better
+        The metric that ranks, its value for the winner, and its direction.
+    placebos
+        What trials without skill reached in the same metric.
+    holdout
+        None where there is none or it has not been opened.
+    charged_bps
+        Cost that the trials were charged, basis points of each fill's value.
+    break_even_bps
+        Cost in all at which the winner earns nothing; NaN if unknown.
+    overtaken_after_bps
+        Cost on top of the charged one at which another trial overtakes the winner;
+        NaN if unknown, infinite if none does.
+    """
+
+    trials: FloatArray
+    winner: int
+    hold: FloatArray
+    trials_tried: int
+    sessions_per_year: float
+    ranked_by: str = "pnl"
+    winner_value: float = math.nan
+    higher_is_better: bool = True
+    placebos: tuple[Placebo, ...] = ()
+    holdout: Holdout | None = None
+    charged_bps: float = math.nan
+    break_even_bps: float = math.nan
+    overtaken_after_bps: float = math.nan
+
+    def __post_init__(self) -> None:
+        """Refuse what does not fit together."""
+        rows, sessions = self.trials.shape
+        if not rows:
+            raise BadInput("There is no trial to judge; run a configuration first.")
+        if not 0 <= self.winner < rows:
+            raise BadInput(f"The winner is row {self.winner} of {rows} trials.")
+        if self.trials_tried < rows:
+            raise BadInput(
+                f"trials_tried is {self.trials_tried}; there are {rows} rows of trials."
+            )
+        _check_length("buy-and-hold", self.hold, sessions)
+        _check_finite("trials", self.trials)
+        _check_finite("buy-and-hold", self.hold[None, :])
+
+    @functools.cached_property
+    def distinct(self) -> FloatArray:
+        """The trials that differ, the winner first."""
+        ordered = [self.trials[self.winner], *self.trials]
+        rows = {row.tobytes(): row for row in ordered}
+        return np.stack(list(rows.values()))
+
+    @functools.cached_property
+    def placebos_above(self) -> tuple[Placebo, ...]:
+        """Placebos that do at least as well as the winner, the best first."""
+        sign = 1 if self.higher_is_better else -1
+        above = [p for p in self.placebos if sign * (p.value - self.winner_value) >= 0]
+        return tuple(sorted(above, key=lambda p: (-sign * p.value, p.name)))
+
+
+def _check_length(what: str, values: FloatArray, sessions: int) -> None:
+    if values.shape != (sessions,):
+        raise BadInput(
+            f"{what} has {len(values)} returns for {sessions} sessions; give one for "
+            "each."
+        )
+
+
+def _check_finite(what: str, returns: FloatArray) -> None:
+    if not np.isfinite(returns).all():
+        row, session = np.argwhere(~np.isfinite(returns))[0]
+        raise BadInput(
+            f"{what}, row {row}, session {session}: the return is "
+            f"{returns[row, session]}; allowed are finite numbers. Give 0 for each "
+            "session after an account lost all of its money."
+        )
