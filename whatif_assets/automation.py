@@ -12,7 +12,12 @@ SECONDS_BETWEEN_LOOKS = 30
 JOBS = {
     "prepare_sessions": ("price_bars", "features"),
     "evaluate_configurations": ("trained_models", "forecasts", "backtest_results"),
-    "rank_configurations": ("leaderboard", "best_configuration"),
+    "rank_configurations": (
+        "leaderboard",
+        "placebo_results",
+        "holdout_results",
+        "best_configuration",
+    ),
 }
 
 

@@ -38,6 +38,10 @@ BackendOption = Annotated[
     Optional[Backend],  # noqa: UP045 - typer on Python 3.10 reads no other form
     typer.Option("--backend", help="Fit every model there, whatever the study says."),
 ]
+SealedOption = Annotated[
+    bool,
+    typer.Option("--sealed", help="Do not open a holdout; each opening is counted."),
+]
 StudyArgument = Annotated[
     Optional[str],  # noqa: UP045
     typer.Argument(help="A study of the home by name, or a study file."),
@@ -50,6 +54,7 @@ def run(
     study: StudyArgument = None,
     home: HomeOption = DEFAULT_HOME,
     backend: BackendOption = None,
+    sealed: SealedOption = False,
 ) -> None:
     """Materialise everything that a study needs and print the best configuration.
 
@@ -59,7 +64,7 @@ def run(
 
     def work() -> bool:
         use_backend(backend.value if backend else None)
-        return run_studies(home, study)
+        return run_studies(home, study, sealed)
 
     _guarded(work)
 

@@ -199,7 +199,7 @@ class _Recorder:
             rows=result.rows,
             run_id=self._context.run.run_id,
             code_version=self._code_version,
-            finished_at=_now(),
+            finished_at=now(),
             seconds=round(seconds, 3),
             details=dict(result.details),
         )
@@ -259,7 +259,8 @@ def code_version_of(context: dg.AssetExecutionContext) -> str:
     return str(context.assets_def.code_versions_by_key.get(context.asset_key) or "")
 
 
-def _now() -> str:
+def now() -> str:
+    """Return the time, UTC, as ISO 8601."""
     return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
@@ -303,7 +304,7 @@ def _log_whole(
     """Keep the run of an asset without partitions in the run log."""
     code = code_version_of(context)
     run_id = context.run.run_id
-    manifest = Manifest(version, {}, rows, run_id, code, _now(), seconds)
+    manifest = Manifest(version, {}, rows, run_id, code, now(), seconds)
     entry = RunEntry.of("", "computed", "asked for", code, manifest)
     write_run_log(home.lake, run_id, context.asset_key.path[-1], [entry])
 

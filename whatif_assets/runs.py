@@ -43,7 +43,7 @@ def use_backend(backend: str | None) -> None:
         os.environ[BACKEND] = backend
 
 
-def run_studies(path: Path, study: str | None) -> bool:
+def run_studies(path: Path, study: str | None, sealed: bool = False) -> bool:
     """Run one study, or every study of a home, and print the result.
 
     Parameters
@@ -52,6 +52,8 @@ def run_studies(path: Path, study: str | None) -> bool:
         The home; a study file with a market sets up an empty one.
     study
         A study file, a study's name, or None for all of the home's.
+    sealed
+        Whether to leave holdouts unopened.
 
     Returns
     -------
@@ -71,7 +73,7 @@ def run_studies(path: Path, study: str | None) -> bool:
         )
     failures: list[str] = []
     with instance_of(home) as instance, progress_display():
-        runner = Runner(home, instance)
+        runner = Runner(home, instance, sealed)
         for one in studies:
             failures += runner.run(one)
     for one in studies:
@@ -95,8 +97,10 @@ def instance_of(home: Home) -> dg.DagsterInstance:
 class Runner:
     """Runs the jobs of a home in this process, on an instance that keeps history."""
 
-    def __init__(self, home: Home, instance: dg.DagsterInstance) -> None:
-        self._home, self._instance = home, instance
+    def __init__(
+        self, home: Home, instance: dg.DagsterInstance, sealed: bool = False
+    ) -> None:
+        self._home, self._instance, self._sealed = home, instance, sealed
         _silence()
         self._definitions = build_definitions(home.path)
         self._prefix = f"{home.market.name}_" if home.market.name else ""
@@ -118,7 +122,10 @@ class Runner:
 
     def rank(self) -> list[str]:
         """Rank what stands in the lake and report it; return failures in words."""
-        return self._execute("rank_configurations", (), {})
+        assets = JOBS["rank_configurations"]
+        left_out = {"holdout_results"} if self._sealed else set()
+        chosen = [asset for asset in assets if asset not in left_out]
+        return self._execute("rank_configurations", chosen, {})
 
     def _is_ready(self, asset: str, configuration: Configuration, study: Study) -> bool:
         """Whether the asset before this one stands; it may have failed just now."""

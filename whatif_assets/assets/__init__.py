@@ -9,7 +9,9 @@ from whatif_assets.assets import (
     best_configuration,
     features,
     forecasts,
+    holdout_results,
     leaderboard,
+    placebo_results,
     price_bars,
     trained_models,
 )
@@ -23,6 +25,8 @@ CHAIN = (
     forecasts,
     backtest_results,
     leaderboard,
+    placebo_results,
+    holdout_results,
     best_configuration,
 )
 

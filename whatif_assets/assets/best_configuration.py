@@ -18,7 +18,7 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
     """Build the asset for a home."""
 
     @dg.asset(
-        deps=["leaderboard"],
+        deps=["leaderboard", "placebo_results", "holdout_results"],
         group_name=RESULTS,
         kinds={"duckdb"},
         code_version=CODE_VERSION,

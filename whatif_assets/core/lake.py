@@ -36,6 +36,12 @@ AXIS = {
     "in_sample_forecasts": "configuration",
     "fills": "configuration",
     "search_scores": "configuration",
+    "placebo_results": "study",
+    "placebo_pnl": "study",
+    "holdout_results": "study",
+    "holdout_pnl": "study",
+    "holdout_openings": "study",
+    "verdicts": "study",
 }
 DATA = "data.parquet"
 MANIFEST = "manifest.json"

@@ -157,7 +157,7 @@ def training_inputs(
 ) -> dict[str, str]:
     """Hashes of what the models of a configuration come from, by part."""
     if configuration.algorithm is None:
-        return {"settings": "rule", "data": ""}
+        return {"settings": configuration.model_hash(study), "data": ""}
     keys = [day.isoformat() for fold in study.folds(home.market) for day in fold.train]
     read = [home.lake.versions(table, keys) for table in ("features", "price_bars")]
     return {

@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whatif_assets.core.errors import BadInput
+from whatif_assets.core.market import Market
+from whatif_assets.core.study import Evaluation, Study
 from whatif_assets.core.windows import (
     Fold,
     cv_folds,
@@ -219,3 +221,56 @@ class TestCvFolds:
         frame = rows(TEN[:1], bars=9, symbols="A")
         with pytest.raises(BadInput, match=f"search_folds: found {n}, for 9 distinct"):
             cv_folds(frame, n, embargo)
+
+
+class TestHoldout:
+    def study(self, **evaluation: object) -> Study:
+        return Study(
+            name="s",
+            evaluation=Evaluation(**evaluation),
+            configurations={"c": {"strategy": "buy_and_hold"}},
+        )
+
+    market = Market(
+        source="sample", first_session="2026-01-05", last_session="2026-01-16"
+    )
+
+    @pytest.mark.parametrize(
+        ("evaluation", "train"),
+        [
+            ({"method": "split", "train": 0.5}, range(7)),
+            ({"method": "walk_forward", "train": 3, "test": 2}, range(4, 7)),
+            (
+                {"method": "walk_forward", "train": 3, "test": 2, "expanding": True},
+                range(7),
+            ),
+            ({"method": "whole"}, range(0)),
+        ],
+    )
+    def test_it_is_the_last_sessions_and_trained_for_as_a_next_fold(
+        self, evaluation: dict[str, object], train: range
+    ) -> None:
+        study = self.study(**evaluation, holdout=3)
+        sessions = study.sessions(self.market)
+        fold, folds = study.holdout(self.market), study.folds(self.market)
+        assert fold is not None
+        assert fold.test == tuple(sessions[-3:])
+        assert fold.train == tuple(sessions[n] for n in train)
+        assert fold.number == len(folds)
+        used = {day for one in folds for day in (*one.train, *one.test)}
+        assert not used & set(fold.test)
+
+    def test_without_one_every_session_is_used(self) -> None:
+        study = self.study(method="whole")
+        assert study.holdout(self.market) is None
+        assert study.folds(self.market)[0].test == tuple(study.sessions(self.market))
+
+    def test_a_market_without_an_end_needs_a_last_date(self) -> None:
+        market = self.market.model_copy(update={"last_session": None})
+        with pytest.raises(BadInput, match=r"Give the study dates: \{last:"):
+            self.study(method="whole", holdout=3).folds(market)
+
+    @pytest.mark.parametrize("sealed", [10, 11])
+    def test_something_must_be_left_to_select_on(self, sealed: int) -> None:
+        with pytest.raises(BadInput, match=f"found {sealed}, of 10 sessions"):
+            self.study(method="whole", holdout=sealed).folds(self.market)

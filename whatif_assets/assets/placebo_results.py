@@ -1,0 +1,60 @@
+"""Asset ``placebo_results``: what the winner of each study has to beat."""
+
+import dagster as dg
+import pandas as pd
+
+from whatif_assets.assets.axes import RESULTS, Axes
+from whatif_assets.core.home import Home
+from whatif_assets.core.lake import combined_hash
+from whatif_assets.core.placebos import run_placebos
+from whatif_assets.core.winner import Winner
+from whatif_assets.partitions import Result
+from whatif_assets.per_study import for_each_study
+from whatif_assets.resources import HomeResource
+
+CODE_VERSION = "1"
+
+
+def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
+    """Build the asset for a home."""
+
+    @dg.asset(
+        deps=["leaderboard"],
+        group_name=RESULTS,
+        kinds={"parquet", "python"},
+        code_version=CODE_VERSION,
+        description="Placebos made to measure for the winner of each study: its "
+        "model trained on shuffled labels, random entries with the same turnover, "
+        "buy-and-hold, and a moving-average rule. One that does as well shows that "
+        "the winner's signal is not what earned.",
+    )
+    def placebo_results(
+        context: dg.AssetExecutionContext, home: HomeResource
+    ) -> dg.MaterializeResult[None]:
+        return for_each_study(
+            context, home.open(), challenge, lambda winner: winner.inputs
+        )
+
+    return placebo_results
+
+
+def challenge(winner: Winner) -> Result:
+    """Run the placebos of one winner and write their results to the lake."""
+    results, daily = run_placebos(winner)
+    lake, study = winner.home.lake, winner.study.name
+    versions = [
+        lake.write("placebo_results", study, results),
+        lake.write("placebo_pnl", study, daily),
+    ]
+    return Result(
+        rows=len(results),
+        data_version=combined_hash(versions),
+        metadata={"placebos": summary(results, winner)},
+    )
+
+
+def summary(results: pd.DataFrame, winner: Winner) -> pd.DataFrame:
+    """Best and middle of each placebo by the ranking metric, beside the winner."""
+    metric = winner.study.rank_by
+    rows = results.groupby("placebo", sort=False)[metric].agg(["size", "median", "max"])
+    return rows.reset_index().assign(winner=winner.row[metric])

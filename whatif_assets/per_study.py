@@ -1,0 +1,105 @@
+"""The one way in which an asset without partitions goes through the studies."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import dagster as dg
+
+from whatif_assets.core.errors import BadInput
+from whatif_assets.core.home import Home
+from whatif_assets.core.lake import Manifest, combined_hash, why_computed
+from whatif_assets.core.run_log import RunEntry, write_run_log
+from whatif_assets.core.winner import Winner, winners
+from whatif_assets.partitions import Result, as_metadata, code_version_of, now
+from whatif_assets.progress import Progress
+
+Work = Callable[[Winner], Result]
+Inputs = Callable[[Winner], Mapping[str, str]]
+
+
+def for_each_study(
+    context: dg.AssetExecutionContext, home: Home, work: Work, inputs: Inputs
+) -> dg.MaterializeResult[None]:
+    """Do an asset's work for the winner of every study, reusing what stands.
+
+    Parameters
+    ----------
+    context
+        The asset's context.
+    home
+        The home whose lake the work writes to.
+    work
+        Does one study: takes its winner, writes, and says what it wrote.
+    inputs
+        Hashes of what a study's part would be computed from, by part. An empty
+        mapping means that the asset has nothing to do for the study.
+
+    Raises
+    ------
+    dagster.Failure
+        Some studies failed; the others are kept. The message names each with its
+        reason.
+    """
+    table = context.asset_key.path[-1]
+    found = winners(home)
+    progress = Progress(table, len(found))
+    entries: list[RunEntry] = []
+    metadata: dict[str, Any] = {}
+    failures: dict[str, str] = {}
+    for winner in found:
+        name = winner.study.name
+        try:
+            entry, told = _one(context, home, winner, work, inputs)
+        except BadInput as error:
+            failures[name] = str(error)
+            context.log.error(f"{table} of {name}: {error}")
+        else:
+            entries += [entry] if entry else []
+            metadata |= {f"{name}_{k}": as_metadata(v) for k, v in told.items()}
+        progress.advance(name)
+    write_run_log(home.lake, context.run.run_id, table, entries)
+    if failures:
+        lines = [f"- {name}: {reason}" for name, reason in failures.items()]
+        raise dg.Failure("\n".join([f"{table} failed:", *lines]), allow_retries=False)
+    return dg.MaterializeResult(
+        metadata={"studies": len(entries), **metadata},
+        data_version=dg.DataVersion(combined_hash(e.data_version for e in entries)),
+    )
+
+
+def _one(
+    context: dg.AssetExecutionContext,
+    home: Home,
+    winner: Winner,
+    work: Work,
+    inputs: Inputs,
+) -> tuple[RunEntry | None, Mapping[str, Any]]:
+    """Do one study: its entry in the run log, if any, and its metadata."""
+    started = time.monotonic()
+    table, study = context.asset_key.path[-1], winner.study.name
+    code = code_version_of(context)
+    asked = inputs(winner)
+    if not asked:
+        return None, {}
+    asked = {**asked, "code": code}
+    standing = home.lake.manifest(table, study)
+    why = why_computed(standing, asked)
+    if standing is not None and not why:
+        note = f"Nothing changed since run {standing.run_id}."
+        return RunEntry.of(study, "reused", "", code, standing), {"reused": note}
+    result = work(winner)
+    manifest = Manifest(
+        data_version=result.data_version,
+        inputs=asked,
+        rows=result.rows,
+        run_id=context.run.run_id,
+        code_version=code,
+        finished_at=now(),
+        seconds=round(time.monotonic() - started, 3),
+        details=dict(result.details),
+    )
+    home.lake.finish(table, study, manifest)
+    return RunEntry.of(study, "computed", why, code, manifest), result.metadata

@@ -1,0 +1,190 @@
+"""What makes a winner believable: holdout, placebos, and every trial counted."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import dagster as dg
+import numpy as np
+import pandas as pd
+import pytest
+
+from whatif_assets.core.holdout import openings, times_seen
+from whatif_assets.core.home import Home
+from whatif_assets.core.placebos import PLACEBOS
+from whatif_assets.core.trials import read_trials, trial_returns
+from whatif_assets.core.winner import winners
+from whatif_assets.runs import Runner, run_studies
+
+STUDY = """
+market:
+  source: sample
+  symbols: [SYN01, SYN02]
+  first_session: 2026-01-05
+  last_session: 2026-01-23
+features:
+  - ema: {timeperiod: 5, relative_to: vwap}
+  - close: {relative_to: vwap}
+label: {price: vwap, horizon: 5, kind: return}
+evaluation: {method: walk_forward, train: 5, test: 3, holdout: 3}
+configurations:
+  linear:
+    algorithm: linear
+    strategy: forecast_threshold
+    sweep: {threshold: [0.0001, 0.0003]}
+  ema: {strategy: ema_cross}
+"""
+
+
+@pytest.fixture(scope="module")
+def honest_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("honest")
+    (folder / "honest.yaml").write_text(STUDY)
+    assert run_studies(folder / "home", str(folder / "honest.yaml"))
+    return folder / "home"
+
+
+@pytest.fixture
+def home(honest_home: Path, tmp_path: Path) -> Home:
+    return Home.open(Path(shutil.copytree(honest_home, tmp_path / "home")))
+
+
+def rerun(home: Home, study: str | None = None) -> None:
+    if study is not None:
+        (home.studies_folder / "honest.yaml").write_text(study)
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert Runner(home, instance).run(home.study("honest")) == []
+
+
+def without_market(study: str) -> str:
+    return study[study.index("features:") :]
+
+
+class TestHoldout:
+    def test_nothing_was_trained_or_selected_on_it(self, honest_home):
+        home = Home.open(honest_home)
+        sealed = [
+            day.isoformat() for day in home.study("honest").holdout(home.market).test
+        ]
+        assert sealed == ["2026-01-21", "2026-01-22", "2026-01-23"]
+        for key in ("honest.linear", "honest.ema"):
+            days = home.lake.read("daily_pnl", key).columns[1:]
+            assert max(days) < sealed[0]
+        models = home.lake.read("trained_models", "honest.linear")
+        assert models[["train_last", "test_last"]].max().max() < pd.Timestamp(sealed[0])
+        forecasts = home.lake.read("forecasts", "honest.linear")
+        assert forecasts["ts"].max() < pd.Timestamp(sealed[0], tz="UTC")
+        # The label of the last bars before it would lie inside: there is none.
+        assert (
+            forecasts.loc[forecasts["ts"] == forecasts["ts"].max(), "label"]
+            .isna()
+            .all()
+        )
+
+    def test_the_winner_alone_is_evaluated_on_it(self, honest_home):
+        home = Home.open(honest_home)
+        (winner,) = winners(home)
+        result = home.lake.read("holdout_results", "honest")
+        assert result["variant"].tolist() == [winner.variant.id]
+        daily = home.lake.read("holdout_pnl", "honest")
+        assert daily["session"].tolist() == ["2026-01-21", "2026-01-22", "2026-01-23"]
+        assert daily["pnl"].iloc[-1] == pytest.approx(result["pnl"][0])
+
+    def test_looking_again_at_the_same_is_no_further_opening(self, home):
+        rerun(home)
+        assert openings(home, "honest")["opening"].tolist() == [1]
+
+    def test_another_winner_is_another_opening(self, home):
+        (before,) = winners(home)
+        study = without_market(STUDY).replace("[0.0001, 0.0003]", "[0.0002]")
+        rerun(home, study)
+        (after,) = winners(home)
+        assert after.variant.id != before.variant.id
+        found = openings(home, "honest")
+        assert found["opening"].tolist() == [1, 2]
+        assert found["variant"].tolist() == [before.variant.id, after.variant.id]
+        assert times_seen(home, home.study("honest")) == 2
+
+    def test_it_stays_sealed_where_the_asset_is_left_out(self, tmp_path):
+        (tmp_path / "honest.yaml").write_text(STUDY)
+        assert run_studies(
+            tmp_path / "home", str(tmp_path / "honest.yaml"), sealed=True
+        )
+        home = Home.open(tmp_path / "home")
+        assert not home.lake.has("holdout_results", "honest")
+        assert openings(home, "honest").empty
+
+
+class TestPlacebos:
+    def test_every_study_has_all_of_them(self, honest_home):
+        rows = Home.open(honest_home).lake.read("placebo_results", "honest")
+        assert set(rows["placebo"]) == set(PLACEBOS)
+
+    def test_random_traders_trade_as_much_as_the_winner(self, honest_home):
+        home = Home.open(honest_home)
+        (winner,) = winners(home)
+        rows = home.lake.read("placebo_results", "honest")
+        traded = rows.loc[rows["placebo"] == "random_entry", "turnover"]
+        assert len(traded) == 100
+        assert traded.median() == pytest.approx(winner.row["turnover"], rel=0.15)
+        assert traded.nunique() > 90
+
+    def test_they_have_the_winners_costs_and_cash(self, honest_home):
+        home = Home.open(honest_home)
+        (winner,) = winners(home)
+        settings = home.lake.read("placebo_results", "honest")["settings"]
+        cash = pd.Series([pd.io.json.ujson_loads(text)["cash"] for text in settings])
+        assert (cash == winner.variant.cash).all()
+
+    def test_they_are_reused_until_the_winner_changes(self, home):
+        before = home.lake.manifest("placebo_results", "honest")
+        rerun(home)
+        assert home.lake.manifest("placebo_results", "honest") == before
+
+
+class TestTrials:
+    def test_every_variant_is_one_trial(self, honest_home):
+        tried = read_trials(Home.open(honest_home).lake, "honest")
+        assert sorted(zip(tried["configuration"], tried["variant"])) == [
+            ("honest.ema", "-"),
+            ("honest.linear", "threshold=0.0001"),
+            ("honest.linear", "threshold=0.0003"),
+        ]
+        assert tried["trial"].is_unique
+
+    def test_what_was_given_up_still_counts(self, home):
+        study = without_market(STUDY).replace("[0.0001, 0.0003]", "[0.0001, 0.0007]")
+        rerun(home, study)
+        tried = read_trials(home.lake, "honest")
+        assert tried["trial"].nunique() == 4
+        sessions = home.study("honest").folds(home.market)
+        days = [day for fold in sessions for day in fold.test]
+        current = home.lake.read("backtest_results", "honest.linear")
+        current = current.assign(configuration="honest.linear")
+        found = trial_returns(home.lake, "honest", days, current)
+        assert found.returns.shape == (4, len(days))
+        assert found.ever_tried == 4
+
+    def test_returns_compound_to_the_final_equity(self, honest_home):
+        home = Home.open(honest_home)
+        days = [d for f in home.study("honest").folds(home.market) for d in f.test]
+        rows = home.lake.read("backtest_results", "honest.linear")
+        found = trial_returns(
+            home.lake, "honest", days, rows.assign(configuration="honest.linear")
+        )
+        row = found.row_of("honest.linear", "threshold=0.0003")
+        (mine,) = rows[rows["variant"] == "threshold=0.0003"].to_dict("records")
+        grown = np.prod(1 + found.returns[row]) * mine["start_cash"]
+        assert grown == pytest.approx(mine["start_cash"] + mine["pnl"], rel=1e-12)
+
+    def test_other_sessions_count_but_do_not_mix(self, home):
+        study = without_market(STUDY).replace("holdout: 3", "holdout: 4")
+        rerun(home, study)
+        days = [d for f in home.study("honest").folds(home.market) for d in f.test]
+        rows = home.lake.read("backtest_results", "honest.linear")
+        found = trial_returns(
+            home.lake, "honest", days, rows.assign(configuration="honest.linear")
+        )
+        assert found.returns.shape == (3, len(days))
+        assert found.ever_tried == 3
