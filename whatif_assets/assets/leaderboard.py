@@ -6,10 +6,17 @@ import dagster as dg
 
 from whatif_assets.assets.axes import RESULTS, Axes, all_of
 from whatif_assets.core.home import Home
-from whatif_assets.core.leaderboard import Standing, rank, stacked, standing
+from whatif_assets.core.leaderboard import (
+    Standing,
+    rank,
+    read_table,
+    stacked,
+    standing,
+    write_table,
+)
 from whatif_assets.core.plots import ranking_plot
 from whatif_assets.core.ranking import VIOLATES
-from whatif_assets.core.report import SHOWN, read_table, write_table
+from whatif_assets.core.report import SHOWN
 from whatif_assets.partitions import as_metadata, picture, whole_result
 from whatif_assets.resources import HomeResource
 

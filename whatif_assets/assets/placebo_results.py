@@ -54,7 +54,9 @@ def challenge(winner: Winner) -> Result:
 
 
 def summary(results: pd.DataFrame, winner: Winner) -> pd.DataFrame:
-    """Best and middle of each placebo by the ranking metric, beside the winner."""
-    metric = winner.study.rank_by
-    rows = results.groupby("placebo", sort=False)[metric].agg(["size", "median", "max"])
-    return rows.reset_index().assign(winner=winner.row[metric])
+    """Middle and best of each placebo by the study's ranking, beside the winner."""
+    best = "max" if winner.study.ranking.higher_is_better else "min"
+    groups = results.groupby("placebo", sort=False)
+    rows = groups["ranked_value"].agg(["size", "median", best])
+    rows["above_winner"] = groups["above_winner"].sum()
+    return rows.reset_index().assign(winner=winner.ranked_value)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
 from whatif_assets.core.configuration import Configuration
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.home import Home
+from whatif_assets.core.lake import DATA, read_parquet, write_parquet
 from whatif_assets.core.ranking import SCORE, VIOLATES
 from whatif_assets.core.study import Study
 
@@ -42,6 +44,32 @@ class Standing:
     rows: pd.DataFrame
     missing: tuple[str, ...]
     outdated: tuple[str, ...]
+
+
+def table_path(home: Home, table: str) -> Path:
+    """Where a table without partitions is stored."""
+    return home.lake.folder(table) / DATA
+
+
+def write_table(home: Home, table: str, frame: pd.DataFrame) -> str:
+    """Write a table without partitions, atomically; return its content hash."""
+    if frame.empty:
+        raise BadInput(
+            f"{table}: no study has results yet. Materialise backtest_results of "
+            "some configurations first (in the UI, or with 'whatif run')."
+        )
+    return write_parquet(table_path(home, table), frame)
+
+
+def read_table(home: Home, table: str) -> pd.DataFrame:
+    """Read a table without partitions; BadInput where it was never written."""
+    path = table_path(home, table)
+    if not path.exists():
+        raise BadInput(
+            f"{table} has not been materialised yet; materialise it in the UI, or "
+            "use 'whatif run'."
+        )
+    return read_parquet(path)
 
 
 def standing(home: Home, study: Study, keys: Iterable[str]) -> Standing:

@@ -168,7 +168,8 @@ def run_placebos(winner: Winner) -> tuple[pd.DataFrame, pd.DataFrame]:
     -------
     results : pandas.DataFrame
         ``study``, ``placebo``, ``variant``, ``strategy``, ``settings`` (JSON), the
-        winner's ``configuration`` and ``winner_variant``, and metrics.
+        winner's ``configuration`` and ``winner_variant``, metrics, and by the
+        study's ranking ``ranked_value`` and whether it stands ``above_winner``.
     daily : pandas.DataFrame
         ``placebo``, ``variant``, and a column per session.
     """
@@ -185,7 +186,13 @@ def run_placebos(winner: Winner) -> tuple[pd.DataFrame, pd.DataFrame]:
             results.append(metrics)
             pnl.insert(0, "placebo", name)
             daily.append(pnl)
-    return pd.concat(results, ignore_index=True), pd.concat(daily, ignore_index=True)
+    rows = pd.concat(results, ignore_index=True)
+    values = winner.study.ranking.score(rows)
+    better = values > winner.ranked_value
+    if not winner.study.ranking.higher_is_better:
+        better = values < winner.ranked_value
+    rows = rows.assign(ranked_value=values, above_winner=better)
+    return rows, pd.concat(daily, ignore_index=True)
 
 
 def _json(variant: Variant) -> str:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 
-from whatif_assets.core.errors import BadInput
 from whatif_assets.core.evaluation import long_form
+from whatif_assets.core.holdout import openings
 from whatif_assets.core.home import Home
-from whatif_assets.core.lake import DATA, combined_hash, read_parquet, write_parquet
+from whatif_assets.core.lake import combined_hash, write_parquet
 from whatif_assets.core.leaderboard import (
     configurations_of,
     finalists,
     outcome,
+    read_table,
     stacked,
+    table_path,
 )
 from whatif_assets.core.report_db import build_database, configurations_table
+from whatif_assets.core.study import Study
+from whatif_assets.core.trials import read_trials
 
 SHOWN = ("rank", "configuration", "variant", "role")
 EQUITY = {
@@ -49,32 +53,6 @@ class Report:
     data_version: str
 
 
-def table_path(home: Home, table: str) -> Path:
-    """Where a table without partitions is stored."""
-    return home.lake.folder(table) / DATA
-
-
-def write_table(home: Home, table: str, frame: pd.DataFrame) -> str:
-    """Write a table without partitions, atomically; return its content hash."""
-    if frame.empty:
-        raise BadInput(
-            f"{table}: no study has results yet. Materialise backtest_results of "
-            "some configurations first (in the UI, or with 'whatif run')."
-        )
-    return write_parquet(table_path(home, table), frame)
-
-
-def read_table(home: Home, table: str) -> pd.DataFrame:
-    """Read a table without partitions; BadInput where it was never written."""
-    path = table_path(home, table)
-    if not path.exists():
-        raise BadInput(
-            f"{table} has not been materialised yet; materialise it in the UI, or "
-            "use 'whatif run'."
-        )
-    return read_parquet(path)
-
-
 def report(home: Home) -> Report:
     """Choose the winners, collect the finalists' detail and build the DuckDB file.
 
@@ -104,10 +82,34 @@ def report(home: Home) -> Report:
         "best_configuration": winners,
         "equity": equity,
         "fills": _detail(home, chosen, "fills", FILLS),
+        **_of_studies(home, studies),
     }  # fmt: skip
     version = write_parquet(table_path(home, "best_configuration"), winners)
     build_database(home, tables)
     return Report(winners, equity, combined_hash([version]))
+
+
+def _of_studies(home: Home, studies: Mapping[str, Study]) -> dict[str, pd.DataFrame]:
+    """Tables with a part for each study, by their name in the database."""
+    found = {}
+    for name, read in _STUDY_TABLES.items():
+        parts = [read(home, study) for study in studies.values()]
+        full = [part for part in parts if len(part)]
+        found[name] = pd.concat(full or parts[:1], ignore_index=True)
+    return found
+
+
+def _placebos(home: Home, study: Study) -> pd.DataFrame:
+    if home.lake.has("placebo_results", study.name):
+        return home.lake.read("placebo_results", study.name)
+    return pd.DataFrame({"study": pd.Series(dtype="str")})
+
+
+_STUDY_TABLES: dict[str, Callable[[Home, Study], pd.DataFrame]] = {
+    "placebos": _placebos,
+    "trials": lambda home, study: read_trials(home.lake, study.name),
+    "holdout_openings": lambda home, study: openings(home, study.name),
+}
 
 
 def _with_equity(daily: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:

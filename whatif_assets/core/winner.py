@@ -10,8 +10,7 @@ from whatif_assets.core.configuration import Configuration
 from whatif_assets.core.home import Home
 from whatif_assets.core.job import Variant
 from whatif_assets.core.lake import combined_hash
-from whatif_assets.core.leaderboard import best
-from whatif_assets.core.report import read_table
+from whatif_assets.core.leaderboard import best, read_table
 from whatif_assets.core.stage import evaluated_sessions
 from whatif_assets.core.strategies import RuleSettings
 from whatif_assets.core.strategies.settings import positive_number
@@ -41,6 +40,11 @@ class Winner:
         variants = configuration.variants()
         (variant,) = (v for v in variants if v.id == row["variant"])
         return cls(home, study, configuration, variant, row)
+
+    @property
+    def ranked_value(self) -> float:
+        """What the study ranks by: a metric, or a weighted sum of several."""
+        return float(self.row[self.study.ranking.column])
 
     @property
     def sessions(self) -> list[date]:

@@ -24,8 +24,11 @@ TABLES = {
     "configurations",
     "equity",
     "fills",
+    "holdout_openings",
     "leaderboard",
+    "placebos",
     "runs",
+    "trials",
 }
 VIEWS = {"price_bars", "features", "forecasts"}
 
