@@ -33,6 +33,19 @@ HEAD = """# Reference
 Written by `make docs` from the code; a test holds the two together.
 """
 
+RANKING = """Any metric may rank: `rank_by: sharpe` puts its better end first. So may a
+weighted sum of several: with `rank_by: {sharpe: 1, max_drawdown: -2}` the highest
+`score` wins, which is the values as they are, times the weights. A variant that does
+not meet one of `constraints: ["max_drawdown < 0.1", "trades >= 30"]` stands after all
+that meet them, its column `violates` says which, and it cannot win; nor can one whose
+metric is undefined. Where none is left there is no winner, and `why_none` in the table
+`best_configuration` says why.
+
+Returns are those of sessions, all sleeves together, and a year has as many sessions as
+the calendar. What is not defined is null, never 0.
+
+"""
+
 
 def main() -> None:
     """Write the file."""
@@ -118,17 +131,17 @@ def features() -> str:
 
 
 def metrics() -> str:
-    """Table of the metrics."""
+    """Say how metrics rank, and what each of them is."""
     rows = (
         (
             f"`{name}`",
             metric.unit,
             "more" if metric.higher_is_better else "less",
-            _first_line(metric.function),
+            _definition(metric.function),
         )
         for name, metric in METRICS.items()
     )
-    return table(("metric", "unit", "better", ""), rows)
+    return RANKING + table(("metric", "unit", "better", "definition"), rows)
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -162,6 +175,11 @@ def _default(value: object) -> str:
     if isinstance(value, BaseModel):
         return "see below"
     return "none" if value is None else str(value)
+
+
+def _definition(function: object) -> str:
+    """Join a docstring up to its first section."""
+    return " ".join((function.__doc__ or "").partition("References\n")[0].split())
 
 
 def _first_line(function: object) -> str:

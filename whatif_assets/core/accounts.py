@@ -6,12 +6,14 @@ per variant, one column per session.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from whatif_assets.core.job import Run
 from whatif_assets.core.sleeve import FloatArray
 
 
@@ -81,6 +83,56 @@ class Profits:
 
 
 @dataclass(frozen=True, eq=False)
+class Holding:
+    """How long positions were held, in bars, all sleeves added up.
+
+    Attributes
+    ----------
+    bars
+        Bars of the sleeves.
+    exposed
+        Those at whose close a position was open.
+    closed
+        Those among them that belong to closed trades. All are float64, one number
+        per variant.
+    """
+
+    bars: FloatArray
+    exposed: FloatArray
+    closed: FloatArray
+
+    @classmethod
+    def of(
+        cls, jobs: Sequence[tuple[Run, int]], n_variants: int, n_sleeves: int
+    ) -> Holding:
+        """Derive it from fills.
+
+        Parameters
+        ----------
+        jobs
+            A run and how many bars its sleeve has; all sleeves of the first variant,
+            then those of the next.
+        n_variants, n_sleeves
+            How many there are.
+        """
+        rows = [(n_bars, *_bars_held(run, n_bars)) for run, n_bars in jobs]
+        shaped = np.array(rows, dtype=np.float64).reshape(n_variants, n_sleeves, 3)
+        return cls(*shaped.sum(axis=1).T)
+
+
+def _bars_held(run: Run, n_bars: int) -> tuple[int, int]:
+    """Count the bars with a position at the close, and those of closed trades."""
+    position = np.cumsum(run.sizes)
+    spans = np.diff(run.bars, append=n_bars)
+    exposed = int(spans[position != 0].sum())
+    if not len(position) or position[-1] == 0:
+        return exposed, exposed
+    before = np.concatenate([[0.0], position[:-1]])
+    began = np.flatnonzero(before * position <= 0)[-1]
+    return exposed, exposed - int(n_bars - run.bars[began])
+
+
+@dataclass(frozen=True, eq=False)
 class Accounts:
     """What variants did, all of their sleeves together.
 
@@ -96,6 +148,8 @@ class Accounts:
         Value of all fills.
     profits
         Closed trades.
+    holding
+        How long positions were held.
     rejected
         Orders that were refused.
     commission_bps
@@ -103,6 +157,9 @@ class Accounts:
         it is not known.
     sessions_per_year
         How many sessions the calendar has in a year, such as 252.
+    benchmark
+        Return of buy-and-hold in each session, the same for all variants; None where
+        it is not known.
     """
 
     variants: tuple[str, ...]
@@ -110,16 +167,18 @@ class Accounts:
     start_cash: FloatArray
     traded: FloatArray
     profits: Profits
+    holding: Holding
     rejected: FloatArray
     commission_bps: FloatArray | float = np.nan
     sessions_per_year: float = np.nan
+    benchmark: FloatArray | None = None
 
-    @property
+    @functools.cached_property
     def path(self) -> FloatArray:
         """Equity with the starting cash before it, (variants, sessions + 1)."""
         return np.column_stack([self.start_cash, self.equity])
 
-    @property
+    @functools.cached_property
     def returns(self) -> FloatArray:
         """Simple return of each session; NaN from the day the money is gone."""
         path = self.path

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from whatif_assets.core.accounts import Accounts, Profits, profits_of
+from whatif_assets.core.accounts import Accounts, Holding, Profits, profits_of
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.job import Costs, Run, Variant
 from whatif_assets.core.reference_engine import backtest
@@ -67,8 +67,9 @@ class BacktestResult:
         before it, and the starting cash before the symbol's first bar.
     rejected
         Orders refused for want of cash; (variants, symbols) int64.
-    traded, profits
-        Value of all fills and closed trades, all sleeves together, by variant.
+    traded, profits, holding
+        Value of all fills, closed trades and how long positions were held, all
+        sleeves together, by variant.
     replay
         Gives the fills of some variants; the engine runs those once more for it.
     """
@@ -81,6 +82,7 @@ class BacktestResult:
     rejected: npt.NDArray[np.int64]
     traded: FloatArray
     profits: Profits
+    holding: Holding
     replay: Callable[[Sequence[str]], pd.DataFrame]
 
     @property
@@ -102,6 +104,7 @@ class BacktestResult:
             self.start_cash,
             self.traded,
             self.profits,
+            self.holding,
             self.rejected.sum(axis=1).astype(np.float64),
             self.commission_bps,
         )
@@ -309,6 +312,7 @@ def _by_engine(
         rejected=outcome.rejected,
         traded=outcome.traded,
         profits=outcome.profits,
+        holding=outcome.holding,
         replay=replay,
     )
 
@@ -337,6 +341,7 @@ def _accounts(
         start_cash=np.array([variant.cash * len(sleeves) for variant in variants]),
         traded=outcome.traded,
         profits=outcome.profits,
+        holding=outcome.holding,
         rejected=outcome.rejected.sum(axis=1).astype(np.float64),
         commission_bps=_commission_bps(variants),
     )
@@ -476,6 +481,7 @@ def _gather(
         equity=np.array(equity, dtype=np.float64).reshape(*shape, n_sessions),
         traded=np.array(traded, dtype=np.float64).reshape(shape).sum(axis=1),
         profits=profits_of(trades_of(fills), ids),
+        holding=Holding.of([(run, len(sleeve)) for _, sleeve, run in jobs], *shape),
         replay=lambda some: fills[fills["variant"].isin(some)].reset_index(drop=True),
         rejected=np.array([r.rejected for *_, r in jobs], dtype=np.int64).reshape(
             shape

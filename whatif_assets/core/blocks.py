@@ -19,6 +19,7 @@ import pandas as pd
 from whatif_assets.core.backtest import VARIANTS_PER_BLOCK, Sleeve, Variant, sweep
 from whatif_assets.core.lake import Lake, read_parquet, write_parquet
 from whatif_assets.core.metrics import METRICS, measure
+from whatif_assets.core.sleeve import FloatArray
 
 Progress = Callable[[int, int], None]
 
@@ -39,6 +40,8 @@ class Sweep:
         Where blocks are kept; another folder for other inputs.
     size
         Variants of a block.
+    benchmark
+        Returns of buy-and-hold, which beta and alpha are measured against.
     """
 
     sleeves: Sequence[Sleeve]
@@ -49,6 +52,7 @@ class Sweep:
     sessions_per_year: float
     folder: Path
     size: int = VARIANTS_PER_BLOCK
+    benchmark: FloatArray | None = None
 
     def run(
         self, progress: Progress | None = None
@@ -87,7 +91,7 @@ class Sweep:
             base=self.base,
             block=len(variants),
         )
-        rows = measure(accounts, self.sessions_per_year)
+        rows = measure(accounts, self.sessions_per_year, self.benchmark)
         rows["start_cash"] = accounts.start_cash
         rows["rejected_orders"] = accounts.rejected
         days = [day.isoformat() for day in self.sessions]

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from whatif_assets.core.accounts import Accounts
 from whatif_assets.core.backtest import Sleeve, Variant, is_compiled, run_backtests
 from whatif_assets.core.blocks import Sweep, drop_blocks, sweep_folder
 from whatif_assets.core.configuration import Configuration
@@ -24,6 +25,7 @@ from whatif_assets.core.home import Home
 from whatif_assets.core.lake import combined_hash
 from whatif_assets.core.metrics import METRICS, measure
 from whatif_assets.core.ranking import VIOLATES, Ranking
+from whatif_assets.core.sleeve import FloatArray
 from whatif_assets.core.stage import (
     detail_on,
     evaluated_sessions,
@@ -131,11 +133,19 @@ def evaluate(
     variants = configuration.variants()
     sleeves = stage_configuration(home, study, configuration)
     inputs = combined_hash([evaluation_inputs(home, configuration.key), code_version])
+    held = _held(configuration, sleeves, len(sessions))
     metrics, daily = _sweep(
-        home, configuration, variants, sleeves, sessions, f"{inputs}/test", progress
+        home,
+        configuration,
+        variants,
+        sleeves,
+        sessions,
+        f"{inputs}/test",
+        held.returns[0],
+        progress,
     )
     rows = _described(configuration, variants, metrics)
-    rows = rows.assign(**_held(home, configuration, sleeves, len(sessions)))
+    rows = rows.assign(**_held_metrics(home, held))
     order = study.ranking.order(rows)["variant"].tolist()
     leaders = [v for v in variants if v.id in set(order[: study.finalists])]
     before = _in_sample(home, study, configuration, leaders, inputs)
@@ -159,6 +169,7 @@ def _sweep(
     sleeves: Sequence[Sleeve],
     sessions: Sequence[date],
     inputs: str,
+    benchmark: FloatArray | None = None,
     progress: Progress | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Metrics and daily profits of variants over some sessions."""
@@ -170,6 +181,7 @@ def _sweep(
         sessions,
         home.market.sessions_per_year(),
         sweep_folder(home.lake, configuration.key, inputs),
+        benchmark=benchmark,
     ).run(progress)
 
 
@@ -204,12 +216,16 @@ def _in_sample(
 
 
 def _held(
-    home: Home, configuration: Configuration, sleeves: Sequence[Sleeve], n_sessions: int
-) -> dict[str, float]:
-    """Result of buy-and-hold on the same sleeves, for comparison."""
+    configuration: Configuration, sleeves: Sequence[Sleeve], n_sessions: int
+) -> Accounts:
+    """Run buy-and-hold on the same sleeves, for comparison."""
     hold = [held_variant(configuration.variants()[0])]
     result = run_backtests(sleeves, "buy_and_hold", hold, n_sessions=n_sessions)
-    held = measure(result, home.market.sessions_per_year()).iloc[0]
+    return result.accounts
+
+
+def _held_metrics(home: Home, accounts: Accounts) -> dict[str, float]:
+    held = measure(accounts, home.market.sessions_per_year()).iloc[0]
     return {
         "buy_and_hold_pnl": held["pnl"],
         "buy_and_hold_return": held["total_return"],

@@ -70,6 +70,16 @@ def test_the_best_configuration_is_the_first_candidate(finished_home):
     assert best["variants_tried"] == 7
 
 
+def test_buy_and_hold_is_its_own_benchmark(finished_home):
+    (hold,) = query(
+        finished_home, "SELECT * FROM leaderboard WHERE configuration = 'tiny.hold'"
+    ).to_dict("records")
+    assert hold["beta"] == pytest.approx(1)
+    assert hold["alpha"] == pytest.approx(0, abs=1e-12)
+    assert hold["exposure"] > 0.99
+    assert pd.isna(hold["average_holding"])
+
+
 def test_settings_are_json_with_every_field(finished_home):
     rows = query(finished_home, "SELECT * FROM configurations")
     settings = {

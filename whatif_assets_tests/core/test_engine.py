@@ -178,7 +178,8 @@ def test_metrics_equal_those_of_backtraders_fills(
         )
         for reference in (False, True)
     )
-    exact = ["pnl", "trades", "win_rate", "turnover", "max_drawdown", "total_return"]
+    exact = ["pnl", "trades", "hit_rate", "turnover", "max_drawdown", "total_return"]
+    exact += ["exposure", "average_holding"]
     pd.testing.assert_frame_equal(ours[exact], theirs[exact], rtol=1e-9, atol=1e-9)
     # A ratio whose deviation is all but 0 magnifies the last digits of both.
     for name in ("sharpe", "sortino", "sqn"):

@@ -12,12 +12,13 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from whatif_assets.core._backtrader import bt
-from whatif_assets.core.accounts import Accounts, Profits
+from whatif_assets.core.accounts import Accounts, Holding, Profits
 from whatif_assets.core.backtest import Costs, Variant, run_backtests
 from whatif_assets.core.metrics import METRICS, measure
 from whatif_assets.core.reference_engine import prepare
 from whatif_assets.core.sleeve import Sleeve
 from whatif_assets.core.strategies import find_strategy
+from whatif_assets.core.trades import trades_of
 from whatif_assets_tests.core.sleeves_for_tests import sleeve, sleeves
 
 with warnings.catch_warnings():
@@ -29,7 +30,11 @@ WANTED = {"wanted": st.sampled_from([0, 0, 0, 1, 2, 5, -1, -3, -5]).map(float)}
 
 
 def account(
-    *equity: float, profits: tuple[float, ...] = (), traded: tuple[float, ...] = ()
+    *equity: float,
+    profits: tuple[float, ...] = (),
+    traded: tuple[float, ...] = (),
+    held: tuple[float, float, float] = (0, 0, 0),
+    benchmark: tuple[float, ...] | None = None,
 ) -> Accounts:
     return Accounts(
         variants=("-",),
@@ -37,7 +42,9 @@ def account(
         start_cash=np.array([100.0]),
         traded=np.array([sum(traded)], dtype=np.float64),
         profits=Profits.of([np.array(profits, dtype=np.float64)]),
+        holding=Holding(*np.array(held, dtype=np.float64)[:, None]),
         rejected=np.zeros(1),
+        benchmark=None if benchmark is None else np.array(benchmark),
         sessions_per_year=252,
     )
 
@@ -73,11 +80,72 @@ def test_drawdown_is_measured_from_the_highest_peak_the_starting_cash_included()
     assert value_of("max_drawdown", account(101, 102)) == 0
 
 
-def test_turnover_win_rate_and_sqn_by_hand() -> None:
+def test_the_annual_return_compounds_to_a_year_of_sessions() -> None:
+    # 21 % in 2 of 252 sessions, 126 times over.
+    expected = 1.21**126 - 1
+    assert value_of("annual_return", account(100, 121)) == pytest.approx(expected)
+    assert value_of("annual_return", account(*[100] * 251, 90)) == pytest.approx(-0.1)
+    assert value_of("annual_return", account(50, 0)) == -1
+
+
+def test_calmar_is_the_annual_return_over_the_drawdown() -> None:
+    of = account(*[100] * 250, 80, 110)
+    assert value_of("calmar", of) == pytest.approx(0.1 / 0.2)
+
+
+def test_omega_by_hand() -> None:
+    # +10 %, -10 %, +10 %, -5 %.
+    of = account(110, 99, 108.9, 103.455)
+    assert value_of("omega", of) == pytest.approx(0.2 / 0.15)
+
+
+@pytest.mark.parametrize(
+    ("equity", "sessions"),
+    [
+        ((101, 102, 103), 0),
+        ((90, 95, 100, 101), 2),  # back at the starting cash
+        ((90, 110, 100, 105, 109), 3),  # not recovered
+        ((110, 50, 120, 119, 118, 119, 121), 3),  # longer than the deepest one
+    ],
+)
+def test_the_longest_drawdown_counts_sessions_below_a_peak(
+    equity: tuple[float, ...], sessions: int
+) -> None:
+    assert value_of("max_drawdown_length", account(*equity)) == sessions
+
+
+def test_values_at_risk_by_hand() -> None:
+    # 41 sessions: two lose 10 % and 5 %, one wins, the others do nothing.
+    of = account(*np.cumprod([1.2, 0.9, 0.95, *[1.0] * 38]) * 100)
+    # The 5 % quantile is the third worst, the worst twentieth three sessions.
+    assert value_of("value_at_risk", of) == pytest.approx(0)
+    assert value_of("conditional_value_at_risk", of) == pytest.approx(0.05)
+    # 21 sessions: the second worst, the worst two.
+    of = account(*np.cumprod([1.2, 0.9, 0.95, *[1.0] * 18]) * 100)
+    assert value_of("value_at_risk", of) == pytest.approx(0.05)
+    assert value_of("conditional_value_at_risk", of) == pytest.approx(0.075)
+
+
+def test_beta_and_alpha_by_hand() -> None:
+    # Twice the benchmark and 0.1 % on top, in each session.
+    benchmark = np.array([0.01, -0.02, 0.03])
+    of = account(*100 * np.cumprod(1.001 + 2 * benchmark), benchmark=tuple(benchmark))
+    assert value_of("beta", of) == pytest.approx(2)
+    assert value_of("alpha", of) == pytest.approx(1.001**252 - 1)
+
+
+def test_exposure_and_average_holding_by_hand() -> None:
+    # Of 40 bars 16 with a position, 12 of them in closed trades.
+    of = account(100, profits=(1, 2, 3, -1), held=(40, 16, 12))
+    assert value_of("exposure", of) == 0.4
+    assert value_of("average_holding", of) == 3
+
+
+def test_turnover_hit_rate_and_sqn_by_hand() -> None:
     of = account(100, profits=(3, -1, 0, 2), traded=(50, 150))
     assert value_of("turnover", of) == 2
     assert value_of("trades", of) == 4
-    assert value_of("win_rate", of) == 0.75
+    assert value_of("hit_rate", of) == 0.75
     # Mean 1, deviation (n) sqrt(2.5).
     assert value_of("sqn", of) == pytest.approx(2 / math.sqrt(2.5))
 
@@ -127,7 +195,7 @@ def test_the_break_even_commission_charged_anew_leaves_no_profit(
         ("sharpe", account(100, 100, 100)),
         ("sortino", account(101)),
         ("sortino", account(101, 102)),
-        ("win_rate", account(100)),
+        ("hit_rate", account(100)),
         ("sqn", account(100, profits=(1,))),
         ("sqn", account(100, profits=(1, 1))),
         ("pnl", account()),
@@ -135,6 +203,27 @@ def test_the_break_even_commission_charged_anew_leaves_no_profit(
         ("sharpe", account(50, -10, 20)),
         ("sortino", account(50, -10, 20)),
         ("sharpe", account(50, 0, 20)),
+        ("annual_return", account()),
+        ("annual_return", account(50, -10)),
+        ("annual_return", account(1e300)),
+        ("calmar", account(101, 102)),
+        ("omega", account(99)),
+        ("omega", account(101, 102)),
+        ("omega", account(50, -10, 20)),
+        ("max_drawdown_length", account()),
+        ("value_at_risk", account()),
+        ("value_at_risk", account(50, -10, 20)),
+        ("conditional_value_at_risk", account()),
+        ("conditional_value_at_risk", account(50, -10, 20)),
+        ("exposure", account(100)),
+        ("average_holding", account(100, held=(9, 3, 0))),
+        ("beta", account(101, 102)),
+        ("beta", account(101, benchmark=(0.1,))),
+        ("beta", account(101, 102, benchmark=(0.0, 0.0))),
+        ("beta", account(50, -10, 20, benchmark=(0.1, 0.2, 0.3))),
+        ("alpha", account(101, 102)),
+        ("alpha", account(101, 102, benchmark=(0.0, 0.0))),
+        ("alpha", account(benchmark=())),
     ],
 )
 def test_what_is_not_defined_is_nan_and_never_zero(metric: str, of: Accounts) -> None:
@@ -166,21 +255,45 @@ def test_every_metric_is_one_float_for_any_account(
     assert (values.dtype, values.shape) == (np.float64, (1,))
 
 
-@given(equity=st.lists(st.integers(50, 200), min_size=2, max_size=20))
-def test_ratios_and_drawdown_equal_empyrical(equity: list[int]) -> None:
-    of = account(*equity)
+def of_empyrical(returns: np.ndarray, benchmark: np.ndarray) -> dict[str, float]:
+    """Every metric that empyrical has, our sign for losses."""
+    return {
+        "total_return": empyrical.cum_returns_final(returns),
+        "annual_return": empyrical.annual_return(returns, annualization=252),
+        "sharpe": empyrical.sharpe_ratio(returns, annualization=252),
+        "sortino": empyrical.sortino_ratio(returns, annualization=252),
+        "calmar": empyrical.calmar_ratio(returns, annualization=252),
+        "omega": empyrical.omega_ratio(returns),
+        "max_drawdown": -empyrical.max_drawdown(returns),
+        "value_at_risk": -empyrical.value_at_risk(returns),
+        "conditional_value_at_risk": -empyrical.conditional_value_at_risk(returns),
+        "beta": empyrical.beta(returns, benchmark),
+        "alpha": empyrical.alpha(returns, benchmark, annualization=252),
+    }
+
+
+@given(
+    sessions=st.lists(
+        st.tuples(st.integers(90, 110), st.integers(-9, 9)), min_size=2, max_size=60
+    )
+)
+def test_every_metric_that_empyrical_has_equals_it(
+    sessions: list[tuple[int, int]],
+) -> None:
+    equity, moves = np.array(sessions, dtype=np.float64).T
+    benchmark = moves / 1000
+    of = account(*equity, benchmark=tuple(benchmark))
     (returns,) = of.returns
     assume(np.ptp(returns) > 1e-3)
-    assert value_of("sharpe", of) == pytest.approx(
-        empyrical.sharpe_ratio(returns, annualization=252), rel=1e-9
-    )
-    assert value_of("max_drawdown", of) == pytest.approx(
-        -empyrical.max_drawdown(returns), abs=1e-12
-    )
-    if returns.min() < 0:
-        assert value_of("sortino", of) == pytest.approx(
-            empyrical.sortino_ratio(returns, annualization=252), rel=1e-9
-        )
+    assume(np.ptp(benchmark) > 1e-3)
+    theirs = of_empyrical(returns, benchmark)
+    # Without a loss, empyrical's Sortino ratio is infinite.
+    if returns.min() >= 0:
+        theirs["sortino"] = np.nan
+    for name, expected in theirs.items():
+        assert value_of(name, of) == pytest.approx(
+            expected, rel=1e-9, abs=1e-12, nan_ok=True
+        ), name
 
 
 @settings(max_examples=60, deadline=None)
@@ -202,10 +315,38 @@ def test_drawdown_and_sqn_equal_backtraders_analyzers(bars: Sleeve) -> None:
 
     (ours,) = measure(run_backtests([daily], SCRIPTED, [variant]), 252).itertuples()
 
-    deepest = ran.analyzers.drawdown.get_analysis()["max"]["drawdown"]
-    assert ours.max_drawdown * 100 == pytest.approx(deepest, abs=1e-9)
+    deepest = ran.analyzers.drawdown.get_analysis()["max"]
+    assert ours.max_drawdown * 100 == pytest.approx(deepest["drawdown"], abs=1e-9)
+    assert ours.max_drawdown_length == deepest["len"]
     if not math.isnan(ours.sqn):
         assert ours.sqn == pytest.approx(theirs["sqn"], rel=1e-6)
+
+
+@settings(max_examples=60, deadline=None)
+@given(bars=st.lists(sleeves(WANTED), min_size=1, max_size=2))
+def test_exposure_and_holding_of_fills_equal_a_count_bar_by_bar(
+    bars: list[Sleeve],
+) -> None:
+    parts = [replace(part, symbol=str(n)) for n, part in enumerate(bars)]
+    ran = run_backtests(parts, SCRIPTED, [Variant("-", {}, cash=1000.0)])
+    exposed, spans = 0, []
+    for part in parts:
+        fills = ran.fills[ran.fills["symbol"] == part.symbol]
+        ts = fills["ts"].to_numpy(dtype="datetime64[us]").view(np.int64)
+        for start in part.ts:
+            exposed += fills["size"][ts <= start].sum() != 0
+        closed = trades_of(fills)
+        first, last = (
+            part.ts.searchsorted(
+                closed[name].to_numpy(dtype="datetime64[us]").view(np.int64)
+            )
+            for name in ("opened", "closed")
+        )
+        spans += (last - first).tolist()
+    (row,) = measure(ran, 252).itertuples()
+    assert row.exposure == pytest.approx(exposed / sum(map(len, parts)))
+    expected = np.mean(spans) if spans else np.nan
+    assert row.average_holding == pytest.approx(expected, nan_ok=True)
 
 
 def test_variants_are_measured_over_all_sleeves_and_stay_apart() -> None:
@@ -217,7 +358,7 @@ def test_variants_are_measured_over_all_sleeves_and_stay_apart() -> None:
     assert table["pnl"].tolist() == [5, 5]
     assert table["total_return"].tolist() == pytest.approx([5 / 2000, 5 / 100])
     assert table["turnover"].tolist() == pytest.approx([50 / 2000, 50 / 100])
-    assert table["win_rate"].isna().all()
+    assert table["hit_rate"].isna().all()
 
 
 @given(st.lists(st.lists(st.floats(-1e3, 1e3), max_size=6), min_size=1, max_size=4))

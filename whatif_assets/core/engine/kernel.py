@@ -82,7 +82,7 @@ def run_variant(
         Filled with the fills if it has room for them; else of length 0.
     """
     counts.traded = counts.trades = counts.wins = counts.first = counts.total = 0.0
-    counts.squares = counts.rejected = counts.fills = 0.0
+    counts.squares = counts.rejected = counts.fills = counts.held = 0.0
     counts.least, counts.greatest = np.inf, -np.inf
     s = state[0]
     s.money, s.last_bar = p.cash, -1
@@ -106,6 +106,9 @@ def run_variant(
                 equity[session] = worth(s.money, s.held, s.entry, close)
             session += 1
         bar = following
+    counts.exposed = counts.held
+    if s.held != 0:
+        counts.exposed += len(closes) - s.first_bar
 
 
 @compiled
@@ -258,7 +261,7 @@ def _execute(
         s.money -= closing
         closing += s.interest
         s.interest = 0.0
-        _count_trade(profit - (s.opening + closing), counts)
+        _count_trade(profit - (s.opening + closing), s.now - s.first_bar, counts)
     if opened != 0:
         opening = _charge(opened, price, p)
         left = s.money - opened * price - opening
@@ -279,12 +282,13 @@ def _execute(
 
 
 @compiled
-def _count_trade(profit: float, counts: Any) -> None:
+def _count_trade(profit: float, bars: float, counts: Any) -> None:
     """Count a closed trade; sums start from the first, so that no digits cancel."""
     if counts.trades == 0:
         counts.first = profit
     counts.trades += 1
     counts.wins += profit >= 0
+    counts.held += bars
     away = profit - counts.first
     counts.total += away
     counts.squares += away * away

@@ -57,8 +57,10 @@ LANES = 64
     FILLS,
     REFUSED,
     WANTED,
-) = range(25)
-_ROWS = 25
+    FIRST_BAR,
+    BARS_HELD,
+) = range(27)
+_ROWS = 27
 
 
 @compiled
@@ -94,9 +96,9 @@ def run_alike(
         if number < n_found:
             if not in_shares:
                 _resize(bars.close[bar], lanes)
-            _turn(series.values[bar], bars.close[bar], bars.open[bar + 1], lanes)
+            _turn(series.values[bar], bars.close[bar], bars.open[bar + 1], bar, lanes)
     for variant in range(len(parameters)):
-        _write_counts(lanes, variant, counts[variant])
+        _write_counts(lanes, variant, len(bars.close), counts[variant])
         refused[variant] = lanes[REFUSED, variant]
 
 
@@ -169,12 +171,13 @@ def _resize(close: float, lanes: Any) -> None:
 
 
 @compiled
-def _turn(value: float, close: float, start: float, lanes: Any) -> None:
+def _turn(value: float, close: float, start: float, bar: int, lanes: Any) -> None:
     """Send an order at a close and fill it at the next open, in every lane.
 
     Without a signal that changes the position a lane computes all the same, and
     what it had is put back.
     """
+    filled = float(bar + 1)
     for i in range(LANES):
         held, entry, money = lanes[HELD, i], lanes[ENTRY, i], lanes[MONEY, i]
         rate, each, least = lanes[COMMISSION, i], lanes[PER_SHARE, i], lanes[MINIMUM, i]
@@ -220,6 +223,9 @@ def _turn(value: float, close: float, start: float, lanes: Any) -> None:
         lanes[GREATEST_PROFIT, i] = max(greatest_net, net) if ends else greatest_net
         lanes[WINS, i] += 1.0 if ends and net >= 0 else 0.0
         lanes[TRADES, i] = count + 1 if ends else count
+        began = lanes[FIRST_BAR, i]
+        lanes[BARS_HELD, i] += filled - began if ends else 0.0
+        lanes[FIRST_BAR, i] = filled if turns else began
 
         lanes[TRADED, i] += abs((target - held) * price) if turns else 0.0
         lanes[FILLS, i] += 1.0 if turns else 0.0
@@ -231,7 +237,7 @@ def _turn(value: float, close: float, start: float, lanes: Any) -> None:
 
 
 @compiled
-def _write_counts(lanes: Any, lane: int, counts: Any) -> None:
+def _write_counts(lanes: Any, lane: int, n_bars: int, counts: Any) -> None:
     counts.traded, counts.trades = lanes[TRADED, lane], lanes[TRADES, lane]
     counts.wins, counts.first = lanes[WINS, lane], lanes[FIRST_PROFIT, lane]
     counts.total, counts.squares = lanes[TOTAL, lane], lanes[SQUARES, lane]
@@ -240,3 +246,6 @@ def _write_counts(lanes: Any, lane: int, counts: Any) -> None:
         lanes[GREATEST_PROFIT, lane],
     )
     counts.fills, counts.rejected = lanes[FILLS, lane], 0.0
+    counts.held = counts.exposed = lanes[BARS_HELD, lane]
+    if lanes[HELD, lane] != 0:
+        counts.exposed += n_bars - lanes[FIRST_BAR, lane]

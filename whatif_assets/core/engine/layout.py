@@ -76,6 +76,7 @@ STATE = _record(
 
 # What a run on one sleeve counts. Profits are those of closed trades; `total` and
 # `squares` are sums of their distances from the first, and of the squares of those.
+# `held` is the bars of closed trades, `exposed` all bars with a position at the close.
 COUNTS = _record(
     "traded",
     "trades",
@@ -87,6 +88,8 @@ COUNTS = _record(
     "greatest",
     "rejected",
     "fills",
+    "held",
+    "exposed",
 )
 
 FILL = _record("bar", "size", "price", "charged", "closing")

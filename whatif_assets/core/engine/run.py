@@ -17,7 +17,7 @@ import joblib
 import numpy as np
 import numpy.typing as npt
 
-from whatif_assets.core.accounts import Profits
+from whatif_assets.core.accounts import Holding, Profits
 from whatif_assets.core.engine import layout
 from whatif_assets.core.engine.compiled import one_by_one, side_by_side
 from whatif_assets.core.engine.kernel import Bars, Series
@@ -158,10 +158,13 @@ class Outcome:
         sleeves added up, (variants, sessions).
     counts
         See :mod:`layout`; (variants, sleeves).
+    bars
+        Bars of all sleeves.
     """
 
     equity: FloatArray
     counts: Records
+    bars: int
 
     @property
     def traded(self) -> FloatArray:
@@ -180,6 +183,15 @@ class Outcome:
         for sleeve in range(self.counts.shape[1]):
             total += profits_in(self.counts[:, sleeve])
         return total
+
+    @property
+    def holding(self) -> Holding:
+        """How long positions were held on all sleeves, by variant."""
+        return Holding(
+            bars=np.full(len(self.counts), self.bars, dtype=np.float64),
+            exposed=np.asarray(self.counts["exposed"].sum(axis=1)),
+            closed=np.asarray(self.counts["held"].sum(axis=1)),
+        )
 
 
 def profits_in(counts: Records) -> Profits:
@@ -254,7 +266,7 @@ def run(
     for finished in _on_threads(work, _tasks(batch, threads), threads):
         if done:
             done(finished)
-    return Outcome(equity, counts)
+    return Outcome(equity, counts, sum(len(sleeve) for sleeve in sleeves))
 
 
 def _simulate(
