@@ -10,7 +10,7 @@ from whatif_assets.core.training import train, training_inputs
 from whatif_assets.partitions import Result, for_each_partition
 from whatif_assets.resources import Compute, HomeResource
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 
 
 def build(axes: Axes, home: Home) -> dg.AssetsDefinition:

@@ -18,6 +18,8 @@ from whatif_assets.core.models.portable import Fitted, Matrix, Vector
 from whatif_assets.core.models.trees import (
     GradientBoostingSettings,
     RandomForestSettings,
+    first_averaged,
+    first_boosted,
     gradient_boosting,
     gradient_boosting_spark,
     random_forest,
@@ -27,6 +29,30 @@ from whatif_assets.core.spec import explain
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame as SparkFrame
+
+
+@dataclass(frozen=True)
+class Nesting:
+    """Models for smaller values of a setting lie inside that of a larger one.
+
+    A search then fits the largest value alone.
+
+    Attributes
+    ----------
+    setting
+        Name of the setting; a larger value adds to the model and changes nothing
+        of what is there.
+    smaller
+        ``smaller(model, value)`` takes the model for a smaller value out of one.
+    exact_on
+        Backends where that is the model fitted with the smaller value itself, to
+        the bit. On others it is one that other random numbers gave: its error
+        estimates the same thing.
+    """
+
+    setting: str
+    smaller: Callable[[Any, Any], Fitted]
+    exact_on: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -42,19 +68,29 @@ class Algorithm:
         finite. The model depends on neither threads nor machine.
     fit_spark
         ``fit_spark(rows, settings, seed)`` over `spark_rows`.
+    nesting
+        Where candidates of a search can share one fit; see `Nesting`.
     """
 
     Settings: type[BaseModel]
     fit_local: Callable[[Matrix, Vector, Any, int, int], Fitted]
     fit_spark: Callable[[SparkFrame, Any, int], Fitted]
+    nesting: Nesting | None = None
 
 
 ALGORITHMS: dict[str, Algorithm] = {
     "random_forest": Algorithm(
-        RandomForestSettings, random_forest, random_forest_spark
+        RandomForestSettings,
+        random_forest,
+        random_forest_spark,
+        # Spark draws the rows of all trees together, so each depends on how many.
+        Nesting("n_trees", first_averaged, exact_on=("local",)),
     ),
     "gradient_boosting": Algorithm(
-        GradientBoostingSettings, gradient_boosting, gradient_boosting_spark
+        GradientBoostingSettings,
+        gradient_boosting,
+        gradient_boosting_spark,
+        Nesting("n_trees", first_boosted, exact_on=("local", "spark")),
     ),
     "linear": Algorithm(LinearSettings, linear, linear_spark),
 }

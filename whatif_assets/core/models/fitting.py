@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ import pandas as pd
 from pydantic import BaseModel
 
 from whatif_assets.core.errors import BadInput, did_you_mean, one_of
-from whatif_assets.core.models.algorithms import ALGORITHMS, parse_settings
+from whatif_assets.core.models.algorithms import ALGORITHMS, Nesting, parse_settings
 from whatif_assets.core.models.portable import Matrix, Model, Vector
 from whatif_assets.core.models.spark_rows import spark_rows
 
@@ -91,6 +92,13 @@ def search(
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Find the settings whose forecasts of later rows have the smallest error.
 
+    Candidates that differ in the number of trees alone share one fit of the largest
+    number and are scored on its first trees. Locally, and for boosting on Spark too,
+    these are the trees that a fit of their own would give, to the bit. A random
+    forest on Spark draws its rows for all trees together: there a candidate is
+    scored on as many trees grown in the same way from other random numbers, and
+    `fit` with its settings gives a forest of its own.
+
     Parameters
     ----------
     algorithm, backend, x, y, seed, spark
@@ -111,7 +119,8 @@ def search(
         root mean squared errors; of several the first.
     pandas.DataFrame
         One row per candidate and fold: the grid's settings, ``cv_fold``, ``rmse``
-        (in the unit of the label) and ``seconds``.
+        (in the unit of the label) and ``seconds`` (of the fit that gave it, in full
+        for each of those that share one).
 
     Raises
     ------
@@ -124,25 +133,53 @@ def search(
     _check_folds(folds)
     masks = [train for train, _ in folds]
     fitter = _fitter(algorithm, backend, x, y, masks, seed, 1, spark)
+    nesting = ALGORITHMS[algorithm].nesting
+    rmse = np.empty((len(candidates), len(folds)))
+    seconds = np.empty_like(rmse)
 
-    def score(task: tuple[int, int]) -> dict[str, Any]:
-        candidate, number = task
+    def score(task: tuple[list[int], int]) -> None:
+        sharing, number = task
         validation = folds[number][1]
         started = time.perf_counter()
-        model = fit_one(parsed[candidate], number)
-        error = model.predict(x[validation]) - y[validation]
-        return {
-            **candidates[candidate],
-            "cv_fold": number,
-            "rmse": float(np.sqrt(np.mean(error**2))),
-            "seconds": time.perf_counter() - started,
-        }
+        model = fit_one(parsed[sharing[0]], number)
+        seconds[sharing, number] = time.perf_counter() - started
+        for candidate in sharing:
+            one = _taken_out(model, nesting, parsed[candidate])
+            error = one.predict(x[validation]) - y[validation]
+            rmse[candidate, number] = np.sqrt(np.mean(error**2))
 
-    tasks = itertools.product(range(len(candidates)), range(len(folds)))
+    tasks = itertools.product(_sharing(parsed, nesting), range(len(folds)))
     with fitter as fit_one, ThreadPoolExecutor(_cores(backend, spark)) as pool:
-        scores = pd.DataFrame(list(pool.map(score, tasks)))
-    errors = scores["rmse"].to_numpy().reshape(len(candidates), len(folds))
-    return candidates[int(np.argmin(errors.mean(axis=1)))], scores
+        for _ in pool.map(score, tasks):
+            pass  # raises what a fit raised
+    scores = pd.DataFrame(
+        {**candidates[candidate], "cv_fold": number, "rmse": error, "seconds": took}
+        for (candidate, number), error, took in zip(
+            np.ndindex(rmse.shape), rmse.flat, seconds.flat, strict=True
+        )
+    )
+    return candidates[int(np.argmin(rmse.mean(axis=1)))], scores
+
+
+def _sharing(parsed: Sequence[BaseModel], nesting: Nesting | None) -> list[list[int]]:
+    """Group the candidates that one fit serves, that of the first of a group."""
+    if nesting is None:
+        return [[candidate] for candidate in range(len(parsed))]
+    groups: dict[BaseModel, list[int]] = defaultdict(list)
+    for candidate, settings in enumerate(parsed):
+        rest = settings.model_copy(update={nesting.setting: None})
+        groups[rest].append(candidate)
+
+    def size(candidate: int) -> Any:
+        return getattr(parsed[candidate], nesting.setting)
+
+    return [sorted(group, key=size, reverse=True) for group in groups.values()]
+
+
+def _taken_out(model: Model, nesting: Nesting | None, settings: BaseModel) -> Model:
+    if nesting is None:
+        return model
+    return nesting.smaller(model, getattr(settings, nesting.setting))
 
 
 def _candidates(grid: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:

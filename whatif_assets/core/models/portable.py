@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 from zipfile import BadZipFile
@@ -167,6 +167,32 @@ class Forest:
     def importance(self) -> Vector:
         """Share in the reduction of squared error; see :meth:`Model.importance`."""
         return self.shares
+
+    def first(self, count: int, weights: Vector) -> Forest:
+        """The first trees as a forest of their own, or all where there are fewer.
+
+        Parameters
+        ----------
+        count
+            How many; at least 1.
+        weights
+            Weight of each of them.
+
+        Returns
+        -------
+        Forest
+            Its importance is NaN, since nodes do not say what they contributed.
+        """
+        count = min(count, len(self.roots))
+        end = self.roots[count] if count < len(self.roots) else len(self.feature)
+        names = ("feature", "threshold", "value", "left", "right")
+        return replace(
+            self,
+            roots=self.roots[:count],
+            weights=weights[:count],
+            shares=np.full_like(self.shares, np.nan),
+            **{name: getattr(self, name)[:end] for name in names},
+        )
 
     def to_table(self) -> pd.DataFrame:
         """One row per node.

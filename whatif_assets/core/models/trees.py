@@ -120,6 +120,17 @@ def random_forest(
     return forest_of(trees, weights, 0.0, shares(fitted.feature_importances_))
 
 
+def first_averaged(forest: Forest, count: int) -> Forest:
+    """The forest of the first trees, each with the same weight."""
+    count = min(count, len(forest.roots))
+    return forest.first(count, np.full(count, 1 / count))
+
+
+def first_boosted(forest: Forest, count: int) -> Forest:
+    """The boosted trees as they were after a number of rounds."""
+    return forest.first(count, forest.weights)
+
+
 def _of_scikit_learn(tree: Any) -> Tree:
     leaf = tree.children_left < 0
     return Tree(

@@ -20,6 +20,12 @@ from whatif_assets.core.models import (
 )
 from whatif_assets_tests.core.models.made_up import Floats, rows_of
 
+NESTED = [
+    name
+    for name, algorithm in sorted(ALGORITHMS.items())
+    if algorithm.nesting and "local" in algorithm.nesting.exact_on
+]
+
 
 def bits(model: Model) -> list[bytes]:
     return [model.to_table().to_csv().encode(), model.importance().tobytes()]
@@ -56,6 +62,25 @@ class TestContract:
             assert bits(
                 algorithm.fit_local(x, y, algorithm.Settings(), 7, threads)
             ) == bits(one)
+
+    @pytest.mark.parametrize("name", NESTED)
+    @pytest.mark.parametrize("rows", [900, 3_000])
+    @pytest.mark.parametrize("label", [0.0, 1.0])
+    def test_a_smaller_model_lies_inside_a_larger_one(
+        self, name: str, rows: int, label: float, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(trees, "EXACT_ROWS", 1_000)  # a forest of each kind
+        nesting = ALGORITHMS[name].nesting
+        assert nesting is not None
+        x, y = rows_of(rows)
+        y *= label  # 0: no split gains anything, and boosting stops
+        settings = {"max_depth": 6, "max_features": 0.5}
+        larger = fit(name, "local", x, y, {**settings, nesting.setting: 20}, 7)
+        for size in (1, 7, 20):
+            own = fit(name, "local", x, y, {**settings, nesting.setting: size}, 7)
+            smaller = nesting.smaller(larger, size)
+            assert smaller.to_table().equals(own.to_table())
+            assert smaller.predict(x).tobytes() == own.predict(x).tobytes()
 
     @pytest.mark.parametrize("name", sorted(ALGORITHMS))
     def test_importances_add_up_and_find_what_matters(self, name: str) -> None:

@@ -4,13 +4,15 @@ import itertools
 import os
 import subprocess
 import sys
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from whatif_assets.core.errors import BadInput
-from whatif_assets.core.models import fit, search
+from whatif_assets.core.models import ALGORITHMS, fit, search
 from whatif_assets.core.windows import cv_folds
 from whatif_assets_tests.core.models.made_up import rows_of
 
@@ -44,6 +46,23 @@ def test_every_candidate_is_scored_on_every_fold_by_hand() -> None:
     best = expected.groupby(["n_trees", "max_depth"])["rmse"].mean().idxmin()
     assert chosen == dict(zip(GRID, best, strict=True))
     assert (scores["seconds"] > 0).all()
+
+
+@pytest.mark.parametrize("name", ["random_forest", "gradient_boosting"])
+def test_candidates_that_differ_in_trees_alone_share_a_fit(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitted = []
+
+    def recording(x: Any, y: Any, settings: Any, *rest: Any) -> Any:
+        fitted.append((settings.max_depth, settings.n_trees))
+        return known.fit_local(x, y, settings, *rest)
+
+    known = ALGORITHMS[name]
+    monkeypatch.setitem(ALGORITHMS, name, replace(known, fit_local=recording))
+    _, scores = search(name, "local", X, Y, {}, GRID, FOLDS)
+    assert sorted(fitted) == [(1, 5)] * 3 + [(4, 5)] * 3
+    assert len(scores) == 12
 
 
 def test_the_first_of_equal_candidates_is_chosen() -> None:
@@ -89,7 +108,7 @@ def test_folds_without_rows_are_refused() -> None:
 
 
 def test_an_error_in_one_fit_ends_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
-    from whatif_assets.core.models import ALGORITHMS, Algorithm
+    from whatif_assets.core.models import Algorithm
 
     def failing(*_: object) -> None:
         raise RuntimeError("no memory")

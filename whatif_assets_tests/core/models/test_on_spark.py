@@ -21,6 +21,11 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "gradient_boosting": {"n_trees": 5, "max_depth": 4, "max_features": 0.5},
     "linear": {"l2": 0.01},
 }
+NESTED = [
+    name
+    for name, algorithm in sorted(ALGORITHMS.items())
+    if algorithm.nesting and "spark" in algorithm.nesting.exact_on
+]
 ESTIMATORS = {
     "random_forest": "RandomForestRegressor",
     "gradient_boosting": "GBTRegressor",
@@ -63,6 +68,44 @@ def test_the_same_seed_gives_the_same_bits_in_several_partitions(
         for _ in range(2)
     ]
     pd.testing.assert_frame_equal(*tables, check_exact=True)
+
+
+@pytest.mark.parametrize("name", NESTED)
+def test_a_smaller_model_lies_inside_a_larger_one(
+    name: str, spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spark_rows, "ROWS_PER_PARTITION", 300)
+    nesting = ALGORITHMS[name].nesting
+    assert nesting is not None
+
+    def of_size(size: int) -> Any:
+        settings = {**SETTINGS[name], nesting.setting: size}
+        return fit(name, "spark", X, Y, settings, 3, lambda: spark)
+
+    smaller = nesting.smaller(of_size(6), 2)
+    pd.testing.assert_frame_equal(
+        smaller.to_table(), of_size(2).to_table(), check_exact=True
+    )
+
+
+def test_the_first_trees_of_a_forest_estimate_a_forest_of_their_own(
+    spark: SparkSession,
+) -> None:
+    """They grow from other rows, so a search's score is that of a peer."""
+    new_x, new_y = rows_of(3_000, seed=2)
+    nesting = ALGORITHMS["random_forest"].nesting
+    assert nesting is not None
+
+    def fitted(n_trees: int, seed: int) -> Any:
+        settings = {"n_trees": n_trees, "max_depth": 5}
+        return fit("random_forest", "spark", X, Y, settings, seed, lambda: spark)
+
+    def error(model: Any) -> float:
+        return float(np.std(model.predict(new_x) - new_y))
+
+    own = [error(fitted(5, seed)) for seed in range(3)]
+    first = [error(nesting.smaller(fitted(20, seed), 5)) for seed in range(3)]
+    assert np.mean(first) == pytest.approx(np.mean(own), rel=0.05)
 
 
 def test_a_forest_on_spark_is_as_good_as_one_here(spark: SparkSession) -> None:

@@ -46,6 +46,16 @@ def test_a_row_goes_left_where_it_does_not_exceed_the_threshold() -> None:
     np.testing.assert_array_equal(small_forest().predict(x), expected)
 
 
+def test_the_first_trees_are_a_forest_of_their_own() -> None:
+    x = np.array([[9, 0.5], [-1, 0.6], [-0.9, 0.6]])
+    first = small_forest().first(1, np.array([3.0]))
+    np.testing.assert_array_equal(first.predict(x), 1.0 + 3.0 * np.array([10, 20, 30]))
+    assert first.to_table()["tree"].tolist() == [0] * 5
+    assert np.isnan(first.importance()).all()
+    everything = small_forest().first(7, np.array([0.5, 2.0]))
+    assert everything.to_table().equals(small_forest().to_table())
+
+
 def test_a_line_adds_up_its_features() -> None:
     x = np.array([[1.0, 1.0], [0.5, 0.0]])
     np.testing.assert_array_equal(small_line().predict(x), [0.0, 2.0])
