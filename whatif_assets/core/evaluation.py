@@ -133,7 +133,7 @@ def evaluate(
     variants = configuration.variants()
     sleeves = stage_configuration(home, study, configuration)
     inputs = combined_hash([evaluation_inputs(home, configuration.key), code_version])
-    held = _held(configuration, sleeves, len(sessions))
+    held = benchmark_of(sleeves, variants[0], len(sessions))
     metrics, daily = _sweep(
         home,
         configuration,
@@ -215,11 +215,11 @@ def _in_sample(
     return kept.set_axis(["variant", *names], axis=1), daily
 
 
-def _held(
-    configuration: Configuration, sleeves: Sequence[Sleeve], n_sessions: int
+def benchmark_of(
+    sleeves: Sequence[Sleeve], variant: Variant, n_sessions: int
 ) -> Accounts:
-    """Run buy-and-hold on the same sleeves, for comparison."""
-    hold = [held_variant(configuration.variants()[0])]
+    """Run buy-and-hold on the sleeves that a variant trades, as its benchmark."""
+    hold = [held_variant(variant)]
     result = run_backtests(sleeves, "buy_and_hold", hold, n_sessions=n_sessions)
     return result.accounts
 

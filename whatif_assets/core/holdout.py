@@ -13,9 +13,8 @@ from typing import Any
 
 import pandas as pd
 
-from whatif_assets.core.backtest import run_backtests
 from whatif_assets.core.dataset import dataset
-from whatif_assets.core.evaluation import held_variant
+from whatif_assets.core.evaluation import benchmark_of
 from whatif_assets.core.forecasting import forecast_by
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import DATA, combined_hash, read_parquet, write_parquet
@@ -84,18 +83,18 @@ def evaluate_holdout(
     sleeves = stage_configuration(home, study, configuration, fold.test, forecasts)
     n = len(fold.test)
     mine = detail_on(sleeves, configuration, [winner.variant], n)
-    hold = run_backtests(
-        sleeves, "buy_and_hold", [held_variant(winner.variant)], n_sessions=n
-    )
+    hold = benchmark_of(sleeves, winner.variant, n)
     per_year = home.market.sessions_per_year()
-    metrics, held = measure(mine, per_year), measure(hold, per_year)
+    metrics, held = (
+        measure(of, per_year, hold.returns[0]) for of in (mine.accounts, hold)
+    )
     for name in METRICS:
         metrics[f"buy_and_hold_{name}"] = held[name]
     daily = pd.DataFrame(
         {
             "session": [day.isoformat() for day in fold.test],
             "pnl": mine.accounts.pnl[0],
-            "buy_and_hold_pnl": hold.accounts.pnl[0],
+            "buy_and_hold_pnl": hold.pnl[0],
         }
     )
     return HoldoutResult(metrics, daily)

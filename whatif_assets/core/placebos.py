@@ -17,7 +17,7 @@ import pandas as pd
 
 from whatif_assets.core.backtest import sweep
 from whatif_assets.core.dataset import dataset
-from whatif_assets.core.evaluation import held_variant
+from whatif_assets.core.evaluation import benchmark_of, held_variant
 from whatif_assets.core.forecasting import forecast_by
 from whatif_assets.core.job import Variant
 from whatif_assets.core.metrics import measure
@@ -156,9 +156,11 @@ def run(winner: Winner, placebo: Placebo) -> tuple[pd.DataFrame, pd.DataFrame]:
         n_sessions=len(winner.sessions),
         base=base,
     )
+    held = benchmark_of(sleeves, winner.variant, len(winner.sessions))
     daily = pd.DataFrame(accounts.pnl, columns=[d.isoformat() for d in winner.sessions])
     daily.insert(0, "variant", list(accounts.variants))
-    return measure(accounts, home.market.sessions_per_year()), daily
+    per_year = home.market.sessions_per_year()
+    return measure(accounts, per_year, held.returns[0]), daily
 
 
 def run_placebos(winner: Winner) -> tuple[pd.DataFrame, pd.DataFrame]:

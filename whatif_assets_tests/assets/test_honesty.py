@@ -12,6 +12,7 @@ import pytest
 
 from whatif_assets.core.holdout import openings, times_seen
 from whatif_assets.core.home import Home
+from whatif_assets.core.leaderboard import read_table
 from whatif_assets.core.placebos import PLACEBOS
 from whatif_assets.core.trials import read_trials, trial_returns
 from whatif_assets.core.winner import winners
@@ -188,3 +189,28 @@ class TestTrials:
         )
         assert found.returns.shape == (3, len(days))
         assert found.ever_tried == 3
+
+
+class TestBenchmark:
+    def test_placebos_and_the_holdout_are_measured_against_buy_and_hold(
+        self, honest_home
+    ):
+        lake = Home.open(honest_home).lake
+        placebos = lake.read("placebo_results", "honest")
+        assert placebos[["beta", "alpha"]].notna().all(axis=None)
+        held = placebos[placebos["placebo"] == "buy_and_hold"]
+        assert held["beta"].tolist() == pytest.approx([1])
+        sealed = lake.read("holdout_results", "honest")
+        assert sealed[["beta", "alpha"]].notna().all(axis=None)
+        assert sealed["buy_and_hold_beta"].tolist() == pytest.approx([1])
+
+
+def test_without_a_winner_there_is_no_placebo_and_the_holdout_stays_sealed(tmp_path):
+    (tmp_path / "honest.yaml").write_text(STUDY + "constraints: [trades >= 1e9]\n")
+    assert run_studies(tmp_path / "home", str(tmp_path / "honest.yaml"))
+    home = Home.open(tmp_path / "home")
+    assert winners(home) == []
+    assert openings(home, "honest").empty
+    assert not home.lake.has("placebo_results", "honest")
+    (row,) = read_table(home, "best_configuration").to_dict("records")
+    assert "trades >= 1000000000 is met by 0" in row["why_none"]
