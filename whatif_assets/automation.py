@@ -16,6 +16,7 @@ JOBS = {
         "leaderboard",
         "placebo_results",
         "holdout_results",
+        "verdicts",
         "best_configuration",
     ),
 }

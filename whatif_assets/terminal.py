@@ -163,6 +163,10 @@ def _praise(winner: Mapping[Any, Any], study: Study, home: Home) -> str:
     ]
     if winner["ranked_above"]:
         lines.append(f"Ranked above it: {winner['ranked_above']}.")
+    if isinstance(winner["verdict"], str):
+        lines += ["", f"Verdict: {winner['verdict']}."]
+        lines += [f"- {reason}" for reason in winner["reasons"].split("\n")]
+        lines.append("")
     lines.append(f"Query it: duckdb {home.database}")
     return "\n".join(lines)
 

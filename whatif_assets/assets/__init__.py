@@ -14,6 +14,7 @@ from whatif_assets.assets import (
     placebo_results,
     price_bars,
     trained_models,
+    verdicts,
 )
 from whatif_assets.assets.axes import Axes
 from whatif_assets.core.home import Home
@@ -27,6 +28,7 @@ CHAIN = (
     leaderboard,
     placebo_results,
     holdout_results,
+    verdicts,
     best_configuration,
 )
 

@@ -18,7 +18,7 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
     """Build the asset for a home."""
 
     @dg.asset(
-        deps=["leaderboard", "placebo_results", "holdout_results"],
+        deps=["leaderboard", "verdicts"],
         group_name=RESULTS,
         kinds={"duckdb"},
         code_version=CODE_VERSION,
@@ -47,6 +47,7 @@ def report_best(home: Home) -> tuple[int, str, dict[str, Any]]:
             metadata[f"{study}_best"] = row["why_none"]
             continue
         column = studies[study].ranking.column
+        metadata[f"{study}_verdict"] = row["verdict"] or "not judged yet"
         variant = row["variant"].strip("-")
         metadata[f"{study}_best"] = f"{row['configuration']} {variant}".rstrip()
         metadata[f"{study}_{column}"] = float(row[column])

@@ -42,6 +42,7 @@ AXIS = {
     "holdout_pnl": "study",
     "holdout_openings": "study",
     "verdicts": "study",
+    "verdict_logits": "study",
 }
 DATA = "data.parquet"
 MANIFEST = "manifest.json"

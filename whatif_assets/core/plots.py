@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -71,6 +72,20 @@ def ranking_plot(ranking: pd.DataFrame, metric: str) -> bytes:
     axes.barh(range(len(shown)), shown[metric].to_numpy(), color=colours)
     axes.set_yticks(range(len(shown)), labels, fontsize=7)
     axes.set_xlabel(metric)
+    return _png(figure)
+
+
+def overfitting_plot(logits: pd.Series, title: str) -> bytes:
+    """Draw where the best of one half of the sessions ends up in the other half.
+
+    Left of the line it is below the median: chosen by luck.
+    """
+    figure, axes = _figure(f"{title}: rank of the best, out of sample")
+    finite = logits[np.isfinite(logits)]
+    axes.hist(finite, bins=40, color="tab:blue")
+    axes.axvline(0.0, color="0.3", linewidth=1.0)
+    axes.set_xlabel("logit of the relative rank")
+    axes.set_ylabel("splits")
     return _png(figure)
 
 

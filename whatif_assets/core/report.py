@@ -22,6 +22,8 @@ from whatif_assets.core.leaderboard import (
 from whatif_assets.core.report_db import build_database, configurations_table
 from whatif_assets.core.study import Study
 from whatif_assets.core.trials import read_trials
+from whatif_assets.core.verdicts import NO_VERDICTS, read_verdicts
+from whatif_assets.core.winner import winners
 
 SHOWN = ("rank", "configuration", "variant", "role")
 EQUITY = {
@@ -68,7 +70,11 @@ def report(home: Home) -> Report:
         for name in studies
     }
     ranked = {name: rows for name, rows in ranked.items() if len(rows)}
-    winners = stacked({n: outcome(rows, studies[n]) for n, rows in ranked.items()})
+    verdicts = pd.concat([NO_VERDICTS, *map(read_verdicts, winners(home))])
+    outcomes = stacked({n: outcome(rows, studies[n]) for n, rows in ranked.items()})
+    outcomes = outcomes.merge(
+        verdicts[["study", "verdict", "reasons"]], on="study", how="left"
+    )
     chosen = stacked({n: finalists(rows, studies[n]) for n, rows in ranked.items()})
     equity = _detail(home, chosen, "daily_pnl", EQUITY)
     keys = home.lake.keys("backtest_results")
@@ -79,14 +85,15 @@ def report(home: Home) -> Report:
              for n, s in studies.items()},
         ),
         "leaderboard": ranking,
-        "best_configuration": winners,
+        "best_configuration": outcomes,
+        "verdicts": verdicts,
         "equity": equity,
         "fills": _detail(home, chosen, "fills", FILLS),
         **_of_studies(home, studies),
     }  # fmt: skip
-    version = write_parquet(table_path(home, "best_configuration"), winners)
+    version = write_parquet(table_path(home, "best_configuration"), outcomes)
     build_database(home, tables)
-    return Report(winners, equity, combined_hash([version]))
+    return Report(outcomes, equity, combined_hash([version]))
 
 
 def _of_studies(home: Home, studies: Mapping[str, Study]) -> dict[str, pd.DataFrame]:

@@ -115,8 +115,13 @@ def read_trials(lake: Lake, study: str) -> pd.DataFrame:
 
 def _registered(lake: Lake, study: str) -> Iterator[tuple[pd.DataFrame, Path]]:
     """Go through what is registered: its rows, and the file of daily profits."""
-    for path in sorted(_folder(lake, study).glob(f"*/{DATA}")):
+    for path in trial_files(lake, study):
         yield read_parquet(path), path.parent / DAILY
+
+
+def trial_files(lake: Lake, study: str) -> list[Path]:
+    """List the files in which the trials of a study are registered."""
+    return sorted(_folder(lake, study).glob(f"*/{DATA}"))
 
 
 @dataclass(frozen=True, eq=False)

@@ -29,6 +29,7 @@ TABLES = {
     "placebos",
     "runs",
     "trials",
+    "verdicts",
 }
 VIEWS = {"price_bars", "features", "forecasts"}
 

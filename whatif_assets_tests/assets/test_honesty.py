@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import dagster as dg
+import duckdb
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,7 +15,9 @@ from whatif_assets.core.holdout import openings, times_seen
 from whatif_assets.core.home import Home
 from whatif_assets.core.leaderboard import read_table
 from whatif_assets.core.placebos import PLACEBOS
+from whatif_assets.core.selection import Headline
 from whatif_assets.core.trials import read_trials, trial_returns
+from whatif_assets.core.verdicts import evidence_of
 from whatif_assets.core.winner import winners
 from whatif_assets.runs import Runner, run_studies
 
@@ -142,6 +145,47 @@ class TestPlacebos:
         before = home.lake.manifest("placebo_results", "honest")
         rerun(home)
         assert home.lake.manifest("placebo_results", "honest") == before
+
+
+class TestVerdict:
+    def test_it_is_told_with_its_reasons(self, honest_home):
+        with duckdb.connect(str(honest_home / "whatif.duckdb"), read_only=True) as c:
+            (row,) = c.execute("SELECT * FROM verdicts").df().to_dict("records")
+            best = c.execute("SELECT * FROM best_configuration").df()
+        assert row["verdict"] in [headline.value for headline in Headline]
+        assert row["sessions"] == 6
+        assert row["trials_tried"] == 3
+        assert "6 sessions support" in row["reasons"]
+        assert best["verdict"].tolist() == [row["verdict"]]
+
+    def test_the_evidence_is_what_the_lake_holds(self, honest_home):
+        home = Home.open(honest_home)
+        (winner,) = winners(home)
+        evidence = evidence_of(winner)
+        grown = np.prod(1 + evidence.trials[evidence.winner]) - 1
+        assert grown == pytest.approx(winner.row["total_return"], rel=1e-9)
+        grown = np.prod(1 + evidence.hold) - 1
+        assert grown == pytest.approx(winner.row["buy_and_hold_return"], rel=1e-9)
+        assert evidence.holdout is not None
+        assert len(evidence.holdout.returns) == 3
+        assert len(evidence.placebos) == 3 + 1 + 1 + 1
+
+    def test_a_sealed_holdout_is_no_evidence(self, tmp_path):
+        (tmp_path / "honest.yaml").write_text(STUDY)
+        assert run_studies(tmp_path / "h", str(tmp_path / "honest.yaml"), sealed=True)
+        (winner,) = winners(Home.open(tmp_path / "h"))
+        assert evidence_of(winner).holdout is None
+
+    def test_costs_that_flip_the_winner_do_flip_it(self, home):
+        """Charge the cost that the verdict names: another variant wins from there."""
+        (winner,) = winners(home)
+        extra = evidence_of(winner).overtaken_after_bps
+        assert np.isfinite(extra)
+        for factor, flips in ((0.99, False), (1.01, True)):
+            cost = f"costs: {{commission_bps: {extra * factor}}}\n"
+            rerun(home, cost + without_market(STUDY))
+            (now,) = winners(home)
+            assert (now.variant.id != winner.variant.id) is flips
 
 
 class TestTrials:

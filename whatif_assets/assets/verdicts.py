@@ -1,0 +1,64 @@
+"""Asset ``verdicts``: whether the winner of each study is more than luck."""
+
+import dagster as dg
+import pandas as pd
+
+from whatif_assets.assets.axes import RESULTS, Axes
+from whatif_assets.core.home import Home
+from whatif_assets.core.lake import combined_hash
+from whatif_assets.core.plots import overfitting_plot
+from whatif_assets.core.verdicts import (
+    LOGITS,
+    TABLE,
+    verdict_inputs,
+    verdict_of,
+    verdict_row,
+)
+from whatif_assets.core.winner import Winner
+from whatif_assets.partitions import Result, picture
+from whatif_assets.per_study import for_each_study
+from whatif_assets.resources import HomeResource
+
+CODE_VERSION = "1"
+
+
+def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
+    """Build the asset for a home."""
+
+    @dg.asset(
+        deps=["leaderboard", "placebo_results", "holdout_results"],
+        group_name=RESULTS,
+        kinds={"parquet", "numpy"},
+        code_version=CODE_VERSION,
+        description="The verdict on the winner of each study, with its reasons: what "
+        "all trials that were ever made say of luck and overfitting, placebos, the "
+        "holdout, and costs. It may refuse to name a winner.",
+    )
+    def verdicts(
+        context: dg.AssetExecutionContext, home: HomeResource
+    ) -> dg.MaterializeResult[None]:
+        return for_each_study(context, home.open(), judge_winner, verdict_inputs)
+
+    return verdicts
+
+
+def judge_winner(winner: Winner) -> Result:
+    """Judge one winner and write the verdict to the lake."""
+    verdict = verdict_of(winner)
+    row = verdict_row(winner, verdict)
+    logits = pd.DataFrame({"logit": verdict.statistics.logits})
+    lake, study = winner.home.lake, winner.study.name
+    versions = [lake.write(TABLE, study, row), lake.write(LOGITS, study, logits)]
+    reasons = "\n".join(f"- {reason}" for reason in verdict.reasons)
+    return Result(
+        rows=1,
+        data_version=combined_hash(versions),
+        metadata={
+            "verdict": verdict.headline.value,
+            "reasons": dg.MetadataValue.md(reasons),
+            "figures": row.drop(columns=["reasons"])
+            .T.reset_index()
+            .set_axis(["figure", "value"], axis=1),
+            "overfitting": picture(overfitting_plot(logits["logit"], study)),
+        },
+    )
