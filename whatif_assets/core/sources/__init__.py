@@ -16,6 +16,7 @@ from whatif_assets.core.errors import BadInput, did_you_mean, one_of
 from whatif_assets.core.sessions import Sessions
 from whatif_assets.core.sources.csv import Csv
 from whatif_assets.core.sources.index_daily import IndexDaily
+from whatif_assets.core.sources.lean import Lean
 from whatif_assets.core.sources.parquet import Parquet
 from whatif_assets.core.sources.sample import Sample
 from whatif_assets.core.spec import explain
@@ -58,6 +59,7 @@ SOURCES: dict[str, Any] = {
     "index_daily": IndexDaily,
     "parquet": Parquet,
     "csv": Csv,
+    "lean": Lean,
 }
 
 

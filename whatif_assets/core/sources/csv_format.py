@@ -24,6 +24,18 @@ Column = Literal[
 ]
 
 
+def known_zone(value: str | None) -> str | None:
+    """Refuse a time zone that nobody knows."""
+    try:
+        ZoneInfo(value or "UTC")
+    except (KeyError, ValueError, OSError):
+        raise ValueError(
+            f"'{value}' is no time zone; they are called America/New_York, "
+            "Europe/Berlin or UTC."
+        ) from None
+    return value
+
+
 class CsvOptions(BaseModel):
     """How a vendor writes its files."""
 
@@ -115,17 +127,7 @@ class CsvOptions(BaseModel):
     def _one_or_more(cls, value: object) -> object:
         return (value,) if isinstance(value, str) else value
 
-    @field_validator("timezone")
-    @classmethod
-    def _known_zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (KeyError, ValueError, OSError):
-            raise ValueError(
-                f"'{value}' is no time zone; they are called America/New_York, "
-                "Europe/Berlin or UTC."
-            ) from None
-        return value
+    _known_zone = field_validator("timezone")(known_zone)
 
     @field_validator("symbol_pattern")
     @classmethod

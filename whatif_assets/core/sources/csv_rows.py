@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
 import itertools
 import re
-import zlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from whatif_assets.core.bar_schema import PRICES, outside_era
 from whatif_assets.core.errors import BadInput, did_you_mean
+from whatif_assets.core.sources.cells import (
+    Cells,
+    Faults,
+    Floats,
+    Line,
+    read_lines,
+    where,
+)
 from whatif_assets.core.sources.csv_format import EPOCHS, CsvOptions
 
 ROWS_AT_A_TIME = 50_000
 MICROSECONDS_KNOWN = 9e15  # until the year 2255, from 1684
-NAMED = 3  # malformed lines that a message names
 REQUIRED = (*PRICES, "volume")
 OPTIONAL = ("symbol", "vwap", "trade_count")
 SCALED = (*PRICES, "vwap")
 OFFSET = re.compile(r"\d[T ]\d\d.*(Z|[+-]\d\d(:?\d\d)?)$")
-
-Floats = npt.NDArray[np.float64]
-Line = tuple[int, list[str]]  # its number, from 1, and its cells
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def read_layout(file: Path, options: CsvOptions) -> Layout:
     if options.names is not None:
         found = list(options.names)
     else:
-        _, header = next(_lines(file, options), (1, []))
+        _, header = next(read_lines(file, options.delimiter), (1, []))
         found = [name.strip() for name in header]
         _refuse_repeated(file, found)
     renamed = {str(ours): theirs for ours, theirs in options.columns.items()}
@@ -99,7 +99,7 @@ def parse(
         Naming the file and the first lines that are malformed; for a file without
         any row.
     """
-    lines = _lines(file, options)
+    lines = read_lines(file, options.delimiter)
     if options.header:
         next(lines, None)
     faults = Faults(file)
@@ -112,65 +112,31 @@ def parse(
     return pd.concat(frames, ignore_index=True).assign(file=str(file))
 
 
-@dataclass
-class Faults:
-    """Malformed lines of a file, each with what is wrong with it."""
-
-    file: Path
-    lines: dict[int, str] = field(default_factory=dict)
-
-    def add(self, line: int, what: str) -> None:
-        """Note a line; its first fault counts."""
-        self.lines.setdefault(line, what)
-
-    def refuse(self) -> None:
-        """Raise BadInput if there is any."""
-        if not self.lines:
-            return
-        first = sorted(self.lines.items())[:NAMED]
-        named = "; ".join(f"line {line}: {what}" for line, what in first)
-        more = len(self.lines) - len(first)
-        raise BadInput(
-            f"{self.file}, {named}{f'; and {more} more lines' if more else ''}. "
-            "Correct or remove them, or change the options of the source; nothing of "
-            "the file was read."
-        )
-
-
 class _Rows:
     """Some lines of a file, as columns; the malformed ones go to the faults."""
 
     def __init__(
         self, lines: list[Line], layout: Layout, options: CsvOptions, faults: Faults
     ) -> None:
-        whole = [line for line in lines if len(line[1]) == layout.width]
-        if len(whole) < len(lines):
-            for number, cells in lines:
-                if len(cells) != layout.width:
-                    need = f"{len(cells)} fields where {layout.width} are needed"
-                    faults.add(number, need)
         for position, value in layout.kept.items():
-            whole = [line for line in whole if line[1][position].strip() == value]
-        self._numbers = [number for number, _ in whole]
-        self._columns: list[Sequence[str]] = [
-            *zip(*(cells for _, cells in whole), strict=True)
-        ] or [()] * layout.width
-        self._layout, self._options, self._faults = layout, options, faults
+            lines = [line for line in lines if _has(line, position, value)]
+        self._cells = Cells.of(lines, layout.width, faults)
+        self._layout, self._options = layout, options
 
     def frame(self, symbol: str | None, daily: bool) -> pd.DataFrame:
         """Columns in their types; NaN and NaT where a line is malformed."""
-        stamps = [self._columns[n] for n in self._layout.stamps]
+        stamps = [self._cells.columns[n] for n in self._layout.stamps]
         texts = [" ".join(parts) for parts in zip(*stamps, strict=True)]
         instants = self._dates(texts) if daily else self._instants(texts)
         counted = self._options.format in EPOCHS
-        for n in _where(outside_era(instants, daily and not counted)):
+        for n in where(outside_era(instants, daily and not counted)):
             self._fault(
                 n,
                 f"timestamp '{texts[n]}' is read as {instants.iloc[n]:%Y-%m-%d}, when "
                 "no bar can be; is its unit or form another?",
             )
         columns = {
-            name: self._floats(name, self._columns[position])
+            name: self._floats(name, self._cells.columns[position])
             for name, position in self._layout.columns.items()
             if name != "symbol"
         }
@@ -180,28 +146,19 @@ class _Rows:
         names: str | list[str] | None = symbol
         if symbol is None:
             position = self._layout.columns["symbol"]
-            names = [name.strip() for name in self._columns[position]]
+            names = [name.strip() for name in self._cells.columns[position]]
         index = pd.RangeIndex(len(texts))
         frame = pd.DataFrame({"symbol": names, "ts": instants, **columns}, index=index)
-        return frame.astype({"symbol": object}).assign(line=self._numbers)
+        return frame.astype({"symbol": object}).assign(line=self._cells.numbers)
 
     def _floats(self, name: str, texts: Sequence[str]) -> Floats:
         """Read numbers; an empty text is NaN where the column is optional."""
         if self._options.decimal == ",":
             texts = [text.replace(",", ".") for text in texts]
-        try:
-            # Python's own conversion, which is exact to the last bit.
-            return np.array(texts, dtype=object).astype(np.float64)
-        except ValueError:
-            pass
-        values = np.full(len(texts), np.nan)
-        for n, text in enumerate(texts):
-            try:
-                values[n] = float(text)
-            except ValueError:
-                if text.strip() or name in REQUIRED:
-                    self._fault(n, f"{name} '{text}' is no number")
-        return values
+        return self._cells.floats(name, texts, name not in OPTIONAL)
+
+    def _fault(self, n: int, what: str) -> None:
+        self._cells.fault(n, what)
 
     def _dates(self, texts: list[str]) -> pd.Series[pd.Timestamp]:
         """Dates of daily bars at 00:00 UTC: as written, or in the zone if zoned."""
@@ -214,7 +171,7 @@ class _Rows:
         """Read the stamps of intraday bars, UTC."""
         stamps = self._parsed(texts)
         if stamps.dt.tz is None:
-            stamps = self._localised(stamps, texts)
+            stamps = self._cells.localised(stamps, texts, self._options.timezone)
         return stamps.dt.tz_convert("UTC").dt.as_unit("us")
 
     def _parsed(self, texts: list[str]) -> pd.Series[pd.Timestamp]:
@@ -231,7 +188,7 @@ class _Rows:
                 utc=zoned,
                 errors="coerce",
             )
-        for n in _where(parsed.isna()):
+        for n in where(parsed.isna()):
             self._fault(n, f"timestamp '{texts[n]}' is not {written or 'ISO 8601'}")
         return parsed
 
@@ -248,56 +205,15 @@ class _Rows:
     def _zoned(self, texts: list[str]) -> bool:
         """Whether stamps state their offset from UTC; either all do, or none."""
         zoned = np.array([OFFSET.search(text) is not None for text in texts], bool)
-        for n in _where(~zoned) if zoned.any() else []:
+        for n in where(~zoned) if zoned.any() else []:
             self._fault(n, f"timestamp '{texts[n]}' has no UTC offset, others have one")
         return bool(zoned.any())
 
-    def _localised(
-        self, stamps: pd.Series[pd.Timestamp], texts: list[str]
-    ) -> pd.Series[pd.Timestamp]:
-        """Give stamps the zone of the options, if its clocks show them just once."""
-        zone = self._options.timezone
-        known = stamps.dt.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
-        doubtful = stamps.notna() & known.isna()
-        if doubtful.any():
-            either = stamps.dt.tz_localize(
-                zone, ambiguous=np.ones(len(stamps), bool), nonexistent="NaT"
-            )
-            for n in _where(doubtful):
-                times = "never" if pd.isna(either.iloc[n]) else "twice"
-                self._fault(
-                    n,
-                    f"timestamp '{texts[n]}' comes {times} in {zone}, where clocks "
-                    "change then; write such times with their UTC offset",
-                )
-        return known
 
-    def _fault(self, n: int, what: str) -> None:
-        self._faults.add(self._numbers[n], what)
-
-
-def _where(mask: pd.Series[bool] | npt.NDArray[np.bool_]) -> list[int]:
-    """Positions at which a mask is true."""
-    return [int(n) for n in np.flatnonzero(mask)]
-
-
-def _lines(file: Path, options: CsvOptions) -> Iterator[Line]:
-    """Yield number and cells of each line that is not blank."""
-    opened = gzip.open if file.suffix == ".gz" else open
-    last = 0
-    try:
-        with opened(file, "rt", newline="", encoding="utf-8-sig") as text:
-            reader = csv.reader(
-                text, delimiter=options.delimiter, skipinitialspace=True, strict=True
-            )
-            for cells in reader:
-                last = reader.line_num
-                if cells and cells != [""]:
-                    yield last, cells
-    except (csv.Error, UnicodeDecodeError, OSError, EOFError, zlib.error) as error:
-        raise BadInput(
-            f"{file} cannot be read as text in UTF-8 after line {last}: {error}."
-        ) from None
+def _has(line: Line, position: int, value: str) -> bool:
+    """Whether a line has the value at its position, or is too short to tell."""
+    cells = line[1]
+    return len(cells) <= position or cells[position].strip() == value
 
 
 def _position(file: Path, name: str, found: list[str]) -> int:

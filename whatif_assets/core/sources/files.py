@@ -51,6 +51,24 @@ def find_files(path: str, base: Path, suffixes: tuple[str, ...]) -> list[Path]:
     )
 
 
+def find_folder(path: str, base: Path) -> Path:
+    """Find a folder as `find_files` finds files.
+
+    Raises
+    ------
+    BadInput
+        Where there is none, saying where it was looked for.
+    """
+    asked = Path(path).expanduser()
+    places = list(dict.fromkeys([base.absolute() / asked, Path.cwd() / asked]))
+    for place in places:
+        if place.is_dir():
+            return place
+    raise BadInput(
+        f"There is no folder '{path}'. Looked for {' and '.join(map(str, places))}."
+    )
+
+
 def ages(files: Iterable[Path]) -> list[str]:
     """Path, size and time of change of files: another value once one changed."""
     stats = ((file, file.stat()) for file in files)

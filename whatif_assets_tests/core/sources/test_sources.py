@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
@@ -12,6 +13,7 @@ import pandas as pd
 import pytest
 from pydantic import BaseModel
 
+from whatif_assets.core.bar_schema import PRICES
 from whatif_assets.core.bars import BAR_COLUMNS
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.sessions import Sessions
@@ -48,11 +50,28 @@ def as_csv(folder: Path) -> dict[str, Any]:
     return {"path": "*.csv", "timestamp": "ts", "timezone": "UTC", "stamp": "start"}
 
 
+def as_lean(folder: Path) -> dict[str, Any]:
+    """One zip a symbol and day: milliseconds since midnight, prices x 10,000."""
+    bars = bars_of_sample()
+    local = bars["ts"].dt.tz_convert("America/New_York").dt.tz_localize(None)
+    for (symbol, day), rows in bars.groupby(["symbol", local.dt.normalize()]):
+        prices = (rows[list(PRICES)] * 10_000).round().astype("int64")
+        prices.insert(0, "ms", (local[rows.index] - day) // pd.Timedelta(1, "ms"))
+        prices["volume"] = rows["volume"].astype("int64")
+        file = folder / "minute" / symbol.lower() / f"{day:%Y%m%d}_trade.zip"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with zipfile.ZipFile(file, "w") as archive:
+            text = prices.to_csv(index=False, header=False)
+            archive.writestr(f"{day:%Y%m%d}_{symbol.lower()}_minute_trade.csv", text)
+    return {"path": "."}
+
+
 CASES = {
     "sample": Case(lambda folder: {"symbol_count": 3}),
     "index_daily": Case(lambda folder: {}, "1day", ("NASDAQ", "SP500")),
     "parquet": Case(as_parquet),
     "csv": Case(as_csv),
+    "lean": Case(as_lean),
 }
 
 

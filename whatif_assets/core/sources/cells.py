@@ -1,0 +1,167 @@
+"""Cells of text files: their lines, numbers and times, and the lines that are wrong."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from whatif_assets.core.errors import BadInput
+
+NAMED = 3  # malformed lines that a message names
+
+Floats = npt.NDArray[np.float64]
+Line = tuple[int, list[str]]  # its number, from 1, and its cells
+UNREADABLE = (
+    csv.Error,
+    UnicodeDecodeError,
+    OSError,
+    EOFError,
+    zlib.error,
+    zipfile.BadZipFile,
+    NotImplementedError,  # a zip's compression
+    RuntimeError,  # a zip that asks for a password
+)
+
+
+@dataclass
+class Faults:
+    """Malformed lines of a file, each with what is wrong with it."""
+
+    file: Path
+    lines: dict[int, str] = field(default_factory=dict)
+
+    def add(self, line: int, what: str) -> None:
+        """Note a line; its first fault counts."""
+        self.lines.setdefault(line, what)
+
+    def refuse(self) -> None:
+        """Raise BadInput if there is any."""
+        if not self.lines:
+            return
+        first = sorted(self.lines.items())[:NAMED]
+        named = "; ".join(f"line {line}: {what}" for line, what in first)
+        more = len(self.lines) - len(first)
+        raise BadInput(
+            f"{self.file}, {named}{f'; and {more} more lines' if more else ''}. "
+            "Correct or remove them, or change the options of the source; nothing of "
+            "the file was read."
+        )
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Lines of a file as columns of text, all of one length."""
+
+    numbers: list[int]
+    columns: list[Sequence[str]]
+    faults: Faults
+
+    @classmethod
+    def of(cls, lines: Sequence[Line], width: int, faults: Faults) -> Cells:
+        """Take the lines that have so many fields; the others are faults."""
+        whole = [line for line in lines if len(line[1]) == width]
+        if len(whole) < len(lines):
+            for number, cells in lines:
+                if len(cells) != width:
+                    need = f"{len(cells)} fields where {width} are needed"
+                    faults.add(number, need)
+        columns = [*zip(*(cells for _, cells in whole), strict=True)] or [()] * width
+        return cls([number for number, _ in whole], list(columns), faults)
+
+    def fault(self, n: int, what: str) -> None:
+        """Note what is wrong with the n-th of the lines."""
+        self.faults.add(self.numbers[n], what)
+
+    def floats(self, name: str, texts: Sequence[str], required: bool) -> Floats:
+        """Read numbers; an empty text is NaN where the column is not required."""
+        try:
+            # Python's own conversion, which is exact to the last bit.
+            return np.array(texts, dtype=object).astype(np.float64)
+        except ValueError:
+            pass
+        values = np.full(len(texts), np.nan)
+        for n, text in enumerate(texts):
+            try:
+                values[n] = float(text)
+            except ValueError:
+                if text.strip() or required:
+                    self.fault(n, f"{name} '{text}' is no number")
+        return values
+
+    def localised(
+        self, stamps: pd.Series[pd.Timestamp], texts: Sequence[str], zone: str
+    ) -> pd.Series[pd.Timestamp]:
+        """Give naive stamps a zone, if its clocks show them just once."""
+        known = stamps.dt.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
+        doubtful = stamps.notna() & known.isna()
+        if doubtful.any():
+            either = stamps.dt.tz_localize(
+                zone, ambiguous=np.ones(len(stamps), bool), nonexistent="NaT"
+            )
+            for n in where(doubtful):
+                times = "never" if pd.isna(either.iloc[n]) else "twice"
+                self.fault(
+                    n,
+                    f"timestamp '{texts[n]}' comes {times} in {zone}, where clocks "
+                    "change then; write such times with their UTC offset",
+                )
+        return known
+
+
+def where(mask: pd.Series[bool] | npt.NDArray[np.bool_]) -> list[int]:
+    """Positions at which a mask is true."""
+    return [int(n) for n in np.flatnonzero(mask)]
+
+
+def read_lines(file: Path, delimiter: str = ",") -> Iterator[Line]:
+    """Yield number and cells of each line that is not blank.
+
+    Parameters
+    ----------
+    file
+        Text in UTF-8, as it is, in gzip (``.gz``), or alone in a zip (``.zip``).
+    delimiter
+        Between two cells.
+
+    Raises
+    ------
+    BadInput
+        For a file that cannot be read so, naming it and the last good line.
+    """
+    last = 0
+    try:
+        with _opened(file) as text:
+            reader = csv.reader(
+                text, delimiter=delimiter, skipinitialspace=True, strict=True
+            )
+            for cells in reader:
+                last = reader.line_num
+                if cells and cells != [""]:
+                    yield last, cells
+    except UNREADABLE as error:
+        raise BadInput(
+            f"{file} cannot be read as text in UTF-8 after line {last}: {error}."
+        ) from None
+
+
+def _opened(file: Path) -> IO[str]:
+    if file.suffix == ".gz":
+        return gzip.open(file, "rt", newline="", encoding="utf-8-sig")
+    if file.suffix != ".zip":
+        return file.open(newline="", encoding="utf-8-sig")
+    with zipfile.ZipFile(file) as archive:
+        names = archive.namelist()
+        if len(names) != 1:
+            raise OSError(f"the zip holds {len(names)} files, and must hold one")
+        return io.StringIO(archive.read(names[0]).decode("utf-8-sig"), newline="")

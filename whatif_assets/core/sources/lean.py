@@ -1,0 +1,241 @@
+"""Source `lean`: bars, quotes and ticks in QuantConnect LEAN's folders of zips."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from whatif_assets.core.adjustments import no_adjustments
+from whatif_assets.core.bar_schema import no_bars
+from whatif_assets.core.errors import BadInput
+from whatif_assets.core.sessions import DAY
+from whatif_assets.core.sources.csv_format import known_zone
+from whatif_assets.core.sources.files import ages, find_folder
+from whatif_assets.core.sources.lean_files import (
+    BARS,
+    QUOTES,
+    TICKS,
+    TickerMap,
+    day_of,
+    read_factors,
+    read_zip,
+)
+from whatif_assets.core.ticks import time_bars
+
+SCALE = {"equity": 10_000.0, "crypto": 1.0}
+ZONE = {"equity": "America/New_York", "crypto": "UTC"}
+BASE_BAR = {"minute": "1min", "hour": "1h", "daily": "1day"}
+BY_DAY = ("minute", "tick")  # a zip a day; of the others a zip a ticker
+
+
+class LeanOptions(BaseModel):
+    """Options of the source `lean`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    path: str = Field(
+        min_length=1,
+        description="Folder of one market, such as Data/equity/usa: it holds minute, "
+        "hour, daily or tick, and map_files and factor_files.",
+    )
+    resolution: Literal["minute", "hour", "daily", "tick"] = Field(
+        default="minute",
+        description="Which bars to read; of ticks, bars of any base bar are made.",
+    )
+    security: Literal["equity", "crypto"] = Field(
+        default="equity",
+        description="Equity has prices times 10,000 and New York's time, crypto "
+        "decimals and UTC.",
+    )
+    price_scale: float | None = Field(
+        default=None, gt=0, description="What prices are divided by, if another."
+    )
+    timezone: str | None = Field(
+        default=None, description="Zone of the times, if another."
+    )
+
+    _known_zone = field_validator("timezone")(known_zone)
+
+
+class Lean:
+    """Raw bars of LEAN's data folder: prices as traded, symbols as they are named now.
+
+    A symbol is followed through its map file: its bars come from the zip of the
+    ticker that it had on the day, and what another company traded under the same
+    ticker is not its. Prices are not adjusted; `adjustments` has the factors.
+    """
+
+    Options: ClassVar[type[BaseModel]] = LeanOptions
+
+    def __init__(self, options: LeanOptions, base: Path) -> None:
+        """Keep the options; no file is touched yet."""
+        self._options, self._base = options, base
+        self._scale = options.price_scale or SCALE[options.security]
+        self._zone = options.timezone or ZONE[options.security]
+        self._whole: dict[Path, pd.DataFrame] = {}
+
+    @property
+    def where(self) -> str:
+        """What messages call the source."""
+        return f"The source 'lean' ({self._options.path}, {self._options.resolution})"
+
+    def symbols(self) -> list[str]:
+        """Every symbol that a zip holds bars of, in capitals, sorted."""
+        maps = {name: self._map(name) for name in self._mapped}
+        taken = {ticker for found in maps.values() for ticker in found.tickers()}
+        with_data = {n for n, found in maps.items() if found.tickers() & self._tickers}
+        return sorted(with_data | {t.upper() for t in self._tickers - taken})
+
+    def state(self) -> list[str]:
+        """Path, size and time of change of each file, maps and factors included."""
+        beside = [
+            file
+            for folder in ("map_files", "factor_files")
+            for file in sorted((self._root / folder).glob("*.csv"))
+        ]
+        pattern = "*/*.zip" if self._options.resolution in BY_DAY else "*.zip"
+        return ages([*sorted(self._folder.glob(pattern)), *beside])
+
+    def read(
+        self, symbols: list[str], first: date, last: date, base_bar: str
+    ) -> pd.DataFrame:
+        """Read the bars whose ts lies on a UTC date in [first, last]."""
+        resolution = self._options.resolution
+        needed = BASE_BAR.get(resolution, base_bar)
+        if base_bar != needed:
+            raise BadInput(
+                f"{self.where} has {needed} bars, and base_bar is {base_bar}. Set "
+                f"base_bar: {needed}, or another resolution."
+            )
+        names = TICKS if resolution == "tick" else BARS
+        rows = self._read(symbols, first, last, "trade", names)
+        if rows.empty:
+            return no_bars()
+        if resolution != "tick":
+            return rows
+        prices = dict.fromkeys(("open", "high", "low", "close"), rows["price"])
+        if base_bar == "1day":
+            local = rows["ts"].dt.tz_convert(self._zone).dt.tz_localize(None)
+            rows["ts"] = local.dt.normalize().dt.tz_localize("UTC")
+        return time_bars(rows.assign(**prices), base_bar, self.where)
+
+    def quotes(self, symbols: list[str], first: date, last: date) -> pd.DataFrame:
+        """Read the best bid and ask of each minute on a UTC date in [first, last].
+
+        Returns
+        -------
+        DataFrame
+            ``symbol``, ``ts`` (start of the minute, UTC), ``bid_open`` to
+            ``bid_close`` and ``bid_size``, the same of ``ask``; NaN where a side
+            had no quote. Sorted by (symbol, ts).
+        """
+        rows = self._read(symbols, first, last, "quote", QUOTES)
+        if rows.empty:
+            return pd.DataFrame(columns=["symbol", "ts", *QUOTES[1:]])
+        return rows.sort_values(["symbol", "ts"], ignore_index=True)[
+            ["symbol", "ts", *QUOTES[1:]]
+        ]
+
+    def adjustments(self, symbols: list[str]) -> pd.DataFrame:
+        """Factors of dividends and splits, as the symbols' factor files say."""
+        parts = [
+            read_factors(name, self._root / "factor_files" / f"{name.lower()}.csv")
+            for name in symbols
+        ]
+        return pd.concat(parts, ignore_index=True) if parts else no_adjustments()
+
+    @cached_property
+    def _root(self) -> Path:
+        return find_folder(self._options.path, self._base)
+
+    @cached_property
+    def _folder(self) -> Path:
+        """Folder of the resolution, or the path where it is that folder itself."""
+        inner = self._root / self._options.resolution
+        return inner if inner.is_dir() else self._root
+
+    @cached_property
+    def _tickers(self) -> set[str]:
+        """Tickers that have a zip, in lower case."""
+        if self._options.resolution in BY_DAY:
+            found = {file.parent.name for file in self._folder.glob("*/*_trade.zip")}
+        else:
+            found = {file.stem for file in self._folder.glob("*.zip")}
+        if not found:
+            raise BadInput(
+                f"{self.where}: there is no zip of trades in {self._folder}."
+            )
+        return found
+
+    @cached_property
+    def _mapped(self) -> list[str]:
+        """Symbols that have a map file."""
+        files = (self._root / "map_files").glob("*.csv")
+        return sorted(file.stem.upper() for file in files)
+
+    def _map(self, symbol: str) -> TickerMap:
+        file = self._root / "map_files" / f"{symbol.lower()}.csv"
+        return TickerMap.read(symbol, file)
+
+    def _read(
+        self,
+        symbols: list[str],
+        first: date,
+        last: date,
+        kind: str,
+        names: tuple[str, ...],
+    ) -> pd.DataFrame:
+        """Rows of the symbols' files, each within its stretch, on those UTC dates."""
+        start = pd.Timestamp(first, tz="UTC")
+        end = pd.Timestamp(last + timedelta(days=1), tz="UTC")
+        parts = []
+        for symbol in symbols:
+            for ticker, since, until in self._map(symbol).stretches():
+                days = max(since, first - DAY), min(until, last + DAY)
+                for file, day in self._files(ticker, kind, *days):
+                    rows = self._zip(file, names, day)
+                    inside = (rows["ts"] >= start) & (rows["ts"] < end)
+                    if day is None:
+                        local = self._days(rows)
+                        inside &= local.between(
+                            pd.Timestamp(days[0]), pd.Timestamp(days[1])
+                        )
+                    parts.append(rows[inside].assign(symbol=symbol))
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+    def _files(
+        self, ticker: str, kind: str, first: date, last: date
+    ) -> Iterator[tuple[Path, date | None]]:
+        """Files of a ticker with rows in a range of local dates, and their dates."""
+        if self._options.resolution not in BY_DAY:
+            file = self._folder / f"{ticker}.zip"
+            if file.is_file() and first <= last:
+                yield file, None
+            return
+        for file in sorted((self._folder / ticker).glob(f"*_{kind}.zip")):
+            day = day_of(file)
+            if first <= day <= last:
+                yield file, day
+
+    def _days(self, rows: pd.DataFrame) -> pd.Series[pd.Timestamp]:
+        """Local date of each row of a file without a date in its name."""
+        zone = "UTC" if self._options.resolution == "daily" else self._zone
+        local: pd.Series[pd.Timestamp] = rows["ts"].dt.tz_convert(zone)
+        return local.dt.tz_localize(None).dt.normalize()
+
+    def _zip(
+        self, file: Path, names: tuple[str, ...], day: date | None
+    ) -> pd.DataFrame:
+        """Rows of a zip; of one without a date in its name, read once."""
+        zone = None if self._options.resolution == "daily" else self._zone
+        if day is not None:
+            return read_zip(file, names, zone, self._scale, day)
+        if file not in self._whole:
+            self._whole[file] = read_zip(file, names, zone, self._scale)
+        return self._whole[file]
