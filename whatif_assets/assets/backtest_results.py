@@ -1,11 +1,13 @@
 """Asset ``backtest_results``: every variant of a configuration, backtested."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 import pandas as pd
 
 from whatif_assets.assets.axes import RESULTS, Axes, all_of, partitioned
+from whatif_assets.core.configuration import Configuration
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.evaluation import (
     evaluate,
@@ -13,7 +15,9 @@ from whatif_assets.core.evaluation import (
     write_evaluation,
 )
 from whatif_assets.core.home import Home
-from whatif_assets.core.plots import equity_plot
+from whatif_assets.core.plots import equity_plot, heat_maps, marginal_plot
+from whatif_assets.core.sensitivity import sensitivity
+from whatif_assets.core.study import Study
 from whatif_assets.partitions import Result, as_metadata, for_each_partition, picture
 from whatif_assets.progress import Progress
 from whatif_assets.resources import HomeResource
@@ -73,6 +77,7 @@ def backtest_configuration(
         metadata={
             **evaluation.metadata(),
             "plot": picture(equity_plot(evaluation.leaders_equity(), key)),
+            **sensitivity_pictures(study, configuration, evaluation.variants),
         },
         details={
             "study": study.name,
@@ -81,6 +86,20 @@ def backtest_configuration(
             "model_hash": configuration.model_hash(study),
         },
     )
+
+
+def sensitivity_pictures(
+    study: Study, configuration: Configuration, variants: pd.DataFrame
+) -> dict[str, Any]:
+    """Draw what the swept fields do; nothing where nothing is swept."""
+    key = configuration.key
+    found = sensitivity(study, [configuration], variants.assign(configuration=key))
+    pictures = {}
+    if len(found.marginal):
+        pictures["sensitivity"] = picture(marginal_plot(found.marginal, key))
+    if len(found.pairs):
+        pictures["sensitivity_pairs"] = picture(heat_maps(found.pairs, key))
+    return pictures
 
 
 def refuse_difference(key: str, parity: pd.DataFrame) -> None:

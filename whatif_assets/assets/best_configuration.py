@@ -6,12 +6,12 @@ import dagster as dg
 
 from whatif_assets.assets.axes import RESULTS, Axes
 from whatif_assets.core.home import Home
-from whatif_assets.core.plots import equity_plot
+from whatif_assets.core.plots import equity_plot, marginal_plot
 from whatif_assets.core.report import Report, report
 from whatif_assets.partitions import as_metadata, picture, whole_result
 from whatif_assets.resources import HomeResource
 
-CODE_VERSION = "2"
+CODE_VERSION = "3"
 
 
 def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
@@ -24,7 +24,7 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
         code_version=CODE_VERSION,
         description="The best configuration of each study. Puts `whatif.duckdb` in "
         "place: configurations, leaderboard, best_configuration, equity, fills, "
-        "runs, and views over the lake.",
+        "sensitivity, sensitivity_pairs, runs, and views over the lake.",
     )
     def best_configuration(
         context: dg.AssetExecutionContext, home: HomeResource
@@ -52,5 +52,9 @@ def report_best(home: Home) -> tuple[int, str, dict[str, Any]]:
         metadata[f"{study}_best"] = f"{row['configuration']} {variant}".rstrip()
         metadata[f"{study}_{column}"] = float(row[column])
         metadata[f"{study}_ranked_above"] = row["ranked_above"] or "nothing"
+        family, _ = home.find(row["configuration"])[0].family()
+        effects = found.marginal[found.marginal["configuration"] == family]
+        if len(effects):
+            metadata[f"{study}_sensitivity"] = picture(marginal_plot(effects, family))
     metadata["best"] = as_metadata(found.best)
     return len(found.best), found.data_version, metadata

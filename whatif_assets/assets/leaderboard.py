@@ -17,10 +17,11 @@ from whatif_assets.core.leaderboard import (
 from whatif_assets.core.plots import ranking_plot
 from whatif_assets.core.ranking import VIOLATES
 from whatif_assets.core.report import SHOWN
+from whatif_assets.core.sensitivity import PLATEAU
 from whatif_assets.partitions import as_metadata, picture, whole_result
 from whatif_assets.resources import HomeResource
 
-CODE_VERSION = "2"
+CODE_VERSION = "3"
 
 
 def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
@@ -56,7 +57,7 @@ def rank_studies(home: Home) -> tuple[int, str, dict[str, Any]]:
         metadata.update(_describe(name, standings[name]))
         if not ranking.empty:
             column = studies[name].ranking.column
-            shown = [c for c in (*SHOWN, column, VIOLATES) if c in ranking]
+            shown = [c for c in (*SHOWN, column, PLATEAU, VIOLATES) if c in ranking]
             metadata[f"{name}_leaders"] = as_metadata(
                 ranking.head(10)[list(dict.fromkeys(shown))]
             )

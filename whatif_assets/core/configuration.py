@@ -55,6 +55,8 @@ class Configuration:
         Fixed fields of the strategy; the swept ones are in ``sweep``.
     model_settings
         Fixed fields of the algorithm; the tuned ones are in ``search``.
+    axes
+        Fields that the entry gives several values, under ``each`` or ``sweep``.
     """
 
     study: str
@@ -72,6 +74,7 @@ class Configuration:
     strategy: str
     strategy_settings: Mapping[str, Any]
     sweep: Mapping[str, tuple[Any, ...]]
+    axes: tuple[str, ...]
     cash: float
     costs: Costs
     base: Path = field(compare=False)
@@ -79,14 +82,41 @@ class Configuration:
     def variants(self) -> list[Variant]:
         """List the variants: every combination of the swept values, in order."""
         combinations = itertools.product(*self.sweep.values())
-        return [self._variant(dict(zip(self.sweep, c))) for c in combinations]
+        return [
+            self._variant(id, dict(zip(self.sweep, values)))
+            for id, values in zip(self.variant_ids(), combinations)
+        ]
 
-    def _variant(self, swept: dict[str, Any]) -> Variant:
-        name = "~".join(f"{k}={format_value(v)}" for k, v in swept.items())
+    def variant_ids(self) -> list[str]:
+        """List the ids of the variants, in their order."""
+        settings = [
+            [f"{name}={format_value(value)}" for value in values]
+            for name, values in self.sweep.items()
+        ]
+        ids = ("~".join(combination) for combination in itertools.product(*settings))
+        return [id or ONLY_VARIANT for id in ids]
+
+    def family(self) -> tuple[str, dict[str, Any]]:
+        """Name those that differ from it on the axes alone, and say where it stands.
+
+        Returns
+        -------
+        str
+            The key without its values on the axes.
+        dict
+            Those values, by axis.
+        """
+        stem, *parts = self.key.split("~")
+        overrides = _overrides(self.key, parts)
+        place = {k: v for k, v in overrides.items() if k in self.axes}
+        others = {k: v for k, v in overrides.items() if k not in self.axes}
+        return stem + _tail(others), place
+
+    def _variant(self, id: str, swept: dict[str, Any]) -> Variant:
         costs = {k: swept.pop(k) for k in COSTS if k in swept}
         cash = costs.pop("cash", self.cash)
         return Variant(
-            id=name or ONLY_VARIANT,
+            id=id,
             settings={**self.strategy_settings, **swept},
             costs=replace(self.costs, **costs),
             cash=cash,
@@ -226,6 +256,10 @@ def check_key(key: str) -> None:
         )
 
 
+def _tail(overrides: Mapping[str, Any]) -> str:
+    return "".join(f"~{k}={format_value(v)}" for k, v in overrides.items())
+
+
 def _overrides(key: str, parts: Sequence[str]) -> dict[str, Any]:
     overrides: dict[str, Any] = {}
     for override in parts:
@@ -258,8 +292,7 @@ def build(
         A field is unknown or wrong, an ``each`` axis has no value, or a model is
         asked for where nothing is left to train on.
     """
-    tail = "".join(f"~{k}={format_value(v)}" for k, v in overrides.items())
-    key = key or f"{study.name}.{name}{tail}"
+    key = key or f"{study.name}.{name}{_tail(overrides)}"
     check_key(key)
     entry = dict(study.configurations[name])
     axes = {}
@@ -316,6 +349,7 @@ def _assemble(
 
     sweep = {k: tuple(v) for k, v in axes["sweep"].items()}
     search = {k: tuple(v) for k, v in axes["search"].items()}
+    entry = study.configurations[name]
     label = study.parsed_label
     return Configuration(
         study=study.name,
@@ -341,6 +375,7 @@ def _assemble(
             k: v for k, v in settings["strategy"].items() if k not in sweep
         },
         sweep=sweep,
+        axes=(*entry.get("each", ()), *entry.get("sweep", ())),
         cash=own(general.cash, study.cash),
         costs=Costs(
             **{k: own(getattr(general, k), getattr(study.costs, k)) for k in COST_NAMES}

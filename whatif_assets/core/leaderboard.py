@@ -13,6 +13,7 @@ from whatif_assets.core.errors import BadInput
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import DATA, read_parquet, write_parquet
 from whatif_assets.core.ranking import SCORE, VIOLATES
+from whatif_assets.core.sensitivity import PLATEAU, plateaus
 from whatif_assets.core.study import Study
 
 CANDIDATE = "candidate"
@@ -34,7 +35,8 @@ class Standing:
     Attributes
     ----------
     rows
-        One row per variant: study, configuration, variant, role, settings, metrics.
+        One row per variant: study, configuration, variant, role, settings, metrics,
+        and the plateau score.
     missing
         Configurations without results.
     outdated
@@ -89,7 +91,8 @@ def standing(home: Home, study: Study, keys: Iterable[str]) -> Standing:
         passed over.
     """
     frames, missing, outdated = [], [], []
-    for configuration in configurations_of(home, study, keys):
+    configurations = configurations_of(home, study, keys)
+    for configuration in configurations:
         manifest = home.lake.manifest("backtest_results", configuration.key)
         if manifest is None:
             missing.append(configuration.key)
@@ -102,6 +105,7 @@ def standing(home: Home, study: Study, keys: Iterable[str]) -> Standing:
     rows = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
     if frames:
         rows.insert(0, "study", study.name)
+        rows[PLATEAU] = plateaus(study, configurations, rows)
     return Standing(rows, tuple(missing), tuple(outdated))
 
 

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from whatif_assets.core.sensitivity import by_influence
+
 SIZE = (8.0, 3.2)
 DOTS_PER_INCH = 80
 MOST_LINES = 8
 MOST_BARS = 20
+MOST_AXES = 4
+MOST_TICKS = 12
+MOST_NUMBERS = 60
 
 
 def equity_plot(equity: pd.DataFrame, title: str) -> bytes:
@@ -89,12 +95,98 @@ def overfitting_plot(logits: pd.Series, title: str) -> bytes:
     return _png(figure)
 
 
-def _figure(title: str) -> tuple[Figure, Any]:
+def marginal_plot(effects: pd.DataFrame, title: str) -> bytes:
+    """Draw what each axis does to the ranking metric: at most four, the strongest.
+
+    Parameters
+    ----------
+    effects
+        Marginal effects of one family; see
+        :class:`whatif_assets.core.sensitivity.Sensitivity`.
+    title
+        Heading of the picture.
+    """
+    shown = by_influence(effects)[:MOST_AXES]
+    metric = effects["ranked_by"].iloc[0]
+    figure, panels = _panels(f"{title}: {metric} by axis", len(shown), sharey=True)
+    for axes, rows in zip(panels, shown):
+        at = np.arange(len(rows))
+        axes.fill_between(
+            at, rows["worst"], rows["best"], alpha=0.12, label="worst to best"
+        )
+        axes.plot(at, rows["mean"], "o-", label="mean", linewidth=1.2, markersize=3)
+        axes.plot(at, rows["median"], "--", label="median", linewidth=0.9)
+        axes.set_xlabel(rows["axis"].iloc[0], fontsize=8)
+        _name_ticks(axes.set_xticks, rows["value"].tolist(), rotation=45)
+    panels[0].set_ylabel(metric, fontsize=8)
+    panels[0].legend(fontsize=7, loc="best")
+    return _png(figure)
+
+
+def heat_maps(pairs: pd.DataFrame, title: str) -> bytes:
+    """Draw the mean ranking metric over two axes, for the two strongest pairs.
+
+    Parameters
+    ----------
+    pairs
+        Effects of the pairs of one family; see
+        :class:`whatif_assets.core.sensitivity.Sensitivity`.
+    title
+        Heading of the picture.
+    """
+    shown = by_influence(pairs)[:2]
+    metric = pairs["ranked_by"].iloc[0]
+    figure, panels = _panels(f"{title}: mean {metric} by two axes", len(shown))
+    for axes, rows in zip(panels, shown):
+        across, up = rows["value_x"].unique(), rows["value_y"].unique()
+        means = rows["mean"].to_numpy().reshape(len(across), len(up)).T
+        image = axes.imshow(means, aspect="auto", origin="lower", cmap="viridis")
+        figure.colorbar(image, ax=axes).ax.tick_params(labelsize=7)
+        axes.grid(visible=False)
+        axes.set_xlabel(rows["axis_x"].iloc[0], fontsize=8)
+        axes.set_ylabel(rows["axis_y"].iloc[0], fontsize=8)
+        _name_ticks(axes.set_xticks, across.tolist(), rotation=45)
+        _name_ticks(axes.set_yticks, up.tolist())
+        if means.size <= MOST_NUMBERS:
+            _write_numbers(axes, image, means)
+    return _png(figure)
+
+
+def _name_ticks(
+    set_ticks: Callable[..., Any], names: list[str], rotation: float = 0
+) -> None:
+    """Name every tick, or every second one, or fewer, where there are many."""
+    step = -(-len(names) // MOST_TICKS)
+    set_ticks(range(0, len(names), step), names[::step], rotation=rotation)
+
+
+def _write_numbers(axes: Any, image: Any, means: Any) -> None:
+    """Write the value into each cell, dark on light colours and light on dark."""
+    for (row, column), value in np.ndenumerate(means):
+        if np.isfinite(value):
+            colour = "black" if image.norm(value) > 0.5 else "white"
+            style = {"color": colour, "fontsize": 6, "ha": "center", "va": "center"}
+            axes.text(
+                column,
+                row,
+                f"{value:,.0f}" if abs(value) >= 100 else f"{value:.2g}",
+                **style,
+            )
+
+
+def _panels(title: str, count: int, **share: Any) -> tuple[Figure, Any]:
+    """Make a row of panels under one title."""
     figure = Figure(figsize=SIZE, dpi=DOTS_PER_INCH, layout="constrained")
-    axes = figure.subplots()
-    axes.set_title(title, fontsize=9)
-    axes.tick_params(labelsize=7)
-    axes.grid(visible=True, alpha=0.25)
+    panels = figure.subplots(1, count, squeeze=False, **share)[0]
+    figure.suptitle(title, fontsize=9)
+    for axes in panels:
+        axes.tick_params(labelsize=7)
+        axes.grid(visible=True, alpha=0.25)
+    return figure, panels
+
+
+def _figure(title: str) -> tuple[Figure, Any]:
+    figure, (axes,) = _panels(title, 1)
     return figure, axes
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from whatif_assets.core.configuration import Configuration
 from whatif_assets.core.evaluation import long_form
 from whatif_assets.core.holdout import openings
 from whatif_assets.core.home import Home
@@ -20,6 +21,7 @@ from whatif_assets.core.leaderboard import (
     table_path,
 )
 from whatif_assets.core.report_db import build_database, configurations_table
+from whatif_assets.core.sensitivity import Sensitivity, sensitivity
 from whatif_assets.core.study import Study
 from whatif_assets.core.trials import read_trials
 from whatif_assets.core.verdicts import NO_VERDICTS, read_verdicts
@@ -48,10 +50,23 @@ FILLS = {
 
 @dataclass(frozen=True)
 class Report:
-    """What the report holds of every study: its outcome, and finalists' equity."""
+    """What the report holds of every study.
+
+    Attributes
+    ----------
+    best
+        The winners, or why there is none.
+    equity
+        Of the finalists.
+    marginal
+        Effects of the axes; see :class:`whatif_assets.core.sensitivity.Sensitivity`.
+    data_version
+        Hash of the winners.
+    """
 
     best: pd.DataFrame
     equity: pd.DataFrame
+    marginal: pd.DataFrame
     data_version: str
 
 
@@ -78,22 +93,40 @@ def report(home: Home) -> Report:
     chosen = stacked({n: finalists(rows, studies[n]) for n, rows in ranked.items()})
     equity = _detail(home, chosen, "daily_pnl", EQUITY)
     keys = home.lake.keys("backtest_results")
+    known = {n: configurations_of(home, s, keys) for n, s in studies.items()}
+    effects = _effects(studies, known, ranked)
     tables = {
         "configurations": configurations_table(
-            home,
-            {n: [c.key for c in configurations_of(home, s, keys)]
-             for n, s in studies.items()},
+            home, {n: [c.key for c in some] for n, some in known.items()}
         ),
         "leaderboard": ranking,
         "best_configuration": outcomes,
         "verdicts": verdicts,
         "equity": equity,
         "fills": _detail(home, chosen, "fills", FILLS),
+        "sensitivity": effects.marginal,
+        "sensitivity_pairs": effects.pairs,
         **_of_studies(home, studies),
-    }  # fmt: skip
+    }
     version = write_parquet(table_path(home, "best_configuration"), outcomes)
     build_database(home, tables)
-    return Report(outcomes, equity, combined_hash([version]))
+    return Report(outcomes, equity, effects.marginal, combined_hash([version]))
+
+
+def _effects(
+    studies: Mapping[str, Study],
+    configurations: Mapping[str, list[Configuration]],
+    ranked: Mapping[str, pd.DataFrame],
+) -> Sensitivity:
+    """Effects of the axes of every study."""
+    found = {
+        name: sensitivity(studies[name], configurations[name], rows)
+        for name, rows in ranked.items()
+    }
+    return Sensitivity(
+        marginal=stacked({name: effects.marginal for name, effects in found.items()}),
+        pairs=stacked({name: effects.pairs for name, effects in found.items()}),
+    )
 
 
 def _of_studies(home: Home, studies: Mapping[str, Study]) -> dict[str, pd.DataFrame]:

@@ -28,6 +28,8 @@ TABLES = {
     "leaderboard",
     "placebos",
     "runs",
+    "sensitivity",
+    "sensitivity_pairs",
     "trials",
     "verdicts",
 }
@@ -113,6 +115,48 @@ def test_equity_of_a_variant_ends_at_its_pnl(finished_home):
     assert rows["final"].to_numpy() == pytest.approx(rows["pnl"].to_numpy(), abs=1e-6)
 
 
+def test_sensitivity_counts_the_each_axes_of_a_family(finished_home):
+    rows = query(
+        finished_home,
+        """
+        SELECT s.axis, s.value, s.mean = avg(l.pnl) AS same, s.variants = count(*) AS all
+        FROM sensitivity s JOIN leaderboard l
+          ON l.settings->>s.axis = s.value AND l.configuration LIKE s.configuration || '%'
+        GROUP BY s.axis, s.value, s.mean, s.variants ORDER BY ALL
+        """,
+    )
+    assert list(zip(rows["axis"], rows["value"])) == [
+        ("max_depth", "2"),
+        ("max_depth", "3"),
+        ("threshold", "0.0001"),
+        ("threshold", "0.0002"),
+    ]
+    assert rows["same"].all()
+    assert rows["all"].all()
+    pairs = query(finished_home, "SELECT * FROM sensitivity_pairs")
+    assert pairs["variants"].tolist() == [1, 1, 1, 1]
+
+
+def test_plateau_is_the_worst_neighbour_over_the_family(finished_home):
+    rows = query(
+        finished_home,
+        """
+        SELECT pnl, plateau, (settings->>'max_depth')::INT AS depth,
+               (settings->>'threshold')::DOUBLE AS threshold
+        FROM leaderboard WHERE configuration LIKE 'tiny.forest%'
+        """,
+    )
+    assert len(rows) == 4
+    for row in rows.itertuples():
+        opposite = (rows["depth"] != row.depth) & (rows["threshold"] != row.threshold)
+        assert row.plateau == rows.loc[~opposite, "pnl"].min()
+    others = query(
+        finished_home,
+        "SELECT plateau FROM leaderboard WHERE configuration NOT LIKE 'tiny.forest%'",
+    )
+    assert others["plateau"].isna().all()
+
+
 def test_views_carry_their_partition(finished_home):
     bars = query(
         finished_home, "SELECT session, count(*) AS n FROM price_bars GROUP BY 1"
@@ -138,7 +182,8 @@ def test_two_runs_from_empty_homes_give_equal_leaderboards(finished_home, tmp_pa
     study = tmp_path / "tiny.yaml"
     study.write_text(TINY_STUDY)
     assert run_studies(tmp_path / "again", str(study))
-    for table in ("leaderboard", "best_configuration", "equity", "fills"):
+    tables = ("leaderboard", "best_configuration", "equity", "fills")
+    for table in (*tables, "sensitivity", "sensitivity_pairs"):
         text = f"SELECT * FROM {table} ORDER BY ALL"
         first, second = query(finished_home, text), query(tmp_path / "again", text)
         pd.testing.assert_frame_equal(first, second, check_exact=True)
