@@ -13,6 +13,7 @@ import pytest
 
 from whatif_assets.assets.best_configuration import report_best
 from whatif_assets.assets.leaderboard import rank_studies
+from whatif_assets.assets.backtest_results import sensitivity_pictures
 from whatif_assets.core.home import Home, set_up
 from whatif_assets.core.lake import Lake
 from whatif_assets.runs import Runner, ranges, run_studies
@@ -155,6 +156,19 @@ def test_plateau_is_the_worst_neighbour_over_the_family(finished_home):
         "SELECT plateau FROM leaderboard WHERE configuration NOT LIKE 'tiny.forest%'",
     )
     assert others["plateau"].isna().all()
+
+
+def test_the_metadata_of_results_has_pictures_of_what_is_swept(finished_home):
+    home = Home.open(finished_home)
+    shown = {}
+    for key in ("tiny.forest~max_depth=2", "tiny.hold"):
+        configuration, study = home.find(key)
+        rows = home.lake.read("backtest_results", key)
+        shown[key] = sensitivity_pictures(study, configuration, rows)
+    assert list(shown["tiny.forest~max_depth=2"]) == ["sensitivity"]
+    picture = shown["tiny.forest~max_depth=2"]["sensitivity"]
+    assert picture.value.startswith("![plot](data:image/png;base64,")
+    assert shown["tiny.hold"] == {}
 
 
 def test_views_carry_their_partition(finished_home):
