@@ -11,9 +11,9 @@ import duckdb
 import pandas as pd
 import pytest
 
+from whatif_assets.assets.backtest_results import sensitivity_pictures
 from whatif_assets.assets.best_configuration import report_best
 from whatif_assets.assets.leaderboard import rank_studies
-from whatif_assets.assets.backtest_results import sensitivity_pictures
 from whatif_assets.core.home import Home, set_up
 from whatif_assets.core.lake import Lake
 from whatif_assets.runs import Runner, ranges, run_studies
