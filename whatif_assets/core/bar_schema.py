@@ -24,7 +24,7 @@ DTYPES: dict[str, Any] = {
 }
 FEW = 10  # bars, too few to tell from them that columns are exchanged
 # Where a source knows the file and line of a row, its errors name them.
-ORIGIN_COLUMNS = ("file", "line")
+ORIGIN_COLUMNS = ("file", "line", "row")
 
 BASE_BARS: Mapping[str, pd.Timedelta] = {
     "1min": pd.Timedelta(minutes=1),
@@ -199,7 +199,8 @@ def _failure(case: pd.Series[Any]) -> str:
 def _name(rows: pd.DataFrame, number: int) -> str:
     """Say which row it is: symbol, time, and file and line where known."""
     row = rows.iloc[number]
-    origin = f" ({row['file']}, line {row['line']})" if "line" in rows else ""
+    counted = [f"{name} {row[name]}" for name in ORIGIN_COLUMNS[1:] if name in rows]
+    origin = f" ({row['file']}, {counted[0]})" if counted else ""
     return f"{row['symbol']} {_written(row['ts'])}{origin}"
 
 

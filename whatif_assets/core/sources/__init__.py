@@ -15,6 +15,8 @@ from whatif_assets.core.bars import Hours, LoadReport, bars_window, tidy
 from whatif_assets.core.errors import BadInput, did_you_mean, one_of
 from whatif_assets.core.sessions import Sessions
 from whatif_assets.core.sources.csv import Csv
+from whatif_assets.core.sources.duckdb import DuckDb
+from whatif_assets.core.sources.freqtrade import Freqtrade
 from whatif_assets.core.sources.index_daily import IndexDaily
 from whatif_assets.core.sources.lean import Lean
 from whatif_assets.core.sources.parquet import Parquet
@@ -60,6 +62,8 @@ SOURCES: dict[str, Any] = {
     "parquet": Parquet,
     "csv": Csv,
     "lean": Lean,
+    "freqtrade": Freqtrade,
+    "duckdb": DuckDb,
 }
 
 

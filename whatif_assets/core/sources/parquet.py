@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pandas as pd
 import pyarrow as pa
@@ -15,7 +16,11 @@ import pyarrow.parquet as pq
 from pyarrow import types
 from pydantic import BaseModel, ConfigDict, Field
 
-from whatif_assets.core.bar_schema import BAR_COLUMNS, REQUIRED_COLUMNS
+from whatif_assets.core.bar_schema import (
+    BAR_COLUMNS,
+    REQUIRED_COLUMNS,
+    outside_era,
+)
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.sources.files import ages, find_files
 
@@ -51,8 +56,8 @@ class Parquet:
     def symbols(self) -> list[str]:
         """Every symbol of every file, sorted."""
         found: set[str] = set()
-        for file, schema in self._schemas.items():
-            column = pq.read_table(file, columns=["symbol"], schema=schema)["symbol"]
+        for file in self._schemas:
+            column = _table(file, ["symbol"])["symbol"]
             found.update(pc.unique(column.cast(pa.string())).to_pylist())
         return sorted(found - {None})
 
@@ -64,6 +69,8 @@ class Parquet:
         self, symbols: list[str], first: date, last: date, base_bar: str
     ) -> pd.DataFrame:
         """Read the bars whose ts lies on a UTC date in [first, last]."""
+        for file in self._schemas:
+            _check_era(file, base_bar == "1day")
         tables = [
             _read(file, schema, symbols, first, last + timedelta(days=1))
             for file, schema in self._schemas.items()
@@ -134,6 +141,34 @@ def _schema(file: Path) -> pa.Schema:
     return schema
 
 
+@functools.lru_cache(maxsize=4096)
+def _span(file: Path, age: int) -> pd.Series[pd.Timestamp]:
+    """First and last ts of a file of that age, UTC; NaT where it has no row."""
+    column = _table(file, ["ts"])["ts"]
+    if column.null_count:
+        raise BadInput(f"{file}: ts is missing in {column.null_count} row(s).")
+    ends = pc.min_max(column.cast(pa.timestamp("us", "UTC"), safe=False)).as_py()
+    return pd.Series([ends["min"], ends["max"]]).astype("datetime64[us, UTC]")
+
+
+def _check_era(file: Path, daily: bool) -> None:
+    """Refuse a file with a ts that is missing, or at which no bar can be."""
+    ends = _span(file, file.stat().st_mtime_ns)
+    odd = ends[outside_era(ends, daily)]
+    if len(odd):
+        raise BadInput(
+            f"{file}: column ts is {odd.iloc[0]} in some row, when no bar can be; is "
+            "its unit another?"
+        )
+
+
+def _table(file: Path, columns: list[str], filters: Any = None) -> pa.Table:
+    try:
+        return pq.read_table(file, columns=columns, filters=filters, partitioning=None)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise BadInput(f"{file} cannot be read as Parquet: {error}") from None
+
+
 def _read(
     file: Path, schema: pa.Schema, symbols: list[str], start: date, end: date
 ) -> pa.Table:
@@ -146,10 +181,7 @@ def _read(
     asked = symbol.isin(pa.array(symbols, pa.string()))
     wanted = (ts >= instants[0]) & (ts < instants[1]) & asked
     present = [name for name in BAR_COLUMNS if name in schema.names]
-    try:
-        table = pq.read_table(file, columns=present, filters=wanted, partitioning=None)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise BadInput(f"{file} cannot be read as Parquet: {error}") from None
+    table = _table(file, present, wanted)
     columns = {
         name: table[name].cast(kind, safe=False)
         if name in present

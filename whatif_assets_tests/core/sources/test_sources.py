@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -66,12 +67,28 @@ def as_lean(folder: Path) -> dict[str, Any]:
     return {"path": "."}
 
 
+def as_freqtrade(folder: Path) -> dict[str, Any]:
+    for symbol, bars in bars_of_sample().groupby("symbol"):
+        ms = bars["ts"].astype("int64") // 1000
+        rows = zip(ms, *(bars[name] for name in (*PRICES, "volume")))
+        text = json.dumps([list(map(float, row)) for row in rows])
+        (folder / f"{symbol}_USD-1m.json").write_text(text)
+    return {"path": "."}
+
+
+def as_query(folder: Path) -> dict[str, Any]:
+    as_parquet(folder)
+    return {"query": "SELECT * FROM '*.parquet'"}
+
+
 CASES = {
     "sample": Case(lambda folder: {"symbol_count": 3}),
     "index_daily": Case(lambda folder: {}, "1day", ("NASDAQ", "SP500")),
     "parquet": Case(as_parquet),
     "csv": Case(as_csv),
     "lean": Case(as_lean),
+    "freqtrade": Case(as_freqtrade, two=("SYN01/USD", "SYN03/USD")),
+    "duckdb": Case(as_query),
 }
 
 
