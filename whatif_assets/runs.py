@@ -34,6 +34,14 @@ from whatif_assets.core.study import Study
 from whatif_assets.resources import BACKEND
 from whatif_assets.terminal import console, print_study, progress_display
 
+# Output goes to this terminal; to keep a copy of it would take three processes a run.
+IN_HOME = {
+    "telemetry": {"enabled": False},
+    "compute_logs": {
+        "module": "dagster._core.storage.noop_compute_log_manager",
+        "class": "NoOpComputeLogManager",
+    },
+}
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -89,9 +97,7 @@ def instance_of(home: Home) -> dg.DagsterInstance:
         return dg.DagsterInstance.get()
     folder = home.path / ".dagster"
     folder.mkdir(parents=True, exist_ok=True)
-    return dg.DagsterInstance.local_temp(
-        str(folder.resolve()), overrides={"telemetry": {"enabled": False}}
-    )
+    return dg.DagsterInstance.local_temp(str(folder.resolve()), overrides=IN_HOME)
 
 
 class Runner:
@@ -226,7 +232,7 @@ class Runner:
     ) -> list[str]:
         """Run a job, or some of its assets; return the failures in words."""
         prefix = [self._home.market.name] if self._home.market.name else []
-        result = self._definitions.get_job_def(
+        result = self._definitions.resolve_job_def(
             f"{self._prefix}{job}"
         ).execute_in_process(
             instance=self._instance,

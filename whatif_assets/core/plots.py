@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from whatif_assets.core.sensitivity import by_influence
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SIZE = (8.0, 3.2)
 DOTS_PER_INCH = 80
@@ -176,6 +178,9 @@ def _write_numbers(axes: Any, image: Any, means: Any) -> None:
 
 def _panels(title: str, count: int, **share: Any) -> tuple[Figure, Any]:
     """Make a row of panels under one title."""
+    # Here, since only runs draw, and every command reads this module.
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=SIZE, dpi=DOTS_PER_INCH, layout="constrained")
     panels = figure.subplots(1, count, squeeze=False, **share)[0]
     figure.suptitle(title, fontsize=9)

@@ -37,7 +37,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
-from scipy.signal import lfilter
 from scipy.special import ndtri
 
 from whatif_assets.core.errors import BadInput
@@ -258,7 +257,7 @@ def _bars(chain: _Chain, chosen: npt.NDArray[np.intp], minutes: int) -> pd.DataF
     width = width * np.hypot(FACTOR * chain.beta[:, :, None], OWN)
     permanent = _permanent(chain, chosen, smile, keys)
     beyond = chain.signal * OVERSHOOT * busy * np.diff(permanent, prepend=0.0)
-    temporary = lfilter([1.0], [1.0, -REMAINS], beyond, axis=-1)
+    temporary = _fading(beyond)
     start = chain.before[:, chosen, None]
     closes = start + permanent + temporary
     prices = _prices(random, keys, np.concatenate([start, closes], axis=-1), width)
@@ -275,6 +274,17 @@ def _bars(chain: _Chain, chosen: npt.NDArray[np.intp], minutes: int) -> pd.DataF
             "trade_count": np.maximum(volume.ravel() // SHARES_A_TRADE, 1),
         }
     )
+
+
+def _fading(moves: Floats) -> Floats:
+    """What is left of the moves so far at the end of each minute, the last axis.
+
+    The recursion is scipy.signal.lfilter's, whose import takes a second.
+    """
+    left = moves.copy()
+    for minute in range(1, moves.shape[-1]):
+        left[..., minute] += REMAINS * left[..., minute - 1]
+    return left
 
 
 def _permanent(
