@@ -7,10 +7,11 @@ from pathlib import Path
 from types import UnionType
 from typing import Annotated, Literal, Union, get_args, get_origin
 
+import yaml
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from whatif_assets.core.features import FEATURES
+from whatif_assets.core.features import FAMILIES, FeatureFunction, parse_feature
 from whatif_assets.core.fields import General
 from whatif_assets.core.market import Market
 from whatif_assets.core.metrics import METRICS
@@ -28,6 +29,7 @@ from whatif_assets.core.study import (
 )
 
 PATH = Path(__file__).with_name("reference.md")
+FINSPACE = PATH.with_name("finspace.yaml")
 HEAD = """# Reference
 
 Written by `make docs` from the code; a test holds the two together.
@@ -44,6 +46,24 @@ metric is undefined. Where none is left there is no winner, and `why_none` in th
 Returns are those of sessions, all sleeves together, and a year has as many sessions as
 the calendar. What is not defined is null, never 0.
 
+"""
+FEATURES_HEAD = """A study names a feature with its arguments, `rsi: {timeperiod: 14}`, or without them
+for the defaults; `relative_to: close` divides one whose unit is a price (less 1) or a
+difference of prices by a price. In a notebook:
+
+```python
+from whatif_assets import features
+
+bars["rsi"] = features.compute(bars, "rsi", timeperiod=14)
+```
+
+*Reads* are columns of the bar: `price` the one that the argument `price` names, `other`
+that of `other`, of another symbol's bar at the same time where `symbol` names one. A bar
+that lacks one of them is NaN. *Warm-up* is how many bars before a bar its value takes,
+with the arguments shown. What is undefined (nothing moved, nothing was traded) is NaN.
+"""
+FINSPACE_HEAD = """What the functions of FinSpace's time-series library are called here, with the arguments
+that its example notebook gave (15 bars, on vwap).
 """
 
 
@@ -77,7 +97,11 @@ def reference() -> str:
         for name, model in models.items():
             parts += [f"### `{name}`\n"] * bool(name) + [fields(model)]
             parts += [profiles()] * (name == "csv")
-    parts += ["## Features\n", features(), "## Metrics\n", metrics()]
+    parts += ["## Features\n", FEATURES_HEAD]
+    for family, functions in FAMILIES.items():
+        parts += [f"### {family}\n", features(functions)]
+    parts += ["### From FinSpace\n", FINSPACE_HEAD, finspace()]
+    parts += ["## Metrics\n", metrics()]
     return "\n".join(parts)
 
 
@@ -118,16 +142,43 @@ def _written(value: object) -> str:
     return str(value)
 
 
-def features() -> str:
-    """Table of the features with their arguments."""
+def features(functions: dict[str, FeatureFunction]) -> str:
+    """Table of a family of features."""
     rows = []
-    for name, function in FEATURES.items():
+    for name, function in functions.items():
         arguments = ", ".join(
             f"{n}={_default(f.default)}"
             for n, f in function.arguments.model_fields.items()
         )
-        rows.append((f"`{name}`", arguments, _first_line(function.compute)))
-    return table(("feature", "arguments", ""), rows)
+        reads, warm_up = ", ".join(function.inputs), str(parse_feature(name).warm_up)
+        about = function.description
+        rows.append((f"`{name}`", arguments, function.unit, reads, warm_up, about))
+    return table(("feature", "arguments", "unit", "reads", "warm-up", ""), rows)
+
+
+def finspace() -> str:
+    """Tables of what FinSpace's functions are called here."""
+    names = yaml.safe_load(FINSPACE.read_text(encoding="utf-8"))
+    notes = names["notes"]
+    analysed = [
+        (f"`{old}`", ", ".join(map(_as_written, new)), notes.get(old, ""))
+        for old, new in names["analyse"].items()
+    ]
+    others = [(f"`{old}`", where) for old, where in names["elsewhere"].items()]
+    return "\n".join(
+        (
+            table(("FinSpace", "here", "differs"), analysed),
+            table(("FinSpace: collect, summarise, fill", "here"), others),
+        )
+    )
+
+
+def _as_written(item: object) -> str:
+    """Write a feature with the arguments that are not its defaults."""
+    feature = parse_feature(item)
+    usual = dict(parse_feature(feature.function).arguments)
+    given = ", ".join(f"{k}: {v}" for k, v in feature.arguments if v != usual[k])
+    return f"`{feature.function}: {{{given}}}`" if given else f"`{feature.function}`"
 
 
 def metrics() -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+import yaml
 
 from whatif_assets.core.home import check_study
 
@@ -22,6 +23,11 @@ def test_the_reference_is_current():
     spec.loader.exec_module(module)
     written = (ROOT / "docs/reference.md").read_text()
     assert written == module.reference(), "run 'make docs'"
+
+
+def test_notes_about_finspace_are_about_its_functions():
+    names = yaml.safe_load((ROOT / "docs/finspace.yaml").read_text())
+    assert set(names["notes"]) <= set(names["analyse"])
 
 
 @pytest.mark.parametrize("number", range(len(QUERIES)))

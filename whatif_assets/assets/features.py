@@ -14,7 +14,7 @@ from whatif_assets.core.home import Home
 from whatif_assets.partitions import Result, asked_partitions, for_each_partition
 from whatif_assets.resources import Compute, HomeResource
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 
 
 def build(axes: Axes, home: Home) -> dg.AssetsDefinition:

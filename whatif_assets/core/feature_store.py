@@ -15,6 +15,7 @@ from whatif_assets.core.features import (
     Feature,
     bars_with_history,
     features_of_sessions,
+    symbols_read,
     warm_up,
 )
 from whatif_assets.core.home import Home
@@ -93,7 +94,11 @@ class SessionFeatures:
     def _compute(self, stretch: Sequence[date]) -> None:
         first = self._calendar.index(stretch[0])
         bars = bars_with_history(
-            self._bars_of, stretch, self._calendar[:first], warm_up(self._features)
+            self._bars_of,
+            stretch,
+            self._calendar[:first],
+            warm_up(self._features),
+            symbols_read(self._features),
         )
         history = {
             day: self._calendar[: first + number] for number, day in enumerate(stretch)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from whatif_assets.core.errors import BadInput, did_you_mean, one_of
 from whatif_assets.core.features import PRICES
-from whatif_assets.core.features.indicators import price_of
+from whatif_assets.core.features.bar_columns import price_of
 
 Kind = Literal["level", "return"]
 Times = npt.NDArray[np.datetime64]

@@ -1,18 +1,21 @@
 """Features: columns computed per symbol from its bars up to each bar.
 
-``indicators`` has the functions and the registry ``FEATURES``, ``feature`` a
-feature with its arguments, ``sessions`` the computing of single sessions, here and
-on Spark.
+``indicators`` has the functions by family and the registry ``FEATURES``, ``function``
+what a function is, ``feature`` a feature with its arguments, ``sessions`` the
+computing of single sessions, here and on Spark.
 """
 
+from whatif_assets.core.features.bar_columns import PRICES
 from whatif_assets.core.features.feature import (
     Feature,
     compute,
     compute_features,
     parse_feature,
+    symbols_read,
     warm_up,
 )
-from whatif_assets.core.features.indicators import FEATURES, PRICES, FeatureFunction
+from whatif_assets.core.features.function import FeatureFunction
+from whatif_assets.core.features.indicators import FAMILIES, FEATURES
 from whatif_assets.core.features.sessions import (
     bars_with_history,
     compute_features_spark,
@@ -21,6 +24,7 @@ from whatif_assets.core.features.sessions import (
 )
 
 __all__ = [
+    "FAMILIES",
     "FEATURES",
     "PRICES",
     "Feature",
@@ -32,5 +36,6 @@ __all__ = [
     "features_of_sessions",
     "parse_feature",
     "session_features",
+    "symbols_read",
     "warm_up",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -12,12 +13,15 @@ import pandas as pd
 from pydantic import BaseModel, ValidationError
 
 from whatif_assets.core.errors import BadInput, did_you_mean, one_of
-from whatif_assets.core.features.indicators import (
-    FEATURES,
+from whatif_assets.core.features.bar_columns import (
     PRICES,
+    BarColumns,
     FloatArray,
+    column_elsewhere,
     price_of,
 )
+from whatif_assets.core.features.function import RELATIVE
+from whatif_assets.core.features.indicators import FEATURES
 from whatif_assets.core.spec import explain
 
 
@@ -43,15 +47,26 @@ class Feature:
     @property
     def column(self) -> str:
         """Name of the column, the same for the same feature however written."""
-        words = [self.function, *(_word(value) for _, value in self.arguments)]
+        given = [value for _, value in self.arguments if value is not None]
+        words = [self.function, *(_word(value) for value in given)]
         if self.relative_to is not None:
             words += ["to", self.relative_to]
         return "_".join(words)
 
-    @property
+    @functools.cached_property
     def warm_up(self) -> int:
         """Bars before a bar that its value needs."""
-        return FEATURES[self.function].warm_up(**dict(self.arguments))
+        return FEATURES[self.function].bars_of_warm_up(dict(self.arguments))
+
+    @property
+    def elsewhere(self) -> tuple[str, str] | None:
+        """Price and symbol that it reads beside the bar's own symbol, if it does."""
+        arguments = dict(self.arguments)
+        if arguments.get("symbol") is None:
+            return None
+        if "other" not in FEATURES[self.function].inputs:
+            return None
+        return arguments["other"], arguments["symbol"]
 
     def of(self, bars: pd.DataFrame) -> FloatArray:
         """Compute the values over the bars of one symbol, oldest first.
@@ -61,17 +76,28 @@ class Feature:
         BadInput
             The function did not return one value per bar.
         """
-        function = FEATURES[self.function]
-        result = function.compute(bars, **dict(self.arguments))
-        values = np.asarray(result, dtype=np.float64)
-        if values.shape != (len(bars),):
+        return self.over(BarColumns(bars), 0, len(bars))
+
+    def over(self, columns: BarColumns, start: int, stop: int) -> FloatArray:
+        """Compute the values over some rows, which are bars of one symbol.
+
+        Raises
+        ------
+        BadInput
+            The function did not return one value per bar.
+        """
+        function, rows = FEATURES[self.function], slice(start, stop)
+        values = function.values(columns, rows, dict(self.arguments))
+        if values.shape != (stop - start,):
             raise BadInput(
                 f"feature {self.column}: its function returned an array of shape "
-                f"{values.shape} for {len(bars)} bars; it must return one per bar."
+                f"{values.shape} for {stop - start} bars; it must return one per bar."
             )
         if self.relative_to is None:
             return values
-        share: FloatArray = values / price_of(bars, self.relative_to)
+        price = columns.values(self.relative_to)[rows]
+        share = np.full_like(values, np.nan)
+        np.divide(values, price, out=share, where=price != 0)
         return share - 1.0 if function.unit == "price" else share
 
 
@@ -141,7 +167,7 @@ def _check_relative_to(name: str, relative_to: Any) -> None:
             f"feature {name}: relative_to: found {relative_to!r}; allowed are "
             f"{one_of(PRICES)}.{did_you_mean(str(relative_to), PRICES)}"
         )
-    if FEATURES[name].unit == "other":
+    if FEATURES[name].unit not in RELATIVE:
         raise BadInput(
             f"feature {name}: relative_to: it is no price, so it can't be relative "
             "to one; leave relative_to out."
@@ -175,6 +201,38 @@ def symbol_rows(bars: pd.DataFrame) -> list[tuple[int, int]]:
         )
     edges = [0, *(np.flatnonzero(~same) + 1).tolist(), len(bars)]
     return [(start, stop) for start, stop in pairwise(edges) if start < stop]
+
+
+def symbols_read(features: Sequence[Feature]) -> set[str]:
+    """Symbols that some features read beside the bar's own."""
+    return {f.elsewhere[1] for f in features if f.elsewhere is not None}
+
+
+def with_other_symbols(bars: pd.DataFrame, features: Sequence[Feature]) -> pd.DataFrame:
+    """Put beside each bar what some features read of other symbols.
+
+    Parameters
+    ----------
+    bars
+        Tidy bars of all symbols.
+    features
+        Features, of which each may read one price of another symbol.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The bars, with the price of the other symbol's bar of the same ``ts`` as a
+        column each; NaN where it has no such bar.
+    """
+    for elsewhere in dict.fromkeys(feature.elsewhere for feature in features):
+        if elsewhere is None or column_elsewhere(*elsewhere) in bars:
+            continue
+        price, symbol = elsewhere
+        theirs = bars[bars["symbol"] == symbol]
+        prices = pd.Series(price_of(theirs, price), index=theirs["ts"])
+        there = prices.reindex(bars["ts"]).to_numpy()
+        bars = bars.assign(**{column_elsewhere(price, symbol): there})
+    return bars
 
 
 def compute(bars: pd.DataFrame, feature: str, **arguments: Any) -> pd.Series:
@@ -224,9 +282,12 @@ def compute_features(bars: pd.DataFrame, features: Sequence[Feature]) -> pd.Data
         ``symbol``, ``ts`` and one float64 column per feature; the rows of ``bars``.
         NaN where a feature still warms up.
     """
-    parts = [bars.iloc[start:stop] for start, stop in symbol_rows(bars)]
-    frame = bars[["symbol", "ts"]].reset_index(drop=True)
+    rows = symbol_rows(bars)
+    columns = BarColumns(with_other_symbols(bars, features))
+    computed = {}
     for feature in features:
-        values = [feature.of(part) for part in parts]
-        frame[feature.column] = np.concatenate(values) if values else np.empty(0)
-    return frame
+        computed[feature.column] = values = np.empty(len(bars))
+        for start, stop in rows:
+            values[start:stop] = feature.over(columns, start, stop)
+    keys = bars[["symbol", "ts"]].reset_index(drop=True)
+    return pd.concat([keys, pd.DataFrame(computed, index=keys.index)], axis=1)

@@ -9,7 +9,7 @@ together with other columns has the same bits.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING
@@ -18,8 +18,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from whatif_assets.core.features.feature import Feature, symbol_rows, warm_up
-from whatif_assets.core.features.indicators import FEATURES, FeatureFunction
+from whatif_assets.core.features.bar_columns import BarColumns, column_elsewhere
+from whatif_assets.core.features.feature import (
+    Feature,
+    symbol_rows,
+    symbols_read,
+    warm_up,
+    with_other_symbols,
+)
+from whatif_assets.core.features.function import FeatureFunction
+from whatif_assets.core.features.indicators import FEATURES
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame as SparkFrame
@@ -63,7 +71,13 @@ def session_features(
     BadInput
         The bars are not in order.
     """
-    bars = bars_with_history(bars_by_session, [session], previous, warm_up(features))
+    bars = bars_with_history(
+        bars_by_session,
+        [session],
+        previous,
+        warm_up(features),
+        symbols_read(features),
+    )
     frame = features_of_sessions(bars, {session: previous}, features)
     return frame.drop(columns="session")
 
@@ -73,6 +87,7 @@ def bars_with_history(
     stretch: Sequence[date],
     previous: Sequence[date],
     bars: int,
+    also: Collection[str] = (),
 ) -> pd.DataFrame:
     """Read the bars of a stretch of sessions and what its symbols warm up on.
 
@@ -87,6 +102,8 @@ def bars_with_history(
         The market's sessions before the stretch, oldest first.
     bars
         Bars that a feature needs before a session.
+    also
+        Symbols that features of the others read, and so needed as far back as those.
 
     Returns
     -------
@@ -103,7 +120,7 @@ def bars_with_history(
         if short.empty:
             break
         earlier = bars_by_session(day)
-        earlier = earlier[earlier["symbol"].isin(short)]
+        earlier = earlier[earlier["symbol"].isin([*short, *also])]
         frames.append(earlier.assign(session=pd.Timestamp(day)))
         found = earlier["symbol"].value_counts(sort=False)
         lacking -= found.reindex(lacking.index, fill_value=0)
@@ -143,24 +160,27 @@ def features_of_sessions(
         The bars are not sorted, or a bar stands twice.
     """
     days = _days(bars["session"])
-    columns: list[list[npt.NDArray[np.float64]]] = [[] for _ in features]
+    columns = BarColumns(with_other_symbols(bars, features))
+    computed: list[list[npt.NDArray[np.float64]]] = [[] for _ in features]
     rows = []
     for symbol, start, stop, previous in _blocks(bars, days, history):
         rows.append(np.arange(start, stop))
         starts: dict[int, int] = {}
-        for feature, values in zip(features, columns, strict=True):
+        for feature, values in zip(features, computed, strict=True):
             needed = feature.warm_up
             if needed not in starts:
                 oldest = _oldest(previous, needed, stop - start)
                 earliest = np.searchsorted(days[symbol:start], oldest) + symbol
                 starts[needed] = max(int(earliest), start - needed)
             first = starts[needed]
-            values.append(feature.of(bars.iloc[first:stop])[start - first :])
+            values.append(feature.over(columns, first, stop)[start - first :])
     kept = np.concatenate(rows) if rows else np.empty(0, dtype=np.int64)
     frame = bars[["symbol", "ts", "session"]].iloc[kept].reset_index(drop=True)
-    for feature, values in zip(features, columns, strict=True):
-        frame[feature.column] = np.concatenate(values) if values else np.empty(0)
-    return frame
+    by_name = {
+        feature.column: np.concatenate(values) if values else np.empty(0)
+        for feature, values in zip(features, computed, strict=True)
+    }
+    return pd.concat([frame, pd.DataFrame(by_name, index=frame.index)], axis=1)
 
 
 def _blocks(
@@ -223,7 +243,7 @@ def compute_features_spark(
     schema = ", ".join(
         ["symbol string", "ts long", "session int", *(f"`{c}` double" for c in columns)]
     )
-    grouped = _portable(spark, bars).groupBy("symbol")
+    grouped = _portable(spark, bars, features).groupBy("symbol")
     result = grouped.applyInPandas(
         lambda group: _of_symbol(group, history, features, functions), schema
     ).toPandas()
@@ -246,14 +266,26 @@ def _of_symbol(
     return frame.assign(ts=_micros(frame["ts"]))
 
 
-def _portable(spark: SparkSession, bars: pd.DataFrame | SparkFrame) -> SparkFrame:
-    """Write times as whole numbers, which no time zone on the way can move."""
+def _portable(
+    spark: SparkSession, bars: pd.DataFrame | SparkFrame, features: Sequence[Feature]
+) -> SparkFrame:
+    """Write times as whole numbers, which no time zone on the way can move.
+
+    What features read of other symbols goes along with each bar.
+    """
     if isinstance(bars, pd.DataFrame):
         symbol_rows(bars)  # refuse bars that stand twice before Spark starts
         days = _days(bars["session"]).astype(np.int32)
+        bars = with_other_symbols(bars, features)
         return spark.createDataFrame(bars.assign(ts=_micros(bars["ts"]), session=days))
     from pyspark.sql import functions as F  # noqa: N812
 
+    for price, symbol in {f.elsewhere for f in features if f.elsewhere}:
+        of_bar = F.expr("(high + low + close) / 3" if price == "typical" else price)
+        theirs = bars.where(F.col("symbol") == symbol).select(
+            "ts", of_bar.alias(column_elsewhere(price, symbol))
+        )
+        bars = bars.join(theirs, "ts", "left")
     return bars.withColumns(
         {"ts": F.unix_micros("ts"), "session": F.unix_date("session")}
     )

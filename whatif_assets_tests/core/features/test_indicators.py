@@ -1,23 +1,13 @@
-from pathlib import Path
+"""Indicators on bars that can be checked by hand."""
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pytest
 import talib
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from whatif_assets.core.errors import BadInput
-from whatif_assets.core.features import (
-    FEATURES,
-    compute,
-    compute_features,
-    indicators,
-    parse_feature,
-)
+from whatif_assets.core.features import compute, parse_feature
 from whatif_assets_tests.core.features.random_walks import random_walks, weekdays
-from whatif_assets_tests.generators import bar_frames
 
 MACD_LINES = ("macd", "macd_signal", "macd_hist")
 
@@ -39,19 +29,6 @@ def bars_of(close: list[float]) -> pd.DataFrame:
 def test_ema_starts_at_the_mean_and_moves_by_alpha() -> None:
     ema = compute(bars_of([1.0, 2.0, 6.0, 7.0, 1.0]), "ema", timeperiod=3)
     np.testing.assert_array_equal(ema, [np.nan, np.nan, 3.0, 5.0, 3.0])
-
-
-def test_ema_equals_backtraders(market_data: Path) -> None:
-    """Constants of Backtrader's own test_ind_ema, period 30, its three check points."""
-    raw = pd.read_csv(market_data / "raw/backtrader/2006-day-001.txt")
-    ema = compute(bars_of(raw["Close"].tolist()), "ema", timeperiod=30)
-    bars, first = len(raw), 30
-    middle = bars - 1 + (first - bars) // 2
-    found = ema.iloc[[bars - 1, first - 1, middle]]
-    np.testing.assert_allclose(
-        found, [4070.115719, 3644.444667, 3581.728712], rtol=0, atol=5e-7
-    )
-    assert ema.isna().sum() == first - 1
 
 
 def test_ema_of_one_bar_is_the_price() -> None:
@@ -117,51 +94,9 @@ def test_bollinger_beyond_two_is_beyond_talibs_bands() -> None:
     np.testing.assert_array_equal(away < -2, close < lower)
 
 
-def test_bollinger_does_not_depend_on_how_windows_are_cut(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    walk = random_walks(weekdays(1), symbols=1)
-    whole = compute(walk, "bollinger")
-    monkeypatch.setattr(indicators, "_WINDOW_VALUES", 100)
-    np.testing.assert_allclose(compute(walk, "bollinger"), whole, rtol=1e-12)
-
-
-@pytest.mark.parametrize("name", ["ema", "rsi", "bollinger", *MACD_LINES])
-def test_a_bar_without_a_price_is_nan_and_skipped(name: str) -> None:
-    walk = random_walks(weekdays(1), symbols=1)
-    missing = [0, 1, 50, 51, 200]
-    walk.loc[missing, "close"] = np.nan
-    values = compute(walk, name)
-    assert values.iloc[missing].isna().all()
-    without = compute(walk.drop(index=missing), name)
-    np.testing.assert_array_equal(values.drop(index=missing), without)
-
-
-@pytest.mark.parametrize("name", sorted(FEATURES))
-@pytest.mark.parametrize("bars", [0, 1])
-def test_too_few_bars_give_a_value_each_and_no_error(name: str, bars: int) -> None:
-    walk = random_walks(weekdays(1), symbols=1).iloc[:bars]
-    assert len(compute(walk, name)) == bars
-
-
 def test_all_prices_missing_gives_nan() -> None:
     assert compute(bars_of([np.nan] * 40), "ema").isna().all()
     assert compute(bars_of([np.nan] * 40), "macd").isna().all()
-
-
-@pytest.mark.parametrize("name", ["ema", "rsi", "bollinger", *MACD_LINES])
-@pytest.mark.parametrize("function", ["EMA", "ALL"])
-def test_talib_unstable_periods_change_nothing_and_stay(
-    name: str, function: str
-) -> None:
-    walk = random_walks(weekdays(1), symbols=1)
-    before = compute(walk, name)
-    talib.set_unstable_period(function, 7)
-    try:
-        np.testing.assert_array_equal(compute(walk, name), before)
-        assert talib.get_unstable_period("EMA") == 7
-    finally:
-        talib.set_unstable_period(function, 0)
 
 
 def test_columns_that_are_not_contiguous_float64_are_read_right() -> None:
@@ -183,59 +118,85 @@ def test_bars_out_of_order_or_twice_are_refused() -> None:
         compute(walk.iloc[[3, 4, 5, 0]], "ema")
 
 
-class TestContract:
-    """What every feature of the registry keeps to."""
-
-    @pytest.mark.parametrize("name", sorted(FEATURES))
-    @settings(max_examples=15, deadline=None)
-    @given(bars=bar_frames(max_bars=60), cut=st.integers(1, 60))
-    def test_it_is_causal(self, name: str, bars: pd.DataFrame, cut: int) -> None:
-        place = bars.groupby("symbol").cumcount()
-        kept = bars[place < cut]
-        changed = bars.copy()
-        prices = ["open", "high", "low", "close", "vwap", "volume"]
-        changed.loc[place >= cut, prices] *= 3.0
-        whole = compute(bars, name)[kept.index]
-        assert_same_bits(compute(kept, name), whole)
-        assert_same_bits(compute(changed, name)[kept.index], whole)
-
-    @pytest.mark.parametrize("name", sorted(FEATURES))
-    @settings(max_examples=10, deadline=None)
-    @given(bars=bar_frames())
-    def test_symbols_do_not_touch_one_another(
-        self, name: str, bars: pd.DataFrame
-    ) -> None:
-        together = compute(bars, name)
-        for _, alone in bars.groupby("symbol"):
-            assert_same_bits(compute(alone, name), together[alone.index])
-
-    @pytest.mark.parametrize("name", sorted(FEATURES))
-    def test_it_leaves_the_bars_alone(self, name: str) -> None:
-        walk = random_walks(weekdays(1))
-        before = walk.copy()
-        compute(walk, name)
-        pd.testing.assert_frame_equal(walk, before)
-
-    @pytest.mark.parametrize("name", sorted(FEATURES))
-    def test_it_says_what_it_is(self, name: str) -> None:
-        assert FEATURES[name].compute.__doc__
-
-    def test_columns_are_unique_and_need_no_quotes(self) -> None:
-        columns = [parse_feature(name).column for name in FEATURES]
-        assert len(set(columns)) == len(columns)
-        assert all(column.isidentifier() for column in columns)
-
-    def test_several_features_are_the_single_ones_side_by_side(self) -> None:
-        walk = random_walks(weekdays(2))
-        features = [parse_feature(name) for name in FEATURES]
-        frame = compute_features(walk, features)
-        assert list(frame.columns) == ["symbol", "ts", *(f.column for f in features)]
-        for feature in features:
-            assert_same_bits(frame[feature.column], compute(walk, feature.function))
+def bars_with(**columns: list[float]) -> pd.DataFrame:
+    bars = bars_of(columns["close"])
+    return bars.assign(**columns)
 
 
-def assert_same_bits(found: pd.Series, expected: pd.Series) -> None:
-    def bits(values: pd.Series) -> npt.NDArray[np.int64]:
-        return values.to_numpy(dtype=np.float64).view(np.int64)
+def test_sar_soon_says_the_same_wherever_it_began() -> None:
+    walk = random_walks(weekdays(6), symbols=1)
+    high, low = walk["high"].to_numpy(), walk["low"].to_numpy()
+    from_the_first_bar = talib.SAR(high, low, 0.02, 0.2)
+    found = compute(walk, "sar")
+    np.testing.assert_allclose(found[249:], from_the_first_bar[249:], rtol=1e-14)
+    assert found[:249].isna().all()
 
-    np.testing.assert_array_equal(bits(found), bits(expected))
+
+def test_sar_of_a_window_is_what_it_says_that_begins_there() -> None:
+    walk = random_walks(weekdays(1), symbols=1)
+    found = compute(walk, "sar", window=12)
+    high, low = walk["high"].to_numpy(), walk["low"].to_numpy()
+    for last in range(11, len(walk)):
+        window = slice(last - 11, last + 1)
+        begun_there = talib.SAR(high[window], low[window], 0.02, 0.2)
+        np.testing.assert_allclose(found[last], begun_there[-1], rtol=1e-14)
+
+
+def test_sar_refuses_an_acceleration_above_its_maximum() -> None:
+    with pytest.raises(BadInput, match=r"acceleration 0.3 is above maximum 0.2"):
+        parse_feature({"sar": {"acceleration": 0.3}})
+
+
+def test_running_totals_are_taken_over_the_last_bars() -> None:
+    bars = bars_with(close=[10.0, 12, 11, 11, 22], volume=[5.0, 10, 30, 20, 40]).assign(
+        high=[10.0, 12, 12, 11, 24], low=[10.0, 10, 11, 11, 20]
+    )
+    nan = np.nan
+    expected = {
+        "obv": [nan, nan, 10 - 30, -30, 40],
+        "obv_ratio": [nan, nan, -20 / 40, -30 / 50, 40 / 60],
+        "pvt": [nan, nan, 2 - 2.5, -2.5, 40],
+        "ad": [nan, 10, 10 - 30, -30, 0],
+        "cmf": [nan, 10 / 15, -20 / 40, -30 / 50, 0],
+        "nvi": [nan, nan, 1, 1, 1],
+    }
+    for name, values in expected.items():
+        np.testing.assert_allclose(
+            compute(bars, name, timeperiod=2), values, err_msg=name
+        )
+
+
+def test_a_span_of_the_cloud_was_known_when_it_was_drawn() -> None:
+    walk = random_walks(weekdays(1), symbols=1)
+    middle = compute(walk, "midprice", timeperiod=52)
+    span = compute(walk, "ichimoku_span_b")
+    np.testing.assert_array_equal(span, middle.shift(26))
+
+
+def test_the_other_price_may_be_that_of_another_symbol() -> None:
+    walk = random_walks(weekdays(2), symbols=3, keep=0.9)
+    found = compute(walk, "realized_correlation", symbol="S02", other="close")
+    prices = walk.pivot(index="ts", columns="symbol", values="close")
+    for symbol in ("S00", "S01"):
+        own = prices[prices[symbol].notna()]
+        mine, theirs = (np.log(own[s]).diff().to_numpy() for s in (symbol, "S02"))
+        expected = np.full(len(own), np.nan)
+        for last in range(15, len(own)):
+            window = slice(last - 14, last + 1)
+            both = ~np.isnan(theirs[window])
+            expected[last] = np.corrcoef(mine[window][both], theirs[window][both])[0, 1]
+        of_symbol = found[walk["symbol"] == symbol]
+        np.testing.assert_allclose(of_symbol, expected, rtol=1e-9, atol=1e-12)
+    itself = found[walk["symbol"] == "S02"].dropna()
+    np.testing.assert_allclose(itself, 1.0)
+
+
+def test_another_symbol_that_has_no_bars_gives_nan() -> None:
+    walk = random_walks(weekdays(1), symbols=1)
+    assert compute(walk, "regression_slope", symbol="S09").isna().all()
+
+
+def test_columns_name_the_other_symbol() -> None:
+    feature = parse_feature({"regression_slope": {"symbol": "BRK.B"}})
+    assert feature.column == "regression_slope_15_close_open_brkpb"
+    assert feature.elsewhere == ("open", "BRK.B")

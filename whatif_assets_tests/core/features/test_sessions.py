@@ -30,6 +30,8 @@ ITEMS = (
     "macd",
     "macd_signal",
     {"macd_hist": {"relative_to": "vwap"}},
+    {"realized_correlation": {"symbol": "S02", "other": "close"}},
+    {"regression_slope": {"symbol": "S02", "other": "typical"}},
 )
 FEATURES = [parse_feature(item) for item in ITEMS]
 COLUMNS = [feature.column for feature in FEATURES]
@@ -112,11 +114,12 @@ def test_a_column_has_the_same_bits_whatever_columns_stand_beside_it(
         assert_same(alone, together[["symbol", "ts", feature.column]])
 
 
-def test_a_symbol_has_the_same_bits_whatever_symbols_stand_beside_it(
+def test_a_symbol_has_the_same_bits_whatever_symbols_it_does_not_read(
     walks: pd.DataFrame,
 ) -> None:
     together = one(walks, SESSIONS[-1])
-    alone = one(walks[walks["symbol"] == "S01"], SESSIONS[-1])
+    alone = one(walks[walks["symbol"].isin(["S01", "S02"])], SESSIONS[-1])
+    alone = alone[alone["symbol"] == "S01"].reset_index(drop=True)
     expected = together[together["symbol"] == "S01"].reset_index(drop=True)
     assert_same(alone, expected)
 
@@ -159,6 +162,21 @@ def test_a_sparse_symbol_walks_back_further_than_the_others() -> None:
         expected.loc[expected["symbol"] == "S01", "ema_10_close"],
         rtol=1e-9,
     )
+
+
+def test_what_a_sparse_symbol_reads_of_another_is_read_as_far_back() -> None:
+    dense = random_walks(SESSIONS, symbols=1)
+    sparse = random_walks(SESSIONS, symbols=2, keep=0.02)
+    bars = pd.concat([dense, sparse[sparse["symbol"] == "S01"]], ignore_index=True)
+    item = {"realized_correlation": {"symbol": "S00", "other": "close"}}
+    features = [parse_feature(item)]
+    days = SESSIONS[8:]
+    together = features_of_sessions(bars, history(days), features)
+    for day in days:
+        mine = together[together["session"] == pd.Timestamp(day)]
+        mine = mine.drop(columns="session").reset_index(drop=True)
+        assert_same(one(bars, day, features), mine)
+        assert mine.notna().all().all()
 
 
 def test_a_newly_listed_symbol_does_not_read_all_history() -> None:
