@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -15,7 +17,7 @@ from whatif_assets.core.feature_store import SessionFeatures
 from whatif_assets.core.features import Feature
 from whatif_assets.core.home import Home
 from whatif_assets.core.job import Variant
-from whatif_assets.core.lake import not_materialised
+from whatif_assets.core.lake import Lake, not_materialised
 from whatif_assets.core.sleeve import Sleeve, sleeves_of
 from whatif_assets.core.strategies import StrategyType, required_features
 from whatif_assets.core.study import Study
@@ -78,14 +80,27 @@ def _bars(
     indicators: Sequence[Feature],
 ) -> pd.DataFrame:
     """Bars of the sessions, with indicators warmed up on the sessions before."""
-    bars = home.lake.read_sessions("price_bars", sessions, None, symbols)
-    bars = bars.sort_values(KEYS, ignore_index=True)
+    keys = [day.isoformat() for day in sessions]
+    versions = tuple(home.lake.versions("price_bars", keys))
+    bars = _price_bars(home.path, versions, tuple(sessions), tuple(symbols))
     new = [feature for feature in indicators if feature.column not in bars]
     if not new:
         return bars
     store = SessionFeatures(home, new, sessions)
     computed = pd.concat([store.of(day) for day in sessions], ignore_index=True)
     return bars.merge(computed, on=KEYS, how="left")
+
+
+@functools.lru_cache(maxsize=2)
+def _price_bars(
+    home: Path,
+    versions: tuple[str, ...],
+    sessions: tuple[date, ...],
+    symbols: tuple[str, ...],
+) -> pd.DataFrame:
+    """Bars as these versions have them: read once for all configurations of a run."""
+    bars = Lake(home).read_sessions("price_bars", sessions, None, symbols)
+    return bars.sort_values(KEYS, ignore_index=True)
 
 
 def stage_configuration(
