@@ -85,18 +85,20 @@ class Cells:
 
     def floats(self, name: str, texts: Sequence[str], required: bool) -> Floats:
         """Read numbers; an empty text is NaN where the column is not required."""
-        try:
-            # Python's own conversion, which is exact to the last bit.
-            return np.array(texts, dtype=object).astype(np.float64)
-        except ValueError:
-            pass
+        # Python reads 1_000 as a number, which no vendor means.
+        if "_" not in "".join(texts):
+            try:
+                # Python's own conversion, which is exact to the last bit.
+                return np.array(texts, dtype=object).astype(np.float64)
+            except ValueError:
+                pass
         values = np.full(len(texts), np.nan)
         for n, text in enumerate(texts):
             try:
-                values[n] = float(text)
+                values[n] = float(text.replace("_", "x"))
             except ValueError:
                 if text.strip() or required:
-                    self.fault(n, f"{name} '{text}' is no number")
+                    self.fault(n, f"{name} '{_short(text)}' is no number")
         return values
 
     def localised(
@@ -117,6 +119,11 @@ class Cells:
                     "change then; write such times with their UTC offset",
                 )
         return known
+
+
+def _short(text: str) -> str:
+    """What a message shows of a cell."""
+    return text if len(text) <= 40 else f"{text[:40]}..."
 
 
 def where(mask: pd.Series[bool] | npt.NDArray[np.bool_]) -> list[int]:

@@ -177,7 +177,8 @@ class DuckDb:
                 f"{self.where}: column '{name}' is {kind} and must be {needed}; cast "
                 "it in the query."
             )
-        naive = ours == "ts" and kind not in ("DATE", "TIMESTAMP WITH TIME ZONE")
+        zoned = kind == "DATE" or "TIME ZONE" in kind or "TZ" in kind
+        naive = ours == "ts" and not zoned
         if naive and self._options.timezone is None:
             raise BadInput(
                 f"{self.where}: column '{name}' is {kind}, a time without a zone. Set "

@@ -98,7 +98,7 @@ def _timed(cells: Cells, texts: Sequence[str], day: date) -> pd.Series[pd.Timest
     """Read the stamps of rows that count milliseconds of a day, naive."""
     millis = cells.floats("time", texts, required=True)
     inside = (millis >= 0) & (millis < 86_400_000)
-    for n in where(~inside & ~np.isnan(millis)):
+    for n in where(~inside):
         cells.fault(n, f"time '{texts[n]}' is no millisecond of a day")
     micros = np.where(inside, np.round(millis * 1000), 0).astype("timedelta64[us]")
     return pd.Series(np.datetime64(day.isoformat(), "us") + micros).where(inside)
