@@ -7,6 +7,7 @@ import dagster as dg
 import pandas as pd
 
 from whatif_assets.assets.axes import RESULTS, Axes, all_of, partitioned
+from whatif_assets.assets.leak_checks import LeakGate, leak_checks
 from whatif_assets.core.configuration import Configuration
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.evaluation import (
@@ -15,6 +16,7 @@ from whatif_assets.core.evaluation import (
     write_evaluation,
 )
 from whatif_assets.core.home import Home
+from whatif_assets.core.leaks import FILLS_PROBE, INDICATORS_PROBE
 from whatif_assets.core.plots import equity_plot, heat_maps, marginal_plot
 from whatif_assets.core.sensitivity import sensitivity
 from whatif_assets.core.study import Study
@@ -24,6 +26,7 @@ from whatif_assets.resources import HomeResource
 
 CODE_VERSION = "3"
 PARITY = "engine_parity"
+PROBED = (INDICATORS_PROBE, FILLS_PROBE)
 
 
 def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
@@ -39,7 +42,8 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
                 blocking=True,
                 description="The engine says what Backtrader says: the winner and "
                 "some random variants of each configuration, replayed.",
-            )
+            ),
+            *leak_checks("backtest_results", *PROBED),
         ],
         description="Backtest of each configuration over the test windows, one row "
         "per variant: orders decided at a bar's close fill at the next bar's open. "
@@ -51,24 +55,28 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
     ) -> Iterator[dg.Output[None] | dg.AssetCheckResult]:
         opened = home.open()
         replayed: dict[str, pd.DataFrame] = {}
+        gate = LeakGate(*PROBED)
         yield from for_each_partition(
             context,
             opened,
-            lambda key: backtest_configuration(key, opened, replayed),
+            lambda key: backtest_configuration(key, opened, replayed, gate),
             lambda key: evaluation_inputs(opened, key),
-            lambda: [parity_result(replayed)],
+            lambda: [parity_result(replayed), *gate.results()],
         )
 
     return backtest_results
 
 
 def backtest_configuration(
-    key: str, home: Home, replayed: dict[str, pd.DataFrame]
+    key: str, home: Home, replayed: dict[str, pd.DataFrame], gate: LeakGate
 ) -> Result:
     """Backtest the variants of one configuration and write their results."""
     configuration, study = home.find(key)
     progress = Progress(key, 1)
-    evaluation = evaluate(home, study, configuration, CODE_VERSION, progress.move)
+    admit = gate.of(f"Configuration {key}")
+    evaluation = evaluate(
+        home, study, configuration, CODE_VERSION, progress.move, admit
+    )
     replayed[key] = evaluation.parity
     refuse_difference(key, evaluation.parity)
     return Result(

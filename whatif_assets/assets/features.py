@@ -7,10 +7,13 @@ from datetime import date
 import dagster as dg
 
 from whatif_assets.assets.axes import MARKET, Axes, partitioned
+from whatif_assets.assets.leak_checks import LeakGate, leak_checks
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.feature_store import SessionFeatures
 from whatif_assets.core.features import warm_up
 from whatif_assets.core.home import Home
+from whatif_assets.core.leak_gate import probe_features
+from whatif_assets.core.leaks import FEATURES_PROBE
 from whatif_assets.partitions import Result, asked_partitions, for_each_partition
 from whatif_assets.resources import Compute, HomeResource
 
@@ -31,6 +34,7 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
                 ),
             )
         ],
+        check_specs=leak_checks("features", FEATURES_PROBE),
         description="Feature columns of one session: the union of what the home's "
         "studies ask for. Recursive features are warmed up on earlier sessions, so "
         "that a session computed alone equals the whole history.",
@@ -43,20 +47,23 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
         columns = SessionFeatures(
             opened, opened.features(), days, compute.feature_engine()
         )
+        gate = LeakGate(FEATURES_PROBE)
         yield from for_each_partition(
             context,
             opened,
-            lambda key: describe(key, opened, columns),
+            lambda key: describe(key, opened, columns, gate),
             lambda key: columns.inputs(date.fromisoformat(key)),
+            gate.results,
         )
 
     return features
 
 
-def describe(key: str, home: Home, columns: SessionFeatures) -> Result:
+def describe(key: str, home: Home, columns: SessionFeatures, gate: LeakGate) -> Result:
     """Compute the features of one session and write them to the lake."""
     session = date.fromisoformat(key)
     frame = columns.of(session)
+    gate.of(f"Session {key}")(probe_features(columns, session, frame))
     version = home.lake.write("features", key, frame)
     names = [column for column in frame.columns if column not in ("symbol", "ts")]
     return Result(

@@ -6,14 +6,17 @@ from typing import Any
 import dagster as dg
 
 from whatif_assets.assets.axes import MODELS, Axes, all_of, partitioned
+from whatif_assets.assets.leak_checks import LeakGate, leak_checks
 from whatif_assets.core.forecasting import (
     COLUMNS,
     IN_SAMPLE,
     forecast,
     forecast_in_sample,
     forecast_inputs,
+    probe,
 )
 from whatif_assets.core.home import Home
+from whatif_assets.core.leaks import FORECASTS_PROBE
 from whatif_assets.core.plots import forecast_plot
 from whatif_assets.partitions import Result, for_each_partition, picture
 from whatif_assets.resources import HomeResource
@@ -27,6 +30,7 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
     @dg.asset(
         **partitioned(axes.configuration, MODELS, {"parquet", "pandas"}, CODE_VERSION),
         deps=["trained_models", all_of("features"), all_of("price_bars")],
+        check_specs=leak_checks("forecasts", FORECASTS_PROBE),
         description="Forecasts of every bar of the test windows, each by the model "
         "that was trained before it; `expected_return` is what strategies read. "
         "Empty for a configuration that is a rule.",
@@ -35,20 +39,23 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, home: HomeResource
     ) -> Iterator[dg.Output[None] | dg.AssetCheckResult]:
         opened = home.open()
+        gate = LeakGate(FORECASTS_PROBE)
         yield from for_each_partition(
             context,
             opened,
-            lambda key: forecast_configuration(key, opened),
+            lambda key: forecast_configuration(key, opened, gate),
             lambda key: forecast_inputs(opened, key),
+            gate.results,
         )
 
     return forecasts
 
 
-def forecast_configuration(key: str, home: Home) -> Result:
+def forecast_configuration(key: str, home: Home, gate: LeakGate) -> Result:
     """Forecast the test windows of one configuration and write them to the lake."""
     configuration, study = home.find(key)
     forecasts = forecast(home, study, configuration)
+    gate.of(f"Configuration {key}")(probe(home, study, configuration, forecasts))
     frame = forecasts.frame[list(COLUMNS)]
     seen = forecast_in_sample(home, study, configuration).frame[list(COLUMNS)]
     home.lake.write(IN_SAMPLE, key, seen)

@@ -9,6 +9,7 @@ what happened. Neither touches its rules: prices, cash and rejections are its ow
 from __future__ import annotations
 
 import functools
+import math
 import warnings
 from array import array
 from collections.abc import Mapping
@@ -143,6 +144,11 @@ class RecordingBroker(bt.brokers.BackBroker):  # type: ignore[misc]
         ``(bar number, signed size, price, commission, its part for closing,
         contract multiplier)`` of every execution; the multiplier is 1 unless a
         strategy sets another.
+    origins
+        Of each of the fills: the bar on which its order was sent, and its type.
+    submissions
+        ``(bar number, signed size, type, price, limit)`` of every order as it was
+        sent; NaN where it has no price.
     rejected
         Orders refused for want of cash or by the broker.
     """
@@ -152,7 +158,21 @@ class RecordingBroker(bt.brokers.BackBroker):  # type: ignore[misc]
         super().init()
         self.values: list[float] = []
         self.fills: list[tuple[int, float, float, float, float, float]] = []
+        self.origins: list[tuple[int, int]] = []
+        self.submissions: list[tuple[int, float, int, float, float]] = []
+        self._sent: dict[int, int] = {}
         self.rejected = 0
+
+    def submit(self, order: Any, check: bool = True) -> Any:
+        """Note an order as it is sent, then take it."""
+        price, limit = (
+            math.nan if value is None else value
+            for value in (order.created.price, order.created.pricelimit)
+        )
+        bar = len(order.data) - 1
+        self._sent[order.ref] = bar
+        self.submissions.append((bar, order.size, order.exectype, price, limit))
+        return super().submit(order, check)
 
     def next(self) -> None:
         """Work one bar."""
@@ -165,6 +185,7 @@ class RecordingBroker(bt.brokers.BackBroker):  # type: ignore[misc]
         if order.status in (order.Partial, order.Completed):
             done = order.executed.exbits[-1]
             bar = len(order.data) - 1
+            self.origins.append((self._sent[order.ref], order.exectype))
             multiplier = self.getcommissioninfo(order.data).p.mult
             self.fills.append(
                 (bar, done.size, done.price, done.comm, done.closedcomm, multiplier)

@@ -23,6 +23,8 @@ from whatif_assets.core.features import warm_up
 from whatif_assets.core.forecasting import IN_SAMPLE
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import combined_hash
+from whatif_assets.core.leak_gate import probe_fills, probe_indicators
+from whatif_assets.core.leaks import Admit, refuse_leak
 from whatif_assets.core.metrics import METRICS, measure
 from whatif_assets.core.ranking import VIOLATES, Ranking
 from whatif_assets.core.sleeve import FloatArray
@@ -117,17 +119,18 @@ def evaluate(
     configuration: Configuration,
     code_version: str = "",
     progress: Progress | None = None,
+    admit: Admit = refuse_leak,
 ) -> Evaluation:
     """Backtest every variant of a configuration over the study's test windows.
 
     A sweep that was interrupted goes on where it stopped, as long as inputs and
-    ``code_version`` are the same.
+    ``code_version`` are the same. ``admit`` takes what the leak gate finds.
 
     Raises
     ------
     BadInput
         Bars or forecasts are not materialised, forecasts are of another version
-        of the configuration, or a strategy fails.
+        of the configuration, a strategy fails, or one knows the future.
     """
     sessions = evaluated_sessions(home, study)
     variants = configuration.variants()
@@ -148,13 +151,16 @@ def evaluate(
     rows = rows.assign(**_held_metrics(home, held))
     order = study.ranking.order(rows)["variant"].tolist()
     leaders = [v for v in variants if v.id in set(order[: study.finalists])]
+    fills = detail_on(sleeves, configuration, leaders, len(sessions)).fills
+    admit(probe_indicators(home, configuration, sleeves, sessions))
+    admit(probe_fills(configuration, sleeves, leaders, fills))
     before = _in_sample(home, study, configuration, leaders, inputs)
     rows = rows.merge(before[0], on="variant", how="left", validate="1:1")
     evaluation = Evaluation(
         variants=rows,
         daily=daily,
         in_sample=before[1],
-        fills=detail_on(sleeves, configuration, leaders, len(sessions)).fills,
+        fills=fills,
         parity=_parity(sleeves, configuration, order),
         ranking=study.ranking,
     )

@@ -17,6 +17,7 @@ from whatif_assets.core.features import (
     features_of_sessions,
     symbols_read,
     warm_up,
+    with_other_symbols,
 )
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import combined_hash
@@ -56,7 +57,7 @@ class SessionFeatures:
         engine: Engine = features_of_sessions,
     ) -> None:
         self._home, self._engine = home, engine
-        self._features = tuple(features)
+        self.features = tuple(features)
         self._wanted = list(wanted)
         self._calendar = home.market.sessions.dates()
         per_session = home.market.bars_per_session() * len(home.symbols)
@@ -97,24 +98,51 @@ class SessionFeatures:
             self._bars_of,
             stretch,
             self._calendar[:first],
-            warm_up(self._features),
-            symbols_read(self._features),
+            warm_up(self.features),
+            symbols_read(self.features),
         )
         history = {
             day: self._calendar[: first + number] for number, day in enumerate(stretch)
         }
-        computed = self._engine(bars, history, self._features)
+        computed = self._engine(bars, history, self.features)
         days = computed.pop("session").dt.date
         for day, rows in computed.groupby(days.to_numpy()):
             self._ready[day] = rows.reset_index(drop=True)
+
+    def bars_of(
+        self, session: date, symbols: Sequence[str]
+    ) -> tuple[pd.DataFrame, list[date]]:
+        """Bars of some symbols in a session, with what its features warm up on.
+
+        Returns
+        -------
+        bars : pandas.DataFrame
+            With ``session`` and what the features read of other symbols, sorted by
+            (symbol, ts).
+        previous : list of date
+            The market's sessions before it, oldest first.
+        """
+        previous = self._calendar[: self._calendar.index(session)]
+
+        also = symbols_read(self.features)
+
+        def of_symbols(day: date) -> pd.DataFrame:
+            bars = self._bars_of(day)
+            return bars[bars["symbol"].isin([*symbols, *also])]
+
+        needed = warm_up(self.features)
+        bars = bars_with_history(of_symbols, [session], previous, needed, also)
+        bars = with_other_symbols(bars, self.features)
+        own = bars[bars["symbol"].isin(symbols)]
+        return own.reset_index(drop=True), previous
 
     def inputs(self, session: date) -> dict[str, str]:
         """Hashes of what a session's features come from: columns, and bars.
 
         The bars are the session's own and those that its warm-up may reach.
         """
-        columns = [feature.column for feature in self._features]
-        before = history(self._home, session, warm_up(self._features))
+        columns = [feature.column for feature in self.features]
+        before = history(self._home, session, warm_up(self.features))
         own = self._home.lake.versions("price_bars", [session.isoformat()])
         earlier = [self._version(day) for day in before]
         return {

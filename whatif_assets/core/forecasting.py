@@ -9,8 +9,11 @@ import pandas as pd
 
 from whatif_assets.core.configuration import Configuration
 from whatif_assets.core.dataset import dataset
+from whatif_assets.core.features.bar_columns import price_of
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import combined_hash, not_materialised
+from whatif_assets.core.leak_gate import probe_forecasts
+from whatif_assets.core.leaks import Finding
 from whatif_assets.core.models import Model, load_model
 from whatif_assets.core.study import Study
 from whatif_assets.core.training import TABLE, model_path
@@ -95,6 +98,21 @@ def forecast(home: Home, study: Study, configuration: Configuration) -> Forecast
     return Forecasts(frame.sort_values(["symbol", "ts"], ignore_index=True))
 
 
+def probe(
+    home: Home, study: Study, configuration: Configuration, forecasts: Forecasts
+) -> Finding:
+    """Compute some forecasts again, as if the future after a cut were another."""
+    folds = {fold.number: fold for fold in study.folds(home.market)}
+    price = configuration.label.price
+
+    def predict(rows: pd.DataFrame, number: int) -> pd.DataFrame:
+        model = _model(home, configuration, folds[number])
+        rows = rows.assign(price=price_of(rows, price), label=np.nan)
+        return forecast_rows(model, configuration, rows, number).frame
+
+    return probe_forecasts(home, configuration, forecasts.frame, predict)
+
+
 def forecast_in_sample(
     home: Home, study: Study, configuration: Configuration
 ) -> Forecasts:
@@ -116,10 +134,17 @@ def forecast_by(
 ) -> Forecasts:
     """Forecast the test sessions of a fold by a model."""
     frame = dataset(home, configuration, fold.test)
+    return forecast_rows(model, configuration, frame, fold.number)
+
+
+def forecast_rows(
+    model: Model, configuration: Configuration, frame: pd.DataFrame, fold: int
+) -> Forecasts:
+    """Forecast rows with their features, ``price`` and ``label`` by a fold's model."""
     columns = [feature.column for feature in configuration.features]
     frame = frame[frame[columns].notna().all(axis=1)]
     values = model.predict(frame[columns].to_numpy(dtype=np.float64))
-    frame = frame.assign(fold=np.int32(fold.number), forecast=values)
+    frame = frame.assign(fold=np.int32(fold), forecast=values)
     return Forecasts(_with_expected_return(frame, configuration))
 
 

@@ -18,10 +18,11 @@ from whatif_assets.core.evaluation import benchmark_of
 from whatif_assets.core.forecasting import forecast_by
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import DATA, combined_hash, read_parquet, write_parquet
+from whatif_assets.core.leaks import refuse_leak
 from whatif_assets.core.metrics import METRICS, measure
 from whatif_assets.core.stage import detail_on, stage_configuration
 from whatif_assets.core.study import Study
-from whatif_assets.core.training import fit_fold, lesson
+from whatif_assets.core.training import fit_fold, lesson, probe_lesson
 from whatif_assets.core.windows import Fold
 from whatif_assets.core.winner import Winner
 
@@ -78,6 +79,8 @@ def evaluate_holdout(
     if configuration.algorithm is not None:
         frame = dataset(home, configuration, fold.train)
         taught = lesson(study, configuration, frame, fold)
+        found = probe_lesson(study, configuration, frame, fold, taught)
+        refuse_leak(found, f"Holdout of {configuration.key}")
         model, _, _ = fit_fold(study, configuration, taught, backend, spark)
         forecasts = forecast_by(model, home, configuration, fold).frame
     sleeves = stage_configuration(home, study, configuration, fold.test, forecasts)

@@ -78,3 +78,46 @@ class Run:
     values_traded: FloatArray
     closing: FloatArray
     rejected: int
+
+
+@dataclass(frozen=True, eq=False)
+class Executions:
+    """What was filled on one sleeve, in time order.
+
+    Attributes
+    ----------
+    bars
+        The bar of each fill; k int64.
+    sizes, prices
+        Signed sizes, and prices with slippage; k float64.
+    at_open
+        Fills of market orders, which the rest of their bar has no part in; k bool.
+    slack
+        By how much money a fill may be worse than its price for slippage; k float64.
+    sent
+        The bar at whose close each order was sent, if the engine tells; k int64.
+    orders
+        Every order that was sent, filled or not, if the engine tells: bar, signed
+        size, type, price and limit (NaN without one); (orders, 5) float64.
+    """
+
+    bars: npt.NDArray[np.int64]
+    sizes: FloatArray
+    prices: FloatArray
+    at_open: npt.NDArray[np.bool_]
+    slack: FloatArray
+    sent: npt.NDArray[np.int64] | None = None
+    orders: FloatArray | None = None
+
+
+def slack_of(prices: FloatArray, slippage: float) -> FloatArray:
+    """Return by how much fills may be worse than their price before slippage.
+
+    Parameters
+    ----------
+    prices
+        After slippage.
+    slippage
+        A fraction of the price before it.
+    """
+    return np.asarray(np.abs(prices) * slippage / (1 - slippage))

@@ -23,7 +23,7 @@ from whatif_assets.core._backtrader import (
     date_numbers,
 )
 from whatif_assets.core.errors import BadInput
-from whatif_assets.core.job import Run, Variant
+from whatif_assets.core.job import Executions, Run, Variant, slack_of
 from whatif_assets.core.sleeve import FloatArray, Sleeve
 from whatif_assets.core.strategies import StrategyType
 from whatif_assets.core.strategies.own import describe
@@ -40,12 +40,41 @@ def backtest(sleeve: Sleeve, kind: StrategyType, variant: Variant) -> Run:
     if not len(sleeve):
         none = np.empty(0)
         return Run(none, none.astype(np.int64), none, none, none, none, none, 0)
+    return _record(_run(sleeve, kind, variant), sleeve)
+
+
+def executions(sleeve: Sleeve, kind: StrategyType, variant: Variant) -> Executions:
+    """Run one variant on one sleeve, and tell when and how its orders were sent.
+
+    Raises
+    ------
+    BadInput
+        As for :func:`backtest`.
+    """
+    broker = _run(sleeve, kind, variant)
+    fills = np.array(broker.fills, dtype=np.float64).reshape(-1, 6)
+    sent = np.array(broker.origins, dtype=np.int64).reshape(-1, 2)
+    bars, sizes, prices = fills.T[:3]
+    costs = broker.p  # a strategy may have set others
+    return Executions(
+        bars=bars.astype(np.int64),
+        sizes=sizes,
+        prices=prices,
+        at_open=sent[:, 1] == bt.Order.Market,
+        slack=slack_of(prices, costs.slip_perc) + costs.slip_fixed,
+        sent=sent[:, 0],
+        orders=np.array(broker.submissions, dtype=np.float64).reshape(-1, 5),
+    )
+
+
+def _run(sleeve: Sleeve, kind: StrategyType, variant: Variant) -> RecordingBroker:
     cerebro = prepare(sleeve, kind, variant)
     with _unless_it_fails(cerebro, sleeve, kind, variant), _no_garbage_collection():
         ran = cerebro.run()
     if not ran:
         raise BadInput(f"{_job(sleeve, kind, variant)} skipped itself: it cannot run.")
-    return _record(cerebro.broker, sleeve)
+    broker: RecordingBroker = cerebro.broker
+    return broker
 
 
 def prepare(sleeve: Sleeve, kind: StrategyType, variant: Variant) -> bt.Cerebro:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -91,6 +92,19 @@ class Sleeve:
     def prices(self) -> dict[str, FloatArray]:
         """Return the price columns and the volume by name."""
         return {name: getattr(self, name) for name in PRICES}
+
+    def until(self, stop: int) -> Sleeve:
+        """Keep the bars before a bar."""
+        arrays: dict[str, Any] = {
+            name: values[:stop] for name, values in self.prices().items()
+        }
+        return replace(
+            self,
+            ts=self.ts[:stop],
+            session=self.session[:stop],
+            columns={name: values[:stop] for name, values in self.columns.items()},
+            **arrays,
+        )
 
     @functools.cached_property
     def since_open(self) -> FloatArray:

@@ -17,6 +17,13 @@ from whatif_assets.core.dataset import dataset
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import combined_hash, file_hash
+from whatif_assets.core.leak_gate import probe_labels
+from whatif_assets.core.leaks import (
+    Admit,
+    Finding,
+    refuse_leak,
+    training_stops_before_test,
+)
 from whatif_assets.core.models import Model, fit, save_model, search
 from whatif_assets.core.study import Study
 from whatif_assets.core.windows import Fold, cv_folds, training_rows
@@ -113,6 +120,7 @@ def train(
     configuration: Configuration,
     backend: str,
     spark: Callable[[], Any],
+    admit: Admit = refuse_leak,
 ) -> Trained:
     """Fit the models of a configuration and write them to the lake.
 
@@ -124,11 +132,14 @@ def train(
         ``local`` or ``spark``.
     spark
         Gives the Spark session; called only where the backend is ``spark``.
+    admit
+        Takes what the leak gate finds before a model is fitted.
 
     Raises
     ------
     BadInput
-        Features are not materialised, or a fold has no row to train on.
+        Features are not materialised, a fold has no row to train on, or a label or
+        a training row reaches where it must not.
     """
     if configuration.algorithm is None:
         version = home.lake.write(TABLE, configuration.key, Trained("none").table())
@@ -137,9 +148,11 @@ def train(
     sessions = sorted({day for fold in folds for day in fold.train})
     frame = dataset(home, configuration, sessions)
     trained = Trained(backend)
+    admit(probe_labels(home, configuration, frame))
     home.lake.begin(TABLE, configuration.key)
     for fold in folds:
         taught = lesson(study, configuration, frame, fold)
+        admit(probe_lesson(study, configuration, frame, fold, taught))
         model, settings, scores = fit_fold(study, configuration, taught, backend, spark)
         save_model(model, model_path(home, configuration.key, fold.number))
         trained.note(fold, model, settings, taught, configuration)
@@ -213,6 +226,21 @@ def lesson(
         rows[columns].to_numpy(dtype=np.float64),
         rows["label"].to_numpy(dtype=np.float64),
     )
+
+
+def probe_lesson(
+    study: Study,
+    configuration: Configuration,
+    frame: pd.DataFrame,
+    fold: Fold,
+    taught: Lesson,
+) -> Finding:
+    """Check that what a fold learns from ends before its test window."""
+    embargo, folds = embargo_of(study, configuration), []
+    if configuration.search:
+        folds = cv_folds(taught.rows, configuration.search_folds, embargo)
+    horizon = configuration.label.horizon
+    return training_stops_before_test(taught.rows, frame, fold, embargo, horizon, folds)
 
 
 def embargo_of(study: Study, configuration: Configuration) -> int:

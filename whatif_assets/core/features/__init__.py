@@ -13,13 +13,16 @@ from whatif_assets.core.features.feature import (
     parse_feature,
     symbols_read,
     warm_up,
+    with_other_symbols,
 )
 from whatif_assets.core.features.function import FeatureFunction
 from whatif_assets.core.features.indicators import FAMILIES, FEATURES
 from whatif_assets.core.features.sessions import (
+    Block,
     bars_with_history,
     compute_features_spark,
     features_of_sessions,
+    session_blocks,
     session_features,
 )
 
@@ -27,6 +30,7 @@ __all__ = [
     "FAMILIES",
     "FEATURES",
     "PRICES",
+    "Block",
     "Feature",
     "FeatureFunction",
     "bars_with_history",
@@ -35,7 +39,9 @@ __all__ = [
     "compute_features_spark",
     "features_of_sessions",
     "parse_feature",
+    "session_blocks",
     "session_features",
     "symbols_read",
     "warm_up",
+    "with_other_symbols",
 ]

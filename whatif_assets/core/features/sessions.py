@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -159,21 +159,13 @@ def features_of_sessions(
     BadInput
         The bars are not sorted, or a bar stands twice.
     """
-    days = _days(bars["session"])
     columns = BarColumns(with_other_symbols(bars, features))
     computed: list[list[npt.NDArray[np.float64]]] = [[] for _ in features]
     rows = []
-    for symbol, start, stop, previous in _blocks(bars, days, history):
-        rows.append(np.arange(start, stop))
-        starts: dict[int, int] = {}
+    for block in session_blocks(bars, history, features):
+        rows.append(np.arange(block.start, block.stop))
         for feature, values in zip(features, computed, strict=True):
-            needed = feature.warm_up
-            if needed not in starts:
-                oldest = _oldest(previous, needed, stop - start)
-                earliest = np.searchsorted(days[symbol:start], oldest) + symbol
-                starts[needed] = max(int(earliest), start - needed)
-            first = starts[needed]
-            values.append(feature.over(columns, first, stop)[start - first :])
+            values.append(block.values(feature, columns, block.stop))
     kept = np.concatenate(rows) if rows else np.empty(0, dtype=np.int64)
     frame = bars[["symbol", "ts", "session"]].iloc[kept].reset_index(drop=True)
     by_name = {
@@ -183,18 +175,79 @@ def features_of_sessions(
     return pd.concat([frame, pd.DataFrame(by_name, index=frame.index)], axis=1)
 
 
-def _blocks(
-    bars: pd.DataFrame, days: Days, history: History
-) -> Iterator[tuple[int, int, int, Sequence[date]]]:
-    """Where each symbol begins, rows of each of its sessions, and their history."""
+@dataclass(frozen=True)
+class Block:
+    """Rows of one symbol in one session, in bars with their history.
+
+    Attributes
+    ----------
+    start, stop
+        Rows of the session.
+    first
+        First row of the warm-up, by the number of bars that it needs.
+    """
+
+    start: int
+    stop: int
+    first: Mapping[int, int]
+
+    def moved(self, rows: int) -> Block:
+        """Give the same block in bars that begin some rows later or earlier."""
+        first = {needed: row + rows for needed, row in self.first.items()}
+        return Block(self.start + rows, self.stop + rows, first)
+
+    def values(
+        self, feature: Feature, columns: BarColumns, stop: int
+    ) -> npt.NDArray[np.float64]:
+        """Compute a feature from its warm-up on, as if the bars ended before a row.
+
+        Parameters
+        ----------
+        feature
+            One of those that the block was made for.
+        columns
+            Of the bars that the block was found in.
+        stop
+            The row before which bars end; ``self.stop`` for the whole session.
+
+        Returns
+        -------
+        numpy.ndarray
+            float64, one per row from ``start`` to ``stop``.
+        """
+        first = self.first[feature.warm_up]
+        return feature.over(columns, first, stop)[self.start - first :]
+
+
+def session_blocks(
+    bars: pd.DataFrame, history: History, features: Sequence[Feature]
+) -> Iterator[Block]:
+    """Find the rows of each symbol in each session, and those it warms up on.
+
+    Parameters are those of :func:`features_of_sessions`.
+
+    Yields
+    ------
+    Block
+        Symbols in their order, sessions of each from the oldest on; none where a
+        symbol has no bar.
+    """
+    needs = {feature.warm_up for feature in features}
+    days = _days(bars["session"])
     asked = sorted(history)
     edges = np.array([np.datetime64(day, "D") for day in asked]).astype(np.int64)
-    for first, last in symbol_rows(bars):
-        starts = first + np.searchsorted(days[first:last], edges)
-        stops = first + np.searchsorted(days[first:last], edges + 1)
+    for symbol, last in symbol_rows(bars):
+        starts = symbol + np.searchsorted(days[symbol:last], edges)
+        stops = symbol + np.searchsorted(days[symbol:last], edges + 1)
         for session, start, stop in zip(asked, starts, stops, strict=True):
-            if start < stop:
-                yield first, int(start), int(stop), history[session]
+            if start == stop:
+                continue
+            first = {}
+            for needed in needs:
+                oldest = _oldest(history[session], needed, int(stop - start))
+                earliest = np.searchsorted(days[symbol:start], oldest) + symbol
+                first[needed] = max(int(earliest), int(start) - needed)
+            yield Block(int(start), int(stop), first)
 
 
 def _oldest(previous: Sequence[date], bars: int, per_session: int) -> int:

@@ -1,0 +1,286 @@
+"""Features and forecasts do not see the future: another one would not change them.
+
+Each is computed again with the bars after a cut removed, and with them replaced by
+noise. What belongs to the cut or lies before it must not move.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from whatif_assets.core.features import Block, Feature, session_blocks
+from whatif_assets.core.features.bar_columns import BarColumns
+from whatif_assets.core.leaks.finding import KEYS, Finding, Tally
+
+FEATURES_PROBE = "features_see_no_future"
+FORECASTS_PROBE = "forecasts_see_no_future"
+INDICATORS_PROBE = "indicators_see_no_future"
+
+REPEATED = "when it is computed again from the same bars"
+REMOVED = "when later bars are removed"
+REPLACED = "when later bars are replaced by noise"
+ADVICE = {
+    REPEATED: "the same bars must always give the same values. Take out what is "
+    "random, or keeps a state between calls.",
+    REMOVED: "it knows what came after the bar. Let it read this bar and earlier "
+    "ones alone.",
+}
+ADVICE[REPLACED] = ADVICE[REMOVED]
+
+CUTS = 2  # drawn for each symbol and session, beside the first bar and the last but one
+
+
+@dataclass(frozen=True, eq=False)
+class Recomputed:
+    """Features of one symbol in one session, up to a cut.
+
+    Attributes
+    ----------
+    symbol, cut
+        Whose bars, and the start of the last bar that was left as it is.
+    how
+        What became of the bars after it: REPEATED, REMOVED or REPLACED.
+    rows
+        The session's bars up to the cut, with a column per feature.
+    """
+
+    symbol: str
+    cut: pd.Timestamp
+    how: str
+    rows: pd.DataFrame
+
+
+def recomputed(
+    bars: pd.DataFrame,
+    session: date,
+    previous: Sequence[date],
+    features: Sequence[Feature],
+    draw: random.Random,
+) -> Iterator[Recomputed]:
+    """Compute the features of a session anew, with another future after some cuts.
+
+    Each feature starts where it does in
+    :func:`whatif_assets.core.features.features_of_sessions`, so that values which do
+    not see the future keep their bits.
+
+    Parameters
+    ----------
+    bars
+        Tidy bars of some symbols with a column ``session``: the session and its
+        history, sorted by (symbol, ts), with what features read of other symbols.
+    session, previous
+        The session, and the market's sessions before it.
+    features
+        What to compute.
+    draw
+        Draws the cuts and the noise.
+    """
+    for found in session_blocks(bars, {session: previous}, features):
+        first = min(found.first.values(), default=found.start)
+        own, block = bars.iloc[first : found.stop], found.moved(-first)
+        yield _until(own, block, block.stop - 1, features, REPEATED)
+        for cut in _cuts(own, block, draw):
+            # A function may need more bars than there are before the session's
+            # first ones; the noise below has as many as ever.
+            shorter = None
+            with contextlib.suppress(Exception):
+                shorter = _until(own.iloc[: cut + 1], block, cut, features, REMOVED)
+            if shorter is not None:
+                yield shorter
+            noise = noised(own, cut + 1, draw.getrandbits(32))
+            yield _until(noise, block, cut, features, REPLACED)
+
+
+def _until(
+    bars: pd.DataFrame,
+    block: Block,
+    cut: int,
+    features: Sequence[Feature],
+    how: str,
+) -> Recomputed:
+    rows = bars.iloc[block.start : cut + 1].reset_index(drop=True)
+    stop, columns, computed = min(block.stop, len(bars)), BarColumns(bars), {}
+    for feature in features:
+        values = block.values(feature, columns, stop)
+        computed[feature.column] = values[: len(rows)]
+    rows = rows.assign(**computed)
+    symbol, ts = rows["symbol"].iloc[-1], rows["ts"].iloc[-1]
+    return Recomputed(str(symbol), ts, how, rows)
+
+
+def _cuts(bars: pd.DataFrame, block: Block, draw: random.Random) -> list[int]:
+    """Rows after which to cut: the ends, some between, and one with a gap.
+
+    What is filled from behind betrays itself where something is missing.
+    """
+    rows = range(block.start, block.stop - 1)
+    if not rows:
+        return []
+    missing = bars.iloc[rows.start : rows.stop].isna().any(axis=1).to_numpy()
+    gaps = [rows.start + int(at) for at in np.flatnonzero(missing)]
+    drawn = draw.sample(rows, min(CUTS, len(rows)))
+    return sorted({rows[0], rows[-1], *drawn, *draw.sample(gaps, min(1, len(gaps)))})
+
+
+def noised(bars: pd.DataFrame, start: int, seed: int) -> pd.DataFrame:
+    """Replace bars by others that could be, from a row on.
+
+    Prices lie between a third of the old ones and three times them, each high above
+    and each low below all that is likely to have been; ``symbol``, ``ts`` and
+    ``session`` stay.
+
+    Parameters
+    ----------
+    bars
+        Tidy bars of one symbol or more.
+    start
+        The first row to replace.
+    seed
+        The same seed gives the same noise.
+    """
+    rng = np.random.default_rng(seed)
+    old = bars.iloc[start:]
+    size = len(old)
+    new = _prices(old, rng)
+    for name in old.columns.difference([*KEYS, "session", *new]):
+        new[name] = _other(old[name], rng, size)
+    return bars.assign(
+        **{name: _spliced(bars[name], start, values) for name, values in new.items()}
+    )
+
+
+def _spliced(column: pd.Series, start: int, values: npt.ArrayLike) -> Any:
+    """Replace the end of a column and keep its type."""
+    changed = column.array.copy()
+    changed[start:] = pd.array(np.asarray(values)).astype(column.dtype)
+    return changed
+
+
+def _prices(old: pd.DataFrame, rng: np.random.Generator) -> dict[str, npt.ArrayLike]:
+    size = len(old)
+    opens, closes = (
+        old[name].to_numpy(dtype=np.float64) * np.exp(rng.uniform(-0.5, 0.5, size))
+        for name in ("open", "close")
+    )
+    highs = np.maximum(opens, closes) * rng.uniform(1.4, 1.8, size)
+    lows = np.minimum(opens, closes) * rng.uniform(0.55, 0.7, size)
+    between = lows + (highs - lows) * rng.uniform(0, 1, size)
+    prices = {"open": opens, "high": highs, "low": lows, "close": closes}
+    return {**prices, "vwap": between} if "vwap" in old else prices
+
+
+def _other(
+    column: pd.Series, rng: np.random.Generator, size: int
+) -> npt.NDArray[np.generic] | pd.Series:
+    """Draw values of a column's type; what is neither number nor flag stays."""
+    if pd.api.types.is_bool_dtype(column):
+        return rng.integers(0, 2, size).astype(bool)
+    if pd.api.types.is_numeric_dtype(column):
+        most = float(np.nan_to_num(column.max() if column.notna().any() else 0))
+        return np.round(rng.uniform(1, 2 * abs(most) + 1000, size))
+    return column
+
+
+def features_see_no_future(
+    bars: pd.DataFrame,
+    session: date,
+    previous: Sequence[date],
+    features: Sequence[Feature],
+    written: pd.DataFrame,
+    draw: random.Random,
+    probe: str = FEATURES_PROBE,
+) -> Finding:
+    """Compare a session's features with what another future would have made of them.
+
+    Parameters
+    ----------
+    bars, session, previous, features, draw
+        As for :func:`recomputed`.
+    written
+        The features as they are to be written, of these symbols at least:
+        ``symbol``, ``ts`` and a column per feature.
+    probe
+        Name of the finding; features that a rule computes have their own.
+
+    Returns
+    -------
+    Finding
+        Failed where a value at or before a cut depends on bars after it, or is
+        another when it is computed again.
+    """
+    columns = [feature.column for feature in features]
+    return _see_no_future(
+        probe,
+        recomputed(bars, session, previous, features, draw),
+        lambda rows: rows[[*KEYS, *columns]],
+        written,
+        columns,
+    )
+
+
+def forecasts_see_no_future(
+    bars: pd.DataFrame,
+    session: date,
+    previous: Sequence[date],
+    features: Sequence[Feature],
+    predict: Callable[[pd.DataFrame], pd.DataFrame],
+    written: pd.DataFrame,
+    draw: random.Random,
+) -> Finding:
+    """Compare a session's forecasts with those that another future would have given.
+
+    Parameters
+    ----------
+    bars, session, previous, features, draw
+        As for :func:`recomputed`.
+    predict
+        Gives ``symbol``, ``ts``, ``forecast`` and ``expected_return`` of bars with
+        their feature columns, as the fold's model does for the whole test window.
+    written
+        The forecasts as they are to be written, of these symbols at least.
+
+    Returns
+    -------
+    Finding
+        Failed where a forecast at or before a cut depends on bars after it.
+    """
+    return _see_no_future(
+        FORECASTS_PROBE,
+        recomputed(bars, session, previous, features, draw),
+        predict,
+        written,
+        ["forecast", "expected_return"],
+    )
+
+
+def _see_no_future(
+    probe: str,
+    futures: Iterator[Recomputed],
+    result_of: Callable[[pd.DataFrame], pd.DataFrame],
+    written: pd.DataFrame,
+    columns: Sequence[str],
+) -> Finding:
+    tally = Tally(probe)
+    cuts: dict[str, dict[str, None]] = {}
+    by_symbol = dict(list(written.groupby("symbol")))
+    for future in futures:
+        mine = by_symbol.get(future.symbol, written.iloc[:0])
+        first, last = future.rows["ts"].iloc[[0, -1]].to_numpy("datetime64[us]")
+        stood = mine["ts"].to_numpy("datetime64[us]")
+        before = mine[(stood >= first) & (stood <= last)]
+        reason = f"{future.how}: {ADVICE[future.how]}"
+        tally.compare(before, result_of(future.rows), columns, reason)
+        where = f"{future.symbol} on {future.cut:%Y-%m-%d}"
+        cuts.setdefault(where, {})[f"{future.cut:%H:%M}"] = None
+    for where, times in cuts.items():
+        tally.look_at(f"{where} until {', '.join(sorted(times))}")
+    return tally.finding()
