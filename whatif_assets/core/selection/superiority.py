@@ -29,10 +29,15 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from whatif_assets.core.selection.resampling import block_length, resamples
-from whatif_assets.core.selection.sharpe import ROUNDING, sharpes_of
+from whatif_assets.core.selection.sharpe import sharpes_of
 from whatif_assets.core.sleeve import FloatArray
 
 REPETITIONS = 1000
+
+# Of the deviation of a resample, as a part of the trial's own. A resample that misses
+# the few sessions on which a trial lost would look as good as one likes, and no winner
+# among many trials could stand against it.
+_LEAST_SPREAD = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,8 +124,7 @@ class _Resampled:
     spread
         What it is divided by.
     resampled, spreads
-        The same of each resample, not centred; (repetitions, trials). A resample
-        that does not vary has an infinite spread: it says nothing.
+        The same of each resample, not centred; (repetitions, trials).
     bound
         Mean below which a trial is too bad to matter.
     """
@@ -146,14 +150,19 @@ class _Resampled:
         with threadpool_limits(1, "blas"):
             resampled = (weights / sessions) @ differences.T
             squares = (weights / sessions) @ (differences.T**2)
+        spread = differences.std(axis=1)
         error = np.sqrt(_variances(differences, block) / sessions)
         iterated = 2 * math.log(max(math.log(sessions), 1.0))
         one = np.ones(1)
         return cls(
             observed=differences.mean(axis=1),
-            spread=differences.std(axis=1) if studentize else one,
+            spread=spread if studentize else one,
             resampled=resampled,
-            spreads=_deviations(resampled, squares) if studentize else one,
+            spreads=(
+                _deviations(resampled, squares, _LEAST_SPREAD * spread)
+                if studentize
+                else one
+            ),
             bound=-error * math.sqrt(iterated),
         )
 
@@ -195,11 +204,11 @@ class _Resampled:
         return (self.resampled - centre) / self.spreads
 
 
-def _deviations(means: FloatArray, squares: FloatArray) -> FloatArray:
-    """Standard deviation from means and mean squares, infinite without variation."""
-    variances = squares - means**2
-    moves = variances > ROUNDING * squares
-    return np.sqrt(np.where(moves, variances, np.inf))
+def _deviations(
+    means: FloatArray, squares: FloatArray, least: FloatArray
+) -> FloatArray:
+    """Standard deviation from means and mean squares, but no less than the least."""
+    return np.asarray(np.maximum(np.sqrt(np.maximum(squares - means**2, 0.0)), least))
 
 
 def _variances(differences: FloatArray, block: int) -> FloatArray:

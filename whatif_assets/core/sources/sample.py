@@ -82,6 +82,12 @@ class SampleOptions(BaseModel):
     daily_volatility: float = Field(
         default=0.01, gt=0, le=0.1, description="Of a session's permanent move."
     )
+    drift: float = Field(
+        default=0.0,
+        ge=-0.01,
+        le=0.01,
+        description="Expected log return of each session, all of it overnight.",
+    )
 
 
 class Sample:
@@ -212,6 +218,7 @@ class _Chain:
         own = size * random.normal(Purpose.MOVE, symbols, days)
         gap = FACTOR * beta * random.normal(Purpose.GAP, MARKET, days)
         gap = GAP * volatility * (gap + OWN * random.normal(Purpose.GAP, symbols, days))
+        gap = gap + options.drift
         move = volatility * (FACTOR * beta * factor + OWN * own)
         price = PRICE_SPREAD * random.normal(Purpose.PRICE, symbols, ALWAYS)
         before = np.log(options.start_price) + price + np.cumsum(gap + move, 1) - move

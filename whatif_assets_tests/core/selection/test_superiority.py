@@ -43,7 +43,8 @@ def test_studentised_p_values_by_resampling_the_sessions_themselves() -> None:
     returns[5] += 2 * returns[5].mean()
     mean, deviation = returns.mean(axis=1), returns.std(axis=1)
     drawn = [returns[:, row] for row in resamples(60, 3, 200, seed=1)]
-    best = [((d.mean(axis=1) - mean) / d.std(axis=1)).max() for d in drawn]
+    spreads = [np.maximum(d.std(axis=1), deviation / 2) for d in drawn]
+    best = [((d.mean(axis=1) - mean) / s).max() for d, s in zip(drawn, spreads)]
     of = superiority(returns, block=3, repetitions=200, seed=1)
     expected = np.mean(np.array(best) > (mean / deviation).max())
     assert of.p_upper == pytest.approx(expected)
@@ -90,6 +91,14 @@ def test_a_trial_that_trades_little_does_not_drown() -> None:
     of = superiority(returns)
     assert of.p_adjusted[4] < 0.01
     assert superiority(returns, studentize=False).p_adjusted[4] > 0.5
+
+
+def test_a_trial_with_one_bad_day_does_not_hide_an_edge() -> None:
+    returns = related(20, 250, 3)
+    returns[4] += 0.005
+    returns[7] = 0.0001 * returns[7]
+    returns[7, 100] = -0.03
+    assert superiority(returns).p_adjusted[4] < 0.01
 
 
 @pytest.mark.parametrize("shape", [(3, 0), (3, 1), (1, 50), (4, 50)])

@@ -1,0 +1,235 @@
+"""How often the verdict is right: on markets without an edge, and with one.
+
+Run ``python benchmarks/verdict.py`` with the package installed; ``--json FILE``
+writes the counts. Each seed is two simulated markets of a year (the source
+`sample`), both with a drift, so that buying and holding pays: in one prices can't be
+forecast, in the other they overshoot a little and come back. On each, some hundreds
+of variants of three rules are swept, costs included, and the one with the highest
+Sharpe ratio is judged, as a study would be. Placebos are random entries and
+buy-and-hold.
+
+The size of the edge is stated as a Sharpe ratio: that of the variant whose mean over
+all seeds is highest, which no single market's luck can lift.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import functools
+import itertools
+import json
+import os
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from whatif_assets.core.backtest import Costs, Sleeve, Variant, sleeves_of, sweep
+from whatif_assets.core.features import compute_features
+from whatif_assets.core.metrics import measure
+from whatif_assets.core.selection import Evidence, Headline, Placebo, judge
+from whatif_assets.core.sources.sample import Sample, SampleOptions
+from whatif_assets.core.strategies import find_strategy, required_features
+
+FIRST, LAST = date(2018, 1, 2), date(2018, 12, 31)
+SESSIONS_PER_YEAR = 252
+SYMBOLS = 2
+DRIFT = 0.0004  # per session: 10 % a year
+SIGNAL = 0.15  # of the market with an edge; that of the demo is 1
+COSTS = Costs(commission_bps=0.5)
+CASH = 100_000.0
+NOTIONAL = 90_000.0
+PLACEBOS = 20
+
+
+def axes() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Name every candidate: a rule and its settings."""
+    for period, deviations, holding, direction in itertools.product(
+        (5, 10, 20, 60, 120), (1.5, 2.0, 2.5, 3.0), (0, 5, 30), ("both", "long")
+    ):
+        yield (
+            "bollinger_reversion",
+            {
+                "timeperiod": period,
+                "deviations": deviations,
+                "max_holding": holding,
+                "direction": direction,
+            },
+        )
+    for period, edge, holding, direction in itertools.product(
+        (7, 14, 60), (20, 30, 40), (0, 15, 60), ("both", "long")
+    ):
+        yield (
+            "rsi_reversion",
+            {
+                "timeperiod": period,
+                "oversold": edge,
+                "overbought": 100 - edge,
+                "max_holding": holding,
+                "direction": direction,
+            },
+        )
+    for fast, slow, direction in itertools.product(
+        (30, 60, 120, 390), (240, 390, 780, 1950), ("both", "long", "short")
+    ):
+        if fast < slow:
+            yield (
+                "ema_cross",
+                {"fastperiod": fast, "slowperiod": slow, "direction": direction},
+            )
+
+
+@functools.cache
+def candidates() -> dict[str, list[Variant]]:
+    """Group the candidates by rule."""
+    groups: dict[str, list[Variant]] = {}
+    for number, (rule, settings) in enumerate(axes()):
+        sized = {**settings, "notional": NOTIONAL}
+        variants = groups.setdefault(rule, [])
+        variants.append(Variant(f"{rule}-{number}", sized, COSTS, CASH))
+    return groups
+
+
+def placebos() -> list[Variant]:
+    """Random entries, from rare to frequent."""
+    chances = np.geomspace(0.0005, 0.05, PLACEBOS)
+    return [
+        Variant(
+            f"random-{n}",
+            {"probability": float(p), "seed": n, "notional": NOTIONAL},
+            COSTS,
+            CASH,
+        )
+        for n, p in enumerate(chances)
+    ]
+
+
+def sleeves(seed: int, signal: float) -> list[Sleeve]:
+    """Simulate a market and compute what its rules read."""
+    options = SampleOptions(
+        seed=seed, symbol_count=SYMBOLS, signal=signal, drift=DRIFT, start=FIRST
+    )
+    source = Sample(options, Path())
+    bars = source.read(source.symbols(), FIRST, LAST, "1min")
+    bars = bars.sort_values(["symbol", "ts"], ignore_index=True)
+    # New York trades within one UTC day, so a session is a UTC date.
+    bars["session"] = bars["ts"].dt.tz_localize(None).dt.normalize()
+    features = {
+        feature
+        for rule, variants in candidates().items()
+        for feature in required_features(
+            find_strategy(rule), [v.settings for v in variants]
+        )
+    }
+    ordered = sorted(features, key=lambda feature: feature.column)
+    columns = compute_features(bars, ordered).drop(columns=["symbol", "ts"])
+    own = [name for name in columns if name not in bars]
+    days = sorted(bars["session"].dt.date.unique())
+    return sleeves_of(pd.concat([bars, columns[own]], axis=1), days, own)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one market."""
+
+    headline: Headline
+    sharpes: tuple[float, ...]
+    figures: dict[str, float]
+
+
+def outcome(market: tuple[int, float]) -> Outcome:
+    """Simulate, sweep, choose and judge."""
+    seed, signal = market
+    bars = sleeves(seed, signal)
+
+    def swept(rule: str, variants: list[Variant]) -> tuple[np.ndarray, np.ndarray]:
+        (accounts,) = sweep(bars, rule, variants, processes=1)
+        metrics = measure(accounts, SESSIONS_PER_YEAR)
+        return accounts.returns, metrics["sharpe"].to_numpy()
+
+    runs = [swept(rule, variants) for rule, variants in candidates().items()]
+    returns = np.concatenate([run[0] for run in runs])
+    sharpes = np.concatenate([run[1] for run in runs])
+    hold, hold_sharpe = swept("buy_and_hold", [Variant("hold", {}, COSTS, CASH)])
+    _, random = swept("random_entry", placebos())
+    winner = int(np.nanargmax(sharpes))
+    verdict = judge(
+        Evidence(
+            trials=returns,
+            winner=winner,
+            hold=hold[0],
+            trials_tried=len(returns),
+            sessions_per_year=SESSIONS_PER_YEAR,
+            ranked_by="sharpe",
+            winner_value=float(sharpes[winner]),
+            placebos=(
+                Placebo("hold", float(hold_sharpe[0])),
+                *(Placebo(f"random {n}", float(s)) for n, s in enumerate(random)),
+            ),
+            charged_bps=COSTS.commission_bps,
+        ),
+        seed=seed,
+    )
+    return Outcome(verdict.headline, tuple(sharpes), verdict.statistics.figures())
+
+
+def judged(seeds: int, signal: float, cores: int) -> list[Outcome]:
+    """Judge one market for each seed."""
+    with ProcessPoolExecutor(cores) as pool:
+        return list(pool.map(outcome, [(seed, signal) for seed in range(seeds)]))
+
+
+def summary(outcomes: list[Outcome]) -> dict[str, Any]:
+    """Count verdicts, and describe the winners."""
+    figures = pd.DataFrame([o.figures for o in outcomes])
+    middle = figures[["sharpe", "hold_sharpe", "effective_trials", "pbo"]].median()
+    sharpes = np.nan_to_num([o.sharpes for o in outcomes])
+    return {
+        "verdicts": dict(collections.Counter(o.headline.value for o in outcomes)),
+        "best_mean_sharpe": round(float(sharpes.mean(axis=0).max()), 2),
+        "winner_p_alpha_at_most_5_percent": int((figures.winner_p_alpha <= 0.05).sum()),
+        "deflated_sharpe_at_least_95_percent": int(
+            (figures.deflated_sharpe >= 0.95).sum()
+        ),
+        "beaten_by_a_placebo": int((figures.placebos_above > 0).sum()),
+        "median": {name: round(float(v), 2) for name, v in middle.items()},
+    }
+
+
+def main() -> None:
+    """Run both kinds of market and report the counts."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--json", type=Path, help="write the counts to this file")
+    parser.add_argument("--seeds", type=int, default=100, help="markets of each kind")
+    parser.add_argument("--signal", type=float, default=SIGNAL, help="size of the edge")
+    chosen = parser.parse_args()
+    cores, start = os.cpu_count() or 1, time.perf_counter()
+    null = judged(chosen.seeds, 0.0, cores)
+    edge = judged(chosen.seeds, chosen.signal, cores)
+    real = [
+        sum(o.headline is Headline.LIKELY_REAL for o in ran) for ran in (null, edge)
+    ]
+    report = {
+        "null_called_luck": chosen.seeds - real[0],
+        "edge_called_real": real[1],
+        "seeds": chosen.seeds,
+        "variants": sum(len(variants) for variants in candidates().values()),
+        "signal": chosen.signal,
+        "null": summary(null),
+        "edge": summary(edge),
+        "seconds": round(time.perf_counter() - start, 1),
+    }
+    print(json.dumps(report, indent=1))
+    if chosen.json:
+        chosen.json.write_text(json.dumps(report, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
