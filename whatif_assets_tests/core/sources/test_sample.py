@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from whatif_assets.core.errors import BadInput
+from whatif_assets.core.sessions import Sessions
 from whatif_assets.core.sources import open_source
 
 FIRST, LAST = date(2018, 10, 1), date(2018, 11, 28)  # 42 sessions, one of them half
@@ -84,6 +85,16 @@ def test_more_symbols_leave_the_others_as_they_are(bars):
 def test_another_seed_is_another_market(bars):
     other = read(seed=1)
     assert not np.isclose(bars["close"], other["close"]).any()
+
+
+def test_drift_lifts_each_session_as_a_whole(bars):
+    drift = 0.001
+    lifted = read(drift=drift)
+    ratio = np.log(lifted["close"] / bars["close"])
+    since_start = Sessions("XNYS", date(2018, 1, 2)).dates(None, LAST)
+    number = {day: n for n, day in enumerate(since_start, start=1)}
+    expected = drift * bars["ts"].dt.date.map(number)
+    assert ratio.to_numpy() == pytest.approx(expected.to_numpy(), abs=2e-5)
 
 
 def test_nothing_is_there_before_the_start():
