@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
@@ -79,6 +79,7 @@ def test_two_blocks_by_hand() -> None:
 
 
 @pytest.mark.parametrize("performance", ["mean", "sharpe"])
+@settings(max_examples=40, deadline=None)
 @given(
     trials=st.integers(2, 9),
     sessions=st.integers(4, 40),

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whatif_assets.core.selection.sharpe import (
@@ -47,11 +47,13 @@ def test_expected_maximum_is_near_that_of_simulated_numbers(trials: int) -> None
     assert expected_maximum(trials) == pytest.approx(drawn, rel=0.05)
 
 
+@settings(deadline=None)
 @given(st.floats(1, 1e6), st.floats(1, 1e6))
 def test_more_trials_are_luckier(a: float, b: float) -> None:
     assert (a <= b) <= (expected_maximum(a) <= expected_maximum(b))
 
 
+@settings(deadline=None)
 @given(st.floats(0.1, 30), st.floats(0.1, 5))
 def test_the_supported_trials_have_that_minimum_length(
     years: float, sharpe: float
@@ -106,6 +108,7 @@ def test_independent_trials_count_fully() -> None:
     assert effective_trials(returns) == pytest.approx(20, rel=0.01)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 12), st.integers(0, 12), st.integers(0, 99))
 def test_effective_trials_are_between_one_and_all(
     trials: int, sessions: int, seed: int
