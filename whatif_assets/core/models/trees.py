@@ -105,19 +105,40 @@ def random_forest(
             "bagging_fraction": BOOTSTRAP_SHARE,
         }
         return _lightgbm(x, y, settings, seed, threads, bagging)
-    from sklearn.ensemble import RandomForestRegressor
-
-    fitted = RandomForestRegressor(
-        n_estimators=settings.n_trees,
-        max_depth=settings.max_depth,
-        max_features=_whole_features(settings.max_features, x.shape[1]),
-        min_samples_leaf=settings.min_rows_per_leaf,
-        random_state=seed,
-        n_jobs=threads or -1,
-    ).fit(x, y)
-    trees = [_of_scikit_learn(one.tree_) for one in fitted.estimators_]
+    grown = _grow(x, y, settings, seed, threads)
+    trees = [_of_scikit_learn(one) for one in grown]
     weights = np.full(len(trees), 1 / len(trees))
-    return forest_of(trees, weights, 0.0, shares(fitted.feature_importances_))
+    gains = [one.compute_feature_importances() for one in grown]
+    return forest_of(trees, weights, 0.0, shares(np.sum(gains, axis=0)))
+
+
+def _grow(
+    x: Matrix, y: Vector, settings: RandomForestSettings, seed: int, threads: int
+) -> list[Any]:
+    """Grow the trees of scikit-learn's RandomForestRegressor, without the forest.
+
+    That class sets Python's warning filters anew around each tree. They are the
+    process's own, so of several forests at once each spoils them for the others.
+    """
+    from joblib import Parallel, delayed
+    from sklearn.tree import DecisionTreeRegressor
+
+    x32, column = x.astype(np.float32, order="C"), y.reshape(-1, 1)
+
+    def grow(state: int) -> Any:
+        drawn = np.random.RandomState(state).randint(0, len(x), len(x))
+        tree = DecisionTreeRegressor(
+            max_depth=settings.max_depth,
+            max_features=_whole_features(settings.max_features, x.shape[1]),
+            min_samples_leaf=settings.min_rows_per_leaf,
+            random_state=state,
+        )
+        times = np.bincount(drawn, minlength=len(x))
+        return tree.fit(x32, column, sample_weight=times, check_input=False).tree_
+
+    states = np.random.RandomState(seed).randint(2**31 - 1, size=settings.n_trees)
+    workers = Parallel(n_jobs=threads or -1, prefer="threads")
+    return list(workers(delayed(grow)(int(state)) for state in states))
 
 
 def first_averaged(forest: Forest, count: int) -> Forest:

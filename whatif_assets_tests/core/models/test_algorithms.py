@@ -129,6 +129,10 @@ class TestRandomForest:
         theirs = RandomForestRegressor(
             30, max_depth=6, max_features=2, min_samples_leaf=3, random_state=5
         ).fit(x, y)
+        assert isinstance(ours, Forest)
+        splits = np.concatenate([t.tree_.threshold for t in theirs.estimators_])
+        inner = ours.feature >= 0
+        np.testing.assert_array_equal(ours.threshold[inner], splits[inner])
         np.testing.assert_allclose(ours.predict(x), theirs.predict(x), rtol=1e-13)
         np.testing.assert_allclose(ours.importance(), theirs.feature_importances_)
 

@@ -4,6 +4,7 @@ import itertools
 import os
 import subprocess
 import sys
+import warnings
 from dataclasses import replace
 from typing import Any
 
@@ -84,6 +85,15 @@ def test_the_number_of_cores_does_not_change_a_bit(
         found.append((chosen, without_seconds(scores)))
     assert found[0][0] == found[1][0]
     pd.testing.assert_frame_equal(found[0][1], found[1][1], check_exact=True)
+
+
+def test_forests_fitted_at_once_leave_the_warning_filters_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    before = list(warnings.filters)
+    search("random_forest", "local", X, Y, {}, {"max_depth": [3, 4, 5]}, FOLDS)
+    assert warnings.filters == before
 
 
 def test_fixed_settings_are_shared_by_all_candidates() -> None:
