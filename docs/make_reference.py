@@ -16,6 +16,7 @@ from whatif_assets.core.fields import General
 from whatif_assets.core.market import Market
 from whatif_assets.core.metrics import METRICS
 from whatif_assets.core.models import ALGORITHMS
+from whatif_assets.core.report_macros import MACROS
 from whatif_assets.core.sources import SOURCES
 from whatif_assets.core.sources.csv_profiles import PROFILES
 from whatif_assets.core.strategies import STRATEGIES
@@ -67,6 +68,34 @@ that its example notebook gave (15 bars, on vwap).
 """
 
 
+COMPARISON = """`whatif diff A B` says which settings differ, how every metric does, and where the
+difference between the profits comes from: cost, symbol, session, hour, trade. `--all`
+lists every row, `--json FILE` writes them all down. Differences are B less A.
+
+A and B are a study (its best configuration is meant), a configuration's key (its best
+variant), or a configuration and a variant, `demo.ema:fastperiod=20~slowperiod=90`, with
+a colon or spaces between the fields as `whatif report` prints them. Fields may be left
+out where a single variant has the rest. Both results are run once more, and refused
+where the leaderboard says something else. Results are comparable only within a study;
+those of two are compared over the sessions that both have, below a list of what their
+studies differ in.
+
+- *Slippage* is `|size| price bps / (10,000 + bps)` of a purchase and the same with
+  `- bps` of a sale, at the price of the fill; a take-profit that fills at its own price
+  has none. *Borrowing* is the interest on borrowed shares, of positions that are still
+  open too, and is no part of the commission here. Of a strategy of your own neither is
+  known, and both stay within the other parts.
+- *Hours* are those of the exchange. What a price moves from a bar to the next counts in
+  the hour of the next; interest has no hour.
+- *Trades* of the same symbol and side that were open at the same time are a pair, each
+  with one other at most. What no closed trade holds is the value of positions that are
+  still open, and of trades that reach beyond the sessions in common.
+
+The same in DuckDB, as in `FROM whatif_diff('demo.rf_large', 'demo.linear');`. The
+finalists are the variants in the tables `equity`, `fills` and `trades`.
+"""
+
+
 def main() -> None:
     """Write the file."""
     PATH.write_text(reference(), encoding="utf-8")
@@ -102,6 +131,7 @@ def reference() -> str:
         parts += [f"### {family}\n", features(functions)]
     parts += ["### From FinSpace\n", FINSPACE_HEAD, finspace()]
     parts += ["## Metrics\n", metrics()]
+    parts += ["## Comparing two results\n", comparison()]
     return "\n".join(parts)
 
 
@@ -193,6 +223,12 @@ def metrics() -> str:
         for name, metric in METRICS.items()
     )
     return RANKING + table(("metric", "unit", "better", "definition"), rows)
+
+
+def comparison() -> str:
+    """Say how two results are compared, on the command line and in DuckDB."""
+    rows = ((f"`{name}`", about) for name, about in MACROS.items())
+    return f"{COMPARISON}\n{table(('macro', ''), rows)}"
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

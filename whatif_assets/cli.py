@@ -1,4 +1,4 @@
-"""The command line: ``whatif run``, ``whatif report``, ``whatif check``."""
+"""The command line: ``whatif run``, ``report``, ``check`` and ``diff``."""
 
 from __future__ import annotations
 
@@ -86,6 +86,32 @@ def check(
     from whatif_assets.terminal import print_check
 
     _guarded(lambda: print_check(home, study))
+
+
+@app.command()
+def diff(
+    a: Annotated[str, typer.Argument(help="A study, a configuration, or one:variant.")],
+    b: Annotated[str, typer.Argument(help="What to compare it to.")],
+    home: HomeOption = DEFAULT_HOME,
+    everything: Annotated[
+        bool, typer.Option("--all", help="List every row, not the largest ten.")
+    ] = False,
+    json_file: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--json", help="Write the whole comparison to this file, too."),
+    ] = None,
+) -> None:
+    """Compare two results: settings, metrics, and where the difference comes from.
+
+    A and B are a study (its best configuration is meant), a configuration (its best
+    variant), or a configuration and a variant as the leaderboard writes them, such as
+    demo.ema:fastperiod=20~slowperiod=90. Differences are B less A.
+    """
+    from whatif_assets.comparison_display import print_comparison
+
+    _guarded(
+        lambda: print_comparison(home, a, b, everything=everything, json_file=json_file)
+    )
 
 
 def _guarded(work: Callable[[], bool]) -> None:

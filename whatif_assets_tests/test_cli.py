@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -82,6 +83,37 @@ def test_report_prints_the_winner(finished_home):
     assert result.exit_code == 0
     assert "Best configuration" in result.output
     assert "synthetic market" in result.output
+
+
+def test_diff_says_what_differs_and_where_the_profit_comes_from(finished_home):
+    result = whatif("diff", "tiny.linear", "tiny.hold", "--home", finished_home)
+    assert result.exit_code == 0
+    for words in ("A  tiny.linear", "buy_and_hold", "By cost", "By symbol", "By trade",
+                  "--all lists them"):  # fmt: skip
+        assert words in result.output
+
+
+def test_diff_lists_everything_if_asked_to(finished_home):
+    result = whatif("diff", "linear", "hold", "--all", "--home", finished_home)
+    assert result.exit_code == 0
+    assert "--all" not in result.output
+    assert result.output.count("2026-01-1") > 100
+
+
+def test_diff_writes_what_it_found(finished_home, tmp_path):
+    path = tmp_path / "diff.json"
+    result = whatif("diff", "tiny", "hold", "--home", finished_home, "--json", path)
+    assert result.exit_code == 0
+    found = json.loads(path.read_text())
+    parts = sum(row["difference"] for row in found["by_symbol"])
+    assert parts == pytest.approx(found["pnl"]["difference"], rel=1e-9)
+
+
+@pytest.mark.parametrize("name", ["tiny.linaer", "tiny.linear:-", "tiny.hold:x=1"])
+def test_diff_of_a_wrong_name_exits_2(finished_home, name):
+    result = whatif("diff", "tiny.linear", name, "--home", finished_home)
+    assert result.exit_code == 2
+    assert "Traceback" not in result.output + result.stderr
 
 
 def test_a_failed_configuration_exits_1_and_the_rest_is_ranked(tmp_path):

@@ -24,7 +24,7 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
         code_version=CODE_VERSION,
         description="The best configuration of each study. Puts `whatif.duckdb` in "
         "place: configurations, leaderboard, best_configuration, equity, fills, "
-        "sensitivity, sensitivity_pairs, runs, and views over the lake.",
+        "trades, sensitivity, sensitivity_pairs, runs, and views over the lake.",
     )
     def best_configuration(
         context: dg.AssetExecutionContext, home: HomeResource

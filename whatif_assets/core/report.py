@@ -23,6 +23,7 @@ from whatif_assets.core.leaderboard import (
 from whatif_assets.core.report_db import build_database, configurations_table
 from whatif_assets.core.sensitivity import Sensitivity, sensitivity
 from whatif_assets.core.study import Study
+from whatif_assets.core.trades import trades_of
 from whatif_assets.core.trials import read_trials
 from whatif_assets.core.verdicts import NO_VERDICTS, read_verdicts
 from whatif_assets.core.winner import winners
@@ -45,6 +46,20 @@ FILLS = {
     "size": "float64",
     "price": "float64",
     "commission": "float64",
+}
+TRADES = {
+    "study": "str",
+    "configuration": "str",
+    "variant": "str",
+    "symbol": "str",
+    "opened": "datetime64[us, UTC]",
+    "closed": "datetime64[us, UTC]",
+    "size": "float64",
+    "entry": "float64",
+    "exit": "float64",
+    "gross": "float64",
+    "commission": "float64",
+    "pnl": "float64",
 }
 
 
@@ -91,7 +106,7 @@ def report(home: Home) -> Report:
         verdicts[["study", "verdict", "reasons"]], on="study", how="left"
     )
     chosen = stacked({n: finalists(rows, studies[n]) for n, rows in ranked.items()})
-    equity = _detail(home, chosen, "daily_pnl", EQUITY)
+    equity = _detail(home, chosen, "daily_pnl", EQUITY, _with_equity)
     keys = home.lake.keys("backtest_results")
     known = {n: configurations_of(home, s, keys) for n, s in studies.items()}
     effects = _effects(studies, known, ranked)
@@ -107,6 +122,7 @@ def report(home: Home) -> Report:
         "sensitivity": effects.marginal,
         "sensitivity_pairs": effects.pairs,
         **_of_studies(home, studies),
+        "trades": _detail(home, chosen, "fills", TRADES, lambda f, _: trades_of(f)),
     }
     version = write_parquet(table_path(home, "best_configuration"), outcomes)
     build_database(home, tables)
@@ -153,21 +169,29 @@ _STUDY_TABLES: dict[str, Callable[[Home, Study], pd.DataFrame]] = {
 
 
 def _with_equity(daily: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
-    """Add the value of the account to profits since the start."""
+    """Turn profits since the start into rows, and add the value of the account."""
+    daily = long_form(daily)
     start = rows.set_index("variant")["start_cash"]
     return daily.assign(equity=daily["variant"].map(start) + daily["pnl"])
 
 
 def _detail(
-    home: Home, chosen: pd.DataFrame, table: str, columns: dict[str, str]
+    home: Home,
+    chosen: pd.DataFrame,
+    table: str,
+    columns: dict[str, str],
+    shaped: Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame] = lambda rows, _: rows,
 ) -> pd.DataFrame:
-    """Rows of a detail table that belong to the finalists, in their order."""
+    """Rows of a detail table that belong to the finalists, in their order.
+
+    ``shaped`` makes the rows wanted of those of one configuration and of its lines in
+    the ranking.
+    """
     parts = []
     for (study, key), rows in chosen.groupby(["study", "configuration"], sort=False):
         frame = home.lake.read(table, str(key))
         frame = frame[frame["variant"].isin(rows["variant"])]
-        if table == "daily_pnl":
-            frame = _with_equity(long_form(frame), rows)
+        frame = shaped(frame, rows)
         parts.append(frame.assign(study=str(study), configuration=str(key)))
     parts = [part for part in parts if not part.empty]
     if not parts:

@@ -17,6 +17,8 @@ import pandas as pd
 
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import Lake, atomic_path
+from whatif_assets.core.metrics import METRICS
+from whatif_assets.core.report_macros import create_macros
 from whatif_assets.core.run_log import RUNS
 
 # What duckdb-cli of PyPI and every DuckDB since 1.5 can read.
@@ -72,6 +74,7 @@ def build_database(home: Home, tables: Mapping[str, pd.DataFrame]) -> Path:
             for name, frame in tables.items():
                 _create(connection, name, frame)
             _create_views(connection, home.lake)
+            create_macros(connection, METRICS)
     return home.database
 
 

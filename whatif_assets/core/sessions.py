@@ -6,7 +6,7 @@ import functools
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone, tzinfo
 
 import exchange_calendars as xc
 import numpy as np
@@ -212,6 +212,12 @@ class Sessions:
         days = self._exchange.sessions.as_unit("ns")
         later = days.append(pd.DatetimeIndex([pd.NaT]))
         return pd.DatetimeIndex(later[closes.searchsorted(ts, side="right")])
+
+    @property
+    def timezone(self) -> tzinfo:
+        """Time zone of the exchange."""
+        zone: tzinfo = self._exchange.tz
+        return zone
 
     @property
     def _exchange(self) -> xc.ExchangeCalendar:

@@ -25,6 +25,7 @@ TABLES = {
     "configurations",
     "equity",
     "fills",
+    "trades",
     "holdout_openings",
     "leaderboard",
     "placebos",

@@ -1,0 +1,145 @@
+"""Macros of ``whatif.duckdb``: questions that people would otherwise write in SQL.
+
+Each is a function of names of leaderboard entries, used like a table. A name that
+means nothing is an error that says so, not an empty answer. A parameter hides any
+column of its name, so none is called like a column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import duckdb
+
+# A study means its best configuration, a configuration its best variant. The error
+# is joined to what was found, so that neither is asked for without the other.
+_ENTRY = """
+CREATE MACRO whatif_entry(name) AS TABLE
+WITH found AS (
+    SELECT * FROM leaderboard
+    WHERE name IN (configuration, configuration || ':' || variant)
+       OR (name = study AND (configuration, variant) IN
+           (SELECT (b.configuration, b.variant) FROM best_configuration b))
+    ORDER BY rank LIMIT 1
+), checked AS (
+    SELECT CASE WHEN count(*) = 0 THEN error('''' || name || ''': the leaderboard has '
+        || 'no such entry; write study, configuration or configuration:variant.')
+        ELSE true END AS ok
+    FROM found
+)
+SELECT found.* FROM checked JOIN found ON checked.ok
+"""
+_SETTINGS = """
+CREATE MACRO whatif_settings(name) AS TABLE
+WITH own AS (
+    SELECT s.key, s.value, s.type FROM whatif_entry(name) e, json_each(e.settings) s
+)
+SELECT key AS field, value ->> '$' AS value FROM own WHERE type <> 'OBJECT'
+UNION ALL
+SELECT own.key || '.' || s.key, s.value ->> '$'
+FROM own, json_each(own.value) s WHERE own.type = 'OBJECT'
+"""
+_METRICS = """
+CREATE MACRO whatif_metrics(name) AS TABLE
+SELECT unnest(range({count})) AS place, unnest([{names}]) AS metric,
+       unnest([{values}]) AS value
+FROM whatif_entry(name)
+"""
+_DIFF = """
+CREATE MACRO whatif_diff(name_a, name_b) AS TABLE
+WITH settings AS (
+    SELECT field, one.value AS a, two.value AS b
+    FROM whatif_settings(name_a) one FULL JOIN whatif_settings(name_b) two USING (field)
+), metrics AS (
+    SELECT place, metric, one.value AS a, two.value AS b
+    FROM whatif_metrics(name_a) one
+    JOIN whatif_metrics(name_b) two USING (place, metric)
+)
+SELECT kind, name, a, b, difference FROM (
+    SELECT 'setting' AS kind, NULL AS place, field AS name, a, b,
+           NULL::DOUBLE AS difference
+    FROM settings WHERE a IS DISTINCT FROM b
+    UNION ALL
+    SELECT 'metric', place, metric, a::VARCHAR, b::VARCHAR,
+           b - a
+    FROM metrics
+)
+ORDER BY kind DESC, place, name
+"""
+_FINALIST = """
+CREATE MACRO whatif_finalist(name) AS TABLE
+WITH entry AS (SELECT study, configuration, variant FROM whatif_entry(name)),
+checked AS (
+    SELECT CASE WHEN count(*) = 0 THEN error('''' || name || ''': kept in detail are '
+        || 'the finalists of each study alone, those in the table equity; '
+        || 'ask ''whatif diff'', which runs any other again.')
+        ELSE true END AS ok
+    FROM entry JOIN equity USING (study, configuration, variant)
+)
+SELECT entry.* FROM checked JOIN entry ON checked.ok
+"""
+_SESSIONS = """
+CREATE MACRO whatif_diff_sessions(name_a, name_b) AS TABLE
+WITH one AS (
+    SELECT session, pnl - coalesce(lag(pnl) OVER (ORDER BY session), 0) AS pnl
+    FROM equity JOIN whatif_finalist(name_a) USING (study, configuration, variant)
+), two AS (
+    SELECT session, pnl - coalesce(lag(pnl) OVER (ORDER BY session), 0) AS pnl
+    FROM equity JOIN whatif_finalist(name_b) USING (study, configuration, variant)
+)
+SELECT session, one.pnl AS a, two.pnl AS b, two.pnl - one.pnl AS difference
+FROM one JOIN two USING (session)
+ORDER BY session
+"""
+_TRADES = """
+CREATE MACRO whatif_diff_trades(name_a, name_b) AS TABLE
+WITH sided AS (
+    SELECT *, CASE WHEN size > 0 THEN 'long' ELSE 'short' END AS side FROM trades
+), one AS (
+    SELECT symbol, side, opened, closed, pnl
+    FROM sided JOIN whatif_finalist(name_a) USING (study, configuration, variant)
+), two AS (
+    SELECT symbol, side, opened, closed, pnl
+    FROM sided JOIN whatif_finalist(name_b) USING (study, configuration, variant)
+)
+SELECT symbol, side, opened, one.closed AS closed_a, two.closed AS closed_b,
+       one.pnl AS pnl_a, two.pnl AS pnl_b,
+       coalesce(two.pnl, 0) - coalesce(one.pnl, 0) AS difference
+FROM one FULL JOIN two USING (symbol, side, opened)
+ORDER BY abs(difference) DESC, symbol, opened, side
+"""
+# What people are told of; the other macros serve these.
+MACROS = {
+    "whatif_entry(name)": "The line of the leaderboard that a name means: a study (its "
+    "best configuration), a configuration (its best variant), or "
+    "`configuration:variant`.",
+    "whatif_diff(name_a, name_b)": "Settings that differ between two entries, and "
+    "every metric side by side; differences are b less a.",
+    "whatif_diff_sessions(name_a, name_b)": "Profit of two finalists in each session "
+    "that both have.",
+    "whatif_diff_trades(name_a, name_b)": "Closed trades of two finalists, matched "
+    "where both opened on the same bar; the largest difference first.",
+}
+
+
+def create_macros(
+    connection: duckdb.DuckDBPyConnection, metrics: Iterable[str]
+) -> None:
+    """Create the macros in a database that has the tables of the report.
+
+    Parameters
+    ----------
+    connection
+        To the database.
+    metrics
+        Columns of the leaderboard to compare.
+    """
+    columns = {row[0] for row in connection.execute("DESCRIBE leaderboard").fetchall()}
+    names = [name for name in metrics if name in columns]
+    numbers = _METRICS.format(
+        count=len(names),
+        names=", ".join(f"'{name}'" for name in names),
+        values=", ".join(f'"{name}"::DOUBLE' for name in names),
+    )
+    for macro in (_ENTRY, _SETTINGS, numbers, _DIFF, _FINALIST, _SESSIONS, _TRADES):
+        connection.execute(macro)
