@@ -50,7 +50,8 @@ the calendar. What is not defined is null, never 0.
 """
 FEATURES_HEAD = """A study names a feature with its arguments, `rsi: {timeperiod: 14}`, or without them
 for the defaults; `relative_to: close` divides one whose unit is a price (less 1) or a
-difference of prices by a price. In a notebook:
+difference of prices by a price. In one line, as in a key or under `sweep`, it reads
+`rsi+timeperiod=14`. In a notebook:
 
 ```python
 from whatif_assets import features

@@ -131,6 +131,7 @@ def lively(name: str) -> dict[str, Any]:
         "random_entry": {"probability": 0.7},
         "bollinger_reversion": {"deviations": 0.7},
         "rsi_reversion": {"oversold": 30, "overbought": 70},
+        "feature_threshold": {"lower": -0.5, "upper": 1.5},
     }.get(name, {})
 
 

@@ -53,6 +53,15 @@ class Feature:
             words += ["to", self.relative_to]
         return "_".join(words)
 
+    @property
+    def text(self) -> str:
+        """The feature in one line, without defaults: ``ema+timeperiod=5``."""
+        usual = FEATURES[self.function].arguments.model_fields
+        given = [f"{k}={v}" for k, v in self.arguments if v != usual[k].default]
+        if self.relative_to is not None:
+            given.append(f"relative_to={self.relative_to}")
+        return "+".join([self.function, *given])
+
     @functools.cached_property
     def warm_up(self) -> int:
         """Bars before a bar that its value needs."""
@@ -113,7 +122,8 @@ def parse_feature(item: str | Mapping[str, Any] | Feature) -> Feature:
     ----------
     item
         A name, such as ``vwap``; or one name with arguments, such as ``{"ema":
-        {"timeperiod": 10, "relative_to": "close"}}``.
+        {"timeperiod": 10, "relative_to": "close"}}``, in one line
+        ``ema+timeperiod=10+relative_to=close``.
 
     Raises
     ------
@@ -142,14 +152,17 @@ def parse_feature(item: str | Mapping[str, Any] | Feature) -> Feature:
 
 def _name_and_arguments(item: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     if isinstance(item, str):
-        return item, {}
+        name, *parts = item.split("+")
+        given = [part.partition("=") for part in parts]
+        if all(value for _, _, value in given):
+            return name, {argument: value for argument, _, value in given}
     if isinstance(item, Mapping) and len(item) == 1:
         name, given = next(iter(item.items()))
         if given is None or isinstance(given, Mapping):
             return str(name), dict(given or {})
     raise BadInput(
         f"feature: found {item!r}; write a name such as vwap, or one name with its "
-        "arguments such as ema: {timeperiod: 10}."
+        "arguments such as ema: {timeperiod: 10}, in one line ema+timeperiod=10."
     )
 
 

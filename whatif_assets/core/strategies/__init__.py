@@ -23,6 +23,7 @@ from whatif_assets.core.spec import explain
 from whatif_assets.core.strategies.bollinger_reversion import BollingerReversion
 from whatif_assets.core.strategies.buy_and_hold import BuyAndHold
 from whatif_assets.core.strategies.ema_cross import EmaCross
+from whatif_assets.core.strategies.feature_threshold import FeatureThreshold
 from whatif_assets.core.strategies.forecast_threshold import ForecastThreshold
 from whatif_assets.core.strategies.macd_cross import MacdCross
 from whatif_assets.core.strategies.own import load_strategy, settings_of_params
@@ -46,6 +47,7 @@ STRATEGIES: dict[str, type[TradingRule[Any]]] = {
     "ema_cross": EmaCross,
     "bollinger_reversion": BollingerReversion,
     "rsi_reversion": RsiReversion,
+    "feature_threshold": FeatureThreshold,
     "buy_and_hold": BuyAndHold,
     "random_entry": RandomEntry,
 }

@@ -27,6 +27,8 @@ from whatif_assets_tests.core.features.random_walks import random_walks, weekday
         ({"close": {"relative_to": "vwap"}}, "close_to_vwap"),
         ("macd", "macd_12_26_9_close"),
         ({"macd_signal": {"slowperiod": 40}}, "macd_signal_12_40_9_close"),
+        ("ema+timeperiod=30+price=vwap", "ema_30_vwap"),
+        ("t3+vfactor=0.5+relative_to=close", "t3_5_0p5_close_to_close"),
     ],
 )
 def test_a_column_is_named_after_what_was_asked_for(item: Any, column: str) -> None:
@@ -54,11 +56,34 @@ def test_defaults_written_out_are_the_same_feature() -> None:
         ({"ema": 10}, "feature: found {'ema': 10}; write"),
         ({"ema": {}, "vwap": {}}, "one name with its arguments"),
         (7, "feature: found 7; write"),
+        ("ema+timeperiod", r"feature: found 'ema\+timeperiod'; write"),
+        ("ema+timeperiod=x", "feature ema: timeperiod: found 'x'; "),
     ],
 )
 def test_a_wrong_feature_is_refused_by_name(item: Any, message: str) -> None:
     with pytest.raises(BadInput, match=message.replace("?", r"\?")):
         parse_feature(item)
+
+
+@pytest.mark.parametrize(
+    ("item", "text"),
+    [
+        ({"ema": {"timeperiod": 10}}, "ema"),
+        (
+            {"kc_upper": {"nbdev": 1.5, "price": "vwap"}},
+            "kc_upper+nbdev=1.5+price=vwap",
+        ),
+        ({"high": {"relative_to": "close"}}, "high+relative_to=close"),
+        (
+            {"regression_slope": {"symbol": "BRK.B"}},
+            "regression_slope+symbol=BRK.B",
+        ),
+    ],
+)
+def test_a_feature_in_one_line_is_the_same_feature(item: Any, text: str) -> None:
+    feature = parse_feature(item)
+    assert feature.text == text
+    assert parse_feature(text) == feature
 
 
 def test_warm_up_is_the_longest_of_the_features() -> None:

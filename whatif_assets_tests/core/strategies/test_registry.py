@@ -27,6 +27,7 @@ LIVELY: dict[str, dict[str, Any]] = {
     "random_entry": {"probability": 0.7},
     "bollinger_reversion": {"deviations": 0.5},
     "rsi_reversion": {"oversold": 0, "overbought": 1},
+    "feature_threshold": {"lower": -1, "upper": 0, "mode": "follow"},
 }
 
 

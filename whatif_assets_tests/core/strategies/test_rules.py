@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 
 from whatif_assets.core._backtrader import bt
 from whatif_assets.core.backtest import BacktestResult, Costs, Variant, run_backtests
+from whatif_assets.core.errors import BadInput
 from whatif_assets.core.reference_engine import prepare
 from whatif_assets.core.sleeve import Sleeve
 from whatif_assets.core.strategies import StrategyType, find_strategy
@@ -137,3 +140,27 @@ class TestRandomEntry:
         assert kind.rule is not None
         signals = kind.rule.signals(kind.lines_of(bars, chosen), chosen)
         assert set(signals.tolist()) == expected
+
+
+class TestFeatureThreshold:
+    def signals(self, values: list[float], **settings: Any) -> list[int]:
+        kind = find_strategy("feature_threshold")
+        chosen = kind.settings(settings)
+        assert kind.rule is not None
+        return kind.rule.signals({"feature": np.array(values)}, chosen).tolist()
+
+    def test_it_follows_or_fades_what_is_beyond_a_level(self) -> None:
+        values = [20, 30, 50, 70, 80, np.nan]
+        assert self.signals(values) == [1, 0, 0, 0, -1, 0]
+        assert self.signals(values, mode="follow") == [-1, 0, 0, 0, 1, 0]
+
+    def test_any_feature_may_be_written_in_any_way(self) -> None:
+        kind = find_strategy("feature_threshold")
+        for written in ("willr+timeperiod=5", {"willr": {"timeperiod": 5}}):
+            chosen = kind.settings({"feature": written})
+            assert chosen.model_dump()["feature"] == "willr+timeperiod=5"
+            assert kind.inputs(chosen)["feature"].column == "willr_5_close"
+
+    def test_an_unknown_feature_is_refused_by_name(self) -> None:
+        with pytest.raises(BadInput, match=r"feature wilr: unknown.*'willr'\?"):
+            find_strategy("feature_threshold").settings({"feature": "wilr"})

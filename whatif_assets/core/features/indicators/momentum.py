@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from whatif_assets.core.features.bar_columns import BoolArray, FloatArray
@@ -17,7 +15,7 @@ from whatif_assets.core.features.indicators.warm_ups import (
 from whatif_assets.core.features.indicators.windows import (
     blank,
     change,
-    compiled,
+    compiled_loops,
     share,
     until_moved,
     window_sum,
@@ -254,23 +252,8 @@ def fisher(high: FloatArray, low: FloatArray, timeperiod: LongPeriod = 10) -> Ar
         ta("MAX", median, timeperiod) - ta("MIN", median, timeperiod),
     )
     place[_flat(median, median, timeperiod)] = 0.5
-    transform: FloatArray = _fisher(place)
+    transform: FloatArray = compiled_loops().fisher(place)
     return transform, transform - change(transform)
-
-
-@compiled
-def _fisher(place: Any) -> Any:
-    result = np.full(len(place), np.nan)
-    smooth = transform = 0.0
-    for bar in range(len(place)):
-        if np.isnan(place[bar]):
-            continue
-        smooth = 0.66 * (place[bar] - 0.5) + 0.67 * smooth
-        if abs(smooth) > 0.99:
-            smooth = 0.999 * np.sign(smooth)
-        transform = 0.5 * np.log((1 + smooth) / (1 - smooth)) + 0.5 * transform
-        result[bar] = transform
-    return result
 
 
 def eri(

@@ -5,8 +5,6 @@ from __future__ import annotations
 import functools
 import math
 
-from scipy.special import bdtr
-
 # What is left of the first value of a recursive feature once it has warmed up. A
 # partition is asked to equal the whole history to 1e-9, and `relative_to` takes off
 # some digits where it subtracts nearly equal prices.
@@ -35,11 +33,18 @@ def decay(timeperiod: int, nested: int = 1) -> int:
     enough, too_few = nested * single, single
     while enough - too_few > 1:
         middle = (enough + too_few) // 2
-        if bdtr(nested - 1, middle, alpha) < REMAINDER:
+        if _left(middle, nested, alpha) < REMAINDER:
             enough = middle
         else:
             too_few = middle
     return enough
+
+
+def _left(bars: int, nested: int, alpha: float) -> float:
+    return sum(
+        math.comb(bars, hits) * alpha**hits * (1 - alpha) ** (bars - hits)
+        for hits in range(nested)
+    )
 
 
 def ema_bars(timeperiod: int, nested: int = 1) -> int:

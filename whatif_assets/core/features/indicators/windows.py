@@ -1,20 +1,17 @@
-"""Sums, deviations and regressions of moving windows, each window by itself.
+"""Moves, shares and moving windows, of which the indicators are made.
 
-Running sums, which add a bar and take one off, depend in their last digits on
-where they began, and leave something behind where all that is in the window is 0.
-What is computed here does not.
+Each window is worked by itself. Running sums, which add a bar and take one off, depend
+in their last digits on where they began, and leave something behind where all that is
+in the window is 0.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from types import ModuleType
 
 import numpy as np
-from numba import njit
 
 from whatif_assets.core.features.bar_columns import BoolArray, FloatArray
-
-compiled = njit(cache=True, nogil=True, error_model="numpy")
 
 
 def share(part: FloatArray, whole: FloatArray) -> FloatArray:
@@ -55,36 +52,21 @@ def until_moved(moved: BoolArray, values: FloatArray) -> FloatArray:
     return blank(values, ~np.maximum.accumulate(moved))
 
 
-@compiled
-def window_sum(values: Any, timeperiod: int) -> Any:
+def window_sum(values: FloatArray, timeperiod: int) -> FloatArray:
     """Sum of each window; NaN where it lacks a value."""
-    result = np.full(len(values), np.nan)
-    for last in range(timeperiod - 1, len(values)):
-        total = 0.0
-        for bar in range(last - timeperiod + 1, last + 1):
-            total += values[bar]
-        result[last] = total
-    return result
+    return compiled_loops().window_sum(values, timeperiod)  # type: ignore[no-any-return]
 
 
-@compiled
-def window_deviation(values: Any, timeperiod: int) -> Any:
+def window_deviation(
+    values: FloatArray, timeperiod: int
+) -> tuple[FloatArray, FloatArray]:
     """Mean of each window, and its standard deviation (that of the population)."""
-    means, deviations = np.full(len(values), np.nan), np.full(len(values), np.nan)
-    for last in range(timeperiod - 1, len(values)):
-        window = values[last - timeperiod + 1 : last + 1]
-        first, total = window[0], 0.0
-        for value in window:
-            total += value - first
-        mean, squares = first + total / timeperiod, 0.0
-        for value in window:
-            squares += (value - mean) ** 2
-        means[last], deviations[last] = mean, np.sqrt(squares / timeperiod)
-    return means, deviations
+    return compiled_loops().window_deviation(values, timeperiod)  # type: ignore[no-any-return]
 
 
-@compiled
-def window_fit(y: Any, x: Any, weight: Any, timeperiod: int) -> Any:
+def window_fit(
+    y: FloatArray, x: FloatArray, weight: FloatArray, timeperiod: int
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Weighted least squares of y on x in each window.
 
     Bars that lack one of the two are left out of their windows.
@@ -95,39 +77,12 @@ def window_fit(y: Any, x: Any, weight: Any, timeperiod: int) -> Any:
         Slope, the line's y at x = 0, and the correlation of the two. NaN where no
         weight is left, or where x (for the correlation x or y) does not vary.
     """
-    slopes, intercepts = np.full(len(y), np.nan), np.full(len(y), np.nan)
-    correlations = np.full(len(y), np.nan)
-    for last in range(timeperiod - 1, len(y)):
-        first = last - timeperiod + 1
-        while first < last and (np.isnan(x[first]) or np.isnan(y[first])):
-            first += 1
-        total = mean_x = mean_y = 0.0
-        for bar in range(first, last + 1):
-            dx, dy = x[bar] - x[first], y[bar] - y[first]
-            if not (np.isnan(dx) or np.isnan(dy)):
-                total += weight[bar]
-                mean_x += weight[bar] * dx
-                mean_y += weight[bar] * dy
-        if not total > 0:
-            continue
-        mean_x, mean_y = x[first] + mean_x / total, y[first] + mean_y / total
-        xx = xy = yy = 0.0
-        for bar in range(first, last + 1):
-            dx, dy = x[bar] - mean_x, y[bar] - mean_y
-            if not (np.isnan(dx) or np.isnan(dy)):
-                xx += weight[bar] * dx * dx
-                xy += weight[bar] * dx * dy
-                yy += weight[bar] * dy * dy
-        if xx > 0:
-            slopes[last] = xy / xx
-            intercepts[last] = mean_y - xy / xx * mean_x
-        if xx > 0 and yy > 0:
-            correlations[last] = xy / np.sqrt(xx * yy)
-    return slopes, intercepts, correlations
+    return compiled_loops().window_fit(y, x, weight, timeperiod)  # type: ignore[no-any-return]
 
 
-@compiled
-def window_line(y: Any, weight: Any, timeperiod: int) -> Any:
+def window_line(
+    y: FloatArray, weight: FloatArray, timeperiod: int
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Weighted least squares of y on the bar's place in each window.
 
     Returns
@@ -136,10 +91,12 @@ def window_line(y: Any, weight: Any, timeperiod: int) -> Any:
         The line's y at the last bar, its rise in a bar, its y at the first bar. NaN
         where fewer than two bars have weight.
     """
-    now, slopes = np.full(len(y), np.nan), np.full(len(y), np.nan)
-    place = np.arange(-timeperiod + 1.0, 1.0)
-    for last in range(timeperiod - 1, len(y)):
-        window = slice(last - timeperiod + 1, last + 1)
-        slope, at_last, _ = window_fit(y[window], place, weight[window], timeperiod)
-        now[last], slopes[last] = at_last[-1], slope[-1]
-    return now, slopes, now - slopes * (timeperiod - 1)
+    now, slope = compiled_loops().window_line(y, weight, timeperiod)
+    return now, slope, now - slope * (timeperiod - 1)
+
+
+def compiled_loops() -> ModuleType:
+    """Import the compiled loops: numba takes a second that most runs can save."""
+    from whatif_assets.core.features.indicators import kernels
+
+    return kernels
