@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import random
 from collections.abc import Callable, Sequence
@@ -203,7 +204,7 @@ def _in_sample(
     A model has seen these sessions, so they tell nothing but how much of its
     success it owes to that.
     """
-    sessions = list(study.folds(home.market)[0].train)
+    sessions = in_sample_sessions(home, study, configuration)
     names = [f"in_sample_{metric}" for metric in IN_SAMPLE_METRICS]
     if not sessions:
         nothing = pd.DataFrame({"variant": pd.Series(dtype="str")})
@@ -219,6 +220,28 @@ def _in_sample(
     )
     kept = metrics[["variant", *IN_SAMPLE_METRICS]]
     return kept.set_axis(["variant", *names], axis=1), daily
+
+
+def in_sample_sessions(
+    home: Home, study: Study, configuration: Configuration
+) -> list[date]:
+    """Sessions before the first test, from where indicators are warmed up on them.
+
+    So that what is only looked at for comparison asks for no earlier bars.
+    """
+    train = study.folds(home.market)[0].train
+    reach = _reach(configuration)
+
+    def warms_up_earlier(day: date) -> bool:
+        return any(before < train[0] for before in history(home, day, reach)[:1])
+
+    return list(itertools.dropwhile(warms_up_earlier, train))
+
+
+def _reach(configuration: Configuration) -> int:
+    """Bars before a bar that the indicators of a configuration's strategy need."""
+    settings = [variant.settings for variant in configuration.variants()]
+    return warm_up(required_features(configuration.strategy_type(), settings))
 
 
 def benchmark_of(
@@ -303,12 +326,11 @@ def evaluation_inputs(home: Home, key: str) -> dict[str, str]:
     configuration, study = home.find(key)
     strategy = configuration.strategy_type()
     sessions = evaluated_sessions(home, study)
-    settings = [v.settings for v in configuration.variants()]
-    reach = warm_up(required_features(strategy, settings))
-    earlier = [d.isoformat() for d in history(home, sessions[0], reach)]
+    read_whole = [*in_sample_sessions(home, study, configuration), *sessions]
+    earlier = [d.isoformat() for d in history(home, sessions[0], _reach(configuration))]
     known = (home.lake.manifest("price_bars", key) for key in earlier)
     read = [
-        home.lake.versions("price_bars", [day.isoformat() for day in sessions]),
+        home.lake.versions("price_bars", [day.isoformat() for day in read_whole]),
         [manifest.data_version for manifest in known if manifest],
     ]
     if configuration.algorithm is not None:

@@ -120,6 +120,36 @@ class TestHoldout:
         assert openings(home, "honest").empty
 
 
+class TestInSample:
+    def test_it_is_what_came_before_the_first_test(self, honest_home):
+        home = Home.open(honest_home)
+        rows = home.lake.read("backtest_results", "honest.linear")
+        daily = home.lake.read("in_sample_pnl", "honest.linear")
+        first = home.study("honest").folds(home.market)[0]
+        assert daily.columns[1:].tolist() == [day.isoformat() for day in first.train]
+        last = daily.set_index("variant").iloc[:, -1]
+        assert rows.set_index("variant")["in_sample_pnl"].equals(
+            last.rename("in_sample_pnl")
+        )
+
+    def test_a_rule_asks_for_no_bars_before_the_study(self, tmp_path):
+        """Its averages need more sessions than there are to train on."""
+        study = STUDY.replace("market:", "dates: {first: 2026-01-12}\nmarket:")
+        study = study.replace("train: 5, test: 3, holdout: 3", "train: 3, test: 3")
+        study = study.replace(
+            "strategy: ema_cross}", "strategy: ema_cross, slowperiod: 60}"
+        )
+        (tmp_path / "honest.yaml").write_text(study)
+        assert run_studies(tmp_path / "home", str(tmp_path / "honest.yaml"))
+        home = Home.open(tmp_path / "home")
+        assert home.lake.read("in_sample_pnl", "honest.ema").empty
+        assert (
+            home.lake.read("backtest_results", "honest.ema")["in_sample_pnl"]
+            .isna()
+            .all()
+        )
+
+
 class TestPlacebos:
     def test_every_study_has_all_of_them(self, honest_home):
         rows = Home.open(honest_home).lake.read("placebo_results", "honest")
