@@ -1,7 +1,7 @@
 """Asset ``features``: the columns that the home's studies ask for, per session."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import date
 
 import dagster as dg
@@ -12,7 +12,7 @@ from whatif_assets.core.errors import BadInput
 from whatif_assets.core.feature_store import SessionFeatures
 from whatif_assets.core.features import warm_up
 from whatif_assets.core.home import Home
-from whatif_assets.core.leak_gate import probe_features
+from whatif_assets.core.leak_gate import probe_features, sessions_to_probe
 from whatif_assets.core.leaks import FEATURES_PROBE
 from whatif_assets.partitions import Result, asked_partitions, for_each_partition
 from whatif_assets.resources import Compute, HomeResource
@@ -47,11 +47,11 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
         columns = SessionFeatures(
             opened, opened.features(), days, compute.feature_engine()
         )
-        gate = LeakGate(FEATURES_PROBE)
+        gate, probed = LeakGate(FEATURES_PROBE), sessions_to_probe(days)
         yield from for_each_partition(
             context,
             opened,
-            lambda key: describe(key, opened, columns, gate),
+            lambda key: describe(key, opened, columns, gate, probed),
             lambda key: columns.inputs(date.fromisoformat(key)),
             gate.results,
         )
@@ -59,11 +59,18 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
     return features
 
 
-def describe(key: str, home: Home, columns: SessionFeatures, gate: LeakGate) -> Result:
+def describe(
+    key: str,
+    home: Home,
+    columns: SessionFeatures,
+    gate: LeakGate,
+    probed: Collection[date],
+) -> Result:
     """Compute the features of one session and write them to the lake."""
     session = date.fromisoformat(key)
     frame = columns.of(session)
-    gate.of(f"Session {key}")(probe_features(columns, session, frame))
+    if session in probed:
+        gate.of(f"Session {key}")(probe_features(columns, session, frame))
     version = home.lake.write("features", key, frame)
     names = [column for column in frame.columns if column not in ("symbol", "ts")]
     return Result(

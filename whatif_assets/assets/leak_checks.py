@@ -9,7 +9,7 @@ from whatif_assets.core.leaks import PROBES, Admit, Finding, refuse_leak
 from whatif_assets.partitions import as_metadata
 
 SHOWN = 20
-REUSED = "Nothing to probe: what stands was reused, as it was admitted when computed."
+REUSED = "Nothing was probed: what stands was reused, as it was admitted when computed."
 
 
 def leak_checks(asset: str, *probes: str) -> list[dg.AssetCheckSpec]:

@@ -41,6 +41,7 @@ from whatif_assets.core.reference_engine import executions
 from whatif_assets.core.sleeve import Sleeve
 from whatif_assets.core.strategies import StrategyType, required_features
 
+SESSIONS_OF_A_RUN = 20  # sessions of a run over features that are probed
 SESSIONS = 3  # sessions of a configuration whose features or labels are probed
 SYMBOLS = 2  # symbols of each
 INDICATORS = 12  # features of a rule
@@ -62,6 +63,12 @@ def _sample(key: str) -> random.Random:
 def _some(draw: random.Random, items: Iterable[str], most: int) -> list[str]:
     known = sorted(set(items))
     return sorted(draw.sample(known, min(most, len(known))))
+
+
+def sessions_to_probe(sessions: Sequence[date]) -> set[date]:
+    """Choose sessions of a run over features, spread evenly, the last one included."""
+    step = math.ceil(len(sessions) / SESSIONS_OF_A_RUN)
+    return set(sessions[::-1][:: max(step, 1)])
 
 
 def probe_features(
