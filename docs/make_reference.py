@@ -19,6 +19,7 @@ from whatif_assets.core.models import ALGORITHMS
 from whatif_assets.core.report_macros import MACROS
 from whatif_assets.core.sources import SOURCES
 from whatif_assets.core.sources.csv_profiles import PROFILES
+from whatif_assets.core.sources.online import Online
 from whatif_assets.core.strategies import STRATEGIES
 from whatif_assets.core.study import (
     CostSettings,
@@ -125,8 +126,13 @@ def reference() -> str:
     ):
         parts.append(f"## {title}\n")
         for name, model in models.items():
-            parts += [f"### `{name}`\n"] * bool(name) + [fields(model)]
+            parts += [f"### `{name}`\n"] * bool(name)
+            source = SOURCES.get(name)
+            parts += [about(source)] if source else []
+            parts += [fields(model)]
             parts += [profiles()] * (name == "csv")
+            asks = source is not None and issubclass(source, Online)
+            parts += [needs(source)] if asks else []
     parts += ["## Features\n", FEATURES_HEAD]
     for family, functions in FAMILIES.items():
         parts += [f"### {family}\n", features(functions)]
@@ -152,6 +158,11 @@ def fields(model: type[BaseModel]) -> str:
     return table(("field", "type", "default", ""), rows)
 
 
+def about(source: type) -> str:
+    """First sentence of a source's docstring."""
+    return " ".join(source.__doc__.split("\n\n")[0].split()) + "\n"
+
+
 def profiles() -> str:
     """Table of the profiles of the source `csv`."""
     rows = (
@@ -165,6 +176,17 @@ def profiles() -> str:
     )
     head = ("profile", "of what", "stamp in", "sets")
     return f"Profiles of `csv`, each an answer to `profile:`\n\n{table(head, rows)}"
+
+
+def needs(source: type[Online]) -> str:
+    """What a source that asks a service needs, and how it was tested."""
+    keys = " and ".join(f"`{key}`" for key in source.keys)
+    needed = f"Keys come from the environment: {keys}. " if keys else ""
+    return (
+        f"{needed}Needs `pip install 'whatif_assets[{source.name}]'`. Tested against "
+        "answers in the service's documented format, served on loopback; not tried "
+        "against the live service.\n"
+    )
 
 
 def _written(value: object) -> str:

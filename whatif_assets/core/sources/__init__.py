@@ -14,13 +14,17 @@ from pydantic import BaseModel, ValidationError
 from whatif_assets.core.bars import Hours, LoadReport, bars_window, tidy
 from whatif_assets.core.errors import BadInput, did_you_mean, one_of
 from whatif_assets.core.sessions import Sessions
+from whatif_assets.core.sources.alpaca import Alpaca
 from whatif_assets.core.sources.csv import Csv
+from whatif_assets.core.sources.databento import Databento
 from whatif_assets.core.sources.duckdb import DuckDb
 from whatif_assets.core.sources.freqtrade import Freqtrade
 from whatif_assets.core.sources.index_daily import IndexDaily
 from whatif_assets.core.sources.lean import Lean
 from whatif_assets.core.sources.parquet import Parquet
+from whatif_assets.core.sources.polygon import Polygon
 from whatif_assets.core.sources.sample import Sample
+from whatif_assets.core.sources.yfinance import YFinance
 from whatif_assets.core.spec import explain
 
 __all__ = ["SOURCES", "LoadReport", "Source", "load_bars", "open_source"]
@@ -64,6 +68,10 @@ SOURCES: dict[str, Any] = {
     "lean": Lean,
     "freqtrade": Freqtrade,
     "duckdb": DuckDb,
+    "yfinance": YFinance,
+    "alpaca": Alpaca,
+    "polygon": Polygon,
+    "databento": Databento,
 }
 
 

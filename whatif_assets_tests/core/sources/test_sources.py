@@ -19,6 +19,12 @@ from whatif_assets.core.bars import BAR_COLUMNS
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.sessions import Sessions
 from whatif_assets.core.sources import SOURCES, load_bars, open_source
+from whatif_assets_tests.core.sources.services import (
+    SERVICES,
+    service_options,
+    serving,
+    use_loopback,
+)
 
 FIRST, LAST = date(2018, 11, 19), date(2018, 11, 27)  # a holiday and a half day
 MARKET = Sessions("XNYS", date(2018, 11, 1), date(2018, 11, 30))
@@ -89,7 +95,22 @@ CASES = {
     "lean": Case(as_lean),
     "freqtrade": Case(as_freqtrade, two=("SYN01/USD", "SYN03/USD")),
     "duckdb": Case(as_query),
+    **{name: Case(lambda folder: {}) for name in SERVICES},
 }
+
+
+@pytest.fixture(scope="module")
+def address():
+    """Give the address of a server that plays all services."""
+    with serving(bars_of_sample()) as url:
+        yield url
+
+
+@pytest.fixture
+def services(address, monkeypatch, tmp_path):
+    """Give the options of the sources that ask a service, which is on loopback."""
+    use_loopback(monkeypatch, address, str(tmp_path / "cache"))
+    return service_options(["SYN01", "SYN02", "SYN03"], address)
 
 
 @pytest.fixture(params=SOURCES)
@@ -101,6 +122,8 @@ def case(request):
 def opened(request, case, tmp_path):
     name = request.node.callspec.params["case"]
     options = case.options(tmp_path)
+    if name in SERVICES:
+        options |= request.getfixturevalue("services")[name]
     return lambda: open_source(name, options, tmp_path)
 
 

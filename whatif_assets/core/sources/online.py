@@ -1,0 +1,150 @@
+"""What sources of bars from a service share: keys, errors, dates."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field
+
+from whatif_assets.core.bar_schema import no_bars
+from whatif_assets.core.errors import BadInput
+
+
+class OnlineOptions(BaseModel):
+    """Options of every source that asks a service."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    symbols: tuple[str, ...] = Field(
+        min_length=1, description="What to ask for; a service is not asked what it has."
+    )
+    url: str | None = Field(
+        default=None, description="Address of the service, where it is another."
+    )
+
+
+class Online:
+    """Bars of a service, by its own client.
+
+    Keys come from the environment. They are given to the client and to nothing
+    else: no option holds one, and a message of the client that repeats one is
+    shown without it.
+    """
+
+    name: ClassVar[str]
+    module: ClassVar[str]  # what the client is imported as
+    keys: ClassVar[tuple[str, ...]] = ()  # environment variables
+    spans: ClassVar[dict[str, Any]]  # base bars, as the service calls them
+    zone: ClassVar[str] = "America/New_York"  # whose midnight daily bars are stamped
+    Options: ClassVar[type[BaseModel]] = OnlineOptions
+
+    def __init__(self, options: Any, base: Path) -> None:
+        """Keep the options; nothing is asked yet."""
+        self._options = options
+
+    @property
+    def where(self) -> str:
+        """What messages call the source."""
+        return f"The source '{self.name}'"
+
+    def symbols(self) -> list[str]:
+        """Return the symbols of the options, sorted."""
+        return sorted(set(self._options.symbols))
+
+    def state(self) -> list[str]:
+        """Nothing: what a service changed shows only when it is asked again."""
+        return []
+
+    def read(
+        self, symbols: list[str], first: date, last: date, base_bar: str
+    ) -> pd.DataFrame:
+        """Ask for the bars whose ts lies on a UTC date in [first, last]."""
+        if base_bar not in self.spans:
+            raise BadInput(
+                f"{self.where} has {', '.join(self.spans)} bars, and base_bar is "
+                f"{base_bar}. Set base_bar to one of those."
+            )
+        asked = [name for name in self.symbols() if name in symbols]
+        start = pd.Timestamp(first, tz="UTC")
+        end = pd.Timestamp(last + timedelta(days=1), tz="UTC")
+        daily = base_bar == "1day"
+        more = timedelta(days=daily)  # the date of a midnight in another zone
+        rows = self._ask(asked, start - more, end + more, base_bar) if asked else []
+        found = [frame for frame in rows if len(frame)]
+        if not found:
+            return no_bars()
+        bars = pd.concat(found, ignore_index=True)
+        ts = bars["ts"].dt.tz_convert(self.zone if daily else "UTC")
+        if daily:
+            ts = ts.dt.tz_localize(None).dt.normalize().dt.tz_localize("UTC")
+        bars = bars.assign(ts=ts.dt.as_unit("us"))
+        inside: pd.DataFrame = bars[(ts >= start) & (ts < end)]
+        return inside.reset_index(drop=True)
+
+    def fetch(
+        self,
+        client: Any,
+        symbols: list[str],
+        start: pd.Timestamp,
+        end: pd.Timestamp,
+        base_bar: str,
+    ) -> list[pd.DataFrame]:
+        """Ask the service for bars that start in [start, end), as raw as it has them.
+
+        Parameters
+        ----------
+        client
+            The module of the client.
+
+        Returns
+        -------
+        list of DataFrame
+            Columns as `whatif_assets.core.bars.tidy` takes them.
+        """
+        raise NotImplementedError
+
+    def key(self, variable: str) -> str:
+        """Read a key from the environment; BadInput names the variable it lacks."""
+        value = os.environ.get(variable, "").strip()
+        if not value:
+            raise BadInput(
+                f"{self.where} needs a key: set the environment variable {variable}."
+            )
+        return value
+
+    def _ask(
+        self,
+        symbols: list[str],
+        start: pd.Timestamp,
+        end: pd.Timestamp,
+        base_bar: str,
+    ) -> list[pd.DataFrame]:
+        """Fetch; whatever the client raises becomes one message without keys."""
+        try:
+            client = importlib.import_module(self.module)
+        except ImportError:
+            raise BadInput(
+                f"{self.where} needs its client: pip install "
+                f"'whatif_assets[{self.name}]'."
+            ) from None
+        try:
+            return self.fetch(client, symbols, start, end, base_bar)
+        except BadInput:
+            raise
+        except Exception as error:
+            reason = self._without_keys(f"{type(error).__name__}: {error}")
+            raise BadInput(
+                f"{self.where}: asked for {', '.join(symbols)} from {start.date()} to "
+                f"{end.date()}, the service or its client failed with {reason}"
+            ) from None
+
+    def _without_keys(self, text: str) -> str:
+        for variable in self.keys:
+            if value := os.environ.get(variable, "").strip():
+                text = text.replace(value, f"<{variable}>")
+        return " ".join(text.split())[:400]
