@@ -132,7 +132,7 @@ def _reasons(evidence: Evidence, of: Statistics) -> Iterator[str]:
 def _placebos(evidence: Evidence) -> Iterator[str]:
     above = evidence.placebos_above
     if above:
-        more = f", and {len(above) - 1:,} more placebos with it" if above[1:] else ""
+        more = f"; so do {_count(len(above) - 1, 'other')}" if above[1:] else ""
         yield (
             f"A placebo does as well as the winner: {above[0].name} has "
             f"{evidence.ranked_by} {_figures(above[0].value)}, the winner "
@@ -171,7 +171,7 @@ def _luck(of: Statistics) -> Iterator[str]:
 
 
 def _holdout(of: Statistics) -> Iterator[str]:
-    if not of.holdout_openings:
+    if math.isnan(of.holdout_total_return):
         return
     done = "lost" if of.holdout_total_return < 0 else "earned"
     spoilt = ""
@@ -198,17 +198,18 @@ def _costs(of: Statistics) -> Iterator[str]:
     if math.isfinite(of.flip_bps):
         yield f"Costs above {_figures(of.flip_bps)} basis points flip the winner."
     if math.isfinite(of.break_even_bps):
+        charged = ""
+        if math.isfinite(of.charged_bps):
+            charged = f"; charged were {_figures(of.charged_bps)}"
         yield (
-            f"It earns nothing from {_figures(of.break_even_bps)} basis points on; "
-            f"charged were {_figures(of.charged_bps)}."
+            f"It earns nothing from {_figures(of.break_even_bps)} basis points on"
+            f"{charged}."
         )
 
 
 def _figures(value: float) -> str:
     """Write a number with as many digits as it takes to read it."""
-    if abs(value) >= 100:
-        return f"{value:,.0f}"
-    return f"{value:.3g}" if abs(value) < 1 else f"{value:.3g}".rstrip(".")
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def _percent(fraction: float) -> str:
