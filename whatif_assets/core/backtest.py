@@ -10,21 +10,25 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import joblib
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from whatif_assets.core.accounts import Accounts, Holding, Profits, profits_of
 from whatif_assets.core.errors import BadInput
+from whatif_assets.core.fills import fill_table
 from whatif_assets.core.job import Costs, Run, Variant
-from whatif_assets.core.reference_engine import backtest
-from whatif_assets.core.sleeve import FloatArray, Sleeve, sleeves_of
+from whatif_assets.core.processes import Progress, run_jobs
+from whatif_assets.core.sleeve import (
+    FloatArray,
+    Sleeve,
+    session_equity,
+    sleeves_of,
+)
 from whatif_assets.core.strategies import STRATEGIES, StrategyType, find_strategy
 from whatif_assets.core.trades import trades_of
 
@@ -37,13 +41,6 @@ __all__ = [
     "sleeves_of",
     "sweep",
 ]
-
-Progress = Callable[[int, int], None]
-
-# A new process needs a second or two to import what it needs, the time in which
-# Backtrader works this many bars.
-_WORTH_A_PROCESS = 60_000
-_BARS_PER_CHUNK = 50_000
 
 # Equity of a block at 252 sessions a year: 8 MB.
 VARIANTS_PER_BLOCK = 4096
@@ -203,17 +200,7 @@ def run_backtests(
     n_sessions = _sessions_in(sleeves) if n_sessions is None else n_sessions
     if is_compiled(kind) and not reference:
         return _by_engine(sleeves, kind, variants, n_sessions, processes, progress)
-    _check_jobs(sleeves, kind, variants)
-    work = _in_processes if _is_large(sleeves, variants, processes) else _in_order
-    total, done = len(sleeves) * len(variants), 0
-    runs: dict[tuple[str, str], Run] = {}
-    for sleeve, some, chunk in work(sleeves, variants, strategy, base, processes):
-        if isinstance(chunk, BadInput):
-            raise chunk
-        runs.update(((variant.id, sleeve.symbol), r) for variant, r in zip(some, chunk))
-        done += len(some)
-        if progress:
-            progress(done, total)
+    runs = run_jobs(sleeves, kind, variants, processes, progress)
     return _gather(sleeves, variants, runs, n_sessions)
 
 
@@ -296,7 +283,7 @@ def _by_engine(
     row_of = {variant.id: row for row, variant in enumerate(variants)}
 
     def replay(some: Sequence[str]) -> pd.DataFrame:
-        return _fills(
+        return fill_table(
             [
                 (v, sleeve, engine.record(sleeve, batch, row_of[v], n_sessions))
                 for v, sleeve in itertools.product(some, sleeves)
@@ -379,82 +366,6 @@ def _check_names(sleeves: Sequence[Sleeve], variants: Sequence[Variant]) -> None
             raise BadInput(f"A backtest has a {what} twice: {', '.join(names)}.")
 
 
-def _check_jobs(
-    sleeves: Sequence[Sleeve], kind: StrategyType, variants: Sequence[Variant]
-) -> None:
-    for variant in variants:
-        settings = kind.settings(variant.settings)
-        for sleeve in sleeves[:1]:
-            kind.lines_of(sleeve, settings)
-
-
-Chunk = tuple[Sleeve, Sequence[Variant], list[Run] | BadInput]
-
-
-def _is_large(
-    sleeves: Sequence[Sleeve], variants: Sequence[Variant], processes: int | None
-) -> bool:
-    bars = sum(len(sleeve) for sleeve in sleeves) * len(variants)
-    several = len(sleeves) * len(variants) > 1 and processes != 1
-    return several and bars >= _WORTH_A_PROCESS
-
-
-def _in_order(
-    sleeves: Sequence[Sleeve],
-    variants: Sequence[Variant],
-    strategy: str,
-    base: Path,
-    processes: int | None,
-) -> Iterator[Chunk]:
-    for sleeve, variant in itertools.product(sleeves, variants):
-        yield sleeve, [variant], _run_chunk(strategy, base, sleeve, [variant])
-
-
-def _in_processes(
-    sleeves: Sequence[Sleeve],
-    variants: Sequence[Variant],
-    strategy: str,
-    base: Path,
-    processes: int | None,
-) -> Iterator[Chunk]:
-    """Run chunks of one sleeve and several variants, so that its bars travel once.
-
-    joblib starts its processes afresh (a forked copy of a process that holds a
-    JVM may hang), needs no guard in the caller's main module, keeps them for the
-    next call, and gives the chunks back in order.
-    """
-    chunks = [
-        (sleeve, variants[first : first + size])
-        for sleeve in sleeves
-        for size in [max(_BARS_PER_CHUNK // max(len(sleeve), 1), 1)]
-        for first in range(0, len(variants), size)
-    ]
-    pool = joblib.Parallel(
-        n_jobs=processes or joblib.cpu_count(), return_as="generator", batch_size=1
-    )
-    done = pool(
-        joblib.delayed(_run_chunk)(strategy, base, sleeve, some)
-        for sleeve, some in chunks
-    )
-    for (sleeve, some), chunk in zip(chunks, done):
-        yield sleeve, some, chunk
-
-
-def _run_chunk(
-    strategy: str, base: Path, sleeve: Sleeve, variants: Iterable[Variant]
-) -> list[Run] | BadInput:
-    """Run variants on one sleeve, and hand back a failure as a result.
-
-    Failures thus come in the order of the jobs, not of whichever process was
-    first, and the same one is told whatever the number of processes.
-    """
-    kind = find_strategy(strategy, base)
-    try:
-        return [backtest(sleeve, kind, variant) for variant in variants]
-    except BadInput as error:
-        return error
-
-
 def _gather(
     sleeves: Sequence[Sleeve],
     variants: Sequence[Variant],
@@ -471,7 +382,7 @@ def _gather(
         for variant, sleeve, run in jobs
     ]
     ids = [variant.id for variant in variants]
-    fills = _fills([(variant.id, sleeve, run) for variant, sleeve, run in jobs])
+    fills = fill_table([(variant.id, sleeve, run) for variant, sleeve, run in jobs])
     traded = [run.values_traded.sum() for *_, run in jobs]
     return BacktestResult(
         variants=tuple(ids),
@@ -487,55 +398,3 @@ def _gather(
             shape
         ),
     )
-
-
-def session_equity(
-    equity: FloatArray, sleeve: Sleeve, cash: float, n_sessions: int
-) -> FloatArray:
-    """Carry equity over the sessions without bars.
-
-    Parameters
-    ----------
-    equity
-        Value at the end of each session that has bars; float64.
-    sleeve
-        The bars.
-    cash
-        The value before the first bar.
-    n_sessions
-        How many sessions the backtest has.
-
-    Returns
-    -------
-    numpy.ndarray
-        ``n_sessions`` float64; a session without bars repeats the one before.
-    """
-    sessions, _ = sleeve.last_bars()
-    latest = np.zeros(n_sessions, dtype=np.int64)
-    latest[sessions] = np.arange(1, len(sessions) + 1)
-    steps = np.concatenate([[cash], equity])
-    return np.asarray(steps[np.maximum.accumulate(latest)])
-
-
-def _fills(jobs: Sequence[tuple[str, Sleeve, Run]]) -> pd.DataFrame:
-    runs = [run for *_, run in jobs]
-    counts = [len(run.bars) for run in runs]
-    variants = np.array([variant for variant, *_ in jobs], dtype=object)
-    symbols = np.array([sleeve.symbol for _, sleeve, _ in jobs], dtype=object)
-    ts = _joined([sleeve.ts[run.bars] for _, sleeve, run in jobs]).astype(np.int64)
-    return pd.DataFrame(
-        {
-            "variant": variants.repeat(counts),
-            "symbol": symbols.repeat(counts),
-            "ts": pd.DatetimeIndex(ts.view("datetime64[us]")).tz_localize("UTC"),
-            "size": _joined([run.sizes for run in runs]),
-            "price": _joined([run.prices for run in runs]),
-            "commission": _joined([run.commissions for run in runs]),
-            "value": _joined([run.values_traded for run in runs]),
-            "closing": _joined([run.closing for run in runs]),
-        }
-    )
-
-
-def _joined(parts: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
-    return np.concatenate(parts) if parts else np.empty(0)

@@ -181,3 +181,31 @@ def sleeves_of(
         )
         for symbol, rows in kept.groupby("symbol", sort=False)
     ]
+
+
+def session_equity(
+    equity: FloatArray, sleeve: Sleeve, cash: float, n_sessions: int
+) -> FloatArray:
+    """Carry equity over the sessions without bars.
+
+    Parameters
+    ----------
+    equity
+        Value at the end of each session that has bars; float64.
+    sleeve
+        The bars.
+    cash
+        The value before the first bar.
+    n_sessions
+        How many sessions the backtest has.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``n_sessions`` float64; a session without bars repeats the one before.
+    """
+    sessions, _ = sleeve.last_bars()
+    latest = np.zeros(n_sessions, dtype=np.int64)
+    latest[sessions] = np.arange(1, len(sessions) + 1)
+    steps = np.concatenate([[cash], equity])
+    return np.asarray(steps[np.maximum.accumulate(latest)])

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from whatif_assets.core import backtest as module
+from whatif_assets.core import processes as module
 from whatif_assets.core._backtrader import RecordingBroker, bt, date_numbers
 from whatif_assets.core.backtest import (
     BacktestResult,
