@@ -297,10 +297,20 @@ def compute_features(bars: pd.DataFrame, features: Sequence[Feature]) -> pd.Data
     """
     rows = symbol_rows(bars)
     columns = BarColumns(with_other_symbols(bars, features))
-    computed = {}
-    for feature in features:
-        computed[feature.column] = values = np.empty(len(bars))
+    values = np.empty((len(features), len(bars)))
+    for number, feature in enumerate(features):
         for start, stop in rows:
-            values[start:stop] = feature.over(columns, start, stop)
-    keys = bars[["symbol", "ts"]].reset_index(drop=True)
-    return pd.concat([keys, pd.DataFrame(computed, index=keys.index)], axis=1)
+            values[number, start:stop] = feature.over(columns, start, stop)
+    return beside(bars[["symbol", "ts"]], features, values)
+
+
+def beside(
+    keys: pd.DataFrame, features: Sequence[Feature], values: FloatArray
+) -> pd.DataFrame:
+    """Put the values of features, a row each, beside the keys of their bars.
+
+    None of the values is copied.
+    """
+    columns = {name: keys[name].reset_index(drop=True) for name in keys}
+    computed = {f.column: row for f, row in zip(features, values, strict=True)}
+    return pd.DataFrame(columns | computed, copy=False)

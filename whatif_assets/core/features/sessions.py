@@ -21,6 +21,7 @@ import pandas as pd
 from whatif_assets.core.features.bar_columns import BarColumns, column_elsewhere
 from whatif_assets.core.features.feature import (
     Feature,
+    beside,
     symbol_rows,
     symbols_read,
     warm_up,
@@ -160,19 +161,15 @@ def features_of_sessions(
         The bars are not sorted, or a bar stands twice.
     """
     columns = BarColumns(with_other_symbols(bars, features))
-    computed: list[list[npt.NDArray[np.float64]]] = [[] for _ in features]
-    rows = []
-    for block in session_blocks(bars, history, features):
-        rows.append(np.arange(block.start, block.stop))
-        for feature, values in zip(features, computed, strict=True):
-            values.append(block.values(feature, columns, block.stop))
-    kept = np.concatenate(rows) if rows else np.empty(0, dtype=np.int64)
-    frame = bars[["symbol", "ts", "session"]].iloc[kept].reset_index(drop=True)
-    by_name = {
-        feature.column: np.concatenate(values) if values else np.empty(0)
-        for feature, values in zip(features, computed, strict=True)
-    }
-    return pd.concat([frame, pd.DataFrame(by_name, index=frame.index)], axis=1)
+    blocks = list(session_blocks(bars, history, features))
+    kept = [np.arange(block.start, block.stop) for block in blocks]
+    rows = np.concatenate(kept) if kept else np.empty(0, dtype=np.int64)
+    computed, done = np.empty((len(features), len(rows))), 0
+    for block in blocks:
+        mine = slice(done, done := done + block.stop - block.start)
+        for number, feature in enumerate(features):
+            computed[number, mine] = block.values(feature, columns, block.stop)
+    return beside(bars[["symbol", "ts", "session"]].iloc[rows], features, computed)
 
 
 @dataclass(frozen=True)

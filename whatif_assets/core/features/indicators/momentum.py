@@ -110,8 +110,11 @@ def _flat(high: FloatArray, low: FloatArray, bars: int) -> BoolArray:
 
 
 def _any_of_last(flags: BoolArray, bars: int) -> BoolArray:
-    any_of: BoolArray = window_sum(flags.astype(np.float64), bars) > 0
-    return any_of
+    """Tell where one of the last bars is flagged."""
+    if bars == 1 or not flags.any():
+        return flags
+    some: BoolArray = ta("MAX", flags.astype(np.float64), bars) > 0
+    return some
 
 
 def stochf(
