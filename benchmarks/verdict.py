@@ -19,7 +19,6 @@ import collections
 import functools
 import itertools
 import json
-import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -43,7 +42,7 @@ SESSIONS_PER_YEAR = 252
 SYMBOLS = 2
 DRIFT = 0.0004  # per session: 10 % a year
 SIGNAL = 0.15  # of the market with an edge; that of the demo is 1
-COSTS = Costs(commission_bps=0.5)
+COMMISSION = 0.5  # basis points of each fill
 CASH = 100_000.0
 NOTIONAL = 90_000.0
 PLACEBOS = 20
@@ -87,34 +86,47 @@ def axes() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 @functools.cache
-def candidates() -> dict[str, list[Variant]]:
+def candidates(costs: Costs) -> dict[str, list[Variant]]:
     """Group the candidates by rule."""
     groups: dict[str, list[Variant]] = {}
     for number, (rule, settings) in enumerate(axes()):
         sized = {**settings, "notional": NOTIONAL}
         variants = groups.setdefault(rule, [])
-        variants.append(Variant(f"{rule}-{number}", sized, COSTS, CASH))
+        variants.append(Variant(f"{rule}-{number}", sized, costs, CASH))
     return groups
 
 
-def placebos() -> list[Variant]:
+def placebos(costs: Costs) -> list[Variant]:
     """Random entries, from rare to frequent."""
     chances = np.geomspace(0.0005, 0.05, PLACEBOS)
     return [
         Variant(
             f"random-{n}",
             {"probability": float(p), "seed": n, "notional": NOTIONAL},
-            COSTS,
+            costs,
             CASH,
         )
         for n, p in enumerate(chances)
     ]
 
 
-def sleeves(seed: int, signal: float) -> list[Sleeve]:
+@dataclass(frozen=True)
+class Market:
+    """A market to simulate, and what trading costs there."""
+
+    seed: int
+    signal: float
+    commission_bps: float
+
+
+def sleeves(market: Market) -> list[Sleeve]:
     """Simulate a market and compute what its rules read."""
     options = SampleOptions(
-        seed=seed, symbol_count=SYMBOLS, signal=signal, drift=DRIFT, start=FIRST
+        seed=market.seed,
+        symbol_count=SYMBOLS,
+        signal=market.signal,
+        drift=DRIFT,
+        start=FIRST,
     )
     source = Sample(options, Path())
     bars = source.read(source.symbols(), FIRST, LAST, "1min")
@@ -123,7 +135,7 @@ def sleeves(seed: int, signal: float) -> list[Sleeve]:
     bars["session"] = bars["ts"].dt.tz_localize(None).dt.normalize()
     features = {
         feature
-        for rule, variants in candidates().items()
+        for rule, variants in candidates(Costs()).items()
         for feature in required_features(
             find_strategy(rule), [v.settings for v in variants]
         )
@@ -144,21 +156,20 @@ class Outcome:
     figures: dict[str, float]
 
 
-def outcome(market: tuple[int, float]) -> Outcome:
+def outcome(market: Market) -> Outcome:
     """Simulate, sweep, choose and judge."""
-    seed, signal = market
-    bars = sleeves(seed, signal)
+    bars, costs = sleeves(market), Costs(commission_bps=market.commission_bps)
 
     def swept(rule: str, variants: list[Variant]) -> tuple[np.ndarray, np.ndarray]:
         (accounts,) = sweep(bars, rule, variants, processes=1)
         metrics = measure(accounts, SESSIONS_PER_YEAR)
         return accounts.returns, metrics["sharpe"].to_numpy()
 
-    runs = [swept(rule, variants) for rule, variants in candidates().items()]
+    runs = [swept(rule, variants) for rule, variants in candidates(costs).items()]
     returns = np.concatenate([run[0] for run in runs])
     sharpes = np.concatenate([run[1] for run in runs])
-    hold, hold_sharpe = swept("buy_and_hold", [Variant("hold", {}, COSTS, CASH)])
-    _, random = swept("random_entry", placebos())
+    hold, hold_sharpe = swept("buy_and_hold", [Variant("hold", {}, costs, CASH)])
+    _, random = swept("random_entry", placebos(costs))
     winner = int(np.nanargmax(sharpes))
     verdict = judge(
         Evidence(
@@ -173,17 +184,18 @@ def outcome(market: tuple[int, float]) -> Outcome:
                 Placebo("hold", float(hold_sharpe[0])),
                 *(Placebo(f"random {n}", float(s)) for n, s in enumerate(random)),
             ),
-            charged_bps=COSTS.commission_bps,
+            charged_bps=market.commission_bps,
         ),
-        seed=seed,
+        seed=market.seed,
     )
     return Outcome(verdict.headline, tuple(sharpes), verdict.statistics.figures())
 
 
-def judged(seeds: int, signal: float, cores: int) -> list[Outcome]:
+def judged(seeds: int, signal: float, commission_bps: float) -> list[Outcome]:
     """Judge one market for each seed."""
-    with ProcessPoolExecutor(cores) as pool:
-        return list(pool.map(outcome, [(seed, signal) for seed in range(seeds)]))
+    markets = [Market(seed, signal, commission_bps) for seed in range(seeds)]
+    with ProcessPoolExecutor() as pool:
+        return list(pool.map(outcome, markets))
 
 
 def summary(outcomes: list[Outcome]) -> dict[str, Any]:
@@ -209,10 +221,13 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the counts to this file")
     parser.add_argument("--seeds", type=int, default=100, help="markets of each kind")
     parser.add_argument("--signal", type=float, default=SIGNAL, help="size of the edge")
+    parser.add_argument(
+        "--commission", type=float, default=COMMISSION, help="basis points of a fill"
+    )
     chosen = parser.parse_args()
-    cores, start = os.cpu_count() or 1, time.perf_counter()
-    null = judged(chosen.seeds, 0.0, cores)
-    edge = judged(chosen.seeds, chosen.signal, cores)
+    start = time.perf_counter()
+    null = judged(chosen.seeds, 0.0, chosen.commission)
+    edge = judged(chosen.seeds, chosen.signal, chosen.commission)
     real = [
         sum(o.headline is Headline.LIKELY_REAL for o in ran) for ran in (null, edge)
     ]
@@ -220,8 +235,9 @@ def main() -> None:
         "null_called_luck": chosen.seeds - real[0],
         "edge_called_real": real[1],
         "seeds": chosen.seeds,
-        "variants": sum(len(variants) for variants in candidates().values()),
+        "variants": len(list(axes())),
         "signal": chosen.signal,
+        "commission_bps": chosen.commission,
         "null": summary(null),
         "edge": summary(edge),
         "seconds": round(time.perf_counter() - start, 1),

@@ -4,10 +4,13 @@ Hansen's test of superior predictive ability (SPA) and the stepwise method of Ro
 and Wolf (StepM), on the differences between the trials' returns and the
 benchmark's. ``arch`` has both, resample by resample and trial by trial; here a
 resample is a row of weights, all of them together one matrix product, which is what
-makes ten thousand trials a matter of seconds. Resamples, variances and recentring
-are those of ``arch``, and a test holds the two equal. Unlike there, means are divided
-by their standard errors, as Hansen recommends: variants differ widely in how much
-they trade, and the busiest would drown the others.
+makes ten thousand trials a matter of seconds. A test holds the two equal.
+
+Unlike in ``arch``, a mean is divided by its deviation, as Hansen recommends: variants
+differ widely in how much they trade, and the busiest would drown the others. So is
+the mean of each resample by its own deviation, as Romano and Wolf recommend: with a
+few dozen sessions the deviation is itself uncertain, and a fixed one finds an edge in
+noise far too often.
 
 References
 ----------
