@@ -14,6 +14,7 @@ from whatif_assets.core.errors import BadInput
 from whatif_assets.core.features import (
     Feature,
     bars_with_history,
+    check_symbols_read,
     features_of_sessions,
     symbols_read,
     warm_up,
@@ -47,6 +48,11 @@ class SessionFeatures:
         Computes several sessions:
         :func:`whatif_assets.core.features.features_of_sessions`, or its Spark
         counterpart.
+
+    Raises
+    ------
+    BadInput
+        A feature reads a symbol that the home's market does not have.
     """
 
     def __init__(
@@ -58,6 +64,7 @@ class SessionFeatures:
     ) -> None:
         self._home, self._engine = home, engine
         self.features = tuple(features)
+        check_symbols_read(self.features, home.symbols)
         self._wanted = list(wanted)
         self._calendar = home.market.sessions.dates()
         per_session = home.market.bars_per_session() * len(home.symbols)

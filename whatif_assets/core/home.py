@@ -9,7 +9,7 @@ from pathlib import Path
 
 from whatif_assets.core.configuration import Configuration, build, expand, find
 from whatif_assets.core.errors import BadInput, did_you_mean, one_of
-from whatif_assets.core.features import Feature
+from whatif_assets.core.features import Feature, check_symbols_read
 from whatif_assets.core.lake import Lake, write_text
 from whatif_assets.core.market import (
     MARKET_FILE,
@@ -217,6 +217,11 @@ def _market_findings(study: Study, document: YamlDocument, market: Market) -> li
                 f"{document.where(('symbols',))}: the market has no '{symbol}'."
                 f"{did_you_mean(symbol, market.symbols)}"
             )
+    if market.symbols:
+        try:
+            check_symbols_read(study.parsed_features, market.symbols)
+        except BadInput as error:
+            findings.append(f"{document.where(('features',))}: {error}")
     return findings
 
 

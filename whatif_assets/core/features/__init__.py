@@ -8,6 +8,7 @@ computing of single sessions, here and on Spark.
 from whatif_assets.core.features.bar_columns import PRICES
 from whatif_assets.core.features.feature import (
     Feature,
+    check_symbols_read,
     compute,
     compute_features,
     parse_feature,
@@ -34,6 +35,7 @@ __all__ = [
     "Feature",
     "FeatureFunction",
     "bars_with_history",
+    "check_symbols_read",
     "compute",
     "compute_features",
     "compute_features_spark",

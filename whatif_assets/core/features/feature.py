@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -219,6 +219,23 @@ def symbol_rows(bars: pd.DataFrame) -> list[tuple[int, int]]:
 def symbols_read(features: Sequence[Feature]) -> set[str]:
     """Symbols that some features read beside the bar's own."""
     return {f.elsewhere[1] for f in features if f.elsewhere is not None}
+
+
+def check_symbols_read(features: Sequence[Feature], symbols: Collection[str]) -> None:
+    """Refuse a feature that reads a symbol which a market does not have.
+
+    Raises
+    ------
+    BadInput
+        Names the feature, and a symbol that may be meant.
+    """
+    for feature in features:
+        if feature.elsewhere is not None and feature.elsewhere[1] not in symbols:
+            symbol = feature.elsewhere[1]
+            raise BadInput(
+                f"feature {feature.function}: symbol: the market has no '{symbol}'; "
+                f"it has {len(symbols)} symbols.{did_you_mean(symbol, symbols)}"
+            )
 
 
 def with_other_symbols(bars: pd.DataFrame, features: Sequence[Feature]) -> pd.DataFrame:

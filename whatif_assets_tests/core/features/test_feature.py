@@ -8,6 +8,7 @@ from whatif_assets.core.errors import BadInput
 from whatif_assets.core.features import (
     FEATURES,
     FeatureFunction,
+    check_symbols_read,
     compute,
     parse_feature,
     warm_up,
@@ -91,6 +92,13 @@ def test_warm_up_is_the_longest_of_the_features() -> None:
     assert [f.warm_up for f in features] == sorted(f.warm_up for f in features)
     assert warm_up(features) == features[-1].warm_up
     assert warm_up(features[:1]) == warm_up([]) == 0
+
+
+def test_a_symbol_that_the_market_lacks_is_named() -> None:
+    feature = parse_feature("realized_correlation+symbol=SPX")
+    check_symbols_read([feature], ["SPX"])
+    with pytest.raises(BadInput, match=r"no 'SPX'; it has 2 .* Did you mean 'SPY'\?"):
+        check_symbols_read([parse_feature("ema"), feature], ["SPY", "QQQ"])
 
 
 @pytest.fixture
