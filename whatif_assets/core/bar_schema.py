@@ -165,12 +165,11 @@ def check_rows(rows: pd.DataFrame, where: str) -> None:
             f"{where}: {len(twice)} row(s) repeat a bar, such as {'; '.join(pairs)}. "
             f"Keep one row for each symbol and ts.{repair if same else ''}"
         )
-    odd = inconsistent(rows) | (rows["high"] > 2 * rows["low"])
+    odd = inconsistent(rows)
     if len(rows) >= FEW and odd.mean() > 0.5:
         raise BadInput(
-            f"{where}: open or close lies outside [low, high], or high is twice low, "
-            f"in {int(odd.sum())} of {len(rows)} bars, such as "
-            f"{_name(rows, int(np.argmax(odd)))}. The "
+            f"{where}: open or close lies outside [low, high] in {int(odd.sum())} of "
+            f"{len(rows)} bars, such as {_name(rows, int(np.argmax(odd)))}. The "
             "columns seem to be exchanged: say which one holds what."
         )
 

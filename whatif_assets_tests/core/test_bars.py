@@ -338,5 +338,5 @@ def test_a_price_far_outside_the_bar_is_no_price_of_it(column, price):
 def test_columns_that_are_exchanged_are_refused():
     stamps = [f"2018-02-20 14:{minute}" for minute in range(30, 45)]
     frame = rows(*stamps).rename(columns={"open": "high", "high": "open"})
-    with pytest.raises(BadInput, match=r"twice low, in 15 of 15 bars, such as AAA"):
+    with pytest.raises(BadInput, match=r"\[low, high\] in 15 of 15 bars, such as AAA"):
         tidied(frame)

@@ -185,7 +185,6 @@ def _csv_files() -> Iterator[Case]:
         ("close", "high"),
         ("close", "low"),
         ("open", "volume"),
-        ("high", "volume"),
         ("low", "volume"),
         ("close", "volume"),
         ("timestamp", "open"),
