@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pandas as pd
 from rich import box
 from rich.console import Console
@@ -28,6 +29,7 @@ from rich.text import Text
 
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.home import Home, check_study, check_symbols
+from whatif_assets.core.metrics import METRICS
 from whatif_assets.core.ranking import VIOLATES
 from whatif_assets.core.study import Study, read_study, study_market
 from whatif_assets.progress import Progress, listen
@@ -130,7 +132,7 @@ def _leaderboard(rows: pd.DataFrame, study: Study, home: Home) -> Table:
         table.add_row(
             str(row["rank"]),
             _name(row, study) + note,
-            *(format_number(row[metric]) for metric in shown),
+            *(format_metric(metric, row[metric]) for metric in shown),
             style="" if row["role"] == "candidate" else "dim",
         )
     table.caption = (
@@ -154,7 +156,8 @@ def _winner(winner: Mapping[Any, Any], study: Study, home: Home) -> Panel:
 
 def _praise(winner: Mapping[Any, Any], study: Study, home: Home) -> str:
     """What made the winner the winner, and where to look further."""
-    value = format_number(winner[study.ranking.column])
+    column = study.ranking.column
+    value = format_metric(column, winner[column])
     variant = winner["variant"].strip("-").replace("~", " ")
     lines = [
         f"{winner['configuration']}  {variant}".rstrip(),
@@ -169,6 +172,17 @@ def _praise(winner: Mapping[Any, Any], study: Study, home: Home) -> str:
         lines.append("")
     lines.append(f"Query it: duckdb {home.database}")
     return "\n".join(lines)
+
+
+def format_metric(metric: str, value: Any) -> str:
+    """Write a metric for a table: fractions as percentages."""
+    known = METRICS.get(metric)
+    if known is None or known.unit != "fraction" or value is None or math.isnan(value):
+        return format_number(value)
+    percent = np.format_float_positional(
+        100 * value, precision=3, fractional=False, trim="-"
+    )
+    return f"{percent}%"
 
 
 def format_number(value: Any) -> str:

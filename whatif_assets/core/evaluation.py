@@ -18,7 +18,7 @@ from whatif_assets.core.accounts import Accounts
 from whatif_assets.core.backtest import Sleeve, Variant, is_compiled, run_backtests
 from whatif_assets.core.blocks import Sweep, drop_blocks, sweep_folder
 from whatif_assets.core.configuration import Configuration
-from whatif_assets.core.engine.parity import parity
+from whatif_assets.core.engine.parity import sampled_parity
 from whatif_assets.core.feature_store import history
 from whatif_assets.core.features import warm_up
 from whatif_assets.core.forecasting import IN_SAMPLE
@@ -41,9 +41,6 @@ from whatif_assets.core.trials import register_trials
 
 TABLE = "backtest_results"
 LEADERS = 8
-# Each run replays this much in Backtrader, a second or two per configuration.
-PARITY_VARIANTS = 3
-PARITY_BARS = 40_000
 # What is kept of the sessions that the models were trained on.
 IN_SAMPLE_METRICS = ("pnl", "sharpe")
 
@@ -299,24 +296,15 @@ def _described(
 def _parity(
     sleeves: Sequence[Sleeve], configuration: Configuration, order: Sequence[str]
 ) -> pd.DataFrame:
-    """Replay the winner and some random variants in Backtrader.
-
-    On as many symbols, drawn at random, as PARITY_BARS allow. What is drawn depends
-    on the configuration alone, so that a run can be repeated.
-    """
-    strategy = configuration.strategy_type()
-    if not is_compiled(strategy):
+    """Replay the winner and some random variants in Backtrader."""
+    if not is_compiled(configuration.strategy_type()):
         return pd.DataFrame()
-    draw = random.Random(configuration.key)  # noqa: S311 - a sample, not a secret
-    others = draw.sample(list(order[1:]), min(PARITY_VARIANTS, len(order) - 1))
-    chosen = {order[0], *others}
-    bars = sum(len(sleeve) for sleeve in sleeves) / len(sleeves)
-    affordable = max(1, int(PARITY_BARS / (bars * len(chosen))))
-    some = draw.sample(list(sleeves), min(affordable, len(sleeves)))
-    return parity(
-        some,
+    by_name = {variant.id: variant for variant in configuration.variants()}
+    return sampled_parity(
+        sleeves,
         configuration.strategy,
-        [variant for variant in configuration.variants() if variant.id in chosen],
+        [by_name[name] for name in order],
+        draw=random.Random(configuration.key),  # noqa: S311 - a sample, not a secret
         base=configuration.base,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +17,55 @@ from whatif_assets.core.sleeve import FloatArray, Sleeve
 TOLERANCE = 1e-9
 
 _FIGURES = ["size", "price", "commission", "value", "closing"]
+
+
+# What a sample replays in Backtrader: a second or two.
+OTHERS = 3
+BARS = 20_000
+
+
+def sampled_parity(
+    sleeves: Sequence[Sleeve],
+    strategy: str,
+    variants: Sequence[Variant],
+    *,
+    draw: random.Random,
+    base: Path | None = None,
+) -> pd.DataFrame:
+    """Hold the engine against Backtrader on the best variant and some random ones.
+
+    Parameters
+    ----------
+    variants
+        The best one first. It is replayed on half of ``BARS``, up to ``OTHERS`` of
+        the rest share the other half; of a sleeve that is longer, the beginning.
+    draw
+        Draws variants and sleeves: the same one draws the same.
+
+    Returns
+    -------
+    pandas.DataFrame
+        See :func:`parity`.
+    """
+    best, rest = variants[0], list(variants[1:])
+    others = draw.sample(rest, min(OTHERS, len(rest)))
+    share = BARS // 2
+    parts = [([best], share)]
+    parts += [([one], share // len(others)) for one in others]
+    return pd.concat(
+        [
+            parity(_some(draw, sleeves, bars), strategy, some, base=base)
+            for some, bars in parts
+        ],
+        ignore_index=True,
+    )
+
+
+def _some(draw: random.Random, sleeves: Sequence[Sleeve], bars: int) -> list[Sleeve]:
+    """Draw as many sleeves as have about so many bars, or the beginning of one."""
+    mean = sum(len(sleeve) for sleeve in sleeves) / len(sleeves)
+    number = min(max(int(bars / mean), 1), len(sleeves))
+    return [sleeve.until(bars) for sleeve in draw.sample(list(sleeves), number)]
 
 
 def parity(

@@ -213,8 +213,10 @@ def _figures(value: float) -> str:
 
 
 def _percent(fraction: float) -> str:
-    if 0 < fraction < 0.001:
+    if fraction < 0.001:
         return "less than 0.1 %"
+    if fraction > 0.999:
+        return "more than 99.9 %"
     return f"{100 * fraction:.3g} %"
 
 
