@@ -42,6 +42,10 @@ SealedOption = Annotated[
     bool,
     typer.Option("--sealed", help="Do not open a holdout; each opening is counted."),
 ]
+OpenOption = Annotated[
+    bool,
+    typer.Option("--open", help="Open the report's page in the browser instead."),
+]
 StudyArgument = Annotated[
     Optional[str],  # noqa: UP045
     typer.Argument(help="A study of the home by name, or a study file."),
@@ -70,11 +74,15 @@ def run(
 
 
 @app.command()
-def report(study: StudyArgument = None, home: HomeOption = DEFAULT_HOME) -> None:
+def report(
+    study: StudyArgument = None,
+    home: HomeOption = DEFAULT_HOME,
+    in_browser: OpenOption = False,
+) -> None:
     """Print the leaderboard and the best configuration of the last run."""
-    from whatif_assets.terminal import print_report
+    from whatif_assets.terminal import open_report, print_report
 
-    _guarded(lambda: print_report(home, study))
+    _guarded(lambda: (open_report if in_browser else print_report)(home, study))
 
 
 @app.command()

@@ -15,7 +15,8 @@ from whatif_assets.core.attribution import BEFORE_COSTS, NO_HOUR
 from whatif_assets.core.comparison import Comparison, as_json, compare
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import write_text
-from whatif_assets.terminal import console, format_number
+from whatif_assets.core.number_format import format_number
+from whatif_assets.terminal import console
 
 ROWS_SHOWN = 10
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import sys
+import webbrowser
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import duckdb
-import numpy as np
 import pandas as pd
 from rich import box
 from rich.console import Console
@@ -29,7 +28,8 @@ from rich.text import Text
 
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.home import Home, check_study, check_symbols
-from whatif_assets.core.metrics import METRICS
+from whatif_assets.core.leaderboard import short_name
+from whatif_assets.core.number_format import format_metric
 from whatif_assets.core.ranking import VIOLATES
 from whatif_assets.core.study import Study, read_study, study_market
 from whatif_assets.progress import Progress, listen
@@ -82,12 +82,29 @@ def print_report(home_path: Path, study: str | None) -> bool:
     home = Home.open(home_path)
     studies = [home.study(study)] if study else list(home.studies().values())
     if not home.database.exists():
-        raise BadInput(
-            f"{home.database}: there is no report yet; use 'whatif run' first."
-        )
+        raise _no_report(home.database)
     for one in studies:
         print_study(home, one)
     return True
+
+
+def open_report(home_path: Path, study: str | None) -> bool:
+    """Open the page of one study, or of all that have one, in the browser."""
+    home = Home.open(home_path)
+    names = [home.study(study).name] if study else list(home.studies())
+    pages = [home.page(name) for name in names]
+    found = [page for page in pages if page.exists()]
+    if not found:
+        raise _no_report(pages[0] if pages else home.path)
+    for page in found:
+        console.print(str(page.resolve()), soft_wrap=True, highlight=False)
+        if not webbrowser.open(page.resolve().as_uri()):
+            console.print("No browser was found; open the file in one.")
+    return True
+
+
+def _no_report(path: Path) -> BadInput:
+    return BadInput(f"{path}: there is no report yet; use 'whatif run' first.")
 
 
 def print_study(home: Home, study: Study) -> None:
@@ -131,7 +148,7 @@ def _leaderboard(rows: pd.DataFrame, study: Study, home: Home) -> Table:
         note += f" violates {row[VIOLATES]}" if row[VIOLATES] else ""
         table.add_row(
             str(row["rank"]),
-            _name(row, study) + note,
+            short_name(row) + note,
             *(format_metric(metric, row[metric]) for metric in shown),
             style="" if row["role"] == "candidate" else "dim",
         )
@@ -141,12 +158,6 @@ def _leaderboard(rows: pd.DataFrame, study: Study, home: Home) -> Table:
     )
     table.caption_justify = "left"
     return table
-
-
-def _name(row: Mapping[Any, Any], study: Study) -> str:
-    """Configuration and variant of a row, without the study's name."""
-    configuration = row["configuration"].removeprefix(f"{study.name}.")
-    return f"{configuration} {row['variant'].strip('-').replace('~', ' ')}".rstrip()
 
 
 def _winner(winner: Mapping[Any, Any], study: Study, home: Home) -> Panel:
@@ -159,10 +170,11 @@ def _praise(winner: Mapping[Any, Any], study: Study, home: Home) -> str:
     column = study.ranking.column
     value = format_metric(column, winner[column])
     variant = winner["variant"].strip("-").replace("~", " ")
+    held = format_metric("pnl", winner["buy_and_hold_pnl"])
     lines = [
         f"{winner['configuration']}  {variant}".rstrip(),
         f"{winner['ranked_by']}: {value}, the best of {winner['variants_tried']:,} "
-        f"variants; buy and hold made {format_number(winner['buy_and_hold_pnl'])}.",
+        f"variants; buy and hold made {held}.",
     ]
     if winner["ranked_above"]:
         lines.append(f"Ranked above it: {winner['ranked_above']}.")
@@ -172,27 +184,6 @@ def _praise(winner: Mapping[Any, Any], study: Study, home: Home) -> str:
         lines.append("")
     lines.append(f"Query it: duckdb {home.database}")
     return "\n".join(lines)
-
-
-def format_metric(metric: str, value: Any) -> str:
-    """Write a metric for a table: fractions as percentages."""
-    known = METRICS.get(metric)
-    if known is None or known.unit != "fraction" or value is None or math.isnan(value):
-        return format_number(value)
-    percent = np.format_float_positional(
-        100 * value, precision=3, fractional=False, trim="-"
-    )
-    return f"{percent}%"
-
-
-def format_number(value: Any) -> str:
-    """Write a number for a table; an undefined one is a dash, never 0."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return "-"
-    number = float(value)
-    if number == int(number) and abs(number) < 1e15:
-        return f"{int(number):,}"
-    return f"{number:,.2f}" if abs(number) >= 10 else f"{number:.4f}"
 
 
 def print_check(home_path: Path, study: str) -> bool:

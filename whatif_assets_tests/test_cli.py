@@ -78,6 +78,24 @@ def test_another_market_is_refused_with_the_difference(finished_home, tiny_study
     assert "last_session: the home has" in message
 
 
+def test_report_opens_the_page_and_prints_its_path(finished_home, monkeypatch):
+    opened = []
+    monkeypatch.setattr("webbrowser.open", lambda url: opened.append(url) or True)
+    result = whatif("report", "tiny", "--home", finished_home, "--open")
+    assert result.exit_code == 0
+    page = finished_home / "reports" / "tiny.html"
+    assert result.output.strip() == str(page)
+    assert opened == [page.as_uri()]
+
+
+def test_report_says_that_there_is_no_page(copied_home, monkeypatch):
+    monkeypatch.setattr("webbrowser.open", lambda url: pytest.fail(url))
+    (copied_home / "reports" / "tiny.html").unlink()
+    result = whatif("report", "tiny", "--home", copied_home, "--open")
+    assert result.exit_code == 2
+    assert "tiny.html: there is no report yet" in " ".join(result.stderr.split())
+
+
 def test_report_prints_the_winner(finished_home):
     result = whatif("report", "--home", finished_home)
     assert result.exit_code == 0

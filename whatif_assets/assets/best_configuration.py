@@ -6,12 +6,21 @@ import dagster as dg
 
 from whatif_assets.assets.axes import RESULTS, Axes
 from whatif_assets.core.home import Home
-from whatif_assets.core.plots import equity_plot, marginal_plot
+from whatif_assets.core.page.costs import cost_lines
+from whatif_assets.core.page.equity import drawdowns
+from whatif_assets.core.plots import (
+    cost_plot,
+    drawdown_plot,
+    equity_plot,
+    marginal_plot,
+)
 from whatif_assets.core.report import Report, report
+from whatif_assets.core.study import Study
+from whatif_assets.page_link import offer_page
 from whatif_assets.partitions import as_metadata, picture, whole_result
 from whatif_assets.resources import HomeResource
 
-CODE_VERSION = "3"
+CODE_VERSION = "4"
 
 
 def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
@@ -22,39 +31,68 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
         group_name=RESULTS,
         kinds={"duckdb"},
         code_version=CODE_VERSION,
-        description="The best configuration of each study. Puts `whatif.duckdb` in "
-        "place: configurations, leaderboard, best_configuration, equity, fills, "
-        "trades, sensitivity, sensitivity_pairs, runs, and views over the lake.",
+        description="The best configuration of each study, and its report: a page "
+        "of HTML for each study, and `whatif.duckdb` with the tables configurations, "
+        "leaderboard, best_configuration, equity, fills, trades, sensitivity, "
+        "sensitivity_pairs, runs, and views over the lake.",
     )
     def best_configuration(
         context: dg.AssetExecutionContext, home: HomeResource
     ) -> dg.MaterializeResult[None]:
-        return whole_result(context, home.open(), report_best)
+        return whole_result(
+            context,
+            home.open(),
+            lambda opened: report_best(opened, context.instance),
+        )
 
     return best_configuration
 
 
-def report_best(home: Home) -> tuple[int, str, dict[str, Any]]:
-    """Name the best configuration of every study and build the DuckDB file."""
+def report_best(
+    home: Home, instance: dg.DagsterInstance
+) -> tuple[int, str, dict[str, Any]]:
+    """Name the best configuration of every study, write its page and the database."""
     found: Report = report(home)
     studies = home.studies()
     metadata: dict[str, Any] = {"database": str(home.database)}
     for row in found.best.to_dict("records"):
         study = row["study"]
         mine = found.equity[found.equity["study"] == study]
-        metadata[f"{study}_plot"] = picture(equity_plot(mine, study))
-        if row["why_none"]:
-            metadata[f"{study}_best"] = row["why_none"]
-            continue
-        column = studies[study].ranking.column
-        metadata[f"{study}_verdict"] = row["verdict"] or "not judged yet"
-        variant = row["variant"].strip("-")
-        metadata[f"{study}_best"] = f"{row['configuration']} {variant}".rstrip()
-        metadata[f"{study}_{column}"] = float(row[column])
-        metadata[f"{study}_ranked_above"] = row["ranked_above"] or "nothing"
-        family, _ = home.find(row["configuration"])[0].family()
-        effects = found.marginal[found.marginal["configuration"] == family]
-        if len(effects):
-            metadata[f"{study}_sensitivity"] = picture(marginal_plot(effects, family))
+        told = {
+            **offer_page(found.pages[study].path, home, study, instance),
+            **outcome(row, studies[study]),
+            "plot": picture(equity_plot(mine, study)),
+            **pictures(found, home, row),
+            "seconds_of_page": dict(found.pages[study].seconds),
+        }
+        metadata |= {f"{study}_{name}": value for name, value in told.items()}
     metadata["best"] = as_metadata(found.best)
     return len(found.best), found.data_version, metadata
+
+
+def outcome(row: dict[Any, Any], study: Study) -> dict[str, Any]:
+    """Tell the winner and what is thought of it, or why there is none."""
+    if row["why_none"]:
+        return {"best": row["why_none"]}
+    column = study.ranking.column
+    return {
+        "verdict": row["verdict"] or "not judged yet",
+        "best": f"{row['configuration']} {row['variant'].strip('-')}".rstrip(),
+        column: float(row[column]),
+        "ranked_above": row["ranked_above"] or "nothing",
+    }
+
+
+def pictures(found: Report, home: Home, row: dict[Any, Any]) -> dict[str, Any]:
+    """Draw the winner's drawdown, what costs do to it, and what its settings do."""
+    if row["why_none"]:
+        return {}
+    facts = found.pages[row["study"]].facts
+    drawn = {
+        "drawdown": picture(drawdown_plot(drawdowns(facts), facts.study.name)),
+        "costs": picture(cost_plot(cost_lines(facts), facts.study.name)),
+    }
+    effects = found.marginal[found.marginal["configuration"] == facts.family]
+    if len(effects):
+        drawn["sensitivity"] = picture(marginal_plot(effects, facts.family))
+    return drawn

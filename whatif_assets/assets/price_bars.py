@@ -50,4 +50,5 @@ def ingest(key: str, home: Home, bars: SessionBars) -> Result:
             **report,
             "preview": frame.head(5),
         },
+        details=report,
     )

@@ -22,6 +22,7 @@ from whatif_assets.core.spec import YamlDocument
 from whatif_assets.core.study import STUDIES, Study, read_study, study_market
 
 DATABASE = "whatif.duckdb"
+REPORTS = "reports"
 DEFINITIONS = '''"""Dagster code location of this home; name it in workspace.yaml."""
 
 from pathlib import Path
@@ -61,6 +62,10 @@ class Home:
     def database(self) -> Path:
         """The DuckDB file that people query."""
         return self.path / DATABASE
+
+    def page(self, study: str) -> Path:
+        """The HTML page of a study's report."""
+        return self.path / REPORTS / f"{study}.html"
 
     @property
     def studies_folder(self) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -209,6 +210,12 @@ def finalists(ranking: pd.DataFrame, study: Study) -> pd.DataFrame:
         [ranking.head(study.finalists), others.drop_duplicates("configuration")]
     )
     return chosen.drop_duplicates(["configuration", "variant"]).sort_values("rank")
+
+
+def short_name(row: Mapping[Any, Any]) -> str:
+    """Configuration and variant of a row, without the study's name."""
+    configuration = row["configuration"].partition(".")[2]
+    return f"{configuration} {row['variant'].strip('-').replace('~', ' ')}".rstrip()
 
 
 def stacked(studies: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from whatif_assets.core.sensitivity import by_influence
+from whatif_assets.core.sleeve import FloatArray
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -80,6 +81,45 @@ def ranking_plot(ranking: pd.DataFrame, metric: str) -> bytes:
     axes.barh(range(len(shown)), shown[metric].to_numpy(), color=colours)
     axes.set_yticks(range(len(shown)), labels, fontsize=7)
     axes.set_xlabel(metric)
+    return _png(figure)
+
+
+def drawdown_plot(curves: pd.DataFrame, title: str) -> bytes:
+    """Draw how far some lines are below their last peak.
+
+    Parameters
+    ----------
+    curves
+        ``line``, ``session`` and ``below``, in percent and at most 0.
+    title
+        Heading of the picture.
+    """
+    figure, axes = _figure(f"{title}: drawdown, out of sample")
+    for name, rows in curves.groupby("line", sort=False):
+        axes.plot(rows["session"], rows["below"], label=name, linewidth=1.2)
+    axes.set_ylabel("below the last peak, %")
+    axes.legend(fontsize=7, loc="best")
+    figure.autofmt_xdate()
+    return _png(figure)
+
+
+def cost_plot(lines: Mapping[str, tuple[FloatArray, FloatArray]], title: str) -> bytes:
+    """Draw profit over commission.
+
+    Parameters
+    ----------
+    lines
+        Basis points and profit by the name of each line.
+    title
+        Heading of the picture.
+    """
+    figure, axes = _figure(f"{title}: PnL over commission")
+    for name, (bps, pnl) in lines.items():
+        axes.plot(bps, pnl, label=name, linewidth=1.2)
+    axes.axhline(0.0, color="0.6", linewidth=0.8)
+    axes.set_xlabel("commission, bp of each fill's value")
+    axes.set_ylabel("PnL")
+    axes.legend(fontsize=7, loc="best")
     return _png(figure)
 
 

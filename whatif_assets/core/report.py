@@ -20,6 +20,7 @@ from whatif_assets.core.leaderboard import (
     stacked,
     table_path,
 )
+from whatif_assets.core.page import Page, write_page
 from whatif_assets.core.report_db import build_database, configurations_table
 from whatif_assets.core.sensitivity import Sensitivity, sensitivity
 from whatif_assets.core.study import Study
@@ -75,6 +76,8 @@ class Report:
         Of the finalists.
     marginal
         Effects of the axes; see :class:`whatif_assets.core.sensitivity.Sensitivity`.
+    pages
+        The HTML page of each study that has results.
     data_version
         Hash of the winners.
     """
@@ -82,11 +85,14 @@ class Report:
     best: pd.DataFrame
     equity: pd.DataFrame
     marginal: pd.DataFrame
+    pages: Mapping[str, Page]
     data_version: str
 
 
 def report(home: Home) -> Report:
-    """Choose the winners, collect the finalists' detail and build the DuckDB file.
+    """Choose the winners, collect the finalists' detail, write all reports.
+
+    Those are the DuckDB file of the home, and the HTML page of each study.
 
     Raises
     ------
@@ -100,7 +106,8 @@ def report(home: Home) -> Report:
         for name in studies
     }
     ranked = {name: rows for name, rows in ranked.items() if len(rows)}
-    verdicts = pd.concat([NO_VERDICTS, *map(read_verdicts, winners(home))])
+    won = {winner.study.name: winner for winner in winners(home)}
+    verdicts = pd.concat([NO_VERDICTS, *map(read_verdicts, won.values())])
     outcomes = stacked({n: outcome(rows, studies[n]) for n, rows in ranked.items()})
     outcomes = outcomes.merge(
         verdicts[["study", "verdict", "reasons"]], on="study", how="left"
@@ -126,7 +133,13 @@ def report(home: Home) -> Report:
     }
     version = write_parquet(table_path(home, "best_configuration"), outcomes)
     build_database(home, tables)
-    return Report(outcomes, equity, effects.marginal, combined_hash([version]))
+    pages = {
+        name: write_page(
+            home, studies[name], rows, won.get(name), effects.of_study(name)
+        )
+        for name, rows in ranked.items()
+    }
+    return Report(outcomes, equity, effects.marginal, pages, combined_hash([version]))
 
 
 def _effects(

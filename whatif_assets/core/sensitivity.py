@@ -53,6 +53,11 @@ class Sensitivity:
     marginal: pd.DataFrame
     pairs: pd.DataFrame
 
+    def of_study(self, name: str) -> Sensitivity:
+        """Keep the effects of one study."""
+        parts = (self.marginal, self.pairs)
+        return Sensitivity(*(part[part["study"] == name] for part in parts))
+
 
 def sensitivity(
     study: Study, configurations: Iterable[Configuration], rows: pd.DataFrame

@@ -101,9 +101,7 @@ def evidence_of(winner: Winner) -> Evidence:
 
 
 def _check_placebos(winner: Winner) -> None:
-    manifest = winner.home.lake.manifest("placebo_results", winner.study.name)
-    wanted = winner.inputs
-    if manifest is None or any(manifest.inputs[k] != wanted[k] for k in wanted):
+    if not winner.has("placebo_results"):
         raise not_materialised("placebo_results", winner.study.name)
 
 
@@ -146,11 +144,9 @@ def _named(name: str, variant: str) -> str:
 def _holdout(winner: Winner) -> Holdout | None:
     """The winner's result on the holdout, if it was opened for this very winner."""
     lake, study = winner.home.lake, winner.study
-    manifest = lake.manifest("holdout_results", study.name)
-    fold = study.holdout(winner.home.market)
-    if fold is None or manifest is None:
+    if study.holdout(winner.home.market) is None:
         return None
-    if manifest.inputs["settings"] != winner.inputs["settings"]:
+    if not winner.has("holdout_results", "settings"):
         return None
     daily = lake.read("holdout_pnl", study.name)
     pnl = daily[["pnl", "buy_and_hold_pnl"]].to_numpy(dtype=np.float64).T

@@ -75,6 +75,22 @@ class Winner:
             ),
         }
 
+    def has(self, table: str, *parts: str) -> bool:
+        """Whether what stands of the study in a table was made for this very winner.
+
+        Parameters
+        ----------
+        table
+            A table with a part for each study.
+        parts
+            Inputs that have to be the winner's; all where left out.
+        """
+        manifest = self.home.lake.manifest(table, self.study.name)
+        wanted = self.inputs
+        return manifest is not None and all(
+            manifest.inputs[part] == wanted[part] for part in parts or wanted
+        )
+
 
 def winners(home: Home) -> list[Winner]:
     """Find the winner of every study that has one, as the leaderboard stands.

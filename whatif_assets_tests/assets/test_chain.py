@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+from pathlib import Path
 
 import dagster as dg
 import duckdb
@@ -191,6 +192,27 @@ def test_lineage_names_run_study_and_versions(finished_home):
         .all()
         .all()
     )
+
+
+def test_the_ui_can_hand_out_the_page(copied_home, tmp_path):
+    home = Home.open(copied_home)
+    (tmp_path / "history").mkdir()
+    with dg.DagsterInstance.local_temp(str(tmp_path / "history")) as instance:
+        _, _, metadata = report_best(home, instance)
+        copy = instance.compute_log_manager.get_captured_local_path(
+            ["reports", "tiny"], "html"
+        )
+    assert "](/logs/reports/tiny/html)" in metadata["tiny_report"].value
+    assert Path(copy).read_bytes() == home.page("tiny").read_bytes()
+    assert metadata["tiny_report_path"].value == str(home.page("tiny"))
+
+
+def test_main_plots_stand_in_the_metadata(copied_home):
+    with dg.DagsterInstance.ephemeral() as instance:
+        _, _, metadata = report_best(Home.open(copied_home), instance)
+    for name in ("plot", "drawdown", "costs"):
+        assert "data:image/png;base64," in metadata[f"tiny_{name}"].value
+    assert metadata["tiny_seconds_of_page"]["verdict"] >= 0
 
 
 def test_two_runs_from_empty_homes_give_equal_leaderboards(finished_home, tmp_path):
@@ -381,7 +403,8 @@ def test_where_no_variant_meets_the_constraints_all_say_why(copied_home, capsys)
     )
     home = Home.open(copied_home)
     rank_studies(home)
-    _, _, metadata = report_best(home)
+    with dg.DagsterInstance.ephemeral() as instance:
+        _, _, metadata = report_best(home, instance)
     why = "trades >= 1000000000 is met by 0"
     assert why in metadata["tiny_best"]
     (row,) = query(copied_home, "SELECT * FROM best_configuration").to_dict("records")

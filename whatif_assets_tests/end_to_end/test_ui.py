@@ -6,6 +6,7 @@ a minute: so one backfill goes through it, and something else is done meanwhile.
 
 from __future__ import annotations
 
+import urllib.request
 from pathlib import Path
 
 import duckdb
@@ -48,6 +49,7 @@ def test_the_ui_alone_gives_what_the_command_line_gives(
         a_bad_key_fails_with_the_field_named(ui)
         run = ui.launch(["leaderboard", "best_configuration"])
         assert ui.finish_run(run) == "SUCCESS", ui.reasons(run)
+        the_page_is_handed_out(url, home)
     ranked = leaderboard(home.path)
     what_if = ranked["configuration"] == WHAT_IF
     assert what_if.sum() == 1
@@ -87,6 +89,11 @@ def the_run_records(ui: Ui, run: str, assets: list[str], keys: list[str]) -> Non
     assert ui.finish_run(run) == "SUCCESS", ui.reasons(run)
     for asset in assets:
         assert ui.recorded(asset) == dict.fromkeys(keys, run)
+
+
+def the_page_is_handed_out(url: str, home: Home) -> None:
+    with urllib.request.urlopen(f"{url}/logs/reports/tiny/html") as answer:
+        assert answer.read() == home.page("tiny").read_bytes()
 
 
 def leaderboard(home: Path) -> pd.DataFrame:

@@ -37,6 +37,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
+from whatif_assets.core.number_format import format_figures as _figures
 from whatif_assets.core.selection.evidence import Evidence
 from whatif_assets.core.selection.statistics import Statistics
 
@@ -205,11 +206,6 @@ def _costs(of: Statistics) -> Iterator[str]:
             f"It earns nothing from {_figures(of.break_even_bps)} basis points on"
             f"{charged}."
         )
-
-
-def _figures(value: float) -> str:
-    """Write a number with as many digits as it takes to read it."""
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def _percent(fraction: float) -> str:

@@ -1,0 +1,59 @@
+"""Numbers as people read them: an undefined one is a dash, never 0."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from whatif_assets.core.metrics import METRICS
+
+UNDEFINED = "-"
+# Returns a year, beside ratios a year.
+FRACTIONS_A_YEAR = ("annual_return", "alpha")
+
+
+def is_undefined(value: Any) -> bool:
+    """Whether a value is no number to be shown: None, NaN or infinite."""
+    if value is None or value != value:
+        return True
+    return isinstance(value, float) and math.isinf(value)
+
+
+def format_number(value: Any) -> str:
+    """Write a number for a table, with as many digits as it takes to read it."""
+    if is_undefined(value):
+        return UNDEFINED
+    number = float(value)
+    if number == int(number) and abs(number) < 1e15:
+        return f"{int(number):,}"
+    return f"{number:,.2f}" if abs(number) >= 10 else f"{number:.4f}"
+
+
+def format_figures(value: Any) -> str:
+    """Write a number with three significant digits, or all before the point."""
+    if is_undefined(value):
+        return UNDEFINED
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def format_percent(fraction: Any) -> str:
+    """Write a fraction as a percentage with three significant digits."""
+    if is_undefined(fraction):
+        return UNDEFINED
+    percent = np.format_float_positional(
+        100 * float(fraction), precision=3, fractional=False, trim="-"
+    )
+    return f"{percent}%"
+
+
+def format_metric(name: str, value: Any) -> str:
+    """Write a metric by its unit; a score or another figure as a number."""
+    unit = METRICS[name].unit if name in METRICS else ""
+    if unit == "fraction" or name in FRACTIONS_A_YEAR:
+        return format_percent(value)
+    if unit == "money" and not is_undefined(value):
+        # What rounds to nothing has no sign.
+        return f"{round(float(value), 2) + 0.0:,.2f}"
+    return format_figures(value)

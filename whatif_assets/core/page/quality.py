@@ -1,0 +1,126 @@
+"""Section: what the bars are like that all of this rests on."""
+
+from __future__ import annotations
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from whatif_assets.core.number_format import format_number, format_percent
+from whatif_assets.core.page.charts import chart, date_range
+from whatif_assets.core.page.facts import Facts
+from whatif_assets.core.page.markup import Section, folded, paragraph, table
+
+WORST = 20
+MOST_SYMBOLS = 60
+# What the loader counts in each session.
+COUNTS = {
+    "outside_sessions": "Bars of days that are no session, left out",
+    "outside_hours": "Bars outside the hours that are kept, left out",
+    "inconsistent": "Bars whose open or close lies outside low to high, kept",
+}
+
+
+def quality(facts: Facts) -> Section:
+    """Sum up the bars: how many, what is missing, what was repaired."""
+    bars = facts.bars
+    if bars.empty:
+        return Section("Data quality", "quality", paragraph("No bars in the lake."))
+    html = _summary(facts) + _map(facts) + _worst(bars)
+    return Section("Data quality", "quality", html)
+
+
+def _summary(facts: Facts) -> str:
+    bars, loaded = facts.bars, facts.loaded
+    sessions, symbols = bars["session"].nunique(), bars["symbol"].nunique()
+    expected = _grid(bars)["expected"].sum()
+    present = bars[["bars", "expected"]].min(axis=1).sum()
+    rows = [
+        ("Sessions, symbols", f"{sessions:,}, {symbols:,}"),
+        (f"Bars of {facts.market.base_bar}", f"{bars['bars'].sum():,}"),
+        (
+            "Of the bars that the calendar's hours have",
+            f"{format_percent(present / expected)} ({expected - present:,} missing)",
+        ),
+        ("Symbols without any bar in a session", f"{len(_grid(bars)) - len(bars):,}"),
+        (
+            "Bars without a vwap, typical price taken",
+            f"{bars['typical'].sum():,}",
+        ),
+    ]
+    rows += [(text, _count(loaded, name)) for name, text in COUNTS.items()]
+    repairs = [str(name) for name in loaded if str(name).startswith("repaired_")]
+    rows += [(name.replace("_", ": ", 1), _count(loaded, name)) for name in repairs]
+    return table(("What", "Found"), rows)
+
+
+def _count(loaded: pd.DataFrame, name: str) -> str:
+    """Sum of a count, a dash where sessions were loaded before it was kept."""
+    if name not in loaded or loaded[name].isna().any():
+        return "-"
+    return format_number(loaded[name].sum())
+
+
+def _grid(bars: pd.DataFrame) -> pd.DataFrame:
+    """Every session and symbol, 0 bars where there is none."""
+    symbols = pd.Index(sorted(bars["symbol"].unique()), name="symbol")
+    expected = bars.groupby("session")["expected"].first()
+    every = pd.MultiIndex.from_product([expected.index, symbols])
+    found = bars.set_index(["session", "symbol"])["bars"].reindex(every, fill_value=0)
+    grid = found.reset_index()
+    return grid.assign(expected=grid["session"].map(expected))
+
+
+def _map(facts: Facts) -> str:
+    """Share of the expected bars by symbol and session, unless all are there."""
+    grid = _grid(facts.bars)
+    share = (grid["bars"] / grid["expected"]).clip(upper=1.0)
+    if (share == 1.0).all():
+        return paragraph("Every symbol has every bar of every session.")
+    wide = grid.assign(share=100 * share).pivot_table(
+        index="symbol", columns="session", values="share"
+    )
+    lowest = wide.mean(axis=1).sort_values(kind="stable").head(MOST_SYMBOLS).index
+    wide = wide.loc[lowest[::-1]]
+    heat = go.Heatmap(
+        x=[f"{day:%Y-%m-%d}" for day in wide.columns],
+        y=[str(symbol) for symbol in wide.index],
+        z=wide.round(2).to_numpy().tolist(),
+        colorscale="Cividis",
+        zmax=100,
+        colorbar={"thickness": 10, "outlinewidth": 0, "ticksuffix": " %"},
+        hovertemplate="%{y}, %{x|%Y-%m-%d}: %{z:.1f} %<extra></extra>",
+    )
+    drawn = chart(
+        "chart-coverage",
+        [heat],
+        "session",
+        "",
+        height=max(200, 70 + 13 * len(wide)),
+        xaxis=date_range(facts),
+        yaxis={"type": "category", "tickfont": {"size": 10}, "dtick": 1},
+    )
+    note = "Share of the expected bars that are there, the emptiest symbols on top."
+    return f"<h3>Coverage</h3>{paragraph(note)}{drawn}"
+
+
+def _worst(bars: pd.DataFrame) -> str:
+    grid = _grid(bars)
+    missing = (grid["expected"] - grid["bars"]).clip(lower=0)
+    worst = grid.assign(missing=missing).sort_values(
+        ["missing", "session", "symbol"], ascending=[False, True, True]
+    )
+    worst = worst[worst["missing"] > 0].head(WORST)
+    if worst.empty:
+        return ""
+    rows = [
+        (str(day.date()), symbol, f"{found:,}", f"{wanted:,}", f"{less:,}")
+        for day, symbol, found, wanted, less in zip(
+            worst["session"],
+            worst["symbol"],
+            worst["bars"],
+            worst["expected"],
+            worst["missing"],
+        )
+    ]
+    head = ("Session", "Symbol", "Bars", "Expected", "Missing")
+    return folded(f"The {len(rows)} largest gaps", table(head, rows, 2))

@@ -1,0 +1,61 @@
+"""Numbers as people read them."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from whatif_assets.core.number_format import (
+    format_figures,
+    format_metric,
+    format_number,
+    format_percent,
+)
+
+
+@pytest.mark.parametrize("value", [None, math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize(
+    "write", [format_number, format_figures, format_percent], ids=lambda w: w.__name__
+)
+def test_an_undefined_number_is_a_dash(write, value):
+    assert write(value) == "-"
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [(0, "0"), (1234567, "1,234,567"), (12.345, "12.35"), (0.12345, "0.1235")],
+)
+def test_number(value, written):
+    assert format_number(value) == written
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [(9.6033, "9.6"), (0.00012345, "0.000123"), (1234.5, "1,234"), (-16.81, "-16.8")],
+)
+def test_figures(value, written):
+    assert format_figures(value) == written
+
+
+@pytest.mark.parametrize(
+    ("fraction", "written"),
+    [(0.1234, "12.3%"), (1.0, "100%"), (0.0, "0%"), (-0.0000173, "-0.00173%")],
+)
+def test_a_small_share_is_not_rounded_to_nothing(fraction, written):
+    assert format_percent(fraction) == written
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "written"),
+    [
+        ("max_drawdown", 0.05, "5%"),
+        ("alpha", 0.05, "5%"),
+        ("sharpe", 0.05, "0.05"),
+        ("pnl", 5, "5.00"),
+        ("pnl", -0.001, "0.00"),
+        ("score", 5, "5"),
+    ],
+)
+def test_a_metric_is_written_by_its_unit(name, value, written):
+    assert format_metric(name, value) == written
