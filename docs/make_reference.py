@@ -17,6 +17,7 @@ from whatif_assets.core.market import Market
 from whatif_assets.core.metrics import METRICS
 from whatif_assets.core.models import ALGORITHMS
 from whatif_assets.core.report_macros import MACROS
+from whatif_assets.core.quality import QUALITY_CHECKS, REFUSED
 from whatif_assets.core.sources import SOURCES
 from whatif_assets.core.sources.csv_profiles import PROFILES
 from whatif_assets.core.sources.online import Online
@@ -48,6 +49,19 @@ metric is undefined. Where none is left there is no winner, and `why_none` in th
 Returns are those of sessions, all sleeves together, and a year has as many sessions as
 the calendar. What is not defined is null, never 0.
 
+"""
+QUALITY_HEAD = """Each check looks at every session of `price_bars` and is one of its asset checks.
+`quality: {jump: {severity: error, threshold: 0.3}, missing_bars: off}` in `market.yaml`
+says what its findings mean: an `error` fails the session, its bars are not kept and
+nothing downstream has them; a `warning` fails the check and the session stands; a
+`note` is told. Findings are in the table `data_quality`, one row for each session,
+check and symbol. Nothing is repaired but what `repairs` names.
+
+A session is compared with the one before it as the source has that. The result of a
+check speaks of all sessions of its run.
+"""
+QUALITY_REFUSED = """Rows that are no bars are refused, whatever a market says, and nothing of their session
+is written:
 """
 FEATURES_HEAD = """A study names a feature with its arguments, `rsi: {timeperiod: 14}`, or without them
 for the defaults; `relative_to: close` divides one whose unit is a price (less 1) or a
@@ -133,6 +147,7 @@ def reference() -> str:
             parts += [profiles()] * (name == "csv")
             asks = source is not None and issubclass(source, Online)
             parts += [needs(source)] if asks else []
+        parts += ["## Quality of bars\n", quality()] * (models == {"": Market})
     parts += ["## Features\n", FEATURES_HEAD]
     for family, functions in FAMILIES.items():
         parts += [f"### {family}\n", features(functions)]
@@ -161,6 +176,31 @@ def fields(model: type[BaseModel]) -> str:
 def about(source: type) -> str:
     """First sentence of a source's docstring."""
     return " ".join(source.__doc__.split("\n\n")[0].split()) + "\n"
+
+
+def quality() -> str:
+    """Tables of the checks of bars."""
+    rows = [
+        (
+            f"`{name}`",
+            check.severity,
+            "; ".join(
+                f"`{limit}: {field.default}` {field.description or ''}"
+                for limit, field in check.limits.model_fields.items()
+            ),
+            _definition(check.find),
+        )
+        for name, check in QUALITY_CHECKS.items()
+    ]
+    refused = ((f"`{name}`", about) for name, about in REFUSED.items())
+    return "\n".join(
+        (
+            QUALITY_HEAD,
+            table(("check", "severity", "limits", ""), rows),
+            QUALITY_REFUSED,
+            table(("check", ""), refused),
+        )
+    )
 
 
 def profiles() -> str:

@@ -1,12 +1,15 @@
 """Asset ``price_bars``: tidy bars of one session, as the source gives them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import dagster as dg
 
 from whatif_assets.assets.axes import MARKET, Axes, partitioned
+from whatif_assets.assets.quality_checks import quality_checks, quality_results
 from whatif_assets.core.home import Home
 from whatif_assets.core.ingest import SessionBars, market_inputs
+from whatif_assets.core.quality import Finding
+from whatif_assets.core.quality.record import admit, counts, kept_findings
 from whatif_assets.partitions import Result, asked_partitions, for_each_partition
 from whatif_assets.resources import HomeResource
 
@@ -19,6 +22,7 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
 
     @dg.asset(
         **partitioned(axes.session, MARKET, {"parquet", "pandas"}, CODE_VERSION),
+        check_specs=quality_checks("price_bars"),
         description=f"{home.market.base_bar} price bars of one session of "
         f"{home.market.calendar}, from the source `{source}`, tidy and checked; "
         "`ts` is the start of the bar, in UTC.",
@@ -27,28 +31,48 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, home: HomeResource
     ) -> Iterator[dg.Output[None] | dg.AssetCheckResult]:
         opened = home.open()
-        bars = SessionBars(opened, asked_partitions(context, opened))
+        keys = asked_partitions(context, opened)
+        bars = SessionBars(opened, keys)
+        found: dict[str, list[Finding]] = {}
         yield from for_each_partition(
             context,
             opened,
-            lambda key: ingest(key, opened, bars),
+            lambda key: ingest(key, opened, bars, found),
             lambda key: market_inputs(opened),
+            lambda: quality_results(
+                {**reused_findings(opened, set(keys) - found.keys()), **found},
+                opened.market.rules,
+            ),
         )
 
     return price_bars
 
 
-def ingest(key: str, home: Home, bars: SessionBars) -> Result:
-    """Read the bars of one session from the source and write them to the lake."""
-    frame, report = bars.of(key)
-    version = home.lake.write("price_bars", key, frame)
+def ingest(
+    key: str, home: Home, bars: SessionBars, found: dict[str, list[Finding]]
+) -> Result:
+    """Write the bars of one session to the lake, unless a finding blocks them."""
+    load = bars.of(key)
+    found[key] = load.findings
+    admit(home.lake, key, load.findings)
+    version = home.lake.write("price_bars", key, load.bars)
     return Result(
-        rows=len(frame),
+        rows=len(load.bars),
         data_version=version,
         metadata={
-            "symbols": int(frame["symbol"].nunique()),
-            **report,
-            "preview": frame.head(5),
+            "symbols": int(load.bars["symbol"].nunique()),
+            **load.report,
+            **{f"quality_{name}": n for name, n in counts(load.findings).items()},
+            "preview": load.bars.head(5),
         },
-        details=report,
+        details=load.report,
     )
+
+
+def reused_findings(home: Home, keys: Iterable[str]) -> dict[str, list[Finding]]:
+    """Read what was found in sessions that stand."""
+    return {
+        key: kept_findings(home.lake, key)
+        for key in sorted(keys)
+        if home.lake.has("price_bars", key)
+    }

@@ -36,6 +36,20 @@ BASE_BARS: Mapping[str, pd.Timedelta] = {
 }
 
 
+class RefusedBars(BadInput):
+    """Rows that are no bars, by the check of quality that says so.
+
+    Attributes
+    ----------
+    check
+        One of `whatif_assets.core.quality.REFUSED`.
+    """
+
+    def __init__(self, check: str, message: str) -> None:
+        super().__init__(message)
+        self.check = check
+
+
 # No exchange published bars by the minute before; stamps there count wrong units.
 FIRST_MINUTES = pd.Timestamp("1971-01-01", tz="UTC")
 DAY = BASE_BARS["1day"]
@@ -67,9 +81,10 @@ def typed(frame: pd.DataFrame, where: str) -> pd.DataFrame:
     """Bring the columns of a tidy frame to their types, in a new frame."""
     lacking = [name for name in REQUIRED_COLUMNS if name not in frame]
     if lacking:
-        raise BadInput(
+        raise RefusedBars(
+            "schema",
             f"{where}: column {', '.join(lacking)} is missing; "
-            f"found {', '.join(map(str, frame.columns))}."
+            f"found {', '.join(map(str, frame.columns))}.",
         )
     columns: dict[str, Any] = {}
     for name in BAR_COLUMNS:
@@ -78,9 +93,10 @@ def typed(frame: pd.DataFrame, where: str) -> pd.DataFrame:
         try:
             columns[name] = values.astype(DTYPES[name])
         except (TypeError, ValueError) as error:
-            raise BadInput(
+            raise RefusedBars(
+                "schema",
                 f"{where}: column {name} is {values.dtype} and cannot be read as "
-                f"{DTYPES[name]}: {error}."
+                f"{DTYPES[name]}: {error}.",
             ) from None
     origin = {name: frame[name] for name in ORIGIN_COLUMNS if name in frame}
     return pd.DataFrame(columns | origin)
@@ -161,16 +177,18 @@ def check_rows(rows: pd.DataFrame, where: str) -> None:
             f" {same} of them say the same as another row: 'repairs: "
             "[drop_duplicates]' in the market leaves those out, and counts them."
         )
-        raise BadInput(
+        raise RefusedBars(
+            "duplicates",
             f"{where}: {len(twice)} row(s) repeat a bar, such as {'; '.join(pairs)}. "
-            f"Keep one row for each symbol and ts.{repair if same else ''}"
+            f"Keep one row for each symbol and ts.{repair if same else ''}",
         )
     odd = inconsistent(rows)
     if len(rows) >= FEW and odd.mean() > 0.5:
-        raise BadInput(
+        raise RefusedBars(
+            "values",
             f"{where}: open or close lies outside [low, high] in {int(odd.sum())} of "
             f"{len(rows)} bars, such as {_name(rows, int(np.argmax(odd)))}. The "
-            "columns seem to be exchanged: say which one holds what."
+            "columns seem to be exchanged: say which one holds what.",
         )
 
 
@@ -182,9 +200,10 @@ def check_values(rows: pd.DataFrame, where: str) -> None:
         # A rule about one column says more than one about the row: it comes first.
         cases = errors.failure_cases.sort_values(["index", "schema_context"])
         failed, number = cases.iloc[0], int(cases["index"].iloc[0])
-        raise BadInput(
+        raise RefusedBars(
+            "values",
             f"{where}: {cases['index'].nunique()} row(s) are no bars. The first, "
-            f"{_name(rows, number)}, has {_failure(failed)}. Correct or remove them."
+            f"{_name(rows, number)}, has {_failure(failed)}. Correct or remove them.",
         ) from None
 
 
@@ -217,19 +236,22 @@ def check_stamps(rows: pd.DataFrame, base_bar: str, where: str) -> None:
     if odd.any():
         number = int(np.argmax(odd))
         needed = "date at 00:00 UTC" if length == DAY else "start, on a whole minute"
-        raise BadInput(
+        raise RefusedBars(
+            "schema",
             f"{where}: {_name(rows, number)} is no {base_bar} bar: its ts must be its "
-            f"{needed}. Set base_bar to what the source has, or correct the stamps."
+            f"{needed}. Set base_bar to what the source has, or correct the stamps.",
         )
     if length < DAY and len(ts) and (ts == ts.dt.normalize()).all():
-        raise BadInput(
+        raise RefusedBars(
+            "schema",
             f"{where}: each row is stamped 00:00 UTC, as daily bars are, and base_bar "
-            f"is {base_bar}. Set base_bar: 1day, or give the time of day."
+            f"is {base_bar}. Set base_bar: 1day, or give the time of day.",
         )
     gaps = ts.diff()[rows["symbol"] == rows["symbol"].shift()]
     if len(gaps) and (gaps < length).mean() > 0.5:
         minutes = pd.Timedelta(gaps.median()) / BASE_BARS["1min"]
-        raise BadInput(
+        raise RefusedBars(
+            "schema",
             f"{where}: most bars are {minutes:g} minutes apart, and base_bar is "
-            f"{base_bar}. Set base_bar to what the source has."
+            f"{base_bar}. Set base_bar to what the source has.",
         )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal, TypeVar
 
+import numpy as np
 import pandas as pd
 
 from whatif_assets.core.bar_schema import (
@@ -57,6 +58,9 @@ class LoadReport:
         Bars left out because they lie outside the regular hours, by session.
     vwap_from_typical_price
         Bars without a vwap, which have (high + low + close) / 3 instead.
+    out_of_order
+        Rows that break the order of their symbol's stamps, oldest or newest first,
+        by session. They are sorted.
     inconsistent
         Bars whose open or close lies outside [low, high], by session. They stay
         as they are.
@@ -75,6 +79,7 @@ class LoadReport:
     outside_sessions: Mapping[date, int]
     outside_hours: Mapping[date, int]
     vwap_from_typical_price: int
+    out_of_order: Mapping[date, int] = dataclasses.field(default_factory=dict)
     inconsistent: Mapping[date, int] = dataclasses.field(default_factory=dict)
     repaired: Mapping[str, Mapping[date, int]] = dataclasses.field(default_factory=dict)
     missing: Mapping[date, tuple[str, ...]] = dataclasses.field(default_factory=dict)
@@ -96,6 +101,7 @@ class LoadReport:
             outside_sessions=_only(self.outside_sessions, session),
             outside_hours=_only(self.outside_hours, session),
             vwap_from_typical_price=int(bars["vwap_is_typical"].sum()),
+            out_of_order=_only(self.out_of_order, session),
             inconsistent=_only(self.inconsistent, session),
             repaired={
                 repair: _only(counts, session)
@@ -116,6 +122,7 @@ class LoadReport:
             "outside_sessions": sum(self.outside_sessions.values()),
             "outside_hours": sum(self.outside_hours.values()),
             "vwap_from_typical_price": self.vwap_from_typical_price,
+            "out_of_order": sum(self.out_of_order.values()),
             "inconsistent": sum(self.inconsistent.values()),
             **{
                 f"repaired_{repair}": sum(counts.values())
@@ -176,8 +183,8 @@ def tidy(
         type or exchanged; for stamps that cannot be starts of such bars.
     """
     check_repairs(repairs, base_bar)
-    rows = typed(frame, where).sort_values(["symbol", "ts"], kind="stable")
-    rows = rows.reset_index(drop=True)
+    rows = typed(frame, where).assign(place=np.arange(len(frame)))
+    rows = rows.sort_values(["symbol", "ts"], kind="stable", ignore_index=True)
     changed: dict[str, pd.Series[pd.Timestamp]] = {}
     for name in (name for name in repairs if name in OF_ROWS):
         rows, dropped = OF_ROWS[name](rows, sessions, base_bar)
@@ -186,6 +193,7 @@ def tidy(
     check_stamps(rows, base_bar, where)
     bars, _ = with_vwap(rows[list(BAR_COLUMNS)])
     bars["session"] = assign_sessions(bars, sessions, base_bar)
+    disorder = _out_of_order(bars, rows["place"])
     within = bars["session"].notna()
     kept = within & _in_hours(bars, sessions, base_bar, hours)
     coming = _session_ahead(bars[~within], sessions, base_bar)
@@ -201,6 +209,7 @@ def tidy(
         outside_sessions=_counts(coming),
         outside_hours=_counts(shut),
         vwap_from_typical_price=int(bars["vwap_is_typical"].sum()),
+        out_of_order=disorder,
         inconsistent=_counts(bars.loc[inconsistent(bars), "session"]),
         repaired={name: _counts(changed[name]) for name in repairs},
     )
@@ -291,6 +300,19 @@ def _counts(days: pd.Series[pd.Timestamp]) -> dict[date, int]:
     """How often each day is there, in order."""
     found = collections.Counter(pd.DatetimeIndex(days.dropna()).date)
     return dict(sorted(found.items()))
+
+
+def _out_of_order(bars: pd.DataFrame, place: pd.Series[int]) -> dict[date, int]:
+    """How many bars of each session stand in the source where they do not belong."""
+    if place.is_monotonic_increasing:
+        return {}
+    keys = bars[["symbol", "session"]]
+    follows = (keys == keys.shift()).all(axis=1)
+    later = place.diff() > 0
+    up = _counts(bars.loc[follows & later, "session"])
+    down = _counts(bars.loc[follows & ~later, "session"])
+    # Newest first is an order, too.
+    return {day: min(up[day], down[day]) for day in up.keys() & down.keys()}
 
 
 def _in_hours(

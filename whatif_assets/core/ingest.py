@@ -2,25 +2,52 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import pandas as pd
 
+from whatif_assets.core.bar_schema import PRICES, RefusedBars, no_bars
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import combined_hash
+from whatif_assets.core.quality import Finding, Inspection, inspect, rules_hash
+from whatif_assets.core.quality.record import refusal
 from whatif_assets.core.sources import LoadReport, load_bars
 
 BARS_AT_A_TIME = 400_000
 
 
+@dataclass(frozen=True)
+class SessionLoad:
+    """What a source has of one session.
+
+    Attributes
+    ----------
+    bars
+        As `whatif_assets.core.bars.tidy` returns them, without ``session``; none
+        where ingest refused them.
+    report
+        What the loader has to say, as plain values.
+    findings
+        What the checks of quality found.
+    """
+
+    bars: pd.DataFrame
+    report: dict[str, Any]
+    findings: list[Finding]
+
+
 class SessionBars:
     """Bars of the sessions of a run, read from the source in stretches.
 
-    A stretch is read once and divided by session; where it holds a fault, its
-    sessions are read one by one, so that only the faulty one fails.
+    A stretch is read and inspected once and divided by session; where it holds a
+    fault, its sessions are read one by one, so that only the faulty one fails.
+    What a session is found to be like is the same either way: it is compared with
+    the session before it as the source has that, whether it is of the run or not.
 
     Parameters
     ----------
@@ -31,63 +58,133 @@ class SessionBars:
     """
 
     def __init__(self, home: Home, keys: Sequence[str]) -> None:
-        self._home = home
+        self._home, self._market = home, home.market
         self._keys = list(keys)
         self._source = home.market.open_source(home.path)
+        self._rules = home.market.rules
         per_session = home.market.bars_per_session() * len(home.symbols)
         self._at_a_time = max(1, BARS_AT_A_TIME // per_session)
-        self._read: dict[str, tuple[pd.DataFrame, LoadReport]] = {}
+        self._read: dict[str, SessionLoad] = {}
+        self._last_bars: dict[date, pd.DataFrame] = {}
 
-    def of(self, key: str) -> tuple[pd.DataFrame, dict[str, Any]]:
-        """Tidy bars of one session and what the loader has to say about them.
+    def of(self, key: str) -> SessionLoad:
+        """Tidy bars of one session, and what there is to say about them.
 
         Raises
         ------
         BadInput
-            The source has no bars in the session, or wrong ones.
+            The source cannot be read. Where it can and its rows are no bars, or
+            there are none, that is a finding.
         """
-        if key not in self._read:
-            self._read_stretch(key)
-        frame, report = self._read.pop(key)
-        if frame.empty:
-            raise BadInput(
-                f"Session {key}: the source '{self._home.market.source}' has no bars."
-            )
-        return frame, report.metadata()
+        try:
+            if key not in self._read:
+                self._read_stretch(key)
+            load = self._read.pop(key)
+            if load.bars.empty:
+                raise RefusedBars(
+                    "no_bars",
+                    f"Session {key}: the source '{self._market.source}' has no bars.",
+                )
+        except RefusedBars as error:
+            found = [refusal(date.fromisoformat(key), error)]
+            return SessionLoad(no_bars(), {}, found)
+        return load
 
     def _read_stretch(self, key: str) -> None:
         start = self._keys.index(key)
         stretch = self._keys[start : start + self._at_a_time]
         try:
-            frame, report = self._load(stretch[0], stretch[-1])
+            self._inspect(stretch)
         except BadInput:
-            stretch = [key]
-            frame, report = self._load(key, key)
-        by_session = dict(list(frame.groupby(frame["session"].dt.strftime("%Y-%m-%d"))))
-        for session in stretch:
-            bars = by_session.get(session, frame.iloc[:0])
-            self._read[session] = (
-                bars.drop(columns="session").reset_index(drop=True),
-                report.of_session(bars, date.fromisoformat(session)),
-            )
+            if not stretch[1:]:
+                raise
+            self._inspect([key])
 
-    def _load(self, first: str, last: str) -> tuple[pd.DataFrame, LoadReport]:
-        market = self._home.market
+    def _inspect(self, stretch: Sequence[str]) -> None:
+        """Read and inspect the sessions from the first to the last of a stretch."""
+        first, last = (date.fromisoformat(stretch[n]) for n in (0, -1))
+        frame, report, before = self._with_last_bars(first, last)
+        inspected = Inspection(
+            bars=frame,
+            report=report,
+            days=self._market.sessions.dates(first, last),
+            before=before,
+            sessions=self._market.sessions,
+            base_bar=self._market.base_bar,
+            repairs=self._market.repairs,
+        )
+        found = inspect(inspected, self._rules)
+        by_session = dict(list(frame.groupby("session")))
+        for session in stretch:
+            bars = by_session.get(pd.Timestamp(session), frame.iloc[:0])
+            day = date.fromisoformat(session)
+            self._read[session] = SessionLoad(
+                bars.drop(columns="session").reset_index(drop=True),
+                report.of_session(bars, day).metadata(),
+                found.get(day, []),
+            )
+        self._last_bars[last] = last_bars(self._read[stretch[-1]].bars)
+
+    def _with_last_bars(
+        self, first: date, last: date
+    ) -> tuple[pd.DataFrame, LoadReport, pd.DataFrame | None]:
+        """Read sessions, and the last bars of the one before them where it has any."""
+        ahead = self._market.sessions.previous(first, 1)
+        known = self._known_last_bars(ahead[0]) if ahead else None
+        if not ahead or known is not None:
+            return *self._load(first, last), known
+        try:
+            frame, report = self._load(ahead[0], last)
+        except BadInput:  # of the session before, unless this raises it again
+            return *self._load(first, last), None
+        own = frame["session"] >= pd.Timestamp(first)
+        return frame[own].reset_index(drop=True), report, last_bars(frame[~own])
+
+    def _known_last_bars(self, day: date) -> pd.DataFrame | None:
+        """Last bars of a session that this run or the lake has as the source does."""
+        if day in self._last_bars:
+            return self._last_bars[day]
+        manifest = self._home.lake.manifest("price_bars", day.isoformat())
+        if manifest is None or any(
+            manifest.inputs.get(part) != now for part, now in self._inputs.items()
+        ):
+            return None
+        columns = ["symbol", *PRICES]
+        return last_bars(self._home.lake.read("price_bars", str(day), columns))
+
+    @functools.cached_property
+    def _inputs(self) -> dict[str, str]:
+        return _bars_inputs(self._home)
+
+    def _load(self, first: date, last: date) -> tuple[pd.DataFrame, LoadReport]:
         return load_bars(
             self._source,
             list(self._home.symbols),
-            market.sessions,
-            market.base_bar,
-            date.fromisoformat(first),
-            date.fromisoformat(last),
-            market.hours,
-            market.repairs,
+            self._market.sessions,
+            self._market.base_bar,
+            first,
+            last,
+            self._market.hours,
+            self._market.repairs,
         )
 
 
+def last_bars(bars: pd.DataFrame) -> pd.DataFrame:
+    """Symbol and prices of each symbol's last bar."""
+    return bars.drop_duplicates("symbol", keep="last")[["symbol", *PRICES]]
+
+
 def market_inputs(home: Home) -> dict[str, str]:
-    """Hashes of what a session's bars come from: the market's settings and files."""
+    """Hashes of what decides a session's bars, and whether they are admitted.
+
+    The market's settings, its files, and what its findings mean.
+    """
+    return {**_bars_inputs(home), "quality": rules_hash(home.market.rules)}
+
+
+def _bars_inputs(home: Home) -> dict[str, str]:
     market = home.market
-    settings = market.model_dump(mode="json", exclude={"name", "last_session"})
+    apart = {"name", "last_session", "quality"}
+    settings = market.model_dump(mode="json", exclude=apart)
     state = market.open_source(home.path).state()
     return {"settings": combined_hash([settings]), "data": combined_hash([state])}

@@ -27,6 +27,7 @@ from whatif_assets.core.errors import BadInput
 
 AXIS = {
     "price_bars": "session",
+    "data_quality": "session",
     "features": "session",
     "trained_models": "configuration",
     "forecasts": "configuration",
@@ -211,6 +212,11 @@ class Lake:
             return read_parquet(path, columns)
         except FileNotFoundError:
             raise not_materialised(table, key) from None
+
+    def remove(self, table: str, key: str) -> None:
+        """Remove a partition, if it is there; what is left is never complete."""
+        self.begin(table, key)
+        (self.folder(table, key) / DATA).unlink(missing_ok=True)
 
     def has(self, table: str, key: str) -> bool:
         """Whether a partition is complete."""

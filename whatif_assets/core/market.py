@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from whatif_assets.core.errors import BadInput
+from whatif_assets.core.quality import Rule, parse_rules
 from whatif_assets.core.repairs import check_repairs
 from whatif_assets.core.sessions import Sessions
 from whatif_assets.core.sources import Source, open_source
@@ -61,6 +62,17 @@ class Market(BaseModel):
         "bar again), forward_fill (missing bars of a session). Nothing unless said.",
     )
 
+    quality: dict[str, Any] = Field(
+        default_factory=dict,
+        description="What findings about bars mean: by check error (blocks the "
+        "session), warning, note or off, or a mapping of severity and limits.",
+    )
+
+    @property
+    def rules(self) -> dict[str, Rule]:
+        """How each check of quality is done."""
+        return parse_rules(self.quality)
+
     @property
     def sessions(self) -> Sessions:
         """The market's sessions on its exchange calendar."""
@@ -107,8 +119,9 @@ def parse_market(document: YamlDocument, base: Path) -> Market:
         market.sessions.check(market.first_session)
         market.open_source(base)
         check_repairs(market.repairs, market.base_bar)
+        parse_rules(market.quality)
     except BadInput as error:
-        raise BadInput(f"{document.where(())}: {error}") from None
+        raise BadInput(f"{document.where(error.field)}: {error}") from None
     last = market.last_session
     if last is not None and last < market.first_session:
         raise BadInput(
@@ -143,10 +156,17 @@ def market_yaml(market: Market) -> str:
 
 
 def difference(ours: Market, theirs: Market) -> list[str]:
-    """Name the fields in which two markets differ, with both values."""
+    """Name the fields in which two markets differ, with both values.
+
+    What the home says about quality stands where the study says nothing about it:
+    it decides which bars are admitted, not which bars they are.
+    """
+    fields = dict(Market.model_fields)
+    if "quality" not in theirs.model_fields_set:
+        del fields["quality"]
     return [
         f"{field}: the home has {getattr(ours, field)!r}, "
         f"the study asks for {getattr(theirs, field)!r}"
-        for field in Market.model_fields
+        for field in fields
         if getattr(ours, field) != getattr(theirs, field)
     ]

@@ -18,6 +18,7 @@ import pandas as pd
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import Lake, atomic_path
 from whatif_assets.core.metrics import METRICS
+from whatif_assets.core.quality.record import TABLE as DATA_QUALITY
 from whatif_assets.core.report_macros import create_macros
 from whatif_assets.core.run_log import RUNS
 
@@ -45,6 +46,17 @@ SELECT NULL::VARCHAR AS configuration, NULL::VARCHAR AS symbol,
 WHERE false
 """,
 }
+_DATA_QUALITY = """
+CREATE TABLE data_quality (
+    session DATE, "check" VARCHAR, severity VARCHAR, symbol VARCHAR,
+    first_ts TIMESTAMPTZ, count BIGINT, value DOUBLE, example VARCHAR)
+"""
+_FINDINGS = """
+INSERT INTO data_quality BY NAME
+SELECT * FROM read_parquet(
+    '{glob}', hive_partitioning = true, hive_types = {{'session': DATE}})
+ORDER BY session, "check", symbol
+"""
 _RUNS = """
 CREATE TABLE runs AS
 SELECT * FROM read_parquet('{glob}', union_by_name = true)
@@ -59,7 +71,7 @@ def build_database(home: Home, tables: Mapping[str, pd.DataFrame]) -> Path:
     ----------
     home
         The home; its lake gives the views ``price_bars``, ``features`` and
-        ``forecasts`` and the table ``runs``.
+        ``forecasts`` and the tables ``data_quality`` and ``runs``.
     tables
         Further tables by name. An empty one is created with its columns.
 
@@ -101,10 +113,19 @@ def _create_views(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
             )
         elif table in _EMPTY_VIEWS:
             connection.execute(_EMPTY_VIEWS[table])
+    create_data_quality(connection, lake)
     logs = lake.folder(RUNS)
     if any(logs.glob("*.parquet")):
         glob = str(logs.resolve() / "*.parquet").replace("'", "''")
         connection.execute(_RUNS.format(glob=glob))
+
+
+def create_data_quality(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
+    """Create the table of what checks found in each session's bars."""
+    connection.execute(_DATA_QUALITY)
+    if any(lake.folder(DATA_QUALITY).glob("*/data.parquet")):
+        glob = lake.glob(DATA_QUALITY).replace("'", "''")
+        connection.execute(_FINDINGS.format(glob=glob))
 
 
 def configurations_table(home: Home, keys: Mapping[str, list[str]]) -> pd.DataFrame:

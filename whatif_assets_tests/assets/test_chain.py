@@ -24,6 +24,7 @@ from whatif_assets_tests.conftest import TINY_STUDY
 TABLES = {
     "best_configuration",
     "configurations",
+    "data_quality",
     "equity",
     "fills",
     "trades",

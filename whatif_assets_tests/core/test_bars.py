@@ -311,6 +311,7 @@ def test_the_report_is_shown_as_plain_values():
         "outside_sessions": 1,
         "outside_hours": 0,
         "vwap_from_typical_price": 1,
+        "out_of_order": 0,
         "inconsistent": 0,
         "missing": "none",
     }

@@ -1,0 +1,117 @@
+"""Checks of what is there: minutes, hours, symbols, and what was left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+
+import numpy as np
+from pydantic import Field
+
+from whatif_assets.core.quality.inspection import Finding, Inspection, Mask
+from whatif_assets.core.quality.prices import Limits
+
+NAN = float("nan")
+
+
+class SparseLimits(Limits):
+    """Limits of `sparse_symbols`."""
+
+    share: float = Field(
+        default=0.1, gt=0, lt=1, description="Of the session's bars that may lack."
+    )
+
+
+def missing_bars(bars: Inspection, limits: Limits) -> list[Finding]:
+    """Count bars of the calendar's hours that a symbol of the session lacks."""
+    return [
+        _gap(bars, day, name, there, whole)
+        for day, name, there, whole in _coverage(bars)
+        if there < whole
+    ]
+
+
+def sparse_symbols(bars: Inspection, limits: SparseLimits) -> list[Finding]:
+    """Find symbols that lack more than a share of a session's bars."""
+    return [
+        _gap(bars, day, name, there, whole)
+        for day, name, there, whole in _coverage(bars)
+        if whole - there > limits.share * whole
+    ]
+
+
+def _coverage(bars: Inspection) -> Iterator[tuple[date, str, int, int]]:
+    """Session, symbol, its regular bars, and how many there are by the calendar."""
+    if bars.daily:
+        return
+    for number, day in enumerate(bars.days):
+        whole = len(bars.starts[number])
+        for symbol in np.flatnonzero(bars.present[number]):
+            there = int(bars.bars_of[number, symbol])
+            yield day, bars.names[symbol], there, whole
+
+
+def _gap(bars: Inspection, day: date, name: str, there: int, whole: int) -> Finding:
+    lacking = whole - there
+    text = f"{there} of {whole} bars, {lacking / whole:.1%} missing"
+    return Finding(day, name, None, lacking, lacking / whole, text)
+
+
+def outside_hours(bars: Inspection, limits: Limits) -> list[Finding]:
+    """Count bars outside the calendar's regular hours, or off their grid."""
+    odd = ~bars.regular
+    kept = bars.by_session(odd, bars.column("close"), lambda _: "starts outside")
+    left_out = [
+        Finding(day, None, None, count, NAN, "left out, as 'hours: regular' says")
+        for day, count in bars.report.outside_hours.items()
+    ]
+    return kept + left_out
+
+
+def outside_sessions(bars: Inspection, limits: Limits) -> list[Finding]:
+    """Count bars left out because their day, before the session, is none."""
+    return [
+        Finding(day, None, None, count, NAN, "left out: their day is no session")
+        for day, count in bars.report.outside_sessions.items()
+    ]
+
+
+def symbols_appear(bars: Inspection, limits: Limits) -> list[Finding]:
+    """Find symbols that the session before had no bar of."""
+    changed = bars.present & ~bars.present_before
+    return _changed(bars, changed, "no bar in the session before")
+
+
+def symbols_vanish(bars: Inspection, limits: Limits) -> list[Finding]:
+    """Find symbols without any bar that the session before still had."""
+    changed = bars.present_before & ~bars.present
+    return _changed(bars, changed, "no bar, and bars in the session before")
+
+
+def _changed(bars: Inspection, changed: Mask, text: str) -> list[Finding]:
+    # Where a whole session lacks, its symbols neither vanish nor appear.
+    known = np.any(bars.present_before, axis=1) & np.any(bars.present, axis=1)
+    return [
+        Finding(bars.days[day], bars.names[symbol], None, 1, NAN, text)
+        for day, symbol in zip(*np.nonzero(changed & np.asarray(known)[:, None]))
+    ]
+
+
+def order(bars: Inspection, limits: Limits) -> list[Finding]:
+    """Count rows that break the order of a symbol's stamps, either way.
+
+    They are sorted, which changes no bar; but stamps out of order may be wrong.
+    """
+    return [
+        Finding(day, None, None, count, NAN, "out of order in the source, sorted")
+        for day, count in bars.report.out_of_order.items()
+    ]
+
+
+def repaired(bars: Inspection, limits: Limits) -> list[Finding]:
+    """Count what each declared repair left out or added."""
+    return [
+        Finding(day, None, None, count, NAN, f"repaired by {name}")
+        for name, counts in bars.report.repaired.items()
+        for day, count in counts.items()
+    ]

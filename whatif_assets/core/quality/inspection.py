@@ -1,0 +1,283 @@
+"""What a check of quality sees: the bars of some sessions, as arrays."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from whatif_assets.core.bar_schema import PRICES, bar_length
+from whatif_assets.core.bars import LoadReport
+from whatif_assets.core.sessions import Sessions
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check found in one session, of one symbol or of all.
+
+    Attributes
+    ----------
+    session
+        The session.
+    symbol
+        The symbol, or None where the finding speaks of the whole session.
+    ts
+        Start of the first bar that it is about, UTC; None where it is about none.
+    count
+        How many bars, rows or symbols it is about.
+    value
+        The number that was looked at, of the first; NaN where there is none.
+    example
+        What was found, of the first, in words.
+    check, severity
+        Set by whoever ran the check.
+    """
+
+    session: date
+    symbol: str | None
+    ts: pd.Timestamp | None
+    count: int
+    value: float
+    example: str
+    check: str = ""
+    severity: str = ""
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """Bars of sessions that follow one another, and what is known about them.
+
+    Attributes
+    ----------
+    bars
+        As `whatif_assets.core.bars.tidy` returns them, sorted by (symbol, ts).
+    report
+        What the loader has to say about them.
+    days
+        Every session of the market from the first to the last, in order; each
+        bar is of one of them.
+    before
+        Last bar of each symbol in the session before the first; None where that
+        is not known, so that nothing is compared with it.
+    sessions
+        Of the market.
+    base_bar
+        One of `whatif_assets.core.bars.BASE_BARS`.
+    repairs
+        What the market repairs.
+    """
+
+    bars: pd.DataFrame
+    report: LoadReport
+    days: Sequence[date]
+    before: pd.DataFrame | None
+    sessions: Sessions
+    base_bar: str
+    repairs: Sequence[str] = ()
+
+    @property
+    def daily(self) -> bool:
+        """Whether a bar is a whole session."""
+        return self.base_bar == "1day"
+
+    def column(self, name: str) -> Floats:
+        """Values of a column, one per bar."""
+        return self._columns[name]
+
+    @functools.cached_property
+    def day(self) -> Ints:
+        """Position in ``days`` of each bar's session."""
+        days = pd.DatetimeIndex(list(self.days)).as_unit("ns")
+        own = self.bars["session"].to_numpy()
+        return np.asarray(days.searchsorted(own), dtype=np.int64)
+
+    @functools.cached_property
+    def symbol(self) -> Ints:
+        """Position in ``names`` of each bar's symbol."""
+        return self._symbols[0]
+
+    @functools.cached_property
+    def names(self) -> list[str]:
+        """Every symbol, those of the session before too."""
+        return self._symbols[1]
+
+    @functools.cached_property
+    def within(self) -> Mask:
+        """Whether the bar ahead is of the same symbol and session."""
+        same = np.zeros(len(self.day), dtype=bool)
+        same[1:] = (np.diff(self.symbol) == 0) & (np.diff(self.day) == 0)
+        return same
+
+    @functools.cached_property
+    def opening(self) -> Mask:
+        """Whether it is a first bar whose symbol has bars in the session before."""
+        first = np.zeros(len(self.day), dtype=bool)
+        first[1:] = (np.diff(self.symbol) == 0) & (np.diff(self.day) == 1)
+        first |= self._rows_before >= 0
+        return first
+
+    def previous(self, name: str) -> Floats:
+        """Value of the bar ahead, else NaN.
+
+        It is of the same symbol, and of the same session or the one before.
+        """
+        values = self.column(name)
+        ahead = np.full(len(values), np.nan)
+        ahead[1:] = np.where((self.within | self.opening)[1:], values[:-1], np.nan)
+        known = self._rows_before
+        if self.before is not None:
+            ahead[known >= 0] = self.before[name].to_numpy()[known[known >= 0]]
+        return ahead
+
+    def following(self, name: str) -> Floats:
+        """Value of the next bar of the same symbol and session, else NaN."""
+        values = self.column(name)
+        behind = np.full(len(values), np.nan)
+        behind[:-1] = np.where(self.within[1:], values[1:], np.nan)
+        return behind
+
+    @functools.cached_property
+    def made(self) -> Mask:
+        """Whether a declared forward_fill made the bar."""
+        if "forward_fill" not in self.repairs:
+            return np.zeros(len(self.bars), dtype=bool)
+        untraded = (self.bars["trade_count"] == 0).to_numpy(dtype=bool, na_value=False)
+        typical = self.bars["vwap_is_typical"].to_numpy(dtype=bool)
+        return np.asarray((self.column("volume") == 0) & untraded & typical)
+
+    @functools.cached_property
+    def starts(self) -> list[Ints]:
+        """When the bars of each session start by the calendar, in microseconds."""
+        length = bar_length(self.base_bar)
+        return [self.sessions.starts(day, length).asi8 for day in self.days]
+
+    @functools.cached_property
+    def regular(self) -> Mask:
+        """Whether a bar starts when one does by the calendar."""
+        if self.daily or self.bars.empty:
+            return np.ones(len(self.bars), dtype=bool)
+        every = np.concatenate(self.starts)
+        place = np.minimum(every.searchsorted(self._stamps), len(every) - 1)
+        return np.asarray(every[place] == self._stamps)
+
+    @functools.cached_property
+    def bars_of(self) -> Ints:
+        """How many regular bars each session (row) has of each symbol (column)."""
+        shape = (len(self.days), len(self.names))
+        cells = (self.day * shape[1] + self.symbol)[self.regular]
+        return np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape)
+
+    @functools.cached_property
+    def present(self) -> Mask:
+        """Whether each session (row) has any bar of each symbol (column)."""
+        there = np.zeros((len(self.days), len(self.names)), dtype=bool)
+        there[self.day, self.symbol] = True
+        return there
+
+    @functools.cached_property
+    def present_before(self) -> Mask:
+        """Whether the session before each one (row) has any bar of each symbol."""
+        first = np.zeros((1, len(self.names)), dtype=bool)
+        if self.before is not None:
+            first[0] = np.isin(self.names, self.before["symbol"])
+        return np.concatenate([first, self.present[:-1]])
+
+    def by_symbol(
+        self, rows: Mask, value: Floats, say: Callable[[int], str]
+    ) -> list[Finding]:
+        """Findings about some bars: one per session and symbol.
+
+        Parameters
+        ----------
+        rows
+            Which bars.
+        value
+            What was looked at, of each bar.
+        say
+            Says in words what was found, of a bar by its number.
+        """
+        return self._grouped(rows, self.symbol, len(self.names), value, say)
+
+    def by_session(
+        self, rows: Mask, value: Floats, say: Callable[[int], str]
+    ) -> list[Finding]:
+        """Findings about some bars: one per session, of all symbols."""
+        every = np.zeros(len(rows), dtype=np.int64)
+        found = self._grouped(rows, every, 1, value, say)
+        return [
+            replace(one, symbol=None, example=f"{one.symbol} {one.example}")
+            for one in found
+        ]
+
+    def _grouped(
+        self,
+        rows: Mask,
+        group: Ints,
+        groups: int,
+        value: Floats,
+        say: Callable[[int], str],
+    ) -> list[Finding]:
+        numbers = np.flatnonzero(rows)
+        if not len(numbers):
+            return []
+        cells, stamps = self.day[numbers] * groups + group[numbers], self._stamps
+        counts = np.bincount(cells)
+        earliest = np.full(len(counts), np.iinfo(np.int64).max)
+        np.minimum.at(earliest, cells, stamps[numbers])
+        first = np.zeros(len(counts), dtype=np.int64)
+        speaks = np.flatnonzero(stamps[numbers] == earliest[cells])[::-1]
+        first[cells[speaks]] = numbers[speaks]
+        return [
+            Finding(
+                session=self.days[self.day[row]],
+                symbol=self.names[self.symbol[row]],
+                ts=self.bars["ts"].iloc[row],
+                count=int(counts[cell]),
+                value=float(value[row]),
+                example=say(int(row)),
+            )
+            for cell, row in ((cell, first[cell]) for cell in np.flatnonzero(counts))
+        ]
+
+    @functools.cached_property
+    def _columns(self) -> Mapping[str, Floats]:
+        names = (*PRICES, "volume", "vwap")
+        return {name: self.bars[name].to_numpy(dtype=np.float64) for name in names}
+
+    @functools.cached_property
+    def _stamps(self) -> Ints:
+        return pd.DatetimeIndex(self.bars["ts"]).as_unit("us").asi8
+
+    @functools.cached_property
+    def _symbols(self) -> tuple[Ints, list[str]]:
+        codes, own = pd.factorize(self.bars["symbol"])
+        others = [] if self.before is None else list(self.before["symbol"])
+        names = [*own, *sorted(set(others) - set(own))]
+        return codes.astype(np.int64), names
+
+    @functools.cached_property
+    def _rows_before(self) -> Ints:
+        """Row of ``before`` that is ahead of each bar; -1 where none is."""
+        rows = np.full(len(self.bars), -1)
+        if self.before is None or self.bars.empty:
+            return rows
+        heads = np.flatnonzero(np.diff(self.symbol, prepend=-1) != 0)
+        heads = heads[self.day[heads] == 0]
+        known = pd.Index(self.before["symbol"])
+        rows[heads] = known.get_indexer([self.names[s] for s in self.symbol[heads]])
+        return rows
+
+
+def number(value: Any) -> str:
+    """Write a price or another number in words."""
+    return f"{value:.6g}"

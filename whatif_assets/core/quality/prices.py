@@ -1,0 +1,249 @@
+"""Checks of what the bars say: prices, volumes and how they move."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from whatif_assets.core.bar_schema import inconsistent
+from whatif_assets.core.quality.inspection import (
+    Finding,
+    Floats,
+    Inspection,
+    Mask,
+    number,
+)
+
+# New shares for old: forward splits, and the halves and less of reverse ones.
+_FACTORS = (1.5, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 50, 100)
+_RATIOS = np.array([1 / n for n in _FACTORS] + [float(n) for n in _FACTORS[1:]])
+
+
+class Limits(BaseModel):
+    """What a check takes beside its severity: nothing, unless a subclass says."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class VwapLimits(Limits):
+    """Limits of `vwap_inside`."""
+
+    tolerance: float = Field(
+        default=1e-4, ge=0, description="Distance allowed, a fraction of the price."
+    )
+
+
+class StaleLimits(Limits):
+    """Limits of `stale_prices`."""
+
+    bars: int = Field(
+        default=30, ge=2, description="Bars in a row, within a session, that stand."
+    )
+
+
+class JumpLimits(Limits):
+    """Limits of `jump` and `bad_print`."""
+
+    threshold: float = Field(
+        default=0.2, gt=0, description="Relative move from the close of the bar ahead."
+    )
+
+
+class SplitLimits(Limits):
+    """Limits of `unadjusted_split`."""
+
+    tolerance: float = Field(
+        default=0.03,
+        gt=0,
+        lt=0.2,
+        description="Distance of the move from a ratio of shares, relative.",
+    )
+
+
+def ohlc(bars: Inspection, limits: Limits) -> list[Finding]:
+    """Find bars whose open or close lies outside [low, high]."""
+    odd = inconsistent(bars.bars).to_numpy()
+    opens, closes = bars.column("open"), bars.column("close")
+    low, high = bars.column("low"), bars.column("high")
+    outside = np.where((opens < low) | (opens > high), opens, closes)
+
+    def say(row: int) -> str:
+        return (
+            f"open {number(opens[row])} and close {number(closes[row])} in low "
+            f"{number(low[row])} to high {number(high[row])}"
+        )
+
+    return bars.by_symbol(odd, outside, say)
+
+
+def vwap_inside(bars: Inspection, limits: VwapLimits) -> list[Finding]:
+    """Find bars whose vwap lies outside [low, high]."""
+    vwap, low, high = (bars.column(name) for name in ("vwap", "low", "high"))
+    slack = limits.tolerance
+    outside = (vwap > high * (1 + slack)) | (vwap < low * (1 - slack))
+    # What was filled from high, low and close is ours, and is no finding.
+    outside &= ~bars.bars["vwap_is_typical"].to_numpy()
+
+    def say(row: int) -> str:
+        return (
+            f"vwap {number(vwap[row])} outside low {number(low[row])} to high "
+            f"{number(high[row])}"
+        )
+
+    return bars.by_symbol(outside, vwap, say)
+
+
+def vwap_missing(bars: Inspection, limits: Limits) -> list[Finding]:
+    """Count bars without a vwap, which have the typical price instead."""
+    missing = bars.bars["vwap_is_typical"].to_numpy() & ~bars.made
+    return bars.by_session(missing, bars.column("vwap"), lambda _: "has no vwap")
+
+
+def zero_volume(bars: Inspection, limits: Limits) -> list[Finding]:
+    """Find bars without volume: nothing was traded at their prices."""
+    volume = bars.column("volume")
+    return bars.by_symbol((volume == 0) & ~bars.made, volume, lambda _: "volume 0")
+
+
+def stale_prices(bars: Inspection, limits: StaleLimits) -> list[Finding]:
+    """Find prices that stand still: the same open, high, low and close on and on.
+
+    Within a session; a daily bar is found where it repeats the day before.
+    """
+    same = np.ones(len(bars.day), dtype=bool)
+    for name in ("open", "high", "low", "close"):
+        same &= bars.previous(name) == bars.column(name)
+    same &= ~bars.made
+    close = bars.column("close")
+    if bars.daily:
+        same &= bars.column("high") > bars.column("low")
+        return bars.by_symbol(same, close, lambda _: "the prices of the day before")
+    same &= bars.within
+    reached = _runs(same) == limits.bars - 1
+
+    def say(row: int) -> str:
+        return f"{limits.bars} bars in a row at {number(close[row])}, or more"
+
+    return bars.by_symbol(reached, close, say)
+
+
+def _runs(same: Mask) -> Floats:
+    """How many marked bars in a row there are up to each one."""
+    total = np.cumsum(same)
+    return total - np.maximum.accumulate(np.where(same, 0, total))
+
+
+def jump(bars: Inspection, limits: JumpLimits) -> list[Finding]:
+    """Find moves beyond a threshold from one bar to the next.
+
+    Those that look like a split or a bad print are told by those checks.
+    """
+    moves = _moves(bars)
+    far = np.abs(moves) > limits.threshold
+    ends = _returned(bars, limits.threshold)
+    back = np.zeros_like(ends)
+    back[1:] = ends[:-1]
+    far &= ~(ends | back | _split_like(bars, SplitLimits().tolerance))
+    return bars.by_symbol(far, moves, _moved(bars, moves))
+
+
+def bad_print(bars: Inspection, limits: JumpLimits) -> list[Finding]:
+    """Find prices that one bar alone has: it leaves, and the next is back.
+
+    Also a high or a low that is as far from open and close.
+    """
+    moves = _moves(bars)
+    returned = _returned(bars, limits.threshold)
+    upper = np.maximum(bars.column("open"), bars.column("close"))
+    lower = np.minimum(bars.column("open"), bars.column("close"))
+    high, low = bars.column("high"), bars.column("low")
+    tall = high > upper * (1 + limits.threshold)
+    deep = low < lower / (1 + limits.threshold)
+    value = np.where(returned, moves, np.where(tall, high / upper - 1, low / lower - 1))
+    moved = _moved(bars, moves)
+
+    def say(row: int) -> str:
+        if returned[row]:
+            return f"{moved(row)}, and back with the next bar"
+        name, price, beside = (
+            ("high", high[row], upper[row])
+            if tall[row]
+            else ("low", low[row], lower[row])
+        )
+        return f"{name} {number(price)} beside {number(beside)} ({value[row]:+.1%})"
+
+    return bars.by_symbol(returned | tall | deep, value, say)
+
+
+def unadjusted_split(bars: Inspection, limits: SplitLimits) -> list[Finding]:
+    """Find moves overnight by a ratio of shares: a split that was not adjusted for.
+
+    3:2, 2:1 to 8:1 and further, and 1:2 and further the other way, at the open or
+    the close of a session's first bar.
+    """
+    ratio, nearest = _share_ratios(bars)
+    ahead = bars.previous("close")
+
+    def say(row: int) -> str:
+        factor = nearest[row]
+        shares = f"{1 / factor:g}:1" if factor < 1 else f"1:{factor:g}"
+        return (
+            f"{number(ahead[row] * ratio[row])} after close {number(ahead[row])}, "
+            f"x {ratio[row]:.4f}, as after a {shares.replace('1.5:1', '3:2')} split"
+        )
+
+    return bars.by_symbol(_split_like(bars, limits.tolerance), ratio, say)
+
+
+def _moves(bars: Inspection) -> Floats:
+    """Move from the close ahead to open or close, whichever is further off."""
+    ahead = bars.previous("close")
+    opened, closed = bars.column("open") / ahead - 1, bars.column("close") / ahead - 1
+    return np.where(np.abs(opened) > np.abs(closed), opened, closed)
+
+
+def _moved(bars: Inspection, moves: Floats) -> Callable[[int], str]:
+    """Give what says a move in words, of a bar by its number."""
+    opened, closed = bars.column("open"), bars.column("close")
+    ahead = bars.previous("close")
+
+    def say(row: int) -> str:
+        return (
+            f"open {number(opened[row])}, close {number(closed[row])} after close "
+            f"{number(ahead[row])} ({moves[row]:+.1%})"
+        )
+
+    return say
+
+
+def _returned(bars: Inspection, threshold: float) -> Mask:
+    """Whether a bar closes far off and the next one where the bar ahead did."""
+    ahead, close = bars.previous("close"), bars.column("close")
+    off = np.abs(close / ahead - 1)
+    back = np.abs(bars.following("close") / ahead - 1)
+    return np.asarray((off > threshold) & (back < off / 4))
+
+
+def _split_like(bars: Inspection, tolerance: float) -> Mask:
+    """Whether a session opens at a ratio of shares from the close before it."""
+    ratio, nearest = _share_ratios(bars)
+    return np.abs(ratio / nearest - 1) < tolerance
+
+
+def _share_ratios(bars: Inspection) -> tuple[Floats, Floats]:
+    """Price over the close of the session before, and the ratio of shares nearest.
+
+    Of open and close that which is nearer to such a ratio; NaN within a session.
+    """
+    found = np.full((2, len(bars.day)), np.nan)
+    rows = np.flatnonzero(bars.opening)
+    ahead = bars.previous("close")[rows]
+    prices = np.stack([bars.column("open")[rows], bars.column("close")[rows]])
+    off = np.abs((prices / ahead).T[:, :, None] / _RATIOS - 1)
+    nearest = off.reshape(len(rows), 2 * len(_RATIOS)).argmin(axis=1)
+    which, share = np.divmod(nearest, len(_RATIOS))
+    found[0, rows] = prices[which, np.arange(len(rows))] / ahead
+    found[1, rows] = _RATIOS[share]
+    return found[0], found[1]

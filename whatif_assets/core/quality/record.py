@@ -1,0 +1,120 @@
+"""What checks found, kept beside the bars: the table ``data_quality``."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import date
+
+import pandas as pd
+
+from whatif_assets.core.bar_schema import RefusedBars
+from whatif_assets.core.errors import BadInput
+from whatif_assets.core.lake import Lake
+from whatif_assets.core.quality import REFUSED
+from whatif_assets.core.quality.inspection import Finding
+
+TABLE = "data_quality"
+NAMED = 3  # findings that a message names
+COLUMNS = {
+    "check": "str",
+    "severity": "str",
+    "symbol": "str",
+    "first_ts": "datetime64[us, UTC]",
+    "count": "int64",
+    "value": "float64",
+    "example": "str",
+}
+
+
+def refusal(session: date, error: RefusedBars) -> Finding:
+    """Turn what ingest refused into a finding: it has blocked the session."""
+    return Finding(
+        session, None, None, 1, float("nan"), str(error), error.check, "error"
+    )
+
+
+def findings_table(findings: Iterable[Finding]) -> pd.DataFrame:
+    """Table of findings: one row each, columns as in ``data_quality``."""
+    rows = [
+        (f.check, f.severity, f.symbol, f.ts, f.count, f.value, f.example)
+        for f in findings
+    ]
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    texts = {name: "object" for name, kind in COLUMNS.items() if kind == "str"}
+    return frame.astype(COLUMNS | texts)
+
+
+def keep_findings(lake: Lake, key: str, findings: Sequence[Finding]) -> None:
+    """Write the findings of a session to the lake, or remove those of old."""
+    if findings:
+        lake.write(TABLE, key, findings_table(findings))
+    else:
+        lake.remove(TABLE, key)
+
+
+def kept_findings(lake: Lake, key: str) -> list[Finding]:
+    """Read the findings of a session that stands."""
+    try:
+        frame = lake.read(TABLE, key)
+    except BadInput:
+        return []
+    day = date.fromisoformat(key)
+    rows = frame[list(COLUMNS)].itertuples(index=False, name=None)
+    return [
+        Finding(
+            day, symbol, None if pd.isna(ts) else ts, n, value, text, check, severity
+        )
+        for check, severity, symbol, ts, n, value, text in rows
+    ]
+
+
+def admit(lake: Lake, key: str, findings: Sequence[Finding]) -> None:
+    """Keep the findings of a session, and refuse it where one of them blocks.
+
+    A session that is blocked has findings in the lake and no bars, older ones
+    neither. Of one that ingest refuses nothing is written, and what stands, stays.
+
+    Raises
+    ------
+    BadInput
+        Naming the checks, symbols and times, and what can be done.
+    """
+    for finding in findings:
+        if finding.check in REFUSED:
+            raise BadInput(finding.example)
+    keep_findings(lake, key, findings)
+    blocking = [finding for finding in findings if finding.severity == "error"]
+    if blocking:
+        lake.remove("price_bars", key)
+        raise BadInput(_blocked(key, blocking))
+
+
+def _blocked(key: str, blocking: Sequence[Finding]) -> str:
+    named = "; ".join(_said(finding) for finding in blocking[:NAMED])
+    more = f"; and {len(blocking) - NAMED} more" if blocking[NAMED:] else ""
+    checks = dict.fromkeys(finding.check for finding in blocking)
+    pass_ = ", ".join(f"{name}: warning" for name in checks)
+    return (
+        f"Session {key}: {len(blocking)} finding(s) block it, and its bars are not "
+        f"kept. {named}{more}. Correct the source, declare a repair, or let them "
+        f"pass with 'quality: {{{pass_}}}' in market.yaml."
+    )
+
+
+def _said(finding: Finding) -> str:
+    about = [finding.check + ":"]
+    if finding.symbol is not None:
+        about.append(finding.symbol)
+    if finding.ts is not None:
+        about.append(f"{finding.ts.tz_localize(None)} UTC,")
+    count = f" ({finding.count} in all)" if finding.count > 1 else ""
+    return f"{' '.join(about)} {finding.example}{count}"
+
+
+def counts(findings: Iterable[Finding]) -> dict[str, int]:
+    """How many bars, rows or symbols each check found, by its name."""
+    found: Counter[str] = Counter()
+    for finding in findings:
+        found[finding.check] += finding.count
+    return dict(found)

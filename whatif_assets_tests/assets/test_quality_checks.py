@@ -1,0 +1,174 @@
+"""Quality as asset checks: what blocks, what is told, and what stays in the lake."""
+
+from __future__ import annotations
+
+import dagster as dg
+import duckdb
+import pandas as pd
+import pytest
+
+from whatif_assets.core.home import Home
+from whatif_assets.core.quality import CHECKS
+from whatif_assets.core.quality.record import kept_findings
+from whatif_assets.core.report_db import create_data_quality
+from whatif_assets_tests.assets.test_partitions import failure_of, launch, recorded
+from whatif_assets_tests.core.quality.clean_bars import DAYS, clean_bars
+
+MARKET = """
+source: parquet
+path: bars.parquet
+first_session: 2018-11-21
+last_session: 2018-11-26
+base_bar: 5min
+"""
+FIRST, HALF_DAY, LAST = (str(day) for day in DAYS)
+
+
+@pytest.fixture
+def instance():
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield instance
+
+
+def make_home(folder, factor: float = 1.0, quality: str = "{}") -> Home:
+    """Home whose symbol AAA moves by a factor from the half day on."""
+    frame = clean_bars()
+    moved = (frame["symbol"] == "AAA") & (frame["ts"] >= HALF_DAY)
+    prices = ["open", "high", "low", "close", "vwap"]
+    frame.loc[moved, prices] *= factor
+    frame.to_parquet(folder / "bars.parquet", index=False)
+    (folder / "market.yaml").write_text(f"{MARKET}quality: {quality}\n")
+    return Home.open(folder)
+
+
+def ingest(home, instance, first=FIRST, last=LAST):
+    return launch(home, instance, "prepare_sessions", first, last, ["price_bars"])
+
+
+def results(result) -> dict:
+    events = [e for e in result.all_events if e.event_type_value.endswith("EVALUATION")]
+    found = [event.event_specific_data for event in events]
+    return {evaluation.check_name: evaluation for evaluation in found}
+
+
+def test_every_check_of_clean_bars_passes_and_nothing_is_kept(tmp_path, instance):
+    home = make_home(tmp_path)
+    result = ingest(home, instance)
+    assert result.success
+    checks = results(result)
+    assert checks.keys() == CHECKS.keys()
+    assert all(check.passed for check in checks.values())
+    assert checks["jump"].metadata["sessions"].value == 3
+    assert not home.lake.folder("data_quality").exists()
+
+
+def test_a_warning_fails_its_check_and_the_session_stands(tmp_path, instance):
+    home = make_home(tmp_path, factor=1.3)
+    result = ingest(home, instance)
+    assert result.success
+    failed = {n: c for n, c in results(result).items() if not c.passed}
+    assert failed.keys() == {"jump"}
+    assert failed["jump"].severity == dg.AssetCheckSeverity.WARN
+    assert failed["jump"].metadata["sessions_with_findings"].value == 1
+    (row,) = failed["jump"].metadata["first_findings"].records
+    assert (row.data["session"], row.data["symbol"]) == (HALF_DAY, "AAA")
+    assert home.lake.keys("price_bars") == [FIRST, HALF_DAY, LAST]
+    assert (
+        recorded(instance, "price_bars")[HALF_DAY].metadata["quality_jump"].value == 1
+    )
+    assert "quality_jump" not in recorded(instance, "price_bars")[LAST].metadata
+
+
+def test_an_error_blocks_its_session_alone_and_says_what_to_do(tmp_path, instance):
+    home = make_home(tmp_path, factor=1.3, quality="{jump: error}")
+    result = ingest(home, instance)
+    assert not result.success
+    message = failure_of(result)
+    assert "1 of 3 partitions failed" in message
+    assert f"Session {HALF_DAY}: 1 finding(s) block it" in message
+    assert "jump: AAA 2018-11-23 14:30:00 UTC, open" in message
+    assert "'quality: {jump: warning}' in market.yaml" in message
+    check = results(result)["jump"]
+    assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.ERROR)
+    assert home.lake.keys("price_bars") == [FIRST, LAST]
+    assert not (home.lake.folder("price_bars", HALF_DAY) / "data.parquet").exists()
+    assert [f.check for f in kept_findings(home.lake, HALF_DAY)] == ["jump"]
+
+
+def test_bars_that_stood_are_withdrawn_once_a_finding_blocks_them(tmp_path, instance):
+    home = make_home(tmp_path, factor=1.3)
+    assert ingest(home, instance).success
+    home = make_home(tmp_path, factor=1.3, quality="{jump: error}")
+    assert not ingest(home, instance).success
+    assert home.lake.keys("price_bars") == [FIRST, LAST]
+    home = make_home(tmp_path, factor=1.3, quality="{jump: off}")
+    assert ingest(home, instance).success
+    assert home.lake.keys("price_bars") == [FIRST, HALF_DAY, LAST]
+    assert kept_findings(home.lake, HALF_DAY) == []
+
+
+def test_rows_that_are_refused_fail_their_check_and_leave_nothing(tmp_path, instance):
+    home = make_home(tmp_path)
+    frame = pd.read_parquet(tmp_path / "bars.parquet")
+    frame.loc[0, "close"] = -1.0
+    frame.to_parquet(tmp_path / "bars.parquet", index=False)
+    result = ingest(home, instance)
+    assert "close -1.0 where a positive number is needed" in failure_of(result)
+    check = results(result)["values"]
+    assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.ERROR)
+    assert home.lake.keys("price_bars") == [HALF_DAY, LAST]
+    assert not home.lake.folder("data_quality").exists()
+
+
+def test_a_check_speaks_of_sessions_that_are_reused_too(tmp_path, instance):
+    home = make_home(tmp_path, factor=1.3)
+    ingest(home, instance)
+    again = results(ingest(home, instance))["jump"]
+    assert not again.passed
+    assert again.metadata["sessions"].value == 3
+    assert again.metadata["sessions_with_findings"].value == 1
+
+
+def test_sessions_one_by_one_in_any_order_are_found_to_be_the_same(tmp_path, instance):
+    found, versions = [], []
+    for name, days in (("forth", (FIRST, HALF_DAY, LAST)), ("back", (LAST, HALF_DAY))):
+        folder = tmp_path / name
+        folder.mkdir()
+        home = make_home(folder, factor=0.5)
+        for day in days:
+            assert ingest(home, instance, day, day).success
+        found.append(kept_findings(home.lake, HALF_DAY))
+        versions.append(home.lake.manifest("price_bars", HALF_DAY).data_version)
+    assert [f.check for f in found[0]] == ["unadjusted_split"]
+    assert str(found[0]) == str(found[1])
+    assert versions[0] == versions[1]
+
+
+def data_quality(home) -> pd.DataFrame:
+    with duckdb.connect() as connection:
+        create_data_quality(connection, home.lake)
+        return connection.execute("SELECT * FROM data_quality").df()
+
+
+def test_the_table_data_quality_has_what_was_found(tmp_path, instance):
+    home = make_home(tmp_path, factor=1.3, quality="{jump: error}")
+    ingest(home, instance)
+    (row,) = data_quality(home).to_dict("records")
+    assert list(row) == [
+        "session",
+        "check",
+        "severity",
+        "symbol",
+        "first_ts",
+        "count",
+        "value",
+        "example",
+    ]
+    assert (row["check"], row["severity"], row["symbol"]) == ("jump", "error", "AAA")
+    assert str(row["session"].date()) == HALF_DAY
+    assert row["first_ts"].tz_convert("UTC") == pd.Timestamp("2018-11-23 14:30Z")
+    assert row["value"] == pytest.approx(0.3, abs=0.01)
+
+
+def test_the_table_data_quality_is_there_where_nothing_was_found(tmp_path):
+    assert data_quality(make_home(tmp_path)).empty
