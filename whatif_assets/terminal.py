@@ -52,7 +52,9 @@ def progress_display() -> Iterator[None]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Bars(*columns, console=console, transient=False) as bars:
+    # Drawn by a thread that takes time from the work: rich's ten times a second is
+    # more than anybody reads.
+    with Bars(*columns, console=console, refresh_per_second=4) as bars:
         tasks: dict[int, Any] = {}
 
         def show(progress: Progress) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from arch.bootstrap import StationaryBootstrap, optimal_block_length
 
 from whatif_assets.core.selection.sharpe import varies
 from whatif_assets.core.sleeve import FloatArray
@@ -37,6 +36,8 @@ def block_length(returns: FloatArray) -> int:
     """
     if len(returns) < _FEWEST_SESSIONS or not varies(returns):
         return 1
+    from arch.bootstrap import optimal_block_length
+
     # In units of its own deviation: the rule takes small returns for constants.
     chosen = optimal_block_length(returns / returns.std())["stationary"].iloc[0]
     longest = len(returns) // _FEWEST_BLOCKS
@@ -64,6 +65,9 @@ def resamples(
     numpy.ndarray
         (repetitions, sessions) int64.
     """
+    # Imported here: it takes a second that a run without a verdict need not wait.
+    from arch.bootstrap import StationaryBootstrap
+
     bootstrap = StationaryBootstrap(block, np.arange(sessions), seed=seed)
     drawn = [data[0][0] for data in bootstrap.bootstrap(repetitions)]
     return np.asarray(drawn, dtype=np.int64).reshape(repetitions, sessions)
