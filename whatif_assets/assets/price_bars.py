@@ -65,7 +65,6 @@ def ingest(
             **{f"quality_{name}": n for name, n in counts(load.findings).items()},
             "preview": load.bars.head(5),
         },
-        details=load.report,
     )
 
 

@@ -10,6 +10,8 @@ import numpy as np
 from whatif_assets.core.metrics import METRICS
 
 UNDEFINED = "-"
+# Of a probability; resamples tell no smaller ones apart.
+LEAST = 0.001
 # Returns a year, beside ratios a year.
 FRACTIONS_A_YEAR = ("annual_return", "alpha")
 
@@ -46,6 +48,13 @@ def format_percent(fraction: Any) -> str:
         100 * float(fraction), precision=3, fractional=False, trim="-"
     )
     return f"{percent}%"
+
+
+def format_probability(fraction: Any) -> str:
+    """Write a probability that was estimated: never quite 0% nor quite 100%."""
+    if not is_undefined(fraction) and not LEAST <= fraction <= 1 - LEAST:
+        return "< 0.1%" if fraction < LEAST else "> 99.9%"
+    return format_percent(fraction)
 
 
 def format_metric(name: str, value: Any) -> str:

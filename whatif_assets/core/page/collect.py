@@ -27,6 +27,7 @@ from whatif_assets.core.page.facts import (
     Facts,
 )
 from whatif_assets.core.page.lineage_table import lineage_table
+from whatif_assets.core.quality.record import findings_table, kept_findings
 from whatif_assets.core.sensitivity import Sensitivity
 from whatif_assets.core.stage import evaluated_sessions, stage
 from whatif_assets.core.strategies import find_strategy
@@ -89,7 +90,7 @@ def collect(
         unattributed=why_not,
         effects=effects,
         bars=_bars(home, _sessions(home, study)),
-        loaded=_loaded(home, _sessions(home, study)),
+        findings=_findings(home, _sessions(home, study)),
         lineage=lineage_table(home, study, leaderboard),
         timezone=str(home.market.sessions.timezone),
     )
@@ -279,10 +280,10 @@ def _bars(home: Home, sessions: Sequence[date]) -> pd.DataFrame:
     return found.assign(expected=found["session"].dt.date.map(expected))
 
 
-def _loaded(home: Home, sessions: Sequence[date]) -> pd.DataFrame:
-    """What the loader counted, by session; nothing of bars that an old one loaded."""
-    rows = []
+def _findings(home: Home, sessions: Sequence[date]) -> pd.DataFrame:
+    """What checks found in the bars of each session."""
+    parts = [pd.DataFrame({"session": []}).join(findings_table([]))]
     for day in sessions:
-        manifest = home.lake.manifest("price_bars", day.isoformat())
-        rows.append({"session": day, **(manifest.details if manifest else {})})
-    return pd.DataFrame(rows)
+        found = kept_findings(home.lake, day.isoformat())
+        parts += [findings_table(found).assign(session=day)] if found else []
+    return pd.concat(parts[1:] or parts, ignore_index=True)

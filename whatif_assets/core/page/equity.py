@@ -62,7 +62,7 @@ def drawdown(facts: Facts) -> Section:
         "chart-drawdown",
         [
             _line_of(deep[deep["line"] == line], line, colour, "below", "%{y:.2f} %")
-            for line, colour, _ in entries
+            for line, colour, _ in reversed(entries)
         ],
         "session",
         "below the last peak, %",

@@ -70,8 +70,9 @@ class Facts:
         Effects of the axes of the study's configurations.
     bars
         One row per session and symbol: bars, typical (vwap filled), expected.
-    loaded
-        One row per session: what the loader had to say of it.
+    findings
+        What checks found in the bars: session, check, severity, symbol, count,
+        example.
     lineage
         One row per table: what produced it.
     timezone
@@ -97,6 +98,6 @@ class Facts:
     unattributed: str
     effects: Sensitivity
     bars: pd.DataFrame
-    loaded: pd.DataFrame
+    findings: pd.DataFrame
     lineage: pd.DataFrame
     timezone: str

@@ -25,7 +25,7 @@ def overfitting(facts: Facts) -> Section:
             "be divided."
         )
         return Section(TITLE, "overfitting", paragraph(why))
-    widest = max(float(np.abs(logits).max()), 1.0)
+    widest = 1.05 * max(float(np.abs(logits).max()), 1.0)
     # An even number of bins has an edge at 0, so that no bar is on both sides.
     counts, edges = np.histogram(logits, bins=BINS, range=(-widest, widest))
     centres = (edges[:-1] + edges[1:]) / 2

@@ -5,32 +5,28 @@ from __future__ import annotations
 import pandas as pd
 import plotly.graph_objects as go
 
-from whatif_assets.core.number_format import format_number, format_percent
+from whatif_assets.core.number_format import format_percent
 from whatif_assets.core.page.charts import chart, date_range
 from whatif_assets.core.page.facts import Facts
 from whatif_assets.core.page.markup import Section, folded, paragraph, table
+from whatif_assets.core.quality import CHECKS
 
 WORST = 20
 MOST_SYMBOLS = 60
-# What the loader counts in each session.
-COUNTS = {
-    "outside_sessions": "Bars of days that are no session, left out",
-    "outside_hours": "Bars outside the hours that are kept, left out",
-    "inconsistent": "Bars whose open or close lies outside low to high, kept",
-}
+SEVERITIES = ("error", "warning", "note")
 
 
 def quality(facts: Facts) -> Section:
-    """Sum up the bars: how many, what is missing, what was repaired."""
+    """Sum up the bars: how many, what is missing, what checks found."""
     bars = facts.bars
     if bars.empty:
         return Section("Data quality", "quality", paragraph("No bars in the lake."))
-    html = _summary(facts) + _map(facts) + _worst(bars)
+    html = _summary(facts) + _checks(facts.findings) + _map(facts) + _worst(bars)
     return Section("Data quality", "quality", html)
 
 
 def _summary(facts: Facts) -> str:
-    bars, loaded = facts.bars, facts.loaded
+    bars = facts.bars
     sessions, symbols = bars["session"].nunique(), bars["symbol"].nunique()
     expected = _grid(bars)["expected"].sum()
     present = bars[["bars", "expected"]].min(axis=1).sum()
@@ -47,17 +43,29 @@ def _summary(facts: Facts) -> str:
             f"{bars['typical'].sum():,}",
         ),
     ]
-    rows += [(text, _count(loaded, name)) for name, text in COUNTS.items()]
-    repairs = [str(name) for name in loaded if str(name).startswith("repaired_")]
-    rows += [(name.replace("_", ": ", 1), _count(loaded, name)) for name in repairs]
     return table(("What", "Found"), rows)
 
 
-def _count(loaded: pd.DataFrame, name: str) -> str:
-    """Sum of a count, a dash where sessions were loaded before it was kept."""
-    if name not in loaded or loaded[name].isna().any():
-        return "-"
-    return format_number(loaded[name].sum())
+def _checks(findings: pd.DataFrame) -> str:
+    """What each check found, the severest first."""
+    head = "<h3>Checks</h3>"
+    if findings.empty:
+        return head + paragraph("The checks of the bars found nothing.")
+    rows = []
+    for (name, severity), some in findings.groupby(["check", "severity"], sort=True):
+        where = (some["session"].nunique(), some["symbol"].nunique())
+        rows.append(
+            (
+                f"{name}: {CHECKS.get(str(name), '')}",
+                severity,
+                some["example"].iloc[0],
+                *(f"{n:,}" if n else "-" for n in (*where, some["count"].sum())),
+            )
+        )
+    rows.sort(key=lambda row: SEVERITIES.index(row[1]))
+    columns = ("Check", "Severity", "First example", "Sessions", "Symbols", "Found")
+    note = "Every finding is in the table data_quality of whatif.duckdb."
+    return head + table(columns, rows, 3) + paragraph(note)
 
 
 def _grid(bars: pd.DataFrame) -> pd.DataFrame:
@@ -96,7 +104,7 @@ def _map(facts: Facts) -> str:
         "session",
         "",
         height=max(200, 70 + 13 * len(wide)),
-        xaxis=date_range(facts),
+        xaxis={**date_range(facts), "nticks": 5},
         yaxis={"type": "category", "tickfont": {"size": 10}, "dtick": 1},
     )
     note = "Share of the expected bars that are there, the emptiest symbols on top."

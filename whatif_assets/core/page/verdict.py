@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from whatif_assets.core.number_format import format_figures, format_percent
+from whatif_assets.core.number_format import (
+    format_figures,
+    format_percent,
+    format_probability,
+)
 from whatif_assets.core.page.facts import Facts
 from whatif_assets.core.page.markup import Section, escaped, listed, paragraph, table
 from whatif_assets.core.selection import Headline
@@ -82,17 +86,19 @@ def _luck(of: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         ),
         (
             "Deflated Sharpe ratio",
-            format_percent(of["deflated_sharpe"]),
+            format_probability(of["deflated_sharpe"]),
             "probability; 95 % and more is convincing",
         ),
         (
             "Luckiest of all trials looks as good (p, beyond beta)",
-            format_percent(of["winner_p_alpha"]),
+            format_probability(of["winner_p_alpha"]),
             "probability; 5 % and less is convincing",
         ),
         (
             "Hansen's SPA against cash, against buy-and-hold (p)",
-            f"{format_percent(of['spa_cash'])}, {format_percent(of['spa_hold'])}",
+            ", ".join(
+                format_probability(of[f"spa_{side}"]) for side in ("cash", "hold")
+            ),
             "probability that no trial is better",
         ),
         (

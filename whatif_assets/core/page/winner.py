@@ -44,7 +44,7 @@ def winner(facts: Facts) -> Section:
     )
     body = head + _distances(facts) + _metrics(facts) + settings
     named = facts.verdict.get("names_winner", True)
-    return Section("Winner" if named else "First of all", "winner", body)
+    return Section("Winner" if named else "First in rank", "winner", body)
 
 
 def _distances(facts: Facts) -> str:
