@@ -1,6 +1,7 @@
 """Take the pictures in ``docs/images`` anew, from the running UI.
 
-Run it as ``make screenshots``. It opens the UI on a temporary copy of ``data``,
+Run it as ``make screenshots``; with a home that has the demo's results, as in
+``python -m docs.take_screenshots data``, it takes those of the report alone. It opens the UI on a temporary copy of ``data``,
 materialises the demo study there by one backfill of everything, and takes the pictures
 with Chromium, which has to be installed (Debian: ``apt-get install chromium``). It
 takes some five minutes.
@@ -8,7 +9,6 @@ takes some five minutes.
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 import tempfile
@@ -16,24 +16,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
+from whatif_assets.core.home import Home
+from whatif_assets_tests.end_to_end.browser import chromium, find_browser
 from whatif_assets_tests.end_to_end.ui import ROOT, Ui, dagster_dev, wait_for
 
 IMAGES = ROOT / "docs" / "images"
 LARGEST = 200_000
 WIDTH, HEIGHT = 1400, 900
 MILLISECONDS_TO_SETTLE = 2500
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 RESULTS = ("lake", "reports", "*.duckdb", ".dagster", "__pycache__")
 CHAIN = (
     "price_bars",
@@ -42,15 +34,27 @@ CHAIN = (
     "forecasts",
     "backtest_results",
     "leaderboard",
+    "holdout_results",
+    "placebo_results",
+    "verdicts",
     "best_configuration",
 )
 GROUPS = ("market", "models", "results")
-CONFIGURATION = "demo.gbt"
+STUDY = "demo"
+CONFIGURATION = f"{STUDY}.gbt"
 
 
 def main() -> None:
-    """Open the UI on the demo study, materialise it and take every picture."""
+    """Take every picture, or those of the reports of the home that is named."""
     browser = find_browser()
+    if browser is None:
+        sys.exit(
+            "No Chromium was found. Install it (Debian: apt-get install chromium), or "
+            "name it: CHROMIUM=/path/to/chrome make screenshots"
+        )
+    if sys.argv[1:]:
+        take_report(browser, Path(sys.argv[1]))
+        return
     with tempfile.TemporaryDirectory(prefix="whatif_screenshots_") as temporary:
         home = Path(temporary) / "home"
         shutil.copytree(ROOT / "data", home, ignore=shutil.ignore_patterns(*RESULTS))
@@ -59,18 +63,7 @@ def main() -> None:
             backfill = materialize_all(ui)
             with open_page(browser, url) as page:
                 take_all(page, ui, backfill)
-
-
-def find_browser() -> str:
-    """Find Chromium, or say how to get it."""
-    named = os.environ.get("CHROMIUM", "")
-    found = [path for name in (named, *BROWSERS) if (path := shutil.which(name))]
-    if not found:
-        sys.exit(
-            "No Chromium was found. Install it (Debian: apt-get install chromium), or "
-            "name it: CHROMIUM=/path/to/chrome make screenshots"
-        )
-    return found[0]
+        take_report(browser, home)
 
 
 def materialize_all(ui: Ui) -> str:
@@ -88,13 +81,11 @@ def materialize_all(ui: Ui) -> str:
 @contextmanager
 def open_page(browser: str, url: str) -> Iterator[Page]:
     """Open a page of the UI with the navigation folded away."""
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=browser, args=QUIET)
-        page = chromium.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+    with chromium(browser) as running:
+        page = running.new_page(viewport={"width": WIDTH, "height": HEIGHT})
         page.goto(f"{url}/overview")
         page.get_by_text("Hide navigation").click()
         yield page
-        chromium.close()
 
 
 def take_all(page: Page, ui: Ui, backfill: str) -> None:
@@ -133,9 +124,25 @@ def take_graph(page: Page, url: str) -> None:
     take(page, "asset_graph", CHAIN[-1], height=height)
 
 
-def take(page: Page, name: str, awaited: str, height: int = HEIGHT) -> None:
+def take_report(browser: str, home: Path) -> None:
+    """Take parts of the demo's report, on a wide screen and on a phone."""
+    with chromium(browser) as running:
+        page = running.new_page()
+        page.goto(Home.open(home).page(STUDY).as_uri())
+        for anchor, height in (("verdict", 760), ("equity", 620), ("sensitivity", 780)):
+            page.evaluate(f"location.hash = '{anchor}'")
+            take(page, f"report_{anchor}", "Verdict", height, 1120)
+        page.evaluate("location.hash = 'verdict'")
+        take(page, "report_phone_verdict", "Verdict", 844, 390)
+        page.evaluate("location.hash = 'equity'")
+        take(page, "report_phone_equity", "Verdict", 844, 390)
+
+
+def take(
+    page: Page, name: str, awaited: str, height: int = HEIGHT, width: int = WIDTH
+) -> None:
     """Take a picture once a text is there and nothing moves any more."""
-    page.set_viewport_size({"width": WIDTH, "height": height})
+    page.set_viewport_size({"width": width, "height": height})
     page.get_by_text(awaited).first.wait_for()
     page.wait_for_timeout(MILLISECONDS_TO_SETTLE)
     target = IMAGES / f"{name}.png"

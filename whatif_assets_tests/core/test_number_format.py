@@ -11,6 +11,7 @@ from whatif_assets.core.number_format import (
     format_metric,
     format_number,
     format_percent,
+    format_probability,
 )
 
 
@@ -44,6 +45,14 @@ def test_figures(value, written):
 )
 def test_a_small_share_is_not_rounded_to_nothing(fraction, written):
     assert format_percent(fraction) == written
+
+
+@pytest.mark.parametrize(
+    ("fraction", "written"),
+    [(0.0, "< 0.1%"), (0.001, "0.1%"), (0.5, "50%"), (1.0, "> 99.9%"), (math.nan, "-")],
+)
+def test_a_probability_is_never_certain(fraction, written):
+    assert format_probability(fraction) == written
 
 
 @pytest.mark.parametrize(

@@ -166,6 +166,17 @@ def bars() -> pd.DataFrame:
     )
 
 
+def findings() -> pd.DataFrame:
+    """Give a warning in two sessions, and a note."""
+    rows = [
+        (DAYS[0], "missing_bars", "note", "B", 1, "1 of 390 bars"),
+        (DAYS[0], "jump", "warning", "A", 2, "moves by <50>%"),
+        (DAYS[1], "jump", "warning", "A", 1, "moves by 60%"),
+    ]
+    columns = ["session", "check", "severity", "symbol", "count", "example"]
+    return pd.DataFrame(rows, columns=columns)
+
+
 def facts(**changed: Any) -> Facts:
     """Give all that there may be of a study; ``changed`` replaces some of it."""
     configurations = {"one": {"strategy": "ema_cross"}}
@@ -192,7 +203,7 @@ def facts(**changed: Any) -> Facts:
             "unattributed": "",
             "effects": effects(),
             "bars": bars(),
-            "loaded": pd.DataFrame({"session": DAYS[:2], "outside_hours": [1, 2]}),
+            "findings": findings(),
             "lineage": pd.DataFrame(),
             "timezone": "America/New_York",
             **changed,
@@ -219,7 +230,8 @@ CASES: dict[str, dict[str, Any]] = {
     "no winner": NO_WINNER,
     "not judged": {"verdict": {}, "logits": np.empty(0), "placebos": pd.DataFrame()},
     "nothing drawn": {"curves": NO_CURVES, "effects": NO_EFFECTS},
-    "no bars": {"bars": pd.DataFrame(), "loaded": pd.DataFrame()},
+    "no bars": {"bars": pd.DataFrame()},
+    "no finding": {"findings": findings().iloc[:0]},
     "no holdout": {"holdout": {}, "stretches": {**STRETCHES, "holdout": []}},
     "no attribution": {"attribution": None, "unattributed": "forecasts are gone"},
 }

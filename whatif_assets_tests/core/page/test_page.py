@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import duckdb
 import pytest
 from plotly.offline import get_plotlyjs
 
@@ -71,8 +72,11 @@ def test_facts_add_up_to_the_results(copied_home):
     assert len(mine) == len(before[before["kind"] == "hold"]) == 6
 
 
-def test_the_loader_is_quoted(copied_home):
+def test_what_checks_found_is_quoted(copied_home):
     facts = written(Home.open(copied_home)).facts
     assert facts.bars["bars"].tolist() == facts.bars["expected"].tolist()
-    assert facts.loaded["outside_hours"].sum() == 0
-    assert facts.loaded["rows"].sum() == facts.bars["bars"].sum() == 7800
+    assert facts.bars["bars"].sum() == 7800
+    query = "SELECT sum(count) FROM data_quality"
+    with duckdb.connect(str(copied_home / "whatif.duckdb"), read_only=True) as base:
+        (total,) = base.execute(query).fetchone()
+    assert facts.findings["count"].sum() == (total or 0)

@@ -204,14 +204,15 @@ class TestCosts:
 
 class TestQuality:
     def test_missing_bars_are_counted_by_hand(self):
-        rows = dict(cells(quality(example.facts()).html)[1:7])
+        rows = dict(cells(quality(example.facts()).html)[1:6])
         assert rows["Sessions, symbols"] == "2, 2"
         assert rows["Bars of 1min"] == "1,169"
         # One bar of B on the first day, and all 390 on the second.
         assert "(391 missing)" in rows["Of the bars that the calendar's hours have"]
         assert rows["Symbols without any bar in a session"] == "1"
 
-    def test_what_an_old_load_did_not_count_is_a_dash(self):
-        rows = dict(cells(quality(example.facts()).html)[1:9])
-        assert rows["Bars outside the hours that are kept, left out"] == "3"
-        assert rows["Bars of days that are no session, left out"] == "-"
+    def test_findings_are_summed_up_the_severest_first(self):
+        rows = [row[1:] for row in cells(quality(example.facts()).html)]
+        jump = ["warning", "moves by <50>%", "2", "1", "3"]
+        missing = ["note", "1 of 390 bars", "1", "1", "1"]
+        assert rows.index(jump) < rows.index(missing)
