@@ -1,0 +1,73 @@
+"""Time the report on real minutes: ``python benchmarks/report.py BARS.parquet``.
+
+It runs ``docs/studies/us_minutes.yaml`` from an empty home and prints where the seconds
+went: those of an asset are those of its partitions in the table ``runs``, those of the
+page's parts are what the page itself measured while it was written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import duckdb
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from whatif_assets.core.home import Home
+from whatif_assets.core.report import report
+
+STUDY = Path(__file__).parents[1] / "docs/studies/us_minutes.yaml"
+ASSETS = """
+SELECT asset, sum(seconds) AS seconds FROM runs WHERE status = 'computed'
+GROUP BY asset ORDER BY min(finished_at)
+"""
+
+
+def main() -> None:
+    """Run the study once, write its report once more, and print both in parts."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("bars", type=Path, help="minutes of 2018-02-16 to 2018-03-29")
+    parser.add_argument("--home", type=Path, help="keep the home in this folder")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        home = arguments.home or Path(folder) / "home"
+        study = study_on(arguments.bars, Path(folder))
+        command = [sys.executable, "-m", "whatif_assets.cli", "run", str(study)]
+        started = time.perf_counter()
+        subprocess.run([*command, "--home", str(home)], check=True)
+        total = time.perf_counter() - started
+        with duckdb.connect(str(home / "whatif.duckdb"), read_only=True) as database:
+            assets = database.execute(ASSETS).fetchall()
+        page = report(Home.open(home)).pages[STUDY.stem]
+        show("asset", [*assets, ("whole run, start of Python included", total)])
+        parts = page.seconds.items()
+        show("part of the page", [*parts, ("whole page", sum(page.seconds.values()))])
+        Console().print(f"{page.path.stat().st_size / 1e6:.1f} MB")
+
+
+def study_on(bars: Path, folder: Path) -> Path:
+    """Write the study of the documentation for bars that stand elsewhere."""
+    study = yaml.safe_load(STUDY.read_text(encoding="utf-8"))
+    study["market"]["path"] = str(bars.resolve())
+    path = folder / STUDY.name
+    path.write_text(yaml.safe_dump(study, sort_keys=False), encoding="utf-8")
+    return path
+
+
+def show(what: str, rows: Iterable[tuple[str, float]]) -> None:
+    """Print seconds as a table."""
+    table = Table(what, "seconds")
+    for name, seconds in rows:
+        table.add_row(name, f"{seconds:.2f}")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
