@@ -48,8 +48,8 @@ def _result(
     name: str, severity: str, sessions: int, found: Sequence[Finding]
 ) -> dg.AssetCheckResult:
     level = dg.AssetCheckSeverity
-    table = findings_table(found)
-    table.insert(0, "session", [str(finding.session) for finding in found])
+    shown = found[:SHOWN]
+    table = findings_table(shown).assign(session=[str(f.session) for f in shown])
     return dg.AssetCheckResult(
         check_name=name,
         passed=not found or severity in ("note", "off"),
@@ -59,6 +59,6 @@ def _result(
             "sessions": sessions,
             "sessions_with_findings": len({finding.session for finding in found}),
             "findings": sum(finding.count for finding in found),
-            "first_findings": as_metadata(table.head(SHOWN)),
+            "first_findings": as_metadata(table) if found else "none",
         },
     )

@@ -7,7 +7,7 @@ import duckdb
 import pandas as pd
 import pytest
 
-from whatif_assets.core.home import Home
+from whatif_assets.core.home import Home, set_up
 from whatif_assets.core.quality import CHECKS
 from whatif_assets.core.quality.record import kept_findings
 from whatif_assets.core.report_db import create_data_quality
@@ -172,3 +172,20 @@ def test_the_table_data_quality_has_what_was_found(tmp_path, instance):
 
 def test_the_table_data_quality_is_there_where_nothing_was_found(tmp_path):
     assert data_quality(make_home(tmp_path)).empty
+
+
+@pytest.mark.parametrize(
+    ("severity", "sessions"), [("warning", ["2026-01-05", "2026-01-06"]), ("error", [])]
+)
+def test_an_error_stops_what_is_downstream_and_a_warning_does_not(
+    tmp_path, tiny_study, instance, severity, sessions
+):
+    """Every minute of the market moves by more than a billionth."""
+    home, _ = set_up(tmp_path / "home", tiny_study)
+    with (home.path / "market.yaml").open("a") as file:
+        file.write(f"quality: {{jump: {{severity: {severity}, threshold: 1e-9}}}}\n")
+    result = launch(home, instance, "prepare_sessions", "2026-01-05", "2026-01-06")
+    assert result.success == (severity == "warning")
+    assert not results(result)["jump"].passed
+    assert home.lake.keys("price_bars") == sessions
+    assert home.lake.keys("features") == sessions

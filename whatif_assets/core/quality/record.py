@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import date
 
+import numpy as np
 import pandas as pd
 
 from whatif_assets.core.bar_schema import RefusedBars
@@ -15,16 +16,9 @@ from whatif_assets.core.quality import REFUSED
 from whatif_assets.core.quality.inspection import Finding
 
 TABLE = "data_quality"
+NO_TS = np.datetime64("NaT", "us")
 NAMED = 3  # findings that a message names
-COLUMNS = {
-    "check": "str",
-    "severity": "str",
-    "symbol": "str",
-    "first_ts": "datetime64[us, UTC]",
-    "count": "int64",
-    "value": "float64",
-    "example": "str",
-}
+COLUMNS = ("check", "severity", "symbol", "first_ts", "count", "value", "example")
 
 
 def refusal(session: date, error: RefusedBars) -> Finding:
@@ -36,13 +30,19 @@ def refusal(session: date, error: RefusedBars) -> Finding:
 
 def findings_table(findings: Iterable[Finding]) -> pd.DataFrame:
     """Table of findings: one row each, columns as in ``data_quality``."""
-    rows = [
-        (f.check, f.severity, f.symbol, f.ts, f.count, f.value, f.example)
-        for f in findings
-    ]
-    frame = pd.DataFrame(rows, columns=list(COLUMNS))
-    texts = {name: "object" for name, kind in COLUMNS.items() if kind == "str"}
-    return frame.astype(COLUMNS | texts)
+    rows = list(findings)
+    stamps = [NO_TS if f.ts is None else f.ts.to_datetime64() for f in rows]
+    first = pd.DatetimeIndex(np.array(stamps, dtype="datetime64[us]"), tz="UTC")
+    columns = {
+        "check": np.array([f.check for f in rows], dtype=object),
+        "severity": np.array([f.severity for f in rows], dtype=object),
+        "symbol": np.array([f.symbol for f in rows], dtype=object),
+        "first_ts": first,
+        "count": np.array([f.count for f in rows], dtype=np.int64),
+        "value": np.array([f.value for f in rows], dtype=np.float64),
+        "example": np.array([f.example for f in rows], dtype=object),
+    }
+    return pd.DataFrame(columns)
 
 
 def keep_findings(lake: Lake, key: str, findings: Sequence[Finding]) -> None:
