@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import logging
 import os
+import threading
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
@@ -31,7 +33,7 @@ from whatif_assets.core.lake import why_computed
 from whatif_assets.core.stage import evaluated_sessions
 from whatif_assets.core.strategies import required_features
 from whatif_assets.core.study import Study
-from whatif_assets.resources import BACKEND
+from whatif_assets.resources import BACKEND, Compute
 from whatif_assets.terminal import console, print_study, progress_display
 
 # Output goes to this terminal; to keep a copy of it would take three processes a run.
@@ -116,6 +118,7 @@ class Runner:
         configurations = self._home.configurations(study)
         keys = [configuration.key for configuration in configurations]
         self._instance.add_dynamic_partitions(f"{self._prefix}configurations", keys)
+        self._start_spark_ahead(study, configurations)
         sessions = study.sessions(self._home.market)
         failures = self._run_sessions(self._sessions_of_bars(study), sessions)
         if not failures:
@@ -125,6 +128,27 @@ class Runner:
                 ]
                 failures += self.run_keys(asset, ready, self._keys())
         return failures + self.rank()
+
+    def _start_spark_ahead(
+        self, study: Study, configurations: Sequence[Configuration]
+    ) -> None:
+        """Start Spark beside the first assets, if a model is to be fitted there.
+
+        It takes seconds in which this process would only wait. Whoever asks for the
+        session gets this one, and meets again whatever went wrong here.
+        """
+        compute, lake = Compute(), self._home.lake
+        fitted = [c for c in configurations if c.algorithm is not None]
+        if any(
+            compute.backend_of(c) == "spark" and not lake.has("trained_models", c.key)
+            for c in fitted
+        ):
+
+            def start() -> None:
+                with contextlib.suppress(Exception):
+                    compute.spark(study)
+
+            threading.Thread(target=start, daemon=True).start()
 
     def rank(self) -> list[str]:
         """Rank what stands in the lake and report it; return failures in words."""
