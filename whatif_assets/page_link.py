@@ -40,7 +40,7 @@ def offer_page(
         key = [REPORTS, *([home.market.name] if home.market.name else []), study]
         with atomic_path(Path(logs.get_captured_local_path(key, "html"))) as copy:
             shutil.copyfile(page, copy)
-        link = f"[Open the report](/logs/{'/'.join(key)}/html), or "
+        link = f"[Download the report](/logs/{'/'.join(key)}/html), or "
     command = f"`whatif report {study} --home {home.path} --open`"
     return {
         "report": dg.MetadataValue.md(f"{link}{command}"),
