@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
 
 import pandas as pd
 
 from whatif_assets.core.configuration import Configuration
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.home import Home
-from whatif_assets.core.labels import label
+from whatif_assets.core.labels import Label, label
 
 KEYS = ["symbol", "ts"]
 
@@ -44,35 +48,63 @@ def dataset(
         configuration asks for.
     """
     columns = [feature.column for feature in configuration.features]
-    symbols = home.symbols_of(configuration)
     _check_columns(home, configuration, sessions, columns)
-    features = home.lake.read_sessions("features", sessions, [*KEYS, *columns], symbols)
-    price = configuration.label.price
-    wanted = list(dict.fromkeys([*KEYS, price]))
-    bars = home.lake.read_sessions("price_bars", sessions, wanted, symbols)
-    labels = label(
-        bars,
-        configuration.label,
-        home.market.base_bar,
-        home.market.sessions.schedule(_calendar(home, configuration, sessions)),
-    )
-    prices = bars[[*KEYS, price]].rename(columns={price: "price"})
-    frame = features.merge(prices, on=KEYS, how="left", suffixes=("", "_at_bar"))
-    if "price_at_bar" in frame:
+    if "price" in columns:
         raise BadInput(
             f"Configuration {configuration.key}: features: 'price' is a reserved name."
         )
+    keys = [session.isoformat() for session in sessions]
+    versions = [home.lake.versions(table, keys) for table in ("features", "price_bars")]
+    return _joined(
+        _Asked(
+            home.path,
+            tuple(itertools.chain(*versions)),
+            tuple(sessions),
+            tuple(home.symbols_of(configuration)),
+            tuple(columns),
+            configuration.label,
+            home,
+        )
+    )
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a dataset is made of; equal ones make the same."""
+
+    path: Path
+    versions: tuple[str, ...]
+    sessions: tuple[date, ...]
+    symbols: tuple[str, ...]
+    columns: tuple[str, ...]
+    label: Label
+    home: Home = field(compare=False)
+
+
+# Configurations of a study that differ in their models alone share two: the one to
+# train on, which is forecast in sample too, and the one to test on.
+@functools.lru_cache(maxsize=2)
+def _joined(asked: _Asked) -> pd.DataFrame:
+    lake, sessions, symbols = asked.home.lake, asked.sessions, asked.symbols
+    features = lake.read_sessions(
+        "features", sessions, [*KEYS, *asked.columns], symbols
+    )
+    price = asked.label.price
+    wanted = list(dict.fromkeys([*KEYS, price]))
+    bars = lake.read_sessions("price_bars", sessions, wanted, symbols)
+    schedule = asked.home.market.sessions.schedule(_calendar(asked))
+    labels = label(bars, asked.label, asked.home.market.base_bar, schedule)
+    prices = bars[[*KEYS, price]].rename(columns={price: "price"})
+    frame = features.merge(prices, on=KEYS, how="left")
     frame = frame.merge(labels[[*KEYS, "label", "label_ts"]], on=KEYS, how="left")
     return frame.sort_values(["ts", "symbol"], ignore_index=True)
 
 
-def _calendar(
-    home: Home, configuration: Configuration, sessions: Sequence[date]
-) -> list[date]:
+def _calendar(asked: _Asked) -> list[date]:
     """Sessions from the first on, without a gap, to the last that a label reaches."""
-    following = home.market.sessions.dates(sessions[0])
-    end = following.index(sessions[-1]) + 1
-    return following[: end + configuration.label.horizon]
+    following = asked.home.market.sessions.dates(asked.sessions[0])
+    end = following.index(asked.sessions[-1]) + 1
+    return following[: end + asked.label.horizon]
 
 
 def _check_columns(

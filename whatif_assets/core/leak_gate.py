@@ -43,9 +43,9 @@ from whatif_assets.core.strategies import StrategyType, required_features
 
 SESSIONS_OF_A_RUN = 20  # sessions of a run over features that are probed
 SESSIONS = 3  # sessions of a configuration whose features or labels are probed
-SYMBOLS = 2  # symbols of each
+SYMBOLS = 1  # symbols of each
 INDICATORS = 12  # features of a rule
-VARIANTS = 3  # variants that are replayed: the winner, and some others
+VARIANTS = 2  # variants that are replayed: the winner, and another
 SLOW_BARS = 800  # bars of a sleeve that Backtrader replays for each future
 
 

@@ -19,9 +19,9 @@ TOLERANCE = 1e-9
 _FIGURES = ["size", "price", "commission", "value", "closing"]
 
 
-# What a sample replays in Backtrader: a second or two.
+# What a sample replays in Backtrader: a second or so.
 OTHERS = 3
-BARS = 20_000
+BARS = 6_000
 
 
 def sampled_parity(
