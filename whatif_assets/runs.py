@@ -24,6 +24,7 @@ from whatif_assets.assets.price_bars import CODE_VERSION as BARS_VERSION
 from whatif_assets.automation import JOBS
 from whatif_assets.code_location import build_definitions
 from whatif_assets.core.configuration import Configuration
+from whatif_assets.core.engine.ahead import start_compiling
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.feature_store import SessionFeatures, history
 from whatif_assets.core.features import warm_up
@@ -119,6 +120,7 @@ class Runner:
         keys = [configuration.key for configuration in configurations]
         self._instance.add_dynamic_partitions(f"{self._prefix}configurations", keys)
         self._start_spark_ahead(study, configurations)
+        start_compiling()
         sessions = study.sessions(self._home.market)
         failures = self._run_sessions(self._sessions_of_bars(study), sessions)
         if not failures:
