@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from dagster._core.instance.ref import InstanceRef, compute_logs_directory
 from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
@@ -36,15 +37,8 @@ from whatif_assets.core.strategies import required_features
 from whatif_assets.core.study import Study
 from whatif_assets.resources import BACKEND, Compute
 from whatif_assets.terminal import console, print_study, progress_display
+from whatif_assets.terminal_logs import TerminalLogs
 
-# Output goes to this terminal; to keep a copy of it would take three processes a run.
-IN_HOME = {
-    "telemetry": {"enabled": False},
-    "compute_logs": {
-        "module": "dagster._core.storage.noop_compute_log_manager",
-        "class": "NoOpComputeLogManager",
-    },
-}
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -96,11 +90,21 @@ def run_studies(path: Path, study: str | None, sealed: bool = False) -> bool:
 
 def instance_of(home: Home) -> dg.DagsterInstance:
     """Open the instance of ``DAGSTER_HOME``, or one kept inside the home."""
-    if os.environ.get("DAGSTER_HOME"):
-        return dg.DagsterInstance.get()
-    folder = home.path / ".dagster"
-    folder.mkdir(parents=True, exist_ok=True)
-    return dg.DagsterInstance.local_temp(str(folder.resolve()), overrides=IN_HOME)
+    folder = os.environ.get("DAGSTER_HOME", "")
+    if folder and not Path(folder).is_dir():
+        raise BadInput(f"DAGSTER_HOME: there is no folder {folder}; make it first.")
+    base = str(Path(folder or home.path / ".dagster").resolve())
+    Path(base).mkdir(parents=True, exist_ok=True)
+    logs = {
+        "module": TerminalLogs.__module__,
+        "class": TerminalLogs.__name__,
+        "config": {"base_dir": compute_logs_directory(base)},
+    }
+    overrides: dict[str, Any] = {"compute_logs": logs}
+    if not folder:
+        overrides["telemetry"] = {"enabled": False}
+    reference = InstanceRef.from_dir(base, overrides=overrides)
+    return dg.DagsterInstance.from_ref(reference)
 
 
 class Runner:

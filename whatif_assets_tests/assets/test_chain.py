@@ -356,7 +356,7 @@ def test_every_run_replays_variants_in_backtrader(copied_home):
     evaluation = record.evaluation
     assert evaluation.passed
     assert evaluation.blocking
-    assert evaluation.metadata["replayed"].value == 4  # 2 variants on 2 symbols
+    assert evaluation.metadata["replayed"].value == 2  # 2 variants on a symbol each
     assert evaluation.metadata["fills"].value > 0
     assert evaluation.metadata["largest_difference"].value <= 1e-9
 

@@ -79,9 +79,13 @@ def cluster(tmp_path):
         wait_for(tmp_path / "Worker.log", "Successfully registered with master")
         yield address
     finally:
-        for process in started:
+        for process in reversed(started):
             os.killpg(process.pid, signal.SIGTERM)
-            process.wait(timeout=30)
+            try:
+                process.wait(timeout=10)
+            except subprocess.TimeoutExpired:  # its own way out may hang
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait(timeout=30)
 
 
 def leaderboard(tmp_path: Path, name: str, master: str | None) -> list:
