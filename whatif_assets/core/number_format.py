@@ -30,7 +30,9 @@ def format_number(value: Any) -> str:
     number = float(value)
     if number == int(number) and abs(number) < 1e15:
         return f"{int(number):,}"
-    return f"{number:,.2f}" if abs(number) >= 10 else f"{number:.4f}"
+    if abs(number) >= 10:
+        return f"{number:,.2f}"
+    return np.format_float_positional(number, precision=4, fractional=False, trim="-")
 
 
 def format_figures(value: Any) -> str:

@@ -25,7 +25,13 @@ def test_an_undefined_number_is_a_dash(write, value):
 
 @pytest.mark.parametrize(
     ("value", "written"),
-    [(0, "0"), (1234567, "1,234,567"), (12.345, "12.35"), (0.12345, "0.1235")],
+    [
+        (0, "0"),
+        (1234567, "1,234,567"),
+        (12.345, "12.35"),
+        (0.12345, "0.1235"),
+        (4.567e-5, "0.00004567"),
+    ],
 )
 def test_number(value, written):
     assert format_number(value) == written
