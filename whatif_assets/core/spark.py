@@ -138,3 +138,19 @@ def _complete(archive: Path) -> bool:
         return False
     with archive.open("rb") as file:
         return any(file.read(4))
+
+
+def make_archive() -> None:
+    """Fit one small forest, so that Java keeps the classes that this takes."""
+    import numpy as np
+
+    from whatif_assets.core.models import fit
+
+    rows = np.arange(40, dtype=np.float64)
+    settings = {"n_trees": 2, "max_depth": 2, "max_bins": 8}
+    fit("random_forest", "spark", rows[:, None], rows, settings, 0, spark_session)
+    spark_session().stop()
+
+
+if __name__ == "__main__":
+    make_archive()
