@@ -31,6 +31,7 @@ import numpy as np
 import pandas as pd
 
 from whatif_assets.core.backtest import Costs, Sleeve, Variant, sleeves_of, sweep
+from whatif_assets.core.bar_size import ONE_MINUTE
 from whatif_assets.core.features import compute_features
 from whatif_assets.core.metrics import measure
 from whatif_assets.core.selection import Evidence, Headline, Placebo, judge
@@ -129,7 +130,7 @@ def sleeves(market: Market) -> list[Sleeve]:
         start=FIRST,
     )
     source = Sample(options, Path())
-    bars = source.read(source.symbols(), FIRST, LAST, "1min")
+    bars = source.read(source.symbols(), FIRST, LAST, ONE_MINUTE)
     bars = bars.sort_values(["symbol", "ts"], ignore_index=True)
     # New York trades within one UTC day, so a session is a UTC date.
     bars["session"] = bars["ts"].dt.tz_localize(None).dt.normalize()

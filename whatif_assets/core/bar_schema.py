@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -10,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
-from whatif_assets.core.errors import BadInput, did_you_mean
+from whatif_assets.core.bar_size import BarSize
+from whatif_assets.core.errors import BadInput
 
 OPEN_CLOSE = ("open", "close")
 PRICES = ("open", "high", "low", "close")
@@ -25,15 +25,6 @@ DTYPES: dict[str, Any] = {
 FEW = 10  # bars, too few to tell from them that columns are exchanged
 # Where a source knows the file and line of a row, its errors name them.
 ORIGIN_COLUMNS = ("file", "line", "row")
-
-BASE_BARS: Mapping[str, pd.Timedelta] = {
-    "1min": pd.Timedelta(minutes=1),
-    "5min": pd.Timedelta(minutes=5),
-    "15min": pd.Timedelta(minutes=15),
-    "30min": pd.Timedelta(minutes=30),
-    "1h": pd.Timedelta(hours=1),
-    "1day": pd.Timedelta(days=1),
-}
 
 
 class RefusedBars(BadInput):
@@ -52,29 +43,13 @@ class RefusedBars(BadInput):
 
 # No exchange published bars by the minute before; stamps there count wrong units.
 FIRST_MINUTES = pd.Timestamp("1971-01-01", tz="UTC")
-DAY = BASE_BARS["1day"]
+MINUTE, DAY = pd.Timedelta(minutes=1), pd.Timedelta(days=1)
 EPOCH = pd.Timestamp("1970-01-01", tz="UTC")  # a holiday everywhere
 
 
 def no_bars() -> pd.DataFrame:
     """Bars of nothing: each of `BAR_COLUMNS` in its type, and no row."""
     return pd.DataFrame({name: pd.Series(dtype=DTYPES[name]) for name in BAR_COLUMNS})
-
-
-def bar_length(base_bar: str) -> pd.Timedelta:
-    """How long a base bar lasts.
-
-    Raises
-    ------
-    BadInput
-        For a name that is none of `BASE_BARS`.
-    """
-    if base_bar not in BASE_BARS:
-        raise BadInput(
-            f"'{base_bar}' is no base bar.{did_you_mean(base_bar, BASE_BARS)} "
-            f"Allowed: {', '.join(BASE_BARS)}."
-        )
-    return BASE_BARS[base_bar]
 
 
 def typed(frame: pd.DataFrame, where: str) -> pd.DataFrame:
@@ -227,31 +202,31 @@ def _written(ts: pd.Timestamp) -> str:
     return "without ts" if pd.isna(ts) else f"{ts.tz_localize(None)} UTC"
 
 
-def check_stamps(rows: pd.DataFrame, base_bar: str, where: str) -> None:
+def check_stamps(rows: pd.DataFrame, bar_size: BarSize, where: str) -> None:
     """Refuse stamps that betray another kind of bar than the market's."""
-    length = bar_length(base_bar)
+    length = bar_size.length
     ts = rows["ts"]
-    unit = DAY if length == DAY else BASE_BARS["1min"]
+    unit = DAY if bar_size.daily else MINUTE
     odd = ts != ts.dt.floor(unit)
     if odd.any():
         number = int(np.argmax(odd))
-        needed = "date at 00:00 UTC" if length == DAY else "start, on a whole minute"
+        needed = "date at 00:00 UTC" if bar_size.daily else "start, on a whole minute"
         raise RefusedBars(
             "schema",
-            f"{where}: {_name(rows, number)} is no {base_bar} bar: its ts must be its "
+            f"{where}: {_name(rows, number)} is no {bar_size} bar: its ts must be its "
             f"{needed}. Set base_bar to what the source has, or correct the stamps.",
         )
-    if length < DAY and len(ts) and (ts == ts.dt.normalize()).all():
+    if not bar_size.daily and len(ts) and (ts == ts.dt.normalize()).all():
         raise RefusedBars(
             "schema",
             f"{where}: each row is stamped 00:00 UTC, as daily bars are, and base_bar "
-            f"is {base_bar}. Set base_bar: 1day, or give the time of day.",
+            f"is {bar_size}. Set base_bar: 1day, or give the time of day.",
         )
     gaps = ts.diff()[rows["symbol"] == rows["symbol"].shift()]
     if len(gaps) and (gaps < length).mean() > 0.5:
-        minutes = pd.Timedelta(gaps.median()) / BASE_BARS["1min"]
+        minutes = pd.Timedelta(gaps.median()) / MINUTE
         raise RefusedBars(
             "schema",
             f"{where}: most bars are {minutes:g} minutes apart, and base_bar is "
-            f"{base_bar}. Set base_bar to what the source has.",
+            f"{bar_size}. Set base_bar to what the source has.",
         )

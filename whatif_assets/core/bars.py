@@ -14,25 +14,22 @@ import pandas as pd
 
 from whatif_assets.core.bar_schema import (
     BAR_COLUMNS,
-    BASE_BARS,
     REQUIRED_COLUMNS,
-    bar_length,
     check_rows,
     check_stamps,
     inconsistent,
     typed,
 )
+from whatif_assets.core.bar_size import BarSize
 from whatif_assets.core.repairs import OF_BARS, OF_ROWS, check_repairs
 from whatif_assets.core.sessions import DAY, Sessions
 
 __all__ = [
     "BAR_COLUMNS",
-    "BASE_BARS",
     "REQUIRED_COLUMNS",
     "Hours",
     "LoadReport",
     "assign_sessions",
-    "bar_length",
     "bars_window",
     "tidy",
     "with_vwap",
@@ -139,7 +136,7 @@ def _only(by_session: Mapping[date, T], session: date) -> dict[date, T]:
 def tidy(
     frame: pd.DataFrame,
     sessions: Sessions,
-    base_bar: str,
+    bar_size: BarSize,
     where: str,
     hours: Hours = "all",
     repairs: Sequence[str] = (),
@@ -154,8 +151,8 @@ def tidy(
         left out. ``ts`` is the bar's start and has a time zone.
     sessions
         The market's sessions; bars of other days are left out.
-    base_bar
-        One of `BASE_BARS`.
+    bar_size
+        Of the market's bars.
     where
         What messages call the origin of the rows.
     hours
@@ -182,25 +179,25 @@ def tidy(
         (symbol, ts) that is there twice; for columns that are missing, of another
         type or exchanged; for stamps that cannot be starts of such bars.
     """
-    check_repairs(repairs, base_bar)
+    check_repairs(repairs, bar_size)
     rows = typed(frame, where).assign(place=np.arange(len(frame)))
     rows = rows.sort_values(["symbol", "ts"], kind="stable", ignore_index=True)
     changed: dict[str, pd.Series[pd.Timestamp]] = {}
     for name in (name for name in repairs if name in OF_ROWS):
-        rows, dropped = OF_ROWS[name](rows, sessions, base_bar)
-        changed[name] = assign_sessions(dropped, sessions, base_bar)
+        rows, dropped = OF_ROWS[name](rows, sessions, bar_size)
+        changed[name] = assign_sessions(dropped, sessions, bar_size)
     check_rows(rows, where)
-    check_stamps(rows, base_bar, where)
+    check_stamps(rows, bar_size, where)
     bars, _ = with_vwap(rows[list(BAR_COLUMNS)])
-    bars["session"] = assign_sessions(bars, sessions, base_bar)
+    bars["session"] = assign_sessions(bars, sessions, bar_size)
     disorder = _out_of_order(bars, rows["place"])
     within = bars["session"].notna()
-    kept = within & _in_hours(bars, sessions, base_bar, hours)
-    coming = _session_ahead(bars[~within], sessions, base_bar)
+    kept = within & _in_hours(bars, sessions, bar_size, hours)
+    coming = _session_ahead(bars[~within], sessions, bar_size)
     shut = bars.loc[within & ~kept, "session"]
     bars = bars[kept].reset_index(drop=True)
     for name in (name for name in repairs if name in OF_BARS):
-        bars, added = OF_BARS[name](bars, sessions, base_bar)
+        bars, added = OF_BARS[name](bars, sessions, bar_size)
         changed[name] = added["session"]
     return bars, LoadReport(
         rows=len(bars),
@@ -234,7 +231,7 @@ def with_vwap(bars: pd.DataFrame) -> tuple[pd.DataFrame, int]:
 
 
 def assign_sessions(
-    bars: pd.DataFrame, sessions: Sessions, base_bar: str
+    bars: pd.DataFrame, sessions: Sessions, bar_size: BarSize
 ) -> pd.Series[pd.Timestamp]:
     """Session of each bar.
 
@@ -245,8 +242,8 @@ def assign_sessions(
         session at 00:00 UTC.
     sessions
         The market's sessions.
-    base_bar
-        One of `BASE_BARS`.
+    bar_size
+        Of the market's bars.
 
     Returns
     -------
@@ -256,13 +253,13 @@ def assign_sessions(
         evening before, to the next session to close. NaT where that is no
         session of the market.
     """
-    days = _days(bars, sessions, base_bar)
+    days = _days(bars, sessions, bar_size)
     own = days.where(days.isin(pd.DatetimeIndex(sessions.dates())))
     return pd.Series(own, index=bars.index, name="session")
 
 
 def bars_window(
-    sessions: Sessions, base_bar: str, first: date, last: date
+    sessions: Sessions, bar_size: BarSize, first: date, last: date
 ) -> tuple[pd.Timestamp, pd.Timestamp]:
     """When bars of the sessions in [first, last] can be stamped.
 
@@ -272,27 +269,29 @@ def bars_window(
         [start, end), UTC, from the end of the session before, as
         `Sessions.window` has it; for daily bars in whole UTC days.
     """
-    if base_bar != "1day":
+    if not bar_size.daily:
         return sessions.window(first, last)
     before = sessions.previous(first, 1)
     start = before[0] + DAY if before else first
     return pd.Timestamp(start, tz="UTC"), pd.Timestamp(last + DAY, tz="UTC")
 
 
-def _days(bars: pd.DataFrame, sessions: Sessions, base_bar: str) -> pd.DatetimeIndex:
+def _days(
+    bars: pd.DataFrame, sessions: Sessions, bar_size: BarSize
+) -> pd.DatetimeIndex:
     """Day of the exchange that each bar counts to, a session or not."""
     ts = pd.DatetimeIndex(bars["ts"])
-    if base_bar == "1day":
+    if bar_size.daily:
         return ts.tz_localize(None).normalize().as_unit("ns")
     return sessions.days(ts)
 
 
 def _session_ahead(
-    bars: pd.DataFrame, sessions: Sessions, base_bar: str
+    bars: pd.DataFrame, sessions: Sessions, bar_size: BarSize
 ) -> pd.Series[pd.Timestamp]:
     """First session of the market after the day of each bar; NaT after the last."""
     own = pd.DatetimeIndex(sessions.dates()).as_unit("ns")
-    number = own.searchsorted(_days(bars, sessions, base_bar))
+    number = own.searchsorted(_days(bars, sessions, bar_size))
     return pd.Series(own.append(pd.DatetimeIndex([pd.NaT]))[number])
 
 
@@ -316,10 +315,10 @@ def _out_of_order(bars: pd.DataFrame, place: pd.Series[int]) -> dict[date, int]:
 
 
 def _in_hours(
-    bars: pd.DataFrame, sessions: Sessions, base_bar: str, hours: Hours
+    bars: pd.DataFrame, sessions: Sessions, bar_size: BarSize, hours: Hours
 ) -> pd.Series[bool]:
     """Whether each bar starts in the hours that are kept."""
-    if hours == "all" or base_bar == "1day":
+    if hours == "all" or bar_size.daily:
         return pd.Series(True, index=bars.index)
     days = bars["session"].dropna().unique()
     schedule = sessions.schedule(day.date() for day in pd.DatetimeIndex(days))

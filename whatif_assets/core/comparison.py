@@ -206,7 +206,7 @@ def _side_by_side(name: str, a: pd.Series[Any], b: pd.Series[Any]) -> pd.DataFra
 
 def _by_hour(home: Home, a: Attribution, b: Attribution) -> pd.DataFrame:
     table = _side_by_side("hour", a.by_hour(), b.by_hour())
-    return table.iloc[:0] if home.market.base_bar == "1day" else table
+    return table.iloc[:0] if home.market.bar_size.daily else table
 
 
 def _by_cost(a: dict[str, float], b: dict[str, float]) -> pd.DataFrame:

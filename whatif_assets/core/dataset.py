@@ -93,7 +93,7 @@ def _joined(asked: _Asked) -> pd.DataFrame:
     wanted = list(dict.fromkeys([*KEYS, price]))
     bars = lake.read_sessions("price_bars", sessions, wanted, symbols)
     schedule = asked.home.market.sessions.schedule(_calendar(asked))
-    labels = label(bars, asked.label, asked.home.market.base_bar, schedule)
+    labels = label(bars, asked.label, asked.home.market.bar_size, schedule)
     prices = bars[[*KEYS, price]].rename(columns={price: "price"})
     frame = features.merge(prices, on=KEYS, how="left")
     frame = frame.merge(labels[[*KEYS, "label", "label_ts"]], on=KEYS, how="left")

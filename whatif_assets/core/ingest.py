@@ -110,7 +110,7 @@ class SessionBars:
             days=self._market.sessions.dates(first, last),
             before=before,
             sessions=self._market.sessions,
-            base_bar=self._market.base_bar,
+            bar_size=self._market.bar_size,
             repairs=self._market.repairs,
         )
         found = inspect(inspected, self._rules)
@@ -161,7 +161,7 @@ class SessionBars:
             self._source,
             list(self._home.symbols),
             self._market.sessions,
-            self._market.base_bar,
+            self._market.bar_size,
             first,
             last,
             self._market.hours,

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from whatif_assets.core.bar_size import BarSize
 from whatif_assets.core.errors import BadInput, did_you_mean, one_of
 from whatif_assets.core.features import PRICES
 from whatif_assets.core.features.bar_columns import price_of
@@ -68,7 +69,7 @@ class Label:
 def label(
     bars: pd.DataFrame,
     label: Label,
-    base_bar: str,
+    bar_size: BarSize,
     schedule: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Look up the label of every bar.
@@ -79,8 +80,8 @@ def label(
         Tidy bars with a column ``session``; each (symbol, ts) once.
     label
         What to look up.
-    base_bar
-        Length of a bar, such as ``1min``, ``1h`` or ``1day``.
+    bar_size
+        Of the bars.
     schedule
         Trading hours as `Sessions.schedule` gives them: index session, columns
         ``open`` and ``close``, UTC. Needed for daily bars and across sessions; it
@@ -102,8 +103,8 @@ def label(
         The schedule is missing or lacks a session of the bars; or, across
         sessions, bars are not whole base bars after the open.
     """
-    step = np.timedelta64(pd.Timedelta(base_bar), "us")
-    daily = step >= DAY
+    step = np.timedelta64(bar_size.length, "us")
+    daily = bar_size.daily
     target: Times
     if daily or label.across_sessions:
         target = _along_calendar(bars, label.horizon, step, schedule)

@@ -139,7 +139,7 @@ def probe_labels(
         frame,
         bars,
         configuration.label,
-        home.market.base_bar,
+        home.market.bar_size,
         [feature.column for feature in configuration.features],
         chosen,
         draw,
@@ -172,7 +172,7 @@ def probe_forecasts(
         return Finding(FORECASTS_PROBE, True, "no forecast", 0, 0.0)
     draw = _sample(configuration.key)
     days = pd.Series(home.market.sessions.days(pd.DatetimeIndex(frame["ts"])))
-    if home.market.base_bar == "1day":
+    if home.market.bar_size.daily:
         days = frame["ts"].dt.tz_localize(None).dt.normalize()
     columns = SessionFeatures(home, configuration.features)
     findings = []

@@ -7,18 +7,16 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
-import pandas as pd
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from whatif_assets.core.bar_size import ALLOWED, BarSize
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.quality import Rule, parse_rules
 from whatif_assets.core.repairs import check_repairs
 from whatif_assets.core.sessions import Sessions
 from whatif_assets.core.sources import Source, open_source
 from whatif_assets.core.spec import YamlDocument, parse, read_yaml
-
-BaseBar = Literal["1min", "5min", "15min", "30min", "1h", "1day"]
 
 MARKET_FILE = "market.yaml"
 
@@ -52,7 +50,7 @@ class Market(BaseModel):
     last_session: date | None = Field(
         default=None, description="Last session; open for a market that goes on."
     )
-    base_bar: BaseBar = Field(default="1min", description="Size of the bars.")
+    base_bar: str = Field(default="1min", description=f"Size of the bars: {ALLOWED}.")
     hours: Literal["all", "regular"] = Field(
         default="all", description="Keep every bar, or the calendar's hours alone."
     )
@@ -68,6 +66,17 @@ class Market(BaseModel):
         "session), warning, note or off, or a mapping of severity and limits.",
     )
 
+    @field_validator("base_bar")
+    @classmethod
+    def _one_text(cls, value: str) -> str:
+        """Write equal sizes, such as 60min and 1h, the same."""
+        return str(BarSize.parse(value))
+
+    @property
+    def bar_size(self) -> BarSize:
+        """Size of the bars, as `base_bar` says it."""
+        return BarSize.parse(self.base_bar)
+
     @property
     def rules(self) -> dict[str, Rule]:
         """How each check of quality is done."""
@@ -80,11 +89,11 @@ class Market(BaseModel):
 
     def bars_per_session(self) -> int:
         """Bars of a regular session: trading minutes over the size of a bar."""
-        if self.base_bar == "1day":
+        if self.bar_size.daily:
             return 1
         first = self.sessions.dates()[:20]
         minutes = int(self.sessions.schedule(first)["minutes"].max()) if first else 390
-        return max(1, minutes * 60 // int(pd.Timedelta(self.base_bar).total_seconds()))
+        return max(1, minutes // int(self.bar_size.amount))
 
     def sessions_per_year(self) -> float:
         """Sessions in a year of the exchange calendar, for annualised figures."""
@@ -118,7 +127,7 @@ def parse_market(document: YamlDocument, base: Path) -> Market:
     try:
         market.sessions.check(market.first_session)
         market.open_source(base)
-        check_repairs(market.repairs, market.base_bar)
+        check_repairs(market.repairs, market.bar_size)
         parse_rules(market.quality)
     except BadInput as error:
         raise BadInput(f"{document.where(error.field)}: {error}") from None

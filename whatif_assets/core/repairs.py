@@ -7,15 +7,16 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
-from whatif_assets.core.bar_schema import BAR_COLUMNS, bar_length
+from whatif_assets.core.bar_schema import BAR_COLUMNS
+from whatif_assets.core.bar_size import BarSize
 from whatif_assets.core.errors import BadInput, did_you_mean, one_of
 from whatif_assets.core.sessions import Sessions
 
-Repair = Callable[[pd.DataFrame, Sessions, str], tuple[pd.DataFrame, pd.DataFrame]]
+Repair = Callable[[pd.DataFrame, Sessions, BarSize], tuple[pd.DataFrame, pd.DataFrame]]
 
 
 def drop_duplicates(
-    rows: pd.DataFrame, sessions: Sessions, base_bar: str
+    rows: pd.DataFrame, sessions: Sessions, bar_size: BarSize
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Leave out rows that say the same bar again, in each column.
 
@@ -27,14 +28,14 @@ def drop_duplicates(
 
 
 def forward_fill(
-    bars: pd.DataFrame, sessions: Sessions, base_bar: str
+    bars: pd.DataFrame, sessions: Sessions, bar_size: BarSize
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Add a bar at the last close, without volume, where a session misses one.
 
     Within the regular hours, after a symbol's first bar of the session: a price is
     never carried from one session into another.
     """
-    length = bar_length(base_bar)
+    length = bar_size.length
     days = pd.DatetimeIndex(bars["session"].unique())
     starts = {day: sessions.starts(day.date(), length) for day in days}
     made = [
@@ -67,7 +68,7 @@ OF_BARS: dict[str, Repair] = {"forward_fill": forward_fill}
 REPAIRS: dict[str, Repair] = {**OF_ROWS, **OF_BARS}
 
 
-def check_repairs(repairs: Sequence[str], base_bar: str) -> None:
+def check_repairs(repairs: Sequence[str], bar_size: BarSize) -> None:
     """Refuse a repair that there is not, or that daily bars cannot have.
 
     Raises
@@ -81,7 +82,7 @@ def check_repairs(repairs: Sequence[str], base_bar: str) -> None:
                 f"There is no repair '{name}'.{did_you_mean(name, REPAIRS)} Allowed: "
                 f"{one_of(REPAIRS)}."
             )
-    if "forward_fill" in repairs and base_bar == "1day":
+    if "forward_fill" in repairs and bar_size.daily:
         raise BadInput(
             "forward_fill fills gaps within a session, and a daily bar is a whole "
             "one. Take it out of repairs."

@@ -68,7 +68,7 @@ def stage(
         )
         bars = bars.merge(renamed, on=KEYS, how="left")
         columns.append("forecast")
-    daily = home.market.base_bar == "1day"
+    daily = home.market.bar_size.daily
     hours = None if daily else home.market.sessions.schedule(list(sessions))
     return sleeves_of(bars, sessions, columns, hours)
 

@@ -6,13 +6,13 @@ import pandas as pd
 
 from whatif_assets.core.bar_schema import (
     ORIGIN_COLUMNS,
-    bar_length,
     check_values,
     typed,
 )
+from whatif_assets.core.bar_size import BarSize
 
 
-def time_bars(trades: pd.DataFrame, base_bar: str, where: str) -> pd.DataFrame:
+def time_bars(trades: pd.DataFrame, bar_size: BarSize, where: str) -> pd.DataFrame:
     """Make bars of a fixed length from trades.
 
     Parameters
@@ -21,9 +21,8 @@ def time_bars(trades: pd.DataFrame, base_bar: str, where: str) -> pd.DataFrame:
         One trade a row, in the order in which they happened: ``symbol``, ``ts``
         (UTC), ``open high low close`` (its price) and ``volume`` (its size);
         ``file`` and ``line`` where messages can name them.
-    base_bar
-        One of `whatif_assets.core.bars.BASE_BARS`; of daily bars, ``ts`` is the
-        session's date already.
+    bar_size
+        Of the bars; of daily bars, ``ts`` is the session's date already.
     where
         What messages call the origin of the trades.
 
@@ -42,7 +41,7 @@ def time_bars(trades: pd.DataFrame, base_bar: str, where: str) -> pd.DataFrame:
     """
     rows = typed(trades, where).reset_index(drop=True)
     check_values(rows, where)
-    start = rows["ts"].dt.floor(bar_length(base_bar))
+    start = rows["ts"].dt.floor(bar_size.length)
     rows = rows.assign(ts=start, vwap=rows["close"] * rows["volume"])
     kept = {name: (name, "first") for name in ORIGIN_COLUMNS if name in rows}
     bars = rows.groupby(["symbol", "ts"], as_index=False).agg(

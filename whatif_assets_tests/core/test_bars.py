@@ -10,11 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from whatif_assets.core.bar_size import ONE_DAY, ONE_MINUTE, BarSize
 from whatif_assets.core.bars import (
     BAR_COLUMNS,
-    BASE_BARS,
     assign_sessions,
-    bar_length,
     tidy,
     with_vwap,
 )
@@ -42,8 +41,8 @@ def rows(*stamps: str, symbol: str = "AAA", **columns: object) -> pd.DataFrame:
     return frame.assign(**columns)
 
 
-def tidied(frame, base_bar="1min", hours="all", sessions=NEW_YORK):
-    return tidy(frame, sessions, base_bar, WHERE, hours)
+def tidied(frame, bar_size=ONE_MINUTE, hours="all", sessions=NEW_YORK):
+    return tidy(frame, sessions, bar_size, WHERE, hours)
 
 
 # What comes out
@@ -127,7 +126,7 @@ def test_the_report_counts_bars_with_the_typical_price():
     ],
 )
 def test_a_bar_belongs_to_its_day_in_new_york(stamp, session):
-    found = assign_sessions(rows(stamp), NEW_YORK, "1min")
+    found = assign_sessions(rows(stamp), NEW_YORK, ONE_MINUTE)
     assert str(found.dtype) == "datetime64[ns]"
     assert (
         found.iloc[0] is pd.NaT
@@ -146,12 +145,12 @@ def test_a_bar_belongs_to_its_day_in_new_york(stamp, session):
 )
 def test_a_futures_bar_belongs_to_the_next_session_to_close(stamp, session):
     market = Sessions("CMES", date(2018, 2, 1), date(2018, 3, 1))
-    found = assign_sessions(rows(stamp), market, "1min")
+    found = assign_sessions(rows(stamp), market, ONE_MINUTE)
     assert str(found.iloc[0].date()) == session
 
 
 def test_a_daily_bar_belongs_to_its_utc_date():
-    found = assign_sessions(rows("2018-02-20", "2018-02-19"), NEW_YORK, "1day")
+    found = assign_sessions(rows("2018-02-20", "2018-02-19"), NEW_YORK, ONE_DAY)
     assert list(found) == [pd.Timestamp("2018-02-20"), pd.NaT]
 
 
@@ -190,7 +189,7 @@ def test_regular_hours_end_early_on_half_days():
 
 
 def test_daily_bars_have_no_hours():
-    assert tidied(rows("2018-02-20"), "1day", "regular")[1].rows == 1
+    assert tidied(rows("2018-02-20"), ONE_DAY, "regular")[1].rows == 1
 
 
 # What is refused
@@ -255,7 +254,7 @@ def test_a_column_of_another_type_is_named(column, values):
 
 def test_daily_bars_with_a_time_of_day_are_refused():
     with pytest.raises(BadInput, match="21:00:00 UTC is no 1day bar"):
-        tidied(rows("2018-02-20 21:00"), "1day")
+        tidied(rows("2018-02-20 21:00"), ONE_DAY)
 
 
 def test_ticks_are_no_bars():
@@ -271,23 +270,13 @@ def test_daily_bars_in_a_market_of_minutes_are_refused():
 def test_minutes_in_a_market_of_longer_bars_are_refused():
     minutes = pd.date_range("2018-02-20 14:30", periods=5, freq="1min").astype(str)
     with pytest.raises(BadInput, match="1 minutes apart, and base_bar is 5min"):
-        tidied(rows(*minutes), "5min")
+        tidied(rows(*minutes), BarSize.parse("5min"))
 
 
 def test_one_short_bar_after_the_open_does_not_matter():
     """Hourly bars by the clock begin with half an hour from 09:30."""
     hours = ["2018-02-20 14:30", *(f"2018-02-20 {hour}:00" for hour in range(15, 21))]
-    assert tidied(rows(*hours), "1h")[1].rows == 7
-
-
-@pytest.mark.parametrize("name", BASE_BARS)
-def test_base_bars_are_written_as_pandas_writes_them(name):
-    assert bar_length(name) == pd.Timedelta(name)
-
-
-def test_an_unknown_base_bar_is_refused_with_a_suggestion():
-    with pytest.raises(BadInput, match=r"'1mins' is no base bar. Did you mean '1min'"):
-        bar_length("1mins")
+    assert tidied(rows(*hours), BarSize.parse("1h"))[1].rows == 7
 
 
 # The report

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from whatif_assets.core.bar_size import ONE_DAY, ONE_MINUTE, BarSize
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.labels import Label, label
 from whatif_assets.core.sessions import Sessions
@@ -38,9 +39,11 @@ def minutes(start: str, vwap: list[float]) -> pd.DataFrame:
     return bars_at([str(t) for t in times], vwap)
 
 
-def found(bars: pd.DataFrame, base_bar: str = "1min", **wanted: Any) -> list[float]:
+def found(
+    bars: pd.DataFrame, bar_size: BarSize = ONE_MINUTE, **wanted: Any
+) -> list[float]:
     schedule = wanted.pop("schedule", None)
-    return label(bars, Label(**wanted), base_bar, schedule)["label"].tolist()
+    return label(bars, Label(**wanted), bar_size, schedule)["label"].tolist()
 
 
 def assert_labels(found: list[float], expected: list[float]) -> None:
@@ -56,7 +59,7 @@ def test_a_label_is_the_price_of_the_bar_that_starts_the_horizon_later() -> None
 def test_a_label_looks_forward_not_back() -> None:
     """A label joined the wrong way round is the price already known."""
     bars = minutes("2018-02-20 14:30", [1, 2, 4, 8])
-    labels = label(bars, Label(horizon=1), "1min")
+    labels = label(bars, Label(horizon=1), ONE_MINUTE)
     assert_labels(labels["label"].tolist(), [2, 4, 8, NAN])
     assert (labels["label_ts"] > labels["ts"])[:3].all()
     assert labels["label_ts"].isna().tolist() == [False] * 3 + [True]
@@ -89,7 +92,7 @@ def test_a_label_is_of_the_same_symbol() -> None:
 
 def test_base_bars_of_five_minutes_count_five_minutes_each() -> None:
     bars = bars_at([f"2018-02-20 14:{m}" for m in (30, 35, 40)], [1, 2, 3])
-    assert_labels(found(bars, "5min", horizon=2), [3, NAN, NAN])
+    assert_labels(found(bars, BarSize.parse("5min"), horizon=2), [3, NAN, NAN])
 
 
 def test_a_label_stays_within_its_session() -> None:
@@ -115,7 +118,7 @@ def test_across_sessions_trading_time_goes_on_at_the_next_open() -> None:
     )
     days = [date(2018, 11, 21), HALF_DAY, date(2018, 11, 26)]
     schedule = Sessions("XNYS", date(2018, 1, 1)).schedule(days)
-    labels = label(bars, Label(horizon=2, across_sessions=True), "1min", schedule)
+    labels = label(bars, Label(horizon=2, across_sessions=True), ONE_MINUTE, schedule)
     assert_labels(labels["label"].tolist(), [3, 4, NAN, NAN, 7, 8, 9, NAN, NAN])
     assert labels["label_ts"].iloc[5] == pd.Timestamp("2018-11-26 14:31", tz="UTC")
 
@@ -127,7 +130,9 @@ def test_across_sessions_a_short_last_bar_counts_as_one() -> None:
     schedule = Sessions("XNYS", date(2018, 1, 1)).schedule(
         [date(2018, 2, 20), date(2018, 2, 21)]
     )
-    across = found(bars, "1h", horizon=1, across_sessions=True, schedule=schedule)
+    across = found(
+        bars, BarSize.parse("1h"), horizon=1, across_sessions=True, schedule=schedule
+    )
     assert_labels(across, [2, 3, NAN])
 
 
@@ -142,7 +147,13 @@ def test_across_sessions_bars_off_the_grid_are_refused() -> None:
     bars = bars_at(["2018-02-20 15:00", "2018-02-20 16:00"], [1, 2])
     schedule = Sessions("XNYS", date(2018, 1, 1)).schedule([date(2018, 2, 20)])
     with pytest.raises(BadInput, match=r"2018-02-20T15:00.* whole number of base bars"):
-        found(bars, "1h", horizon=1, across_sessions=True, schedule=schedule)
+        found(
+            bars,
+            BarSize.parse("1h"),
+            horizon=1,
+            across_sessions=True,
+            schedule=schedule,
+        )
 
 
 def test_daily_labels_count_sessions_of_the_calendar() -> None:
@@ -150,9 +161,9 @@ def test_daily_labels_count_sessions_of_the_calendar() -> None:
     bars = bars_at(["2018-02-16", "2018-02-20", "2018-02-22"], [1, 2, 3])
     days = [date(2018, 2, day) for day in (16, 20, 21, 22, 23)]
     schedule = Sessions("XNYS", date(2018, 1, 1)).schedule(days)
-    assert_labels(found(bars, "1day", horizon=1, schedule=schedule), [2, NAN, NAN])
-    assert_labels(found(bars, "1day", horizon=2, schedule=schedule), [NAN, 3, NAN])
-    ends = label(bars, Label(horizon=3), "1day", schedule)
+    assert_labels(found(bars, ONE_DAY, horizon=1, schedule=schedule), [2, NAN, NAN])
+    assert_labels(found(bars, ONE_DAY, horizon=2, schedule=schedule), [NAN, 3, NAN])
+    ends = label(bars, Label(horizon=3), ONE_DAY, schedule)
     assert_labels(ends["label"].tolist(), [3, NAN, NAN])
     assert ends["label_ts"].iloc[0] == pd.Timestamp("2018-02-22", tz="UTC")
 
@@ -160,10 +171,10 @@ def test_daily_labels_count_sessions_of_the_calendar() -> None:
 def test_a_label_along_the_calendar_needs_its_schedule() -> None:
     bars = bars_at(["2018-02-16"], [1])
     with pytest.raises(BadInput, match="give the schedule"):
-        found(bars, "1day")
+        found(bars, ONE_DAY)
     schedule = Sessions("XNYS", date(2018, 1, 1)).schedule([date(2018, 2, 20)])
     with pytest.raises(BadInput, match="lacks the bars' session 2018-02-16"):
-        found(bars, "1day", schedule=schedule)
+        found(bars, ONE_DAY, schedule=schedule)
 
 
 @pytest.mark.parametrize(
@@ -190,7 +201,7 @@ def test_every_label_is_a_price_that_a_search_by_hand_finds(
     bars: pd.DataFrame, horizon: int, kind: Any
 ) -> None:
     bars["session"] = pd.Timestamp("2018-02-20")
-    labels = label(bars, Label(horizon=horizon, kind=kind), "1min")
+    labels = label(bars, Label(horizon=horizon, kind=kind), ONE_MINUTE)
     price = bars.set_index(["symbol", "ts"])["vwap"]
     for row, found in zip(bars.itertuples(), labels.itertuples(), strict=True):
         later = (row.symbol, row.ts + pd.Timedelta(minutes=horizon))
@@ -205,13 +216,13 @@ def test_every_label_is_a_price_that_a_search_by_hand_finds(
 
 def test_the_order_of_the_bars_is_kept_and_times_are_microseconds() -> None:
     bars = minutes("2018-02-20 14:30", [1, 2, 3]).iloc[[2, 0, 1]]
-    labels = label(bars, Label(horizon=1), "1min")
+    labels = label(bars, Label(horizon=1), ONE_MINUTE)
     assert_labels(labels["label"].tolist(), [NAN, 2, 3])
     assert labels["ts"].tolist() == bars["ts"].tolist()
     assert str(labels["label_ts"].dtype) == "datetime64[us, UTC]"
 
 
 def test_no_bars_have_no_labels() -> None:
-    labels = label(minutes("2018-02-20 14:30", [1]).iloc[:0], Label(), "1min")
+    labels = label(minutes("2018-02-20 14:30", [1]).iloc[:0], Label(), ONE_MINUTE)
     assert list(labels.columns) == ["symbol", "ts", "label", "label_ts"]
     assert labels.empty

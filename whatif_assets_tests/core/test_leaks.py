@@ -13,6 +13,7 @@ import pytest
 
 from whatif_assets.core import leak_gate
 from whatif_assets.core.backtest import run_backtests
+from whatif_assets.core.bar_size import ONE_DAY, ONE_MINUTE
 from whatif_assets.core.configuration import Configuration, build
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.features import (
@@ -171,7 +172,7 @@ def learned(
     days = sorted(pd.to_datetime(bars["session"].unique()).date)
     history = {day: days[:number] for number, day in enumerate(days)}
     features = features_of_sessions(bars, history, configuration.features)
-    labels = label(bars, configuration.label, "1min")
+    labels = label(bars, configuration.label, ONE_MINUTE)
     prices = bars.assign(price=price_of(bars, configuration.label.price))
     frame = features.merge(prices[["symbol", "ts", "price"]]).merge(labels)
     return Learned(
@@ -201,7 +202,7 @@ def labels_probed(one: Learned, frame: pd.DataFrame, said: Label = LABEL) -> Fin
         frame,
         one.bars,
         said,
-        "1min",
+        ONE_MINUTE,
         [
             c
             for c in frame
@@ -238,12 +239,12 @@ class TestLabels:
 
     @pytest.mark.parametrize("horizon", [1, 4, 6])
     def test_another_horizon_is_caught(self, lesson, horizon):
-        other = label(lesson.bars, replace(LABEL, horizon=horizon), "1min")
+        other = label(lesson.bars, replace(LABEL, horizon=horizon), ONE_MINUTE)
         frame = lesson.frame.drop(columns=["label", "label_ts"]).merge(other)
         assert not labels_probed(lesson, frame).passed
 
     def test_another_price_is_caught(self, lesson):
-        other = label(lesson.bars, replace(LABEL, price="close"), "1min")
+        other = label(lesson.bars, replace(LABEL, price="close"), ONE_MINUTE)
         frame = lesson.frame.drop(columns=["label", "label_ts"]).merge(other)
         assert labels_probed(lesson, frame).column == "label"
 
@@ -267,7 +268,7 @@ class TestLabels:
             {"open": opens, "close": opens + pd.Timedelta("1h")},
             index=pd.Index(SESSIONS, name="session"),
         )
-        base = "1min" if across else "1day"
+        base = ONE_MINUTE if across else ONE_DAY
         labels = label(bars, said, base, schedule).merge(
             bars[["symbol", "ts", "session", "close"]]
         )

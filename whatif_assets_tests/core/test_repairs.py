@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from whatif_assets.core.bar_size import ONE_MINUTE
 from whatif_assets.core.bars import tidy
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.market import parse_market
@@ -22,8 +23,8 @@ NEW_YORK = Sessions("XNYS", date(2018, 1, 2), date(2018, 12, 31))
 DAY = date(2018, 2, 20)
 
 
-def repaired(frame, *repairs, sessions=NEW_YORK, base_bar="1min"):
-    return tidy(frame, sessions, base_bar, WHERE, repairs=repairs)
+def repaired(frame, *repairs, sessions=NEW_YORK, bar_size=ONE_MINUTE):
+    return tidy(frame, sessions, bar_size, WHERE, repairs=repairs)
 
 
 @pytest.mark.parametrize("name", REPAIRS)

@@ -9,6 +9,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
+from whatif_assets.core.bar_size import BarSize
 from whatif_assets.core.features.bar_columns import price_of
 from whatif_assets.core.labels import Label
 from whatif_assets.core.leaks.finding import (
@@ -32,7 +33,7 @@ def label_looks_forward(
     rows: pd.DataFrame,
     bars: pd.DataFrame,
     label: Label,
-    base_bar: str,
+    bar_size: BarSize,
     features: Sequence[str],
     sessions: Sequence[date],
     draw: random.Random,
@@ -49,8 +50,8 @@ def label_looks_forward(
         Tidy bars of the sessions below and of those in which their labels lie.
     label
         What the label is said to be.
-    base_bar
-        Length of a bar, such as ``1min``.
+    bar_size
+        Of the bars.
     features
         Feature columns: none of them may be the label.
     sessions
@@ -74,7 +75,7 @@ def label_looks_forward(
     _labels_lie_ahead(known, tally)
     there = np.flatnonzero(pd.to_datetime(known["session"]).isin(_days(sessions)))
     chosen = sorted(draw.sample(there.tolist(), min(ROWS, len(there))))
-    _labels_are_the_price(known.iloc[chosen], bars, label, base_bar, schedule, tally)
+    _labels_are_the_price(known.iloc[chosen], bars, label, bar_size, schedule, tally)
     _features_hold_no_label(known, label, features, tally)
     return tally.finding()
 
@@ -98,14 +99,14 @@ def _labels_are_the_price(
     some: pd.DataFrame,
     bars: pd.DataFrame,
     label: Label,
-    base_bar: str,
+    bar_size: BarSize,
     schedule: pd.DataFrame | None,
     tally: Tally,
 ) -> None:
     prices = pd.Series(
         price_of(bars, label.price), pd.MultiIndex.from_frame(bars[KEYS])
     )
-    target = _ahead(some["ts"], label, pd.Timedelta(base_bar), schedule)
+    target = _ahead(some["ts"], label, bar_size.length, schedule)
     later = prices.reindex(pd.MultiIndex.from_arrays([some["symbol"], target]))
     expected = later.to_numpy(dtype=np.float64)
     if label.kind == "return":

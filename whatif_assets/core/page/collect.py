@@ -273,8 +273,8 @@ def _bars(home: Home, sessions: Sequence[date]) -> pd.DataFrame:
     with duckdb.connect() as connection:
         found = connection.execute(_BARS, {"files": files}).df()
     expected = dict.fromkeys(sessions, 1)
-    if home.market.base_bar != "1day":
-        length = pd.Timedelta(home.market.base_bar).to_pytimedelta()
+    if not home.market.bar_size.daily:
+        length = home.market.bar_size.length
         starts = home.market.sessions.starts
         expected = {day: len(starts(day, length)) for day in sessions}
     return found.assign(expected=found["session"].dt.date.map(expected))

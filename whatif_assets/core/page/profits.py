@@ -69,7 +69,7 @@ def _by_symbol(of: Attribution) -> str:
 
 def _by_hour(facts: Facts, of: Attribution) -> str:
     head = "<h3>By hour</h3>"
-    if facts.market.base_bar == "1day":
+    if facts.market.bar_size.daily:
         return head + paragraph("Daily bars have no hours.")
     hours = of.by_hour()
     interest = hours.get(NO_HOUR, 0.0)

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from whatif_assets.core.bar_schema import PRICES, bar_length
+from whatif_assets.core.bar_schema import PRICES
+from whatif_assets.core.bar_size import BarSize
 from whatif_assets.core.bars import LoadReport
 from whatif_assets.core.sessions import Sessions
 
@@ -71,8 +72,8 @@ class Inspection:
         is not known, so that nothing is compared with it.
     sessions
         Of the market.
-    base_bar
-        One of `whatif_assets.core.bars.BASE_BARS`.
+    bar_size
+        Of the market's bars.
     repairs
         What the market repairs.
     """
@@ -82,13 +83,13 @@ class Inspection:
     days: Sequence[date]
     before: pd.DataFrame | None
     sessions: Sessions
-    base_bar: str
+    bar_size: BarSize
     repairs: Sequence[str] = ()
 
     @property
     def daily(self) -> bool:
         """Whether a bar is a whole session."""
-        return self.base_bar == "1day"
+        return self.bar_size.daily
 
     def column(self, name: str) -> Floats:
         """Values of a column, one per bar."""
@@ -158,7 +159,7 @@ class Inspection:
     @functools.cached_property
     def starts(self) -> list[Ints]:
         """When the bars of each session start by the calendar, in microseconds."""
-        length = bar_length(self.base_bar)
+        length = self.bar_size.length
         return [self.sessions.starts(day, length).asi8 for day in self.days]
 
     @functools.cached_property

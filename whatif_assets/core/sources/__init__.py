@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Protocol
 import pandas as pd
 from pydantic import BaseModel, ValidationError
 
+from whatif_assets.core.bar_size import BarSize
 from whatif_assets.core.bars import Hours, LoadReport, bars_window, tidy
 from whatif_assets.core.errors import BadInput, did_you_mean, one_of
 from whatif_assets.core.sessions import Sessions
@@ -50,7 +51,7 @@ class Source(Protocol):
         """List what the bars depend on beyond the options, such as ages of files."""
 
     def read(
-        self, symbols: list[str], first: date, last: date, base_bar: str
+        self, symbols: list[str], first: date, last: date, bar_size: BarSize
     ) -> pd.DataFrame:
         """Bars of the symbols whose ts lies on a UTC date in [first, last].
 
@@ -116,7 +117,7 @@ def load_bars(
     source: Source,
     symbols: Iterable[str] | None,
     sessions: Sessions,
-    base_bar: str,
+    bar_size: BarSize,
     first: date,
     last: date,
     hours: Hours = "all",
@@ -132,8 +133,8 @@ def load_bars(
         Symbols to read; None for all that the source has.
     sessions
         The market's sessions.
-    base_bar
-        One of `whatif_assets.core.bars.BASE_BARS`.
+    bar_size
+        Of the market's bars.
     first, last
         Days; the sessions in [first, last] are read.
     hours
@@ -161,13 +162,13 @@ def load_bars(
             "this market."
         )
     names = sorted(set(source.symbols() if symbols is None else symbols))
-    start, end = bars_window(sessions, base_bar, wanted[0], wanted[-1])
+    start, end = bars_window(sessions, bar_size, wanted[0], wanted[-1])
     until = (end - pd.Timedelta(1, "us")).date()
-    raw = source.read(names, start.date(), until, base_bar)
+    raw = source.read(names, start.date(), until, bar_size)
     _check_symbols(names, raw, source)
     inside = (raw["ts"] >= start) & (raw["ts"] < end)
     rows, where = raw[inside], source.where
-    bars, report = tidy(rows, sessions, base_bar, where, hours, repairs)
+    bars, report = tidy(rows, sessions, bar_size, where, hours, repairs)
     return bars, dataclasses.replace(report, missing=_missing(bars, names, wanted))
 
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 import pandas as pd
 from pydantic import BaseModel, Field
 
+from whatif_assets.core.bar_size import BarSize
 from whatif_assets.core.sources.online import Online, OnlineOptions
 
 COLUMNS = {
@@ -52,11 +53,11 @@ class Alpaca(Online):
         symbols: list[str],
         start: pd.Timestamp,
         end: pd.Timestamp,
-        base_bar: str,
+        bar_size: BarSize,
     ) -> list[pd.DataFrame]:
         """Ask for all symbols at once, page by page."""
         frames = importlib.import_module("alpaca.data.timeframe")
-        number, unit = self.spans[base_bar]
+        number, unit = self.spans[str(bar_size)]
         service = client.StockHistoricalDataClient(
             *map(self.key, self.keys), raw_data=True, url_override=self._options.url
         )

@@ -11,7 +11,8 @@ from typing import ClassVar
 import pandas as pd
 from pydantic import BaseModel
 
-from whatif_assets.core.bar_schema import bar_length, no_bars
+from whatif_assets.core.bar_schema import no_bars
+from whatif_assets.core.bar_size import BarSize
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.sources.csv_format import CsvOptions
 from whatif_assets.core.sources.csv_rows import Layout, parse, read_layout
@@ -51,7 +52,7 @@ class Csv:
         return ages(self._files)
 
     def read(
-        self, symbols: list[str], first: date, last: date, base_bar: str
+        self, symbols: list[str], first: date, last: date, bar_size: BarSize
     ) -> pd.DataFrame:
         """Read the bars whose ts lies on a UTC date in [first, last].
 
@@ -60,9 +61,9 @@ class Csv:
         of the time. Trades become bars that start at their minute, or whatever the
         base bar is.
         """
-        daily, ticks = base_bar == "1day", self._options.ticks
+        daily, ticks = bar_size.daily, self._options.ticks
         ends = self._options.stamp == "end" and not daily and not ticks
-        shift = bar_length(base_bar) if ends else pd.Timedelta(0)
+        shift = bar_size.length if ends else pd.Timedelta(0)
         start = pd.Timestamp(first, tz="UTC")
         end = pd.Timestamp(last + timedelta(days=1), tz="UTC")
         frames: list[pd.DataFrame] = []
@@ -74,7 +75,7 @@ class Csv:
             asked = (ts >= start) & (ts < end) & rows["symbol"].isin(symbols)
             frames.append(rows.assign(ts=ts)[asked])
         bars = pd.concat(frames, ignore_index=True) if frames else no_bars()
-        return time_bars(bars, base_bar, self.where) if ticks else bars
+        return time_bars(bars, bar_size, self.where) if ticks else bars
 
     @cached_property
     def _files(self) -> list[Path]:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import pandas as pd
 from pydantic import BaseModel, Field
 
+from whatif_assets.core.bar_size import BarSize
 from whatif_assets.core.sources.online import Online, OnlineOptions
 
 COLUMNS = ["symbol", "ts_event", "open", "high", "low", "close", "volume"]
@@ -44,14 +45,14 @@ class Databento(Online):
         symbols: list[str],
         start: pd.Timestamp,
         end: pd.Timestamp,
-        base_bar: str,
+        bar_size: BarSize,
     ) -> list[pd.DataFrame]:
         """Ask for all symbols at once, as one stream."""
         where = {} if self._options.url is None else {"gateway": self._options.url}
         service = client.Historical(self.key(self.keys[0]), **where)
         store = service.timeseries.get_range(
             dataset=self._options.dataset,
-            schema=self.spans[base_bar],
+            schema=self.spans[str(bar_size)],
             symbols=symbols,
             stype_in=self._options.stype,
             start=start,

@@ -17,9 +17,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from whatif_assets.core.bar_schema import (
     BAR_COLUMNS,
     REQUIRED_COLUMNS,
-    bar_length,
     outside_era,
 )
+from whatif_assets.core.bar_size import BarSize
 from whatif_assets.core.errors import BadInput, did_you_mean
 from whatif_assets.core.sources.cells import where
 from whatif_assets.core.sources.csv_format import known_zone
@@ -100,13 +100,13 @@ class DuckDb:
         return ages(dict.fromkeys(files))
 
     def read(
-        self, symbols: list[str], first: date, last: date, base_bar: str
+        self, symbols: list[str], first: date, last: date, bar_size: BarSize
     ) -> pd.DataFrame:
         """Read the bars whose ts lies on a UTC date in [first, last]."""
-        daily = base_bar == "1day"
+        daily = bar_size.daily
         self._check_era(daily)
         ends = self._options.stamp == "end" and not daily
-        shift = bar_length(base_bar) if ends else pd.Timedelta(0)
+        shift = bar_size.length if ends else pd.Timedelta(0)
         chosen = {n: c for n, c in self._columns.items() if n != "symbol"}
         chosen["symbol"] = self._columns.get("symbol", "$symbol")
         ts = chosen["ts"]

@@ -17,6 +17,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
 from whatif_assets.core.bar_schema import PRICES, no_bars, outside_era
+from whatif_assets.core.bar_size import BarSize
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.sources.files import ages, find_files
 
@@ -54,7 +55,7 @@ class _Candles:
 
     file: Path
     symbol: str
-    base_bar: str
+    bar_size: BarSize
 
 
 class Freqtrade:
@@ -85,15 +86,15 @@ class Freqtrade:
         return ages(candles.file for candles in self._candles)
 
     def read(
-        self, symbols: list[str], first: date, last: date, base_bar: str
+        self, symbols: list[str], first: date, last: date, bar_size: BarSize
     ) -> pd.DataFrame:
         """Read the bars whose ts lies on a UTC date in [first, last]."""
-        chosen = [candles for candles in self._candles if candles.base_bar == base_bar]
+        chosen = [candles for candles in self._candles if candles.bar_size == bar_size]
         if not chosen:
-            have = sorted({candles.base_bar for candles in self._candles})
+            have = sorted({str(candles.bar_size) for candles in self._candles})
             raise BadInput(
                 f"{self.where} has {' and '.join(have)} bars, and base_bar is "
-                f"{base_bar}. Set base_bar to what the source has."
+                f"{bar_size}. Set base_bar to what the source has."
             )
         start = pd.Timestamp(first, tz="UTC")
         end = pd.Timestamp(last + timedelta(days=1), tz="UTC")
@@ -143,7 +144,7 @@ def _candles_of(file: Path) -> _Candles | None:
         return None
     settled = f":{match['settled']}" if match["settled"] else ""
     symbol = f"{match['base']}/{match['quote']}{settled}"
-    return _Candles(file, symbol, TIMEFRAMES[match["timeframe"]])
+    return _Candles(file, symbol, BarSize.parse(TIMEFRAMES[match["timeframe"]]))
 
 
 def _read_json(file: Path) -> list[Any]:

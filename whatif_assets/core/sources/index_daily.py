@@ -11,6 +11,7 @@ from typing import ClassVar
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
+from whatif_assets.core.bar_size import BarSize
 from whatif_assets.core.errors import BadInput
 
 MODULES = {"NASDAQ": "arch.data.nasdaq", "SP500": "arch.data.sp500"}
@@ -49,12 +50,12 @@ class IndexDaily:
         return [f"arch {version('arch')}"]
 
     def read(
-        self, symbols: list[str], first: date, last: date, base_bar: str
+        self, symbols: list[str], first: date, last: date, bar_size: BarSize
     ) -> pd.DataFrame:
         """Read the bars of the days in [first, last], stamped 00:00 UTC."""
-        if base_bar != "1day":
+        if not bar_size.daily:
             raise BadInput(
-                f"{self.where} has daily bars, and base_bar is {base_bar}. Set "
+                f"{self.where} has daily bars, and base_bar is {bar_size}. Set "
                 "base_bar: 1day."
             )
         parts = [_bars(name) for name in self.symbols() if name in symbols]

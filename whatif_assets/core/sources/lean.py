@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from whatif_assets.core.adjustments import no_adjustments
 from whatif_assets.core.bar_schema import no_bars
+from whatif_assets.core.bar_size import ONE_DAY, ONE_MINUTE, BarSize
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.sessions import DAY
 from whatif_assets.core.sources.csv_format import known_zone
@@ -30,7 +31,7 @@ from whatif_assets.core.ticks import time_bars
 
 SCALE = {"equity": 10_000.0, "crypto": 1.0}
 ZONE = {"equity": "America/New_York", "crypto": "UTC"}
-BASE_BAR = {"minute": "1min", "hour": "1h", "daily": "1day"}
+SIZES = {"minute": ONE_MINUTE, "hour": BarSize("time", 60), "daily": ONE_DAY}
 BY_DAY = ("minute", "tick")  # a zip a day; of the others a zip a ticker
 
 
@@ -103,14 +104,14 @@ class Lean:
         return ages([*sorted(self._folder.glob(pattern)), *beside])
 
     def read(
-        self, symbols: list[str], first: date, last: date, base_bar: str
+        self, symbols: list[str], first: date, last: date, bar_size: BarSize
     ) -> pd.DataFrame:
         """Read the bars whose ts lies on a UTC date in [first, last]."""
         resolution = self._options.resolution
-        needed = BASE_BAR.get(resolution, base_bar)
-        if base_bar != needed:
+        needed = SIZES.get(resolution, bar_size)
+        if bar_size != needed:
             raise BadInput(
-                f"{self.where} has {needed} bars, and base_bar is {base_bar}. Set "
+                f"{self.where} has {needed} bars, and base_bar is {bar_size}. Set "
                 f"base_bar: {needed}, or another resolution."
             )
         names = TICKS if resolution == "tick" else BARS
@@ -120,10 +121,10 @@ class Lean:
         if resolution != "tick":
             return rows
         prices = dict.fromkeys(("open", "high", "low", "close"), rows["price"])
-        if base_bar == "1day":
+        if bar_size.daily:
             local = rows["ts"].dt.tz_convert(self._zone).dt.tz_localize(None)
             rows["ts"] = local.dt.normalize().dt.tz_localize("UTC")
-        return time_bars(rows.assign(**prices), base_bar, self.where)
+        return time_bars(rows.assign(**prices), bar_size, self.where)
 
     def quotes(self, symbols: list[str], first: date, last: date) -> pd.DataFrame:
         """Read the best bid and ask of each minute on a UTC date in [first, last].

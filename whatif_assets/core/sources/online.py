@@ -12,6 +12,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
 from whatif_assets.core.bar_schema import no_bars
+from whatif_assets.core.bar_size import BarSize
 from whatif_assets.core.errors import BadInput
 
 
@@ -61,20 +62,20 @@ class Online:
         return []
 
     def read(
-        self, symbols: list[str], first: date, last: date, base_bar: str
+        self, symbols: list[str], first: date, last: date, bar_size: BarSize
     ) -> pd.DataFrame:
         """Ask for the bars whose ts lies on a UTC date in [first, last]."""
-        if base_bar not in self.spans:
+        if str(bar_size) not in self.spans:
             raise BadInput(
                 f"{self.where} has {', '.join(self.spans)} bars, and base_bar is "
-                f"{base_bar}. Set base_bar to one of those."
+                f"{bar_size}. Set base_bar to one of those."
             )
         asked = [name for name in self.symbols() if name in symbols]
         start = pd.Timestamp(first, tz="UTC")
         end = pd.Timestamp(last + timedelta(days=1), tz="UTC")
-        daily = base_bar == "1day"
+        daily = bar_size.daily
         more = timedelta(days=daily)  # the date of a midnight in another zone
-        rows = self._ask(asked, start - more, end + more, base_bar) if asked else []
+        rows = self._ask(asked, start - more, end + more, bar_size) if asked else []
         found = [frame for frame in rows if len(frame)]
         if not found:
             return no_bars()
@@ -92,7 +93,7 @@ class Online:
         symbols: list[str],
         start: pd.Timestamp,
         end: pd.Timestamp,
-        base_bar: str,
+        bar_size: BarSize,
     ) -> list[pd.DataFrame]:
         """Ask the service for bars that start in [start, end), as raw as it has them.
 
@@ -122,7 +123,7 @@ class Online:
         symbols: list[str],
         start: pd.Timestamp,
         end: pd.Timestamp,
-        base_bar: str,
+        bar_size: BarSize,
     ) -> list[pd.DataFrame]:
         """Fetch; whatever the client raises becomes one message without keys."""
         try:
@@ -133,7 +134,7 @@ class Online:
                 f"'whatif_assets[{self.name}]'."
             ) from None
         try:
-            return self.fetch(client, symbols, start, end, base_bar)
+            return self.fetch(client, symbols, start, end, bar_size)
         except BadInput:
             raise
         except Exception as error:

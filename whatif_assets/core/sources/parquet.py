@@ -21,6 +21,7 @@ from whatif_assets.core.bar_schema import (
     REQUIRED_COLUMNS,
     outside_era,
 )
+from whatif_assets.core.bar_size import BarSize
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.sources.files import ages, find_files
 
@@ -66,11 +67,11 @@ class Parquet:
         return ages(self._files)
 
     def read(
-        self, symbols: list[str], first: date, last: date, base_bar: str
+        self, symbols: list[str], first: date, last: date, bar_size: BarSize
     ) -> pd.DataFrame:
         """Read the bars whose ts lies on a UTC date in [first, last]."""
         for file in self._schemas:
-            _check_era(file, base_bar == "1day")
+            _check_era(file, bar_size.daily)
         tables = [
             _read(file, schema, symbols, first, last + timedelta(days=1))
             for file, schema in self._schemas.items()

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
+from whatif_assets.core.bar_size import BarSize
 from whatif_assets.core.sources.online import Online
 
 COLUMNS = {"transactions": "trade_count"}
@@ -33,12 +34,12 @@ class Polygon(Online):
         symbols: list[str],
         start: pd.Timestamp,
         end: pd.Timestamp,
-        base_bar: str,
+        bar_size: BarSize,
     ) -> list[pd.DataFrame]:
         """Ask symbol by symbol, page by page."""
         where = {} if self._options.url is None else {"base": self._options.url}
         service = client.RESTClient(self.key(self.keys[0]), **where)
-        number, span = self.spans[base_bar]
+        number, span = self.spans[str(bar_size)]
         window = [int(ts.timestamp() * 1000) for ts in (start, end)]
         found = []
         for symbol in symbols:

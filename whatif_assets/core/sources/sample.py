@@ -39,6 +39,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 from scipy.special import ndtri
 
+from whatif_assets.core.bar_size import ONE_MINUTE, BarSize
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.sessions import Sessions
 
@@ -113,12 +114,12 @@ class Sample:
         return []
 
     def read(
-        self, symbols: list[str], first: date, last: date, base_bar: str
+        self, symbols: list[str], first: date, last: date, bar_size: BarSize
     ) -> pd.DataFrame:
         """Simulate the bars of the sessions in [first, last]."""
-        if base_bar != "1min":
+        if bar_size != ONE_MINUTE:
             raise BadInput(
-                f"{self.where} has 1-minute bars, and base_bar is {base_bar}. Set "
+                f"{self.where} has 1-minute bars, and base_bar is {bar_size}. Set "
                 "base_bar: 1min."
             )
         # New York trades within one UTC day, so a session is a UTC date.

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
+from whatif_assets.core.bar_size import BarSize
 from whatif_assets.core.sources.online import Online
 
 
@@ -47,7 +48,7 @@ class YFinance(Online):
         symbols: list[str],
         start: pd.Timestamp,
         end: pd.Timestamp,
-        base_bar: str,
+        bar_size: BarSize,
     ) -> list[pd.DataFrame]:
         """Ask symbol by symbol."""
         client.config.debug.hide_exceptions = False
@@ -55,7 +56,7 @@ class YFinance(Online):
         for symbol in symbols:
             try:
                 bars = client.Ticker(symbol).history(
-                    interval=self.spans[base_bar],
+                    interval=self.spans[str(bar_size)],
                     start=start.to_pydatetime(),
                     end=end.to_pydatetime(),
                     auto_adjust=False,
@@ -66,14 +67,14 @@ class YFinance(Online):
                 if error.yahoo_reason:
                     raise
                 continue  # the loader says which sessions miss the symbol
-            found.append(_bars(symbol, bars, base_bar))
+            found.append(_bars(symbol, bars, bar_size))
         return found
 
 
-def _bars(symbol: str, bars: pd.DataFrame, base_bar: str) -> pd.DataFrame:
+def _bars(symbol: str, bars: pd.DataFrame, bar_size: BarSize) -> pd.DataFrame:
     frame = bars.rename(columns=str.lower)
     index = pd.DatetimeIndex(frame.index)
-    if base_bar == "1day":
+    if bar_size.daily:
         # A midnight of the exchange, which may be another date in New York.
         index = index.tz_localize(None).tz_localize(Online.zone)
     frame = frame[["open", "high", "low", "close", "volume"]]

@@ -7,17 +7,18 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
+from whatif_assets.core.bar_size import BarSize
 from whatif_assets.core.sessions import Sessions
 
 NEW_YORK = Sessions("XNYS", date(2018, 1, 2), date(2018, 12, 31))
 # Around Thanksgiving: 11-23 was a half day, 210 minutes long.
 DAYS = (date(2018, 11, 21), date(2018, 11, 23), date(2018, 11, 26))
-BASE_BAR = "5min"
+BASE_BAR = BarSize.parse("5min")
 
 
 def clean_bars(*days: date, symbols: tuple[str, ...] = ("AAA", "BBB")) -> pd.DataFrame:
     """Every bar of the calendar: a walk in steps far below any threshold."""
-    length = pd.Timedelta(BASE_BAR)
+    length = BASE_BAR.length
     stamps = [NEW_YORK.starts(day, length) for day in days or DAYS]
     ts = stamps[0].append(stamps[1:])
     parts = []

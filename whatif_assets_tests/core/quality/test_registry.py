@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whatif_assets.core.bar_schema import PRICES, RefusedBars
+from whatif_assets.core.bar_size import ONE_DAY, ONE_MINUTE
 from whatif_assets.core.bars import tidy
 from whatif_assets.core.quality import (
     QUALITY_CHECKS,
@@ -29,10 +30,10 @@ REPAIRS = ("drop_duplicates",)
 VALUES = [*PRICES, "vwap"]
 
 
-def inspected(frame, days=DAYS, quality=None, repairs=REPAIRS, base_bar=BASE_BAR):
+def inspected(frame, days=DAYS, quality=None, repairs=REPAIRS, bar_size=BASE_BAR):
     """Findings about raw rows, the first session having none before it."""
-    bars, report = tidy(frame, NEW_YORK, base_bar, "The test", repairs=repairs)
-    about = Inspection(bars, report, days, None, NEW_YORK, base_bar, repairs)
+    bars, report = tidy(frame, NEW_YORK, bar_size, "The test", repairs=repairs)
+    about = Inspection(bars, report, days, None, NEW_YORK, bar_size, repairs)
     found = inspect(about, parse_rules(quality or {}))
     return [finding for day in days for finding in found.get(day, [])]
 
@@ -214,7 +215,7 @@ def test_a_daily_bar_that_repeats_the_day_before_is_stale():
             "vwap": 11.0,
         }
     )
-    (found,) = inspected(frame, base_bar="1day")
+    (found,) = inspected(frame, bar_size=ONE_DAY)
     assert (found.check, found.session) == ("stale_prices", days[2])
 
 
@@ -228,6 +229,6 @@ def test_findings_do_not_depend_on_other_symbols(bars, data):
     """But for those that speak of the session as a whole."""
     day = (pd.Timestamp("2018-02-20").date(),)
     name = data.draw(st.sampled_from(sorted(set(bars["symbol"]))))
-    alone = inspected(bars[bars["symbol"] == name], day, base_bar="1min")
-    among = inspected(bars, day, base_bar="1min")
+    alone = inspected(bars[bars["symbol"] == name], day, bar_size=ONE_MINUTE)
+    among = inspected(bars, day, bar_size=ONE_MINUTE)
     assert [f for f in alone if f.symbol] == [f for f in among if f.symbol == name]

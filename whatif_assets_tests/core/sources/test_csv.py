@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from whatif_assets.core.bar_size import ONE_DAY, ONE_MINUTE, BarSize
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.sessions import Sessions
 from whatif_assets.core.sources import load_bars, open_source
@@ -17,11 +18,11 @@ PLAIN = {"path": ".", "timezone": "UTC", "stamp": "start"}
 EVER = date(2000, 1, 1), date(2030, 1, 1)
 
 
-def read(folder: Path, text: str, base_bar="1min", name="AAA.csv", **options):
+def read(folder: Path, text: str, bar_size=ONE_MINUTE, name="AAA.csv", **options):
     """Write one file and read it."""
     (folder / name).write_text(text)
     source = open_source("csv", PLAIN | options, folder)
-    return source.read(source.symbols(), *EVER, base_bar)
+    return source.read(source.symbols(), *EVER, bar_size)
 
 
 def only(bars: pd.DataFrame) -> pd.Series:
@@ -146,7 +147,7 @@ def test_files_of_other_symbols_are_not_parsed(tmp_path):
     (tmp_path / "AAA.csv").write_text(HEADER + "2018-02-20 14:30,1,1,1,1,1\n")
     source = open_source("csv", PLAIN, tmp_path)
     assert source.symbols() == ["AAA", "BBB"]
-    assert len(source.read(["AAA"], *EVER, "1min")) == 1
+    assert len(source.read(["AAA"], *EVER, ONE_MINUTE)) == 1
 
 
 # When bars start
@@ -160,13 +161,18 @@ def test_local_stamps_follow_daylight_saving(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("base_bar", "start"), [("1min", "14:29"), ("5min", "14:25"), ("1h", "13:30")]
+    ("bar_size", "start"),
+    [
+        (ONE_MINUTE, "14:29"),
+        (BarSize.parse("5min"), "14:25"),
+        (BarSize.parse("1h"), "13:30"),
+    ],
 )
 def test_a_bar_stamped_with_its_end_starts_one_base_bar_before(
-    tmp_path, base_bar, start
+    tmp_path, bar_size, start
 ):
     text = HEADER + "2018-02-20 14:30,1,1,1,1,1\n"
-    bar = only(read(tmp_path, text, base_bar, stamp="end"))
+    bar = only(read(tmp_path, text, bar_size, stamp="end"))
     assert bar["ts"] == utc(f"2018-02-20 {start}")
 
 
@@ -175,14 +181,14 @@ def test_a_bar_stamped_with_its_end_starts_one_base_bar_before(
 def test_a_daily_bar_is_stamped_with_its_date(tmp_path, stamp, written):
     text = HEADER + f"{written},1,1,1,1,1\n"
     options = {"stamp": stamp, "timezone": "America/New_York"}
-    bar = only(read(tmp_path, text, "1day", **options))
+    bar = only(read(tmp_path, text, ONE_DAY, **options))
     assert bar["ts"] == utc("2018-02-20 00:00")
 
 
 def test_the_date_of_a_daily_stamp_with_offset_is_that_of_the_zone(tmp_path):
     """Midnight UTC of the 21st is still the 20th in New York."""
     text = HEADER + "2018-02-21T00:00:00Z,1,1,1,1,1\n"
-    bar = only(read(tmp_path, text, "1day", timezone="America/New_York"))
+    bar = only(read(tmp_path, text, ONE_DAY, timezone="America/New_York"))
     assert bar["ts"] == utc("2018-02-20 00:00")
 
 
@@ -235,7 +241,7 @@ def test_a_number_that_is_no_price_is_named_with_its_line(tmp_path):
     source = open_source("csv", PLAIN, tmp_path)
     market = Sessions("XNYS", date(2018, 2, 20), date(2018, 2, 20))
     with pytest.raises(BadInput, match=r"AAA.csv, line 2\), has low -1.0 where"):
-        load_bars(source, None, market, "1min", market.first, market.first)
+        load_bars(source, None, market, ONE_MINUTE, market.first, market.first)
 
 
 def test_stamps_with_and_without_offset_do_not_mix(tmp_path):
@@ -316,4 +322,4 @@ def test_daily_bars_go_back_beyond_1970(tmp_path):
     (tmp_path / "AAA.csv").write_text(text)
     source = open_source("csv", PLAIN, tmp_path)
     days = date(1962, 1, 1), date(1962, 12, 31)
-    assert only(source.read(["AAA"], *days, "1day"))["ts"] == utc("1962-01-02")
+    assert only(source.read(["AAA"], *days, ONE_DAY))["ts"] == utc("1962-01-02")

@@ -7,6 +7,7 @@ import gzip
 import pandas as pd
 import pytest
 
+from whatif_assets.core.bar_size import ONE_MINUTE
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.sources import open_source
 from whatif_assets.core.sources.csv_format import CsvOptions
@@ -28,7 +29,9 @@ def test_any_option_of_a_profile_can_be_set_otherwise(tmp_path):
     (tmp_path / "ES.Last.txt").write_text("20180220 093100,1,1,1,1,7\n")
     options = {"profile": "ninjatrader", "path": ".", "delimiter": ","}
     zone = {"timezone": "America/New_York"}
-    bar = only(open_source("csv", options | zone, tmp_path).read(["ES"], *EVER, "1min"))
+    bar = only(
+        open_source("csv", options | zone, tmp_path).read(["ES"], *EVER, ONE_MINUTE)
+    )
     assert bar["ts"] == utc("2018-02-20 14:30")
 
 
@@ -37,7 +40,9 @@ def test_alpha_vantages_own_answers_are_read(tmp_path):
     text = "timestamp,open,high,low,close,volume\n2018-02-20 09:31:00,1,2,1,2,5\n"
     (tmp_path / "IBM.csv").write_text(text)
     source = open_source("csv", {"path": ".", "profile": "alphavantage"}, tmp_path)
-    assert only(source.read(["IBM"], *EVER, "1min"))["ts"] == utc("2018-02-20 14:30")
+    assert only(source.read(["IBM"], *EVER, ONE_MINUTE))["ts"] == utc(
+        "2018-02-20 14:30"
+    )
 
 
 def test_massives_flat_files_are_read_as_they_are_compressed(tmp_path):
@@ -50,7 +55,7 @@ def test_massives_flat_files_are_read_as_they_are_compressed(tmp_path):
         file.write(text)
     source = open_source("csv", {"path": ".", "profile": "massive"}, tmp_path)
     assert source.symbols() == ["A", "AA"]
-    bars = source.read(["A", "AA"], *EVER, "1min")
+    bars = source.read(["A", "AA"], *EVER, ONE_MINUTE)
     assert list(bars["ts"]) == [utc("2018-02-20 14:30"), utc("2018-02-20 14:31")]
     assert list(bars["trade_count"]) == [12, 1]
 
@@ -59,7 +64,9 @@ def test_firstrates_files_have_no_header_and_start_in_new_york(tmp_path):
     file = tmp_path / "AAPL_full_1min_UNADJUSTED.txt"
     file.write_text("2018-02-20 09:30:00,1,2,1,2,5\n")
     source = open_source("csv", {"path": ".", "profile": "firstrate"}, tmp_path)
-    assert only(source.read(["AAPL"], *EVER, "1min"))["ts"] == utc("2018-02-20 14:30")
+    assert only(source.read(["AAPL"], *EVER, ONE_MINUTE))["ts"] == utc(
+        "2018-02-20 14:30"
+    )
 
 
 def test_of_finspaces_rows_the_trades_alone_are_read(tmp_path):
@@ -73,7 +80,7 @@ def test_of_finspaces_rows_the_trades_alone_are_read(tmp_path):
     )
     (tmp_path / "bars.csv").write_text(text)
     source = open_source("csv", {"path": ".", "profile": "finspace"}, tmp_path)
-    bar = only(source.read(["AAPL"], *EVER, "1min"))
+    bar = only(source.read(["AAPL"], *EVER, ONE_MINUTE))
     assert bar["ts"] == utc("2018-02-20 14:30")
     assert list(bar[["close", "volume", "vwap"]]) == [2.0, 5.0, 1.5]
 

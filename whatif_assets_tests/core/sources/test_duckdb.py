@@ -8,6 +8,7 @@ import duckdb
 import pandas as pd
 import pytest
 
+from whatif_assets.core.bar_size import ONE_DAY, ONE_MINUTE
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.sources import open_source
 
@@ -17,9 +18,9 @@ ONE = (
 )
 
 
-def ask(folder, query, base_bar="1min", symbols=("AAA",), **options):
+def ask(folder, query, bar_size=ONE_MINUTE, symbols=("AAA",), **options):
     source = open_source("duckdb", {"query": query, **options}, folder)
-    return source.read(list(symbols), *EVER, base_bar)
+    return source.read(list(symbols), *EVER, bar_size)
 
 
 def utc(text: str) -> pd.Timestamp:
@@ -102,7 +103,7 @@ def test_a_time_that_clocks_show_twice_or_never_is_refused(tmp_path, time):
 )
 def test_daily_bars_have_a_date(tmp_path, time):
     query = f"{ONE}, {time} AS ts"
-    bars = ask(tmp_path, query, "1day", timezone="America/New_York")
+    bars = ask(tmp_path, query, ONE_DAY, timezone="America/New_York")
     assert list(bars["ts"]) == [utc("2018-02-20")]
 
 

@@ -8,6 +8,7 @@ from datetime import date
 import pandas as pd
 import pytest
 
+from whatif_assets.core.bar_size import ONE_MINUTE, BarSize
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.sessions import Sessions
 from whatif_assets.core.sources import load_bars, open_source
@@ -23,13 +24,13 @@ def written(folder, text, name="ETH_BTC-1m.json"):
 
 def test_a_candle_starts_at_its_milliseconds(tmp_path):
     source = written(tmp_path, f"[{CANDLE}]")
-    bar = source.read(["ETH/BTC"], *EVER, "1min").iloc[0]
+    bar = source.read(["ETH/BTC"], *EVER, ONE_MINUTE).iloc[0]
     assert bar["ts"] == pd.Timestamp("2018-01-20 04:54", tz="UTC")
     assert list(bar[["open", "close", "volume"]]) == [0.0893, 0.0888, 118.27]
 
 
 @pytest.mark.parametrize(
-    ("name", "symbol", "base_bar"),
+    ("name", "symbol", "text"),
     [
         ("ETH_BTC-1m.json", "ETH/BTC", "1min"),
         ("ETH_BTC-5m.json", "ETH/BTC", "5min"),
@@ -37,12 +38,12 @@ def test_a_candle_starts_at_its_milliseconds(tmp_path):
         ("BTC_USDT-1d.json", "BTC/USDT", "1day"),
     ],
 )
-def test_the_name_says_pair_and_length(tmp_path, name, symbol, base_bar):
+def test_the_name_says_pair_and_length(tmp_path, name, symbol, text):
     source = written(tmp_path, f"[{CANDLE}]".replace("4040", "0000"), name)
     assert source.symbols() == [symbol]
-    assert len(source.read([symbol], *EVER, base_bar)) == 1
-    with pytest.raises(BadInput, match=f"has {base_bar} bars, and base_bar is 15min"):
-        source.read([symbol], *EVER, "15min")
+    assert len(source.read([symbol], *EVER, BarSize.parse(text))) == 1
+    with pytest.raises(BadInput, match=f"has {text} bars, and base_bar is 15min"):
+        source.read([symbol], *EVER, BarSize.parse("15min"))
 
 
 def test_compressed_candles_are_read_and_funding_rates_left_out(tmp_path):
@@ -50,7 +51,7 @@ def test_compressed_candles_are_read_and_funding_rates_left_out(tmp_path):
         file.write(f"[{CANDLE}]")
     source = written(tmp_path, "no JSON", "ETH_BTC_BTC-1h-funding_rate.json")
     assert source.symbols() == ["ETH/BTC"]
-    assert len(source.read(["ETH/BTC"], *EVER, "1min")) == 1
+    assert len(source.read(["ETH/BTC"], *EVER, ONE_MINUTE)) == 1
 
 
 @pytest.mark.parametrize(
@@ -76,14 +77,14 @@ def test_compressed_candles_are_read_and_funding_rates_left_out(tmp_path):
 def test_a_malformed_file_is_named_with_the_place(tmp_path, text, words):
     source = written(tmp_path, text)
     with pytest.raises(BadInput, match=f"ETH_BTC-1m.json.*{words}"):
-        source.read(["ETH/BTC"], *EVER, "1min")
+        source.read(["ETH/BTC"], *EVER, ONE_MINUTE)
 
 
 def test_a_price_that_is_none_is_named_with_its_row(tmp_path):
     source = written(tmp_path, f"[{CANDLE.replace('0.0888', '-1')}]")
     market = Sessions("24/7", date(2018, 1, 20), date(2018, 1, 20))
     with pytest.raises(BadInput, match=r"ETH_BTC-1m.json, row 1\), has low -1"):
-        load_bars(source, None, market, "1min", market.first, market.first)
+        load_bars(source, None, market, ONE_MINUTE, market.first, market.first)
 
 
 def test_other_names_are_refused(tmp_path):
@@ -99,7 +100,7 @@ def test_a_file_of_freqtrade_is_read_as_the_tidy_bars_say(market_data):
             open_source(source, {"path": path}, market_data),
             ["ETH/BTC"],
             market,
-            "1min",
+            ONE_MINUTE,
             market.first,
             market.last,
         )[0]

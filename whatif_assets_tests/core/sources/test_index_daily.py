@@ -10,6 +10,7 @@ import arch.data.sp500
 import pandas as pd
 import pytest
 
+from whatif_assets.core.bar_size import ONE_DAY, ONE_MINUTE
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.sessions import Sessions
 from whatif_assets.core.sources import load_bars, open_source
@@ -21,7 +22,7 @@ MARKET = Sessions("XNYS", FIRST, LAST)
 @pytest.fixture(scope="module")
 def loaded():
     source = open_source("index_daily", {}, Path())
-    return load_bars(source, None, MARKET, "1day", FIRST, LAST)
+    return load_bars(source, None, MARKET, ONE_DAY, FIRST, LAST)
 
 
 @pytest.mark.parametrize(
@@ -58,4 +59,4 @@ def test_sessions_without_volume_stay(loaded):
 def test_minutes_are_refused():
     source = open_source("index_daily", {}, Path())
     with pytest.raises(BadInput, match="daily bars, and base_bar is 1min"):
-        source.read(["SP500"], FIRST, LAST, "1min")
+        source.read(["SP500"], FIRST, LAST, ONE_MINUTE)

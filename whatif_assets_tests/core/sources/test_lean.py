@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from whatif_assets.core.adjustments import adjusted, factors, load_adjustments
+from whatif_assets.core.bar_size import ONE_DAY, ONE_MINUTE, BarSize
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.sources import open_source
 
@@ -40,7 +41,7 @@ def test_minutes_count_milliseconds_of_the_day_in_the_name(tmp_path):
     for day in ("20180309", "20180312"):
         text = "34200000,1000000,1020000,990000,1010000,500\n"
         zipped(tmp_path / f"minute/spy/{day}_trade.zip", text)
-    bars = lean(tmp_path).read(["SPY"], *EVER, "1min")
+    bars = lean(tmp_path).read(["SPY"], *EVER, ONE_MINUTE)
     assert list(bars["ts"]) == [utc("2018-03-09 14:30"), utc("2018-03-12 13:30")]
     assert list(bars.loc[0, ["open", "high", "low", "close"]]) == [100, 102, 99, 101]
     assert bars.loc[0, "volume"] == 500
@@ -51,14 +52,14 @@ def test_crypto_has_decimals_and_the_time_of_utc(tmp_path):
         tmp_path / "minute/btcusd/20180404_trade.zip",
         "0,7424.91,7424.91,7422,7422,7.143\n",
     )
-    bar = lean(tmp_path, security="crypto").read(["BTCUSD"], *EVER, "1min").iloc[0]
+    bar = lean(tmp_path, security="crypto").read(["BTCUSD"], *EVER, ONE_MINUTE).iloc[0]
     assert (bar["ts"], bar["open"]) == (utc("2018-04-04"), 7424.91)
 
 
 def test_scale_and_zone_can_be_set_otherwise(tmp_path):
     zipped(tmp_path / "minute/fdax/20180404_trade.zip", "32400000,100,100,100,100,1\n")
     options = {"price_scale": 100, "timezone": "Europe/Berlin"}
-    bar = lean(tmp_path, **options).read(["FDAX"], *EVER, "1min").iloc[0]
+    bar = lean(tmp_path, **options).read(["FDAX"], *EVER, ONE_MINUTE).iloc[0]
     assert (bar["ts"], bar["open"]) == (utc("2018-04-04 07:00"), 1.0)
 
 
@@ -66,18 +67,18 @@ def test_hours_and_days_stand_in_one_zip_a_ticker(tmp_path):
     row = "1000000,1000000,1000000,1000000,1\n"
     zipped(tmp_path / "hour/spy.zip", f"20180404 10:00,{row}")
     zipped(tmp_path / "daily/spy.zip", f"20180404 00:00,{row}20180405 00:00,{row}")
-    hours = lean(tmp_path, resolution="hour").read(["SPY"], *EVER, "1h")
+    hours = lean(tmp_path, resolution="hour").read(["SPY"], *EVER, BarSize.parse("1h"))
     assert list(hours["ts"]) == [utc("2018-04-04 14:00")]
-    days = lean(tmp_path, resolution="daily").read(["SPY"], *EVER, "1day")
+    days = lean(tmp_path, resolution="daily").read(["SPY"], *EVER, ONE_DAY)
     assert list(days["ts"]) == [utc("2018-04-04"), utc("2018-04-05")]
 
 
-@pytest.mark.parametrize("base_bar", ["1min", "5min", "1day"])
-def test_ticks_become_bars_of_any_length(tmp_path, base_bar):
+@pytest.mark.parametrize("bar_size", [ONE_MINUTE, BarSize.parse("5min"), ONE_DAY])
+def test_ticks_become_bars_of_any_length(tmp_path, bar_size):
     text = "34200000,1000000,100,P,0,0\n34259999,1020000,300,P,0,0\n"
     zipped(tmp_path / "tick/spy/20180404_trade.zip", text)
-    bar = lean(tmp_path, resolution="tick").read(["SPY"], *EVER, base_bar).iloc[0]
-    start = "2018-04-04" if base_bar == "1day" else "2018-04-04 13:30"
+    bar = lean(tmp_path, resolution="tick").read(["SPY"], *EVER, bar_size).iloc[0]
+    start = "2018-04-04" if bar_size.daily else "2018-04-04 13:30"
     assert (bar["ts"], bar["vwap"], bar["trade_count"]) == (utc(start), 101.5, 2)
 
 
@@ -92,7 +93,7 @@ def test_quotes_may_lack_a_side(tmp_path):
 
 def test_another_base_bar_than_the_resolution_s_is_refused(tmp_path):
     with pytest.raises(BadInput, match="has 1day bars, and base_bar is 1min"):
-        lean(tmp_path, resolution="daily").read(["SPY"], *EVER, "1min")
+        lean(tmp_path, resolution="daily").read(["SPY"], *EVER, ONE_MINUTE)
 
 
 # Symbols and tickers
@@ -113,7 +114,7 @@ def reused(tmp_path) -> Path:
 
 def test_a_symbol_is_followed_through_its_tickers(reused):
     """The other bank's prices, 1 and 2, are not among those of the symbol."""
-    bars = lean(reused, resolution="daily").read(["BAC"], *EVER, "1day")
+    bars = lean(reused, resolution="daily").read(["BAC"], *EVER, ONE_DAY)
     bars = bars.sort_values("ts")
     assert list(bars["close"]) == [7.0, 8.0, 3.0]
     assert bars["symbol"].eq("BAC").all()
@@ -127,7 +128,7 @@ def test_a_ticker_without_map_is_the_symbol(tmp_path):
     zipped(tmp_path / "daily/xyz.zip", "20180404 00:00,1,1,1,1,1\n")
     source = lean(tmp_path, resolution="daily")
     assert source.symbols() == ["XYZ"]
-    assert len(source.read(["XYZ"], *EVER, "1day")) == 1
+    assert len(source.read(["XYZ"], *EVER, ONE_DAY)) == 1
 
 
 @pytest.mark.parametrize(
@@ -220,7 +221,7 @@ def test_a_malformed_factor_is_named_with_its_line(tmp_path, row):
 def test_a_malformed_zip_is_named(tmp_path, name, text, words):
     zipped(tmp_path / "minute/spy" / name, text)
     with pytest.raises(BadInput, match=f"{name}.*{words}"):
-        lean(tmp_path).read(["SPY"], *EVER, "1min")
+        lean(tmp_path).read(["SPY"], *EVER, ONE_MINUTE)
 
 
 def test_what_is_no_zip_is_named(tmp_path):
@@ -228,7 +229,7 @@ def test_what_is_no_zip_is_named(tmp_path):
     file.parent.mkdir(parents=True)
     file.write_text("0,1,1,1,1,1\n")
     with pytest.raises(BadInput, match=r"20180404_trade.zip cannot be read as text"):
-        lean(tmp_path).read(["SPY"], *EVER, "1min")
+        lean(tmp_path).read(["SPY"], *EVER, ONE_MINUTE)
 
 
 def test_a_folder_without_zips_is_refused(tmp_path):

@@ -14,6 +14,7 @@ import pytest
 from whatif_assets.core.adjustments import adjusted, load_adjustments
 from whatif_assets.core.backtest import run_backtests, sleeves_of
 from whatif_assets.core.bar_schema import PRICES
+from whatif_assets.core.bar_size import ONE_DAY, ONE_MINUTE
 from whatif_assets.core.job import Costs, Variant
 from whatif_assets.core.sessions import Sessions
 from whatif_assets.core.sources import load_bars, open_source
@@ -22,12 +23,12 @@ pytestmark = pytest.mark.data
 PLAIN = ["symbol", "ts", *PRICES, "volume", "session"]
 
 
-def loaded(folder, source, options, symbols, days, base_bar="1min", **how):
+def loaded(folder, source, options, symbols, days, bar_size=ONE_MINUTE, **how):
     opened = open_source(source, options, folder)
     first, last = map(date.fromisoformat, days)
     calendar = how.pop("calendar", "XNYS")
     market = Sessions(calendar, first, last)
-    return load_bars(opened, symbols, market, base_bar, first, last, **how)[0]
+    return load_bars(opened, symbols, market, bar_size, first, last, **how)[0]
 
 
 @pytest.mark.parametrize(
@@ -51,9 +52,9 @@ def test_days_are_read_as_the_tidy_bars_say(market_data, symbol):
     """QQQ traded as QQQQ from 2004-12 to 2011-03, of which there is no file."""
     options = {"path": "raw/lean", "resolution": "daily"}
     days = ("1998-01-02", "2021-03-31")
-    found = loaded(market_data, "lean", options, [symbol], days, "1day")
+    found = loaded(market_data, "lean", options, [symbol], days, ONE_DAY)
     other = {"path": "us1d_lean.parquet"}
-    expected = loaded(market_data, "parquet", other, [symbol], days, "1day")
+    expected = loaded(market_data, "parquet", other, [symbol], days, ONE_DAY)
     pd.testing.assert_frame_equal(found, expected, check_exact=True)
 
 

@@ -11,6 +11,7 @@ import duckdb
 import pandas as pd
 import pytest
 
+from whatif_assets.core.bar_size import ONE_DAY, ONE_MINUTE
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.sessions import Sessions
 from whatif_assets.core.sources import SOURCES, load_bars, open_source
@@ -33,7 +34,7 @@ PLAIN = ["symbol", "ts", "open", "high", "low", "close", "volume"]
 @pytest.fixture(scope="module")
 def sample() -> pd.DataFrame:
     source = open_source("sample", {"symbol_count": 2}, Path())
-    return source.read(SYMBOLS, MARKET.first, date(2018, 11, 27), "1min")
+    return source.read(SYMBOLS, MARKET.first, date(2018, 11, 27), ONE_MINUTE)
 
 
 @pytest.fixture(scope="module")
@@ -48,9 +49,9 @@ def options(address, monkeypatch, tmp_path):
     return service_options(SYMBOLS, address)
 
 
-def loaded(source, base_bar="1min"):
+def loaded(source, bar_size=ONE_MINUTE):
     days = MARKET.first, date(2018, 11, 27)
-    return load_bars(source, SYMBOLS, MARKET, base_bar, *days)[0]
+    return load_bars(source, SYMBOLS, MARKET, bar_size, *days)[0]
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -66,7 +67,7 @@ def test_every_page_of_a_service_is_read_as_it_answers(name, options, sample):
 @pytest.mark.parametrize("name", SERVICES)
 def test_a_daily_bar_of_a_service_has_the_date_of_its_session(name, options):
     """Midnight in New York is 05:00 UTC of the same date."""
-    found = loaded(open_source(name, options[name], Path()), "1day")
+    found = loaded(open_source(name, options[name], Path()), ONE_DAY)
     one = found[found["symbol"] == "SYN01"]
     assert list(one["session"].dt.date) == MARKET.dates()
 
@@ -83,7 +84,7 @@ def test_a_base_bar_that_a_service_lacks_is_refused(name, options):
 def test_yahoos_reason_for_giving_nothing_is_told(options):
     source = open_source("yfinance", options["yfinance"], Path())
     with pytest.raises(BadInput, match="Data doesn't exist for startDate"):
-        source.read(SYMBOLS, date(1969, 1, 2), date(1969, 1, 3), "1day")
+        source.read(SYMBOLS, date(1969, 1, 2), date(1969, 1, 3), ONE_DAY)
 
 
 # Keys
@@ -172,4 +173,4 @@ def test_a_client_that_is_not_installed_is_named():
 
     source = Absent(Absent.Options(symbols=("AAA",)), Path())
     with pytest.raises(BadInput, match=r"pip install 'whatif_assets\[absent\]'"):
-        source.read(["AAA"], MARKET.first, MARKET.first, "1min")
+        source.read(["AAA"], MARKET.first, MARKET.first, ONE_MINUTE)

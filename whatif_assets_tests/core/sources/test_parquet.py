@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from whatif_assets.core.bar_size import ONE_MINUTE
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.sources import open_source
 
@@ -31,7 +32,7 @@ def bars(symbol="AAA", **columns):
 
 def read(path, base, symbols=("AAA", "BBB")):
     source = open_source("parquet", {"path": str(path)}, base)
-    return source.read(list(symbols), DAY, DAY, "1min")
+    return source.read(list(symbols), DAY, DAY, ONE_MINUTE)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from whatif_assets.core.bar_size import ONE_MINUTE, BarSize
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.sessions import Sessions
 from whatif_assets.core.sources import open_source
@@ -19,7 +20,7 @@ FIRST, LAST = date(2018, 10, 1), date(2018, 11, 28)  # 42 sessions, one of them 
 
 def read(first=FIRST, last=LAST, **options):
     source = open_source("sample", options, Path())
-    return source.read(source.symbols(), first, last, "1min")
+    return source.read(source.symbols(), first, last, ONE_MINUTE)
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +107,7 @@ def test_nothing_is_there_before_the_start():
 def test_longer_bars_are_refused():
     source = open_source("sample", {}, Path())
     with pytest.raises(BadInput, match="1-minute bars, and base_bar is 5min"):
-        source.read(["SYN01"], FIRST, LAST, "5min")
+        source.read(["SYN01"], FIRST, LAST, BarSize.parse("5min"))
 
 
 def test_forty_sessions_take_less_than_two_seconds():

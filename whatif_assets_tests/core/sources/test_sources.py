@@ -15,6 +15,7 @@ import pytest
 from pydantic import BaseModel
 
 from whatif_assets.core.bar_schema import PRICES
+from whatif_assets.core.bar_size import ONE_DAY, ONE_MINUTE, BarSize
 from whatif_assets.core.bars import BAR_COLUMNS
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.sessions import Sessions
@@ -35,13 +36,13 @@ class Case:
     """How a source is opened for its contract."""
 
     options: Callable[[Path], dict[str, Any]]
-    base_bar: str = "1min"
+    bar_size: BarSize = ONE_MINUTE
     two: tuple[str, str] = ("SYN01", "SYN03")
 
 
 def bars_of_sample() -> pd.DataFrame:
     sample = open_source("sample", {"symbol_count": 3}, Path())
-    return sample.read(sample.symbols(), MARKET.first, date(2018, 11, 30), "1min")
+    return sample.read(sample.symbols(), MARKET.first, date(2018, 11, 30), ONE_MINUTE)
 
 
 def as_parquet(folder: Path) -> dict[str, Any]:
@@ -89,7 +90,7 @@ def as_query(folder: Path) -> dict[str, Any]:
 
 CASES = {
     "sample": Case(lambda folder: {"symbol_count": 3}),
-    "index_daily": Case(lambda folder: {}, "1day", ("NASDAQ", "SP500")),
+    "index_daily": Case(lambda folder: {}, ONE_DAY, ("NASDAQ", "SP500")),
     "parquet": Case(as_parquet),
     "csv": Case(as_csv),
     "lean": Case(as_lean),
@@ -132,7 +133,7 @@ def test_every_source_has_a_case():
 
 
 def test_read_gives_what_the_loader_takes(opened, case):
-    bars, report = load_bars(opened(), case.two, MARKET, case.base_bar, FIRST, LAST)
+    bars, report = load_bars(opened(), case.two, MARKET, case.bar_size, FIRST, LAST)
     assert set(BAR_COLUMNS) < set(bars)
     assert report.rows == len(bars) > 0
     assert report.symbols == 2
@@ -140,13 +141,13 @@ def test_read_gives_what_the_loader_takes(opened, case):
 
 
 def test_read_is_deterministic(opened, case):
-    once = opened().read(list(case.two), FIRST, LAST, case.base_bar)
-    again = opened().read(list(case.two), FIRST, LAST, case.base_bar)
+    once = opened().read(list(case.two), FIRST, LAST, case.bar_size)
+    again = opened().read(list(case.two), FIRST, LAST, case.bar_size)
     pd.testing.assert_frame_equal(once, again, check_exact=True)
 
 
 def test_only_asked_symbols_and_dates_are_read(opened, case):
-    bars = opened().read([case.two[1]], FIRST, LAST, case.base_bar)
+    bars = opened().read([case.two[1]], FIRST, LAST, case.bar_size)
     assert set(bars["symbol"]) == {case.two[1]}
     days = bars["ts"].dt.tz_convert("UTC").dt.date
     assert days.min() == FIRST
@@ -154,9 +155,9 @@ def test_only_asked_symbols_and_dates_are_read(opened, case):
 
 
 def test_a_part_of_a_range_is_the_same_part_of_the_whole(opened, case):
-    whole, _ = load_bars(opened(), None, MARKET, case.base_bar, FIRST, LAST)
+    whole, _ = load_bars(opened(), None, MARKET, case.bar_size, FIRST, LAST)
     days = date(2018, 11, 21), date(2018, 11, 23)
-    part, _ = load_bars(opened(), None, MARKET, case.base_bar, *days)
+    part, _ = load_bars(opened(), None, MARKET, case.bar_size, *days)
     inside = whole["session"].between(*map(pd.Timestamp, days))
     pd.testing.assert_frame_equal(
         part, whole[inside].reset_index(drop=True), check_exact=True
@@ -164,17 +165,17 @@ def test_a_part_of_a_range_is_the_same_part_of_the_whole(opened, case):
 
 
 def test_one_symbol_alone_is_the_same_as_among_others(opened, case):
-    both, _ = load_bars(opened(), case.two, MARKET, case.base_bar, FIRST, LAST)
-    alone, _ = load_bars(opened(), case.two[1:], MARKET, case.base_bar, FIRST, LAST)
+    both, _ = load_bars(opened(), case.two, MARKET, case.bar_size, FIRST, LAST)
+    alone, _ = load_bars(opened(), case.two[1:], MARKET, case.bar_size, FIRST, LAST)
     expected = both[both["symbol"] == case.two[1]].reset_index(drop=True)
     pd.testing.assert_frame_equal(alone, expected, check_exact=True)
 
 
 def test_a_symbol_or_a_range_that_a_source_lacks_has_no_rows(opened, case):
-    assert opened().read(["NONE"], FIRST, LAST, case.base_bar).empty
-    assert opened().read([], FIRST, LAST, case.base_bar).empty
+    assert opened().read(["NONE"], FIRST, LAST, case.bar_size).empty
+    assert opened().read([], FIRST, LAST, case.bar_size).empty
     long_ago = date(1990, 1, 2)
-    assert opened().read(list(case.two), long_ago, long_ago, case.base_bar).empty
+    assert opened().read(list(case.two), long_ago, long_ago, case.bar_size).empty
 
 
 def test_symbols_are_sorted_and_hold_those_that_are_read(opened, case):
@@ -190,7 +191,7 @@ def test_state_stays_while_nothing_changes(opened):
 def test_a_misspelt_symbol_is_refused_with_a_suggestion(opened, case):
     wrong = case.two[0] + "X"
     with pytest.raises(BadInput, match=f"'{wrong}'. Did you mean '{case.two[0]}'"):
-        load_bars(opened(), [wrong], MARKET, case.base_bar, FIRST, LAST)
+        load_bars(opened(), [wrong], MARKET, case.bar_size, FIRST, LAST)
 
 
 @pytest.mark.parametrize("name", SOURCES)
@@ -230,7 +231,7 @@ def test_loading_names_the_symbols_that_a_session_misses(tmp_path):
     gone = (bars["symbol"] == "SYN02") & (bars["ts"] >= "2018-11-26")
     bars[~gone].to_parquet(tmp_path / "bars.parquet")
     source = open_source("parquet", {"path": "bars.parquet"}, tmp_path)
-    _, report = load_bars(source, None, MARKET, "1min", FIRST, LAST)
+    _, report = load_bars(source, None, MARKET, ONE_MINUTE, FIRST, LAST)
     missing = {date(2018, 11, 26): ("SYN02",), date(2018, 11, 27): ("SYN02",)}
     assert report.missing == missing
     shown = "2018-11-26: SYN02; 2018-11-27: SYN02"
@@ -240,7 +241,9 @@ def test_loading_names_the_symbols_that_a_session_misses(tmp_path):
 def test_loading_no_session_is_refused():
     source = open_source("sample", {}, Path())
     with pytest.raises(BadInput, match="no session of XNYS from 2018-11-22 to"):
-        load_bars(source, None, MARKET, "1min", date(2018, 11, 22), date(2018, 11, 22))
+        load_bars(
+            source, None, MARKET, ONE_MINUTE, date(2018, 11, 22), date(2018, 11, 22)
+        )
 
 
 def test_what_was_left_out_does_not_depend_on_the_range(tmp_path):
@@ -254,7 +257,7 @@ def test_what_was_left_out_does_not_depend_on_the_range(tmp_path):
     pd.concat([saturday, monday]).to_parquet(tmp_path / "bars.parquet")
     source = open_source("parquet", {"path": "bars.parquet"}, tmp_path)
     for first in (FIRST, date(2018, 11, 26)):
-        _, report = load_bars(source, None, MARKET, "1min", first, LAST)
+        _, report = load_bars(source, None, MARKET, ONE_MINUTE, first, LAST)
         assert report.outside_sessions == {date(2018, 11, 26): 1}
 
 
@@ -264,7 +267,7 @@ def test_real_minutes_of_2018_load_whole(market_data):
     source = open_source("parquet", options, market_data)
     market = Sessions("XNYS", date(2018, 2, 16), date(2018, 3, 29))
     bars, report = load_bars(
-        source, None, market, "1min", market.first, date(2018, 3, 29)
+        source, None, market, ONE_MINUTE, market.first, date(2018, 3, 29)
     )
     assert (report.rows, report.symbols, report.sessions) == (320_710, 29, 29)
     assert report.outside_sessions == report.outside_hours == {}

@@ -7,14 +7,14 @@ from datetime import date
 import pandas as pd
 import pytest
 
-from whatif_assets.core.bar_schema import BASE_BARS
+from whatif_assets.core.bar_size import ONE_DAY, ONE_MINUTE, BarSize
 from whatif_assets.core.sessions import Sessions
 from whatif_assets.core.sources import load_bars, open_source
 
 ROW = "10,11,9,10.5,100\n"
 
 
-def load(folder, stamps, calendar, base_bar="1min", hours="all", **options):
+def load(folder, stamps, calendar, bar_size=ONE_MINUTE, hours="all", **options):
     """Write a file of these stamps and load it whole."""
     lines = "".join(f"{stamp},{ROW}" for stamp in stamps)
     header = "timestamp,open,high,low,close,volume\n"
@@ -22,7 +22,7 @@ def load(folder, stamps, calendar, base_bar="1min", hours="all", **options):
     source = open_source("csv", {"path": "AAA.csv", **options}, folder)
     market = Sessions(calendar, date(2018, 1, 2), date(2018, 12, 28))
     days = market.first, date(2018, 12, 28)
-    return load_bars(source, None, market, base_bar, *days, hours=hours)
+    return load_bars(source, None, market, bar_size, *days, hours=hours)
 
 
 NEW_YORK = ("XNYS", "America/New_York")
@@ -96,11 +96,11 @@ WEEKS = {
 
 
 @pytest.mark.parametrize("calendar", WEEKS)
-@pytest.mark.parametrize("base_bar", ["1min", "5min"])
-def test_the_label_and_the_zone_of_a_file_do_not_matter(tmp_path, calendar, base_bar):
+@pytest.mark.parametrize("bar_size", [ONE_MINUTE, BarSize.parse("5min")])
+def test_the_label_and_the_zone_of_a_file_do_not_matter(tmp_path, calendar, bar_size):
     """Written in three zones and with either label, bars are the same."""
     market = Sessions(calendar, date(2018, 1, 2), date(2018, 12, 28))
-    length = BASE_BARS[base_bar]
+    length = bar_size.length
     days = market.dates(*map(date.fromisoformat, WEEKS[calendar]))
     starts = pd.DatetimeIndex([ts for day in days for ts in market.starts(day, length)])
     starts = starts[::7]
@@ -109,7 +109,7 @@ def test_the_label_and_the_zone_of_a_file_do_not_matter(tmp_path, calendar, base
         for stamp, shift in (("start", pd.Timedelta(0)), ("end", length)):
             written = (starts + shift).tz_convert(zone).strftime("%Y-%m-%dT%H:%M:%S%z")
             options = {"timezone": zone, "stamp": stamp}
-            bars, report = load(tmp_path, written, calendar, base_bar, **options)
+            bars, report = load(tmp_path, written, calendar, bar_size, **options)
             assert report.outside_sessions == report.outside_hours == {}
             found.append(bars.drop(columns=["vwap"]))
     assert list(found[0]["ts"]) == list(starts)
@@ -124,7 +124,7 @@ def test_a_daily_bar_is_that_of_its_date_on_every_calendar(tmp_path, calendar, s
     market = Sessions(calendar, date(2018, 1, 2), date(2018, 12, 28))
     days = market.dates(*map(date.fromisoformat, WEEKS[calendar]))
     options = {"timezone": "America/New_York", "stamp": stamp}
-    bars, _ = load(tmp_path, days, calendar, "1day", **options)
+    bars, _ = load(tmp_path, days, calendar, ONE_DAY, **options)
     assert list(bars["session"].dt.date) == days
     assert list(bars["ts"].dt.date) == days
 

