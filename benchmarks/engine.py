@@ -18,7 +18,6 @@ import functools
 import gc
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -30,13 +29,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from measuring import parquet_file, peak_memory
 
 from whatif_assets.core.backtest import Costs, Sleeve, Variant, sleeves_of, sweep
 from whatif_assets.core.features import compute
 from whatif_assets.core.metrics import measure
 
 HERE = Path(__file__).parent
-ROOT = HERE.parent
 PEERS = HERE / ".venv-peers"
 VECTORBT = "vectorbt==1.2.0"
 
@@ -48,19 +47,11 @@ GROWTH_VARIANTS = (1, 10, 100, 1_000, 10_000)
 GROWTH_SYMBOLS = (1, 8, 29, 109)
 
 
-def market_data() -> Path:
-    """Return the folder of real minutes."""
-    folder = os.environ.get("WHATIF_MARKET_DATA", ROOT.parent / "shared/market_data")
-    if not Path(folder).is_dir():
-        sys.exit(f"no market data in {folder}; set WHATIF_MARKET_DATA")
-    return Path(folder)
-
-
 @functools.cache
 def minutes(symbols: int) -> list[Sleeve]:
     """Read the one-minute bars of some symbols, AAPL first, with a forecast."""
     names = ["us1m_2018_av", "us1m_2018_av_bench"][: 2 if symbols > 29 else 1]
-    bars = pd.concat([pd.read_parquet(_file(name)) for name in names])
+    bars = pd.concat([pd.read_parquet(parquet_file(name)) for name in names])
     order = sorted(bars["symbol"].unique(), key=lambda s: (s != "AAPL", s))
     bars = bars[bars["symbol"].isin(order[:symbols])]
     bars = bars.sort_values(["symbol", "ts"], ignore_index=True)
@@ -71,13 +62,6 @@ def minutes(symbols: int) -> list[Sleeve]:
     bars["forecast"] = compute(bars, "ema", timeperiod=20, relative_to="close")
     sessions = sorted(bars["session"].dt.date.unique())
     return sleeves_of(bars, sessions, ["forecast"])
-
-
-def _file(name: str) -> Path:
-    found = sorted(market_data().rglob(f"{name}*.parquet"))
-    if not found:
-        sys.exit(f"no {name}*.parquet in {market_data()}")
-    return found[0]
 
 
 def thresholds(sleeves: Sequence[Sleeve], number: int) -> list[float]:
@@ -265,7 +249,7 @@ def one(symbols: int, variants: int) -> dict[str, Any]:
     """Time one sweep on all cores and take this process's peak memory."""
     sleeves = minutes(symbols)
     ours(sleeves[:1], variants_of(sleeves[:1], 64), 1, times=1)  # compile
-    before = _peak_memory(reset=True)
+    before = peak_memory(reset=True)
     some = variants_of(sleeves, variants)
     seconds, _ = ours(sleeves, some, os.cpu_count() or 1, times=1)
     bars = bars_in(sleeves)
@@ -276,20 +260,8 @@ def one(symbols: int, variants: int) -> dict[str, Any]:
         "seconds": seconds,
         "rate": bars * variants / seconds,
         "start_mb": before,
-        "peak_mb": _peak_memory(),
+        "peak_mb": peak_memory(),
     }
-
-
-def _peak_memory(reset: bool = False) -> float:
-    """Return the most memory so far in MB; reading the bars took more for a while."""
-    clear, status = Path("/proc/self/clear_refs"), Path("/proc/self/status")
-    if not clear.exists():
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    if reset:
-        gc.collect()
-        clear.write_text("5")
-    (line,) = (row for row in status.read_text().split("\n") if "VmHWM" in row)
-    return int(line.split()[1]) / 1024
 
 
 def _line(row: dict[str, Any]) -> str:
