@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -230,3 +231,27 @@ def check_stamps(rows: pd.DataFrame, bar_size: BarSize, where: str) -> None:
             f"{where}: most bars are {minutes:g} minutes apart, and base_bar is "
             f"{bar_size}. Set base_bar to what the source has.",
         )
+
+
+def symbol_rows(bars: pd.DataFrame) -> list[tuple[int, int]]:
+    """Row ranges [start, stop) of the symbols in tidy bars.
+
+    Raises
+    ------
+    BadInput
+        The bars are not sorted by (symbol, ts), or a bar stands twice.
+    """
+    symbols = bars["symbol"].to_numpy(dtype=object)
+    ts = bars["ts"].to_numpy(dtype="datetime64[us]")
+    same = symbols[1:] == symbols[:-1]
+    wrong = np.flatnonzero(
+        np.where(same, ts[1:] <= ts[:-1], symbols[1:] < symbols[:-1])
+    )
+    if wrong.size:
+        row = int(wrong[0]) + 1
+        raise BadInput(
+            f"bars: row {row} ({symbols[row]}, {ts[row]} UTC) is not after the row "
+            "before it; sort by symbol and ts, each bar once."
+        )
+    edges = [0, *(np.flatnonzero(~same) + 1).tolist(), len(bars)]
+    return [(start, stop) for start, stop in pairwise(edges) if start < stop]

@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta, timezone, tzinfo
 
 import exchange_calendars as xc
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from whatif_assets.core.errors import BadInput, did_you_mean
@@ -135,6 +136,36 @@ class Sessions:
             }
         ).set_axis(pd.Index(asked.date, name="session"))
 
+    def are_sessions(self, days: pd.DatetimeIndex) -> npt.NDArray[np.bool_]:
+        """Tell which naive midnights are sessions of the calendar."""
+        return np.asarray(days.isin(self._exchange.sessions))
+
+    def spans(self, dates: Iterable[date]) -> pd.DataFrame:
+        """Which instants count to some sessions, trading hours or not.
+
+        Parameters
+        ----------
+        dates
+            Sessions of the calendar.
+
+        Returns
+        -------
+        pd.DataFrame
+            Index ``session`` (date objects), columns ``start`` and ``end``
+            (datetime64, UTC): [start, end) is the day at the exchange, or where
+            sessions open the evening before, the time from the close before to its
+            own. `days` gives the same.
+        """
+        asked = pd.DatetimeIndex(list(dates))
+        if self._overnight:
+            hours = self._exchange.schedule
+            before = hours["close"].shift().fillna(hours["open"])
+            start, end = before.loc[asked].array, hours["close"].loc[asked].array
+        else:
+            start, end = self._midnights(asked), self._midnights(asked + DAY)
+        index = pd.Index(asked.date, name="session")
+        return pd.DataFrame({"start": start, "end": end}, index=index)
+
     def starts(self, session: date, length: timedelta) -> pd.DatetimeIndex:
         """When bars of a length start in a session's trading hours.
 
@@ -242,9 +273,13 @@ class Sessions:
         return days[left : days.searchsorted(pd.Timestamp(end), side="right")]
 
     def _midnight(self, day: date) -> pd.Timestamp:
-        """Midnight at the exchange; some clocks go forward just then."""
-        local = pd.Timestamp(day).tz_localize(
-            self._exchange.tz, ambiguous=True, nonexistent="shift_forward"
+        return self._midnights(pd.DatetimeIndex([day]))[0]
+
+    def _midnights(self, days: pd.DatetimeIndex) -> pd.DatetimeIndex:
+        """Midnights at the exchange; some clocks go forward just then."""
+        first = np.ones(len(days), dtype=bool)
+        local = days.tz_localize(
+            self._exchange.tz, ambiguous=first, nonexistent="shift_forward"
         )
         return local.tz_convert("UTC")
 

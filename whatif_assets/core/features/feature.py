@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ValidationError
 
+from whatif_assets.core.bar_schema import symbol_rows
 from whatif_assets.core.errors import BadInput, did_you_mean, one_of
 from whatif_assets.core.features.bar_columns import (
     PRICES,
@@ -190,30 +190,6 @@ def _check_relative_to(name: str, relative_to: Any) -> None:
 def warm_up(features: Sequence[Feature]) -> int:
     """Bars before a bar that the values of all of some features need."""
     return max((feature.warm_up for feature in features), default=0)
-
-
-def symbol_rows(bars: pd.DataFrame) -> list[tuple[int, int]]:
-    """Row ranges [start, stop) of the symbols in tidy bars.
-
-    Raises
-    ------
-    BadInput
-        The bars are not sorted by (symbol, ts), or a bar stands twice.
-    """
-    symbols = bars["symbol"].to_numpy(dtype=object)
-    ts = bars["ts"].to_numpy(dtype="datetime64[us]")
-    same = symbols[1:] == symbols[:-1]
-    wrong = np.flatnonzero(
-        np.where(same, ts[1:] <= ts[:-1], symbols[1:] < symbols[:-1])
-    )
-    if wrong.size:
-        row = int(wrong[0]) + 1
-        raise BadInput(
-            f"bars: row {row} ({symbols[row]}, {ts[row]} UTC) is not after the row "
-            "before it; sort by symbol and ts, each bar once."
-        )
-    edges = [0, *(np.flatnonzero(~same) + 1).tolist(), len(bars)]
-    return [(start, stop) for start, stop in pairwise(edges) if start < stop]
 
 
 def symbols_read(features: Sequence[Feature]) -> set[str]:

@@ -18,11 +18,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from whatif_assets.core.bar_schema import symbol_rows
 from whatif_assets.core.features.bar_columns import BarColumns, column_elsewhere
 from whatif_assets.core.features.feature import (
     Feature,
     beside,
-    symbol_rows,
     symbols_read,
     warm_up,
     with_other_symbols,
