@@ -54,12 +54,16 @@ class Result:
         (:func:`picture`).
     details
         Values for the manifest, where later steps read them.
+    inputs
+        Hashes of what it was computed from, by part, where the work alone finds out;
+        otherwise they are as they were asked for before it.
     """
 
     rows: int
     data_version: str
     metadata: Mapping[str, Any] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, str] | None = None
 
 
 Work = Callable[[str], Result]
@@ -195,7 +199,7 @@ class _Recorder:
     ) -> None:
         manifest = Manifest(
             data_version=result.data_version,
-            inputs=inputs,
+            inputs={**(result.inputs or inputs), "code": self._code_version},
             rows=result.rows,
             run_id=self._context.run.run_id,
             code_version=self._code_version,

@@ -17,7 +17,7 @@ from whatif_assets.core.leaks import FEATURES_PROBE
 from whatif_assets.partitions import Result, asked_partitions, for_each_partition
 from whatif_assets.resources import Compute, HomeResource
 
-CODE_VERSION = "2"
+CODE_VERSION = "3"
 
 
 def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
@@ -83,6 +83,7 @@ def describe(
             "preview": frame.dropna().head(5),
         },
         details={"columns": names},
+        inputs=columns.inputs_read(session),
     )
 
 

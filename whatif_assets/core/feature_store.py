@@ -12,10 +12,12 @@ import pandas as pd
 
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.features import (
+    FEATURES,
     Feature,
     bars_with_history,
     check_symbols_read,
     features_of_sessions,
+    oldest_sessions_read,
     symbols_read,
     warm_up,
     with_other_symbols,
@@ -25,6 +27,7 @@ from whatif_assets.core.lake import combined_hash
 
 SPARSE = 6  # a thinly traded symbol has a sixth of a session's bars
 BARS_AT_A_TIME = 400_000
+BARS_OF = "bars of "  # and a session: a part of what its features come from
 
 History = Mapping[date, Sequence[date]]
 Engine = Callable[[pd.DataFrame, History, Sequence[Feature]], pd.DataFrame]
@@ -70,10 +73,14 @@ class SessionFeatures:
         per_session = home.market.bars_per_session() * len(home.symbols)
         self._at_a_time = max(1, BARS_AT_A_TIME // per_session)
         self._bars_of = functools.lru_cache(2 * self._at_a_time)(self._read)
-        self._version = functools.lru_cache(None)(self._bars_version)
+        self._versions: dict[date, str] = {}
         self._ready: dict[date, pd.DataFrame] = {}
+        self._oldest_read: dict[date, date] = {}
 
     def _read(self, session: date) -> pd.DataFrame:
+        # The version first: bars that somebody replaces meanwhile are then not
+        # taken for those that were read.
+        self._versions[session] = self._bars_version(session)
         return self._home.lake.read("price_bars", session.isoformat())
 
     def of(self, session: date) -> pd.DataFrame:
@@ -111,6 +118,7 @@ class SessionFeatures:
         history = {
             day: self._calendar[: first + number] for number, day in enumerate(stretch)
         }
+        self._oldest_read |= oldest_sessions_read(bars, history, self.features)
         computed = self._engine(bars, history, self.features)
         days = computed.pop("session").dt.date
         for day, rows in computed.groupby(days.to_numpy()):
@@ -144,22 +152,47 @@ class SessionFeatures:
         return own.reset_index(drop=True), previous
 
     def inputs(self, session: date) -> dict[str, str]:
-        """Hashes of what a session's features come from: columns, and bars.
+        """Hashes of what a session's features would come from now, by part.
 
-        The bars are the session's own and those that its warm-up may reach.
+        The columns, the code of each of their functions, and the bars of each session
+        that the features that stand were warmed up on: as long as these are the same,
+        nothing else would be read.
+
+        Raises
+        ------
+        BadInput
+            The session's own bars are not materialised.
         """
-        columns = [feature.column for feature in self.features]
-        before = history(self._home, session, warm_up(self.features))
-        own = self._home.lake.versions("price_bars", [session.isoformat()])
-        earlier = [self._version(day) for day in before]
+        key = session.isoformat()
+        self._home.lake.versions("price_bars", [key])
+        standing = self._home.lake.manifest("features", key)
+        parts = {BARS_OF + key, *(standing.inputs if standing else ())}
+        days = sorted(part for part in parts if part.startswith(BARS_OF))
+        read = {
+            part: self._bars_version(date.fromisoformat(part.removeprefix(BARS_OF)))
+            for part in days
+        }
+        return self._own_inputs() | read
+
+    def inputs_read(self, session: date) -> dict[str, str]:
+        """Hashes of what the features that `of` gave for a session came from."""
+        first, last = map(self._calendar.index, (self._oldest_read[session], session))
+        days = self._calendar[first : last + 1]
+        read = {BARS_OF + day.isoformat(): self._versions[day] for day in days}
+        return self._own_inputs() | read
+
+    def _own_inputs(self) -> dict[str, str]:
+        """Hashes of what the features of every session come from."""
+        functions = sorted({feature.function for feature in self.features})
         return {
-            "settings": combined_hash(columns),
-            "data": combined_hash([*own, *earlier]),
+            "settings": combined_hash(feature.column for feature in self.features),
+            **{f"code of {name}": FEATURES[name].code_version for name in functions},
         }
 
-    def _bars_version(self, session: date) -> str | None:
+    def _bars_version(self, session: date) -> str:
+        """Data version of a session's bars; empty where there are none."""
         manifest = self._home.lake.manifest("price_bars", session.isoformat())
-        return manifest.data_version if manifest else None
+        return manifest.data_version if manifest else ""
 
 
 def history(home: Home, session: date, bars: int) -> list[date]:

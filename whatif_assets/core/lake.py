@@ -59,7 +59,8 @@ class Manifest:
         Hash of the content.
     inputs
         Hashes of what the content was computed from, by part: ``settings``,
-        ``data`` (versions of what was read) and ``code``.
+        ``data`` (versions of what was read), ``code``, or one of a kind: ``bars of
+        2018-03-01``.
     rows
         Rows of the partition's main table.
     run_id, code_version, finished_at, seconds
@@ -153,7 +154,23 @@ def why_computed(manifest: Manifest | None, inputs: Mapping[str, str]) -> str:
     if manifest is None:
         return "new"
     changed = [part for part in inputs if manifest.inputs.get(part) != inputs[part]]
-    return f"{' and '.join(changed)} changed" if changed else ""
+    return f"{_in_words(changed)} changed" if changed else ""
+
+
+def _in_words(parts: Sequence[str]) -> str:
+    """Name parts, those of one kind together: ``bars of 2018-03-01, 2018-03-02``."""
+    kinds: dict[str, list[str]] = {}
+    for part in parts:
+        kind, _, which = part.partition(" of ")
+        kinds.setdefault(kind, []).extend([which] if which else [])
+    return " and ".join(
+        f"{kind} of {few(which)}" if which else kind for kind, which in kinds.items()
+    )
+
+
+def few(names: Sequence[str]) -> str:
+    """List the first names, and say how many more there are."""
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if names[5:] else "")
 
 
 def combined_hash(parts: Iterable[Any]) -> str:
@@ -275,10 +292,9 @@ class Lake:
 
 def not_materialised(table: str, *keys: str) -> BadInput:
     """Error that says which partitions of a table are needed and how to get them."""
-    few = ", ".join(keys[:5]) + (f" and {len(keys) - 5} more" if keys[5:] else "")
     axis = AXIS.get(table, "partition")
     return BadInput(
-        f"{table} of {axis} {few}: not materialised yet. Materialise {table} for "
+        f"{table} of {axis} {few(keys)}: not materialised yet. Materialise {table} for "
         f"{'these partitions' if keys[1:] else 'this partition'} first "
         "(in the UI, or with 'whatif run')."
     )

@@ -23,6 +23,7 @@ from whatif_assets.core.features.sessions import (
     bars_with_history,
     compute_features_spark,
     features_of_sessions,
+    oldest_sessions_read,
     session_blocks,
     session_features,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "compute_features",
     "compute_features_spark",
     "features_of_sessions",
+    "oldest_sessions_read",
     "parse_feature",
     "session_blocks",
     "session_features",

@@ -17,6 +17,7 @@ from whatif_assets.core.features.bar_columns import (
     Price,
     column_elsewhere,
 )
+from whatif_assets.core.source_code import code_version
 
 # TA-Lib's own limit is 100,000; a signal of one bar is the line itself.
 Period = Annotated[int, Field(ge=1, le=100_000)]
@@ -128,6 +129,11 @@ class FeatureFunction:
         return create_model(
             "Arguments", __config__=ConfigDict(extra="forbid"), **fields
         )
+
+    @functools.cached_property
+    def code_version(self) -> str:
+        """Hash of its source and its warm-up's: another text, another version."""
+        return code_version(self.compute, self.warm_up)
 
     @property
     def description(self) -> str:

@@ -232,7 +232,7 @@ def session_blocks(
     needs = {feature.warm_up for feature in features}
     days = _days(bars["session"])
     asked = sorted(history)
-    edges = np.array([np.datetime64(day, "D") for day in asked]).astype(np.int64)
+    edges = np.array([_day_number(day) for day in asked])
     for symbol, last in symbol_rows(bars):
         starts = symbol + np.searchsorted(days[symbol:last], edges)
         stops = symbol + np.searchsorted(days[symbol:last], edges + 1)
@@ -241,18 +241,60 @@ def session_blocks(
                 continue
             first = {}
             for needed in needs:
-                oldest = _oldest(history[session], needed, int(stop - start))
+                oldest = _day_number(
+                    _oldest(history[session], needed, int(stop - start))
+                )
                 earliest = np.searchsorted(days[symbol:start], oldest) + symbol
                 first[needed] = max(int(earliest), int(start) - needed)
             yield Block(int(start), int(stop), first)
 
 
-def _oldest(previous: Sequence[date], bars: int, per_session: int) -> int:
-    """Day number of the earliest session that a symbol may warm up on."""
+def oldest_sessions_read(
+    bars: pd.DataFrame, history: History, features: Sequence[Feature]
+) -> dict[date, date]:
+    """Find how far back each session's features read: no further than their warm-up.
+
+    Parameters are those of :func:`features_of_sessions`.
+
+    Returns
+    -------
+    dict of date to date
+        For each session of ``history`` the oldest session whose bars decide its
+        features. All sessions from there on do: one without a bar of a symbol was
+        looked at, and would be read if it had one. The same whether the session is
+        computed alone or among others.
+    """
+    longest = sorted(features, key=lambda feature: feature.warm_up)[-1:]
+    needed, days = warm_up(longest), _days(bars["session"])
+    oldest = {session: session for session in history}
+    for block in session_blocks(bars, history, longest):
+        session = _date(days[block.start])
+        first = block.first.get(needed, block.start)
+        if block.start - first == needed:
+            read = _date(days[first])
+        else:  # it looked as far as it may
+            count = block.stop - block.start
+            read = _oldest(history[session], needed, count) or session
+        oldest[session] = min(oldest[session], read)
+    return oldest
+
+
+def _oldest(previous: Sequence[date], bars: int, per_session: int) -> date | None:
+    """Earliest session that a symbol may warm up on."""
     reach = min(_reach(bars, per_session), len(previous))
-    if not reach:
+    return previous[-reach] if reach else None
+
+
+def _day_number(session: date | None) -> int:
+    """Days since 1970-01-01; without a session a day that never comes."""
+    if session is None:
         return int(np.iinfo(np.int64).max)
-    return int(np.datetime64(previous[-reach], "D").astype(np.int64))
+    return int(np.datetime64(session, "D").astype(np.int64))
+
+
+def _date(day_number: np.int64) -> date:
+    found: date = np.datetime64(int(day_number), "D").item()
+    return found
 
 
 def _days(sessions: pd.Series) -> Days:

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from whatif_assets.core.features import (
     bars_with_history,
     compute_features,
     compute_features_spark,
     features_of_sessions,
+    oldest_sessions_read,
     parse_feature,
     session_features,
     warm_up,
@@ -240,6 +243,95 @@ def test_a_stretch_read_at_once_has_what_each_session_reads_alone() -> None:
         alone = session_features(lake_of(walks), day, wanted[day], FEATURES)
         mine = together[together["session"] == pd.Timestamp(day)]
         assert_same(mine.drop(columns="session").reset_index(drop=True), alone)
+
+
+REACHING = [
+    parse_feature({"sma": {"timeperiod": 25}}),
+    parse_feature(
+        {"realized_correlation": {"timeperiod": 12, "symbol": "S00", "other": "close"}}
+    ),
+]
+
+
+@st.composite
+def thin_markets(draw: st.DrawFn) -> pd.DataFrame:
+    """Three symbols of up to 12 bars a session, some of which come and go."""
+    seed = draw(st.integers(0, 99))
+    bars = random_walks(SESSIONS, symbols=3, bars=12, seed=seed)
+    for symbol in ("S01", "S02"):
+        own = bars["symbol"] == symbol
+        first, last = sorted(draw(st.tuples(*[st.sampled_from(SESSIONS)] * 2)))
+        away = ~bars["session"].between(pd.Timestamp(first), pd.Timestamp(last))
+        share = draw(st.sampled_from([0.1, 0.4, 1.0]))
+        thinned = np.random.default_rng(seed).random(len(bars)) > share
+        bars = bars[~(own & (away | thinned))].reset_index(drop=True)
+        if draw(st.booleans()):
+            gone = bars["session"] == pd.Timestamp(draw(st.sampled_from(SESSIONS)))
+            own = bars["symbol"] == symbol
+            bars = bars[~(own & gone)].reset_index(drop=True)
+    return bars
+
+
+def reads(bars: pd.DataFrame, day: date, stretch: list[date]) -> set[date]:
+    """Sessions that one session's features read, found among others."""
+    first = stretch[0]
+    with_history = bars_with_history(
+        lake_of(bars),
+        stretch,
+        history([first])[first],
+        warm_up(REACHING),
+        {"S00"},
+    )
+    oldest = oldest_sessions_read(with_history, history(stretch), REACHING)[day]
+    return {d for d in SESSIONS if oldest <= d <= day}
+
+
+@settings(max_examples=15, deadline=None)
+@given(bars=thin_markets(), data=st.data())
+def test_a_change_reaches_no_session_that_does_not_read_it(
+    bars: pd.DataFrame, data: st.DataObject
+) -> None:
+    """Against brute force: change, add or remove bars, compute everything again."""
+    changed_day = data.draw(st.sampled_from(SESSIONS))
+    there = np.flatnonzero(bars["session"] == pd.Timestamp(changed_day))
+    how = data.draw(st.sampled_from(["price", "fewer", "more"]))
+    if how == "price":
+        row = data.draw(st.sampled_from(list(there)))
+        after = bars.copy()
+        after.loc[row, ["open", "high", "low", "close", "vwap"]] *= 1.5
+    elif how == "fewer":
+        after = bars.drop(index=there[:: data.draw(st.integers(1, 3))])
+    else:
+        full = random_walks(SESSIONS, symbols=3, bars=12, seed=7)
+        new = full[full["session"] == pd.Timestamp(changed_day)]
+        both = pd.concat([bars, new]).drop_duplicates(["symbol", "ts"])
+        after = both.sort_values(["symbol", "ts"])
+    after = after.reset_index(drop=True)
+    for day in SESSIONS:
+        same = one(bars, day, REACHING).equals(one(after, day, REACHING))
+        assert same or changed_day in reads(bars, day, [day])
+        if changed_day not in reads(bars, day, [day]):
+            assert reads(after, day, [day]) == reads(bars, day, [day])
+
+
+@settings(max_examples=10, deadline=None)
+@given(bars=thin_markets())
+def test_a_session_of_a_stretch_reads_what_it_reads_alone(bars: pd.DataFrame) -> None:
+    stretch = SESSIONS[3:]
+    for day in stretch:
+        assert reads(bars, day, stretch) == reads(bars, day, [day])
+
+
+def test_what_a_session_reads_decides_its_features() -> None:
+    """The oldest session of the reach is no guess: its bars are in the values."""
+    bars = random_walks(SESSIONS, symbols=2, bars=12)
+    day = SESSIONS[-1]
+    assert reads(bars, day, [day]) == set(SESSIONS[-3:])  # 24 bars before the first
+    for earlier, moves in ((SESSIONS[-3], True), (SESSIONS[-4], False)):
+        after = bars.copy()
+        rows = after["session"] == pd.Timestamp(earlier)
+        after.loc[rows, "close"] *= 2
+        assert one(bars, day, REACHING).equals(one(after, day, REACHING)) is not moves
 
 
 @pytest.mark.spark
