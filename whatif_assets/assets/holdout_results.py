@@ -16,7 +16,7 @@ from whatif_assets.partitions import Result
 from whatif_assets.per_study import for_each_study
 from whatif_assets.resources import Compute, HomeResource
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 
 
 def build(axes: Axes, home: Home) -> dg.AssetsDefinition:

@@ -40,7 +40,10 @@ def did_you_mean(name: str, allowed: Iterable[str]) -> str:
         `` Did you mean 'x'?`` with a leading space, or the empty string where
         nothing is close enough.
     """
-    close = difflib.get_close_matches(name, list(allowed), n=1, cutoff=0.6)
+    names = list(allowed)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    # Somebody who writes fast for fastperiod left something out.
+    close = close or [longer for longer in names if name and longer.startswith(name)]
     return f" Did you mean '{close[0]}'?" if close else ""
 
 

@@ -50,7 +50,8 @@ class HoldoutResult:
     metrics
         One row: the winner's metrics, and those of buy-and-hold.
     daily
-        ``session`` (ISO date), ``pnl`` and ``buy_and_hold_pnl`` since the start.
+        ``session`` (ISO date), ``pnl`` and ``buy_and_hold_pnl`` since the start, and
+        ``start_cash``, of the symbols that have bars there.
     """
 
     metrics: pd.DataFrame
@@ -98,6 +99,7 @@ def evaluate_holdout(
             "session": [day.isoformat() for day in fold.test],
             "pnl": mine.accounts.pnl[0],
             "buy_and_hold_pnl": hold.pnl[0],
+            "start_cash": mine.accounts.start_cash[0],
         }
     )
     return HoldoutResult(metrics, daily)

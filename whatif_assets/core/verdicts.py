@@ -105,14 +105,12 @@ def _check_placebos(winner: Winner) -> None:
         raise not_materialised("placebo_results", winner.study.name)
 
 
-def _cash(winner: Winner) -> float:
-    return winner.variant.cash * len(winner.home.symbols_of(winner.configuration))
-
-
 def _hold_returns(winner: Winner) -> FloatArray:
     daily = winner.home.lake.read("placebo_pnl", winner.study.name)
     pnl = daily[daily["placebo"] == "buy_and_hold"].drop(columns=["placebo", "variant"])
-    returns = session_returns(pnl.to_numpy(dtype=np.float64), [_cash(winner)])
+    returns = session_returns(
+        pnl.to_numpy(dtype=np.float64), [winner.row["start_cash"]]
+    )
     return np.asarray(returns[0])
 
 
@@ -150,7 +148,7 @@ def _holdout(winner: Winner) -> Holdout | None:
         return None
     daily = lake.read("holdout_pnl", study.name)
     pnl = daily[["pnl", "buy_and_hold_pnl"]].to_numpy(dtype=np.float64).T
-    mine, hold = session_returns(pnl, [_cash(winner)] * 2)
+    mine, hold = session_returns(pnl, daily["start_cash"].head(1).repeat(2))
     return Holdout(mine, hold, times_seen(winner.home, study))
 
 

@@ -119,6 +119,27 @@ class TestHoldout:
         assert not home.lake.has("holdout_results", "honest")
         assert openings(home, "honest").empty
 
+    def test_its_return_is_one_figure_where_a_symbol_has_no_bar_there(
+        self, honest_home, tmp_path
+    ):
+        lake, market = Home.open(honest_home).lake, Home.open(honest_home).market
+        bars = lake.read_sessions("price_bars", market.sessions.dates())
+        sealed = bars["session"] >= pd.Timestamp(2026, 1, 21)
+        bars = bars[~(sealed & (bars["symbol"] == "SYN02"))]
+        bars.drop(columns="session").to_parquet(tmp_path / "bars.parquet")
+        study = STUDY[: STUDY.index("  linear:")] + STUDY[STUDY.index("  ema: {") :]
+        study = study.replace("source: sample", "source: parquet\n  path: bars.parquet")
+        (tmp_path / "honest.yaml").write_text(study)
+        assert run_studies(tmp_path / "home", str(tmp_path / "honest.yaml"))
+        (winner,) = winners(Home.open(tmp_path / "home"))
+        result = winner.home.lake.read("holdout_results", "honest").iloc[0]
+        told = evidence_of(winner).holdout
+        for returns, total in (
+            (told.returns, result["total_return"]),
+            (told.hold, result["buy_and_hold_total_return"]),
+        ):
+            assert np.prod(1 + returns) - 1 == pytest.approx(total, rel=1e-9)
+
 
 class TestInSample:
     def test_it_is_what_came_before_the_first_test(self, honest_home):

@@ -6,7 +6,7 @@ from typing import Literal
 import pytest
 from pydantic import BaseModel, ConfigDict
 
-from whatif_assets.core.errors import BadInput
+from whatif_assets.core.errors import BadInput, did_you_mean
 from whatif_assets.core.spec import parse, read_yaml
 
 
@@ -87,3 +87,10 @@ def test_bytes_that_are_no_text_are_refused(tmp_path):
     path.write_bytes(b"title: \xff\xfe")
     with pytest.raises(BadInput, match="cannot be read as UTF-8"):
         read_yaml(path)
+
+
+def test_what_was_cut_short_is_suggested_whole():
+    assert did_you_mean("fast", ["slowperiod", "fastperiod"]) == (
+        " Did you mean 'fastperiod'?"
+    )
+    assert did_you_mean("", ["slowperiod"]) == ""

@@ -169,7 +169,7 @@ def _of_variants(
 
 
 def _line(
-    line: str, kind: str, stretch: str, sessions: Sequence[str], pnl: Any, cash: float
+    line: str, kind: str, stretch: str, sessions: Sequence[str], pnl: Any, cash: Any
 ) -> pd.DataFrame:
     days = [date.fromisoformat(day) for day in sessions]
     values = (line, kind, stretch, days, pnl, cash)
@@ -191,7 +191,7 @@ def _of_holdout(winner: Winner) -> Iterator[pd.DataFrame]:
             HOLDOUT,
             daily["session"].tolist(),
             daily[column].to_numpy(),
-            winner.row["start_cash"],
+            daily["start_cash"].to_numpy(),
         )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
+from whatif_assets.core.number_format import format_metric
 from whatif_assets.core.page.charts import LOSS, WINNER, chart
 from whatif_assets.core.page.facts import Facts
 from whatif_assets.core.page.markup import Section, escaped, paragraph
@@ -59,6 +60,7 @@ def _map(facts: Facts, family: str, rows: pd.DataFrame, name: str) -> str:
     across, up = rows["value_x"].unique().tolist(), rows["value_y"].unique().tolist()
     axes = (str(rows["axis_x"].iloc[0]), str(rows["axis_y"].iloc[0]))
     means = rows["mean"].to_numpy().reshape(len(across), len(up)).T
+    column = facts.study.ranking.column
     cells = [[None if pd.isna(v) else float(f"{v:.6g}") for v in row] for row in means]
     heat = go.Heatmap(
         x=[str(value) for value in across],
@@ -66,7 +68,8 @@ def _map(facts: Facts, family: str, rows: pd.DataFrame, name: str) -> str:
         z=cells,
         colorscale="Cividis" if facts.study.ranking.higher_is_better else "Cividis_r",
         colorbar={"thickness": 10, "outlinewidth": 0, "tickfont": {"size": 10}},
-        texttemplate="%{z:.3s}" if means.size <= MOST_NUMBERS else "",
+        text=[[format_metric(column, v) for v in row] for row in means],
+        texttemplate="%{text}" if means.size <= MOST_NUMBERS else "",
         textfont={"size": 10},
         hovertemplate="%{x}, %{y}: %{z:,.4~g}<extra></extra>",
         hoverongaps=False,
