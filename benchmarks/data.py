@@ -133,11 +133,13 @@ def write_csv(bars: pd.DataFrame, folder: Path) -> None:
     ends = (ends + pd.Timedelta(minutes=1)).astype("datetime64[s]")
     volume = bars["volume"].astype(np.int64)
     rows = bars.assign(timestamp=ends, volume=volume)
-    plain = pa.csv.WriteOptions(quoting_style="none")
+    plain = pa.csv.WriteOptions(include_header=False, quoting_style="none")
     columns = ["timestamp", *PRICES, "volume"]
     for symbol, own in rows.groupby("symbol"):
         table = pa.Table.from_pandas(own[columns], preserve_index=False)
-        pa.csv.write_csv(table, folder / f"{symbol}.csv", plain)
+        with (folder / f"{symbol}.csv").open("wb") as file:
+            file.write(f"{','.join(columns)}\n".encode())
+            pa.csv.write_csv(table, file, plain)
 
 
 def new_home(folder: Path, files: Path) -> Path:

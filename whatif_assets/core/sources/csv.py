@@ -15,6 +15,7 @@ from whatif_assets.core.bar_schema import no_bars
 from whatif_assets.core.bar_size import BarSize
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.sources.csv_format import CsvOptions
+from whatif_assets.core.sources.csv_plain import read_plain
 from whatif_assets.core.sources.csv_rows import Layout, parse, read_layout
 from whatif_assets.core.sources.files import ages, find_files
 from whatif_assets.core.ticks import time_bars
@@ -105,6 +106,7 @@ class Csv:
         if (file, daily) not in self._parsed:
             layout = self._layouts[file]
             symbol = self._symbol_of(file, layout)
-            frame = parse(file, layout, self._options, symbol, daily)
-            self._parsed[file, daily] = frame
+            asked = file, layout, self._options, symbol, daily
+            plain = read_plain(*asked)
+            self._parsed[file, daily] = parse(*asked) if plain is None else plain
         return self._parsed[file, daily]

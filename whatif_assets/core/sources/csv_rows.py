@@ -179,7 +179,9 @@ class _Rows:
         written = self._options.format
         parsed: pd.Series[pd.Timestamp]
         if written in EPOCHS:
-            parsed = self._epochs(texts, EPOCHS[written])
+            parsed = instants_of_epochs(
+                self._floats("timestamp", texts), EPOCHS[written]
+            )
         else:
             zoned = self._zoned(texts) if written is None else "%z" in written.lower()
             parsed = pd.to_datetime(
@@ -192,22 +194,22 @@ class _Rows:
             self._fault(n, f"timestamp '{texts[n]}' is not {written or 'ISO 8601'}")
         return parsed
 
-    def _epochs(self, texts: list[str], unit: int) -> pd.Series[pd.Timestamp]:
-        """Read stamps that count units of so many nanoseconds from 1970."""
-        numbers = self._floats("timestamp", texts)
-        # A double holds nanoseconds of today to 256 of them, and microseconds whole.
-        micros = np.round(numbers * (unit / 1000))
-        known = np.abs(micros) < MICROSECONDS_KNOWN
-        whole = np.where(known, micros, 0).astype("int64").view("datetime64[us]")
-        stamps = pd.Series(whole).dt.tz_localize("UTC")
-        return stamps.where(pd.Series(known))
-
     def _zoned(self, texts: list[str]) -> bool:
         """Whether stamps state their offset from UTC; either all do, or none."""
         zoned = np.array([OFFSET.search(text) is not None for text in texts], bool)
         for n in where(~zoned) if zoned.any() else []:
             self._fault(n, f"timestamp '{texts[n]}' has no UTC offset, others have one")
         return bool(zoned.any())
+
+
+def instants_of_epochs(numbers: Floats, unit: int) -> pd.Series[pd.Timestamp]:
+    """Instants that count units of so many nanoseconds from 1970; else NaT."""
+    # A double holds nanoseconds of today to 256 of them, and microseconds whole.
+    micros = np.round(numbers * (unit / 1000))
+    known = np.abs(micros) < MICROSECONDS_KNOWN
+    whole = np.where(known, micros, 0).astype("int64").view("datetime64[us]")
+    stamps = pd.Series(whole).dt.tz_localize("UTC")
+    return stamps.where(pd.Series(known))
 
 
 def _has(line: Line, position: int, value: str) -> bool:

@@ -1,0 +1,199 @@
+"""Text files in which nothing is unusual, at the speed of Arrow.
+
+A file is read so where Arrow cannot but agree with
+`whatif_assets.core.sources.csv_rows`, which reads line by line. Any other file, and
+each one that has a fault, is left to that: it can say what is wrong, and where.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+
+from whatif_assets.core.bar_schema import outside_era
+from whatif_assets.core.sources.csv_format import EPOCHS, CsvOptions
+from whatif_assets.core.sources.csv_rows import (
+    REQUIRED,
+    SCALED,
+    Layout,
+    instants_of_epochs,
+)
+
+# A line with a cell beyond the limit of the module csv reaches over three blocks,
+# which Arrow refuses.
+BLOCK = csv.field_size_limit() // 2
+OLDEST = pd.Timestamp("1700-01-01", tz="UTC")  # nanoseconds reach little further
+
+
+class _Unusual(Exception):
+    """What Arrow may read in another way."""
+
+
+def read_plain(
+    file: Path, layout: Layout, options: CsvOptions, symbol: str | None, daily: bool
+) -> pd.DataFrame | None:
+    """Read all rows of a file, if nothing in it is unusual.
+
+    Parameters and result are those of `whatif_assets.core.sources.csv_rows.parse`,
+    except that None is returned where it has to be asked.
+    """
+    try:
+        table = _table(file, layout, options)
+        frame = _frame(table, layout, options, daily)
+    except (_Unusual, ValueError, pa.ArrowException, OSError, EOFError, zlib.error):
+        return None
+    if symbol is not None:
+        frame.insert(0, "symbol", np.full(len(frame), symbol, dtype=object))
+    return frame.assign(file=str(file))
+
+
+def _table(file: Path, layout: Layout, options: CsvOptions) -> pa.Table:
+    """Read the columns that are needed, each named by its position."""
+    content = file.read_bytes()
+    if file.suffix == ".gz":
+        content = gzip.decompress(content)
+    if options.header:
+        content = content.partition(b"\n")[2]
+    _refuse_unusual(content, options)
+    types = {n: pa.float64() for name, n in layout.columns.items() if name != "symbol"}
+    stamp = pa.float64() if options.format in EPOCHS else pa.string()
+    texts = [
+        *layout.kept,
+        *(n for n in (layout.columns.get("symbol"),) if n is not None),
+    ]
+    others = {
+        **dict.fromkeys(texts, pa.string()),
+        **dict.fromkeys(layout.stamps, stamp),
+    }
+    if types.keys() & others.keys():
+        raise _Unusual
+    types |= others
+    table = pyarrow.csv.read_csv(
+        io.BytesIO(content),
+        pyarrow.csv.ReadOptions(
+            use_threads=False,
+            block_size=BLOCK,
+            column_names=[str(n) for n in range(layout.width)],
+        ),
+        pyarrow.csv.ParseOptions(delimiter=options.delimiter, quote_char=False),
+        pyarrow.csv.ConvertOptions(
+            include_columns=[str(n) for n in types],
+            column_types={str(n): kind for n, kind in types.items()},
+            null_values=[""],
+            decimal_point=options.decimal,
+        ),
+    )
+    lines = content.rstrip(b"\r\n").count(b"\n") + 1
+    if table.num_rows != lines:  # blank lines, which have numbers
+        raise _Unusual
+    return table
+
+
+def _refuse_unusual(content: bytes, options: CsvOptions) -> None:
+    """Refuse what has a meaning of its own to one of the readers."""
+    quoted = b'"' in content or b"\0" in content or not content.isascii()
+    returns = content.count(b"\r") != content.count(b"\r\n")
+    if quoted or returns or options.delimiter == " " or not content:
+        raise _Unusual
+
+
+def _frame(
+    table: pa.Table, layout: Layout, options: CsvOptions, daily: bool
+) -> pd.DataFrame:
+    """Columns of the rows that are kept, in their types."""
+    line = np.arange(table.num_rows) + (2 if options.header else 1)
+    for position, value in layout.kept.items():
+        whether = _names(table, position) == value
+        table, line = table.filter(pa.array(whether)), line[whether]
+    if not len(line):
+        raise _Unusual
+    columns: dict[str, Any] = {}
+    if "symbol" in layout.columns:
+        columns["symbol"] = _names(table, layout.columns["symbol"])
+    columns["ts"] = _instants(table, layout.stamps, options, daily)
+    for name, position in layout.columns.items():
+        if name != "symbol":
+            numbers = _numbers(table, position, name in REQUIRED)
+            scaled = name in SCALED and options.price_scale != 1
+            columns[name] = numbers / options.price_scale if scaled else numbers
+    return pd.DataFrame({**columns, "line": line}, copy=False)
+
+
+def _names(table: pa.Table, position: int) -> npt.NDArray[np.object_]:
+    """Texts of a column without the spaces around them."""
+    codes = table[str(position)].combine_chunks().dictionary_encode()
+    names = np.array([name.strip() for name in codes.dictionary.to_pylist()], object)
+    return names[codes.indices.to_numpy()]  # type: ignore[no-any-return]
+
+
+def _numbers(table: pa.Table, position: int, required: bool) -> npt.NDArray[np.float64]:
+    """Numbers of a column; NaN where nothing is written, if that is allowed."""
+    column = table[str(position)]
+    values = column.to_numpy()
+    missing = column.null_count
+    if (missing and required) or np.isfinite(values).sum() != len(values) - missing:
+        raise _Unusual
+    return values  # type: ignore[no-any-return]
+
+
+def _instants(
+    table: pa.Table, stamps: tuple[int, ...], options: CsvOptions, daily: bool
+) -> pd.Series[pd.Timestamp]:
+    """Stamps of the bars, UTC, as `whatif_assets.core.sources.csv_rows` has them."""
+    counted = options.format in EPOCHS
+    parsed = (
+        _epochs(table, stamps, options) if counted else _written(table, stamps, options)
+    )
+    if daily:
+        if parsed.dt.tz is not None:
+            parsed = parsed.dt.tz_convert(options.timezone).dt.tz_localize(None)
+        parsed = parsed.dt.normalize().dt.tz_localize("UTC")
+    elif parsed.dt.tz is None:
+        parsed = parsed.dt.tz_localize(
+            options.timezone, ambiguous="NaT", nonexistent="NaT"
+        )
+    instants = parsed.dt.tz_convert("UTC").dt.as_unit("us")
+    outside = outside_era(instants, daily and not counted)
+    if instants.isna().any() or instants.min() < OLDEST or outside.any():
+        raise _Unusual
+    return instants
+
+
+def _epochs(
+    table: pa.Table, stamps: tuple[int, ...], options: CsvOptions
+) -> pd.Series[pd.Timestamp]:
+    """Stamps that count units of time."""
+    (position,) = stamps  # a ValueError where several are joined
+    return instants_of_epochs(
+        _numbers(table, position, required=True), EPOCHS[options.format]
+    )
+
+
+def _written(
+    table: pa.Table, stamps: tuple[int, ...], options: CsvOptions
+) -> pd.Series[pd.Timestamp]:
+    """Stamps that are written out, with a time zone if they state one."""
+    texts = table[str(stamps[0])]
+    if stamps[1:]:
+        texts = pc.binary_join_element_wise(*(table[str(n)] for n in stamps), " ")
+    parsed: pd.Series[pd.Timestamp]
+    if options.format is not None:
+        zoned = "%z" in options.format.lower()
+        parsed = pd.to_datetime(texts.to_pandas(), format=options.format, utc=zoned)
+        return parsed
+    try:
+        parsed = texts.cast(pa.timestamp("us")).to_pandas()
+    except pa.ArrowInvalid:  # or each one states its offset
+        parsed = texts.cast(pa.timestamp("us", "UTC")).to_pandas()
+    return parsed
