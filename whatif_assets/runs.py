@@ -27,8 +27,8 @@ from whatif_assets.code_location import build_definitions
 from whatif_assets.core.configuration import Configuration
 from whatif_assets.core.engine.ahead import start_compiling
 from whatif_assets.core.errors import BadInput
-from whatif_assets.core.feature_store import SessionFeatures, history
-from whatif_assets.core.features import warm_up
+from whatif_assets.core.feature_store import history
+from whatif_assets.core.feature_tables import FeatureTables
 from whatif_assets.core.home import Home, set_up
 from whatif_assets.core.ingest import market_inputs
 from whatif_assets.core.lake import why_computed
@@ -176,15 +176,15 @@ class Runner:
         """Sessions whose bars a study needs: its own, and those to warm up on."""
         sessions = study.sessions(self._home.market)
         needed = set(sessions)
-        bars = warm_up(self._home.features())
-        if bars:
-            needed.update(history(self._home, sessions[0], bars))
+        for size, features in self._home.features().items():
+            needed.update(history(self._home, sessions[0], features, size))
         first = evaluated_sessions(self._home, study)[0]
         for configuration in self._home.configurations(study):
             strategy = configuration.strategy_type()
             settings = [variant.settings for variant in configuration.variants()]
-            reach = warm_up(required_features(strategy, settings))
-            needed.update(history(self._home, first, reach))
+            read = required_features(strategy, settings)
+            size = self._home.bar_size(configuration)
+            needed.update(history(self._home, first, read, size))
         return sorted(needed)
 
     def _run_sessions(
@@ -193,7 +193,7 @@ class Runner:
         calendar = [day.isoformat() for day in self._home.market.sessions.dates()]
         bars = self._stale_bars(for_bars)
         failures = self.run_keys("price_bars", bars, calendar)
-        if failures or not self._home.features():
+        if failures or not any(self._home.features().values()):
             return failures
         features = self._stale_features(for_features)
         return self.run_keys("features", features, calendar)
@@ -203,7 +203,7 @@ class Runner:
         return self._stale("price_bars", sessions, lambda day: inputs)
 
     def _stale_features(self, sessions: Sequence[date]) -> list[str]:
-        columns = SessionFeatures(self._home, self._home.features())
+        columns = FeatureTables(self._home)
         return self._stale(
             "features",
             sessions,

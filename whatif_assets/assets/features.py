@@ -9,7 +9,7 @@ import dagster as dg
 from whatif_assets.assets.axes import MARKET, Axes, partitioned
 from whatif_assets.assets.leak_checks import LeakGate, leak_checks
 from whatif_assets.core.errors import BadInput
-from whatif_assets.core.feature_store import SessionFeatures
+from whatif_assets.core.feature_tables import FeatureTables
 from whatif_assets.core.features import warm_up
 from whatif_assets.core.home import Home
 from whatif_assets.core.leak_gate import probe_features, sessions_to_probe
@@ -44,15 +44,13 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
     ) -> Iterator[dg.Output[None] | dg.AssetCheckResult]:
         opened = home.open()
         days = [date.fromisoformat(key) for key in asked_partitions(context, opened)]
-        columns = SessionFeatures(
-            opened, opened.features(), days, compute.feature_engine()
-        )
+        tables = FeatureTables(opened, days, compute.feature_engine())
         gate, probed = LeakGate(FEATURES_PROBE), sessions_to_probe(days)
         yield from for_each_partition(
             context,
             opened,
-            lambda key: describe(key, opened, columns, gate, probed),
-            lambda key: columns.inputs(date.fromisoformat(key)),
+            lambda key: describe(key, tables, gate, probed),
+            lambda key: tables.inputs(date.fromisoformat(key)),
             gate.results,
         )
 
@@ -61,37 +59,44 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
 
 def describe(
     key: str,
-    home: Home,
-    columns: SessionFeatures,
+    tables: FeatureTables,
     gate: LeakGate,
     probed: Collection[date],
 ) -> Result:
     """Compute the features of one session and write them to the lake."""
     session = date.fromisoformat(key)
-    frame = columns.of(session)
-    if session in probed:
-        gate.of(f"Session {key}")(probe_features(columns, session, frame))
-    version = home.lake.write("features", key, frame)
-    names = [column for column in frame.columns if column not in ("symbol", "ts")]
+    frames = tables.of(session)
+    own, *larger = frames.values()
+    for size, frame in frames.items():
+        if session in probed:
+            where = f"Session {key}" + f", bars of {size}" * (frame is not own)
+            gate.of(where)(probe_features(tables.stores[size], session, frame))
+    details = tables.write(session, frames)
     return Result(
-        rows=len(frame),
-        data_version=version,
+        rows=len(own),
+        data_version="-".join(details["versions"].values()),
         metadata={
-            "symbols": int(frame["symbol"].nunique()),
-            "columns": ", ".join(names),
-            "rows_still_warming_up": int(frame.isna().any(axis=1).sum()),
-            "preview": frame.dropna().head(5),
+            "symbols": int(own["symbol"].nunique()),
+            "columns": "; ".join(
+                f"{size}: {', '.join(names)}"
+                for size, names in details["columns"].items()
+            ),
+            "rows_of_larger_bars": sum(map(len, larger)),
+            "rows_still_warming_up": int(own.isna().any(axis=1).sum()),
+            "preview": own.dropna().head(5),
         },
-        details={"columns": names},
-        inputs=columns.inputs_read(session),
+        details=details,
+        inputs=tables.inputs_read(session),
     )
 
 
 def sessions_of_warm_up(home: Home) -> int:
     """Sessions before a session that its features reach back to, at full hours."""
     try:
-        bars = warm_up(home.features())
+        wanted = home.features()
     except BadInput:
         # A faulty study must not keep the UI from opening; its own check says why.
         return 1
-    return max(1, math.ceil(bars / home.market.bars_per_session()))
+    per_session = home.market.bars_per_session
+    reach = (warm_up(some) / per_session(size) for size, some in wanted.items())
+    return max(1, *map(math.ceil, reach))

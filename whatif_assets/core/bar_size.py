@@ -100,6 +100,12 @@ class BarSize:
             return pd.Timedelta(minutes=self.amount)
         raise BadInput(f"{self} bars have no fixed length.")
 
+    def is_multiple_of(self, base: BarSize) -> bool:
+        """Whether bars of another size can be made into bars of this one."""
+        if self.daily:
+            return base.daily or base.timed
+        return self.timed and base.timed and self.amount % base.amount == 0
+
     def close_times(
         self, ts: pd.Series[pd.Timestamp], sessions: Sessions
     ) -> pd.Series[pd.Timestamp]:

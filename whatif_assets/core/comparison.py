@@ -123,7 +123,7 @@ def compare(home: Home, a: str, b: str) -> Comparison:
         sessions=sessions,
         by_symbol=_side_by_side("symbol", *(_sums(p, "symbol") for p in parts)),
         by_session=_side_by_side("session", *(_sums(p, "session") for p in parts)),
-        by_hour=_by_hour(home, *parts),
+        by_hour=_by_hour(home, entries, *parts),
         by_cost=_by_cost(*(part.by_cost() for part in parts)),
         by_trade=_by_trade(trades, *parts),
         trades=_largest_first(trades),
@@ -204,9 +204,12 @@ def _side_by_side(name: str, a: pd.Series[Any], b: pd.Series[Any]) -> pd.DataFra
     return frame.rename_axis(name).reset_index()
 
 
-def _by_hour(home: Home, a: Attribution, b: Attribution) -> pd.DataFrame:
+def _by_hour(
+    home: Home, entries: tuple[Entry, Entry], a: Attribution, b: Attribution
+) -> pd.DataFrame:
     table = _side_by_side("hour", a.by_hour(), b.by_hour())
-    return table.iloc[:0] if home.market.bar_size.daily else table
+    daily = any(home.bar_size(entry.configuration).daily for entry in entries)
+    return table.iloc[:0] if daily else table
 
 
 def _by_cost(a: dict[str, float], b: dict[str, float]) -> pd.DataFrame:

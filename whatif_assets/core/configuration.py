@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from whatif_assets.core.backtest import Costs, Variant
+from whatif_assets.core.bar_size import BarSize
 from whatif_assets.core.errors import BadInput, did_you_mean, one_of
 from whatif_assets.core.features import Feature
 from whatif_assets.core.fields import (
@@ -51,6 +52,8 @@ class Configuration:
     ----------
     study, name, key
         The study, the name of the entry in its file, and the partition key.
+    bar
+        Size of its bars; None only where no market is known.
     strategy_settings
         Fixed fields of the strategy; the swept ones are in ``sweep``.
     model_settings
@@ -62,6 +65,7 @@ class Configuration:
     study: str
     name: str
     key: str
+    bar: BarSize | None
     symbols: tuple[str, ...] | None
     features: tuple[Feature, ...]
     label: Label
@@ -137,10 +141,14 @@ class Configuration:
                 else {}
             ),
             **self._model_part(),
+            **self._bar_part(),
             "symbols": list(self.symbols) if self.symbols else None,
             "cash": self.cash,
             **asdict(self.costs),
         }
+
+    def _bar_part(self) -> dict[str, Any]:
+        return {"bar": None if self.bar is None else str(self.bar)}
 
     def _model_part(self) -> dict[str, Any]:
         if self.algorithm is None:
@@ -163,7 +171,9 @@ class Configuration:
 
     def model_hash(self, study: Study) -> str:
         """Hash of all that shapes the model and its forecasts."""
-        return _hash([self._model_part(), self.symbols, _frame_of(study)])
+        return _hash(
+            [self._model_part(), self._bar_part(), self.symbols, _frame_of(study)]
+        )
 
     def result_hash(self, study: Study) -> str:
         """Hash of all that shapes the backtest results, their columns included."""
@@ -180,7 +190,9 @@ def _hash(content: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def expand(study: Study, base: Path) -> list[Configuration]:
+def expand(
+    study: Study, base: Path, base_bar: BarSize | None = None
+) -> list[Configuration]:
     """List the configurations of a study, in the order of its file.
 
     Parameters
@@ -189,6 +201,8 @@ def expand(study: Study, base: Path) -> list[Configuration]:
         A checked study.
     base
         The folder that a strategy's file path refers to: the study file's own.
+    base_bar
+        Size of the market's bars, if the market is known.
 
     Raises
     ------
@@ -197,7 +211,7 @@ def expand(study: Study, base: Path) -> list[Configuration]:
         configuration and the field. See :func:`check_study` for the lines.
     """
     return [
-        build(study, name, overrides, base)
+        build(study, name, overrides, base, base_bar=base_bar)
         for name in study.configurations
         for overrides in _each(study, name)
     ]
@@ -210,7 +224,12 @@ def _each(study: Study, name: str) -> Iterator[dict[str, Any]]:
         yield dict(zip(axes, values))
 
 
-def find(studies: Mapping[str, Study], key: str, base: Path) -> Configuration:
+def find(
+    studies: Mapping[str, Study],
+    key: str,
+    base: Path,
+    base_bar: BarSize | None = None,
+) -> Configuration:
     """Find the configuration that a partition key names, overrides and all.
 
     Parameters
@@ -221,6 +240,8 @@ def find(studies: Mapping[str, Study], key: str, base: Path) -> Configuration:
         ``study.configuration`` plus any ``~field=value``.
     base
         The folder of the study files.
+    base_bar
+        Size of the market's bars, if the market is known.
 
     Raises
     ------
@@ -243,7 +264,7 @@ def find(studies: Mapping[str, Study], key: str, base: Path) -> Configuration:
             f"'{name}'; it has {one_of(study.configurations)}."
             f"{did_you_mean(name, study.configurations)}"
         )
-    return build(study, name, _overrides(key, parts), base, key)
+    return build(study, name, _overrides(key, parts), base, key, base_bar)
 
 
 def check_key(key: str) -> None:
@@ -281,6 +302,7 @@ def build(
     overrides: Mapping[str, Any],
     base: Path,
     key: str | None = None,
+    base_bar: BarSize | None = None,
 ) -> Configuration:
     """Resolve one configuration of a study with some fields overridden.
 
@@ -308,8 +330,36 @@ def build(
     check_names(key, fields, kinds)
     general = General(**part(key, "general", fields, kinds))
     _check_sense(study, key, general, axes)
+    bar = _bar_of(key, general, base_bar)
     settings = validated(key, fields, kinds, axes)
-    return _assemble(study, name, key, general, settings, axes, base)
+    return _assemble(study, name, key, general, settings, axes, base, bar)
+
+
+def _bar_of(key: str, general: General, base_bar: BarSize | None) -> BarSize | None:
+    """Size of a configuration's bars; refuse one that the market's cannot make."""
+    if general.bar is None:
+        return base_bar
+    size, field = BarSize.parse(general.bar), ("bar",)
+    if not (size.timed or size.daily):
+        raise BadInput(
+            f"Configuration {key}: bar: found {size}; bars of volume or money are made "
+            "of ticks alone. Choose a size by the clock, such as 5min, or 1day; a "
+            "market may have such bars as its base_bar.",
+            field,
+        )
+    if base_bar is None or size.is_multiple_of(base_bar):
+        return size
+    if not (base_bar.timed or base_bar.daily):
+        raise BadInput(
+            f"Configuration {key}: bar: found {size}; the market's bars of {base_bar} "
+            "are not by the clock and cannot be made larger. Leave bar out.",
+            field,
+        )
+    raise BadInput(
+        f"Configuration {key}: bar: found {size}; it must be a whole multiple of the "
+        f"market's base_bar, {base_bar}.",
+        field,
+    )
 
 
 def _check_sense(
@@ -343,6 +393,7 @@ def _assemble(
     settings: Mapping[str, Mapping[str, Any]],
     axes: Mapping[str, Mapping[str, Sequence[Any]]],
     base: Path,
+    bar: BarSize | None,
 ) -> Configuration:
     def own(value: Any, default: Any) -> Any:
         return default if value is None else value
@@ -355,6 +406,7 @@ def _assemble(
         study=study.name,
         name=name,
         key=key,
+        bar=bar,
         symbols=own(general.symbols, study.symbols),
         features=(
             study.parsed_features

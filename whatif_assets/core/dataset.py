@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -11,8 +10,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from whatif_assets.core.bar_reader import BarReader
+from whatif_assets.core.bar_size import BarSize
 from whatif_assets.core.configuration import Configuration
 from whatif_assets.core.errors import BadInput
+from whatif_assets.core.feature_tables import feature_versions, read_features
 from whatif_assets.core.home import Home
 from whatif_assets.core.labels import Label, label
 
@@ -36,10 +38,10 @@ def dataset(
     Returns
     -------
     pandas.DataFrame
-        One row per bar, sorted by time and symbol: ``symbol``, ``ts``,
-        ``session``, the feature columns, ``price`` (the label's price at the
-        bar), ``label`` and ``label_ts`` (NaN and NaT where the bar that the label
-        needs does not exist).
+        One row per bar of the configuration's size, sorted by time and symbol:
+        ``symbol``, ``ts``, ``session``, the feature columns, ``price`` (the label's
+        price at the bar), ``label`` and ``label_ts`` (NaN and NaT where the bar that
+        the label needs does not exist).
 
     Raises
     ------
@@ -48,24 +50,36 @@ def dataset(
         configuration asks for.
     """
     columns = [feature.column for feature in configuration.features]
-    _check_columns(home, configuration, sessions, columns)
     if "price" in columns:
         raise BadInput(
             f"Configuration {configuration.key}: features: 'price' is a reserved name."
         )
-    keys = [session.isoformat() for session in sessions]
-    versions = [home.lake.versions(table, keys) for table in ("features", "price_bars")]
     return _joined(
         _Asked(
             home.path,
-            tuple(itertools.chain(*versions)),
+            tuple(versions_read(home, configuration, sessions)),
             tuple(sessions),
             tuple(home.symbols_of(configuration)),
             tuple(columns),
             configuration.label,
+            home.bar_size(configuration),
             home,
         )
     )
+
+
+def versions_read(
+    home: Home, configuration: Configuration, sessions: Sequence[date]
+) -> list[str]:
+    """Data versions of the features and bars that a dataset is made of.
+
+    Raises
+    ------
+    BadInput
+        As :func:`dataset`.
+    """
+    features = feature_versions(home, configuration, sessions)
+    return features + BarReader(home, home.bar_size(configuration)).versions(sessions)
 
 
 @dataclass(frozen=True)
@@ -78,6 +92,7 @@ class _Asked:
     symbols: tuple[str, ...]
     columns: tuple[str, ...]
     label: Label
+    size: BarSize
     home: Home = field(compare=False)
 
 
@@ -85,15 +100,13 @@ class _Asked:
 # train on, which is forecast in sample too, and the one to test on.
 @functools.lru_cache(maxsize=2)
 def _joined(asked: _Asked) -> pd.DataFrame:
-    lake, sessions, symbols = asked.home.lake, asked.sessions, asked.symbols
-    features = lake.read_sessions(
-        "features", sessions, [*KEYS, *asked.columns], symbols
-    )
+    sessions, symbols, size = asked.sessions, asked.symbols, asked.size
+    features = read_features(asked.home, size, sessions, asked.columns, symbols)
     price = asked.label.price
     wanted = list(dict.fromkeys([*KEYS, price]))
-    bars = lake.read_sessions("price_bars", sessions, wanted, symbols)
+    bars = BarReader(asked.home, size).over(sessions, wanted, symbols)
     schedule = asked.home.market.sessions.schedule(_calendar(asked))
-    labels = label(bars, asked.label, asked.home.market.bar_size, schedule)
+    labels = label(bars, asked.label, size, schedule)
     prices = bars[[*KEYS, price]].rename(columns={price: "price"})
     frame = features.merge(prices, on=KEYS, how="left")
     frame = frame.merge(labels[[*KEYS, "label", "label_ts"]], on=KEYS, how="left")
@@ -105,22 +118,3 @@ def _calendar(asked: _Asked) -> list[date]:
     following = asked.home.market.sessions.dates(asked.sessions[0])
     end = following.index(asked.sessions[-1]) + 1
     return following[: end + asked.label.horizon]
-
-
-def _check_columns(
-    home: Home,
-    configuration: Configuration,
-    sessions: Sequence[date],
-    columns: Sequence[str],
-) -> None:
-    for session in sessions:
-        manifest = home.lake.manifest("features", session.isoformat())
-        if manifest is None:
-            continue
-        lacking = sorted(set(columns) - set(manifest.details.get("columns", columns)))
-        if lacking:
-            raise BadInput(
-                f"Configuration {configuration.key}: features of session {session} "
-                f"lack {', '.join(lacking)}; they were computed before the study "
-                "asked for it. Materialise features for the study's sessions again."
-            )

@@ -20,7 +20,6 @@ from whatif_assets.core.blocks import Sweep, drop_blocks, sweep_folder
 from whatif_assets.core.configuration import Configuration
 from whatif_assets.core.engine.parity import sampled_parity
 from whatif_assets.core.feature_store import history
-from whatif_assets.core.features import warm_up
 from whatif_assets.core.forecasting import IN_SAMPLE
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import combined_hash
@@ -227,18 +226,19 @@ def in_sample_sessions(
     So that what is only looked at for comparison asks for no earlier bars.
     """
     train = study.folds(home.market)[0].train
-    reach = _reach(configuration)
 
     def warms_up_earlier(day: date) -> bool:
-        return any(before < train[0] for before in history(home, day, reach)[:1])
+        reach = _reach(home, configuration, day)
+        return any(before < train[0] for before in reach[:1])
 
     return list(itertools.dropwhile(warms_up_earlier, train))
 
 
-def _reach(configuration: Configuration) -> int:
-    """Bars before a bar that the indicators of a configuration's strategy need."""
+def _reach(home: Home, configuration: Configuration, day: date) -> list[date]:
+    """Sessions before one that the indicators of a strategy may warm up on."""
     settings = [variant.settings for variant in configuration.variants()]
-    return warm_up(required_features(configuration.strategy_type(), settings))
+    features = required_features(configuration.strategy_type(), settings)
+    return history(home, day, features, home.bar_size(configuration))
 
 
 def benchmark_of(
@@ -315,7 +315,7 @@ def evaluation_inputs(home: Home, key: str) -> dict[str, str]:
     strategy = configuration.strategy_type()
     sessions = evaluated_sessions(home, study)
     read_whole = [*in_sample_sessions(home, study, configuration), *sessions]
-    earlier = [d.isoformat() for d in history(home, sessions[0], _reach(configuration))]
+    earlier = [d.isoformat() for d in _reach(home, configuration, sessions[0])]
     known = (home.lake.manifest("price_bars", key) for key in earlier)
     read = [
         home.lake.versions("price_bars", [day.isoformat() for day in read_whole]),

@@ -10,6 +10,8 @@ from datetime import date
 
 import pandas as pd
 
+from whatif_assets.core.bar_reader import BarReader
+from whatif_assets.core.bar_size import BarSize
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.features import (
     FEATURES,
@@ -51,6 +53,8 @@ class SessionFeatures:
         Computes several sessions:
         :func:`whatif_assets.core.features.features_of_sessions`, or its Spark
         counterpart.
+    bar_size
+        Of the bars; by default the market's own.
 
     Raises
     ------
@@ -64,13 +68,15 @@ class SessionFeatures:
         features: Sequence[Feature],
         wanted: Sequence[date] = (),
         engine: Engine = features_of_sessions,
+        bar_size: BarSize | None = None,
     ) -> None:
         self._home, self._engine = home, engine
+        self._reader = BarReader(home, bar_size)
         self.features = tuple(features)
         check_symbols_read(self.features, home.symbols)
         self._wanted = list(wanted)
         self._calendar = home.market.sessions.dates()
-        per_session = home.market.bars_per_session() * len(home.symbols)
+        per_session = self._reader.per_session * len(home.symbols)
         self._at_a_time = max(1, BARS_AT_A_TIME // per_session)
         self._bars_of = functools.lru_cache(2 * self._at_a_time)(self._read)
         self._versions: dict[date, str] = {}
@@ -81,7 +87,7 @@ class SessionFeatures:
         # The version first: bars that somebody replaces meanwhile are then not
         # taken for those that were read.
         self._versions[session] = self._bars_version(session)
-        return self._home.lake.read("price_bars", session.isoformat())
+        return self._reader.of(session)
 
     def of(self, session: date) -> pd.DataFrame:
         """Features of one session: symbol, ts, and a column per feature.
@@ -195,15 +201,18 @@ class SessionFeatures:
         return manifest.data_version if manifest else ""
 
 
-def history(home: Home, session: date, bars: int) -> list[date]:
+def history(
+    home: Home, session: date, features: Sequence[Feature], size: BarSize
+) -> list[date]:
     """Sessions before one whose bars its features may ask for to warm up.
 
     Enough for thinly traded symbols and some sessions without a bar; fewer where
     the market begins.
     """
+    bars = warm_up(features)
     if not bars:
         return []
-    per_session = home.market.bars_per_session()
+    per_session = home.market.bars_per_session(size)
     share = SPARSE if per_session > 1 else 1
     needed = math.ceil(bars * share / per_session) + 10
     return home.market.sessions.previous(session, needed)

@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from whatif_assets.core.bar_size import BarSize
 from whatif_assets.core.errors import BadInput, did_you_mean, one_of
 from whatif_assets.core.job import Costs
 from whatif_assets.core.models import ALGORITHMS
@@ -32,6 +33,11 @@ class General(BaseModel):
     strategy: str
     algorithm: str | None = None
     backend: Literal["local", "spark"] = "local"
+    bar: str | None = Field(
+        default=None,
+        description="Size of its bars, of which everything about it counts: 5min, 1h "
+        "or 1day, a whole multiple of the market's base_bar, which it is by default.",
+    )
     symbols: tuple[str, ...] | None = Field(default=None, min_length=1)
     features: tuple[Any, ...] | None = None
     horizon: int | None = Field(default=None, ge=1)
@@ -43,6 +49,12 @@ class General(BaseModel):
     borrow_bps: float | None = Field(default=None, ge=0)
     model_seed: int | None = Field(default=None, ge=0)
     search_folds: int = Field(default=3, ge=2)
+
+    @field_validator("bar")
+    @classmethod
+    def _one_text(cls, value: str | None) -> str | None:
+        """Write equal sizes, such as 60min and 1h, the same."""
+        return None if value is None else str(BarSize.parse(value))
 
 
 def kinds_of(

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from whatif_assets.core.configuration import Configuration
-from whatif_assets.core.dataset import dataset
+from whatif_assets.core.dataset import dataset, versions_read
 from whatif_assets.core.features.bar_columns import price_of
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import combined_hash, not_materialised
@@ -181,10 +181,10 @@ def forecast_inputs(home: Home, key: str) -> dict[str, str]:
     """Hashes of what the forecasts of a configuration come from, by part."""
     configuration, study = home.find(key)
     models = home.lake.versions(TABLE, [key])
-    read: list[list[str]] = []
+    read: list[str] = []
     if configuration.algorithm is not None:
-        days = [d.isoformat() for f in study.folds(home.market) for d in f.test]
-        read = [home.lake.versions(table, days) for table in ("features", "price_bars")]
+        days = [day for fold in study.folds(home.market) for day in fold.test]
+        read = versions_read(home, configuration, days)
     return {
         "settings": configuration.model_hash(study),
         "data": combined_hash([models, read]),

@@ -13,7 +13,8 @@ from typing import Any
 
 import pandas as pd
 
-from whatif_assets.core.dataset import dataset
+from whatif_assets.core.bar_reader import BarReader
+from whatif_assets.core.dataset import dataset, versions_read
 from whatif_assets.core.evaluation import benchmark_of
 from whatif_assets.core.forecasting import forecast_by
 from whatif_assets.core.home import Home
@@ -119,11 +120,10 @@ def holdout_inputs(winner: Winner) -> dict[str, str]:
     fold = winner.study.holdout(winner.home.market)
     if fold is None:
         return {}
-    configuration, lake = winner.configuration, winner.home.lake
-    days = [day.isoformat() for day in fold.test]
-    read = lake.versions("price_bars", days)
+    home, configuration = winner.home, winner.configuration
+    read = BarReader(home, home.bar_size(configuration)).versions(fold.test)
     if configuration.algorithm is not None:
-        read += lake.versions("features", days)
+        read = versions_read(home, configuration, fold.test)
     chosen = winner.inputs
     return {**chosen, "data": combined_hash([chosen["data"], read])}
 

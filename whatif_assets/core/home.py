@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from whatif_assets.core.bar_size import BarSize
 from whatif_assets.core.configuration import Configuration, build, expand, find
 from whatif_assets.core.errors import BadInput, did_you_mean, one_of
 from whatif_assets.core.features import Feature, check_symbols_read
@@ -122,13 +123,18 @@ class Home:
 
     def configurations(self, study: Study) -> list[Configuration]:
         """Configurations of a study, its axes expanded."""
-        return expand(study, self.studies_folder)
+        return expand(study, self.studies_folder, self.market.bar_size)
 
     def find(self, key: str) -> tuple[Configuration, Study]:
         """Find the configuration of a partition key, and its study."""
         name = key.split("~")[0].split(".")[0]
         studies = {name: self.study(name)} if name else self.studies()
-        return find(studies, key, self.studies_folder), studies[name]
+        found = find(studies, key, self.studies_folder, self.market.bar_size)
+        return found, studies[name]
+
+    def bar_size(self, configuration: Configuration) -> BarSize:
+        """Size of a configuration's bars."""
+        return configuration.bar or self.market.bar_size
 
     def symbols_of(self, configuration: Configuration) -> list[str]:
         """Symbols that a configuration trades; BadInput where the market lacks one."""
@@ -142,16 +148,27 @@ class Home:
                 )
         return list(wanted)
 
-    def features(self) -> tuple[Feature, ...]:
-        """Features that the home's studies ask for, each column once, sorted."""
-        columns = {
-            feature.column: feature
-            for study in self.studies().values()
-            for configuration in self.configurations(study)
-            if configuration.algorithm is not None
-            for feature in configuration.features
+    def features(self) -> dict[BarSize, tuple[Feature, ...]]:
+        """Features that the home's studies ask for, by the size of their bars.
+
+        Returns
+        -------
+        dict
+            Each column once, sorted. The market's own size comes first, also without
+            a feature, and then the larger ones.
+        """
+        columns: dict[BarSize, dict[str, Feature]] = {self.market.bar_size: {}}
+        for study in self.studies().values():
+            for configuration in self.configurations(study):
+                if configuration.algorithm is not None:
+                    mine = columns.setdefault(self.bar_size(configuration), {})
+                    mine |= {f.column: f for f in configuration.features}
+        own, *larger = columns
+        larger.sort(key=lambda size: size.length)
+        return {
+            size: tuple(columns[size][name] for name in sorted(columns[size]))
+            for size in (own, *larger)
         }
-        return tuple(columns[column] for column in sorted(columns))
 
 
 def check_study(path: Path, market: Market | None = None) -> Study:
@@ -176,7 +193,7 @@ def check_study(path: Path, market: Market | None = None) -> Study:
     """
     study, document = read_study(path)
     market = market or study_market(document)
-    findings = list(_configuration_findings(study, document))
+    findings = list(_configuration_findings(study, document, market))
     if market is not None and not findings:
         findings = _market_findings(study, document, market)
     if findings:
@@ -184,8 +201,11 @@ def check_study(path: Path, market: Market | None = None) -> Study:
     return study
 
 
-def _configuration_findings(study: Study, document: YamlDocument) -> list[str]:
+def _configuration_findings(
+    study: Study, document: YamlDocument, market: Market | None
+) -> list[str]:
     findings = []
+    base_bar = market.bar_size if market else None
     base = document.path.parent
     for name in study.configurations:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
@@ -198,7 +218,7 @@ def _configuration_findings(study: Study, document: YamlDocument) -> list[str]:
             update={"configurations": {name: study.configurations[name]}}
         )
         try:
-            for configuration in expand(one, base):
+            for configuration in expand(one, base, base_bar):
                 configuration.variants()
         except BadInput as error:
             place = document.where(("configurations", name, *error.field))

@@ -45,6 +45,7 @@ AXIS = {
     "verdicts": "study",
     "verdict_logits": "study",
 }
+SIZED = "features_"  # and a bar size
 DATA = "data.parquet"
 MANIFEST = "manifest.json"
 
@@ -77,6 +78,13 @@ class Manifest:
     finished_at: str
     seconds: float
     details: Mapping[str, Any] = field(default_factory=dict)
+
+
+def axis_of(table: str) -> str:
+    """Name of the axis that a table is partitioned by."""
+    if table.startswith(SIZED):
+        return AXIS["features"]
+    return AXIS.get(table, "partition")
 
 
 @contextlib.contextmanager
@@ -196,7 +204,7 @@ class Lake:
         """Folder of a table, or of one of its partitions."""
         if key is None:
             return self.root / table
-        return self.root / table / f"{AXIS[table]}={quote(key, safe='~+')}"
+        return self.root / table / f"{axis_of(table)}={quote(key, safe='~+')}"
 
     def glob(self, table: str) -> str:
         """Glob of all data files of a table, for DuckDB."""
@@ -204,7 +212,7 @@ class Lake:
 
     def keys(self, table: str) -> list[str]:
         """Keys of the complete partitions of a table, sorted."""
-        found = self.folder(table).glob(f"{AXIS[table]}=*/{MANIFEST}")
+        found = self.folder(table).glob(f"{axis_of(table)}=*/{MANIFEST}")
         return sorted(unquote(p.parent.name.split("=", 1)[1]) for p in found)
 
     def write(self, table: str, key: str, frame: pd.DataFrame) -> str:
@@ -292,7 +300,7 @@ class Lake:
 
 def not_materialised(table: str, *keys: str) -> BadInput:
     """Error that says which partitions of a table are needed and how to get them."""
-    axis = AXIS.get(table, "partition")
+    axis = axis_of(table)
     return BadInput(
         f"{table} of {axis} {few(keys)}: not materialised yet. Materialise {table} for "
         f"{'these partitions' if keys[1:] else 'this partition'} first "

@@ -17,6 +17,7 @@ from typing import Protocol
 import pandas as pd
 
 from whatif_assets.core.backtest import Variant, is_compiled, run_backtests
+from whatif_assets.core.bar_reader import BarReader
 from whatif_assets.core.configuration import Configuration
 from whatif_assets.core.feature_store import SessionFeatures
 from whatif_assets.core.features import Feature
@@ -130,7 +131,8 @@ def probe_labels(
         for day in calendar[first : first + ahead + 1]
         if home.lake.has("price_bars", day.isoformat())
     }
-    bars = home.lake.read_sessions("price_bars", sorted(read))
+    size = home.bar_size(configuration)
+    bars = BarReader(home, size).over(sorted(read))
     place = calendar.index(chosen[0])
     schedule = home.market.sessions.schedule(
         calendar[place : calendar.index(chosen[-1]) + ahead + 1]
@@ -139,7 +141,7 @@ def probe_labels(
         frame,
         bars,
         configuration.label,
-        home.market.bar_size,
+        size,
         [feature.column for feature in configuration.features],
         chosen,
         draw,
@@ -149,7 +151,8 @@ def probe_labels(
 
 def _sessions_ahead(home: Home, configuration: Configuration) -> int:
     """Sessions after a bar's own in which its label may lie."""
-    label, per_session = configuration.label, home.market.bars_per_session()
+    label = configuration.label
+    per_session = home.market.bars_per_session(home.bar_size(configuration))
     if per_session > 1 and not label.across_sessions:
         return 0
     # A half day has fewer bars than a regular session.
@@ -172,9 +175,10 @@ def probe_forecasts(
         return Finding(FORECASTS_PROBE, True, "no forecast", 0, 0.0)
     draw = _sample(configuration.key)
     days = pd.Series(home.market.sessions.days(pd.DatetimeIndex(frame["ts"])))
-    if home.market.bar_size.daily:
+    size = home.bar_size(configuration)
+    if size.daily:
         days = frame["ts"].dt.tz_localize(None).dt.normalize()
-    columns = SessionFeatures(home, configuration.features)
+    columns = SessionFeatures(home, configuration.features, bar_size=size)
     findings = []
     for day in sorted(
         draw.sample(sorted(days.unique()), min(SESSIONS, days.nunique()))
@@ -220,7 +224,8 @@ def probe_indicators(
     if not held:
         return Finding(INDICATORS_PROBE, True, "a rule without features", 0, 0.0)
     some = draw.sample(held, min(INDICATORS, len(held)))
-    columns = SessionFeatures(home, some)
+    size = home.bar_size(configuration)
+    columns = SessionFeatures(home, some, bar_size=size)
     findings = []
     for sleeve in draw.sample(list(sleeves), min(SYMBOLS, len(sleeves))):
         number = int(draw.choice(sleeve.session))

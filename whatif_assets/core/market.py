@@ -87,13 +87,20 @@ class Market(BaseModel):
         """The market's sessions on its exchange calendar."""
         return Sessions(self.calendar, self.first_session, self.last_session)
 
-    def bars_per_session(self) -> int:
-        """Bars of a regular session: trading minutes over the size of a bar."""
-        if self.bar_size.daily:
+    def bars_per_session(self, size: BarSize | None = None) -> int:
+        """Bars of a regular session: trading minutes over the size of a bar.
+
+        Parameters
+        ----------
+        size
+            Of the bars; by default the market's own.
+        """
+        size = size or self.bar_size
+        if size.daily:
             return 1
         first = self.sessions.dates()[:20]
         minutes = int(self.sessions.schedule(first)["minutes"].max()) if first else 390
-        return max(1, minutes // int(self.bar_size.amount))
+        return max(1, minutes // int(size.amount))
 
     def sessions_per_year(self) -> float:
         """Sessions in a year of the exchange calendar, for annualised figures."""

@@ -68,7 +68,8 @@ def random_entry(winner: Winner) -> Iterator[Placebo]:
     """Enter at random, as often as makes the winner's turnover."""
     if not winner.row["turnover"] > 0:
         return
-    bars = len(winner.sessions) * winner.home.market.bars_per_session()
+    size = winner.home.bar_size(winner.configuration)
+    bars = len(winner.sessions) * winner.home.market.bars_per_session(size)
     tried = np.geomspace(min(0.5 / bars, 0.5), 1.0, PROBABILITIES)
     candidates = [_random_trader(winner, float(p), 0) for p in tried]
     rows, _ = run(winner, Placebo("random_entry", tuple(candidates)))
@@ -148,6 +149,7 @@ def run(winner: Winner, placebo: Placebo) -> tuple[pd.DataFrame, pd.DataFrame]:
         kind,
         [variant.settings for variant in placebo.variants],
         placebo.forecasts,
+        home.bar_size(winner.configuration),
     )
     (accounts,) = sweep(
         sleeves,

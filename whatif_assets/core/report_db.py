@@ -16,7 +16,7 @@ import duckdb
 import pandas as pd
 
 from whatif_assets.core.home import Home
-from whatif_assets.core.lake import Lake, atomic_path
+from whatif_assets.core.lake import SIZED, Lake, atomic_path
 from whatif_assets.core.metrics import METRICS
 from whatif_assets.core.quality.record import TABLE as DATA_QUALITY
 from whatif_assets.core.report_macros import create_macros
@@ -26,7 +26,7 @@ from whatif_assets.core.run_log import RUNS
 STORAGE_VERSION = "v1.5.0"
 
 _VIEW = """
-CREATE VIEW {table} AS
+CREATE VIEW "{table}" AS
 SELECT {axis}, * EXCLUDE ({axis}) FROM read_parquet(
     '{glob}', hive_partitioning = true, hive_types = {{'{axis}': {type}}},
     union_by_name = true)
@@ -70,8 +70,9 @@ def build_database(home: Home, tables: Mapping[str, pd.DataFrame]) -> Path:
     Parameters
     ----------
     home
-        The home; its lake gives the views ``price_bars``, ``features`` and
-        ``forecasts`` and the tables ``data_quality`` and ``runs``.
+        The home; its lake gives the views ``price_bars``, ``features`` (and
+        ``features_5min`` where there are bars of another size) and ``forecasts`` and
+        the tables ``data_quality`` and ``runs``.
     tables
         Further tables by name. An empty one is created with its columns.
 
@@ -101,9 +102,11 @@ def _create(
 
 
 def _create_views(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
+    larger = sorted(folder.name for folder in lake.root.glob(f"{SIZED}*"))
     for table, axis, kind in (
         ("price_bars", "session", "DATE"),
         ("features", "session", "DATE"),
+        *((name, "session", "DATE") for name in larger),
         ("forecasts", "configuration", "VARCHAR"),
     ):
         if any(lake.folder(table).glob("*/data.parquet")):

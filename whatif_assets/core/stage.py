@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,15 @@ from typing import Any
 import pandas as pd
 
 from whatif_assets.core.backtest import BacktestResult, run_backtests
+from whatif_assets.core.bar_reader import BarReader
+from whatif_assets.core.bar_size import BarSize
 from whatif_assets.core.configuration import Configuration
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.feature_store import SessionFeatures
 from whatif_assets.core.features import Feature
 from whatif_assets.core.home import Home
 from whatif_assets.core.job import Variant
-from whatif_assets.core.lake import Lake, not_materialised
+from whatif_assets.core.lake import not_materialised
 from whatif_assets.core.sleeve import Sleeve, sleeves_of
 from whatif_assets.core.strategies import StrategyType, required_features
 from whatif_assets.core.study import Study
@@ -37,6 +40,7 @@ def stage(
     strategy: StrategyType,
     settings: Iterable[Mapping[str, Any]],
     forecasts: pd.DataFrame | None = None,
+    bar_size: BarSize | None = None,
 ) -> list[Sleeve]:
     """Lay out what a strategy reads over some sessions.
 
@@ -53,6 +57,8 @@ def stage(
         The strategy, and the settings of all its variants.
     forecasts
         ``symbol``, ``ts`` and ``expected_return``, if the strategy is to see any.
+    bar_size
+        Of the bars to trade on; by default the market's own.
 
     Raises
     ------
@@ -60,7 +66,8 @@ def stage(
         Bars of a session are not materialised.
     """
     indicators = required_features(strategy, settings)
-    bars = _bars(home, symbols, sessions, indicators)
+    size = bar_size or home.market.bar_size
+    bars = _bars(home, symbols, sessions, indicators, size)
     columns = [feature.column for feature in indicators if feature.column in bars]
     if forecasts is not None:
         renamed = forecasts[[*KEYS, "expected_return"]].rename(
@@ -68,8 +75,7 @@ def stage(
         )
         bars = bars.merge(renamed, on=KEYS, how="left")
         columns.append("forecast")
-    daily = home.market.bar_size.daily
-    hours = None if daily else home.market.sessions.schedule(list(sessions))
+    hours = None if size.daily else home.market.sessions.schedule(list(sessions))
     return sleeves_of(bars, sessions, columns, hours)
 
 
@@ -78,28 +84,37 @@ def _bars(
     symbols: Sequence[str],
     sessions: Sequence[date],
     indicators: Sequence[Feature],
+    size: BarSize,
 ) -> pd.DataFrame:
     """Bars of the sessions, with indicators warmed up on the sessions before."""
-    keys = [day.isoformat() for day in sessions]
-    versions = tuple(home.lake.versions("price_bars", keys))
-    bars = _price_bars(home.path, versions, tuple(sessions), tuple(symbols))
+    versions = tuple(BarReader(home, size).versions(sessions))
+    asked = _Asked(home.path, versions, tuple(sessions), tuple(symbols), size, home)
+    bars = _price_bars(asked)
     new = [feature for feature in indicators if feature.column not in bars]
     if not new:
         return bars
-    store = SessionFeatures(home, new, sessions)
+    store = SessionFeatures(home, new, sessions, bar_size=size)
     computed = pd.concat([store.of(day) for day in sessions], ignore_index=True)
     return bars.merge(computed, on=KEYS, how="left")
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """What bars are read from; equal ones give the same."""
+
+    path: Path
+    versions: tuple[str, ...]
+    sessions: tuple[date, ...]
+    symbols: tuple[str, ...]
+    size: BarSize
+    home: Home = field(compare=False)
+
+
 @functools.lru_cache(maxsize=2)
-def _price_bars(
-    home: Path,
-    versions: tuple[str, ...],
-    sessions: tuple[date, ...],
-    symbols: tuple[str, ...],
-) -> pd.DataFrame:
+def _price_bars(asked: _Asked) -> pd.DataFrame:
     """Bars as these versions have them: read once for all configurations of a run."""
-    bars = Lake(home).read_sessions("price_bars", sessions, None, symbols)
+    reader = BarReader(asked.home, asked.size)
+    bars = reader.over(asked.sessions, None, asked.symbols)
     return bars.sort_values(KEYS, ignore_index=True)
 
 
@@ -141,6 +156,7 @@ def stage_configuration(
         strategy,
         [variant.settings for variant in configuration.variants()],
         forecasts,
+        home.bar_size(configuration),
     )
 
 

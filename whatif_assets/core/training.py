@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from whatif_assets.core.configuration import Configuration
-from whatif_assets.core.dataset import dataset
+from whatif_assets.core.dataset import dataset, versions_read
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import combined_hash, file_hash
@@ -171,8 +171,8 @@ def training_inputs(
     """Hashes of what the models of a configuration come from, by part."""
     if configuration.algorithm is None:
         return {"settings": configuration.model_hash(study), "data": ""}
-    keys = [day.isoformat() for fold in study.folds(home.market) for day in fold.train]
-    read = [home.lake.versions(table, keys) for table in ("features", "price_bars")]
+    days = [day for fold in study.folds(home.market) for day in fold.train]
+    read = versions_read(home, configuration, days)
     return {
         "settings": combined_hash([configuration.model_hash(study), backend]),
         "data": combined_hash(read),

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from whatif_assets.core.bar_size import BarSize
 from whatif_assets.core.configuration import KEY_PATTERN, expand, find
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.fields import format_value, parse_value
@@ -205,3 +206,43 @@ def test_values_survive_a_key(value):
     text = format_value(value)
     assert parse_value(text) == value
     assert KEY_PATTERN.fullmatch("a" + text)
+
+
+ONE_MINUTE, TICKS = BarSize.parse("1min"), BarSize.parse("volume:1000")
+
+
+@pytest.mark.parametrize(
+    ("bar", "base", "said"),
+    [
+        ("7min", "1min", "'7min' is no size of bars"),
+        ("volume:100", "1min", "bar: found volume:100; bars of volume or money are"),
+        ("1min", "5min", "bar: found 1min; it must be a whole multiple of the market"),
+        ("90min", "1h", "bar: found 90min; it must be a whole multiple of the market"),
+        ("1h", "1day", "bar: found 1h; it must be a whole multiple of the market"),
+        (
+            "1h",
+            "volume:1000",
+            "bar: found 1h; the market's bars of volume:1000 are not",
+        ),
+        ("1day", "dollar:5", "bar: found 1day; the market's bars of dollar:5 are not"),
+    ],
+)
+def test_bars_that_the_markets_cannot_make_are_refused(
+    bar: str, base: str, said: str
+) -> None:
+    one = study(hold={"strategy": "buy_and_hold", "bar": bar})
+    with pytest.raises(BadInput, match=said):
+        expand(one, HERE, BarSize.parse(base))
+
+
+def test_bars_are_the_markets_own_unless_the_configuration_says_its_own() -> None:
+    one = study(hold={"strategy": "buy_and_hold"})
+    (own,) = expand(one, HERE, ONE_MINUTE)
+    other = find({"demo": one}, "demo.hold~bar=60min", HERE, ONE_MINUTE)
+    assert (own.settings()["bar"], other.settings()["bar"]) == ("1min", "1h")
+    assert own.model_hash(one) != other.model_hash(one)
+    assert own.result_hash(one) != other.result_hash(one)
+    same = find({"demo": one}, "demo.hold~bar=1min", HERE, ONE_MINUTE)
+    assert own.result_hash(one) == same.result_hash(one)
+    (of_ticks,) = expand(one, HERE, TICKS)
+    assert of_ticks.settings()["bar"] == "volume:1000"

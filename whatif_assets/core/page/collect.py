@@ -201,7 +201,8 @@ def _of_hold(winner: Winner, before: Sequence[date]) -> Iterator[pd.DataFrame]:
     if before:
         symbols = winner.home.symbols_of(winner.configuration)
         kind = find_strategy("buy_and_hold", winner.configuration.base)
-        sleeves = stage(winner.home, symbols, before, kind, [{}])
+        size = winner.home.bar_size(winner.configuration)
+        sleeves = stage(winner.home, symbols, before, kind, [{}], bar_size=size)
         held = benchmark_of(sleeves, winner.variant, len(before))
         names = [day.isoformat() for day in before]
         yield _line("buy-and-hold", "hold", IN_SAMPLE, names, held.pnl[0], cash)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -69,7 +71,7 @@ def _by_symbol(of: Attribution) -> str:
 
 def _by_hour(facts: Facts, of: Attribution) -> str:
     head = "<h3>By hour</h3>"
-    if facts.market.bar_size.daily:
+    if json.loads(facts.winner["settings"]).get("bar") == "1day":
         return head + paragraph("Daily bars have no hours.")
     hours = of.by_hour()
     interest = hours.get(NO_HOUR, 0.0)

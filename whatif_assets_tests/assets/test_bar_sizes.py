@@ -1,0 +1,176 @@
+"""Configurations with bars of their own size, from the bars to the leaderboard."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+
+from whatif_assets.core.home import Home
+from whatif_assets.core.leaderboard import read_table
+from whatif_assets.core.stage import stage_configuration
+from whatif_assets.runs import run_studies
+from whatif_assets_tests.core.features.random_walks import random_walks
+
+SESSIONS = pd.bdate_range("2018-02-20", "2018-03-16")
+PRICES = ["open", "high", "low", "close", "vwap"]
+CONFIGURATIONS = """
+features:
+  - ema: {timeperiod: 3, relative_to: close}
+  - volume
+label: {price: vwap, horizon: 2, kind: return, across_sessions: true}
+evaluation: {method: split, train: 10, holdout: 3}
+costs: {commission_bps: 1}
+configurations:
+  linear: {algorithm: linear, strategy: forecast_threshold, sweep: {threshold: [0, 1e-4]}}
+  ema: {strategy: ema_cross, fastperiod: 2, sweep: {slowperiod: [3, 4]}}
+  hold: {strategy: buy_and_hold}
+"""
+
+
+@pytest.fixture(scope="module")
+def minutes() -> pd.DataFrame:
+    """Two symbols' minutes, whose sums are exact in whatever order they are made."""
+    bars = random_walks(list(SESSIONS.date), symbols=2, keep=0.8, seed=3)
+    bars[PRICES] = (bars[PRICES] * 128).round() / 128
+    bars["high"], bars["low"] = bars[PRICES].max(axis=1), bars[PRICES].min(axis=1)
+    # New York's summer begins on March 11: the open is at 13:30 UTC from then on.
+    summer = bars["session"] > "2018-03-11"
+    bars.loc[summer, "ts"] -= pd.Timedelta(hours=1)
+    return bars.drop(columns="vwap_is_typical")
+
+
+def made_by_hand(minutes: pd.DataFrame, size: str) -> pd.DataFrame:
+    """Make the larger bars once more, without any of the code under test."""
+    if size == "1day":
+        ts = minutes["session"].dt.tz_localize("UTC").dt.as_unit("us")
+    else:
+        ts = minutes["ts"].dt.floor(size)
+    bars = minutes.assign(ts=ts, paid=minutes["vwap"] * minutes["volume"])
+    made = bars.groupby(["symbol", "ts"], as_index=False).agg(
+        open=("open", "first"),
+        high=("high", "max"),
+        low=("low", "min"),
+        close=("close", "last"),
+        volume=("volume", "sum"),
+        paid=("paid", "sum"),
+    )
+    assert (made["volume"] > 0).mean() > 0.99
+    vwap = made["paid"] / made["volume"].where(made["volume"] > 0)
+    return made.assign(vwap=vwap).drop(columns="paid")
+
+
+def run(folder: Path, bars: pd.DataFrame, base_bar: str, configurations: str) -> Home:
+    """Set up a home with some bars, and run a study there."""
+    folder.mkdir()
+    columns = ["symbol", "ts", *PRICES, "volume"]
+    bars[columns].to_parquet(folder / "bars.parquet")
+    market = {
+        "source": "parquet",
+        "path": str(folder / "bars.parquet"),
+        "first_session": "2018-02-20",
+        "last_session": "2018-03-16",
+        "base_bar": base_bar,
+    }
+    study = folder / "sizes.yaml"
+    study.write_text(f"market: {market}\n{configurations}")
+    assert run_studies(folder / "home", str(study))
+    return Home.open(folder / "home")
+
+
+def of_size(size: str) -> str:
+    head, configurations = CONFIGURATIONS.split("configurations:")
+    lines = configurations.replace("strategy:", f"bar: {size}, strategy:")
+    return f"{head}configurations:{lines}"
+
+
+@pytest.mark.parametrize("size", ["5min", "1day"])
+def test_larger_bars_give_what_a_market_of_such_bars_gives(
+    size: str, minutes: pd.DataFrame, tmp_path: Path
+) -> None:
+    made = run(tmp_path / "made", minutes, "1min", of_size(size))
+    given = run(tmp_path / "given", made_by_hand(minutes, size), size, CONFIGURATIONS)
+    for table in ("leaderboard", "best_configuration"):
+        found, expected = (read_table(home, table) for home in (made, given))
+        pd.testing.assert_frame_equal(found, expected, check_exact=True)
+    assert len(found) == 1
+    ranked = read_table(made, "leaderboard")
+    assert (ranked["trades"] > 0).any()
+    for table in ("placebo_results", "holdout_results", "holdout_pnl"):
+        found, expected = (home.lake.read(table, "sizes") for home in (made, given))
+        pd.testing.assert_frame_equal(found, expected, check_exact=True)
+
+
+MIXED = """
+features:
+  - ema: {timeperiod: 3, relative_to: close}
+label: {price: close, horizon: 2, kind: return}
+evaluation: {method: split, train: 12}
+configurations:
+  linear:
+    algorithm: linear
+    strategy: forecast_threshold
+    threshold: 0
+    each: {bar: [1min, 5min, 1h]}
+  daily: {bar: 1day, algorithm: linear, strategy: forecast_threshold, threshold: 0}
+  ema: {strategy: ema_cross, fastperiod: 2, slowperiod: 4, each: {bar: [1min, 1h]}}
+  hold: {strategy: buy_and_hold}
+"""
+
+
+@pytest.fixture(scope="module")
+def mixed(minutes: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    return run(tmp_path_factory.mktemp("mixed") / "m", minutes, "1min", MIXED)
+
+
+def test_bars_of_several_sizes_are_ranked_together(mixed: Home) -> None:
+    ranked = read_table(mixed, "leaderboard").set_index("configuration")
+    bars = ranked["settings"].str.extract('"bar": "(.*?)"')[0]
+    assert bars.to_dict() == {
+        "sizes.linear~bar=1min": "1min",
+        "sizes.linear~bar=5min": "5min",
+        "sizes.linear~bar=1h": "1h",
+        "sizes.daily": "1day",
+        "sizes.ema~bar=1min": "1min",
+        "sizes.ema~bar=1h": "1h",
+        "sizes.hold": "1min",
+    }
+    assert (ranked["trades"].drop("sizes.hold") > 0).all()
+    assert ranked["pnl"].nunique() == len(ranked)
+
+
+def test_a_configuration_trades_its_own_bars(mixed: Home) -> None:
+    counts = {"1min": 390, "5min": 78, "1h": 7}
+    for size, most in counts.items():
+        configuration, study = mixed.find(f"sizes.linear~bar={size}")
+        for sleeve in stage_configuration(mixed, study, configuration):
+            per_session = np.bincount(sleeve.session)
+            assert 0.7 * most < per_session.mean() <= most
+    configuration, study = mixed.find("sizes.daily")
+    for sleeve in stage_configuration(mixed, study, configuration):
+        assert (np.bincount(sleeve.session) == 1).all()
+        assert sleeve.hours is None
+
+
+def test_features_stand_in_a_table_for_each_size(mixed: Home) -> None:
+    sizes = {str(size): [f.column for f in v] for size, v in mixed.features().items()}
+    column = ["ema_3_close_to_close"]
+    assert sizes == {"1min": column, "5min": column, "1h": column, "1day": column}
+    with duckdb.connect(str(mixed.database), read_only=True) as connection:
+        rows = {
+            table: connection.execute(f'SELECT count(*) FROM "{table}"').fetchone()
+            for table in ("features", "features_5min", "features_1h", "features_1day")
+        }
+        shown = connection.execute(
+            "SELECT configuration, settings->>'bar' FROM configurations ORDER BY 1"
+        ).fetchall()
+    assert rows["features_1day"] == (2 * len(SESSIONS),)
+    assert rows["features_1h"] == (2 * 7 * len(SESSIONS),)
+    assert rows["features"][0] > 3 * rows["features_5min"][0]
+    assert ("sizes.linear~bar=5min", "5min") in shown
+    manifest = mixed.lake.manifest("features", "2018-03-01")
+    assert manifest is not None
+    assert manifest.details["columns"] == sizes
