@@ -16,7 +16,7 @@ from whatif_assets.core.fields import General
 from whatif_assets.core.market import Market
 from whatif_assets.core.metrics import METRICS
 from whatif_assets.core.models import ALGORITHMS
-from whatif_assets.core.report_macros import MACROS
+from whatif_assets.core.report_macros import BARS_MACROS, MACROS
 from whatif_assets.core.quality import QUALITY_CHECKS, REFUSED
 from whatif_assets.core.sources import SOURCES
 from whatif_assets.core.sources.csv_profiles import PROFILES
@@ -84,6 +84,38 @@ that its example notebook gave (15 bars, on vwap).
 """
 
 
+ADJUSTMENTS = """`price_bars` hold prices as they were traded. What splits and dividends make of them is
+kept beside them, a *step* per session and symbol, in the table `adjustments` (`session`,
+`symbol`, `split` in new shares per old, `dividend_factor`). `adjust` in `market.yaml` says
+which count. They come from the source, if it knows any (`lean`, by its factor files), or
+from the file that `actions` names:
+
+```text
+symbol,date,split,dividend
+AAPL,2014-05-08,,3.29
+AAPL,2014-06-09,7,
+```
+
+`date` is the ex-date; the step falls on the first session on or after it, whether the
+symbol trades then or not. Empty and 0 mean none. A dividend is money per share, of the
+shares that there are before a split of the same day; its factor is `1 - dividend / close`
+with the last close before the ex-date within trading hours, as CRSP and Yahoo reckon. A
+row that is malformed is refused with file and line. Rows of other symbols are left alone.
+
+Prices of another session are brought to a basis by the steps that lie between: prices
+before are multiplied by `dividend_factor / split` and volumes by `split`, prices after
+divided so. Nothing that happens later changes what a session looked like.
+
+- `features` of a session are as of that session.
+- A label in a later session is on the basis of the bar's own session.
+- A backtest is on the basis of the study's first session: `fills.price`, `fills.size`,
+  `trades.entry`, `trades.exit` and `trades.size` are prices and shares of that session's
+  kind, so that a position of 100 shares before a 7:1 split is 100 after it, at 7 times the
+  price, which is 700 shares at the price that was traded. A dividend stays in the price:
+  it is reinvested, at no cost. `commission_per_share` counts those shares, too.
+- The quality check `unadjusted_split` and the other comparisons between sessions look at
+  adjusted prices, so that a known split is no finding.
+"""
 COMPARISON = """`whatif diff A B` says which settings differ, how every metric does, and where the
 difference between the profits comes from: cost, symbol, session, hour, trade. `--all`
 lists every row, `--json FILE` writes them all down. Differences are B less A.
@@ -147,7 +179,9 @@ def reference() -> str:
             parts += [profiles()] * (name == "csv")
             asks = source is not None and issubclass(source, Online)
             parts += [needs(source)] if asks else []
-        parts += ["## Quality of bars\n", quality()] * (models == {"": Market})
+        of_bars = ["## Quality of bars\n", quality()]
+        of_bars += ["## Splits and dividends\n", adjustments()]
+        parts += of_bars * (models == {"": Market})
     parts += ["## Features\n", FEATURES_HEAD]
     for family, functions in FAMILIES.items():
         parts += [f"### {family}\n", features(functions)]
@@ -201,6 +235,12 @@ def quality() -> str:
             table(("check", ""), refused),
         )
     )
+
+
+def adjustments() -> str:
+    """Say how prices are adjusted, and how to ask DuckDB for adjusted bars."""
+    rows = ((f"`{name}`", about) for name, about in BARS_MACROS.items())
+    return f"{ADJUSTMENTS}\n{table(('macro', ''), rows)}"
 
 
 def profiles() -> str:

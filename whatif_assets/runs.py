@@ -30,7 +30,7 @@ from whatif_assets.core.errors import BadInput
 from whatif_assets.core.feature_store import history
 from whatif_assets.core.feature_tables import FeatureTables
 from whatif_assets.core.home import Home, set_up
-from whatif_assets.core.ingest import market_inputs
+from whatif_assets.core.ingest import session_inputs
 from whatif_assets.core.lake import why_computed
 from whatif_assets.core.stage import evaluated_sessions
 from whatif_assets.core.strategies import required_features
@@ -199,8 +199,12 @@ class Runner:
         return self.run_keys("features", features, calendar)
 
     def _stale_bars(self, sessions: Sequence[date]) -> list[str]:
-        inputs = {**market_inputs(self._home), "code": BARS_VERSION}
-        return self._stale("price_bars", sessions, lambda day: inputs)
+        inputs = session_inputs(self._home)
+        return self._stale(
+            "price_bars",
+            sessions,
+            lambda day: {**inputs(day.isoformat()), "code": BARS_VERSION},
+        )
 
     def _stale_features(self, sessions: Sequence[date]) -> list[str]:
         columns = FeatureTables(self._home)

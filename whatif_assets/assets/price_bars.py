@@ -6,8 +6,10 @@ import dagster as dg
 
 from whatif_assets.assets.axes import MARKET, Axes, partitioned
 from whatif_assets.assets.quality_checks import quality_checks, quality_results
+from whatif_assets.core.adjustments import DETAIL, as_detail
 from whatif_assets.core.home import Home
-from whatif_assets.core.ingest import SessionBars, market_inputs
+from whatif_assets.core.ingest import SessionBars, session_inputs
+from whatif_assets.core.lake import combined_hash
 from whatif_assets.core.quality import Finding
 from whatif_assets.core.quality.record import admit, counts, kept_findings
 from whatif_assets.partitions import Result, asked_partitions, for_each_partition
@@ -38,7 +40,7 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
             context,
             opened,
             lambda key: ingest(key, opened, bars, found),
-            lambda key: market_inputs(opened),
+            session_inputs(opened),
             lambda: quality_results(
                 {**reused_findings(opened, set(keys) - found.keys()), **found},
                 opened.market.rules,
@@ -56,6 +58,9 @@ def ingest(
     found[key] = load.findings
     admit(home.lake, key, load.findings)
     version = home.lake.write("price_bars", key, load.bars)
+    steps = as_detail(load.steps)
+    if steps:
+        version = combined_hash([version, steps])
     return Result(
         rows=len(load.bars),
         data_version=version,
@@ -63,8 +68,10 @@ def ingest(
             "symbols": int(load.bars["symbol"].nunique()),
             **load.report,
             **{f"quality_{name}": n for name, n in counts(load.findings).items()},
+            **({"splits_and_dividends": ", ".join(steps)} if steps else {}),
             "preview": load.bars.head(5),
         },
+        details={DETAIL: steps} if steps else {},
     )
 
 

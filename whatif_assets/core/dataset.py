@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from whatif_assets.core.adjustments import LakeSteps
 from whatif_assets.core.bar_reader import BarReader
 from whatif_assets.core.bar_size import BarSize
 from whatif_assets.core.configuration import Configuration
@@ -106,7 +107,8 @@ def _joined(asked: _Asked) -> pd.DataFrame:
     wanted = list(dict.fromkeys([*KEYS, price]))
     bars = BarReader(asked.home, size).over(sessions, wanted, symbols)
     schedule = asked.home.market.sessions.schedule(_calendar(asked))
-    labels = label(bars, asked.label, size, schedule)
+    steps = LakeSteps(asked.home).over(sessions[0], sessions[-1])
+    labels = label(bars, asked.label, size, schedule, steps)
     prices = bars[[*KEYS, price]].rename(columns={price: "price"})
     frame = features.merge(prices, on=KEYS, how="left")
     frame = frame.merge(labels[[*KEYS, "label", "label_ts"]], on=KEYS, how="left")

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from whatif_assets.core.accounts import Accounts
+from whatif_assets.core.adjustments import LakeSteps
 from whatif_assets.core.backtest import Sleeve, Variant, is_compiled, run_backtests
 from whatif_assets.core.blocks import Sweep, drop_blocks, sweep_folder
 from whatif_assets.core.configuration import Configuration
@@ -29,6 +30,7 @@ from whatif_assets.core.metrics import METRICS, measure
 from whatif_assets.core.ranking import VIOLATES, Ranking
 from whatif_assets.core.sleeve import FloatArray
 from whatif_assets.core.stage import (
+    basis_of,
     detail_on,
     evaluated_sessions,
     forecasts_of,
@@ -149,7 +151,8 @@ def evaluate(
     order = study.ranking.order(rows)["variant"].tolist()
     leaders = [v for v in variants if v.id in set(order[: study.finalists])]
     fills = detail_on(sleeves, configuration, leaders, len(sessions)).fills
-    admit(probe_indicators(home, configuration, sleeves, sessions))
+    as_of = basis_of(home, study)
+    admit(probe_indicators(home, configuration, sleeves, sessions, as_of))
     admit(probe_fills(configuration, sleeves, leaders, fills))
     before = _in_sample(home, study, configuration, leaders, inputs)
     rows = rows.merge(before[0], on="variant", how="left", validate="1:1")
@@ -323,6 +326,9 @@ def evaluation_inputs(home: Home, key: str) -> dict[str, str]:
     ]
     if configuration.algorithm is not None:
         read.append(home.lake.versions("forecasts", [configuration.key]))
+    # From the basis on, also where no bar is read.
+    steps = LakeSteps(home).over(basis_of(home, study), sessions[-1])
+    read += [[steps.hash]] if steps.by_symbol else []
     order = (study.rank_by, study.constraints)
     own = [configuration.result_hash(study), order, study.finalists]
     return {

@@ -10,6 +10,7 @@ from datetime import date
 
 import pandas as pd
 
+from whatif_assets.core.adjustments import LakeSteps
 from whatif_assets.core.bar_reader import BarReader
 from whatif_assets.core.bar_size import BarSize
 from whatif_assets.core.errors import BadInput
@@ -55,6 +56,9 @@ class SessionFeatures:
         counterpart.
     bar_size
         Of the bars; by default the market's own.
+    as_of
+        The session on whose basis all prices are; each session on its own where
+        absent, as it was seen then.
 
     Raises
     ------
@@ -69,9 +73,10 @@ class SessionFeatures:
         wanted: Sequence[date] = (),
         engine: Engine = features_of_sessions,
         bar_size: BarSize | None = None,
+        as_of: date | None = None,
     ) -> None:
-        self._home, self._engine = home, engine
-        self._reader = BarReader(home, bar_size)
+        self._home, self._engine, self._as_of = home, engine, as_of
+        self._reader, self._steps = BarReader(home, bar_size), LakeSteps(home)
         self.features = tuple(features)
         check_symbols_read(self.features, home.symbols)
         self._wanted = list(wanted)
@@ -106,11 +111,15 @@ class SessionFeatures:
         return self._ready.pop(session)
 
     def _stretch(self, session: date) -> list[date]:
-        """Wanted sessions from this one on, up to a gap or a fair amount of bars."""
+        """Wanted sessions from this one on, up to a gap or a fair amount of bars.
+
+        All have one basis: a split or a dividend begins another stretch.
+        """
         start = self._calendar.index(session)
         following = self._calendar[start : start + self._at_a_time]
         wanted = {session, *self._wanted}
-        return list(itertools.takewhile(wanted.__contains__, following))
+        stretch = list(itertools.takewhile(wanted.__contains__, following))
+        return stretch if self._as_of else self._steps.unbroken(stretch)
 
     def _compute(self, stretch: Sequence[date]) -> None:
         first = self._calendar.index(stretch[0])
@@ -121,6 +130,7 @@ class SessionFeatures:
             warm_up(self.features),
             symbols_read(self.features),
         )
+        bars = self._steps.adjusted(bars, self._as_of or stretch[0])
         history = {
             day: self._calendar[: first + number] for number, day in enumerate(stretch)
         }
@@ -153,6 +163,7 @@ class SessionFeatures:
 
         needed = warm_up(self.features)
         bars = bars_with_history(of_symbols, [session], previous, needed, also)
+        bars = self._steps.adjusted(bars, self._as_of or session)
         bars = with_other_symbols(bars, self.features)
         own = bars[bars["symbol"].isin(symbols)]
         return own.reset_index(drop=True), previous

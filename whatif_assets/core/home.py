@@ -308,12 +308,20 @@ def check_symbols(market: Market, where: Path) -> None:
 
 
 def _anchored(market: Market, base: Path) -> Market:
-    """Make a market's path absolute, if it exists below ``base``."""
-    if market.path is None or Path(market.path).is_absolute():
-        return market
-    here = (base / market.path).exists() or any(base.glob(market.path))
-    root = base if here else Path()
-    return market.model_copy(update={"path": str((root / market.path).resolve())})
+    """Make a market's paths absolute, where they exist below ``base`` or the cwd."""
+    relative = {
+        name: path
+        for name in ("path", "actions")
+        if (path := getattr(market, name)) and not Path(path).is_absolute()
+    }
+    return market.model_copy(
+        update={name: _absolute(path, base) for name, path in relative.items()}
+    )
+
+
+def _absolute(path: str, base: Path) -> str:
+    here = (base / path).exists() or any(base.glob(path))
+    return str(((base if here else Path()) / path).resolve())
 
 
 def _write_home(home: Path, market: Market, study: Study, study_file: Path) -> None:

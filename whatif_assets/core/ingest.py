@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 import pandas as pd
 
+from whatif_assets.core.actions import Actions
+from whatif_assets.core.adjustments import Step
 from whatif_assets.core.bar_schema import PRICES, RefusedBars, no_bars
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import combined_hash
+from whatif_assets.core.market import Market
 from whatif_assets.core.quality import Finding, Inspection, inspect, rules_hash
 from whatif_assets.core.quality.record import refusal
 from whatif_assets.core.sources import LoadReport, load_bars
@@ -34,11 +37,14 @@ class SessionLoad:
         What the loader has to say, as plain values.
     findings
         What the checks of quality found.
+    steps
+        Splits and dividends of the session, by symbol.
     """
 
     bars: pd.DataFrame
     report: dict[str, Any]
     findings: list[Finding]
+    steps: Mapping[str, Step] = field(default_factory=dict)
 
 
 class SessionBars:
@@ -64,6 +70,7 @@ class SessionBars:
         self._rules = home.market.rules
         per_session = home.market.bars_per_session() * len(home.symbols)
         self._at_a_time = max(1, BARS_AT_A_TIME // per_session)
+        self._actions = Actions(home)
         self._read: dict[str, SessionLoad] = {}
         self._last_bars: dict[date, pd.DataFrame] = {}
 
@@ -104,10 +111,13 @@ class SessionBars:
         """Read and inspect the sessions from the first to the last of a stretch."""
         first, last = (date.fromisoformat(stretch[n]) for n in (0, -1))
         frame, report, before = self._with_last_bars(first, last)
+        days = self._market.sessions.dates(first, last)
+        steps = {day: self._steps(day, frame) for day in days}
         inspected = Inspection(
             bars=frame,
             report=report,
-            days=self._market.sessions.dates(first, last),
+            days=days,
+            steps=steps,
             before=before,
             sessions=self._market.sessions,
             bar_size=self._market.bar_size,
@@ -122,8 +132,32 @@ class SessionBars:
                 bars.drop(columns="session").reset_index(drop=True),
                 report.of_session(bars, day).metadata(),
                 found.get(day, []),
+                steps[day],
             )
         self._last_bars[last] = last_bars(self._read[stretch[-1]].bars)
+
+    def _steps(self, day: date, frame: pd.DataFrame) -> dict[str, Step]:
+        """Steps of a session, whose earlier bars may be among some at hand."""
+        paying = self._actions.paying(day)
+        if not paying:
+            return self._actions.steps(day, {})
+        at_hand = frame[frame["symbol"].isin(paying)]
+        at_hand = at_hand[at_hand["session"] < pd.Timestamp(day)]
+        closes = last_closes(at_hand, self._market)
+        earlier = self._market.sessions.previous(
+            frame["session"].min().date() if len(frame) else day, len(self._calendar)
+        )
+        reach = 1
+        while earlier and (lacking := sorted(set(paying) - closes.keys())):
+            some, earlier = earlier[-reach:], earlier[:-reach]
+            bars, _ = self._load(some[0], some[-1], lacking)
+            closes.update(last_closes(bars, self._market))
+            reach *= 8
+        return self._actions.steps(day, closes)
+
+    @functools.cached_property
+    def _calendar(self) -> list[date]:
+        return self._market.sessions.dates()
 
     def _with_last_bars(
         self, first: date, last: date
@@ -156,10 +190,12 @@ class SessionBars:
     def _inputs(self) -> dict[str, str]:
         return _bars_inputs(self._home)
 
-    def _load(self, first: date, last: date) -> tuple[pd.DataFrame, LoadReport]:
+    def _load(
+        self, first: date, last: date, symbols: Sequence[str] = ()
+    ) -> tuple[pd.DataFrame, LoadReport]:
         return load_bars(
             self._source,
-            list(self._home.symbols),
+            list(symbols or self._home.symbols),
             self._market.sessions,
             self._market.bar_size,
             first,
@@ -174,17 +210,38 @@ def last_bars(bars: pd.DataFrame) -> pd.DataFrame:
     return bars.drop_duplicates("symbol", keep="last")[["symbol", *PRICES]]
 
 
-def market_inputs(home: Home) -> dict[str, str]:
-    """Hashes of what decides a session's bars, and whether they are admitted.
+def last_closes(bars: pd.DataFrame, market: Market) -> dict[str, float]:
+    """Last close of each symbol within trading hours, else outside of them."""
+    if bars.empty:
+        return {}
+    hours = market.sessions.schedule(sorted(bars["session"].dt.date.unique()))
+    ends = bars["session"].map(dict(zip(pd.to_datetime(hours.index), hours["close"])))
+    late = (bars["ts"] >= ends) & (not market.bar_size.daily)
+    ordered = bars.assign(early=~late).sort_values(["early", "ts"])
+    closes = ordered.groupby("symbol")["close"].last()
+    return {str(symbol): float(close) for symbol, close in closes.items()}
 
-    The market's settings, its files, and what its findings mean.
+
+def session_inputs(home: Home) -> Callable[[str], dict[str, str]]:
+    """Give what says the hashes of what decides a session's bars, by its key.
+
+    The market's settings, its files, what its findings mean, and the splits and
+    dividends that fall on the session.
     """
-    return {**_bars_inputs(home), "quality": rules_hash(home.market.rules)}
+    actions = Actions(home)
+    market = functools.cache(
+        lambda: {**_bars_inputs(home), "quality": rules_hash(home.market.rules)}
+    )
+
+    def inputs(key: str) -> dict[str, str]:
+        return {**market(), "actions": actions.hash_of(date.fromisoformat(key))}
+
+    return inputs
 
 
 def _bars_inputs(home: Home) -> dict[str, str]:
     market = home.market
-    apart = {"name", "last_session", "quality"}
+    apart = {"name", "last_session", "quality", "adjust", "actions"}
     settings = market.model_dump(mode="json", exclude=apart)
     state = market.open_source(home.path).state()
     return {"settings": combined_hash([settings]), "data": combined_hash([state])}

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from whatif_assets.core.adjustments import Steps
 from whatif_assets.core.bar_size import BarSize
 from whatif_assets.core.errors import BadInput, did_you_mean, one_of
 from whatif_assets.core.features import PRICES
@@ -71,6 +72,7 @@ def label(
     label: Label,
     bar_size: BarSize,
     schedule: pd.DataFrame | None = None,
+    steps: Steps | None = None,
 ) -> pd.DataFrame:
     """Look up the label of every bar.
 
@@ -87,6 +89,9 @@ def label(
         ``open`` and ``close``, UTC. Needed for daily bars and across sessions; it
         holds every session of the calendar from the first of ``bars`` to the last
         in which a label may lie.
+    steps
+        Splits and dividends between the bars' sessions: a price of a later session
+        is on the basis of the bar's own.
 
     Returns
     -------
@@ -117,6 +122,10 @@ def label(
     values = found["label"].to_numpy(dtype=np.float64, copy=True)
     if not daily and not label.across_sessions:
         values[_day(found["session"]) != _day(bars["session"])] = np.nan
+    if steps is not None and steps.by_symbol:
+        own = bars["session"].reset_index(drop=True)
+        later = found["session"].where(found["session"].notna(), own)
+        values *= steps.factors(bars["symbol"], later, own)[0]
     if label.kind == "return":
         values = values / prices["label"].to_numpy() - 1.0
     frame = bars[["symbol", "ts"]].reset_index(drop=True)

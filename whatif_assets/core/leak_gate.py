@@ -16,6 +16,7 @@ from typing import Protocol
 
 import pandas as pd
 
+from whatif_assets.core.adjustments import LakeSteps
 from whatif_assets.core.backtest import Variant, is_compiled, run_backtests
 from whatif_assets.core.bar_reader import BarReader
 from whatif_assets.core.configuration import Configuration
@@ -146,6 +147,7 @@ def probe_labels(
         chosen,
         draw,
         schedule,
+        LakeSteps(home).over(min(read), max(read)),
     )
 
 
@@ -205,6 +207,7 @@ def probe_indicators(
     configuration: Configuration,
     sleeves: Sequence[Sleeve],
     sessions: Sequence[date],
+    as_of: date | None = None,
 ) -> Finding:
     """Probe the features that a rule computes for itself, as its sleeves hold them.
 
@@ -214,6 +217,8 @@ def probe_indicators(
         What the rule trades on.
     sessions
         The sessions that they number.
+    as_of
+        The session on whose basis their prices are; each session's own where absent.
     """
     draw = _sample(configuration.key)
     settings = [variant.settings for variant in configuration.variants()]
@@ -225,7 +230,7 @@ def probe_indicators(
         return Finding(INDICATORS_PROBE, True, "a rule without features", 0, 0.0)
     some = draw.sample(held, min(INDICATORS, len(held)))
     size = home.bar_size(configuration)
-    columns = SessionFeatures(home, some, bar_size=size)
+    columns = SessionFeatures(home, some, bar_size=size, as_of=as_of)
     findings = []
     for sleeve in draw.sample(list(sleeves), min(SYMBOLS, len(sleeves))):
         number = int(draw.choice(sleeve.session))

@@ -15,7 +15,7 @@ from whatif_assets.core.errors import BadInput
 from whatif_assets.core.quality import Rule, parse_rules
 from whatif_assets.core.repairs import check_repairs
 from whatif_assets.core.sessions import Sessions
-from whatif_assets.core.sources import Source, open_source
+from whatif_assets.core.sources import SOURCES, Source, open_source
 from whatif_assets.core.spec import YamlDocument, parse, read_yaml
 
 MARKET_FILE = "market.yaml"
@@ -59,6 +59,17 @@ class Market(BaseModel):
         description="What is repaired, and counted: drop_duplicates (rows that say a "
         "bar again), forward_fill (missing bars of a session). Nothing unless said.",
     )
+    adjust: Literal["none", "splits", "all"] = Field(
+        default="all",
+        description="Which corporate actions prices are adjusted for: none, splits, "
+        "or all (splits and dividends). Bars in the lake stay as they were traded.",
+    )
+    actions: str | None = Field(
+        default=None,
+        description="File, folder or glob (CSV, Parquet) of splits and dividends: "
+        "symbol, date (the ex-date), split (new shares per old), dividend (money per "
+        "share). In place of those that the source knows; lean alone knows any.",
+    )
 
     quality: dict[str, Any] = Field(
         default_factory=dict,
@@ -76,6 +87,14 @@ class Market(BaseModel):
     def bar_size(self) -> BarSize:
         """Size of the bars, as `base_bar` says it."""
         return BarSize.parse(self.base_bar)
+
+    @property
+    def knows_actions(self) -> bool:
+        """Whether any split or dividend can be known, and is to count."""
+        named = self.actions is not None
+        return self.adjust != "none" and (
+            named or hasattr(SOURCES[self.source], "actions")
+        )
 
     @property
     def rules(self) -> dict[str, Rule]:
@@ -174,12 +193,12 @@ def market_yaml(market: Market) -> str:
 def difference(ours: Market, theirs: Market) -> list[str]:
     """Name the fields in which two markets differ, with both values.
 
-    What the home says about quality stands where the study says nothing about it:
-    it decides which bars are admitted, not which bars they are.
+    What the home says about quality and corporate actions stands where the study says
+    nothing about them: they do not decide which bars there are.
     """
     fields = dict(Market.model_fields)
-    if "quality" not in theirs.model_fields_set:
-        del fields["quality"]
+    for field in {"quality", "adjust", "actions"} - theirs.model_fields_set:
+        del fields[field]
     return [
         f"{field}: the home has {getattr(ours, field)!r}, "
         f"the study asks for {getattr(theirs, field)!r}"

@@ -22,7 +22,7 @@ from whatif_assets.core.forecasting import forecast_by
 from whatif_assets.core.job import Variant
 from whatif_assets.core.metrics import measure
 from whatif_assets.core.models import fit
-from whatif_assets.core.stage import stage
+from whatif_assets.core.stage import basis_of, stage
 from whatif_assets.core.strategies import find_strategy
 from whatif_assets.core.training import TABLE as MODELS
 from whatif_assets.core.training import lesson
@@ -150,6 +150,7 @@ def run(winner: Winner, placebo: Placebo) -> tuple[pd.DataFrame, pd.DataFrame]:
         [variant.settings for variant in placebo.variants],
         placebo.forecasts,
         home.bar_size(winner.configuration),
+        basis_of(home, winner.study),
     )
     (accounts,) = sweep(
         sleeves,

@@ -15,11 +15,12 @@ from typing import Any
 import duckdb
 import pandas as pd
 
+from whatif_assets.core.adjustments import adjustments_table
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import SIZED, Lake, atomic_path
 from whatif_assets.core.metrics import METRICS
 from whatif_assets.core.quality.record import TABLE as DATA_QUALITY
-from whatif_assets.core.report_macros import create_macros
+from whatif_assets.core.report_macros import create_bars_macros, create_macros
 from whatif_assets.core.run_log import RUNS
 
 # What duckdb-cli of PyPI and every DuckDB since 1.5 can read.
@@ -57,6 +58,11 @@ SELECT * FROM read_parquet(
     '{glob}', hive_partitioning = true, hive_types = {{'session': DATE}})
 ORDER BY session, "check", symbol
 """
+_ADJUSTMENTS = """
+CREATE TABLE adjustments AS
+SELECT session::DATE AS session, symbol::VARCHAR AS symbol, split, dividend_factor
+FROM steps
+"""
 _RUNS = """
 CREATE TABLE runs AS
 SELECT * FROM read_parquet('{glob}', union_by_name = true)
@@ -72,7 +78,7 @@ def build_database(home: Home, tables: Mapping[str, pd.DataFrame]) -> Path:
     home
         The home; its lake gives the views ``price_bars``, ``features`` (and
         ``features_5min`` where there are bars of another size) and ``forecasts`` and
-        the tables ``data_quality`` and ``runs``.
+        the tables ``adjustments``, ``data_quality`` and ``runs``.
     tables
         Further tables by name. An empty one is created with its columns.
 
@@ -86,8 +92,10 @@ def build_database(home: Home, tables: Mapping[str, pd.DataFrame]) -> Path:
         with duckdb.connect(str(temporary), config=config) as connection:
             for name, frame in tables.items():
                 _create(connection, name, frame)
+            create_adjustments(connection, home.lake)
             _create_views(connection, home.lake)
             create_macros(connection, METRICS)
+            create_bars_macros(connection)
     return home.database
 
 
@@ -121,6 +129,14 @@ def _create_views(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
     if any(logs.glob("*.parquet")):
         glob = str(logs.resolve() / "*.parquet").replace("'", "''")
         connection.execute(_RUNS.format(glob=glob))
+
+
+def create_adjustments(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
+    """Create the table of the splits and dividends that prices are adjusted for."""
+    steps = adjustments_table(lake, lake.keys("price_bars"))
+    connection.register("steps", steps)
+    connection.execute(_ADJUSTMENTS)
+    connection.unregister("steps")
 
 
 def create_data_quality(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:

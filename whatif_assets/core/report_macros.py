@@ -108,6 +108,31 @@ SELECT symbol, side, opened, one.closed AS closed_a, two.closed AS closed_b,
 FROM one FULL JOIN two USING (symbol, side, opened)
 ORDER BY abs(difference) DESC, symbol, opened, side
 """
+# A step between a bar's session and the basis counts, one way or the other.
+_ADJUSTED = """
+CREATE MACRO adjusted_bars(of_symbol, as_of) AS TABLE
+WITH own AS (
+    SELECT * FROM price_bars WHERE symbol = of_symbol
+), days AS (
+    SELECT DISTINCT session AS day FROM own
+), steps AS (
+    SELECT session AS stepped, split AS s, dividend_factor AS d
+    FROM adjustments WHERE symbol = of_symbol
+), factors AS (
+    SELECT day,
+        coalesce(product(CASE WHEN day < stepped THEN d / s ELSE s / d END), 1) AS f,
+        coalesce(product(CASE WHEN day < stepped THEN s ELSE 1 / s END), 1) AS v
+    FROM days LEFT JOIN steps
+      ON (day < stepped AND stepped <= as_of::DATE)
+      OR (as_of::DATE < stepped AND stepped <= day)
+    GROUP BY day
+)
+SELECT own.* REPLACE (
+    open * f AS open, high * f AS high, low * f AS low, close * f AS close,
+    vwap * f AS vwap, volume * v AS volume)
+FROM own JOIN factors ON session = day
+ORDER BY ts
+"""
 # What people are told of; the other macros serve these.
 MACROS = {
     "whatif_entry(name)": "The line of the leaderboard that a name means: a study (its "
@@ -119,6 +144,11 @@ MACROS = {
     "that both have.",
     "whatif_diff_trades(name_a, name_b)": "Closed trades of two finalists, matched "
     "where both opened on the same bar; the largest difference first.",
+}
+BARS_MACROS = {
+    "adjusted_bars(of_symbol, as_of)": "The `price_bars` of a symbol on the basis of "
+    "a session, adjusted by the steps of `adjustments` that lie between, as in "
+    "`FROM adjusted_bars('AAPL', DATE '2014-06-09')`.",
 }
 
 
@@ -143,3 +173,8 @@ def create_macros(
     )
     for macro in (_ENTRY, _SETTINGS, numbers, _DIFF, _FINALIST, _SESSIONS, _TRADES):
         connection.execute(macro)
+
+
+def create_bars_macros(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create the macro of adjusted bars where there are bars and ``adjustments``."""
+    connection.execute(_ADJUSTED)

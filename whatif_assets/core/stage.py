@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from whatif_assets.core.adjustments import LakeSteps
 from whatif_assets.core.backtest import BacktestResult, run_backtests
 from whatif_assets.core.bar_reader import BarReader
 from whatif_assets.core.bar_size import BarSize
@@ -33,6 +34,15 @@ def evaluated_sessions(home: Home, study: Study) -> list[date]:
     return sorted({day for fold in study.folds(home.market) for day in fold.test})
 
 
+def basis_of(home: Home, study: Study) -> date:
+    """Session on whose basis a study's backtests see prices: the study's first.
+
+    So one position has one size across a split, and no later split or dividend moves
+    an earlier price.
+    """
+    return study.sessions(home.market)[0]
+
+
 def stage(
     home: Home,
     symbols: Sequence[str],
@@ -41,6 +51,7 @@ def stage(
     settings: Iterable[Mapping[str, Any]],
     forecasts: pd.DataFrame | None = None,
     bar_size: BarSize | None = None,
+    as_of: date | None = None,
 ) -> list[Sleeve]:
     """Lay out what a strategy reads over some sessions.
 
@@ -59,6 +70,9 @@ def stage(
         ``symbol``, ``ts`` and ``expected_return``, if the strategy is to see any.
     bar_size
         Of the bars to trade on; by default the market's own.
+    as_of
+        The session on whose basis prices, volumes and indicators are; the first of
+        the backtest where absent. See `basis_of`.
 
     Raises
     ------
@@ -67,7 +81,7 @@ def stage(
     """
     indicators = required_features(strategy, settings)
     size = bar_size or home.market.bar_size
-    bars = _bars(home, symbols, sessions, indicators, size)
+    bars = _bars(home, symbols, sessions, indicators, size, as_of or sessions[0])
     columns = [feature.column for feature in indicators if feature.column in bars]
     if forecasts is not None:
         renamed = forecasts[[*KEYS, "expected_return"]].rename(
@@ -85,15 +99,16 @@ def _bars(
     sessions: Sequence[date],
     indicators: Sequence[Feature],
     size: BarSize,
+    as_of: date,
 ) -> pd.DataFrame:
     """Bars of the sessions, with indicators warmed up on the sessions before."""
     versions = tuple(BarReader(home, size).versions(sessions))
     asked = _Asked(home.path, versions, tuple(sessions), tuple(symbols), size, home)
-    bars = _price_bars(asked)
+    bars = LakeSteps(home).adjusted(_price_bars(asked), as_of)
     new = [feature for feature in indicators if feature.column not in bars]
     if not new:
         return bars
-    store = SessionFeatures(home, new, sessions, bar_size=size)
+    store = SessionFeatures(home, new, sessions, bar_size=size, as_of=as_of)
     computed = pd.concat([store.of(day) for day in sessions], ignore_index=True)
     return bars.merge(computed, on=KEYS, how="left")
 
@@ -157,6 +172,7 @@ def stage_configuration(
         [variant.settings for variant in configuration.variants()],
         forecasts,
         home.bar_size(configuration),
+        basis_of(home, study),
     )
 
 

@@ -27,6 +27,7 @@ TABLES = {
     "data_quality",
     "equity",
     "fills",
+    "adjustments",
     "trades",
     "holdout_openings",
     "leaderboard",

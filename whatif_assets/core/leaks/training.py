@@ -9,6 +9,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
+from whatif_assets.core.adjustments import Steps
 from whatif_assets.core.bar_size import BarSize
 from whatif_assets.core.features.bar_columns import price_of
 from whatif_assets.core.labels import Label
@@ -38,6 +39,7 @@ def label_looks_forward(
     sessions: Sequence[date],
     draw: random.Random,
     schedule: pd.DataFrame | None = None,
+    steps: Steps | None = None,
 ) -> Finding:
     """Look up the labels of some rows again, one by one, by the clock.
 
@@ -62,6 +64,8 @@ def label_looks_forward(
         Trading hours as ``Sessions.schedule`` gives them, without a gap from the
         first of ``sessions`` to the last in which a label may lie; for daily bars
         and labels across sessions.
+    steps
+        Splits and dividends between the bars' sessions.
 
     Returns
     -------
@@ -75,7 +79,11 @@ def label_looks_forward(
     _labels_lie_ahead(known, tally)
     there = np.flatnonzero(pd.to_datetime(known["session"]).isin(_days(sessions)))
     chosen = sorted(draw.sample(there.tolist(), min(ROWS, len(there))))
-    _labels_are_the_price(known.iloc[chosen], bars, label, bar_size, schedule, tally)
+    bars = bars.assign(price=price_of(bars, label.price))
+    some = known.iloc[chosen]
+    _labels_are_the_price(
+        some, bars, label, bar_size, schedule, steps or Steps(), tally
+    )
     _features_hold_no_label(known, label, features, tally)
     return tally.finding()
 
@@ -101,14 +109,18 @@ def _labels_are_the_price(
     label: Label,
     bar_size: BarSize,
     schedule: pd.DataFrame | None,
+    steps: Steps,
     tally: Tally,
 ) -> None:
-    prices = pd.Series(
-        price_of(bars, label.price), pd.MultiIndex.from_frame(bars[KEYS])
-    )
+    known = bars.set_index(pd.MultiIndex.from_frame(bars[KEYS]))
+    prices = known["price"]
     target = _ahead(some["ts"], label, bar_size.length, schedule)
-    later = prices.reindex(pd.MultiIndex.from_arrays([some["symbol"], target]))
-    expected = later.to_numpy(dtype=np.float64)
+    later = known.reindex(pd.MultiIndex.from_arrays([some["symbol"], target]))
+    expected = later["price"].to_numpy(dtype=np.float64)
+    days = [pd.to_datetime(frame["session"]).dt.date for frame in (some, later)]
+    for n, (symbol, own, day) in enumerate(zip(some["symbol"], *days)):
+        if steps.by_symbol and pd.notna(day):
+            expected[n] /= steps.between(symbol, own, day).price_factor
     if label.kind == "return":
         now = prices.reindex(pd.MultiIndex.from_frame(some[KEYS])).to_numpy()
         expected = expected / now - 1.0

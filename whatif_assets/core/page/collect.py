@@ -10,6 +10,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 
+from whatif_assets.core.adjustments import adjustments_table
 from whatif_assets.core.attribution import Attribution, attribute, replay
 from whatif_assets.core.backtest import is_compiled
 from whatif_assets.core.errors import BadInput
@@ -29,7 +30,7 @@ from whatif_assets.core.page.facts import (
 from whatif_assets.core.page.lineage_table import lineage_table
 from whatif_assets.core.quality.record import findings_table, kept_findings
 from whatif_assets.core.sensitivity import Sensitivity
-from whatif_assets.core.stage import evaluated_sessions, stage
+from whatif_assets.core.stage import basis_of, evaluated_sessions, stage
 from whatif_assets.core.strategies import find_strategy
 from whatif_assets.core.study import Study
 from whatif_assets.core.verdicts import LOGITS, NO_VERDICTS, read_verdicts
@@ -91,6 +92,7 @@ def collect(
         effects=effects,
         bars=_bars(home, _sessions(home, study)),
         findings=_findings(home, _sessions(home, study)),
+        adjustments=_adjustments(home, _sessions(home, study)),
         lineage=lineage_table(home, study, leaderboard),
         timezone=str(home.market.sessions.timezone),
     )
@@ -201,8 +203,9 @@ def _of_hold(winner: Winner, before: Sequence[date]) -> Iterator[pd.DataFrame]:
     if before:
         symbols = winner.home.symbols_of(winner.configuration)
         kind = find_strategy("buy_and_hold", winner.configuration.base)
-        size = winner.home.bar_size(winner.configuration)
-        sleeves = stage(winner.home, symbols, before, kind, [{}], bar_size=size)
+        home, configuration = winner.home, winner.configuration
+        size, as_of = home.bar_size(configuration), basis_of(home, winner.study)
+        sleeves = stage(home, symbols, before, kind, [{}], None, size, as_of)
         held = benchmark_of(sleeves, winner.variant, len(before))
         names = [day.isoformat() for day in before]
         yield _line("buy-and-hold", "hold", IN_SAMPLE, names, held.pnl[0], cash)
@@ -263,6 +266,11 @@ def _sessions(home: Home, study: Study) -> list[date]:
         for day in study.sessions(home.market)
         if home.lake.has("price_bars", day.isoformat())
     ]
+
+
+def _adjustments(home: Home, sessions: Sequence[date]) -> pd.DataFrame:
+    """Steps after the first session, on whose basis prices are."""
+    return adjustments_table(home.lake, [day.isoformat() for day in sessions[1:]])
 
 
 def _bars(home: Home, sessions: Sequence[date]) -> pd.DataFrame:

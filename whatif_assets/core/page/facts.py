@@ -73,6 +73,9 @@ class Facts:
     findings
         What checks found in the bars: session, check, severity, symbol, count,
         example.
+    adjustments
+        Splits and dividends between the study's sessions: session, symbol, split,
+        dividend_factor.
     lineage
         One row per table: what produced it.
     timezone
@@ -99,5 +102,6 @@ class Facts:
     effects: Sensitivity
     bars: pd.DataFrame
     findings: pd.DataFrame
+    adjustments: pd.DataFrame
     lineage: pd.DataFrame
     timezone: str

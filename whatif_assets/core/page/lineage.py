@@ -58,10 +58,26 @@ def _market(facts: Facts) -> str:
         ("Calendar", market.calendar),
         ("Base bar", market.base_bar),
         ("Repairs", ", ".join(market.repairs) or "none"),
+        ("Adjusted for", _adjusted(facts)),
         ("Study's content hash", facts.study.hash),
         ("Seed", format_number(facts.study.seed)),
     ]
     return table(("Market and study", ""), rows, 2)
+
+
+def _adjusted(facts: Facts) -> str:
+    """Say which corporate actions prices are adjusted for, and to which basis."""
+    if not facts.market.knows_actions:
+        return "nothing"
+    steps = facts.adjustments
+    splits = int((steps["split"] != 1).sum())
+    dividends = int((steps["dividend_factor"] != 1).sum())
+    wanted = "splits and dividends" if facts.market.adjust == "all" else "splits"
+    return (
+        f"{wanted}. Backtests have the prices, shares and volumes of the study's first "
+        f"session, {facts.study.sessions(facts.market)[0]}; after it came {splits} "
+        f"splits and {dividends} dividends"
+    )
 
 
 def _openings(facts: Facts) -> str:

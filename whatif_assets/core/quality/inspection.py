@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from whatif_assets.core.adjustments import Step
 from whatif_assets.core.bar_schema import PRICES
 from whatif_assets.core.bar_size import BarSize
 from whatif_assets.core.bars import LoadReport
@@ -76,6 +77,9 @@ class Inspection:
         Of the market's bars.
     repairs
         What the market repairs.
+    steps
+        Splits and dividends by session and symbol: a price is compared with one of
+        the session before as it is after them.
     """
 
     bars: pd.DataFrame
@@ -85,6 +89,7 @@ class Inspection:
     sessions: Sessions
     bar_size: BarSize
     repairs: Sequence[str] = ()
+    steps: Mapping[date, Mapping[str, Step]] = field(default_factory=dict)
 
     @property
     def daily(self) -> bool:
@@ -130,7 +135,8 @@ class Inspection:
     def previous(self, name: str) -> Floats:
         """Value of the bar ahead, else NaN.
 
-        It is of the same symbol, and of the same session or the one before.
+        It is of the same symbol, and of the same session or the one before; a price
+        of that one is on the basis of the bar's own.
         """
         values = self.column(name)
         ahead = np.full(len(values), np.nan)
@@ -138,7 +144,23 @@ class Inspection:
         known = self._rows_before
         if self.before is not None:
             ahead[known >= 0] = self.before[name].to_numpy()[known[known >= 0]]
+        if name in PRICES:
+            for rows, factor in self._stepped:
+                ahead[rows] *= factor
         return ahead
+
+    @functools.cached_property
+    def _stepped(self) -> list[tuple[Ints, float]]:
+        """First bars after a split or dividend, and what prices before are times."""
+        place = {name: number for number, name in enumerate(self.names)}
+        return [
+            (np.flatnonzero(first & (self.symbol == place[name])), step.price_factor)
+            for number, day in enumerate(self.days)
+            if day in self.steps
+            for first in [self.opening & (self.day == number)]
+            for name, step in self.steps[day].items()
+            if name in place
+        ]
 
     def following(self, name: str) -> Floats:
         """Value of the next bar of the same symbol and session, else NaN."""

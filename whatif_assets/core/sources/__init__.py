@@ -35,7 +35,9 @@ class Source(Protocol):
     """Where bars come from.
 
     A source is constructed from its options and the folder that relative paths
-    refer to, and touches no file before it is asked for something.
+    refer to, and touches no file before it is asked for something. One that knows
+    splits and dividends has a further method, ``actions(symbols)``, which lists them
+    as `whatif_assets.core.adjustments.Action`; its bars are not adjusted for them.
     """
 
     Options: ClassVar[type[BaseModel]]

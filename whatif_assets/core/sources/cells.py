@@ -40,6 +40,7 @@ class Faults:
 
     file: Path
     lines: dict[int, str] = field(default_factory=dict)
+    unit: str = "line"
 
     def add(self, line: int, what: str) -> None:
         """Note a line; its first fault counts."""
@@ -50,10 +51,10 @@ class Faults:
         if not self.lines:
             return
         first = sorted(self.lines.items())[:NAMED]
-        named = "; ".join(f"line {line}: {what}" for line, what in first)
+        named = "; ".join(f"{self.unit} {line}: {what}" for line, what in first)
         more = len(self.lines) - len(first)
         raise BadInput(
-            f"{self.file}, {named}{f'; and {more} more lines' if more else ''}. "
+            f"{self.file}, {named}{f'; and {more} more {self.unit}s' if more else ''}. "
             "Correct or remove them, or change the options of the source; nothing of "
             "the file was read."
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from datetime import date, timedelta
 from functools import cached_property
@@ -11,7 +12,7 @@ from typing import ClassVar, Literal
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from whatif_assets.core.adjustments import no_adjustments
+from whatif_assets.core.adjustments import Action
 from whatif_assets.core.bar_schema import no_bars
 from whatif_assets.core.bar_size import ONE_DAY, ONE_MINUTE, BarSize
 from whatif_assets.core.errors import BadInput
@@ -24,7 +25,7 @@ from whatif_assets.core.sources.lean_files import (
     TICKS,
     TickerMap,
     day_of,
-    read_factors,
+    factor_actions,
     read_zip,
 )
 from whatif_assets.core.ticks import time_bars
@@ -69,7 +70,7 @@ class Lean:
 
     A symbol is followed through its map file: its bars come from the zip of the
     ticker that it had on the day, and what another company traded under the same
-    ticker is not its. Prices are not adjusted; `adjustments` has the factors.
+    ticker is not its. Prices are not adjusted; `actions` has the splits and dividends.
     """
 
     Options: ClassVar[type[BaseModel]] = LeanOptions
@@ -94,14 +95,13 @@ class Lean:
         return sorted(with_data | {t.upper() for t in self._tickers - taken})
 
     def state(self) -> list[str]:
-        """Path, size and time of change of each file, maps and factors included."""
-        beside = [
-            file
-            for folder in ("map_files", "factor_files")
-            for file in sorted((self._root / folder).glob("*.csv"))
-        ]
+        """Path, size and time of change of each file of bars, and of each map.
+
+        Factors are no part of bars; what they say of a session is hashed by itself.
+        """
+        maps = sorted((self._root / "map_files").glob("*.csv"))
         pattern = "*/*.zip" if self._options.resolution in BY_DAY else "*.zip"
-        return ages([*sorted(self._folder.glob(pattern)), *beside])
+        return ages([*sorted(self._folder.glob(pattern)), *maps])
 
     def read(
         self, symbols: list[str], first: date, last: date, bar_size: BarSize
@@ -143,13 +143,11 @@ class Lean:
             ["symbol", "ts", *QUOTES[1:]]
         ]
 
-    def adjustments(self, symbols: list[str]) -> pd.DataFrame:
-        """Factors of dividends and splits, as the symbols' factor files say."""
-        parts = [
-            read_factors(name, self._root / "factor_files" / f"{name.lower()}.csv")
-            for name in symbols
-        ]
-        return pd.concat(parts, ignore_index=True) if parts else no_adjustments()
+    def actions(self, symbols: list[str]) -> list[Action]:
+        """Splits and dividends, as the symbols' factor files say."""
+        folder = self._root / "factor_files"
+        found = (factor_actions(n, folder / f"{n.lower()}.csv") for n in symbols)
+        return list(itertools.chain.from_iterable(found))
 
     @cached_property
     def _root(self) -> Path:

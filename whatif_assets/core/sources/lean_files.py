@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from whatif_assets.core.adjustments import COLUMNS, no_adjustments
+from whatif_assets.core.adjustments import Action
 from whatif_assets.core.bar_schema import PRICES, outside_era
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.sources.cells import Cells, Faults, read_lines, where
@@ -23,6 +25,9 @@ PARTS = ("open", "high", "low", "close", "size")
 QUOTES = ("time", *(f"{side}_{part}" for side in SIDES for part in PARTS))
 TEXT = ("exchange", "condition", "suspicious")
 STAMP = "%Y%m%d %H:%M"
+FACTORS = ("symbol", "date", "price_factor", "split_factor", "line")
+ROUNDED = 1e-5  # what seven decimals of a small factor may leave open
+MOST_OLD_SHARES = 20
 
 
 def read_zip(
@@ -176,7 +181,13 @@ def _date(faults: Faults, number: int, text: str) -> date:
 
 
 def read_factors(symbol: str, file: Path) -> pd.DataFrame:
-    """Factors of a symbol, as `whatif_assets.core.adjustments` has them.
+    """Factors of a symbol, as LEAN accumulates them backwards from the last row.
+
+    Returns
+    -------
+    DataFrame
+        `FACTORS`, as the rows are: a row's factors hold for the days after the row
+        before it, up to its own date. Empty where there is no such file.
 
     Raises
     ------
@@ -184,19 +195,54 @@ def read_factors(symbol: str, file: Path) -> pd.DataFrame:
         Naming the file and the lines that have no date and two positive factors.
     """
     if not file.is_file():
-        return no_adjustments()
+        return pd.DataFrame({name: [] for name in FACTORS})
     faults = Faults(file)
     lines = [(n, cells[:3]) for n, cells in read_lines(file)]
     cells = Cells.of(lines, 3, faults)
     days = [_date(faults, n, c) for n, c in zip(cells.numbers, cells.columns[0])]
-    names = ("price_factor", "split_factor")
     values = {
         name: cells.floats(name, column, required=True)
-        for name, column in zip(names, cells.columns[1:], strict=True)
+        for name, column in zip(FACTORS[2:4], cells.columns[1:], strict=True)
     }
     for name, column in values.items():
         for n in where(~((column > 0) & np.isfinite(column))):
             cells.fault(n, f"{name} is {column[n]} and must be a positive number")
     faults.refuse()
-    frame = pd.DataFrame({"symbol": symbol, "date": pd.to_datetime(days), **values})
-    return frame[list(COLUMNS)]
+    columns = {"symbol": symbol, "date": pd.to_datetime(days), **values}
+    return pd.DataFrame({**columns, "line": cells.numbers})
+
+
+def factor_actions(symbol: str, file: Path) -> list[Action]:
+    """Splits and dividends of a symbol, as its factors step from row to row.
+
+    A step falls on the day after the row up to which the earlier factors hold.
+    """
+    rows = read_factors(symbol, file).sort_values("date", kind="stable")
+    found = []
+    for earlier, later in itertools.pairwise(rows.to_dict("records")):
+        split = _shares(later["split_factor"] / earlier["split_factor"])
+        factor = earlier["price_factor"] / later["price_factor"]
+        if split != 1 or factor != 1:
+            day = _after(earlier["date"].date())
+            origin = f"{file}, line {earlier['line']}"
+            found.append(
+                Action(
+                    symbol,
+                    day,
+                    split if split != 1 else None,
+                    dividend_factor=factor if factor != 1 else None,
+                    origin=origin,
+                )
+            )
+    return found
+
+
+def _shares(ratio: float) -> float:
+    """New shares per old: the ratio of small whole numbers that a rounded one means.
+
+    Factors have seven decimals, so that 7:1 reads 0.25 / 0.0357143 = 6.9999944.
+    """
+    if ratio < 1:
+        return 1 / _shares(1 / ratio)
+    meant = float(Fraction(ratio).limit_denominator(MOST_OLD_SHARES))
+    return meant if abs(meant / ratio - 1) < ROUNDED else ratio

@@ -204,6 +204,7 @@ def facts(**changed: Any) -> Facts:
             "effects": effects(),
             "bars": bars(),
             "findings": findings(),
+            "adjustments": pd.DataFrame(columns=["symbol", "split", "dividend_factor"]),
             "lineage": pd.DataFrame(),
             "timezone": "America/New_York",
             **changed,

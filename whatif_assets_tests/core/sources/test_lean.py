@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from whatif_assets.core.adjustments import adjusted, factors, load_adjustments
+from whatif_assets.core.adjustments import Action
 from whatif_assets.core.bar_size import ONE_DAY, ONE_MINUTE, BarSize
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.sources import open_source
@@ -151,48 +151,47 @@ def test_a_malformed_map_is_named_with_its_line(tmp_path, text, words):
 # Factors
 
 
-@pytest.fixture
-def split(tmp_path):
-    """Two splits of 2:1 and a dividend, on three dates."""
-    (tmp_path / "factor_files").mkdir()
-    file = tmp_path / "factor_files/aaa.csv"
-    file.write_text("20180403,0.9,0.25,10\n20180405,0.9,0.5,20\n20501231,1,1,0\n")
-    return lean(tmp_path)
+def factors(folder: Path, text: str) -> list[Action]:
+    (folder / "factor_files").mkdir(exist_ok=True)
+    (folder / "factor_files/aaa.csv").write_text(text)
+    return lean(folder).actions(["AAA"])
 
 
-def test_a_factor_holds_up_to_its_own_date(split):
-    days = pd.to_datetime(["2018-04-03", "2018-04-04", "2018-04-05", "2018-04-06"])
-    known = load_adjustments(split, ["AAA"])
-    assert list(factors(known, "AAA", days)["split_factor"]) == [0.25, 0.5, 0.5, 1]
-    assert list(factors(known, "AAA", days)["price_factor"]) == [0.9, 0.9, 0.9, 1]
-
-
-def test_a_symbol_or_source_without_factors_has_none(split, tmp_path):
-    assert load_adjustments(split, ["BBB"]).empty
-    sample = open_source("sample", {}, tmp_path)
-    assert load_adjustments(sample, ["SYN01"]).empty
-    days = pd.to_datetime(["2018-04-03"])
-    none = factors(load_adjustments(sample, ["SYN01"]), "SYN01", days)
-    assert list(none.iloc[0]) == [1.0, 1.0]
+def test_a_factor_holds_up_to_its_own_date_and_steps_on_the_next(tmp_path):
+    rows = "20180402,0.9,0.25,10\n20180403,0.9,0.25,10\n20180405,0.9,0.5,20\n"
+    split, both = factors(tmp_path, rows + "20501231,1,1,0\n")
+    assert (split.ex_date, split.split, split.dividend_factor) == (
+        date(2018, 4, 4),
+        2.0,
+        None,
+    )
+    assert (both.ex_date, both.split, both.dividend_factor) == (
+        date(2018, 4, 6),
+        2.0,
+        0.9,
+    )
 
 
 @pytest.mark.parametrize(
-    ("as_of", "closes", "volumes"),
+    ("earlier", "later", "shares"),
     [
-        (None, [22.5, 45.0, 100.0], [400.0, 200.0, 100.0]),
-        (date(2018, 4, 3), [100.0, 200.0, 400 / 0.9], [100.0, 50.0, 25.0]),
-        (date(2018, 4, 4), [50.0, 100.0, 200 / 0.9], [200.0, 100.0, 50.0]),
+        ("0.0357143", "0.25", 7.0),
+        ("0.6666667", "1", 1.5),
+        ("0.3333333", "1", 3.0),
+        ("8", "1", 0.125),
+        ("0.9756098", "1", 1.0249999),  # a spin-off, and no ratio of few shares
     ],
 )
-def test_bars_are_adjusted_as_of_a_date(split, as_of, closes, volumes):
-    days = pd.to_datetime(["2018-04-03", "2018-04-05", "2018-04-06"])
-    prices = dict.fromkeys(("open", "high", "low", "close", "vwap"), 100.0)
-    bars = pd.DataFrame({"symbol": "AAA", "session": days, **prices, "volume": 100.0})
-    seen = adjusted(bars, load_adjustments(split, ["AAA"]), as_of)
-    assert list(seen["close"]) == pytest.approx(closes, rel=1e-12)
-    assert list(seen["vwap"]) == pytest.approx(closes, rel=1e-12)
-    assert list(seen["volume"]) == pytest.approx(volumes, rel=1e-12)
-    assert list(bars["close"]) == [100.0] * 3
+def test_a_rounded_factor_means_a_ratio_of_shares(tmp_path, earlier, later, shares):
+    text = f"20180403,1,{earlier},10\n20501231,1,{later},0\n"
+    (action,) = factors(tmp_path, text)
+    assert action.split == pytest.approx(shares, rel=1e-7)
+    if shares != 1.0249999:
+        assert action.split == shares
+
+
+def test_a_symbol_without_factors_has_no_action(tmp_path):
+    assert lean(tmp_path).actions(["BBB"]) == []
 
 
 @pytest.mark.parametrize("row", ["20180403,0,1", "20180403,x,1", "20180403,1", "1,1,1"])
@@ -200,7 +199,7 @@ def test_a_malformed_factor_is_named_with_its_line(tmp_path, row):
     (tmp_path / "factor_files").mkdir()
     (tmp_path / "factor_files/aaa.csv").write_text(f"20180402,1,1,1\n{row}\n")
     with pytest.raises(BadInput, match=r"factor_files/aaa.csv, line 2: "):
-        lean(tmp_path).adjustments(["AAA"])
+        lean(tmp_path).actions(["AAA"])
 
 
 # What is refused

@@ -11,13 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from whatif_assets.core.adjustments import adjusted, load_adjustments
+from whatif_assets.core.adjustments import Steps, adjusted
 from whatif_assets.core.backtest import run_backtests, sleeves_of
 from whatif_assets.core.bar_schema import PRICES
 from whatif_assets.core.bar_size import ONE_DAY, ONE_MINUTE
 from whatif_assets.core.job import Costs, Variant
 from whatif_assets.core.sessions import Sessions
 from whatif_assets.core.sources import load_bars, open_source
+from whatif_assets.core.sources.lean_files import FACTORS, read_factors
 
 pytestmark = pytest.mark.data
 PLAIN = ["symbol", "ts", *PRICES, "volume", "session"]
@@ -95,26 +96,59 @@ def test_crypto_minutes_are_decimals_of_a_utc_day(market_data):
     assert len(bars) > 1000
 
 
-def test_factors_are_those_of_their_tidy_table(market_data):
-    source = open_source("lean", {"path": "raw/lean"}, market_data)
-    found = load_adjustments(source, ["AAPL", "BAC", "QQQ", "SPY"])
+def steps_of(source, symbol: str) -> Steps:
+    """Steps on the days after the rows of the factor file, whether sessions or not."""
+    return Steps.of(
+        (a.ex_date, {symbol: a.step(None)}) for a in source.actions([symbol])
+    )
+
+
+@pytest.mark.parametrize("symbol", ["AAPL", "BAC", "QQQ", "SPY"])
+def test_factors_are_those_of_their_tidy_table(market_data, symbol):
+    file = market_data / f"raw/lean/factor_files/{symbol.lower()}.csv"
     expected = pd.read_parquet(market_data / "us_factors_lean.parquet")
+    expected = expected[expected["symbol"] == symbol].reset_index(drop=True)
     expected = expected.assign(date=pd.to_datetime(expected["date"]))
-    expected = expected.sort_values(["symbol", "date"], ignore_index=True)
-    pd.testing.assert_frame_equal(found, expected[list(found)], check_exact=True)
+    names = list(FACTORS[:-1])
+    found = read_factors(symbol, file)[names]
+    pd.testing.assert_frame_equal(found, expected[names], check_exact=True)
 
 
-def test_the_split_of_apple_is_in_the_factors_and_not_in_the_prices(market_data):
+@pytest.mark.parametrize("symbol", ["AAPL", "BAC", "QQQ", "SPY"])
+def test_the_product_of_steps_is_the_published_factor(market_data, symbol):
+    """LEAN accumulates its factors over 20 years, rounded to seven decimals."""
+    source = open_source("lean", {"path": "raw/lean"}, market_data)
+    table = pd.read_parquet(market_data / "us_factors_lean.parquet")
+    table = table[table["symbol"] == symbol]
+    price, _ = steps_of(source, symbol).factors(
+        table["symbol"], table["date"], date(2050, 12, 31)
+    )
+    published = (table["price_factor"] * table["split_factor"]).to_numpy()
+    np.testing.assert_allclose(price, published, rtol=6e-6)
+    assert len(table) > 40
+
+
+def test_apple_s_splits_are_whole_shares(market_data):
+    source = open_source("lean", {"path": "raw/lean"}, market_data)
+    splits = {a.ex_date: a.split for a in source.actions(["AAPL"]) if a.split}
+    assert splits == {
+        date(2000, 6, 21): 2,
+        date(2005, 2, 26): 2,
+        date(2014, 6, 7): 7,
+        date(2020, 8, 29): 4,
+    }
+
+
+def test_the_split_of_apple_is_in_the_steps_and_not_in_the_prices(market_data):
     """7:1 after 2014-06-06: 645.57 raw is 92.22 as of the next session."""
     days = ("2014-06-05", "2014-06-09")
     source = open_source("lean", {"path": "raw/lean"}, market_data)
-    known = load_adjustments(source, ["AAPL"])
     options = {"path": "raw/lean"}
     raw = loaded(market_data, "lean", options, ["AAPL"], days, hours="regular")
-    seen = adjusted(raw, known, as_of=date(2014, 6, 9))
+    seen = adjusted(raw, steps_of(source, "AAPL"), date(2014, 6, 9))
     closes = [bars.groupby("session")["close"].last() for bars in (raw, seen)]
     assert closes[0].iloc[1] == 645.57
-    assert closes[1].iloc[1] == pytest.approx(645.57 / 7, rel=1e-5)
+    assert closes[1].iloc[1] == pytest.approx(645.57 / 7, rel=1e-15)
     assert closes[1].iloc[2] == closes[0].iloc[2]
     assert abs(closes[1].pct_change()).max() < 0.02
 
@@ -170,7 +204,7 @@ def test_leans_published_buy_and_hold_comes_out_to_the_cent(week):
     asks = source.quotes(["SPY"], date(2013, 10, 7), date(2013, 10, 7))
     ask = raw["ts"].map(asks.set_index("ts")["ask_open"])
     buyable = raw.assign(open=ask.fillna(raw["open"]))
-    bars = adjusted(buyable, load_adjustments(source, ["SPY"]))
+    bars = adjusted(buyable, steps_of(source, "SPY"), date(2050, 12, 31))
     assert list(bars["close"]) == pytest.approx(list(raw["close"] * FACTOR))
 
     days = Sessions("XNYS", *map(date.fromisoformat, WEEK)).dates()
