@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from whatif_assets.core.facts import FACT_CHECKS, Availability, FactOptions
 from whatif_assets.core.features import FAMILIES, FeatureFunction, parse_feature
 from whatif_assets.core.fields import General
 from whatif_assets.core.market import Market
@@ -78,6 +79,43 @@ bars["rsi"] = features.compute(bars, "rsi", timeperiod=14)
 that of `other`, of another symbol's bar at the same time where `symbol` names one. A bar
 that lacks one of them is NaN. *Warm-up* is how many bars before a bar its value takes,
 with the arguments shown. What is undefined (nothing moved, nothing was traded) is NaN.
+"""
+FACTS = """A fact is a value of a series, or an event, and has two times: `event_ts`, which it is
+about, and `available_ts`, from which it was known. At a bar it is seen if `available_ts`
+is at or before the bar's close, and never before its event has begun; only announced
+events are looked ahead to. A later row of the same event revises it from its own
+`available_ts` on.
+
+```yaml
+facts:
+  macro: {path: fred.parquet, columns: {event_ts: date}, timezone: America/New_York}
+  vix:                                      # one series of the same file
+    path: fred.parquet
+    columns: {event_ts: date}
+    keep: {series: VIXCLS}
+    timezone: America/New_York
+  earnings:
+    path: earnings.csv                      # symbol, day: dates alone
+    columns: {event_ts: day}
+    timezone: America/New_York
+    available: {days: 1, at: "00:00"}       # known from the next midnight on
+    expect_every: 91
+```
+
+A study then reads `last_value: {fact: macro.DFF}`, `last_value: {fact: vix, max_age: 5}`
+or `days_to_earnings`. *What `expect_every` gives is a projection*: the days to the day
+that many days after the last known event, where no event is announced, and NaN once
+that day has passed.
+
+Rows without a value are no facts, and are counted. A row that lacks a time or has a text
+for a value, and two values of one event known from the same time, refuse the file; the
+message names it with line or row and column. An event that was put off is another
+event: its old date stands until it has passed.
+
+The asset `facts` reads all of them whole and writes them to the lake, from where
+features and the table `facts` in DuckDB come. A session is computed anew when what was
+known in it becomes another, so that a new row touches no earlier session. The checks of
+the asset:
 """
 FINSPACE_HEAD = """What the functions of FinSpace's time-series library are called here, with the arguments
 that its example notebook gave (15 bars, on vwap).
@@ -154,6 +192,7 @@ def reference() -> str:
     parts = [HEAD]
     for title, models in (
         ("Market (`market.yaml`, or `market:` in a study)", {"": Market}),
+        ("Facts of a market", {"": FactOptions, "available": Availability}),
         ("Options of the sources", {n: s.Options for n, s in SOURCES.items()}),
         ("Study", {"": Study}),
         (
@@ -179,6 +218,7 @@ def reference() -> str:
             parts += [profiles()] * (name == "csv")
             asks = source is not None and issubclass(source, Online)
             parts += [needs(source)] if asks else []
+        parts += [FACTS, fact_checks()] * (FactOptions in models.values())
         of_bars = ["## Quality of bars\n", quality()]
         of_bars += ["## Splits and dividends\n", adjustments()]
         parts += of_bars * (models == {"": Market})
@@ -243,6 +283,15 @@ def adjustments() -> str:
     return f"{ADJUSTMENTS}\n{table(('macro', ''), rows)}"
 
 
+def fact_checks() -> str:
+    """Table of the checks of facts."""
+    rows = (
+        (f"`{name}`", "warning" if fails else "note", about)
+        for name, (about, _, fails) in FACT_CHECKS.items()
+    )
+    return table(("check", "severity", ""), rows)
+
+
 def profiles() -> str:
     """Table of the profiles of the source `csv`."""
     rows = (
@@ -283,7 +332,9 @@ def features(functions: dict[str, FeatureFunction]) -> str:
             f"{n}={_default(f.default)}"
             for n, f in function.arguments.model_fields.items()
         )
-        reads, warm_up = ", ".join(function.inputs), str(parse_feature(name).warm_up)
+        given = {"fact": "name"} if "fact" in function.arguments.model_fields else {}
+        warm_up = str(parse_feature({name: given}).warm_up)
+        reads = ", ".join(name.replace("_", " ") for name in function.inputs)
         about = function.description
         rows.append((f"`{name}`", arguments, function.unit, reads, warm_up, about))
     return table(("feature", "arguments", "unit", "reads", "warm-up", ""), rows)

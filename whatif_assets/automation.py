@@ -10,6 +10,7 @@ from whatif_assets.core.home import Home
 
 SECONDS_BETWEEN_LOOKS = 30
 JOBS = {
+    "collect_facts": ("facts",),
     "prepare_sessions": ("price_bars", "features"),
     "evaluate_configurations": ("trained_models", "forecasts", "backtest_results"),
     "rank_configurations": (
@@ -22,14 +23,18 @@ JOBS = {
 }
 
 
-def jobs(prefix: Sequence[str]) -> list[Any]:
-    """Build the jobs, one per stretch of the chain with the same partitions."""
+def jobs(home: Home, prefix: Sequence[str]) -> list[Any]:
+    """Build the jobs, one per stretch of the chain with the same partitions.
+
+    Facts are collected where the market has any.
+    """
     return [
         dg.define_asset_job(
             "_".join([*prefix, name]),
             [dg.AssetKey([*prefix, asset]) for asset in selection],
         )
         for name, selection in JOBS.items()
+        if name != "collect_facts" or home.market.facts
     ]
 
 

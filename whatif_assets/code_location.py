@@ -63,7 +63,7 @@ def build_definitions(path: Path) -> dg.Definitions:
     ]
     return dg.Definitions(
         assets=chain,
-        jobs=jobs(prefix),
+        jobs=jobs(home, prefix),
         sensors=[register_configurations(home, partitioned.configuration)],
         resources={
             "home": HomeResource(path=str(home.path)),

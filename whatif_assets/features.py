@@ -1,8 +1,82 @@
 """Features for notebooks: ``from whatif_assets import features``.
 
 >>> bars["rsi"] = features.compute(bars, "rsi", timeperiod=14)
+
+What is known of facts is put beside bars first:
+
+>>> vix = features.read_facts("vix", path="vix.csv", timezone="America/New_York")
+>>> bars = features.beside(bars, vix, "1min", "XNYS")
+>>> bars["vix"] = features.compute(bars, "last_value", fact="vix")
 """
 
-from whatif_assets.core.features import FAMILIES, FEATURES, compute, parse_feature
+from __future__ import annotations
 
-__all__ = ["FAMILIES", "FEATURES", "compute", "parse_feature"]
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pydantic import ValidationError
+
+from whatif_assets.core.bar_size import BarSize
+from whatif_assets.core.errors import BadInput
+from whatif_assets.core.facts import FactOptions, Facts
+from whatif_assets.core.facts import read_facts as _read_facts
+from whatif_assets.core.features import FAMILIES, FEATURES, compute, parse_feature
+from whatif_assets.core.sessions import Sessions
+from whatif_assets.core.spec import explain
+
+__all__ = ["FAMILIES", "FEATURES", "beside", "compute", "parse_feature", "read_facts"]
+
+
+def read_facts(name: str, **options: Any) -> Facts:
+    """Read facts as a market does.
+
+    Parameters
+    ----------
+    name
+        What features call the fact; where rows have a series, each is
+        ``name.series``.
+    **options
+        Fields of an entry of ``facts`` in ``market.yaml``; a relative path starts at
+        the working directory.
+
+    Raises
+    ------
+    BadInput
+        An option or a row is wrong.
+    """
+    try:
+        parsed = FactOptions(**options)
+    except ValidationError as error:
+        detail = error.errors()[0]
+        field = ".".join(map(str, detail["loc"])) or "options"
+        raise BadInput(
+            f"facts {name}: {field}: {explain(FactOptions, detail)}"
+        ) from None
+    return Facts(_read_facts(name, parsed, Path.cwd()).rows, {name: parsed})
+
+
+def beside(bars: pd.DataFrame, facts: Facts, bar: str, calendar: str) -> pd.DataFrame:
+    """Put beside each bar what was known of some facts at its close.
+
+    Parameters
+    ----------
+    bars
+        Tidy bars, not empty; ``ts`` is their start, UTC.
+    facts
+        As `read_facts` gives them.
+    bar
+        Size of the bars, such as ``1min`` or ``1day``.
+    calendar
+        An exchange calendar: it says when sessions close.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The bars with further columns, which `compute` reads.
+    """
+    week = pd.Timedelta(days=7)  # whatever the exchange calls the day of a bar
+    first, last = bars["ts"].min() - week, bars["ts"].max() + week
+    sessions = Sessions(calendar, first.date(), last.date())
+    closes = BarSize.parse(bar).close_times(bars["ts"], sessions)
+    return facts.beside(bars, closes)

@@ -190,6 +190,10 @@ class Runner:
     def _run_sessions(
         self, for_bars: Sequence[date], for_features: Sequence[date]
     ) -> list[str]:
+        if self._home.market.facts:
+            failures = self._execute("collect_facts", JOBS["collect_facts"], {})
+            if failures:
+                return failures
         calendar = [day.isoformat() for day in self._home.market.sessions.dates()]
         bars = self._stale_bars(for_bars)
         failures = self.run_keys("price_bars", bars, calendar)

@@ -28,7 +28,8 @@ def test_definitions_load_and_validate(home):
 def test_the_chain_is_complete_and_described(home):
     assets = build_definitions(home.path).resolve_all_asset_specs()
     names = {spec.key.to_user_string() for spec in assets}
-    assert names == {module.__name__.rsplit(".", 1)[-1] for module in CHAIN}
+    chain = {module.__name__.rsplit(".", 1)[-1] for module in CHAIN}
+    assert names == chain - {"facts"}  # of markets that have any
     for spec in assets:
         assert spec.description
         assert spec.group_name in ("market", "models", "results")
@@ -45,6 +46,18 @@ def test_every_dependency_maps_to_at_least_one_parent(home):
             for spec in definitions.resolve_all_asset_specs():
                 for parent in graph.get(spec.key).parent_keys:
                     assert parent_partitions(graph, spec.key, parent)
+
+
+def test_facts_are_upstream_of_what_reads_them(tmp_path, tiny_study):
+    facts = "market:\n  facts: {x: {path: x.csv}}\n"
+    tiny_study.write_text(tiny_study.read_text().replace("market:\n", facts, 1))
+    home, _ = set_up(tmp_path / "home", tiny_study)
+    definitions = build_definitions(home.path)
+    dg.Definitions.validate_loadable(definitions)
+    graph = definitions.resolve_asset_graph()
+    children = graph.get(dg.AssetKey("facts")).child_keys
+    assert children == {dg.AssetKey("features"), dg.AssetKey("backtest_results")}
+    assert definitions.resolve_job_def("collect_facts")
 
 
 def parent_partitions(graph, child_key, parent_key) -> list[str]:

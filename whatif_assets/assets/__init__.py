@@ -7,6 +7,7 @@ import dagster as dg
 from whatif_assets.assets import (
     backtest_results,
     best_configuration,
+    facts,
     features,
     forecasts,
     holdout_results,
@@ -21,6 +22,7 @@ from whatif_assets.core.home import Home
 
 CHAIN = (
     price_bars,
+    facts,
     features,
     trained_models,
     forecasts,
@@ -34,8 +36,12 @@ CHAIN = (
 
 
 def build(axes: Axes, home: Home) -> list[dg.AssetsDefinition]:
-    """Build the assets of a home, in the order of the chain."""
-    return [module.build(axes, home) for module in CHAIN]
+    """Build the assets of a home, in the order of the chain.
+
+    Facts are an asset where the market has any.
+    """
+    modules = [m for m in CHAIN if m is not facts or home.market.facts]
+    return [module.build(axes, home) for module in modules]
 
 
 __all__ = ["CHAIN", "Axes", "build"]

@@ -7,6 +7,8 @@ from typing import Any
 
 import dagster as dg
 
+from whatif_assets.core.home import Home
+
 MARKET, MODELS, RESULTS = "market", "models", "results"
 
 
@@ -31,6 +33,11 @@ def partitioned(
         # Assets write to the lake themselves; no IO manager sees a value.
         "dagster_type": dg.Nothing,
     }
+
+
+def facts_of(home: Home) -> list[dg.AssetDep]:
+    """Depend on the facts of a market that has any."""
+    return [dg.AssetDep("facts")] if home.market.facts else []
 
 
 def all_of(name: str) -> dg.AssetDep:

@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from whatif_assets.assets.axes import RESULTS, Axes, all_of, partitioned
+from whatif_assets.assets.axes import RESULTS, Axes, all_of, facts_of, partitioned
 from whatif_assets.assets.leak_checks import LeakGate, leak_checks
 from whatif_assets.core.configuration import Configuration
 from whatif_assets.core.errors import BadInput
@@ -34,7 +34,7 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
 
     @dg.asset(
         **partitioned(axes.configuration, RESULTS, {"parquet", "python"}, CODE_VERSION),
-        deps=["forecasts", all_of("price_bars")],
+        deps=["forecasts", all_of("price_bars"), *facts_of(home)],
         check_specs=[
             dg.AssetCheckSpec(
                 PARITY,

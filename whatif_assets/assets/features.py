@@ -6,7 +6,7 @@ from datetime import date
 
 import dagster as dg
 
-from whatif_assets.assets.axes import MARKET, Axes, partitioned
+from whatif_assets.assets.axes import MARKET, Axes, facts_of, partitioned
 from whatif_assets.assets.leak_checks import LeakGate, leak_checks
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.feature_tables import FeatureTables
@@ -32,7 +32,8 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
                     start_offset=-sessions_of_warm_up(home),
                     allow_nonexistent_upstream_partitions=True,
                 ),
-            )
+            ),
+            *facts_of(home),
         ],
         check_specs=leak_checks("features", FEATURES_PROBE),
         description="Feature columns of one session: the union of what the home's "

@@ -20,7 +20,9 @@ from whatif_assets.core.backtest import Sleeve, Variant, is_compiled, run_backte
 from whatif_assets.core.blocks import Sweep, drop_blocks, sweep_folder
 from whatif_assets.core.configuration import Configuration
 from whatif_assets.core.engine.parity import sampled_parity
+from whatif_assets.core.fact_store import FactsBeside
 from whatif_assets.core.feature_store import history
+from whatif_assets.core.features import Feature
 from whatif_assets.core.forecasting import IN_SAMPLE
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import combined_hash
@@ -239,9 +241,14 @@ def in_sample_sessions(
 
 def _reach(home: Home, configuration: Configuration, day: date) -> list[date]:
     """Sessions before one that the indicators of a strategy may warm up on."""
-    settings = [variant.settings for variant in configuration.variants()]
-    features = required_features(configuration.strategy_type(), settings)
+    features = indicators_of(configuration)
     return history(home, day, features, home.bar_size(configuration))
+
+
+def indicators_of(configuration: Configuration) -> list[Feature]:
+    """Features that the strategy of a configuration computes for itself."""
+    settings = [variant.settings for variant in configuration.variants()]
+    return required_features(configuration.strategy_type(), settings)
 
 
 def benchmark_of(
@@ -324,6 +331,8 @@ def evaluation_inputs(home: Home, key: str) -> dict[str, str]:
         home.lake.versions("price_bars", [day.isoformat() for day in read_whole]),
         [manifest.data_version for manifest in known if manifest],
     ]
+    indicators = FactsBeside(home, indicators_of(configuration))
+    read += [seen] if (seen := indicators.seen(read_whole)) else []
     if configuration.algorithm is not None:
         read.append(home.lake.versions("forecasts", [configuration.key]))
     # From the basis on, also where no bar is read.

@@ -14,6 +14,7 @@ from whatif_assets.core.adjustments import LakeSteps
 from whatif_assets.core.bar_reader import BarReader
 from whatif_assets.core.bar_size import BarSize
 from whatif_assets.core.errors import BadInput
+from whatif_assets.core.fact_store import FactsBeside
 from whatif_assets.core.features import (
     FEATURES,
     Feature,
@@ -79,6 +80,7 @@ class SessionFeatures:
         self._reader, self._steps = BarReader(home, bar_size), LakeSteps(home)
         self.features = tuple(features)
         check_symbols_read(self.features, home.symbols)
+        self.facts = FactsBeside(home, self.features, bar_size)
         self._wanted = list(wanted)
         self._calendar = home.market.sessions.dates()
         per_session = self._reader.per_session * len(home.symbols)
@@ -131,6 +133,7 @@ class SessionFeatures:
             symbols_read(self.features),
         )
         bars = self._steps.adjusted(bars, self._as_of or stretch[0])
+        bars = self.facts.join(bars)
         history = {
             day: self._calendar[: first + number] for number, day in enumerate(stretch)
         }
@@ -164,16 +167,16 @@ class SessionFeatures:
         needed = warm_up(self.features)
         bars = bars_with_history(of_symbols, [session], previous, needed, also)
         bars = self._steps.adjusted(bars, self._as_of or session)
-        bars = with_other_symbols(bars, self.features)
+        bars = with_other_symbols(self.facts.join(bars), self.features)
         own = bars[bars["symbol"].isin(symbols)]
         return own.reset_index(drop=True), previous
 
     def inputs(self, session: date) -> dict[str, str]:
         """Hashes of what a session's features would come from now, by part.
 
-        The columns, the code of each of their functions, and the bars of each session
-        that the features that stand were warmed up on: as long as these are the same,
-        nothing else would be read.
+        The columns, the code of each of their functions, what was known of the facts
+        that they read, and the bars of each session that the features that stand were
+        warmed up on: as long as these are the same, nothing else would be read.
 
         Raises
         ------
@@ -189,21 +192,23 @@ class SessionFeatures:
             part: self._bars_version(date.fromisoformat(part.removeprefix(BARS_OF)))
             for part in days
         }
-        return self._own_inputs() | read
+        return self._own_inputs(session) | read
 
     def inputs_read(self, session: date) -> dict[str, str]:
         """Hashes of what the features that `of` gave for a session came from."""
         first, last = map(self._calendar.index, (self._oldest_read[session], session))
         days = self._calendar[first : last + 1]
         read = {BARS_OF + day.isoformat(): self._versions[day] for day in days}
-        return self._own_inputs() | read
+        return self._own_inputs(session) | read
 
-    def _own_inputs(self) -> dict[str, str]:
-        """Hashes of what the features of every session come from."""
+    def _own_inputs(self, session: date) -> dict[str, str]:
+        """Hashes of what a session's features come from beside bars."""
+        seen = self.facts.seen([session])
         functions = sorted({feature.function for feature in self.features})
         return {
             "settings": combined_hash(feature.column for feature in self.features),
             **{f"code of {name}": FEATURES[name].code_version for name in functions},
+            **({"facts": combined_hash(seen)} if seen else {}),
         }
 
     def _bars_version(self, session: date) -> str:

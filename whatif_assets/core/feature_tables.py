@@ -91,6 +91,8 @@ class FeatureTables:
     def _merged(self, parts: list[dict[str, str]]) -> dict[str, str]:
         merged = {name: value for part in parts for name, value in part.items()}
         sizes = [str(size) for size in self.stores]
+        if "facts" in merged:
+            merged["facts"] = combined_hash(part.get("facts") for part in parts)
         return {
             **merged,
             "settings": combined_hash([sizes, [part["settings"] for part in parts]]),

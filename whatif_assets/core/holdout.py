@@ -15,7 +15,8 @@ import pandas as pd
 
 from whatif_assets.core.bar_reader import BarReader
 from whatif_assets.core.dataset import dataset, versions_read
-from whatif_assets.core.evaluation import benchmark_of
+from whatif_assets.core.evaluation import benchmark_of, indicators_of
+from whatif_assets.core.fact_store import FactsBeside
 from whatif_assets.core.forecasting import forecast_by
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import DATA, combined_hash, read_parquet, write_parquet
@@ -124,6 +125,7 @@ def holdout_inputs(winner: Winner) -> dict[str, str]:
     read = BarReader(home, home.bar_size(configuration)).versions(fold.test)
     if configuration.algorithm is not None:
         read = versions_read(home, configuration, fold.test)
+    read += FactsBeside(home, indicators_of(configuration)).seen(fold.test)
     chosen = winner.inputs
     return {**chosen, "data": combined_hash([chosen["data"], read])}
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from whatif_assets.core.bar_size import BarSize
 from whatif_assets.core.configuration import Configuration, build, expand, find
 from whatif_assets.core.errors import BadInput, did_you_mean, one_of
-from whatif_assets.core.features import Feature, check_symbols_read
+from whatif_assets.core.features import Feature, check_facts_read, check_symbols_read
 from whatif_assets.core.lake import Lake, write_text
 from whatif_assets.core.market import (
     MARKET_FILE,
@@ -242,6 +242,10 @@ def _market_findings(study: Study, document: YamlDocument, market: Market) -> li
                 f"{document.where(('symbols',))}: the market has no '{symbol}'."
                 f"{did_you_mean(symbol, market.symbols)}"
             )
+    try:
+        check_facts_read(study.parsed_features, market.facts)
+    except BadInput as error:
+        findings.append(f"{document.where(('features',))}: {error}")
     if market.symbols:
         try:
             check_symbols_read(study.parsed_features, market.symbols)
@@ -309,17 +313,19 @@ def check_symbols(market: Market, where: Path) -> None:
 
 def _anchored(market: Market, base: Path) -> Market:
     """Make a market's paths absolute, where they exist below ``base`` or the cwd."""
-    relative = {
-        name: path
-        for name in ("path", "actions")
-        if (path := getattr(market, name)) and not Path(path).is_absolute()
+    facts = {
+        name: entry.model_copy(update={"path": _absolute(entry.path, base)})
+        for name, entry in market.facts.items()
     }
-    return market.model_copy(
-        update={name: _absolute(path, base) for name, path in relative.items()}
-    )
+    paths = {
+        name: _absolute(getattr(market, name), base) for name in ("path", "actions")
+    }
+    return market.model_copy(update={**paths, "facts": facts})
 
 
-def _absolute(path: str, base: Path) -> str:
+def _absolute(path: str | None, base: Path) -> str | None:
+    if path is None or Path(path).is_absolute():
+        return path
     here = (base / path).exists() or any(base.glob(path))
     return str(((base if here else Path()) / path).resolve())
 

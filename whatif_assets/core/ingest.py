@@ -241,7 +241,7 @@ def session_inputs(home: Home) -> Callable[[str], dict[str, str]]:
 
 def _bars_inputs(home: Home) -> dict[str, str]:
     market = home.market
-    apart = {"name", "last_session", "quality", "adjust", "actions"}
+    apart = {"name", "last_session", "quality", "adjust", "actions", "facts"}
     settings = market.model_dump(mode="json", exclude=apart)
     state = market.open_source(home.path).state()
     return {"settings": combined_hash([settings]), "data": combined_hash([state])}

@@ -31,6 +31,7 @@ from whatif_assets.core.leaks import (
     INDICATORS_PROBE,
     LABEL_PROBE,
     Finding,
+    facts_see_no_future,
     features_see_no_future,
     fills_at_next_open,
     forecasts_see_no_future,
@@ -103,9 +104,14 @@ def _probe_session(
     if not symbols:
         return Finding(probe, True, f"no bar in session {session}", 0, 0.0)
     bars, previous = columns.bars_of(session, symbols)
-    return features_see_no_future(
-        bars, session, previous, columns.features, frame, draw, probe
-    )
+    about = (bars, session, previous)
+    finding = features_see_no_future(*about, columns.features, frame, draw, probe)
+    reading = [feature for feature in columns.features if feature.fact]
+    if not reading:
+        return finding
+    as_known = columns.facts.as_known
+    later = facts_see_no_future(*about, reading, as_known, frame, draw, probe)
+    return together([finding, later])
 
 
 def probe_labels(

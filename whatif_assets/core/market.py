@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from whatif_assets.core.bar_size import ALLOWED, BarSize
 from whatif_assets.core.errors import BadInput
+from whatif_assets.core.facts import FactOptions, known_names
 from whatif_assets.core.quality import Rule, parse_rules
 from whatif_assets.core.repairs import check_repairs
 from whatif_assets.core.sessions import Sessions
@@ -75,6 +76,11 @@ class Market(BaseModel):
         default_factory=dict,
         description="What findings about bars mean: by check error (blocks the "
         "session), warning, note or off, or a mapping of severity and limits.",
+    )
+    facts: Annotated[dict[str, FactOptions], BeforeValidator(known_names)] = Field(
+        default_factory=dict,
+        description="Facts beside prices, by name, each joined as of the time from "
+        "which it was known; see below.",
     )
 
     @field_validator("base_bar")

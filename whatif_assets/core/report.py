@@ -9,6 +9,7 @@ import pandas as pd
 
 from whatif_assets.core.configuration import Configuration
 from whatif_assets.core.evaluation import long_form
+from whatif_assets.core.fact_store import facts_table
 from whatif_assets.core.holdout import openings
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import combined_hash, write_parquet
@@ -125,6 +126,7 @@ def report(home: Home) -> Report:
         "best_configuration": outcomes,
         "verdicts": verdicts,
         "equity": equity,
+        "facts": facts_table(home),
         "fills": _detail(home, chosen, "fills", FILLS),
         "sensitivity": effects.marginal,
         "sensitivity_pairs": effects.pairs,

@@ -53,6 +53,7 @@ from whatif_assets.core.strategies.own import settings_of_params
 from whatif_assets.core.study import Study
 from whatif_assets.core.windows import Fold, cv_folds, split, training_rows
 from whatif_assets_tests import user_strategies
+from whatif_assets_tests.core.features.example_facts import feature_of, with_facts
 from whatif_assets_tests.core.features.random_walks import random_walks, weekdays
 from whatif_assets_tests.core.planted_leaks import (
     LEAKING_FEATURES,
@@ -114,7 +115,7 @@ class TestFeatures:
 
     @pytest.mark.parametrize("name", sorted(FEATURES))
     def test_what_ships_keeps_its_bits(self, walks, name):
-        finding = probed(walks, [parse_feature(name)])
+        finding = probed(with_facts(walks), [feature_of(name)])
         assert finding.passed
         assert finding.largest_difference == 0.0
         assert finding.checked > 100

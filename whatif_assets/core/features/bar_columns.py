@@ -44,6 +44,11 @@ def column_elsewhere(price: str, symbol: str) -> str:
     return f"{price}@{symbol.encode().hex()}"
 
 
+def fact_column(part: str, fact: str) -> str:
+    """Name of the column that holds a part of what is known of a fact at each bar."""
+    return f"{part}@{fact.encode().hex()}"
+
+
 class BarColumns:
     """Columns of tidy bars: read once, and cut by rows without copying.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,7 @@ from whatif_assets.core.features.bar_columns import (
     BarColumns,
     FloatArray,
     column_elsewhere,
+    fact_column,
     price_of,
 )
 from whatif_assets.core.features.function import RELATIVE
@@ -47,8 +49,8 @@ class Feature:
     @property
     def column(self) -> str:
         """Name of the column, the same for the same feature however written."""
-        given = [value for _, value in self.arguments if value is not None]
-        words = [self.function, *(_word(value) for value in given)]
+        given = [(name, value) for name, value in self.arguments if value is not None]
+        words = [self.function, *(_word(name, value) for name, value in given)]
         if self.relative_to is not None:
             words += ["to", self.relative_to]
         return "_".join(words)
@@ -76,6 +78,14 @@ class Feature:
         if "other" not in FEATURES[self.function].inputs:
             return None
         return arguments["other"], arguments["symbol"]
+
+    @property
+    def fact(self) -> str | None:
+        """Fact that it reads, if it does."""
+        function = FEATURES[self.function]
+        if not function.reads_facts:
+            return None
+        return function.fact or str(dict(self.arguments)["fact"])
 
     def of(self, bars: pd.DataFrame) -> FloatArray:
         """Compute the values over the bars of one symbol, oldest first.
@@ -110,8 +120,10 @@ class Feature:
         return share - 1.0 if function.unit == "price" else share
 
 
-def _word(value: Any) -> str:
+def _word(name: str, value: Any) -> str:
     """Write an argument so that a column name needs no quotes."""
+    if name == "fact":  # and a series may be called anything
+        return re.sub(r"\W", "_", value.lower())
     return str(value).lower().replace(".", "p").replace("-", "m")
 
 
@@ -197,6 +209,30 @@ def symbols_read(features: Sequence[Feature]) -> set[str]:
     return {f.elsewhere[1] for f in features if f.elsewhere is not None}
 
 
+def facts_read(features: Sequence[Feature]) -> list[str]:
+    """Facts that some features read, sorted."""
+    return sorted({f.fact for f in features if f.fact is not None})
+
+
+def check_facts_read(features: Sequence[Feature], entries: Collection[str]) -> None:
+    """Refuse a feature that reads facts which a market does not have.
+
+    Raises
+    ------
+    BadInput
+        Names the feature, and what may be meant.
+    """
+    for feature in features:
+        fact = feature.fact
+        if fact is not None and fact.partition(".")[0] not in entries:
+            raise BadInput(
+                f"feature {feature.function}: the market has no facts "
+                f"'{fact.partition('.')[0]}'; its facts are "
+                f"{one_of(entries) if entries else 'none'}."
+                f"{did_you_mean(fact.partition('.')[0], entries)}"
+            )
+
+
 def check_symbols_read(features: Sequence[Feature], symbols: Collection[str]) -> None:
     """Refuse a feature that reads a symbol which a market does not have.
 
@@ -230,6 +266,12 @@ def with_other_symbols(bars: pd.DataFrame, features: Sequence[Feature]) -> pd.Da
         The bars, with the price of the other symbol's bar of the same ``ts`` as a
         column each; NaN where it has no such bar.
     """
+    for fact in facts_read(features):
+        if fact_column("value", fact) not in bars:
+            raise BadInput(
+                f"bars: what is known of the fact '{fact}' does not stand beside them; "
+                "put it there with features.beside(bars, facts, ...) first."
+            )
     for elsewhere in dict.fromkeys(feature.elsewhere for feature in features):
         if elsewhere is None or column_elsewhere(*elsewhere) in bars:
             continue

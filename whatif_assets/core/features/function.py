@@ -16,6 +16,7 @@ from whatif_assets.core.features.bar_columns import (
     FloatArray,
     Price,
     column_elsewhere,
+    fact_column,
 )
 from whatif_assets.core.source_code import code_version
 
@@ -42,12 +43,18 @@ INPUTS = (
     "typical",
     "volume",
     "trade_count",
+    "fact_value",
+    "fact_previous",
+    "fact_since",
+    "fact_ahead",
 )
+FACT = "fact_"
 # An input that is chosen where the feature is written, and how.
 _CHOICES: dict[str, dict[str, Any]] = {
     "price": {"price": (Price, "close")},
     "other": {"other": (Price, "open"), "symbol": (str | None, None)},
 }
+_Fact = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*(\..+)?$")]
 
 
 def no_warm_up(**arguments: Any) -> int:
@@ -63,9 +70,12 @@ class FeatureFunction:
     columns of one symbol's bars, each a contiguous float64 array, oldest bar
     first. ``price`` is the column that the feature's argument `price` names,
     ``other`` that of `other`, of another symbol where `symbol` names one. A bar that
-    lacks one of the columns is NaN. A function that names ``bars`` gets the tidy bars
-    as they are instead. All other parameters are the feature's arguments, with their
-    types and defaults.
+    lacks one of the columns is NaN. ``fact_value``, ``fact_previous``, ``fact_since``
+    and ``fact_ahead`` are what is known at the bar's close of the fact that the
+    argument `fact` names: the value of its last event, that of the one before it, the
+    days since the last one and the days to the next one. A function that names ``bars``
+    gets the tidy bars as they are instead. All other parameters are the feature's
+    arguments, with their types and defaults.
 
     Attributes
     ----------
@@ -87,6 +97,8 @@ class FeatureFunction:
     skips_missing
         Whether bars that lack a column are left out, so that it goes on with the
         next one; otherwise it gets them with NaN.
+    fact
+        The fact that it reads, where that is no argument.
     """
 
     compute: Callable[..., Any]
@@ -96,6 +108,7 @@ class FeatureFunction:
     line: str = ""
     reads: tuple[str, ...] = ()
     skips_missing: bool = True
+    fact: str | None = None
 
     @functools.cached_property
     def inputs(self) -> tuple[str, ...]:
@@ -126,6 +139,8 @@ class FeatureFunction:
             fields[name] = (hints.get(name, Any), ... if required else default)
         for name in self.inputs:
             fields |= _CHOICES.get(name, {})
+        if self.reads_facts and self.fact is None:
+            fields = {"fact": (_Fact, ...), **fields}
         return create_model(
             "Arguments", __config__=ConfigDict(extra="forbid"), **fields
         )
@@ -134,6 +149,11 @@ class FeatureFunction:
     def code_version(self) -> str:
         """Hash of its source and its warm-up's: another text, another version."""
         return code_version(self.compute, self.warm_up)
+
+    @property
+    def reads_facts(self) -> bool:
+        """Whether it reads what is known of a fact."""
+        return any(name.startswith(FACT) for name in self.inputs)
 
     @property
     def description(self) -> str:
@@ -146,6 +166,10 @@ class FeatureFunction:
         chosen = {"price": arguments.get("price"), "other": arguments.get("other")}
         if "other" in self.inputs and arguments["symbol"] is not None:
             chosen["other"] = column_elsewhere(arguments["other"], arguments["symbol"])
+        if self.reads_facts:
+            fact = self.fact or arguments["fact"]
+            parts = (n for n in self.inputs if n.startswith(FACT))
+            chosen |= {n: fact_column(n.removeprefix(FACT), fact) for n in parts}
         return tuple(chosen.get(name) or name for name in self.inputs)
 
     def bars_of_warm_up(self, arguments: dict[str, Any]) -> int:

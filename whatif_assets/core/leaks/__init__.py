@@ -16,6 +16,7 @@ from whatif_assets.core.leaks.recomputing import (
     FEATURES_PROBE,
     FORECASTS_PROBE,
     INDICATORS_PROBE,
+    facts_see_no_future,
     features_see_no_future,
     forecasts_see_no_future,
 )
@@ -28,7 +29,8 @@ from whatif_assets.core.leaks.training import (
 
 PROBES = {
     FEATURES_PROBE: "Features of a session, computed again with later bars removed and "
-    "replaced by noise, are the same up to the cut.",
+    "replaced by noise, and with facts that became known later left out, are the same "
+    "up to the cut.",
     LABEL_PROBE: "Labels lie ahead of their bars, at the label's horizon, and are no "
     "feature.",
     TRAINING_PROBE: "The embargo covers the horizon, and no row that is trained on has "
@@ -51,6 +53,7 @@ __all__ = [
     "TRAINING_PROBE",
     "Admit",
     "Finding",
+    "facts_see_no_future",
     "features_see_no_future",
     "fills_at_next_open",
     "forecasts_see_no_future",

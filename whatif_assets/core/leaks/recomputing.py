@@ -28,6 +28,7 @@ INDICATORS_PROBE = "indicators_see_no_future"
 REPEATED = "when it is computed again from the same bars"
 REMOVED = "when later bars are removed"
 REPLACED = "when later bars are replaced by noise"
+FORGOTTEN = "when facts that became known later are left out"
 ADVICE = {
     REPEATED: "the same bars must always give the same values. Take out what is "
     "random, or keeps a state between calls.",
@@ -35,6 +36,9 @@ ADVICE = {
     "ones alone.",
 }
 ADVICE[REPLACED] = ADVICE[REMOVED]
+ADVICE[FORGOTTEN] = (
+    "it knows a fact before its available_ts. Let facts be joined as of that time."
+)
 
 CUTS = 2  # drawn for each symbol and session, beside the first bar and the last but one
 
@@ -48,7 +52,8 @@ class Recomputed:
     symbol, cut
         Whose bars, and the start of the last bar that was left as it is.
     how
-        What became of the bars after it: REPEATED, REMOVED or REPLACED.
+        What became of the bars after it, REPEATED, REMOVED or REPLACED; or FORGOTTEN,
+        what became of the facts that were known after its close.
     rows
         The session's bars up to the cut, with a column per feature.
     """
@@ -224,6 +229,46 @@ def features_see_no_future(
         lambda rows: rows[[*KEYS, *columns]],
         written,
         columns,
+    )
+
+
+def facts_see_no_future(
+    bars: pd.DataFrame,
+    session: date,
+    previous: Sequence[date],
+    features: Sequence[Feature],
+    as_known: Callable[[pd.DataFrame], pd.DataFrame],
+    written: pd.DataFrame,
+    draw: random.Random,
+    probe: str = FEATURES_PROBE,
+) -> Finding:
+    """Compare a session's features with what they are without later knowledge.
+
+    Parameters
+    ----------
+    bars, session, previous, features, written, draw, probe
+        As for :func:`features_see_no_future`.
+    as_known
+        Joins facts to bars of one symbol, those alone that were known when the last
+        of the bars was complete.
+
+    Returns
+    -------
+    Finding
+        Failed where a value at or before a cut depends on what became known after it.
+    """
+
+    def forgetful() -> Iterator[Recomputed]:
+        for found in session_blocks(bars, {session: previous}, features):
+            first = min(found.first.values(), default=found.start)
+            own, block = bars.iloc[first : found.stop], found.moved(-first)
+            for cut in [*_cuts(own, block, draw), block.stop - 1]:
+                known = as_known(own.iloc[: cut + 1])
+                yield _until(known, block, cut, features, FORGOTTEN)
+
+    columns = [feature.column for feature in features]
+    return _see_no_future(
+        probe, forgetful(), lambda rows: rows[[*KEYS, *columns]], written, columns
     )
 
 

@@ -36,9 +36,19 @@ UNREADABLE = (
 
 @dataclass
 class Faults:
-    """Malformed lines of a file, each with what is wrong with it."""
+    """Malformed lines of a file, each with what is wrong with it.
 
-    file: Path
+    Attributes
+    ----------
+    file
+        The file, or what messages call the place of the rows.
+    lines
+        What is wrong, by number of the line.
+    unit
+        What is numbered: lines of text, or rows of a table.
+    """
+
+    file: Path | str
     lines: dict[int, str] = field(default_factory=dict)
     unit: str = "line"
 

@@ -54,7 +54,7 @@ def read_layout(file: Path, options: CsvOptions) -> Layout:
     else:
         _, header = next(read_lines(file, options.delimiter), (1, []))
         found = [name.strip() for name in header]
-        _refuse_repeated(file, found)
+        refuse_repeated(file, found)
     renamed = {str(ours): theirs for ours, theirs in options.columns.items()}
     asked = {name: renamed.get(name, name) for name in (*REQUIRED, *OPTIONAL)}
     present = {name.lower() for name in found}
@@ -232,7 +232,7 @@ def _position(file: Path, name: str, found: list[str]) -> int:
     )
 
 
-def _refuse_repeated(file: Path, found: list[str]) -> None:
+def refuse_repeated(file: Path, found: list[str]) -> None:
     """Refuse a header that names a column twice, so that either could be meant."""
     twice = [name for n, name in enumerate(found) if name and name in found[:n]]
     if twice:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 import duckdb
 import pandas as pd
+import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from whatif_assets.core.bar_schema import (
@@ -27,6 +28,7 @@ from whatif_assets.core.sources.files import ages, find_files
 
 SETTINGS: dict[str, Any] = {"autoinstall_known_extensions": "false"}
 NUMBERS = re.compile(r"^(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL.*)$")
+Answer = TypeVar("Answer")
 Column = Literal[
     "symbol", "ts", "open", "high", "low", "close", "volume", "vwap", "trade_count"
 ]
@@ -237,11 +239,31 @@ class DuckDb:
         except BadInput:
             return []  # a text of the query that is no path
 
+    def table(self) -> pa.Table:
+        """Whole answer of the query, whatever its columns are.
+
+        Raises
+        ------
+        BadInput
+            The query is wrong; the message says what DuckDB says.
+        """
+        return self._run(
+            lambda connection: connection.sql(
+                f"SELECT * FROM {self._query}"
+            ).to_arrow_table()
+        )
+
     def _answer(self, sql: str, **values: object) -> pd.DataFrame:
-        """Run a statement around the query; BadInput says what DuckDB says."""
+        """Run a statement around the query."""
+        return self._run(
+            lambda connection: connection.execute(sql, values or None).df()
+        )
+
+    def _run(self, ask: Callable[[duckdb.DuckDBPyConnection], Answer]) -> Answer:
+        """Ask DuckDB; BadInput says what it says."""
         try:
             with self._connected() as connection:
-                return connection.execute(sql, values or None).df()
+                return ask(connection)
         except duckdb.Error as error:
             reason = str(error).strip().splitlines()[0]
             raise BadInput(f"{self.where}: DuckDB says: {reason}") from None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -16,13 +18,13 @@ from whatif_assets.core.features import (
     compute,
     compute_features,
     features_of_sessions,
-    parse_feature,
     session_features,
 )
+from whatif_assets_tests.core.features.example_facts import feature_of, with_facts
 from whatif_assets_tests.core.features.random_walks import random_walks, weekdays
 from whatif_assets_tests.generators import bar_frames
 
-ALL = [parse_feature(name) for name in FEATURES]
+ALL = [feature_of(name) for name in FEATURES]
 PRICES = ["open", "high", "low", "close", "vwap"]
 
 # Arguments other than the defaults, of which each feature takes those it has.
@@ -43,7 +45,15 @@ OTHERS = {
 
 def with_other_arguments(name: str) -> Feature:
     known = FEATURES[name].arguments.model_fields
-    return parse_feature({name: {k: v for k, v in OTHERS.items() if k in known}})
+    return feature_of(name, **{k: v for k, v in OTHERS.items() if k in known})
+
+
+def walks_with_facts(*arguments: Any, **options: Any) -> pd.DataFrame:
+    return with_facts(random_walks(*arguments, **options))
+
+
+def frames_with_facts(**options: Any) -> st.SearchStrategy[pd.DataFrame]:
+    return bar_frames(**options).map(with_facts)
 
 
 def assert_same_bits(found: pd.DataFrame, expected: pd.DataFrame) -> None:
@@ -59,7 +69,7 @@ def bits(values: pd.Series) -> npt.NDArray[np.int64]:
 
 
 @settings(max_examples=25, deadline=None)
-@given(bars=bar_frames(max_bars=120, max_symbols=2), cut=st.integers(1, 120))
+@given(bars=frames_with_facts(max_bars=120, max_symbols=2), cut=st.integers(1, 120))
 def test_it_is_causal(bars: pd.DataFrame, cut: int) -> None:
     place = bars.groupby("symbol").cumcount()
     changed = bars.copy()
@@ -70,7 +80,7 @@ def test_it_is_causal(bars: pd.DataFrame, cut: int) -> None:
 
 
 @settings(max_examples=10, deadline=None)
-@given(bars=bar_frames(max_bars=100))
+@given(bars=frames_with_facts(max_bars=100))
 def test_symbols_do_not_touch_one_another(bars: pd.DataFrame) -> None:
     together = compute_features(bars, ALL)
     for _, alone in bars.groupby("symbol"):
@@ -78,7 +88,7 @@ def test_symbols_do_not_touch_one_another(bars: pd.DataFrame) -> None:
 
 
 @settings(max_examples=25, deadline=None)
-@given(bars=bar_frames(min_bars=1, max_bars=100, max_symbols=1))
+@given(bars=frames_with_facts(min_bars=1, max_bars=100, max_symbols=1))
 def test_no_value_is_infinite(bars: pd.DataFrame) -> None:
     values = compute_features(bars, ALL).drop(columns=["symbol", "ts"])
     assert not np.isinf(values.to_numpy()).any()
@@ -87,14 +97,14 @@ def test_no_value_is_infinite(bars: pd.DataFrame) -> None:
 @pytest.fixture(scope="module")
 def long_walk() -> pd.DataFrame:
     """One symbol for longer than any default warm-up."""
-    walk = random_walks(weekdays(24), symbols=1)
+    walk = walks_with_facts(weekdays(24), symbols=1)
     assert len(walk) > max(feature.warm_up for feature in ALL) + 1000
     return walk
 
 
 @pytest.mark.parametrize("name", FEATURES)
 def test_its_warm_up_suffices(name: str, long_walk: pd.DataFrame) -> None:
-    for feature in (parse_feature(name), with_other_arguments(name)):
+    for feature in (feature_of(name), with_other_arguments(name)):
         whole = feature.of(long_walk)
         scale = np.nanmedian(np.abs(whole))
         for last in (len(whole) - 1, len(whole) - 333, feature.warm_up + 9):
@@ -107,7 +117,7 @@ def test_its_warm_up_suffices(name: str, long_walk: pd.DataFrame) -> None:
 
 @pytest.mark.parametrize("name", FEATURES)
 def test_it_has_values_once_it_has_warmed_up(name: str) -> None:
-    walk = random_walks(weekdays(1), symbols=1)
+    walk = walks_with_facts(weekdays(1), symbols=1)
     values = with_other_arguments(name).of(walk)
     known = np.flatnonzero(~np.isnan(values))
     assert known[0] <= with_other_arguments(name).warm_up
@@ -116,7 +126,7 @@ def test_it_has_values_once_it_has_warmed_up(name: str) -> None:
 
 def test_a_session_has_the_same_bits_in_any_range() -> None:
     days = weekdays(8)
-    walks = random_walks(days, symbols=2, keep=0.9, bars=120)
+    walks = walks_with_facts(days, symbols=2, keep=0.9, bars=120)
     history = {day: days[: days.index(day)] for day in days[5:]}
     together = features_of_sessions(walks, history, ALL)
     by_day = dict(list(walks.groupby("session")))
@@ -132,7 +142,7 @@ def test_a_session_has_the_same_bits_in_any_range() -> None:
 
 @pytest.mark.parametrize("missing", [*PRICES, "volume"])
 def test_a_bar_without_what_it_reads_is_nan_and_skipped(missing: str) -> None:
-    walk = random_walks(weekdays(1), symbols=1)
+    walk = walks_with_facts(weekdays(1), symbols=1)
     rows = [0, 1, 50, 51, 200]
     walk.loc[rows, missing] = np.nan
     found = compute_features(walk, ALL)
@@ -156,7 +166,7 @@ def test_a_bar_without_what_it_reads_is_nan_and_skipped(missing: str) -> None:
 
 
 def test_its_unit_says_how_it_scales() -> None:
-    walk = random_walks(weekdays(1), symbols=1)
+    walk = walks_with_facts(weekdays(1), symbols=1)
     # Powers of two, so that not a bit of a mantissa changes.
     scaled = walk.assign(
         **{price: walk[price] * 2.0**-3 for price in PRICES},
@@ -191,7 +201,7 @@ UNDEFINED = {
 
 
 def test_what_is_undefined_is_nan() -> None:
-    walk = random_walks(weekdays(1), symbols=1)
+    walk = walks_with_facts(weekdays(1), symbols=1)
     still = walk.assign(**dict.fromkeys(PRICES, 0.1), volume=0.0)
     values = compute_features(still, ALL)
     unknown = {f.function for f in ALL if values[f.column].isna().all()}
@@ -205,7 +215,7 @@ def test_what_is_undefined_is_nan() -> None:
 
 
 def test_it_starts_to_say_something_when_prices_move_again() -> None:
-    walk = random_walks(weekdays(1), symbols=1)
+    walk = walks_with_facts(weekdays(1), symbols=1)
     walk.loc[:199, PRICES] = walk.loc[200, "open"]
     walk.loc[:199, "volume"] = 0.0
     values = compute_features(walk, ALL)
@@ -216,19 +226,19 @@ def test_it_starts_to_say_something_when_prices_move_again() -> None:
 
 @pytest.mark.parametrize("bars", [0, 1])
 def test_too_few_bars_give_a_value_each_and_no_error(bars: int) -> None:
-    walk = random_walks(weekdays(1), symbols=1).iloc[:bars]
+    walk = walks_with_facts(weekdays(1), symbols=1).iloc[:bars]
     assert len(compute_features(walk, ALL)) == bars
 
 
 def test_it_leaves_the_bars_alone() -> None:
-    walk = random_walks(weekdays(1))
+    walk = walks_with_facts(weekdays(1))
     before = walk.copy()
     compute_features(walk, ALL)
     pd.testing.assert_frame_equal(walk, before)
 
 
 def test_talib_unstable_periods_change_nothing_and_stay() -> None:
-    walk = random_walks(weekdays(1), symbols=1)
+    walk = walks_with_facts(weekdays(1), symbols=1)
     before = compute_features(walk, ALL)
     talib.set_unstable_period("ALL", 7)
     try:
@@ -253,8 +263,8 @@ def test_columns_are_unique_and_need_no_quotes() -> None:
 
 
 def test_several_features_are_the_single_ones_side_by_side() -> None:
-    walk = random_walks(weekdays(2))
+    walk = walks_with_facts(weekdays(2))
     frame = compute_features(walk, ALL)
     assert list(frame.columns) == ["symbol", "ts", *(f.column for f in ALL)]
-    singly = {f.column: compute(walk, f.function) for f in ALL}
+    singly = {f.column: compute(walk, f.function, **dict(f.arguments)) for f in ALL}
     assert_same_bits(frame, pd.DataFrame(singly))

@@ -20,6 +20,7 @@ from whatif_assets.core.features.function import FeatureFunction
 from whatif_assets.core.features.indicators.averages import AVERAGES
 from whatif_assets.core.features.indicators.bands import BANDS
 from whatif_assets.core.features.indicators.directional import DIRECTIONAL
+from whatif_assets.core.features.indicators.facts import FACT_FEATURES
 from whatif_assets.core.features.indicators.momentum import MOMENTUM
 from whatif_assets.core.features.indicators.pairs import PAIRS
 from whatif_assets.core.features.indicators.prices import PRICE_FEATURES
@@ -37,6 +38,7 @@ FAMILIES: dict[str, dict[str, FeatureFunction]] = {
     "Volume": VOLUME,
     "Prices and statistics": PRICE_FEATURES,
     "Two prices": PAIRS,
+    "Facts": FACT_FEATURES,
 }
 FEATURES: dict[str, FeatureFunction] = {
     name: function for family in FAMILIES.values() for name, function in family.items()
