@@ -7,7 +7,6 @@ from datetime import date
 
 import pytest
 
-from whatif_assets.core.bar_size import ONE_DAY
 from whatif_assets.core.home import Home
 from whatif_assets.core.ingest import SessionBars
 from whatif_assets.core.market import Market
@@ -29,7 +28,7 @@ def found(market_data, tmp_path, path, days, **fields):
 
 
 AV = "us1m_2018_av.parquet"
-DAILY = {"bar_size": ONE_DAY}
+DAILY = {"base_bar": "1day"}
 
 
 @pytest.mark.parametrize(
