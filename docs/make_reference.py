@@ -75,6 +75,14 @@ from whatif_assets import features
 bars["rsi"] = features.compute(bars, "rsi", timeperiod=14)
 ```
 
+With `bar: 1h`, as in `ema: {timeperiod: 10, bar: 1h}`, all of a feature is computed on
+slower bars, in a column `ema_10_close_of_1h`. Its value at a bar is that of the last
+slower bar which had closed by then; of a day, and of an hour that the session's close
+cuts off, it is known from the next session on. Such bars are a whole multiple of the
+configuration's own. In a notebook, larger bars are made by
+`whatif_assets.bars.resample(bars, "1h", calendar="XNYS")`; they are counted from the open
+of each session.
+
 *Reads* are columns of the bar: `price` the one that the argument `price` names, `other`
 that of `other`, of another symbol's bar at the same time where `symbol` names one. A bar
 that lacks one of them is NaN. *Warm-up* is how many bars before a bar its value takes,

@@ -1,6 +1,5 @@
 """Asset ``features``: the columns that the home's studies ask for, per session."""
 
-import math
 from collections.abc import Collection, Iterator
 from datetime import date
 
@@ -9,8 +8,8 @@ import dagster as dg
 from whatif_assets.assets.axes import MARKET, Axes, facts_of, partitioned
 from whatif_assets.assets.leak_checks import LeakGate, leak_checks
 from whatif_assets.core.errors import BadInput
+from whatif_assets.core.feature_store import sessions_of_warm_up as reach
 from whatif_assets.core.feature_tables import FeatureTables
-from whatif_assets.core.features import warm_up
 from whatif_assets.core.home import Home
 from whatif_assets.core.leak_gate import probe_features, sessions_to_probe
 from whatif_assets.core.leaks import FEATURES_PROBE
@@ -98,6 +97,4 @@ def sessions_of_warm_up(home: Home) -> int:
     except BadInput:
         # A faulty study must not keep the UI from opening; its own check says why.
         return 1
-    per_session = home.market.bars_per_session
-    reach = (warm_up(some) / per_session(size) for size, some in wanted.items())
-    return max(1, *map(math.ceil, reach))
+    return max(1, *(reach(home, some, size) for size, some in wanted.items()))

@@ -25,10 +25,17 @@ class BarReader:
         The home whose lake has the bars.
     size
         A whole multiple of the market's; by default the market's own.
+    made_of
+        Reads the bars that these are made of; by default those of the market are.
     """
 
-    def __init__(self, home: Home, size: BarSize | None = None) -> None:
-        self._home = home
+    def __init__(
+        self,
+        home: Home,
+        size: BarSize | None = None,
+        made_of: BarReader | None = None,
+    ) -> None:
+        self._home, self._made_of = home, made_of
         self.size = size or home.market.bar_size
 
     @property
@@ -44,7 +51,10 @@ class BarReader:
         BadInput
             The session is not materialised.
         """
-        bars = self._home.lake.read(TABLE, session.isoformat())
+        if self._made_of is not None:
+            bars = self._made_of.of(session)
+        else:
+            bars = self._home.lake.read(TABLE, session.isoformat())
         if self.size == self._home.market.bar_size:
             return bars
         bars = bars.assign(session=pd.Timestamp(session))

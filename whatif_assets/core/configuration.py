@@ -21,6 +21,7 @@ from whatif_assets.core.backtest import Costs, Variant
 from whatif_assets.core.bar_size import BarSize
 from whatif_assets.core.errors import BadInput, did_you_mean, one_of
 from whatif_assets.core.features import Feature
+from whatif_assets.core.features.slower import by_bar_size
 from whatif_assets.core.fields import (
     AXES,
     COST_NAMES,
@@ -402,17 +403,19 @@ def _assemble(
     search = {k: tuple(v) for k, v in axes["search"].items()}
     entry = study.configurations[name]
     label = study.parsed_label
+    features = (
+        study.parsed_features
+        if general.features is None
+        else parse_features(list(general.features))
+    )
+    _check_features(key, general, features, bar)
     return Configuration(
         study=study.name,
         name=name,
         key=key,
         bar=bar,
         symbols=own(general.symbols, study.symbols),
-        features=(
-            study.parsed_features
-            if general.features is None
-            else parse_features(list(general.features))
-        ),
+        features=features,
         label=replace(label, horizon=own(general.horizon, label.horizon)),
         algorithm=general.algorithm,
         backend=general.backend,
@@ -434,3 +437,15 @@ def _assemble(
         ),
         base=base,
     )
+
+
+def _check_features(
+    key: str, general: General, features: Sequence[Feature], bar: BarSize | None
+) -> None:
+    """Refuse a feature of bars that a model's own cannot be made into."""
+    if bar is None or general.algorithm is None:
+        return
+    try:
+        by_bar_size(features, bar)
+    except BadInput as error:
+        raise BadInput(f"Configuration {key}: {error}", field=("features",)) from None

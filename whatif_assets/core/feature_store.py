@@ -26,6 +26,12 @@ from whatif_assets.core.features import (
     warm_up,
     with_other_symbols,
 )
+from whatif_assets.core.features.slower import (
+    LOOK_BACK,
+    SlowerBars,
+    as_of_close,
+    by_bar_size,
+)
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import combined_hash
 
@@ -56,10 +62,13 @@ class SessionFeatures:
         :func:`whatif_assets.core.features.features_of_sessions`, or its Spark
         counterpart.
     bar_size
-        Of the bars; by default the market's own.
+        Of the bars; by default the market's own. Features of slower bars are given
+        as of the close of these.
     as_of
         The session on whose basis all prices are; each session on its own where
         absent, as it was seen then.
+    made_of
+        What slower bars are made of.
 
     Raises
     ------
@@ -75,9 +84,11 @@ class SessionFeatures:
         engine: Engine = features_of_sessions,
         bar_size: BarSize | None = None,
         as_of: date | None = None,
+        made_of: BarReader | None = None,
     ) -> None:
         self._home, self._engine, self._as_of = home, engine, as_of
-        self._reader, self._steps = BarReader(home, bar_size), LakeSteps(home)
+        self._reader = BarReader(home, bar_size, made_of)
+        self._steps = LakeSteps(home)
         self.features = tuple(features)
         check_symbols_read(self.features, home.symbols)
         self.facts = FactsBeside(home, self.features, bar_size)
@@ -89,6 +100,13 @@ class SessionFeatures:
         self._versions: dict[date, str] = {}
         self._ready: dict[date, pd.DataFrame] = {}
         self._oldest_read: dict[date, date] = {}
+        size = self._reader.size
+        groups = by_bar_size(self.features, size)
+        self.own = tuple(groups.pop(size))
+        self._slower = [
+            SessionFeatures(home, some, (), engine, slower, made_of=self._reader)
+            for slower, some in groups.items()
+        ]
 
     def _read(self, session: date) -> pd.DataFrame:
         # The version first: bars that somebody replaces meanwhile are then not
@@ -129,16 +147,26 @@ class SessionFeatures:
             self._bars_of,
             stretch,
             self._calendar[:first],
-            warm_up(self.features),
-            symbols_read(self.features),
+            warm_up(self.own),
+            symbols_read(self.own),
         )
-        bars = self._steps.adjusted(bars, self._as_of or stretch[0])
+        as_of = self._as_of or stretch[0]
+        bars = self._steps.adjusted(bars, as_of)
         bars = self.facts.join(bars)
         history = {
             day: self._calendar[: first + number] for number, day in enumerate(stretch)
         }
-        self._oldest_read |= oldest_sessions_read(bars, history, self.features)
-        computed = self._engine(bars, history, self.features)
+        self._oldest_read |= oldest_sessions_read(bars, history, self.own)
+        computed = self._engine(bars, history, self.own)
+        for store in self._slower:
+            known = store._at_close(computed, self._reader.size, stretch, as_of)
+            computed = computed.join(known)
+            for day in stretch:
+                read = [store._oldest_read[seen] for seen in store._seen_from(day)]
+                self._oldest_read[day] = min(self._oldest_read[day], *read)
+            self._versions |= store._versions
+        columns = [feature.column for feature in self.features]
+        computed = computed[["symbol", "ts", "session", *columns]]
         days = computed.pop("session").dt.date
         for day, rows in computed.groupby(days.to_numpy()):
             self._ready[day] = rows.reset_index(drop=True)
@@ -158,18 +186,76 @@ class SessionFeatures:
         """
         previous = self._calendar[: self._calendar.index(session)]
 
-        also = symbols_read(self.features)
+        bars = self._with_history([session], symbols, self._as_of or session)
+        bars = with_other_symbols(self.facts.join(bars), self.own)
+        own = bars[bars["symbol"].isin(symbols)]
+        return own.reset_index(drop=True), previous
+
+    def slower_of(self, session: date, symbols: Sequence[str]) -> list[SlowerBars]:
+        """Slower bars of some symbols before a session, for its features of such."""
+        size, as_of = self._reader.size, self._as_of or session
+        return [store._before(session, symbols, size, as_of) for store in self._slower]
+
+    def _with_history(
+        self, days: Sequence[date], symbols: Sequence[str], as_of: date
+    ) -> pd.DataFrame:
+        """Bars of some symbols in unbroken sessions, and what they warm up on."""
+        also = symbols_read(self.own)
 
         def of_symbols(day: date) -> pd.DataFrame:
             bars = self._bars_of(day)
             return bars[bars["symbol"].isin([*symbols, *also])]
 
-        needed = warm_up(self.features)
-        bars = bars_with_history(of_symbols, [session], previous, needed, also)
-        bars = self._steps.adjusted(bars, self._as_of or session)
-        bars = with_other_symbols(self.facts.join(bars), self.features)
-        own = bars[bars["symbol"].isin(symbols)]
-        return own.reset_index(drop=True), previous
+        earlier = self._calendar[: self._calendar.index(days[0])]
+        needed = warm_up(self.own)
+        bars = bars_with_history(of_symbols, days, earlier, needed, also)
+        return self._steps.adjusted(bars, as_of)
+
+    def _seen_from(self, session: date, symbols: Sequence[str] = ()) -> list[date]:
+        """Sessions whose bars may be the last to have closed before one of this.
+
+        The session itself, and those before it up to the last bar of each symbol (of
+        some, or of all that have a bar in the session); oldest first.
+        """
+        place = self._calendar.index(session)
+        lacking = set(symbols or self._bars_of(session)["symbol"])
+        days = [session]
+        for day in reversed(self._calendar[max(place - LOOK_BACK, 0) : place]):
+            if not lacking:
+                break
+            days.append(day)
+            lacking -= set(self._bars_of(day)["symbol"])
+        return days[::-1]
+
+    def _at_close(
+        self, rows: pd.DataFrame, size: BarSize, stretch: Sequence[date], as_of: date
+    ) -> pd.DataFrame:
+        """Features as they were known at the close of faster bars of a stretch."""
+        self._ready.clear()  # may be of another basis
+        self._as_of = as_of
+        first = min(self._seen_from(day)[0] for day in stretch)
+        place, after = self._calendar.index(first), self._calendar.index(stretch[-1])
+        self._wanted = self._calendar[place : after + 1]
+        found = [self.of(day).assign(session=pd.Timestamp(day)) for day in self._wanted]
+        slower = pd.concat(found, ignore_index=True)
+        sessions = self._home.market.sessions
+        return as_of_close(rows, size, slower, self._reader.size, sessions)
+
+    def _before(
+        self, session: date, symbols: Sequence[str], size: BarSize, as_of: date
+    ) -> SlowerBars:
+        days = self._seen_from(session, symbols)
+        bars = self._with_history(days, symbols, as_of)
+        now = bars["symbol"].isin(symbols) & (bars["session"] == pd.Timestamp(session))
+        return SlowerBars(
+            features=self.own,
+            size=size,
+            slower_size=self._reader.size,
+            sessions=self._home.market.sessions,
+            earlier=bars[~now],
+            days=days,
+            previous=self._calendar[: self._calendar.index(days[0])],
+        )
 
     def inputs(self, session: date) -> dict[str, str]:
         """Hashes of what a session's features would come from now, by part.
@@ -225,10 +311,22 @@ def history(
     Enough for thinly traded symbols and some sessions without a bar; fewer where
     the market begins.
     """
-    bars = warm_up(features)
-    if not bars:
-        return []
-    per_session = home.market.bars_per_session(size)
-    share = SPARSE if per_session > 1 else 1
-    needed = math.ceil(bars * share / per_session) + 10
+    needed = 0
+    for own, some in by_bar_size(features, size).items():
+        per_session = home.market.bars_per_session(own)
+        share = SPARSE if per_session > 1 else 1
+        bars, before = warm_up(some), LOOK_BACK * (own != size)
+        if bars or before:
+            reach = math.ceil(bars * share / per_session) + 10 + before
+            needed = max(needed, reach)
     return home.market.sessions.previous(session, needed)
+
+
+def sessions_of_warm_up(home: Home, features: Sequence[Feature], size: BarSize) -> int:
+    """Sessions before a session that its features reach back to, at full hours."""
+    per_session = home.market.bars_per_session
+    reach = [
+        math.ceil(warm_up(some) / per_session(own)) + (own != size)
+        for own, some in by_bar_size(features, size).items()
+    ]
+    return max(reach)

@@ -105,7 +105,14 @@ def _probe_session(
         return Finding(probe, True, f"no bar in session {session}", 0, 0.0)
     bars, previous = columns.bars_of(session, symbols)
     about = (bars, session, previous)
-    finding = features_see_no_future(*about, columns.features, frame, draw, probe)
+    finding = features_see_no_future(
+        *about,
+        columns.features,
+        frame,
+        draw,
+        probe,
+        columns.slower_of(session, symbols),
+    )
     reading = [feature for feature in columns.features if feature.fact]
     if not reading:
         return finding
@@ -203,6 +210,7 @@ def probe_forecasts(
             functools.partial(predict, number=fold),
             there,
             draw,
+            columns.slower_of(session, symbols),
         )
         findings.append(finding)
     return together(findings)

@@ -140,6 +140,11 @@ class Sessions:
         """Tell which naive midnights are sessions of the calendar."""
         return np.asarray(days.isin(self._exchange.sessions))
 
+    def number(self, days: pd.DatetimeIndex) -> npt.NDArray[np.int64]:
+        """Count the calendar's sessions before each session; a naive midnight."""
+        known = self._exchange.sessions.as_unit("ns")
+        return np.asarray(known.searchsorted(days.as_unit("ns")), dtype=np.int64)
+
     def spans(self, dates: Iterable[date]) -> pd.DataFrame:
         """Which instants count to some sessions, trading hours or not.
 

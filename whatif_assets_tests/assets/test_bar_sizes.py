@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from whatif_assets.core.comparison import compare
 from whatif_assets.core.home import Home
 from whatif_assets.core.leaderboard import read_table
 from whatif_assets.core.stage import stage_configuration
@@ -114,9 +115,14 @@ configurations:
     algorithm: linear
     strategy: forecast_threshold
     threshold: 0
+    features: [{ema: {timeperiod: 3}}, {close: {bar: 1h}}, {rsi: {timeperiod: 2, bar: 1day}}]
     each: {bar: [1min, 5min, 1h]}
   daily: {bar: 1day, algorithm: linear, strategy: forecast_threshold, threshold: 0}
   ema: {strategy: ema_cross, fastperiod: 2, slowperiod: 4, each: {bar: [1min, 1h]}}
+  fade:
+    strategy: feature_threshold
+    feature: {rsi: {timeperiod: 2, bar: 1h}}
+    bar: 5min
   hold: {strategy: buy_and_hold}
 """
 
@@ -136,6 +142,7 @@ def test_bars_of_several_sizes_are_ranked_together(mixed: Home) -> None:
         "sizes.daily": "1day",
         "sizes.ema~bar=1min": "1min",
         "sizes.ema~bar=1h": "1h",
+        "sizes.fade": "5min",
         "sizes.hold": "1min",
     }
     assert (ranked["trades"].drop("sizes.hold") > 0).all()
@@ -157,8 +164,11 @@ def test_a_configuration_trades_its_own_bars(mixed: Home) -> None:
 
 def test_features_stand_in_a_table_for_each_size(mixed: Home) -> None:
     sizes = {str(size): [f.column for f in v] for size, v in mixed.features().items()}
-    column = ["ema_3_close_to_close"]
-    assert sizes == {"1min": column, "5min": column, "1h": column, "1day": column}
+    columns = ["close_of_1h", "ema_3_close", "rsi_2_close_of_1day"]
+    assert sizes == {
+        **dict.fromkeys(("1min", "5min", "1h"), columns),
+        "1day": ["ema_3_close_to_close"],
+    }
     with duckdb.connect(str(mixed.database), read_only=True) as connection:
         rows = {
             table: connection.execute(f'SELECT count(*) FROM "{table}"').fetchone()
@@ -167,6 +177,12 @@ def test_features_stand_in_a_table_for_each_size(mixed: Home) -> None:
         shown = connection.execute(
             "SELECT configuration, settings->>'bar' FROM configurations ORDER BY 1"
         ).fetchall()
+    hours = mixed.lake.read("features_1h", "2018-03-01")
+    minutes = mixed.lake.read("features", "2018-03-01")
+    ends = minutes.groupby("symbol")["close_of_1h"].last()
+    # The last hour of a session, cut off by its close, is seen in the next.
+    seen = hours.groupby("symbol")["close_of_1h"].nth(-2)
+    assert ends.tolist() == seen.tolist()
     assert rows["features_1day"] == (2 * len(SESSIONS),)
     assert rows["features_1h"] == (2 * 7 * len(SESSIONS),)
     assert rows["features"][0] > 3 * rows["features_5min"][0]
@@ -174,3 +190,13 @@ def test_features_stand_in_a_table_for_each_size(mixed: Home) -> None:
     manifest = mixed.lake.manifest("features", "2018-03-01")
     assert manifest is not None
     assert manifest.details["columns"] == sizes
+
+
+def test_sizes_are_compared_like_any_other_setting(mixed: Home) -> None:
+    found = compare(mixed, "sizes.linear~bar=1min", "sizes.linear~bar=1h")
+    differing = found.settings.set_index("field").loc["bar"]
+    assert (differing["a"], differing["b"]) == ("1min", "1h")
+    assert found.by_hour["difference"].sum() == pytest.approx(found.pnl["difference"])
+    # A bar of a day has no hour.
+    assert compare(mixed, "sizes.daily", "sizes.hold").by_hour.empty
+    assert "1min bars" in mixed.page("sizes").read_text()

@@ -111,8 +111,8 @@ def test_labels_of_another_horizon_leave_no_model(copied_home, monkeypatch, hori
     from whatif_assets.core import dataset
     from whatif_assets.core.labels import Label, label
 
-    def wrong(bars, said, base_bar, schedule):
-        return label(bars, Label(said.price, horizon, said.kind), base_bar, schedule)
+    def wrong(bars, said, *others):
+        return label(bars, Label(said.price, horizon, said.kind), *others)
 
     monkeypatch.setattr(dataset, "label", wrong)
     home = Home.open(copied_home)

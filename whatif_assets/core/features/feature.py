@@ -13,6 +13,7 @@ import pandas as pd
 from pydantic import BaseModel, ValidationError
 
 from whatif_assets.core.bar_schema import symbol_rows
+from whatif_assets.core.bar_size import BarSize
 from whatif_assets.core.errors import BadInput, did_you_mean, one_of
 from whatif_assets.core.features.bar_columns import (
     PRICES,
@@ -40,11 +41,15 @@ class Feature:
     relative_to
         A price: the column is then divided by it, less 1 where it is a price
         itself. None leaves it as it is.
+    bar
+        Size of the bars that it is computed on, slower than those at which it is
+        wanted; None for these themselves.
     """
 
     function: str
     arguments: tuple[tuple[str, Any], ...] = ()
     relative_to: str | None = None
+    bar: str | None = None
 
     @property
     def column(self) -> str:
@@ -53,6 +58,8 @@ class Feature:
         words = [self.function, *(_word(name, value) for name, value in given)]
         if self.relative_to is not None:
             words += ["to", self.relative_to]
+        if self.bar is not None:
+            words += ["of", _word("bar", self.bar)]
         return "_".join(words)
 
     @property
@@ -62,11 +69,13 @@ class Feature:
         given = [f"{k}={v}" for k, v in self.arguments if v != usual[k].default]
         if self.relative_to is not None:
             given.append(f"relative_to={self.relative_to}")
+        if self.bar is not None:
+            given.append(f"bar={self.bar}")
         return "+".join([self.function, *given])
 
     @functools.cached_property
     def warm_up(self) -> int:
-        """Bars before a bar that its value needs."""
+        """Bars before a bar, of the size that it is computed on, that it needs."""
         return FEATURES[self.function].bars_of_warm_up(dict(self.arguments))
 
     @property
@@ -135,7 +144,8 @@ def parse_feature(item: str | Mapping[str, Any] | Feature) -> Feature:
     item
         A name, such as ``vwap``; or one name with arguments, such as ``{"ema":
         {"timeperiod": 10, "relative_to": "close"}}``, in one line
-        ``ema+timeperiod=10+relative_to=close``.
+        ``ema+timeperiod=10+relative_to=close``. With ``"bar": "1h"`` it is the value
+        of the last hour that had closed by then, all of it computed on hours.
 
     Raises
     ------
@@ -151,13 +161,18 @@ def parse_feature(item: str | Mapping[str, Any] | Feature) -> Feature:
             f"{did_you_mean(name, FEATURES)}"
         )
     function = FEATURES[name]
-    relative_to = given.pop("relative_to", None)
+    relative_to, bar = given.pop("relative_to", None), _bar(name, given)
     try:
         arguments = function.arguments(**given).model_dump()
     except ValidationError as error:
         raise BadInput(_explained(name, function.arguments, error)) from None
     _check_relative_to(name, relative_to)
-    feature = Feature(name, tuple(arguments.items()), relative_to)
+    feature = Feature(name, tuple(arguments.items()), relative_to, bar)
+    if bar is not None and feature.fact:
+        raise BadInput(
+            f"feature {name}: bar: a fact is known from its own time on, at bars of "
+            "any size; leave bar out."
+        )
     _ = feature.warm_up  # arguments that don't go together are refused there
     return feature
 
@@ -182,6 +197,22 @@ def _explained(name: str, model: type[BaseModel], error: ValidationError) -> str
     detail = error.errors()[0]
     argument = ".".join(str(part) for part in detail["loc"])
     return f"feature {name}: {argument}: {explain(model, detail)}"
+
+
+def _bar(name: str, given: dict[str, Any]) -> str | None:
+    """Take the size of slower bars out of what is given."""
+    if given.get("bar") is None:
+        return None
+    try:
+        size = BarSize.parse(str(given.pop("bar")))
+    except BadInput as error:
+        raise BadInput(f"feature {name}: bar: {error}") from None
+    if size.timed or size.daily:
+        return str(size)
+    raise BadInput(
+        f"feature {name}: bar: found {size}; bars of volume or money are made of ticks "
+        "alone. Choose a size by the clock, such as 1h, or 1day."
+    )
 
 
 def _check_relative_to(name: str, relative_to: Any) -> None:
@@ -310,6 +341,11 @@ def compute(bars: pd.DataFrame, feature: str, **arguments: Any) -> pd.Series:
     >>> bars["ema"] = compute(bars, "ema", timeperiod=10)
     """
     parsed = parse_feature({feature: arguments})
+    if parsed.bar is not None:
+        raise BadInput(
+            f"feature {feature}: bar: it is computed on the bars that are given; make "
+            f'those of {parsed.bar} first, with bars.resample(bars, "{parsed.bar}").'
+        )
     values = compute_features(bars, [parsed])[parsed.column]
     return values.set_axis(bars.index)
 

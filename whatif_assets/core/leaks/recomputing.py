@@ -7,6 +7,7 @@ noise. What belongs to the cut or lies before it must not move.
 from __future__ import annotations
 
 import contextlib
+import functools
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ import pandas as pd
 
 from whatif_assets.core.features import Block, Feature, session_blocks
 from whatif_assets.core.features.bar_columns import BarColumns
+from whatif_assets.core.features.slower import SlowerBars
 from whatif_assets.core.leaks.finding import KEYS, Finding, Tally
 
 FEATURES_PROBE = "features_see_no_future"
@@ -70,6 +72,7 @@ def recomputed(
     previous: Sequence[date],
     features: Sequence[Feature],
     draw: random.Random,
+    slower: Sequence[SlowerBars] = (),
 ) -> Iterator[Recomputed]:
     """Compute the features of a session anew, with another future after some cuts.
 
@@ -88,21 +91,26 @@ def recomputed(
         What to compute.
     draw
         Draws the cuts and the noise.
+    slower
+        Slower bars before the session, of which some of the features are.
     """
-    for found in session_blocks(bars, {session: previous}, features):
+    of_slower = {feature for before in slower for feature in before.features}
+    own_features = [feature for feature in features if feature not in of_slower]
+    until = functools.partial(_until, features=own_features, slower=slower)
+    for found in session_blocks(bars, {session: previous}, own_features):
         first = min(found.first.values(), default=found.start)
         own, block = bars.iloc[first : found.stop], found.moved(-first)
-        yield _until(own, block, block.stop - 1, features, REPEATED)
+        yield until(own, block, block.stop - 1, how=REPEATED)
         for cut in _cuts(own, block, draw):
             # A function may need more bars than there are before the session's
             # first ones; the noise below has as many as ever.
             shorter = None
             with contextlib.suppress(Exception):
-                shorter = _until(own.iloc[: cut + 1], block, cut, features, REMOVED)
+                shorter = until(own.iloc[: cut + 1], block, cut, how=REMOVED)
             if shorter is not None:
                 yield shorter
             noise = noised(own, cut + 1, draw.getrandbits(32))
-            yield _until(noise, block, cut, features, REPLACED)
+            yield until(noise, block, cut, how=REPLACED)
 
 
 def _until(
@@ -111,9 +119,14 @@ def _until(
     cut: int,
     features: Sequence[Feature],
     how: str,
+    slower: Sequence[SlowerBars] = (),
 ) -> Recomputed:
     rows = bars.iloc[block.start : cut + 1].reset_index(drop=True)
-    stop, columns, computed = min(block.stop, len(bars)), BarColumns(bars), {}
+    stop, columns = min(block.stop, len(bars)), BarColumns(bars)
+    computed: dict[str, npt.NDArray[np.float64]] = {}
+    for before in slower:
+        found = before.values(bars.iloc[block.start : stop])
+        computed |= {str(name): found[name].to_numpy()[: len(rows)] for name in found}
     for feature in features:
         values = block.values(feature, columns, stop)
         computed[feature.column] = values[: len(rows)]
@@ -203,12 +216,13 @@ def features_see_no_future(
     written: pd.DataFrame,
     draw: random.Random,
     probe: str = FEATURES_PROBE,
+    slower: Sequence[SlowerBars] = (),
 ) -> Finding:
     """Compare a session's features with what another future would have made of them.
 
     Parameters
     ----------
-    bars, session, previous, features, draw
+    bars, session, previous, features, draw, slower
         As for :func:`recomputed`.
     written
         The features as they are to be written, of these symbols at least:
@@ -225,7 +239,7 @@ def features_see_no_future(
     columns = [feature.column for feature in features]
     return _see_no_future(
         probe,
-        recomputed(bars, session, previous, features, draw),
+        recomputed(bars, session, previous, features, draw, slower),
         lambda rows: rows[[*KEYS, *columns]],
         written,
         columns,
@@ -280,12 +294,13 @@ def forecasts_see_no_future(
     predict: Callable[[pd.DataFrame], pd.DataFrame],
     written: pd.DataFrame,
     draw: random.Random,
+    slower: Sequence[SlowerBars] = (),
 ) -> Finding:
     """Compare a session's forecasts with those that another future would have given.
 
     Parameters
     ----------
-    bars, session, previous, features, draw
+    bars, session, previous, features, draw, slower
         As for :func:`recomputed`.
     predict
         Gives ``symbol``, ``ts``, ``forecast`` and ``expected_return`` of bars with
@@ -300,7 +315,7 @@ def forecasts_see_no_future(
     """
     return _see_no_future(
         FORECASTS_PROBE,
-        recomputed(bars, session, previous, features, draw),
+        recomputed(bars, session, previous, features, draw, slower),
         predict,
         written,
         ["forecast", "expected_return"],
