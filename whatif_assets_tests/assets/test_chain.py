@@ -28,6 +28,7 @@ TABLES = {
     "equity",
     "fills",
     "adjustments",
+    "facts",
     "trades",
     "holdout_openings",
     "leaderboard",
