@@ -65,7 +65,6 @@ def ingest(
         rows=len(load.bars),
         data_version=version,
         metadata={
-            "symbols": int(load.bars["symbol"].nunique()),
             **load.report,
             **{f"quality_{name}": n for name, n in counts(load.findings).items()},
             **({"splits_and_dividends": ", ".join(steps)} if steps else {}),

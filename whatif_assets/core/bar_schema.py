@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pandera.pandas as pa
 
@@ -75,7 +76,29 @@ def typed(frame: pd.DataFrame, where: str) -> pd.DataFrame:
                 f"{DTYPES[name]}: {error}.",
             ) from None
     origin = {name: frame[name] for name in ORIGIN_COLUMNS if name in frame}
-    return pd.DataFrame(columns | origin)
+    return pd.DataFrame(columns | origin, copy=False)
+
+
+def in_order(rows: pd.DataFrame) -> pd.DataFrame:
+    """Sort rows by (symbol, ts), those of a bar in the order they have.
+
+    Rows that are sorted, as those of most sources are, stay as they are.
+    """
+    codes, names = pd.factorize(rows["symbol"])
+    stamps = pd.DatetimeIndex(rows["ts"]).asi8
+    after = np.diff(codes) > 0
+    after |= (np.diff(codes) == 0) & (np.diff(stamps) >= 0)
+    known = bool((codes >= 0).all() and rows["ts"].notna().all())
+    if known and bool(after.all()) and list(names) == sorted(names):
+        return rows.reset_index(drop=True)
+    return rows.sort_values(["symbol", "ts"], kind="stable", ignore_index=True)
+
+
+def _repeats_symbol(rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Whether the row ahead is of the same symbol."""
+    symbols, same = rows["symbol"].to_numpy(), np.zeros(len(rows), dtype=bool)
+    same[1:] = symbols[1:] == symbols[:-1]
+    return same
 
 
 def _schema() -> pa.DataFrameSchema:
@@ -120,8 +143,10 @@ def inconsistent(bars: pd.DataFrame) -> pd.Series[bool]:
     Vendors do write such bars, where a corrected trade moved one price and not
     the others. They are counted, not refused and not repaired.
     """
-    inside = [bars[name].between(bars["low"], bars["high"]) for name in OPEN_CLOSE]
-    return ~(inside[0] & inside[1])
+    low, high = bars["low"].to_numpy(), bars["high"].to_numpy()
+    prices = [bars[name].to_numpy() for name in OPEN_CLOSE]
+    inside = [(price >= low) & (price <= high) for price in prices]
+    return pd.Series(~(inside[0] & inside[1]), index=bars.index)
 
 
 def outside_era(ts: pd.Series[pd.Timestamp], daily: bool) -> pd.Series[bool]:
@@ -143,9 +168,13 @@ SCHEMA = _schema()
 
 
 def check_rows(rows: pd.DataFrame, where: str) -> None:
-    """Refuse rows that are no bars, and bars that are there twice."""
+    """Refuse rows that are no bars, and bars that are there twice.
+
+    The rows are in order.
+    """
     check_values(rows, where)
-    twice = np.flatnonzero(rows.duplicated(["symbol", "ts"]))
+    stamps = pd.DatetimeIndex(rows["ts"]).asi8
+    twice = np.flatnonzero(_repeats_symbol(rows) & (np.diff(stamps, prepend=0) == 0))
     if len(twice):
         pairs = [f"{_name(rows, n)} and {_name(rows, n - 1)}" for n in twice[:3]]
         same = int(rows.duplicated(list(BAR_COLUMNS)).sum())
@@ -170,6 +199,8 @@ def check_rows(rows: pd.DataFrame, where: str) -> None:
 
 def check_values(rows: pd.DataFrame, where: str) -> None:
     """Refuse rows with a value that no bar has."""
+    if _are_bars(rows):
+        return
     try:
         SCHEMA.validate(rows, lazy=True)
     except pa.errors.SchemaErrors as errors:
@@ -181,6 +212,27 @@ def check_values(rows: pd.DataFrame, where: str) -> None:
             f"{where}: {cases['index'].nunique()} row(s) are no bars. The first, "
             f"{_name(rows, number)}, has {_failure(failed)}. Correct or remove them.",
         ) from None
+
+
+def _are_bars(rows: pd.DataFrame) -> bool:
+    """Whether the schema holds for every row, without saying where it does not."""
+    numbers = {
+        name: rows[name].to_numpy(dtype=np.float64, na_value=np.nan)
+        for name in (*PRICES, "volume", "vwap", "trade_count")
+    }
+    opens, high, low, close = (numbers[name] for name in PRICES)
+    vwap, trades = numbers["vwap"], numbers["trade_count"]
+    rules = (
+        *((price > 0) & (price < np.inf) for price in (opens, high, low, close)),
+        (numbers["volume"] >= 0) & (numbers["volume"] < np.inf),
+        ((vwap > 0) & (vwap < np.inf)) | np.isnan(vwap),
+        (trades >= 0) | np.isnan(trades),
+        high >= low,
+        (np.maximum(opens, close) <= 2 * high) & (np.minimum(opens, close) >= low / 2),
+        rows["ts"].notna().to_numpy(),
+    )
+    named = all(isinstance(name, str) and name for name in rows["symbol"].unique())
+    return named and all(rule.all() for rule in rules)
 
 
 def _failure(case: pd.Series[Any]) -> str:
@@ -205,10 +257,9 @@ def _written(ts: pd.Timestamp) -> str:
 
 def check_stamps(rows: pd.DataFrame, bar_size: BarSize, where: str) -> None:
     """Refuse stamps that betray another kind of bar than the market's."""
-    length = bar_size.length
-    ts = rows["ts"]
-    unit = DAY if bar_size.daily else MINUTE
-    odd = ts != ts.dt.floor(unit)
+    length, micro = bar_size.length, pd.Timedelta(microseconds=1)
+    stamps = pd.DatetimeIndex(rows["ts"]).asi8
+    odd = stamps % ((DAY if bar_size.daily else MINUTE) // micro) != 0
     if odd.any():
         number = int(np.argmax(odd))
         needed = "date at 00:00 UTC" if bar_size.daily else "start, on a whole minute"
@@ -217,15 +268,15 @@ def check_stamps(rows: pd.DataFrame, bar_size: BarSize, where: str) -> None:
             f"{where}: {_name(rows, number)} is no {bar_size} bar: its ts must be its "
             f"{needed}. Set base_bar to what the source has, or correct the stamps.",
         )
-    if not bar_size.daily and len(ts) and (ts == ts.dt.normalize()).all():
+    if not bar_size.daily and len(stamps) and not (stamps % (DAY // micro)).any():
         raise RefusedBars(
             "schema",
             f"{where}: each row is stamped 00:00 UTC, as daily bars are, and base_bar "
             f"is {bar_size}. Set base_bar: 1day, or give the time of day.",
         )
-    gaps = ts.diff()[rows["symbol"] == rows["symbol"].shift()]
-    if len(gaps) and (gaps < length).mean() > 0.5:
-        minutes = pd.Timedelta(gaps.median()) / MINUTE
+    gaps = np.diff(stamps, prepend=0)[_repeats_symbol(rows)]
+    if len(gaps) and (gaps < length // micro).mean() > 0.5:
+        minutes = float(np.median(gaps)) * micro / MINUTE
         raise RefusedBars(
             "schema",
             f"{where}: most bars are {minutes:g} minutes apart, and base_bar is "

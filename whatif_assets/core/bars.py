@@ -17,6 +17,7 @@ from whatif_assets.core.bar_schema import (
     REQUIRED_COLUMNS,
     check_rows,
     check_stamps,
+    in_order,
     inconsistent,
     typed,
 )
@@ -180,8 +181,7 @@ def tidy(
         type or exchanged; for stamps that cannot be starts of such bars.
     """
     check_repairs(repairs, bar_size)
-    rows = typed(frame, where).assign(place=np.arange(len(frame)))
-    rows = rows.sort_values(["symbol", "ts"], kind="stable", ignore_index=True)
+    rows = in_order(typed(frame, where).assign(place=np.arange(len(frame))))
     changed: dict[str, pd.Series[pd.Timestamp]] = {}
     for name in (name for name in repairs if name in OF_ROWS):
         rows, dropped = OF_ROWS[name](rows, sessions, bar_size)
@@ -195,7 +195,8 @@ def tidy(
     kept = within & _in_hours(bars, sessions, bar_size, hours)
     coming = _session_ahead(bars[~within], sessions, bar_size)
     shut = bars.loc[within & ~kept, "session"]
-    bars = bars[kept].reset_index(drop=True)
+    if not kept.all():
+        bars = bars[kept].reset_index(drop=True)
     for name in (name for name in repairs if name in OF_BARS):
         bars, added = OF_BARS[name](bars, sessions, bar_size)
         changed[name] = added["session"]

@@ -6,8 +6,9 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 
 from whatif_assets.core.actions import Actions
@@ -22,6 +23,7 @@ from whatif_assets.core.quality.record import refusal
 from whatif_assets.core.sources import LoadReport, load_bars
 
 BARS_AT_A_TIME = 400_000
+SIDES: tuple[Literal["left", "right"], ...] = ("left", "right")
 
 
 @dataclass(frozen=True)
@@ -124,12 +126,18 @@ class SessionBars:
             repairs=self._market.repairs,
         )
         found = inspect(inspected, self._rules)
-        by_session = dict(list(frame.groupby("session")))
+        # Sorted by session, so that a session's bars are a slice.
+        rows = np.argsort(inspected.day, kind="stable")
+        ordered = frame.drop(columns="session").take(rows)
+        days = frame["session"].to_numpy()[rows]
         for session in stretch:
-            bars = by_session.get(pd.Timestamp(session), frame.iloc[:0])
             day = date.fromisoformat(session)
+            start, stop = (
+                days.searchsorted(np.datetime64(day), side) for side in SIDES
+            )
+            bars = ordered.iloc[start:stop].reset_index(drop=True)
             self._read[session] = SessionLoad(
-                bars.drop(columns="session").reset_index(drop=True),
+                bars,
                 report.of_session(bars, day).metadata(),
                 found.get(day, []),
                 steps[day],

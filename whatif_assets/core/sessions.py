@@ -243,7 +243,8 @@ class Sessions:
         """
         if not self._overnight:
             local = ts.tz_convert(self._exchange.tz).tz_localize(None)
-            return local.normalize().as_unit("ns")
+            midnights = local.to_numpy().astype("datetime64[D]")
+            return pd.DatetimeIndex(midnights.astype("datetime64[ns]"))
         closes = pd.DatetimeIndex(self._exchange.closes)
         days = self._exchange.sessions.as_unit("ns")
         later = days.append(pd.DatetimeIndex([pd.NaT]))

@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
+import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ValidationError
 
@@ -169,7 +170,7 @@ def load_bars(
     raw = source.read(names, start.date(), until, bar_size)
     _check_symbols(names, raw, source)
     inside = (raw["ts"] >= start) & (raw["ts"] < end)
-    rows, where = raw[inside], source.where
+    rows, where = raw if inside.all() else raw[inside], source.where
     bars, report = tidy(rows, sessions, bar_size, where, hours, repairs)
     return bars, dataclasses.replace(report, missing=_missing(bars, names, wanted))
 
@@ -191,7 +192,11 @@ def _missing(
     bars: pd.DataFrame, names: list[str], wanted: list[date]
 ) -> dict[date, tuple[str, ...]]:
     """Symbols without a bar, by session that lacks any."""
-    found = bars[["session", "symbol"]].drop_duplicates()
+    # Bars are sorted, so that a symbol's session stands together, mostly.
+    keys = bars["symbol"].to_numpy(), bars["session"].to_numpy()
+    first = np.ones(len(bars), dtype=bool)
+    first[1:] = np.any([key[1:] != key[:-1] for key in keys], axis=0)
+    found = bars.loc[first, ["session", "symbol"]]
     present = set(zip(found["session"].dt.date, found["symbol"], strict=True))
     gaps = {
         day: tuple(name for name in names if (day, name) not in present)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pandas as pd
 from pydantic import BaseModel
@@ -34,6 +37,7 @@ class Csv:
         """Keep the options; no file is touched yet."""
         self._options, self._base = options, base
         self._parsed: dict[tuple[Path, bool], pd.DataFrame] = {}
+        self._whole: tuple[Any, pd.DataFrame] = (None, no_bars())
 
     @property
     def where(self) -> str:
@@ -67,15 +71,17 @@ class Csv:
         shift = bar_size.length if ends else pd.Timedelta(0)
         start = pd.Timestamp(first, tz="UTC")
         end = pd.Timestamp(last + timedelta(days=1), tz="UTC")
-        frames: list[pd.DataFrame] = []
-        for file, layout in self._layouts.items():
-            if self._symbol_of(file, layout) not in (None, *symbols):
-                continue
-            rows = self._parse(file, daily)
-            ts = rows["ts"] - shift
-            asked = (ts >= start) & (ts < end) & rows["symbol"].isin(symbols)
-            frames.append(rows.assign(ts=ts)[asked])
-        bars = pd.concat(frames, ignore_index=True) if frames else no_bars()
+        files = tuple(
+            file
+            for file, layout in self._layouts.items()
+            if self._symbol_of(file, layout) in (None, *symbols)
+        )
+        rows = self._together(files, daily)
+        asked = (rows["ts"] >= start + shift) & (rows["ts"] < end + shift)
+        if any("symbol" in self._layouts[file].columns for file in files):
+            asked &= rows["symbol"].isin(symbols)
+        bars = rows[asked].reset_index(drop=True)
+        bars["ts"] = bars["ts"] - shift
         return time_bars(bars, bar_size, self.where) if ticks else bars
 
     @cached_property
@@ -101,6 +107,19 @@ class Csv:
                 "column in columns."
             )
         return match[1]
+
+    def _together(self, files: tuple[Path, ...], daily: bool) -> pd.DataFrame:
+        """Rows of several files as one table, kept until others are asked for."""
+        if self._whole[0] != (files, daily):
+            with ThreadPoolExecutor(os.cpu_count()) as pool:
+                parts = list(pool.map(lambda file: self._parse(file, daily), files))
+            whole = pd.concat(parts, ignore_index=True) if parts else no_bars()
+            self._whole = (files, daily), whole
+            starts = itertools.accumulate(map(len, parts), initial=0)
+            for file, start, part in zip(files, starts, parts, strict=False):
+                # The same rows, held once.
+                self._parsed[file, daily] = whole.iloc[start : start + len(part)]
+        return self._whole[1]
 
     def _parse(self, file: Path, daily: bool = False) -> pd.DataFrame:
         if (file, daily) not in self._parsed:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import gzip
-import io
 import zlib
 from pathlib import Path
 from typing import Any
@@ -30,9 +29,6 @@ from whatif_assets.core.sources.csv_rows import (
     instants_of_epochs,
 )
 
-# A line with a cell beyond the limit of the module csv reaches over three blocks,
-# which Arrow refuses.
-BLOCK = csv.field_size_limit() // 2
 OLDEST = pd.Timestamp("1700-01-01", tz="UTC")  # nanoseconds reach little further
 
 
@@ -50,12 +46,14 @@ def read_plain(
     """
     try:
         table = _table(file, layout, options)
-        frame = _frame(table, layout, options, daily)
+        columns = _columns(table, layout, options, daily)
     except (_Unusual, ValueError, pa.ArrowException, OSError, EOFError, zlib.error):
         return None
-    if symbol is not None:
-        frame.insert(0, "symbol", np.full(len(frame), symbol, dtype=object))
-    return frame.assign(file=str(file))
+    whole = {"symbol": symbol, "file": str(file)} if symbol else {"file": str(file)}
+    for name, text in whole.items():
+        columns[name] = np.full(len(columns["line"]), text, dtype=object)
+    order = ["symbol", "ts", *columns]
+    return pd.DataFrame({name: columns[name] for name in order}, copy=False)
 
 
 def _table(file: Path, layout: Layout, options: CsvOptions) -> pa.Table:
@@ -66,6 +64,10 @@ def _table(file: Path, layout: Layout, options: CsvOptions) -> pa.Table:
     if options.header:
         content = content.partition(b"\n")[2]
     _refuse_unusual(content, options)
+    ends = np.flatnonzero(np.frombuffer(content, dtype=np.uint8) == ord("\n"))
+    lines = len(ends) + (not content.endswith(b"\n"))
+    if np.diff(ends, prepend=0, append=len(content)).max() > csv.field_size_limit():
+        raise _Unusual
     types = {n: pa.float64() for name, n in layout.columns.items() if name != "symbol"}
     stamp = pa.float64() if options.format in EPOCHS else pa.string()
     texts = [
@@ -80,10 +82,9 @@ def _table(file: Path, layout: Layout, options: CsvOptions) -> pa.Table:
         raise _Unusual
     types |= others
     table = pyarrow.csv.read_csv(
-        io.BytesIO(content),
+        pa.BufferReader(content),
         pyarrow.csv.ReadOptions(
             use_threads=False,
-            block_size=BLOCK,
             column_names=[str(n) for n in range(layout.width)],
         ),
         pyarrow.csv.ParseOptions(delimiter=options.delimiter, quote_char=False),
@@ -94,7 +95,6 @@ def _table(file: Path, layout: Layout, options: CsvOptions) -> pa.Table:
             decimal_point=options.decimal,
         ),
     )
-    lines = content.rstrip(b"\r\n").count(b"\n") + 1
     if table.num_rows != lines:  # blank lines, which have numbers
         raise _Unusual
     return table
@@ -108,9 +108,9 @@ def _refuse_unusual(content: bytes, options: CsvOptions) -> None:
         raise _Unusual
 
 
-def _frame(
+def _columns(
     table: pa.Table, layout: Layout, options: CsvOptions, daily: bool
-) -> pd.DataFrame:
+) -> dict[str, Any]:
     """Columns of the rows that are kept, in their types."""
     line = np.arange(table.num_rows) + (2 if options.header else 1)
     for position, value in layout.kept.items():
@@ -127,7 +127,7 @@ def _frame(
             numbers = _numbers(table, position, name in REQUIRED)
             scaled = name in SCALED and options.price_scale != 1
             columns[name] = numbers / options.price_scale if scaled else numbers
-    return pd.DataFrame({**columns, "line": line}, copy=False)
+    return {**columns, "line": line}
 
 
 def _names(table: pa.Table, position: int) -> npt.NDArray[np.object_]:
