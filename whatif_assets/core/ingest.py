@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,7 +24,6 @@ from whatif_assets.core.quality.record import refusal
 from whatif_assets.core.sources import LoadReport, load_bars
 
 BARS_AT_A_TIME = 400_000
-SIDES: tuple[Literal["left", "right"], ...] = ("left", "right")
 
 
 @dataclass(frozen=True)
@@ -126,16 +126,10 @@ class SessionBars:
             repairs=self._market.repairs,
         )
         found = inspect(inspected, self._rules)
-        # Sorted by session, so that a session's bars are a slice.
-        rows = np.argsort(inspected.day, kind="stable")
-        ordered = frame.drop(columns="session").take(rows)
-        days = frame["session"].to_numpy()[rows]
+        by_session, none = _by_session(frame), frame.iloc[:0].drop(columns="session")
         for session in stretch:
             day = date.fromisoformat(session)
-            start, stop = (
-                days.searchsorted(np.datetime64(day), side) for side in SIDES
-            )
-            bars = ordered.iloc[start:stop].reset_index(drop=True)
+            bars = by_session.get(day, none)
             self._read[session] = SessionLoad(
                 bars,
                 report.of_session(bars, day).metadata(),
@@ -211,6 +205,19 @@ class SessionBars:
             self._market.hours,
             self._market.repairs,
         )
+
+
+def _by_session(bars: pd.DataFrame) -> dict[date, pd.DataFrame]:
+    """Rows of each session, without the column that says it."""
+    days = bars["session"].to_numpy()
+    rows = np.argsort(days, kind="stable")
+    ordered, days = bars.drop(columns="session").take(rows), days[rows]
+    starts = np.flatnonzero(np.diff(days.view(np.int64), prepend=-1))
+    parts = itertools.pairwise([*starts, len(days)])
+    return {
+        pd.Timestamp(days[start]).date(): ordered[start:stop].reset_index(drop=True)
+        for start, stop in parts
+    }
 
 
 def last_bars(bars: pd.DataFrame) -> pd.DataFrame:

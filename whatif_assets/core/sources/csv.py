@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pandas as pd
 from pydantic import BaseModel
@@ -37,7 +37,7 @@ class Csv:
         """Keep the options; no file is touched yet."""
         self._options, self._base = options, base
         self._parsed: dict[tuple[Path, bool], pd.DataFrame] = {}
-        self._whole: tuple[Any, pd.DataFrame] = (None, no_bars())
+        self._whole: dict[bool, tuple[set[Path], pd.DataFrame]] = {}
 
     @property
     def where(self) -> str:
@@ -71,14 +71,11 @@ class Csv:
         shift = bar_size.length if ends else pd.Timedelta(0)
         start = pd.Timestamp(first, tz="UTC")
         end = pd.Timestamp(last + timedelta(days=1), tz="UTC")
-        files = tuple(
-            file
-            for file, layout in self._layouts.items()
-            if self._symbol_of(file, layout) in (None, *symbols)
-        )
-        rows = self._together(files, daily)
+        owners = {f: self._symbol_of(f, layout) for f, layout in self._layouts.items()}
+        files = {file for file, name in owners.items() if name in (None, *symbols)}
+        known, rows = self._together(files, daily)
         asked = (rows["ts"] >= start + shift) & (rows["ts"] < end + shift)
-        if any("symbol" in self._layouts[file].columns for file in files):
+        if not {owners[file] for file in known} <= set(symbols):
             asked &= rows["symbol"].isin(symbols)
         bars = rows[asked].reset_index(drop=True)
         bars["ts"] = bars["ts"] - shift
@@ -108,18 +105,22 @@ class Csv:
             )
         return match[1]
 
-    def _together(self, files: tuple[Path, ...], daily: bool) -> pd.DataFrame:
-        """Rows of several files as one table, kept until others are asked for."""
-        if self._whole[0] != (files, daily):
+    def _together(
+        self, asked: set[Path], daily: bool
+    ) -> tuple[set[Path], pd.DataFrame]:
+        """Rows of files as one table, and of those that were asked for before."""
+        known, whole = self._whole.get(daily, (set(), no_bars()))
+        if asked - known:
+            files = [file for file in self._layouts if file in known | asked]
             with ThreadPoolExecutor(os.cpu_count()) as pool:
                 parts = list(pool.map(lambda file: self._parse(file, daily), files))
-            whole = pd.concat(parts, ignore_index=True) if parts else no_bars()
-            self._whole = (files, daily), whole
+            whole = pd.concat(parts, ignore_index=True)
             starts = itertools.accumulate(map(len, parts), initial=0)
-            for file, start, part in zip(files, starts, parts, strict=False):
+            for file, start, part in zip(files, starts, parts):
                 # The same rows, held once.
                 self._parsed[file, daily] = whole.iloc[start : start + len(part)]
-        return self._whole[1]
+        self._whole[daily] = known | asked, whole
+        return self._whole[daily]
 
     def _parse(self, file: Path, daily: bool = False) -> pd.DataFrame:
         if (file, daily) not in self._parsed:
