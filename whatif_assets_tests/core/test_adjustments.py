@@ -128,6 +128,7 @@ def test_bars_together_have_the_bits_of_each_alone(steps, of, as_of):
     assert together == [adjusted(bars(d), steps, as_of)["close"][0] for d in of]
 
 
+@pytest.mark.data
 def test_apple_s_adjusted_close_comes_from_its_dividends(market_data):
     """Dividends as Apple paid them (0.22 a share at 2021-05-07, and so on).
 

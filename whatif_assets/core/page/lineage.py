@@ -75,8 +75,8 @@ def _adjusted(facts: Facts) -> str:
     wanted = "splits and dividends" if facts.market.adjust == "all" else "splits"
     return (
         f"{wanted}. Backtests have the prices, shares and volumes of the study's first "
-        f"session, {facts.study.sessions(facts.market)[0]}; after it came {splits} "
-        f"splits and {dividends} dividends"
+        f"session, {facts.study.sessions(facts.market)[0]}. After it in the study: "
+        f"splits {splits}, dividends {dividends}"
     )
 
 
