@@ -90,7 +90,10 @@ def test_the_table_of_adjustments_and_the_page_tell_of_it(homes):
     rows = table(homes["split"], "FROM adjustments").to_numpy().tolist()
     assert rows == [[pd.Timestamp(SPLIT), "AAA", 7.0, 1.0]]
     page = homes["split"].page("mine").read_text(encoding="utf-8")
-    assert f"first session, {DAYS[0]}. After it in the study: splits 1, dividends 0" in page
+    assert (
+        f"first session, {DAYS[0]}. After it in the study: splits 1, dividends 0"
+        in page
+    )
 
 
 def test_an_action_that_becomes_known_computes_what_it_touches(homes):
