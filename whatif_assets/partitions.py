@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
@@ -25,9 +24,9 @@ from dagster._core.storage.tags import (
 
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.home import Home
-from whatif_assets.core.lake import Manifest, why_computed
+from whatif_assets.core.lake import NEW, Manifest, why_computed
 from whatif_assets.core.market import Market
-from whatif_assets.core.run_log import RunEntry, write_run_log
+from whatif_assets.core.run_log import RunEntry, in_words, write_run_log
 from whatif_assets.progress import Progress
 
 MIDNIGHT = "0 0 * * *"
@@ -177,7 +176,10 @@ class _Recorder:
             self._fail(key, f"{type(error).__name__}: {error}", started)
         else:
             if result is not None:
-                self._succeed(key, result, now, why, time.monotonic() - started)
+                before = manifest.data_version if manifest else None
+                status = "unchanged" if before == result.data_version else "computed"
+                seconds = time.monotonic() - started
+                self._succeed(key, status, why, result, now, seconds)
             elif manifest is not None:
                 self._reuse(key, manifest)
 
@@ -192,9 +194,10 @@ class _Recorder:
     def _succeed(
         self,
         key: str,
+        status: str,
+        why: str,
         result: Result,
         inputs: Mapping[str, str],
-        why: str,
         seconds: float,
     ) -> None:
         manifest = Manifest(
@@ -208,10 +211,14 @@ class _Recorder:
             details=dict(result.details),
         )
         self._home.lake.finish(self._table, key, manifest)
-        self.entries.append(
-            RunEntry.of(key, "computed", why, self._code_version, manifest)
-        )
-        metadata = {"rows": result.rows, "seconds": round(seconds, 3), "why": why}
+        self.entries.append(RunEntry.of(key, status, why, self._code_version, manifest))
+        if why != NEW:
+            self._context.log.info(f"{self._table} of {key}: {status}, {why}")
+        metadata = {
+            "rows": result.rows,
+            "seconds": round(seconds, 3),
+            "why": f"{why}; it is the same as before" if status == "unchanged" else why,
+        }
         self._note(key, result.data_version, {**metadata, **result.metadata})
 
     def _reuse(self, key: str, manifest: Manifest) -> None:
@@ -245,13 +252,8 @@ class _Recorder:
             self._last_line = time.monotonic()
 
     def summary(self) -> str:
-        """Say how many partitions were computed, and why, and how many reused."""
-        reasons = Counter(
-            e.why_computed for e in self.entries if e.status == "computed"
-        )
-        reused = sum(entry.status == "reused" for entry in self.entries)
-        parts = [f"{number} computed ({why})" for why, number in reasons.items()]
-        return f"{self._table}: " + ", ".join([*parts, f"{reused} reused"])
+        """Say which partitions were computed, and why, and how many stand."""
+        return in_words(self._table, self.entries)
 
     def record(self) -> None:
         for materialization in self._materializations:

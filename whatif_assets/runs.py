@@ -30,8 +30,9 @@ from whatif_assets.core.errors import BadInput
 from whatif_assets.core.feature_store import history
 from whatif_assets.core.feature_tables import FeatureTables
 from whatif_assets.core.home import Home, set_up
-from whatif_assets.core.ingest import session_inputs
-from whatif_assets.core.lake import why_computed
+from whatif_assets.core.ingest import SessionBars
+from whatif_assets.core.lake import NEW, why_computed
+from whatif_assets.core.run_log import RunEntry, in_words, read_run_log
 from whatif_assets.core.stage import evaluated_sessions
 from whatif_assets.core.strategies import required_features
 from whatif_assets.core.study import Study
@@ -114,6 +115,7 @@ class Runner:
         self, home: Home, instance: dg.DagsterInstance, sealed: bool = False
     ) -> None:
         self._home, self._instance, self._sealed = home, instance, sealed
+        self._done: dict[str, list[RunEntry]] = {}
         _silence()
         self._definitions = build_definitions(home.path)
         self._prefix = f"{home.market.name}_" if home.market.name else ""
@@ -133,6 +135,7 @@ class Runner:
                     c.key for c in configurations if self._is_ready(asset, c, study)
                 ]
                 failures += self.run_keys(asset, ready, self._keys())
+                self._tell(asset)
         return failures + self.rank()
 
     def _start_spark_ahead(
@@ -197,17 +200,26 @@ class Runner:
         calendar = [day.isoformat() for day in self._home.market.sessions.dates()]
         bars = self._stale_bars(for_bars)
         failures = self.run_keys("price_bars", bars, calendar)
+        self._tell("price_bars", len(for_bars) - len(bars))
         if failures or not any(self._home.features().values()):
             return failures
         features = self._stale_features(for_features)
-        return self.run_keys("features", features, calendar)
+        failures = self.run_keys("features", features, calendar)
+        self._tell("features", len(for_features) - len(features))
+        return failures
+
+    def _tell(self, asset: str, untouched: int = 0) -> None:
+        """Print what was computed of an asset, and why, unless all of it is new."""
+        entries = self._done.pop(asset, [])
+        if untouched or any(entry.why_computed != NEW for entry in entries):
+            console.print(in_words(asset, entries, untouched), highlight=False)
 
     def _stale_bars(self, sessions: Sequence[date]) -> list[str]:
-        inputs = session_inputs(self._home)
+        bars = SessionBars(self._home, ())
         return self._stale(
             "price_bars",
             sessions,
-            lambda day: {**inputs(day.isoformat()), "code": BARS_VERSION},
+            lambda day: {**bars.inputs(day.isoformat()), "code": BARS_VERSION},
         )
 
     def _stale_features(self, sessions: Sequence[date]) -> list[str]:
@@ -279,6 +291,9 @@ class Runner:
             run_config=QUIET,
             raise_on_error=False,
         )
+        for asset in assets:
+            entries = read_run_log(self._home.lake, result.run_id, asset)
+            self._done.setdefault(asset, []).extend(entries)
         failed = [event for event in result.all_events if event.is_step_failure]
         return [_reason(event.step_failure_data) for event in failed]
 

@@ -8,7 +8,7 @@ from whatif_assets.assets.axes import MARKET, Axes, partitioned
 from whatif_assets.assets.quality_checks import quality_checks, quality_results
 from whatif_assets.core.adjustments import DETAIL, as_detail
 from whatif_assets.core.home import Home
-from whatif_assets.core.ingest import SessionBars, session_inputs
+from whatif_assets.core.ingest import SessionBars
 from whatif_assets.core.lake import combined_hash
 from whatif_assets.core.quality import Finding
 from whatif_assets.core.quality.record import admit, counts, kept_findings
@@ -40,7 +40,7 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
             context,
             opened,
             lambda key: ingest(key, opened, bars, found),
-            session_inputs(opened),
+            bars.inputs,
             lambda: quality_results(
                 {**reused_findings(opened, set(keys) - found.keys()), **found},
                 opened.market.rules,

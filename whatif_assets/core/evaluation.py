@@ -22,7 +22,7 @@ from whatif_assets.core.configuration import Configuration
 from whatif_assets.core.engine.parity import sampled_parity
 from whatif_assets.core.fact_store import FactsBeside
 from whatif_assets.core.feature_store import history
-from whatif_assets.core.features import Feature
+from whatif_assets.core.features import FEATURES, Feature
 from whatif_assets.core.forecasting import IN_SAMPLE
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import combined_hash
@@ -340,8 +340,11 @@ def evaluation_inputs(home: Home, key: str) -> dict[str, str]:
     read += [[steps.hash]] if steps.by_symbol else []
     order = (study.rank_by, study.constraints)
     own = [configuration.result_hash(study), order, study.finalists]
+    functions = sorted({f.function for f in indicators_of(configuration)})
     return {
-        "settings": combined_hash([*own, strategy.code_version]),
+        "settings": combined_hash(own),
+        f"code of {configuration.strategy}": strategy.code_version,
+        **{f"code of {name}": FEATURES[name].code_version for name in functions},
         "data": combined_hash(read),
     }
 

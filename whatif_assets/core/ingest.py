@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -15,6 +15,7 @@ import pandas as pd
 from whatif_assets.core.actions import Actions
 from whatif_assets.core.adjustments import Step
 from whatif_assets.core.bar_schema import PRICES, RefusedBars, no_bars
+from whatif_assets.core.bars import bars_window
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import combined_hash
@@ -75,6 +76,30 @@ class SessionBars:
         self._actions = Actions(home)
         self._read: dict[str, SessionLoad] = {}
         self._last_bars: dict[date, pd.DataFrame] = {}
+        apart = {"name", "last_session", "quality", "adjust", "actions", "facts"}
+        settings = self._market.model_dump(mode="json", exclude=apart)
+        self._of_all = {
+            "settings": combined_hash([settings]),
+            "quality": rules_hash(self._rules),
+        }
+        self._hash_of = functools.lru_cache(maxsize=8)(combined_hash)
+
+    def inputs(self, key: str) -> dict[str, str]:
+        """Hashes of what decides a session's bars, and whether they are admitted.
+
+        The market's settings, what its findings mean, the splits and dividends that
+        fall on the session, and the files of the source that its bars come from, or
+        those of the session before, with which it is compared.
+        """
+        day, sessions = date.fromisoformat(key), self._market.sessions
+        before = sessions.previous(day, 1) or [day]
+        start, end = bars_window(sessions, self._market.bar_size, before[0], day)
+        state = self._source.state(start, end)
+        return {
+            **self._of_all,
+            "source": self._hash_of(tuple(state)),
+            "actions": self._actions.hash_of(day),
+        }
 
     def of(self, key: str) -> SessionLoad:
         """Tidy bars of one session, and what there is to say about them.
@@ -181,16 +206,12 @@ class SessionBars:
         if day in self._last_bars:
             return self._last_bars[day]
         manifest = self._home.lake.manifest("price_bars", day.isoformat())
-        if manifest is None or any(
-            manifest.inputs.get(part) != now for part, now in self._inputs.items()
-        ):
+        now = self.inputs(day.isoformat())
+        same_bars = ("settings", "source")
+        if manifest is None or any(manifest.inputs.get(p) != now[p] for p in same_bars):
             return None
         columns = ["symbol", *PRICES]
         return last_bars(self._home.lake.read("price_bars", str(day), columns))
-
-    @functools.cached_property
-    def _inputs(self) -> dict[str, str]:
-        return _bars_inputs(self._home)
 
     def _load(
         self, first: date, last: date, symbols: Sequence[str] = ()
@@ -235,28 +256,3 @@ def last_closes(bars: pd.DataFrame, market: Market) -> dict[str, float]:
     ordered = bars.assign(early=~late).sort_values(["early", "ts"])
     closes = ordered.groupby("symbol")["close"].last()
     return {str(symbol): float(close) for symbol, close in closes.items()}
-
-
-def session_inputs(home: Home) -> Callable[[str], dict[str, str]]:
-    """Give what says the hashes of what decides a session's bars, by its key.
-
-    The market's settings, its files, what its findings mean, and the splits and
-    dividends that fall on the session.
-    """
-    actions = Actions(home)
-    market = functools.cache(
-        lambda: {**_bars_inputs(home), "quality": rules_hash(home.market.rules)}
-    )
-
-    def inputs(key: str) -> dict[str, str]:
-        return {**market(), "actions": actions.hash_of(date.fromisoformat(key))}
-
-    return inputs
-
-
-def _bars_inputs(home: Home) -> dict[str, str]:
-    market = home.market
-    apart = {"name", "last_session", "quality", "adjust", "actions", "facts"}
-    settings = market.model_dump(mode="json", exclude=apart)
-    state = market.open_source(home.path).state()
-    return {"settings": combined_hash([settings]), "data": combined_hash([state])}

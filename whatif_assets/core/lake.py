@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import shutil
 import tempfile
@@ -48,6 +49,7 @@ AXIS = {
 SIZED = "features_"  # and a bar size
 DATA = "data.parquet"
 MANIFEST = "manifest.json"
+NEW = "new"  # why something is computed that nothing stood for
 
 
 @dataclass(frozen=True)
@@ -114,21 +116,26 @@ def write_text(path: Path, text: str) -> None:
 def write_parquet(path: Path, frame: pd.DataFrame) -> str:
     """Write a table atomically and return the hash of its bytes.
 
+    A file that has the same bytes already is left as it is.
     The same table gives the same bytes: no time, name or path goes into the file.
     """
     table = pa.Table.from_pandas(frame, preserve_index=False)
     table = table.replace_schema_metadata(None)
     # A dictionary makes numbers longer and slower to write.
     texts = [field.name for field in table.schema if pa.types.is_string(field.type)]
-    with atomic_path(path) as temporary:
-        pq.write_table(
-            table,
-            temporary,
-            compression="zstd",
-            compression_level=3,
-            use_dictionary=texts,
-        )
-        return file_hash(temporary)
+    written = io.BytesIO()
+    pq.write_table(
+        table,
+        written,
+        compression="zstd",
+        compression_level=3,
+        use_dictionary=texts,
+    )
+    version = _hash(written.getvalue())
+    if not path.exists() or file_hash(path) != version:
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(written.getvalue())
+    return version
 
 
 def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
@@ -154,7 +161,11 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pd.DataFra
 
 def file_hash(path: Path) -> str:
     """Hash of a file's bytes, 16 hexadecimal digits of SHA-256."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    return _hash(path.read_bytes())
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def why_computed(manifest: Manifest | None, inputs: Mapping[str, str]) -> str:
@@ -168,7 +179,7 @@ def why_computed(manifest: Manifest | None, inputs: Mapping[str, str]) -> str:
         Hashes of what it would be computed from now, by part.
     """
     if manifest is None:
-        return "new"
+        return NEW
     changed = [part for part in inputs if manifest.inputs.get(part) != inputs[part]]
     return f"{_in_words(changed)} changed" if changed else ""
 

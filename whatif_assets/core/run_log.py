@@ -4,17 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import pandas as pd
 
-from whatif_assets.core.lake import Lake, Manifest, write_parquet
+from whatif_assets.core.lake import (
+    AXIS,
+    NEW,
+    Lake,
+    Manifest,
+    few,
+    read_parquet,
+    write_parquet,
+)
 
 RUNS = "runs"
+DONE = {"computed": "computed", "unchanged": "computed again and unchanged"}
 
 
 @dataclass(frozen=True)
 class RunEntry:
-    """One partition in one run; ``status`` is computed, reused or failed."""
+    """One partition in one run.
+
+    ``status`` is computed; unchanged (computed again, and the same as before), reused
+    or failed.
+    """
 
     partition: str
     status: str
@@ -62,4 +76,57 @@ def write_run_log(
     frame = pd.DataFrame([asdict(entry) for entry in entries])
     frame.insert(0, "asset", asset)
     frame.insert(0, "run_id", run_id)
-    write_parquet(lake.folder(RUNS) / f"{run_id}-{asset}.parquet", frame)
+    write_parquet(_path(lake, run_id, asset), frame)
+
+
+def read_run_log(lake: Lake, run_id: str, asset: str) -> list[RunEntry]:
+    """Read what a run did to an asset; nothing where it did not get to it."""
+    try:
+        frame = read_parquet(_path(lake, run_id, asset))
+    except FileNotFoundError:
+        return []
+    rows = frame.drop(columns=["run_id", "asset"]).to_dict("records")
+    return [RunEntry(**{str(k): v for k, v in row.items()}) for row in rows]
+
+
+def _path(lake: Lake, run_id: str, asset: str) -> Path:
+    return lake.folder(RUNS) / f"{run_id}-{asset}.parquet"
+
+
+def in_words(asset: str, entries: Sequence[RunEntry], untouched: int = 0) -> str:
+    """Say which partitions of an asset were computed, and why, and how many stand.
+
+    Parameters
+    ----------
+    asset
+        Name of the asset.
+    entries
+        What runs did to it.
+    untouched
+        Partitions that stand and that no run was asked for.
+
+    Returns
+    -------
+    str
+        Such as ``features: 2 sessions computed (bars of 2018-03-01 changed:
+        2018-03-01, 2018-03-02), 27 stand``.
+    """
+    axis = AXIS.get(asset, "partition")
+    groups: dict[tuple[str, str], list[str]] = {}
+    for entry in entries:
+        group = (entry.status, entry.why_computed)
+        groups.setdefault(group, []).append(entry.partition)
+    parts = [
+        f"{_counted(keys, axis)} {DONE[status]} "
+        + (f"({why})" if why == NEW else f"({why}: {few(keys)})")
+        for (status, why), keys in sorted(groups.items())
+        if status in DONE
+    ]
+    failed = sum(entry.status == "failed" for entry in entries)
+    stand = sum(entry.status == "reused" for entry in entries) + untouched
+    parts += [f"{failed} failed"] if failed else []
+    return f"{asset}: " + ", ".join([*parts, f"{stand} stand"])
+
+
+def _counted(keys: Sequence[str], axis: str) -> str:
+    return f"{len(keys)} {axis}{'s' if keys[1:] else ''}"

@@ -24,7 +24,7 @@ from whatif_assets.core.leaks import (
     refuse_leak,
     training_stops_before_test,
 )
-from whatif_assets.core.models import Model, fit, save_model, search
+from whatif_assets.core.models import ALGORITHMS, Model, fit, save_model, search
 from whatif_assets.core.study import Study
 from whatif_assets.core.windows import Fold, cv_folds, training_rows
 
@@ -173,8 +173,10 @@ def training_inputs(
         return {"settings": configuration.model_hash(study), "data": ""}
     days = [day for fold in study.folds(home.market) for day in fold.train]
     read = versions_read(home, configuration, days)
+    algorithm = ALGORITHMS[configuration.algorithm]
     return {
         "settings": combined_hash([configuration.model_hash(study), backend]),
+        f"code of {configuration.algorithm}": algorithm.code_version,
         "data": combined_hash(read),
     }
 

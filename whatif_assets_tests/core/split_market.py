@@ -10,7 +10,7 @@ import pandas as pd
 
 from whatif_assets.assets.price_bars import ingest
 from whatif_assets.core.home import Home
-from whatif_assets.core.ingest import SessionBars, session_inputs
+from whatif_assets.core.ingest import SessionBars
 from whatif_assets.core.lake import Manifest, why_computed
 from whatif_assets.core.market import Market
 from whatif_assets_tests.core.quality.clean_bars import NEW_YORK, clean_bars
@@ -54,9 +54,9 @@ def home_of(
 def ingested(home: Home, days: Sequence[date] = DAYS) -> dict[date, str]:
     """Bring the sessions in that do not stand; say why each of them did not."""
     keys = [day.isoformat() for day in days]
-    inputs, bars, why = session_inputs(home), SessionBars(home, keys), {}
+    bars, why = SessionBars(home, keys), {}
     for day, key in zip(days, keys, strict=True):
-        now = inputs(key)
+        now = bars.inputs(key)
         if reason := why_computed(home.lake.manifest("price_bars", key), now):
             done = ingest(key, home, bars, {})
             manifest = Manifest(

@@ -69,7 +69,7 @@ def tables_of(options: FactOptions, base: Path) -> Iterator[Table]:
 def state_of(options: FactOptions, base: Path) -> list[str]:
     """Path, size and time of change of what is read."""
     if options.query is not None:
-        return _query(options, base).state()
+        return _query(options, base).file_ages
     return ages(_files(options, base))
 
 

@@ -6,6 +6,7 @@ on Spark, and one line in ``ALGORITHMS``.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ from whatif_assets.core.models.trees import (
     random_forest,
     random_forest_spark,
 )
+from whatif_assets.core.source_code import code_version
 from whatif_assets.core.spec import explain
 
 if TYPE_CHECKING:
@@ -76,6 +78,11 @@ class Algorithm:
     fit_local: Callable[[Matrix, Vector, Any, int, int], Fitted]
     fit_spark: Callable[[SparkFrame, Any, int], Fitted]
     nesting: Nesting | None = None
+
+    @functools.cached_property
+    def code_version(self) -> str:
+        """Hash of its source: another text, another version."""
+        return code_version(self.Settings, self.fit_local, self.fit_spark)
 
 
 ALGORITHMS: dict[str, Algorithm] = {

@@ -50,8 +50,12 @@ class Source(Protocol):
     def symbols(self) -> list[str]:
         """Every symbol that the source has, sorted."""
 
-    def state(self) -> list[str]:
-        """List what the bars depend on beyond the options, such as ages of files."""
+    def state(self, start: pd.Timestamp, end: pd.Timestamp) -> list[str]:
+        """List what the bars in [start, end) depend on, such as ages of files.
+
+        As it was when the source was first asked. A source that does not know
+        which of its files have bars of that time lists all of them.
+        """
 
     def read(
         self, symbols: list[str], first: date, last: date, bar_size: BarSize

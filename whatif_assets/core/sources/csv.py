@@ -52,9 +52,9 @@ class Csv:
             found.update(self._parse(file)["symbol"] if name is None else [name])
         return sorted(found)
 
-    def state(self) -> list[str]:
-        """Path, size and time of change of each file."""
-        return ages(self._files)
+    def state(self, start: pd.Timestamp, end: pd.Timestamp) -> list[str]:
+        """Path, size and time of change of each file: any may have bars of any time."""
+        return self._ages
 
     def read(
         self, symbols: list[str], first: date, last: date, bar_size: BarSize
@@ -84,6 +84,10 @@ class Csv:
     @cached_property
     def _files(self) -> list[Path]:
         return find_files(self._options.path, self._base, (".csv", ".txt", ".gz"))
+
+    @cached_property
+    def _ages(self) -> list[str]:
+        return ages(self._files)
 
     @cached_property
     def _layouts(self) -> dict[Path, Layout]:

@@ -92,8 +92,13 @@ class DuckDb:
         rows = self._answer(f"SELECT DISTINCT {name} FROM {self._query}")
         return sorted(str(value) for value in rows.iloc[:, 0].dropna())
 
-    def state(self) -> list[str]:
+    def state(self, start: pd.Timestamp, end: pd.Timestamp) -> list[str]:
         """Path, size and time of change of the database and of the query's files."""
+        return self.file_ages
+
+    @cached_property
+    def file_ages(self) -> list[str]:
+        """Path, size and time of change of what the query reads, when first asked."""
         asked = [
             self._options.path or "",
             *re.findall("'([^']+)'", self._options.query),

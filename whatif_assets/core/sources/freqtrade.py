@@ -81,8 +81,12 @@ class Freqtrade:
         """Every pair of every file, sorted."""
         return sorted({candles.symbol for candles in self._candles})
 
-    def state(self) -> list[str]:
-        """Path, size and time of change of each file."""
+    def state(self, start: pd.Timestamp, end: pd.Timestamp) -> list[str]:
+        """Path, size and time of change of each file: each has bars of all times."""
+        return self._ages
+
+    @cached_property
+    def _ages(self) -> list[str]:
         return ages(candles.file for candles in self._candles)
 
     def read(

@@ -45,7 +45,7 @@ class IndexDaily:
         """NASDAQ and SP500."""
         return sorted(MODULES)
 
-    def state(self) -> list[str]:
+    def state(self, start: pd.Timestamp, end: pd.Timestamp) -> list[str]:
         """Version of the package that the bars come with."""
         return [f"arch {version('arch')}"]
 

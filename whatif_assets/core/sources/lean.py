@@ -94,14 +94,17 @@ class Lean:
         with_data = {n for n, found in maps.items() if found.tickers() & self._tickers}
         return sorted(with_data | {t.upper() for t in self._tickers - taken})
 
-    def state(self) -> list[str]:
-        """Path, size and time of change of each file of bars, and of each map.
+    def state(self, start: pd.Timestamp, end: pd.Timestamp) -> list[str]:
+        """Path, size and time of change of each map and zip.
 
-        Factors are no part of bars; what they say of a session is hashed by itself.
+        Of zips of a day, those of the days in [start, end) in their zone. Factors are
+        no part of bars; what they say of a session is hashed by itself.
         """
-        maps = sorted((self._root / "map_files").glob("*.csv"))
-        pattern = "*/*.zip" if self._options.resolution in BY_DAY else "*.zip"
-        return ages([*sorted(self._folder.glob(pattern)), *maps])
+        until = end - pd.Timedelta(1, "us")
+        first, last = (t.tz_convert(self._zone).date() for t in (start, until))
+        days = pd.date_range(first, last).date
+        zips = (age for day in (None, *days) for age in self._ages.get(day, ()))
+        return [*zips, *self._ages_of_maps]
 
     def read(
         self, symbols: list[str], first: date, last: date, bar_size: BarSize
@@ -158,6 +161,19 @@ class Lean:
         """Folder of the resolution, or the path where it is that folder itself."""
         inner = self._root / self._options.resolution
         return inner if inner.is_dir() else self._root
+
+    @cached_property
+    def _ages(self) -> dict[date | None, list[str]]:
+        """Ages of the zips by the day in their name, if they are of a day."""
+        by_day = self._options.resolution in BY_DAY
+        found: dict[date | None, list[str]] = {}
+        for file in sorted(self._folder.glob("*/*.zip" if by_day else "*.zip")):
+            found.setdefault(day_of(file) if by_day else None, []).extend(ages([file]))
+        return found
+
+    @cached_property
+    def _ages_of_maps(self) -> list[str]:
+        return ages(sorted((self._root / "map_files").glob("*.csv")))
 
     @cached_property
     def _tickers(self) -> set[str]:

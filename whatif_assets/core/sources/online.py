@@ -57,7 +57,7 @@ class Online:
         """Return the symbols of the options, sorted."""
         return sorted(set(self._options.symbols))
 
-    def state(self) -> list[str]:
+    def state(self, start: pd.Timestamp, end: pd.Timestamp) -> list[str]:
         """Nothing: what a service changed shows only when it is asked again."""
         return []
 

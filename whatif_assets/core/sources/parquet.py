@@ -62,9 +62,13 @@ class Parquet:
             found.update(pc.unique(column.cast(pa.string())).to_pylist())
         return sorted(found - {None})
 
-    def state(self) -> list[str]:
-        """Path, size and time of change of each file."""
-        return ages(self._files)
+    def state(self, start: pd.Timestamp, end: pd.Timestamp) -> list[str]:
+        """Path, size and time of change of each file with bars in [start, end)."""
+        return [
+            age
+            for age, span in self._spans
+            if span is None or (span[0] < end and span[1] >= start)
+        ]
 
     def read(
         self, symbols: list[str], first: date, last: date, bar_size: BarSize
@@ -82,6 +86,11 @@ class Parquet:
     @cached_property
     def _files(self) -> list[Path]:
         return find_files(self._path, self._base, (".parquet", ".pq"))
+
+    @cached_property
+    def _spans(self) -> list[tuple[str, tuple[pd.Timestamp, pd.Timestamp] | None]]:
+        """Age of each file, and its first and last ts if they can be told."""
+        return list(zip(ages(self._files), map(_known_span, self._files), strict=True))
 
     @cached_property
     def _schemas(self) -> dict[Path, pa.Schema]:
@@ -150,6 +159,15 @@ def _span(file: Path, age: int) -> pd.Series[pd.Timestamp]:
         raise BadInput(f"{file}: ts is missing in {column.null_count} row(s).")
     ends = pc.min_max(column.cast(pa.timestamp("us", "UTC"), safe=False)).as_py()
     return pd.Series([ends["min"], ends["max"]]).astype("datetime64[us, UTC]")
+
+
+def _known_span(file: Path) -> tuple[pd.Timestamp, pd.Timestamp] | None:
+    """First and last ts of a file; None where it is no such file: reading says so."""
+    try:
+        first, last = _span(file, file.stat().st_mtime_ns)
+    except (BadInput, ValueError, OverflowError):
+        return None
+    return first, last
 
 
 def _check_era(file: Path, daily: bool) -> None:

@@ -109,7 +109,7 @@ class Sample:
         """SYN01 to as many as were asked for."""
         return [f"SYN{n:02}" for n in range(1, self._options.symbol_count + 1)]
 
-    def state(self) -> list[str]:
+    def state(self, start: pd.Timestamp, end: pd.Timestamp) -> list[str]:
         """Nothing: the bars depend on the options alone."""
         return []
 

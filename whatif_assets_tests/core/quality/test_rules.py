@@ -6,7 +6,7 @@ import pytest
 
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.home import set_up
-from whatif_assets.core.ingest import session_inputs
+from whatif_assets.core.ingest import SessionBars
 from whatif_assets.core.market import difference, market_yaml, parse_market
 from whatif_assets.core.quality import QUALITY_CHECKS, parse_rules, rules_hash
 from whatif_assets.core.spec import read_yaml
@@ -71,13 +71,15 @@ def test_what_a_home_says_about_quality_stands_where_a_study_says_nothing(
     tmp_path, tiny_study
 ):
     home, _ = set_up(tmp_path / "home", tiny_study)
-    before = session_inputs(home)("2018-11-23")
+    before = SessionBars(home, ()).inputs("2026-01-06")
     path = home.path / "market.yaml"
     path.write_text(path.read_text() + "quality: {jump: error}\n")
     again, _ = set_up(tmp_path / "home", tiny_study)
     assert again.market.rules["jump"].severity == "error"
     changed = {
-        k for k, v in session_inputs(again)("2018-11-23").items() if v != before[k]
+        k
+        for k, v in SessionBars(again, ()).inputs("2026-01-06").items()
+        if v != before[k]
     }
     assert changed == {"quality"}
 

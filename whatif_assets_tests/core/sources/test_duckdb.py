@@ -47,9 +47,11 @@ def test_files_of_the_query_are_looked_for_beside_the_home(tmp_path):
     assert list(bars["volume"]) == [100]
     source = open_source("duckdb", {"query": query, **options}, tmp_path)
     assert source.symbols() == ["AAA"]
-    (before,) = source.state()
+    days = (pd.Timestamp("2018-02-20", tz="UTC"), pd.Timestamp("2018-02-21", tz="UTC"))
+    (before,) = source.state(*days)
     file.write_text(file.read_text() + "2018-02-20 14:31:00,10,100\n")
-    assert [before] != source.state()
+    again = open_source("duckdb", {"query": query, **options}, tmp_path)
+    assert [before] != again.state(*days)
 
 
 def test_a_database_is_read_and_cannot_be_written(tmp_path):

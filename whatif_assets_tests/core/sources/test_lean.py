@@ -236,3 +236,18 @@ def test_a_folder_without_zips_is_refused(tmp_path):
         lean(tmp_path).symbols()
     with pytest.raises(BadInput, match="There is no folder 'nowhere'"):
         open_source("lean", {"path": "nowhere"}, tmp_path).symbols()
+
+
+def test_state_of_days_changes_with_their_zips_alone(tmp_path):
+    for day in ("20180220", "20180221"):
+        zipped(tmp_path / f"minute/aaa/{day}_trade.zip", "34200000,1,1,1,1,1\n")
+    evening = [utc("2018-02-21 00:30"), utc("2018-02-21 04:30")]  # 20th, New York
+    next_day = [utc("2018-02-21 14:30"), utc("2018-02-22 05:00")]
+    (of_evening,), (of_next,) = (
+        lean(tmp_path).state(*span) for span in (evening, next_day)
+    )
+    assert "20180220_trade" in of_evening
+    assert "20180221_trade" in of_next
+    zipped(tmp_path / "minute/aaa/20180221_trade.zip", "34200000,2,2,2,2,2\n" * 9)
+    assert lean(tmp_path).state(*evening) == [of_evening]
+    assert lean(tmp_path).state(*next_day) != [of_next]

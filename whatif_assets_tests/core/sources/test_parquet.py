@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
@@ -131,7 +132,22 @@ def test_types_that_mean_the_same_are_read_alike(tmp_path):
     )
 
 
-def test_state_changes_with_a_file(folder):
-    before = open_source("parquet", {"path": "."}, folder).state()
-    bars("AAA", close=[2.0]).assign(vwap=1.5).to_parquet(folder / "a.parquet")
-    assert open_source("parquet", {"path": "."}, folder).state() != before
+def state_of(folder: Path, day: str) -> list[str]:
+    source = open_source("parquet", {"path": "."}, folder)
+    start = pd.Timestamp(day, tz="UTC")
+    return source.state(start, start + pd.Timedelta(days=1))
+
+
+def test_state_of_days_changes_with_their_files_alone(folder):
+    later = bars("AAA").assign(ts=pd.Timestamp("2018-03-05 14:30", tz="UTC"))
+    later.to_parquet(folder / "later.parquet")
+    before = {day: state_of(folder, day) for day in ("2018-02-20", "2018-03-05")}
+    later.assign(close=2.0).to_parquet(folder / "later.parquet")
+    assert state_of(folder, "2018-02-20") == before["2018-02-20"] != []
+    assert state_of(folder, "2018-03-05") != before["2018-03-05"]
+    assert state_of(folder, "2018-03-04") == []
+
+
+def test_a_file_that_cannot_be_read_counts_for_all_days(folder):
+    (folder / "broken.parquet").write_bytes(b"PAR1")
+    assert any("broken" in age for age in state_of(folder, "2030-01-02"))

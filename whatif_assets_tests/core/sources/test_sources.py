@@ -185,7 +185,8 @@ def test_symbols_are_sorted_and_hold_those_that_are_read(opened, case):
 
 
 def test_state_stays_while_nothing_changes(opened):
-    assert opened().state() == opened().state()
+    days = [pd.Timestamp(day, tz="UTC") for day in (FIRST, LAST)]
+    assert opened().state(*days) == opened().state(*days)
 
 
 def test_a_misspelt_symbol_is_refused_with_a_suggestion(opened, case):
