@@ -295,14 +295,14 @@ def symbol_rows(bars: pd.DataFrame) -> list[tuple[int, int]]:
     symbols = bars["symbol"].to_numpy(dtype=object)
     ts = bars["ts"].to_numpy(dtype="datetime64[us]")
     same = symbols[1:] == symbols[:-1]
-    wrong = np.flatnonzero(
-        np.where(same, ts[1:] <= ts[:-1], symbols[1:] < symbols[:-1])
-    )
-    if wrong.size:
-        row = int(wrong[0]) + 1
+    ends = np.flatnonzero(~same)
+    wrong = same & (ts[1:] <= ts[:-1])
+    wrong[ends] = symbols[ends + 1] < symbols[ends]
+    if wrong.any():
+        row = int(wrong.argmax()) + 1
         raise BadInput(
             f"bars: row {row} ({symbols[row]}, {ts[row]} UTC) is not after the row "
             "before it; sort by symbol and ts, each bar once."
         )
-    edges = [0, *(np.flatnonzero(~same) + 1).tolist(), len(bars)]
+    edges = [0, *(ends + 1).tolist(), len(bars)]
     return [(start, stop) for start, stop in pairwise(edges) if start < stop]

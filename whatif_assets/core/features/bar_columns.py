@@ -61,6 +61,7 @@ class BarColumns:
     def __init__(self, bars: pd.DataFrame) -> None:
         self.bars = bars
         self._values: dict[str, FloatArray] = {}
+        self._missing: dict[str, BoolArray | None] = {}
         self._known: dict[tuple[str, ...], BoolArray | None] = {}
 
     def values(self, name: str) -> FloatArray:
@@ -72,8 +73,14 @@ class BarColumns:
     def known(self, names: tuple[str, ...]) -> BoolArray | None:
         """Tell which bars have all of some columns; None where all bars do."""
         if names not in self._known:
-            missing = np.zeros(len(self.bars), dtype=bool)
-            for name in names:
-                missing |= np.isnan(self.values(name))
-            self._known[names] = ~missing if missing.any() else None
+            lacking = [gaps for gaps in map(self._gaps, names) if gaps is not None]
+            known = ~np.any(lacking, axis=0) if lacking else None
+            self._known[names] = known
         return self._known[names]
+
+    def _gaps(self, name: str) -> BoolArray | None:
+        """Tell which bars lack a column; None where none does."""
+        if name not in self._missing:
+            missing = np.isnan(self.values(name))
+            self._missing[name] = missing if missing.any() else None
+        return self._missing[name]

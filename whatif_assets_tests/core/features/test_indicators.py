@@ -4,9 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import talib
+from hypothesis import given
+from hypothesis import strategies as st
 
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.features import compute, parse_feature
+from whatif_assets.core.features.indicators import windows
+from whatif_assets.core.features.indicators.momentum import _flat
 from whatif_assets_tests.core.features.random_walks import random_walks, weekdays
 
 MACD_LINES = ("macd", "macd_signal", "macd_hist")
@@ -200,3 +204,28 @@ def test_columns_name_the_other_symbol() -> None:
     feature = parse_feature({"regression_slope": {"symbol": "BRK.B"}})
     assert feature.column == "regression_slope_15_close_open_brkpb"
     assert feature.elsewhere == ("open", "BRK.B")
+
+
+def test_deviations_side_by_side_are_those_of_each_window_alone():
+    values = np.random.default_rng(7).normal(100, 1, 3_000)
+    means, deviations = windows.window_deviation(values, 20)
+    for last in (19, 1_041, 1_042, 1_043, 2_999):
+        alone = windows.window_deviation(values[last - 19 : last + 1].copy(), 20)
+        assert (means[last], deviations[last]) == (alone[0][-1], alone[1][-1])
+    assert np.isnan(means[:19]).all()
+
+
+@given(
+    low=st.lists(st.sampled_from([1.0, 1.0, 1.0, 2.0]), max_size=12),
+    ranges=st.lists(st.sampled_from([0.0, 0.0, 0.0, 1.0]), min_size=12, max_size=12),
+    bars=st.integers(1, 5),
+)
+def test_flat_is_where_the_highest_high_is_the_lowest_low(low, ranges, bars):
+    lows = np.array(low)
+    highs = lows + np.array(ranges[: len(low)])
+    spans = [slice(max(n - bars + 1, 0), n + 1) for n in range(len(lows))]
+    expected = [
+        n >= bars - 1 and highs[span].max() == lows[span].min()
+        for n, span in enumerate(spans)
+    ]
+    assert _flat(highs, lows, bars).tolist() == expected

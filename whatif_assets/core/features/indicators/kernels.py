@@ -9,6 +9,9 @@ from numba import njit
 
 compiled = njit(cache=True, nogil=True, error_model="numpy")
 
+# Windows whose bars are added one by one, but in the lanes of the processor's vectors.
+SIDE_BY_SIDE = 1024
+
 
 @compiled
 def window_sum(values: Any, timeperiod: int) -> Any:
@@ -26,14 +29,19 @@ def window_sum(values: Any, timeperiod: int) -> Any:
 def window_deviation(values: Any, timeperiod: int) -> Any:
     """Mean of each window, and its standard deviation (that of the population)."""
     means, deviations = np.full(len(values), np.nan), np.full(len(values), np.nan)
-    for last in range(timeperiod - 1, len(values)):
-        window = values[last - timeperiod + 1 : last + 1]
-        first, total = window[0], 0.0
-        for value in window:
-            total += value - first
-        mean, squares = first + total / timeperiod, 0.0
-        for value in window:
-            squares += (value - mean) ** 2
+    for start in range(0, len(values) - timeperiod + 1, SIDE_BY_SIDE):
+        windows = min(SIDE_BY_SIDE, len(values) - timeperiod + 1 - start)
+        first, total = values[start : start + windows], np.zeros(windows)
+        for bar in range(timeperiod):
+            ahead = values[start + bar : start + bar + windows]
+            for n in range(windows):
+                total[n] += ahead[n] - first[n]
+        mean, squares = first + total / timeperiod, np.zeros(windows)
+        for bar in range(timeperiod):
+            ahead = values[start + bar : start + bar + windows]
+            for n in range(windows):
+                squares[n] += (ahead[n] - mean[n]) ** 2
+        last = slice(start + timeperiod - 1, start + timeperiod - 1 + windows)
         means[last], deviations[last] = mean, np.sqrt(squares / timeperiod)
     return means, deviations
 

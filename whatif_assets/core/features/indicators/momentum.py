@@ -103,10 +103,15 @@ def cmo(price: FloatArray, timeperiod: LongPeriod = 14) -> FloatArray:
 
 def _flat(high: FloatArray, low: FloatArray, bars: int) -> BoolArray:
     """Tell where the highest high of the last bars is their lowest low."""
-    if bars > 1:
-        high, low = ta("MAX", high, bars), ta("MIN", low, bars)
     flat: BoolArray = np.equal(high, low)
-    return flat
+    if bars == 1 or not flat.any():
+        return flat
+    still = flat[1:] & flat[:-1] & (high[1:] == high[:-1])
+    total, windows = np.cumsum(still), max(len(high) - bars + 1, 0)
+    total = np.concatenate([[0], total])
+    result = np.zeros(len(high), dtype=bool)
+    result[bars - 1 :] = total[bars - 1 :] - total[:windows] == bars - 1
+    return result
 
 
 def _any_of_last(flags: BoolArray, bars: int) -> BoolArray:

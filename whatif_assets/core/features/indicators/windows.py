@@ -44,11 +44,13 @@ def log_return(price: FloatArray) -> FloatArray:
 
 def blank(values: FloatArray, where: BoolArray) -> FloatArray:
     """Return the values with NaN where they are undefined."""
-    return np.where(where, np.nan, values)
+    return np.where(where, np.nan, values) if where.any() else values
 
 
 def until_moved(moved: BoolArray, values: FloatArray) -> FloatArray:
     """Return the values with NaN for the bars before the first move."""
+    if len(moved) and moved[0]:
+        return values
     return blank(values, ~np.maximum.accumulate(moved))
 
 
