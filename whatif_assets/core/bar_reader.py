@@ -38,11 +38,6 @@ class BarReader:
         self._home, self._made_of = home, made_of
         self.size = size or home.market.bar_size
 
-    @property
-    def per_session(self) -> int:
-        """Bars of a regular session."""
-        return self._home.market.bars_per_session(self.size)
-
     def of(self, session: date) -> pd.DataFrame:
         """Bars of one session, sorted by (symbol, ts).
 

@@ -149,6 +149,24 @@ def inconsistent(bars: pd.DataFrame) -> pd.Series[bool]:
     return pd.Series(~(inside[0] & inside[1]), index=bars.index)
 
 
+def with_vwap(bars: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+    """Fill a missing vwap with the typical price, (high + low + close) / 3.
+
+    Returns
+    -------
+    bars : DataFrame
+        A copy with ``vwap`` filled and ``vwap_is_typical`` (bool) saying where.
+    filled : int
+        How many bars were.
+    """
+    missing = bars["vwap"].isna()
+    typical = (bars["high"] + bars["low"] + bars["close"]) / 3
+    filled = bars.assign(
+        vwap=bars["vwap"].where(~missing, typical), vwap_is_typical=missing
+    )
+    return filled, int(missing.sum())
+
+
 def outside_era(ts: pd.Series[pd.Timestamp], daily: bool) -> pd.Series[bool]:
     """Whether stamps lie where no bar can: in the future, or at the epoch.
 
@@ -257,6 +275,8 @@ def _written(ts: pd.Timestamp) -> str:
 
 def check_stamps(rows: pd.DataFrame, bar_size: BarSize, where: str) -> None:
     """Refuse stamps that betray another kind of bar than the market's."""
+    if bar_size.by_activity:
+        return
     length, micro = bar_size.length, pd.Timedelta(microseconds=1)
     stamps = pd.DatetimeIndex(rows["ts"]).asi8
     odd = stamps % ((DAY if bar_size.daily else MINUTE) // micro) != 0

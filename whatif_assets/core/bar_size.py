@@ -86,6 +86,11 @@ class BarSize:
         return self.kind == "time"
 
     @property
+    def by_activity(self) -> bool:
+        """Whether bars end by what was traded, so that only trades can make them."""
+        return self.kind in ("volume", "dollar")
+
+    @property
     def length(self) -> pd.Timedelta:
         """How long a bar lasts; a daily bar counts as 24 hours.
 
@@ -98,7 +103,7 @@ class BarSize:
             return pd.Timedelta(days=1)
         if self.timed:
             return pd.Timedelta(minutes=self.amount)
-        raise BadInput(f"{self} bars have no fixed length.")
+        raise BadInput(f"{self} bars end by what was traded and have no fixed length.")
 
     def is_multiple_of(self, base: BarSize) -> bool:
         """Whether bars of another size can be made into bars of this one."""
@@ -128,7 +133,7 @@ class BarSize:
             not kept: nothing later than that was known at it for certain.
         """
         starts = ts.dt.as_unit("us")
-        if not (self.daily or self.timed):
+        if self.by_activity:
             return starts
         stamps = pd.DatetimeIndex(starts)
         days = stamps.tz_localize(None) if self.daily else sessions.days(stamps)

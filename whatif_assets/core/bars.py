@@ -17,13 +17,16 @@ from whatif_assets.core.bar_schema import (
     REQUIRED_COLUMNS,
     check_rows,
     check_stamps,
+    check_values,
     in_order,
     inconsistent,
     typed,
+    with_vwap,
 )
-from whatif_assets.core.bar_size import BarSize
+from whatif_assets.core.bar_size import ONE_MINUTE, BarSize
 from whatif_assets.core.repairs import OF_BARS, OF_ROWS, check_repairs
 from whatif_assets.core.sessions import DAY, Sessions
+from whatif_assets.core.ticks import bars_of_trades
 
 __all__ = [
     "BAR_COLUMNS",
@@ -53,7 +56,8 @@ class LoadReport:
         Bars left out because their day is no session of the market, by the
         session that comes next.
     outside_hours
-        Bars left out because they lie outside the regular hours, by session.
+        Bars left out because they lie outside the regular hours, by session; trades,
+        where bars are made of them.
     vwap_from_typical_price
         Bars without a vwap, which have (high + low + close) / 3 instead.
     out_of_order
@@ -141,6 +145,7 @@ def tidy(
     where: str,
     hours: Hours = "all",
     repairs: Sequence[str] = (),
+    of_trades: bool = False,
 ) -> tuple[pd.DataFrame, LoadReport]:
     """Validate raw rows, order them and give each its session.
 
@@ -163,6 +168,10 @@ def tidy(
     repairs
         Names of `whatif_assets.core.repairs.REPAIRS` that are made. Without any,
         every row is as the source gave it, or refused.
+    of_trades
+        Whether the rows are trades, of which bars are then made: ``ts`` is a trade's
+        instant, the four prices are its price, ``volume`` its size. Those outside
+        the hours that are kept are left out first.
 
     Returns
     -------
@@ -180,23 +189,29 @@ def tidy(
         (symbol, ts) that is there twice; for columns that are missing, of another
         type or exchanged; for stamps that cannot be starts of such bars.
     """
-    check_repairs(repairs, bar_size)
+    check_repairs(repairs, bar_size, of_trades)
+    stamped = ONE_MINUTE if of_trades else bar_size  # by the clock, not by the date
     rows = in_order(typed(frame, where).assign(place=np.arange(len(frame))))
     changed: dict[str, pd.Series[pd.Timestamp]] = {}
     for name in (name for name in repairs if name in OF_ROWS):
         rows, dropped = OF_ROWS[name](rows, sessions, bar_size)
-        changed[name] = assign_sessions(dropped, sessions, bar_size)
-    check_rows(rows, where)
-    check_stamps(rows, bar_size, where)
-    bars, _ = with_vwap(rows[list(BAR_COLUMNS)])
-    bars["session"] = assign_sessions(bars, sessions, bar_size)
-    disorder = _out_of_order(bars, rows["place"])
-    within = bars["session"].notna()
-    kept = within & _in_hours(bars, sessions, bar_size, hours)
-    coming = _session_ahead(bars[~within], sessions, bar_size)
-    shut = bars.loc[within & ~kept, "session"]
-    if not kept.all():
-        bars = bars[kept].reset_index(drop=True)
+        changed[name] = assign_sessions(dropped, sessions, stamped)
+    if of_trades:
+        check_values(rows, where)
+    else:
+        check_rows(rows, where)
+        check_stamps(rows, bar_size, where)
+    rows["session"] = assign_sessions(rows, sessions, stamped)
+    disorder = _out_of_order(rows, rows["place"])
+    within = rows["session"].notna()
+    kept = within & _in_hours(rows, sessions, stamped, hours)
+    coming = _session_ahead(rows[~within], sessions, stamped)
+    shut = rows.loc[within & ~kept, "session"]
+    bars = rows if kept.all() else rows[kept].reset_index(drop=True)
+    if of_trades:
+        bars = bars_of_trades(bars, bar_size, sessions)
+    bars, _ = with_vwap(bars[[*BAR_COLUMNS, "session"]])
+    bars["session"] = bars.pop("session")  # behind vwap_is_typical
     for name in (name for name in repairs if name in OF_BARS):
         bars, added = OF_BARS[name](bars, sessions, bar_size)
         changed[name] = added["session"]
@@ -211,24 +226,6 @@ def tidy(
         inconsistent=_counts(bars.loc[inconsistent(bars), "session"]),
         repaired={name: _counts(changed[name]) for name in repairs},
     )
-
-
-def with_vwap(bars: pd.DataFrame) -> tuple[pd.DataFrame, int]:
-    """Fill a missing vwap with the typical price, (high + low + close) / 3.
-
-    Returns
-    -------
-    bars : DataFrame
-        A copy with ``vwap`` filled and ``vwap_is_typical`` (bool) saying where.
-    filled : int
-        How many bars were.
-    """
-    missing = bars["vwap"].isna()
-    typical = (bars["high"] + bars["low"] + bars["close"]) / 3
-    filled = bars.assign(
-        vwap=bars["vwap"].where(~missing, typical), vwap_is_typical=missing
-    )
-    return filled, int(missing.sum())
 
 
 def assign_sessions(

@@ -94,7 +94,8 @@ class SessionFeatures:
         self.facts = FactsBeside(home, self.features, bar_size)
         self._wanted = list(wanted)
         self._calendar = home.market.sessions.dates()
-        per_session = self._reader.per_session * len(home.symbols)
+        most = home.market.most_bars_per_session(self._reader.size)
+        per_session = most * len(home.symbols)
         self._at_a_time = max(1, BARS_AT_A_TIME // per_session)
         self._bars_of = functools.lru_cache(2 * self._at_a_time)(self._read)
         self._versions: dict[date, str] = {}

@@ -71,7 +71,7 @@ class SessionBars:
         self._keys = list(keys)
         self._source = home.market.open_source(home.path)
         self._rules = home.market.rules
-        per_session = home.market.bars_per_session() * len(home.symbols)
+        per_session = home.market.most_bars_per_session() * len(home.symbols)
         self._at_a_time = max(1, BARS_AT_A_TIME // per_session)
         self._actions = Actions(home)
         self._read: dict[str, SessionLoad] = {}

@@ -30,7 +30,8 @@ class Label:
         The price, of a later bar.
     horizon
         How many bars later by the clock: 5 for bars of a minute is the bar that
-        starts five minutes later. For daily bars, sessions of the calendar.
+        starts five minutes later. For daily bars, sessions of the calendar. Bars that
+        end by what was traded are counted one by one.
     kind
         ``level`` is the price itself, ``return`` the price over the same price at
         this bar, less 1.
@@ -99,8 +100,10 @@ def label(
         ``symbol``, ``ts``, ``label`` (float64) and ``label_ts`` (datetime64[us,
         UTC], the start of the bar that the label comes from), in the order of
         ``bars``. NaN and NaT where that very bar does not exist or, unless across
-        sessions, belongs to another session. Across sessions also for bars outside
-        trading hours.
+        sessions, belongs to another session. Across sessions also for bars by the
+        clock outside trading hours. Bars that end by what was traded are not counted
+        beyond a session of which ``bars`` has none, nor further than ``horizon``
+        sessions.
 
     Raises
     ------
@@ -108,14 +111,9 @@ def label(
         The schedule is missing or lacks a session of the bars; or, across
         sessions, bars are not whole base bars after the open.
     """
-    step = np.timedelta64(bar_size.length, "us")
     daily = bar_size.daily
-    target: Times
-    if daily or label.across_sessions:
-        target = _along_calendar(bars, label.horizon, step, schedule)
-    else:
-        target = _times(bars["ts"]) + label.horizon * step
-    label_ts = pd.DatetimeIndex(target).tz_localize("UTC").as_unit("us")
+    label_ts = pd.DatetimeIndex(_targets(bars, label, bar_size, schedule))
+    label_ts = label_ts.tz_localize("UTC").as_unit("us")
     prices = bars[["symbol", "ts", "session"]].assign(label=price_of(bars, label.price))
     wanted = bars[["symbol"]].assign(ts=label_ts)
     found = wanted.merge(prices, on=["symbol", "ts"], how="left", validate="m:1")
@@ -130,6 +128,40 @@ def label(
         values = values / prices["label"].to_numpy() - 1.0
     frame = bars[["symbol", "ts"]].reset_index(drop=True)
     return frame.assign(label=values, label_ts=label_ts.where(~np.isnan(values)))
+
+
+def _targets(
+    bars: pd.DataFrame,
+    label: Label,
+    bar_size: BarSize,
+    schedule: pd.DataFrame | None,
+) -> Times:
+    """When the bars start that labels come from, if they are there."""
+    if bar_size.by_activity:
+        number = _day(bars["session"]).astype(np.int64)
+        if label.across_sessions:
+            number = _session_numbers(bars, schedule)
+        return _bars_ahead(bars, number, label)
+    step = np.timedelta64(bar_size.length, "us")
+    if bar_size.daily or label.across_sessions:
+        return _along_calendar(bars, label.horizon, step, schedule)
+    ahead: Times = _times(bars["ts"]) + label.horizon * step
+    return ahead
+
+
+def _bars_ahead(
+    bars: pd.DataFrame, number: npt.NDArray[np.int64], label: Label
+) -> Times:
+    """Count a symbol's bars, from one session into the next where that is asked."""
+    days, place = np.unique(number, return_inverse=True)
+    gaps = np.cumsum(np.diff(days, prepend=days[:1]) > 1)  # sessions without bars
+    stretch = gaps[place] if label.across_sessions else number
+    counted = {"symbol": bars["symbol"].to_numpy(), "stretch": stretch}
+    ordered = pd.DataFrame({**counted, "ts": _times(bars["ts"]), "number": number})
+    of_symbol = ordered.sort_values("ts", kind="stable").groupby(list(counted))
+    ahead = of_symbol[["ts", "number"]].shift(-label.horizon).sort_index()
+    near = ahead["number"] - number <= label.horizon
+    return _times(ahead["ts"].where(near))
 
 
 def _times(column: pd.Series) -> Times:
@@ -148,6 +180,18 @@ def _along_calendar(
     schedule: pd.DataFrame | None,
 ) -> Times:
     """Find where labels start that may lie in a later session."""
+    number = _session_numbers(bars, schedule)
+    assert schedule is not None, "or the sessions would have no numbers"
+    if step >= DAY:
+        days = _day(schedule.index)
+        return _take(days.astype("datetime64[us]"), number + horizon)
+    return _trading_time_ahead(bars, number, horizon, step, schedule)
+
+
+def _session_numbers(
+    bars: pd.DataFrame, schedule: pd.DataFrame | None
+) -> npt.NDArray[np.int64]:
+    """Place of each bar's session in the calendar."""
     if schedule is None:
         raise BadInput(
             "label: a label of daily bars or across sessions counts along the "
@@ -160,9 +204,7 @@ def _along_calendar(
     if lacking.any():
         missing = sessions[int(np.argmax(lacking))]
         raise BadInput(f"label: the schedule lacks the bars' session {missing}.")
-    if step >= DAY:
-        return _take(days.astype("datetime64[us]"), number + horizon)
-    return _trading_time_ahead(bars, number, horizon, step, schedule)
+    return number
 
 
 def _take(times: Times, at: npt.NDArray[np.int64]) -> Times:

@@ -166,9 +166,9 @@ def probe_labels(
 
 def _sessions_ahead(home: Home, configuration: Configuration) -> int:
     """Sessions after a bar's own in which its label may lie."""
-    label = configuration.label
-    per_session = home.market.bars_per_session(home.bar_size(configuration))
-    if per_session > 1 and not label.across_sessions:
+    label, size = configuration.label, home.bar_size(configuration)
+    per_session = home.market.bars_per_session(size)
+    if not (size.daily or label.across_sessions):
         return 0
     # A half day has fewer bars than a regular session.
     return math.ceil(label.horizon / per_session) * (1 if per_session == 1 else 2)

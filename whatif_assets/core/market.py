@@ -16,7 +16,12 @@ from whatif_assets.core.facts import FactOptions, known_names
 from whatif_assets.core.quality import Rule, parse_rules
 from whatif_assets.core.repairs import check_repairs
 from whatif_assets.core.sessions import Sessions
-from whatif_assets.core.sources import SOURCES, Source, open_source
+from whatif_assets.core.sources import (
+    SOURCES,
+    Source,
+    check_bar_size,
+    open_source,
+)
 from whatif_assets.core.spec import YamlDocument, parse, read_yaml
 
 MARKET_FILE = "market.yaml"
@@ -115,17 +120,34 @@ class Market(BaseModel):
     def bars_per_session(self, size: BarSize | None = None) -> int:
         """Bars of a regular session: trading minutes over the size of a bar.
 
+        Of bars that end by what was traded nobody knows before; a symbol that trades
+        has at least 1, so that features look back far enough.
+
         Parameters
         ----------
         size
             Of the bars; by default the market's own.
         """
         size = size or self.bar_size
-        if size.daily:
-            return 1
+        return max(1, self._minutes() // int(size.amount)) if size.timed else 1
+
+    def most_bars_per_session(self, size: BarSize | None = None) -> int:
+        """Bars of a regular session, to choose how many sessions are read together.
+
+        Bars that end by what was traded are taken to come once a second.
+
+        Parameters
+        ----------
+        size
+            Of the bars; by default the market's own.
+        """
+        size = size or self.bar_size
+        return 60 * self._minutes() if size.by_activity else self.bars_per_session(size)
+
+    def _minutes(self) -> int:
+        """Trading minutes of a regular session."""
         first = self.sessions.dates()[:20]
-        minutes = int(self.sessions.schedule(first)["minutes"].max()) if first else 390
-        return max(1, minutes // int(size.amount))
+        return int(self.sessions.schedule(first)["minutes"].max()) if first else 390
 
     def sessions_per_year(self) -> float:
         """Sessions in a year of the exchange calendar, for annualised figures."""
@@ -158,8 +180,9 @@ def parse_market(document: YamlDocument, base: Path) -> Market:
     market = parse(Market, document)
     try:
         market.sessions.check(market.first_session)
-        market.open_source(base)
-        check_repairs(market.repairs, market.bar_size)
+        source = market.open_source(base)
+        check_bar_size(source, market.bar_size)
+        check_repairs(market.repairs, market.bar_size, source.of_trades)
         parse_rules(market.quality)
     except BadInput as error:
         raise BadInput(f"{document.where(error.field)}: {error}") from None

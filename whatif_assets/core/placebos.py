@@ -69,7 +69,7 @@ def random_entry(winner: Winner) -> Iterator[Placebo]:
     if not winner.row["turnover"] > 0:
         return
     size = winner.home.bar_size(winner.configuration)
-    bars = len(winner.sessions) * winner.home.market.bars_per_session(size)
+    bars = len(winner.sessions) * winner.home.market.most_bars_per_session(size)
     tried = np.geomspace(min(0.5 / bars, 0.5), 1.0, PROBABILITIES)
     candidates = [_random_trader(winner, float(p), 0) for p in tried]
     rows, _ = run(winner, Placebo("random_entry", tuple(candidates)))

@@ -68,8 +68,10 @@ OF_BARS: dict[str, Repair] = {"forward_fill": forward_fill}
 REPAIRS: dict[str, Repair] = {**OF_ROWS, **OF_BARS}
 
 
-def check_repairs(repairs: Sequence[str], bar_size: BarSize) -> None:
-    """Refuse a repair that there is not, or that daily bars cannot have.
+def check_repairs(
+    repairs: Sequence[str], bar_size: BarSize, of_trades: bool = False
+) -> None:
+    """Refuse a repair that there is not, or that such bars cannot have.
 
     Raises
     ------
@@ -82,6 +84,16 @@ def check_repairs(repairs: Sequence[str], bar_size: BarSize) -> None:
                 f"There is no repair '{name}'.{did_you_mean(name, REPAIRS)} Allowed: "
                 f"{one_of(REPAIRS)}."
             )
+    if "drop_duplicates" in repairs and of_trades:
+        raise BadInput(
+            "drop_duplicates leaves out rows that say a bar again, and two trades that "
+            "are the same are two trades. Take it out of repairs."
+        )
+    if "forward_fill" in repairs and bar_size.by_activity:
+        raise BadInput(
+            f"forward_fill fills minutes without a bar, and {bar_size} bars take as "
+            "long as they take. Take it out of repairs."
+        )
     if "forward_fill" in repairs and bar_size.daily:
         raise BadInput(
             "forward_fill fills gaps within a session, and a daily bar is a whole "

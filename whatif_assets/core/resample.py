@@ -9,9 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from whatif_assets.core.bar_schema import BAR_COLUMNS, symbol_rows
+from whatif_assets.core.bar_schema import BAR_COLUMNS, symbol_rows, with_vwap
 from whatif_assets.core.bar_size import BarSize
-from whatif_assets.core.bars import with_vwap
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.sessions import Sessions
 
@@ -144,11 +143,20 @@ def resample(bars: pd.DataFrame, size: BarSize, sessions: Sessions) -> pd.DataFr
     first = np.flatnonzero(new)
     ts = pd.DatetimeIndex(starts[first]).tz_localize("UTC").as_unit("us")
     made = bars[kept].iloc[first].reset_index(drop=True)
-    return made.assign(ts=ts, **_aggregated(bars, first))
+    return made.assign(ts=ts, **aggregated(bars, first))
 
 
-def _aggregated(bars: pd.DataFrame, first: IntArray) -> dict[str, Any]:
-    """Columns of the larger bars that start at some rows, by name."""
+def aggregated(bars: pd.DataFrame, first: IntArray) -> dict[str, Any]:
+    """Columns of the larger bars that start at some rows, by name.
+
+    Parameters
+    ----------
+    bars
+        As :func:`resample` takes them, or trades as :mod:`whatif_assets.core.ticks`
+        has them; a bar never stands in more than one larger one.
+    first
+        First row of each larger bar, rising from 0.
+    """
 
     def values(name: str) -> FloatArray:
         return bars[name].to_numpy(dtype=np.float64, na_value=np.nan)

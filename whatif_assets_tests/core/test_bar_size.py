@@ -101,7 +101,7 @@ def test_a_misspelt_size_is_refused_with_a_suggestion(text, meant):
 
 @pytest.mark.parametrize("text", ["volume:10000", "dollar:5000"])
 def test_bars_of_trades_have_no_length(text):
-    with pytest.raises(BadInput, match=f"{text} bars have no fixed length"):
+    with pytest.raises(BadInput, match=f"{text} bars end by what was traded"):
         _ = BarSize.parse(text).length
 
 

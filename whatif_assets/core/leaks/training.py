@@ -114,7 +114,10 @@ def _labels_are_the_price(
 ) -> None:
     known = bars.set_index(pd.MultiIndex.from_frame(bars[KEYS]))
     prices = known["price"]
-    target = _ahead(some["ts"], label, bar_size.length, schedule)
+    if bar_size.by_activity:
+        target = _counted_off(some, bars, label)
+    else:
+        target = _ahead(some["ts"], label, bar_size.length, schedule)
     later = known.reindex(pd.MultiIndex.from_arrays([some["symbol"], target]))
     expected = later["price"].to_numpy(dtype=np.float64)
     days = [pd.to_datetime(frame["session"]).dt.date for frame in (some, later)]
@@ -161,6 +164,21 @@ def _ahead(
     inside = place < len(slots)
     taken = pd.Series(slots[np.where(inside, place, 0)], index=ts.index)
     return taken.where(inside).astype(ts.dtype)
+
+
+def _counted_off(some: pd.DataFrame, bars: pd.DataFrame, label: Label) -> pd.Series:
+    """Start of the bar that a label comes from, counted off bar by bar."""
+    every = bars.assign(session=pd.to_datetime(bars["session"])).sort_values("ts")
+    by_symbol = dict(list(every.groupby("symbol")))
+    found = []
+    for symbol, ts, session in zip(some["symbol"], some["ts"], some["session"]):
+        own = by_symbol[symbol]
+        if not label.across_sessions:
+            own = own[own["session"] == pd.Timestamp(session)]
+        later = own["ts"].iloc[int(own["ts"].searchsorted(ts, side="right")) :]
+        enough = len(later) >= label.horizon
+        found.append(later.iloc[label.horizon - 1] if enough else pd.NaT)
+    return pd.Series(found, index=some.index, dtype=some["ts"].dtype)
 
 
 def _features_hold_no_label(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any
@@ -281,11 +282,10 @@ def _bars(home: Home, sessions: Sequence[date]) -> pd.DataFrame:
     files = [str(folder / DATA) for folder in folders]
     with duckdb.connect() as connection:
         found = connection.execute(_BARS, {"files": files}).df()
-    expected = dict.fromkeys(sessions, 1)
-    if not home.market.bar_size.daily:
-        length = home.market.bar_size.length
-        starts = home.market.sessions.starts
-        expected = {day: len(starts(day, length)) for day in sessions}
+    size, starts = home.market.bar_size, home.market.sessions.starts
+    expected = dict.fromkeys(sessions, math.nan if size.by_activity else 1)
+    if size.timed:
+        expected = {day: len(starts(day, size.length)) for day in sessions}
     return found.assign(expected=found["session"].dt.date.map(expected))
 
 

@@ -69,7 +69,8 @@ class Facts:
     effects
         Effects of the axes of the study's configurations.
     bars
-        One row per session and symbol: bars, typical (vwap filled), expected.
+        One row per session and symbol: bars, typical (vwap filled), expected (NaN of
+        bars that end by what was traded, which have no number).
     findings
         What checks found in the bars: session, check, severity, symbol, count,
         example.

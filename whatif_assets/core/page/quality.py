@@ -21,22 +21,21 @@ def quality(facts: Facts) -> Section:
     bars = facts.bars
     if bars.empty:
         return Section("Data quality", "quality", paragraph("No bars in the lake."))
-    html = _summary(facts) + _checks(facts.findings) + _map(facts) + _worst(bars)
+    html = _summary(facts) + _checks(facts.findings)
+    if facts.market.bar_size.by_activity:
+        html += paragraph("Bars end by what was traded: no number of them is due.")
+    else:
+        html += _map(facts) + _worst(bars)
     return Section("Data quality", "quality", html)
 
 
 def _summary(facts: Facts) -> str:
     bars = facts.bars
     sessions, symbols = bars["session"].nunique(), bars["symbol"].nunique()
-    expected = _grid(bars)["expected"].sum()
-    present = bars[["bars", "expected"]].min(axis=1).sum()
     rows = [
         ("Sessions, symbols", f"{sessions:,}, {symbols:,}"),
         (f"Bars of {facts.market.base_bar}", f"{bars['bars'].sum():,}"),
-        (
-            "Of the bars that the calendar's hours have",
-            f"{format_percent(present / expected)} ({expected - present:,} missing)",
-        ),
+        *_present(facts),
         ("Symbols without any bar in a session", f"{len(_grid(bars)) - len(bars):,}"),
         (
             "Bars without a vwap, typical price taken",
@@ -44,6 +43,16 @@ def _summary(facts: Facts) -> str:
         ),
     ]
     return table(("What", "Found"), rows)
+
+
+def _present(facts: Facts) -> list[tuple[str, str]]:
+    """How many of the bars that are due there are, where any number is."""
+    if facts.market.bar_size.by_activity:
+        return []
+    expected = _grid(facts.bars)["expected"].sum()
+    present = facts.bars[["bars", "expected"]].min(axis=1).sum()
+    share = f"{format_percent(present / expected)} ({expected - present:,} missing)"
+    return [("Of the bars that the calendar's hours have", share)]
 
 
 def _checks(findings: pd.DataFrame) -> str:

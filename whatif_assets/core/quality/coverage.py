@@ -42,7 +42,7 @@ def sparse_symbols(bars: Inspection, limits: SparseLimits) -> list[Finding]:
 
 def _coverage(bars: Inspection) -> Iterator[tuple[date, str, int, int]]:
     """Session, symbol, its regular bars, and how many there are by the calendar."""
-    if bars.daily:
+    if not bars.bar_size.timed:
         return
     for number, day in enumerate(bars.days):
         whole = len(bars.starts[number])

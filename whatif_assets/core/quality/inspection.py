@@ -14,13 +14,14 @@ import pandas as pd
 
 from whatif_assets.core.adjustments import Step
 from whatif_assets.core.bar_schema import PRICES
-from whatif_assets.core.bar_size import BarSize
+from whatif_assets.core.bar_size import ONE_MINUTE, BarSize
 from whatif_assets.core.bars import LoadReport
 from whatif_assets.core.sessions import Sessions
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
+MINUTE = 60_000_000  # microseconds
 
 
 @dataclass(frozen=True)
@@ -180,8 +181,11 @@ class Inspection:
 
     @functools.cached_property
     def starts(self) -> list[Ints]:
-        """When the bars of each session start by the calendar, in microseconds."""
-        length = self.bar_size.length
+        """When the bars of each session start by the calendar, in microseconds.
+
+        Of bars that end by what was traded, the minutes in which one may.
+        """
+        length = (ONE_MINUTE if self.bar_size.by_activity else self.bar_size).length
         return [self.sessions.starts(day, length).asi8 for day in self.days]
 
     @functools.cached_property
@@ -189,9 +193,11 @@ class Inspection:
         """Whether a bar starts when one does by the calendar."""
         if self.daily or self.bars.empty:
             return np.ones(len(self.bars), dtype=bool)
-        every = np.concatenate(self.starts)
-        place = np.minimum(every.searchsorted(self._stamps), len(every) - 1)
-        return np.asarray(every[place] == self._stamps)
+        every, stamps = np.concatenate(self.starts), self._stamps
+        if self.bar_size.by_activity:
+            stamps = stamps // MINUTE * MINUTE
+        place = np.minimum(every.searchsorted(stamps), len(every) - 1)
+        return np.asarray(every[place] == stamps)
 
     @functools.cached_property
     def bars_of(self) -> Ints:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ValidationError
 
-from whatif_assets.core.bar_size import BarSize
+from whatif_assets.core.bar_size import ONE_MINUTE, BarSize
 from whatif_assets.core.bars import Hours, LoadReport, bars_window, tidy
 from whatif_assets.core.errors import BadInput, did_you_mean, one_of
 from whatif_assets.core.sessions import Sessions
@@ -29,7 +29,14 @@ from whatif_assets.core.sources.sample import Sample
 from whatif_assets.core.sources.yfinance import YFinance
 from whatif_assets.core.spec import explain
 
-__all__ = ["SOURCES", "LoadReport", "Source", "load_bars", "open_source"]
+__all__ = [
+    "SOURCES",
+    "LoadReport",
+    "Source",
+    "check_bar_size",
+    "load_bars",
+    "open_source",
+]
 
 
 class Source(Protocol):
@@ -47,6 +54,10 @@ class Source(Protocol):
     def where(self) -> str:
         """What messages call the source, such as its name and path."""
 
+    @property
+    def of_trades(self) -> bool:
+        """Whether its rows are trades, of which bars are made."""
+
     def symbols(self) -> list[str]:
         """Every symbol that the source has, sorted."""
 
@@ -63,8 +74,9 @@ class Source(Protocol):
         """Bars of the symbols whose ts lies on a UTC date in [first, last].
 
         The columns are those that `whatif_assets.core.bars.tidy` takes, and the
-        rows may come in any order. A symbol that the source lacks has none. What
-        is read for a range is what a longer range has on the same dates.
+        rows may come in any order, but trades of one instant as they happened. A
+        symbol that the source lacks has none. What is read for a range is what a
+        longer range has on the same dates.
         """
 
 
@@ -120,6 +132,23 @@ def open_source(name: str, options: Mapping[str, Any], base: Path) -> Source:
     return source
 
 
+def check_bar_size(source: Source, bar_size: BarSize) -> None:
+    """Refuse bars that end by what was traded, of a source that has no trades.
+
+    Raises
+    ------
+    BadInput
+        Naming the source.
+    """
+    if bar_size.by_activity and not source.of_trades:
+        raise BadInput(
+            f"base_bar: {source.where} has bars, and {bar_size} bars are made of "
+            "trades: of the source csv with 'ticks: true', or lean with 'resolution: "
+            "tick'. Set base_bar to what the source has.",
+            field=("base_bar",),
+        )
+
+
 def load_bars(
     source: Source,
     symbols: Iterable[str] | None,
@@ -159,9 +188,10 @@ def load_bars(
     Raises
     ------
     BadInput
-        Where there is no session to read, a symbol is unknown to the source,
-        or a row is no bar.
+        Where there is no session to read, a symbol is unknown to the source, the
+        source cannot have such bars, or a row is no bar.
     """
+    check_bar_size(source, bar_size)
     wanted = sessions.dates(first, last)
     if not wanted:
         raise BadInput(
@@ -169,13 +199,16 @@ def load_bars(
             "this market."
         )
     names = sorted(set(source.symbols() if symbols is None else symbols))
-    start, end = bars_window(sessions, bar_size, wanted[0], wanted[-1])
+    stamped = ONE_MINUTE if source.of_trades else bar_size
+    start, end = bars_window(sessions, stamped, wanted[0], wanted[-1])
     until = (end - pd.Timedelta(1, "us")).date()
     raw = source.read(names, start.date(), until, bar_size)
     _check_symbols(names, raw, source)
     inside = (raw["ts"] >= start) & (raw["ts"] < end)
     rows, where = raw if inside.all() else raw[inside], source.where
-    bars, report = tidy(rows, sessions, bar_size, where, hours, repairs)
+    bars, report = tidy(
+        rows, sessions, bar_size, where, hours, repairs, source.of_trades
+    )
     return bars, dataclasses.replace(report, missing=_missing(bars, names, wanted))
 
 

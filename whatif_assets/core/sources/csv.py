@@ -14,14 +14,13 @@ from typing import ClassVar
 import pandas as pd
 from pydantic import BaseModel
 
-from whatif_assets.core.bar_schema import no_bars
+from whatif_assets.core.bar_schema import PRICES, no_bars
 from whatif_assets.core.bar_size import BarSize
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.sources.csv_format import CsvOptions
 from whatif_assets.core.sources.csv_plain import read_plain
 from whatif_assets.core.sources.csv_rows import Layout, parse, read_layout
 from whatif_assets.core.sources.files import ages, find_files
-from whatif_assets.core.ticks import time_bars
 
 
 class Csv:
@@ -44,6 +43,11 @@ class Csv:
         """What messages call the source."""
         return f"The source 'csv' ({self._options.path})"
 
+    @property
+    def of_trades(self) -> bool:
+        """Whether the rows are trades."""
+        return self._options.ticks
+
     def symbols(self) -> list[str]:
         """Every symbol of every file, sorted."""
         found: set[str] = set()
@@ -59,15 +63,14 @@ class Csv:
     def read(
         self, symbols: list[str], first: date, last: date, bar_size: BarSize
     ) -> pd.DataFrame:
-        """Read the bars whose ts lies on a UTC date in [first, last].
+        """Read the bars, or trades, whose ts lies on a UTC date in [first, last].
 
         A row that is stamped with its bar's end is moved back by one base bar. A
         daily bar is stamped with its date at 00:00 UTC, whatever the stamp says
-        of the time. Trades become bars that start at their minute, or whatever the
-        base bar is.
+        of the time. A trade has its own instant, whatever the bars.
         """
-        daily, ticks = bar_size.daily, self._options.ticks
-        ends = self._options.stamp == "end" and not daily and not ticks
+        daily = bar_size.daily and not self.of_trades
+        ends = self._options.stamp == "end" and not daily and not self.of_trades
         shift = bar_size.length if ends else pd.Timedelta(0)
         start = pd.Timestamp(first, tz="UTC")
         end = pd.Timestamp(last + timedelta(days=1), tz="UTC")
@@ -79,7 +82,7 @@ class Csv:
             asked &= rows["symbol"].isin(symbols)
         bars = rows[asked].reset_index(drop=True)
         bars["ts"] = bars["ts"] - shift
-        return time_bars(bars, bar_size, self.where) if ticks else bars
+        return bars
 
     @cached_property
     def _files(self) -> list[Path]:
@@ -132,5 +135,7 @@ class Csv:
             symbol = self._symbol_of(file, layout)
             asked = file, layout, self._options, symbol, daily
             plain = read_plain(*asked)
-            self._parsed[file, daily] = parse(*asked) if plain is None else plain
+            rows = parse(*asked) if plain is None else plain
+            alike = {name: rows["close"] for name in PRICES if name not in rows}
+            self._parsed[file, daily] = rows.assign(**alike) if alike else rows
         return self._parsed[file, daily]

@@ -76,7 +76,8 @@ class CsvOptions(BaseModel):
     )
     ticks: bool = Field(
         default=False,
-        description="Whether a row is a trade, so that bars are made of many.",
+        description="Whether a row is a trade, of which bars are made: close is its "
+        "price, volume its size, and the rows of one instant are as they happened.",
     )
     header: bool = Field(default=True, description="Whether line 1 names the columns.")
     names: tuple[str, ...] | None = Field(

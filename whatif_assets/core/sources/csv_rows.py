@@ -26,6 +26,7 @@ from whatif_assets.core.sources.csv_format import EPOCHS, CsvOptions
 ROWS_AT_A_TIME = 50_000
 MICROSECONDS_KNOWN = 9e15  # until the year 2255, from 1684
 REQUIRED = (*PRICES, "volume")
+OF_A_TRADE = ("close", "volume")  # its price and its size
 OPTIONAL = ("symbol", "vwap", "trade_count")
 SCALED = (*PRICES, "vwap")
 OFFSET = re.compile(r"\d[T ]\d\d.*(Z|[+-]\d\d(:?\d\d)?)$")
@@ -58,10 +59,11 @@ def read_layout(file: Path, options: CsvOptions) -> Layout:
     renamed = {str(ours): theirs for ours, theirs in options.columns.items()}
     asked = {name: renamed.get(name, name) for name in (*REQUIRED, *OPTIONAL)}
     present = {name.lower() for name in found}
+    needed = OF_A_TRADE if options.ticks else REQUIRED
     columns = {
         name: _position(file, theirs, found)
         for name, theirs in asked.items()
-        if name in REQUIRED or name in renamed or theirs in present
+        if name in needed or name in renamed or theirs in present
     }
     names = options.stamps_in(found)
     stamps = tuple(_position(file, name, found) for name in names)

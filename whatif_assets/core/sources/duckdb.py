@@ -72,6 +72,7 @@ class DuckDb:
     """
 
     Options: ClassVar[type[BaseModel]] = DuckDbOptions
+    of_trades: ClassVar[bool] = False
 
     def __init__(self, options: DuckDbOptions, base: Path) -> None:
         """Keep the options; no file is touched yet."""

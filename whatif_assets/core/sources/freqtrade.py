@@ -66,6 +66,7 @@ class Freqtrade:
     """
 
     Options: ClassVar[type[BaseModel]] = FreqtradeOptions
+    of_trades: ClassVar[bool] = False
 
     def __init__(self, options: FreqtradeOptions, base: Path) -> None:
         """Keep the options; no file is touched yet."""

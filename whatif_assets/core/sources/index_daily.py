@@ -32,6 +32,7 @@ class IndexDaily:
     """
 
     Options: ClassVar[type[BaseModel]] = IndexDailyOptions
+    of_trades: ClassVar[bool] = False
 
     def __init__(self, options: IndexDailyOptions, base: Path) -> None:
         """Nothing to keep: the bars lie within a package."""

@@ -28,7 +28,6 @@ from whatif_assets.core.sources.lean_files import (
     factor_actions,
     read_zip,
 )
-from whatif_assets.core.ticks import time_bars
 
 SCALE = {"equity": 10_000.0, "crypto": 1.0}
 ZONE = {"equity": "America/New_York", "crypto": "UTC"}
@@ -87,6 +86,11 @@ class Lean:
         """What messages call the source."""
         return f"The source 'lean' ({self._options.path}, {self._options.resolution})"
 
+    @property
+    def of_trades(self) -> bool:
+        """Whether the rows are trades."""
+        return self._options.resolution == "tick"
+
     def symbols(self) -> list[str]:
         """Every symbol that a zip holds bars of, in capitals, sorted."""
         maps = {name: self._map(name) for name in self._mapped}
@@ -109,7 +113,7 @@ class Lean:
     def read(
         self, symbols: list[str], first: date, last: date, bar_size: BarSize
     ) -> pd.DataFrame:
-        """Read the bars whose ts lies on a UTC date in [first, last]."""
+        """Read the bars, or trades, whose ts lies on a UTC date in [first, last]."""
         resolution = self._options.resolution
         needed = SIZES.get(resolution, bar_size)
         if bar_size != needed:
@@ -124,10 +128,7 @@ class Lean:
         if resolution != "tick":
             return rows
         prices = dict.fromkeys(("open", "high", "low", "close"), rows["price"])
-        if bar_size.daily:
-            local = rows["ts"].dt.tz_convert(self._zone).dt.tz_localize(None)
-            rows["ts"] = local.dt.normalize().dt.tz_localize("UTC")
-        return time_bars(rows.assign(**prices), bar_size, self.where)
+        return rows.assign(**prices)
 
     def quotes(self, symbols: list[str], first: date, last: date) -> pd.DataFrame:
         """Read the best bid and ask of each minute on a UTC date in [first, last].

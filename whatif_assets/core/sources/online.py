@@ -43,6 +43,7 @@ class Online:
     spans: ClassVar[dict[str, Any]]  # base bars, as the service calls them
     zone: ClassVar[str] = "America/New_York"  # whose midnight daily bars are stamped
     Options: ClassVar[type[BaseModel]] = OnlineOptions
+    of_trades: ClassVar[bool] = False
 
     def __init__(self, options: Any, base: Path) -> None:
         """Keep the options; nothing is asked yet."""

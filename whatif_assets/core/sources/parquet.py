@@ -44,6 +44,7 @@ class Parquet:
     """
 
     Options: ClassVar[type[BaseModel]] = ParquetOptions
+    of_trades: ClassVar[bool] = False
 
     def __init__(self, options: ParquetOptions, base: Path) -> None:
         """Keep the options; no file is touched yet."""

@@ -95,6 +95,7 @@ class Sample:
     """Synthetic 1-minute bars on the sessions of XNYS."""
 
     Options: ClassVar[type[BaseModel]] = SampleOptions
+    of_trades: ClassVar[bool] = False
 
     def __init__(self, options: SampleOptions, base: Path) -> None:
         """Keep the options; the source has no files that a base would matter to."""

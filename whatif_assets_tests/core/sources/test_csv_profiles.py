@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import gzip
+from datetime import date
 
-import pandas as pd
 import pytest
 
 from whatif_assets.core.bar_size import ONE_MINUTE
 from whatif_assets.core.errors import BadInput
-from whatif_assets.core.sources import open_source
+from whatif_assets.core.sessions import Sessions
+from whatif_assets.core.sources import load_bars, open_source
 from whatif_assets.core.sources.csv_format import CsvOptions
 from whatif_assets.core.sources.csv_profiles import PROFILES
-from whatif_assets_tests.core.sources.test_csv import EVER, HEADER, only, read, utc
+from whatif_assets_tests.core.sources.test_csv import EVER, HEADER, only, utc
+
+MARKET = Sessions("XNYS", date(2018, 2, 20), date(2018, 2, 23))
 
 
 @pytest.mark.parametrize("name", PROFILES)
@@ -85,22 +88,30 @@ def test_of_finspaces_rows_the_trades_alone_are_read(tmp_path):
     assert list(bar[["close", "volume", "vwap"]]) == [2.0, 5.0, 1.5]
 
 
+def made(folder, text, bar_size=ONE_MINUTE, **options):
+    """Bars of the trades in a file."""
+    (folder / "AAA.csv").write_text(text)
+    options = {"path": ".", "stamp": "start", "timezone": "UTC", **options}
+    source = open_source("csv", {"ticks": True, **options}, folder)
+    return load_bars(source, None, MARKET, bar_size, MARKET.first, MARKET.last)[0]
+
+
 def test_trades_become_bars_with_exact_vwap_and_count(tmp_path):
     text = HEADER + (
         "2018-02-20 14:30:00.100,10,10,10,10,100\n"
         "2018-02-20 14:30:59.999,12,12,12,12,300\n"
         "2018-02-20 14:31:00.000,9,9,9,9,0\n"
     )
-    bars = read(tmp_path, text, ticks=True, stamp="end")
+    bars = made(tmp_path, text, stamp="end")
     assert list(bars["ts"]) == [utc("2018-02-20 14:30"), utc("2018-02-20 14:31")]
     first = bars.iloc[0]
     assert list(first[["open", "high", "low", "close"]]) == [10.0, 12.0, 10.0, 12.0]
     assert (first["volume"], first["vwap"], first["trade_count"]) == (400, 11.5, 2)
-    assert pd.isna(bars["vwap"].iloc[1])
+    assert list(bars["vwap_is_typical"]) == [False, True]
 
 
 def test_a_trade_without_price_is_named_with_its_line(tmp_path):
     text = HEADER + "2018-02-20 14:30:00.1,10,10,10,10,1\n"
     text += "2018-02-20 14:30:00.2,nan,nan,nan,nan,1\n"
     with pytest.raises(BadInput, match=r"AAA.csv, line 3\), has open nan"):
-        read(tmp_path, text, ticks=True)
+        made(tmp_path, text)

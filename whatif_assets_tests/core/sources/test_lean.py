@@ -12,7 +12,8 @@ import pytest
 from whatif_assets.core.adjustments import Action
 from whatif_assets.core.bar_size import ONE_DAY, ONE_MINUTE, BarSize
 from whatif_assets.core.errors import BadInput
-from whatif_assets.core.sources import open_source
+from whatif_assets.core.sessions import Sessions
+from whatif_assets.core.sources import load_bars, open_source
 
 EVER = date(1998, 1, 1), date(2030, 1, 1)
 
@@ -77,7 +78,10 @@ def test_hours_and_days_stand_in_one_zip_a_ticker(tmp_path):
 def test_ticks_become_bars_of_any_length(tmp_path, bar_size):
     text = "34200000,1000000,100,P,0,0\n34259999,1020000,300,P,0,0\n"
     zipped(tmp_path / "tick/spy/20180404_trade.zip", text)
-    bar = lean(tmp_path, resolution="tick").read(["SPY"], *EVER, bar_size).iloc[0]
+    market = Sessions("XNYS", date(2018, 4, 4), date(2018, 4, 4))
+    source = lean(tmp_path, resolution="tick")
+    bars, _ = load_bars(source, ["SPY"], market, bar_size, market.first, market.first)
+    (bar,) = bars.to_dict("records")
     start = "2018-04-04" if bar_size.daily else "2018-04-04 13:30"
     assert (bar["ts"], bar["vwap"], bar["trade_count"]) == (utc(start), 101.5, 2)
 
