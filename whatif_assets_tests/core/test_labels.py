@@ -22,7 +22,7 @@ HALF_DAY = date(2018, 11, 23)
 
 
 def bars_at(times: list[str], vwap: list[float], symbol: str = "AAA") -> pd.DataFrame:
-    ts = pd.to_datetime(times, utc=True).as_unit("us")
+    ts = pd.to_datetime(times, utc=True, format="ISO8601").as_unit("us")
     return pd.DataFrame(
         {
             "symbol": symbol,
@@ -226,3 +226,63 @@ def test_no_bars_have_no_labels() -> None:
     labels = label(minutes("2018-02-20 14:30", [1]).iloc[:0], Label(), ONE_MINUTE)
     assert list(labels.columns) == ["symbol", "ts", "label", "label_ts"]
     assert labels.empty
+
+
+# Bars that end by what was traded
+
+OF_VOLUME = BarSize.parse("volume:100")
+UNEVEN = bars_at(
+    [
+        "2018-02-20 14:30:00.000001",
+        "2018-02-20 14:30:00.000009",
+        "2018-02-20 20:59:59",
+        "2018-02-21 14:30:07",
+        "2018-02-23 14:31:00",
+    ],
+    [1, 2, 3, 4, 5],
+)
+
+
+def test_bars_of_volume_are_counted_one_by_one_within_their_session() -> None:
+    assert_labels(found(UNEVEN, OF_VOLUME, horizon=1), [2, 3, NAN, NAN, NAN])
+    assert_labels(found(UNEVEN, OF_VOLUME, horizon=2), [3, NAN, NAN, NAN, NAN])
+
+
+WEEK = {
+    "across_sessions": True,
+    "schedule": Sessions("XNYS", date(2018, 1, 1)).schedule(
+        day.date() for day in pd.bdate_range("2018-02-20", "2018-02-26")
+    ),
+}
+
+
+def test_across_sessions_bars_of_volume_are_counted_on() -> None:
+    """Nothing is counted beyond the session of the 22nd, of which no bar is known."""
+    assert_labels(found(UNEVEN, OF_VOLUME, horizon=1, **WEEK), [2, 3, 4, NAN, NAN])
+    assert_labels(found(UNEVEN, OF_VOLUME, horizon=2, **WEEK), [3, 4, NAN, NAN, NAN])
+
+
+def test_a_session_in_which_others_have_bars_is_counted_over() -> None:
+    """But not further than the horizon in sessions."""
+    others = bars_at(["2018-02-21 15:00"], [7], symbol="BBB")
+    quiet = bars_at(
+        ["2018-02-20 15:00", "2018-02-22 15:00", "2018-02-22 16:00"], [1, 2, 3]
+    )
+    both = pd.concat([quiet, others], ignore_index=True)
+    assert_labels(found(both, OF_VOLUME, horizon=2, **WEEK), [3, NAN, NAN, NAN])
+    assert_labels(found(both, OF_VOLUME, horizon=1, **WEEK), [NAN, 3, NAN, NAN])
+
+
+def test_bars_of_volume_across_sessions_need_the_calendar() -> None:
+    with pytest.raises(BadInput, match="give the schedule of its sessions"):
+        found(UNEVEN, OF_VOLUME, horizon=1, across_sessions=True)
+
+
+@given(frame=bar_frames(max_bars=20), horizon=st.integers(1, 5), order=st.randoms())
+def test_labels_of_bars_of_volume_are_those_of_a_shift(frame, horizon, order) -> None:
+    session = frame["ts"].dt.tz_localize(None).dt.normalize()
+    frame = frame.assign(session=session)
+    expected = frame.groupby(["symbol", "session"])["vwap"].shift(-horizon)
+    rows = order.sample(range(len(frame)), len(frame))
+    mixed = frame.iloc[rows].reset_index(drop=True)
+    assert_labels(found(mixed, OF_VOLUME, horizon=horizon), expected.iloc[rows])

@@ -13,7 +13,7 @@ import pytest
 
 from whatif_assets.core import leak_gate
 from whatif_assets.core.backtest import run_backtests
-from whatif_assets.core.bar_size import ONE_DAY, ONE_MINUTE
+from whatif_assets.core.bar_size import ONE_DAY, ONE_MINUTE, BarSize
 from whatif_assets.core.configuration import Configuration, build
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.features import (
@@ -257,19 +257,27 @@ class TestLabels:
         assert finding.column == "oracle"
         assert "is the label itself" in finding.reason
 
-    @pytest.mark.parametrize("across", [False, True])
+    @pytest.mark.parametrize(
+        ("base", "across", "horizon"),
+        [
+            (ONE_DAY, False, 1),
+            (ONE_MINUTE, True, 70),
+            (BarSize.parse("volume:100"), False, 7),
+            (BarSize.parse("volume:100"), True, 70),
+        ],
+        ids=str,
+    )
     @pytest.mark.parametrize("kind", ["level", "return"])
-    def test_labels_along_the_calendar_pass(self, across, kind):
-        said = Label("close", 70 if across else 1, kind, across_sessions=across)
-        bars = random_walks(SESSIONS, bars=60 if across else 1)
-        if not across:
+    def test_labels_of_other_bars_pass(self, base, across, horizon, kind):
+        said = Label("close", horizon, kind, across_sessions=across)
+        bars = random_walks(SESSIONS, bars=1 if base.daily else 60)
+        if base.daily:
             bars["ts"] = bars["session"].dt.tz_localize("UTC").astype(bars["ts"].dtype)
         opens = pd.to_datetime(SESSIONS).tz_localize("UTC") + pd.Timedelta("14:30:00")
         schedule = pd.DataFrame(
             {"open": opens, "close": opens + pd.Timedelta("1h")},
             index=pd.Index(SESSIONS, name="session"),
         )
-        base = ONE_MINUTE if across else ONE_DAY
         labels = label(bars, said, base, schedule).merge(
             bars[["symbol", "ts", "session", "close"]]
         )

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whatif_assets.core.bar_schema import PRICES, RefusedBars
-from whatif_assets.core.bar_size import ONE_DAY, ONE_MINUTE
+from whatif_assets.core.bar_size import ONE_DAY, ONE_MINUTE, BarSize
 from whatif_assets.core.bars import tidy
 from whatif_assets.core.quality import (
     QUALITY_CHECKS,
@@ -217,6 +217,18 @@ def test_a_daily_bar_that_repeats_the_day_before_is_stale():
     )
     (found,) = inspected(frame, bar_size=ONE_DAY)
     assert (found.check, found.session) == ("stale_prices", days[2])
+
+
+def test_of_bars_of_volume_no_minute_is_missing_and_no_stamp_is_off_the_grid():
+    """One that starts before the open is told all the same."""
+    stamps = ["14:29:59.9", "14:30:00.000001", "15:07:31", "20:59:59.999999"]
+    ts = pd.to_datetime(
+        [f"2018-02-20 {stamp}" for stamp in stamps], format="ISO8601", utc=True
+    )
+    frame = clean_bars().iloc[:4].assign(symbol="AAA", ts=ts.as_unit("us"))
+    day = (pd.Timestamp("2018-02-20").date(),)
+    found = inspected(frame, day, bar_size=BarSize.parse("volume:1000"))
+    assert [(one.check, one.count) for one in found] == [("outside_hours", 1)]
 
 
 def test_newest_first_is_an_order():
