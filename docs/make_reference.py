@@ -51,6 +51,29 @@ Returns are those of sessions, all sleeves together, and a year has as many sess
 the calendar. What is not defined is null, never 0.
 
 """
+SIZES = """`base_bar` says what a bar holds.
+
+| size | a bar | its `ts` |
+| --- | --- | --- |
+| `1min`, `90min`, `4h`, ... | so many minutes, which divide a day | its start, counted from the open of its session |
+| `1day` | a session | the session's date at 00:00 UTC |
+| `volume:10000` | trades of at least so many units | that of its first trade |
+| `dollar:1000000` | trades for at least so much money | that of its first trade |
+
+Any of them is made from trades: of `csv` with `ticks: true`, where `close` is a trade's
+price and `volume` its size, or of `lean` with `resolution: tick`. A bar of volume or money
+ends with the trade that reaches the amount. No trade is divided, those of one instant stay
+in one bar, and no bar reaches into another session, so that a session's last one may hold
+less. `vwap` and `trade_count` are exact. With `hours: regular` trades outside them are left
+out before bars are made. Labels of such bars (`horizon: 5`) count bars of the symbol, within
+the session or, with `across_sessions: true`, into the next ones. `flat_before_close` and
+the like count minutes from the start of a bar: as an order fills at the next bar's open,
+take more minutes than two bars last. Checks of missing minutes do not apply.
+
+Sources of bars have bars of one size each; larger ones are made of them where a
+configuration says `bar: 1h`.
+
+"""
 QUALITY_HEAD = """Each check looks at every session of `price_bars` and is one of its asset checks.
 `quality: {jump: {severity: error, threshold: 0.3}, missing_bars: off}` in `market.yaml`
 says what its findings mean: an `error` fails the session, its bars are not kept and
@@ -227,7 +250,7 @@ def reference() -> str:
             asks = source is not None and issubclass(source, Online)
             parts += [needs(source)] if asks else []
         parts += [FACTS, fact_checks()] * (FactOptions in models.values())
-        of_bars = ["## Quality of bars\n", quality()]
+        of_bars = ["## Sizes of bars\n", SIZES, "## Quality of bars\n", quality()]
         of_bars += ["## Splits and dividends\n", adjustments()]
         parts += of_bars * (models == {"": Market})
     parts += ["## Features\n", FEATURES_HEAD]
