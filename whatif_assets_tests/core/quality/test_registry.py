@@ -76,6 +76,9 @@ PLANTED = {
     "ohlc": close_above_high,
     "vwap_inside": lambda f, n: f.assign(vwap=f["vwap"].where(f.index != n[5], 200.0)),
     "vwap_missing": lambda f, n: f.assign(vwap=f["vwap"].where(f.index != n[5])),
+    "trade_count_missing": lambda f, n: f.assign(
+        trade_count=f["trade_count"].where(f.index != n[5])
+    ),
     "zero_volume": lambda f, n: f.assign(volume=f["volume"].where(f.index != n[5], 0)),
     "stale_prices": still,
     "jump": lambda f, n: scaled(f, n[20:], 1.4),
@@ -88,7 +91,7 @@ PLANTED = {
     "symbols_appear": lambda f, n: f[~f.index.isin(n)].drop(rows_of(f, DAYS[1])),
     "symbols_vanish": lambda f, n: f.drop(n),
     "order": swapped,
-    "repaired": lambda f, n: pd.concat([f, f.loc[n[5:8]]]),
+    "repaired": lambda f, n: pd.concat([f, f.loc[n[5:8]]]).sort_index(),
 }
 # What cannot be without the other, and what the plant itself brings along.
 WITH = {
@@ -213,6 +216,7 @@ def test_a_daily_bar_that_repeats_the_day_before_is_stale():
             "close": [11.0, 11.5, 11.5],
             "volume": [1.0, 2.0, 3.0],
             "vwap": 11.0,
+            "trade_count": 7,
         }
     )
     (found,) = inspected(frame, bar_size=ONE_DAY)
@@ -229,6 +233,13 @@ def test_of_bars_of_volume_no_minute_is_missing_and_no_stamp_is_off_the_grid():
     day = (pd.Timestamp("2018-02-20").date(),)
     found = inspected(frame, day, bar_size=BarSize.parse("volume:1000"))
     assert [(one.check, one.count) for one in found] == [("outside_hours", 1)]
+
+
+def test_rows_repeated_further_on_are_out_of_order_too():
+    frame = clean_bars()
+    again = frame.loc[rows_of(frame, DAYS[2])[5:8]]
+    found = inspected(pd.concat([frame, again]), repairs=("drop_duplicates",))
+    assert {f.check for f in found} == {"repaired", "order"}
 
 
 def test_newest_first_is_an_order():
