@@ -297,3 +297,30 @@ def test_an_edited_strategy_computes_its_backtest_again(home: Path) -> None:
     )
     assert done["backtest_results"]["thin.linear"] == ("reused", "")
     assert done["trained_models"]["thin.mine"] == ("reused", "")
+
+
+def test_features_of_slower_bars_reach_the_sessions_that_they_are_made_of(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    """The mean of three days is known from the session after them on."""
+    path = written(tmp_path / "home", "parquet")
+    study = path / "studies" / "thin.yaml"
+    average = "sma: {timeperiod: 31, relative_to: close}"
+    study.write_text(
+        study.read_text().replace(average, "sma: {timeperiod: 3, bar: 1day}")
+    )
+    write(market(), path, "parquet")
+    home, days = Home.open(path), (DAYS[0], DAYS[-1])
+    assert launch(home, instance, "prepare_sessions", *days).success
+    write(corrected(market()), path, "parquet")
+    result = launch(home, instance, "prepare_sessions", *days)
+    assert result.success
+    entries = read_run_log(home.lake, result.run_id, "features")
+    done = {e.partition: e.status for e in entries if e.status != "reused"}
+    # The session's own other feature is a ratio, which the correction leaves alone.
+    assert done == {
+        "2018-01-09": "unchanged",
+        "2018-01-10": "computed",
+        "2018-01-11": "computed",
+        "2018-01-12": "computed",
+    }
