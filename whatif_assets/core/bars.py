@@ -35,6 +35,7 @@ __all__ = [
     "LoadReport",
     "assign_sessions",
     "bars_window",
+    "stamp_size",
     "tidy",
     "with_vwap",
 ]
@@ -190,7 +191,7 @@ def tidy(
         type or exchanged; for stamps that cannot be starts of such bars.
     """
     check_repairs(repairs, bar_size, of_trades)
-    stamped = ONE_MINUTE if of_trades else bar_size  # by the clock, not by the date
+    stamped = stamp_size(bar_size, of_trades)
     rows = in_order(typed(frame, where).assign(place=np.arange(len(frame))))
     given, changed = rows, dict[str, "pd.Series[pd.Timestamp]"]()
     for name in (name for name in repairs if name in OF_ROWS):
@@ -230,6 +231,14 @@ def tidy(
         inconsistent=_counts(bars.loc[inconsistent(bars), "session"]),
         repaired={name: _counts(changed[name]) for name in repairs},
     )
+
+
+def stamp_size(bar_size: BarSize, of_trades: bool) -> BarSize:
+    """Size by which rows are found and given their session.
+
+    A trade has its instant, whatever bars are made of it; daily bars have a date.
+    """
+    return ONE_MINUTE if of_trades else bar_size
 
 
 def assign_sessions(

@@ -15,7 +15,7 @@ import pandas as pd
 from whatif_assets.core.actions import Actions
 from whatif_assets.core.adjustments import Step
 from whatif_assets.core.bar_schema import PRICES, RefusedBars, no_bars
-from whatif_assets.core.bars import bars_window
+from whatif_assets.core.bars import bars_window, stamp_size
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import combined_hash
@@ -93,7 +93,8 @@ class SessionBars:
         """
         day, sessions = date.fromisoformat(key), self._market.sessions
         before = sessions.previous(day, 1) or [day]
-        start, end = bars_window(sessions, self._market.bar_size, before[0], day)
+        stamped = stamp_size(self._market.bar_size, self._source.of_trades)
+        start, end = bars_window(sessions, stamped, before[0], day)
         state = self._source.state(start, end)
         return {
             **self._of_all,

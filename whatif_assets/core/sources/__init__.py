@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ValidationError
 
-from whatif_assets.core.bar_size import ONE_MINUTE, BarSize
-from whatif_assets.core.bars import Hours, LoadReport, bars_window, tidy
+from whatif_assets.core.bar_size import BarSize
+from whatif_assets.core.bars import Hours, LoadReport, bars_window, stamp_size, tidy
 from whatif_assets.core.errors import BadInput, did_you_mean, one_of
 from whatif_assets.core.sessions import Sessions
 from whatif_assets.core.sources.alpaca import Alpaca
@@ -142,7 +142,7 @@ def check_bar_size(source: Source, bar_size: BarSize) -> None:
     """
     if bar_size.by_activity and not source.of_trades:
         raise BadInput(
-            f"base_bar: {source.where} has bars, and {bar_size} bars are made of "
+            f"{source.where} has bars, and {bar_size} bars are made of "
             "trades: of the source csv with 'ticks: true', or lean with 'resolution: "
             "tick'. Set base_bar to what the source has.",
             field=("base_bar",),
@@ -199,7 +199,7 @@ def load_bars(
             "this market."
         )
     names = sorted(set(source.symbols() if symbols is None else symbols))
-    stamped = ONE_MINUTE if source.of_trades else bar_size
+    stamped = stamp_size(bar_size, source.of_trades)
     start, end = bars_window(sessions, stamped, wanted[0], wanted[-1])
     until = (end - pd.Timedelta(1, "us")).date()
     raw = source.read(names, start.date(), until, bar_size)
