@@ -65,8 +65,11 @@ def typed(frame: pd.DataFrame, where: str) -> pd.DataFrame:
         )
     columns: dict[str, Any] = {}
     for name in BAR_COLUMNS:
-        missing = pd.Series(np.nan, index=frame.index)
-        values: pd.Series[Any] = frame.get(name, missing)
+        if name not in frame:
+            nothing = pd.array([None], dtype=DTYPES[name])
+            columns[name] = nothing.take(np.zeros(len(frame), dtype=np.intp))
+            continue
+        values = frame[name]
         try:
             columns[name] = values.astype(DTYPES[name])
         except (TypeError, ValueError) as error:
@@ -90,11 +93,12 @@ def in_order(rows: pd.DataFrame) -> pd.DataFrame:
     after |= (np.diff(codes) == 0) & (np.diff(stamps) >= 0)
     known = bool((codes >= 0).all() and rows["ts"].notna().all())
     if known and bool(after.all()) and list(names) == sorted(names):
-        return rows.reset_index(drop=True)
+        rows.index = pd.RangeIndex(len(rows))
+        return rows
     return rows.sort_values(["symbol", "ts"], kind="stable", ignore_index=True)
 
 
-def _repeats_symbol(rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
+def repeats_symbol(rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
     """Whether the row ahead is of the same symbol."""
     symbols, same = rows["symbol"].to_numpy(), np.zeros(len(rows), dtype=bool)
     same[1:] = symbols[1:] == symbols[:-1]
@@ -161,9 +165,9 @@ def with_vwap(bars: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     """
     missing = bars["vwap"].isna()
     typical = (bars["high"] + bars["low"] + bars["close"]) / 3
-    filled = bars.assign(
-        vwap=bars["vwap"].where(~missing, typical), vwap_is_typical=missing
-    )
+    filled = bars.copy(deep=False)
+    filled["vwap"] = bars["vwap"].where(~missing, typical)
+    filled["vwap_is_typical"] = missing
     return filled, int(missing.sum())
 
 
@@ -192,7 +196,7 @@ def check_rows(rows: pd.DataFrame, where: str) -> None:
     """
     check_values(rows, where)
     stamps = pd.DatetimeIndex(rows["ts"]).asi8
-    twice = np.flatnonzero(_repeats_symbol(rows) & (np.diff(stamps, prepend=0) == 0))
+    twice = np.flatnonzero(repeats_symbol(rows) & (np.diff(stamps, prepend=0) == 0))
     if len(twice):
         pairs = [f"{_name(rows, n)} and {_name(rows, n - 1)}" for n in twice[:3]]
         same = int(rows.duplicated(list(BAR_COLUMNS)).sum())
@@ -249,7 +253,8 @@ def _are_bars(rows: pd.DataFrame) -> bool:
         (np.maximum(opens, close) <= 2 * high) & (np.minimum(opens, close) >= low / 2),
         rows["ts"].notna().to_numpy(),
     )
-    named = all(isinstance(name, str) and name for name in rows["symbol"].unique())
+    names = set(rows["symbol"].to_numpy()[~repeats_symbol(rows)])
+    named = all(isinstance(name, str) and name for name in names)
     return named and all(rule.all() for rule in rules)
 
 
@@ -294,7 +299,7 @@ def check_stamps(rows: pd.DataFrame, bar_size: BarSize, where: str) -> None:
             f"{where}: each row is stamped 00:00 UTC, as daily bars are, and base_bar "
             f"is {bar_size}. Set base_bar: 1day, or give the time of day.",
         )
-    gaps = np.diff(stamps, prepend=0)[_repeats_symbol(rows)]
+    gaps = np.diff(stamps, prepend=0)[repeats_symbol(rows)]
     if len(gaps) and (gaps < length // micro).mean() > 0.5:
         minutes = float(np.median(gaps)) * micro / MINUTE
         raise RefusedBars(

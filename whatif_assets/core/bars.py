@@ -20,6 +20,7 @@ from whatif_assets.core.bar_schema import (
     check_values,
     in_order,
     inconsistent,
+    repeats_symbol,
     typed,
     with_vwap,
 )
@@ -99,7 +100,7 @@ class LoadReport:
         """
         return LoadReport(
             rows=len(bars),
-            symbols=bars["symbol"].nunique(),
+            symbols=int((~repeats_symbol(bars)).sum()),
             sessions=1,
             outside_sessions=_only(self.outside_sessions, session),
             outside_hours=_only(self.outside_hours, session),
@@ -192,7 +193,9 @@ def tidy(
     """
     check_repairs(repairs, bar_size, of_trades)
     stamped = stamp_size(bar_size, of_trades)
-    rows = in_order(typed(frame, where).assign(place=np.arange(len(frame))))
+    rows = typed(frame, where)
+    rows["place"] = np.arange(len(rows))
+    rows = in_order(rows)
     given, changed = rows, dict[str, "pd.Series[pd.Timestamp]"]()
     for name in (name for name in repairs if name in OF_ROWS):
         rows, dropped = OF_ROWS[name](rows, sessions, bar_size)
@@ -222,7 +225,7 @@ def tidy(
         changed[name] = added["session"]
     return bars, LoadReport(
         rows=len(bars),
-        symbols=bars["symbol"].nunique(),
+        symbols=int((~repeats_symbol(bars)).sum()),
         sessions=bars["session"].nunique(),
         outside_sessions=_counts(coming),
         outside_hours=_counts(shut),

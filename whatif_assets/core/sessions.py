@@ -242,9 +242,12 @@ class Sessions:
             sessions open the evening before, the next session to close.
         """
         if not self._overnight:
-            local = ts.tz_convert(self._exchange.tz).tz_localize(None)
-            midnights = local.to_numpy().astype("datetime64[D]")
-            return pd.DatetimeIndex(midnights.astype("datetime64[ns]"))
+            # Many bars share a quarter of an hour, and with it, everywhere, the day.
+            quarters = ts.tz_convert("UTC").floor("15min")
+            codes, known = quarters.factorize(use_na_sentinel=False)
+            local = pd.DatetimeIndex(known).tz_convert(self._exchange.tz)
+            own = local.tz_localize(None).normalize().as_unit("ns")
+            return pd.DatetimeIndex(own[codes])
         closes = pd.DatetimeIndex(self._exchange.closes)
         days = self._exchange.sessions.as_unit("ns")
         later = days.append(pd.DatetimeIndex([pd.NaT]))

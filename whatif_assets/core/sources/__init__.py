@@ -8,10 +8,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
-import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ValidationError
 
+from whatif_assets.core.bar_schema import repeats_symbol
 from whatif_assets.core.bar_size import BarSize
 from whatif_assets.core.bars import Hours, LoadReport, bars_window, stamp_size, tidy
 from whatif_assets.core.errors import BadInput, did_you_mean, one_of
@@ -230,9 +230,8 @@ def _missing(
 ) -> dict[date, tuple[str, ...]]:
     """Symbols without a bar, by session that lacks any."""
     # Bars are sorted, so that a symbol's session stands together, mostly.
-    keys = bars["symbol"].to_numpy(), bars["session"].to_numpy()
-    first = np.ones(len(bars), dtype=bool)
-    first[1:] = np.any([key[1:] != key[:-1] for key in keys], axis=0)
+    first, days = ~repeats_symbol(bars), bars["session"].to_numpy()
+    first[1:] |= days[1:] != days[:-1]
     found = bars.loc[first, ["session", "symbol"]]
     present = set(zip(found["session"].dt.date, found["symbol"], strict=True))
     gaps = {

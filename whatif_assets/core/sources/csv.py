@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 import pandas as pd
 from pydantic import BaseModel
 
@@ -80,7 +81,8 @@ class Csv:
         asked = (rows["ts"] >= start + shift) & (rows["ts"] < end + shift)
         if not {owners[file] for file in known} <= set(symbols):
             asked &= rows["symbol"].isin(symbols)
-        bars = rows[asked].reset_index(drop=True)
+        bars = rows.take(np.flatnonzero(asked))
+        bars.index = pd.RangeIndex(len(bars))
         bars["ts"] = bars["ts"] - shift
         return bars
 
