@@ -22,7 +22,7 @@ $(INSTALLED): setup.cfg pyproject.toml .ci/constraints.txt
 	@echo "Installing pinned dependencies into $(VENV) (a few minutes, once) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt --editable '.[dev]'
 	@echo "Letting Java keep Spark's classes, so that Spark starts faster ..."
-	-@$(BIN)/python -W ignore -m whatif_assets.core.spark 2>/dev/null
+	-@$(BIN)/python -W ignore -m whatif_assets.core.spark.session 2>/dev/null
 	@touch $@
 
 install: $(INSTALLED) ## Create the virtual environment
@@ -37,8 +37,8 @@ test: $(INSTALLED) ## Lint, check types and run all tests
 
 test-data: $(INSTALLED) ## Run the tests of sources and of vendors' files
 	@$(BIN)/python -m pytest -n 2 --dist worksteal whatif_assets_tests/core/sources \
-		whatif_assets_tests/core/test_bars.py whatif_assets_tests/core/test_repairs.py \
-		whatif_assets_tests/core/test_sessions.py
+		whatif_assets_tests/core/bars/test_tidy.py whatif_assets_tests/core/bars/test_repairs.py \
+		whatif_assets_tests/core/bars/test_sessions.py
 
 lint: $(INSTALLED) ## Lint and check types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

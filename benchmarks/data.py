@@ -42,12 +42,12 @@ import talib
 from measuring import parquet_file, peak_memory
 
 from whatif_assets.assets.price_bars import ingest
-from whatif_assets.core.bar_schema import BAR_COLUMNS
-from whatif_assets.core.bars import with_vwap
-from whatif_assets.core.feature_store import SessionFeatures
+from whatif_assets.core.bars.ingest import SessionBars
+from whatif_assets.core.bars.schema import BAR_COLUMNS
+from whatif_assets.core.bars.tidy import with_vwap
 from whatif_assets.core.features import compute_features, parse_feature
+from whatif_assets.core.features.store import SessionFeatures
 from whatif_assets.core.home import Home
-from whatif_assets.core.ingest import SessionBars
 from whatif_assets.core.lake import Manifest
 
 NEW_YORK = "America/New_York"

@@ -31,9 +31,15 @@ import numpy as np
 import pandas as pd
 from measuring import parquet_file, peak_memory
 
-from whatif_assets.core.backtest import Costs, Sleeve, Variant, sleeves_of, sweep
+from whatif_assets.core.backtesting.backtest import (
+    Costs,
+    Sleeve,
+    Variant,
+    sleeves_of,
+    sweep,
+)
+from whatif_assets.core.backtesting.metrics import measure
 from whatif_assets.core.features import compute
-from whatif_assets.core.metrics import measure
 
 HERE = Path(__file__).parent
 PEERS = HERE / ".venv-peers"
@@ -112,7 +118,7 @@ def ours(
 
 def by_kernel(sleeves: Sequence[Sleeve], variants: Sequence[Variant]) -> float:
     """Time the compiled part alone on one thread, equity and counts included."""
-    from whatif_assets.core.engine import run as engine
+    from whatif_assets.core.backtesting.engine import run as engine
     from whatif_assets.core.strategies import find_strategy
 
     batch = engine.Batch.of(find_strategy(RULE), variants)
@@ -127,8 +133,8 @@ def by_backtrader(
     sleeves: Sequence[Sleeve], variants: Sequence[Variant]
 ) -> tuple[float, np.ndarray[Any, Any]]:
     """Time Backtrader with four analyzers, fed from arrays, one process."""
-    from whatif_assets.core._backtrader import bt
-    from whatif_assets.core.reference_engine import prepare
+    from whatif_assets.core.backtesting._backtrader import bt
+    from whatif_assets.core.backtesting.reference_engine import prepare
     from whatif_assets.core.strategies import find_strategy
 
     kind, profits = find_strategy(RULE), []

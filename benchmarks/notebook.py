@@ -77,7 +77,7 @@ def notebook_way(x: np.ndarray, y: np.ndarray, bars: int) -> dict[str, Any]:
     from pyspark.ml.feature import VectorAssembler
     from pyspark.ml.regression import RandomForestRegressor
 
-    from whatif_assets.core.spark import spark_session
+    from whatif_assets.core.spark.session import spark_session
 
     spark = spark_session()
     names = [f"x{number}" for number in range(x.shape[1])]

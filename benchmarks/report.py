@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from whatif_assets.core.home import Home
-from whatif_assets.core.report import report
+from whatif_assets.core.report.write import report
 
 STUDY = Path(__file__).parents[1] / "docs/studies/us_minutes.yaml"
 ASSETS = """

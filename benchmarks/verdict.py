@@ -30,10 +30,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from whatif_assets.core.backtest import Costs, Sleeve, Variant, sleeves_of, sweep
-from whatif_assets.core.bar_size import ONE_MINUTE
+from whatif_assets.core.backtesting.backtest import (
+    Costs,
+    Sleeve,
+    Variant,
+    sleeves_of,
+    sweep,
+)
+from whatif_assets.core.backtesting.metrics import measure
+from whatif_assets.core.bars.bar_size import ONE_MINUTE
 from whatif_assets.core.features import compute_features
-from whatif_assets.core.metrics import measure
 from whatif_assets.core.selection import Evidence, Headline, Placebo, judge
 from whatif_assets.core.sources.sample import Sample, SampleOptions
 from whatif_assets.core.strategies import find_strategy, required_features

@@ -15,9 +15,9 @@ from whatif_assets.core.facts import FACT_CHECKS, Availability, FactOptions
 from whatif_assets.core.features import FAMILIES, FeatureFunction, parse_feature
 from whatif_assets.core.fields import General
 from whatif_assets.core.market import Market
-from whatif_assets.core.metrics import METRICS
+from whatif_assets.core.backtesting.metrics import METRICS
 from whatif_assets.core.models import ALGORITHMS
-from whatif_assets.core.report_macros import BARS_MACROS, MACROS
+from whatif_assets.core.report.macros import BARS_MACROS, MACROS
 from whatif_assets.core.quality import QUALITY_CHECKS, REFUSED
 from whatif_assets.core.sources import SOURCES
 from whatif_assets.core.sources.csv_profiles import PROFILES

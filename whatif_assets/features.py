@@ -17,12 +17,12 @@ from typing import Any
 import pandas as pd
 from pydantic import ValidationError
 
-from whatif_assets.core.bar_size import BarSize
+from whatif_assets.core.bars.bar_size import BarSize
+from whatif_assets.core.bars.sessions import Sessions
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.facts import FactOptions, Facts
 from whatif_assets.core.facts import read_facts as _read_facts
 from whatif_assets.core.features import FAMILIES, FEATURES, compute, parse_feature
-from whatif_assets.core.sessions import Sessions
 from whatif_assets.core.spec import explain
 
 __all__ = ["FAMILIES", "FEATURES", "beside", "compute", "parse_feature", "read_facts"]

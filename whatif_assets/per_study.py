@@ -11,8 +11,8 @@ import dagster as dg
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import Manifest, combined_hash, why_computed
+from whatif_assets.core.leaderboard.winner import Winner, winners
 from whatif_assets.core.run_log import RunEntry, write_run_log
-from whatif_assets.core.winner import Winner, winners
 from whatif_assets.partitions import Result, as_metadata, code_version_of, now
 from whatif_assets.progress import Progress
 

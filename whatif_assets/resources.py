@@ -13,10 +13,10 @@ from pydantic import Field
 
 from whatif_assets.core.configuration import Configuration
 from whatif_assets.core.errors import BadInput, one_of
-from whatif_assets.core.feature_store import Engine
 from whatif_assets.core.features import compute_features_spark, features_of_sessions
+from whatif_assets.core.features.store import Engine
 from whatif_assets.core.home import Home
-from whatif_assets.core.spark import spark_settings
+from whatif_assets.core.spark.session import spark_settings
 from whatif_assets.core.study import Study
 
 BACKENDS = ("local", "spark")

@@ -24,16 +24,16 @@ from whatif_assets.assets.features import CODE_VERSION as FEATURES_VERSION
 from whatif_assets.assets.price_bars import CODE_VERSION as BARS_VERSION
 from whatif_assets.automation import JOBS
 from whatif_assets.code_location import build_definitions
+from whatif_assets.core.backtesting.engine.ahead import start_compiling
+from whatif_assets.core.bars.ingest import SessionBars
 from whatif_assets.core.configuration import Configuration
-from whatif_assets.core.engine.ahead import start_compiling
 from whatif_assets.core.errors import BadInput
-from whatif_assets.core.feature_store import history
-from whatif_assets.core.feature_tables import FeatureTables
+from whatif_assets.core.evaluation.stage import evaluated_sessions
+from whatif_assets.core.features.store import history
+from whatif_assets.core.features.tables import FeatureTables
 from whatif_assets.core.home import Home, set_up
-from whatif_assets.core.ingest import SessionBars
 from whatif_assets.core.lake import NEW, why_computed
 from whatif_assets.core.run_log import RunEntry, in_words, read_run_log
-from whatif_assets.core.stage import evaluated_sessions
 from whatif_assets.core.strategies import required_features
 from whatif_assets.core.study import Study
 from whatif_assets.resources import BACKEND, Compute

@@ -28,9 +28,9 @@ from rich.text import Text
 
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.home import Home, check_study, check_symbols
-from whatif_assets.core.leaderboard import short_name
+from whatif_assets.core.leaderboard.ranking import VIOLATES
+from whatif_assets.core.leaderboard.rows import short_name
 from whatif_assets.core.number_format import format_metric
-from whatif_assets.core.ranking import VIOLATES
 from whatif_assets.core.study import Study, read_study, study_market
 from whatif_assets.progress import Progress, listen
 

@@ -10,15 +10,15 @@ from whatif_assets.assets.axes import RESULTS, Axes, all_of, facts_of, partition
 from whatif_assets.assets.leak_checks import LeakGate, leak_checks
 from whatif_assets.core.configuration import Configuration
 from whatif_assets.core.errors import BadInput
-from whatif_assets.core.evaluation import (
+from whatif_assets.core.evaluation.evaluate import (
     evaluate,
     evaluation_inputs,
     write_evaluation,
 )
 from whatif_assets.core.home import Home
+from whatif_assets.core.leaderboard.sensitivity import sensitivity
 from whatif_assets.core.leaks import FILLS_PROBE, INDICATORS_PROBE
-from whatif_assets.core.plots import equity_plot, heat_maps, marginal_plot
-from whatif_assets.core.sensitivity import sensitivity
+from whatif_assets.core.report.plots import equity_plot, heat_maps, marginal_plot
 from whatif_assets.core.study import Study
 from whatif_assets.partitions import Result, as_metadata, for_each_partition, picture
 from whatif_assets.progress import Progress

@@ -6,15 +6,15 @@ import dagster as dg
 
 from whatif_assets.assets.axes import RESULTS, Axes
 from whatif_assets.core.home import Home
-from whatif_assets.core.page.costs import cost_lines
-from whatif_assets.core.page.equity import drawdowns
-from whatif_assets.core.plots import (
+from whatif_assets.core.report.page.costs import cost_lines
+from whatif_assets.core.report.page.equity import drawdowns
+from whatif_assets.core.report.plots import (
     cost_plot,
     drawdown_plot,
     equity_plot,
     marginal_plot,
 )
-from whatif_assets.core.report import Report, report
+from whatif_assets.core.report.write import Report, report
 from whatif_assets.core.study import Study
 from whatif_assets.page_link import offer_page
 from whatif_assets.partitions import as_metadata, picture, whole_result

@@ -8,11 +8,11 @@ import dagster as dg
 from whatif_assets.assets.axes import MARKET, Axes, facts_of, partitioned
 from whatif_assets.assets.leak_checks import LeakGate, leak_checks
 from whatif_assets.core.errors import BadInput
-from whatif_assets.core.feature_store import sessions_of_warm_up as reach
-from whatif_assets.core.feature_tables import FeatureTables
+from whatif_assets.core.features.store import sessions_of_warm_up as reach
+from whatif_assets.core.features.tables import FeatureTables
 from whatif_assets.core.home import Home
-from whatif_assets.core.leak_gate import probe_features, sessions_to_probe
 from whatif_assets.core.leaks import FEATURES_PROBE
+from whatif_assets.core.leaks.gate import probe_features, sessions_to_probe
 from whatif_assets.partitions import Result, asked_partitions, for_each_partition
 from whatif_assets.resources import Compute, HomeResource
 

@@ -7,7 +7,9 @@ import dagster as dg
 
 from whatif_assets.assets.axes import MODELS, Axes, all_of, partitioned
 from whatif_assets.assets.leak_checks import LeakGate, leak_checks
-from whatif_assets.core.forecasting import (
+from whatif_assets.core.home import Home
+from whatif_assets.core.leaks import FORECASTS_PROBE
+from whatif_assets.core.models.forecasting import (
     COLUMNS,
     IN_SAMPLE,
     forecast,
@@ -15,9 +17,7 @@ from whatif_assets.core.forecasting import (
     forecast_inputs,
     probe,
 )
-from whatif_assets.core.home import Home
-from whatif_assets.core.leaks import FORECASTS_PROBE
-from whatif_assets.core.plots import forecast_plot
+from whatif_assets.core.report.plots import forecast_plot
 from whatif_assets.partitions import Result, for_each_partition, picture
 from whatif_assets.resources import HomeResource
 

@@ -3,7 +3,7 @@
 import dagster as dg
 
 from whatif_assets.assets.axes import RESULTS, Axes, all_of
-from whatif_assets.core.holdout import (
+from whatif_assets.core.evaluation.holdout import (
     evaluate_holdout,
     holdout_inputs,
     record_opening,
@@ -11,7 +11,7 @@ from whatif_assets.core.holdout import (
 )
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import combined_hash
-from whatif_assets.core.winner import Winner
+from whatif_assets.core.leaderboard.winner import Winner
 from whatif_assets.partitions import Result
 from whatif_assets.per_study import for_each_study
 from whatif_assets.resources import Compute, HomeResource

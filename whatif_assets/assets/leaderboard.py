@@ -6,7 +6,8 @@ import dagster as dg
 
 from whatif_assets.assets.axes import RESULTS, Axes, all_of
 from whatif_assets.core.home import Home
-from whatif_assets.core.leaderboard import (
+from whatif_assets.core.leaderboard.ranking import VIOLATES
+from whatif_assets.core.leaderboard.rows import (
     Standing,
     rank,
     read_table,
@@ -14,10 +15,9 @@ from whatif_assets.core.leaderboard import (
     standing,
     write_table,
 )
-from whatif_assets.core.plots import ranking_plot
-from whatif_assets.core.ranking import VIOLATES
-from whatif_assets.core.report import SHOWN
-from whatif_assets.core.sensitivity import PLATEAU
+from whatif_assets.core.leaderboard.sensitivity import PLATEAU
+from whatif_assets.core.report.plots import ranking_plot
+from whatif_assets.core.report.write import SHOWN
 from whatif_assets.partitions import as_metadata, picture, whole_result
 from whatif_assets.resources import HomeResource
 

@@ -4,10 +4,10 @@ import dagster as dg
 import pandas as pd
 
 from whatif_assets.assets.axes import RESULTS, Axes
+from whatif_assets.core.evaluation.placebos import run_placebos
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import combined_hash
-from whatif_assets.core.placebos import run_placebos
-from whatif_assets.core.winner import Winner
+from whatif_assets.core.leaderboard.winner import Winner
 from whatif_assets.partitions import Result
 from whatif_assets.per_study import for_each_study
 from whatif_assets.resources import HomeResource

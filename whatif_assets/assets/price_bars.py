@@ -6,9 +6,9 @@ import dagster as dg
 
 from whatif_assets.assets.axes import MARKET, Axes, partitioned
 from whatif_assets.assets.quality_checks import quality_checks, quality_results
-from whatif_assets.core.adjustments import DETAIL, as_detail
+from whatif_assets.core.bars.adjustments import DETAIL, as_detail
+from whatif_assets.core.bars.ingest import SessionBars
 from whatif_assets.core.home import Home
-from whatif_assets.core.ingest import SessionBars
 from whatif_assets.core.lake import combined_hash
 from whatif_assets.core.quality import Finding
 from whatif_assets.core.quality.record import admit, counts, kept_findings

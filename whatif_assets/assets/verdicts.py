@@ -4,17 +4,17 @@ import dagster as dg
 import pandas as pd
 
 from whatif_assets.assets.axes import RESULTS, Axes
-from whatif_assets.core.home import Home
-from whatif_assets.core.lake import combined_hash
-from whatif_assets.core.plots import overfitting_plot
-from whatif_assets.core.verdicts import (
+from whatif_assets.core.evaluation.verdicts import (
     LOGITS,
     TABLE,
     verdict_inputs,
     verdict_of,
     verdict_row,
 )
-from whatif_assets.core.winner import Winner
+from whatif_assets.core.home import Home
+from whatif_assets.core.lake import combined_hash
+from whatif_assets.core.leaderboard.winner import Winner
+from whatif_assets.core.report.plots import overfitting_plot
 from whatif_assets.partitions import Result, picture
 from whatif_assets.per_study import for_each_study
 from whatif_assets.resources import HomeResource

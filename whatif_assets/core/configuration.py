@@ -11,14 +11,14 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from whatif_assets.core.backtest import Costs, Variant
-from whatif_assets.core.bar_size import BarSize
+from whatif_assets.core.backtesting.backtest import Costs, Variant
+from whatif_assets.core.backtesting.metrics import METRICS
+from whatif_assets.core.bars.bar_size import BarSize
 from whatif_assets.core.errors import BadInput, did_you_mean, one_of
 from whatif_assets.core.features import Feature
 from whatif_assets.core.features.slower import by_bar_size
@@ -31,17 +31,14 @@ from whatif_assets.core.fields import (
     check_names,
     format_value,
     kinds_of,
-    parse_value,
     part,
     validated,
 )
-from whatif_assets.core.labels import Label
-from whatif_assets.core.metrics import METRICS
+from whatif_assets.core.keys import check_key, overrides_in, tail
+from whatif_assets.core.models.labels import Label
 from whatif_assets.core.strategies import StrategyType, find_strategy
 from whatif_assets.core.study import Study, parse_features
 
-KEY_PATTERN = re.compile(r"[A-Za-z0-9_~=+-][A-Za-z0-9._~=+-]*")
-LONGEST_KEY = 120
 ONLY_VARIANT = "-"
 
 
@@ -112,10 +109,10 @@ class Configuration:
             Those values, by axis.
         """
         stem, *parts = self.key.split("~")
-        overrides = _overrides(self.key, parts)
+        overrides = overrides_in(self.key, parts)
         place = {k: v for k, v in overrides.items() if k in self.axes}
         others = {k: v for k, v in overrides.items() if k not in self.axes}
-        return stem + _tail(others), place
+        return stem + tail(others), place
 
     def _variant(self, id: str, swept: dict[str, Any]) -> Variant:
         costs = {k: swept.pop(k) for k in COSTS if k in swept}
@@ -265,36 +262,7 @@ def find(
             f"'{name}'; it has {one_of(study.configurations)}."
             f"{did_you_mean(name, study.configurations)}"
         )
-    return build(study, name, _overrides(key, parts), base, key, base_bar)
-
-
-def check_key(key: str) -> None:
-    """Refuse a key with characters or a length that a folder name cannot have."""
-    if len(key) > LONGEST_KEY or not KEY_PATTERN.fullmatch(key):
-        raise BadInput(
-            f"Configuration {key!r}: a key has at most {LONGEST_KEY} letters, "
-            "digits and . _ = ~ + -, and does not begin with a dot: "
-            "study.configuration~field=value."
-        )
-
-
-def _tail(overrides: Mapping[str, Any]) -> str:
-    return "".join(f"~{k}={format_value(v)}" for k, v in overrides.items())
-
-
-def _overrides(key: str, parts: Sequence[str]) -> dict[str, Any]:
-    overrides: dict[str, Any] = {}
-    for override in parts:
-        name, separator, value = override.partition("=")
-        if not (name and separator and value):
-            raise BadInput(
-                f"Configuration {key}: '~{override}' is no override; write "
-                "~field=value, such as ~max_depth=8."
-            )
-        if name in overrides:
-            raise BadInput(f"Configuration {key}: the field {name} stands twice.")
-        overrides[name] = parse_value(value)
-    return overrides
+    return build(study, name, overrides_in(key, parts), base, key, base_bar)
 
 
 def build(
@@ -315,7 +283,7 @@ def build(
         A field is unknown or wrong, an ``each`` axis has no value, or a model is
         asked for where nothing is left to train on.
     """
-    key = key or f"{study.name}.{name}{_tail(overrides)}"
+    key = key or f"{study.name}.{name}{tail(overrides)}"
     check_key(key)
     entry = dict(study.configurations[name])
     axes = {}

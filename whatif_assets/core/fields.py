@@ -13,9 +13,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from whatif_assets.core.bar_size import BarSize
+from whatif_assets.core.backtesting.job import Costs
+from whatif_assets.core.bars.bar_size import BarSize
 from whatif_assets.core.errors import BadInput, did_you_mean, one_of
-from whatif_assets.core.job import Costs
 from whatif_assets.core.models import ALGORITHMS
 from whatif_assets.core.spec import explain
 from whatif_assets.core.strategies import find_strategy

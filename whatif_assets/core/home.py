@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from whatif_assets.core.bar_size import BarSize
+from whatif_assets.core.bars.bar_size import BarSize
 from whatif_assets.core.configuration import Configuration, build, expand, find
 from whatif_assets.core.errors import BadInput, did_you_mean, one_of
 from whatif_assets.core.features import Feature, check_facts_read, check_symbols_read

@@ -10,12 +10,12 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
-from whatif_assets.core.bar_size import ALLOWED, BarSize
+from whatif_assets.core.bars.bar_size import ALLOWED, BarSize
+from whatif_assets.core.bars.repairs import check_repairs
+from whatif_assets.core.bars.sessions import Sessions
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.facts import FactOptions, known_names
 from whatif_assets.core.quality import Rule, parse_rules
-from whatif_assets.core.repairs import check_repairs
-from whatif_assets.core.sessions import Sessions
 from whatif_assets.core.sources import (
     SOURCES,
     Source,

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from whatif_assets.core.metrics import METRICS
+from whatif_assets.core.backtesting.metrics import METRICS
 
 UNDEFINED = "-"
 # Of a probability; resamples tell no smaller ones apart.

@@ -20,11 +20,11 @@ from pydantic import (
 
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.features import Feature, parse_feature
-from whatif_assets.core.labels import Label
+from whatif_assets.core.leaderboard.ranking import Constraint, Ranking
 from whatif_assets.core.market import Market, parse_market
-from whatif_assets.core.ranking import Constraint, Ranking
+from whatif_assets.core.models.labels import Label
+from whatif_assets.core.models.windows import Fold, split, walk_forward
 from whatif_assets.core.spec import YamlDocument, parse, read_yaml
-from whatif_assets.core.windows import Fold, split, walk_forward
 
 STUDIES = "studies"
 
@@ -94,7 +94,7 @@ class Evaluation(_Strict):
     def folds(self, sessions: Sequence[date]) -> list[Fold]:
         """Divide sessions before the holdout into folds.
 
-        See :mod:`whatif_assets.core.windows`.
+        See :mod:`whatif_assets.core.models.windows`.
         """
         if self.method == "whole":
             return [Fold(number=0, train=(), test=tuple(sessions))]
@@ -117,7 +117,7 @@ class Evaluation(_Strict):
 
 
 class CostSettings(_Strict):
-    """Trading costs; :class:`whatif_assets.core.job.Costs` says what they mean."""
+    """Trading costs; `whatif_assets.core.backtesting.job.Costs` says what they mean."""
 
     commission_bps: float = Field(default=0.0, ge=0)
     slippage_bps: float = Field(default=0.0, ge=0)

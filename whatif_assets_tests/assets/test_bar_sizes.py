@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from whatif_assets.core.comparison import compare
+from whatif_assets.core.comparison.compare import compare
+from whatif_assets.core.evaluation.stage import stage_configuration
 from whatif_assets.core.home import Home
-from whatif_assets.core.leaderboard import read_table
-from whatif_assets.core.stage import stage_configuration
+from whatif_assets.core.leaderboard.rows import read_table
 from whatif_assets.runs import run_studies
 from whatif_assets_tests.core.features.random_walks import random_walks
 

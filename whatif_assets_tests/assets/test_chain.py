@@ -370,7 +370,7 @@ def test_results_that_backtrader_does_not_confirm_are_not_written(
     key = "tiny.linear"
     shutil.rmtree(home.lake.folder("backtest_results", key))
     monkeypatch.setattr(
-        "whatif_assets.core.evaluation.sampled_parity",
+        "whatif_assets.core.evaluation.evaluate.sampled_parity",
         lambda *_, **__: pd.DataFrame(
             {
                 "variant": ["-"],

@@ -11,16 +11,16 @@ import duckdb
 import pytest
 
 from whatif_assets.code_location import build_definitions
+from whatif_assets.core.bars.ingest import session_inputs
 from whatif_assets.core.errors import BadInput
-from whatif_assets.core.evaluation import evaluation_inputs
-from whatif_assets.core.fact_store import collect_facts
+from whatif_assets.core.evaluation.evaluate import evaluation_inputs
 from whatif_assets.core.facts import FACT_CHECKS, knowledge
-from whatif_assets.core.feature_store import SessionFeatures
-from whatif_assets.core.feature_tables import FeatureTables
+from whatif_assets.core.facts.store import collect_facts
+from whatif_assets.core.features.store import SessionFeatures
+from whatif_assets.core.features.tables import FeatureTables
 from whatif_assets.core.home import Home, check_study, set_up
-from whatif_assets.core.ingest import session_inputs
 from whatif_assets.core.lake import why_computed
-from whatif_assets.core.leak_gate import probe_features
+from whatif_assets.core.leaks.gate import probe_features
 from whatif_assets.runs import instance_of, run_studies
 
 STUDY = """

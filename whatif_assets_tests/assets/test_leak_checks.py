@@ -22,7 +22,7 @@ CHECKED = {
     "backtest_results": ["indicators_see_no_future", "fills_at_next_open"],
 }
 PEEKING = """
-from whatif_assets.core._backtrader import bt
+from whatif_assets.core.backtesting._backtrader import bt
 
 
 class Peeking(bt.Strategy):
@@ -108,8 +108,8 @@ def test_a_strategy_that_reads_ahead_leaves_no_result(copied_home):
 @pytest.mark.parametrize("horizon", [4, 6])
 def test_labels_of_another_horizon_leave_no_model(copied_home, monkeypatch, horizon):
     """A label that lies elsewhere than the study says, as a faulty join would."""
-    from whatif_assets.core import dataset
-    from whatif_assets.core.labels import Label, label
+    from whatif_assets.core.models import dataset
+    from whatif_assets.core.models.labels import Label, label
 
     def wrong(bars, said, *others):
         return label(bars, Label(said.price, horizon, said.kind), *others)

@@ -10,7 +10,7 @@ import pytest
 from whatif_assets.core.home import Home, set_up
 from whatif_assets.core.quality import CHECKS
 from whatif_assets.core.quality.record import kept_findings
-from whatif_assets.core.report_db import create_data_quality
+from whatif_assets.core.report.database import create_data_quality
 from whatif_assets_tests.assets.test_partitions import failure_of, launch, recorded
 from whatif_assets_tests.core.quality.clean_bars import DAYS, clean_bars
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def spark() -> Iterator[SparkSession]:
     """Give a Spark session on two cores, started once for all tests."""
-    from whatif_assets.core.spark import spark_session, spark_settings
+    from whatif_assets.core.spark.session import spark_session, spark_settings
 
     session = spark_session(spark_settings("local[2]"))
     yield session

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from whatif_assets.core._backtrader import bt
+from whatif_assets.core.backtesting._backtrader import bt
 
 # ---- features: each takes the bars of one symbol ----
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pandas as pd
 
 from whatif_assets.assets.price_bars import ingest
+from whatif_assets.core.bars.ingest import SessionBars
 from whatif_assets.core.home import Home
-from whatif_assets.core.ingest import SessionBars
 from whatif_assets.core.lake import Manifest, why_computed
 from whatif_assets.core.market import Market
 from whatif_assets_tests.core.quality.clean_bars import NEW_YORK, clean_bars

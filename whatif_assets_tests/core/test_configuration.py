@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whatif_assets.core.bar_size import BarSize
-from whatif_assets.core.configuration import KEY_PATTERN, expand, find
+from whatif_assets.core.bars.bar_size import BarSize
+from whatif_assets.core.configuration import expand, find
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.fields import format_value, parse_value
+from whatif_assets.core.keys import KEY_PATTERN
 from whatif_assets.core.models import ALGORITHMS
 from whatif_assets.core.strategies import STRATEGIES
 from whatif_assets.core.study import Study

@@ -11,24 +11,24 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from whatif_assets.core.adjustments import LakeSteps, Step, Steps, kept_steps
-from whatif_assets.core.backtest import run_backtests
-from whatif_assets.core.bar_size import ONE_DAY, BarSize
-from whatif_assets.core.engine.parity import sampled_parity
+from whatif_assets.core.backtesting.backtest import run_backtests
+from whatif_assets.core.backtesting.engine.parity import sampled_parity
+from whatif_assets.core.backtesting.job import Costs, Variant
+from whatif_assets.core.bars.adjustments import LakeSteps, Step, Steps, kept_steps
+from whatif_assets.core.bars.bar_size import ONE_DAY, BarSize
+from whatif_assets.core.bars.ingest import SessionBars
 from whatif_assets.core.errors import BadInput
-from whatif_assets.core.feature_store import SessionFeatures
+from whatif_assets.core.evaluation.stage import stage
 from whatif_assets.core.features import compute_features_spark, parse_feature
+from whatif_assets.core.features.store import SessionFeatures
 from whatif_assets.core.home import Home
-from whatif_assets.core.ingest import SessionBars
-from whatif_assets.core.job import Costs, Variant
-from whatif_assets.core.labels import Label, label
 from whatif_assets.core.lake import read_parquet
-from whatif_assets.core.leak_gate import probe_features
 from whatif_assets.core.leaks import label_looks_forward
+from whatif_assets.core.leaks.gate import probe_features
 from whatif_assets.core.market import Market
-from whatif_assets.core.report_db import _create_views, create_adjustments
-from whatif_assets.core.report_macros import create_bars_macros
-from whatif_assets.core.stage import stage
+from whatif_assets.core.models.labels import Label, label
+from whatif_assets.core.report.database import _create_views, create_adjustments
+from whatif_assets.core.report.macros import create_bars_macros
 from whatif_assets.core.strategies import find_strategy
 from whatif_assets_tests.core.split_market import (
     DAYS,

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from whatif_assets.core.bar_schema import outside_era
+from whatif_assets.core.bars.schema import outside_era
 from whatif_assets.core.errors import BadInput, did_you_mean
 from whatif_assets.core.facts.cells import (
     Stamps,

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ValidationError
 
-from whatif_assets.core.bar_schema import symbol_rows
-from whatif_assets.core.bar_size import BarSize
+from whatif_assets.core.bars.bar_size import BarSize
+from whatif_assets.core.bars.schema import symbol_rows
 from whatif_assets.core.errors import BadInput, did_you_mean, one_of
 from whatif_assets.core.features.bar_columns import (
     PRICES,

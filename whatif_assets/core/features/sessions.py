@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from whatif_assets.core.bar_schema import symbol_rows
+from whatif_assets.core.bars.schema import symbol_rows
 from whatif_assets.core.features.bar_columns import BarColumns, column_elsewhere
 from whatif_assets.core.features.feature import (
     Feature,

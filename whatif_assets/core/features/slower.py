@@ -14,12 +14,12 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from whatif_assets.core.bar_size import BarSize
+from whatif_assets.core.bars.bar_size import BarSize
+from whatif_assets.core.bars.resample import resample, slots
+from whatif_assets.core.bars.sessions import Sessions
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.features.feature import Feature
 from whatif_assets.core.features.sessions import features_of_sessions
-from whatif_assets.core.resample import resample, slots
-from whatif_assets.core.sessions import Sessions
 
 LOOK_BACK = 10  # sessions in which the last slower bar of a symbol is looked for
 MICROSECOND = np.timedelta64(1, "us")

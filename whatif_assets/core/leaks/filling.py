@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from whatif_assets.core.backtesting.job import Executions, slack_of
+from whatif_assets.core.backtesting.sleeve import FloatArray, Sleeve
 from whatif_assets.core.errors import BadInput
-from whatif_assets.core.job import Executions, slack_of
 from whatif_assets.core.leaks.finding import TOLERANCE, Finding, Tally, when
-from whatif_assets.core.sleeve import FloatArray, Sleeve
 
 FILLS_PROBE = "fills_at_next_open"
 CUTS = 3  # bars of a sleeve at whose open the future is replaced

@@ -9,10 +9,9 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from whatif_assets.core.adjustments import Steps
-from whatif_assets.core.bar_size import BarSize
+from whatif_assets.core.bars.adjustments import Steps
+from whatif_assets.core.bars.bar_size import BarSize
 from whatif_assets.core.features.bar_columns import price_of
-from whatif_assets.core.labels import Label
 from whatif_assets.core.leaks.finding import (
     KEYS,
     TOLERANCE,
@@ -21,7 +20,8 @@ from whatif_assets.core.leaks.finding import (
     differences,
     when,
 )
-from whatif_assets.core.windows import Fold, Mask
+from whatif_assets.core.models.labels import Label
+from whatif_assets.core.models.windows import Fold, Mask
 
 LABEL_PROBE = "label_looks_forward"
 TRAINING_PROBE = "training_stops_before_test"

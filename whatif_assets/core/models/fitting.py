@@ -110,7 +110,7 @@ def search(
         setting varying fastest.
     folds
         Training and validation mask of each fold, such as
-        :func:`whatif_assets.core.windows.cv_folds` gives.
+        :func:`whatif_assets.core.models.windows.cv_folds` gives.
 
     Returns
     -------

@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from whatif_assets.core.adjustments import Step
-from whatif_assets.core.bar_schema import PRICES
-from whatif_assets.core.bar_size import ONE_MINUTE, BarSize
-from whatif_assets.core.bars import LoadReport
-from whatif_assets.core.sessions import Sessions
+from whatif_assets.core.bars.adjustments import Step
+from whatif_assets.core.bars.bar_size import ONE_MINUTE, BarSize
+from whatif_assets.core.bars.schema import PRICES
+from whatif_assets.core.bars.sessions import Sessions
+from whatif_assets.core.bars.tidy import LoadReport
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -63,7 +63,7 @@ class Inspection:
     Attributes
     ----------
     bars
-        As `whatif_assets.core.bars.tidy` returns them, sorted by (symbol, ts).
+        As `whatif_assets.core.bars.tidy.tidy` returns them, sorted by (symbol, ts).
     report
         What the loader has to say about them.
     days

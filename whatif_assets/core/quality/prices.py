@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from whatif_assets.core.bar_schema import inconsistent
+from whatif_assets.core.bars.schema import inconsistent
 from whatif_assets.core.quality.inspection import (
     Finding,
     Floats,

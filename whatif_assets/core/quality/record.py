@@ -9,7 +9,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from whatif_assets.core.bar_schema import RefusedBars
+from whatif_assets.core.bars.schema import RefusedBars
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.lake import Lake
 from whatif_assets.core.quality import REFUSED

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from whatif_assets.core.backtesting.sleeve import FloatArray
 from whatif_assets.core.errors import BadInput
-from whatif_assets.core.sleeve import FloatArray
 
 
 @dataclass(frozen=True)

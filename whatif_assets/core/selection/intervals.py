@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from whatif_assets.core.backtesting.sleeve import FloatArray
 from whatif_assets.core.selection.resampling import block_length, resamples
 from whatif_assets.core.selection.sharpe import sharpes_of, varies
-from whatif_assets.core.sleeve import FloatArray
 
 REPETITIONS = 1000
 

@@ -19,9 +19,9 @@ import numpy.typing as npt
 from scipy.stats import rankdata
 from threadpoolctl import threadpool_limits
 
+from whatif_assets.core.backtesting.sleeve import FloatArray
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.selection.sharpe import ROUNDING
-from whatif_assets.core.sleeve import FloatArray
 
 Performance = Literal["sharpe", "mean"]
 

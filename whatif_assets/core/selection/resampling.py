@@ -12,8 +12,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from whatif_assets.core.backtesting.sleeve import FloatArray
 from whatif_assets.core.selection.sharpe import varies
-from whatif_assets.core.sleeve import FloatArray
 
 # The rule estimates autocorrelations, which too few sessions do not have.
 _FEWEST_SESSIONS = 50

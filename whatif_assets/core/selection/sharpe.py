@@ -23,7 +23,7 @@ from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri
 from threadpoolctl import threadpool_limits
 
-from whatif_assets.core.sleeve import FloatArray
+from whatif_assets.core.backtesting.sleeve import FloatArray
 
 # A spread this far below the level is what rounding leaves of equal numbers.
 ROUNDING = 1e-12

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from whatif_assets.core.backtesting.sleeve import FloatArray
 from whatif_assets.core.selection.evidence import Evidence, Holdout
 from whatif_assets.core.selection.intervals import intervals
 from whatif_assets.core.selection.overfitting import overfitting
@@ -25,7 +26,6 @@ from whatif_assets.core.selection.sharpe import (
     varies,
 )
 from whatif_assets.core.selection.superiority import Superiority, superiority
-from whatif_assets.core.sleeve import FloatArray
 
 # Some fields of `Statistics` by name.
 Figures = dict[str, Any]

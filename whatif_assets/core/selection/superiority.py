@@ -31,9 +31,9 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
+from whatif_assets.core.backtesting.sleeve import FloatArray
 from whatif_assets.core.selection.resampling import block_length, resamples
 from whatif_assets.core.selection.sharpe import sharpes_of
-from whatif_assets.core.sleeve import FloatArray
 
 REPETITIONS = 1000
 

@@ -11,11 +11,17 @@ from typing import Any, ClassVar, Protocol
 import pandas as pd
 from pydantic import BaseModel, ValidationError
 
-from whatif_assets.core.bar_schema import repeats_symbol
-from whatif_assets.core.bar_size import BarSize
-from whatif_assets.core.bars import Hours, LoadReport, bars_window, stamp_size, tidy
+from whatif_assets.core.bars.bar_size import BarSize
+from whatif_assets.core.bars.schema import repeats_symbol
+from whatif_assets.core.bars.sessions import Sessions
+from whatif_assets.core.bars.tidy import (
+    Hours,
+    LoadReport,
+    bars_window,
+    stamp_size,
+    tidy,
+)
 from whatif_assets.core.errors import BadInput, did_you_mean, one_of
-from whatif_assets.core.sessions import Sessions
 from whatif_assets.core.sources.alpaca import Alpaca
 from whatif_assets.core.sources.csv import Csv
 from whatif_assets.core.sources.databento import Databento
@@ -45,7 +51,7 @@ class Source(Protocol):
     A source is constructed from its options and the folder that relative paths
     refer to, and touches no file before it is asked for something. One that knows
     splits and dividends has a further method, ``actions(symbols)``, which lists them
-    as `whatif_assets.core.adjustments.Action`; its bars are not adjusted for them.
+    as `whatif_assets.core.bars.adjustments.Action`; its bars are not adjusted for them.
     """
 
     Options: ClassVar[type[BaseModel]]
@@ -73,7 +79,7 @@ class Source(Protocol):
     ) -> pd.DataFrame:
         """Bars of the symbols whose ts lies on a UTC date in [first, last].
 
-        The columns are those that `whatif_assets.core.bars.tidy` takes, and the
+        The columns are those that `whatif_assets.core.bars.tidy.tidy` takes, and the
         rows may come in any order, but trades of one instant as they happened. A
         symbol that the source lacks has none. What is read for a range is what a
         longer range has on the same dates.
@@ -174,14 +180,14 @@ def load_bars(
     first, last
         Days; the sessions in [first, last] are read.
     hours
-        ``all`` or ``regular``, see `whatif_assets.core.bars.tidy`.
+        ``all`` or ``regular``, see `whatif_assets.core.bars.tidy.tidy`.
     repairs
-        Repairs to make, see `whatif_assets.core.bars.tidy`; none unless said.
+        Repairs to make, see `whatif_assets.core.bars.tidy.tidy`; none unless said.
 
     Returns
     -------
     bars : DataFrame
-        As `whatif_assets.core.bars.tidy` returns them.
+        As `whatif_assets.core.bars.tidy.tidy` returns them.
     report : LoadReport
         What was left out, filled, repaired and missing, and what looks wrong.
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 import pandas as pd
 from pydantic import BaseModel, Field
 
-from whatif_assets.core.bar_size import BarSize
+from whatif_assets.core.bars.bar_size import BarSize
 from whatif_assets.core.sources.online import Online, OnlineOptions
 
 COLUMNS = {

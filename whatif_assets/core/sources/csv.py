@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel
 
-from whatif_assets.core.bar_schema import PRICES, no_bars
-from whatif_assets.core.bar_size import BarSize
+from whatif_assets.core.bars.bar_size import BarSize
+from whatif_assets.core.bars.schema import PRICES, no_bars
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.sources.csv_format import CsvOptions
 from whatif_assets.core.sources.csv_plain import read_plain

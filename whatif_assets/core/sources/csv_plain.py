@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from whatif_assets.core.bar_schema import outside_era
+from whatif_assets.core.bars.schema import outside_era
 from whatif_assets.core.sources.csv_format import EPOCHS, CsvOptions
 from whatif_assets.core.sources.csv_rows import (
     REQUIRED,

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from whatif_assets.core.bar_schema import PRICES, outside_era
+from whatif_assets.core.bars.schema import PRICES, outside_era
 from whatif_assets.core.errors import BadInput, did_you_mean
 from whatif_assets.core.sources.cells import (
     Cells,

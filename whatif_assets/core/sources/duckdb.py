@@ -15,12 +15,12 @@ import pandas as pd
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from whatif_assets.core.bar_schema import (
+from whatif_assets.core.bars.bar_size import BarSize
+from whatif_assets.core.bars.schema import (
     BAR_COLUMNS,
     REQUIRED_COLUMNS,
     outside_era,
 )
-from whatif_assets.core.bar_size import BarSize
 from whatif_assets.core.errors import BadInput, did_you_mean
 from whatif_assets.core.sources.cells import where
 from whatif_assets.core.sources.csv_format import known_zone

@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
-from whatif_assets.core.bar_schema import PRICES, no_bars, outside_era
-from whatif_assets.core.bar_size import BarSize
+from whatif_assets.core.bars.bar_size import BarSize
+from whatif_assets.core.bars.schema import PRICES, no_bars, outside_era
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.sources.files import ages, find_files
 

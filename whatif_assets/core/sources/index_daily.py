@@ -11,7 +11,7 @@ from typing import ClassVar
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from whatif_assets.core.bar_size import BarSize
+from whatif_assets.core.bars.bar_size import BarSize
 from whatif_assets.core.errors import BadInput
 
 MODULES = {"NASDAQ": "arch.data.nasdaq", "SP500": "arch.data.sp500"}

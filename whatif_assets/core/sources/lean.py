@@ -12,11 +12,11 @@ from typing import ClassVar, Literal
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from whatif_assets.core.adjustments import Action
-from whatif_assets.core.bar_schema import no_bars
-from whatif_assets.core.bar_size import ONE_DAY, ONE_MINUTE, BarSize
+from whatif_assets.core.bars.adjustments import Action
+from whatif_assets.core.bars.bar_size import ONE_DAY, ONE_MINUTE, BarSize
+from whatif_assets.core.bars.schema import no_bars
+from whatif_assets.core.bars.sessions import DAY
 from whatif_assets.core.errors import BadInput
-from whatif_assets.core.sessions import DAY
 from whatif_assets.core.sources.csv_format import known_zone
 from whatif_assets.core.sources.files import ages, find_folder
 from whatif_assets.core.sources.lean_files import (

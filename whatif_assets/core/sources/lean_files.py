@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from whatif_assets.core.adjustments import Action
-from whatif_assets.core.bar_schema import PRICES, outside_era
+from whatif_assets.core.bars.adjustments import Action
+from whatif_assets.core.bars.schema import PRICES, outside_era
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.sources.cells import Cells, Faults, read_lines, where
 

@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
-from whatif_assets.core.bar_schema import no_bars
-from whatif_assets.core.bar_size import BarSize
+from whatif_assets.core.bars.bar_size import BarSize
+from whatif_assets.core.bars.schema import no_bars
 from whatif_assets.core.errors import BadInput
 
 
@@ -106,7 +106,7 @@ class Online:
         Returns
         -------
         list of DataFrame
-            Columns as `whatif_assets.core.bars.tidy` takes them.
+            Columns as `whatif_assets.core.bars.tidy.tidy` takes them.
         """
         raise NotImplementedError
 

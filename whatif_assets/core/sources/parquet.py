@@ -16,12 +16,12 @@ import pyarrow.parquet as pq
 from pyarrow import types
 from pydantic import BaseModel, ConfigDict, Field
 
-from whatif_assets.core.bar_schema import (
+from whatif_assets.core.bars.bar_size import BarSize
+from whatif_assets.core.bars.schema import (
     BAR_COLUMNS,
     REQUIRED_COLUMNS,
     outside_era,
 )
-from whatif_assets.core.bar_size import BarSize
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.sources.files import ages, find_files
 

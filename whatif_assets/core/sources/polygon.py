@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
-from whatif_assets.core.bar_size import BarSize
+from whatif_assets.core.bars.bar_size import BarSize
 from whatif_assets.core.sources.online import Online
 
 COLUMNS = {"transactions": "trade_count"}

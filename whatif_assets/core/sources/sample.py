@@ -39,9 +39,9 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 from scipy.special import ndtri
 
-from whatif_assets.core.bar_size import ONE_MINUTE, BarSize
+from whatif_assets.core.bars.bar_size import ONE_MINUTE, BarSize
+from whatif_assets.core.bars.sessions import Sessions
 from whatif_assets.core.errors import BadInput
-from whatif_assets.core.sessions import Sessions
 
 Floats = npt.NDArray[np.float64]
 Keys = npt.NDArray[np.uint64]

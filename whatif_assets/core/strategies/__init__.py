@@ -15,10 +15,10 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from whatif_assets.core._backtrader import bt
+from whatif_assets.core.backtesting._backtrader import bt
+from whatif_assets.core.backtesting.sleeve import PRICES, FloatArray, Sleeve
 from whatif_assets.core.errors import BadInput, did_you_mean, one_of
 from whatif_assets.core.features import Feature
-from whatif_assets.core.sleeve import PRICES, FloatArray, Sleeve
 from whatif_assets.core.spec import explain
 from whatif_assets.core.strategies.bollinger_reversion import BollingerReversion
 from whatif_assets.core.strategies.buy_and_hold import BuyAndHold

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field, PlainValidator
 
-from whatif_assets.core.sleeve import FloatArray
+from whatif_assets.core.backtesting.sleeve import FloatArray
 from whatif_assets.core.strategies.rule import (
     LONG,
     TradingRule,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from whatif_assets.core.sleeve import FloatArray
+from whatif_assets.core.backtesting.sleeve import FloatArray
 from whatif_assets.core.strategies.rule import (
     NEUTRAL,
     SettingsT,

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from whatif_assets.core.backtesting.sleeve import FloatArray
 from whatif_assets.core.features import Feature, parse_feature
-from whatif_assets.core.sleeve import FloatArray
 from whatif_assets.core.strategies.rule import LONG, NEUTRAL, SHORT, TradingRule
 from whatif_assets.core.strategies.settings import RuleSettings
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from pydantic import Field
 
-from whatif_assets.core.sleeve import FloatArray
+from whatif_assets.core.backtesting.sleeve import FloatArray
 from whatif_assets.core.strategies.rule import (
     LONG,
     NEUTRAL,

@@ -20,7 +20,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, PlainValidator, create_model
 
-from whatif_assets.core._backtrader import bt
+from whatif_assets.core.backtesting._backtrader import bt
 from whatif_assets.core.errors import BadInput, did_you_mean
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from whatif_assets.core.sleeve import FloatArray, Sleeve
+from whatif_assets.core.backtesting.sleeve import FloatArray, Sleeve
 from whatif_assets.core.strategies.rule import (
     LONG,
     NEUTRAL,

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from pydantic import Field
 
+from whatif_assets.core.backtesting.sleeve import FloatArray
 from whatif_assets.core.features import Feature, parse_feature
-from whatif_assets.core.sleeve import FloatArray
 from whatif_assets.core.strategies.ema_cross import Price
 from whatif_assets.core.strategies.rule import LONG, NEUTRAL, SHORT, TradingRule
 from whatif_assets.core.strategies.settings import RuleSettings

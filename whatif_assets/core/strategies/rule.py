@@ -8,10 +8,10 @@ from typing import Any, ClassVar, Generic, Literal, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from whatif_assets.core._backtrader import bt
+from whatif_assets.core.backtesting._backtrader import bt
+from whatif_assets.core.backtesting.sleeve import FloatArray, Sleeve
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.features import Feature
-from whatif_assets.core.sleeve import FloatArray, Sleeve
 from whatif_assets.core.strategies.settings import RuleSettings
 
 Signals = npt.NDArray[np.int8]

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from whatif_assets.core.bar_size import BarSize
+from whatif_assets.core.bars.bar_size import BarSize
+from whatif_assets.core.bars.sessions import Sessions
 from whatif_assets.core.errors import BadInput
-from whatif_assets.core.feature_store import SessionFeatures
 from whatif_assets.core.features import (
     FEATURES,
     Feature,
@@ -24,12 +24,12 @@ from whatif_assets.core.features import (
     parse_feature,
 )
 from whatif_assets.core.features.slower import by_bar_size
+from whatif_assets.core.features.store import SessionFeatures
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import Manifest
-from whatif_assets.core.leak_gate import probe_features
 from whatif_assets.core.leaks import features_see_no_future
+from whatif_assets.core.leaks.gate import probe_features
 from whatif_assets.core.market import Market
-from whatif_assets.core.sessions import Sessions
 from whatif_assets_tests.core import split_market
 from whatif_assets_tests.core.features.random_walks import random_walks
 

@@ -14,7 +14,7 @@ import pytest
 
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.models import ALGORITHMS, fit, search
-from whatif_assets.core.windows import cv_folds
+from whatif_assets.core.models.windows import cv_folds
 from whatif_assets_tests.core.models.made_up import rows_of
 
 X, Y = rows_of(400)

@@ -8,7 +8,7 @@ import pytest
 
 from whatif_assets.core.models import ALGORITHMS, Linear, fit, search, spark_rows
 from whatif_assets.core.models import trees as tree_module
-from whatif_assets.core.windows import cv_folds
+from whatif_assets.core.models.windows import cv_folds
 from whatif_assets_tests.core.models.made_up import rows_of
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from whatif_assets.core.bar_size import BarSize
-from whatif_assets.core.sessions import Sessions
+from whatif_assets.core.bars.bar_size import BarSize
+from whatif_assets.core.bars.sessions import Sessions
 
 NEW_YORK = Sessions("XNYS", date(2018, 1, 2), date(2018, 12, 31))
 # Around Thanksgiving: 11-23 was a half day, 210 minutes long.

@@ -7,8 +7,8 @@ from datetime import date
 
 import pytest
 
+from whatif_assets.core.bars.ingest import SessionBars
 from whatif_assets.core.home import Home
-from whatif_assets.core.ingest import SessionBars
 from whatif_assets.core.market import Market
 
 pytestmark = pytest.mark.data

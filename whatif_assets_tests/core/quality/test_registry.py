@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from whatif_assets.core.bar_schema import PRICES, RefusedBars
-from whatif_assets.core.bar_size import ONE_DAY, ONE_MINUTE, BarSize
-from whatif_assets.core.bars import tidy
+from whatif_assets.core.bars.bar_size import ONE_DAY, ONE_MINUTE, BarSize
+from whatif_assets.core.bars.schema import PRICES, RefusedBars
+from whatif_assets.core.bars.tidy import tidy
 from whatif_assets.core.quality import (
     QUALITY_CHECKS,
     REFUSED,

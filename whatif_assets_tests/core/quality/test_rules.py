@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from whatif_assets.core.bars.ingest import SessionBars
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.home import set_up
-from whatif_assets.core.ingest import SessionBars
 from whatif_assets.core.market import difference, market_yaml, parse_market
 from whatif_assets.core.quality import QUALITY_CHECKS, parse_rules, rules_hash
 from whatif_assets.core.spec import read_yaml

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from whatif_assets.core.bar_schema import PRICES
+from whatif_assets.core.bars.schema import PRICES
 
 NAMES = ("timestamp", *PRICES, "volume")
 ROWS = 20

@@ -7,9 +7,9 @@ from datetime import date
 
 import pytest
 
-from whatif_assets.core.bar_size import ONE_MINUTE
+from whatif_assets.core.bars.bar_size import ONE_MINUTE
+from whatif_assets.core.bars.sessions import Sessions
 from whatif_assets.core.errors import BadInput
-from whatif_assets.core.sessions import Sessions
 from whatif_assets.core.sources import load_bars, open_source
 from whatif_assets.core.sources.csv_format import CsvOptions
 from whatif_assets.core.sources.csv_profiles import PROFILES

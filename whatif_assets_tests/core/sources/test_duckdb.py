@@ -8,7 +8,7 @@ import duckdb
 import pandas as pd
 import pytest
 
-from whatif_assets.core.bar_size import ONE_DAY, ONE_MINUTE
+from whatif_assets.core.bars.bar_size import ONE_DAY, ONE_MINUTE
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.sources import open_source
 

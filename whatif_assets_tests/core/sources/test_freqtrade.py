@@ -8,9 +8,9 @@ from datetime import date
 import pandas as pd
 import pytest
 
-from whatif_assets.core.bar_size import ONE_MINUTE, BarSize
+from whatif_assets.core.bars.bar_size import ONE_MINUTE, BarSize
+from whatif_assets.core.bars.sessions import Sessions
 from whatif_assets.core.errors import BadInput
-from whatif_assets.core.sessions import Sessions
 from whatif_assets.core.sources import load_bars, open_source
 
 EVER = date(2000, 1, 1), date(2030, 1, 1)

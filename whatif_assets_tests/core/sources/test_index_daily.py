@@ -10,9 +10,9 @@ import arch.data.sp500
 import pandas as pd
 import pytest
 
-from whatif_assets.core.bar_size import ONE_DAY, ONE_MINUTE
+from whatif_assets.core.bars.bar_size import ONE_DAY, ONE_MINUTE
+from whatif_assets.core.bars.sessions import Sessions
 from whatif_assets.core.errors import BadInput
-from whatif_assets.core.sessions import Sessions
 from whatif_assets.core.sources import load_bars, open_source
 
 FIRST, LAST = date(1999, 1, 4), date(2018, 12, 31)

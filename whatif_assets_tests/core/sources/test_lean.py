@@ -9,10 +9,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from whatif_assets.core.adjustments import Action
-from whatif_assets.core.bar_size import ONE_DAY, ONE_MINUTE, BarSize
+from whatif_assets.core.bars.adjustments import Action
+from whatif_assets.core.bars.bar_size import ONE_DAY, ONE_MINUTE, BarSize
+from whatif_assets.core.bars.sessions import Sessions
 from whatif_assets.core.errors import BadInput
-from whatif_assets.core.sessions import Sessions
 from whatif_assets.core.sources import load_bars, open_source
 
 EVER = date(1998, 1, 1), date(2030, 1, 1)

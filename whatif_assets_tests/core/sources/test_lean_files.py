@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from whatif_assets.core.adjustments import Steps, adjusted
-from whatif_assets.core.backtest import run_backtests, sleeves_of
-from whatif_assets.core.bar_schema import PRICES
-from whatif_assets.core.bar_size import ONE_DAY, ONE_MINUTE
-from whatif_assets.core.job import Costs, Variant
-from whatif_assets.core.sessions import Sessions
+from whatif_assets.core.backtesting.backtest import run_backtests, sleeves_of
+from whatif_assets.core.backtesting.job import Costs, Variant
+from whatif_assets.core.bars.adjustments import Steps, adjusted
+from whatif_assets.core.bars.bar_size import ONE_DAY, ONE_MINUTE
+from whatif_assets.core.bars.schema import PRICES
+from whatif_assets.core.bars.sessions import Sessions
 from whatif_assets.core.sources import load_bars, open_source
 from whatif_assets.core.sources.lean_files import FACTORS, read_factors
 

@@ -7,9 +7,9 @@ from datetime import date
 import pytest
 
 from whatif_assets.assets.price_bars import ingest
+from whatif_assets.core.bars.ingest import SessionBars
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.home import Home
-from whatif_assets.core.ingest import SessionBars
 from whatif_assets.core.market import Market
 from whatif_assets_tests.core.sources.malformed import cases
 

@@ -11,9 +11,9 @@ import duckdb
 import pandas as pd
 import pytest
 
-from whatif_assets.core.bar_size import ONE_DAY, ONE_MINUTE
+from whatif_assets.core.bars.bar_size import ONE_DAY, ONE_MINUTE
+from whatif_assets.core.bars.sessions import Sessions
 from whatif_assets.core.errors import BadInput
-from whatif_assets.core.sessions import Sessions
 from whatif_assets.core.sources import SOURCES, load_bars, open_source
 from whatif_assets.core.sources.online import Online
 from whatif_assets.runs import run_studies

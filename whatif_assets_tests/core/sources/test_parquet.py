@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from whatif_assets.core.bar_size import ONE_MINUTE
+from whatif_assets.core.bars.bar_size import ONE_MINUTE
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.sources import open_source
 

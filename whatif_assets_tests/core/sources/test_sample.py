@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from whatif_assets.core.bar_size import ONE_MINUTE, BarSize
+from whatif_assets.core.bars.bar_size import ONE_MINUTE, BarSize
+from whatif_assets.core.bars.sessions import Sessions
 from whatif_assets.core.errors import BadInput
-from whatif_assets.core.sessions import Sessions
 from whatif_assets.core.sources import open_source
 
 FIRST, LAST = date(2018, 10, 1), date(2018, 11, 28)  # 42 sessions, one of them half

@@ -14,11 +14,11 @@ import pandas as pd
 import pytest
 from pydantic import BaseModel
 
-from whatif_assets.core.bar_schema import PRICES
-from whatif_assets.core.bar_size import ONE_DAY, ONE_MINUTE, BarSize
-from whatif_assets.core.bars import BAR_COLUMNS
+from whatif_assets.core.bars.bar_size import ONE_DAY, ONE_MINUTE, BarSize
+from whatif_assets.core.bars.schema import PRICES
+from whatif_assets.core.bars.sessions import Sessions
+from whatif_assets.core.bars.tidy import BAR_COLUMNS
 from whatif_assets.core.errors import BadInput
-from whatif_assets.core.sessions import Sessions
 from whatif_assets.core.sources import SOURCES, load_bars, open_source
 from whatif_assets_tests.core.sources.services import (
     SERVICES,

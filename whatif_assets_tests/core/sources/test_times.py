@@ -7,8 +7,8 @@ from datetime import date
 import pandas as pd
 import pytest
 
-from whatif_assets.core.bar_size import ONE_DAY, ONE_MINUTE, BarSize
-from whatif_assets.core.sessions import Sessions
+from whatif_assets.core.bars.bar_size import ONE_DAY, ONE_MINUTE, BarSize
+from whatif_assets.core.bars.sessions import Sessions
 from whatif_assets.core.sources import load_bars, open_source
 
 ROW = "10,11,9,10.5,100\n"

@@ -8,10 +8,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from whatif_assets.core.bar_schema import PRICES
-from whatif_assets.core.bar_size import ONE_DAY, ONE_MINUTE, BarSize
+from whatif_assets.core.bars.bar_size import ONE_DAY, ONE_MINUTE, BarSize
+from whatif_assets.core.bars.schema import PRICES
+from whatif_assets.core.bars.sessions import Sessions
 from whatif_assets.core.errors import BadInput
-from whatif_assets.core.sessions import Sessions
 from whatif_assets.core.sources import load_bars, open_source
 
 pytestmark = pytest.mark.data

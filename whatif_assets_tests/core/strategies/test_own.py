@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from whatif_assets.core.backtest import Variant, run_backtests
+from whatif_assets.core.backtesting.backtest import Variant, run_backtests
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.strategies import find_strategy
 from whatif_assets_tests.core.sleeves_for_tests import sleeve

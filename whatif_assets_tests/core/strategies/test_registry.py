@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from whatif_assets.core.backtest import Variant, run_backtests
+from whatif_assets.core.backtesting.backtest import Variant, run_backtests
+from whatif_assets.core.backtesting.reference_engine import prepare
+from whatif_assets.core.backtesting.sleeve import Sleeve
 from whatif_assets.core.errors import BadInput
-from whatif_assets.core.reference_engine import prepare
-from whatif_assets.core.sleeve import Sleeve
 from whatif_assets.core.strategies import (
     STRATEGIES,
     StrategyType,

@@ -8,11 +8,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from whatif_assets.core._backtrader import bt
-from whatif_assets.core.backtest import BacktestResult, Costs, Variant, run_backtests
+from whatif_assets.core.backtesting._backtrader import bt
+from whatif_assets.core.backtesting.backtest import (
+    BacktestResult,
+    Costs,
+    Variant,
+    run_backtests,
+)
+from whatif_assets.core.backtesting.reference_engine import prepare
+from whatif_assets.core.backtesting.sleeve import Sleeve
 from whatif_assets.core.errors import BadInput
-from whatif_assets.core.reference_engine import prepare
-from whatif_assets.core.sleeve import Sleeve
 from whatif_assets.core.strategies import StrategyType, find_strategy
 from whatif_assets.core.strategies.ema_cross import EmaCross, EmaCrossSettings
 from whatif_assets.core.strategies.random_entry import draws, mix

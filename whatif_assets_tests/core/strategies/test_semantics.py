@@ -12,8 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from whatif_assets.core.backtest import BacktestResult, Costs, Variant, run_backtests
-from whatif_assets.core.sleeve import Sleeve
+from whatif_assets.core.backtesting.backtest import (
+    BacktestResult,
+    Costs,
+    Variant,
+    run_backtests,
+)
+from whatif_assets.core.backtesting.sleeve import Sleeve
 from whatif_assets_tests.core.sleeves_for_tests import FIRST_BAR, MINUTE, sleeve
 
 pytestmark = pytest.mark.parametrize("reference", [False, True])

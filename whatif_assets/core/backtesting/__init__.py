@@ -1,0 +1,1 @@
+"""Backtesting: sleeves, orders, fills, accounts and metrics, on two engines."""

@@ -1,0 +1,53 @@
+"""Compiling the engine ahead of its first sweep, in a process of its own.
+
+It takes some ten seconds once, after which numba finds it on disk. Beside assets that
+do not need the engine yet it costs nobody any time.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from whatif_assets.core.backtesting.job import Variant
+from whatif_assets.core.backtesting.sleeve import PRICES, Sleeve
+
+# As many as run side by side.
+_SEVERAL = 64
+
+
+def start_compiling() -> None:
+    """Let another process compile the engine, unless that was done before."""
+    folder = Path(os.environ.get("NUMBA_CACHE_DIR") or Path(__file__).parent)
+    if not any(folder.rglob("compiled._compile.*.nbi")):
+        command = [sys.executable, "-m", __name__]
+        quiet = subprocess.DEVNULL
+        subprocess.Popen(command, stdout=quiet, stderr=quiet)  # noqa: S603
+
+
+def compile_engine() -> None:
+    """Sweep two bars, side by side and one by one: both kernels are compiled."""
+    from whatif_assets.core.backtesting.backtest import sweep
+
+    prices: dict[str, Any] = dict.fromkeys(PRICES, np.ones(2))
+    bars = Sleeve(
+        symbol="none",
+        ts=np.arange(2, dtype=np.int64),
+        session=np.zeros(2, dtype=np.int32),
+        columns={"forecast": np.ones(2)},
+        **prices,
+    )
+    simple = [Variant(f"{n}", {"threshold": float(n)}) for n in range(_SEVERAL)]
+    stopped = [Variant("stopped", {"stop_loss": 1.0})]
+    for variants in (simple, stopped):
+        for _ in sweep([bars], "forecast_threshold", variants, processes=1):
+            pass
+
+
+if __name__ == "__main__":
+    compile_engine()

@@ -1,0 +1,123 @@
+"""One job of a backtest: a variant to run on a sleeve, and what the run gave."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from whatif_assets.core.backtesting.sleeve import FloatArray
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What trading costs.
+
+    Attributes
+    ----------
+    commission_bps
+        Commission in basis points of the value at the price after slippage.
+    slippage_bps
+        Moves every fill against the trader in full, even beyond the bar's high or
+        low; a limit order that fills at its own price has none.
+    commission_per_share
+        Money per share, on top of ``commission_bps``.
+    commission_minimum
+        The least commission of an order; one that turns a position round counts
+        as two, the part that closes and the part that opens.
+    borrow_bps
+        Yearly rate for borrowed shares, in basis points of what a short position
+        was sold for, charged per calendar day (UTC) over 365.
+    """
+
+    commission_bps: float = 0.0
+    slippage_bps: float = 0.0
+    commission_per_share: float = 0.0
+    commission_minimum: float = 0.0
+    borrow_bps: float = 0.0
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One row of a configuration: settings, costs and the cash of each sleeve."""
+
+    id: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    costs: Costs = field(default_factory=Costs)
+    cash: float = 1_000_000.0
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What one job gave.
+
+    Attributes
+    ----------
+    equity
+        Cash plus position at the last bar of each session that has bars, as
+        Backtrader counts it; float64.
+    bars
+        The bar on which each fill happened; k int64.
+    sizes, prices, commissions, values_traded
+        Of each fill, the size negative for a sale; k float64.
+    closing
+        The part of each commission that fell on closing a position, the interest
+        on borrowed shares included; k float64.
+    rejected
+        Orders that Backtrader refused.
+    """
+
+    equity: FloatArray
+    bars: npt.NDArray[np.int64]
+    sizes: FloatArray
+    prices: FloatArray
+    commissions: FloatArray
+    values_traded: FloatArray
+    closing: FloatArray
+    rejected: int
+
+
+@dataclass(frozen=True, eq=False)
+class Executions:
+    """What was filled on one sleeve, in time order.
+
+    Attributes
+    ----------
+    bars
+        The bar of each fill; k int64.
+    sizes, prices
+        Signed sizes, and prices with slippage; k float64.
+    at_open
+        Fills of market orders, which the rest of their bar has no part in; k bool.
+    slack
+        By how much money a fill may be worse than its price for slippage; k float64.
+    sent
+        The bar at whose close each order was sent, if the engine tells; k int64.
+    orders
+        Every order that was sent, filled or not, if the engine tells: bar, signed
+        size, type, price and limit (NaN without one); (orders, 5) float64.
+    """
+
+    bars: npt.NDArray[np.int64]
+    sizes: FloatArray
+    prices: FloatArray
+    at_open: npt.NDArray[np.bool_]
+    slack: FloatArray
+    sent: npt.NDArray[np.int64] | None = None
+    orders: FloatArray | None = None
+
+
+def slack_of(prices: FloatArray, slippage: float) -> FloatArray:
+    """Return by how much fills may be worse than their price before slippage.
+
+    Parameters
+    ----------
+    prices
+        After slippage.
+    slippage
+        A fraction of the price before it.
+    """
+    return np.asarray(np.abs(prices) * slippage / (1 - slippage))

@@ -1,0 +1,172 @@
+"""The reference engine: one variant of a strategy on one sleeve, by Backtrader.
+
+Backtrader decides what fills, at what price and for how much cash; whatever else
+computes backtests is measured against it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel
+
+from whatif_assets.core.backtesting._backtrader import (
+    Commission,
+    RecordingBroker,
+    array_feed,
+    as_lines,
+    bt,
+    date_numbers,
+)
+from whatif_assets.core.backtesting.job import Executions, Run, Variant, slack_of
+from whatif_assets.core.backtesting.sleeve import FloatArray, Sleeve
+from whatif_assets.core.errors import BadInput
+from whatif_assets.core.strategies import StrategyType
+from whatif_assets.core.strategies.own import describe
+
+
+def backtest(sleeve: Sleeve, kind: StrategyType, variant: Variant) -> Run:
+    """Run one variant of a strategy on one sleeve.
+
+    Raises
+    ------
+    BadInput
+        The strategy fails; the message names symbol, variant and bar.
+    """
+    if not len(sleeve):
+        none = np.empty(0)
+        return Run(none, none.astype(np.int64), none, none, none, none, none, 0)
+    return _record(_run(sleeve, kind, variant), sleeve)
+
+
+def executions(sleeve: Sleeve, kind: StrategyType, variant: Variant) -> Executions:
+    """Run one variant on one sleeve, and tell when and how its orders were sent.
+
+    Raises
+    ------
+    BadInput
+        As for :func:`backtest`.
+    """
+    broker = _run(sleeve, kind, variant)
+    fills = np.array(broker.fills, dtype=np.float64).reshape(-1, 6)
+    sent = np.array(broker.origins, dtype=np.int64).reshape(-1, 2)
+    bars, sizes, prices = fills.T[:3]
+    costs = broker.p  # a strategy may have set others
+    return Executions(
+        bars=bars.astype(np.int64),
+        sizes=sizes,
+        prices=prices,
+        at_open=sent[:, 1] == bt.Order.Market,
+        slack=slack_of(prices, costs.slip_perc) + costs.slip_fixed,
+        sent=sent[:, 0],
+        orders=np.array(broker.submissions, dtype=np.float64).reshape(-1, 5),
+    )
+
+
+def _run(sleeve: Sleeve, kind: StrategyType, variant: Variant) -> RecordingBroker:
+    cerebro = prepare(sleeve, kind, variant)
+    with _unless_it_fails(cerebro, sleeve, kind, variant), _no_garbage_collection():
+        ran = cerebro.run()
+    if not ran:
+        raise BadInput(f"{_job(sleeve, kind, variant)} skipped itself: it cannot run.")
+    broker: RecordingBroker = cerebro.broker
+    return broker
+
+
+def prepare(sleeve: Sleeve, kind: StrategyType, variant: Variant) -> bt.Cerebro:
+    """Set up a Backtrader run, ready for ``run()``."""
+    settings = kind.settings(variant.settings)
+    cerebro = bt.Cerebro(stdstats=False)
+    cerebro.adddata(_feed(sleeve, kind.lines_of(sleeve, settings)), sleeve.symbol)
+    cerebro.broker = RecordingBroker()
+    cerebro.broker.setcash(variant.cash)
+    costs = variant.costs
+    cerebro.broker.addcommissioninfo(
+        Commission(
+            commission=costs.commission_bps / 1e4,
+            per_share=costs.commission_per_share,
+            minimum=costs.commission_minimum,
+            interest=costs.borrow_bps / 1e4,
+        )
+    )
+    cerebro.broker.set_slippage_perc(
+        costs.slippage_bps / 1e4,
+        slip_open=True,
+        slip_limit=True,
+        slip_match=True,
+        slip_out=True,
+    )
+    cerebro.addstrategy(kind.strategy, **_arguments(kind, settings))
+    return cerebro
+
+
+def _feed(sleeve: Sleeve, lines: Mapping[str, FloatArray]) -> bt.feed.DataBase:
+    arrays = {
+        **sleeve.prices(),
+        **lines,
+        "datetime": date_numbers(sleeve.ts),
+        "openinterest": np.zeros(len(sleeve)),
+    }
+    return array_feed(tuple(lines))(arrays=as_lines(arrays))
+
+
+def _arguments(kind: StrategyType, settings: BaseModel) -> dict[str, Any]:
+    return {"settings": settings} if kind.rule else dict(settings)
+
+
+def _record(broker: RecordingBroker, sleeve: Sleeve) -> Run:
+    fills = np.array(broker.fills, dtype=np.float64).reshape(-1, 6)
+    bars, sizes, prices, commissions, closing, multipliers = fills.T
+    values = np.array(broker.values)
+    # A strategy may stop its run early; what it then holds is worth what it was.
+    last = np.minimum(sleeve.last_bars()[1], len(values) - 1)
+    return Run(
+        equity=values[last],
+        bars=bars.astype(np.int64),
+        sizes=sizes,
+        prices=prices,
+        commissions=commissions,
+        values_traded=np.abs(sizes * prices) * multipliers,
+        closing=closing,
+        rejected=broker.rejected,
+    )
+
+
+def _job(sleeve: Sleeve, kind: StrategyType, variant: Variant) -> str:
+    return f"Strategy '{kind.name}', symbol {sleeve.symbol}, variant {variant.id}"
+
+
+@contextlib.contextmanager
+def _unless_it_fails(
+    cerebro: bt.Cerebro, sleeve: Sleeve, kind: StrategyType, variant: Variant
+) -> Iterator[None]:
+    """Turn whatever a strategy raises into a message about job, bar and line."""
+    try:
+        yield
+    except Exception as error:
+        bar = len(cerebro.datas[0]) - 1
+        where = (
+            f"at the bar {sleeve.when(bar)}"
+            if bar >= 0
+            else f"before the first of its {len(sleeve)} bars"
+        )
+        file = next((str(file) for file in kind.source_files), None)
+        raise BadInput(
+            f"{_job(sleeve, kind, variant)}, {where}: {describe(error, file)}"
+        ) from error
+
+
+@contextlib.contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Spare a run the search for cycles among its thousands of orders."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

@@ -1,0 +1,259 @@
+"""Reading a market's bars session by session, a stretch of the source at a time."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from whatif_assets.core.bars.actions import Actions
+from whatif_assets.core.bars.adjustments import Step
+from whatif_assets.core.bars.schema import PRICES, RefusedBars, no_bars
+from whatif_assets.core.bars.tidy import bars_window, stamp_size
+from whatif_assets.core.errors import BadInput
+from whatif_assets.core.home import Home
+from whatif_assets.core.lake import combined_hash
+from whatif_assets.core.market import Market
+from whatif_assets.core.quality import Finding, Inspection, inspect, rules_hash
+from whatif_assets.core.quality.record import refusal
+from whatif_assets.core.sources import LoadReport, load_bars
+
+BARS_AT_A_TIME = 400_000
+
+
+@dataclass(frozen=True)
+class SessionLoad:
+    """What a source has of one session.
+
+    Attributes
+    ----------
+    bars
+        As `whatif_assets.core.bars.tidy.tidy` returns them, without ``session``; none
+        where ingest refused them.
+    report
+        What the loader has to say, as plain values.
+    findings
+        What the checks of quality found.
+    steps
+        Splits and dividends of the session, by symbol.
+    """
+
+    bars: pd.DataFrame
+    report: dict[str, Any]
+    findings: list[Finding]
+    steps: Mapping[str, Step] = field(default_factory=dict)
+
+
+class SessionBars:
+    """Bars of the sessions of a run, read from the source in stretches.
+
+    A stretch is read and inspected once and divided by session; where it holds a
+    fault, its sessions are read one by one, so that only the faulty one fails.
+    What a session is found to be like is the same either way: it is compared with
+    the session before it as the source has that, whether it is of the run or not.
+
+    Parameters
+    ----------
+    home
+        The home, with its market.
+    keys
+        Sessions of the run, ``YYYY-MM-DD``, in order.
+    """
+
+    def __init__(self, home: Home, keys: Sequence[str]) -> None:
+        self._home, self._market = home, home.market
+        self._keys = list(keys)
+        self._source = home.market.open_source(home.path)
+        self._rules = home.market.rules
+        per_session = home.market.most_bars_per_session() * len(home.symbols)
+        self._at_a_time = max(1, BARS_AT_A_TIME // per_session)
+        self._actions = Actions(home)
+        self._read: dict[str, SessionLoad] = {}
+        self._last_bars: dict[date, pd.DataFrame] = {}
+        apart = {"name", "last_session", "quality", "adjust", "actions", "facts"}
+        settings = self._market.model_dump(mode="json", exclude=apart)
+        self._of_all = {
+            "settings": combined_hash([settings]),
+            "quality": rules_hash(self._rules),
+        }
+        self._hash_of = functools.lru_cache(maxsize=8)(combined_hash)
+
+    def inputs(self, key: str) -> dict[str, str]:
+        """Hashes of what decides a session's bars, and whether they are admitted.
+
+        The market's settings, what its findings mean, the splits and dividends that
+        fall on the session, and the files of the source that its bars come from, or
+        those of the session before, with which it is compared.
+        """
+        day, sessions = date.fromisoformat(key), self._market.sessions
+        before = sessions.previous(day, 1) or [day]
+        stamped = stamp_size(self._market.bar_size, self._source.of_trades)
+        start, end = bars_window(sessions, stamped, before[0], day)
+        state = self._source.state(start, end)
+        return {
+            **self._of_all,
+            "source": self._hash_of(tuple(state)),
+            "actions": self._actions.hash_of(day),
+        }
+
+    def of(self, key: str) -> SessionLoad:
+        """Tidy bars of one session, and what there is to say about them.
+
+        Raises
+        ------
+        BadInput
+            The source cannot be read. Where it can and its rows are no bars, or
+            there are none, that is a finding.
+        """
+        try:
+            if key not in self._read:
+                self._read_stretch(key)
+            load = self._read.pop(key)
+            if load.bars.empty:
+                raise RefusedBars(
+                    "no_bars",
+                    f"Session {key}: the source '{self._market.source}' has no bars.",
+                )
+        except RefusedBars as error:
+            found = [refusal(date.fromisoformat(key), error)]
+            return SessionLoad(no_bars(), {}, found)
+        return load
+
+    def _read_stretch(self, key: str) -> None:
+        start = self._keys.index(key)
+        stretch = self._keys[start : start + self._at_a_time]
+        try:
+            self._inspect(stretch)
+        except BadInput:
+            if not stretch[1:]:
+                raise
+            self._inspect([key])
+
+    def _inspect(self, stretch: Sequence[str]) -> None:
+        """Read and inspect the sessions from the first to the last of a stretch."""
+        first, last = (date.fromisoformat(stretch[n]) for n in (0, -1))
+        frame, report, before = self._with_last_bars(first, last)
+        days = self._market.sessions.dates(first, last)
+        steps = {day: self._steps(day, frame) for day in days}
+        inspected = Inspection(
+            bars=frame,
+            report=report,
+            days=days,
+            steps=steps,
+            before=before,
+            sessions=self._market.sessions,
+            bar_size=self._market.bar_size,
+            repairs=self._market.repairs,
+        )
+        found = inspect(inspected, self._rules)
+        by_session, none = _by_session(frame), frame.iloc[:0].drop(columns="session")
+        for session in stretch:
+            day = date.fromisoformat(session)
+            bars = by_session.get(day, none)
+            self._read[session] = SessionLoad(
+                bars,
+                report.of_session(bars, day).metadata(),
+                found.get(day, []),
+                steps[day],
+            )
+        self._last_bars[last] = last_bars(self._read[stretch[-1]].bars)
+
+    def _steps(self, day: date, frame: pd.DataFrame) -> dict[str, Step]:
+        """Steps of a session, whose earlier bars may be among some at hand."""
+        paying = self._actions.paying(day)
+        if not paying:
+            return self._actions.steps(day, {})
+        at_hand = frame[frame["symbol"].isin(paying)]
+        at_hand = at_hand[at_hand["session"] < pd.Timestamp(day)]
+        closes = last_closes(at_hand, self._market)
+        earlier = self._market.sessions.previous(
+            frame["session"].min().date() if len(frame) else day, len(self._calendar)
+        )
+        reach = 1
+        while earlier and (lacking := sorted(set(paying) - closes.keys())):
+            some, earlier = earlier[-reach:], earlier[:-reach]
+            bars, _ = self._load(some[0], some[-1], lacking)
+            closes.update(last_closes(bars, self._market))
+            reach *= 8
+        return self._actions.steps(day, closes)
+
+    @functools.cached_property
+    def _calendar(self) -> list[date]:
+        return self._market.sessions.dates()
+
+    def _with_last_bars(
+        self, first: date, last: date
+    ) -> tuple[pd.DataFrame, LoadReport, pd.DataFrame | None]:
+        """Read sessions, and the last bars of the one before them where it has any."""
+        ahead = self._market.sessions.previous(first, 1)
+        known = self._known_last_bars(ahead[0]) if ahead else None
+        if not ahead or known is not None:
+            return *self._load(first, last), known
+        try:
+            frame, report = self._load(ahead[0], last)
+        except BadInput:  # of the session before, unless this raises it again
+            return *self._load(first, last), None
+        own = frame["session"] >= pd.Timestamp(first)
+        return frame[own].reset_index(drop=True), report, last_bars(frame[~own])
+
+    def _known_last_bars(self, day: date) -> pd.DataFrame | None:
+        """Last bars of a session that this run or the lake has as the source does."""
+        if day in self._last_bars:
+            return self._last_bars[day]
+        manifest = self._home.lake.manifest("price_bars", day.isoformat())
+        now = self.inputs(day.isoformat())
+        same_bars = ("settings", "source")
+        if manifest is None or any(manifest.inputs.get(p) != now[p] for p in same_bars):
+            return None
+        columns = ["symbol", *PRICES]
+        return last_bars(self._home.lake.read("price_bars", str(day), columns))
+
+    def _load(
+        self, first: date, last: date, symbols: Sequence[str] = ()
+    ) -> tuple[pd.DataFrame, LoadReport]:
+        return load_bars(
+            self._source,
+            list(symbols or self._home.symbols),
+            self._market.sessions,
+            self._market.bar_size,
+            first,
+            last,
+            self._market.hours,
+            self._market.repairs,
+        )
+
+
+def _by_session(bars: pd.DataFrame) -> dict[date, pd.DataFrame]:
+    """Rows of each session, without the column that says it."""
+    days = bars["session"].to_numpy()
+    rows = np.argsort(days, kind="stable")
+    ordered, days = bars.drop(columns="session").take(rows), days[rows]
+    starts = np.flatnonzero(np.diff(days.view(np.int64), prepend=-1))
+    parts = itertools.pairwise([*starts, len(days)])
+    return {
+        pd.Timestamp(days[start]).date(): ordered[start:stop].reset_index(drop=True)
+        for start, stop in parts
+    }
+
+
+def last_bars(bars: pd.DataFrame) -> pd.DataFrame:
+    """Symbol and prices of each symbol's last bar."""
+    return bars.drop_duplicates("symbol", keep="last")[["symbol", *PRICES]]
+
+
+def last_closes(bars: pd.DataFrame, market: Market) -> dict[str, float]:
+    """Last close of each symbol within trading hours, else outside of them."""
+    if bars.empty:
+        return {}
+    hours = market.sessions.schedule(sorted(bars["session"].dt.date.unique()))
+    ends = bars["session"].map(dict(zip(pd.to_datetime(hours.index), hours["close"])))
+    late = (bars["ts"] >= ends) & (not market.bar_size.daily)
+    ordered = bars.assign(early=~late).sort_values(["early", "ts"])
+    closes = ordered.groupby("symbol")["close"].last()
+    return {str(symbol): float(close) for symbol, close in closes.items()}

@@ -1,0 +1,342 @@
+"""Bars: from a source's raw rows to tidy bars of known sessions."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal, TypeVar
+
+import numpy as np
+import pandas as pd
+
+from whatif_assets.core.bars.bar_size import ONE_MINUTE, BarSize
+from whatif_assets.core.bars.repairs import OF_BARS, OF_ROWS, check_repairs
+from whatif_assets.core.bars.schema import (
+    BAR_COLUMNS,
+    REQUIRED_COLUMNS,
+    check_rows,
+    check_stamps,
+    check_values,
+    in_order,
+    inconsistent,
+    repeats_symbol,
+    typed,
+    with_vwap,
+)
+from whatif_assets.core.bars.sessions import DAY, Sessions
+from whatif_assets.core.bars.ticks import bars_of_trades
+
+__all__ = [
+    "BAR_COLUMNS",
+    "REQUIRED_COLUMNS",
+    "Hours",
+    "LoadReport",
+    "assign_sessions",
+    "bars_window",
+    "stamp_size",
+    "tidy",
+    "with_vwap",
+]
+
+SHOWN = 5  # sessions that a report names
+T = TypeVar("T")
+Hours = Literal["all", "regular"]
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What became of the rows that a source gave.
+
+    Attributes
+    ----------
+    rows, symbols, sessions
+        How many bars are left, of how many symbols, in how many sessions.
+    outside_sessions
+        Bars left out because their day is no session of the market, by the
+        session that comes next.
+    outside_hours
+        Bars left out because they lie outside the regular hours, by session; trades,
+        where bars are made of them.
+    vwap_from_typical_price
+        Bars without a vwap, which have (high + low + close) / 3 instead.
+    out_of_order
+        Rows that break the order of their symbol's stamps, oldest or newest first,
+        by session. They are sorted.
+    inconsistent
+        Bars whose open or close lies outside [low, high], by session. They stay
+        as they are.
+    repaired
+        Rows that each declared repair left out or added, by repair and session.
+    missing
+        Symbols without any bar, by session.
+
+    A session that nothing was left out of, or that misses none, has no entry.
+
+    """
+
+    rows: int
+    symbols: int
+    sessions: int
+    outside_sessions: Mapping[date, int]
+    outside_hours: Mapping[date, int]
+    vwap_from_typical_price: int
+    out_of_order: Mapping[date, int] = dataclasses.field(default_factory=dict)
+    inconsistent: Mapping[date, int] = dataclasses.field(default_factory=dict)
+    repaired: Mapping[str, Mapping[date, int]] = dataclasses.field(default_factory=dict)
+    missing: Mapping[date, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+
+    def of_session(self, bars: pd.DataFrame, session: date) -> LoadReport:
+        """Report of one of the sessions that were loaded together.
+
+        Parameters
+        ----------
+        bars
+            The session's own, out of those that this report came with.
+        session
+            The session.
+        """
+        return LoadReport(
+            rows=len(bars),
+            symbols=int((~repeats_symbol(bars)).sum()),
+            sessions=1,
+            outside_sessions=_only(self.outside_sessions, session),
+            outside_hours=_only(self.outside_hours, session),
+            vwap_from_typical_price=int(bars["vwap_is_typical"].sum()),
+            out_of_order=_only(self.out_of_order, session),
+            inconsistent=_only(self.inconsistent, session),
+            repaired={
+                repair: _only(counts, session)
+                for repair, counts in self.repaired.items()
+            },
+            missing=_only(self.missing, session),
+        )
+
+    def metadata(self) -> dict[str, int | str]:
+        """Return the report as plain values, to be shown beside an asset."""
+        gaps = [f"{day}: {', '.join(names)}" for day, names in self.missing.items()]
+        if len(gaps) > SHOWN:
+            gaps[SHOWN:] = [f"and in {len(gaps) - SHOWN} more sessions"]
+        return {
+            "rows": self.rows,
+            "symbols": self.symbols,
+            "sessions": self.sessions,
+            "outside_sessions": sum(self.outside_sessions.values()),
+            "outside_hours": sum(self.outside_hours.values()),
+            "vwap_from_typical_price": self.vwap_from_typical_price,
+            "out_of_order": sum(self.out_of_order.values()),
+            "inconsistent": sum(self.inconsistent.values()),
+            **{
+                f"repaired_{repair}": sum(counts.values())
+                for repair, counts in self.repaired.items()
+            },
+            "missing": "; ".join(gaps) or "none",
+        }
+
+
+def _only(by_session: Mapping[date, T], session: date) -> dict[date, T]:
+    return {session: by_session[session]} if session in by_session else {}
+
+
+def tidy(
+    frame: pd.DataFrame,
+    sessions: Sessions,
+    bar_size: BarSize,
+    where: str,
+    hours: Hours = "all",
+    repairs: Sequence[str] = (),
+    of_trades: bool = False,
+) -> tuple[pd.DataFrame, LoadReport]:
+    """Validate raw rows, order them and give each its session.
+
+    Parameters
+    ----------
+    frame
+        At least `REQUIRED_COLUMNS`; ``vwap`` and ``trade_count`` where known,
+        ``file`` and ``line`` where a message can name them. Other columns are
+        left out. ``ts`` is the bar's start and has a time zone.
+    sessions
+        The market's sessions; bars of other days are left out.
+    bar_size
+        Of the market's bars.
+    where
+        What messages call the origin of the rows.
+    hours
+        ``all`` keeps each bar of a session's day as it comes, ``regular`` those
+        that start in [open, close) of the calendar, half days included. Daily
+        bars have no hours.
+    repairs
+        Names of `whatif_assets.core.bars.repairs.REPAIRS` that are made. Without any,
+        every row is as the source gave it, or refused.
+    of_trades
+        Whether the rows are trades, of which bars are then made: ``ts`` is a trade's
+        instant, the four prices are its price, ``volume`` its size. Those outside
+        the hours that are kept are left out first.
+
+    Returns
+    -------
+    bars : DataFrame
+        `BAR_COLUMNS` with vwap filled, then ``vwap_is_typical`` (bool) and
+        ``session`` (datetime64[ns], naive midnight), sorted by (symbol, ts).
+    report : LoadReport
+        What was left out, filled and repaired, and what looks wrong.
+
+    Raises
+    ------
+    BadInput
+        Naming the row, for a price that is not positive and finite, a high
+        below the low, an open or close far outside them, a negative volume, or a
+        (symbol, ts) that is there twice; for columns that are missing, of another
+        type or exchanged; for stamps that cannot be starts of such bars.
+    """
+    check_repairs(repairs, bar_size, of_trades)
+    stamped = stamp_size(bar_size, of_trades)
+    rows = typed(frame, where)
+    rows["place"] = np.arange(len(rows))
+    rows = in_order(rows)
+    given, changed = rows, dict[str, "pd.Series[pd.Timestamp]"]()
+    for name in (name for name in repairs if name in OF_ROWS):
+        rows, dropped = OF_ROWS[name](rows, sessions, bar_size)
+        changed[name] = assign_sessions(dropped, sessions, stamped)
+    if of_trades:
+        check_values(rows, where)
+    else:
+        check_rows(rows, where)
+        check_stamps(rows, bar_size, where)
+    rows["session"] = assign_sessions(rows, sessions, stamped)
+    if len(given) > len(rows):  # rows that were repeated stand somewhere, too
+        given["session"] = assign_sessions(given, sessions, stamped)
+        disorder = _out_of_order(given, given["place"])
+    else:
+        disorder = _out_of_order(rows, rows["place"])
+    within = rows["session"].notna()
+    kept = within & _in_hours(rows, sessions, stamped, hours)
+    coming = _session_ahead(rows[~within], sessions, stamped)
+    shut = rows.loc[within & ~kept, "session"]
+    bars = rows if kept.all() else rows[kept].reset_index(drop=True)
+    if of_trades:
+        bars = bars_of_trades(bars, bar_size, sessions)
+    bars, _ = with_vwap(bars[[*BAR_COLUMNS, "session"]])
+    bars["session"] = bars.pop("session")  # behind vwap_is_typical
+    for name in (name for name in repairs if name in OF_BARS):
+        bars, added = OF_BARS[name](bars, sessions, bar_size)
+        changed[name] = added["session"]
+    return bars, LoadReport(
+        rows=len(bars),
+        symbols=int((~repeats_symbol(bars)).sum()),
+        sessions=bars["session"].nunique(),
+        outside_sessions=_counts(coming),
+        outside_hours=_counts(shut),
+        vwap_from_typical_price=int(bars["vwap_is_typical"].sum()),
+        out_of_order=disorder,
+        inconsistent=_counts(bars.loc[inconsistent(bars), "session"]),
+        repaired={name: _counts(changed[name]) for name in repairs},
+    )
+
+
+def stamp_size(bar_size: BarSize, of_trades: bool) -> BarSize:
+    """Size by which rows are found and given their session.
+
+    A trade has its instant, whatever bars are made of it; daily bars have a date.
+    """
+    return ONE_MINUTE if of_trades else bar_size
+
+
+def assign_sessions(
+    bars: pd.DataFrame, sessions: Sessions, bar_size: BarSize
+) -> pd.Series[pd.Timestamp]:
+    """Session of each bar.
+
+    Parameters
+    ----------
+    bars
+        With ``ts``, the bar's start, UTC. A daily bar is stamped with its
+        session at 00:00 UTC.
+    sessions
+        The market's sessions.
+    bar_size
+        Of the market's bars.
+
+    Returns
+    -------
+    Series
+        datetime64[ns], naive midnight, index of the bars. A bar belongs to the
+        session of its day at the exchange, or for a calendar that opens the
+        evening before, to the next session to close. NaT where that is no
+        session of the market.
+    """
+    days = _days(bars, sessions, bar_size)
+    own = days.where(days.isin(pd.DatetimeIndex(sessions.dates())))
+    return pd.Series(own, index=bars.index, name="session")
+
+
+def bars_window(
+    sessions: Sessions, bar_size: BarSize, first: date, last: date
+) -> tuple[pd.Timestamp, pd.Timestamp]:
+    """When bars of the sessions in [first, last] can be stamped.
+
+    Returns
+    -------
+    start, end : Timestamp
+        [start, end), UTC, from the end of the session before, as
+        `Sessions.window` has it; for daily bars in whole UTC days.
+    """
+    if not bar_size.daily:
+        return sessions.window(first, last)
+    before = sessions.previous(first, 1)
+    start = before[0] + DAY if before else first
+    return pd.Timestamp(start, tz="UTC"), pd.Timestamp(last + DAY, tz="UTC")
+
+
+def _days(
+    bars: pd.DataFrame, sessions: Sessions, bar_size: BarSize
+) -> pd.DatetimeIndex:
+    """Day of the exchange that each bar counts to, a session or not."""
+    ts = pd.DatetimeIndex(bars["ts"])
+    if bar_size.daily:
+        return ts.tz_localize(None).normalize().as_unit("ns")
+    return sessions.days(ts)
+
+
+def _session_ahead(
+    bars: pd.DataFrame, sessions: Sessions, bar_size: BarSize
+) -> pd.Series[pd.Timestamp]:
+    """First session of the market after the day of each bar; NaT after the last."""
+    own = pd.DatetimeIndex(sessions.dates()).as_unit("ns")
+    number = own.searchsorted(_days(bars, sessions, bar_size))
+    return pd.Series(own.append(pd.DatetimeIndex([pd.NaT]))[number])
+
+
+def _counts(days: pd.Series[pd.Timestamp]) -> dict[date, int]:
+    """How often each day is there, in order."""
+    found = collections.Counter(pd.DatetimeIndex(days.dropna()).date)
+    return dict(sorted(found.items()))
+
+
+def _out_of_order(bars: pd.DataFrame, place: pd.Series[int]) -> dict[date, int]:
+    """How many bars of each session stand in the source where they do not belong."""
+    if place.is_monotonic_increasing:
+        return {}
+    keys = bars[["symbol", "session"]]
+    follows = (keys == keys.shift()).all(axis=1)
+    later = place.diff() > 0
+    up = _counts(bars.loc[follows & later, "session"])
+    down = _counts(bars.loc[follows & ~later, "session"])
+    # Newest first is an order, too.
+    return {day: min(up[day], down[day]) for day in up.keys() & down.keys()}
+
+
+def _in_hours(
+    bars: pd.DataFrame, sessions: Sessions, bar_size: BarSize, hours: Hours
+) -> pd.Series[bool]:
+    """Whether each bar starts in the hours that are kept."""
+    if hours == "all" or bar_size.daily:
+        return pd.Series(True, index=bars.index)
+    days = bars["session"].dropna().unique()
+    schedule = sessions.schedule(day.date() for day in pd.DatetimeIndex(days))
+    schedule.index = pd.DatetimeIndex(days)
+    opens = bars["session"].map(schedule["open"])
+    closes = bars["session"].map(schedule["close"])
+    return (bars["ts"] >= opens) & (bars["ts"] < closes)

@@ -1,0 +1,1 @@
+"""Comparison: two entries of the leaderboard, and why one made more."""

@@ -1,0 +1,211 @@
+"""Trials: every variant that was ever evaluated in a study, kept for good.
+
+The best of many is partly luck, and how many there were decides how much. So what
+was tried is registered when it is evaluated, and stays when the study is changed and
+its results are gone.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow.parquet as pq
+
+from whatif_assets.core.backtesting.sleeve import FloatArray
+from whatif_assets.core.configuration import Configuration
+from whatif_assets.core.lake import (
+    DATA,
+    Lake,
+    atomic_path,
+    combined_hash,
+    read_parquet,
+    write_parquet,
+)
+from whatif_assets.core.study import Study
+
+TABLE = "trials"
+DAILY = "daily_pnl.parquet"
+CANDIDATE = "candidate"
+COLUMNS = {
+    "study": "str",
+    "trial": "str",
+    "configuration": "str",
+    "variant": "str",
+    "role": "str",
+    "sessions": "int64",
+    "first_session": "str",
+    "last_session": "str",
+    "start_cash": "float64",
+    "pnl": "float64",
+    "sharpe": "float64",
+}
+
+
+def register_trials(
+    lake: Lake, study: Study, configuration: Configuration, rows: pd.DataFrame
+) -> None:
+    """Register the variants of a configuration that were just evaluated.
+
+    Evaluating the same settings again, on corrected bars say, replaces what was
+    registered of them and makes no further trial.
+
+    Parameters
+    ----------
+    rows
+        Results of the variants: ``variant``, ``role``, ``settings`` (JSON),
+        ``start_cash`` and metrics. Their daily profits stand in the lake.
+    """
+    hashed = configuration.result_hash(study)
+    folder = _folder(lake, study.name) / f"{_quoted(configuration.key)}-{hashed}"
+    daily = lake.folder("daily_pnl", configuration.key) / DATA
+    sessions = pq.ParquetFile(daily).schema.names[1:]
+    table = rows[["variant", "role", "start_cash", "pnl", "sharpe"]].assign(
+        study=study.name,
+        trial=[combined_hash([settings]) for settings in rows["settings"]],
+        configuration=configuration.key,
+        sessions=len(sessions),
+        first_session=sessions[0],
+        last_session=sessions[-1],
+    )
+    with atomic_path(folder) as temporary:
+        temporary.mkdir()
+        write_parquet(temporary / DATA, table[list(COLUMNS)].astype(COLUMNS))
+        _link(daily, temporary / DAILY)
+
+
+def _folder(lake: Lake, study: str) -> Path:
+    return lake.folder(TABLE) / f"study={_quoted(study)}"
+
+
+def _quoted(name: str) -> str:
+    return quote(name, safe="~+")
+
+
+def _link(source: Path, target: Path) -> None:
+    """Keep a file that will be replaced, not changed: a second name costs nothing."""
+    try:
+        os.link(source, target)
+    except OSError:  # another file system, or one without links
+        shutil.copyfile(source, target)
+
+
+def read_trials(lake: Lake, study: str) -> pd.DataFrame:
+    """List everything that was ever tried in a study, one row per evaluation.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``trial`` is the same for the same settings, whatever the configuration was
+        called and whatever sessions it was tried on.
+    """
+    parts = [table for table, _ in _registered(lake, study)]
+    if not parts:
+        return pd.DataFrame({k: pd.Series(dtype=v) for k, v in COLUMNS.items()})
+    return pd.concat(parts, ignore_index=True)
+
+
+def _registered(lake: Lake, study: str) -> Iterator[tuple[pd.DataFrame, Path]]:
+    """Go through what is registered: its rows, and the file of daily profits."""
+    for path in trial_files(lake, study):
+        yield read_parquet(path), path.parent / DAILY
+
+
+def trial_files(lake: Lake, study: str) -> list[Path]:
+    """List the files in which the trials of a study are registered."""
+    return sorted(_folder(lake, study).glob(f"*/{DATA}"))
+
+
+@dataclass(frozen=True, eq=False)
+class TrialReturns:
+    """Daily returns of a study's candidate trials, over its test windows.
+
+    Attributes
+    ----------
+    names
+        ``configuration`` and ``variant`` of each; one row per distinct trial.
+    returns
+        Simple return of each session, (trials, sessions) float64; 0 from the day
+        the money is gone.
+    ever_tried
+        Distinct candidate trials on any sessions, at least as many as rows.
+    """
+
+    names: pd.DataFrame
+    returns: FloatArray
+    ever_tried: int
+
+    def row_of(self, configuration: str, variant: str) -> int:
+        """Row of a variant that stands in ``names``."""
+        same = self.names["configuration"].eq(configuration)
+        return int(np.flatnonzero(same & self.names["variant"].eq(variant))[0])
+
+
+def trial_returns(
+    lake: Lake, study: str, sessions: Sequence[date], current: pd.DataFrame
+) -> TrialReturns:
+    """Collect the returns of all candidates ever tried on some sessions.
+
+    Parameters
+    ----------
+    sessions
+        The sessions; trials on others only count.
+    current
+        ``configuration`` and ``variant`` of those that stand for their trial where
+        several have the same settings: the leaderboard's.
+    """
+    wanted = [day.isoformat() for day in sessions]
+    preferred = pd.MultiIndex.from_frame(current[["configuration", "variant"]])
+    names, returns = [], []
+    ever: set[str] = set()
+    for table, daily in _registered(lake, study):
+        rows = table[table["role"] == CANDIDATE]
+        ever.update(rows["trial"])
+        if len(rows) and pq.ParquetFile(daily).schema.names[1:] == wanted:
+            pnl = read_parquet(daily).set_index("variant").loc[rows["variant"]]
+            returns.append(session_returns(pnl.to_numpy(), rows["start_cash"]))
+            names.append(rows[["trial", "configuration", "variant"]])
+    if not names:
+        return TrialReturns(current.iloc[:0], np.empty((0, len(wanted))), len(ever))
+    listed = pd.concat(names, ignore_index=True)
+    key = pd.MultiIndex.from_frame(listed[["configuration", "variant"]])
+    ordered = listed.assign(rank=~key.isin(preferred)).sort_values(
+        "rank", kind="stable"
+    )
+    kept = np.sort(ordered.drop_duplicates("trial").index.to_numpy())
+    return TrialReturns(
+        listed.loc[kept, ["configuration", "variant"]].reset_index(drop=True),
+        np.concatenate(returns)[kept],
+        len(ever),
+    )
+
+
+def session_returns(pnl: FloatArray, start_cash: npt.ArrayLike) -> FloatArray:
+    """Turn profits since the start into the simple return of each session.
+
+    Parameters
+    ----------
+    pnl
+        (variants, sessions) float64.
+    start_cash
+        Of each variant.
+
+    Returns
+    -------
+    numpy.ndarray
+        (variants, sessions) float64; 0 from the day the money is gone.
+    """
+    start = np.asarray(start_cash, dtype=np.float64)[:, None]
+    path = np.hstack([start, start + pnl])
+    alive = np.minimum.accumulate(path, axis=1)[:, :-1] > 0
+    returns = np.zeros(pnl.shape)
+    np.divide(np.diff(path, axis=1), path[:, :-1], out=returns, where=alive)
+    return returns

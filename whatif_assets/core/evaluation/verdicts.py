@@ -1,0 +1,202 @@
+"""Judging the winner of a study by all that the lake knows of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from whatif_assets.core.backtesting.sleeve import FloatArray
+from whatif_assets.core.errors import BadInput
+from whatif_assets.core.evaluation.holdout import times_seen
+from whatif_assets.core.evaluation.trials import (
+    session_returns,
+    trial_files,
+    trial_returns,
+)
+from whatif_assets.core.lake import DATA, combined_hash, file_hash, not_materialised
+from whatif_assets.core.leaderboard.rows import CANDIDATE, read_table
+from whatif_assets.core.leaderboard.winner import Winner
+from whatif_assets.core.selection import Evidence, Holdout, Placebo, Verdict, judge
+
+TABLE = "verdicts"
+LOGITS = "verdict_logits"
+# A placebo of which many are drawn counts as the one that few of them beat.
+DRAWN = "random_entry"
+FEW = 0.05
+# Money made, which costs take away in proportion to what is traded.
+MONEY = ("pnl", "total_return")
+NO_VERDICTS = pd.DataFrame(
+    {
+        name: pd.Series(dtype="bool" if name == "names_winner" else "str")
+        for name in (
+            "study",
+            "configuration",
+            "variant",
+            "verdict",
+            "names_winner",
+            "reasons",
+        )
+    }
+)
+
+
+def verdict_of(winner: Winner) -> Verdict:
+    """Judge a winner; the same lake and seed give the same verdict.
+
+    Raises
+    ------
+    BadInput
+        Its placebos are not materialised.
+    """
+    return judge(evidence_of(winner), seed=winner.study.seed)
+
+
+def verdict_inputs(winner: Winner) -> dict[str, str]:
+    """Hashes of what the verdict on a winner comes from, by part."""
+    lake, study = winner.home.lake, winner.study
+    _check_placebos(winner)
+    holdout = lake.manifest("holdout_results", study.name)
+    return {
+        "settings": combined_hash([winner.inputs["settings"], study.seed]),
+        "data": combined_hash(
+            [
+                winner.inputs["data"],
+                lake.versions("placebo_results", [study.name]),
+                [holdout.data_version, dict(holdout.inputs)] if holdout else None,
+                times_seen(winner.home, study),
+                [file_hash(path) for path in trial_files(lake, study.name)],
+                file_hash(lake.folder("leaderboard") / DATA),
+            ]
+        ),
+    }
+
+
+def evidence_of(winner: Winner) -> Evidence:
+    """Collect what is known of a winner and of the trials it was chosen from.
+
+    Raises
+    ------
+    BadInput
+        Its placebos are not materialised.
+    """
+    _check_placebos(winner)
+    study, lake = winner.study, winner.home.lake
+    ranking = read_table(winner.home, "leaderboard")
+    ranking = ranking[ranking["study"] == study.name]
+    tried = trial_returns(lake, study.name, winner.sessions, ranking)
+    return Evidence(
+        trials=tried.returns,
+        winner=tried.row_of(winner.configuration.key, winner.variant.id),
+        hold=_hold_returns(winner),
+        trials_tried=tried.ever_tried,
+        sessions_per_year=winner.home.market.sessions_per_year(),
+        ranked_by=study.ranking.label,
+        winner_value=winner.ranked_value,
+        higher_is_better=study.ranking.higher_is_better,
+        placebos=tuple(_placebos(winner, ranking)),
+        holdout=_holdout(winner),
+        charged_bps=winner.variant.costs.commission_bps,
+        break_even_bps=winner.row["break_even_bps"],
+        overtaken_after_bps=_overtaken_after(winner, ranking),
+    )
+
+
+def _check_placebos(winner: Winner) -> None:
+    if not winner.has("placebo_results"):
+        raise not_materialised("placebo_results", winner.study.name)
+
+
+def _hold_returns(winner: Winner) -> FloatArray:
+    daily = winner.home.lake.read("placebo_pnl", winner.study.name)
+    pnl = daily[daily["placebo"] == "buy_and_hold"].drop(columns=["placebo", "variant"])
+    returns = session_returns(
+        pnl.to_numpy(dtype=np.float64), [winner.row["start_cash"]]
+    )
+    return np.asarray(returns[0])
+
+
+def _placebos(winner: Winner, ranking: pd.DataFrame) -> Iterator[Placebo]:
+    """What traded without skill: made to measure, and the study's own."""
+    score = winner.study.ranking.score
+    made = winner.home.lake.read("placebo_results", winner.study.name)
+    for name, rows in made.groupby("placebo", sort=False):
+        values = score(rows).dropna()
+        if name == DRAWN and len(values):
+            best = 1 - FEW if winner.study.ranking.higher_is_better else FEW
+            value = float(values.quantile(best))
+            label = f"the random trader that {FEW:.0%} of {len(values)} beat"
+            yield Placebo(label, value)
+        else:
+            for variant, value in zip(rows["variant"], score(rows)):
+                yield Placebo(_named(str(name), variant), float(value))
+    others = ranking[ranking["role"] != CANDIDATE]
+    for key, variant, value in zip(
+        others["configuration"], others["variant"], score(others)
+    ):
+        yield Placebo(_named(key, variant), float(value))
+
+
+def _named(name: str, variant: str) -> str:
+    return f"{name} {variant.strip('-').replace('~', ' ')}".rstrip()
+
+
+def _holdout(winner: Winner) -> Holdout | None:
+    """The winner's result on the holdout, if it was opened for this very winner."""
+    lake, study = winner.home.lake, winner.study
+    if study.holdout(winner.home.market) is None:
+        return None
+    if not winner.has("holdout_results", "settings"):
+        return None
+    daily = lake.read("holdout_pnl", study.name)
+    pnl = daily[["pnl", "buy_and_hold_pnl"]].to_numpy(dtype=np.float64).T
+    mine, hold = session_returns(pnl, daily["start_cash"].head(1).repeat(2))
+    return Holdout(mine, hold, times_seen(winner.home, study))
+
+
+def _overtaken_after(winner: Winner, ranking: pd.DataFrame) -> float:
+    """Extra cost, in basis points of each fill, at which another candidate is ahead.
+
+    Every variant keeps its fills. NaN for a ranking that is not by money made.
+    """
+    if winner.study.ranking.column not in MONEY:
+        return math.nan
+    others = ranking[ranking["role"] == CANDIDATE]
+    traded = others["turnover"] * others["start_cash"]
+    saved = winner.row["turnover"] * winner.row["start_cash"] - traded
+    behind = winner.row["pnl"] - others["pnl"]
+    cheaper = saved > 0
+    after = 1e4 * behind[cheaper].clip(lower=0) / saved[cheaper]
+    return float(after.min()) if len(after) else math.inf
+
+
+def verdict_row(winner: Winner, verdict: Verdict) -> pd.DataFrame:
+    """Write a verdict as one row: headline, reasons, and every figure behind it."""
+    return pd.DataFrame(
+        [
+            {
+                "study": winner.study.name,
+                "configuration": winner.configuration.key,
+                "variant": winner.variant.id,
+                "verdict": verdict.headline.value,
+                "names_winner": verdict.names_winner,
+                "reasons": "\n".join(verdict.reasons),
+                **verdict.statistics.figures(),
+            }
+        ]
+    )
+
+
+def read_verdicts(winner: Winner) -> pd.DataFrame:
+    """Read the verdict on a winner: one row, or none if it was not judged yet."""
+    lake, name = winner.home.lake, winner.study.name
+    try:
+        current = verdict_inputs(winner)
+    except BadInput:
+        return NO_VERDICTS
+    manifest = lake.manifest(TABLE, name)
+    if manifest is None or any(manifest.inputs[k] != current[k] for k in current):
+        return NO_VERDICTS
+    return lake.read(TABLE, name)

@@ -1,0 +1,57 @@
+"""Keys of configurations: ``study.configuration~field=value``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from whatif_assets.core.errors import BadInput
+from whatif_assets.core.fields import format_value, parse_value
+
+KEY_PATTERN = re.compile(r"[A-Za-z0-9_~=+-][A-Za-z0-9._~=+-]*")
+LONGEST_KEY = 120
+
+
+def check_key(key: str) -> None:
+    """Refuse a key with characters or a length that a folder name cannot have."""
+    if len(key) > LONGEST_KEY or not KEY_PATTERN.fullmatch(key):
+        raise BadInput(
+            f"Configuration {key!r}: a key has at most {LONGEST_KEY} letters, "
+            "digits and . _ = ~ + -, and does not begin with a dot: "
+            "study.configuration~field=value."
+        )
+
+
+def tail(overrides: Mapping[str, Any]) -> str:
+    """Write overrides as the end of a key: ``~max_depth=8``."""
+    return "".join(f"~{k}={format_value(v)}" for k, v in overrides.items())
+
+
+def overrides_in(key: str, parts: Sequence[str]) -> dict[str, Any]:
+    """Read the overrides of a key.
+
+    Parameters
+    ----------
+    key
+        The key, for messages.
+    parts
+        What stands in it between one ``~`` and the next, but for the beginning.
+
+    Raises
+    ------
+    BadInput
+        A part is no ``field=value``, or a field stands twice.
+    """
+    overrides: dict[str, Any] = {}
+    for override in parts:
+        name, separator, value = override.partition("=")
+        if not (name and separator and value):
+            raise BadInput(
+                f"Configuration {key}: '~{override}' is no override; write "
+                "~field=value, such as ~max_depth=8."
+            )
+        if name in overrides:
+            raise BadInput(f"Configuration {key}: the field {name} stands twice.")
+        overrides[name] = parse_value(value)
+    return overrides

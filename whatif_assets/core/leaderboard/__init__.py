@@ -1,0 +1,1 @@
+"""The leaderboard: ranking, the winner, and how much hangs on each setting."""

@@ -1,0 +1,111 @@
+"""The winner of a study: its best configuration, with the variant that won."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from whatif_assets.core.backtesting.job import Variant
+from whatif_assets.core.configuration import Configuration
+from whatif_assets.core.evaluation.stage import evaluated_sessions
+from whatif_assets.core.home import Home
+from whatif_assets.core.lake import combined_hash
+from whatif_assets.core.leaderboard.rows import best, read_table
+from whatif_assets.core.strategies import RuleSettings
+from whatif_assets.core.strategies.settings import positive_number
+from whatif_assets.core.study import Study
+
+
+@dataclass(frozen=True, eq=False)
+class Winner:
+    """The best configuration of a study, with the variant that won.
+
+    Attributes
+    ----------
+    row
+        Its row of the leaderboard: metrics by name.
+    """
+
+    home: Home
+    study: Study
+    configuration: Configuration
+    variant: Variant
+    row: dict[str, Any]
+
+    @classmethod
+    def of(cls, home: Home, study: Study, row: dict[str, Any]) -> Winner:
+        """Find the configuration and the variant of a row of the leaderboard."""
+        configuration, _ = home.find(row["configuration"])
+        variants = configuration.variants()
+        (variant,) = (v for v in variants if v.id == row["variant"])
+        return cls(home, study, configuration, variant, row)
+
+    @property
+    def ranked_value(self) -> float:
+        """What the study ranks by: a metric, or a weighted sum of several."""
+        return float(self.row[self.study.ranking.column])
+
+    @property
+    def sessions(self) -> list[date]:
+        """Sessions of the study's test windows."""
+        return evaluated_sessions(self.home, self.study)
+
+    @property
+    def trading_settings(self) -> dict[str, Any]:
+        """Settings of the winner that any trading rule has: sizes, exits, clock."""
+        mine = self.variant.settings
+        if self.configuration.strategy_type().rule:
+            return {k: v for k, v in mine.items() if k in RuleSettings.model_fields}
+        try:
+            return {"size": positive_number(mine.get("size"))}
+        except ValueError:
+            return {}
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """Hashes of what makes the winner what it is, by part."""
+        configuration, lake = self.configuration, self.home.lake
+        own = [configuration.result_hash(self.study), self.variant.id]
+        code = configuration.strategy_type().code_version
+        return {
+            "settings": combined_hash([*own, code]),
+            "data": combined_hash(
+                lake.versions("backtest_results", [configuration.key])
+            ),
+        }
+
+    def has(self, table: str, *parts: str) -> bool:
+        """Whether what stands of the study in a table was made for this very winner.
+
+        Parameters
+        ----------
+        table
+            A table with a part for each study.
+        parts
+            Inputs that have to be the winner's; all where left out.
+        """
+        manifest = self.home.lake.manifest(table, self.study.name)
+        wanted = self.inputs
+        return manifest is not None and all(
+            manifest.inputs[part] == wanted[part] for part in parts or wanted
+        )
+
+
+def winners(home: Home) -> list[Winner]:
+    """Find the winner of every study that has one, as the leaderboard stands.
+
+    Raises
+    ------
+    BadInput
+        There is no leaderboard yet.
+    """
+    ranking = read_table(home, "leaderboard")
+    found = []
+    for name, study in sorted(home.studies().items()):
+        rows = ranking[ranking["study"] == name].reset_index(drop=True)
+        if len(rows) and len(first := best(rows, study)):
+            found.append(
+                Winner.of(home, study, {str(k): v for k, v in first.iloc[0].items()})
+            )
+    return found

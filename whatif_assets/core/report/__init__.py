@@ -1,0 +1,1 @@
+"""The report: DuckDB file, its macros, pictures, and the HTML page."""

@@ -1,0 +1,144 @@
+"""Section: the verdict, in words first, then in figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from whatif_assets.core.number_format import (
+    format_figures,
+    format_percent,
+    format_probability,
+)
+from whatif_assets.core.report.page.facts import Facts
+from whatif_assets.core.report.page.markup import (
+    Section,
+    escaped,
+    listed,
+    paragraph,
+    table,
+)
+from whatif_assets.core.selection import Headline
+
+TONES = {
+    Headline.LIKELY_REAL.value: "good",
+    Headline.LUCK.value: "bad",
+    Headline.TOO_SHORT.value: "bad",
+}
+
+
+def verdict(facts: Facts) -> Section:
+    """Say what to think of the winner, and why."""
+    return Section("Verdict", "verdict", _words(facts) + _figures(facts.verdict))
+
+
+def _words(facts: Facts) -> str:
+    if facts.why_none:
+        return _headline("No winner", "bad") + paragraph(facts.why_none)
+    if not facts.verdict:
+        return _headline("Not judged yet", "") + paragraph(
+            "The verdict on this winner has not been materialised; materialise "
+            "placebo_results and verdicts, or use 'whatif run'."
+        )
+    told = facts.verdict["verdict"]
+    headline = _headline(told[:1].upper() + told[1:], TONES.get(told, ""))
+    reasons = facts.verdict["reasons"].split("\n")
+    above = int(facts.verdict["placebos_above"])
+    if above:
+        warning = paragraph(reasons.pop(0), "warning")
+        headline = warning + headline
+    refusal = ""
+    if not facts.verdict["names_winner"]:
+        refusal = paragraph(
+            "No winner is named. What follows shows the first of the leaderboard.",
+            "warning",
+        )
+    return headline + refusal + listed(reasons)
+
+
+def _headline(text: str, tone: str) -> str:
+    return f'<p class="headline {tone}">{escaped(text)}</p>'
+
+
+def _figures(of: Mapping[str, Any]) -> str:
+    if not of:
+        return ""
+    rows = [
+        ("Sharpe ratio a year", *_around(of, "sharpe", format_figures)),
+        ("Total return", *_around(of, "total_return", format_percent)),
+        ("Buy-and-hold: Sharpe ratio a year", format_figures(of["hold_sharpe"]), ""),
+        ("Buy-and-hold: total return", format_percent(of["hold_total_return"]), ""),
+        *_luck(of),
+        *_holdout(of),
+    ]
+    cells = [(name, scale, value) for name, value, scale in rows]
+    return table(
+        ("Out of sample, after costs", "95 % interval, or scale", "Value"), cells, 2
+    )
+
+
+def _around(of: Mapping[str, Any], name: str, write: Any) -> tuple[str, str]:
+    low, high = write(of[f"{name}_low"]), write(of[f"{name}_high"])
+    return write(of[name]), f"{low} to {high}"
+
+
+def _luck(of: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    tried = f"{int(of['trials_tried']):,} tried, {int(of['distinct_trials']):,} differ"
+    return [
+        (
+            "Best Sharpe ratio that luck alone would show",
+            format_figures(of["expected_best_sharpe"]),
+            f"of {format_figures(of['effective_trials'])} independent trials",
+        ),
+        (
+            "Deflated Sharpe ratio",
+            format_probability(of["deflated_sharpe"]),
+            "probability; 95 % and more is convincing",
+        ),
+        (
+            "Luckiest of all trials looks as good (p, beyond beta)",
+            format_probability(of["winner_p_alpha"]),
+            "probability; 5 % and less is convincing",
+        ),
+        (
+            "Hansen's SPA against cash, against buy-and-hold (p)",
+            ", ".join(
+                format_probability(of[f"spa_{side}"]) for side in ("cash", "hold")
+            ),
+            "probability that no trial is better",
+        ),
+        (
+            "Probability of backtest overfitting",
+            format_percent(of["pbo"]),
+            f"{int(of['cscv_splits']):,} splits",
+        ),
+        (
+            "Independent trials",
+            format_figures(of["effective_trials"]),
+            f"{tried}; the sessions support {format_figures(of['supported_trials'])}",
+        ),
+        (
+            "Sessions out of sample",
+            format_figures(of["sessions"]),
+            f"minimum against luck: {format_figures(of['minimum_backtest_sessions'])}",
+        ),
+        (
+            "Beta to buy-and-hold, alpha a year",
+            f"{format_figures(of['beta'])}, {format_percent(of['alpha'])}",
+            "",
+        ),
+    ]
+
+
+def _holdout(of: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    if not of["holdout_openings"]:
+        return [("Holdout", "-", "none, or still sealed")]
+    opened = int(of["holdout_openings"])
+    return [
+        (
+            "Total return in the holdout",
+            format_percent(of["holdout_total_return"]),
+            f"buy-and-hold {format_percent(of['holdout_hold_total_return'])}; "
+            f"sessions: {int(of['holdout_sessions']):,}; openings: {opened:,}",
+        )
+    ]

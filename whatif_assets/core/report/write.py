@@ -1,0 +1,214 @@
+"""The report of a home: winners, finalists in detail, and the DuckDB file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from whatif_assets.core.backtesting.trades import trades_of
+from whatif_assets.core.configuration import Configuration
+from whatif_assets.core.evaluation.evaluate import long_form
+from whatif_assets.core.evaluation.holdout import openings
+from whatif_assets.core.evaluation.trials import read_trials
+from whatif_assets.core.evaluation.verdicts import NO_VERDICTS, read_verdicts
+from whatif_assets.core.facts.store import facts_table
+from whatif_assets.core.home import Home
+from whatif_assets.core.lake import combined_hash, write_parquet
+from whatif_assets.core.leaderboard.rows import (
+    configurations_of,
+    finalists,
+    outcome,
+    read_table,
+    stacked,
+    table_path,
+)
+from whatif_assets.core.leaderboard.sensitivity import Sensitivity, sensitivity
+from whatif_assets.core.leaderboard.winner import winners
+from whatif_assets.core.report.database import build_database, configurations_table
+from whatif_assets.core.report.page import Page, write_page
+from whatif_assets.core.study import Study
+
+SHOWN = ("rank", "configuration", "variant", "role")
+EQUITY = {
+    "study": "str",
+    "configuration": "str",
+    "variant": "str",
+    "session": "datetime64[us]",
+    "equity": "float64",
+    "pnl": "float64",
+}
+FILLS = {
+    "study": "str",
+    "configuration": "str",
+    "variant": "str",
+    "symbol": "str",
+    "ts": "datetime64[us, UTC]",
+    "size": "float64",
+    "price": "float64",
+    "commission": "float64",
+}
+TRADES = {
+    "study": "str",
+    "configuration": "str",
+    "variant": "str",
+    "symbol": "str",
+    "opened": "datetime64[us, UTC]",
+    "closed": "datetime64[us, UTC]",
+    "size": "float64",
+    "entry": "float64",
+    "exit": "float64",
+    "gross": "float64",
+    "commission": "float64",
+    "pnl": "float64",
+}
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the report holds of every study.
+
+    Attributes
+    ----------
+    best
+        The winners, or why there is none.
+    equity
+        Of the finalists.
+    marginal
+        Effects of the axes, from `whatif_assets.core.leaderboard.sensitivity`.
+    pages
+        The HTML page of each study that has results.
+    data_version
+        Hash of the winners.
+    """
+
+    best: pd.DataFrame
+    equity: pd.DataFrame
+    marginal: pd.DataFrame
+    pages: Mapping[str, Page]
+    data_version: str
+
+
+def report(home: Home) -> Report:
+    """Choose the winners, collect the finalists' detail, write all reports.
+
+    Those are the DuckDB file of the home, and the HTML page of each study.
+
+    Raises
+    ------
+    BadInput
+        There is no leaderboard yet.
+    """
+    ranking = read_table(home, "leaderboard")
+    studies = home.studies()
+    ranked = {
+        name: ranking[ranking["study"] == name].reset_index(drop=True)
+        for name in studies
+    }
+    ranked = {name: rows for name, rows in ranked.items() if len(rows)}
+    won = {winner.study.name: winner for winner in winners(home)}
+    verdicts = pd.concat([NO_VERDICTS, *map(read_verdicts, won.values())])
+    outcomes = stacked({n: outcome(rows, studies[n]) for n, rows in ranked.items()})
+    outcomes = outcomes.merge(
+        verdicts[["study", "verdict", "reasons"]], on="study", how="left"
+    )
+    chosen = stacked({n: finalists(rows, studies[n]) for n, rows in ranked.items()})
+    equity = _detail(home, chosen, "daily_pnl", EQUITY, _with_equity)
+    keys = home.lake.keys("backtest_results")
+    known = {n: configurations_of(home, s, keys) for n, s in studies.items()}
+    effects = _effects(studies, known, ranked)
+    tables = {
+        "configurations": configurations_table(
+            home, {n: [c.key for c in some] for n, some in known.items()}
+        ),
+        "leaderboard": ranking,
+        "best_configuration": outcomes,
+        "verdicts": verdicts,
+        "equity": equity,
+        "facts": facts_table(home),
+        "fills": _detail(home, chosen, "fills", FILLS),
+        "sensitivity": effects.marginal,
+        "sensitivity_pairs": effects.pairs,
+        **_of_studies(home, studies),
+        "trades": _detail(home, chosen, "fills", TRADES, lambda f, _: trades_of(f)),
+    }
+    version = write_parquet(table_path(home, "best_configuration"), outcomes)
+    build_database(home, tables)
+    pages = {
+        name: write_page(
+            home, studies[name], rows, won.get(name), effects.of_study(name)
+        )
+        for name, rows in ranked.items()
+    }
+    return Report(outcomes, equity, effects.marginal, pages, combined_hash([version]))
+
+
+def _effects(
+    studies: Mapping[str, Study],
+    configurations: Mapping[str, list[Configuration]],
+    ranked: Mapping[str, pd.DataFrame],
+) -> Sensitivity:
+    """Effects of the axes of every study."""
+    found = {
+        name: sensitivity(studies[name], configurations[name], rows)
+        for name, rows in ranked.items()
+    }
+    return Sensitivity(
+        marginal=stacked({name: effects.marginal for name, effects in found.items()}),
+        pairs=stacked({name: effects.pairs for name, effects in found.items()}),
+    )
+
+
+def _of_studies(home: Home, studies: Mapping[str, Study]) -> dict[str, pd.DataFrame]:
+    """Tables with a part for each study, by their name in the database."""
+    found = {}
+    for name, read in _STUDY_TABLES.items():
+        parts = [read(home, study) for study in studies.values()]
+        full = [part for part in parts if len(part)]
+        found[name] = pd.concat(full or parts[:1], ignore_index=True)
+    return found
+
+
+def _placebos(home: Home, study: Study) -> pd.DataFrame:
+    if home.lake.has("placebo_results", study.name):
+        return home.lake.read("placebo_results", study.name)
+    return pd.DataFrame({"study": pd.Series(dtype="str")})
+
+
+_STUDY_TABLES: dict[str, Callable[[Home, Study], pd.DataFrame]] = {
+    "placebos": _placebos,
+    "trials": lambda home, study: read_trials(home.lake, study.name),
+    "holdout_openings": lambda home, study: openings(home, study.name),
+}
+
+
+def _with_equity(daily: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """Turn profits since the start into rows, and add the value of the account."""
+    daily = long_form(daily)
+    start = rows.set_index("variant")["start_cash"]
+    return daily.assign(equity=daily["variant"].map(start) + daily["pnl"])
+
+
+def _detail(
+    home: Home,
+    chosen: pd.DataFrame,
+    table: str,
+    columns: dict[str, str],
+    shaped: Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame] = lambda rows, _: rows,
+) -> pd.DataFrame:
+    """Rows of a detail table that belong to the finalists, in their order.
+
+    ``shaped`` makes the rows wanted of those of one configuration and of its lines in
+    the ranking.
+    """
+    parts = []
+    for (study, key), rows in chosen.groupby(["study", "configuration"], sort=False):
+        frame = home.lake.read(table, str(key))
+        frame = frame[frame["variant"].isin(rows["variant"])]
+        frame = shaped(frame, rows)
+        parts.append(frame.assign(study=str(study), configuration=str(key)))
+    parts = [part for part in parts if not part.empty]
+    if not parts:
+        return pd.DataFrame({k: pd.Series(dtype=v) for k, v in columns.items()})
+    return pd.concat(parts, ignore_index=True)[list(columns)]

@@ -1,0 +1,1 @@
+"""Spark: sessions that start fast, and a Java for them."""

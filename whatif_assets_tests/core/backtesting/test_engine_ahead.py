@@ -1,0 +1,37 @@
+"""The engine compiles ahead of its first sweep, once."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from whatif_assets.core.backtesting.engine import ahead
+
+
+def test_what_it_compiles_is_what_a_sweep_uses(tmp_path: Path) -> None:
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    command = [sys.executable, "-m", "whatif_assets.core.backtesting.engine.ahead"]
+    subprocess.run(command, check=True, env=environment)
+    kept = {path.name.split("-")[0] for path in tmp_path.rglob("*.nbi")}
+    assert {
+        "compiled._compile.locals.one_by_one",
+        "compiled._compile.locals.side_by_side",
+    } <= kept
+
+
+def test_what_was_compiled_before_is_not_compiled_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "compiled._compile.locals.one_by_one-35.nbi").touch()
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    started: list[object] = []
+    monkeypatch.setattr(ahead.subprocess, "Popen", lambda *a, **k: started.append(a))
+    ahead.start_compiling()
+    assert started == []
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "empty"))
+    ahead.start_compiling()
+    assert len(started) == 1
