@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from whatif_assets.code_location import build_definitions
-from whatif_assets.core.bars.ingest import session_inputs
+from whatif_assets.core.bars.ingest import SessionBars
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.evaluation.evaluate import evaluation_inputs
 from whatif_assets.core.facts import FACT_CHECKS, knowledge
@@ -260,4 +260,7 @@ def test_a_wrong_market_is_refused_by_line(tmp_path, find, put, message):
 def test_bars_do_not_depend_on_facts(tmp_path):
     home, _ = set_up(tmp_path / "home", write(tmp_path))
     without = Home(home.path, home.market.model_copy(update={"facts": {}}))
-    assert session_inputs(home)("2026-01-05") == session_inputs(without)("2026-01-05")
+    (with_facts, bare) = (
+        SessionBars(one, ["2026-01-05"]).inputs("2026-01-05") for one in (home, without)
+    )
+    assert with_facts == bare
