@@ -301,7 +301,9 @@ def _days(sessions: pd.Series) -> Days:
     """Days since 1970-01-01 of a column of dates in any of their types."""
     if pd.api.types.is_integer_dtype(sessions.dtype):
         return sessions.to_numpy(dtype=np.int64)
-    days = pd.to_datetime(sessions).to_numpy(dtype="datetime64[D]")
+    if not pd.api.types.is_datetime64_dtype(sessions.dtype):
+        sessions = pd.to_datetime(sessions)
+    days = sessions.to_numpy(dtype="datetime64[D]")
     return days.astype(np.int64)
 
 

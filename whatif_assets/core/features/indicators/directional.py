@@ -14,8 +14,11 @@ from whatif_assets.core.features.indicators.windows import change, until_moved
 
 
 def _moved(high: FloatArray, low: FloatArray, price: FloatArray) -> Any:
-    """Tell which bars have a true range above 0."""
-    return (high != low) | (high != price) | (np.abs(change(price)) > 0)
+    """Tell which bars have a true range above 0, up to the first one at least."""
+    ranged = high != low
+    if ranged[:1].any():  # nothing comes before that move
+        return ranged
+    return ranged | (high != price) | (np.abs(change(price)) > 0)
 
 
 def adx(

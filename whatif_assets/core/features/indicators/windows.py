@@ -49,9 +49,12 @@ def blank(values: FloatArray, where: BoolArray) -> FloatArray:
 
 def until_moved(moved: BoolArray, values: FloatArray) -> FloatArray:
     """Return the values with NaN for the bars before the first move."""
-    if len(moved) and moved[0]:
+    first = int(moved.argmax()) if moved.any() else len(moved)
+    if not first:
         return values
-    return blank(values, ~np.maximum.accumulate(moved))
+    known = values.copy()
+    known[:first] = np.nan
+    return known
 
 
 def window_sum(values: FloatArray, timeperiod: int) -> FloatArray:
