@@ -35,10 +35,12 @@ test: $(INSTALLED) ## Lint, check types and run all tests
 	@$(BIN)/mypy
 	@$(BIN)/python -m pytest -n 2 --dist worksteal
 
-test-data: $(INSTALLED) ## Run the tests of sources and of vendors' files
-	@$(BIN)/python -m pytest -n 2 --dist worksteal whatif_assets_tests/core/sources \
-		whatif_assets_tests/core/bars/test_tidy.py whatif_assets_tests/core/bars/test_repairs.py \
-		whatif_assets_tests/core/bars/test_sessions.py
+test-data: $(INSTALLED) ## Run the tests of data: sources, bars, quality, facts, features
+	@$(BIN)/python -m pytest -n 2 --dist worksteal $(addprefix whatif_assets_tests/, \
+		core/sources core/bars core/quality core/facts core/features \
+		assets/test_bar_sizes.py assets/test_corporate_actions.py assets/test_facts.py \
+		assets/test_incremental.py assets/test_quality_checks.py \
+		end_to_end/test_bars_of_trades.py)
 
 lint: $(INSTALLED) ## Lint and check types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

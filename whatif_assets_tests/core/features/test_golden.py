@@ -304,6 +304,7 @@ ELSEWHERE: dict[str, tuple[Arguments, Given, int]] = {
     "kvo": ({}, column(0, pta.kvo, *HLCV), 900),
     "kvo_signal": ({}, column(1, pta.kvo, *HLCV), 1100),
     "typical": ({}, series(pta.hlc3, *HLC), 0),
+    "bar_gap": ({}, lambda b: b["ts"].diff().dt.total_seconds(), 0),
     "wclprice": ({}, series(pta.wcp, *HLC), 0),
     "midpoint": ({"timeperiod": T}, series(pta.midpoint, "close", length=T), 0),
     "midprice": ({"timeperiod": T}, series(pta.midprice, "high", "low", length=T), 0),

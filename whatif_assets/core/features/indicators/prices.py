@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pandas as pd
+
 from whatif_assets.core.features.bar_columns import PRICES, FloatArray
 from whatif_assets.core.features.function import FeatureFunction, LongPeriod
 from whatif_assets.core.features.indicators.calls import ta
@@ -122,6 +125,19 @@ def own(values: FloatArray) -> FloatArray:
     return values
 
 
+def bar_gap(bars: pd.DataFrame) -> FloatArray:
+    """Seconds from the start of the symbol's bar before to that of this one.
+
+    Over a night, a weekend, or minutes without a trade it is longer than a bar.
+    """
+    start = bars["ts"].to_numpy(dtype="datetime64[us]").astype(np.int64)
+    return np.diff(start / 1e6, prepend=np.nan)
+
+
+def _the_bar_before() -> int:
+    return 1
+
+
 def _last_bars(timeperiod: int) -> int:
     return timeperiod - 1
 
@@ -132,6 +148,7 @@ PRICE_FEATURES: dict[str, FeatureFunction] = {
         for name in PRICES
     },
     "volume": FeatureFunction(own, unit="volume", line="volume", reads=("volume",)),
+    "bar_gap": FeatureFunction(bar_gap, _the_bar_before),
     "wclprice": FeatureFunction(wclprice, unit="price"),
     "midpoint": FeatureFunction(midpoint, _last_bars, "price"),
     "midprice": FeatureFunction(midprice, _last_bars, "price"),
