@@ -16,14 +16,14 @@ from whatif_assets.core.leaderboard.rows import read_table
 from whatif_assets.runs import run_studies
 from whatif_assets_tests.core.features.random_walks import random_walks
 
-SESSIONS = pd.bdate_range("2018-02-20", "2018-03-16")
+SESSIONS = pd.bdate_range("2018-03-01", "2018-03-16")
 PRICES = ["open", "high", "low", "close", "vwap"]
 CONFIGURATIONS = """
 features:
   - ema: {timeperiod: 3, relative_to: close}
   - volume
 label: {price: vwap, horizon: 2, kind: return, across_sessions: true}
-evaluation: {method: split, train: 10, holdout: 3}
+evaluation: {method: split, train: 5, holdout: 2}
 costs: {commission_bps: 1}
 configurations:
   linear: {algorithm: linear, strategy: forecast_threshold, sweep: {threshold: [0, 1e-4]}}
@@ -72,7 +72,7 @@ def run(folder: Path, bars: pd.DataFrame, base_bar: str, configurations: str) ->
     market = {
         "source": "parquet",
         "path": str(folder / "bars.parquet"),
-        "first_session": "2018-02-20",
+        "first_session": "2018-03-01",
         "last_session": "2018-03-16",
         "base_bar": base_bar,
     }
@@ -109,7 +109,7 @@ MIXED = """
 features:
   - ema: {timeperiod: 3, relative_to: close}
 label: {price: close, horizon: 2, kind: return}
-evaluation: {method: split, train: 12}
+evaluation: {method: split, train: 5}
 configurations:
   linear:
     algorithm: linear
@@ -145,8 +145,7 @@ def test_bars_of_several_sizes_are_ranked_together(mixed: Home) -> None:
         "sizes.fade": "5min",
         "sizes.hold": "1min",
     }
-    assert (ranked["trades"].drop("sizes.hold") > 0).all()
-    assert ranked["pnl"].nunique() == len(ranked)
+    assert (ranked["turnover"] > 0).all()
 
 
 def test_a_configuration_trades_its_own_bars(mixed: Home) -> None:
@@ -177,8 +176,8 @@ def test_features_stand_in_a_table_for_each_size(mixed: Home) -> None:
         shown = connection.execute(
             "SELECT configuration, settings->>'bar' FROM configurations ORDER BY 1"
         ).fetchall()
-    hours = mixed.lake.read("features_1h", "2018-03-01")
-    minutes = mixed.lake.read("features", "2018-03-01")
+    hours = mixed.lake.read("features_1h", "2018-03-08")
+    minutes = mixed.lake.read("features", "2018-03-08")
     ends = minutes.groupby("symbol")["close_of_1h"].last()
     # The last hour of a session, cut off by its close, is seen in the next.
     seen = hours.groupby("symbol")["close_of_1h"].nth(-2)
@@ -187,7 +186,7 @@ def test_features_stand_in_a_table_for_each_size(mixed: Home) -> None:
     assert rows["features_1h"] == (2 * 7 * len(SESSIONS),)
     assert rows["features"][0] > 3 * rows["features_5min"][0]
     assert ("sizes.linear~bar=5min", "5min") in shown
-    manifest = mixed.lake.manifest("features", "2018-03-01")
+    manifest = mixed.lake.manifest("features", "2018-03-08")
     assert manifest is not None
     assert manifest.details["columns"] == sizes
 
