@@ -53,7 +53,7 @@ def main() -> None:
             "name it: CHROMIUM=/path/to/chrome make screenshots"
         )
     if sys.argv[1:]:
-        take_report(browser, Path(sys.argv[1]))
+        take_report(browser, Path(sys.argv[1]).resolve())
         return
     with tempfile.TemporaryDirectory(prefix="whatif_screenshots_") as temporary:
         home = Path(temporary) / "home"

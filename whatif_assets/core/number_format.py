@@ -68,3 +68,9 @@ def format_metric(name: str, value: Any) -> str:
         # What rounds to nothing has no sign.
         return f"{round(float(value), 2) + 0.0:,.2f}"
     return format_figures(value)
+
+
+def format_metric_briefly(name: str, value: Any) -> str:
+    """Write a metric where there is little room: money without its cents."""
+    money = name in METRICS and METRICS[name].unit == "money"
+    return format_figures(value) if money else format_metric(name, value)

@@ -9,6 +9,7 @@ import pytest
 from whatif_assets.core.number_format import (
     format_figures,
     format_metric,
+    format_metric_briefly,
     format_number,
     format_percent,
     format_probability,
@@ -74,3 +75,12 @@ def test_a_probability_is_never_certain(fraction, written):
 )
 def test_a_metric_is_written_by_its_unit(name, value, written):
     assert format_metric(name, value) == written
+
+
+def test_money_has_no_cents_where_there_is_little_room():
+    assert format_metric_briefly("pnl", 13115.74) == "13,116"
+    assert format_metric_briefly("sharpe", 0.8824) == "0.882"
+    assert format_metric_briefly("total_return", 0.0123) == "1.23%"
+    assert format_metric_briefly("pnl", float("nan")) == format_metric(
+        "pnl", float("nan")
+    )

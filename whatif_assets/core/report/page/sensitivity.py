@@ -10,7 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from whatif_assets.core.leaderboard.sensitivity import by_influence, written
-from whatif_assets.core.number_format import format_metric
+from whatif_assets.core.number_format import format_metric_briefly
 from whatif_assets.core.report.page.charts import LOSS, WINNER, chart
 from whatif_assets.core.report.page.facts import Facts
 from whatif_assets.core.report.page.markup import Section, escaped, paragraph
@@ -68,7 +68,7 @@ def _map(facts: Facts, family: str, rows: pd.DataFrame, name: str) -> str:
         z=cells,
         colorscale="Cividis" if facts.study.ranking.higher_is_better else "Cividis_r",
         colorbar={"thickness": 10, "outlinewidth": 0, "tickfont": {"size": 10}},
-        text=[[format_metric(column, v) for v in row] for row in means],
+        text=[[format_metric_briefly(column, v) for v in row] for row in means],
         texttemplate="%{text}" if means.size <= MOST_NUMBERS else "",
         textfont={"size": 10},
         hovertemplate="%{x}, %{y}: %{z:,.4~g}<extra></extra>",
