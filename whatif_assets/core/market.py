@@ -25,6 +25,7 @@ from whatif_assets.core.sources import (
 from whatif_assets.core.spec import YamlDocument, parse, read_yaml
 
 MARKET_FILE = "market.yaml"
+BARS_AT_A_TIME = 400_000
 
 
 class Market(BaseModel):
@@ -143,6 +144,10 @@ class Market(BaseModel):
         """
         size = size or self.bar_size
         return 60 * self._minutes() if size.by_activity else self.bars_per_session(size)
+
+    def sessions_at_a_time(self, symbols: int, size: BarSize | None = None) -> int:
+        """Sessions of so many symbols that are read together, at least one."""
+        return max(1, BARS_AT_A_TIME // (self.most_bars_per_session(size) * symbols))
 
     def _minutes(self) -> int:
         """Trading minutes of a regular session."""

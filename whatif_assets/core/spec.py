@@ -77,12 +77,25 @@ def read_yaml(path: Path) -> YamlDocument:
     BadInput
         The file is missing, is no YAML, is no mapping, or repeats a field.
     """
+    return parse_yaml(path, read_text(path))
+
+
+def read_text(path: Path) -> str:
+    """Read a UTF-8 file; BadInput where it is missing or is none."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise BadInput(f"{path}: there is no such file.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"{path}: cannot be read as UTF-8 text ({error}).") from None
+    return text
+
+
+def parse_yaml(path: Path, text: str) -> YamlDocument:
+    """Parse the text of a YAML mapping; the path is for messages.
+
+    Errors are those of :func:`read_yaml`.
+    """
     try:
         node = yaml.compose(text, Loader=_Loader)
         data = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader

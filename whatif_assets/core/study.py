@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Sequence
@@ -24,7 +25,7 @@ from whatif_assets.core.leaderboard.ranking import Constraint, Ranking
 from whatif_assets.core.market import Market, parse_market
 from whatif_assets.core.models.labels import Label
 from whatif_assets.core.models.windows import Fold, split, walk_forward
-from whatif_assets.core.spec import YamlDocument, parse, read_yaml
+from whatif_assets.core.spec import YamlDocument, parse, parse_yaml, read_text
 
 STUDIES = "studies"
 
@@ -283,7 +284,13 @@ def read_study(path: Path) -> tuple[Study, YamlDocument]:
     BadInput
         Every wrong field on a line of its own, with file and line.
     """
-    document = read_yaml(path)
+    return _parsed(path, read_text(path))
+
+
+# A run looks a configuration up in its study for each partition of each asset.
+@functools.lru_cache(maxsize=32)
+def _parsed(path: Path, text: str) -> tuple[Study, YamlDocument]:
+    document = parse_yaml(path, text)
     document.data.setdefault("name", path.stem)
     return parse(Study, document), document
 

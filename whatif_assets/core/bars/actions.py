@@ -10,14 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from whatif_assets.core.bars.adjustments import NO_STEP, Action, Step
 from whatif_assets.core.errors import BadInput, did_you_mean, one_of
 from whatif_assets.core.lake import combined_hash
 from whatif_assets.core.sources.cells import Cells, Faults, Line, read_lines, where
-from whatif_assets.core.sources.files import find_files
+from whatif_assets.core.sources.files import find_files, parquet_table
 
 if TYPE_CHECKING:
     from whatif_assets.core.home import Home
@@ -150,10 +148,7 @@ def read_actions(file: Path) -> list[Action]:
 
 def _rows(file: Path) -> Iterator[Line]:
     """Yield the rows of a Parquet file as texts, after their header."""
-    try:
-        table = pq.ParquetFile(file).read()
-    except (pa.ArrowInvalid, OSError) as error:
-        raise BadInput(f"{file} cannot be read as Parquet: {error}") from None
+    table = parquet_table(file)
     yield 0, list(table.column_names)
     for number, row in enumerate(zip(*(c.to_pylist() for c in table.columns)), 1):
         yield number, [_text(value) for value in row]

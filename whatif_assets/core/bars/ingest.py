@@ -24,8 +24,6 @@ from whatif_assets.core.quality import Finding, Inspection, inspect, rules_hash
 from whatif_assets.core.quality.record import refusal
 from whatif_assets.core.sources import LoadReport, load_bars
 
-BARS_AT_A_TIME = 400_000
-
 
 @dataclass(frozen=True)
 class SessionLoad:
@@ -71,8 +69,7 @@ class SessionBars:
         self._keys = list(keys)
         self._source = home.market.open_source(home.path)
         self._rules = home.market.rules
-        per_session = home.market.most_bars_per_session() * len(home.symbols)
-        self._at_a_time = max(1, BARS_AT_A_TIME // per_session)
+        self._at_a_time = home.market.sessions_at_a_time(len(home.symbols))
         self._actions = Actions(home)
         self._read: dict[str, SessionLoad] = {}
         self._last_bars: dict[date, pd.DataFrame] = {}

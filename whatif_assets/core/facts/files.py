@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.facts.options import FactOptions
 from whatif_assets.core.sources.cells import Cells, Faults, read_lines
 from whatif_assets.core.sources.csv_rows import refuse_repeated
 from whatif_assets.core.sources.duckdb import DuckDb, DuckDbOptions
-from whatif_assets.core.sources.files import ages, find_files
+from whatif_assets.core.sources.files import find_files, parquet_table
 
 PARQUET = (".parquet", ".pq")
 TEXT = (".csv", ".txt", ".gz", ".zip")
@@ -57,20 +56,9 @@ def tables_of(options: FactOptions, base: Path) -> Iterator[Table]:
         return
     for file in _files(options, base):
         if file.suffix in PARQUET:
-            try:
-                rows = pq.ParquetFile(file).read()
-            except (pa.ArrowInvalid, OSError) as error:
-                raise BadInput(f"{file} cannot be read as Parquet: {error}") from None
-            yield _numbered(rows, str(file))
+            yield _numbered(parquet_table(file), str(file))
         else:
             yield _text(file, options.delimiter)
-
-
-def state_of(options: FactOptions, base: Path) -> list[str]:
-    """Path, size and time of change of what is read."""
-    if options.query is not None:
-        return _query(options, base).file_ages
-    return ages(_files(options, base))
 
 
 def _query(options: FactOptions, base: Path) -> DuckDb:

@@ -20,7 +20,7 @@ from whatif_assets.core.facts.cells import (
     stamps_of,
     texts_of,
 )
-from whatif_assets.core.facts.files import Table, state_of, tables_of
+from whatif_assets.core.facts.files import Table, tables_of
 from whatif_assets.core.facts.options import FactOptions
 from whatif_assets.core.sources.cells import Cells, where
 
@@ -87,11 +87,6 @@ def read_facts(name: str, options: FactOptions, base: Path) -> ReadFacts:
     counts = rows.groupby("fact")[["nulls", "repeated", "by_rule"]].sum()
     kept = rows.loc[~rows["nulls"] & ~rows["repeated"], COLUMNS]
     return ReadFacts(kept.reset_index(drop=True), counts)
-
-
-def state(options: FactOptions, base: Path) -> list[str]:
-    """What the facts depend on beyond the options: the ages of the files."""
-    return state_of(options, base)
 
 
 def _tidied(name: str, table: Table, options: FactOptions) -> pd.DataFrame:

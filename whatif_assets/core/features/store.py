@@ -36,7 +36,6 @@ from whatif_assets.core.home import Home
 from whatif_assets.core.lake import combined_hash
 
 SPARSE = 6  # a thinly traded symbol has a sixth of a session's bars
-BARS_AT_A_TIME = 400_000
 BARS_OF = "bars of "  # and a session: a part of what its features come from
 
 History = Mapping[date, Sequence[date]]
@@ -94,14 +93,12 @@ class SessionFeatures:
         self.facts = FactsBeside(home, self.features, bar_size)
         self._wanted = list(wanted)
         self._calendar = home.market.sessions.dates()
-        most = home.market.most_bars_per_session(self._reader.size)
-        per_session = most * len(home.symbols)
-        self._at_a_time = max(1, BARS_AT_A_TIME // per_session)
+        size = self._reader.size
+        self._at_a_time = home.market.sessions_at_a_time(len(home.symbols), size)
         self._bars_of = functools.lru_cache(2 * self._at_a_time)(self._read)
         self._versions: dict[date, str] = {}
         self._ready: dict[date, pd.DataFrame] = {}
         self._oldest_read: dict[date, date] = {}
-        size = self._reader.size
         groups = by_bar_size(self.features, size)
         self.own = tuple(groups.pop(size))
         self._slower = [

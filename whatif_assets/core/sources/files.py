@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from whatif_assets.core.errors import BadInput
 
 WILDCARDS = "*?["
@@ -49,6 +52,14 @@ def find_files(path: str, base: Path, suffixes: tuple[str, ...]) -> list[Path]:
         f"There is no file, folder or match for path '{path}'. Looked for "
         f"{' and '.join(map(str, places))}."
     )
+
+
+def parquet_table(file: Path) -> pa.Table:
+    """Read a Parquet file whole, columns as they are; BadInput where it is none."""
+    try:
+        return pq.ParquetFile(file).read()
+    except (pa.ArrowInvalid, OSError) as error:
+        raise BadInput(f"{file} cannot be read as Parquet: {error}") from None
 
 
 def find_folder(path: str, base: Path) -> Path:
