@@ -34,9 +34,11 @@ from whatif_assets.core.features.tables import FeatureTables
 from whatif_assets.core.home import Home, set_up
 from whatif_assets.core.lake import NEW, why_computed
 from whatif_assets.core.run_log import RunEntry, in_words, read_run_log
+from whatif_assets.core.spark.session import warm_up
 from whatif_assets.core.strategies import required_features
 from whatif_assets.core.study import Study
 from whatif_assets.resources import BACKEND, Compute
+from whatif_assets.storage import OpenSqliteStorage
 from whatif_assets.terminal import console, print_study, progress_display
 from whatif_assets.terminal_logs import TerminalLogs
 
@@ -104,6 +106,13 @@ def instance_of(home: Home) -> dg.DagsterInstance:
     overrides: dict[str, Any] = {"compute_logs": logs}
     if not folder:
         overrides["telemetry"] = {"enabled": False}
+        overrides["storage"] = {
+            "custom": {
+                "module": OpenSqliteStorage.__module__,
+                "class": OpenSqliteStorage.__name__,
+                "config": {"base_dir": base},
+            }
+        }
     reference = InstanceRef.from_dir(base, overrides=overrides)
     return dg.DagsterInstance.from_ref(reference)
 
@@ -126,7 +135,7 @@ class Runner:
         keys = [configuration.key for configuration in configurations]
         self._instance.add_dynamic_partitions(f"{self._prefix}configurations", keys)
         self._start_spark_ahead(study, configurations)
-        start_compiling()
+        engine_is_compiled = start_compiling()
         sessions = study.sessions(self._home.market)
         failures = self._run_sessions(self._sessions_of_bars(study), sessions)
         if not failures:
@@ -134,6 +143,8 @@ class Runner:
                 ready = [
                     c.key for c in configurations if self._is_ready(asset, c, study)
                 ]
+                if asset == "backtest_results":
+                    engine_is_compiled()
                 failures += self.run_keys(asset, ready, self._keys())
                 self._tell(asset)
         return failures + self.rank()
@@ -155,7 +166,7 @@ class Runner:
 
             def start() -> None:
                 with contextlib.suppress(Exception):
-                    compute.spark(study)
+                    warm_up(lambda: compute.spark(study))
 
             threading.Thread(target=start, daemon=True).start()
 

@@ -236,6 +236,10 @@ def _figure(title: str) -> tuple[Figure, Any]:
 
 
 def _png(figure: Figure) -> bytes:
+    # Here for the same reason as above. `Figure.savefig` would draw everything twice.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
+    canvas: Any = FigureCanvasAgg(figure)
+    canvas.print_png(buffer, metadata={"Software": None})
     return buffer.getvalue()

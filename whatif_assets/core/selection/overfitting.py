@@ -16,7 +16,7 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
+import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from whatif_assets.core.backtesting.sleeve import FloatArray
@@ -208,7 +208,7 @@ def _rank_correlation(halves: _Halves) -> float:
 
 def _spearman(first: FloatArray, second: FloatArray) -> FloatArray:
     """Correlate the ranks of two matrices row by row, NaN where all are equal."""
-    ranks = [rankdata(values, axis=1) for values in (first, second)]
+    ranks = [pd.DataFrame(v).rank(axis=1).to_numpy() for v in (first, second)]
     a, b = (rank - rank.mean(axis=1, keepdims=True) for rank in ranks)
     scale = np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
     products = (a * b).sum(axis=1)

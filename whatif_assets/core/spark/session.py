@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -140,17 +140,23 @@ def _complete(archive: Path) -> bool:
         return any(file.read(4))
 
 
-def make_archive() -> None:
-    """Fit one small forest, so that Java keeps the classes that this takes."""
+def warm_up(spark: Callable[[], SparkSession] = spark_session) -> None:
+    """Fit one small forest: Java loads, and compiles, what any fit takes.
+
+    Parameters
+    ----------
+    spark
+        Gives the session.
+    """
     import numpy as np
 
     from whatif_assets.core.models import fit
 
     rows = np.arange(40, dtype=np.float64)
     settings = {"n_trees": 2, "max_depth": 2, "max_bins": 8}
-    fit("random_forest", "spark", rows[:, None], rows, settings, 0, spark_session)
+    fit("random_forest", "spark", rows[:, None], rows, settings, 0, spark)
+
+
+if __name__ == "__main__":  # Java keeps the classes when the session ends
+    warm_up()
     spark_session().stop()
-
-
-if __name__ == "__main__":
-    make_archive()

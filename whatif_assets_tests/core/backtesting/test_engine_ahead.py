@@ -29,9 +29,20 @@ def test_what_was_compiled_before_is_not_compiled_again(
     (tmp_path / "compiled._compile.locals.one_by_one-35.nbi").touch()
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
     started: list[object] = []
-    monkeypatch.setattr(ahead.subprocess, "Popen", lambda *a, **k: started.append(a))
-    ahead.start_compiling()
+    waited: list[object] = []
+
+    class Compiler:
+        def __init__(self, command: list[str], **_: object) -> None:
+            started.append(command)
+
+        def wait(self) -> None:
+            waited.append(self)
+
+    monkeypatch.setattr(ahead.subprocess, "Popen", Compiler)
+    ahead.start_compiling()()
     assert started == []
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "empty"))
-    ahead.start_compiling()
-    assert len(started) == 1
+    engine_is_compiled = ahead.start_compiling()
+    assert (len(started), len(waited)) == (1, 0)
+    engine_is_compiled()
+    assert len(waited) == 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,21 @@ from whatif_assets.core.backtesting.sleeve import PRICES, Sleeve
 _SEVERAL = 64
 
 
-def start_compiling() -> None:
-    """Let another process compile the engine, unless that was done before."""
+def start_compiling() -> Callable[[], object]:
+    """Let another process compile the engine, unless that was done before.
+
+    Returns
+    -------
+    callable
+        Waits until the engine is compiled. Who needs the engine calls it, so that
+        two processes do not compile the same.
+    """
     folder = Path(os.environ.get("NUMBA_CACHE_DIR") or Path(__file__).parent)
-    if not any(folder.rglob("compiled._compile.*.nbi")):
-        command = [sys.executable, "-m", __name__]
-        quiet = subprocess.DEVNULL
-        subprocess.Popen(command, stdout=quiet, stderr=quiet)  # noqa: S603
+    if any(folder.rglob("compiled._compile.*.nbi")):
+        return lambda: None
+    command = [sys.executable, "-m", __name__]
+    quiet = subprocess.DEVNULL
+    return subprocess.Popen(command, stdout=quiet, stderr=quiet).wait  # noqa: S603
 
 
 def compile_engine() -> None:
@@ -50,4 +59,6 @@ def compile_engine() -> None:
 
 
 if __name__ == "__main__":
+    # What runs beside it is needed first.
+    os.nice(5)
     compile_engine()
