@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -110,7 +110,10 @@ def _fast_start() -> list[str]:
     twice as long for every fit after the first.
     """
     home = find_java()
-    archive = cache_folder() / f"spark-{_fingerprint(home)}.jsa"
+    place, state = _fingerprints(home)
+    archive = cache_folder() / f"spark-{place}-{state}.jsa"
+    for outdated in set(cache_folder().glob(f"spark-{place}-*.jsa")) - {archive}:
+        outdated.unlink(missing_ok=True)
     options = [
         "-Xlog:cds=off",
         "-Xlog:cds+dynamic=off",
@@ -123,12 +126,21 @@ def _fast_start() -> list[str]:
     return [*options, f"{MAKE_ARCHIVE}{archive}"]
 
 
-def _fingerprint(java_home: Path) -> str:
-    """Name what an archive depends on: Java, and Spark's own classes."""
+def _fingerprints(java_home: Path) -> tuple[str, str]:
+    """Name where an archive's Java and Spark are, and the state that they are in.
+
+    Java passes over an archive, and says nothing, where a file of classes is of
+    another time than it was.
+    """
     import pyspark
 
-    parts = [str(java_home), str(java_version(java_home)), *pyspark.__path__]
-    parts.append(pyspark.__version__)
+    (folder, *_) = pyspark.__path__
+    jars = sorted(Path(folder, "jars").glob("*.jar"))
+    state = [str(java_version(java_home)), *(str(j.stat().st_mtime_ns) for j in jars)]
+    return _hash([str(java_home), folder]), _hash(state)
+
+
+def _hash(parts: Sequence[str]) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 

@@ -86,6 +86,22 @@ def test_the_class_archive_is_made_once_and_then_used(java: Path) -> None:
     assert f'"-XX:SharedArchiveFile={archive}"' in spark_settings()[OPTIONS]
 
 
+def test_a_spark_that_was_installed_anew_has_a_new_archive(
+    java: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jars = java / "pyspark" / "jars"
+    jars.mkdir(parents=True)
+    (jars / "spark.jar").touch()
+    monkeypatch.setattr("pyspark.__path__", [str(jars.parent)])
+    made = spark_settings()[OPTIONS]
+    archive = Path(made.split("AtExit=")[1].split('"')[0])
+    archive.write_bytes(b"\xf0\x0b\xab\xa8")
+    assert "SharedArchiveFile" in spark_settings()[OPTIONS]
+    os.utime(jars / "spark.jar", (1, 1))
+    assert "ArchiveClassesAtExit" in spark_settings()[OPTIONS]
+    assert not archive.exists()
+
+
 def test_a_later_java_makes_its_archive_by_itself(
     java: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
