@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import gc
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -65,6 +66,9 @@ def run(
     Without a study, every study of the home is run.
     """
     from whatif_assets.runs import run_studies, use_backend
+
+    # Libraries are many objects: each look for garbage among all of them is long.
+    gc.set_threshold(20_000)
 
     def work() -> bool:
         use_backend(backend.value if backend else None)

@@ -19,7 +19,7 @@ from whatif_assets.core.market import (
     market_yaml,
     read_market,
 )
-from whatif_assets.core.spec import YamlDocument
+from whatif_assets.core.spec import YamlDocument, read_text
 from whatif_assets.core.study import STUDIES, Study, read_study, study_market
 
 DATABASE = "whatif.duckdb"
@@ -104,7 +104,15 @@ class Home:
 
     def study_in(self, path: Path) -> Study:
         """Read and check one study file against the market."""
-        return check_study(path, self.market)
+        content = path, read_text(path)
+        if content not in self._checked:
+            self._checked[content] = check_study(path, self.market)
+        return self._checked[content]
+
+    @functools.cached_property
+    def _checked(self) -> dict[tuple[Path, str], Study]:
+        """Studies found right: a run asks for them with each partition."""
+        return {}
 
     def study(self, name: str) -> Study:
         """Read one study by name, leaving the others unread where possible."""

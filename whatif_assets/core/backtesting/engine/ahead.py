@@ -60,5 +60,5 @@ def compile_engine() -> None:
 
 if __name__ == "__main__":
     # What runs beside it is needed first.
-    os.nice(5)
+    os.nice(2)
     compile_engine()
