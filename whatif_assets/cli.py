@@ -65,13 +65,15 @@ def run(
 
     Without a study, every study of the home is run.
     """
-    from whatif_assets.runs import run_studies, use_backend
+    from whatif_assets.core.spark.backend import BACKEND
+    from whatif_assets.studies import run_studies
 
     # Libraries are many objects: each look for garbage among all of them is long.
     gc.set_threshold(20_000)
 
     def work() -> bool:
-        use_backend(backend.value if backend else None)
+        if backend:
+            os.environ[BACKEND] = backend.value
         return run_studies(home, study, sealed)
 
     _guarded(work)

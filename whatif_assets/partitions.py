@@ -26,6 +26,7 @@ from whatif_assets.core.errors import BadInput
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import NEW, Manifest, why_computed
 from whatif_assets.core.market import Market
+from whatif_assets.core.report.drawing import Picture, draw_beside
 from whatif_assets.core.run_log import RunEntry, in_words, write_run_log
 from whatif_assets.progress import Progress
 
@@ -50,7 +51,7 @@ class Result:
         Hash of the content written.
     metadata
         Values for the UI: numbers, text, tables (DataFrame) and pictures
-        (:func:`picture`).
+        (:class:`whatif_assets.core.report.drawing.Picture`).
     details
         Values for the manifest, where later steps read them.
     inputs
@@ -129,6 +130,8 @@ def for_each_partition(
     """
     table, keys = context.asset_key.path[-1], asked_partitions(context, home)
     log = _Recorder(context, home, table)
+    if len(keys) > 1:
+        draw_beside()
     progress = Progress(table, len(keys))
     progress.tell()
     for key in keys:
@@ -156,7 +159,7 @@ class _Recorder:
     ) -> None:
         self._context, self._home, self._table = context, home, table
         self._code_version = code_version_of(context)
-        self._materializations: list[dg.AssetMaterialization] = []
+        self._notes: list[tuple[str, str, Mapping[str, Any]]] = []
         self._last_line = time.monotonic()
         self.entries: list[RunEntry] = []
         self.failures: dict[str, str] = {}
@@ -232,17 +235,7 @@ class _Recorder:
         self._note(key, manifest.data_version, metadata)
 
     def _note(self, key: str, version: str, metadata: Mapping[str, Any]) -> None:
-        materialization = dg.AssetMaterialization(
-            self._context.asset_key,
-            partition=key,
-            metadata={name: as_metadata(value) for name, value in metadata.items()},
-            tags={
-                DATA_VERSION_TAG: version,
-                DATA_VERSION_IS_USER_PROVIDED_TAG: "true",
-                CODE_VERSION_TAG: self._code_version,
-            },
-        )
-        self._materializations.append(materialization)
+        self._notes.append((key, version, metadata))
 
     def tell(self, progress: Progress) -> None:
         """Write a log line now and then, so that the UI shows how far it is."""
@@ -256,7 +249,18 @@ class _Recorder:
         return in_words(self._table, self.entries)
 
     def record(self) -> None:
-        for materialization in self._materializations:
+        """Record what was noted; only now are pictures needed."""
+        for key, version, metadata in self._notes:
+            materialization = dg.AssetMaterialization(
+                self._context.asset_key,
+                partition=key,
+                metadata={name: as_metadata(value) for name, value in metadata.items()},
+                tags={
+                    DATA_VERSION_TAG: version,
+                    DATA_VERSION_IS_USER_PROVIDED_TAG: "true",
+                    CODE_VERSION_TAG: self._code_version,
+                },
+            )
             self._context.log_event(materialization)
 
 
@@ -295,7 +299,11 @@ def whole_result(
     seconds = round(time.monotonic() - started, 3)
     _log_whole(context, home, rows, version, seconds)
     return dg.MaterializeResult(
-        metadata={"rows": rows, "seconds": seconds, **metadata},
+        metadata={
+            "rows": rows,
+            "seconds": seconds,
+            **{name: as_metadata(value) for name, value in metadata.items()},
+        },
         data_version=dg.DataVersion(version),
     )
 
@@ -346,7 +354,9 @@ def _refuse_non_session(home: Home, key: str) -> None:
 
 
 def as_metadata(value: Any) -> Any:
-    """Turn a table into a metadata table; leave what Dagster knows as it is."""
+    """Turn a table or a picture into metadata; leave what Dagster knows as it is."""
+    if isinstance(value, Picture):
+        return _drawn(value)
     if not isinstance(value, pd.DataFrame):
         return value
     if value.empty:
@@ -360,14 +370,17 @@ def as_metadata(value: Any) -> Any:
     )
 
 
+def _drawn(picture: Picture) -> Any:
+    """Picture for the UI; what cannot be drawn says so, as the result stands."""
+    try:
+        encoded = base64.b64encode(picture.png()).decode("ascii")
+    except Exception as error:
+        return f"could not be drawn: {type(error).__name__}: {error}"
+    return dg.MetadataValue.md(f"![plot](data:image/png;base64,{encoded})")
+
+
 def _plain(cell: Any) -> Any:
     return cell if isinstance(cell, (int, float, bool, type(None))) else str(cell)
-
-
-def picture(png: bytes) -> dg.MetadataValue[Any]:
-    """Show a PNG picture in the metadata of a materialisation."""
-    encoded = base64.b64encode(png).decode("ascii")
-    return dg.MetadataValue.md(f"![plot](data:image/png;base64,{encoded})")
 
 
 def _failure_text(table: str, failures: Mapping[str, str], total: int) -> str:

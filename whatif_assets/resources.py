@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +11,11 @@ from dagster_pyspark import LazyPySparkResource
 from pydantic import Field
 
 from whatif_assets.core.configuration import Configuration
-from whatif_assets.core.errors import BadInput, one_of
 from whatif_assets.core.features import compute_features_spark, features_of_sessions
 from whatif_assets.core.features.store import Engine
 from whatif_assets.core.home import Home
-from whatif_assets.core.spark.session import spark_settings
+from whatif_assets.core.spark.backend import forced_backend, study_settings
 from whatif_assets.core.study import Study
-
-BACKENDS = ("local", "spark")
-BACKEND = "WHATIF_BACKEND"
-SPARK_MASTER = "WHATIF_SPARK_MASTER"
 
 
 class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -52,12 +46,7 @@ class Compute(dg.ConfigurableResource):  # type: ignore[type-arg]
     @property
     def forced_backend(self) -> str:
         """The backend that overrides every configuration's, or nothing."""
-        backend = self.backend or os.environ.get(BACKEND, "")
-        if backend and backend not in BACKENDS:
-            raise BadInput(
-                f"{BACKEND}: found '{backend}'; allowed are {one_of(BACKENDS)}."
-            )
-        return backend
+        return forced_backend(self.backend)
 
     def backend_of(self, configuration: Configuration) -> str:
         """Backend on which a configuration's model is fitted."""
@@ -69,11 +58,7 @@ class Compute(dg.ConfigurableResource):  # type: ignore[type-arg]
         Settings come from this resource, else from ``WHATIF_SPARK_MASTER``, else
         from the study.
         """
-        asked = study.spark if study else None
-        master = os.environ.get(SPARK_MASTER) or (asked.master if asked else None)
-        given = asked.settings if asked else {}
-        settings = {name: str(value) for name, value in given.items()}
-        merged = {**spark_settings(master, settings), **self.spark_config}
+        merged = {**study_settings(study), **self.spark_config}
         return LazyPySparkResource(spark_config=merged).spark_session
 
     def feature_engine(self) -> Engine:

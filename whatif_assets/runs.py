@@ -1,12 +1,10 @@
-"""Running a study from the command line: the same jobs that the UI launches."""
+"""Running a study in this process: the same jobs that the UI launches."""
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import logging
 import os
-import threading
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
@@ -24,71 +22,22 @@ from whatif_assets.assets.features import CODE_VERSION as FEATURES_VERSION
 from whatif_assets.assets.price_bars import CODE_VERSION as BARS_VERSION
 from whatif_assets.automation import JOBS
 from whatif_assets.code_location import build_definitions
-from whatif_assets.core.backtesting.engine.ahead import start_compiling
 from whatif_assets.core.bars.ingest import SessionBars
 from whatif_assets.core.configuration import Configuration
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.evaluation.stage import evaluated_sessions
 from whatif_assets.core.features.store import history
 from whatif_assets.core.features.tables import FeatureTables
-from whatif_assets.core.home import Home, set_up
+from whatif_assets.core.home import Home
 from whatif_assets.core.lake import NEW, why_computed
 from whatif_assets.core.run_log import RunEntry, in_words, read_run_log
-from whatif_assets.core.spark.session import warm_up
 from whatif_assets.core.strategies import required_features
 from whatif_assets.core.study import Study
-from whatif_assets.resources import BACKEND, Compute
 from whatif_assets.storage import OpenSqliteStorage
-from whatif_assets.terminal import console, print_study, progress_display
+from whatif_assets.terminal import console
 from whatif_assets.terminal_logs import TerminalLogs
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-
-
-def use_backend(backend: str | None) -> None:
-    """Fit every model of this process on one backend, if one is given."""
-    if backend:
-        os.environ[BACKEND] = backend
-
-
-def run_studies(path: Path, study: str | None, sealed: bool = False) -> bool:
-    """Run one study, or every study of a home, and print the result.
-
-    Parameters
-    ----------
-    path
-        The home; a study file with a market sets up an empty one.
-    study
-        A study file, a study's name, or None for all of the home's.
-    sealed
-        Whether to leave holdouts unopened.
-
-    Returns
-    -------
-    bool
-        Whether everything succeeded.
-    """
-    if study is not None and (study.endswith((".yaml", ".yml")) or os.sep in study):
-        home, named = set_up(path, Path(study))
-        studies = [home.study(named.name)]
-    else:
-        home = Home.open(path)
-        studies = [home.study(study)] if study else list(home.studies().values())
-    if not studies:
-        raise BadInput(
-            f"{home.studies_folder}: there is no study yet; give 'whatif run' a "
-            "study file."
-        )
-    failures: list[str] = []
-    with instance_of(home) as instance, progress_display():
-        runner = Runner(home, instance, sealed)
-        for one in studies:
-            failures += runner.run(one)
-    for one in studies:
-        print_study(home, one)
-    for failure in failures:
-        console.print(f"[red]{failure}[/red]", highlight=False)
-    return not failures
 
 
 def instance_of(home: Home) -> dg.DagsterInstance:
@@ -118,12 +67,27 @@ def instance_of(home: Home) -> dg.DagsterInstance:
 
 
 class Runner:
-    """Runs the jobs of a home in this process, on an instance that keeps history."""
+    """Runs the jobs of a home in this process, on an instance that keeps history.
+
+    Parameters
+    ----------
+    home, instance
+        The home, and the instance that its runs are recorded in.
+    sealed
+        Whether to leave holdouts unopened.
+    engine_is_compiled
+        Waits for the engine, where another process compiles it.
+    """
 
     def __init__(
-        self, home: Home, instance: dg.DagsterInstance, sealed: bool = False
+        self,
+        home: Home,
+        instance: dg.DagsterInstance,
+        sealed: bool = False,
+        engine_is_compiled: Callable[[], object] = lambda: None,
     ) -> None:
         self._home, self._instance, self._sealed = home, instance, sealed
+        self._engine_is_compiled = engine_is_compiled
         self._done: dict[str, list[RunEntry]] = {}
         _silence()
         self._definitions = build_definitions(home.path)
@@ -134,8 +98,6 @@ class Runner:
         configurations = self._home.configurations(study)
         keys = [configuration.key for configuration in configurations]
         self._instance.add_dynamic_partitions(f"{self._prefix}configurations", keys)
-        self._start_spark_ahead(study, configurations)
-        engine_is_compiled = start_compiling()
         sessions = study.sessions(self._home.market)
         failures = self._run_sessions(self._sessions_of_bars(study), sessions)
         if not failures:
@@ -144,31 +106,10 @@ class Runner:
                     c.key for c in configurations if self._is_ready(asset, c, study)
                 ]
                 if asset == "backtest_results":
-                    engine_is_compiled()
+                    self._engine_is_compiled()
                 failures += self.run_keys(asset, ready, self._keys())
                 self._tell(asset)
         return failures + self.rank()
-
-    def _start_spark_ahead(
-        self, study: Study, configurations: Sequence[Configuration]
-    ) -> None:
-        """Start Spark beside the first assets, if a model is to be fitted there.
-
-        It takes seconds in which this process would only wait. Whoever asks for the
-        session gets this one, and meets again whatever went wrong here.
-        """
-        compute, lake = Compute(), self._home.lake
-        fitted = [c for c in configurations if c.algorithm is not None]
-        if any(
-            compute.backend_of(c) == "spark" and not lake.has("trained_models", c.key)
-            for c in fitted
-        ):
-
-            def start() -> None:
-                with contextlib.suppress(Exception):
-                    warm_up(lambda: compute.spark(study))
-
-            threading.Thread(target=start, daemon=True).start()
 
     def rank(self) -> list[str]:
         """Rank what stands in the lake and report it; return failures in words."""

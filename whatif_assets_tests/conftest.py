@@ -73,7 +73,7 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def finished_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a home in which the tiny study has been run; tests only read it."""
-    from whatif_assets.runs import run_studies
+    from whatif_assets.studies import run_studies
 
     folder = tmp_path_factory.mktemp("finished")
     study = folder / "tiny.yaml"

@@ -1,7 +1,6 @@
 """Asset ``backtest_results``: every variant of a configuration, backtested."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import dagster as dg
 import pandas as pd
@@ -18,9 +17,10 @@ from whatif_assets.core.evaluation.evaluate import (
 from whatif_assets.core.home import Home
 from whatif_assets.core.leaderboard.sensitivity import sensitivity
 from whatif_assets.core.leaks import FILLS_PROBE, INDICATORS_PROBE
+from whatif_assets.core.report.drawing import Picture
 from whatif_assets.core.report.plots import equity_plot, heat_maps, marginal_plot
 from whatif_assets.core.study import Study
-from whatif_assets.partitions import Result, as_metadata, for_each_partition, picture
+from whatif_assets.partitions import Result, as_metadata, for_each_partition
 from whatif_assets.progress import Progress
 from whatif_assets.resources import HomeResource
 
@@ -84,7 +84,7 @@ def backtest_configuration(
         data_version=write_evaluation(home, study, configuration, evaluation),
         metadata={
             **evaluation.metadata(),
-            "plot": picture(equity_plot(evaluation.leaders_equity(), key)),
+            "plot": Picture(equity_plot, evaluation.leaders_equity(), key),
             **sensitivity_pictures(study, configuration, evaluation.variants),
         },
         details={
@@ -98,15 +98,15 @@ def backtest_configuration(
 
 def sensitivity_pictures(
     study: Study, configuration: Configuration, variants: pd.DataFrame
-) -> dict[str, Any]:
+) -> dict[str, Picture]:
     """Draw what the swept fields do; nothing where nothing is swept."""
     key = configuration.key
     found = sensitivity(study, [configuration], variants.assign(configuration=key))
     pictures = {}
     if len(found.marginal):
-        pictures["sensitivity"] = picture(marginal_plot(found.marginal, key))
+        pictures["sensitivity"] = Picture(marginal_plot, found.marginal, key)
     if len(found.pairs):
-        pictures["sensitivity_pairs"] = picture(heat_maps(found.pairs, key))
+        pictures["sensitivity_pairs"] = Picture(heat_maps, found.pairs, key)
     return pictures
 
 

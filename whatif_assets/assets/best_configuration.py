@@ -6,6 +6,7 @@ import dagster as dg
 
 from whatif_assets.assets.axes import RESULTS, Axes
 from whatif_assets.core.home import Home
+from whatif_assets.core.report.drawing import Picture
 from whatif_assets.core.report.page.costs import cost_lines
 from whatif_assets.core.report.page.equity import drawdowns
 from whatif_assets.core.report.plots import (
@@ -17,7 +18,7 @@ from whatif_assets.core.report.plots import (
 from whatif_assets.core.report.write import Report, report
 from whatif_assets.core.study import Study
 from whatif_assets.page_link import offer_page
-from whatif_assets.partitions import as_metadata, picture, whole_result
+from whatif_assets.partitions import as_metadata, whole_result
 from whatif_assets.resources import HomeResource
 
 CODE_VERSION = "4"
@@ -61,7 +62,7 @@ def report_best(
         told = {
             **offer_page(found.pages[study].path, home, study, instance),
             **outcome(row, studies[study]),
-            "plot": picture(equity_plot(mine, study)),
+            "plot": Picture(equity_plot, mine, study),
             **pictures(found, home, row),
             "seconds_of_page": dict(found.pages[study].seconds),
         }
@@ -83,16 +84,16 @@ def outcome(row: dict[Any, Any], study: Study) -> dict[str, Any]:
     }
 
 
-def pictures(found: Report, home: Home, row: dict[Any, Any]) -> dict[str, Any]:
+def pictures(found: Report, home: Home, row: dict[Any, Any]) -> dict[str, Picture]:
     """Draw the winner's drawdown, what costs do to it, and what its settings do."""
     if row["why_none"]:
         return {}
     facts = found.pages[row["study"]].facts
     drawn = {
-        "drawdown": picture(drawdown_plot(drawdowns(facts), facts.study.name)),
-        "costs": picture(cost_plot(cost_lines(facts), facts.study.name)),
+        "drawdown": Picture(drawdown_plot, drawdowns(facts), facts.study.name),
+        "costs": Picture(cost_plot, cost_lines(facts), facts.study.name),
     }
     effects = found.marginal[found.marginal["configuration"] == facts.family]
     if len(effects):
-        drawn["sensitivity"] = picture(marginal_plot(effects, facts.family))
+        drawn["sensitivity"] = Picture(marginal_plot, effects, facts.family)
     return drawn

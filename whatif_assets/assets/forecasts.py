@@ -17,8 +17,9 @@ from whatif_assets.core.models.forecasting import (
     forecast_inputs,
     probe,
 )
-from whatif_assets.core.report.plots import forecast_plot
-from whatif_assets.partitions import Result, for_each_partition, picture
+from whatif_assets.core.report.drawing import Picture
+from whatif_assets.core.report.plots import forecast_plot, realised_by_decile
+from whatif_assets.partitions import Result, for_each_partition
 from whatif_assets.resources import HomeResource
 
 CODE_VERSION = "2"
@@ -63,7 +64,8 @@ def forecast_configuration(key: str, home: Home, gate: LeakGate) -> Result:
     metadata: dict[str, Any] = dict(forecasts.accuracy())
     if len(frame):
         metadata["preview"] = frame.head(5)
-        metadata["plot"] = picture(forecast_plot(frame, configuration.key))
+        realised = realised_by_decile(frame)
+        metadata["plot"] = Picture(forecast_plot, realised, configuration.key)
     else:
         metadata["note"] = "This configuration is a rule; it has no model."
     return Result(

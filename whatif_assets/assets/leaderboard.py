@@ -16,9 +16,10 @@ from whatif_assets.core.leaderboard.rows import (
     write_table,
 )
 from whatif_assets.core.leaderboard.sensitivity import PLATEAU
-from whatif_assets.core.report.plots import ranking_plot
+from whatif_assets.core.report.drawing import Picture
+from whatif_assets.core.report.plots import MOST_BARS, ranking_plot
 from whatif_assets.core.report.write import SHOWN
-from whatif_assets.partitions import as_metadata, picture, whole_result
+from whatif_assets.partitions import as_metadata, whole_result
 from whatif_assets.resources import HomeResource
 
 CODE_VERSION = "3"
@@ -61,7 +62,9 @@ def rank_studies(home: Home) -> tuple[int, str, dict[str, Any]]:
             metadata[f"{name}_leaders"] = as_metadata(
                 ranking.head(10)[list(dict.fromkeys(shown))]
             )
-            metadata[f"{name}_plot"] = picture(ranking_plot(ranking, column))
+            metadata[f"{name}_plot"] = Picture(
+                ranking_plot, ranking.head(MOST_BARS), column
+            )
     return len(read_table(home, "leaderboard")), version, metadata
 
 

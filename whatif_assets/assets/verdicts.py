@@ -14,8 +14,9 @@ from whatif_assets.core.evaluation.verdicts import (
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import combined_hash
 from whatif_assets.core.leaderboard.winner import Winner
+from whatif_assets.core.report.drawing import Picture
 from whatif_assets.core.report.plots import overfitting_plot
-from whatif_assets.partitions import Result, picture
+from whatif_assets.partitions import Result
 from whatif_assets.per_study import for_each_study
 from whatif_assets.resources import HomeResource
 
@@ -59,6 +60,6 @@ def judge_winner(winner: Winner) -> Result:
             "figures": row.drop(columns=["reasons"])
             .T.reset_index()
             .set_axis(["figure", "value"], axis=1),
-            "overfitting": picture(overfitting_plot(logits["logit"], study)),
+            "overfitting": Picture(overfitting_plot, logits["logit"], study),
         },
     )

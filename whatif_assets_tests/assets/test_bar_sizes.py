@@ -13,7 +13,7 @@ from whatif_assets.core.comparison.compare import compare
 from whatif_assets.core.evaluation.stage import stage_configuration
 from whatif_assets.core.home import Home
 from whatif_assets.core.leaderboard.rows import read_table
-from whatif_assets.runs import run_studies
+from whatif_assets.studies import run_studies
 from whatif_assets_tests.core.features.random_walks import random_walks
 
 SESSIONS = pd.bdate_range("2018-03-01", "2018-03-16")

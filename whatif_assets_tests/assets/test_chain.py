@@ -17,7 +17,9 @@ from whatif_assets.assets.best_configuration import report_best
 from whatif_assets.assets.leaderboard import rank_studies
 from whatif_assets.core.home import Home, set_up
 from whatif_assets.core.lake import Lake
-from whatif_assets.runs import Runner, ranges, run_studies
+from whatif_assets.partitions import as_metadata
+from whatif_assets.runs import Runner, ranges
+from whatif_assets.studies import run_studies
 from whatif_assets.terminal import print_study
 from whatif_assets_tests.conftest import TINY_STUDY
 
@@ -172,7 +174,7 @@ def test_the_metadata_of_results_has_pictures_of_what_is_swept(finished_home):
         shown[key] = sensitivity_pictures(study, configuration, rows)
     assert list(shown["tiny.forest~max_depth=2"]) == ["sensitivity"]
     picture = shown["tiny.forest~max_depth=2"]["sensitivity"]
-    assert picture.value.startswith("![plot](data:image/png;base64,")
+    assert as_metadata(picture).value.startswith("![plot](data:image/png;base64,")
     assert shown["tiny.hold"] == {}
 
 
@@ -214,7 +216,8 @@ def test_main_plots_stand_in_the_metadata(copied_home):
     with dg.DagsterInstance.ephemeral() as instance:
         _, _, metadata = report_best(Home.open(copied_home), instance)
     for name in ("plot", "drawdown", "costs"):
-        assert "data:image/png;base64," in metadata[f"tiny_{name}"].value
+        shown = as_metadata(metadata[f"tiny_{name}"])
+        assert "data:image/png;base64," in shown.value
     assert metadata["tiny_seconds_of_page"]["verdict"] >= 0
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.home import Home
-from whatif_assets.runs import run_studies
+from whatif_assets.studies import run_studies
 from whatif_assets_tests.core.split_market import (
     DAYS,
     SEVEN_FOR_ONE,

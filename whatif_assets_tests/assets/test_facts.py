@@ -21,7 +21,8 @@ from whatif_assets.core.features.tables import FeatureTables
 from whatif_assets.core.home import Home, check_study, set_up
 from whatif_assets.core.lake import why_computed
 from whatif_assets.core.leaks.gate import probe_features
-from whatif_assets.runs import instance_of, run_studies
+from whatif_assets.runs import instance_of
+from whatif_assets.studies import run_studies
 
 STUDY = """
 market:

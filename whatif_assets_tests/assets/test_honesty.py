@@ -19,7 +19,8 @@ from whatif_assets.core.home import Home
 from whatif_assets.core.leaderboard.rows import read_table
 from whatif_assets.core.leaderboard.winner import winners
 from whatif_assets.core.selection import Headline
-from whatif_assets.runs import Runner, run_studies
+from whatif_assets.runs import Runner
+from whatif_assets.studies import run_studies
 
 STUDY = """
 market:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from whatif_assets.core.home import Home
-from whatif_assets.runs import run_studies
+from whatif_assets.studies import run_studies
 
 DAYS = pd.bdate_range("2018-03-05", "2018-03-16")
 MARKET = """

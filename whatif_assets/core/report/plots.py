@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from whatif_assets.core.backtesting.sleeve import FloatArray
-from whatif_assets.core.leaderboard.sensitivity import by_influence
+from whatif_assets.core.leaderboard.influence import by_influence
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from whatif_assets.core.backtesting.sleeve import FloatArray
 
 SIZE = (8.0, 3.2)
 DOTS_PER_INCH = 80
@@ -49,19 +50,30 @@ def equity_plot(equity: pd.DataFrame, title: str) -> bytes:
     return _png(figure)
 
 
-def forecast_plot(forecasts: pd.DataFrame, title: str) -> bytes:
-    """Draw forecast against realised: mean label in each tenth of the forecasts.
+def realised_by_decile(forecasts: pd.DataFrame) -> pd.Series[float]:
+    """Mean realised return, in basis points, in each tenth of the forecasts, 1 to 10.
 
-    A model that knows something gives a line that rises.
+    Parameters
+    ----------
+    forecasts
+        ``label``, ``price`` and ``expected_return``, one row per bar; without a
+        label a row does not count.
     """
-    figure, axes = _figure(f"{title}: realised by forecast decile")
     known = forecasts.dropna(subset=["label"])
     level = bool((known["label"] > 0).all()) and len(known) > 0
     realised = known["label"] / known["price"] - 1 if level else known["label"]
     share = known["expected_return"].rank(method="first", pct=True)
-    decile = share.mul(10).clip(upper=9).astype(int)
-    mean = (realised * 1e4).groupby(decile).mean()
-    axes.bar(mean.index + 1, mean.to_numpy(), color="tab:blue")
+    decile = share.mul(10).clip(upper=9).astype(int) + 1
+    return (realised * 1e4).groupby(decile).mean()
+
+
+def forecast_plot(realised: pd.Series[float], title: str) -> bytes:
+    """Draw forecast against realised; see `realised_by_decile`.
+
+    A model that knows something gives a line that rises.
+    """
+    figure, axes = _figure(f"{title}: realised by forecast decile")
+    axes.bar(realised.index, realised.to_numpy(), color="tab:blue")
     axes.axhline(0.0, color="0.6", linewidth=0.8)
     axes.set_xlabel("decile of the forecast return")
     axes.set_ylabel("mean realised (bp)")

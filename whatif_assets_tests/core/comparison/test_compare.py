@@ -14,7 +14,7 @@ from whatif_assets.core.comparison.compare import Comparison, as_json, compare
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.home import Home
 from whatif_assets.core.leaderboard.rows import read_table
-from whatif_assets.runs import run_studies
+from whatif_assets.studies import run_studies
 from whatif_assets_tests.conftest import TINY_STUDY
 
 PAIRS = [

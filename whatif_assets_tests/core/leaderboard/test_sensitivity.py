@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whatif_assets.core.configuration import Configuration, expand, find
+from whatif_assets.core.leaderboard.influence import by_influence
 from whatif_assets.core.leaderboard.sensitivity import (
     FIGURES,
     as_axis,
-    by_influence,
     effects,
     families,
     plateau,

@@ -16,7 +16,7 @@ from whatif_assets.core.bars.sessions import Sessions
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.sources import SOURCES, load_bars, open_source
 from whatif_assets.core.sources.online import Online
-from whatif_assets.runs import run_studies
+from whatif_assets.studies import run_studies
 from whatif_assets_tests.core.sources.services import (
     KEYS,
     SERVICES,

@@ -24,12 +24,12 @@ _SOURCES = ("compiled.py", "kernel.py", "lanes.py", "layout.py")
 _kept = njit(nogil=True, cache=True, error_model="numpy")
 
 
-def _version() -> str:
+def _version() -> int:
     texts = (Path(__file__).with_name(name).read_bytes() for name in _SOURCES)
-    return hashlib.sha256(b"".join(texts)).hexdigest()
+    return int(hashlib.sha256(b"".join(texts)).hexdigest()[:15], 16)
 
 
-def _compile(version: str) -> tuple[Callable[..., None], Callable[..., None]]:
+def _compile(version: int) -> tuple[Callable[..., None], Callable[..., None]]:
     """Define the functions; ``version`` is part of the name of what is kept."""
 
     @_kept
@@ -41,7 +41,7 @@ def _compile(version: str) -> tuple[Callable[..., None], Callable[..., None]]:
         counts: Any,
         fills: Any,
     ) -> None:
-        assert version
+        assert version > 0
         state = np.zeros(1, layout.STATE)
         for row in range(len(parameters)):
             run_variant(
@@ -63,7 +63,7 @@ def _compile(version: str) -> tuple[Callable[..., None], Callable[..., None]]:
         counts: Any,
         refused: Any,
     ) -> None:
-        assert version
+        assert version > 0
         run_alike(bars, series, parameters, equity, counts, refused)
 
     return one_by_one, side_by_side

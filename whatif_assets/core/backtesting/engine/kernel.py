@@ -89,7 +89,7 @@ def run_variant(
     s.held = s.entry = s.interest = s.order = s.protected = 0.0
     values, tops, bottoms = series.values, series.tops, series.bottoms
     closes, ends = bars.close, bars.ends
-    bar, session = -1, 0
+    bar, session = int(np.int64(-1)), 0
     while bar < len(closes):
         if bar >= 0:
             _look_at(bars, bar, s, p)

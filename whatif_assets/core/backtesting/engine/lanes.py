@@ -6,6 +6,10 @@ together, one per lane of the processor's vectors: a loop without branches, in
 which a variant that does nothing keeps what it had. Arithmetic and results are
 those of ``kernel``, bit for bit. A variant that is refused an order is left to
 ``kernel``.
+
+Loops stand where numpy has a function, and a number that a loop moves begins as
+``np.int64``: numba compiles each function of numpy that it meets, which took longer
+than what is here, and compiles anew what is given a literal.
 """
 
 from __future__ import annotations
@@ -86,8 +90,10 @@ def run_alike(
     lanes = _lanes_of(parameters)
     found = np.empty(len(bars.close), np.int64)
     n_found = _bars_of_interest(series, lanes, found)
-    in_shares = bool((lanes[SIZING] == at.SHARES).all())
-    session = 0
+    in_shares = True
+    for lane in range(LANES):
+        in_shares = in_shares and lanes[SIZING, lane] == at.SHARES
+    session = int(np.int64(0))
     for number in range(n_found + 1):
         bar = found[number] if number < n_found else len(bars.close)
         while session < len(bars.ends) and bars.ends[session] <= bar:
@@ -114,10 +120,8 @@ def _lanes_of(parameters: Any) -> Any:
         lanes[SHORT_ALLOWED, lane] = p.short_allowed
         lanes[COMMISSION, lane], lanes[PER_SHARE, lane] = p.commission, p.per_share
         lanes[MINIMUM, lane], lanes[SLIPPAGE, lane] = p.minimum, p.slippage
-        lanes[MONEY, lane] = p.cash
-    lanes[WANTED] = lanes[AMOUNT]
-    lanes[LEAST_PROFIT] = np.inf
-    lanes[GREATEST_PROFIT] = -np.inf
+        lanes[MONEY, lane], lanes[WANTED, lane] = p.cash, p.amount
+        lanes[LEAST_PROFIT, lane], lanes[GREATEST_PROFIT, lane] = np.inf, -np.inf
     return lanes
 
 
@@ -129,12 +133,17 @@ def _bars_of_interest(series: Series, lanes: Any, found: Any) -> int:
     variant anything that an earlier one did not, and once every variant has the
     signal the side is done.
     """
-    easiest_above, hardest_above = lanes[ABOVE].min(), lanes[ABOVE].max()
-    easiest_below, hardest_below = lanes[BELOW].max(), lanes[BELOW].min()
+    easiest_above, hardest_above = np.inf, -np.inf
+    easiest_below, hardest_below = -np.inf, np.inf
+    for lane in range(LANES):
+        easiest_above = min(easiest_above, lanes[ABOVE, lane])
+        hardest_above = max(hardest_above, lanes[ABOVE, lane])
+        easiest_below = max(easiest_below, lanes[BELOW, lane])
+        hardest_below = min(hardest_below, lanes[BELOW, lane])
     above, below = easiest_above, easiest_below
     n_found, last = 0, len(series.values) - 1
     values, tops, bottoms = series.values, series.tops, series.bottoms
-    bar = next_signal(values, tops, bottoms, 0, above, below)
+    bar = next_signal(values, tops, bottoms, int(np.int64(0)), above, below)
     while bar < last:
         value = values[bar]
         found[n_found] = bar

@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from whatif_assets.core.leaderboard.sensitivity import by_influence, written
+from whatif_assets.core.leaderboard.influence import by_influence
+from whatif_assets.core.leaderboard.sensitivity import written
 from whatif_assets.core.number_format import format_metric_briefly
 from whatif_assets.core.report.page.charts import LOSS, WINNER, chart
 from whatif_assets.core.report.page.facts import Facts

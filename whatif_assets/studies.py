@@ -1,0 +1,104 @@
+"""Running studies: what a run waits for longest begins before the rest is imported."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from whatif_assets.core.backtesting.engine.ahead import start_compiling
+from whatif_assets.core.errors import BadInput
+from whatif_assets.core.home import Home, set_up
+from whatif_assets.core.spark.backend import forced_backend, study_settings
+from whatif_assets.core.spark.session import spark_session, warm_up
+from whatif_assets.core.study import Study
+from whatif_assets.terminal import console, print_study, progress_display
+
+
+def run_studies(path: Path, study: str | None, sealed: bool = False) -> bool:
+    """Run one study, or every study of a home, and print the result.
+
+    Parameters
+    ----------
+    path
+        The home; a study file with a market sets up an empty one.
+    study
+        A study file, a study's name, or None for all of the home's.
+    sealed
+        Whether to leave holdouts unopened.
+
+    Returns
+    -------
+    bool
+        Whether everything succeeded.
+    """
+    home, studies = _opened(path, study)
+    engine_is_compiled = _start_ahead(home, studies)
+    # Here, since it imports Dagster, which takes a second or two.
+    from whatif_assets.runs import Runner, instance_of
+
+    failures: list[str] = []
+    with instance_of(home) as instance, progress_display():
+        runner = Runner(home, instance, sealed, engine_is_compiled)
+        for one in studies:
+            failures += runner.run(one)
+    for one in studies:
+        print_study(home, one)
+    for failure in failures:
+        console.print(f"[red]{failure}[/red]", highlight=False)
+    return not failures
+
+
+def _opened(path: Path, study: str | None) -> tuple[Home, list[Study]]:
+    """Open the home, and the studies of it that are asked for."""
+    if study is not None and (study.endswith((".yaml", ".yml")) or os.sep in study):
+        home, named = set_up(path, Path(study))
+        studies = [home.study(named.name)]
+    else:
+        home = Home.open(path)
+        studies = [home.study(study)] if study else list(home.studies().values())
+    if not studies:
+        raise BadInput(
+            f"{home.studies_folder}: there is no study yet; give 'whatif run' a "
+            "study file."
+        )
+    return home, studies
+
+
+def _start_ahead(home: Home, studies: Sequence[Study]) -> Callable[[], object]:
+    """Start Spark, if one of the studies fits a model there, and compile the engine.
+
+    Both happen beside this thread. Whoever asks for Spark's session gets this one,
+    and meets again whatever went wrong here.
+
+    Returns
+    -------
+    callable
+        Waits until the engine is compiled.
+    """
+    asking = next((one for one in studies if _fits_on_spark(home, one)), None)
+    if asking is not None:
+        # Two threads that import the same at once may each see half of it.
+        import pyspark.ml.regression
+        import pyspark.sql  # noqa: F401
+
+        threading.Thread(target=_start_spark, args=(asking,), daemon=True).start()
+    return start_compiling()
+
+
+def _fits_on_spark(home: Home, study: Study) -> bool:
+    """Whether a model of the study is still to be fitted on Spark."""
+    forced = forced_backend()
+    return any(
+        (forced or configuration.backend) == "spark"
+        and not home.lake.has("trained_models", configuration.key)
+        for configuration in home.configurations(study)
+        if configuration.algorithm is not None
+    )
+
+
+def _start_spark(study: Study) -> None:
+    with contextlib.suppress(Exception):
+        warm_up(lambda: spark_session(study_settings(study)))
