@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import logging
 import os
@@ -20,6 +21,7 @@ from dagster._core.storage.tags import (
 
 from whatif_assets.assets.features import CODE_VERSION as FEATURES_VERSION
 from whatif_assets.assets.price_bars import CODE_VERSION as BARS_VERSION
+from whatif_assets.assets.trained_models import CODE_VERSION as MODELS_VERSION
 from whatif_assets.automation import JOBS
 from whatif_assets.code_location import build_definitions
 from whatif_assets.core.bars.ingest import SessionBars
@@ -30,9 +32,13 @@ from whatif_assets.core.features.store import history
 from whatif_assets.core.features.tables import FeatureTables
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import NEW, why_computed
+from whatif_assets.core.models.ahead import fit_ahead
+from whatif_assets.core.models.training import training_inputs
 from whatif_assets.core.run_log import RunEntry, in_words, read_run_log
+from whatif_assets.core.spark.backend import fitted_on_spark
 from whatif_assets.core.strategies import required_features
 from whatif_assets.core.study import Study
+from whatif_assets.resources import Compute
 from whatif_assets.storage import OpenSqliteStorage
 from whatif_assets.terminal import console
 from whatif_assets.terminal_logs import TerminalLogs
@@ -96,20 +102,46 @@ class Runner:
     def run(self, study: Study) -> list[str]:
         """Materialise what a study needs; return what failed, in words."""
         configurations = self._home.configurations(study)
-        keys = [configuration.key for configuration in configurations]
+        on_spark, here = _divided(configurations)
+        keys = [configuration.key for configuration in [*on_spark, *here]]
         self._instance.add_dynamic_partitions(f"{self._prefix}configurations", keys)
         sessions = study.sessions(self._home.market)
         failures = self._run_sessions(self._sessions_of_bars(study), sessions)
         if not failures:
+            if here:
+                untrained = self._untrained(study, on_spark)
+                spark = functools.partial(Compute().spark, study)
+                fit_ahead(self._home, study, untrained, "spark", spark)
+            failures += self._evaluate(study, here) + self._evaluate(study, on_spark)
             for asset in JOBS["evaluate_configurations"]:
-                ready = [
-                    c.key for c in configurations if self._is_ready(asset, c, study)
-                ]
-                if asset == "backtest_results":
-                    self._engine_is_compiled()
-                failures += self.run_keys(asset, ready, self._keys())
                 self._tell(asset)
         return failures + self.rank()
+
+    def _untrained(
+        self, study: Study, configurations: Sequence[Configuration]
+    ) -> list[Configuration]:
+        """Configurations whose models would be fitted anew."""
+        lake, code = self._home.lake, {"code": MODELS_VERSION}
+        return [
+            one
+            for one in configurations
+            if why_computed(
+                lake.manifest("trained_models", one.key),
+                {**training_inputs(self._home, study, one, "spark"), **code},
+            )
+        ]
+
+    def _evaluate(
+        self, study: Study, configurations: Sequence[Configuration]
+    ) -> list[str]:
+        """Fit, forecast and backtest configurations; return what failed, in words."""
+        failures: list[str] = []
+        for asset in JOBS["evaluate_configurations"]:
+            ready = [c.key for c in configurations if self._is_ready(asset, c, study)]
+            if asset == "backtest_results":
+                self._engine_is_compiled()
+            failures += self.run_keys(asset, ready, self._keys())
+        return failures
 
     def rank(self) -> list[str]:
         """Rank what stands in the lake and report it; return failures in words."""
@@ -248,6 +280,14 @@ class Runner:
             self._done.setdefault(asset, []).extend(entries)
         failed = [event for event in result.all_events if event.is_step_failure]
         return [_reason(event.step_failure_data) for event in failed]
+
+
+def _divided(
+    configurations: Sequence[Configuration],
+) -> tuple[list[Configuration], list[Configuration]]:
+    """Those whose model is fitted on Spark, and the others."""
+    on_spark = [one for one in configurations if fitted_on_spark(one)]
+    return on_spark, [one for one in configurations if one not in on_spark]
 
 
 def _reason(failure: Any) -> str:

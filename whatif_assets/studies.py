@@ -11,7 +11,7 @@ from pathlib import Path
 from whatif_assets.core.backtesting.engine.ahead import start_compiling
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.home import Home, set_up
-from whatif_assets.core.spark.backend import forced_backend, study_settings
+from whatif_assets.core.spark.backend import fitted_on_spark, study_settings
 from whatif_assets.core.spark.session import spark_session, warm_up
 from whatif_assets.core.study import Study
 from whatif_assets.terminal import console, print_study, progress_display
@@ -90,12 +90,10 @@ def _start_ahead(home: Home, studies: Sequence[Study]) -> Callable[[], object]:
 
 def _fits_on_spark(home: Home, study: Study) -> bool:
     """Whether a model of the study is still to be fitted on Spark."""
-    forced = forced_backend()
     return any(
-        (forced or configuration.backend) == "spark"
+        fitted_on_spark(configuration)
         and not home.lake.has("trained_models", configuration.key)
         for configuration in home.configurations(study)
-        if configuration.algorithm is not None
     )
 
 

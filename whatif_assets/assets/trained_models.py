@@ -8,6 +8,7 @@ from whatif_assets.assets.axes import MODELS, Axes, all_of, partitioned
 from whatif_assets.assets.leak_checks import LeakGate, leak_checks
 from whatif_assets.core.home import Home
 from whatif_assets.core.leaks import LABEL_PROBE, TRAINING_PROBE
+from whatif_assets.core.models.ahead import fitted
 from whatif_assets.core.models.training import train, training_inputs
 from whatif_assets.partitions import Result, for_each_partition
 from whatif_assets.resources import Compute, HomeResource
@@ -63,6 +64,7 @@ def fit_configuration(key: str, home: Home, compute: Compute, gate: LeakGate) ->
         backend,
         lambda: compute.spark(study),
         gate.of(f"Configuration {key}"),
+        fitted,
     )
     return Result(
         rows=len(trained.folds),

@@ -53,7 +53,11 @@ def spark_rows(
         label=y, row=np.arange(len(y), dtype=np.int64), **flags
     )
     partitions = math.ceil(len(y) / ROWS_PER_PARTITION)
-    spread = spark.createDataFrame(table).repartition(partitions, "row")
+    frame = spark.createDataFrame(table)
+    # Into one partition they need no shuffle, which takes as long as a small fit.
+    spread = (
+        frame.coalesce(1) if partitions == 1 else frame.repartition(partitions, "row")
+    )
     assembler = VectorAssembler(inputCols=names, outputCol="features")
     rows = assembler.transform(spread.sortWithinPartitions("row"))
     kept = rows.select("features", "label", *flags).persist()

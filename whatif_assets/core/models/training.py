@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,9 @@ from whatif_assets.core.models.windows import Fold, cv_folds, training_rows
 from whatif_assets.core.study import Study
 
 TABLE = "trained_models"
+# A model, the settings that it was fitted with, and the scores of a search for them.
+Fitted: TypeAlias = "tuple[Model, dict[str, Any], pd.DataFrame | None]"
+FoldFitter: TypeAlias = Callable[..., Fitted]
 FOLDS = {
     "fold": "int64",
     "train_first": "datetime64[us]",
@@ -121,6 +124,7 @@ def train(
     backend: str,
     spark: Callable[[], Any],
     admit: Admit = refuse_leak,
+    fitted: FoldFitter | None = None,
 ) -> Trained:
     """Fit the models of a configuration and write them to the lake.
 
@@ -134,6 +138,9 @@ def train(
         Gives the Spark session; called only where the backend is ``spark``.
     admit
         Takes what the leak gate finds before a model is fitted.
+    fitted
+        Gives the model of a fold, as `whatif_assets.core.models.ahead.fitted` does;
+        by default it is fitted now.
 
     Raises
     ------
@@ -145,15 +152,16 @@ def train(
         version = home.lake.write(TABLE, configuration.key, Trained("none").table())
         return Trained("none", data_version=version)
     folds = study.folds(home.market)
-    sessions = sorted({day for fold in folds for day in fold.train})
-    frame = dataset(home, configuration, sessions)
+    frame = training_frame(home, study, configuration)
     trained = Trained(backend)
     admit(probe_labels(home, configuration, frame))
     home.lake.begin(TABLE, configuration.key)
     for fold in folds:
         taught = lesson(study, configuration, frame, fold)
         admit(probe_lesson(study, configuration, frame, fold, taught))
-        model, settings, scores = fit_fold(study, configuration, taught, backend, spark)
+        asked = study, configuration, taught, backend, spark
+        ready = fitted(fold, *asked) if fitted else fit_fold(*asked)
+        model, settings, scores = ready
         save_model(model, model_path(home, configuration.key, fold.number))
         trained.note(fold, model, settings, taught, configuration)
         if scores is not None:
@@ -163,6 +171,15 @@ def train(
     models = [file_hash(model_path(home, configuration.key, f.number)) for f in folds]
     trained.data_version = combined_hash([version, models])
     return trained
+
+
+def training_frame(
+    home: Home, study: Study, configuration: Configuration
+) -> pd.DataFrame:
+    """Read all sessions that a configuration trains on, as `dataset` joins them."""
+    folds = study.folds(home.market)
+    days = {day for fold in folds for day in fold.train}
+    return dataset(home, configuration, sorted(days))
 
 
 def training_inputs(
@@ -256,7 +273,7 @@ def fit_fold(
     taught: Lesson,
     backend: str,
     spark: Callable[[], Any],
-) -> tuple[Model, dict[str, Any], pd.DataFrame | None]:
+) -> Fitted:
     """Fit the model of a fold, its settings searched for where the study asks so.
 
     Returns

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import threading
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Future
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 from joblib.externals.loky import ProcessPoolExecutor
 
 _SECONDS_IDLE = 300.0
+_starting = threading.Lock()
 _beside: ProcessPoolExecutor | None = None
 
 
@@ -54,10 +56,11 @@ def draw_beside() -> None:
     Its start takes as long as several pictures: it is for who draws many.
     """
     global _beside
-    if _beside is None:
-        _beside = ProcessPoolExecutor(
-            max_workers=1, timeout=_SECONDS_IDLE, initializer=_leave_interrupts
-        )
+    with _starting:
+        if _beside is None:
+            _beside = ProcessPoolExecutor(
+                max_workers=1, timeout=_SECONDS_IDLE, initializer=_leave_interrupts
+            )
 
 
 def _leave_interrupts() -> None:

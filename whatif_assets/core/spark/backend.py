@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from whatif_assets.core.configuration import Configuration
 from whatif_assets.core.errors import BadInput, one_of
 from whatif_assets.core.models import BACKENDS
 from whatif_assets.core.spark.session import spark_settings
@@ -30,6 +31,12 @@ def forced_backend(backend: str = "") -> str:
     if forced and forced not in BACKENDS:
         raise BadInput(f"{BACKEND}: found '{forced}'; allowed are {one_of(BACKENDS)}.")
     return forced
+
+
+def fitted_on_spark(configuration: Configuration) -> bool:
+    """Whether a configuration has a model that is fitted on Spark."""
+    backend = forced_backend() or configuration.backend
+    return configuration.algorithm is not None and backend == "spark"
 
 
 def study_settings(study: Study | None) -> dict[str, str]:
