@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.instance.ref import InstanceRef, compute_logs_directory
 from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_END_TAG,
@@ -43,6 +44,7 @@ from whatif_assets.storage import OpenSqliteStorage
 from whatif_assets.terminal import console
 from whatif_assets.terminal_logs import TerminalLogs
 
+INTERRUPTED = DagsterExecutionInterruptedError.__name__
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -278,8 +280,11 @@ class Runner:
         for asset in assets:
             entries = read_run_log(self._home.lake, result.run_id, asset)
             self._done.setdefault(asset, []).extend(entries)
-        failed = [event for event in result.all_events if event.is_step_failure]
-        return [_reason(event.step_failure_data) for event in failed]
+        failures = [e.step_failure_data for e in result.all_events if e.is_step_failure]
+        if any(_innermost(one).cls_name == INTERRUPTED for one in failures):
+            # Dagster makes a failed step of it, after which others would go on.
+            raise KeyboardInterrupt
+        return [_reason(failure) for failure in failures]
 
 
 def _divided(
@@ -294,10 +299,16 @@ def _reason(failure: Any) -> str:
     """Say why a step failed: what the asset said, else the innermost error."""
     if failure.user_failure_data and failure.user_failure_data.description:
         return str(failure.user_failure_data.description)
+    error = _innermost(failure)
+    return f"{error.message.strip()} The run's log in the UI has the traceback."
+
+
+def _innermost(failure: Any) -> Any:
+    """The error that the others came from."""
     error = failure.error
     while error.cause:
         error = error.cause
-    return f"{error.message.strip()} The run's log in the UI has the traceback."
+    return error
 
 
 def ranges(keys: Sequence[str], order: Sequence[str]) -> list[tuple[str, str]]:

@@ -11,6 +11,7 @@ import dagster as dg
 import duckdb
 import pandas as pd
 import pytest
+from dagster._core.errors import DagsterExecutionInterruptedError
 
 from whatif_assets.assets.backtest_results import sensitivity_pictures
 from whatif_assets.assets.best_configuration import report_best
@@ -424,3 +425,21 @@ def test_where_no_variant_meets_the_constraints_all_say_why(copied_home, capsys)
     print_study(home, home.study("tiny"))
     printed = " ".join(capsys.readouterr().out.split())
     assert "trades >= 1000000000 is met by 0" in printed.replace("│", "")
+
+
+def test_an_interrupt_ends_the_whole_run(copied_home, monkeypatch):
+    home = Home.open(copied_home)
+    keys = [one.key for one in home.configurations(home.study("tiny"))]
+    home.lake.remove("backtest_results", keys[0])
+    asked = []
+
+    def interrupted(key, *_):
+        asked.append(key)
+        raise DagsterExecutionInterruptedError
+
+    monkeypatch.setattr(
+        "whatif_assets.assets.backtest_results.backtest_configuration", interrupted
+    )
+    with dg.DagsterInstance.ephemeral() as instance, pytest.raises(KeyboardInterrupt):
+        Runner(home, instance).run(home.study("tiny"))
+    assert asked == keys[:1]
