@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import json
 import shutil
 import tempfile
@@ -117,13 +116,26 @@ def write_parquet(path: Path, frame: pd.DataFrame) -> str:
     """Write a table atomically and return the hash of its bytes.
 
     A file that has the same bytes already is left as it is.
-    The same table gives the same bytes: no time, name or path goes into the file.
     """
-    table = pa.Table.from_pandas(frame, preserve_index=False)
-    table = table.replace_schema_metadata(None)
+    return write_content(path, as_parquet(frame))
+
+
+def as_parquet(frame: pd.DataFrame) -> bytes:
+    """Encode a table, categories as the texts that they stand for.
+
+    The same table gives the same bytes: no time, name or path goes into them.
+    """
+    table = pa.Table.from_pandas(frame, preserve_index=False, nthreads=1)
+    kinds = [
+        field.with_type(field.type.value_type)
+        if pa.types.is_dictionary(field.type)
+        else field
+        for field in table.schema
+    ]
+    table = table.cast(pa.schema(kinds))
     # A dictionary makes numbers longer and slower to write.
     texts = [field.name for field in table.schema if pa.types.is_string(field.type)]
-    written = io.BytesIO()
+    written = pa.BufferOutputStream()
     pq.write_table(
         table,
         written,
@@ -131,10 +143,16 @@ def write_parquet(path: Path, frame: pd.DataFrame) -> str:
         compression_level=3,
         use_dictionary=texts,
     )
-    version = _hash(written.getvalue())
+    content: bytes = written.getvalue().to_pybytes()
+    return content
+
+
+def write_content(path: Path, content: bytes) -> str:
+    """Write a file atomically, unless it has that content, and return its hash."""
+    version = _hash(content)
     if not path.exists() or file_hash(path) != version:
         with atomic_path(path) as temporary:
-            temporary.write_bytes(written.getvalue())
+            temporary.write_bytes(content)
     return version
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -14,7 +13,7 @@ import pandas as pd
 
 from whatif_assets.core.bars.actions import Actions
 from whatif_assets.core.bars.adjustments import Step
-from whatif_assets.core.bars.schema import PRICES, RefusedBars, no_bars
+from whatif_assets.core.bars.schema import PRICES, RefusedBars, no_bars, repeats_symbol
 from whatif_assets.core.bars.tidy import bars_window, stamp_size
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.home import Home
@@ -223,25 +222,26 @@ class SessionBars:
             last,
             self._market.hours,
             self._market.repairs,
+            categories=True,
         )
 
 
 def _by_session(bars: pd.DataFrame) -> dict[date, pd.DataFrame]:
     """Rows of each session, without the column that says it."""
-    days = bars["session"].to_numpy()
-    rows = np.argsort(days, kind="stable")
-    ordered, days = bars.drop(columns="session").take(rows), days[rows]
-    starts = np.flatnonzero(np.diff(days.view(np.int64), prepend=-1))
-    parts = itertools.pairwise([*starts, len(days)])
+    number, days = pd.factorize(bars["session"], sort=True)
+    rows = np.argsort(number.astype(np.int16), kind="stable")  # by counting: quick
+    ordered = bars.drop(columns="session").take(rows)
+    ends = np.cumsum(np.bincount(number, minlength=len(days)))
     return {
-        pd.Timestamp(days[start]).date(): ordered[start:stop].reset_index(drop=True)
-        for start, stop in parts
+        day.date(): ordered[start:stop].reset_index(drop=True)
+        for day, start, stop in zip(days, [0, *ends], ends)
     }
 
 
 def last_bars(bars: pd.DataFrame) -> pd.DataFrame:
-    """Symbol and prices of each symbol's last bar."""
-    return bars.drop_duplicates("symbol", keep="last")[["symbol", *PRICES]]
+    """Symbol, as a text, and prices of each symbol's last bar; the bars are sorted."""
+    last = np.append(~repeats_symbol(bars)[1:], True)[: len(bars)]
+    return bars.loc[last, ["symbol", *PRICES]].astype({"symbol": object})
 
 
 def last_closes(bars: pd.DataFrame, market: Market) -> dict[str, float]:
@@ -252,5 +252,5 @@ def last_closes(bars: pd.DataFrame, market: Market) -> dict[str, float]:
     ends = bars["session"].map(dict(zip(pd.to_datetime(hours.index), hours["close"])))
     late = (bars["ts"] >= ends) & (not market.bar_size.daily)
     ordered = bars.assign(early=~late).sort_values(["early", "ts"])
-    closes = ordered.groupby("symbol")["close"].last()
+    closes = ordered.groupby("symbol", observed=True)["close"].last()
     return {str(symbol): float(close) for symbol, close in closes.items()}
