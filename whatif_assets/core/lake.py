@@ -254,8 +254,12 @@ class Lake:
 
     def write(self, table: str, key: str, frame: pd.DataFrame) -> str:
         """Write the data of one partition; return its content hash."""
+        return self.write_encoded(table, key, as_parquet(frame))
+
+    def write_encoded(self, table: str, key: str, content: bytes) -> str:
+        """Write the data of one partition, as `as_parquet` encodes it."""
         self.begin(table, key)
-        return write_parquet(self.folder(table, key) / DATA, frame)
+        return write_content(self.folder(table, key) / DATA, content)
 
     def read(
         self, table: str, key: str, columns: Sequence[str] | None = None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -13,11 +15,17 @@ import pandas as pd
 
 from whatif_assets.core.bars.actions import Actions
 from whatif_assets.core.bars.adjustments import Step
-from whatif_assets.core.bars.schema import PRICES, RefusedBars, no_bars, repeats_symbol
+from whatif_assets.core.bars.schema import (
+    PRICES,
+    RefusedBars,
+    no_bars,
+    repeats_symbol,
+    session_starts,
+)
 from whatif_assets.core.bars.tidy import bars_window, stamp_size
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.home import Home
-from whatif_assets.core.lake import combined_hash
+from whatif_assets.core.lake import as_parquet, combined_hash
 from whatif_assets.core.market import Market
 from whatif_assets.core.quality import Finding, Inspection, inspect, rules_hash
 from whatif_assets.core.quality.record import refusal
@@ -39,12 +47,15 @@ class SessionLoad:
         What the checks of quality found.
     steps
         Splits and dividends of the session, by symbol.
+    content
+        Gives the bars as the lake keeps them, which another thread encodes meanwhile.
     """
 
     bars: pd.DataFrame
     report: dict[str, Any]
     findings: list[Finding]
     steps: Mapping[str, Step] = field(default_factory=dict)
+    content: Callable[[], bytes] = bytes
 
 
 class SessionBars:
@@ -70,6 +81,7 @@ class SessionBars:
         self._rules = home.market.rules
         self._at_a_time = home.market.sessions_at_a_time(len(home.symbols))
         self._actions = Actions(home)
+        self._threads = ThreadPoolExecutor(os.cpu_count())
         self._read: dict[str, SessionLoad] = {}
         self._last_bars: dict[date, pd.DataFrame] = {}
         apart = {"name", "last_session", "quality", "adjust", "actions", "facts"}
@@ -157,6 +169,7 @@ class SessionBars:
                 report.of_session(bars, day).metadata(),
                 found.get(day, []),
                 steps[day],
+                self._threads.submit(as_parquet, bars).result,
             )
         self._last_bars[last] = last_bars(self._read[stretch[-1]].bars)
 
@@ -228,14 +241,17 @@ class SessionBars:
 
 def _by_session(bars: pd.DataFrame) -> dict[date, pd.DataFrame]:
     """Rows of each session, without the column that says it."""
-    number, days = pd.factorize(bars["session"], sort=True)
-    rows = np.argsort(number.astype(np.int16), kind="stable")  # by counting: quick
+    first = session_starts(bars)
+    days, number = np.unique(bars["session"].to_numpy()[first], return_inverse=True)
+    of_each = np.repeat(number.astype(np.int16), np.diff(first, append=len(bars)))
+    rows = np.argsort(of_each, kind="stable")  # of 16 bits: by counting, which is quick
     ordered = bars.drop(columns="session").take(rows)
-    ends = np.cumsum(np.bincount(number, minlength=len(days)))
-    return {
-        day.date(): ordered[start:stop].reset_index(drop=True)
-        for day, start, stop in zip(days, [0, *ends], ends)
-    }
+    ends = np.cumsum(np.bincount(of_each, minlength=len(days)))
+    parts = {}
+    for day, start, stop in zip(pd.DatetimeIndex(days), [0, *ends], ends):
+        parts[day.date()] = ordered.iloc[start:stop]
+        parts[day.date()].index = pd.RangeIndex(stop - start)
+    return parts
 
 
 def last_bars(bars: pd.DataFrame) -> pd.DataFrame:
