@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -83,6 +83,7 @@ class SessionBars:
         self._actions = Actions(home)
         self._threads = ThreadPoolExecutor(os.cpu_count())
         self._read: dict[str, SessionLoad] = {}
+        self._ahead: tuple[list[str], Future[dict[str, SessionLoad]]] | None = None
         self._last_bars: dict[date, pd.DataFrame] = {}
         apart = {"name", "last_session", "quality", "adjust", "actions", "facts"}
         settings = self._market.model_dump(mode="json", exclude=apart)
@@ -122,6 +123,8 @@ class SessionBars:
         try:
             if key not in self._read:
                 self._read_stretch(key)
+            elif self._ahead is None:  # a second one: the run goes through them
+                self._read_ahead()
             load = self._read.pop(key)
             if load.bars.empty:
                 raise RefusedBars(
@@ -134,16 +137,30 @@ class SessionBars:
         return load
 
     def _read_stretch(self, key: str) -> None:
-        start = self._keys.index(key)
-        stretch = self._keys[start : start + self._at_a_time]
+        stretch = self._stretch(key)
+        ahead, self._ahead = self._ahead, None
         try:
-            self._inspect(stretch)
+            if ahead is not None and ahead[0] == stretch:
+                self._read |= ahead[1].result()
+            else:
+                self._read |= self._inspect(stretch)
         except BadInput:
             if not stretch[1:]:
                 raise
-            self._inspect([key])
+            self._read |= self._inspect([key])
 
-    def _inspect(self, stretch: Sequence[str]) -> None:
+    def _read_ahead(self) -> None:
+        """Let another thread read the next stretch while this one is written."""
+        behind = self._keys[self._keys.index(max(self._read)) + 1 :]
+        if behind:
+            stretch = self._stretch(behind[0])
+            self._ahead = stretch, self._threads.submit(self._inspect, stretch)
+
+    def _stretch(self, key: str) -> list[str]:
+        start = self._keys.index(key)
+        return self._keys[start : start + self._at_a_time]
+
+    def _inspect(self, stretch: Sequence[str]) -> dict[str, SessionLoad]:
         """Read and inspect the sessions from the first to the last of a stretch."""
         first, last = (date.fromisoformat(stretch[n]) for n in (0, -1))
         frame, report, before = self._with_last_bars(first, last)
@@ -161,17 +178,19 @@ class SessionBars:
         )
         found = inspect(inspected, self._rules)
         by_session, none = _by_session(frame), frame.iloc[:0].drop(columns="session")
+        loads = {}
         for session in stretch:
             day = date.fromisoformat(session)
             bars = by_session.get(day, none)
-            self._read[session] = SessionLoad(
+            loads[session] = SessionLoad(
                 bars,
                 report.of_session(bars, day).metadata(),
                 found.get(day, []),
                 steps[day],
                 self._threads.submit(as_parquet, bars).result,
             )
-        self._last_bars[last] = last_bars(self._read[stretch[-1]].bars)
+        self._last_bars[last] = last_bars(loads[stretch[-1]].bars)
+        return loads
 
     def _steps(self, day: date, frame: pd.DataFrame) -> dict[str, Step]:
         """Steps of a session, whose earlier bars may be among some at hand."""
