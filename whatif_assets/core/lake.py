@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -137,14 +138,7 @@ def as_parquet(frame: pd.DataFrame) -> bytes:
 
     The same table gives the same bytes: no time, name or path goes into them.
     """
-    table = pa.Table.from_pandas(frame, preserve_index=False, nthreads=1)
-    kinds = [
-        field.with_type(field.type.value_type)
-        if pa.types.is_dictionary(field.type)
-        else field
-        for field in table.schema
-    ]
-    table = table.cast(pa.schema(kinds))
+    table = pa.table({str(name): _column(own) for name, own in frame.items()})
     # A dictionary makes numbers longer and slower to write.
     texts = [field.name for field in table.schema if pa.types.is_string(field.type)]
     written = pa.BufferOutputStream()
@@ -157,6 +151,16 @@ def as_parquet(frame: pd.DataFrame) -> bytes:
     )
     content: bytes = written.getvalue().to_pybytes()
     return content
+
+
+def _column(column: pd.Series[Any]) -> pa.Array:
+    """Values of a column; none where there is NaN, NaT or None."""
+    if column.dtype == np.float64 and not np.isnan(column.to_numpy()).any():
+        return pa.array(column.to_numpy())  # as they are, without a copy
+    values = pa.array(column, from_pandas=True)
+    if pa.types.is_dictionary(values.type):
+        return values.cast(values.type.value_type)
+    return values
 
 
 def write_content(path: Path, content: bytes) -> str:

@@ -264,7 +264,8 @@ def _by_session(bars: pd.DataFrame) -> dict[date, pd.DataFrame]:
     days, number = np.unique(bars["session"].to_numpy()[first], return_inverse=True)
     of_each = np.repeat(number.astype(np.int16), np.diff(first, append=len(bars)))
     rows = np.argsort(of_each, kind="stable")  # of 16 bits: by counting, which is quick
-    ordered = bars.drop(columns="session").take(rows)
+    kept = {name: own for name, own in bars.items() if name != "session"}
+    ordered = pd.DataFrame(kept, copy=False).take(rows)
     ends = np.cumsum(np.bincount(of_each, minlength=len(days)))
     parts = {}
     for day, start, stop in zip(pd.DatetimeIndex(days), [0, *ends], ends):

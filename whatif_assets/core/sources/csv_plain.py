@@ -181,8 +181,12 @@ def _instants(
     elif parsed.tz is None:
         parsed = _by_the_clock(parsed.as_unit("us"), options.timezone)
     instants = parsed.tz_convert("UTC").as_unit("us")
-    outside = outside_era(instants, daily and not counted)
-    if instants.hasnans or instants.min() < OLDEST or outside.any():
+    if instants.hasnans or instants.min() < OLDEST:
+        raise _Unusual
+    dates = daily and not counted
+    # Without dates an era has no gap, and the first and the last tell of all.
+    told = instants if dates else pd.DatetimeIndex([instants.min(), instants.max()])
+    if outside_era(told, dates).any():
         raise _Unusual
     return instants
 
