@@ -59,8 +59,8 @@ def category(
     codes: npt.NDArray[np.signedinteger[Any]], names: Sequence[str]
 ) -> pd.Categorical[Any]:
     """Texts as categories: a number for each row, and what the numbers mean."""
-    made: pd.Categorical[Any] = pd.Categorical.from_codes(codes, list(names))  # type: ignore[call-overload]
-    return made
+    kind = pd.CategoricalDtype(list(names))
+    return pd.Categorical.from_codes(codes, dtype=kind, validate=False)
 
 
 def typed(frame: pd.DataFrame, where: str) -> pd.DataFrame:
