@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import json
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -109,21 +110,41 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file atomically, as UTF-8."""
-    with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file atomically, at less cost than by `atomic_path`: without a folder."""
+    temporary = path.with_name(f".writing-{secrets.token_hex(8)}")
+    try:
+        try:
+            temporary.write_bytes(content)
+        except FileNotFoundError:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_bytes(content)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def write_parquet(path: Path, frame: pd.DataFrame) -> str:
     """Write a table atomically and return the hash of its bytes.
 
     A file that has the same bytes already is left as it is.
-    The same table gives the same bytes: no time, name or path goes into the file.
     """
-    table = pa.Table.from_pandas(frame, preserve_index=False)
-    table = table.replace_schema_metadata(None)
+    return write_content(path, as_parquet(frame))
+
+
+def as_parquet(frame: pd.DataFrame) -> bytes:
+    """Encode a table, categories as the texts that they stand for.
+
+    The same table gives the same bytes: no time, name or path goes into them.
+    """
+    table = pa.table({str(name): _column(own) for name, own in frame.items()})
     # A dictionary makes numbers longer and slower to write.
     texts = [field.name for field in table.schema if pa.types.is_string(field.type)]
-    written = io.BytesIO()
+    written = pa.BufferOutputStream()
     pq.write_table(
         table,
         written,
@@ -131,10 +152,25 @@ def write_parquet(path: Path, frame: pd.DataFrame) -> str:
         compression_level=3,
         use_dictionary=texts,
     )
-    version = _hash(written.getvalue())
+    content: bytes = written.getvalue().to_pybytes()
+    return content
+
+
+def _column(column: pd.Series[Any]) -> pa.Array:
+    """Values of a column; none where there is NaN, NaT or None."""
+    if column.dtype == np.float64 and not np.isnan(column.to_numpy()).any():
+        return pa.array(column.to_numpy())  # as they are, without a copy
+    values = pa.array(column, from_pandas=True)
+    if pa.types.is_dictionary(values.type):
+        return values.cast(values.type.value_type)
+    return values
+
+
+def write_content(path: Path, content: bytes) -> str:
+    """Write a file atomically, unless it has that content, and return its hash."""
+    version = _hash(content)
     if not path.exists() or file_hash(path) != version:
-        with atomic_path(path) as temporary:
-            temporary.write_bytes(written.getvalue())
+        write_bytes(path, content)
     return version
 
 
@@ -236,8 +272,12 @@ class Lake:
 
     def write(self, table: str, key: str, frame: pd.DataFrame) -> str:
         """Write the data of one partition; return its content hash."""
+        return self.write_encoded(table, key, as_parquet(frame))
+
+    def write_encoded(self, table: str, key: str, content: bytes) -> str:
+        """Write the data of one partition, as `as_parquet` encodes it."""
         self.begin(table, key)
-        return write_parquet(self.folder(table, key) / DATA, frame)
+        return write_content(self.folder(table, key) / DATA, content)
 
     def read(
         self, table: str, key: str, columns: Sequence[str] | None = None

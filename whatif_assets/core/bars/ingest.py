@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
-import itertools
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -14,11 +15,17 @@ import pandas as pd
 
 from whatif_assets.core.bars.actions import Actions
 from whatif_assets.core.bars.adjustments import Step
-from whatif_assets.core.bars.schema import PRICES, RefusedBars, no_bars
+from whatif_assets.core.bars.schema import (
+    PRICES,
+    RefusedBars,
+    no_bars,
+    repeats_symbol,
+    session_starts,
+)
 from whatif_assets.core.bars.tidy import bars_window, stamp_size
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.home import Home
-from whatif_assets.core.lake import combined_hash
+from whatif_assets.core.lake import as_parquet, combined_hash
 from whatif_assets.core.market import Market
 from whatif_assets.core.quality import Finding, Inspection, inspect, rules_hash
 from whatif_assets.core.quality.record import refusal
@@ -40,12 +47,15 @@ class SessionLoad:
         What the checks of quality found.
     steps
         Splits and dividends of the session, by symbol.
+    content
+        Gives the bars as the lake keeps them, which another thread encodes meanwhile.
     """
 
     bars: pd.DataFrame
     report: dict[str, Any]
     findings: list[Finding]
     steps: Mapping[str, Step] = field(default_factory=dict)
+    content: Callable[[], bytes] = bytes
 
 
 class SessionBars:
@@ -71,7 +81,9 @@ class SessionBars:
         self._rules = home.market.rules
         self._at_a_time = home.market.sessions_at_a_time(len(home.symbols))
         self._actions = Actions(home)
+        self._threads = ThreadPoolExecutor(os.cpu_count())
         self._read: dict[str, SessionLoad] = {}
+        self._ahead: tuple[list[str], Future[dict[str, SessionLoad]]] | None = None
         self._last_bars: dict[date, pd.DataFrame] = {}
         apart = {"name", "last_session", "quality", "adjust", "actions", "facts"}
         settings = self._market.model_dump(mode="json", exclude=apart)
@@ -111,6 +123,8 @@ class SessionBars:
         try:
             if key not in self._read:
                 self._read_stretch(key)
+            elif self._ahead is None:  # a second one: the run goes through them
+                self._read_ahead()
             load = self._read.pop(key)
             if load.bars.empty:
                 raise RefusedBars(
@@ -123,16 +137,30 @@ class SessionBars:
         return load
 
     def _read_stretch(self, key: str) -> None:
-        start = self._keys.index(key)
-        stretch = self._keys[start : start + self._at_a_time]
+        stretch = self._stretch(key)
+        ahead, self._ahead = self._ahead, None
         try:
-            self._inspect(stretch)
+            if ahead is not None and ahead[0] == stretch:
+                self._read |= ahead[1].result()
+            else:
+                self._read |= self._inspect(stretch)
         except BadInput:
             if not stretch[1:]:
                 raise
-            self._inspect([key])
+            self._read |= self._inspect([key])
 
-    def _inspect(self, stretch: Sequence[str]) -> None:
+    def _read_ahead(self) -> None:
+        """Let another thread read the next stretch while this one is written."""
+        behind = self._keys[self._keys.index(max(self._read)) + 1 :]
+        if behind:
+            stretch = self._stretch(behind[0])
+            self._ahead = stretch, self._threads.submit(self._inspect, stretch)
+
+    def _stretch(self, key: str) -> list[str]:
+        start = self._keys.index(key)
+        return self._keys[start : start + self._at_a_time]
+
+    def _inspect(self, stretch: Sequence[str]) -> dict[str, SessionLoad]:
         """Read and inspect the sessions from the first to the last of a stretch."""
         first, last = (date.fromisoformat(stretch[n]) for n in (0, -1))
         frame, report, before = self._with_last_bars(first, last)
@@ -150,16 +178,19 @@ class SessionBars:
         )
         found = inspect(inspected, self._rules)
         by_session, none = _by_session(frame), frame.iloc[:0].drop(columns="session")
+        loads = {}
         for session in stretch:
             day = date.fromisoformat(session)
             bars = by_session.get(day, none)
-            self._read[session] = SessionLoad(
+            loads[session] = SessionLoad(
                 bars,
                 report.of_session(bars, day).metadata(),
                 found.get(day, []),
                 steps[day],
+                self._threads.submit(as_parquet, bars).result,
             )
-        self._last_bars[last] = last_bars(self._read[stretch[-1]].bars)
+        self._last_bars[last] = last_bars(loads[stretch[-1]].bars)
+        return loads
 
     def _steps(self, day: date, frame: pd.DataFrame) -> dict[str, Step]:
         """Steps of a session, whose earlier bars may be among some at hand."""
@@ -223,25 +254,30 @@ class SessionBars:
             last,
             self._market.hours,
             self._market.repairs,
+            categories=True,
         )
 
 
 def _by_session(bars: pd.DataFrame) -> dict[date, pd.DataFrame]:
     """Rows of each session, without the column that says it."""
-    days = bars["session"].to_numpy()
-    rows = np.argsort(days, kind="stable")
-    ordered, days = bars.drop(columns="session").take(rows), days[rows]
-    starts = np.flatnonzero(np.diff(days.view(np.int64), prepend=-1))
-    parts = itertools.pairwise([*starts, len(days)])
-    return {
-        pd.Timestamp(days[start]).date(): ordered[start:stop].reset_index(drop=True)
-        for start, stop in parts
-    }
+    first = session_starts(bars)
+    days, number = np.unique(bars["session"].to_numpy()[first], return_inverse=True)
+    of_each = np.repeat(number.astype(np.int16), np.diff(first, append=len(bars)))
+    rows = np.argsort(of_each, kind="stable")  # of 16 bits: by counting, which is quick
+    kept = {name: own for name, own in bars.items() if name != "session"}
+    ordered = pd.DataFrame(kept, copy=False).take(rows)
+    ends = np.cumsum(np.bincount(of_each, minlength=len(days)))
+    parts = {}
+    for day, start, stop in zip(pd.DatetimeIndex(days), [0, *ends], ends):
+        parts[day.date()] = ordered.iloc[start:stop]
+        parts[day.date()].index = pd.RangeIndex(stop - start)
+    return parts
 
 
 def last_bars(bars: pd.DataFrame) -> pd.DataFrame:
-    """Symbol and prices of each symbol's last bar."""
-    return bars.drop_duplicates("symbol", keep="last")[["symbol", *PRICES]]
+    """Symbol, as a text, and prices of each symbol's last bar; the bars are sorted."""
+    last = np.append(~repeats_symbol(bars)[1:], True)[: len(bars)]
+    return bars.loc[last, ["symbol", *PRICES]].astype({"symbol": object})
 
 
 def last_closes(bars: pd.DataFrame, market: Market) -> dict[str, float]:
@@ -252,5 +288,5 @@ def last_closes(bars: pd.DataFrame, market: Market) -> dict[str, float]:
     ends = bars["session"].map(dict(zip(pd.to_datetime(hours.index), hours["close"])))
     late = (bars["ts"] >= ends) & (not market.bar_size.daily)
     ordered = bars.assign(early=~late).sort_values(["early", "ts"])
-    closes = ordered.groupby("symbol")["close"].last()
+    closes = ordered.groupby("symbol", observed=True)["close"].last()
     return {str(symbol): float(close) for symbol, close in closes.items()}

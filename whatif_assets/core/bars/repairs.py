@@ -40,7 +40,7 @@ def forward_fill(
     starts = {day: sessions.starts(day.date(), length) for day in days}
     made = [
         _gaps(own, starts[own["session"].iloc[0]])
-        for _, own in bars.groupby(["session", "symbol"])
+        for _, own in bars.groupby(["session", "symbol"], observed=True)
     ]
     added = pd.concat(made) if made else bars.iloc[:0]
     if added.empty:

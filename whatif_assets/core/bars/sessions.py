@@ -241,17 +241,33 @@ class Sessions:
             Naive midnights, datetime64[ns]: the date at the exchange, or where
             sessions open the evening before, the next session to close.
         """
-        if not self._overnight:
-            # Many bars share a quarter of an hour, and with it, everywhere, the day.
-            quarters = ts.tz_convert("UTC").floor("15min")
-            codes, known = quarters.factorize(use_na_sentinel=False)
-            local = pd.DatetimeIndex(known).tz_convert(self._exchange.tz)
-            own = local.tz_localize(None).normalize().as_unit("ns")
-            return pd.DatetimeIndex(own[codes])
-        closes = pd.DatetimeIndex(self._exchange.closes)
-        days = self._exchange.sessions.as_unit("ns")
-        later = days.append(pd.DatetimeIndex([pd.NaT]))
-        return pd.DatetimeIndex(later[closes.searchsorted(ts, side="right")])
+        number, known = self.numbered_days(ts)
+        return pd.DatetimeIndex(known.append(pd.DatetimeIndex([pd.NaT])).take(number))
+
+    def numbered_days(
+        self, ts: pd.DatetimeIndex
+    ) -> tuple[npt.NDArray[np.intp], pd.DatetimeIndex]:
+        """Day of the exchange as `days` has it, by number.
+
+        Returns
+        -------
+        number
+            Of each instant, in the days; -1 where it has none.
+        days
+            Naive midnights in order, datetime64[ns], others than the instants' too.
+        """
+        if self._overnight:
+            days = self._exchange.sessions.as_unit("ns")
+            ends = pd.DatetimeIndex(self._exchange.closes)
+            number = ends.searchsorted(ts, side="right")
+            return np.where(number < len(days), number, -1), days
+        reach = pd.DatetimeIndex([ts.min(), ts.max()])
+        if reach.hasnans:  # of no instant at all
+            return np.full(len(ts), -1), pd.DatetimeIndex([])
+        first, last = reach.tz_convert(self._exchange.tz).tz_localize(None).normalize()
+        days = pd.date_range(first, last).as_unit("ns")
+        starts = self._midnights(days).as_unit(ts.unit)
+        return starts.asi8.searchsorted(ts.asi8, side="right") - 1, days
 
     @property
     def timezone(self) -> tzinfo:

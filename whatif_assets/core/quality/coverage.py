@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 
 import numpy as np
@@ -24,31 +23,30 @@ class SparseLimits(Limits):
 
 def missing_bars(bars: Inspection, limits: Limits) -> list[Finding]:
     """Count bars of the calendar's hours that a symbol of the session lacks."""
-    return [
-        _gap(bars, day, name, there, whole)
-        for day, name, there, whole in _coverage(bars)
-        if there < whole
-    ]
+    return _lacking(bars, 0)
 
 
 def sparse_symbols(bars: Inspection, limits: SparseLimits) -> list[Finding]:
     """Find symbols that lack more than a share of a session's bars."""
-    return [
-        _gap(bars, day, name, there, whole)
-        for day, name, there, whole in _coverage(bars)
-        if whole - there > limits.share * whole
-    ]
+    return _lacking(bars, limits.share)
 
 
-def _coverage(bars: Inspection) -> Iterator[tuple[date, str, int, int]]:
-    """Session, symbol, its regular bars, and how many there are by the calendar."""
+def _lacking(bars: Inspection, share: float) -> list[Finding]:
+    """Symbols of a session that lack more than a share of the calendar's bars."""
     if not bars.bar_size.timed:
-        return
-    for number, day in enumerate(bars.days):
-        whole = len(bars.starts[number])
-        for symbol in np.flatnonzero(bars.present[number]):
-            there = int(bars.bars_of[number, symbol])
-            yield day, bars.names[symbol], there, whole
+        return []
+    whole = np.array([[len(starts)] for starts in bars.starts])
+    lacking = bars.present & (whole - bars.bars_of > share * whole)
+    return [
+        _gap(
+            bars,
+            bars.days[day],
+            bars.names[symbol],
+            int(bars.bars_of[day, symbol]),
+            len(bars.starts[day]),
+        )
+        for day, symbol in zip(*np.nonzero(lacking), strict=True)
+    ]
 
 
 def _gap(bars: Inspection, day: date, name: str, there: int, whole: int) -> Finding:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from whatif_assets.core.bars.adjustments import Step
 from whatif_assets.core.bars.bar_size import ONE_MINUTE, BarSize
-from whatif_assets.core.bars.schema import PRICES
+from whatif_assets.core.bars.schema import PRICES, session_starts
 from whatif_assets.core.bars.sessions import Sessions
 from whatif_assets.core.bars.tidy import LoadReport
 
@@ -104,33 +104,36 @@ class Inspection:
     @functools.cached_property
     def day(self) -> Ints:
         """Position in ``days`` of each bar's session."""
-        days = pd.DatetimeIndex(list(self.days)).as_unit("ns")
-        own = self.bars["session"].to_numpy()
-        return np.asarray(days.searchsorted(own), dtype=np.int64)
+        return self._each(self._day_of_run)
 
     @functools.cached_property
     def symbol(self) -> Ints:
         """Position in ``names`` of each bar's symbol."""
-        return self._symbols[0]
+        return self._each(self._symbol_of_run)
 
     @functools.cached_property
     def names(self) -> list[str]:
         """Every symbol, those of the session before too."""
-        return self._symbols[1]
+        own = self._own_names
+        others = [] if self.before is None else list(self.before["symbol"])
+        return [*own, *sorted(set(others) - set(own))]
 
     @functools.cached_property
     def within(self) -> Mask:
         """Whether the bar ahead is of the same symbol and session."""
-        same = np.zeros(len(self.day), dtype=bool)
-        same[1:] = (np.diff(self.symbol) == 0) & (np.diff(self.day) == 0)
+        same = np.ones(len(self.bars), dtype=bool)
+        same[self._runs] = False
         return same
 
     @functools.cached_property
     def opening(self) -> Mask:
         """Whether it is a first bar whose symbol has bars in the session before."""
-        first = np.zeros(len(self.day), dtype=bool)
-        first[1:] = (np.diff(self.symbol) == 0) & (np.diff(self.day) == 1)
-        first |= self._rows_before >= 0
+        next_day = (np.diff(self._symbol_of_run) == 0) & (
+            np.diff(self._day_of_run) == 1
+        )
+        first = np.zeros(len(self.bars), dtype=bool)
+        first[self._runs[1:][next_day]] = True
+        first[self._rows_before[0]] = True
         return first
 
     def previous(self, name: str) -> Floats:
@@ -139,16 +142,34 @@ class Inspection:
         It is of the same symbol, and of the same session or the one before; a price
         of that one is on the basis of the bar's own.
         """
+        if name not in self._previous:
+            self._previous[name] = self._ahead(name)
+        return self._previous[name]
+
+    def _ahead(self, name: str) -> Floats:
         values = self.column(name)
-        ahead = np.full(len(values), np.nan)
-        ahead[1:] = np.where((self.within | self.opening)[1:], values[:-1], np.nan)
-        known = self._rows_before
+        ahead = np.empty(len(values))
+        ahead[1:] = values[:-1]
+        ahead[self._runs[~self.opening[self._runs]]] = np.nan
         if self.before is not None:
-            ahead[known >= 0] = self.before[name].to_numpy()[known[known >= 0]]
+            rows, known = self._rows_before
+            ahead[rows] = self.before[name].to_numpy()[known]
         if name in PRICES:
-            for rows, factor in self._stepped:
-                ahead[rows] *= factor
+            for stepped, factor in self._stepped:
+                ahead[stepped] *= factor
         return ahead
+
+    @functools.cached_property
+    def moves(self) -> Floats:
+        """Move from the close ahead to open or close, whichever is further off."""
+        ahead = self.previous("close")
+        opened, closed = self.column("open") / ahead - 1, self.close_moves
+        return np.where(np.abs(opened) > np.abs(closed), opened, closed)
+
+    @functools.cached_property
+    def close_moves(self) -> Floats:
+        """Move from the close ahead to the close."""
+        return self.column("close") / self.previous("close") - 1
 
     @functools.cached_property
     def _stepped(self) -> list[tuple[Ints, float]]:
@@ -202,15 +223,17 @@ class Inspection:
     @functools.cached_property
     def bars_of(self) -> Ints:
         """How many regular bars each session (row) has of each symbol (column)."""
-        shape = (len(self.days), len(self.names))
-        cells = (self.day * shape[1] + self.symbol)[self.regular]
-        return np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape)
+        counts = np.zeros((len(self.days), len(self.names)), dtype=np.int64)
+        if len(self.bars):
+            own = np.add.reduceat(self.regular, self._runs, dtype=np.int64)
+            np.add.at(counts, (self._day_of_run, self._symbol_of_run), own)
+        return counts
 
     @functools.cached_property
     def present(self) -> Mask:
         """Whether each session (row) has any bar of each symbol (column)."""
         there = np.zeros((len(self.days), len(self.names)), dtype=bool)
-        there[self.day, self.symbol] = True
+        there[self._day_of_run, self._symbol_of_run] = True
         return there
 
     @functools.cached_property
@@ -235,47 +258,41 @@ class Inspection:
         say
             Says in words what was found, of a bar by its number.
         """
-        return self._grouped(rows, self.symbol, len(self.names), value, say)
+        return self._grouped(rows, self.symbol, value, say)
 
     def by_session(
         self, rows: Mask, value: Floats, say: Callable[[int], str]
     ) -> list[Finding]:
         """Findings about some bars: one per session, of all symbols."""
-        every = np.zeros(len(rows), dtype=np.int64)
-        found = self._grouped(rows, every, 1, value, say)
+        found = self._grouped(rows, np.zeros_like(self.symbol), value, say)
         return [
             replace(one, symbol=None, example=f"{one.symbol} {one.example}")
             for one in found
         ]
 
     def _grouped(
-        self,
-        rows: Mask,
-        group: Ints,
-        groups: int,
-        value: Floats,
-        say: Callable[[int], str],
+        self, rows: Mask, group: Ints, value: Floats, say: Callable[[int], str]
     ) -> list[Finding]:
         numbers = np.flatnonzero(rows)
         if not len(numbers):
             return []
-        cells, stamps = self.day[numbers] * groups + group[numbers], self._stamps
-        counts = np.bincount(cells)
-        earliest = np.full(len(counts), np.iinfo(np.int64).max)
-        np.minimum.at(earliest, cells, stamps[numbers])
-        first = np.zeros(len(counts), dtype=np.int64)
-        speaks = np.flatnonzero(stamps[numbers] == earliest[cells])[::-1]
-        first[cells[speaks]] = numbers[speaks]
+        # The first of each run is its earliest: of these alone the first is looked for.
+        heads = np.flatnonzero(np.diff(self._run[numbers], prepend=-1))
+        first, counts = numbers[heads], np.diff(heads, append=len(numbers))
+        cells = self.day[first] * len(self.names) + group[first]
+        order = np.lexsort((first, self._stamps[first], cells))
+        starts = np.flatnonzero(np.diff(cells[order], prepend=-1))
+        totals = np.add.reduceat(counts[order], starts)
         return [
             Finding(
                 session=self.days[self.day[row]],
                 symbol=self.names[self.symbol[row]],
                 ts=self.bars["ts"].iloc[row],
-                count=int(counts[cell]),
+                count=int(count),
                 value=float(value[row]),
                 example=say(int(row)),
             )
-            for cell, row in ((cell, first[cell]) for cell in np.flatnonzero(counts))
+            for row, count in zip(first[order[starts]], totals, strict=True)
         ]
 
     @functools.cached_property
@@ -288,23 +305,55 @@ class Inspection:
         return pd.DatetimeIndex(self.bars["ts"]).as_unit("us").asi8
 
     @functools.cached_property
-    def _symbols(self) -> tuple[Ints, list[str]]:
-        codes, own = pd.factorize(self.bars["symbol"])
-        others = [] if self.before is None else list(self.before["symbol"])
-        names = [*own, *sorted(set(others) - set(own))]
-        return codes.astype(np.int64), names
+    def _previous(self) -> dict[str, Floats]:
+        return {}
 
     @functools.cached_property
-    def _rows_before(self) -> Ints:
-        """Row of ``before`` that is ahead of each bar; -1 where none is."""
-        rows = np.full(len(self.bars), -1)
-        if self.before is None or self.bars.empty:
-            return rows
-        heads = np.flatnonzero(np.diff(self.symbol, prepend=-1) != 0)
-        heads = heads[self.day[heads] == 0]
-        known = pd.Index(self.before["symbol"])
-        rows[heads] = known.get_indexer([self.names[s] for s in self.symbol[heads]])
-        return rows
+    def _runs(self) -> Ints:
+        """First row of each run: bars of one symbol and session, one after another."""
+        return np.asarray(session_starts(self.bars), dtype=np.int64)
+
+    @functools.cached_property
+    def _run(self) -> Ints:
+        """Number of each bar's run."""
+        return self._each(np.arange(len(self._runs)))
+
+    def _each(self, of_runs: Ints) -> Ints:
+        """Give each bar what its run has."""
+        return np.repeat(of_runs, np.diff(self._runs, append=len(self.bars)))
+
+    @functools.cached_property
+    def _day_of_run(self) -> Ints:
+        days = pd.DatetimeIndex(list(self.days)).as_unit("ns")
+        own = self.bars["session"].to_numpy()[self._runs]
+        return np.asarray(days.searchsorted(own), dtype=np.int64)
+
+    @functools.cached_property
+    def _symbol_of_run(self) -> Ints:
+        return np.asarray(
+            pd.Index(self._own_names).get_indexer(pd.Index(self._names_of_runs)),
+            dtype=np.int64,
+        )
+
+    @functools.cached_property
+    def _own_names(self) -> list[str]:
+        return list(dict.fromkeys(self._names_of_runs))
+
+    @functools.cached_property
+    def _names_of_runs(self) -> list[str]:
+        return list(self.bars["symbol"].iloc[self._runs])
+
+    @functools.cached_property
+    def _rows_before(self) -> tuple[Ints, Ints]:
+        """Bars that a row of ``before`` is ahead of, and those rows."""
+        if self.before is None:
+            none = np.zeros(0, dtype=np.int64)
+            return none, none
+        heads = np.diff(self._symbol_of_run, prepend=-1) != 0
+        heads &= self._day_of_run == 0
+        names = [self.names[number] for number in self._symbol_of_run[heads]]
+        known = pd.Index(self.before["symbol"]).get_indexer(names)
+        return self._runs[heads][known >= 0], known[known >= 0].astype(np.int64)
 
 
 def number(value: Any) -> str:

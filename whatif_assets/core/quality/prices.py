@@ -148,13 +148,13 @@ def jump(bars: Inspection, limits: JumpLimits) -> list[Finding]:
 
     Those that look like a split or a bad print are told by those checks.
     """
-    moves = _moves(bars)
+    moves = bars.moves
     far = np.abs(moves) > limits.threshold
     ends = _returned(bars, limits.threshold)
     back = np.zeros_like(ends)
     back[1:] = ends[:-1]
     far &= ~(ends | back | _split_like(bars, SplitLimits().tolerance))
-    return bars.by_symbol(far, moves, _moved(bars, moves))
+    return bars.by_symbol(far, moves, _moved(bars))
 
 
 def bad_print(bars: Inspection, limits: JumpLimits) -> list[Finding]:
@@ -162,7 +162,7 @@ def bad_print(bars: Inspection, limits: JumpLimits) -> list[Finding]:
 
     Also a high or a low that is as far from open and close.
     """
-    moves = _moves(bars)
+    moves = bars.moves
     returned = _returned(bars, limits.threshold)
     upper = np.maximum(bars.column("open"), bars.column("close"))
     lower = np.minimum(bars.column("open"), bars.column("close"))
@@ -170,7 +170,7 @@ def bad_print(bars: Inspection, limits: JumpLimits) -> list[Finding]:
     tall = high > upper * (1 + limits.threshold)
     deep = low < lower / (1 + limits.threshold)
     value = np.where(returned, moves, np.where(tall, high / upper - 1, low / lower - 1))
-    moved = _moved(bars, moves)
+    moved = _moved(bars)
 
     def say(row: int) -> str:
         if returned[row]:
@@ -205,14 +205,7 @@ def unadjusted_split(bars: Inspection, limits: SplitLimits) -> list[Finding]:
     return bars.by_symbol(_split_like(bars, limits.tolerance), ratio, say)
 
 
-def _moves(bars: Inspection) -> Floats:
-    """Move from the close ahead to open or close, whichever is further off."""
-    ahead = bars.previous("close")
-    opened, closed = bars.column("open") / ahead - 1, bars.column("close") / ahead - 1
-    return np.where(np.abs(opened) > np.abs(closed), opened, closed)
-
-
-def _moved(bars: Inspection, moves: Floats) -> Callable[[int], str]:
+def _moved(bars: Inspection) -> Callable[[int], str]:
     """Give what says a move in words, of a bar by its number."""
     opened, closed = bars.column("open"), bars.column("close")
     ahead = bars.previous("close")
@@ -220,7 +213,7 @@ def _moved(bars: Inspection, moves: Floats) -> Callable[[int], str]:
     def say(row: int) -> str:
         return (
             f"open {number(opened[row])}, close {number(closed[row])} after close "
-            f"{number(ahead[row])} ({moves[row]:+.1%})"
+            f"{number(ahead[row])} ({bars.moves[row]:+.1%})"
         )
 
     return say
@@ -228,10 +221,12 @@ def _moved(bars: Inspection, moves: Floats) -> Callable[[int], str]:
 
 def _returned(bars: Inspection, threshold: float) -> Mask:
     """Whether a bar closes far off and the next one where the bar ahead did."""
-    ahead, close = bars.previous("close"), bars.column("close")
-    off = np.abs(close / ahead - 1)
-    back = np.abs(bars.following("close") / ahead - 1)
-    return np.asarray((off > threshold) & (back < off / 4))
+    off = np.abs(bars.close_moves)
+    found = off > threshold
+    rows = np.flatnonzero(found)  # few
+    ahead, following = bars.previous("close")[rows], bars.following("close")[rows]
+    found[rows] = np.abs(following / ahead - 1) < off[rows] / 4
+    return found
 
 
 def _split_like(bars: Inspection, tolerance: float) -> Mask:

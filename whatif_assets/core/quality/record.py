@@ -42,7 +42,7 @@ def findings_table(findings: Iterable[Finding]) -> pd.DataFrame:
         "value": np.array([f.value for f in rows], dtype=np.float64),
         "example": np.array([f.example for f in rows], dtype=object),
     }
-    return pd.DataFrame(columns)
+    return pd.DataFrame(columns, copy=False)
 
 
 def keep_findings(lake: Lake, key: str, findings: Sequence[Finding]) -> None:

@@ -12,7 +12,7 @@ import pandas as pd
 from pydantic import BaseModel, ValidationError
 
 from whatif_assets.core.bars.bar_size import BarSize
-from whatif_assets.core.bars.schema import repeats_symbol
+from whatif_assets.core.bars.schema import session_starts
 from whatif_assets.core.bars.sessions import Sessions
 from whatif_assets.core.bars.tidy import (
     Hours,
@@ -164,6 +164,7 @@ def load_bars(
     last: date,
     hours: Hours = "all",
     repairs: Sequence[str] = (),
+    categories: bool = False,
 ) -> tuple[pd.DataFrame, LoadReport]:
     """Read the bars of some sessions: the one way from a source to tidy bars.
 
@@ -183,6 +184,8 @@ def load_bars(
         ``all`` or ``regular``, see `whatif_assets.core.bars.tidy.tidy`.
     repairs
         Repairs to make, see `whatif_assets.core.bars.tidy.tidy`; none unless said.
+    categories
+        Whether ``symbol`` is to be a category; a text unless said.
 
     Returns
     -------
@@ -213,7 +216,7 @@ def load_bars(
     inside = (raw["ts"] >= start) & (raw["ts"] < end)
     rows, where = raw if inside.all() else raw[inside], source.where
     bars, report = tidy(
-        rows, sessions, bar_size, where, hours, repairs, source.of_trades
+        rows, sessions, bar_size, where, hours, repairs, source.of_trades, categories
     )
     return bars, dataclasses.replace(report, missing=_missing(bars, names, wanted))
 
@@ -236,9 +239,7 @@ def _missing(
 ) -> dict[date, tuple[str, ...]]:
     """Symbols without a bar, by session that lacks any."""
     # Bars are sorted, so that a symbol's session stands together, mostly.
-    first, days = ~repeats_symbol(bars), bars["session"].to_numpy()
-    first[1:] |= days[1:] != days[:-1]
-    found = bars.loc[first, ["session", "symbol"]]
+    found = bars[["session", "symbol"]].iloc[session_starts(bars)]
     present = set(zip(found["session"].dt.date, found["symbol"], strict=True))
     gaps = {
         day: tuple(name for name in names if (day, name) not in present)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -11,17 +10,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
 import pandas as pd
 from pydantic import BaseModel
 
 from whatif_assets.core.bars.bar_size import BarSize
-from whatif_assets.core.bars.schema import PRICES, no_bars
+from whatif_assets.core.bars.schema import PRICES
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.sources.csv_format import CsvOptions
 from whatif_assets.core.sources.csv_plain import read_plain
 from whatif_assets.core.sources.csv_rows import Layout, parse, read_layout
 from whatif_assets.core.sources.files import ages, find_files
+from whatif_assets.core.sources.parts import Part, together
+
+EPOCH = date(1970, 1, 1)
+MICROSECOND = timedelta(microseconds=1)
 
 
 class Csv:
@@ -36,8 +38,7 @@ class Csv:
     def __init__(self, options: CsvOptions, base: Path) -> None:
         """Keep the options; no file is touched yet."""
         self._options, self._base = options, base
-        self._parsed: dict[tuple[Path, bool], pd.DataFrame] = {}
-        self._whole: dict[bool, tuple[set[Path], pd.DataFrame]] = {}
+        self._parsed: dict[tuple[Path, bool], Part] = {}
 
     @property
     def where(self) -> str:
@@ -54,7 +55,7 @@ class Csv:
         found: set[str] = set()
         for file, layout in self._layouts.items():
             name = self._symbol_of(file, layout)
-            found.update(self._parse(file)["symbol"] if name is None else [name])
+            found.update(self._parse(file).symbols if name is None else [name])
         return sorted(found)
 
     def state(self, start: pd.Timestamp, end: pd.Timestamp) -> list[str]:
@@ -72,19 +73,16 @@ class Csv:
         """
         daily = bar_size.daily and not self.of_trades
         ends = self._options.stamp == "end" and not daily and not self.of_trades
-        shift = bar_size.length if ends else pd.Timedelta(0)
-        start = pd.Timestamp(first, tz="UTC")
-        end = pd.Timestamp(last + timedelta(days=1), tz="UTC")
+        shift = (bar_size.length if ends else timedelta(0)) // MICROSECOND
+        start, end = (
+            (day - EPOCH) // MICROSECOND + shift
+            for day in (first, last + timedelta(days=1))
+        )
         owners = {f: self._symbol_of(f, layout) for f, layout in self._layouts.items()}
-        files = {file for file, name in owners.items() if name in (None, *symbols)}
-        known, rows = self._together(files, daily)
-        asked = (rows["ts"] >= start + shift) & (rows["ts"] < end + shift)
-        if not {owners[file] for file in known} <= set(symbols):
-            asked &= rows["symbol"].isin(symbols)
-        bars = rows.take(np.flatnonzero(asked))
-        bars.index = pd.RangeIndex(len(bars))
-        bars["ts"] = bars["ts"] - shift
-        return bars
+        files = [file for file, name in owners.items() if name in (None, *symbols)]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            parts = list(pool.map(lambda file: self._parse(file, daily), files))
+        return together([part.between(start, end, symbols) for part in parts], -shift)
 
     @cached_property
     def _files(self) -> list[Path]:
@@ -114,24 +112,7 @@ class Csv:
             )
         return match[1]
 
-    def _together(
-        self, asked: set[Path], daily: bool
-    ) -> tuple[set[Path], pd.DataFrame]:
-        """Rows of files as one table, and of those that were asked for before."""
-        known, whole = self._whole.get(daily, (set(), no_bars()))
-        if asked - known:
-            files = [file for file in self._layouts if file in known | asked]
-            with ThreadPoolExecutor(os.cpu_count()) as pool:
-                parts = list(pool.map(lambda file: self._parse(file, daily), files))
-            whole = pd.concat(parts, ignore_index=True)
-            starts = itertools.accumulate(map(len, parts), initial=0)
-            for file, start, part in zip(files, starts, parts):
-                # The same rows, held once.
-                self._parsed[file, daily] = whole.iloc[start : start + len(part)]
-        self._whole[daily] = known | asked, whole
-        return self._whole[daily]
-
-    def _parse(self, file: Path, daily: bool = False) -> pd.DataFrame:
+    def _parse(self, file: Path, daily: bool = False) -> Part:
         if (file, daily) not in self._parsed:
             layout = self._layouts[file]
             symbol = self._symbol_of(file, layout)
@@ -139,5 +120,5 @@ class Csv:
             plain = read_plain(*asked)
             rows = parse(*asked) if plain is None else plain
             alike = {name: rows["close"] for name in PRICES if name not in rows}
-            self._parsed[file, daily] = rows.assign(**alike) if alike else rows
+            self._parsed[file, daily] = Part.of(rows.assign(**alike) if alike else rows)
         return self._parsed[file, daily]

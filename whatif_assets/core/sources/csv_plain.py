@@ -20,15 +20,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from whatif_assets.core.bars.schema import outside_era
+from whatif_assets.core.bars.schema import category, outside_era
 from whatif_assets.core.sources.csv_format import EPOCHS, CsvOptions
 from whatif_assets.core.sources.csv_rows import (
+    OFFSET,
     REQUIRED,
     SCALED,
     Layout,
     instants_of_epochs,
 )
 
+HOUR = 3_600_000_000  # microseconds
 OLDEST = pd.Timestamp("1700-01-01", tz="UTC")  # nanoseconds reach little further
 
 
@@ -51,7 +53,8 @@ def read_plain(
         return None
     whole = {"symbol": symbol, "file": str(file)} if symbol else {"file": str(file)}
     for name, text in whole.items():
-        columns[name] = np.full(len(columns["line"]), text, dtype=object)
+        codes = np.zeros(len(columns["line"]), dtype=np.int8)
+        columns[name] = category(codes, [text])
     order = ["symbol", "ts", *columns]
     return pd.DataFrame({name: columns[name] for name in order}, copy=False)
 
@@ -64,9 +67,8 @@ def _table(file: Path, layout: Layout, options: CsvOptions) -> pa.Table:
     if options.header:
         content = content.partition(b"\n")[2]
     _refuse_unusual(content, options)
-    lines = content.count(b"\n") + (not content.endswith(b"\n"))
     types = {n: pa.float64() for name, n in layout.columns.items() if name != "symbol"}
-    stamp = pa.float64() if options.format in EPOCHS else pa.string()
+    stamp = _stamp_type(content, layout, options)
     texts = [
         *layout.kept,
         *(n for n in (layout.columns.get("symbol"),) if n is not None),
@@ -78,13 +80,17 @@ def _table(file: Path, layout: Layout, options: CsvOptions) -> pa.Table:
     if types.keys() & others.keys():
         raise _Unusual
     types |= others
-    table = pyarrow.csv.read_csv(
+    table: pa.Table = pyarrow.csv.read_csv(
         pa.BufferReader(content),
         pyarrow.csv.ReadOptions(
             use_threads=False,
             column_names=[str(n) for n in range(layout.width)],
         ),
-        pyarrow.csv.ParseOptions(delimiter=options.delimiter, quote_char=False),
+        pyarrow.csv.ParseOptions(
+            delimiter=options.delimiter,
+            quote_char=False,
+            ignore_empty_lines=False,  # they have numbers: Arrow refuses them
+        ),
         pyarrow.csv.ConvertOptions(
             include_columns=[str(n) for n in types],
             column_types={str(n): kind for n, kind in types.items()},
@@ -92,9 +98,19 @@ def _table(file: Path, layout: Layout, options: CsvOptions) -> pa.Table:
             decimal_point=options.decimal,
         ),
     )
-    if table.num_rows != lines:  # blank lines, which have numbers
-        raise _Unusual
     return table
+
+
+def _stamp_type(content: bytes, layout: Layout, options: CsvOptions) -> pa.DataType:
+    """Type that the cells of the stamps are read as."""
+    if options.format in EPOCHS:
+        return pa.float64()
+    if options.format is not None or layout.stamps[1:]:
+        return pa.string()
+    (stamp,) = layout.stamps
+    cells = content.partition(b"\n")[0].decode("ascii").split(options.delimiter)
+    zoned = any(OFFSET.search(cell.strip()) for cell in cells[stamp : stamp + 1])
+    return pa.timestamp("us", "UTC" if zoned else None)
 
 
 def _refuse_unusual(content: bytes, options: CsvOptions) -> None:
@@ -131,11 +147,13 @@ def _columns(
     return {**columns, "line": line}
 
 
-def _names(table: pa.Table, position: int) -> npt.NDArray[np.object_]:
+def _names(table: pa.Table, position: int) -> pd.Categorical[Any]:
     """Texts of a column without the spaces around them."""
-    codes = table[str(position)].combine_chunks().dictionary_encode()
-    names = np.array([name.strip() for name in codes.dictionary.to_pylist()], object)
-    return names[codes.indices.to_numpy()]  # type: ignore[no-any-return]
+    coded = table[str(position)].combine_chunks().dictionary_encode()
+    names = [name.strip() for name in coded.dictionary.to_pylist()]
+    unique = list(dict.fromkeys(names))  # which two may be, but for spaces
+    codes = np.array([unique.index(name) for name in names], dtype=np.int64)
+    return category(codes[coded.indices.to_numpy()], unique)
 
 
 def _numbers(table: pa.Table, position: int, required: bool) -> npt.NDArray[np.float64]:
@@ -150,51 +168,78 @@ def _numbers(table: pa.Table, position: int, required: bool) -> npt.NDArray[np.f
 
 def _instants(
     table: pa.Table, stamps: tuple[int, ...], options: CsvOptions, daily: bool
-) -> pd.Series[pd.Timestamp]:
+) -> pd.DatetimeIndex:
     """Stamps of the bars, UTC, as `whatif_assets.core.sources.csv_rows` has them."""
     counted = options.format in EPOCHS
     parsed = (
         _epochs(table, stamps, options) if counted else _written(table, stamps, options)
     )
     if daily:
-        if parsed.dt.tz is not None:
-            parsed = parsed.dt.tz_convert(options.timezone).dt.tz_localize(None)
-        parsed = parsed.dt.normalize().dt.tz_localize("UTC")
-    elif parsed.dt.tz is None:
-        parsed = parsed.dt.tz_localize(
-            options.timezone, ambiguous="NaT", nonexistent="NaT"
-        )
-    instants = parsed.dt.tz_convert("UTC").dt.as_unit("us")
-    outside = outside_era(instants, daily and not counted)
-    if instants.isna().any() or instants.min() < OLDEST or outside.any():
+        if parsed.tz is not None:
+            parsed = parsed.tz_convert(options.timezone).tz_localize(None)
+        parsed = parsed.normalize().tz_localize("UTC")
+    elif parsed.tz is None:
+        parsed = _by_the_clock(parsed.as_unit("us"), options.timezone)
+    instants = parsed.tz_convert("UTC").as_unit("us")
+    if instants.hasnans or instants.min() < OLDEST:
+        raise _Unusual
+    dates = daily and not counted
+    # Without dates an era has no gap, and the first and the last tell of all.
+    told = instants if dates else pd.DatetimeIndex([instants.min(), instants.max()])
+    if outside_era(told, dates).any():
         raise _Unusual
     return instants
 
 
+def _by_the_clock(local: pd.DatetimeIndex, zone: str) -> pd.DatetimeIndex:
+    """Instants of naive times in a zone, NaT where there is none, or two.
+
+    Many stamps in a row share an hour, and with it an offset, if that is the same at
+    the hour's start and end.
+    """
+    hours = local.asi8 // HOUR
+    first = np.flatnonzero(np.diff(hours, prepend=hours[0] - 1))
+    offsets = []
+    for end in (0, HOUR - 1):
+        clock = _times(hours[first] * HOUR + end)
+        found = clock.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
+        if found.hasnans:
+            break
+        offsets.append(found.asi8 - clock.asi8)
+    if len(offsets) < 2 or (offsets[0] != offsets[1]).any():
+        return local.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
+    of_each = np.repeat(offsets[0], np.diff(first, append=len(hours)))
+    return _times(local.asi8 + of_each).tz_localize("UTC")
+
+
+def _times(micros: npt.NDArray[np.int64]) -> pd.DatetimeIndex:
+    return pd.DatetimeIndex(micros.view("datetime64[us]"))
+
+
 def _epochs(
     table: pa.Table, stamps: tuple[int, ...], options: CsvOptions
-) -> pd.Series[pd.Timestamp]:
+) -> pd.DatetimeIndex:
     """Stamps that count units of time."""
     (position,) = stamps  # a ValueError where several are joined
-    return instants_of_epochs(
-        _numbers(table, position, required=True), EPOCHS[options.format]
-    )
+    numbers = _numbers(table, position, required=True)
+    return pd.DatetimeIndex(instants_of_epochs(numbers, EPOCHS[options.format]))
 
 
 def _written(
     table: pa.Table, stamps: tuple[int, ...], options: CsvOptions
-) -> pd.Series[pd.Timestamp]:
+) -> pd.DatetimeIndex:
     """Stamps that are written out, with a time zone if they state one."""
     texts = table[str(stamps[0])]
     if stamps[1:]:
         texts = pc.binary_join_element_wise(*(table[str(n)] for n in stamps), " ")
-    parsed: pd.Series[pd.Timestamp]
     if options.format is not None:
         zoned = "%z" in options.format.lower()
         parsed = pd.to_datetime(texts.to_pandas(), format=options.format, utc=zoned)
-        return parsed
-    try:
-        parsed = texts.cast(pa.timestamp("us")).to_pandas()
-    except pa.ArrowInvalid:  # or each one states its offset
-        parsed = texts.cast(pa.timestamp("us", "UTC")).to_pandas()
-    return parsed
+        return pd.DatetimeIndex(parsed)
+    if stamps[1:]:
+        try:
+            texts = texts.cast(pa.timestamp("us"))
+        except pa.ArrowInvalid:  # or each one states its offset
+            texts = texts.cast(pa.timestamp("us", "UTC"))
+    parsed = pd.DatetimeIndex(texts.to_numpy())
+    return parsed if texts.type.tz is None else parsed.tz_localize("UTC")

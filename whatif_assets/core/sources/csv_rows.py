@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from whatif_assets.core.bars.schema import PRICES, outside_era
+from whatif_assets.core.bars.schema import PRICES, category, outside_era
 from whatif_assets.core.errors import BadInput, did_you_mean
 from whatif_assets.core.sources.cells import (
     Cells,
@@ -92,8 +92,8 @@ def parse(
     Returns
     -------
     DataFrame
-        ``symbol``, ``ts`` (as stamped, UTC; of daily bars the date at 00:00), the
-        numbers as float64, ``file`` and ``line``.
+        ``symbol`` (categories as they come), ``ts`` (as stamped, UTC; of daily bars
+        the date at 00:00), the numbers as float64, ``line`` and ``file`` (a category).
 
     Raises
     ------
@@ -111,7 +111,10 @@ def parse(
     if not frames:
         raise BadInput(f"{file} has no row. Get it again, or take it away.")
     faults.refuse()
-    return pd.concat(frames, ignore_index=True).assign(file=str(file))
+    rows = pd.concat(frames, ignore_index=True)
+    names = pd.Categorical(rows["symbol"], categories=rows["symbol"].unique())
+    files = category(np.zeros(len(rows), dtype=np.int8), [str(file)])
+    return rows.assign(symbol=names, file=files)
 
 
 class _Rows:
