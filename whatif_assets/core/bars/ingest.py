@@ -83,7 +83,7 @@ class SessionBars:
         self._actions = Actions(home)
         self._threads = ThreadPoolExecutor(os.cpu_count())
         self._read: dict[str, SessionLoad] = {}
-        self._ahead: tuple[list[str], Future[dict[str, SessionLoad]]] | None = None
+        self._ahead: Future[dict[str, SessionLoad]] | None = None
         self._last_bars: dict[date, pd.DataFrame] = {}
         apart = {"name", "last_session", "quality", "adjust", "actions", "facts"}
         settings = self._market.model_dump(mode="json", exclude=apart)
@@ -140,10 +140,12 @@ class SessionBars:
         stretch = self._stretch(key)
         ahead, self._ahead = self._ahead, None
         try:
-            if ahead is not None and ahead[0] == stretch:
-                self._read |= ahead[1].result()
-            else:
+            if ahead is None:
                 self._read |= self._inspect(stretch)
+            else:
+                # Also where it is another one: a source is read by one thread.
+                read = ahead.result()
+                self._read |= read if key in read else self._inspect(stretch)
         except BadInput:
             if not stretch[1:]:
                 raise
@@ -153,8 +155,7 @@ class SessionBars:
         """Let another thread read the next stretch while this one is written."""
         behind = self._keys[self._keys.index(max(self._read)) + 1 :]
         if behind:
-            stretch = self._stretch(behind[0])
-            self._ahead = stretch, self._threads.submit(self._inspect, stretch)
+            self._ahead = self._threads.submit(self._inspect, self._stretch(behind[0]))
 
     def _stretch(self, key: str) -> list[str]:
         start = self._keys.index(key)

@@ -194,3 +194,22 @@ def test_every_calendar_knows_2022():
     for name in known_calendars():
         earliest, latest = module._known(name)
         assert earliest.year < 2022 < latest.year
+
+
+@pytest.mark.parametrize("calendar", ["XNYS", "BVMF", "XASX", "XBOM", "24/7"])
+def test_a_day_is_the_date_on_the_exchange_s_clock(calendar):
+    """Where clocks move at midnight (Sao Paulo until 2019), too."""
+    sessions = Sessions(calendar, date(2016, 1, 4), date(2019, 12, 30))
+    instants = pd.date_range("2016-01-03", "2019-12-31", freq="13min", tz="UTC")
+    clock = instants.tz_convert(sessions.timezone).tz_localize(None).normalize()
+    assert (sessions.days(instants.as_unit("us")) == clock).all()
+
+
+def test_no_instant_has_no_day():
+    nothing = pd.DatetimeIndex([pd.NaT], tz="UTC")
+    assert sessions_of(nothing).isna().all()
+    assert len(sessions_of(nothing[:0])) == 0
+
+
+def sessions_of(instants: pd.DatetimeIndex) -> pd.DatetimeIndex:
+    return NEW_YORK_2018.days(instants)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.sources.csv_format import CsvOptions
-from whatif_assets.core.sources.csv_plain import read_plain
+from whatif_assets.core.sources.csv_plain import _by_the_clock, read_plain
 from whatif_assets.core.sources.csv_rows import parse, read_layout
 
 NAMES = ("timestamp", "open", "high", "low", "close", "volume")
@@ -163,3 +163,17 @@ def read(file: Path, options: CsvOptions, symbol: str | None = "AAA") -> pd.Data
 
 def careful(file: Path, options: CsvOptions, symbol: str | None = "AAA"):
     return parse(file, *layout_of(file, options), symbol, False)
+
+
+@pytest.mark.parametrize(
+    "zone",
+    [*ZONES, "Australia/Lord_Howe", "Asia/Kathmandu", "America/Sao_Paulo"],
+)
+def test_offsets_by_the_hour_are_those_of_each_time(zone):
+    """Clocks that move by half an hour, or at midnight, too."""
+    times = pd.date_range("2016-01-01", "2019-12-31", freq="97min").as_unit("us")
+    for month in range(0, len(times), 400):
+        local = times[month : month + 400]
+        own = local.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
+        found = _by_the_clock(local, zone).tz_convert("UTC")
+        pd.testing.assert_index_equal(found, own.tz_convert("UTC"), check_names=False)
