@@ -28,7 +28,7 @@ IMPORTS = "import whatif_assets.runs"
 
 STAGES = """
 SELECT CASE WHEN asset = 'trained_models' AND partition IN ({spark})
-            THEN 'trained_models, start of Spark and its three forests'
+            THEN 'trained_models, what is left of the three on Spark'
             WHEN asset = 'trained_models' THEN 'trained_models, fitted here'
             ELSE asset END AS stage,
        sum(seconds) AS seconds
