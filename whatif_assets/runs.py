@@ -111,7 +111,7 @@ class Runner:
         failures = self._run_sessions(self._sessions_of_bars(study), sessions)
         if not failures:
             if here:
-                untrained = self._untrained(study, on_spark)
+                untrained = [c for c in on_spark if self._is_untrained(study, c)]
                 spark = functools.partial(Compute().spark, study)
                 fit_ahead(self._home, study, untrained, "spark", spark)
             failures += self._evaluate(study, here) + self._evaluate(study, on_spark)
@@ -119,19 +119,14 @@ class Runner:
                 self._tell(asset)
         return failures + self.rank()
 
-    def _untrained(
-        self, study: Study, configurations: Sequence[Configuration]
-    ) -> list[Configuration]:
-        """Configurations whose models would be fitted anew."""
-        lake, code = self._home.lake, {"code": MODELS_VERSION}
-        return [
-            one
-            for one in configurations
-            if why_computed(
-                lake.manifest("trained_models", one.key),
-                {**training_inputs(self._home, study, one, "spark"), **code},
-            )
-        ]
+    def _is_untrained(self, study: Study, configuration: Configuration) -> bool:
+        """Whether the models of a configuration on Spark would be fitted anew."""
+        try:
+            now = training_inputs(self._home, study, configuration, "spark")
+        except BadInput:  # which the asset meets, and tells
+            return False
+        manifest = self._home.lake.manifest("trained_models", configuration.key)
+        return bool(why_computed(manifest, {**now, "code": MODELS_VERSION}))
 
     def _evaluate(
         self, study: Study, configurations: Sequence[Configuration]
