@@ -14,7 +14,11 @@ from whatif_assets.core.configuration import Configuration
 from whatif_assets.core.features import compute_features_spark, features_of_sessions
 from whatif_assets.core.features.store import Engine
 from whatif_assets.core.home import Home
-from whatif_assets.core.spark.backend import forced_backend, study_settings
+from whatif_assets.core.spark.backend import (
+    backend_of,
+    forced_backend,
+    study_settings,
+)
 from whatif_assets.core.study import Study
 
 
@@ -50,7 +54,7 @@ class Compute(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def backend_of(self, configuration: Configuration) -> str:
         """Backend on which a configuration's model is fitted."""
-        return self.forced_backend or configuration.backend
+        return backend_of(configuration, self.backend)
 
     def spark(self, study: Study | None = None) -> Any:
         """Start a Spark session, or return the one that runs already.

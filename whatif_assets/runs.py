@@ -104,7 +104,8 @@ class Runner:
     def run(self, study: Study) -> list[str]:
         """Materialise what a study needs; return what failed, in words."""
         configurations = self._home.configurations(study)
-        on_spark, here = _divided(configurations)
+        on_spark = [one for one in configurations if fitted_on_spark(one)]
+        here = [one for one in configurations if not fitted_on_spark(one)]
         keys = [configuration.key for configuration in [*on_spark, *here]]
         self._instance.add_dynamic_partitions(f"{self._prefix}configurations", keys)
         sessions = study.sessions(self._home.market)
@@ -280,14 +281,6 @@ class Runner:
             # Dagster makes a failed step of it, after which others would go on.
             raise KeyboardInterrupt
         return [_reason(failure) for failure in failures]
-
-
-def _divided(
-    configurations: Sequence[Configuration],
-) -> tuple[list[Configuration], list[Configuration]]:
-    """Those whose model is fitted on Spark, and the others."""
-    on_spark = [one for one in configurations if fitted_on_spark(one)]
-    return on_spark, [one for one in configurations if one not in on_spark]
 
 
 def _reason(failure: Any) -> str:

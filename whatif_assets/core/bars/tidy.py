@@ -10,6 +10,7 @@ from datetime import date
 from typing import Literal, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from whatif_assets.core.bars.bar_size import ONE_MINUTE, BarSize
@@ -275,13 +276,7 @@ def assign_sessions(
         evening before, to the next session to close. NaT where that is no
         session of the market.
     """
-    ts = pd.DatetimeIndex(bars["ts"])
-    if bar_size.daily:
-        dates = ts.tz_localize(None).normalize().as_unit("ns")
-        days = pd.DatetimeIndex(dates.unique().dropna())
-        number = days.get_indexer(dates)
-    else:
-        number, days = sessions.numbered_days(ts)
+    number, days = _numbered_days(bars, sessions, bar_size)
     own = days.where(days.isin(pd.DatetimeIndex(sessions.dates())))
     of_each = own.append(pd.DatetimeIndex([pd.NaT])).to_numpy().take(number)
     return pd.Series(of_each, index=bars.index, name="session")
@@ -305,14 +300,16 @@ def bars_window(
     return pd.Timestamp(start, tz="UTC"), pd.Timestamp(last + DAY, tz="UTC")
 
 
-def _days(
+def _numbered_days(
     bars: pd.DataFrame, sessions: Sessions, bar_size: BarSize
-) -> pd.DatetimeIndex:
-    """Day of the exchange that each bar counts to, a session or not."""
+) -> tuple[npt.NDArray[np.intp], pd.DatetimeIndex]:
+    """Day of the exchange that each bar counts to, by number; see `Sessions`."""
     ts = pd.DatetimeIndex(bars["ts"])
-    if bar_size.daily:
-        return ts.tz_localize(None).normalize().as_unit("ns")
-    return sessions.days(ts)
+    if not bar_size.daily:
+        return sessions.numbered_days(ts)
+    dates = ts.tz_localize(None).normalize().as_unit("ns")
+    days = pd.DatetimeIndex(dates.unique().dropna())
+    return days.get_indexer(dates), days
 
 
 def _session_ahead(
@@ -320,8 +317,10 @@ def _session_ahead(
 ) -> pd.Series[pd.Timestamp]:
     """First session of the market after the day of each bar; NaT after the last."""
     own = pd.DatetimeIndex(sessions.dates()).as_unit("ns")
-    number = own.searchsorted(_days(bars, sessions, bar_size))
-    return pd.Series(own.append(pd.DatetimeIndex([pd.NaT]))[number])
+    of_each, days = _numbered_days(bars, sessions, bar_size)
+    none = pd.DatetimeIndex([pd.NaT])
+    ahead = own.append(none)[own.searchsorted(days)]
+    return pd.Series(ahead.append(none).take(of_each))
 
 
 def _counts(days: pd.Series[pd.Timestamp]) -> dict[date, int]:

@@ -33,10 +33,14 @@ def forced_backend(backend: str = "") -> str:
     return forced
 
 
+def backend_of(configuration: Configuration, backend: str = "") -> str:
+    """Backend on which a configuration's model is fitted; see `forced_backend`."""
+    return forced_backend(backend) or configuration.backend
+
+
 def fitted_on_spark(configuration: Configuration) -> bool:
-    """Whether a configuration has a model that is fitted on Spark."""
-    backend = forced_backend() or configuration.backend
-    return configuration.algorithm is not None and backend == "spark"
+    """Whether a configuration has a model, and it is fitted on Spark."""
+    return configuration.algorithm is not None and backend_of(configuration) == "spark"
 
 
 def study_settings(study: Study | None) -> dict[str, str]:
