@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -368,20 +368,20 @@ def compute_features(bars: pd.DataFrame, features: Sequence[Feature]) -> pd.Data
     """
     rows = symbol_rows(bars)
     columns = BarColumns(with_other_symbols(bars, features))
-    values = np.empty((len(features), len(bars)))
-    for number, feature in enumerate(features):
+    values = [np.empty(len(bars)) for _ in features]
+    for feature, own in zip(features, values, strict=True):
         for start, stop in rows:
-            values[number, start:stop] = feature.over(columns, start, stop)
-    return beside(bars[["symbol", "ts"]], features, values)
+            own[start:stop] = feature.over(columns, start, stop)
+    return beside([bars["symbol"], bars["ts"]], features, values)
 
 
 def beside(
-    keys: pd.DataFrame, features: Sequence[Feature], values: FloatArray
+    keys: Sequence[pd.Series], features: Sequence[Feature], values: Iterable[FloatArray]
 ) -> pd.DataFrame:
-    """Put the values of features, a row each, beside the keys of their bars.
+    """Put the values of features, an array each, beside the keys of their bars.
 
-    None of the values is copied.
+    The keys are copied, the values are not.
     """
-    columns = {name: keys[name].reset_index(drop=True) for name in keys}
+    columns = {key.name: key.reset_index(drop=True) for key in keys}
     computed = {f.column: row for f, row in zip(features, values, strict=True)}
     return pd.DataFrame(columns | computed, copy=False)

@@ -169,7 +169,8 @@ def features_of_sessions(
         mine = slice(done, done := done + block.stop - block.start)
         for number, feature in enumerate(features):
             computed[number, mine] = block.values(feature, columns, block.stop)
-    return beside(bars[["symbol", "ts", "session"]].iloc[rows], features, computed)
+    keys = [bars[name].iloc[rows] for name in ("symbol", "ts", "session")]
+    return beside(keys, features, computed)
 
 
 @dataclass(frozen=True)

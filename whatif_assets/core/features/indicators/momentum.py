@@ -106,11 +106,10 @@ def _flat(high: FloatArray, low: FloatArray, bars: int) -> BoolArray:
     flat: BoolArray = np.equal(high, low)
     if bars == 1 or not flat.any():
         return flat
-    still = flat[1:] & flat[:-1] & (high[1:] == high[:-1])
-    total, windows = np.cumsum(still), max(len(high) - bars + 1, 0)
-    total = np.concatenate([[0], total])
+    still = np.flatnonzero(flat[1:] & flat[:-1] & (high[1:] == high[:-1])) + 1
+    first, last = still[: 2 - bars or None], still[bars - 2 :]
     result = np.zeros(len(high), dtype=bool)
-    result[bars - 1 :] = total[bars - 1 :] - total[:windows] == bars - 1
+    result[last[last - first == bars - 2]] = True
     return result
 
 
