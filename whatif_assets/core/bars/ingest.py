@@ -81,7 +81,8 @@ class SessionBars:
         self._rules = home.market.rules
         self._at_a_time = home.market.sessions_at_a_time(len(home.symbols))
         self._actions = Actions(home)
-        self._threads = ThreadPoolExecutor(os.cpu_count())
+        self._encoders = ThreadPoolExecutor(os.cpu_count())
+        self._reader = ThreadPoolExecutor(1)  # whom no encoding keeps waiting
         self._read: dict[str, SessionLoad] = {}
         self._ahead: Future[dict[str, SessionLoad]] | None = None
         self._last_bars: dict[date, pd.DataFrame] = {}
@@ -155,7 +156,7 @@ class SessionBars:
         """Let another thread read the next stretch while this one is written."""
         behind = self._keys[self._keys.index(max(self._read)) + 1 :]
         if behind:
-            self._ahead = self._threads.submit(self._inspect, self._stretch(behind[0]))
+            self._ahead = self._reader.submit(self._inspect, self._stretch(behind[0]))
 
     def _stretch(self, key: str) -> list[str]:
         start = self._keys.index(key)
@@ -188,7 +189,7 @@ class SessionBars:
                 report.of_session(bars, day).metadata(),
                 found.get(day, []),
                 steps[day],
-                self._threads.submit(as_parquet, bars).result,
+                self._encoders.submit(as_parquet, bars).result,
             )
         self._last_bars[last] = last_bars(loads[stretch[-1]].bars)
         return loads
