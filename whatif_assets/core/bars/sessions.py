@@ -187,13 +187,12 @@ class Sessions:
             datetime64[us], UTC; in [open, close), and none in a lunch break.
         """
         hours = self._exchange.schedule.loc[pd.Timestamp(session)]
-        every: pd.DatetimeIndex = pd.date_range(
-            hours["open"], hours["close"], freq=length
-        )
-        kept = every < hours["close"]
+        opens, closes = (hours[name].to_datetime64() for name in ("open", "close"))
+        every = np.arange(opens, closes, np.timedelta64(length))
+        starts = pd.DatetimeIndex(every.astype("datetime64[us]")).tz_localize("UTC")
         if not pd.isna(hours["break_start"]):
-            kept &= (every < hours["break_start"]) | (every >= hours["break_end"])
-        starts: pd.DatetimeIndex = every[kept].as_unit("us")
+            pause = (starts >= hours["break_start"]) & (starts < hours["break_end"])
+            starts = starts[~pause]
         return starts
 
     def previous(self, day: date, n: int) -> list[date]:

@@ -218,7 +218,7 @@ def tidy(
         disorder = _out_of_order(rows, rows["place"])
     within = rows["session"].notna()
     kept = within & _in_hours(rows, sessions, stamped, hours)
-    coming = _session_ahead(rows[~within], sessions, stamped)
+    coming = _session_ahead(rows.loc[~within, ["ts"]], sessions, stamped)
     shut = rows.loc[within & ~kept, "session"]
     bars = rows if kept.all() else rows[kept].reset_index(drop=True)
     if of_trades:

@@ -277,7 +277,8 @@ class Inspection:
         if not len(numbers):
             return []
         # The first of each run is its earliest: of these alone the first is looked for.
-        heads = np.flatnonzero(np.diff(self._run[numbers], prepend=-1))
+        heads = np.unique(np.searchsorted(numbers, self._runs))
+        heads = heads[heads < len(numbers)]
         first, counts = numbers[heads], np.diff(heads, append=len(numbers))
         cells = self.day[first] * len(self.names) + group[first]
         order = np.lexsort((first, self._stamps[first], cells))
@@ -312,11 +313,6 @@ class Inspection:
     def _runs(self) -> Ints:
         """First row of each run: bars of one symbol and session, one after another."""
         return np.asarray(session_starts(self.bars), dtype=np.int64)
-
-    @functools.cached_property
-    def _run(self) -> Ints:
-        """Number of each bar's run."""
-        return self._each(np.arange(len(self._runs)))
 
     def _each(self, of_runs: Ints) -> Ints:
         """Give each bar what its run has."""

@@ -117,8 +117,7 @@ class Csv:
             layout = self._layouts[file]
             symbol = self._symbol_of(file, layout)
             asked = file, layout, self._options, symbol, daily
-            plain = read_plain(*asked)
-            rows = parse(*asked) if plain is None else plain
+            rows = read_plain(*asked) or parse(*asked)
             alike = {name: rows["close"] for name in PRICES if name not in rows}
-            self._parsed[file, daily] = Part.of(rows.assign(**alike) if alike else rows)
+            self._parsed[file, daily] = Part.of(rows | alike)
         return self._parsed[file, daily]

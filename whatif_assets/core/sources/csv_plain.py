@@ -8,6 +8,7 @@ each one that has a fault, is left to that: it can say what is wrong, and where.
 from __future__ import annotations
 
 import csv
+import functools
 import gzip
 import zlib
 from pathlib import Path
@@ -40,7 +41,7 @@ class _Unusual(Exception):
 
 def read_plain(
     file: Path, layout: Layout, options: CsvOptions, symbol: str | None, daily: bool
-) -> pd.DataFrame | None:
+) -> dict[str, Any] | None:
     """Read all rows of a file, if nothing in it is unusual.
 
     Parameters and result are those of `whatif_assets.core.sources.csv_rows.parse`,
@@ -55,8 +56,7 @@ def read_plain(
     for name, text in whole.items():
         codes = np.zeros(len(columns["line"]), dtype=np.int8)
         columns[name] = category(codes, [text])
-    order = ["symbol", "ts", *columns]
-    return pd.DataFrame({name: columns[name] for name in order}, copy=False)
+    return columns
 
 
 def _table(file: Path, layout: Layout, options: CsvOptions) -> pa.Table:
@@ -199,17 +199,28 @@ def _by_the_clock(local: pd.DatetimeIndex, zone: str) -> pd.DatetimeIndex:
     """
     hours = local.asi8 // HOUR
     first = np.flatnonzero(np.diff(hours, prepend=hours[0] - 1))
+    offsets = _offsets(hours[first].tobytes(), zone)
+    if offsets is None:
+        return local.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
+    of_each = np.repeat(offsets, np.diff(first, append=len(hours)))
+    return _times(local.asi8 + of_each).tz_localize("UTC")
+
+
+@functools.lru_cache(maxsize=8)
+def _offsets(hours: bytes, zone: str) -> npt.NDArray[np.int64] | None:
+    """Add what to each local hour, if that is the same at its start and end.
+
+    Files of one market mostly have bars in the same hours.
+    """
+    starts = np.frombuffer(hours, dtype=np.int64) * HOUR
     offsets = []
     for end in (0, HOUR - 1):
-        clock = _times(hours[first] * HOUR + end)
+        clock = _times(starts + end)
         found = clock.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
         if found.hasnans:
-            break
+            return None
         offsets.append(found.asi8 - clock.asi8)
-    if len(offsets) < 2 or (offsets[0] != offsets[1]).any():
-        return local.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
-    of_each = np.repeat(offsets[0], np.diff(first, append=len(hours)))
-    return _times(local.asi8 + of_each).tz_localize("UTC")
+    return offsets[0] if (offsets[0] == offsets[1]).all() else None
 
 
 def _times(micros: npt.NDArray[np.int64]) -> pd.DatetimeIndex:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -73,7 +74,7 @@ def read_layout(file: Path, options: CsvOptions) -> Layout:
 
 def parse(
     file: Path, layout: Layout, options: CsvOptions, symbol: str | None, daily: bool
-) -> pd.DataFrame:
+) -> dict[str, Any]:
     """Read all rows of a file.
 
     Parameters
@@ -91,9 +92,10 @@ def parse(
 
     Returns
     -------
-    DataFrame
-        ``symbol`` (categories as they come), ``ts`` (as stamped, UTC; of daily bars
-        the date at 00:00), the numbers as float64, ``line`` and ``file`` (a category).
+    dict
+        Columns: ``symbol`` (categories as they come), ``ts`` (as stamped, UTC; of daily
+        bars the date at 00:00), ``line`` and ``file`` (a category), and the numbers as
+        float64.
 
     Raises
     ------
@@ -114,7 +116,8 @@ def parse(
     rows = pd.concat(frames, ignore_index=True)
     names = pd.Categorical(rows["symbol"], categories=rows["symbol"].unique())
     files = category(np.zeros(len(rows), dtype=np.int8), [str(file)])
-    return rows.assign(symbol=names, file=files)
+    own = {"symbol": names, "file": files, "ts": pd.DatetimeIndex(rows["ts"])}
+    return {str(name): column.to_numpy() for name, column in rows.items()} | own
 
 
 class _Rows:

@@ -32,14 +32,10 @@ class Part:
     ascending: bool
 
     @classmethod
-    def of(cls, rows: pd.DataFrame) -> Part:
-        """Take the columns of a table apart."""
+    def of(cls, rows: Mapping[str, Any]) -> Part:
+        """Take the columns of some rows: arrays, categories, and instants as ``ts``."""
         stamps = pd.DatetimeIndex(rows["ts"]).as_unit("us").asi8
-        columns: dict[str, Any] = {
-            str(name): column.array if column.dtype == "category" else column.to_numpy()
-            for name, column in rows.items()
-            if name != "ts"
-        }
+        columns = {name: column for name, column in rows.items() if name != "ts"}
         return cls(columns, stamps, bool((stamps[1:] >= stamps[:-1]).all()))
 
     @property
@@ -104,8 +100,12 @@ def _one_category(columns: Sequence[pd.Categorical[Any]]) -> pd.Categorical[Any]
     names = sorted({name for column in columns for name in column.categories})
     place = {name: number for number, name in enumerate(names)}
     kind = np.min_scalar_type(-len(names))
-    codes = [
-        np.array([place[name] for name in column.categories], dtype=kind)[column.codes]
+    places = [
+        np.array([place[name] for name in column.categories], dtype=kind)
         for column in columns
     ]
+    if all(len(own) == 1 for own in places):  # as of a file for each symbol
+        lengths = [len(column) for column in columns]
+        return category(np.repeat(np.concatenate(places), lengths), names)
+    codes = [own[column.codes] for own, column in zip(places, columns, strict=True)]
     return category(np.concatenate(codes), names)
