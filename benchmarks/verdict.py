@@ -39,6 +39,7 @@ from whatif_assets.core.backtesting.backtest import (
 )
 from whatif_assets.core.backtesting.metrics import measure
 from whatif_assets.core.bars.bar_size import ONE_MINUTE
+from whatif_assets.core.bars.sessions import DAY
 from whatif_assets.core.features import compute_features
 from whatif_assets.core.selection import Evidence, Headline, Placebo, judge
 from whatif_assets.core.sources.sample import Sample, SampleOptions
@@ -136,7 +137,8 @@ def sleeves(market: Market) -> list[Sleeve]:
         start=FIRST,
     )
     source = Sample(options, Path())
-    bars = source.read(source.symbols(), FIRST, LAST, ONE_MINUTE)
+    start, end = (pd.Timestamp(day, tz="UTC") for day in (FIRST, LAST + DAY))
+    bars = source.read(source.symbols(), start, end, ONE_MINUTE)
     bars = bars.sort_values(["symbol", "ts"], ignore_index=True)
     # New York trades within one UTC day, so a session is a UTC date.
     bars["session"] = bars["ts"].dt.tz_localize(None).dt.normalize()

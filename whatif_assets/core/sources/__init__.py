@@ -75,14 +75,18 @@ class Source(Protocol):
         """
 
     def read(
-        self, symbols: list[str], first: date, last: date, bar_size: BarSize
+        self,
+        symbols: list[str],
+        start: pd.Timestamp,
+        end: pd.Timestamp,
+        bar_size: BarSize,
     ) -> pd.DataFrame:
-        """Bars of the symbols whose ts lies on a UTC date in [first, last].
+        """Bars of the symbols whose ts lies in [start, end), instants in UTC.
 
         The columns are those that `whatif_assets.core.bars.tidy.tidy` takes, and the
         rows may come in any order, but trades of one instant as they happened. A
         symbol that the source lacks has none. What is read for a range is what a
-        longer range has on the same dates.
+        longer range has in it.
         """
 
 
@@ -210,13 +214,10 @@ def load_bars(
     names = sorted(set(source.symbols() if symbols is None else symbols))
     stamped = stamp_size(bar_size, source.of_trades)
     start, end = bars_window(sessions, stamped, wanted[0], wanted[-1])
-    until = (end - pd.Timedelta(1, "us")).date()
-    raw = source.read(names, start.date(), until, bar_size)
+    raw, where = source.read(names, start, end, bar_size), source.where
     _check_symbols(names, raw, source)
-    inside = (raw["ts"] >= start) & (raw["ts"] < end)
-    rows, where = raw if inside.all() else raw[inside], source.where
     bars, report = tidy(
-        rows, sessions, bar_size, where, hours, repairs, source.of_trades, categories
+        raw, sessions, bar_size, where, hours, repairs, source.of_trades, categories
     )
     return bars, dataclasses.replace(report, missing=_missing(bars, names, wanted))
 

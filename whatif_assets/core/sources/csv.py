@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
@@ -14,7 +13,7 @@ import pandas as pd
 from pydantic import BaseModel
 
 from whatif_assets.core.bars.bar_size import BarSize
-from whatif_assets.core.bars.schema import PRICES
+from whatif_assets.core.bars.schema import EPOCH, PRICES
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.sources.csv_format import CsvOptions
 from whatif_assets.core.sources.csv_plain import read_plain
@@ -22,8 +21,7 @@ from whatif_assets.core.sources.csv_rows import Layout, parse, read_layout
 from whatif_assets.core.sources.files import ages, find_files
 from whatif_assets.core.sources.parts import Part, together
 
-EPOCH = date(1970, 1, 1)
-MICROSECOND = timedelta(microseconds=1)
+MICROSECOND = pd.Timedelta(1, "us")
 
 
 class Csv:
@@ -63,9 +61,13 @@ class Csv:
         return self._ages
 
     def read(
-        self, symbols: list[str], first: date, last: date, bar_size: BarSize
+        self,
+        symbols: list[str],
+        start: pd.Timestamp,
+        end: pd.Timestamp,
+        bar_size: BarSize,
     ) -> pd.DataFrame:
-        """Read the bars, or trades, whose ts lies on a UTC date in [first, last].
+        """Read the bars, or trades, whose ts lies in [start, end).
 
         A row that is stamped with its bar's end is moved back by one base bar. A
         daily bar is stamped with its date at 00:00 UTC, whatever the stamp says
@@ -73,16 +75,13 @@ class Csv:
         """
         daily = bar_size.daily and not self.of_trades
         ends = self._options.stamp == "end" and not daily and not self.of_trades
-        shift = (bar_size.length if ends else timedelta(0)) // MICROSECOND
-        start, end = (
-            (day - EPOCH) // MICROSECOND + shift
-            for day in (first, last + timedelta(days=1))
-        )
+        shift = (bar_size.length if ends else pd.Timedelta(0)) // MICROSECOND
+        since, until = ((at - EPOCH) // MICROSECOND + shift for at in (start, end))
         owners = {f: self._symbol_of(f, layout) for f, layout in self._layouts.items()}
         files = [file for file, name in owners.items() if name in (None, *symbols)]
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             parts = list(pool.map(lambda file: self._parse(file, daily), files))
-        return together([part.between(start, end, symbols) for part in parts], -shift)
+        return together([p.between(since, until, symbols) for p in parts], -shift)
 
     @cached_property
     def _files(self) -> list[Path]:

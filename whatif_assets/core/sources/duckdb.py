@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
@@ -21,10 +20,12 @@ from whatif_assets.core.bars.schema import (
     REQUIRED_COLUMNS,
     outside_era,
 )
+from whatif_assets.core.bars.sessions import DAY
 from whatif_assets.core.errors import BadInput, did_you_mean
 from whatif_assets.core.sources.cells import where
 from whatif_assets.core.sources.csv_format import known_zone
 from whatif_assets.core.sources.files import ages, find_files
+from whatif_assets.core.sources.parts import within
 
 SETTINGS: dict[str, Any] = {"autoinstall_known_extensions": "false"}
 NUMBERS = re.compile(r"^(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL.*)$")
@@ -108,9 +109,13 @@ class DuckDb:
         return ages(dict.fromkeys(files))
 
     def read(
-        self, symbols: list[str], first: date, last: date, bar_size: BarSize
+        self,
+        symbols: list[str],
+        start: pd.Timestamp,
+        end: pd.Timestamp,
+        bar_size: BarSize,
     ) -> pd.DataFrame:
-        """Read the bars whose ts lies on a UTC date in [first, last]."""
+        """Read the bars whose ts lies in [start, end)."""
         daily = bar_size.daily
         self._check_era(daily)
         ends = self._options.stamp == "end" and not daily
@@ -124,18 +129,16 @@ class DuckDb:
             f"SELECT {listed} FROM {self._query} WHERE {ts} >= $first AND {ts} < $last "
             f"AND {chosen['symbol']} IN (SELECT unnest($symbols)) ORDER BY symbol, ts"
         )
-        margin = timedelta(days=1)
+        stamps = [(at + shift).tz_localize(None) for at in (start, end)]
         rows = self._answer(
             sql,
-            first=first - margin,
-            last=last + 2 * margin,
+            first=stamps[0] - DAY,
+            last=stamps[1] + DAY,
             symbols=symbols,
             **({"symbol": self._options.symbol} if self._options.symbol else {}),
         )
         rows = rows.assign(ts=self._instants(rows["ts"], daily) - shift)
-        start, end = (pd.Timestamp(day, tz="UTC") for day in (first, last + margin))
-        inside = (rows["ts"] >= start) & (rows["ts"] < end)
-        return rows[inside].reset_index(drop=True)
+        return within(rows, start, end)
 
     @property
     def _query(self) -> str:

@@ -7,7 +7,6 @@ import json
 import re
 import zlib
 from dataclasses import dataclass
-from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,6 +19,7 @@ from whatif_assets.core.bars.bar_size import BarSize
 from whatif_assets.core.bars.schema import PRICES, no_bars, outside_era
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.sources.files import ages, find_files
+from whatif_assets.core.sources.parts import within
 
 TIMEFRAMES = {
     "1m": "1min",
@@ -91,9 +91,13 @@ class Freqtrade:
         return ages(candles.file for candles in self._candles)
 
     def read(
-        self, symbols: list[str], first: date, last: date, bar_size: BarSize
+        self,
+        symbols: list[str],
+        start: pd.Timestamp,
+        end: pd.Timestamp,
+        bar_size: BarSize,
     ) -> pd.DataFrame:
-        """Read the bars whose ts lies on a UTC date in [first, last]."""
+        """Read the bars whose ts lies in [start, end)."""
         chosen = [candles for candles in self._candles if candles.bar_size == bar_size]
         if not chosen:
             have = sorted({str(candles.bar_size) for candles in self._candles})
@@ -101,13 +105,11 @@ class Freqtrade:
                 f"{self.where} has {' and '.join(have)} bars, and base_bar is "
                 f"{bar_size}. Set base_bar to what the source has."
             )
-        start = pd.Timestamp(first, tz="UTC")
-        end = pd.Timestamp(last + timedelta(days=1), tz="UTC")
-        parts = []
-        for candles in chosen:
-            if candles.symbol in symbols:
-                rows = self._parse(candles)
-                parts.append(rows[(rows["ts"] >= start) & (rows["ts"] < end)])
+        parts = [
+            within(self._parse(candles), start, end)
+            for candles in chosen
+            if candles.symbol in symbols
+        ]
         return pd.concat(parts, ignore_index=True) if parts else no_bars()
 
     @cached_property

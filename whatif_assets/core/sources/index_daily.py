@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 from typing import ClassVar
@@ -13,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from whatif_assets.core.bars.bar_size import BarSize
 from whatif_assets.core.errors import BadInput
+from whatif_assets.core.sources.parts import within
 
 MODULES = {"NASDAQ": "arch.data.nasdaq", "SP500": "arch.data.sp500"}
 COLUMNS = ("open", "high", "low", "close", "volume")
@@ -51,9 +51,13 @@ class IndexDaily:
         return [f"arch {version('arch')}"]
 
     def read(
-        self, symbols: list[str], first: date, last: date, bar_size: BarSize
+        self,
+        symbols: list[str],
+        start: pd.Timestamp,
+        end: pd.Timestamp,
+        bar_size: BarSize,
     ) -> pd.DataFrame:
-        """Read the bars of the days in [first, last], stamped 00:00 UTC."""
+        """Read the bars of the days whose 00:00 UTC lies in [start, end)."""
         if not bar_size.daily:
             raise BadInput(
                 f"{self.where} has daily bars, and base_bar is {bar_size}. Set "
@@ -61,8 +65,7 @@ class IndexDaily:
             )
         parts = [_bars(name) for name in self.symbols() if name in symbols]
         bars = pd.concat(parts or [_bars("SP500").iloc[:0]], ignore_index=True)
-        days = pd.Timestamp(first, tz="UTC"), pd.Timestamp(last, tz="UTC")
-        return bars[bars["ts"].between(*days)].reset_index(drop=True)
+        return within(bars, start, end)
 
 
 def _bars(symbol: str) -> pd.DataFrame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -15,7 +15,6 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from whatif_assets.core.bars.adjustments import Action
 from whatif_assets.core.bars.bar_size import ONE_DAY, ONE_MINUTE, BarSize
 from whatif_assets.core.bars.schema import no_bars
-from whatif_assets.core.bars.sessions import DAY
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.sources.csv_format import known_zone
 from whatif_assets.core.sources.files import ages, find_folder
@@ -28,6 +27,7 @@ from whatif_assets.core.sources.lean_files import (
     factor_actions,
     read_zip,
 )
+from whatif_assets.core.sources.parts import within
 
 SCALE = {"equity": 10_000.0, "crypto": 1.0}
 ZONE = {"equity": "America/New_York", "crypto": "UTC"}
@@ -78,7 +78,9 @@ class Lean:
         """Keep the options; no file is touched yet."""
         self._options, self._base = options, base
         self._scale = options.price_scale or SCALE[options.security]
-        self._zone = options.timezone or ZONE[options.security]
+        self._daily = options.resolution == "daily"  # with dates, at 00:00 UTC
+        own_zone = options.timezone or ZONE[options.security]
+        self._zone = "UTC" if self._daily else own_zone
         self._whole: dict[Path, pd.DataFrame] = {}
 
     @property
@@ -104,16 +106,18 @@ class Lean:
         Of zips of a day, those of the days in [start, end) in their zone. Factors are
         no part of bars; what they say of a session is hashed by itself.
         """
-        until = end - pd.Timedelta(1, "us")
-        first, last = (t.tz_convert(self._zone).date() for t in (start, until))
-        days = pd.date_range(first, last).date
+        days = pd.date_range(*self._local_days(start, end)).date
         zips = (age for day in (None, *days) for age in self._ages.get(day, ()))
         return [*zips, *self._ages_of_maps]
 
     def read(
-        self, symbols: list[str], first: date, last: date, bar_size: BarSize
+        self,
+        symbols: list[str],
+        start: pd.Timestamp,
+        end: pd.Timestamp,
+        bar_size: BarSize,
     ) -> pd.DataFrame:
-        """Read the bars, or trades, whose ts lies on a UTC date in [first, last]."""
+        """Read the bars, or trades, whose ts lies in [start, end)."""
         resolution = self._options.resolution
         needed = SIZES.get(resolution, bar_size)
         if bar_size != needed:
@@ -122,7 +126,7 @@ class Lean:
                 f"base_bar: {needed}, or another resolution."
             )
         names = TICKS if resolution == "tick" else BARS
-        rows = self._read(symbols, first, last, "trade", names)
+        rows = self._read(symbols, start, end, "trade", names)
         if rows.empty:
             return no_bars()
         if resolution != "tick":
@@ -130,8 +134,10 @@ class Lean:
         prices = dict.fromkeys(("open", "high", "low", "close"), rows["price"])
         return rows.assign(**prices)
 
-    def quotes(self, symbols: list[str], first: date, last: date) -> pd.DataFrame:
-        """Read the best bid and ask of each minute on a UTC date in [first, last].
+    def quotes(
+        self, symbols: list[str], start: pd.Timestamp, end: pd.Timestamp
+    ) -> pd.DataFrame:
+        """Read the best bid and ask of each minute whose start lies in [start, end).
 
         Returns
         -------
@@ -140,7 +146,7 @@ class Lean:
             ``bid_close`` and ``bid_size``, the same of ``ask``; NaN where a side
             had no quote. Sorted by (symbol, ts).
         """
-        rows = self._read(symbols, first, last, "quote", QUOTES)
+        rows = self._read(symbols, start, end, "quote", QUOTES)
         if rows.empty:
             return pd.DataFrame(columns=["symbol", "ts", *QUOTES[1:]])
         return rows.sort_values(["symbol", "ts"], ignore_index=True)[
@@ -202,28 +208,29 @@ class Lean:
     def _read(
         self,
         symbols: list[str],
-        first: date,
-        last: date,
+        start: pd.Timestamp,
+        end: pd.Timestamp,
         kind: str,
         names: tuple[str, ...],
     ) -> pd.DataFrame:
-        """Rows of the symbols' files, each within its stretch, on those UTC dates."""
-        start = pd.Timestamp(first, tz="UTC")
-        end = pd.Timestamp(last + timedelta(days=1), tz="UTC")
+        """Rows of the symbols' files in [start, end), each within its stretch."""
+        first, last = self._local_days(start, end)
         parts = []
         for symbol in symbols:
             for ticker, since, until in self._map(symbol).stretches():
-                days = max(since, first - DAY), min(until, last + DAY)
+                days = max(since, first), min(until, last)
                 for file, day in self._files(ticker, kind, *days):
-                    rows = self._zip(file, names, day)
-                    inside = (rows["ts"] >= start) & (rows["ts"] < end)
+                    rows = within(self._zip(file, names, day), start, end)
                     if day is None:
-                        local = self._days(rows)
-                        inside &= local.between(
-                            pd.Timestamp(days[0]), pd.Timestamp(days[1])
-                        )
-                    parts.append(rows[inside].assign(symbol=symbol))
+                        first_day, last_day = map(pd.Timestamp, days)
+                        rows = rows[self._days(rows).between(first_day, last_day)]
+                    parts.append(rows.assign(symbol=symbol))
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+    def _local_days(self, start: pd.Timestamp, end: pd.Timestamp) -> tuple[date, date]:
+        """First and last local date of what lies in [start, end)."""
+        until = end - pd.Timedelta(1, "us")
+        return start.tz_convert(self._zone).date(), until.tz_convert(self._zone).date()
 
     def _files(
         self, ticker: str, kind: str, first: date, last: date
@@ -241,15 +248,14 @@ class Lean:
 
     def _days(self, rows: pd.DataFrame) -> pd.Series[pd.Timestamp]:
         """Local date of each row of a file without a date in its name."""
-        zone = "UTC" if self._options.resolution == "daily" else self._zone
-        local: pd.Series[pd.Timestamp] = rows["ts"].dt.tz_convert(zone)
+        local: pd.Series[pd.Timestamp] = rows["ts"].dt.tz_convert(self._zone)
         return local.dt.tz_localize(None).dt.normalize()
 
     def _zip(
         self, file: Path, names: tuple[str, ...], day: date | None
     ) -> pd.DataFrame:
         """Rows of a zip; of one without a date in its name, read once."""
-        zone = None if self._options.resolution == "daily" else self._zone
+        zone = None if self._daily else self._zone
         if day is not None:
             return read_zip(file, names, zone, self._scale, day)
         if file not in self._whole:

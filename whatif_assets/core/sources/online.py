@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from whatif_assets.core.bars.bar_size import BarSize
 from whatif_assets.core.bars.schema import no_bars
 from whatif_assets.core.errors import BadInput
+from whatif_assets.core.sources.parts import within
 
 
 class OnlineOptions(BaseModel):
@@ -63,20 +64,23 @@ class Online:
         return []
 
     def read(
-        self, symbols: list[str], first: date, last: date, bar_size: BarSize
+        self,
+        symbols: list[str],
+        start: pd.Timestamp,
+        end: pd.Timestamp,
+        bar_size: BarSize,
     ) -> pd.DataFrame:
-        """Ask for the bars whose ts lies on a UTC date in [first, last]."""
+        """Ask for the bars whose ts lies in [start, end), by whole UTC days."""
         if str(bar_size) not in self.spans:
             raise BadInput(
                 f"{self.where} has {', '.join(self.spans)} bars, and base_bar is "
                 f"{bar_size}. Set base_bar to one of those."
             )
         asked = [name for name in self.symbols() if name in symbols]
-        start = pd.Timestamp(first, tz="UTC")
-        end = pd.Timestamp(last + timedelta(days=1), tz="UTC")
         daily = bar_size.daily
         more = timedelta(days=daily)  # the date of a midnight in another zone
-        rows = self._ask(asked, start - more, end + more, bar_size) if asked else []
+        days = start.floor("D") - more, end.ceil("D") + more
+        rows = self._ask(asked, *days, bar_size) if asked else []
         found = [frame for frame in rows if len(frame)]
         if not found:
             return no_bars()
@@ -84,9 +88,7 @@ class Online:
         ts = bars["ts"].dt.tz_convert(self.zone if daily else "UTC")
         if daily:
             ts = ts.dt.tz_localize(None).dt.normalize().dt.tz_localize("UTC")
-        bars = bars.assign(ts=ts.dt.as_unit("us"))
-        inside: pd.DataFrame = bars[(ts >= start) & (ts < end)]
-        return inside.reset_index(drop=True)
+        return within(bars.assign(ts=ts.dt.as_unit("us")), start, end)
 
     def fetch(
         self,

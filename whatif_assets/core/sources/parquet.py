@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -40,7 +39,7 @@ class Parquet:
     Each has the columns ``symbol`` (string), ``ts`` (timestamp with time zone,
     the start of the bar) and ``open high low close volume`` (numbers), and may
     have ``vwap`` and ``trade_count``; others are ignored. A read takes only the
-    row groups that can hold the asked symbols and days.
+    row groups that can hold the asked symbols and times.
     """
 
     Options: ClassVar[type[BaseModel]] = ParquetOptions
@@ -72,13 +71,17 @@ class Parquet:
         ]
 
     def read(
-        self, symbols: list[str], first: date, last: date, bar_size: BarSize
+        self,
+        symbols: list[str],
+        start: pd.Timestamp,
+        end: pd.Timestamp,
+        bar_size: BarSize,
     ) -> pd.DataFrame:
-        """Read the bars whose ts lies on a UTC date in [first, last]."""
+        """Read the bars whose ts lies in [start, end)."""
         for file in self._schemas:
             _check_era(file, bar_size.daily)
         tables = [
-            _read(file, schema, symbols, first, last + timedelta(days=1))
+            _read(file, schema, symbols, start, end)
             for file, schema in self._schemas.items()
         ]
         frame: pd.DataFrame = pa.concat_tables(tables).to_pandas()
@@ -190,13 +193,16 @@ def _table(file: Path, columns: list[str], filters: Any = None) -> pa.Table:
 
 
 def _read(
-    file: Path, schema: pa.Schema, symbols: list[str], start: date, end: date
+    file: Path,
+    schema: pa.Schema,
+    symbols: list[str],
+    start: pd.Timestamp,
+    end: pd.Timestamp,
 ) -> pa.Table:
     """Bars of a file in [start, end), in the types of `RULES`."""
-    instants = [
-        pa.scalar(pd.Timestamp(day, tz="UTC"), schema.field("ts").type)
-        for day in (start, end)
-    ]
+    kind = schema.field("ts").type
+    # In the unit of ts, the first that is not before the instant.
+    instants = [pa.scalar(at.ceil(kind.unit), kind) for at in (start, end)]
     ts, symbol = pc.field("ts"), pc.field("symbol").cast(pa.string())
     asked = symbol.isin(pa.array(symbols, pa.string()))
     wanted = (ts >= instants[0]) & (ts < instants[1]) & asked

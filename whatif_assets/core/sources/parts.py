@@ -1,4 +1,4 @@
-"""Rows of several files, kept as arrays and put together for a stretch of time."""
+"""Rows of a stretch of time: of a table, and of several files kept as arrays."""
 
 from __future__ import annotations
 
@@ -11,6 +11,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from whatif_assets.core.bars.schema import category, no_bars
+
+
+def within(rows: pd.DataFrame, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
+    """Rows whose ts lies in [start, end), counted anew; the rows themselves if all."""
+    inside = (rows["ts"] >= start) & (rows["ts"] < end)
+    return rows if inside.all() else rows[inside].reset_index(drop=True)
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,7 @@ from scipy.special import ndtri
 from whatif_assets.core.bars.bar_size import ONE_MINUTE, BarSize
 from whatif_assets.core.bars.sessions import Sessions
 from whatif_assets.core.errors import BadInput
+from whatif_assets.core.sources.parts import within
 
 Floats = npt.NDArray[np.float64]
 Keys = npt.NDArray[np.uint64]
@@ -115,27 +116,29 @@ class Sample:
         return []
 
     def read(
-        self, symbols: list[str], first: date, last: date, bar_size: BarSize
+        self,
+        symbols: list[str],
+        start: pd.Timestamp,
+        end: pd.Timestamp,
+        bar_size: BarSize,
     ) -> pd.DataFrame:
-        """Simulate the bars of the sessions in [first, last]."""
+        """Simulate the sessions that have bars in [start, end), and give those."""
         if bar_size != ONE_MINUTE:
             raise BadInput(
                 f"{self.where} has 1-minute bars, and base_bar is {bar_size}. Set "
                 "base_bar: 1min."
             )
-        # New York trades within one UTC day, so a session is a UTC date.
         numbers = [n for n, name in enumerate(self.symbols(), 1) if name in symbols]
-        chain = _Chain.until(last, self._options, numbers)
-        inside = (chain.schedule.index >= first) & (chain.schedule.index <= last)
-        minutes = chain.schedule["minutes"].to_numpy()
+        # New York trades within one UTC day: no later session opens before the end.
+        chain = _Chain.until(end.date(), self._options, numbers)
+        hours, minutes = chain.schedule, chain.schedule["minutes"].to_numpy()
+        inside = ((hours["close"] > start) & (hours["open"] < end)).to_numpy()
         lengths = np.unique(minutes[inside]) if inside.any() else [FULL_SESSION]
-        return pd.concat(
-            [
-                _bars(chain, np.flatnonzero(inside & (minutes == length)), int(length))
-                for length in lengths
-            ],
-            ignore_index=True,
-        )
+        parts = [
+            _bars(chain, np.flatnonzero(inside & (minutes == length)), int(length))
+            for length in lengths
+        ]
+        return within(pd.concat(parts, ignore_index=True), start, end)
 
 
 class Purpose(IntEnum):

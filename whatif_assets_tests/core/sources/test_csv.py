@@ -12,10 +12,10 @@ from whatif_assets.core.bars.bar_size import ONE_DAY, ONE_MINUTE, BarSize
 from whatif_assets.core.bars.sessions import Sessions
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.sources import load_bars, open_source
+from whatif_assets_tests.core.sources.instants import EVER, utc, whole_days
 
 HEADER = "timestamp,open,high,low,close,volume\n"
 PLAIN = {"path": ".", "timezone": "UTC", "stamp": "start"}
-EVER = date(2000, 1, 1), date(2030, 1, 1)
 
 
 def read(folder: Path, text: str, bar_size=ONE_MINUTE, name="AAA.csv", **options):
@@ -28,10 +28,6 @@ def read(folder: Path, text: str, bar_size=ONE_MINUTE, name="AAA.csv", **options
 def only(bars: pd.DataFrame) -> pd.Series:
     assert len(bars) == 1
     return bars.iloc[0]
-
-
-def utc(text: str) -> pd.Timestamp:
-    return pd.Timestamp(text, tz="UTC")
 
 
 # How files are written
@@ -174,6 +170,14 @@ def test_a_bar_stamped_with_its_end_starts_one_base_bar_before(
     text = HEADER + "2018-02-20 14:30,1,1,1,1,1\n"
     bar = only(read(tmp_path, text, bar_size, stamp="end"))
     assert bar["ts"] == utc(f"2018-02-20 {start}")
+
+
+def test_a_range_is_of_starts_where_bars_are_stamped_with_their_end(tmp_path):
+    rows = "2018-02-20 14:30,1,1,1,1,1\n2018-02-20 14:31,1,1,1,1,1\n"
+    (tmp_path / "AAA.csv").write_text(HEADER + rows)
+    source = open_source("csv", PLAIN | {"stamp": "end"}, tmp_path)
+    start, end = utc("2018-02-20 14:29"), utc("2018-02-20 14:30")
+    assert only(source.read(["AAA"], start, end, ONE_MINUTE))["ts"] == start
 
 
 @pytest.mark.parametrize("stamp", ["start", "end"])
@@ -321,5 +325,5 @@ def test_daily_bars_go_back_beyond_1970(tmp_path):
     text = HEADER + "1962-01-02,1,1,1,1,1\n"
     (tmp_path / "AAA.csv").write_text(text)
     source = open_source("csv", PLAIN, tmp_path)
-    days = date(1962, 1, 1), date(1962, 12, 31)
+    days = whole_days(date(1962, 1, 1), date(1962, 12, 31))
     assert only(source.read(["AAA"], *days, ONE_DAY))["ts"] == utc("1962-01-02")

@@ -13,7 +13,8 @@ from whatif_assets.core.errors import BadInput
 from whatif_assets.core.sources import load_bars, open_source
 from whatif_assets.core.sources.csv_format import CsvOptions
 from whatif_assets.core.sources.csv_profiles import PROFILES
-from whatif_assets_tests.core.sources.test_csv import EVER, HEADER, only, utc
+from whatif_assets_tests.core.sources.instants import EVER, utc
+from whatif_assets_tests.core.sources.test_csv import HEADER, only
 
 MARKET = Sessions("XNYS", date(2018, 2, 20), date(2018, 2, 23))
 

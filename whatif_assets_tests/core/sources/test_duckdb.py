@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 import duckdb
 import pandas as pd
 import pytest
@@ -11,8 +9,8 @@ import pytest
 from whatif_assets.core.bars.bar_size import ONE_DAY, ONE_MINUTE
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.sources import open_source
+from whatif_assets_tests.core.sources.instants import EVER, utc
 
-EVER = date(2000, 1, 1), date(2030, 1, 1)
 ONE = (
     "SELECT 'AAA' AS symbol, 1 AS open, 2.5 AS high, 1 AS low, 2 AS close, 7 AS volume"
 )
@@ -21,10 +19,6 @@ ONE = (
 def ask(folder, query, bar_size=ONE_MINUTE, symbols=("AAA",), **options):
     source = open_source("duckdb", {"query": query, **options}, folder)
     return source.read(list(symbols), *EVER, bar_size)
-
-
-def utc(text: str) -> pd.Timestamp:
-    return pd.Timestamp(text, tz="UTC")
 
 
 def test_an_answer_becomes_bars(tmp_path):

@@ -12,8 +12,8 @@ from whatif_assets.core.bars.bar_size import ONE_MINUTE, BarSize
 from whatif_assets.core.bars.sessions import Sessions
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.sources import load_bars, open_source
+from whatif_assets_tests.core.sources.instants import EVER
 
-EVER = date(2000, 1, 1), date(2030, 1, 1)
 CANDLE = "[1516424040000, 0.0893, 0.0892, 0.0888, 0.0888, 118.27]"
 
 

@@ -14,6 +14,7 @@ from whatif_assets.core.bars.bar_size import ONE_DAY, ONE_MINUTE
 from whatif_assets.core.bars.sessions import Sessions
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.sources import load_bars, open_source
+from whatif_assets_tests.core.sources.instants import EVER
 
 FIRST, LAST = date(1999, 1, 4), date(2018, 12, 31)
 MARKET = Sessions("XNYS", FIRST, LAST)
@@ -59,4 +60,4 @@ def test_sessions_without_volume_stay(loaded):
 def test_minutes_are_refused():
     source = open_source("index_daily", {}, Path())
     with pytest.raises(BadInput, match="daily bars, and base_bar is 1min"):
-        source.read(["SP500"], FIRST, LAST, ONE_MINUTE)
+        source.read(["SP500"], *EVER, ONE_MINUTE)

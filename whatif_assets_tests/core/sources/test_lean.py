@@ -14,8 +14,7 @@ from whatif_assets.core.bars.bar_size import ONE_DAY, ONE_MINUTE, BarSize
 from whatif_assets.core.bars.sessions import Sessions
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.sources import load_bars, open_source
-
-EVER = date(1998, 1, 1), date(2030, 1, 1)
+from whatif_assets_tests.core.sources.instants import EVER, utc
 
 
 def zipped(file: Path, text: str) -> None:
@@ -33,10 +32,6 @@ def lean(folder: Path, **options: object):
     return open_source("lean", {"path": ".", **options}, folder)
 
 
-def utc(text: str) -> pd.Timestamp:
-    return pd.Timestamp(text, tz="UTC")
-
-
 def test_minutes_count_milliseconds_of_the_day_in_the_name(tmp_path):
     """New York's midnight was 05:00 UTC on 2018-03-09 and 04:00 on 03-12."""
     for day in ("20180309", "20180312"):
@@ -46,6 +41,17 @@ def test_minutes_count_milliseconds_of_the_day_in_the_name(tmp_path):
     assert list(bars["ts"]) == [utc("2018-03-09 14:30"), utc("2018-03-12 13:30")]
     assert list(bars.loc[0, ["open", "high", "low", "close"]]) == [100, 102, 99, 101]
     assert bars.loc[0, "volume"] == 500
+
+
+def test_an_evening_has_the_utc_date_of_the_day_after(tmp_path):
+    """20:00 in New York was 00:00 UTC; the zip of no other day is opened."""
+    text = "34200000,1,1,1,1,1\n71940000,1,1,1,1,1\n72000000,1,1,1,1,1\n"
+    zipped(tmp_path / "minute/spy/20180404_trade.zip", text)
+    for day in ("20180403", "20180405"):
+        zipped(tmp_path / f"minute/spy/{day}_trade.zip", "broken\n")
+    evening = utc("2018-04-04 23:59"), utc("2018-04-05 04:00")
+    bars = lean(tmp_path).read(["SPY"], *evening, ONE_MINUTE)
+    assert list(bars["ts"]) == [utc("2018-04-04 23:59"), utc("2018-04-05 00:00")]
 
 
 def test_crypto_has_decimals_and_the_time_of_utc(tmp_path):
@@ -91,6 +97,9 @@ def test_quotes_may_lack_a_side(tmp_path):
     zipped(tmp_path / "minute/spy/20180404_quote.zip", text)
     quotes = lean(tmp_path).quotes(["SPY"], *EVER)
     assert list(quotes["ts"]) == [utc("2018-04-04 13:30")]
+    start = quotes["ts"].iloc[0]
+    assert len(lean(tmp_path).quotes(["SPY"], start, start + pd.Timedelta("1min"))) == 1
+    assert lean(tmp_path).quotes(["SPY"], EVER[0], start).empty
     assert quotes["bid_close"].isna().all()
     assert list(quotes.loc[0, ["ask_close", "ask_size"]]) == [100.01, 300.0]
 

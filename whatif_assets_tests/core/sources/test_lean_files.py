@@ -19,6 +19,7 @@ from whatif_assets.core.bars.schema import PRICES
 from whatif_assets.core.bars.sessions import Sessions
 from whatif_assets.core.sources import load_bars, open_source
 from whatif_assets.core.sources.lean_files import FACTORS, read_factors
+from whatif_assets_tests.core.sources.instants import whole_days
 
 pytestmark = pytest.mark.data
 PLAIN = ["symbol", "ts", *PRICES, "volume", "session"]
@@ -78,7 +79,7 @@ def test_ticks_make_the_vwap_and_count_of_the_tidy_bars(market_data):
 def test_quotes_are_read_as_their_tidy_table_says(market_data):
     day = date(2013, 10, 7)
     source = open_source("lean", {"path": "raw/lean"}, market_data)
-    found = source.quotes(["SPY"], day, date(2013, 10, 8))
+    found = source.quotes(["SPY"], *whole_days(day, date(2013, 10, 8)))
     expected = pd.read_parquet(market_data / "us1m_201310_lean_quotes.parquet")
     local = expected["ts"].dt.tz_convert("America/New_York").dt.date
     expected = expected[(expected["symbol"] == "SPY") & (local == day)]
@@ -201,7 +202,8 @@ def test_leans_published_buy_and_hold_comes_out_to_the_cent(week):
     options = {"path": "lean"}
     source = open_source("lean", options, week)
     raw = loaded(week, "lean", options, ["SPY"], WEEK, hours="regular")
-    asks = source.quotes(["SPY"], date(2013, 10, 7), date(2013, 10, 7))
+    day = date(2013, 10, 7)
+    asks = source.quotes(["SPY"], *whole_days(day, day))
     ask = raw["ts"].map(asks.set_index("ts")["ask_open"])
     buyable = raw.assign(open=ask.fillna(raw["open"]))
     bars = adjusted(buyable, steps_of(source, "SPY"), date(2050, 12, 31))

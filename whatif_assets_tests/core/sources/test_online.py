@@ -17,6 +17,7 @@ from whatif_assets.core.errors import BadInput
 from whatif_assets.core.sources import SOURCES, load_bars, open_source
 from whatif_assets.core.sources.online import Online
 from whatif_assets.studies import run_studies
+from whatif_assets_tests.core.sources.instants import EVER, whole_days
 from whatif_assets_tests.core.sources.services import (
     KEYS,
     SERVICES,
@@ -34,7 +35,8 @@ PLAIN = ["symbol", "ts", "open", "high", "low", "close", "volume"]
 @pytest.fixture(scope="module")
 def sample() -> pd.DataFrame:
     source = open_source("sample", {"symbol_count": 2}, Path())
-    return source.read(SYMBOLS, MARKET.first, date(2018, 11, 27), ONE_MINUTE)
+    days = whole_days(MARKET.first, date(2018, 11, 27))
+    return source.read(SYMBOLS, *days, ONE_MINUTE)
 
 
 @pytest.fixture(scope="module")
@@ -83,8 +85,9 @@ def test_a_base_bar_that_a_service_lacks_is_refused(name, options):
 
 def test_yahoos_reason_for_giving_nothing_is_told(options):
     source = open_source("yfinance", options["yfinance"], Path())
+    days = whole_days(date(1969, 1, 2), date(1969, 1, 3))
     with pytest.raises(BadInput, match="Data doesn't exist for startDate"):
-        source.read(SYMBOLS, date(1969, 1, 2), date(1969, 1, 3), ONE_DAY)
+        source.read(SYMBOLS, *days, ONE_DAY)
 
 
 # Keys
@@ -173,4 +176,4 @@ def test_a_client_that_is_not_installed_is_named():
 
     source = Absent(Absent.Options(symbols=("AAA",)), Path())
     with pytest.raises(BadInput, match=r"pip install 'whatif_assets\[absent\]'"):
-        source.read(["AAA"], MARKET.first, MARKET.first, ONE_MINUTE)
+        source.read(["AAA"], *EVER, ONE_MINUTE)

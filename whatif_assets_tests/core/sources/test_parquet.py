@@ -13,8 +13,9 @@ import pytest
 from whatif_assets.core.bars.bar_size import ONE_MINUTE
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.sources import open_source
+from whatif_assets_tests.core.sources.instants import utc, whole_days
 
-DAY = date(2018, 2, 20)
+DAY = whole_days(date(2018, 2, 20), date(2018, 2, 20))
 
 
 def bars(symbol="AAA", **columns):
@@ -33,7 +34,7 @@ def bars(symbol="AAA", **columns):
 
 def read(path, base, symbols=("AAA", "BBB")):
     source = open_source("parquet", {"path": str(path)}, base)
-    return source.read(list(symbols), DAY, DAY, ONE_MINUTE)
+    return source.read(list(symbols), *DAY, ONE_MINUTE)
 
 
 @pytest.fixture
@@ -130,6 +131,20 @@ def test_types_that_mean_the_same_are_read_alike(tmp_path):
     pd.testing.assert_frame_equal(
         read("other.parquet", tmp_path), read("plain.parquet", tmp_path)
     )
+
+
+@pytest.mark.parametrize(("unit", "rows"), [("s", 1), ("ms", 1), ("us", 2), ("ns", 2)])
+def test_a_range_may_be_finer_than_the_unit_of_ts(tmp_path, unit, rows):
+    """Bars at 14:30:00 and, where ts can say so, half a millisecond after it."""
+    stamps = pd.DatetimeIndex(["2018-02-20 14:30", "2018-02-20 14:30:00.0005"])
+    stamps = stamps[:rows].tz_localize("UTC").as_unit(unit)
+    pd.concat([bars(ts=at) for at in stamps]).to_parquet(tmp_path / "a.parquet")
+    source = open_source("parquet", {"path": "."}, tmp_path)
+    start, micro = utc("2018-02-20 14:30"), pd.Timedelta(1, "us")
+    found = source.read(["AAA"], start, start + micro, ONE_MINUTE)
+    assert list(found["ts"]) == [start]
+    later = source.read(["AAA"], start + micro, DAY[1], ONE_MINUTE)
+    assert len(later) == rows - 1
 
 
 def state_of(folder: Path, day: str) -> list[str]:

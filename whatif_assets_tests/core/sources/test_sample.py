@@ -14,13 +14,14 @@ from whatif_assets.core.bars.bar_size import ONE_MINUTE, BarSize
 from whatif_assets.core.bars.sessions import Sessions
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.sources import open_source
+from whatif_assets_tests.core.sources.instants import EVER, whole_days
 
 FIRST, LAST = date(2018, 10, 1), date(2018, 11, 28)  # 42 sessions, one of them half
 
 
 def read(first=FIRST, last=LAST, **options):
     source = open_source("sample", options, Path())
-    return source.read(source.symbols(), first, last, ONE_MINUTE)
+    return source.read(source.symbols(), *whole_days(first, last), ONE_MINUTE)
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +108,7 @@ def test_nothing_is_there_before_the_start():
 def test_longer_bars_are_refused():
     source = open_source("sample", {}, Path())
     with pytest.raises(BadInput, match="1-minute bars, and base_bar is 5min"):
-        source.read(["SYN01"], FIRST, LAST, BarSize.parse("5min"))
+        source.read(["SYN01"], *EVER, BarSize.parse("5min"))
 
 
 def test_forty_sessions_take_less_than_two_seconds():

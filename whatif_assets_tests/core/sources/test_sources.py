@@ -20,6 +20,7 @@ from whatif_assets.core.bars.sessions import Sessions
 from whatif_assets.core.bars.tidy import BAR_COLUMNS
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.sources import SOURCES, load_bars, open_source
+from whatif_assets_tests.core.sources.instants import utc, whole_days
 from whatif_assets_tests.core.sources.services import (
     SERVICES,
     service_options,
@@ -28,6 +29,7 @@ from whatif_assets_tests.core.sources.services import (
 )
 
 FIRST, LAST = date(2018, 11, 19), date(2018, 11, 27)  # a holiday and a half day
+DAYS = whole_days(FIRST, LAST)
 MARKET = Sessions("XNYS", date(2018, 11, 1), date(2018, 11, 30))
 
 
@@ -42,7 +44,22 @@ class Case:
 
 def bars_of_sample() -> pd.DataFrame:
     sample = open_source("sample", {"symbol_count": 3}, Path())
-    return sample.read(sample.symbols(), MARKET.first, date(2018, 11, 30), ONE_MINUTE)
+    days = whole_days(MARKET.first, date(2018, 11, 30))
+    return sample.read(sample.symbols(), *days, ONE_MINUTE)
+
+
+def trades_of_sample() -> pd.DataFrame:
+    """Three trades a minute, the last two of one instant."""
+    bars = bars_of_sample()
+    trades = [
+        bars.assign(close=bars[price], ts=bars["ts"] + pd.Timedelta(seconds, "s"))
+        for price, seconds in (("open", 0), ("low", 20), ("close", 20))
+    ]
+    return in_order(pd.concat(trades))
+
+
+def in_order(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows.sort_values(["symbol", "ts"], kind="stable", ignore_index=True)
 
 
 def as_parquet(folder: Path) -> dict[str, Any]:
@@ -52,26 +69,79 @@ def as_parquet(folder: Path) -> dict[str, Any]:
 
 
 def as_csv(folder: Path) -> dict[str, Any]:
+    return written_csv(folder, bars_of_sample(), stamp="start")
+
+
+def as_csv_by_end(folder: Path) -> dict[str, Any]:
     bars = bars_of_sample()
-    bars = bars.assign(ts=bars["ts"].dt.strftime("%Y-%m-%dT%H:%M:%SZ"))
-    bars.to_csv(folder / "bars.csv", index=False)
-    return {"path": "*.csv", "timestamp": "ts", "timezone": "UTC", "stamp": "start"}
+    ends = bars["ts"] + pd.Timedelta(minutes=1)
+    return written_csv(folder, bars.assign(ts=ends), stamp="end")
+
+
+def as_csv_of_trades(folder: Path) -> dict[str, Any]:
+    trades = trades_of_sample()[["symbol", "ts", "close", "volume"]]
+    return written_csv(folder, trades, stamp="start", ticks=True)
+
+
+def written_csv(folder: Path, rows: pd.DataFrame, **options: Any) -> dict[str, Any]:
+    rows = rows.assign(ts=rows["ts"].dt.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    rows.to_csv(folder / "bars.csv", index=False)
+    return {"path": "*.csv", "timestamp": "ts", "timezone": "UTC", **options}
 
 
 def as_lean(folder: Path) -> dict[str, Any]:
     """One zip a symbol and day: milliseconds since midnight, prices x 10,000."""
-    bars = bars_of_sample()
-    local = bars["ts"].dt.tz_convert("America/New_York").dt.tz_localize(None)
-    for (symbol, day), rows in bars.groupby(["symbol", local.dt.normalize()]):
-        prices = (rows[list(PRICES)] * 10_000).round().astype("int64")
-        prices.insert(0, "ms", (local[rows.index] - day) // pd.Timedelta(1, "ms"))
-        prices["volume"] = rows["volume"].astype("int64")
-        file = folder / "minute" / symbol.lower() / f"{day:%Y%m%d}_trade.zip"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with zipfile.ZipFile(file, "w") as archive:
-            text = prices.to_csv(index=False, header=False)
-            archive.writestr(f"{day:%Y%m%d}_{symbol.lower()}_minute_trade.csv", text)
+    rows = lean_rows(bars_of_sample(), PRICES)
+    zipped_by_day(folder / "minute", rows)
     return {"path": "."}
+
+
+def as_lean_of_trades(folder: Path) -> dict[str, Any]:
+    rows = lean_rows(trades_of_sample(), ("close",))
+    rows = rows.assign(exchange="P", condition=0, suspicious=0)
+    zipped_by_day(folder / "tick", rows)
+    return {"path": ".", "resolution": "tick"}
+
+
+def as_lean_by_hour(folder: Path) -> dict[str, Any]:
+    return zipped_whole(folder, "hour", "h")
+
+
+def as_lean_by_day(folder: Path) -> dict[str, Any]:
+    return zipped_whole(folder, "daily", "D")
+
+
+def lean_rows(rows: pd.DataFrame, prices: tuple[str, ...]) -> pd.DataFrame:
+    """Symbol, local time, and what a row of LEAN has after its time."""
+    local = rows["ts"].dt.tz_convert("America/New_York").dt.tz_localize(None)
+    whole = (rows[list(prices)] * 10_000).round().astype("int64")
+    whole["volume"] = rows["volume"].astype("int64")
+    return pd.concat([rows["symbol"], local, whole], axis=1)
+
+
+def zipped_by_day(folder: Path, rows: pd.DataFrame) -> None:
+    days = rows["ts"].dt.normalize()
+    ms = (rows["ts"] - days) // pd.Timedelta(1, "ms")
+    for (symbol, day), own in rows.assign(ts=ms).groupby(["symbol", days]):
+        zipped(folder / symbol.lower() / f"{day:%Y%m%d}_trade.zip", own)
+
+
+def zipped_whole(folder: Path, resolution: str, length: str) -> dict[str, Any]:
+    """One zip a symbol of larger bars, each row with its date."""
+    rows = lean_rows(bars_of_sample(), PRICES)
+    larger = {"open": "first", "high": "max", "low": "min", "close": "last"}
+    stamps = rows["ts"].dt.floor(length).dt.strftime("%Y%m%d %H:%M")
+    bars = rows.groupby(["symbol", stamps]).agg(larger | {"volume": "sum"})
+    for symbol, own in bars.reset_index().groupby("symbol"):
+        zipped(folder / resolution / f"{symbol.lower()}.zip", own)
+    return {"path": ".", "resolution": resolution}
+
+
+def zipped(file: Path, rows: pd.DataFrame) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    text = rows.drop(columns="symbol").to_csv(index=False, header=False)
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(f"{file.stem}.csv", text)
 
 
 def as_freqtrade(folder: Path) -> dict[str, Any]:
@@ -88,6 +158,22 @@ def as_query(folder: Path) -> dict[str, Any]:
     return {"query": "SELECT * FROM '*.parquet'"}
 
 
+def as_query_by_end(folder: Path) -> dict[str, Any]:
+    """Ends of bars by the clock of a zone that is far from UTC."""
+    as_parquet(folder)
+    ends = "timezone('Pacific/Auckland', ts + INTERVAL 1 MINUTE)"
+    query = f"SELECT * REPLACE ({ends} AS ts) FROM '*.parquet'"
+    return {"query": query, "stamp": "end", "timezone": "Pacific/Auckland"}
+
+
+def as_query_by_day(folder: Path) -> dict[str, Any]:
+    as_parquet(folder)
+    columns = "max(high) AS high, min(low) AS low, sum(volume) AS volume"
+    prices = "min(open) AS open, min(close) AS close"
+    table = "'*.parquet' GROUP BY symbol, ts::DATE"
+    return {"query": f"SELECT symbol, ts::DATE ts, {prices}, {columns} FROM {table}"}
+
+
 CASES = {
     "sample": Case(lambda folder: {"symbol_count": 3}),
     "index_daily": Case(lambda folder: {}, ONE_DAY, ("NASDAQ", "SP500")),
@@ -97,6 +183,17 @@ CASES = {
     "freqtrade": Case(as_freqtrade, two=("SYN01/USD", "SYN03/USD")),
     "duckdb": Case(as_query),
     **{name: Case(lambda folder: {}) for name in SERVICES},
+}
+# Further ways in which a source, the first word, has bars.
+MORE_CASES = {
+    "csv by end": Case(as_csv_by_end),
+    "csv of trades": Case(as_csv_of_trades),
+    "lean of trades": Case(as_lean_of_trades),
+    "lean by hour": Case(as_lean_by_hour, BarSize.parse("1h")),
+    "lean by day": Case(as_lean_by_day, ONE_DAY),
+    "duckdb by end": Case(as_query_by_end),
+    "duckdb by day": Case(as_query_by_day, ONE_DAY),
+    **{f"{name} by day": Case(lambda folder: {}, ONE_DAY) for name in SERVICES},
 }
 
 
@@ -116,12 +213,12 @@ def services(address, monkeypatch, tmp_path):
 
 @pytest.fixture(params=SOURCES)
 def case(request):
-    return CASES[request.param]
+    return (CASES | MORE_CASES)[request.param]
 
 
 @pytest.fixture
 def opened(request, case, tmp_path):
-    name = request.node.callspec.params["case"]
+    name = request.node.callspec.params["case"].split()[0]
     options = case.options(tmp_path)
     if name in SERVICES:
         options |= request.getfixturevalue("services")[name]
@@ -141,17 +238,37 @@ def test_read_gives_what_the_loader_takes(opened, case):
 
 
 def test_read_is_deterministic(opened, case):
-    once = opened().read(list(case.two), FIRST, LAST, case.bar_size)
-    again = opened().read(list(case.two), FIRST, LAST, case.bar_size)
+    once = opened().read(list(case.two), *DAYS, case.bar_size)
+    again = opened().read(list(case.two), *DAYS, case.bar_size)
     pd.testing.assert_frame_equal(once, again, check_exact=True)
 
 
 def test_only_asked_symbols_and_dates_are_read(opened, case):
-    bars = opened().read([case.two[1]], FIRST, LAST, case.bar_size)
+    bars = opened().read([case.two[1]], *DAYS, case.bar_size)
     assert set(bars["symbol"]) == {case.two[1]}
     days = bars["ts"].dt.tz_convert("UTC").dt.date
     assert days.min() == FIRST
     assert days.max() == LAST
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        ("2018-11-20 15:30", "2018-11-26 15:00:20"),
+        ("2018-11-20 20:59", "2018-11-21 14:31"),
+    ],
+)
+@pytest.mark.parametrize("case", [*CASES, *MORE_CASES], indirect=True)
+def test_a_range_that_ends_inside_a_day_is_that_of_a_longer_one(
+    opened, case, start, end
+):
+    whole = in_order(opened().read(list(case.two), *DAYS, case.bar_size))
+    part = in_order(opened().read(list(case.two), utc(start), utc(end), case.bar_size))
+    inside = (whole["ts"] >= utc(start)) & (whole["ts"] < utc(end))
+    assert set(part["symbol"]) == set(case.two)
+    pd.testing.assert_frame_equal(
+        part, whole[inside].reset_index(drop=True), check_exact=True
+    )
 
 
 def test_a_part_of_a_range_is_the_same_part_of_the_whole(opened, case):
@@ -172,10 +289,10 @@ def test_one_symbol_alone_is_the_same_as_among_others(opened, case):
 
 
 def test_a_symbol_or_a_range_that_a_source_lacks_has_no_rows(opened, case):
-    assert opened().read(["NONE"], FIRST, LAST, case.bar_size).empty
-    assert opened().read([], FIRST, LAST, case.bar_size).empty
-    long_ago = date(1990, 1, 2)
-    assert opened().read(list(case.two), long_ago, long_ago, case.bar_size).empty
+    assert opened().read(["NONE"], *DAYS, case.bar_size).empty
+    assert opened().read([], *DAYS, case.bar_size).empty
+    long_ago = whole_days(date(1990, 1, 2), date(1990, 1, 2))
+    assert opened().read(list(case.two), *long_ago, case.bar_size).empty
 
 
 def test_symbols_are_sorted_and_hold_those_that_are_read(opened, case):
@@ -185,8 +302,7 @@ def test_symbols_are_sorted_and_hold_those_that_are_read(opened, case):
 
 
 def test_state_stays_while_nothing_changes(opened):
-    days = [pd.Timestamp(day, tz="UTC") for day in (FIRST, LAST)]
-    assert opened().state(*days) == opened().state(*days)
+    assert opened().state(*DAYS) == opened().state(*DAYS)
 
 
 def test_a_misspelt_symbol_is_refused_with_a_suggestion(opened, case):
