@@ -57,7 +57,7 @@ def ingest(
     load = bars.of(key)
     found[key] = load.findings
     admit(home.lake, key, load.findings)
-    version = home.lake.write_encoded("price_bars", key, load.content())
+    version = home.lake.write_encoded("price_bars", key, load.content)
     steps = as_detail(load.steps)
     if steps:
         version = combined_hash([version, steps])

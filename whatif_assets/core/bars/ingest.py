@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from whatif_assets.core.bars.actions import Actions
@@ -48,14 +49,14 @@ class SessionLoad:
     steps
         Splits and dividends of the session, by symbol.
     content
-        Gives the bars as the lake keeps them, which another thread encodes meanwhile.
+        The bars as the lake keeps them.
     """
 
     bars: pd.DataFrame
     report: dict[str, Any]
     findings: list[Finding]
     steps: Mapping[str, Step] = field(default_factory=dict)
-    content: Callable[[], bytes] = bytes
+    content: bytes = b""
 
 
 class SessionBars:
@@ -83,8 +84,8 @@ class SessionBars:
         self._actions = Actions(home)
         self._encoders = ThreadPoolExecutor(os.cpu_count())
         self._reader = ThreadPoolExecutor(1)  # whom no encoding keeps waiting
-        self._read: dict[str, SessionLoad] = {}
-        self._ahead: Future[dict[str, SessionLoad]] | None = None
+        self._read: dict[str, Future[SessionLoad]] = {}
+        self._ahead: Future[dict[str, Future[SessionLoad]]] | None = None
         self._last_bars: dict[date, pd.DataFrame] = {}
         apart = {"name", "last_session", "quality", "adjust", "actions", "facts"}
         settings = self._market.model_dump(mode="json", exclude=apart)
@@ -126,7 +127,7 @@ class SessionBars:
                 self._read_stretch(key)
             elif self._ahead is None:  # a second one: the run goes through them
                 self._read_ahead()
-            load = self._read.pop(key)
+            load = self._read.pop(key).result()
             if load.bars.empty:
                 raise RefusedBars(
                     "no_bars",
@@ -147,6 +148,7 @@ class SessionBars:
                 # Also where it is another one: a source is read by one thread.
                 read = ahead.result()
                 self._read |= read if key in read else self._inspect(stretch)
+                self._read_ahead()
         except BadInput:
             if not stretch[1:]:
                 raise
@@ -162,8 +164,11 @@ class SessionBars:
         start = self._keys.index(key)
         return self._keys[start : start + self._at_a_time]
 
-    def _inspect(self, stretch: Sequence[str]) -> dict[str, SessionLoad]:
-        """Read and inspect the sessions from the first to the last of a stretch."""
+    def _inspect(self, stretch: Sequence[str]) -> dict[str, Future[SessionLoad]]:
+        """Read and inspect the sessions from the first to the last of a stretch.
+
+        Other threads take the bars of each apart and encode them.
+        """
         first, last = (date.fromisoformat(stretch[n]) for n in (0, -1))
         frame, report, before = self._with_last_bars(first, last)
         days = self._market.sessions.dates(first, last)
@@ -179,20 +184,17 @@ class SessionBars:
             repairs=self._market.repairs,
         )
         found = inspect(inspected, self._rules)
-        by_session, none = _by_session(frame), frame.iloc[:0].drop(columns="session")
-        loads = {}
-        for session in stretch:
-            day = date.fromisoformat(session)
-            bars = by_session.get(day, none)
-            loads[session] = SessionLoad(
-                bars,
-                report.of_session(bars, day).metadata(),
-                found.get(day, []),
-                steps[day],
-                self._encoders.submit(as_parquet, bars).result,
-            )
-        self._last_bars[last] = last_bars(loads[stretch[-1]].bars)
-        return loads
+        rows = _rows_by_session(frame, days)
+
+        def load_of(day: date) -> SessionLoad:
+            bars = _taken(frame, rows[day])
+            said = report.of_session(bars, day).metadata()
+            content = as_parquet(bars)
+            return SessionLoad(bars, said, found.get(day, []), steps[day], content)
+
+        self._last_bars[last] = last_bars(frame.take(rows[last]))
+        days_of = {session: date.fromisoformat(session) for session in stretch}
+        return {s: self._encoders.submit(load_of, day) for s, day in days_of.items()}
 
     def _steps(self, day: date, frame: pd.DataFrame) -> dict[str, Step]:
         """Steps of a session, whose earlier bars may be among some at hand."""
@@ -260,20 +262,25 @@ class SessionBars:
         )
 
 
-def _by_session(bars: pd.DataFrame) -> dict[date, pd.DataFrame]:
-    """Rows of each session, without the column that says it."""
+def _rows_by_session(
+    bars: pd.DataFrame, sessions: Sequence[date]
+) -> dict[date, npt.NDArray[np.intp]]:
+    """Rows of each session, in order."""
     first = session_starts(bars)
     days, number = np.unique(bars["session"].to_numpy()[first], return_inverse=True)
     of_each = np.repeat(number.astype(np.int16), np.diff(first, append=len(bars)))
     rows = np.argsort(of_each, kind="stable")  # of 16 bits: by counting, which is quick
-    kept = {name: own for name, own in bars.items() if name != "session"}
-    ordered = pd.DataFrame(kept, copy=False).take(rows)
     ends = np.cumsum(np.bincount(of_each, minlength=len(days)))
-    parts = {}
-    for day, start, stop in zip(pd.DatetimeIndex(days), [0, *ends], ends):
-        parts[day.date()] = ordered.iloc[start:stop]
-        parts[day.date()].index = pd.RangeIndex(stop - start)
-    return parts
+    parts = np.split(rows, ends[:-1])
+    of_day = dict(zip(pd.DatetimeIndex(days).date, parts, strict=True))
+    return {session: of_day.get(session, rows[:0]) for session in sessions}
+
+
+def _taken(bars: pd.DataFrame, rows: npt.NDArray[np.intp]) -> pd.DataFrame:
+    """Some bars, counted anew, without the column that says their session."""
+    own = {name: column.array.take(rows) for name, column in bars.items()}
+    del own["session"]
+    return pd.DataFrame(own, copy=False)
 
 
 def last_bars(bars: pd.DataFrame) -> pd.DataFrame:

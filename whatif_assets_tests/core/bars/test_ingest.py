@@ -48,7 +48,7 @@ def test_each_session_is_what_it_is_alone(home, left_out):
     for key, load in read(home, keys, wanted).items():
         (alone,) = read(home, [key]).values()
         pd.testing.assert_frame_equal(load.bars, alone.bars)
-        assert load.content() == alone.content()
+        assert load.content == alone.content
         assert (load.report, load.findings) == (alone.report, alone.findings)
 
 
