@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from whatif_assets.core.backtesting.engine.ahead import start_compiling
+from whatif_assets.core.compiling import start_compiling
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.home import Home, set_up
 from whatif_assets.core.spark.backend import fitted_on_spark, study_settings

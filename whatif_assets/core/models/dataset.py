@@ -109,9 +109,11 @@ def _joined(asked: _Asked) -> pd.DataFrame:
     schedule = asked.home.market.sessions.schedule(_calendar(asked))
     steps = LakeSteps(asked.home).over(sessions[0], sessions[-1])
     labels = label(bars, asked.label, size, schedule, steps)
-    prices = bars[[*KEYS, price]].rename(columns={price: "price"})
-    frame = features.merge(prices, on=KEYS, how="left")
-    frame = frame.merge(labels[[*KEYS, "label", "label_ts"]], on=KEYS, how="left")
+    labels.insert(len(KEYS), "price", bars[price].to_numpy())
+    if features[KEYS].equals(labels[KEYS]):  # as they are, mostly, and merging is slow
+        frame = features.join(labels.drop(columns=KEYS))
+    else:
+        frame = features.merge(labels, on=KEYS, how="left")
     return frame.sort_values(["ts", "symbol"], ignore_index=True)
 
 

@@ -170,7 +170,8 @@ def _times(column: pd.Series) -> Times:
 
 def _day(sessions: pd.Series | pd.Index) -> Times:
     """Dates in any of their types, as numbers that compare."""
-    return pd.to_datetime(sessions).to_numpy(dtype="datetime64[D]")
+    # Without a cache of texts, the search for which takes longer than dates.
+    return pd.to_datetime(sessions, cache=False).to_numpy(dtype="datetime64[D]")
 
 
 def _along_calendar(

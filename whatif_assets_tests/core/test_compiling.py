@@ -1,4 +1,4 @@
-"""The engine compiles ahead of its first sweep, once."""
+"""What is compiled ahead is what a run uses, and it is compiled once."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from whatif_assets.core.backtesting.engine import ahead
+from whatif_assets.core import compiling
 
 
-def test_what_it_compiles_is_what_a_sweep_uses(tmp_path: Path) -> None:
+def test_what_it_compiles_is_what_a_run_uses(tmp_path: Path) -> None:
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
-    command = [sys.executable, "-m", "whatif_assets.core.backtesting.engine.ahead"]
+    command = [sys.executable, "-m", "whatif_assets.core.compiling"]
     subprocess.run(command, check=True, env=environment)
     kept = {path.name.split("-")[0] for path in tmp_path.rglob("*.nbi")}
     assert {
         "compiled._compile.locals.one_by_one",
         "compiled._compile.locals.side_by_side",
+        "_descend.add_up",
     } <= kept
 
 
@@ -38,11 +39,11 @@ def test_what_was_compiled_before_is_not_compiled_again(
         def wait(self) -> None:
             waited.append(self)
 
-    monkeypatch.setattr(ahead.subprocess, "Popen", Compiler)
-    ahead.start_compiling()()
+    monkeypatch.setattr(compiling.subprocess, "Popen", Compiler)
+    compiling.start_compiling()()
     assert started == []
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "empty"))
-    engine_is_compiled = ahead.start_compiling()
+    engine_is_compiled = compiling.start_compiling()
     assert (len(started), len(waited)) == (1, 0)
     engine_is_compiled()
     assert len(waited) == 1

@@ -1,7 +1,7 @@
-"""Compiling the engine ahead of its first sweep, in a process of its own.
+"""Compiling what every study needs ahead of its first use, in a process of its own.
 
-It takes some ten seconds once, after which numba finds it on disk. Beside assets that
-do not need the engine yet it costs nobody any time.
+The scoring of trees takes a second and the engine some ten, once, after which numba
+finds them on disk. Beside assets that need neither yet it costs nobody any time.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ import numpy as np
 
 from whatif_assets.core.backtesting.job import Variant
 from whatif_assets.core.backtesting.sleeve import PRICES, Sleeve
+from whatif_assets.core.models.portable import LEAF, Tree, forest_of
 
 # As many as run side by side.
 _SEVERAL = 64
 
 
 def start_compiling() -> Callable[[], object]:
-    """Let another process compile the engine, unless that was done before.
+    """Let another process compile, unless that was done before.
 
     Returns
     -------
@@ -37,6 +38,13 @@ def start_compiling() -> Callable[[], object]:
     command = [sys.executable, "-m", __name__]
     quiet = subprocess.DEVNULL
     return subprocess.Popen(command, stdout=quiet, stderr=quiet).wait  # noqa: S603
+
+
+def compile_scoring() -> None:
+    """Score one row by a tree without a split."""
+    one, nothing = np.ones(1), np.zeros(1, dtype=np.int32)
+    leaf = Tree(np.array([LEAF], dtype=np.int32), one, one, nothing, nothing)
+    forest_of([leaf], one, 0.0, one).predict(np.ones((1, 1)))
 
 
 def compile_engine() -> None:
@@ -61,4 +69,5 @@ def compile_engine() -> None:
 if __name__ == "__main__":
     # What runs beside it is needed first.
     os.nice(2)
+    compile_scoring()
     compile_engine()
