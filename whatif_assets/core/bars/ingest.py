@@ -142,12 +142,10 @@ class SessionBars:
         stretch = self._stretch(key)
         ahead, self._ahead = self._ahead, None
         try:
-            if ahead is None:
-                self._read |= self._inspect(stretch)
-            else:
-                # Also where it is another one: a source is read by one thread.
-                read = ahead.result()
-                self._read |= read if key in read else self._inspect(stretch)
+            # Also where it is another one: a source is read by one thread.
+            read = ahead.result() if ahead is not None else {}
+            self._read |= read if key in read else self._inspect(stretch)
+            if key in read:
                 self._read_ahead()
         except BadInput:
             if not stretch[1:]:
@@ -270,9 +268,10 @@ def _rows_by_session(
     days, number = np.unique(bars["session"].to_numpy()[first], return_inverse=True)
     of_each = np.repeat(number.astype(np.int16), np.diff(first, append=len(bars)))
     rows = np.argsort(of_each, kind="stable")  # of 16 bits: by counting, which is quick
-    ends = np.cumsum(np.bincount(of_each, minlength=len(days)))
-    parts = np.split(rows, ends[:-1])
-    of_day = dict(zip(pd.DatetimeIndex(days).date, parts, strict=True))
+    counts = np.bincount(of_each, minlength=len(days))
+    ends = np.cumsum(counts)
+    found = zip(pd.DatetimeIndex(days).date, ends - counts, ends, strict=True)
+    of_day = {day: rows[start:end] for day, start, end in found}
     return {session: of_day.get(session, rows[:0]) for session in sessions}
 
 

@@ -198,13 +198,8 @@ def tidy(
     """
     check_repairs(repairs, bar_size, of_trades)
     stamped = stamp_size(bar_size, of_trades)
-    rows = typed(frame, where)
-    rows["place"] = np.arange(len(rows))
-    rows = in_order(rows)
-    given, changed = rows, dict[str, "pd.Series[pd.Timestamp]"]()
-    for name in (name for name in repairs if name in OF_ROWS):
-        rows, dropped = OF_ROWS[name](rows, sessions, bar_size)
-        changed[name] = assign_sessions(dropped, sessions, stamped)
+    given = _placed(frame, where)
+    rows, repaired = _repair_rows(given, repairs, sessions, bar_size, stamped)
     if of_trades:
         check_values(rows, where)
     else:
@@ -213,22 +208,12 @@ def tidy(
     rows["session"] = assign_sessions(rows, sessions, stamped)
     if len(given) > len(rows):  # rows that were repeated stand somewhere, too
         given["session"] = assign_sessions(given, sessions, stamped)
-        disorder = _out_of_order(given, given["place"])
-    else:
-        disorder = _out_of_order(rows, rows["place"])
-    within = rows["session"].notna()
-    kept = within & _in_hours(rows, sessions, stamped, hours)
-    coming = _session_ahead(rows.loc[~within, ["ts"]], sessions, stamped)
-    shut = rows.loc[within & ~kept, "session"]
-    bars = rows if kept.all() else rows[kept].reset_index(drop=True)
-    if of_trades:
-        bars = bars_of_trades(bars, bar_size, sessions)
-    own = (*BAR_COLUMNS, "session")
-    bars, _ = with_vwap(pd.DataFrame({name: bars[name] for name in own}, copy=False))
-    bars["session"] = bars.pop("session")  # behind vwap_is_typical
+    disorder = _out_of_order(given if len(given) > len(rows) else rows)
+    rows, outside_sessions, outside_hours = _within(rows, sessions, stamped, hours)
+    bars = _bars_of(rows, sessions, bar_size, of_trades)
     for name in (name for name in repairs if name in OF_BARS):
         bars, added = OF_BARS[name](bars, sessions, bar_size)
-        changed[name] = added["session"]
+        repaired[name] = _counts(added["session"])
     first = bars[["symbol", "session"]].iloc[session_starts(bars)]
     if not categories:
         bars["symbol"] = bars["symbol"].astype(object)
@@ -236,13 +221,59 @@ def tidy(
         rows=len(bars),
         symbols=first["symbol"].nunique(),
         sessions=first["session"].nunique(),
-        outside_sessions=_counts(coming),
-        outside_hours=_counts(shut),
+        outside_sessions=outside_sessions,
+        outside_hours=outside_hours,
         vwap_from_typical_price=int(bars["vwap_is_typical"].sum()),
         out_of_order=disorder,
         inconsistent=_counts(bars.loc[inconsistent(bars), "session"]),
-        repaired={name: _counts(changed[name]) for name in repairs},
+        repaired={name: repaired[name] for name in repairs},
     )
+
+
+def _placed(frame: pd.DataFrame, where: str) -> pd.DataFrame:
+    """Rows in their types and in order, with the place that the source had them at."""
+    rows = typed(frame, where)
+    rows["place"] = np.arange(len(rows))
+    return in_order(rows)
+
+
+def _repair_rows(
+    rows: pd.DataFrame,
+    repairs: Sequence[str],
+    sessions: Sessions,
+    bar_size: BarSize,
+    stamped: BarSize,
+) -> tuple[pd.DataFrame, dict[str, dict[date, int]]]:
+    """Leave out the rows that declared repairs do; how many, by repair and session."""
+    left_out = {}
+    for name in (name for name in repairs if name in OF_ROWS):
+        rows, dropped = OF_ROWS[name](rows, sessions, bar_size)
+        left_out[name] = _counts(assign_sessions(dropped, sessions, stamped))
+    return rows, left_out
+
+
+def _within(
+    rows: pd.DataFrame, sessions: Sessions, stamped: BarSize, hours: Hours
+) -> tuple[pd.DataFrame, dict[date, int], dict[date, int]]:
+    """Rows that are kept; how many are outside of sessions, and of hours."""
+    within = rows["session"].notna()
+    kept = within & _in_hours(rows, sessions, stamped, hours)
+    coming = _session_ahead(rows.loc[~within, ["ts"]], sessions, stamped)
+    shut = rows.loc[within & ~kept, "session"]
+    rows = rows if kept.all() else rows[kept].reset_index(drop=True)
+    return rows, _counts(coming), _counts(shut)
+
+
+def _bars_of(
+    rows: pd.DataFrame, sessions: Sessions, bar_size: BarSize, of_trades: bool
+) -> pd.DataFrame:
+    """Bars with their columns alone, vwap filled, of rows that are bars or trades."""
+    if of_trades:
+        rows = bars_of_trades(rows, bar_size, sessions)
+    own = (*BAR_COLUMNS, "session")
+    bars, _ = with_vwap(pd.DataFrame({name: rows[name] for name in own}, copy=False))
+    bars["session"] = bars.pop("session")  # behind vwap_is_typical
+    return bars
 
 
 def stamp_size(bar_size: BarSize, of_trades: bool) -> BarSize:
@@ -329,8 +360,9 @@ def _counts(days: pd.Series[pd.Timestamp]) -> dict[date, int]:
     return dict(sorted(found.items()))
 
 
-def _out_of_order(bars: pd.DataFrame, place: pd.Series[int]) -> dict[date, int]:
+def _out_of_order(bars: pd.DataFrame) -> dict[date, int]:
     """How many bars of each session stand in the source where they do not belong."""
+    place = bars["place"]
     if place.is_monotonic_increasing:
         return {}
     keys = bars[["symbol", "session"]]
