@@ -16,6 +16,9 @@ from whatif_assets.core.spark.session import spark_session, warm_up
 from whatif_assets.core.study import Study
 from whatif_assets.terminal import console, print_study, progress_display
 
+# Models on Spark, and the rows of all, up to which Java's quick compiler suffices.
+FEW_FITS, FEW_ROWS = 3, 150_000
+
 
 def run_studies(path: Path, study: str | None, sealed: bool = False) -> bool:
     """Run one study, or every study of a home, and print the result.
@@ -84,7 +87,8 @@ def _start_ahead(home: Home, studies: Sequence[Study]) -> Callable[[], object]:
         import pyspark.ml.regression
         import pyspark.sql  # noqa: F401
 
-        threading.Thread(target=_start_spark, args=(asking,), daemon=True).start()
+        asked = asking, _fits_little(home, studies)
+        threading.Thread(target=_start_spark, args=asked, daemon=True).start()
     return start_compiling()
 
 
@@ -97,6 +101,20 @@ def _fits_on_spark(home: Home, study: Study) -> bool:
     )
 
 
-def _start_spark(study: Study) -> None:
+def _fits_little(home: Home, studies: Sequence[Study]) -> bool:
+    """Whether a few small models are all that is fitted on Spark."""
+    rows: list[int] = []
+    for study in studies:
+        folds = [fold for fold in study.folds(home.market) if fold.train]
+        for one in filter(fitted_on_spark, home.configurations(study)):
+            if one.search:
+                return False
+            symbols = len(home.symbols_of(one))
+            bars = symbols * home.market.most_bars_per_session(home.bar_size(one))
+            rows += [bars * len(fold.train) for fold in folds]
+    return len(rows) <= FEW_FITS and sum(rows) <= FEW_ROWS
+
+
+def _start_spark(study: Study, short: bool) -> None:
     with contextlib.suppress(Exception):
-        warm_up(lambda: spark_session(study_settings(study)))
+        warm_up(lambda: spark_session(study_settings(study, short)))

@@ -43,13 +43,14 @@ def fitted_on_spark(configuration: Configuration) -> bool:
     return configuration.algorithm is not None and backend_of(configuration) == "spark"
 
 
-def study_settings(study: Study | None) -> dict[str, str]:
+def study_settings(study: Study | None, short: bool = False) -> dict[str, str]:
     """Prepare this process for Spark and give the settings of a study's session.
 
-    The master is that of ``WHATIF_SPARK_MASTER``, else the study's; see
-    `whatif_assets.core.spark.session.spark_settings`.
+    The master is that of ``WHATIF_SPARK_MASTER``, else the study's; for it and
+    ``short`` see `whatif_assets.core.spark.session.spark_settings`.
     """
     asked = study.spark if study else None
     master = os.environ.get(SPARK_MASTER) or (asked.master if asked else None)
     given = asked.settings if asked else {}
-    return spark_settings(master, {name: str(value) for name, value in given.items()})
+    own = {name: str(value) for name, value in given.items()}
+    return spark_settings(master, own, short)

@@ -34,11 +34,20 @@ LOCAL_SETTINGS = {
 }
 USE_ARCHIVE = "-XX:SharedArchiveFile="
 MAKE_ARCHIVE = "-XX:ArchiveClassesAtExit="
+QUICK_COMPILER = ("-XX:TieredStopAtLevel=1",)
+LATE_COMPILER = (
+    "-XX:Tier4InvocationThreshold=100000",
+    "-XX:Tier4MinInvocationThreshold=12000",
+    "-XX:Tier4CompileThreshold=300000",
+    "-XX:Tier4BackEdgeThreshold=800000",
+)
 JAVA_OPTIONS = "spark.driver.extraJavaOptions"
 
 
 def spark_settings(
-    master: str | None = None, extra: Mapping[str, str] | None = None
+    master: str | None = None,
+    extra: Mapping[str, str] | None = None,
+    short: bool = False,
 ) -> dict[str, str]:
     """Prepare this process for Spark and give the settings of a session.
 
@@ -51,6 +60,8 @@ def spark_settings(
         A Spark master, by default ``local[*]``.
     extra
         Settings that override those here; Java options are added.
+    short
+        Whether the session, if it is of this machine, is to fit a few small models.
 
     Returns
     -------
@@ -68,7 +79,7 @@ def spark_settings(
     given = dict(extra or {})
     if master.startswith("local"):
         # Java takes the last of options that contradict one another.
-        ours = " ".join(f'"{option}"' for option in _fast_start())
+        ours = " ".join(f'"{option}"' for option in _fast_start(short))
         options = f"{ours} {given.pop(JAVA_OPTIONS, '')}".strip()
         settings |= {**LOCAL_SETTINGS, JAVA_OPTIONS: options}
     else:
@@ -101,15 +112,16 @@ def spark_session(settings: Mapping[str, str] | None = None) -> SparkSession:
     return builder.getOrCreate()
 
 
-def _fast_start() -> list[str]:
+def _fast_start(short: bool) -> list[str]:
     """Java options that shorten the start of a session.
 
     Most of it is loading classes, which an archive of the classes that the last
-    session loaded shortens. The archive is some 150 MB in the cache. Both of Java's
-    compilers stay on: the quick one alone saves a second at the start and takes
-    twice as long for every fit after the first. The thorough one begins twenty
-    times later than it would, so that it leaves alone what only the start calls
-    often; what a long fit repeats it still compiles.
+    session loaded shortens. The archive is some 150 MB in the cache. In a short
+    session Java's quick compiler works alone: a few small fits take as long by the
+    clock and a quarter less of the processors, which others can use; more or larger
+    ones would take up to twice as long. In any other session the thorough compiler
+    begins twenty times later than it would, so that it leaves alone what only the
+    start calls often; what a long fit repeats it still compiles.
     """
     home = find_java()
     place, state = _fingerprints(home)
@@ -119,10 +131,7 @@ def _fast_start() -> list[str]:
     options = [
         "-Xlog:cds=off",
         "-Xlog:cds+dynamic=off",
-        "-XX:Tier4InvocationThreshold=100000",
-        "-XX:Tier4MinInvocationThreshold=12000",
-        "-XX:Tier4CompileThreshold=300000",
-        "-XX:Tier4BackEdgeThreshold=800000",
+        *(QUICK_COMPILER if short else LATE_COMPILER),
         f"-Dlog4j2.configurationFile={QUIET_LOG.as_uri()}",
     ]
     if (java_version(home) or 0) >= 19:  # makes and renews the archive by itself

@@ -69,6 +69,14 @@ def test_extra_settings_win_and_java_options_add_up(java: Path) -> None:
     )
 
 
+def test_a_short_session_of_this_machine_compiles_quickly(java: Path) -> None:
+    quick = "-XX:TieredStopAtLevel=1"
+    assert quick not in spark_settings()[OPTIONS]
+    assert quick in spark_settings(short=True)[OPTIONS]
+    assert spark_settings(None, {OPTIONS: "-Xss4m"}, True)[OPTIONS].endswith("-Xss4m")
+    assert OPTIONS not in spark_settings("spark://head:7077", short=True)
+
+
 def test_a_cluster_keeps_its_own_addresses_and_java_options(java: Path) -> None:
     settings = spark_settings("spark://head:7077")
     assert settings["spark.master"] == "spark://head:7077"
