@@ -208,7 +208,9 @@ def tidy(
     rows["session"] = assign_sessions(rows, sessions, stamped)
     if len(given) > len(rows):  # rows that were repeated stand somewhere, too
         given["session"] = assign_sessions(given, sessions, stamped)
-    disorder = _out_of_order(given if len(given) > len(rows) else rows)
+    else:
+        given = rows
+    disorder = _out_of_order(given)
     rows, outside_sessions, outside_hours = _within(rows, sessions, stamped, hours)
     bars = _bars_of(rows, sessions, bar_size, of_trades)
     for name in (name for name in repairs if name in OF_BARS):
