@@ -14,6 +14,7 @@ from whatif_assets.core.evaluation.evaluate import (
     evaluation_inputs,
     write_evaluation,
 )
+from whatif_assets.core.freshness import CODE_VERSIONS
 from whatif_assets.core.home import Home
 from whatif_assets.core.leaderboard.sensitivity import sensitivity
 from whatif_assets.core.leaks import FILLS_PROBE, INDICATORS_PROBE
@@ -24,7 +25,7 @@ from whatif_assets.partitions import Result, as_metadata, for_each_partition
 from whatif_assets.progress import Progress
 from whatif_assets.resources import HomeResource
 
-CODE_VERSION = "3"
+CODE_VERSION = CODE_VERSIONS["backtest_results"]
 PARITY = "engine_parity"
 PROBED = (INDICATORS_PROBE, FILLS_PROBE)
 

@@ -5,6 +5,7 @@ from typing import Any
 import dagster as dg
 
 from whatif_assets.assets.axes import RESULTS, Axes
+from whatif_assets.core.freshness import CODE_VERSIONS
 from whatif_assets.core.home import Home
 from whatif_assets.core.report.drawing import Picture
 from whatif_assets.core.report.page.costs import cost_lines
@@ -21,7 +22,7 @@ from whatif_assets.page_link import offer_page
 from whatif_assets.partitions import as_metadata, whole_result
 from whatif_assets.resources import HomeResource
 
-CODE_VERSION = "4"
+CODE_VERSION = CODE_VERSIONS["best_configuration"]
 
 
 def build(axes: Axes, home: Home) -> dg.AssetsDefinition:

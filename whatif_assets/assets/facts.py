@@ -9,11 +9,12 @@ import pandas as pd
 from whatif_assets.assets.axes import MARKET, Axes
 from whatif_assets.core.facts import FACT_CHECKS
 from whatif_assets.core.facts.store import collect_facts
+from whatif_assets.core.freshness import CODE_VERSIONS
 from whatif_assets.core.home import Home
 from whatif_assets.partitions import as_metadata, whole_result
 from whatif_assets.resources import HomeResource
 
-CODE_VERSION = "1"
+CODE_VERSION = CODE_VERSIONS["facts"]
 SHOWN = 50
 
 

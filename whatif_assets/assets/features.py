@@ -10,13 +10,14 @@ from whatif_assets.assets.leak_checks import LeakGate, leak_checks
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.features.store import sessions_of_warm_up as reach
 from whatif_assets.core.features.tables import FeatureTables
+from whatif_assets.core.freshness import CODE_VERSIONS
 from whatif_assets.core.home import Home
 from whatif_assets.core.leaks import FEATURES_PROBE
 from whatif_assets.core.leaks.gate import probe_features, sessions_to_probe
 from whatif_assets.partitions import Result, asked_partitions, for_each_partition
 from whatif_assets.resources import Compute, HomeResource
 
-CODE_VERSION = "3"
+CODE_VERSION = CODE_VERSIONS["features"]
 
 
 def build(axes: Axes, home: Home) -> dg.AssetsDefinition:

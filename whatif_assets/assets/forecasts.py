@@ -7,6 +7,7 @@ import dagster as dg
 
 from whatif_assets.assets.axes import MODELS, Axes, all_of, partitioned
 from whatif_assets.assets.leak_checks import LeakGate, leak_checks
+from whatif_assets.core.freshness import CODE_VERSIONS
 from whatif_assets.core.home import Home
 from whatif_assets.core.leaks import FORECASTS_PROBE
 from whatif_assets.core.models.forecasting import (
@@ -22,7 +23,7 @@ from whatif_assets.core.report.plots import forecast_plot, realised_by_decile
 from whatif_assets.partitions import Result, for_each_partition
 from whatif_assets.resources import HomeResource
 
-CODE_VERSION = "2"
+CODE_VERSION = CODE_VERSIONS["forecasts"]
 
 
 def build(axes: Axes, home: Home) -> dg.AssetsDefinition:

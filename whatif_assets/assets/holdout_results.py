@@ -9,6 +9,7 @@ from whatif_assets.core.evaluation.holdout import (
     record_opening,
     times_seen,
 )
+from whatif_assets.core.freshness import CODE_VERSIONS
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import combined_hash
 from whatif_assets.core.leaderboard.winner import Winner
@@ -16,7 +17,7 @@ from whatif_assets.partitions import Result
 from whatif_assets.per_study import for_each_study
 from whatif_assets.resources import Compute, HomeResource
 
-CODE_VERSION = "2"
+CODE_VERSION = CODE_VERSIONS["holdout_results"]
 
 
 def build(axes: Axes, home: Home) -> dg.AssetsDefinition:

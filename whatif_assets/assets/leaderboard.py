@@ -5,6 +5,7 @@ from typing import Any
 import dagster as dg
 
 from whatif_assets.assets.axes import RESULTS, Axes, all_of
+from whatif_assets.core.freshness import CODE_VERSIONS
 from whatif_assets.core.home import Home
 from whatif_assets.core.leaderboard.ranking import VIOLATES
 from whatif_assets.core.leaderboard.rows import (
@@ -22,7 +23,7 @@ from whatif_assets.core.report.write import SHOWN
 from whatif_assets.partitions import as_metadata, whole_result
 from whatif_assets.resources import HomeResource
 
-CODE_VERSION = "3"
+CODE_VERSION = CODE_VERSIONS["leaderboard"]
 
 
 def build(axes: Axes, home: Home) -> dg.AssetsDefinition:

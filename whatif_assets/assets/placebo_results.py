@@ -5,6 +5,7 @@ import pandas as pd
 
 from whatif_assets.assets.axes import RESULTS, Axes
 from whatif_assets.core.evaluation.placebos import run_placebos
+from whatif_assets.core.freshness import CODE_VERSIONS
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import combined_hash
 from whatif_assets.core.leaderboard.winner import Winner
@@ -12,7 +13,7 @@ from whatif_assets.partitions import Result
 from whatif_assets.per_study import for_each_study
 from whatif_assets.resources import HomeResource
 
-CODE_VERSION = "1"
+CODE_VERSION = CODE_VERSIONS["placebo_results"]
 
 
 def build(axes: Axes, home: Home) -> dg.AssetsDefinition:

@@ -8,6 +8,7 @@ from whatif_assets.assets.axes import MARKET, Axes, partitioned
 from whatif_assets.assets.quality_checks import quality_checks, quality_results
 from whatif_assets.core.bars.adjustments import DETAIL, as_detail
 from whatif_assets.core.bars.ingest import SessionBars
+from whatif_assets.core.freshness import CODE_VERSIONS
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import combined_hash
 from whatif_assets.core.quality import Finding
@@ -15,7 +16,7 @@ from whatif_assets.core.quality.record import admit, counts, kept_findings
 from whatif_assets.partitions import Result, asked_partitions, for_each_partition
 from whatif_assets.resources import HomeResource
 
-CODE_VERSION = "1"
+CODE_VERSION = CODE_VERSIONS["price_bars"]
 
 
 def build(axes: Axes, home: Home) -> dg.AssetsDefinition:

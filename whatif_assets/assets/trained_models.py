@@ -6,6 +6,7 @@ import dagster as dg
 
 from whatif_assets.assets.axes import MODELS, Axes, all_of, partitioned
 from whatif_assets.assets.leak_checks import LeakGate, leak_checks
+from whatif_assets.core.freshness import CODE_VERSIONS
 from whatif_assets.core.home import Home
 from whatif_assets.core.leaks import LABEL_PROBE, TRAINING_PROBE
 from whatif_assets.core.models.ahead import fitted
@@ -13,7 +14,7 @@ from whatif_assets.core.models.training import train, training_inputs
 from whatif_assets.partitions import Result, for_each_partition
 from whatif_assets.resources import Compute, HomeResource
 
-CODE_VERSION = "2"
+CODE_VERSION = CODE_VERSIONS["trained_models"]
 PROBED = (LABEL_PROBE, TRAINING_PROBE)
 
 

@@ -11,6 +11,7 @@ from whatif_assets.core.evaluation.verdicts import (
     verdict_of,
     verdict_row,
 )
+from whatif_assets.core.freshness import CODE_VERSIONS
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import combined_hash
 from whatif_assets.core.leaderboard.winner import Winner
@@ -20,7 +21,7 @@ from whatif_assets.partitions import Result
 from whatif_assets.per_study import for_each_study
 from whatif_assets.resources import HomeResource
 
-CODE_VERSION = "1"
+CODE_VERSION = CODE_VERSIONS["verdicts"]
 
 
 def build(axes: Axes, home: Home) -> dg.AssetsDefinition:

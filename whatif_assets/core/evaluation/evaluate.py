@@ -324,14 +324,29 @@ def _parity(
     )
 
 
+def sessions_read(
+    home: Home, study: Study, configuration: Configuration
+) -> tuple[list[date], list[date]]:
+    """List the sessions whose bars the results of a configuration come from.
+
+    Returns
+    -------
+    traded : list of date
+        Those that are traded, in sample and in the test windows, oldest first.
+    earlier : list of date
+        Those before the test windows that indicators may warm up on, which may lack.
+    """
+    sessions = evaluated_sessions(home, study)
+    traded = [*in_sample_sessions(home, study, configuration), *sessions]
+    return traded, _reach(home, configuration, sessions[0])
+
+
 def evaluation_inputs(home: Home, key: str) -> dict[str, str]:
     """Hashes of what the results of a configuration come from, by part."""
     configuration, study = home.find(key)
     strategy = configuration.strategy_type()
-    sessions = evaluated_sessions(home, study)
-    read_whole = [*in_sample_sessions(home, study, configuration), *sessions]
-    earlier = [d.isoformat() for d in _reach(home, configuration, sessions[0])]
-    known = (home.lake.manifest("price_bars", key) for key in earlier)
+    read_whole, earlier = sessions_read(home, study, configuration)
+    known = (home.lake.manifest("price_bars", day.isoformat()) for day in earlier)
     read = [
         home.lake.versions("price_bars", [day.isoformat() for day in read_whole]),
         [manifest.data_version for manifest in known if manifest],
@@ -341,7 +356,7 @@ def evaluation_inputs(home: Home, key: str) -> dict[str, str]:
     if configuration.algorithm is not None:
         read.append(home.lake.versions("forecasts", [configuration.key]))
     # From the basis on, also where no bar is read.
-    steps = LakeSteps(home).over(basis_of(home, study), sessions[-1])
+    steps = LakeSteps(home).over(basis_of(home, study), read_whole[-1])
     read += [[steps.hash]] if steps.by_symbol else []
     order = (study.rank_by, study.constraints)
     own = [configuration.result_hash(study), order, study.finalists]

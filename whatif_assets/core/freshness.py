@@ -1,0 +1,317 @@
+"""What of a home is fresh, what is stale and why, and what is missing.
+
+A result is fresh if the settings, the code, the data and the sessions that it was
+made from are those of now, and all that it was made from is fresh itself. This is the
+one place that decides it; whoever has to know asks here.
+"""
+
+from __future__ import annotations
+
+import enum
+import functools
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Generic, TypeVar
+
+from whatif_assets.core.bars.ingest import SessionBars
+from whatif_assets.core.configuration import Configuration
+from whatif_assets.core.errors import BadInput
+from whatif_assets.core.evaluation.evaluate import evaluation_inputs, sessions_read
+from whatif_assets.core.features.store import BARS_OF
+from whatif_assets.core.features.tables import FeatureTables
+from whatif_assets.core.home import Home
+from whatif_assets.core.lake import Lake, Manifest, axis_of, why_computed
+from whatif_assets.core.models.forecasting import forecast_inputs
+from whatif_assets.core.models.training import training_inputs
+from whatif_assets.core.spark.backend import backend_of
+from whatif_assets.core.study import Study
+
+# Of the code that makes each table, raised by hand where another version of it would
+# make another table of the same inputs. Code of strategies, features and algorithms
+# counts by itself; see whatif_assets.core.source_code.
+CODE_VERSIONS = {
+    "facts": "1",
+    "price_bars": "1",
+    "features": "3",
+    "trained_models": "2",
+    "forecasts": "2",
+    "backtest_results": "3",
+    "leaderboard": "3",
+    "placebo_results": "1",
+    "holdout_results": "2",
+    "verdicts": "1",
+    "best_configuration": "4",
+}
+NOT_MATERIALISED = "not materialised"
+Made = TypeVar("Made")
+Part = tuple[str, str]  # a table, and the key of one of its partitions
+
+
+class Status(enum.Enum):
+    """How a part of a home is beside what it would be if it were made now."""
+
+    FRESH = "fresh"
+    STALE = "stale"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True)
+class State:
+    """Whether a part of a home is fresh, and if not, why.
+
+    Attributes
+    ----------
+    status
+        Fresh, stale or missing.
+    because
+        Why it is not fresh, such as ``settings changed``; empty where it is fresh.
+    upstream
+        The part that has to be made first, as table and key; None where nothing
+        keeps this one from being made now.
+    """
+
+    status: Status
+    because: str = ""
+    upstream: Part | None = None
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether nothing has to be made again."""
+        return self.status is Status.FRESH
+
+    def __str__(self) -> str:
+        """Say it in words: ``stale: settings changed``."""
+        return f"{self.status.value}: {self.because}" if self.because else "fresh"
+
+
+FRESH = State(Status.FRESH)
+
+
+def state(home: Home, table: str, key: str) -> State:
+    """Say whether one part of a home is fresh; see :class:`Freshness`."""
+    return Freshness(home).of(table, key)
+
+
+class Freshness:
+    """The state of a home's parts at one moment.
+
+    What is read of the home is read once, so that it is quick to ask about
+    thousands of parts. Make another one after something was written.
+
+    Parameters
+    ----------
+    home
+        The home.
+    backend
+        Overrides where models are fitted; see
+        `whatif_assets.core.spark.backend.forced_backend`.
+
+    Examples
+    --------
+    >>> str(Freshness(home).of("backtest_results", "demo.rf"))
+    'stale: price_bars of session 2026-01-07: source changed'
+    """
+
+    def __init__(self, home: Home, backend: str = "") -> None:
+        self.home: Home = _AtOneMoment(home.path, home.market)
+        self.backend = backend
+        self._known: dict[Part, State] = {}
+        self._bars = _Once(lambda: SessionBars(self.home, ()))
+        self._features = _Once(lambda: FeatureTables(self.home))
+
+    def of(self, table: str, key: str) -> State:
+        """Say whether a partition is fresh, stale or missing.
+
+        Parameters
+        ----------
+        table, key
+            A table with a partition for each session or configuration, and the key
+            of one.
+
+        Returns
+        -------
+        State
+            Stale also where something that it is made from is stale, missing or
+            can no longer be found, such as the configuration itself.
+        """
+        part = table, key
+        if part not in self._known:
+            self._known[part] = self._judged(part)
+        return self._known[part]
+
+    def inputs(self, table: str, key: str) -> dict[str, str]:
+        """Hashes of all that a partition would be made from now, by part.
+
+        Raises
+        ------
+        BadInput
+            Something that it is made from is missing or wrong.
+        """
+        code = {"code": CODE_VERSIONS[table]}
+        return {**_RULES[table].inputs(self, key), **code}
+
+    def first_stale(self, parts: Iterable[Part]) -> State | None:
+        """State of the first part that is not fresh, or None where all are."""
+        stale = [part for part in parts if not self.of(*part).is_fresh]
+        if not stale:
+            return None
+        found, (table, key) = self.of(*stale[0]), stale[0]
+        because = found.because
+        if found.upstream is None:
+            others = len({k for t, k in stale if t == table}) - 1
+            and_more = f" and {others} more" if others else ""
+            because = f"{table} of {axis_of(table)} {key}{and_more}: {because}"
+        return State(found.status, because, stale[0])
+
+    def _judged(self, part: Part) -> State:
+        manifest = self.home.lake.manifest(*part)
+        status = Status.MISSING if manifest is None else Status.STALE
+        table, key = part
+        try:
+            first = self.first_stale(_RULES[table].upstream(self, key))
+            if first is not None:
+                return State(status, first.because, first.upstream)
+            if manifest is None:
+                return State(status, NOT_MATERIALISED)
+            why = why_computed(manifest, self.inputs(table, key))
+        except BadInput as error:
+            return State(status, str(error))
+        return State(status, why) if why else FRESH
+
+    @property
+    def bars(self) -> SessionBars:
+        """What the sessions of the source are made from."""
+        return self._bars.get()
+
+    @property
+    def features(self) -> FeatureTables:
+        """What the features of sessions are made from."""
+        return self._features.get()
+
+
+class _AtOneMoment(Home):
+    """A home of which manifests and configurations are read once."""
+
+    @functools.cached_property
+    def lake(self) -> Lake:  # type: ignore[override]
+        return _RememberedLake(self.path)
+
+    def find(self, key: str) -> tuple[Configuration, Study]:
+        if key not in self._found:
+            self._found[key] = super().find(key)
+        return self._found[key]
+
+    @functools.cached_property
+    def _found(self) -> dict[str, tuple[Configuration, Study]]:
+        return {}
+
+
+class _RememberedLake(Lake):
+    """A lake whose manifests are read once."""
+
+    @functools.cached_property
+    def _manifests(self) -> dict[Part, Manifest | None]:
+        return {}
+
+    def manifest(self, table: str, key: str) -> Manifest | None:
+        if (table, key) not in self._manifests:
+            self._manifests[table, key] = super().manifest(table, key)
+        return self._manifests[table, key]
+
+
+class _Once(Generic[Made]):
+    """Something that is made when it is first asked for, or what went wrong then."""
+
+    def __init__(self, make: Callable[[], Made]) -> None:
+        self._make = make
+        self._error: BadInput | None = None
+
+    def get(self) -> Made:
+        """Give it; BadInput, the same each time, where it could not be made."""
+        if self._error is not None:
+            raise self._error
+        return self._made
+
+    @functools.cached_property
+    def _made(self) -> Made:
+        try:
+            return self._make()
+        except BadInput as error:
+            self._error = error
+            raise
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """What the partitions of a table are made from.
+
+    Attributes
+    ----------
+    inputs
+        Hashes of what a partition would be made from now, by part.
+    upstream
+        The partitions that it is made from, which have to be fresh themselves.
+    """
+
+    inputs: Callable[[Freshness, str], Mapping[str, str]]
+    upstream: Callable[[Freshness, str], Iterable[Part]]
+
+
+def _bars_of_features(fresh: Freshness, key: str) -> list[Part]:
+    """A session's own bars, and those that its features were warmed up on."""
+    manifest = fresh.home.lake.manifest("features", key)
+    parts = {BARS_OF + key, *(manifest.inputs if manifest else ())}
+    days = sorted(p.removeprefix(BARS_OF) for p in parts if p.startswith(BARS_OF))
+    # One that was not there when the session was warmed up is no fault of it.
+    known = {key, *(d for d in days if fresh.home.lake.manifest("price_bars", d))}
+    return [("price_bars", day) for day in days if day in known]
+
+
+def _training(fresh: Freshness, key: str) -> Mapping[str, str]:
+    configuration, study = fresh.home.find(key)
+    backend = backend_of(configuration, fresh.backend)
+    return training_inputs(fresh.home, study, configuration, backend)
+
+
+def _taught_by(fresh: Freshness, key: str) -> Iterable[Part]:
+    configuration, study = fresh.home.find(key)
+    if configuration.algorithm is None:
+        return []
+    folds = study.folds(fresh.home.market)
+    return _features_of(day for fold in folds for day in fold.train)
+
+
+def _forecast_from(fresh: Freshness, key: str) -> Iterable[Part]:
+    configuration, study = fresh.home.find(key)
+    models = [("trained_models", key)]
+    if configuration.algorithm is None:
+        return models
+    folds = study.folds(fresh.home.market)
+    return [*models, *_features_of(day for fold in folds for day in fold.test)]
+
+
+def _features_of(days: Iterable[date]) -> list[Part]:
+    return [("features", day.isoformat()) for day in dict.fromkeys(days)]
+
+
+def _traded_on(fresh: Freshness, key: str) -> Iterable[Part]:
+    configuration, study = fresh.home.find(key)
+    own, earlier = sessions_read(fresh.home, study, configuration)
+    lake = fresh.home.lake
+    known = [d for d in earlier if lake.manifest("price_bars", d.isoformat())]
+    bars = [("price_bars", day.isoformat()) for day in (*known, *own)]
+    return bars if configuration.algorithm is None else [*bars, ("forecasts", key)]
+
+
+_RULES = {
+    "price_bars": _Rule(lambda f, key: f.bars.inputs(key), lambda f, key: []),
+    "features": _Rule(
+        lambda f, key: f.features.inputs(date.fromisoformat(key)), _bars_of_features
+    ),
+    "trained_models": _Rule(_training, _taught_by),
+    "forecasts": _Rule(lambda f, key: forecast_inputs(f.home, key), _forecast_from),
+    "backtest_results": _Rule(
+        lambda f, key: evaluation_inputs(f.home, key), _traded_on
+    ),
+}
