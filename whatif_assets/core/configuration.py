@@ -29,13 +29,14 @@ from whatif_assets.core.fields import (
     General,
     check_axis,
     check_names,
-    format_value,
+    check_once,
     kinds_of,
     part,
     validated,
 )
 from whatif_assets.core.keys import check_key, overrides_in, tail
 from whatif_assets.core.models.labels import Label
+from whatif_assets.core.settings import format_value
 from whatif_assets.core.strategies import StrategyType, find_strategy
 from whatif_assets.core.study import Study, parse_features
 
@@ -301,6 +302,7 @@ def build(
     _check_sense(study, key, general, axes)
     bar = _bar_of(key, general, base_bar)
     settings = validated(key, fields, kinds, axes)
+    check_once(key, study.configurations[name])
     return _assemble(study, name, key, general, settings, axes, base, bar)
 
 

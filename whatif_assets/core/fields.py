@@ -7,16 +7,18 @@ strategy's settings, or the algorithm's.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from whatif_assets.core.backtesting.job import Costs
 from whatif_assets.core.bars.bar_size import BarSize
 from whatif_assets.core.errors import BadInput, did_you_mean, one_of
 from whatif_assets.core.models import ALGORITHMS
+from whatif_assets.core.settings import Settings, format_value
 from whatif_assets.core.spec import explain
 from whatif_assets.core.strategies import find_strategy
 
@@ -25,10 +27,8 @@ COST_NAMES = tuple(field.name for field in dataclasses.fields(Costs))
 COSTS = (*COST_NAMES, "cash")
 
 
-class General(BaseModel):
+class General(Settings):
     """The fields that any configuration may have, whatever it is made of."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     strategy: str
     algorithm: str | None = None
@@ -101,8 +101,8 @@ def part(
     """Validate the fields of one kind and return them, defaults included."""
     model = kinds[kind]
     mine = {k: v for k, v in fields.items() if k in model.model_fields}
-    if isinstance(mine.get("symbols"), str):
-        mine["symbols"] = mine["symbols"].split("+")
+    if isinstance(mine.get("symbols"), (str, int, float)):  # as a key has them
+        mine["symbols"] = format_value(mine["symbols"]).split("+")
     try:
         return model(**mine).model_dump()
     except ValidationError as error:
@@ -134,6 +134,26 @@ def check_axis(key: str, axis: str, values: Any) -> None:
             )
 
 
+def check_once(key: str, entry: Mapping[str, Any]) -> None:
+    """Refuse a field that an entry of a study gives in two places."""
+    for one, other in itertools.combinations(AXES, 2):
+        for name in entry.get(one) or ():
+            if name in (entry.get(other) or ()):
+                raise BadInput(
+                    f"Configuration {key}: {name} is given both under {one} and under "
+                    f"{other}; keep one.",
+                    field=(other, name),
+                )
+    for axis in AXES:
+        for name in entry.get(axis) or ():
+            if name in entry:
+                raise BadInput(
+                    f"Configuration {key}: {name} is given both as a field and "
+                    f"under {axis}; keep one.",
+                    field=(axis, name),
+                )
+
+
 def validated(
     key: str,
     fields: Mapping[str, Any],
@@ -151,7 +171,7 @@ def validated(
         extra = COSTS if axis == "sweep" else ()
         own = kinds[kind].model_fields if kind in kinds else ()
         for name, values in axes[axis].items():
-            _check_axis_field(key, axis, name, [*own, *extra], fields)
+            _check_axis_field(key, axis, name, [*own, *extra])
             for value in values:
                 part(
                     key,
@@ -166,41 +186,10 @@ def validated(
     }
 
 
-def _check_axis_field(
-    key: str,
-    axis: str,
-    name: str,
-    allowed: Sequence[str],
-    fields: Mapping[str, Any],
-) -> None:
+def _check_axis_field(key: str, axis: str, name: str, allowed: Sequence[str]) -> None:
     if name not in allowed:
         raise BadInput(
             f"Configuration {key}: {axis}.{name}: unknown field; a {axis} axis may be "
             f"{', '.join(sorted(allowed))}.{did_you_mean(name, allowed)}",
             field=(axis, name),
         )
-    if name in fields:
-        raise BadInput(
-            f"Configuration {key}: {name} stands both as a field and under {axis}; "
-            "keep one.",
-            field=(axis, name),
-        )
-
-
-def parse_value(text: str) -> Any:
-    """Read a value from a key: a number, true, false, or else text."""
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return {"true": True, "false": False}.get(text, text)
-
-
-def format_value(value: Any) -> str:
-    """Write a value as it stands in a key; the inverse of :func:`parse_value`."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, (list, tuple)):
-        return "+".join(format_value(item) for item in value)
-    return str(value)

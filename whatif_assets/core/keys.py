@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from whatif_assets.core.errors import BadInput
-from whatif_assets.core.fields import format_value, parse_value
+from whatif_assets.core.settings import format_value, parse_value
 
 KEY_PATTERN = re.compile(r"[A-Za-z0-9_~=+-][A-Za-z0-9._~=+-]*")
 LONGEST_KEY = 120

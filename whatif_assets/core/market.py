@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 
 from whatif_assets.core.bars.bar_size import ALLOWED, BarSize
 from whatif_assets.core.bars.repairs import check_repairs
@@ -16,6 +16,7 @@ from whatif_assets.core.bars.sessions import Sessions
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.facts import FactOptions, known_names
 from whatif_assets.core.quality import Rule, parse_rules
+from whatif_assets.core.settings import Settings
 from whatif_assets.core.sources import (
     SOURCES,
     Source,
@@ -28,14 +29,12 @@ MARKET_FILE = "market.yaml"
 BARS_AT_A_TIME = 400_000
 
 
-class Market(BaseModel):
+class Market(Settings):
     """Everything that ``market.yaml`` says.
 
     A home holds one market, and its first session never changes: it is part of
     the definition of the session partitions.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str | None = Field(
         default=None,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -9,23 +12,39 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from whatif_assets.core.errors import BadInput, did_you_mean, one_of
+from whatif_assets.core.yaml_limits import check_limits
 
 Path_ = tuple[Any, ...]
 Model = TypeVar("Model", bound=BaseModel)
+SYMBOL_FIELDS = ("symbol", "symbols")
+TAG = "tag:yaml.org,2002:"
+_FLOAT = re.compile(
+    r"^(?:[-+]?(?:\d[\d_]*\.[\d_]*(?:[eE][-+]?\d+)?|\.\d[\d_]*(?:[eE][-+]?\d+)?"
+    r"|\d[\d_]*[eE][-+]?\d+|\.(?:inf|Inf|INF))|\.(?:nan|NaN|NAN))$"
+)
+_DECIMAL = re.compile(r"[-+]?(?:0|[1-9][\d_]{0,30})")
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML with dates left as text: pydantic reads them, and names a wrong one."""
+    """YAML with dates and a bare ``=`` left as text, and 1e5 a number as in YAML 1.2.
+
+    Pydantic reads dates, and names a wrong one.
+    """
 
 
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if "timestamp" not in tag]
+    first: [
+        (tag, pattern)
+        for tag, pattern in resolvers
+        if tag.removeprefix(TAG) not in ("timestamp", "value", "float")
+    ]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
+_Loader.add_implicit_resolver(f"{TAG}float", _FLOAT, list("-+.0123456789"))
 
 
 class YamlDocument:
-    """A parsed YAML mapping that remembers on which line each field stands.
+    """A parsed YAML mapping that remembers on which line each field is.
 
     Attributes
     ----------
@@ -75,7 +94,9 @@ def read_yaml(path: Path) -> YamlDocument:
     Raises
     ------
     BadInput
-        The file is missing, is no YAML, is no mapping, or repeats a field.
+        The file is missing, is no YAML, is no mapping, is larger or deeper than
+        settings are, repeats a field, or has a value that YAML would bend: a number
+        that is not finite or not decimal, a symbol without the quotes that it needs.
     """
     return parse_yaml(path, read_text(path))
 
@@ -86,7 +107,7 @@ def read_text(path: Path) -> str:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise BadInput(f"{path}: there is no such file.") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise BadInput(f"{path}: cannot be read as UTF-8 text ({error}).") from None
     return text
 
@@ -97,37 +118,102 @@ def parse_yaml(path: Path, text: str) -> YamlDocument:
     Errors are those of :func:`read_yaml`.
     """
     try:
-        node = yaml.compose(text, Loader=_Loader)
-        data = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader
+        check_limits(path, text)
+        loader = _Loader(text)
+        node = loader.get_single_node()
+        if not isinstance(node, yaml.MappingNode):
+            raise BadInput(f"{path}:1: expected 'field: value' lines, found none.")
+        lines = dict(_lines(node, path))
+        data = loader.construct_document(node)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1
         problem = getattr(error, "problem", None) or str(error)
         raise BadInput(f"{path}:{line}: this is not valid YAML: {problem}.") from None
-    if not isinstance(data, dict) or node is None:
-        raise BadInput(f"{path}:1: expected 'field: value' lines, found none.")
-    lines: dict[Path_, int] = {}
-    _note_lines(node, (), lines, path)
     return YamlDocument(path, data, lines)
 
 
-def _note_lines(
-    node: yaml.Node, at: Path_, lines: dict[Path_, int], path: Path
-) -> None:
-    lines.setdefault(at, node.start_mark.line + 1)
+def _lines(node: yaml.Node, path: Path, at: Path_ = ()) -> Iterator[tuple[Path_, int]]:
+    """Give the line of each field, and refuse what YAML would read as something else.
+
+    A field's line is that of its name.
+    """
+    if not at:
+        yield at, node.start_mark.line + 1
     if isinstance(node, yaml.MappingNode):
+        seen: dict[str, int] = {}
         for key, value in node.value:
-            here = (*at, key.value)
-            if here in lines:
+            line = key.start_mark.line + 1
+            here = (*at, _name(key, f"{path}:{line}: {_dotted(at)}"))
+            if key.value in seen:
                 raise BadInput(
-                    f"{path}:{key.start_mark.line + 1}: {'.'.join(map(str, here))} "
-                    f"stands twice; it is already on line {lines[here]}."
+                    f"{path}:{line}: {_dotted(here)} is there twice; it is already "
+                    f"on line {seen[key.value]}."
                 )
-            lines[here] = key.start_mark.line + 1
-            _note_lines(value, here, lines, path)
+            seen[key.value] = line
+            yield here, line
+            yield from _lines(value, path, here)
     elif isinstance(node, yaml.SequenceNode):
         for number, value in enumerate(node.value):
-            _note_lines(value, (*at, number), lines, path)
+            here = (*at, number)
+            yield here, value.start_mark.line + 1
+            yield from _lines(value, path, here)
+    else:
+        _check_scalar(node, f"{path}:{node.start_mark.line + 1}: {_dotted(at)}", at)
+
+
+def _dotted(field: Path_) -> str:
+    return ".".join(map(str, field))
+
+
+def _name(key: yaml.Node, place: str) -> str:
+    """Name of a field; refuse one that is no text."""
+    if key.tag not in (f"{TAG}str", f"{TAG}merge"):
+        said = f"'{key.value}'" if isinstance(key, yaml.ScalarNode) else "a list"
+        raise BadInput(
+            f"{place}{'.' * (not place.endswith(' '))}{said}: the name of a field must "
+            "be a text; put it in quotes."
+        )
+    return str(key.value)
+
+
+def _check_scalar(node: yaml.Node, place: str, at: Path_) -> None:
+    """Refuse a value that YAML reads as another one than who wrote it may think."""
+    kind, text = node.tag.removeprefix(TAG), node.value
+    names = [part for part in at if isinstance(part, str)]
+    if names and names[-1] in SYMBOL_FIELDS and kind not in ("str", "null"):
+        raise BadInput(
+            f"{place}: {text} is read as {_read_as(kind, text)}, and a symbol is a "
+            f'text; put it in quotes: "{text}".'
+        )
+    if kind == "null" and text in ("NULL", "Null") and names[-1:] == ["symbols"]:
+        raise BadInput(
+            f'{place}: {text} is read as nothing; put it in quotes: "{text}".'
+        )
+    if kind == "int" and not _DECIMAL.fullmatch(text):
+        raise BadInput(
+            f"{place}: found {text[:40]}, which is no plain decimal number. Write it "
+            "in decimal, or put it in quotes if a text is meant."
+        )
+    if kind == "float" and not _is_finite(text):
+        raise BadInput(f"{place}: found {text}; a finite number is needed.")
+    if kind == "str" and any(c == "\0" or "\ud800" <= c <= "\udfff" for c in text):
+        raise BadInput(
+            f"{place}: found {text!r}, with a character that no text has; take it out."
+        )
+
+
+def _is_finite(text: str) -> bool:
+    """Whether a number is one that can be counted with: 1e999 is not."""
+    named = text.lower().lstrip("-+") in (".inf", ".nan")
+    return not named and math.isfinite(float(text.replace("_", "")))
+
+
+def _read_as(kind: str, text: str) -> str:
+    """Say what YAML makes of an unquoted word."""
+    if kind == "bool":
+        return "true" if text.lower() in ("yes", "true", "on") else "false"
+    return "a number"
 
 
 def parse(model: type[Model], document: YamlDocument) -> Model:
@@ -182,6 +268,8 @@ def explain(model: type[BaseModel], detail: Any) -> str:
             f"found {found!r}; allowed are {one_of(allowed)}."
             f"{did_you_mean(str(found), allowed)}"
         )
+    if kind == "string_type":
+        return f"found {found!r}; a text is needed."
     message = str(detail["msg"]).removeprefix("Value error, ")
     return message if kind == "value_error" else f"found {found!r}; {message}."
 

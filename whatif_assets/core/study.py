@@ -10,14 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.features import Feature, parse_feature
@@ -25,16 +18,13 @@ from whatif_assets.core.leaderboard.ranking import Constraint, Ranking
 from whatif_assets.core.market import Market, parse_market
 from whatif_assets.core.models.labels import Label
 from whatif_assets.core.models.windows import Fold, split, walk_forward
+from whatif_assets.core.settings import Settings
 from whatif_assets.core.spec import YamlDocument, parse, parse_yaml, read_text
 
 STUDIES = "studies"
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Dates(_Strict):
+class Dates(Settings):
     """The sessions that a study looks at; the whole market where left out."""
 
     first: date | None = None
@@ -47,7 +37,7 @@ class Dates(_Strict):
         return self
 
 
-class LabelSettings(_Strict):
+class LabelSettings(Settings):
     """What a model learns to forecast."""
 
     price: Literal["open", "high", "low", "close", "vwap"] = "vwap"
@@ -56,7 +46,7 @@ class LabelSettings(_Strict):
     across_sessions: bool = False
 
 
-class Evaluation(_Strict):
+class Evaluation(Settings):
     """How the sessions divide into training and testing.
 
     ``split`` trains on the first part and tests on the rest; ``walk_forward``
@@ -81,6 +71,16 @@ class Evaluation(_Strict):
         ge=0,
         description="Last sessions, sealed: neither trained on nor selected on.",
     )
+
+    @field_validator("train")
+    @classmethod
+    def _share_or_sessions(cls, value: float) -> float:
+        if value > 1 and value != int(value):
+            raise ValueError(
+                f"found {value}; allowed are a share of the sessions below 1, such as "
+                "0.7, or a whole number of sessions."
+            )
+        return value
 
     @model_validator(mode="after")
     def _complete(self) -> Evaluation:
@@ -117,7 +117,7 @@ class Evaluation(_Strict):
         return tuple(sessions[-int(self.train) :] if rolling else sessions)
 
 
-class CostSettings(_Strict):
+class CostSettings(Settings):
     """Trading costs; `whatif_assets.core.backtesting.job.Costs` says what they mean."""
 
     commission_bps: float = Field(default=0.0, ge=0)
@@ -127,7 +127,7 @@ class CostSettings(_Strict):
     borrow_bps: float = Field(default=0.0, ge=0)
 
 
-class SparkSettings(_Strict):
+class SparkSettings(Settings):
     """Where Spark runs; an empty master leaves it to the environment."""
 
     master: str | None = None
@@ -139,7 +139,7 @@ def _constraint(text: str) -> str:
     return str(Constraint.parse(text))
 
 
-class Study(_Strict):
+class Study(Settings):
     """Everything that a study file says, checked.
 
     Configurations stay as the file gives them; see

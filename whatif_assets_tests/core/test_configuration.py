@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from whatif_assets.core.bars.bar_size import BarSize
 from whatif_assets.core.configuration import expand, find
 from whatif_assets.core.errors import BadInput
-from whatif_assets.core.fields import format_value, parse_value
 from whatif_assets.core.keys import KEY_PATTERN
 from whatif_assets.core.models import ALGORITHMS
+from whatif_assets.core.settings import format_value, parse_value
 from whatif_assets.core.strategies import STRATEGIES
 from whatif_assets.core.study import Study
 
@@ -94,6 +94,11 @@ def test_an_override_of_symbols_is_a_list():
     assert found("demo.rf~symbols=AAA+BBB").symbols == ("AAA", "BBB")
 
 
+@pytest.mark.parametrize("symbol", ["000001", "600519", "true", "INF", "nan"])
+def test_an_override_of_symbols_leaves_a_name_as_it_is(symbol):
+    assert found(f"demo.rf~symbols={symbol}").symbols == (symbol,)
+
+
 def test_the_key_given_is_the_key_kept():
     key = "demo.rf~threshold=0.0005~max_depth=8"
     assert found(key).key == key
@@ -109,6 +114,8 @@ def test_the_key_given_is_the_key_kept():
         ("demo.rf~max_dept=8", "Did you mean 'max_depth'?"),
         ("demo.rf~max_depth=deep", "max_depth: found 'deep'"),
         ("demo.rf~max_depth=-1", "max_depth: found -1"),
+        ("demo.rf~max_depth=true", "max_depth: found true; a number is needed"),
+        ("demo.rf~threshold=inf", "threshold: found 'inf', a text"),
         ("demo.rf~max_depth", "'~max_depth' is no override"),
         ("demo.rf~max_depth=", "'~max_depth=' is no override"),
         ("demo.rf~max_depth=3~max_depth=4", "max_depth stands twice"),
@@ -141,6 +148,22 @@ def test_an_open_each_axis_asks_for_its_value():
         ),
         ({**FOREST, "search": {"size": [1]}}, "unknown field", ("search", "size")),
         ({**FOREST, "sweep": {"size": [1]}}, "both as a field", ("sweep", "size")),
+        ({**FOREST, "each": {"size": [1]}}, "both as a field", ("each", "size")),
+        (
+            {**FOREST, "each": {"threshold": [1]}, "sweep": {"threshold": [2]}},
+            "threshold is given both under each and under sweep; keep one",
+            ("sweep", "threshold"),
+        ),
+        (
+            {**FOREST, "each": {"max_depth": [1]}, "search": {"max_depth": [2]}},
+            "max_depth is given both under each and under search",
+            ("search", "max_depth"),
+        ),
+        (
+            {**FOREST, "sweep": {"threshold": [True]}},
+            "found true; a number is needed",
+            ("threshold",),
+        ),
         (
             {**FOREST, "sweep": {"threshold": []}},
             "list of values",

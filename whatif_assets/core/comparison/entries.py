@@ -18,9 +18,9 @@ import pandas as pd
 from whatif_assets.core.backtesting.job import Variant
 from whatif_assets.core.configuration import ONLY_VARIANT, Configuration
 from whatif_assets.core.errors import BadInput, did_you_mean, one_of
-from whatif_assets.core.fields import parse_value
 from whatif_assets.core.home import Home
 from whatif_assets.core.leaderboard.rows import read_table
+from whatif_assets.core.settings import parse_value
 from whatif_assets.core.study import Study
 
 VARIANTS_NAMED = 5

@@ -6,18 +6,17 @@ import datetime as dt
 import re
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from whatif_assets.core.settings import Settings
 from whatif_assets.core.sources.csv_format import known_zone
 
 Column = Literal["symbol", "series", "event_ts", "available_ts", "value"]
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
-class Availability(BaseModel):
+class Availability(Settings):
     """When a row is known that does not say so itself, counted from its event."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     days: int = Field(default=0, ge=0, description="Days after the event.")
     at: dt.time | None = Field(
@@ -34,10 +33,8 @@ class Availability(BaseModel):
         return value
 
 
-class FactOptions(BaseModel):
+class FactOptions(Settings):
     """One entry of ``facts``: where its rows are, and what they mean."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     path: str | None = Field(
         default=None,

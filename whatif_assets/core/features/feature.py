@@ -25,6 +25,7 @@ from whatif_assets.core.features.bar_columns import (
 )
 from whatif_assets.core.features.function import RELATIVE
 from whatif_assets.core.features.indicators import FEATURES
+from whatif_assets.core.settings import of_texts
 from whatif_assets.core.spec import explain
 
 
@@ -162,6 +163,8 @@ def parse_feature(item: str | Mapping[str, Any] | Feature) -> Feature:
         )
     function = FEATURES[name]
     relative_to, bar = given.pop("relative_to", None), _bar(name, given)
+    if isinstance(item, str):
+        given = of_texts(function.arguments, given)
     try:
         arguments = function.arguments(**given).model_dump()
     except ValidationError as error:

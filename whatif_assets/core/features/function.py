@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_type_hints
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, Field, create_model
 
 from whatif_assets.core.features.bar_columns import (
     BarColumns,
@@ -18,6 +18,7 @@ from whatif_assets.core.features.bar_columns import (
     column_elsewhere,
     fact_column,
 )
+from whatif_assets.core.settings import Settings
 from whatif_assets.core.source_code import code_version
 
 # TA-Lib's own limit is 100,000; a signal of one bar is the line itself.
@@ -141,9 +142,7 @@ class FeatureFunction:
             fields |= _CHOICES.get(name, {})
         if self.reads_facts and self.fact is None:
             fields = {"fact": (_Fact, ...), **fields}
-        return create_model(
-            "Arguments", __config__=ConfigDict(extra="forbid"), **fields
-        )
+        return create_model("Arguments", __base__=Settings, **fields)
 
     @functools.cached_property
     def code_version(self) -> str:

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from whatif_assets.core.configuration import Configuration
-from whatif_assets.core.fields import format_value
+from whatif_assets.core.settings import format_value
 from whatif_assets.core.study import Study
 
 PLATEAU = "plateau"

@@ -5,18 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from whatif_assets.core.models.portable import Linear, Matrix, Vector, shares
+from whatif_assets.core.settings import Settings
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame as SparkFrame
 
 
-class LinearSettings(BaseModel):
+class LinearSettings(Settings):
     """Settings of `linear`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     l2: float = Field(
         default=1e-6,

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from whatif_assets.core.models.portable import (
     LEAF,
@@ -21,6 +21,7 @@ from whatif_assets.core.models.portable import (
     shares,
 )
 from whatif_assets.core.models.spark_rows import width
+from whatif_assets.core.settings import Settings
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame as SparkFrame
@@ -34,9 +35,7 @@ MOST_LEAVES = 4_096
 BOOTSTRAP_SHARE = 1 - math.exp(-1)
 
 
-class _TreeSettings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
+class _TreeSettings(Settings):
     max_depth: int = Field(
         default=5, ge=1, le=30, description="Splits from the root to a leaf."
     )

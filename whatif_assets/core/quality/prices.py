@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from whatif_assets.core.bars.schema import inconsistent
 from whatif_assets.core.quality.inspection import (
@@ -15,16 +15,15 @@ from whatif_assets.core.quality.inspection import (
     Mask,
     number,
 )
+from whatif_assets.core.settings import Settings
 
 # New shares for old: forward splits, and the halves and less of reverse ones.
 _FACTORS = (1.5, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 50, 100)
 _RATIOS = np.array([1 / n for n in _FACTORS] + [float(n) for n in _FACTORS[1:]])
 
 
-class Limits(BaseModel):
+class Limits(Settings):
     """What a check takes beside its severity: nothing, unless a subclass says."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class VwapLimits(Limits):

@@ -132,12 +132,16 @@ def open_source(name: str, options: Mapping[str, Any], base: Path) -> Source:
     try:
         checked = model.model_validate(dict(options))
     except ValidationError as error:
-        faults = (
+        faults = [
             f"{'.'.join(map(str, detail['loc'])) or 'options'}: "
             f"{explain(model, detail)}"
             for detail in error.errors()
-        )
-        raise BadInput(f"Source '{name}': {'; '.join(faults)}") from None
+        ]
+        first = [str(part) for part in error.errors()[0]["loc"][:1]]
+        raise BadInput(
+            f"Source '{name}': {'; '.join(faults)}",
+            field=tuple(first if first == ["path"] else ["options", *first]),
+        ) from None
     source: Source = SOURCES[name](checked, base)
     return source
 

@@ -6,9 +6,10 @@ import re
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from whatif_assets.core.errors import did_you_mean, one_of
+from whatif_assets.core.settings import Settings
 from whatif_assets.core.sources.csv_profiles import PROFILES
 
 # Forms of a stamp that count from 1970, with the nanoseconds of their unit.
@@ -36,10 +37,8 @@ def known_zone(value: str | None) -> str | None:
     return value
 
 
-class CsvOptions(BaseModel):
+class CsvOptions(Settings):
     """How a vendor writes its files."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     path: str = Field(min_length=1, description="One file, a folder or a glob.")
     profile: str | None = Field(

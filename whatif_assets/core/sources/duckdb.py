@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal, TypeVar
 import duckdb
 import pandas as pd
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, Field, field_validator
 
 from whatif_assets.core.bars.bar_size import BarSize
 from whatif_assets.core.bars.schema import (
@@ -22,6 +22,7 @@ from whatif_assets.core.bars.schema import (
 )
 from whatif_assets.core.bars.sessions import DAY
 from whatif_assets.core.errors import BadInput, did_you_mean
+from whatif_assets.core.settings import Settings
 from whatif_assets.core.sources.cells import where
 from whatif_assets.core.sources.csv_format import known_zone
 from whatif_assets.core.sources.files import ages, find_files
@@ -35,10 +36,8 @@ Column = Literal[
 ]
 
 
-class DuckDbOptions(BaseModel):
+class DuckDbOptions(Settings):
     """Options of the source `duckdb`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     query: str = Field(
         min_length=1,

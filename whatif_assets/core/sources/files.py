@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -96,7 +97,13 @@ def _files_at(place: Path, suffixes: tuple[str, ...]) -> list[Path]:
     if not wild:
         return []
     folder, pattern = place.parts[: wild[0]], place.parts[wild[0] :]
-    return _shown(Path(*folder).glob(str(Path(*pattern))))
+    try:
+        return _shown(Path(*folder).glob(str(Path(*pattern))))
+    except (ValueError, NotImplementedError, re.error) as error:
+        raise BadInput(
+            f"path '{place}' is no glob ({error}). A part of it that is ** stands for "
+            "any folders, * and ? for any characters, [ab] for one of some."
+        ) from None
 
 
 def _shown(found: Iterable[Path]) -> list[Path]:

@@ -13,11 +13,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from whatif_assets.core.bars.bar_size import BarSize
 from whatif_assets.core.bars.schema import PRICES, no_bars, outside_era
 from whatif_assets.core.errors import BadInput
+from whatif_assets.core.settings import Settings
 from whatif_assets.core.sources.files import ages, find_files
 from whatif_assets.core.sources.parts import within
 
@@ -37,10 +38,8 @@ NAME = re.compile(
 COLUMNS = (*PRICES, "volume")
 
 
-class FreqtradeOptions(BaseModel):
+class FreqtradeOptions(Settings):
     """Options of the source `freqtrade`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     path: str = Field(
         min_length=1,

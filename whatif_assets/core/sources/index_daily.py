@@ -8,20 +8,19 @@ from pathlib import Path
 from typing import ClassVar
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from whatif_assets.core.bars.bar_size import BarSize
 from whatif_assets.core.errors import BadInput
+from whatif_assets.core.settings import Settings
 from whatif_assets.core.sources.parts import within
 
 MODULES = {"NASDAQ": "arch.data.nasdaq", "SP500": "arch.data.sp500"}
 COLUMNS = ("open", "high", "low", "close", "volume")
 
 
-class IndexDailyOptions(BaseModel):
+class IndexDailyOptions(Settings):
     """There is nothing to choose."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class IndexDaily:

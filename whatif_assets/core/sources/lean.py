@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, Field, field_validator
 
 from whatif_assets.core.bars.adjustments import Action
 from whatif_assets.core.bars.bar_size import ONE_DAY, ONE_MINUTE, BarSize
 from whatif_assets.core.bars.schema import no_bars
 from whatif_assets.core.errors import BadInput
+from whatif_assets.core.settings import Settings
 from whatif_assets.core.sources.csv_format import known_zone
 from whatif_assets.core.sources.files import ages, find_folder
 from whatif_assets.core.sources.lean_files import (
@@ -35,10 +36,8 @@ SIZES = {"minute": ONE_MINUTE, "hour": BarSize("time", 60), "daily": ONE_DAY}
 BY_DAY = ("minute", "tick")  # a zip a day; of the others a zip a ticker
 
 
-class LeanOptions(BaseModel):
+class LeanOptions(Settings):
     """Options of the source `lean`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     path: str = Field(
         min_length=1,

@@ -9,18 +9,17 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from whatif_assets.core.bars.bar_size import BarSize
 from whatif_assets.core.bars.schema import no_bars
 from whatif_assets.core.errors import BadInput
+from whatif_assets.core.settings import Settings
 from whatif_assets.core.sources.parts import within
 
 
-class OnlineOptions(BaseModel):
+class OnlineOptions(Settings):
     """Options of every source that asks a service."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     symbols: tuple[str, ...] = Field(
         min_length=1, description="What to ask for; a service is not asked what it has."

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import types
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from whatif_assets.core.bars.bar_size import BarSize
 from whatif_assets.core.bars.schema import (
@@ -22,13 +22,12 @@ from whatif_assets.core.bars.schema import (
     outside_era,
 )
 from whatif_assets.core.errors import BadInput
+from whatif_assets.core.settings import Settings
 from whatif_assets.core.sources.files import ages, find_files
 
 
-class ParquetOptions(BaseModel):
+class ParquetOptions(Settings):
     """Options of the source `parquet`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     path: str = Field(min_length=1, description="One file, a folder or a glob.")
 

@@ -36,12 +36,13 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from scipy.special import ndtri
 
 from whatif_assets.core.bars.bar_size import ONE_MINUTE, BarSize
 from whatif_assets.core.bars.sessions import Sessions
 from whatif_assets.core.errors import BadInput
+from whatif_assets.core.settings import Settings
 from whatif_assets.core.sources.parts import within
 
 Floats = npt.NDArray[np.float64]
@@ -65,10 +66,8 @@ SHARES_A_MINUTE, SHARES_A_TRADE = 2_500, 85
 DECIMALS = 4
 
 
-class SampleOptions(BaseModel):
+class SampleOptions(Settings):
     """Options of the synthetic market."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     seed: int = Field(default=0, ge=0, lt=2**63, description="Each another market.")
     symbol_count: int = Field(default=14, ge=1, le=99, description="SYN01 and so on.")

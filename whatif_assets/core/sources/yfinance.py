@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from whatif_assets.core.bars.bar_size import BarSize
+from whatif_assets.core.settings import Settings
 from whatif_assets.core.sources.online import Online
 
 
-class YFinanceOptions(BaseModel):
+class YFinanceOptions(Settings):
     """Options of the source `yfinance`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     symbols: tuple[str, ...] = Field(
         min_length=1, description="What to ask for; a service is not asked what it has."

@@ -5,14 +5,9 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    PlainValidator,
-    ValidationInfo,
-    field_validator,
-)
+from pydantic import Field, PlainValidator, ValidationInfo, field_validator
+
+from whatif_assets.core.settings import Settings
 
 Direction = Literal["both", "long", "short"]
 Reversal = Literal["one_order", "flat_first"]
@@ -35,13 +30,11 @@ Money = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 PercentOfPrice = Annotated[float, Field(ge=0, lt=100)]
 
 
-class RuleSettings(BaseModel):
+class RuleSettings(Settings):
     """The settings of a trading rule; 0 turns a setting off.
 
     ``docs/strategy_semantics.md`` says what each of them does.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     size: Shares = Field(default=100, description="Shares of a position.")
     notional: Money = Field(

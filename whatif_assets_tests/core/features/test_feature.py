@@ -58,7 +58,7 @@ def test_defaults_written_out_are_the_same_feature() -> None:
         ({"ema": {}, "vwap": {}}, "one name with its arguments"),
         (7, "feature: found 7; write"),
         ("ema+timeperiod", r"feature: found 'ema\+timeperiod'; write"),
-        ("ema+timeperiod=x", "feature ema: timeperiod: found 'x'; "),
+        ("ema+timeperiod=x", "feature ema: timeperiod: found 'x', a text; "),
     ],
 )
 def test_a_wrong_feature_is_refused_by_name(item: Any, message: str) -> None:
