@@ -12,7 +12,7 @@ from typing import Annotated, Optional
 import typer
 
 from whatif_assets.core.errors import BadInput
-from whatif_assets.terminal import console, errors, show_problem
+from whatif_assets.interruption import interrupted
 
 app = typer.Typer(
     help="What-if analysis of trading strategies: which configuration was best?",
@@ -86,7 +86,7 @@ def report(
     in_browser: OpenOption = False,
 ) -> None:
     """Print the leaderboard and the best configuration of the last run."""
-    from whatif_assets.terminal import open_report, print_report
+    from whatif_assets.result_display import open_report, print_report
 
     _guarded(lambda: (open_report if in_browser else print_report)(home, study))
 
@@ -133,22 +133,18 @@ def _guarded(work: Callable[[], bool]) -> None:
     try:
         succeeded = work()
     except BadInput as error:
+        from whatif_assets.terminal import show_problem
+
         show_problem(str(error))
         raise typer.Exit(BAD_INPUT) from None
     except KeyboardInterrupt:
-        errors.print("Interrupted; what was finished is kept.")
-        raise typer.Exit(FAILED) from None
+        raise typer.Exit(interrupted()) from None
     if not succeeded:
         raise typer.Exit(FAILED)
 
 
 def main() -> None:
-    """Run the command line."""
-    os.environ.setdefault("PYTHONWARNINGS", "ignore")
-    app()
+    """Run the command line, as scripts that were installed earlier do."""
+    from whatif_assets.__main__ import main
 
-
-__all__ = ["app", "console", "main"]
-
-if __name__ == "__main__":
     main()

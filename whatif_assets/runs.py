@@ -321,5 +321,6 @@ def ranges(keys: Sequence[str], order: Sequence[str]) -> list[tuple[str, str]]:
 
 def _silence() -> None:
     """Keep library chatter off a terminal that shows progress."""
-    logging.getLogger("dagster").setLevel(logging.CRITICAL)
+    for library in ("dagster", "sqlalchemy.pool"):
+        logging.getLogger(library).setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", category=UserWarning)

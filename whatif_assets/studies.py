@@ -5,16 +5,19 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from whatif_assets.core.compiling import start_compiling
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.home import Home, set_up
+from whatif_assets.core.report.drawing import end_drawing
 from whatif_assets.core.spark.backend import fitted_on_spark, study_settings
-from whatif_assets.core.spark.session import spark_session, warm_up
+from whatif_assets.core.spark.session import silence_spark, spark_session, warm_up
 from whatif_assets.core.study import Study
-from whatif_assets.terminal import console, print_study, progress_display
+from whatif_assets.interruption import cleaning_up
+from whatif_assets.result_display import print_study
+from whatif_assets.terminal import console, progress_display
 
 # Models on Spark, and the rows of all, up to which Java's quick compiler suffices.
 FEW_FITS, FEW_ROWS = 3, 150_000
@@ -43,15 +46,29 @@ def run_studies(path: Path, study: str | None, sealed: bool = False) -> bool:
     from whatif_assets.runs import Runner, instance_of
 
     failures: list[str] = []
-    with instance_of(home) as instance, progress_display():
+    with contextlib.ExitStack() as stack, _quiet_end():
+        stack.enter_context(cleaning_up())
+        stack.callback(end_drawing)
+        instance = stack.enter_context(instance_of(home))
+        stack.enter_context(progress_display())
         runner = Runner(home, instance, sealed, engine_is_compiled)
         for one in studies:
             failures += runner.run(one)
     for one in studies:
         print_study(home, one)
     for failure in failures:
-        console.print(f"[red]{failure}[/red]", highlight=False)
+        console.print(failure, style="red", highlight=False)
     return not failures
+
+
+@contextlib.contextmanager
+def _quiet_end() -> Iterator[None]:
+    """Keep an interrupted run from telling what broke because it was interrupted."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        silence_spark()
+        raise
 
 
 def _opened(path: Path, study: str | None) -> tuple[Home, list[Study]]:

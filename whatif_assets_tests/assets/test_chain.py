@@ -19,9 +19,9 @@ from whatif_assets.assets.leaderboard import rank_studies
 from whatif_assets.core.home import Home, set_up
 from whatif_assets.core.lake import Lake
 from whatif_assets.partitions import as_metadata
+from whatif_assets.result_display import print_study
 from whatif_assets.runs import Runner, ranges
 from whatif_assets.studies import run_studies
-from whatif_assets.terminal import print_study
 from whatif_assets_tests.conftest import TINY_STUDY
 
 TABLES = {

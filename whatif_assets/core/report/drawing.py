@@ -7,8 +7,10 @@ it but the record that it becomes a part of.
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Future
 from typing import Any
@@ -18,6 +20,7 @@ from typing import Any
 from joblib.externals.loky import ProcessPoolExecutor
 
 _SECONDS_IDLE = 300.0
+_SECONDS_BETWEEN_LOOKS = 1.0
 _starting = threading.Lock()
 _beside: ProcessPoolExecutor | None = None
 
@@ -59,10 +62,33 @@ def draw_beside() -> None:
     with _starting:
         if _beside is None:
             _beside = ProcessPoolExecutor(
-                max_workers=1, timeout=_SECONDS_IDLE, initializer=_leave_interrupts
+                max_workers=1,
+                timeout=_SECONDS_IDLE,
+                initializer=_end_with,
+                initargs=(os.getpid(),),
             )
 
 
-def _leave_interrupts() -> None:
-    """An interrupt is for the run: this process ends with it, and says nothing."""
+def end_drawing() -> None:
+    """End the process that draws, and give its memory back; pictures left are lost."""
+    global _beside
+    with _starting:
+        if _beside is not None:
+            _beside.shutdown(kill_workers=True)
+        _beside = None
+
+
+def _end_with(run: int) -> None:
+    """Let this process end with that of the run, however that one ends.
+
+    An interrupt is for the run: this process says nothing. A run that was killed, or
+    was a child of another process, tells its own children nothing: they look for it.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_look_for, args=(run,), daemon=True).start()
+
+
+def _look_for(run: int) -> None:
+    while os.getppid() == run:
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
+    os._exit(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import sys
@@ -110,6 +111,18 @@ def spark_session(settings: Mapping[str, str] | None = None) -> SparkSession:
     for name, value in chosen.items():
         builder = builder.config(name, value)
     return builder.getOrCreate()
+
+
+def silence_spark() -> None:
+    """Let a session that runs log nothing more: it is about to be ended in its work."""
+    if "pyspark" in sys.modules:
+        from pyspark import SparkContext
+
+        running = SparkContext._active_spark_context
+        # One that is starting or ending takes no orders.
+        with contextlib.suppress(Exception):
+            if running is not None:
+                running.setLogLevel("OFF")
 
 
 def _fast_start(short: bool) -> list[str]:

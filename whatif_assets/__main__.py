@@ -1,0 +1,20 @@
+"""The command ``whatif``: signals are watched for before anything long is imported."""
+
+from __future__ import annotations
+
+import os
+
+from whatif_assets.interruption import watch_for_signals
+
+
+def main() -> None:
+    """Run the command line."""
+    watch_for_signals()
+    os.environ.setdefault("PYTHONWARNINGS", "ignore")
+    from whatif_assets.cli import app
+
+    app()
+
+
+if __name__ == "__main__":
+    main()

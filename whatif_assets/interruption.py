@@ -1,0 +1,168 @@
+"""Ending on Ctrl-C or SIGTERM: one message, no process left, the conventional status.
+
+An exception alone would not do: a library that is interrupted while it is imported may
+swallow it or make another error of it, and long work in C sees it only at its end. So a
+thread watches for signals, too.
+
+Outside :func:`cleaning_up` nothing is lost by ending at once. Inside, the first signal
+raises KeyboardInterrupt, so that the work can record that it was interrupted; a second
+signal, or work that has not ended some seconds later, ends the process at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+WORDS = {signal.SIGINT: "Interrupted.", signal.SIGTERM: "Terminated."}
+KEPT = "What was finished is kept; the same command continues from there."
+SECONDS_TO_CLEAN_UP = 10.0
+SECONDS_TO_TERMINATE = 2.0
+STDERR = 2
+SHOW_CURSOR = "\x1b[?25h"
+
+
+class _State:
+    """What was received, and what the process is doing about it."""
+
+    def __init__(self) -> None:
+        self.received: signal.Signals | None = None
+        self.cleans_up = False
+        self.worked = False
+        self.is_told = False
+        self.telling = threading.Lock()
+
+
+_state = _State()
+
+
+def watch_for_signals() -> None:
+    """Watch for Ctrl-C and SIGTERM from now on.
+
+    The main thread calls it once, before imports that take long. A signal that is
+    ignored already, as below ``nohup``, stays ignored.
+    """
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    for number in WORDS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _raise_inside_work)
+    threading.Thread(target=_watch, args=(reading,), daemon=True).start()
+
+
+@contextlib.contextmanager
+def cleaning_up() -> Iterator[None]:
+    """Let the first signal raise KeyboardInterrupt instead of ending the process."""
+    _state.cleans_up = _state.worked = True
+    try:
+        yield
+    finally:
+        _state.cleans_up = False
+    if _state.received:
+        raise KeyboardInterrupt
+
+
+def interrupted() -> int:
+    """Say that the work was interrupted, and end the processes that it started.
+
+    Returns
+    -------
+    int
+        The exit status: 128 plus the number of the signal.
+    """
+    number = _state.received or signal.SIGINT
+    _tell(number)
+    end_children()
+    return 128 + number
+
+
+def end_children() -> None:
+    """End every process that descends from this one, those that resist by force."""
+    children = _descendants(os.getpid())
+    _send(signal.SIGTERM, children)
+    until = time.monotonic() + SECONDS_TO_TERMINATE
+    while time.monotonic() < until and not children.isdisjoint(_parents()):
+        time.sleep(0.02)
+    _send(signal.SIGKILL, children)
+
+
+def _send(number: signal.Signals, processes: set[int]) -> None:
+    for process in processes:
+        with contextlib.suppress(OSError):
+            os.kill(process, number)
+
+
+def _raise_inside_work(number: int, frame: FrameType | None) -> None:
+    if _state.cleans_up:
+        _state.received = _state.received or signal.Signals(number)
+        raise KeyboardInterrupt
+
+
+def _watch(pipe: int) -> None:
+    # The handler in the main thread may come earlier, or, while others have put theirs
+    # in its place, not at all.
+    noticed = False
+    while received := os.read(pipe, 1):
+        if received[0] in list(WORDS):
+            number = signal.Signals(received[0])
+            if noticed or not (_state.cleans_up or _state.received):
+                _end(number)
+            noticed, _state.received = True, _state.received or number
+            late = threading.Timer(SECONDS_TO_CLEAN_UP, _end, [number])
+            late.daemon = True
+            late.start()
+
+
+def _end(number: signal.Signals) -> None:
+    _tell(number)
+    end_children()
+    os._exit(128 + number)
+
+
+def _tell(number: signal.Signals) -> None:
+    """Print the message once, whichever thread comes first."""
+    with _state.telling:
+        if not _state.is_told:
+            # A progress display that is cut off leaves the cursor hidden.
+            cursor = SHOW_CURSOR if os.isatty(STDERR) else ""
+            kept = f" {KEPT}" if _state.worked else ""
+            with contextlib.suppress(OSError):
+                os.write(STDERR, f"{cursor}{WORDS[number]}{kept}\n".encode())
+        _state.is_told = True
+
+
+def _descendants(ancestor: int) -> set[int]:
+    parents = _parents()
+    found: set[int] = set()
+    wave = {ancestor}
+    while wave:
+        wave = {child for child, parent in parents.items() if parent in wave} - found
+        found |= wave
+    return found
+
+
+def _parents() -> dict[int, int]:
+    """Parent of each process that runs."""
+    if Path("/proc/self/stat").exists():
+        return dict(_parents_in_proc())
+    listed = ["/bin/ps", "-A", "-o", "pid=,ppid=,stat="]
+    lines = subprocess.run(listed, capture_output=True, text=True, check=False).stdout  # noqa: S603
+    rows = (line.split() for line in lines.splitlines())
+    return {int(pid): int(parent) for pid, parent, state in rows if state[0] != "Z"}
+
+
+def _parents_in_proc() -> Iterator[tuple[int, int]]:
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            # The name of the program, in brackets, may have any character.
+            state, parent = path.read_text().rpartition(")")[2].split()[:2]
+            if state != "Z":
+                yield int(path.parent.name), int(parent)
