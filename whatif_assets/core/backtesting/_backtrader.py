@@ -1,13 +1,16 @@
-"""Backtrader, imported in this one place, and the two parts of it that we adapt.
+"""Backtrader, imported in this one place, and the parts of it that we adapt.
 
 Backtrader's own sources raise warnings when Python compiles them, and a run with
 warnings as errors could not import it; hence ``from ... import bt`` everywhere
 else. The feed hands it whole arrays instead of rows, and the broker writes down
 what happened. Neither touches its rules: prices, cash and rejections are its own.
+Two things are told to it that it cannot know: when the market's session ends, and that
+a sleeve may be shorter than the strategy's warm-up.
 """
 
 from __future__ import annotations
 
+import bisect
 import functools
 import math
 import warnings
@@ -24,6 +27,7 @@ with warnings.catch_warnings():
 
 __all__ = [
     "ArrayFeed",
+    "Cerebro",
     "Commission",
     "RecordingBroker",
     "array_feed",
@@ -133,19 +137,47 @@ class Commission(bt.CommInfoBase):  # type: ignore[misc]
         return float(max(charged, self.p.minimum))
 
 
+class Cerebro(bt.Cerebro):  # type: ignore[misc]
+    """Backtrader's engine, which also runs a strategy that never warms up."""
+
+    def _runonce(self, runstrats: list[Any]) -> None:
+        """Work bar by bar where an indicator needs more bars than there are.
+
+        Backtrader computes indicators over all bars at once and fails where there
+        are too few; bar by bar it calls ``prenext`` and nothing else.
+        """
+        bars = min(data.buflen() for data in self.datas)
+        if any(strategy._minperiod > bars for strategy in runstrats):
+            self._runnext(runstrats)
+        else:
+            super()._runonce(runstrats)
+
+
 class RecordingBroker(bt.brokers.BackBroker):  # type: ignore[misc]
     """Backtrader's broker, which also notes fills, values and rejections.
+
+    Parameters
+    ----------
+    session_ends
+        When the session of each bar ends, as Backtrader expresses times; that is
+        when orders of the type Close are due. The end of the UTC day where absent,
+        as in Backtrader.
 
     Attributes
     ----------
     values
-        Cash plus position at the close of every bar so far.
+        Cash plus position at the close of every bar so far, less what the strategy
+        itself has paid in: the account as if only trading had moved it.
+    deposited
+        What the strategy has paid in so far; negative for what it has taken out.
     fills
         ``(bar number, signed size, price, commission, its part for closing,
         contract multiplier)`` of every execution; the multiplier is 1 unless a
-        strategy sets another.
+        strategy sets another. The bar is the one that Backtrader dates it on.
     origins
-        Of each of the fills: the bar on which its order was sent, and its type.
+        Of each of the fills: the bar on which its order was sent, its type, and the
+        bar on which the broker worked it, which is later than the bar that it is
+        dated on where a session's end shows only by the next bar.
     submissions
         ``(bar number, signed size, type, price, limit)`` of every order as it was
         sent; NaN where it has no price.
@@ -153,12 +185,19 @@ class RecordingBroker(bt.brokers.BackBroker):  # type: ignore[misc]
         Orders refused for want of cash or by the broker.
     """
 
+    def __init__(self, session_ends: npt.NDArray[np.float64] | None = None) -> None:
+        super().__init__()
+        self._session_ends = session_ends
+        self._running = False
+
     def init(self) -> None:
         """Start from an empty record; Backtrader calls this before each run."""
         super().init()
+        self._running = True
+        self.deposited = 0.0
         self.values: list[float] = []
         self.fills: list[tuple[int, float, float, float, float, float]] = []
-        self.origins: list[tuple[int, int]] = []
+        self.origins: list[tuple[int, int, int]] = []
         self.submissions: list[tuple[int, float, int, float, float]] = []
         self._sent: dict[int, int] = {}
         self.rejected = 0
@@ -170,25 +209,48 @@ class RecordingBroker(bt.brokers.BackBroker):  # type: ignore[misc]
             for value in (order.created.price, order.created.pricelimit)
         )
         bar = len(order.data) - 1
+        if self._session_ends is not None:
+            order.dteos = float(self._session_ends[bar])
         self._sent[order.ref] = bar
         self.submissions.append((bar, order.size, order.exectype, price, limit))
         return super().submit(order, check)
 
+    def set_cash(self, cash: float) -> None:
+        """Set the cash; during a run the difference is a deposit."""
+        if self._running:
+            self.deposited += cash - self.cash
+        super().set_cash(cash)
+
+    setcash = set_cash
+
+    def _get_value(self, datas: Any = None, lever: bool = False) -> Any:
+        """Value the account, after what was paid in since the last time."""
+        self.deposited += sum(self._cash_addition)
+        return super()._get_value(datas, lever)
+
     def next(self) -> None:
         """Work one bar."""
         super().next()
-        self.values.append(self._value)
+        self.values.append(self._value - self.deposited)
 
     def notify(self, order: Any) -> None:
         """Note what became of an order, then tell the strategy."""
         super().notify(order)
         if order.status in (order.Partial, order.Completed):
             done = order.executed.exbits[-1]
-            bar = len(order.data) - 1
-            self.origins.append((self._sent[order.ref], order.exectype))
+            made = len(order.data) - 1
+            bar = _bar_at(order.data, done.dt)
+            self.origins.append((self._sent[order.ref], order.exectype, made))
             multiplier = self.getcommissioninfo(order.data).p.mult
             self.fills.append(
                 (bar, done.size, done.price, done.comm, done.closedcomm, multiplier)
             )
         elif order.status in (order.Margin, order.Rejected):
             self.rejected += 1
+
+
+def _bar_at(data: Any, time: float) -> int:
+    """Number of the bar that starts at a time, as Backtrader expresses times."""
+    if time == data.datetime[0]:
+        return len(data) - 1
+    return bisect.bisect_left(data.datetime.array, time)

@@ -74,6 +74,9 @@ class BacktestResult:
         sleeves together, by variant.
     replay
         Gives the fills of some variants; the engine runs those once more for it.
+    notes
+        What is worth knowing of it, one sentence each: symbols with fewer bars than
+        a strategy's indicators need, on which it never decides.
     """
 
     variants: tuple[str, ...]
@@ -86,6 +89,7 @@ class BacktestResult:
     profits: Profits
     holding: Holding
     replay: Callable[[Sequence[str]], pd.DataFrame]
+    notes: tuple[str, ...] = ()
 
     @property
     def total_equity(self) -> FloatArray:
@@ -402,4 +406,25 @@ def _gather(
         rejected=np.array([r.rejected for *_, r in jobs], dtype=np.int64).reshape(
             shape
         ),
+        notes=_too_short(sleeves, variants, runs),
     )
+
+
+def _too_short(
+    sleeves: Sequence[Sleeve],
+    variants: Sequence[Variant],
+    runs: Mapping[tuple[str, str], Run],
+) -> tuple[str, ...]:
+    """Name the symbols on which a strategy never warms up, with one of its variants."""
+    notes = []
+    for sleeve in sleeves:
+        short = [v for v in variants if runs[v.id, sleeve.symbol].warm_up > len(sleeve)]
+        if short:
+            need = min(runs[v.id, sleeve.symbol].warm_up for v in short)
+            notes.append(
+                f"{sleeve.symbol} has {len(sleeve)} bars, fewer than the {need} that "
+                f"the strategy's indicators need with {len(short)} of "
+                f"{len(variants)} variants (such as {short[0].id}): it decides nothing "
+                "there."
+            )
+    return tuple(notes)

@@ -68,6 +68,9 @@ class Run:
         on borrowed shares included; k float64.
     rejected
         Orders that Backtrader refused.
+    warm_up
+        Bars that the strategy's indicators need before it first decides; 0 for the
+        built-in rules, whose features are computed before.
     """
 
     equity: FloatArray
@@ -78,6 +81,7 @@ class Run:
     values_traded: FloatArray
     closing: FloatArray
     rejected: int
+    warm_up: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,15 +91,20 @@ class Executions:
     Attributes
     ----------
     bars
-        The bar of each fill; k int64.
+        The bar that each fill is dated on; k int64.
     sizes, prices
         Signed sizes, and prices with slippage; k float64.
     at_open
-        Fills of market orders, which the rest of their bar has no part in; k bool.
+        Fills of market orders, at the open of their bar; k bool.
     slack
         By how much money a fill may be worse than its price for slippage; k float64.
     sent
         The bar at whose close each order was sent, if the engine tells; k int64.
+    made
+        The bar that the broker knew when it made each fill, if the engine tells; k
+        int64. Later than ``bars`` where a session's end shows only by the next bar.
+    by_volume
+        Whether the volume of a bar decides how much of an order it fills.
     orders
         Every order that was sent, filled or not, if the engine tells: bar, signed
         size, type, price and limit (NaN without one); (orders, 5) float64.
@@ -108,6 +117,13 @@ class Executions:
     slack: FloatArray
     sent: npt.NDArray[np.int64] | None = None
     orders: FloatArray | None = None
+    made: npt.NDArray[np.int64] | None = None
+    by_volume: bool = False
+
+    @property
+    def known(self) -> npt.NDArray[np.int64]:
+        """The last bar that had a part in each fill; k int64."""
+        return self.bars if self.made is None else self.made
 
 
 def slack_of(prices: FloatArray, slippage: float) -> FloatArray:

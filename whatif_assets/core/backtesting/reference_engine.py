@@ -15,6 +15,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from whatif_assets.core.backtesting._backtrader import (
+    Cerebro,
     Commission,
     RecordingBroker,
     array_feed,
@@ -24,6 +25,7 @@ from whatif_assets.core.backtesting._backtrader import (
 )
 from whatif_assets.core.backtesting.job import Executions, Run, Variant, slack_of
 from whatif_assets.core.backtesting.sleeve import FloatArray, Sleeve
+from whatif_assets.core.bars.bar_size import BarSize
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.strategies import StrategyType
 from whatif_assets.core.strategies.own import describe
@@ -40,7 +42,8 @@ def backtest(sleeve: Sleeve, kind: StrategyType, variant: Variant) -> Run:
     if not len(sleeve):
         none = np.empty(0)
         return Run(none, none.astype(np.int64), none, none, none, none, none, 0)
-    return _record(_run(sleeve, kind, variant), sleeve)
+    broker, warm_up = _run(sleeve, kind, variant)
+    return _record(broker, sleeve, warm_up)
 
 
 def executions(sleeve: Sleeve, kind: StrategyType, variant: Variant) -> Executions:
@@ -51,38 +54,47 @@ def executions(sleeve: Sleeve, kind: StrategyType, variant: Variant) -> Executio
     BadInput
         As for :func:`backtest`.
     """
-    broker = _run(sleeve, kind, variant)
+    broker, _ = _run(sleeve, kind, variant)
     fills = np.array(broker.fills, dtype=np.float64).reshape(-1, 6)
-    sent = np.array(broker.origins, dtype=np.int64).reshape(-1, 2)
+    sent, kinds, made = np.array(broker.origins, dtype=np.int64).reshape(-1, 3).T
     bars, sizes, prices = fills.T[:3]
     costs = broker.p  # a strategy may have set others
     return Executions(
         bars=bars.astype(np.int64),
         sizes=sizes,
         prices=prices,
-        at_open=sent[:, 1] == bt.Order.Market,
+        at_open=kinds == bt.Order.Market,
         slack=slack_of(prices, costs.slip_perc) + costs.slip_fixed,
-        sent=sent[:, 0],
+        sent=sent,
         orders=np.array(broker.submissions, dtype=np.float64).reshape(-1, 5),
+        made=made,
+        by_volume=costs.filler is not None,
     )
 
 
-def _run(sleeve: Sleeve, kind: StrategyType, variant: Variant) -> RecordingBroker:
+def _run(
+    sleeve: Sleeve, kind: StrategyType, variant: Variant
+) -> tuple[RecordingBroker, int]:
+    """Run a variant; give its broker, and the bars that its indicators need."""
     cerebro = prepare(sleeve, kind, variant)
     with _unless_it_fails(cerebro, sleeve, kind, variant), _no_garbage_collection():
         ran = cerebro.run()
     if not ran:
         raise BadInput(f"{_job(sleeve, kind, variant)} skipped itself: it cannot run.")
-    broker: RecordingBroker = cerebro.broker
-    return broker
+    if not isinstance(cerebro.broker, RecordingBroker):
+        raise BadInput(
+            f"{_job(sleeve, kind, variant)} replaces its broker, so that nobody notes "
+            "what it trades. Set what you need on self.broker instead."
+        )
+    return cerebro.broker, ran[0]._minperiod
 
 
 def prepare(sleeve: Sleeve, kind: StrategyType, variant: Variant) -> bt.Cerebro:
     """Set up a Backtrader run, ready for ``run()``."""
     settings = kind.settings(variant.settings)
-    cerebro = bt.Cerebro(stdstats=False)
+    cerebro = Cerebro(stdstats=False)
     cerebro.adddata(_feed(sleeve, kind.lines_of(sleeve, settings)), sleeve.symbol)
-    cerebro.broker = RecordingBroker()
+    cerebro.broker = RecordingBroker(_session_ends(sleeve))
     cerebro.broker.setcash(variant.cash)
     costs = variant.costs
     cerebro.broker.addcommissioninfo(
@@ -111,14 +123,34 @@ def _feed(sleeve: Sleeve, lines: Mapping[str, FloatArray]) -> bt.feed.DataBase:
         "datetime": date_numbers(sleeve.ts),
         "openinterest": np.zeros(len(sleeve)),
     }
-    return array_feed(tuple(lines))(arrays=as_lines(arrays))
+    timeframe, compression = _timeframe(sleeve.bar_size)
+    return array_feed(tuple(lines))(
+        arrays=as_lines(arrays), timeframe=timeframe, compression=compression
+    )
+
+
+def _timeframe(size: BarSize | None) -> tuple[int, int]:
+    """Size of bars as Backtrader has it; it knows none of volume or money."""
+    if size is None or size.daily:
+        return bt.TimeFrame.Days, 1
+    return bt.TimeFrame.Minutes, int(size.amount) if size.timed else 1
+
+
+def _session_ends(sleeve: Sleeve) -> FloatArray | None:
+    """When the session of each bar ends: just before its close, for Backtrader.
+
+    A bar that starts at the close belongs to the next session.
+    """
+    if sleeve.hours is None:
+        return None
+    return date_numbers(sleeve.hours[sleeve.session, 1] - 1_000)
 
 
 def _arguments(kind: StrategyType, settings: BaseModel) -> dict[str, Any]:
     return {"settings": settings} if kind.rule else dict(settings)
 
 
-def _record(broker: RecordingBroker, sleeve: Sleeve) -> Run:
+def _record(broker: RecordingBroker, sleeve: Sleeve, warm_up: int) -> Run:
     fills = np.array(broker.fills, dtype=np.float64).reshape(-1, 6)
     bars, sizes, prices, commissions, closing, multipliers = fills.T
     values = np.array(broker.values)
@@ -133,6 +165,7 @@ def _record(broker: RecordingBroker, sleeve: Sleeve) -> Run:
         values_traded=np.abs(sizes * prices) * multipliers,
         closing=closing,
         rejected=broker.rejected,
+        warm_up=warm_up,
     )
 
 

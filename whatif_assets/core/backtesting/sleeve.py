@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from whatif_assets.core.bars.bar_size import BarSize
 from whatif_assets.core.errors import BadInput
 
 FloatArray = npt.NDArray[np.float64]
@@ -43,6 +44,8 @@ class Sleeve:
         Open and close of each session by its number, microseconds since 1970-01-01
         UTC; (sessions, 2) int64. None where sessions have no hours, as for daily
         bars.
+    bar_size
+        Size of the bars; daily where absent.
     """
 
     symbol: str
@@ -56,6 +59,7 @@ class Sleeve:
     vwap: FloatArray
     columns: Mapping[str, FloatArray] = field(default_factory=dict)
     hours: npt.NDArray[np.int64] | None = None
+    bar_size: BarSize | None = None
 
     def __post_init__(self) -> None:
         """Refuse arrays that are no bars of one symbol in order."""
@@ -136,6 +140,7 @@ def sleeves_of(
     sessions: Sequence[date],
     columns: Sequence[str] = (),
     schedule: pd.DataFrame | None = None,
+    bar_size: BarSize | None = None,
 ) -> list[Sleeve]:
     """Cut tidy bars into sleeves, one per symbol.
 
@@ -151,6 +156,8 @@ def sleeves_of(
     schedule
         ``open`` and ``close`` (UTC) of each of the sessions, in their order, as
         :meth:`Sessions.schedule` gives them; None for daily bars.
+    bar_size
+        Size of the bars; daily where absent.
 
     Returns
     -------
@@ -178,6 +185,7 @@ def sleeves_of(
             **{name: rows[name].to_numpy(dtype=np.float64) for name in PRICES},
             columns={name: rows[name].to_numpy(dtype=np.float64) for name in columns},
             hours=hours,
+            bar_size=bar_size,
         )
         for symbol, rows in kept.groupby("symbol", sort=False)
     ]

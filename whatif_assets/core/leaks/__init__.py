@@ -9,6 +9,7 @@ from whatif_assets.core.leaks.filling import (
     FILLS_PROBE,
     fills_at_next_open,
     of_fills,
+    repeats_itself,
     trades_see_no_future,
 )
 from whatif_assets.core.leaks.finding import Admit, Finding, refuse_leak, together
@@ -60,6 +61,7 @@ __all__ = [
     "label_looks_forward",
     "of_fills",
     "refuse_leak",
+    "repeats_itself",
     "together",
     "trades_see_no_future",
     "training_stops_before_test",

@@ -96,6 +96,35 @@ def _first(
         )
 
 
+def repeats_itself(sleeve: Sleeve, found: Executions, again: Executions) -> Finding:
+    """Hold two runs of a strategy on the same bars against each other.
+
+    Returns
+    -------
+    Finding
+        Failed where one sends another order or has another fill than the other: then
+        no result of it can be computed again, and no replay can tell whether it knows
+        the future.
+    """
+    tally = Tally(FILLS_PROBE)
+    tally.look_at(f"{sleeve.symbol} twice over")
+    pairs = [
+        (np.column_stack([run.bars, run.sizes, run.prices]) for run in (found, again))
+    ]
+    if found.orders is not None and again.orders is not None:
+        pairs.append(run for run in (found.orders, again.orders))
+    for ours, theirs in pairs:
+        tally.count(len(ours))
+        if ours.shape != theirs.shape or not np.array_equal(ours, theirs, True):
+            tally.fail(
+                "the strategy gives another result each time that it runs on the same "
+                f"bars of {sleeve.symbol}. Let it draw from a generator with a seed, "
+                "such as random.Random(7), and keep nothing from an earlier run.",
+                sleeve.symbol,
+            )
+    return tally.finding()
+
+
 def trades_see_no_future(
     replay: Replay,
     sleeve: Sleeve,
@@ -152,7 +181,7 @@ def _cuts(sleeve: Sleeve, found: Executions, draw: random.Random) -> list[int]:
     None before the first fill: until then an indicator of Backtrader may lack the
     bars that it needs to be computed at all.
     """
-    filled = np.unique(found.bars).tolist()
+    filled = np.unique(found.known).tolist()
     if not filled:
         return []
     some = draw.sample(filled, min(CUTS, len(filled)))
@@ -249,14 +278,19 @@ def _same_rows(
 
 
 def _known(found: Executions, stop: int) -> FloatArray:
-    """Bar, size and price of the fills before a bar, one row each."""
+    """Bar, size and price of the fills that rest on bars before one, one row each."""
     rows = np.column_stack([found.bars, found.sizes, found.prices])
-    return np.asarray(rows[found.bars < stop], dtype=np.float64)
+    return np.asarray(rows[found.known < stop], dtype=np.float64)
 
 
 def _touched(found: Executions, bar: int) -> bool:
-    """Whether a stop or a limit fills on a bar, which its high and low decide."""
-    return bool((~found.at_open & (found.bars == bar)).any())
+    """Whether more than the open of a bar decides what it fills.
+
+    Its high and low decide on stops and limits, its volume on what a filler lets
+    through.
+    """
+    on_bar = found.known == bar
+    return bool((on_bar & (~found.at_open | found.by_volume)).any())
 
 
 def _told(rows: FloatArray, at: int, bar: int) -> str:

@@ -39,6 +39,7 @@ from whatif_assets.core.leaks import (
     forecasts_see_no_future,
     label_looks_forward,
     of_fills,
+    repeats_itself,
     together,
     trades_see_no_future,
 )
@@ -284,7 +285,8 @@ def probe_fills(
         Their fills, as they are to be written.
     """
     strategy = configuration.strategy_type()
-    draw = _sample(configuration.key)
+    # By what it is, not by its name: a configuration is probed alike under any key.
+    draw = _sample(f"{strategy.name} {strategy.code_version} {leaders[0].id}")
     if not is_compiled(strategy):
         return _probe_slowly(strategy, sleeves, leaders, fills, draw)
     by_job = dict(list(fills.groupby(["variant", "symbol"], sort=False)))
@@ -346,19 +348,37 @@ def _probe_slowly(
     draw: random.Random,
 ) -> Finding:
     """Probe a user's own strategy, in Backtrader, on the first bars that trade."""
-    findings = []
     winner = fills[fills["variant"] == leaders[0].id]
     traded = [s for s in sleeves if s.symbol in set(winner["symbol"])]
-    for sleeve in draw.sample(traded, min(1, len(traded))):
-        mine = winner[winner["symbol"] == sleeve.symbol]
-        whole = of_fills(mine, sleeve, 0.0, intrabar=True)
-        part = sleeve.until(max(SLOW_BARS, int(whole.bars[0]) + 1))
-        found = executions(part, strategy, leaders[0])
-        findings.append(fills_at_next_open(part, found))
-        findings.append(
-            trades_see_no_future(
-                lambda bars: executions(bars, strategy, leaders[0]), part, found, draw
-            )
-        )
-    nothing = Finding(FILLS_PROBE, True, "nothing was filled", 0, 0.0)
-    return together(findings or [nothing])
+    if not traded:
+        return Finding(FILLS_PROBE, True, "nothing was filled", 0, 0.0)
+    sleeve = draw.choice(traded)
+    mine = winner[winner["symbol"] == sleeve.symbol]
+    first = int(of_fills(mine, sleeve, 0.0, intrabar=True).bars[0])
+    # A session's last bar may be dated one bar before it is known as the last.
+    part = sleeve.until(max(SLOW_BARS, first + 2))
+    return probe_strategy(strategy, part, leaders[0], draw.getrandbits(32))
+
+
+def probe_strategy(
+    strategy: StrategyType, sleeve: Sleeve, variant: Variant, seed: int
+) -> Finding:
+    """Probe one variant of a user's own strategy on one sleeve.
+
+    Parameters
+    ----------
+    seed
+        Decides where the future is replaced.
+    """
+
+    def replay(bars: Sleeve) -> Executions:
+        return executions(bars, strategy, variant)
+
+    found, again = replay(sleeve), replay(sleeve)
+    return together(
+        [
+            repeats_itself(sleeve, found, again),
+            fills_at_next_open(sleeve, found),
+            trades_see_no_future(replay, sleeve, found, _sample(str(seed))),
+        ]
+    )

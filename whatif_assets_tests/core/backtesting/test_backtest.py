@@ -331,11 +331,6 @@ class TestBadInput:
         )
         assert f"({user_strategies.__file__}:" in message
 
-    def test_too_few_bars_for_an_indicator_say_how_many_there_are(self) -> None:
-        variants = [Variant("-", {"period": 30})]
-        with pytest.raises(BadInput, match="before the first of its 4 bars"):
-            run_backtests([self.bars], f"{OWN}:SmaCross", variants)
-
     def test_a_strategy_that_skips_itself_is_refused(self) -> None:
         with pytest.raises(BadInput, match="skipped itself"):
             run_backtests([self.bars], f"{OWN}:Skipping", [Variant("-", {})])
