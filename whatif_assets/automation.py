@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 
+from whatif_assets.claims import claim_name
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.home import Home
 
@@ -52,6 +53,7 @@ def register_configurations(
         "partitions. What-ifs added by hand stay.",
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        claim_name(home, context.instance)
         keys, faults = study_keys(home)
         known = set(context.instance.get_dynamic_partitions(str(partitions.name)))
         new = [key for key in keys if key not in known]

@@ -22,13 +22,17 @@ from dagster._core.storage.tags import (
     PARTITION_NAME_TAG,
 )
 
+from whatif_assets.claims import claim_name
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import NEW, Manifest, why_computed
 from whatif_assets.core.market import Market
 from whatif_assets.core.report.drawing import Picture, draw_beside
 from whatif_assets.core.run_log import RunEntry, in_words, write_run_log
+from whatif_assets.excluded_dates import leave_out_excluded_dates
 from whatif_assets.progress import Progress
+
+leave_out_excluded_dates()
 
 MIDNIGHT = "0 0 * * *"
 SECONDS_BETWEEN_LOG_LINES = 5.0
@@ -79,8 +83,28 @@ def session_partitions(market: Market) -> dg.TimeWindowPartitionsDefinition:
         start=_midnight(market.first_session),
         end=_midnight(last + timedelta(days=1)) if last else None,
         fmt="%Y-%m-%d",
-        exclusions=[_midnight(day) for day in market.sessions.holidays()],
+        exclusions=_exclusions(market),
     )
+
+
+def _exclusions(market: Market) -> list[str | datetime]:
+    """What is no session: weekdays without any as cron strings, then single days.
+
+    Dagster writes the definition into many of its records, and a cron string takes the
+    place of hundreds of dates. A weekday with a single session, such as a special one
+    on a Saturday, has its other days listed.
+    """
+    closed = pd.DatetimeIndex(market.sessions.holidays())
+    if closed.empty:
+        return []
+    last = market.last_session or closed[-1].date()
+    days = pd.date_range(market.first_session, last)
+    traded = set(days.difference(closed).weekday)
+    # Weekdays start on Monday in pandas, and on Sunday in cron.
+    never = [number for number in range(7) if number not in traded]
+    left = closed[~closed.weekday.isin(never)]
+    crons = [f"0 0 * * {(number + 1) % 7}" for number in never]
+    return [*crons, *left.to_pydatetime()]
 
 
 def configuration_partitions(market: Market) -> dg.DynamicPartitionsDefinition:
@@ -293,6 +317,7 @@ def whole_result(
     """
     started = time.monotonic()
     try:
+        claim_name(home, context.instance)
         rows, version, metadata = work(home)
     except BadInput as error:
         raise dg.Failure(description=str(error), allow_retries=False) from None
@@ -333,6 +358,10 @@ def asked_partitions(context: dg.AssetExecutionContext, home: Home) -> list[str]
     dagster.Failure
         The message says what the key is and what would be allowed.
     """
+    try:
+        claim_name(home, context.instance)
+    except BadInput as error:
+        raise dg.Failure(description=str(error), allow_retries=False) from None
     tags = context.run.tags
     asked = sorted({tags[name] for name in KEY_TAGS if name in tags})
     if isinstance(context.assets_def.partitions_def, dg.TimeWindowPartitionsDefinition):

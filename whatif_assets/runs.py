@@ -24,6 +24,7 @@ from whatif_assets.assets.features import CODE_VERSION as FEATURES_VERSION
 from whatif_assets.assets.price_bars import CODE_VERSION as BARS_VERSION
 from whatif_assets.assets.trained_models import CODE_VERSION as MODELS_VERSION
 from whatif_assets.automation import JOBS
+from whatif_assets.claims import claim_name
 from whatif_assets.code_location import build_definitions
 from whatif_assets.core.bars.ingest import SessionBars
 from whatif_assets.core.configuration import Configuration
@@ -94,6 +95,7 @@ class Runner:
         sealed: bool = False,
         engine_is_compiled: Callable[[], object] = lambda: None,
     ) -> None:
+        claim_name(home, instance)
         self._home, self._instance, self._sealed = home, instance, sealed
         self._engine_is_compiled = engine_is_compiled
         self._done: dict[str, list[RunEntry]] = {}

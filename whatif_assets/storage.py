@@ -24,6 +24,11 @@ from dagster._serdes import ConfigurableClassData
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import StaticPool
 
+from whatif_assets.excluded_dates import leave_out_excluded_dates
+
+# Here, since the web server and the daemon load nothing else of the project.
+leave_out_excluded_dates()
+
 
 class OpenEventLog(SqliteEventLogStorage):
     """Keeps two files open: the index of all runs, and the run that was asked last."""

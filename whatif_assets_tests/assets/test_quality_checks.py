@@ -129,14 +129,15 @@ def test_a_check_speaks_of_sessions_that_are_reused_too(tmp_path, instance):
     assert again.metadata["sessions_with_findings"].value == 1
 
 
-def test_sessions_one_by_one_in_any_order_are_found_to_be_the_same(tmp_path, instance):
+def test_sessions_one_by_one_in_any_order_are_found_to_be_the_same(tmp_path):
     found, versions = [], []
     for name, days in (("forth", (FIRST, HALF_DAY, LAST)), ("back", (LAST, HALF_DAY))):
         folder = tmp_path / name
         folder.mkdir()
         home = make_home(folder, factor=0.5)
-        for day in days:
-            assert ingest(home, instance, day, day).success
+        with dg.DagsterInstance.ephemeral() as instance:
+            for day in days:
+                assert ingest(home, instance, day, day).success
         found.append(kept_findings(home.lake, HALF_DAY))
         versions.append(home.lake.manifest("price_bars", HALF_DAY).data_version)
     assert [f.check for f in found[0]] == ["unadjusted_split"]

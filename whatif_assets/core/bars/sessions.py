@@ -103,12 +103,18 @@ class Sessions:
         Returns
         -------
         list of date
-            From the first day to the last, or where the market goes on, to the
-            end of what the calendar foresees (at most the end of next year).
+            From the first day to the last. Where the market goes on, to the end of a
+            decade that has at least a year to come, as far as the calendar foresees:
+            so the list is the same from day to day.
         """
-        end = self.last or self._exchange.last_session.date()
+        if self.last is not None:
+            exchange, end = self._exchange, self.last
+        else:
+            _, known = _known(self.calendar)
+            end = min(max(self.first, _end_of_decade(_today())), known)
+            exchange = _calendar_of(self.calendar, self.first, end)
         days = pd.date_range(self.first, end)
-        return list(days.difference(self._exchange.sessions).date)
+        return list(days.difference(exchange.sessions).date)
 
     def schedule(self, dates: Iterable[date]) -> pd.DataFrame:
         """Trading hours of some sessions, half days included.
@@ -335,6 +341,11 @@ def known_calendars() -> tuple[str, ...]:
 
 def _today() -> date:
     return datetime.now(timezone.utc).date()
+
+
+def _end_of_decade(day: date) -> date:
+    """Last day of the decade in which the year after a day lies."""
+    return date((day.year + 1) // 10 * 10 + 9, 12, 31)
 
 
 def _calendar_of(name: str, first: date, last: date) -> xc.ExchangeCalendar:
