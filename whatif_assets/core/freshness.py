@@ -36,11 +36,11 @@ CODE_VERSIONS = {
     "features": "3",
     "trained_models": "2",
     "forecasts": "2",
-    "backtest_results": "3",
+    "backtest_results": "4",
     "leaderboard": "3",
-    "placebo_results": "1",
-    "holdout_results": "2",
-    "verdicts": "1",
+    "placebo_results": "2",
+    "holdout_results": "3",
+    "verdicts": "2",
     "best_configuration": "4",
 }
 NOT_MATERIALISED = "not materialised"

@@ -12,6 +12,8 @@ from whatif_assets.core.backtesting.metrics import METRICS
 UNDEFINED = "-"
 # Of a probability; resamples tell no smaller ones apart.
 LEAST = 0.001
+# Of a percentage; below it is what rounding leaves of sums.
+LEAST_PERCENT = 1e-6
 # Returns a year, beside ratios a year.
 FRACTIONS_A_YEAR = ("annual_return", "alpha")
 
@@ -43,13 +45,20 @@ def format_figures(value: Any) -> str:
 
 
 def format_percent(fraction: Any) -> str:
-    """Write a fraction as a percentage with three significant digits."""
+    """Write a fraction as a percentage with three significant digits.
+
+    What is not 0 never reads as 0.
+    """
     if is_undefined(fraction):
         return UNDEFINED
-    percent = np.format_float_positional(
-        100 * float(fraction), precision=3, fractional=False, trim="-"
+    percent = 100 * float(fraction)
+    if 0 < abs(percent) < LEAST_PERCENT:
+        least = np.format_float_positional(LEAST_PERCENT, trim="-")
+        return f"under {least}%" if percent > 0 else f"over -{least}%"
+    written = np.format_float_positional(
+        percent + 0.0, precision=3, fractional=False, trim="-"
     )
-    return f"{percent}%"
+    return f"{written}%"
 
 
 def format_probability(fraction: Any) -> str:
@@ -57,6 +66,27 @@ def format_probability(fraction: Any) -> str:
     if not is_undefined(fraction) and not LEAST <= fraction <= 1 - LEAST:
         return "< 0.1%" if fraction < LEAST else "> 99.9%"
     return format_percent(fraction)
+
+
+def probability_in_words(fraction: Any) -> str:
+    """Write a probability within a sentence; see :func:`format_probability`."""
+    written = format_probability(fraction)
+    return written.replace("< ", "less than ").replace("> ", "more than ")
+
+
+def earned_or_lost(fraction: float) -> str:
+    """Say what a return is, by its sign: ``earned 1.5%`` or ``lost 1.5%``.
+
+    ``neither earned nor lost anything`` is for 0 alone.
+    """
+    if fraction == 0:
+        return "neither earned nor lost anything"
+    return f"{'earned' if fraction > 0 else 'lost'} {format_percent(abs(fraction))}"
+
+
+def counted(number: float, noun: str) -> str:
+    """Write a number of things: ``1 session``, ``1,200 sessions``."""
+    return f"{number:,.0f} {noun}" + ("" if number == 1 else "s")
 
 
 def format_metric(name: str, value: Any) -> str:

@@ -48,7 +48,15 @@ def test_figures(value, written):
 
 @pytest.mark.parametrize(
     ("fraction", "written"),
-    [(0.1234, "12.3%"), (1.0, "100%"), (0.0, "0%"), (-0.0000173, "-0.00173%")],
+    [
+        (0.1234, "12.3%"),
+        (1.0, "100%"),
+        (0.0, "0%"),
+        (-0.0, "0%"),
+        (-0.0000173, "-0.00173%"),
+        (1e-17, "under 0.000001%"),
+        (-1e-17, "over -0.000001%"),
+    ],
 )
 def test_a_small_share_is_not_rounded_to_nothing(fraction, written):
     assert format_percent(fraction) == written

@@ -49,7 +49,7 @@ def annual_return(of: Accounts) -> FloatArray:
     n = of.equity.shape[1]
     if not n:
         return _undefined(of)
-    return _compounded(of.equity[:, -1] / of.start_cash, of.sessions_per_year / n)
+    return compounded(of.equity[:, -1] / of.start_cash, of.sessions_per_year / n)
 
 
 def sharpe(of: Accounts) -> FloatArray:
@@ -202,7 +202,7 @@ def alpha(of: Accounts) -> FloatArray:
     if of.benchmark is None or not len(of.benchmark):
         return _undefined(of)
     unexplained = of.returns.mean(axis=1) - beta(of) * of.benchmark.mean()
-    return _compounded(1.0 + unexplained, of.sessions_per_year)
+    return compounded(1.0 + unexplained, of.sessions_per_year)
 
 
 def turnover(of: Accounts) -> FloatArray:
@@ -268,8 +268,16 @@ def _undefined(of: Accounts) -> FloatArray:
     return np.full(len(of.start_cash), np.nan)
 
 
-def _compounded(growth: FloatArray, times: float) -> FloatArray:
-    """Return over some periods of equal growth, NaN where that is no number."""
+def compounded(growth: FloatArray, times: float) -> FloatArray:
+    """Return over some periods of equal growth, NaN where that is no number.
+
+    Parameters
+    ----------
+    growth
+        Value at the end of a period as a multiple of that at its start.
+    times
+        Number of periods.
+    """
     total = np.full(growth.shape, np.nan)
     with np.errstate(over="ignore"):
         np.power(growth, times, out=total, where=growth >= 0)

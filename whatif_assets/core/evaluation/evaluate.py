@@ -27,6 +27,7 @@ from whatif_assets.core.backtesting.sleeve import FloatArray
 from whatif_assets.core.bars.adjustments import LakeSteps
 from whatif_assets.core.configuration import Configuration
 from whatif_assets.core.evaluation.blocks import Sweep, drop_blocks, sweep_folder
+from whatif_assets.core.evaluation.held import held_size
 from whatif_assets.core.evaluation.stage import (
     basis_of,
     detail_on,
@@ -275,10 +276,8 @@ def _held_metrics(home: Home, accounts: Accounts) -> dict[str, float]:
 
 
 def held_variant(variant: Variant) -> Variant:
-    """Buy-and-hold with the costs, the cash and, if it has one, the size."""
-    size = variant.settings.get("size")
-    settings = {"size": size} if size is not None else {}
-    return Variant("-", settings, variant.costs, variant.cash)
+    """Buy-and-hold with a variant's costs, its cash and, if it has one, its size."""
+    return Variant("-", held_size(variant.settings), variant.costs, variant.cash)
 
 
 def _described(

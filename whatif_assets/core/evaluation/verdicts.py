@@ -10,6 +10,7 @@ import pandas as pd
 
 from whatif_assets.core.backtesting.sleeve import FloatArray
 from whatif_assets.core.errors import BadInput
+from whatif_assets.core.evaluation.held import held_in_words
 from whatif_assets.core.evaluation.holdout import times_seen
 from whatif_assets.core.evaluation.trials import (
     session_returns,
@@ -91,6 +92,7 @@ def evidence_of(winner: Winner) -> Evidence:
         trials=tried.returns,
         winner=tried.row_of(winner.configuration.key, winner.variant.id),
         hold=_hold_returns(winner),
+        held=held_in_words(winner.variant.settings),
         trials_tried=tried.ever_tried,
         sessions_per_year=winner.home.market.sessions_per_year(),
         ranked_by=study.ranking.label,

@@ -68,6 +68,8 @@ class Evidence:
         Row of the trial that the ranking puts first.
     hold
         Return of buy-and-hold in each session; float64, finite.
+    held
+        What buy-and-hold bought, such as ``of 100 shares of each symbol``.
     trials_tried
         Number of trials that the study has ever tried, at least the rows.
     sessions_per_year
@@ -92,6 +94,7 @@ class Evidence:
     hold: FloatArray
     trials_tried: int
     sessions_per_year: float
+    held: str = "with all cash"
     ranked_by: str = "pnl"
     winner_value: float = math.nan
     higher_is_better: bool = True

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from whatif_assets.core.backtesting.metrics import compounded
 from whatif_assets.core.backtesting.sleeve import FloatArray
 from whatif_assets.core.selection.evidence import Evidence, Holdout
 from whatif_assets.core.selection.intervals import intervals
@@ -57,7 +58,8 @@ class Statistics:
         Ends of the winner's 95 % bootstrap intervals; selection makes the winner
         look better than they say.
     beta, alpha
-        Of the winner to buy-and-hold, alpha a year.
+        Of the winner to buy-and-hold: the metrics of these names, alpha compounded
+        over a year. NaN where buy-and-hold does not move.
     expected_best_sharpe
         What the best of the trials is expected to show by luck alone.
     probabilistic_sharpe, deflated_sharpe
@@ -176,6 +178,7 @@ class _Sides:
     betas: FloatArray
     alphas: FloatArray
     sessions_per_year: float
+    is_defined: bool
 
     @classmethod
     def of(cls, evidence: Evidence, seed: int) -> _Sides:
@@ -189,13 +192,20 @@ class _Sides:
             betas=betas,
             alphas=beyond.mean(axis=1) if len(hold) else np.full(len(betas), np.nan),
             sessions_per_year=evidence.sessions_per_year,
+            is_defined=varies(hold),
         )
+
+    def _annual_alpha(self) -> float:
+        """The winner's alpha a year, as the metric of that name has it."""
+        growth = 1.0 + self.alphas[:1]
+        annual = compounded(growth, self.sessions_per_year)[0]
+        return float(annual) if self.is_defined else math.nan
 
     def figures(self) -> Figures:
         """Name the figures; the winner is the first of the distinct trials."""
         return {
-            "beta": float(self.betas[0]),
-            "alpha": float(self.alphas[0] * self.sessions_per_year),
+            "beta": float(self.betas[0]) if self.is_defined else math.nan,
+            "alpha": self._annual_alpha(),
             "spa_cash": self.cash.p_consistent,
             "spa_hold": self.hold.p_consistent,
             "spa_alpha": self.alpha.p_consistent,

@@ -32,13 +32,11 @@ luck, and the edge is none the less real.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from whatif_assets.core.number_format import format_figures as _figures
 from whatif_assets.core.selection.evidence import Evidence
+from whatif_assets.core.selection.sentences import reasons
 from whatif_assets.core.selection.statistics import Statistics
 
 SIGNIFICANT = 0.05
@@ -90,7 +88,7 @@ def judge(evidence: Evidence, *, seed: int = 0) -> Verdict:
     earned = statistics.total_return > 0
     return Verdict(
         headline=_headline(statistics),
-        reasons=tuple(_reasons(evidence, statistics)),
+        reasons=tuple(reasons(evidence, statistics, FEWEST_SESSIONS)),
         names_winner=earned and not statistics.placebos_above,
         statistics=statistics,
     )
@@ -112,114 +110,3 @@ def _headline(of: Statistics) -> Headline:
 def _is_short(of: Statistics) -> bool:
     many = of.effective_trials > max(of.supported_trials, 1.0)
     return many or of.sessions < FEWEST_SESSIONS
-
-
-def _reasons(evidence: Evidence, of: Statistics) -> Iterator[str]:
-    yield from _placebos(evidence)
-    yield from _earnings(of)
-    if _headline(of) is Headline.TOO_SHORT:
-        yield (
-            f"Sample too short: {_count(of.sessions, 'session')} support about "
-            f"{_count(of.supported_trials, 'independent trial')}; "
-            f"{of.trials_tried:,} {_were(of.trials_tried)} tried (about "
-            f"{_figures(of.effective_trials)} independent)."
-        )
-    yield from _luck(of)
-    yield from _holdout(of)
-    yield from _selection(of)
-    yield from _costs(of)
-
-
-def _placebos(evidence: Evidence) -> Iterator[str]:
-    above = evidence.placebos_above
-    if above:
-        more = f"; so do {_count(len(above) - 1, 'other')}" if above[1:] else ""
-        yield (
-            f"A placebo does as well as the winner: {above[0].name} has "
-            f"{evidence.ranked_by} {_figures(above[0].value)}, the winner "
-            f"{_figures(evidence.winner_value)}{more}."
-        )
-
-
-def _earnings(of: Statistics) -> Iterator[str]:
-    if math.isnan(of.total_return):
-        yield "There is no out-of-sample session, so nothing can be said."
-    elif math.isnan(of.sharpe) and of.total_return == 0:
-        yield "The winner neither earned nor lost: it traded hardly, if at all."
-    elif of.total_return <= 0:
-        yield f"The winner lost {-of.total_return:.2%} out of sample."
-    if of.hold_total_return > max(of.total_return, 0.0):
-        yield (
-            f"Buy-and-hold earned more: {of.hold_total_return:.2%}, the winner "
-            f"{of.total_return:.2%}."
-        )
-
-
-def _luck(of: Statistics) -> Iterator[str]:
-    if not math.isnan(of.winner_p_alpha):
-        yield (
-            f"Had none of {of.distinct_trials:,} different trials an edge over "
-            "buy-and-hold, the luckiest would look as good as the winner with a "
-            f"probability of {_percent(of.winner_p_alpha)}."
-        )
-    if not math.isnan(of.deflated_sharpe):
-        yield (
-            f"The winner's Sharpe ratio is {_figures(of.sharpe)} a year, and luck "
-            f"alone shows {_figures(of.expected_best_sharpe)} as the best of so many "
-            "trials; the true one is above that with a probability of "
-            f"{_percent(of.deflated_sharpe)}."
-        )
-
-
-def _holdout(of: Statistics) -> Iterator[str]:
-    if math.isnan(of.holdout_total_return):
-        return
-    done = "lost" if of.holdout_total_return < 0 else "earned"
-    spoilt = ""
-    if of.holdout_openings > 1:
-        spoilt = (
-            f"; it was opened {of.holdout_openings} times, so it is no longer unseen"
-        )
-    yield (
-        f"In the holdout of {_count(of.holdout_sessions, 'session')} the winner {done} "
-        f"{abs(of.holdout_total_return):.2%}, buy-and-hold "
-        f"{of.holdout_hold_total_return:.2%}{spoilt}."
-    )
-
-
-def _selection(of: Statistics) -> Iterator[str]:
-    if not math.isnan(of.pbo):
-        yield (
-            "The best trial of one half of the sessions is below the median in the "
-            f"other half in {_percent(of.pbo)} of {of.cscv_splits:,} splits."
-        )
-
-
-def _costs(of: Statistics) -> Iterator[str]:
-    if math.isfinite(of.flip_bps):
-        yield f"Costs above {_figures(of.flip_bps)} basis points flip the winner."
-    if math.isfinite(of.break_even_bps):
-        charged = ""
-        if math.isfinite(of.charged_bps):
-            charged = f"; charged were {_figures(of.charged_bps)}"
-        yield (
-            f"It earns nothing from {_figures(of.break_even_bps)} basis points on"
-            f"{charged}."
-        )
-
-
-def _percent(fraction: float) -> str:
-    if fraction < 0.001:
-        return "less than 0.1 %"
-    if fraction > 0.999:
-        return "more than 99.9 %"
-    return f"{100 * fraction:.3g} %"
-
-
-def _count(number: float, noun: str) -> str:
-    whole = math.floor(number)
-    return f"{whole:,} {noun}" + ("" if whole == 1 else "s")
-
-
-def _were(number: int) -> str:
-    return "was" if number == 1 else "were"

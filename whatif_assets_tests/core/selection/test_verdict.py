@@ -81,8 +81,8 @@ def test_a_placebo_that_does_as_well_is_told_first_and_no_winner_named() -> None
     assert verdict.headline is Headline.LUCK
     assert not verdict.names_winner
     assert verdict.reasons[0] == (
-        "A placebo does as well as the winner: luckiest has pnl 3.5, the winner 2; so "
-        "do 1 other."
+        "A placebo does as well as the winner: luckiest has pnl 3.50, the winner has "
+        "2.00; so does 1 other."
     )
     assert verdict.statistics.placebos_above == 2
     assert verdict.statistics.best_placebo == 3.5
@@ -100,7 +100,8 @@ def test_nine_sessions_are_too_short_and_the_sentence_says_for_what() -> None:
     verdict = judge(evidence(0.01, sessions=9, trials=30, trials_tried=1102))
     assert verdict.headline is Headline.TOO_SHORT
     (sentence,) = [r for r in verdict.reasons if r.startswith("Sample too short")]
-    assert "9 sessions support about 2 independent trials; 1,102 were tried" in sentence
+    assert "9 out-of-sample sessions can tell an edge from luck for about 2" in sentence
+    assert "1,102 trials were made" in sentence
 
 
 def test_trials_whose_returns_are_gone_count_like_the_others() -> None:
@@ -134,15 +135,17 @@ def test_a_loss_in_the_holdout_takes_the_edge_back() -> None:
 def test_a_holdout_opened_twice_is_said_to_be_spoilt() -> None:
     again = Holdout(np.full(20, 0.001), np.zeros(20), openings=2)
     reasons = " ".join(judge(evidence(REAL, holdout=again)).reasons)
-    assert "it was opened 2 times, so it is no longer unseen" in reasons
+    assert "It was opened 2 times, so it is no longer unseen." in reasons
 
 
-def test_costs_that_flip_the_winner_are_named() -> None:
+def test_costs_that_change_the_winner_are_named() -> None:
     found = judge(
         evidence(REAL, charged_bps=1.0, overtaken_after_bps=0.8, break_even_bps=2.5)
     )
-    assert "Costs above 1.8 basis points flip the winner." in found.reasons
-    assert "It earns nothing from 2.5 basis points on; charged were 1." in found.reasons
+    assert found.statistics.flip_bps == 1.8
+    told = " ".join(found.reasons)
+    assert "exceed 1.8 basis points of each fill, another variant is the best" in told
+    assert "commission is 2.5 basis points or more; it was charged 1." in told
 
 
 @pytest.mark.parametrize(
@@ -228,3 +231,18 @@ def test_any_returns_get_a_verdict(
 def test_evidence_that_does_not_fit_together_is_refused(wrong, said) -> None:
     with pytest.raises(BadInput, match=said):
         dataclasses.replace(evidence(), **wrong)
+
+
+def test_alpha_is_the_metric_of_that_name() -> None:
+    found = Statistics.of(evidence(0.001, trials=1))
+    trial, hold = evidence(0.001, trials=1).trials[0], evidence(0.001, trials=1).hold
+    slope = np.cov(trial, hold)[0, 1] / hold.var(ddof=1)
+    beyond = trial.mean() - slope * hold.mean()
+    assert found.beta == pytest.approx(slope)
+    assert found.alpha == pytest.approx((1 + beyond) ** 252 - 1)
+
+
+def test_beta_and_alpha_are_undefined_where_buy_and_hold_does_not_move() -> None:
+    still = Statistics.of(evidence(trials=2, sessions=5, hold=np.zeros(5)))
+    assert math.isnan(still.beta)
+    assert math.isnan(still.alpha)

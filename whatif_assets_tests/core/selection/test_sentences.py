@@ -1,0 +1,233 @@
+"""The reasons of a verdict as sentences: figures in, words out, edge cases first."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import pytest
+
+from whatif_assets.core.selection import Evidence, Placebo, Statistics
+from whatif_assets.core.selection.sentences import reasons
+
+NAN = math.nan
+COUNTS = {
+    "sessions": 30,
+    "trials_tried": 1,
+    "distinct_trials": 1,
+    "effective_trials": 1.0,
+    "supported_trials": 9.0,
+    "total_return": 0.01,
+}
+FEWEST = 20
+
+
+def said(placebos: tuple[Placebo, ...] = (), **figures: Any) -> list[str]:
+    """Give the reasons where nothing is known but some figures."""
+    evidence = Evidence(
+        trials=np.zeros((1, 2)),
+        winner=0,
+        hold=np.zeros(2),
+        held="of 100 shares of each symbol",
+        trials_tried=1,
+        sessions_per_year=252,
+        ranked_by=figures.pop("ranked_by", "pnl"),
+        winner_value=figures.pop("winner_value", 2.0),
+        placebos=placebos,
+    )
+    unknown = {f.name: NAN for f in fields(Statistics)}
+    statistics = Statistics(**{**unknown, **COUNTS, **figures})
+    return list(reasons(evidence, statistics, FEWEST))
+
+
+def test_nothing_is_said_of_what_is_not_known() -> None:
+    assert said() == []
+
+
+@pytest.mark.parametrize(
+    ("figures", "sentence"),
+    [
+        ({"total_return": NAN, "sessions": 0}, "There is no out-of-sample session, so nothing can be said."),
+        ({"total_return": 0.0}, "The winner neither earned nor lost anything out of sample."),
+        ({"total_return": -0.0123}, "The winner lost 1.23% out of sample."),
+        ({"total_return": -0.0000004}, "The winner lost 0.00004% out of sample."),
+        ({"total_return": -1e-17}, "The winner lost under 0.000001% out of sample."),
+        (
+            {"total_return": 0.00001, "hold_total_return": 0.0004},
+            "Buy-and-hold of 100 shares of each symbol earned 0.04% out of sample, which "
+            "is more: the winner earned 0.001%.",
+        ),
+        (
+            {"total_return": -0.02, "hold_total_return": 0.5},
+            "Buy-and-hold of 100 shares of each symbol earned 50% out of sample, which "
+            "is more: the winner lost 2%.",
+        ),
+    ],
+)  # fmt: skip
+def test_what_the_winner_earned_has_its_sign_and_is_never_rounded_to_nothing(
+    figures, sentence
+) -> None:
+    assert sentence in said(**figures)
+
+
+def test_buy_and_hold_that_lost_is_not_said_to_have_earned_more() -> None:
+    assert said(total_return=-0.5, hold_total_return=-0.1) == [
+        "The winner lost 50% out of sample."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("figures", "sentence"),
+    [
+        (
+            {"sessions": 1},
+            "Sample too short: there is 1 out-of-sample session; a verdict needs at "
+            "least 20.",
+        ),
+        (
+            {"sessions": 19},
+            "Sample too short: there are 19 out-of-sample sessions; a verdict needs at "
+            "least 20.",
+        ),
+        (
+            {"sessions": 9, "supported_trials": 2.4, "effective_trials": 30.2, "trials_tried": 1102},
+            "Sample too short: 9 out-of-sample sessions can tell an edge from luck for "
+            "about 2 independent trials; 1,102 trials were made, which count as about "
+            "30.2 independent ones.",
+        ),
+        (
+            {"sessions": 1, "supported_trials": 0.3, "effective_trials": 2.0, "trials_tried": 2},
+            "Sample too short: 1 out-of-sample session can tell an edge from luck for "
+            "fewer than 1 independent trial; 2 trials were made, which count as about 2 "
+            "independent ones.",
+        ),
+    ],
+)  # fmt: skip
+def test_a_sample_is_too_short_for_something(figures, sentence) -> None:
+    assert said(**figures) == [sentence]
+
+
+@pytest.mark.parametrize(
+    ("figures", "sentence"),
+    [
+        (
+            {"winner_p_alpha": 0.3},
+            "If the only trial had no edge over buy-and-hold, it would look as good as "
+            "the winner with a probability of 30%.",
+        ),
+        (
+            {"winner_p_alpha": 0.006, "distinct_trials": 1005},
+            "If none of 1,005 different trials had an edge over buy-and-hold, the "
+            "luckiest would look as good as the winner with a probability of 0.6%.",
+        ),
+        (
+            {"winner_p_alpha": 0.0, "distinct_trials": 2},
+            "If none of 2 different trials had an edge over buy-and-hold, the luckiest "
+            "would look as good as the winner with a probability of less than 0.1%.",
+        ),
+        (
+            {"sharpe": 13.105, "expected_best_sharpe": 5.31, "deflated_sharpe": 0.9978, "trials_tried": 1061},
+            "The winner's Sharpe ratio is 13.1 a year; luck alone would show 5.31 as the "
+            "best of 1,061 trials. The winner's true Sharpe ratio is above that with a "
+            "probability of 99.8%.",
+        ),
+        (
+            {"sharpe": -2.0, "expected_best_sharpe": 0.0, "deflated_sharpe": 1.0},
+            "The winner's Sharpe ratio is -2 a year; luck alone would show 0 as the best "
+            "of 1 trial. The winner's true Sharpe ratio is above that with a probability "
+            "of more than 99.9%.",
+        ),
+    ],
+)  # fmt: skip
+def test_luck_is_told_with_the_number_of_trials(figures, sentence) -> None:
+    assert said(**figures) == [sentence]
+
+
+@pytest.mark.parametrize(
+    ("mine", "hold", "told"),
+    [
+        (0.000004, 0.0004, "the winner earned 0.0004%; buy-and-hold earned 0.04%."),
+        (-0.02, -0.0000173, "the winner lost 2%; buy-and-hold lost 0.00173%."),
+        (0.0, 0.0, "the winner neither earned nor lost anything; buy-and-hold neither earned nor lost anything."),
+    ],
+)  # fmt: skip
+def test_the_holdout_is_told_by_the_unrounded_sign(mine, hold, told) -> None:
+    figures = {"holdout_total_return": mine, "holdout_hold_total_return": hold}
+    once = said(**figures, holdout_sessions=1, holdout_openings=1)
+    assert once == [f"In the holdout of 1 session {told}"]
+    twice = said(**figures, holdout_sessions=8, holdout_openings=2)
+    assert twice == [
+        f"In the holdout of 8 sessions {told} It was opened 2 times, so it is no longer "
+        "unseen."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("pbo", "splits", "share"),
+    [
+        (0.0, 1, "none of 1 split."),
+        (0.0, 2, "none of 2 splits."),
+        (0.5, 2, "1 of 2 splits (50%)."),
+        (1.0, 6, "all 6 splits."),
+        (45 / 252, 252, "45 of 252 splits (17.9%)."),
+        (1 / 12870, 12870, "1 of 12,870 splits (0.00777%)."),
+    ],
+)
+def test_splits_are_counted(pbo, splits, share) -> None:
+    assert said(pbo=pbo, cscv_splits=splits) == [
+        "The best trial of one half of the sessions is below the median in the other "
+        f"half in {share}"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("figures", "sentence"),
+    [
+        (
+            {"flip_bps": 0.0409},
+            "If costs exceed 0.0409 basis points of each fill, another variant is the "
+            "best.",
+        ),
+        (
+            {"break_even_bps": 0.523, "charged_bps": 0.0},
+            "The winner earns nothing if commission is 0.523 basis points or more; it "
+            "was charged 0.",
+        ),
+        (
+            {"break_even_bps": 2.5},
+            "The winner earns nothing if commission is 2.5 basis points or more.",
+        ),
+        (
+            {"break_even_bps": -3.0, "charged_bps": 1.0},
+            "The winner's fills earn nothing even without commission.",
+        ),
+    ],
+)
+def test_costs_are_in_basis_points(figures, sentence) -> None:
+    assert said(**figures) == [sentence]
+
+
+def test_costs_that_never_matter_are_not_mentioned() -> None:
+    assert said(flip_bps=math.inf, break_even_bps=math.inf, charged_bps=1.0) == []
+
+
+@pytest.mark.parametrize(
+    ("others", "more"),
+    [(0, ""), (1, "; so does 1 other"), (2, "; so do 2 others")],
+)
+def test_placebos_are_named_and_counted(others, more) -> None:
+    placebos = (Placebo("lucky", 3.5), *[Placebo("other", 2.0)] * others)
+    (first, *_) = said(placebos)
+    assert first == (
+        "A placebo does as well as the winner: lucky has pnl 3.50, the winner has "
+        f"2.00{more}."
+    )
+
+
+def test_a_placebo_is_told_in_the_unit_of_what_ranks() -> None:
+    (first, *_) = said(
+        (Placebo("lucky", 0.00012),), ranked_by="total_return", winner_value=0.0001
+    )
+    assert "lucky has total_return 0.012%, the winner has 0.01%." in first
