@@ -207,7 +207,7 @@ class TestVerdict:
         assert row["verdict"] in [headline.value for headline in Headline]
         assert row["sessions"] == 6
         assert row["trials_tried"] == 3
-        assert "6 sessions support" in row["reasons"]
+        assert "6 out-of-sample sessions" in row["reasons"]
         assert best["verdict"].tolist() == [row["verdict"]]
 
     def test_the_evidence_is_what_the_lake_holds(self, honest_home):
