@@ -35,7 +35,7 @@ from whatif_assets.core.backtesting.sleeve import (
 )
 from whatif_assets.core.backtesting.trades import trades_of
 from whatif_assets.core.errors import BadInput
-from whatif_assets.core.strategies import STRATEGIES, StrategyType, find_strategy
+from whatif_assets.core.strategies import StrategyType, find_strategy
 
 __all__ = [
     "BacktestResult",
@@ -267,7 +267,7 @@ def sweep(
 
 def is_compiled(kind: StrategyType) -> bool:
     """Whether the sweep engine runs a strategy: the built-in rules."""
-    return STRATEGIES.get(kind.name) is kind.strategy
+    return kind.built_in
 
 
 def _by_engine(

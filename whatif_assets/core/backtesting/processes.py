@@ -1,21 +1,22 @@
 """Jobs of Backtrader shared out over processes: a sleeve and a variant make a job.
 
-A job knows nothing of another, so the result is the same for any number of processes.
+A job knows nothing of another, so the result is the same for any number of processes. A
+user's strategy always runs in another process, which it may end or block as it likes.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
 
 import joblib
 
+from whatif_assets.core.backtesting.isolation import task_of, worked
 from whatif_assets.core.backtesting.job import Run, Variant
+from whatif_assets.core.backtesting.messages import Outcome
 from whatif_assets.core.backtesting.reference_engine import backtest
 from whatif_assets.core.backtesting.sleeve import Sleeve
-from whatif_assets.core.errors import BadInput
-from whatif_assets.core.strategies import StrategyType, find_strategy
+from whatif_assets.core.strategies import StrategyType
 
 Progress = Callable[[int, int], None]
 
@@ -34,11 +35,13 @@ def run_jobs(
 ) -> dict[tuple[str, str], Run]:
     """Run every variant on every sleeve in Backtrader.
 
+    What the first job of a user's strategy prints is printed, up to some length.
+
     Parameters
     ----------
     processes
-        How many to use at most; by default one per core. Work too small to gain
-        from it stays in this one.
+        How many to use at most; by default one per core, and one where the work is
+        too small to gain from more.
     progress
         Called with the number of finished jobs and of all jobs.
 
@@ -54,13 +57,21 @@ def run_jobs(
         several failures the one that comes first in the order of the jobs.
     """
     _check(sleeves, kind, variants)
-    work = _in_processes if _is_large(sleeves, variants, processes) else _in_order
+    large = _is_large(sleeves, variants, processes)
+    apart = large or not kind.built_in
+    work = _in_processes if apart else _in_order
     total, done = len(sleeves) * len(variants), 0
     runs: dict[tuple[str, str], Run] = {}
-    for sleeve, some, chunk in work(sleeves, variants, kind, processes):
-        if isinstance(chunk, BadInput):
-            raise chunk
-        runs.update(((variant.id, sleeve.symbol), r) for variant, r in zip(some, chunk))
+    chunks = work(sleeves, variants, kind, (processes or joblib.cpu_count()) * large)
+    for sleeve, some, outcome in chunks:
+        if outcome.printed and not done:
+            print(f"{kind.name} on {sleeve.symbol} printed:\n{outcome.printed}")
+        if outcome.failure:
+            raise outcome.failure
+        runs.update(
+            ((variant.id, sleeve.symbol), run)
+            for variant, run in zip(some, outcome.results)
+        )
         done += len(some)
         if progress:
             progress(done, total)
@@ -76,7 +87,7 @@ def _check(
             kind.lines_of(sleeve, settings)
 
 
-Chunk = tuple[Sleeve, Sequence[Variant], list[Run] | BadInput]
+Chunk = tuple[Sleeve, Sequence[Variant], Outcome]
 
 
 def _is_large(
@@ -91,51 +102,26 @@ def _in_order(
     sleeves: Sequence[Sleeve],
     variants: Sequence[Variant],
     kind: StrategyType,
-    processes: int | None,
+    processes: int,
 ) -> Iterator[Chunk]:
     for sleeve, variant in itertools.product(sleeves, variants):
-        yield sleeve, [variant], _run_chunk(kind.name, kind.base, sleeve, [variant])
+        yield sleeve, [variant], Outcome([backtest(sleeve, kind, variant)], None, "")
 
 
 def _in_processes(
     sleeves: Sequence[Sleeve],
     variants: Sequence[Variant],
     kind: StrategyType,
-    processes: int | None,
+    processes: int,
 ) -> Iterator[Chunk]:
-    """Run chunks of one sleeve and several variants, so that its bars travel once.
-
-    joblib starts its processes afresh (a forked copy of a process that holds a
-    JVM may hang), needs no guard in the caller's main module, keeps them for the
-    next call, and gives the chunks back in order.
-    """
+    """Run chunks of one sleeve and several variants, so that its bars travel once."""
     chunks = [
         (sleeve, variants[first : first + size])
         for sleeve in sleeves
         for size in [max(_BARS_PER_CHUNK // max(len(sleeve), 1), 1)]
         for first in range(0, len(variants), size)
     ]
-    pool = joblib.Parallel(
-        n_jobs=processes or joblib.cpu_count(), return_as="generator", batch_size=1
-    )
-    done = pool(
-        joblib.delayed(_run_chunk)(kind.name, kind.base, sleeve, some)
-        for sleeve, some in chunks
-    )
-    for (sleeve, some), chunk in zip(chunks, done):
-        yield sleeve, some, chunk
-
-
-def _run_chunk(
-    strategy: str, base: Path, sleeve: Sleeve, variants: Iterable[Variant]
-) -> list[Run] | BadInput:
-    """Run variants on one sleeve, and hand back a failure as a result.
-
-    Failures thus come in the order of the jobs, not of whichever process was
-    first, and the same one is told whatever the number of processes.
-    """
-    kind = find_strategy(strategy, base)
-    try:
-        return [backtest(sleeve, kind, variant) for variant in variants]
-    except BadInput as error:
-        return error
+    tasks = [task_of("backtest", kind, sleeve, some) for sleeve, some in chunks]
+    outcomes = worked(tasks, max(processes, 1))
+    for (sleeve, some), outcome in zip(chunks, outcomes):
+        yield sleeve, some, outcome

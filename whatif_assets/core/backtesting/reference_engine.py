@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import re
+import traceback
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -180,7 +182,9 @@ def _unless_it_fails(
     """Turn whatever a strategy raises into a message about job, bar and line."""
     try:
         yield
-    except Exception as error:
+    except BaseException as error:
+        if kind.built_in and not isinstance(error, Exception):
+            raise
         bar = len(cerebro.datas[0]) - 1
         where = (
             f"at the bar {sleeve.when(bar)}"
@@ -190,7 +194,27 @@ def _unless_it_fails(
         file = next((str(file) for file in kind.source_files), None)
         raise BadInput(
             f"{_job(sleeve, kind, variant)}, {where}: {describe(error, file)}"
+            f"{_advice(error)}"
         ) from error
+
+
+_SECOND_FEED = re.compile(
+    r"\bdatas\b|\bdata_?[1-9]|getdatabyname|datasbyname|\bdnames\b"
+)
+_LOOKED_UP = (IndexError, KeyError, AttributeError, ValueError, TypeError)
+
+
+def _advice(error: BaseException) -> str:
+    """Say what to do about an error that comes from how strategies are run here."""
+    if isinstance(error, (SystemExit, KeyboardInterrupt)):
+        return " A strategy may not end the program; it may end its run: env.runstop()."
+    lines = (frame.line or "" for frame in traceback.extract_tb(error.__traceback__))
+    if isinstance(error, _LOOKED_UP) and any(map(_SECOND_FEED.search, lines)):
+        return (
+            " Each symbol is traded in an account of its own, with one data feed: "
+            "self.data is all that there is. A strategy of several symbols cannot run."
+        )
+    return ""
 
 
 @contextlib.contextmanager

@@ -17,8 +17,8 @@ from typing import Protocol
 import pandas as pd
 
 from whatif_assets.core.backtesting.backtest import Variant, is_compiled, run_backtests
+from whatif_assets.core.backtesting.isolation import executions_of
 from whatif_assets.core.backtesting.job import Executions
-from whatif_assets.core.backtesting.reference_engine import executions
 from whatif_assets.core.backtesting.sleeve import Sleeve
 from whatif_assets.core.bars.adjustments import LakeSteps
 from whatif_assets.core.bars.reader import BarReader
@@ -372,7 +372,7 @@ def probe_strategy(
     """
 
     def replay(bars: Sleeve) -> Executions:
-        return executions(bars, strategy, variant)
+        return executions_of(strategy, bars, variant)
 
     found, again = replay(sleeve), replay(sleeve)
     return together(

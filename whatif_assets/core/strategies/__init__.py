@@ -26,7 +26,8 @@ from whatif_assets.core.strategies.ema_cross import EmaCross
 from whatif_assets.core.strategies.feature_threshold import FeatureThreshold
 from whatif_assets.core.strategies.forecast_threshold import ForecastThreshold
 from whatif_assets.core.strategies.macd_cross import MacdCross
-from whatif_assets.core.strategies.own import load_strategy, settings_of_params
+from whatif_assets.core.strategies.own import folder_of, load_strategy, own_files
+from whatif_assets.core.strategies.params import settings_of_params
 from whatif_assets.core.strategies.random_entry import RandomEntry
 from whatif_assets.core.strategies.rsi_reversion import RsiReversion
 from whatif_assets.core.strategies.rule import Role, TradingRule
@@ -75,6 +76,16 @@ class StrategyType:
     Settings: type[BaseModel]
 
     @property
+    def built_in(self) -> bool:
+        """Whether it is one of the project's own."""
+        return STRATEGIES.get(self.name) is self.strategy
+
+    @property
+    def folder(self) -> Path:
+        """The folder in which a user's file finds the modules that it imports."""
+        return folder_of(self.name, self.base)
+
+    @property
     def rule(self) -> type[TradingRule[Any]] | None:
         """The class if it is a trading rule, None if it is any other strategy."""
         return self.strategy if issubclass(self.strategy, TradingRule) else None
@@ -92,7 +103,11 @@ class StrategyType:
 
     @property
     def source_files(self) -> list[Path]:
-        """The files that define it, Backtrader's own left out."""
+        """The files that define it, Backtrader's own left out.
+
+        Beside the files of the class and of those that it is derived from, these are
+        the user's own files that they import.
+        """
         mine = (c for c in self.strategy.__mro__ if issubclass(c, bt.Strategy))
         files = (
             inspect.getsourcefile(inspect.getmodule(c) or c)
@@ -102,7 +117,9 @@ class StrategyType:
         found = [Path(file) for file in dict.fromkeys(files) if file]
         if self.rule:
             found.append(Path(inspect.getfile(RuleSettings)))
-        return found
+        if not self.built_in:
+            found += own_files(self.name, self.base)
+        return list(dict.fromkeys(file.resolve() for file in found))
 
     @property
     def code_version(self) -> str:
@@ -128,6 +145,16 @@ class StrategyType:
             raise BadInput(
                 f"Strategy '{self.name}': {field}: {explain(self.Settings, detail)}"
             ) from None
+
+    def given(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Leave out the settings that are as the strategy declares them."""
+        fields = self.Settings.model_fields
+        return {
+            name: value
+            for name, value in values.items()
+            if name not in fields
+            or value is not fields[name].get_default(call_default_factory=True)
+        }
 
     def inputs(self, settings: BaseModel) -> dict[str, Feature]:
         """Return the features that it reads, by the name of their line."""

@@ -7,21 +7,27 @@ Backtrader params are its settings.
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import functools
 import hashlib
 import importlib
 import importlib.util
 import sys
+import threading
 import traceback
-import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated, Any
-
-from pydantic import BaseModel, ConfigDict, PlainValidator, create_model
 
 from whatif_assets.core.backtesting._backtrader import bt
 from whatif_assets.core.errors import BadInput, did_you_mean
+from whatif_assets.core.local_code import (
+    imported_from_elsewhere,
+    local_files,
+    module_name,
+)
+
+IMPORT_SECONDS = 60.0
 
 
 def load_strategy(name: str, base: Path) -> type[bt.Strategy]:
@@ -45,10 +51,7 @@ def load_strategy(name: str, base: Path) -> type[bt.Strategy]:
         raise BadInput(
             f"Strategy '{name}': write 'package.module:Class' or 'file.py:Class'."
         )
-    if source.endswith(".py"):
-        module = _module_from_file(name, base / source)
-    else:
-        module = _module_from_package(name, source, base)
+    module = _module_of(name, base)
     found = getattr(module, class_name, None)
     if isinstance(found, type) and issubclass(found, bt.Strategy):
         return found
@@ -71,58 +74,138 @@ def _strategies_in(module: ModuleType) -> list[str]:
     ]
 
 
-def _module_from_file(name: str, path: Path) -> ModuleType:
+def folder_of(name: str, base: Path) -> Path:
+    """The folder in which a strategy's own imports are looked up."""
+    source = _source_of(name)
+    return (base / source).parent if source.endswith(".py") else base
+
+
+def own_files(name: str, base: Path) -> list[Path]:
+    """A user's files that make up a strategy: its own, and those that it imports.
+
+    Empty for a strategy of an installed package.
+    """
+    file = _file_of(name, base)
+    return local_files(file, folder_of(name, base)) if file.is_file() else []
+
+
+def libraries_of(name: str, base: Path) -> list[str]:
+    """Modules that a strategy's files import from elsewhere, sorted."""
+    folder = folder_of(name, base)
+    return imported_from_elsewhere(own_files(name, base), folder)
+
+
+def _source_of(name: str) -> str:
+    return name.rpartition(":")[0]
+
+
+def _file_of(name: str, base: Path) -> Path:
+    source = _source_of(name)
+    if source.endswith(".py"):
+        return base / source
+    return base.joinpath(*source.split(".")).with_suffix(".py")
+
+
+def _module_of(name: str, base: Path) -> ModuleType:
+    """Import the module of a strategy.
+
+    A user's file is imported anew once it, or a file that it imports, was edited. Its
+    content is part of the module's name, so that a process that lives on sees the
+    edit, and the modules beside it are forgotten, so that the file of another folder
+    finds its own.
+    """
+    source, path, folder = _source_of(name), _file_of(name, base), folder_of(name, base)
+    if not source.endswith(".py") and not path.is_file():
+        with _errors_named(name), _importable(base, []):
+            return importlib.import_module(source)
     try:
         content = path.read_bytes()
     except OSError as error:
         raise BadInput(
             f"Strategy '{name}': {path} cannot be read ({error.strerror})."
         ) from None
-    # The content is part of the module's name, so that a file that was edited is
-    # imported anew by a process that lives on.
-    digest = hashlib.sha256(content + str(path.resolve()).encode()).hexdigest()[:12]
+    files = own_files(name, base)
+    parts = [str(path.resolve()).encode(), content, *(f.read_bytes() for f in files)]
+    digest = hashlib.sha256(b"\0".join(parts)).hexdigest()[:12]
     module_name = f"_own_strategy_{path.stem}_{digest}"
-    if module_name in sys.modules:
-        return sys.modules[module_name]
+    if module_name not in sys.modules:
+        with _errors_named(name), _importable(folder, files):
+            _import_as(module_name, path)
+    return sys.modules[module_name]
+
+
+def _import_as(module_name: str, path: Path) -> None:
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:
-        raise BadInput(f"Strategy '{name}': {path} is no Python file.")
+        raise ImportError(f"{path} is no Python file")
     module = importlib.util.module_from_spec(spec)
-    with _errors_named(name), _importable(path.parent):
-        # Backtrader looks up the module of a strategy while it is being defined.
-        sys.modules[module_name] = module
-        try:
-            spec.loader.exec_module(module)
-        except BaseException:
-            del sys.modules[module_name]
-            raise
-    return module
-
-
-def _module_from_package(name: str, module: str, base: Path) -> ModuleType:
-    with _errors_named(name), _importable(base):
-        return importlib.import_module(module)
+    # Backtrader looks up the module of a strategy while it is being defined.
+    sys.modules[module_name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[module_name]
+        raise
 
 
 @contextlib.contextmanager
-def _importable(folder: Path) -> Iterator[None]:
-    """Let imports find the modules of a folder."""
-    entry = str(folder.resolve())
+def _importable(folder: Path, files: Sequence[Path]) -> Iterator[None]:
+    """Let imports find the modules of a folder, and these files before any other.
+
+    Python would otherwise take a module of the same name that was imported before.
+    """
+    entry, names = str(folder.resolve()), {module_name(f, folder) for f in files}
+    hidden = {name: sys.modules.pop(name) for name in names if name in sys.modules}
+    writes = sys.dont_write_bytecode
     sys.path.insert(0, entry)
+    # A file that is edited within a second would be taken from its old bytecode.
+    sys.dont_write_bytecode = bool(files) or writes
     try:
         yield
     finally:
+        sys.dont_write_bytecode = writes
         sys.path.remove(entry)
+        for name in names:
+            sys.modules.pop(name, None)
+        sys.modules.update(hidden)
 
 
 @contextlib.contextmanager
 def _errors_named(name: str) -> Iterator[None]:
     try:
-        yield
-    except Exception as error:
+        with _not_for_ever():
+            yield
+    except _TooLong:
+        raise BadInput(
+            f"Strategy '{name}': its import is still running after "
+            f"{IMPORT_SECONDS:.0f} s. Look for a loop that never ends outside of its "
+            "functions."
+        ) from None
+    except (Exception, SystemExit) as error:
         raise BadInput(
             f"Strategy '{name}': its import fails with {describe(error)}"
         ) from error
+
+
+class _TooLong(BaseException):
+    """What a user's code is interrupted by."""
+
+
+@contextlib.contextmanager
+def _not_for_ever() -> Iterator[None]:
+    """Interrupt this thread if it is still here after a while."""
+    thread = ctypes.c_ulong(threading.get_ident())
+    raised = ctypes.py_object(_TooLong)
+    interrupt = functools.partial(
+        ctypes.pythonapi.PyThreadState_SetAsyncExc, thread, raised
+    )
+    timer = threading.Timer(IMPORT_SECONDS, interrupt)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def describe(error: BaseException, file: str | None = None) -> str:
@@ -135,43 +218,14 @@ def describe(error: BaseException, file: str | None = None) -> str:
     file
         The user's file; without it the place is where the error was raised.
     """
+    if isinstance(error, SyntaxError):
+        return f"{type(error).__name__}: {error.msg} ({error.filename}:{error.lineno})."
     frames = traceback.extract_tb(error.__traceback__)
-    mine = [frame for frame in frames if file is None or frame.filename == file]
+    mine = [
+        frame
+        for frame in frames
+        if frame.filename == file
+        or (file is None and not frame.filename.startswith("<frozen"))
+    ]
     place = f" ({mine[-1].filename}:{mine[-1].lineno})" if mine else ""
     return f"{type(error).__name__}: {error}{place}."
-
-
-def settings_of_params(strategy: type[bt.Strategy]) -> type[BaseModel]:
-    """Build the settings model of a strategy from its Backtrader params.
-
-    A param whose default is a number, text, true or false takes values of that
-    kind; any other default leaves the value unchecked. Names that begin with an
-    underscore are no settings.
-    """
-    fields: dict[str, Any] = {
-        name: (_kind_of(default), default)
-        for name, default in strategy.params._getitems()
-        if not name.startswith("_")
-    }
-    config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
-    with warnings.catch_warnings():
-        # A param may well be called `copy` or `json`.
-        warnings.simplefilter("ignore", UserWarning)
-        model: type[BaseModel] = create_model(
-            f"{strategy.__name__}Settings", __config__=config, **fields
-        )
-    return model
-
-
-def _kind_of(default: object) -> Any:
-    if isinstance(default, (bool, str)):
-        return type(default)
-    if isinstance(default, (int, float)):
-        return Annotated[Any, PlainValidator(_number)]
-    return Any
-
-
-def _number(value: Any) -> int | float:
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return value
-    raise ValueError(f"found {value!r}; allowed is a number, like its default.")

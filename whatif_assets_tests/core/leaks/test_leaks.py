@@ -50,7 +50,7 @@ from whatif_assets.core.models.forecasting import forecast_rows
 from whatif_assets.core.models.labels import Label, label
 from whatif_assets.core.models.windows import Fold, cv_folds, split, training_rows
 from whatif_assets.core.strategies import StrategyType, find_strategy, required_features
-from whatif_assets.core.strategies.own import settings_of_params
+from whatif_assets.core.strategies.params import settings_of_params
 from whatif_assets.core.study import Study
 from whatif_assets_tests import user_strategies
 from whatif_assets_tests.core.features.example_facts import feature_of, with_facts

@@ -1,0 +1,196 @@
+"""Jobs of Backtrader in other processes, where a strategy harms nothing but its job."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from whatif_assets.core.backtesting.job import Executions, Variant
+from whatif_assets.core.backtesting.messages import (
+    LIMIT,
+    Outcome,
+    Task,
+    receive,
+    send,
+)
+from whatif_assets.core.backtesting.sleeve import Sleeve
+from whatif_assets.core.errors import BadInput
+from whatif_assets.core.strategies import StrategyType
+
+SECONDS = 60.0
+BARS = 3_000  # bars that may take as long again
+
+_WORKER = "whatif_assets.core.backtesting.worker"
+# A thread for each process of a library of linear algebra: there are enough of them.
+_ONE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"
+)
+_SECONDS_TO_END = 2.0
+_idle: list[_Worker] = []
+_lock = threading.Lock()
+
+
+class _Worker:
+    """A process that works tasks, one after the other."""
+
+    def __init__(self) -> None:
+        path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
+        self._process = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-m", _WORKER],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, **_ONE_THREAD, "PYTHONPATH": path},
+            # Ctrl-C is for the process that asks; it ends this one.
+            start_new_session=True,
+            bufsize=0,
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._requests = self._process.stdin.fileno()
+        self._replies = self._process.stdout.fileno()
+
+    def work(self, task: Task) -> Outcome:
+        """Work a task; EOFError or OSError where the process is gone."""
+        send(self._requests, task)
+        outcome: Outcome = receive(self._replies)
+        return outcome
+
+    def stop(self) -> None:
+        """End the process, whatever it does; its job ends with it."""
+        if self._process.stdin:
+            self._process.stdin.close()  # the process sees that nobody asks any more
+        try:
+            self._process.wait(_SECONDS_TO_END)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        if self._process.stdout:
+            self._process.stdout.close()
+
+
+def seconds_for(sleeve: Sleeve) -> float:
+    """Time that a strategy may take on a sleeve: much more than any should need.
+
+    The environment variable ``WHATIF_STRATEGY_SECONDS`` sets what the shortest sleeve
+    has (60 by default); each 3,000 bars add as much.
+
+    Raises
+    ------
+    BadInput
+        The variable is no number above 0.
+    """
+    text = os.environ.get(LIMIT, str(SECONDS))
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise BadInput(
+            f"{LIMIT}: found {text!r}; allowed is a number of seconds above 0, such as "
+            f"{SECONDS:.0f}."
+        )
+    return seconds * (1 + len(sleeve) / BARS)
+
+
+def task_of(
+    what: str, kind: StrategyType, sleeve: Sleeve, variants: Sequence[Variant]
+) -> Task:
+    """Describe jobs to a worker.
+
+    A setting that is as the strategy declares it stays here: it may be a class or a
+    function that only the strategy's own module knows, and the worker finds it there.
+    """
+    given = tuple(replace(v, settings=kind.given(v.settings)) for v in variants)
+    return Task(what, kind.name, kind.base, sleeve, given, seconds_for(sleeve))
+
+
+def worked(tasks: Sequence[Task], processes: int) -> Iterator[Outcome]:
+    """Work tasks in some processes, and give their outcomes in the order of the tasks.
+
+    Whoever stops listening ends what is being worked.
+    """
+    busy: set[_Worker] = set()
+    threads = ThreadPoolExecutor(max_workers=processes)
+    try:
+        yield from threads.map(lambda task: _worked(task, busy), tasks)
+    finally:
+        threads.shutdown(wait=False, cancel_futures=True)
+        with _lock:
+            left = list(busy)
+        for worker in left:
+            worker.stop()
+
+
+def _worked(task: Task, busy: set[_Worker]) -> Outcome:
+    """Work one task in an idle process, or a new one where that has gone."""
+    for worker in _candidates():
+        with _lock:
+            busy.add(worker)
+        try:
+            outcome = worker.work(task)
+        except (EOFError, OSError):
+            with _lock:
+                busy.discard(worker)
+            worker.stop()
+            continue
+        with _lock:
+            busy.discard(worker)
+            _idle.append(worker)
+        return outcome
+    return Outcome(
+        [],
+        BadInput(
+            f"{task.job(task.variants[0])}: the process that was to run it ended. "
+            "Run it again; if it ends again, look at the memory that is free."
+        ),
+        "",
+    )
+
+
+def _candidates() -> Iterator[_Worker]:
+    """Idle processes, some of which may be gone, and then a new one."""
+    while True:
+        with _lock:
+            worker = _idle.pop() if _idle else None
+        if worker is None:
+            break
+        yield worker
+    yield _Worker()
+
+
+def executions_of(kind: StrategyType, sleeve: Sleeve, variant: Variant) -> Executions:
+    """Run one variant, and tell when and how its orders were sent.
+
+    Raises
+    ------
+    BadInput
+        As for `whatif_assets.core.backtesting.reference_engine.executions`; or the
+        strategy ends its process, or takes too long.
+    """
+    executions: Executions = only(task_of("executions", kind, sleeve, [variant]))
+    return executions
+
+
+def only(task: Task) -> Any:
+    """Work one task of one job and give its result; BadInput where it failed."""
+    (outcome,) = worked([task], 1)
+    if outcome.failure:
+        raise outcome.failure
+    return outcome.results[0]
+
+
+@atexit.register
+def _stop_all() -> None:
+    with _lock:
+        workers = list(_idle)
+        _idle.clear()
+    for worker in workers:
+        worker.stop()
