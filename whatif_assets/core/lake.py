@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import re
 import secrets
 import shutil
 import tempfile
@@ -20,36 +21,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from whatif_assets.core.errors import BadInput
+from whatif_assets.core.tables import LAKE, SIZED, in_lake
 
-AXIS = {
-    "price_bars": "session",
-    "data_quality": "session",
-    "features": "session",
-    "trained_models": "configuration",
-    "forecasts": "configuration",
-    "backtest_results": "configuration",
-    "daily_pnl": "configuration",
-    "in_sample_pnl": "configuration",
-    "in_sample_forecasts": "configuration",
-    "fills": "configuration",
-    "search_scores": "configuration",
-    "placebo_results": "study",
-    "placebo_pnl": "study",
-    "holdout_results": "study",
-    "holdout_pnl": "study",
-    "holdout_openings": "study",
-    "verdicts": "study",
-    "verdict_logits": "study",
-}
-SIZED = "features_"  # and a bar size
 DATA = "data.parquet"
 MANIFEST = "manifest.json"
+WHOLE = "partition"  # what a table in one file has for an axis
 NEW = "new"  # why something is computed that nothing stood for
 
 
@@ -84,10 +65,9 @@ class Manifest:
 
 
 def axis_of(table: str) -> str:
-    """Name of the axis that a table is partitioned by."""
-    if table.startswith(SIZED):
-        return AXIS["features"]
-    return AXIS.get(table, "partition")
+    """Name of the axis that a table is partitioned by; any word where it is not."""
+    declared = LAKE.get("features" if table.startswith(SIZED) else table)
+    return declared.axis if declared and declared.axis else WHOLE
 
 
 @contextlib.contextmanager
@@ -128,25 +108,31 @@ def write_bytes(path: Path, content: bytes) -> None:
         raise
 
 
-def write_parquet(path: Path, frame: pd.DataFrame) -> str:
-    """Write a table atomically and return the hash of its bytes.
+def write_parquet(path: Path, frame: pd.DataFrame, table: str) -> str:
+    """Write a file of a table atomically and return the hash of its bytes.
 
     A file that has the same bytes already is left as it is.
+
+    Raises
+    ------
+    BadInput
+        The frame is not as `whatif_assets.core.tables` declares the table.
     """
-    return write_content(path, as_parquet(frame))
+    return write_content(path, as_parquet(frame, table))
 
 
-def as_parquet(frame: pd.DataFrame) -> bytes:
-    """Encode a table, categories as the texts that they stand for.
+def as_parquet(frame: pd.DataFrame, table: str) -> bytes:
+    """Encode rows of a table, in its declared columns and their types.
 
-    The same table gives the same bytes: no time, name or path goes into them.
+    The same rows give the same bytes: no time, name or path goes into them. Errors
+    are those of `write_parquet`.
     """
-    table = pa.table({str(name): _column(own) for name, own in frame.items()})
+    rows = in_lake(table).arrow(frame)
     # A dictionary makes numbers longer and slower to write.
-    texts = [field.name for field in table.schema if pa.types.is_string(field.type)]
+    texts = [field.name for field in rows.schema if pa.types.is_string(field.type)]
     written = pa.BufferOutputStream()
     pq.write_table(
-        table,
+        rows,
         written,
         compression="zstd",
         compression_level=3,
@@ -154,16 +140,6 @@ def as_parquet(frame: pd.DataFrame) -> bytes:
     )
     content: bytes = written.getvalue().to_pybytes()
     return content
-
-
-def _column(column: pd.Series[Any]) -> pa.Array:
-    """Values of a column; none where there is NaN, NaT or None."""
-    if column.dtype == np.float64 and not np.isnan(column.to_numpy()).any():
-        return pa.array(column.to_numpy())  # as they are, without a copy
-    values = pa.array(column, from_pandas=True)
-    if pa.types.is_dictionary(values.type):
-        return values.cast(values.type.value_type)
-    return values
 
 
 def write_content(path: Path, content: bytes) -> str:
@@ -174,25 +150,45 @@ def write_content(path: Path, content: bytes) -> str:
     return version
 
 
-def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
-    """Read one Parquet file, without looking for partitions in its path.
+def read_parquet(
+    path: Path, table: str, columns: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """Read one file of a table, without looking for partitions in its path.
+
+    Columns have their declared types, whatever version of the project wrote them.
 
     Raises
     ------
     BadInput
-        The file is damaged.
+        The file is damaged, or lacks a column that the data names, such as a feature.
     FileNotFoundError
         There is none.
     """
-    wanted = None if columns is None else list(columns)
+    declared = in_lake(table)
     try:
-        frame: pd.DataFrame = pq.ParquetFile(path).read(columns=wanted).to_pandas()
-    except pa.ArrowInvalid as error:
-        raise BadInput(
-            f"{path}: this Parquet file is damaged ({error}); materialise its "
-            "partition again."
-        ) from None
+        with pq.ParquetFile(path) as file:
+            held = [name for name in file.schema_arrow.names]
+            wanted = None if columns is None else [n for n in columns if n in held]
+            found = file.read(columns=wanted)
+        frame: pd.DataFrame = declared.conformed(found, columns).to_pandas()
+    except BadInput as error:
+        raise BadInput(f"{path}: {error}") from None
+    except pa.ArrowException as error:
+        raise damaged(path, error) from None
+    except OSError as error:
+        if error.errno is not None:  # no fault of the file's content
+            raise
+        raise damaged(path, error) from None
     return frame
+
+
+def damaged(path: Path, error: Exception) -> BadInput:
+    """Error that says that a file of the lake can't be read."""
+    why = " ".join(str(error).split())
+    return BadInput(
+        f"{path}: this file is damaged ({why}). Materialise its partition again, in "
+        "the UI or with 'whatif run'."
+    )
 
 
 def file_hash(path: Path) -> str:
@@ -261,9 +257,29 @@ class Lake:
             return self.root / table
         return self.root / table / f"{axis_of(table)}={quote(key, safe='~+')}"
 
+    def path(self, table: str, key: str | None = None) -> Path:
+        """Data file of a partition, or of a table in one file."""
+        return self.folder(table, key) / DATA
+
+    def pattern(self, table: str) -> str:
+        """Glob of all data files of a table, relative to the home, for DuckDB."""
+        axis = axis_of(table)
+        names = "*.parquet" if axis == WHOLE else f"{axis}=*/{DATA}"
+        return f"{self.root.name}/{table}/{names}"
+
     def glob(self, table: str) -> str:
         """Glob of all data files of a table, for DuckDB."""
-        return str(self.folder(table).resolve() / "*" / DATA)
+        home = re.sub(r"([*?\[])", r"[\1]", str(self.home.resolve()))
+        return f"{home}/{self.pattern(table)}"
+
+    def files(self, table: str) -> list[Path]:
+        """All data files of a table, sorted."""
+        return sorted(self.home.glob(self.pattern(table)))
+
+    def sized(self, table: str) -> list[str]:
+        """Tables beside one that hold the same of other sizes of bars, and a file."""
+        found = (folder.name for folder in self.root.glob(f"{table}_*"))
+        return sorted(name for name in found if self.files(name))
 
     def keys(self, table: str) -> list[str]:
         """Keys of the complete partitions of a table, sorted."""
@@ -272,7 +288,7 @@ class Lake:
 
     def write(self, table: str, key: str, frame: pd.DataFrame) -> str:
         """Write the data of one partition; return its content hash."""
-        return self.write_encoded(table, key, as_parquet(frame))
+        return self.write_encoded(table, key, as_parquet(frame, table))
 
     def write_encoded(self, table: str, key: str, content: bytes) -> str:
         """Write the data of one partition, as `as_parquet` encodes it."""
@@ -293,7 +309,7 @@ class Lake:
         if self.manifest(table, key) is None and table in ("price_bars", "features"):
             raise not_materialised(table, key)
         try:
-            return read_parquet(path, columns)
+            return read_parquet(path, table, columns)
         except FileNotFoundError:
             raise not_materialised(table, key) from None
 

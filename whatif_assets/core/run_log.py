@@ -9,10 +9,10 @@ from pathlib import Path
 import pandas as pd
 
 from whatif_assets.core.lake import (
-    AXIS,
     NEW,
     Lake,
     Manifest,
+    axis_of,
     few,
     read_parquet,
     write_parquet,
@@ -76,13 +76,13 @@ def write_run_log(
     frame = pd.DataFrame([asdict(entry) for entry in entries])
     frame.insert(0, "asset", asset)
     frame.insert(0, "run_id", run_id)
-    write_parquet(_path(lake, run_id, asset), frame)
+    write_parquet(_path(lake, run_id, asset), frame, RUNS)
 
 
 def read_run_log(lake: Lake, run_id: str, asset: str) -> list[RunEntry]:
     """Read what a run did to an asset; nothing where it did not get to it."""
     try:
-        frame = read_parquet(_path(lake, run_id, asset))
+        frame = read_parquet(_path(lake, run_id, asset), RUNS)
     except FileNotFoundError:
         return []
     rows = frame.drop(columns=["run_id", "asset"]).to_dict("records")
@@ -111,7 +111,7 @@ def in_words(asset: str, entries: Sequence[RunEntry], untouched: int = 0) -> str
         Such as ``features: 2 sessions computed (bars of 2018-03-01 changed:
         2018-03-01, 2018-03-02), 27 stand``.
     """
-    axis = AXIS.get(asset, "partition")
+    axis = axis_of(asset)
     groups: dict[tuple[str, str], list[str]] = {}
     for entry in entries:
         group = (entry.status, entry.why_computed)

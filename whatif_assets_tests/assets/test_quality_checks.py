@@ -10,7 +10,7 @@ import pytest
 from whatif_assets.core.home import Home, set_up
 from whatif_assets.core.quality import CHECKS
 from whatif_assets.core.quality.record import kept_findings
-from whatif_assets.core.report.database import create_data_quality
+from whatif_assets.core.report.database import create_from_files
 from whatif_assets_tests.assets.test_partitions import failure_of, launch, recorded
 from whatif_assets_tests.core.quality.clean_bars import DAYS, clean_bars
 
@@ -147,7 +147,7 @@ def test_sessions_one_by_one_in_any_order_are_found_to_be_the_same(tmp_path):
 
 def data_quality(home) -> pd.DataFrame:
     with duckdb.connect() as connection:
-        create_data_quality(connection, home.lake)
+        create_from_files(connection, home.lake)
         return connection.execute("SELECT * FROM data_quality").df()
 
 

@@ -8,8 +8,12 @@ import pytest
 
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.lake import Lake, Manifest, atomic_path, write_parquet
+from whatif_assets.core.tables import LAKE
 
-FRAME = pd.DataFrame({"symbol": ["A", "B"], "close": [1.0, 2.0]})
+STAMPS = pd.to_datetime(["2026-01-05 14:30", "2026-01-05 14:31"], utc=True)
+FRAME = pd.DataFrame(
+    {"symbol": ["A", "B"], "ts": STAMPS.as_unit("us"), "close": [1.0, 2.0]}
+)
 
 
 def manifest(version: str = "v") -> Manifest:
@@ -17,8 +21,8 @@ def manifest(version: str = "v") -> Manifest:
 
 
 def test_same_table_gives_same_bytes(tmp_path):
-    first = write_parquet(tmp_path / "a.parquet", FRAME)
-    second = write_parquet(tmp_path / "b.parquet", FRAME.copy())
+    first = write_parquet(tmp_path / "a.parquet", FRAME, "features")
+    second = write_parquet(tmp_path / "b.parquet", FRAME.copy(), "features")
     assert first == second
     assert (tmp_path / "a.parquet").read_bytes() == (
         tmp_path / "b.parquet"
@@ -37,12 +41,12 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
 
 def test_a_partition_without_manifest_is_not_complete(tmp_path):
     lake = Lake(tmp_path)
-    lake.write("price_bars", "2026-01-05", FRAME)
-    assert not lake.has("price_bars", "2026-01-05")
+    lake.write("features", "2026-01-05", FRAME)
+    assert not lake.has("features", "2026-01-05")
     with pytest.raises(BadInput, match="session 2026-01-05: not materialised yet"):
-        lake.read("price_bars", "2026-01-05")
-    lake.finish("price_bars", "2026-01-05", manifest())
-    pd.testing.assert_frame_equal(lake.read("price_bars", "2026-01-05"), FRAME)
+        lake.read("features", "2026-01-05")
+    lake.finish("features", "2026-01-05", manifest())
+    pd.testing.assert_frame_equal(lake.read("features", "2026-01-05"), FRAME)
 
 
 def test_writing_again_takes_the_completeness_away_until_finished(tmp_path):
@@ -57,17 +61,17 @@ def test_keys_come_back_as_they_were_written(tmp_path):
     lake = Lake(tmp_path)
     keys = ["demo.rf", "demo.rf~max_depth=8", "demo.rf~learning_rate=1e-05~x=a+b"]
     for key in keys:
-        lake.write("forecasts", key, FRAME)
-        lake.finish("forecasts", key, manifest())
-    assert lake.keys("forecasts") == sorted(keys)
+        lake.write("fills", key, LAKE["fills"].empty())
+        lake.finish("fills", key, manifest())
+    assert lake.keys("fills") == sorted(keys)
 
 
 def test_duckdb_reads_the_key_from_the_folder(tmp_path):
     lake = Lake(tmp_path)
     key = "demo.rf~max_depth=8"
-    lake.write("forecasts", key, FRAME)
+    lake.write("daily_pnl", key, pd.DataFrame({"variant": ["-"]}))
     rows = duckdb.sql(
-        f"SELECT DISTINCT configuration FROM read_parquet('{lake.glob('forecasts')}', "
+        f"SELECT DISTINCT configuration FROM read_parquet('{lake.glob('daily_pnl')}', "
         "hive_partitioning = true)"
     ).fetchall()
     assert rows == [(key,)]

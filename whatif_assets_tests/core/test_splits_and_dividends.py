@@ -22,13 +22,13 @@ from whatif_assets.core.evaluation.stage import stage
 from whatif_assets.core.features import compute_features_spark, parse_feature
 from whatif_assets.core.features.store import SessionFeatures
 from whatif_assets.core.home import Home
-from whatif_assets.core.lake import read_parquet
 from whatif_assets.core.leaks import label_looks_forward
 from whatif_assets.core.leaks.gate import probe_features
 from whatif_assets.core.market import Market
 from whatif_assets.core.models.labels import Label, label
-from whatif_assets.core.report.database import _create_views, create_adjustments
+from whatif_assets.core.report.database import create_adjustments, create_views
 from whatif_assets.core.report.macros import create_bars_macros
+from whatif_assets.core.report.views import read_lake_of
 from whatif_assets.core.strategies import find_strategy
 from whatif_assets_tests.core.split_market import (
     DAYS,
@@ -350,6 +350,7 @@ def test_a_later_action_changes_nothing_before_it(tmp_path, split):
 def test_duckdb_adjusts_as_the_lake_does(tmp_path, split, as_of):
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
+        read_lake_of(connection, split)
         _tables(connection, split)
         rows = connection.execute("FROM adjustments").fetchall()
         assert rows == [(SPLIT, "AAA", 7.0, 1.0)]
@@ -362,7 +363,7 @@ def test_duckdb_adjusts_as_the_lake_does(tmp_path, split, as_of):
 
 def _tables(connection: duckdb.DuckDBPyConnection, home: Home) -> None:
     create_adjustments(connection, home.lake)
-    _create_views(connection, home.lake)
+    create_views(connection, home)
     create_bars_macros(connection)
 
 
@@ -394,7 +395,7 @@ def test_apple_held_across_its_split_is_worth_seven_times_the_shares(
     kind = find_strategy("buy_and_hold")
     sleeves = stage(apple, ["AAPL"], days, kind, [{}])
     held = run_backtests(sleeves, "buy_and_hold", [HOLD], n_sessions=3).total_equity[0]
-    raw = read_parquet(market_data / "us1m_201406_lean_aapl_split.parquet")
+    raw = pd.read_parquet(market_data / "us1m_201406_lean_aapl_split.parquet")
     local = raw["ts"].dt.tz_convert("America/New_York")
     regular = local.dt.strftime("%H:%M").between("09:30", "15:59")
     raw, day = raw[regular], local[regular].dt.date

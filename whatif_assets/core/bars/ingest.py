@@ -187,7 +187,7 @@ class SessionBars:
         def load_of(day: date) -> SessionLoad:
             bars = _taken(frame, rows[day])
             said = report.of_session(bars, day).metadata()
-            content = as_parquet(bars)
+            content = as_parquet(bars, "price_bars")
             return SessionLoad(bars, said, found.get(day, []), steps[day], content)
 
         self._last_bars[last] = last_bars(frame.take(rows[last]))

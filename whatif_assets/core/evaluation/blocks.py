@@ -26,6 +26,8 @@ from whatif_assets.core.backtesting.metrics import METRICS, measure
 from whatif_assets.core.backtesting.sleeve import FloatArray
 from whatif_assets.core.lake import Lake, read_parquet, write_parquet
 
+TABLE = "blocks"
+
 Progress = Callable[[int, int], None]
 
 
@@ -82,10 +84,10 @@ class Sweep:
             path = self.folder / f"{first:09d}.parquet"
             if not path.exists():
                 some = self.variants[first : first + self.size]
-                write_parquet(path, self._block(some))
+                write_parquet(path, self._block(some), TABLE)
             if progress:
                 progress(min(first + self.size, len(self.variants)), len(self.variants))
-            yield read_parquet(path)
+            yield read_parquet(path, TABLE)
 
     def _block(self, variants: Sequence[Variant]) -> pd.DataFrame:
         (accounts,) = sweep(
@@ -127,4 +129,4 @@ def drop_blocks(lake: Lake, key: str) -> None:
 
 
 def _folder(lake: Lake, key: str) -> Path:
-    return lake.root / "blocks" / quote(key, safe="~+")
+    return lake.folder(TABLE) / quote(key, safe="~+")

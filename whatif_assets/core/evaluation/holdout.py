@@ -27,20 +27,9 @@ from whatif_assets.core.models.forecasting import forecast_by
 from whatif_assets.core.models.training import fit_fold, lesson, probe_lesson
 from whatif_assets.core.models.windows import Fold
 from whatif_assets.core.study import Study
+from whatif_assets.core.tables import LAKE
 
 OPENINGS = "holdout_openings"
-COLUMNS = {
-    "study": "str",
-    "opening": "int64",
-    "configuration": "str",
-    "variant": "str",
-    "first_session": "str",
-    "last_session": "str",
-    "sessions": "int64",
-    "inputs": "str",
-    "run_id": "str",
-    "opened_at": "str",
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,15 +143,15 @@ def record_opening(winner: Winner, inputs: Mapping[str, str], run_id: str) -> No
         "opened_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
     }
     frame = pd.concat([before, pd.DataFrame([row])], ignore_index=True)
-    write_parquet(home.lake.folder(OPENINGS, study.name) / DATA, frame.astype(COLUMNS))
+    write_parquet(home.lake.folder(OPENINGS, study.name) / DATA, frame, OPENINGS)
 
 
 def openings(home: Home, study: str) -> pd.DataFrame:
     """List the openings of a study's holdout, the first one first."""
     path = home.lake.folder(OPENINGS, study) / DATA
     if path.exists():
-        return read_parquet(path)
-    return pd.DataFrame({k: pd.Series(dtype=v) for k, v in COLUMNS.items()})
+        return read_parquet(path, OPENINGS)
+    return LAKE[OPENINGS].empty()
 
 
 def times_seen(home: Home, study: Study) -> int:

@@ -31,23 +31,11 @@ from whatif_assets.core.lake import (
     write_parquet,
 )
 from whatif_assets.core.study import Study
+from whatif_assets.core.tables import LAKE
 
 TABLE = "trials"
 DAILY = "daily_pnl.parquet"
 CANDIDATE = "candidate"
-COLUMNS = {
-    "study": "str",
-    "trial": "str",
-    "configuration": "str",
-    "variant": "str",
-    "role": "str",
-    "sessions": "int64",
-    "first_session": "str",
-    "last_session": "str",
-    "start_cash": "float64",
-    "pnl": "float64",
-    "sharpe": "float64",
-}
 
 
 def register_trials(
@@ -78,7 +66,7 @@ def register_trials(
     )
     with atomic_path(folder) as temporary:
         temporary.mkdir()
-        write_parquet(temporary / DATA, table[list(COLUMNS)].astype(COLUMNS))
+        write_parquet(temporary / DATA, table, TABLE)
         _link(daily, temporary / DAILY)
 
 
@@ -109,14 +97,14 @@ def read_trials(lake: Lake, study: str) -> pd.DataFrame:
     """
     parts = [table for table, _ in _registered(lake, study)]
     if not parts:
-        return pd.DataFrame({k: pd.Series(dtype=v) for k, v in COLUMNS.items()})
+        return LAKE[TABLE].empty()
     return pd.concat(parts, ignore_index=True)
 
 
 def _registered(lake: Lake, study: str) -> Iterator[tuple[pd.DataFrame, Path]]:
     """Go through what is registered: its rows, and the file of daily profits."""
     for path in trial_files(lake, study):
-        yield read_parquet(path), path.parent / DAILY
+        yield read_parquet(path, TABLE), path.parent / DAILY
 
 
 def trial_files(lake: Lake, study: str) -> list[Path]:
@@ -170,7 +158,8 @@ def trial_returns(
         rows = table[table["role"] == CANDIDATE]
         ever.update(rows["trial"])
         if len(rows) and pq.ParquetFile(daily).schema.names[1:] == wanted:
-            pnl = read_parquet(daily).set_index("variant").loc[rows["variant"]]
+            pnl = read_parquet(daily, "daily_pnl").set_index("variant")
+            pnl = pnl.loc[rows["variant"]]
             returns.append(session_returns(pnl.to_numpy(), rows["start_cash"]))
             names.append(rows[["trial", "configuration", "variant"]])
     if not names:

@@ -21,6 +21,7 @@ from whatif_assets.core.lake import DATA, combined_hash, file_hash, not_material
 from whatif_assets.core.leaderboard.rows import CANDIDATE, read_table
 from whatif_assets.core.leaderboard.winner import Winner
 from whatif_assets.core.selection import Evidence, Holdout, Placebo, Verdict, judge
+from whatif_assets.core.tables import LAKE
 
 TABLE = "verdicts"
 LOGITS = "verdict_logits"
@@ -29,19 +30,7 @@ DRAWN = "random_entry"
 FEW = 0.05
 # Money made, which costs take away in proportion to what is traded.
 MONEY = ("pnl", "total_return")
-NO_VERDICTS = pd.DataFrame(
-    {
-        name: pd.Series(dtype="bool" if name == "names_winner" else "str")
-        for name in (
-            "study",
-            "configuration",
-            "variant",
-            "verdict",
-            "names_winner",
-            "reasons",
-        )
-    }
-)
+NO_VERDICTS = LAKE[TABLE].empty()
 
 
 def verdict_of(winner: Winner) -> Verdict:

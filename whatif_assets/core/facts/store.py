@@ -66,7 +66,7 @@ def collect_facts(home: Home) -> Collected:
     counts = pd.concat([found.counts for found in read.values()])
     days = home.market.sessions.dates()
     _, end = home.market.sessions.window(days[-1], days[-1])
-    version = write_parquet(_path(home), rows)
+    version = write_parquet(_path(home), rows, TABLE)
     return Collected(rows, described(rows, counts, entries, end), version)
 
 
@@ -93,7 +93,8 @@ def facts_table(home: Home) -> pd.DataFrame:
     A fact about all symbols has no symbol.
     """
     path = _path(home)
-    rows = read_parquet(path) if home.market.facts and path.exists() else no_facts()
+    known = home.market.facts and path.exists()
+    rows = read_parquet(path, TABLE) if known else no_facts()
     return rows.assign(symbol=rows["symbol"].mask(rows["symbol"] == EVERYONE))
 
 
@@ -119,7 +120,7 @@ def facts_of(home: Home) -> Facts:
 def _facts(path: Path, age: int, options: tuple[tuple[str, str], ...]) -> Facts:
     """Facts of a file of that age, so that what was known is worked out once."""
     parsed = {name: FactOptions.model_validate_json(text) for name, text in options}
-    return Facts(read_parquet(path), parsed)
+    return Facts(read_parquet(path, TABLE), parsed)
 
 
 class FactsBeside:

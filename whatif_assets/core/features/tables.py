@@ -18,7 +18,7 @@ from whatif_assets.core.errors import BadInput
 from whatif_assets.core.features import features_of_sessions
 from whatif_assets.core.features.store import Engine, SessionFeatures
 from whatif_assets.core.home import Home
-from whatif_assets.core.lake import DATA, combined_hash
+from whatif_assets.core.lake import combined_hash
 
 TABLE = "features"
 KEYS = ("symbol", "ts")
@@ -67,7 +67,7 @@ class FeatureTables:
         lake, key = self._home.lake, session.isoformat()
         lake.begin(TABLE, key)
         wanted = {table_of(self._home, size) for size in frames}
-        for table in sized_tables(self._home):
+        for table in lake.sized(TABLE):
             if table not in wanted:
                 lake.remove(table, key)
         versions = {
@@ -97,15 +97,6 @@ class FeatureTables:
             **merged,
             "settings": combined_hash([sizes, [part["settings"] for part in parts]]),
         }
-
-
-def sized_tables(home: Home) -> list[str]:
-    """Tables of features that the lake has, beside that of the market's own bars."""
-    return sorted(
-        folder.name
-        for folder in home.lake.root.glob(f"{TABLE}_*")
-        if any(folder.glob(f"*/{DATA}"))
-    )
 
 
 def feature_versions(

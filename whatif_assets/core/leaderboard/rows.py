@@ -61,7 +61,7 @@ def write_table(home: Home, table: str, frame: pd.DataFrame) -> str:
             f"{table}: no study has results yet. Materialise backtest_results of "
             "some configurations first (in the UI, or with 'whatif run')."
         )
-    return write_parquet(table_path(home, table), frame)
+    return write_parquet(table_path(home, table), frame, table)
 
 
 def read_table(home: Home, table: str) -> pd.DataFrame:
@@ -72,7 +72,7 @@ def read_table(home: Home, table: str) -> pd.DataFrame:
             f"{table} has not been materialised yet; materialise it in the UI, or "
             "use 'whatif run'."
         )
-    return read_parquet(path)
+    return read_parquet(path, table)
 
 
 def standing(home: Home, study: Study, keys: Iterable[str]) -> Standing:

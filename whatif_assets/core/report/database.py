@@ -1,14 +1,19 @@
 """The DuckDB file that people query, built beside the Parquet and put in place whole.
 
 DuckDB lets one process write while no other has the file open. So the file is
-never written where it stands: a new one replaces it, and readers of the old one
+never written where it is read: a new one replaces it, and readers of the old one
 keep what they have.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,57 +22,27 @@ import pandas as pd
 
 from whatif_assets.core.backtesting.metrics import METRICS
 from whatif_assets.core.bars.adjustments import adjustments_table
+from whatif_assets.core.columns import Table
+from whatif_assets.core.errors import BadInput
 from whatif_assets.core.home import Home
-from whatif_assets.core.lake import SIZED, Lake, atomic_path
-from whatif_assets.core.quality.record import TABLE as DATA_QUALITY
+from whatif_assets.core.lake import Lake, atomic_path
 from whatif_assets.core.report.macros import create_bars_macros, create_macros
-from whatif_assets.core.run_log import RUNS
+from whatif_assets.core.report.views import (
+    create_view,
+    describe,
+    quoted,
+    read_lake_of,
+    rows_of_files,
+)
+from whatif_assets.core.tables import DATABASE
 
 # What duckdb-cli of PyPI and every DuckDB since 1.5 can read.
 STORAGE_VERSION = "v1.5.0"
-
-_VIEW = """
-CREATE VIEW "{table}" AS
-SELECT {axis}, * EXCLUDE ({axis}) FROM read_parquet(
-    '{glob}', hive_partitioning = true, hive_types = {{'{axis}': {type}}},
-    union_by_name = true)
-"""
-# Where no study has a model there is neither a feature nor a forecast to view.
-_EMPTY_VIEWS = {
-    "features": """
-CREATE VIEW features AS
-SELECT NULL::DATE AS session, NULL::VARCHAR AS symbol, NULL::TIMESTAMPTZ AS ts
-WHERE false
-""",
-    "forecasts": """
-CREATE VIEW forecasts AS
-SELECT NULL::VARCHAR AS configuration, NULL::VARCHAR AS symbol,
-       NULL::TIMESTAMPTZ AS ts, NULL::INTEGER AS fold, NULL::DOUBLE AS forecast,
-       NULL::DOUBLE AS price, NULL::DOUBLE AS expected_return, NULL::DOUBLE AS label
-WHERE false
-""",
+# Tables that are read from the lake here; all others are given.
+FROM_FILES = {
+    "data_quality": 'session, "check", symbol',
+    "runs": "finished_at, run_id, asset, partition",
 }
-_DATA_QUALITY = """
-CREATE TABLE data_quality (
-    session DATE, "check" VARCHAR, severity VARCHAR, symbol VARCHAR,
-    first_ts TIMESTAMPTZ, count BIGINT, value DOUBLE, example VARCHAR)
-"""
-_FINDINGS = """
-INSERT INTO data_quality BY NAME
-SELECT * FROM read_parquet(
-    '{glob}', hive_partitioning = true, hive_types = {{'session': DATE}})
-ORDER BY session, "check", symbol
-"""
-_ADJUSTMENTS = """
-CREATE TABLE adjustments AS
-SELECT session::DATE AS session, symbol::VARCHAR AS symbol, split, dividend_factor
-FROM steps
-"""
-_RUNS = """
-CREATE TABLE runs AS
-SELECT * FROM read_parquet('{glob}', union_by_name = true)
-ORDER BY finished_at, run_id, asset, partition
-"""
 
 
 def build_database(home: Home, tables: Mapping[str, pd.DataFrame]) -> Path:
@@ -80,71 +55,156 @@ def build_database(home: Home, tables: Mapping[str, pd.DataFrame]) -> Path:
         ``features_5min`` where there are bars of another size) and ``forecasts`` and
         the tables ``adjustments``, ``data_quality`` and ``runs``.
     tables
-        Further tables by name. An empty one is created with its columns.
+        Further tables by name, as `whatif_assets.core.tables` declares them. An empty
+        one is created with its columns.
 
     Returns
     -------
     Path
         The database file.
+
+    Raises
+    ------
+    BadInput
+        It can't be written, for want of space or of the right to. The file that was
+        there before is unchanged.
     """
-    with atomic_path(home.database) as temporary:
-        config: dict[str, Any] = {"storage_compatibility_version": STORAGE_VERSION}
-        with duckdb.connect(str(temporary), config=config) as connection:
-            for name, frame in tables.items():
-                _create(connection, name, frame)
-            create_adjustments(connection, home.lake)
-            _create_views(connection, home.lake)
-            create_macros(connection, METRICS)
-            create_bars_macros(connection)
+    try:
+        with atomic_path(home.database) as temporary:
+            with _writable(temporary) as path:
+                written = _write(path, home, tables)
+                _verify(path, home, written)
+            _settle(temporary)
+            # Of a process that was killed: DuckDB would apply it to the new file.
+            _sidecar(home.database).unlink(missing_ok=True)
+    except (duckdb.IOException, OSError) as error:
+        raise BadInput(
+            f"{home.database}: the database can't be written "
+            f"({' '.join(str(error).split())}). All results are in the lake, and the "
+            "database of an earlier run is unchanged. Make room, or allow writing "
+            "there, and run again."
+        ) from None
     return home.database
 
 
-def _create(
-    connection: duckdb.DuckDBPyConnection, name: str, frame: pd.DataFrame
+@contextlib.contextmanager
+def _writable(path: Path) -> Iterator[Path]:
+    """Give a path at which DuckDB can write: in none of its folders is a ``?``.
+
+    It takes what follows one for options of an address.
+    """
+    if "?" not in str(path.resolve()):
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        elsewhere = Path(folder) / path.name
+        yield elsewhere
+        shutil.copyfile(elsewhere, path)
+
+
+def _write(
+    path: Path, home: Home, tables: Mapping[str, pd.DataFrame]
+) -> dict[str, int]:
+    """Write a database; return the number of rows of each table and view."""
+    config: dict[str, Any] = {"storage_compatibility_version": STORAGE_VERSION}
+    with duckdb.connect(str(path), config=config) as connection:
+        read_lake_of(connection, home)
+        connection.begin()
+        for name, frame in tables.items():
+            create_table(connection, DATABASE[name], frame)
+        create_adjustments(connection, home.lake)
+        create_from_files(connection, home.lake)
+        create_views(connection, home)
+        create_macros(connection, METRICS)
+        create_bars_macros(connection)
+        connection.commit()
+        connection.execute("CHECKPOINT")  # closing would not tell of a failure
+        return _counts(connection)
+
+
+def _counts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    found = "SELECT table_name FROM information_schema.tables ORDER BY ALL"
+    names = [name for (name,) in connection.execute(found).fetchall()]
+    counted = {}
+    for name in names:
+        row = connection.execute(f"SELECT count(*) FROM {quoted(name)}").fetchone()  # noqa: S608
+        counted[name] = int(row[0]) if row else 0
+    return counted
+
+
+def _verify(path: Path, home: Home, written: Mapping[str, int]) -> None:
+    """Read a database back.
+
+    Raises
+    ------
+    OSError
+        It does not hold what was written.
+    """
+    if _sidecar(path).exists():
+        raise OSError("DuckDB could not move what it wrote into the file")
+    with duckdb.connect(str(path), read_only=True) as connection:
+        read_lake_of(connection, home)
+        found = _counts(connection)
+    if found != dict(written):
+        lost = [name for name in written if found.get(name) != written[name]]
+        raise OSError(f"reading it back shows other rows of {', '.join(lost)}")
+
+
+def _settle(path: Path) -> None:
+    """Wait until a file is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sidecar(database: Path) -> Path:
+    """The file in which DuckDB keeps what it has not yet moved into a database."""
+    return database.with_name(f"{database.name}.wal")
+
+
+def create_table(
+    connection: duckdb.DuckDBPyConnection, table: Table, frame: pd.DataFrame
 ) -> None:
-    connection.register("incoming", frame)
-    json = "REPLACE (settings::JSON AS settings)" if "settings" in frame else ""
-    statement = f'CREATE TABLE "{name}" AS SELECT * {json} FROM incoming'  # noqa: S608
+    """Create a table as it is declared, and fill it with the rows of a frame."""
+    _declare(connection, table)
+    connection.register("incoming", table.arrow(frame))
+    statement = f"INSERT INTO {quoted(table.name)} BY NAME FROM incoming"
     connection.execute(statement)
     connection.unregister("incoming")
 
 
-def _create_views(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
-    larger = sorted(folder.name for folder in lake.root.glob(f"{SIZED}*"))
-    for table, axis, kind in (
-        ("price_bars", "session", "DATE"),
-        ("features", "session", "DATE"),
-        *((name, "session", "DATE") for name in larger),
-        ("forecasts", "configuration", "VARCHAR"),
-    ):
-        if any(lake.folder(table).glob("*/data.parquet")):
-            glob = lake.glob(table).replace("'", "''")
-            connection.execute(
-                _VIEW.format(table=table, axis=axis, type=kind, glob=glob)
-            )
-        elif table in _EMPTY_VIEWS:
-            connection.execute(_EMPTY_VIEWS[table])
-    create_data_quality(connection, lake)
-    logs = lake.folder(RUNS)
-    if any(logs.glob("*.parquet")):
-        glob = str(logs.resolve() / "*.parquet").replace("'", "''")
-        connection.execute(_RUNS.format(glob=glob))
+def _declare(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+    columns = ", ".join(
+        f"{quoted(name)} {kind.duckdb}" for name, kind in table.kinds.items()
+    )
+    connection.execute(f"CREATE TABLE {quoted(table.name)} ({columns})")
+    describe(connection, table, "TABLE")
+
+
+def create_from_files(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
+    """Create the tables of what checks found in bars, and of what runs did."""
+    for name, order in FROM_FILES.items():
+        _declare(connection, DATABASE[name])
+        if lake.files(name):
+            rows = rows_of_files(DATABASE[name], f"'{lake.glob(name)}'")
+            ordered = f"INSERT INTO {quoted(name)} BY NAME {rows} ORDER BY {order}"
+            connection.execute(ordered)
 
 
 def create_adjustments(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
     """Create the table of the splits and dividends that prices are adjusted for."""
     steps = adjustments_table(lake, lake.keys("price_bars"))
-    connection.register("steps", steps)
-    connection.execute(_ADJUSTMENTS)
-    connection.unregister("steps")
+    create_table(connection, DATABASE["adjustments"], steps)
 
 
-def create_data_quality(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
-    """Create the table of what checks found in each session's bars."""
-    connection.execute(_DATA_QUALITY)
-    if any(lake.folder(DATA_QUALITY).glob("*/data.parquet")):
-        glob = lake.glob(DATA_QUALITY).replace("'", "''")
-        connection.execute(_FINDINGS.format(glob=glob))
+def create_views(connection: duckdb.DuckDBPyConnection, home: Home) -> None:
+    """Create the views of bars, features and forecasts, which stay in the lake."""
+    features = DATABASE["features"]
+    larger = [replace(features, name=name) for name in home.lake.sized("features")]
+    for table in (DATABASE["price_bars"], features, *larger, DATABASE["forecasts"]):
+        create_view(connection, table, home)
 
 
 def configurations_table(home: Home, keys: Mapping[str, list[str]]) -> pd.DataFrame:
@@ -171,12 +231,4 @@ def configurations_table(home: Home, keys: Mapping[str, list[str]]) -> pd.DataFr
                     "settings": json.dumps(configuration.settings(), sort_keys=True),
                 }
             )
-    columns = [
-        "study",
-        "configuration",
-        "strategy",
-        "algorithm",
-        "variants",
-        "settings",
-    ]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=list(DATABASE["configurations"].kinds))

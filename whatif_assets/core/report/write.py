@@ -12,7 +12,7 @@ from whatif_assets.core.configuration import Configuration
 from whatif_assets.core.evaluation.evaluate import long_form
 from whatif_assets.core.evaluation.holdout import openings
 from whatif_assets.core.evaluation.trials import read_trials
-from whatif_assets.core.evaluation.verdicts import NO_VERDICTS, read_verdicts
+from whatif_assets.core.evaluation.verdicts import read_verdicts
 from whatif_assets.core.facts.store import facts_table
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import combined_hash, write_parquet
@@ -29,40 +29,9 @@ from whatif_assets.core.leaderboard.winner import winners
 from whatif_assets.core.report.database import build_database, configurations_table
 from whatif_assets.core.report.page import Page, write_page
 from whatif_assets.core.study import Study
+from whatif_assets.core.tables import DATABASE
 
 SHOWN = ("rank", "configuration", "variant", "role")
-EQUITY = {
-    "study": "str",
-    "configuration": "str",
-    "variant": "str",
-    "session": "datetime64[us]",
-    "equity": "float64",
-    "pnl": "float64",
-}
-FILLS = {
-    "study": "str",
-    "configuration": "str",
-    "variant": "str",
-    "symbol": "str",
-    "ts": "datetime64[us, UTC]",
-    "size": "float64",
-    "price": "float64",
-    "commission": "float64",
-}
-TRADES = {
-    "study": "str",
-    "configuration": "str",
-    "variant": "str",
-    "symbol": "str",
-    "opened": "datetime64[us, UTC]",
-    "closed": "datetime64[us, UTC]",
-    "size": "float64",
-    "entry": "float64",
-    "exit": "float64",
-    "gross": "float64",
-    "commission": "float64",
-    "pnl": "float64",
-}
 
 
 @dataclass(frozen=True)
@@ -108,13 +77,13 @@ def report(home: Home) -> Report:
     }
     ranked = {name: rows for name, rows in ranked.items() if len(rows)}
     won = {winner.study.name: winner for winner in winners(home)}
-    verdicts = pd.concat([NO_VERDICTS, *map(read_verdicts, won.values())])
+    verdicts = DATABASE["verdicts"].stacked(map(read_verdicts, won.values()))
     outcomes = stacked({n: outcome(rows, studies[n]) for n, rows in ranked.items()})
     outcomes = outcomes.merge(
         verdicts[["study", "verdict", "reasons"]], on="study", how="left"
     )
     chosen = stacked({n: finalists(rows, studies[n]) for n, rows in ranked.items()})
-    equity = _detail(home, chosen, "daily_pnl", EQUITY, _with_equity)
+    equity = _detail(home, chosen, "daily_pnl", "equity", _with_equity)
     keys = home.lake.keys("backtest_results")
     known = {n: configurations_of(home, s, keys) for n, s in studies.items()}
     effects = _effects(studies, known, ranked)
@@ -127,13 +96,15 @@ def report(home: Home) -> Report:
         "verdicts": verdicts,
         "equity": equity,
         "facts": facts_table(home),
-        "fills": _detail(home, chosen, "fills", FILLS),
+        "fills": _detail(home, chosen, "fills", "fills"),
         "sensitivity": effects.marginal,
         "sensitivity_pairs": effects.pairs,
         **_of_studies(home, studies),
-        "trades": _detail(home, chosen, "fills", TRADES, lambda f, _: trades_of(f)),
+        "trades": _detail(home, chosen, "fills", "trades", lambda f, _: trades_of(f)),
     }
-    version = write_parquet(table_path(home, "best_configuration"), outcomes)
+    version = write_parquet(
+        table_path(home, "best_configuration"), outcomes, "best_configuration"
+    )
     build_database(home, tables)
     pages = {
         name: write_page(
@@ -162,18 +133,16 @@ def _effects(
 
 def _of_studies(home: Home, studies: Mapping[str, Study]) -> dict[str, pd.DataFrame]:
     """Tables with a part for each study, by their name in the database."""
-    found = {}
-    for name, read in _STUDY_TABLES.items():
-        parts = [read(home, study) for study in studies.values()]
-        full = [part for part in parts if len(part)]
-        found[name] = pd.concat(full or parts[:1], ignore_index=True)
-    return found
+    return {
+        name: DATABASE[name].stacked(read(home, study) for study in studies.values())
+        for name, read in _STUDY_TABLES.items()
+    }
 
 
 def _placebos(home: Home, study: Study) -> pd.DataFrame:
     if home.lake.has("placebo_results", study.name):
         return home.lake.read("placebo_results", study.name)
-    return pd.DataFrame({"study": pd.Series(dtype="str")})
+    return DATABASE["placebos"].empty()
 
 
 _STUDY_TABLES: dict[str, Callable[[Home, Study], pd.DataFrame]] = {
@@ -194,21 +163,18 @@ def _detail(
     home: Home,
     chosen: pd.DataFrame,
     table: str,
-    columns: dict[str, str],
+    name: str,
     shaped: Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame] = lambda rows, _: rows,
 ) -> pd.DataFrame:
     """Rows of a detail table that belong to the finalists, in their order.
 
     ``shaped`` makes the rows wanted of those of one configuration and of its lines in
-    the ranking.
+    the ranking; ``name`` is that of the table in the database.
     """
-    parts = []
+    parts, declared = [], DATABASE[name]
     for (study, key), rows in chosen.groupby(["study", "configuration"], sort=False):
         frame = home.lake.read(table, str(key))
         frame = frame[frame["variant"].isin(rows["variant"])]
-        frame = shaped(frame, rows)
-        parts.append(frame.assign(study=str(study), configuration=str(key)))
-    parts = [part for part in parts if not part.empty]
-    if not parts:
-        return pd.DataFrame({k: pd.Series(dtype=v) for k, v in columns.items()})
-    return pd.concat(parts, ignore_index=True)[list(columns)]
+        frame = shaped(frame, rows).assign(study=str(study), configuration=str(key))
+        parts.append(frame[list(declared.kinds)])
+    return declared.stacked(parts)
