@@ -76,7 +76,7 @@ def show_problem(message: str) -> None:
 def print_check(home_path: Path, study: str) -> bool:
     """Check a study and print its configurations."""
     # Here, since most of what this module shows needs no home.
-    from whatif_assets.core.home import Home, check_study, check_symbols
+    from whatif_assets.core.home import Home, check_study, check_symbols, code_base
     from whatif_assets.core.study import read_study, study_market
 
     path = Path(study)
@@ -87,10 +87,10 @@ def print_check(home_path: Path, study: str) -> bool:
         else:
             check_symbols(market, path)
         checked = check_study(path, market)
-        base = path.parent
+        base = code_base(path)
     else:
         home = Home.open(home_path)
-        checked, base = home.study(study), home.studies_folder
+        checked, base = home.study(study), home.code_base(study)
     console.print(_configurations(checked, base))
     return True
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from whatif_assets.core.bars.bar_size import BarSize
 from whatif_assets.core.configuration import Configuration, build, expand, find
 from whatif_assets.core.errors import BadInput, did_you_mean, one_of
 from whatif_assets.core.features import Feature, check_facts_read, check_symbols_read
-from whatif_assets.core.lake import Lake, write_text
+from whatif_assets.core.lake import Lake, atomic_path, write_bytes, write_text
 from whatif_assets.core.market import (
     MARKET_FILE,
     Market,
@@ -20,10 +21,13 @@ from whatif_assets.core.market import (
     read_market,
 )
 from whatif_assets.core.spec import YamlDocument, read_text
+from whatif_assets.core.strategies.own import own_files
 from whatif_assets.core.study import STUDIES, Study, read_study, study_market
 
 DATABASE = "whatif.duckdb"
 REPORTS = "reports"
+# What names a strategy of one's own: `my_rules.py:MyStrategy` or `package:MyStrategy`.
+_NAMES_CODE = re.compile(r"[\w.]:[A-Za-z_]")
 DEFINITIONS = '''"""Dagster code location of this home; name it in workspace.yaml."""
 
 from pathlib import Path
@@ -131,13 +135,17 @@ class Home:
 
     def configurations(self, study: Study) -> list[Configuration]:
         """Configurations of a study, its axes expanded."""
-        return expand(study, self.studies_folder, self.market.bar_size)
+        return expand(study, self.code_base(study.name), self.market.bar_size)
+
+    def code_base(self, study: str) -> Path:
+        """The folder that the strategies of a study refer to."""
+        return code_base(self.studies_folder / f"{study}.yaml")
 
     def find(self, key: str) -> tuple[Configuration, Study]:
         """Find the configuration of a partition key, and its study."""
         name = key.split("~")[0].split(".")[0]
         studies = {name: self.study(name)} if name else self.studies()
-        found = find(studies, key, self.studies_folder, self.market.bar_size)
+        found = find(studies, key, self.code_base(name), self.market.bar_size)
         return found, studies[name]
 
     def bar_size(self, configuration: Configuration) -> BarSize:
@@ -214,7 +222,7 @@ def _configuration_findings(
 ) -> list[str]:
     findings = []
     base_bar = market.bar_size if market else None
-    base = document.path.parent
+    base = code_base(document.path)
     for name in study.configurations:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
             place = document.where(("configurations", name))
@@ -345,17 +353,68 @@ def _write_home(home: Path, market: Market, study: Study, study_file: Path) -> N
     target = home / STUDIES / f"{study.name}.yaml"
     if target.resolve() == study_file.resolve():
         return
-    for relative in _strategy_files(study):
-        text = (study_file.parent / relative).read_text(encoding="utf-8")
-        write_text(home / STUDIES / relative, text)
+    code = _code_files(study, study_file)
+    own_folder = _code_folder(target)
+    if own_folder.is_dir() or _replaces_another(target, code):
+        with atomic_path(own_folder) as folder:
+            folder.mkdir()
+            for relative, content in code.items():
+                write_bytes(folder / relative, content)
+    else:
+        for relative, content in code.items():
+            write_bytes(target.parent / relative, content)
     write_text(target, study_file.read_text(encoding="utf-8"))
 
 
-def _strategy_files(study: Study) -> set[str]:
-    """Python files beside the study in which its own strategies stand."""
-    strategies = (str(c.get("strategy")) for c in study.configurations.values())
-    files = (name.rpartition(":")[0] for name in strategies)
-    return {f for f in files if f.endswith(".py") and not Path(f).is_absolute()}
+def _replaces_another(target: Path, code: Mapping[Path, bytes]) -> bool:
+    """Whether files of code, put beside a study, would change what another study runs.
+
+    A study that has a folder of its own for its code is never changed, nor is one that
+    names no file.
+    """
+    present = (target.parent / relative for relative in code)
+    changed = any(
+        old.exists() and old.read_bytes() != new
+        for old, new in zip(present, code.values())
+    )
+    return changed and any(
+        other != target
+        and not _code_folder(other).is_dir()
+        and _NAMES_CODE.search(other.read_text(encoding="utf-8", errors="replace"))
+        for other in target.parent.glob("*.yaml")
+    )
 
 
-__all__ = ["DATABASE", "Home", "build", "check_study", "set_up"]
+def code_base(study_file: Path) -> Path:
+    """The folder that a study's strategies refer to.
+
+    That is the study's own, but for a study in a home whose files of code have the
+    names of another study's: it has them in a folder of their own beside it.
+    """
+    folder = _code_folder(study_file)
+    return folder if folder.is_dir() else study_file.parent
+
+
+def _code_folder(study_file: Path) -> Path:
+    return study_file.with_name(f"{study_file.stem}.code")
+
+
+def _code_files(study: Study, study_file: Path) -> dict[Path, bytes]:
+    """Contents of the files of a study's own strategies, by their place in its folder.
+
+    Those that they import from there are among them.
+    """
+    base = code_base(study_file)
+    names = {
+        str(name)
+        for fields in study.configurations.values()
+        for name in (
+            fields.get("strategy"),
+            *fields.get("each", {}).get("strategy", ()),
+        )
+    }
+    files = (file for name in names if ":" in name for file in own_files(name, base))
+    return {file.relative_to(base): file.read_bytes() for file in files}
+
+
+__all__ = ["DATABASE", "Home", "build", "check_study", "code_base", "set_up"]

@@ -55,15 +55,15 @@ def module_name(file: Path, folder: Path) -> str:
 def _imports(file: Path, folder: Path) -> tuple[str, ...]:
     """Names of modules that a file imports; those of what it takes from them, too."""
     try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, ValueError):
+        text = file.read_bytes()
+    except OSError:
         return ()
     parts = file.relative_to(folder).parts[:-1] if file.is_relative_to(folder) else ()
     return _imports_of(text, parts)
 
 
 @functools.lru_cache(maxsize=256)
-def _imports_of(text: str, package: tuple[str, ...]) -> tuple[str, ...]:
+def _imports_of(text: bytes, package: tuple[str, ...]) -> tuple[str, ...]:
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError):

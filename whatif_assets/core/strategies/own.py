@@ -28,6 +28,7 @@ from whatif_assets.core.local_code import (
 )
 
 IMPORT_SECONDS = 60.0
+MOST_BYTES = 1_000_000  # of a file of code
 
 
 def load_strategy(name: str, base: Path) -> type[bt.Strategy]:
@@ -84,9 +85,58 @@ def own_files(name: str, base: Path) -> list[Path]:
     """A user's files that make up a strategy: its own, and those that it imports.
 
     Empty for a strategy of an installed package.
+
+    Raises
+    ------
+    BadInput
+        One of them cannot be read, is no file of code, or lies outside of ``base``.
     """
     file = _file_of(name, base)
-    return local_files(file, folder_of(name, base)) if file.is_file() else []
+    if _source_of(name).endswith(".py"):
+        _check_place(name, file, base)
+    elif not file.is_file():
+        return []
+    files = local_files(file, folder_of(name, base))
+    for one in files:
+        _check_place(name, one, base)
+    return files
+
+
+def _check_place(name: str, file: Path, base: Path) -> None:
+    """Refuse what is no file of code in a study's own folder, or below it.
+
+    A study is copied into its home together with its code, so that it can neither read
+    a file from elsewhere nor write one there.
+    """
+    source = _source_of(name)
+    if not source.isprintable():
+        raise BadInput(
+            f"Strategy {name!r}: a name of a file has letters and signs only."
+        )
+    if Path(source).is_absolute() or ".." in Path(source).parts:
+        raise BadInput(
+            f"Strategy '{name}': the file is outside of the study's folder; allowed is "
+            "one beside the study or below it, such as 'my_rules.py:MyStrategy' or "
+            "'lib/rules.py:MyStrategy'. Move or copy the file there."
+        )
+    try:
+        place, size = file.resolve(strict=True), file.stat().st_size
+    except OSError as error:
+        reason = f"cannot be read ({error.strerror})"
+    except RuntimeError:
+        reason = "cannot be read (it is a link to itself)"
+    else:
+        if not place.is_relative_to(base.resolve()):
+            reason = (
+                f"is a link to {place}, outside of the study's folder; copy it there"
+            )
+        elif not place.is_file():
+            reason = "is no file of Python code"
+        elif size > MOST_BYTES:
+            reason = f"has {size:,} bytes; code has at most {MOST_BYTES:,}"
+        else:
+            return
+    raise BadInput(f"Strategy '{name}': {file} {reason}.")
 
 
 def libraries_of(name: str, base: Path) -> list[str]:
@@ -114,18 +164,12 @@ def _module_of(name: str, base: Path) -> ModuleType:
     edit, and the modules beside it are forgotten, so that the file of another folder
     finds its own.
     """
-    source, path, folder = _source_of(name), _file_of(name, base), folder_of(name, base)
-    if not source.endswith(".py") and not path.is_file():
-        with _errors_named(name), _importable(base, []):
-            return importlib.import_module(source)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise BadInput(
-            f"Strategy '{name}': {path} cannot be read ({error.strerror})."
-        ) from None
     files = own_files(name, base)
-    parts = [str(path.resolve()).encode(), content, *(f.read_bytes() for f in files)]
+    if not files:
+        with _errors_named(name), _importable(base, []):
+            return importlib.import_module(_source_of(name))
+    path, folder = files[0], folder_of(name, base)
+    parts = [str(path.resolve()).encode(), *(file.read_bytes() for file in files)]
     digest = hashlib.sha256(b"\0".join(parts)).hexdigest()[:12]
     module_name = f"_own_strategy_{path.stem}_{digest}"
     if module_name not in sys.modules:
