@@ -38,6 +38,7 @@ from whatif_assets.core.keys import check_key, overrides_in, tail
 from whatif_assets.core.models.labels import Label
 from whatif_assets.core.settings import format_value
 from whatif_assets.core.strategies import StrategyType, find_strategy
+from whatif_assets.core.strategies.params import json_value
 from whatif_assets.core.study import Study, parse_features
 
 ONLY_VARIANT = "-"
@@ -133,12 +134,8 @@ class Configuration:
         """Return every setting, ready for JSON."""
         return {
             "strategy": self.strategy,
-            **self.strategy_settings,
-            **(
-                {"sweep": {k: list(v) for k, v in self.sweep.items()}}
-                if self.sweep
-                else {}
-            ),
+            **json_value(self.strategy_settings),
+            **({"sweep": json_value(self.sweep)} if self.sweep else {}),
             **self._model_part(),
             **self._bar_part(),
             "symbols": list(self.symbols) if self.symbols else None,

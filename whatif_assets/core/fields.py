@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,7 +20,7 @@ from whatif_assets.core.errors import BadInput, did_you_mean, one_of
 from whatif_assets.core.models import ALGORITHMS
 from whatif_assets.core.settings import Settings, format_value
 from whatif_assets.core.spec import explain
-from whatif_assets.core.strategies import find_strategy
+from whatif_assets.core.strategies import PARAM, find_strategy
 
 AXES = ("each", "sweep", "search")
 COST_NAMES = tuple(field.name for field in dataclasses.fields(Costs))
@@ -57,14 +57,43 @@ class General(Settings):
         return None if value is None else str(BarSize.parse(value))
 
 
-def kinds_of(
-    key: str, fields: Mapping[str, Any], base: Path
-) -> dict[str, type[BaseModel]]:
-    """Return the models that the fields of a configuration belong to, by kind."""
+@dataclasses.dataclass(frozen=True)
+class Kinds:
+    """The kinds of a configuration's fields.
+
+    Attributes
+    ----------
+    models
+        The models that the fields belong to, by kind.
+    clashing
+        Params of a user's strategy that are called like a field of another kind. They
+        are written with ``param.`` before their name.
+    """
+
+    models: Mapping[str, type[BaseModel]]
+    clashing: frozenset[str]
+
+    def names(self, kind: str) -> dict[str, str]:
+        """How a study writes the fields of a kind, and what they are called there."""
+        model = self.models.get(kind)
+        fields = model.model_fields if model else ()
+        if kind != "strategy":
+            return {name: name for name in fields}
+        return {f"{PARAM}{n}" if n in self.clashing else n: n for n in fields}
+
+    @property
+    def allowed(self) -> list[str]:
+        """Every name that a study may write."""
+        return [name for kind in self.models for name in self.names(kind)]
+
+
+def kinds_of(key: str, fields: Mapping[str, Any], base: Path) -> Kinds:
+    """Return the kinds that the fields of a configuration belong to."""
     if "strategy" not in fields:
         raise BadInput(f"Configuration {key}: the field strategy is missing.")
     kinds: dict[str, type[BaseModel]] = {"general": General}
-    kinds["strategy"] = find_strategy(str(fields["strategy"]), base).Settings
+    strategy = find_strategy(str(fields["strategy"]), base)
+    kinds["strategy"] = strategy.Settings
     algorithm = fields.get("algorithm")
     if algorithm is not None:
         if algorithm not in ALGORITHMS:
@@ -74,14 +103,31 @@ def kinds_of(
                 field=("algorithm",),
             )
         kinds["algorithm"] = ALGORITHMS[algorithm].Settings
-    return kinds
+    taken = {
+        *AXES,
+        *(n for k in kinds if k != "strategy" for n in kinds[k].model_fields),
+    }
+    own = () if strategy.built_in else strategy.Settings.model_fields
+    return Kinds(kinds, frozenset(taken.intersection(own)))
 
 
 def check_names(
-    key: str, fields: Mapping[str, Any], kinds: Mapping[str, type[BaseModel]]
+    key: str,
+    fields: Mapping[str, Any],
+    kinds: Kinds,
+    swept: Iterable[str] = (),
 ) -> None:
-    """Refuse a field that belongs to no kind."""
-    allowed = [name for model in kinds.values() for name in model.model_fields]
+    """Refuse a field that belongs to no kind, or may belong to two."""
+    allowed, given = kinds.allowed, {*fields, *swept}
+    for name in given:
+        if name in kinds.clashing and PARAM + name not in given:
+            raise BadInput(
+                f"Configuration {key}: {name}: found a field of the configuration that "
+                f"{fields['strategy']} has a param of, too. Write '{PARAM}{name}' for "
+                f"the param. If both are meant, write both: '{name}' is then the "
+                "configuration's own.",
+                field=(name,),
+            )
     for name in fields:
         if name not in allowed:
             raise BadInput(
@@ -96,22 +142,25 @@ def part(
     key: str,
     kind: str,
     fields: Mapping[str, Any],
-    kinds: Mapping[str, type[BaseModel]],
+    kinds: Kinds,
 ) -> dict[str, Any]:
     """Validate the fields of one kind and return them, defaults included."""
-    model = kinds[kind]
-    mine = {k: v for k, v in fields.items() if k in model.model_fields}
+    model, names = kinds.models[kind], kinds.names(kind)
+    mine = {field: fields[name] for name, field in names.items() if name in fields}
     if isinstance(mine.get("symbols"), (str, int, float)):  # as a key has them
         mine["symbols"] = format_value(mine["symbols"]).split("+")
     try:
-        return model(**mine).model_dump()
+        checked = model(**mine).model_dump()
     except ValidationError as error:
         detail = error.errors()[0]
-        name = ".".join(str(part) for part in detail["loc"]) or kind
+        written = {field: name for name, field in names.items()}
+        first, *others = [str(part) for part in detail["loc"]] or [kind]
+        name = ".".join([written.get(first, first), *others])
         raise BadInput(
             f"Configuration {key}: {name}: {explain(model, detail)}",
-            field=(str(detail["loc"][0]),) if detail["loc"] else (),
+            field=(written.get(first, first),) if detail["loc"] else (),
         ) from None
+    return {name: checked[field] for name, field in names.items()}
 
 
 def check_axis(key: str, axis: str, values: Any) -> None:
@@ -157,7 +206,7 @@ def check_once(key: str, entry: Mapping[str, Any]) -> None:
 def validated(
     key: str,
     fields: Mapping[str, Any],
-    kinds: Mapping[str, type[BaseModel]],
+    kinds: Kinds,
     axes: Mapping[str, Mapping[str, Sequence[Any]]],
 ) -> dict[str, dict[str, Any]]:
     """Validate fields and every value of the axes.
@@ -167,9 +216,10 @@ def validated(
     dict
         Settings of the strategy and of the algorithm, defaults included, by kind.
     """
+    check_names(key, fields, kinds, axes["sweep"])
     for axis, kind in (("sweep", "strategy"), ("search", "algorithm")):
         extra = COSTS if axis == "sweep" else ()
-        own = kinds[kind].model_fields if kind in kinds else ()
+        own = kinds.names(kind)
         for name, values in axes[axis].items():
             _check_axis_field(key, axis, name, [*own, *extra])
             for value in values:
@@ -182,7 +232,7 @@ def validated(
     return {
         kind: part(key, kind, fields, kinds)
         for kind in ("strategy", "algorithm")
-        if kind in kinds
+        if kind in kinds.models
     }
 
 

@@ -53,7 +53,7 @@ def of_texts(model: type[BaseModel], texts: Mapping[str, str]) -> dict[str, Any]
 
 
 def parse_value(text: str) -> Any:
-    """Read a value from a key: a number, true, false, or else text.
+    """Read a value from a key: a number, true, false, null, or else text.
 
     What begins with a needless 0, as 000001, is a text, and so is what is not finite.
     """
@@ -65,11 +65,13 @@ def parse_value(text: str) -> Any:
         except ValueError:
             continue
         return number if math.isfinite(number) else text
-    return {"true": True, "false": False}.get(text, text)
+    return {"true": True, "false": False, "null": None}.get(text, text)
 
 
 def format_value(value: Any) -> str:
     """Write a value as it stands in a key; the inverse of :func:`parse_value`."""
+    if value is None:
+        return "null"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, (list, tuple)):

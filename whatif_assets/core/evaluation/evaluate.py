@@ -46,6 +46,7 @@ from whatif_assets.core.leaks import Admit, refuse_leak
 from whatif_assets.core.leaks.gate import probe_fills, probe_indicators
 from whatif_assets.core.models.forecasting import IN_SAMPLE
 from whatif_assets.core.strategies import required_features
+from whatif_assets.core.strategies.params import json_value
 from whatif_assets.core.study import Study
 
 TABLE = "backtest_results"
@@ -296,7 +297,7 @@ def _described(
         json.dumps(
             {
                 **shared,
-                **variant.settings,
+                **json_value(variant.settings),
                 **dataclasses.asdict(variant.costs),
                 "cash": variant.cash,
             },

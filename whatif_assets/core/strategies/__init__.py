@@ -34,6 +34,7 @@ from whatif_assets.core.strategies.rule import Role, TradingRule
 from whatif_assets.core.strategies.settings import RuleSettings
 
 __all__ = [
+    "PARAM",
     "STRATEGIES",
     "RuleSettings",
     "StrategyType",
@@ -52,6 +53,10 @@ STRATEGIES: dict[str, type[TradingRule[Any]]] = {
     "buy_and_hold": BuyAndHold,
     "random_entry": RandomEntry,
 }
+
+
+# Before the name of a param that is called like another field of a configuration.
+PARAM = "param."
 
 
 @dataclass(frozen=True)
@@ -130,7 +135,7 @@ class StrategyType:
         return content.hexdigest()[:16]
 
     def settings(self, values: Mapping[str, Any]) -> BaseModel:
-        """Validate settings.
+        """Validate settings; a name may have ``param.`` before it.
 
         Raises
         ------
@@ -138,7 +143,7 @@ class StrategyType:
             A setting is unknown or wrong.
         """
         try:
-            return self.Settings(**values)
+            return self.Settings(**{_param(name): v for name, v in values.items()})
         except ValidationError as error:
             detail = error.errors()[0]
             field = ".".join(str(part) for part in detail["loc"])
@@ -152,8 +157,8 @@ class StrategyType:
         return {
             name: value
             for name, value in values.items()
-            if name not in fields
-            or value is not fields[name].get_default(call_default_factory=True)
+            if _param(name) not in fields
+            or value is not fields[_param(name)].get_default(call_default_factory=True)
         }
 
     def inputs(self, settings: BaseModel) -> dict[str, Feature]:
@@ -169,6 +174,10 @@ class StrategyType:
         if self.rule:
             return self.rule.lines_of(sleeve, settings)
         return {k: v for k, v in sleeve.columns.items() if k not in PRICES}
+
+
+def _param(name: str) -> str:
+    return name.removeprefix(PARAM)
 
 
 def find_strategy(name: str, base: Path | None = None) -> StrategyType:

@@ -28,6 +28,7 @@ from whatif_assets.core.local_code import (
 )
 
 IMPORT_SECONDS = 60.0
+_imported: dict[str, str] = {}  # contents of modules, by their names
 MOST_BYTES = 1_000_000  # of a file of code
 
 
@@ -171,11 +172,29 @@ def _module_of(name: str, base: Path) -> ModuleType:
     path, folder = files[0], folder_of(name, base)
     parts = [str(path.resolve()).encode(), *(file.read_bytes() for file in files)]
     digest = hashlib.sha256(b"\0".join(parts)).hexdigest()[:12]
+    if not _source_of(name).endswith(".py"):
+        return _by_its_name(name, base, files, digest)
     module_name = f"_own_strategy_{path.stem}_{digest}"
     if module_name not in sys.modules:
         with _errors_named(name), _importable(folder, files):
             _import_as(module_name, path)
     return sys.modules[module_name]
+
+
+def _by_its_name(
+    name: str, base: Path, files: Sequence[Path], digest: str
+) -> ModuleType:
+    """Import a module by its name, and anew once one of its files was edited."""
+    source = _source_of(name)
+    file = getattr(sys.modules.get(source), "__file__", None)
+    here = file is not None and Path(file).resolve() == files[0].resolve()
+    if not here or _imported.setdefault(source, digest) != digest:
+        for one in files:
+            sys.modules.pop(module_name(one, base), None)
+        with _errors_named(name), _importable(base, []):
+            importlib.import_module(source)
+        _imported[source] = digest
+    return sys.modules[source]
 
 
 def _import_as(module_name: str, path: Path) -> None:
@@ -202,8 +221,9 @@ def _importable(folder: Path, files: Sequence[Path]) -> Iterator[None]:
     hidden = {name: sys.modules.pop(name) for name in names if name in sys.modules}
     writes = sys.dont_write_bytecode
     sys.path.insert(0, entry)
+    importlib.invalidate_caches()
     # A file that is edited within a second would be taken from its old bytecode.
-    sys.dont_write_bytecode = bool(files) or writes
+    sys.dont_write_bytecode = True
     try:
         yield
     finally:

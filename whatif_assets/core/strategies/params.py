@@ -18,6 +18,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, create_model
 
 from whatif_assets.core.backtesting._backtrader import bt
+from whatif_assets.core.settings import parse_value
 
 _TIMES: dict[type, str] = {
     datetime.time: "a time such as '15:30'",
@@ -127,6 +128,8 @@ def _span(default: datetime.timedelta, value: Any) -> datetime.timedelta:
 
 
 def _several(default: Any, value: Any) -> Any:
+    if isinstance(value, str) and "+" in value:  # as a key has it
+        value = [parse_value(item) for item in value.split("+")]
     if isinstance(value, (list, tuple)):
         return type(default)(value) if type(default) in (list, tuple) else value
     raise ValueError(f"found {value!r}; allowed is a list, like its default.")
