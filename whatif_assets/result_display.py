@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import webbrowser
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,10 @@ import pandas as pd
 from rich import box
 from rich.panel import Panel
 from rich.table import Table
+from rich.text import Text
 
 from whatif_assets.core.errors import BadInput
+from whatif_assets.core.evaluation.evaluate import NOTES
 from whatif_assets.core.home import Home
 from whatif_assets.core.leaderboard.ranking import VIOLATES
 from whatif_assets.core.leaderboard.rows import short_name
@@ -66,8 +68,18 @@ def print_study(home: Home, study: Study) -> None:
         console.print(f"Study {study.name}: no results yet.")
         return
     console.print(_leaderboard(rows, study, home))
+    for note in _notes(home, rows["configuration"]):
+        console.print(Text(note))
     for winner in winners.to_dict("records"):
         console.print(_winner(winner, study, home))
+
+
+def _notes(home: Home, keys: Iterable[str]) -> Iterator[str]:
+    """What configurations say of their results, each once."""
+    for key in dict.fromkeys(keys):
+        manifest = home.lake.manifest("backtest_results", key)
+        for note in manifest.details.get(NOTES, ()) if manifest else ():
+            yield f"{key}: {note}"
 
 
 def _rows_of(

@@ -76,6 +76,9 @@ def show_problem(message: str) -> None:
 def print_check(home_path: Path, study: str) -> bool:
     """Check a study and print its configurations."""
     # Here, since most of what this module shows needs no home.
+    from whatif_assets.core.backtesting.rehearsal import findings_of
+    from whatif_assets.core.configuration import expand
+    from whatif_assets.core.errors import BadInput
     from whatif_assets.core.home import Home, check_study, check_symbols, code_base
     from whatif_assets.core.study import read_study, study_market
 
@@ -91,6 +94,8 @@ def print_check(home_path: Path, study: str) -> bool:
     else:
         home = Home.open(home_path)
         checked, base = home.study(study), home.code_base(study)
+    if findings := findings_of(expand(checked, base)):
+        raise BadInput("\n".join(findings))
     console.print(_configurations(checked, base))
     return True
 

@@ -10,6 +10,7 @@ from whatif_assets.assets.leak_checks import LeakGate, leak_checks
 from whatif_assets.core.configuration import Configuration
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.evaluation.evaluate import (
+    NOTES,
     evaluate,
     evaluation_inputs,
     write_evaluation,
@@ -93,6 +94,7 @@ def backtest_configuration(
             "study_hash": study.hash,
             "result_hash": configuration.result_hash(study),
             "model_hash": configuration.model_hash(study),
+            NOTES: list(evaluation.notes),
         },
     )
 

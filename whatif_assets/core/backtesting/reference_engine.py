@@ -82,7 +82,7 @@ def _run(
     with _unless_it_fails(cerebro, sleeve, kind, variant), _no_garbage_collection():
         ran = cerebro.run()
     if not ran:
-        raise BadInput(f"{_job(sleeve, kind, variant)} skipped itself: it cannot run.")
+        raise _skipped(sleeve, kind, variant)
     if not isinstance(cerebro.broker, RecordingBroker):
         raise BadInput(
             f"{_job(sleeve, kind, variant)} replaces its broker, so that nobody notes "
@@ -91,10 +91,50 @@ def _run(
     return cerebro.broker, ran[0]._minperiod
 
 
-def prepare(sleeve: Sleeve, kind: StrategyType, variant: Variant) -> bt.Cerebro:
-    """Set up a Backtrader run, ready for ``run()``."""
+class _Started(Exception):
+    """Ends a run before its first bar."""
+
+
+class _OnlyStarts(Cerebro):
+    """An engine that stops once its strategy has been started."""
+
+    def _runonce(self, runstrats: list[Any]) -> None:
+        if runstrats:
+            raise _Started
+
+    _runnext = _runonce
+
+
+def set_up(sleeve: Sleeve, kind: StrategyType, variant: Variant) -> None:
+    """Construct and start a strategy, and work no bar.
+
+    Raises
+    ------
+    BadInput
+        It cannot be constructed or started with these settings.
+    """
+    cerebro = prepare(sleeve, kind, variant, _OnlyStarts)
+    with (
+        contextlib.suppress(_Started),
+        _unless_it_fails(cerebro, sleeve, kind, variant),
+    ):
+        cerebro.run()
+        raise _skipped(sleeve, kind, variant)
+
+
+def _skipped(sleeve: Sleeve, kind: StrategyType, variant: Variant) -> BadInput:
+    return BadInput(f"{_job(sleeve, kind, variant)} skipped itself: it cannot run.")
+
+
+def prepare(
+    sleeve: Sleeve,
+    kind: StrategyType,
+    variant: Variant,
+    engine: type[Cerebro] = Cerebro,
+) -> bt.Cerebro:
+    """Prepare a Backtrader run, ready for ``run()``."""
     settings = kind.settings(variant.settings)
-    cerebro = Cerebro(stdstats=False)
+    cerebro = engine(stdstats=False)
     cerebro.adddata(_feed(sleeve, kind.lines_of(sleeve, settings)), sleeve.symbol)
     cerebro.broker = RecordingBroker(_session_ends(sleeve))
     cerebro.broker.setcash(variant.cash)
@@ -182,6 +222,8 @@ def _unless_it_fails(
     """Turn whatever a strategy raises into a message about job, bar and line."""
     try:
         yield
+    except (_Started, BadInput):
+        raise
     except BaseException as error:
         if kind.built_in and not isinstance(error, Exception):
             raise

@@ -51,6 +51,7 @@ from whatif_assets.core.study import Study
 
 TABLE = "backtest_results"
 LEADERS = 8
+NOTES = "notes"
 # What is kept of the sessions that the models were trained on.
 IN_SAMPLE_METRICS = ("pnl", "sharpe")
 
@@ -79,6 +80,8 @@ class Evaluation:
         What Backtrader says of the winner and of some other variants, beside what
         the engine says, as `whatif_assets.core.backtesting.engine.parity.parity` has
         it. Empty for a strategy that only Backtrader runs.
+    notes
+        What is worth knowing of the results, such as a symbol with too few bars.
     """
 
     variants: pd.DataFrame
@@ -87,6 +90,7 @@ class Evaluation:
     fills: pd.DataFrame
     parity: pd.DataFrame
     ranking: Ranking
+    notes: tuple[str, ...] = ()
 
     def metadata(self) -> dict[str, Any]:
         """What is worth showing: the leaders, and buy-and-hold beside them."""
@@ -97,6 +101,7 @@ class Evaluation:
             "variants": len(self.variants),
             "sessions": len(self.daily.columns) - 1,
             "leaders": ranked.head(10)[list(dict.fromkeys(shown))],
+            **({NOTES: "\n".join(self.notes)} if self.notes else {}),
         }
 
     def leaders_equity(self) -> pd.DataFrame:
@@ -159,7 +164,8 @@ def evaluate(
     rows = rows.assign(**_held_metrics(home, held))
     order = study.ranking.order(rows)["variant"].tolist()
     leaders = [v for v in variants if v.id in set(order[: study.finalists])]
-    fills = detail_on(sleeves, configuration, leaders, len(sessions)).fills
+    detail = detail_on(sleeves, configuration, leaders, len(sessions))
+    fills = detail.fills
     as_of = basis_of(home, study)
     admit(probe_indicators(home, configuration, sleeves, sessions, as_of))
     admit(probe_fills(configuration, sleeves, leaders, fills))
@@ -172,6 +178,7 @@ def evaluate(
         fills=fills,
         parity=_parity(sleeves, configuration, order),
         ranking=study.ranking,
+        notes=detail.notes,
     )
     drop_blocks(home.lake, configuration.key)
     return evaluation
