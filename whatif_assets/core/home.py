@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from whatif_assets.core.bars.bar_size import BarSize
+from whatif_assets.core.code_of_study import code_base, copy_code
 from whatif_assets.core.configuration import Configuration, build, expand, find
 from whatif_assets.core.errors import BadInput, did_you_mean, one_of
 from whatif_assets.core.features import Feature, check_facts_read, check_symbols_read
-from whatif_assets.core.lake import Lake, atomic_path, write_bytes, write_text
+from whatif_assets.core.lake import Lake, write_text
 from whatif_assets.core.market import (
     MARKET_FILE,
     Market,
@@ -21,13 +21,10 @@ from whatif_assets.core.market import (
     read_market,
 )
 from whatif_assets.core.spec import YamlDocument, read_text
-from whatif_assets.core.strategies.own import own_files
 from whatif_assets.core.study import STUDIES, Study, read_study, study_market
 
 DATABASE = "whatif.duckdb"
 REPORTS = "reports"
-# What names a strategy of one's own: `my_rules.py:MyStrategy` or `package:MyStrategy`.
-_NAMES_CODE = re.compile(r"[\w.]:[A-Za-z_]")
 DEFINITIONS = '''"""Dagster code location of this home; name it in workspace.yaml."""
 
 from pathlib import Path
@@ -353,68 +350,8 @@ def _write_home(home: Path, market: Market, study: Study, study_file: Path) -> N
     target = home / STUDIES / f"{study.name}.yaml"
     if target.resolve() == study_file.resolve():
         return
-    code = _code_files(study, study_file)
-    own_folder = _code_folder(target)
-    if own_folder.is_dir() or _replaces_another(target, code):
-        with atomic_path(own_folder) as folder:
-            folder.mkdir()
-            for relative, content in code.items():
-                write_bytes(folder / relative, content)
-    else:
-        for relative, content in code.items():
-            write_bytes(target.parent / relative, content)
+    copy_code(study, study_file, target)
     write_text(target, study_file.read_text(encoding="utf-8"))
-
-
-def _replaces_another(target: Path, code: Mapping[Path, bytes]) -> bool:
-    """Whether files of code, put beside a study, would change what another study runs.
-
-    A study that has a folder of its own for its code is never changed, nor is one that
-    names no file.
-    """
-    present = (target.parent / relative for relative in code)
-    changed = any(
-        old.exists() and old.read_bytes() != new
-        for old, new in zip(present, code.values())
-    )
-    return changed and any(
-        other != target
-        and not _code_folder(other).is_dir()
-        and _NAMES_CODE.search(other.read_text(encoding="utf-8", errors="replace"))
-        for other in target.parent.glob("*.yaml")
-    )
-
-
-def code_base(study_file: Path) -> Path:
-    """The folder that a study's strategies refer to.
-
-    That is the study's own, but for a study in a home whose files of code have the
-    names of another study's: it has them in a folder of their own beside it.
-    """
-    folder = _code_folder(study_file)
-    return folder if folder.is_dir() else study_file.parent
-
-
-def _code_folder(study_file: Path) -> Path:
-    return study_file.with_name(f"{study_file.stem}.code")
-
-
-def _code_files(study: Study, study_file: Path) -> dict[Path, bytes]:
-    """Contents of the files of a study's own strategies, by their place in its folder.
-
-    Those that they import from there are among them.
-    """
-    base = code_base(study_file)
-    names = {
-        str(name)
-        for fields in study.configurations.values()
-        for name in (
-            fields.get("strategy"),
-            *fields.get("each", {}).get("strategy", ()),
-        )
-    }
-    files = (file for name in names if ":" in name for file in own_files(name, base))
-    return {file.relative_to(base): file.read_bytes() for file in files}
 
 
 __all__ = ["DATABASE", "Home", "build", "check_study", "code_base", "set_up"]

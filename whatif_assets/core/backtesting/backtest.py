@@ -26,7 +26,7 @@ from whatif_assets.core.backtesting.accounts import (
 )
 from whatif_assets.core.backtesting.fills import fill_table
 from whatif_assets.core.backtesting.job import Costs, Run, Variant
-from whatif_assets.core.backtesting.processes import Progress, run_jobs
+from whatif_assets.core.backtesting.processes import Progress, run_jobs, too_short
 from whatif_assets.core.backtesting.sleeve import (
     FloatArray,
     Sleeve,
@@ -406,25 +406,5 @@ def _gather(
         rejected=np.array([r.rejected for *_, r in jobs], dtype=np.int64).reshape(
             shape
         ),
-        notes=_too_short(sleeves, variants, runs),
+        notes=too_short(sleeves, variants, runs),
     )
-
-
-def _too_short(
-    sleeves: Sequence[Sleeve],
-    variants: Sequence[Variant],
-    runs: Mapping[tuple[str, str], Run],
-) -> tuple[str, ...]:
-    """Name the symbols on which a strategy never warms up, with one of its variants."""
-    notes = []
-    for sleeve in sleeves:
-        short = [v for v in variants if runs[v.id, sleeve.symbol].warm_up > len(sleeve)]
-        if short:
-            need = min(runs[v.id, sleeve.symbol].warm_up for v in short)
-            notes.append(
-                f"{sleeve.symbol} has {len(sleeve)} bars, fewer than the {need} that "
-                f"the strategy's indicators need with {len(short)} of "
-                f"{len(variants)} variants (such as {short[0].id}): it decides nothing "
-                "there."
-            )
-    return tuple(notes)

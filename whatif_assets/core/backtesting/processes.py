@@ -7,7 +7,7 @@ user's strategy always runs in another process, which it may end or block as it 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import joblib
 
@@ -125,3 +125,23 @@ def _in_processes(
     outcomes = worked(tasks, max(processes, 1))
     for (sleeve, some), outcome in zip(chunks, outcomes):
         yield sleeve, some, outcome
+
+
+def too_short(
+    sleeves: Sequence[Sleeve],
+    variants: Sequence[Variant],
+    runs: Mapping[tuple[str, str], Run],
+) -> tuple[str, ...]:
+    """Name the symbols on which a strategy never warms up, with one of its variants."""
+    notes = []
+    for sleeve in sleeves:
+        short = [v for v in variants if runs[v.id, sleeve.symbol].warm_up > len(sleeve)]
+        if short:
+            need = min(runs[v.id, sleeve.symbol].warm_up for v in short)
+            notes.append(
+                f"{sleeve.symbol} has {len(sleeve)} bars, fewer than the {need} that "
+                f"the strategy's indicators need with {len(short)} of "
+                f"{len(variants)} variants (such as {short[0].id}): it decides nothing "
+                "there."
+            )
+    return tuple(notes)
