@@ -117,41 +117,56 @@ def worked(tasks: Sequence[Task], processes: int) -> Iterator[Outcome]:
 
     Whoever stops listening ends what is being worked.
     """
-    busy: set[_Worker] = set()
+    crew = _Crew()
     threads = ThreadPoolExecutor(max_workers=processes)
     try:
-        yield from threads.map(lambda task: _worked(task, busy), tasks)
+        yield from threads.map(crew.work, tasks)
     finally:
         threads.shutdown(wait=False, cancel_futures=True)
+        crew.dismiss()
+
+
+class _Crew:
+    """The processes that are at work for one caller."""
+
+    def __init__(self) -> None:
+        self._busy: set[_Worker] = set()
+        self._dismissed = False
+
+    def work(self, task: Task) -> Outcome:
+        """Work one task in an idle process, or a new one where that has gone."""
+        for worker in _candidates():
+            with _lock:
+                if self._dismissed:
+                    _idle.append(worker)
+                    break
+                self._busy.add(worker)
+            try:
+                outcome = worker.work(task)
+            except (EOFError, OSError):
+                with _lock:
+                    self._busy.discard(worker)
+                worker.stop()
+                continue
+            with _lock:
+                self._busy.discard(worker)
+                _idle.append(worker)
+            return outcome
+        return Outcome([], _without_process(task), "")
+
+    def dismiss(self) -> None:
+        """End the processes that are still at work."""
         with _lock:
-            left = list(busy)
+            self._dismissed = True
+            left = list(self._busy)
         for worker in left:
             worker.stop()
 
 
-def _worked(task: Task, busy: set[_Worker]) -> Outcome:
-    """Work one task in an idle process, or a new one where that has gone."""
-    for worker in _candidates():
-        with _lock:
-            busy.add(worker)
-        try:
-            outcome = worker.work(task)
-        except (EOFError, OSError):
-            with _lock:
-                busy.discard(worker)
-            worker.stop()
-            continue
-        with _lock:
-            busy.discard(worker)
-            _idle.append(worker)
-        return outcome
-    return Outcome(
-        [],
-        BadInput(
-            f"{task.job(task.variants[0])}: the process that was to run it ended. "
-            "Run it again; if it ends again, look at the memory that is free."
-        ),
-        "",
+def _without_process(task: Task) -> BadInput:
+    return BadInput(
+        f"{task.job(task.variants[0])}: the process that was to run it ended. Run it "
+        "again; if it ends again, look at the memory that is free."
     )
 
 

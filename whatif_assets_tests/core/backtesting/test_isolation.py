@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from whatif_assets.core.backtesting import isolation
 from whatif_assets.core.backtesting.backtest import Variant, run_backtests
+from whatif_assets.core.backtesting.isolation import task_of, worked
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.leaks.gate import probe_strategy
-from whatif_assets.core.strategies import find_strategy
+from whatif_assets.core.strategies import find_strategy, own
 from whatif_assets_tests.core.sleeves_for_tests import sleeve
 
 BARS = sleeve(np.linspace(10, 20, 40).tolist())
@@ -85,6 +91,52 @@ def test_the_next_job_runs_after_one_that_ended_its_process(tmp_path: Path) -> N
     with pytest.raises(BadInput, match="SIGKILL"):
         run(tmp_path, "os.kill(os.getpid(), signal.SIGKILL)")
     assert run(tmp_path, "pass") == [1.0] * 39
+
+
+def test_whoever_stops_listening_ends_what_is_running(tmp_path: Path) -> None:
+    line = """
+            with open(f"{self.p.last}.pid", "w") as file:
+                file.write(str(os.getpid()))
+            while self.p.last == str(self.p.last): pass
+"""
+    text = HEAD.replace("last=False", "last=''").replace("and not self.p.last", "")
+    (tmp_path / "wild.py").write_text(text + line)
+    kind = find_strategy("wild.py:Wild", tmp_path)
+    file = tmp_path / "job.pid"
+    loops = Variant("-", {"last": str(file.with_suffix(""))})
+    outcomes = worked([task_of("backtest", kind, BARS, [loops])], 1)
+    listener = threading.Thread(target=lambda: list(outcomes), daemon=True)
+    crews: list[isolation._Crew] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(isolation, "_Crew", _noted(isolation._Crew, crews))
+        listener.start()
+        while not (file.exists() and file.read_text()):
+            time.sleep(0.01)
+    crews[0].dismiss()
+    listener.join()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(file.read_text()), 0)
+
+
+def _noted(
+    kind: type[isolation._Crew], made: list[isolation._Crew]
+) -> Callable[[], isolation._Crew]:
+    """Make a crew, and keep it in a list."""
+
+    def make() -> isolation._Crew:
+        made.append(kind())
+        return made[-1]
+
+    return make
+
+
+def test_an_import_that_never_ends_is_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(own, "IMPORT_SECONDS", 0.2)
+    (tmp_path / "wild.py").write_text("while True:\n    pass\n")
+    with pytest.raises(BadInput, match="its import is still running after 0 s"):
+        find_strategy("wild.py:Wild", tmp_path)
 
 
 def test_a_job_finds_nothing_of_an_earlier_one(tmp_path: Path) -> None:
