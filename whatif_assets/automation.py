@@ -75,8 +75,9 @@ def study_keys(home: Home) -> tuple[list[str], list[str]]:
     faults: list[str] = []
     for path in home.study_files():
         try:
-            study = home.study_in(path)
-            keys.extend(c.key for c in home.configurations(study))
+            resolved = home.resolve(home.study_in(path))
+            keys.extend(c.key for c in resolved.configurations)
+            faults.extend(resolved.faults)
         except BadInput as error:
             faults.append(str(error))
     return keys, faults

@@ -93,7 +93,8 @@ def print_check(home_path: Path, study: str) -> bool:
         base = code_base(path)
     else:
         home = Home.open(home_path)
-        checked, base = home.study(study), home.code_base(study)
+        checked = check_study(home.file_of(home.study(study)), home.market)
+        base = home.code_base(study)
     if findings := findings_of(expand(checked, base)):
         raise BadInput("\n".join(findings))
     console.print(_configurations(checked, base))

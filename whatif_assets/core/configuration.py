@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -42,6 +43,7 @@ from whatif_assets.core.strategies.params import json_value
 from whatif_assets.core.study import Study, parse_features
 
 ONLY_VARIANT = "-"
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
 @dataclass(frozen=True)
@@ -206,11 +208,54 @@ def expand(
         A configuration has an unknown or wrong field; the message names the
         configuration and the field. See :func:`check_study` for the lines.
     """
-    return [
-        build(study, name, overrides, base, base_bar=base_bar)
-        for name in study.configurations
-        for overrides in _each(study, name)
-    ]
+    found = [one for _, one in attempts(study, base, base_bar)]
+    for one in found:
+        if isinstance(one, BadInput):
+            raise one
+    return [one for one in found if isinstance(one, Configuration)]
+
+
+def attempts(
+    study: Study, base: Path, base_bar: BarSize | None = None
+) -> Iterator[tuple[str, Configuration | BadInput]]:
+    """Go through the configurations of a study, those that are wrong among them.
+
+    Parameters
+    ----------
+    study, base, base_bar
+        As for :func:`expand`.
+
+    Yields
+    ------
+    tuple
+        Name of the entry in the study's file, and the configuration or what is wrong
+        with it.
+    """
+    for name in study.configurations:
+        try:
+            points = list(_each(study, name))
+        except BadInput as error:
+            yield name, error
+            continue
+        for overrides in points:
+            yield name, _attempt(study, name, overrides, base, base_bar)
+
+
+def _attempt(
+    study: Study,
+    name: str,
+    overrides: Mapping[str, Any],
+    base: Path,
+    base_bar: BarSize | None,
+) -> Configuration | BadInput:
+    try:
+        if not NAME.fullmatch(name):
+            raise BadInput("a configuration's name has letters, digits, _ and - alone.")
+        configuration = build(study, name, overrides, base, base_bar=base_bar)
+        configuration.variants()
+    except BadInput as error:
+        return error
+    return configuration
 
 
 def _each(study: Study, name: str) -> Iterator[dict[str, Any]]:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from whatif_assets.core.bars.bar_size import BarSize
 from whatif_assets.core.code_of_study import code_base, copy_code
-from whatif_assets.core.configuration import Configuration, build, expand, find
+from whatif_assets.core.configuration import Configuration, find
 from whatif_assets.core.errors import BadInput, did_you_mean, one_of
-from whatif_assets.core.features import Feature, check_facts_read, check_symbols_read
+from whatif_assets.core.features import Feature
 from whatif_assets.core.lake import Lake, write_text
 from whatif_assets.core.market import (
     MARKET_FILE,
@@ -20,6 +20,7 @@ from whatif_assets.core.market import (
     market_yaml,
     read_market,
 )
+from whatif_assets.core.resolving import Resolved, market_findings, resolved
 from whatif_assets.core.spec import YamlDocument, read_text
 from whatif_assets.core.study import STUDIES, Study, read_study, study_market
 
@@ -86,28 +87,41 @@ class Home:
         return sorted(self.studies_folder.glob("*.yaml"))
 
     def studies(self) -> dict[str, Study]:
-        """Read every study of the home, checked; see :func:`check_study`.
+        """Read the studies of the home by name, but for those that are wrong.
 
-        Raises
-        ------
-        BadInput
-            The first study that is wrong, with file and line.
+        See :meth:`faults` for these, and :meth:`resolve` for single configurations.
         """
-        found: dict[str, Study] = {}
+        return self._read()[0]
+
+    def faults(self) -> dict[Path, str]:
+        """Say what is wrong with study files that cannot be read, by file."""
+        return self._read()[1]
+
+    def _read(self) -> tuple[dict[str, Study], dict[Path, str]]:
+        studies: dict[str, Study] = {}
+        faults: dict[Path, str] = {}
         for path in self.study_files():
-            study = self.study_in(path)
-            if study.name in found:
-                raise BadInput(
-                    f"{path}:1: a study named '{study.name}' exists already."
-                )
-            found[study.name] = study
-        return found
+            try:
+                study = self.study_in(path)
+            except BadInput as error:
+                faults[path] = str(error)
+                continue
+            if study.name in studies:
+                faults[path] = f"{path}:1: a study named '{study.name}' exists already."
+            studies.setdefault(study.name, study)
+        return studies, faults
 
     def study_in(self, path: Path) -> Study:
-        """Read and check one study file against the market."""
+        """Read one study file and check it against the market.
+
+        A configuration that is wrong is no fault of the study; see :meth:`resolve`.
+        """
         content = path, read_text(path)
         if content not in self._checked:
-            self._checked[content] = check_study(path, self.market)
+            study, document = read_study(path)
+            if findings := market_findings(study, document, self.market):
+                raise BadInput("\n".join(findings))
+            self._checked[content] = study
         return self._checked[content]
 
     @functools.cached_property
@@ -124,15 +138,40 @@ class Home:
                 return study
         studies = self.studies()
         if name not in studies:
+            unread = "".join(f"\n{fault}" for fault in self.faults().values())
             raise BadInput(
                 f"There is no study '{name}' in {self.studies_folder}; it has "
-                f"{one_of(studies) or 'none'}.{did_you_mean(name, studies)}"
+                f"{one_of(studies) or 'none'}.{did_you_mean(name, studies)}{unread}"
             )
         return studies[name]
 
+    def file_of(self, study: Study) -> Path:
+        """File that a study of the home was read from."""
+        for (path, _), known in self._checked.items():
+            if known is study:
+                return path
+        return self.studies_folder / f"{study.name}.yaml"
+
+    def resolve(self, study: Study) -> Resolved:
+        """Resolve every configuration of a study, its axes expanded.
+
+        One that is wrong, such as by a strategy that cannot be imported, costs
+        itself alone.
+        """
+        if study.hash not in self._resolved:
+            path = self.file_of(study)
+            found = resolved(study, path, self.code_base(study.name), self.market)
+            self._resolved[study.hash] = found
+        return self._resolved[study.hash]
+
+    @functools.cached_property
+    def _resolved(self) -> dict[str, Resolved]:
+        """What was resolved of studies, by their hashes."""
+        return {}
+
     def configurations(self, study: Study) -> list[Configuration]:
-        """Configurations of a study, its axes expanded."""
-        return expand(study, self.code_base(study.name), self.market.bar_size)
+        """Configurations of a study that are not wrong; see :meth:`resolve`."""
+        return list(self.resolve(study).configurations)
 
     def code_base(self, study: str) -> Path:
         """The folder that the strategies of a study refer to."""
@@ -206,65 +245,12 @@ def check_study(path: Path, market: Market | None = None) -> Study:
     """
     study, document = read_study(path)
     market = market or study_market(document)
-    findings = list(_configuration_findings(study, document, market))
+    findings = list(resolved(study, path, code_base(path), market).faults)
     if market is not None and not findings:
-        findings = _market_findings(study, document, market)
+        findings = market_findings(study, document, market)
     if findings:
         raise BadInput("\n".join(findings))
     return study
-
-
-def _configuration_findings(
-    study: Study, document: YamlDocument, market: Market | None
-) -> list[str]:
-    findings = []
-    base_bar = market.bar_size if market else None
-    base = code_base(document.path)
-    for name in study.configurations:
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
-            place = document.where(("configurations", name))
-            findings.append(
-                f"{place}: a configuration's name has letters, digits, _ and - alone."
-            )
-            continue
-        one = study.model_copy(
-            update={"configurations": {name: study.configurations[name]}}
-        )
-        try:
-            for configuration in expand(one, base, base_bar):
-                configuration.variants()
-        except BadInput as error:
-            place = document.where(("configurations", name, *error.field))
-            findings.append(f"{place}: {error}")
-    return findings
-
-
-def _market_findings(study: Study, document: YamlDocument, market: Market) -> list[str]:
-    findings = []
-    try:
-        study.sessions(market)
-    except BadInput as error:
-        return [f"{document.where(('dates',))}: {error}"]
-    try:
-        study.folds(market)
-    except BadInput as error:
-        findings.append(f"{document.where(('evaluation',))}: {error}")
-    for symbol in study.symbols or ():
-        if market.symbols and symbol not in market.symbols:
-            findings.append(
-                f"{document.where(('symbols',))}: the market has no '{symbol}'."
-                f"{did_you_mean(symbol, market.symbols)}"
-            )
-    try:
-        check_facts_read(study.parsed_features, market.facts)
-    except BadInput as error:
-        findings.append(f"{document.where(('features',))}: {error}")
-    if market.symbols:
-        try:
-            check_symbols_read(study.parsed_features, market.symbols)
-        except BadInput as error:
-            findings.append(f"{document.where(('features',))}: {error}")
-    return findings
 
 
 def set_up(home: Path, study_file: Path) -> tuple[Home, Study]:
@@ -299,9 +285,20 @@ def set_up(home: Path, study_file: Path) -> tuple[Home, Study]:
     else:
         market = asked
     check_symbols(market, study_file)
-    check_study(study_file, market)
+    _check_some(study, document, market)
     _write_home(home, market, study, study_file)
     return Home.open(home), study
+
+
+def _check_some(study: Study, document: YamlDocument, market: Market) -> None:
+    """Refuse a study of which nothing can be computed."""
+    path = document.path
+    found = resolved(study, path, code_base(path), market)
+    findings = market_findings(study, document, market)
+    if not found.configurations:
+        findings = [*found.faults, *findings]
+    if findings:
+        raise BadInput("\n".join(findings))
 
 
 def check_symbols(market: Market, where: Path) -> None:
@@ -354,4 +351,4 @@ def _write_home(home: Path, market: Market, study: Study, study_file: Path) -> N
     write_text(target, study_file.read_text(encoding="utf-8"))
 
 
-__all__ = ["DATABASE", "Home", "build", "check_study", "code_base", "set_up"]
+__all__ = ["DATABASE", "Home", "Resolved", "check_study", "code_base", "set_up"]
