@@ -77,7 +77,7 @@ def study_keys(home: Home) -> tuple[list[str], list[str]]:
         try:
             resolved = home.resolve(home.study_in(path))
             keys.extend(c.key for c in resolved.configurations)
-            faults.extend(resolved.faults)
+            faults.extend(resolved.faults.values())
         except BadInput as error:
             faults.append(str(error))
     return keys, faults

@@ -9,10 +9,12 @@ from typing import Any
 import dagster as dg
 
 from whatif_assets.core.errors import BadInput
+from whatif_assets.core.freshness import Freshness
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import Manifest, combined_hash, why_computed
-from whatif_assets.core.leaderboard.winner import Winner, winners
+from whatif_assets.core.leaderboard.winner import Winner, winner_of
 from whatif_assets.core.run_log import RunEntry, write_run_log
+from whatif_assets.core.study import Study
 from whatif_assets.partitions import Result, as_metadata, code_version_of, now
 from whatif_assets.progress import Progress
 
@@ -44,18 +46,21 @@ def for_each_study(
         reason.
     """
     table = context.asset_key.path[-1]
-    found = winners(home)
-    progress = Progress(table, len(found))
+    studies, fresh = home.studies(), Freshness(home)
+    progress = Progress(table, len(studies))
     entries: list[RunEntry] = []
     metadata: dict[str, Any] = {}
     failures: dict[str, str] = {}
-    for winner in found:
-        name = winner.study.name
+    for name, study in studies.items():
         try:
-            entry, told = _one(context, home, winner, work, inputs)
+            entry, told = _one(context, fresh, study, work, inputs)
         except BadInput as error:
             failures[name] = str(error)
             context.log.error(f"{table} of {name}: {error}")
+        except Exception as error:
+            # The other studies go on, so the traceback is kept in the log.
+            context.log.exception(f"{table} of {name} failed")
+            failures[name] = f"{type(error).__name__}: {error}"
         else:
             entries += [entry] if entry else []
             metadata |= {f"{name}_{k}": as_metadata(v) for k, v in told.items()}
@@ -72,17 +77,18 @@ def for_each_study(
 
 def _one(
     context: dg.AssetExecutionContext,
-    home: Home,
-    winner: Winner,
+    fresh: Freshness,
+    of: Study,
     work: Work,
     inputs: Inputs,
 ) -> tuple[RunEntry | None, Mapping[str, Any]]:
     """Do one study: its entry in the run log, if any, and its metadata."""
     started = time.monotonic()
-    table, study = context.asset_key.path[-1], winner.study.name
+    table, study = context.asset_key.path[-1], of.name
     code = code_version_of(context)
-    asked = inputs(winner)
-    if not asked:
+    home, winner = fresh.home, winner_of(fresh, of)
+    asked = inputs(winner) if winner else {}
+    if winner is None or not asked:
         return None, {}
     asked = {**asked, "code": code}
     standing = home.lake.manifest(table, study)

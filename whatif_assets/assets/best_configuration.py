@@ -59,6 +59,9 @@ def report_best(
     metadata: dict[str, Any] = {"database": str(home.database)}
     for row in found.best.to_dict("records"):
         study = row["study"]
+        if study not in found.pages:
+            metadata[f"{study}_best"] = row["why_none"]
+            continue
         mine = found.equity[found.equity["study"] == study]
         told = {
             **offer_page(found.pages[study].path, home, study, instance),
@@ -78,7 +81,7 @@ def outcome(row: dict[Any, Any], study: Study) -> dict[str, Any]:
         return {"best": row["why_none"]}
     column = study.ranking.column
     return {
-        "verdict": row["verdict"] or "not judged yet",
+        "verdict": row["verdict_state"] or row["verdict"],
         "best": f"{row['configuration']} {row['variant'].strip('-')}".rstrip(),
         column: float(row[column]),
         "ranked_above": row["ranked_above"] or "nothing",

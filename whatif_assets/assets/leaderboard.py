@@ -3,23 +3,25 @@
 from typing import Any
 
 import dagster as dg
+import pandas as pd
 
 from whatif_assets.assets.axes import RESULTS, Axes, all_of
-from whatif_assets.core.freshness import CODE_VERSIONS
+from whatif_assets.core.freshness import CODE_VERSIONS, Freshness
 from whatif_assets.core.home import Home
+from whatif_assets.core.lake import combined_hash
 from whatif_assets.core.leaderboard.ranking import VIOLATES
 from whatif_assets.core.leaderboard.rows import (
     Standing,
-    rank,
-    read_table,
-    stacked,
-    standing,
-    write_table,
+    left_out,
+    ranked,
+    write_part,
 )
 from whatif_assets.core.leaderboard.sensitivity import PLATEAU
+from whatif_assets.core.leaderboard.winner import TABLE
 from whatif_assets.core.report.drawing import Picture
 from whatif_assets.core.report.plots import MOST_BARS, ranking_plot
 from whatif_assets.core.report.write import SHOWN
+from whatif_assets.core.study import Study
 from whatif_assets.partitions import as_metadata, whole_result
 from whatif_assets.resources import HomeResource
 
@@ -36,43 +38,47 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
         code_version=CODE_VERSION,
         description="Every variant of every configuration, ranked within its study "
         "by the study's metric or weighted sum, those that violate a constraint last. "
-        "Results of an older version of a study are left out "
-        "and named.",
+        "What is stale is left out, and named with the reason.",
     )
     def leaderboard(
         context: dg.AssetExecutionContext, home: HomeResource
     ) -> dg.MaterializeResult[None]:
-        return whole_result(context, home.open(), rank_studies)
+        return whole_result(
+            context,
+            home.open(),
+            lambda opened: rank_studies(opened, context.run.run_id),
+        )
 
     return leaderboard
 
 
-def rank_studies(home: Home) -> tuple[int, str, dict[str, Any]]:
-    """Rank the variants of every study and write the ranking to the lake."""
-    keys = home.lake.keys("backtest_results")
-    studies = home.studies()
-    standings = {n: standing(home, study, keys) for n, study in studies.items()}
-    ranked = {n: rank(s.rows, studies[n]) for n, s in standings.items()}
-    version = write_table(home, "leaderboard", stacked(ranked))
-    metadata: dict[str, Any] = {}
-    for name, ranking in ranked.items():
-        metadata.update(_describe(name, standings[name]))
-        if not ranking.empty:
-            column = studies[name].ranking.column
-            shown = [c for c in (*SHOWN, column, PLATEAU, VIOLATES) if c in ranking]
-            metadata[f"{name}_leaders"] = as_metadata(
-                ranking.head(10)[list(dict.fromkeys(shown))]
-            )
-            metadata[f"{name}_plot"] = Picture(
-                ranking_plot, ranking.head(MOST_BARS), column
-            )
-    return len(read_table(home, "leaderboard")), version, metadata
+def rank_studies(home: Home, run_id: str) -> tuple[int, str, dict[str, Any]]:
+    """Rank the variants of every study and write the rankings to the lake."""
+    fresh, metadata = Freshness(home), dict[str, Any]()
+    rows, versions = 0, []
+    for name, study in home.studies().items():
+        found = fresh.standing(study)
+        ranking = ranked(found, study)
+        inputs = fresh.inputs(TABLE, name)
+        versions.append(write_part(home, TABLE, study, ranking, inputs, run_id))
+        rows += len(ranking)
+        metadata.update(_describe(study, found, ranking))
+    faults = home.faults().values()
+    metadata |= {"studies_that_cannot_be_read": "\n".join(faults)} if faults else {}
+    return rows, combined_hash(versions), metadata
 
 
-def _describe(name: str, standing: Standing) -> dict[str, Any]:
-    described: dict[str, Any] = {f"{name}_variants": len(standing.rows)}
-    if standing.missing:
-        described[f"{name}_without_results"] = ", ".join(standing.missing)
-    if standing.outdated:
-        described[f"{name}_outdated"] = ", ".join(standing.outdated)
-    return described
+def _describe(study: Study, found: Standing, ranking: pd.DataFrame) -> dict[str, Any]:
+    """Say of a study what leads its ranking, and what is left out of it, and why."""
+    told: dict[str, Any] = {"variants": len(ranking)}
+    if found.left_out:
+        told["left_out"] = as_metadata(left_out(found))
+    if found.same_as:
+        pairs = (f"{one} is {other}" for one, other in found.same_as.items())
+        told["same_as_another"] = ", ".join(pairs)
+    if not ranking.empty:
+        column = study.ranking.column
+        shown = [c for c in (*SHOWN, column, PLATEAU, VIOLATES) if c in ranking]
+        told["leaders"] = as_metadata(ranking.head(10)[list(dict.fromkeys(shown))])
+        told["plot"] = Picture(ranking_plot, ranking.head(MOST_BARS), column)
+    return {f"{study.name}_{name}": value for name, value in told.items()}

@@ -7,7 +7,6 @@ one place that decides it; whoever has to know asks here.
 
 from __future__ import annotations
 
-import enum
 import functools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -18,13 +17,18 @@ from whatif_assets.core.bars.ingest import SessionBars
 from whatif_assets.core.configuration import Configuration
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.evaluation.evaluate import evaluation_inputs, sessions_read
+from whatif_assets.core.evaluation.holdout import holdout_inputs
+from whatif_assets.core.evaluation.verdicts import verdict_inputs
 from whatif_assets.core.features.store import BARS_OF
 from whatif_assets.core.features.tables import FeatureTables
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import Lake, Manifest, axis_of, why_computed
+from whatif_assets.core.leaderboard.rows import Standing, leaderboard_inputs, standing
+from whatif_assets.core.leaderboard.winner import Winner, winner_of
 from whatif_assets.core.models.forecasting import forecast_inputs
 from whatif_assets.core.models.training import training_inputs
 from whatif_assets.core.spark.backend import backend_of
+from whatif_assets.core.state import FRESH, Part, State, Status
 from whatif_assets.core.study import Study
 
 # Of the code that makes each table, raised by hand where another version of it would
@@ -45,52 +49,18 @@ CODE_VERSIONS = {
 }
 NOT_MATERIALISED = "not materialised"
 Made = TypeVar("Made")
-Part = tuple[str, str]  # a table, and the key of one of its partitions
-
-
-class Status(enum.Enum):
-    """How a part of a home is beside what it would be if it were made now."""
-
-    FRESH = "fresh"
-    STALE = "stale"
-    MISSING = "missing"
-
-
-@dataclass(frozen=True)
-class State:
-    """Whether a part of a home is fresh, and if not, why.
-
-    Attributes
-    ----------
-    status
-        Fresh, stale or missing.
-    because
-        Why it is not fresh, such as ``settings changed``; empty where it is fresh.
-    upstream
-        The part that has to be made first, as table and key; None where nothing
-        keeps this one from being made now.
-    """
-
-    status: Status
-    because: str = ""
-    upstream: Part | None = None
-
-    @property
-    def is_fresh(self) -> bool:
-        """Whether nothing has to be made again."""
-        return self.status is Status.FRESH
-
-    def __str__(self) -> str:
-        """Say it in words: ``stale: settings changed``."""
-        return f"{self.status.value}: {self.because}" if self.because else "fresh"
-
-
-FRESH = State(Status.FRESH)
 
 
 def state(home: Home, table: str, key: str) -> State:
     """Say whether one part of a home is fresh; see :class:`Freshness`."""
     return Freshness(home).of(table, key)
+
+
+def winners(home: Home) -> list[Winner]:
+    """Find the winner of every study that has one; see `winner_of` for errors."""
+    fresh = Freshness(home)
+    found = (winner_of(fresh, study) for study in home.studies().values())
+    return [winner for winner in found if winner is not None]
 
 
 class Freshness:
@@ -117,6 +87,7 @@ class Freshness:
         self.home: Home = _AtOneMoment(home.path, home.market)
         self.backend = backend
         self._known: dict[Part, State] = {}
+        self._standings: dict[str, Standing] = {}
         self._bars = _Once(lambda: SessionBars(self.home, ()))
         self._features = _Once(lambda: FeatureTables(self.home))
 
@@ -126,8 +97,8 @@ class Freshness:
         Parameters
         ----------
         table, key
-            A table with a partition for each session or configuration, and the key
-            of one.
+            A table with a partition for each session, configuration or study, and
+            the key of one.
 
         Returns
         -------
@@ -150,6 +121,12 @@ class Freshness:
         """
         code = {"code": CODE_VERSIONS[table]}
         return {**_RULES[table].inputs(self, key), **code}
+
+    def standing(self, study: Study) -> Standing:
+        """Collect the results of a study that may be ranked."""
+        if study.hash not in self._standings:
+            self._standings[study.hash] = standing(self, study)
+        return self._standings[study.hash]
 
     def first_stale(self, parts: Iterable[Part]) -> State | None:
         """State of the first part that is not fresh, or None where all are."""
@@ -304,6 +281,40 @@ def _traded_on(fresh: Freshness, key: str) -> Iterable[Part]:
     return bars if configuration.algorithm is None else [*bars, ("forecasts", key)]
 
 
+def _ranking(fresh: Freshness, name: str) -> Mapping[str, str]:
+    study = fresh.home.study(name)
+    return leaderboard_inputs(study, fresh.standing(study))
+
+
+def _of_winner(
+    inputs: Callable[[Winner], Mapping[str, str]],
+) -> Callable[[Freshness, str], Mapping[str, str]]:
+    """Hashes of what is made for the winner of a study."""
+
+    def of_study(fresh: Freshness, name: str) -> Mapping[str, str]:
+        winner = winner_of(fresh, fresh.home.study(name))
+        if winner is None:
+            raise BadInput(f"study {name} has no winner")
+        if not (found := inputs(winner)):
+            raise BadInput(f"study {name} has no holdout")
+        return found
+
+    return of_study
+
+
+def _sealed(fresh: Freshness, name: str) -> Iterable[Part]:
+    """The leaderboard, and the sessions of a study's holdout."""
+    study = fresh.home.study(name)
+    board = ("leaderboard", name)
+    fold = study.holdout(fresh.home.market)
+    if fold is None or not fresh.of(*board).is_fresh:
+        return [board]
+    winner = winner_of(fresh, study)
+    has_model = winner is not None and winner.configuration.algorithm is not None
+    table = "features" if has_model else "price_bars"
+    return [board, *((table, day.isoformat()) for day in fold.test)]
+
+
 _RULES = {
     "price_bars": _Rule(lambda f, key: f.bars.inputs(key), lambda f, key: []),
     "features": _Rule(
@@ -313,5 +324,15 @@ _RULES = {
     "forecasts": _Rule(lambda f, key: forecast_inputs(f.home, key), _forecast_from),
     "backtest_results": _Rule(
         lambda f, key: evaluation_inputs(f.home, key), _traded_on
+    ),
+    "leaderboard": _Rule(_ranking, lambda f, name: []),
+    "placebo_results": _Rule(
+        _of_winner(lambda winner: winner.inputs),
+        lambda f, name: [("leaderboard", name)],
+    ),
+    "holdout_results": _Rule(_of_winner(holdout_inputs), _sealed),
+    "verdicts": _Rule(
+        _of_winner(verdict_inputs),
+        lambda f, name: [("leaderboard", name), ("placebo_results", name)],
     ),
 }

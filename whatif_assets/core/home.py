@@ -245,7 +245,7 @@ def check_study(path: Path, market: Market | None = None) -> Study:
     """
     study, document = read_study(path)
     market = market or study_market(document)
-    findings = list(resolved(study, path, code_base(path), market).faults)
+    findings = list(resolved(study, path, code_base(path), market).faults.values())
     if market is not None and not findings:
         findings = market_findings(study, document, market)
     if findings:
@@ -296,7 +296,7 @@ def _check_some(study: Study, document: YamlDocument, market: Market) -> None:
     found = resolved(study, path, code_base(path), market)
     findings = market_findings(study, document, market)
     if not found.configurations:
-        findings = [*found.faults, *findings]
+        findings = [*found.faults.values(), *findings]
     if findings:
         raise BadInput("\n".join(findings))
 

@@ -23,6 +23,11 @@ def check_key(key: str) -> None:
         )
 
 
+def study_of(key: str) -> str:
+    """Name of the study that a key begins with."""
+    return key.partition("~")[0].partition(".")[0]
+
+
 def tail(overrides: Mapping[str, Any]) -> str:
     """Write overrides as the end of a key: ``~max_depth=8``."""
     return "".join(f"~{k}={format_value(v)}" for k, v in overrides.items())

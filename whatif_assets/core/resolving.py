@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,11 +23,12 @@ class Resolved:
     configurations
         Those that can be evaluated, in the order of the file.
     faults
-        What is wrong with the others, with file and line, in the order of the file.
+        What is wrong with the others, with file and line, by ``study.name`` in the
+        order of the file.
     """
 
     configurations: tuple[Configuration, ...]
-    faults: tuple[str, ...]
+    faults: Mapping[str, str]
 
 
 def resolved(study: Study, path: Path, base: Path, market: Market | None) -> Resolved:
@@ -42,7 +43,8 @@ def resolved(study: Study, path: Path, base: Path, market: Market | None) -> Res
     market
         The market, if it is known.
     """
-    found, faults = [], []
+    found: list[Configuration] = []
+    faults: dict[str, str] = {}
     for name, one in attempts(study, base, market.bar_size if market else None):
         try:
             if isinstance(one, BadInput):
@@ -52,10 +54,10 @@ def resolved(study: Study, path: Path, base: Path, market: Market | None) -> Res
                 _check_features_read(one.features, market)
         except BadInput as error:
             field = ("configurations", name, *error.field)
-            faults.append(f"{_place(path, field)}: {error}")
+            faults.setdefault(f"{study.name}.{name}", f"{_place(path, field)}: {error}")
         else:
             found.append(one)
-    return Resolved(tuple(found), tuple(dict.fromkeys(faults)))
+    return Resolved(tuple(found), faults)
 
 
 def _check_features_read(features: Sequence[Feature], market: Market) -> None:

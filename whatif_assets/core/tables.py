@@ -66,6 +66,8 @@ SETTINGS = Column("settings", JSON, "all settings, by name")
 ROLE = Column("role", TEXT, "candidate, benchmark or placebo")
 STRATEGY = Column("strategy", TEXT, "name of the trading strategy")
 ALGORITHM = Column("algorithm", TEXT, "algorithm of the model, null for a rule")
+STATE = Column("state", TEXT, "fresh, stale or missing")
+BECAUSE = Column("because", TEXT, "why it is not fresh; empty where it is")
 START_CASH = Column("start_cash", NUMBER, "money at the start")
 REJECTED = Column("rejected_orders", NUMBER, "orders that there was no money for")
 
@@ -110,6 +112,7 @@ _WINNER = (
     Column("why_none", TEXT, "why there is no winner, empty where there is one"),
     Column("verdict", TEXT, "headline of the verdict"),
     Column("reasons", TEXT, "sentences of the verdict, a line each"),
+    Column("verdict_state", TEXT, "why there is no verdict; empty where there is"),
 )
 _FILL = (
     SYMBOL,
@@ -333,8 +336,9 @@ LAKE = _by_name(
                 ROLE,
                 *_RANKED,
             ),
+            axis=STUDY,
         ),
-        Table("best_configuration", "the winner of a study", _WINNER),
+        Table("best_configuration", "the winner of a study", _WINNER, axis=STUDY),
         Table(
             "runs",
             "a partition in a run",
@@ -384,11 +388,25 @@ DATABASE = _by_name(
                 ALGORITHM,
                 Column("variants", WHOLE, "how many it has"),
                 SETTINGS,
+                STATE,
+                BECAUSE,
             ),
         ),
-        LAKE["leaderboard"],
-        LAKE["best_configuration"],
-        LAKE["verdicts"],
+        dataclasses.replace(LAKE["leaderboard"], axis=None),
+        dataclasses.replace(LAKE["best_configuration"], axis=None),
+        dataclasses.replace(
+            LAKE["verdicts"],
+            parts=(
+                *LAKE["verdicts"].parts,
+                Column("state", TEXT, "whether it is of the winner of now, or why not"),
+            ),
+            axis=None,
+        ),
+        Table(
+            "states",
+            "what a table has of a study",
+            (OF_STUDY, Column("part", TEXT, "name of the table"), STATE, BECAUSE),
+        ),
         Table(
             "equity",
             "a finalist at the end of a session",

@@ -15,9 +15,9 @@ from whatif_assets.core.evaluation.holdout import openings, times_seen
 from whatif_assets.core.evaluation.placebos import PLACEBOS
 from whatif_assets.core.evaluation.trials import read_trials, trial_returns
 from whatif_assets.core.evaluation.verdicts import evidence_of
+from whatif_assets.core.freshness import winners
 from whatif_assets.core.home import Home
 from whatif_assets.core.leaderboard.rows import read_table
-from whatif_assets.core.leaderboard.winner import winners
 from whatif_assets.core.selection import Headline
 from whatif_assets.runs import Runner
 from whatif_assets.studies import run_studies

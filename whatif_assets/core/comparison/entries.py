@@ -18,6 +18,7 @@ import pandas as pd
 from whatif_assets.core.backtesting.job import Variant
 from whatif_assets.core.configuration import ONLY_VARIANT, Configuration
 from whatif_assets.core.errors import BadInput, did_you_mean, one_of
+from whatif_assets.core.freshness import state
 from whatif_assets.core.home import Home
 from whatif_assets.core.leaderboard.rows import read_table
 from whatif_assets.core.settings import parse_value
@@ -158,7 +159,8 @@ def _winner(home: Home, study: str, ranking: pd.DataFrame) -> pd.Series[Any]:
     mine = ranking[ranking["configuration"] == best["configuration"]]
     mine = mine[mine["variant"] == best["variant"]]
     if mine.empty:
-        raise _outdated(best["configuration"], study)
+        why = "the leaderboard has another winner than best_configuration"
+        raise _outdated(best["configuration"], study, why)
     row: pd.Series[Any] = mine.iloc[0]
     return row
 
@@ -200,20 +202,19 @@ def _values(fields: Sequence[str]) -> set[tuple[str, Any]]:
 
 
 def _entry(home: Home, row: pd.Series[Any]) -> Entry:
-    """Join a line to the settings of now; refuse results of other ones."""
+    """Join a line to the settings of now; refuse results that are not fresh."""
     key = row["configuration"]
     configuration, study = home.find(key)
-    manifest = home.lake.manifest("backtest_results", key)
-    wanted = configuration.result_hash(study)
-    if manifest is None or manifest.details.get("result_hash") != wanted:
-        raise _outdated(key, study.name)
+    found = state(home, "backtest_results", key)
+    if not found.is_fresh:
+        raise _outdated(key, study.name, str(found))
     variants = {variant.id: variant for variant in configuration.variants()}
     return Entry(study, configuration, variants[row["variant"]], row.to_dict())
 
 
-def _outdated(key: str, study: str) -> BadInput:
+def _outdated(key: str, study: str, why: str) -> BadInput:
     return BadInput(
-        f"Configuration {key}: its results are missing, or come from an older version "
-        f"of study {study}. Use 'whatif run {study}', or materialise backtest_results, "
-        "leaderboard and best_configuration in the UI."
+        f"Configuration {key}: its results are not those of now ({why}). Use 'whatif "
+        f"run {study}', or materialise backtest_results, leaderboard and "
+        "best_configuration in the UI."
     )

@@ -15,11 +15,18 @@ import pandas as pd
 
 from whatif_assets.core.backtesting.metrics import METRICS, measure
 from whatif_assets.core.bars.reader import BarReader
+from whatif_assets.core.errors import BadInput
 from whatif_assets.core.evaluation.evaluate import benchmark_of, indicators_of
 from whatif_assets.core.evaluation.stage import detail_on, stage_configuration
 from whatif_assets.core.facts.store import FactsBeside
 from whatif_assets.core.home import Home
-from whatif_assets.core.lake import DATA, combined_hash, read_parquet, write_parquet
+from whatif_assets.core.lake import (
+    DATA,
+    combined_hash,
+    read_parquet,
+    why_computed,
+    write_parquet,
+)
 from whatif_assets.core.leaderboard.winner import Winner
 from whatif_assets.core.leaks import refuse_leak
 from whatif_assets.core.models.dataset import dataset, versions_read
@@ -117,6 +124,17 @@ def holdout_inputs(winner: Winner) -> dict[str, str]:
     read += FactsBeside(home, indicators_of(configuration)).seen(fold.test)
     chosen = winner.inputs
     return {**chosen, "data": combined_hash([chosen["data"], read])}
+
+
+def is_opened(winner: Winner) -> bool:
+    """Whether the lake has the holdout's result of this very winner, on these bars."""
+    table = "holdout_results"
+    manifest = winner.home.lake.manifest(table, winner.study.name)
+    try:
+        wanted = holdout_inputs(winner)
+    except BadInput:  # its bars are missing
+        return False
+    return bool(wanted) and not why_computed(manifest, wanted)
 
 
 def record_opening(winner: Winner, inputs: Mapping[str, str], run_id: str) -> None:

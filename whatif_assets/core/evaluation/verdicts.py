@@ -11,14 +11,19 @@ import pandas as pd
 from whatif_assets.core.backtesting.sleeve import FloatArray
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.evaluation.held import held_in_words
-from whatif_assets.core.evaluation.holdout import times_seen
+from whatif_assets.core.evaluation.holdout import is_opened, times_seen
 from whatif_assets.core.evaluation.trials import (
     session_returns,
     trial_files,
     trial_returns,
 )
-from whatif_assets.core.lake import DATA, combined_hash, file_hash, not_materialised
-from whatif_assets.core.leaderboard.rows import CANDIDATE, read_table
+from whatif_assets.core.lake import (
+    combined_hash,
+    file_hash,
+    not_materialised,
+    why_computed,
+)
+from whatif_assets.core.leaderboard.rows import CANDIDATE
 from whatif_assets.core.leaderboard.winner import Winner
 from whatif_assets.core.selection import Evidence, Holdout, Placebo, Verdict, judge
 from whatif_assets.core.tables import LAKE
@@ -48,17 +53,17 @@ def verdict_inputs(winner: Winner) -> dict[str, str]:
     """Hashes of what the verdict on a winner comes from, by part."""
     lake, study = winner.home.lake, winner.study
     _check_placebos(winner)
-    holdout = lake.manifest("holdout_results", study.name)
+    opened = is_opened(winner)
     return {
         "settings": combined_hash([winner.inputs["settings"], study.seed]),
         "data": combined_hash(
             [
                 winner.inputs["data"],
                 lake.versions("placebo_results", [study.name]),
-                [holdout.data_version, dict(holdout.inputs)] if holdout else None,
+                lake.versions("holdout_results", [study.name]) if opened else None,
                 times_seen(winner.home, study),
                 [file_hash(path) for path in trial_files(lake, study.name)],
-                file_hash(lake.folder("leaderboard") / DATA),
+                lake.versions("leaderboard", [study.name]),
             ]
         ),
     }
@@ -74,8 +79,7 @@ def evidence_of(winner: Winner) -> Evidence:
     """
     _check_placebos(winner)
     study, lake = winner.study, winner.home.lake
-    ranking = read_table(winner.home, "leaderboard")
-    ranking = ranking[ranking["study"] == study.name]
+    ranking = lake.read("leaderboard", study.name)
     tried = trial_returns(lake, study.name, winner.sessions, ranking)
     return Evidence(
         trials=tried.returns,
@@ -137,9 +141,7 @@ def _named(name: str, variant: str) -> str:
 def _holdout(winner: Winner) -> Holdout | None:
     """The winner's result on the holdout, if it was opened for this very winner."""
     lake, study = winner.home.lake, winner.study
-    if study.holdout(winner.home.market) is None:
-        return None
-    if not winner.has("holdout_results", "settings"):
+    if not is_opened(winner):
         return None
     daily = lake.read("holdout_pnl", study.name)
     pnl = daily[["pnl", "buy_and_hold_pnl"]].to_numpy(dtype=np.float64).T
@@ -187,7 +189,6 @@ def read_verdicts(winner: Winner) -> pd.DataFrame:
         current = verdict_inputs(winner)
     except BadInput:
         return NO_VERDICTS
-    manifest = lake.manifest(TABLE, name)
-    if manifest is None or any(manifest.inputs[k] != current[k] for k in current):
+    if why_computed(lake.manifest(TABLE, name), current):
         return NO_VERDICTS
     return lake.read(TABLE, name)

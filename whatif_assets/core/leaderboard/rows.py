@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from whatif_assets.core.backtesting.metrics import METRICS
 from whatif_assets.core.configuration import Configuration
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.home import Home
-from whatif_assets.core.lake import DATA, read_parquet, write_parquet
+from whatif_assets.core.keys import study_of
+from whatif_assets.core.lake import Manifest, combined_hash, few
 from whatif_assets.core.leaderboard.ranking import SCORE, VIOLATES
 from whatif_assets.core.leaderboard.sensitivity import PLATEAU, plateaus
+from whatif_assets.core.state import State, Status
 from whatif_assets.core.study import Study
 
+if TYPE_CHECKING:
+    from whatif_assets.core.freshness import Freshness
+
+RESULTS = "backtest_results"
 CANDIDATE = "candidate"
 RANKING_COLUMNS = (
     "study",
@@ -38,76 +45,148 @@ class Standing:
     rows
         One row per variant: study, configuration, variant, role, settings, metrics,
         and the plateau score.
-    missing
-        Configurations without results.
-    outdated
-        Configurations whose results come from an older version of the study.
+    versions
+        Data versions of the results that count, by configuration.
+    left_out
+        Why the other configurations have none, by key.
+    same_as
+        Configurations whose every variant is one of an earlier configuration, and
+        that one: content counts once, whatever it is called.
     """
 
     rows: pd.DataFrame
-    missing: tuple[str, ...]
-    outdated: tuple[str, ...]
+    versions: Mapping[str, str]
+    left_out: Mapping[str, State]
+    same_as: Mapping[str, str]
 
 
-def table_path(home: Home, table: str) -> Path:
-    """Where a table without partitions is stored."""
-    return home.lake.folder(table) / DATA
+def write_part(
+    home: Home,
+    table: str,
+    study: Study,
+    frame: pd.DataFrame,
+    inputs: Mapping[str, str],
+    run_id: str = "",
+) -> str:
+    """Write what a table has of a study, atomically; return its content hash.
 
-
-def write_table(home: Home, table: str, frame: pd.DataFrame) -> str:
-    """Write a table without partitions, atomically; return its content hash."""
-    if frame.empty:
-        raise BadInput(
-            f"{table}: no study has results yet. Materialise backtest_results of "
-            "some configurations first (in the UI, or with 'whatif run')."
-        )
-    return write_parquet(table_path(home, table), frame, table)
+    Parameters
+    ----------
+    inputs
+        Hashes of what it was made from, as `Freshness.inputs` gives them.
+    run_id
+        The run that made it.
+    """
+    version = home.lake.write(table, study.name, frame)
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    code = inputs.get("code", "")
+    manifest = Manifest(version, dict(inputs), len(frame), run_id, code, now, 0.0)
+    home.lake.finish(table, study.name, manifest)
+    return version
 
 
 def read_table(home: Home, table: str) -> pd.DataFrame:
-    """Read a table without partitions; BadInput where it was never written."""
-    path = table_path(home, table)
-    if not path.exists():
+    """Read what a table has of the home's studies; BadInput where it has nothing."""
+    parts = {
+        name: home.lake.read(table, name)
+        for name in home.studies()
+        if home.lake.has(table, name)
+    }
+    if not parts:
         raise BadInput(
             f"{table} has not been materialised yet; materialise it in the UI, or "
             "use 'whatif run'."
         )
-    return read_parquet(path, table)
+    return stacked(parts)
 
 
-def standing(home: Home, study: Study, keys: Iterable[str]) -> Standing:
-    """Collect the backtest results of a study's configurations.
+def standing(fresh: Freshness, study: Study) -> Standing:
+    """Collect the fresh results of a study's configurations and what-ifs.
 
-    Results are comparable only where dates, evaluation windows and costs are the
-    same, so those of an older version of the study are left out and named.
+    What is stale is left out and named, since results are comparable only where
+    settings, code, data and sessions are the same.
 
     Parameters
     ----------
-    home
-        The home whose lake is read.
+    fresh
+        Knows the home, and what is fresh of it.
     study
         The study.
-    keys
-        What-if keys beyond the study file's own; those of other studies are
-        passed over.
     """
-    frames, missing, outdated = [], [], []
-    configurations = configurations_of(home, study, keys)
+    home = fresh.home
+    frames, versions = [], {}
+    left_out = {
+        key: State(Status.MISSING, fault)
+        for key, fault in home.resolve(study).faults.items()
+    }
+    configurations = configurations_of(home, study, what_ifs(home, study))
     for configuration in configurations:
-        manifest = home.lake.manifest("backtest_results", configuration.key)
-        if manifest is None:
-            missing.append(configuration.key)
-        elif manifest.details.get("result_hash") != configuration.result_hash(study):
-            outdated.append(configuration.key)
-        else:
-            frame = home.lake.read("backtest_results", configuration.key)
-            frame.insert(0, "configuration", configuration.key)
-            frames.append(frame)
-    rows = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+        key = configuration.key
+        state = fresh.of(RESULTS, key)
+        manifest = home.lake.manifest(RESULTS, key)
+        if not state.is_fresh or manifest is None:
+            left_out[key] = state
+            continue
+        versions[key] = manifest.data_version
+        frame = home.lake.read(RESULTS, key)
+        frame.insert(0, "configuration", key)
+        frames.append(frame)
+    rows = pd.concat(frames, ignore_index=True) if frames else no_rows()
+    same_as: dict[str, str] = {}
     if frames:
+        rows, same_as = _each_content_once(rows)
         rows.insert(0, "study", study.name)
         rows[PLATEAU] = plateaus(study, configurations, rows)
-    return Standing(rows, tuple(missing), tuple(outdated))
+    return Standing(rows, versions, left_out, same_as)
+
+
+def no_rows() -> pd.DataFrame:
+    """A leaderboard without a row."""
+    texts = ("study", "configuration", "variant", "role", VIOLATES, "settings")
+    numbers = ("start_cash", PLATEAU, *METRICS)
+    kinds = {**dict.fromkeys(texts, "str"), **dict.fromkeys(numbers, "float64")}
+    kinds["rank"] = "int64"
+    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in kinds.items()})
+
+
+def _each_content_once(rows: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Keep the first of variants that have the same settings.
+
+    Returns
+    -------
+    rows : pandas.DataFrame
+        Those kept.
+    same_as : dict
+        Configurations of which none is kept, and the one that has their first.
+    """
+    first = rows.drop_duplicates("settings").set_index("settings")["configuration"]
+    kept = rows[~rows.duplicated("settings")].reset_index(drop=True)
+    gone = rows[~rows["configuration"].isin(kept["configuration"])]
+    gone = gone.drop_duplicates("configuration")
+    owners = gone["settings"].map(first)
+    return kept, dict(zip(gone["configuration"], owners))
+
+
+def left_out(found: Standing) -> pd.DataFrame:
+    """List the configurations without a result that counts, and why, one row each."""
+    rows = [(key, s.status.value, s.because) for key, s in found.left_out.items()]
+    return pd.DataFrame(rows, columns=["configuration", "state", "because"])
+
+
+def leaderboard_inputs(study: Study, found: Standing) -> dict[str, str]:
+    """Hashes of what the ranking of a study comes from, by part."""
+    order = [study.rank_by, study.constraints]
+    return {
+        "settings": combined_hash([order, sorted(METRICS)]),
+        "results": combined_hash(sorted(found.versions.items())),
+    }
+
+
+def what_ifs(home: Home, study: Study) -> list[str]:
+    """Keys of a study's what-ifs that have results, fresh or not, sorted."""
+    own = {configuration.key for configuration in home.configurations(study)}
+    keys = home.lake.keys(RESULTS)
+    return [k for k in keys if study_of(k) == study.name and k not in own]
 
 
 def configurations_of(
@@ -119,12 +198,17 @@ def configurations_of(
     """
     found = {c.key: c for c in home.configurations(study)}
     for key in sorted(keys):
-        if key.split("~")[0].split(".")[0] == study.name and key not in found:
+        if study_of(key) == study.name and key not in found:
             try:
                 found[key] = home.find(key)[0]
             except BadInput:
                 continue
     return list(found.values())
+
+
+def ranked(found: Standing, study: Study) -> pd.DataFrame:
+    """Rank the results of a study that count; see :func:`rank`."""
+    return rank(found.rows, study)
 
 
 def rank(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
@@ -159,8 +243,16 @@ def best(ranking: pd.DataFrame, study: Study) -> pd.DataFrame:
     return winner
 
 
-def why_none(ranking: pd.DataFrame, study: Study) -> str:
-    """Say why no variant of a ranked study can win; empty where one can."""
+def why_none(ranking: pd.DataFrame, study: Study, found: Standing | None = None) -> str:
+    """Say why no variant of a ranked study can win; empty where one can.
+
+    Parameters
+    ----------
+    found
+        What the ranking was made of; it says why it is empty.
+    """
+    if ranking.empty:
+        return _why_empty(found)
     candidates = ranking[ranking["role"] == CANDIDATE]
     if study.ranking.qualifies(candidates).any():
         return ""
@@ -171,14 +263,27 @@ def why_none(ranking: pd.DataFrame, study: Study) -> str:
         for constraint in study.ranking.constraints
     ]
     known = int(study.ranking.score(candidates).notna().sum())
-    found = ", ".join([*met, f"{study.ranking.label} is defined for {known:,}"])
+    told = ", ".join([*met, f"{study.ranking.label} is defined for {known:,}"])
     return (
-        f"No winner: of {len(candidates):,} candidate variants, {found}; none has all."
+        f"No winner: of {len(candidates):,} candidate variants, {told}; none has all."
     )
 
 
-def outcome(ranking: pd.DataFrame, study: Study) -> pd.DataFrame:
+def _why_empty(found: Standing | None) -> str:
+    """Say why no configuration of a study has a result that counts."""
+    reasons: dict[str, list[str]] = {}
+    for key, state in (found.left_out if found else {}).items():
+        reasons.setdefault(str(state), []).append(key)
+    told = "; ".join(f"{few(keys)} ({why})" for why, keys in reasons.items())
+    return f"No results: {told}." if told else "No results yet."
+
+
+def outcome(
+    ranking: pd.DataFrame, study: Study, found: Standing | None = None
+) -> pd.DataFrame:
     """Return the winner of a ranked study, or a row that says why there is none.
+
+    ``found`` is what the ranking was made of.
 
     Returns
     -------
@@ -197,7 +302,7 @@ def outcome(ranking: pd.DataFrame, study: Study) -> pd.DataFrame:
         study=study.name,
         ranked_by=study.ranking.label,
         variants_tried=len(ranking),
-        why_none=why_none(ranking, study),
+        why_none=why_none(ranking, study, found),
     )
 
 

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from whatif_assets.core.backtesting.job import Variant
 from whatif_assets.core.configuration import Configuration
+from whatif_assets.core.errors import BadInput
 from whatif_assets.core.evaluation.stage import evaluated_sessions
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import combined_hash
-from whatif_assets.core.leaderboard.rows import best, read_table
+from whatif_assets.core.leaderboard.rows import best
 from whatif_assets.core.strategies import RuleSettings
 from whatif_assets.core.strategies.settings import positive_number
 from whatif_assets.core.study import Study
+
+if TYPE_CHECKING:
+    from whatif_assets.core.freshness import Freshness
+
+TABLE = "leaderboard"
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,20 +98,21 @@ class Winner:
         )
 
 
-def winners(home: Home) -> list[Winner]:
-    """Find the winner of every study that has one, as the leaderboard stands.
+def winner_of(fresh: Freshness, study: Study) -> Winner | None:
+    """Find the winner of a study, if it has one.
 
     Raises
     ------
     BadInput
-        There is no leaderboard yet.
+        Its leaderboard is missing or stale; the message says why.
     """
-    ranking = read_table(home, "leaderboard")
-    found = []
-    for name, study in sorted(home.studies().items()):
-        rows = ranking[ranking["study"] == name].reset_index(drop=True)
-        if len(rows) and len(first := best(rows, study)):
-            found.append(
-                Winner.of(home, study, {str(k): v for k, v in first.iloc[0].items()})
-            )
-    return found
+    state = fresh.of(TABLE, study.name)
+    if not state.is_fresh:
+        raise BadInput(
+            f"{TABLE} of study {study.name} is {state}. Materialise {TABLE} again "
+            "(in the UI, or with 'whatif run')."
+        )
+    rows = best(fresh.home.lake.read(TABLE, study.name), study)
+    for row in rows.to_dict("records"):
+        return Winner.of(fresh.home, study, {str(k): v for k, v in row.items()})
+    return None

@@ -24,6 +24,7 @@ from whatif_assets.core.backtesting.metrics import METRICS
 from whatif_assets.core.bars.adjustments import adjustments_table
 from whatif_assets.core.columns import Table
 from whatif_assets.core.errors import BadInput
+from whatif_assets.core.freshness import Freshness
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import Lake, atomic_path
 from whatif_assets.core.report.macros import create_bars_macros, create_macros
@@ -207,8 +208,10 @@ def create_views(connection: duckdb.DuckDBPyConnection, home: Home) -> None:
         create_view(connection, table, home)
 
 
-def configurations_table(home: Home, keys: Mapping[str, list[str]]) -> pd.DataFrame:
-    """Settings of configurations, one row each.
+def configurations_table(
+    home: Home, keys: Mapping[str, list[str]], fresh: Freshness
+) -> pd.DataFrame:
+    """Settings of configurations, and whether their results are fresh, one row each.
 
     Parameters
     ----------
@@ -216,11 +219,14 @@ def configurations_table(home: Home, keys: Mapping[str, list[str]]) -> pd.DataFr
         The home that knows them.
     keys
         Configuration keys by study.
+    fresh
+        Knows what is fresh.
     """
     rows = []
     for study, names in keys.items():
         for key in names:
             configuration, _ = home.find(key)
+            state = fresh.of("backtest_results", key)
             rows.append(
                 {
                     "study": study,
@@ -229,6 +235,8 @@ def configurations_table(home: Home, keys: Mapping[str, list[str]]) -> pd.DataFr
                     "algorithm": configuration.algorithm,
                     "variants": len(configuration.variants()),
                     "settings": json.dumps(configuration.settings(), sort_keys=True),
+                    "state": state.status.value,
+                    "because": state.because,
                 }
             )
     return pd.DataFrame(rows, columns=list(DATABASE["configurations"].kinds))

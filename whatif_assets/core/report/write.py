@@ -12,22 +12,21 @@ from whatif_assets.core.configuration import Configuration
 from whatif_assets.core.evaluation.evaluate import long_form
 from whatif_assets.core.evaluation.holdout import openings
 from whatif_assets.core.evaluation.trials import read_trials
-from whatif_assets.core.evaluation.verdicts import read_verdicts
 from whatif_assets.core.facts.store import facts_table
+from whatif_assets.core.freshness import Freshness
 from whatif_assets.core.home import Home
-from whatif_assets.core.lake import combined_hash, write_parquet
+from whatif_assets.core.lake import combined_hash
 from whatif_assets.core.leaderboard.rows import (
     configurations_of,
     finalists,
-    outcome,
-    read_table,
     stacked,
-    table_path,
+    what_ifs,
+    write_part,
 )
 from whatif_assets.core.leaderboard.sensitivity import Sensitivity, sensitivity
-from whatif_assets.core.leaderboard.winner import winners
 from whatif_assets.core.report.database import build_database, configurations_table
 from whatif_assets.core.report.page import Page, write_page
+from whatif_assets.core.report.parts import part_of, states_table
 from whatif_assets.core.study import Study
 from whatif_assets.core.tables import DATABASE
 
@@ -69,31 +68,27 @@ def report(home: Home) -> Report:
     BadInput
         There is no leaderboard yet.
     """
-    ranking = read_table(home, "leaderboard")
+    fresh = Freshness(home)
     studies = home.studies()
-    ranked = {
-        name: ranking[ranking["study"] == name].reset_index(drop=True)
-        for name in studies
-    }
-    ranked = {name: rows for name, rows in ranked.items() if len(rows)}
-    won = {winner.study.name: winner for winner in winners(home)}
-    verdicts = DATABASE["verdicts"].stacked(map(read_verdicts, won.values()))
-    outcomes = stacked({n: outcome(rows, studies[n]) for n, rows in ranked.items()})
-    outcomes = outcomes.merge(
-        verdicts[["study", "verdict", "reasons"]], on="study", how="left"
-    )
+    parts = {name: part_of(fresh, study) for name, study in studies.items()}
+    ranked = {name: part.ranking for name, part in parts.items()}
+    outcomes = stacked({name: part.outcome for name, part in parts.items()})
+    full = {name: rows for name, rows in ranked.items() if len(rows)}
     chosen = stacked({n: finalists(rows, studies[n]) for n, rows in ranked.items()})
     equity = _detail(home, chosen, "daily_pnl", "equity", _with_equity)
-    keys = home.lake.keys("backtest_results")
-    known = {n: configurations_of(home, s, keys) for n, s in studies.items()}
+    known = {
+        name: configurations_of(home, study, what_ifs(home, study))
+        for name, study in studies.items()
+    }
     effects = _effects(studies, known, ranked)
     tables = {
         "configurations": configurations_table(
-            home, {n: [c.key for c in some] for n, some in known.items()}
+            home, {n: [c.key for c in some] for n, some in known.items()}, fresh
         ),
-        "leaderboard": ranking,
+        "leaderboard": stacked(ranked),
         "best_configuration": outcomes,
-        "verdicts": verdicts,
+        "verdicts": DATABASE["verdicts"].stacked(p.verdict for p in parts.values()),
+        "states": states_table(fresh),
         "equity": equity,
         "facts": facts_table(home),
         "fills": _detail(home, chosen, "fills", "fills"),
@@ -102,17 +97,18 @@ def report(home: Home) -> Report:
         **_of_studies(home, studies),
         "trades": _detail(home, chosen, "fills", "trades", lambda f, _: trades_of(f)),
     }
-    version = write_parquet(
-        table_path(home, "best_configuration"), outcomes, "best_configuration"
-    )
+    versions = [
+        write_part(home, "best_configuration", studies[name], part.outcome, {})
+        for name, part in parts.items()
+    ]
     build_database(home, tables)
     pages = {
         name: write_page(
-            home, studies[name], rows, won.get(name), effects.of_study(name)
+            home, studies[name], rows, parts[name].winner, effects.of_study(name)
         )
-        for name, rows in ranked.items()
+        for name, rows in full.items()
     }
-    return Report(outcomes, equity, effects.marginal, pages, combined_hash([version]))
+    return Report(outcomes, equity, effects.marginal, pages, combined_hash(versions))
 
 
 def _effects(

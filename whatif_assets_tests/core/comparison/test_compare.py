@@ -120,7 +120,7 @@ def test_an_entry_is_not_compared_to_itself(finished_home: Path) -> None:
 
 
 def test_results_that_cannot_be_repeated_are_refused(copied_home: Path) -> None:
-    path = copied_home / "lake/leaderboard/data.parquet"
+    path = copied_home / "lake/leaderboard/study=tiny/data.parquet"
     ranking = pd.read_parquet(path)
     ranking["pnl"] += 1.0
     ranking.to_parquet(path)

@@ -103,7 +103,7 @@ def test_a_name_that_two_studies_have_is_refused(copied_home: Path) -> None:
 
 
 def test_several_variants_that_fit_are_named(copied_home: Path) -> None:
-    path = copied_home / "lake/leaderboard/data.parquet"
+    path = copied_home / "lake/leaderboard/study=tiny/data.parquet"
     ranking = pd.read_parquet(path)
     again = ranking[ranking["configuration"] == "tiny.forest~max_depth=2"]
     ranking["variant"] = ranking["variant"].where(
@@ -115,7 +115,7 @@ def test_several_variants_that_fit_are_named(copied_home: Path) -> None:
 
 
 def test_a_study_without_a_winner_says_why(copied_home: Path) -> None:
-    path = copied_home / "lake/best_configuration/data.parquet"
+    path = copied_home / "lake/best_configuration/study=tiny/data.parquet"
     best = pd.read_parquet(path)
     best["configuration"], best["why_none"] = None, "No winner: none trades."
     best.to_parquet(path)
@@ -126,13 +126,13 @@ def test_a_study_without_a_winner_says_why(copied_home: Path) -> None:
 def test_results_of_an_older_study_are_refused(copied_home: Path) -> None:
     study = copied_home / "studies/tiny.yaml"
     study.write_text(study.read_text().replace("train: 6", "train: 7"))
-    with pytest.raises(BadInput, match="older version of study tiny"):
+    with pytest.raises(BadInput, match="settings changed"):
         find_entry(Home.open(copied_home), "tiny.hold")
 
 
 def test_a_home_without_a_leaderboard_says_what_to_run(copied_home: Path) -> None:
-    (copied_home / "lake/leaderboard/data.parquet").unlink()
-    with pytest.raises(BadInput, match="use 'whatif run'"):
+    (copied_home / "lake/leaderboard/study=tiny/data.parquet").unlink()
+    with pytest.raises(BadInput, match="with 'whatif run'"):
         find_entry(Home.open(copied_home), "tiny")
 
 

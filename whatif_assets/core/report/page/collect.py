@@ -16,7 +16,7 @@ from whatif_assets.core.bars.adjustments import adjustments_table
 from whatif_assets.core.comparison.attribution import Attribution, attribute, replay
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.evaluation.evaluate import benchmark_of
-from whatif_assets.core.evaluation.holdout import openings
+from whatif_assets.core.evaluation.holdout import is_opened, openings
 from whatif_assets.core.evaluation.stage import basis_of, evaluated_sessions, stage
 from whatif_assets.core.evaluation.verdicts import LOGITS, NO_VERDICTS, read_verdicts
 from whatif_assets.core.home import Home
@@ -70,7 +70,7 @@ def collect(
     logits = (
         home.lake.read(LOGITS, study.name)["logit"] if len(judged) else pd.Series([])
     )
-    opened = winner is not None and winner.has("holdout_results", "settings")
+    opened = winner is not None and is_opened(winner)
     sealed = home.lake.read("holdout_results", study.name) if opened else pd.DataFrame()
     return Facts(
         study=study,
@@ -181,7 +181,7 @@ def _line(
 
 def _of_holdout(winner: Winner) -> Iterator[pd.DataFrame]:
     """The winner and buy-and-hold on the holdout, if it was opened for it."""
-    if not winner.has("holdout_results", "settings"):
+    if not is_opened(winner):
         return
     daily = winner.home.lake.read("holdout_pnl", winner.study.name)
     for line, kind, column in (

@@ -9,6 +9,7 @@ import duckdb
 import pytest
 from plotly.offline import get_plotlyjs
 
+from whatif_assets.core.freshness import winners
 from whatif_assets.core.home import Home
 from whatif_assets.core.leaderboard.rows import (
     configurations_of,
@@ -16,7 +17,6 @@ from whatif_assets.core.leaderboard.rows import (
     short_name,
 )
 from whatif_assets.core.leaderboard.sensitivity import sensitivity
-from whatif_assets.core.leaderboard.winner import winners
 from whatif_assets.core.report.page import ASSEMBLE, COLLECT, SECTIONS, Page, write_page
 
 

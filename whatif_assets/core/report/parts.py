@@ -1,0 +1,87 @@
+"""What a home knows of each study: ranking, winner and verdict, each with its state."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pandas as pd
+
+from whatif_assets.core.evaluation.verdicts import NO_VERDICTS
+from whatif_assets.core.freshness import Freshness
+from whatif_assets.core.leaderboard.rows import no_rows, outcome
+from whatif_assets.core.leaderboard.winner import Winner, winner_of
+from whatif_assets.core.state import State, Status
+from whatif_assets.core.study import Study
+
+BOARD = "leaderboard"
+OF_STUDY = (BOARD, "placebo_results", "holdout_results", "verdicts")
+HOW_TO_JUDGE = "Materialise placebo_results, holdout_results and verdicts"
+
+
+@dataclass(frozen=True, eq=False)
+class StudyPart:
+    """What the report has of one study.
+
+    Attributes
+    ----------
+    ranking
+        Its leaderboard; no rows where that is stale or missing.
+    winner
+        None where no variant can win.
+    outcome
+        One row: the winner, or ``why_none``; with ``verdict`` and ``reasons`` where
+        this very winner was judged, and else ``verdict_state``.
+    verdict
+        The last verdict, if any, with its ``state``: it may be of an earlier winner.
+    """
+
+    ranking: pd.DataFrame
+    winner: Winner | None
+    outcome: pd.DataFrame
+    verdict: pd.DataFrame
+
+
+def part_of(fresh: Freshness, study: Study) -> StudyPart:
+    """Collect what the report has of a study."""
+    lake, name = fresh.home.lake, study.name
+    board, judged = fresh.of(BOARD, name), fresh.of("verdicts", name)
+    winner = winner_of(fresh, study) if board.is_fresh else None
+    ranking = lake.read(BOARD, name) if board.is_fresh else no_rows()
+    row = outcome(ranking, study, fresh.standing(study))
+    if not board.is_fresh:
+        row["why_none"] = f"The leaderboard is {board}. Materialise it again."
+    verdict = lake.read("verdicts", name) if lake.has("verdicts", name) else NO_VERDICTS
+    verdict = verdict.assign(state=str(judged))
+    current = verdict if judged.is_fresh and winner else NO_VERDICTS
+    row = row.merge(current[["study", "verdict", "reasons"]], on="study", how="left")
+    row["verdict_state"] = _verdict_state(judged) if winner else ""
+    return StudyPart(ranking, winner, row, verdict)
+
+
+def _verdict_state(state: State) -> str:
+    """Say that the winner was not judged, and what to do; empty where it was."""
+    if state.is_fresh:
+        return ""
+    if state.status is Status.MISSING:
+        return f"not judged yet. {HOW_TO_JUDGE}."
+    return f"the last verdict is of an earlier state ({state.because}). {HOW_TO_JUDGE}."
+
+
+def states_table(fresh: Freshness) -> pd.DataFrame:
+    """List the parts of every study, and whether each is fresh.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``study``, ``part`` (a table with a part for each study), ``state`` and
+        ``because``.
+    """
+    return pd.DataFrame(_states(fresh), columns=["study", "part", "state", "because"])
+
+
+def _states(fresh: Freshness) -> Iterator[tuple[str, ...]]:
+    for name, part in itertools.product(sorted(fresh.home.studies()), OF_STUDY):
+        state = fresh.of(part, name)
+        yield name, part, state.status.value, state.because
