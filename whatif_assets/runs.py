@@ -7,7 +7,7 @@ import itertools
 import logging
 import os
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -20,25 +20,22 @@ from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_START_TAG,
 )
 
-from whatif_assets.assets.features import CODE_VERSION as FEATURES_VERSION
-from whatif_assets.assets.price_bars import CODE_VERSION as BARS_VERSION
-from whatif_assets.assets.trained_models import CODE_VERSION as MODELS_VERSION
 from whatif_assets.automation import JOBS
 from whatif_assets.claims import claim_name
 from whatif_assets.code_location import build_definitions
-from whatif_assets.core.bars.ingest import SessionBars
+from whatif_assets.core.asked import update_keys, what_ifs
 from whatif_assets.core.configuration import Configuration
 from whatif_assets.core.errors import BadInput
+from whatif_assets.core.evaluation.evaluate import indicators_of
 from whatif_assets.core.evaluation.stage import evaluated_sessions
 from whatif_assets.core.features.store import history
-from whatif_assets.core.features.tables import FeatureTables
+from whatif_assets.core.freshness import Freshness
 from whatif_assets.core.home import Home
-from whatif_assets.core.lake import NEW, why_computed
+from whatif_assets.core.lake import NEW, few
+from whatif_assets.core.leaderboard.rows import configurations_of
 from whatif_assets.core.models.ahead import fit_ahead
-from whatif_assets.core.models.training import training_inputs
 from whatif_assets.core.run_log import RunEntry, in_words, read_run_log
 from whatif_assets.core.spark.backend import fitted_on_spark
-from whatif_assets.core.strategies import required_features
 from whatif_assets.core.study import Study
 from whatif_assets.resources import Compute
 from whatif_assets.storage import OpenSqliteStorage
@@ -103,61 +100,83 @@ class Runner:
         self._definitions = build_definitions(home.path)
         self._prefix = f"{home.market.name}_" if home.market.name else ""
 
-    def run(self, study: Study) -> list[str]:
-        """Materialise what a study needs; return what failed, in words."""
-        configurations = self._home.configurations(study)
+    def run(self, *studies: Study) -> list[str]:
+        """Materialise all that studies show; return what failed, in words.
+
+        What fails costs what depends on it, and the rest is computed and ranked.
+        """
+        self._update_keys()
+        failures: list[str] = []
+        for study in studies:
+            failures += self._run_study(study)
+        for asset in JOBS["evaluate_configurations"]:
+            self._tell(asset)
+        return list(dict.fromkeys(failures + self.rank()))
+
+    def _update_keys(self) -> None:
+        """Register the keys of the home's studies, and remove those that are gone."""
+        name = f"{self._prefix}configurations"
+        changes = update_keys(self._home, self._keys())
+        self._instance.add_dynamic_partitions(name, changes.add)
+        for key, why in changes.remove.items():
+            self._instance.delete_dynamic_partition(name, key)
+            console.print(f"{key} is removed: {why}.", highlight=False, markup=False)
+
+    def _run_study(self, study: Study) -> list[str]:
+        """Materialise the sessions, models and results of a study and its what-ifs."""
+        resolved = self._home.resolve(study)
+        asked, faults = what_ifs(self._home, study, self._keys())
+        failures = [*resolved.faults.values(), *faults.values()]
+        configurations = [*resolved.configurations, *asked]
         on_spark = [one for one in configurations if fitted_on_spark(one)]
         here = [one for one in configurations if not fitted_on_spark(one)]
-        keys = [configuration.key for configuration in [*on_spark, *here]]
-        self._instance.add_dynamic_partitions(f"{self._prefix}configurations", keys)
+        name = f"{self._prefix}configurations"
+        self._instance.add_dynamic_partitions(name, [c.key for c in configurations])
         sessions = study.sessions(self._home.market)
-        failures = self._run_sessions(self._sessions_of_bars(study), sessions)
-        if not failures:
-            if here:
-                untrained = [c for c in on_spark if self._is_untrained(study, c)]
-                spark = functools.partial(Compute().spark, study)
-                fit_ahead(self._home, study, untrained, "spark", spark)
-            failures += self._evaluate(study, here) + self._evaluate(study, on_spark)
-            for asset in JOBS["evaluate_configurations"]:
-                self._tell(asset)
-        return failures + self.rank()
+        failures += self._run_sessions(self._sessions_of_bars(study), sessions)
+        if here:
+            self._fit_ahead(study, on_spark)
+        return failures + self._evaluate(here) + self._evaluate(on_spark)
 
-    def _is_untrained(self, study: Study, configuration: Configuration) -> bool:
-        """Whether the models of a configuration on Spark would be fitted anew."""
-        try:
-            now = training_inputs(self._home, study, configuration, "spark")
-        except BadInput:  # which the asset meets, and tells
-            return False
-        manifest = self._home.lake.manifest("trained_models", configuration.key)
-        return bool(why_computed(manifest, {**now, "code": MODELS_VERSION}))
+    def _fit_ahead(self, study: Study, on_spark: Sequence[Configuration]) -> None:
+        """Begin to fit the models on Spark that would be fitted anew."""
+        fresh = Freshness(self._home)
+        states = [(one, fresh.of("trained_models", one.key)) for one in on_spark]
+        waiting = [one for one, s in states if not (s.is_fresh or s.upstream)]
+        spark = functools.partial(Compute().spark, study)
+        fit_ahead(self._home, study, waiting, "spark", spark)
 
-    def _evaluate(
-        self, study: Study, configurations: Sequence[Configuration]
-    ) -> list[str]:
+    def _evaluate(self, configurations: Sequence[Configuration]) -> list[str]:
         """Fit, forecast and backtest configurations; return what failed, in words."""
         failures: list[str] = []
+        hindered: dict[str, list[str]] = {}
         for asset in JOBS["evaluate_configurations"]:
-            ready = [c.key for c in configurations if self._is_ready(asset, c, study)]
+            ready, fresh = [], Freshness(self._home)
+            for key in (configuration.key for configuration in configurations):
+                state = fresh.of(asset, key)
+                if state.upstream is None:
+                    ready.append(key)
+                elif state.upstream[1] != key:  # else its own failure has been told
+                    hindered.setdefault(state.because, []).append(key)
             if asset == "backtest_results":
                 self._engine_is_compiled()
             failures += self.run_keys(asset, ready, self._keys())
-        return failures
+        return failures + [
+            f"{few(list(dict.fromkeys(keys)))}: not computed, since {because}"
+            for because, keys in hindered.items()
+        ]
 
     def rank(self) -> list[str]:
-        """Rank what stands in the lake and report it; return failures in words."""
+        """Rank what is fresh in the lake and report it; return failures in words."""
         assets = JOBS["rank_configurations"]
         left_out = {"holdout_results"} if self._sealed else set()
         chosen = [asset for asset in assets if asset not in left_out]
-        return self._execute("rank_configurations", chosen, {})
-
-    def _is_ready(self, asset: str, configuration: Configuration, study: Study) -> bool:
-        """Whether the asset before this one stands; it may have failed just now."""
-        upstream = {"forecasts": "trained_models", "backtest_results": "forecasts"}
-        if asset not in upstream:
-            return True
-        manifest = self._home.lake.manifest(upstream[asset], configuration.key)
-        wanted = configuration.model_hash(study)
-        return manifest is not None and manifest.details["model_hash"] == wanted
+        failures = self._execute("rank_configurations", chosen, {})
+        if failures:
+            # What comes after a failure is skipped; the report is made all the same.
+            for asset in chosen[1:]:
+                failures += self._execute("rank_configurations", [asset], {})
+        return failures
 
     def _sessions_of_bars(self, study: Study) -> list[date]:
         """Sessions whose bars a study needs: its own, and those to warm up on."""
@@ -166,10 +185,8 @@ class Runner:
         for size, features in self._home.features().items():
             needed.update(history(self._home, sessions[0], features, size))
         first = evaluated_sessions(self._home, study)[0]
-        for configuration in self._home.configurations(study):
-            strategy = configuration.strategy_type()
-            settings = [variant.settings for variant in configuration.variants()]
-            read = required_features(strategy, settings)
+        for configuration in configurations_of(self._home, study):
+            read = indicators_of(configuration)
             size = self._home.bar_size(configuration)
             needed.update(history(self._home, first, read, size))
         return sorted(needed)
@@ -177,19 +194,23 @@ class Runner:
     def _run_sessions(
         self, for_bars: Sequence[date], for_features: Sequence[date]
     ) -> list[str]:
+        failures: list[str] = []
         if self._home.market.facts:
-            failures = self._execute("collect_facts", JOBS["collect_facts"], {})
-            if failures:
-                return failures
+            failures += self._execute("collect_facts", JOBS["collect_facts"], {})
+        failures += self._run_stale("price_bars", for_bars)
+        if any(self._home.features().values()):
+            failures += self._run_stale("features", for_features)
+        return failures
+
+    def _run_stale(self, asset: str, sessions: Sequence[date]) -> list[str]:
+        """Materialise the sessions of an asset that are not fresh and can be made."""
+        fresh = Freshness(self._home)
+        states = {day.isoformat(): fresh.of(asset, day.isoformat()) for day in sessions}
+        stale = [key for key, state in states.items() if not state.is_fresh]
+        ready = [key for key in stale if states[key].upstream is None]
         calendar = [day.isoformat() for day in self._home.market.sessions.dates()]
-        bars = self._stale_bars(for_bars)
-        failures = self.run_keys("price_bars", bars, calendar)
-        self._tell("price_bars", len(for_bars) - len(bars))
-        if failures or not any(self._home.features().values()):
-            return failures
-        features = self._stale_features(for_features)
-        failures = self.run_keys("features", features, calendar)
-        self._tell("features", len(for_features) - len(features))
+        failures = self.run_keys(asset, ready, calendar)
+        self._tell(asset, len(sessions) - len(stale))
         return failures
 
     def _tell(self, asset: str, untouched: int = 0) -> None:
@@ -197,36 +218,6 @@ class Runner:
         entries = self._done.pop(asset, [])
         if untouched or any(entry.why_computed != NEW for entry in entries):
             console.print(in_words(asset, entries, untouched), highlight=False)
-
-    def _stale_bars(self, sessions: Sequence[date]) -> list[str]:
-        bars = SessionBars(self._home, ())
-        return self._stale(
-            "price_bars",
-            sessions,
-            lambda day: {**bars.inputs(day.isoformat()), "code": BARS_VERSION},
-        )
-
-    def _stale_features(self, sessions: Sequence[date]) -> list[str]:
-        columns = FeatureTables(self._home)
-        return self._stale(
-            "features",
-            sessions,
-            lambda day: {**columns.inputs(day), "code": FEATURES_VERSION},
-        )
-
-    def _stale(
-        self,
-        table: str,
-        sessions: Sequence[date],
-        inputs: Callable[[date], Mapping[str, str]],
-    ) -> list[str]:
-        """Keys of the sessions that would be computed anew."""
-        lake = self._home.lake
-        return [
-            day.isoformat()
-            for day in sessions
-            if why_computed(lake.manifest(table, day.isoformat()), inputs(day))
-        ]
 
     def _keys(self) -> list[str]:
         name = f"{self._prefix}configurations"

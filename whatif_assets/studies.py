@@ -52,8 +52,7 @@ def run_studies(path: Path, study: str | None, sealed: bool = False) -> bool:
         instance = stack.enter_context(instance_of(home))
         stack.enter_context(progress_display())
         runner = Runner(home, instance, sealed, engine_is_compiled)
-        for one in studies:
-            failures += runner.run(one)
+        failures += runner.run(*studies)
     for one in studies:
         print_study(home, one)
     for failure in failures:

@@ -4,7 +4,7 @@ import dagster as dg
 import pandas as pd
 
 from whatif_assets.assets.axes import RESULTS, Axes
-from whatif_assets.core.evaluation.placebos import run_placebos
+from whatif_assets.core.evaluation.placebos import placebo_inputs, run_placebos
 from whatif_assets.core.freshness import CODE_VERSIONS
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import combined_hash
@@ -32,9 +32,7 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
     def placebo_results(
         context: dg.AssetExecutionContext, home: HomeResource
     ) -> dg.MaterializeResult[None]:
-        return for_each_study(
-            context, home.open(), challenge, lambda winner: winner.inputs
-        )
+        return for_each_study(context, home.open(), challenge, placebo_inputs)
 
     return placebo_results
 

@@ -18,6 +18,7 @@ from whatif_assets.core.configuration import Configuration
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.evaluation.evaluate import evaluation_inputs, sessions_read
 from whatif_assets.core.evaluation.holdout import holdout_inputs
+from whatif_assets.core.evaluation.placebos import placebo_inputs
 from whatif_assets.core.evaluation.verdicts import verdict_inputs
 from whatif_assets.core.features.store import BARS_OF
 from whatif_assets.core.features.tables import FeatureTables
@@ -327,7 +328,7 @@ _RULES = {
     ),
     "leaderboard": _Rule(_ranking, lambda f, name: []),
     "placebo_results": _Rule(
-        _of_winner(lambda winner: winner.inputs),
+        _of_winner(placebo_inputs),
         lambda f, name: [("leaderboard", name)],
     ),
     "holdout_results": _Rule(_of_winner(holdout_inputs), _sealed),

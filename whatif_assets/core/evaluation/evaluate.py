@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
-import json
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -35,7 +33,7 @@ from whatif_assets.core.evaluation.stage import (
     forecasts_of,
     stage_configuration,
 )
-from whatif_assets.core.evaluation.trials import register_trials
+from whatif_assets.core.evaluation.trials import register_trials, settings_of_trials
 from whatif_assets.core.facts.store import FactsBeside
 from whatif_assets.core.features import FEATURES, Feature
 from whatif_assets.core.features.store import history
@@ -46,7 +44,6 @@ from whatif_assets.core.leaks import Admit, refuse_leak
 from whatif_assets.core.leaks.gate import probe_fills, probe_indicators
 from whatif_assets.core.models.forecasting import IN_SAMPLE
 from whatif_assets.core.strategies import required_features
-from whatif_assets.core.strategies.params import json_value
 from whatif_assets.core.study import Study
 
 TABLE = "backtest_results"
@@ -160,7 +157,7 @@ def evaluate(
         held.returns[0],
         progress,
     )
-    rows = _described(configuration, variants, metrics)
+    rows = _described(configuration, metrics)
     rows = rows.assign(**_held_metrics(home, held))
     order = study.ranking.order(rows)["variant"].tolist()
     leaders = [v for v in variants if v.id in set(order[: study.finalists])]
@@ -288,30 +285,13 @@ def held_variant(variant: Variant) -> Variant:
     return Variant("-", held_size(variant.settings), variant.costs, variant.cash)
 
 
-def _described(
-    configuration: Configuration,
-    variants: Sequence[Variant],
-    metrics: pd.DataFrame,
-) -> pd.DataFrame:
+def _described(configuration: Configuration, metrics: pd.DataFrame) -> pd.DataFrame:
     """Metrics with what each variant is: role, strategy, algorithm, settings."""
-    shared = configuration.settings()
-    shared.pop("sweep", None)
     rows = metrics.copy()
     rows.insert(1, "role", configuration.strategy_type().role)
     rows.insert(2, "strategy", configuration.strategy)
     rows.insert(3, "algorithm", configuration.algorithm)
-    rows["settings"] = [
-        json.dumps(
-            {
-                **shared,
-                **json_value(variant.settings),
-                **dataclasses.asdict(variant.costs),
-                "cash": variant.cash,
-            },
-            sort_keys=True,
-        )
-        for variant in variants
-    ]
+    rows["settings"] = settings_of_trials(configuration)
     return rows
 
 

@@ -27,7 +27,7 @@ from whatif_assets.core.lake import (
     why_computed,
     write_parquet,
 )
-from whatif_assets.core.leaderboard.winner import Winner
+from whatif_assets.core.leaderboard.winner import NAME, Winner
 from whatif_assets.core.leaks import refuse_leak
 from whatif_assets.core.models.dataset import dataset, versions_read
 from whatif_assets.core.models.forecasting import forecast_by
@@ -144,7 +144,8 @@ def record_opening(winner: Winner, inputs: Mapping[str, str], run_id: str) -> No
     """
     home, study = winner.home, winner.study
     fold = _holdout_of(winner)
-    looked_at = combined_hash([sorted(inputs.items())])
+    content = {part: value for part, value in inputs.items() if part != NAME}
+    looked_at = combined_hash([sorted(content.items())])
     before = openings(home, study.name)
     if len(before) and before["inputs"].iloc[-1] == looked_at:
         return

@@ -20,6 +20,7 @@ from whatif_assets.core.backtesting.job import Variant
 from whatif_assets.core.backtesting.metrics import measure
 from whatif_assets.core.evaluation.evaluate import benchmark_of, held_variant
 from whatif_assets.core.evaluation.stage import basis_of, stage
+from whatif_assets.core.lake import combined_hash, why_computed
 from whatif_assets.core.leaderboard.winner import Winner
 from whatif_assets.core.models import fit
 from whatif_assets.core.models.dataset import dataset
@@ -164,6 +165,18 @@ def run(winner: Winner, placebo: Placebo) -> tuple[pd.DataFrame, pd.DataFrame]:
     daily.insert(0, "variant", list(accounts.variants))
     per_year = home.market.sessions_per_year()
     return measure(accounts, per_year, held.returns[0]), daily
+
+
+def placebo_inputs(winner: Winner) -> dict[str, str]:
+    """Hashes of what the placebos of a winner come from, by part."""
+    order = [winner.study.rank_by, winner.ranked_value]
+    return {**winner.inputs, "ranking": combined_hash(order)}
+
+
+def is_challenged(winner: Winner) -> bool:
+    """Whether the lake has the placebos of this very winner, by the ranking of now."""
+    manifest = winner.home.lake.manifest("placebo_results", winner.study.name)
+    return not why_computed(manifest, placebo_inputs(winner))
 
 
 def run_placebos(winner: Winner) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -7,6 +7,8 @@ its results are gone.
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -30,12 +32,35 @@ from whatif_assets.core.lake import (
     read_parquet,
     write_parquet,
 )
+from whatif_assets.core.strategies.params import json_value
 from whatif_assets.core.study import Study
 from whatif_assets.core.tables import LAKE
 
 TABLE = "trials"
 DAILY = "daily_pnl.parquet"
 CANDIDATE = "candidate"
+
+
+def settings_of_trials(configuration: Configuration) -> list[str]:
+    """List the settings of a configuration's variants as JSON, in their order.
+
+    They are what a trial is, whatever its configuration is called and whether a field
+    is swept or fixed.
+    """
+    shared = configuration.settings()
+    shared.pop("sweep", None)
+    return [
+        json.dumps(
+            {
+                **shared,
+                **json_value(v.settings),
+                **dataclasses.asdict(v.costs),
+                "cash": v.cash,
+            },
+            sort_keys=True,
+        )
+        for v in configuration.variants()
+    ]
 
 
 def register_trials(

@@ -12,6 +12,7 @@ from whatif_assets.core.backtesting.sleeve import FloatArray
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.evaluation.held import held_in_words
 from whatif_assets.core.evaluation.holdout import is_opened, times_seen
+from whatif_assets.core.evaluation.placebos import is_challenged
 from whatif_assets.core.evaluation.trials import (
     session_returns,
     trial_files,
@@ -100,7 +101,7 @@ def evidence_of(winner: Winner) -> Evidence:
 
 
 def _check_placebos(winner: Winner) -> None:
-    if not winner.has("placebo_results"):
+    if not is_challenged(winner):
         raise not_materialised("placebo_results", winner.study.name)
 
 

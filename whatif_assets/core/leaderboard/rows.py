@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from whatif_assets.core.asked import what_ifs
 from whatif_assets.core.backtesting.metrics import METRICS
 from whatif_assets.core.configuration import Configuration
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.home import Home
-from whatif_assets.core.keys import study_of
 from whatif_assets.core.lake import Manifest, combined_hash, few
 from whatif_assets.core.leaderboard.ranking import SCORE, VIOLATES
 from whatif_assets.core.leaderboard.sensitivity import PLATEAU, plateaus
@@ -119,7 +119,7 @@ def standing(fresh: Freshness, study: Study) -> Standing:
         key: State(Status.MISSING, fault)
         for key, fault in home.resolve(study).faults.items()
     }
-    configurations = configurations_of(home, study, what_ifs(home, study))
+    configurations = configurations_of(home, study)
     for configuration in configurations:
         key = configuration.key
         state = fresh.of(RESULTS, key)
@@ -182,28 +182,9 @@ def leaderboard_inputs(study: Study, found: Standing) -> dict[str, str]:
     }
 
 
-def what_ifs(home: Home, study: Study) -> list[str]:
-    """Keys of a study's what-ifs that have results, fresh or not, sorted."""
-    own = {configuration.key for configuration in home.configurations(study)}
-    keys = home.lake.keys(RESULTS)
-    return [k for k in keys if study_of(k) == study.name and k not in own]
-
-
-def configurations_of(
-    home: Home, study: Study, keys: Iterable[str]
-) -> list[Configuration]:
-    """List a study's configurations and the what-ifs among some keys, keys unique.
-
-    A key that no longer names a configuration is passed over: the study changed.
-    """
-    found = {c.key: c for c in home.configurations(study)}
-    for key in sorted(keys):
-        if study_of(key) == study.name and key not in found:
-            try:
-                found[key] = home.find(key)[0]
-            except BadInput:
-                continue
-    return list(found.values())
+def configurations_of(home: Home, study: Study) -> list[Configuration]:
+    """List a study's configurations, and the what-ifs that have results."""
+    return [*home.configurations(study), *what_ifs(home, study)[0]]
 
 
 def ranked(found: Standing, study: Study) -> pd.DataFrame:

@@ -7,12 +7,13 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from whatif_assets.core.backtesting.job import Variant
+from whatif_assets.core.backtesting.metrics import METRICS
 from whatif_assets.core.configuration import Configuration
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.evaluation.stage import evaluated_sessions
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import combined_hash
-from whatif_assets.core.leaderboard.rows import best
+from whatif_assets.core.leaderboard.rows import RESULTS, best
 from whatif_assets.core.strategies import RuleSettings
 from whatif_assets.core.strategies.settings import positive_number
 from whatif_assets.core.study import Study
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from whatif_assets.core.freshness import Freshness
 
 TABLE = "leaderboard"
+NAME = "name"  # the part of inputs that is no content
+# The parts of a study that make results comparable.
+FRAME = {"dates", "symbols", "evaluation"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,32 +74,20 @@ class Winner:
 
     @property
     def inputs(self) -> dict[str, str]:
-        """Hashes of what makes the winner what it is, by part."""
+        """Hashes of what makes the winner what it is, by part: content, and name."""
         configuration, lake = self.configuration, self.home.lake
-        own = [configuration.result_hash(self.study), self.variant.id]
+        frame = self.study.model_dump(mode="json", include=FRAME)
+        own = [self.row["settings"], frame, sorted(METRICS)]
         code = configuration.strategy_type().code_version
+        manifest = lake.manifest(RESULTS, configuration.key)
+        made_of = dict(manifest.inputs) if manifest else {}
+        # The settings are those of all variants, of which others may have changed.
+        made_of.pop("settings", None)
         return {
-            "settings": combined_hash([*own, code]),
-            "data": combined_hash(
-                lake.versions("backtest_results", [configuration.key])
-            ),
+            "settings": combined_hash([own, code]),
+            "data": combined_hash(sorted(made_of.items())),
+            NAME: combined_hash([configuration.key, self.variant.id]),
         }
-
-    def has(self, table: str, *parts: str) -> bool:
-        """Whether what stands of the study in a table was made for this very winner.
-
-        Parameters
-        ----------
-        table
-            A table with a part for each study.
-        parts
-            Inputs that have to be the winner's; all where left out.
-        """
-        manifest = self.home.lake.manifest(table, self.study.name)
-        wanted = self.inputs
-        return manifest is not None and all(
-            manifest.inputs[part] == wanted[part] for part in parts or wanted
-        )
 
 
 def winner_of(fresh: Freshness, study: Study) -> Winner | None:

@@ -20,7 +20,6 @@ from whatif_assets.core.leaderboard.rows import (
     configurations_of,
     finalists,
     stacked,
-    what_ifs,
     write_part,
 )
 from whatif_assets.core.leaderboard.sensitivity import Sensitivity, sensitivity
@@ -76,10 +75,7 @@ def report(home: Home) -> Report:
     full = {name: rows for name, rows in ranked.items() if len(rows)}
     chosen = stacked({n: finalists(rows, studies[n]) for n, rows in ranked.items()})
     equity = _detail(home, chosen, "daily_pnl", "equity", _with_equity)
-    known = {
-        name: configurations_of(home, study, what_ifs(home, study))
-        for name, study in studies.items()
-    }
+    known = {name: configurations_of(home, s) for name, s in studies.items()}
     effects = _effects(studies, known, ranked)
     tables = {
         "configurations": configurations_table(

@@ -17,6 +17,7 @@ from whatif_assets.core.comparison.attribution import Attribution, attribute, re
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.evaluation.evaluate import benchmark_of
 from whatif_assets.core.evaluation.holdout import is_opened, openings
+from whatif_assets.core.evaluation.placebos import is_challenged
 from whatif_assets.core.evaluation.stage import basis_of, evaluated_sessions, stage
 from whatif_assets.core.evaluation.verdicts import LOGITS, NO_VERDICTS, read_verdicts
 from whatif_assets.core.home import Home
@@ -224,7 +225,7 @@ def _of_hold(winner: Winner, before: Sequence[date]) -> Iterator[pd.DataFrame]:
 
 def _placebo_pnl(winner: Winner, placebo: str) -> pd.DataFrame:
     """Daily profits of a placebo made for the winner, a column per session."""
-    if not winner.has("placebo_results"):
+    if not is_challenged(winner):
         return pd.DataFrame()
     daily = winner.home.lake.read("placebo_pnl", winner.study.name)
     mine: pd.DataFrame = daily[daily["placebo"] == placebo]
@@ -241,7 +242,7 @@ def _traders(winner: Winner | None) -> pd.DataFrame:
 
 
 def _placebos(winner: Winner | None) -> pd.DataFrame:
-    if winner is None or not winner.has("placebo_results"):
+    if winner is None or not is_challenged(winner):
         return pd.DataFrame()
     return winner.home.lake.read("placebo_results", winner.study.name)
 
