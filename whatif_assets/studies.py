@@ -45,7 +45,8 @@ def run_studies(path: Path, study: str | None, sealed: bool = False) -> bool:
     # Here, since it imports Dagster, which takes a second or two.
     from whatif_assets.runs import Runner, instance_of
 
-    failures: list[str] = []
+    unread = list(home.faults().values())
+    failures = [] if study else unread
     with contextlib.ExitStack() as stack, _quiet_end():
         stack.enter_context(cleaning_up())
         stack.callback(end_drawing)
@@ -55,6 +56,8 @@ def run_studies(path: Path, study: str | None, sealed: bool = False) -> bool:
         failures += runner.run(*studies)
     for one in studies:
         print_study(home, one)
+    for fault in unread if study else ():
+        console.print(f"Left out: {fault}", highlight=False, markup=False)
     for failure in failures:
         console.print(failure, style="red", highlight=False)
     return not failures
@@ -78,6 +81,8 @@ def _opened(path: Path, study: str | None) -> tuple[Home, list[Study]]:
     else:
         home = Home.open(path)
         studies = [home.study(study)] if study else list(home.studies().values())
+    if not studies and (faults := home.faults()):
+        raise BadInput("\n".join(faults.values()))
     if not studies:
         raise BadInput(
             f"{home.studies_folder}: there is no study yet; give 'whatif run' a "

@@ -150,8 +150,7 @@ class Market(Settings):
 
     def _minutes(self) -> int:
         """Trading minutes of a regular session."""
-        first = self.sessions.dates()[:20]
-        return int(self.sessions.schedule(first)["minutes"].max()) if first else 390
+        return _minutes_of(self.sessions)
 
     def sessions_per_year(self) -> float:
         """Sessions in a year of the exchange calendar, for annualised figures."""
@@ -163,6 +162,13 @@ class Market(Settings):
         if self.path is not None:
             options["path"] = self.path
         return open_source(self.source, options, base)
+
+
+@functools.lru_cache(maxsize=32)
+def _minutes_of(sessions: Sessions) -> int:
+    """Trading minutes of a regular session, as the first ones have them."""
+    first = sessions.dates()[:20]
+    return int(sessions.schedule(first)["minutes"].max()) if first else 390
 
 
 def parse_market(document: YamlDocument, base: Path) -> Market:

@@ -82,6 +82,8 @@ def states_table(fresh: Freshness) -> pd.DataFrame:
 
 
 def _states(fresh: Freshness) -> Iterator[tuple[str, ...]]:
-    for name, part in itertools.product(sorted(fresh.home.studies()), OF_STUDY):
-        state = fresh.of(part, name)
-        yield name, part, state.status.value, state.because
+    studies = fresh.home.studies().values()
+    for study, part in itertools.product(studies, OF_STUDY):
+        if part != "holdout_results" or study.evaluation.holdout:
+            state = fresh.of(part, study.name)
+            yield study.name, part, state.status.value, state.because

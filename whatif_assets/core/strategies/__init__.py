@@ -6,8 +6,10 @@ A new built-in strategy is one class in a file of its own and one line in
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import inspect
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -221,9 +223,18 @@ def required_features(
     BadInput
         A setting is unknown or wrong.
     """
+    if strategy.rule is None:
+        return []
     features = (
         feature
         for values in settings
-        for feature in strategy.inputs(strategy.settings(values)).values()
+        for feature in _read_by(strategy, json.dumps(values, sort_keys=True))
     )
     return list(dict.fromkeys(features))
+
+
+# The settings of a grid are looked at by each who asks what it reads.
+@functools.lru_cache(maxsize=1 << 16)
+def _read_by(strategy: StrategyType, values: str) -> tuple[Feature, ...]:
+    """Features that a rule reads with some settings, as JSON."""
+    return tuple(strategy.inputs(strategy.settings(json.loads(values))).values())

@@ -107,10 +107,8 @@ def _first(rows: pd.DataFrame) -> dict[str, Any]:
 
 
 def _text_of(home: Home, study: Study) -> str:
-    for path in home.study_files():
-        if home.study_in(path).name == study.name:
-            return path.read_text(encoding="utf-8")
-    return ""
+    path = home.file_of(study)
+    return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
 def _stretches(home: Home, study: Study) -> dict[str, list[date]]:
