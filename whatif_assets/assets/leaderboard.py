@@ -11,13 +11,13 @@ from whatif_assets.core.home import Home
 from whatif_assets.core.lake import combined_hash
 from whatif_assets.core.leaderboard.ranking import VIOLATES
 from whatif_assets.core.leaderboard.rows import (
+    BOARD,
     Standing,
     left_out,
     ranked,
     write_part,
 )
 from whatif_assets.core.leaderboard.sensitivity import PLATEAU
-from whatif_assets.core.leaderboard.winner import TABLE
 from whatif_assets.core.report.drawing import Picture
 from whatif_assets.core.report.plots import MOST_BARS, ranking_plot
 from whatif_assets.core.report.write import SHOWN
@@ -59,8 +59,8 @@ def rank_studies(home: Home, run_id: str) -> tuple[int, str, dict[str, Any]]:
     for name, study in home.studies().items():
         found = fresh.standing(study)
         ranking = ranked(found, study)
-        inputs = fresh.inputs(TABLE, name)
-        versions.append(write_part(home, TABLE, study, ranking, inputs, run_id))
+        inputs = fresh.inputs(BOARD, name)
+        versions.append(write_part(home, BOARD, study, ranking, inputs, run_id))
         rows += len(ranking)
         metadata.update(_describe(study, found, ranking))
     faults = home.faults().values()

@@ -19,11 +19,12 @@ from whatif_assets.core.leaderboard.ranking import SCORE, VIOLATES
 from whatif_assets.core.leaderboard.sensitivity import PLATEAU, plateaus
 from whatif_assets.core.state import State, Status
 from whatif_assets.core.study import Study
+from whatif_assets.core.tables import LAKE
 
 if TYPE_CHECKING:
     from whatif_assets.core.freshness import Freshness
 
-RESULTS = "backtest_results"
+RESULTS, BOARD = "backtest_results", "leaderboard"
 CANDIDATE = "candidate"
 RANKING_COLUMNS = (
     "study",
@@ -131,22 +132,13 @@ def standing(fresh: Freshness, study: Study) -> Standing:
         frame = home.lake.read(RESULTS, key)
         frame.insert(0, "configuration", key)
         frames.append(frame)
-    rows = pd.concat(frames, ignore_index=True) if frames else no_rows()
+    rows = pd.concat(frames, ignore_index=True) if frames else LAKE[BOARD].empty()
     same_as: dict[str, str] = {}
     if frames:
         rows, same_as = _each_content_once(rows)
         rows.insert(0, "study", study.name)
         rows[PLATEAU] = plateaus(study, configurations, rows)
     return Standing(rows, versions, left_out, same_as)
-
-
-def no_rows() -> pd.DataFrame:
-    """A leaderboard without a row."""
-    texts = ("study", "configuration", "variant", "role", VIOLATES, "settings")
-    numbers = ("start_cash", PLATEAU, *METRICS)
-    kinds = {**dict.fromkeys(texts, "str"), **dict.fromkeys(numbers, "float64")}
-    kinds["rank"] = "int64"
-    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in kinds.items()})
 
 
 def _each_content_once(rows: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:

@@ -13,7 +13,7 @@ from whatif_assets.core.errors import BadInput
 from whatif_assets.core.evaluation.stage import evaluated_sessions
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import combined_hash
-from whatif_assets.core.leaderboard.rows import RESULTS, best
+from whatif_assets.core.leaderboard.rows import BOARD, RESULTS, best
 from whatif_assets.core.strategies import RuleSettings
 from whatif_assets.core.strategies.settings import positive_number
 from whatif_assets.core.study import Study
@@ -21,7 +21,6 @@ from whatif_assets.core.study import Study
 if TYPE_CHECKING:
     from whatif_assets.core.freshness import Freshness
 
-TABLE = "leaderboard"
 NAME = "name"  # the part of inputs that is no content
 # The parts of a study that make results comparable.
 FRAME = {"dates", "symbols", "evaluation"}
@@ -98,13 +97,13 @@ def winner_of(fresh: Freshness, study: Study) -> Winner | None:
     BadInput
         Its leaderboard is missing or stale; the message says why.
     """
-    state = fresh.of(TABLE, study.name)
+    state = fresh.of(BOARD, study.name)
     if not state.is_fresh:
         raise BadInput(
-            f"{TABLE} of study {study.name} is {state}. Materialise {TABLE} again "
+            f"{BOARD} of study {study.name} is {state}. Materialise {BOARD} again "
             "(in the UI, or with 'whatif run')."
         )
-    rows = best(fresh.home.lake.read(TABLE, study.name), study)
+    rows = best(fresh.home.lake.read(BOARD, study.name), study)
     for row in rows.to_dict("records"):
         return Winner.of(fresh.home, study, {str(k): v for k, v in row.items()})
     return None

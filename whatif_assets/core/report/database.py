@@ -239,4 +239,11 @@ def configurations_table(
                     "because": state.because,
                 }
             )
+        left_out = fresh.standing(home.study(study)).left_out
+        rows += [
+            {"study": study, "configuration": key, "state": one.status.value}
+            | {"because": one.because}
+            for key, one in left_out.items()
+            if key not in names
+        ]
     return pd.DataFrame(rows, columns=list(DATABASE["configurations"].kinds))

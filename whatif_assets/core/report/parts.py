@@ -10,12 +10,12 @@ import pandas as pd
 
 from whatif_assets.core.evaluation.verdicts import NO_VERDICTS
 from whatif_assets.core.freshness import Freshness
-from whatif_assets.core.leaderboard.rows import no_rows, outcome
+from whatif_assets.core.leaderboard.rows import BOARD, outcome
 from whatif_assets.core.leaderboard.winner import Winner, winner_of
 from whatif_assets.core.state import State, Status
 from whatif_assets.core.study import Study
+from whatif_assets.core.tables import LAKE
 
-BOARD = "leaderboard"
 OF_STUDY = (BOARD, "placebo_results", "holdout_results", "verdicts")
 HOW_TO_JUDGE = "Materialise placebo_results, holdout_results and verdicts"
 
@@ -48,7 +48,7 @@ def part_of(fresh: Freshness, study: Study) -> StudyPart:
     lake, name = fresh.home.lake, study.name
     board, judged = fresh.of(BOARD, name), fresh.of("verdicts", name)
     winner = winner_of(fresh, study) if board.is_fresh else None
-    ranking = lake.read(BOARD, name) if board.is_fresh else no_rows()
+    ranking = lake.read(BOARD, name) if board.is_fresh else LAKE[BOARD].empty()
     row = outcome(ranking, study, fresh.standing(study))
     if not board.is_fresh:
         row["why_none"] = f"The leaderboard is {board}. Materialise it again."
