@@ -5,6 +5,7 @@ from typing import Any
 import dagster as dg
 
 from whatif_assets.assets.axes import RESULTS, Axes
+from whatif_assets.core.errors import BadInput
 from whatif_assets.core.freshness import CODE_VERSIONS
 from whatif_assets.core.home import Home
 from whatif_assets.core.report.drawing import Picture
@@ -72,6 +73,9 @@ def report_best(
         }
         metadata |= {f"{study}_{name}": value for name, value in told.items()}
     metadata["best"] = as_metadata(found.best)
+    if found.failures:
+        told = (f"- {study}: {why}" for study, why in found.failures.items())
+        raise BadInput("\n".join(["The pages of some studies failed:", *told]))
     return len(found.best), found.data_version, metadata
 
 

@@ -8,6 +8,7 @@ from whatif_assets.assets.axes import MARKET, Axes, partitioned
 from whatif_assets.assets.quality_checks import quality_checks, quality_results
 from whatif_assets.core.bars.adjustments import DETAIL, as_detail
 from whatif_assets.core.bars.ingest import SessionBars
+from whatif_assets.core.errors import BadInput
 from whatif_assets.core.freshness import CODE_VERSIONS
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import combined_hash
@@ -57,7 +58,12 @@ def ingest(
     """Write the bars of one session to the lake, unless a finding blocks them."""
     load = bars.of(key)
     found[key] = load.findings
-    admit(home.lake, key, load.findings)
+    try:
+        admit(home.lake, key, load.findings)
+    except BadInput:
+        # What the source had before is no more what it has.
+        home.lake.remove("price_bars", key)
+        raise
     version = home.lake.write_encoded("price_bars", key, load.content)
     steps = as_detail(load.steps)
     if steps:

@@ -394,14 +394,7 @@ DATABASE = _by_name(
         ),
         dataclasses.replace(LAKE["leaderboard"], axis=None),
         dataclasses.replace(LAKE["best_configuration"], axis=None),
-        dataclasses.replace(
-            LAKE["verdicts"],
-            parts=(
-                *LAKE["verdicts"].parts,
-                Column("state", TEXT, "whether it is of the winner of now, or why not"),
-            ),
-            axis=None,
-        ),
+        dataclasses.replace(LAKE["verdicts"], axis=None),
         Table(
             "states",
             "what a table has of a study",

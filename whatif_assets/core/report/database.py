@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,11 @@ FROM_FILES = {
 }
 
 
-def build_database(home: Home, tables: Mapping[str, pd.DataFrame]) -> Path:
+def build_database(
+    home: Home,
+    tables: Mapping[str, pd.DataFrame],
+    left_out: Mapping[str, Sequence[str]] | None = None,
+) -> Path:
     """Build ``whatif.duckdb`` from tables and from the lake, atomically.
 
     Parameters
@@ -58,6 +62,8 @@ def build_database(home: Home, tables: Mapping[str, pd.DataFrame]) -> Path:
     tables
         Further tables by name, as `whatif_assets.core.tables` declares them. An empty
         one is created with its columns.
+    left_out
+        Keys of partitions that the views do not show, by table.
 
     Returns
     -------
@@ -73,7 +79,7 @@ def build_database(home: Home, tables: Mapping[str, pd.DataFrame]) -> Path:
     try:
         with atomic_path(home.database) as temporary:
             with _writable(temporary) as path:
-                written = _write(path, home, tables)
+                written = _write(path, home, tables, left_out or {})
                 _verify(path, home, written)
             _settle(temporary)
             # Of a process that was killed: DuckDB would apply it to the new file.
@@ -104,7 +110,10 @@ def _writable(path: Path) -> Iterator[Path]:
 
 
 def _write(
-    path: Path, home: Home, tables: Mapping[str, pd.DataFrame]
+    path: Path,
+    home: Home,
+    tables: Mapping[str, pd.DataFrame],
+    left_out: Mapping[str, Sequence[str]],
 ) -> dict[str, int]:
     """Write a database; return the number of rows of each table and view."""
     config: dict[str, Any] = {"storage_compatibility_version": STORAGE_VERSION}
@@ -115,7 +124,7 @@ def _write(
             create_table(connection, DATABASE[name], frame)
         create_adjustments(connection, home.lake)
         create_from_files(connection, home.lake)
-        create_views(connection, home)
+        create_views(connection, home, left_out)
         create_macros(connection, METRICS)
         create_bars_macros(connection)
         connection.commit()
@@ -200,12 +209,17 @@ def create_adjustments(connection: duckdb.DuckDBPyConnection, lake: Lake) -> Non
     create_table(connection, DATABASE["adjustments"], steps)
 
 
-def create_views(connection: duckdb.DuckDBPyConnection, home: Home) -> None:
+def create_views(
+    connection: duckdb.DuckDBPyConnection,
+    home: Home,
+    left_out: Mapping[str, Sequence[str]],
+) -> None:
     """Create the views of bars, features and forecasts, which stay in the lake."""
     features = DATABASE["features"]
     larger = [replace(features, name=name) for name in home.lake.sized("features")]
     for table in (DATABASE["price_bars"], features, *larger, DATABASE["forecasts"]):
-        create_view(connection, table, home)
+        kind = "features" if table in larger else table.name
+        create_view(connection, table, home, left_out.get(kind, ()))
 
 
 def configurations_table(
@@ -240,9 +254,10 @@ def configurations_table(
                 }
             )
         left_out = fresh.standing(home.study(study)).left_out
+        nothing = dict.fromkeys(("strategy", "algorithm", "variants", "settings"))
         rows += [
-            {"study": study, "configuration": key, "state": one.status.value}
-            | {"because": one.because}
+            {"study": study, "configuration": key, **nothing}
+            | {"state": one.status.value, "because": one.because}
             for key, one in left_out.items()
             if key not in names
         ]

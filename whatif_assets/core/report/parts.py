@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
+from whatif_assets.core.configuration import Configuration
 from whatif_assets.core.evaluation.verdicts import NO_VERDICTS
 from whatif_assets.core.freshness import Freshness
 from whatif_assets.core.leaderboard.rows import BOARD, outcome
 from whatif_assets.core.leaderboard.winner import Winner, winner_of
-from whatif_assets.core.state import State, Status
+from whatif_assets.core.state import Status
 from whatif_assets.core.study import Study
 from whatif_assets.core.tables import LAKE
 
@@ -34,7 +35,7 @@ class StudyPart:
         One row: the winner, or ``why_none``; with ``verdict`` and ``reasons`` where
         this very winner was judged, and else ``verdict_state``.
     verdict
-        The last verdict, if any, with its ``state``: it may be of an earlier winner.
+        The verdict on this very winner, if there is one.
     """
 
     ranking: pd.DataFrame
@@ -52,21 +53,49 @@ def part_of(fresh: Freshness, study: Study) -> StudyPart:
     row = outcome(ranking, study, fresh.standing(study))
     if not board.is_fresh:
         row["why_none"] = f"The leaderboard is {board}. Materialise it again."
-    verdict = lake.read("verdicts", name) if lake.has("verdicts", name) else NO_VERDICTS
-    verdict = verdict.assign(state=str(judged))
-    current = verdict if judged.is_fresh and winner else NO_VERDICTS
-    row = row.merge(current[["study", "verdict", "reasons"]], on="study", how="left")
-    row["verdict_state"] = _verdict_state(judged) if winner else ""
+    has_verdict = judged.is_fresh and winner is not None
+    verdict = lake.read("verdicts", name) if has_verdict else NO_VERDICTS
+    row = row.merge(verdict[["study", "verdict", "reasons"]], on="study", how="left")
+    row["verdict_state"] = _verdict_state(fresh, study) if winner else ""
     return StudyPart(ranking, winner, row, verdict)
 
 
-def _verdict_state(state: State) -> str:
+def _verdict_state(fresh: Freshness, study: Study) -> str:
     """Say that the winner was not judged, and what to do; empty where it was."""
+    state = fresh.of("verdicts", study.name)
     if state.is_fresh:
         return ""
     if state.status is Status.MISSING:
         return f"not judged yet. {HOW_TO_JUDGE}."
-    return f"the last verdict is of an earlier state ({state.because}). {HOW_TO_JUDGE}."
+    (last,) = fresh.home.lake.read("verdicts", study.name).to_dict("records")
+    return (
+        f"not judged yet; '{last['verdict']}', on {last['configuration']} "
+        f"{last['variant'].strip('-')}".rstrip()
+        + f", is of an earlier state ({state.because}). {HOW_TO_JUDGE}."
+    )
+
+
+def left_out_of_views(
+    fresh: Freshness, known: Mapping[str, Sequence[Configuration]]
+) -> dict[str, list[str]]:
+    """List the partitions of the lake that are of nothing that there is now, by table.
+
+    Parameters
+    ----------
+    known
+        The configurations of each study.
+    """
+    lake = fresh.home.lake
+    keys = {one.key for some in known.values() for one in some}
+    bars = set(lake.keys("price_bars"))
+    return {
+        "features": [day for day in lake.keys("features") if day not in bars],
+        "forecasts": [
+            key
+            for key in lake.keys("forecasts")
+            if key not in keys or not fresh.of("forecasts", key).is_fresh
+        ],
+    }
 
 
 def states_table(fresh: Freshness) -> pd.DataFrame:

@@ -8,7 +8,7 @@ to another one, the lake is where it was when the database was made.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import duckdb
 
@@ -34,7 +34,10 @@ FROM duckdb_databases() WHERE path IS NOT NULL
 
 
 def create_view(
-    connection: duckdb.DuckDBPyConnection, table: Table, home: Home
+    connection: duckdb.DuckDBPyConnection,
+    table: Table,
+    home: Home,
+    left_out: Sequence[str] = (),
 ) -> None:
     """Create the view of a table of the lake.
 
@@ -47,12 +50,17 @@ def create_view(
         are data, the view has those that some file has now.
     home
         The home. Where its lake has no file of the table, the view is empty.
+    left_out
+        Keys of the partitions that it does not show.
     """
     rows = _no_rows(table)
     if home.lake.files(table.name):
         further = _further_columns(connection, table, home.lake)
         rows = rows_of_files(table, _glob(table, home), further)
         rows = f"{rows} WHERE ({_found(table, home)})"
+        if left_out:
+            keys = ", ".join(map(text, left_out))
+            rows = f"{rows} AND {quoted(str(table.axis))}::VARCHAR NOT IN ({keys})"
     connection.execute(f"CREATE VIEW {quoted(table.name)} AS {rows}")
     describe(connection, table, "VIEW")
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from whatif_assets.core.backtesting.trades import trades_of
 from whatif_assets.core.configuration import Configuration
+from whatif_assets.core.errors import BadInput
 from whatif_assets.core.evaluation.evaluate import long_form
 from whatif_assets.core.evaluation.holdout import openings
 from whatif_assets.core.evaluation.trials import read_trials
@@ -25,7 +26,7 @@ from whatif_assets.core.leaderboard.rows import (
 from whatif_assets.core.leaderboard.sensitivity import Sensitivity, sensitivity
 from whatif_assets.core.report.database import build_database, configurations_table
 from whatif_assets.core.report.page import Page, write_page
-from whatif_assets.core.report.parts import part_of, states_table
+from whatif_assets.core.report.parts import left_out_of_views, part_of, states_table
 from whatif_assets.core.study import Study
 from whatif_assets.core.tables import DATABASE
 
@@ -46,6 +47,8 @@ class Report:
         Effects of the axes, from `whatif_assets.core.leaderboard.sensitivity`.
     pages
         The HTML page of each study that has results.
+    failures
+        Why other pages could not be written, by study.
     data_version
         Hash of the winners.
     """
@@ -54,6 +57,7 @@ class Report:
     equity: pd.DataFrame
     marginal: pd.DataFrame
     pages: Mapping[str, Page]
+    failures: Mapping[str, str]
     data_version: str
 
 
@@ -62,10 +66,12 @@ def report(home: Home) -> Report:
 
     Those are the DuckDB file of the home, and the HTML page of each study.
 
+    What is stale is left out, and the reason stands in its place.
+
     Raises
     ------
     BadInput
-        There is no leaderboard yet.
+        The database cannot be written.
     """
     fresh = Freshness(home)
     studies = home.studies()
@@ -90,21 +96,23 @@ def report(home: Home) -> Report:
         "fills": _detail(home, chosen, "fills", "fills"),
         "sensitivity": effects.marginal,
         "sensitivity_pairs": effects.pairs,
-        **_of_studies(home, studies),
+        **_of_studies(fresh, studies),
         "trades": _detail(home, chosen, "fills", "trades", lambda f, _: trades_of(f)),
     }
     versions = [
         write_part(home, "best_configuration", studies[name], part.outcome, {})
         for name, part in parts.items()
     ]
-    build_database(home, tables)
-    pages = {
-        name: write_page(
-            home, studies[name], rows, parts[name].winner, effects.of_study(name)
-        )
-        for name, rows in full.items()
-    }
-    return Report(outcomes, equity, effects.marginal, pages, combined_hash(versions))
+    build_database(home, tables, left_out_of_views(fresh, known))
+    pages, failures = {}, {}
+    for name, rows in full.items():
+        won, mine = parts[name].winner, effects.of_study(name)
+        try:
+            pages[name] = write_page(home, studies[name], rows, won, mine)
+        except BadInput as error:  # the others are written all the same
+            failures[name] = str(error)
+    version = combined_hash(versions)
+    return Report(outcomes, equity, effects.marginal, pages, failures, version)
 
 
 def _effects(
@@ -123,24 +131,26 @@ def _effects(
     )
 
 
-def _of_studies(home: Home, studies: Mapping[str, Study]) -> dict[str, pd.DataFrame]:
+def _of_studies(
+    fresh: Freshness, studies: Mapping[str, Study]
+) -> dict[str, pd.DataFrame]:
     """Tables with a part for each study, by their name in the database."""
     return {
-        name: DATABASE[name].stacked(read(home, study) for study in studies.values())
+        name: DATABASE[name].stacked(read(fresh, study) for study in studies.values())
         for name, read in _STUDY_TABLES.items()
     }
 
 
-def _placebos(home: Home, study: Study) -> pd.DataFrame:
-    if home.lake.has("placebo_results", study.name):
-        return home.lake.read("placebo_results", study.name)
+def _placebos(fresh: Freshness, study: Study) -> pd.DataFrame:
+    if fresh.of("placebo_results", study.name).is_fresh:
+        return fresh.home.lake.read("placebo_results", study.name)
     return DATABASE["placebos"].empty()
 
 
-_STUDY_TABLES: dict[str, Callable[[Home, Study], pd.DataFrame]] = {
+_STUDY_TABLES: dict[str, Callable[[Freshness, Study], pd.DataFrame]] = {
     "placebos": _placebos,
-    "trials": lambda home, study: read_trials(home.lake, study.name),
-    "holdout_openings": lambda home, study: openings(home, study.name),
+    "trials": lambda fresh, study: read_trials(fresh.home.lake, study.name),
+    "holdout_openings": lambda fresh, study: openings(fresh.home, study.name),
 }
 
 
