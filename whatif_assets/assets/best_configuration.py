@@ -74,8 +74,8 @@ def report_best(
         metadata |= {f"{study}_{name}": value for name, value in told.items()}
     metadata["best"] = as_metadata(found.best)
     if found.failures:
-        told = (f"- {study}: {why}" for study, why in found.failures.items())
-        raise BadInput("\n".join(["The pages of some studies failed:", *told]))
+        reasons = [f"- {study}: {why}" for study, why in found.failures.items()]
+        raise BadInput("\n".join(["The pages of some studies failed:", *reasons]))
     return len(found.best), found.data_version, metadata
 
 
