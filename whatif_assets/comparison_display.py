@@ -11,10 +11,10 @@ import pandas as pd
 from rich import box
 from rich.table import Table
 
+from whatif_assets.core.atomic import write_text
 from whatif_assets.core.comparison.attribution import BEFORE_COSTS, NO_HOUR
 from whatif_assets.core.comparison.compare import Comparison, as_json, compare
 from whatif_assets.core.home import Home
-from whatif_assets.core.lake import write_text
 from whatif_assets.core.number_format import format_number
 from whatif_assets.terminal import console
 

@@ -13,8 +13,8 @@ from typing import Any
 import dagster as dg
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 
+from whatif_assets.core.atomic import atomic_path
 from whatif_assets.core.home import REPORTS, Home
-from whatif_assets.core.lake import atomic_path
 
 
 def offer_page(

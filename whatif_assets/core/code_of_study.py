@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from whatif_assets.core.lake import atomic_path, write_bytes
+from whatif_assets.core.atomic import atomic_path, write_bytes
 from whatif_assets.core.strategies.own import own_files
 from whatif_assets.core.study import Study
 

@@ -74,6 +74,8 @@ class Table:
     others
         Type of further columns, whose names are data (features, sessions); None
         where there are no further columns.
+    beside
+        Tables whose partitions are written with it, which its manifest speaks for.
     """
 
     name: str
@@ -81,6 +83,7 @@ class Table:
     parts: tuple[Column | Callable[[], Iterable[Column]], ...]
     axis: str | None = None
     others: Kind | None = None
+    beside: tuple[str, ...] = ()
 
     @functools.cached_property
     def columns(self) -> tuple[Column, ...]:

@@ -6,12 +6,13 @@ import functools
 from dataclasses import dataclass
 from pathlib import Path
 
+from whatif_assets.core.atomic import write_text
 from whatif_assets.core.bars.bar_size import BarSize
 from whatif_assets.core.code_of_study import code_base, copy_code
 from whatif_assets.core.configuration import Configuration, find
 from whatif_assets.core.errors import BadInput, did_you_mean, one_of
 from whatif_assets.core.features import Feature
-from whatif_assets.core.lake import Lake, write_text
+from whatif_assets.core.lake import Lake
 from whatif_assets.core.market import (
     MARKET_FILE,
     Market,

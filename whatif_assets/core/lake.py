@@ -11,11 +11,8 @@ import contextlib
 import hashlib
 import json
 import re
-import secrets
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -25,11 +22,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from whatif_assets.core.atomic import remove_leftovers, write_bytes, write_text
+from whatif_assets.core.damage import DamagedFile, fault_of, set_aside, tell
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.tables import LAKE, SIZED, in_lake
 
 DATA = "data.parquet"
 MANIFEST = "manifest.json"
+AGAIN = "It is computed again."
 WHOLE = "partition"  # what a table in one file has for an axis
 NEW = "new"  # why something is computed that nothing stood for
 
@@ -52,6 +52,9 @@ class Manifest:
         Lineage; ``finished_at`` is UTC, ISO 8601.
     details
         Counts worth keeping, by name.
+    files
+        Size in bytes of each file that was written, by its path in the lake; None in
+        manifests of earlier versions.
     """
 
     data_version: str
@@ -62,6 +65,7 @@ class Manifest:
     finished_at: str
     seconds: float
     details: Mapping[str, Any] = field(default_factory=dict)
+    files: Mapping[str, int] | None = None
 
 
 def axis_of(table: str) -> str:
@@ -70,42 +74,11 @@ def axis_of(table: str) -> str:
     return declared.axis if declared and declared.axis else WHOLE
 
 
-@contextlib.contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside ``path`` and rename it there on success.
-
-    The temporary file or folder is removed if the block raises.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    holder = Path(tempfile.mkdtemp(prefix=".writing-", dir=path.parent))
-    try:
-        temporary = holder / path.name
-        yield temporary
-        if temporary.is_dir() and path.exists():
-            path.rename(holder / "replaced")
-        temporary.replace(path)
-    finally:
-        shutil.rmtree(holder, ignore_errors=True)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file atomically, as UTF-8."""
-    write_bytes(path, text.encode())
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file atomically, at less cost than by `atomic_path`: without a folder."""
-    temporary = path.with_name(f".writing-{secrets.token_hex(8)}")
-    try:
-        try:
-            temporary.write_bytes(content)
-        except FileNotFoundError:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_bytes(content)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+def owner_of(table: str) -> str:
+    """Name of the table whose manifest speaks for a table, often its own."""
+    if table.startswith(SIZED):
+        return "features"
+    return next((n for n, owner in LAKE.items() if table in owner.beside), table)
 
 
 def write_parquet(path: Path, frame: pd.DataFrame, table: str) -> str:
@@ -159,36 +132,43 @@ def read_parquet(
 
     Raises
     ------
+    DamagedFile
+        It can't be read.
     BadInput
-        The file is damaged, or lacks a column that the data names, such as a feature.
+        It lacks a column that the data names, such as a feature.
     FileNotFoundError
         There is none.
     """
     declared = in_lake(table)
-    try:
+    with _told(path):
         with pq.ParquetFile(path) as file:
-            held = [name for name in file.schema_arrow.names]
+            held = file.schema_arrow.names
             wanted = None if columns is None else [n for n in columns if n in held]
             found = file.read(columns=wanted)
-        frame: pd.DataFrame = declared.conformed(found, columns).to_pandas()
-    except BadInput as error:
-        raise BadInput(f"{path}: {error}") from None
-    except pa.ArrowException as error:
-        raise damaged(path, error) from None
-    except OSError as error:
-        if error.errno is not None:  # no fault of the file's content
-            raise
-        raise damaged(path, error) from None
+        try:
+            frame: pd.DataFrame = declared.conformed(found, columns).to_pandas()
+        except BadInput as error:
+            raise BadInput(f"{path}: {error}") from None
     return frame
 
 
-def damaged(path: Path, error: Exception) -> BadInput:
-    """Error that says that a file of the lake can't be read."""
-    why = " ".join(str(error).split())
-    return BadInput(
-        f"{path}: this file is damaged ({why}). Materialise its partition again, in "
-        "the UI or with 'whatif run'."
-    )
+def columns_of(path: Path) -> list[str]:
+    """Names of the columns of a file, in order; errors as of `read_parquet`."""
+    with _told(path):
+        return list(pq.read_schema(path).names)
+
+
+@contextlib.contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Say of a file that can't be read that it is damaged."""
+    try:
+        yield
+    except pa.ArrowException as error:
+        raise DamagedFile(path, str(error)) from None
+    except OSError as error:
+        if error.errno is not None:  # no fault of the file's content
+            raise
+        raise DamagedFile(path, str(error)) from None
 
 
 def file_hash(path: Path) -> str:
@@ -284,7 +264,8 @@ class Lake:
     def keys(self, table: str) -> list[str]:
         """Keys of the complete partitions of a table, sorted."""
         found = self.folder(table).glob(f"{axis_of(table)}=*/{MANIFEST}")
-        return sorted(unquote(p.parent.name.split("=", 1)[1]) for p in found)
+        keys = sorted(unquote(path.parent.name.split("=", 1)[1]) for path in found)
+        return [key for key in keys if self.has(table, key)]
 
     def write(self, table: str, key: str, frame: pd.DataFrame) -> str:
         """Write the data of one partition; return its content hash."""
@@ -312,6 +293,9 @@ class Lake:
             return read_parquet(path, table, columns)
         except FileNotFoundError:
             raise not_materialised(table, key) from None
+        except DamagedFile:
+            self.begin(owner_of(table), key)  # so that it is computed again
+            raise
 
     def remove(self, table: str, key: str) -> None:
         """Remove a partition, if it is there; what is left is never complete."""
@@ -320,24 +304,58 @@ class Lake:
 
     def has(self, table: str, key: str) -> bool:
         """Whether a partition is complete."""
-        return (self.folder(table, key) / MANIFEST).exists()
+        return self.manifest(table, key) is not None
 
     def begin(self, table: str, key: str) -> None:
         """Mark a partition as being written: it is not complete until finished."""
-        (self.folder(table, key) / MANIFEST).unlink(missing_ok=True)
+        folder = self.folder(table, key)
+        (folder / MANIFEST).unlink(missing_ok=True)
+        remove_leftovers(folder)
 
     def finish(self, table: str, key: str, manifest: Manifest) -> None:
-        """Mark a partition as complete."""
-        text = json.dumps(asdict(manifest), sort_keys=True, indent=1)
+        """Mark a partition as complete, with the files that it has now."""
+        told = replace(manifest, files=dict(self._sizes(table, key)))
+        text = json.dumps(asdict(told), sort_keys=True, indent=1)
         write_text(self.folder(table, key) / MANIFEST, text + "\n")
 
+    def _sizes(self, table: str, key: str) -> Iterator[tuple[str, int]]:
+        """Sizes of the files of a partition, and of what is written with it."""
+        declared = LAKE.get(table)
+        tables = [table, *(declared.beside if declared else ())]
+        if table == "features":
+            tables += sorted(path.name for path in self.root.glob(f"{SIZED}*"))
+        for name in tables:
+            for path in sorted(self.folder(name, key).glob("[!.]*")):
+                if path.name != MANIFEST and path.is_file():
+                    yield str(path.relative_to(self.root)), path.stat().st_size
+
     def manifest(self, table: str, key: str) -> Manifest | None:
-        """Manifest of a partition, or None where it is not complete."""
+        """Manifest of a partition, or None where it is not complete.
+
+        One that is damaged, or of which a file is, is not; that is logged.
+        """
+        path = self.folder(table, key) / MANIFEST
         try:
-            text = (self.folder(table, key) / MANIFEST).read_text(encoding="utf-8")
+            found = Manifest(**json.loads(path.read_bytes()))
         except FileNotFoundError:
             return None
-        return Manifest(**json.loads(text))
+        except (TypeError, ValueError) as error:
+            tell(path, f"is damaged ({error})", AGAIN)
+            return None
+        own = {str(self.path(table, key).relative_to(self.root)): None}
+        for name, size in (own if found.files is None else found.files).items():
+            fault = fault_of(self.root / name, size)
+            if fault:
+                tell(self.root / name, fault, AGAIN)
+                return None
+        return found
+
+    def set_damaged_aside(self, table: str) -> None:
+        """Rename the damaged files of a table, so that the others can be read."""
+        for path in self.files(table):
+            fault = fault_of(path)
+            if fault:
+                set_aside(path, fault, "It is left out.")
 
     def versions(self, table: str, keys: Iterable[str]) -> list[str]:
         """Data versions of partitions; BadInput names those not materialised."""

@@ -154,6 +154,7 @@ LAKE = _by_name(
                 Column("vwap_is_typical", FLAG, "vwap is (high + low + close) / 3"),
             ),
             axis=SESSION,
+            beside=("data_quality",),
         ),
         Table(
             "data_quality",
@@ -193,6 +194,7 @@ LAKE = _by_name(
             "a forecast at a bar, out of sample",
             _FORECAST,
             axis=CONFIGURATION,
+            beside=("in_sample_forecasts",),
         ),
         Table(
             "in_sample_forecasts",
@@ -205,6 +207,7 @@ LAKE = _by_name(
             "the result of a variant over the study's test windows",
             (VARIANT, ROLE, STRATEGY, ALGORITHM, *_RESULTS),
             axis=CONFIGURATION,
+            beside=("daily_pnl", "in_sample_pnl", "fills"),
         ),
         Table("daily_pnl", _PROFITS, (VARIANT,), CONFIGURATION, NUMBER),
         Table("in_sample_pnl", _PROFITS, (VARIANT,), CONFIGURATION, NUMBER),
@@ -257,6 +260,7 @@ LAKE = _by_name(
                 Column("above_winner", FLAG, "whether it is better than the winner"),
             ),
             axis=STUDY,
+            beside=("placebo_pnl",),
         ),
         Table(
             "placebo_pnl",
@@ -270,6 +274,7 @@ LAKE = _by_name(
             "the result of the winner on the holdout",
             (VARIANT, _metrics(), _metrics("buy_and_hold_")),
             axis=STUDY,
+            beside=("holdout_pnl",),
         ),
         Table(
             "holdout_pnl",
@@ -307,6 +312,7 @@ LAKE = _by_name(
                 _figures,
             ),
             axis=STUDY,
+            beside=("verdict_logits",),
         ),
         Table(
             "verdict_logits",

@@ -6,8 +6,9 @@ import duckdb
 import pandas as pd
 import pytest
 
+from whatif_assets.core.atomic import atomic_path
 from whatif_assets.core.errors import BadInput
-from whatif_assets.core.lake import Lake, Manifest, atomic_path, write_parquet
+from whatif_assets.core.lake import Lake, Manifest, write_parquet
 from whatif_assets.core.tables import LAKE
 
 STAMPS = pd.to_datetime(["2026-01-05 14:30", "2026-01-05 14:31"], utc=True)

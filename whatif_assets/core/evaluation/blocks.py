@@ -24,7 +24,8 @@ from whatif_assets.core.backtesting.backtest import (
 )
 from whatif_assets.core.backtesting.metrics import METRICS, measure
 from whatif_assets.core.backtesting.sleeve import FloatArray
-from whatif_assets.core.lake import Lake, read_parquet, write_parquet
+from whatif_assets.core.damage import DamagedFile, tell
+from whatif_assets.core.lake import AGAIN, Lake, read_parquet, write_parquet
 
 TABLE = "blocks"
 
@@ -82,12 +83,14 @@ class Sweep:
     def _blocks(self, progress: Progress | None) -> Iterator[pd.DataFrame]:
         for first in range(0, len(self.variants), self.size):
             path = self.folder / f"{first:09d}.parquet"
-            if not path.exists():
+            block = _finished(path)
+            if block is None:
                 some = self.variants[first : first + self.size]
                 write_parquet(path, self._block(some), TABLE)
+                block = read_parquet(path, TABLE)
             if progress:
                 progress(min(first + self.size, len(self.variants)), len(self.variants))
-            yield read_parquet(path, TABLE)
+            yield block
 
     def _block(self, variants: Sequence[Variant]) -> pd.DataFrame:
         (accounts,) = sweep(
@@ -103,6 +106,17 @@ class Sweep:
         rows["rejected_orders"] = accounts.rejected
         days = [day.isoformat() for day in self.sessions]
         return pd.concat([rows, pd.DataFrame(accounts.pnl, columns=days)], axis=1)
+
+
+def _finished(path: Path) -> pd.DataFrame | None:
+    """Read a block; None where it is still to be computed."""
+    try:
+        return read_parquet(path, TABLE)
+    except FileNotFoundError:
+        return None
+    except DamagedFile as error:
+        tell(path, error.fault, AGAIN)
+        return None
 
 
 def sweep_folder(lake: Lake, key: str, inputs: str) -> Path:

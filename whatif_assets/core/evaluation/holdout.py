@@ -15,13 +15,13 @@ import pandas as pd
 
 from whatif_assets.core.backtesting.metrics import METRICS, measure
 from whatif_assets.core.bars.reader import BarReader
+from whatif_assets.core.damage import DamagedFile, set_aside
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.evaluation.evaluate import benchmark_of, indicators_of
 from whatif_assets.core.evaluation.stage import detail_on, stage_configuration
 from whatif_assets.core.facts.store import FactsBeside
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import (
-    DATA,
     combined_hash,
     read_parquet,
     why_computed,
@@ -118,6 +118,7 @@ def holdout_inputs(winner: Winner) -> dict[str, str]:
     if fold is None:
         return {}
     home, configuration = winner.home, winner.configuration
+    openings(home, winner.study.name)  # before anybody takes a result to be counted
     read = BarReader(home, home.bar_size(configuration)).versions(fold.test)
     if configuration.algorithm is not None:
         read = versions_read(home, configuration, fold.test)
@@ -162,15 +163,21 @@ def record_opening(winner: Winner, inputs: Mapping[str, str], run_id: str) -> No
         "opened_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
     }
     frame = pd.concat([before, pd.DataFrame([row])], ignore_index=True)
-    write_parquet(home.lake.folder(OPENINGS, study.name) / DATA, frame, OPENINGS)
+    write_parquet(home.lake.path(OPENINGS, study.name), frame, OPENINGS)
 
 
 def openings(home: Home, study: str) -> pd.DataFrame:
     """List the openings of a study's holdout, the first one first."""
-    path = home.lake.folder(OPENINGS, study) / DATA
-    if path.exists():
+    path = home.lake.path(OPENINGS, study)
+    try:
         return read_parquet(path, OPENINGS)
-    return LAKE[OPENINGS].empty()
+    except FileNotFoundError:
+        return LAKE[OPENINGS].empty()
+    except DamagedFile as error:
+        set_aside(path, error.fault, "How often the holdout was opened is lost.")
+        # What stands was seen, so that it is opened and counted again.
+        home.lake.begin("holdout_results", study)
+        return LAKE[OPENINGS].empty()
 
 
 def times_seen(home: Home, study: Study) -> int:

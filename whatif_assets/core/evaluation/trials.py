@@ -11,7 +11,7 @@ import dataclasses
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -20,14 +20,15 @@ from urllib.parse import quote
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow.parquet as pq
 
+from whatif_assets.core.atomic import atomic_path
 from whatif_assets.core.backtesting.sleeve import FloatArray
 from whatif_assets.core.configuration import Configuration
+from whatif_assets.core.damage import DamagedFile, fault_of, tell
 from whatif_assets.core.lake import (
     DATA,
     Lake,
-    atomic_path,
+    columns_of,
     combined_hash,
     read_parquet,
     write_parquet,
@@ -77,10 +78,9 @@ def register_trials(
         Results of the variants: ``variant``, ``role``, ``settings`` (JSON),
         ``start_cash`` and metrics. Their daily profits stand in the lake.
     """
-    hashed = configuration.result_hash(study)
-    folder = _folder(lake, study.name) / f"{_quoted(configuration.key)}-{hashed}"
-    daily = lake.folder("daily_pnl", configuration.key) / DATA
-    sessions = pq.ParquetFile(daily).schema.names[1:]
+    folder = _registered_in(lake, study, configuration)
+    daily = lake.path("daily_pnl", configuration.key)
+    sessions = columns_of(daily)[1:]
     table = rows[["variant", "role", "start_cash", "pnl", "sharpe"]].assign(
         study=study.name,
         trial=[combined_hash([settings]) for settings in rows["settings"]],
@@ -97,6 +97,12 @@ def register_trials(
 
 def _folder(lake: Lake, study: str) -> Path:
     return lake.folder(TABLE) / f"study={_quoted(study)}"
+
+
+def _registered_in(lake: Lake, study: Study, configuration: Configuration) -> Path:
+    """Folder of the trials of a configuration, as its results are now."""
+    hashed = configuration.result_hash(study)
+    return _folder(lake, study.name) / f"{_quoted(configuration.key)}-{hashed}"
 
 
 def _quoted(name: str) -> str:
@@ -129,7 +135,10 @@ def read_trials(lake: Lake, study: str) -> pd.DataFrame:
 def _registered(lake: Lake, study: str) -> Iterator[tuple[pd.DataFrame, Path]]:
     """Go through what is registered: its rows, and the file of daily profits."""
     for path in trial_files(lake, study):
-        yield read_parquet(path, TABLE), path.parent / DAILY
+        try:
+            yield read_parquet(path, TABLE), path.parent / DAILY
+        except DamagedFile as error:
+            tell(path, error.fault, "The trials in it are lost, and not counted.")
 
 
 def trial_files(lake: Lake, study: str) -> list[Path]:
@@ -182,8 +191,8 @@ def trial_returns(
     for table, daily in _registered(lake, study):
         rows = table[table["role"] == CANDIDATE]
         ever.update(rows["trial"])
-        if len(rows) and pq.ParquetFile(daily).schema.names[1:] == wanted:
-            pnl = read_parquet(daily, "daily_pnl").set_index("variant")
+        pnl = _profits(daily, wanted) if len(rows) else None
+        if pnl is not None:
             pnl = pnl.loc[rows["variant"]]
             returns.append(session_returns(pnl.to_numpy(), rows["start_cash"]))
             names.append(rows[["trial", "configuration", "variant"]])
@@ -200,6 +209,39 @@ def trial_returns(
         np.concatenate(returns)[kept],
         len(ever),
     )
+
+
+def _profits(daily: Path, sessions: list[str]) -> pd.DataFrame | None:
+    """Read daily profits by variant; None where they are of other sessions."""
+    try:
+        if columns_of(daily)[1:] != sessions:
+            return None
+        return read_parquet(daily, "daily_pnl").set_index("variant")
+    except (DamagedFile, FileNotFoundError) as error:
+        fault = getattr(error, "fault", "is missing")
+        tell(daily, fault, "Its trials are counted, and their profits are lost.")
+        return None
+
+
+def restore_trials(
+    lake: Lake, study: Study, configurations: Iterable[Configuration]
+) -> None:
+    """Register again, from their results, trials whose files are damaged.
+
+    Parameters
+    ----------
+    configurations
+        Those whose results of now are in the lake.
+    """
+    for configuration in configurations:
+        folder = _registered_in(lake, study, configuration)
+        for path in (folder / DATA, folder / DAILY):
+            fault = fault_of(path)
+            if fault:
+                tell(path, fault, "It is made again.")
+                rows = lake.read("backtest_results", configuration.key)
+                register_trials(lake, study, configuration, rows)
+                break
 
 
 def session_returns(pnl: FloatArray, start_cash: npt.ArrayLike) -> FloatArray:

@@ -14,6 +14,7 @@ from whatif_assets.core.evaluation.held import held_in_words
 from whatif_assets.core.evaluation.holdout import is_opened, times_seen
 from whatif_assets.core.evaluation.placebos import is_challenged
 from whatif_assets.core.evaluation.trials import (
+    restore_trials,
     session_returns,
     trial_files,
     trial_returns,
@@ -81,6 +82,10 @@ def evidence_of(winner: Winner) -> Evidence:
     _check_placebos(winner)
     study, lake = winner.study, winner.home.lake
     ranking = lake.read("leaderboard", study.name)
+    configurations = [
+        winner.home.find(key)[0] for key in ranking["configuration"].unique()
+    ]
+    restore_trials(lake, study, configurations)
     tried = trial_returns(lake, study.name, winner.sessions, ranking)
     return Evidence(
         trials=tried.returns,

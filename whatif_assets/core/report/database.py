@@ -20,13 +20,14 @@ from typing import Any
 import duckdb
 import pandas as pd
 
+from whatif_assets.core.atomic import atomic_path
 from whatif_assets.core.backtesting.metrics import METRICS
 from whatif_assets.core.bars.adjustments import adjustments_table
 from whatif_assets.core.columns import Table
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.freshness import Freshness
 from whatif_assets.core.home import Home
-from whatif_assets.core.lake import Lake, atomic_path
+from whatif_assets.core.lake import Lake
 from whatif_assets.core.report.macros import create_bars_macros, create_macros
 from whatif_assets.core.report.views import (
     create_view,
@@ -44,6 +45,8 @@ FROM_FILES = {
     "data_quality": 'session, "check", symbol',
     "runs": "finished_at, run_id, asset, partition",
 }
+# What DuckDB raises where a disk is full or a folder may not be written.
+NOT_WRITTEN = (duckdb.IOException, duckdb.TransactionException, duckdb.FatalException)
 
 
 def build_database(
@@ -84,7 +87,7 @@ def build_database(
             _settle(temporary)
             # Of a process that was killed: DuckDB would apply it to the new file.
             _sidecar(home.database).unlink(missing_ok=True)
-    except (duckdb.IOException, OSError) as error:
+    except (*NOT_WRITTEN, OSError) as error:
         raise BadInput(
             f"{home.database}: the database can't be written "
             f"({' '.join(str(error).split())}). All results are in the lake, and the "
@@ -92,6 +95,41 @@ def build_database(
             "there, and run again."
         ) from None
     return home.database
+
+
+@contextlib.contextmanager
+def opened(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the database of a home for reading, whoever else has it open.
+
+    DuckDB lets nobody read what another process may write. Then a copy is read, as it
+    was when it was built.
+
+    Raises
+    ------
+    BadInput
+        There is none, or it is damaged.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            found = duckdb.connect(str(home.database), read_only=True)
+        except duckdb.Error:
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+            found = _copied(home.database, Path(folder))
+        connection = stack.enter_context(found)
+        read_lake_of(connection, home)
+        yield connection
+
+
+def _copied(database: Path, folder: Path) -> duckdb.DuckDBPyConnection:
+    """Open a copy of a database without what somebody else has written since."""
+    try:
+        copy = shutil.copyfile(database, folder / database.name)
+        return duckdb.connect(str(copy), read_only=True)
+    except (duckdb.Error, OSError) as error:
+        raise BadInput(
+            f"{database}: the database can't be read ({' '.join(str(error).split())}). "
+            "'whatif run' writes it again."
+        ) from None
 
 
 @contextlib.contextmanager
@@ -197,6 +235,7 @@ def create_from_files(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None
     """Create the tables of what checks found in bars, and of what runs did."""
     for name, order in FROM_FILES.items():
         _declare(connection, DATABASE[name])
+        lake.set_damaged_aside(name)
         if lake.files(name):
             rows = rows_of_files(DATABASE[name], f"'{lake.glob(name)}'")
             ordered = f"INSERT INTO {quoted(name)} BY NAME {rows} ORDER BY {order}"

@@ -26,9 +26,9 @@ _BESIDE = f"regexp_extract({_TEMPORARY}, {_OURS}, 1)"
 _FOUND = """
 SELECT CASE
     WHEN getvariable('{variable}') IS NOT NULL THEN true
-    WHEN {opened} THEN count(*) = 1 OR {beside} = {made_in} || '/'
-    ELSE bool_or(path = {made_in} || '/{file}') END
-    OR error({moved})
+    WHEN {opened} AND (count(*) = 1 OR {beside} = {made_in} || '/') THEN true
+    WHEN NOT {opened} AND bool_or(path = {made_in} || '/{file}') THEN true
+    ELSE error({moved}) END
 FROM duckdb_databases() WHERE path IS NOT NULL
 """
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import pandas as pd
 from plotly.offline import get_plotlyjs
 
+from whatif_assets.core.atomic import write_text
 from whatif_assets.core.home import Home
-from whatif_assets.core.lake import write_text
 from whatif_assets.core.leaderboard.sensitivity import Sensitivity
 from whatif_assets.core.leaderboard.winner import Winner
 from whatif_assets.core.report.page.collect import collect

@@ -1,0 +1,93 @@
+"""Files that can't be read: what is wrong with them, told once and by name.
+
+A disk was full, a process was killed, a copy broke off: a file is empty, ends too
+early or holds something else. What such a file was made from is still there in most
+cases, so that it is computed again.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+from pathlib import Path
+
+from whatif_assets.core.errors import BadInput
+
+logger = logging.getLogger("whatif_assets")
+
+ASIDE = ".damaged"  # added to the name of a file that is put out of the way
+_MARK = b"PAR1"  # with which a Parquet file begins and ends
+_SHORTEST = 12  # bytes of a Parquet file
+
+
+class DamagedFile(BadInput):
+    """A file of the lake can't be read.
+
+    Attributes
+    ----------
+    path, fault
+        The file, and what is wrong with it.
+    """
+
+    def __init__(self, path: Path, why: str) -> None:
+        self.path, self.fault = path, f"is damaged ({' '.join(why.split())})"
+        super().__init__(f"{path} {self.fault}. Run again: what it held is made again.")
+
+
+def fault_of(path: Path, size: int | None = None) -> str:
+    """Say what is wrong with a file, empty where nothing is.
+
+    Of a Parquet file the two ends are looked at, of others the size alone.
+
+    Parameters
+    ----------
+    path
+        The file.
+    size
+        Bytes that it should have, where somebody knows.
+    """
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return "is missing"
+    if size is not None and found.st_size != size:
+        return f"has {found.st_size:,} bytes instead of {size:,}"
+    if path.suffix != ".parquet" or _has_ends(path, found.st_size, found.st_mtime_ns):
+        return ""
+    return "is no whole Parquet file"
+
+
+@functools.lru_cache(maxsize=100_000)
+def _has_ends(path: Path, size: int, age: int) -> bool:
+    """Whether a file begins and ends as Parquet does; asked once for each state."""
+    if size < _SHORTEST:
+        return False
+    with path.open("rb") as file:
+        first = file.read(4)
+        file.seek(-8, os.SEEK_END)
+        footer = int.from_bytes(file.read(4), "little")
+        last = file.read(4)
+    return first == last == _MARK and footer <= size - _SHORTEST
+
+
+@functools.lru_cache(maxsize=1000)
+def tell(path: Path, why: str, so: str) -> None:
+    """Log, once in a process, that a file is damaged.
+
+    Parameters
+    ----------
+    path
+        The file.
+    why
+        What is wrong with it, such as ``is missing``.
+    so
+        What becomes of it.
+    """
+    logger.warning("%s %s: %s", path, why, so)
+
+
+def set_aside(path: Path, why: str, so: str) -> None:
+    """Rename a damaged file, so that nobody stumbles over it, and tell; see `tell`."""
+    path.replace(path.with_name(path.name + ASIDE))
+    tell(path, why, f"{so} The file is now called {path.name}{ASIDE}.")
