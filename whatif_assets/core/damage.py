@@ -84,7 +84,7 @@ def tell(path: Path, why: str, so: str) -> None:
     so
         What becomes of it.
     """
-    logger.warning("%s %s: %s", path, why, so)
+    logger.warning("%s %s. %s", path, why, so)
 
 
 def set_aside(path: Path, why: str, so: str) -> None:

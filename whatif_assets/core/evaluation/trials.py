@@ -24,7 +24,7 @@ import pandas as pd
 from whatif_assets.core.atomic import atomic_path
 from whatif_assets.core.backtesting.sleeve import FloatArray
 from whatif_assets.core.configuration import Configuration
-from whatif_assets.core.damage import DamagedFile, fault_of, tell
+from whatif_assets.core.damage import DamagedFile, tell
 from whatif_assets.core.lake import (
     DATA,
     Lake,
@@ -38,7 +38,8 @@ from whatif_assets.core.study import Study
 from whatif_assets.core.tables import LAKE
 
 TABLE = "trials"
-DAILY = "daily_pnl.parquet"
+DAILY_PNL = "daily_pnl"
+DAILY = f"{DAILY_PNL}.parquet"
 CANDIDATE = "candidate"
 
 
@@ -79,7 +80,7 @@ def register_trials(
         ``start_cash`` and metrics. Their daily profits stand in the lake.
     """
     folder = _registered_in(lake, study, configuration)
-    daily = lake.path("daily_pnl", configuration.key)
+    daily = lake.path(DAILY_PNL, configuration.key)
     sessions = columns_of(daily)[1:]
     table = rows[["variant", "role", "start_cash", "pnl", "sharpe"]].assign(
         study=study.name,
@@ -216,7 +217,7 @@ def _profits(daily: Path, sessions: list[str]) -> pd.DataFrame | None:
     try:
         if columns_of(daily)[1:] != sessions:
             return None
-        return read_parquet(daily, "daily_pnl").set_index("variant")
+        return read_parquet(daily, DAILY_PNL).set_index("variant")
     except (DamagedFile, FileNotFoundError) as error:
         fault = getattr(error, "fault", "is missing")
         tell(daily, fault, "Its trials are counted, and their profits are lost.")
@@ -235,13 +236,22 @@ def restore_trials(
     """
     for configuration in configurations:
         folder = _registered_in(lake, study, configuration)
-        for path in (folder / DATA, folder / DAILY):
-            fault = fault_of(path)
-            if fault:
-                tell(path, fault, "It is made again.")
-                rows = lake.read("backtest_results", configuration.key)
-                register_trials(lake, study, configuration, rows)
-                break
+        damaged = _damaged(folder / DATA, TABLE) or _damaged(folder / DAILY, DAILY_PNL)
+        if damaged:
+            tell(*damaged, "It is made again of the results.")
+            rows = lake.read("backtest_results", configuration.key)
+            register_trials(lake, study, configuration, rows)
+
+
+def _damaged(path: Path, table: str) -> tuple[Path, str] | None:
+    """Name a file with what is wrong with it; None where it can be read."""
+    try:
+        read_parquet(path, table)
+    except DamagedFile as error:
+        return path, error.fault
+    except FileNotFoundError:
+        return path, "is missing"
+    return None
 
 
 def session_returns(pnl: FloatArray, start_cash: npt.ArrayLike) -> FloatArray:
