@@ -11,12 +11,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from whatif_assets.core.atomic import write_text
 from whatif_assets.core.configuration import Configuration
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.evaluation.trials import settings_of_trials
 from whatif_assets.core.home import Home
 from whatif_assets.core.keys import study_of
-from whatif_assets.core.lake import write_text
 from whatif_assets.core.study import Study
 
 OWN, REMOVED = "own", "removed"

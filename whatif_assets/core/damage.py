@@ -17,8 +17,7 @@ from whatif_assets.core.errors import BadInput
 logger = logging.getLogger("whatif_assets")
 
 ASIDE = ".damaged"  # added to the name of a file that is put out of the way
-_MARK = b"PAR1"  # with which a Parquet file begins and ends
-_SHORTEST = 12  # bytes of a Parquet file
+_SHORTEST = 22  # bytes of a file of those kinds
 
 
 class DamagedFile(BadInput):
@@ -38,7 +37,8 @@ class DamagedFile(BadInput):
 def fault_of(path: Path, size: int | None = None) -> str:
     """Say what is wrong with a file, empty where nothing is.
 
-    Of a Parquet file the two ends are looked at, of others the size alone.
+    Of a Parquet file and of a model the two ends are looked at, so that it is quick; of
+    others the size alone.
 
     Parameters
     ----------
@@ -53,22 +53,32 @@ def fault_of(path: Path, size: int | None = None) -> str:
         return "is missing"
     if size is not None and found.st_size != size:
         return f"has {found.st_size:,} bytes instead of {size:,}"
-    if path.suffix != ".parquet" or _has_ends(path, found.st_size, found.st_mtime_ns):
+    if path.suffix not in _ENDS or _has_ends(path, found.st_size, found.st_mtime_ns):
         return ""
-    return "is no whole Parquet file"
+    return "does not begin or end as such a file does"
+
+
+def _is_parquet(first: bytes, last: bytes, size: int) -> bool:
+    footer = int.from_bytes(last[-8:-4], "little")
+    return first == last[-4:] == b"PAR1" and footer <= size
+
+
+def _is_zip(first: bytes, last: bytes, size: int) -> bool:
+    return first == b"PK\x03\x04" and last.startswith(b"PK\x05\x06")
+
+
+_ENDS = {".parquet": _is_parquet, ".model": _is_zip}
 
 
 @functools.lru_cache(maxsize=100_000)
 def _has_ends(path: Path, size: int, age: int) -> bool:
-    """Whether a file begins and ends as Parquet does; asked once for each state."""
+    """Whether a file begins and ends as its kind does; asked once for each state."""
     if size < _SHORTEST:
         return False
     with path.open("rb") as file:
         first = file.read(4)
-        file.seek(-8, os.SEEK_END)
-        footer = int.from_bytes(file.read(4), "little")
-        last = file.read(4)
-    return first == last == _MARK and footer <= size - _SHORTEST
+        file.seek(-_SHORTEST, os.SEEK_END)
+        return _ENDS[path.suffix](first, file.read(), size)
 
 
 @functools.lru_cache(maxsize=1000)

@@ -158,6 +158,16 @@ def columns_of(path: Path) -> list[str]:
         return list(pq.read_schema(path).names)
 
 
+def fault_within(path: Path) -> str:
+    """Say why a Parquet file can't be read to its end; empty where it can."""
+    try:
+        with _told(path), pq.ParquetFile(path) as file:
+            file.read()
+    except DamagedFile as error:
+        return error.fault
+    return ""
+
+
 @contextlib.contextmanager
 def _told(path: Path) -> Iterator[None]:
     """Say of a file that can't be read that it is damaged."""
@@ -350,12 +360,28 @@ class Lake:
                 return None
         return found
 
-    def set_damaged_aside(self, table: str) -> None:
-        """Rename the damaged files of a table, so that the others can be read."""
-        for path in self.files(table):
-            fault = fault_of(path)
-            if fault:
-                set_aside(path, fault, "It is left out.")
+    def set_damaged_aside(self, table: str, thoroughly: bool = False) -> int:
+        """Rename the damaged files of a table, so that the others can be read.
+
+        Parameters
+        ----------
+        table
+            Name of the table.
+        thoroughly
+            Read every file, which takes its time, and not its two ends alone.
+
+        Returns
+        -------
+        int
+            How many there were.
+        """
+        found = {path: fault_of(path) for path in self.files(table)}
+        if thoroughly:
+            found = {path: fault or fault_within(path) for path, fault in found.items()}
+        damaged = {path: fault for path, fault in found.items() if fault}
+        for path, fault in damaged.items():
+            set_aside(path, fault, "It is left out.")
+        return len(damaged)
 
     def versions(self, table: str, keys: Iterable[str]) -> list[str]:
         """Data versions of partitions; BadInput names those not materialised."""

@@ -6,10 +6,9 @@ without pickle, and queried as a table.
 
 from __future__ import annotations
 
-import os
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 from zipfile import BadZipFile
@@ -18,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from whatif_assets.core.atomic import write_bytes
 from whatif_assets.core.errors import BadInput
 
 Matrix: TypeAlias = npt.NDArray[np.float64]
@@ -275,14 +275,9 @@ def save_model(model: Model, path: Path) -> None:
     """
     kind = next(name for name, one in KINDS.items() if isinstance(model, one))
     arrays = {field.name: getattr(model, field.name) for field in fields(KINDS[kind])}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        with unfinished.open("wb") as file:
-            np.savez(file, kind=np.array(kind), **arrays)
-        os.replace(unfinished, path)  # noqa: PTH105 (atomic on every system)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    file = BytesIO()
+    np.savez(file, kind=np.array(kind), **arrays)
+    write_bytes(path, file.getvalue())
 
 
 def load_model(path: Path) -> Model:

@@ -35,6 +35,7 @@ from whatif_assets.core.report.views import (
     quoted,
     read_lake_of,
     rows_of_files,
+    text,
 )
 from whatif_assets.core.tables import DATABASE
 
@@ -80,13 +81,13 @@ def build_database(
         there before is unchanged.
     """
     try:
-        with atomic_path(home.database) as temporary:
-            with _writable(temporary) as path:
-                written = _write(path, home, tables, left_out or {})
-                _verify(path, home, written)
-            _settle(temporary)
-            # Of a process that was killed: DuckDB would apply it to the new file.
-            _sidecar(home.database).unlink(missing_ok=True)
+        _set_damaged_aside(home.lake)
+        try:
+            _build(home, tables, left_out or {})
+        except duckdb.Error:
+            if not _set_damaged_aside(home.lake, thoroughly=True):
+                raise
+            _build(home, tables, left_out or {})
     except (*NOT_WRITTEN, OSError) as error:
         raise BadInput(
             f"{home.database}: the database can't be written "
@@ -95,6 +96,27 @@ def build_database(
             "there, and run again."
         ) from None
     return home.database
+
+
+def _build(
+    home: Home,
+    tables: Mapping[str, pd.DataFrame],
+    left_out: Mapping[str, Sequence[str]],
+) -> None:
+    with atomic_path(home.database) as temporary:
+        with _writable(temporary) as path:
+            written = _write(path, home, tables, left_out)
+            _verify(path, home, written)
+        _settle(temporary)
+        # Of a process that was killed: DuckDB would apply it to the new file.
+        _sidecar(home.database).unlink(missing_ok=True)
+
+
+def _set_damaged_aside(lake: Lake, thoroughly: bool = False) -> int:
+    """Rename damaged files of the tables that DuckDB reads; return how many."""
+    views = ("price_bars", "features", *lake.sized("features"), "forecasts")
+    names = (*views, *FROM_FILES)
+    return sum(lake.set_damaged_aside(name, thoroughly) for name in names)
 
 
 @contextlib.contextmanager
@@ -235,9 +257,8 @@ def create_from_files(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None
     """Create the tables of what checks found in bars, and of what runs did."""
     for name, order in FROM_FILES.items():
         _declare(connection, DATABASE[name])
-        lake.set_damaged_aside(name)
         if lake.files(name):
-            rows = rows_of_files(DATABASE[name], f"'{lake.glob(name)}'")
+            rows = rows_of_files(DATABASE[name], text(lake.glob(name)))
             ordered = f"INSERT INTO {quoted(name)} BY NAME {rows} ORDER BY {order}"
             connection.execute(ordered)
 

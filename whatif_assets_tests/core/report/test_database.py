@@ -22,6 +22,8 @@ from whatif_assets.core.errors import BadInput
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import Manifest
 from whatif_assets.core.market import Market
+from whatif_assets.core.quality.inspection import Finding
+from whatif_assets.core.quality.record import findings_table
 from whatif_assets.core.report import database
 from whatif_assets.core.report.database import build_database, opened
 from whatif_assets.core.report.views import VARIABLE
@@ -65,6 +67,8 @@ def make_home(folder: Path, closes: tuple[float, ...] = (1.0, 2.0)) -> Home:
         source="sample", first_session=date(2026, 1, 5), last_session=date(2026, 1, 6)
     )
     home = Home(folder, market)
+    found = Finding(date(2026, 1, 5), "A", None, 1, 2.0, "up", "jump", "note")
+    home.lake.write("data_quality", DAYS[0], findings_table([found]))
     for day, close in zip(DAYS, closes):
         write_bars(home, day, close)
     build_database(home, tables())
@@ -181,6 +185,7 @@ def test_a_damaged_database_is_named(home: Home) -> None:
 def test_a_home_may_have_any_name(tmp_path: Path, name: str) -> None:
     home = make_home(tmp_path / name)
     assert closes(home.database) == list(zip(DAYS, (1.0, 2.0)))
+    assert ask(home.database, 'SELECT "check" FROM data_quality') == [("jump",)]
     assert home.lake.keys("price_bars") == list(DAYS)
 
 
