@@ -19,6 +19,7 @@ from whatif_assets.core.backtesting.metrics import METRICS
 from whatif_assets.core.models import ALGORITHMS
 from whatif_assets.core.report.macros import BARS_MACROS, MACROS
 from whatif_assets.core.quality import QUALITY_CHECKS, REFUSED
+from whatif_assets.core.quality.losses import ABOUT
 from whatif_assets.core.sources import SOURCES
 from whatif_assets.core.sources.csv_profiles import PROFILES
 from whatif_assets.core.sources.online import Online
@@ -76,16 +77,22 @@ configuration says `bar: 1h`.
 """
 QUALITY_HEAD = """Each check looks at every session of `price_bars` and is one of its asset checks.
 `quality: {jump: {severity: error, threshold: 0.3}, missing_bars: off}` in `market.yaml`
-says what its findings mean: an `error` fails the session, its bars are not kept and
-nothing downstream has them; a `warning` fails the check and the session stands; a
-`note` is told. Findings are in the table `data_quality`, one row for each session,
-check and symbol. Nothing is repaired but what `repairs` names.
+says what its findings mean: an `error` leaves the symbol out of the session, or the
+whole session where it is about no symbol; a `warning` fails the check and the bars are
+kept; a `note` is told. Findings are in the table `data_quality`, one row for each
+session, check and symbol. Nothing is repaired but what `repairs` names.
 
 A session is compared with the one before it as the source has that. The result of a
 check speaks of all sessions of its run.
 """
-QUALITY_REFUSED = """Rows that are no bars are refused, whatever a market says, and nothing of their session
-is written:
+QUALITY_REFUSED = """Rows that are no bars are refused, whatever a market says: no bar of their symbol in that
+session is kept.
+"""
+QUALITY_LOSSES = """What was left out is in the table `left_out`, and a run tells it. What studies may do
+without is the market's choice, `quality: {may_lose: symbol}`; it is `nothing` where it
+says none. A broken file costs what it is known to have: a session, if there is a date in
+its name; a symbol, if its name is the symbol's.
+
 """
 FEATURES_HEAD = """A study names a feature with its arguments, `rsi: {timeperiod: 14}`, or without them
 for the defaults; `relative_to: close` divides one whose unit is a price (less 1) or a
@@ -298,12 +305,15 @@ def quality() -> str:
         for name, check in QUALITY_CHECKS.items()
     ]
     refused = ((f"`{name}`", about) for name, about in REFUSED.items())
+    losses = ((f"`{name}`", about) for name, about in ABOUT.items())
     return "\n".join(
         (
             QUALITY_HEAD,
             table(("check", "severity", "limits", ""), rows),
             QUALITY_REFUSED,
             table(("check", ""), refused),
+            QUALITY_LOSSES,
+            table(("may_lose", "a symbol whose bars of a session are refused"), losses),
         )
     )
 

@@ -19,6 +19,7 @@ from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
 )
+from rich.text import Text
 
 from whatif_assets.automation import JOBS
 from whatif_assets.claims import claim_name
@@ -34,6 +35,8 @@ from whatif_assets.core.home import Home
 from whatif_assets.core.lake import NEW, few
 from whatif_assets.core.leaderboard.rows import configurations_of
 from whatif_assets.core.models.ahead import fit_ahead
+from whatif_assets.core.quality.losses import in_words as losses_in_words
+from whatif_assets.core.quality.losses import left_out_of
 from whatif_assets.core.run_log import RunEntry, in_words, read_run_log
 from whatif_assets.core.spark.backend import fitted_on_spark
 from whatif_assets.core.study import Study
@@ -134,9 +137,21 @@ class Runner:
         self._instance.add_dynamic_partitions(name, [c.key for c in configurations])
         sessions = study.sessions(self._home.market)
         failures += self._run_sessions(self._sessions_of_bars(study), sessions)
+        failures += self._losses(study)
         if here:
             self._fit_ahead(study, on_spark)
         return failures + self._evaluate(here) + self._evaluate(on_spark)
+
+    def _losses(self, study: Study) -> list[str]:
+        """Tell which bars were left out; a failure, unless studies may do without."""
+        may_lose = self._home.market.may_lose
+        days = set(self._sessions_of_bars(study))
+        told = losses_in_words(left_out_of(self._home.lake, days), may_lose)
+        if may_lose == "nothing":
+            return told
+        for line in told:
+            console.print(Text(line), soft_wrap=True)
+        return []
 
     def _fit_ahead(self, study: Study, on_spark: Sequence[Configuration]) -> None:
         """Begin to fit the models on Spark that would be fitted anew."""

@@ -59,7 +59,9 @@ def ingest(
     load = bars.of(key)
     found[key] = load.findings
     try:
-        admit(home.lake, key, load.findings)
+        left_out = admit(
+            home.lake, key, load.findings, load.bars.empty, home.market.may_lose
+        )
     except BadInput:
         # What the source had before is no more what it has.
         home.lake.remove("price_bars", key)
@@ -74,6 +76,7 @@ def ingest(
         metadata={
             **load.report,
             **{f"quality_{name}": n for name, n in counts(load.findings).items()},
+            **({"left_out": "\n".join(map(str, left_out))} if left_out else {}),
             **({"splits_and_dividends": ", ".join(steps)} if steps else {}),
             "preview": load.bars.head(5),
         },

@@ -20,6 +20,12 @@ from whatif_assets.core.market import (
     market_yaml,
     read_market,
 )
+from whatif_assets.core.quality.losses import (
+    LeftOut,
+    in_words,
+    left_out_of,
+    symbols_lost,
+)
 from whatif_assets.core.resolving import Resolved, market_findings, resolved
 from whatif_assets.core.spec import YamlDocument, read_text
 from whatif_assets.core.study import STUDIES, Study, read_study, study_market
@@ -188,8 +194,22 @@ class Home:
         """Size of a configuration's bars."""
         return configuration.bar or self.market.bar_size
 
+    def left_out(self, study: Study) -> list[LeftOut]:
+        """What of the bars of a study's sessions was refused, the oldest first."""
+        return left_out_of(self.lake, set(study.sessions(self.market)))
+
+    def symbols_lost(self, study: Study) -> list[str]:
+        """Symbols that a study does without, since some of their bars were refused."""
+        return sorted(symbols_lost(self.left_out(study), self.market.may_lose))
+
     def symbols_of(self, configuration: Configuration) -> list[str]:
-        """Symbols that a configuration trades; BadInput where the market lacks one."""
+        """Symbols that a configuration trades, without those that are lost.
+
+        Raises
+        ------
+        BadInput
+            The market lacks one, or all are lost.
+        """
         wanted = configuration.symbols or self.symbols
         for symbol in wanted:
             if symbol not in self.symbols:
@@ -198,7 +218,15 @@ class Home:
                     f"'{symbol}'.{did_you_mean(symbol, self.symbols)}",
                     field=("symbols",),
                 )
-        return list(wanted)
+        study = self.study(configuration.study)
+        left = [name for name in wanted if name not in self.symbols_lost(study)]
+        if not left:
+            raise BadInput(
+                f"Configuration {configuration.key}: bars of each of its symbols "
+                "were refused, and none is left. "
+                + " ".join(in_words(self.left_out(study), self.market.may_lose))
+            )
+        return left
 
     def features(self) -> dict[BarSize, tuple[Feature, ...]]:
         """Features that the home's studies ask for, by the size of their bars.

@@ -16,6 +16,7 @@ from whatif_assets.core.bars.sessions import Sessions
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.facts import FactOptions, known_names
 from whatif_assets.core.quality import Rule, parse_rules
+from whatif_assets.core.quality.losses import MAY_LOSE, MayLose, parse_may_lose
 from whatif_assets.core.settings import Settings
 from whatif_assets.core.sources import (
     SOURCES,
@@ -79,8 +80,9 @@ class Market(Settings):
 
     quality: dict[str, Any] = Field(
         default_factory=dict,
-        description="What findings about bars mean: by check error (blocks the "
-        "session), warning, note or off, or a mapping of severity and limits.",
+        description="What findings about bars mean: by check error (leaves the "
+        "symbol out of the session), warning, note or off, or a mapping of severity "
+        "and limits. And may_lose: what studies may do without; see below.",
     )
     facts: Annotated[dict[str, FactOptions], BeforeValidator(known_names)] = Field(
         default_factory=dict,
@@ -111,6 +113,16 @@ class Market(Settings):
     def rules(self) -> dict[str, Rule]:
         """How each check of quality is done."""
         return parse_rules(self.quality)
+
+    @property
+    def may_lose(self) -> MayLose:
+        """What studies may do without."""
+        return parse_may_lose(self.quality.get(MAY_LOSE, "nothing"))
+
+    @property
+    def negative_prices(self) -> bool:
+        """Whether prices of 0 and less are admitted."""
+        return self.rules["negative_price"].severity != "error"
 
     @property
     def sessions(self) -> Sessions:
@@ -194,6 +206,7 @@ def parse_market(document: YamlDocument, base: Path) -> Market:
         check_bar_size(source, market.bar_size)
         check_repairs(market.repairs, market.bar_size, source.of_trades)
         parse_rules(market.quality)
+        _ = market.may_lose
     except BadInput as error:
         raise BadInput(f"{document.where(error.field)}: {error}") from None
     last = market.last_session

@@ -171,6 +171,15 @@ LAKE = _by_name(
             axis=SESSION,
         ),
         Table(
+            "left_out",
+            "bars of a session that were refused",
+            (
+                Column("symbol", TEXT, "of whom; null for the whole session"),
+                Column("why", TEXT, "the check that refused them, and what it found"),
+            ),
+            axis=SESSION,
+        ),
+        Table(
             "features",
             "the features of a bar, a column each",
             (SYMBOL, TS),
@@ -463,6 +472,12 @@ DATABASE = _by_name(
             "data_quality",
             LAKE["data_quality"].about,
             (_SESSION, *LAKE["data_quality"].parts),
+            SESSION,
+        ),
+        Table(
+            "left_out",
+            LAKE["left_out"].about,
+            (_SESSION, *LAKE["left_out"].parts),
             SESSION,
         ),
         LAKE["runs"],

@@ -9,6 +9,7 @@ import pytest
 
 from whatif_assets.core.home import Home, set_up
 from whatif_assets.core.quality import CHECKS
+from whatif_assets.core.quality.losses import left_out_of
 from whatif_assets.core.quality.record import kept_findings
 from whatif_assets.core.report.database import create_from_files
 from whatif_assets_tests.assets.test_partitions import failure_of, launch, recorded
@@ -79,45 +80,104 @@ def test_a_warning_fails_its_check_and_the_session_stands(tmp_path, instance):
     assert "quality_jump" not in recorded(instance, "price_bars")[LAST].metadata
 
 
-def test_an_error_blocks_its_session_alone_and_says_what_to_do(tmp_path, instance):
+def symbols_of(home, key) -> set[str]:
+    return set(home.lake.read("price_bars", key)["symbol"])
+
+
+def spoil(folder, rows, **values) -> None:
+    """Write values into some rows of the source."""
+    frame = pd.read_parquet(folder / "bars.parquet")
+    frame.loc[rows(frame), list(values)] = list(values.values())
+    frame.to_parquet(folder / "bars.parquet", index=False)
+
+
+def first_of_aaa(frame):
+    return frame.index == 0
+
+
+def first_of_each(frame):
+    return frame.index.isin(frame.groupby("symbol").head(1).index)
+
+
+def test_an_error_leaves_its_symbol_out_of_its_session_alone(tmp_path, instance):
     home = make_home(tmp_path, factor=1.3, quality="{jump: error}")
     result = ingest(home, instance)
-    assert not result.success
-    message = failure_of(result)
-    assert "1 of 3 partitions failed" in message
-    assert f"Session {HALF_DAY}: 1 finding(s) block it" in message
-    assert "jump: AAA 2018-11-23 14:30:00 UTC, open" in message
-    assert "'quality: {jump: warning}' in market.yaml" in message
+    assert result.success
     check = results(result)["jump"]
     assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.ERROR)
-    assert home.lake.keys("price_bars") == [FIRST, LAST]
-    assert not (home.lake.folder("price_bars", HALF_DAY) / "data.parquet").exists()
+    assert [symbols_of(home, day) for day in (FIRST, HALF_DAY, LAST)] == [
+        {"AAA", "BBB"},
+        {"BBB"},
+        {"AAA", "BBB"},
+    ]
     assert [f.check for f in kept_findings(home.lake, HALF_DAY)] == ["jump"]
+    (one,) = left_out_of(home.lake, {day for day in DAYS})
+    assert (str(one.session), one.symbol) == (HALF_DAY, "AAA")
+    assert one.why.startswith("jump: open ")
+    told = recorded(instance, "price_bars")[HALF_DAY].metadata["left_out"].value
+    assert told.startswith("AAA: jump: open ")
 
 
-def test_bars_that_stood_are_withdrawn_once_a_finding_blocks_them(tmp_path, instance):
+def test_a_symbol_comes_back_once_nothing_leaves_it_out(tmp_path, instance):
     home = make_home(tmp_path, factor=1.3)
     assert ingest(home, instance).success
     home = make_home(tmp_path, factor=1.3, quality="{jump: error}")
-    assert not ingest(home, instance).success
-    assert home.lake.keys("price_bars") == [FIRST, LAST]
+    assert ingest(home, instance).success
+    assert symbols_of(home, HALF_DAY) == {"BBB"}
     home = make_home(tmp_path, factor=1.3, quality="{jump: off}")
     assert ingest(home, instance).success
-    assert home.lake.keys("price_bars") == [FIRST, HALF_DAY, LAST]
+    assert symbols_of(home, HALF_DAY) == {"AAA", "BBB"}
     assert kept_findings(home.lake, HALF_DAY) == []
+    assert left_out_of(home.lake, set(DAYS)) == []
 
 
-def test_rows_that_are_refused_fail_their_check_and_leave_nothing(tmp_path, instance):
+def test_refused_rows_leave_their_symbol_out_and_fail_their_check(tmp_path, instance):
     home = make_home(tmp_path)
-    frame = pd.read_parquet(tmp_path / "bars.parquet")
-    frame.loc[0, "close"] = -1.0
-    frame.to_parquet(tmp_path / "bars.parquet", index=False)
+    spoil(tmp_path, first_of_aaa, close=-1.0)
     result = ingest(home, instance)
-    assert "close -1.0 where a positive number is needed" in failure_of(result)
+    assert result.success
     check = results(result)["values"]
     assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.ERROR)
+    assert symbols_of(home, FIRST) == {"BBB"}
+    assert symbols_of(home, HALF_DAY) == {"AAA", "BBB"}
+    (one,) = left_out_of(home.lake, set(DAYS))
+    assert "close -1.0 where a positive number is needed" in one.why
+    assert "'quality: {negative_price: note}'" in one.why
+
+
+def test_a_session_without_any_bar_left_fails_alone_and_says_what_to_do(
+    tmp_path, instance
+):
+    home = make_home(tmp_path)
+    spoil(tmp_path, first_of_each, close=-1.0)
+    result = ingest(home, instance)
+    message = failure_of(result)
+    assert "1 of 3 partitions failed" in message
+    assert "close -1.0 where a positive number is needed" in message
+    assert "'quality: {may_lose: symbol_session}' in market.yaml" in message
     assert home.lake.keys("price_bars") == [HALF_DAY, LAST]
     assert not home.lake.folder("data_quality").exists()
+
+
+def test_a_session_without_any_bar_left_is_empty_where_that_may_be_lost(
+    tmp_path, instance
+):
+    home = make_home(tmp_path, quality="{may_lose: symbol_session}")
+    spoil(tmp_path, first_of_each, close=-1.0)
+    assert ingest(home, instance).success
+    assert home.lake.read("price_bars", FIRST).empty
+    assert len(left_out_of(home.lake, set(DAYS))) == 2
+
+
+def test_prices_of_0_and_less_are_admitted_where_the_market_says_so(tmp_path, instance):
+    home = make_home(tmp_path, quality="{negative_price: note, bad_print: off}")
+    spoil(tmp_path, first_of_aaa, close=-1.0, low=-2.0)
+    assert ingest(home, instance).success
+    bars = home.lake.read("price_bars", FIRST)
+    assert bars.loc[0, ["low", "close"]].tolist() == [-2.0, -1.0]
+    found = {f.check: f for f in kept_findings(home.lake, FIRST)}
+    assert (found["negative_price"].symbol, found["negative_price"].count) == ("AAA", 1)
+    assert left_out_of(home.lake, set(DAYS)) == []
 
 
 def test_a_check_speaks_of_sessions_that_are_reused_too(tmp_path, instance):
@@ -153,7 +213,7 @@ def data_quality(home) -> pd.DataFrame:
 
 def test_the_table_data_quality_has_what_was_found(tmp_path, instance):
     home = make_home(tmp_path, factor=1.3, quality="{jump: error}")
-    ingest(home, instance)
+    assert ingest(home, instance).success
     (row,) = data_quality(home).to_dict("records")
     assert list(row) == [
         "session",

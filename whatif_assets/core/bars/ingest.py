@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,7 @@ from whatif_assets.core.bars.schema import (
     no_bars,
     repeats_symbol,
     session_starts,
+    with_vwap,
 )
 from whatif_assets.core.bars.tidy import bars_window, stamp_size
 from whatif_assets.core.errors import BadInput
@@ -29,6 +31,7 @@ from whatif_assets.core.home import Home
 from whatif_assets.core.lake import as_parquet, combined_hash
 from whatif_assets.core.market import Market
 from whatif_assets.core.quality import Finding, Inspection, inspect, rules_hash
+from whatif_assets.core.quality.losses import LeftOut, blocking, left_out_of
 from whatif_assets.core.quality.record import refusal
 from whatif_assets.core.sources import LoadReport, load_bars
 
@@ -40,8 +43,8 @@ class SessionLoad:
     Attributes
     ----------
     bars
-        As `whatif_assets.core.bars.tidy.tidy` returns them, without ``session``; none
-        where ingest refused them.
+        As `whatif_assets.core.bars.tidy.tidy` returns them, without ``session`` and
+        without the symbols that a finding leaves out; none where ingest refused them.
     report
         What the loader has to say, as plain values.
     findings
@@ -62,8 +65,8 @@ class SessionLoad:
 class SessionBars:
     """Bars of the sessions of a run, read from the source in stretches.
 
-    A stretch is read and inspected once and divided by session; where it holds a
-    fault, its sessions are read one by one, so that only the faulty one fails.
+    A stretch is read and inspected once and divided by session; where it cannot be
+    read, its first half is tried, and so on, so that only the faulty session fails.
     What a session is found to be like is the same either way: it is compared with
     the session before it as the source has that, whether it is of the run or not.
 
@@ -91,7 +94,7 @@ class SessionBars:
         settings = self._market.model_dump(mode="json", exclude=apart)
         self._of_all = {
             "settings": combined_hash([settings]),
-            "quality": rules_hash(self._rules),
+            "quality": rules_hash(self._rules, home.market.may_lose),
         }
         self._hash_of = functools.lru_cache(maxsize=8)(combined_hash)
 
@@ -128,29 +131,36 @@ class SessionBars:
             elif self._ahead is None:  # a second one: the run goes through them
                 self._read_ahead()
             load = self._read.pop(key).result()
-            if load.bars.empty:
+            if load.bars.empty and not blocking(load.findings):
                 raise RefusedBars(
                     "no_bars",
                     f"Session {key}: the source '{self._market.source}' has no bars.",
                 )
         except RefusedBars as error:
             found = [refusal(date.fromisoformat(key), error)]
-            return SessionLoad(no_bars(), {}, found)
+            none = with_vwap(no_bars())[0]
+            return SessionLoad(none, {}, found, content=as_parquet(none, "price_bars"))
         return load
 
     def _read_stretch(self, key: str) -> None:
-        stretch = self._stretch(key)
+        read: dict[str, Future[SessionLoad]] = {}
         ahead, self._ahead = self._ahead, None
-        try:
+        if ahead is not None:
             # Also where it is another one: a source is read by one thread.
-            read = ahead.result() if ahead is not None else {}
-            self._read |= read if key in read else self._inspect(stretch)
-            if key in read:
-                self._read_ahead()
+            with contextlib.suppress(BadInput):  # which reading it again tells
+                read = ahead.result()
+        self._read |= read if key in read else self._inspect_first(self._stretch(key))
+        if key in read:
+            self._read_ahead()
+
+    def _inspect_first(self, stretch: Sequence[str]) -> dict[str, Future[SessionLoad]]:
+        """Inspect a stretch, or as much of its beginning as can be read."""
+        try:
+            return self._inspect(stretch)
         except BadInput:
             if not stretch[1:]:
                 raise
-            self._read |= self._inspect([key])
+        return self._inspect_first(stretch[: len(stretch) // 2])
 
     def _read_ahead(self) -> None:
         """Let another thread read the next stretch while this one is written."""
@@ -185,10 +195,13 @@ class SessionBars:
         rows = _rows_by_session(frame, days)
 
         def load_of(day: date) -> SessionLoad:
-            bars = _taken(frame, rows[day])
+            refused = report.refused.get(day, {}).items()
+            findings = [refusal(day, error, symbol) for symbol, error in refused]
+            findings += found.get(day, [])
+            bars = _without(_taken(frame, rows[day]), blocking(findings))
             said = report.of_session(bars, day).metadata()
             content = as_parquet(bars, "price_bars")
-            return SessionLoad(bars, said, found.get(day, []), steps[day], content)
+            return SessionLoad(bars, said, findings, steps[day], content)
 
         self._last_bars[last] = last_bars(frame.take(rows[last]))
         days_of = {session: date.fromisoformat(session) for session in stretch}
@@ -241,6 +254,8 @@ class SessionBars:
         same_bars = ("settings", "source")
         if manifest is None or any(manifest.inputs.get(p) != now[p] for p in same_bars):
             return None
+        if left_out_of(self._home.lake, [day]):
+            return None
         columns = ["symbol", *PRICES]
         return last_bars(self._home.lake.read("price_bars", str(day), columns))
 
@@ -257,6 +272,8 @@ class SessionBars:
             self._market.hours,
             self._market.repairs,
             categories=True,
+            negative_prices=self._market.negative_prices,
+            leave_out=True,
         )
 
 
@@ -280,6 +297,15 @@ def _taken(bars: pd.DataFrame, rows: npt.NDArray[np.intp]) -> pd.DataFrame:
     own = {name: column.array.take(rows) for name, column in bars.items()}
     del own["session"]
     return pd.DataFrame(own, copy=False)
+
+
+def _without(bars: pd.DataFrame, left_out: Sequence[LeftOut]) -> pd.DataFrame:
+    """Bars of the symbols that are not left out; none of a session that is."""
+    if not left_out:
+        return bars
+    symbols = {one.symbol for one in left_out}
+    kept = ~bars["symbol"].isin([*symbols]) & (None not in symbols)
+    return bars[kept].reset_index(drop=True)
 
 
 def last_bars(bars: pd.DataFrame) -> pd.DataFrame:

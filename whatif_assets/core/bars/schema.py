@@ -10,9 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pandera.pandas as pa
 
-from whatif_assets.core.bars.bar_size import BarSize
 from whatif_assets.core.errors import BadInput
 
 OPEN_CLOSE = ("open", "close")
@@ -25,7 +23,6 @@ DTYPES: dict[str, Any] = {
     "ts": "datetime64[us, UTC]",
     "trade_count": "Int64",
 }
-FEW = 10  # bars, too few to tell from them that columns are exchanged
 # Where a source knows the file and line of a row, its errors name them.
 ORIGIN_COLUMNS = ("file", "line", "row")
 
@@ -142,42 +139,6 @@ def session_starts(bars: pd.DataFrame) -> npt.NDArray[np.intp]:
     return np.flatnonzero(first)
 
 
-def _schema() -> pa.DataFrameSchema:
-    """Say what each row of bars must fulfil."""
-    positive = pa.Check.in_range(
-        0, np.inf, include_min=False, include_max=False, error="a positive number"
-    )
-    at_least_0 = pa.Check.in_range(0, np.inf, include_max=False, error="0 or more")
-    return pa.DataFrameSchema(
-        {
-            "symbol": pa.Column(object, pa.Check.ne("", error="a name")),
-            "ts": pa.Column(pd.DatetimeTZDtype("us", "UTC")),
-            **{name: pa.Column("float64", positive) for name in PRICES},
-            "volume": pa.Column("float64", at_least_0),
-            "vwap": pa.Column("float64", positive, nullable=True),
-            "trade_count": pa.Column("Int64", at_least_0, nullable=True),
-        },
-        checks=[
-            pa.Check(
-                lambda bars: bars["high"] >= bars["low"], error="high at or above low"
-            ),
-            pa.Check(
-                lambda bars: ~_far_outside(bars),
-                error="open and close between half of low and twice high, as if "
-                "columns were exchanged",
-            ),
-        ],
-    )
-
-
-def _far_outside(bars: pd.DataFrame) -> pd.Series[bool]:
-    """Whether open or close is so far off that it is no price of the bar."""
-    prices = bars[list(OPEN_CLOSE)]
-    return (prices.max(axis=1) > 2 * bars["high"]) | (
-        prices.min(axis=1) < bars["low"] / 2
-    )
-
-
 def inconsistent(bars: pd.DataFrame) -> pd.Series[bool]:
     """Whether open or close lies outside [low, high].
 
@@ -225,137 +186,6 @@ def outside_era(
     ahead = datetime.now(timezone.utc) + timedelta(days=1)
     before = (ts >= EPOCH) & (ts < EPOCH + DAY) if daily else ts < FIRST_MINUTES
     return np.asarray(before | (ts > pd.Timestamp(ahead)))
-
-
-SCHEMA = _schema()
-
-
-def check_rows(rows: pd.DataFrame, where: str) -> None:
-    """Refuse rows that are no bars, and bars that are there twice.
-
-    The rows are in order.
-    """
-    check_values(rows, where)
-    stamps = pd.DatetimeIndex(rows["ts"]).asi8
-    twice = np.flatnonzero(repeats_symbol(rows) & (np.diff(stamps, prepend=0) == 0))
-    if len(twice):
-        pairs = [f"{_name(rows, n)} and {_name(rows, n - 1)}" for n in twice[:3]]
-        same = int(rows.duplicated(list(BAR_COLUMNS)).sum())
-        repair = (
-            f" {same} of them say the same as another row: 'repairs: "
-            "[drop_duplicates]' in the market leaves those out, and counts them."
-        )
-        raise RefusedBars(
-            "duplicates",
-            f"{where}: {len(twice)} row(s) repeat a bar, such as {'; '.join(pairs)}. "
-            f"Keep one row for each symbol and ts.{repair if same else ''}",
-        )
-    odd = inconsistent(rows)
-    if len(rows) >= FEW and odd.mean() > 0.5:
-        raise RefusedBars(
-            "values",
-            f"{where}: open or close lies outside [low, high] in {int(odd.sum())} of "
-            f"{len(rows)} bars, such as {_name(rows, int(np.argmax(odd)))}. The "
-            "columns seem to be exchanged: say which one holds what.",
-        )
-
-
-def check_values(rows: pd.DataFrame, where: str) -> None:
-    """Refuse rows with a value that no bar has."""
-    if _are_bars(rows):
-        return
-    try:
-        texts = rows["symbol"].astype(object)
-        SCHEMA.validate(rows.assign(symbol=texts), lazy=True)
-    except pa.errors.SchemaErrors as errors:
-        # A rule about one column says more than one about the row: it comes first.
-        cases = errors.failure_cases.sort_values(["index", "schema_context"])
-        failed, number = cases.iloc[0], int(cases["index"].iloc[0])
-        raise RefusedBars(
-            "values",
-            f"{where}: {cases['index'].nunique()} row(s) are no bars. The first, "
-            f"{_name(rows, number)}, has {_failure(failed)}. Correct or remove them.",
-        ) from None
-
-
-def _are_bars(rows: pd.DataFrame) -> bool:
-    """Whether the schema holds for every row, without saying where it does not."""
-    numbers = {
-        name: rows[name].to_numpy(dtype=np.float64, na_value=np.nan)
-        for name in (*PRICES, "volume", "vwap", "trade_count")
-    }
-    opens, high, low, close = (numbers[name] for name in PRICES)
-    vwap, trades = numbers["vwap"], numbers["trade_count"]
-    if not len(rows):
-        return True
-    # The least and the greatest of a column with NaN are NaN, which is neither.
-    rules = (
-        *(
-            price.min() > 0 and price.max() < np.inf
-            for price in (opens, high, low, close)
-        ),
-        numbers["volume"].min() >= 0 and numbers["volume"].max() < np.inf,
-        ~((vwap <= 0) | (vwap == np.inf)),
-        ~(trades < 0),
-        high >= low,
-        np.maximum(opens, close) <= 2 * high,
-        np.minimum(opens, close) >= low / 2,
-        rows["ts"].notna().to_numpy(),
-    )
-    names = set(rows["symbol"].array[~repeats_symbol(rows)])
-    named = all(isinstance(name, str) and name for name in names)
-    return named and all(np.all(rule) for rule in rules)
-
-
-def _failure(case: pd.Series[Any]) -> str:
-    """Say one line of pandera's failures in words."""
-    if case["schema_context"] == "DataFrameSchema":
-        return f"not {case['check']}"
-    rule = "a value" if case["check"] == "not_nullable" else case["check"]
-    return f"{case['column']} {case['failure_case']} where {rule} is needed"
-
-
-def _name(rows: pd.DataFrame, number: int) -> str:
-    """Say which row it is: symbol, time, and file and line where known."""
-    row = rows.iloc[number]
-    counted = [f"{name} {row[name]}" for name in ORIGIN_COLUMNS[1:] if name in rows]
-    origin = f" ({row['file']}, {counted[0]})" if counted else ""
-    return f"{row['symbol']} {_written(row['ts'])}{origin}"
-
-
-def _written(ts: pd.Timestamp) -> str:
-    return "without ts" if pd.isna(ts) else f"{ts.tz_localize(None)} UTC"
-
-
-def check_stamps(rows: pd.DataFrame, bar_size: BarSize, where: str) -> None:
-    """Refuse stamps that betray another kind of bar than the market's."""
-    if bar_size.by_activity:
-        return
-    length, micro = bar_size.length, pd.Timedelta(microseconds=1)
-    stamps = pd.DatetimeIndex(rows["ts"]).asi8
-    odd = stamps % ((DAY if bar_size.daily else MINUTE) // micro) != 0
-    if odd.any():
-        number = int(np.argmax(odd))
-        needed = "date at 00:00 UTC" if bar_size.daily else "start, on a whole minute"
-        raise RefusedBars(
-            "schema",
-            f"{where}: {_name(rows, number)} is no {bar_size} bar: its ts must be its "
-            f"{needed}. Set base_bar to what the source has, or correct the stamps.",
-        )
-    if not bar_size.daily and len(stamps) and not (stamps % (DAY // micro)).any():
-        raise RefusedBars(
-            "schema",
-            f"{where}: each row is stamped 00:00 UTC, as daily bars are, and base_bar "
-            f"is {bar_size}. Set base_bar: 1day, or give the time of day.",
-        )
-    gaps = np.diff(stamps, prepend=0)[repeats_symbol(rows)]
-    if len(gaps) and (gaps < length // micro).mean() > 0.5:
-        minutes = float(np.median(gaps)) * micro / MINUTE
-        raise RefusedBars(
-            "schema",
-            f"{where}: most bars are {minutes:g} minutes apart, and base_bar is "
-            f"{bar_size}. Set base_bar to what the source has.",
-        )
 
 
 def symbol_rows(bars: pd.DataFrame) -> list[tuple[int, int]]:

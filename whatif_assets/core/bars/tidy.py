@@ -15,12 +15,11 @@ import pandas as pd
 
 from whatif_assets.core.bars.bar_size import ONE_MINUTE, BarSize
 from whatif_assets.core.bars.repairs import OF_BARS, OF_ROWS, check_repairs
+from whatif_assets.core.bars.row_checks import RowRules
 from whatif_assets.core.bars.schema import (
     BAR_COLUMNS,
     REQUIRED_COLUMNS,
-    check_rows,
-    check_stamps,
-    check_values,
+    RefusedBars,
     in_order,
     inconsistent,
     repeats_symbol,
@@ -74,6 +73,8 @@ class LoadReport:
         Rows that each declared repair left out or added, by repair and session.
     missing
         Symbols without any bar, by session.
+    refused
+        Why rows of a symbol were left out, by session and symbol.
 
     A session that nothing was left out of, or that misses none, has no entry.
 
@@ -89,6 +90,9 @@ class LoadReport:
     inconsistent: Mapping[date, int] = dataclasses.field(default_factory=dict)
     repaired: Mapping[str, Mapping[date, int]] = dataclasses.field(default_factory=dict)
     missing: Mapping[date, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    refused: Mapping[date, Mapping[str, RefusedBars]] = dataclasses.field(
+        default_factory=dict
+    )
 
     def of_session(self, bars: pd.DataFrame, session: date) -> LoadReport:
         """Report of one of the sessions that were loaded together.
@@ -114,6 +118,7 @@ class LoadReport:
                 for repair, counts in self.repaired.items()
             },
             missing=_only(self.missing, session),
+            refused=_only(self.refused, session),
         )
 
     def metadata(self) -> dict[str, int | str]:
@@ -151,6 +156,8 @@ def tidy(
     repairs: Sequence[str] = (),
     of_trades: bool = False,
     categories: bool = False,
+    negative_prices: bool = False,
+    leave_out: bool = False,
 ) -> tuple[pd.DataFrame, LoadReport]:
     """Validate raw rows, order them and give each its session.
 
@@ -179,6 +186,11 @@ def tidy(
         the hours that are kept are left out first.
     categories
         Whether ``symbol`` is to be a category, which is compared faster than a text.
+    negative_prices
+        Whether prices may be 0 and less.
+    leave_out
+        Whether the rows of a symbol and session that has a row which is no bar are
+        left out, and reported; otherwise such a row is refused.
 
     Returns
     -------
@@ -200,12 +212,14 @@ def tidy(
     stamped = stamp_size(bar_size, of_trades)
     given = _placed(frame, where)
     rows, repaired = _repair_rows(given, repairs, sessions, bar_size, stamped)
-    if of_trades:
-        check_values(rows, where)
-    else:
-        check_rows(rows, where)
-        check_stamps(rows, bar_size, where)
+    rules = RowRules(where, bar_size, of_trades, negative_prices)
+    refused: dict[date, dict[str, RefusedBars]] = {}
+    if not leave_out:
+        rules.check(rows)
     rows["session"] = assign_sessions(rows, sessions, stamped)
+    if leave_out:
+        kept, refused = rules.leave_out(rows, rows["session"])
+        rows = rows if kept.all() else rows[kept].reset_index(drop=True)
     if len(given) > len(rows):  # rows that were repeated stand somewhere, too
         given["session"] = assign_sessions(given, sessions, stamped)
     else:
@@ -229,6 +243,7 @@ def tidy(
         out_of_order=disorder,
         inconsistent=_counts(bars.loc[inconsistent(bars), "session"]),
         repaired={name: repaired[name] for name in repairs},
+        refused=refused,
     )
 
 

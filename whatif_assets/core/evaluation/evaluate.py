@@ -338,6 +338,7 @@ def evaluation_inputs(home: Home, key: str) -> dict[str, str]:
         home.lake.versions("price_bars", [day.isoformat() for day in read_whole]),
         [manifest.data_version for manifest in known if manifest],
     ]
+    read += [lost] if (lost := home.symbols_lost(study)) else []
     indicators = FactsBeside(home, indicators_of(configuration))
     read += [seen] if (seen := indicators.seen(read_whole)) else []
     if configuration.algorithm is not None:

@@ -166,6 +166,8 @@ class SessionFeatures:
         columns = [feature.column for feature in self.features]
         computed = computed[["symbol", "ts", "session", *columns]]
         days = computed.pop("session").dt.date
+        # A session may have no bar: then it has no features.
+        self._ready |= dict.fromkeys(stretch, computed.iloc[:0])
         for day, rows in computed.groupby(days.to_numpy()):
             self._ready[day] = rows.reset_index(drop=True)
 

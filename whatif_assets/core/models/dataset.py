@@ -72,7 +72,7 @@ def dataset(
 def versions_read(
     home: Home, configuration: Configuration, sessions: Sequence[date]
 ) -> list[str]:
-    """Data versions of the features and bars that a dataset is made of.
+    """Data versions of the features and bars of a dataset, and symbols it lost.
 
     Raises
     ------
@@ -80,7 +80,8 @@ def versions_read(
         As :func:`dataset`.
     """
     features = feature_versions(home, configuration, sessions)
-    return features + BarReader(home, home.bar_size(configuration)).versions(sessions)
+    bars = BarReader(home, home.bar_size(configuration)).versions(sessions)
+    return features + bars + home.symbols_lost(home.study(configuration.study))
 
 
 @dataclass(frozen=True)

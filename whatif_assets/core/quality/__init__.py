@@ -13,6 +13,7 @@ from whatif_assets.core.errors import BadInput, did_you_mean, one_of
 from whatif_assets.core.lake import combined_hash
 from whatif_assets.core.quality import coverage, prices
 from whatif_assets.core.quality.inspection import Finding, Inspection
+from whatif_assets.core.quality.losses import MAY_LOSE
 from whatif_assets.core.quality.prices import Limits
 from whatif_assets.core.spec import explain
 
@@ -43,8 +44,9 @@ class QualityCheck:
         Takes the bars and its limits, and gives what it found. Of a session it
         finds the same whichever others are inspected with it.
     severity
-        Unless the market says another: an ``error`` blocks the session, a
-        ``warning`` fails the check, a ``note`` is told, ``off`` is not looked for.
+        Unless the market says another: an ``error`` leaves the symbol out of the
+        session, or the whole session where it is of no symbol; a ``warning`` fails
+        the check, a ``note`` is told, ``off`` is not looked for.
     limits
         What else a market may set.
     """
@@ -64,6 +66,7 @@ QUALITY_CHECKS: dict[str, QualityCheck] = {
     "vwap_inside": QualityCheck(prices.vwap_inside, "warning", prices.VwapLimits),
     "vwap_missing": QualityCheck(prices.vwap_missing, "note"),
     "trade_count_missing": QualityCheck(prices.trade_count_missing, "note"),
+    "negative_price": QualityCheck(prices.negative_price, "error"),
     "zero_volume": QualityCheck(prices.zero_volume, "warning"),
     "stale_prices": QualityCheck(prices.stale_prices, "warning", prices.StaleLimits),
     "jump": QualityCheck(prices.jump, "warning", prices.JumpLimits),
@@ -86,10 +89,12 @@ QUALITY_CHECKS: dict[str, QualityCheck] = {
 REFUSED: dict[str, str] = {
     "schema": "Refuse columns that are missing or of another type, and stamps that no "
     "bar of the market can have.",
-    "values": "Refuse prices that are not above 0, volumes below 0, and either that "
-    "is not finite; a high below the low; columns that are exchanged.",
+    "values": "Refuse prices that are not above 0 unless the market admits them by "
+    "negative_price, volumes below 0, and either that is not finite; a high below the "
+    "low; columns that are exchanged.",
     "duplicates": "Refuse a second row of a symbol and ts, unless it says the same "
     "and the market repairs it by drop_duplicates.",
+    "unreadable": "Refuse a session whose files or tables cannot be read.",
     "no_bars": "Refuse a session that the source has no bars in.",
 }
 CHECKS: dict[str, str] = {
@@ -133,7 +138,7 @@ def parse_rules(quality: Mapping[str, Any]) -> dict[str, Rule]:
         There is no such check, severity or limit, or the check is of those that
         ingest refuses; its ``field`` names it.
     """
-    for name in quality:
+    for name in quality.keys() - {MAY_LOSE}:
         if name not in QUALITY_CHECKS:
             raise BadInput(_no_check(str(name)), field=("quality", str(name)))
     return {name: _rule(name, quality.get(name, {})) for name in QUALITY_CHECKS}
@@ -173,14 +178,12 @@ def _rule(name: str, said: Any) -> Rule:
         ) from None
 
 
-def rules_hash(rules: Mapping[str, Rule]) -> str:
+def rules_hash(rules: Mapping[str, Rule], may_lose: str) -> str:
     """Hash of everything that decides what is found, and what it means."""
-    return combined_hash(
-        [
-            [name, rule.severity, rule.limits.model_dump()]
-            for name, rule in rules.items()
-        ]
-    )
+    said = [
+        [name, rule.severity, rule.limits.model_dump()] for name, rule in rules.items()
+    ]
+    return combined_hash([*said, may_lose])
 
 
 def inspect(bars: Inspection, rules: Mapping[str, Rule]) -> dict[date, list[Finding]]:

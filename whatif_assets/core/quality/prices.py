@@ -108,6 +108,15 @@ def trade_count_missing(bars: Inspection, limits: Limits) -> list[Finding]:
     )
 
 
+def negative_price(bars: Inspection, limits: Limits) -> list[Finding]:
+    """Find prices of 0 and less, as a future on oil had in April 2020.
+
+    Unless this is an error, bars that have them are admitted.
+    """
+    low = bars.column("low")
+    return bars.by_symbol(low <= 0, low, lambda row: f"low {number(low[row])}")
+
+
 def zero_volume(bars: Inspection, limits: Limits) -> list[Finding]:
     """Find bars without volume: nothing was traded at their prices."""
     volume = bars.column("volume")

@@ -14,17 +14,27 @@ from whatif_assets.core.errors import BadInput
 from whatif_assets.core.lake import Lake
 from whatif_assets.core.quality import REFUSED
 from whatif_assets.core.quality.inspection import Finding
+from whatif_assets.core.quality.losses import (
+    LeftOut,
+    MayLose,
+    blocking,
+    keep_left_out,
+)
 
 TABLE = "data_quality"
 NO_TS = np.datetime64("NaT", "us")
 NAMED = 3  # findings that a message names
+ALLOW = (
+    "If studies may do without these bars, say 'quality: {{may_lose: {}}}' in "
+    "market.yaml."
+)
 COLUMNS = ("check", "severity", "symbol", "first_ts", "count", "value", "example")
 
 
-def refusal(session: date, error: RefusedBars) -> Finding:
-    """Turn what ingest refused into a finding: it has blocked the session."""
+def refusal(session: date, error: RefusedBars, symbol: str | None = None) -> Finding:
+    """Turn what ingest refused of a session, or of a symbol in it, into a finding."""
     return Finding(
-        session, None, None, 1, float("nan"), str(error), error.check, "error"
+        session, symbol, None, 1, float("nan"), str(error), error.check, "error"
     )
 
 
@@ -69,28 +79,47 @@ def kept_findings(lake: Lake, key: str) -> list[Finding]:
     ]
 
 
-def admit(lake: Lake, key: str, findings: Sequence[Finding]) -> None:
-    """Keep the findings of a session, and refuse it where one of them blocks.
+def admit(
+    lake: Lake, key: str, findings: Sequence[Finding], empty: bool, may_lose: MayLose
+) -> list[LeftOut]:
+    """Keep the findings of a session, and say what they leave out of it.
 
-    A session that is blocked has findings in the lake and no bars, older ones
-    neither. Of one that ingest refuses nothing is written, and what stands, stays.
+    Parameters
+    ----------
+    lake, key
+        The lake, and the session.
+    findings
+        What was found in it.
+    empty
+        Whether they leave no bar of it.
+    may_lose
+        What studies may do without.
 
     Raises
     ------
     BadInput
-        Naming the checks, symbols and times, and what can be done.
+        No bar is left, and studies may not lose that. Where ingest refuses the bars
+        nothing is written, and what is in the lake stays; where another finding
+        blocks them the findings are kept, and the bars are removed.
     """
-    for finding in findings:
-        if finding.check in REFUSED:
-            raise BadInput(finding.example)
+    left_out = blocking(findings)
+    whole = any(one.symbol is None for one in left_out)
+    allowed = ("session",) if whole else ("session", "symbol_session")
+    lost = bool(left_out) and empty and may_lose not in allowed
+    allow = ALLOW.format(allowed[-1])
+    refused = [f for f in findings if f.check in REFUSED]
+    if lost and refused:
+        raise BadInput(f"{refused[0].example} {allow}")
     keep_findings(lake, key, findings)
-    blocking = [finding for finding in findings if finding.severity == "error"]
-    if blocking:
+    keep_left_out(lake, key, left_out)
+    if lost:
         lake.remove("price_bars", key)
-        raise BadInput(_blocked(key, blocking))
+        raise BadInput(f"{_blocked(key, findings)} {allow}")
+    return left_out
 
 
-def _blocked(key: str, blocking: Sequence[Finding]) -> str:
+def _blocked(key: str, findings: Sequence[Finding]) -> str:
+    blocking = [finding for finding in findings if finding.severity == "error"]
     named = "; ".join(_said(finding) for finding in blocking[:NAMED])
     more = f"; and {len(blocking) - NAMED} more" if blocking[NAMED:] else ""
     checks = dict.fromkeys(finding.check for finding in blocking)

@@ -44,6 +44,7 @@ STORAGE_VERSION = "v1.5.0"
 # Tables that are read from the lake here; all others are given.
 FROM_FILES = {
     "data_quality": 'session, "check", symbol',
+    "left_out": "session, symbol",
     "runs": "finished_at, run_id, asset, partition",
 }
 # What DuckDB raises where a disk is full or a folder may not be written.
@@ -62,7 +63,7 @@ def build_database(
     home
         The home; its lake gives the views ``price_bars``, ``features`` (and
         ``features_5min`` where there are bars of another size) and ``forecasts`` and
-        the tables ``adjustments``, ``data_quality`` and ``runs``.
+        the tables ``adjustments``, ``data_quality``, ``left_out`` and ``runs``.
     tables
         Further tables by name, as `whatif_assets.core.tables` declares them. An empty
         one is created with its columns.

@@ -12,7 +12,7 @@ import pandas as pd
 from pydantic import BaseModel, ValidationError
 
 from whatif_assets.core.bars.bar_size import BarSize
-from whatif_assets.core.bars.schema import session_starts
+from whatif_assets.core.bars.schema import RefusedBars, session_starts
 from whatif_assets.core.bars.sessions import Sessions
 from whatif_assets.core.bars.tidy import (
     Hours,
@@ -26,6 +26,7 @@ from whatif_assets.core.sources.alpaca import Alpaca
 from whatif_assets.core.sources.csv import Csv
 from whatif_assets.core.sources.databento import Databento
 from whatif_assets.core.sources.duckdb import DuckDb
+from whatif_assets.core.sources.files import UnreadableSymbol
 from whatif_assets.core.sources.freqtrade import Freqtrade
 from whatif_assets.core.sources.index_daily import IndexDaily
 from whatif_assets.core.sources.lean import Lean
@@ -173,6 +174,8 @@ def load_bars(
     hours: Hours = "all",
     repairs: Sequence[str] = (),
     categories: bool = False,
+    negative_prices: bool = False,
+    leave_out: bool = False,
 ) -> tuple[pd.DataFrame, LoadReport]:
     """Read the bars of some sessions: the one way from a source to tidy bars.
 
@@ -194,6 +197,8 @@ def load_bars(
         Repairs to make, see `whatif_assets.core.bars.tidy.tidy`; none unless said.
     categories
         Whether ``symbol`` is to be a category; a text unless said.
+    negative_prices, leave_out
+        What is admitted, see `whatif_assets.core.bars.tidy.tidy`.
 
     Returns
     -------
@@ -218,12 +223,56 @@ def load_bars(
     names = sorted(set(source.symbols() if symbols is None else symbols))
     stamped = stamp_size(bar_size, source.of_trades)
     start, end = bars_window(sessions, stamped, wanted[0], wanted[-1])
-    raw, where = source.read(names, start, end, bar_size), source.where
-    _check_symbols(names, raw, source)
+    one_session = len(wanted) == 1
+    raw, broken = _read(source, names, start, end, bar_size, leave_out, one_session)
+    where = source.where
+    _check_symbols(sorted(set(names) - broken.keys()), raw, source)
     bars, report = tidy(
-        raw, sessions, bar_size, where, hours, repairs, source.of_trades, categories
+        raw,
+        sessions,
+        bar_size,
+        where,
+        hours,
+        repairs,
+        source.of_trades,
+        categories,
+        negative_prices,
+        leave_out,
     )
-    return bars, dataclasses.replace(report, missing=_missing(bars, names, wanted))
+    refused = {
+        day: {**report.refused.get(day, {}), **broken}
+        for day in (wanted if broken else report.refused)
+    }
+    missing = _missing(bars, names, wanted)
+    return bars, dataclasses.replace(report, missing=missing, refused=refused)
+
+
+def _read(
+    source: Source,
+    names: Sequence[str],
+    start: pd.Timestamp,
+    end: pd.Timestamp,
+    bar_size: BarSize,
+    leave_out: bool,
+    one_session: bool,
+) -> tuple[pd.DataFrame, dict[str, RefusedBars]]:
+    """Read rows, and say of which symbols the files cannot be read.
+
+    Where that is a file of a day, and several days are asked for, they are refused:
+    nobody knows which of the others is whole.
+    """
+    broken: dict[str, RefusedBars] = {}
+    while True:
+        asked = [name for name in names if name not in broken]
+        try:
+            return source.read(asked, start, end, bar_size), broken
+        except UnreadableSymbol as error:
+            last = error.symbol in broken or len(asked) == 1
+            if not leave_out or last or (error.of_a_day and not one_session):
+                raise RefusedBars("unreadable", str(error)) from None
+            broken[error.symbol] = RefusedBars("unreadable", str(error))
+        except BadInput as error:
+            raise RefusedBars("unreadable", str(error)) from None
 
 
 def _check_symbols(names: list[str], raw: pd.DataFrame, source: Source) -> None:

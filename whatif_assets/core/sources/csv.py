@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -18,9 +19,19 @@ from whatif_assets.core.errors import BadInput
 from whatif_assets.core.sources.csv_format import CsvOptions
 from whatif_assets.core.sources.csv_plain import read_plain
 from whatif_assets.core.sources.csv_rows import Layout, parse, read_layout
-from whatif_assets.core.sources.files import ages, find_files
+from whatif_assets.core.sources.files import (
+    UnreadableSymbol,
+    ages,
+    attempted,
+    days_in_name,
+    file_of,
+    find_files,
+    may_have,
+    result_of,
+)
 from whatif_assets.core.sources.parts import Part, together
 
+SUFFIXES = (".csv", ".txt", ".tsv", ".gz", ".zip")
 MICROSECOND = pd.Timedelta(1, "us")
 
 
@@ -36,7 +47,8 @@ class Csv:
     def __init__(self, options: CsvOptions, base: Path) -> None:
         """Keep the options; no file is touched yet."""
         self._options, self._base = options, base
-        self._parsed: dict[tuple[Path, bool], Part] = {}
+        self._layouts: dict[Path, Layout | BadInput] = {}
+        self._parsed: dict[tuple[Path, bool], Part | BadInput] = {}
 
     @property
     def where(self) -> str:
@@ -51,9 +63,17 @@ class Csv:
     def symbols(self) -> list[str]:
         """Every symbol of every file, sorted."""
         found: set[str] = set()
-        for file, layout in self._layouts.items():
-            name = self._symbol_of(file, layout)
-            found.update(self._parse(file).symbols if name is None else [name])
+        faults: list[BadInput] = []
+        for file in self._files:
+            try:
+                name = self._symbol_of(file)
+                found.update(self._parse(file).symbols if name is None else [name])
+            except BadInput as error:
+                faults.append(error)
+                if isinstance(error, UnreadableSymbol):
+                    found.add(error.symbol)
+        if faults and not found:
+            raise faults[0]
         return sorted(found)
 
     def state(self, start: pd.Timestamp, end: pd.Timestamp) -> list[str]:
@@ -77,31 +97,75 @@ class Csv:
         ends = self._options.stamp == "end" and not daily and not self.of_trades
         shift = (bar_size.length if ends else pd.Timedelta(0)) // MICROSECOND
         since, until = ((at - EPOCH) // MICROSECOND + shift for at in (start, end))
-        owners = {f: self._symbol_of(f, layout) for f, layout in self._layouts.items()}
-        files = [file for file, name in owners.items() if name in (None, *symbols)]
+
+        def part(file: Path) -> Part | None:
+            return self._part(file, symbols, start, end, daily)
+
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            parts = list(pool.map(lambda file: self._parse(file, daily), files))
+            parts = [part for part in pool.map(part, self._files) if part is not None]
         return together([p.between(since, until, symbols) for p in parts], -shift)
 
     @cached_property
     def _files(self) -> list[Path]:
-        return find_files(self._options.path, self._base, (".csv", ".txt", ".gz"))
+        return find_files(self._options.path, self._base, SUFFIXES)
 
     @cached_property
     def _ages(self) -> list[str]:
         return ages(self._files)
 
-    @cached_property
-    def _layouts(self) -> dict[Path, Layout]:
-        """Where each file has which column."""
-        return {file: read_layout(file, self._options) for file in self._files}
+    def _part(
+        self,
+        file: Path,
+        symbols: list[str],
+        start: pd.Timestamp,
+        end: pd.Timestamp,
+        daily: bool,
+    ) -> Part | None:
+        """Rows of a file, whatever their time; None where it has none that is asked."""
+        try:
+            name = self._symbol_of(file)
+            if name is None:
+                return self._parse(file, daily)
+            if name not in symbols:
+                return None
+            with file_of(name, of_a_day=bool(days_in_name(file))):
+                return self._parse(file, daily)
+        except BadInput as error:
+            others = isinstance(error, UnreadableSymbol) and error.symbol not in symbols
+            if others or not may_have(file, start, end):
+                return None
+            raise
 
-    def _symbol_of(self, file: Path, layout: Layout) -> str | None:
+    def _layout(self, file: Path) -> Layout:
+        """Where a file has which column."""
+        if file not in self._layouts:
+            self._layouts[file] = attempted(read_layout, file, self._options)
+        return result_of(self._layouts[file])
+
+    def _symbol_of(self, file: Path) -> str | None:
         """Symbol of all rows of a file, or None where a column says it."""
         if self._options.symbol is not None:
             return self._options.symbol
-        if "symbol" in layout.columns:
-            return None
+        try:
+            by_column = "symbol" in self._layout(file).columns
+        except BadInput as error:
+            if self._named_by_file:
+                raise UnreadableSymbol(
+                    self._name_of(file), str(error), bool(days_in_name(file))
+                ) from None
+            raise
+        return None if by_column else self._name_of(file)
+
+    @cached_property
+    def _named_by_file(self) -> bool:
+        """Whether a file's name says its symbol, as far as files can be read."""
+        for file in self._files:
+            with contextlib.suppress(BadInput):
+                return "symbol" not in self._layout(file).columns
+        return False
+
+    def _name_of(self, file: Path) -> str:
+        """Symbol that a file's name says."""
         match = re.search(self._options.symbol_pattern, file.name)
         if match is None:
             raise BadInput(
@@ -113,10 +177,11 @@ class Csv:
 
     def _parse(self, file: Path, daily: bool = False) -> Part:
         if (file, daily) not in self._parsed:
-            layout = self._layouts[file]
-            symbol = self._symbol_of(file, layout)
-            asked = file, layout, self._options, symbol, daily
-            rows = read_plain(*asked) or parse(*asked)
-            alike = {name: rows["close"] for name in PRICES if name not in rows}
-            self._parsed[file, daily] = Part.of(rows | alike)
-        return self._parsed[file, daily]
+            self._parsed[file, daily] = attempted(self._rows, file, daily)
+        return result_of(self._parsed[file, daily])
+
+    def _rows(self, file: Path, daily: bool) -> Part:
+        asked = file, self._layout(file), self._options, self._symbol_of(file), daily
+        rows = read_plain(*asked) or parse(*asked)
+        alike = {name: rows["close"] for name in PRICES if name not in rows}
+        return Part.of(rows | alike)

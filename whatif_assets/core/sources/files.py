@@ -2,16 +2,94 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from whatif_assets.core.errors import BadInput
 
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 WILDCARDS = "*?["
+# 2018-03-19, 20180319 or 2018/03/19, and nothing longer.
+DATED = re.compile(r"(?<!\d)(\d{4})[-_/]?(\d{2})[-_/]?(\d{2})(?!\d)")
+NOON = pd.Timedelta(12, "h")  # of the day in UTC, which is in the session everywhere
+
+
+class UnreadableSymbol(BadInput):
+    """A file of one symbol alone cannot be read.
+
+    Attributes
+    ----------
+    symbol
+        The symbol.
+    of_a_day
+        Whether the file is of a single day; otherwise it is of every day.
+    """
+
+    def __init__(self, symbol: str, message: str, of_a_day: bool = False) -> None:
+        super().__init__(message)
+        self.symbol, self.of_a_day = symbol, of_a_day
+
+
+@contextlib.contextmanager
+def file_of(symbol: str, of_a_day: bool = False) -> Iterator[None]:
+    """Say of what goes wrong that it is of one symbol alone."""
+    try:
+        yield
+    except UnreadableSymbol:
+        raise
+    except BadInput as error:
+        raise UnreadableSymbol(symbol, str(error), of_a_day) from None
+
+
+def attempted(
+    read: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
+) -> Result | BadInput:
+    """Give what a file has, or what is wrong with it, to be kept either way."""
+    try:
+        return read(*args, **kwargs)
+    except BadInput as error:
+        return error
+
+
+def result_of(found: Result | BadInput) -> Result:
+    """Give what `attempted` gave of a file, or raise what is wrong with it."""
+    if isinstance(found, BadInput):
+        raise found
+    return found
+
+
+def days_in_name(file: Path) -> list[pd.Timestamp]:
+    """Dates in a file's name, or else in its folders' names; UTC midnights.
+
+    As in ``bars_2018-03-19.csv``, ``session=2018-03-19/data.parquet`` and
+    ``2018/03/19/bars.csv``.
+    """
+    for place in (file.name, "/".join(file.parts[-4:])):
+        texts = ["-".join(parts) for parts in DATED.findall(place)]
+        found = pd.to_datetime(
+            pd.Series(texts, dtype=object), errors="coerce", utc=True
+        )
+        if found.notna().any():
+            return sorted(found.dropna())
+    return []
+
+
+def may_have(file: Path, start: pd.Timestamp, end: pd.Timestamp) -> bool:
+    """Whether a file that cannot be read may have bars of [start, end).
+
+    By the date in its name, from the first to the last where there are several; any
+    file that has none there may.
+    """
+    days = days_in_name(file)
+    return not days or (days[0] + NOON < end and days[-1] + NOON >= start)
 
 
 def find_files(path: str, base: Path, suffixes: tuple[str, ...]) -> list[Path]:

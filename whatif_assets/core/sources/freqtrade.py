@@ -19,7 +19,7 @@ from whatif_assets.core.bars.bar_size import BarSize
 from whatif_assets.core.bars.schema import PRICES, no_bars, outside_era
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.settings import Settings
-from whatif_assets.core.sources.files import ages, find_files
+from whatif_assets.core.sources.files import ages, file_of, find_files
 from whatif_assets.core.sources.parts import within
 
 TIMEFRAMES = {
@@ -104,11 +104,11 @@ class Freqtrade:
                 f"{self.where} has {' and '.join(have)} bars, and base_bar is "
                 f"{bar_size}. Set base_bar to what the source has."
             )
-        parts = [
-            within(self._parse(candles), start, end)
-            for candles in chosen
-            if candles.symbol in symbols
-        ]
+        parts = []
+        for candles in chosen:
+            if candles.symbol in symbols:
+                with file_of(candles.symbol):
+                    parts.append(within(self._parse(candles), start, end))
         return pd.concat(parts, ignore_index=True) if parts else no_bars()
 
     @cached_property

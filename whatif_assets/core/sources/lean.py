@@ -18,7 +18,7 @@ from whatif_assets.core.bars.schema import no_bars
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.settings import Settings
 from whatif_assets.core.sources.csv_format import known_zone
-from whatif_assets.core.sources.files import ages, find_folder
+from whatif_assets.core.sources.files import ages, file_of, find_folder
 from whatif_assets.core.sources.lean_files import (
     BARS,
     QUOTES,
@@ -219,7 +219,8 @@ class Lean:
             for ticker, since, until in self._map(symbol).stretches():
                 days = max(since, first), min(until, last)
                 for file, day in self._files(ticker, kind, *days):
-                    rows = within(self._zip(file, names, day), start, end)
+                    with file_of(symbol, of_a_day=day is not None):
+                        rows = within(self._zip(file, names, day), start, end)
                     if day is None:
                         first_day, last_day = map(pd.Timestamp, days)
                         rows = rows[self._days(rows).between(first_day, last_day)]

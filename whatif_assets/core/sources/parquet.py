@@ -19,11 +19,12 @@ from whatif_assets.core.bars.bar_size import BarSize
 from whatif_assets.core.bars.schema import (
     BAR_COLUMNS,
     REQUIRED_COLUMNS,
+    no_bars,
     outside_era,
 )
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.settings import Settings
-from whatif_assets.core.sources.files import ages, find_files
+from whatif_assets.core.sources.files import ages, attempted, find_files, may_have
 
 
 class ParquetOptions(Settings):
@@ -56,7 +57,7 @@ class Parquet:
     def symbols(self) -> list[str]:
         """Every symbol of every file, sorted."""
         found: set[str] = set()
-        for file in self._schemas:
+        for file in self._readable():
             column = _table(file, ["symbol"])["symbol"]
             found.update(pc.unique(column.cast(pa.string())).to_pylist())
         return sorted(found - {None})
@@ -77,12 +78,16 @@ class Parquet:
         bar_size: BarSize,
     ) -> pd.DataFrame:
         """Read the bars whose ts lies in [start, end)."""
-        for file in self._schemas:
-            _check_era(file, bar_size.daily)
-        tables = [
-            _read(file, schema, symbols, start, end)
-            for file, schema in self._schemas.items()
-        ]
+        tables = []
+        for file, schema in self._readable((start, end)).items():
+            try:
+                _check_era(file, bar_size.daily)
+                tables.append(_read(file, schema, symbols, start, end))
+            except BadInput:
+                if may_have(file, start, end):
+                    raise
+        if not tables:
+            return no_bars()
         frame: pd.DataFrame = pa.concat_tables(tables).to_pandas()
         return frame
 
@@ -96,9 +101,31 @@ class Parquet:
         return list(zip(ages(self._files), map(_known_span, self._files), strict=True))
 
     @cached_property
-    def _schemas(self) -> dict[Path, pa.Schema]:
-        """Schema of each file, checked."""
-        return {file: _schema(file) for file in self._files}
+    def _schemas(self) -> dict[Path, pa.Schema | BadInput]:
+        """Schema of each file, checked, or what is wrong with it."""
+        return {file: attempted(_schema, file) for file in self._files}
+
+    def _readable(
+        self, span: tuple[pd.Timestamp, pd.Timestamp] | None = None
+    ) -> dict[Path, pa.Schema]:
+        """Schemas of the files that can be read.
+
+        Raises
+        ------
+        BadInput
+            One that cannot be read may have bars of the span, or none can.
+        """
+        readable: dict[Path, pa.Schema] = {}
+        broken: dict[Path, BadInput] = {}
+        for file, schema in self._schemas.items():
+            if isinstance(schema, BadInput):
+                broken[file] = schema
+            else:
+                readable[file] = schema
+        for file, error in broken.items():
+            if not readable or (span is not None and may_have(file, *span)):
+                raise error
+        return readable
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -138,7 +165,7 @@ def _schema(file: Path) -> pa.Schema:
     try:
         schema: pa.Schema = pq.read_schema(file)
     except (pa.ArrowInvalid, OSError) as error:
-        raise BadInput(f"{file} cannot be read as Parquet: {error}") from None
+        raise BadInput(f"{file} cannot be read as Parquet: {error}.") from None
     lacking = [name for name in REQUIRED_COLUMNS if name not in schema.names]
     if lacking:
         raise BadInput(
@@ -188,7 +215,7 @@ def _table(file: Path, columns: list[str], filters: Any = None) -> pa.Table:
     try:
         return pq.read_table(file, columns=columns, filters=filters, partitioning=None)
     except (pa.ArrowInvalid, OSError) as error:
-        raise BadInput(f"{file} cannot be read as Parquet: {error}") from None
+        raise BadInput(f"{file} cannot be read as Parquet: {error}.") from None
 
 
 def _read(

@@ -61,7 +61,7 @@ def test_a_market_says_the_same_after_it_was_written(tmp_path):
 
 def test_every_severity_and_limit_counts_as_an_input_of_the_bars():
     hashes = {
-        rules_hash(parse_rules(quality))
+        rules_hash(parse_rules(quality), "nothing")
         for quality in ({}, {"jump": "error"}, {"jump": {"threshold": 0.3}})
     }
     assert len(hashes) == 3
