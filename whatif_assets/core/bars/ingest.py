@@ -195,9 +195,12 @@ class SessionBars:
         rows = _rows_by_session(frame, days)
 
         def load_of(day: date) -> SessionLoad:
-            refused = report.refused.get(day, {}).items()
-            findings = [refusal(day, error, symbol) for symbol, error in refused]
-            findings += found.get(day, [])
+            refused = report.refused.get(day, {})
+            findings = [refusal(day, e, symbol) for symbol, e in refused.items()]
+            # A symbol that was refused did not vanish.
+            gone = {("symbols_vanish", symbol) for symbol in refused}
+            others = found.get(day, [])
+            findings += [one for one in others if (one.check, one.symbol) not in gone]
             bars = _without(_taken(frame, rows[day]), blocking(findings))
             said = report.of_session(bars, day).metadata()
             content = as_parquet(bars, "price_bars")

@@ -70,7 +70,7 @@ QUALITY_CHECKS: dict[str, QualityCheck] = {
     "zero_volume": QualityCheck(prices.zero_volume, "warning"),
     "stale_prices": QualityCheck(prices.stale_prices, "warning", prices.StaleLimits),
     "jump": QualityCheck(prices.jump, "warning", prices.JumpLimits),
-    "bad_print": QualityCheck(prices.bad_print, "warning", prices.JumpLimits),
+    "bad_print": QualityCheck(prices.bad_print, "warning", prices.PrintLimits),
     "unadjusted_split": QualityCheck(
         prices.unadjusted_split, "warning", prices.SplitLimits
     ),

@@ -22,6 +22,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 MINUTE = 60_000_000  # microseconds
+NEAR = 10  # bars to either side of one
 
 
 @dataclass(frozen=True)
@@ -163,13 +164,35 @@ class Inspection:
     def moves(self) -> Floats:
         """Move from the close ahead to open or close, whichever is further off."""
         ahead = self.previous("close")
-        opened, closed = self.column("open") / ahead - 1, self.close_moves
+        opened, closed = relative(self.column("open"), ahead), self.close_moves
         return np.where(np.abs(opened) > np.abs(closed), opened, closed)
 
     @functools.cached_property
     def close_moves(self) -> Floats:
         """Move from the close ahead to the close."""
-        return self.column("close") / self.previous("close") - 1
+        return relative(self.column("close"), self.previous("close"))
+
+    def usual_range(self, row: int) -> float:
+        """Range that bars have around one bar, as a fraction of the price.
+
+        The greater of two medians: of the bars of its symbol and session, and of ten
+        to either side of it, itself left out. A range reaches to the previous close.
+        """
+        run = int(self._runs.searchsorted(row, side="right")) - 1
+        edges = np.append(self._runs, len(self.bars))
+        first, last = int(edges[run]), int(edges[run + 1])
+        start, stop = max(first, row - NEAR), min(last, row + 1 + NEAR)
+        ranges = self._ranges
+        around = np.delete(ranges[start:stop], row - start)
+        whole = float(np.median(ranges[first:last]))
+        return max(whole, float(np.median(around))) if len(around) else whole
+
+    @functools.cached_property
+    def _ranges(self) -> Floats:
+        before = self.previous("close")
+        high = np.fmax(self.column("high"), before)
+        low = np.fmin(self.column("low"), before)
+        return np.nan_to_num(relative(high, low), nan=0.0)
 
     @functools.cached_property
     def _stepped(self) -> list[tuple[Ints, float]]:
@@ -350,6 +373,16 @@ class Inspection:
         names = [self.names[number] for number in self._symbol_of_run[heads]]
         known = pd.Index(self.before["symbol"]).get_indexer(names)
         return self._runs[heads][known >= 0], known[known >= 0].astype(np.int64)
+
+
+def relative(price: Floats, other: Floats) -> Floats:
+    """Distance of a price from another, as a fraction of it; NaN where one is below 0.
+
+    Nothing can be said either of prices of 0.
+    """
+    whole = np.full(len(price), np.nan)
+    np.divide(price, other, out=whole, where=(price > 0) & (other > 0))
+    return whole - 1
 
 
 def number(value: Any) -> str:

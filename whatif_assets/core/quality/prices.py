@@ -14,6 +14,7 @@ from whatif_assets.core.quality.inspection import (
     Inspection,
     Mask,
     number,
+    relative,
 )
 from whatif_assets.core.settings import Settings
 
@@ -43,10 +44,27 @@ class StaleLimits(Limits):
 
 
 class JumpLimits(Limits):
-    """Limits of `jump` and `bad_print`."""
+    """Limits of `jump`."""
 
     threshold: float = Field(
-        default=0.2, gt=0, description="Relative move from the close of the bar ahead."
+        default=0.2, gt=0, description="Relative move from the previous close."
+    )
+
+
+class PrintLimits(Limits):
+    """Limits of `bad_print`."""
+
+    threshold: float = Field(
+        default=0.2, gt=0, description="Relative distance that is one in any market."
+    )
+    least: float = Field(
+        default=0.02, gt=0, description="Relative distance below which none is."
+    )
+    times: float = Field(
+        default=10,
+        gt=1,
+        description="Distance between them, in ranges of the bars around it, from "
+        "which one is.",
     )
 
 
@@ -165,32 +183,54 @@ def jump(bars: Inspection, limits: JumpLimits) -> list[Finding]:
     return bars.by_symbol(far, moves, _moved(bars))
 
 
-def bad_print(bars: Inspection, limits: JumpLimits) -> list[Finding]:
+def bad_print(bars: Inspection, limits: PrintLimits) -> list[Finding]:
     """Find prices that one bar alone has: it leaves, and the next is back.
 
-    Also a high or a low that is as far from open and close.
+    How far is far depends on the bars around it, of the same session: many times their
+    usual range. Also a high or a low that is very far from open and close.
     """
-    moves = bars.moves
-    returned = _returned(bars, limits.threshold)
+    returned, spiked = _returned(bars, limits.threshold), _spikes(bars, limits)
     upper = np.maximum(bars.column("open"), bars.column("close"))
     lower = np.minimum(bars.column("open"), bars.column("close"))
     high, low = bars.column("high"), bars.column("low")
     tall = high > upper * (1 + limits.threshold)
-    deep = low < lower / (1 + limits.threshold)
-    value = np.where(returned, moves, np.where(tall, high / upper - 1, low / lower - 1))
+    deep = (low < lower / (1 + limits.threshold)) & (low > 0)
+    beside = np.where(tall, relative(high, upper), relative(low, lower))
+    value = np.where(returned, bars.moves, np.where(tall | deep, beside, spiked))
     moved = _moved(bars)
 
     def say(row: int) -> str:
         if returned[row]:
             return f"{moved(row)}, and back with the next bar"
-        name, price, beside = (
-            ("high", high[row], upper[row])
-            if tall[row]
-            else ("low", low[row], lower[row])
-        )
-        return f"{name} {number(price)} beside {number(beside)} ({value[row]:+.1%})"
+        price = high[row] if value[row] > 0 else low[row]
+        name = "high" if value[row] > 0 else "low"
+        if not (tall | deep)[row]:
+            closes = bars.previous("close")[row], bars.following("close")[row]
+            around = " and ".join(map(number, closes))
+            return f"{name} {number(price)} between closes {around} ({value[row]:+.1%})"
+        body = upper[row] if tall[row] else lower[row]
+        return f"{name} {number(price)} beside {number(body)} ({value[row]:+.1%})"
 
-    return bars.by_symbol(returned | tall | deep, value, say)
+    odd = returned | tall | deep | ~np.isnan(spiked)
+    return bars.by_symbol(odd & (low > 0), value, say)
+
+
+def _spikes(bars: Inspection, limits: PrintLimits) -> Floats:
+    """How far a bar's high or low is from the closes before and after it; else NaN.
+
+    NaN also where that is near, seen beside the ranges of the bars around, and where
+    the closes are not near each other.
+    """
+    before, after = bars.previous("close"), bars.following("close")
+    up = relative(bars.column("high"), np.maximum(before, after))
+    down = relative(bars.column("low"), np.minimum(before, after))
+    distance = np.where(up > -down, up, down)
+    far = np.abs(distance)
+    found = (far > limits.least) & (np.abs(relative(after, before)) < far / 4)
+    rows = np.flatnonzero(found)  # few
+    near = [far[row] < limits.times * bars.usual_range(int(row)) for row in rows]
+    found[rows[np.array(near, dtype=bool)]] = False
+    return np.where(found, distance, np.nan)
 
 
 def unadjusted_split(bars: Inspection, limits: SplitLimits) -> list[Finding]:
@@ -233,7 +273,7 @@ def _returned(bars: Inspection, threshold: float) -> Mask:
     found = off > threshold
     rows = np.flatnonzero(found)  # few
     ahead, following = bars.previous("close")[rows], bars.following("close")[rows]
-    found[rows] = np.abs(following / ahead - 1) < off[rows] / 4
+    found[rows] = np.abs(relative(following, ahead)) < off[rows] / 4
     return found
 
 
@@ -252,9 +292,10 @@ def _share_ratios(bars: Inspection) -> tuple[Floats, Floats]:
     rows = np.flatnonzero(bars.opening)
     ahead = bars.previous("close")[rows]
     prices = np.stack([bars.column("open")[rows], bars.column("close")[rows]])
-    off = np.abs((prices / ahead).T[:, :, None] / _RATIOS - 1)
+    ratios = np.stack([relative(some, ahead) + 1 for some in prices])
+    off = np.abs(ratios.T[:, :, None] / _RATIOS - 1)
     nearest = off.reshape(len(rows), 2 * len(_RATIOS)).argmin(axis=1)
     which, share = np.divmod(nearest, len(_RATIOS))
-    found[0, rows] = prices[which, np.arange(len(rows))] / ahead
+    found[0, rows] = ratios[which, np.arange(len(rows))]
     found[1, rows] = _RATIOS[share]
     return found[0], found[1]

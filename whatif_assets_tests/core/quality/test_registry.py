@@ -32,7 +32,9 @@ VALUES = [*PRICES, "vwap"]
 
 def inspected(frame, days=DAYS, quality=None, repairs=REPAIRS, bar_size=BASE_BAR):
     """Findings about raw rows, the first session having none before it."""
-    bars, report = tidy(frame, NEW_YORK, bar_size, "The test", repairs=repairs)
+    bars, report = tidy(
+        frame, NEW_YORK, bar_size, "The test", repairs=repairs, negative_prices=True
+    )
     about = Inspection(bars, report, days, None, NEW_YORK, bar_size, repairs)
     found = inspect(about, parse_rules(quality or {}))
     return [finding for day in days for finding in found.get(day, [])]
@@ -79,6 +81,7 @@ PLANTED = {
     "trade_count_missing": lambda f, n: f.assign(
         trade_count=f["trade_count"].where(f.index != n[5])
     ),
+    "negative_price": lambda f, n: f.assign(low=f["low"].where(f.index != n[5], -1.0)),
     "zero_volume": lambda f, n: f.assign(volume=f["volume"].where(f.index != n[5], 0)),
     "stale_prices": still,
     "jump": lambda f, n: scaled(f, n[20:], 1.4),
@@ -255,3 +258,52 @@ def test_findings_do_not_depend_on_other_symbols(bars, data):
     alone = inspected(bars[bars["symbol"] == name], day, bar_size=ONE_MINUTE)
     among = inspected(bars, day, bar_size=ONE_MINUTE)
     assert [f for f in alone if f.symbol] == [f for f in among if f.symbol == name]
+
+
+def spike(frame, n, factor):
+    """The high of one bar alone is a factor away."""
+    frame.loc[n[30], "high"] = frame.loc[n[30], "high"] * factor
+    return frame
+
+
+def test_a_print_of_a_few_percent_is_found_where_bars_hardly_move():
+    frame = clean_bars()
+    (found,) = inspected(spike(frame, rows_of(frame, DAYS[2]), 1.05))
+    assert (found.check, found.symbol, found.count) == ("bad_print", "AAA", 1)
+    assert found.value == pytest.approx(0.05, abs=0.003)
+    assert "between closes" in found.example
+
+
+def test_the_same_move_is_no_print_where_bars_move_as_much():
+    frame = clean_bars()
+    n = rows_of(frame, DAYS[2])
+    frame.loc[n, "high"] *= 1.01  # the range of each bar
+    assert inspected(spike(frame, n, 1.05), quality={"vwap_inside": "off"}) == []
+
+
+def test_a_move_that_lasts_is_no_print():
+    """As after earnings: the bars that follow are at the new price."""
+    frame = clean_bars()
+    assert inspected(scaled(frame, rows_of(frame, DAYS[2])[30:], 1.06)) == []
+
+
+def test_a_gap_at_the_open_is_no_print():
+    frame = clean_bars()
+    assert inspected(scaled(frame, rows_of(frame, DAYS[2]), 1.06)) == []
+
+
+def test_a_print_below_is_found_too():
+    frame = clean_bars()
+    n = rows_of(frame, DAYS[2])
+    frame.loc[n[30], "low"] *= 0.94
+    (found,) = inspected(frame)
+    assert found.check == "bad_print"
+    assert found.value == pytest.approx(-0.06, abs=0.003)
+
+
+def test_prices_below_zero_are_counted_and_compared_with_nothing():
+    frame = clean_bars()
+    n = rows_of(frame, DAYS[2])[20:]
+    frame.loc[n, VALUES] -= 150.0
+    found = {f.check for f in inspected(frame)}
+    assert found == {"negative_price"}
