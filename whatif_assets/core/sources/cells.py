@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
 import io
@@ -10,7 +11,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,14 @@ from whatif_assets.core.errors import BadInput
 NAMED = 3  # malformed lines that a message names
 
 Floats = npt.NDArray[np.float64]
+# The longest first: that of UTF-32 begins with that of UTF-16.
+MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 Line = tuple[int, list[str]]  # its number, from 1, and its cells
 UNREADABLE = (
     csv.Error,
@@ -142,44 +151,67 @@ def where(mask: pd.Series[bool] | npt.NDArray[np.bool_]) -> list[int]:
     return [int(n) for n in np.flatnonzero(mask)]
 
 
-def read_lines(file: Path, delimiter: str = ",") -> Iterator[Line]:
+def read_lines(
+    file: Path, delimiter: str = ",", encoding: str | None = None, skip: int = 0
+) -> Iterator[Line]:
     """Yield number and cells of each line that is not blank.
 
     Parameters
     ----------
     file
-        Text in UTF-8, as it is, in gzip (``.gz``), or alone in a zip (``.zip``).
+        Text as it is, in gzip (``.gz``), or alone in a zip (``.zip``).
     delimiter
         Between two cells.
+    encoding
+        Of the text; where absent the one that its first bytes tell (UTF-8, UTF-16 and
+        UTF-32 with a byte order mark), else UTF-8.
+    skip
+        Lines at the beginning that are left out, blank ones too.
 
     Raises
     ------
     BadInput
         For a file that cannot be read so, naming it and the last good line.
     """
-    last = 0
+    last, known = 0, encoding
     try:
-        with _opened(file) as text:
+        known = encoding or encoding_of(file)
+        with io.TextIOWrapper(_binary(file), known, newline="") as text:
+            for _ in range(skip):
+                text.readline()
             reader = csv.reader(
                 text, delimiter=delimiter, skipinitialspace=True, strict=True
             )
             for cells in reader:
-                last = reader.line_num
+                last = skip + reader.line_num
                 if cells and cells != [""]:
                     yield last, cells
     except UNREADABLE as error:
         raise BadInput(
-            f"{file} cannot be read as text in UTF-8 after line {last}: {error}."
+            f"{file} cannot be read as text in {(known or 'utf-8').upper()} after line "
+            f"{last}: {error}. If it is of another encoding, name it in the option "
+            "encoding."
         ) from None
 
 
-def _opened(file: Path) -> IO[str]:
+def encoding_of(file: Path) -> str:
+    """Encoding that the first bytes of a text tell; UTF-8 where they tell none."""
+    with _binary(file) as content:
+        first = content.read(4)
+    for mark, name in MARKS:
+        if first.startswith(mark):
+            return name
+    return "utf-8"
+
+
+def _binary(file: Path) -> IO[bytes]:
+    """Open the bytes of a text, unpacked."""
     if file.suffix == ".gz":
-        return gzip.open(file, "rt", newline="", encoding="utf-8-sig")
+        return cast("IO[bytes]", gzip.open(file, "rb"))
     if file.suffix != ".zip":
-        return file.open(newline="", encoding="utf-8-sig")
+        return file.open("rb")
     with zipfile.ZipFile(file) as archive:
         names = archive.namelist()
         if len(names) != 1:
             raise OSError(f"the zip holds {len(names)} files, and must hold one")
-        return io.StringIO(archive.read(names[0]).decode("utf-8-sig"), newline="")
+        return io.BytesIO(archive.read(names[0]))

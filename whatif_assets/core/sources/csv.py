@@ -147,14 +147,16 @@ class Csv:
         if self._options.symbol is not None:
             return self._options.symbol
         try:
-            by_column = "symbol" in self._layout(file).columns
+            layout = self._layout(file)
         except BadInput as error:
             if self._named_by_file:
                 raise UnreadableSymbol(
                     self._name_of(file), str(error), bool(days_in_name(file))
                 ) from None
             raise
-        return None if by_column else self._name_of(file)
+        if "symbol" in layout.columns:
+            return None
+        return layout.ticker or self._name_of(file)
 
     @cached_property
     def _named_by_file(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
@@ -23,6 +23,10 @@ EPOCHS: dict[str | None, int] = {
 Column = Literal[
     "symbol", "open", "high", "low", "close", "volume", "vwap", "trade_count"
 ]
+
+
+# Of a column in a line, counted from 1.
+Position = Annotated[int, Field(ge=1)]
 
 
 def known_zone(value: str | None) -> str | None:
@@ -54,20 +58,21 @@ class CsvOptions(Settings):
         description="Zone of stamps that state none, such as America/New_York; "
         "a profile says it."
     )
-    timestamp: tuple[str, ...] | None = Field(
+    timestamp: tuple[str | Position, ...] | None = Field(
         default=None,
         min_length=1,
-        description="Column of the stamp, or several that are joined by a space; "
-        "timestamp if absent.",
+        description="Column of the stamp, by name or position, or several that are "
+        "joined by a space; timestamp if absent.",
     )
     format: str | None = Field(
         default=None,
         description="Of the stamp: as strptime takes it, epoch_s, epoch_ms, epoch_us "
         "or epoch_ns; ISO 8601 if absent.",
     )
-    columns: dict[Column, str] = Field(
+    columns: dict[Column, str | Position] = Field(
         default_factory=dict,
-        description="Names that columns have in the file, where they differ.",
+        description="Names that columns have in the file, where they differ, or their "
+        "positions, from 1.",
     )
     keep: dict[str, str] = Field(
         default_factory=dict,
@@ -78,9 +83,21 @@ class CsvOptions(Settings):
         description="Whether a row is a trade, of which bars are made: close is its "
         "price, volume its size, and the rows of one instant are as they happened.",
     )
-    header: bool = Field(default=True, description="Whether line 1 names the columns.")
+    header: bool = Field(
+        default=True, description="Whether the first line names the columns."
+    )
     names: tuple[str, ...] | None = Field(
-        default=None, description="Names of the columns, where there is no header."
+        default=None,
+        min_length=1,
+        description="Names of the columns, where there is no header or a wrong one.",
+    )
+    skip: int = Field(
+        default=0, ge=0, description="Lines at the beginning that are left out."
+    )
+    encoding: str | None = Field(
+        default=None,
+        description="Of the text, such as cp1252 or utf-16-le; where absent the one "
+        "that the first bytes tell, else UTF-8.",
     )
     symbol: str | None = Field(
         default=None, min_length=1, description="Symbol of every row."
@@ -93,6 +110,11 @@ class CsvOptions(Settings):
         default=",", min_length=1, max_length=1, description="Between two columns."
     )
     decimal: Literal[".", ","] = Field(default=".", description="Decimal mark.")
+    thousands: Literal[".", ",", "'", " "] | None = Field(
+        default=None,
+        description="Mark between thousands, as in 1,234.5; none if absent. A space is "
+        "any space that does not break a line.",
+    )
     price_scale: float = Field(
         default=1.0, gt=0, description="What prices are divided by, such as 10000."
     )
@@ -125,7 +147,20 @@ class CsvOptions(Settings):
     @field_validator("timestamp", mode="before")
     @classmethod
     def _one_or_more(cls, value: object) -> object:
-        return (value,) if isinstance(value, str) else value
+        return (value,) if isinstance(value, (str, int)) else value
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, value: str | None) -> str | None:
+        """Refuse an encoding that Python does not know, or that is none of texts."""
+        try:
+            "".encode(value or "utf-8")
+        except LookupError:
+            raise ValueError(
+                f"'{value}' is no encoding of text; they are called utf-8, utf-16, "
+                "cp1252 or latin-1."
+            ) from None
+        return value
 
     _known_zone = field_validator("timezone")(known_zone)
 
@@ -142,14 +177,13 @@ class CsvOptions(Settings):
 
     @model_validator(mode="after")
     def _names_or_header(self) -> CsvOptions:
-        if self.header == (self.names is not None):
-            raise ValueError(
-                "give names for files without a header (header: false), and none for "
-                "files with one."
-            )
+        if not self.header and self.names is None:
+            raise ValueError("give names for files without a header (header: false).")
+        if self.thousands == self.decimal:
+            raise ValueError(f"thousands and decimal are both '{self.decimal}'.")
         return self
 
-    def stamps_in(self, found: list[str]) -> tuple[str, ...]:
+    def stamps_in(self, found: list[str]) -> tuple[str | int, ...]:
         """Columns of the stamp, out of those that a file has."""
         if self.timestamp is not None:
             return self.timestamp

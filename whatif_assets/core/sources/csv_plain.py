@@ -64,7 +64,7 @@ def _table(file: Path, layout: Layout, options: CsvOptions) -> pa.Table:
     content = file.read_bytes()
     if file.suffix == ".gz":
         content = gzip.decompress(content)
-    if options.header:
+    for _ in range(layout.above):
         content = content.partition(b"\n")[2]
     _refuse_unusual(content, options)
     types = {n: pa.float64() for name, n in layout.columns.items() if name != "symbol"}
@@ -115,6 +115,8 @@ def _stamp_type(content: bytes, layout: Layout, options: CsvOptions) -> pa.DataT
 
 def _refuse_unusual(content: bytes, options: CsvOptions) -> None:
     """Refuse what has a meaning of its own to one of the readers."""
+    if options.encoding is not None or options.thousands is not None:
+        raise _Unusual
     quoted = b'"' in content or b"\0" in content or not content.isascii()
     returns = b"\r" in content and content.count(b"\r") != content.count(b"\r\n")
     # A cell beyond the limit of the module csv covers one of these windows.
@@ -129,7 +131,7 @@ def _columns(
     table: pa.Table, layout: Layout, options: CsvOptions, daily: bool
 ) -> dict[str, Any]:
     """Columns of the rows that are kept, in their types."""
-    line = np.arange(table.num_rows) + (2 if options.header else 1)
+    line = np.arange(table.num_rows) + 1 + layout.above
     for position, value in layout.kept.items():
         whether = _names(table, position) == value
         table, line = table.filter(pa.array(whether)), line[whether]

@@ -35,12 +35,28 @@ OFFSET = re.compile(r"\d[T ]\d\d.*(Z|[+-]\d\d(:?\d\d)?)$")
 
 @dataclass(frozen=True)
 class Layout:
-    """Which column of a file holds what, counted from 0."""
+    """Which column of a file holds what, counted from 0.
+
+    Attributes
+    ----------
+    columns, stamps
+        Positions of the columns by name, and those of the stamp.
+    kept
+        Values that a row must have to be read, by position.
+    width
+        Columns of a row.
+    above
+        Lines above the first row.
+    ticker
+        Symbol that the header names, if it does.
+    """
 
     columns: dict[str, int]
     stamps: tuple[int, ...]
     kept: dict[int, str]
     width: int
+    above: int = 0
+    ticker: str | None = None
 
 
 def read_layout(file: Path, options: CsvOptions) -> Layout:
@@ -51,12 +67,8 @@ def read_layout(file: Path, options: CsvOptions) -> Layout:
     BadInput
         Naming the file and the column that is not there.
     """
-    if options.names is not None:
-        found = list(options.names)
-    else:
-        _, header = next(read_lines(file, options.delimiter), (1, []))
-        found = [name.strip() for name in header]
-        refuse_repeated(file, found)
+    header = _header(file, options)
+    found = header.names
     renamed = {str(ours): theirs for ours, theirs in options.columns.items()}
     asked = {name: renamed.get(name, name) for name in (*REQUIRED, *OPTIONAL)}
     present = {name.lower() for name in found}
@@ -64,12 +76,56 @@ def read_layout(file: Path, options: CsvOptions) -> Layout:
     columns = {
         name: _position(file, theirs, found)
         for name, theirs in asked.items()
-        if name in needed or name in renamed or theirs in present
+        if name in needed or name in renamed or str(theirs) in present
     }
     names = options.stamps_in(found)
     stamps = tuple(_position(file, name, found) for name in names)
     kept = {_position(file, name, found): value for name, value in options.keep.items()}
-    return Layout(columns, stamps, kept, len(found))
+    return Layout(columns, stamps, kept, len(found), header.above, header.ticker)
+
+
+@dataclass(frozen=True)
+class _Header:
+    """Names of the columns, the lines above the first row, and a symbol if named."""
+
+    names: list[str]
+    above: int
+    ticker: str | None = None
+
+
+def _header(file: Path, options: CsvOptions) -> _Header:
+    """Read the header of a file, or take the names that it lacks."""
+    if options.names is not None and not options.header:
+        return _Header(list(options.names), options.skip)
+    lines = read_lines(file, options.delimiter, options.encoding, options.skip)
+    first, second, third = (
+        next(lines, (options.skip + 1, list[str]())) for _ in range(3)
+    )
+    found = [name.strip() for name in first[1]]
+    if options.names is not None:
+        return _Header(list(options.names), first[0])
+    if found[:1] == ["Price"] and second[1][:1] == ["Ticker"]:
+        return _yfinance_header(file, found, second[1], third)
+    refuse_repeated(file, found)
+    return _Header(found, first[0])
+
+
+def _yfinance_header(
+    file: Path, prices: list[str], tickers: list[str], third: Line
+) -> _Header:
+    """Read the three lines of a header as yfinance writes it, since 0.2.51.
+
+    ``Price,Close,High``, then ``Ticker,AAPL,AAPL``, then ``Date,,``.
+    """
+    named = sorted({name.strip() for name in tickers[1:]})
+    if len(named) != 1:
+        raise BadInput(
+            f"{file}, line 2: the header names {len(named)} symbols side by side "
+            f"({', '.join(named[:5])}). Save each in a file of its own, such as by "
+            "yfinance.download('AAPL').to_csv('AAPL.csv')."
+        )
+    number, cells = third
+    return _Header([*(cells[:1] or ["Date"]), *prices[1:]], number, named[0])
 
 
 def parse(
@@ -80,7 +136,7 @@ def parse(
     Parameters
     ----------
     file
-        Text in UTF-8.
+        Text.
     layout
         As `read_layout` gives it.
     options
@@ -103,9 +159,7 @@ def parse(
         Naming the file and the first lines that are malformed; for a file without
         any row.
     """
-    lines = read_lines(file, options.delimiter)
-    if options.header:
-        next(lines, None)
+    lines = read_lines(file, options.delimiter, options.encoding, layout.above)
     faults = Faults(file)
     frames = []
     while part := list(itertools.islice(lines, ROWS_AT_A_TIME)):
@@ -161,6 +215,8 @@ class _Rows:
 
     def _floats(self, name: str, texts: Sequence[str]) -> Floats:
         """Read numbers; an empty text is NaN where the column is optional."""
+        if self._options.thousands is not None:
+            texts = [without_thousands(text, self._options) for text in texts]
         if self._options.decimal == ",":
             texts = [text.replace(",", ".") for text in texts]
         return self._cells.floats(name, texts, name not in OPTIONAL)
@@ -226,8 +282,23 @@ def _has(line: Line, position: int, value: str) -> bool:
     return len(cells) <= position or cells[position].strip() == value
 
 
-def _position(file: Path, name: str, found: list[str]) -> int:
+def without_thousands(text: str, options: CsvOptions) -> str:
+    """Write a number without marks between its thousands, if they stand there alone."""
+    mark, decimal = options.thousands or "", re.escape(options.decimal)
+    marks = "[ \u00a0\u2009\u202f]" if mark == " " else re.escape(mark)
+    whole = rf"\s*[-+]?\d{{1,3}}(?:{marks}\d{{3}})+(?:{decimal}\d*)?\s*"
+    return re.sub(marks, "", text.strip()) if re.fullmatch(whole, text) else text
+
+
+def _position(file: Path, name: str | int, found: list[str]) -> int:
     """Position of a column; case matters only where both ways are there."""
+    if isinstance(name, int):
+        if name > len(found):
+            raise BadInput(
+                f"{file}: there is no column {name}; the file has {len(found)}: "
+                f"{', '.join(found)}."
+            )
+        return name - 1
     if name in found:
         return found.index(name)
     lower = [other.lower() for other in found]

@@ -14,8 +14,11 @@ from pydantic import BaseModel, Field
 from whatif_assets.core.bars.bar_size import BarSize
 from whatif_assets.core.bars.schema import no_bars
 from whatif_assets.core.errors import BadInput
+from whatif_assets.core.secrets import logs_without_secrets, without_secrets
 from whatif_assets.core.settings import Settings
 from whatif_assets.core.sources.parts import within
+
+LONGEST_REASON = 400  # characters of what a client says
 
 
 class OnlineOptions(Settings):
@@ -136,18 +139,14 @@ class Online:
                 f"'whatif_assets[{self.name}]'."
             ) from None
         try:
-            return self.fetch(client, symbols, start, end, bar_size)
+            with logs_without_secrets(self.keys):
+                return self.fetch(client, symbols, start, end, bar_size)
         except BadInput:
             raise
         except Exception as error:
-            reason = self._without_keys(f"{type(error).__name__}: {error}")
+            said = without_secrets(f"{type(error).__name__}: {error}", self.keys)
+            reason = " ".join(said.split())[:LONGEST_REASON]
             raise BadInput(
                 f"{self.where}: asked for {', '.join(symbols)} from {start.date()} to "
                 f"{end.date()}, the service or its client failed with {reason}"
             ) from None
-
-    def _without_keys(self, text: str) -> str:
-        for variable in self.keys:
-            if value := os.environ.get(variable, "").strip():
-                text = text.replace(value, f"<{variable}>")
-        return " ".join(text.split())[:400]

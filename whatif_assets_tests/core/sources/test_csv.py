@@ -105,6 +105,109 @@ def test_blank_lines_and_a_byte_order_mark_do_not_matter(tmp_path):
     assert only(read(tmp_path, text))["line"] == 3
 
 
+@pytest.mark.parametrize(
+    ("encoding", "said"),
+    [
+        ("utf-16", None),
+        ("utf-8-sig", None),
+        ("utf-32", None),
+        ("utf-16-le", "utf-16-le"),
+        ("cp1252", "cp1252"),
+    ],
+)
+def test_text_is_read_in_its_encoding(tmp_path, encoding, said):
+    text = "Zeit\tErö\tHoch\tTief\tSchluß\tVol\n2018-02-20 14:30\t1\t4\t0.5\t2\t9\n"
+    (tmp_path / "AAA.csv").write_bytes(text.encode(encoding))
+    columns = {"open": "Erö", "high": "Hoch", "low": "Tief", "close": "Schluß"}
+    options = {"columns": {**columns, "volume": "Vol"}, "timestamp": "Zeit"}
+    options |= {"delimiter": "\t"} | ({} if said is None else {"encoding": said})
+    source = open_source("csv", PLAIN | options, tmp_path)
+    bar = only(source.read(["AAA"], *EVER, ONE_MINUTE))
+    assert list(bar[["open", "high", "low", "close", "volume"]]) == [1, 4, 0.5, 2, 9]
+    assert bar["line"] == 2
+
+
+def test_text_of_another_encoding_is_refused_with_what_to_do(tmp_path):
+    (tmp_path / "AAA.csv").write_bytes(HEADER.encode() + "ü".encode("cp1252"))
+    source = open_source("csv", PLAIN | {"encoding": "ascii"}, tmp_path)
+    with pytest.raises(BadInput, match=r"text in ASCII.*option encoding"):
+        source.read(["AAA"], *EVER, ONE_MINUTE)
+
+
+@pytest.mark.parametrize(
+    ("marks", "written", "number"),
+    [
+        ({"thousands": ","}, '"1,234,567.5"', 1234567.5),
+        ({"thousands": ",", "delimiter": ";"}, "1,234.5", 1234.5),
+        ({"thousands": ".", "decimal": ",", "delimiter": ";"}, "1.234,5", 1234.5),
+        ({"thousands": "'"}, "12'345", 12345),
+        ({"thousands": " "}, "12\u00a0345.25", 12345.25),
+        ({"thousands": " ", "decimal": ",", "delimiter": ";"}, "1 234,5", 1234.5),
+        ({"thousands": ","}, "999.5", 999.5),
+    ],
+)
+def test_marks_between_thousands_are_no_part_of_a_number(
+    tmp_path, marks, written, number
+):
+    delimiter = marks.get("delimiter", ",")
+    row = delimiter.join(["2018-02-20 14:30", *[written] * 4, "5"])
+    text = HEADER.replace(",", delimiter) + row + "\n"
+    assert only(read(tmp_path, text, **marks))["open"] == number
+
+
+@pytest.mark.parametrize("written", ["1,5", "12,34", "1234,567", ",123", "1,234,5"])
+def test_a_mark_that_does_not_part_thousands_is_no_number(tmp_path, written):
+    text = HEADER.replace(",", ";") + f"2018-02-20 14:30;{written};1;1;1;5\n"
+    with pytest.raises(BadInput, match=f"line 2: open '{written}' is no number"):
+        read(tmp_path, text, thousands=",", delimiter=";")
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_lines_above_the_header_are_left_out(tmp_path, plain):
+    above = "Bars of AAA\n\n" if plain else 'Bars "of AAA\n\n'
+    text = above + HEADER + "2018-02-20 14:30,1,4,0.5,2,9\n"
+    bar = only(read(tmp_path, text, skip=2))
+    assert (bar["open"], bar["line"]) == (1, 4)
+
+
+def test_columns_may_be_given_by_position(tmp_path):
+    text = "a,b,c,d,e,f\n9,2018-02-20 14:30,2,0.5,4,1\n"
+    columns = {"open": 6, "high": 5, "low": 4, "close": 3, "volume": 1}
+    bar = only(read(tmp_path, text, columns=columns, timestamp=2))
+    assert list(bar[["open", "high", "low", "close", "volume"]]) == [1, 4, 0.5, 2, 9]
+    with pytest.raises(BadInput, match="there is no column 7; the file has 6: a, b"):
+        read(tmp_path, text, columns={**columns, "open": 7}, timestamp=2)
+
+
+def test_names_may_stand_in_for_a_wrong_header(tmp_path):
+    """The header says open, close, high, low: the rows have open, high, low, close."""
+    text = "timestamp,open,close,high,low,volume\n2018-02-20 14:30,1,4,0.5,2,9\n"
+    bar = only(read(tmp_path, text, names=HEADER.strip().split(",")))
+    assert list(bar[["open", "high", "low", "close", "volume"]]) == [1, 4, 0.5, 2, 9]
+    assert bar["line"] == 2
+
+
+YFINANCE = """Price,Close,High,Low,Open,Volume
+Ticker,AAA,AAA,AAA,AAA,AAA
+Date,,,,,
+2018-02-20,2,4,0.5,1,9
+"""
+
+
+def test_the_three_header_lines_of_yfinance_are_read(tmp_path):
+    options = {"profile": "yahoo_daily"}
+    bar = only(read(tmp_path, YFINANCE, ONE_DAY, "prices.csv", **options))
+    assert list(bar[["open", "high", "low", "close", "volume"]]) == [1, 4, 0.5, 2, 9]
+    assert (bar["symbol"], bar["ts"]) == ("AAA", utc("2018-02-20"))
+    assert bar["line"] == 4
+
+
+def test_several_symbols_side_by_side_are_refused(tmp_path):
+    text = YFINANCE.replace("AAA,AAA\n", "AAA,BBB\n")
+    with pytest.raises(BadInput, match=r"names 2 symbols side by side \(AAA, BBB\)"):
+        read(tmp_path, text, ONE_DAY, profile="yahoo_daily")
+
+
 def test_files_longer_than_a_part_are_read_whole(tmp_path, monkeypatch):
     monkeypatch.setattr("whatif_assets.core.sources.csv_rows.ROWS_AT_A_TIME", 2)
     lines = [f"2018-02-20 14:3{n},1,1,1,1,{n}\n" for n in range(5)]
@@ -263,7 +366,7 @@ def test_a_missing_column_is_named_with_those_found(tmp_path):
 
 
 def test_a_file_that_is_no_text_is_refused(tmp_path):
-    (tmp_path / "AAA.csv").write_bytes(b"\xff\xfe\x00\x81")
+    (tmp_path / "AAA.csv").write_bytes(b"\xff\x81")
     source = open_source("csv", PLAIN, tmp_path)
     with pytest.raises(BadInput, match=r"AAA.csv cannot be read as text in UTF-8"):
         source.symbols()
@@ -275,7 +378,12 @@ def test_a_file_that_is_no_text_is_refused(tmp_path):
         ({"timezone": "New York"}, "'New York' is no time zone"),
         ({"stamp": "middle"}, "allowed are 'end' or 'start'"),
         ({"header": False}, "give names for files without a header"),
-        ({"names": ["a"]}, "give names for files without a header"),
+        ({"names": []}, "names"),
+        ({"encoding": "utf-33"}, "'utf-33' is no encoding of text"),
+        ({"encoding": "base64"}, "'base64' is no encoding of text"),
+        ({"thousands": "."}, "thousands and decimal are both '.'"),
+        ({"columns": {"open": 0}}, "columns.open"),
+        ({"skip": -1}, "skip"),
         ({"symbol_pattern": "x"}, "must have one group"),
         ({"symbol_pattern": "("}, "is no regular expression"),
         ({"delimiter": ""}, "delimiter"),
