@@ -1,0 +1,66 @@
+"""What may befall the files of a home: damage, leftovers, a run that is killed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+DAMAGE: dict[str, Callable[[bytes], bytes | None]] = {
+    "delete": lambda content: None,
+    "empty": lambda content: b"",
+    "truncate": lambda content: content[: len(content) // 2],
+    "garbage": lambda content: b"\x00garbage" * 9,
+}
+
+
+def files_of_results(home: Path) -> list[Path]:
+    """List the files of results, in order; what cannot be made again is left out."""
+    history = ("trials", "holdout_openings", "runs")
+    return [
+        path
+        for path in sorted((home / "lake").rglob("*"))
+        if path.is_file() and path.relative_to(home).parts[1] not in history
+    ]
+
+
+def damage(path: Path, how: str) -> None:
+    """Damage a file in a way of `DAMAGE`; other names of the same content stay."""
+    content = DAMAGE[how](path.read_bytes())
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+
+
+class Killed(BaseException):
+    """The process is dead."""
+
+
+@contextlib.contextmanager
+def killed_at(number: int) -> Iterator[None]:
+    """Die at the n-th change of a directory, and change nothing more.
+
+    As after ``kill -9``, what is half done stays half done: what would tidy up does
+    nothing either. Where the block gets by with fewer changes, it ends as usual.
+    """
+    changes = 0
+
+    def dying(change: Callable[..., Any]) -> Callable[..., Any]:
+        def changed(*arguments: Any, **options: Any) -> Any:
+            nonlocal changes
+            changes += 1
+            if changes >= number:
+                raise Killed
+            return change(*arguments, **options)
+
+        return changed
+
+    names = ("replace", "rename", "unlink", "remove", "rmdir", "link", "mkdir")
+    with contextlib.ExitStack() as stack:
+        for name in names:
+            stack.enter_context(mock.patch.object(os, name, dying(getattr(os, name))))
+        with contextlib.suppress(Killed):
+            yield

@@ -1,0 +1,121 @@
+"""Running a home as its user does, and making a fresh one of the same inputs."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from unittest import mock
+
+import dagster as dg
+import pandas as pd
+from dagster._core.storage.tags import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+)
+
+from whatif_assets import runs, terminal
+from whatif_assets.code_location import build_definitions
+from whatif_assets.core.errors import BadInput
+from whatif_assets.studies import run_studies
+from whatif_assets_tests.living.inputs import Inputs
+
+# What has been tried and looked at is history, not a result: a fresh home gets it.
+HISTORY = ("trials", "holdout_openings")
+AXIS = "configurations"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Whether a run succeeded, and what it said on the terminal."""
+
+    succeeded: bool
+    said: str
+
+
+@contextlib.contextmanager
+def listening() -> Iterator[io.StringIO]:
+    """Give what is printed meanwhile, each message on a line of its own."""
+    heard = io.StringIO()
+    with contextlib.ExitStack() as stack:
+        for console in (terminal.console, terminal.errors):
+            stack.enter_context(mock.patch.object(console, "_file", heard))
+            stack.enter_context(mock.patch.object(console, "_width", 4000))
+        yield heard
+
+
+def run(home: Path, instance: dg.DagsterInstance) -> Outcome:
+    """Run all studies of a home, as ``whatif run`` does, on an instance."""
+    kept = contextlib.nullcontext(instance)
+    with listening() as heard, mock.patch.object(runs, "instance_of", lambda _: kept):
+        try:
+            succeeded = run_studies(home, None)
+        except BadInput as error:
+            return Outcome(False, f"{heard.getvalue()}\n{error}")
+    return Outcome(succeeded, heard.getvalue())
+
+
+def ask(home: Path, instance: dg.DagsterInstance, keys: Sequence[str]) -> bool:
+    """Add partitions and materialise them, as the UI does; tell whether it went well."""
+    instance.add_dynamic_partitions(AXIS, list(keys))
+    job = build_definitions(home).resolve_job_def("evaluate_configurations")
+    results = [
+        job.execute_in_process(
+            instance=instance,
+            raise_on_error=False,
+            tags={
+                ASSET_PARTITION_RANGE_START_TAG: key,
+                ASSET_PARTITION_RANGE_END_TAG: key,
+            },
+        )
+        for key in keys
+    ]
+    return all(result.success for result in results)
+
+
+def rank(home: Path, instance: dg.DagsterInstance) -> bool:
+    """Rank what is there, as the UI does; tell whether it went well."""
+    job = build_definitions(home).resolve_job_def("rank_configurations")
+    return job.execute_in_process(instance=instance, raise_on_error=False).success
+
+
+class FreshHomes:
+    """Homes that were made from nothing, one for all equal inputs.
+
+    Parameters
+    ----------
+    folder
+        Where they are made.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._known: dict[str, tuple[Path, Outcome]] = {}
+
+    def of(self, inputs: Inputs, living: Path) -> tuple[Path, Outcome]:
+        """Make a home of inputs, with the history of a living one."""
+        name = f"{inputs.hash()}-{_history(living)}"
+        if name not in self._known:
+            home = self._folder / name
+            inputs.write(home)
+            for table in HISTORY:
+                with contextlib.suppress(FileNotFoundError):
+                    shutil.copytree(living / "lake" / table, home / "lake" / table)
+            with dg.DagsterInstance.ephemeral() as instance:
+                instance.add_dynamic_partitions(AXIS, sorted(inputs.asked))
+                self._known[name] = home, run(home, instance)
+        return self._known[name]
+
+
+def _history(living: Path) -> str:
+    """Hash of what has been tried and looked at in a home."""
+    lake = living / "lake"
+    tried = sorted(p for p in (lake / "trials").rglob("*") if p.is_file())
+    content = [str(p.relative_to(lake)).encode() + p.read_bytes() for p in tried]
+    opened = sorted((lake / "holdout_openings").rglob("*.parquet"))
+    counts = [f"{p.parent.name}: {len(pd.read_parquet(p))}".encode() for p in opened]
+    return hashlib.sha256(b"".join(content + counts)).hexdigest()[:16]

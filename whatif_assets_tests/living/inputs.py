@@ -1,0 +1,138 @@
+"""All that a home is made from, and that a user may change from run to run."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from whatif_assets_tests.living.market import Market
+
+Study = dict[str, Any]
+
+MODELS: Study = {
+    "features": [
+        {"sma": {"timeperiod": 3, "relative_to": "close"}},
+        {"close": {"relative_to": "vwap"}},
+    ],
+    "label": {"price": "close", "horizon": 1, "kind": "return"},
+    "evaluation": {"method": "split", "train": 4},
+    "finalists": 3,
+    "configurations": {
+        "linear": {
+            "algorithm": "linear",
+            "strategy": "forecast_threshold",
+            "sweep": {"threshold": [0.0, 0.001]},
+        },
+        "mine": {"strategy": "my_rules.py:Mine", "amount": 3},
+        "hold": {"strategy": "buy_and_hold", "size": 10},
+    },
+}
+RULES: Study = {
+    "features": [{"ema": {"timeperiod": 2, "relative_to": "close"}}],
+    "label": {"price": "close", "horizon": 2, "kind": "return"},
+    "evaluation": {"method": "walk_forward", "train": 3, "test": 2, "holdout": 1},
+    "rank_by": "sharpe",
+    "configurations": {
+        "cross": {
+            "strategy": "ema_cross",
+            "fastperiod": 2,
+            "sweep": {"slowperiod": [4, 6]},
+        },
+        "tilted": {"algorithm": "linear", "strategy": "forecast_threshold"},
+        "placebo": {"strategy": "random_entry", "probability": 0.2},
+    },
+}
+MINE = """
+import backtrader as bt
+from my_amounts import UNIT
+
+
+class Mine(bt.Strategy):
+    params = (("amount", 1),)
+
+    def next(self):
+        if len(self.data) % {period} == 0 and not self.position:
+            self.buy(size=self.p.amount * UNIT)
+        elif len(self.data) % {period} == 2 and self.position:
+            self.close()
+"""
+AMOUNTS = "UNIT = {unit}\n"
+
+
+@dataclass
+class Inputs:
+    """What a home is made from.
+
+    Attributes
+    ----------
+    studies
+        Content of the study files, by the study's name.
+    period, unit
+        What the own strategy, and the module that it imports, say.
+    asked
+        Keys of the what-ifs that were asked, which still have a meaning.
+    broken
+        Text of study files that are wrong, by name.
+    """
+
+    market: Market = field(default_factory=Market)
+    studies: dict[str, Study] = field(default_factory=dict)
+    period: int = 5
+    unit: int = 1
+    asked: set[str] = field(default_factory=set)
+    broken: dict[str, str] = field(default_factory=dict)
+
+    def entries(self) -> list[tuple[str, str]]:
+        """Study and name of all entries under ``configurations``, in order."""
+        return [
+            (name, entry)
+            for name, study in sorted(self.studies.items())
+            for entry in study["configurations"]
+        ]
+
+    @property
+    def wrong(self) -> list[str]:
+        """Words that a run has to say of what is wrong with the inputs."""
+        return list(self.broken)
+
+    def forget_questions(self) -> None:
+        """Drop what-ifs whose study or configuration is no more."""
+        stems = {".".join(entry) for entry in self.entries()}
+        self.asked = {key for key in self.asked if key.split("~")[0] in stems}
+
+    def write(self, home: Path) -> None:
+        """Write the files of the home that are a user's."""
+        wanted = {"market.yaml": yaml.safe_dump(self.market.described())}
+        for name, study in self.studies.items():
+            wanted[f"studies/{name}.yaml"] = yaml.safe_dump(study, sort_keys=False)
+        for name, text in self.broken.items():
+            wanted[f"studies/{name}.yaml"] = text
+        wanted["studies/my_rules.py"] = MINE.replace("{period}", str(self.period))
+        wanted["studies/my_amounts.py"] = AMOUNTS.format(unit=self.unit)
+        (home / "studies").mkdir(parents=True, exist_ok=True)
+        for path in (home / "studies").glob("*.yaml"):
+            if f"studies/{path.name}" not in wanted:
+                path.unlink()
+        for name, text in wanted.items():
+            (home / name).write_text(text)
+        self.market.write(home / "bars")
+
+    def hash(self) -> str:
+        """Hash of all inputs."""
+        content = [
+            yaml.safe_dump(self.market.described()),
+            yaml.safe_dump(self.studies),
+            f"{self.period} {self.unit} {sorted(self.asked)} {self.broken}",
+            *(f"{n} {c!r}" for n, c in sorted(self.market._files().items())),
+        ]
+        return hashlib.sha256("\n".join(content).encode()).hexdigest()[:16]
+
+
+def template(study: Study) -> Study:
+    """Copy a study, to be changed freely."""
+    return copy.deepcopy(study)

@@ -1,0 +1,85 @@
+"""Every table of a home, as its readers give it, and how two homes are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+
+from whatif_assets.core.errors import BadInput
+from whatif_assets.core.home import Home
+from whatif_assets.core.lake import AXIS
+
+# What two homes of the same inputs may differ in, by table; "*" is the whole table.
+# Stamps of time, ids of runs and how often something was tried or looked at.
+LEFT_OUT: Mapping[str, tuple[str, ...]] = {
+    "runs": ("*",),
+    "holdout_openings": ("*",),
+    "trials": ("*",),
+}
+Tables = dict[str, pd.DataFrame]
+
+
+def tables_of(path: Path) -> Tables:
+    """Read all tables and views of the database, and the lake's by their keys.
+
+    Rows are sorted by all columns: their order is no part of what a table says.
+    """
+    home = Home.open(path)
+    return {**dict(_of_database(home)), **dict(_of_lake(home))}
+
+
+def _of_database(home: Home) -> Iterator[tuple[str, pd.DataFrame]]:
+    if not home.database.exists():
+        return
+    with duckdb.connect(str(home.database), read_only=True) as connection:
+        found = connection.execute("SHOW TABLES").fetchall()
+        for (name,) in found:
+            if "*" in LEFT_OUT.get(name, ()):
+                continue
+            out = ", ".join(f'"{column}"' for column in LEFT_OUT.get(name, ()))
+            kept = f"* EXCLUDE ({out})" if out else "*"
+            query = f'SELECT {kept} FROM "{name}" ORDER BY ALL'
+            yield name, connection.execute(query).df()
+            types = connection.execute(f'DESCRIBE "{name}"').df()
+            yield f"{name} (types)", types[["column_name", "column_type"]]
+
+
+def _of_lake(home: Home) -> Iterator[tuple[str, pd.DataFrame]]:
+    for table in AXIS:
+        if "*" in LEFT_OUT.get(table, ()):
+            continue
+        for key in home.lake.keys(table):
+            try:
+                yield f"lake {table} of {key}", home.lake.read(table, key)
+            except BadInput as error:
+                yield f"lake {table} of {key}", pd.DataFrame({"error": [str(error)]})
+
+
+def differences(living: Tables, fresh: Tables) -> list[str]:
+    """Say in which tables a living home differs from a fresh one, to the bit.
+
+    Partitions of the lake that the living home alone has are no difference: nobody
+    is shown them. Tables of the database are.
+    """
+    found = [f"{name}: missing" for name in fresh if name not in living]
+    for name, table in living.items():
+        if name not in fresh:
+            if not name.startswith("lake "):
+                found.append(f"{name}: the fresh home has none; {len(table)} rows")
+        elif difference := _difference(table, fresh[name]):
+            found.append(f"{name}: {difference}")
+    return found
+
+
+def _difference(living: pd.DataFrame, fresh: pd.DataFrame) -> str:
+    if list(living.columns) != list(fresh.columns):
+        return f"columns {list(living.columns)}, fresh {list(fresh.columns)}"
+    try:
+        pd.testing.assert_frame_equal(living, fresh, check_exact=True)
+    except AssertionError as error:
+        shape = f"{len(living)} rows, fresh {len(fresh)}"
+        return f"{shape}; " + " ".join(str(error).split())[:600]
+    return ""
