@@ -99,7 +99,7 @@ class Market:
         """Correct one bar: multiply its prices, to whole cents."""
         frame = self._frame(number)
         row = bar % len(frame)
-        frame.loc[row, PRICES] = (frame.loc[row, PRICES] * factor).round(2)
+        frame.loc[[row], PRICES] = (frame.loc[[row], PRICES] * factor).round(2)
 
     def remove(self, number: int, bar: int) -> None:
         """Take one bar away, unless it is the symbol's only one of the session."""
