@@ -10,7 +10,7 @@ export DAGSTER_HOME ?= $(CURDIR)
 export DAGSTER_DISABLE_TELEMETRY ?= yes
 export PYTHONWARNINGS ?= ignore::UserWarning,ignore::DeprecationWarning
 
-.PHONY: help install demo test test-data lint ui report docs screenshots clean
+.PHONY: help install demo test test-data test-living lint ui report docs screenshots clean
 .DEFAULT_GOAL := help
 
 help: ## List the commands
@@ -41,6 +41,9 @@ test-data: $(INSTALLED) ## Run the tests of data: sources, bars, quality, facts,
 		assets/test_bar_sizes.py assets/test_corporate_actions.py assets/test_facts.py \
 		assets/test_incremental.py assets/test_quality_checks.py \
 		end_to_end/test_bars_of_trades.py)
+
+test-living: $(INSTALLED) ## Let homes live for thousands of steps, other ones each time
+	@WHATIF_LIVES=$${WHATIF_LIVES:-150} $(BIN)/python -m pytest -s whatif_assets_tests/living
 
 lint: $(INSTALLED) ## Lint and check types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
