@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import duckdb
+
 DAMAGE: dict[str, Callable[[bytes], bytes | None]] = {
     "delete": lambda content: None,
     "empty": lambda content: b"",
@@ -33,6 +35,15 @@ def damage(path: Path, how: str) -> None:
     path.unlink()
     if content is not None:
         path.write_bytes(content)
+
+
+def leave_wal(database: Path) -> None:
+    """Leave beside a database what a writer that was killed leaves there."""
+    wal = database.with_name(f"{database.name}.wal")
+    with duckdb.connect(str(database)) as connection:
+        connection.execute("CREATE OR REPLACE TABLE notes AS SELECT 1 AS note")
+        left = wal.read_bytes()
+    wal.write_bytes(left)
 
 
 class Killed(BaseException):

@@ -59,28 +59,40 @@ def run(home: Path, instance: dg.DagsterInstance) -> Outcome:
     return Outcome(succeeded, heard.getvalue())
 
 
-def ask(home: Path, instance: dg.DagsterInstance, keys: Sequence[str]) -> bool:
-    """Add partitions and materialise them, as the UI does; tell whether it went well."""
+def ask(home: Path, instance: dg.DagsterInstance, keys: Sequence[str]) -> None:
+    """Add partitions and materialise them, as the UI does."""
     instance.add_dynamic_partitions(AXIS, list(keys))
-    job = build_definitions(home).resolve_job_def("evaluate_configurations")
-    results = [
-        job.execute_in_process(
+    for key in keys:
+        launch(home, instance, "evaluate_configurations", (key, key))
+
+
+def launch(
+    home: Path,
+    instance: dg.DagsterInstance,
+    job: str,
+    between: tuple[str, str] | None = None,
+    assets: Sequence[str] = (),
+) -> bool:
+    """Launch a job, or some of its assets, as the UI does; tell whether it succeeded.
+
+    Parameters
+    ----------
+    between
+        First and last partition of a range.
+    """
+    edges = ASSET_PARTITION_RANGE_START_TAG, ASSET_PARTITION_RANGE_END_TAG
+    result = (
+        build_definitions(home)
+        .resolve_job_def(job)
+        .execute_in_process(
             instance=instance,
+            asset_selection=[dg.AssetKey(asset) for asset in assets] or None,
             raise_on_error=False,
-            tags={
-                ASSET_PARTITION_RANGE_START_TAG: key,
-                ASSET_PARTITION_RANGE_END_TAG: key,
-            },
+            run_config=runs.QUIET,
+            tags=dict(zip(edges, between)) if between else {},
         )
-        for key in keys
-    ]
-    return all(result.success for result in results)
-
-
-def rank(home: Path, instance: dg.DagsterInstance) -> bool:
-    """Rank what is there, as the UI does; tell whether it went well."""
-    job = build_definitions(home).resolve_job_def("rank_configurations")
-    return job.execute_in_process(instance=instance, raise_on_error=False).success
+    )
+    return result.success
 
 
 class FreshHomes:

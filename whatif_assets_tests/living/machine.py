@@ -98,6 +98,22 @@ class LivingHome(RuleBasedStateMachine):
             self.home = target
         self.changed()
 
+    @rule()
+    def rank_in_the_ui(self) -> None:
+        """Rank what is there, whatever changed since."""
+        self.inputs.write(self.home)
+        homes.launch(self.home, self.instance, "rank_configurations")
+        self.changed()
+
+    @rule(first=NUMBERS, last=NUMBERS, asset=st.sampled_from(["price_bars", "features"]))
+    def backfill_sessions_in_the_ui(self, first: int, last: int, asset: str) -> None:
+        self.inputs.write(self.home)
+        sessions = self.inputs.market.sessions
+        ends = sorted(sessions[n % len(sessions)].isoformat() for n in (first, last))
+        between = ends[0], ends[1]
+        homes.launch(self.home, self.instance, "prepare_sessions", between, [asset])
+        self.changed()
+
     # What-ifs
 
     def asking(self, key: str) -> None:
@@ -313,18 +329,22 @@ class LivingHome(RuleBasedStateMachine):
             faults.damage(files[number % len(files)], how)
             self.changed()
 
-    @rule(beside=st.sampled_from(["database", "wal", "writing", "folder"]))
-    def tamper_with_the_database(self, beside: str) -> None:
-        database = self.home / "whatif.duckdb"
-        if beside == "database":
-            database.unlink(missing_ok=True)
-        elif beside == "wal":
-            database.with_name("whatif.duckdb.wal").write_bytes(b"left by a writer")
-        elif beside == "writing":
-            (self.home / ".writing-0000").mkdir(exist_ok=True)
-            (self.home / ".writing-0000" / "whatif.duckdb").write_bytes(b"half")
-        else:
-            for folder in (self.home / "lake").glob("*/*"):
-                if folder.is_dir():
-                    (folder / ".writing-0000").write_bytes(b"half")
+    @rule()
+    def delete_the_database(self) -> None:
+        (self.home / "whatif.duckdb").unlink(missing_ok=True)
+        self.changed()
+
+    @rule()
+    def kill_a_writer_of_the_database(self) -> None:
+        if (self.home / "whatif.duckdb").exists():
+            faults.leave_wal(self.home / "whatif.duckdb")
+            self.changed()
+
+    @rule()
+    def leave_half_written_files(self) -> None:
+        for folder in [self.home, *(self.home / "lake").rglob("*=*")]:
+            if folder.is_dir() and not folder.name.startswith("."):
+                (folder / ".writing-0000").mkdir(exist_ok=True)
+                (folder / ".writing-0000" / "data.parquet").write_bytes(b"half")
+                (folder / ".writing-0001").write_bytes(b"half")
         self.changed()

@@ -13,11 +13,15 @@ from whatif_assets.core.home import Home
 from whatif_assets.core.lake import AXIS
 
 # What two homes of the same inputs may differ in, by table; "*" is the whole table.
-# Stamps of time, ids of runs and how often something was tried or looked at.
 LEFT_OUT: Mapping[str, tuple[str, ...]] = {
+    # Stamps of time, ids of runs, and how often something was tried or looked at.
     "runs": ("*",),
     "holdout_openings": ("*",),
     "trials": ("*",),
+    # What is not fresh was never made in a fresh home, and is stale in one that lived.
+    "configurations": ("state", "why"),
+    "states": ("state", "because"),
+    "best_configuration": ("why_none",),
 }
 Tables = dict[str, pd.DataFrame]
 
@@ -39,10 +43,8 @@ def _of_database(home: Home) -> Iterator[tuple[str, pd.DataFrame]]:
         for (name,) in found:
             if "*" in LEFT_OUT.get(name, ()):
                 continue
-            out = ", ".join(f'"{column}"' for column in LEFT_OUT.get(name, ()))
-            kept = f"* EXCLUDE ({out})" if out else "*"
-            query = f'SELECT {kept} FROM "{name}" ORDER BY ALL'
-            yield name, connection.execute(query).df()
+            rows = connection.execute(f'FROM "{name}" ORDER BY ALL').df()
+            yield name, rows.drop(columns=LEFT_OUT.get(name, ()), errors="ignore")
             types = connection.execute(f'DESCRIBE "{name}"').df()
             yield f"{name} (types)", types[["column_name", "column_type"]]
 
@@ -53,9 +55,13 @@ def _of_lake(home: Home) -> Iterator[tuple[str, pd.DataFrame]]:
             continue
         for key in home.lake.keys(table):
             try:
-                yield f"lake {table} of {key}", home.lake.read(table, key)
+                rows = home.lake.read(table, key)
             except BadInput as error:
                 yield f"lake {table} of {key}", pd.DataFrame({"error": [str(error)]})
+            else:
+                out = LEFT_OUT.get(table, ())
+                rows = rows.drop(columns=out, errors="ignore")
+                yield f"lake {table} of {key}", rows
 
 
 def differences(living: Tables, fresh: Tables) -> list[str]:
