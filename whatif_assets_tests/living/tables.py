@@ -10,7 +10,7 @@ import pandas as pd
 
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.home import Home
-from whatif_assets.core.lake import AXIS
+from whatif_assets.core.tables import LAKE
 
 # What two homes of the same inputs may differ in, by table; "*" is the whole table.
 LEFT_OUT: Mapping[str, tuple[str, ...]] = {
@@ -19,9 +19,9 @@ LEFT_OUT: Mapping[str, tuple[str, ...]] = {
     "holdout_openings": ("*",),
     "trials": ("*",),
     # What is not fresh was never made in a fresh home, and is stale in one that lived.
-    "configurations": ("state", "why"),
+    "configurations": ("state", "because"),
     "states": ("state", "because"),
-    "best_configuration": ("why_none",),
+    "best_configuration": ("why_none", "verdict_state"),
 }
 Tables = dict[str, pd.DataFrame]
 
@@ -44,14 +44,14 @@ def _of_database(home: Home) -> Iterator[tuple[str, pd.DataFrame]]:
             if "*" in LEFT_OUT.get(name, ()):
                 continue
             rows = connection.execute(f'FROM "{name}" ORDER BY ALL').df()
-            yield name, rows.drop(columns=LEFT_OUT.get(name, ()), errors="ignore")
+            yield name, rows.drop(columns=[*LEFT_OUT.get(name, ())], errors="ignore")
             types = connection.execute(f'DESCRIBE "{name}"').df()
             yield f"{name} (types)", types[["column_name", "column_type"]]
 
 
 def _of_lake(home: Home) -> Iterator[tuple[str, pd.DataFrame]]:
-    for table in AXIS:
-        if "*" in LEFT_OUT.get(table, ()):
+    for table, declared in LAKE.items():
+        if not declared.axis or "*" in LEFT_OUT.get(table, ()):
             continue
         for key in home.lake.keys(table):
             try:
@@ -59,7 +59,7 @@ def _of_lake(home: Home) -> Iterator[tuple[str, pd.DataFrame]]:
             except BadInput as error:
                 yield f"lake {table} of {key}", pd.DataFrame({"error": [str(error)]})
             else:
-                out = LEFT_OUT.get(table, ())
+                out = [*LEFT_OUT.get(table, ())]
                 rows = rows.drop(columns=out, errors="ignore")
                 yield f"lake {table} of {key}", rows
 
