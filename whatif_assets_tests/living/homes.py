@@ -18,9 +18,10 @@ from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_START_TAG,
 )
 
-from whatif_assets import runs, terminal
+from whatif_assets import partitions, runs, terminal
 from whatif_assets.code_location import build_definitions
 from whatif_assets.core.errors import BadInput
+from whatif_assets.core.report.drawing import Picture
 from whatif_assets.studies import run_studies
 from whatif_assets_tests.living.inputs import Inputs
 
@@ -48,10 +49,21 @@ def listening() -> Iterator[io.StringIO]:
         yield heard
 
 
+@contextlib.contextmanager
+def nothing_drawn() -> Iterator[None]:
+    """Leave pictures out, which take a third of the time and are in no table."""
+    with (
+        mock.patch.object(Picture, "png", lambda picture: b""),
+        mock.patch.object(partitions, "draw_beside", lambda: None),
+    ):
+        yield
+
+
 def run(home: Path, instance: dg.DagsterInstance) -> Outcome:
     """Run all studies of a home, as ``whatif run`` does, on an instance."""
     kept = contextlib.nullcontext(instance)
-    with listening() as heard, mock.patch.object(runs, "instance_of", lambda _: kept):
+    with listening() as heard, nothing_drawn(), contextlib.ExitStack() as stack:
+        stack.enter_context(mock.patch.object(runs, "instance_of", lambda _: kept))
         try:
             succeeded = run_studies(home, None)
         except BadInput as error:
@@ -81,17 +93,18 @@ def launch(
         First and last partition of a range.
     """
     edges = ASSET_PARTITION_RANGE_START_TAG, ASSET_PARTITION_RANGE_END_TAG
-    result = (
-        build_definitions(home)
-        .resolve_job_def(job)
-        .execute_in_process(
-            instance=instance,
-            asset_selection=[dg.AssetKey(asset) for asset in assets] or None,
-            raise_on_error=False,
-            run_config=runs.QUIET,
-            tags=dict(zip(edges, between)) if between else {},
+    with nothing_drawn():
+        result = (
+            build_definitions(home)
+            .resolve_job_def(job)
+            .execute_in_process(
+                instance=instance,
+                asset_selection=[dg.AssetKey(asset) for asset in assets] or None,
+                raise_on_error=False,
+                run_config=runs.QUIET,
+                tags=dict(zip(edges, between)) if between else {},
+            )
         )
-    )
     return result.success
 
 

@@ -22,7 +22,7 @@ from whatif_assets_tests.living.tables import differences, tables_of
 
 NUMBERS = st.integers(0, 999)
 SYMBOLS = st.sampled_from(LISTED)
-PATIENCE = st.integers(1, 6)  # changes until the user runs the home
+PATIENCE = st.integers(1, 8)  # changes until the user runs the home
 
 
 class LivingHome(RuleBasedStateMachine):
@@ -53,7 +53,10 @@ class LivingHome(RuleBasedStateMachine):
         self.inputs.studies["models"] = template(MODELS)
         if both:
             self.inputs.studies["rules"] = template(RULES)
-        self.run(patience)
+        self.patience, self.pending = patience, 0
+        self.inputs.write(self.home)
+        outcome = homes.run(self.home, self.instance)
+        assert outcome.succeeded, outcome.said
 
     @rule(patience=PATIENCE)
     def run(self, patience: int) -> None:
