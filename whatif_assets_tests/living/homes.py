@@ -21,6 +21,7 @@ from dagster._core.storage.tags import (
 from whatif_assets import partitions, runs, terminal
 from whatif_assets.code_location import build_definitions
 from whatif_assets.core.errors import BadInput
+from whatif_assets.core.home import Home
 from whatif_assets.core.report.drawing import Picture
 from whatif_assets.studies import run_studies
 from whatif_assets_tests.living.inputs import Inputs
@@ -106,6 +107,17 @@ def launch(
             )
         )
     return result.success
+
+
+def keys(home: Path) -> set[str]:
+    """Keys of all configurations in the study files that can be read."""
+    opened = Home.open(home)
+    found: set[str] = set()
+    for path in opened.study_files():
+        with contextlib.suppress(BadInput):
+            study = opened.study_in(path)
+            found.update(c.key for c in opened.configurations(study))
+    return found
 
 
 class FreshHomes:

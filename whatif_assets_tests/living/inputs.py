@@ -98,7 +98,7 @@ class Inputs:
     @property
     def wrong(self) -> list[str]:
         """Words that a run has to say of what is wrong with the inputs."""
-        return list(self.broken)
+        return [*self.broken, *self.market.wrong]
 
     def forget_questions(self) -> None:
         """Drop what-ifs whose study or configuration is no more."""

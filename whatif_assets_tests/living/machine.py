@@ -78,6 +78,9 @@ class LivingHome(RuleBasedStateMachine):
         for word in self.inputs.wrong:
             assert word in outcome.said, f"{word} is not named:\n{outcome.said}"
 
+        known = set(self.instance.get_dynamic_partitions(homes.AXIS))
+        assert known == homes.keys(self.home) | self.inputs.asked
+
     def changed(self) -> None:
         """Note a change; the user runs the home after some."""
         self.pending += 1
@@ -108,7 +111,9 @@ class LivingHome(RuleBasedStateMachine):
         homes.launch(self.home, self.instance, "rank_configurations")
         self.changed()
 
-    @rule(first=NUMBERS, last=NUMBERS, asset=st.sampled_from(["price_bars", "features"]))
+    @rule(
+        first=NUMBERS, last=NUMBERS, asset=st.sampled_from(["price_bars", "features"])
+    )
     def backfill_sessions_in_the_ui(self, first: int, last: int, asset: str) -> None:
         self.inputs.write(self.home)
         sessions = self.inputs.market.sessions
@@ -146,6 +151,11 @@ class LivingHome(RuleBasedStateMachine):
             if field in self.inputs.studies[study]["configurations"][entry]:
                 self.asking(f"{study}.{entry}~{override}")
                 return
+
+    @rule(key=st.sampled_from(["models.linear~nonsense=1", "gone.linear", "nonsense"]))
+    def add_a_key_without_meaning(self, key: str) -> None:
+        self.instance.add_dynamic_partitions(homes.AXIS, [key])
+        self.changed()
 
     # Bars
 
@@ -228,6 +238,7 @@ class LivingHome(RuleBasedStateMachine):
                 ("finalists", 1),
                 ("seed", 11),
                 ("title", "Another title"),
+                ("symbols", ["AAA"]),
             ]
         ),
     )

@@ -80,6 +80,15 @@ class Market:
         """Symbol and session of all bars, in order."""
         return sorted(self.bars)
 
+    @property
+    def wrong(self) -> list[str]:
+        """Sessions with a price that is none, or without any bar."""
+        refused = {
+            day for (_, day), rows in self.bars.items() if (rows[PRICES] <= 0).any(None)
+        }
+        traded = {day for _, day in self.bars}
+        return sorted(str(day) for day in refused | (set(self.sessions) - traded))
+
     def _list(self, symbol: str, sessions: list[date]) -> None:
         for day in sessions:
             self.bars[symbol, day] = bars_of(symbol, day)
