@@ -39,7 +39,7 @@ CODE_VERSIONS = {
     "facts": "1",
     "price_bars": "1",
     "features": "3",
-    "trained_models": "2",
+    "trained_models": "3",
     "forecasts": "2",
     "backtest_results": "4",
     "leaderboard": "3",

@@ -191,7 +191,7 @@ LAKE = _by_name(
             "a model of a configuration, one for each fold",
             (
                 Column("fold", WHOLE),
-                *_each(DAY, "train_first", "train_last", "test_first", "test_last"),
+                *_each(DAY, "train_first", "train_last"),
                 Column("train_rows", WHOLE),
                 Column("train_rmse", NUMBER, "error on the rows of the training"),
                 Column("settings", JSON, "settings that it was fitted with"),

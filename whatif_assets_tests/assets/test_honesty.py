@@ -77,7 +77,7 @@ class TestHoldout:
             days = home.lake.read("daily_pnl", key).columns[1:]
             assert max(days) < sealed[0]
         models = home.lake.read("trained_models", "honest.linear")
-        assert models[["train_last", "test_last"]].max().max() < pd.Timestamp(sealed[0])
+        assert models["train_last"].max() < pd.Timestamp(sealed[0])
         forecasts = home.lake.read("forecasts", "honest.linear")
         assert forecasts["ts"].max() < pd.Timestamp(sealed[0], tz="UTC")
         # The label of the last bars before it would lie inside: there is none.

@@ -36,8 +36,6 @@ FOLDS = {
     "fold": "int64",
     "train_first": "datetime64[us]",
     "train_last": "datetime64[us]",
-    "test_first": "datetime64[us]",
-    "test_last": "datetime64[us]",
     "train_rows": "int64",
     "train_rmse": "float64",
     "settings": "str",
@@ -53,7 +51,7 @@ class Trained:
     backend
         Where the models were fitted; ``none`` for a rule.
     folds
-        One row per fold: sessions, rows, error in training, chosen settings.
+        One row per fold: sessions trained on, rows, error in training, chosen settings.
     importance
         Importance of each feature in each fold.
     scores
@@ -83,8 +81,6 @@ class Trained:
                 "fold": fold.number,
                 "train_first": fold.train[0],
                 "train_last": fold.train[-1],
-                "test_first": fold.test[0],
-                "test_last": fold.test[-1],
                 "train_rows": len(taught.target),
                 "train_rmse": float(np.sqrt(np.mean(error**2))),
                 "settings": json.dumps(settings, sort_keys=True),
