@@ -84,7 +84,9 @@ class Market:
     def wrong(self) -> list[str]:
         """Sessions with a price that is none, or without any bar."""
         refused = {
-            day for (_, day), rows in self.bars.items() if (rows[PRICES] <= 0).any(None)
+            day
+            for (_, day), rows in self.bars.items()
+            if (rows[PRICES] <= 0).any(axis=None)
         }
         traded = {day for _, day in self.bars}
         return sorted(str(day) for day in refused | (set(self.sessions) - traded))
