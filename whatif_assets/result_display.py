@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import webbrowser
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -16,32 +18,80 @@ from rich.text import Text
 
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.evaluation.evaluate import NOTES
+from whatif_assets.core.freshness import Freshness
 from whatif_assets.core.home import Home
-from whatif_assets.core.leaderboard.ranking import VIOLATES
-from whatif_assets.core.leaderboard.rows import short_name
-from whatif_assets.core.number_format import format_metric
-from whatif_assets.core.study import Study
+from whatif_assets.core.leaderboard.rows import CANDIDATE
+from whatif_assets.core.report.leaders import leaders
+from whatif_assets.core.study import Study, read_study
 from whatif_assets.terminal import console
 
-ROWS_SHOWN = 20
-METRICS_SHOWN = ("pnl", "total_return", "sharpe", "max_drawdown", "trades")
+LEADERBOARD = "leaderboard"
 
 
 def print_report(home_path: Path, study: str | None) -> bool:
-    """Print the last result of one study or of all; False where there is none."""
+    """Print the last result of one study or of all, and say what is out of date."""
     home = Home.open(home_path)
-    studies = [home.study(study)] if study else list(home.studies().values())
+    studies = [_named(home, study)] if study else list(home.studies().values())
     if not home.database.exists():
         raise _no_report(home.database)
     for one in studies:
-        print_study(home, one)
+        why = why_outdated(home, one)
+        if why:
+            made = datetime.fromtimestamp(home.database.stat().st_mtime, timezone.utc)
+            console.print(
+                f"Out of date: what follows was made on {made:%Y-%m-%d at %H:%M} UTC, "
+                f"and {why}. 'whatif run {one.name}' brings it up to date.",
+                style="yellow",
+                highlight=False,
+            )
+        _print_results(home, one)
     return True
+
+
+def print_result(home: Home, study: Study) -> None:
+    """Print what a run made of a study, or why there is nothing new to print."""
+    why = why_outdated(home, study)
+    if why:
+        console.print(
+            f"Study {study.name} has no result to show: {why}.",
+            style="red",
+            highlight=False,
+        )
+    else:
+        _print_results(home, study)
+
+
+def why_outdated(home: Home, study: Study) -> str:
+    """Say why the database does not have the results of now; empty where it has."""
+    if not home.database.exists():
+        return f"{home.database} was not written"
+    state = Freshness(home).of(LEADERBOARD, study.name)
+    if not state.is_fresh:
+        return f"its leaderboard is {state}"
+    manifest = home.lake.manifest(LEADERBOARD, study.name)
+    written = datetime.fromtimestamp(home.database.stat().st_mtime, timezone.utc)
+    if manifest and written < datetime.fromisoformat(manifest.finished_at):
+        return f"{home.database} is older than its leaderboard"
+    return ""
+
+
+def _named(home: Home, study: str) -> Study:
+    """Find a study by its name or by its file, as ``whatif run`` does."""
+    if not (study.endswith((".yaml", ".yml")) or os.sep in study):
+        return home.study(study)
+    name = read_study(Path(study))[0].name
+    if name not in home.studies():
+        raise BadInput(
+            f"{study}: {home.path} has no study '{name}' yet; use 'whatif run {study} "
+            f"--home {home.path}' first."
+        )
+    return home.study(name)
 
 
 def open_report(home_path: Path, study: str | None) -> bool:
     """Open the page of one study, or of all that have one, in the browser."""
     home = Home.open(home_path)
-    names = [home.study(study).name] if study else list(home.studies())
+    names = [_named(home, study).name] if study else list(home.studies())
     pages = [home.page(name) for name in names]
     found = [page for page in pages if page.exists()]
     if not found:
@@ -57,21 +107,33 @@ def _no_report(path: Path) -> BadInput:
     return BadInput(f"{path}: there is no report yet; use 'whatif run' first.")
 
 
-def print_study(home: Home, study: Study) -> None:
-    """Print the leaderboard and the best configuration of a study."""
-    if not home.database.exists():
-        return
+def _print_results(home: Home, study: Study) -> None:
+    """Print leaderboard, what is left out of it, and conclusion of a study."""
     with duckdb.connect(str(home.database), read_only=True) as connection:
-        rows = _rows_of(connection, "leaderboard", study.name)
-        winners = _rows_of(connection, "best_configuration", study.name)
-    if rows.empty:
-        console.print(f"Study {study.name}: no results yet.")
-        return
-    console.print(_leaderboard(rows, study, home))
-    for note in _notes(home, rows["configuration"]):
-        console.print(Text(note))
-    for winner in winners.to_dict("records"):
-        console.print(_winner(winner, study, home))
+        rows = _rows_of(connection, LEADERBOARD, study.name)
+        outcomes = _rows_of(connection, "best_configuration", study.name)
+        known = _rows_of(connection, "configurations", study.name)
+    if len(outcomes) and "conclusion" not in outcomes:
+        raise BadInput(
+            f"{home.database} was written by an earlier version; use 'whatif run "
+            f"{study.name}' to write it again."
+        )
+    if len(rows):
+        console.print(_leaderboard(rows, study, home))
+    for note in (*_left_out(known), *_notes(home, rows["configuration"])):
+        console.print(note, style="yellow", highlight=False)
+    for row in outcomes.to_dict("records"):
+        console.print(_conclusion(row, home))
+    if outcomes.empty:
+        console.print(f"Study {study.name} has no results yet.")
+
+
+def _left_out(known: pd.DataFrame) -> Iterator[str]:
+    """Say which configurations have no place in the leaderboard, and why."""
+    out = known[known["state"] != "fresh"]
+    for (state, because), rows in out.groupby(["state", "because"], sort=False):
+        keys = ", ".join(rows["configuration"])
+        yield f"Not in the leaderboard, {state} ({because}): {keys}"
 
 
 def _notes(home: Home, keys: Iterable[str]) -> Iterator[str]:
@@ -85,7 +147,7 @@ def _notes(home: Home, keys: Iterable[str]) -> Iterator[str]:
 def _rows_of(
     connection: duckdb.DuckDBPyConnection, table: str, study: str
 ) -> pd.DataFrame:
-    query = f"SELECT * FROM {table} WHERE study = ? ORDER BY rank"  # noqa: S608
+    query = f"FROM {table} WHERE study = ?"
     return connection.execute(query, [study]).df()
 
 
@@ -96,22 +158,16 @@ def _leaderboard(rows: pd.DataFrame, study: Study, home: Home) -> Table:
         title_justify="left",
         box=box.SIMPLE_HEAD,
     )
-    table.add_column("rank", justify="right", no_wrap=True)
-    table.add_column("configuration", overflow="fold", min_width=24)
-    shown = list(dict.fromkeys([study.ranking.column, *METRICS_SHOWN]))
-    for metric in shown:
-        table.add_column(metric.replace("_", " "), justify="right", no_wrap=True)
-    # One row a configuration: neighbours on a grid would fill the screen.
-    leaders = rows.drop_duplicates("configuration")
-    for row in leaders.head(ROWS_SHOWN).to_dict("records"):
-        note = "" if row["role"] == "candidate" else f" ({row['role']})"
-        note += f" violates {row[VIOLATES]}" if row[VIOLATES] else ""
-        table.add_row(
-            str(row["rank"]),
-            short_name(row) + note,
-            *(format_metric(metric, row[metric]) for metric in shown),
-            style="" if row["role"] == "candidate" else "dim",
-        )
+    ranked = rows.sort_values("rank")
+    shown = leaders(ranked, study)
+    for name in shown.columns:
+        if name == "configuration":
+            table.add_column(name, overflow="fold", min_width=24)
+        else:
+            table.add_column(name, justify="right", no_wrap=True)
+    roles = ranked.drop_duplicates("configuration")["role"]
+    for cells, role in zip(shown.itertuples(index=False), roles):
+        table.add_row(*cells, style="" if role == CANDIDATE else "dim")
     table.caption = (
         f"The best variant of each configuration; all {len(rows):,} are in the table "
         "leaderboard."
@@ -120,27 +176,11 @@ def _leaderboard(rows: pd.DataFrame, study: Study, home: Home) -> Table:
     return table
 
 
-def _winner(winner: Mapping[Any, Any], study: Study, home: Home) -> Panel:
-    text = winner["why_none"] or _praise(winner, study, home)
-    return Panel(text, title="Best configuration", title_align="left", expand=False)
-
-
-def _praise(winner: Mapping[Any, Any], study: Study, home: Home) -> str:
-    """What made the winner the winner, and where to look further."""
-    column = study.ranking.column
-    value = format_metric(column, winner[column])
-    variant = winner["variant"].strip("-").replace("~", " ")
-    held = format_metric("pnl", winner["buy_and_hold_pnl"])
-    lines = [
-        f"{winner['configuration']}  {variant}".rstrip(),
-        f"{winner['ranked_by']}: {value}, the best of {winner['variants_tried']:,} "
-        f"variants; buy and hold made {held}.",
-    ]
-    if winner["ranked_above"]:
-        lines.append(f"Ranked above it: {winner['ranked_above']}.")
-    if isinstance(winner["verdict"], str):
-        lines += ["", f"Verdict: {winner['verdict']}."]
-        lines += [f"- {reason}" for reason in winner["reasons"].split("\n")]
-        lines.append("")
-    lines.append(f"Query it: duckdb {home.database}")
-    return "\n".join(lines)
+def _conclusion(row: Mapping[Any, Any], home: Home) -> Panel:
+    """Show what the study comes to, as the page, the UI and DuckDB have it."""
+    lines = row["conclusion"].split("\n")
+    if isinstance(row["reasons"], str):
+        lines += [f"- {reason}" for reason in row["reasons"].split("\n")]
+    lines += ["", f"Query it: duckdb {home.database}"]
+    title = Text(f"Result of {row['study']}")
+    return Panel("\n".join(lines), title=title, title_align="left", expand=False)

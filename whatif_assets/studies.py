@@ -16,7 +16,7 @@ from whatif_assets.core.spark.backend import fitted_on_spark, study_settings
 from whatif_assets.core.spark.session import silence_spark, spark_session, warm_up
 from whatif_assets.core.study import Study
 from whatif_assets.interruption import cleaning_up
-from whatif_assets.result_display import print_study
+from whatif_assets.result_display import print_result
 from whatif_assets.terminal import console, progress_display
 
 # Models on Spark, and the rows of all, up to which Java's quick compiler suffices.
@@ -55,9 +55,9 @@ def run_studies(path: Path, study: str | None, sealed: bool = False) -> bool:
         runner = Runner(home, instance, sealed, engine_is_compiled)
         failures += runner.run(*studies)
     for one in studies:
-        print_study(home, one)
+        print_result(home, one)
     for fault in unread if study else ():
-        console.print(f"Left out: {fault}", highlight=False, markup=False)
+        console.print(f"Left out: {fault}", highlight=False)
     for failure in failures:
         console.print(failure, style="red", highlight=False)
     return not failures

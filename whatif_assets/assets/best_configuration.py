@@ -61,7 +61,7 @@ def report_best(
     for row in found.best.to_dict("records"):
         study = row["study"]
         if study not in found.pages:
-            metadata[f"{study}_best"] = row["why_none"]
+            metadata[f"{study}_conclusion"] = row["conclusion"]
             continue
         mine = found.equity[found.equity["study"] == study]
         told = {
@@ -72,7 +72,7 @@ def report_best(
             "seconds_of_page": dict(found.pages[study].seconds),
         }
         metadata |= {f"{study}_{name}": value for name, value in told.items()}
-    metadata["best"] = as_metadata(found.best)
+    metadata["conclusions"] = as_metadata(found.best[["study", "conclusion"]])
     if found.failures:
         reasons = [f"- {study}: {why}" for study, why in found.failures.items()]
         raise BadInput("\n".join(["The pages of some studies failed:", *reasons]))
@@ -80,16 +80,12 @@ def report_best(
 
 
 def outcome(row: dict[Any, Any], study: Study) -> dict[str, Any]:
-    """Tell the winner and what is thought of it, or why there is none."""
-    if row["why_none"]:
-        return {"best": row["why_none"]}
+    """Tell what the study comes to, and the reasons; a number where one is named."""
+    told: dict[str, Any] = {"conclusion": row["conclusion"].replace("\n", " ")}
+    if isinstance(row["reasons"], str):
+        told["reasons"] = row["reasons"].replace("\n", " ")
     column = study.ranking.column
-    return {
-        "verdict": row["verdict_state"] or row["verdict"],
-        "best": f"{row['configuration']} {row['variant'].strip('-')}".rstrip(),
-        column: float(row[column]),
-        "ranked_above": row["ranked_above"] or "nothing",
-    }
+    return told if row["why_none"] else {**told, column: float(row[column])}
 
 
 def pictures(found: Report, home: Home, row: dict[Any, Any]) -> dict[str, Picture]:

@@ -13,6 +13,7 @@ from whatif_assets.core.freshness import CODE_VERSIONS
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import combined_hash
 from whatif_assets.core.leaderboard.winner import Winner
+from whatif_assets.core.number_format import readable
 from whatif_assets.partitions import Result
 from whatif_assets.per_study import for_each_study
 from whatif_assets.resources import Compute, HomeResource
@@ -62,6 +63,6 @@ def open_holdout(winner: Winner, compute: Compute, run_id: str) -> Result:
         metadata={
             "opened": times_seen(winner.home, study),
             "winner": f"{winner.configuration.key} {winner.variant.id}",
-            "result": result.metrics,
+            "result": readable(result.metrics),
         },
     )

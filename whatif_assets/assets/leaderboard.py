@@ -9,7 +9,6 @@ from whatif_assets.assets.axes import RESULTS, Axes, all_of
 from whatif_assets.core.freshness import CODE_VERSIONS, Freshness
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import combined_hash
-from whatif_assets.core.leaderboard.ranking import VIOLATES
 from whatif_assets.core.leaderboard.rows import (
     BOARD,
     Standing,
@@ -17,10 +16,9 @@ from whatif_assets.core.leaderboard.rows import (
     ranked,
     write_part,
 )
-from whatif_assets.core.leaderboard.sensitivity import PLATEAU
 from whatif_assets.core.report.drawing import Picture
+from whatif_assets.core.report.leaders import leaders
 from whatif_assets.core.report.plots import MOST_BARS, ranking_plot
-from whatif_assets.core.report.write import SHOWN
 from whatif_assets.core.study import Study
 from whatif_assets.partitions import as_metadata, whole_result
 from whatif_assets.resources import HomeResource
@@ -77,8 +75,8 @@ def _describe(study: Study, found: Standing, ranking: pd.DataFrame) -> dict[str,
         pairs = (f"{one} is {other}" for one, other in found.same_as.items())
         told["same_as_another"] = ", ".join(pairs)
     if not ranking.empty:
-        column = study.ranking.column
-        shown = [c for c in (*SHOWN, column, PLATEAU, VIOLATES) if c in ranking]
-        told["leaders"] = as_metadata(ranking.head(10)[list(dict.fromkeys(shown))])
-        told["plot"] = Picture(ranking_plot, ranking.head(MOST_BARS), column)
+        told["leaders"] = as_metadata(leaders(ranking, study))
+        told["plot"] = Picture(
+            ranking_plot, ranking.head(MOST_BARS), study.ranking.column
+        )
     return {f"{study.name}_{name}": value for name, value in told.items()}

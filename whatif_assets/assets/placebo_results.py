@@ -9,6 +9,7 @@ from whatif_assets.core.freshness import CODE_VERSIONS
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import combined_hash
 from whatif_assets.core.leaderboard.winner import Winner
+from whatif_assets.core.number_format import format_metric
 from whatif_assets.partitions import Result
 from whatif_assets.per_study import for_each_study
 from whatif_assets.resources import HomeResource
@@ -58,4 +59,8 @@ def summary(results: pd.DataFrame, winner: Winner) -> pd.DataFrame:
     groups = results.groupby("placebo", sort=False)
     rows = groups["ranked_value"].agg(["size", "median", best])
     rows["above_winner"] = groups["above_winner"].sum()
-    return rows.reset_index().assign(winner=winner.ranked_value)
+    column = winner.study.ranking.column
+    rows = rows.reset_index().assign(winner=winner.ranked_value)
+    for name in ("median", best, "winner"):
+        rows[name] = [format_metric(column, value) for value in rows[name]]
+    return rows

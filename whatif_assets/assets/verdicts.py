@@ -15,6 +15,7 @@ from whatif_assets.core.freshness import CODE_VERSIONS
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import combined_hash
 from whatif_assets.core.leaderboard.winner import Winner
+from whatif_assets.core.number_format import readable
 from whatif_assets.core.report.drawing import Picture
 from whatif_assets.core.report.plots import overfitting_plot
 from whatif_assets.partitions import Result
@@ -51,14 +52,14 @@ def judge_winner(winner: Winner) -> Result:
     logits = pd.DataFrame({"logit": verdict.statistics.logits})
     lake, study = winner.home.lake, winner.study.name
     versions = [lake.write(TABLE, study, row), lake.write(LOGITS, study, logits)]
-    reasons = "\n".join(f"- {reason}" for reason in verdict.reasons)
     return Result(
         rows=1,
         data_version=combined_hash(versions),
         metadata={
             "verdict": verdict.headline.value,
-            "reasons": dg.MetadataValue.md(reasons),
-            "figures": row.drop(columns=["reasons"])
+            "names_winner": verdict.names_winner,
+            "reasons": " ".join(verdict.reasons),
+            "figures": readable(row.drop(columns=["reasons"]))
             .T.reset_index()
             .set_axis(["figure", "value"], axis=1),
             "overfitting": Picture(overfitting_plot, logits["logit"], study),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from whatif_assets.core.backtesting.metrics import METRICS
 
@@ -104,3 +106,30 @@ def format_metric_briefly(name: str, value: Any) -> str:
     """Write a metric where there is little room: money without its cents."""
     money = name in METRICS and METRICS[name].unit == "money"
     return format_figures(value) if money else format_metric(name, value)
+
+
+def readable(rows: pd.DataFrame) -> pd.DataFrame:
+    """Write every number of a table for people, metrics by their unit.
+
+    Parameters
+    ----------
+    rows
+        Columns may be metrics, also with a prefix such as ``in_sample_``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The same rows and columns, numbers as text.
+    """
+    return rows.apply(lambda column: column.map(_writer(str(column.name), column)))
+
+
+def _writer(name: str, column: pd.Series[Any]) -> Callable[[Any], Any]:
+    """Choose how the values of a column are written."""
+    if column.dtype == bool or not pd.api.types.is_numeric_dtype(column):
+        return lambda value: value
+    ends = [metric for metric in METRICS if f"_{name}".endswith(f"_{metric}")]
+    if not ends:
+        return format_number
+    metric = max(ends, key=len)
+    return lambda value: format_metric(metric, value)

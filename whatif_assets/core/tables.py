@@ -109,10 +109,11 @@ _WINNER = (
     Column("variants_tried", WHOLE, "how many variants were ranked"),
     Column("ranked_above", TEXT, "benchmarks and placebos that stand above it"),
     *_RANKED,
-    Column("why_none", TEXT, "why there is no winner, empty where there is one"),
+    Column("why_none", TEXT, "why no winner is named; empty where one is"),
     Column("verdict", TEXT, "headline of the verdict"),
     Column("reasons", TEXT, "sentences of the verdict, a line each"),
     Column("verdict_state", TEXT, "why there is no verdict; empty where there is"),
+    Column("conclusion", TEXT, "what the study comes to, a sentence a line"),
 )
 _FILL = (
     SYMBOL,

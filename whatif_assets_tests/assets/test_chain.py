@@ -19,7 +19,7 @@ from whatif_assets.assets.leaderboard import rank_studies
 from whatif_assets.core.home import Home, set_up
 from whatif_assets.core.lake import Lake
 from whatif_assets.partitions import as_metadata
-from whatif_assets.result_display import print_study
+from whatif_assets.result_display import print_result
 from whatif_assets.runs import Runner, ranges
 from whatif_assets.studies import run_studies
 from whatif_assets_tests.conftest import TINY_STUDY
@@ -413,7 +413,7 @@ def test_where_no_variant_meets_the_constraints_all_say_why(copied_home, capsys)
     with dg.DagsterInstance.ephemeral() as instance:
         _, _, metadata = report_best(home, instance)
     why = "trades >= 1000000000 is met by 0"
-    assert why in metadata["tiny_best"]
+    assert why in metadata["tiny_conclusion"]
     (row,) = query(copied_home, "SELECT * FROM best_configuration").to_dict("records")
     assert why in row["why_none"]
     assert pd.isna(row["configuration"])
@@ -422,7 +422,7 @@ def test_where_no_variant_meets_the_constraints_all_say_why(copied_home, capsys)
     assert set(rows["violates"]) == {"trades >= 1000000000"}
     expected = (rows["sharpe"] - 2 * rows["max_drawdown"]).to_numpy()
     assert rows["score"].to_numpy() == pytest.approx(expected, nan_ok=True)
-    print_study(home, home.study("tiny"))
+    print_result(home, home.study("tiny"))
     printed = " ".join(capsys.readouterr().out.split())
     assert "trades >= 1000000000 is met by 0" in printed.replace("│", "")
 

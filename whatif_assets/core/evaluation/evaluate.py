@@ -43,6 +43,7 @@ from whatif_assets.core.leaderboard.ranking import VIOLATES, Ranking
 from whatif_assets.core.leaks import Admit, refuse_leak
 from whatif_assets.core.leaks.gate import probe_fills, probe_indicators
 from whatif_assets.core.models.forecasting import IN_SAMPLE
+from whatif_assets.core.number_format import readable
 from whatif_assets.core.strategies import required_features
 from whatif_assets.core.study import Study
 
@@ -97,7 +98,7 @@ class Evaluation:
         return {
             "variants": len(self.variants),
             "sessions": len(self.daily.columns) - 1,
-            "leaders": ranked.head(10)[list(dict.fromkeys(shown))],
+            "leaders": readable(ranked.head(10)[list(dict.fromkeys(shown))]),
             **({NOTES: "\n".join(self.notes)} if self.notes else {}),
         }
 

@@ -251,12 +251,13 @@ def _why_empty(found: Standing | None) -> str:
     return f"No results: {told}." if told else "No results yet."
 
 
-def outcome(
-    ranking: pd.DataFrame, study: Study, found: Standing | None = None
-) -> pd.DataFrame:
-    """Return the winner of a ranked study, or a row that says why there is none.
+def outcome(ranking: pd.DataFrame, study: Study, why_none: str) -> pd.DataFrame:
+    """Return the winner of a ranked study, or a row that says why none is named.
 
-    ``found`` is what the ranking was made of.
+    Parameters
+    ----------
+    why_none
+        Why no winner is named; empty where the first in rank is the winner.
 
     Returns
     -------
@@ -264,18 +265,20 @@ def outcome(
         One row: that of :func:`best` with ``why_none`` empty, or one in which only
         study, ranked_by, variants_tried and ``why_none`` are not null.
     """
-    winner = best(ranking, study).assign(why_none="")
-    if len(winner):
+    winner = best(ranking, study).assign(why_none=why_none)
+    if not why_none:
         return winner
     texts = winner.select_dtypes("object").columns
-    row = winner.reindex([0]).astype(
-        {"rank": "Int64", **dict.fromkeys(texts, "string")}
+    row = (
+        winner.iloc[:0]
+        .reindex([0])
+        .astype({"rank": "Int64", **dict.fromkeys(texts, "string")})
     )
     return row.assign(
         study=study.name,
         ranked_by=study.ranking.label,
         variants_tried=len(ranking),
-        why_none=why_none(ranking, study, found),
+        why_none=why_none,
     )
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
 from whatif_assets.core.configuration import Configuration
 from whatif_assets.core.evaluation.verdicts import NO_VERDICTS
 from whatif_assets.core.freshness import Freshness
-from whatif_assets.core.leaderboard.rows import BOARD, outcome
+from whatif_assets.core.leaderboard.rows import BOARD, best, outcome, why_none
 from whatif_assets.core.leaderboard.winner import Winner, winner_of
+from whatif_assets.core.report.conclusion import conclude
 from whatif_assets.core.state import Status
 from whatif_assets.core.study import Study
 from whatif_assets.core.tables import LAKE
@@ -33,7 +35,8 @@ class StudyPart:
         None where no variant can win.
     outcome
         One row: the winner, or ``why_none``; with ``verdict`` and ``reasons`` where
-        this very winner was judged, and else ``verdict_state``.
+        this very winner was judged, and else ``verdict_state``; and in words, the
+        ``conclusion``.
     verdict
         The verdict on this very winner, if there is one.
     """
@@ -50,14 +53,24 @@ def part_of(fresh: Freshness, study: Study) -> StudyPart:
     board, judged = fresh.of(BOARD, name), fresh.of("verdicts", name)
     winner = winner_of(fresh, study) if board.is_fresh else None
     ranking = lake.read(BOARD, name) if board.is_fresh else LAKE[BOARD].empty()
-    row = outcome(ranking, study, fresh.standing(study))
-    if not board.is_fresh:
-        row["why_none"] = f"The leaderboard is {board}. Materialise it again."
     has_verdict = judged.is_fresh and winner is not None
     verdict = lake.read("verdicts", name) if has_verdict else NO_VERDICTS
+    not_judged = _verdict_state(fresh, study) if winner else ""
+    why = why_none(ranking, study, fresh.standing(study))
+    if not board.is_fresh:
+        why = f"The leaderboard is {board}. Materialise it again."
+    first = _only(best(ranking, study))
+    told = conclude(study, first, _only(verdict), why_none=why, not_judged=not_judged)
+    row = outcome(ranking, study, told.why_none).assign(conclusion=told.text)
     row = row.merge(verdict[["study", "verdict", "reasons"]], on="study", how="left")
-    row["verdict_state"] = _verdict_state(fresh, study) if winner else ""
+    row["verdict_state"] = not_judged
     return StudyPart(ranking, winner, row, verdict)
+
+
+def _only(rows: pd.DataFrame) -> dict[str, Any] | None:
+    """Give the row of a table that has one row or none."""
+    found = rows.to_dict("records")
+    return {str(name): value for name, value in found[0].items()} if found else None
 
 
 def _verdict_state(fresh: Freshness, study: Study) -> str:

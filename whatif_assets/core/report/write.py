@@ -30,7 +30,6 @@ from whatif_assets.core.report.parts import left_out_of_views, part_of, states_t
 from whatif_assets.core.study import Study
 from whatif_assets.core.tables import DATABASE
 
-SHOWN = ("rank", "configuration", "variant", "role")
 
 
 @dataclass(frozen=True)
@@ -107,8 +106,9 @@ def report(home: Home) -> Report:
     pages, failures = {}, {}
     for name, rows in full.items():
         won, mine = parts[name].winner, effects.of_study(name)
+        told = parts[name].outcome["conclusion"].iloc[0]
         try:
-            pages[name] = write_page(home, studies[name], rows, won, mine)
+            pages[name] = write_page(home, studies[name], rows, won, mine, told)
         except BadInput as error:  # the others are written all the same
             failures[name] = str(error)
     version = combined_hash(versions)

@@ -151,7 +151,11 @@ def test_the_winner_meets_all_constraints_and_stands_first() -> None:
     assert (winner["variant"], winner["rank"], winner["sharpe"]) == ("0", 1, 2.0)
     assert winner["ranked_by"] == "sharpe"
     assert why_none(ranking, chosen) == ""
-    assert outcome(ranking, chosen)["why_none"].tolist() == [""]
+    (named,) = outcome(ranking, chosen, "").to_dict("records")
+    assert (named["variant"], named["why_none"]) == ("0", "")
+    (refused,) = outcome(ranking, chosen, "a placebo does as well").to_dict("records")
+    assert pd.isna(refused["variant"])
+    assert refused["why_none"] == "a placebo does as well"
 
 
 @pytest.mark.parametrize(
@@ -181,7 +185,8 @@ def test_without_a_winner_the_outcome_says_why(
     chosen = study(rank_by="sharpe", constraints=constraints)
     ranking = rank(rows, chosen)
     assert best(ranking, chosen).empty
-    (row,) = outcome(ranking, chosen).to_dict("records")
+    why_not = why_none(ranking, chosen)
+    (row,) = outcome(ranking, chosen, why_not).to_dict("records")
     assert row["why_none"] == f"No winner: {why}"
     assert row["study"] == "s"
     assert row["variants_tried"] == len(rows)

@@ -94,13 +94,14 @@ def write_page(
     leaderboard: pd.DataFrame,
     winner: Winner | None,
     effects: Sensitivity,
+    conclusion: str,
 ) -> Page:
     """Write the page of a study; parameters as for :func:`collect`.
 
     The same lake gives the same bytes.
     """
     clock = _Clock()
-    facts = collect(home, study, leaderboard, winner, effects)
+    facts = collect(home, study, leaderboard, winner, effects, conclusion)
     clock.stop(COLLECT)
     sections = []
     for make in SECTIONS:

@@ -54,6 +54,7 @@ def collect(
     leaderboard: pd.DataFrame,
     winner: Winner | None,
     effects: Sensitivity,
+    conclusion: str,
 ) -> Facts:
     """Collect what the page tells of a study.
 
@@ -65,6 +66,8 @@ def collect(
         None where no variant can win.
     effects
         Of the study's configurations.
+    conclusion
+        See :class:`whatif_assets.core.report.conclusion.Conclusion`.
     """
     days, (attribution, why_not) = _stretches(home, study), _attributed(winner)
     judged = read_verdicts(winner) if winner else NO_VERDICTS
@@ -81,6 +84,7 @@ def collect(
         winner=winner.row if winner else {},
         family=winner.configuration.family()[0] if winner else "",
         why_none=why_none(leaderboard, study),
+        conclusion=conclusion,
         verdict=_first(judged),
         logits=logits.to_numpy(dtype=np.float64),
         stretches=days,

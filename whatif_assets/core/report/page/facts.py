@@ -40,7 +40,9 @@ class Facts:
     family
         Key of the winner's configuration without its values on axes.
     why_none
-        Why there is no winner; empty where there is one.
+        Why no variant can win; empty where one can.
+    conclusion
+        What the study comes to, in sentences, one a line.
     verdict
         The verdict on the winner by name: headline, reasons, figures. Empty where it
         was not judged.
@@ -90,6 +92,7 @@ class Facts:
     winner: Mapping[str, Any]
     family: str
     why_none: str
+    conclusion: str
     verdict: Mapping[str, Any]
     logits: FloatArray
     stretches: Mapping[str, Sequence[date]]

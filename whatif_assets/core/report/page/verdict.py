@@ -10,10 +10,10 @@ from whatif_assets.core.number_format import (
     format_percent,
     format_probability,
 )
+from whatif_assets.core.report.conclusion import NO_WINNER, VERDICT
 from whatif_assets.core.report.page.facts import Facts
 from whatif_assets.core.report.page.markup import (
     Section,
-    escaped,
     listed,
     paragraph,
     table,
@@ -33,31 +33,20 @@ def verdict(facts: Facts) -> Section:
 
 
 def _words(facts: Facts) -> str:
-    if facts.why_none:
-        return _headline("No winner", "bad") + paragraph(facts.why_none)
-    if not facts.verdict:
-        return _headline("Not judged yet", "") + paragraph(
-            "The verdict on this winner has not been materialised; materialise "
-            "placebo_results and verdicts, or use 'whatif run'."
-        )
-    told = facts.verdict["verdict"]
-    headline = _headline(told[:1].upper() + told[1:], TONES.get(told, ""))
-    reasons = facts.verdict["reasons"].split("\n")
-    above = int(facts.verdict["placebos_above"])
-    if above:
-        warning = paragraph(reasons.pop(0), "warning")
-        headline = warning + headline
-    refusal = ""
-    if not facts.verdict["names_winner"]:
-        refusal = paragraph(
-            "No winner is named. What follows shows the first of the leaderboard.",
-            "warning",
-        )
-    return headline + refusal + listed(reasons)
+    """Write the conclusion, a paragraph a line, and the reasons below it."""
+    lines = facts.conclusion.split("\n")
+    html = "".join(paragraph(line, _kind(line, facts)) for line in lines)
+    reasons = facts.verdict.get("reasons", "")
+    return html + (listed(reasons.split("\n")) if reasons else "")
 
 
-def _headline(text: str, tone: str) -> str:
-    return f'<p class="headline {tone}">{escaped(text)}</p>'
+def _kind(line: str, facts: Facts) -> str:
+    """Class of a line: what names no winner warns, the verdict stands out."""
+    if line.startswith(NO_WINNER):
+        return "warning"
+    if line.startswith(VERDICT):
+        return f"headline {TONES.get(facts.verdict.get('verdict', ''), '')}".rstrip()
+    return ""
 
 
 def _figures(of: Mapping[str, Any]) -> str:
@@ -73,7 +62,7 @@ def _figures(of: Mapping[str, Any]) -> str:
     ]
     cells = [(name, scale, value) for name, value, scale in rows]
     return table(
-        ("Out of sample, after costs", "95 % interval, or scale", "Value"), cells, 2
+        ("Out of sample, after costs", "95% interval, or scale", "Value"), cells, 2
     )
 
 

@@ -43,7 +43,7 @@ def winner(facts: Facts) -> Section:
         "All settings", table(("Setting", "Value"), _settings(facts.winner), 2)
     )
     body = head + _distances(facts) + _metrics(facts) + settings
-    named = facts.verdict.get("names_winner", True)
+    named = facts.verdict.get("names_winner", False)
     return Section("Winner" if named else "First in rank", "winner", body)
 
 

@@ -26,7 +26,8 @@ def written(home: Home) -> Page:
     ranking = read_table(home, "leaderboard")
     (winner,) = winners(home)
     effects = sensitivity(study, configurations_of(home, study, []), ranking)
-    return write_page(home, study, ranking, winner, effects)
+    (told,) = read_table(home, "best_configuration")["conclusion"]
+    return write_page(home, study, ranking, winner, effects, told)
 
 
 @pytest.fixture(scope="module")

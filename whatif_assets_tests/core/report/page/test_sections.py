@@ -100,22 +100,19 @@ def test_a_symbol_ends_no_script():
 
 
 class TestVerdict:
-    def test_words_come_before_figures(self):
+    def test_conclusion_and_reasons_come_before_figures(self):
         text = read(verdict(example.facts()).html)
-        order = ["Likely real", *example.REASONS, "Sharpe ratio a year"]
+        told = ["Best configuration: <one>.", "Verdict: likely real."]
+        order = [*told, *example.REASONS, "Sharpe ratio a year"]
         places = [text.index(words) for words in order]
         assert places == sorted(places)
 
-    def test_a_placebo_above_the_winner_is_the_first_line(self):
-        above = example.verdict(
-            placebos_above=2,
-            names_winner=False,
-            reasons="A placebo does as well as the winner.\nIt lost.",
-        )
-        text = read(verdict(example.facts(verdict=above)).html)
-        assert text.startswith("A placebo does as well as the winner. Likely real")
-        assert text.count("A placebo does as well") == 1
-        assert "No winner is named" in text
+    def test_that_no_winner_is_named_stands_out(self):
+        refused = example.verdict(names_winner=False, verdict="sample too short")
+        told = "No winner is named: it <lost>.\nVerdict: sample too short."
+        html = verdict(example.facts(verdict=refused, conclusion=told)).html
+        assert '<p class="warning">No winner is named: it &lt;lost&gt;.</p>' in html
+        assert '<p class="headline bad">Verdict: sample too short.</p>' in html
 
     def test_intervals_stand_beside_their_figures(self):
         rows = cells(verdict(example.facts()).html)
@@ -123,7 +120,7 @@ class TestVerdict:
 
     def test_without_a_winner_it_says_why(self):
         text = read(verdict(example.facts(**example.NO_WINNER)).html)
-        assert text == "No winner No winner: none has all."
+        assert text == "No winner: none has all."
 
 
 class TestWinner:
