@@ -21,19 +21,23 @@ from whatif_assets.core.selection.evidence import Evidence
 from whatif_assets.core.selection.statistics import Statistics
 
 
-def reasons(evidence: Evidence, of: Statistics, fewest: int) -> Iterator[str]:
+def reasons(
+    evidence: Evidence, of: Statistics, needed: int | None = None
+) -> Iterator[str]:
     """Give the reasons of a verdict, the most important first.
 
     Parameters
     ----------
     evidence, of
         What is known of the trials, and the figures that follow from it.
-    fewest
-        Sessions below which a sample is too short whatever it shows.
+    needed
+        Sessions that a verdict needs at least, where the verdict is that the sample
+        is too short; else None.
     """
     yield from _placebos(evidence)
     yield from _earnings(evidence, of)
-    yield from _length(of, fewest)
+    if needed is not None:
+        yield _length(of, needed)
     yield from _luck(of)
     yield from _holdout(of)
     yield from _selection(of)
@@ -70,24 +74,23 @@ def _earnings(evidence: Evidence, of: Statistics) -> Iterator[str]:
         )
 
 
-def _length(of: Statistics, fewest: int) -> Iterator[str]:
-    """Say what the sample is too short for, if anything."""
+def _length(of: Statistics, needed: int) -> str:
+    """Say what the sample is too short for."""
     sessions = counted(of.sessions, "out-of-sample session")
-    if of.effective_trials > max(of.supported_trials, 1.0):
-        supported = math.floor(of.supported_trials)
-        yield (
-            f"Sample too short: {sessions} can tell an edge from luck for "
-            f"{f'about {supported:,}' if supported else 'fewer than 1'} independent "
-            f"{'trials' if supported > 1 else 'trial'}; "
-            f"{counted(of.trials_tried, 'trial')} "
-            f"{'was' if of.trials_tried == 1 else 'were'} made, which count as about "
-            f"{format_figures(of.effective_trials)} independent ones."
-        )
-    elif of.sessions < fewest:
-        yield (
+    if of.sessions < needed:
+        return (
             f"Sample too short: there {'is' if of.sessions == 1 else 'are'} "
-            f"{sessions}; a verdict needs at least {fewest}."
+            f"{sessions}; a verdict needs at least {needed}."
         )
+    supported = math.floor(of.supported_trials)
+    return (
+        f"Sample too short: {sessions} can tell an edge from luck for "
+        f"{f'about {supported:,}' if supported else 'fewer than 1'} independent "
+        f"{'trials' if supported > 1 else 'trial'}; "
+        f"{counted(of.trials_tried, 'trial')} "
+        f"{'was' if of.trials_tried == 1 else 'were'} made, which count as about "
+        f"{format_figures(of.effective_trials)} independent ones."
+    )
 
 
 def _luck(of: Statistics) -> Iterator[str]:

@@ -86,9 +86,11 @@ def judge(evidence: Evidence, *, seed: int = 0) -> Verdict:
     """
     statistics = Statistics.of(evidence, seed=seed)
     earned = statistics.total_return > 0
+    headline = _headline(statistics)
+    needed = FEWEST_SESSIONS if headline is Headline.TOO_SHORT else None
     return Verdict(
-        headline=_headline(statistics),
-        reasons=tuple(reasons(evidence, statistics, FEWEST_SESSIONS)),
+        headline=headline,
+        reasons=tuple(reasons(evidence, statistics, needed)),
         names_winner=earned and not statistics.placebos_above,
         statistics=statistics,
     )

@@ -21,11 +21,11 @@ COUNTS = {
     "supported_trials": 9.0,
     "total_return": 0.01,
 }
-FEWEST = 20
 
 
 def said(placebos: tuple[Placebo, ...] = (), **figures: Any) -> list[str]:
     """Give the reasons where nothing is known but some figures."""
+    needed = figures.pop("needed", None)
     evidence = Evidence(
         trials=np.zeros((1, 2)),
         winner=0,
@@ -39,7 +39,7 @@ def said(placebos: tuple[Placebo, ...] = (), **figures: Any) -> list[str]:
     )
     unknown = {f.name: NAN for f in fields(Statistics)}
     statistics = Statistics(**{**unknown, **COUNTS, **figures})
-    return list(reasons(evidence, statistics, FEWEST))
+    return list(reasons(evidence, statistics, needed))
 
 
 def test_nothing_is_said_of_what_is_not_known() -> None:
@@ -92,21 +92,22 @@ def test_buy_and_hold_that_lost_is_not_said_to_have_earned_more() -> None:
             "least 20.",
         ),
         (
-            {"sessions": 9, "supported_trials": 2.4, "effective_trials": 30.2, "trials_tried": 1102},
-            "Sample too short: 9 out-of-sample sessions can tell an edge from luck for "
+            {"sessions": 29, "supported_trials": 2.4, "effective_trials": 30.2, "trials_tried": 1102},
+            "Sample too short: 29 out-of-sample sessions can tell an edge from luck for "
             "about 2 independent trials; 1,102 trials were made, which count as about "
             "30.2 independent ones.",
         ),
         (
-            {"sessions": 1, "supported_trials": 0.3, "effective_trials": 2.0, "trials_tried": 2},
-            "Sample too short: 1 out-of-sample session can tell an edge from luck for "
+            {"sessions": 20, "supported_trials": 0.3, "effective_trials": 2.0, "trials_tried": 2},
+            "Sample too short: 20 out-of-sample sessions can tell an edge from luck for "
             "fewer than 1 independent trial; 2 trials were made, which count as about 2 "
             "independent ones.",
         ),
     ],
 )  # fmt: skip
 def test_a_sample_is_too_short_for_something(figures, sentence) -> None:
-    assert said(**figures) == [sentence]
+    assert said(**figures, needed=20) == [sentence]
+    assert said(**figures) == []
 
 
 @pytest.mark.parametrize(

@@ -94,14 +94,23 @@ def test_of_a_metric_that_should_be_low_the_lower_placebo_is_above() -> None:
     assert [p.name for p in found.placebos_above] == ["low"]
 
 
-def test_nine_sessions_are_too_short_and_the_sentence_says_for_what() -> None:
-    # 9 sessions at a Sharpe ratio of 3: 3 * sqrt(9 / 252) = 0.567, which the expected
-    # maximum reaches between 2 (0.52) and 3 (0.85) trials.
-    verdict = judge(evidence(0.01, sessions=9, trials=30, trials_tried=1102))
+def test_a_month_is_too_short_for_many_trials_and_the_sentence_says_for_what() -> None:
+    # 21 sessions at a Sharpe ratio of 3: 3 * sqrt(21 / 252) = 0.866, which the expected
+    # maximum reaches just above 3 (0.85) trials.
+    verdict = judge(evidence(0.003, sessions=21, trials=30, trials_tried=1102))
     assert verdict.headline is Headline.TOO_SHORT
     (sentence,) = [r for r in verdict.reasons if r.startswith("Sample too short")]
-    assert "9 out-of-sample sessions can tell an edge from luck for about 2" in sentence
+    assert (
+        "21 out-of-sample sessions can tell an edge from luck for about 3" in sentence
+    )
     assert "1,102 trials were made" in sentence
+
+
+def test_nine_sessions_are_too_short_for_any_verdict() -> None:
+    verdict = judge(evidence(0.01, sessions=9, trials=30))
+    assert verdict.headline is Headline.TOO_SHORT
+    told = "there are 9 out-of-sample sessions; a verdict needs at least 20."
+    assert f"Sample too short: {told}" in verdict.reasons
 
 
 def test_trials_whose_returns_are_gone_count_like_the_others() -> None:
