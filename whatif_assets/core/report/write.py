@@ -31,7 +31,6 @@ from whatif_assets.core.study import Study
 from whatif_assets.core.tables import DATABASE
 
 
-
 @dataclass(frozen=True)
 class Report:
     """What the report holds of every study.

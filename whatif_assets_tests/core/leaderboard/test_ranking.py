@@ -126,7 +126,7 @@ def refusal(tmp_path: Path, text: str) -> str:
         ("rank_by: {sharpee: 1}", "s.yaml:2: rank_by: found 'sharpee'; allowed are "),
         ("rank_by: {sharpe: high}", "rank_by: weight of sharpe: found 'high'"),
         ("rank_by: {sharpe: true}", "rank_by: weight of sharpe: found True"),
-        ("rank_by: {sharpe: .nan}", "rank_by: weight of sharpe: found nan"),
+        ("rank_by: {sharpe: .nan}", "s.yaml:2: rank_by.sharpe: found .nan"),
         (
             "constraints:\n  - trades >= 30\n  - max_drawdwn < 0.1",
             "s.yaml:4: constraints.1: found 'max_drawdwn'; allowed are ",

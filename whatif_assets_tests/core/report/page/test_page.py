@@ -25,7 +25,7 @@ def written(home: Home) -> Page:
     study = home.study("tiny")
     ranking = read_table(home, "leaderboard")
     (winner,) = winners(home)
-    effects = sensitivity(study, configurations_of(home, study, []), ranking)
+    effects = sensitivity(study, configurations_of(home, study), ranking)
     (told,) = read_table(home, "best_configuration")["conclusion"]
     return write_page(home, study, ranking, winner, effects, told)
 
