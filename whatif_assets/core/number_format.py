@@ -121,7 +121,8 @@ def readable(rows: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame
         The same rows and columns, numbers as text.
     """
-    return rows.apply(lambda column: column.map(_writer(str(column.name), column)))
+    written = {name: rows[name].map(_writer(str(name), rows[name])) for name in rows}
+    return pd.DataFrame(written, index=rows.index)
 
 
 def _writer(name: str, column: pd.Series[Any]) -> Callable[[Any], Any]:

@@ -68,13 +68,13 @@ def conclude(
     if first is None:
         return Conclusion(why_none, (why_none,))
     refusal = "" if verdict is None else _refusal(verdict)
+    said = not_judged if verdict is None else verdict["verdict"]
     if refusal:
-        opening = (refusal, f"First in rank: {_name(first)}.")
+        opening = [refusal, f"First in rank: {_name(first)}."]
     elif verdict is None:
-        opening = (f"First in rank, not judged: {_name(first)}.",)
+        opening = [f"First in rank, not judged: {_name(first)}."]
     else:
-        opening = (f"Best configuration: {_name(first)}.",)
-    said = verdict["verdict"] if verdict is not None else not_judged
+        opening = [f"Best configuration: {_name(first)}."]
     lines = (*opening, *_figures(study, first), f"{VERDICT}{said.rstrip('.')}.")
     return Conclusion(refusal, lines)
 
