@@ -23,7 +23,7 @@ from dagster._core.storage.tags import (
 )
 
 from whatif_assets.claims import claim_name
-from whatif_assets.core.errors import BadInput
+from whatif_assets.core.errors import BadInput, faults
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import NEW, Manifest, why_computed
 from whatif_assets.core.market import Market
@@ -413,7 +413,7 @@ def _plain(cell: Any) -> Any:
 
 
 def _failure_text(table: str, failures: Mapping[str, str], total: int) -> str:
-    lines = [f"- {key}: {reason}" for key, reason in failures.items()]
+    lines = [f"- {fault}" for fault in faults(failures)]
     return (
         f"{table}: {len(failures)} of {total} partitions failed, the others are "
         "recorded.\n" + "\n".join(lines)

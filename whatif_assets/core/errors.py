@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 
 class BadInput(ValueError):
@@ -51,3 +51,27 @@ def one_of(allowed: Iterable[str]) -> str:
     """Join names for a message, sorted and quoted: ``'a', 'b' or 'c'``."""
     names = [f"'{name}'" for name in sorted(allowed)]
     return " or ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
+
+
+def faults(failures: Mapping[str, str]) -> list[str]:
+    """Tell each fault once, however many sessions or configurations it happened to.
+
+    Parameters
+    ----------
+    failures
+        Why each of them failed, by its key. Two reasons are the same fault if they
+        differ in the keys alone.
+
+    Returns
+    -------
+    list of str
+        A line per fault: ``2018-01-05: ...``, or ``2018-01-05 and 94 more: ...`` with
+        the reason of the first.
+    """
+    keys: dict[str, list[str]] = {}
+    for key, reason in failures.items():
+        keys.setdefault(reason.replace(key, "\0"), []).append(key)
+    return [
+        f"{first}{f' and {len(more):,} more' if more else ''}: {failures[first]}"
+        for first, *more in keys.values()
+    ]
