@@ -15,7 +15,6 @@ from dagster._core.errors import DagsterExecutionInterruptedError
 
 from whatif_assets.assets.backtest_results import sensitivity_pictures
 from whatif_assets.assets.best_configuration import report_best
-from whatif_assets.assets.leaderboard import rank_studies
 from whatif_assets.core.home import Home, set_up
 from whatif_assets.core.lake import Lake
 from whatif_assets.partitions import as_metadata
@@ -39,6 +38,7 @@ TABLES = {
     "runs",
     "sensitivity",
     "sensitivity_pairs",
+    "states",
     "trials",
     "verdicts",
 }
@@ -272,8 +272,11 @@ def test_results_of_an_older_study_are_left_out_and_named(copied_home):
     path.write_text(path.read_text().replace("train: 6", "train: 5"))
     home = Home.open(copied_home)
     with dg.DagsterInstance.ephemeral() as instance:
-        failures = Runner(home, instance).rank()
-    assert "no study has results" in failures[0]
+        assert Runner(home, instance).rank() == []
+    (best,) = query(copied_home, "FROM best_configuration").to_dict("records")
+    assert pd.isna(best["configuration"])
+    assert best["why_none"].startswith("No results: tiny.")
+    assert query(copied_home, "FROM leaderboard").empty
 
 
 def test_a_leak_free_forecast_ignores_later_bars(copied_home):
@@ -409,8 +412,8 @@ def test_where_no_variant_meets_the_constraints_all_say_why(copied_home, capsys)
         + "rank_by: {sharpe: 1, max_drawdown: -2}\nconstraints: [trades >= 1e9]\n"
     )
     home = Home.open(copied_home)
-    rank_studies(home)
     with dg.DagsterInstance.ephemeral() as instance:
+        assert Runner(home, instance).run(home.study("tiny")) == []
         _, _, metadata = report_best(home, instance)
     why = "trades >= 1000000000 is met by 0"
     assert why in metadata["tiny_conclusion"]
