@@ -202,6 +202,10 @@ def only(task: Task) -> Any:
     return outcome.results[0]
 
 
+# A process that is forked from this one must not talk to the same workers.
+os.register_at_fork(after_in_child=_idle.clear)
+
+
 @atexit.register
 def _stop_all() -> None:
     with _lock:

@@ -136,12 +136,16 @@ def too_short(
     notes = []
     for sleeve in sleeves:
         short = [v for v in variants if runs[v.id, sleeve.symbol].warm_up > len(sleeve)]
-        if short:
-            need = min(runs[v.id, sleeve.symbol].warm_up for v in short)
-            notes.append(
-                f"{sleeve.symbol} has {len(sleeve)} bars, fewer than the {need} that "
-                f"the strategy's indicators need with {len(short)} of "
-                f"{len(variants)} variants (such as {short[0].id}): it decides nothing "
-                "there."
+        if not short:
+            continue
+        need = min(runs[v.id, sleeve.symbol].warm_up for v in short)
+        some = ""
+        if len(short) < len(variants):
+            some = (
+                f" with {len(short)} of {len(variants)} variants, such as {short[0].id}"
             )
+        notes.append(
+            f"{sleeve.symbol} has {len(sleeve)} bars, fewer than the {need} that the "
+            f"strategy's indicators need{some}: it decides nothing there."
+        )
     return tuple(notes)
