@@ -35,6 +35,7 @@ from whatif_assets.core.home import Home
 from whatif_assets.core.lake import NEW, few
 from whatif_assets.core.leaderboard.rows import configurations_of
 from whatif_assets.core.models.ahead import fit_ahead
+from whatif_assets.core.models.twins import twin_of
 from whatif_assets.core.quality.losses import in_words as losses_in_words
 from whatif_assets.core.quality.losses import left_out_of
 from whatif_assets.core.run_log import RunEntry, in_words, read_run_log
@@ -156,10 +157,16 @@ class Runner:
     def _fit_ahead(self, study: Study, on_spark: Sequence[Configuration]) -> None:
         """Begin to fit the models on Spark that would be fitted anew."""
         fresh = Freshness(self._home)
-        states = [(one, fresh.of("trained_models", one.key)) for one in on_spark]
-        waiting = [one for one, s in states if not (s.is_fresh or s.upstream)]
+        waiting: dict[str, Configuration] = {}
+        for one in on_spark:
+            state = fresh.of("trained_models", one.key)
+            if state.is_fresh or state.upstream is not None:
+                continue
+            inputs = fresh.inputs("trained_models", one.key)
+            if twin_of(self._home.lake, "trained_models", one.key, inputs) is None:
+                waiting.setdefault(one.model_hash(study), one)
         spark = functools.partial(Compute().spark, study)
-        fit_ahead(self._home, study, waiting, "spark", spark)
+        fit_ahead(self._home, study, list(waiting.values()), "spark", spark)
 
     def _evaluate(self, configurations: Sequence[Configuration]) -> list[str]:
         """Fit, forecast and backtest configurations; return what failed, in words."""

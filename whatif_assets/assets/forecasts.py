@@ -18,6 +18,7 @@ from whatif_assets.core.models.forecasting import (
     forecast_inputs,
     probe,
 )
+from whatif_assets.core.models.twins import share
 from whatif_assets.core.report.drawing import Picture
 from whatif_assets.core.report.plots import forecast_plot, realised_by_decile
 from whatif_assets.partitions import Result, for_each_partition
@@ -62,6 +63,8 @@ def forecast_configuration(key: str, home: Home, gate: LeakGate) -> Result:
     seen = forecast_in_sample(home, study, configuration).frame[list(COLUMNS)]
     home.lake.write(IN_SAMPLE, key, seen)
     version = home.lake.write("forecasts", key, frame)
+    for table in ("forecasts", IN_SAMPLE):
+        share(home.lake, table, key, among="forecasts")
     metadata: dict[str, Any] = dict(forecasts.accuracy())
     if len(frame):
         metadata["preview"] = frame.head(5)

@@ -29,25 +29,9 @@ from whatif_assets.core.leaderboard.winner import Winner, winner_of
 from whatif_assets.core.models.forecasting import forecast_inputs
 from whatif_assets.core.models.training import training_inputs
 from whatif_assets.core.spark.backend import backend_of
-from whatif_assets.core.state import FRESH, Part, State, Status
+from whatif_assets.core.state import CODE_VERSIONS, FRESH, Part, State, Status
 from whatif_assets.core.study import Study
 
-# Of the code that makes each table, raised by hand where another version of it would
-# make another table of the same inputs. Code of strategies, features and algorithms
-# counts by itself; see whatif_assets.core.source_code.
-CODE_VERSIONS = {
-    "facts": "1",
-    "price_bars": "1",
-    "features": "3",
-    "trained_models": "3",
-    "forecasts": "2",
-    "backtest_results": "4",
-    "leaderboard": "3",
-    "placebo_results": "2",
-    "holdout_results": "3",
-    "verdicts": "2",
-    "best_configuration": "4",
-}
 NOT_MATERIALISED = "not materialised"
 Made = TypeVar("Made")
 
@@ -337,3 +321,5 @@ _RULES = {
         lambda f, name: [("leaderboard", name), ("placebo_results", name)],
     ),
 }
+
+__all__ = ["CODE_VERSIONS", "FRESH", "Freshness", "State", "Status", "state", "winners"]

@@ -5,6 +5,22 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+# Of the code that makes each table, raised by hand where another version of it would
+# make another table of the same inputs. Code of strategies, features and algorithms
+# counts by itself; see whatif_assets.core.source_code.
+CODE_VERSIONS = {
+    "facts": "1",
+    "price_bars": "1",
+    "features": "3",
+    "trained_models": "3",
+    "forecasts": "2",
+    "backtest_results": "4",
+    "leaderboard": "3",
+    "placebo_results": "2",
+    "holdout_results": "3",
+    "verdicts": "2",
+    "best_configuration": "4",
+}
 Part = tuple[str, str]  # a table, and the key of one of its partitions
 
 

@@ -15,6 +15,8 @@ from whatif_assets.code_location import build_definitions
 from whatif_assets.core.evaluation.holdout import openings
 from whatif_assets.core.evaluation.trials import read_trials
 from whatif_assets.core.home import Home
+from whatif_assets.core.lake import DATA
+from whatif_assets.core.models import ahead, training
 from whatif_assets.runs import Runner
 from whatif_assets_tests.assets.test_incremental import corrected, market, write
 
@@ -254,3 +256,28 @@ def test_placebos_are_ranked_as_the_study_ranks_now(living: Living) -> None:
     assert living.run() == []
     rows = living.query("SELECT pnl, ranked_value FROM placebos")
     assert rows["ranked_value"].tolist() == (2 * rows["pnl"]).tolist()
+
+
+def test_a_what_if_on_the_rule_alone_shares_models_and_forecasts(
+    living: Living, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    living.study("rules", MODELS)
+    assert living.run() == []
+
+    def not_again(*_: object) -> None:
+        raise AssertionError("the model was fitted again")
+
+    for module in (training, ahead):
+        monkeypatch.setattr(module, "fit_fold", not_again)
+    key = "rules.linear~threshold=0.002"
+    living.ask(key)
+    assert living.run() == []
+    lake = living.home.lake
+    for table, file in (
+        ("trained_models", "fold_0.model"),
+        ("forecasts", DATA),
+        ("in_sample_forecasts", DATA),
+    ):
+        own, other = (lake.folder(table, k) / file for k in ("rules.linear", key))
+        assert own.samefile(other)
+    assert living.column("SELECT count(DISTINCT configuration) FROM forecasts") == [2]

@@ -23,8 +23,16 @@ from whatif_assets.core.leaks import (
     training_stops_before_test,
 )
 from whatif_assets.core.leaks.gate import probe_labels
-from whatif_assets.core.models import ALGORITHMS, Model, fit, save_model, search
+from whatif_assets.core.models import (
+    ALGORITHMS,
+    Model,
+    fit,
+    load_model,
+    save_model,
+    search,
+)
 from whatif_assets.core.models.dataset import dataset, versions_read
+from whatif_assets.core.models.twins import share_file, twin_of
 from whatif_assets.core.models.windows import Fold, cv_folds, training_rows
 from whatif_assets.core.study import Study
 
@@ -124,6 +132,8 @@ def train(
 ) -> Trained:
     """Fit the models of a configuration and write them to the lake.
 
+    Where another configuration has the same models, they are taken from there.
+
     Parameters
     ----------
     home, study, configuration
@@ -151,14 +161,21 @@ def train(
     frame = training_frame(home, study, configuration)
     trained = Trained(backend)
     admit(probe_labels(home, configuration, frame))
+    inputs = training_inputs(home, study, configuration, backend)
+    twin = twin_of(home.lake, TABLE, configuration.key, inputs)
     home.lake.begin(TABLE, configuration.key)
     for fold in folds:
         taught = lesson(study, configuration, frame, fold)
         admit(probe_lesson(study, configuration, frame, fold, taught))
         asked = study, configuration, taught, backend, spark
-        ready = fitted(fold, *asked) if fitted else fit_fold(*asked)
+        ready = _stored(home, twin, fold) if twin is not None else None
+        if ready is None:
+            ready = fitted(fold, *asked) if fitted else fit_fold(*asked)
         model, settings, scores = ready
-        save_model(model, model_path(home, configuration.key, fold.number))
+        path = model_path(home, configuration.key, fold.number)
+        save_model(model, path)
+        if twin is not None:
+            share_file(path, model_path(home, twin, fold.number))
         trained.note(fold, model, settings, taught, configuration)
         if scores is not None:
             scores.insert(0, "fold", fold.number)
@@ -167,6 +184,16 @@ def train(
     models = [file_hash(model_path(home, configuration.key, f.number)) for f in folds]
     trained.data_version = combined_hash([version, models])
     return trained
+
+
+def _stored(home: Home, key: str, fold: Fold) -> Fitted | None:
+    """Read the model of a fold that a configuration has in the lake, if it can be."""
+    try:
+        folds = home.lake.read(TABLE, key).set_index("fold")
+        model = load_model(model_path(home, key, fold.number))
+        return model, json.loads(str(folds.loc[fold.number, "settings"])), None
+    except (BadInput, OSError, ValueError, KeyError):
+        return None
 
 
 def training_frame(
