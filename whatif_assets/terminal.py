@@ -78,26 +78,33 @@ def print_check(home_path: Path, study: str) -> bool:
     # Here, since most of what this module shows needs no home.
     from whatif_assets.core.backtesting.rehearsal import findings_of
     from whatif_assets.core.configuration import expand
+    from whatif_assets.core.data_check import check_data, size_of
     from whatif_assets.core.errors import BadInput
-    from whatif_assets.core.home import Home, check_study, check_symbols, code_base
+    from whatif_assets.core.home import Home, check_study, code_base
+    from whatif_assets.core.market import MARKET_FILE
     from whatif_assets.core.study import read_study, study_market
 
     path = Path(study)
     if study.endswith((".yaml", ".yml")):
-        market = study_market(read_study(path)[1])
+        market, of_market = study_market(read_study(path)[1]), path
         if market is None:
-            market = Home.open(home_path).market
-        else:
-            check_symbols(market, path)
+            market, of_market = Home.open(home_path).market, home_path / MARKET_FILE
         checked = check_study(path, market)
         base = code_base(path)
     else:
         home = Home.open(home_path)
+        market, of_market = home.market, home.path / MARKET_FILE
         checked = check_study(home.file_of(home.study(study)), home.market)
         base = home.code_base(study)
-    if findings := findings_of(expand(checked, base)):
+    configurations = expand(checked, base, market.bar_size)
+    if findings := findings_of(configurations):
         raise BadInput("\n".join(findings))
+    try:
+        symbols = check_data(checked, market, of_market.parent)
+    except BadInput as error:
+        raise BadInput(f"{of_market}: market: {error}") from None
     console.print(_configurations(checked, base))
+    console.print(str(size_of(checked, market, symbols, configurations)))
     return True
 
 

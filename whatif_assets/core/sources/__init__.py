@@ -155,6 +155,13 @@ def check_bar_size(source: Source, bar_size: BarSize) -> None:
     BadInput
         Naming the source.
     """
+    spans = getattr(source, "spans", None)
+    if spans is not None and str(bar_size) not in spans:
+        raise BadInput(
+            f"{source.where} has {', '.join(spans)} bars, and base_bar is {bar_size}. "
+            "Set base_bar to one of those.",
+            field=("base_bar",),
+        )
     if bar_size.by_activity and not source.of_trades:
         raise BadInput(
             f"{source.where} has bars, and {bar_size} bars are made of "

@@ -113,6 +113,11 @@ class Csv:
     def _ages(self) -> list[str]:
         return ages(self._files)
 
+    def faults(self) -> dict[Path, BadInput]:
+        """What is wrong with each file that cannot be read."""
+        found = {file: attempted(self._parse, file) for file in self._files}
+        return {f: error for f, error in found.items() if isinstance(error, BadInput)}
+
     def _part(
         self,
         file: Path,

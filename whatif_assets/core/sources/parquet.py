@@ -105,6 +105,11 @@ class Parquet:
         """Schema of each file, checked, or what is wrong with it."""
         return {file: attempted(_schema, file) for file in self._files}
 
+    def faults(self) -> dict[Path, BadInput]:
+        """What is wrong with each file that cannot be read."""
+        schemas = self._schemas.items()
+        return {f: error for f, error in schemas if isinstance(error, BadInput)}
+
     def _readable(
         self, span: tuple[pd.Timestamp, pd.Timestamp] | None = None
     ) -> dict[Path, pa.Schema]:
