@@ -55,7 +55,7 @@ def offer_page(
     }
 
 
-def picture(png: bytes) -> dg.MarkdownMetadataValue:
+def picture_value(png: bytes) -> dg.MarkdownMetadataValue:
     """Turn a picture into metadata that needs no other file."""
     encoded = base64.b64encode(png).decode("ascii")
     return dg.MetadataValue.md(f"![plot](data:image/png;base64,{encoded})")
@@ -72,7 +72,7 @@ def offer_pictures(
     Parameters
     ----------
     metadata
-        Values by name; those of :func:`picture` are replaced.
+        Values by name; those of :func:`picture_value` are replaced.
     instance
         Whose logs the web server hands out. Where they are not on this machine,
         nothing is replaced.

@@ -91,7 +91,9 @@ def _refusal(verdict: Mapping[str, Any]) -> str:
 def _figures(study: Study, first: Mapping[str, Any]) -> Iterator[str]:
     ranking, tried = study.ranking, first["variants_tried"]
     value = format_metric(ranking.column, first[ranking.column])
-    place = "the only variant" if tried == 1 else f"the best of {tried:,} variants"
+    # What it is ranked below may be no candidate.
+    rank = "the best" if first["rank"] == 1 else f"rank {first['rank']:,}"
+    place = "the only variant" if tried == 1 else f"{rank} of {tried:,} variants"
     yield f"{ranking.label}: {value}, {place}.{_compared(first)}"
     if first["ranked_above"]:
         yield f"Ranked above it, but no candidates: {first['ranked_above']}."

@@ -21,6 +21,7 @@ RULE = RuleSettings().model_dump()
 def row(**changed: Any) -> dict[str, Any]:
     """Give the line of the leaderboard that is first in rank."""
     return {
+        "rank": 1,
         "configuration": "demo.one",
         "variant": "fastperiod=5~slowperiod=9",
         "pnl": 1234.5,
@@ -65,12 +66,12 @@ def verdict(**changed: Any) -> dict[str, Any]:
         ),
         (
             STUDY,
-            row(variant="-", ranked_above="demo.hold, demo.dice"),
+            row(variant="-", rank=3, ranked_above="demo.hold, demo.dice"),
             verdict(names_winner=False, placebos_above=2, verdict="sample too short"),
             [
                 "No winner is named: a placebo does as well as the first in rank.",
                 "First in rank: demo.one.",
-                "pnl: 1,234.50, the best of 12 variants. Buy-and-hold of 100 shares of "
+                "pnl: 1,234.50, rank 3 of 12 variants. Buy-and-hold of 100 shares of "
                 "each symbol made -64,000.00.",
                 "Ranked above it, but no candidates: demo.hold, demo.dice.",
                 "Verdict: sample too short.",
