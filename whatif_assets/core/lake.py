@@ -277,6 +277,14 @@ class Lake:
         keys = sorted(unquote(path.parent.name.split("=", 1)[1]) for path in found)
         return [key for key in keys if self.has(table, key)]
 
+    def incomplete(self, table: str) -> list[str]:
+        """Keys of the partitions that have data and are not complete, sorted."""
+        keys = [
+            unquote(path.parent.name.split("=", 1)[1]) for path in self.files(table)
+        ]
+        complete = set(self.keys(owner_of(table)))
+        return [key for key in keys if key not in complete]
+
     def write(self, table: str, key: str, frame: pd.DataFrame) -> str:
         """Write the data of one partition; return its content hash."""
         return self.write_encoded(table, key, as_parquet(frame, table))

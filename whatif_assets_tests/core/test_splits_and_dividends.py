@@ -363,7 +363,7 @@ def test_duckdb_adjusts_as_the_lake_does(tmp_path, split, as_of):
 
 def _tables(connection: duckdb.DuckDBPyConnection, home: Home) -> None:
     create_adjustments(connection, home.lake)
-    create_views(connection, home)
+    create_views(connection, home, {})
     create_bars_macros(connection)
 
 

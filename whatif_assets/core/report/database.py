@@ -25,6 +25,7 @@ from whatif_assets.core.backtesting.metrics import METRICS
 from whatif_assets.core.bars.adjustments import adjustments_table
 from whatif_assets.core.columns import Table
 from whatif_assets.core.errors import BadInput
+from whatif_assets.core.features.tables import table_of
 from whatif_assets.core.freshness import Freshness
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import Lake
@@ -276,11 +277,13 @@ def create_views(
     left_out: Mapping[str, Sequence[str]],
 ) -> None:
     """Create the views of bars, features and forecasts, which stay in the lake."""
-    features = DATABASE["features"]
-    larger = [replace(features, name=name) for name in home.lake.sized("features")]
-    for table in (DATABASE["price_bars"], features, *larger, DATABASE["forecasts"]):
-        kind = "features" if table in larger else table.name
-        create_view(connection, table, home, left_out.get(kind, ()))
+    for name in ("price_bars", "forecasts"):
+        create_view(connection, DATABASE[name], home, left_out.get(name, ()))
+    for size, features in home.features().items():
+        table = replace(DATABASE["features"], name=table_of(home, size))
+        columns = [feature.column for feature in features]
+        hidden = left_out.get("features", ())
+        create_view(connection, table, home, hidden, columns)
 
 
 def configurations_table(

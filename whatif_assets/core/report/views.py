@@ -15,7 +15,6 @@ import duckdb
 from whatif_assets.core.columns import Table
 from whatif_assets.core.home import DATABASE as FILE
 from whatif_assets.core.home import Home
-from whatif_assets.core.lake import Lake
 
 # Set by whoever wants the views to read the lake of a certain home.
 VARIABLE = "whatif_home"
@@ -38,6 +37,7 @@ def create_view(
     table: Table,
     home: Home,
     left_out: Sequence[str] = (),
+    further: Sequence[str] = (),
 ) -> None:
     """Create the view of a table of the lake.
 
@@ -46,16 +46,19 @@ def create_view(
     connection
         To a database in the folder of the home.
     table
-        As the database has it: with its axis as a column. Where the names of columns
-        are data, the view has those that some file has now.
+        As the database has it: with its axis as a column.
     home
         The home. Where its lake has no file of the table, the view is empty.
     left_out
-        Keys of the partitions that it does not show.
+        Keys of the partitions that it does not show. Nor does it show those that are
+        not complete.
+    further
+        Names of its columns beyond those that are declared, where those are data.
+        There is no row without any.
     """
-    rows = _no_rows(table)
-    if home.lake.files(table.name):
-        further = _further_columns(connection, table, home.lake)
+    rows = _no_rows(table, further)
+    if home.lake.files(table.name) and (further or not table.others):
+        left_out = [*left_out, *home.lake.incomplete(table.name)]
         rows = rows_of_files(table, _glob(table, home), further)
         rows = f"{rows} WHERE ({_found(table, home)})"
         if left_out:
@@ -159,20 +162,6 @@ def _kinds(table: Table, further: Iterable[str] = ()) -> dict[str, str]:
     declared = {name: kind.duckdb for name, kind in table.kinds.items()}
     other = table.others.duckdb if table.others else ""
     return {**declared, **dict.fromkeys(further, other)}
-
-
-def _further_columns(
-    connection: duckdb.DuckDBPyConnection, table: Table, lake: Lake
-) -> list[str]:
-    """Names of the columns that files have beyond those that are declared."""
-    if table.others is None:
-        return []
-    files = text(lake.glob(table.name))
-    found = connection.execute(
-        f"DESCRIBE FROM read_parquet({files}, hive_partitioning = false, "
-        "union_by_name = true)"
-    ).fetchall()
-    return sorted(row[0] for row in found if row[0] not in table.kinds)
 
 
 def quoted(name: str) -> str:

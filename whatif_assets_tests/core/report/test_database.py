@@ -48,8 +48,12 @@ def bars(close: float) -> pd.DataFrame:
 
 
 def write_bars(home: Home, day: str, close: float) -> None:
-    version = home.lake.write("price_bars", day, bars(close))
-    stamped = Manifest(version, {}, 1, "run", "1", "2026-01-07T00:00:00+00:00", 0.1)
+    home.lake.write("price_bars", day, bars(close))
+    finish(home, day)
+
+
+def finish(home: Home, day: str) -> None:
+    stamped = Manifest("v", {}, 1, "run", "1", "2026-01-07T00:00:00+00:00", 0.1)
     home.lake.finish("price_bars", day, stamped)
 
 
@@ -266,10 +270,17 @@ def test_a_file_of_other_types_and_columns_changes_no_view(home: Home) -> None:
         }
     )
     pq.write_table(odd, home.lake.path("price_bars", DAYS[0]))
+    finish(home, DAYS[0])
     build_database(home, tables())
     assert closes(home.database) == list(zip(DAYS, (3.0, 2.0)))
     found = ask(home.database, "DESCRIBE price_bars")
     assert [row[0] for row in found] == list(DATABASE["price_bars"].kinds)
+
+
+def test_a_partition_that_is_being_written_is_not_shown(home: Home) -> None:
+    home.lake.begin("price_bars", DAYS[0])
+    build_database(home, tables())
+    assert closes(home.database) == [(DAYS[1], 2.0)]
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"garbage" * 100])
