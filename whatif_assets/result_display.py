@@ -21,6 +21,7 @@ from whatif_assets.core.evaluation.evaluate import NOTES
 from whatif_assets.core.freshness import Freshness
 from whatif_assets.core.home import Home
 from whatif_assets.core.leaderboard.rows import CANDIDATE
+from whatif_assets.core.report.database import opened
 from whatif_assets.core.report.leaders import leaders
 from whatif_assets.core.study import Study, read_study
 from whatif_assets.terminal import console
@@ -109,7 +110,7 @@ def _no_report(path: Path) -> BadInput:
 
 def _print_results(home: Home, study: Study) -> None:
     """Print leaderboard, what is left out of it, and conclusion of a study."""
-    with duckdb.connect(str(home.database), read_only=True) as connection:
+    with opened(home) as connection:
         rows = _rows_of(connection, LEADERBOARD, study.name)
         outcomes = _rows_of(connection, "best_configuration", study.name)
         known = _rows_of(connection, "configurations", study.name)

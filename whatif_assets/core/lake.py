@@ -74,6 +74,11 @@ def axis_of(table: str) -> str:
     return declared.axis if declared and declared.axis else WHOLE
 
 
+def as_glob(path: Path) -> str:
+    """Write a path for DuckDB, which takes every name for a pattern."""
+    return re.sub(r"([*?\[])", r"[\1]", str(path))
+
+
 def owner_of(table: str) -> str:
     """Name of the table whose manifest speaks for a table, often its own."""
     if table.startswith(SIZED):
@@ -259,8 +264,7 @@ class Lake:
 
     def glob(self, table: str) -> str:
         """Glob of all data files of a table, for DuckDB."""
-        home = re.sub(r"([*?\[])", r"[\1]", str(self.home.resolve()))
-        return f"{home}/{self.pattern(table)}"
+        return f"{as_glob(self.home.resolve())}/{self.pattern(table)}"
 
     def files(self, table: str) -> list[Path]:
         """All data files of a table, sorted."""

@@ -21,7 +21,7 @@ from whatif_assets.core.evaluation.placebos import is_challenged
 from whatif_assets.core.evaluation.stage import basis_of, evaluated_sessions, stage
 from whatif_assets.core.evaluation.verdicts import LOGITS, NO_VERDICTS, read_verdicts
 from whatif_assets.core.home import Home
-from whatif_assets.core.lake import DATA
+from whatif_assets.core.lake import as_glob
 from whatif_assets.core.leaderboard.rows import CANDIDATE, short_name, why_none
 from whatif_assets.core.leaderboard.sensitivity import Sensitivity
 from whatif_assets.core.leaderboard.winner import Winner
@@ -281,8 +281,7 @@ def _bars(home: Home, sessions: Sequence[date]) -> pd.DataFrame:
     """Count the bars by session and symbol, beside how many there should be."""
     if not sessions:
         return pd.DataFrame()
-    folders = [home.lake.folder("price_bars", day.isoformat()) for day in sessions]
-    files = [str(folder / DATA) for folder in folders]
+    files = [as_glob(home.lake.path("price_bars", str(day))) for day in sessions]
     with duckdb.connect() as connection:
         found = connection.execute(_BARS, {"files": files}).df()
     size, starts = home.market.bar_size, home.market.sessions.starts
