@@ -71,7 +71,8 @@ class Forecasts:
 
 def _realised_return(known: pd.DataFrame) -> pd.Series:
     is_return = known["no_change"].eq(0)
-    return known["label"].where(is_return, known["label"] / known["price"] - 1)
+    price = known["price"].where(known["price"] > 0)
+    return known["label"].where(is_return, known["label"] / price - 1)
 
 
 def forecast(home: Home, study: Study, configuration: Configuration) -> Forecasts:
@@ -168,7 +169,10 @@ def _with_expected_return(
     frame: pd.DataFrame, configuration: Configuration
 ) -> pd.DataFrame:
     level = configuration.label.kind == "level"
-    expected = frame["forecast"] / frame["price"] - 1 if level else frame["forecast"]
+    price = frame["price"].where(
+        frame["price"] > 0
+    )  # no return can be told from others
+    expected = frame["forecast"] / price - 1 if level else frame["forecast"]
     frame = frame.assign(
         expected_return=expected,
         no_change=frame["price"] if level else 0.0,

@@ -125,7 +125,9 @@ def label(
         later = found["session"].where(found["session"].notna(), own)
         values *= steps.factors(bars["symbol"], later, own)[0]
     if label.kind == "return":
-        values = values / prices["label"].to_numpy() - 1.0
+        base = prices["label"].to_numpy(dtype=np.float64)
+        # No return can be told from a price of 0 or less.
+        values = values / np.where(base > 0, base, np.nan) - 1.0
     frame = bars[["symbol", "ts"]].reset_index(drop=True)
     return frame.assign(label=values, label_ts=label_ts.where(~np.isnan(values)))
 

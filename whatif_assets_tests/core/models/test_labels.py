@@ -56,6 +56,11 @@ def test_a_label_is_the_price_of_the_bar_that_starts_the_horizon_later() -> None
     assert_labels(found(bars, horizon=1, price="close"), [12, 13, 14, 15, 16, 17, NAN])
 
 
+def test_no_return_is_told_from_a_price_of_0_or_less() -> None:
+    bars = minutes("2018-02-20 14:30", [10, 0, -5, 20, 30])
+    assert_labels(found(bars, horizon=1, kind="return"), [-1.0, NAN, NAN, 0.5, NAN])
+
+
 def test_a_label_looks_forward_not_back() -> None:
     """A label joined the wrong way round is the price already known."""
     bars = minutes("2018-02-20 14:30", [1, 2, 4, 8])
