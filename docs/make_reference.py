@@ -75,7 +75,7 @@ Sources of bars have bars of one size each; larger ones are made of them where a
 configuration says `bar: 1h`.
 
 """
-QUALITY_HEAD = """Each check looks at every session of `price_bars` and is one of its asset checks.
+QUALITY_HEAD = """Each check looks at every session of `price_bars` and is a check of `data_quality`.
 `quality: {jump: {severity: error, threshold: 0.3}, missing_bars: off}` in `market.yaml`
 says what its findings mean: an `error` leaves the symbol out of the session, or the
 whole session where it is about no symbol; a `warning` fails the check and the bars are

@@ -6,8 +6,9 @@ from typing import Any
 import dagster as dg
 
 from whatif_assets.claims import claim_name
-from whatif_assets.core.errors import BadInput
+from whatif_assets.core.asked import update_keys
 from whatif_assets.core.home import Home
+from whatif_assets.observed import observe
 
 SECONDS_BETWEEN_LOOKS = 30
 JOBS = {
@@ -15,6 +16,8 @@ JOBS = {
     "prepare_sessions": ("price_bars", "features"),
     "evaluate_configurations": ("trained_models", "forecasts", "backtest_results"),
     "rank_configurations": (
+        "data_quality",
+        "result_quality",
         "leaderboard",
         "placebo_results",
         "holdout_results",
@@ -42,7 +45,7 @@ def jobs(home: Home, prefix: Sequence[str]) -> list[Any]:
 def register_configurations(
     home: Home, partitions: dg.DynamicPartitionsDefinition
 ) -> dg.SensorDefinition:
-    """Build the sensor that makes a partition of every configuration of the home."""
+    """Build the sensor that keeps what Dagster knows of the home up to date."""
     prefix = f"{home.market.name}_" if home.market.name else ""
 
     @dg.sensor(
@@ -50,34 +53,40 @@ def register_configurations(
         minimum_interval_seconds=SECONDS_BETWEEN_LOOKS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Registers the configurations of the home's study files as "
-        "partitions. What-ifs added by hand stay.",
+        "partitions, and removes those that are gone; what-ifs added by hand stay. "
+        "Records what assets read where it has changed, so that they show as stale.",
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         claim_name(home, context.instance)
-        keys, faults = study_keys(home)
-        known = set(context.instance.get_dynamic_partitions(str(partitions.name)))
-        new = [key for key in keys if key not in known]
-        for fault in faults:
-            context.log.error(fault)
-        requests = [partitions.build_add_request(new)] if new else []
-        reason = f"{len(keys)} configurations in the studies, {len(new)} of them new."
+        known = context.instance.get_dynamic_partitions(str(partitions.name))
+        changes = update_keys(home, known)
+        told = [
+            *study_faults(home),
+            *(f"{key} is removed: {why}." for key, why in changes.remove.items()),
+        ]
+        for line in told:
+            context.log.warning(line)
+        observe(home, context.instance)
+        requests: list[Any] = []
+        if changes.add:
+            requests.append(partitions.build_add_request(list(changes.add)))
+        if changes.remove:
+            requests.append(partitions.build_delete_request(list(changes.remove)))
         return dg.SensorResult(
             dynamic_partitions_requests=requests,
-            skip_reason=" ".join([reason, *faults]),
+            skip_reason=" ".join(
+                [f"{len(changes.add)} configurations are new.", *told]
+            ),
         )
 
     return sensor
 
 
-def study_keys(home: Home) -> tuple[list[str], list[str]]:
-    """Keys of all configurations of a home, and the faults of its study files."""
-    keys: list[str] = []
-    faults: list[str] = []
-    for path in home.study_files():
-        try:
-            resolved = home.resolve(home.study_in(path))
-            keys.extend(c.key for c in resolved.configurations)
-            faults.extend(resolved.faults.values())
-        except BadInput as error:
-            faults.append(str(error))
-    return keys, faults
+def study_faults(home: Home) -> list[str]:
+    """What is wrong with the study files of a home, and with their configurations."""
+    of_configurations = (
+        fault
+        for study in home.studies().values()
+        for fault in home.resolve(study).faults.values()
+    )
+    return [*home.faults().values(), *of_configurations]

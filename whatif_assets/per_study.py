@@ -15,8 +15,9 @@ from whatif_assets.core.lake import Manifest, combined_hash, why_computed
 from whatif_assets.core.leaderboard.winner import Winner, winner_of
 from whatif_assets.core.run_log import RunEntry, write_run_log
 from whatif_assets.core.study import Study
-from whatif_assets.partitions import Result, as_metadata, code_version_of, now
 from whatif_assets.progress import Progress
+from whatif_assets.records import Result, keep_shown, kept_shown, now, shown_values
+from whatif_assets.whole import code_version_of, provenance_of
 
 Work = Callable[[Winner], Result]
 Inputs = Callable[[Winner], Mapping[str, str]]
@@ -46,6 +47,7 @@ def for_each_study(
         reason.
     """
     table = context.asset_key.path[-1]
+    provenance = provenance_of(context, home)
     studies, fresh = home.studies(), Freshness(home)
     progress = Progress(table, len(studies))
     entries: list[RunEntry] = []
@@ -63,15 +65,17 @@ def for_each_study(
             failures[name] = f"{type(error).__name__}: {error}"
         else:
             entries += [entry] if entry else []
-            metadata |= {f"{name}_{k}": as_metadata(v) for k, v in told.items()}
+            metadata |= {f"{name}_{k}": value for k, value in told.items()}
         progress.advance(name)
     write_run_log(home.lake, context.run.run_id, table, entries)
     if failures:
         lines = [f"- {name}: {reason}" for name, reason in failures.items()]
         raise dg.Failure("\n".join([f"{table} failed:", *lines]), allow_retries=False)
+    version = combined_hash(entry.data_version for entry in entries)
     return dg.MaterializeResult(
         metadata={"studies": len(entries), **metadata},
-        data_version=dg.DataVersion(combined_hash(e.data_version for e in entries)),
+        data_version=dg.DataVersion(version),
+        tags=provenance.tags(version),
     )
 
 
@@ -95,7 +99,8 @@ def _one(
     why = why_computed(standing, asked)
     if standing is not None and not why:
         note = f"Nothing changed since run {standing.run_id}."
-        return RunEntry.of(study, "reused", "", code, standing), {"reused": note}
+        told = {"reused": note, **kept_shown(home.lake, table, study)}
+        return RunEntry.of(study, "reused", "", code, standing), told
     result = work(winner)
     manifest = Manifest(
         data_version=result.data_version,
@@ -108,4 +113,6 @@ def _one(
         details=dict(result.details),
     )
     home.lake.finish(table, study, manifest)
-    return RunEntry.of(study, "computed", why, code, manifest), result.metadata
+    shown = shown_values(result.metadata)
+    keep_shown(home.lake, table, study, shown)
+    return RunEntry.of(study, "computed", why, code, manifest), shown

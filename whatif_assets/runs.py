@@ -39,8 +39,9 @@ from whatif_assets.core.models.twins import twin_of
 from whatif_assets.core.quality.losses import in_words as losses_in_words
 from whatif_assets.core.quality.losses import left_out_of
 from whatif_assets.core.run_log import RunEntry, in_words, read_run_log
-from whatif_assets.core.spark.backend import fitted_on_spark
+from whatif_assets.core.spark.backend import fitted_on_spark, forced_backend
 from whatif_assets.core.study import Study
+from whatif_assets.observed import observe
 from whatif_assets.resources import Compute
 from whatif_assets.storage import OpenSqliteStorage
 from whatif_assets.terminal import console
@@ -115,7 +116,9 @@ class Runner:
             failures += self._run_study(study)
         for asset in JOBS["evaluate_configurations"]:
             self._tell(asset)
-        return list(dict.fromkeys(failures + self.rank()))
+        failures += self.rank()
+        observe(self._home, self._instance, forced_backend())
+        return list(dict.fromkeys(failures))
 
     def _update_keys(self) -> None:
         """Register the keys of the home's studies, and remove those that are gone."""

@@ -12,6 +12,7 @@ from dagster._core.definitions.partitions.context import partition_loading_conte
 from whatif_assets.assets import CHAIN
 from whatif_assets.code_location import build_definitions
 from whatif_assets.core.home import Home, set_up
+from whatif_assets.observed import OBSERVED
 
 PACKAGE = Path(__file__).parent.parent / "whatif_assets"
 
@@ -29,12 +30,21 @@ def test_the_chain_is_complete_and_described(home):
     assets = build_definitions(home.path).resolve_all_asset_specs()
     names = {spec.key.to_user_string() for spec in assets}
     chain = {module.__name__.rsplit(".", 1)[-1] for module in CHAIN}
-    assert names == chain - {"facts"}  # of markets that have any
+    assert names == (chain - {"facts"}) | OBSERVED.keys()  # facts of markets with any
     for spec in assets:
         assert spec.description
-        assert spec.group_name in ("market", "models", "results")
         assert spec.kinds
-        assert spec.code_version
+        if spec.key.to_user_string() in OBSERVED:
+            assert spec.group_name == "inputs"
+        else:
+            assert spec.group_name in ("market", "models", "results")
+            assert spec.code_version
+
+
+def test_what_is_observed_is_read_by_an_asset_of_the_chain(home):
+    specs = build_definitions(home.path).resolve_all_asset_specs()
+    read = {dep.asset_key.to_user_string() for spec in specs for dep in spec.deps}
+    assert OBSERVED.keys() <= read
 
 
 def test_every_dependency_maps_to_at_least_one_parent(home):

@@ -1,13 +1,15 @@
-"""What the assets of one axis have in common."""
+"""What the assets of one axis have in common, and the step that computes them."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import dagster as dg
 
+from whatif_assets.core.freshness import CODE_VERSIONS
 from whatif_assets.core.home import Home
+from whatif_assets.observed import read_by
+from whatif_assets.resources import Compute, HomeResource
+from whatif_assets.stages import Stage, Step, Task, run_stages
 
 MARKET, MODELS, RESULTS = "market", "models", "results"
 
@@ -20,19 +22,48 @@ class Axes:
     configuration: dg.DynamicPartitionsDefinition
 
 
-def partitioned(
-    partitions: dg.PartitionsDefinition[str], group: str, kinds: set[str], version: str
-) -> dict[str, Any]:
-    """Arguments of a partitioned asset: a ranged backfill of it is one run."""
-    return {
-        "partitions_def": partitions,
-        "backfill_policy": dg.BackfillPolicy.single_run(),
-        "group_name": group,
-        "kinds": kinds,
-        "code_version": version,
-        # Assets write to the lake themselves; no IO manager sees a value.
-        "dagster_type": dg.Nothing,
-    }
+def stage(
+    name: str,
+    partitions: dg.PartitionsDefinition[str],
+    group: str,
+    kinds: set[str],
+    prepare: Callable[[Task], Step],
+    description: str,
+    deps: Sequence[dg.AssetDep] = (),
+) -> Stage:
+    """Describe an asset of an axis; what it reads unseen is added to its ``deps``."""
+    spec = dg.AssetSpec(
+        name,
+        deps=[*deps, *read_by(name)],
+        description=description,
+        group_name=group,
+        kinds=kinds,
+        code_version=CODE_VERSIONS[name],
+        partitions_def=partitions,
+        # A partition that fails has no output; see run_stages.
+        skippable=True,
+    )
+    return Stage(spec, prepare)
+
+
+def one_step(name: str, stages: Sequence[Stage]) -> dg.AssetsDefinition:
+    """Build the step that computes the assets of an axis, any of them by itself.
+
+    A ranged backfill is one run.
+    """
+
+    @dg.multi_asset(
+        name=name,
+        specs=[one.spec for one in stages],
+        can_subset=True,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+    )
+    def work(
+        context: dg.AssetExecutionContext, home: HomeResource, compute: Compute
+    ) -> Iterator[dg.MaterializeResult[None]]:
+        yield from run_stages(context, home.open(), compute, stages)
+
+    return work
 
 
 def facts_of(home: Home) -> list[dg.AssetDep]:

@@ -20,8 +20,9 @@ from whatif_assets.core.report.plots import (
 from whatif_assets.core.report.write import Report, report
 from whatif_assets.core.study import Study
 from whatif_assets.page_link import offer_page
-from whatif_assets.partitions import as_metadata, whole_result
+from whatif_assets.records import as_metadata
 from whatif_assets.resources import HomeResource
+from whatif_assets.whole import whole_result
 
 CODE_VERSION = CODE_VERSIONS["best_configuration"]
 

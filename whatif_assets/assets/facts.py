@@ -11,8 +11,9 @@ from whatif_assets.core.facts import FACT_CHECKS
 from whatif_assets.core.facts.store import collect_facts
 from whatif_assets.core.freshness import CODE_VERSIONS
 from whatif_assets.core.home import Home
-from whatif_assets.partitions import as_metadata, whole_result
+from whatif_assets.records import as_metadata
 from whatif_assets.resources import HomeResource
+from whatif_assets.whole import whole_result
 
 CODE_VERSION = CODE_VERSIONS["facts"]
 SHOWN = 50

@@ -1,77 +1,70 @@
 """Asset ``features``: the columns that the home's studies ask for, per session."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from datetime import date
 
 import dagster as dg
 
-from whatif_assets.assets.axes import MARKET, Axes, facts_of, partitioned
-from whatif_assets.assets.leak_checks import LeakGate, leak_checks
+from whatif_assets.assets.axes import MARKET, Axes, facts_of, stage
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.features.store import sessions_of_warm_up as reach
 from whatif_assets.core.features.tables import FeatureTables
-from whatif_assets.core.freshness import CODE_VERSIONS
 from whatif_assets.core.home import Home
-from whatif_assets.core.leaks import FEATURES_PROBE
 from whatif_assets.core.leaks.gate import probe_features, sessions_to_probe
-from whatif_assets.partitions import Result, asked_partitions, for_each_partition
-from whatif_assets.resources import Compute, HomeResource
+from whatif_assets.core.leaks.kept import Gate
+from whatif_assets.records import Result
+from whatif_assets.stages import Stage, Step, Task
 
-CODE_VERSION = CODE_VERSIONS["features"]
+# Dagster holds no partition against a hundred others or more. So in its eyes a session
+# depends on the last of them alone; what is computed anew is decided in the lake.
+MOST_SESSIONS_BEFORE = 98
 
 
-def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
+def build(axes: Axes, home: Home) -> Stage:
     """Build the asset for a home."""
-
-    @dg.asset(
-        **partitioned(axes.session, MARKET, {"parquet", "pandas"}, CODE_VERSION),
+    earlier = min(sessions_of_warm_up(home), MOST_SESSIONS_BEFORE)
+    mapping = dg.TimeWindowPartitionMapping(
+        start_offset=-earlier, allow_nonexistent_upstream_partitions=True
+    )
+    return stage(
+        "features",
+        axes.session,
+        MARKET,
+        {"parquet", "pandas"},
+        prepare,
         deps=[
-            dg.AssetDep(
-                "price_bars",
-                partition_mapping=dg.TimeWindowPartitionMapping(
-                    start_offset=-sessions_of_warm_up(home),
-                    allow_nonexistent_upstream_partitions=True,
-                ),
-            ),
+            dg.AssetDep("price_bars", partition_mapping=mapping),
             *facts_of(home),
         ],
-        check_specs=leak_checks("features", FEATURES_PROBE),
         description="Feature columns of one session: the union of what the home's "
         "studies ask for. Recursive features are warmed up on earlier sessions, so "
         "that a session computed alone equals the whole history.",
     )
-    def features(
-        context: dg.AssetExecutionContext, home: HomeResource, compute: Compute
-    ) -> Iterator[dg.Output[None] | dg.AssetCheckResult]:
-        opened = home.open()
-        days = [date.fromisoformat(key) for key in asked_partitions(context, opened)]
-        tables = FeatureTables(opened, days, compute.feature_engine())
-        gate, probed = LeakGate(FEATURES_PROBE), sessions_to_probe(days)
-        yield from for_each_partition(
-            context,
-            opened,
-            lambda key: describe(key, tables, gate, probed),
-            lambda key: tables.inputs(date.fromisoformat(key)),
-            gate.results,
-        )
 
-    return features
+
+def prepare(task: Task) -> Step:
+    """Lay out the features of the sessions of a run."""
+    days = [date.fromisoformat(key) for key in task.keys]
+    tables = FeatureTables(task.home, days, task.compute.feature_engine())
+    probed = sessions_to_probe(days)
+    return Step(
+        lambda key: describe(key, task.home, tables, probed),
+        lambda key: tables.inputs(date.fromisoformat(key)),
+    )
 
 
 def describe(
-    key: str,
-    tables: FeatureTables,
-    gate: LeakGate,
-    probed: Collection[date],
+    key: str, home: Home, tables: FeatureTables, probed: Collection[date]
 ) -> Result:
     """Compute the features of one session and write them to the lake."""
     session = date.fromisoformat(key)
     frames = tables.of(session)
     own, *larger = frames.values()
+    gate = Gate(home.lake, "features", key)
     for size, frame in frames.items():
         if session in probed:
             where = f"Session {key}" + f", bars of {size}" * (frame is not own)
-            gate.of(where)(probe_features(tables.stores[size], session, frame))
+            gate.admit(probe_features(tables.stores[size], session, frame), where)
     details = tables.write(session, frames)
     return Result(
         rows=len(own),

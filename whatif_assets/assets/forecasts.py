@@ -1,15 +1,12 @@
 """Asset ``forecasts``: what each configuration's models said out of sample."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
 
-from whatif_assets.assets.axes import MODELS, Axes, all_of, partitioned
-from whatif_assets.assets.leak_checks import LeakGate, leak_checks
-from whatif_assets.core.freshness import CODE_VERSIONS
+from whatif_assets.assets.axes import MODELS, Axes, all_of, stage
 from whatif_assets.core.home import Home
-from whatif_assets.core.leaks import FORECASTS_PROBE
+from whatif_assets.core.leaks.kept import Gate
 from whatif_assets.core.models.forecasting import (
     COLUMNS,
     IN_SAMPLE,
@@ -21,44 +18,39 @@ from whatif_assets.core.models.forecasting import (
 from whatif_assets.core.models.twins import share
 from whatif_assets.core.report.drawing import Picture
 from whatif_assets.core.report.plots import forecast_plot, realised_by_decile
-from whatif_assets.partitions import Result, for_each_partition
-from whatif_assets.resources import HomeResource
-
-CODE_VERSION = CODE_VERSIONS["forecasts"]
+from whatif_assets.records import Result
+from whatif_assets.stages import Stage, Step, Task
 
 
-def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
+def build(axes: Axes, home: Home) -> Stage:
     """Build the asset for a home."""
-
-    @dg.asset(
-        **partitioned(axes.configuration, MODELS, {"parquet", "pandas"}, CODE_VERSION),
-        deps=["trained_models", all_of("features"), all_of("price_bars")],
-        check_specs=leak_checks("forecasts", FORECASTS_PROBE),
+    return stage(
+        "forecasts",
+        axes.configuration,
+        MODELS,
+        {"parquet", "pandas"},
+        prepare,
+        deps=[dg.AssetDep("trained_models"), all_of("features"), all_of("price_bars")],
         description="Forecasts of every bar of the test windows, each by the model "
         "that was trained before it; `expected_return` is what strategies read. "
         "Empty for a configuration that is a rule.",
     )
-    def forecasts(
-        context: dg.AssetExecutionContext, home: HomeResource
-    ) -> Iterator[dg.Output[None] | dg.AssetCheckResult]:
-        opened = home.open()
-        gate = LeakGate(FORECASTS_PROBE)
-        yield from for_each_partition(
-            context,
-            opened,
-            lambda key: forecast_configuration(key, opened, gate),
-            lambda key: forecast_inputs(opened, key),
-            gate.results,
-        )
-
-    return forecasts
 
 
-def forecast_configuration(key: str, home: Home, gate: LeakGate) -> Result:
+def prepare(task: Task) -> Step:
+    """Forecast the configurations of a run."""
+    return Step(
+        lambda key: forecast_configuration(key, task.home),
+        lambda key: forecast_inputs(task.home, key),
+    )
+
+
+def forecast_configuration(key: str, home: Home) -> Result:
     """Forecast the test windows of one configuration and write them to the lake."""
     configuration, study = home.find(key)
     forecasts = forecast(home, study, configuration)
-    gate.of(f"Configuration {key}")(probe(home, study, configuration, forecasts))
+    gate = Gate(home.lake, "forecasts", key)
+    gate.admit(probe(home, study, configuration, forecasts), f"Configuration {key}")
     frame = forecasts.frame[list(COLUMNS)]
     seen = forecast_in_sample(home, study, configuration).frame[list(COLUMNS)]
     home.lake.write(IN_SAMPLE, key, seen)

@@ -14,8 +14,9 @@ from whatif_assets.core.home import Home
 from whatif_assets.core.lake import combined_hash
 from whatif_assets.core.leaderboard.winner import Winner
 from whatif_assets.core.number_format import readable
-from whatif_assets.partitions import Result
+from whatif_assets.observed import read_by
 from whatif_assets.per_study import for_each_study
+from whatif_assets.records import Result
 from whatif_assets.resources import Compute, HomeResource
 
 CODE_VERSION = CODE_VERSIONS["holdout_results"]
@@ -25,7 +26,12 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
     """Build the asset for a home."""
 
     @dg.asset(
-        deps=["leaderboard", all_of("features"), all_of("price_bars")],
+        deps=[
+            "leaderboard",
+            all_of("features"),
+            all_of("price_bars"),
+            *read_by("holdout_results"),
+        ],
         group_name=RESULTS,
         kinds={"parquet", "python"},
         code_version=CODE_VERSION,

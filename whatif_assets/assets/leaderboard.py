@@ -20,8 +20,10 @@ from whatif_assets.core.report.drawing import Picture
 from whatif_assets.core.report.leaders import leaders
 from whatif_assets.core.report.plots import MOST_BARS, ranking_plot
 from whatif_assets.core.study import Study
-from whatif_assets.partitions import as_metadata, whole_result
+from whatif_assets.observed import read_by
+from whatif_assets.records import as_metadata
 from whatif_assets.resources import HomeResource
+from whatif_assets.whole import whole_result
 
 CODE_VERSION = CODE_VERSIONS["leaderboard"]
 
@@ -30,7 +32,7 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
     """Build the asset for a home."""
 
     @dg.asset(
-        deps=[all_of("backtest_results")],
+        deps=[all_of("backtest_results"), *read_by("leaderboard")],
         group_name=RESULTS,
         kinds={"parquet", "pandas"},
         code_version=CODE_VERSION,

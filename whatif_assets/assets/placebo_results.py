@@ -10,8 +10,9 @@ from whatif_assets.core.home import Home
 from whatif_assets.core.lake import combined_hash
 from whatif_assets.core.leaderboard.winner import Winner
 from whatif_assets.core.number_format import format_metric
-from whatif_assets.partitions import Result
+from whatif_assets.observed import read_by
 from whatif_assets.per_study import for_each_study
+from whatif_assets.records import Result
 from whatif_assets.resources import HomeResource
 
 CODE_VERSION = CODE_VERSIONS["placebo_results"]
@@ -21,7 +22,7 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
     """Build the asset for a home."""
 
     @dg.asset(
-        deps=["leaderboard"],
+        deps=["leaderboard", *read_by("placebo_results")],
         group_name=RESULTS,
         kinds={"parquet", "python"},
         code_version=CODE_VERSION,

@@ -1,63 +1,40 @@
 """Asset ``price_bars``: tidy bars of one session, as the source gives them."""
 
-from collections.abc import Iterable, Iterator
-
-import dagster as dg
-
-from whatif_assets.assets.axes import MARKET, Axes, partitioned
-from whatif_assets.assets.quality_checks import quality_checks, quality_results
+from whatif_assets.assets.axes import MARKET, Axes, stage
 from whatif_assets.core.bars.adjustments import DETAIL, as_detail
 from whatif_assets.core.bars.ingest import SessionBars
 from whatif_assets.core.errors import BadInput
-from whatif_assets.core.freshness import CODE_VERSIONS
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import combined_hash
-from whatif_assets.core.quality import Finding
-from whatif_assets.core.quality.record import admit, counts, kept_findings
-from whatif_assets.partitions import Result, asked_partitions, for_each_partition
-from whatif_assets.resources import HomeResource
-
-CODE_VERSION = CODE_VERSIONS["price_bars"]
+from whatif_assets.core.quality.record import admit, counts
+from whatif_assets.records import Result
+from whatif_assets.stages import Stage, Step, Task
 
 
-def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
+def build(axes: Axes, home: Home) -> Stage:
     """Build the asset for a home."""
     source = home.market.source
-
-    @dg.asset(
-        **partitioned(axes.session, MARKET, {"parquet", "pandas"}, CODE_VERSION),
-        check_specs=quality_checks("price_bars"),
+    return stage(
+        "price_bars",
+        axes.session,
+        MARKET,
+        {"parquet", "pandas"},
+        prepare,
         description=f"{home.market.base_bar} price bars of one session of "
         f"{home.market.calendar}, from the source `{source}`, tidy and checked; "
         "`ts` is the start of the bar, in UTC.",
     )
-    def price_bars(
-        context: dg.AssetExecutionContext, home: HomeResource
-    ) -> Iterator[dg.Output[None] | dg.AssetCheckResult]:
-        opened = home.open()
-        keys = asked_partitions(context, opened)
-        bars = SessionBars(opened, keys)
-        found: dict[str, list[Finding]] = {}
-        yield from for_each_partition(
-            context,
-            opened,
-            lambda key: ingest(key, opened, bars, found),
-            bars.inputs,
-            lambda: quality_results(
-                {**reused_findings(opened, set(keys) - found.keys()), **found},
-                opened.market.rules,
-            ),
-        )
-
-    return price_bars
 
 
-def ingest(
-    key: str, home: Home, bars: SessionBars, found: dict[str, list[Finding]]
-) -> Result:
+def prepare(task: Task) -> Step:
+    """Open the source for the sessions of a run."""
+    bars = SessionBars(task.home, task.keys)
+    return Step(lambda key: ingest(key, task.home, bars), bars.inputs)
+
+
+def ingest(key: str, home: Home, bars: SessionBars) -> Result:
     """Write the bars of one session to the lake, unless a finding blocks them."""
     load = bars.of(key)
-    found[key] = load.findings
     try:
         left_out = admit(
             home.lake, key, load.findings, load.bars.empty, home.market.may_lose
@@ -82,12 +59,3 @@ def ingest(
         },
         details={DETAIL: steps} if steps else {},
     )
-
-
-def reused_findings(home: Home, keys: Iterable[str]) -> dict[str, list[Finding]]:
-    """Read what was found in sessions that stand."""
-    return {
-        key: kept_findings(home.lake, key)
-        for key in sorted(keys)
-        if home.lake.has("price_bars", key)
-    }

@@ -18,8 +18,8 @@ from whatif_assets.core.leaderboard.winner import Winner
 from whatif_assets.core.number_format import readable
 from whatif_assets.core.report.drawing import Picture
 from whatif_assets.core.report.plots import overfitting_plot
-from whatif_assets.partitions import Result
 from whatif_assets.per_study import for_each_study
+from whatif_assets.records import Result
 from whatif_assets.resources import HomeResource
 
 CODE_VERSION = CODE_VERSIONS["verdicts"]

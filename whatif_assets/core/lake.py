@@ -278,7 +278,7 @@ class Lake:
     def keys(self, table: str) -> list[str]:
         """Keys of the complete partitions of a table, sorted."""
         found = self.folder(table).glob(f"{axis_of(table)}=*/{MANIFEST}")
-        keys = sorted(unquote(path.parent.name.split("=", 1)[1]) for path in found)
+        keys = sorted(self.key_of(path.parent) for path in found)
         return [key for key in keys if self.has(table, key)]
 
     def incomplete(self, table: str) -> list[str]:
@@ -288,6 +288,11 @@ class Lake:
         ]
         complete = set(self.keys(owner_of(table)))
         return [key for key in keys if key not in complete]
+
+    @staticmethod
+    def key_of(folder: Path) -> str:
+        """Key of the partition that a folder holds."""
+        return unquote(folder.name.split("=", 1)[1])
 
     def write(self, table: str, key: str, frame: pd.DataFrame) -> str:
         """Write the data of one partition; return its content hash."""

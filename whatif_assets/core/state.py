@@ -15,6 +15,8 @@ CODE_VERSIONS = {
     "trained_models": "3",
     "forecasts": "2",
     "backtest_results": "4",
+    "data_quality": "1",
+    "result_quality": "1",
     "leaderboard": "3",
     "placebo_results": "2",
     "holdout_results": "3",

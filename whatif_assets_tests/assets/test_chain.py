@@ -17,7 +17,8 @@ from whatif_assets.assets.backtest_results import sensitivity_pictures
 from whatif_assets.assets.best_configuration import report_best
 from whatif_assets.core.home import Home, set_up
 from whatif_assets.core.lake import Lake
-from whatif_assets.partitions import as_metadata
+from whatif_assets.core.leaks.kept import kept_probes
+from whatif_assets.records import as_metadata
 from whatif_assets.result_display import print_result
 from whatif_assets.runs import Runner, ranges
 from whatif_assets.studies import run_studies
@@ -352,22 +353,14 @@ def last_run(home: Home, asset: str) -> list[tuple[str, str]]:
     return list(zip(rows["status"], rows["why_computed"]))
 
 
-def test_every_run_replays_variants_in_backtrader(copied_home):
-    home = Home.open(copied_home)
-    key = "tiny.forest~max_depth=2"
-    shutil.rmtree(home.lake.folder("backtest_results", key))
-    with dg.DagsterInstance.ephemeral() as instance:
-        instance.add_dynamic_partitions("configurations", [key])
-        assert Runner(home, instance).run_keys("backtest_results", [key], [key]) == []
-        (record,) = instance.event_log_storage.get_asset_check_execution_history(
-            dg.AssetCheckKey(dg.AssetKey("backtest_results"), "engine_parity"), limit=9
-        )
-    evaluation = record.evaluation
-    assert evaluation.passed
-    assert evaluation.blocking
-    assert evaluation.metadata["replayed"].value == 2  # 2 variants on a symbol each
-    assert evaluation.metadata["fills"].value > 0
-    assert evaluation.metadata["largest_difference"].value <= 1e-9
+def test_every_configuration_is_replayed_in_backtrader(finished_home):
+    lake = Home.open(finished_home).lake
+    found = kept_probes(lake, "backtest_results", "tiny.forest~max_depth=2")
+    (replayed,) = [finding for finding in found if finding.probe == "engine_parity"]
+    assert replayed.passed
+    assert replayed.compared == "2 variants, each symbol by itself"
+    assert replayed.checked > 0  # fills
+    assert replayed.largest_difference <= 1e-9
 
 
 def test_results_that_backtrader_does_not_confirm_are_not_written(

@@ -7,6 +7,7 @@ import shutil
 import dagster as dg
 import pytest
 
+from whatif_assets.code_location import build_definitions
 from whatif_assets.core.features import FEATURES, FeatureFunction
 from whatif_assets.core.home import Home, set_up
 from whatif_assets.core.leaks import PROBES
@@ -15,12 +16,7 @@ from whatif_assets_tests.conftest import TINY_STUDY
 from whatif_assets_tests.core.planted_leaks import centred_mean
 
 KEY = "tiny.forest~max_depth=2"
-CHECKED = {
-    "features": ["features_see_no_future"],
-    "trained_models": ["label_looks_forward", "training_stops_before_test"],
-    "forecasts": ["forecasts_see_no_future"],
-    "backtest_results": ["indicators_see_no_future", "fills_at_next_open"],
-}
+BY_CONFIGURATION = ["trained_models", "forecasts", "backtest_results"]
 PEEKING = """
 from whatif_assets.core.backtesting._backtrader import bt
 
@@ -33,40 +29,38 @@ class Peeking(bt.Strategy):
 """
 
 
-def last_check(instance: dg.DagsterInstance, asset: str, check: str):
-    """Newest evaluation of a check."""
-    key = dg.AssetCheckKey(dg.AssetKey(asset), check)
-    store = instance.event_log_storage
-    record, *_ = store.get_asset_check_execution_history(key, limit=1)
-    return record.evaluation
+def judge(home: Home, instance: dg.DagsterInstance, asset: str) -> dict:
+    """What the checks of an asset say of the lake now, by name."""
+    job = build_definitions(home.path).resolve_job_def("rank_configurations")
+    result = job.execute_in_process(
+        instance=instance, asset_selection=[dg.AssetKey(asset)]
+    )
+    events = [e for e in result.all_events if e.event_type_value.endswith("EVALUATION")]
+    return {e.event_specific_data.check_name: e.event_specific_data for e in events}
 
 
-def test_every_probe_has_its_check_and_blocks(copied_home):
+def test_every_probe_has_its_check_which_follows_what_is_in_the_lake(copied_home):
     home = Home.open(copied_home)
-    day = home.market.sessions.dates()[4].isoformat()
-    shutil.rmtree(home.lake.folder("features", day))
-    for asset in list(CHECKED)[1:]:
-        shutil.rmtree(home.lake.folder(asset, KEY))
-    assert {check for checks in CHECKED.values() for check in checks} == set(PROBES)
     with dg.DagsterInstance.ephemeral() as instance:
-        instance.add_dynamic_partitions("configurations", [KEY])
-        runner = Runner(home, instance)
-        for asset, checks in CHECKED.items():
-            key = day if asset == "features" else KEY
-            assert runner.run_keys(asset, [key], [key]) == []
-            for check in checks:
-                found = last_check(instance, asset, check)
-                assert found.passed
-                assert found.blocking
-                assert found.metadata["probed"].value >= 1
-                assert found.metadata["largest_difference"].value == 0.0
-                (row, *_) = found.metadata["findings"].records
-                assert key in row.data["partition"]
-                assert row.data["compared"]
-        assert runner.run_keys("features", [day], [day]) == []
-        reused = last_check(instance, "features", "features_see_no_future")
-    assert reused.passed
-    assert "reused" in reused.metadata["note"].value
+        judged = judge(home, instance, "data_quality")
+        judged |= judge(home, instance, "result_quality")
+        again = judge(home, instance, "result_quality")
+        for table in BY_CONFIGURATION:
+            shutil.rmtree(home.lake.folder(table))
+        without = judge(home, instance, "result_quality")
+    assert PROBES.keys() | {"engine_parity"} <= judged.keys()
+    for name in (*PROBES, "engine_parity"):
+        check = judged[name]
+        assert check.passed
+        assert check.metadata["probed"].value >= 1
+        assert check.metadata["largest_difference"].value <= 1e-9
+        (row, *_) = check.metadata["findings"].records
+        assert row.data["partition"].startswith(("session 2026", "configuration tiny."))
+        assert row.data["compared"]
+    assert {n: c.metadata for n, c in again.items()} == {
+        n: judged[n].metadata for n in again
+    }
+    assert without == {}  # nothing to look at, so not evaluated
 
 
 def test_a_leaking_feature_stops_the_run_before_a_model_is_written(
@@ -79,7 +73,7 @@ def test_a_leaking_feature_stops_the_run_before_a_model_is_written(
     home, study = set_up(tmp_path / "home", path)
     with dg.DagsterInstance.ephemeral() as instance:
         failures = Runner(home, instance).run(study)
-        found = last_check(instance, "features", "features_see_no_future")
+        found = judge(home, instance, "data_quality")["features_see_no_future"]
     told = failures[0]
     assert "Session 2026-01-05: the check features_see_no_future failed" in told
     assert "centred_mean of SYN0" in told

@@ -7,14 +7,24 @@ import duckdb
 import pandas as pd
 import pytest
 
+from whatif_assets.code_location import build_definitions
 from whatif_assets.core.home import Home, set_up
 from whatif_assets.core.quality import CHECKS
 from whatif_assets.core.quality.losses import left_out_of
 from whatif_assets.core.quality.record import kept_findings
 from whatif_assets.core.report.database import create_from_files
+from whatif_assets.runs import instance_of
 from whatif_assets_tests.assets.test_partitions import failure_of, launch, recorded
 from whatif_assets_tests.core.quality.clean_bars import DAYS, clean_bars
+from whatif_assets_tests.graphql import Shown
 
+DEFINITIONS = """
+from pathlib import Path
+
+from whatif_assets.code_location import build_definitions
+
+defs = build_definitions(Path(__file__).parent)
+"""
 MARKET = """
 source: parquet
 path: bars.parquet
@@ -39,6 +49,7 @@ def make_home(folder, factor: float = 1.0, quality: str = "{}") -> Home:
     frame.loc[moved, prices] *= factor
     frame.to_parquet(folder / "bars.parquet", index=False)
     (folder / "market.yaml").write_text(f"{MARKET}quality: {quality}\n")
+    (folder / "definitions.py").write_text(DEFINITIONS)
     return Home.open(folder)
 
 
@@ -46,7 +57,12 @@ def ingest(home, instance, first=FIRST, last=LAST):
     return launch(home, instance, "prepare_sessions", first, last, ["price_bars"])
 
 
-def results(result) -> dict:
+def results(home, instance) -> dict:
+    """What the checks say of the lake now, by name; those not evaluated are left out."""
+    job = build_definitions(home.path).resolve_job_def("rank_configurations")
+    result = job.execute_in_process(
+        instance=instance, asset_selection=[dg.AssetKey("data_quality")]
+    )
     events = [e for e in result.all_events if e.event_type_value.endswith("EVALUATION")]
     found = [event.event_specific_data for event in events]
     return {evaluation.check_name: evaluation for evaluation in found}
@@ -56,7 +72,7 @@ def test_every_check_of_clean_bars_passes_and_nothing_is_kept(tmp_path, instance
     home = make_home(tmp_path)
     result = ingest(home, instance)
     assert result.success
-    checks = results(result)
+    checks = results(home, instance)
     assert checks.keys() == CHECKS.keys()
     assert all(check.passed for check in checks.values())
     assert checks["jump"].metadata["sessions"].value == 3
@@ -67,7 +83,7 @@ def test_a_warning_fails_its_check_and_the_session_stands(tmp_path, instance):
     home = make_home(tmp_path, factor=1.3)
     result = ingest(home, instance)
     assert result.success
-    failed = {n: c for n, c in results(result).items() if not c.passed}
+    failed = {n: c for n, c in results(home, instance).items() if not c.passed}
     assert failed.keys() == {"jump"}
     assert failed["jump"].severity == dg.AssetCheckSeverity.WARN
     assert failed["jump"].metadata["sessions_with_findings"].value == 1
@@ -103,7 +119,7 @@ def test_an_error_leaves_its_symbol_out_of_its_session_alone(tmp_path, instance)
     home = make_home(tmp_path, factor=1.3, quality="{jump: error}")
     result = ingest(home, instance)
     assert result.success
-    check = results(result)["jump"]
+    check = results(home, instance)["jump"]
     assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.ERROR)
     assert [symbols_of(home, day) for day in (FIRST, HALF_DAY, LAST)] == [
         {"AAA", "BBB"},
@@ -136,7 +152,7 @@ def test_refused_rows_leave_their_symbol_out_and_fail_their_check(tmp_path, inst
     spoil(tmp_path, first_of_aaa, close=-1.0)
     result = ingest(home, instance)
     assert result.success
-    check = results(result)["values"]
+    check = results(home, instance)["values"]
     assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.ERROR)
     assert symbols_of(home, FIRST) == {"BBB"}
     assert symbols_of(home, HALF_DAY) == {"AAA", "BBB"}
@@ -183,10 +199,24 @@ def test_prices_of_0_and_less_are_admitted_where_the_market_says_so(tmp_path, in
 def test_a_check_speaks_of_sessions_that_are_reused_too(tmp_path, instance):
     home = make_home(tmp_path, factor=1.3)
     ingest(home, instance)
-    again = results(ingest(home, instance))["jump"]
+    ingest(home, instance, LAST, LAST)
+    again = results(home, instance)["jump"]
     assert not again.passed
     assert again.metadata["sessions"].value == 3
     assert again.metadata["sessions_with_findings"].value == 1
+
+
+def test_a_check_that_looked_at_nothing_is_not_evaluated(tmp_path):
+    home = make_home(tmp_path)
+    with instance_of(home) as instance:
+        assert results(home, instance) == {}
+        home = make_home(tmp_path, factor=1.3, quality="{jump: off}")
+        ingest(home, instance)
+        assert CHECKS.keys() - results(home, instance).keys() == {"jump"}
+        states = Shown(home.path, instance).checks("data_quality")
+    assert states["jump"] == "SKIPPED"
+    assert states["features_see_no_future"] == "SKIPPED"
+    assert states["ohlc"] == "SUCCEEDED"
 
 
 def test_sessions_one_by_one_in_any_order_are_found_to_be_the_same(tmp_path):
@@ -247,6 +277,6 @@ def test_an_error_stops_what_is_downstream_and_a_warning_does_not(
         file.write(f"quality: {{jump: {{severity: {severity}, threshold: 1e-9}}}}\n")
     result = launch(home, instance, "prepare_sessions", "2026-01-05", "2026-01-06")
     assert result.success == (severity == "warning")
-    assert not results(result)["jump"].passed
+    assert not results(home, instance)["jump"].passed
     assert home.lake.keys("price_bars") == sessions
     assert home.lake.keys("features") == sessions

@@ -331,6 +331,15 @@ def sessions_read(
 
 def evaluation_inputs(home: Home, key: str) -> dict[str, str]:
     """Hashes of what the results of a configuration come from, by part."""
+    configuration, _ = home.find(key)
+    if configuration.algorithm is None:
+        return evaluation_reads(home, key)
+    forecasts = home.lake.versions("forecasts", [configuration.key])
+    return {**evaluation_reads(home, key), "forecasts": combined_hash(forecasts)}
+
+
+def evaluation_reads(home: Home, key: str) -> dict[str, str]:
+    """Hashes of what results come from beside the configuration's own forecasts."""
     configuration, study = home.find(key)
     strategy = configuration.strategy_type()
     read_whole, earlier = sessions_read(home, study, configuration)
@@ -342,8 +351,6 @@ def evaluation_inputs(home: Home, key: str) -> dict[str, str]:
     read += [lost] if (lost := home.symbols_lost(study)) else []
     indicators = FactsBeside(home, indicators_of(configuration))
     read += [seen] if (seen := indicators.seen(read_whole)) else []
-    if configuration.algorithm is not None:
-        read.append(home.lake.versions("forecasts", [configuration.key]))
     # From the basis on, also where no bar is read.
     steps = LakeSteps(home).over(basis_of(home, study), read_whole[-1])
     read += [[steps.hash]] if steps.by_symbol else []

@@ -15,7 +15,7 @@ import pandas as pd
 from whatif_assets.core.bars.bar_size import BarSize
 from whatif_assets.core.configuration import Configuration
 from whatif_assets.core.errors import BadInput
-from whatif_assets.core.features import features_of_sessions
+from whatif_assets.core.features import FEATURES, features_of_sessions
 from whatif_assets.core.features.store import Engine, SessionFeatures
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import combined_hash
@@ -97,6 +97,16 @@ class FeatureTables:
             **merged,
             "settings": combined_hash([sizes, [part["settings"] for part in parts]]),
         }
+
+
+def columns_version(home: Home) -> str:
+    """Hash of the columns that the home's studies ask for, and of their code."""
+    asked = []
+    for size, features in home.features().items():
+        functions = sorted({feature.function for feature in features})
+        code = [[name, FEATURES[name].code_version] for name in functions]
+        asked.append([str(size), [feature.column for feature in features], code])
+    return combined_hash(asked)
 
 
 def feature_versions(

@@ -183,13 +183,15 @@ def _with_expected_return(
 
 def forecast_inputs(home: Home, key: str) -> dict[str, str]:
     """Hashes of what the forecasts of a configuration come from, by part."""
-    configuration, study = home.find(key)
     models = home.lake.versions(TABLE, [key])
+    return {**forecast_reads(home, key), "models": combined_hash(models)}
+
+
+def forecast_reads(home: Home, key: str) -> dict[str, str]:
+    """Hashes of what forecasts come from beside the configuration's own models."""
+    configuration, study = home.find(key)
     read: list[str] = []
     if configuration.algorithm is not None:
         days = [day for fold in study.folds(home.market) for day in fold.test]
         read = versions_read(home, configuration, days)
-    return {
-        "settings": configuration.model_hash(study),
-        "data": combined_hash([models, read]),
-    }
+    return {"settings": configuration.model_hash(study), "data": combined_hash(read)}

@@ -11,7 +11,7 @@ import pytest
 from whatif_assets.core.report import drawing
 from whatif_assets.core.report.drawing import Picture, draw_beside
 from whatif_assets.core.report.plots import forecast_plot
-from whatif_assets.partitions import as_metadata
+from whatif_assets.records import as_metadata
 
 REALISED = pd.Series([-1.0, 0.5, 2.0], index=[1, 2, 3])
 
