@@ -15,6 +15,7 @@ from whatif_assets.core.lake import Manifest, combined_hash, why_computed
 from whatif_assets.core.leaderboard.winner import Winner, winner_of
 from whatif_assets.core.run_log import RunEntry, write_run_log
 from whatif_assets.core.study import Study
+from whatif_assets.page_link import offer_pictures
 from whatif_assets.progress import Progress
 from whatif_assets.records import Result, keep_shown, kept_shown, now, shown_values
 from whatif_assets.whole import code_version_of, provenance_of
@@ -73,7 +74,10 @@ def for_each_study(
         raise dg.Failure("\n".join([f"{table} failed:", *lines]), allow_retries=False)
     version = combined_hash(entry.data_version for entry in entries)
     return dg.MaterializeResult(
-        metadata={"studies": len(entries), **metadata},
+        metadata={
+            "studies": len(entries),
+            **offer_pictures(metadata, context.instance),
+        },
         data_version=dg.DataVersion(version),
         tags=provenance.tags(version),
     )

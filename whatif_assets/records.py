@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -25,6 +24,7 @@ from dagster._serdes import deserialize_value, serialize_value
 from whatif_assets.core.atomic import write_text
 from whatif_assets.core.lake import Lake
 from whatif_assets.core.report.drawing import Picture
+from whatif_assets.page_link import picture_value
 
 # Hidden, since it is written once the partition is complete, when pictures are drawn.
 SHOWN = ".shown.json"
@@ -161,10 +161,9 @@ def as_metadata(value: Any) -> Any:
 def _drawn(picture: Picture) -> Any:
     """Picture for the UI; what cannot be drawn says so, as the result stands."""
     try:
-        encoded = base64.b64encode(picture.png()).decode("ascii")
+        return picture_value(picture.png())
     except Exception as error:
         return f"could not be drawn: {type(error).__name__}: {error}"
-    return dg.MetadataValue.md(f"![plot](data:image/png;base64,{encoded})")
 
 
 def _plain(cell: Any) -> Any:

@@ -23,6 +23,7 @@ from whatif_assets.core.lake import NEW, Manifest, why_computed
 from whatif_assets.core.report.drawing import Picture, draw_beside
 from whatif_assets.core.run_log import RunEntry, in_words, write_run_log
 from whatif_assets.observed import observe
+from whatif_assets.page_link import offer_pictures
 from whatif_assets.partitions import asked_partitions
 from whatif_assets.progress import Progress
 from whatif_assets.records import (
@@ -336,7 +337,7 @@ class _Recorder:
         event = dg.AssetMaterialization(
             self.asset_key,
             partition=key,
-            metadata=metadata,
+            metadata=offer_pictures(metadata, self._context.instance),
             tags=self._provenance.tags(version),
         )
         self._context.log_event(event)

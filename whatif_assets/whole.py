@@ -14,7 +14,8 @@ from whatif_assets.core.home import Home
 from whatif_assets.core.lake import Manifest
 from whatif_assets.core.run_log import RunEntry, write_run_log
 from whatif_assets.observed import observe
-from whatif_assets.records import Provenance, as_metadata, now
+from whatif_assets.page_link import offer_pictures
+from whatif_assets.records import Provenance, now, shown_values
 
 
 def provenance_of(context: dg.AssetExecutionContext, home: Home) -> Provenance:
@@ -64,7 +65,7 @@ def whole_result(
         metadata={
             "rows": rows,
             "seconds": seconds,
-            **{name: as_metadata(value) for name, value in metadata.items()},
+            **offer_pictures(shown_values(metadata), context.instance),
         },
         data_version=dg.DataVersion(version),
         tags=provenance.tags(version),
