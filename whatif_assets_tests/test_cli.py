@@ -11,6 +11,9 @@ import pytest
 from typer.testing import CliRunner
 
 from whatif_assets.cli import app
+from whatif_assets.core.home import Home
+from whatif_assets.result_display import print_result
+from whatif_assets.terminal import console, show_problem
 from whatif_assets_tests.conftest import TINY_STUDY
 
 
@@ -101,6 +104,38 @@ def test_report_prints_the_winner(finished_home):
     assert result.exit_code == 0
     assert "Best configuration" in result.output
     assert "synthetic market" in result.output
+
+
+def test_report_takes_the_file_of_a_study_too(finished_home, tiny_study):
+    result = whatif("report", tiny_study, "--home", finished_home)
+    assert result.exit_code == 0
+    assert "Result of tiny" in result.output
+    other = tiny_study.with_name("other.yaml")
+    tiny_study.rename(other)
+    result = whatif("report", other, "--home", finished_home)
+    assert result.exit_code == 2
+    assert "has no study 'other' yet; use 'whatif run" in result.stderr
+
+
+def test_an_old_result_is_shown_as_old_or_not_at_all(copied_home, capsys):
+    path = copied_home / "studies" / "tiny.yaml"
+    path.write_text(path.read_text().replace("train: 6", "train: 5"))
+    result = whatif("report", "tiny", "--home", copied_home)
+    assert result.output.startswith("Out of date: what follows was made on ")
+    assert "Result of tiny" in result.output
+    home = Home.open(copied_home)
+    print_result(home, home.study("tiny"))
+    shown = capsys.readouterr().out
+    assert "Study tiny has no result to show: its leaderboard is stale" in shown
+    assert "Result of tiny" not in shown
+
+
+def test_nothing_that_is_printed_is_taken_for_markup(capsys):
+    text = "rows [drop_duplicates] [/red] :smile:"
+    console.print(text, style="red")
+    show_problem(text)
+    printed = capsys.readouterr()
+    assert printed.out == printed.err == f"{text}\n"
 
 
 def test_diff_says_what_differs_and_where_the_profit_comes_from(finished_home):
