@@ -32,6 +32,7 @@ from whatif_assets.core.study import (
     SparkSettings,
     Study,
 )
+from whatif_assets.core.tables import DATABASE
 
 PATH = Path(__file__).with_name("reference.md")
 FINSPACE = PATH.with_name("finspace.yaml")
@@ -220,6 +221,15 @@ finalists are the variants in the tables `equity`, `fills` and `trades`.
 """
 
 
+TABLES = """Every table has these columns and types, also where it has no row. `features` has one
+more for each feature that a study asks for, and `features_5min` and the like hold those of
+other sizes of bars. `price_bars`, `features` and `forecasts` are views of the Parquet in
+the folder `lake` beside the file, so that a home may be copied or moved. Where the
+database is attached to another one, name the folder: `SET VARIABLE whatif_home = '...'`.
+What a column holds is also in its comment: `SELECT * FROM duckdb_columns()`.
+"""
+
+
 def main() -> None:
     """Write the file."""
     PATH.write_text(reference(), encoding="utf-8")
@@ -266,6 +276,7 @@ def reference() -> str:
     parts += ["### From FinSpace\n", FINSPACE_HEAD, finspace()]
     parts += ["## Metrics\n", metrics()]
     parts += ["## Comparing two results\n", comparison()]
+    parts += ["## Tables of `whatif.duckdb`\n", TABLES, tables()]
     return "\n".join(parts)
 
 
@@ -424,6 +435,15 @@ def comparison() -> str:
     """Say how two results are compared, on the command line and in DuckDB."""
     rows = ((f"`{name}`", about) for name, about in MACROS.items())
     return f"{COMPARISON}\n{table(('macro', ''), rows)}"
+
+
+def tables() -> str:
+    """Say what the tables of the database hold."""
+    rows = (
+        (f"`{name}`", declared.about, ", ".join(f"`{c}`" for c in declared.kinds))
+        for name, declared in DATABASE.items()
+    )
+    return table(("table", "a row", "columns"), rows)
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

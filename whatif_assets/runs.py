@@ -57,6 +57,11 @@ def instance_of(home: Home) -> dg.DagsterInstance:
     if folder and not Path(folder).is_dir():
         raise BadInput(f"DAGSTER_HOME: there is no folder {folder}; make it first.")
     base = str(Path(folder or home.path / ".dagster").resolve())
+    if "?" in base:
+        raise BadInput(
+            f"{base}: Dagster's history can't be in a folder with a '?' in its path. "
+            "Rename that folder, or set DAGSTER_HOME to another one."
+        )
     Path(base).mkdir(parents=True, exist_ok=True)
     logs = {
         "module": TerminalLogs.__module__,
