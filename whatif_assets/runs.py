@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 import logging
@@ -118,7 +119,10 @@ class Runner:
         self._update_keys()
         failures: list[str] = []
         for study in studies:
-            failures += self._run_study(study)
+            try:
+                failures += self._run_study(study)
+            except BadInput as error:  # the other studies go on
+                failures.append(str(error))
         for asset in JOBS["evaluate_configurations"]:
             self._tell(asset)
         failures += self.rank()
@@ -170,9 +174,10 @@ class Runner:
             state = fresh.of("trained_models", one.key)
             if state.is_fresh or state.upstream is not None:
                 continue
-            inputs = fresh.inputs("trained_models", one.key)
-            if twin_of(self._home.lake, "trained_models", one.key, inputs) is None:
-                waiting.setdefault(one.model_hash(study), one)
+            with contextlib.suppress(BadInput):  # which the asset meets, and tells
+                inputs = fresh.inputs("trained_models", one.key)
+                if twin_of(self._home.lake, "trained_models", one.key, inputs) is None:
+                    waiting.setdefault(one.model_hash(study), one)
         spark = functools.partial(Compute().spark, study)
         fit_ahead(self._home, study, list(waiting.values()), "spark", spark)
 

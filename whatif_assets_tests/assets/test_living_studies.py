@@ -35,7 +35,7 @@ configurations:
   ema: {strategy: ema_cross, fastperiod: 3, sweep: {slowperiod: [8, 12]}}
 """
 MODELS = (
-    RULES.replace("ema_cross", "ema_cross, max_holding: 7")
+    RULES
     + """
   linear: {algorithm: linear, strategy: forecast_threshold, threshold: 0.00001}
 features:
