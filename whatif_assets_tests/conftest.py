@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -58,16 +59,18 @@ def tiny_study(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture(autouse=True)
-def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the settings of whoever runs the tests out of them."""
-    for name in (
-        "WHATIF_HOME",
-        "WHATIF_BACKEND",
-        "WHATIF_SPARK_MASTER",
-        "DAGSTER_HOME",
-    ):
-        monkeypatch.delenv(name, raising=False)
+@pytest.fixture(scope="session", autouse=True)
+def _own_environment() -> Iterator[None]:
+    """Keep the settings of whoever runs the tests out of them, homes shared included."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in (
+            "WHATIF_HOME",
+            "WHATIF_BACKEND",
+            "WHATIF_SPARK_MASTER",
+            "DAGSTER_HOME",
+        ):
+            patch.delenv(name, raising=False)
+        yield
 
 
 @pytest.fixture(scope="session")
