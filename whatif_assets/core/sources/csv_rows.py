@@ -98,16 +98,17 @@ def _header(file: Path, options: CsvOptions) -> _Header:
     if options.names is not None and not options.header:
         return _Header(list(options.names), options.skip)
     lines = read_lines(file, options.delimiter, options.encoding, options.skip)
-    first, second, third = (
-        next(lines, (options.skip + 1, list[str]())) for _ in range(3)
-    )
-    found = [name.strip() for name in first[1]]
+    none: Line = (options.skip + 1, [])
+    number, first = next(lines, none)
+    found = [name.strip() for name in first]
     if options.names is not None:
-        return _Header(list(options.names), first[0])
-    if found[:1] == ["Price"] and second[1][:1] == ["Ticker"]:
-        return _yfinance_header(file, found, second[1], third)
+        return _Header(list(options.names), number)
+    if found[:1] == ["Price"]:
+        _, second = next(lines, none)
+        if second[:1] == ["Ticker"]:
+            return _yfinance_header(file, found, second, next(lines, none))
     refuse_repeated(file, found)
-    return _Header(found, first[0])
+    return _Header(found, number)
 
 
 def _yfinance_header(
