@@ -155,7 +155,7 @@ LAKE = _by_name(
                 Column("vwap_is_typical", FLAG, "vwap is (high + low + close) / 3"),
             ),
             axis=SESSION,
-            beside=("data_quality",),
+            beside=("data_quality", "left_out"),
         ),
         Table(
             "data_quality",
