@@ -61,6 +61,7 @@ def update_keys(home: Home, registered: Collection[str]) -> KeyChanges:
     gone = {key for key, was in before.items() if was == OWN and key not in own}
     asked = {key for key in registered if before.get(key) == REMOVED}
     kept = {key: was for key, was in before.items() if key not in asked}
+    gone.update(remove)
     now = {**kept, **dict.fromkeys(gone, REMOVED), **dict.fromkeys(own, OWN)}
     if now != before:
         write_text(_path(home), json.dumps(now, indent=1, sort_keys=True) + "\n")
@@ -117,7 +118,7 @@ def what_ifs(
         Those that name something, by key. One of which every variant is one of a
         configuration of the study, or of an earlier what-if, is left out.
     faults : dict
-        What is wrong with the others, by key.
+        What is wrong with the others that are registered, by key.
     """
     own = list(home.configurations(study))
     remembered = _remembered(home)
@@ -131,7 +132,8 @@ def what_ifs(
         try:
             one = home.find(key)[0]
         except BadInput as error:
-            faults[key] = str(error)
+            if key in registered:
+                faults[key] = str(error)
             continue
         if not any(_is_part(one, other) for other in (*own, *found)):
             found.append(one)

@@ -22,6 +22,7 @@ from whatif_assets import partitions, runs, terminal
 from whatif_assets.code_location import build_definitions
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.home import Home
+from whatif_assets.core.keys import study_of
 from whatif_assets.core.report.drawing import Picture
 from whatif_assets.studies import run_studies
 from whatif_assets_tests.living.inputs import Inputs
@@ -117,6 +118,19 @@ def keys(home: Path) -> set[str]:
         with contextlib.suppress(BadInput):
             study = opened.study_in(path)
             found.update(c.key for c in opened.configurations(study))
+    return found
+
+
+def without_meaning(home: Path, asked: set[str]) -> list[str]:
+    """List what-ifs of a home's studies with a field or a value that there is not."""
+    opened, found = Home.open(home), []
+    for key in sorted(asked):
+        if study_of(key) not in opened.studies():
+            continue
+        try:
+            opened.find(key)
+        except BadInput:
+            found.append(key)
     return found
 
 

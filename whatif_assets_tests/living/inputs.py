@@ -101,9 +101,18 @@ class Inputs:
         return [*self.broken, *self.market.wrong]
 
     def forget_questions(self) -> None:
-        """Drop what-ifs whose study or configuration is no more."""
+        """Drop what-ifs whose configuration is no more.
+
+        Those of a study that is no more stay while a study file cannot be read: it
+        may be that one.
+        """
         stems = {".".join(entry) for entry in self.entries()}
-        self.asked = {key for key in self.asked if key.split("~")[0] in stems}
+        self.asked = {
+            key
+            for key in self.asked
+            if key.split("~")[0] in stems
+            or (self.broken and key.split("~")[0].split(".")[0] not in self.studies)
+        }
 
     def write(self, home: Path) -> None:
         """Write the files of the home that are a user's."""

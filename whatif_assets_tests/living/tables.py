@@ -21,7 +21,7 @@ LEFT_OUT: Mapping[str, tuple[str, ...]] = {
     # What is not fresh was never made in a fresh home, and is stale in one that lived.
     "configurations": ("state", "because"),
     "states": ("state", "because"),
-    "best_configuration": ("why_none", "verdict_state"),
+    "best_configuration": ("why_none", "verdict_state", "conclusion"),
 }
 Tables = dict[str, pd.DataFrame]
 
