@@ -18,7 +18,7 @@ from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_START_TAG,
 )
 
-from whatif_assets import partitions, runs, terminal
+from whatif_assets import runs, stages, terminal
 from whatif_assets.code_location import build_definitions
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.home import Home
@@ -56,7 +56,7 @@ def nothing_drawn() -> Iterator[None]:
     """Leave pictures out, which take a third of the time and are in no table."""
     with (
         mock.patch.object(Picture, "png", lambda picture: b""),
-        mock.patch.object(partitions, "draw_beside", lambda: None),
+        mock.patch.object(stages, "draw_beside", lambda: None),
     ):
         yield
 
