@@ -11,7 +11,7 @@ import dagster as dg
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.freshness import Freshness
 from whatif_assets.core.home import Home
-from whatif_assets.core.lake import Manifest, combined_hash, why_computed
+from whatif_assets.core.lake import Manifest, combined_hash
 from whatif_assets.core.leaderboard.winner import Winner, winner_of
 from whatif_assets.core.run_log import RunEntry, write_run_log
 from whatif_assets.core.study import Study
@@ -100,7 +100,7 @@ def _one(
         return None, {}
     asked = {**asked, "code": code}
     standing = home.lake.manifest(table, study)
-    why = why_computed(standing, asked)
+    why = home.lake.why_computed(table, study, asked)
     if standing is not None and not why:
         note = f"Nothing changed since run {standing.run_id}."
         told = {"reused": note, **kept_shown(home.lake, table, study)}

@@ -19,7 +19,7 @@ from dagster._core.storage.tags import BACKFILL_ID_TAG
 from whatif_assets.claims import claim_name
 from whatif_assets.core.errors import BadInput, faults
 from whatif_assets.core.home import Home
-from whatif_assets.core.lake import NEW, Manifest, why_computed
+from whatif_assets.core.lake import NEW, Manifest
 from whatif_assets.core.report.drawing import Picture, draw_beside
 from whatif_assets.core.run_log import RunEntry, in_words, write_run_log
 from whatif_assets.observed import observe
@@ -217,7 +217,7 @@ class _Recorder:
         try:
             asked = {**step.inputs(key), "code": self._code_version}
             manifest = self._home.lake.manifest(self._table, key)
-            why = why_computed(manifest, asked)
+            why = self._home.lake.why_computed(self._table, key, asked)
             result = step.work(key) if why or manifest is None else None
         except BadInput as error:
             self._fail(key, str(error), started)

@@ -361,21 +361,39 @@ class Lake:
 
         One that is damaged, or of which a file is, is not; that is logged.
         """
+        found, damaged = self._looked_at(table, key)
+        if damaged is not None:
+            tell(*damaged, AGAIN)
+        return found
+
+    def why_computed(self, table: str, key: str, inputs: Mapping[str, str]) -> str:
+        """Say why a partition has to be computed; see the function of this name.
+
+        One of which a file is damaged has to be, and the file is named.
+        """
+        found, damaged = self._looked_at(table, key)
+        if damaged is not None:
+            path, fault = damaged
+            return f"{path.relative_to(self.home)} {fault}"
+        return why_computed(found, inputs)
+
+    def _looked_at(
+        self, table: str, key: str
+    ) -> tuple[Manifest | None, tuple[Path, str] | None]:
+        """Manifest of a complete partition; or else what is damaged of it, if any."""
         path = self.folder(table, key) / MANIFEST
         try:
             found = Manifest(**json.loads(path.read_bytes()))
         except FileNotFoundError:
-            return None
+            return None, None
         except (TypeError, ValueError) as error:
-            tell(path, f"is damaged ({error})", AGAIN)
-            return None
+            return None, (path, f"is damaged ({error})")
         own = {str(self.path(table, key).relative_to(self.root)): None}
         for name, size in (own if found.files is None else found.files).items():
             fault = fault_of(self.root / name, size)
             if fault:
-                tell(self.root / name, fault, AGAIN)
-                return None
-        return found
+                return None, (self.root / name, fault)
+        return found, None
 
     def set_damaged_aside(self, table: str, thoroughly: bool = False) -> int:
         """Rename the damaged files of a table, so that the others can be read.
