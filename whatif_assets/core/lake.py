@@ -7,7 +7,6 @@ written and put back last, so a partition with a manifest is complete.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import re
@@ -19,13 +18,17 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from whatif_assets.core.atomic import remove_leftovers, write_bytes, write_text
+from whatif_assets.core.atomic import remove_leftovers, write_text
 from whatif_assets.core.damage import DamagedFile, fault_of, set_aside, tell
 from whatif_assets.core.errors import BadInput
-from whatif_assets.core.tables import LAKE, SIZED, in_lake
+from whatif_assets.core.parquet import (
+    as_parquet,
+    fault_within,
+    read_parquet,
+    write_content,
+)
+from whatif_assets.core.tables import LAKE, SIZED
 
 DATA = "data.parquet"
 MANIFEST = "manifest.json"
@@ -84,115 +87,6 @@ def owner_of(table: str) -> str:
     if table.startswith(SIZED):
         return "features"
     return next((n for n, owner in LAKE.items() if table in owner.beside), table)
-
-
-def write_parquet(path: Path, frame: pd.DataFrame, table: str) -> str:
-    """Write a file of a table atomically and return the hash of its bytes.
-
-    A file that has the same bytes already is left as it is.
-
-    Raises
-    ------
-    BadInput
-        The frame is not as `whatif_assets.core.tables` declares the table.
-    """
-    return write_content(path, as_parquet(frame, table))
-
-
-def as_parquet(frame: pd.DataFrame, table: str) -> bytes:
-    """Encode rows of a table, in its declared columns and their types.
-
-    The same rows give the same bytes: no time, name or path goes into them. Errors
-    are those of `write_parquet`.
-    """
-    rows = in_lake(table).arrow(frame)
-    # A dictionary makes numbers longer and slower to write.
-    texts = [field.name for field in rows.schema if pa.types.is_string(field.type)]
-    written = pa.BufferOutputStream()
-    pq.write_table(
-        rows,
-        written,
-        compression="zstd",
-        compression_level=3,
-        use_dictionary=texts,
-    )
-    content: bytes = written.getvalue().to_pybytes()
-    return content
-
-
-def write_content(path: Path, content: bytes) -> str:
-    """Write a file atomically, unless it has that content, and return its hash."""
-    version = _hash(content)
-    if not path.exists() or file_hash(path) != version:
-        write_bytes(path, content)
-    return version
-
-
-def read_parquet(
-    path: Path, table: str, columns: Sequence[str] | None = None
-) -> pd.DataFrame:
-    """Read one file of a table, without looking for partitions in its path.
-
-    Columns have their declared types, whatever version of the project wrote them.
-
-    Raises
-    ------
-    DamagedFile
-        It can't be read.
-    BadInput
-        It lacks a column that the data names, such as a feature.
-    FileNotFoundError
-        There is none.
-    """
-    declared = in_lake(table)
-    with _told(path):
-        with pq.ParquetFile(path) as file:
-            held = file.schema_arrow.names
-            wanted = None if columns is None else [n for n in columns if n in held]
-            found = file.read(columns=wanted)
-        try:
-            frame: pd.DataFrame = declared.conformed(found, columns).to_pandas()
-        except BadInput as error:
-            raise BadInput(f"{path}: {error}") from None
-    return frame
-
-
-def columns_of(path: Path) -> list[str]:
-    """Names of the columns of a file, in order; errors as of `read_parquet`."""
-    with _told(path):
-        return list(pq.read_schema(path).names)
-
-
-def fault_within(path: Path) -> str:
-    """Say why a Parquet file can't be read to its end; empty where it can."""
-    try:
-        with _told(path), pq.ParquetFile(path) as file:
-            file.read()
-    except DamagedFile as error:
-        return error.fault
-    return ""
-
-
-@contextlib.contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """Say of a file that can't be read that it is damaged."""
-    try:
-        yield
-    except pa.ArrowException as error:
-        raise DamagedFile(path, str(error)) from None
-    except OSError as error:
-        if error.errno is not None:  # no fault of the file's content
-            raise
-        raise DamagedFile(path, str(error)) from None
-
-
-def file_hash(path: Path) -> str:
-    """Hash of a file's bytes, 16 hexadecimal digits of SHA-256."""
-    return _hash(path.read_bytes())
-
-
-def _hash(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def why_computed(manifest: Manifest | None, inputs: Mapping[str, str]) -> str:

@@ -8,15 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from whatif_assets.core.lake import (
-    NEW,
-    Lake,
-    Manifest,
-    axis_of,
-    few,
-    read_parquet,
-    write_parquet,
-)
+from whatif_assets.core.lake import NEW, Lake, Manifest, axis_of, few
+from whatif_assets.core.parquet import read_parquet, write_parquet
 
 RUNS = "runs"
 DONE = {"computed": "computed", "unchanged": "computed again and unchanged"}

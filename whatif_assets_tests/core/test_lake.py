@@ -8,7 +8,8 @@ import pytest
 
 from whatif_assets.core.atomic import atomic_path
 from whatif_assets.core.errors import BadInput
-from whatif_assets.core.lake import Lake, Manifest, write_parquet
+from whatif_assets.core.lake import Lake, Manifest
+from whatif_assets.core.parquet import write_parquet
 from whatif_assets.core.tables import LAKE
 
 STAMPS = pd.to_datetime(["2026-01-05 14:30", "2026-01-05 14:31"], utc=True)

@@ -31,7 +31,8 @@ from whatif_assets.core.columns import (
     Table,
 )
 from whatif_assets.core.errors import BadInput
-from whatif_assets.core.lake import Lake, as_parquet, read_parquet, write_parquet
+from whatif_assets.core.lake import Lake
+from whatif_assets.core.parquet import as_parquet, read_parquet, write_parquet
 from whatif_assets.core.report.database import create_table
 from whatif_assets.core.report.views import rows_of_files, text
 from whatif_assets.core.tables import DATABASE, LAKE

@@ -28,8 +28,9 @@ from whatif_assets.core.bars.schema import (
 from whatif_assets.core.bars.tidy import bars_window, stamp_size
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.home import Home
-from whatif_assets.core.lake import as_parquet, combined_hash
+from whatif_assets.core.lake import combined_hash
 from whatif_assets.core.market import Market
+from whatif_assets.core.parquet import as_parquet
 from whatif_assets.core.quality import Finding, Inspection, inspect, rules_hash
 from whatif_assets.core.quality.losses import LeftOut, blocking, left_out_of
 from whatif_assets.core.quality.record import refusal

@@ -25,7 +25,8 @@ from whatif_assets.core.backtesting.backtest import (
 from whatif_assets.core.backtesting.metrics import METRICS, measure
 from whatif_assets.core.backtesting.sleeve import FloatArray
 from whatif_assets.core.damage import DamagedFile, tell
-from whatif_assets.core.lake import AGAIN, Lake, read_parquet, write_parquet
+from whatif_assets.core.lake import AGAIN, Lake
+from whatif_assets.core.parquet import read_parquet, write_parquet
 
 TABLE = "blocks"
 

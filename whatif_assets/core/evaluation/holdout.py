@@ -21,18 +21,14 @@ from whatif_assets.core.evaluation.evaluate import benchmark_of, indicators_of
 from whatif_assets.core.evaluation.stage import detail_on, stage_configuration
 from whatif_assets.core.facts.store import FactsBeside
 from whatif_assets.core.home import Home
-from whatif_assets.core.lake import (
-    combined_hash,
-    read_parquet,
-    why_computed,
-    write_parquet,
-)
+from whatif_assets.core.lake import combined_hash, why_computed
 from whatif_assets.core.leaderboard.winner import NAME, Winner
 from whatif_assets.core.leaks import refuse_leak
 from whatif_assets.core.models.dataset import dataset, versions_read
 from whatif_assets.core.models.forecasting import forecast_by
 from whatif_assets.core.models.training import fit_fold, lesson, probe_lesson
 from whatif_assets.core.models.windows import Fold
+from whatif_assets.core.parquet import read_parquet, write_parquet
 from whatif_assets.core.study import Study
 from whatif_assets.core.tables import LAKE
 

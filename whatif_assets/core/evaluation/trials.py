@@ -25,14 +25,8 @@ from whatif_assets.core.atomic import atomic_path
 from whatif_assets.core.backtesting.sleeve import FloatArray
 from whatif_assets.core.configuration import Configuration
 from whatif_assets.core.damage import DamagedFile, tell
-from whatif_assets.core.lake import (
-    DATA,
-    Lake,
-    columns_of,
-    combined_hash,
-    read_parquet,
-    write_parquet,
-)
+from whatif_assets.core.lake import DATA, Lake, combined_hash
+from whatif_assets.core.parquet import columns_of, read_parquet, write_parquet
 from whatif_assets.core.strategies.params import json_value
 from whatif_assets.core.study import Study
 from whatif_assets.core.tables import LAKE

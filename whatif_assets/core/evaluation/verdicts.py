@@ -19,14 +19,10 @@ from whatif_assets.core.evaluation.trials import (
     trial_files,
     trial_returns,
 )
-from whatif_assets.core.lake import (
-    combined_hash,
-    file_hash,
-    not_materialised,
-    why_computed,
-)
+from whatif_assets.core.lake import combined_hash, not_materialised, why_computed
 from whatif_assets.core.leaderboard.rows import CANDIDATE
 from whatif_assets.core.leaderboard.winner import Winner
+from whatif_assets.core.parquet import file_hash
 from whatif_assets.core.selection import Evidence, Holdout, Placebo, Verdict, judge
 from whatif_assets.core.tables import LAKE
 

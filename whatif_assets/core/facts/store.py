@@ -24,7 +24,8 @@ from whatif_assets.core.facts import (
 from whatif_assets.core.features import FEATURES, Feature, check_facts_read, facts_read
 from whatif_assets.core.features.function import FACT
 from whatif_assets.core.home import Home
-from whatif_assets.core.lake import DATA, combined_hash, read_parquet, write_parquet
+from whatif_assets.core.lake import DATA, combined_hash
+from whatif_assets.core.parquet import read_parquet, write_parquet
 from whatif_assets.core.source_code import code_version
 
 TABLE = "facts"

@@ -15,7 +15,7 @@ import pandas as pd
 from whatif_assets.core.configuration import Configuration
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.home import Home
-from whatif_assets.core.lake import combined_hash, file_hash
+from whatif_assets.core.lake import combined_hash
 from whatif_assets.core.leaks import (
     Admit,
     Finding,
@@ -34,6 +34,7 @@ from whatif_assets.core.models import (
 from whatif_assets.core.models.dataset import dataset, versions_read
 from whatif_assets.core.models.twins import share_file, twin_of
 from whatif_assets.core.models.windows import Fold, cv_folds, training_rows
+from whatif_assets.core.parquet import file_hash
 from whatif_assets.core.study import Study
 
 TABLE = "trained_models"
