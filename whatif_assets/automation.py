@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
+from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus
 
 from whatif_assets.claims import claim_name
 from whatif_assets.core.asked import update_keys
@@ -70,7 +71,8 @@ def register_configurations(
         requests: list[Any] = []
         if changes.add:
             requests.append(partitions.build_add_request(list(changes.add)))
-        if changes.remove:
+        # A backfill ends as failed where one of its partitions has been removed.
+        if changes.remove and not has_backfill(context.instance):
             requests.append(partitions.build_delete_request(list(changes.remove)))
         return dg.SensorResult(
             dynamic_partitions_requests=requests,
@@ -80,6 +82,12 @@ def register_configurations(
         )
 
     return sensor
+
+
+def has_backfill(instance: dg.DagsterInstance) -> bool:
+    """Whether a backfill is in progress."""
+    going = BulkActionsFilter(statuses=[BulkActionStatus.REQUESTED])
+    return bool(instance.get_backfills(filters=going, limit=1))
 
 
 def study_faults(home: Home) -> list[str]:

@@ -149,12 +149,10 @@ def as_metadata(value: Any) -> Any:
         return value
     if value.empty:
         return "no rows"
-    records = value.astype(object).where(value.notna(), None).to_dict("records")
+    names = [str(name) for name in value.columns]
+    rows = value.itertuples(index=False, name=None)
     return dg.MetadataValue.table(
-        [
-            dg.TableRecord({str(name): _plain(cell) for name, cell in record.items()})
-            for record in records
-        ]
+        [dg.TableRecord(dict(zip(names, map(_plain, row)))) for row in rows]
     )
 
 
@@ -167,4 +165,7 @@ def _drawn(picture: Picture) -> Any:
 
 
 def _plain(cell: Any) -> Any:
-    return cell if isinstance(cell, (int, float, bool, type(None))) else str(cell)
+    """Number, text or None: what is missing is None."""
+    if cell is None or cell is pd.NaT or cell is pd.NA or cell != cell:
+        return None
+    return cell if isinstance(cell, (int, float, bool)) else str(cell)

@@ -155,3 +155,37 @@ def test_the_sensor_reports_a_faulty_study_and_registers_the_others(home, instan
     result = sensor(dg.build_sensor_context(instance=instance))
     assert "wrong.yaml" in result.skip_reason.skip_message
     assert len(result.dynamic_partitions_requests[0].partition_keys) == 5
+
+
+def test_a_failed_key_of_a_backfill_is_recorded_without_a_version_and_as_failed(
+    home, instance
+):
+    """So a backfill goes on with what depends on all keys; see run_stages."""
+    keys = ["tiny.gone", "tiny.hold"]
+    instance.add_dynamic_partitions("configurations", keys)
+    result = (
+        build_definitions(home.path)
+        .resolve_job_def("evaluate_configurations")
+        .execute_in_process(
+            instance=instance,
+            raise_on_error=False,
+            tags={
+                ASSET_PARTITION_RANGE_START_TAG: keys[0],
+                ASSET_PARTITION_RANGE_END_TAG: keys[1],
+                "dagster/backfill": "one",
+            },
+        )
+    )
+    assert not result.success
+    assert "tiny.gone" in failure_of(result)
+    for asset in ("trained_models", "forecasts"):
+        found = recorded(instance, asset)
+        assert found.keys() == set(keys)
+        assert found["tiny.gone"].tags["dagster/data_version"] == "NULL"
+        assert found["tiny.gone"].metadata["failed"].value
+        assert found["tiny.hold"].tags["dagster/data_version"] != "NULL"
+        store = instance.event_log_storage
+        left = store.get_latest_asset_partition_materialization_attempts_without_materializations(
+            dg.AssetKey(asset)
+        )
+        assert left.keys() == {"tiny.gone"}
