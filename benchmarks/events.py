@@ -1,15 +1,23 @@
-"""Time what Dagster's events take: ``python benchmarks/events.py``.
+"""Time what Dagster's events take: ``python benchmarks/events.py [--json FILE]``.
 
 The same run over a range of days, whose asset does nothing but record each one, on
 Dagster's own storage and on the one that ``dagster.yaml`` names: the shortest of three.
+
+With ``--json``, instead: a home of daily bars with more and more sessions, all of them
+materialised in one run, and what its history takes on disk.
 """
 
+import argparse
+import json
 import tempfile
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import numpy as np
+import pandas as pd
 from dagster._core.instance.ref import InstanceRef
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._core.storage.tags import (
@@ -19,6 +27,8 @@ from dagster._core.storage.tags import (
 from rich.console import Console
 from rich.table import Table
 
+from whatif_assets.core.home import Home
+from whatif_assets.runs import Runner, instance_of
 from whatif_assets.storage import OpenSqliteStorage
 
 DAYS = dg.DailyPartitionsDefinition("2026-01-01", end_date="2026-03-01")
@@ -37,7 +47,62 @@ def days(context: dg.AssetExecutionContext) -> Iterator[dg.Output[None]]:
     yield dg.Output(None)
 
 
+SESSIONS = (40, 320, 1_280, 2_500, 5_000)
+MARKET = """
+source: csv
+path: bars.csv
+options: {{stamp: start, timezone: UTC}}
+calendar: 24/7
+first_session: 2010-01-01
+last_session: {last}
+base_bar: 1day
+"""
+
+
 def main() -> None:
+    """Measure what is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", type=Path, help="file for the rows by sessions")
+    parser.add_argument("--sessions", type=int, nargs="*", default=SESSIONS)
+    asked = parser.parse_args()
+    if asked.json is None:
+        compare_storages()
+    else:
+        rows = [history_of(count) for count in asked.sessions]
+        asked.json.write_text(json.dumps(rows, indent=1) + "\n")
+
+
+def history_of(sessions: int) -> dict[str, float]:
+    """Seconds and megabytes of a run over so many daily sessions."""
+    with tempfile.TemporaryDirectory() as folder:
+        home = home_of(Path(folder), sessions)
+        keys = [day.isoformat() for day in home.market.sessions.dates()]
+        with instance_of(home) as instance:
+            started = time.perf_counter()
+            failures = Runner(home, instance).run_keys("price_bars", keys, keys)
+            seconds = time.perf_counter() - started
+        if failures:
+            raise RuntimeError(failures)
+        files = (home.path / ".dagster").rglob("*")
+        size = sum(path.stat().st_size for path in files if path.is_file())
+    row = {"sessions": sessions, "seconds": seconds, "records_mb": size / 1e6}
+    Console().print(row)
+    return {name: round(value, 2) for name, value in row.items()}
+
+
+def home_of(folder: Path, sessions: int) -> Home:
+    """Make a home of one symbol with a daily bar in each session."""
+    days = pd.date_range("2010-01-01", periods=sessions)
+    close = 100 * np.exp(np.random.default_rng(1).normal(0, 0.01, sessions).cumsum())
+    bars = {"open": close, "high": close * 1.01, "low": close * 0.99, "close": close}
+    frame = pd.DataFrame({"symbol": "AAA", "timestamp": days, **bars, "volume": 1000})
+    frame.to_csv(folder / "bars.csv", index=False)
+    last = days[-1].date()
+    (folder / "market.yaml").write_text(MARKET.format(last=last), encoding="utf-8")
+    return Home.open(folder)
+
+
+def compare_storages() -> None:
     """Time both storages and print a table."""
     table = Table("storage", "events", "milliseconds an event", "ratio")
     usual, ours = per_event(DagsterSqliteStorage), per_event(OpenSqliteStorage)
