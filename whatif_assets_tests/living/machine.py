@@ -22,7 +22,7 @@ from whatif_assets_tests.living.tables import differences, tables_of
 
 NUMBERS = st.integers(0, 999)
 SYMBOLS = st.sampled_from(LISTED)
-PATIENCE = st.integers(1, 8)  # changes until the user runs the home
+PATIENCE = st.integers(1, 12)  # changes until the user runs the home
 
 
 class LivingHome(RuleBasedStateMachine):
