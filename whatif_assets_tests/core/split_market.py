@@ -58,7 +58,7 @@ def ingested(home: Home, days: Sequence[date] = DAYS) -> dict[date, str]:
     for day, key in zip(days, keys, strict=True):
         now = bars.inputs(key)
         if reason := why_computed(home.lake.manifest("price_bars", key), now):
-            done = ingest(key, home, bars, {})
+            done = ingest(key, home, bars)
             manifest = Manifest(
                 done.data_version, now, done.rows, "", "", "", 0.0, done.details
             )

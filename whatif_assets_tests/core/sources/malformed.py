@@ -194,7 +194,7 @@ def _csv_files() -> Iterator[Case]:
         header = tuple(swap.get(name, name) for name in NAMES)
         names = "line|columns seem to be exchanged"
         yield _csv(f"{one} and {two} exchanged", text_of(good(), header), names)
-    for name in ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp037"):
+    for name in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be", "cp037"):
         yield _csv(f"in {name}", plain.encode(name), "UTF-8|column|line")
     accent = text_of([*good(), ["2018-02-20 14:50:00", "é", "1", "1", "1", "1"]])
     yield _csv("in latin-1", accent.encode("latin-1"), "UTF-8")

@@ -38,7 +38,7 @@ def test_a_malformed_file_is_one_message_and_nothing_is_written(case, tmp_path):
     home = Home(tmp_path, market)
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(BadInput) as error:
-        ingest(DAY.isoformat(), home, SessionBars(home, [DAY.isoformat()]), {})
+        ingest(DAY.isoformat(), home, SessionBars(home, [DAY.isoformat()]))
     message = str(error.value)
     assert case.file.rpartition("/")[2] in message or case.source in message
     assert error.match(f"(?s){case.names}")
