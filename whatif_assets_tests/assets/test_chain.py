@@ -35,6 +35,7 @@ TABLES = {
     "trades",
     "holdout_openings",
     "leaderboard",
+    "left_out",
     "placebos",
     "runs",
     "sensitivity",
