@@ -104,6 +104,17 @@ class Market(Settings):
         """Write equal sizes, such as 60min and 1h, the same."""
         return str(BarSize.parse(value))
 
+    @field_validator("multiplier", mode="before")
+    @classmethod
+    def _number_or_mapping(cls, value: Any) -> Any:
+        for one in value.values() if isinstance(value, dict) else [value]:
+            if one is None or isinstance(one, (list, dict)):
+                raise ValueError(
+                    f"found {one!r}; write a number for all symbols, or a mapping of "
+                    "symbols to numbers."
+                )
+        return value
+
     @field_validator("multiplier")
     @classmethod
     def _above_zero(cls, value: float | dict[str, float]) -> float | dict[str, float]:
