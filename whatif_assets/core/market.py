@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import math
+from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,7 +15,7 @@ from pydantic import BeforeValidator, Field, field_validator
 from whatif_assets.core.bars.bar_size import ALLOWED, BarSize
 from whatif_assets.core.bars.repairs import check_repairs
 from whatif_assets.core.bars.sessions import Sessions
-from whatif_assets.core.errors import BadInput
+from whatif_assets.core.errors import BadInput, did_you_mean
 from whatif_assets.core.facts import FactOptions, known_names
 from whatif_assets.core.quality import Rule, parse_rules
 from whatif_assets.core.quality.losses import MAY_LOSE, MayLose, parse_may_lose
@@ -77,6 +79,12 @@ class Market(Settings):
         "symbol, date (the ex-date), split (new shares per old), dividend (money per "
         "share). In place of those that the source knows; lean alone knows any.",
     )
+    multiplier: float | dict[str, float] = Field(
+        default=1.0,
+        description="Money per point of the price of one unit: 1 for shares, 10 for a "
+        "future on the EURO STOXX 50. A number for all symbols, or a mapping of "
+        "symbols to numbers, 1 where a symbol is absent.",
+    )
 
     quality: dict[str, Any] = Field(
         default_factory=dict,
@@ -95,6 +103,46 @@ class Market(Settings):
     def _one_text(cls, value: str) -> str:
         """Write equal sizes, such as 60min and 1h, the same."""
         return str(BarSize.parse(value))
+
+    @field_validator("multiplier", mode="before")
+    @classmethod
+    def _number_or_mapping(cls, value: Any) -> Any:
+        for one in value.values() if isinstance(value, dict) else [value]:
+            if one is None or isinstance(one, (list, dict)):
+                raise ValueError(
+                    f"found {one!r}; write a number for all symbols, or a mapping of "
+                    "symbols to numbers."
+                )
+        return value
+
+    @field_validator("multiplier")
+    @classmethod
+    def _above_zero(cls, value: float | dict[str, float]) -> float | dict[str, float]:
+        for symbol, number in _by_symbol(value).items():
+            if not (math.isfinite(number) and number > 0):
+                of_symbol = f" for {symbol}" if symbol else ""
+                raise ValueError(
+                    f"found {number}{of_symbol}; a multiplier is a finite number "
+                    "above 0, such as 10."
+                )
+        return value
+
+    def multipliers(self, symbols: Iterable[str]) -> dict[str, float]:
+        """Money per point of the price of one unit, by symbol."""
+        given = _by_symbol(self.multiplier)
+        return {name: given.get(name, given.get("", 1.0)) for name in symbols}
+
+    def multipliers_read(self, symbols: Sequence[str] | None) -> dict[str, float]:
+        """Multipliers other than 1 that results depend on, by symbol.
+
+        Parameters
+        ----------
+        symbols
+            Those that are traded; None for all, of which one number has no name.
+        """
+        given = _by_symbol(self.multiplier)
+        read = given if symbols is None else self.multipliers(symbols)
+        return {name: number for name, number in read.items() if number != 1}
 
     @property
     def bar_size(self) -> BarSize:
@@ -176,6 +224,11 @@ class Market(Settings):
         return open_source(self.source, options, base)
 
 
+def _by_symbol(multiplier: float | dict[str, float]) -> dict[str, float]:
+    """Multipliers by symbol; one for all symbols has the empty name."""
+    return multiplier if isinstance(multiplier, dict) else {"": multiplier}
+
+
 @functools.lru_cache(maxsize=32)
 def _minutes_of(sessions: Sessions) -> int:
     """Trading minutes of a regular session, as the first ones have them."""
@@ -209,6 +262,7 @@ def parse_market(document: YamlDocument, base: Path) -> Market:
         _ = market.may_lose
     except BadInput as error:
         raise BadInput(f"{document.where(error.field)}: {error}") from None
+    _check_multiplier(market, document)
     last = market.last_session
     if last is not None and last < market.first_session:
         raise BadInput(
@@ -216,6 +270,20 @@ def parse_market(document: YamlDocument, base: Path) -> Market:
             f"session, {market.first_session}."
         )
     return market
+
+
+def _check_multiplier(market: Market, document: YamlDocument) -> None:
+    """Refuse a multiplier of a symbol that the market leaves out."""
+    known = market.symbols
+    if known is None or not isinstance(market.multiplier, dict):
+        return
+    for symbol in market.multiplier:
+        if symbol not in known:
+            raise BadInput(
+                f"{document.where(('multiplier', symbol))}: the market has no symbol "
+                f"'{symbol}'; its symbols are {', '.join(known)}."
+                f"{did_you_mean(symbol, known)}"
+            )
 
 
 @functools.cache
@@ -245,11 +313,12 @@ def market_yaml(market: Market) -> str:
 def difference(ours: Market, theirs: Market) -> list[str]:
     """Name the fields in which two markets differ, with both values.
 
-    What the home says about quality and corporate actions stands where the study says
-    nothing about them: they do not decide which bars there are.
+    What the home says about quality, corporate actions and multipliers holds where the
+    study says nothing about them: they do not decide which bars there are.
     """
     fields = dict(Market.model_fields)
-    for field in {"quality", "adjust", "actions"} - theirs.model_fields_set:
+    may_change = {"quality", "adjust", "actions", "multiplier"}
+    for field in may_change - theirs.model_fields_set:
         del fields[field]
     return [
         f"{field}: the home has {getattr(ours, field)!r}, "

@@ -14,7 +14,7 @@ CODE_VERSIONS = {
     "features": "3",
     "trained_models": "3",
     "forecasts": "2",
-    "backtest_results": "4",
+    "backtest_results": "5",
     "data_quality": "1",
     "result_quality": "1",
     "leaderboard": "3",

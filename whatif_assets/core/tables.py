@@ -121,6 +121,7 @@ _FILL = (
     Column("size", NUMBER, "units bought, below 0 for units sold"),
     Column("price", NUMBER, "price of the fill"),
     Column("commission", NUMBER, "money paid"),
+    Column("multiplier", NUMBER, "money per point of the price of one unit"),
 )
 _OF_VARIANT = (OF_STUDY, OF_CONFIGURATION, VARIANT)
 _PROFITS = "profit of a variant since the start, at the end of each session"
@@ -227,7 +228,7 @@ LAKE = _by_name(
             (
                 VARIANT,
                 *_FILL,
-                Column("value", NUMBER, "size times price, and a multiplier"),
+                Column("value", NUMBER, "size times price times multiplier, positive"),
                 Column("closing", NUMBER, "part of the commission that closing cost"),
             ),
             axis=CONFIGURATION,

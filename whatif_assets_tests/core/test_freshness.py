@@ -96,6 +96,20 @@ def test_a_session_more_makes_the_results_stale(copied_home: Path) -> None:
     assert found["backtest_results", "tiny.hold"] == told
 
 
+@pytest.mark.parametrize(
+    ("multiplier", "stale"),
+    [("10", True), ("{SYN01: 10}", True), ("1", False), ("{SYN01: 1.0}", False)],
+)
+def test_another_multiplier_makes_the_backtests_stale_and_nothing_before_them(
+    copied_home: Path, multiplier: str, stale: bool
+) -> None:
+    market = copied_home / "market.yaml"
+    market.write_text(market.read_text() + f"multiplier: {multiplier}\n")
+    found = not_fresh(Home.open(copied_home))
+    assert {table for table, _ in found} == ({"backtest_results"} if stale else set())
+    assert set(found.values()) == ({"stale: multiplier changed"} if stale else set())
+
+
 def test_edited_code_of_an_asset_makes_its_table_stale(
     finished_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

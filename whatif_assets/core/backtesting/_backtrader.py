@@ -124,15 +124,40 @@ def as_lines(arrays: Mapping[str, npt.ArrayLike]) -> dict[str, array[float]]:
 
 
 class Commission(bt.CommInfoBase):  # type: ignore[misc]
-    """Commission by value and by share, with a minimum.
+    """Commission by value and by share, with a minimum; value with a multiplier.
 
-    ``commission`` is the fraction of the value, as everywhere in Backtrader.
+    ``commission`` is the fraction of the value, as everywhere in Backtrader, and value
+    is positive also at a price below 0. ``mult`` is the money per point of the price:
+    Backtrader's own multiplies profits with it and, of what is paid in full, neither
+    value nor cash.
     """
 
     params = (("percabs", True), ("per_share", 0.0), ("minimum", 0.0))
 
+    def getsize(self, price: float, cash: float) -> int:
+        """Return the units that some money buys."""
+        return int(super().getsize(price * self.p.mult, cash))
+
+    def getoperationcost(self, size: float, price: float) -> float:
+        """Return the money that an operation needs."""
+        return float(super().getoperationcost(size, price) * self.p.mult)
+
+    def getvaluesize(self, size: float, price: float) -> float:
+        """Return the value of a size at a price."""
+        return float(super().getvaluesize(size, price) * self.p.mult)
+
+    def getvalue(self, position: Any, price: float) -> float:
+        """Return the value of a position at a price."""
+        return float(super().getvalue(position, price) * self.p.mult)
+
+    def _get_credit_interest(
+        self, data: Any, size: float, price: float, days: int, dt0: Any, dt1: Any
+    ) -> float:
+        interest = super()._get_credit_interest(data, size, abs(price), days, dt0, dt1)
+        return float(interest * self.p.mult)
+
     def _getcommission(self, size: float, price: float, pseudoexec: bool) -> float:
-        by_value = abs(size) * self.p.commission * price
+        by_value = abs(size) * self.p.commission * abs(price) * self.p.mult
         charged = by_value + abs(size) * self.p.per_share
         return float(max(charged, self.p.minimum))
 
@@ -172,8 +197,8 @@ class RecordingBroker(bt.brokers.BackBroker):  # type: ignore[misc]
         What the strategy has paid in so far; negative for what it has taken out.
     fills
         ``(bar number, signed size, price, commission, its part for closing,
-        contract multiplier)`` of every execution; the multiplier is 1 unless a
-        strategy sets another. The bar is the one that Backtrader dates it on.
+        contract multiplier)`` of every execution; the multiplier is the symbol's
+        unless a strategy sets another. The bar is the one that Backtrader dates it on.
     origins
         Of each of the fills: the bar on which its order was sent, its type, and the
         bar on which the broker worked it, which is later than the bar that it is
@@ -215,6 +240,24 @@ class RecordingBroker(bt.brokers.BackBroker):  # type: ignore[misc]
         self.submissions.append((bar, order.size, order.exectype, price, limit))
         return super().submit(order, check)
 
+    def _slip_up(self, pmax: float, price: float, *args: Any, **options: Any) -> Any:
+        """Raise a price, also one below 0, where a percentage would lower it."""
+        if price >= 0:
+            return super()._slip_up(pmax, price, *args, **options)
+        return _negated(super()._slip_down(-pmax, -price, *args, **options))
+
+    def _slip_down(self, pmin: float, price: float, *args: Any, **options: Any) -> Any:
+        """Lower a price, also one below 0, where a percentage would raise it."""
+        if price >= 0:
+            return super()._slip_down(pmin, price, *args, **options)
+        return _negated(super()._slip_up(-pmin, -price, *args, **options))
+
+    def _try_exec_stop(self, order: Any, *prices: float) -> None:
+        """Trail a stop on its own side of a close below 0, too."""
+        if order.trailpercent:
+            order.trailpercent = math.copysign(order.trailpercent, prices[-1])
+        super()._try_exec_stop(order, *prices)
+
     def set_cash(self, cash: float) -> None:
         """Set the cash; during a run the difference is a deposit."""
         if self._running:
@@ -247,6 +290,10 @@ class RecordingBroker(bt.brokers.BackBroker):  # type: ignore[misc]
             )
         elif order.status in (order.Margin, order.Rejected):
             self.rejected += 1
+
+
+def _negated(price: float | None) -> float | None:
+    return None if price is None else -price
 
 
 def _bar_at(data: Any, time: float) -> int:

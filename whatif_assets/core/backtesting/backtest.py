@@ -127,11 +127,11 @@ class BacktestResult:
         -------
         pandas.DataFrame
             One row per fill: variant, symbol, ts (the start of the bar that filled
-            it, UTC), size (negative for a sale), price, commission, value (shares
-            times price, positive; times the contract's multiplier where a user's
-            strategy sets one), closing (the part of the commission that fell on
-            closing a position). In the order of the backtest's variants, symbols
-            and time.
+            it, UTC), size (negative for a sale), price, commission, value (size
+            times price times multiplier, positive), multiplier (money per point of
+            the price of one unit: the symbol's, or what a user's strategy sets),
+            closing (the part of the commission that fell on closing a position). In
+            the order of the backtest's variants, symbols and time.
         """
         return self.replay([v for v in self.variants if v in set(variants)])
 

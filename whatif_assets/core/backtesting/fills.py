@@ -40,6 +40,7 @@ def fill_table(jobs: Sequence[tuple[str, Sleeve, Run]]) -> pd.DataFrame:
             "price": _joined([run.prices for run in runs]),
             "commission": _joined([run.commissions for run in runs]),
             "value": _joined([run.values_traded for run in runs]),
+            "multiplier": _joined([run.multipliers for run in runs]),
             "closing": _joined([run.closing for run in runs]),
         }
     )

@@ -19,12 +19,13 @@ class Costs:
     Attributes
     ----------
     commission_bps
-        Commission in basis points of the value at the price after slippage.
+        Commission in basis points of the value at the price after slippage. Value
+        is positive, also at a price below 0.
     slippage_bps
         Moves every fill against the trader in full, even beyond the bar's high or
         low; a limit order that fills at its own price has none.
     commission_per_share
-        Money per share, on top of ``commission_bps``.
+        Money per share or contract, on top of ``commission_bps``.
     commission_minimum
         The least commission of an order; one that turns a position round counts
         as two, the part that closes and the part that opens.
@@ -62,7 +63,9 @@ class Run:
     bars
         The bar on which each fill happened; k int64.
     sizes, prices, commissions, values_traded
-        Of each fill, the size negative for a sale; k float64.
+        Of each fill, the size negative for a sale, the value positive; k float64.
+    multipliers
+        Money per point of the price of one unit, of each fill; k float64.
     closing
         The part of each commission that fell on closing a position, the interest
         on borrowed shares included; k float64.
@@ -79,6 +82,7 @@ class Run:
     prices: FloatArray
     commissions: FloatArray
     values_traded: FloatArray
+    multipliers: FloatArray
     closing: FloatArray
     rejected: int
     warm_up: int = 0

@@ -43,7 +43,8 @@ def backtest(sleeve: Sleeve, kind: StrategyType, variant: Variant) -> Run:
     """
     if not len(sleeve):
         none = np.empty(0)
-        return Run(none, none.astype(np.int64), none, none, none, none, none, 0)
+        bars = none.astype(np.int64)
+        return Run(none, bars, none, none, none, none, none, none, rejected=0)
     broker, warm_up = _run(sleeve, kind, variant)
     return _record(broker, sleeve, warm_up)
 
@@ -145,6 +146,7 @@ def prepare(
             per_share=costs.commission_per_share,
             minimum=costs.commission_minimum,
             interest=costs.borrow_bps / 1e4,
+            mult=sleeve.multiplier,
         )
     )
     cerebro.broker.set_slippage_perc(
@@ -205,6 +207,7 @@ def _record(broker: RecordingBroker, sleeve: Sleeve, warm_up: int) -> Run:
         prices=prices,
         commissions=commissions,
         values_traded=np.abs(sizes * prices) * multipliers,
+        multipliers=multipliers,
         closing=closing,
         rejected=broker.rejected,
         warm_up=warm_up,

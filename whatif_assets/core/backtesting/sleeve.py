@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -46,6 +47,9 @@ class Sleeve:
         bars.
     bar_size
         Size of the bars; daily where absent.
+    multiplier
+        Money that one unit is worth per point of the price: 1 for shares, 10 for a
+        future on the EURO STOXX 50. Finite and above 0.
     """
 
     symbol: str
@@ -60,9 +64,15 @@ class Sleeve:
     columns: Mapping[str, FloatArray] = field(default_factory=dict)
     hours: npt.NDArray[np.int64] | None = None
     bar_size: BarSize | None = None
+    multiplier: float = 1.0
 
     def __post_init__(self) -> None:
         """Refuse arrays that are no bars of one symbol in order."""
+        if not (math.isfinite(self.multiplier) and self.multiplier > 0):
+            raise BadInput(
+                f"Sleeve {self.symbol}: the multiplier is {self.multiplier}; it must "
+                "be a finite number above 0."
+            )
         arrays = {name: getattr(self, name) for name in ("session", *PRICES)}
         for name, values in {**arrays, **self.columns}.items():
             if values.shape != self.ts.shape:
@@ -141,6 +151,7 @@ def sleeves_of(
     columns: Sequence[str] = (),
     schedule: pd.DataFrame | None = None,
     bar_size: BarSize | None = None,
+    multipliers: Mapping[str, float] | None = None,
 ) -> list[Sleeve]:
     """Cut tidy bars into sleeves, one per symbol.
 
@@ -158,6 +169,8 @@ def sleeves_of(
         :meth:`Sessions.schedule` gives them; None for daily bars.
     bar_size
         Size of the bars; daily where absent.
+    multipliers
+        Money per point of the price, by symbol; 1 where a symbol is absent.
 
     Returns
     -------
@@ -177,6 +190,7 @@ def sleeves_of(
         hours = np.stack([t.to_numpy("datetime64[us]").view(np.int64) for t in times])
         hours = np.ascontiguousarray(hours.T)
     kept = bars.loc[number >= 0].assign(session=number[number >= 0])
+    per_point = multipliers or {}
     return [
         Sleeve(
             symbol=str(symbol),
@@ -186,6 +200,7 @@ def sleeves_of(
             columns={name: rows[name].to_numpy(dtype=np.float64) for name in columns},
             hours=hours,
             bar_size=bar_size,
+            multiplier=per_point.get(str(symbol), 1.0),
         )
         for symbol, rows in kept.groupby("symbol", sort=False)
     ]

@@ -34,8 +34,8 @@ def trades_of(fills: pd.DataFrame) -> pd.DataFrame:
     ----------
     fills
         Columns variant, symbol, ts, size (negative for a sale), price, commission
-        and value, in the order of time within a variant and symbol. Value beyond
-        size times price is a contract multiplier, which multiplies the profit.
+        and multiplier (money per point of the price), in the order of time within a
+        variant and symbol.
         ``closing`` is the part of the commission that fell on closing; without
         that column a fill that turns a position round has it split by size.
 
@@ -73,13 +73,18 @@ def trades_of(fills: pd.DataFrame) -> pd.DataFrame:
 def _closed(fills: pd.DataFrame) -> Iterator[_Trade]:
     """Go through the fills; one trade is open per variant and symbol at a time."""
     running: dict[tuple[str, str], _Trade] = {}
-    columns = ("variant", "symbol", "size", "price", "commission", "value")
+    columns = ("variant", "symbol", "size", "price", "commission", "multiplier")
     lists = [fills[name].tolist() for name in columns]
     charged = fills["closing"].tolist() if "closing" in fills else [None] * len(fills)
-    for row, (variant, symbol, size, price, commission, value, closing) in enumerate(
-        zip(*lists, charged)
-    ):
-        multiplier = value / abs(size * price) if price else 1.0
+    for row, (
+        variant,
+        symbol,
+        size,
+        price,
+        commission,
+        multiplier,
+        closing,
+    ) in enumerate(zip(*lists, charged)):
         trade = running.get((variant, symbol))
         if trade is None:
             running[variant, symbol] = _Trade.begin(row, size, price, commission)

@@ -91,7 +91,8 @@ class SessionBars:
         self._read: dict[str, Future[SessionLoad]] = {}
         self._ahead: Future[dict[str, Future[SessionLoad]]] | None = None
         self._last_bars: dict[date, pd.DataFrame] = {}
-        apart = {"name", "last_session", "quality", "adjust", "actions", "facts"}
+        apart = {"name", "last_session", "quality", "facts"}
+        apart |= {"adjust", "actions", "multiplier"}  # the lake keeps bars as traded
         settings = self._market.model_dump(mode="json", exclude=apart)
         self._of_all = {
             "settings": combined_hash([settings]),

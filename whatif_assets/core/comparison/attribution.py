@@ -209,10 +209,7 @@ def _cells(
     """Sum up what happened on each bar, by session and hour."""
     bar = _bars_at(sleeve, fills["ts"])
     price = fills["price"].to_numpy()
-    # Value is shares times price, times the multiplier of a user's contract.
-    units = np.sign(fills["size"].to_numpy()) * np.divide(
-        fills["value"].to_numpy(), np.abs(price), where=price != 0, out=price * 0.0
-    )
+    units = (fills["size"] * fills["multiplier"]).to_numpy()
     held = np.cumsum(_on_bars(sleeve, bar, units))
     before = np.concatenate([[0.0], held[:-1]])[: len(sleeve)]
     gross = before * np.diff(sleeve.close, prepend=sleeve.close[:1])
@@ -249,12 +246,13 @@ def commission_of(fills: pd.DataFrame, costs: Costs) -> FloatArray:
 
     A fill that turns a position round pays for its two parts.
     """
-    size, price = fills["size"].to_numpy(), fills["price"].to_numpy()
+    size, price = fills["size"].to_numpy(), fills["price"].abs().to_numpy()
+    multiplier = fills["multiplier"].to_numpy()
     before = _held_before(size)
     closed = np.where(size * before < 0, np.minimum(np.abs(size), np.abs(before)), 0.0)
     total = np.zeros(len(size))
     for part in (closed, np.abs(size) - closed):
-        by_value = part * (price * costs.commission_bps / 1e4)
+        by_value = part * (price * costs.commission_bps / 1e4) * multiplier
         charge = np.maximum(
             by_value + part * costs.commission_per_share, costs.commission_minimum
         )
@@ -266,20 +264,21 @@ def slippage_of(fills: pd.DataFrame, variant: Variant) -> FloatArray:
     """Money that slippage took from each fill of one symbol; k float64, positive.
 
     A fill at ``price`` would have been at ``price / (1 +- bps / 10,000)``, plus for a
-    purchase, and lost ``|size| price bps / (10,000 +- bps)``. A take-profit that
-    filled at its own price lost nothing: it ends a position exactly ``take_profit``
-    percent away from the entry. Made for the built-in rules, whose positions are
-    opened by one fill.
+    purchase above 0 and a sale below, and lost ``|size price| bps / (10,000 +- bps)``
+    times the multiplier. A take-profit that filled at its own price lost nothing: it
+    ends a position exactly ``take_profit`` percent away from the entry. Made for the
+    built-in rules, whose positions are opened by one fill.
     """
     bps = variant.costs.slippage_bps
     size, price = fills["size"].to_numpy(), fills["price"].to_numpy()
-    lost = np.abs(size) * price * bps / (1e4 + np.sign(size) * bps)
+    lost = np.abs(size * price) * bps / (1e4 + np.sign(size * price) * bps)
+    lost *= fills["multiplier"].to_numpy()
     take_profit = variant.settings.get("take_profit") or 0.0
     if not take_profit:
         return np.asarray(lost)
     before = _held_before(size)
     entry = np.concatenate([[np.nan], price[:-1]])[: len(price)]
-    limit = entry * (1 + np.sign(before) * take_profit / 100)
+    limit = entry * (1 + np.sign(before * entry) * take_profit / 100)
     at_limit = (before != 0) & (np.abs(size + before) < _NOTHING) & (price == limit)
     return np.where(at_limit, 0.0, lost)
 

@@ -357,8 +357,10 @@ def evaluation_reads(home: Home, key: str) -> dict[str, str]:
     order = (study.rank_by, study.constraints)
     own = [configuration.result_hash(study), order, study.finalists]
     functions = sorted({f.function for f in indicators_of(configuration)})
+    multipliers = home.market.multipliers_read(configuration.symbols)
     return {
         "settings": combined_hash(own),
+        "multiplier": combined_hash([multipliers]),
         f"code of {configuration.strategy}": strategy.code_version,
         **{f"code of {name}": FEATURES[name].code_version for name in functions},
         "data": combined_hash(read),

@@ -90,7 +90,8 @@ def stage(
         bars = bars.merge(renamed, on=KEYS, how="left")
         columns.append("forecast")
     hours = None if size.daily else home.market.sessions.schedule(list(sessions))
-    return sleeves_of(bars, sessions, columns, hours, size)
+    multipliers = home.market.multipliers(symbols)
+    return sleeves_of(bars, sessions, columns, hours, size, multipliers)
 
 
 def _bars(

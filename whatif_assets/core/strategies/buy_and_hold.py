@@ -60,9 +60,9 @@ class BuyAndHold(TradingRule[BuyAndHoldSettings]):
         if self.settings.equity_percent:
             return super().shares()
         costs = self.broker.getcommissioninfo(self.data).p
-        slipped = self.data.close[0] * (1 + self.broker.p.slip_perc)
-        if slipped <= 0:
+        paid = self.data.close[0] * (1 + self.broker.p.slip_perc) * costs.mult
+        if paid <= 0:
             return 0
-        each = slipped * (1 + costs.commission) + costs.per_share
+        each = paid * (1 + costs.commission) + costs.per_share
         cash = self.broker.getcash()
-        return min(int(cash / each), int((cash - costs.minimum) / slipped))
+        return min(int(cash / each), int((cash - costs.minimum) / paid))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Mapping
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
@@ -221,25 +222,28 @@ class TradingRule(bt.Strategy, Generic[SettingsT]):  # type: ignore[misc]
             return settings.size
         if close <= 0:
             return 0
+        price = close * self.broker.getcommissioninfo(self.data).p.mult
         if settings.notional:
-            return int(settings.notional / close)
-        return int(self.broker.getvalue() * settings.equity_percent / 100 / close)
+            return int(settings.notional / price)
+        return int(self.broker.getvalue() * settings.equity_percent / 100 / price)
 
     def _protect(self) -> None:
         """Send the orders that may end the position inside a bar.
 
         The first to fill cancels the others. They only ever close, so the broker
-        need not check the cash for them when they are sent.
+        need not check the cash for them when they are sent. Percentages are of the
+        price without its sign; there is none of an entry at 0.
         """
-        settings, entry, side = self.settings, self.position.price, self._held
-        stop = entry * (1 - side * settings.stop_loss / 100)
-        limit = entry * (1 + side * settings.take_profit / 100)
-        if settings.stop_loss:
+        settings, entry, close = self.settings, self.position.price, self.data.close[0]
+        up = math.copysign(self._held, self._held * entry)
+        stop = entry * (1 - up * settings.stop_loss / 100)
+        limit = entry * (1 + up * settings.take_profit / 100)
+        if settings.stop_loss and entry:
             self._send_exit(exectype=bt.Order.Stop, price=stop)
         if settings.trailing_stop:
-            percent = settings.trailing_stop / 100
+            percent = math.copysign(settings.trailing_stop / 100, close)
             self._send_exit(exectype=bt.Order.StopTrail, trailpercent=percent)
-        if settings.take_profit:
+        if settings.take_profit and entry:
             self._send_exit(exectype=bt.Order.Limit, price=limit)
 
     def _send_exit(self, **order: Any) -> None:

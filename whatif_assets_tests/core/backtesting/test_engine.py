@@ -43,14 +43,23 @@ def with_hours(bars: Sleeve, before: int, after: int) -> Sleeve:
 
 @st.composite
 def markets(draw: st.DrawFn, columns: dict[str, Any]) -> Sleeve:
-    """Draw bars with gaps in time and price, some flat, over minutes or days."""
+    """Draw bars with gaps in time and price, some flat, over minutes or days.
+
+    Some are of contracts, and some have prices of 0 and less.
+    """
     bars = draw(sleeves(columns, max_bars=draw(st.sampled_from([3, 12, 40]))))
     prices = bars.prices()
     if draw(st.integers(0, 9)) == 0:
         prices |= dict.fromkeys(("open", "high", "low", "close"), prices["open"])
+    lower = draw(st.sampled_from([0, 0, 0, 10, 30]))
+    prices = {
+        name: values - lower if name != "volume" else values
+        for name, values in prices.items()
+    }
     step = draw(st.sampled_from([1, 1, 300, 1440]))
     ts = bars.ts[0] + (bars.ts - bars.ts[0]) * step
-    bars = replace(bars, ts=ts, **prices)
+    multiplier = draw(st.sampled_from([1.0, 1.0, 10.0, 0.1, 12.5]))
+    bars = replace(bars, ts=ts, multiplier=multiplier, **prices)
     return with_hours(bars, draw(st.integers(0, 3)), draw(st.integers(0, 3)))
 
 

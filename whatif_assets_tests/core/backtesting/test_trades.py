@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -27,7 +29,7 @@ def fills(*rows: tuple[float, float, float], symbol: str = "AAA") -> pd.DataFram
         variant="-",
         symbol=symbol,
         ts=(start + minutes).astype("datetime64[us, UTC]"),
-        value=frame["size"].abs() * frame["price"],
+        multiplier=1.0,
     )
 
 
@@ -79,8 +81,14 @@ def test_symbols_do_not_close_one_another() -> None:
 
 def test_a_contract_multiplier_multiplies_the_profit() -> None:
     steps = fills((1, 10.0, 0), (-1, 11.0, 0))
-    (trade,) = trades_of(steps.assign(value=steps["value"] * 50)).itertuples()
+    (trade,) = trades_of(steps.assign(multiplier=50.0)).itertuples()
     assert trade.gross == pytest.approx(50.0)
+
+
+def test_a_fill_at_a_price_of_0_keeps_its_multiplier() -> None:
+    steps = fills((2, -3.0, 0), (-2, 0.0, 0)).assign(multiplier=50.0)
+    (trade,) = trades_of(steps).itertuples()
+    assert (trade.gross, trade.exit) == (300.0, 0.0)
 
 
 wanted = st.sampled_from([0, 0, 0, 1, 2, 5, -1, -3, -5]).map(float)
@@ -91,10 +99,12 @@ wanted = st.sampled_from([0, 0, 0, 1, 2, 5, -1, -3, -5]).map(float)
     sleeve=sleeves({"wanted": wanted}),
     commission=st.sampled_from([0.0, 7.5]),
     slippage=st.sampled_from([0.0, 3.0]),
+    multiplier=st.sampled_from([1.0, 10.0]),
 )
 def test_trades_equal_backtraders_own_analyzers(
-    sleeve: Sleeve, commission: float, slippage: float
+    sleeve: Sleeve, commission: float, slippage: float, multiplier: float
 ) -> None:
+    sleeve = replace(sleeve, multiplier=multiplier)
     variant = Variant("-", {}, Costs(commission, slippage))
     cerebro = prepare(sleeve, find_strategy(SCRIPTED), variant)
     cerebro.addanalyzer(bt.analyzers.TradeAnalyzer, _name="trades")

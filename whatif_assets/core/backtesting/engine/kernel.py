@@ -35,7 +35,8 @@ class Bars(NamedTuple):
 
     ``day`` counts calendar days (UTC). ``ends`` has for each session of the
     backtest the last bar until its end, -1 where there is none. ``since_open`` and
-    ``to_close`` are empty where no variant reads the clock.
+    ``to_close`` are empty where no variant reads the clock. ``multiplier`` is the
+    money per point of the price.
     """
 
     open: FloatArray
@@ -46,6 +47,7 @@ class Bars(NamedTuple):
     since_open: FloatArray
     to_close: FloatArray
     ends: IntArray
+    multiplier: float
 
 
 class Series(NamedTuple):
@@ -85,7 +87,7 @@ def run_variant(
     counts.squares = counts.rejected = counts.fills = counts.held = 0.0
     counts.least, counts.greatest = np.inf, -np.inf
     s = state[0]
-    s.money, s.last_bar = p.cash, -1
+    s.money, s.last_bar, s.multiplier = p.cash, -1, bars.multiplier
     s.held = s.entry = s.interest = s.order = s.protected = 0.0
     values, tops, bottoms = series.values, series.tops, series.bottoms
     closes, ends = bars.close, bars.ends
@@ -103,7 +105,7 @@ def run_variant(
             equity[session] = s.money
             if s.held != 0:
                 close = closes[ends[session]]
-                equity[session] = worth(s.money, s.held, s.entry, close)
+                equity[session] = worth(s.money, s.held, s.entry, close, s.multiplier)
             session += 1
         bar = following
     counts.exposed = counts.held
@@ -164,13 +166,21 @@ def next_signal(
 
 
 @compiled
-def worth(cash: float, size: float, entry: float, close: float) -> float:
+def worth(
+    cash: float, size: float, entry: float, close: float, multiplier: float
+) -> float:
     """Cash plus position; Backtrader takes a long one apart and together again."""
-    held = size * close
+    held = size * close * multiplier
     if held > 0:
-        unrealized = size * (close - entry)
+        unrealized = size * (close - entry) * multiplier
         return cash + ((held - unrealized) + unrealized)
     return cash + held
+
+
+@compiled
+def slipped(price: float, side: float, slippage: float) -> float:
+    """Make a price worse for who buys (side 1) or sells (-1), also one below 0."""
+    return price * (1 + math.copysign(side, price * side) * slippage)
 
 
 # The broker
@@ -184,11 +194,11 @@ def _work_orders(s: Any, p: Any, counts: Any, fills: Any) -> None:
     if order != 0:
         if _affordable(order, s, p):
             side = 1 if order > 0 else -1
-            price = s.open * (1 + side * p.slippage)
+            price = slipped(s.open, side, p.slippage)
         else:
             counts.rejected += 1
     if s.held < 0 and p.borrow > 0:
-        due = s.days * p.borrow * -s.held * s.entry
+        due = s.days * p.borrow * -s.held * abs(s.entry) * s.multiplier
         s.money -= due
         s.interest += due
     if s.protected > 0:
@@ -210,18 +220,18 @@ def _affordable(order: float, s: Any, p: Any) -> bool:
     cash, closed, close = s.money, -s.held, s.before
     opened = order - closed
     if closed != 0:
-        cash += s.held * close
-        cash -= _charge(closed, close, p)
+        cash += s.held * close * s.multiplier
+        cash -= _charge(closed, close, s, p)
     if opened != 0:
-        cash -= opened * close
-        cash -= _charge(opened, close, p)
+        cash -= opened * close * s.multiplier
+        cash -= _charge(opened, close, s, p)
     return bool(cash >= 0)
 
 
 @compiled
-def _charge(size: float, price: float, p: Any) -> float:
+def _charge(size: float, price: float, s: Any, p: Any) -> float:
     """Commission of one part of an order."""
-    by_value = abs(size) * p.commission * price
+    by_value = abs(size) * p.commission * abs(price) * s.multiplier
     return float(max(by_value + abs(size) * p.per_share, p.minimum))
 
 
@@ -233,17 +243,16 @@ def _exit_price(s: Any, p: Any) -> float:
     open has already passed fills at the open. An order that is not there is NaN.
     """
     side = 1.0 if s.held > 0 else -1.0
-    slip = 1 - side * p.slippage
     start = side * s.open
     worst = side * (s.low if side > 0 else s.high)
     best = side * (s.high if side > 0 else s.low)
     for stop in (s.stop, s.trail):
         if start <= side * stop:
-            return float(s.open * slip)
+            return float(slipped(s.open, -side, p.slippage))
         if worst <= side * stop:
-            return float(stop * slip)
+            return float(slipped(stop, -side, p.slippage))
     if start >= side * s.limit:
-        return float(s.open * slip)
+        return float(slipped(s.open, -side, p.slippage))
     return float(s.limit) if best >= side * s.limit else math.nan
 
 
@@ -255,23 +264,23 @@ def _execute(
     closed, closing, opening = -s.held, 0.0, 0.0
     opened = order - closed
     if closed != 0:
-        profit = s.held * (price - s.entry)
-        s.money += s.held * s.entry + profit
-        closing = _charge(closed, price, p)
+        profit = s.held * (price - s.entry) * s.multiplier
+        s.money += s.held * s.entry * s.multiplier + profit
+        closing = _charge(closed, price, s, p)
         s.money -= closing
         closing += s.interest
         s.interest = 0.0
         _count_trade(profit - (s.opening + closing), s.now - s.first_bar, counts)
     if opened != 0:
-        opening = _charge(opened, price, p)
-        left = s.money - opened * price - opening
+        opening = _charge(opened, price, s, p)
+        left = s.money - opened * price * s.multiplier - opening
         if left < 0:
             opened = opening = 0.0
             counts.rejected += 1
         else:
             s.money = left
     if closed + opened != 0:
-        _count_fill(s.now, closed + opened, price, closing, opening, counts, fills)
+        _count_fill(closed + opened, price, closing, opening, s, counts, fills)
         s.held += closed + opened
         s.entry, s.opening = price, opening
         s.protected = 0.0
@@ -298,20 +307,20 @@ def _count_trade(profit: float, bars: float, counts: Any) -> None:
 
 @compiled
 def _count_fill(
-    bar: float,
     size: float,
     price: float,
     closing: float,
     opening: float,
+    s: Any,
     counts: Any,
     fills: Any,
 ) -> None:
     if len(fills):
         fill = fills[int(counts.fills)]
-        fill.bar, fill.size, fill.price = bar, size, price
+        fill.bar, fill.size, fill.price = s.now, size, price
         fill.charged, fill.closing = closing + opening, closing
     counts.fills += 1
-    counts.traded += abs(size * price)
+    counts.traded += abs(size * price) * s.multiplier
 
 
 # The rule
@@ -375,14 +384,15 @@ def _shares(s: Any, p: Any) -> float:
         return float(p.amount)
     if close <= 0:
         return 0.0
+    price = close * s.multiplier
     if sizing == at.NOTIONAL:
-        return float(math.trunc(p.amount / close))
+        return float(math.trunc(p.amount / price))
     if sizing == at.EQUITY_PERCENT:
-        value = worth(s.money, s.held, s.entry, close)
-        return float(math.trunc(value * p.amount / 100 / close))
-    slipped = close * (1 + p.slippage)
-    each = slipped * (1 + p.commission) + p.per_share
-    spent = math.trunc((s.money - p.minimum) / slipped)
+        value = worth(s.money, s.held, s.entry, close, s.multiplier)
+        return float(math.trunc(value * p.amount / 100 / price))
+    paid = close * (1 + p.slippage) * s.multiplier
+    each = paid * (1 + p.commission) + p.per_share
+    spent = math.trunc((s.money - p.minimum) / paid)
     return float(min(math.trunc(s.money / each), spent))
 
 
@@ -392,15 +402,16 @@ def _protect(s: Any, p: Any) -> None:
     side = 1 if s.held > 0 else -1
     s.protected = 1.0
     s.stop = s.trail = s.limit = math.nan
-    if p.stop_loss > 0:
-        s.stop = s.entry * (1 - side * p.stop_loss / 100)
-    if p.take_profit > 0:
-        s.limit = s.entry * (1 + side * p.take_profit / 100)
+    up = math.copysign(side, side * s.entry)
+    if p.stop_loss > 0 and s.entry != 0:
+        s.stop = s.entry * (1 - up * p.stop_loss / 100)
+    if p.take_profit > 0 and s.entry != 0:
+        s.limit = s.entry * (1 + up * p.take_profit / 100)
     if p.trailing_stop > 0:
         s.trail = _trail(s, p)
 
 
 @compiled
 def _trail(s: Any, p: Any) -> float:
-    away = s.close * p.trailing_stop
+    away = abs(s.close) * p.trailing_stop
     return float(s.close - away if s.held > 0 else s.close + away)

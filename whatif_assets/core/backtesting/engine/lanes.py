@@ -25,6 +25,7 @@ from whatif_assets.core.backtesting.engine.kernel import (
     Bars,
     Series,
     next_signal,
+    slipped,
     worth,
 )
 
@@ -101,8 +102,8 @@ def run_alike(
             session += 1
         if number < n_found:
             if not in_shares:
-                _resize(bars.close[bar], lanes)
-            _turn(series.values[bar], bars.close[bar], bars.open[bar + 1], bar, lanes)
+                _resize(bars.close[bar], bars.multiplier, lanes)
+            _turn(bars, series.values[bar], bar, lanes)
     for variant in range(len(parameters)):
         _write_counts(lanes, variant, len(bars.close), counts[variant])
         refused[variant] = lanes[REFUSED, variant]
@@ -164,29 +165,33 @@ def _mark(bars: Bars, session: int, lanes: Any, equity: Any) -> None:
     close = bars.close[max(bars.ends[session], 0)] if len(bars.close) else 0.0
     for lane in range(len(equity)):
         money, held, entry = lanes[MONEY, lane], lanes[HELD, lane], lanes[ENTRY, lane]
-        equity[lane, session] = worth(money, held, entry, close)
+        equity[lane, session] = worth(money, held, entry, close, bars.multiplier)
 
 
 @compiled
-def _resize(close: float, lanes: Any) -> None:
-    """Work out how many shares the money of each lane would buy at this close."""
+def _resize(close: float, multiplier: float, lanes: Any) -> None:
+    """Work out how many units the money of each lane would buy at this close."""
+    price = close * multiplier
+    buys = close > 0
     for i in range(LANES):
-        value = worth(lanes[MONEY, i], lanes[HELD, i], lanes[ENTRY, i], close)
+        money, held, entry = lanes[MONEY, i], lanes[HELD, i], lanes[ENTRY, i]
+        value = worth(money, held, entry, close, multiplier)
         sizing, amount = lanes[SIZING, i], lanes[AMOUNT, i]
-        by_money = math.floor(amount / close)
-        by_equity = math.floor(value * amount / 100 / close)
+        by_money = math.floor(amount / price) if buys else 0.0
+        by_equity = math.floor(value * amount / 100 / price) if buys else 0.0
         shares = amount if sizing == at.SHARES else by_money
         lanes[WANTED, i] = by_equity if sizing == at.EQUITY_PERCENT else shares
 
 
 @compiled
-def _turn(value: float, close: float, start: float, bar: int, lanes: Any) -> None:
+def _turn(bars: Bars, value: float, bar: int, lanes: Any) -> None:
     """Send an order at a close and fill it at the next open, in every lane.
 
     Without a signal that changes the position a lane computes all the same, and
     what it had is put back.
     """
     filled = float(bar + 1)
+    close, start, point = bars.close[bar], bars.open[bar + 1], bars.multiplier
     for i in range(LANES):
         held, entry, money = lanes[HELD, i], lanes[ENTRY, i], lanes[MONEY, i]
         rate, each, least = lanes[COMMISSION, i], lanes[PER_SHARE, i], lanes[MINIMUM, i]
@@ -203,19 +208,23 @@ def _turn(value: float, close: float, start: float, bar: int, lanes: Any) -> Non
         turns = side * held < 0 or (held == 0 and opens > 0)
 
         # What the broker reckons when the order is sent.
-        left = money + held * close
-        left -= closes * max(abs(held) * rate * close + abs(held) * each, least)
-        left -= target * close
-        left -= opens * max(shares * rate * close + shares * each, least)
+        by_value = abs(held) * rate * abs(close) * point
+        left = money + held * close * point
+        left -= closes * max(by_value + abs(held) * each, least)
+        by_value = shares * rate * abs(close) * point
+        left -= target * close * point
+        left -= opens * max(by_value + shares * each, least)
 
         # The fill.
-        price = start * (1 + side * lanes[SLIPPAGE, i])
-        profit = held * (price - entry)
-        closing = closes * max(abs(held) * rate * price + abs(held) * each, least)
-        opening = opens * max(shares * rate * price + shares * each, least)
-        now = money + (held * entry + profit)
+        price = slipped(start, side, lanes[SLIPPAGE, i])
+        profit = held * (price - entry) * point
+        by_value = abs(held) * rate * abs(price) * point
+        closing = closes * max(by_value + abs(held) * each, least)
+        by_value = shares * rate * abs(price) * point
+        opening = opens * max(by_value + shares * each, least)
+        now = money + (held * entry * point + profit)
         now -= closing
-        now = now - target * price - opening
+        now = now - target * price * point - opening
         poor = left < 0 or now < 0 or (opens > 0 and not shares > 0)
 
         # The trade that it ends, counted from the first.
@@ -236,7 +245,7 @@ def _turn(value: float, close: float, start: float, bar: int, lanes: Any) -> Non
         lanes[BARS_HELD, i] += filled - began if ends else 0.0
         lanes[FIRST_BAR, i] = filled if turns else began
 
-        lanes[TRADED, i] += abs((target - held) * price) if turns else 0.0
+        lanes[TRADED, i] += abs((target - held) * price) * point if turns else 0.0
         lanes[FILLS, i] += 1.0 if turns else 0.0
         lanes[REFUSED, i] += 1.0 if turns and poor else 0.0
         lanes[MONEY, i] = now if turns else money

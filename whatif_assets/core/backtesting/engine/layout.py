@@ -49,7 +49,7 @@ SHARES, NOTIONAL, EQUITY_PERCENT, ALL_CASH = range(4)
 # bar before and minutes in the session; money; the position, its entry price, what
 # its opening was charged and the interest since; the order that waits for the next
 # open; the prices of the protecting orders, NaN where there is none; the bars on
-# which the last position began and ended.
+# which the last position began and ended; money per point of the price.
 STATE = _record(
     "now",
     "open",
@@ -72,6 +72,7 @@ STATE = _record(
     "limit",
     "first_bar",
     "last_bar",
+    "multiplier",
 )
 
 # What a run on one sleeve counts. Profits are those of closed trades; `total` and

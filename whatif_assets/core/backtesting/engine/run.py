@@ -352,7 +352,8 @@ def record(sleeve: Sleeve, batch: Batch, row: int, n_sessions: int) -> Run:
         sizes=sizes,
         prices=prices,
         commissions=fills["charged"],
-        values_traded=np.abs(sizes * prices),
+        values_traded=np.abs(sizes * prices) * bars.multiplier,
+        multipliers=np.full(len(sizes), bars.multiplier),
         closing=fills["closing"],
         rejected=int(counts["rejected"][0]),
     )
@@ -377,6 +378,7 @@ def bars_of(sleeve: Sleeve, n_sessions: int, clock: bool) -> Bars:
         since_open=_floats(sleeve.since_open) if clock else none,
         to_close=_floats(sleeve.to_close) if clock else none,
         ends=np.searchsorted(sleeve.session, sessions, side="right") - 1,
+        multiplier=float(sleeve.multiplier),
     )
 
 
