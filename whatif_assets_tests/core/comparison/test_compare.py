@@ -16,6 +16,7 @@ from whatif_assets.core.home import Home
 from whatif_assets.core.leaderboard.rows import read_table
 from whatif_assets.studies import run_studies
 from whatif_assets_tests.conftest import TINY_STUDY
+from whatif_assets_tests.core.comparison.rewriting import rewrite
 
 PAIRS = [
     ("tiny.linear", "tiny.forest~max_depth=2:threshold=0.0002"),
@@ -120,10 +121,9 @@ def test_an_entry_is_not_compared_to_itself(finished_home: Path) -> None:
 
 
 def test_results_that_cannot_be_repeated_are_refused(copied_home: Path) -> None:
-    path = copied_home / "lake/leaderboard/study=tiny/data.parquet"
-    ranking = pd.read_parquet(path)
+    ranking = Home.open(copied_home).lake.read("leaderboard", "tiny")
     ranking["pnl"] += 1.0
-    ranking.to_parquet(path)
+    rewrite(copied_home, "leaderboard", ranking)
     with pytest.raises(BadInput, match=r"run again it is .* Use .whatif run tiny."):
         compare(Home.open(copied_home), "tiny.hold", "tiny.placebo")
 

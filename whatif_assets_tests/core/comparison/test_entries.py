@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from whatif_assets.core.comparison.entries import find_entry, flat
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.home import Home
 from whatif_assets.core.leaderboard.rows import read_table
+from whatif_assets_tests.core.comparison.rewriting import rewrite
 
 
 @pytest.fixture
@@ -103,22 +103,20 @@ def test_a_name_that_two_studies_have_is_refused(copied_home: Path) -> None:
 
 
 def test_several_variants_that_fit_are_named(copied_home: Path) -> None:
-    path = copied_home / "lake/leaderboard/study=tiny/data.parquet"
-    ranking = pd.read_parquet(path)
+    ranking = Home.open(copied_home).lake.read("leaderboard", "tiny")
     again = ranking[ranking["configuration"] == "tiny.forest~max_depth=2"]
     ranking["variant"] = ranking["variant"].where(
         ~ranking.index.isin(again.index), ranking["variant"] + "~size=1"
     )
-    ranking.to_parquet(path)
+    rewrite(copied_home, "leaderboard", ranking)
     with pytest.raises(BadInput, match="2 variants fit; say one of them whole"):
         find_entry(Home.open(copied_home), "tiny.forest~max_depth=2:size=1")
 
 
 def test_a_study_without_a_winner_says_why(copied_home: Path) -> None:
-    path = copied_home / "lake/best_configuration/study=tiny/data.parquet"
-    best = pd.read_parquet(path)
+    best = Home.open(copied_home).lake.read("best_configuration", "tiny")
     best["configuration"], best["why_none"] = None, "No winner: none trades."
-    best.to_parquet(path)
+    rewrite(copied_home, "best_configuration", best)
     with pytest.raises(BadInput, match=r"\(No winner: none trades\.\); name one"):
         find_entry(Home.open(copied_home), "tiny")
 
@@ -132,7 +130,7 @@ def test_results_of_an_older_study_are_refused(copied_home: Path) -> None:
 
 def test_a_home_without_a_leaderboard_says_what_to_run(copied_home: Path) -> None:
     (copied_home / "lake/leaderboard/study=tiny/data.parquet").unlink()
-    with pytest.raises(BadInput, match="with 'whatif run'"):
+    with pytest.raises(BadInput, match="or use 'whatif run'"):
         find_entry(Home.open(copied_home), "tiny")
 
 
