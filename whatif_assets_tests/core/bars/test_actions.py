@@ -204,7 +204,7 @@ def malformed() -> dict[str, tuple[bytes, str]]:
         found[what] = text.encode(), words
     found["utf-16"] = (
         GOOD.replace("AAA", "ÄÄÄ").encode("utf-16-le"),
-        "cannot be|line|column|no ",
+        "cannot be read as text in UTF-8",
     )
     found["latin"] = GOOD.replace("AAA", "ÄÄÄ").encode("latin-1"), "cannot be read"
     return found
