@@ -20,7 +20,7 @@ CODE_VERSIONS = {
     "leaderboard": "3",
     "placebo_results": "2",
     "holdout_results": "3",
-    "verdicts": "2",
+    "verdicts": "3",
     "best_configuration": "4",
 }
 Part = tuple[str, str]  # a table, and the key of one of its partitions

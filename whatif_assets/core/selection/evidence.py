@@ -37,12 +37,15 @@ class Holdout:
     returns, hold
         Of the winner and of buy-and-hold in each session, oldest first, finite.
     openings
-        How often the holdout of the study has been looked at, this time included.
+        How often these sessions have been looked at, this time included.
+    tested
+        How many of the sessions trials had been tested on before.
     """
 
     returns: FloatArray
     hold: FloatArray
     openings: int = 1
+    tested: int = 0
 
     def __post_init__(self) -> None:
         """Refuse what does not fit together."""
@@ -87,6 +90,9 @@ class Evidence:
     overtaken_after_bps
         Cost on top of the charged one at which another trial overtakes the winner;
         NaN if unknown, infinite if none does.
+    withheld
+        Sentences, each a reason for which no winner may be called real, such as an
+        account that does not reconcile.
     """
 
     trials: FloatArray
@@ -103,6 +109,7 @@ class Evidence:
     charged_bps: float = math.nan
     break_even_bps: float = math.nan
     overtaken_after_bps: float = math.nan
+    withheld: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what does not fit together."""

@@ -34,6 +34,7 @@ def reasons(
         Sessions that a verdict needs at least, where the verdict is that the sample
         is too short; else None.
     """
+    yield from evidence.withheld
     yield from _placebos(evidence)
     yield from _earnings(evidence, of)
     if needed is not None:
@@ -124,6 +125,9 @@ def _holdout(of: Statistics) -> Iterator[str]:
         spoilt = (
             f" It was opened {of.holdout_openings:,} times, so it is no longer unseen."
         )
+    if of.holdout_tested > 0:
+        tested = f"{of.holdout_tested:,} of these sessions"
+        spoilt += f" Trials had been tested on {tested} before."
     yield (
         f"In the holdout of {counted(of.holdout_sessions, 'session')} the winner "
         f"{earned_or_lost(of.holdout_total_return)}; buy-and-hold "

@@ -85,8 +85,8 @@ class Statistics:
     placebos, placebos_above, best_placebo
         How many there are, how many do at least as well as the winner, and the
         best value of the metric that ranks among them.
-    holdout_sessions, holdout_openings
-        0 without a holdout.
+    holdout_sessions, holdout_openings, holdout_tested
+        0 without a holdout. The last: sessions of it that trials had been tested on.
     holdout_total_return, holdout_sharpe, holdout_hold_total_return
         Of the winner and of buy-and-hold in the holdout.
     charged_bps, break_even_bps
@@ -135,6 +135,7 @@ class Statistics:
     best_placebo: float
     holdout_sessions: int
     holdout_openings: int
+    holdout_tested: int
     holdout_total_return: float
     holdout_sharpe: float
     holdout_hold_total_return: float
@@ -305,6 +306,7 @@ def _holdout(evidence: Evidence) -> Figures:
     return {
         "holdout_sessions": len(opened.returns),
         "holdout_openings": evidence.holdout.openings if evidence.holdout else 0,
+        "holdout_tested": opened.tested,
         "holdout_total_return": _total(opened.returns),
         "holdout_sharpe": _annual_sharpe(opened.returns, evidence.sessions_per_year),
         "holdout_hold_total_return": _total(opened.hold),

@@ -16,6 +16,9 @@ Otherwise it is called **sample too short** if more independent trials were made
 the sessions support, or there are fewer than 20, since then hardly any edge could
 have been told from luck. In all other cases it is **not distinguishable from luck**.
 
+What would be likely real is **withheld** where something that the verdict rests on is
+not known: trials that are missing in the ledger, or an account that does not reconcile.
+
 A winner is not even named where a placebo does as well or it earned nothing.
 
 Why so
@@ -50,6 +53,7 @@ class Headline(str, Enum):
     LIKELY_REAL = "likely real"
     LUCK = "not distinguishable from luck"
     TOO_SHORT = "sample too short"
+    WITHHELD = "withheld"
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +91,8 @@ def judge(evidence: Evidence, *, seed: int = 0) -> Verdict:
     statistics = Statistics.of(evidence, seed=seed)
     earned = statistics.total_return > 0
     headline = _headline(statistics)
+    if headline is Headline.LIKELY_REAL and evidence.withheld:
+        headline = Headline.WITHHELD
     needed = FEWEST_SESSIONS if headline is Headline.TOO_SHORT else None
     return Verdict(
         headline=headline,

@@ -163,6 +163,11 @@ def test_the_holdout_is_told_by_the_unrounded_sign(mine, hold, told) -> None:
         f"In the holdout of 8 sessions {told} It was opened 2 times, so it is no longer "
         "unseen."
     ]
+    tested = said(**figures, holdout_sessions=8, holdout_openings=1, holdout_tested=5)
+    assert tested == [
+        f"In the holdout of 8 sessions {told} Trials had been tested on 5 of these "
+        "sessions before."
+    ]
 
 
 @pytest.mark.parametrize(

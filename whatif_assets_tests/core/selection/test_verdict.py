@@ -55,6 +55,16 @@ def test_a_large_edge_is_likely_real_and_a_winner_is_named() -> None:
     assert verdict.names_winner
 
 
+def test_what_is_not_known_of_a_real_edge_withholds_the_verdict_and_is_told() -> None:
+    why = "The account does not reconcile."
+    verdict = judge(evidence(REAL, withheld=(why,)))
+    assert verdict.headline is Headline.WITHHELD
+    assert verdict.reasons[0] == why
+    luck = judge(evidence(withheld=(why,)))
+    assert luck.headline is Headline.LUCK
+    assert luck.reasons[0] == why
+
+
 def test_the_best_of_noise_in_a_rising_market_is_not_real() -> None:
     found = [judge(evidence(seed=seed)).headline for seed in range(8)]
     assert Headline.LIKELY_REAL not in found

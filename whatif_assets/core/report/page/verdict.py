@@ -24,6 +24,7 @@ TONES = {
     Headline.LIKELY_REAL.value: "good",
     Headline.LUCK.value: "bad",
     Headline.TOO_SHORT.value: "bad",
+    Headline.WITHHELD.value: "bad",
 }
 
 
@@ -122,12 +123,13 @@ def _luck(of: Mapping[str, Any]) -> list[tuple[str, str, str]]:
 def _holdout(of: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     if not of["holdout_openings"]:
         return [("Holdout", "-", "none, or still sealed")]
-    opened = int(of["holdout_openings"])
+    opened, tested = int(of["holdout_openings"]), int(of["holdout_tested"])
     return [
         (
             "Total return in the holdout",
             format_percent(of["holdout_total_return"]),
             f"buy-and-hold {format_percent(of['holdout_hold_total_return'])}; "
-            f"sessions: {int(of['holdout_sessions']):,}; openings: {opened:,}",
+            f"sessions: {int(of['holdout_sessions']):,}, tested on before: "
+            f"{tested:,}; openings: {opened:,}",
         )
     ]

@@ -73,6 +73,7 @@ def verdict(**changed: Any) -> dict[str, Any]:
         "reasons": "\n".join(REASONS),
         "placebos_above": 0,
         "holdout_openings": 1,
+        "holdout_tested": 0,
         "holdout_sessions": 1,
         "trials_tried": 5,
         "distinct_trials": 3,
