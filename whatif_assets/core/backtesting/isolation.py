@@ -16,6 +16,7 @@ from typing import Any
 from whatif_assets.core.backtesting.job import Executions, Variant
 from whatif_assets.core.backtesting.messages import (
     LIMIT,
+    Import,
     Outcome,
     Task,
     receive,
@@ -57,7 +58,7 @@ class _Worker:
         self._requests = self._process.stdin.fileno()
         self._replies = self._process.stdout.fileno()
 
-    def work(self, task: Task) -> Outcome:
+    def work(self, task: Task | Import) -> Outcome:
         """Work a task; EOFError or OSError where the process is gone."""
         send(self._requests, task)
         outcome: Outcome = receive(self._replies)
@@ -76,11 +77,11 @@ class _Worker:
             self._process.stdout.close()
 
 
-def seconds_for(sleeve: Sleeve) -> float:
-    """Time that a strategy may take on a sleeve: much more than any should need.
+def seconds_for(bars: int) -> float:
+    """Time that a strategy may take on some bars: much more than any should need.
 
     The environment variable ``WHATIF_STRATEGY_SECONDS`` sets what the shortest sleeve
-    has (60 by default); each 3,000 bars add as much.
+    has, and the import of a strategy (60 by default); each 3,000 bars add as much.
 
     Raises
     ------
@@ -97,7 +98,7 @@ def seconds_for(sleeve: Sleeve) -> float:
             f"{LIMIT}: found {text!r}; allowed is a number of seconds above 0, such as "
             f"{SECONDS:.0f}."
         )
-    return seconds * (1 + len(sleeve) / BARS)
+    return seconds * (1 + bars / BARS)
 
 
 def task_of(
@@ -109,10 +110,21 @@ def task_of(
     function that only the strategy's own module knows, and the worker finds it there.
     """
     given = tuple(replace(v, settings=kind.given(v.settings)) for v in variants)
-    return Task(what, kind.name, kind.base, sleeve, given, seconds_for(sleeve))
+    return Task(what, kind.name, kind.base, sleeve, given, seconds_for(len(sleeve)))
 
 
-def worked(tasks: Sequence[Task], processes: int) -> Iterator[Outcome]:
+def try_import(name: str, base: Path) -> None:
+    """Import a strategy's code in another process, where it harms nothing.
+
+    Raises
+    ------
+    BadInput
+        The import fails, ends its process, or takes too long.
+    """
+    only(Import(name, base, seconds_for(0)))
+
+
+def worked(tasks: Sequence[Task | Import], processes: int) -> Iterator[Outcome]:
     """Work tasks in some processes, and give their outcomes in the order of the tasks.
 
     Whoever stops listening ends what is being worked.
@@ -133,7 +145,7 @@ class _Crew:
         self._busy: set[_Worker] = set()
         self._dismissed = False
 
-    def work(self, task: Task) -> Outcome:
+    def work(self, task: Task | Import) -> Outcome:
         """Work one task in an idle process, or a new one where that has gone."""
         for worker in _candidates():
             with _lock:
@@ -163,9 +175,9 @@ class _Crew:
             worker.stop()
 
 
-def _without_process(task: Task) -> BadInput:
+def _without_process(task: Task | Import) -> BadInput:
     return BadInput(
-        f"{task.job(task.variants[0])}: the process that was to run it ended. Run it "
+        f"Strategy '{task.strategy}': the process that was to run it ended. Run it "
         "again; if it ends again, look at the memory that is free."
     )
 
@@ -194,7 +206,7 @@ def executions_of(kind: StrategyType, sleeve: Sleeve, variant: Variant) -> Execu
     return executions
 
 
-def only(task: Task) -> Any:
+def only(task: Task | Import) -> Any:
     """Work one task of one job and give its result; BadInput where it failed."""
     (outcome,) = worked([task], 1)
     if outcome.failure:

@@ -51,6 +51,23 @@ class Task:
 
 
 @dataclass(frozen=True)
+class Import:
+    """A strategy's code to import, to find out whether that ends well.
+
+    Attributes
+    ----------
+    strategy, base
+        The strategy's name, and the folder that it refers to.
+    seconds
+        How long the import may take.
+    """
+
+    strategy: str
+    base: Path
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What jobs gave.
 

@@ -236,7 +236,7 @@ def _unless_it_fails(
             if bar >= 0
             else f"before the first of its {len(sleeve)} bars"
         )
-        file = next((str(file) for file in kind.source_files), None)
+        file = next(iter(kind.source_files), kind.folder)
         raise BadInput(
             f"{_job(sleeve, kind, variant)}, {where}: {describe(error, file)}"
             f"{_advice(error)}"

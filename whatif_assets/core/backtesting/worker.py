@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import functools
 import gc
 import importlib
 import io
@@ -21,6 +22,8 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -30,6 +33,7 @@ from whatif_assets.core.backtesting import reference_engine
 from whatif_assets.core.backtesting.job import Variant
 from whatif_assets.core.backtesting.messages import (
     LIMIT,
+    Import,
     Outcome,
     Task,
     receive,
@@ -61,7 +65,32 @@ def main() -> None:
             return
 
 
-def work(task: Task, requests: int) -> Outcome:
+@dataclass(frozen=True)
+class _Job:
+    """What one fork does.
+
+    Attributes
+    ----------
+    name
+        Names it in a message.
+    call
+        Does it, and gives its result.
+    base
+        The folder of the user's code.
+    seconds
+        How long it may take.
+    extent
+        How much there is to do, for a message.
+    """
+
+    name: str
+    call: Callable[[], Any]
+    base: Path
+    seconds: float
+    extent: str = ""
+
+
+def work(task: Task | Import, requests: int) -> Outcome:
     """Run the jobs of a task one after the other, up to the first that fails.
 
     Parameters
@@ -75,8 +104,8 @@ def work(task: Task, requests: int) -> Outcome:
             importlib.import_module(library)
     results: list[Any] = []
     told = ""
-    for variant in task.variants:
-        result, printed = _in_a_fork(task, variant, requests)
+    for job in _jobs(task):
+        result, printed = _in_a_fork(job, requests)
         told = told or printed
         if isinstance(result, BadInput):
             return Outcome(results, result, told)
@@ -84,22 +113,49 @@ def work(task: Task, requests: int) -> Outcome:
     return Outcome(results, None, told)
 
 
-def _in_a_fork(task: Task, variant: Variant, requests: int) -> tuple[Any, str]:
+def _jobs(task: Task | Import) -> list[_Job]:
+    if isinstance(task, Import):
+        name = f"Strategy '{task.strategy}', import of its code"
+        return [_Job(name, lambda: _import(task), task.base, task.seconds)]
+    extent = f", for {len(task.sleeve)} bars"
+    return [
+        _Job(
+            task.job(variant),
+            functools.partial(_run, task, variant),
+            task.base,
+            task.seconds,
+            extent,
+        )
+        for variant in task.variants
+    ]
+
+
+def _import(task: Import) -> None:
+    find_strategy(task.strategy, task.base, tried=True)
+
+
+def _run(task: Task, variant: Variant) -> Any:
+    kind = find_strategy(task.strategy, task.base, tried=True)
+    sys.path.insert(0, str(kind.folder))
+    return getattr(reference_engine, task.what)(task.sleeve, kind, variant)
+
+
+def _in_a_fork(job: _Job, requests: int) -> tuple[Any, str]:
     """Run a job in a process of its own; its result, or why there is none."""
     reading, writing = os.pipe()
     with tempfile.TemporaryFile() as dump:
         pid = os.fork()
         if pid == 0:
             os.close(reading)
-            _run(task, variant, writing, dump)
+            _send_result(job, writing, dump)
         os.close(writing)
         try:
-            return _awaited(task, variant, pid, (reading, requests), dump)
+            return _awaited(job, pid, (reading, requests), dump)
         finally:
             os.close(reading)
 
 
-def _run(task: Task, variant: Variant, writing: int, dump: IO[bytes]) -> None:
+def _send_result(job: _Job, writing: int, dump: IO[bytes]) -> None:
     """Run a job in this process, send what it gave, and end the process."""
     leave, this = os._exit, os.getpid()
 
@@ -115,13 +171,11 @@ def _run(task: Task, variant: Variant, writing: int, dump: IO[bytes]) -> None:
     sys.stdout = sys.stderr = printed = _Beginning()
     result: Any
     try:
-        kind = find_strategy(task.strategy, task.base)
-        sys.path.insert(0, str(kind.folder))
-        result = getattr(reference_engine, task.what)(task.sleeve, kind, variant)
+        result = job.call()
     except BadInput as error:
         result = error
     except BaseException as error:
-        result = BadInput(f"{task.job(variant)}: {type(error).__name__}: {error}")
+        result = BadInput(f"{job.name}: {type(error).__name__}: {error}")
     try:
         send(writing, (result, printed.text))
     finally:
@@ -148,11 +202,11 @@ class _Beginning(io.TextIOBase):
 
 
 def _awaited(
-    task: Task, variant: Variant, pid: int, pipes: tuple[int, int], dump: IO[bytes]
+    job: _Job, pid: int, pipes: tuple[int, int], dump: IO[bytes]
 ) -> tuple[Any, str]:
     """Wait for a job's result, for its end, or for its time to be over."""
     reading, requests = pipes
-    deadline = time.monotonic() + task.seconds
+    deadline = time.monotonic() + job.seconds
     parts: list[bytes] = []
     ended = False
     while not ended:
@@ -166,14 +220,14 @@ def _awaited(
             _kill(pid)
             raise EOFError
         else:
-            where = _asked_where(pid, dump, task)
+            where = _asked_where(pid, dump, job)
             _kill(pid)
-            return _too_long(task, variant, where), ""
+            return _too_long(job, where), ""
     _, status = os.waitpid(pid, 0)
     try:
         result, printed = _received(b"".join(parts))
     except EOFError:
-        return _died(task, variant, status, _where(dump, task)), ""
+        return _died(job, status, _where(dump, job)), ""
     return result, str(printed)
 
 
@@ -189,15 +243,15 @@ def _kill(pid: int) -> None:
     os.waitpid(pid, 0)
 
 
-def _too_long(task: Task, variant: Variant, where: str) -> BadInput:
+def _too_long(job: _Job, where: str) -> BadInput:
     return BadInput(
-        f"{task.job(variant)}: it is still running after {task.seconds:.0f} s, for "
-        f"{len(task.sleeve)} bars{where}. Look for a loop that never ends; if it needs "
-        f"more time, set the environment variable {LIMIT} higher."
+        f"{job.name}: it is still running after {job.seconds:.0f} s{job.extent}"
+        f"{where}. Look for a loop that never ends; if it needs more time, set the "
+        f"environment variable {LIMIT} higher."
     )
 
 
-def _died(task: Task, variant: Variant, status: int, where: str) -> BadInput:
+def _died(job: _Job, status: int, where: str) -> BadInput:
     code = os.waitstatus_to_exitcode(status)
     how = (
         f"was ended by the signal {signal.Signals(-code).name}"
@@ -205,26 +259,26 @@ def _died(task: Task, variant: Variant, status: int, where: str) -> BadInput:
         else f"ended with exit status {code}"
     )
     return BadInput(
-        f"{task.job(variant)}: its process {how} before there was a result{where}. "
+        f"{job.name}: its process {how} before there was a result{where}. "
         "Look for what ends a process there, such as a fault in a compiled library or "
         "too little memory."
     )
 
 
-def _asked_where(pid: int, dump: IO[bytes], task: Task) -> str:
+def _asked_where(pid: int, dump: IO[bytes], job: _Job) -> str:
     """Ask a process that goes on which line it is at."""
     os.kill(pid, _ASK_WHERE)
     until = time.monotonic() + _DUMP_SECONDS
-    while not (where := _where(dump, task)) and time.monotonic() < until:
+    while not (where := _where(dump, job)) and time.monotonic() < until:
         time.sleep(0.05)
     return where
 
 
-def _where(dump: IO[bytes], task: Task) -> str:
+def _where(dump: IO[bytes], job: _Job) -> str:
     """Say at which line of the user's a process was, if it could tell."""
     dump.seek(0)
     frames = _FRAME.findall(dump.read().decode("utf-8", "replace"))
-    folder = str(Path(task.base).resolve())
+    folder = str(job.base.resolve())
     mine = [
         frame for frame in frames if str(Path(frame[0]).resolve()).startswith(folder)
     ]

@@ -182,7 +182,9 @@ def _param(name: str) -> str:
     return name.removeprefix(PARAM)
 
 
-def find_strategy(name: str, base: Path | None = None) -> StrategyType:
+def find_strategy(
+    name: str, base: Path | None = None, *, tried: bool = False
+) -> StrategyType:
     """Find a strategy in the registry, or import a user's own.
 
     Parameters
@@ -191,6 +193,9 @@ def find_strategy(name: str, base: Path | None = None) -> StrategyType:
         A name of ``STRATEGIES``, ``package.module:Class`` or ``file.py:Class``.
     base
         The folder that a user's path refers to; by default the current one.
+    tried
+        Whether a user's code is imported at once, as in a process that it may end. By
+        default its import is tried in such a process first.
 
     Raises
     ------
@@ -199,7 +204,7 @@ def find_strategy(name: str, base: Path | None = None) -> StrategyType:
     """
     base = base or Path()
     if ":" in name:
-        strategy = load_strategy(name, base)
+        strategy = load_strategy(name, base, tried=tried)
     elif name in STRATEGIES:
         strategy = STRATEGIES[name]
     else:

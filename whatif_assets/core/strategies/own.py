@@ -7,13 +7,11 @@ Backtrader params are its settings.
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import functools
 import hashlib
 import importlib
 import importlib.util
 import sys
-import threading
+import time
 import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -27,12 +25,13 @@ from whatif_assets.core.local_code import (
     module_name,
 )
 
-IMPORT_SECONDS = 60.0
+SECONDS_TO_REMEMBER = 1.0  # that a failed import takes before it is not tried again
 _imported: dict[str, str] = {}  # contents of modules, by their names
+_failed: dict[str, BadInput] = {}  # why imports failed that took long, by contents
 MOST_BYTES = 1_000_000  # of a file of code
 
 
-def load_strategy(name: str, base: Path) -> type[bt.Strategy]:
+def load_strategy(name: str, base: Path, *, tried: bool = False) -> type[bt.Strategy]:
     """Import a user's strategy class.
 
     Parameters
@@ -42,6 +41,8 @@ def load_strategy(name: str, base: Path) -> type[bt.Strategy]:
     base
         The folder that a relative path, or a package outside the environment,
         refers to.
+    tried
+        Whether to import the code at once, without trying in another process first.
 
     Raises
     ------
@@ -53,7 +54,7 @@ def load_strategy(name: str, base: Path) -> type[bt.Strategy]:
         raise BadInput(
             f"Strategy '{name}': write 'package.module:Class' or 'file.py:Class'."
         )
-    module = _module_of(name, base)
+    module = _module_of(name, base, tried)
     found = getattr(module, class_name, None)
     if isinstance(found, type) and issubclass(found, bt.Strategy):
         return found
@@ -157,7 +158,7 @@ def _file_of(name: str, base: Path) -> Path:
     return base.joinpath(*source.split(".")).with_suffix(".py")
 
 
-def _module_of(name: str, base: Path) -> ModuleType:
+def _module_of(name: str, base: Path, tried: bool) -> ModuleType:
     """Import the module of a strategy.
 
     A user's file is imported anew once it, or a file that it imports, was edited. Its
@@ -165,36 +166,61 @@ def _module_of(name: str, base: Path) -> ModuleType:
     edit, and the modules beside it are forgotten, so that the file of another folder
     finds its own.
     """
-    files = own_files(name, base)
+    files, source = own_files(name, base), _source_of(name)
     if not files:
-        with _errors_named(name), _importable(base, []):
-            return importlib.import_module(_source_of(name))
+        if source not in sys.modules:
+            _try_first(name, base, tried, "")
+        with _errors_named(name, base), _importable(base, []):
+            return importlib.import_module(source)
     path, folder = files[0], folder_of(name, base)
     parts = [str(path.resolve()).encode(), *(file.read_bytes() for file in files)]
     digest = hashlib.sha256(b"\0".join(parts)).hexdigest()[:12]
-    if not _source_of(name).endswith(".py"):
-        return _by_its_name(name, base, files, digest)
+    if not source.endswith(".py"):
+        return _by_its_name(name, base, files, digest, tried)
     module_name = f"_own_strategy_{path.stem}_{digest}"
     if module_name not in sys.modules:
-        with _errors_named(name), _importable(folder, files):
+        _try_first(name, base, tried, digest)
+        with _errors_named(name, base), _importable(folder, files):
             _import_as(module_name, path)
     return sys.modules[module_name]
 
 
 def _by_its_name(
-    name: str, base: Path, files: Sequence[Path], digest: str
+    name: str, base: Path, files: Sequence[Path], digest: str, tried: bool
 ) -> ModuleType:
     """Import a module by its name, and anew once one of its files was edited."""
     source = _source_of(name)
     file = getattr(sys.modules.get(source), "__file__", None)
     here = file is not None and Path(file).resolve() == files[0].resolve()
     if not here or _imported.setdefault(source, digest) != digest:
+        _try_first(name, base, tried, digest)
         for one in files:
             sys.modules.pop(module_name(one, base), None)
-        with _errors_named(name), _importable(base, []):
+        with _errors_named(name, base), _importable(base, []):
             importlib.import_module(source)
         _imported[source] = digest
     return sys.modules[source]
+
+
+def _try_first(name: str, base: Path, tried: bool, digest: str) -> None:
+    """Import a strategy's code in a process that it may end or keep busy for ever.
+
+    A failure that took long, as where it never ends, holds until the code is edited.
+    """
+    if tried:
+        return
+    # Here, since running strategies in processes of their own needs this module.
+    from whatif_assets.core.backtesting.isolation import try_import
+
+    if digest in _failed:
+        raise _failed[digest]
+    started = time.monotonic()
+    try:
+        try_import(name, base.resolve())
+    except BadInput as error:
+        if digest and time.monotonic() - started > SECONDS_TO_REMEMBER:
+            _failed[digest] = error
+        raise
 
 
 def _import_as(module_name: str, path: Path) -> None:
@@ -235,61 +261,29 @@ def _importable(folder: Path, files: Sequence[Path]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _errors_named(name: str) -> Iterator[None]:
-    try:
-        with _not_for_ever():
-            yield
-    except _TooLong:
-        raise BadInput(
-            f"Strategy '{name}': its import is still running after "
-            f"{IMPORT_SECONDS:.0f} s. Look for a loop that never ends outside of its "
-            "functions."
-        ) from None
-    except (Exception, SystemExit) as error:
-        raise BadInput(
-            f"Strategy '{name}': its import fails with {describe(error)}"
-        ) from error
-
-
-class _TooLong(BaseException):
-    """What a user's code is interrupted by."""
-
-
-@contextlib.contextmanager
-def _not_for_ever() -> Iterator[None]:
-    """Interrupt this thread if it is still here after a while."""
-    thread = ctypes.c_ulong(threading.get_ident())
-    raised = ctypes.py_object(_TooLong)
-    interrupt = functools.partial(
-        ctypes.pythonapi.PyThreadState_SetAsyncExc, thread, raised
-    )
-    timer = threading.Timer(IMPORT_SECONDS, interrupt)
-    timer.daemon = True
-    timer.start()
+def _errors_named(name: str, base: Path) -> Iterator[None]:
     try:
         yield
-    finally:
-        timer.cancel()
+    except (Exception, SystemExit) as error:
+        what = describe(error, base.resolve())
+        raise BadInput(f"Strategy '{name}': its import fails with {what}") from error
 
 
-def describe(error: BaseException, file: str | None = None) -> str:
+def describe(error: BaseException, within: Path) -> str:
     """Say an error of a user's code in one line, with the line of their file.
 
     Parameters
     ----------
     error
         What was raised.
-    file
-        The user's file; without it the place is where the error was raised.
+    within
+        The user's file, or the folder that their code is in.
     """
     if isinstance(error, SyntaxError):
         return f"{type(error).__name__}: {error.msg} ({error.filename}:{error.lineno})."
     frames = traceback.extract_tb(error.__traceback__)
     mine = [
-        frame
-        for frame in frames
-        if frame.filename == file
-        or (file is None and not frame.filename.startswith("<frozen"))
+        one for one in frames if Path(one.filename).resolve().is_relative_to(within)
     ]
     place = f" ({mine[-1].filename}:{mine[-1].lineno})" if mine else ""
     return f"{type(error).__name__}: {error}{place}."

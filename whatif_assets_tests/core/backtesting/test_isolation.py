@@ -16,7 +16,7 @@ from whatif_assets.core.backtesting.backtest import Variant, run_backtests
 from whatif_assets.core.backtesting.isolation import task_of, worked
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.leaks.gate import probe_strategy
-from whatif_assets.core.strategies import find_strategy, own
+from whatif_assets.core.strategies import find_strategy
 from whatif_assets_tests.core.sleeves_for_tests import sleeve
 
 BARS = sleeve(np.linspace(10, 20, 40).tolist())
@@ -130,13 +130,44 @@ def _noted(
     return make
 
 
-def test_an_import_that_never_ends_is_stopped(
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "import os\nos._exit(3)\n",
+            r"its import fails with SystemExit: 3 .*wild.py:2",
+        ),
+        ("import os\nos.abort()\n", r"signal SIGABRT .*, at .*wild.py:2 in <module>"),
+        (
+            "import sys\nsys.exit(3)\n",
+            r"its import fails with SystemExit: 3 .*wild.py:2",
+        ),
+        ("\nraise KeyboardInterrupt\n", r"KeyboardInterrupt"),
+        ("\nimport no_such_module\n", r"ModuleNotFoundError.*wild.py:2"),
+    ],
+)
+@pytest.mark.parametrize("name", ["wild.py:Wild", "wild:Wild"])
+def test_code_that_ends_its_process_when_imported_is_refused(
+    tmp_path: Path, text: str, message: str, name: str
+) -> None:
+    (tmp_path / "wild.py").write_text(text)
+    with pytest.raises(BadInput, match=rf"Strategy '{name}'.*{message}"):
+        find_strategy(name, tmp_path)
+
+
+def test_an_import_that_never_ends_is_stopped_and_not_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(own, "IMPORT_SECONDS", 0.2)
-    (tmp_path / "wild.py").write_text("while True:\n    pass\n")
-    with pytest.raises(BadInput, match="its import is still running after 0 s"):
+    monkeypatch.setenv("WHATIF_STRATEGY_SECONDS", "1.5")
+    (tmp_path / "wild.py").write_text("import time\ntime.sleep(1e6)\n")
+    with pytest.raises(BadInput, match=r"still running after 2 s, at .*wild.py:2"):
         find_strategy("wild.py:Wild", tmp_path)
+    monkeypatch.setattr(isolation, "try_import", None)
+    with pytest.raises(BadInput, match="still running after 2 s"):
+        find_strategy("wild.py:Wild", tmp_path)
+    monkeypatch.undo()
+    (tmp_path / "wild.py").write_text(f"{HEAD}pass\n")
+    assert find_strategy("wild.py:Wild", tmp_path).strategy.__name__ == "Wild"
 
 
 def test_a_job_finds_nothing_of_an_earlier_one(tmp_path: Path) -> None:
