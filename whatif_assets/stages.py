@@ -14,8 +14,8 @@ from typing import Any
 
 import dagster as dg
 from dagster._core.events import AssetMaterializationPlannedData
-from dagster._core.storage.tags import BACKFILL_ID_TAG
 
+from whatif_assets.backfills import goes_on_after
 from whatif_assets.claims import claim_name
 from whatif_assets.core.errors import BadInput, faults
 from whatif_assets.core.home import Home
@@ -176,6 +176,7 @@ class _Recorder:
         spec = context.assets_def.specs_by_key[asset_key]
         self._provenance = Provenance.now(context.instance, spec)
         self._code_version = self._provenance.code_version
+        self._is_awaited = goes_on_after(context, table)
         self._waiting: list[tuple[str, str, Mapping[str, Any], Mapping[str, Any]]] = []
         self._recorded: list[dg.AssetMaterialization] = []
         self._last_line = time.monotonic()
@@ -246,12 +247,11 @@ class _Recorder:
     def _record_failure(self, key: str, reason: str) -> None:
         """Record without a version that a key was tried, where that has to be known.
 
-        A backfill never asks for what depends on a partition without a record, so that
-        one failure would cost the leaderboard; and what was recorded before is no more,
-        if the lake has lost it. A partition counts as failed if it was planned after
-        its last record: so it is planned once more.
+        That is where a backfill goes on after it, and where the lake has lost what was
+        recorded before. A partition counts as failed if it was planned after its last
+        record: so it is planned once more.
         """
-        if BACKFILL_ID_TAG not in self._context.run.tags and not self._is_lost(key):
+        if not self._is_awaited and not self._is_lost(key):
             return
         self._log(key, NO_VERSION, {"failed": reason})
         self._context.instance.report_dagster_event(

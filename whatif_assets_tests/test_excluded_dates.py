@@ -6,9 +6,18 @@ from datetime import date, datetime
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.selector import (
+    PartitionRangeSelector,
+    PartitionsByAssetSelector,
+    PartitionsSelector,
+)
+from dagster._core.execution.backfill import PartitionBackfill
 
+from whatif_assets.core.errors import BadInput
 from whatif_assets.core.market import Market
 from whatif_assets.partitions import session_partitions
+
+BARS = dg.AssetKey("bars")
 
 
 def days_of(calendar: str, first: str, last: str | None):
@@ -34,6 +43,52 @@ def days_of(calendar: str, first: str, last: str | None):
 def test_an_excluded_date_is_not_the_next_session(asked, found):
     _, days = days_of("XNYS", "2026-01-05", "2026-01-30")
     assert days.subset_with_partition_keys(asked).get_partition_keys() == found
+
+
+@pytest.mark.parametrize(
+    ("asked", "named"),
+    [
+        (["2026-01-19"], "2026-01-19"),
+        (["2026-01-16", "2026-01-19", "2026-01-20"], "2026-01-19"),
+        (["2025-12-31", "2026-01-05"], "2025-12-31"),  # before the first one
+        (["tomorrow"], "tomorrow"),
+    ],
+)
+def test_a_backfill_of_a_date_without_a_session_is_refused(asked, named):
+    message = rf"^{named}: no session of bars\..*from 2026-01-05 to 2026-01-30"
+    with pytest.raises(BadInput, match=message):
+        PartitionBackfill.from_asset_partitions(
+            partition_names=asked,
+            asset_selection=[BARS],
+            all_partitions=False,
+            **_of_backfill(),
+        )
+
+
+@pytest.mark.parametrize(
+    ("first", "last"), [("2026-01-19", "2026-01-21"), ("2026-01-16", "2026-01-19")]
+)
+def test_a_backfill_of_a_range_that_ends_on_such_a_date_is_refused(first, last):
+    ranges = PartitionsSelector(ranges=[PartitionRangeSelector(start=first, end=last)])
+    one = PartitionsByAssetSelector(asset_key=BARS, partitions=ranges)
+    with pytest.raises(BadInput, match=r"^2026-01-19: no session of bars"):
+        PartitionBackfill.from_partitions_by_assets(
+            partitions_by_assets=[one], **_of_backfill()
+        )
+
+
+def _of_backfill():
+    """What a backfill of the bars of January is made with."""
+    _, days = days_of("XNYS", "2026-01-05", "2026-01-30")
+    bars = dg.AssetSpec(BARS, partitions_def=days)
+    others = ("dynamic_partitions_store", "title", "description", "run_config")
+    return {
+        "backfill_id": "one",
+        "asset_graph": dg.Definitions([bars]).resolve_asset_graph(),
+        "backfill_timestamp": 0.0,
+        "tags": {},
+        **dict.fromkeys(others),
+    }
 
 
 def test_days_of_a_definition_without_exclusions_are_as_dagster_has_them():

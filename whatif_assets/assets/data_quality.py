@@ -11,6 +11,7 @@ import dagster as dg
 
 from whatif_assets.assets.axes import MARKET, Axes, all_of
 from whatif_assets.assets.probe_checks import probe_results
+from whatif_assets.backfills import failures_of_backfill
 from whatif_assets.core.freshness import CODE_VERSIONS
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import DATA, combined_hash
@@ -58,10 +59,14 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         opened = home.open()
         found = findings_of(opened)
-        yield whole_result(context, opened, lambda opened: described(found))
+        failures = failures_of_backfill(context, opened, ("price_bars", "features"))
+        if not failures:
+            yield whole_result(context, opened, lambda opened: described(found))
         yield from quality_results(found, opened.market.rules)
         tables = {"features": probed(opened.lake, "features")}
         yield from probe_results(opened.lake, [FEATURES_PROBE], tables)
+        if failures:
+            raise dg.Failure(failures, allow_retries=False)
 
     return data_quality
 

@@ -8,6 +8,7 @@ import dagster as dg
 from whatif_assets.assets.axes import RESULTS, Axes, all_of
 from whatif_assets.assets.backtest_results import PARITY
 from whatif_assets.assets.probe_checks import probe_results
+from whatif_assets.backfills import failures_of_backfill
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.freshness import CODE_VERSIONS
 from whatif_assets.core.home import Home
@@ -55,8 +56,12 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         opened = home.open()
         keys = known_keys(opened)
-        yield whole_result(context, opened, lambda home: described(home, keys))
+        failures = failures_of_backfill(context, opened, TABLES)
+        if not failures:
+            yield whole_result(context, opened, lambda home: described(home, keys))
         yield from probe_results(opened.lake, ABOUT, keys)
+        if failures:
+            raise dg.Failure(failures, allow_retries=False)
 
     return result_quality
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import dagster as dg
 import pytest
+from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
+    BACKFILL_ID_TAG,
 )
 
 from whatif_assets.code_location import build_definitions
 from whatif_assets.core.home import set_up
+
+CONFIGURATION_ASSETS = ["trained_models", "forecasts", "backtest_results"]
 
 
 @pytest.fixture
@@ -157,30 +161,41 @@ def test_the_sensor_reports_a_faulty_study_and_registers_the_others(home, instan
     assert len(result.dynamic_partitions_requests[0].partition_keys) == 5
 
 
-def test_a_failed_key_of_a_backfill_is_recorded_without_a_version_and_as_failed(
-    home, instance
-):
-    """So a backfill goes on with what depends on all keys; see run_stages."""
+def backfill_two(home, instance, assets):
+    """Run configurations, of which one is none, as a backfill of some assets does."""
     keys = ["tiny.gone", "tiny.hold"]
     instance.add_dynamic_partitions("configurations", keys)
-    result = (
-        build_definitions(home.path)
-        .resolve_job_def("evaluate_configurations")
-        .execute_in_process(
-            instance=instance,
-            raise_on_error=False,
-            tags={
-                ASSET_PARTITION_RANGE_START_TAG: keys[0],
-                ASSET_PARTITION_RANGE_END_TAG: keys[1],
-                "dagster/backfill": "one",
-            },
-        )
+    backfill = PartitionBackfill(
+        backfill_id="one",
+        status=BulkActionStatus.REQUESTED,
+        from_failure=False,
+        tags={},
+        backfill_timestamp=0.0,
+        asset_selection=[dg.AssetKey(asset) for asset in assets],
+    )
+    instance.add_backfill(backfill)
+    definitions = build_definitions(home.path)
+    tags = {
+        ASSET_PARTITION_RANGE_START_TAG: keys[0],
+        ASSET_PARTITION_RANGE_END_TAG: keys[1],
+        BACKFILL_ID_TAG: "one",
+    }
+    result = definitions.resolve_job_def("evaluate_configurations").execute_in_process(
+        instance=instance, raise_on_error=False, tags=tags
     )
     assert not result.success
     assert "tiny.gone" in failure_of(result)
+    return definitions
+
+
+def test_a_failed_key_of_a_backfill_is_recorded_without_a_version_and_as_failed(
+    home, instance
+):
+    """So a backfill goes on with what depends on all keys."""
+    backfill_two(home, instance, [*CONFIGURATION_ASSETS, "leaderboard"])
     for asset in ("trained_models", "forecasts"):
         found = recorded(instance, asset)
-        assert found.keys() == set(keys)
+        assert found.keys() == {"tiny.gone", "tiny.hold"}
         assert found["tiny.gone"].tags["dagster/data_version"] == "NULL"
         assert found["tiny.gone"].metadata["failed"].value
         assert found["tiny.hold"].tags["dagster/data_version"] != "NULL"
@@ -189,3 +204,25 @@ def test_a_failed_key_of_a_backfill_is_recorded_without_a_version_and_as_failed(
             dg.AssetKey(asset)
         )
         assert left.keys() == {"tiny.gone"}
+
+
+def test_a_failed_key_has_no_record_where_its_backfill_ends_with_it(home, instance):
+    """So the backfill ends as failed: it misses a record that a failed run planned."""
+    backfill_two(home, instance, CONFIGURATION_ASSETS)
+    assert recorded(instance, "trained_models").keys() == {"tiny.hold"}
+
+
+def test_the_quality_of_results_fails_in_a_backfill_with_a_failed_key(home, instance):
+    """So the backfill ends as failed, although it went on after the key."""
+    definitions = backfill_two(home, instance, [*CONFIGURATION_ASSETS, "leaderboard"])
+    job = definitions.resolve_job_def("rank_configurations")
+    selection = [dg.AssetKey("result_quality")]
+    result = job.execute_in_process(
+        instance=instance,
+        raise_on_error=False,
+        asset_selection=selection,
+        tags={BACKFILL_ID_TAG: "one"},
+    )
+    assert not result.success and not recorded(instance, "result_quality")
+    assert "trained_models: tiny.gone: Configuration tiny.gone" in failure_of(result)
+    assert job.execute_in_process(instance=instance, asset_selection=selection).success
