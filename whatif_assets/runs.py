@@ -137,6 +137,8 @@ class Runner:
         for key, why in changes.remove.items():
             self._instance.delete_dynamic_partition(name, key)
             console.print(f"{key} is removed: {why}.", highlight=False, markup=False)
+        if changes.remove:
+            update_keys(self._home, self._keys())  # so that they are known as removed
 
     def _run_study(self, study: Study) -> list[str]:
         """Materialise the sessions, models and results of a study and its what-ifs."""

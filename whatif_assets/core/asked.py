@@ -45,6 +45,9 @@ def update_keys(home: Home, registered: Collection[str]) -> KeyChanges:
     What-ifs of living studies stay. So do the keys of studies while some study file
     cannot be read, and those of a configuration that is there and wrong.
 
+    A key is remembered as removed once it is found to be: whoever is to remove it may
+    be hindered, and is then told again.
+
     Parameters
     ----------
     home
@@ -53,20 +56,26 @@ def update_keys(home: Home, registered: Collection[str]) -> KeyChanges:
         Keys of the partitions that there are.
     """
     own = _own_keys(home)
-    before = _remembered(home)
-    remove = {}
-    for key in registered:
-        if key not in own and (why := _why_gone(home, key, before.get(key))):
-            remove[key] = why
-    gone = {key for key, was in before.items() if was == OWN and key not in own}
-    asked = {key for key in registered if before.get(key) == REMOVED}
-    kept = {key: was for key, was in before.items() if key not in asked}
-    gone.update(remove)
-    now = {**kept, **dict.fromkeys(gone, REMOVED), **dict.fromkeys(own, OWN)}
+    before, known = _remembered(home), set(registered)
+    gone = {
+        key: why
+        for key in sorted({*known, *before, *home.lake.keys(RESULTS)} - set(own))
+        if (why := _why_gone(home, key, before.get(key)))
+    }
+    kept = {
+        key: was
+        for key, was in before.items()
+        # One that is there again after it was removed was asked for once more.
+        if was == OWN or key in gone or key not in known
+    }
+    removed = dict.fromkeys(gone.keys() - known, REMOVED)
+    now = {**kept, **removed, **dict.fromkeys(own, OWN)}
     if now != before:
         write_text(_path(home), json.dumps(now, indent=1, sort_keys=True) + "\n")
-    known = set(registered)
-    return KeyChanges(tuple(key for key in own if key not in known), remove)
+    return KeyChanges(
+        add=tuple(key for key in own if key not in known),
+        remove={key: why for key, why in gone.items() if key in known},
+    )
 
 
 def _own_keys(home: Home) -> list[str]:

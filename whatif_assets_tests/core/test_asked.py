@@ -50,7 +50,9 @@ def test_a_what_if_whose_configuration_went_is_removed_and_no_fault_after(asked)
 
 
 def test_a_what_if_that_was_removed_does_not_come_back_with_its_configuration(asked):
-    update_keys(edit(asked, BASE, ""), [WHAT_IF])
+    home = edit(asked, BASE, "")
+    assert update_keys(home, [WHAT_IF]).remove
+    update_keys(home, ())
     home = edit(asked, "configurations:\n", f"configurations:\n{BASE}")
     update_keys(home, ())
     assert found(home) == ([], [])
@@ -64,3 +66,39 @@ def test_results_of_a_what_if_that_means_nothing_are_a_fault_while_it_is_registe
     home = edit(asked, BASE, "  linear: {strategy: buy_and_hold}\n")
     assert found(home, (WHAT_IF,)) == ([], [WHAT_IF])
     assert found(home) == ([], [])
+
+
+def test_what_is_not_removed_when_it_should_be_is_still_to_be_removed(asked):
+    """As while a backfill is in progress, or where a run was killed before."""
+    home = edit(asked, BASE, "")
+    for _ in range(3):
+        changes = update_keys(home, ["tiny.linear", WHAT_IF])
+        assert sorted(changes.remove) == ["tiny.linear", WHAT_IF]
+    assert update_keys(home, ()).remove == {}
+
+
+def test_a_what_if_with_results_alone_does_not_come_back_with_its_configuration(asked):
+    """Whoever asked may have done so in another instance of Dagster."""
+    update_keys(edit(asked, BASE, ""), ())
+    home = edit(asked, "configurations:\n", f"configurations:\n{BASE}")
+    update_keys(home, ())
+    assert found(home) == ([], [])
+
+
+def test_own_keys_of_a_configuration_at_fault_go_once_it_is_repaired(asked):
+    each = "each: {threshold: [1.0, 2.0]}"
+    home = edit(asked, "threshold: 0.0001}", f"{each}}}")
+    keys = list(update_keys(home, ()).add)
+    old = "tiny.linear~threshold=2.0"
+    assert old in keys
+    for _ in range(2):
+        home = edit(asked, "strategy: forecast_threshold, each", "strategy: x, each")
+        assert update_keys(home, keys).remove == {}
+        home = edit(asked, "strategy: x, each", "strategy: forecast_threshold, each")
+        assert update_keys(home, keys).remove == {}
+    edit(asked, "strategy: forecast_threshold, each", "strategy: x, each")
+    update_keys(Home.open(asked), keys)
+    update_keys(Home.open(asked), keys)
+    edit(asked, "strategy: x, each", "strategy: forecast_threshold, each")
+    home = edit(asked, "[1.0, 2.0]", "[1.0]")
+    assert list(update_keys(home, keys).remove) == [old]
