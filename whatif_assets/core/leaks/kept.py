@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -19,7 +20,8 @@ FOUND = "probes.json"
 class Gate:
     """Admits what is computed of one partition, and keeps what the probes found.
 
-    What was found of an earlier version of the partition is forgotten.
+    From now on an earlier version of the partition is no longer complete, and what
+    was found of it is forgotten.
 
     Parameters
     ----------
@@ -30,6 +32,7 @@ class Gate:
     def __init__(self, lake: Lake, table: str, key: str) -> None:
         self._path = _path(lake, table, key)
         self._found: list[Finding] = []
+        lake.begin(table, key)
         self._path.unlink(missing_ok=True)
 
     def admit(self, finding: Finding, where: str = "") -> None:
@@ -47,12 +50,13 @@ def kept_probes(lake: Lake, table: str, key: str) -> list[Finding]:
     """Read what probes found of a partition; nothing where nothing was probed."""
     try:
         rows = json.loads(_path(lake, table, key).read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+        return [_finding(**row) for row in rows]
+    except (FileNotFoundError, TypeError, ValueError):
         return []
-    return [
-        Finding(**{**row, "ts": None if row["ts"] is None else pd.Timestamp(row["ts"])})
-        for row in rows
-    ]
+
+
+def _finding(ts: str | None, **values: Any) -> Finding:
+    return Finding(**values, ts=None if ts is None else pd.Timestamp(ts))
 
 
 def probed(lake: Lake, table: str) -> list[str]:
