@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -110,8 +110,21 @@ def report(home: Home) -> Report:
             pages[name] = write_page(home, studies[name], rows, won, mine, told)
         except BadInput as error:  # the others are written all the same
             failures[name] = str(error)
+    _remove_other_pages(home, pages)
     version = combined_hash(versions)
     return Report(outcomes, equity, effects.marginal, pages, failures, version)
+
+
+def _remove_other_pages(home: Home, written: Collection[str]) -> None:
+    """Remove pages that were written once and are not now: they tell what is no more.
+
+    While a study file cannot be read, a page without a study may be of that one.
+    """
+    others = set(home.lake.keys("best_configuration")) - set(written)
+    if home.faults():
+        others &= home.studies().keys()
+    for name in others:
+        home.page(name).unlink(missing_ok=True)
 
 
 def _effects(
