@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,6 +76,10 @@ class Home:
     def page(self, study: str) -> Path:
         """The HTML page of a study's report."""
         return self.path / REPORTS / f"{study}.html"
+
+    def within(self, text: str) -> str:
+        """Name files of the home in a text by their place in it, wherever it is."""
+        return text.replace(f"{self.path.absolute()}{os.sep}", "")
 
     @property
     def studies_folder(self) -> Path:

@@ -9,6 +9,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from whatif_assets.core.bars.ingest import SessionBars
 from whatif_assets.core.bars.sessions import Sessions
@@ -186,3 +187,27 @@ def test_a_broken_file_of_a_symbol_costs_that_symbol(tmp_path):
         (finding,) = (f for f in load.findings if f.severity == "error")
         assert (finding.symbol, finding.check) == ("TWO", "unreadable")
         assert "TWO.csv, line 12: open 'x" in finding.example
+
+
+def test_a_file_of_the_home_is_named_by_its_place_in_the_home(tmp_path):
+    """What is kept of it holds for a copy of the home elsewhere, too."""
+    bars = walk("AAA", 1)
+    bars.loc[2, "open"] = -1.0
+    market = {
+        "source": "csv",
+        "path": "bars",
+        "first_session": MARCH.dates()[0],
+        "last_session": MARCH.dates()[-1],
+        "base_bar": "1day",
+        "options": {"timezone": "UTC", "stamp": "start"},
+    }
+    found = []
+    for home in (tmp_path / "home", tmp_path / "copy"):
+        (home / "bars").mkdir(parents=True)
+        named = bars.rename(columns={"ts": "timestamp"})
+        named.to_csv(home / "bars" / "all.csv", index=False)
+        (home / "market.yaml").write_text(yaml.safe_dump(market))
+        load = SessionBars(Home.open(home), ["2018-03-05"]).of("2018-03-05")
+        found.append([finding.example for finding in load.findings])
+    assert any("(bars/all.csv, line 4)" in example for example in found[0])
+    assert found[0] == found[1]

@@ -7,7 +7,7 @@ import functools
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -139,7 +139,7 @@ class SessionBars:
                     f"Session {key}: the source '{self._market.source}' has no bars.",
                 )
         except RefusedBars as error:
-            found = [refusal(date.fromisoformat(key), error)]
+            found = [self._refusal(date.fromisoformat(key), error)]
             none = with_vwap(no_bars())[0]
             return SessionLoad(none, {}, found, content=as_parquet(none, "price_bars"))
         return load
@@ -198,7 +198,7 @@ class SessionBars:
 
         def load_of(day: date) -> SessionLoad:
             refused = report.refused.get(day, {})
-            findings = [refusal(day, e, symbol) for symbol, e in refused.items()]
+            findings = [self._refusal(day, e, name) for name, e in refused.items()]
             # A symbol that was refused did not vanish.
             gone = {("symbols_vanish", symbol) for symbol in refused}
             others = found.get(day, [])
@@ -211,6 +211,13 @@ class SessionBars:
         self._last_bars[last] = last_bars(frame.take(rows[last]))
         days_of = {session: date.fromisoformat(session) for session in stretch}
         return {s: self._encoders.submit(load_of, day) for s, day in days_of.items()}
+
+    def _refusal(
+        self, day: date, error: RefusedBars, symbol: str | None = None
+    ) -> Finding:
+        """Make a finding of what was refused; it is kept, and the home may be moved."""
+        found = refusal(day, error, symbol)
+        return replace(found, example=self._home.within(found.example))
 
     def _steps(self, day: date, frame: pd.DataFrame) -> dict[str, Step]:
         """Steps of a session, whose earlier bars may be among some at hand."""
