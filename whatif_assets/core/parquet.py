@@ -46,6 +46,7 @@ def as_parquet(frame: pd.DataFrame, table: str) -> bytes:
         compression="zstd",
         compression_level=3,
         use_dictionary=texts,
+        write_page_checksum=True,
     )
     content: bytes = written.getvalue().to_pybytes()
     return content
@@ -77,7 +78,7 @@ def read_parquet(
     """
     declared = in_lake(table)
     with _told(path):
-        with pq.ParquetFile(path) as file:
+        with _opened(path) as file:
             held = file.schema_arrow.names
             wanted = None if columns is None else [n for n in columns if n in held]
             found = file.read(columns=wanted)
@@ -97,11 +98,16 @@ def columns_of(path: Path) -> list[str]:
 def fault_within(path: Path) -> str:
     """Say why a Parquet file can't be read to its end; empty where it can."""
     try:
-        with _told(path), pq.ParquetFile(path) as file:
+        with _told(path), _opened(path) as file:
             file.read()
     except DamagedFile as error:
         return error.fault
     return ""
+
+
+def _opened(path: Path) -> pq.ParquetFile:
+    """Open a file so that a page that is not as it was written is an error."""
+    return pq.ParquetFile(path, page_checksum_verification=True)
 
 
 @contextlib.contextmanager

@@ -9,7 +9,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from whatif_assets.core.damage import DamagedFile
+from whatif_assets.core.home import Home
 from whatif_assets.core.lake import MANIFEST, Lake, Manifest
+from whatif_assets.core.models.training import read_model
 from whatif_assets.core.tables import LAKE
 from whatif_assets.studies import run_studies
 
@@ -153,6 +156,22 @@ def test_a_file_that_only_reading_shows_to_be_damaged_is_made_again_by_the_next_
     run_studies(home, "small")
     assert run_studies(home, "small")
     assert files_of(home) == before
+
+
+def test_a_model_that_only_reading_shows_to_be_damaged_is_fitted_again(
+    home: Path,
+) -> None:
+    path = home / "lake" / "trained_models/configuration=small.linear/fold_0.model"
+    whole = path.read_bytes()
+    middle = len(whole) // 2
+    damage([path], lambda _: whole[: middle - 8] + bytes(16) + whole[middle + 8 :])
+    opened = Home.open(home)
+    assert opened.lake.has("trained_models", "small.linear")
+    with pytest.raises(DamagedFile, match=str(path)):
+        read_model(opened, "small.linear", 0)
+    assert not opened.lake.has("trained_models", "small.linear")
+    assert run_studies(home, "small")
+    assert path.read_bytes() == whole
 
 
 def test_a_manifest_of_an_earlier_version_still_speaks_for_its_data(

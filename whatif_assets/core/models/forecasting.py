@@ -13,9 +13,9 @@ from whatif_assets.core.home import Home
 from whatif_assets.core.lake import combined_hash, not_materialised
 from whatif_assets.core.leaks import Finding
 from whatif_assets.core.leaks.gate import probe_forecasts
-from whatif_assets.core.models import Model, load_model
+from whatif_assets.core.models import Model
 from whatif_assets.core.models.dataset import dataset, versions_read
-from whatif_assets.core.models.training import TABLE, model_path
+from whatif_assets.core.models.training import TABLE, read_model
 from whatif_assets.core.models.windows import Fold
 from whatif_assets.core.study import Study
 
@@ -162,7 +162,7 @@ def _check_models(home: Home, study: Study, configuration: Configuration) -> Non
 
 
 def _model(home: Home, configuration: Configuration, fold: Fold) -> Model:
-    return load_model(model_path(home, configuration.key, fold.number))
+    return read_model(home, configuration.key, fold.number)
 
 
 def _with_expected_return(

@@ -12,12 +12,14 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 from zipfile import BadZipFile
+from zlib import error as BadCompression  # noqa: N812
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from whatif_assets.core.atomic import write_bytes
+from whatif_assets.core.damage import DamagedFile
 from whatif_assets.core.errors import BadInput
 
 Matrix: TypeAlias = npt.NDArray[np.float64]
@@ -25,6 +27,10 @@ Vector: TypeAlias = npt.NDArray[np.float64]
 Indexes: TypeAlias = npt.NDArray[np.int32]
 
 LEAF = -1
+_UNREADABLE = (
+    OSError, ValueError, TypeError, KeyError, EOFError, NotImplementedError,
+    BadZipFile, BadCompression,
+)  # fmt: skip
 
 
 class Model(Protocol):
@@ -286,7 +292,9 @@ def load_model(path: Path) -> Model:
     Raises
     ------
     BadInput
-        There is no such file, or it holds no model.
+        There is no such file.
+    DamagedFile
+        It holds no model of this version.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -297,8 +305,5 @@ def load_model(path: Path) -> Model:
         raise BadInput(
             f"{path}: there is no model; materialise trained_models first."
         ) from None
-    except (OSError, ValueError, TypeError, KeyError, BadZipFile, EOFError) as error:
-        raise BadInput(
-            f"{path}: this file holds no model of this version ({error}); "
-            "materialise trained_models again."
-        ) from None
+    except _UNREADABLE as error:
+        raise DamagedFile(path, f"no model of this version: {error}") from None

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from whatif_assets.core.configuration import Configuration
+from whatif_assets.core.damage import DamagedFile
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import combined_hash
@@ -187,11 +188,29 @@ def train(
     return trained
 
 
+def read_model(home: Home, key: str, fold: int) -> Model:
+    """Read the model of a fold of a configuration.
+
+    Raises
+    ------
+    BadInput
+        There is none.
+    DamagedFile
+        It cannot be read. From now on the configuration's models are not complete, so
+        that they are fitted again.
+    """
+    try:
+        return load_model(model_path(home, key, fold))
+    except DamagedFile:
+        home.lake.begin(TABLE, key)
+        raise
+
+
 def _stored(home: Home, key: str, fold: Fold) -> Fitted | None:
     """Read the model of a fold that a configuration has in the lake, if it can be."""
     try:
         folds = home.lake.read(TABLE, key).set_index("fold")
-        model = load_model(model_path(home, key, fold.number))
+        model = read_model(home, key, fold.number)
         return model, json.loads(str(folds.loc[fold.number, "settings"])), None
     except (BadInput, OSError, ValueError, KeyError):
         return None
