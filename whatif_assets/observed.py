@@ -24,6 +24,7 @@ from whatif_assets.core.lake import combined_hash, why_computed
 from whatif_assets.core.models.forecasting import forecast_reads
 from whatif_assets.core.study import Study
 from whatif_assets.records import NO_VERSION, latest_version
+from whatif_assets.storage import written_together
 
 SESSION, CONFIGURATION, WHOLE = "session", "configuration", "whole"
 GROUP = "inputs"
@@ -189,14 +190,15 @@ def observe(
         Their partitions.
     """
     fresh = Freshness(home, backend)
-    if of is None:
-        for name in OBSERVED:
-            _record(fresh, instance, name, None)
-        return
-    names = {name for asset in of for name in READ_BY.get(asset, ())}
-    # A session's bars are made from its source as it is then, whatever is recorded.
-    for name in sorted(names - {"source"}):
-        _record(fresh, instance, name, keys)
+    with written_together(instance):
+        if of is None:
+            for name in OBSERVED:
+                _record(fresh, instance, name, None)
+            return
+        names = {name for asset in of for name in READ_BY.get(asset, ())}
+        # A session's bars are made from its source as it is then, whatever is recorded.
+        for name in sorted(names - {"source"}):
+            _record(fresh, instance, name, keys)
 
 
 def _record(

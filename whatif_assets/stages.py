@@ -37,10 +37,13 @@ from whatif_assets.records import (
     shown_values,
 )
 from whatif_assets.resources import Compute
+from whatif_assets.storage import written_together
 
 SECONDS_BETWEEN_LOG_LINES = 5.0
 # Records that wait for their pictures while the next partitions are computed.
 MOST_WAITING = 2
+# Records of quick partitions are written together: a commit takes longer than many.
+SECONDS_BETWEEN_RECORDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -179,7 +182,8 @@ class _Recorder:
         self._is_awaited = goes_on_after(context, table)
         self._waiting: list[tuple[str, str, Mapping[str, Any], Mapping[str, Any]]] = []
         self._recorded: list[dg.AssetMaterialization] = []
-        self._last_line = time.monotonic()
+        self._unwritten: list[dg.AssetMaterialization] = []
+        self._last_written = self._last_line = time.monotonic()
         self._entries: list[RunEntry] = []
         self.failures: dict[str, str] = {}
         self.left_out: list[str] = []
@@ -196,6 +200,7 @@ class _Recorder:
                     self._tell(progress)
         finally:
             self._record(len(self._waiting))
+            self._write()
             write_run_log(
                 self._home.lake, self._context.run.run_id, self._table, self._entries
             )
@@ -254,6 +259,7 @@ class _Recorder:
         if not self._is_awaited and not self._is_lost(key):
             return
         self._log(key, NO_VERSION, {"failed": reason})
+        self._write()
         self._context.instance.report_dagster_event(
             dg.DagsterEvent.build_asset_materialization_planned_event(
                 self._context.job_name,
@@ -340,13 +346,23 @@ class _Recorder:
             metadata=offer_pictures(metadata, self._context.instance),
             tags=self._provenance.tags(version),
         )
-        self._context.log_event(event)
         self._recorded.append(event)
+        self._unwritten.append(event)
+        if time.monotonic() - self._last_written > SECONDS_BETWEEN_RECORDS:
+            self._write()
 
     def record_again(self) -> None:
         """Record every key once more, where Dagster has recorded the whole range."""
-        for event in self._recorded:
-            self._context.log_event(event)
+        self._unwritten = list(self._recorded)
+        self._write()
+
+    def _write(self) -> None:
+        """Give Dagster the records that it does not have yet."""
+        with written_together(self._context.instance):
+            for event in self._unwritten:
+                self._context.log_event(event)
+        self._unwritten.clear()
+        self._last_written = time.monotonic()
 
     def _tell(self, progress: Progress) -> None:
         """Write a log line now and then, so that the UI shows how far it is."""

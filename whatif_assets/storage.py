@@ -1,4 +1,4 @@
-"""Dagster's storage in SQLite, with its files kept open between two events.
+"""Dagster's storage in SQLite, with its files kept open, and events written together.
 
 Dagster opens and closes a file for each event that it records, which takes longer than
 the work on most sessions. Files and tables are Dagster's own: its storage reads what
@@ -7,10 +7,18 @@ this one wrote, and the other way round.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+import os
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import dagster as dg
+from dagster._core.events import ASSET_EVENTS
+from dagster._core.events.log import EventLogEntry
+from dagster._core.storage.event_log.schema import (
+    SqlEventLogStorageTable,
+)
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import (
     INDEX_SHARD_NAME,
     SqliteEventLogStorage,
@@ -29,13 +37,90 @@ from whatif_assets.excluded_dates import leave_out_excluded_dates
 # Here, since the web server and the daemon load nothing else of the project.
 leave_out_excluded_dates()
 
+# Dagster then gives what it plans for the partitions of a run in batches.
+os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")
+
+
+@contextmanager
+def written_together(instance: dg.DagsterInstance) -> Iterator[None]:
+    """Write the events of the block when it ends, where the storage is ours."""
+    log = instance.event_log_storage
+    if not isinstance(log, OpenEventLog):
+        yield
+        return
+    with log.together():
+        yield
+
 
 class OpenEventLog(SqliteEventLogStorage):
     """Keeps two files open: the index of all runs, and the run that was asked last."""
 
     def __init__(self, base_dir: str) -> None:
         self._open: dict[str, Engine] = {}
+        self._known_tables: set[str] = set()
+        self._waiting: list[EventLogEntry] | None = None
         super().__init__(base_dir)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Keep the events of the block, and write them when it ends."""
+        self._waiting = []
+        try:
+            yield
+        finally:
+            waiting, self._waiting = self._waiting, None
+            self.store_event_batch(waiting)
+
+    def store_event(self, event: EventLogEntry) -> None:
+        """Write an event, or keep it for later; see `together`."""
+        if self._waiting is not None:
+            self._waiting.append(event)
+        else:
+            super().store_event(event)
+
+    def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
+        """Write events in their order, those of assets in one transaction a file."""
+        groups = itertools.groupby(events, lambda one: (_of_asset(one), one.run_id))
+        for (of_asset, run_id), group in groups:
+            if of_asset:
+                self._store_of_assets(run_id, list(group))
+                continue
+            for one in group:
+                super().store_event(one)
+
+    def _store_of_assets(self, run_id: str, events: Sequence[EventLogEntry]) -> None:
+        """Write events of assets: of each asset, the last one is what it shows."""
+        rows = [self._event_to_row(one) for one in events]
+        insert = SqlEventLogStorageTable.insert()
+        with self.run_connection(run_id) as connection:
+            connection.execute(insert, rows)
+        with self.index_transaction() as connection:
+            ids = [connection.execute(insert, row).lastrowid for row in rows]
+            self._store_asset_event_tags(connection, events, ids)
+            last = {
+                (row["asset_key"], row["dagster_event_type"]): (one, number)
+                for row, one, number in zip(rows, events, ids, strict=True)
+            }
+            for one, number in sorted(last.values(), key=lambda pair: pair[1]):
+                self._store_asset_event(connection, one, number)
+
+    def has_table(self, table_name: str) -> bool:
+        """Whether there is a table; one that was there is not looked for again."""
+        if table_name not in self._known_tables:
+            if not super().has_table(table_name):
+                return False
+            self._known_tables.add(table_name)
+        return True
+
+    def _has_asset_key_col_on_connection(
+        self, conn: Connection, column_name: str
+    ) -> bool:
+        column = f"column {column_name}"
+        if column not in self._known_tables:
+            if not super()._has_asset_key_col_on_connection(conn, column_name):
+                return False
+            self._known_tables.add(column)
+        return True
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[Connection]:
@@ -82,6 +167,10 @@ class OpenSqliteStorage(DagsterSqliteStorage):
     def from_config_value(cls, inst_data: Any, config_value: Any) -> OpenSqliteStorage:
         """Make one of what ``dagster.yaml`` says, as Dagster asks of such classes."""
         return cls.from_local(inst_data=inst_data, **config_value)
+
+
+def _of_asset(event: EventLogEntry) -> bool:
+    return event.is_dagster_event and event.dagster_event_type in ASSET_EVENTS
 
 
 def _engine(connection_string: str) -> Engine:

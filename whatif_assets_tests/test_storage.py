@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 from dagster._core.instance.ref import InstanceRef
 
-from whatif_assets.storage import OpenEventLog
+from whatif_assets.storage import OpenEventLog, written_together
 
 ROOT = Path(__file__).parents[1]
 DAYS = ["2026-01-01", "2026-01-02", "2026-01-03"]
@@ -85,3 +85,66 @@ def test_a_closed_storage_lets_its_files_be_deleted(
     with opened(tmp_path, OURS, monkeypatch) as instance:
         run_day(instance, DAYS[1])
         assert instance.get_materialized_partitions(daily.key) == {DAYS[1]}
+
+
+def materialisations(count: int) -> list[dg.AssetMaterialization]:
+    """Records of two assets in turn, each with a tag that Dagster keeps."""
+    return [
+        dg.AssetMaterialization(
+            f"asset_{n % 2}",
+            partition=str(n),
+            tags={"dagster/data_version": f"version {n}"},
+        )
+        for n in range(count)
+    ]
+
+
+@dg.op
+def several(context: dg.OpExecutionContext) -> None:
+    """Record five partitions of two assets, and say so in the log."""
+    with written_together(context.instance):
+        for event in materialisations(5):
+            context.log_event(event)
+        context.log.info("recorded")
+
+
+def recorded(instance: dg.DagsterInstance) -> list[object]:
+    """What Dagster shows of both assets, and of the run, after `several`."""
+    job = dg.GraphDefinition("job", node_defs=[several])
+    run = job.execute_in_process(instance=instance)
+    log, found = instance.event_log_storage, []
+    for key in (dg.AssetKey("asset_0"), dg.AssetKey("asset_1")):
+        (record,) = log.get_asset_records([key])
+        last = record.asset_entry.last_materialization
+        assert last is not None
+        assert last.asset_materialization is not None
+        kind, tag = dg.DagsterEventType.ASSET_MATERIALIZATION, "dagster/data_version"
+        versions = log.get_latest_tags_by_partition(key, kind, [tag])
+        found += [last.asset_materialization.partition, versions]
+    messages = [one.message for one in instance.all_logs(run.run_id)]
+    return [*found, [one for one in messages if one.startswith("Materialized")]]
+
+
+def test_events_written_together_are_as_those_written_one_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "dagsters").mkdir()
+    with opened(tmp_path, OURS, monkeypatch) as instance:
+        ours = recorded(instance)
+    with opened(tmp_path / "dagsters", DAGSTERS, monkeypatch) as instance:
+        assert recorded(instance) == ours
+    assert ours[::2] == [
+        "4",
+        "3",
+        [f"Materialized value asset_{n}." for n in (0, 1, 0, 1, 0)],
+    ]
+
+
+def test_events_are_written_where_what_comes_after_them_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(tmp_path, OURS, monkeypatch) as instance:
+        with pytest.raises(ZeroDivisionError), written_together(instance):
+            instance.report_runless_asset_event(materialisations(1)[0])
+            _ = 1 / 0
+        assert instance.get_materialized_partitions(dg.AssetKey("asset_0")) == {"0"}
