@@ -34,6 +34,12 @@ class DamagedFile(BadInput):
         super().__init__(f"{path} {self.fault}. Run again: what it held is made again.")
 
 
+def file_state(path: Path) -> tuple[int, int, int]:
+    """What changes when a file is replaced: its number on the disk, size and age."""
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
 def fault_of(path: Path, size: int | None = None) -> str:
     """Say what is wrong with a file, empty where nothing is.
 
@@ -48,12 +54,13 @@ def fault_of(path: Path, size: int | None = None) -> str:
         Bytes that it should have, where somebody knows.
     """
     try:
-        found = path.stat()
+        state = file_state(path)
     except FileNotFoundError:
         return "is missing"
-    if size is not None and found.st_size != size:
-        return f"has {found.st_size:,} bytes instead of {size:,}"
-    if path.suffix not in _ENDS or _has_ends(path, found.st_size, found.st_mtime_ns):
+    _, found, _ = state
+    if size is not None and found != size:
+        return f"has {found:,} bytes instead of {size:,}"
+    if path.suffix not in _ENDS or _has_ends(path, state):
         return ""
     return "does not begin or end as such a file does"
 
@@ -71,8 +78,9 @@ _ENDS = {".parquet": _is_parquet, ".model": _is_zip}
 
 
 @functools.lru_cache(maxsize=100_000)
-def _has_ends(path: Path, size: int, age: int) -> bool:
+def _has_ends(path: Path, state: tuple[int, int, int]) -> bool:
     """Whether a file begins and ends as its kind does; asked once for each state."""
+    _, size, _ = state
     if size < _SHORTEST:
         return False
     with path.open("rb") as file:

@@ -8,6 +8,7 @@ one place that decides it; whoever has to know asks here.
 from __future__ import annotations
 
 import functools
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -20,7 +21,7 @@ from whatif_assets.core.evaluation.evaluate import evaluation_inputs, sessions_r
 from whatif_assets.core.evaluation.holdout import holdout_inputs
 from whatif_assets.core.evaluation.placebos import placebo_inputs
 from whatif_assets.core.evaluation.verdicts import verdict_inputs
-from whatif_assets.core.features.store import BARS_OF
+from whatif_assets.core.features.bars_read import first_day, parts_among
 from whatif_assets.core.features.tables import FeatureTables
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import Lake, Manifest, axis_of, why_computed
@@ -146,6 +147,12 @@ class Freshness:
         """What the sessions of the source are made from."""
         return self._bars.get()
 
+    @functools.cached_property
+    def stale_bars(self) -> list[str]:
+        """Sessions of which there are bars that are not fresh, the oldest first."""
+        keys = self.home.lake.keys("price_bars")
+        return [key for key in keys if not self.of("price_bars", key).is_fresh]
+
     @property
     def features(self) -> FeatureTables:
         """What the features of sessions are made from."""
@@ -221,13 +228,16 @@ class _Rule:
 
 
 def _bars_of_features(fresh: Freshness, key: str) -> list[Part]:
-    """A session's own bars, and those that its features were warmed up on."""
+    """A session's own bars, and what is stale of those that it was warmed up on.
+
+    One that was not there when the session was warmed up is no fault of it.
+    """
     manifest = fresh.home.lake.manifest("features", key)
-    parts = {BARS_OF + key, *(manifest.inputs if manifest else ())}
-    days = sorted(p.removeprefix(BARS_OF) for p in parts if p.startswith(BARS_OF))
-    # One that was not there when the session was warmed up is no fault of it.
-    known = {key, *(d for d in days if fresh.home.lake.manifest("price_bars", d))}
-    return [("price_bars", day) for day in days if day in known]
+    read = parts_among(manifest.inputs if manifest else ())
+    first = first_day(read[0]) if read else key
+    stale = fresh.stale_bars
+    inside = stale[bisect_left(stale, first) : bisect_left(stale, key)]
+    return [("price_bars", day) for day in (*inside, key)]
 
 
 def _training(fresh: Freshness, key: str) -> Mapping[str, str]:

@@ -7,6 +7,7 @@ written and put back last, so a partition with a manifest is complete.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import re
@@ -20,7 +21,13 @@ from urllib.parse import quote, unquote
 import pandas as pd
 
 from whatif_assets.core.atomic import remove_leftovers, write_text
-from whatif_assets.core.damage import DamagedFile, fault_of, set_aside, tell
+from whatif_assets.core.damage import (
+    DamagedFile,
+    fault_of,
+    file_state,
+    set_aside,
+    tell,
+)
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.parquet import (
     as_parquet,
@@ -277,7 +284,7 @@ class Lake:
         """Manifest of a complete partition; or else what is damaged of it, if any."""
         path = self.folder(table, key) / MANIFEST
         try:
-            found = Manifest(**json.loads(path.read_bytes()))
+            found = _manifest_in(path, file_state(path))
         except FileNotFoundError:
             return None, None
         except (TypeError, ValueError) as error:
@@ -344,6 +351,12 @@ class Lake:
                 frame = frame[frame["symbol"].isin(list(symbols))]
             frames.append(frame.assign(session=pd.Timestamp(session)))
         return pd.concat(frames, ignore_index=True)
+
+
+@functools.lru_cache(maxsize=20_000)
+def _manifest_in(path: Path, state: tuple[int, ...]) -> Manifest:
+    """Manifest that a file holds; read once for each state of the file."""
+    return Manifest(**json.loads(path.read_bytes()))
 
 
 def not_materialised(table: str, *keys: str) -> BadInput:

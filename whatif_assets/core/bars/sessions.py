@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import warnings
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone, tzinfo
@@ -72,7 +73,10 @@ class Sessions:
         first, last
             Days, sessions or not; None for the market's own.
         """
-        return list(self._index(first, last).date)
+        start = max(first or self.first, self.first)
+        end = min(last or self._end, self._end)
+        known = self._days
+        return list(known[bisect_left(known, start) : bisect_right(known, end)])
 
     def check(self, day: date) -> None:
         """Refuse a day that is no session of the market.
@@ -83,7 +87,7 @@ class Sessions:
             Saying why (holiday, weekend, outside the market, not over yet) and
             which sessions are nearest.
         """
-        if len(self._index(day, day)):
+        if self.dates(day, day):
             return
         if day < self.first:
             reason = f": the market's first session is on or after {self.first}"
@@ -203,8 +207,10 @@ class Sessions:
 
     def previous(self, day: date, n: int) -> list[date]:
         """Up to n sessions of the market before a day, oldest first."""
-        earlier = self._index(None, day - DAY)
-        return list(earlier[max(len(earlier) - n, 0) :].date)
+        known = self._days
+        first = bisect_left(known, self.first)
+        stop = bisect_right(known, min(day - DAY, self._end))
+        return list(known[max(stop - n, first) : max(stop, first)])
 
     def window(self, first: date, last: date) -> tuple[pd.Timestamp, pd.Timestamp]:
         """When bars can start that belong to the sessions in [first, last].
@@ -295,12 +301,10 @@ class Sessions:
     def _overnight(self) -> bool:
         return bool(self._exchange.open_offset)
 
-    def _index(self, first: date | None, last: date | None) -> pd.DatetimeIndex:
-        days: pd.DatetimeIndex = self._exchange.sessions
-        start = max(first or self.first, self.first)
-        end = min(last or self._end, self._end)
-        left = days.searchsorted(pd.Timestamp(start))
-        return days[left : days.searchsorted(pd.Timestamp(end), side="right")]
+    @property
+    def _days(self) -> tuple[date, ...]:
+        """Sessions of the exchange, also before the market's first and to come."""
+        return _days_of(self._exchange)
 
     def _midnight(self, day: date) -> pd.Timestamp:
         return self._midnights(pd.DatetimeIndex([day]))[0]
@@ -325,9 +329,9 @@ class Sessions:
 
     def _nearest(self, day: date) -> str:
         """Name the sessions before and after a day, where there are any."""
-        days = self._index(None, None)
-        left = int(np.searchsorted(days.to_numpy(), np.datetime64(day)))
-        around = [str(found.date()) for found in days[max(left - 1, 0) : left + 1]]
+        days = self.dates()
+        left = bisect_left(days, day)
+        around = [str(found) for found in days[max(left - 1, 0) : left + 1]]
         if not around:
             return "; the market has no session at all so far"
         return f"; nearest {'is' if len(around) == 1 else 'are'} {' and '.join(around)}"
@@ -372,6 +376,11 @@ def _known(name: str) -> tuple[date, date]:
         EARLIEST if earliest is None else max(earliest.date(), EARLIEST),
         LATEST if latest is None else min(latest.date(), LATEST),
     )
+
+
+@functools.lru_cache
+def _days_of(exchange: xc.ExchangeCalendar) -> tuple[date, ...]:
+    return tuple(exchange.sessions.date)
 
 
 @functools.lru_cache

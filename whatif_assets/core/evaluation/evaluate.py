@@ -243,18 +243,13 @@ def in_sample_sessions(
     So that what is only looked at for comparison asks for no earlier bars.
     """
     train = study.folds(home.market)[0].train
+    features, size = indicators_of(configuration), home.bar_size(configuration)
 
     def warms_up_earlier(day: date) -> bool:
-        reach = _reach(home, configuration, day)
+        reach = history(home, day, features, size)
         return any(before < train[0] for before in reach[:1])
 
     return list(itertools.dropwhile(warms_up_earlier, train))
-
-
-def _reach(home: Home, configuration: Configuration, day: date) -> list[date]:
-    """Sessions before one that the indicators of a strategy may warm up on."""
-    features = indicators_of(configuration)
-    return history(home, day, features, home.bar_size(configuration))
 
 
 def indicators_of(configuration: Configuration) -> list[Feature]:
@@ -326,7 +321,8 @@ def sessions_read(
     """
     sessions = evaluated_sessions(home, study)
     traded = [*in_sample_sessions(home, study, configuration), *sessions]
-    return traded, _reach(home, configuration, sessions[0])
+    features, size = indicators_of(configuration), home.bar_size(configuration)
+    return traded, history(home, sessions[0], features, size)
 
 
 def evaluation_inputs(home: Home, key: str) -> dict[str, str]:

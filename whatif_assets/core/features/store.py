@@ -26,6 +26,12 @@ from whatif_assets.core.features import (
     warm_up,
     with_other_symbols,
 )
+from whatif_assets.core.features.bars_read import (
+    BARS_OF,
+    parts_among,
+    parts_of,
+    version_of,
+)
 from whatif_assets.core.features.slower import (
     LOOK_BACK,
     SlowerBars,
@@ -36,7 +42,6 @@ from whatif_assets.core.home import Home
 from whatif_assets.core.lake import combined_hash
 
 SPARSE = 6  # a thinly traded symbol has a sixth of a session's bars
-BARS_OF = "bars of "  # and a session: a part of what its features come from
 
 History = Mapping[date, Sequence[date]]
 Engine = Callable[[pd.DataFrame, History, Sequence[Feature]], pd.DataFrame]
@@ -97,6 +102,7 @@ class SessionFeatures:
         self._at_a_time = home.market.sessions_at_a_time(len(home.symbols), size)
         self._bars_of = functools.lru_cache(2 * self._at_a_time)(self._read)
         self._versions: dict[date, str] = {}
+        self._version_now = functools.lru_cache(None)(self._bars_of_part)
         self._ready: dict[date, pd.DataFrame] = {}
         self._oldest_read: dict[date, date] = {}
         groups = by_bar_size(self.features, size)
@@ -273,18 +279,15 @@ class SessionFeatures:
         self._home.lake.versions("price_bars", [key])
         standing = self._home.lake.manifest("features", key)
         parts = {BARS_OF + key, *(standing.inputs if standing else ())}
-        days = sorted(part for part in parts if part.startswith(BARS_OF))
-        read = {
-            part: self._bars_version(date.fromisoformat(part.removeprefix(BARS_OF)))
-            for part in days
-        }
+        read = {part: self._version_now(part) for part in parts_among(parts)}
         return self._own_inputs(session) | read
 
     def inputs_read(self, session: date) -> dict[str, str]:
         """Hashes of what the features that `of` gave for a session came from."""
         first, last = map(self._calendar.index, (self._oldest_read[session], session))
-        days = self._calendar[first : last + 1]
-        read = {BARS_OF + day.isoformat(): self._versions[day] for day in days}
+        parts = parts_of(self._calendar[first : last + 1])
+        known = self._versions.__getitem__
+        read = {part: version_of(part, self._calendar, known) for part in parts}
         return self._own_inputs(session) | read
 
     def _own_inputs(self, session: date) -> dict[str, str]:
@@ -296,6 +299,10 @@ class SessionFeatures:
             **{f"code of {name}": FEATURES[name].code_version for name in functions},
             **({"facts": combined_hash(seen)} if seen else {}),
         }
+
+    def _bars_of_part(self, part: str) -> str:
+        """Version of the bars of a part, as the lake has them now."""
+        return version_of(part, self._calendar, self._bars_version)
 
     def _bars_version(self, session: date) -> str:
         """Data version of a session's bars; empty where there are none."""

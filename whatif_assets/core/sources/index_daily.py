@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 from importlib.metadata import version
 from pathlib import Path
@@ -47,7 +48,7 @@ class IndexDaily:
 
     def state(self, start: pd.Timestamp, end: pd.Timestamp) -> list[str]:
         """Version of the package that the bars come with."""
-        return [f"arch {version('arch')}"]
+        return [f"arch {_version()}"]
 
     def read(
         self,
@@ -65,6 +66,11 @@ class IndexDaily:
         parts = [_bars(name) for name in self.symbols() if name in symbols]
         bars = pd.concat(parts or [_bars("SP500").iloc[:0]], ignore_index=True)
         return within(bars, start, end)
+
+
+@functools.cache
+def _version() -> str:
+    return version("arch")
 
 
 def _bars(symbol: str) -> pd.DataFrame:
