@@ -44,7 +44,7 @@ Written by `make docs` from the code; a test holds the two together.
 RANKING = """Any metric may rank: `rank_by: sharpe` puts its better end first. So may a
 weighted sum of several: with `rank_by: {sharpe: 1, max_drawdown: -2}` the highest
 `score` wins, which is the values as they are, times the weights. A variant that does
-not meet one of `constraints: ["max_drawdown < 0.1", "trades >= 30"]` stands after all
+not meet one of `constraints: ["max_drawdown < 0.1", "trades >= 30"]` comes after all
 that meet them, its column `violates` says which, and it cannot win; nor can one whose
 metric is undefined. Where none is left there is no winner, and `why_none` in the table
 `best_configuration` says why.
@@ -149,7 +149,7 @@ that day has passed.
 Rows without a value are no facts, and are counted. A row that lacks a time or has a text
 for a value, and two values of one event known from the same time, refuse the file; the
 message names it with line or row and column. An event that was put off is another
-event: its old date stands until it has passed.
+event: its old date is kept until it has passed.
 
 The asset `facts` reads all of them whole and writes them to the lake, from where
 features and the table `facts` in DuckDB come. A session is computed anew when what was

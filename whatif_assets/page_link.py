@@ -34,7 +34,7 @@ def offer_page(
     page
         The HTML file.
     instance
-        Whose logs the web server hands out, if they stand on this machine.
+        Whose logs the web server hands out, if they are on this machine.
 
     Returns
     -------

@@ -27,7 +27,7 @@ Inputs = Callable[[Winner], Mapping[str, str]]
 def for_each_study(
     context: dg.AssetExecutionContext, home: Home, work: Work, inputs: Inputs
 ) -> dg.MaterializeResult[None]:
-    """Do an asset's work for the winner of every study, reusing what stands.
+    """Do an asset's work for the winner of every study, reusing what is unchanged.
 
     Parameters
     ----------
@@ -99,12 +99,12 @@ def _one(
     if winner is None or not asked:
         return None, {}
     asked = {**asked, "code": code}
-    standing = home.lake.manifest(table, study)
+    manifest = home.lake.manifest(table, study)
     why = home.lake.why_computed(table, study, asked)
-    if standing is not None and not why:
-        note = f"Nothing changed since run {standing.run_id}."
+    if manifest is not None and not why:
+        note = f"Nothing changed since run {manifest.run_id}."
         told = {"reused": note, **kept_shown(home.lake, table, study)}
-        return RunEntry.of(study, "reused", "", code, standing), told
+        return RunEntry.of(study, "reused", "", code, manifest), told
     result = work(winner)
     manifest = Manifest(
         data_version=result.data_version,

@@ -157,7 +157,7 @@ def as_metadata(value: Any) -> Any:
 
 
 def _drawn(picture: Picture) -> Any:
-    """Picture for the UI; what cannot be drawn says so, as the result stands."""
+    """Picture for the UI; what cannot be drawn says so, and the result is kept."""
     try:
         return picture_value(picture.png())
     except Exception as error:

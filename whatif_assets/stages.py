@@ -92,10 +92,10 @@ def run_stages(
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Do the work of an axis's assets for every partition of the run.
 
-    A partition that stands as it would be computed is reused. Each key that succeeds
-    is recorded by itself, with its own metadata and versions, whatever happens to the
-    others; a key that failed is left out by the assets after. The step fails at the
-    end if any key failed.
+    A partition is reused where computing it would change nothing. Each key that
+    succeeds is recorded by itself, with its own metadata and versions, whatever happens
+    to the others; a key that failed is left out by the assets after. The step fails at
+    the end if any key failed.
 
     Parameters
     ----------

@@ -186,7 +186,7 @@ def _engine(connection_string: str) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _(connection: Any, _record: Any) -> None:
-        # The log is written ahead: a loss of power can cost the last events, no more.
+        # A loss of power can cost the last events, no more: they are logged first.
         connection.execute("PRAGMA synchronous=NORMAL")
 
     return engine

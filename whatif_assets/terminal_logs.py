@@ -8,7 +8,7 @@ from dagster._core.storage.local_compute_log_manager import LocalComputeLogManag
 
 
 class TerminalLogs(LocalComputeLogManager):
-    """Hands out the files that stand among the logs, and captures no output.
+    """Hands out the files among the logs, and captures no output.
 
     A copy of what goes to the terminal anyway would take three processes a run.
     """

@@ -1,4 +1,4 @@
-"""Compiling what every study needs ahead of its first use, in a process of its own.
+"""Compiling what every study needs before its first use, in a process of its own.
 
 The scoring of trees takes a second and the engine some ten, once, after which numba
 finds them on disk. Beside assets that need neither yet it costs nobody any time.

@@ -103,7 +103,7 @@ class Configuration:
         return [id or ONLY_VARIANT for id in ids]
 
     def family(self) -> tuple[str, dict[str, Any]]:
-        """Name those that differ from it on the axes alone, and say where it stands.
+        """Name those that differ from it on the axes alone, and its place among them.
 
         Returns
         -------

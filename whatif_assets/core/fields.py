@@ -178,7 +178,7 @@ def check_axis(key: str, axis: str, values: Any) -> None:
             )
         if len({format_value(value) for value in listed}) < len(listed):
             raise BadInput(
-                f"{where}.{field_name}: a value stands twice in {listed}.",
+                f"{where}.{field_name}: a value is there twice in {listed}.",
                 field=(axis, field_name),
             )
 

@@ -41,12 +41,12 @@ def overrides_in(key: str, parts: Sequence[str]) -> dict[str, Any]:
     key
         The key, for messages.
     parts
-        What stands in it between one ``~`` and the next, but for the beginning.
+        What it has between one ``~`` and the next, but for the beginning.
 
     Raises
     ------
     BadInput
-        A part is no ``field=value``, or a field stands twice.
+        A part is no ``field=value``, or a field is there twice.
     """
     overrides: dict[str, Any] = {}
     for override in parts:
@@ -57,6 +57,6 @@ def overrides_in(key: str, parts: Sequence[str]) -> dict[str, Any]:
                 "~field=value, such as ~max_depth=8."
             )
         if name in overrides:
-            raise BadInput(f"Configuration {key}: the field {name} stands twice.")
+            raise BadInput(f"Configuration {key}: the field {name} is there twice.")
         overrides[name] = parse_value(value)
     return overrides

@@ -41,12 +41,12 @@ DATA = "data.parquet"
 MANIFEST = "manifest.json"
 AGAIN = "It is computed again."
 WHOLE = "partition"  # what a table in one file has for an axis
-NEW = "new"  # why something is computed that nothing stood for
+NEW = "new"  # why something is computed that was not there
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """What stands in a partition and what produced it.
+    """What a partition has and what produced it.
 
     Attributes
     ----------
@@ -97,12 +97,12 @@ def owner_of(table: str) -> str:
 
 
 def why_computed(manifest: Manifest | None, inputs: Mapping[str, str]) -> str:
-    """Say why a partition has to be computed; empty where it stands as it would be.
+    """Say why a partition has to be computed; empty where that would change nothing.
 
     Parameters
     ----------
     manifest
-        Of what stands in the partition, or None.
+        Of what the partition has, or None.
     inputs
         Hashes of what it would be computed from now, by part.
     """

@@ -87,7 +87,7 @@ def _path(lake: Lake, run_id: str, asset: str) -> Path:
 
 
 def in_words(asset: str, entries: Sequence[RunEntry], untouched: int = 0) -> str:
-    """Say which partitions of an asset were computed, and why, and how many stand.
+    """Say which partitions of an asset were computed, and why, and count the others.
 
     Parameters
     ----------
@@ -96,13 +96,13 @@ def in_words(asset: str, entries: Sequence[RunEntry], untouched: int = 0) -> str
     entries
         What runs did to it.
     untouched
-        Partitions that stand and that no run was asked for.
+        Partitions that are unchanged and that no run was asked for.
 
     Returns
     -------
     str
         Such as ``features: 2 sessions computed (bars of 2018-03-01 changed:
-        2018-03-01, 2018-03-02), 27 stand``.
+        2018-03-01, 2018-03-02), 27 unchanged``.
     """
     axis = axis_of(asset)
     groups: dict[tuple[str, str], list[str]] = {}
@@ -116,9 +116,10 @@ def in_words(asset: str, entries: Sequence[RunEntry], untouched: int = 0) -> str
         if status in DONE
     ]
     failed = sum(entry.status == "failed" for entry in entries)
-    stand = sum(entry.status == "reused" for entry in entries) + untouched
+    unchanged = sum(entry.status == "reused" for entry in entries) + untouched
     parts += [f"{failed} failed"] if failed else []
-    return f"{asset}: " + ", ".join([*parts, f"{stand} stand"])
+    parts += [f"{unchanged} unchanged"] if unchanged else []
+    return f"{asset}: {', '.join(parts) or 'nothing to do'}"
 
 
 def _counted(keys: Sequence[str], axis: str) -> str:

@@ -69,7 +69,7 @@ def parse_value(text: str) -> Any:
 
 
 def format_value(value: Any) -> str:
-    """Write a value as it stands in a key; the inverse of :func:`parse_value`."""
+    """Write a value as a key has it; the inverse of :func:`parse_value`."""
     if value is None:
         return "null"
     if isinstance(value, bool):

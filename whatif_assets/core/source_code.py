@@ -29,7 +29,7 @@ def code_version(*functions: Callable[..., Any]) -> str:
     -------
     str
         16 hexadecimal digits. Where there is no source, as for a function written in
-        C, the qualified name stands for it.
+        C, the qualified name is taken instead.
     """
     found: set[tuple[str, str]] = set()
     for function in functions:

@@ -279,7 +279,7 @@ def _split_names(expected: str) -> list[str]:
 
 
 def _fields_at(model: type[BaseModel], loc: Path_) -> list[str]:
-    """Names of the fields of the model that stands at a pydantic location."""
+    """Names of the fields of the model at a pydantic location."""
     current: Any = model
     for part in loc:
         field = getattr(current, "model_fields", {}).get(part)

@@ -262,12 +262,12 @@ class Study(Settings):
 
 
 def parse_features(items: tuple[Any, ...] | list[Any]) -> tuple[Feature, ...]:
-    """Parse a list of features, refusing one that stands twice."""
+    """Parse a list of features, refusing one that is there twice."""
     features = tuple(parse_feature(item) for item in items)
     columns = [feature.column for feature in features]
     for column in columns:
         if columns.count(column) > 1:
-            raise BadInput(f"the feature {column} stands twice.")
+            raise BadInput(f"the feature {column} is there twice.")
     return features
 
 

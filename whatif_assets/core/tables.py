@@ -107,7 +107,7 @@ _WINNER = (
     ROLE,
     Column("ranked_by", TEXT, "what variants are ranked by"),
     Column("variants_tried", WHOLE, "how many variants were ranked"),
-    Column("ranked_above", TEXT, "benchmarks and placebos that stand above it"),
+    Column("ranked_above", TEXT, "benchmarks and placebos that rank above it"),
     *_RANKED,
     Column("why_none", TEXT, "why no winner is named; empty where one is"),
     Column("verdict", TEXT, "headline of the verdict"),

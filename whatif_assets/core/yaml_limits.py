@@ -65,7 +65,7 @@ class _Sizes:
         size = self.anchors.get(anchor, 0)
         if size is None:
             raise BadInput(
-                f"{self._path}:{line}: *{anchor} stands inside what &{anchor} names, "
+                f"{self._path}:{line}: *{anchor} is inside what &{anchor} names, "
                 "without an end; write out what is meant."
             )
         return size

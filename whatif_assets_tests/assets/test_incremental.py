@@ -200,7 +200,7 @@ def test_a_corrected_bar_costs_its_session_and_those_it_reaches(
     printed = " ".join(capsys.readouterr().out.split())
     assert (
         f"features: 3 sessions computed (bars of {CHANGED} changed: "
-        "2018-01-09, 2018-01-10, 2018-01-11), 6 stand"
+        "2018-01-09, 2018-01-10, 2018-01-11), 6 unchanged"
     ) in printed
     assert f"price_bars: 1 session computed (source changed: {CHANGED})" in printed
 

@@ -118,7 +118,7 @@ def test_the_key_given_is_the_key_kept():
         ("demo.rf~threshold=inf", "threshold: found 'inf', a text"),
         ("demo.rf~max_depth", "'~max_depth' is no override"),
         ("demo.rf~max_depth=", "'~max_depth=' is no override"),
-        ("demo.rf~max_depth=3~max_depth=4", "max_depth stands twice"),
+        ("demo.rf~max_depth=3~max_depth=4", "max_depth is there twice"),
         ("demo.rf~backend=gpu", "backend: found 'gpu'; allowed are 'local' or 'spark'"),
         ("demo.rf~algorithm=randomforest", "Did you mean 'random_forest'?"),
         ("demo.rf~strategy=hold", "allowed are"),

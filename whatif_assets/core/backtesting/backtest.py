@@ -203,7 +203,7 @@ def run_backtests(
         a user's strategy fails; the message names the symbol, the variant and the
         bar.
     """
-    base = (base or Path()).resolve()  # a process may stand in another folder
+    base = (base or Path()).resolve()  # a process may have another working folder
     kind = find_strategy(strategy, base)
     _check_names(sleeves, variants)
     n_sessions = _sessions_in(sleeves) if n_sessions is None else n_sessions

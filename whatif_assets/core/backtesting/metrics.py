@@ -184,7 +184,7 @@ def beta(of: Accounts) -> FloatArray:
     if held is None or len(held) < 2 or not np.ptp(held) > 0:
         return _undefined(of)
     away = held - held.mean()
-    # A matrix product would depend on how many variants stand in a block.
+    # A matrix product would depend on how many variants a block has.
     return np.asarray((of.returns * away).sum(axis=1) / np.sum(away**2))
 
 

@@ -310,7 +310,7 @@ def kept_steps(lake: Lake, key: str) -> dict[str, Step]:
 
 
 def adjustments_table(lake: Lake, keys: Iterable[str]) -> pd.DataFrame:
-    """Every step that stands in a lake, in the order of session and symbol.
+    """Every step that a lake has, in the order of session and symbol.
 
     Returns
     -------

@@ -246,12 +246,12 @@ class SessionBars:
         self, first: date, last: date
     ) -> tuple[pd.DataFrame, LoadReport, pd.DataFrame | None]:
         """Read sessions, and the last bars of the one before them where it has any."""
-        ahead = self._market.sessions.previous(first, 1)
-        known = self._known_last_bars(ahead[0]) if ahead else None
-        if not ahead or known is not None:
+        previous = self._market.sessions.previous(first, 1)
+        known = self._known_last_bars(previous[0]) if previous else None
+        if not previous or known is not None:
             return *self._load(first, last), known
         try:
-            frame, report = self._load(ahead[0], last)
+            frame, report = self._load(previous[0], last)
         except BadInput:  # of the session before, unless this raises it again
             return *self._load(first, last), None
         own = frame["session"] >= pd.Timestamp(first)

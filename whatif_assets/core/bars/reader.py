@@ -1,4 +1,4 @@
-"""A home's bars at a size: as they stand in the lake, or resampled as they are read."""
+"""A home's bars at a size: as the lake has them, or resampled as they are read."""
 
 from __future__ import annotations
 

@@ -124,7 +124,7 @@ def resample(bars: pd.DataFrame, size: BarSize, sessions: Sessions) -> pd.DataFr
     Raises
     ------
     BadInput
-        As :func:`slots`; or the bars are not sorted, or one stands twice.
+        As :func:`slots`; or the bars are not sorted, or one is there twice.
 
     Notes
     -----
@@ -153,7 +153,7 @@ def aggregated(bars: pd.DataFrame, first: IntArray) -> dict[str, Any]:
     ----------
     bars
         As :func:`resample` takes them, or trades as `whatif_assets.core.bars.ticks`
-        has them; a bar never stands in more than one larger one.
+        has them; a bar is never part of two larger ones.
     first
         First row of each larger bar, rising from 0.
     """

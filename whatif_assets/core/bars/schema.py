@@ -124,7 +124,7 @@ def in_order(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def repeats_symbol(rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
-    """Whether the row ahead is of the same symbol."""
+    """Whether the previous row is of the same symbol."""
     symbols = rows["symbol"].array
     values = getattr(symbols, "codes", symbols)
     same = np.zeros(len(rows), dtype=bool)
@@ -133,7 +133,7 @@ def repeats_symbol(rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
 
 
 def session_starts(bars: pd.DataFrame) -> npt.NDArray[np.intp]:
-    """Rows before which another symbol's bars stand, or those of another session."""
+    """Rows that follow another symbol's bars, or those of another session."""
     first, days = ~repeats_symbol(bars), bars["session"].to_numpy()
     first[1:] |= days[1:] != days[:-1]
     return np.flatnonzero(first)
@@ -194,7 +194,7 @@ def symbol_rows(bars: pd.DataFrame) -> list[tuple[int, int]]:
     Raises
     ------
     BadInput
-        The bars are not sorted by (symbol, ts), or a bar stands twice.
+        The bars are not sorted by (symbol, ts), or a bar is there twice.
     """
     symbols = bars["symbol"].to_numpy(dtype=object)
     ts = bars["ts"].to_numpy(dtype="datetime64[us]")

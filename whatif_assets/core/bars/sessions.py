@@ -18,7 +18,7 @@ from whatif_assets.core.errors import BadInput, did_you_mean
 
 DAY = timedelta(days=1)
 MINUTE = pd.Timedelta(minutes=1)
-# Rules of holidays reach further back and ahead than anyone has checked them.
+# Rules of holidays reach further, both ways, than anyone has checked them.
 EARLIEST = date(1950, 1, 1)
 LATEST = date(2100, 12, 31)
 

@@ -220,7 +220,7 @@ def tidy(
     if leave_out:
         kept, refused = rules.leave_out(rows, rows["session"])
         rows = rows if kept.all() else rows[kept].reset_index(drop=True)
-    if len(given) > len(rows):  # rows that were repeated stand somewhere, too
+    if len(given) > len(rows):  # rows that were repeated are somewhere, too
         given["session"] = assign_sessions(given, sessions, stamped)
     else:
         given = rows
@@ -367,8 +367,8 @@ def _session_ahead(
     own = pd.DatetimeIndex(sessions.dates()).as_unit("ns")
     of_each, days = _numbered_days(bars, sessions, bar_size)
     none = pd.DatetimeIndex([pd.NaT])
-    ahead = own.append(none)[own.searchsorted(days)]
-    return pd.Series(ahead.append(none).take(of_each))
+    following = own.append(none)[own.searchsorted(days)]
+    return pd.Series(following.append(none).take(of_each))
 
 
 def _counts(days: pd.Series[pd.Timestamp]) -> dict[date, int]:
@@ -378,7 +378,7 @@ def _counts(days: pd.Series[pd.Timestamp]) -> dict[date, int]:
 
 
 def _out_of_order(bars: pd.DataFrame) -> dict[date, int]:
-    """How many bars of each session stand in the source where they do not belong."""
+    """How many bars of each session the source has where they do not belong."""
     place = bars["place"]
     if place.is_monotonic_increasing:
         return {}

@@ -137,7 +137,7 @@ class Attribution:
         The parts that are known add up to the profit. Slippage is how far each fill
         lies from the price it would have had; interest is what value and commission
         leave unexplained. Both are NaN for a strategy of the user's own that pays
-        them, and then stand in what is before costs or in the commission.
+        them, and are then part of what is before costs or in the commission.
         """
         costs = {
             "slippage": -self._slippage(),

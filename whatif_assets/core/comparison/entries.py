@@ -172,7 +172,7 @@ def _variant(
     if rows.empty:
         study = key.split(".")[0]
         raise BadInput(
-            f"Configuration {key} stands in no leaderboard yet. Use 'whatif run "
+            f"Configuration {key} is in no leaderboard yet. Use 'whatif run "
             f"{study}' if the study has it; else materialise it in the UI, up to "
             "backtest_results, and leaderboard and best_configuration after it."
         )

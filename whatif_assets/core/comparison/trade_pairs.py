@@ -46,7 +46,7 @@ def pair_trades(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
 
 
 def _pairs(a: Sequence[Any], b: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
-    """Walk through two lists of trades in time; None stands for no partner."""
+    """Walk through two lists of trades in time; None means no partner."""
     i = j = 0
     while i < len(a) and j < len(b):
         if _overlap(a[i], b[j]):

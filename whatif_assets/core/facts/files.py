@@ -1,4 +1,4 @@
-"""Tables of facts as they stand in files, or as a query gives them."""
+"""Tables of facts as files have them, or as a query gives them."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _numbered(rows: pa.Table, where: str) -> Table:
     names = rows.column_names
     twice = [name for n, name in enumerate(names) if name in names[:n]]
     if twice:
-        raise BadInput(f"{where}: column '{twice[0]}' stands there twice.")
+        raise BadInput(f"{where}: the column '{twice[0]}' is there twice.")
     if not len(rows):
         raise BadInput(f"{where} has no row. Get it again, or take it away.")
     numbers = list(range(1, len(rows) + 1))

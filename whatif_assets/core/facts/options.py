@@ -80,7 +80,7 @@ class FactOptions(Settings):
         "is the next midnight. Without it such rows are refused.",
     )
     scheduled: bool = Field(
-        default=False, description="Whether events are announced ahead."
+        default=False, description="Whether events are announced in advance."
     )
     expect_every: int | None = Field(
         default=None,

@@ -38,7 +38,7 @@ class Collected:
     Attributes
     ----------
     rows
-        As they stand in the lake.
+        As the lake has them.
     description
         One row per fact; see :func:`whatif_assets.core.facts.described`.
     data_version
@@ -89,7 +89,7 @@ def _path(home: Home) -> Path:
 
 
 def facts_table(home: Home) -> pd.DataFrame:
-    """Facts as they stand in the lake, none where they were never read.
+    """Facts as the lake has them, none where they were never read.
 
     A fact about all symbols has no symbol.
     """
@@ -100,7 +100,7 @@ def facts_table(home: Home) -> pd.DataFrame:
 
 
 def facts_of(home: Home) -> Facts:
-    """Return the facts of a home, as they stand in its lake.
+    """Return the facts of a home, as its lake has them.
 
     Raises
     ------

@@ -303,7 +303,7 @@ def with_other_symbols(bars: pd.DataFrame, features: Sequence[Feature]) -> pd.Da
     for fact in facts_read(features):
         if fact_column("value", fact) not in bars:
             raise BadInput(
-                f"bars: what is known of the fact '{fact}' does not stand beside them; "
+                f"bars: what is known of the fact '{fact}' is not beside them; "
                 "put it there with features.beside(bars, facts, ...) first."
             )
     for elsewhere in dict.fromkeys(feature.elsewhere for feature in features):

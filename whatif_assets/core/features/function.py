@@ -67,7 +67,7 @@ def no_warm_up(**arguments: Any) -> int:
 class FeatureFunction:
     """A function that can be asked for by name, and what is known about it.
 
-    Its parameters without a default that stand in ``INPUTS`` are what it reads:
+    Its parameters without a default that are in ``INPUTS`` are what it reads:
     columns of one symbol's bars, each a contiguous float64 array, oldest bar
     first. ``price`` is the column that the feature's argument `price` names,
     ``other`` that of `other`, of another symbol where `symbol` names one. A bar that

@@ -158,7 +158,7 @@ def features_of_sessions(
     Raises
     ------
     BadInput
-        The bars are not sorted, or a bar stands twice.
+        The bars are not sorted, or a bar is there twice.
     """
     columns = BarColumns(with_other_symbols(bars, features))
     blocks = list(session_blocks(bars, history, features))
@@ -369,7 +369,7 @@ def _portable(
     What features read of other symbols goes along with each bar.
     """
     if isinstance(bars, pd.DataFrame):
-        symbol_rows(bars)  # refuse bars that stand twice before Spark starts
+        symbol_rows(bars)  # refuse bars that are there twice before Spark starts
         days = _days(bars["session"]).astype(np.int32)
         bars = with_other_symbols(bars, features)
         return spark.createDataFrame(bars.assign(ts=_micros(bars["ts"]), session=days))

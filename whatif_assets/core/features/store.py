@@ -267,7 +267,7 @@ class SessionFeatures:
         """Hashes of what a session's features would come from now, by part.
 
         The columns, the code of each of their functions, what was known of the facts
-        that they read, and the bars of each session that the features that stand were
+        that they read, and the bars of each session that the present features were
         warmed up on: as long as these are the same, nothing else would be read.
 
         Raises
@@ -277,8 +277,8 @@ class SessionFeatures:
         """
         key = session.isoformat()
         self._home.lake.versions("price_bars", [key])
-        standing = self._home.lake.manifest("features", key)
-        parts = {BARS_OF + key, *(standing.inputs if standing else ())}
+        manifest = self._home.lake.manifest("features", key)
+        parts = {BARS_OF + key, *(manifest.inputs if manifest else ())}
         read = {part: self._version_now(part) for part in parts_among(parts)}
         return self._own_inputs(session) | read
 

@@ -77,7 +77,7 @@ class Ranking:
     weights
         Metrics and their weights; empty when ranking by one metric.
     constraints
-        A variant that does not meet all of them stands after all that do, and
+        A variant that does not meet all of them comes after all that do, and
         cannot win.
     """
 

@@ -187,7 +187,7 @@ def ranked(found: Standing, study: Study) -> pd.DataFrame:
 def rank(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
     """Rank variants in the order of the study, the best first.
 
-    Equal ones stand in the order of their names, so that a ranking never depends on
+    Equal ones are in the order of their names, so that a ranking never depends on
     the order of the work; see :meth:`Ranking.order` for the rest.
     """
     if rows.empty:
@@ -202,7 +202,7 @@ def rank(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
 def best(ranking: pd.DataFrame, study: Study) -> pd.DataFrame:
     """Choose the best candidate of a ranked study: one row, or none.
 
-    Benchmarks and placebos cannot win; ``ranked_above`` names those that stand
+    Benchmarks and placebos cannot win; ``ranked_above`` names those that rank
     above the winner, which is a reason to doubt it. Nor can a variant that violates
     a constraint; :func:`why_none` says what kept all from winning.
     """

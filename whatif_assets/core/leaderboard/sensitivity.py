@@ -23,7 +23,7 @@ PLATEAU = "plateau"
 FAMILY = ("study", "configuration", "ranked_by")
 # Numbers without a meaning of their own: a neighbour of a seed is any other seed.
 NAMES = ("seed", "model_seed")
-# Here 0 is no limit at all, and so stands beyond the widest one.
+# Here 0 is no limit at all, and so comes after the widest one.
 LIMITS = ("max_holding", "stop_loss", "take_profit", "trailing_stop")
 FIGURES = {
     "variants": "int64",
@@ -137,7 +137,7 @@ def _axes(configuration: Configuration) -> Mapping[str, Sequence[Any]]:
 
 
 def _points(configuration: Configuration) -> pd.DataFrame:
-    """Where the variants of a configuration stand, in their order."""
+    """The rows of a configuration's variants, in their order."""
     axes = _axes(configuration)
     texts = [[written(value) for value in values] for values in axes.values()]
     points = pd.DataFrame(itertools.product(*texts), columns=list(axes), dtype=object)
@@ -147,7 +147,7 @@ def _points(configuration: Configuration) -> pd.DataFrame:
 
 
 def written(value: Any) -> str:
-    """Write a value as it stands in a key, but whole numbers alike: 5 and 5.0 as 5."""
+    """Write a value as a key has it, but whole numbers alike: 5 and 5.0 as 5."""
     whole = isinstance(value, float) and value.is_integer()
     return format_value(int(value) if whole else value)
 

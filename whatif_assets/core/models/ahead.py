@@ -41,7 +41,7 @@ def fit_ahead(
     Parameters
     ----------
     home, study, configurations
-        Their features stand in the lake.
+        The lake has their features.
     backend, spark
         As for `whatif_assets.core.models.training.train`.
     """

@@ -125,7 +125,7 @@ class Linear:
 class Forest:
     """Regression trees: ``constant + sum(weight * value of the leaf)``.
 
-    The nodes of all trees stand in the same arrays. A row goes to the left child
+    The nodes of all trees are in the same arrays. A row goes to the left child
     where ``row[feature] <= threshold``, else to the right one.
 
     Attributes

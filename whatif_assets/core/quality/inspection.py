@@ -121,7 +121,7 @@ class Inspection:
 
     @functools.cached_property
     def within(self) -> Mask:
-        """Whether the bar ahead is of the same symbol and session."""
+        """Whether the previous bar is of the same symbol and session."""
         same = np.ones(len(self.bars), dtype=bool)
         same[self._runs] = False
         return same
@@ -138,38 +138,38 @@ class Inspection:
         return first
 
     def previous(self, name: str) -> Floats:
-        """Value of the bar ahead, else NaN.
+        """Value of the previous bar, else NaN.
 
         It is of the same symbol, and of the same session or the one before; a price
         of that one is on the basis of the bar's own.
         """
         if name not in self._previous:
-            self._previous[name] = self._ahead(name)
+            self._previous[name] = self._find_previous(name)
         return self._previous[name]
 
-    def _ahead(self, name: str) -> Floats:
+    def _find_previous(self, name: str) -> Floats:
         values = self.column(name)
-        ahead = np.empty(len(values))
-        ahead[1:] = values[:-1]
-        ahead[self._runs[~self.opening[self._runs]]] = np.nan
+        previous = np.empty(len(values))
+        previous[1:] = values[:-1]
+        previous[self._runs[~self.opening[self._runs]]] = np.nan
         if self.before is not None:
             rows, known = self._rows_before
-            ahead[rows] = self.before[name].to_numpy()[known]
+            previous[rows] = self.before[name].to_numpy()[known]
         if name in PRICES:
             for stepped, factor in self._stepped:
-                ahead[stepped] *= factor
-        return ahead
+                previous[stepped] *= factor
+        return previous
 
     @functools.cached_property
     def moves(self) -> Floats:
-        """Move from the close ahead to open or close, whichever is further off."""
-        ahead = self.previous("close")
-        opened, closed = relative(self.column("open"), ahead), self.close_moves
+        """Move from the previous close to open or close, whichever is further off."""
+        previous = self.previous("close")
+        opened, closed = relative(self.column("open"), previous), self.close_moves
         return np.where(np.abs(opened) > np.abs(closed), opened, closed)
 
     @functools.cached_property
     def close_moves(self) -> Floats:
-        """Move from the close ahead to the close."""
+        """Move from the previous close to the close."""
         return relative(self.column("close"), self.previous("close"))
 
     def usual_range(self, row: int) -> float:
@@ -364,7 +364,7 @@ class Inspection:
 
     @functools.cached_property
     def _rows_before(self) -> tuple[Ints, Ints]:
-        """Bars that a row of ``before`` is ahead of, and those rows."""
+        """Bars whose previous bar is a row of ``before``, and those rows."""
         if self.before is None:
             none = np.zeros(0, dtype=np.int64)
             return none, none

@@ -39,7 +39,9 @@ class StaleLimits(Limits):
     """Limits of `stale_prices`."""
 
     bars: int = Field(
-        default=30, ge=2, description="Bars in a row, within a session, that stand."
+        default=30,
+        ge=2,
+        description="Bars in a row, within a session, that are equal.",
     )
 
 
@@ -142,7 +144,7 @@ def zero_volume(bars: Inspection, limits: Limits) -> list[Finding]:
 
 
 def stale_prices(bars: Inspection, limits: StaleLimits) -> list[Finding]:
-    """Find prices that stand still: the same open, high, low and close on and on.
+    """Find prices that do not move: the same open, high, low and close on and on.
 
     Within a session; a daily bar is found where it repeats the day before.
     """
@@ -240,14 +242,15 @@ def unadjusted_split(bars: Inspection, limits: SplitLimits) -> list[Finding]:
     the close of a session's first bar.
     """
     ratio, nearest = _share_ratios(bars)
-    ahead = bars.previous("close")
+    previous = bars.previous("close")
 
     def say(row: int) -> str:
         factor = nearest[row]
         shares = f"{1 / factor:g}:1" if factor < 1 else f"1:{factor:g}"
         return (
-            f"{number(ahead[row] * ratio[row])} after close {number(ahead[row])}, "
-            f"x {ratio[row]:.4f}, as after a {shares.replace('1.5:1', '3:2')} split"
+            f"{number(previous[row] * ratio[row])} after close "
+            f"{number(previous[row])}, x {ratio[row]:.4f}, as after a "
+            f"{shares.replace('1.5:1', '3:2')} split"
         )
 
     return bars.by_symbol(_split_like(bars, limits.tolerance), ratio, say)
@@ -256,24 +259,24 @@ def unadjusted_split(bars: Inspection, limits: SplitLimits) -> list[Finding]:
 def _moved(bars: Inspection) -> Callable[[int], str]:
     """Give what says a move in words, of a bar by its number."""
     opened, closed = bars.column("open"), bars.column("close")
-    ahead = bars.previous("close")
+    previous = bars.previous("close")
 
     def say(row: int) -> str:
         return (
             f"open {number(opened[row])}, close {number(closed[row])} after close "
-            f"{number(ahead[row])} ({bars.moves[row]:+.1%})"
+            f"{number(previous[row])} ({bars.moves[row]:+.1%})"
         )
 
     return say
 
 
 def _returned(bars: Inspection, threshold: float) -> Mask:
-    """Whether a bar closes far off and the next one where the bar ahead did."""
+    """Whether a bar closes far off and the next one where the previous one did."""
     off = np.abs(bars.close_moves)
     found = off > threshold
     rows = np.flatnonzero(found)  # few
-    ahead, following = bars.previous("close")[rows], bars.following("close")[rows]
-    found[rows] = np.abs(relative(following, ahead)) < off[rows] / 4
+    previous, following = bars.previous("close")[rows], bars.following("close")[rows]
+    found[rows] = np.abs(relative(following, previous)) < off[rows] / 4
     return found
 
 
@@ -290,9 +293,9 @@ def _share_ratios(bars: Inspection) -> tuple[Floats, Floats]:
     """
     found = np.full((2, len(bars.day)), np.nan)
     rows = np.flatnonzero(bars.opening)
-    ahead = bars.previous("close")[rows]
+    previous = bars.previous("close")[rows]
     prices = np.stack([bars.column("open")[rows], bars.column("close")[rows]])
-    ratios = np.stack([relative(some, ahead) + 1 for some in prices])
+    ratios = np.stack([relative(some, previous) + 1 for some in prices])
     off = np.abs(ratios.T[:, :, None] / _RATIOS - 1)
     nearest = off.reshape(len(rows), 2 * len(_RATIOS)).argmin(axis=1)
     which, share = np.divmod(nearest, len(_RATIOS))

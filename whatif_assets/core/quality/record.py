@@ -64,7 +64,7 @@ def keep_findings(lake: Lake, key: str, findings: Sequence[Finding]) -> None:
 
 
 def kept_findings(lake: Lake, key: str) -> list[Finding]:
-    """Read the findings of a session that stands."""
+    """Read the findings of a session that the lake has."""
     try:
         frame = lake.read(TABLE, key)
     except BadInput:

@@ -64,7 +64,7 @@ def report(home: Home) -> Report:
 
     Those are the DuckDB file of the home, and the HTML page of each study.
 
-    What is stale is left out, and the reason stands in its place.
+    What is stale is left out, and the reason is given in its place.
 
     Raises
     ------

@@ -299,7 +299,7 @@ def _missing(
     bars: pd.DataFrame, names: list[str], wanted: list[date]
 ) -> dict[date, tuple[str, ...]]:
     """Symbols without a bar, by session that lacks any."""
-    # Bars are sorted, so that a symbol's session stands together, mostly.
+    # Bars are sorted, so that the bars of a symbol and session are together, mostly.
     found = bars[["session", "symbol"]].iloc[session_starts(bars)]
     present = set(zip(found["session"].dt.date, found["symbol"], strict=True))
     gaps = {

@@ -284,7 +284,7 @@ def _has(line: Line, position: int, value: str) -> bool:
 
 
 def without_thousands(text: str, options: CsvOptions) -> str:
-    """Write a number without marks between its thousands, if they stand there alone."""
+    """Write a number without marks between its thousands, if they are only there."""
     mark, decimal = options.thousands or "", re.escape(options.decimal)
     marks = "[ \u00a0\u2009\u202f]" if mark == " " else re.escape(mark)
     whole = rf"\s*[-+]?\d{{1,3}}(?:{marks}\d{{3}})+(?:{decimal}\d*)?\s*"
@@ -317,6 +317,6 @@ def refuse_repeated(file: Path, found: list[str]) -> None:
     twice = [name for n, name in enumerate(found) if name and name in found[:n]]
     if twice:
         raise BadInput(
-            f"{file}, line 1: column '{twice[0]}' stands there twice. Give each column "
+            f"{file}, line 1: the column '{twice[0]}' is there twice. Give each column "
             "a name of its own."
         )

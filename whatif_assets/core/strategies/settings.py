@@ -26,7 +26,7 @@ Shares = Annotated[int | float, PlainValidator(positive_number)]
 Bars = Annotated[int, Field(ge=0)]
 Minutes = Annotated[int, Field(ge=0)]
 Money = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-# A stop at 100 % of the price would stand at 0.
+# A stop at 100 % of the price would be at a price of 0.
 PercentOfPrice = Annotated[float, Field(ge=0, lt=100)]
 
 

@@ -76,7 +76,7 @@ def test_a_study_is_its_best_configuration(home: Home) -> None:
         ("tinny.linear", "Did you mean 'tiny'?"),
         ("tiny.forest", "say which value of max_depth"),
         ("tiny.linear~horizn=2", "Did you mean 'horizon'?"),
-        ("tiny.forest~max_depth=4", "stands in no leaderboard yet"),
+        ("tiny.forest~max_depth=4", "is in no leaderboard yet"),
         ("tiny.linear:threshold=0.3", "such as tiny.linear:-"),
         ("tiny.forest~max_depth=2:threshold=0.00002", "Did you mean 'threshold=0.000"),
         ("tiny.forest~max_depth=2:treshold=0.0002", "Did you mean 'threshold=0.0002'"),

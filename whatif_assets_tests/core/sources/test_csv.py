@@ -405,7 +405,7 @@ def test_what_only_the_vendor_knows_must_be_said(tmp_path, needed):
 @pytest.mark.parametrize("twice", ["close", "volume"])
 def test_a_header_that_names_a_column_twice_is_refused(tmp_path, twice):
     text = HEADER.strip() + f",{twice}\n2018-02-20 14:30,1,1,1,1,1,1\n"
-    with pytest.raises(BadInput, match=rf"line 1: column '{twice}' stands there twice"):
+    with pytest.raises(BadInput, match=rf"line 1: the column '{twice}' is there twice"):
         read(tmp_path, text)
 
 

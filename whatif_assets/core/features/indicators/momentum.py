@@ -128,7 +128,7 @@ def stochf(
     fastk_period: Period = 5,
     fastd_period: Period = 3,
 ) -> Arrays:
-    """Fast stochastic: where the price stands in the range of the bars, 0 to 100.
+    """Fast stochastic: where the price is in the range of the bars, 0 to 100.
 
     %K is the place in the range of the last ``fastk_period`` bars, NaN where they
     have none, %D its mean over ``fastd_period`` bars.
@@ -171,7 +171,7 @@ def stochrsi(
     fastk_period: Period = 5,
     fastd_period: Period = 3,
 ) -> Arrays:
-    """Stochastic RSI: where the RSI stands in its own range, 0 to 100.
+    """Stochastic RSI: where the RSI is in its own range, 0 to 100.
 
     %K is the place in the range of the last ``fastk_period`` values of `rsi`, %D its
     mean over ``fastd_period`` bars. NaN where the price has not moved meanwhile, for
@@ -247,7 +247,7 @@ def fisher(high: FloatArray, low: FloatArray, timeperiod: LongPeriod = 10) -> Ar
     The place, from -1 to 1, is smoothed (a third new, two thirds old), and beyond
     0.99 taken as 0.999; the transform is smoothed once more (half and half). The
     trigger is the transform one bar before. A bar whose last ``timeperiod`` median
-    prices are all equal stands in the middle.
+    prices are all equal is in the middle.
 
     References
     ----------

@@ -264,7 +264,7 @@ def _attributed(winner: Winner | None) -> tuple[Attribution | None, str]:
 
 
 def _sessions(home: Home, study: Study) -> list[date]:
-    """Sessions of the study whose bars stand in the lake."""
+    """Sessions of the study whose bars the lake has."""
     return [
         day
         for day in study.sessions(home.market)

@@ -21,7 +21,7 @@ from whatif_assets.core.report.page.facts import OUT_OF_SAMPLE, Facts
 from whatif_assets.core.report.page.markup import Section, paragraph
 
 BAND_FILL = "rgba(138,138,138,0.30)"
-NO_RESULT = "No result stands in the lake."
+NO_RESULT = "The lake has no result."
 STRONG = ("winner", "hold")
 
 

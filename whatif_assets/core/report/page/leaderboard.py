@@ -32,7 +32,7 @@ SHOWN = (
 
 
 def leaderboard(facts: Facts) -> Section:
-    """List the best variants, every placebo, and where each would stand."""
+    """List the best variants, every placebo, and the rank that each would have."""
     rows = _rows(facts)
     column = facts.study.ranking.column
     figures = [c for c in dict.fromkeys((column, *SHOWN)) if c in rows]

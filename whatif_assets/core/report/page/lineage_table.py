@@ -1,4 +1,4 @@
-"""Lineage: what stands in the lake for a study, and what produced it."""
+"""Lineage: what the lake has of a study, and what produced it."""
 
 from __future__ import annotations
 

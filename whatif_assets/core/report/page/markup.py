@@ -19,7 +19,7 @@ class Section:
     anchor
         Its id in the page.
     html
-        What stands below the heading.
+        What is below the heading.
     """
 
     title: str

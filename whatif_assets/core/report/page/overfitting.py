@@ -67,7 +67,7 @@ def _note(facts: Facts, drawn: int) -> str:
     of = facts.verdict
     left = len(facts.logits) - drawn
     text = (
-        "Where the best of one half of the sessions stands in the other half, for "
+        "The rank that the best of one half of the sessions has in the other half, for "
         f"{int(of['cscv_splits']):,} ways to divide them. "
         "Probability of backtest overfitting: "
         f"{format_percent(of['pbo'])}; of a loss in the other half: "

@@ -104,7 +104,7 @@ def _frame(place: tuple[str, str]) -> go.Scatter:
 
 
 def _place(facts: Facts, axes: tuple[str, str]) -> tuple[str, str] | None:
-    """Where the winner stands on two axes of its family."""
+    """Where the winner is on two axes of its family."""
     settings = json.loads(facts.winner["settings"])
     if not set(axes) <= set(settings):
         return None
