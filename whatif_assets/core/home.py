@@ -28,6 +28,7 @@ from whatif_assets.core.quality.losses import (
     symbols_lost,
 )
 from whatif_assets.core.resolving import Resolved, market_findings, resolved
+from whatif_assets.core.sources.files import is_there
 from whatif_assets.core.spec import YamlDocument, read_text
 from whatif_assets.core.study import STUDIES, Study, read_study, study_market
 
@@ -301,9 +302,9 @@ def set_up(home: Path, study_file: Path) -> tuple[Home, Study]:
     study, document = read_study(study_file)
     asked = study_market(document)
     if asked is not None:
-        asked = _anchored(asked, study_file.parent)
+        asked = _anchored(asked, study_file.parent, document.where(("market",)))
     if (home / MARKET_FILE).exists():
-        market = _anchored(read_market(home), home)
+        market = _anchored(read_market(home), home, str(home / MARKET_FILE))
         if asked is not None and (differences := difference(market, asked)):
             raise BadInput(
                 f"{document.where(('market',))}: {home} is the home of another "
@@ -356,23 +357,31 @@ def check_symbols(market: Market, where: Path) -> None:
             )
 
 
-def _anchored(market: Market, base: Path) -> Market:
-    """Make a market's paths absolute, where they exist below ``base`` or the cwd."""
-    facts = {
-        name: entry.model_copy(update={"path": _absolute(entry.path, base)})
-        for name, entry in market.facts.items()
-    }
-    paths = {
-        name: _absolute(getattr(market, name), base) for name in ("path", "actions")
-    }
+def _anchored(market: Market, base: Path, where: str) -> Market:
+    """Make a market's paths absolute, where they exist below ``base`` or the cwd.
+
+    Raises
+    ------
+    BadInput
+        One is no path or no glob; ``where`` is where the market is described.
+    """
+    try:
+        facts = {
+            name: entry.model_copy(update={"path": _absolute(entry.path, base)})
+            for name, entry in market.facts.items()
+        }
+        paths = {
+            name: _absolute(getattr(market, name), base) for name in ("path", "actions")
+        }
+    except BadInput as error:
+        raise BadInput(f"{where}: {error}") from None
     return market.model_copy(update={**paths, "facts": facts})
 
 
 def _absolute(path: str | None, base: Path) -> str | None:
     if path is None or Path(path).is_absolute():
         return path
-    here = (base / path).exists() or any(base.glob(path))
-    return str(((base if here else Path()) / path).resolve())
+    return str(((base if is_there(base / path) else Path()) / path).resolve())
 
 
 def _write_home(home: Path, market: Market, study: Study, study_file: Path) -> None:

@@ -165,10 +165,27 @@ def ages(files: Iterable[Path]) -> list[str]:
     return [f"{file} {stat.st_size} {stat.st_mtime_ns}" for file, stat in stats]
 
 
+def is_there(place: Path) -> bool:
+    """Whether there is a file or folder, or something that a glob matches.
+
+    Raises
+    ------
+    BadInput
+        It is no path, or no glob.
+    """
+    return bool(_files_at(place, ())) or place.is_dir()
+
+
 def _files_at(place: Path, suffixes: tuple[str, ...]) -> list[Path]:
-    if place.is_file():
-        return [place]
-    if place.is_dir():
+    try:
+        if place.is_file():
+            return [place]
+        is_folder = place.is_dir()
+    except OSError as error:
+        raise BadInput(f"path '{place}' cannot be read: {error.strerror}.") from None
+    if is_folder:
+        if not suffixes:
+            return []
         return _shown(file for file in place.rglob("*") if file.suffix in suffixes)
     # A glob: the part before its first wildcard is a folder.
     wild = [n for n, part in enumerate(place.parts) if set(part) & set(WILDCARDS)]
@@ -179,8 +196,8 @@ def _files_at(place: Path, suffixes: tuple[str, ...]) -> list[Path]:
         return _shown(Path(*folder).glob(str(Path(*pattern))))
     except (ValueError, NotImplementedError, re.error) as error:
         raise BadInput(
-            f"path '{place}' is no glob ({error}). A part of it that is ** stands for "
-            "any folders, * and ? for any characters, [ab] for one of some."
+            f"path '{place}' is no glob ({error}). A part of it that is ** matches "
+            "any folders, * and ? any characters, [ab] one of some."
         ) from None
 
 
