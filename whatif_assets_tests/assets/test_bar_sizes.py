@@ -10,7 +10,9 @@ import pandas as pd
 import pytest
 
 from whatif_assets.core.comparison.compare import compare
+from whatif_assets.core.errors import BadInput
 from whatif_assets.core.evaluation.stage import stage_configuration
+from whatif_assets.core.features.tables import feature_versions
 from whatif_assets.core.home import Home
 from whatif_assets.core.leaderboard.rows import read_table
 from whatif_assets.studies import run_studies
@@ -159,6 +161,12 @@ def test_a_configuration_trades_its_own_bars(mixed: Home) -> None:
     for sleeve in stage_configuration(mixed, study, configuration):
         assert (np.bincount(sleeve.session) == 1).all()
         assert sleeve.hours is None
+
+
+def test_a_what_if_of_bars_that_no_study_has_says_what_to_do(mixed: Home) -> None:
+    asked, _ = mixed.find("sizes.linear~bar=30min")
+    with pytest.raises(BadInput, match="Write this configuration into study sizes"):
+        feature_versions(mixed, asked, SESSIONS.date[:1])
 
 
 def test_features_stand_in_a_table_for_each_size(mixed: Home) -> None:

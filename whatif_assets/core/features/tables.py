@@ -118,7 +118,7 @@ def feature_versions(
     ------
     BadInput
         Features of a session are not materialised, or lack a column that the
-        configuration asks for.
+        configuration asks for; a what-if may ask for one that no study asks for.
     """
     size = str(home.bar_size(configuration))
     home.lake.versions(TABLE, [session.isoformat() for session in sessions])
@@ -131,14 +131,29 @@ def feature_versions(
         columns = known.get(size, []) if isinstance(known, dict) else []
         lacking = sorted(wanted - set(columns))
         if lacking:
-            raise BadInput(
-                f"Configuration {configuration.key}: features of session {session} "
-                f"lack {', '.join(lacking)} of {size} bars; they were computed before "
-                "the study asked for it. Materialise features for the study's "
-                "sessions again."
-            )
+            raise _lacking(home, configuration, session, lacking)
         found.append(str(details["versions"][size]))
     return found
+
+
+def _lacking(
+    home: Home, configuration: Configuration, session: date, columns: Sequence[str]
+) -> BadInput:
+    """Error that says why features lack columns, and how to get them."""
+    size = home.bar_size(configuration)
+    asked = {feature.column for feature in home.features().get(size, ())}
+    named = f"{', '.join(columns)} of {size} bars"
+    if set(columns) <= asked:
+        return BadInput(
+            f"Configuration {configuration.key}: features of session {session} lack "
+            f"{named}; they were computed before the study asked for it. Materialise "
+            "features for the study's sessions again."
+        )
+    return BadInput(
+        f"Configuration {configuration.key}: no study of the home asks for the "
+        f"features {named}, and they are computed for studies alone. Write this "
+        f"configuration into study {configuration.study}, with bar: {size}, and run it."
+    )
 
 
 def read_features(
