@@ -1,11 +1,13 @@
 """Asset ``trained_models``: the model of each configuration, one per fold."""
 
+from typing import Any
+
 from whatif_assets.assets.axes import MODELS, Axes, all_of, stage
 from whatif_assets.core.home import Home
 from whatif_assets.core.leaks.kept import Gate
 from whatif_assets.core.models.ahead import fitted
-from whatif_assets.core.models.training import train, training_inputs
-from whatif_assets.records import Result
+from whatif_assets.core.models.training import Trained, train, training_inputs
+from whatif_assets.records import Result, kept_shown
 from whatif_assets.resources import Compute
 from whatif_assets.stages import Stage, Step, Task
 
@@ -57,7 +59,7 @@ def fit_configuration(key: str, home: Home, compute: Compute) -> Result:
     return Result(
         rows=len(trained.folds),
         data_version=trained.data_version,
-        metadata=trained.metadata(),
+        metadata={**_search_of(home, trained), **trained.metadata()},
         details={
             "study": study.name,
             "study_hash": study.hash,
@@ -65,3 +67,11 @@ def fit_configuration(key: str, home: Home, compute: Compute) -> Result:
             "backend": backend,
         },
     )
+
+
+def _search_of(home: Home, trained: Trained) -> dict[str, Any]:
+    """What the search for models found that were taken from another configuration."""
+    if trained.taken_from is None:
+        return {}
+    shown = kept_shown(home.lake, "trained_models", trained.taken_from)
+    return {name: shown[name] for name in ("search",) if name in shown}

@@ -17,6 +17,7 @@ from whatif_assets.core.evaluation.trials import read_trials
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import DATA
 from whatif_assets.core.models import ahead, training
+from whatif_assets.records import kept_shown
 from whatif_assets.runs import Runner
 from whatif_assets_tests.assets.test_incremental import corrected, market, write
 
@@ -157,10 +158,12 @@ def test_keys_go_with_their_configurations_and_what_ifs_stay(living: Living) -> 
     assert living.keys() == {
         "other.hold", "other.ema", "rules.hold", "rules.ema", WHAT_IF,
     }  # fmt: skip
+    assert living.home.page("other").exists()
     living.study("rules", RULES.replace("  hold:", "  keep:"))
     (living.path / "studies" / "other.yaml").unlink()
     assert living.run() == []
     assert living.keys() == {"rules.keep", "rules.ema", WHAT_IF}
+    assert not living.home.page("other").exists()
     shown = "SELECT DISTINCT study, configuration FROM {} ORDER BY ALL"
     for table in ("leaderboard", "configurations"):
         assert living.query(shown.format(table))["configuration"].tolist() == [
@@ -192,6 +195,7 @@ def test_a_study_that_cannot_be_read_keeps_its_keys_and_stops_no_other(
     living.study("other", "configurations: [")
     assert living.run() == []
     assert {"other.hold", "other.ema"} < living.keys()
+    assert living.home.page("other").exists()  # it may be the page of that file
     assert living.column("SELECT DISTINCT study FROM leaderboard") == ["rules"]
     (fault,) = living.home.faults().values()
     assert "other.yaml" in fault
@@ -263,7 +267,8 @@ def test_placebos_are_ranked_as_the_study_ranks_now(living: Living) -> None:
 def test_a_what_if_on_the_rule_alone_shares_models_and_forecasts(
     living: Living, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    living.study("rules", MODELS)
+    searched = MODELS.replace("algorithm: linear,", "algorithm: linear, search: &,")
+    living.study("rules", searched.replace("&", "{l2: [0.0, 0.1]}"))
     assert living.run() == []
 
     def not_again(*_: object) -> None:
@@ -282,4 +287,6 @@ def test_a_what_if_on_the_rule_alone_shares_models_and_forecasts(
     ):
         own, other = (lake.folder(table, k) / file for k in ("rules.linear", key))
         assert own.samefile(other)
+    found = [kept_shown(lake, "trained_models", k) for k in ("rules.linear", key)]
+    assert found[0]["search"] == found[1]["search"]
     assert living.column("SELECT count(DISTINCT configuration) FROM forecasts") == [2]

@@ -66,6 +66,8 @@ class Trained:
         Importance of each feature in each fold.
     scores
         Every candidate of a search in every cross-validation fold; or empty.
+    taken_from
+        Key of the configuration that models were taken from; its search found them.
     data_version
         Hash of the models.
     """
@@ -74,6 +76,7 @@ class Trained:
     folds: list[dict[str, Any]] = field(default_factory=list)
     importance: list[pd.DataFrame] = field(default_factory=list)
     scores: list[pd.DataFrame] = field(default_factory=list)
+    taken_from: str | None = None
     data_version: str = ""
 
     def note(
@@ -177,6 +180,7 @@ def train(
         path = model_path(home, configuration.key, fold.number)
         save_model(model, path)
         if twin is not None:
+            trained.taken_from = twin
             share_file(path, model_path(home, twin, fold.number))
         trained.note(fold, model, settings, taught, configuration)
         if scores is not None:
