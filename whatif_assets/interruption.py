@@ -15,6 +15,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ WORDS = {signal.SIGINT: "Interrupted.", signal.SIGTERM: "Terminated."}
 KEPT = "What was finished is kept; the same command continues from there."
 SECONDS_TO_CLEAN_UP = 10.0
 SECONDS_TO_TERMINATE = 2.0
+SECONDS_TO_REPEAT = 0.1
 STDERR = 2
 SHOW_CURSOR = "\x1b[?25h"
 
@@ -37,6 +39,7 @@ class _State:
         self.cleans_up = False
         self.worked = False
         self.is_told = False
+        self.repeated = 0
         self.telling = threading.Lock()
 
 
@@ -49,6 +52,7 @@ def watch_for_signals() -> None:
     The main thread calls it once, before imports that take long. A signal that is
     ignored already, as below ``nohup``, stays ignored.
     """
+    sys.unraisablehook = _repeat_if_swallowed
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
@@ -106,12 +110,34 @@ def _raise_inside_work(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
 
+def _repeat_if_swallowed(unraisable: sys.UnraisableHookArgs) -> None:
+    """Send a signal once more whose exception was raised where Python drops it.
+
+    That is in a finalizer or a callback of the garbage collector. While Dagster works,
+    the exception is one of its own.
+    """
+    interrupts = not issubclass(unraisable.exc_type, Exception)
+    if interrupts and _state.received:
+        timer = threading.Timer(SECONDS_TO_REPEAT, _repeat, [_state.received])
+        timer.daemon = True
+        timer.start()
+    else:
+        sys.__unraisablehook__(unraisable)
+
+
+def _repeat(number: signal.Signals) -> None:
+    _state.repeated += 1
+    signal.pthread_kill(threading.main_thread().ident or 0, number)
+
+
 def _watch(pipe: int) -> None:
     # The handler in the main thread may come earlier, or, while others have put theirs
     # in its place, not at all.
     noticed = False
     while received := os.read(pipe, 1):
-        if received[0] in list(WORDS):
+        if _state.repeated:
+            _state.repeated -= 1
+        elif received[0] in list(WORDS):
             number = signal.Signals(received[0])
             if noticed or not (_state.cleans_up or _state.received):
                 _end(number)

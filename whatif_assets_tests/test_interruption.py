@@ -40,6 +40,21 @@ with interruption.cleaning_up():
         except KeyboardInterrupt:
             pass
 """
+DROPS = """
+interruption.SECONDS_TO_CLEAN_UP = 20
+
+class Finalized:
+    def __del__(self):
+        time.sleep(600)
+
+try:
+    with interruption.cleaning_up():
+        Finalized()
+        time.sleep(600)
+except KeyboardInterrupt:
+    print("cleaned up", flush=True)
+    sys.exit(interruption.interrupted())
+"""
 KEPT = " What was finished is kept; the same command continues from there."
 
 
@@ -72,8 +87,9 @@ def runs(process: int) -> bool:
         (SLEEPS, RESISTS, "", ""),
         (ORDERLY, SLEEPS, KEPT, "cleaned up"),
         (SWALLOWS, SLEEPS, KEPT, ""),
+        (DROPS, SLEEPS, KEPT, "cleaned up"),
     ],
-    ids=["at once", "child resists", "cleans up", "swallows the exception"],
+    ids=["at once", "child resists", "cleans up", "swallows the exception", "drops it"],
 )
 def test_a_signal_ends_the_process_and_its_children(
     number, status, word, work, child, kept, cleaned
