@@ -164,6 +164,12 @@ class Study(Settings):
         default=(), description="What a winner must meet, such as `trades >= 30`."
     )
     finalists: int = Field(default=10, ge=1, description="Variants kept in detail.")
+    leak_seconds: float = Field(
+        default=10,
+        ge=0,
+        le=86_400,
+        description="To look for leaks in an own strategy.",
+    )
     seed: int = Field(default=7, ge=0)
     spark: SparkSettings = SparkSettings()
     configurations: dict[str, dict[str, Any]] = Field(min_length=1)

@@ -15,7 +15,7 @@ import functools
 import math
 import warnings
 from array import array
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -60,7 +60,9 @@ def date_numbers(ts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
 class ArrayFeed(bt.feed.DataBase):  # type: ignore[misc]
     """A data feed whose lines are filled whole, with no Python per row.
 
-    ``arrays`` maps each line to an ``array.array('d')``; all are equally long.
+    ``arrays`` maps each line to an ``array.array('d')``; all are equally long. Where
+    Backtrader does not preload, ``arrays`` are ``None`` once the run has started, and
+    the lines end with the present bar: no later one is in reach.
     Subclasses for extra lines come from :func:`array_feed`.
     """
 
@@ -70,6 +72,24 @@ class ArrayFeed(bt.feed.DataBase):  # type: ignore[misc]
     # A bar that is complete is its own last tick. Backtrader copies every line
     # into these attributes on every bar; None sends its broker to the lines.
     tick_open = tick_high = tick_low = tick_close = tick_last = None
+
+    def start(self) -> None:
+        """Take the arrays away where bars come one by one."""
+        super().start()
+        self._rows: Iterator[tuple[float, ...]] = iter(())
+        if not self._env._dopreload:
+            names, arrays = self.getlinealiases(), self.p.arrays
+            self._rows = zip(*(arrays[name] for name in names), strict=True)
+            self.p.arrays = None
+
+    def _load(self) -> bool:
+        """Append the next bar to the lines."""
+        row = next(self._rows, None)
+        if row is None:
+            return False
+        for line, value in zip(self.lines, row, strict=True):
+            line[0] = value
+        return True
 
     def preload(self) -> None:
         """Fill the lines and go back to the first bar."""
@@ -214,11 +234,15 @@ class RecordingBroker(bt.brokers.BackBroker):  # type: ignore[misc]
         super().__init__()
         self._session_ends = session_ends
         self._running = False
+        self._forget()
 
     def init(self) -> None:
         """Start from an empty record; Backtrader calls this before each run."""
         super().init()
         self._running = True
+        self._forget()
+
+    def _forget(self) -> None:
         self.deposited = 0.0
         self.values: list[float] = []
         self.fills: list[tuple[int, float, float, float, float, float]] = []

@@ -34,6 +34,8 @@ _WORKER = "whatif_assets.core.backtesting.worker"
 _ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"
 )
+# Sets of texts have one order in every process, so that a run can be repeated.
+_SAME_ORDER = {"PYTHONHASHSEED": "0"}
 _SECONDS_TO_END = 2.0
 _idle: list[_Worker] = []
 _lock = threading.Lock()
@@ -43,12 +45,12 @@ class _Worker:
     """A process that works tasks, one after the other."""
 
     def __init__(self) -> None:
-        path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
+        path = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)
         self._process = subprocess.Popen(  # noqa: S603
             [sys.executable, "-m", _WORKER],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, **_ONE_THREAD, "PYTHONPATH": path},
+            env={**os.environ, **_ONE_THREAD, **_SAME_ORDER, "PYTHONPATH": path},
             # Ctrl-C is for the process that asks; it ends this one.
             start_new_session=True,
             bufsize=0,
@@ -193,8 +195,22 @@ def _candidates() -> Iterator[_Worker]:
     yield _Worker()
 
 
-def executions_of(kind: StrategyType, sleeve: Sleeve, variant: Variant) -> Executions:
+def executions_of(
+    kind: StrategyType,
+    sleeve: Sleeve,
+    variant: Variant,
+    what: str = "executions",
+    secluded: bool = False,
+) -> Executions:
     """Run one variant, and tell when and how its orders were sent.
+
+    Parameters
+    ----------
+    what
+        ``executions``; ``attempt``, which may fail; or ``bar_by_bar``, an attempt with
+        no later bar in reach.
+    secluded
+        Whether it sees none of the files that an earlier run left behind.
 
     Raises
     ------
@@ -202,7 +218,8 @@ def executions_of(kind: StrategyType, sleeve: Sleeve, variant: Variant) -> Execu
         As for `whatif_assets.core.backtesting.reference_engine.executions`; or the
         strategy ends its process, or takes too long.
     """
-    executions: Executions = only(task_of("executions", kind, sleeve, [variant]))
+    task = replace(task_of(what, kind, sleeve, [variant]), secluded=secluded)
+    executions: Executions = only(task)
     return executions
 
 

@@ -42,6 +42,14 @@ class Costs:
 
 
 @dataclass(frozen=True)
+class Files:
+    """Files that a strategy asked for outside of its code: each a path."""
+
+    read: frozenset[str] = frozenset()
+    written: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
 class Variant:
     """One row of a configuration: settings, costs and the cash of each sleeve."""
 
@@ -112,6 +120,11 @@ class Executions:
     orders
         Every order that was sent, filled or not, if the engine tells: bar, signed
         size, type, price and limit (NaN without one); (orders, 5) float64.
+    failed_at, failure
+        The bar on which the strategy failed, and how, where it was let fail.
+    files
+        Files that the strategy wrote or looked for where it saw none but its own; see
+        `whatif_assets.core.backtesting.seclusion`.
     """
 
     bars: npt.NDArray[np.int64]
@@ -123,6 +136,9 @@ class Executions:
     orders: FloatArray | None = None
     made: npt.NDArray[np.int64] | None = None
     by_volume: bool = False
+    failed_at: int | None = None
+    failure: str = ""
+    files: Files = field(default_factory=Files)
 
     @property
     def known(self) -> npt.NDArray[np.int64]:

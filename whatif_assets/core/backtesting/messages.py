@@ -33,6 +33,9 @@ class Task:
         The bars, and what to run on them.
     seconds
         How long a job may take.
+    secluded
+        Whether jobs see none of the files that others, or they themselves, left
+        behind.
     """
 
     what: str
@@ -41,6 +44,7 @@ class Task:
     sleeve: Sleeve
     variants: tuple[Variant, ...]
     seconds: float
+    secluded: bool = False
 
     def job(self, variant: Variant) -> str:
         """Name one of the jobs for a message."""

@@ -11,6 +11,7 @@ import gc
 import re
 import traceback
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,37 @@ def executions(sleeve: Sleeve, kind: StrategyType, variant: Variant) -> Executio
         As for :func:`backtest`.
     """
     broker, _ = _run(sleeve, kind, variant)
+    return _executions(broker)
+
+
+def attempt(
+    sleeve: Sleeve, kind: StrategyType, variant: Variant, bar_by_bar: bool = False
+) -> Executions:
+    """Run one variant on one sleeve, and tell what it did until it failed, if it does.
+
+    Parameters
+    ----------
+    bar_by_bar
+        Whether bars come one by one: lines then end with the present bar, and whoever
+        reads a later one finds nothing there.
+    """
+    cerebro = prepare(sleeve, kind, variant, bar_by_bar=bar_by_bar)
+    failed_at, failure = None, ""
+    try:
+        with _unless_it_fails(cerebro, sleeve, kind, variant), _no_garbage_collection():
+            cerebro.run()
+    except BadInput as error:
+        failed_at, failure = max(len(cerebro.datas[0]) - 1, 0), str(error)
+    found = _executions(cerebro.broker)
+    return replace(found, failed_at=failed_at, failure=failure)
+
+
+def bar_by_bar(sleeve: Sleeve, kind: StrategyType, variant: Variant) -> Executions:
+    """Attempt a run with no later bar in reach."""
+    return attempt(sleeve, kind, variant, bar_by_bar=True)
+
+
+def _executions(broker: RecordingBroker) -> Executions:
     fills = np.array(broker.fills, dtype=np.float64).reshape(-1, 6)
     sent, kinds, made = np.array(broker.origins, dtype=np.int64).reshape(-1, 3).T
     bars, sizes, prices = fills.T[:3]
@@ -132,10 +164,18 @@ def prepare(
     kind: StrategyType,
     variant: Variant,
     engine: type[Cerebro] = Cerebro,
+    bar_by_bar: bool = False,
 ) -> bt.Cerebro:
-    """Prepare a Backtrader run, ready for ``run()``."""
+    """Prepare a Backtrader run, ready for ``run()``.
+
+    Parameters
+    ----------
+    bar_by_bar
+        Whether bars come one by one, instead of all before the first is worked.
+    """
     settings = kind.settings(variant.settings)
-    cerebro = engine(stdstats=False)
+    whole = not bar_by_bar
+    cerebro = engine(stdstats=False, preload=whole, runonce=whole)
     cerebro.adddata(_feed(sleeve, kind.lines_of(sleeve, settings)), sleeve.symbol)
     cerebro.broker = RecordingBroker(_session_ends(sleeve))
     cerebro.broker.setcash(variant.cash)

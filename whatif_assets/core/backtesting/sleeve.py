@@ -109,14 +109,19 @@ class Sleeve:
 
     def until(self, stop: int) -> Sleeve:
         """Keep the bars before a bar."""
+        return self.between(0, stop)
+
+    def between(self, start: int, stop: int) -> Sleeve:
+        """Keep the bars from one bar on and before another."""
+        kept = slice(start, stop)
         arrays: dict[str, Any] = {
-            name: values[:stop] for name, values in self.prices().items()
+            name: values[kept] for name, values in self.prices().items()
         }
         return replace(
             self,
-            ts=self.ts[:stop],
-            session=self.session[:stop],
-            columns={name: values[:stop] for name, values in self.columns.items()},
+            ts=self.ts[kept],
+            session=self.session[kept],
+            columns={name: values[kept] for name, values in self.columns.items()},
             **arrays,
         )
 

@@ -39,6 +39,7 @@ from whatif_assets.core.backtesting.messages import (
     receive,
     send,
 )
+from whatif_assets.core.backtesting.seclusion import secluded
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.strategies import find_strategy
 from whatif_assets.core.strategies.own import libraries_of
@@ -136,8 +137,11 @@ def _import(task: Import) -> None:
 
 def _run(task: Task, variant: Variant) -> Any:
     kind = find_strategy(task.strategy, task.base, tried=True)
-    sys.path.insert(0, str(kind.folder))
-    return getattr(reference_engine, task.what)(task.sleeve, kind, variant)
+    sys.path.insert(0, str(kind.folder.absolute()))
+    work = functools.partial(
+        getattr(reference_engine, task.what), task.sleeve, kind, variant
+    )
+    return secluded(work) if task.secluded else work()
 
 
 def _in_a_fork(job: _Job, requests: int) -> tuple[Any, str]:

@@ -166,7 +166,8 @@ def evaluate(
     fills = detail.fills
     as_of = basis_of(home, study)
     admit(probe_indicators(home, configuration, sleeves, sessions, as_of))
-    admit(probe_fills(configuration, sleeves, leaders, fills))
+    seconds = study.leak_seconds
+    admit(probe_fills(configuration, sleeves, leaders, fills, seconds))
     before = _in_sample(home, study, configuration, leaders, inputs)
     rows = rows.merge(before[0], on="variant", how="left", validate="1:1")
     evaluation = Evaluation(

@@ -7,7 +7,7 @@ that bar after its open, and of all bars after it, must leave the fill as it is.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -25,6 +25,7 @@ CUTS = 3  # bars of a sleeve at whose open the future is replaced
 TAIL = 20  # bars of another future that a replay sees
 RISE, FALL = 1.0, -1.0
 REMOVED = "once the bars from the cut on are removed"
+MIRRORED = "once prices go the opposite way from the cut on"
 
 ADVICE = (
     "An order may rest on closed bars alone, and fills at a later open; read no bar "
@@ -130,6 +131,7 @@ def trades_see_no_future(
     sleeve: Sleeve,
     found: Executions,
     draw: random.Random,
+    cuts: Sequence[int] | None = None,
 ) -> Finding:
     """Replay a strategy in other futures; what was filled before must stay the same.
 
@@ -143,6 +145,8 @@ def trades_see_no_future(
         What it filled on them.
     draw
         Draws the cuts, most of them among the bars that filled something.
+    cuts
+        The bars at whose open to cut, where they are known.
 
     Returns
     -------
@@ -151,8 +155,10 @@ def trades_see_no_future(
         before it, depend on what came after that open.
     """
     tally = Tally(FILLS_PROBE)
-    cuts = _cuts(sleeve, found, draw)
+    cuts = _cuts(sleeve, found, draw) if cuts is None else cuts
     for cut in cuts:
+        if tally.failed:
+            break
         for how, other in _futures(sleeve, cut, draw):
             try:
                 again = replay(other)
@@ -194,10 +200,42 @@ def _futures(
     """Sleeves that are the same until the open of a bar, and differ from then on."""
     yield REMOVED, sleeve.until(cut)
     longer = sleeve.until(cut + TAIL)
+    if cut < len(longer):
+        yield MIRRORED, mirrored(longer, cut)
     for way, name in ((RISE, "rise"), (FALL, "fall")):
         seed = draw.getrandbits(32)
         how = f"once prices {name} from the cut on"
         yield how, another_future(longer, cut, way, seed)
+
+
+def mirrored(sleeve: Sleeve, cut: int) -> Sleeve:
+    """Let prices go the opposite way from the open of a bar on; the open itself stays.
+
+    A fall of a tenth becomes a rise of a ninth, so that moves stay as large as this
+    market has them. Volumes and columns come in the opposite order.
+    """
+    turn = float(sleeve.open[cut])
+    least = min(float(prices[cut:].min()) for prices in (sleeve.low, sleeve.open))
+
+    def turned(values: FloatArray) -> FloatArray:
+        return turn**2 / values if least > 0 else 2 * turn - values
+
+    def from_bar(bar: int, values: FloatArray, others: FloatArray) -> FloatArray:
+        return np.concatenate([values[:bar], others[bar:]])
+
+    def turned_round(values: FloatArray) -> FloatArray:
+        return np.concatenate([values[:cut], values[cut:][::-1]])
+
+    return replace(
+        sleeve,
+        open=from_bar(cut + 1, sleeve.open, turned(sleeve.open)),
+        high=from_bar(cut, sleeve.high, turned(sleeve.low)),
+        low=from_bar(cut, sleeve.low, turned(sleeve.high)),
+        close=from_bar(cut, sleeve.close, turned(sleeve.close)),
+        vwap=from_bar(cut, sleeve.vwap, turned(sleeve.vwap)),
+        volume=turned_round(sleeve.volume),
+        columns={name: turned_round(values) for name, values in sleeve.columns.items()},
+    )
 
 
 def another_future(sleeve: Sleeve, cut: int, way: float, seed: int) -> Sleeve:
@@ -239,6 +277,10 @@ def _same_until(
     tally: Tally,
 ) -> None:
     """Compare orders and fills before a bar, and fills at its open if all are."""
+    if again.failed_at is not None and again.failed_at < cut:
+        reason = f"{how}, the strategy fails: {again.failure} {ADVICE}"
+        tally.fail(reason, sleeve.symbol, _ts(sleeve, again.failed_at))
+        return
     if found.orders is not None and again.orders is not None:
         ours, theirs = (o[o[:, 0] < cut] for o in (found.orders, again.orders))
         _same_rows(ours, theirs, "the order sent", sleeve, cut, how, tally)

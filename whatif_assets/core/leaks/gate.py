@@ -17,7 +17,6 @@ from typing import Protocol
 import pandas as pd
 
 from whatif_assets.core.backtesting.backtest import Variant, is_compiled, run_backtests
-from whatif_assets.core.backtesting.isolation import executions_of
 from whatif_assets.core.backtesting.job import Executions
 from whatif_assets.core.backtesting.sleeve import Sleeve
 from whatif_assets.core.bars.adjustments import LakeSteps
@@ -28,7 +27,6 @@ from whatif_assets.core.features.store import SessionFeatures
 from whatif_assets.core.home import Home
 from whatif_assets.core.leaks import (
     FEATURES_PROBE,
-    FILLS_PROBE,
     FORECASTS_PROBE,
     INDICATORS_PROBE,
     LABEL_PROBE,
@@ -39,10 +37,10 @@ from whatif_assets.core.leaks import (
     forecasts_see_no_future,
     label_looks_forward,
     of_fills,
-    repeats_itself,
     together,
     trades_see_no_future,
 )
+from whatif_assets.core.leaks.replaying import SECONDS, Probe
 from whatif_assets.core.strategies import StrategyType, required_features
 
 SESSIONS_OF_A_RUN = 20  # sessions of a run over features that are probed
@@ -50,7 +48,6 @@ SESSIONS = 3  # sessions of a configuration whose features or labels are probed
 SYMBOLS = 1  # symbols of each
 INDICATORS = 12  # features of a rule
 VARIANTS = 2  # variants that are replayed: the winner, and another
-SLOW_BARS = 800  # bars of a sleeve that Backtrader replays for each future
 
 
 class Predict(Protocol):
@@ -272,6 +269,7 @@ def probe_fills(
     sleeves: Sequence[Sleeve],
     leaders: Sequence[Variant],
     fills: pd.DataFrame,
+    seconds: float = SECONDS,
 ) -> Finding:
     """Probe when, for how much and on what knowledge the best variants traded.
 
@@ -283,12 +281,16 @@ def probe_fills(
         The best variants, the winner first.
     fills
         Their fills, as they are to be written.
+    seconds
+        Time for replays of a user's own strategy.
     """
     strategy = configuration.strategy_type()
     # By what it is, not by its name: a configuration is probed alike under any key.
     draw = _sample(f"{strategy.name} {strategy.code_version} {leaders[0].id}")
     if not is_compiled(strategy):
-        return _probe_slowly(strategy, sleeves, leaders, fills, draw)
+        others = draw.sample(list(leaders[1:]), min(VARIANTS - 1, len(leaders) - 1))
+        probe = Probe(strategy, sleeves, fills, draw, seconds)
+        return probe.of([leaders[0], *others])
     by_job = dict(list(fills.groupby(["variant", "symbol"], sort=False)))
     found = {
         (variant.id, sleeve.symbol): of_fills(
@@ -337,48 +339,4 @@ def _replay(
         sleeve,
         variant.costs.slippage_bps / 1e4,
         _sends_stops(configuration.strategy_type(), variant),
-    )
-
-
-def _probe_slowly(
-    strategy: StrategyType,
-    sleeves: Sequence[Sleeve],
-    leaders: Sequence[Variant],
-    fills: pd.DataFrame,
-    draw: random.Random,
-) -> Finding:
-    """Probe a user's own strategy, in Backtrader, on the first bars that trade."""
-    winner = fills[fills["variant"] == leaders[0].id]
-    traded = [s for s in sleeves if s.symbol in set(winner["symbol"])]
-    if not traded:
-        return Finding(FILLS_PROBE, True, "nothing was filled", 0, 0.0)
-    sleeve = draw.choice(traded)
-    mine = winner[winner["symbol"] == sleeve.symbol]
-    first = int(of_fills(mine, sleeve, 0.0, intrabar=True).bars[0])
-    # A session's last bar may be dated one bar before it is known as the last.
-    part = sleeve.until(max(SLOW_BARS, first + 2))
-    return probe_strategy(strategy, part, leaders[0], draw.getrandbits(32))
-
-
-def probe_strategy(
-    strategy: StrategyType, sleeve: Sleeve, variant: Variant, seed: int
-) -> Finding:
-    """Probe one variant of a user's own strategy on one sleeve.
-
-    Parameters
-    ----------
-    seed
-        Decides where the future is replaced.
-    """
-
-    def replay(bars: Sleeve) -> Executions:
-        return executions_of(strategy, bars, variant)
-
-    found, again = replay(sleeve), replay(sleeve)
-    return together(
-        [
-            repeats_itself(sleeve, found, again),
-            fills_at_next_open(sleeve, found),
-            trades_see_no_future(replay, sleeve, found, _sample(str(seed))),
-        ]
     )

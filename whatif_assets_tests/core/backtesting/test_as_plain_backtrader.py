@@ -15,7 +15,7 @@ from whatif_assets.core.backtesting.reference_engine import executions
 from whatif_assets.core.backtesting.sleeve import Sleeve
 from whatif_assets.core.bars.bar_size import ONE_MINUTE, BarSize
 from whatif_assets.core.errors import BadInput
-from whatif_assets.core.leaks.gate import probe_strategy
+from whatif_assets.core.leaks.replaying import probe_strategy
 from whatif_assets.core.strategies import find_strategy
 from whatif_assets_tests.core.backtesting import situations
 from whatif_assets_tests.core.backtesting.situations import SITUATIONS
@@ -123,7 +123,7 @@ def test_every_fill_is_plain_backtraders(strategy: type[Any], size: str) -> None
 def test_an_honest_strategy_raises_no_alarm(strategy: type[Any]) -> None:
     kind = find_strategy(name_of(strategy))
     for seed in range(3):
-        finding = probe_strategy(kind, minutes(), Variant("-", cash=CASH), seed)
+        finding = probe_strategy(kind, [minutes()], Variant("-", cash=CASH), seed)
         assert finding.passed, finding.reason
         assert finding.checked > 0
 

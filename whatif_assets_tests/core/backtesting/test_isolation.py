@@ -15,7 +15,7 @@ from whatif_assets.core.backtesting import isolation
 from whatif_assets.core.backtesting.backtest import Variant, run_backtests
 from whatif_assets.core.backtesting.isolation import task_of, worked
 from whatif_assets.core.errors import BadInput
-from whatif_assets.core.leaks.gate import probe_strategy
+from whatif_assets.core.leaks.replaying import probe_strategy
 from whatif_assets.core.strategies import find_strategy
 from whatif_assets_tests.core.sleeves_for_tests import sleeve
 
@@ -195,7 +195,7 @@ def test_a_strategy_that_draws_without_a_seed_is_told_to_set_one(
 ) -> None:
     (tmp_path / "wild.py").write_text(f"{HEAD}pass\n        self.buy(size={draw})\n")
     kind = find_strategy("wild.py:Wild", tmp_path)
-    finding = probe_strategy(kind, BARS, Variant("-", {}), seed=1)
+    finding = probe_strategy(kind, [BARS], Variant("-", {}), seed=1)
     assert "gives another result each time" in finding.reason
     assert "seed" in finding.reason
 
@@ -208,5 +208,5 @@ def test_a_strategy_that_seeds_when_it_is_imported_is_honest(
     draw = f"{seed.split('seed')[0]}random()"
     (tmp_path / "wild.py").write_text(f"{text}pass\n        self.buy(size={draw})\n")
     kind = find_strategy("wild.py:Wild", tmp_path)
-    finding = probe_strategy(kind, BARS, Variant("-", {}), seed=1)
+    finding = probe_strategy(kind, [BARS], Variant("-", {}), seed=1)
     assert finding.passed, finding.reason

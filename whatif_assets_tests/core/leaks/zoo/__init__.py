@@ -1,0 +1,5 @@
+"""Programs that know the future, and honest ones that look as if they did.
+
+The benchmark runs all of them, the tests some of each kind. A program says in its
+docstring, or by its name, what it does.
+"""
