@@ -64,7 +64,8 @@ def describe(
     for size, frame in frames.items():
         if session in probed:
             where = f"Session {key}" + f", bars of {size}" * (frame is not own)
-            gate.admit(probe_features(tables.stores[size], session, frame), where)
+            store = tables.stores[size]
+            gate.admit(probe_features(store, session, frame, probed), where)
     details = tables.write(session, frames)
     return Result(
         rows=len(own),

@@ -26,6 +26,7 @@ with warnings.catch_warnings():
     import backtrader as bt
 
 __all__ = [
+    "CANCELLED",
     "ArrayFeed",
     "Cerebro",
     "Commission",
@@ -35,6 +36,7 @@ __all__ = [
     "date_numbers",
 ]
 
+CANCELLED = -1
 _DAY = 86_400_000_000
 _UNIX_EPOCH = 719_163  # the day number of 1970-01-01, counted from 0001-01-01
 
@@ -225,7 +227,8 @@ class RecordingBroker(bt.brokers.BackBroker):  # type: ignore[misc]
         dated on where a session's end shows only by the next bar.
     submissions
         ``(bar number, signed size, type, price, limit)`` of every order as it was
-        sent; NaN where it has no price.
+        sent; NaN where it has no price. One that is cancelled is there once more, with
+        the type `CANCELLED`.
     rejected
         Orders refused for want of cash or by the broker.
     """
@@ -263,6 +266,14 @@ class RecordingBroker(bt.brokers.BackBroker):  # type: ignore[misc]
         self._sent[order.ref] = bar
         self.submissions.append((bar, order.size, order.exectype, price, limit))
         return super().submit(order, check)
+
+    def cancel(self, order: Any, bracket: bool = False) -> Any:
+        """Note that an order is cancelled, then do so."""
+        cancelled = super().cancel(order, bracket)
+        if cancelled:
+            bar = len(order.data) - 1
+            self.submissions.append((bar, order.size, CANCELLED, math.nan, math.nan))
+        return cancelled
 
     def _slip_up(self, pmax: float, price: float, *args: Any, **options: Any) -> Any:
         """Raise a price, also one below 0, where a percentage would lower it."""

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import atexit
 import os
+import pickle
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from whatif_assets.core.backtesting.job import Executions, Variant
 from whatif_assets.core.backtesting.messages import (
     LIMIT,
+    Call,
     Import,
     Outcome,
     Task,
@@ -28,6 +30,9 @@ from whatif_assets.core.strategies import StrategyType
 
 SECONDS = 60.0
 BARS = 3_000  # bars that may take as long again
+
+Message = Task | Import | Call
+Result = TypeVar("Result")
 
 _WORKER = "whatif_assets.core.backtesting.worker"
 # A thread for each process of a library of linear algebra: there are enough of them.
@@ -60,7 +65,7 @@ class _Worker:
         self._requests = self._process.stdin.fileno()
         self._replies = self._process.stdout.fileno()
 
-    def work(self, task: Task | Import) -> Outcome:
+    def work(self, task: Message) -> Outcome:
         """Work a task; EOFError or OSError where the process is gone."""
         send(self._requests, task)
         outcome: Outcome = receive(self._replies)
@@ -126,7 +131,7 @@ def try_import(name: str, base: Path) -> None:
     only(Import(name, base, seconds_for(0)))
 
 
-def worked(tasks: Sequence[Task | Import], processes: int) -> Iterator[Outcome]:
+def worked(tasks: Sequence[Message], processes: int) -> Iterator[Outcome]:
     """Work tasks in some processes, and give their outcomes in the order of the tasks.
 
     Whoever stops listening ends what is being worked.
@@ -147,7 +152,7 @@ class _Crew:
         self._busy: set[_Worker] = set()
         self._dismissed = False
 
-    def work(self, task: Task | Import) -> Outcome:
+    def work(self, task: Message) -> Outcome:
         """Work one task in an idle process, or a new one where that has gone."""
         for worker in _candidates():
             with _lock:
@@ -177,10 +182,11 @@ class _Crew:
             worker.stop()
 
 
-def _without_process(task: Task | Import) -> BadInput:
+def _without_process(task: Message) -> BadInput:
+    what = task.what if isinstance(task, Call) else f"Strategy '{task.strategy}'"
     return BadInput(
-        f"Strategy '{task.strategy}': the process that was to run it ended. Run it "
-        "again; if it ends again, look at the memory that is free."
+        f"{what}: the process that was to run it ended. Run it again; if it ends "
+        "again, look at the memory that is free."
     )
 
 
@@ -223,7 +229,28 @@ def executions_of(
     return executions
 
 
-def only(task: Task | Import) -> Any:
+def afresh(what: str, function: Callable[[], Result], seconds: float) -> Result:
+    """Call a function in a process in which it has not been called before.
+
+    Parameters
+    ----------
+    what
+        Names the call in a message.
+    function
+        The function, which can be pickled with all that it needs.
+    seconds
+        How long it may take.
+
+    Raises
+    ------
+    BadInput
+        The function raises, ends its process, or takes too long.
+    """
+    found: Result = only(Call(what, pickle.dumps(function), seconds))
+    return found
+
+
+def only(task: Message) -> Any:
     """Work one task of one job and give its result; BadInput where it failed."""
     (outcome,) = worked([task], 1)
     if outcome.failure:

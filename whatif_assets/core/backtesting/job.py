@@ -118,8 +118,9 @@ class Executions:
     by_volume
         Whether the volume of a bar decides how much of an order it fills.
     orders
-        Every order that was sent, filled or not, if the engine tells: bar, signed
-        size, type, price and limit (NaN without one); (orders, 5) float64.
+        Every order that was sent, filled or not, and every one that was cancelled, if
+        the engine tells: bar, signed size, type (-1 for one that is cancelled), price
+        and limit (NaN without one); (orders, 5) float64.
     failed_at, failure
         The bar on which the strategy failed, and how, where it was let fail.
     files

@@ -72,6 +72,26 @@ class Import:
 
 
 @dataclass(frozen=True)
+class Call:
+    """A call of a function that takes nothing.
+
+    Attributes
+    ----------
+    what
+        Names it in a message.
+    content
+        The function, pickled: it is unpickled, and what it needs imported, in the
+        process that calls it.
+    seconds
+        How long it may take.
+    """
+
+    what: str
+    content: bytes
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What jobs gave.
 

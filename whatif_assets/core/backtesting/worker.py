@@ -33,6 +33,7 @@ from whatif_assets.core.backtesting import reference_engine
 from whatif_assets.core.backtesting.job import Variant
 from whatif_assets.core.backtesting.messages import (
     LIMIT,
+    Call,
     Import,
     Outcome,
     Task,
@@ -91,7 +92,7 @@ class _Job:
     extent: str = ""
 
 
-def work(task: Task | Import, requests: int) -> Outcome:
+def work(task: Task | Import | Call, requests: int) -> Outcome:
     """Run the jobs of a task one after the other, up to the first that fails.
 
     Parameters
@@ -99,7 +100,10 @@ def work(task: Task | Import, requests: int) -> Outcome:
     requests
         The pipe from which the task came: once it is closed nobody waits for it.
     """
-    for library in libraries_of(task.strategy, task.base):
+    libraries = []
+    if not isinstance(task, Call):
+        libraries = libraries_of(task.strategy, task.base)
+    for library in libraries:
         # Once for all jobs; what cannot be imported fails where it is used.
         with contextlib.suppress(Exception, SystemExit):
             importlib.import_module(library)
@@ -114,7 +118,9 @@ def work(task: Task | Import, requests: int) -> Outcome:
     return Outcome(results, None, told)
 
 
-def _jobs(task: Task | Import) -> list[_Job]:
+def _jobs(task: Task | Import | Call) -> list[_Job]:
+    if isinstance(task, Call):
+        return [_Job(task.what, lambda: _call(task), Path.cwd(), task.seconds)]
     if isinstance(task, Import):
         name = f"Strategy '{task.strategy}', import of its code"
         return [_Job(name, lambda: _import(task), task.base, task.seconds)]
@@ -129,6 +135,10 @@ def _jobs(task: Task | Import) -> list[_Job]:
         )
         for variant in task.variants
     ]
+
+
+def _call(task: Call) -> Any:
+    return pickle.loads(task.content)()  # noqa: S301 - from our own process
 
 
 def _import(task: Import) -> None:

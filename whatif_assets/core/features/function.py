@@ -18,6 +18,7 @@ from whatif_assets.core.features.bar_columns import (
     column_elsewhere,
     fact_column,
 )
+from whatif_assets.core.features.code_copies import Copied, Named, copied
 from whatif_assets.core.settings import Settings
 from whatif_assets.core.source_code import code_version
 
@@ -50,6 +51,7 @@ INPUTS = (
     "fact_ahead",
 )
 FACT = "fact_"
+_PACKAGE = __name__.partition(".")[0]
 # An input that is chosen where the feature is written, and how.
 _CHOICES: dict[str, dict[str, Any]] = {
     "price": {"price": (Price, "close")},
@@ -110,6 +112,23 @@ class FeatureFunction:
     reads: tuple[str, ...] = ()
     skips_missing: bool = True
     fact: str | None = None
+
+    def __post_init__(self) -> None:
+        """Copy code that no module has, before it is called for the first time."""
+        _ = self.code
+
+    @property
+    def comes_with_this(self) -> bool:
+        """Whether its code is part of this package."""
+        return all(
+            isinstance(code, Named) and code.module.startswith(f"{_PACKAGE}.")
+            for code in self.code
+        )
+
+    @functools.cached_property
+    def code(self) -> tuple[Named | Copied, Named | Copied]:
+        """Where the code of ``compute`` and of ``warm_up`` comes from."""
+        return copied(self.compute), copied(self.warm_up)
 
     @functools.cached_property
     def inputs(self) -> tuple[str, ...]:

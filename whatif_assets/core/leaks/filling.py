@@ -283,7 +283,7 @@ def _same_until(
         return
     if found.orders is not None and again.orders is not None:
         ours, theirs = (o[o[:, 0] < cut] for o in (found.orders, again.orders))
-        _same_rows(ours, theirs, "the order sent", sleeve, cut, how, tally)
+        _same_rows(ours, theirs, "the order sent or cancelled", sleeve, cut, how, tally)
     inside = _touched(found, cut) or _touched(again, cut)
     stop = cut if how == REMOVED or inside else cut + 1
     ours, theirs = _known(found, stop), _known(again, stop)
@@ -338,7 +338,8 @@ def _touched(found: Executions, bar: int) -> bool:
 def _told(rows: FloatArray, at: int, bar: int) -> str:
     if at >= len(rows) or rows[at][0] != bar:
         return "nothing"
-    return " for ".join(f"{number:.9g}" for number in (rows[at][1], rows[at][-1]))
+    size, price = rows[at][1], rows[at][-1]
+    return f"{size:.9g}" + f" for {price:.9g}" * bool(np.isfinite(price))
 
 
 def of_fills(

@@ -11,11 +11,17 @@ import pandas as pd
 
 from whatif_assets.core.errors import BadInput
 
-# Values are equal to this share of the column's greatest. What ships with the project
-# differs by nothing; a user's matrix product may by its last digits.
+# Values are equal to this share of themselves. What ships with the project differs by
+# nothing; a user's matrix product may by its last digits. A value close to 0 is the
+# difference of larger ones and has their last digits, so that it counts as large as
+# some quantile of its column: never as its greatest, beside which any change is small.
 TOLERANCE = 1e-9
+TYPICAL, LOW = 0.5, 0.05
 
 KEYS = ["symbol", "ts"]
+READS_AHEAD = (
+    "it knows what came after the bar. Let it read this bar and earlier ones alone."
+)
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,7 @@ class Finding:
     checked
         How many values were compared.
     largest_difference
-        The greatest of them, as a share of the column's greatest value; infinite
+        The greatest difference between two of them, as `differences` has it; infinite
         where a value or a row is missing on one side.
     symbol, ts, column
         Where the first offence is (``ts`` is the bar's start, UTC); None where there
@@ -96,6 +102,7 @@ class Tally:
         after: pd.DataFrame,
         columns: Sequence[str],
         reason: str,
+        quantile: float = TYPICAL,
     ) -> None:
         """Compare tables with ``symbol`` and ``ts``: the same rows, the same values.
 
@@ -107,6 +114,8 @@ class Tally:
             float64 columns to compare.
         reason
             What is wrong where they differ, and what to do.
+        quantile
+            As for `differences`.
         """
         if not _same_keys(before, after):
             before, after = before.sort_values(KEYS), after.sort_values(KEYS)
@@ -114,7 +123,7 @@ class Tally:
             self._tell_lone_row(before, after, reason)
             return
         for column in columns:
-            self._compare_column(before, after, column, reason)
+            self._compare_column(before, after, column, reason, quantile)
 
     def _tell_lone_row(
         self, before: pd.DataFrame, after: pd.DataFrame, reason: str
@@ -126,10 +135,15 @@ class Tally:
         self.fail(f"{found} {reason}", row["symbol"], row["ts"])
 
     def _compare_column(
-        self, before: pd.DataFrame, after: pd.DataFrame, column: str, reason: str
+        self,
+        before: pd.DataFrame,
+        after: pd.DataFrame,
+        column: str,
+        reason: str,
+        quantile: float,
     ) -> None:
         old, new = (f[column].to_numpy(dtype=np.float64) for f in (before, after))
-        apart = differences(old, new)
+        apart = differences(old, new, quantile)
         self._checked += len(apart)
         self._largest = max(self._largest, float(apart.max(initial=0.0)))
         wrong = apart > TOLERANCE
@@ -169,19 +183,28 @@ def _same_keys(before: pd.DataFrame, after: pd.DataFrame) -> bool:
 
 
 def differences(
-    old: npt.NDArray[np.float64], new: npt.NDArray[np.float64]
+    old: npt.NDArray[np.float64],
+    new: npt.NDArray[np.float64],
+    quantile: float = TYPICAL,
 ) -> npt.NDArray[np.float64]:
-    """Return how far values lie apart, as a share of the greatest finite old one.
+    """Return how far values lie apart, as a share of the old ones.
 
     Equal values, two NaN and two equal infinities are 0 apart; a NaN or an infinity
     beside anything else is infinitely far.
+
+    Parameters
+    ----------
+    quantile
+        Of the column's values without 0: those below it count as large as it.
     """
-    known = np.isfinite(old)
-    scale = max(float(np.abs(old[known]).max(initial=0.0)), np.finfo(float).tiny)
     same = (old == new) | (np.isnan(old) & np.isnan(new))
     apart = np.where(same, 0.0, np.inf)
-    both = known & np.isfinite(new) & ~same
-    apart[both] = np.abs(old[both] - new[both]) / scale
+    both = np.isfinite(old) & np.isfinite(new) & ~same
+    if both.any():
+        known = np.abs(old[np.isfinite(old) & (old != 0)])
+        least = float(np.quantile(known, quantile)) if len(known) else 0.0
+        scale = np.maximum(np.abs(old[both]), max(least, np.finfo(float).tiny))
+        apart[both] = np.abs(old[both] - new[both]) / scale
     return apart
 
 

@@ -41,6 +41,7 @@ from whatif_assets.core.leaks import (
     trades_see_no_future,
 )
 from whatif_assets.core.leaks.replaying import SECONDS, Probe
+from whatif_assets.core.leaks.sweeping import BARS_OF_A_RUN
 from whatif_assets.core.strategies import StrategyType, required_features
 
 SESSIONS_OF_A_RUN = 20  # sessions of a run over features that are probed
@@ -73,9 +74,12 @@ def sessions_to_probe(sessions: Sequence[date]) -> set[date]:
 
 
 def probe_features(
-    columns: SessionFeatures, session: date, frame: pd.DataFrame
+    columns: SessionFeatures,
+    session: date,
+    frame: pd.DataFrame,
+    probed: Iterable[date] = (),
 ) -> Finding:
-    """Probe the features of a session, on one of its symbols.
+    """Probe the features of a session, on one of its symbols or on some.
 
     Parameters
     ----------
@@ -85,10 +89,20 @@ def probe_features(
         The session.
     frame
         What is to be written.
+    probed
+        The sessions of the run that are probed. All of them together look at each
+        symbol, and at as many bars as a rare peek takes to be found.
     """
+    days = sorted({session, *probed})
+    every = sorted(frame["symbol"].unique())
+    share = math.ceil(len(every) / len(days))
+    first = days.index(session) * share
+    symbols = [every[n % len(every)] for n in range(first, first + share)]
+    most = math.ceil(BARS_OF_A_RUN / max(len(days) * share, 1))
     draw = _sample(session.isoformat())
-    symbols = _some(draw, frame["symbol"], 1)
-    return _probe_session(columns, session, symbols, frame, draw, FEATURES_PROBE)
+    return _probe_session(
+        columns, session, sorted(set(symbols)), frame, draw, FEATURES_PROBE, most
+    )
 
 
 def _probe_session(
@@ -98,6 +112,7 @@ def _probe_session(
     frame: pd.DataFrame,
     draw: random.Random,
     probe: str,
+    most: int = BARS_OF_A_RUN,
 ) -> Finding:
     if not symbols:
         return Finding(probe, True, f"no bar in session {session}", 0, 0.0)
@@ -110,6 +125,7 @@ def _probe_session(
         draw,
         probe,
         columns.slower_of(session, symbols),
+        most,
     )
     reading = [feature for feature in columns.features if feature.fact]
     if not reading:

@@ -10,18 +10,28 @@ import contextlib
 import functools
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from whatif_assets.core.features import Block, Feature, session_blocks
+from whatif_assets.core.features import FEATURES, Block, Feature, session_blocks
 from whatif_assets.core.features.bar_columns import BarColumns
 from whatif_assets.core.features.slower import SlowerBars
-from whatif_assets.core.leaks.finding import KEYS, Finding, Tally
+from whatif_assets.core.leaks.elsewhere import Elsewhere
+from whatif_assets.core.leaks.finding import (
+    KEYS,
+    LOW,
+    READS_AHEAD,
+    TYPICAL,
+    Finding,
+    Tally,
+    together,
+)
+from whatif_assets.core.leaks.noise import noised
+from whatif_assets.core.leaks.sweeping import BARS_OF_A_RUN, SECONDS, swept
 
 FEATURES_PROBE = "features_see_no_future"
 FORECASTS_PROBE = "forecasts_see_no_future"
@@ -32,10 +42,8 @@ REMOVED = "when later bars are removed"
 REPLACED = "when later bars are replaced by noise"
 FORGOTTEN = "when facts that became known later are left out"
 ADVICE = {
-    REPEATED: "the same bars must always give the same values. Take out what is "
-    "random, or keeps a state between calls.",
-    REMOVED: "it knows what came after the bar. Let it read this bar and earlier "
-    "ones alone.",
+    REPEATED: "the same bars must always give the same values.",
+    REMOVED: READS_AHEAD,
 }
 ADVICE[REPLACED] = ADVICE[REMOVED]
 ADVICE[FORGOTTEN] = (
@@ -71,7 +79,7 @@ def recomputed(
     session: date,
     previous: Sequence[date],
     features: Sequence[Feature],
-    draw: random.Random,
+    draw: random.Random | None,
     slower: Sequence[SlowerBars] = (),
 ) -> Iterator[Recomputed]:
     """Compute the features of a session anew, with another future after some cuts.
@@ -90,7 +98,7 @@ def recomputed(
     features
         What to compute.
     draw
-        Draws the cuts and the noise.
+        Draws the cuts and the noise; None for no other future.
     slower
         Slower bars before the session, of which some of the features are.
     """
@@ -101,6 +109,8 @@ def recomputed(
         first = min(found.first.values(), default=found.start)
         own, block = bars.iloc[first : found.stop], found.moved(-first)
         yield until(own, block, block.stop - 1, how=REPEATED)
+        if draw is None:
+            continue
         for cut in _cuts(own, block, draw):
             # A function may need more bars than there are before the session's
             # first ones; the noise below has as many as ever.
@@ -149,65 +159,6 @@ def _cuts(bars: pd.DataFrame, block: Block, draw: random.Random) -> list[int]:
     return sorted({rows[0], rows[-1], *drawn, *draw.sample(gaps, min(1, len(gaps)))})
 
 
-def noised(bars: pd.DataFrame, start: int, seed: int) -> pd.DataFrame:
-    """Replace bars by others that could be, from a row on.
-
-    Prices lie between a third of the old ones and three times them, each high above
-    and each low below all that is likely to have been; ``symbol``, ``ts`` and
-    ``session`` stay.
-
-    Parameters
-    ----------
-    bars
-        Tidy bars of one symbol or more.
-    start
-        The first row to replace.
-    seed
-        The same seed gives the same noise.
-    """
-    rng = np.random.default_rng(seed)
-    old = bars.iloc[start:]
-    size = len(old)
-    new = _prices(old, rng)
-    for name in old.columns.difference([*KEYS, "session", *new]):
-        new[name] = _other(old[name], rng, size)
-    return bars.assign(
-        **{name: _spliced(bars[name], start, values) for name, values in new.items()}
-    )
-
-
-def _spliced(column: pd.Series, start: int, values: npt.ArrayLike) -> Any:
-    """Replace the end of a column and keep its type."""
-    changed = column.array.copy()
-    changed[start:] = pd.array(np.asarray(values)).astype(column.dtype)
-    return changed
-
-
-def _prices(old: pd.DataFrame, rng: np.random.Generator) -> dict[str, npt.ArrayLike]:
-    size = len(old)
-    opens, closes = (
-        old[name].to_numpy(dtype=np.float64) * np.exp(rng.uniform(-0.5, 0.5, size))
-        for name in ("open", "close")
-    )
-    highs = np.maximum(opens, closes) * rng.uniform(1.4, 1.8, size)
-    lows = np.minimum(opens, closes) * rng.uniform(0.55, 0.7, size)
-    between = lows + (highs - lows) * rng.uniform(0, 1, size)
-    prices = {"open": opens, "high": highs, "low": lows, "close": closes}
-    return {**prices, "vwap": between} if "vwap" in old else prices
-
-
-def _other(
-    column: pd.Series, rng: np.random.Generator, size: int
-) -> npt.NDArray[np.generic] | pd.Series:
-    """Draw values of a column's type; what is neither number nor flag stays."""
-    if pd.api.types.is_bool_dtype(column):
-        return rng.integers(0, 2, size).astype(bool)
-    if pd.api.types.is_numeric_dtype(column):
-        most = float(np.nan_to_num(column.max() if column.notna().any() else 0))
-        return np.round(rng.uniform(1, 2 * abs(most) + 1000, size))
-    return column
-
-
 def features_see_no_future(
     bars: pd.DataFrame,
     session: date,
@@ -217,8 +168,13 @@ def features_see_no_future(
     draw: random.Random,
     probe: str = FEATURES_PROBE,
     slower: Sequence[SlowerBars] = (),
+    most: int = BARS_OF_A_RUN,
+    seconds: float = SECONDS,
 ) -> Finding:
     """Compare a session's features with what another future would have made of them.
+
+    A user's own functions are called in a process that has not called them before, so
+    that nothing which they kept from other bars is of use to them.
 
     Parameters
     ----------
@@ -229,6 +185,10 @@ def features_see_no_future(
         ``symbol``, ``ts`` and a column per feature.
     probe
         Name of the finding; features that a rule computes have their own.
+    most, seconds
+        Bars of each symbol after which the future of a user's own functions is
+        replaced, and the time for it; those that come with this package are cut at a
+        few.
 
     Returns
     -------
@@ -236,13 +196,92 @@ def features_see_no_future(
         Failed where a value at or before a cut depends on bars after it, or is
         another when it is computed again.
     """
+    foreign = [f for f in features if not FEATURES[f.function].comes_with_this]
+    known = [feature for feature in features if feature not in foreign]
+    findings = []
+    if known or not foreign:
+        findings.append(
+            _features_see_no_future(
+                probe,
+                recomputed(bars, session, previous, known, draw, _of(known, slower)),
+                written,
+                known,
+            )
+        )
+    if foreign:
+        place = Elsewhere.of(foreign)
+        columns = [*KEYS, *(feature.column for feature in foreign)]
+        mine = written.loc[written["symbol"].isin(bars["symbol"].unique()), columns]
+
+        def anew(draw: random.Random | None) -> Finding:
+            about = (bars, session, previous, foreign, mine, draw, probe)
+            also = (_of(foreign, slower), most, seconds)
+            return place.call(functools.partial(_probed, *about, *also))
+
+        found = anew(draw)
+        if not found.passed and not (repeated := anew(None)).passed:
+            found = _told_apart(repeated, anew(None))
+        findings.append(found)
+    return together(findings)
+
+
+def _of(features: Sequence[Feature], slower: Sequence[SlowerBars]) -> list[SlowerBars]:
+    """Keep what slower bars give of some features."""
+    kept = [
+        replace(before, features=[f for f in before.features if f in features])
+        for before in slower
+    ]
+    return [before for before in kept if before.features]
+
+
+def _told_apart(first: Finding, second: Finding) -> Finding:
+    """Say whether what differs from the values as written is random, or a state."""
+    why = (
+        " It keeps a state between calls, such as a memo or a scale that was fitted "
+        "once: keep none."
+    )
+    if first.reason != second.reason:
+        why = " It is random: draw from a generator that each call gives the same seed."
+    return replace(first, reason=first.reason + why)
+
+
+def _probed(
+    bars: pd.DataFrame,
+    session: date,
+    previous: Sequence[date],
+    features: Sequence[Feature],
+    written: pd.DataFrame,
+    draw: random.Random | None,
+    probe: str,
+    slower: Sequence[SlowerBars],
+    most: int,
+    seconds: float,
+) -> Finding:
+    """Probe features in this process, which has computed none before."""
+    of_slower = {feature for before in slower for feature in before.features}
+    own = [feature for feature in features if feature not in of_slower]
+    findings = []
+    if own and draw is not None:
+        # First of all, while no function has seen the whole session.
+        about = (bars, session, previous, own, written, draw, probe)
+        found = swept(*about, most, seconds)
+        if not found.passed:
+            return found
+        findings.append(found)
+    futures = recomputed(bars, session, previous, features, draw, slower)
+    findings.append(_features_see_no_future(probe, futures, written, features))
+    return together(findings)
+
+
+def _features_see_no_future(
+    probe: str,
+    futures: Iterator[Recomputed],
+    written: pd.DataFrame,
+    features: Sequence[Feature],
+) -> Finding:
     columns = [feature.column for feature in features]
     return _see_no_future(
-        probe,
-        recomputed(bars, session, previous, features, draw, slower),
-        lambda rows: rows[[*KEYS, *columns]],
-        written,
-        columns,
+        probe, futures, lambda rows: rows[[*KEYS, *columns]], written, columns, LOW
     )
 
 
@@ -280,10 +319,7 @@ def facts_see_no_future(
                 known = as_known(own.iloc[: cut + 1])
                 yield _until(known, block, cut, features, FORGOTTEN)
 
-    columns = [feature.column for feature in features]
-    return _see_no_future(
-        probe, forgetful(), lambda rows: rows[[*KEYS, *columns]], written, columns
-    )
+    return _features_see_no_future(probe, forgetful(), written, features)
 
 
 def forecasts_see_no_future(
@@ -328,6 +364,7 @@ def _see_no_future(
     result_of: Callable[[pd.DataFrame], pd.DataFrame],
     written: pd.DataFrame,
     columns: Sequence[str],
+    quantile: float = TYPICAL,
 ) -> Finding:
     tally = Tally(probe)
     cuts: dict[str, dict[str, None]] = {}
@@ -338,7 +375,7 @@ def _see_no_future(
         stood = mine["ts"].to_numpy("datetime64[us]")
         before = mine[(stood >= first) & (stood <= last)]
         reason = f"{future.how}: {ADVICE[future.how]}"
-        tally.compare(before, result_of(future.rows), columns, reason)
+        tally.compare(before, result_of(future.rows), columns, reason, quantile)
         where = f"{future.symbol} on {future.cut:%Y-%m-%d}"
         cuts.setdefault(where, {})[f"{future.cut:%H:%M}"] = None
     for where, times in cuts.items():

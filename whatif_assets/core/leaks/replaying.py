@@ -234,7 +234,8 @@ class Probe:
     ) -> Iterator[Finding]:
         """Replace the future where two replays differ, and then wherever it trades."""
         sent = np.unique(_orders(found)[:, 0]).astype(int).tolist()
-        near = [bar, *[at for at in sent if at >= bar][:_AFTER]]
+        # What is filled, or not, on a bar was decided at the close before it.
+        near = [max(bar - 1, 0), bar, *[at for at in sent if at > bar][:_AFTER]]
         drawn = self.draw.sample(sent, min(CUTS_INSTEAD, len(sent)))
         cuts = [at + 1 for at in dict.fromkeys([*near, *drawn]) if at + 1 < len(sleeve)]
         attempt = functools.partial(self._attempt, variant)

@@ -44,7 +44,7 @@ from whatif_assets.core.leaks import (
     training_stops_before_test,
 )
 from whatif_assets.core.leaks import gate as leak_gate
-from whatif_assets.core.leaks.recomputing import noised
+from whatif_assets.core.leaks.noise import noised
 from whatif_assets.core.models import fit
 from whatif_assets.core.models.forecasting import forecast_rows
 from whatif_assets.core.models.labels import Label, label

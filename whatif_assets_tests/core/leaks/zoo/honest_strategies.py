@@ -259,7 +259,7 @@ class WritesALog(Trader):
     def trade(self, way: float) -> None:
         super().trade(way)
         for folder in (tempfile.gettempdir(), "."):
-            name = f"zoo_{self.data._name}.log"
+            name = f"whatif_zoo_{self.data._name}.log"
             with (Path(folder) / name).open("a") as log:
                 log.write(f"{len(self)} {way}\n")
         logging.getLogger(__name__).info("traded %s", way)

@@ -399,12 +399,17 @@ class SizesByTheNextRange(Trader):
 
 
 class CancelsWhatWillLose(Trader):
-    """Send an order on every third bar, and cancel it if the next bar goes wrong."""
+    """Wait with a limit, and cancel it before the bar that would fill it and fall."""
 
-    def trade(self, way: float) -> None:
-        order = self.buy(size=1)
-        if self.left() > 0 and self.data.close[1] < self.data.close[0]:
-            self.cancel(order)
+    def __init__(self) -> None:
+        self.waiting: Any = None
+
+    def next(self) -> None:
+        if self.waiting is None or not self.waiting.alive():
+            price = self.data.close[0] * 0.9998
+            self.waiting = self.buy(size=1, exectype=bt.Order.Limit, price=price)
+        elif self.left() > 0 and self.data.close[1] < self.data.close[0]:
+            self.cancel(self.waiting)
 
 
 class SellsBeforeTheEnd(Trader):

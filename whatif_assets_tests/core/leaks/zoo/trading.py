@@ -16,6 +16,7 @@ from whatif_assets.core.leaks.replaying import probe_strategy
 from whatif_assets.core.strategies import find_strategy
 from whatif_assets_tests.core.features.random_walks import random_walks, weekdays
 
+SECONDS = 20.0
 _ZOO = __name__.rpartition(".")[0]
 _ROOT = Path(__file__).parents[4]
 
@@ -48,4 +49,15 @@ def probed(module: str, name: str, bars: list[Sleeve], seed: int = 1) -> Finding
     settings.mkdir(exist_ok=True)
     (settings / "settings.json").write_text(json.dumps({"period": 3}))
     kind = find_strategy(f"{_ZOO}.{module}:{name}", _ROOT)
-    return probe_strategy(kind, bars, Variant("-"), seed, seconds=60)
+    _forget()
+    try:
+        return probe_strategy(kind, bars, Variant("-"), seed, seconds=SECONDS)
+    finally:
+        _forget()
+
+
+def _forget() -> None:
+    """Remove what strategies of the zoo have kept in files."""
+    for folder in (tempfile.gettempdir(), Path.home(), Path(), Path(__file__).parent):
+        for path in Path(folder).glob("whatif_zoo_*"):
+            path.unlink(missing_ok=True)
