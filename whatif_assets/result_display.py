@@ -21,6 +21,7 @@ from whatif_assets.core.evaluation.evaluate import NOTES
 from whatif_assets.core.freshness import Freshness
 from whatif_assets.core.home import Home
 from whatif_assets.core.leaderboard.rows import CANDIDATE
+from whatif_assets.core.leaks.kept import questions
 from whatif_assets.core.report.database import opened
 from whatif_assets.core.report.leaders import leaders
 from whatif_assets.core.study import Study, read_study
@@ -141,7 +142,8 @@ def _notes(home: Home, keys: Iterable[str]) -> Iterator[str]:
     """What configurations say of their results, each once."""
     for key in dict.fromkeys(keys):
         manifest = home.lake.manifest("backtest_results", key)
-        for note in manifest.details.get(NOTES, ()) if manifest else ():
+        notes = manifest.details.get(NOTES, ()) if manifest else ()
+        for note in (*notes, *questions(home.lake, key)):
             yield f"{key}: {note}"
 
 

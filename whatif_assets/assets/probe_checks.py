@@ -56,9 +56,12 @@ def _result(name: str, found: Sequence[tuple[str, Finding]]) -> dg.AssetCheckRes
             for where, finding in found
         ]
     )
+    level = dg.AssetCheckSeverity
+    only_asks = all(finding.passed or finding.asks for _, finding in found)
     return dg.AssetCheckResult(
         check_name=name,
         passed=bool(rows["passed"].all()),
+        severity=level.WARN if only_asks else level.ERROR,
         metadata={
             "probed": len(rows),
             "values": int(rows["values"].sum()),

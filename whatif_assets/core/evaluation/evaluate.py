@@ -41,6 +41,7 @@ from whatif_assets.core.home import Home
 from whatif_assets.core.lake import combined_hash
 from whatif_assets.core.leaderboard.ranking import VIOLATES, Ranking
 from whatif_assets.core.leaks import Admit, refuse_leak
+from whatif_assets.core.leaks.foretelling import probe_traded_columns
 from whatif_assets.core.leaks.gate import probe_fills, probe_indicators
 from whatif_assets.core.models.forecasting import IN_SAMPLE
 from whatif_assets.core.number_format import readable
@@ -166,6 +167,7 @@ def evaluate(
     fills = detail.fills
     as_of = basis_of(home, study)
     admit(probe_indicators(home, configuration, sleeves, sessions, as_of))
+    admit(probe_traded_columns(configuration, sleeves))
     seconds = study.leak_seconds
     admit(probe_fills(configuration, sleeves, leaders, fills, seconds))
     before = _in_sample(home, study, configuration, leaders, inputs)

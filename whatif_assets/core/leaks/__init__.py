@@ -13,6 +13,10 @@ from whatif_assets.core.leaks.filling import (
     trades_see_no_future,
 )
 from whatif_assets.core.leaks.finding import Admit, Finding, refuse_leak, together
+from whatif_assets.core.leaks.foretelling import (
+    FORETELLING_PROBE,
+    columns_foretell_no_return,
+)
 from whatif_assets.core.leaks.recomputing import (
     FEATURES_PROBE,
     FORECASTS_PROBE,
@@ -40,6 +44,8 @@ PROBES = {
     "by noise, are the same up to the cut.",
     INDICATORS_PROBE: "Features that a rule computes for itself, computed again with "
     "later bars removed and replaced by noise, are the same up to the cut.",
+    FORETELLING_PROBE: "Facts and columns of users' own functions do not foretell what "
+    "comes next better than an honest one could: a question, which refuses nothing.",
     FILLS_PROBE: "Orders fill at the next bar's open, and replays in another future "
     "trade the same until it begins.",
 }
@@ -48,12 +54,14 @@ __all__ = [
     "FEATURES_PROBE",
     "FILLS_PROBE",
     "FORECASTS_PROBE",
+    "FORETELLING_PROBE",
     "INDICATORS_PROBE",
     "LABEL_PROBE",
     "PROBES",
     "TRAINING_PROBE",
     "Admit",
     "Finding",
+    "columns_foretell_no_return",
     "facts_see_no_future",
     "features_see_no_future",
     "fills_at_next_open",

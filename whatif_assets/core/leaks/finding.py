@@ -46,6 +46,8 @@ class Finding:
         is none, or none that applies.
     reason
         What is wrong and what to do; empty if it passed.
+    asks
+        Whether what fails is a question to the user, which refuses nothing.
     """
 
     probe: str
@@ -57,6 +59,7 @@ class Finding:
     ts: pd.Timestamp | None = None
     column: str | None = None
     reason: str = ""
+    asks: bool = False
 
 
 class Tally:
@@ -229,15 +232,15 @@ Admit = Callable[[Finding], None]
 
 
 def refuse_leak(finding: Finding, partition: str = "") -> None:
-    """Keep a result that knows the future out of the lake.
+    """Keep a result that knows the future out of the lake; a question refuses nothing.
 
     Raises
     ------
     BadInput
-        The finding failed; the message names the partition, the probe, the place and
-        what to do.
+        The finding failed and is no question; the message names the partition, the
+        probe, the place and what to do.
     """
-    if not finding.passed:
+    if not finding.passed and not finding.asks:
         where = f"{partition}: " if partition else ""
         raise BadInput(
             f"{where}the check {finding.probe} failed: {finding.reason} Nothing was "

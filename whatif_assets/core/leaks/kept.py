@@ -59,6 +59,17 @@ def _finding(ts: str | None, **values: Any) -> Finding:
     return Finding(**values, ts=None if ts is None else pd.Timestamp(ts))
 
 
+def questions(lake: Lake, key: str) -> list[str]:
+    """List what probes ask about a configuration, in whichever table."""
+    found = [
+        finding.reason
+        for table in ("trained_models", "backtest_results")
+        for finding in kept_probes(lake, table, key)
+        if finding.asks and not finding.passed
+    ]
+    return list(dict.fromkeys(found))
+
+
 def probed(lake: Lake, table: str) -> list[str]:
     """Keys of the partitions of a table that something was found of, refused or not."""
     found = lake.folder(table).glob(f"{axis_of(table)}=*/{FOUND}")

@@ -23,6 +23,7 @@ from whatif_assets.core.leaks import (
     refuse_leak,
     training_stops_before_test,
 )
+from whatif_assets.core.leaks.foretelling import probe_learned_columns
 from whatif_assets.core.leaks.gate import probe_labels
 from whatif_assets.core.models import (
     ALGORITHMS,
@@ -166,6 +167,7 @@ def train(
     frame = training_frame(home, study, configuration)
     trained = Trained(backend)
     admit(probe_labels(home, configuration, frame))
+    admit(probe_learned_columns(configuration, frame))
     inputs = training_inputs(home, study, configuration, backend)
     twin = twin_of(home.lake, TABLE, configuration.key, inputs)
     home.lake.begin(TABLE, configuration.key)

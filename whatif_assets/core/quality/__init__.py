@@ -78,6 +78,9 @@ QUALITY_CHECKS: dict[str, QualityCheck] = {
     "sparse_symbols": QualityCheck(
         coverage.sparse_symbols, "warning", coverage.SparseLimits
     ),
+    "stamped_at_end": QualityCheck(
+        coverage.stamped_at_end, "warning", coverage.StampLimits
+    ),
     "outside_hours": QualityCheck(coverage.outside_hours, "note"),
     "outside_sessions": QualityCheck(coverage.outside_sessions, "warning"),
     "symbols_appear": QualityCheck(coverage.symbols_appear, "note"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 import numpy as np
+import pandas as pd
 from pydantic import Field
 
 from whatif_assets.core.quality.inspection import Finding, Inspection, Mask
@@ -18,6 +19,20 @@ class SparseLimits(Limits):
 
     share: float = Field(
         default=0.1, gt=0, lt=1, description="Of the session's bars that may lack."
+    )
+
+
+class StampLimits(Limits):
+    """Limits of `stamped_at_end`."""
+
+    share: float = Field(
+        default=0.5, ge=0, lt=1, description="Of the symbols, above which it is told."
+    )
+    complete: float = Field(
+        default=0.9, gt=0, le=1, description="Of a session's bars that a symbol has."
+    )
+    little: float = Field(
+        default=0.25, gt=0, lt=1, description="Of the second bar's volume."
     )
 
 
@@ -64,6 +79,60 @@ def outside_hours(bars: Inspection, limits: Limits) -> list[Finding]:
         for day, count in bars.report.outside_hours.items()
     ]
     return kept + left_out
+
+
+def stamped_at_end(bars: Inspection, limits: StampLimits) -> list[Finding]:
+    """Ask whether stamps are ends: most symbols begin late and go on at the close.
+
+    Where a source also has bars outside of the session, the volume tells: the first
+    bar has little beside the second one, and the one that starts at the close has more
+    than the one before it.
+    """
+    if bars.daily or not bars.bar_size.timed:
+        return []
+    asked: dict[int, list[int]] = {}
+    for day, symbol, rows in bars.runs:
+        if _begins_late(bars, day, symbol, rows, limits):
+            asked.setdefault(day, []).append(symbol)
+    return [
+        Finding(
+            session=bars.days[day],
+            symbol=None,
+            ts=pd.Timestamp(int(bars.starts[day][-1]), unit="us", tz="UTC"),
+            count=len(symbols),
+            value=NAN,
+            example=f"{len(symbols)} symbols, such as {bars.names[symbols[0]]}, have "
+            "no first bar of the session, or one of little volume, and one at its "
+            "close. Are stamps the ends of bars? Then tell the source so (stamp: "
+            "end); else every bar seems to be known before it is over",
+        )
+        for day, symbols in asked.items()
+        if len(symbols) > limits.share * bars.present[day].sum()
+    ]
+
+
+def _begins_late(
+    bars: Inspection, day: int, symbol: int, rows: slice, limits: StampLimits
+) -> bool:
+    """Whether the bars of a symbol look as if each began one bar later."""
+    starts, stamps = bars.starts[day], bars.stamps[rows]
+    if bars.bars_of[day, symbol] < limits.complete * (len(starts) - 1):
+        return False  # too many lack to say anything of one
+    length = int(bars.bar_size.length / pd.Timedelta("1us"))
+    first, last = int(starts[0]), int(starts[-1])
+    if stamps[0] > first:
+        left_out = bars.report.outside_hours.get(bars.days[day], 0)
+        return bool(stamps[-1] > last or left_out)
+    if stamps[0] == first:
+        return False
+
+    def volume(start: int) -> float:
+        place = int(np.searchsorted(stamps, start))
+        there = place < len(stamps) and stamps[place] == start
+        return float(bars.column("volume")[rows][place]) if there else NAN
+
+    opens = volume(first) < limits.little * volume(first + length)
+    return opens and volume(last + length) > volume(last)
 
 
 def outside_sessions(bars: Inspection, limits: Limits) -> list[Finding]:

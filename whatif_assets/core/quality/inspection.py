@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
@@ -223,6 +223,14 @@ class Inspection:
         typical = self.bars["vwap_is_typical"].to_numpy(dtype=bool)
         return np.asarray((self.column("volume") == 0) & untraded & typical)
 
+    @property
+    def runs(self) -> Iterator[tuple[int, int, slice]]:
+        """Each session of each symbol that has bars: day, symbol, and its rows."""
+        edges = np.append(self._runs, len(self.bars))
+        for number, day in enumerate(self._day_of_run):
+            rows = slice(int(edges[number]), int(edges[number + 1]))
+            yield int(day), int(self._symbol_of_run[number]), rows
+
     @functools.cached_property
     def starts(self) -> list[Ints]:
         """When the bars of each session start by the calendar, in microseconds.
@@ -237,7 +245,7 @@ class Inspection:
         """Whether a bar starts when one does by the calendar."""
         if self.daily or self.bars.empty:
             return np.ones(len(self.bars), dtype=bool)
-        every, stamps = np.concatenate(self.starts), self._stamps
+        every, stamps = np.concatenate(self.starts), self.stamps
         if self.bar_size.by_activity:
             stamps = stamps // MINUTE * MINUTE
         place = np.minimum(every.searchsorted(stamps), len(every) - 1)
@@ -304,7 +312,7 @@ class Inspection:
         heads = heads[heads < len(numbers)]
         first, counts = numbers[heads], np.diff(heads, append=len(numbers))
         cells = self.day[first] * len(self.names) + group[first]
-        order = np.lexsort((first, self._stamps[first], cells))
+        order = np.lexsort((first, self.stamps[first], cells))
         starts = np.flatnonzero(np.diff(cells[order], prepend=-1))
         totals = np.add.reduceat(counts[order], starts)
         return [
@@ -325,7 +333,8 @@ class Inspection:
         return {name: self.bars[name].to_numpy(dtype=np.float64) for name in names}
 
     @functools.cached_property
-    def _stamps(self) -> Ints:
+    def stamps(self) -> Ints:
+        """When each bar starts, in microseconds since 1970, UTC."""
         return pd.DatetimeIndex(self.bars["ts"]).as_unit("us").asi8
 
     @functools.cached_property

@@ -89,6 +89,9 @@ PLANTED = {
     "unadjusted_split": lambda f, n: scaled(f, n, 1 / 7),
     "missing_bars": lambda f, n: f.drop(n[5]),
     "sparse_symbols": lambda f, n: f.drop(n[5:25]),
+    "stamped_at_end": lambda f, n: f.assign(
+        ts=f["ts"].where(f["ts"].dt.date != DAYS[2], f["ts"] + BASE_BAR.length)
+    ),
     "outside_hours": lambda f, n: another(f, "2018-11-23 19:00"),
     "outside_sessions": lambda f, n: another(f, "2018-11-24 15:00"),
     "symbols_appear": lambda f, n: f[~f.index.isin(n)].drop(rows_of(f, DAYS[1])),
@@ -99,6 +102,7 @@ PLANTED = {
 # What cannot be without the other, and what the plant itself brings along.
 WITH = {
     "sparse_symbols": {"missing_bars"},
+    "stamped_at_end": {"missing_bars", "outside_hours"},
     "symbols_appear": {"symbols_vanish"},
 }
 
@@ -307,3 +311,24 @@ def test_prices_below_zero_are_counted_and_compared_with_nothing():
     frame.loc[n, VALUES] -= 150.0
     found = {f.check for f in inspected(frame)}
     assert found == {"negative_price"}
+
+
+def test_a_session_with_bars_around_it_is_known_by_volume_to_be_stamped_at_end():
+    frame = clean_bars(DAYS[0])
+    around = [another_of(frame, f"2018-11-21 {time}") for time in ("14:25", "21:00")]
+    frame = pd.concat([frame, *around]).sort_values(["symbol", "ts"], ignore_index=True)
+    busy = frame.assign(volume=100.0)
+    assert not asked_for_stamps(busy)
+    opening, close = (frame["ts"].dt.strftime("%H:%M") == t for t in ("14:35", "21:00"))
+    busy.loc[opening, "volume"], busy.loc[close, "volume"] = 900.0, 400.0
+    assert asked_for_stamps(busy)
+
+
+def another_of(frame, stamp):
+    rows = frame.groupby("symbol").tail(1)
+    return rows.assign(ts=pd.Timestamp(stamp, tz="UTC").as_unit("us"))
+
+
+def asked_for_stamps(frame):
+    checks = [finding.check for finding in inspected(frame, DAYS[:1])]
+    return "stamped_at_end" in checks
