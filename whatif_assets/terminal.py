@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from whatif_assets.core.study import Study
 
 WIDTH_OF_A_FILE = 110
+MARKET = ("market",)  # of a study, for the line that it is on
 # What is printed comes from studies, data and libraries: nothing in it is markup.
 console = Console(
     width=None if sys.stdout.isatty() else WIDTH_OF_A_FILE, markup=False, emoji=False
@@ -86,14 +87,17 @@ def print_check(home_path: Path, study: str) -> bool:
 
     path = Path(study)
     if study.endswith((".yaml", ".yml")):
-        market, of_market = study_market(read_study(path)[1]), path
+        document = read_study(path)[1]
+        market, of_market, where = study_market(document), path, document.where(MARKET)
         if market is None:
             market, of_market = Home.open(home_path).market, home_path / MARKET_FILE
+            where = str(of_market)
         checked = check_study(path, market)
         base = code_base(path)
     else:
         home = Home.open(home_path)
         market, of_market = home.market, home.path / MARKET_FILE
+        where = str(of_market)
         checked = check_study(home.file_of(home.study(study)), home.market)
         base = home.code_base(study)
     configurations = expand(checked, base, market.bar_size)
@@ -102,7 +106,7 @@ def print_check(home_path: Path, study: str) -> bool:
     try:
         symbols = check_data(checked, market, of_market.parent)
     except BadInput as error:
-        raise BadInput(f"{of_market}: market: {error}") from None
+        raise BadInput(f"{where}: {error}") from None
     console.print(_configurations(checked, base))
     console.print(str(size_of(checked, market, symbols, configurations)))
     return True

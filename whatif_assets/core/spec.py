@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -268,10 +268,36 @@ def explain(model: type[BaseModel], detail: Any) -> str:
             f"found {found!r}; allowed are {one_of(allowed)}."
             f"{did_you_mean(str(found), allowed)}"
         )
-    if kind == "string_type":
-        return f"found {found!r}; a text is needed."
-    message = str(detail["msg"]).removeprefix("Value error, ")
-    return message if kind == "value_error" else f"found {found!r}; {message}."
+    if kind == "value_error":
+        return str(detail["msg"]).removeprefix("Value error, ")
+    return f"found {found!r}; {_needed(kind, context) or detail['msg']}."
+
+
+# What is needed, by the beginning of the name that pydantic gives an error.
+_NEEDED = {
+    "string_type": "a text is needed",
+    "bool": "true or false is needed",
+    "int": "a whole number is needed",
+    "float": "a number is needed",
+    "date": "a date is needed, written as YYYY-MM-DD",
+    "time": "a time of the day is needed, written as HH:MM",
+    "list": "a list is needed",
+    "tuple": "a list is needed",
+    "dict": "a mapping of names to values is needed",
+    "model": "a mapping of names to values is needed",
+    "greater_than_equal": "a number of {ge} or more is needed",
+    "greater_than": "a number above {gt} is needed",
+    "less_than_equal": "a number of {le} or less is needed",
+    "less_than": "a number below {lt} is needed",
+    "too_short": "{min_length} or more are needed",
+    "string_too_short": "a text that is not empty is needed",
+}
+
+
+def _needed(kind: str, context: Mapping[str, Any]) -> str:
+    """Say in words what an error of pydantic asks for; empty if it is no usual one."""
+    text = next((text for name, text in _NEEDED.items() if kind.startswith(name)), "")
+    return text.format(**context)
 
 
 def _split_names(expected: str) -> list[str]:

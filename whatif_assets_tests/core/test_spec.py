@@ -110,6 +110,9 @@ def test_what_was_cut_short_is_suggested_whole():
         ("whether: 'on'", "inner.whether: found 'on', a text; true or false is"),
         ("since: 20180301", "inner.since: found 20180301; write a date as YYYY-MM-DD."),
         ("since: '1519862400'", "write a date as YYYY-MM-DD."),
+        ("count: 1.5", "inner.count: found 1.5; a whole number is needed."),
+        ("since: 2018-13-01", "a date is needed, written as YYYY-MM-DD."),
+        ("symbols: AAA", "inner.symbols: found 'AAA'; a list is needed."),
         ("share: .inf", "inner.share: found .inf; a finite number is needed."),
         ("share: -.inf", "inner.share: found -.inf; a finite number is needed."),
         ("share: .nan", "inner.share: found .nan; a finite number is needed."),
@@ -169,8 +172,7 @@ def test_what_is_nested_too_deep_is_refused(tmp_path, nested):
 def test_a_list_inside_itself_is_refused(tmp_path):
     message = refusal(tmp_path, "title: x\nmany: &a {b: *a}\n")
     assert message == (
-        "a.yaml:2: *a stands inside what &a names, without an end; write out what is "
-        "meant."
+        "a.yaml:2: *a is inside what &a names, without an end; write out what is meant."
     )
 
 

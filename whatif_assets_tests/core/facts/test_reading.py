@@ -182,7 +182,7 @@ FILES: dict[str, tuple[str | bytes, str]] = {
     "another delimiter": (WHOLE.replace(",", ";"), "facts.csv: column 'event_ts' is"),
     "a row cut short": (WHOLE[:-30], "facts.csv, line 4: "),
     "one field more": (WHOLE + ",9", "facts.csv, line 4: 5 fields where 4 are needed"),
-    "header repeats": (WHOLE.replace("value", "symbol", 1), "'symbol' stands there"),
+    "header repeats": (WHOLE.replace("value", "symbol", 1), "'symbol' is there"),
     "no event": (WHOLE.replace("event_ts", "evnt_ts"), "'event_ts'.*'evnt_ts'"),
     "not text": (b"\xff\xfe\x00" + WHOLE.encode(), "facts.csv cannot be read as text"),
     "latin": (

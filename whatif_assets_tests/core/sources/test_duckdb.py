@@ -64,7 +64,7 @@ def test_a_database_is_read_and_cannot_be_written(tmp_path):
         "",
         "-- nothing",
     ):
-        with pytest.raises(BadInput, match=r"one SELECT|at least 1 character"):
+        with pytest.raises(BadInput, match=r"one SELECT|a text that is not empty"):
             ask(tmp_path, query, path="bars.duckdb")
     assert [file.name for file in tmp_path.iterdir()] == ["bars.duckdb"]
 
