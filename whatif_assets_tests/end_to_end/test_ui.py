@@ -1,11 +1,13 @@
 """What a person does in the UI gives what the command line gives, to the last bit.
 
 One test, since each step needs the one before it. The daemon looks at backfills twice
-a minute: so one backfill goes through it, and something else is done meanwhile.
+a minute: so one backfill of each of two homes goes through it, and something else is
+done meanwhile.
 """
 
 from __future__ import annotations
 
+import shutil
 import urllib.request
 from pathlib import Path
 
@@ -13,11 +15,14 @@ import duckdb
 import pandas as pd
 import pytest
 
+from whatif_assets.automation import JOBS
 from whatif_assets.core.home import Home, set_up
-from whatif_assets_tests.end_to_end.ui import Ui, dagster_dev, wait_for
+from whatif_assets_tests.end_to_end.browser import chromium, find_browser
+from whatif_assets_tests.end_to_end.ui import Ui, UiError, dagster_dev, wait_for
 
 SESSION_ASSETS = ["price_bars", "features"]
-CONFIGURATION_ASSETS = ["trained_models", "forecasts", "backtest_results"]
+CONFIGURATION_ASSETS = list(JOBS["evaluate_configurations"])
+RANKED = list(JOBS["rank_configurations"])
 CONFIGURATIONS = [
     "tiny.linear",
     "tiny.forest~max_depth=2",
@@ -26,7 +31,15 @@ CONFIGURATIONS = [
     "tiny.placebo",
 ]
 WHAT_IF = "tiny.linear~threshold=0.0003"
+TYPED = "tiny.linear~threshold=0.0004"
+BAD = "tiny.linear~treshold=0.0003"
 SATURDAY = "2026-01-10"
+WORKSPACE = """load_from:
+  - python_module:
+      module_name: whatif_assets.definitions
+      location_name: whatif_assets
+  - python_file: {{relative_path: {other}/definitions.py, location_name: other}}
+"""
 
 
 @pytest.mark.slow
@@ -34,10 +47,19 @@ def test_the_ui_alone_gives_what_the_command_line_gives(
     tmp_path, tiny_study, finished_home
 ):
     home, _ = set_up(tmp_path / "home", tiny_study)
-    with dagster_dev(tmp_path, {"WHATIF_HOME": str(home.path)}) as url:
-        ui = Ui(url, "whatif_assets")
+    second = a_second_home(finished_home, tmp_path / "other")
+    workspace = tmp_path / "workspace.yaml"
+    workspace.write_text(WORKSPACE.format(other=second.path.name))
+    with dagster_dev(tmp_path, {"WHATIF_HOME": str(home.path)}, workspace) as url:
+        ui, other = Ui(url, "whatif_assets"), Ui(url, "other", "other")
         assert ui.load_errors() == {}
-        the_sensor_registers_the_configurations(ui)
+        assert {"price_bars", "other/price_bars"} <= ui.assets()
+        for each in (ui, other):
+            the_sensor_registers_the_configurations(each)
+        other.add_partition(BAD)
+        everything = other.backfill(
+            [*CONFIGURATION_ASSETS, *RANKED], other.partition_keys("backtest_results")
+        )
         sessions = ui.partition_keys("price_bars")
         backfill = ui.backfill(SESSION_ASSETS, sessions)
         a_saturday_is_refused(ui, home)
@@ -47,22 +69,31 @@ def test_the_ui_alone_gives_what_the_command_line_gives(
         run = ui.launch(CONFIGURATION_ASSETS, CONFIGURATIONS[0], WHAT_IF)
         the_run_records(ui, run, CONFIGURATION_ASSETS, [*CONFIGURATIONS, WHAT_IF])
         a_bad_key_fails_with_the_field_named(ui)
-        run = ui.launch(["leaderboard", "best_configuration"])
+        run = ui.launch(RANKED)
         assert ui.finish_run(run) == "SUCCESS", ui.reasons(run)
         the_page_is_handed_out(url, home)
-    ranked = leaderboard(home.path)
-    what_if = ranked["configuration"] == WHAT_IF
-    assert what_if.sum() == 1
-    pd.testing.assert_frame_equal(
-        ranked[~what_if].drop(columns="rank").reset_index(drop=True),
-        leaderboard(finished_home).drop(columns="rank"),
-        check_exact=True,
+        the_study_is_judged(home)
+        the_bad_key_among_good_ones_costs_itself_alone(other, everything, second)
+        with_the_what_if_the_leaderboard_is_as_without_it(home, finished_home)
+        browser = find_browser()
+        if browser is None:
+            pytest.skip("only the clicks were left out: there is no Chromium")
+        a_person_sees_it(browser, ui, other, everything)
+
+
+def a_second_home(finished_home: Path, path: Path) -> Home:
+    """Copy a home whose study has been run, and give its market a name."""
+    shutil.copytree(
+        finished_home, path, ignore=shutil.ignore_patterns(".dagster", "whatif.duckdb")
     )
+    with (path / "market.yaml").open("a") as file:
+        file.write("name: other\n")
+    return Home.open(path)
 
 
 def the_sensor_registers_the_configurations(ui: Ui) -> None:
     keys = wait_for(
-        lambda: ui.partition_keys("backtest_results"), 60, "no key was registered"
+        lambda: ui.partition_keys("backtest_results"), 120, "no key was registered"
     )
     assert keys == CONFIGURATIONS
 
@@ -73,16 +104,17 @@ def a_saturday_is_refused(ui: Ui, home: Home) -> None:
     assert f"{SATURDAY} is no session of XNYS (weekend)" in ui.reasons(run)
     assert run not in ui.recorded("price_bars").values()
     assert SATURDAY not in home.lake.keys("price_bars")
+    with pytest.raises(UiError, match=f"{SATURDAY}: no session of price_bars"):
+        ui.backfill(SESSION_ASSETS, ["2026-01-09", SATURDAY])
 
 
 def a_bad_key_fails_with_the_field_named(ui: Ui) -> None:
-    key = "tiny.linear~treshold=0.0003"
-    ui.add_partition(key)
-    run = ui.launch(["trained_models"], key)
+    ui.add_partition(BAD)
+    run = ui.launch(["trained_models"], BAD)
     assert ui.finish_run(run) == "FAILURE"
     assert "treshold: unknown field" in ui.reasons(run)
     assert "Did you mean 'threshold'?" in ui.reasons(run)
-    assert key not in ui.recorded("trained_models")
+    assert BAD not in ui.recorded("trained_models")
 
 
 def the_run_records(ui: Ui, run: str, assets: list[str], keys: list[str]) -> None:
@@ -96,6 +128,70 @@ def the_page_is_handed_out(url: str, home: Home) -> None:
         assert answer.read() == home.page("tiny").read_bytes()
 
 
-def leaderboard(home: Path) -> pd.DataFrame:
+def the_study_is_judged(home: Home) -> None:
+    """Its verdict and what it says of the winner are there, and of one state."""
+    (row,) = table(home.path, "best_configuration").to_dict("records")
+    assert row["conclusion"].count("Verdict: ") == 1
+    assert "earlier state" not in row["conclusion"]
+    assert len(table(home.path, "verdicts")) == 1
+
+
+def the_bad_key_among_good_ones_costs_itself_alone(
+    ui: Ui, backfill: str, home: Home
+) -> None:
+    assert ui.finish_backfill(backfill) == "COMPLETED_FAILED"
+    reasons = "\n".join(ui.reasons(run) for run in ui.runs_of(backfill))
+    assert "result_quality fails, so that the backfill does not end as a success" in (
+        reasons
+    )
+    assert f"{BAD}: Configuration {BAD}: treshold: unknown field" in reasons
+    assert set(table(home.path, "leaderboard")["configuration"]) == set(CONFIGURATIONS)
+    assert len(table(home.path, "best_configuration")) == 1
+
+
+def with_the_what_if_the_leaderboard_is_as_without_it(
+    home: Home, finished_home: Path
+) -> None:
+    ranked = table(home.path, "leaderboard")
+    what_if = ranked["configuration"] == WHAT_IF
+    assert what_if.sum() == 1
+    pd.testing.assert_frame_equal(
+        ranked[~what_if].drop(columns="rank").reset_index(drop=True),
+        table(finished_home, "leaderboard").drop(columns="rank"),
+        check_exact=True,
+    )
+
+
+def a_person_sees_it(browser: str, ui: Ui, other: Ui, backfill: str) -> None:
+    """Look at pages and click: the leaderboard, a bad key, the backfill, a what-if."""
+    with chromium(browser) as running:
+        page = running.new_page(viewport={"width": 1400, "height": 1000})
+        page.set_default_timeout(60_000)
+        page.goto(f"{ui.url}/assets/leaderboard")
+        leaders = page.get_by_role("row").filter(has_text="tiny_leaders")
+        # One row a configuration, below the names of the columns.
+        leaders.get_by_text("buy-and-hold of 100").wait_for()
+        assert leaders.locator("table tr").count() == 1 + len(
+            [*CONFIGURATIONS, WHAT_IF]
+        )
+        picture = page.locator("img[src*='/logs/pictures/']").first
+        picture.wait_for()
+        assert picture.evaluate("one => one.complete && one.naturalWidth > 0")
+        partition = f"view=partitions&partition={BAD.replace('=', '%3D')}"
+        page.goto(f"{ui.url}/assets/other/trained_models?{partition}")
+        page.get_by_text("treshold: unknown field").first.wait_for()
+        page.goto(f"{ui.url}/runs/b/{backfill}")
+        page.get_by_text("Failed", exact=True).first.wait_for()
+        page.goto(f"{ui.url}/assets/trained_models?view=partitions")
+        page.get_by_role("button", name="Materialize").first.click()
+        page.get_by_text("Add a partition").click()
+        page.get_by_placeholder("name").last.fill(TYPED)
+        page.get_by_role("button", name="Save").click()
+        wait_for(
+            lambda: TYPED in ui.partition_keys("trained_models"), 30, "no key was added"
+        )
+
+
+def table(home: Path, name: str) -> pd.DataFrame:
     with duckdb.connect(str(home / "whatif.duckdb"), read_only=True) as database:
-        return database.execute("FROM leaderboard").df()
+        return database.execute(f"FROM {name}").df()

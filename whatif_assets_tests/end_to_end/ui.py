@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-SECONDS_TO_START = 90.0
+SECONDS_TO_START = 180.0
 SECONDS_TO_STOP = 15.0
 SECONDS_BETWEEN_LOOKS = 0.5
 REPOSITORY = "__repository__"
@@ -200,7 +200,7 @@ class Ui:
             raise UiError(answer.get("message", answer["__typename"]))
         return str(answer["backfillId"])
 
-    def finish_run(self, run: str, seconds: float = 90.0) -> str:
+    def finish_run(self, run: str, seconds: float = 300.0) -> str:
         """Wait for a run to end; return its status."""
         return str(
             wait_for(
@@ -208,7 +208,7 @@ class Ui:
             )
         )
 
-    def finish_backfill(self, backfill: str, seconds: float = 150.0) -> str:
+    def finish_backfill(self, backfill: str, seconds: float = 450.0) -> str:
         """Wait for a backfill to be closed by the daemon; return its status."""
         return str(
             wait_for(
@@ -218,7 +218,7 @@ class Ui:
             )
         )
 
-    def runs_of(self, backfill: str, seconds: float = 90.0) -> list[str]:
+    def runs_of(self, backfill: str, seconds: float = 180.0) -> list[str]:
         """Wait for the daemon to launch a backfill's runs; return their ids."""
         return list(
             wait_for(
