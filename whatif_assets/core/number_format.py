@@ -70,12 +70,6 @@ def format_probability(fraction: Any) -> str:
     return format_percent(fraction)
 
 
-def probability_in_words(fraction: Any) -> str:
-    """Write a probability within a sentence; see :func:`format_probability`."""
-    written = format_probability(fraction)
-    return written.replace("< ", "less than ").replace("> ", "more than ")
-
-
 def earned_or_lost(fraction: float) -> str:
     """Say what a return is, by its sign: ``earned 1.5%`` or ``lost 1.5%``.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 
@@ -63,18 +64,18 @@ class Evidence:
     Attributes
     ----------
     trials
-        Simple return of each candidate trial in each out-of-sample session, all of
-        its sleeves together, oldest first; (trials, sessions) float64, finite. A
-        trial that lost all of its money returns 0 from then on. Equal rows may be
-        left out or not.
+        Simple return of each candidate trial in each out-of-sample session of the
+        winner, all of its sleeves together, oldest first; (trials, sessions) float64,
+        NaN where a trial lacks a session. A trial that lost all of its money returns
+        0 from then on. Equal rows may be left out or not.
     winner
-        Row of the trial that the ranking puts first.
+        Row of the trial that the ranking puts first; it has all sessions.
     hold
         Return of buy-and-hold in each session; float64, finite.
     held
         What buy-and-hold bought, such as ``of 100 shares of each symbol``.
     trials_tried
-        Number of trials that the study has ever tried, at least the rows.
+        Number of trials that were ever made, at least the rows.
     sessions_per_year
         Sessions of the calendar in a year.
     ranked_by, winner_value, higher_is_better
@@ -93,6 +94,13 @@ class Evidence:
     withheld
         Sentences, each a reason for which no winner may be called real, such as an
         account that does not reconcile.
+    dates
+        Date of each session; empty if unknown.
+    stress_loss
+        Part of the account that the largest position loses by the worst move of its
+        market; NaN if unknown.
+    notes
+        Sentences to tell beside the verdict, which they do not change.
     """
 
     trials: FloatArray
@@ -110,6 +118,9 @@ class Evidence:
     break_even_bps: float = math.nan
     overtaken_after_bps: float = math.nan
     withheld: tuple[str, ...] = ()
+    dates: tuple[date, ...] = ()
+    stress_loss: float = math.nan
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what does not fit together."""
@@ -123,15 +134,23 @@ class Evidence:
                 f"trials_tried is {self.trials_tried}; there are {rows} rows of trials."
             )
         _check_length("buy-and-hold", self.hold, sessions)
-        _check_finite("trials", self.trials)
+        if self.dates:
+            _check_length("the list of dates", np.array(self.dates), sessions)
+        _check_finite("trials", np.where(np.isnan(self.trials), 0.0, self.trials))
+        _check_finite("the winner", self.trials[self.winner][None, :])
         _check_finite("buy-and-hold", self.hold[None, :])
 
     @functools.cached_property
     def distinct(self) -> FloatArray:
-        """The trials that differ, the winner first."""
+        """The trials that differ, the winner first; NaN where one lacks a session."""
         ordered = [self.trials[self.winner], *self.trials]
         rows = {row.tobytes(): row for row in ordered}
         return np.stack(list(rows.values()))
+
+    @functools.cached_property
+    def complete(self) -> FloatArray:
+        """The trials that differ and have every session, the winner first."""
+        return self.distinct[np.isfinite(self.distinct).all(axis=1)]
 
     @functools.cached_property
     def placebos_above(self) -> tuple[Placebo, ...]:

@@ -15,8 +15,8 @@ import numpy.typing as npt
 from whatif_assets.core.backtesting.sleeve import FloatArray
 from whatif_assets.core.selection.sharpe import varies
 
-# The rule estimates autocorrelations, which too few sessions do not have.
-_FEWEST_SESSIONS = 50
+# With fewer the rule finds no autocorrelation to estimate, and fails.
+_FEWEST_SESSIONS = 15
 _FEWEST_BLOCKS = 5
 
 
@@ -32,7 +32,7 @@ def block_length(returns: FloatArray) -> int:
     -------
     int
         At least 1, and at most a fifth of the series; 1 for a series that has fewer
-        than 50 sessions or does not vary.
+        than 15 sessions or does not vary.
     """
     if len(returns) < _FEWEST_SESSIONS or not varies(returns):
         return 1

@@ -15,10 +15,44 @@ from whatif_assets.core.number_format import (
     format_figures,
     format_metric,
     format_percent,
-    probability_in_words,
 )
+from whatif_assets.core.selection.decision import SIGNIFICANT, Headline
 from whatif_assets.core.selection.evidence import Evidence
 from whatif_assets.core.selection.statistics import Statistics
+
+# A quarter of a year; with fewer sessions the headline tells how many there are.
+FEW_SESSIONS = 63
+
+
+def headline_in_words(headline: Headline, evidence: Evidence, of: Statistics) -> str:
+    """Write a headline with what has to be told in the same breath.
+
+    From when to when an edge lasted, that it was found at no costs, and that it rests
+    on few sessions.
+    """
+    if headline is Headline.ENDED:
+        return f"an edge that ended: it lasted {_until_the_break(evidence, of)}"
+    if headline is not Headline.LIKELY_REAL:
+        return str(headline.value)
+    limits = []
+    if of.charged_bps == 0:
+        limits.append("before costs, since none were charged")
+        if 0 < of.break_even_bps < math.inf:
+            limits.append(
+                "gone if a fill costs "
+                f"{format_figures(of.break_even_bps)} basis points or more"
+            )
+    if of.sessions < FEW_SESSIONS:
+        limits.append(f"on {counted(of.sessions, 'session')} only")
+    return ", ".join([str(headline.value), *limits])
+
+
+def _until_the_break(evidence: Evidence, of: Statistics) -> str:
+    """Say from when to when the sample went before its break."""
+    if not evidence.dates:
+        return f"for the first {counted(of.break_after, 'session')}"
+    first, last = evidence.dates[0], evidence.dates[of.break_after - 1]
+    return f"from {first.isoformat()} to {last.isoformat()}"
 
 
 def reasons(
@@ -34,15 +68,30 @@ def reasons(
         Sessions that a verdict needs at least, where the verdict is that the sample
         is too short; else None.
     """
+    who = _subject(evidence, of)
     yield from evidence.withheld
     yield from _placebos(evidence)
-    yield from _earnings(evidence, of)
+    yield from _earnings(evidence, of, who)
     if needed is not None:
         yield _length(of, needed)
-    yield from _luck(of)
-    yield from _holdout(of)
+    yield from _luck(of, who)
+    yield from _unseen_loss(evidence, of, who)
+    yield from _fall(evidence, of)
+    yield from _holdout(of, who)
+    yield from _power(of)
     yield from _selection(of)
-    yield from _costs(of)
+    yield from _costs(of, who)
+    yield from evidence.notes
+
+
+def _subject(evidence: Evidence, of: Statistics) -> str:
+    """Name what is judged: a winner only where one is named."""
+    named = of.total_return > 0 and not evidence.placebos_above
+    return "the winner" if named else "the first in rank"
+
+
+def _start(who: str) -> str:
+    return who[0].upper() + who[1:]
 
 
 def _placebos(evidence: Evidence) -> Iterator[str]:
@@ -58,21 +107,27 @@ def _placebos(evidence: Evidence) -> Iterator[str]:
     if others:
         more = f"; so {'does' if others == 1 else 'do'} {counted(others, 'other')}"
     yield (
-        f"A placebo does as well as the winner: {above[0].name} has "
-        f"{evidence.ranked_by} {first}, the winner has {winner}{more}."
+        f"A placebo does as well as the first in rank: {above[0].name} has "
+        f"{evidence.ranked_by} {first}, the first in rank has {winner}{more}."
     )
 
 
-def _earnings(evidence: Evidence, of: Statistics) -> Iterator[str]:
+def _earnings(evidence: Evidence, of: Statistics, who: str) -> Iterator[str]:
+    mine = _earned(of.total_return)
     if math.isnan(of.total_return):
         yield "There is no out-of-sample session, so nothing can be said."
     elif of.total_return <= 0:
-        yield f"The winner {earned_or_lost(of.total_return)} out of sample."
+        yield f"{_start(who)} {mine} out of sample."
     if of.hold_total_return > max(of.total_return, 0.0):
         yield (
-            f"Buy-and-hold {evidence.held} {earned_or_lost(of.hold_total_return)} out "
-            f"of sample, which is more: the winner {earned_or_lost(of.total_return)}."
+            f"Buy-and-hold {evidence.held} {_earned(of.hold_total_return)} out "
+            f"of sample, which is more: {who} {mine}."
         )
+
+
+def _earned(fraction: float) -> str:
+    """Say what a return is; more than all cannot be lost of a return."""
+    return "lost all of its money" if fraction <= -1 else earned_or_lost(fraction)
 
 
 def _length(of: Statistics, needed: int) -> str:
@@ -94,30 +149,90 @@ def _length(of: Statistics, needed: int) -> str:
     )
 
 
-def _luck(of: Statistics) -> Iterator[str]:
+def _luck(of: Statistics, who: str) -> Iterator[str]:
     if not math.isnan(of.winner_p_alpha):
-        if of.distinct_trials == 1:
+        if of.trials_tried == 1:
             chance = "the only trial had no edge over buy-and-hold, it"
         else:
             chance = (
-                f"none of {of.distinct_trials:,} different trials had an edge over "
-                "buy-and-hold, the luckiest"
+                f"none of all {of.trials_tried:,} trials had an edge over "
+                "buy-and-hold, the best of them"
             )
         yield (
-            f"If {chance} would look as good as the winner with a probability of "
-            f"{probability_in_words(of.winner_p_alpha)}."
+            f"If {chance} would still look as good as {who} in "
+            f"{_of_studies(of.winner_p_alpha)} like this one."
         )
     if not math.isnan(of.deflated_sharpe):
+        left = ""
+        if not math.isnan(of.haircut_sharpe):
+            left = (
+                f" Less what the number of trials accounts for, "
+                f"{format_figures(of.haircut_sharpe)} is left."
+            )
         yield (
-            f"The winner's Sharpe ratio is {format_figures(of.sharpe)} a year; luck "
-            f"alone would show {format_figures(of.expected_best_sharpe)} as the best "
-            f"of {counted(of.trials_tried, 'trial')}. The winner's true Sharpe ratio "
-            "is above that with a probability of "
-            f"{probability_in_words(of.deflated_sharpe)}."
+            f"The Sharpe ratio of {who} is {format_figures(of.sharpe)} a year; the "
+            f"best of {counted(of.trials_tried, 'trial')} without any edge would show "
+            f"{format_figures(of.expected_best_sharpe)} on average.{left}"
         )
 
 
-def _holdout(of: Statistics) -> Iterator[str]:
+def _of_studies(p_value: float) -> str:
+    """Write a p-value as a number of studies: ``about 3 of 100 studies``."""
+    if p_value < 0.001:
+        return "fewer than 1 of 1,000 studies"
+    whole = 100 if p_value >= 0.0095 else 1000
+    return f"about {p_value * whole:.0f} of {whole:,} studies"
+
+
+def _unseen_loss(evidence: Evidence, of: Statistics, who: str) -> Iterator[str]:
+    """Say how rare a loss must be that the sample has not shown."""
+    chance, left_open = of.stress_fatal_chance, of.stress_open_chance
+    if not 0 < chance < math.inf or not of.winner_p_alpha <= SIGNIFICANT:
+        return
+    like = "as its largest position would in the worst session of its market"
+    if math.isnan(evidence.stress_loss):
+        like = "as a trial of its size did"
+    start = (
+        f"{_start(who)} lost {format_percent(of.worst_session)} in its worst session. "
+        f"If it were to lose {format_percent(of.stress_loss)}, {like}, "
+    )
+    every, open_every = 1 / chance, 1 / left_open
+    yield (
+        f"{start}as often as once in {counted(every, 'session')}, its edge would be "
+        f"nothing. {counted(of.sessions, 'session')} without such a loss "
+        + ("exclude" if chance > left_open else "do not exclude")
+        + f" that: they leave open once in {counted(open_every, 'session')}."
+    )
+
+
+def _fall(evidence: Evidence, of: Statistics) -> Iterator[str]:
+    """Say where the edge fell, if chance is an unlikely explanation."""
+    if not of.break_p <= SIGNIFICANT:
+        return
+    until, since = "the break", "after it"
+    if evidence.dates:
+        until = evidence.dates[of.break_after - 1].isoformat()
+        since = f"from {evidence.dates[of.break_after].isoformat()} on"
+    yield (
+        f"The edge fell: up to {until} its Sharpe ratio beyond buy-and-hold was "
+        f"{format_figures(of.sharpe_before_break)} a year, {since} "
+        f"{format_figures(of.sharpe_after_break)}. An edge that lasts would show as "
+        f"large a fall in {_of_studies(of.break_p)}."
+    )
+
+
+def _power(of: Statistics) -> Iterator[str]:
+    if not math.isfinite(of.detectable_sharpe):
+        return
+    yield (
+        f"In {counted(of.sessions, 'session')}, after "
+        f"{counted(of.trials_tried, 'trial')}, an edge with a Sharpe ratio of "
+        f"{format_figures(of.detectable_sharpe)} a year beyond buy-and-hold is found "
+        "in 4 of 5 studies; a smaller one is missed more often."
+    )
+
+
+def _holdout(of: Statistics, who: str) -> Iterator[str]:
     if math.isnan(of.holdout_total_return):
         return
     spoilt = ""
@@ -129,9 +244,9 @@ def _holdout(of: Statistics) -> Iterator[str]:
         tested = f"{of.holdout_tested:,} of these sessions"
         spoilt += f" Trials had been tested on {tested} before."
     yield (
-        f"In the holdout of {counted(of.holdout_sessions, 'session')} the winner "
-        f"{earned_or_lost(of.holdout_total_return)}; buy-and-hold "
-        f"{earned_or_lost(of.holdout_hold_total_return)}.{spoilt}"
+        f"In the holdout of {counted(of.holdout_sessions, 'session')} {who} "
+        f"{_earned(of.holdout_total_return)}; buy-and-hold "
+        f"{_earned(of.holdout_hold_total_return)}.{spoilt}"
     )
 
 
@@ -148,7 +263,7 @@ def _selection(of: Statistics) -> Iterator[str]:
     )
 
 
-def _costs(of: Statistics) -> Iterator[str]:
+def _costs(of: Statistics, who: str) -> Iterator[str]:
     if math.isfinite(of.flip_bps):
         yield (
             f"If costs exceed {format_figures(of.flip_bps)} basis points of each fill, "
@@ -157,12 +272,12 @@ def _costs(of: Statistics) -> Iterator[str]:
     if not math.isfinite(of.break_even_bps):
         return
     if of.break_even_bps <= 0:
-        yield "The winner's fills earn nothing even without commission."
+        yield f"The fills of {who} earn nothing even without commission."
         return
     charged = ""
     if math.isfinite(of.charged_bps):
         charged = f"; it was charged {format_figures(of.charged_bps)}"
     yield (
-        "The winner earns nothing if commission is "
+        f"{_start(who)} earns nothing if commission is "
         f"{format_figures(of.break_even_bps)} basis points or more{charged}."
     )

@@ -10,18 +10,17 @@ Bailey and Lopez de Prado, The deflated Sharpe ratio, Journal of Portfolio
 Management, 2014.
 Bailey, Borwein, Lopez de Prado and Zhu, Pseudo-mathematics and financial
 charlatanism, Notices of the AMS, 2014 (expected maximum, minimum backtest length).
-Galwey, A new measure of the effective number of tests, Genetic Epidemiology, 2009.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri
-from threadpoolctl import threadpool_limits
 
 from whatif_assets.core.backtesting.sleeve import FloatArray
 
@@ -37,7 +36,8 @@ class Moments:
     Attributes
     ----------
     n
-        Number of returns.
+        Number of returns; of independent ones that are worth as much, in
+        :meth:`thinned`.
     sharpe
         Mean over standard deviation (n - 1), per session; NaN with fewer than two
         returns or where all are equal.
@@ -47,7 +47,7 @@ class Moments:
         Fourth standardised moment, 3 for a normal distribution; NaN likewise.
     """
 
-    n: int
+    n: float
     sharpe: float
     skewness: float
     kurtosis: float
@@ -62,6 +62,14 @@ class Moments:
         unit = apart / math.sqrt(float(np.mean(apart**2)))
         sharpe = float(returns.mean() / returns.std(ddof=1))
         return cls(n, sharpe, float(np.mean(unit**3)), float(np.mean(unit**4)))
+
+    def thinned(self, inflation: float) -> Moments:
+        """Count the returns as fewer, by the inflation of the variance of their mean.
+
+        Nothing changes where the inflation is not above 1 or not known.
+        """
+        inflation = inflation if inflation > 1 else 1.0
+        return dataclasses.replace(self, n=1 + (self.n - 1) / inflation)
 
     @property
     def variance_of_sharpe(self) -> float:
@@ -193,38 +201,3 @@ def supported_trials(years: float, sharpe: float) -> float:
             )
         )
     )
-
-
-def effective_trials(returns: FloatArray) -> float:
-    """Effective number of independent trials among correlated ones.
-
-    Galwey's estimate from the eigenvalues of the correlations between trials:
-    the square of the sum of their roots over their sum. It is N for uncorrelated
-    trials and K for K groups of equal ones. Only as many trials can be told apart
-    as there are sessions less one, so with few sessions it is a lower bound.
-
-    Parameters
-    ----------
-    returns
-        (trials, sessions) float64, finite. Rows that do not vary do not count.
-
-    Returns
-    -------
-    float
-        At least 1, at most the number of rows.
-
-    Notes
-    -----
-    Beyond as many trials as sessions, the eigenvalues are those of the sessions x
-    sessions matrix, which has the same ones but for zeros.
-    """
-    moving = returns[np.isfinite(sharpes_of(returns))]
-    if len(moving) < 2:
-        return 1.0
-    unit = moving - moving.mean(axis=1, keepdims=True)
-    unit /= np.sqrt((unit**2).sum(axis=1, keepdims=True))
-    few = unit if len(unit) <= unit.shape[1] else unit.T
-    with threadpool_limits(1, "blas"):
-        eigenvalues = np.maximum(np.linalg.eigvalsh(few @ few.T), 0.0)
-    independent = np.sqrt(eigenvalues).sum() ** 2 / eigenvalues.sum()
-    return float(np.clip(independent, 1.0, len(moving)))

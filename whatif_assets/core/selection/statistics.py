@@ -5,35 +5,21 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
 from whatif_assets.core.backtesting.metrics import compounded
 from whatif_assets.core.backtesting.sleeve import FloatArray
+from whatif_assets.core.selection.decision import Decision, beta_of, beyond, total
 from whatif_assets.core.selection.evidence import Evidence, Holdout
 from whatif_assets.core.selection.intervals import intervals
+from whatif_assets.core.selection.luck import Figures, annual_sharpe, doubts, luck
 from whatif_assets.core.selection.overfitting import overfitting
-from whatif_assets.core.selection.sharpe import (
-    Moments,
-    deflated_sharpe,
-    effective_trials,
-    expected_maximum_sharpe,
-    minimum_backtest_length,
-    minimum_track_record_length,
-    probabilistic_sharpe,
-    sharpes_of,
-    supported_trials,
-    varies,
-)
-from whatif_assets.core.selection.superiority import Superiority, superiority
+from whatif_assets.core.selection.sharpe import varies
+from whatif_assets.core.selection.superiority import superiority
 
-# Some fields of `Statistics` by name.
-Figures = dict[str, Any]
-
-# The annual Sharpe ratio that a sample must be able to tell from luck. Few funds
-# have shown as much for years; a sample that luck alone lifts to it proves nothing.
-TARGET_SHARPE = 3.0
+# Sessions by which a strategy may follow the market late, for `beta_with_lags`.
+_LAGS = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,9 +32,10 @@ class Statistics:
     Attributes
     ----------
     sessions, trials_tried, distinct_trials
-        How much was looked at, how often, and how many trials differ.
+        How much was looked at, how often, and how many trials with known returns
+        differ.
     effective_trials
-        Number of independent trials that are worth as much.
+        Number of independent trials that all of them are worth.
     supported_trials
         Number of independent trials for which so many sessions are the minimum
         backtest length at a Sharpe ratio of ``TARGET_SHARPE``.
@@ -60,11 +47,23 @@ class Statistics:
     beta, alpha
         Of the winner to buy-and-hold: the metrics of these names, alpha compounded
         over a year. NaN where buy-and-hold does not move.
+    beta_with_lags
+        Sum of the betas to buy-and-hold of the same session and of the two before it.
+    variance_inflation, independent_sessions
+        What dependence adds to the variance of the winner's mean beyond the market,
+        and how many independent sessions carry as much.
     expected_best_sharpe
-        What the best of the trials is expected to show by luck alone.
+        What the best of all trials is expected to show by luck alone.
     probabilistic_sharpe, deflated_sharpe
-        Probability that the winner's true Sharpe ratio is above 0, and above the
-        luck of the trials.
+        Confidence that the winner's true Sharpe ratio is above 0, and above the luck
+        of the trials.
+    haircut_sharpe
+        The Sharpe ratio that would be as significant, had it been the only trial.
+    year_loss_probability
+        Probability that a year loses, if the last is the true one.
+    detectable_sharpe
+        Sharpe ratio beyond the market that such a sample, after as many trials, finds
+        in four of five cases.
     minimum_backtest_sessions
         Below which luck alone is expected to show the winner's Sharpe ratio.
     minimum_track_record_sessions
@@ -79,9 +78,23 @@ class Statistics:
     superior_to_cash, superior_to_hold, superior_in_alpha
         How many distinct trials StepM finds better, at 5 %.
     winner_p_cash, winner_p_hold, winner_p_alpha
-        p-values of the winner itself, adjusted for all trials.
+        Probability that the best of all trials shows as much as the winner by luck
+        alone. The last decides.
+    winner_p_single
+        The last, as if the winner had been the only trial.
     block
         Mean block length, in sessions, of the resamples behind ``*_alpha``.
+    worst_session, stress_loss
+        Largest loss of a session, and one that the sample may not have shown; parts
+        of the account.
+    stress_fatal_chance, stress_open_chance
+        Chance of the latter a session from which on the edge is nothing, and which
+        the sample leaves open.
+    break_after, break_p
+        Sessions before the place where the edge falls most; how likely as large a
+        fall is without a break.
+    sharpe_before_break, sharpe_after_break
+        Beyond the market.
     placebos, placebos_above, best_placebo
         How many there are, how many do at least as well as the winner, and the
         best value of the metric that ranks among them.
@@ -110,9 +123,15 @@ class Statistics:
     sharpe_high: float
     beta: float
     alpha: float
+    beta_with_lags: float
+    variance_inflation: float
+    independent_sessions: float
     expected_best_sharpe: float
     probabilistic_sharpe: float
     deflated_sharpe: float
+    haircut_sharpe: float
+    year_loss_probability: float
+    detectable_sharpe: float
     minimum_backtest_sessions: float
     minimum_track_record_sessions: float
     pbo: float
@@ -129,7 +148,16 @@ class Statistics:
     winner_p_cash: float
     winner_p_hold: float
     winner_p_alpha: float
+    winner_p_single: float
     block: int
+    worst_session: float
+    stress_loss: float
+    stress_fatal_chance: float
+    stress_open_chance: float
+    break_after: int
+    break_p: float
+    sharpe_before_break: float
+    sharpe_after_break: float
     placebos: int
     placebos_above: int
     best_placebo: float
@@ -145,17 +173,19 @@ class Statistics:
     logits: FloatArray = field(repr=False)
 
     @classmethod
-    def of(cls, evidence: Evidence, *, seed: int = 0) -> Statistics:
-        """Compute all figures; the same seed gives the same ones."""
-        sides = _Sides.of(evidence, seed)
+    def of(cls, decision: Decision, *, seed: int = 0) -> Statistics:
+        """Compute all figures of a decision; the same seed gives the same ones."""
+        evidence = decision.evidence
         return cls(
             sessions=evidence.trials.shape[1],
             trials_tried=evidence.trials_tried,
             distinct_trials=len(evidence.distinct),
             **_returns(evidence, seed),
-            **_luck(evidence),
+            **_market(evidence),
+            **luck(decision),
             **_splits(evidence, seed),
-            **sides.figures(),
+            **_sides(evidence, seed),
+            **doubts(decision),
             **_placebos(evidence),
             **_holdout(evidence),
             charged_bps=evidence.charged_bps,
@@ -169,73 +199,56 @@ class Statistics:
         return {name: getattr(self, name) for name in names}
 
 
-@dataclass(frozen=True, eq=False)
-class _Sides:
-    """The trials against cash, buy-and-hold and their own share of buy-and-hold."""
-
-    cash: Superiority
-    hold: Superiority
-    alpha: Superiority
-    betas: FloatArray
-    alphas: FloatArray
-    sessions_per_year: float
-    is_defined: bool
-
-    @classmethod
-    def of(cls, evidence: Evidence, seed: int) -> _Sides:
-        returns, hold = evidence.distinct, evidence.hold
-        betas = _betas(returns, hold)
-        beyond = returns - betas[:, None] * hold
-        return cls(
-            cash=superiority(returns, seed=seed),
-            hold=superiority(returns - hold, seed=seed),
-            alpha=superiority(beyond, seed=seed),
-            betas=betas,
-            alphas=beyond.mean(axis=1) if len(hold) else np.full(len(betas), np.nan),
-            sessions_per_year=evidence.sessions_per_year,
-            is_defined=varies(hold),
-        )
-
-    def _annual_alpha(self) -> float:
-        """The winner's alpha a year, as the metric of that name has it."""
-        growth = 1.0 + self.alphas[:1]
-        annual = compounded(growth, self.sessions_per_year)[0]
-        return float(annual) if self.is_defined else math.nan
-
-    def figures(self) -> Figures:
-        """Name the figures; the winner is the first of the distinct trials."""
-        return {
-            "beta": float(self.betas[0]) if self.is_defined else math.nan,
-            "alpha": self._annual_alpha(),
-            "spa_cash": self.cash.p_consistent,
-            "spa_hold": self.hold.p_consistent,
-            "spa_alpha": self.alpha.p_consistent,
-            "superior_to_cash": int(self.cash.superior.sum()),
-            "superior_to_hold": int(self.hold.superior.sum()),
-            "superior_in_alpha": int(self.alpha.superior.sum()),
-            "winner_p_cash": float(self.cash.p_adjusted[0]),
-            "winner_p_hold": float(self.hold.p_adjusted[0]),
-            "winner_p_alpha": float(self.alpha.p_adjusted[0]),
-            "block": self.alpha.block,
-        }
+def _sides(evidence: Evidence, seed: int) -> Figures:
+    """Test all trials against cash, buy-and-hold, and their share of buy-and-hold."""
+    returns, hold = evidence.complete, evidence.hold
+    rest = np.stack([beyond(row, hold) for row in returns])
+    cash = superiority(returns, seed=seed)
+    held = superiority(returns - hold, seed=seed)
+    alpha = superiority(rest, seed=seed)
+    return {
+        "spa_cash": cash.p_consistent,
+        "spa_hold": held.p_consistent,
+        "spa_alpha": alpha.p_consistent,
+        "superior_to_cash": int(cash.superior.sum()),
+        "superior_to_hold": int(held.superior.sum()),
+        "superior_in_alpha": int(alpha.superior.sum()),
+        "block": alpha.block,
+    }
 
 
-def _betas(returns: FloatArray, hold: FloatArray) -> FloatArray:
-    """Regress each row on buy-and-hold; 0 where that does not vary."""
+def _market(evidence: Evidence) -> Figures:
+    """Regress the winner on buy-and-hold."""
+    winner, hold = evidence.distinct[0], evidence.hold
     if not varies(hold):
-        return np.zeros(len(returns))
-    apart = hold - hold.mean()
-    return np.asarray((returns * apart).sum(axis=1) / (apart**2).sum())
+        return dict.fromkeys(("beta", "alpha", "beta_with_lags"), math.nan)
+    growth = 1.0 + beyond(winner, hold).mean(keepdims=True)
+    return {
+        "beta": beta_of(winner, hold),
+        "alpha": float(compounded(growth, evidence.sessions_per_year)[0]),
+        "beta_with_lags": _beta_with_lags(winner, hold),
+    }
+
+
+def _beta_with_lags(returns: FloatArray, hold: FloatArray) -> float:
+    """Sum of betas to the market of each session and of those before (Dimson 1979)."""
+    n = len(hold) - _LAGS
+    if n <= 2 * (_LAGS + 2):
+        return math.nan
+    lagged = [hold[_LAGS - lag : _LAGS - lag + n] for lag in range(_LAGS + 1)]
+    known = np.column_stack([np.ones(n), *lagged])
+    betas, *_ = np.linalg.lstsq(known, returns[_LAGS:], rcond=None)
+    return float(betas[1:].sum())
 
 
 def _returns(evidence: Evidence, seed: int) -> Figures:
     winner, year = evidence.distinct[0], evidence.sessions_per_year
     around = intervals(winner, year, seed=seed)
     return {
-        "total_return": _total(winner),
-        "sharpe": _annual_sharpe(winner, year),
-        "hold_total_return": _total(evidence.hold),
-        "hold_sharpe": _annual_sharpe(evidence.hold, year),
+        "total_return": total(winner),
+        "sharpe": annual_sharpe(winner, year),
+        "hold_total_return": total(evidence.hold),
+        "hold_sharpe": annual_sharpe(evidence.hold, year),
         "total_return_low": around.total_return.low,
         "total_return_high": around.total_return.high,
         "sharpe_low": around.sharpe.low,
@@ -243,43 +256,8 @@ def _returns(evidence: Evidence, seed: int) -> Figures:
     }
 
 
-def _luck(evidence: Evidence) -> Figures:
-    """Weigh the winner's Sharpe ratio against the number of trials."""
-    returns, year = evidence.distinct, evidence.sessions_per_year
-    moments = Moments.of(returns[0])
-    # Trials whose returns are not known are taken to be as alike as the others.
-    share = evidence.trials_tried / len(evidence.trials)
-    trials = min(effective_trials(returns) * share, float(evidence.trials_tried))
-    sharpes = sharpes_of(returns)
-    sharpes = sharpes[np.isfinite(sharpes)]
-    variance = _variance_by_luck(sharpes, returns.shape[1])
-    annual = moments.sharpe * math.sqrt(year)
-    best = expected_maximum_sharpe(trials, variance) * math.sqrt(year)
-    return {
-        "effective_trials": trials,
-        "supported_trials": supported_trials(returns.shape[1] / year, TARGET_SHARPE),
-        "expected_best_sharpe": best if len(sharpes) else math.nan,
-        "probabilistic_sharpe": probabilistic_sharpe(moments),
-        "deflated_sharpe": deflated_sharpe(moments, trials, variance),
-        "minimum_backtest_sessions": year * minimum_backtest_length(trials, annual),
-        "minimum_track_record_sessions": minimum_track_record_length(moments),
-    }
-
-
-def _variance_by_luck(sharpes: FloatArray, sessions: int) -> float:
-    """Variance of the trials' Sharpe ratios, as far as luck accounts for it.
-
-    Without any edge the estimates vary by 1 / (n - 1) (Lo, The statistics of Sharpe
-    ratios, 2002), and by less from trial to trial where trials are alike. What goes
-    beyond that is true difference: trials that trade more pay more.
-    """
-    if len(sharpes) < 2:
-        return 0.0
-    return min(float(sharpes.var(ddof=1)), 1 / (sessions - 1))
-
-
 def _splits(evidence: Evidence, seed: int) -> Figures:
-    found = overfitting(evidence.distinct, seed=seed)
+    found = overfitting(evidence.complete, seed=seed)
     return {
         "pbo": found.pbo,
         "cscv_splits": found.n_splits,
@@ -307,15 +285,7 @@ def _holdout(evidence: Evidence) -> Figures:
         "holdout_sessions": len(opened.returns),
         "holdout_openings": evidence.holdout.openings if evidence.holdout else 0,
         "holdout_tested": opened.tested,
-        "holdout_total_return": _total(opened.returns),
-        "holdout_sharpe": _annual_sharpe(opened.returns, evidence.sessions_per_year),
-        "holdout_hold_total_return": _total(opened.hold),
+        "holdout_total_return": total(opened.returns),
+        "holdout_sharpe": annual_sharpe(opened.returns, evidence.sessions_per_year),
+        "holdout_hold_total_return": total(opened.hold),
     }
-
-
-def _total(returns: FloatArray) -> float:
-    return float(np.prod(1.0 + returns) - 1.0) if len(returns) else math.nan
-
-
-def _annual_sharpe(returns: FloatArray, sessions_per_year: float) -> float:
-    return float(sharpes_of(returns[None, :])[0] * math.sqrt(sessions_per_year))

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from whatif_assets.core.selection.sharpe import (
     Moments,
     deflated_sharpe,
-    effective_trials,
     expected_maximum,
     expected_maximum_sharpe,
     minimum_backtest_length,
@@ -93,31 +92,3 @@ def test_without_variation_nothing_is_defined(returns: list[float]) -> None:
     assert math.isnan(deflated_sharpe(moments, 10, 0.1))
     assert math.isnan(minimum_track_record_length(moments))
     assert np.isnan(sharpes_of(np.array([returns]))).all()
-
-
-@pytest.mark.parametrize("sessions", [50, 2000])
-def test_groups_of_equal_trials_count_once_each(sessions: int) -> None:
-    groups = np.linalg.qr(np.random.default_rng(2).normal(size=(sessions, 6)))[0].T
-    groups -= groups.mean(axis=1, keepdims=True)
-    assert effective_trials(groups.repeat(100, axis=0)) == pytest.approx(6, rel=0.05)
-    assert effective_trials(groups[:1].repeat(100, axis=0)) == pytest.approx(1)
-
-
-def test_independent_trials_count_fully() -> None:
-    returns = np.random.default_rng(3).normal(size=(20, 5000))
-    assert effective_trials(returns) == pytest.approx(20, rel=0.01)
-
-
-@settings(deadline=None)
-@given(st.integers(1, 12), st.integers(0, 12), st.integers(0, 99))
-def test_effective_trials_are_between_one_and_all(
-    trials: int, sessions: int, seed: int
-) -> None:
-    returns = np.random.default_rng(seed).integers(-1, 2, size=(trials, sessions)) / 9
-    assert 1 <= effective_trials(returns) <= trials * (1 + 1e-12)
-
-
-def test_trials_that_never_trade_do_not_count() -> None:
-    returns = np.random.default_rng(4).normal(size=(5, 100))
-    padded = np.concatenate([returns, np.zeros((7, 100))])
-    assert effective_trials(padded) == pytest.approx(effective_trials(returns))

@@ -19,6 +19,7 @@ from whatif_assets.core.selection import (
     Holdout,
     Placebo,
     Statistics,
+    decide,
     judge,
 )
 
@@ -44,6 +45,10 @@ def evidence(edge: float = 0.0, seed: int = 0, trials: int = 60, **more) -> Evid
             **more,
         }
     )
+
+
+def statistics(known: Evidence) -> Statistics:
+    return Statistics.of(decide(known))
 
 
 REAL = 0.0025  # half of a trial's own deviation: an annual Sharpe ratio near 5
@@ -81,6 +86,7 @@ def test_a_rule_that_only_holds_the_market_is_not_real_however_much_it_rises() -
         )
     )
     assert verdict.statistics.deflated_sharpe > 0.95
+    assert verdict.statistics.winner_p_alpha > 0.05
     assert verdict.statistics.winner_p_cash < 0.01
     assert verdict.headline is Headline.LUCK
 
@@ -91,8 +97,8 @@ def test_a_placebo_that_does_as_well_is_told_first_and_no_winner_named() -> None
     assert verdict.headline is Headline.LUCK
     assert not verdict.names_winner
     assert verdict.reasons[0] == (
-        "A placebo does as well as the winner: luckiest has pnl 3.50, the winner has "
-        "2.00; so does 1 other."
+        "A placebo does as well as the first in rank: luckiest has pnl 3.50, the first "
+        "in rank has 2.00; so does 1 other."
     )
     assert verdict.statistics.placebos_above == 2
     assert verdict.statistics.best_placebo == 3.5
@@ -123,11 +129,12 @@ def test_nine_sessions_are_too_short_for_any_verdict() -> None:
     assert f"Sample too short: {told}" in verdict.reasons
 
 
-def test_trials_whose_returns_are_gone_count_like_the_others() -> None:
-    some = Statistics.of(evidence(trials=50))
-    more = Statistics.of(evidence(trials=50, trials_tried=500))
-    assert more.effective_trials == pytest.approx(10 * some.effective_trials)
+def test_trials_whose_returns_are_gone_count_as_independent_ones() -> None:
+    some = statistics(evidence(trials=50))
+    more = statistics(evidence(trials=50, trials_tried=500))
+    assert more.effective_trials == some.effective_trials + 450
     assert more.deflated_sharpe < some.deflated_sharpe
+    assert more.winner_p_alpha > some.winner_p_alpha
 
 
 def test_equal_trials_count_once_wherever_they_stand() -> None:
@@ -137,7 +144,7 @@ def test_equal_trials_count_once_wherever_they_stand() -> None:
         trials=np.concatenate([once.trials, once.trials]),
         trials_tried=2 * once.trials_tried,
     )
-    ours, theirs = (Statistics.of(e).figures() for e in (once, doubled))
+    ours, theirs = (statistics(e).figures() for e in (once, doubled))
     different = {name for name in ours if ours[name] == ours[name] != theirs[name]}
     assert different == {"trials_tried"}
     assert ours["distinct_trials"] == theirs["distinct_trials"] == 60
@@ -253,7 +260,7 @@ def test_evidence_that_does_not_fit_together_is_refused(wrong, said) -> None:
 
 
 def test_alpha_is_the_metric_of_that_name() -> None:
-    found = Statistics.of(evidence(0.001, trials=1))
+    found = statistics(evidence(0.001, trials=1))
     trial, hold = evidence(0.001, trials=1).trials[0], evidence(0.001, trials=1).hold
     slope = np.cov(trial, hold)[0, 1] / hold.var(ddof=1)
     beyond = trial.mean() - slope * hold.mean()
@@ -262,6 +269,6 @@ def test_alpha_is_the_metric_of_that_name() -> None:
 
 
 def test_beta_and_alpha_are_undefined_where_buy_and_hold_does_not_move() -> None:
-    still = Statistics.of(evidence(trials=2, sessions=5, hold=np.zeros(5)))
+    still = statistics(evidence(trials=2, sessions=5, hold=np.zeros(5)))
     assert math.isnan(still.beta)
     assert math.isnan(still.alpha)

@@ -1,0 +1,166 @@
+"""The decision: whether the best of all trials is more than luck.
+
+One question decides, at 5 %: how likely is it that the best of all trials ever made
+shows as much, if none of them has an edge? The winner's own p-value answers it for one
+trial (``edge``), the number of independent trials says how many had the chance
+(``multiplicity``), and 1 - (1 - p)^N is the answer.
+
+What can't be answered from the winner's returns is asked beside it: whether placebos do
+as well, whether a loss that the sample has not shown would undo the edge (``stress``),
+whether the edge ended (``breaks``), and what the holdout says.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+
+from whatif_assets.core.backtesting.sleeve import FloatArray
+from whatif_assets.core.selection.breaks import Break, break_of
+from whatif_assets.core.selection.edge import Edge, edge_of
+from whatif_assets.core.selection.evidence import Evidence
+from whatif_assets.core.selection.multiplicity import effective_trials
+from whatif_assets.core.selection.sharpe import supported_trials, varies
+from whatif_assets.core.selection.stress import Stress, loss_of_the_like, stress_of
+
+SIGNIFICANT = 0.05
+FEWEST_SESSIONS = 20
+# The annual Sharpe ratio that a sample must be able to tell from luck. Few funds
+# have shown as much for years; a sample that luck alone lifts to it proves nothing.
+TARGET_SHARPE = 3.0
+
+
+class Headline(str, Enum):
+    """The verdict in a few words."""
+
+    LIKELY_REAL = "likely real"
+    ENDED = "an edge that ended"
+    LUCK = "not distinguishable from luck"
+    TOO_SHORT = "sample too short"
+    WITHHELD = "withheld"
+
+
+@dataclass(frozen=True, eq=False)
+class Decision:
+    """What is decided, and the figures that decide.
+
+    Attributes
+    ----------
+    evidence
+        What is known of the trials.
+    effective_trials, supported_trials
+        Independent trials that all trials are worth, and that the sessions support.
+    cash, hold, alpha
+        The winner's edge over cash, over buy-and-hold, and beyond its own share of
+        buy-and-hold, which decides.
+    stress
+        What a loss that the sample has not shown would do to the last.
+    fall
+        Where the last falls most.
+    """
+
+    evidence: Evidence
+    effective_trials: float
+    supported_trials: float
+    cash: Edge
+    hold: Edge
+    alpha: Edge
+    stress: Stress
+    fall: Break
+
+    def p_value(self, edge: Edge) -> float:
+        """Probability that the best of all trials shows as much by luck alone."""
+        return of_the_best(edge.p_value, self.effective_trials)
+
+    @property
+    def names_winner(self) -> bool:
+        """Whether there is a winner worth naming at all."""
+        known = self.evidence
+        return total(known.trials[known.winner]) > 0 and not known.placebos_above
+
+    @property
+    def is_short(self) -> bool:
+        """Whether the sample could hardly have told an edge from luck."""
+        many = self.effective_trials > max(self.supported_trials, 1.0)
+        return many or self.evidence.hold.size < FEWEST_SESSIONS
+
+    @property
+    def headline(self) -> Headline:
+        """The verdict in a few words."""
+        known = self.evidence
+        holdout = known.holdout.returns if known.holdout else np.empty(0)
+        passed = (
+            known.hold.size >= FEWEST_SESSIONS
+            and self.names_winner
+            and self.p_value(self.alpha) <= SIGNIFICANT
+            and self.stress.is_survived
+            and not total(holdout) < 0
+        )
+        if passed and known.withheld:
+            return Headline.WITHHELD
+        if passed:
+            return Headline.ENDED if self.fall.is_end else Headline.LIKELY_REAL
+        return Headline.TOO_SHORT if self.is_short else Headline.LUCK
+
+
+def total(returns: FloatArray) -> float:
+    """Compound the returns of all sessions; NaN without any."""
+    return float(np.prod(1.0 + returns) - 1.0) if len(returns) else math.nan
+
+
+def of_the_best(p_value: float, trials: float) -> float:
+    """Adjust a p-value for being the least of several: 1 - (1 - p)^N."""
+    if not p_value < 1:
+        return p_value
+    return float(-np.expm1(trials * np.log1p(-p_value)))
+
+
+def decide(evidence: Evidence, *, seed: int = 0) -> Decision:
+    """Decide on the winner of a study.
+
+    Parameters
+    ----------
+    evidence
+        What is known of the trials.
+    seed
+        Of what is drawn; the same one gives the same decision.
+    """
+    winner, hold = evidence.trials[evidence.winner], evidence.hold
+    years = len(winner) / evidence.sessions_per_year
+    alpha = edge_of(winner, hold)
+    loss = evidence.stress_loss
+    if math.isnan(loss):
+        loss = loss_of_the_like(winner, evidence.trials)
+    return Decision(
+        evidence=evidence,
+        effective_trials=effective_trials(
+            evidence.distinct, hold, _counted(evidence), seed=seed
+        ),
+        supported_trials=supported_trials(years, TARGET_SHARPE),
+        cash=edge_of(winner),
+        hold=edge_of(winner - hold),
+        alpha=alpha,
+        stress=stress_of(winner, alpha.mean, loss),
+        fall=break_of(beyond(winner, hold), seed=seed),
+    )
+
+
+def _counted(evidence: Evidence) -> int:
+    """Trials to count: equal ones, of which all returns are known, are one."""
+    return evidence.trials_tried - len(evidence.trials) + len(evidence.distinct)
+
+
+def beyond(returns: FloatArray, hold: FloatArray) -> FloatArray:
+    """Give what a series returns beyond its share of buy-and-hold."""
+    return returns - beta_of(returns, hold) * hold
+
+
+def beta_of(returns: FloatArray, hold: FloatArray) -> float:
+    """Regress a series on buy-and-hold; 0 where that does not vary."""
+    if not varies(hold):
+        return 0.0
+    apart = hold - hold.mean()
+    return float((returns * apart).sum() / (apart**2).sum())
