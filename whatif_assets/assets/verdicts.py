@@ -56,7 +56,7 @@ def judge_winner(winner: Winner) -> Result:
         rows=1,
         data_version=combined_hash(versions),
         metadata={
-            "verdict": verdict.headline.value,
+            "verdict": verdict.in_words,
             "names_winner": verdict.names_winner,
             "reasons": " ".join(verdict.reasons),
             "figures": readable(row.drop(columns=["reasons"]))

@@ -20,8 +20,8 @@ CODE_VERSIONS = {
     "leaderboard": "3",
     "placebo_results": "2",
     "holdout_results": "3",
-    "verdicts": "3",
-    "best_configuration": "4",
+    "verdicts": "4",
+    "best_configuration": "5",
 }
 Part = tuple[str, str]  # a table, and the key of one of its partitions
 

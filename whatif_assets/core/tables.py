@@ -318,6 +318,7 @@ LAKE = _by_name(
             (
                 *_OF_VARIANT,
                 Column("verdict", TEXT, "the headline"),
+                Column("in_words", TEXT, "the headline with what limits it"),
                 Column("names_winner", FLAG, "whether the winner may be called so"),
                 Column("reasons", TEXT, "sentences, a line each"),
                 _figures,

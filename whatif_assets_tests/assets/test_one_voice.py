@@ -29,7 +29,7 @@ def judged(home: Home, **changed: object) -> None:
 
 CASES: dict[str, tuple[Callable[[Home], None], str]] = {
     "named": (
-        lambda home: judged(home, names_winner=True, verdict="likely real"),
+        lambda home: judged(home, names_winner=True, in_words="likely real"),
         "Best configuration: tiny.",
     ),
     "a placebo does as well": (

@@ -10,6 +10,7 @@ import pandas as pd
 
 from whatif_assets.core.backtesting.sleeve import FloatArray
 from whatif_assets.core.errors import BadInput
+from whatif_assets.core.evaluation.exposure import stress_loss
 from whatif_assets.core.evaluation.held import held_in_words
 from whatif_assets.core.evaluation.holdout import is_opened, times_seen
 from whatif_assets.core.evaluation.placebos import is_challenged
@@ -98,6 +99,8 @@ def evidence_of(winner: Winner) -> Evidence:
         charged_bps=winner.variant.costs.commission_bps,
         break_even_bps=winner.row["break_even_bps"],
         overtaken_after_bps=_overtaken_after(winner, ranking),
+        dates=tuple(winner.sessions),
+        stress_loss=stress_loss(winner),
     )
 
 
@@ -176,6 +179,7 @@ def verdict_row(winner: Winner, verdict: Verdict) -> pd.DataFrame:
                 "configuration": winner.configuration.key,
                 "variant": winner.variant.id,
                 "verdict": verdict.headline.value,
+                "in_words": verdict.in_words,
                 "names_winner": verdict.names_winner,
                 "reasons": "\n".join(verdict.reasons),
                 **verdict.statistics.figures(),

@@ -68,7 +68,7 @@ def conclude(
     if first is None:
         return Conclusion(why_none, (why_none,))
     refusal = "" if verdict is None else _refusal(verdict)
-    said = not_judged if verdict is None else verdict["verdict"]
+    said = not_judged if verdict is None else verdict["in_words"]
     if refusal:
         opening = [refusal, f"First in rank: {_name(first)}."]
     elif verdict is None:

@@ -35,7 +35,7 @@ def row(**changed: Any) -> dict[str, Any]:
 
 
 def verdict(**changed: Any) -> dict[str, Any]:
-    real = {"verdict": "likely real", "names_winner": True, "placebos_above": 0}
+    real = {"in_words": "likely real", "names_winner": True, "placebos_above": 0}
     return {**real, **changed}
 
 

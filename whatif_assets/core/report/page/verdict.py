@@ -22,8 +22,10 @@ from whatif_assets.core.selection import Headline
 
 TONES = {
     Headline.LIKELY_REAL.value: "good",
+    Headline.ENDED.value: "bad",
     Headline.LUCK.value: "bad",
     Headline.TOO_SHORT.value: "bad",
+    Headline.WITHHELD.value: "bad",
     Headline.WITHHELD.value: "bad",
 }
 

@@ -69,6 +69,7 @@ def verdict(**changed: Any) -> dict[str, Any]:
     return {
         **dict.fromkeys(names, np.nan),
         "verdict": "likely real",
+        "in_words": "likely real",
         "names_winner": True,
         "reasons": "\n".join(REASONS),
         "placebos_above": 0,
