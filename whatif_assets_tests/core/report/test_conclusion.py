@@ -56,7 +56,7 @@ def verdict(**changed: Any) -> dict[str, Any]:
         (
             BY_SHARPE,
             row(variant="-", variants_tried=1, settings=json.dumps({"lots": 3})),
-            verdict(verdict="sample too short"),
+            verdict(in_words="sample too short"),
             [
                 "Best configuration: demo.one.",
                 "sharpe: 1.25, the only variant. Buy-and-hold with all cash made "
@@ -67,7 +67,7 @@ def verdict(**changed: Any) -> dict[str, Any]:
         (
             STUDY,
             row(variant="-", rank=3, ranked_above="demo.hold, demo.dice"),
-            verdict(names_winner=False, placebos_above=2, verdict="sample too short"),
+            verdict(names_winner=False, placebos_above=2, in_words="sample too short"),
             [
                 "No winner is named: a placebo does as well as the first in rank.",
                 "First in rank: demo.one.",
@@ -80,7 +80,7 @@ def verdict(**changed: Any) -> dict[str, Any]:
         (
             STUDY,
             row(variant="-", pnl=-0.004, buy_and_hold_pnl=float("nan")),
-            verdict(names_winner=False, verdict="not distinguishable from luck"),
+            verdict(names_winner=False, in_words="not distinguishable from luck"),
             [
                 "No winner is named: the first in rank earned nothing out of sample.",
                 "First in rank: demo.one.",
