@@ -1,15 +1,18 @@
 """How often the verdict is right: on markets without an edge, and with one.
 
 Run ``python benchmarks/verdict.py`` with the package installed; ``--json FILE``
-writes the counts. Each seed is two simulated markets of a year (the source
-`sample`), both with a drift, so that buying and holding pays: in one prices can't be
-forecast, in the other they overshoot a little and come back. On each, some hundreds
-of variants of three rules are swept, costs included, and the one with the highest
-Sharpe ratio is judged, as a study would be. Placebos are random entries and
-buy-and-hold.
+writes the counts, ``--markdown FILE`` the tables of ``docs/verdict.md``.
 
-The size of the edge is stated as a Sharpe ratio: that of the variant whose mean over
-all seeds is highest, which no single market's luck can lift.
+First markets are simulated. Each seed is two markets of a year (the source `sample`),
+both with a drift, so that buying and holding pays: in one prices can't be forecast, in
+the other they overshoot a little and come back. On each, some hundreds of variants of
+three rules are swept, costs included, and the one with the highest Sharpe ratio is
+judged, as a study would be. Placebos are random entries and buy-and-hold. The size of
+the edge is stated as a Sharpe ratio: that of the variant whose mean over all seeds is
+highest, which no single market's luck can lift.
+
+Then returns are simulated (``simulated_returns.py``): what luck can look like, and
+edges of a known size. The function that decides on a study decides on each.
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from simulated_returns import EDGES, ENDED, NULLS
 
 from whatif_assets.core.backtesting.backtest import (
     Costs,
@@ -41,7 +45,7 @@ from whatif_assets.core.backtesting.metrics import measure
 from whatif_assets.core.bars.bar_size import ONE_MINUTE
 from whatif_assets.core.bars.sessions import DAY
 from whatif_assets.core.features import compute_features
-from whatif_assets.core.selection import Evidence, Headline, Placebo, judge
+from whatif_assets.core.selection import Evidence, Headline, Placebo, decide, judge
 from whatif_assets.core.sources.sample import Sample, SampleOptions
 from whatif_assets.core.strategies import find_strategy, required_features
 
@@ -224,36 +228,106 @@ def summary(outcomes: list[Outcome]) -> dict[str, Any]:
     }
 
 
+def markets(seeds: int, signal: float, commission_bps: float) -> dict[str, Any]:
+    """Judge markets without a signal and with one."""
+    null = judged(seeds, 0.0, commission_bps)
+    edge = judged(seeds, signal, commission_bps)
+    real = [
+        sum(o.headline is Headline.LIKELY_REAL for o in ran) for ran in (null, edge)
+    ]
+    return {
+        "null_called_luck": seeds - real[0],
+        "edge_called_real": real[1],
+        "seeds": seeds,
+        "variants": len(list(axes())),
+        "signal": signal,
+        "commission_bps": commission_bps,
+        "null": summary(null),
+        "edge": summary(edge),
+    }
+
+
+KINDS = {"nulls": NULLS, "power": EDGES, "ended": ENDED}
+
+
+def decided(kind: str, name: str, seed: int) -> Headline:
+    """Decide on one draw of simulated returns."""
+    return decide(KINDS[kind][name](np.random.default_rng(seed)), seed=seed).headline
+
+
+def shares(kind: str, seeds: int, headline: Headline) -> dict[str, float]:
+    """Count how often each case of a kind gets a headline."""
+    found = {}
+    with ProcessPoolExecutor() as pool:
+        for name in KINDS[kind]:
+            of_case = functools.partial(decided, kind, name)
+            headlines = list(pool.map(of_case, range(seeds), chunksize=10))
+            found[name] = sum(h is headline for h in headlines) / seeds
+            print(f"{found[name]:6.1%} {headline.value}: {name}", flush=True)
+    return found
+
+
+def simulated(seeds: int) -> dict[str, Any]:
+    """Decide on simulated returns of every kind."""
+    real, ended = Headline.LIKELY_REAL, Headline.ENDED
+    return {
+        "simulations": seeds,
+        "nulls": shares("nulls", seeds, real),
+        "power": shares("power", seeds, real),
+        "ended": {
+            "called real": shares("ended", seeds, real),
+            "called ended": shares("ended", seeds, ended),
+        },
+    }
+
+
+def markdown(report: dict[str, Any]) -> str:
+    """Write the tables of the documentation."""
+    ended = report["ended"]
+    tables = [
+        (("no edge", "called real"), [[*row] for row in report["nulls"].items()]),
+        (("edge", "called real"), [[*row] for row in report["power"].items()]),
+        (
+            ("edge that ended", "called real", "called ended"),
+            [[name, *(ended[k][name] for k in ended)] for name in ENDED],
+        ),
+    ]
+    lines = []
+    for head, rows in tables:
+        lines += [f"| {' | '.join(head)} |", "|---" + "|---:" * (len(head) - 1) + "|"]
+        for name, *values in rows:
+            cells = " | ".join(f"{100 * value:.1f} %" for value in values)
+            lines.append(f"| {name} | {cells} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
 def main() -> None:
-    """Run both kinds of market and report the counts."""
+    """Judge markets and returns of every kind and report the counts."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--json", type=Path, help="write the counts to this file")
+    parser.add_argument("--markdown", type=Path, help="write the tables to this file")
     parser.add_argument("--seeds", type=int, default=100, help="markets of each kind")
+    parser.add_argument(
+        "--simulations", type=int, default=200, help="draws of returns of each kind"
+    )
     parser.add_argument("--signal", type=float, default=SIGNAL, help="size of the edge")
     parser.add_argument(
         "--commission", type=float, default=COMMISSION, help="basis points of a fill"
     )
     chosen = parser.parse_args()
     start = time.perf_counter()
-    null = judged(chosen.seeds, 0.0, chosen.commission)
-    edge = judged(chosen.seeds, chosen.signal, chosen.commission)
-    real = [
-        sum(o.headline is Headline.LIKELY_REAL for o in ran) for ran in (null, edge)
-    ]
-    report = {
-        "null_called_luck": chosen.seeds - real[0],
-        "edge_called_real": real[1],
-        "seeds": chosen.seeds,
-        "variants": len(list(axes())),
-        "signal": chosen.signal,
-        "commission_bps": chosen.commission,
-        "null": summary(null),
-        "edge": summary(edge),
-        "seconds": round(time.perf_counter() - start, 1),
-    }
+    report: dict[str, Any] = {}
+    if chosen.seeds:
+        report |= markets(chosen.seeds, chosen.signal, chosen.commission)
+    if chosen.simulations:
+        report |= simulated(chosen.simulations)
+    report["seconds"] = round(time.perf_counter() - start, 1)
     print(json.dumps(report, indent=1))
     if chosen.json:
         chosen.json.write_text(json.dumps(report, indent=1) + "\n")
+    if chosen.markdown and chosen.simulations:
+        chosen.markdown.write_text(markdown(report))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ whether the edge ended (``breaks``), and what the holdout says.
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from enum import Enum
@@ -51,25 +52,42 @@ class Decision:
     ----------
     evidence
         What is known of the trials.
-    effective_trials, supported_trials
-        Independent trials that all trials are worth, and that the sessions support.
     cash, hold, alpha
         The winner's edge over cash, over buy-and-hold, and beyond its own share of
         buy-and-hold, which decides.
     stress
         What a loss that the sample has not shown would do to the last.
-    fall
-        Where the last falls most.
+    seed
+        Of what is drawn.
     """
 
     evidence: Evidence
-    effective_trials: float
-    supported_trials: float
     cash: Edge
     hold: Edge
     alpha: Edge
     stress: Stress
-    fall: Break
+    seed: int = 0
+
+    @functools.cached_property
+    def effective_trials(self) -> float:
+        """Independent trials that all trials are worth; equal ones are one."""
+        known = self.evidence
+        forgotten = known.trials_tried - len(known.trials)
+        counted = forgotten + len(known.distinct)
+        return effective_trials(known.distinct, known.hold, counted, seed=self.seed)
+
+    @functools.cached_property
+    def supported_trials(self) -> float:
+        """Independent trials that the sessions support."""
+        years = self.evidence.hold.size / self.evidence.sessions_per_year
+        return supported_trials(years, TARGET_SHARPE)
+
+    @functools.cached_property
+    def fall(self) -> Break:
+        """Where the edge that decides falls most."""
+        known = self.evidence
+        rest = beyond(known.trials[known.winner], known.hold)
+        return break_of(rest, seed=self.seed)
 
     def p_value(self, edge: Edge) -> float:
         """Probability that the best of all trials shows as much by luck alone."""
@@ -95,9 +113,10 @@ class Decision:
         passed = (
             known.hold.size >= FEWEST_SESSIONS
             and self.names_winner
-            and self.p_value(self.alpha) <= SIGNIFICANT
             and self.stress.is_survived
             and not total(holdout) < 0
+            and self.alpha.p_value <= SIGNIFICANT
+            and self.p_value(self.alpha) <= SIGNIFICANT
         )
         if passed and known.withheld:
             return Headline.WITHHELD
@@ -129,28 +148,18 @@ def decide(evidence: Evidence, *, seed: int = 0) -> Decision:
         Of what is drawn; the same one gives the same decision.
     """
     winner, hold = evidence.trials[evidence.winner], evidence.hold
-    years = len(winner) / evidence.sessions_per_year
     alpha = edge_of(winner, hold)
     loss = evidence.stress_loss
     if math.isnan(loss):
         loss = loss_of_the_like(winner, evidence.trials)
     return Decision(
         evidence=evidence,
-        effective_trials=effective_trials(
-            evidence.distinct, hold, _counted(evidence), seed=seed
-        ),
-        supported_trials=supported_trials(years, TARGET_SHARPE),
         cash=edge_of(winner),
         hold=edge_of(winner - hold),
         alpha=alpha,
         stress=stress_of(winner, alpha.mean, loss),
-        fall=break_of(beyond(winner, hold), seed=seed),
+        seed=seed,
     )
-
-
-def _counted(evidence: Evidence) -> int:
-    """Trials to count: equal ones, of which all returns are known, are one."""
-    return evidence.trials_tried - len(evidence.trials) + len(evidence.distinct)
 
 
 def beyond(returns: FloatArray, hold: FloatArray) -> FloatArray:

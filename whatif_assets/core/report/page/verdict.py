@@ -83,14 +83,25 @@ def _luck(of: Mapping[str, Any]) -> list[tuple[str, str, str]]:
             f"of {format_figures(of['effective_trials'])} independent trials",
         ),
         (
-            "Deflated Sharpe ratio",
-            format_probability(of["deflated_sharpe"]),
-            "probability; 95 % and more is convincing",
+            "Luck alone shows as much (p, beyond buy-and-hold)",
+            format_probability(of["winner_p_alpha"]),
+            "part of studies like this one; 5 % and less is convincing",
         ),
         (
-            "Luckiest of all trials looks as good (p, beyond beta)",
-            format_probability(of["winner_p_alpha"]),
-            "probability; 5 % and less is convincing",
+            "Sharpe ratio less what the number of trials accounts for",
+            format_figures(of["haircut_sharpe"]),
+            "a year then loses with a probability of "
+            + format_probability(of["year_loss_probability"]),
+        ),
+        (
+            "Sharpe ratio beyond buy-and-hold that is found in 4 of 5 studies",
+            format_figures(of["detectable_sharpe"]),
+            "for so many sessions and trials",
+        ),
+        (
+            "Deflated Sharpe ratio",
+            format_probability(of["deflated_sharpe"]),
+            "confidence that the true one is above what luck shows",
         ),
         (
             "Hansen's SPA against cash, against buy-and-hold (p)",
@@ -112,12 +123,33 @@ def _luck(of: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         (
             "Sessions out of sample",
             format_figures(of["sessions"]),
+            f"worth {format_figures(of['independent_sessions'])} independent ones; "
             f"minimum against luck: {format_figures(of['minimum_backtest_sessions'])}",
         ),
         (
             "Beta to buy-and-hold, alpha a year",
             f"{format_figures(of['beta'])}, {format_percent(of['alpha'])}",
-            "",
+            f"beta with two sessions' lag: {format_figures(of['beta_with_lags'])}",
+        ),
+        *_doubts(of),
+    ]
+
+
+def _doubts(of: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    return [
+        (
+            "Largest loss of a session, and one not seen",
+            f"{format_percent(of['worst_session'])}, {format_percent(of['stress_loss'])}",
+            "chance a session at which the latter undoes the edge: "
+            f"{format_percent(of['stress_fatal_chance'])}; not excluded: "
+            f"{format_percent(of['stress_open_chance'])}",
+        ),
+        (
+            "Sharpe ratio beyond buy-and-hold before and after its largest fall",
+            f"{format_figures(of['sharpe_before_break'])}, "
+            f"{format_figures(of['sharpe_after_break'])}",
+            "p of so large a fall without a break: "
+            + format_probability(of["break_p"]),
         ),
     ]
 
