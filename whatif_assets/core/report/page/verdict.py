@@ -139,7 +139,9 @@ def _doubts(of: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     return [
         (
             "Largest loss of a session, and one not seen",
-            f"{format_percent(of['worst_session'])}, {format_percent(of['stress_loss'])}",
+            ", ".join(
+                format_percent(of[name]) for name in ("worst_session", "stress_loss")
+            ),
             "chance a session at which the latter undoes the edge: "
             f"{format_percent(of['stress_fatal_chance'])}; not excluded: "
             f"{format_percent(of['stress_open_chance'])}",
