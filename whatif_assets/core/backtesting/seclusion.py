@@ -1,4 +1,4 @@
-"""A strategy alone: it sees no file that an earlier run left behind.
+"""A user's code alone: it sees no file that an earlier run left behind.
 
 What survives in memory ends with the process of a job. What survives in a file does
 not, so that a strategy which writes down the whole data would know it in every later
@@ -15,26 +15,40 @@ import sys
 import sysconfig
 import tempfile
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from whatif_assets.core.backtesting.job import Executions, Files
+from whatif_assets.core.backtesting.job import Files
 
 CODE = {".py", ".pyc", ".pyd", ".so", ".pth", ".nbi", ".nbc"}
 _FOLDERS = ("HOME", "TMPDIR", "TEMP", "TMP", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")
 _SYSTEM = ("/usr", "/etc", "/lib", "/lib64", "/bin", "/opt", "/proc", "/sys", "/dev")
 
 
-def secluded(work: Callable[[], Executions]) -> Executions:
-    """Do some work in this process, which sees no files but its own from then on.
+@dataclass(frozen=True)
+class Secluded:
+    """What some work gave that was done without files of earlier runs.
 
-    The process must have no other use: it stays so.
+    Attributes
+    ----------
+    result
+        What it gave; None where it failed.
+    error
+        What it raised, if it did.
+    files
+        The files that it wrote, and those that it looked for in vain.
+    """
 
-    Returns
-    -------
-    Executions
-        With the files that were written, and those that were looked for in vain.
+    result: Any
+    error: Exception | None
+    files: Files
+
+
+def secluded(work: Callable[[], Any]) -> Secluded:
+    """Do some work in this process, which sees no files but its own meanwhile.
+
+    The process must have no other use.
     """
     with tempfile.TemporaryDirectory(prefix="whatif-") as folder:
         watch = _Watch(Path(folder).resolve())
@@ -42,12 +56,15 @@ def secluded(work: Callable[[], Executions]) -> Executions:
         os.chdir(folder)
         os.environ.update(dict.fromkeys(_FOLDERS, folder))
         tempfile.tempdir = None
+        result, failed = None, None
         try:
-            found = work()
+            result = work()
+        except Exception as error:
+            failed = error
         finally:
             watch.ended = True
             os.chdir(before)
-    return replace(found, files=watch.files)
+    return Secluded(result, failed, watch.files)
 
 
 class _Watch:

@@ -23,7 +23,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -151,7 +151,12 @@ def _run(task: Task, variant: Variant) -> Any:
     work = functools.partial(
         getattr(reference_engine, task.what), task.sleeve, kind, variant
     )
-    return secluded(work) if task.secluded else work()
+    if not task.secluded:
+        return work()
+    alone = secluded(work)
+    if alone.error is not None:
+        raise alone.error
+    return replace(alone.result, files=alone.files)
 
 
 def _in_a_fork(job: _Job, requests: int) -> tuple[Any, str]:

@@ -80,7 +80,7 @@ class Copied:
 def copied(function: Function) -> Named | Copied:
     """Note where a function comes from, or copy it as it is now."""
     module = str(getattr(function, "__module__", None))
-    name = str(getattr(function, "__qualname__", "<"))
+    name = str(getattr(function, "__qualname__", "<nameless>"))
     file = getattr(sys.modules.get(module), "__file__", None)
     if module != "__main__" and "<" not in name and file:
         return Named(module, file, name)

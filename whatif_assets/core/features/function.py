@@ -120,15 +120,13 @@ class FeatureFunction:
     @property
     def comes_with_this(self) -> bool:
         """Whether its code is part of this package."""
-        return all(
-            isinstance(code, Named) and code.module.startswith(f"{_PACKAGE}.")
-            for code in self.code
-        )
+        code = self.code
+        return isinstance(code, Named) and code.module.startswith(f"{_PACKAGE}.")
 
     @functools.cached_property
-    def code(self) -> tuple[Named | Copied, Named | Copied]:
-        """Where the code of ``compute`` and of ``warm_up`` comes from."""
-        return copied(self.compute), copied(self.warm_up)
+    def code(self) -> Named | Copied:
+        """Where the code of ``compute`` comes from."""
+        return copied(self.compute)
 
     @functools.cached_property
     def inputs(self) -> tuple[str, ...]:

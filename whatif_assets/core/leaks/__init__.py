@@ -5,6 +5,7 @@ Each probe is pure: it takes data and functions, and returns a `Finding`.
 windows, ``filling`` those of orders. ``docs/leaks.md`` says what each alarm means.
 """
 
+from whatif_assets.core.leaks.feature_probe import features_see_no_future
 from whatif_assets.core.leaks.filling import (
     FILLS_PROBE,
     fills_at_next_open,
@@ -22,7 +23,6 @@ from whatif_assets.core.leaks.recomputing import (
     FORECASTS_PROBE,
     INDICATORS_PROBE,
     facts_see_no_future,
-    features_see_no_future,
     forecasts_see_no_future,
 )
 from whatif_assets.core.leaks.training import (

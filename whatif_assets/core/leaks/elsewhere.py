@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from whatif_assets.core.backtesting.isolation import afresh
+from whatif_assets.core.backtesting.job import Files
+from whatif_assets.core.backtesting.seclusion import Secluded, secluded
 from whatif_assets.core.features import FEATURES, Feature, FeatureFunction
 from whatif_assets.core.features.code_copies import Copied, Named
+from whatif_assets.core.features.function import no_warm_up
 
 SECONDS = 300.0  # a limit for what never ends
 Result = TypeVar("Result")
@@ -30,13 +33,13 @@ class Elsewhere:
     functions
         What is known of each function, without its code.
     code
-        Its code, and that of its warm-up.
+        Its code.
     path
         Where modules are looked for.
     """
 
     functions: dict[str, FeatureFunction]
-    code: dict[str, tuple[Named | Copied, Named | Copied]]
+    code: dict[str, Named | Copied]
     path: tuple[str, ...]
 
     @classmethod
@@ -45,7 +48,8 @@ class Elsewhere:
         names = dict.fromkeys(feature.function for feature in features)
         functions: dict[str, FeatureFunction] = {}
         for name in names:
-            absent: dict[str, Any] = {"compute": _absent, "warm_up": _absent}
+            # Each feature has worked out its warm-up already.
+            absent: dict[str, Any] = {"compute": _absent, "warm_up": no_warm_up}
             functions[name] = replace(FEATURES[name], **absent)
         code = {name: FEATURES[name].code for name in names}
         path = (str(Path(entry).absolute()) for entry in sys.path)
@@ -53,7 +57,7 @@ class Elsewhere:
 
     @property
     def _cannot_travel(self) -> bool:
-        codes = [code for pair in self.code.values() for code in pair]
+        codes = self.code.values()
         return any(isinstance(code, Copied) and code.fault for code in codes)
 
     def call(self, function: Callable[[], Result]) -> Result:
@@ -66,16 +70,31 @@ class Elsewhere:
         """
         if self._cannot_travel:
             return function()
-        names = ", ".join(self.functions)
         call = functools.partial(_call, self, function)
-        return afresh(f"Features {names}, computed again", call, SECONDS)
+        return afresh(self._what, call, SECONDS)
+
+    def call_alone(self, function: Callable[[], Any]) -> Secluded:
+        """Call a function in a new process that sees no files of earlier calls.
+
+        Raises
+        ------
+        BadInput
+            It ends its process, or takes too long.
+        """
+        if self._cannot_travel:
+            return Secluded(function(), None, Files())
+        call = functools.partial(_call, self, functools.partial(secluded, function))
+        return afresh(self._what, call, SECONDS)
+
+    @property
+    def _what(self) -> str:
+        return f"Features {', '.join(self.functions)}, computed again"
 
     def register(self) -> None:
         """Register the functions in this process."""
         sys.path[:] = dict.fromkeys([*self.path, *sys.path])
         for name, function in self.functions.items():
-            compute, warm_up = (code.load() for code in self.code[name])
-            FEATURES[name] = replace(function, compute=compute, warm_up=warm_up)
+            FEATURES[name] = replace(function, compute=self.code[name].load())
 
 
 def _call(place: Elsewhere, function: Callable[[], Result]) -> Result:

@@ -10,17 +10,16 @@ import contextlib
 import functools
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from whatif_assets.core.features import FEATURES, Block, Feature, session_blocks
+from whatif_assets.core.features import Block, Feature, session_blocks
 from whatif_assets.core.features.bar_columns import BarColumns
 from whatif_assets.core.features.slower import SlowerBars
-from whatif_assets.core.leaks.elsewhere import Elsewhere
 from whatif_assets.core.leaks.finding import (
     KEYS,
     LOW,
@@ -28,10 +27,8 @@ from whatif_assets.core.leaks.finding import (
     TYPICAL,
     Finding,
     Tally,
-    together,
 )
 from whatif_assets.core.leaks.noise import noised
-from whatif_assets.core.leaks.sweeping import BARS_OF_A_RUN, SECONDS, swept
 
 FEATURES_PROBE = "features_see_no_future"
 FORECASTS_PROBE = "forecasts_see_no_future"
@@ -159,126 +156,13 @@ def _cuts(bars: pd.DataFrame, block: Block, draw: random.Random) -> list[int]:
     return sorted({rows[0], rows[-1], *drawn, *draw.sample(gaps, min(1, len(gaps)))})
 
 
-def features_see_no_future(
-    bars: pd.DataFrame,
-    session: date,
-    previous: Sequence[date],
-    features: Sequence[Feature],
-    written: pd.DataFrame,
-    draw: random.Random,
-    probe: str = FEATURES_PROBE,
-    slower: Sequence[SlowerBars] = (),
-    most: int = BARS_OF_A_RUN,
-    seconds: float = SECONDS,
-) -> Finding:
-    """Compare a session's features with what another future would have made of them.
-
-    A user's own functions are called in a process that has not called them before, so
-    that nothing which they kept from other bars is of use to them.
-
-    Parameters
-    ----------
-    bars, session, previous, features, draw, slower
-        As for :func:`recomputed`.
-    written
-        The features as they are to be written, of these symbols at least:
-        ``symbol``, ``ts`` and a column per feature.
-    probe
-        Name of the finding; features that a rule computes have their own.
-    most, seconds
-        Bars of each symbol after which the future of a user's own functions is
-        replaced, and the time for it; those that come with this package are cut at a
-        few.
-
-    Returns
-    -------
-    Finding
-        Failed where a value at or before a cut depends on bars after it, or is
-        another when it is computed again.
-    """
-    foreign = [f for f in features if not FEATURES[f.function].comes_with_this]
-    known = [feature for feature in features if feature not in foreign]
-    findings = []
-    if known or not foreign:
-        findings.append(
-            _features_see_no_future(
-                probe,
-                recomputed(bars, session, previous, known, draw, _of(known, slower)),
-                written,
-                known,
-            )
-        )
-    if foreign:
-        place = Elsewhere.of(foreign)
-        columns = [*KEYS, *(feature.column for feature in foreign)]
-        mine = written.loc[written["symbol"].isin(bars["symbol"].unique()), columns]
-
-        def anew(draw: random.Random | None) -> Finding:
-            about = (bars, session, previous, foreign, mine, draw, probe)
-            also = (_of(foreign, slower), most, seconds)
-            return place.call(functools.partial(_probed, *about, *also))
-
-        found = anew(draw)
-        if not found.passed and not (repeated := anew(None)).passed:
-            found = _told_apart(repeated, anew(None))
-        findings.append(found)
-    return together(findings)
-
-
-def _of(features: Sequence[Feature], slower: Sequence[SlowerBars]) -> list[SlowerBars]:
-    """Keep what slower bars give of some features."""
-    kept = [
-        replace(before, features=[f for f in before.features if f in features])
-        for before in slower
-    ]
-    return [before for before in kept if before.features]
-
-
-def _told_apart(first: Finding, second: Finding) -> Finding:
-    """Say whether what differs from the values as written is random, or a state."""
-    why = (
-        " It keeps a state between calls, such as a memo or a scale that was fitted "
-        "once: keep none."
-    )
-    if first.reason != second.reason:
-        why = " It is random: draw from a generator that each call gives the same seed."
-    return replace(first, reason=first.reason + why)
-
-
-def _probed(
-    bars: pd.DataFrame,
-    session: date,
-    previous: Sequence[date],
-    features: Sequence[Feature],
-    written: pd.DataFrame,
-    draw: random.Random | None,
-    probe: str,
-    slower: Sequence[SlowerBars],
-    most: int,
-    seconds: float,
-) -> Finding:
-    """Probe features in this process, which has computed none before."""
-    of_slower = {feature for before in slower for feature in before.features}
-    own = [feature for feature in features if feature not in of_slower]
-    findings = []
-    if own and draw is not None:
-        # First of all, while no function has seen the whole session.
-        about = (bars, session, previous, own, written, draw, probe)
-        found = swept(*about, most, seconds)
-        if not found.passed:
-            return found
-        findings.append(found)
-    futures = recomputed(bars, session, previous, features, draw, slower)
-    findings.append(_features_see_no_future(probe, futures, written, features))
-    return together(findings)
-
-
-def _features_see_no_future(
+def values_see_no_future(
     probe: str,
     futures: Iterator[Recomputed],
     written: pd.DataFrame,
     features: Sequence[Feature],
 ) -> Finding:
+    """Compare features as they are to be written with those of other futures."""
     columns = [feature.column for feature in features]
     return _see_no_future(
         probe, futures, lambda rows: rows[[*KEYS, *columns]], written, columns, LOW
@@ -319,7 +203,7 @@ def facts_see_no_future(
                 known = as_known(own.iloc[: cut + 1])
                 yield _until(known, block, cut, features, FORGOTTEN)
 
-    return _features_see_no_future(probe, forgetful(), written, features)
+    return values_see_no_future(probe, forgetful(), written, features)
 
 
 def forecasts_see_no_future(

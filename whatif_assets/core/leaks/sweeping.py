@@ -61,7 +61,7 @@ def swept(
     Parameters
     ----------
     bars, session, previous, features, written, draw, probe
-        As for `whatif_assets.core.leaks.recomputing.features_see_no_future`.
+        As for `whatif_assets.core.leaks.features_see_no_future`.
     most
         Bars of each symbol after which the future is replaced.
     seconds

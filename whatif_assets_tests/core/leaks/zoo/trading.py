@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +23,7 @@ _ZOO = __name__.rpartition(".")[0]
 _ROOT = Path(__file__).parents[4]
 
 
-def sleeves(sessions: int = 12, bars: int = 100) -> list[Sleeve]:
+def sleeves(sessions: int = 10, bars: int = 100) -> list[Sleeve]:
     """Bars of two symbols, S1 and S2, with gaps and forecasts."""
     days = weekdays(sessions)
     walks = random_walks(days, bars=bars, keep=0.97)
@@ -49,15 +51,21 @@ def probed(module: str, name: str, bars: list[Sleeve], seed: int = 1) -> Finding
     settings.mkdir(exist_ok=True)
     (settings / "settings.json").write_text(json.dumps({"period": 3}))
     kind = find_strategy(f"{_ZOO}.{module}:{name}", _ROOT)
+    with forgetting():
+        return probe_strategy(kind, bars, Variant("-"), seed, seconds=SECONDS)
+
+
+@contextlib.contextmanager
+def forgetting() -> Iterator[None]:
+    """Remove what programs of the zoo have kept in files, before and after."""
     _forget()
     try:
-        return probe_strategy(kind, bars, Variant("-"), seed, seconds=SECONDS)
+        yield
     finally:
         _forget()
 
 
 def _forget() -> None:
-    """Remove what strategies of the zoo have kept in files."""
     for folder in (tempfile.gettempdir(), Path.home(), Path(), Path(__file__).parent):
         for path in Path(folder).glob("whatif_zoo_*"):
             path.unlink(missing_ok=True)
