@@ -38,6 +38,14 @@ __all__ = [
 
 CANCELLED = -1
 _DAY = 86_400_000_000
+_SLIPPAGE = (
+    "slip_perc",
+    "slip_fixed",
+    "slip_open",
+    "slip_match",
+    "slip_limit",
+    "slip_out",
+)
 _UNIX_EPOCH = 719_163  # the day number of 1970-01-01, counted from 0001-01-01
 
 
@@ -217,6 +225,10 @@ class RecordingBroker(bt.brokers.BackBroker):  # type: ignore[misc]
         itself has paid in: the account as if only trading had moved it.
     deposited
         What the strategy has paid in so far; negative for what it has taken out.
+    paid_in
+        The most that ``deposited`` was at any time, at least 0.
+    slipped
+        How many fills had other slippage than the broker had at the start.
     fills
         ``(bar number, signed size, price, commission, its part for closing,
         contract multiplier)`` of every execution; the multiplier is the symbol's
@@ -246,13 +258,18 @@ class RecordingBroker(bt.brokers.BackBroker):  # type: ignore[misc]
         self._forget()
 
     def _forget(self) -> None:
-        self.deposited = 0.0
+        self.deposited = self.paid_in = 0.0
+        self.slipped, self._slippage = 0, self._terms()
         self.values: list[float] = []
         self.fills: list[tuple[int, float, float, float, float, float]] = []
         self.origins: list[tuple[int, int, int]] = []
         self.submissions: list[tuple[int, float, int, float, float]] = []
         self._sent: dict[int, int] = {}
         self.rejected = 0
+
+    def _terms(self) -> tuple[float | bool, ...]:
+        """All that decides how far a price slips."""
+        return tuple(getattr(self.p, name) for name in _SLIPPAGE)
 
     def submit(self, order: Any, check: bool = True) -> Any:
         """Note an order as it is sent, then take it."""
@@ -296,14 +313,18 @@ class RecordingBroker(bt.brokers.BackBroker):  # type: ignore[misc]
     def set_cash(self, cash: float) -> None:
         """Set the cash; during a run the difference is a deposit."""
         if self._running:
-            self.deposited += cash - self.cash
+            self._deposit(cash - self.cash)
         super().set_cash(cash)
 
     setcash = set_cash
 
+    def _deposit(self, cash: float) -> None:
+        self.deposited += cash
+        self.paid_in = max(self.deposited, self.paid_in)
+
     def _get_value(self, datas: Any = None, lever: bool = False) -> Any:
         """Value the account, after what was paid in since the last time."""
-        self.deposited += sum(self._cash_addition)
+        self._deposit(sum(self._cash_addition))
         return super()._get_value(datas, lever)
 
     def next(self) -> None:
@@ -318,6 +339,7 @@ class RecordingBroker(bt.brokers.BackBroker):  # type: ignore[misc]
             done = order.executed.exbits[-1]
             made = len(order.data) - 1
             bar = _bar_at(order.data, done.dt)
+            self.slipped += self._terms() != self._slippage
             self.origins.append((self._sent[order.ref], order.exectype, made))
             multiplier = self.getcommissioninfo(order.data).p.mult
             self.fills.append(

@@ -160,6 +160,9 @@ class Accounts:
     benchmark
         Return of buy-and-hold in each session, the same for all variants; None where
         it is not known.
+    faults
+        What is wrong with the account of each, in words; empty where nothing is, or
+        nobody looked.
     """
 
     variants: tuple[str, ...]
@@ -172,6 +175,7 @@ class Accounts:
     commission_bps: FloatArray | float = np.nan
     sessions_per_year: float = np.nan
     benchmark: FloatArray | None = None
+    faults: tuple[str, ...] = ()
 
     @functools.cached_property
     def path(self) -> FloatArray:

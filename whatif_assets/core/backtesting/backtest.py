@@ -24,6 +24,7 @@ from whatif_assets.core.backtesting.accounts import (
     Profits,
     profits_of,
 )
+from whatif_assets.core.backtesting.audit import Audit, audit, in_words
 from whatif_assets.core.backtesting.fills import fill_table
 from whatif_assets.core.backtesting.job import Costs, Run, Variant
 from whatif_assets.core.backtesting.processes import Progress, run_jobs, too_short
@@ -46,6 +47,8 @@ __all__ = [
     "sleeves_of",
     "sweep",
 ]
+
+Job = tuple[Variant, Sleeve, Run]
 
 # Equity of a block at 252 sessions a year: 8 MB.
 VARIANTS_PER_BLOCK = 4096
@@ -73,10 +76,13 @@ class BacktestResult:
         Value of all fills, closed trades and how long positions were held, all
         sleeves together, by variant.
     replay
-        Gives the fills of some variants; the engine runs those once more for it.
+        Gives the jobs of some variants; the engine runs those once more for it.
     notes
         What is worth knowing of it, one sentence each: symbols with fewer bars than
         a strategy's indicators need, on which it never decides.
+    faults
+        What audits of the accounts found, by variant; see
+        `whatif_assets.core.backtesting.audit.in_words`. Empty where nobody looked.
     """
 
     variants: tuple[str, ...]
@@ -88,8 +94,9 @@ class BacktestResult:
     traded: FloatArray
     profits: Profits
     holding: Holding
-    replay: Callable[[Sequence[str]], pd.DataFrame]
+    replay: Callable[[Sequence[str]], list[Job]]
     notes: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
 
     @property
     def total_equity(self) -> FloatArray:
@@ -113,6 +120,7 @@ class BacktestResult:
             self.holding,
             self.rejected.sum(axis=1).astype(np.float64),
             self.commission_bps,
+            faults=self.faults,
         )
 
     @functools.cached_property
@@ -133,6 +141,18 @@ class BacktestResult:
             closing (the part of the commission that fell on closing a position). In
             the order of the backtest's variants, symbols and time.
         """
+        jobs = self.jobs_of(variants)
+        return fill_table([(variant.id, sleeve, run) for variant, sleeve, run in jobs])
+
+    def audits_of(self, variants: Sequence[str]) -> dict[str, list[Audit]]:
+        """Hold the accounts of some variants against their fills, one by one."""
+        found: dict[str, list[Audit]] = {}
+        for variant, sleeve, run in self.jobs_of(variants):
+            found.setdefault(variant.id, []).append(audit(run, sleeve, variant))
+        return found
+
+    def jobs_of(self, variants: Sequence[str]) -> list[Job]:
+        """Give the jobs of some variants, all sleeves of the first one first."""
         return self.replay([v for v in self.variants if v in set(variants)])
 
     @functools.cached_property
@@ -210,7 +230,7 @@ def run_backtests(
     if is_compiled(kind) and not reference:
         return _by_engine(sleeves, kind, variants, n_sessions, processes, progress)
     runs = run_jobs(sleeves, kind, variants, processes, progress)
-    return _gather(sleeves, variants, runs, n_sessions)
+    return gathered(sleeves, variants, runs, n_sessions)
 
 
 def sweep(
@@ -291,13 +311,12 @@ def _by_engine(
     )
     row_of = {variant.id: row for row, variant in enumerate(variants)}
 
-    def replay(some: Sequence[str]) -> pd.DataFrame:
-        return fill_table(
-            [
-                (v, sleeve, engine.record(sleeve, batch, row_of[v], n_sessions))
-                for v, sleeve in itertools.product(some, sleeves)
-            ]
-        )
+    def replay(some: Sequence[str]) -> list[Job]:
+        rows = [row_of[name] for name in some]
+        return [
+            (variants[row], sleeve, engine.record(sleeve, batch, row, n_sessions))
+            for row, sleeve in itertools.product(rows, sleeves)
+        ]
 
     return BacktestResult(
         variants=tuple(variant.id for variant in variants),
@@ -375,12 +394,21 @@ def _check_names(sleeves: Sequence[Sleeve], variants: Sequence[Variant]) -> None
             raise BadInput(f"A backtest has a {what} twice: {', '.join(names)}.")
 
 
-def _gather(
+def gathered(
     sleeves: Sequence[Sleeve],
     variants: Sequence[Variant],
     runs: Mapping[tuple[str, str], Run],
     n_sessions: int,
 ) -> BacktestResult:
+    """Put the runs of all variants on all sleeves together.
+
+    Parameters
+    ----------
+    sleeves, variants, n_sessions
+        As for :func:`run_backtests`.
+    runs
+        By variant and symbol.
+    """
     shape = (len(variants), len(sleeves))
     jobs = [
         (variant, sleeve, runs[variant.id, sleeve.symbol])
@@ -402,9 +430,18 @@ def _gather(
         traded=np.array(traded, dtype=np.float64).reshape(shape).sum(axis=1),
         profits=profits_of(trades_of(fills), ids),
         holding=Holding.of([(run, len(sleeve)) for _, sleeve, run in jobs], *shape),
-        replay=lambda some: fills[fills["variant"].isin(some)].reset_index(drop=True),
+        replay=lambda some: [job for job in jobs if job[0].id in set(some)],
         rejected=np.array([r.rejected for *_, r in jobs], dtype=np.int64).reshape(
             shape
         ),
         notes=too_short(sleeves, variants, runs),
+        faults=_faults(jobs, ids),
     )
+
+
+def _faults(jobs: Sequence[Job], variants: Sequence[str]) -> tuple[str, ...]:
+    """Say of each variant what is wrong with its accounts."""
+    found: dict[str, list[Audit]] = {name: [] for name in variants}
+    for variant, sleeve, run in jobs:
+        found[variant.id].append(audit(run, sleeve, variant))
+    return tuple(in_words(audits) for audits in found.values())

@@ -82,6 +82,16 @@ class Run:
     warm_up
         Bars that the strategy's indicators need before it first decides; 0 for the
         built-in rules, whose features are computed before.
+    made
+        The bar on which the broker made each fill, where that may be later than the bar
+        of the fill; k int64.
+    valued
+        The bar of each value of ``equity``, where that may be earlier than the last of
+        its session, as of a run that was ended; int64.
+    paid_in
+        The most money that was paid in on top of the starting cash.
+    slipped
+        Fills with other slippage than the variant's costs say.
     """
 
     equity: FloatArray
@@ -94,6 +104,10 @@ class Run:
     closing: FloatArray
     rejected: int
     warm_up: int = 0
+    made: npt.NDArray[np.int64] | None = None
+    valued: npt.NDArray[np.int64] | None = None
+    paid_in: float = 0.0
+    slipped: int = 0
 
 
 @dataclass(frozen=True, eq=False)

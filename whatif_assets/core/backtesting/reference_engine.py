@@ -251,6 +251,10 @@ def _record(broker: RecordingBroker, sleeve: Sleeve, warm_up: int) -> Run:
         closing=closing,
         rejected=broker.rejected,
         warm_up=warm_up,
+        made=np.array(broker.origins, dtype=np.int64).reshape(-1, 3)[:, 2],
+        valued=last,
+        paid_in=broker.paid_in,
+        slipped=broker.slipped,
     )
 
 

@@ -90,7 +90,8 @@ def parity(
         many), ``rejected`` and ``rejected_backtrader`` (orders), ``pnl`` and
         ``pnl_backtrader``, ``difference`` (the greatest relative one over sizes,
         prices, commissions and the equity of every session; infinite where fills
-        or refusals are not the same) and ``equal`` (it is within TOLERANCE).
+        or refusals are not the same, or fills do not explain an account; NaN where a
+        figure is no number) and ``equal`` (it is within TOLERANCE).
     """
     ours, theirs = (
         run_backtests(
@@ -103,6 +104,7 @@ def parity(
         )
         for reference in (False, True)
     )
+    audits = [one.audits_of(one.variants) for one in (ours, theirs)]
     none = ours.fills.iloc[:0]
     fills, fills_theirs = _by_job(ours.fills), _by_job(theirs.fills)
     rows = []
@@ -120,10 +122,12 @@ def parity(
                 "pnl": _pnl(ours, v, s),
                 "pnl_backtrader": _pnl(theirs, v, s),
             }
-            difference = max(
+            sound = all(found[variant][s].is_sound for found in audits)
+            alike = sound and row["rejected"] == row["rejected_backtrader"]
+            difference = _largest(
                 _between_fills(mine, reference),
                 _apart(ours.equity[v, s], theirs.equity[v, s]),
-                0.0 if row["rejected"] == row["rejected_backtrader"] else np.inf,
+                0.0 if alike else np.inf,
             )
             row["difference"] = difference
             row["equal"] = difference <= TOLERANCE
@@ -144,10 +148,16 @@ def _pnl(result: BacktestResult, variant: int, symbol: int) -> float:
 def _between_fills(ours: pd.DataFrame, theirs: pd.DataFrame) -> float:
     if len(ours) != len(theirs) or (ours["ts"].array != theirs["ts"].array).any():
         return np.inf
-    return max(_apart(ours[n].to_numpy(), theirs[n].to_numpy()) for n in _FIGURES)
+    apart = (_apart(ours[n].to_numpy(), theirs[n].to_numpy()) for n in _FIGURES)
+    return _largest(*apart)
+
+
+def _largest(*differences: float) -> float:
+    """Largest of some differences; NaN where one of them is, which is never equal."""
+    return float(np.max(differences))
 
 
 def _apart(ours: FloatArray, theirs: FloatArray) -> float:
-    """Return the greatest relative difference, 0 of nothing."""
+    """Return the greatest relative difference, 0 of nothing, NaN where one is NaN."""
     scale = np.maximum(np.maximum(np.abs(ours), np.abs(theirs)), np.finfo(float).tiny)
     return float(np.max(np.abs(ours - theirs) / scale, initial=0.0))

@@ -347,7 +347,7 @@ def record(sleeve: Sleeve, batch: Batch, row: int, n_sessions: int) -> Run:
     one_by_one(bars, series, parameters, equity, counts, fills)
     sizes, prices = fills["size"], fills["price"]
     return Run(
-        equity=equity[0],
+        equity=equity[0, sleeve.last_bars()[0]],
         bars=fills["bar"].astype(np.int64),
         sizes=sizes,
         prices=prices,
