@@ -1,25 +1,28 @@
 """Placebos: what the winner has to beat, made to measure for it.
 
-Each trades the winner's symbols, sessions, cash and costs, with the winner's sizes,
-holding times and stops. One that does as well as the winner shows that the winner's
-signal is not what earned. A new placebo is one function and one line in ``PLACEBOS``.
+Each trades the winner's symbols, sessions, cash and costs, with the winner's size as
+its fills have it. One that does as well as the winner shows that the winner's signal is
+not what earned. A new placebo is one function and one line in ``PLACEBOS``.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from whatif_assets.core.backtesting.accounts import Accounts
 from whatif_assets.core.backtesting.backtest import sweep
 from whatif_assets.core.backtesting.job import Variant
 from whatif_assets.core.backtesting.metrics import measure
-from whatif_assets.core.evaluation.evaluate import benchmark_of, held_variant
-from whatif_assets.core.evaluation.stage import basis_of, stage
+from whatif_assets.core.evaluation.evaluate import benchmark_of
+from whatif_assets.core.evaluation.shape import Shape, trade_at_random
+from whatif_assets.core.evaluation.stage import basis_of, in_detail, stage
 from whatif_assets.core.lake import combined_hash, why_computed
 from whatif_assets.core.leaderboard.winner import Winner
 from whatif_assets.core.models import fit
@@ -31,8 +34,8 @@ from whatif_assets.core.strategies import find_strategy
 
 SHUFFLES = 3
 RANDOM_TRADERS = 100
-# Tried to find how often a random trader must act to trade as much as the winner.
-PROBABILITIES = 60
+# Fewer, but no fewer than these, where all of them would make more fills than that.
+FEWEST_TRADERS, MOST_FILLS = 20, 3_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,58 +48,71 @@ class Placebo:
         A registered strategy, and its variants.
     forecasts
         What it is to take for forecasts, if it reads any.
+    shape
+        What is held at random times, a variant a seed, where no strategy decides.
     """
 
     strategy: str
     variants: tuple[Variant, ...]
     forecasts: pd.DataFrame | None = None
+    shape: Shape | None = None
 
 
-def buy_and_hold(winner: Winner) -> Iterator[Placebo]:
-    """Buy once and hold."""
-    yield Placebo("buy_and_hold", (held_variant(winner.variant),))
+@dataclass(frozen=True, eq=False)
+class Challenged:
+    """A winner, and the shape of its trading."""
+
+    winner: Winner
+    shape: Shape
+
+    @classmethod
+    def of(cls, winner: Winner) -> Challenged:
+        """Replay a winner to see what it traded."""
+        home, study, configuration = winner.home, winner.study, winner.configuration
+        run = in_detail(home, study, configuration, [winner.variant.id])
+        return cls(winner, Shape.of(run.jobs_of([winner.variant.id])))
+
+    def variant(self, settings: Mapping[str, Any], id: str = "-") -> Variant:
+        """Make a variant with the winner's costs and cash."""
+        won = self.winner.variant
+        return Variant(id, settings, won.costs, won.cash)
+
+    def sized(self, strategy: str) -> Variant:
+        """Make a variant of a rule with the size of the winner's positions."""
+        kind = find_strategy(strategy)
+        return self.variant(kind.settings(self.shape.size).model_dump())
 
 
-def ema_rule(winner: Winner) -> Iterator[Placebo]:
+def buy_and_hold(challenged: Challenged) -> Iterator[Placebo]:
+    """Buy once as much as the winner's positions have, and hold."""
+    yield Placebo("buy_and_hold", (challenged.sized("buy_and_hold"),))
+
+
+def ema_rule(challenged: Challenged) -> Iterator[Placebo]:
     """Follow the crossings of two moving averages, the oldest rule in the book."""
-    variant = dataclasses.replace(
-        winner.variant, id="-", settings=winner.trading_settings
-    )
-    yield Placebo("ema_cross", (variant,))
+    yield Placebo("ema_cross", (challenged.sized("ema_cross"),))
 
 
-def random_entry(winner: Winner) -> Iterator[Placebo]:
-    """Enter at random, as often as makes the winner's turnover."""
-    if not winner.row["turnover"] > 0:
+def random_entry(challenged: Challenged) -> Iterator[Placebo]:
+    """Hold what the winner held, at random times."""
+    fills = challenged.shape.fills
+    if not fills:
         return
-    size = winner.home.bar_size(winner.configuration)
-    bars = len(winner.sessions) * winner.home.market.most_bars_per_session(size)
-    tried = np.geomspace(min(0.5 / bars, 0.5), 1.0, PROBABILITIES)
-    candidates = [_random_trader(winner, float(p), 0) for p in tried]
-    rows, _ = run(winner, Placebo("random_entry", tuple(candidates)))
-    apart = np.abs(rows["turnover"] - winner.row["turnover"]).to_numpy()
-    probability = float(tried[int(np.argmin(apart))])
-    traders = [
-        _random_trader(winner, probability, n) for n in range(1, RANDOM_TRADERS + 1)
+    traders = min(max(MOST_FILLS // fills, FEWEST_TRADERS), RANDOM_TRADERS)
+    variants = [
+        challenged.variant({"seed": seed}, f"seed={seed}")
+        for seed in range(1, traders + 1)
     ]
-    yield Placebo("random_entry", tuple(traders))
+    yield Placebo("random_entry", tuple(variants), shape=challenged.shape)
 
 
-def _random_trader(winner: Winner, probability: float, seed: int) -> Variant:
-    own = {"probability": probability, "seed": seed}
-    return dataclasses.replace(
-        winner.variant,
-        id=f"seed={seed}" if seed else f"probability={probability}",
-        settings={**winner.trading_settings, **own},
-    )
-
-
-def shuffled_labels(winner: Winner) -> Iterator[Placebo]:
+def shuffled_labels(challenged: Challenged) -> Iterator[Placebo]:
     """Train the winner's model on labels in random order, so on nothing.
 
     Fitted here even where the winner was fitted on Spark: what is asked is not
     which library did it.
     """
+    winner = challenged.winner
     configuration = winner.configuration
     if configuration.algorithm is None:
         return
@@ -123,7 +139,7 @@ def shuffled_labels(winner: Winner) -> Iterator[Placebo]:
         yield Placebo(configuration.strategy, (variant,), pd.concat(parts))
 
 
-PLACEBOS: dict[str, Callable[[Winner], Iterator[Placebo]]] = {
+PLACEBOS: dict[str, Callable[[Challenged], Iterator[Placebo]]] = {
     "shuffled_labels": shuffled_labels,
     "random_entry": random_entry,
     "buy_and_hold": buy_and_hold,
@@ -131,7 +147,7 @@ PLACEBOS: dict[str, Callable[[Winner], Iterator[Placebo]]] = {
 }
 
 
-def run(winner: Winner, placebo: Placebo) -> tuple[pd.DataFrame, pd.DataFrame]:
+def run(challenged: Challenged, placebo: Placebo) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Run a placebo where the winner ran.
 
     Returns
@@ -141,30 +157,41 @@ def run(winner: Winner, placebo: Placebo) -> tuple[pd.DataFrame, pd.DataFrame]:
     daily : pandas.DataFrame
         ``variant``, and a column per session (ISO date): profit since the start.
     """
+    winner, shape = challenged.winner, challenged.shape
+    sessions = winner.sessions
+    if placebo.shape is None:
+        accounts = [_by_strategy(winner, placebo)]
+    else:
+        accounts = [
+            trade_at_random(shape, variant, seed, len(sessions))
+            for seed, variant in enumerate(placebo.variants, start=1)
+        ]
+    hold = challenged.sized("buy_and_hold")
+    held = benchmark_of(shape.sleeves, hold, len(sessions)).returns[0]
+    per_year = winner.home.market.sessions_per_year()
+    metrics = [measure(some, per_year, held) for some in accounts]
+    days = [day.isoformat() for day in sessions]
+    daily = pd.DataFrame(np.concatenate([some.pnl for some in accounts]), columns=days)
+    daily.insert(0, "variant", [name for some in accounts for name in some.variants])
+    return pd.concat(metrics, ignore_index=True), daily
+
+
+def _by_strategy(winner: Winner, placebo: Placebo) -> Accounts:
+    """Run a placebo that a strategy decides."""
     home, base = winner.home, winner.configuration.base
-    kind = find_strategy(placebo.strategy, base)
     sleeves = stage(
         home,
         home.symbols_of(winner.configuration),
         winner.sessions,
-        kind,
+        find_strategy(placebo.strategy, base),
         [variant.settings for variant in placebo.variants],
         placebo.forecasts,
         home.bar_size(winner.configuration),
         basis_of(home, winner.study),
     )
-    (accounts,) = sweep(
-        sleeves,
-        placebo.strategy,
-        placebo.variants,
-        n_sessions=len(winner.sessions),
-        base=base,
-    )
-    held = benchmark_of(sleeves, winner.variant, len(winner.sessions))
-    daily = pd.DataFrame(accounts.pnl, columns=[d.isoformat() for d in winner.sessions])
-    daily.insert(0, "variant", list(accounts.variants))
-    per_year = home.market.sessions_per_year()
-    return measure(accounts, per_year, held.returns[0]), daily
+    n, variants = len(winner.sessions), placebo.variants
+    (accounts,) = sweep(sleeves, placebo.strategy, variants, n_sessions=n, base=base)
+    return accounts
 
 
 def placebo_inputs(winner: Winner) -> dict[str, str]:
@@ -192,9 +219,10 @@ def run_placebos(winner: Winner) -> tuple[pd.DataFrame, pd.DataFrame]:
         ``placebo``, ``variant``, and a column per session.
     """
     results, daily = [], []
+    challenged = Challenged.of(winner)
     for name, make in PLACEBOS.items():
-        for placebo in make(winner):
-            metrics, pnl = run(winner, placebo)
+        for placebo in make(challenged):
+            metrics, pnl = run(challenged, placebo)
             metrics.insert(0, "study", winner.study.name)
             metrics.insert(1, "placebo", name)
             metrics.insert(3, "strategy", placebo.strategy)

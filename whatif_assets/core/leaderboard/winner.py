@@ -14,8 +14,6 @@ from whatif_assets.core.evaluation.stage import evaluated_sessions
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import combined_hash
 from whatif_assets.core.leaderboard.rows import BOARD, RESULTS, best
-from whatif_assets.core.strategies import RuleSettings
-from whatif_assets.core.strategies.settings import positive_number
 from whatif_assets.core.study import Study
 
 if TYPE_CHECKING:
@@ -59,17 +57,6 @@ class Winner:
     def sessions(self) -> list[date]:
         """Sessions of the study's test windows."""
         return evaluated_sessions(self.home, self.study)
-
-    @property
-    def trading_settings(self) -> dict[str, Any]:
-        """Settings of the winner that any trading rule has: sizes, exits, clock."""
-        mine = self.variant.settings
-        if self.configuration.strategy_type().rule:
-            return {k: v for k, v in mine.items() if k in RuleSettings.model_fields}
-        try:
-            return {"size": positive_number(mine.get("size"))}
-        except ValueError:
-            return {}
 
     @property
     def inputs(self) -> dict[str, str]:

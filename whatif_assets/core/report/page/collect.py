@@ -17,7 +17,7 @@ from whatif_assets.core.comparison.attribution import Attribution, attribute, re
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.evaluation.evaluate import benchmark_of
 from whatif_assets.core.evaluation.holdout import is_opened, openings
-from whatif_assets.core.evaluation.placebos import is_challenged
+from whatif_assets.core.evaluation.placebos import Challenged, is_challenged
 from whatif_assets.core.evaluation.stage import basis_of, evaluated_sessions, stage
 from whatif_assets.core.evaluation.verdicts import LOGITS, NO_VERDICTS, read_verdicts
 from whatif_assets.core.home import Home
@@ -92,7 +92,7 @@ def collect(
         traders=_traders(winner),
         placebos=_placebos(winner),
         holdout=_first(sealed),
-        openings=openings(home, study.name),
+        openings=openings(home, study),
         attribution=attribution,
         unattributed=why_not,
         effects=effects,
@@ -210,7 +210,8 @@ def _of_hold(winner: Winner, before: Sequence[date]) -> Iterator[pd.DataFrame]:
         home, configuration = winner.home, winner.configuration
         size, as_of = home.bar_size(configuration), basis_of(home, winner.study)
         sleeves = stage(home, symbols, before, kind, [{}], None, size, as_of)
-        held = benchmark_of(sleeves, winner.variant, len(before))
+        hold = Challenged.of(winner).sized("buy_and_hold")
+        held = benchmark_of(sleeves, hold, len(before))
         names = [day.isoformat() for day in before]
         yield _line("buy-and-hold", "hold", IN_SAMPLE, names, held.pnl[0], cash)
     daily = _placebo_pnl(winner, "buy_and_hold")
