@@ -12,6 +12,7 @@ from whatif_assets.core.evaluation.evaluate import (
     evaluation_inputs,
     write_evaluation,
 )
+from whatif_assets.core.evaluation.ledger import FOLDER
 from whatif_assets.core.freshness import CODE_VERSIONS
 from whatif_assets.core.home import Home
 from whatif_assets.core.leaderboard.sensitivity import sensitivity
@@ -68,9 +69,10 @@ def backtest_configuration(key: str, home: Home) -> Result:
     if len(evaluation.parity):
         gate.keep(parity_finding(evaluation.parity))
     refuse_difference(key, evaluation.parity)
+    version, entry = write_evaluation(home, study, configuration, evaluation)
     return Result(
         rows=len(evaluation.variants),
-        data_version=write_evaluation(home, study, configuration, evaluation),
+        data_version=version,
         metadata={
             **evaluation.metadata(),
             "plot": Picture(equity_plot, evaluation.leaders_equity(), key),
@@ -82,6 +84,7 @@ def backtest_configuration(key: str, home: Home) -> Result:
             "result_hash": configuration.result_hash(study),
             "model_hash": configuration.model_hash(study),
             NOTES: list(evaluation.notes),
+            FOLDER: entry.hash,
         },
     )
 

@@ -9,6 +9,7 @@ from whatif_assets.core.evaluation.holdout import (
     record_opening,
     times_seen,
 )
+from whatif_assets.core.evaluation.ledger import FOLDER
 from whatif_assets.core.freshness import CODE_VERSIONS
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import combined_hash
@@ -56,7 +57,7 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
 def open_holdout(winner: Winner, compute: Compute, run_id: str) -> Result:
     """Record the opening, evaluate one winner and write the result to the lake."""
     study, lake = winner.study, winner.home.lake
-    record_opening(winner, holdout_inputs(winner), run_id)
+    entry = record_opening(winner, holdout_inputs(winner), run_id)
     backend = compute.backend_of(winner.configuration)
     result = evaluate_holdout(winner, backend, lambda: compute.spark(study))
     versions = [
@@ -71,4 +72,5 @@ def open_holdout(winner: Winner, compute: Compute, run_id: str) -> Result:
             "winner": f"{winner.configuration.key} {winner.variant.id}",
             "result": readable(result.metrics),
         },
+        details={FOLDER: entry.hash},
     )

@@ -7,6 +7,7 @@ from whatif_assets.assets.axes import RESULTS, Axes
 from whatif_assets.core.evaluation.verdicts import (
     LOGITS,
     TABLE,
+    restore_lost,
     verdict_inputs,
     verdict_of,
     verdict_row,
@@ -40,9 +41,15 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
     def verdicts(
         context: dg.AssetExecutionContext, home: HomeResource
     ) -> dg.MaterializeResult[None]:
-        return for_each_study(context, home.open(), judge_winner, verdict_inputs)
+        return for_each_study(context, home.open(), judge_winner, inputs)
 
     return verdicts
+
+
+def inputs(winner: Winner) -> dict[str, str]:
+    """Hashes of what the verdict comes from, once the ledger has all that it can."""
+    restore_lost(winner)
+    return verdict_inputs(winner)
 
 
 def judge_winner(winner: Winner) -> Result:

@@ -14,13 +14,13 @@ CODE_VERSIONS = {
     "features": "3",
     "trained_models": "3",
     "forecasts": "2",
-    "backtest_results": "5",
+    "backtest_results": "6",
     "data_quality": "1",
     "result_quality": "1",
     "leaderboard": "3",
-    "placebo_results": "2",
-    "holdout_results": "3",
-    "verdicts": "4",
+    "placebo_results": "3",
+    "holdout_results": "4",
+    "verdicts": "5",
     "best_configuration": "5",
 }
 Part = tuple[str, str]  # a table, and the key of one of its partitions

@@ -70,6 +70,11 @@ STATE = Column("state", TEXT, "fresh, stale or missing")
 BECAUSE = Column("because", TEXT, "why it is not fresh; empty where it is")
 START_CASH = Column("start_cash", NUMBER, "money at the start")
 REJECTED = Column("rejected_orders", NUMBER, "orders that there was no money for")
+ACCOUNT = Column(
+    "account",
+    TEXT,
+    "what is wrong with the account, such as other costs than stated; mostly empty",
+)
 
 _FORECAST = (
     SYMBOL,
@@ -84,6 +89,7 @@ _RESULTS = (
     _metrics(),
     START_CASH,
     REJECTED,
+    ACCOUNT,
     SETTINGS,
     Column("buy_and_hold_pnl", NUMBER, "profit of buy-and-hold"),
     Column("buy_and_hold_return", NUMBER, "return of buy-and-hold"),
@@ -236,7 +242,7 @@ LAKE = _by_name(
         Table(
             "blocks",
             "metrics and daily profits of a variant, while a sweep runs",
-            (VARIANT, _metrics(), START_CASH, REJECTED),
+            (VARIANT, _metrics(), START_CASH, REJECTED, ACCOUNT),
             others=NUMBER,
         ),
         Table(
@@ -244,7 +250,7 @@ LAKE = _by_name(
             "a variant that was ever evaluated in a study",
             (
                 OF_STUDY,
-                Column("trial", TEXT, "hash of the settings"),
+                Column("trial", TEXT, "hash of settings, code and windows"),
                 OF_CONFIGURATION,
                 VARIANT,
                 ROLE,
@@ -253,7 +259,11 @@ LAKE = _by_name(
                 START_CASH,
                 *_each(NUMBER, "pnl", "sharpe"),
             ),
-            axis=STUDY,
+        ),
+        Table(
+            "ledger_marks",
+            "how the price of a symbol moved in a session, by which bars are known",
+            (SYMBOL, Column("session", TEXT, "ISO date"), Column("mark", WHOLE)),
         ),
         Table(
             "placebo_results",
@@ -283,7 +293,7 @@ LAKE = _by_name(
         Table(
             "holdout_results",
             "the result of the winner on the holdout",
-            (VARIANT, _metrics(), _metrics("buy_and_hold_")),
+            (VARIANT, _metrics(), ACCOUNT, _metrics("buy_and_hold_")),
             axis=STUDY,
             beside=("holdout_pnl",),
         ),
@@ -310,7 +320,6 @@ LAKE = _by_name(
                 Column("run_id", TEXT, "run of Dagster"),
                 Column("opened_at", TEXT, "when, UTC"),
             ),
-            axis=STUDY,
         ),
         Table(
             "verdicts",
@@ -458,8 +467,8 @@ DATABASE = _by_name(
             ),
         ),
         dataclasses.replace(LAKE["placebo_results"], name="placebos", axis=None),
-        dataclasses.replace(LAKE["trials"], axis=None),
-        dataclasses.replace(LAKE["holdout_openings"], axis=None),
+        LAKE["trials"],
+        LAKE["holdout_openings"],
         LAKE["facts"],
         Table(
             "adjustments",

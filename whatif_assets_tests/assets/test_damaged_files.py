@@ -34,8 +34,8 @@ CONTENTS: dict[str, Callable[[bytes], bytes]] = {
     "cut off": lambda whole: whole[: len(whole) // 2],
     "garbage of the same size": lambda whole: (b"garbage" * len(whole))[: len(whole)],
 }
-# What can't be made again: who was looked at when, and what runs did.
-LOST = ("holdout_openings", "runs")
+# What can't be made again: what runs did.
+LOST = ("runs",)
 EACH_RUN = ("leaderboard", "best_configuration")  # made whatever there is
 
 
@@ -128,20 +128,14 @@ def test_every_table_was_among_them(home: Path) -> None:
 def test_what_cannot_be_made_again_is_told_and_left_out(
     home: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    openings = Lake(home).path("holdout_openings", "small")
-    damage([openings], CONTENTS["cut off"])
     first, second, *_ = Lake(home).files("runs")
     damage([first], CONTENTS["empty"])
     # Whole at both ends, so that only reading it shows the damage.
     damage([second], lambda whole: whole[:4] + bytes(len(whole) - 12) + whole[-8:])
     assert run_studies(home, "small")
-    for path in (openings, first, second):
+    for path in (first, second):
         assert f"{path} " in caplog.text
         assert path.with_name(f"{path.name}.damaged").exists()
-    assert "How often the holdout was opened is lost." in caplog.text
-    with duckdb.connect(str(home / "whatif.duckdb"), read_only=True) as connection:
-        rows = connection.execute("SELECT opening FROM holdout_openings").fetchall()
-    assert rows == [(1,)]
 
 
 def test_a_file_that_only_reading_shows_to_be_damaged_is_made_again_by_the_next_run(

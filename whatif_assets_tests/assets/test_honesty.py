@@ -11,9 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from whatif_assets.core.evaluation.history import History
 from whatif_assets.core.evaluation.holdout import openings, times_seen
 from whatif_assets.core.evaluation.placebos import PLACEBOS
-from whatif_assets.core.evaluation.trials import read_trials, trial_returns
+from whatif_assets.core.evaluation.trials import (
+    TrialReturns,
+    read_trials,
+    trial_returns,
+)
 from whatif_assets.core.evaluation.verdicts import evidence_of
 from whatif_assets.core.freshness import winners
 from whatif_assets.core.home import Home
@@ -62,6 +67,16 @@ def rerun(home: Home, study: str | None = None) -> None:
         assert Runner(home, instance).run(home.study("honest")) == []
 
 
+def trials_in(home: Home) -> pd.DataFrame:
+    return read_trials(home, home.study("honest"))
+
+
+def returns_in(home: Home) -> TrialReturns:
+    study = home.study("honest")
+    days = [day for fold in study.folds(home.market) for day in fold.test]
+    return trial_returns(History(home, study), days)
+
+
 def without_market(study: str) -> str:
     return study[study.index("features:") :]
 
@@ -98,7 +113,7 @@ class TestHoldout:
 
     def test_looking_again_at_the_same_is_no_further_opening(self, home):
         rerun(home)
-        assert openings(home, "honest")["opening"].tolist() == [1]
+        assert openings(home, home.study("honest"))["opening"].tolist() == [1]
 
     def test_another_winner_is_another_opening(self, home):
         (before,) = winners(home)
@@ -106,7 +121,7 @@ class TestHoldout:
         rerun(home, study)
         (after,) = winners(home)
         assert after.variant.id != before.variant.id
-        found = openings(home, "honest")
+        found = openings(home, home.study("honest"))
         assert found["opening"].tolist() == [1, 2]
         assert found["variant"].tolist() == [before.variant.id, after.variant.id]
         assert times_seen(home, home.study("honest")) == 2
@@ -118,7 +133,7 @@ class TestHoldout:
         )
         home = Home.open(tmp_path / "home")
         assert not home.lake.has("holdout_results", "honest")
-        assert openings(home, "honest").empty
+        assert openings(home, home.study("honest")).empty
 
     def test_its_return_is_one_figure_where_a_symbol_has_no_bar_there(
         self, honest_home, tmp_path
@@ -242,7 +257,7 @@ class TestVerdict:
 
 class TestTrials:
     def test_every_variant_is_one_trial(self, honest_home):
-        tried = read_trials(Home.open(honest_home).lake, "honest")
+        tried = trials_in(Home.open(honest_home))
         assert sorted(zip(tried["configuration"], tried["variant"])) == [
             ("honest.ema", "-"),
             ("honest.linear", "threshold=0.0001"),
@@ -253,38 +268,31 @@ class TestTrials:
     def test_what_was_given_up_still_counts(self, home):
         study = without_market(STUDY).replace("[0.0001, 0.0003]", "[0.0001, 0.0007]")
         rerun(home, study)
-        tried = read_trials(home.lake, "honest")
-        assert tried["trial"].nunique() == 4
-        sessions = home.study("honest").folds(home.market)
-        days = [day for fold in sessions for day in fold.test]
-        current = home.lake.read("backtest_results", "honest.linear")
-        current = current.assign(configuration="honest.linear")
-        found = trial_returns(home.lake, "honest", days, current)
-        assert found.returns.shape == (4, len(days))
+        assert trials_in(home)["trial"].nunique() == 4
+        found = returns_in(home)
+        assert found.returns.shape == (4, 6)
         assert found.ever_tried == 4
 
     def test_returns_compound_to_the_final_equity(self, honest_home):
         home = Home.open(honest_home)
-        days = [d for f in home.study("honest").folds(home.market) for d in f.test]
-        rows = home.lake.read("backtest_results", "honest.linear")
-        found = trial_returns(
-            home.lake, "honest", days, rows.assign(configuration="honest.linear")
-        )
-        row = found.row_of("honest.linear", "threshold=0.0003")
-        (mine,) = rows[rows["variant"] == "threshold=0.0003"].to_dict("records")
+        tried = trials_in(home).set_index("variant")
+        mine = tried.loc["threshold=0.0003"]
+        found = returns_in(home)
+        row = found.row_of(mine["trial"])
         grown = np.prod(1 + found.returns[row]) * mine["start_cash"]
         assert grown == pytest.approx(mine["start_cash"] + mine["pnl"], rel=1e-12)
 
-    def test_other_sessions_count_but_do_not_mix(self, home):
-        study = without_market(STUDY).replace("holdout: 3", "holdout: 4")
-        rerun(home, study)
-        days = [d for f in home.study("honest").folds(home.market) for d in f.test]
-        rows = home.lake.read("backtest_results", "honest.linear")
-        found = trial_returns(
-            home.lake, "honest", days, rows.assign(configuration="honest.linear")
-        )
-        assert found.returns.shape == (3, len(days))
-        assert found.ever_tried == 3
+    def test_a_moved_window_is_a_further_trial_and_known_where_both_tested(self, home):
+        first = returns_in(home)
+        moved = without_market(STUDY).replace("train: 5", "train: 4")
+        rerun(home, moved)
+        found = returns_in(home)
+        assert found.ever_tried == 2 * first.ever_tried
+        # Tested were sessions 6 to 11; now 5 to 10, and 11 with those after it.
+        before = [found.row_of(trial) for trial in first.trials]
+        assert np.isnan(found.returns[before][:, 0]).all()
+        shared = found.returns[before][:, 1:]
+        assert (shared == first.returns[:, : shared.shape[1]]).all()
 
 
 class TestBenchmark:
@@ -306,7 +314,7 @@ def test_without_a_winner_there_is_no_placebo_and_the_holdout_stays_sealed(tmp_p
     assert run_studies(tmp_path / "home", str(tmp_path / "honest.yaml"))
     home = Home.open(tmp_path / "home")
     assert winners(home) == []
-    assert openings(home, "honest").empty
+    assert openings(home, home.study("honest")).empty
     assert not home.lake.has("placebo_results", "honest")
     (row,) = read_table(home, "best_configuration").to_dict("records")
     assert "trades >= 1000000000 is met by 0" in row["why_none"]

@@ -148,7 +148,7 @@ def test_a_what_if_equal_to_a_variant_is_neither_run_nor_counted(
         "rules.ema",
         "rules.hold",
     ]
-    assert read_trials(living.home.lake, "rules")["trial"].nunique() == 3
+    assert read_trials(living.home, living.home.study("rules"))["trial"].nunique() == 3
 
 
 def test_keys_go_with_their_configurations_and_what_ifs_stay(living: Living) -> None:
@@ -171,7 +171,9 @@ def test_keys_go_with_their_configurations_and_what_ifs_stay(living: Living) -> 
         ]  # fmt: skip
     assert {*living.column("SELECT study FROM placebos")} <= {"rules"}
     # What was tried is counted for ever.
-    assert "rules.hold" in set(read_trials(living.home.lake, "rules")["configuration"])
+    assert "rules.hold" in set(
+        read_trials(living.home, living.home.study("rules"))["configuration"]
+    )
 
 
 def test_a_value_taken_from_an_axis_is_no_what_if(living: Living) -> None:
@@ -253,7 +255,7 @@ def test_a_renamed_winner_is_named_anew_and_its_holdout_not_opened_again(
     living.study("rules", sealed.replace("  ema:", "  moved:"))
     assert living.run() == []
     assert set(living.column("SELECT configuration FROM placebos")) == {"rules.moved"}
-    assert len(openings(living.home, "rules")) == 1
+    assert len(openings(living.home, living.home.study("rules"))) == 1
 
 
 def test_placebos_are_ranked_as_the_study_ranks_now(living: Living) -> None:

@@ -21,7 +21,7 @@ DAMAGE: dict[str, Callable[[bytes], bytes | None]] = {
 
 def files_of_results(home: Path) -> list[Path]:
     """List the files of results, in order; what cannot be made again is left out."""
-    history = ("trials", "holdout_openings", "runs", "keys.json")
+    history = ("runs", "keys.json")
     return [
         path
         for path in sorted((home / "lake").rglob("*"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import json
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,6 @@ from pathlib import Path
 from unittest import mock
 
 import dagster as dg
-import pandas as pd
 from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
@@ -21,6 +21,7 @@ from dagster._core.storage.tags import (
 from whatif_assets import runs, stages, terminal
 from whatif_assets.code_location import build_definitions
 from whatif_assets.core.errors import BadInput
+from whatif_assets.core.evaluation.ledger import CHAIN
 from whatif_assets.core.home import Home
 from whatif_assets.core.keys import study_of
 from whatif_assets.core.report.drawing import Picture
@@ -28,7 +29,8 @@ from whatif_assets.studies import run_studies
 from whatif_assets_tests.living.inputs import Inputs
 
 # What has been tried and looked at is history, not a result: a fresh home gets it.
-HISTORY = ("trials", "holdout_openings")
+HISTORY = "ledger"
+STAMPS = ("at", "previous", "hash", "run_id")
 AXIS = "configurations"
 
 
@@ -153,9 +155,8 @@ class FreshHomes:
         if name not in self._known:
             home = self._folder / name
             inputs.write(home)
-            for table in HISTORY:
-                with contextlib.suppress(FileNotFoundError):
-                    shutil.copytree(living / "lake" / table, home / "lake" / table)
+            with contextlib.suppress(FileNotFoundError):
+                shutil.copytree(living / HISTORY, home / HISTORY)
             with dg.DagsterInstance.ephemeral() as instance:
                 instance.add_dynamic_partitions(AXIS, sorted(inputs.asked))
                 self._known[name] = home, run(home, instance)
@@ -164,9 +165,13 @@ class FreshHomes:
 
 def _history(living: Path) -> str:
     """Hash of what has been tried and looked at in a home."""
-    lake = living / "lake"
-    tried = sorted(p for p in (lake / "trials").rglob("*") if p.is_file())
-    content = [str(p.relative_to(lake)).encode() + p.read_bytes() for p in tried]
-    opened = sorted((lake / "holdout_openings").rglob("*.parquet"))
-    counts = [f"{p.parent.name}: {len(pd.read_parquet(p))}".encode() for p in opened]
-    return hashlib.sha256(b"".join(content + counts)).hexdigest()[:16]
+    ledger = living / HISTORY
+    files = sorted(p for p in ledger.rglob("*.parquet"))
+    content = [str(p.relative_to(ledger)).encode() + p.read_bytes() for p in files]
+    with contextlib.suppress(FileNotFoundError):
+        # Not when: the time and the hashes of it differ from run to run.
+        for line in (ledger / CHAIN).read_text().splitlines():
+            said = json.loads(line)
+            kept = {k: v for k, v in said.items() if k not in STAMPS}
+            content.append(json.dumps(kept, sort_keys=True).encode())
+    return hashlib.sha256(b"".join(content)).hexdigest()[:16]

@@ -71,13 +71,13 @@ class Sweep:
         Returns
         -------
         metrics : pandas.DataFrame
-            ``variant``, a column per metric, ``start_cash`` and
-            ``rejected_orders``.
+            ``variant``, a column per metric, ``start_cash``, ``rejected_orders`` and
+            ``account``.
         daily : pandas.DataFrame
             ``variant``, and a column per session (ISO date): profit since the start.
         """
         whole = pd.concat(list(self._blocks(progress)), ignore_index=True)
-        metrics = [*METRICS, "start_cash", "rejected_orders"]
+        metrics = [*METRICS, "start_cash", "rejected_orders", "account"]
         days = [day.isoformat() for day in self.sessions]
         return whole[["variant", *metrics]], whole[["variant", *days]]
 
@@ -105,6 +105,7 @@ class Sweep:
         rows = measure(accounts, self.sessions_per_year, self.benchmark)
         rows["start_cash"] = accounts.start_cash
         rows["rejected_orders"] = accounts.rejected
+        rows["account"] = accounts.faults or ""
         days = [day.isoformat() for day in self.sessions]
         return pd.concat([rows, pd.DataFrame(accounts.pnl, columns=days)], axis=1)
 

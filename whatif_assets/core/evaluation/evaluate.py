@@ -13,7 +13,9 @@ import numpy as np
 import pandas as pd
 
 from whatif_assets.core.backtesting.accounts import Accounts
+from whatif_assets.core.backtesting.audit import in_words
 from whatif_assets.core.backtesting.backtest import (
+    BacktestResult,
     Sleeve,
     Variant,
     is_compiled,
@@ -26,6 +28,8 @@ from whatif_assets.core.bars.adjustments import LakeSteps
 from whatif_assets.core.configuration import Configuration
 from whatif_assets.core.evaluation.blocks import Sweep, drop_blocks, sweep_folder
 from whatif_assets.core.evaluation.held import held_size
+from whatif_assets.core.evaluation.identity import marks_of
+from whatif_assets.core.evaluation.ledger import Entry
 from whatif_assets.core.evaluation.stage import (
     basis_of,
     detail_on,
@@ -79,6 +83,9 @@ class Evaluation:
         What Backtrader says of the winner and of some other variants, beside what
         the engine says, as `whatif_assets.core.backtesting.engine.parity.parity` has
         it. Empty for a strategy that only Backtrader runs.
+    marks
+        Of the bars of the test windows, by which the ledger knows them again; see
+        `whatif_assets.core.evaluation.identity.marks_of`.
     notes
         What is worth knowing of the results, such as a symbol with too few bars.
     """
@@ -89,6 +96,7 @@ class Evaluation:
     fills: pd.DataFrame
     parity: pd.DataFrame
     ranking: Ranking
+    marks: pd.DataFrame
     notes: tuple[str, ...] = ()
 
     def metadata(self) -> dict[str, Any]:
@@ -165,6 +173,7 @@ def evaluate(
     leaders = [v for v in variants if v.id in set(order[: study.finalists])]
     detail = detail_on(sleeves, configuration, leaders, len(sessions))
     fills = detail.fills
+    rows = rows.assign(account=_audited(rows, detail))
     as_of = basis_of(home, study)
     admit(probe_indicators(home, configuration, sleeves, sessions, as_of))
     admit(probe_traded_columns(configuration, sleeves))
@@ -179,6 +188,7 @@ def evaluate(
         fills=fills,
         parity=_parity(sleeves, configuration, order),
         ranking=study.ranking,
+        marks=marks_of(sleeves, sessions),
         notes=detail.notes,
     )
     drop_blocks(home.lake, configuration.key)
@@ -268,6 +278,13 @@ def benchmark_of(
     hold = [held_variant(variant)]
     result = run_backtests(sleeves, "buy_and_hold", hold, n_sessions=n_sessions)
     return result.accounts
+
+
+def _audited(rows: pd.DataFrame, detail: BacktestResult) -> pd.Series:
+    """What is wrong with the account of each variant, as far as somebody looked."""
+    audits = detail.audits_of(detail.variants).items()
+    found = {variant: in_words(one) for variant, one in audits}
+    return rows["variant"].map(found).fillna(rows["account"])
 
 
 def _held_metrics(home: Home, accounts: Accounts) -> dict[str, float]:
@@ -368,10 +385,15 @@ def evaluation_reads(home: Home, key: str) -> dict[str, str]:
 
 def write_evaluation(
     home: Home, study: Study, configuration: Configuration, evaluation: Evaluation
-) -> str:
-    """Write the results of a configuration; return their content hash.
+) -> tuple[str, Entry]:
+    """Write the results of a configuration, and its variants into the ledger.
 
-    Its variants are registered as trials of the study for good.
+    Returns
+    -------
+    version : str
+        Hash of the results' content.
+    entry : Entry
+        The ledger's entry of the trials, which are kept for good.
     """
     key = configuration.key
     home.lake.begin(TABLE, key)
@@ -383,5 +405,7 @@ def write_evaluation(
             home.lake.write(TABLE, key, evaluation.variants),
         ]
     )
-    register_trials(home.lake, study, configuration, evaluation.variants)
-    return version
+    entry = register_trials(
+        home, study, configuration, evaluation.variants, evaluation.marks
+    )
+    return version, entry

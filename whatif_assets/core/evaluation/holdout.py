@@ -1,23 +1,28 @@
 """The sealed holdout: sessions that nothing was trained or selected on.
 
-Only the chosen configuration is evaluated on them. Every opening is recorded for
-good, since each further look makes the holdout a little more a part of the search.
+Only the chosen configuration is evaluated on them. Every opening is recorded for good
+in the ledger, by its sessions and not by the name of the study, since each further look
+makes the holdout a little more a part of the search.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from typing import Any
 
 import pandas as pd
 
+from whatif_assets.core.backtesting.audit import in_words
 from whatif_assets.core.backtesting.metrics import METRICS, measure
 from whatif_assets.core.bars.reader import BarReader
-from whatif_assets.core.damage import DamagedFile, set_aside
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.evaluation.evaluate import benchmark_of, indicators_of
+from whatif_assets.core.evaluation.history import History, newly_lost
+from whatif_assets.core.evaluation.identity import market_id
+from whatif_assets.core.evaluation.ledger import Entry, Ledger, Opened
+from whatif_assets.core.evaluation.placebos import Challenged
 from whatif_assets.core.evaluation.stage import detail_on, stage_configuration
 from whatif_assets.core.facts.store import FactsBeside
 from whatif_assets.core.home import Home
@@ -28,9 +33,8 @@ from whatif_assets.core.models.dataset import dataset, versions_read
 from whatif_assets.core.models.forecasting import forecast_by
 from whatif_assets.core.models.training import fit_fold, lesson, probe_lesson
 from whatif_assets.core.models.windows import Fold
-from whatif_assets.core.parquet import read_parquet, write_parquet
 from whatif_assets.core.study import Study
-from whatif_assets.core.tables import LAKE
+from whatif_assets.core.tables import DATABASE
 
 OPENINGS = "holdout_openings"
 
@@ -81,11 +85,13 @@ def evaluate_holdout(
     sleeves = stage_configuration(home, study, configuration, fold.test, forecasts)
     n = len(fold.test)
     mine = detail_on(sleeves, configuration, [winner.variant], n)
-    hold = benchmark_of(sleeves, winner.variant, n)
+    hold = benchmark_of(sleeves, Challenged.of(winner).sized("buy_and_hold"), n)
     per_year = home.market.sessions_per_year()
     metrics, held = (
         measure(of, per_year, hold.returns[0]) for of in (mine.accounts, hold)
     )
+    (audits,) = mine.audits_of([winner.variant.id]).values()
+    metrics["account"] = in_words(audits)
     for name in METRICS:
         metrics[f"buy_and_hold_{name}"] = held[name]
     daily = pd.DataFrame(
@@ -114,7 +120,6 @@ def holdout_inputs(winner: Winner) -> dict[str, str]:
     if fold is None:
         return {}
     home, configuration = winner.home, winner.configuration
-    openings(home, winner.study.name)  # before anybody takes a result to be counted
     read = BarReader(home, home.bar_size(configuration)).versions(fold.test)
     if configuration.algorithm is not None:
         read = versions_read(home, configuration, fold.test)
@@ -134,54 +139,88 @@ def is_opened(winner: Winner) -> bool:
     return bool(wanted) and not why_computed(manifest, wanted)
 
 
-def record_opening(winner: Winner, inputs: Mapping[str, str], run_id: str) -> None:
-    """Write down that the holdout is about to be looked at.
+def record_opening(winner: Winner, inputs: Mapping[str, str], run_id: str) -> Entry:
+    """Write into the ledger that the holdout is about to be looked at.
 
-    The same look again, after a run that broke off, is not a further one.
+    The same look again of the same study, after a run that broke off, is not a further
+    one.
+
+    Returns
+    -------
+    Entry
+        The ledger's entry of the look.
     """
     home, study = winner.home, winner.study
     fold = _holdout_of(winner)
     content = {part: value for part, value in inputs.items() if part != NAME}
     looked_at = combined_hash([sorted(content.items())])
-    before = openings(home, study.name)
-    if len(before) and before["inputs"].iloc[-1] == looked_at:
-        return
-    row = {
-        "study": study.name,
-        "opening": len(before) + 1,
-        "configuration": winner.configuration.key,
-        "variant": winner.variant.id,
-        "first_session": fold.test[0].isoformat(),
-        "last_session": fold.test[-1].isoformat(),
-        "sessions": len(fold.test),
-        "inputs": looked_at,
-        "run_id": run_id,
-        "opened_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-    }
-    frame = pd.concat([before, pd.DataFrame([row])], ignore_index=True)
-    write_parquet(home.lake.path(OPENINGS, study.name), frame, OPENINGS)
+    ledger = Ledger.of(home)
+    for entry in reversed(ledger.entries):
+        record = entry.record
+        if isinstance(record, Opened) and record.study == study.name:
+            if record.inputs == looked_at:
+                return entry
+            break
+    opened = Opened(
+        study=study.name,
+        configuration=winner.configuration.key,
+        variant=winner.variant.id,
+        market=market_id(home.market),
+        symbols=tuple(home.symbols_of(winner.configuration)),
+        first_session=fold.test[0].isoformat(),
+        last_session=fold.test[-1].isoformat(),
+        sessions=len(fold.test),
+        inputs=looked_at,
+        run_id=run_id,
+    )
+    return ledger.append(*newly_lost(home, ledger), opened)[-1]
 
 
-def openings(home: Home, study: str) -> pd.DataFrame:
-    """List the openings of a study's holdout, the first one first."""
-    path = home.lake.path(OPENINGS, study)
-    try:
-        return read_parquet(path, OPENINGS)
-    except FileNotFoundError:
-        return LAKE[OPENINGS].empty()
-    except DamagedFile as error:
-        set_aside(path, error.fault, "How often the holdout was opened is lost.")
-        # What stands was seen, so that it is opened and counted again.
-        home.lake.begin("holdout_results", study)
-        return LAKE[OPENINGS].empty()
+def openings(home: Home, study: Study) -> pd.DataFrame:
+    """List the looks of a study at its holdouts, the first one first.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``opening`` counts every look at any of the same sessions, whatever the study
+        was called.
+    """
+    history = History(home, study)
+    rows = []
+    for number, (entry, one) in enumerate(history.opened):
+        if one.study == study.name:
+            before = [other for _, other in history.opened[: number + 1]]
+            seen = sum(_overlaps(one, other) for other in before)
+            row = dataclasses.asdict(one)
+            rows.append({**row, "opening": seen, "opened_at": entry.at})
+    declared = DATABASE[OPENINGS]
+    frame = pd.DataFrame(rows)
+    return frame[list(declared.kinds)] if rows else declared.empty()
+
+
+def _overlaps(one: Opened, other: Opened) -> bool:
+    first, last = other.first_session, other.last_session
+    return one.first_session <= last and one.last_session >= first
 
 
 def times_seen(home: Home, study: Study) -> int:
-    """Count the openings that showed a session of the study's present holdout."""
+    """Count the looks at any session of a study's present holdout, by whomever."""
     fold = study.holdout(home.market)
     if fold is None:
         return 0
-    found = openings(home, study.name)
     first, last = fold.test[0].isoformat(), fold.test[-1].isoformat()
-    shared = (found["first_session"] <= last) & (found["last_session"] >= first)
-    return int(shared.sum())
+    return sum(
+        one.first_session <= last and one.last_session >= first
+        for _, one in History(home, study).opened
+    )
+
+
+def times_tested(home: Home, study: Study) -> int:
+    """Count the sessions of a study's present holdout that trials were tested on."""
+    fold = study.holdout(home.market)
+    if fold is None:
+        return 0
+    tested = History(home, study).evaluated
+    spans = [(one.first_session, one.last_session) for _, one in tested]
+    days = [day.isoformat() for day in fold.test]
+    return sum(any(first <= day <= last for first, last in spans) for day in days)

@@ -1,8 +1,8 @@
-"""Trials: every variant that was ever evaluated in a study, kept for good.
+"""Trials: every variant that was ever evaluated on some market data, kept for good.
 
 The best of many is partly luck, and how many there were decides how much. So what
-was tried is registered when it is evaluated, and stays when the study is changed and
-its results are gone.
+was tried is written into the ledger when it is evaluated, and stays when the study is
+changed, renamed or removed and its results are gone.
 """
 
 from __future__ import annotations
@@ -11,11 +11,10 @@ import dataclasses
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from urllib.parse import quote
 
 import numpy as np
 import numpy.typing as npt
@@ -25,8 +24,23 @@ from whatif_assets.core.atomic import atomic_path
 from whatif_assets.core.backtesting.sleeve import FloatArray
 from whatif_assets.core.configuration import Configuration
 from whatif_assets.core.damage import DamagedFile, tell
-from whatif_assets.core.lake import DATA, Lake, combined_hash
-from whatif_assets.core.parquet import columns_of, read_parquet, write_parquet
+from whatif_assets.core.errors import BadInput
+from whatif_assets.core.evaluation.history import (
+    MARKS,
+    History,
+    keep_marks,
+    newly_lost,
+)
+from whatif_assets.core.evaluation.identity import market_id, trials_of
+from whatif_assets.core.evaluation.ledger import Entry, Evaluated, Ledger
+from whatif_assets.core.home import Home
+from whatif_assets.core.lake import DATA, combined_hash
+from whatif_assets.core.parquet import (
+    columns_of,
+    file_hash,
+    read_parquet,
+    write_parquet,
+)
 from whatif_assets.core.strategies.params import json_value
 from whatif_assets.core.study import Study
 from whatif_assets.core.tables import LAKE
@@ -38,11 +52,7 @@ CANDIDATE = "candidate"
 
 
 def settings_of_trials(configuration: Configuration) -> list[str]:
-    """List the settings of a configuration's variants as JSON, in their order.
-
-    They are what a trial is, whatever its configuration is called and whether a field
-    is swept or fixed.
-    """
+    """List the settings of a configuration's variants as JSON, in their order."""
     shared = configuration.settings()
     shared.pop("sweep", None)
     return [
@@ -60,48 +70,73 @@ def settings_of_trials(configuration: Configuration) -> list[str]:
 
 
 def register_trials(
-    lake: Lake, study: Study, configuration: Configuration, rows: pd.DataFrame
-) -> None:
-    """Register the variants of a configuration that were just evaluated.
+    home: Home,
+    study: Study,
+    configuration: Configuration,
+    rows: pd.DataFrame,
+    marks: pd.DataFrame,
+) -> Entry:
+    """Write the variants of a configuration that were just evaluated into the ledger.
 
-    Evaluating the same settings again, on corrected bars say, replaces what was
-    registered of them and makes no further trial.
+    Evaluating the same again, on corrected bars or further sessions say, replaces the
+    profits that are known of them and makes no further trial.
 
     Parameters
     ----------
     rows
-        Results of the variants: ``variant``, ``role``, ``settings`` (JSON),
-        ``start_cash`` and metrics. Their daily profits stand in the lake.
+        Results of the variants: ``variant``, ``role``, ``start_cash`` and metrics.
+        Their daily profits are in the lake.
+    marks
+        Of the bars; see `whatif_assets.core.evaluation.identity.marks_of`.
+
+    Returns
+    -------
+    Entry
+        The ledger's entry of them.
     """
-    folder = _registered_in(lake, study, configuration)
-    daily = lake.path(DAILY_PNL, configuration.key)
+    ledger = Ledger.of(home)
+    daily = home.lake.path(DAILY_PNL, configuration.key)
     sessions = columns_of(daily)[1:]
+    trials = trials_of(home, study, configuration)
     table = rows[["variant", "role", "start_cash", "pnl", "sharpe"]].assign(
         study=study.name,
-        trial=[combined_hash([settings]) for settings in rows["settings"]],
+        trial=trials,
         configuration=configuration.key,
         sessions=len(sessions),
         first_session=sessions[0],
         last_session=sessions[-1],
     )
+    market = market_id(home.market)
+    file = combined_hash([market, study.name, configuration.key, sorted(trials)])
+    content = _keep(ledger.folder / TABLE / file, table, daily)
+    keep_marks(ledger, market, marks)
+    record = Evaluated(
+        study=study.name,
+        configuration=configuration.key,
+        market=market,
+        symbols=tuple(home.symbols_of(configuration)),
+        first_session=sessions[0],
+        last_session=sessions[-1],
+        sessions=len(sessions),
+        candidates=int((rows["role"] == CANDIDATE).sum()),
+        file=file,
+        content=content,
+    )
+    for entry in reversed(ledger.entries):
+        if isinstance(entry.record, Evaluated) and entry.record.file == file:
+            if entry.record == record and entry.folder == ledger.folder:
+                return entry
+            break
+    return ledger.append(*newly_lost(home, ledger), record)[-1]
+
+
+def _keep(folder: Path, table: pd.DataFrame, daily: Path) -> str:
+    """Keep a table of trials with their daily profits; return its hash."""
     with atomic_path(folder) as temporary:
         temporary.mkdir()
-        write_parquet(temporary / DATA, table, TABLE)
+        content = write_parquet(temporary / DATA, table, TABLE)
         _link(daily, temporary / DAILY)
-
-
-def _folder(lake: Lake, study: str) -> Path:
-    return lake.folder(TABLE) / f"study={_quoted(study)}"
-
-
-def _registered_in(lake: Lake, study: Study, configuration: Configuration) -> Path:
-    """Folder of the trials of a configuration, as its results are now."""
-    hashed = configuration.result_hash(study)
-    return _folder(lake, study.name) / f"{_quoted(configuration.key)}-{hashed}"
-
-
-def _quoted(name: str) -> str:
-    return quote(name, safe="~+")
+        return combined_hash([content, file_hash(temporary / DAILY)])
 
 
 def _link(source: Path, target: Path) -> None:
@@ -112,140 +147,170 @@ def _link(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
-def read_trials(lake: Lake, study: str) -> pd.DataFrame:
+def read_trials(home: Home, study: Study) -> pd.DataFrame:
     """List everything that was ever tried in a study, one row per evaluation.
 
     Returns
     -------
     pandas.DataFrame
-        ``trial`` is the same for the same settings, whatever the configuration was
-        called and whatever sessions it was tried on.
+        ``trial`` is the same for the same settings, code and windows, whatever the
+        configuration was called.
     """
-    parts = [table for table, _ in _registered(lake, study)]
-    if not parts:
-        return LAKE[TABLE].empty()
-    return pd.concat(parts, ignore_index=True)
+    mine = [
+        (entry, one)
+        for entry, one in History(home, study).evaluated
+        if one.study == study.name
+    ]
+    parts = (_rows(entry, one) for entry, one in mine)
+    return LAKE[TABLE].stacked(rows for rows in parts if rows is not None)
 
 
-def _registered(lake: Lake, study: str) -> Iterator[tuple[pd.DataFrame, Path]]:
-    """Go through what is registered: its rows, and the file of daily profits."""
-    for path in trial_files(lake, study):
-        try:
-            yield read_parquet(path, TABLE), path.parent / DAILY
-        except DamagedFile as error:
-            tell(path, error.fault, "The trials in it are lost, and not counted.")
+def _rows(entry: Entry, one: Evaluated) -> pd.DataFrame | None:
+    """Read what was tested; None where it cannot be read."""
+    path = _folder(entry, one) / DATA
+    try:
+        return read_parquet(path, TABLE)
+    except (DamagedFile, FileNotFoundError) as error:
+        fault = getattr(error, "fault", "is missing")
+        tell(path, fault, "The trials in it are counted, and nothing else is known.")
+        return None
 
 
-def trial_files(lake: Lake, study: str) -> list[Path]:
-    """List the files in which the trials of a study are registered."""
-    return sorted(_folder(lake, study).glob(f"*/{DATA}"))
+def _folder(entry: Entry, one: Evaluated) -> Path:
+    return entry.folder / TABLE / one.file
 
 
 @dataclass(frozen=True, eq=False)
 class TrialReturns:
-    """Daily returns of a study's candidate trials, over its test windows.
+    """Daily returns of the candidate trials on a study's market data.
 
     Attributes
     ----------
-    names
-        ``configuration`` and ``variant`` of each; one row per distinct trial.
+    trials
+        Hash of each, sorted: one row per distinct trial.
     returns
         Simple return of each session, (trials, sessions) float64; 0 from the day
-        the money is gone.
+        the money is gone, NaN where the trial was not tested on the session.
     ever_tried
         Distinct candidate trials on any sessions, at least as many as rows.
     """
 
-    names: pd.DataFrame
+    trials: tuple[str, ...]
     returns: FloatArray
     ever_tried: int
 
-    def row_of(self, configuration: str, variant: str) -> int:
-        """Row of a variant that stands in ``names``."""
-        same = self.names["configuration"].eq(configuration)
-        return int(np.flatnonzero(same & self.names["variant"].eq(variant))[0])
+    def row_of(self, trial: str) -> int:
+        """Row of a trial.
+
+        Raises
+        ------
+        BadInput
+            The ledger does not have it.
+        """
+        if trial not in self.trials:
+            raise BadInput(
+                f"The ledger of trials does not have the winner, trial {trial}. "
+                "Materialise verdicts again (in the UI, or with 'whatif run'): it is "
+                "entered from its results."
+            )
+        return self.trials.index(trial)
 
 
-def trial_returns(
-    lake: Lake, study: str, sessions: Sequence[date], current: pd.DataFrame
-) -> TrialReturns:
+def trial_returns(history: History, sessions: Sequence[date]) -> TrialReturns:
     """Collect the returns of all candidates ever tried on some sessions.
 
     Parameters
     ----------
+    history
+        Of the market data.
     sessions
-        The sessions; trials on others only count.
-    current
-        ``configuration`` and ``variant`` of those that stand for their trial where
-        several have the same settings: the leaderboard's.
+        The sessions, oldest first; trials that share none of them only count.
+
+    Returns
+    -------
+    TrialReturns
+        In the order of the trials' hashes: it does not matter which came first.
     """
     wanted = [day.isoformat() for day in sessions]
-    preferred = pd.MultiIndex.from_frame(current[["configuration", "variant"]])
-    names, returns = [], []
+    known: dict[str, FloatArray] = {}
     ever: set[str] = set()
-    for table, daily in _registered(lake, study):
-        rows = table[table["role"] == CANDIDATE]
+    nameless = _looks_at(history, wanted)
+    for entry, one in history.evaluated:
+        rows = _rows(entry, one)
+        if rows is None:
+            nameless += one.candidates
+            continue
+        rows = rows[rows["role"] == CANDIDATE]
         ever.update(rows["trial"])
-        pnl = _profits(daily, wanted) if len(rows) else None
-        if pnl is not None:
-            pnl = pnl.loc[rows["variant"]]
-            returns.append(session_returns(pnl.to_numpy(), rows["start_cash"]))
-            names.append(rows[["trial", "configuration", "variant"]])
-    if not names:
-        return TrialReturns(current.iloc[:0], np.empty((0, len(wanted))), len(ever))
-    listed = pd.concat(names, ignore_index=True)
-    key = pd.MultiIndex.from_frame(listed[["configuration", "variant"]])
-    ordered = listed.assign(rank=~key.isin(preferred)).sort_values(
-        "rank", kind="stable"
-    )
-    kept = np.sort(ordered.drop_duplicates("trial").index.to_numpy())
-    return TrialReturns(
-        listed.loc[kept, ["configuration", "variant"]].reset_index(drop=True),
-        np.concatenate(returns)[kept],
-        len(ever),
+        daily = _folder(entry, one) / DAILY
+        found = _returns(daily, rows, wanted) if len(rows) else None
+        if found is not None:  # what was tested later knows the later bars
+            known.update(zip(rows["trial"], found))
+    trials = tuple(sorted(known))
+    stacked = [known[trial] for trial in trials]
+    returns = np.stack(stacked) if stacked else np.empty((0, len(wanted)))
+    return TrialReturns(trials, returns, len(ever) + nameless)
+
+
+def _looks_at(history: History, sessions: Sequence[str]) -> int:
+    """Count the looks at holdouts that showed one of the sessions: trials like any."""
+    return sum(
+        one.first_session <= sessions[-1] and one.last_session >= sessions[0]
+        for _, one in history.opened
+        if sessions
     )
 
 
-def _profits(daily: Path, sessions: list[str]) -> pd.DataFrame | None:
-    """Read daily profits by variant; None where they are of other sessions."""
+def _returns(
+    daily: Path, rows: pd.DataFrame, sessions: Sequence[str]
+) -> FloatArray | None:
+    """Returns of trials on some sessions; None where they share none, or are lost."""
     try:
-        if columns_of(daily)[1:] != sessions:
-            return None
-        return read_parquet(daily, DAILY_PNL).set_index("variant")
+        pnl = read_parquet(daily, DAILY_PNL).set_index("variant")
     except (DamagedFile, FileNotFoundError) as error:
         fault = getattr(error, "fault", "is missing")
         tell(daily, fault, "Its trials are counted, and their profits are lost.")
         return None
+    if set(sessions).isdisjoint(pnl.columns):
+        return None
+    own = session_returns(pnl.loc[rows["variant"]].to_numpy(), rows["start_cash"])
+    place = pd.Index(pnl.columns).get_indexer(pd.Index(sessions))
+    return np.where(place >= 0, own[:, place], np.nan)
 
 
 def restore_trials(
-    lake: Lake, study: Study, configurations: Iterable[Configuration]
+    home: Home, study: Study, configurations: Iterable[Configuration]
 ) -> None:
-    """Register again, from their results, trials whose files are damaged.
+    """Enter again, from their results, trials whose entry or file is lost.
 
     Parameters
     ----------
     configurations
         Those whose results of now are in the lake.
     """
+    found = History(home, study).evaluated
+    latest = {one.configuration: _folder(entry, one) for entry, one in found}
+    hashes = {one.configuration: one.content for _, one in found}
     for configuration in configurations:
-        folder = _registered_in(lake, study, configuration)
-        damaged = _damaged(folder / DATA, TABLE) or _damaged(folder / DAILY, DAILY_PNL)
-        if damaged:
-            tell(*damaged, "It is made again of the results.")
-            rows = lake.read("backtest_results", configuration.key)
-            register_trials(lake, study, configuration, rows)
+        key = configuration.key
+        folder = latest.get(key)
+        if folder is None:
+            path, fault = Ledger.of(home).folder, f"does not have {key}"
+        else:
+            path, fault = folder, _fault_of(folder, hashes[key])
+        if fault:
+            tell(path, fault, "It is made again of the results.")
+            rows = home.lake.read("backtest_results", key)
+            register_trials(home, study, configuration, rows, LAKE[MARKS].empty())
 
 
-def _damaged(path: Path, table: str) -> tuple[Path, str] | None:
-    """Name a file with what is wrong with it; None where it can be read."""
+def _fault_of(folder: Path, content: str) -> str:
+    """Say what is wrong with the files of what was tested; empty where nothing is."""
     try:
-        read_parquet(path, table)
-    except DamagedFile as error:
-        return path, error.fault
+        found = combined_hash([file_hash(folder / DATA), file_hash(folder / DAILY)])
     except FileNotFoundError:
-        return path, "is missing"
-    return None
+        return "is missing"
+    return "" if found == content else "is not as it was entered"
 
 
 def session_returns(pnl: FloatArray, start_cash: npt.ArrayLike) -> FloatArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator
 
@@ -12,18 +13,18 @@ from whatif_assets.core.backtesting.sleeve import FloatArray
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.evaluation.exposure import stress_loss
 from whatif_assets.core.evaluation.held import held_in_words
-from whatif_assets.core.evaluation.holdout import is_opened, times_seen
+from whatif_assets.core.evaluation.history import History
+from whatif_assets.core.evaluation.holdout import is_opened, times_seen, times_tested
+from whatif_assets.core.evaluation.identity import trials_of
 from whatif_assets.core.evaluation.placebos import is_challenged
 from whatif_assets.core.evaluation.trials import (
     restore_trials,
     session_returns,
-    trial_files,
     trial_returns,
 )
 from whatif_assets.core.lake import combined_hash, not_materialised, why_computed
 from whatif_assets.core.leaderboard.rows import CANDIDATE
 from whatif_assets.core.leaderboard.winner import Winner
-from whatif_assets.core.parquet import file_hash
 from whatif_assets.core.selection import Evidence, Holdout, Placebo, Verdict, judge
 from whatif_assets.core.tables import LAKE
 
@@ -60,8 +61,7 @@ def verdict_inputs(winner: Winner) -> dict[str, str]:
                 winner.inputs["data"],
                 lake.versions("placebo_results", [study.name]),
                 lake.versions("holdout_results", [study.name]) if opened else None,
-                times_seen(winner.home, study),
-                [file_hash(path) for path in trial_files(lake, study.name)],
+                History(winner.home, study).version,
                 lake.versions("leaderboard", [study.name]),
             ]
         ),
@@ -79,16 +79,14 @@ def evidence_of(winner: Winner) -> Evidence:
     _check_placebos(winner)
     study, lake = winner.study, winner.home.lake
     ranking = lake.read("leaderboard", study.name)
-    configurations = [
-        winner.home.find(key)[0] for key in ranking["configuration"].unique()
-    ]
-    restore_trials(lake, study, configurations)
-    tried = trial_returns(lake, study.name, winner.sessions, ranking)
+    history = History(winner.home, study)
+    tried = trial_returns(history, winner.sessions)
+    row = tried.row_of(_trial_of(winner))
     return Evidence(
         trials=tried.returns,
-        winner=tried.row_of(winner.configuration.key, winner.variant.id),
+        winner=row,
         hold=_hold_returns(winner),
-        held=held_in_words(winner.variant.settings),
+        held=_held(winner),
         trials_tried=tried.ever_tried,
         sessions_per_year=winner.home.market.sessions_per_year(),
         ranked_by=study.ranking.label,
@@ -101,12 +99,46 @@ def evidence_of(winner: Winner) -> Evidence:
         overtaken_after_bps=_overtaken_after(winner, ranking),
         dates=tuple(winner.sessions),
         stress_loss=stress_loss(winner),
+        withheld=tuple(_withheld(winner, history)),
+    )
+
+
+def _withheld(winner: Winner, history: History) -> Iterator[str]:
+    """Say what keeps anybody from calling the winner real."""
+    yield from history.gaps()
+    if winner.row["account"]:
+        yield winner.row["account"]
+    if is_opened(winner):
+        sealed = winner.home.lake.read("holdout_results", winner.study.name)
+        yield from (f"In the holdout: {told}" for told in sealed["account"] if told)
+
+
+def _trial_of(winner: Winner) -> str:
+    """Hash of the trial that a winner is."""
+    configuration = winner.configuration
+    trials = trials_of(winner.home, winner.study, configuration)
+    return dict(zip(configuration.variant_ids(), trials))[winner.variant.id]
+
+
+def restore_lost(winner: Winner) -> None:
+    """Enter the trials of a study again whose entry or file in the ledger is lost."""
+    ranking = winner.home.lake.read("leaderboard", winner.study.name)
+    keys = ranking["configuration"].unique()
+    restore_trials(
+        winner.home, winner.study, [winner.home.find(key)[0] for key in keys]
     )
 
 
 def _check_placebos(winner: Winner) -> None:
     if not is_challenged(winner):
         raise not_materialised("placebo_results", winner.study.name)
+
+
+def _held(winner: Winner) -> str:
+    """Say how much buy-and-hold bought."""
+    made = winner.home.lake.read("placebo_results", winner.study.name)
+    (settings,) = made.loc[made["placebo"] == "buy_and_hold", "settings"]
+    return held_in_words(json.loads(settings))
 
 
 def _hold_returns(winner: Winner) -> FloatArray:
@@ -151,7 +183,8 @@ def _holdout(winner: Winner) -> Holdout | None:
     daily = lake.read("holdout_pnl", study.name)
     pnl = daily[["pnl", "buy_and_hold_pnl"]].to_numpy(dtype=np.float64).T
     mine, hold = session_returns(pnl, daily["start_cash"].head(1).repeat(2))
-    return Holdout(mine, hold, times_seen(winner.home, study))
+    seen, tested = (count(winner.home, study) for count in (times_seen, times_tested))
+    return Holdout(mine, hold, seen, tested)
 
 
 def _overtaken_after(winner: Winner, ranking: pd.DataFrame) -> float:

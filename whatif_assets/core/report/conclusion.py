@@ -95,6 +95,8 @@ def _figures(study: Study, first: Mapping[str, Any]) -> Iterator[str]:
     rank = "the best" if first["rank"] == 1 else f"rank {first['rank']:,}"
     place = "the only variant" if tried == 1 else f"{rank} of {tried:,} variants"
     yield f"{ranking.label}: {value}, {place}.{_compared(first)}"
+    if first.get("account"):
+        yield first["account"]
     if first["ranked_above"]:
         yield f"Ranked above it, but no candidates: {first['ranked_above']}."
 

@@ -161,8 +161,8 @@ def _placebos(fresh: Freshness, study: Study) -> pd.DataFrame:
 
 _STUDY_TABLES: dict[str, Callable[[Freshness, Study], pd.DataFrame]] = {
     "placebos": _placebos,
-    "trials": lambda fresh, study: read_trials(fresh.home.lake, study.name),
-    "holdout_openings": lambda fresh, study: openings(fresh.home, study.name),
+    "trials": lambda fresh, study: read_trials(fresh.home, study),
+    "holdout_openings": lambda fresh, study: openings(fresh.home, study),
 }
 
 
