@@ -1,10 +1,10 @@
 """Take the pictures in ``docs/images`` anew, from the running UI.
 
 Run it as ``make screenshots``; with a home that has the demo's results, as in
-``python -m docs.take_screenshots data``, it takes those of the report alone. It opens the UI on a temporary copy of ``data``,
-materialises the demo study there by one backfill of everything, and takes the pictures
-with Chromium, which has to be installed (Debian: ``apt-get install chromium``). It
-takes some five minutes.
+``python -m docs.take_screenshots data``, it takes those of the report alone. It opens
+the UI on a temporary copy of ``data``, materialises the demo study there by one
+backfill of everything, and takes the pictures with Chromium, which has to be installed
+(Debian: ``apt-get install chromium``). It takes some five minutes.
 """
 
 from __future__ import annotations
@@ -30,9 +30,11 @@ RESULTS = ("lake", "reports", "*.duckdb", ".dagster", "__pycache__")
 CHAIN = (
     "price_bars",
     "features",
+    "data_quality",
     "trained_models",
     "forecasts",
     "backtest_results",
+    "result_quality",
     "leaderboard",
     "holdout_results",
     "placebo_results",
@@ -71,7 +73,7 @@ def materialize_all(ui: Ui) -> str:
     wait_for(lambda: ui.partition_keys("backtest_results"), 60, "no configurations")
     print("Materialising the demo study in the UI ...", flush=True)
     backfill = ui.backfill(CHAIN, ui.partition_keys("price_bars"))
-    status = ui.finish_backfill(backfill, seconds=900)
+    status = ui.finish_backfill(backfill, seconds=1800)
     if status != "COMPLETED_SUCCESS":
         reasons = [ui.reasons(run) for run in ui.runs_of(backfill)]
         sys.exit("\n".join([f"The backfill ended as {status}.", *reasons]))
@@ -93,15 +95,10 @@ def take_all(page: Page, ui: Ui, backfill: str) -> None:
     take_graph(page, ui.url)
     page.goto(f"{ui.url}/runs/b/{backfill}")
     take(page, "backfill", "100% completed", height=700)
-    session = ui.partition_keys("price_bars")[-1]
-    open_partition(page, ui, "price_bars", session)
-    take(page, "price_bars", "preview", height=1040)
     open_partition(page, ui, "backtest_results", CONFIGURATION)
-    take(page, "backtest_results", "leaders", height=760)
-    page.get_by_text("[Show Markdown]").first.click()
-    take(page, "equity", "Close", height=760)
-    page.goto(f"{ui.url}/locations/{ui.location}/sensors/register_configurations")
-    take(page, "sensor", "Latest tick", height=760)
+    take(page, "backtest_results", "leaders", height=1040)
+    page.goto(f"{ui.url}/assets/leaderboard")
+    take(page, "leaderboard", f"{STUDY}_leaders", height=1040)
 
 
 def open_partition(page: Page, ui: Ui, asset: str, key: str) -> None:
@@ -125,17 +122,13 @@ def take_graph(page: Page, url: str) -> None:
 
 
 def take_report(browser: str, home: Path) -> None:
-    """Take parts of the demo's report, on a wide screen and on a phone."""
+    """Take parts of the demo's report."""
     with chromium(browser) as running:
         page = running.new_page()
         page.goto(Home.open(home).page(STUDY).as_uri())
-        for anchor, height in (("verdict", 760), ("equity", 620), ("sensitivity", 780)):
+        for anchor, height in (("verdict", 760), ("equity", 620)):
             page.evaluate(f"location.hash = '{anchor}'")
             take(page, f"report_{anchor}", "Verdict", height, 1120)
-        page.evaluate("location.hash = 'verdict'")
-        take(page, "report_phone_verdict", "Verdict", 844, 390)
-        page.evaluate("location.hash = 'equity'")
-        take(page, "report_phone_equity", "Verdict", 844, 390)
 
 
 def take(

@@ -122,10 +122,10 @@ def check_names(
     for name in given:
         if name in kinds.clashing and PARAM + name not in given:
             raise BadInput(
-                f"Configuration {key}: {name}: found a field of the configuration that "
-                f"{fields['strategy']} has a param of, too. Write '{PARAM}{name}' for "
-                f"the param. If both are meant, write both: '{name}' is then the "
-                "configuration's own.",
+                f"Configuration {key}: {name}: every configuration has a field of this "
+                f"name, and {fields['strategy']} has a param of this name. Write "
+                f"'{PARAM}{name}' to set the param. To set the field as well, write "
+                f"both: '{name}' is then the field.",
                 field=(name,),
             )
     for name in fields:

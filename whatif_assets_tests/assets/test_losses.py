@@ -93,7 +93,7 @@ def test_refused_rows_cost_their_symbol_and_no_other(tmp_path, capsys, alone):
     assert profits(home) == alone
     said = " ".join(capsys.readouterr().out.split())
     assert "OIL: its bars of 2 sessions (2018-03-19, 2018-03-20) are refused" in said
-    assert "It is left out of studies over them." in said
+    assert "is left out of every study over these sessions." in said
     with duckdb.connect(str(home.database), read_only=True) as connection:
         rows = connection.execute("SELECT session, symbol FROM left_out").fetchall()
     assert rows == [(date(2018, 3, day), "OIL") for day in (19, 20)]
@@ -121,8 +121,8 @@ OIL = LeftOut(date(2018, 3, 19), "OIL", "values: below 0")
 @pytest.mark.parametrize(
     ("may_lose", "lost", "said"),
     [
-        ("nothing", {"OIL"}, "If they may do without, say"),
-        ("symbol", {"OIL"}, "It is left out of studies over them."),
+        ("nothing", {"OIL"}, "If studies may do without it, write"),
+        ("symbol", {"OIL"}, "is left out of every study over these sessions."),
         ("symbol_session", set(), "It is traded without them."),
         ("session", set(), "It is traded without them."),
     ],

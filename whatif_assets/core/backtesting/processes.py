@@ -24,6 +24,7 @@ Progress = Callable[[int, int], None]
 # Backtrader works this many bars.
 _WORTH_A_PROCESS = 60_000
 _BARS_PER_CHUNK = 50_000
+_printed: set[str] = set()  # what was printed, since a strategy is run several times
 
 
 def run_jobs(
@@ -35,7 +36,7 @@ def run_jobs(
 ) -> dict[tuple[str, str], Run]:
     """Run every variant on every sleeve in Backtrader.
 
-    What the first job of a user's strategy prints is printed, up to some length.
+    What the first job of a user's strategy prints is printed once, up to some length.
 
     Parameters
     ----------
@@ -64,8 +65,10 @@ def run_jobs(
     runs: dict[tuple[str, str], Run] = {}
     chunks = work(sleeves, variants, kind, (processes or joblib.cpu_count()) * large)
     for sleeve, some, outcome in chunks:
-        if outcome.printed and not done:
-            print(f"{kind.name} on {sleeve.symbol} printed:\n{outcome.printed}")
+        told = f"{kind.name} on {sleeve.symbol} printed:\n{outcome.printed.rstrip()}"
+        if outcome.printed and not done and told not in _printed:
+            _printed.add(told)
+            print(told)
         if outcome.failure:
             raise outcome.failure
         runs.update(

@@ -129,10 +129,11 @@ def _line(symbol: str | None, left_out: Sequence[LeftOut], may_lose: MayLose) ->
     said = f"{symbol}: its bars of {count} are refused. {first}"
     if may_lose in ("symbol_session", "session"):
         return f"{said} It is traded without them."
+    said += f" {symbol} is left out of every study over these sessions."
     if may_lose == "symbol":
-        return f"{said} It is left out of studies over them."
+        return said
     return (
-        f"{said} It is left out of studies over them. If they may do without, say "
-        "'quality: {may_lose: symbol}' in market.yaml; with '{may_lose: "
-        "symbol_session}' it is traded in the other sessions."
+        f"{said} If studies may do without it, write 'quality: {{may_lose: symbol}}' "
+        "in market.yaml; with '{may_lose: symbol_session}' it is traded in the other "
+        "sessions."
     )
