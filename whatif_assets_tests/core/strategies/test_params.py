@@ -141,10 +141,11 @@ def configuration(folder: Path, **fields: Any) -> Configuration:
 @pytest.mark.parametrize("name", ["cash", "horizon", "bar", "symbols"])
 def test_a_name_that_means_two_things_is_refused(folder: Path, name: str) -> None:
     with pytest.raises(
-        BadInput, match=f"{name}: found a field .* Write 'param.{name}'"
+        BadInput,
+        match=f"{name}: every configuration has a field .* Write 'param.{name}'",
     ):
         configuration(folder, **{name: 4})
-    with pytest.raises(BadInput, match=f"Write 'param.{name}' for the param"):
+    with pytest.raises(BadInput, match=f"Write 'param.{name}' to set the param"):
         configuration(folder, sweep={name: [4, 5]})
 
 
