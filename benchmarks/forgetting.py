@@ -235,6 +235,13 @@ def shared(folder: Path) -> Iterator[None]:
         del os.environ[ELSEWHERE]
 
 
+def tell(others: dict[str, Any]) -> None:
+    """Print what the other ways of going on came to."""
+    for name, one in others.items():
+        print(f"{name}: {one['verdict']}, {one['trials']} trials", flush=True)
+        print(f"  {one['told'][0]}", flush=True)
+
+
 def main() -> None:
     """Simulate, judge and print what came out."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -249,16 +256,16 @@ def main() -> None:
             nulls.append(one)
             if not seed:
                 others = ways(trying, Path(folder))
+                tell(others)
         then = one["then"]
         print(
             f"seed {seed}: {one['first']['verdict']}, then {then['verdict']}; "
             f"{then['trials']} trials, luck's Sharpe ratio {then['luck']:.2f}, "
-            f"{time.monotonic() - started:.0f} s"
+            f"{time.monotonic() - started:.0f} s",
+            flush=True,
         )
     real = sum(one["then"]["verdict"] == Headline.LIKELY_REAL.value for one in nulls)
     print(f"likely real after all but the winner was dropped: {real} of {len(nulls)}")
-    for name, one in others.items():
-        print(f"{name}: {one['verdict']}, {one['trials']} trials\n  {one['told'][0]}")
     if asked.json:
         found = {"called_real": real, "nulls": nulls, "ways": others}
         asked.json.write_text(json.dumps(found, indent=1) + "\n")

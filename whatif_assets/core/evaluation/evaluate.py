@@ -28,6 +28,7 @@ from whatif_assets.core.bars.adjustments import LakeSteps
 from whatif_assets.core.configuration import Configuration
 from whatif_assets.core.evaluation.blocks import Sweep, drop_blocks, sweep_folder
 from whatif_assets.core.evaluation.held import held_size
+from whatif_assets.core.evaluation.history import note_lost
 from whatif_assets.core.evaluation.identity import marks_of
 from whatif_assets.core.evaluation.ledger import Entry
 from whatif_assets.core.evaluation.stage import (
@@ -396,6 +397,7 @@ def write_evaluation(
         The ledger's entry of the trials, which are kept for good.
     """
     key = configuration.key
+    note_lost(home, TABLE, key)
     home.lake.begin(TABLE, key)
     version = combined_hash(
         [

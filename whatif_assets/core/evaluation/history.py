@@ -128,15 +128,25 @@ def lost_entries(home: Home, ledger: Ledger) -> list[str]:
     return ledger.missing(str(of[FOLDER]) for of in details if FOLDER in of)
 
 
-def newly_lost(home: Home, ledger: Ledger) -> list[Lost]:
-    """Record of the entries whose loss the ledger does not yet know, if any.
+def note_lost(home: Home, table: str, key: str) -> None:
+    """Enter what the ledger has lost, before a result that shows it is replaced.
 
-    It is appended before anything else, so that a ledger which was removed does not
-    begin anew as if nothing had been.
+    So that a ledger which was removed does not begin anew as if nothing had been.
+
+    Parameters
+    ----------
+    table, key
+        The result, a part of the lake. What others name is looked at where the ledger
+        lacks the entry that this one names.
     """
-    market = market_id(home.market)
-    found = sorted(set(lost_entries(home, ledger)) - ledger.known_lost(market))
-    return [Lost(market, tuple(found))] if found else []
+    ledger, market = Ledger.of(home), market_id(home.market)
+    manifest = home.lake.manifest(table, key)
+    if manifest is None or FOLDER not in manifest.details:
+        return
+    known = ledger.known_lost(market)
+    if set(ledger.missing([str(manifest.details[FOLDER])])) <= known:
+        return
+    ledger.append(Lost(market, tuple(sorted({*lost_entries(home, ledger)} - known))))
 
 
 def marks(ledger: Ledger, market: str) -> pd.DataFrame:

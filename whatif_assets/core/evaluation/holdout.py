@@ -19,7 +19,7 @@ from whatif_assets.core.backtesting.metrics import METRICS, measure
 from whatif_assets.core.bars.reader import BarReader
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.evaluation.evaluate import benchmark_of, indicators_of
-from whatif_assets.core.evaluation.history import History, newly_lost
+from whatif_assets.core.evaluation.history import History, note_lost
 from whatif_assets.core.evaluation.identity import market_id
 from whatif_assets.core.evaluation.ledger import Entry, Ledger, Opened
 from whatif_assets.core.evaluation.placebos import Challenged
@@ -173,7 +173,8 @@ def record_opening(winner: Winner, inputs: Mapping[str, str], run_id: str) -> En
         inputs=looked_at,
         run_id=run_id,
     )
-    return ledger.append(*newly_lost(home, ledger), opened)[-1]
+    note_lost(home, "holdout_results", study.name)
+    return Ledger.of(home).append(opened)[-1]
 
 
 def openings(home: Home, study: Study) -> pd.DataFrame:

@@ -29,7 +29,7 @@ from whatif_assets.core.evaluation.history import (
     MARKS,
     History,
     keep_marks,
-    newly_lost,
+    note_lost,
 )
 from whatif_assets.core.evaluation.identity import market_id, trials_of
 from whatif_assets.core.evaluation.ledger import Entry, Evaluated, Ledger
@@ -127,7 +127,7 @@ def register_trials(
             if entry.record == record and entry.folder == ledger.folder:
                 return entry
             break
-    return ledger.append(*newly_lost(home, ledger), record)[-1]
+    return ledger.append(record)[-1]
 
 
 def _keep(folder: Path, table: pd.DataFrame, daily: Path) -> str:
@@ -300,6 +300,7 @@ def restore_trials(
             path, fault = folder, _fault_of(folder, hashes[key])
         if fault:
             tell(path, fault, "It is made again of the results.")
+            note_lost(home, "backtest_results", key)
             rows = home.lake.read("backtest_results", key)
             register_trials(home, study, configuration, rows, LAKE[MARKS].empty())
 

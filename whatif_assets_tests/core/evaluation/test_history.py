@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from whatif_assets.core.backtesting.sleeve import Sleeve
-from whatif_assets.core.evaluation.history import History
+from whatif_assets.core.evaluation.history import History, note_lost
 from whatif_assets.core.evaluation.identity import (
     marks_of,
     same_bars,
@@ -88,6 +88,8 @@ class Trying:
             daily = pd.DataFrame(pnl, columns=days)
             daily.insert(0, "variant", ids)
             home.lake.write("daily_pnl", one.key, daily)
+            note_lost(home, "backtest_results", one.key)
+            home.lake.begin("backtest_results", one.key)
             rows = pd.DataFrame({"variant": ids, "role": "candidate"})
             rows = rows.assign(start_cash=200.0, pnl=pnl[:, -1], sharpe=1.0)
             none = marks_of([], []) if marks is None else marks
