@@ -246,7 +246,7 @@ def _training(fresh: Freshness, key: str) -> Mapping[str, str]:
     return training_inputs(fresh.home, study, configuration, backend)
 
 
-def _taught_by(fresh: Freshness, key: str) -> Iterable[Part]:
+def _trained_on(fresh: Freshness, key: str) -> Iterable[Part]:
     configuration, study = fresh.home.find(key)
     if configuration.algorithm is None:
         return []
@@ -315,7 +315,7 @@ _RULES = {
     "features": _Rule(
         lambda f, key: f.features.inputs(date.fromisoformat(key)), _bars_of_features
     ),
-    "trained_models": _Rule(_training, _taught_by),
+    "trained_models": _Rule(_training, _trained_on),
     "forecasts": _Rule(lambda f, key: forecast_inputs(f.home, key), _forecast_from),
     "backtest_results": _Rule(
         lambda f, key: evaluation_inputs(f.home, key), _traded_on

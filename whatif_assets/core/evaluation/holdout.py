@@ -31,7 +31,7 @@ from whatif_assets.core.leaderboard.winner import NAME, Winner
 from whatif_assets.core.leaks import refuse_leak
 from whatif_assets.core.models.dataset import dataset, versions_read
 from whatif_assets.core.models.forecasting import forecast_by
-from whatif_assets.core.models.training import fit_fold, lesson, probe_lesson
+from whatif_assets.core.models.training import examples_of, fit_fold, probe_examples
 from whatif_assets.core.models.windows import Fold
 from whatif_assets.core.study import Study
 from whatif_assets.core.tables import DATABASE
@@ -77,10 +77,10 @@ def evaluate_holdout(
     fold, forecasts = _holdout_of(winner), None
     if configuration.algorithm is not None:
         frame = dataset(home, configuration, fold.train)
-        taught = lesson(study, configuration, frame, fold)
-        found = probe_lesson(study, configuration, frame, fold, taught)
+        examples = examples_of(study, configuration, frame, fold)
+        found = probe_examples(study, configuration, frame, fold, examples)
         refuse_leak(found, f"Holdout of {configuration.key}")
-        model, _, _ = fit_fold(study, configuration, taught, backend, spark)
+        model, _, _ = fit_fold(study, configuration, examples, backend, spark)
         forecasts = forecast_by(model, home, configuration, fold).frame
     sleeves = stage_configuration(home, study, configuration, fold.test, forecasts)
     n = len(fold.test)

@@ -29,7 +29,7 @@ from whatif_assets.core.models import fit
 from whatif_assets.core.models.dataset import dataset
 from whatif_assets.core.models.forecasting import forecast_by
 from whatif_assets.core.models.training import TABLE as MODELS
-from whatif_assets.core.models.training import lesson
+from whatif_assets.core.models.training import examples_of
 from whatif_assets.core.strategies import find_strategy
 
 SHUFFLES = 3
@@ -121,16 +121,16 @@ def shuffled_labels(challenged: Challenged) -> Iterator[Placebo]:
     frame = dataset(winner.home, configuration, sessions)
     chosen = winner.home.lake.read(MODELS, configuration.key)["settings"]
     settings = [json.loads(text) for text in chosen]
-    lessons = [lesson(winner.study, configuration, frame, fold) for fold in folds]
+    by_fold = [examples_of(winner.study, configuration, frame, fold) for fold in folds]
     for seed in range(1, SHUFFLES + 1):
         draw = np.random.default_rng([seed, configuration.model_seed])
         parts = []
-        for fold, taught, own in zip(folds, lessons, settings):
+        for fold, examples, own in zip(folds, by_fold, settings):
             model = fit(
                 configuration.algorithm,
                 "local",
-                taught.features,
-                draw.permutation(taught.target),
+                examples.features,
+                draw.permutation(examples.target),
                 own,
                 configuration.model_seed,
             )

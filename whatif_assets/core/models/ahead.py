@@ -16,10 +16,10 @@ from typing import Any
 from whatif_assets.core.configuration import Configuration
 from whatif_assets.core.home import Home
 from whatif_assets.core.models.training import (
+    Examples,
     Fitted,
-    Lesson,
+    examples_of,
     fit_fold,
-    lesson,
     training_frame,
 )
 from whatif_assets.core.models.windows import Fold
@@ -77,16 +77,16 @@ def _fit(
     """Fit the models of one configuration, and hand over each that is ready."""
     frame = training_frame(home, study, configuration)
     for fold, future in waiting.items():
-        taught = lesson(study, configuration, frame, fold)
-        ready = fit_fold(study, configuration, taught, backend, spark)
-        future.set_result((_name(study, configuration, taught, backend), ready))
+        examples = examples_of(study, configuration, frame, fold)
+        ready = fit_fold(study, configuration, examples, backend, spark)
+        future.set_result((_name(study, configuration, examples, backend), ready))
 
 
 def fitted(
     fold: Fold,
     study: Study,
     configuration: Configuration,
-    taught: Lesson,
+    examples: Examples,
     backend: str,
     spark: Callable[[], Any],
 ) -> Fitted:
@@ -98,23 +98,23 @@ def fitted(
     ----------
     fold
         The fold.
-    study, configuration, taught, backend, spark
+    study, configuration, examples, backend, spark
         As for `whatif_assets.core.models.training.fit_fold`.
     """
     begun = _begun.pop((configuration.key, fold.number), None)
     if begun is not None:
         with contextlib.suppress(Exception):
             name, ready = begun.result()
-            if name == _name(study, configuration, taught, backend):
+            if name == _name(study, configuration, examples, backend):
                 return ready
-    return fit_fold(study, configuration, taught, backend, spark)
+    return fit_fold(study, configuration, examples, backend, spark)
 
 
 def _name(
-    study: Study, configuration: Configuration, taught: Lesson, backend: str
+    study: Study, configuration: Configuration, examples: Examples, backend: str
 ) -> str:
     """Name what a model is fitted on, and how."""
     name = hashlib.sha256(f"{configuration.model_hash(study)} {backend}".encode())
-    for values in (taught.features, taught.target):
+    for values in (examples.features, examples.target):
         name.update(values.tobytes())
     return name.hexdigest()

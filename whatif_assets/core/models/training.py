@@ -85,17 +85,17 @@ class Trained:
         fold: Fold,
         model: Model,
         settings: Mapping[str, Any],
-        taught: Lesson,
+        examples: Examples,
         configuration: Configuration,
     ) -> None:
         """Note the model of a fold."""
-        error = model.predict(taught.features) - taught.target
+        error = model.predict(examples.features) - examples.target
         self.folds.append(
             {
                 "fold": fold.number,
                 "train_first": fold.train[0],
                 "train_last": fold.train[-1],
-                "train_rows": len(taught.target),
+                "train_rows": len(examples.target),
                 "train_rmse": float(np.sqrt(np.mean(error**2))),
                 "settings": json.dumps(settings, sort_keys=True),
             }
@@ -172,9 +172,9 @@ def train(
     twin = twin_of(home.lake, TABLE, configuration.key, inputs)
     home.lake.begin(TABLE, configuration.key)
     for fold in folds:
-        taught = lesson(study, configuration, frame, fold)
-        admit(probe_lesson(study, configuration, frame, fold, taught))
-        asked = study, configuration, taught, backend, spark
+        examples = examples_of(study, configuration, frame, fold)
+        admit(probe_examples(study, configuration, frame, fold, examples))
+        asked = study, configuration, examples, backend, spark
         ready = _stored(home, twin, fold) if twin is not None else None
         if ready is None:
             ready = fitted(fold, *asked) if fitted else fit_fold(*asked)
@@ -184,7 +184,7 @@ def train(
         if twin is not None:
             trained.taken_from = twin
             share_file(path, model_path(home, twin, fold.number))
-        trained.note(fold, model, settings, taught, configuration)
+        trained.note(fold, model, settings, examples, configuration)
         if scores is not None:
             scores.insert(0, "fold", fold.number)
             trained.scores.append(scores)
@@ -248,7 +248,7 @@ def training_inputs(
 
 
 @dataclass(frozen=True, eq=False)
-class Lesson:
+class Examples:
     """What a fold learns from.
 
     Attributes
@@ -264,9 +264,9 @@ class Lesson:
     target: npt.NDArray[np.float64]
 
 
-def lesson(
+def examples_of(
     study: Study, configuration: Configuration, frame: pd.DataFrame, fold: Fold
-) -> Lesson:
+) -> Examples:
     """Select the rows that a fold may train on.
 
     Parameters
@@ -289,26 +289,28 @@ def lesson(
             f"on in sessions {fold.train[0]} to {fold.train[-1]}; the features may "
             "still be warming up, or the label's bars are missing."
         )
-    return Lesson(
+    return Examples(
         rows,
         rows[columns].to_numpy(dtype=np.float64),
         rows["label"].to_numpy(dtype=np.float64),
     )
 
 
-def probe_lesson(
+def probe_examples(
     study: Study,
     configuration: Configuration,
     frame: pd.DataFrame,
     fold: Fold,
-    taught: Lesson,
+    examples: Examples,
 ) -> Finding:
     """Check that what a fold learns from ends before its test window."""
     embargo, folds = embargo_of(study, configuration), []
     if configuration.search:
-        folds = cv_folds(taught.rows, configuration.search_folds, embargo)
+        folds = cv_folds(examples.rows, configuration.search_folds, embargo)
     horizon = configuration.label.horizon
-    return training_stops_before_test(taught.rows, frame, fold, embargo, horizon, folds)
+    return training_stops_before_test(
+        examples.rows, frame, fold, embargo, horizon, folds
+    )
 
 
 def embargo_of(study: Study, configuration: Configuration) -> int:
@@ -319,7 +321,7 @@ def embargo_of(study: Study, configuration: Configuration) -> int:
 def fit_fold(
     study: Study,
     configuration: Configuration,
-    taught: Lesson,
+    examples: Examples,
     backend: str,
     spark: Callable[[], Any],
 ) -> Fitted:
@@ -338,13 +340,13 @@ def fit_fold(
     algorithm, seed = str(configuration.algorithm), configuration.model_seed
     if configuration.search:
         folds = configuration.search_folds
-        cv = cv_folds(taught.rows, folds, embargo_of(study, configuration))
+        cv = cv_folds(examples.rows, folds, embargo_of(study, configuration))
         chosen, scores = search(
-            algorithm, backend, taught.features, taught.target, settings,
+            algorithm, backend, examples.features, examples.target, settings,
             configuration.search, cv, seed, spark,
         )  # fmt: skip
         settings.update(chosen)
     model = fit(
-        algorithm, backend, taught.features, taught.target, settings, seed, spark
+        algorithm, backend, examples.features, examples.target, settings, seed, spark
     )
     return model, settings, scores

@@ -11,7 +11,7 @@ from whatif_assets.core.errors import BadInput
 from whatif_assets.core.home import Home
 from whatif_assets.core.models import ahead
 from whatif_assets.core.models.ahead import fit_ahead, fitted
-from whatif_assets.core.models.training import fit_fold, lesson, training_frame
+from whatif_assets.core.models.training import examples_of, fit_fold, training_frame
 
 KEY = "tiny.forest~max_depth=2"
 
@@ -23,8 +23,8 @@ def asked(finished_home):
     configuration, study = home.find(KEY)
     fold = study.folds(home.market)[0]
     frame = training_frame(home, study, configuration)
-    taught = lesson(study, configuration, frame, fold)
-    return home, fold, study, configuration, taught
+    examples = examples_of(study, configuration, frame, fold)
+    return home, fold, study, configuration, examples
 
 
 @pytest.fixture
@@ -32,48 +32,48 @@ def fits(monkeypatch):
     """Settings of every fit, as they are made."""
     made = []
 
-    def noted(study, configuration, taught, backend, spark):
-        made.append(taught)
-        return fit_fold(study, configuration, taught, backend, spark)
+    def noted(study, configuration, examples, backend, spark):
+        made.append(examples)
+        return fit_fold(study, configuration, examples, backend, spark)
 
     monkeypatch.setattr(ahead, "fit_fold", noted)
     return made
 
 
 def test_a_model_fitted_ahead_is_fitted_once(asked, fits):
-    home, fold, study, configuration, taught = asked
+    home, fold, study, configuration, examples = asked
     fit_ahead(home, study, [configuration], "local", dict)
-    model, settings, _ = fitted(fold, study, configuration, taught, "local", dict)
+    model, settings, _ = fitted(fold, study, configuration, examples, "local", dict)
     assert len(fits) == 1
-    now, same_settings, _ = fit_fold(study, configuration, taught, "local", dict)
+    now, same_settings, _ = fit_fold(study, configuration, examples, "local", dict)
     assert settings == same_settings
     np.testing.assert_array_equal(
-        model.predict(taught.features), now.predict(taught.features)
+        model.predict(examples.features), now.predict(examples.features)
     )
 
 
 def test_it_is_given_once(asked, fits):
-    home, fold, study, configuration, taught = asked
+    home, fold, study, configuration, examples = asked
     fit_ahead(home, study, [configuration], "local", dict)
     for _ in range(2):
-        fitted(fold, study, configuration, taught, "local", dict)
+        fitted(fold, study, configuration, examples, "local", dict)
     assert len(fits) == 2
 
 
 def test_of_other_rows_it_is_fitted_again(asked, fits):
-    home, fold, study, configuration, taught = asked
+    home, fold, study, configuration, examples = asked
     fit_ahead(home, study, [configuration], "local", dict)
-    other = dataclasses.replace(taught, target=-taught.target)
+    other = dataclasses.replace(examples, target=-examples.target)
     model, _, _ = fitted(fold, study, configuration, other, "local", dict)
     assert len(fits) == 2
     now, _, _ = fit_fold(study, configuration, other, "local", dict)
     np.testing.assert_array_equal(
-        model.predict(taught.features), now.predict(taught.features)
+        model.predict(examples.features), now.predict(examples.features)
     )
 
 
 def test_what_fails_ahead_is_told_where_it_is_asked_for(asked, monkeypatch):
-    home, fold, study, configuration, taught = asked
+    home, fold, study, configuration, examples = asked
 
     def fail(*_):
         raise BadInput("no memory left")
@@ -81,18 +81,18 @@ def test_what_fails_ahead_is_told_where_it_is_asked_for(asked, monkeypatch):
     monkeypatch.setattr(ahead, "fit_fold", fail)
     fit_ahead(home, study, [configuration], "local", dict)
     with pytest.raises(BadInput, match="no memory left"):
-        fitted(fold, study, configuration, taught, "local", dict)
+        fitted(fold, study, configuration, examples, "local", dict)
     monkeypatch.undo()
-    fitted(fold, study, configuration, taught, "local", dict)
+    fitted(fold, study, configuration, examples, "local", dict)
 
 
 def test_without_data_nobody_waits_for_ever(asked, monkeypatch, fits):
-    home, fold, study, configuration, taught = asked
+    home, fold, study, configuration, examples = asked
 
     def fail(*_):
         raise BadInput("session 2024-01-02 is not materialised")
 
     monkeypatch.setattr(ahead, "training_frame", fail)
     fit_ahead(home, study, [configuration], "local", dict)
-    fitted(fold, study, configuration, taught, "local", dict)
+    fitted(fold, study, configuration, examples, "local", dict)
     assert len(fits) == 1
