@@ -15,7 +15,7 @@ from whatif_assets.core.freshness import Freshness
 from whatif_assets.core.leaderboard.rows import BOARD, best, outcome, why_none
 from whatif_assets.core.leaderboard.winner import Winner, winner_of
 from whatif_assets.core.report.conclusion import conclude
-from whatif_assets.core.state import Status
+from whatif_assets.core.state import State, Status
 from whatif_assets.core.study import Study
 from whatif_assets.core.tables import LAKE
 
@@ -93,6 +93,9 @@ def left_out_of_views(
 ) -> dict[str, list[str]]:
     """List the partitions of the lake that are of nothing that there is now, by table.
 
+    Features of a session that no study looks at any more stay in the lake: they are
+    shown as long as they are made from the bars and settings of now.
+
     Parameters
     ----------
     known
@@ -102,13 +105,22 @@ def left_out_of_views(
     keys = {one.key for some in known.values() for one in some}
     bars = set(lake.keys("price_bars"))
     return {
-        "features": [day for day in lake.keys("features") if day not in bars],
+        "features": [
+            day
+            for day in lake.keys("features")
+            if day not in bars or _is_outdated(fresh.of("features", day))
+        ],
         "forecasts": [
             key
             for key in lake.keys("forecasts")
             if key not in keys or not fresh.of("forecasts", key).is_fresh
         ],
     }
+
+
+def _is_outdated(state: State) -> bool:
+    """Whether something would be made otherwise from what the lake has now."""
+    return not state.is_fresh and state.upstream is None
 
 
 def states_table(fresh: Freshness) -> pd.DataFrame:
