@@ -150,7 +150,7 @@ def as_metadata(value: Any) -> Any:
     if value.empty:
         return "no rows"
     names = [str(name) for name in value.columns]
-    rows = value.itertuples(index=False, name=None)
+    rows = zip(*(column.tolist() for _, column in value.items()))
     return dg.MetadataValue.table(
         [dg.TableRecord(dict(zip(names, map(_plain, row)))) for row in rows]
     )

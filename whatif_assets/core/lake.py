@@ -21,6 +21,7 @@ from urllib.parse import quote, unquote
 import pandas as pd
 
 from whatif_assets.core.atomic import remove_leftovers, write_text
+from whatif_assets.core.bars.schema import stacked
 from whatif_assets.core.damage import (
     DamagedFile,
     fault_of,
@@ -345,12 +346,13 @@ class Lake:
         keys = [session.isoformat() for session in sessions]
         self.versions(table, keys)
         frames = []
-        for session, key in zip(sessions, keys):
+        for key in keys:
             frame = self.read(table, key, columns)
             if symbols is not None:
-                frame = frame[frame["symbol"].isin(list(symbols))]
-            frames.append(frame.assign(session=pd.Timestamp(session)))
-        return pd.concat(frames, ignore_index=True)
+                kept = frame["symbol"].isin(list(symbols))
+                frame = frame if kept.all() else frame[kept]
+            frames.append(frame)
+        return stacked(sessions, frames)
 
 
 @functools.lru_cache(maxsize=20_000)

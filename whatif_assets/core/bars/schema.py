@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta, timezone
+from collections.abc import Collection, Sequence
+from datetime import date, datetime, timedelta, timezone
 from itertools import pairwise
 from typing import Any
 
@@ -210,3 +210,33 @@ def symbol_rows(bars: pd.DataFrame) -> list[tuple[int, int]]:
         )
     edges = [0, *(ends + 1).tolist(), len(bars)]
     return [(start, stop) for start, stop in pairwise(edges) if start < stop]
+
+
+def bars_by_symbol(bars: pd.DataFrame) -> list[tuple[str, int]]:
+    """Symbols of tidy bars in their order, each with its number of bars."""
+    names = bars["symbol"].array
+    return [(str(names[start]), stop - start) for start, stop in symbol_rows(bars)]
+
+
+def of_symbols(bars: pd.DataFrame, symbols: Collection[str]) -> pd.DataFrame:
+    """Tidy bars of some symbols; the bars themselves where they are of no others."""
+    counts = bars_by_symbol(bars)
+    kept = np.array([symbol in symbols for symbol, _ in counts], dtype=bool)
+    if kept.all():
+        return bars
+    return bars[np.repeat(kept, [count for _, count in counts])]
+
+
+def stacked(sessions: Sequence[date], frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Stack the bars of sessions, one frame each, with a column ``session``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows in the order of the frames, counted anew; ``session`` is a naive midnight.
+    """
+    full = [n for n, frame in enumerate(frames) if len(frame)] or [0]
+    together = pd.concat([frames[n] for n in full], ignore_index=True)
+    counts = [len(frames[n]) for n in full]
+    days = np.array([sessions[n] for n in full], dtype="datetime64[s]")
+    return together.assign(session=np.repeat(days, counts))

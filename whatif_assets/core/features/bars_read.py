@@ -7,9 +7,9 @@ So the latest sessions are named one by one, and those before them by the month.
 
 from __future__ import annotations
 
-import calendar
 import functools
 from bisect import bisect_left, bisect_right
+from calendar import monthrange
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 
@@ -34,16 +34,15 @@ def parts_of(days: Sequence[date]) -> list[str]:
         Such as ``bars of 2018-01-16 to 2018-01-31`` and ``bars of 2018-03-01``. A
         month ends with its last day, so that no session of it is ever left out.
     """
-    latest = days[-SINGLY:]
-    months = dict.fromkeys((d.year, d.month) for d in days if d < latest[0])
-    grouped = [month for month in months if month < (latest[0].year, latest[0].month)]
-    parts = []
-    for year, month in grouped:
-        first = max(days[0], date(year, month, 1))
-        last = date(year, month, calendar.monthrange(year, month)[1])
-        parts.append(f"{BARS_OF}{first}{TO}{last}")
-    single = [day for day in days if (day.year, day.month) not in set(grouped)]
-    return parts + [f"{BARS_OF}{day}" for day in single]
+    latest = days[-SINGLY:][0]
+    singly = bisect_left(days, latest.replace(day=1))
+    parts, done = [], 0
+    while done < singly:
+        first = days[done]
+        last = first.replace(day=monthrange(first.year, first.month)[1])
+        parts.append(f"{BARS_OF}{max(days[0], first.replace(day=1))}{TO}{last}")
+        done = bisect_right(days, last, done)
+    return parts + [f"{BARS_OF}{day}" for day in days[singly:]]
 
 
 def parts_among(names: Iterable[str]) -> list[str]:
@@ -75,9 +74,9 @@ def version_of(
         return version(date.fromisoformat(first))
     start = bisect_left(sessions, date.fromisoformat(first))
     stop = bisect_right(sessions, date.fromisoformat(last))
-    return _together(tuple((str(d), version(d)) for d in sessions[start:stop]))
+    return _together(tuple(map(version, sessions[start:stop])))
 
 
 @functools.lru_cache(maxsize=4096)  # sessions of a run share their months
-def _together(versions: tuple[tuple[str, str], ...]) -> str:
+def _together(versions: tuple[str, ...]) -> str:
     return combined_hash(versions)

@@ -18,7 +18,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from whatif_assets.core.bars.schema import symbol_rows
+from whatif_assets.core.bars.schema import (
+    bars_by_symbol,
+    of_symbols,
+    stacked,
+    symbol_rows,
+)
 from whatif_assets.core.features.bar_columns import BarColumns, column_elsewhere
 from whatif_assets.core.features.feature import (
     Feature,
@@ -111,22 +116,24 @@ def bars_with_history(
     pandas.DataFrame
         Bars with a column ``session``, sorted by (symbol, ts).
     """
-    frames = [bars_by_session(day).assign(session=pd.Timestamp(day)) for day in stretch]
-    own = pd.concat(frames)[["symbol", "session"]]
-    per_session = own.value_counts(sort=False).groupby(level="symbol").min()
-    lacking = pd.Series(bars, index=per_session.index)
-    reach = per_session.map(lambda count: _reach(bars, count))
+    days, frames = list(stretch), [bars_by_session(day) for day in stretch]
+    fewest: dict[str, int] = {}
+    for frame in frames:
+        for symbol, count in bars_by_symbol(frame):
+            fewest[symbol] = min(count, fewest.get(symbol, count))
+    lacking = dict.fromkeys(fewest, bars)
+    reach = {symbol: _reach(bars, count) for symbol, count in fewest.items()}
     for walked, day in enumerate(reversed(previous)):
-        short = lacking.index[(lacking > 0) & (reach > walked)]
-        if short.empty:
+        short = {s for s, n in lacking.items() if n > 0 and reach[s] > walked}
+        if not short:
             break
         earlier = bars_by_session(day)
-        earlier = earlier[earlier["symbol"].isin([*short, *also])]
-        frames.append(earlier.assign(session=pd.Timestamp(day)))
-        found = earlier["symbol"].value_counts(sort=False)
-        lacking -= found.reindex(lacking.index, fill_value=0)
-    together = pd.concat([f for f in frames if len(f)] or frames[:1])
-    return together.sort_values(["symbol", "ts"], ignore_index=True)
+        days.append(day)
+        frames.append(of_symbols(earlier, short.union(also)))
+        for symbol, count in bars_by_symbol(earlier):
+            if symbol in lacking:
+                lacking[symbol] -= count
+    return stacked(days, frames).sort_values(["symbol", "ts"], ignore_index=True)
 
 
 def _reach(bars: int, per_session: int) -> int:

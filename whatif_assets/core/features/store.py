@@ -13,6 +13,7 @@ import pandas as pd
 from whatif_assets.core.bars.adjustments import LakeSteps
 from whatif_assets.core.bars.bar_size import BarSize
 from whatif_assets.core.bars.reader import BarReader
+from whatif_assets.core.bars.schema import of_symbols
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.facts.store import FactsBeside
 from whatif_assets.core.features import (
@@ -208,13 +209,12 @@ class SessionFeatures:
         """Bars of some symbols in unbroken sessions, and what they warm up on."""
         also = symbols_read(self.own)
 
-        def of_symbols(day: date) -> pd.DataFrame:
-            bars = self._bars_of(day)
-            return bars[bars["symbol"].isin([*symbols, *also])]
+        def bars_of(day: date) -> pd.DataFrame:
+            return of_symbols(self._bars_of(day), {*symbols, *also})
 
         earlier = self._calendar[: self._calendar.index(days[0])]
         needed = warm_up(self.own)
-        bars = bars_with_history(of_symbols, days, earlier, needed, also)
+        bars = bars_with_history(bars_of, days, earlier, needed, also)
         return self._steps.adjusted(bars, as_of)
 
     def _seen_from(self, session: date, symbols: Sequence[str] = ()) -> list[date]:

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from whatif_assets.core.bars.bar_size import BarSize
+from whatif_assets.core.bars.schema import of_symbols, stacked
 from whatif_assets.core.configuration import Configuration
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.features import FEATURES, features_of_sessions
@@ -167,6 +168,5 @@ def read_features(
     table, frames = table_of(home, size), []
     for session in sessions:
         frame = home.lake.read(table, session.isoformat(), [*KEYS, *columns])
-        frame = frame[frame["symbol"].isin(list(symbols))]
-        frames.append(frame.assign(session=pd.Timestamp(session)))
-    return pd.concat(frames, ignore_index=True)
+        frames.append(of_symbols(frame, symbols))
+    return stacked(sessions, frames)
