@@ -18,10 +18,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from whatif_assets.core.atomic import remove_leftovers, write_text
-from whatif_assets.core.bars.schema import stacked
 from whatif_assets.core.damage import (
     DamagedFile,
     fault_of,
@@ -33,7 +35,7 @@ from whatif_assets.core.errors import BadInput
 from whatif_assets.core.parquet import (
     as_parquet,
     fault_within,
-    read_parquet,
+    read_rows,
     write_content,
 )
 from whatif_assets.core.tables import LAKE, SIZED
@@ -215,11 +217,17 @@ class Lake:
         BadInput
             The partition has not been materialised, or lacks a column.
         """
+        frame: pd.DataFrame = self._rows(table, key, columns).to_pandas()
+        return frame
+
+    def _rows(
+        self, table: str, key: str, columns: Sequence[str] | None = None
+    ) -> pa.Table:
         path = self.folder(table, key) / DATA
         if self.manifest(table, key) is None and table in ("price_bars", "features"):
             raise not_materialised(table, key)
         try:
-            return read_parquet(path, table, columns)
+            return read_rows(path, table, columns)
         except FileNotFoundError:
             raise not_materialised(table, key) from None
         except DamagedFile:
@@ -343,16 +351,27 @@ class Lake:
         BadInput
             Some sessions have not been materialised; the message names them.
         """
-        keys = [session.isoformat() for session in sessions]
-        self.versions(table, keys)
-        frames = []
-        for key in keys:
-            frame = self.read(table, key, columns)
+        self.versions(table, [session.isoformat() for session in sessions])
+        return self.stacked(table, sessions, columns, symbols)
+
+    def stacked(
+        self,
+        table: str,
+        sessions: Sequence[date],
+        columns: Sequence[str] | None = None,
+        symbols: Sequence[str] | None = None,
+    ) -> pd.DataFrame:
+        """Read the sessions of a table that another one's manifests speak for."""
+        parts = []
+        for session in sessions:
+            rows = self._rows(table, session.isoformat(), columns)
             if symbols is not None:
-                kept = frame["symbol"].isin(list(symbols))
-                frame = frame if kept.all() else frame[kept]
-            frames.append(frame)
-        return stacked(sessions, frames)
+                wanted = pa.array(list(symbols), pa.string())
+                rows = rows.filter(pc.is_in(rows["symbol"], wanted))
+            parts.append(rows)
+        frame = pa.concat_tables(parts, promote_options="default").to_pandas()
+        days = np.array(list(sessions), dtype="datetime64[s]")
+        return frame.assign(session=np.repeat(days, [len(rows) for rows in parts]))
 
 
 @functools.lru_cache(maxsize=20_000)

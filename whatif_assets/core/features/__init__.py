@@ -26,6 +26,7 @@ from whatif_assets.core.features.sessions import (
     compute_features_spark,
     features_of_sessions,
     oldest_sessions_read,
+    part_with_history,
     session_blocks,
     session_features,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "features_of_sessions",
     "oldest_sessions_read",
     "parse_feature",
+    "part_with_history",
     "session_blocks",
     "session_features",
     "symbols_read",

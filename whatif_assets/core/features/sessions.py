@@ -136,6 +136,53 @@ def bars_with_history(
     return stacked(days, frames).sort_values(["symbol", "ts"], ignore_index=True)
 
 
+def part_with_history(
+    bars: pd.DataFrame,
+    days: Sequence[date],
+    previous: Sequence[date],
+    needed: int,
+    symbols: Collection[str],
+    also: Collection[str] = (),
+) -> pd.DataFrame:
+    """Cut what `bars_with_history` gives for some sessions out of what it has given.
+
+    Parameters
+    ----------
+    bars
+        What it gave for a stretch that has these sessions in it.
+    days
+        Sessions of that stretch without a gap, oldest first.
+    previous
+        The market's sessions before them, oldest first.
+    needed
+        Bars that a feature needs before a session.
+    symbols, also
+        Symbols to keep; those of ``also`` as far back as any of them is read.
+    """
+    names, numbers = bars["symbol"].array, _days(bars["session"])
+    first, last = _day_number(days[0]), _day_number(days[-1])
+    oldest, ranges = first, {}
+    for start, stop in symbol_rows(bars):
+        if (symbol := str(names[start])) not in symbols and symbol not in also:
+            continue
+        own = numbers[start:stop]
+        begin, end = np.searchsorted(own, [first, last + 1])
+        ranges[symbol] = start, own, begin, end
+        if begin < end:
+            counts = np.unique(own[begin:end], return_counts=True)[1]
+            limit = _day_number(_oldest(previous, needed, int(counts.min())))
+            enough = own[begin - needed] if needed <= begin else limit
+            oldest_read = min(max(enough, limit), first)
+            ranges[symbol] = start, own, np.searchsorted(own, oldest_read), end
+            oldest = min(oldest, int(oldest_read))
+    rows = []
+    for symbol, (start, own, begin, end) in ranges.items():
+        begin = np.searchsorted(own, oldest) if symbol in also else begin
+        rows.append(np.arange(start + begin, start + end))
+    kept = np.concatenate(rows) if rows else np.empty(0, dtype=np.intp)
+    return bars.take(kept).reset_index(drop=True)
+
+
 def _reach(bars: int, per_session: int) -> int:
     """Sessions that a symbol may look back for its warm-up."""
     return 10 * math.ceil(bars / per_session) + 10 if bars else 0

@@ -23,6 +23,7 @@ from whatif_assets.core.features import (
     check_symbols_read,
     features_of_sessions,
     oldest_sessions_read,
+    part_with_history,
     symbols_read,
     warm_up,
     with_other_symbols,
@@ -105,6 +106,7 @@ class SessionFeatures:
         self._versions: dict[date, str] = {}
         self._version_now = functools.lru_cache(None)(self._bars_of_part)
         self._ready: dict[date, pd.DataFrame] = {}
+        self._computed: tuple[list[date], pd.DataFrame] = [], pd.DataFrame()
         self._oldest_read: dict[date, date] = {}
         groups = by_bar_size(self.features, size)
         self.own = tuple(groups.pop(size))
@@ -156,6 +158,7 @@ class SessionFeatures:
             symbols_read(self.own),
         )
         as_of = self._as_of or stretch[0]
+        self._computed = list(stretch), bars
         bars = self._steps.adjusted(bars, as_of)
         bars = self.facts.join(bars)
         history = {
@@ -207,14 +210,17 @@ class SessionFeatures:
         self, days: Sequence[date], symbols: Sequence[str], as_of: date
     ) -> pd.DataFrame:
         """Bars of some symbols in unbroken sessions, and what they warm up on."""
-        also = symbols_read(self.own)
+        also, needed = symbols_read(self.own), warm_up(self.own)
+        earlier = self._calendar[: self._calendar.index(days[0])]
+        stretch, together = self._computed
 
         def bars_of(day: date) -> pd.DataFrame:
             return of_symbols(self._bars_of(day), {*symbols, *also})
 
-        earlier = self._calendar[: self._calendar.index(days[0])]
-        needed = warm_up(self.own)
-        bars = bars_with_history(bars_of, days, earlier, needed, also)
+        if set(days) <= set(stretch):
+            bars = part_with_history(together, days, earlier, needed, symbols, also)
+        else:
+            bars = bars_with_history(bars_of, days, earlier, needed, also)
         return self._steps.adjusted(bars, as_of)
 
     def _seen_from(self, session: date, symbols: Sequence[str] = ()) -> list[date]:

@@ -13,7 +13,6 @@ from typing import Any
 import pandas as pd
 
 from whatif_assets.core.bars.bar_size import BarSize
-from whatif_assets.core.bars.schema import of_symbols, stacked
 from whatif_assets.core.configuration import Configuration
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.features import FEATURES, features_of_sessions
@@ -165,8 +164,5 @@ def read_features(
     symbols: Sequence[str],
 ) -> pd.DataFrame:
     """Read columns of some sessions and symbols, with ``symbol, ts, session``."""
-    table, frames = table_of(home, size), []
-    for session in sessions:
-        frame = home.lake.read(table, session.isoformat(), [*KEYS, *columns])
-        frames.append(of_symbols(frame, symbols))
-    return stacked(sessions, frames)
+    wanted = [*KEYS, *columns]
+    return home.lake.stacked(table_of(home, size), sessions, wanted, symbols)

@@ -17,6 +17,7 @@ from whatif_assets.core.features import (
     features_of_sessions,
     oldest_sessions_read,
     parse_feature,
+    part_with_history,
     session_features,
     warm_up,
 )
@@ -270,6 +271,30 @@ def thin_markets(draw: st.DrawFn) -> pd.DataFrame:
             own = bars["symbol"] == symbol
             bars = bars[~(own & gone)].reset_index(drop=True)
     return bars
+
+
+@settings(max_examples=25, deadline=None)
+@given(bars=thin_markets(), data=st.data())
+def test_a_part_of_a_stretch_has_what_it_has_when_it_is_read_alone(
+    bars: pd.DataFrame, data: st.DataObject
+) -> None:
+    first, last = sorted(data.draw(st.tuples(*[st.integers(0, 11)] * 2)))
+    needed = data.draw(st.sampled_from([0, 5, 30]))
+    also = data.draw(st.sampled_from([set(), {"S00"}]))
+    symbols = data.draw(st.sampled_from([{"S01"}, {"S02"}, {"S00", "S01"}]))
+    stretch = SESSIONS[first : last + 1]
+    from_, to = sorted(data.draw(st.tuples(*[st.sampled_from(stretch)] * 2)))
+    days = [day for day in stretch if from_ <= day <= to]
+    of_day, previous = lake_of(bars), history([*stretch])
+    together = bars_with_history(of_day, stretch, previous[stretch[0]], needed, also)
+    wanted = symbols | also
+
+    def of_those(day: date) -> pd.DataFrame:
+        return of_day(day)[lambda rows: rows["symbol"].isin(wanted)]
+
+    alone = bars_with_history(of_those, days, previous[days[0]], needed, also)
+    args = (days, previous[days[0]], needed, symbols, also)
+    pd.testing.assert_frame_equal(part_with_history(together, *args), alone)
 
 
 def reads(bars: pd.DataFrame, day: date, stretch: list[date]) -> set[date]:
