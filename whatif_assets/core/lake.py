@@ -149,12 +149,13 @@ class Lake:
     def __init__(self, home: Path) -> None:
         self.home = Path(home)
         self.root = self.home / "lake"
+        self._root = str(self.root)
 
     def folder(self, table: str, key: str | None = None) -> Path:
         """Folder of a table, or of one of its partitions."""
         if key is None:
             return self.root / table
-        return self.root / table / f"{axis_of(table)}={quote(key, safe='~+')}"
+        return self.root / table / _folder_name(table, key)
 
     def path(self, table: str, key: str | None = None) -> Path:
         """Data file of a partition, or of a table in one file."""
@@ -291,16 +292,18 @@ class Lake:
         self, table: str, key: str
     ) -> tuple[Manifest | None, tuple[Path, str] | None]:
         """Manifest of a complete partition; or else what is damaged of it, if any."""
-        path = self.folder(table, key) / MANIFEST
+        # Texts, as paths take longer, and a run asks about thousands of partitions.
+        folder = f"{table}/{_folder_name(table, key)}"
+        path = f"{self._root}/{folder}/{MANIFEST}"
         try:
             found = _manifest_in(path, file_state(path))
         except FileNotFoundError:
             return None, None
         except (TypeError, ValueError) as error:
-            return None, (path, f"is damaged ({error})")
-        own = {str(self.path(table, key).relative_to(self.root)): None}
+            return None, (Path(path), f"is damaged ({error})")
+        own = {f"{folder}/{DATA}": None}
         for name, size in (own if found.files is None else found.files).items():
-            fault = fault_of(self.root / name, size)
+            fault = fault_of(f"{self._root}/{name}", size)
             if fault:
                 return None, (self.root / name, fault)
         return found, None
@@ -369,15 +372,20 @@ class Lake:
                 wanted = pa.array(list(symbols), pa.string())
                 rows = rows.filter(pc.is_in(rows["symbol"], wanted))
             parts.append(rows)
-        frame = pa.concat_tables(parts, promote_options="default").to_pandas()
+        together = pa.concat_tables(parts, promote_options="default")
+        frame: pd.DataFrame = together.to_pandas()
         days = np.array(list(sessions), dtype="datetime64[s]")
         return frame.assign(session=np.repeat(days, [len(rows) for rows in parts]))
 
 
 @functools.lru_cache(maxsize=20_000)
-def _manifest_in(path: Path, state: tuple[int, ...]) -> Manifest:
+def _manifest_in(path: str, state: tuple[int, ...]) -> Manifest:
     """Manifest that a file holds; read once for each state of the file."""
-    return Manifest(**json.loads(path.read_bytes()))
+    return Manifest(**json.loads(Path(path).read_bytes()))
+
+
+def _folder_name(table: str, key: str) -> str:
+    return f"{axis_of(table)}={quote(key, safe='~+')}"
 
 
 def not_materialised(table: str, *keys: str) -> BadInput:
