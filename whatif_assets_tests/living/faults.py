@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -44,6 +47,29 @@ def leave_wal(database: Path) -> None:
         connection.execute("CREATE OR REPLACE TABLE notes AS SELECT 1 AS note")
         left = wal.read_bytes()
     wal.write_bytes(left)
+
+
+def interrupt(home: Path, number: signal.Signals, seconds: float) -> int | None:
+    """Send a run of its own process a signal after a while.
+
+    Returns
+    -------
+    int or None
+        The exit status, as Python tells it; None where the run ended before.
+    """
+    environment = {n: v for n, v in os.environ.items() if n != "DAGSTER_HOME"}
+    with subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-m", "whatif_assets", "run", "--home", home],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.send_signal(number)
+            return process.wait()
+    return None
 
 
 class Killed(BaseException):

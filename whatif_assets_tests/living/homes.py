@@ -19,11 +19,13 @@ from dagster._core.storage.tags import (
 )
 
 from whatif_assets import runs, stages, terminal
+from whatif_assets.assets import best_configuration
 from whatif_assets.code_location import build_definitions
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.evaluation.ledger import CHAIN
-from whatif_assets.core.home import Home
+from whatif_assets.core.home import REPORTS, Home
 from whatif_assets.core.keys import study_of
+from whatif_assets.core.report import page
 from whatif_assets.core.report.drawing import Picture
 from whatif_assets.studies import run_studies
 from whatif_assets_tests.living.inputs import Inputs
@@ -55,10 +57,13 @@ def listening() -> Iterator[io.StringIO]:
 
 @contextlib.contextmanager
 def nothing_drawn() -> Iterator[None]:
-    """Leave pictures out, which take a third of the time and are in no table."""
+    """Leave out pictures and pages, which take their time and are in no table."""
     with (
         mock.patch.object(Picture, "png", lambda picture: b""),
         mock.patch.object(stages, "draw_beside", lambda: None),
+        mock.patch.object(page, "SECTIONS", ()),
+        mock.patch.object(page, "get_plotlyjs", lambda: ""),
+        mock.patch.object(best_configuration, "pictures", lambda *_: {}),
     ):
         yield
 
@@ -73,6 +78,26 @@ def run(home: Path, instance: dg.DagsterInstance) -> Outcome:
         except BadInput as error:
             return Outcome(False, f"{heard.getvalue()}\n{error}")
     return Outcome(succeeded, heard.getvalue())
+
+
+def check(home: Path, study: str) -> Outcome:
+    """Check a study of a home, as ``whatif check`` does."""
+    with listening() as heard:
+        try:
+            succeeded = terminal.print_check(home, study)
+        except BadInput as error:
+            return Outcome(False, f"{heard.getvalue()}\n{error}")
+    return Outcome(succeeded, heard.getvalue())
+
+
+def files(home: Path) -> dict[str, tuple[int, int]]:
+    """Size and time of change of every file of a home, but what Python compiled."""
+    found = (path for path in sorted(home.rglob("*")) if path.is_file())
+    return {
+        str(path.relative_to(home)): (path.stat().st_size, path.stat().st_mtime_ns)
+        for path in found
+        if path.suffix != ".pyc"
+    }
 
 
 def ask(home: Path, instance: dg.DagsterInstance, keys: Sequence[str]) -> None:
@@ -121,6 +146,11 @@ def keys(home: Path) -> set[str]:
             study = opened.study_in(path)
             found.update(c.key for c in opened.configurations(study))
     return found
+
+
+def pages(home: Path) -> list[str]:
+    """Names of the pages of a home, which are those of its studies with results."""
+    return sorted(path.name for path in (home / REPORTS).glob("*.html"))
 
 
 def without_meaning(home: Path, asked: set[str]) -> list[str]:

@@ -56,10 +56,13 @@ class Market:
         Sessions that there are, from the first one on.
     source
         ``parquet`` gives a file for each session, ``csv`` one for all.
+    multiplier
+        Of the symbols, as ``market.yaml`` says it.
     """
 
     days: int = 9
     source: str = "parquet"
+    multiplier: float | dict[str, float] = 1.0
     bars: dict[tuple[str, date], pd.DataFrame] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
 
@@ -186,5 +189,6 @@ class Market:
             "first_session": CALENDAR[0],
             "last_session": self.sessions[-1],
             "base_bar": "1h",
+            "multiplier": self.multiplier,
             **({"options": options} if self.source == "csv" else {}),
         }

@@ -1,0 +1,150 @@
+"""What a user may do to studies, and to code of his own."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from hypothesis import strategies as st
+from hypothesis.stateful import precondition, rule
+
+from whatif_assets_tests.living import homes
+from whatif_assets_tests.living.inputs import MODELS, RULES, template
+from whatif_assets_tests.living.life import NUMBERS, Life
+
+
+class Studies(Life):
+    """Studies and configurations are edited, renamed and removed."""
+
+    @rule(number=NUMBERS, values=st.sampled_from([[0.0], [0.001], [0.0, 0.002]]))
+    def edit_thresholds(self, number: int, values: list[float]) -> None:
+        for study, entry in self.inputs.entries():
+            settings = self.inputs.studies[study]["configurations"][entry]
+            if settings["strategy"] == "forecast_threshold":
+                settings["sweep"] = {"threshold": values}
+        self.changed()
+
+    @rule(number=NUMBERS, period=st.sampled_from([2, 3, 9]))
+    def edit_features(self, number: int, period: int) -> None:
+        self._study(number)["features"][0] = {
+            "sma": {"timeperiod": period, "relative_to": "close"}
+        }
+        self.changed()
+
+    @rule(
+        number=NUMBERS,
+        field=st.sampled_from(
+            [
+                ("label", {"price": "vwap", "horizon": 1, "kind": "return"}),
+                ("label", {"price": "close", "horizon": 1, "kind": "return"}),
+                ("evaluation", {"method": "split", "train": 5}),
+                ("evaluation", {"method": "split", "train": 4, "holdout": 2}),
+                ("evaluation", {"method": "walk_forward", "train": 3, "test": 2}),
+                ("costs", {"commission_bps": 2}),
+                ("rank_by", "pnl"),
+                ("rank_by", {"sharpe": 1, "max_drawdown": -2}),
+                ("constraints", ["trades >= 2"]),
+                ("finalists", 1),
+                ("seed", 11),
+                ("title", "Another title"),
+                ("symbols", ["AAA"]),
+                ("dates", {"first": date(2018, 1, 3)}),
+                ("dates", {"last": date(2018, 1, 11)}),
+                ("dates", {"first": date(2018, 1, 3), "last": date(2018, 1, 12)}),
+            ]
+        ),
+    )
+    def edit_a_study(self, number: int, field: tuple[str, object]) -> None:
+        self._study(number)[field[0]] = field[1]
+        self.changed()
+
+    @rule(number=NUMBERS, name=st.sampled_from(["models", "rules", "third"]))
+    def rename_a_study(self, number: int, name: str) -> None:
+        studies = self.inputs.studies
+        old = self._name(number)
+        if name not in studies:
+            studies[name] = studies.pop(old)
+            self.changed()
+
+    @rule(number=NUMBERS)
+    def remove_a_study(self, number: int) -> None:
+        if len(self.inputs.studies) > 1:
+            del self.inputs.studies[self._name(number)]
+            self.changed()
+
+    @rule(
+        name=st.sampled_from(["models", "rules", "third"]),
+        like=st.sampled_from([MODELS, RULES]),
+    )
+    def add_a_study(self, name: str, like: dict[str, object]) -> None:
+        if name not in self.inputs.studies and len(self.inputs.studies) < 2:
+            self.inputs.studies[name] = template(like)
+            self.changed()
+
+    @rule(
+        number=NUMBERS,
+        entry=st.sampled_from(["linear", "cross", "hold", "other"]),
+        settings=st.sampled_from(
+            [
+                {"strategy": "buy_and_hold", "size": 10},
+                {"strategy": "my_rules.py:Mine"},
+                {"strategy": "rsi_reversion", "timeperiod": 3},
+                {"algorithm": "linear", "strategy": "forecast_threshold"},
+            ]
+        ),
+    )
+    def put_a_configuration(
+        self, number: int, entry: str, settings: dict[str, object]
+    ) -> None:
+        """Add a configuration, or give one of that name other settings."""
+        self._study(number)["configurations"][entry] = dict(settings)
+        self.changed()
+
+    @rule(number=NUMBERS, which=NUMBERS)
+    def remove_a_configuration(self, number: int, which: int) -> None:
+        entries = self._study(number)["configurations"]
+        if len(entries) > 1:
+            del entries[sorted(entries)[which % len(entries)]]
+            self.changed()
+
+    @rule(number=NUMBERS, which=NUMBERS, name=st.sampled_from(["linear", "renamed"]))
+    def rename_a_configuration(self, number: int, which: int, name: str) -> None:
+        entries = self._study(number)["configurations"]
+        if name not in entries:
+            entries[name] = entries.pop(sorted(entries)[which % len(entries)])
+            self.changed()
+
+    @rule(period=st.integers(4, 7))
+    def edit_own_strategy(self, period: int) -> None:
+        self.inputs.period = period
+        self.changed()
+
+    @rule(unit=st.integers(1, 3))
+    def edit_module_of_own_strategy(self, unit: int) -> None:
+        self.inputs.unit = unit
+        self.changed()
+
+    @rule(text=st.sampled_from(["configurations: {a: {}}\n", "]", "name: [1]\n"]))
+    def write_a_wrong_study(self, text: str) -> None:
+        self.inputs.broken = {"wrong": text}
+        self.changed()
+
+    @precondition(lambda self: self.inputs.broken)
+    @rule()
+    def remove_the_wrong_study(self) -> None:
+        self.inputs.broken = {}
+        self.changed()
+
+    @rule(number=NUMBERS)
+    def check_a_study(self, number: int) -> None:
+        """Check a study; whatever is found, it costs nothing and changes nothing."""
+        self.inputs.write(self.home)
+        before = homes.files(self.home)
+        homes.check(self.home, self._name(number))
+        assert homes.files(self.home) == before
+
+    def _name(self, number: int) -> str:
+        names = sorted(self.inputs.studies)
+        return names[number % len(names)]
+
+    def _study(self, number: int) -> dict[str, object]:
+        return self.inputs.studies[self._name(number)]
