@@ -23,6 +23,12 @@ LEFT_OUT: Mapping[str, tuple[str, ...]] = {
     "states": ("state", "because"),
     "best_configuration": ("why_none", "verdict_state", "conclusion"),
 }
+# Tables of the database by session, and the one that has all sessions of its rows.
+OF_SESSIONS = {
+    "price_bars": "price_bars",
+    "data_quality": "price_bars",
+    "features": "features",
+}
 Tables = dict[str, pd.DataFrame]
 
 
@@ -68,16 +74,25 @@ def differences(living: Tables, fresh: Tables) -> list[str]:
     """Say in which tables a living home differs from a fresh one, to the bit.
 
     Partitions of the lake that the living home alone has are no difference: nobody
-    is shown them. Tables of the database are.
+    is shown them. Tables of the database are, but for sessions that no study looks at
+    any more.
     """
     found = [f"{name}: missing" for name in fresh if name not in living]
     for name, table in living.items():
         if name not in fresh:
             if not name.startswith("lake "):
                 found.append(f"{name}: the fresh home has none; {len(table)} rows")
-        elif difference := _difference(table, fresh[name]):
+        elif difference := _difference(_looked_at(name, table, fresh), fresh[name]):
             found.append(f"{name}: {difference}")
     return found
+
+
+def _looked_at(name: str, table: pd.DataFrame, fresh: Tables) -> pd.DataFrame:
+    """Rows of a table of sessions that are of sessions that a fresh home has."""
+    if name not in OF_SESSIONS:
+        return table
+    known = fresh[OF_SESSIONS[name]]["session"]
+    return table[table["session"].isin(known)].reset_index(drop=True)
 
 
 def _difference(living: pd.DataFrame, fresh: pd.DataFrame) -> str:
