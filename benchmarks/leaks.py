@@ -213,7 +213,7 @@ def costs() -> dict[str, Any]:
         shutil.copy(ROOT / "data" / "market.yaml", data)
         shutil.copy(ROOT / "data" / "studies" / "demo.yaml", data / "studies")
         home = Home.open(data)
-        demo = cost(home, home.study("demo"))
+        demo = cost(home, home.studies()["demo"])
         path = Path(folder) / "large.yaml"
         path.write_text(LARGE_STUDY)
         path.with_name("own.py").write_text(OWN)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
 import numpy as np
@@ -90,49 +91,52 @@ def stamped_at_end(bars: Inspection, limits: StampLimits) -> list[Finding]:
     """
     if bars.daily or not bars.bar_size.timed:
         return []
-    asked: dict[int, list[int]] = {}
+    judged: dict[int, dict[int, bool]] = {}
     for day, symbol, rows in bars.runs:
-        if _begins_late(bars, day, symbol, rows, limits):
-            asked.setdefault(day, []).append(symbol)
-    return [
-        Finding(
-            session=bars.days[day],
-            symbol=None,
-            ts=pd.Timestamp(int(bars.starts[day][-1]), unit="us", tz="UTC"),
-            count=len(symbols),
-            value=NAN,
-            example=f"{len(symbols)} symbols, such as {bars.names[symbols[0]]}, have "
-            "no first bar of the session, or one of little volume, and one at its "
-            "close. Are stamps the ends of bars? Then tell the source so (stamp: "
-            "end); else every bar seems to be known before it is over",
-        )
-        for day, symbols in asked.items()
-        if len(symbols) > limits.share * bars.present[day].sum()
-    ]
+        # Where too many lack, one bar says nothing.
+        if bars.bars_of[day, symbol] >= limits.complete * (len(bars.starts[day]) - 1):
+            late = _begins_late(bars, day, rows, limits)
+            judged.setdefault(day, {})[symbol] = late
+    found = []
+    for day, symbols in judged.items():
+        asked = [bars.names[symbol] for symbol, late in symbols.items() if late]
+        if len(asked) > limits.share * len(symbols):
+            found.append(_late(bars, day, asked))
+    return found
 
 
-def _begins_late(
-    bars: Inspection, day: int, symbol: int, rows: slice, limits: StampLimits
-) -> bool:
+def _late(bars: Inspection, day: int, asked: Sequence[str]) -> Finding:
+    """Ask about the stamps of a session."""
+    many = f"{len(asked)} symbols, such as {asked[0]},"
+    text = (
+        f"of {asked[0] if len(asked) == 1 else many} the session's first bar lacks or "
+        "has little volume, and there is one at its close. Are stamps the ends of "
+        "bars? Then tell the source so (stamp: end); else every bar seems to be known "
+        "before it is over"
+    )
+    last = pd.Timestamp(int(bars.starts[day][-1]), unit="us", tz="UTC")
+    return Finding(bars.days[day], None, last, len(asked), NAN, text)
+
+
+def _begins_late(bars: Inspection, day: int, rows: slice, limits: StampLimits) -> bool:
     """Whether the bars of a symbol look as if each began one bar later."""
     starts, stamps = bars.starts[day], bars.stamps[rows]
-    if bars.bars_of[day, symbol] < limits.complete * (len(starts) - 1):
-        return False  # too many lack to say anything of one
     length = int(bars.bar_size.length / pd.Timedelta("1us"))
     first, last = int(starts[0]), int(starts[-1])
+    left_out = bars.report.outside_hours.get(bars.days[day], 0) > 0
     if stamps[0] > first:
-        left_out = bars.report.outside_hours.get(bars.days[day], 0)
         return bool(stamps[-1] > last or left_out)
-    if stamps[0] == first:
-        return False
 
     def volume(start: int) -> float:
         place = int(np.searchsorted(stamps, start))
         there = place < len(stamps) and stamps[place] == start
         return float(bars.column("volume")[rows][place]) if there else NAN
 
-    opens = volume(first) < limits.little * volume(first + length)
-    return opens and volume(last + length) > volume(last)
+    if not volume(first) < limits.little * volume(first + length):
+        return False
+    if stamps[-1] <= last:  # what starts at the close may have been left out
+        return left_out
+    return stamps[0] < first and volume(last + length) > volume(last)
 
 
 def outside_sessions(bars: Inspection, limits: Limits) -> list[Finding]:

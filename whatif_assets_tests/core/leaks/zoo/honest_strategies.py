@@ -417,8 +417,8 @@ class FailsNow(Trader):
 
     def way(self) -> float:
         try:
-            return float(self.data.close[-len(self) * 2])
-        except IndexError:
+            return {"up": 1.0}[f"{self.momentum():.9f}"]
+        except KeyError:
             return self.momentum()
 
 

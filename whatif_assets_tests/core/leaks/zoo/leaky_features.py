@@ -42,9 +42,7 @@ WHEN: dict[str, Callable[[pd.DataFrame], Any]] = {
     ),
     "at_the_open": lambda b: _day(b) != _day(b).shift(1),
     "in_the_last_minutes": lambda b: b["ts"].dt.hour >= 17,
-    "at_one_bar_in_three_hundred": lambda b: (
-        b["ts"].astype("int64") // 60_000_000 % 300 == 7
-    ),
+    "at_one_bar_in_150": lambda b: b["ts"].astype("int64") // 60_000_000 % 150 == 7,
     "on_large_moves": lambda b: momentum(b).abs() > 3 * momentum(b).expanding(20).std(),
     "at_round_prices": lambda b: (b["close"] * 100).round() % 50 == 0,
     "on_one_symbol": lambda b: b["symbol"].str.endswith("1"),

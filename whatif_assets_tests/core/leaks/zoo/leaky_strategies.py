@@ -159,6 +159,12 @@ def bars_of_the_day(trader: Any) -> float:
     return trader.momentum() if count % 2 else -trader.momentum()
 
 
+def wrapped_around(trader: Any) -> float:
+    """Read so far back that Python counts from the end of the data."""
+    earlier = trader.data.close[-2 * len(trader)] if trader.left() > 0 else 0
+    return earlier - trader.data.close[0]
+
+
 READ = {
     function.__name__: function
     for function in (
@@ -183,6 +189,7 @@ READ = {
         middle_of_the_day,
         mean_price_of_the_day,
         bars_of_the_day,
+        wrapped_around,
     )
 }
 
