@@ -4,12 +4,14 @@ import dagster as dg
 import pandas as pd
 
 from whatif_assets.assets.axes import RESULTS, Axes
+from whatif_assets.core.evaluation.edge_parts import TABLE as EDGE_PARTS
+from whatif_assets.core.evaluation.edge_parts import edge_parts
 from whatif_assets.core.evaluation.verdicts import (
     LOGITS,
     TABLE,
+    evidence_of,
     restore_lost,
     verdict_inputs,
-    verdict_of,
     verdict_row,
 )
 from whatif_assets.core.freshness import CODE_VERSIONS
@@ -19,6 +21,7 @@ from whatif_assets.core.leaderboard.winner import Winner
 from whatif_assets.core.number_format import readable
 from whatif_assets.core.report.drawing import Picture
 from whatif_assets.core.report.plots import overfitting_plot
+from whatif_assets.core.selection import judge
 from whatif_assets.per_study import for_each_study
 from whatif_assets.records import Result
 from whatif_assets.resources import HomeResource
@@ -54,11 +57,16 @@ def inputs(winner: Winner) -> dict[str, str]:
 
 def judge_winner(winner: Winner) -> Result:
     """Judge one winner and write the verdict to the lake."""
-    verdict = verdict_of(winner)
+    evidence = evidence_of(winner)
+    verdict = judge(evidence, seed=winner.study.seed)
     row = verdict_row(winner, verdict)
     logits = pd.DataFrame({"logit": verdict.statistics.logits})
     lake, study = winner.home.lake, winner.study.name
-    versions = [lake.write(TABLE, study, row), lake.write(LOGITS, study, logits)]
+    versions = [
+        lake.write(TABLE, study, row),
+        lake.write(LOGITS, study, logits),
+        lake.write(EDGE_PARTS, study, edge_parts(winner, evidence)),
+    ]
     return Result(
         rows=1,
         data_version=combined_hash(versions),

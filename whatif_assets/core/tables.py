@@ -333,12 +333,26 @@ LAKE = _by_name(
                 _figures,
             ),
             axis=STUDY,
-            beside=("verdict_logits",),
+            beside=("verdict_logits", "edge_parts"),
         ),
         Table(
             "verdict_logits",
             "a split of the sessions in two halves",
             (Column("logit", NUMBER, "rank of the best trial in the other half"),),
+            axis=STUDY,
+        ),
+        Table(
+            "edge_parts",
+            "a part of what the winner of a study earned",
+            (
+                *_OF_VARIANT,
+                Column("kind", TEXT, "what it is a part by: period, market or symbol"),
+                Column("part", TEXT, "which dates, sessions or symbol"),
+                Column("sessions", WHOLE, "how many; null for a symbol"),
+                Column("trades", WHOLE, "how many were closed; null for sessions"),
+                Column("total_return", NUMBER, "after costs, over the starting cash"),
+                Column("sharpe", NUMBER, "a year, beyond buy-and-hold"),
+            ),
             axis=STUDY,
         ),
         Table(
@@ -422,6 +436,7 @@ DATABASE = _by_name(
         dataclasses.replace(LAKE["leaderboard"], axis=None),
         dataclasses.replace(LAKE["best_configuration"], axis=None),
         dataclasses.replace(LAKE["verdicts"], axis=None),
+        dataclasses.replace(LAKE["edge_parts"], axis=None),
         Table(
             "states",
             "what a table has of a study",

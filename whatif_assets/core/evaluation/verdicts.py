@@ -25,7 +25,7 @@ from whatif_assets.core.evaluation.trials import (
 from whatif_assets.core.lake import combined_hash, not_materialised, why_computed
 from whatif_assets.core.leaderboard.rows import CANDIDATE
 from whatif_assets.core.leaderboard.winner import Winner
-from whatif_assets.core.selection import Evidence, Holdout, Placebo, Verdict, judge
+from whatif_assets.core.selection import Evidence, Holdout, Placebo, Verdict
 from whatif_assets.core.tables import LAKE
 
 TABLE = "verdicts"
@@ -36,17 +36,6 @@ FEW = 0.05
 # Money made, which costs take away in proportion to what is traded.
 MONEY = ("pnl", "total_return")
 NO_VERDICTS = LAKE[TABLE].empty()
-
-
-def verdict_of(winner: Winner) -> Verdict:
-    """Judge a winner; the same lake and seed give the same verdict.
-
-    Raises
-    ------
-    BadInput
-        Its placebos are not materialised.
-    """
-    return judge(evidence_of(winner), seed=winner.study.seed)
 
 
 def verdict_inputs(winner: Winner) -> dict[str, str]:

@@ -159,8 +159,15 @@ def _placebos(fresh: Freshness, study: Study) -> pd.DataFrame:
     return DATABASE["placebos"].empty()
 
 
+def _edge_parts(fresh: Freshness, study: Study) -> pd.DataFrame:
+    if fresh.of("verdicts", study.name).is_fresh:
+        return fresh.home.lake.read("edge_parts", study.name)
+    return DATABASE["edge_parts"].empty()
+
+
 _STUDY_TABLES: dict[str, Callable[[Freshness, Study], pd.DataFrame]] = {
     "placebos": _placebos,
+    "edge_parts": _edge_parts,
     "trials": lambda fresh, study: read_trials(fresh.home, study),
     "holdout_openings": lambda fresh, study: openings(fresh.home, study),
 }

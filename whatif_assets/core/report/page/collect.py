@@ -15,6 +15,7 @@ from whatif_assets.core.backtesting.backtest import is_compiled
 from whatif_assets.core.bars.adjustments import adjustments_table
 from whatif_assets.core.comparison.attribution import Attribution, attribute, replay
 from whatif_assets.core.errors import BadInput
+from whatif_assets.core.evaluation.edge_parts import TABLE as EDGE_PARTS
 from whatif_assets.core.evaluation.evaluate import benchmark_of
 from whatif_assets.core.evaluation.holdout import is_opened, openings
 from whatif_assets.core.evaluation.placebos import Challenged, is_challenged
@@ -37,6 +38,7 @@ from whatif_assets.core.report.page.facts import (
 from whatif_assets.core.report.page.lineage_table import lineage_table
 from whatif_assets.core.strategies import find_strategy
 from whatif_assets.core.study import Study
+from whatif_assets.core.tables import LAKE
 
 RUNNERS_UP = 4
 BAND = {"low": 0.05, "middle": 0.5, "high": 0.95}
@@ -74,6 +76,11 @@ def collect(
     logits = (
         home.lake.read(LOGITS, study.name)["logit"] if len(judged) else pd.Series([])
     )
+    parts = (
+        home.lake.read(EDGE_PARTS, study.name)
+        if len(judged)
+        else LAKE[EDGE_PARTS].empty()
+    )
     opened = winner is not None and is_opened(winner)
     sealed = home.lake.read("holdout_results", study.name) if opened else pd.DataFrame()
     return Facts(
@@ -86,6 +93,7 @@ def collect(
         why_none=why_none(leaderboard, study),
         conclusion=conclusion,
         verdict=_first(judged),
+        edge_parts=parts,
         logits=logits.to_numpy(dtype=np.float64),
         stretches=days,
         curves=_curves(home, leaderboard, winner, days),

@@ -46,6 +46,8 @@ class Facts:
     verdict
         The verdict on the winner by name: headline, reasons, figures. Empty where it
         was not judged.
+    edge_parts
+        The table of that name about the winner; no rows where it was not judged.
     logits
         Of the splits of the sessions in halves; see
         :class:`~whatif_assets.core.selection.overfitting.Overfitting`.
@@ -94,6 +96,7 @@ class Facts:
     why_none: str
     conclusion: str
     verdict: Mapping[str, Any]
+    edge_parts: pd.DataFrame
     logits: FloatArray
     stretches: Mapping[str, Sequence[date]]
     curves: pd.DataFrame

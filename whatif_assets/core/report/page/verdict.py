@@ -7,6 +7,7 @@ from typing import Any
 
 from whatif_assets.core.number_format import (
     format_figures,
+    format_number,
     format_percent,
     format_probability,
 )
@@ -32,7 +33,9 @@ TONES = {
 
 def verdict(facts: Facts) -> Section:
     """Say what to think of the winner, and why."""
-    return Section("Verdict", "verdict", _words(facts) + _figures(facts.verdict))
+    return Section(
+        "Verdict", "verdict", _words(facts) + _figures(facts.verdict) + _parts(facts)
+    )
 
 
 def _words(facts: Facts) -> str:
@@ -67,6 +70,26 @@ def _figures(of: Mapping[str, Any]) -> str:
     return table(
         ("Out of sample, after costs", "95% interval, or scale", "Value"), cells, 2
     )
+
+
+def _parts(facts: Facts) -> str:
+    """Show where the edge comes from."""
+    if not facts.verdict or facts.edge_parts.empty:
+        return ""
+    cells = [
+        (
+            row["kind"],
+            row["part"],
+            format_number(row["sessions"]),
+            format_number(row["trades"]),
+            format_percent(row["total_return"]),
+            format_figures(row["sharpe"]),
+        )
+        for row in facts.edge_parts.to_dict("records")
+    ]
+    sharpe = "Sharpe ratio a year beyond buy-and-hold"
+    head = ("By", "Part", "Sessions", "Trades closed", "Return", sharpe)
+    return table(head, cells, 2)
 
 
 def _around(of: Mapping[str, Any], name: str, write: Any) -> tuple[str, str]:

@@ -63,6 +63,18 @@ LEADERBOARD = pd.DataFrame(
 REASONS = ["Had none an edge, <luck> would do.", "Costs above 9 basis points flip it."]
 
 
+EDGE_PARTS = pd.DataFrame(
+    {
+        "kind": ["period", "symbol"],
+        "part": ["2024-01-02 to 2024-03-28", "<AAA>"],
+        "sessions": [61.0, np.nan],
+        "trades": [np.nan, 7.0],
+        "total_return": [0.015, -0.002],
+        "sharpe": [2.5, np.nan],
+    }
+)
+
+
 def verdict(**changed: Any) -> dict[str, Any]:
     """Give the verdict on the first row."""
     names = [field.name for field in fields(Statistics) if field.name != "logits"]
@@ -193,6 +205,7 @@ def facts(**changed: Any) -> Facts:
             "why_none": "",
             "conclusion": "Best configuration: <one>.\nVerdict: likely real.",
             "verdict": verdict(),
+            "edge_parts": EDGE_PARTS,
             "logits": np.array([-0.5, 0.5, 1.5, np.inf]),
             "stretches": STRETCHES,
             "curves": curves(),
