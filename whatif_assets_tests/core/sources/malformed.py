@@ -175,7 +175,9 @@ def _csv_files() -> Iterator[Case]:
     for n, name in enumerate(NAMES):
         twice = (*NAMES[: n + 1], *NAMES[n:])
         extra = [[*row, "1"] for row in good()]
-        yield _csv(f"{name} twice", text_of(extra, twice), f"line 1: the column '{name}'")
+        yield _csv(
+            f"{name} twice", text_of(extra, twice), f"line 1: the column '{name}'"
+        )
         without = tuple("x" if other == name else other for other in NAMES)
         yield _csv(f"no {name}", text_of(good(), without), f"column '{name}' is miss")
     for one, two in (
