@@ -48,7 +48,10 @@ def test_defaults_written_out_are_the_same_feature() -> None:
     [
         ("emma", "feature emma: unknown; allowed are .* Did you mean 'ema'?"),
         ({"ema": {"period": 3}}, "ema: period: unknown .* timeperiod.* Did you mean"),
-        ({"ema": {"timeperiod": 0}}, "feature ema: timeperiod: found 0; .* equal to 1"),
+        (
+            {"ema": {"timeperiod": 0}},
+            "feature ema: timeperiod: found 0; a number of 1 or more",
+        ),
         ({"ema": {"timeperiod": 2.5}}, "feature ema: timeperiod: found 2.5; "),
         ({"ema": {"price": "clsoe"}}, "price: found 'clsoe'.* Did you mean 'close'?"),
         ({"macd": {"fastperiod": 26}}, "fastperiod 26 is not below slowperiod 26"),
