@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 TRADE_COLUMNS = (
@@ -52,97 +50,33 @@ def trades_of(fills: pd.DataFrame) -> pd.DataFrame:
     ----------
     The accounting is that of ``backtrader.Trade``.
     """
-    trades = list(_closed(fills))
-    rows = np.array([(t.opened, t.closed) for t in trades], dtype=np.int64)
-    first, last = rows.reshape(-1, 2).T
-    numbers = {
-        name: np.array([getattr(trade, name) for trade in trades], dtype=np.float64)
-        for name in TRADE_COLUMNS[4:]
-    }
+    from whatif_assets.core.backtesting.matching import closed_trades
+
+    numbers = ("size", "price", "commission", "multiplier")
+    size, price, commission, multiplier = (
+        fills[name].to_numpy(dtype=np.float64) for name in numbers
+    )
+    unknown = np.full(len(fills), np.nan)
+    closing = fills["closing"].to_numpy(np.float64) if "closing" in fills else unknown
+    account, accounts = _accounts(fills)
+    ends, values = closed_trades(
+        account, accounts, size, price, commission, multiplier, closing
+    )
+    first, last = ends.T
     return pd.DataFrame(
         {
             "variant": fills["variant"].to_numpy()[last],
             "symbol": fills["symbol"].to_numpy()[last],
             "opened": fills["ts"].array[first],
             "closed": fills["ts"].array[last],
-            **numbers,
+            **dict(zip(TRADE_COLUMNS[4:], values.T)),
         }
     )
 
 
-def _closed(fills: pd.DataFrame) -> Iterator[_Trade]:
-    """Go through the fills; one trade is open per variant and symbol at a time."""
-    running: dict[tuple[str, str], _Trade] = {}
-    columns = ("variant", "symbol", "size", "price", "commission", "multiplier")
-    lists = [fills[name].tolist() for name in columns]
-    charged = fills["closing"].tolist() if "closing" in fills else [None] * len(fills)
-    for row, (
-        variant,
-        symbol,
-        size,
-        price,
-        commission,
-        multiplier,
-        closing,
-    ) in enumerate(zip(*lists, charged)):
-        trade = running.get((variant, symbol))
-        if trade is None:
-            running[variant, symbol] = _Trade.begin(row, size, price, commission)
-            continue
-        # Turned round: the first part closes, the rest opens.
-        turned = (trade.open + size) * trade.open < 0
-        part = -trade.open if turned else size
-        share = commission * (part / size)
-        if turned and closing is not None:
-            share = closing
-        trade.add(row, part, price, share, multiplier)
-        if trade.open == 0:
-            yield running.pop((variant, symbol))
-        if turned:
-            rest = size - part
-            running[variant, symbol] = _Trade.begin(
-                row, rest, price, commission - share
-            )
-
-
-@dataclass
-class _Trade:
-    """A trade in the making; ``opened`` and ``closed`` are rows of the fills."""
-
-    opened: int
-    closed: int
-    open: float
-    size: float
-    entry: float
-    commission: float
-    gross: float = 0.0
-    sold: float = 0.0
-    proceeds: float = 0.0
-
-    @classmethod
-    def begin(cls, row: int, size: float, price: float, commission: float) -> _Trade:
-        return cls(row, row, size, size, price, commission)
-
-    def add(
-        self, row: int, size: float, price: float, commission: float, multiplier: float
-    ) -> None:
-        before = self.open
-        self.open += size
-        self.closed = row
-        self.commission += commission
-        if abs(self.open) > abs(before):
-            self.entry = (before * self.entry + size * price) / self.open
-        else:
-            self.gross += -size * (price - self.entry) * multiplier
-            self.sold += size
-            self.proceeds += size * price
-        if abs(self.open) > abs(self.size):
-            self.size = self.open
-
-    @property
-    def exit(self) -> float:
-        return self.proceeds / self.sold
-
-    @property
-    def pnl(self) -> float:
-        return self.gross - self.commission
+def _accounts(fills: pd.DataFrame) -> tuple[npt.NDArray[np.int64], int]:
+    """Number the variants and symbols of fills; give it for each, and how many."""
+    variant, variants = pd.factorize(fills["variant"])
+    symbol, symbols = pd.factorize(fills["symbol"])
+    account = variant.astype(np.int64) * len(symbols) + symbol
+    return account, len(variants) * len(symbols)

@@ -152,7 +152,9 @@ class SlowerBars:
             A column per feature, with the index of ``rows``.
         """
         made = resample(rows, self.slower_size, self.sessions)
-        bars = pd.concat([self.earlier[made.columns], made])
+        own = self.earlier["symbol"].isin(rows["symbol"])
+        earlier = self.earlier[~(own & self.earlier["session"].isin(rows["session"]))]
+        bars = pd.concat([earlier[made.columns], made])
         bars = bars.sort_values(["symbol", "ts"], ignore_index=True)
         history = {
             day: [*self.previous, *self.days[:number]]

@@ -258,7 +258,9 @@ class SessionFeatures:
     ) -> SlowerBars:
         days = self._seen_from(session, symbols)
         bars = self._with_history(days, symbols, as_of)
-        now = bars["symbol"].isin(symbols) & (bars["session"] == pd.Timestamp(session))
+        # Those that other symbols read in the session are needed there.
+        rest = set(symbols) - set(symbols_read(self.own))
+        now = bars["symbol"].isin(rest) & (bars["session"] == pd.Timestamp(session))
         return SlowerBars(
             features=self.own,
             size=size,

@@ -146,7 +146,9 @@ def test_the_same_model_is_the_same_bytes_and_leaves_nothing_beside_it(
 def test_a_file_that_is_no_model_is_refused(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "fold_0.model"
     path.write_bytes(content)
-    with pytest.raises(BadInput, match=r"fold_0.model: this file holds no model"):
+    with pytest.raises(
+        BadInput, match=r"fold_0.model is damaged \(no model of this version"
+    ):
         load_model(path)
 
 
