@@ -26,7 +26,7 @@ IMAGES = ROOT / "docs" / "images"
 LARGEST = 200_000
 WIDTH, HEIGHT = 1400, 900
 MILLISECONDS_TO_SETTLE = 2500
-RESULTS = ("lake", "reports", "*.duckdb", ".dagster", "__pycache__")
+RESULTS = ("lake", "ledger", "reports", "*.duckdb", ".dagster", "__pycache__")
 CHAIN = (
     "price_bars",
     "features",
