@@ -33,6 +33,7 @@ TABLES = {
     "adjustments",
     "facts",
     "trades",
+    "edge_parts",
     "holdout_openings",
     "leaderboard",
     "left_out",

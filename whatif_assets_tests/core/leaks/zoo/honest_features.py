@@ -57,7 +57,7 @@ OF_PANDAS: dict[str, Function] = {
     "day_of_the_week": lambda b: b["ts"].dt.dayofweek.astype(float),
     "time_since_the_last_bar": lambda b: b["ts"].diff().dt.total_seconds(),
     "filled_forward": lambda b: b["close"].where(b.index % 3 == 0).ffill().fillna(0.0),
-    "range": lambda b: (b["high"] - b["low"]) / b["close"],
+    "range_of_the_bar": lambda b: (b["high"] - b["low"]) / b["close"],
     "sign_of_the_move": lambda b: np.sign(b["close"].diff()),
     "volume_with_its_sign": lambda b: (
         (np.sign(b["close"].diff()) * b["volume"]).fillna(0.0).cumsum()
