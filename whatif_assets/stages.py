@@ -263,7 +263,7 @@ class _Recorder:
         self._context.instance.report_dagster_event(
             dg.DagsterEvent.build_asset_materialization_planned_event(
                 self._context.job_name,
-                str(self._context.op_handle),
+                str(self._context.op_execution_context.op_handle),
                 AssetMaterializationPlannedData(self.asset_key, partition=key),
             ),
             self._context.run.run_id,

@@ -9,9 +9,46 @@ from numba import njit
 
 # Columns of the values of a closed trade.
 SIZE, ENTRY, EXIT, GROSS, COMMISSION, PNL, VALUES = range(7)
+# Columns of the trade that is open in an account: units held and most that were held,
+# average price of what is open, commission and profit so far, units and money closed.
+_HELD, _MOST, _ENTRY, _CHARGED, _GROSS, _SOLD, _PROCEEDS, _STATE = range(8)
+
+_compiled = njit(cache=True, nogil=True, error_model="numpy")
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@_compiled
+def _begin(trade: Any, size: float, price: float, commission: float) -> None:
+    trade[:] = 0.0
+    trade[_HELD], trade[_MOST] = size, size
+    trade[_ENTRY], trade[_CHARGED] = price, commission
+
+
+@_compiled
+def _add(
+    trade: Any, size: float, price: float, commission: float, multiplier: float
+) -> None:
+    before = trade[_HELD]
+    trade[_HELD] += size
+    trade[_CHARGED] += commission
+    if abs(trade[_HELD]) > abs(before):
+        trade[_ENTRY] = (before * trade[_ENTRY] + size * price) / trade[_HELD]
+    else:
+        trade[_GROSS] += -size * (price - trade[_ENTRY]) * multiplier
+        trade[_SOLD] += size
+        trade[_PROCEEDS] += size * price
+    if abs(trade[_HELD]) > abs(trade[_MOST]):
+        trade[_MOST] = trade[_HELD]
+
+
+@_compiled
+def _close(trade: Any, values: Any) -> None:
+    values[SIZE], values[ENTRY] = trade[_MOST], trade[_ENTRY]
+    values[EXIT] = trade[_PROCEEDS] / trade[_SOLD]
+    values[GROSS], values[COMMISSION] = trade[_GROSS], trade[_CHARGED]
+    values[PNL] = trade[_GROSS] - trade[_CHARGED]
+
+
+@_compiled
 def closed_trades(
     account: Any,
     accounts: int,
@@ -40,45 +77,26 @@ def closed_trades(
     """
     ends = np.empty((len(size), 2), dtype=np.int64)
     values = np.empty((len(size), VALUES))
-    count = 0
-    first = np.full(accounts, -1)
-    held, largest, entry = np.zeros(accounts), np.zeros(accounts), np.zeros(accounts)
-    charged, gross = np.zeros(accounts), np.zeros(accounts)
-    sold, proceeds = np.zeros(accounts), np.zeros(accounts)
+    first, trades, count = np.full(accounts, -1), np.zeros((accounts, _STATE)), 0
     for row in range(len(size)):
-        n = account[row]
-        rest, share = size[row], commission[row]
+        n, rest, share = account[row], size[row], commission[row]
         if first[n] >= 0:
             # Turned round: the first part closes, the rest opens.
-            before, part = held[n], size[row]
-            turned = (before + part) * before < 0
+            held, part = trades[n, _HELD], size[row]
+            turned = (held + part) * held < 0
             if turned:
-                part = -before
+                part = -held
             share = commission[row] * (part / size[row])
             if turned and not np.isnan(closing[row]):
                 share = closing[row]
-            held[n] += part
-            charged[n] += share
-            if abs(held[n]) > abs(before):
-                entry[n] = (before * entry[n] + part * price[row]) / held[n]
-            else:
-                gross[n] += -part * (price[row] - entry[n]) * multiplier[row]
-                sold[n] += part
-                proceeds[n] += part * price[row]
-            if abs(held[n]) > abs(largest[n]):
-                largest[n] = held[n]
-            if held[n] == 0:
+            _add(trades[n], part, price[row], share, multiplier[row])
+            if trades[n, _HELD] == 0:
                 ends[count] = first[n], row
-                values[count, SIZE], values[count, ENTRY] = largest[n], entry[n]
-                values[count, EXIT] = proceeds[n] / sold[n]
-                values[count, GROSS], values[count, COMMISSION] = gross[n], charged[n]
-                values[count, PNL] = gross[n] - charged[n]
-                count += 1
-                first[n] = -1
+                _close(trades[n], values[count])
+                count, first[n] = count + 1, -1
             if not turned:
                 continue
             rest, share = size[row] - part, commission[row] - share
         first[n] = row
-        held[n], largest[n], entry[n], charged[n] = rest, rest, price[row], share
-        gross[n], sold[n], proceeds[n] = 0.0, 0.0, 0.0
+        _begin(trades[n], rest, price[row], share)
     return ends[:count], values[:count]
