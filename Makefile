@@ -61,5 +61,5 @@ docs: $(INSTALLED) ## Write docs/reference.md anew
 screenshots: $(INSTALLED) ## Take docs/images anew from the running UI; needs Chromium
 	@$(BIN)/python -m docs.take_screenshots
 
-clean: ## Remove results and history; the virtual environment stays
+clean: ## Remove results and history; the virtual environment and the ledger of trials stay
 	@rm -rf data/lake data/whatif.duckdb data/reports history storage schedules logs .logs_queue .nux .telemetry
