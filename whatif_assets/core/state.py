@@ -20,7 +20,7 @@ CODE_VERSIONS = {
     "leaderboard": "3",
     "placebo_results": "3",
     "holdout_results": "4",
-    "verdicts": "5",
+    "verdicts": "6",
     "best_configuration": "5",
 }
 Part = tuple[str, str]  # a table, and the key of one of its partitions

@@ -1,4 +1,4 @@
-"""What the largest position of a winner would lose in the worst move of its market."""
+"""How large a winner trades: what it may lose at once, and what its market can take."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ import numpy as np
 import pandas as pd
 
 from whatif_assets.core.bars.adjustments import LakeSteps
+from whatif_assets.core.bars.bar_size import BarSize
 from whatif_assets.core.bars.reader import BarReader
 from whatif_assets.core.evaluation.evaluate import in_sample_sessions
 from whatif_assets.core.evaluation.stage import basis_of
 from whatif_assets.core.leaderboard.winner import Winner
+
+_MOST = 0.95
 
 
 def stress_loss(winner: Winner) -> float:
@@ -26,22 +29,58 @@ def stress_loss(winner: Winner) -> float:
     float
         At least 0; NaN where the winner's fills are not known.
     """
-    fills = winner.home.lake.read("fills", winner.configuration.key)
-    fills = fills[fills["variant"] == winner.variant.id]
+    fills = _fills(winner)
     if fills.empty:
         return math.nan
     moves = worst_moves(_bars(winner), overnight=is_held_overnight(fills))
     return largest_loss(fills, moves) / float(winner.row["start_cash"])
 
 
-def _bars(winner: Winner) -> pd.DataFrame:
+def participation(winner: Winner) -> float:
+    """Part of a bar's volume that a winner's fills take, its busiest few left out.
+
+    Returns
+    -------
+    float
+        The 95th percentile over the bars with a fill; NaN where fills or volumes are
+        not known.
+    """
+    fills = _fills(winner)
+    if fills.empty:
+        return math.nan
+    home, configuration = winner.home, winner.configuration
+    return part_of_volume(fills, _bars(winner, home.bar_size(configuration)))
+
+
+def part_of_volume(fills: pd.DataFrame, bars: pd.DataFrame) -> float:
+    """Part of the volume of their bar that fills take: the 95th percentile.
+
+    Parameters
+    ----------
+    fills
+        ``symbol``, ``ts`` and ``size`` of one variant.
+    bars
+        ``symbol``, ``ts`` and ``volume``; those without a volume are left out.
+    """
+    taken = fills["size"].abs().groupby([fills["symbol"], fills["ts"]]).sum()
+    volume = bars[bars["volume"] > 0].set_index(["symbol", "ts"])["volume"]
+    parts = (taken / volume.reindex(taken.index)).dropna()
+    return float(parts.quantile(_MOST)) if len(parts) else math.nan
+
+
+def _fills(winner: Winner) -> pd.DataFrame:
+    fills = winner.home.lake.read("fills", winner.configuration.key)
+    return fills[fills["variant"] == winner.variant.id]
+
+
+def _bars(winner: Winner, size: BarSize | None = None) -> pd.DataFrame:
     """Bars of all sessions that the winner was evaluated on, on one basis."""
     home, study, configuration = winner.home, winner.study, winner.configuration
     sessions = sorted(
         {*in_sample_sessions(home, study, configuration), *winner.sessions}
     )
     symbols = home.symbols_of(configuration)
-    bars = BarReader(home).over(sessions, None, symbols)
+    bars = BarReader(home, size).over(sessions, None, symbols)
     bars = bars.sort_values(["symbol", "ts"], ignore_index=True)
     return LakeSteps(home).adjusted(bars, basis_of(home, study))
 

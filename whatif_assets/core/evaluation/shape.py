@@ -7,8 +7,7 @@ the times.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,7 +62,7 @@ class Shape:
         """
         most, money = [], []
         for sleeve, held in zip(self.sleeves, self.held):
-            for first, stop in _positions(held):
+            for first, stop in zip(*_positions(held)):
                 most.append(float(np.abs(held[first:stop]).max()))
                 opened = held[first] * sleeve.open[first] * sleeve.multiplier
                 money.append(abs(float(opened)))
@@ -141,12 +140,11 @@ def _held(run: Run, bars: int) -> FloatArray:
     return np.where(np.abs(held) <= trace, 0.0, held)
 
 
-def _positions(held: FloatArray) -> Iterator[tuple[int, int]]:
+def _positions(held: FloatArray) -> tuple[npt.NDArray[np.int64], ...]:
     """First bar of each position, and the bar after its last."""
     edges = np.flatnonzero(np.diff(np.sign(held), prepend=0.0, append=0.0))
-    for first, stop in itertools.pairwise(edges):
-        if held[first]:
-            yield int(first), int(stop)
+    is_held = held[edges[:-1]] != 0
+    return edges[:-1][is_held], edges[1:][is_held]
 
 
 def _places(sleeve: Sleeve, sessions: int) -> tuple[Any, Any, Any]:
@@ -173,11 +171,15 @@ def _moved(
     sleeve: Sleeve, held: FloatArray, source: npt.NDArray[np.int64]
 ) -> FloatArray:
     """Hold what was held at other bars, each position for the money it had."""
-    moved = np.where(source >= 0, held[source], 0.0) if len(held) else held.copy()
-    for first, stop in _positions(moved):
-        was, now = sleeve.open[source[first]], sleeve.open[first]
-        if now:
-            moved[first:stop] *= abs(was / now)
+    if not len(held):
+        return held.copy()
+    moved = np.where(source >= 0, held[source], 0.0)
+    first, stop = _positions(moved)
+    was, now = sleeve.open[source[first]], sleeve.open[first]
+    worth = np.ones(len(first))
+    np.divide(was, now, out=worth, where=now != 0)
+    inside = moved != 0
+    moved[inside] *= np.repeat(np.abs(worth), stop - first)
     return moved
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from whatif_assets.core.backtesting.sleeve import FloatArray
 from whatif_assets.core.errors import BadInput
-from whatif_assets.core.evaluation.exposure import stress_loss
+from whatif_assets.core.evaluation.exposure import participation, stress_loss
 from whatif_assets.core.evaluation.held import held_in_words
 from whatif_assets.core.evaluation.history import History
 from whatif_assets.core.evaluation.holdout import is_opened, times_seen, times_tested
@@ -88,6 +88,8 @@ def evidence_of(winner: Winner) -> Evidence:
         overtaken_after_bps=_overtaken_after(winner, ranking),
         dates=tuple(winner.sessions),
         stress_loss=stress_loss(winner),
+        participation=participation(winner),
+        start_cash=winner.row["start_cash"],
         withheld=tuple(_withheld(winner, history)),
     )
 

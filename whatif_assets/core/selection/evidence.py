@@ -99,6 +99,11 @@ class Evidence:
     stress_loss
         Part of the account that the largest position loses by the worst move of its
         market; NaN if unknown.
+    participation
+        Part of the volume of its bar that all but a twentieth of the winner's fills
+        take at most; NaN if unknown.
+    start_cash
+        Cash that the winner started with; NaN if unknown.
     notes
         Sentences to tell beside the verdict, which they do not change.
     """
@@ -120,6 +125,8 @@ class Evidence:
     withheld: tuple[str, ...] = ()
     dates: tuple[date, ...] = ()
     stress_loss: float = math.nan
+    participation: float = math.nan
+    start_cash: float = math.nan
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

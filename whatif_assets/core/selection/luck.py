@@ -44,7 +44,7 @@ def luck(decision: Decision) -> Figures:
     variance = 1 / (moments.n - 1) if moments.n > 1 else math.nan
     best = expected_maximum_sharpe(trials, variance)
     annual = moments.sharpe * math.sqrt(year)
-    haircut = _haircut(decision)
+    haircut = part_left(cash.statistic, cash.freedom, decision.p_value(cash))
     inflation = max(cash.inflation, 1.0)
     return {
         "effective_trials": trials,
@@ -67,13 +67,27 @@ def luck(decision: Decision) -> Figures:
     }
 
 
-def _haircut(decision: Decision) -> float:
-    """Part of the Sharpe ratio that is left after all trials (Harvey, Liu 2015)."""
-    edge = decision.cash
-    if not edge.statistic > 0:
+def part_left(statistic: float, freedom: float, p_value: float) -> float:
+    """Part of a Sharpe ratio that is left after all trials (Harvey, Liu 2015).
+
+    Parameters
+    ----------
+    statistic, freedom
+        Of a test that the ratio is above 0: Student's t, and its degrees of freedom.
+    p_value
+        Probability that the best of all trials shows as much by luck alone.
+
+    Returns
+    -------
+    float
+        From 0 to 1; NaN where the statistic is not above 0.
+    """
+    if not statistic > 0:
         return math.nan
-    left = float(stdtrit(edge.freedom, 1 - decision.p_value(edge)))
-    return min(max(left, 0.0) / edge.statistic, 1.0)
+    if p_value >= 1:
+        return 0.0
+    left = float(stdtrit(freedom, 1 - p_value))
+    return min(max(left, 0.0) / statistic, 1.0)
 
 
 def _detectable(decision: Decision) -> float:

@@ -18,7 +18,7 @@ from whatif_assets.core.number_format import (
 )
 from whatif_assets.core.selection.decision import SIGNIFICANT, Headline
 from whatif_assets.core.selection.evidence import Evidence
-from whatif_assets.core.selection.statistics import Statistics
+from whatif_assets.core.selection.statistics import TENTH, Statistics
 
 # A quarter of a year; with fewer sessions the headline tells how many there are.
 FEW_SESSIONS = 63
@@ -81,6 +81,7 @@ def reasons(
     yield from _power(of)
     yield from _selection(of)
     yield from _costs(of, who)
+    yield from _size(of, who)
     yield from evidence.notes
 
 
@@ -280,4 +281,15 @@ def _costs(of: Statistics, who: str) -> Iterator[str]:
     yield (
         f"{_start(who)} earns nothing if commission is "
         f"{format_figures(of.break_even_bps)} basis points or more{charged}."
+    )
+
+
+def _size(of: Statistics, who: str) -> Iterator[str]:
+    """Say how much money the market has room for."""
+    if not math.isfinite(of.capacity):
+        return
+    yield (
+        f"19 of 20 fills of {who} take at most {format_percent(of.participation)} of "
+        f"the volume of their bar; it would be {TENTH:.0%} with a starting cash of "
+        f"{format_figures(of.capacity)}."
     )

@@ -20,6 +20,8 @@ from whatif_assets.core.selection.superiority import superiority
 
 # Sessions by which a strategy may follow the market late, for `beta_with_lags`.
 _LAGS = 2
+# Part of a bar's volume that can be traded without moving its price much, as a rule.
+TENTH = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +108,9 @@ class Statistics:
         As in the evidence.
     flip_bps
         Cost in all at which another trial overtakes the winner.
+    participation, capacity
+        Part of the volume of its bar that all but a twentieth of the winner's fills
+        take at most, and the starting cash with which that would be a tenth.
     """
 
     sessions: int
@@ -170,6 +175,8 @@ class Statistics:
     charged_bps: float
     break_even_bps: float
     flip_bps: float
+    participation: float
+    capacity: float
     logits: FloatArray = field(repr=False)
 
     @classmethod
@@ -191,12 +198,21 @@ class Statistics:
             charged_bps=evidence.charged_bps,
             break_even_bps=evidence.break_even_bps,
             flip_bps=evidence.charged_bps + evidence.overtaken_after_bps,
+            participation=evidence.participation,
+            capacity=_capacity(evidence),
         )
 
     def figures(self) -> dict[str, float | int]:
         """Return all but the logits by name, in order."""
         names = [f.name for f in dataclasses.fields(self) if f.name != "logits"]
         return {name: getattr(self, name) for name in names}
+
+
+def _capacity(evidence: Evidence) -> float:
+    """Starting cash with which the winner's fills would take `TENTH` of a bar."""
+    if not evidence.participation > 0:
+        return math.nan
+    return evidence.start_cash * TENTH / evidence.participation
 
 
 def _sides(evidence: Evidence, seed: int) -> Figures:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 import pytest
 
 from whatif_assets.core.evaluation.exposure import (
     is_held_overnight,
     largest_loss,
+    part_of_volume,
     worst_moves,
 )
 
@@ -68,3 +71,18 @@ def test_a_position_that_is_closed_on_its_date_is_not_held_overnight() -> None:
     assert is_held_overnight(by_day.head(3))
     later = by_day.assign(ts=by_day["ts"] + pd.to_timedelta([0, 0, 1, 0], "D"))
     assert is_held_overnight(later)
+
+
+def test_fills_of_one_bar_share_its_volume() -> None:
+    traded = fills(
+        ("AAA", "2024-01-02 15:00", 10, 50.0),
+        ("AAA", "2024-01-02 15:00", -30, 50.0),
+        ("BBB", "2024-01-02 15:00", 5, 20.0),
+        ("BBB", "2024-01-02 15:01", 5, 20.0),
+        ("BBB", "2024-01-02 15:02", 5, 20.0),
+    )
+    market = traded[["symbol", "ts"]].drop_duplicates(ignore_index=True)
+    market["volume"] = [400.0, 100.0, 0.0, math.nan]
+    # 40 of 400 and 5 of 100; nothing is known of the bars without a volume.
+    assert part_of_volume(traded, market) == pytest.approx(0.05 + 0.95 * 0.05)
+    assert math.isnan(part_of_volume(traded, market.assign(volume=0.0)))

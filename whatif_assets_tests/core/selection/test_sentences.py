@@ -214,6 +214,13 @@ def test_costs_are_in_basis_points(figures, sentence) -> None:
     assert said(**figures) == [sentence]
 
 
+def test_the_size_that_the_market_bears_is_told() -> None:
+    assert said(participation=0.002, capacity=5_000_000.0) == [
+        "19 of 20 fills of the winner take at most 0.2% of the volume of their bar; it "
+        "would be 10% with a starting cash of 5,000,000."
+    ]
+
+
 def test_costs_that_never_matter_are_not_mentioned() -> None:
     assert said(flip_bps=math.inf, break_even_bps=math.inf, charged_bps=1.0) == []
 

@@ -174,6 +174,14 @@ def test_costs_that_change_the_winner_are_named() -> None:
     assert "commission is 2.5 basis points or more; it was charged 1." in told
 
 
+def test_capacity_is_the_cash_with_which_fills_take_a_tenth_of_a_bar() -> None:
+    found = statistics(evidence(participation=0.02, start_cash=10_000.0))
+    assert (found.participation, found.capacity) == (0.02, 50_000.0)
+    assert math.isnan(statistics(evidence()).capacity)
+    nothing = statistics(evidence(participation=0.0, start_cash=10_000.0))
+    assert math.isnan(nothing.capacity)
+
+
 @pytest.mark.parametrize(
     "returns",
     [
