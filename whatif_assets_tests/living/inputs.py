@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import yaml
 
+from whatif_assets.core.backtesting.sleeve import FloatArray
+from whatif_assets.core.features import FEATURES
 from whatif_assets_tests.living.market import Market
 
 Study = dict[str, Any]
@@ -64,6 +68,16 @@ class Mine(bt.Strategy):
 AMOUNTS = "UNIT = {unit}\n"
 
 
+def _median(price: FloatArray, timeperiod: int = 30) -> FloatArray:
+    return pd.Series(price).rolling(timeperiod).median().to_numpy()
+
+
+SMAS = {
+    "mean": FEATURES["sma"],
+    "median": dataclasses.replace(FEATURES["sma"], compute=_median),
+}
+
+
 @dataclass
 class Inputs:
     """What a home is made from.
@@ -74,6 +88,8 @@ class Inputs:
         Content of the study files, by the study's name.
     period, unit
         What the own strategy, and the module that it imports, say.
+    code_of_sma
+        Which of `SMAS` the feature ``sma`` is.
     asked
         Keys of the what-ifs that were asked, which still have a meaning.
     broken
@@ -84,6 +100,7 @@ class Inputs:
     studies: dict[str, Study] = field(default_factory=dict)
     period: int = 5
     unit: int = 1
+    code_of_sma: str = "mean"
     asked: set[str] = field(default_factory=set)
     broken: dict[str, str] = field(default_factory=dict)
 
@@ -136,7 +153,7 @@ class Inputs:
         content = [
             yaml.safe_dump(self.market.described()),
             yaml.safe_dump(self.studies),
-            f"{self.period} {self.unit} {sorted(self.asked)} {self.broken}",
+            f"{self.period} {self.unit} {self.code_of_sma} {sorted(self.asked)} {self.broken}",
             *(f"{n} {c!r}" for n, c in sorted(self.market._files().items())),
         ]
         return hashlib.sha256("\n".join(content).encode()).hexdigest()[:16]

@@ -7,8 +7,9 @@ from datetime import date
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
+from whatif_assets.core.features import FEATURES
 from whatif_assets_tests.living import homes
-from whatif_assets_tests.living.inputs import MODELS, RULES, template
+from whatif_assets_tests.living.inputs import MODELS, RULES, SMAS, template
 from whatif_assets_tests.living.life import NUMBERS, Life
 
 
@@ -122,6 +123,16 @@ class Studies(Life):
     def edit_module_of_own_strategy(self, unit: int) -> None:
         self.inputs.unit = unit
         self.changed()
+
+    @rule(code=st.sampled_from(sorted(SMAS)))
+    def edit_code_of_a_feature(self, code: str) -> None:
+        self.inputs.code_of_sma = code
+        FEATURES["sma"] = SMAS[code]
+        self.changed()
+
+    def teardown(self) -> None:
+        FEATURES["sma"] = SMAS["mean"]
+        super().teardown()
 
     @rule(text=st.sampled_from(["configurations: {a: {}}\n", "]", "name: [1]\n"]))
     def write_a_wrong_study(self, text: str) -> None:
