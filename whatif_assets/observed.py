@@ -23,7 +23,7 @@ from whatif_assets.core.home import Home
 from whatif_assets.core.lake import combined_hash, why_computed
 from whatif_assets.core.models.forecasting import forecast_reads
 from whatif_assets.core.study import Study
-from whatif_assets.records import NO_VERSION, latest_version
+from whatif_assets.records import NO_VERSION, latest_version, recorded_versions
 from whatif_assets.storage import written_together
 
 SESSION, CONFIGURATION, WHOLE = "session", "configuration", "whole"
@@ -243,10 +243,8 @@ def _recorded(
 ) -> Mapping[str, str]:
     """Versions that were last recorded of an asset, by partition."""
     if partitioned:
-        tags = instance.event_log_storage.get_latest_tags_by_partition(
-            asset, dg.DagsterEventType.ASSET_OBSERVATION, [DATA_VERSION_TAG]
-        )
-        return {key: found[DATA_VERSION_TAG] for key, found in tags.items()}
+        observation = dg.DagsterEventType.ASSET_OBSERVATION
+        return recorded_versions(instance, asset, observation)
     version = latest_version(instance, asset)
     return {} if version == NO_VERSION else {"": version}
 

@@ -136,6 +136,26 @@ def latest_version(
     return version.value if version else NO_VERSION
 
 
+def recorded_versions(
+    instance: dg.DagsterInstance, key: dg.AssetKey, kind: dg.DagsterEventType
+) -> dict[str, str]:
+    """Data versions of the latest records of an asset's partitions, by partition.
+
+    Parameters
+    ----------
+    instance
+        The instance that has the records.
+    key
+        Of the asset.
+    kind
+        Of the records: materialisations or observations.
+    """
+    found = instance.event_log_storage.get_latest_tags_by_partition(
+        key, kind, [DATA_VERSION_TAG]
+    )
+    return {partition: tags[DATA_VERSION_TAG] for partition, tags in found.items()}
+
+
 def now() -> str:
     """Return the time, UTC, as ISO 8601."""
     return datetime.now(timezone.utc).isoformat(timespec="seconds")

@@ -8,7 +8,7 @@ import itertools
 import logging
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,7 @@ from whatif_assets.core.run_log import RunEntry, in_words, read_run_log
 from whatif_assets.core.spark.backend import fitted_on_spark, forced_backend
 from whatif_assets.core.study import Study
 from whatif_assets.observed import observe
+from whatif_assets.records import recorded_versions
 from whatif_assets.resources import Compute
 from whatif_assets.storage import OpenSqliteStorage
 from whatif_assets.terminal import console
@@ -234,21 +235,60 @@ class Runner:
         failures: list[str] = []
         if self._home.market.facts:
             failures += self._execute("collect_facts", JOBS["collect_facts"], {})
-        failures += self._run_stale("price_bars", for_bars)
+        of_bars, untold = self._run_stale("price_bars", for_bars)
+        failures += of_bars
         if any(self._home.features().values()):
-            failures += self._run_stale("features", for_features)
+            # Features may have been made anew of bars that were not recorded.
+            first = min(untold, default=None)
+            failures += self._run_stale("features", for_features, first)[0]
         return failures
 
-    def _run_stale(self, asset: str, sessions: Sequence[date]) -> list[str]:
-        """Materialise the sessions of an asset that are not fresh and can be made."""
+    def _run_stale(
+        self, asset: str, sessions: Sequence[date], first_again: str | None = None
+    ) -> tuple[list[str], set[str]]:
+        """Materialise the sessions of an asset that are not fresh and can be made.
+
+        Those that are fresh are reused, and so recorded, where Dagster has no record of
+        them, or another one: a run may have died before it recorded what it wrote, or
+        another instance may have its records.
+
+        Parameters
+        ----------
+        asset, sessions
+            What to materialise.
+        first_again
+            Record all that is fresh from this session on once more.
+
+        Returns
+        -------
+        failures : list of str
+            In words.
+        untold : set of str
+            Sessions that were fresh and not recorded as they are.
+        """
         fresh = Freshness(self._home)
         states = {day.isoformat(): fresh.of(asset, day.isoformat()) for day in sessions}
-        stale = [key for key, state in states.items() if not state.is_fresh]
-        ready = [key for key in stale if states[key].upstream is None]
+        is_fresh = {key for key, state in states.items() if state.is_fresh}
+        untold = self._untold(asset, fresh, is_fresh)
+        if first_again is not None:
+            untold |= {key for key in is_fresh if key >= first_again}
+        stale = [key for key in states if key not in is_fresh]
+        ready = {key for key in stale if states[key].upstream is None} | untold
         calendar = [day.isoformat() for day in self._home.market.sessions.dates()]
-        failures = self.run_keys(asset, ready, calendar)
-        self._tell(asset, len(sessions) - len(stale))
-        return failures
+        failures = self.run_keys(asset, sorted(ready), calendar)
+        self._tell(asset, len(is_fresh - untold))
+        return failures, untold
+
+    def _untold(self, asset: str, fresh: Freshness, keys: Iterable[str]) -> set[str]:
+        """Partitions of the lake that Dagster does not have recorded as they are."""
+        kind = dg.DagsterEventType.ASSET_MATERIALIZATION
+        told = recorded_versions(self._instance, self._asset_key(asset), kind)
+        manifests = ((key, fresh.home.lake.manifest(asset, key)) for key in keys)
+        return {
+            key
+            for key, manifest in manifests
+            if manifest and told.get(key) != manifest.data_version
+        }
 
     def _tell(self, asset: str, untouched: int = 0) -> None:
         """Print what was computed of an asset, and why, unless all of it is new."""
@@ -259,6 +299,10 @@ class Runner:
     def _keys(self) -> list[str]:
         name = f"{self._prefix}configurations"
         return list(self._instance.get_dynamic_partitions(name))
+
+    def _asset_key(self, asset: str) -> dg.AssetKey:
+        prefix = [self._home.market.name] if self._home.market.name else []
+        return dg.AssetKey([*prefix, asset])
 
     def run_keys(
         self, asset: str, keys: Sequence[str], order: Sequence[str]
@@ -293,12 +337,11 @@ class Runner:
         self, job: str, assets: Sequence[str], tags: dict[str, str]
     ) -> list[str]:
         """Run a job, or some of its assets; return the failures in words."""
-        prefix = [self._home.market.name] if self._home.market.name else []
         result = self._definitions.resolve_job_def(
             f"{self._prefix}{job}"
         ).execute_in_process(
             instance=self._instance,
-            asset_selection=[dg.AssetKey([*prefix, asset]) for asset in assets] or None,
+            asset_selection=[self._asset_key(asset) for asset in assets] or None,
             tags=tags,
             run_config=QUIET,
             raise_on_error=False,

@@ -98,6 +98,26 @@ def test_the_same_run_once_more_leaves_all_fresh(home):
         assert stale(home, instance) == {}
 
 
+def test_a_run_records_in_a_new_history_what_is_fresh(home):
+    with dg.instance_for_test() as instance:
+        rerun(home, instance)
+        assert stale(home, instance) == {}
+        shown = instance.get_materialized_partitions(dg.AssetKey("price_bars"))
+        assert shown == {FIRST, HALF_DAY, LAST}
+
+
+def test_a_run_records_what_a_run_that_died_had_written(home, source):
+    bars = pd.read_parquet(source)
+    bars.loc[bars.index[bars["ts"] >= LAST][0], "volume"] += 1
+    bars.to_parquet(source, index=False)
+    with dg.DagsterInstance.ephemeral() as elsewhere:
+        # Its records are lost, as if it had died before it gave them to Dagster.
+        rerun(home, elsewhere)
+    with instance_of(home) as instance:
+        rerun(home, instance)
+        assert stale(home, instance) == {}
+
+
 def test_a_corrected_bar_makes_its_session_stale_and_then_what_reads_it(home, source):
     bars = pd.read_parquet(source)
     of_last = (bars["ts"] >= LAST) & (bars["symbol"] == "AAA")
