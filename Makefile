@@ -22,7 +22,7 @@ $(INSTALLED): setup.cfg pyproject.toml .ci/constraints.txt
 	@echo "Installing pinned dependencies into $(VENV) (a few minutes, once) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt --editable '.[dev]'
 	@echo "Letting Java keep Spark's classes, so that Spark starts faster ..."
-	-@$(BIN)/python -W ignore -m whatif_assets.core.spark.session 2>/dev/null
+	-@$(BIN)/python -W ignore -m whatif_assets.engines.spark.session 2>/dev/null
 	@touch $@
 
 install: $(INSTALLED) ## Create the virtual environment

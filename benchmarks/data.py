@@ -41,14 +41,14 @@ import pyarrow.parquet as pq
 import talib
 from measuring import parquet_file, peak_memory
 
-from whatif_assets.assets.price_bars import ingest
-from whatif_assets.core.bars.ingest import SessionBars
-from whatif_assets.core.bars.schema import BAR_COLUMNS
-from whatif_assets.core.bars.tidy import with_vwap
-from whatif_assets.core.features import compute_features, parse_feature
-from whatif_assets.core.features.store import SessionFeatures
-from whatif_assets.core.home import Home
-from whatif_assets.core.lake import Manifest
+from whatif_assets.domain.bars.schema import BAR_COLUMNS
+from whatif_assets.domain.bars.tidy import with_vwap
+from whatif_assets.domain.features import compute_features, parse_feature
+from whatif_assets.home.home import Home
+from whatif_assets.home.lake import Manifest
+from whatif_assets.orchestration.assets.price_bars import ingest
+from whatif_assets.steps.ingest import SessionBars
+from whatif_assets.steps.session_features import SessionFeatures
 
 NEW_YORK = "America/New_York"
 PRICES = ("open", "high", "low", "close")

@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 DATA = Path(__file__).parents[1] / "data"
-IMPORTS = "import whatif_assets.runs"
+IMPORTS = "import whatif_assets.orchestration.runs"
 
 STAGES = """
 SELECT CASE WHEN asset = 'trained_models' AND partition IN ({spark})
@@ -46,7 +46,13 @@ def main() -> None:
         home = new_home(Path(folder))
         environment = empty_caches(Path(folder))
         start = seconds_of([sys.executable, "-c", IMPORTS], environment)
-        command = [sys.executable, "-m", "whatif_assets.cli", "run", "demo"]
+        command = [
+            sys.executable,
+            "-m",
+            "whatif_assets.command_line.cli",
+            "run",
+            "demo",
+        ]
         total = seconds_of([*command, "--home", str(home)], environment)
         rows = stages(home, start, total)
     show(rows)

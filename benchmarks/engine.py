@@ -31,15 +31,15 @@ import numpy as np
 import pandas as pd
 from measuring import parquet_file, peak_memory
 
-from whatif_assets.core.backtesting.backtest import (
+from whatif_assets.domain.accounts.metrics import measure
+from whatif_assets.domain.features import compute
+from whatif_assets.engines.backtest import (
     Costs,
     Sleeve,
     Variant,
     sleeves_of,
     sweep,
 )
-from whatif_assets.core.backtesting.metrics import measure
-from whatif_assets.core.features import compute
 
 HERE = Path(__file__).parent
 PEERS = HERE / ".venv-peers"
@@ -118,8 +118,8 @@ def ours(
 
 def by_kernel(sleeves: Sequence[Sleeve], variants: Sequence[Variant]) -> float:
     """Time the compiled part alone on one thread, equity and counts included."""
-    from whatif_assets.core.backtesting.engine import run as engine
-    from whatif_assets.core.strategies import find_strategy
+    from whatif_assets.domain.strategies import find_strategy
+    from whatif_assets.engines.compiled import run as engine
 
     batch = engine.Batch.of(find_strategy(RULE), variants)
     days = 1 + max(int(sleeve.session[-1]) for sleeve in sleeves)
@@ -133,9 +133,9 @@ def by_backtrader(
     sleeves: Sequence[Sleeve], variants: Sequence[Variant]
 ) -> tuple[float, np.ndarray[Any, Any]]:
     """Time Backtrader with four analyzers, fed from arrays, one process."""
-    from whatif_assets.core.backtesting._backtrader import bt
-    from whatif_assets.core.backtesting.reference_engine import prepare
-    from whatif_assets.core.strategies import find_strategy
+    from whatif_assets.domain.accounts._backtrader import bt
+    from whatif_assets.domain.strategies import find_strategy
+    from whatif_assets.engines.reference import prepare
 
     kind, profits = find_strategy(RULE), []
     start = time.perf_counter()

@@ -29,24 +29,24 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from whatif_assets.assets.backtest_results import backtest_configuration
-from whatif_assets.assets.holdout_results import open_holdout
-from whatif_assets.assets.leaderboard import rank_studies
-from whatif_assets.assets.placebo_results import challenge
-from whatif_assets.assets.price_bars import ingest
-from whatif_assets.assets.verdicts import inputs as verdict_inputs
-from whatif_assets.assets.verdicts import judge_winner
-from whatif_assets.core.bars.ingest import SessionBars
-from whatif_assets.core.bars.sessions import Sessions
-from whatif_assets.core.evaluation.holdout import holdout_inputs
-from whatif_assets.core.evaluation.ledger import ELSEWHERE, FOLDER
-from whatif_assets.core.evaluation.placebos import placebo_inputs
-from whatif_assets.core.freshness import CODE_VERSIONS, Freshness, winner_of
-from whatif_assets.core.home import Home
-from whatif_assets.core.lake import Manifest
-from whatif_assets.core.selection import Headline
-from whatif_assets.records import Result
-from whatif_assets.resources import Compute
+from whatif_assets.domain.bars.sessions import Sessions
+from whatif_assets.domain.selection import Headline
+from whatif_assets.home.home import Home
+from whatif_assets.home.lake import Manifest
+from whatif_assets.home.ledger import ELSEWHERE, FOLDER
+from whatif_assets.orchestration.assets.backtest_results import backtest_configuration
+from whatif_assets.orchestration.assets.holdout_results import open_holdout
+from whatif_assets.orchestration.assets.leaderboard import rank_studies
+from whatif_assets.orchestration.assets.placebo_results import challenge
+from whatif_assets.orchestration.assets.price_bars import ingest
+from whatif_assets.orchestration.assets.verdicts import inputs as verdict_inputs
+from whatif_assets.orchestration.assets.verdicts import judge_winner
+from whatif_assets.orchestration.records import Result
+from whatif_assets.orchestration.resources import Compute
+from whatif_assets.steps.freshness import CODE_VERSIONS, Freshness, winner_of
+from whatif_assets.steps.holdout import holdout_inputs
+from whatif_assets.steps.ingest import SessionBars
+from whatif_assets.steps.placebos import placebo_inputs
 
 FIRST, LAST = date(2018, 1, 2), date(2018, 8, 31)
 STEP, GAP = 0.0025, 0.0003  # deviation of a bar's move, and between two bars

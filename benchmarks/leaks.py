@@ -22,11 +22,11 @@ from typing import Any
 
 import dagster as dg
 
-from whatif_assets.core.errors import BadInput
-from whatif_assets.core.home import Home, set_up
-from whatif_assets.core.leaks import Finding
-from whatif_assets.runs import Runner
-from whatif_assets_tests.core.leaks.zoo import (
+from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.domain.leaks import Finding
+from whatif_assets.home.home import Home, set_up
+from whatif_assets.orchestration.runs import Runner
+from whatif_assets_tests.domain.leaks.zoo import (
     computing,
     dated,
     honest_features,
@@ -40,10 +40,10 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs" / "leaks.md"
 BEGIN, END = "<!-- benchmark -->", "<!-- end of benchmark -->"
 GATE = {
-    "whatif_assets.assets.features": ("probe_features",),
-    "whatif_assets.core.models.training": ("probe_labels", "probe_learned_columns"),
-    "whatif_assets.core.models.forecasting": ("probe_forecasts",),
-    "whatif_assets.core.evaluation.evaluate": (
+    "whatif_assets.orchestration.assets.features": ("probe_features",),
+    "whatif_assets.steps.training": ("probe_labels", "probe_learned_columns"),
+    "whatif_assets.steps.forecasting": ("probe_forecasts",),
+    "whatif_assets.steps.backtesting": (
         "probe_indicators",
         "probe_fills",
         "probe_traded_columns",

@@ -47,7 +47,13 @@ def main() -> None:
 
 def study_run(folder: Path, backend: str) -> dict[str, Any]:
     """Run the study from an empty home, start of the process included."""
-    command = [sys.executable, "-m", "whatif_assets.cli", "run", str(STUDY)]
+    command = [
+        sys.executable,
+        "-m",
+        "whatif_assets.command_line.cli",
+        "run",
+        str(STUDY),
+    ]
     command += ["--home", str(folder / backend), "--backend", backend]
     environment = {k: v for k, v in os.environ.items() if k != "DAGSTER_HOME"}
     started = time.perf_counter()
@@ -77,7 +83,7 @@ def notebook_way(x: np.ndarray, y: np.ndarray, bars: int) -> dict[str, Any]:
     from pyspark.ml.feature import VectorAssembler
     from pyspark.ml.regression import RandomForestRegressor
 
-    from whatif_assets.core.spark.session import spark_session
+    from whatif_assets.engines.spark.session import spark_session
 
     spark = spark_session()
     names = [f"x{number}" for number in range(x.shape[1])]

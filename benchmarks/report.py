@@ -20,8 +20,8 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from whatif_assets.core.home import Home
-from whatif_assets.core.report.write import report
+from whatif_assets.home.home import Home
+from whatif_assets.report.write import report
 
 STUDY = Path(__file__).parents[1] / "docs/studies/us_minutes.yaml"
 ASSETS = """
@@ -39,7 +39,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         home = arguments.home or Path(folder) / "home"
         study = study_on(arguments.bars, Path(folder))
-        command = [sys.executable, "-m", "whatif_assets.cli", "run", str(study)]
+        command = [
+            sys.executable,
+            "-m",
+            "whatif_assets.command_line.cli",
+            "run",
+            str(study),
+        ]
         started = time.perf_counter()
         subprocess.run([*command, "--home", str(home)], check=True)
         total = time.perf_counter() - started

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from whatif_assets.core.selection import Evidence
+from whatif_assets.domain.selection import Evidence
 
 YEAR = 252
 TRIALS = 60

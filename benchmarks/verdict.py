@@ -34,20 +34,20 @@ import numpy as np
 import pandas as pd
 from simulated_returns import EDGES, ENDED, NULLS
 
-from whatif_assets.core.backtesting.backtest import (
+from whatif_assets.domain.accounts.metrics import measure
+from whatif_assets.domain.bars.bar_size import ONE_MINUTE
+from whatif_assets.domain.bars.sessions import DAY
+from whatif_assets.domain.features import compute_features
+from whatif_assets.domain.selection import Evidence, Headline, Placebo, decide, judge
+from whatif_assets.domain.strategies import find_strategy, required_features
+from whatif_assets.engines.backtest import (
     Costs,
     Sleeve,
     Variant,
     sleeves_of,
     sweep,
 )
-from whatif_assets.core.backtesting.metrics import measure
-from whatif_assets.core.bars.bar_size import ONE_MINUTE
-from whatif_assets.core.bars.sessions import DAY
-from whatif_assets.core.features import compute_features
-from whatif_assets.core.selection import Evidence, Headline, Placebo, decide, judge
-from whatif_assets.core.sources.sample import Sample, SampleOptions
-from whatif_assets.core.strategies import find_strategy, required_features
+from whatif_assets.sources.sample import Sample, SampleOptions
 
 FIRST, LAST = date(2018, 1, 2), date(2018, 12, 31)
 SESSIONS_PER_YEAR = 252

@@ -11,20 +11,20 @@ import yaml
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from whatif_assets.core.facts import FACT_CHECKS, Availability, FactOptions
-from whatif_assets.core.features import FAMILIES, FeatureFunction, parse_feature
-from whatif_assets.core.fields import General
-from whatif_assets.core.market import Market
-from whatif_assets.core.backtesting.metrics import METRICS
-from whatif_assets.core.models import ALGORITHMS
-from whatif_assets.core.report.macros import BARS_MACROS, MACROS
-from whatif_assets.core.quality import QUALITY_CHECKS, REFUSED
-from whatif_assets.core.quality.losses import ABOUT
-from whatif_assets.core.sources import SOURCES
-from whatif_assets.core.sources.csv_profiles import PROFILES
-from whatif_assets.core.sources.online import Online
-from whatif_assets.core.strategies import STRATEGIES
-from whatif_assets.core.study import (
+from whatif_assets.sources.facts import FACT_CHECKS, Availability, FactOptions
+from whatif_assets.domain.features import FAMILIES, FeatureFunction, parse_feature
+from whatif_assets.settings.fields import General
+from whatif_assets.settings.market import Market
+from whatif_assets.domain.accounts.metrics import METRICS
+from whatif_assets.domain.models import ALGORITHMS
+from whatif_assets.report.macros import BARS_MACROS, MACROS
+from whatif_assets.domain.quality import QUALITY_CHECKS, REFUSED
+from whatif_assets.domain.quality.losses import ABOUT
+from whatif_assets.sources import SOURCES
+from whatif_assets.sources.csv_profiles import PROFILES
+from whatif_assets.sources.online import Online
+from whatif_assets.domain.strategies import STRATEGIES
+from whatif_assets.settings.study import (
     CostSettings,
     Dates,
     Evaluation,
@@ -32,7 +32,7 @@ from whatif_assets.core.study import (
     SparkSettings,
     Study,
 )
-from whatif_assets.core.tables import DATABASE
+from whatif_assets.home.tables import DATABASE
 
 PATH = Path(__file__).with_name("reference.md")
 FINSPACE = PATH.with_name("finspace.yaml")

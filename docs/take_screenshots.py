@@ -18,7 +18,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page
 
-from whatif_assets.core.home import Home
+from whatif_assets.home.home import Home
 from whatif_assets_tests.end_to_end.browser import chromium, find_browser
 from whatif_assets_tests.end_to_end.ui import ROOT, Ui, dagster_dev, wait_for
 

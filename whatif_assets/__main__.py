@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 
-from whatif_assets.interruption import watch_for_signals
+from whatif_assets.orchestration.interruption import watch_for_signals
 
 
 def main() -> None:
     """Run the command line."""
     watch_for_signals()
     os.environ.setdefault("PYTHONWARNINGS", "ignore")
-    from whatif_assets.cli import app
+    from whatif_assets.command_line.cli import app
 
     app()
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from whatif_assets.core.bars.bar_size import BarSize
-from whatif_assets.core.bars.resample import resample as _resample
-from whatif_assets.core.bars.sessions import Sessions
+from whatif_assets.domain.bars.bar_size import BarSize
+from whatif_assets.domain.bars.resample import resample as _resample
+from whatif_assets.domain.bars.sessions import Sessions
 
 __all__ = ["resample"]
 
@@ -32,7 +32,7 @@ def resample(bars: pd.DataFrame, size: str, calendar: str = "XNYS") -> pd.DataFr
     Returns
     -------
     pandas.DataFrame
-        As :func:`whatif_assets.core.bars.resample.resample` says.
+        As :func:`whatif_assets.domain.bars.resample.resample` says.
 
     Raises
     ------

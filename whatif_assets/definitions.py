@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from whatif_assets.code_location import build_definitions, default_home
+from whatif_assets.orchestration.code_location import build_definitions, default_home
 
 defs = build_definitions(default_home())

@@ -17,13 +17,13 @@ from typing import Any
 import pandas as pd
 from pydantic import ValidationError
 
-from whatif_assets.core.bars.bar_size import BarSize
-from whatif_assets.core.bars.sessions import Sessions
-from whatif_assets.core.errors import BadInput
-from whatif_assets.core.facts import FactOptions, Facts
-from whatif_assets.core.facts import read_facts as _read_facts
-from whatif_assets.core.features import FAMILIES, FEATURES, compute, parse_feature
-from whatif_assets.core.spec import explain
+from whatif_assets.domain.bars.bar_size import BarSize
+from whatif_assets.domain.bars.sessions import Sessions
+from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.domain.features import FAMILIES, FEATURES, compute, parse_feature
+from whatif_assets.settings.spec import explain
+from whatif_assets.sources.facts import FactOptions, Facts
+from whatif_assets.sources.facts import read_facts as _read_facts
 
 __all__ = ["FAMILIES", "FEATURES", "beside", "compute", "parse_feature", "read_facts"]
 

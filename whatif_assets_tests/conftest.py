@@ -6,9 +6,13 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 # A busy machine is no failure.
 settings.register_profile("untimed", deadline=None)
@@ -76,7 +80,7 @@ def _own_environment() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def finished_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a home in which the tiny study has been run; tests only read it."""
-    from whatif_assets.studies import run_studies
+    from whatif_assets.command_line.studies import run_studies
 
     folder = tmp_path_factory.mktemp("finished")
     study = folder / "tiny.yaml"
@@ -89,3 +93,13 @@ def finished_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def copied_home(finished_home: Path, tmp_path: Path) -> Path:
     """Give a copy of the finished home, to be changed freely."""
     return Path(shutil.copytree(finished_home, tmp_path / "copied"))
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[SparkSession]:
+    """Give a Spark session on two cores, started once for all tests."""
+    from whatif_assets.engines.spark.session import spark_session, spark_settings
+
+    session = spark_session(spark_settings("local[2]"))
+    yield session
+    session.stop()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from whatif_assets.core.backtesting._backtrader import bt
+from whatif_assets.domain.accounts._backtrader import bt
 
 
 class SmaCross(bt.Strategy):  # type: ignore[misc]

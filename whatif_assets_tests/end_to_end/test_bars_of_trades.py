@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from whatif_assets.core.home import Home
-from whatif_assets.studies import run_studies
+from whatif_assets.command_line.studies import run_studies
+from whatif_assets.home.home import Home
 
 DAYS = pd.bdate_range("2018-03-05", "2018-03-16")
 MARKET = """

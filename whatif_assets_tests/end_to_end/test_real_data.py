@@ -8,8 +8,8 @@ import duckdb
 import pandas as pd
 import pytest
 
-from whatif_assets.core.home import set_up
-from whatif_assets.studies import run_studies
+from whatif_assets.command_line.studies import run_studies
+from whatif_assets.home.home import set_up
 from whatif_assets_tests.end_to_end.ui import Ui, dagster_dev, wait_for
 
 ROOT = Path(__file__).parent.parent.parent

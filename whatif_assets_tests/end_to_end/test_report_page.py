@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from whatif_assets.core.home import Home
+from whatif_assets.home.home import Home
 from whatif_assets_tests.end_to_end.browser import chromium, find_browser
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import duckdb
 import pyspark
 import pytest
 
-from whatif_assets.core.spark.java import find_java
+from whatif_assets.engines.spark.java import find_java
 from whatif_assets_tests.conftest import TINY_STUDY
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]

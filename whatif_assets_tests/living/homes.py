@@ -18,16 +18,17 @@ from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_START_TAG,
 )
 
-from whatif_assets import runs, stages, terminal
-from whatif_assets.assets import best_configuration
-from whatif_assets.code_location import build_definitions
-from whatif_assets.core.errors import BadInput
-from whatif_assets.core.evaluation.ledger import CHAIN
-from whatif_assets.core.home import REPORTS, Home
-from whatif_assets.core.keys import study_of
-from whatif_assets.core.report import page
-from whatif_assets.core.report.drawing import Picture
-from whatif_assets.studies import run_studies
+from whatif_assets.command_line import terminal
+from whatif_assets.command_line.studies import run_studies
+from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.home.home import REPORTS, Home
+from whatif_assets.home.ledger import CHAIN
+from whatif_assets.orchestration import runs, stages
+from whatif_assets.orchestration.assets import best_configuration
+from whatif_assets.orchestration.code_location import build_definitions
+from whatif_assets.report import page
+from whatif_assets.report.drawing import Picture
+from whatif_assets.settings.keys import study_of
 from whatif_assets_tests.living.inputs import Inputs
 
 # What has been tried and looked at is history, not a result: a fresh home gets it.

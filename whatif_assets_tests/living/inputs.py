@@ -12,8 +12,8 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from whatif_assets.core.backtesting.sleeve import FloatArray
-from whatif_assets.core.features import FEATURES
+from whatif_assets.domain.accounts.sleeve import FloatArray
+from whatif_assets.domain.features import FEATURES
 from whatif_assets_tests.living.market import Market
 
 Study = dict[str, Any]

@@ -7,7 +7,7 @@ from datetime import date
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from whatif_assets.core.features import FEATURES
+from whatif_assets.domain.features import FEATURES
 from whatif_assets_tests.living import homes
 from whatif_assets_tests.living.inputs import MODELS, RULES, SMAS, template
 from whatif_assets_tests.living.life import NUMBERS, Life

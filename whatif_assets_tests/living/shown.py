@@ -9,9 +9,9 @@ import dagster as dg
 from dagster._core.definitions.data_version import CachingStaleStatusResolver
 from dagster._core.loader import LoadingContextForTest
 
-from whatif_assets.code_location import build_definitions
-from whatif_assets.core.freshness import Freshness
-from whatif_assets.core.home import Home
+from whatif_assets.home.home import Home
+from whatif_assets.orchestration.code_location import build_definitions
+from whatif_assets.steps.freshness import Freshness
 
 FRESH = "FRESH"
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from whatif_assets.core.errors import BadInput
-from whatif_assets.core.home import Home
-from whatif_assets.core.tables import LAKE
+from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.home.home import Home
+from whatif_assets.home.tables import LAKE
 
 # What two homes of the same inputs may differ in, by table; "*" is the whole table.
 LEFT_OUT: Mapping[str, tuple[str, ...]] = {

@@ -1,0 +1,189 @@
+"""What ``whatif report`` and ``whatif run`` show of a study's results."""
+
+from __future__ import annotations
+
+import os
+import webbrowser
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+from rich import box
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from whatif_assets.command_line.terminal import console
+from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.home.home import Home
+from whatif_assets.home.kept_findings import questions
+from whatif_assets.report.database import opened
+from whatif_assets.report.leaders import leaders
+from whatif_assets.settings.study import Study, read_study
+from whatif_assets.steps.backtesting import NOTES
+from whatif_assets.steps.freshness import Freshness
+from whatif_assets.steps.leaderboard import CANDIDATE
+
+LEADERBOARD = "leaderboard"
+
+
+def print_report(home_path: Path, study: str | None) -> bool:
+    """Print the last result of one study or of all, and say what is out of date."""
+    home = Home.open(home_path)
+    studies = [_named(home, study)] if study else list(home.studies().values())
+    if not home.database.exists():
+        raise _no_report(home.database)
+    for one in studies:
+        why = why_outdated(home, one)
+        if why:
+            made = datetime.fromtimestamp(home.database.stat().st_mtime, timezone.utc)
+            console.print(
+                f"Out of date: what follows was made on {made:%Y-%m-%d at %H:%M} UTC, "
+                f"and {why}. 'whatif run {one.name}' brings it up to date.",
+                style="yellow",
+                highlight=False,
+            )
+        _print_results(home, one)
+    return True
+
+
+def print_result(home: Home, study: Study) -> None:
+    """Print what a run made of a study, or why there is nothing new to print."""
+    why = why_outdated(home, study)
+    if why:
+        console.print(
+            f"Study {study.name} has no result to show: {why}.",
+            style="red",
+            highlight=False,
+        )
+    else:
+        _print_results(home, study)
+
+
+def why_outdated(home: Home, study: Study) -> str:
+    """Say why the database does not have the results of now; empty where it has."""
+    if not home.database.exists():
+        return f"{home.database} was not written"
+    state = Freshness(home).of(LEADERBOARD, study.name)
+    if not state.is_fresh:
+        return f"its leaderboard is {state}"
+    manifest = home.lake.manifest(LEADERBOARD, study.name)
+    written = datetime.fromtimestamp(home.database.stat().st_mtime, timezone.utc)
+    if manifest and written < datetime.fromisoformat(manifest.finished_at):
+        return f"{home.database} is older than its leaderboard"
+    return ""
+
+
+def _named(home: Home, study: str) -> Study:
+    """Find a study by its name or by its file, as ``whatif run`` does."""
+    if not (study.endswith((".yaml", ".yml")) or os.sep in study):
+        return home.study(study)
+    name = read_study(Path(study))[0].name
+    if name not in home.studies():
+        raise BadInput(
+            f"{study}: {home.path} has no study '{name}' yet; use 'whatif run {study} "
+            f"--home {home.path}' first."
+        )
+    return home.study(name)
+
+
+def open_report(home_path: Path, study: str | None) -> bool:
+    """Open the page of one study, or of all that have one, in the browser."""
+    home = Home.open(home_path)
+    names = [_named(home, study).name] if study else list(home.studies())
+    pages = [home.page(name) for name in names]
+    found = [page for page in pages if page.exists()]
+    if not found:
+        raise _no_report(pages[0] if pages else home.path)
+    for page in found:
+        console.print(str(page.resolve()), soft_wrap=True, highlight=False)
+        if not webbrowser.open(page.resolve().as_uri()):
+            console.print("No browser was found; open the file in one.")
+    return True
+
+
+def _no_report(path: Path) -> BadInput:
+    return BadInput(f"{path}: there is no report yet; use 'whatif run' first.")
+
+
+def _print_results(home: Home, study: Study) -> None:
+    """Print leaderboard, what is left out of it, and conclusion of a study."""
+    with opened(home) as connection:
+        rows = _rows_of(connection, LEADERBOARD, study.name)
+        outcomes = _rows_of(connection, "best_configuration", study.name)
+        known = _rows_of(connection, "configurations", study.name)
+    if len(outcomes) and "conclusion" not in outcomes:
+        raise BadInput(
+            f"{home.database} was written by an earlier version; use 'whatif run "
+            f"{study.name}' to write it again."
+        )
+    if len(rows):
+        console.print(_leaderboard(rows, study, home))
+    for note in (*_left_out(known), *_notes(home, rows["configuration"])):
+        console.print(note, style="yellow", highlight=False)
+    for row in outcomes.to_dict("records"):
+        console.print(_conclusion(row, home))
+    if outcomes.empty:
+        console.print(f"Study {study.name} has no results yet.")
+
+
+def _left_out(known: pd.DataFrame) -> Iterator[str]:
+    """Say which configurations have no place in the leaderboard, and why."""
+    out = known[known["state"] != "fresh"]
+    for (state, because), rows in out.groupby(["state", "because"], sort=False):
+        keys = ", ".join(rows["configuration"])
+        yield f"Not in the leaderboard, {state} ({because}): {keys}"
+
+
+def _notes(home: Home, keys: Iterable[str]) -> Iterator[str]:
+    """What configurations say of their results, each once."""
+    for key in dict.fromkeys(keys):
+        manifest = home.lake.manifest("backtest_results", key)
+        notes = manifest.details.get(NOTES, ()) if manifest else ()
+        for note in (*notes, *questions(home.lake, key)):
+            yield f"{key}: {note}"
+
+
+def _rows_of(
+    connection: duckdb.DuckDBPyConnection, table: str, study: str
+) -> pd.DataFrame:
+    query = f"FROM {table} WHERE study = ?"
+    return connection.execute(query, [study]).df()
+
+
+def _leaderboard(rows: pd.DataFrame, study: Study, home: Home) -> Table:
+    synthetic = " (synthetic market)" if home.market.source == "sample" else ""
+    table = Table(
+        title=f"Leaderboard of {study.name}{synthetic}, by {study.ranking.label}",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+    )
+    ranked = rows.sort_values("rank")
+    shown = leaders(ranked, study)
+    for name in shown.columns:
+        if name == "configuration":
+            table.add_column(name, overflow="fold", min_width=24)
+        else:
+            table.add_column(name, justify="right", no_wrap=True)
+    roles = ranked.drop_duplicates("configuration")["role"]
+    for cells, role in zip(shown.itertuples(index=False), roles):
+        table.add_row(*cells, style="" if role == CANDIDATE else "dim")
+    table.caption = (
+        f"The best variant of each configuration; all {len(rows):,} are in the table "
+        "leaderboard."
+    )
+    table.caption_justify = "left"
+    return table
+
+
+def _conclusion(row: Mapping[Any, Any], home: Home) -> Panel:
+    """Show what the study comes to, as the page, the UI and DuckDB have it."""
+    lines = row["conclusion"].split("\n")
+    if isinstance(row["reasons"], str):
+        lines += [f"- {reason}" for reason in row["reasons"].split("\n")]
+    lines += ["", f"Query it: duckdb {home.database}"]
+    title = Text(f"Result of {row['study']}")
+    return Panel("\n".join(lines), title=title, title_align="left", expand=False)

@@ -1,0 +1,141 @@
+"""Running studies: what a run waits for longest begins before the rest is imported."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from whatif_assets.command_line.result_display import print_result
+from whatif_assets.command_line.terminal import console, progress_display
+from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.engines.spark.session import silence_spark, spark_session, warm_up
+from whatif_assets.engines.warming import start_compiling
+from whatif_assets.home.home import Home, set_up
+from whatif_assets.orchestration.interruption import cleaning_up
+from whatif_assets.report.drawing import end_drawing
+from whatif_assets.settings.study import Study
+from whatif_assets.steps.backend import fitted_on_spark, study_settings
+
+# Models on Spark, and the rows of all, up to which Java's quick compiler suffices.
+FEW_FITS, FEW_ROWS = 3, 150_000
+
+
+def run_studies(path: Path, study: str | None, sealed: bool = False) -> bool:
+    """Run one study, or every study of a home, and print the result.
+
+    Parameters
+    ----------
+    path
+        The home; a study file with a market sets up an empty one.
+    study
+        A study file, a study's name, or None for all of the home's.
+    sealed
+        Whether to leave holdouts unopened.
+
+    Returns
+    -------
+    bool
+        Whether everything succeeded.
+    """
+    home, studies = _opened(path, study)
+    engine_is_compiled = _start_ahead(home, studies)
+    # Here, since it imports Dagster, which takes a second or two.
+    from whatif_assets.orchestration.runs import Runner, instance_of
+
+    unread = list(home.faults().values())
+    failures = [] if study else unread
+    with contextlib.ExitStack() as stack, _quiet_end():
+        stack.enter_context(cleaning_up())
+        stack.callback(end_drawing)
+        instance = stack.enter_context(instance_of(home))
+        stack.enter_context(progress_display())
+        runner = Runner(home, instance, sealed, engine_is_compiled)
+        failures += runner.run(*studies)
+    for one in studies:
+        print_result(home, one)
+    for fault in unread if study else ():
+        console.print(f"Left out: {fault}", highlight=False)
+    for failure in failures:
+        console.print(failure, style="red", highlight=False)
+    return not failures
+
+
+@contextlib.contextmanager
+def _quiet_end() -> Iterator[None]:
+    """Keep an interrupted run from telling what broke because it was interrupted."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        silence_spark()
+        raise
+
+
+def _opened(path: Path, study: str | None) -> tuple[Home, list[Study]]:
+    """Open the home, and the studies of it that are asked for."""
+    if study is not None and (study.endswith((".yaml", ".yml")) or os.sep in study):
+        home, named = set_up(path, Path(study))
+        studies = [home.study(named.name)]
+    else:
+        home = Home.open(path)
+        studies = [home.study(study)] if study else list(home.studies().values())
+    if not studies and (faults := home.faults()):
+        raise BadInput("\n".join(faults.values()))
+    if not studies:
+        raise BadInput(
+            f"{home.studies_folder}: there is no study yet; give 'whatif run' a "
+            "study file."
+        )
+    return home, studies
+
+
+def _start_ahead(home: Home, studies: Sequence[Study]) -> Callable[[], object]:
+    """Start Spark, if one of the studies fits a model there, and compile the engine.
+
+    Both happen beside this thread. Whoever asks for Spark's session gets this one,
+    and meets again whatever went wrong here.
+
+    Returns
+    -------
+    callable
+        Waits until the engine is compiled.
+    """
+    asking = next((one for one in studies if _fits_on_spark(home, one)), None)
+    if asking is not None:
+        # Two threads that import the same at once may each see half of it.
+        import pyspark.ml.regression
+        import pyspark.sql  # noqa: F401
+
+        asked = asking, _fits_little(home, studies)
+        threading.Thread(target=_start_spark, args=asked, daemon=True).start()
+    return start_compiling()
+
+
+def _fits_on_spark(home: Home, study: Study) -> bool:
+    """Whether a model of the study is still to be fitted on Spark."""
+    return any(
+        fitted_on_spark(configuration)
+        and not home.lake.has("trained_models", configuration.key)
+        for configuration in home.configurations(study)
+    )
+
+
+def _fits_little(home: Home, studies: Sequence[Study]) -> bool:
+    """Whether a few small models are all that is fitted on Spark."""
+    rows: list[int] = []
+    for study in studies:
+        folds = [fold for fold in study.folds(home.market) if fold.train]
+        for one in filter(fitted_on_spark, home.configurations(study)):
+            if one.search:
+                return False
+            symbols = len(home.symbols_of(one))
+            bars = symbols * home.market.most_bars_per_session(home.bar_size(one))
+            rows += [bars * len(fold.train) for fold in folds]
+    return len(rows) <= FEW_FITS and sum(rows) <= FEW_ROWS
+
+
+def _start_spark(study: Study, short: bool) -> None:
+    with contextlib.suppress(Exception):
+        warm_up(lambda: spark_session(study_settings(study, short)))

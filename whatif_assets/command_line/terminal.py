@@ -1,0 +1,129 @@
+"""What every command shows: progress, problems, a study that was checked."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import Progress as Bars
+from rich.table import Table
+from rich.text import Text
+
+from whatif_assets.orchestration.progress import Progress, listen
+
+if TYPE_CHECKING:
+    from whatif_assets.settings.study import Study
+
+WIDTH_OF_A_FILE = 110
+MARKET = ("market",)  # of a study, for the line that it is on
+# What is printed comes from studies, data and libraries: nothing in it is markup.
+console = Console(
+    width=None if sys.stdout.isatty() else WIDTH_OF_A_FILE, markup=False, emoji=False
+)
+errors = Console(stderr=True, markup=False, emoji=False)
+
+
+@contextlib.contextmanager
+def progress_display() -> Iterator[None]:
+    """Show a bar per piece of work, with the time that is left."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    # Drawn by a thread that takes time from the work: rich's ten times a second is
+    # more than anybody reads.
+    with Bars(*columns, console=console, refresh_per_second=4) as bars:
+        tasks: dict[int, Any] = {}
+
+        def show(progress: Progress) -> None:
+            task = tasks.get(id(progress))
+            if task is None:
+                task = bars.add_task(progress.what, total=progress.total)
+                tasks[id(progress)] = task
+                kept.append(progress)
+            bars.update(task, completed=progress.done, total=progress.total)
+
+        # Held, so that no later piece of work takes the identity of an earlier one.
+        kept: list[Progress] = []
+        stop = listen(show)
+        try:
+            yield
+        finally:
+            stop()
+
+
+def show_problem(message: str) -> None:
+    """Print what is wrong with the input, as it is, on standard error."""
+    errors.print(Text(message), style="red", soft_wrap=True)
+
+
+def print_check(home_path: Path, study: str) -> bool:
+    """Check a study and print its configurations."""
+    # Here, since most of what this module shows needs no home.
+    from whatif_assets.domain.base.errors import BadInput
+    from whatif_assets.engines.processes.rehearsal import findings_of
+    from whatif_assets.home.home import Home, check_study, code_base
+    from whatif_assets.settings.configuration import expand
+    from whatif_assets.settings.market import MARKET_FILE
+    from whatif_assets.settings.study import read_study, study_market
+    from whatif_assets.steps.data_check import check_data, size_of
+
+    path = Path(study)
+    if study.endswith((".yaml", ".yml")):
+        document = read_study(path)[1]
+        market, of_market, where = study_market(document), path, document.where(MARKET)
+        if market is None:
+            market, of_market = Home.open(home_path).market, home_path / MARKET_FILE
+            where = str(of_market)
+        checked = check_study(path, market)
+        base = code_base(path)
+    else:
+        home = Home.open(home_path)
+        market, of_market = home.market, home.path / MARKET_FILE
+        where = str(of_market)
+        checked = check_study(home.file_of(home.study(study)), home.market)
+        base = home.code_base(study)
+    configurations = expand(checked, base, market.bar_size)
+    if findings := findings_of(configurations):
+        raise BadInput("\n".join(findings))
+    try:
+        symbols = check_data(checked, market, of_market.parent)
+    except BadInput as error:
+        raise BadInput(f"{where}: {error}") from None
+    console.print(_configurations(checked, base))
+    console.print(str(size_of(checked, market, symbols, configurations)))
+    return True
+
+
+def _configurations(study: Study, base: Path) -> Table:
+    from whatif_assets.settings.configuration import expand
+
+    title = f"Study {study.name} is valid"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    for column in ("configuration", "strategy", "algorithm", "variants"):
+        table.add_column(column)
+    for configuration in expand(study, base):
+        table.add_row(
+            configuration.key,
+            configuration.strategy,
+            configuration.algorithm or "-",
+            str(len(configuration.variants())),
+        )
+    return table

@@ -1,1 +1,0 @@
-"""The domain: pure functions and small frozen dataclasses, free of Dagster."""

@@ -1,1 +1,0 @@
-"""Evaluation: configurations on their test windows, and what puts them to the test."""

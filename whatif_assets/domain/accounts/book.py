@@ -1,0 +1,134 @@
+"""Books: what fills did to cash and position, and what they cost by stated costs."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from whatif_assets.domain.accounts.job import Costs
+from whatif_assets.domain.accounts.sleeve import FloatArray, Sleeve
+
+_DAY = 86_400_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class Book:
+    """Fills on one sleeve, in time order.
+
+    Attributes
+    ----------
+    made
+        The bar on which the broker made each fill; k int64, never decreasing.
+    sizes, prices, per_point
+        Units (negative for a sale), price, and money per point of the price; k
+        float64 each.
+    """
+
+    made: npt.NDArray[np.int64]
+    sizes: FloatArray
+    prices: FloatArray
+    per_point: FloatArray
+
+    @functools.cached_property
+    def held(self) -> FloatArray:
+        """Units held after each fill."""
+        return np.asarray(np.cumsum(self.sizes))
+
+    @property
+    def before(self) -> FloatArray:
+        """Units held before each fill."""
+        return np.concatenate([[0.0], self.held])[: len(self.held)]
+
+    @property
+    def values(self) -> FloatArray:
+        """Value of each fill, positive."""
+        return np.asarray(np.abs(self.sizes * self.prices * self.per_point))
+
+    @property
+    def closed(self) -> FloatArray:
+        """Units of each fill that closed a position; the rest opened one."""
+        units = np.minimum(np.abs(self.sizes), np.abs(self.before))
+        return np.where(self.before * self.sizes < 0, units, 0.0)
+
+    @functools.cached_property
+    def entries(self) -> FloatArray:
+        """Average price of what was held after each fill."""
+        entries, entry, before = np.empty(len(self.held)), 0.0, 0.0
+        for n, (size, price, after) in enumerate(
+            zip(self.sizes, self.prices, self.held)
+        ):
+            if before * after <= 0:  # opened, turned round or closed
+                entry = price
+            elif abs(after) > abs(before):
+                entry = (before * entry + size * price) / after
+            entries[n], before = entry, after
+        return entries
+
+    def commissions(self, costs: Costs) -> tuple[FloatArray, FloatArray]:
+        """Commission of each fill for closing and for opening, without interest."""
+
+        def part(units: FloatArray) -> FloatArray:
+            value = units * np.abs(self.prices) * self.per_point
+            charged = value * costs.commission_bps / 1e4
+            charged = charged + units * costs.commission_per_share
+            least = np.maximum(charged, costs.commission_minimum)
+            return np.where(units > 0, least, 0.0)
+
+        closed = self.closed
+        return part(closed), part(np.abs(self.sizes) - closed)
+
+    def interest(self, sleeve: Sleeve, costs: Costs) -> tuple[FloatArray, FloatArray]:
+        """Interest on borrowed shares.
+
+        Returns
+        -------
+        unpaid : numpy.ndarray
+            What has accrued up to each bar and was charged with no fill yet.
+        owed : numpy.ndarray
+            Charged with each fill that closes something: what accrued before it.
+        """
+        owed = np.zeros(len(self.sizes))
+        if not costs.borrow_bps or not len(owed):
+            return np.zeros(len(sleeve)), owed
+        bars = np.arange(len(sleeve))
+        # What was held when each bar began.
+        done = np.searchsorted(self.made, bars, side="left")
+        sold = np.maximum(-after(self.held, done), 0.0)
+        sold *= np.abs(after(self.entries, done)) * after(self.per_point, done)
+        days = np.diff(sleeve.ts // _DAY, prepend=sleeve.ts[:1] // _DAY)
+        accrued = np.cumsum(days * sold * (costs.borrow_bps / 1e4 / 365))
+        closing = np.flatnonzero(self.closed)
+        owed[closing] = np.diff(accrued[self.made[closing]], prepend=0.0)
+        done = np.searchsorted(self.made, bars, side="right")
+        return accrued - after(np.cumsum(owed), done), owed
+
+    def gains(
+        self,
+        sleeve: Sleeve,
+        at: npt.NDArray[np.int64],
+        charged: FloatArray,
+        unpaid: FloatArray,
+    ) -> FloatArray:
+        """Gains less costs at the close of some bars.
+
+        Parameters
+        ----------
+        at
+            The bars.
+        charged
+            Commission and interest of each fill.
+        unpaid
+            Of each bar; see :meth:`interest`.
+        """
+        done = np.searchsorted(self.made, at, side="right")
+        cash = np.cumsum(-self.sizes * self.prices * self.per_point - charged)
+        held = after(self.held, done) * after(self.per_point, done)
+        return np.asarray(after(cash, done) + held * sleeve.close[at] - unpaid[at])
+
+
+def after(totals: FloatArray, done: npt.NDArray[np.intp]) -> FloatArray:
+    """Values after so many fills; 0 after none."""
+    return np.concatenate([[0.0], totals])[done]

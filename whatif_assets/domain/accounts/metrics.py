@@ -1,0 +1,388 @@
+"""Metrics: what is told of an account, by name.
+
+A new metric is one function of the accounts of many variants, and one line in
+``METRICS``. A metric that is not defined (a Sharpe ratio of one day, a hit rate of
+no trade) is NaN, never 0.
+
+Each works on all variants of a block at once, which libraries do for few of them; a
+test holds those that empyrical has equal to it. Where the money is gone no return is
+defined any more and neither is what is computed from returns; empyrical would leave
+such sessions out.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from whatif_assets.domain.accounts.accounts import Accounts
+from whatif_assets.domain.accounts.sleeve import FloatArray
+from whatif_assets.engines.backtest import BacktestResult
+
+# The worst share of the sessions that value at risk is about.
+TAIL = 0.05
+
+
+def pnl(of: Accounts) -> FloatArray:
+    """Value at the end less the starting cash, open positions at their last close."""
+    if not of.equity.shape[1]:
+        return _undefined(of)
+    return of.equity[:, -1] - of.start_cash
+
+
+def total_return(of: Accounts) -> FloatArray:
+    """Profit as a fraction of the starting cash of all sleeves."""
+    return pnl(of) / of.start_cash
+
+
+def annual_return(of: Accounts) -> FloatArray:
+    """Yearly rate at which the starting cash grew to the value at the end.
+
+    The smaller the share of a year, the less it says. NaN where the value at the end
+    is below 0, or the rate beyond all numbers.
+    """
+    n = of.equity.shape[1]
+    if not n:
+        return _undefined(of)
+    return compounded(of.equity[:, -1] / of.start_cash, of.sessions_per_year / n)
+
+
+def sharpe(of: Accounts) -> FloatArray:
+    """Mean over standard deviation (n - 1) of session returns, annualised.
+
+    The risk-free rate is taken as 0. NaN with fewer than two sessions, or where
+    all returns are equal.
+
+    References
+    ----------
+    Sharpe, The Sharpe ratio, Journal of Portfolio Management, 1994.
+    """
+    returns = of.returns
+    if returns.shape[1] < 2:
+        return _undefined(of)
+    ratio = _ratio(
+        returns.mean(axis=1), returns.std(axis=1, ddof=1), np.ptp(returns, axis=1) > 0
+    )
+    return np.asarray(ratio * np.sqrt(of.sessions_per_year))
+
+
+def sortino(of: Accounts) -> FloatArray:
+    """Mean over downside deviation of session returns, annualised.
+
+    The downside deviation is the root mean square, over all sessions, of the
+    returns below 0. NaN with fewer than two sessions, or where none is below 0.
+
+    References
+    ----------
+    Rollinger and Hoffman, Sortino: a sharper ratio, Red Rock Capital, 2013.
+    """
+    returns = of.returns
+    if returns.shape[1] < 2:
+        return _undefined(of)
+    downside = np.sqrt(np.mean(np.minimum(returns, 0.0) ** 2, axis=1))
+    ratio = _ratio(returns.mean(axis=1), downside, returns.min(axis=1) < 0)
+    return np.asarray(ratio * np.sqrt(of.sessions_per_year))
+
+
+def calmar(of: Accounts) -> FloatArray:
+    """Annual return over maximum drawdown; NaN without a drawdown.
+
+    References
+    ----------
+    Young, Calmar ratio: a smoother tool, Futures, 1991.
+    """
+    fallen = max_drawdown(of)
+    return _ratio(annual_return(of), fallen, fallen > 0)
+
+
+def omega(of: Accounts) -> FloatArray:
+    """Sum of the session returns above 0 over the sum of those below.
+
+    NaN with fewer than two sessions, or where none is below 0.
+
+    References
+    ----------
+    Keating and Shadwick, A universal performance measure, Journal of Performance
+    Measurement, 2002.
+    """
+    returns = of.returns
+    if returns.shape[1] < 2:
+        return _undefined(of)
+    lost = -np.minimum(returns, 0.0).sum(axis=1)
+    return _ratio(np.maximum(returns, 0.0).sum(axis=1), lost, lost > 0)
+
+
+def max_drawdown(of: Accounts) -> FloatArray:
+    """Deepest fall from a peak, as a fraction of the peak: 0.08 is a fall of 8 %.
+
+    The starting cash is the first peak; values are those at session ends.
+    """
+    if not of.equity.shape[1]:
+        return _undefined(of)
+    path = of.path
+    return np.asarray(np.max(1.0 - path / np.maximum.accumulate(path, axis=1), axis=1))
+
+
+def max_drawdown_length(of: Accounts) -> FloatArray:
+    """Most sessions in a row that ended below an earlier peak.
+
+    The starting cash is the first peak. It need not be the deepest drawdown.
+    """
+    if not of.equity.shape[1]:
+        return _undefined(of)
+    path = of.path
+    below = path < np.maximum.accumulate(path, axis=1)
+    number = np.arange(path.shape[1])
+    at_peak = np.maximum.accumulate(np.where(below, 0, number), axis=1)
+    return np.asarray(np.max(number - at_peak, axis=1), dtype=np.float64)
+
+
+def value_at_risk(of: Accounts) -> FloatArray:
+    """Loss that one session in twenty exceeds, as a fraction of the equity.
+
+    The 5 % quantile of session returns, interpolated, its sign turned round: 0.02 is
+    a loss of 2 %. Negative where so few sessions lose.
+    """
+    if not of.returns.shape[1]:
+        return _undefined(of)
+    return np.asarray(-np.quantile(of.returns, TAIL, axis=1))
+
+
+def conditional_value_at_risk(of: Accounts) -> FloatArray:
+    """Mean loss of the worst twentieth of the sessions, as a fraction of the equity.
+
+    The mean of the 1 + (n - 1) / 20 least session returns (rounded down), its sign
+    turned round; with fewer than 21 sessions that is the worst one alone.
+
+    References
+    ----------
+    Rockafellar and Uryasev, Optimization of conditional value-at-risk, Journal of
+    Risk, 2000.
+    """
+    n = of.returns.shape[1]
+    if not n:
+        return _undefined(of)
+    last = int((n - 1) * TAIL)
+    worst = np.partition(of.returns, last, axis=1)[:, : last + 1]
+    # NaN counts as the greatest, yet no return is known from there on.
+    ruined = np.isnan(of.returns).any(axis=1)
+    return np.where(ruined, np.nan, -worst.mean(axis=1))
+
+
+def beta(of: Accounts) -> FloatArray:
+    """Slope of session returns on those of buy-and-hold.
+
+    NaN with fewer than two sessions, or where buy-and-hold is not known or does not
+    move.
+    """
+    held = of.benchmark
+    if held is None or len(held) < 2 or not np.ptp(held) > 0:
+        return _undefined(of)
+    away = held - held.mean()
+    # A matrix product would depend on how many variants a block has.
+    return np.asarray((of.returns * away).sum(axis=1) / np.sum(away**2))
+
+
+def alpha(of: Accounts) -> FloatArray:
+    """Return a year that beta to buy-and-hold does not explain.
+
+    The mean over sessions of the return less beta times that of buy-and-hold,
+    compounded over a year. NaN where beta is.
+
+    References
+    ----------
+    Jensen, The performance of mutual funds in the period 1945-1964, Journal of
+    Finance, 1968; the risk-free rate is taken as 0.
+    """
+    if of.benchmark is None or not len(of.benchmark):
+        return _undefined(of)
+    unexplained = of.returns.mean(axis=1) - beta(of) * of.benchmark.mean()
+    return compounded(1.0 + unexplained, of.sessions_per_year)
+
+
+def turnover(of: Accounts) -> FloatArray:
+    """Value of all fills as a multiple of the starting cash."""
+    return of.traded / of.start_cash
+
+
+def break_even_bps(of: Accounts) -> FloatArray:
+    """Commission in basis points at which the same fills would earn nothing.
+
+    The commission that was charged plus the profit over the value of all fills.
+    Slippage, a commission per share and interest stay as they were, and the minimum
+    of a commission is taken not to bind. Negative where the fills lose money even
+    without commission; NaN without a fill. Charged anew, it gives a profit of 0
+    wherever orders do not depend on the cash that is left.
+    """
+    return of.commission_bps + 1e4 * _ratio(pnl(of), of.traded, of.traded > 0)
+
+
+def trades(of: Accounts) -> FloatArray:
+    """Count the closed trades."""
+    return of.profits.count
+
+
+def hit_rate(of: Accounts) -> FloatArray:
+    """Fraction of closed trades without a loss after commission.
+
+    A trade that ends at exactly 0 counts as won, as in Backtrader. NaN without a
+    closed trade.
+    """
+    return _ratio(of.profits.wins, of.profits.count, of.profits.count > 0)
+
+
+def sqn(of: Accounts) -> FloatArray:
+    """System quality number: root n times mean over deviation (n) of trade profits.
+
+    NaN with fewer than two closed trades, or where all profits are equal.
+
+    References
+    ----------
+    Van Tharp, as in ``backtrader.analyzers.SQN``.
+    """
+    profits = of.profits
+    several = (profits.count > 1) & (profits.greatest > profits.least)
+    variance = _ratio(profits.squares, profits.count, several)
+    return np.sqrt(profits.count) * _ratio(profits.mean, np.sqrt(variance), several)
+
+
+def exposure(of: Accounts) -> FloatArray:
+    """Share of all bars, of every sleeve, at whose close a position was open."""
+    return _ratio(of.holding.exposed, of.holding.bars, of.holding.bars > 0)
+
+
+def average_holding(of: Accounts) -> FloatArray:
+    """Mean number of bars from the fill that opened a closed trade to its last.
+
+    NaN without a closed trade.
+    """
+    return _ratio(of.holding.closed, of.profits.count, of.profits.count > 0)
+
+
+def _undefined(of: Accounts) -> FloatArray:
+    return np.full(len(of.start_cash), np.nan)
+
+
+def compounded(growth: FloatArray, times: float) -> FloatArray:
+    """Return over some periods of equal growth, NaN where that is no number.
+
+    Parameters
+    ----------
+    growth
+        Value at the end of a period as a multiple of that at its start.
+    times
+        Number of periods.
+    """
+    total = np.full(growth.shape, np.nan)
+    with np.errstate(over="ignore"):
+        np.power(growth, times, out=total, where=growth >= 0)
+    return np.where(np.isfinite(total), total - 1.0, np.nan)
+
+
+def _ratio(
+    numerator: FloatArray, denominator: FloatArray, defined: npt.NDArray[np.bool_]
+) -> FloatArray:
+    """Divide where that is defined, NaN elsewhere."""
+    ratio = np.full(numerator.shape, np.nan)
+    np.divide(numerator, denominator, out=ratio, where=defined & (denominator > 0))
+    return ratio
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric and how to read it.
+
+    Attributes
+    ----------
+    name
+        Its column.
+    function
+        Computes it for every variant: float64, NaN where it is not defined.
+    higher_is_better
+        Whether a ranking puts the highest first.
+    unit
+        Such as ``money`` or ``fraction``.
+    """
+
+    name: str
+    function: Callable[[Accounts], FloatArray]
+    higher_is_better: bool
+    unit: str
+
+    @property
+    def description(self) -> str:
+        """The first line of the function's docstring."""
+        return (self.function.__doc__ or "").strip().partition("\n")[0]
+
+
+METRICS: dict[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        Metric("pnl", pnl, higher_is_better=True, unit="money"),
+        Metric("total_return", total_return, higher_is_better=True, unit="fraction"),
+        Metric("annual_return", annual_return, higher_is_better=True, unit="per year"),
+        Metric("sharpe", sharpe, higher_is_better=True, unit="per year"),
+        Metric("sortino", sortino, higher_is_better=True, unit="per year"),
+        Metric("calmar", calmar, higher_is_better=True, unit="per year"),
+        Metric("omega", omega, higher_is_better=True, unit="number"),
+        Metric("sqn", sqn, higher_is_better=True, unit="number"),
+        Metric("max_drawdown", max_drawdown, higher_is_better=False, unit="fraction"),
+        Metric(
+            "max_drawdown_length",
+            max_drawdown_length,
+            higher_is_better=False,
+            unit="sessions",
+        ),
+        Metric("value_at_risk", value_at_risk, higher_is_better=False, unit="fraction"),
+        Metric(
+            "conditional_value_at_risk",
+            conditional_value_at_risk,
+            higher_is_better=False,
+            unit="fraction",
+        ),
+        Metric("turnover", turnover, higher_is_better=False, unit="multiple"),
+        Metric("break_even_bps", break_even_bps, higher_is_better=True, unit="bp"),
+        Metric("trades", trades, higher_is_better=False, unit="count"),
+        Metric("hit_rate", hit_rate, higher_is_better=True, unit="fraction"),
+        Metric("exposure", exposure, higher_is_better=False, unit="fraction"),
+        Metric("average_holding", average_holding, higher_is_better=False, unit="bars"),
+        Metric("beta", beta, higher_is_better=False, unit="number"),
+        Metric("alpha", alpha, higher_is_better=True, unit="per year"),
+    )
+}
+
+
+def measure(
+    of: BacktestResult | Accounts,
+    sessions_per_year: float,
+    benchmark: FloatArray | None = None,
+) -> pd.DataFrame:
+    """Compute every metric of every variant.
+
+    Parameters
+    ----------
+    of
+        Of :func:`run_backtests`, or a block of :func:`sweep`.
+    sessions_per_year
+        How many sessions the calendar has in a year.
+    benchmark
+        Returns of buy-and-hold, see :class:`Accounts`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Column ``variant``, then one float64 column per metric, NaN where it is not
+        defined; one row per variant, in their order.
+    """
+    accounts = of.accounts if isinstance(of, BacktestResult) else of
+    accounts = dataclasses.replace(
+        accounts, sessions_per_year=sessions_per_year, benchmark=benchmark
+    )
+    columns = {metric.name: metric.function(accounts) for metric in METRICS.values()}
+    variants = np.array(accounts.variants, dtype=object)
+    return pd.DataFrame({"variant": variants, **columns})

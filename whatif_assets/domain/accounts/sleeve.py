@@ -1,0 +1,239 @@
+"""A sleeve: the bars of one symbol, traded with cash of its own, as arrays."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from whatif_assets.domain.bars.bar_size import BarSize
+from whatif_assets.domain.base.errors import BadInput
+
+FloatArray = npt.NDArray[np.float64]
+
+_MINUTE = 60_000_000
+
+PRICES = ("open", "high", "low", "close", "volume", "vwap")
+
+
+@dataclass(frozen=True, eq=False)
+class Sleeve:
+    """One symbol's bars, oldest first, and the columns that strategies read.
+
+    Attributes
+    ----------
+    symbol
+        The symbol.
+    ts
+        Bar starts, microseconds since 1970-01-01 UTC, strictly increasing; n int64.
+    session
+        Which of the backtest's sessions each bar belongs to, counted from 0,
+        never decreasing; n int32.
+    open, high, low, close, volume, vwap
+        n float64. The four prices are finite; volume and vwap may be NaN.
+    columns
+        Features by their column name, and ``forecast`` (the expected return from
+        the bar's close to the horizon); n float64 each, NaN where unknown.
+    hours
+        Open and close of each session by its number, microseconds since 1970-01-01
+        UTC; (sessions, 2) int64. None where sessions have no hours, as for daily
+        bars.
+    bar_size
+        Size of the bars; daily where absent.
+    multiplier
+        Money that one unit is worth per point of the price: 1 for shares, 10 for a
+        future on the EURO STOXX 50. Finite and above 0.
+    """
+
+    symbol: str
+    ts: npt.NDArray[np.int64]
+    session: npt.NDArray[np.int32]
+    open: FloatArray
+    high: FloatArray
+    low: FloatArray
+    close: FloatArray
+    volume: FloatArray
+    vwap: FloatArray
+    columns: Mapping[str, FloatArray] = field(default_factory=dict)
+    hours: npt.NDArray[np.int64] | None = None
+    bar_size: BarSize | None = None
+    multiplier: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse arrays that are no bars of one symbol in order."""
+        if not (math.isfinite(self.multiplier) and self.multiplier > 0):
+            raise BadInput(
+                f"Sleeve {self.symbol}: the multiplier is {self.multiplier}; it must "
+                "be a finite number above 0."
+            )
+        arrays = {name: getattr(self, name) for name in ("session", *PRICES)}
+        for name, values in {**arrays, **self.columns}.items():
+            if values.shape != self.ts.shape:
+                raise BadInput(
+                    f"Sleeve {self.symbol}: {name} has {len(values)} values for "
+                    f"{len(self.ts)} bars."
+                )
+        for name in ("open", "high", "low", "close"):
+            self._refuse_where(~np.isfinite(arrays[name]), f"{name} is not finite")
+        later = np.diff(self.ts, prepend=np.iinfo(np.int64).min + 1) > 0
+        later[:1] = True
+        self._refuse_where(~later, "not later than the bar before it")
+        backwards = np.diff(self.session, prepend=self.session[:1]) < 0
+        self._refuse_where(backwards, "an earlier session than the bar before it")
+
+    def _refuse_where(self, wrong: npt.NDArray[np.bool_], what: str) -> None:
+        if wrong.any():
+            bar = int(np.argmax(wrong))
+            raise BadInput(
+                f"Sleeve {self.symbol}, bar {bar} ({self.when(bar)}): {what}."
+            )
+
+    def __len__(self) -> int:
+        """Return the number of bars."""
+        return len(self.ts)
+
+    def when(self, bar: int) -> str:
+        """Return the start of a bar in words, such as ``2018-02-20 14:30:00 UTC``."""
+        return f"{pd.Timestamp(int(self.ts[bar]), unit='us')} UTC"
+
+    def prices(self) -> dict[str, FloatArray]:
+        """Return the price columns and the volume by name."""
+        return {name: getattr(self, name) for name in PRICES}
+
+    def until(self, stop: int) -> Sleeve:
+        """Keep the bars before a bar."""
+        return self.between(0, stop)
+
+    def between(self, start: int, stop: int) -> Sleeve:
+        """Keep the bars from one bar on and before another."""
+        kept = slice(start, stop)
+        arrays: dict[str, Any] = {
+            name: values[kept] for name, values in self.prices().items()
+        }
+        return replace(
+            self,
+            ts=self.ts[kept],
+            session=self.session[kept],
+            columns={name: values[kept] for name, values in self.columns.items()},
+            **arrays,
+        )
+
+    @functools.cached_property
+    def since_open(self) -> FloatArray:
+        """Minutes from the session's open to each bar's start; n float64."""
+        return np.asarray((self.ts - self._hours()[self.session, 0]) / _MINUTE)
+
+    @functools.cached_property
+    def to_close(self) -> FloatArray:
+        """Minutes from each bar's start to the session's close; n float64."""
+        return np.asarray((self._hours()[self.session, 1] - self.ts) / _MINUTE)
+
+    def _hours(self) -> npt.NDArray[np.int64]:
+        if self.hours is None:
+            raise BadInput(
+                f"Sleeve {self.symbol}: no_entry_first, no_entry_last and "
+                "flat_before_close need the hours of its sessions, which daily bars "
+                "do not have; set them to 0."
+            )
+        return self.hours
+
+    def last_bars(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Return the sessions that have bars, and the last bar of each."""
+        last = np.flatnonzero(np.diff(self.session, append=np.int32(-1)))
+        return self.session[last].astype(np.int64), last
+
+
+def sleeves_of(
+    bars: pd.DataFrame,
+    sessions: Sequence[date],
+    columns: Sequence[str] = (),
+    schedule: pd.DataFrame | None = None,
+    bar_size: BarSize | None = None,
+    multipliers: Mapping[str, float] | None = None,
+) -> list[Sleeve]:
+    """Cut tidy bars into sleeves, one per symbol.
+
+    Parameters
+    ----------
+    bars
+        Tidy bars with ``session``, sorted by (symbol, ts), and the columns. Rows
+        of other sessions are left out.
+    sessions
+        The sessions of the backtest, oldest first.
+    columns
+        Names of the features to carry along, and ``forecast``.
+    schedule
+        ``open`` and ``close`` (UTC) of each of the sessions, in their order, as
+        :meth:`Sessions.schedule` gives them; None for daily bars.
+    bar_size
+        Size of the bars; daily where absent.
+    multipliers
+        Money per point of the price, by symbol; 1 where a symbol is absent.
+
+    Returns
+    -------
+    list of Sleeve
+        In the order of the symbols in ``bars``.
+
+    Raises
+    ------
+    BadInput
+        The bars are out of order, or a price is not finite.
+    """
+    days = pd.to_datetime(pd.Index(list(sessions)))
+    number = days.get_indexer(pd.DatetimeIndex(pd.to_datetime(bars["session"])))
+    hours = None
+    if schedule is not None:
+        times = [schedule[name].dt.tz_localize(None) for name in ("open", "close")]
+        hours = np.stack([t.to_numpy("datetime64[us]").view(np.int64) for t in times])
+        hours = np.ascontiguousarray(hours.T)
+    kept = bars.loc[number >= 0].assign(session=number[number >= 0])
+    per_point = multipliers or {}
+    return [
+        Sleeve(
+            symbol=str(symbol),
+            ts=rows["ts"].to_numpy(dtype="datetime64[us]").view(np.int64),
+            session=rows["session"].to_numpy(dtype=np.int32),
+            **{name: rows[name].to_numpy(dtype=np.float64) for name in PRICES},
+            columns={name: rows[name].to_numpy(dtype=np.float64) for name in columns},
+            hours=hours,
+            bar_size=bar_size,
+            multiplier=per_point.get(str(symbol), 1.0),
+        )
+        for symbol, rows in kept.groupby("symbol", sort=False)
+    ]
+
+
+def session_equity(
+    equity: FloatArray, sleeve: Sleeve, cash: float, n_sessions: int
+) -> FloatArray:
+    """Carry equity over the sessions without bars.
+
+    Parameters
+    ----------
+    equity
+        Value at the end of each session that has bars; float64.
+    sleeve
+        The bars.
+    cash
+        The value before the first bar.
+    n_sessions
+        How many sessions the backtest has.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``n_sessions`` float64; a session without bars repeats the one before.
+    """
+    sessions, _ = sleeve.last_bars()
+    latest = np.zeros(n_sessions, dtype=np.int64)
+    latest[sessions] = np.arange(1, len(sessions) + 1)
+    steps = np.concatenate([[cash], equity])
+    return np.asarray(steps[np.maximum.accumulate(latest)])

@@ -1,0 +1,365 @@
+"""Rows that are no bars: which, and how to say so.
+
+Whoever reads a whole market leaves out what belongs to a faulty row, a symbol of a
+session, and goes on; whoever asks for certain bars is refused.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pandera.pandas as pa
+
+from whatif_assets.domain.bars.bar_size import BarSize
+from whatif_assets.domain.bars.schema import (
+    BAR_COLUMNS,
+    DAY,
+    MINUTE,
+    OPEN_CLOSE,
+    ORIGIN_COLUMNS,
+    PRICES,
+    RefusedBars,
+    inconsistent,
+    repeats_symbol,
+)
+
+Rows = npt.NDArray[np.intp]
+Refused = Mapping[date, Mapping[str, RefusedBars]]
+FEW = 10  # bars, too few to tell from them that columns are exchanged
+
+
+@dataclass(frozen=True)
+class RowRules:
+    """What rows must be to be bars of a market.
+
+    Attributes
+    ----------
+    where
+        What messages call the origin of the rows.
+    bar_size
+        Of the market's bars.
+    of_trades
+        Whether rows are trades: they may repeat one another, and have any stamp.
+    negative_prices
+        Whether prices may be 0 and less.
+    """
+
+    where: str
+    bar_size: BarSize
+    of_trades: bool = False
+    negative_prices: bool = False
+
+    def check(self, rows: pd.DataFrame) -> None:
+        """Refuse rows, which are in order, if one of them is no bar.
+
+        Raises
+        ------
+        RefusedBars
+            Naming the first, or saying that columns or stamps are of another kind.
+        """
+        for faults in self._faults(rows):
+            if len(faults.rows):
+                raise faults.error(rows, faults.rows)
+        self._check_whole(rows)
+
+    def leave_out(
+        self, rows: pd.DataFrame, sessions: pd.Series[pd.Timestamp]
+    ) -> tuple[npt.NDArray[np.bool_], dict[date, dict[str, RefusedBars]]]:
+        """Find what is left without the symbols of a session that have a faulty row.
+
+        Parameters
+        ----------
+        rows
+            In order.
+        sessions
+            Session of each row, NaT where it is of none.
+
+        Returns
+        -------
+        kept
+            Whether each row is.
+        refused
+            Why not, by session and symbol.
+
+        Raises
+        ------
+        RefusedBars
+            The fault is of the rows as a whole, or of one without ts or symbol.
+        """
+        kept = np.ones(len(rows), dtype=bool)
+        refused: dict[date, dict[str, RefusedBars]] = {}
+        for faults in self._faults(rows):
+            if not len(faults.rows):
+                continue
+            unknown = rows["ts"].isna() | rows["symbol"].isna() | (rows["symbol"] == "")
+            nowhere = faults.rows[unknown.to_numpy()[faults.rows]]
+            if len(nowhere) or len(faults.rows) > faults.most * len(rows):
+                raise faults.error(rows, nowhere if len(nowhere) else faults.rows)
+            of_each = pd.DataFrame(
+                {
+                    "session": sessions.to_numpy()[faults.rows],
+                    "symbol": rows["symbol"].astype(object).to_numpy()[faults.rows],
+                    "row": faults.rows,
+                }
+            )
+            for pair, own in of_each.groupby(["session", "symbol"]):
+                day, symbol = cast("tuple[pd.Timestamp, str]", pair)
+                told = refused.setdefault(day.date(), {})
+                told.setdefault(symbol, faults.error(rows, own["row"].to_numpy()))
+        if refused:
+            keys = pd.MultiIndex.from_arrays([sessions, rows["symbol"].astype(object)])
+            pairs = [(pd.Timestamp(d), s) for d, some in refused.items() for s in some]
+            kept = ~keys.isin(pairs)
+        self._check_whole(rows[kept])
+        return kept, refused
+
+    def _faults(self, rows: pd.DataFrame) -> list[_Faults]:
+        """Faulty rows, of one kind after the other."""
+        found: list[_Faults] = [_Values(self, rows)]
+        if not self.of_trades:
+            found.append(_Repeated(self, rows))
+            if not self.bar_size.by_activity:
+                found.append(_Stamps(self, rows))
+        return found
+
+    def _check_whole(self, rows: pd.DataFrame) -> None:
+        """Refuse rows whose columns are exchanged, or stamps of other bars."""
+        if self.of_trades:
+            return
+        odd = inconsistent(rows)
+        if len(rows) >= FEW and odd.mean() > 0.5:
+            raise RefusedBars(
+                "values",
+                f"{self.where}: open or close lies outside [low, high] in "
+                f"{int(odd.sum())} of {len(rows)} bars, such as "
+                f"{_name(rows, int(np.argmax(odd)))}. The columns seem to be "
+                "exchanged: say which one holds what.",
+            )
+        if not self.bar_size.by_activity:
+            check_distances(rows, self.bar_size, self.where)
+
+
+@dataclass
+class _Faults:
+    """Rows of one kind of fault, and how to say it of some of them."""
+
+    rules: RowRules
+    frame: pd.DataFrame
+    rows: Rows = field(init=False)
+    most = 1.0  # share of the rows beyond which the fault is of all of them
+
+    def __post_init__(self) -> None:
+        """Find the rows."""
+        self.rows = self.find()
+
+    def find(self) -> Rows:
+        """Give their numbers, in order."""
+        raise NotImplementedError
+
+    def error(self, frame: pd.DataFrame, rows: Rows) -> RefusedBars:
+        """Say it of some of the rows."""
+        raise NotImplementedError
+
+
+class _Values(_Faults):
+    """Rows with a value that no bar has."""
+
+    def find(self) -> Rows:
+        if _are_bars(self.frame, self.rules.negative_prices):
+            return np.zeros(0, dtype=np.intp)
+        return np.array(sorted(self._failures), dtype=np.intp)
+
+    @functools.cached_property
+    def _failures(self) -> dict[int, str]:
+        """What is wrong with each row, by its number."""
+        texts = self.frame["symbol"].astype(object)
+        frame = self.frame.assign(symbol=texts)
+        frame.index = pd.RangeIndex(len(frame))
+        try:
+            _schema(self.rules.negative_prices).validate(frame, lazy=True)
+        except pa.errors.SchemaErrors as errors:
+            # A rule about one column says more than one about the row: it comes first.
+            cases = errors.failure_cases.sort_values(["index", "schema_context"])
+            first = cases.drop_duplicates("index")
+            return {int(case["index"]): _failure(case) for _, case in first.iterrows()}
+        return {}
+
+    def error(self, frame: pd.DataFrame, rows: Rows) -> RefusedBars:
+        number = int(rows[0])
+        what = self._failures[number]
+        admit = (
+            " A market may admit such prices: 'quality: {negative_price: note}'."
+            if "a positive number" in what and not self.rules.negative_prices
+            else ""
+        )
+        return RefusedBars(
+            "values",
+            f"{self.rules.where}: {len(rows)} row(s) are no bars. The first, "
+            f"{_name(frame, number)}, has {what}. Correct or remove them.{admit}",
+        )
+
+
+class _Repeated(_Faults):
+    """Rows of a symbol and ts that another one has, too."""
+
+    def find(self) -> Rows:
+        stamps = pd.DatetimeIndex(self.frame["ts"]).asi8
+        same = np.diff(stamps, prepend=0) == 0
+        return np.flatnonzero(repeats_symbol(self.frame) & same)
+
+    def error(self, frame: pd.DataFrame, rows: Rows) -> RefusedBars:
+        pairs = [f"{_name(frame, n)} and {_name(frame, n - 1)}" for n in rows[:3]]
+        both = frame.iloc[np.unique(np.concatenate([rows, rows - 1]))]
+        same = int(both.duplicated(list(BAR_COLUMNS)).sum())
+        repair = (
+            f" {same} of them say the same as another row: 'repairs: "
+            "[drop_duplicates]' in the market leaves those out, and counts them."
+        )
+        return RefusedBars(
+            "duplicates",
+            f"{self.rules.where}: {len(rows)} row(s) repeat a bar, such as "
+            f"{'; '.join(pairs)}. Keep one row for each symbol and ts."
+            f"{repair if same else ''}",
+        )
+
+
+class _Stamps(_Faults):
+    """Rows whose stamp is the start of no such bar."""
+
+    most = 0.5
+
+    def find(self) -> Rows:
+        unit = DAY if self.rules.bar_size.daily else MINUTE
+        stamps = pd.DatetimeIndex(self.frame["ts"]).asi8
+        return np.flatnonzero(stamps % (unit // pd.Timedelta(microseconds=1)) != 0)
+
+    def error(self, frame: pd.DataFrame, rows: Rows) -> RefusedBars:
+        size = self.rules.bar_size
+        needed = "date at 00:00 UTC" if size.daily else "start, on a whole minute"
+        return RefusedBars(
+            "schema",
+            f"{self.rules.where}: {_name(frame, int(rows[0]))} is no {size} bar: its "
+            f"ts must be its {needed}. Set base_bar to what the source has, or correct "
+            "the stamps.",
+        )
+
+
+@functools.cache
+def _schema(negative_prices: bool) -> pa.DataFrameSchema:
+    """Say what each row of bars must fulfil."""
+    finite = pa.Check.in_range(
+        -np.inf, np.inf, include_min=False, include_max=False, error="a finite number"
+    )
+    positive = pa.Check.in_range(
+        0, np.inf, include_min=False, include_max=False, error="a positive number"
+    )
+    price = finite if negative_prices else positive
+    at_least_0 = pa.Check.in_range(0, np.inf, include_max=False, error="0 or more")
+    return pa.DataFrameSchema(
+        {
+            "symbol": pa.Column(object, pa.Check.ne("", error="a name")),
+            "ts": pa.Column(pd.DatetimeTZDtype("us", "UTC")),
+            **{name: pa.Column("float64", price) for name in PRICES},
+            "volume": pa.Column("float64", at_least_0),
+            "vwap": pa.Column("float64", price, nullable=True),
+            "trade_count": pa.Column("Int64", at_least_0, nullable=True),
+        },
+        checks=[
+            pa.Check(
+                lambda bars: bars["high"] >= bars["low"], error="high at or above low"
+            ),
+            pa.Check(
+                lambda bars: ~_far_outside(bars),
+                error="open and close between half of low and twice high, as if "
+                "columns were exchanged",
+            ),
+        ],
+    )
+
+
+def _far_outside(bars: pd.DataFrame) -> pd.Series[bool]:
+    """Whether open or close is so far off that it is no price of the bar."""
+    prices = bars[list(OPEN_CLOSE)]
+    far = (prices.max(axis=1) > 2 * bars["high"]) | (
+        prices.min(axis=1) < bars["low"] / 2
+    )
+    # Twice and half say nothing of prices around 0.
+    return far & (bars[["low", *OPEN_CLOSE]] > 0).all(axis=1)
+
+
+def _are_bars(rows: pd.DataFrame, negative_prices: bool) -> bool:
+    """Whether the schema holds for every row, without saying where it does not."""
+    if not len(rows):
+        return True
+    numbers = {
+        name: rows[name].to_numpy(dtype=np.float64, na_value=np.nan)
+        for name in (*PRICES, "volume", "vwap", "trade_count")
+    }
+    opens, high, low, close = (numbers[name] for name in PRICES)
+    vwap, trades = numbers["vwap"], numbers["trade_count"]
+    least = -np.inf if negative_prices else 0
+    positive = np.minimum(np.minimum(opens, close), low) > 0
+    # The least and the greatest of a column with NaN are NaN, which is neither.
+    rules = (
+        *(
+            price.min() > least and price.max() < np.inf
+            for price in (opens, high, low, close)
+        ),
+        numbers["volume"].min() >= 0 and numbers["volume"].max() < np.inf,
+        ~((vwap <= least) | (vwap == np.inf)),
+        ~(trades < 0),
+        high >= low,
+        ~positive | (np.maximum(opens, close) <= 2 * high),
+        ~positive | (np.minimum(opens, close) >= low / 2),
+        rows["ts"].notna().to_numpy(),
+    )
+    names = set(rows["symbol"].array[~repeats_symbol(rows)])
+    named = all(isinstance(name, str) and name for name in names)
+    return named and all(np.all(rule) for rule in rules)
+
+
+def _failure(case: pd.Series[Any]) -> str:
+    """Say one line of pandera's failures in words."""
+    if case["schema_context"] == "DataFrameSchema":
+        return f"not {case['check']}"
+    rule = "a value" if case["check"] == "not_nullable" else case["check"]
+    return f"{case['column']} {case['failure_case']} where {rule} is needed"
+
+
+def _name(rows: pd.DataFrame, number: int) -> str:
+    """Say which row it is: symbol, time, and file and line where known."""
+    row = rows.iloc[number]
+    counted = [f"{name} {row[name]}" for name in ORIGIN_COLUMNS[1:] if name in rows]
+    origin = f" ({row['file']}, {counted[0]})" if counted else ""
+    return f"{row['symbol']} {_written(row['ts'])}{origin}"
+
+
+def _written(ts: pd.Timestamp) -> str:
+    return "without ts" if pd.isna(ts) else f"{ts.tz_localize(None)} UTC"
+
+
+def check_distances(rows: pd.DataFrame, bar_size: BarSize, where: str) -> None:
+    """Refuse stamps that betray another kind of bar than the market's."""
+    length, micro = bar_size.length, pd.Timedelta(microseconds=1)
+    stamps = pd.DatetimeIndex(rows["ts"]).asi8
+    if not bar_size.daily and len(stamps) and not (stamps % (DAY // micro)).any():
+        raise RefusedBars(
+            "schema",
+            f"{where}: each row is stamped 00:00 UTC, as daily bars are, and base_bar "
+            f"is {bar_size}. Set base_bar: 1day, or give the time of day.",
+        )
+    gaps = np.diff(stamps, prepend=0)[repeats_symbol(rows)]
+    if len(gaps) and (gaps < length // micro).mean() > 0.5:
+        minutes = float(np.median(gaps)) * micro / MINUTE
+        raise RefusedBars(
+            "schema",
+            f"{where}: most bars are {minutes:g} minutes apart, and base_bar is "
+            f"{bar_size}. Set base_bar to what the source has.",
+        )

@@ -1,0 +1,1 @@
+"""What everything else is written in: errors, checked settings, hashes, columns."""

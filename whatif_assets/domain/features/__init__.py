@@ -1,0 +1,57 @@
+"""Features: columns computed per symbol from its bars up to each bar.
+
+``indicators`` has the functions by family and the registry ``FEATURES``, ``function``
+what a function is, ``feature`` a feature with its arguments, ``sessions`` the
+computing of single sessions, here and on Spark.
+"""
+
+from whatif_assets.domain.features.bar_columns import PRICES
+from whatif_assets.domain.features.feature import (
+    Feature,
+    check_facts_read,
+    check_symbols_read,
+    compute,
+    compute_features,
+    facts_read,
+    parse_feature,
+    symbols_read,
+    warm_up,
+    with_other_symbols,
+)
+from whatif_assets.domain.features.function import FeatureFunction
+from whatif_assets.domain.features.indicators import FAMILIES, FEATURES
+from whatif_assets.domain.features.sessions import (
+    Block,
+    bars_with_history,
+    compute_features_spark,
+    features_of_sessions,
+    oldest_sessions_read,
+    part_with_history,
+    session_blocks,
+    session_features,
+)
+
+__all__ = [
+    "FAMILIES",
+    "FEATURES",
+    "PRICES",
+    "Block",
+    "Feature",
+    "FeatureFunction",
+    "bars_with_history",
+    "check_facts_read",
+    "check_symbols_read",
+    "compute",
+    "compute_features",
+    "compute_features_spark",
+    "facts_read",
+    "features_of_sessions",
+    "oldest_sessions_read",
+    "parse_feature",
+    "part_with_history",
+    "session_blocks",
+    "session_features",
+    "symbols_read",
+    "warm_up",
+    "with_other_symbols",
+]

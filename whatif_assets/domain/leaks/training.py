@@ -1,0 +1,327 @@
+"""Labels look forward, and training stops before the test."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+from whatif_assets.domain.bars.adjustments import Steps
+from whatif_assets.domain.bars.bar_size import BarSize
+from whatif_assets.domain.features.bar_columns import price_of
+from whatif_assets.domain.leaks.finding import (
+    KEYS,
+    TOLERANCE,
+    Finding,
+    Tally,
+    differences,
+    when,
+)
+from whatif_assets.domain.models.labels import Label
+from whatif_assets.domain.models.windows import Fold, Mask
+
+LABEL_PROBE = "label_looks_forward"
+TRAINING_PROBE = "training_stops_before_test"
+ROWS = 500  # rows whose label is looked up again
+ENOUGH = 20  # rows below which a feature may equal the label by chance
+DAY = pd.Timedelta("1D")
+
+
+def label_looks_forward(
+    rows: pd.DataFrame,
+    bars: pd.DataFrame,
+    label: Label,
+    bar_size: BarSize,
+    features: Sequence[str],
+    sessions: Sequence[date],
+    draw: random.Random,
+    schedule: pd.DataFrame | None = None,
+    steps: Steps | None = None,
+) -> Finding:
+    """Look up the labels of some rows again, one by one, by the clock.
+
+    Parameters
+    ----------
+    rows
+        What a model learns from: ``symbol``, ``ts``, ``session``, ``label``,
+        ``label_ts`` and the feature columns.
+    bars
+        Tidy bars of the sessions below and of those in which their labels lie.
+    label
+        What the label is said to be.
+    bar_size
+        Of the bars.
+    features
+        Feature columns: none of them may be the label.
+    sessions
+        Sessions whose labels are looked up.
+    draw
+        Draws the rows.
+    schedule
+        Trading hours as ``Sessions.schedule`` gives them, without a gap from the
+        first of ``sessions`` to the last in which a label may lie; for daily bars
+        and labels across sessions.
+    steps
+        Splits and dividends between the bars' sessions.
+
+    Returns
+    -------
+    Finding
+        Failed where a label does not lie ahead of its bar, comes from another bar
+        than the one ``horizon`` bars later, is another price, or stands among the
+        features.
+    """
+    tally = Tally(LABEL_PROBE)
+    known = rows[rows["label"].notna()]
+    _labels_lie_ahead(known, tally)
+    there = np.flatnonzero(pd.to_datetime(known["session"]).isin(_days(sessions)))
+    chosen = sorted(draw.sample(there.tolist(), min(ROWS, len(there))))
+    bars = bars.assign(price=price_of(bars, label.price))
+    some = known.iloc[chosen]
+    _labels_are_the_price(
+        some, bars, label, bar_size, schedule, steps or Steps(), tally
+    )
+    _features_hold_no_label(known, label, features, tally)
+    return tally.finding()
+
+
+def _labels_lie_ahead(known: pd.DataFrame, tally: Tally) -> None:
+    backward = ~(known["label_ts"] > known["ts"]).to_numpy()
+    tally.count(len(known))
+    tally.look_at(f"the direction of {len(known)} labels")
+    if backward.any():
+        row = known.iloc[int(np.argmax(backward))]
+        tally.fail(
+            f"the label of {row['symbol']} at {when(row['ts'])} comes from the bar of "
+            f"{row['label_ts']}, which does not lie ahead. A label must look forward.",
+            row["symbol"],
+            row["ts"],
+            "label_ts",
+        )
+
+
+def _labels_are_the_price(
+    some: pd.DataFrame,
+    bars: pd.DataFrame,
+    label: Label,
+    bar_size: BarSize,
+    schedule: pd.DataFrame | None,
+    steps: Steps,
+    tally: Tally,
+) -> None:
+    known = bars.set_index(pd.MultiIndex.from_frame(bars[KEYS]))
+    prices = known["price"]
+    if bar_size.by_activity:
+        target = _counted_off(some, bars, label)
+    else:
+        target = _ahead(some["ts"], label, bar_size.length, schedule)
+    later = known.reindex(pd.MultiIndex.from_arrays([some["symbol"], target]))
+    expected = later["price"].to_numpy(dtype=np.float64)
+    days = [pd.to_datetime(frame["session"]).dt.date for frame in (some, later)]
+    for n, (symbol, own, day) in enumerate(zip(some["symbol"], *days)):
+        if steps.by_symbol and pd.notna(day):
+            expected[n] /= steps.between(symbol, own, day).price_factor
+    if label.kind == "return":
+        now = prices.reindex(pd.MultiIndex.from_frame(some[KEYS])).to_numpy()
+        expected = expected / now - 1.0
+    found = some["label"].to_numpy(dtype=np.float64)
+    wrong = differences(found, np.asarray(expected, dtype=np.float64)) > TOLERANCE
+    wrong |= (some["label_ts"] != target.to_numpy()).to_numpy()
+    tally.count(len(some))
+    tally.look_at(f"{len(some)} labels with the {label.price} that they stand for")
+    if wrong.any():
+        at = int(np.argmax(wrong))
+        row = some.iloc[at]
+        tally.fail(
+            f"the label of {row['symbol']} at {when(row['ts'])} is {found[at]:.9g}, "
+            f"said to be of {row['label_ts']}; the {label.price} {label.horizon} bars "
+            f"ahead, at {target.iloc[at]}, makes it {expected[at]:.9g}. The label has "
+            "another direction or horizon than the study says.",
+            row["symbol"],
+            row["ts"],
+            "label",
+        )
+
+
+def _ahead(
+    ts: pd.Series, label: Label, step: pd.Timedelta, schedule: pd.DataFrame | None
+) -> pd.Series:
+    """Start of the bar that a label comes from, counted off slot by slot."""
+    if schedule is None or (step < DAY and not label.across_sessions):
+        return ts + label.horizon * step
+    if step >= DAY:
+        slots = pd.DatetimeIndex(pd.to_datetime(schedule.index)).tz_localize("UTC")
+    else:
+        hours = [
+            pd.date_range(opens, closes, freq=step, inclusive="left")
+            for opens, closes in zip(schedule["open"], schedule["close"])
+        ]
+        slots = pd.DatetimeIndex(hours[0].append(hours[1:]))
+    place = slots.get_indexer(pd.DatetimeIndex(ts)) + label.horizon
+    inside = place < len(slots)
+    taken = pd.Series(slots[np.where(inside, place, 0)], index=ts.index)
+    return taken.where(inside).astype(ts.dtype)
+
+
+def _counted_off(some: pd.DataFrame, bars: pd.DataFrame, label: Label) -> pd.Series:
+    """Start of the bar that a label comes from, counted off bar by bar."""
+    every = bars.assign(session=pd.to_datetime(bars["session"])).sort_values("ts")
+    by_symbol = dict(list(every.groupby("symbol")))
+    found = []
+    for symbol, ts, session in zip(some["symbol"], some["ts"], some["session"]):
+        own = by_symbol[symbol]
+        if not label.across_sessions:
+            own = own[own["session"] == pd.Timestamp(session)]
+        later = own["ts"].iloc[int(own["ts"].searchsorted(ts, side="right")) :]
+        enough = len(later) >= label.horizon
+        found.append(later.iloc[label.horizon - 1] if enough else pd.NaT)
+    return pd.Series(found, index=some.index, dtype=some["ts"].dtype)
+
+
+def _features_hold_no_label(
+    known: pd.DataFrame, label: Label, features: Sequence[str], tally: Tally
+) -> None:
+    """Find a feature that is the label, on rows where the price has moved."""
+    target = known["label"].to_numpy(dtype=np.float64)
+    now = known["price"].to_numpy() if label.kind == "level" else np.zeros(len(known))
+    moved = target != now
+    tally.look_at(f"{len(features)} features with the label")
+    if moved.sum() < ENOUGH:
+        return
+    for column in features:
+        values = known[column].to_numpy(dtype=np.float64)
+        same = np.abs(values - target) <= TOLERANCE * np.abs(target)
+        tally.count(len(values))
+        if same[moved].mean() > 0.99:
+            row = known[moved].iloc[0]
+            tally.fail(
+                f"the feature {column} is the label itself ({row['symbol']} at "
+                f"{when(row['ts'])}: {row['label']:.9g}). Take it out of the features.",
+                row["symbol"],
+                row["ts"],
+                column,
+            )
+
+
+def training_stops_before_test(
+    rows: pd.DataFrame,
+    frame: pd.DataFrame,
+    fold: Fold,
+    embargo: int,
+    horizon: int,
+    search_folds: Sequence[tuple[Mask, Mask]] = (),
+) -> Finding:
+    """Check that nothing which a fold trains on reaches into its test window.
+
+    Parameters
+    ----------
+    rows
+        The rows that the fold trains on: ``symbol``, ``ts``, ``session`` and
+        ``label_ts``.
+    frame
+        All rows of the training sessions, with the same columns.
+    fold
+        Its sessions.
+    embargo, horizon
+        Bars left out before the test, and the label's bars ahead.
+    search_folds
+        Training and validation mask over ``rows`` of each fold of a search.
+
+    Returns
+    -------
+    Finding
+        Failed where the embargo is shorter than the horizon, a row lies outside the
+        training sessions or inside the embargo, or a label lies in the test.
+    """
+    tally = Tally(TRAINING_PROBE)
+    tally.look_at(
+        f"{len(rows)} rows of fold {fold.number}, an embargo of {embargo} bars and a "
+        f"horizon of {horizon}, {len(search_folds)} folds of a search"
+    )
+    tally.count(len(rows))
+    if embargo < horizon:
+        tally.fail(
+            f"fold {fold.number}: an embargo of {embargo} bars is shorter than the "
+            f"label's horizon of {horizon}, so labels reach into the test. Set "
+            f"evaluation.embargo to {horizon} or more."
+        )
+    _rows_lie_before(rows, fold, tally)
+    _labels_lie_before(rows, frame, fold, tally)
+    _embargo_is_kept(rows, frame, fold, embargo, tally)
+    for number, (train, validate) in enumerate(search_folds):
+        _search_stops(rows[train], rows[validate], number, tally)
+    return tally.finding()
+
+
+def _days(sessions: Sequence[date]) -> pd.DatetimeIndex:
+    return pd.DatetimeIndex(pd.to_datetime(list(sessions)))
+
+
+def _rows_lie_before(rows: pd.DataFrame, fold: Fold, tally: Tally) -> None:
+    own = pd.to_datetime(rows["session"])
+    outside = ~own.isin(_days(fold.train)) | (own >= _days(fold.test).min())
+    _offence(
+        rows[outside.to_numpy()],
+        f"fold {fold.number} trains on the row of {{symbol}} at {{ts}}, which is not "
+        f"in its training sessions, {fold.train[0]} to {fold.train[-1]}.",
+        tally,
+    )
+
+
+def _labels_lie_before(
+    rows: pd.DataFrame, frame: pd.DataFrame, fold: Fold, tally: Tally
+) -> None:
+    """Look up the session in which each label lies; it must be before the test."""
+    bars = frame[[*KEYS, "session"]].rename(
+        columns={"ts": "label_ts", "session": "label_session"}
+    )
+    found = rows.merge(bars, on=["symbol", "label_ts"], how="left")
+    before = pd.to_datetime(found["label_session"]) < _days(fold.test).min()
+    _offence(
+        found[~before.to_numpy()],
+        f"fold {fold.number} trains on the row of {{symbol}} at {{ts}}, whose label "
+        f"lies at {{label_ts}}, not in a session before the test, which starts on "
+        f"{fold.test[0]}. Leave such rows out.",
+        tally,
+    )
+
+
+def _embargo_is_kept(
+    rows: pd.DataFrame, frame: pd.DataFrame, fold: Fold, embargo: int, tally: Tally
+) -> None:
+    train = frame[pd.to_datetime(frame["session"]).isin(_days(fold.train))]
+    last = rows.groupby("symbol")["ts"].max()
+    after = train["ts"] > train["symbol"].map(last)
+    left_out = after.groupby(train["symbol"]).sum().reindex(last.index)
+    short = left_out.index[left_out < embargo]
+    _offence(
+        rows[rows["symbol"].isin(short) & (rows["ts"] == rows["symbol"].map(last))],
+        f"fold {fold.number} trains on the row of {{symbol}} at {{ts}}, one of the "
+        f"last {embargo} bars before the test, which the embargo leaves out.",
+        tally,
+    )
+
+
+def _search_stops(
+    train: pd.DataFrame, validation: pd.DataFrame, number: int, tally: Tally
+) -> None:
+    start = validation["ts"].min()
+    reaching = (train["ts"] >= start) | (train["label_ts"] >= start)
+    _offence(
+        train[reaching.to_numpy()],
+        f"fold {number} of the search trains on the row of {{symbol}} at {{ts}}, "
+        f"whose label lies at {{label_ts}}; its validation starts at {start}.",
+        tally,
+    )
+
+
+def _offence(rows: pd.DataFrame, reason: str, tally: Tally) -> None:
+    if len(rows):
+        row = rows.iloc[0]
+        words = reason.format(
+            symbol=row["symbol"], ts=when(row["ts"]), label_ts=row["label_ts"]
+        )
+        tally.fail(words, row["symbol"], row["ts"], "label_ts")

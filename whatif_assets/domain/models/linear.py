@@ -1,0 +1,97 @@
+"""Linear regression with a penalty on large coefficients, here or on Spark."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pydantic import Field
+
+from whatif_assets.domain.base.settings import Settings
+from whatif_assets.domain.models.portable import Linear, Matrix, Vector, shares
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame as SparkFrame
+
+
+class LinearSettings(Settings):
+    """Settings of `linear`."""
+
+    l2: float = Field(
+        default=1e-6,
+        ge=0,
+        description="Penalty on the squared standardised coefficients; 0 is none.",
+    )
+
+
+def linear(
+    x: Matrix, y: Vector, settings: LinearSettings, seed: int, threads: int
+) -> Linear:
+    """Fit a ridge regression.
+
+    With features and label scaled to mean 0 and deviation 1 it minimises
+    ``mean(error**2) / 2 + l2 * sum(coefficient**2) / 2``, so that ``l2`` means the
+    same for prices and returns. Of features that say the same, each gets its share.
+
+    Parameters
+    ----------
+    x, y
+        n x k features and n labels, finite.
+    settings
+        How to fit.
+    seed, threads
+        Without effect: nothing is random, and sums are taken in one order.
+    """
+    center, scale = x.mean(axis=0), x.std(axis=0)
+    level, unit = float(y.mean()), float(y.std()) or 1.0
+    used = scale > 0
+    columns = [(x[:, i] - center[i]) / scale[i] for i in np.flatnonzero(used)]
+    label = (y - level) / unit
+    # Not by a product of matrices, whose order of adding depends on the threads.
+    moments = np.array([[np.mean(a * b) for b in columns] for a in columns])
+    with_label = np.array([np.mean(a * label) for a in columns])
+    standardised = np.zeros(x.shape[1])
+    if columns:
+        penalised = moments + settings.l2 * np.eye(len(columns))
+        standardised[used] = np.linalg.lstsq(penalised, with_label, rcond=None)[0]
+    coefficients = np.zeros(x.shape[1])
+    coefficients[used] = standardised[used] * unit / scale[used]
+    constant = level - float(np.sum(coefficients * center))
+    return Linear(np.array([constant]), coefficients, shares(np.abs(standardised)))
+
+
+def linear_spark(rows: SparkFrame, settings: LinearSettings, seed: int) -> Linear:
+    """Fit a ridge regression with Spark ML; see `linear`.
+
+    Parameters
+    ----------
+    rows
+        As :func:`whatif_assets.domain.models.spark_rows.spark_rows` makes them.
+    settings
+        How to fit.
+    seed
+        Without effect.
+    """
+    from pyspark.ml.feature import StandardScaler
+    from pyspark.ml.regression import LinearRegression
+    from pyspark.sql import functions as F  # noqa: N812
+
+    # One partition: what several add up to depends on which is done first.
+    rows = rows.coalesce(1)
+    label = F.col("label")
+    ((level, unit),) = rows.select(F.avg(label), F.stddev_pop(label)).collect()
+    unit = unit or 1.0
+    # Spark scales, too, but does not center: columns far from 0 would lose digits.
+    scaler = StandardScaler(inputCol="features", outputCol="scaled", withMean=True)
+    scaling = scaler.fit(rows)
+    scaled = scaling.transform(rows).withColumn("label", (label - level) / unit)
+    estimator = LinearRegression(
+        featuresCol="scaled", regParam=settings.l2, solver="normal"
+    )
+    fitted = estimator.fit(scaled)
+    standardised = fitted.coefficients.toArray()
+    center, scale = scaling.mean.toArray(), scaling.std.toArray()
+    coefficients = np.zeros(len(standardised))
+    np.divide(standardised * unit, scale, out=coefficients, where=scale > 0)
+    constant = level + fitted.intercept * unit - float(np.sum(coefficients * center))
+    return Linear(np.array([constant]), coefficients, shares(np.abs(standardised)))

@@ -1,0 +1,309 @@
+"""Fitted models as plain arrays, the same whatever library fitted them.
+
+A model is data: it is scored in one batch without the library or a JVM, stored
+without pickle, and queried as a table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
+from zipfile import BadZipFile
+from zlib import error as BadCompression  # noqa: N812
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.home.atomic import write_bytes
+from whatif_assets.home.damage import DamagedFile
+
+Matrix: TypeAlias = npt.NDArray[np.float64]
+Vector: TypeAlias = npt.NDArray[np.float64]
+Indexes: TypeAlias = npt.NDArray[np.int32]
+
+LEAF = -1
+_UNREADABLE = (
+    OSError, ValueError, TypeError, KeyError, EOFError, NotImplementedError,
+    BadZipFile, BadCompression,
+)  # fmt: skip
+
+
+class Model(Protocol):
+    """What every fitted model can do."""
+
+    def predict(self, x: Matrix) -> Vector:
+        """Forecast n rows of k features in one batch.
+
+        Returns
+        -------
+        ndarray of float64, n
+            In the unit of the label; NaN for rows with a NaN feature. Each value
+            depends on its own row alone, to the bit.
+
+        Raises
+        ------
+        BadInput
+            x is no matrix of k columns.
+        """
+
+    def importance(self) -> Vector:
+        """How much each of the k features matters: shares that add up to 1.
+
+        All are 0 where the model uses none.
+        """
+
+    def to_table(self) -> pd.DataFrame:
+        """Lay the model out as a table that can be queried."""
+
+
+def _check_width(x: Matrix, features: int) -> None:
+    if x.ndim != 2 or x.shape[1] != features:
+        raise BadInput(
+            f"model: found features of shape {x.shape}; it was fitted on {features} "
+            "features, one column each, in this order."
+        )
+
+
+def shares(weights: npt.ArrayLike) -> Vector:
+    """Weights of at least 0 divided by their sum, or all 0."""
+    values = np.asarray(weights, dtype=np.float64)
+    total = float(values.sum())
+    return values / total if total > 0 else np.zeros_like(values)
+
+
+@dataclass(frozen=True, eq=False)
+class Linear:
+    """A linear model: ``constant + sum(coefficients * features)``.
+
+    Attributes
+    ----------
+    constant
+        Intercept, in the unit of the label; an array of one.
+    coefficients
+        k float64, in the unit of the label over that of the feature.
+    shares
+        k float64, see :meth:`Model.importance`.
+    """
+
+    constant: Vector
+    coefficients: Vector
+    shares: Vector
+
+    def predict(self, x: Matrix) -> Vector:
+        """Forecast; see :meth:`Model.predict`."""
+        _check_width(x, len(self.coefficients))
+        total = np.full(len(x), self.constant[0])
+        # Column by column: a product of matrices may add up in an order that
+        # depends on the number of rows and threads.
+        for column, coefficient in zip(x.T, self.coefficients, strict=True):
+            total += column * coefficient
+        return total
+
+    def importance(self) -> Vector:
+        """Share of each standardised coefficient; see :meth:`Model.importance`."""
+        return self.shares
+
+    def to_table(self) -> pd.DataFrame:
+        """One row per feature, and one without a feature for the constant.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``feature`` (its number, NA for the constant) and ``coefficient``.
+        """
+        number = pd.array([pd.NA, *range(len(self.coefficients))], dtype="Int32")
+        values = np.concatenate([self.constant, self.coefficients])
+        return pd.DataFrame({"feature": number, "coefficient": values})
+
+
+@dataclass(frozen=True, eq=False)
+class Forest:
+    """Regression trees: ``constant + sum(weight * value of the leaf)``.
+
+    The nodes of all trees are in the same arrays. A row goes to the left child
+    where ``row[feature] <= threshold``, else to the right one.
+
+    Attributes
+    ----------
+    constant
+        Added to every forecast, in the unit of the label; an array of one.
+    roots, weights
+        First node and weight of each tree.
+    feature
+        Number of the feature that a node compares, ``LEAF`` in a leaf.
+    threshold, value
+        Of each node, in the units of its feature and of the label; NaN where the
+        node has none.
+    left, right
+        Children of each node; of a leaf the leaf itself.
+    shares
+        k float64, see :meth:`Model.importance`.
+    """
+
+    constant: Vector
+    roots: Indexes
+    weights: Vector
+    feature: Indexes
+    threshold: Vector
+    value: Vector
+    left: Indexes
+    right: Indexes
+    shares: Vector
+
+    def predict(self, x: Matrix) -> Vector:
+        """Forecast; see :meth:`Model.predict`."""
+        # Here, since compiling or loading it takes part of a second that reading
+        # definitions need not wait for.
+        from whatif_assets.domain.models._descend import add_up
+
+        _check_width(x, len(self.shares))
+        x = np.ascontiguousarray(x, dtype=np.float64)
+        forecast: Vector = add_up(
+            x, self.constant[0], self.roots, self.weights, self.feature,
+            self.threshold, self.value, self.left, self.right,
+        )  # fmt: skip
+        forecast[np.isnan(x).any(axis=1)] = np.nan
+        return forecast
+
+    def importance(self) -> Vector:
+        """Share in the reduction of squared error; see :meth:`Model.importance`."""
+        return self.shares
+
+    def first(self, count: int, weights: Vector) -> Forest:
+        """The first trees as a forest of their own, or all where there are fewer.
+
+        Parameters
+        ----------
+        count
+            How many; at least 1.
+        weights
+            Weight of each of them.
+
+        Returns
+        -------
+        Forest
+            Its importance is NaN, since nodes do not say what they contributed.
+        """
+        count = min(count, len(self.roots))
+        end = self.roots[count] if count < len(self.roots) else len(self.feature)
+        names = ("feature", "threshold", "value", "left", "right")
+        return replace(
+            self,
+            roots=self.roots[:count],
+            weights=weights[:count],
+            shares=np.full_like(self.shares, np.nan),
+            **{name: getattr(self, name)[:end] for name in names},
+        )
+
+    def to_table(self) -> pd.DataFrame:
+        """One row per node.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``tree``, ``weight`` (of the tree), ``node`` (counted within the tree),
+            ``feature``, ``threshold``, ``left``, ``right`` (NA in a leaf) and
+            ``value`` (NaN in an inner node).
+        """
+        sizes = np.diff(np.append(self.roots, len(self.feature)))
+        tree = np.repeat(np.arange(len(self.roots), dtype=np.int32), sizes)
+        root = self.roots[tree]
+        leaf = self.feature == LEAF
+
+        def unless_leaf(values: Indexes) -> pd.Series:
+            return pd.Series(values).astype("Int32").mask(leaf)
+
+        return pd.DataFrame(
+            {
+                "tree": tree,
+                "weight": self.weights[tree],
+                "node": np.arange(len(tree), dtype=np.int32) - root,
+                "feature": unless_leaf(self.feature),
+                "threshold": self.threshold,
+                "left": unless_leaf(self.left - root),
+                "right": unless_leaf(self.right - root),
+                "value": self.value,
+            }
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Tree:
+    """One tree, its nodes counted from 0, which is the root; see `Forest`."""
+
+    feature: npt.NDArray[np.int32]
+    threshold: Vector
+    value: Vector
+    left: Indexes
+    right: Indexes
+
+
+def forest_of(
+    trees: Sequence[Tree], weights: npt.ArrayLike, constant: float, shares: Vector
+) -> Forest:
+    """Join trees into a forest."""
+    sizes = [len(tree.feature) for tree in trees]
+    roots = np.cumsum([0, *sizes[:-1]]).astype(np.int32)
+
+    def joined(name: str) -> npt.NDArray[Any]:
+        return np.concatenate([getattr(tree, name) for tree in trees])
+
+    feature = joined("feature").astype(np.int32)
+    leaf = feature == LEAF
+    itself = np.arange(len(feature))
+    root = np.repeat(roots, sizes)
+    return Forest(
+        constant=np.array([constant], dtype=np.float64),
+        roots=roots,
+        weights=np.asarray(weights, dtype=np.float64),
+        feature=feature,
+        threshold=np.where(leaf, np.nan, joined("threshold")).astype(np.float64),
+        value=np.where(leaf, joined("value"), np.nan).astype(np.float64),
+        left=np.where(leaf, itself, joined("left") + root).astype(np.int32),
+        right=np.where(leaf, itself, joined("right") + root).astype(np.int32),
+        shares=shares,
+    )
+
+
+Fitted: TypeAlias = Linear | Forest
+KINDS: dict[str, type[Fitted]] = {"linear": Linear, "forest": Forest}
+
+
+def save_model(model: Model, path: Path) -> None:
+    """Write a model to a file, whole or not at all.
+
+    The same model gives the same bytes. The folder is made where it is missing.
+    """
+    kind = next(name for name, one in KINDS.items() if isinstance(model, one))
+    arrays = {field.name: getattr(model, field.name) for field in fields(KINDS[kind])}
+    file = BytesIO()
+    np.savez(file, kind=np.array(kind), **arrays)
+    write_bytes(path, file.getvalue())
+
+
+def load_model(path: Path) -> Model:
+    """Read a model that `save_model` wrote.
+
+    Raises
+    ------
+    BadInput
+        There is no such file.
+    DamagedFile
+        It holds no model of this version.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = dict(file)
+        kind = KINDS[str(arrays.pop("kind"))]
+        return kind(**arrays)
+    except FileNotFoundError:
+        raise BadInput(
+            f"{path}: there is no model; materialise trained_models first."
+        ) from None
+    except _UNREADABLE as error:
+        raise DamagedFile(path, f"no model of this version: {error}") from None

@@ -1,0 +1,73 @@
+"""Training rows on Spark, laid out the same on any number of cores."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from whatif_assets.domain.models.portable import Matrix, Vector
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame as SparkFrame
+    from pyspark.sql import SparkSession
+
+# Partitions follow from the number of rows alone, because Spark ML draws its random
+# rows partition by partition and adds up partition by partition.
+ROWS_PER_PARTITION = 200_000
+
+
+@contextmanager
+def spark_rows(
+    spark: SparkSession,
+    x: Matrix,
+    y: Vector,
+    masks: Sequence[npt.NDArray[np.bool_]] = (),
+) -> Iterator[SparkFrame]:
+    """Hold training rows in Spark's memory.
+
+    Parameters
+    ----------
+    spark
+        The session.
+    x, y
+        n x k features and n labels, finite.
+    masks
+        Any number of n booleans.
+
+    Yields
+    ------
+    pyspark.sql.DataFrame
+        ``features`` (vector), ``label``, and ``mask_0``, ``mask_1`` and so on.
+    """
+    from pyspark.ml.feature import VectorAssembler
+
+    names = [f"x{number}" for number in range(x.shape[1])]
+    flags = {f"mask_{number}": mask for number, mask in enumerate(masks)}
+    table = pd.DataFrame(x, columns=names).assign(
+        label=y, row=np.arange(len(y), dtype=np.int64), **flags
+    )
+    partitions = math.ceil(len(y) / ROWS_PER_PARTITION)
+    frame = spark.createDataFrame(table)
+    # Into one partition they need no shuffle, which takes as long as a small fit.
+    spread = (
+        frame.coalesce(1) if partitions == 1 else frame.repartition(partitions, "row")
+    )
+    assembler = VectorAssembler(inputCols=names, outputCol="features")
+    rows = assembler.transform(spread.sortWithinPartitions("row"))
+    kept = rows.select("features", "label", *flags).persist()
+    try:
+        yield kept
+    finally:
+        kept.unpersist()
+
+
+def width(rows: SparkFrame) -> int:
+    """Count the features of training rows."""
+    attributes = rows.schema["features"].metadata["ml_attr"]
+    return int(attributes["num_attrs"])

@@ -1,0 +1,343 @@
+"""Random forest and gradient boosting, fitted here or on Spark."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import Field
+
+from whatif_assets.domain.base.settings import Settings
+from whatif_assets.domain.models.portable import (
+    LEAF,
+    Forest,
+    Matrix,
+    Tree,
+    Vector,
+    forest_of,
+    shares,
+)
+from whatif_assets.domain.models.spark_rows import width
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame as SparkFrame
+
+# Up to here a forest tries every threshold, above it those of a histogram: exact
+# trees on 500,000 rows take half a minute, histograms one second.
+EXACT_ROWS = 50_000
+# Of the histogram trees, whose memory grows with it.
+MOST_LEAVES = 4_096
+# Drawing n of n rows with replacement takes this share of them.
+BOOTSTRAP_SHARE = 1 - math.exp(-1)
+
+
+class _TreeSettings(Settings):
+    max_depth: int = Field(
+        default=5, ge=1, le=30, description="Splits from the root to a leaf."
+    )
+    max_bins: int = Field(
+        default=255,
+        ge=2,
+        le=1024,
+        description="Thresholds tried per feature, where not all are.",
+    )
+
+
+class RandomForestSettings(_TreeSettings):
+    """Settings of `random_forest`."""
+
+    n_trees: int = Field(default=20, ge=1, le=10_000, description="Trees.")
+    max_features: float = Field(
+        default=1 / 3,
+        gt=0,
+        le=1,
+        description="Share of the features that each split chooses from.",
+    )
+    min_rows_per_leaf: int = Field(default=1, ge=1, description="Rows in a leaf.")
+
+
+class GradientBoostingSettings(_TreeSettings):
+    """Settings of `gradient_boosting`."""
+
+    n_trees: int = Field(default=100, ge=1, le=10_000, description="Trees.")
+    learning_rate: float = Field(
+        default=0.1, gt=0, le=1, description="Share of each tree that is added."
+    )
+    max_features: float = Field(
+        default=1.0,
+        gt=0,
+        le=1,
+        description="Share of the features that each split chooses from.",
+    )
+    min_rows_per_leaf: int = Field(default=20, ge=1, description="Rows in a leaf.")
+
+
+def _whole_features(share: float, features: int) -> int:
+    """Round a share of the features up, at least to 1."""
+    # The share is a decimal: 0.7 of 10 is 7, not 7.000000000000001.
+    return max(1, math.ceil(share * features - 1e-9))
+
+
+def random_forest(
+    x: Matrix, y: Vector, settings: RandomForestSettings, seed: int, threads: int
+) -> Forest:
+    """Fit a random forest with scikit-learn, or above EXACT_ROWS with LightGBM.
+
+    Parameters
+    ----------
+    x, y
+        n x k features and n labels, finite.
+    settings
+        How to fit.
+    seed
+        The same seed gives the same model, to the bit.
+    threads
+        How many to use, 0 for all; the model does not depend on it.
+    """
+    if len(x) > EXACT_ROWS:
+        bagging = {
+            "boosting_type": "rf",
+            "bagging_freq": 1,
+            "bagging_fraction": BOOTSTRAP_SHARE,
+        }
+        return _lightgbm(x, y, settings, seed, threads, bagging)
+    grown = _grow(x, y, settings, seed, threads)
+    trees = [_of_scikit_learn(one) for one in grown]
+    weights = np.full(len(trees), 1 / len(trees))
+    gains = [one.compute_feature_importances() for one in grown]
+    return forest_of(trees, weights, 0.0, shares(np.sum(gains, axis=0)))
+
+
+def _grow(
+    x: Matrix, y: Vector, settings: RandomForestSettings, seed: int, threads: int
+) -> list[Any]:
+    """Grow the trees of scikit-learn's RandomForestRegressor, without the forest.
+
+    That class sets Python's warning filters anew around each tree. They are the
+    process's own, so of several forests at once each spoils them for the others.
+    """
+    from joblib import Parallel, delayed
+    from sklearn.tree import DecisionTreeRegressor
+
+    x32, column = x.astype(np.float32, order="C"), y.reshape(-1, 1)
+
+    def grow(state: int) -> Any:
+        drawn = np.random.RandomState(state).randint(0, len(x), len(x))
+        tree = DecisionTreeRegressor(
+            max_depth=settings.max_depth,
+            max_features=_whole_features(settings.max_features, x.shape[1]),
+            min_samples_leaf=settings.min_rows_per_leaf,
+            random_state=state,
+        )
+        times = np.bincount(drawn, minlength=len(x))
+        return tree.fit(x32, column, sample_weight=times, check_input=False).tree_
+
+    states = np.random.RandomState(seed).randint(2**31 - 1, size=settings.n_trees)
+    workers = Parallel(n_jobs=threads or -1, prefer="threads")
+    return list(workers(delayed(grow)(int(state)) for state in states))
+
+
+def first_averaged(forest: Forest, count: int) -> Forest:
+    """The forest of the first trees, each with the same weight."""
+    count = min(count, len(forest.roots))
+    return forest.first(count, np.full(count, 1 / count))
+
+
+def first_boosted(forest: Forest, count: int) -> Forest:
+    """The boosted trees as they were after a number of rounds."""
+    return forest.first(count, forest.weights)
+
+
+def _of_scikit_learn(tree: Any) -> Tree:
+    leaf = tree.children_left < 0
+    return Tree(
+        feature=np.where(leaf, LEAF, tree.feature),
+        threshold=tree.threshold,
+        value=tree.value[:, 0, 0],
+        left=tree.children_left,
+        right=tree.children_right,
+    )
+
+
+def gradient_boosting(
+    x: Matrix, y: Vector, settings: GradientBoostingSettings, seed: int, threads: int
+) -> Forest:
+    """Fit gradient-boosted trees with LightGBM; see `random_forest`."""
+    boosting = {"boosting_type": "gbdt", "learning_rate": settings.learning_rate}
+    return _lightgbm(x, y, settings, seed, threads, boosting)
+
+
+def _lightgbm(
+    x: Matrix,
+    y: Vector,
+    settings: RandomForestSettings | GradientBoostingSettings,
+    seed: int,
+    threads: int,
+    boosting: Mapping[str, Any],
+) -> Forest:
+    # Its threads wait for each other at every split, by default at full speed: beside
+    # anything else that runs, a fit then takes ten times as long.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    import lightgbm
+
+    # LightGBM keeps labels in 32 bits, which a price level does not fit into.
+    mean, deviation = float(y.mean()), float(y.std()) or 1.0
+    features = x.shape[1]
+    per_split = _whole_features(settings.max_features, features)
+    parameters = {
+        "objective": "regression",
+        "num_leaves": min(2**settings.max_depth, MOST_LEAVES),
+        "max_depth": settings.max_depth,
+        "feature_fraction_bynode": per_split / features,
+        "min_data_in_leaf": settings.min_rows_per_leaf,
+        "max_bin": settings.max_bins,
+        "min_data_in_bin": 1,
+        "feature_pre_filter": False,
+        "use_missing": False,
+        "seed": seed,
+        "deterministic": True,
+        "force_row_wise": True,
+        "num_threads": threads,
+        "verbose": -1,
+        **boosting,
+    }
+    rows = lightgbm.Dataset(x, (y - mean) / deviation, params=parameters)
+    booster = lightgbm.train(parameters, rows, num_boost_round=settings.n_trees)
+    trees = [
+        _of_lightgbm(tree["tree_structure"], deviation)
+        for tree in booster.dump_model()["tree_info"]
+    ]
+    averaged = parameters["boosting_type"] == "rf"
+    weights = np.full(len(trees), 1 / len(trees) if averaged else 1.0)
+    gains = booster.feature_importance("gain")
+    return forest_of(trees, weights, mean, shares(gains))
+
+
+def _of_lightgbm(root: Mapping[str, Any], unit: float) -> Tree:
+    """Flatten nested nodes, parents before children."""
+    nodes: list[Mapping[str, Any]] = [root]
+    children: list[tuple[int, int]] = []
+    for node in nodes:  # grows while it is walked
+        if "split_feature" in node:
+            children.append((len(nodes), len(nodes) + 1))
+            nodes += [node["left_child"], node["right_child"]]
+        else:
+            children.append((0, 0))
+    left, right = np.array(children, dtype=np.int32).T
+    return Tree(
+        feature=np.array([n.get("split_feature", LEAF) for n in nodes], np.int32),
+        threshold=np.array([n.get("threshold", np.nan) for n in nodes], np.float64),
+        value=np.array([n.get("leaf_value", np.nan) for n in nodes], np.float64) * unit,
+        left=left,
+        right=right,
+    )
+
+
+def random_forest_spark(
+    rows: SparkFrame, settings: RandomForestSettings, seed: int
+) -> Forest:
+    """Fit a random forest with Spark ML.
+
+    Parameters
+    ----------
+    rows
+        As :func:`whatif_assets.domain.models.spark_rows.spark_rows` makes them.
+    settings, seed
+        As for `random_forest`.
+    """
+    from pyspark.ml.regression import RandomForestRegressor
+
+    estimator = RandomForestRegressor(
+        numTrees=settings.n_trees, **_for_spark(settings, width(rows)), seed=seed
+    )
+    fitted = estimator.fit(rows)
+    trees, weights = _of_spark(fitted.toDebugString)
+    return forest_of(
+        trees,
+        np.array(weights) / len(trees),
+        0.0,
+        shares(fitted.featureImportances.toArray()),
+    )
+
+
+def gradient_boosting_spark(
+    rows: SparkFrame, settings: GradientBoostingSettings, seed: int
+) -> Forest:
+    """Fit gradient-boosted trees with Spark ML; see `random_forest_spark`."""
+    from pyspark.ml.regression import GBTRegressor
+
+    estimator = GBTRegressor(
+        maxIter=settings.n_trees,
+        stepSize=settings.learning_rate,
+        **_for_spark(settings, width(rows)),
+        seed=seed,
+    )
+    fitted = estimator.fit(rows)
+    trees, weights = _of_spark(fitted.toDebugString)
+    importance = shares(fitted.featureImportances.toArray())
+    return forest_of(trees, weights, 0.0, importance)
+
+
+def _for_spark(
+    settings: RandomForestSettings | GradientBoostingSettings, features: int
+) -> dict[str, Any]:
+    per_split = _whole_features(settings.max_features, features)
+    return {
+        "maxDepth": settings.max_depth,
+        "maxBins": settings.max_bins,
+        "minInstancesPerNode": settings.min_rows_per_leaf,
+        "featureSubsetStrategy": str(per_split),
+    }
+
+
+_LINE = re.compile(
+    r"^ *(?:Tree \d+ \(weight (?P<weight>\S+)\):"
+    r"|If \(feature (?P<feature>\d+) <= (?P<threshold>\S+)\)"
+    r"|Predict: (?P<value>\S+))$",
+    re.MULTILINE,
+)
+
+
+def _of_spark(text: str) -> tuple[list[Tree], list[float]]:
+    """Read the trees from a model's own description.
+
+    It is the one form that a driver gets in one call, from a cluster too, and it is
+    exact: Java writes a number with as many digits as tell it from every other.
+    Nodes come parents first and left before right.
+    """
+    trees: list[Tree] = []
+    weights: list[float] = []
+    nodes: list[list[float]] = []  # feature, threshold, value, left, right
+    waiting: list[list[float]] = []
+    for line in _LINE.finditer(text):
+        if line["weight"]:
+            weights.append(float(line["weight"]))
+            nodes = []
+            continue
+        if waiting:
+            parent = waiting[-1]
+            parent[3 if parent[3] == 0 else 4] = len(nodes)
+            if parent[4]:
+                waiting.pop()
+        if line["feature"]:
+            node = [float(line["feature"]), float(line["threshold"]), np.nan, 0, 0]
+            waiting.append(node)
+        else:
+            node = [LEAF, np.nan, float(line["value"]), 0, 0]
+        nodes.append(node)
+        if not waiting:
+            feature, threshold, value, left, right = np.array(nodes).T
+            trees.append(
+                Tree(
+                    feature.astype(np.int32),
+                    threshold,
+                    value,
+                    left.astype(np.int32),
+                    right.astype(np.int32),
+                )
+            )
+    return trees, weights

@@ -1,0 +1,234 @@
+"""Windows: how sessions and rows divide into training and testing, in time order."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from fractions import Fraction
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from whatif_assets.domain.base.errors import BadInput
+
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Sessions to train on and the later sessions to test on.
+
+    Attributes
+    ----------
+    number
+        Counted from 0, in time order.
+    train, test
+        Sessions, oldest first. Every session of ``train`` is before every session
+        of ``test``.
+    """
+
+    number: int
+    train: tuple[date, ...]
+    test: tuple[date, ...]
+
+
+def split(sessions: Sequence[date], train: float) -> list[Fold]:
+    """Train on the first sessions and test on the rest.
+
+    Parameters
+    ----------
+    sessions
+        Sessions, oldest first.
+    train
+        Below 1 the share to train on, rounded down to whole sessions; from 1 on
+        their number.
+
+    Returns
+    -------
+    list of Fold
+        One fold.
+
+    Raises
+    ------
+    BadInput
+        The sessions are out of order, or training or testing would have none.
+    """
+    _check_order(sessions)
+    # The decimal as it was written: in binary 0.29 * 100 is below 29.
+    share = Fraction(str(train))
+    count = math.floor(share * len(sessions)) if train < 1 else _whole(train, "train")
+    if not 1 <= count < len(sessions):
+        raise BadInput(
+            f"evaluation: train {train} of {len(sessions)} sessions makes "
+            f"{count} to train on and {len(sessions) - count} to test on; both need at "
+            "least 1. Choose another train, or more dates."
+        )
+    return [Fold(0, tuple(sessions[:count]), tuple(sessions[count:]))]
+
+
+def walk_forward(
+    sessions: Sequence[date],
+    train: int,
+    test: int,
+    step: int | None = None,
+    expanding: bool = False,
+) -> list[Fold]:
+    """Move a window of training and one of testing through the sessions.
+
+    Parameters
+    ----------
+    sessions
+        Sessions, oldest first.
+    train, test
+        Sessions in each window.
+    step
+        Sessions from one test to the next; ``test`` where left out, so that each
+        session after the first training is tested exactly once.
+    expanding
+        Train on everything before the test instead of the last ``train`` sessions.
+
+    Returns
+    -------
+    list of Fold
+        The last test is shorter where the sessions end.
+
+    Raises
+    ------
+    BadInput
+        A count is below 1, tests would overlap, or the sessions do not suffice for
+        one fold.
+    """
+    _check_order(sessions)
+    train, test = _whole(train, "train"), _whole(test, "test")
+    step = test if step is None else _whole(step, "step")
+    if step < test:
+        raise BadInput(
+            f"evaluation: step {step} is below test {test}: sessions would be tested "
+            "more than once. Choose a step of at least the test's sessions."
+        )
+    if train >= len(sessions):
+        raise BadInput(
+            f"evaluation: train {train} leaves nothing of {len(sessions)} sessions to "
+            "test on. Choose fewer, or more dates."
+        )
+    return [
+        Fold(
+            number,
+            tuple(sessions[0 if expanding else start - train : start]),
+            tuple(sessions[start : start + test]),
+        )
+        for number, start in enumerate(range(train, len(sessions), step))
+    ]
+
+
+def _check_order(sessions: Sequence[date]) -> None:
+    for earlier, later in pairwise(sessions):
+        if earlier >= later:
+            raise BadInput(
+                f"evaluation: session {later} does not come after {earlier}; give "
+                "each session once, oldest first."
+            )
+
+
+def _whole(count: float, name: str) -> int:
+    if count < 1 or count != int(count):
+        raise BadInput(
+            f"evaluation: {name}: found {count}; it is a whole number of sessions, "
+            "at least 1."
+        )
+    return int(count)
+
+
+def training_rows(frame: pd.DataFrame, fold: Fold, embargo: int) -> Mask:
+    """Rows that a fold may train on without seeing its test.
+
+    Parameters
+    ----------
+    frame
+        ``symbol``, ``ts``, ``session`` and ``label_ts`` (NaT where there is no
+        label); in any order. Rows of the test sessions need not be there, but
+        where they are, their first bar marks the start of the test.
+    fold
+        The sessions.
+    embargo
+        The last bars of each symbol before the test that are left out; at least
+        the label's horizon.
+
+    Returns
+    -------
+    ndarray of bool
+        True for rows of the training sessions outside the embargo whose label lies
+        before the test.
+
+    Raises
+    ------
+    BadInput
+        The embargo is negative.
+    """
+    _check_embargo(embargo)
+    session = pd.to_datetime(frame["session"])
+    train = session.isin(pd.to_datetime(list(fold.train))).to_numpy()
+    test = session.isin(pd.to_datetime(list(fold.test))).to_numpy()
+    if test.any():
+        start = frame.loc[test, "ts"].min()
+        train &= ~(frame["label_ts"] >= start).to_numpy()
+    latest = frame.loc[train].groupby("symbol")["ts"].rank(ascending=False)
+    train[np.flatnonzero(train)[latest.to_numpy() <= embargo]] = False
+    return train
+
+
+def cv_folds(rows: pd.DataFrame, n: int, embargo: int) -> list[tuple[Mask, Mask]]:
+    """Folds for choosing settings: train on the past, validate on what follows.
+
+    The distinct times of the rows are cut into n + 1 blocks of equal length; fold i
+    trains on the first i + 1 blocks, less the embargo, and validates on the next.
+
+    Parameters
+    ----------
+    rows
+        Training rows with ``ts`` and, where known, ``label_ts``; in any order.
+        Rows of several symbols share a time and stay together.
+    n
+        Number of folds; at least 1.
+    embargo
+        The last distinct times before each validation that are left out of
+        training; at least the label's horizon.
+
+    Returns
+    -------
+    list of (ndarray of bool, ndarray of bool)
+        Training and validation mask of each fold, in time order.
+
+    Raises
+    ------
+    BadInput
+        There are too few rows for n folds and the embargo.
+    """
+    _check_embargo(embargo)
+    ts = rows["ts"].to_numpy(dtype="datetime64[us]")
+    times, at = np.unique(ts, return_inverse=True)
+    edges = [len(times) * block // (n + 1) for block in range(1, n + 2)]
+    if n < 1 or edges[0] <= embargo:
+        raise BadInput(
+            f"search_folds: found {n}, for {len(times)} distinct bar times; {n + 1} "
+            f"blocks of them must each be longer than the embargo of {embargo} bars, "
+            "and there is at least 1 fold. Choose fewer folds, or more sessions."
+        )
+    label_ts = rows["label_ts"] if "label_ts" in rows else rows["ts"]
+    known = label_ts.to_numpy(dtype="datetime64[us]")
+    return [
+        (
+            (at < start - embargo) & ~(known >= times[start]),
+            (at >= start) & (at < stop),
+        )
+        for start, stop in pairwise(edges)
+    ]
+
+
+def _check_embargo(embargo: int) -> None:
+    if embargo < 0:
+        raise BadInput(f"evaluation: embargo: found {embargo}; it is at least 0 bars.")

@@ -1,0 +1,399 @@
+"""What a check of quality sees: the bars of some sessions, as arrays."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from whatif_assets.domain.bars.adjustments import Step
+from whatif_assets.domain.bars.bar_size import ONE_MINUTE, BarSize
+from whatif_assets.domain.bars.schema import PRICES, session_starts
+from whatif_assets.domain.bars.sessions import Sessions
+from whatif_assets.domain.bars.tidy import LoadReport
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+MINUTE = 60_000_000  # microseconds
+NEAR = 10  # bars to either side of one
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check found in one session, of one symbol or of all.
+
+    Attributes
+    ----------
+    session
+        The session.
+    symbol
+        The symbol, or None where the finding speaks of the whole session.
+    ts
+        Start of the first bar that it is about, UTC; None where it is about none.
+    count
+        How many bars, rows or symbols it is about.
+    value
+        The number that was looked at, of the first; NaN where there is none.
+    example
+        What was found, of the first, in words.
+    check, severity
+        Set by whoever ran the check.
+    """
+
+    session: date
+    symbol: str | None
+    ts: pd.Timestamp | None
+    count: int
+    value: float
+    example: str
+    check: str = ""
+    severity: str = ""
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """Bars of sessions that follow one another, and what is known about them.
+
+    Attributes
+    ----------
+    bars
+        As `whatif_assets.domain.bars.tidy.tidy` returns them, sorted by (symbol, ts).
+    report
+        What the loader has to say about them.
+    days
+        Every session of the market from the first to the last, in order; each
+        bar is of one of them.
+    before
+        Last bar of each symbol in the session before the first; None where that
+        is not known, so that nothing is compared with it.
+    sessions
+        Of the market.
+    bar_size
+        Of the market's bars.
+    repairs
+        What the market repairs.
+    steps
+        Splits and dividends by session and symbol: a price is compared with one of
+        the session before as it is after them.
+    """
+
+    bars: pd.DataFrame
+    report: LoadReport
+    days: Sequence[date]
+    before: pd.DataFrame | None
+    sessions: Sessions
+    bar_size: BarSize
+    repairs: Sequence[str] = ()
+    steps: Mapping[date, Mapping[str, Step]] = field(default_factory=dict)
+
+    @property
+    def daily(self) -> bool:
+        """Whether a bar is a whole session."""
+        return self.bar_size.daily
+
+    def column(self, name: str) -> Floats:
+        """Values of a column, one per bar."""
+        return self._columns[name]
+
+    @functools.cached_property
+    def day(self) -> Ints:
+        """Position in ``days`` of each bar's session."""
+        return self._each(self._day_of_run)
+
+    @functools.cached_property
+    def symbol(self) -> Ints:
+        """Position in ``names`` of each bar's symbol."""
+        return self._each(self._symbol_of_run)
+
+    @functools.cached_property
+    def names(self) -> list[str]:
+        """Every symbol, those of the session before too."""
+        own = self._own_names
+        others = [] if self.before is None else list(self.before["symbol"])
+        return [*own, *sorted(set(others) - set(own))]
+
+    @functools.cached_property
+    def within(self) -> Mask:
+        """Whether the previous bar is of the same symbol and session."""
+        same = np.ones(len(self.bars), dtype=bool)
+        same[self._runs] = False
+        return same
+
+    @functools.cached_property
+    def opening(self) -> Mask:
+        """Whether it is a first bar whose symbol has bars in the session before."""
+        next_day = (np.diff(self._symbol_of_run) == 0) & (
+            np.diff(self._day_of_run) == 1
+        )
+        first = np.zeros(len(self.bars), dtype=bool)
+        first[self._runs[1:][next_day]] = True
+        first[self._rows_before[0]] = True
+        return first
+
+    def previous(self, name: str) -> Floats:
+        """Value of the previous bar, else NaN.
+
+        It is of the same symbol, and of the same session or the one before; a price
+        of that one is on the basis of the bar's own.
+        """
+        if name not in self._previous:
+            self._previous[name] = self._find_previous(name)
+        return self._previous[name]
+
+    def _find_previous(self, name: str) -> Floats:
+        values = self.column(name)
+        previous = np.empty(len(values))
+        previous[1:] = values[:-1]
+        previous[self._runs[~self.opening[self._runs]]] = np.nan
+        if self.before is not None:
+            rows, known = self._rows_before
+            previous[rows] = self.before[name].to_numpy()[known]
+        if name in PRICES:
+            for stepped, factor in self._stepped:
+                previous[stepped] *= factor
+        return previous
+
+    @functools.cached_property
+    def moves(self) -> Floats:
+        """Move from the previous close to open or close, whichever is further off."""
+        previous = self.previous("close")
+        opened, closed = relative(self.column("open"), previous), self.close_moves
+        return np.where(np.abs(opened) > np.abs(closed), opened, closed)
+
+    @functools.cached_property
+    def close_moves(self) -> Floats:
+        """Move from the previous close to the close."""
+        return relative(self.column("close"), self.previous("close"))
+
+    def usual_range(self, row: int) -> float:
+        """Range that bars have around one bar, as a fraction of the price.
+
+        The greater of two medians: of the bars of its symbol and session, and of ten
+        to either side of it, itself left out. A range reaches to the previous close.
+        """
+        run = int(self._runs.searchsorted(row, side="right")) - 1
+        edges = np.append(self._runs, len(self.bars))
+        first, last = int(edges[run]), int(edges[run + 1])
+        start, stop = max(first, row - NEAR), min(last, row + 1 + NEAR)
+        ranges = self._ranges
+        around = np.delete(ranges[start:stop], row - start)
+        whole = float(np.median(ranges[first:last]))
+        return max(whole, float(np.median(around))) if len(around) else whole
+
+    @functools.cached_property
+    def _ranges(self) -> Floats:
+        before = self.previous("close")
+        high = np.fmax(self.column("high"), before)
+        low = np.fmin(self.column("low"), before)
+        return np.nan_to_num(relative(high, low), nan=0.0)
+
+    @functools.cached_property
+    def _stepped(self) -> list[tuple[Ints, float]]:
+        """First bars after a split or dividend, and what prices before are times."""
+        place = {name: number for number, name in enumerate(self.names)}
+        return [
+            (np.flatnonzero(first & (self.symbol == place[name])), step.price_factor)
+            for number, day in enumerate(self.days)
+            if day in self.steps
+            for first in [self.opening & (self.day == number)]
+            for name, step in self.steps[day].items()
+            if name in place
+        ]
+
+    def following(self, name: str) -> Floats:
+        """Value of the next bar of the same symbol and session, else NaN."""
+        values = self.column(name)
+        behind = np.full(len(values), np.nan)
+        behind[:-1] = np.where(self.within[1:], values[1:], np.nan)
+        return behind
+
+    @functools.cached_property
+    def made(self) -> Mask:
+        """Whether a declared forward_fill made the bar."""
+        if "forward_fill" not in self.repairs:
+            return np.zeros(len(self.bars), dtype=bool)
+        untraded = (self.bars["trade_count"] == 0).to_numpy(dtype=bool, na_value=False)
+        typical = self.bars["vwap_is_typical"].to_numpy(dtype=bool)
+        return np.asarray((self.column("volume") == 0) & untraded & typical)
+
+    @property
+    def runs(self) -> Iterator[tuple[int, int, slice]]:
+        """Each session of each symbol that has bars: day, symbol, and its rows."""
+        edges = np.append(self._runs, len(self.bars))
+        for number, day in enumerate(self._day_of_run):
+            rows = slice(int(edges[number]), int(edges[number + 1]))
+            yield int(day), int(self._symbol_of_run[number]), rows
+
+    @functools.cached_property
+    def starts(self) -> list[Ints]:
+        """When the bars of each session start by the calendar, in microseconds.
+
+        Of bars that end by what was traded, the minutes in which one may.
+        """
+        length = (ONE_MINUTE if self.bar_size.by_activity else self.bar_size).length
+        return [self.sessions.starts(day, length).asi8 for day in self.days]
+
+    @functools.cached_property
+    def regular(self) -> Mask:
+        """Whether a bar starts when one does by the calendar."""
+        if self.daily or self.bars.empty:
+            return np.ones(len(self.bars), dtype=bool)
+        every, stamps = np.concatenate(self.starts), self.stamps
+        if self.bar_size.by_activity:
+            stamps = stamps // MINUTE * MINUTE
+        place = np.minimum(every.searchsorted(stamps), len(every) - 1)
+        return np.asarray(every[place] == stamps)
+
+    @functools.cached_property
+    def bars_of(self) -> Ints:
+        """How many regular bars each session (row) has of each symbol (column)."""
+        counts = np.zeros((len(self.days), len(self.names)), dtype=np.int64)
+        if len(self.bars):
+            own = np.add.reduceat(self.regular, self._runs, dtype=np.int64)
+            np.add.at(counts, (self._day_of_run, self._symbol_of_run), own)
+        return counts
+
+    @functools.cached_property
+    def present(self) -> Mask:
+        """Whether each session (row) has any bar of each symbol (column)."""
+        there = np.zeros((len(self.days), len(self.names)), dtype=bool)
+        there[self._day_of_run, self._symbol_of_run] = True
+        return there
+
+    @functools.cached_property
+    def present_before(self) -> Mask:
+        """Whether the session before each one (row) has any bar of each symbol."""
+        first = np.zeros((1, len(self.names)), dtype=bool)
+        if self.before is not None:
+            first[0] = np.isin(self.names, self.before["symbol"])
+        return np.concatenate([first, self.present[:-1]])
+
+    def by_symbol(
+        self, rows: Mask, value: Floats, say: Callable[[int], str]
+    ) -> list[Finding]:
+        """Findings about some bars: one per session and symbol.
+
+        Parameters
+        ----------
+        rows
+            Which bars.
+        value
+            What was looked at, of each bar.
+        say
+            Says in words what was found, of a bar by its number.
+        """
+        return self._grouped(rows, self.symbol, value, say)
+
+    def by_session(
+        self, rows: Mask, value: Floats, say: Callable[[int], str]
+    ) -> list[Finding]:
+        """Findings about some bars: one per session, of all symbols."""
+        found = self._grouped(rows, np.zeros_like(self.symbol), value, say)
+        return [
+            replace(one, symbol=None, example=f"{one.symbol} {one.example}")
+            for one in found
+        ]
+
+    def _grouped(
+        self, rows: Mask, group: Ints, value: Floats, say: Callable[[int], str]
+    ) -> list[Finding]:
+        numbers = np.flatnonzero(rows)
+        if not len(numbers):
+            return []
+        # The first of each run is its earliest: of these alone the first is looked for.
+        heads = np.unique(np.searchsorted(numbers, self._runs))
+        heads = heads[heads < len(numbers)]
+        first, counts = numbers[heads], np.diff(heads, append=len(numbers))
+        cells = self.day[first] * len(self.names) + group[first]
+        order = np.lexsort((first, self.stamps[first], cells))
+        starts = np.flatnonzero(np.diff(cells[order], prepend=-1))
+        totals = np.add.reduceat(counts[order], starts)
+        return [
+            Finding(
+                session=self.days[self.day[row]],
+                symbol=self.names[self.symbol[row]],
+                ts=self.bars["ts"].iloc[row],
+                count=int(count),
+                value=float(value[row]),
+                example=say(int(row)),
+            )
+            for row, count in zip(first[order[starts]], totals, strict=True)
+        ]
+
+    @functools.cached_property
+    def _columns(self) -> Mapping[str, Floats]:
+        names = (*PRICES, "volume", "vwap")
+        return {name: self.bars[name].to_numpy(dtype=np.float64) for name in names}
+
+    @functools.cached_property
+    def stamps(self) -> Ints:
+        """When each bar starts, in microseconds since 1970, UTC."""
+        return pd.DatetimeIndex(self.bars["ts"]).as_unit("us").asi8
+
+    @functools.cached_property
+    def _previous(self) -> dict[str, Floats]:
+        return {}
+
+    @functools.cached_property
+    def _runs(self) -> Ints:
+        """First row of each run: bars of one symbol and session, one after another."""
+        return np.asarray(session_starts(self.bars), dtype=np.int64)
+
+    def _each(self, of_runs: Ints) -> Ints:
+        """Give each bar what its run has."""
+        return np.repeat(of_runs, np.diff(self._runs, append=len(self.bars)))
+
+    @functools.cached_property
+    def _day_of_run(self) -> Ints:
+        days = pd.DatetimeIndex(list(self.days)).as_unit("ns")
+        own = self.bars["session"].to_numpy()[self._runs]
+        return np.asarray(days.searchsorted(own), dtype=np.int64)
+
+    @functools.cached_property
+    def _symbol_of_run(self) -> Ints:
+        return np.asarray(
+            pd.Index(self._own_names).get_indexer(pd.Index(self._names_of_runs)),
+            dtype=np.int64,
+        )
+
+    @functools.cached_property
+    def _own_names(self) -> list[str]:
+        return list(dict.fromkeys(self._names_of_runs))
+
+    @functools.cached_property
+    def _names_of_runs(self) -> list[str]:
+        return list(self.bars["symbol"].iloc[self._runs])
+
+    @functools.cached_property
+    def _rows_before(self) -> tuple[Ints, Ints]:
+        """Bars whose previous bar is a row of ``before``, and those rows."""
+        if self.before is None:
+            none = np.zeros(0, dtype=np.int64)
+            return none, none
+        heads = np.diff(self._symbol_of_run, prepend=-1) != 0
+        heads &= self._day_of_run == 0
+        names = [self.names[number] for number in self._symbol_of_run[heads]]
+        known = pd.Index(self.before["symbol"]).get_indexer(names)
+        return self._runs[heads][known >= 0], known[known >= 0].astype(np.int64)
+
+
+def relative(price: Floats, other: Floats) -> Floats:
+    """Distance of a price from another, as a fraction of it; NaN where one is below 0.
+
+    Nothing can be said either of prices of 0.
+    """
+    whole = np.full(len(price), np.nan)
+    np.divide(price, other, out=whole, where=(price > 0) & (other > 0))
+    return whole - 1
+
+
+def number(value: Any) -> str:
+    """Write a price or another number in words."""
+    return f"{value:.6g}"

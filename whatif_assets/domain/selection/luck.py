@@ -1,0 +1,132 @@
+"""Luck: what a decision says of it in figures, for people to weigh.
+
+References
+----------
+Lo, The statistics of Sharpe ratios, Financial Analysts Journal, 2002.
+Bailey and Lopez de Prado, The deflated Sharpe ratio, Journal of Portfolio
+Management, 2014.
+Harvey and Liu, Backtesting, Journal of Portfolio Management, 2015 (haircuts).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from scipy.special import ndtr, ndtri, stdtrit
+
+from whatif_assets.domain.accounts.sleeve import FloatArray
+from whatif_assets.domain.selection.decision import SIGNIFICANT, Decision, beyond
+from whatif_assets.domain.selection.sharpe import (
+    Moments,
+    deflated_sharpe,
+    expected_maximum_sharpe,
+    minimum_backtest_length,
+    minimum_track_record_length,
+    probabilistic_sharpe,
+    sharpes_of,
+)
+
+# Some fields of `Statistics` by name.
+Figures = dict[str, Any]
+
+# Part of the edges that a sample must find to be said to find them.
+POWER = 0.8
+
+
+def luck(decision: Decision) -> Figures:
+    """Weigh the winner against the number of trials."""
+    evidence, cash, alpha = decision.evidence, decision.cash, decision.alpha
+    trials, year = decision.effective_trials, evidence.sessions_per_year
+    moments = Moments.of(evidence.distinct[0]).thinned(cash.inflation)
+    # Without any edge the estimates vary by 1 / (n - 1) (Lo 2002), however few trials
+    # are known and however alike they are.
+    variance = 1 / (moments.n - 1) if moments.n > 1 else math.nan
+    best = expected_maximum_sharpe(trials, variance)
+    annual = moments.sharpe * math.sqrt(year)
+    haircut = part_left(cash.statistic, cash.freedom, decision.p_value(cash))
+    inflation = max(cash.inflation, 1.0)
+    return {
+        "effective_trials": trials,
+        "supported_trials": decision.supported_trials,
+        "expected_best_sharpe": best * math.sqrt(year),
+        "probabilistic_sharpe": probabilistic_sharpe(moments),
+        "deflated_sharpe": deflated_sharpe(moments, trials, variance),
+        "haircut_sharpe": haircut * annual,
+        "year_loss_probability": float(ndtr(-haircut * annual / math.sqrt(inflation))),
+        "detectable_sharpe": _detectable(decision),
+        "minimum_backtest_sessions": year * minimum_backtest_length(trials, annual),
+        "minimum_track_record_sessions": inflation
+        * minimum_track_record_length(moments),
+        "variance_inflation": alpha.inflation,
+        "independent_sessions": len(evidence.hold) / alpha.inflation,
+        "winner_p_cash": decision.p_value(cash),
+        "winner_p_hold": decision.p_value(decision.hold),
+        "winner_p_alpha": decision.p_value(alpha),
+        "winner_p_single": alpha.p_value,
+    }
+
+
+def part_left(statistic: float, freedom: float, p_value: float) -> float:
+    """Part of a Sharpe ratio that is left after all trials (Harvey, Liu 2015).
+
+    Parameters
+    ----------
+    statistic, freedom
+        Of a test that the ratio is above 0: Student's t, and its degrees of freedom.
+    p_value
+        Probability that the best of all trials shows as much by luck alone.
+
+    Returns
+    -------
+    float
+        From 0 to 1; NaN where the statistic is not above 0.
+    """
+    if not statistic > 0:
+        return math.nan
+    if p_value >= 1:
+        return 0.0
+    left = float(stdtrit(freedom, 1 - p_value))
+    return min(max(left, 0.0) / statistic, 1.0)
+
+
+def _detectable(decision: Decision) -> float:
+    """Annual Sharpe ratio that is found in `POWER` of all cases.
+
+    A statistic with so many degrees of freedom exceeds the critical value c about as
+    often as a normal one of variance 1 + c^2 / (2 df) does.
+    """
+    edge, evidence = decision.alpha, decision.evidence
+    single = -math.expm1(math.log1p(-SIGNIFICANT) / decision.effective_trials)
+    needed = -float(stdtrit(edge.freedom, single))
+    spread = math.sqrt(1 + needed**2 / (2 * edge.freedom))
+    error = math.sqrt(edge.inflation / max(len(evidence.hold), 1))
+    found = needed + float(ndtri(POWER)) * spread
+    return found * error * math.sqrt(evidence.sessions_per_year)
+
+
+def doubts(decision: Decision) -> Figures:
+    """Name what may undo the edge: a loss that was not seen, an end."""
+    evidence, stress, fall = decision.evidence, decision.stress, decision.fall
+    rest = beyond(evidence.distinct[0], evidence.hold)
+    year = evidence.sessions_per_year
+    is_found = fall.at > 0
+    return {
+        "worst_session": stress.worst,
+        "stress_loss": stress.loss,
+        "stress_fatal_chance": stress.fatal_chance,
+        "stress_open_chance": stress.open_chance,
+        "break_after": fall.at,
+        "break_p": fall.p_value,
+        "sharpe_before_break": (
+            annual_sharpe(rest[: fall.at], year) if is_found else math.nan
+        ),
+        "sharpe_after_break": (
+            annual_sharpe(rest[fall.at :], year) if is_found else math.nan
+        ),
+    }
+
+
+def annual_sharpe(returns: FloatArray, sessions_per_year: float) -> float:
+    """Sharpe ratio of a series a year; NaN where it does not vary."""
+    return float(sharpes_of(returns[None, :])[0] * math.sqrt(sessions_per_year))

@@ -1,0 +1,1 @@
+"""Probes for leaks that need a process of their own."""

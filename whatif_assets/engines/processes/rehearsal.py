@@ -1,0 +1,73 @@
+"""Setting up users' strategies without trading, to find out whether they can run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from whatif_assets.domain.accounts.sleeve import Sleeve
+from whatif_assets.domain.bars.bar_size import ONE_DAY, BarSize
+from whatif_assets.domain.strategies import required_features
+from whatif_assets.engines.processes.isolation import task_of, worked
+from whatif_assets.settings.configuration import Configuration
+
+BARS = 600
+VARIANTS = 8  # of a configuration that are set up
+_MINUTE = 60_000_000
+_FIRST = 1_519_137_000_000_000  # 2018-02-20 14:30 UTC
+
+
+def findings_of(configurations: Sequence[Configuration]) -> list[str]:
+    """Set up the strategies of users, and say what fails.
+
+    Each is imported, constructed and started on made-up bars in a process of its own,
+    with some of its variants; no bar is worked.
+
+    Returns
+    -------
+    list of str
+        One finding per configuration that cannot be set up.
+    """
+    own = [one for one in configurations if not one.strategy_type().built_in]
+    tasks = []
+    for one in own:
+        variants = one.variants()
+        some = variants[:: -(-len(variants) // VARIANTS)]
+        tasks.append(task_of("set_up", one.strategy_type(), _made_up(one), some))
+    return [
+        f"Configuration {one.key}: {outcome.failure}"
+        for one, outcome in zip(own, worked(tasks, 1))
+        if outcome.failure
+    ]
+
+
+def _made_up(configuration: Configuration) -> Sleeve:
+    """Bars of one session with every column that a strategy may read."""
+    size = configuration.bar or ONE_DAY
+    length = int(size.amount) * _MINUTE if size.timed else 24 * 60 * _MINUTE
+    prices = 100 + np.cumsum(np.random.default_rng(1).normal(0, 0.1, BARS))
+    settings = [variant.settings for variant in configuration.variants()[:1]]
+    features = required_features(configuration.strategy_type(), settings)
+    names = [feature.column for feature in features]
+    names += ["forecast"] if configuration.algorithm else []
+    end = _FIRST + BARS * length
+    return Sleeve(
+        symbol=(configuration.symbols or ("AAA",))[0],
+        ts=_FIRST + length * np.arange(BARS, dtype=np.int64),
+        session=np.zeros(BARS, dtype=np.int32),
+        open=prices,
+        high=prices + 0.1,
+        low=prices - 0.1,
+        close=prices,
+        volume=np.full(BARS, 1000.0),
+        vwap=prices,
+        columns={name: np.zeros(BARS) for name in names},
+        hours=_hours(size, end),
+        bar_size=size,
+    )
+
+
+def _hours(size: BarSize, end: int) -> npt.NDArray[np.int64] | None:
+    return None if size.daily else np.array([[_FIRST, end]], dtype=np.int64)

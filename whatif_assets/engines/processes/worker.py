@@ -1,0 +1,310 @@
+"""A process that runs jobs of Backtrader for another, each in a fork of its own.
+
+A user's strategy may end its process, hang, or keep something from one run to the next.
+In a fork it costs its own job alone, and starts from scratch each time: this process
+imports the libraries that strategies use, and never a strategy.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import functools
+import gc
+import importlib
+import io
+import os
+import pickle
+import random
+import re
+import select
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from whatif_assets.domain.accounts.job import Variant
+from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.domain.strategies import find_strategy
+from whatif_assets.engines import reference as reference_engine
+from whatif_assets.engines.own_strategies import libraries_of
+from whatif_assets.engines.processes.messages import (
+    LIMIT,
+    Call,
+    Import,
+    Outcome,
+    Task,
+    receive,
+    send,
+)
+from whatif_assets.engines.processes.seclusion import secluded
+
+IDLE_SECONDS = 60.0
+PRINTED = 4_000  # characters that are kept of what a job prints
+_DUMP_SECONDS = 2.0
+_FRAME = re.compile(r'File "(.+)", line (\d+) in (.+)')
+_ASK_WHERE = signal.SIGUSR1
+
+
+def main() -> None:
+    """Work tasks until there is none for a while, or nobody to send one."""
+    # Messages take standard input and output, away from what strategies do with them.
+    requests, replies = os.dup(0), os.dup(1)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)
+    gc.freeze()
+    while select.select([requests], [], [], IDLE_SECONDS)[0]:
+        try:
+            task = receive(requests)
+            send(replies, work(task, requests))
+        except (EOFError, BrokenPipeError):
+            return
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What one fork does.
+
+    Attributes
+    ----------
+    name
+        Names it in a message.
+    call
+        Does it, and gives its result.
+    base
+        The folder of the user's code.
+    seconds
+        How long it may take.
+    extent
+        How much there is to do, for a message.
+    """
+
+    name: str
+    call: Callable[[], Any]
+    base: Path
+    seconds: float
+    extent: str = ""
+
+
+def work(task: Task | Import | Call, requests: int) -> Outcome:
+    """Run the jobs of a task one after the other, up to the first that fails.
+
+    Parameters
+    ----------
+    requests
+        The pipe from which the task came: once it is closed nobody waits for it.
+    """
+    libraries = []
+    if not isinstance(task, Call):
+        libraries = libraries_of(task.strategy, task.base)
+    for library in libraries:
+        # Once for all jobs; what cannot be imported fails where it is used.
+        with contextlib.suppress(Exception, SystemExit):
+            importlib.import_module(library)
+    results: list[Any] = []
+    told = ""
+    for job in _jobs(task):
+        result, printed = _in_a_fork(job, requests)
+        told = told or printed
+        if isinstance(result, BadInput):
+            return Outcome(results, result, told)
+        results.append(result)
+    return Outcome(results, None, told)
+
+
+def _jobs(task: Task | Import | Call) -> list[_Job]:
+    if isinstance(task, Call):
+        return [_Job(task.what, lambda: _call(task), Path.cwd(), task.seconds)]
+    if isinstance(task, Import):
+        name = f"Strategy '{task.strategy}', import of its code"
+        return [_Job(name, lambda: _import(task), task.base, task.seconds)]
+    extent = f", for {len(task.sleeve)} bars"
+    return [
+        _Job(
+            task.job(variant),
+            functools.partial(_run, task, variant),
+            task.base,
+            task.seconds,
+            extent,
+        )
+        for variant in task.variants
+    ]
+
+
+def _call(task: Call) -> Any:
+    return pickle.loads(task.content)()  # noqa: S301 - from our own process
+
+
+def _import(task: Import) -> None:
+    find_strategy(task.strategy, task.base, tried=True)
+
+
+def _run(task: Task, variant: Variant) -> Any:
+    kind = find_strategy(task.strategy, task.base, tried=True)
+    sys.path.insert(0, str(kind.folder.absolute()))
+    work = functools.partial(
+        getattr(reference_engine, task.what), task.sleeve, kind, variant
+    )
+    if not task.secluded:
+        return work()
+    alone = secluded(work)
+    if alone.error is not None:
+        raise alone.error
+    return replace(alone.result, files=alone.files)
+
+
+def _in_a_fork(job: _Job, requests: int) -> tuple[Any, str]:
+    """Run a job in a process of its own; its result, or why there is none."""
+    reading, writing = os.pipe()
+    with tempfile.TemporaryFile() as dump:
+        pid = os.fork()
+        if pid == 0:
+            os.close(reading)
+            _send_result(job, writing, dump)
+        os.close(writing)
+        try:
+            return _awaited(job, pid, (reading, requests), dump)
+        finally:
+            os.close(reading)
+
+
+def _send_result(job: _Job, writing: int, dump: IO[bytes]) -> None:
+    """Run a job in this process, send what it gave, and end the process."""
+    leave, this = os._exit, os.getpid()
+
+    def told(status: int = 0) -> None:
+        """End with a message of the line; processes that it starts just end."""
+        sys.exit(status) if os.getpid() == this else leave(status)
+
+    os._exit = told  # type: ignore[assignment]
+    faulthandler.enable(dump)
+    faulthandler.register(_ASK_WHERE, dump, all_threads=False)
+    random.seed()
+    np.random.seed()  # noqa: NPY002 - strategies draw from it
+    sys.stdout = sys.stderr = printed = _Beginning()
+    result: Any
+    try:
+        result = job.call()
+    except BadInput as error:
+        result = error
+    except BaseException as error:
+        result = BadInput(f"{job.name}: {type(error).__name__}: {error}")
+    try:
+        send(writing, (result, printed.text))
+    finally:
+        leave(0)
+
+
+class _Beginning(io.TextIOBase):
+    """Keeps the beginning of what is written, however much it is."""
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    def writable(self) -> bool:
+        """Say that it can be written to."""
+        return True
+
+    def write(self, text: str) -> int:
+        """Keep as much as there is room for."""
+        if len(self.text) < PRINTED:
+            self.text += text[: PRINTED - len(self.text)]
+            if len(self.text) == PRINTED:
+                self.text += "\n... (the rest of what it printed is left out)\n"
+        return len(text)
+
+
+def _awaited(
+    job: _Job, pid: int, pipes: tuple[int, int], dump: IO[bytes]
+) -> tuple[Any, str]:
+    """Wait for a job's result, for its end, or for its time to be over."""
+    reading, requests = pipes
+    deadline = time.monotonic() + job.seconds
+    parts: list[bytes] = []
+    ended = False
+    while not ended:
+        left = max(deadline - time.monotonic(), 0.0)
+        ready = select.select([reading, requests], [], [], left)[0]
+        if reading in ready:
+            part = os.read(reading, 1 << 20)
+            parts.append(part)
+            ended = not part
+        elif requests in ready:  # nothing is sent while a task is worked
+            _kill(pid)
+            raise EOFError
+        else:
+            where = _asked_where(pid, dump, job)
+            _kill(pid)
+            return _too_long(job, where), ""
+    _, status = os.waitpid(pid, 0)
+    try:
+        result, printed = _received(b"".join(parts))
+    except EOFError:
+        return _died(job, status, _where(dump, job)), ""
+    return result, str(printed)
+
+
+def _received(content: bytes) -> Any:
+    """Read the one message that a job has written."""
+    if len(content) <= 8:
+        raise EOFError
+    return pickle.loads(content[8:])  # noqa: S301 - from our own fork
+
+
+def _kill(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+
+
+def _too_long(job: _Job, where: str) -> BadInput:
+    return BadInput(
+        f"{job.name}: it is still running after {job.seconds:.0f} s{job.extent}"
+        f"{where}. Look for a loop that never ends; if it needs more time, set the "
+        f"environment variable {LIMIT} higher."
+    )
+
+
+def _died(job: _Job, status: int, where: str) -> BadInput:
+    code = os.waitstatus_to_exitcode(status)
+    how = (
+        f"was ended by the signal {signal.Signals(-code).name}"
+        if code < 0
+        else f"ended with exit status {code}"
+    )
+    return BadInput(
+        f"{job.name}: its process {how} before there was a result{where}. "
+        "Look for what ends a process there, such as a fault in a compiled library or "
+        "too little memory."
+    )
+
+
+def _asked_where(pid: int, dump: IO[bytes], job: _Job) -> str:
+    """Ask a process that goes on which line it is at."""
+    os.kill(pid, _ASK_WHERE)
+    until = time.monotonic() + _DUMP_SECONDS
+    while not (where := _where(dump, job)) and time.monotonic() < until:
+        time.sleep(0.05)
+    return where
+
+
+def _where(dump: IO[bytes], job: _Job) -> str:
+    """Say at which line of the user's a process was, if it could tell."""
+    dump.seek(0)
+    frames = _FRAME.findall(dump.read().decode("utf-8", "replace"))
+    folder = str(job.base.resolve())
+    mine = [
+        frame for frame in frames if str(Path(frame[0]).resolve()).startswith(folder)
+    ]
+    for file, line, function in (mine or frames)[:1]:
+        return f", at {file}:{line} in {function}"
+    return ""
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,318 @@
+"""The reference engine: one variant of a strategy on one sleeve, by Backtrader.
+
+Backtrader decides what fills, at what price and for how much cash; whatever else
+computes backtests is measured against it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import re
+import traceback
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel
+
+from whatif_assets.domain.accounts._backtrader import (
+    Cerebro,
+    Commission,
+    RecordingBroker,
+    array_feed,
+    as_lines,
+    bt,
+    date_numbers,
+)
+from whatif_assets.domain.accounts.job import Executions, Run, Variant, slack_of
+from whatif_assets.domain.accounts.sleeve import FloatArray, Sleeve
+from whatif_assets.domain.bars.bar_size import BarSize
+from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.domain.strategies import StrategyType
+from whatif_assets.engines.own_strategies import describe
+
+
+def backtest(sleeve: Sleeve, kind: StrategyType, variant: Variant) -> Run:
+    """Run one variant of a strategy on one sleeve.
+
+    Raises
+    ------
+    BadInput
+        The strategy fails; the message names symbol, variant and bar.
+    """
+    if not len(sleeve):
+        none = np.empty(0)
+        bars = none.astype(np.int64)
+        return Run(none, bars, none, none, none, none, none, none, rejected=0)
+    broker, warm_up = _run(sleeve, kind, variant)
+    return _record(broker, sleeve, warm_up)
+
+
+def executions(sleeve: Sleeve, kind: StrategyType, variant: Variant) -> Executions:
+    """Run one variant on one sleeve, and tell when and how its orders were sent.
+
+    Raises
+    ------
+    BadInput
+        As for :func:`backtest`.
+    """
+    broker, _ = _run(sleeve, kind, variant)
+    return _executions(broker)
+
+
+def attempt(
+    sleeve: Sleeve, kind: StrategyType, variant: Variant, bar_by_bar: bool = False
+) -> Executions:
+    """Run one variant on one sleeve, and tell what it did until it failed, if it does.
+
+    Parameters
+    ----------
+    bar_by_bar
+        Whether bars come one by one: lines then end with the present bar, and whoever
+        reads a later one finds nothing there.
+    """
+    cerebro = prepare(sleeve, kind, variant, bar_by_bar=bar_by_bar)
+    failed_at, failure = None, ""
+    try:
+        with _unless_it_fails(cerebro, sleeve, kind, variant), _no_garbage_collection():
+            cerebro.run()
+    except BadInput as error:
+        failed_at, failure = max(len(cerebro.datas[0]) - 1, 0), str(error)
+    found = _executions(cerebro.broker)
+    return replace(found, failed_at=failed_at, failure=failure)
+
+
+def bar_by_bar(sleeve: Sleeve, kind: StrategyType, variant: Variant) -> Executions:
+    """Attempt a run with no later bar in reach."""
+    return attempt(sleeve, kind, variant, bar_by_bar=True)
+
+
+def _executions(broker: RecordingBroker) -> Executions:
+    fills = np.array(broker.fills, dtype=np.float64).reshape(-1, 6)
+    sent, kinds, made = np.array(broker.origins, dtype=np.int64).reshape(-1, 3).T
+    bars, sizes, prices = fills.T[:3]
+    costs = broker.p  # a strategy may have set others
+    return Executions(
+        bars=bars.astype(np.int64),
+        sizes=sizes,
+        prices=prices,
+        at_open=kinds == bt.Order.Market,
+        slack=slack_of(prices, costs.slip_perc) + costs.slip_fixed,
+        sent=sent,
+        orders=np.array(broker.submissions, dtype=np.float64).reshape(-1, 5),
+        made=made,
+        by_volume=costs.filler is not None,
+    )
+
+
+def _run(
+    sleeve: Sleeve, kind: StrategyType, variant: Variant
+) -> tuple[RecordingBroker, int]:
+    """Run a variant; give its broker, and the bars that its indicators need."""
+    cerebro = prepare(sleeve, kind, variant)
+    with _unless_it_fails(cerebro, sleeve, kind, variant), _no_garbage_collection():
+        ran = cerebro.run()
+    if not ran:
+        raise _skipped(sleeve, kind, variant)
+    if not isinstance(cerebro.broker, RecordingBroker):
+        raise BadInput(
+            f"{_job(sleeve, kind, variant)} replaces its broker, so that nobody notes "
+            "what it trades. Set what you need on self.broker instead."
+        )
+    return cerebro.broker, ran[0]._minperiod
+
+
+class _Started(Exception):
+    """Ends a run before its first bar."""
+
+
+class _OnlyStarts(Cerebro):
+    """An engine that stops once its strategy has been started."""
+
+    def _runonce(self, runstrats: list[Any]) -> None:
+        if runstrats:
+            raise _Started
+
+    _runnext = _runonce
+
+
+def set_up(sleeve: Sleeve, kind: StrategyType, variant: Variant) -> None:
+    """Construct and start a strategy, and work no bar.
+
+    Raises
+    ------
+    BadInput
+        It cannot be constructed or started with these settings.
+    """
+    cerebro = prepare(sleeve, kind, variant, _OnlyStarts)
+    with (
+        contextlib.suppress(_Started),
+        _unless_it_fails(cerebro, sleeve, kind, variant),
+    ):
+        cerebro.run()
+        raise _skipped(sleeve, kind, variant)
+
+
+def _skipped(sleeve: Sleeve, kind: StrategyType, variant: Variant) -> BadInput:
+    return BadInput(f"{_job(sleeve, kind, variant)} skipped itself: it cannot run.")
+
+
+def prepare(
+    sleeve: Sleeve,
+    kind: StrategyType,
+    variant: Variant,
+    engine: type[Cerebro] = Cerebro,
+    bar_by_bar: bool = False,
+) -> bt.Cerebro:
+    """Prepare a Backtrader run, ready for ``run()``.
+
+    Parameters
+    ----------
+    bar_by_bar
+        Whether bars come one by one, instead of all before the first is worked.
+    """
+    settings = kind.settings(variant.settings)
+    whole = not bar_by_bar
+    cerebro = engine(stdstats=False, preload=whole, runonce=whole)
+    cerebro.adddata(_feed(sleeve, kind.lines_of(sleeve, settings)), sleeve.symbol)
+    cerebro.broker = RecordingBroker(_session_ends(sleeve))
+    cerebro.broker.setcash(variant.cash)
+    costs = variant.costs
+    cerebro.broker.addcommissioninfo(
+        Commission(
+            commission=costs.commission_bps / 1e4,
+            per_share=costs.commission_per_share,
+            minimum=costs.commission_minimum,
+            interest=costs.borrow_bps / 1e4,
+            mult=sleeve.multiplier,
+        )
+    )
+    cerebro.broker.set_slippage_perc(
+        costs.slippage_bps / 1e4,
+        slip_open=True,
+        slip_limit=True,
+        slip_match=True,
+        slip_out=True,
+    )
+    cerebro.addstrategy(kind.strategy, **_arguments(kind, settings))
+    return cerebro
+
+
+def _feed(sleeve: Sleeve, lines: Mapping[str, FloatArray]) -> bt.feed.DataBase:
+    arrays = {
+        **sleeve.prices(),
+        **lines,
+        "datetime": date_numbers(sleeve.ts),
+        "openinterest": np.zeros(len(sleeve)),
+    }
+    timeframe, compression = _timeframe(sleeve.bar_size)
+    return array_feed(tuple(lines))(
+        arrays=as_lines(arrays), timeframe=timeframe, compression=compression
+    )
+
+
+def _timeframe(size: BarSize | None) -> tuple[int, int]:
+    """Size of bars as Backtrader has it; it knows none of volume or money."""
+    if size is None or size.daily:
+        return bt.TimeFrame.Days, 1
+    return bt.TimeFrame.Minutes, int(size.amount) if size.timed else 1
+
+
+def _session_ends(sleeve: Sleeve) -> FloatArray | None:
+    """When the session of each bar ends: just before its close, for Backtrader.
+
+    A bar that starts at the close belongs to the next session.
+    """
+    if sleeve.hours is None:
+        return None
+    return date_numbers(sleeve.hours[sleeve.session, 1] - 1_000)
+
+
+def _arguments(kind: StrategyType, settings: BaseModel) -> dict[str, Any]:
+    return {"settings": settings} if kind.rule else dict(settings)
+
+
+def _record(broker: RecordingBroker, sleeve: Sleeve, warm_up: int) -> Run:
+    fills = np.array(broker.fills, dtype=np.float64).reshape(-1, 6)
+    bars, sizes, prices, commissions, closing, multipliers = fills.T
+    values = np.array(broker.values)
+    # A strategy may stop its run early; what it then holds is worth what it was.
+    last = np.minimum(sleeve.last_bars()[1], len(values) - 1)
+    return Run(
+        equity=values[last],
+        bars=bars.astype(np.int64),
+        sizes=sizes,
+        prices=prices,
+        commissions=commissions,
+        values_traded=np.abs(sizes * prices) * multipliers,
+        multipliers=multipliers,
+        closing=closing,
+        rejected=broker.rejected,
+        warm_up=warm_up,
+        made=np.array(broker.origins, dtype=np.int64).reshape(-1, 3)[:, 2],
+        valued=last,
+        paid_in=broker.paid_in,
+        slipped=broker.slipped,
+    )
+
+
+def _job(sleeve: Sleeve, kind: StrategyType, variant: Variant) -> str:
+    return f"Strategy '{kind.name}', symbol {sleeve.symbol}, variant {variant.id}"
+
+
+@contextlib.contextmanager
+def _unless_it_fails(
+    cerebro: bt.Cerebro, sleeve: Sleeve, kind: StrategyType, variant: Variant
+) -> Iterator[None]:
+    """Turn whatever a strategy raises into a message about job, bar and line."""
+    try:
+        yield
+    except (_Started, BadInput):
+        raise
+    except BaseException as error:
+        if kind.built_in and not isinstance(error, Exception):
+            raise
+        bar = len(cerebro.datas[0]) - 1
+        where = (
+            f"at the bar {sleeve.when(bar)}"
+            if bar >= 0
+            else f"before the first of its {len(sleeve)} bars"
+        )
+        file = next(iter(kind.source_files), kind.folder)
+        raise BadInput(
+            f"{_job(sleeve, kind, variant)}, {where}: {describe(error, file)}"
+            f"{_advice(error)}"
+        ) from error
+
+
+_SECOND_FEED = re.compile(
+    r"\bdatas\b|\bdata_?[1-9]|getdatabyname|datasbyname|\bdnames\b"
+)
+_LOOKED_UP = (IndexError, KeyError, AttributeError, ValueError, TypeError)
+
+
+def _advice(error: BaseException) -> str:
+    """Say what to do about an error that comes from how strategies are run here."""
+    if isinstance(error, (SystemExit, KeyboardInterrupt)):
+        return " A strategy may not end the program; it may end its run: env.runstop()."
+    lines = (frame.line or "" for frame in traceback.extract_tb(error.__traceback__))
+    if isinstance(error, _LOOKED_UP) and any(map(_SECOND_FEED.search, lines)):
+        return (
+            " Each symbol is traded in an account of its own, with one data feed: "
+            "self.data is all that there is. A strategy of several symbols cannot run."
+        )
+    return ""
+
+
+@contextlib.contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Spare a run the search for cycles among its thousands of orders."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

@@ -1,0 +1,1 @@
+"""The home: where everything is kept, and the one door to it."""

@@ -1,0 +1,87 @@
+"""The files of code that a study names: where they are, and their copy in a home."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from whatif_assets.engines.own_strategies import own_files
+from whatif_assets.home.atomic import atomic_path, write_bytes
+from whatif_assets.settings.study import Study
+
+# What names a strategy of one's own: `my_rules.py:MyStrategy` or `package:MyStrategy`.
+_NAMES_CODE = re.compile(r"[\w.]:[A-Za-z_]")
+
+
+def copy_code(study: Study, study_file: Path, target: Path) -> None:
+    """Copy the code that a study names, and what that imports, into a home.
+
+    Parameters
+    ----------
+    study, study_file
+        The study, and the file that it was read from.
+    target
+        The study's file in the home.
+    """
+    code = _code_files(study, study_file)
+    own_folder = _code_folder(target)
+    if own_folder.is_dir() or _replaces_another(target, code):
+        with atomic_path(own_folder) as folder:
+            folder.mkdir()
+            for relative, content in code.items():
+                write_bytes(folder / relative, content)
+    else:
+        for relative, content in code.items():
+            write_bytes(target.parent / relative, content)
+
+
+def _replaces_another(target: Path, code: Mapping[Path, bytes]) -> bool:
+    """Whether files of code, put beside a study, would change what another study runs.
+
+    A study that has a folder of its own for its code is never changed, nor is one that
+    names no file.
+    """
+    present = (target.parent / relative for relative in code)
+    changed = any(
+        old.exists() and old.read_bytes() != new
+        for old, new in zip(present, code.values())
+    )
+    return changed and any(
+        other != target
+        and not _code_folder(other).is_dir()
+        and _NAMES_CODE.search(other.read_text(encoding="utf-8", errors="replace"))
+        for other in target.parent.glob("*.yaml")
+    )
+
+
+def code_base(study_file: Path) -> Path:
+    """The folder that a study's strategies refer to.
+
+    That is the study's own, but for a study in a home whose files of code have the
+    names of another study's: it has them in a folder of their own beside it.
+    """
+    folder = _code_folder(study_file)
+    return folder if folder.is_dir() else study_file.parent
+
+
+def _code_folder(study_file: Path) -> Path:
+    return study_file.with_name(f"{study_file.stem}.code")
+
+
+def _code_files(study: Study, study_file: Path) -> dict[Path, bytes]:
+    """Contents of the files of a study's own strategies, by their place in its folder.
+
+    Those that they import from there are among them.
+    """
+    base = code_base(study_file)
+    names = {
+        str(name)
+        for fields in study.configurations.values()
+        for name in (
+            fields.get("strategy"),
+            *fields.get("each", {}).get("strategy", ()),
+        )
+    }
+    files = (file for name in names if ":" in name for file in own_files(name, base))
+    return {file.relative_to(base): file.read_bytes() for file in files}

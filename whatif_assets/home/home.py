@@ -1,0 +1,398 @@
+"""A home: one market, its studies, its lake and its report, in one folder."""
+
+from __future__ import annotations
+
+import functools
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from whatif_assets.domain.bars.bar_size import BarSize
+from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
+from whatif_assets.domain.features import Feature
+from whatif_assets.domain.quality.losses import (
+    LeftOut,
+    in_words,
+    left_out_of,
+    symbols_lost,
+)
+from whatif_assets.home.atomic import write_text
+from whatif_assets.home.code_of_study import code_base, copy_code
+from whatif_assets.home.lake import Lake
+from whatif_assets.settings.configuration import Configuration, find
+from whatif_assets.settings.market import (
+    MARKET_FILE,
+    Market,
+    difference,
+    market_yaml,
+    read_market,
+)
+from whatif_assets.settings.resolving import Resolved, market_findings, resolved
+from whatif_assets.settings.spec import YamlDocument, read_text
+from whatif_assets.settings.study import STUDIES, Study, read_study, study_market
+from whatif_assets.sources.files import is_there
+
+DATABASE = "whatif.duckdb"
+REPORTS = "reports"
+DEFINITIONS = '''"""Dagster code location of this home; name it in workspace.yaml."""
+
+from pathlib import Path
+
+from whatif_assets.orchestration.code_location import build_definitions
+
+defs = build_definitions(Path(__file__).parent)
+'''
+
+
+@dataclass(frozen=True)
+class Home:
+    """An opened home.
+
+    Attributes
+    ----------
+    path
+        Its folder.
+    market
+        What ``market.yaml`` says.
+    """
+
+    path: Path
+    market: Market
+
+    @classmethod
+    def open(cls, path: Path) -> Home:
+        """Open a home that has been set up; BadInput says how where it has not."""
+        return cls(path, read_market(path))
+
+    @property
+    def lake(self) -> Lake:
+        """The Parquet files."""
+        return Lake(self.path)
+
+    @property
+    def database(self) -> Path:
+        """The DuckDB file that people query."""
+        return self.path / DATABASE
+
+    def page(self, study: str) -> Path:
+        """The HTML page of a study's report."""
+        return self.path / REPORTS / f"{study}.html"
+
+    def within(self, text: str) -> str:
+        """Name files of the home in a text by their place in it, wherever it is."""
+        return text.replace(f"{self.path.absolute()}{os.sep}", "")
+
+    @property
+    def studies_folder(self) -> Path:
+        """Where the study files are."""
+        return self.path / STUDIES
+
+    @functools.cached_property
+    def symbols(self) -> tuple[str, ...]:
+        """Symbols of the market, from its file or else from its source."""
+        if self.market.symbols:
+            return self.market.symbols
+        return tuple(self.market.open_source(self.path).symbols())
+
+    def study_files(self) -> list[Path]:
+        """List the study files, sorted by name."""
+        return sorted(self.studies_folder.glob("*.yaml"))
+
+    def studies(self) -> dict[str, Study]:
+        """Read the studies of the home by name, but for those that are wrong.
+
+        See :meth:`faults` for these, and :meth:`resolve` for single configurations.
+        """
+        return self._read()[0]
+
+    def faults(self) -> dict[Path, str]:
+        """Say what is wrong with study files that cannot be read, by file."""
+        return self._read()[1]
+
+    def _read(self) -> tuple[dict[str, Study], dict[Path, str]]:
+        studies: dict[str, Study] = {}
+        faults: dict[Path, str] = {}
+        for path in self.study_files():
+            try:
+                study = self.study_in(path)
+            except BadInput as error:
+                faults[path] = str(error)
+                continue
+            if study.name in studies:
+                faults[path] = f"{path}:1: a study named '{study.name}' exists already."
+            studies.setdefault(study.name, study)
+        return studies, faults
+
+    def study_in(self, path: Path) -> Study:
+        """Read one study file and check it against the market.
+
+        A configuration that is wrong is no fault of the study; see :meth:`resolve`.
+        """
+        content = path, read_text(path)
+        if content not in self._checked:
+            study, document = read_study(path)
+            if findings := market_findings(study, document, self.market):
+                raise BadInput("\n".join(findings))
+            self._checked[content] = study
+        return self._checked[content]
+
+    @functools.cached_property
+    def _checked(self) -> dict[tuple[Path, str], Study]:
+        """Studies found right: a run asks for them with each partition."""
+        return {}
+
+    def study(self, name: str) -> Study:
+        """Read one study by name, leaving the others unread where possible."""
+        path = self.studies_folder / f"{name}.yaml"
+        if path.exists():
+            study = self.study_in(path)
+            if study.name == name:
+                return study
+        studies = self.studies()
+        if name not in studies:
+            unread = "".join(f"\n{fault}" for fault in self.faults().values())
+            raise BadInput(
+                f"There is no study '{name}' in {self.studies_folder}; it has "
+                f"{one_of(studies) or 'none'}.{did_you_mean(name, studies)}{unread}"
+            )
+        return studies[name]
+
+    def file_of(self, study: Study) -> Path:
+        """File that a study of the home was read from."""
+        for (path, _), known in self._checked.items():
+            if known is study:
+                return path
+        return self.studies_folder / f"{study.name}.yaml"
+
+    def resolve(self, study: Study) -> Resolved:
+        """Resolve every configuration of a study, its axes expanded.
+
+        One that is wrong, such as by a strategy that cannot be imported, costs
+        itself alone.
+        """
+        if study.hash not in self._resolved:
+            path = self.file_of(study)
+            found = resolved(study, path, self.code_base(study.name), self.market)
+            self._resolved[study.hash] = found
+        return self._resolved[study.hash]
+
+    @functools.cached_property
+    def _resolved(self) -> dict[str, Resolved]:
+        """What was resolved of studies, by their hashes."""
+        return {}
+
+    def configurations(self, study: Study) -> list[Configuration]:
+        """Configurations of a study that are not wrong; see :meth:`resolve`."""
+        return list(self.resolve(study).configurations)
+
+    def code_base(self, study: str) -> Path:
+        """The folder that the strategies of a study refer to."""
+        return code_base(self.studies_folder / f"{study}.yaml")
+
+    def find(self, key: str) -> tuple[Configuration, Study]:
+        """Find the configuration of a partition key, and its study."""
+        name = key.split("~")[0].split(".")[0]
+        studies = {name: self.study(name)} if name else self.studies()
+        found = find(studies, key, self.code_base(name), self.market.bar_size)
+        return found, studies[name]
+
+    def bar_size(self, configuration: Configuration) -> BarSize:
+        """Size of a configuration's bars."""
+        return configuration.bar or self.market.bar_size
+
+    def left_out(self, study: Study) -> list[LeftOut]:
+        """What of the bars of a study's sessions was refused, the oldest first."""
+        return left_out_of(self.lake, set(study.sessions(self.market)))
+
+    def symbols_lost(self, study: Study) -> list[str]:
+        """Symbols that a study does without, since some of their bars were refused."""
+        return sorted(symbols_lost(self.left_out(study), self.market.may_lose))
+
+    def symbols_of(self, configuration: Configuration) -> list[str]:
+        """Symbols that a configuration trades, without those that are lost.
+
+        Raises
+        ------
+        BadInput
+            The market lacks one, or all are lost.
+        """
+        wanted = configuration.symbols or self.symbols
+        for symbol in wanted:
+            if symbol not in self.symbols:
+                raise BadInput(
+                    f"Configuration {configuration.key}: symbols: the market has no "
+                    f"'{symbol}'.{did_you_mean(symbol, self.symbols)}",
+                    field=("symbols",),
+                )
+        study = self.study(configuration.study)
+        left = [name for name in wanted if name not in self.symbols_lost(study)]
+        if not left:
+            raise BadInput(
+                f"Configuration {configuration.key}: bars of each of its symbols "
+                "were refused, and none is left. "
+                + " ".join(in_words(self.left_out(study), self.market.may_lose))
+            )
+        return left
+
+    def features(self) -> dict[BarSize, tuple[Feature, ...]]:
+        """Features that the home's studies ask for, by the size of their bars.
+
+        Returns
+        -------
+        dict
+            Each column once, sorted. The market's own size comes first, also without
+            a feature, and then the larger ones.
+        """
+        columns: dict[BarSize, dict[str, Feature]] = {self.market.bar_size: {}}
+        for study in self.studies().values():
+            for configuration in self.configurations(study):
+                if configuration.algorithm is not None:
+                    mine = columns.setdefault(self.bar_size(configuration), {})
+                    mine |= {f.column: f for f in configuration.features}
+        own, *larger = columns
+        larger.sort(key=lambda size: size.length)
+        return {
+            size: tuple(columns[size][name] for name in sorted(columns[size]))
+            for size in (own, *larger)
+        }
+
+
+def check_study(path: Path, market: Market | None = None) -> Study:
+    """Read a study and check it whole: fields, configurations, dates, windows.
+
+    Parameters
+    ----------
+    path
+        The study file.
+    market
+        The market to hold it against; the study's own block where left out.
+
+    Returns
+    -------
+    Study
+        The checked study.
+
+    Raises
+    ------
+    BadInput
+        What is wrong, one line per finding, with file and line.
+    """
+    study, document = read_study(path)
+    market = market or study_market(document)
+    findings = list(resolved(study, path, code_base(path), market).faults.values())
+    if market is not None and not findings:
+        findings = market_findings(study, document, market)
+    if findings:
+        raise BadInput("\n".join(findings))
+    return study
+
+
+def set_up(home: Path, study_file: Path) -> tuple[Home, Study]:
+    """Put a study into a home, setting the home up first where it is empty.
+
+    A study's ``market:`` block becomes the home's ``market.yaml``, with its path
+    made absolute, and the study is copied into ``studies/``.
+
+    Raises
+    ------
+    BadInput
+        The study is wrong, has no market while the home has none, or asks for
+        another market than the home's; the message names each difference.
+    """
+    study, document = read_study(study_file)
+    asked = study_market(document)
+    if asked is not None:
+        asked = _anchored(asked, study_file.parent, document.where(("market",)))
+    if (home / MARKET_FILE).exists():
+        market = _anchored(read_market(home), home, str(home / MARKET_FILE))
+        if asked is not None and (differences := difference(market, asked)):
+            raise BadInput(
+                f"{document.where(('market',))}: {home} is the home of another "
+                "market. Choose another --home, or take the market block away.\n  "
+                + "\n  ".join(differences)
+            )
+    elif asked is None:
+        raise BadInput(
+            f"{document.where(())}: {home} has no market yet and the study has no "
+            "'market:' block; add one, or choose the --home of an existing market."
+        )
+    else:
+        market = asked
+    check_symbols(market, study_file)
+    _check_some(study, document, market)
+    _write_home(home, market, study, study_file)
+    return Home.open(home), study
+
+
+def _check_some(study: Study, document: YamlDocument, market: Market) -> None:
+    """Refuse a study of which nothing can be computed."""
+    path = document.path
+    found = resolved(study, path, code_base(path), market)
+    findings = market_findings(study, document, market)
+    if not found.configurations:
+        findings = [*found.faults.values(), *findings]
+    if findings:
+        raise BadInput("\n".join(findings))
+
+
+def check_symbols(market: Market, where: Path) -> None:
+    """Refuse a market that names a symbol which its source does not have.
+
+    Parameters
+    ----------
+    market
+        The market; its relative paths start at the folder of ``where``.
+    where
+        The file that describes it, for the message.
+    """
+    own = market.multiplier if isinstance(market.multiplier, dict) else {}
+    named = {"symbols": market.symbols or (), "multiplier": own}
+    known = market.open_source(where.parent).symbols() if any(named.values()) else []
+    for field, symbol in ((f, name) for f, names in named.items() for name in names):
+        if symbol not in known:
+            raise BadInput(
+                f"{where}: market.{field}: the source '{market.source}' has no "
+                f"'{symbol}'; it has {len(known)} symbols, such as "
+                f"{', '.join(known[:5])}.{did_you_mean(symbol, known)}"
+            )
+
+
+def _anchored(market: Market, base: Path, where: str) -> Market:
+    """Make a market's paths absolute, where they exist below ``base`` or the cwd.
+
+    Raises
+    ------
+    BadInput
+        One is no path or no glob; ``where`` is where the market is described.
+    """
+    try:
+        facts = {
+            name: entry.model_copy(update={"path": _absolute(entry.path, base)})
+            for name, entry in market.facts.items()
+        }
+        paths = {
+            name: _absolute(getattr(market, name), base) for name in ("path", "actions")
+        }
+    except BadInput as error:
+        raise BadInput(f"{where}: {error}") from None
+    return market.model_copy(update={**paths, "facts": facts})
+
+
+def _absolute(path: str | None, base: Path) -> str | None:
+    if path is None or Path(path).is_absolute():
+        return path
+    return str(((base if is_there(base / path) else Path()) / path).resolve())
+
+
+def _write_home(home: Path, market: Market, study: Study, study_file: Path) -> None:
+    if not (home / MARKET_FILE).exists():
+        write_text(home / MARKET_FILE, market_yaml(market))
+        write_text(home / "definitions.py", DEFINITIONS)
+    target = home / STUDIES / f"{study.name}.yaml"
+    if target.resolve() == study_file.resolve():
+        return
+    copy_code(study, study_file, target)
+    write_text(target, study_file.read_text(encoding="utf-8"))
+
+
+__all__ = ["DATABASE", "Home", "Resolved", "check_study", "code_base", "set_up"]

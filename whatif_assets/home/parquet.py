@@ -1,0 +1,140 @@
+"""Files of the lake's tables: rows to Parquet and back, in the declared types."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.home.atomic import write_bytes
+from whatif_assets.home.damage import DamagedFile
+from whatif_assets.home.tables import in_lake
+
+ROWS_OF_A_THREAD = 10_000  # fewer are read sooner than other threads are asked
+
+
+def write_parquet(path: Path, frame: pd.DataFrame, table: str) -> str:
+    """Write a file of a table atomically and return the hash of its bytes.
+
+    A file that has the same bytes already is left as it is.
+
+    Raises
+    ------
+    BadInput
+        The frame is not as `whatif_assets.home.tables` declares the table.
+    """
+    return write_content(path, as_parquet(frame, table))
+
+
+def as_parquet(frame: pd.DataFrame, table: str) -> bytes:
+    """Encode rows of a table, in its declared columns and their types.
+
+    The same rows give the same bytes: no time, name or path goes into them. Errors
+    are those of `write_parquet`.
+    """
+    rows = in_lake(table).arrow(frame)
+    # A dictionary makes numbers longer and slower to write.
+    texts = [field.name for field in rows.schema if pa.types.is_string(field.type)]
+    written = pa.BufferOutputStream()
+    pq.write_table(
+        rows,
+        written,
+        compression="zstd",
+        compression_level=3,
+        use_dictionary=texts,
+        write_page_checksum=True,
+    )
+    content: bytes = written.getvalue().to_pybytes()
+    return content
+
+
+def write_content(path: Path, content: bytes) -> str:
+    """Write a file atomically, unless it has that content, and return its hash."""
+    version = _hash(content)
+    if not path.exists() or file_hash(path) != version:
+        write_bytes(path, content)
+    return version
+
+
+def read_parquet(
+    path: Path, table: str, columns: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """Read one file of a table; see `read_rows`."""
+    frame: pd.DataFrame = read_rows(path, table, columns).to_pandas()
+    return frame
+
+
+def read_rows(path: Path, table: str, columns: Sequence[str] | None = None) -> pa.Table:
+    """Read one file of a table, without looking for partitions in its path.
+
+    Columns have their declared types, whatever version of the project wrote them.
+
+    Raises
+    ------
+    DamagedFile
+        It can't be read.
+    BadInput
+        It lacks a column that the data names, such as a feature.
+    FileNotFoundError
+        There is none.
+    """
+    declared = in_lake(table)
+    with _told(path):
+        with _opened(path) as file:
+            held = file.schema_arrow.names
+            wanted = None if columns is None else [n for n in columns if n in held]
+            many = file.metadata.num_rows > ROWS_OF_A_THREAD
+            found = file.read(columns=wanted, use_threads=many)
+        try:
+            return declared.conformed(found, columns)
+        except BadInput as error:
+            raise BadInput(f"{path}: {error}") from None
+
+
+def columns_of(path: Path) -> list[str]:
+    """Names of the columns of a file, in order; errors as of `read_parquet`."""
+    with _told(path):
+        return list(pq.read_schema(path).names)
+
+
+def fault_within(path: Path) -> str:
+    """Say why a Parquet file can't be read to its end; empty where it can."""
+    try:
+        with _told(path), _opened(path) as file:
+            file.read()
+    except DamagedFile as error:
+        return error.fault
+    return ""
+
+
+def _opened(path: Path) -> pq.ParquetFile:
+    """Open a file so that a page that is not as it was written is an error."""
+    return pq.ParquetFile(path, page_checksum_verification=True)
+
+
+@contextlib.contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Say of a file that can't be read that it is damaged."""
+    try:
+        yield
+    except pa.ArrowException as error:
+        raise DamagedFile(path, str(error)) from None
+    except OSError as error:
+        if error.errno is not None:  # no fault of the file's content
+            raise
+        raise DamagedFile(path, str(error)) from None
+
+
+def file_hash(path: Path) -> str:
+    """Hash of a file's bytes, 16 hexadecimal digits of SHA-256."""
+    return _hash(path.read_bytes())
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]

@@ -1,0 +1,66 @@
+"""States of a home's parts: fresh, stale or missing, and why."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+# Of the code that makes each table, raised by hand where another version of it would
+# make another table of the same inputs. Code of strategies, features and algorithms
+# counts by itself; see whatif_assets.domain.base.source_code.
+CODE_VERSIONS = {
+    "facts": "1",
+    "price_bars": "1",
+    "features": "3",
+    "trained_models": "3",
+    "forecasts": "2",
+    "backtest_results": "6",
+    "data_quality": "1",
+    "result_quality": "1",
+    "leaderboard": "3",
+    "placebo_results": "3",
+    "holdout_results": "4",
+    "verdicts": "6",
+    "best_configuration": "5",
+}
+Part = tuple[str, str]  # a table, and the key of one of its partitions
+
+
+class Status(enum.Enum):
+    """How a part of a home is beside what it would be if it were made now."""
+
+    FRESH = "fresh"
+    STALE = "stale"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True)
+class State:
+    """Whether a part of a home is fresh, and if not, why.
+
+    Attributes
+    ----------
+    status
+        Fresh, stale or missing.
+    because
+        Why it is not fresh, such as ``settings changed``; empty where it is fresh.
+    upstream
+        The part that has to be made first, as table and key; None where nothing
+        keeps this one from being made now.
+    """
+
+    status: Status
+    because: str = ""
+    upstream: Part | None = None
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether nothing has to be made again."""
+        return self.status is Status.FRESH
+
+    def __str__(self) -> str:
+        """Say it in words: ``stale: settings changed``."""
+        return f"{self.status.value}: {self.because}" if self.because else "fresh"
+
+
+FRESH = State(Status.FRESH)

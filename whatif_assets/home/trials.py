@@ -1,0 +1,337 @@
+"""Trials: every variant that was ever evaluated on some market data, kept for good.
+
+The best of many is partly luck, and how many there were decides how much. So what
+was tried is written into the ledger when it is evaluated, and stays when the study is
+changed, renamed or removed and its results are gone.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from whatif_assets.domain.accounts.sleeve import FloatArray
+from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.domain.strategies.params import json_value
+from whatif_assets.home.atomic import atomic_path
+from whatif_assets.home.damage import DamagedFile, tell
+from whatif_assets.home.history import (
+    MARKS,
+    History,
+    keep_marks,
+    note_lost,
+)
+from whatif_assets.home.home import Home
+from whatif_assets.home.lake import DATA, combined_hash
+from whatif_assets.home.ledger import Entry, Evaluated, Ledger
+from whatif_assets.home.parquet import (
+    columns_of,
+    file_hash,
+    read_parquet,
+    write_parquet,
+)
+from whatif_assets.home.tables import LAKE
+from whatif_assets.home.trial_identity import market_id, trials_of
+from whatif_assets.settings.configuration import Configuration
+from whatif_assets.settings.study import Study
+
+TABLE = "trials"
+DAILY_PNL = "daily_pnl"
+DAILY = f"{DAILY_PNL}.parquet"
+CANDIDATE = "candidate"
+
+
+def settings_of_trials(configuration: Configuration) -> list[str]:
+    """List the settings of a configuration's variants as JSON, in their order."""
+    shared = configuration.settings()
+    shared.pop("sweep", None)
+    return [
+        json.dumps(
+            {
+                **shared,
+                **json_value(v.settings),
+                **dataclasses.asdict(v.costs),
+                "cash": v.cash,
+            },
+            sort_keys=True,
+        )
+        for v in configuration.variants()
+    ]
+
+
+def register_trials(
+    home: Home,
+    study: Study,
+    configuration: Configuration,
+    rows: pd.DataFrame,
+    marks: pd.DataFrame,
+) -> Entry:
+    """Write the variants of a configuration that were just evaluated into the ledger.
+
+    Evaluating the same again, on corrected bars or further sessions say, replaces the
+    profits that are known of them and makes no further trial.
+
+    Parameters
+    ----------
+    rows
+        Results of the variants: ``variant``, ``role``, ``start_cash`` and metrics.
+        Their daily profits are in the lake.
+    marks
+        Of the bars; see `whatif_assets.home.trial_identity.marks_of`.
+
+    Returns
+    -------
+    Entry
+        The ledger's entry of them.
+    """
+    ledger = Ledger.of(home)
+    daily = home.lake.path(DAILY_PNL, configuration.key)
+    sessions = columns_of(daily)[1:]
+    trials = trials_of(home, study, configuration)
+    table = rows[["variant", "role", "start_cash", "pnl", "sharpe"]].assign(
+        study=study.name,
+        trial=trials,
+        configuration=configuration.key,
+        sessions=len(sessions),
+        first_session=sessions[0],
+        last_session=sessions[-1],
+    )
+    market = market_id(home.market)
+    file = combined_hash([market, study.name, configuration.key, sorted(trials)])
+    content = _keep(ledger.folder / TABLE / file, table, daily)
+    keep_marks(ledger, market, marks)
+    record = Evaluated(
+        study=study.name,
+        configuration=configuration.key,
+        market=market,
+        symbols=tuple(home.symbols_of(configuration)),
+        first_session=sessions[0],
+        last_session=sessions[-1],
+        sessions=len(sessions),
+        candidates=int((rows["role"] == CANDIDATE).sum()),
+        file=file,
+        content=content,
+    )
+    for entry in reversed(ledger.entries):
+        if isinstance(entry.record, Evaluated) and entry.record.file == file:
+            if entry.record == record and entry.folder == ledger.folder:
+                return entry
+            break
+    return ledger.append(record)[-1]
+
+
+def _keep(folder: Path, table: pd.DataFrame, daily: Path) -> str:
+    """Keep a table of trials with their daily profits; return its hash."""
+    with atomic_path(folder) as temporary:
+        temporary.mkdir()
+        content = write_parquet(temporary / DATA, table, TABLE)
+        _link(daily, temporary / DAILY)
+        return combined_hash([content, file_hash(temporary / DAILY)])
+
+
+def _link(source: Path, target: Path) -> None:
+    """Keep a file that will be replaced, not changed: a second name costs nothing."""
+    try:
+        os.link(source, target)
+    except OSError:  # another file system, or one without links
+        shutil.copyfile(source, target)
+
+
+def read_trials(home: Home, study: Study) -> pd.DataFrame:
+    """List everything that was ever tried in a study, one row per evaluation.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``trial`` is the same for the same settings, code and windows, whatever the
+        configuration was called.
+    """
+    mine = [
+        (entry, one)
+        for entry, one in History(home, study).evaluated
+        if one.study == study.name
+    ]
+    parts = (_rows(entry, one) for entry, one in mine)
+    return LAKE[TABLE].stacked(rows for rows in parts if rows is not None)
+
+
+def _rows(entry: Entry, one: Evaluated) -> pd.DataFrame | None:
+    """Read what was tested; None where it cannot be read."""
+    path = _folder(entry, one) / DATA
+    try:
+        return read_parquet(path, TABLE)
+    except (DamagedFile, FileNotFoundError) as error:
+        fault = getattr(error, "fault", "is missing")
+        tell(path, fault, "The trials in it are counted, and nothing else is known.")
+        return None
+
+
+def _folder(entry: Entry, one: Evaluated) -> Path:
+    return entry.folder / TABLE / one.file
+
+
+@dataclass(frozen=True, eq=False)
+class TrialReturns:
+    """Daily returns of the candidate trials on a study's market data.
+
+    Attributes
+    ----------
+    trials
+        Hash of each, sorted: one row per distinct trial.
+    returns
+        Simple return of each session, (trials, sessions) float64; 0 from the day
+        the money is gone, NaN where the trial was not tested on the session.
+    ever_tried
+        Distinct candidate trials on any sessions, at least as many as rows.
+    """
+
+    trials: tuple[str, ...]
+    returns: FloatArray
+    ever_tried: int
+
+    def row_of(self, trial: str) -> int:
+        """Row of a trial.
+
+        Raises
+        ------
+        BadInput
+            The ledger does not have it.
+        """
+        if trial not in self.trials:
+            raise BadInput(
+                f"The ledger of trials does not have the winner, trial {trial}. "
+                "Materialise verdicts again (in the UI, or with 'whatif run'): it is "
+                "entered from its results."
+            )
+        return self.trials.index(trial)
+
+
+def trial_returns(history: History, sessions: Sequence[date]) -> TrialReturns:
+    """Collect the returns of all candidates ever tried on some sessions.
+
+    Parameters
+    ----------
+    history
+        Of the market data.
+    sessions
+        The sessions, oldest first; trials that share none of them only count.
+
+    Returns
+    -------
+    TrialReturns
+        In the order of the trials' hashes: it does not matter which came first.
+    """
+    wanted = [day.isoformat() for day in sessions]
+    known: dict[str, FloatArray] = {}
+    ever: set[str] = set()
+    nameless = _looks_at(history, wanted)
+    for entry, one in history.evaluated:
+        rows = _rows(entry, one)
+        if rows is None:
+            nameless += one.candidates
+            continue
+        rows = rows[rows["role"] == CANDIDATE]
+        ever.update(rows["trial"])
+        daily = _folder(entry, one) / DAILY
+        found = _returns(daily, rows, wanted) if len(rows) else None
+        if found is not None:  # what was tested later knows the later bars
+            known.update(zip(rows["trial"], found))
+    trials = tuple(sorted(known))
+    stacked = [known[trial] for trial in trials]
+    returns = np.stack(stacked) if stacked else np.empty((0, len(wanted)))
+    return TrialReturns(trials, returns, len(ever) + nameless)
+
+
+def _looks_at(history: History, sessions: Sequence[str]) -> int:
+    """Count the looks at holdouts that showed one of the sessions: trials like any."""
+    return sum(
+        one.first_session <= sessions[-1] and one.last_session >= sessions[0]
+        for _, one in history.opened
+        if sessions
+    )
+
+
+def _returns(
+    daily: Path, rows: pd.DataFrame, sessions: Sequence[str]
+) -> FloatArray | None:
+    """Returns of trials on some sessions; None where they share none, or are lost."""
+    try:
+        pnl = read_parquet(daily, DAILY_PNL).set_index("variant")
+    except (DamagedFile, FileNotFoundError) as error:
+        fault = getattr(error, "fault", "is missing")
+        tell(daily, fault, "Its trials are counted, and their profits are lost.")
+        return None
+    if set(sessions).isdisjoint(pnl.columns):
+        return None
+    own = session_returns(pnl.loc[rows["variant"]].to_numpy(), rows["start_cash"])
+    place = pd.Index(pnl.columns).get_indexer(pd.Index(sessions))
+    return np.where(place >= 0, own[:, place], np.nan)
+
+
+def restore_trials(
+    home: Home, study: Study, configurations: Iterable[Configuration]
+) -> None:
+    """Enter again, from their results, trials whose entry or file is lost.
+
+    Parameters
+    ----------
+    configurations
+        Those whose results of now are in the lake.
+    """
+    found = History(home, study).evaluated
+    latest = {one.configuration: _folder(entry, one) for entry, one in found}
+    hashes = {one.configuration: one.content for _, one in found}
+    for configuration in configurations:
+        key = configuration.key
+        folder = latest.get(key)
+        if folder is None:
+            path, fault = Ledger.of(home).folder, f"does not have {key}"
+        else:
+            path, fault = folder, _fault_of(folder, hashes[key])
+        if fault:
+            tell(path, fault, "It is made again of the results.")
+            note_lost(home, "backtest_results", key)
+            rows = home.lake.read("backtest_results", key)
+            register_trials(home, study, configuration, rows, LAKE[MARKS].empty())
+
+
+def _fault_of(folder: Path, content: str) -> str:
+    """Say what is wrong with the files of what was tested; empty where nothing is."""
+    try:
+        found = combined_hash([file_hash(folder / DATA), file_hash(folder / DAILY)])
+    except FileNotFoundError:
+        return "is missing"
+    return "" if found == content else "is not as it was entered"
+
+
+def session_returns(pnl: FloatArray, start_cash: npt.ArrayLike) -> FloatArray:
+    """Turn profits since the start into the simple return of each session.
+
+    Parameters
+    ----------
+    pnl
+        (variants, sessions) float64.
+    start_cash
+        Of each variant.
+
+    Returns
+    -------
+    numpy.ndarray
+        (variants, sessions) float64; 0 from the day the money is gone.
+    """
+    start = np.asarray(start_cash, dtype=np.float64)[:, None]
+    path = np.hstack([start, start + pnl])
+    alive = np.minimum.accumulate(path, axis=1)[:, :-1] > 0
+    returns = np.zeros(pnl.shape)
+    np.divide(np.diff(path, axis=1), path[:, :-1], out=returns, where=alive)
+    return returns

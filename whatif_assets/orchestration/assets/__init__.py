@@ -1,0 +1,57 @@
+"""The assets of the chain, one module each, from bars to the best configuration."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from whatif_assets.home.home import Home
+from whatif_assets.orchestration.assets import (
+    backtest_results,
+    best_configuration,
+    data_quality,
+    facts,
+    features,
+    forecasts,
+    holdout_results,
+    leaderboard,
+    placebo_results,
+    price_bars,
+    result_quality,
+    trained_models,
+    verdicts,
+)
+from whatif_assets.orchestration.assets.axes import Axes, one_step
+from whatif_assets.orchestration.observed import CONFIGURATION, SESSION, observed_assets
+
+OF_SESSIONS = (price_bars, features)
+OF_CONFIGURATIONS = (trained_models, forecasts, backtest_results)
+WHOLE = (
+    data_quality,
+    result_quality,
+    leaderboard,
+    placebo_results,
+    holdout_results,
+    verdicts,
+    best_configuration,
+)
+CHAIN = (*OF_SESSIONS, facts, *OF_CONFIGURATIONS, *WHOLE)
+
+
+def build(axes: Axes, home: Home) -> list[dg.AssetsDefinition]:
+    """Build the assets of a home, in the order of the chain, and what they read.
+
+    Facts are an asset where the market has any.
+    """
+    sessions = [module.build(axes, home) for module in OF_SESSIONS]
+    configurations = [module.build(axes, home) for module in OF_CONFIGURATIONS]
+    whole = (facts, *WHOLE) if home.market.facts else WHOLE
+    partitions = {SESSION: axes.session, CONFIGURATION: axes.configuration}
+    return [
+        dg.AssetsDefinition(specs=observed_assets(partitions)),
+        one_step("compute_sessions", sessions),
+        one_step("compute_configurations", configurations),
+        *(module.build(axes, home) for module in whole),
+    ]
+
+
+__all__ = ["CHAIN", "Axes", "build"]

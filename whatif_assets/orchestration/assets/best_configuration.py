@@ -1,0 +1,104 @@
+"""Asset ``best_configuration``: the winner of each study, reported into DuckDB."""
+
+from typing import Any
+
+import dagster as dg
+
+from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.home.home import Home
+from whatif_assets.orchestration.assets.axes import RESULTS, Axes
+from whatif_assets.orchestration.page_link import offer_page
+from whatif_assets.orchestration.records import as_metadata
+from whatif_assets.orchestration.resources import HomeResource
+from whatif_assets.orchestration.whole import whole_result
+from whatif_assets.report.drawing import Picture
+from whatif_assets.report.page.costs import cost_lines
+from whatif_assets.report.page.equity import drawdowns
+from whatif_assets.report.plots import (
+    cost_plot,
+    drawdown_plot,
+    equity_plot,
+    marginal_plot,
+)
+from whatif_assets.report.write import Report, report
+from whatif_assets.settings.study import Study
+from whatif_assets.steps.freshness import CODE_VERSIONS
+
+CODE_VERSION = CODE_VERSIONS["best_configuration"]
+
+
+def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
+    """Build the asset for a home."""
+
+    @dg.asset(
+        deps=["leaderboard", "verdicts"],
+        group_name=RESULTS,
+        kinds={"duckdb"},
+        code_version=CODE_VERSION,
+        description="The best configuration of each study, and its report: a page "
+        "of HTML for each study, and `whatif.duckdb` with the tables configurations, "
+        "leaderboard, best_configuration, equity, fills, trades, sensitivity, "
+        "sensitivity_pairs, runs, and views over the lake.",
+    )
+    def best_configuration(
+        context: dg.AssetExecutionContext, home: HomeResource
+    ) -> dg.MaterializeResult[None]:
+        return whole_result(
+            context,
+            home.open(),
+            lambda opened: report_best(opened, context.instance),
+        )
+
+    return best_configuration
+
+
+def report_best(
+    home: Home, instance: dg.DagsterInstance
+) -> tuple[int, str, dict[str, Any]]:
+    """Name the best configuration of every study, write its page and the database."""
+    found: Report = report(home)
+    studies = home.studies()
+    metadata: dict[str, Any] = {"database": str(home.database)}
+    for row in found.best.to_dict("records"):
+        study = row["study"]
+        if study not in found.pages:
+            metadata[f"{study}_conclusion"] = row["conclusion"]
+            continue
+        mine = found.equity[found.equity["study"] == study]
+        told = {
+            **offer_page(found.pages[study].path, home, study, instance),
+            **outcome(row, studies[study]),
+            "plot": Picture(equity_plot, mine, study),
+            **pictures(found, home, row),
+            "seconds_of_page": dict(found.pages[study].seconds),
+        }
+        metadata |= {f"{study}_{name}": value for name, value in told.items()}
+    metadata["conclusions"] = as_metadata(found.best[["study", "conclusion"]])
+    if found.failures:
+        reasons = [f"- {study}: {why}" for study, why in found.failures.items()]
+        raise BadInput("\n".join(["The pages of some studies failed:", *reasons]))
+    return len(found.best), found.data_version, metadata
+
+
+def outcome(row: dict[Any, Any], study: Study) -> dict[str, Any]:
+    """Tell what the study comes to, and the reasons; a number where one is named."""
+    told: dict[str, Any] = {"conclusion": row["conclusion"].replace("\n", " ")}
+    if isinstance(row["reasons"], str):
+        told["reasons"] = row["reasons"].replace("\n", " ")
+    column = study.ranking.column
+    return told if row["why_none"] else {**told, column: float(row[column])}
+
+
+def pictures(found: Report, home: Home, row: dict[Any, Any]) -> dict[str, Picture]:
+    """Draw the winner's drawdown, what costs do to it, and what its settings do."""
+    if row["why_none"]:
+        return {}
+    facts = found.pages[row["study"]].facts
+    drawn = {
+        "drawdown": Picture(drawdown_plot, drawdowns(facts), facts.study.name),
+        "costs": Picture(cost_plot, cost_lines(facts), facts.study.name),
+    }
+    effects = found.marginal[found.marginal["configuration"] == facts.family]
+    if len(effects):
+        drawn["sensitivity"] = Picture(marginal_plot, effects, facts.family)
+    return drawn

@@ -1,0 +1,135 @@
+"""Asset ``data_quality``: what the checks say of the bars and features that exist.
+
+It has no partitions, so it is a run of its own: it judges what is in the lake now,
+whichever run brought it there.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+
+from whatif_assets.domain.leaks import FEATURES_PROBE, PROBES
+from whatif_assets.domain.quality import CHECKS, REFUSED, Finding, Rule
+from whatif_assets.home.findings import findings_table, kept_findings
+from whatif_assets.home.home import Home
+from whatif_assets.home.kept_findings import probed
+from whatif_assets.home.lake import DATA, combined_hash
+from whatif_assets.orchestration.assets.axes import MARKET, Axes, all_of
+from whatif_assets.orchestration.assets.probe_checks import probe_results
+from whatif_assets.orchestration.backfills import failures_of_backfill
+from whatif_assets.orchestration.observed import read_by
+from whatif_assets.orchestration.records import as_metadata
+from whatif_assets.orchestration.resources import HomeResource
+from whatif_assets.orchestration.whole import whole_result
+from whatif_assets.steps.freshness import CODE_VERSIONS
+
+NAME = "data_quality"
+SHOWN = 20
+OFF = "off"
+ABOUT = {**CHECKS, FEATURES_PROBE: PROBES[FEATURES_PROBE]}
+
+
+def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
+    """Build the asset for a home."""
+
+    @dg.multi_asset(
+        specs=[
+            dg.AssetSpec(
+                NAME,
+                deps=[all_of("price_bars"), all_of("features"), *read_by(NAME)],
+                group_name=MARKET,
+                kinds={"pandas"},
+                code_version=CODE_VERSIONS[NAME],
+                description="Judges the bars and features of all sessions in the lake: "
+                "one check each for what can be wrong with them. A check that looked "
+                "at nothing is not evaluated. What blocks a session is said there, "
+                "too.",
+            )
+        ],
+        name=f"judge_{NAME}",
+        can_subset=True,  # so that a check may be left out
+        check_specs=[
+            dg.AssetCheckSpec(name, asset=NAME, description=about)
+            for name, about in ABOUT.items()
+        ],
+    )
+    def data_quality(
+        context: dg.AssetExecutionContext, home: HomeResource
+    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+        opened = home.open()
+        found = findings_of(opened)
+        failures = failures_of_backfill(context, opened, ("price_bars", "features"))
+        if not failures:
+            yield whole_result(context, opened, lambda opened: described(found))
+        yield from quality_results(found, opened.market.rules)
+        tables = {"features": probed(opened.lake, "features")}
+        yield from probe_results(opened.lake, [FEATURES_PROBE], tables)
+        if failures:
+            raise dg.Failure(failures, allow_retries=False)
+
+    return data_quality
+
+
+def findings_of(home: Home) -> dict[str, list[Finding]]:
+    """Read what was found in each session, those that were blocked among them."""
+    sessions = set(home.lake.keys("price_bars"))
+    blocked = home.lake.folder(NAME).glob(f"*/{DATA}")
+    sessions |= {home.lake.key_of(path.parent) for path in blocked}
+    return {key: kept_findings(home.lake, key) for key in sorted(sessions)}
+
+
+def described(
+    found: Mapping[str, Sequence[Finding]],
+) -> tuple[int, str, dict[str, Any]]:
+    """Rows, version and metadata of the findings."""
+    told = [[key, str(finding)] for key, some in found.items() for finding in some]
+    metadata = {"sessions": len(found), "findings": len(told)}
+    return len(told), combined_hash([list(found), told]), metadata
+
+
+def quality_results(
+    found: Mapping[str, Sequence[Finding]], rules: Mapping[str, Rule]
+) -> list[dg.AssetCheckResult]:
+    """Turn what was found in sessions into the results of the checks.
+
+    Parameters
+    ----------
+    found
+        By session.
+    rules
+        How the market has the checks done; one that is off looks at nothing.
+    """
+    if not found:
+        return []
+    severities = {n: "error" if n in REFUSED else rules[n].severity for n in CHECKS}
+    return [
+        _result(
+            name,
+            severity,
+            len(found),
+            [f for findings in found.values() for f in findings if f.check == name],
+        )
+        for name, severity in severities.items()
+        if severity != OFF
+    ]
+
+
+def _result(
+    name: str, severity: str, sessions: int, found: Sequence[Finding]
+) -> dg.AssetCheckResult:
+    level = dg.AssetCheckSeverity
+    shown = found[:SHOWN]
+    table = findings_table(shown).assign(session=[str(f.session) for f in shown])
+    return dg.AssetCheckResult(
+        check_name=name,
+        passed=not found or severity == "note",
+        severity=level.ERROR if severity == "error" else level.WARN,
+        metadata={
+            "severity": severity,
+            "sessions": sessions,
+            "sessions_with_findings": len({finding.session for finding in found}),
+            "findings": sum(finding.count for finding in found),
+            "first_findings": as_metadata(table) if found else "none",
+        },
+    )

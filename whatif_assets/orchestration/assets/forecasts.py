@@ -1,0 +1,76 @@
+"""Asset ``forecasts``: what each configuration's models said out of sample."""
+
+from typing import Any
+
+import dagster as dg
+
+from whatif_assets.home.home import Home
+from whatif_assets.home.kept_findings import Gate
+from whatif_assets.orchestration.assets.axes import MODELS, Axes, all_of, stage
+from whatif_assets.orchestration.records import Result
+from whatif_assets.orchestration.stages import Stage, Step, Task
+from whatif_assets.report.drawing import Picture
+from whatif_assets.report.plots import forecast_plot, realised_by_decile
+from whatif_assets.steps.forecasting import (
+    COLUMNS,
+    IN_SAMPLE,
+    forecast,
+    forecast_in_sample,
+    forecast_inputs,
+    probe,
+)
+from whatif_assets.steps.twins import share
+
+
+def build(axes: Axes, home: Home) -> Stage:
+    """Build the asset for a home."""
+    return stage(
+        "forecasts",
+        axes.configuration,
+        MODELS,
+        {"parquet", "pandas"},
+        prepare,
+        deps=[dg.AssetDep("trained_models"), all_of("features"), all_of("price_bars")],
+        description="Forecasts of every bar of the test windows, each by the model "
+        "that was trained before it; `expected_return` is what strategies read. "
+        "Empty for a configuration that is a rule.",
+    )
+
+
+def prepare(task: Task) -> Step:
+    """Forecast the configurations of a run."""
+    return Step(
+        lambda key: forecast_configuration(key, task.home),
+        lambda key: forecast_inputs(task.home, key),
+    )
+
+
+def forecast_configuration(key: str, home: Home) -> Result:
+    """Forecast the test windows of one configuration and write them to the lake."""
+    configuration, study = home.find(key)
+    forecasts = forecast(home, study, configuration)
+    gate = Gate(home.lake, "forecasts", key)
+    gate.admit(probe(home, study, configuration, forecasts), f"Configuration {key}")
+    frame = forecasts.frame[list(COLUMNS)]
+    seen = forecast_in_sample(home, study, configuration).frame[list(COLUMNS)]
+    home.lake.write(IN_SAMPLE, key, seen)
+    version = home.lake.write("forecasts", key, frame)
+    for table in ("forecasts", IN_SAMPLE):
+        share(home.lake, table, key, among="forecasts")
+    metadata: dict[str, Any] = dict(forecasts.accuracy())
+    if len(frame):
+        metadata["preview"] = frame.head(5)
+        realised = realised_by_decile(frame)
+        metadata["plot"] = Picture(forecast_plot, realised, configuration.key)
+    else:
+        metadata["note"] = "This configuration is a rule; it has no model."
+    return Result(
+        rows=len(frame),
+        data_version=version,
+        metadata=metadata,
+        details={
+            "study": study.name,
+            "study_hash": study.hash,
+            "model_hash": configuration.model_hash(study),
+        },
+    )

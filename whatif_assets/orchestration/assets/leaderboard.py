@@ -1,0 +1,84 @@
+"""Asset ``leaderboard``: all variants of every study, ranked within the study."""
+
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+
+from whatif_assets.home.home import Home
+from whatif_assets.home.lake import combined_hash
+from whatif_assets.orchestration.assets.axes import RESULTS, Axes, all_of
+from whatif_assets.orchestration.observed import read_by
+from whatif_assets.orchestration.records import as_metadata
+from whatif_assets.orchestration.resources import HomeResource
+from whatif_assets.orchestration.whole import whole_result
+from whatif_assets.report.drawing import Picture
+from whatif_assets.report.leaders import leaders
+from whatif_assets.report.plots import MOST_BARS, ranking_plot
+from whatif_assets.settings.study import Study
+from whatif_assets.steps.freshness import CODE_VERSIONS, Freshness
+from whatif_assets.steps.leaderboard import (
+    BOARD,
+    Standing,
+    left_out,
+    ranked,
+    write_part,
+)
+
+CODE_VERSION = CODE_VERSIONS["leaderboard"]
+
+
+def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
+    """Build the asset for a home."""
+
+    @dg.asset(
+        deps=[all_of("backtest_results"), *read_by("leaderboard")],
+        group_name=RESULTS,
+        kinds={"parquet", "pandas"},
+        code_version=CODE_VERSION,
+        description="Every variant of every configuration, ranked within its study "
+        "by the study's metric or weighted sum, those that violate a constraint last. "
+        "What is stale is left out, and named with the reason.",
+    )
+    def leaderboard(
+        context: dg.AssetExecutionContext, home: HomeResource
+    ) -> dg.MaterializeResult[None]:
+        return whole_result(
+            context,
+            home.open(),
+            lambda opened: rank_studies(opened, context.run.run_id),
+        )
+
+    return leaderboard
+
+
+def rank_studies(home: Home, run_id: str) -> tuple[int, str, dict[str, Any]]:
+    """Rank the variants of every study and write the rankings to the lake."""
+    fresh, metadata = Freshness(home), dict[str, Any]()
+    rows, versions = 0, []
+    for name, study in home.studies().items():
+        found = fresh.standing(study)
+        ranking = ranked(found, study)
+        inputs = fresh.inputs(BOARD, name)
+        versions.append(write_part(home, BOARD, study, ranking, inputs, run_id))
+        rows += len(ranking)
+        metadata.update(_describe(study, found, ranking))
+    faults = home.faults().values()
+    metadata |= {"studies_that_cannot_be_read": "\n".join(faults)} if faults else {}
+    return rows, combined_hash(versions), metadata
+
+
+def _describe(study: Study, found: Standing, ranking: pd.DataFrame) -> dict[str, Any]:
+    """Say of a study what leads its ranking, and what is left out of it, and why."""
+    told: dict[str, Any] = {"variants": len(ranking)}
+    if found.left_out:
+        told["left_out"] = as_metadata(left_out(found))
+    if found.same_as:
+        pairs = (f"{one} is {other}" for one, other in found.same_as.items())
+        told["same_as_another"] = ", ".join(pairs)
+    if not ranking.empty:
+        told["leaders"] = as_metadata(leaders(ranking, study))
+        told["plot"] = Picture(
+            ranking_plot, ranking.head(MOST_BARS), study.ranking.column
+        )
+    return {f"{study.name}_{name}": value for name, value in told.items()}

@@ -1,0 +1,128 @@
+"""The one way in which an asset without partitions goes through the studies."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import dagster as dg
+
+from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.home.home import Home
+from whatif_assets.home.lake import Manifest, combined_hash
+from whatif_assets.home.run_log import RunEntry, write_run_log
+from whatif_assets.orchestration.page_link import offer_pictures
+from whatif_assets.orchestration.progress import Progress
+from whatif_assets.orchestration.records import (
+    Result,
+    keep_shown,
+    kept_shown,
+    now,
+    shown_values,
+)
+from whatif_assets.orchestration.whole import code_version_of, provenance_of
+from whatif_assets.settings.study import Study
+from whatif_assets.steps.freshness import Freshness
+from whatif_assets.steps.winner import Winner, winner_of
+
+Work = Callable[[Winner], Result]
+Inputs = Callable[[Winner], Mapping[str, str]]
+
+
+def for_each_study(
+    context: dg.AssetExecutionContext, home: Home, work: Work, inputs: Inputs
+) -> dg.MaterializeResult[None]:
+    """Do an asset's work for the winner of every study, reusing what is unchanged.
+
+    Parameters
+    ----------
+    context
+        The asset's context.
+    home
+        The home whose lake the work writes to.
+    work
+        Does one study: takes its winner, writes, and says what it wrote.
+    inputs
+        Hashes of what a study's part would be computed from, by part. An empty
+        mapping means that the asset has nothing to do for the study.
+
+    Raises
+    ------
+    dagster.Failure
+        Some studies failed; the others are kept. The message names each with its
+        reason.
+    """
+    table = context.asset_key.path[-1]
+    provenance = provenance_of(context, home)
+    studies, fresh = home.studies(), Freshness(home)
+    progress = Progress(table, len(studies))
+    entries: list[RunEntry] = []
+    metadata: dict[str, Any] = {}
+    failures: dict[str, str] = {}
+    for name, study in studies.items():
+        try:
+            entry, told = _one(context, fresh, study, work, inputs)
+        except BadInput as error:
+            failures[name] = str(error)
+            context.log.error(f"{table} of {name}: {error}")
+        except Exception as error:
+            # The other studies go on, so the traceback is kept in the log.
+            context.log.exception(f"{table} of {name} failed")
+            failures[name] = f"{type(error).__name__}: {error}"
+        else:
+            entries += [entry] if entry else []
+            metadata |= {f"{name}_{k}": value for k, value in told.items()}
+        progress.advance(name)
+    write_run_log(home.lake, context.run.run_id, table, entries)
+    if failures:
+        lines = [f"- {name}: {reason}" for name, reason in failures.items()]
+        raise dg.Failure("\n".join([f"{table} failed:", *lines]), allow_retries=False)
+    version = combined_hash(entry.data_version for entry in entries)
+    return dg.MaterializeResult(
+        metadata={
+            "studies": len(entries),
+            **offer_pictures(metadata, context.instance),
+        },
+        data_version=dg.DataVersion(version),
+        tags=provenance.tags(version),
+    )
+
+
+def _one(
+    context: dg.AssetExecutionContext,
+    fresh: Freshness,
+    of: Study,
+    work: Work,
+    inputs: Inputs,
+) -> tuple[RunEntry | None, Mapping[str, Any]]:
+    """Do one study: its entry in the run log, if any, and its metadata."""
+    started = time.monotonic()
+    table, study = context.asset_key.path[-1], of.name
+    code = code_version_of(context)
+    home, winner = fresh.home, winner_of(fresh, of)
+    asked = inputs(winner) if winner else {}
+    if winner is None or not asked:
+        return None, {}
+    asked = {**asked, "code": code}
+    manifest = home.lake.manifest(table, study)
+    why = home.lake.why_computed(table, study, asked)
+    if manifest is not None and not why:
+        note = f"Nothing changed since run {manifest.run_id}."
+        told = {"reused": note, **kept_shown(home.lake, table, study)}
+        return RunEntry.of(study, "reused", "", code, manifest), told
+    result = work(winner)
+    manifest = Manifest(
+        data_version=result.data_version,
+        inputs=asked,
+        rows=result.rows,
+        run_id=context.run.run_id,
+        code_version=code,
+        finished_at=now(),
+        seconds=round(time.monotonic() - started, 3),
+        details=dict(result.details),
+    )
+    home.lake.finish(table, study, manifest)
+    shown = shown_values(result.metadata)
+    keep_shown(home.lake, table, study, shown)
+    return RunEntry.of(study, "computed", why, code, manifest), shown

@@ -1,0 +1,72 @@
+"""What assets are given: the home, and the machines to compute on."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster_pyspark import LazyPySparkResource
+from pydantic import Field
+
+from whatif_assets.domain.features import compute_features_spark, features_of_sessions
+from whatif_assets.home.home import Home
+from whatif_assets.settings.configuration import Configuration
+from whatif_assets.settings.study import Study
+from whatif_assets.steps.backend import (
+    backend_of,
+    forced_backend,
+    study_settings,
+)
+from whatif_assets.steps.session_features import Engine
+
+
+class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The home that a code location serves."""
+
+    path: str
+
+    def open(self) -> Home:
+        """Open it, reading ``market.yaml`` afresh."""
+        return Home.open(Path(self.path))
+
+
+class Compute(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """Where models are fitted and features computed.
+
+    Attributes
+    ----------
+    backend
+        ``local`` or ``spark`` overrides what each configuration says; empty
+        leaves it to ``WHATIF_BACKEND``, then to the configuration.
+    spark_config
+        Spark settings that override a study's.
+    """
+
+    backend: str = ""
+    spark_config: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def forced_backend(self) -> str:
+        """The backend that overrides every configuration's, or nothing."""
+        return forced_backend(self.backend)
+
+    def backend_of(self, configuration: Configuration) -> str:
+        """Backend on which a configuration's model is fitted."""
+        return backend_of(configuration, self.backend)
+
+    def spark(self, study: Study | None = None) -> Any:
+        """Start a Spark session, or return the one that runs already.
+
+        Settings come from this resource, else from ``WHATIF_SPARK_MASTER``, else
+        from the study.
+        """
+        merged = {**study_settings(study), **self.spark_config}
+        return LazyPySparkResource(spark_config=merged).spark_session
+
+    def feature_engine(self) -> Engine:
+        """What computes features: pandas, or Spark where it is forced."""
+        if self.forced_backend == "spark":
+            return functools.partial(compute_features_spark, self.spark())
+        return features_of_sessions

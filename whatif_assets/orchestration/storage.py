@@ -1,0 +1,192 @@
+"""Dagster's storage in SQLite, with its files kept open, and events written together.
+
+Dagster opens and closes a file for each event that it records, which takes longer than
+the work on most sessions. Files and tables are Dagster's own: its storage reads what
+this one wrote, and the other way round.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import dagster as dg
+from dagster._core.events import ASSET_EVENTS
+from dagster._core.events.log import EventLogEntry
+from dagster._core.storage.event_log.schema import (
+    SqlEventLogStorageTable,
+)
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import (
+    INDEX_SHARD_NAME,
+    SqliteEventLogStorage,
+)
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
+from dagster._core.storage.sqlite_storage import (
+    DagsterSqliteStorage,
+    _event_logs_directory,
+)
+from dagster._serdes import ConfigurableClassData
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.pool import StaticPool
+
+from whatif_assets.orchestration.excluded_dates import leave_out_excluded_dates
+
+# Here, since the web server and the daemon load nothing else of the project.
+leave_out_excluded_dates()
+
+# Dagster then gives what it plans for the partitions of a run in batches.
+os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")
+
+
+@contextmanager
+def written_together(instance: dg.DagsterInstance) -> Iterator[None]:
+    """Write the events of the block when it ends, where the storage is ours."""
+    log = instance.event_log_storage
+    if not isinstance(log, OpenEventLog):
+        yield
+        return
+    with log.together():
+        yield
+
+
+class OpenEventLog(SqliteEventLogStorage):
+    """Keeps two files open: the index of all runs, and the run that was asked last."""
+
+    def __init__(self, base_dir: str) -> None:
+        self._open: dict[str, Engine] = {}
+        self._known_tables: set[str] = set()
+        self._waiting: list[EventLogEntry] | None = None
+        super().__init__(base_dir)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Keep the events of the block, and write them when it ends."""
+        self._waiting = []
+        try:
+            yield
+        finally:
+            waiting, self._waiting = self._waiting, None
+            self.store_event_batch(waiting)
+
+    def store_event(self, event: EventLogEntry) -> None:
+        """Write an event, or keep it for later; see `together`."""
+        if self._waiting is not None:
+            self._waiting.append(event)
+        else:
+            super().store_event(event)
+
+    def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
+        """Write events in their order, those of assets in one transaction a file."""
+        groups = itertools.groupby(events, lambda one: (_of_asset(one), one.run_id))
+        for (of_asset, run_id), group in groups:
+            if of_asset:
+                self._store_of_assets(run_id, list(group))
+                continue
+            for one in group:
+                super().store_event(one)
+
+    def _store_of_assets(self, run_id: str, events: Sequence[EventLogEntry]) -> None:
+        """Write events of assets: of each asset, the last one is what it shows."""
+        rows = [self._event_to_row(one) for one in events]
+        insert = SqlEventLogStorageTable.insert()
+        with self.run_connection(run_id) as connection:
+            connection.execute(insert, rows)
+        with self.index_transaction() as connection:
+            ids = [connection.execute(insert, row).lastrowid for row in rows]
+            self._store_asset_event_tags(connection, events, ids)
+            last = {
+                (row["asset_key"], row["dagster_event_type"]): (one, number)
+                for row, one, number in zip(rows, events, ids, strict=True)
+            }
+            for one, number in sorted(last.values(), key=lambda pair: pair[1]):
+                self._store_asset_event(connection, one, number)
+
+    def has_table(self, table_name: str) -> bool:
+        """Whether there is a table; one that was there is not looked for again."""
+        if table_name not in self._known_tables:
+            if not super().has_table(table_name):
+                return False
+            self._known_tables.add(table_name)
+        return True
+
+    def _has_asset_key_col_on_connection(
+        self, conn: Connection, column_name: str
+    ) -> bool:
+        column = f"column {column_name}"
+        if column not in self._known_tables:
+            if not super()._has_asset_key_col_on_connection(conn, column_name):
+                return False
+            self._known_tables.add(column)
+        return True
+
+    @contextmanager
+    def _connect(self, shard: str) -> Iterator[Connection]:
+        with self._db_lock, self._engine(shard).begin() as connection:
+            yield connection
+
+    def _engine(self, shard: str) -> Engine:
+        if shard not in self._open:
+            self._close([name for name in self._open if name != INDEX_SHARD_NAME])
+            engine = _engine(self.conn_string_for_shard(shard))
+            if shard not in self._initialized_dbs:
+                self._initdb(engine)
+                self._initialized_dbs.add(shard)
+            self._open[shard] = engine
+        return self._open[shard]
+
+    def _close(self, shards: list[str]) -> None:
+        for shard in shards:
+            self._open.pop(shard).dispose()
+
+    def wipe(self) -> None:
+        """Delete all events; the files of runs are closed before."""
+        with self._db_lock:
+            self._close(list(self._open))
+        super().wipe()
+
+    def dispose(self) -> None:
+        """Close all files."""
+        with self._db_lock:
+            self._close(list(self._open))
+        super().dispose()
+
+
+class OpenSqliteStorage(DagsterSqliteStorage):
+    """Dagster's default storage but for its event log, which is an `OpenEventLog`."""
+
+    def __init__(
+        self, base_dir: str, inst_data: ConfigurableClassData | None = None
+    ) -> None:
+        super().__init__(base_dir, inst_data)
+        self._event_log_storage = OpenEventLog(_event_logs_directory(base_dir))
+
+    @classmethod
+    def from_config_value(cls, inst_data: Any, config_value: Any) -> OpenSqliteStorage:
+        """Make one of what ``dagster.yaml`` says, as Dagster asks of such classes."""
+        return cls.from_local(inst_data=inst_data, **config_value)
+
+
+def _of_asset(event: EventLogEntry) -> bool:
+    return event.is_dagster_event and event.dagster_event_type in ASSET_EVENTS
+
+
+def _engine(connection_string: str) -> Engine:
+    """Make an engine that holds one connection for all threads; they take turns."""
+    engine = create_engine(
+        connection_string,
+        poolclass=StaticPool,
+        connect_args={
+            "timeout": SQLITE_BUSY_TIMEOUT_SECONDS,
+            "check_same_thread": False,
+        },
+    )
+
+    @event.listens_for(engine, "connect")
+    def _(connection: Any, _record: Any) -> None:
+        # A loss of power can cost the last events, no more: they are logged first.
+        connection.execute("PRAGMA synchronous=NORMAL")
+
+    return engine

@@ -1,0 +1,92 @@
+"""The one way in which an asset without partitions is computed and recorded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import dagster as dg
+
+from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.home.home import Home
+from whatif_assets.home.lake import Manifest
+from whatif_assets.home.run_log import RunEntry, write_run_log
+from whatif_assets.orchestration.claims import claim_name
+from whatif_assets.orchestration.observed import observe
+from whatif_assets.orchestration.page_link import offer_pictures
+from whatif_assets.orchestration.records import Provenance, now, shown_values
+
+
+def provenance_of(context: dg.AssetExecutionContext, home: Home) -> Provenance:
+    """Note what an asset without partitions reads now; before its work.
+
+    Raises
+    ------
+    dagster.Failure
+        Another home has the name of this one's market in the instance.
+    """
+    try:
+        claim_name(home, context.instance)
+    except BadInput as error:
+        raise dg.Failure(description=str(error), allow_retries=False) from None
+    key = context.asset_key
+    observe(home, context.instance, of=[key.path[-1]])
+    return Provenance.now(context.instance, context.assets_def.specs_by_key[key])
+
+
+def whole_result(
+    context: dg.AssetExecutionContext,
+    home: Home,
+    work: Callable[[Home], tuple[int, str, dict[str, Any]]],
+) -> dg.MaterializeResult[None]:
+    """Do the work of an asset without partitions, and record it.
+
+    Parameters
+    ----------
+    work
+        Takes the home, writes, and gives rows, data version and metadata.
+
+    Raises
+    ------
+    dagster.Failure
+        With the message alone, where the input is at fault.
+    """
+    started = time.monotonic()
+    provenance = provenance_of(context, home)
+    try:
+        rows, version, metadata = work(home)
+    except BadInput as error:
+        raise dg.Failure(description=str(error), allow_retries=False) from None
+    seconds = round(time.monotonic() - started, 3)
+    _log_whole(context, home, rows, version, seconds)
+    return dg.MaterializeResult(
+        asset_key=context.asset_key,
+        metadata={
+            "rows": rows,
+            "seconds": seconds,
+            **offer_pictures(shown_values(metadata), context.instance),
+        },
+        data_version=dg.DataVersion(version),
+        tags=provenance.tags(version),
+    )
+
+
+def code_version_of(context: dg.AssetExecutionContext) -> str:
+    """Code version of the asset that is being computed."""
+    return str(context.assets_def.code_versions_by_key.get(context.asset_key) or "")
+
+
+def _log_whole(
+    context: dg.AssetExecutionContext,
+    home: Home,
+    rows: int,
+    version: str,
+    seconds: float,
+) -> None:
+    """Keep the run of an asset without partitions in the run log."""
+    code = code_version_of(context)
+    run_id = context.run.run_id
+    manifest = Manifest(version, {}, rows, run_id, code, now(), seconds)
+    entry = RunEntry.of("", "computed", "asked for", code, manifest)
+    write_run_log(home.lake, run_id, context.asset_key.path[-1], [entry])

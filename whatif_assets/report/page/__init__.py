@@ -1,0 +1,159 @@
+"""The page: all that is known of a study, in one HTML file that needs no network.
+
+A new section is one function of the facts, and one line in ``SECTIONS``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import pandas as pd
+from plotly.offline import get_plotlyjs
+
+from whatif_assets.home.atomic import write_text
+from whatif_assets.home.home import Home
+from whatif_assets.report.page.collect import collect
+from whatif_assets.report.page.costs import costs
+from whatif_assets.report.page.equity import drawdown, equity
+from whatif_assets.report.page.facts import Facts
+from whatif_assets.report.page.leaderboard import leaderboard
+from whatif_assets.report.page.lineage import lineage
+from whatif_assets.report.page.markup import Section, escaped
+from whatif_assets.report.page.overfitting import overfitting
+from whatif_assets.report.page.profits import profits
+from whatif_assets.report.page.quality import quality
+from whatif_assets.report.page.sensitivity import sensitivity
+from whatif_assets.report.page.verdict import verdict
+from whatif_assets.report.page.winner import winner
+from whatif_assets.settings.study import Study
+from whatif_assets.steps.sensitivity import Sensitivity
+from whatif_assets.steps.winner import Winner
+
+SECTIONS: tuple[Callable[[Facts], Section], ...] = (
+    verdict,
+    winner,
+    leaderboard,
+    equity,
+    drawdown,
+    sensitivity,
+    profits,
+    overfitting,
+    costs,
+    quality,
+    lineage,
+)
+COLLECT, ASSEMBLE = "collect", "assemble"
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<link rel="icon" href="data:,">
+<style>{style}</style>
+<script>{plotly}</script>
+</head>
+<body>
+<header><h1>{title}</h1><p>{subtitle}</p></header>
+<nav>{links}</nav>
+<main>
+{sections}
+</main>
+<script>{script}</script>
+</body>
+</html>
+"""
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page that was written.
+
+    Attributes
+    ----------
+    path
+        The HTML file.
+    facts
+        What it tells.
+    seconds
+        How long each part took, by name: collecting, each section, assembling.
+    """
+
+    path: Path
+    facts: Facts
+    seconds: Mapping[str, float]
+
+
+def write_page(
+    home: Home,
+    study: Study,
+    leaderboard: pd.DataFrame,
+    winner: Winner | None,
+    effects: Sensitivity,
+    conclusion: str,
+) -> Page:
+    """Write the page of a study; parameters as for :func:`collect`.
+
+    The same lake gives the same bytes.
+    """
+    clock = _Clock()
+    facts = collect(home, study, leaderboard, winner, effects, conclusion)
+    clock.stop(COLLECT)
+    sections = []
+    for make in SECTIONS:
+        sections.append(make(facts))
+        clock.stop(sections[-1].anchor)
+    path = home.page(study.name)
+    write_text(path, assembled(facts, sections))
+    clock.stop(ASSEMBLE)
+    return Page(path, facts, clock.seconds)
+
+
+def assembled(facts: Facts, sections: list[Section]) -> str:
+    """Put the sections into one page."""
+    study, market = facts.study, facts.market
+    source = (
+        "simulated bars" if market.source == "sample" else f"source {market.source}"
+    )
+    subtitle = (
+        f"Study {study.name}: {source}, {market.calendar}, {market.base_bar} bars"
+    )
+    return _PAGE.format(
+        title=escaped(study.title or study.name),
+        subtitle=escaped(subtitle),
+        links=" ".join(_link(section) for section in sections),
+        sections="\n".join(_written(section) for section in sections),
+        style=_text("page.css"),
+        script=_text("page.js"),
+        plotly=get_plotlyjs(),
+    )
+
+
+def _written(of: Section) -> str:
+    head = f"<h2>{escaped(of.title)}</h2>"
+    return f'<section id="{of.anchor}">{head}\n{of.html}\n</section>'
+
+
+def _link(section: Section) -> str:
+    return f'<a href="#{section.anchor}">{escaped(section.title)}</a>'
+
+
+def _text(name: str) -> str:
+    return resources.files(__name__).joinpath(name).read_text(encoding="utf-8")
+
+
+class _Clock:
+    """Seconds between stops, by name."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+        self.seconds: dict[str, float] = {}
+
+    def stop(self, name: str) -> None:
+        now = time.monotonic()
+        self.seconds[name] = round(now - self._last, 3)
+        self._last = now

@@ -1,0 +1,309 @@
+"""Collecting the facts of a study from the lake."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from datetime import date
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+
+from whatif_assets.domain.bars.adjustments import adjustments_table
+from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.domain.strategies import find_strategy
+from whatif_assets.engines.backtest import is_compiled
+from whatif_assets.home.findings import findings_table, kept_findings
+from whatif_assets.home.home import Home
+from whatif_assets.home.lake import as_glob
+from whatif_assets.home.tables import LAKE
+from whatif_assets.report.page.facts import (
+    CURVES,
+    HOLDOUT,
+    IN_SAMPLE,
+    OUT_OF_SAMPLE,
+    STRETCHES,
+    Facts,
+)
+from whatif_assets.report.page.lineage_table import lineage_table
+from whatif_assets.settings.study import Study
+from whatif_assets.steps.backtesting import benchmark_of
+from whatif_assets.steps.comparison.attribution import Attribution, attribute, replay
+from whatif_assets.steps.edge_parts import TABLE as EDGE_PARTS
+from whatif_assets.steps.holdout import is_opened, openings
+from whatif_assets.steps.leaderboard import CANDIDATE, short_name, why_none
+from whatif_assets.steps.placebos import Challenged, is_challenged
+from whatif_assets.steps.sensitivity import Sensitivity
+from whatif_assets.steps.sleeves import basis_of, evaluated_sessions, stage
+from whatif_assets.steps.verdicts import LOGITS, NO_VERDICTS, read_verdicts
+from whatif_assets.steps.winner import Winner
+
+RUNNERS_UP = 4
+BAND = {"low": 0.05, "middle": 0.5, "high": 0.95}
+_BARS = """
+SELECT session, symbol, count(*) AS bars,
+       count(*) FILTER (vwap_is_typical) AS typical
+FROM read_parquet($files, hive_partitioning = true, hive_types = {'session': DATE})
+GROUP BY ALL ORDER BY ALL
+"""
+
+
+def collect(
+    home: Home,
+    study: Study,
+    leaderboard: pd.DataFrame,
+    winner: Winner | None,
+    effects: Sensitivity,
+    conclusion: str,
+) -> Facts:
+    """Collect what the page tells of a study.
+
+    Parameters
+    ----------
+    leaderboard
+        The study's rows, the best first.
+    winner
+        None where no variant can win.
+    effects
+        Of the study's configurations.
+    conclusion
+        See :class:`whatif_assets.report.conclusion.Conclusion`.
+    """
+    days, (attribution, why_not) = _stretches(home, study), _attributed(winner)
+    judged = read_verdicts(winner) if winner else NO_VERDICTS
+    logits = (
+        home.lake.read(LOGITS, study.name)["logit"] if len(judged) else pd.Series([])
+    )
+    parts = (
+        home.lake.read(EDGE_PARTS, study.name)
+        if len(judged)
+        else LAKE[EDGE_PARTS].empty()
+    )
+    opened = winner is not None and is_opened(winner)
+    sealed = home.lake.read("holdout_results", study.name) if opened else pd.DataFrame()
+    return Facts(
+        study=study,
+        market=home.market,
+        text=_text_of(home, study),
+        leaderboard=leaderboard,
+        winner=winner.row if winner else {},
+        family=winner.configuration.family()[0] if winner else "",
+        why_none=why_none(leaderboard, study),
+        conclusion=conclusion,
+        verdict=_first(judged),
+        edge_parts=parts,
+        logits=logits.to_numpy(dtype=np.float64),
+        stretches=days,
+        curves=_curves(home, leaderboard, winner, days),
+        traders=_traders(winner),
+        placebos=_placebos(winner),
+        holdout=_first(sealed),
+        openings=openings(home, study),
+        attribution=attribution,
+        unattributed=why_not,
+        effects=effects,
+        bars=_bars(home, _sessions(home, study)),
+        findings=_findings(home, _sessions(home, study)),
+        adjustments=_adjustments(home, _sessions(home, study)),
+        lineage=lineage_table(home, study, leaderboard),
+        timezone=str(home.market.sessions.timezone),
+    )
+
+
+def _first(rows: pd.DataFrame) -> dict[str, Any]:
+    """The one row of a table by column; empty where it has none."""
+    found = rows.head(1).to_dict("records")
+    return {str(name): value for row in found for name, value in row.items()}
+
+
+def _text_of(home: Home, study: Study) -> str:
+    path = home.file_of(study)
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def _stretches(home: Home, study: Study) -> dict[str, list[date]]:
+    """Sessions before the first test, of all tests, and of the holdout."""
+    sealed = study.holdout(home.market)
+    return {
+        IN_SAMPLE: list(study.folds(home.market)[0].train),
+        OUT_OF_SAMPLE: evaluated_sessions(home, study),
+        HOLDOUT: list(sealed.test) if sealed else [],
+    }
+
+
+def _curves(
+    home: Home,
+    leaderboard: pd.DataFrame,
+    winner: Winner | None,
+    days: dict[str, list[date]],
+) -> pd.DataFrame:
+    """Profits of the lines that the page draws; see :class:`Facts`."""
+    parts = [*_of_variants(home, leaderboard, winner)]
+    if winner is not None:
+        parts += _of_holdout(winner)
+        parts += _of_hold(winner, days[IN_SAMPLE])
+    frames = [part for part in parts if len(part)]
+    if not frames:
+        return pd.DataFrame({name: [] for name in CURVES})
+    found = pd.concat(frames, ignore_index=True)
+    place = {stretch: number for number, stretch in enumerate(STRETCHES)}
+    first = {line: number for number, line in enumerate(found["line"].unique())}
+    order = np.lexsort([found["stretch"].map(place), found["line"].map(first)])
+    return found.iloc[order].reset_index(drop=True)
+
+
+def _of_variants(
+    home: Home, leaderboard: pd.DataFrame, winner: Winner | None
+) -> Iterator[pd.DataFrame]:
+    """The winner, then the best variant of each of the next configurations."""
+    candidates = leaderboard[leaderboard["role"] == CANDIDATE]
+    best = candidates.drop_duplicates("configuration")
+    if winner is not None:
+        best = best[best["configuration"] != winner.configuration.key]
+        best = pd.concat([pd.DataFrame([winner.row]), best])
+    for row in best.head(RUNNERS_UP + (winner is not None)).to_dict("records"):
+        won = winner is not None and row["rank"] == winner.row["rank"]
+        for stretch, table in (
+            (IN_SAMPLE, "in_sample_pnl"),
+            (OUT_OF_SAMPLE, "daily_pnl"),
+        ):
+            daily = home.lake.read(table, row["configuration"])
+            mine = daily[daily["variant"] == row["variant"]].drop(columns="variant")
+            if len(mine) and len(mine.columns):
+                yield _line(
+                    short_name(row),
+                    "winner" if won else "runner_up",
+                    stretch,
+                    list(mine.columns),
+                    mine.to_numpy(dtype=np.float64)[0],
+                    row["start_cash"],
+                )
+
+
+def _line(
+    line: str, kind: str, stretch: str, sessions: Sequence[str], pnl: Any, cash: Any
+) -> pd.DataFrame:
+    days = [date.fromisoformat(day) for day in sessions]
+    values = (line, kind, stretch, days, pnl, cash)
+    return pd.DataFrame(dict(zip(CURVES, values)))
+
+
+def _of_holdout(winner: Winner) -> Iterator[pd.DataFrame]:
+    """The winner and buy-and-hold on the holdout, if it was opened for it."""
+    if not is_opened(winner):
+        return
+    daily = winner.home.lake.read("holdout_pnl", winner.study.name)
+    for line, kind, column in (
+        (short_name(winner.row), "winner", "pnl"),
+        ("buy-and-hold", "hold", "buy_and_hold_pnl"),
+    ):
+        yield _line(
+            line,
+            kind,
+            HOLDOUT,
+            daily["session"].tolist(),
+            daily[column].to_numpy(),
+            daily["start_cash"].to_numpy(),
+        )
+
+
+def _of_hold(winner: Winner, before: Sequence[date]) -> Iterator[pd.DataFrame]:
+    """Buy-and-hold of the winner's symbols, in sample and out of sample."""
+    cash = winner.row["start_cash"]
+    if before:
+        symbols = winner.home.symbols_of(winner.configuration)
+        kind = find_strategy("buy_and_hold", winner.configuration.base)
+        home, configuration = winner.home, winner.configuration
+        size, as_of = home.bar_size(configuration), basis_of(home, winner.study)
+        sleeves = stage(home, symbols, before, kind, [{}], None, size, as_of)
+        hold = Challenged.of(winner).sized("buy_and_hold")
+        held = benchmark_of(sleeves, hold, len(before))
+        names = [day.isoformat() for day in before]
+        yield _line("buy-and-hold", "hold", IN_SAMPLE, names, held.pnl[0], cash)
+    daily = _placebo_pnl(winner, "buy_and_hold")
+    if len(daily):
+        yield _line(
+            "buy-and-hold",
+            "hold",
+            OUT_OF_SAMPLE,
+            list(daily.columns),
+            daily.to_numpy(dtype=np.float64)[0],
+            cash,
+        )
+
+
+def _placebo_pnl(winner: Winner, placebo: str) -> pd.DataFrame:
+    """Daily profits of a placebo made for the winner, a column per session."""
+    if not is_challenged(winner):
+        return pd.DataFrame()
+    daily = winner.home.lake.read("placebo_pnl", winner.study.name)
+    mine: pd.DataFrame = daily[daily["placebo"] == placebo]
+    return mine.drop(columns=["placebo", "variant"])
+
+
+def _traders(winner: Winner | None) -> pd.DataFrame:
+    daily = _placebo_pnl(winner, "random_entry") if winner else pd.DataFrame()
+    if daily.empty:
+        return pd.DataFrame({"session": [], **{name: [] for name in BAND}})
+    days = [date.fromisoformat(day) for day in daily.columns]
+    parts = {name: daily.quantile(q).to_numpy() for name, q in BAND.items()}
+    return pd.DataFrame({"session": days, **parts})
+
+
+def _placebos(winner: Winner | None) -> pd.DataFrame:
+    if winner is None or not is_challenged(winner):
+        return pd.DataFrame()
+    return winner.home.lake.read("placebo_results", winner.study.name)
+
+
+def _attributed(winner: Winner | None) -> tuple[Attribution | None, str]:
+    """Take the winner's profit apart, or say why that cannot be done now."""
+    if winner is None:
+        return None, ""
+    home, configuration, variant = winner.home, winner.configuration, winner.variant
+    try:
+        run = replay(home, winner.study, configuration, [variant])
+    except BadInput as error:
+        return None, str(error)
+    built_in = is_compiled(configuration.strategy_type())
+    zone = home.market.sessions.timezone
+    return attribute(run, variant, zone, built_in=built_in), ""
+
+
+def _sessions(home: Home, study: Study) -> list[date]:
+    """Sessions of the study whose bars the lake has."""
+    return [
+        day
+        for day in study.sessions(home.market)
+        if home.lake.has("price_bars", day.isoformat())
+    ]
+
+
+def _adjustments(home: Home, sessions: Sequence[date]) -> pd.DataFrame:
+    """Steps after the first session, on whose basis prices are."""
+    return adjustments_table(home.lake, [day.isoformat() for day in sessions[1:]])
+
+
+def _bars(home: Home, sessions: Sequence[date]) -> pd.DataFrame:
+    """Count the bars by session and symbol, beside how many there should be."""
+    if not sessions:
+        return pd.DataFrame()
+    files = [as_glob(home.lake.path("price_bars", str(day))) for day in sessions]
+    with duckdb.connect() as connection:
+        found = connection.execute(_BARS, {"files": files}).df()
+    size, starts = home.market.bar_size, home.market.sessions.starts
+    expected = dict.fromkeys(sessions, math.nan if size.by_activity else 1)
+    if size.timed:
+        expected = {day: len(starts(day, size.length)) for day in sessions}
+    return found.assign(expected=found["session"].dt.date.map(expected))
+
+
+def _findings(home: Home, sessions: Sequence[date]) -> pd.DataFrame:
+    """What checks found in the bars of each session."""
+    parts = [pd.DataFrame({"session": []}).join(findings_table([]))]
+    for day in sessions:
+        found = kept_findings(home.lake, day.isoformat())
+        parts += [findings_table(found).assign(session=day)] if found else []
+    return pd.concat(parts[1:] or parts, ignore_index=True)

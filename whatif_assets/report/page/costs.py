@@ -1,0 +1,167 @@
+"""Section: what costs do to the winner and to the runners-up."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from whatif_assets.domain.accounts.number_format import format_figures
+from whatif_assets.domain.accounts.sleeve import FloatArray
+from whatif_assets.report.page.charts import INK, WINNER, chart, colours, legend
+from whatif_assets.report.page.facts import Facts
+from whatif_assets.report.page.markup import Section, paragraph, table
+from whatif_assets.steps.leaderboard import CANDIDATE, short_name
+
+LEAST_SCALE = 1.0
+POINTS = 60
+ASKED = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
+
+
+def costs(facts: Facts) -> Section:
+    """Draw profit over commission, and say who wins at which cost."""
+    if not facts.winner:
+        return Section("Costs", "costs", paragraph(facts.why_none))
+    charged = charged_bps(facts.winner)
+    note = paragraph(
+        "Profit out of sample if the same fills were charged another commission, in "
+        "basis points of their value. Charged were "
+        f"{format_figures(charged)} bp; slippage and other costs stay as they were."
+    )
+    colour, lines = colours(facts), cost_lines(facts)
+    entries = [(name, colour[name], "line") for name in lines]
+    top = _scale(facts)
+    drawn = chart(
+        "chart-costs",
+        [_line(name, *line, colour[name]) for name, line in lines.items()],
+        "commission, bp of each fill's value",
+        "PnL, account currency",
+        height=320,
+        shapes=[_mark(x) for _, x in _marks(facts) if x <= top],
+        xaxis={"range": [0, top]},
+        annotations=[_label(n, x) for n, x in _marks(facts) if x <= top],
+        margin={"l": 8, "r": 12, "t": 48, "b": 8},
+    )
+    return Section("Costs", "costs", note + legend(entries) + drawn + _winners(facts))
+
+
+def charged_bps(row: Mapping[str, Any]) -> float:
+    """Commission that a variant was charged, in basis points."""
+    return float(json.loads(row["settings"])["commission_bps"])
+
+
+def pnl_at(rows: pd.DataFrame, bps: float) -> FloatArray:
+    """Profit of variants if their fills were charged another commission.
+
+    Parameters
+    ----------
+    rows
+        ``pnl``, ``turnover``, ``start_cash`` and ``break_even_bps``.
+    bps
+        In basis points of the value of each fill.
+    """
+    traded = (rows["turnover"] * rows["start_cash"]).to_numpy(np.float64)
+    own = rows["break_even_bps"].to_numpy(np.float64)
+    known = traded > 0
+    pnl = rows["pnl"].to_numpy(np.float64)
+    return np.where(known, np.where(known, own - bps, 0.0) * traded / 1e4, pnl)
+
+
+def _drawn(facts: Facts) -> list[tuple[str, pd.DataFrame]]:
+    """The winner and the runners-up that the chart of equity has."""
+    rows = facts.leaderboard
+    candidates = rows[rows["role"] == CANDIDATE]
+    names = pd.Series(
+        [short_name(row) for row in candidates.to_dict("records")],
+        index=candidates.index,
+    )
+    lines = facts.curves.loc[facts.curves["kind"] != "hold", "line"].unique()
+    return [(line, candidates[names == line].head(1)) for line in lines]
+
+
+def _line(name: str, at: FloatArray, pnl: FloatArray, colour: str) -> go.Scatter:
+    return go.Scatter(
+        x=at.round(6).tolist(),
+        y=pnl.round(6).tolist(),
+        name=name,
+        mode="lines",
+        line={"color": colour, "width": 2.4 if colour == WINNER else 1.3},
+        hovertemplate="%{x:.2f} bp: %{y:,.0f}",
+    )
+
+
+def cost_lines(facts: Facts) -> dict[str, tuple[FloatArray, FloatArray]]:
+    """Basis points and profit of the winner and of the runners-up."""
+    at = np.linspace(0, _scale(facts), POINTS)
+    return {
+        name: (at, np.array([pnl_at(row, bps)[0] for bps in at]))
+        for name, row in _drawn(facts)
+    }
+
+
+def _marks(facts: Facts) -> Iterator[tuple[str, float]]:
+    """Costs worth a line: charged, where another wins, where nothing is earned."""
+    marks = (
+        ("charged", charged_bps(facts.winner)),
+        ("flips", float(facts.verdict.get("flip_bps", math.nan))),
+        ("breaks even", float(facts.winner["break_even_bps"])),
+    )
+    for name, value in marks:
+        if math.isfinite(value) and value >= 0:
+            yield f"{name} {format_figures(value)}", value
+
+
+def _scale(facts: Facts) -> float:
+    return 1.25 * max([LEAST_SCALE, *(value for _, value in _marks(facts))])
+
+
+def _mark(x: float) -> dict[str, Any]:
+    line = {"color": INK, "width": 1, "dash": "dot"}
+    return {"type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "paper",
+            "line": line}  # fmt: skip
+
+
+def _label(name: str, x: float) -> dict[str, Any]:
+    place = {"charged": 0.0, "flips": 16.0, "breaks": 32.0}[name.split()[0]]
+    return {
+        "x": x,
+        "y": 1,
+        "yref": "paper",
+        "yanchor": "bottom",
+        "xanchor": "left" if x == 0 else "center",
+        "yshift": place,
+        "text": name + " bp",
+        "showarrow": False,
+        "font": {"size": 11},
+    }
+
+
+def _winners(facts: Facts) -> str:
+    """Which candidate would make most money at some costs."""
+    rows = facts.leaderboard
+    candidates = rows[rows["role"] == CANDIDATE]
+    mine = pd.DataFrame([facts.winner])
+    told = []
+    for bps in sorted({*ASKED, charged_bps(facts.winner)}):
+        made = pnl_at(candidates, bps)
+        best = candidates.iloc[int(np.nanargmax(made))]
+        told.append(
+            (
+                format_figures(bps),
+                short_name(best.to_dict()),
+                f"{np.nanmax(made):,.2f}",
+                f"{pnl_at(mine, bps)[0]:,.2f}",
+            )
+        )
+    head = (
+        "Commission, bp",
+        "Most money of all candidates",
+        "It makes",
+        "Winner makes",
+    )
+    return table(head, told, 2)

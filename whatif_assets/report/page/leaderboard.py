@@ -1,0 +1,139 @@
+"""Section: the leaderboard, to be sorted and filtered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from whatif_assets.domain.accounts.number_format import format_metric, is_undefined
+from whatif_assets.domain.ranking.ranking import VIOLATES
+from whatif_assets.report.page.facts import Facts
+from whatif_assets.report.page.markup import Section, escaped, paragraph
+from whatif_assets.steps.leaderboard import CANDIDATE, short_name
+from whatif_assets.steps.sensitivity import PLATEAU
+
+MOST_ROWS = 1000
+MADE = "placebo for the winner"
+RANDOM = "random_entry"
+SHOWN = (
+    "pnl",
+    "total_return",
+    "sharpe",
+    "max_drawdown",
+    "trades",
+    "turnover",
+    "hit_rate",
+    "break_even_bps",
+    "in_sample_pnl",
+    PLATEAU,
+)
+
+
+def leaderboard(facts: Facts) -> Section:
+    """List the best variants, every placebo, and the rank that each would have."""
+    rows = _rows(facts)
+    column = facts.study.ranking.column
+    figures = [c for c in dict.fromkeys((column, *SHOWN)) if c in rows]
+    violates = VIOLATES in rows and (rows[VIOLATES].fillna("") != "").any()
+    texts = ["role", *([VIOLATES] if violates else [])]
+    note = paragraph(_note(facts))
+    return Section(
+        "Leaderboard",
+        "leaderboard",
+        note + _filters(rows) + _table(rows, texts, figures),
+    )
+
+
+def _note(facts: Facts) -> str:
+    tried = len(facts.leaderboard)
+    shown = (
+        f"the first {MOST_ROWS:,} of {tried:,}" if tried > MOST_ROWS else f"{tried:,}"
+    )
+    drawn = 0 if facts.placebos.empty else (facts.placebos["placebo"] == RANDOM).sum()
+    best = f" (of {drawn:,} random traders the best)" if drawn else ""
+    return (
+        f"Here are {shown} variants by {facts.study.ranking.label}, benchmarks and "
+        f"placebos in grey, those made for the winner{best} without a rank. All are in "
+        "whatif.duckdb, tables leaderboard and placebos. Press a heading to sort by it."
+    )
+
+
+def _rows(facts: Facts) -> pd.DataFrame:
+    """Rows of the leaderboard, and those of the placebos made for the winner."""
+    ranked = facts.leaderboard
+    shown = ranked[(ranked["rank"] <= MOST_ROWS) | (ranked["role"] != CANDIDATE)]
+    if facts.placebos.empty:
+        return shown
+    made = facts.placebos
+    random = made[made["placebo"] == RANDOM].sort_values(
+        "ranked_value", ascending=not facts.study.ranking.higher_is_better
+    )
+    some = pd.concat([made[made["placebo"] != RANDOM], random.head(1)])
+    some = some.assign(configuration=some["placebo"], role=MADE)
+    some[VIOLATES] = ""
+    some[facts.study.ranking.column] = some["ranked_value"]
+    some = some[[c for c in some if c in shown]]
+    order = facts.study.ranking.order(_joined(shown, some))
+    return order.reset_index(drop=True)
+
+
+def _joined(shown: pd.DataFrame, some: pd.DataFrame) -> pd.DataFrame:
+    """Stack the two; placebos have no rank, and no column of their own."""
+    return pd.concat(
+        [shown.astype({"rank": "Int64"}), some.dropna(axis=1, how="all")],
+        ignore_index=True,
+    )
+
+
+def _filters(rows: pd.DataFrame) -> str:
+    roles = rows["role"].drop_duplicates().tolist()
+    options = "".join(f"<option>{escaped(role)}</option>" for role in roles)
+    return (
+        '<p class="filters"><label>Find <input type="search" id="find" '
+        'placeholder="configuration or variant"></label> '
+        '<label>Role <select id="role"><option value="">all</option>'
+        f'{options}</select></label> <span id="count" role="status"></span></p>'
+    )
+
+
+def _table(rows: pd.DataFrame, texts: Sequence[str], figures: Sequence[str]) -> str:
+    head = "".join(
+        f'<th class="{kind}" aria-sort="none"><button type="button">'
+        f"{escaped(name.replace('_', ' '))}</button></th>"
+        for kind, names in (
+            ("n", ["rank"]),
+            ("", ["configuration and variant"]),
+            ("n", figures),
+            ("", texts),
+        )
+        for name in names
+    )
+    body = "".join(_line(row, texts, figures) for row in rows.to_dict("records"))
+    return (
+        '<div class="scroll tall"><table id="ranking"><thead><tr>'
+        f"{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _line(row: dict[Any, Any], texts: Sequence[str], figures: Sequence[str]) -> str:
+    rank = "" if pd.isna(row["rank"]) else int(row["rank"])
+    cells = [_figure(rank, str(rank) or "-")]
+    cells += [f'<td class="name">{escaped(_name(row))}</td>']
+    cells += [_figure(row[name], format_metric(name, row[name])) for name in figures]
+    cells += [f'<td class="role">{escaped(row[name])}</td>' for name in texts]
+    kind = "" if row["role"] == CANDIDATE else ' class="other"'
+    return f'<tr{kind} data-role="{escaped(row["role"])}">{"".join(cells)}</tr>'
+
+
+def _name(row: dict[Any, Any]) -> str:
+    """Name a row; a placebo made for the winner belongs to no configuration."""
+    if row["role"] == MADE:
+        return f"{row['configuration']} {row['variant'].strip('-')}".rstrip()
+    return short_name(row)
+
+
+def _figure(value: Any, written: str) -> str:
+    known = "" if value == "" or is_undefined(value) else f"{float(value):.10g}"
+    return f'<td class="n" data-v="{known}">{escaped(written)}</td>'

@@ -1,0 +1,81 @@
+"""Section: whether the best of one half of the sessions is good in the other."""
+
+from __future__ import annotations
+
+import numpy as np
+import plotly.graph_objects as go
+
+from whatif_assets.domain.accounts.number_format import format_figures, format_percent
+from whatif_assets.report.page.charts import INK, LOSS, WINNER, chart, legend
+from whatif_assets.report.page.facts import Facts
+from whatif_assets.report.page.markup import Section, paragraph
+
+BINS = 40
+# Counts below this have a tick each.
+FEW = 6
+TITLE = "Overfitting"
+
+
+def overfitting(facts: Facts) -> Section:
+    """Draw the histogram of CSCV's logits."""
+    logits = facts.logits[np.isfinite(facts.logits)]
+    if not len(logits):
+        why = facts.why_none or (
+            "Fewer than two trials or four sessions, or no verdict yet: nothing can "
+            "be divided."
+        )
+        return Section(TITLE, "overfitting", paragraph(why))
+    widest = 1.05 * max(float(np.abs(logits).max()), 1.0)
+    # An even number of bins has an edge at 0, so that no bar is on both sides.
+    counts, edges = np.histogram(logits, bins=BINS, range=(-widest, widest))
+    centres = (edges[:-1] + edges[1:]) / 2
+    bars = go.Bar(
+        x=centres.round(6).tolist(),
+        y=counts.tolist(),
+        width=float(edges[1] - edges[0]) * 0.94,
+        marker={"color": np.where(centres < 0, LOSS, WINNER).tolist()},
+        hovertemplate="logit %{x:.2f}: %{y:,} splits<extra></extra>",
+    )
+    middle = {
+        "type": "line",
+        "x0": 0,
+        "x1": 0,
+        "y0": 0,
+        "y1": 1,
+        "yref": "paper",
+        "line": {"color": INK, "width": 1.5},
+    }
+    entries = [
+        ("below the median of the other half: chosen by luck", LOSS, "area"),
+        ("above it", WINNER, "area"),
+    ]
+    drawn = chart(
+        "chart-overfitting",
+        [bars],
+        "logit of the relative rank in the other half",
+        "splits",
+        height=280,
+        shapes=[middle],
+        yaxis={"tickformat": ",d", "dtick": 1 if counts.max() < FEW else None},
+    )
+    return Section(
+        TITLE, "overfitting", _note(facts, len(logits)) + legend(entries) + drawn
+    )
+
+
+def _note(facts: Facts, drawn: int) -> str:
+    of = facts.verdict
+    left = len(facts.logits) - drawn
+    text = (
+        "The rank that the best of one half of the sessions has in the other half, for "
+        f"{int(of['cscv_splits']):,} ways to divide them. "
+        "Probability of backtest overfitting: "
+        f"{format_percent(of['pbo'])}; of a loss in the other half: "
+        f"{format_percent(of['probability_of_loss'])}. Rank correlation of the "
+        f"trials between halves: {format_figures(of['rank_correlation'])}; slope of "
+        f"the best one's performance: {format_figures(of['degradation_slope'])} "
+        "(1 would be persistence)."
+    )
+    if left:
+        text += f" {left:,} splits at either end of the scale are not drawn."
+    return paragraph(text)

@@ -1,0 +1,162 @@
+"""Section: heat maps of the axes, the winner marked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from whatif_assets.domain.accounts.number_format import format_metric_briefly
+from whatif_assets.domain.ranking.influence import by_influence
+from whatif_assets.report.page.charts import LOSS, WINNER, chart
+from whatif_assets.report.page.facts import Facts
+from whatif_assets.report.page.markup import Section, escaped, paragraph
+from whatif_assets.steps.sensitivity import written
+
+MOST_OF_WINNER = 4
+MOST_OF_OTHERS = 1
+OTHERS = 4
+MOST_NUMBERS = 80
+MOST_AXES = 4
+TITLE = "Sensitivity"
+
+
+def sensitivity(facts: Facts) -> Section:
+    """Draw the mean ranking metric over every two axes that matter."""
+    pairs, marginal = facts.effects.pairs, facts.effects.marginal
+    if marginal.empty:
+        note = "No configuration has a swept field, so there is nothing to compare."
+        return Section(TITLE, "sensitivity", paragraph(note))
+    note = paragraph(
+        f"Mean {facts.study.ranking.label} of all variants with two values, whatever "
+        "their other settings; the most influential pairs of axes first. A frame marks "
+        "the winner's settings. A winner alone in a bright field is a peak: a slightly "
+        "different setting would not have won."
+    )
+    maps = "".join(_maps(facts, pairs))
+    lines = "".join(_lines(facts, marginal))
+    return Section(TITLE, "sensitivity", note + _grid(maps) + _grid(lines))
+
+
+def _grid(charts: str) -> str:
+    return f'<div class="grid">{charts}</div>' if charts else ""
+
+
+def _maps(facts: Facts, pairs: pd.DataFrame) -> Iterator[str]:
+    families = [str(name) for name in pairs["configuration"].unique()]
+    families.sort(key=lambda name: name != facts.family)
+    number = 0
+    for family in families[: OTHERS + 1]:
+        mine = pairs[pairs["configuration"] == family]
+        most = MOST_OF_WINNER if family == facts.family else MOST_OF_OTHERS
+        for rows in by_influence(mine)[:most]:
+            yield _map(facts, family, rows, f"chart-map-{number}")
+            number += 1
+
+
+def _map(facts: Facts, family: str, rows: pd.DataFrame, name: str) -> str:
+    across, up = rows["value_x"].unique().tolist(), rows["value_y"].unique().tolist()
+    axes = (str(rows["axis_x"].iloc[0]), str(rows["axis_y"].iloc[0]))
+    means = rows["mean"].to_numpy().reshape(len(across), len(up)).T
+    column = facts.study.ranking.column
+    cells = [[None if pd.isna(v) else float(f"{v:.6g}") for v in row] for row in means]
+    heat = go.Heatmap(
+        x=[str(value) for value in across],
+        y=[str(value) for value in up],
+        z=cells,
+        colorscale="Cividis" if facts.study.ranking.higher_is_better else "Cividis_r",
+        colorbar={"thickness": 10, "outlinewidth": 0, "tickfont": {"size": 10}},
+        text=[[format_metric_briefly(column, v) for v in row] for row in means],
+        texttemplate="%{text}" if means.size <= MOST_NUMBERS else "",
+        textfont={"size": 10},
+        hovertemplate="%{x}, %{y}: %{z:,.4~g}<extra></extra>",
+        hoverongaps=False,
+    )
+    place = _place(facts, axes) if family == facts.family else None
+    drawn = chart(
+        name,
+        [heat, *([_frame(place)] if place else [])],
+        axes[0].replace("_", " "),
+        axes[1].replace("_", " "),
+        height=300,
+        xaxis={"type": "category", "showgrid": False},
+        yaxis={"type": "category", "showgrid": False},
+    )
+    return f"<div><h4>{escaped(_short(family))}</h4>{drawn}</div>"
+
+
+def _frame(place: tuple[str, str]) -> go.Scatter:
+    return go.Scatter(
+        x=[place[0]],
+        y=[place[1]],
+        mode="markers",
+        marker={
+            "symbol": "square-open",
+            "size": 32,
+            "color": LOSS,
+            "line": {"width": 3},
+        },
+        hoverinfo="skip",
+    )
+
+
+def _place(facts: Facts, axes: tuple[str, str]) -> tuple[str, str] | None:
+    """Where the winner is on two axes of its family."""
+    settings = json.loads(facts.winner["settings"])
+    if not set(axes) <= set(settings):
+        return None
+    return written(settings[axes[0]]), written(settings[axes[1]])
+
+
+def _lines(facts: Facts, marginal: pd.DataFrame) -> Iterator[str]:
+    """The range of the metric by each axis of the winner's family."""
+    mine = marginal[marginal["configuration"] == facts.family]
+    if mine.empty:
+        return
+    label = facts.study.ranking.label
+    for number, rows in enumerate(by_influence(mine)[:MOST_AXES]):
+        axis = str(rows["axis"].iloc[0])
+        drawn = chart(
+            f"chart-axis-{number}",
+            _range(rows),
+            axis.replace("_", " "),
+            label,
+            height=240,
+            xaxis={"type": "category"},
+        )
+        title = f"{_short(facts.family)}: {axis}, median, best and worst"
+        yield f"<div><h4>{escaped(title)}</h4>{drawn}</div>"
+
+
+def _range(rows: pd.DataFrame) -> list[Any]:
+    values = [str(value) for value in rows["value"]]
+    middle = _plain(rows["median"])
+    high, low = rows[["best", "worst"]].max(axis=1), rows[["best", "worst"]].min(axis=1)
+    return [
+        go.Scatter(
+            x=values,
+            y=middle,
+            mode="markers",
+            marker={"color": WINNER, "size": 8},
+            error_y={
+                "type": "data",
+                "symmetric": False,
+                "array": _plain(high - rows["median"]),
+                "arrayminus": _plain(rows["median"] - low),
+                "color": WINNER,
+                "thickness": 1.3,
+            },
+            hovertemplate="%{x}: median %{y:,.4~g}<extra></extra>",
+        )
+    ]
+
+
+def _plain(values: pd.Series[float]) -> list[float | None]:
+    return [None if pd.isna(value) else float(f"{value:.6g}") for value in values]
+
+
+def _short(family: str) -> str:
+    return family.partition(".")[2].replace("~", " ")

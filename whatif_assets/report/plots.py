@@ -1,0 +1,257 @@
+"""Pictures for the metadata of assets: PNG bytes, drawn without a display."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from whatif_assets.domain.ranking.influence import by_influence
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from whatif_assets.domain.accounts.sleeve import FloatArray
+
+SIZE = (8.0, 3.2)
+DOTS_PER_INCH = 80
+MOST_LINES = 8
+MOST_BARS = 20
+MOST_AXES = 4
+MOST_TICKS = 12
+MOST_NUMBERS = 60
+
+
+def equity_plot(equity: pd.DataFrame, title: str) -> bytes:
+    """Draw equity curves: one line per variant, at most eight.
+
+    Parameters
+    ----------
+    equity
+        ``variant``, ``session``, ``pnl`` since the start, and ``configuration``
+        where there are several; one row per variant and session.
+    title
+        Heading of the picture.
+    """
+    figure, axes = _figure(title)
+    by = [c for c in ("configuration", "variant") if c in equity]
+    groups = list(equity.groupby(by, sort=False))
+    for name, rows in groups[:MOST_LINES]:
+        label = " ".join(str(part) for part in name if part != "-")
+        axes.plot(rows["session"], rows["pnl"], label=label or "PnL", linewidth=1.2)
+    axes.axhline(0.0, color="0.6", linewidth=0.8)
+    axes.set_ylabel("PnL")
+    if len(groups) > 1:
+        axes.legend(fontsize=7, loc="best")
+    figure.autofmt_xdate()
+    return _png(figure)
+
+
+def realised_by_decile(forecasts: pd.DataFrame) -> pd.Series[float]:
+    """Mean realised return, in basis points, in each tenth of the forecasts, 1 to 10.
+
+    Parameters
+    ----------
+    forecasts
+        ``label``, ``price`` and ``expected_return``, one row per bar; without a
+        label a row does not count.
+    """
+    known = forecasts.dropna(subset=["label"])
+    level = bool((known["label"] > 0).all()) and len(known) > 0
+    realised = known["label"] / known["price"] - 1 if level else known["label"]
+    share = known["expected_return"].rank(method="first", pct=True)
+    decile = share.mul(10).clip(upper=9).astype(int) + 1
+    return (realised * 1e4).groupby(decile).mean()
+
+
+def forecast_plot(realised: pd.Series[float], title: str) -> bytes:
+    """Draw forecast against realised; see `realised_by_decile`.
+
+    A model that knows something gives a line that rises.
+    """
+    figure, axes = _figure(f"{title}: realised by forecast decile")
+    axes.bar(realised.index, realised.to_numpy(), color="tab:blue")
+    axes.axhline(0.0, color="0.6", linewidth=0.8)
+    axes.set_xlabel("decile of the forecast return")
+    axes.set_ylabel("mean realised (bp)")
+    return _png(figure)
+
+
+def ranking_plot(ranking: pd.DataFrame, metric: str) -> bytes:
+    """Draw the ranking metric of the first variants, benchmarks in grey."""
+    shown = ranking.head(MOST_BARS).iloc[::-1]
+    figure, axes = _figure(f"{metric} of the first {len(shown)} variants")
+    figure.set_figheight(max(2.0, 0.28 * len(shown) + 1))
+    labels = [
+        f"{c} {v}" if v != "-" else str(c)
+        for c, v in zip(shown["configuration"], shown["variant"])
+    ]
+    colours = ["tab:blue" if r == "candidate" else "0.6" for r in shown["role"]]
+    axes.barh(range(len(shown)), shown[metric].to_numpy(), color=colours)
+    axes.set_yticks(range(len(shown)), labels, fontsize=7)
+    axes.set_xlabel(metric)
+    return _png(figure)
+
+
+def drawdown_plot(curves: pd.DataFrame, title: str) -> bytes:
+    """Draw how far some lines are below their last peak.
+
+    Parameters
+    ----------
+    curves
+        ``line``, ``session`` and ``below``, in percent and at most 0.
+    title
+        Heading of the picture.
+    """
+    figure, axes = _figure(f"{title}: drawdown, out of sample")
+    for name, rows in curves.groupby("line", sort=False):
+        axes.plot(rows["session"], rows["below"], label=name, linewidth=1.2)
+    axes.set_ylabel("below the last peak, %")
+    axes.legend(fontsize=7, loc="best")
+    figure.autofmt_xdate()
+    return _png(figure)
+
+
+def cost_plot(lines: Mapping[str, tuple[FloatArray, FloatArray]], title: str) -> bytes:
+    """Draw profit over commission.
+
+    Parameters
+    ----------
+    lines
+        Basis points and profit by the name of each line.
+    title
+        Heading of the picture.
+    """
+    figure, axes = _figure(f"{title}: PnL over commission")
+    for name, (bps, pnl) in lines.items():
+        axes.plot(bps, pnl, label=name, linewidth=1.2)
+    axes.axhline(0.0, color="0.6", linewidth=0.8)
+    axes.set_xlabel("commission, bp of each fill's value")
+    axes.set_ylabel("PnL")
+    axes.legend(fontsize=7, loc="best")
+    return _png(figure)
+
+
+def overfitting_plot(logits: pd.Series, title: str) -> bytes:
+    """Draw where the best of one half of the sessions ends up in the other half.
+
+    Left of the line it is below the median: chosen by luck.
+    """
+    figure, axes = _figure(f"{title}: rank of the best, out of sample")
+    finite = logits[np.isfinite(logits)]
+    axes.hist(finite, bins=40, color="tab:blue")
+    axes.axvline(0.0, color="0.3", linewidth=1.0)
+    axes.set_xlabel("logit of the relative rank")
+    axes.set_ylabel("splits")
+    return _png(figure)
+
+
+def marginal_plot(effects: pd.DataFrame, title: str) -> bytes:
+    """Draw what each axis does to the ranking metric: at most four, the strongest.
+
+    Parameters
+    ----------
+    effects
+        Marginal effects of one family; see
+        :class:`whatif_assets.steps.sensitivity.Sensitivity`.
+    title
+        Heading of the picture.
+    """
+    shown = by_influence(effects)[:MOST_AXES]
+    metric = effects["ranked_by"].iloc[0]
+    figure, panels = _panels(f"{title}: {metric} by axis", len(shown), sharey=True)
+    for axes, rows in zip(panels, shown):
+        at = np.arange(len(rows))
+        axes.fill_between(
+            at, rows["worst"], rows["best"], alpha=0.12, label="worst to best"
+        )
+        axes.plot(at, rows["mean"], "o-", label="mean", linewidth=1.2, markersize=3)
+        axes.plot(at, rows["median"], "--", label="median", linewidth=0.9)
+        axes.set_xlabel(rows["axis"].iloc[0], fontsize=8)
+        _name_ticks(axes.set_xticks, rows["value"].tolist(), rotation=45)
+    panels[0].set_ylabel(metric, fontsize=8)
+    panels[0].legend(fontsize=7, loc="best")
+    return _png(figure)
+
+
+def heat_maps(pairs: pd.DataFrame, title: str) -> bytes:
+    """Draw the mean ranking metric over two axes, for the two strongest pairs.
+
+    Parameters
+    ----------
+    pairs
+        Effects of the pairs of one family; see
+        :class:`whatif_assets.steps.sensitivity.Sensitivity`.
+    title
+        Heading of the picture.
+    """
+    shown = by_influence(pairs)[:2]
+    metric = pairs["ranked_by"].iloc[0]
+    figure, panels = _panels(f"{title}: mean {metric} by two axes", len(shown))
+    for axes, rows in zip(panels, shown):
+        across, up = rows["value_x"].unique(), rows["value_y"].unique()
+        means = rows["mean"].to_numpy().reshape(len(across), len(up)).T
+        image = axes.imshow(means, aspect="auto", origin="lower", cmap="viridis")
+        figure.colorbar(image, ax=axes).ax.tick_params(labelsize=7)
+        axes.grid(visible=False)
+        axes.set_xlabel(rows["axis_x"].iloc[0], fontsize=8)
+        axes.set_ylabel(rows["axis_y"].iloc[0], fontsize=8)
+        _name_ticks(axes.set_xticks, across.tolist(), rotation=45)
+        _name_ticks(axes.set_yticks, up.tolist())
+        if means.size <= MOST_NUMBERS:
+            _write_numbers(axes, image, means)
+    return _png(figure)
+
+
+def _name_ticks(
+    set_ticks: Callable[..., Any], names: list[str], rotation: float = 0
+) -> None:
+    """Name every tick, or every second one, or fewer, where there are many."""
+    step = -(-len(names) // MOST_TICKS)
+    set_ticks(range(0, len(names), step), names[::step], rotation=rotation)
+
+
+def _write_numbers(axes: Any, image: Any, means: Any) -> None:
+    """Write the value into each cell, dark on light colours and light on dark."""
+    for (row, column), value in np.ndenumerate(means):
+        if np.isfinite(value):
+            colour = "black" if image.norm(value) > 0.5 else "white"
+            style = {"color": colour, "fontsize": 6, "ha": "center", "va": "center"}
+            axes.text(
+                column,
+                row,
+                f"{value:,.0f}" if abs(value) >= 100 else f"{value:.2g}",
+                **style,
+            )
+
+
+def _panels(title: str, count: int, **share: Any) -> tuple[Figure, Any]:
+    """Make a row of panels under one title."""
+    # Here, since only runs draw, and every command reads this module.
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=SIZE, dpi=DOTS_PER_INCH, layout="constrained")
+    panels = figure.subplots(1, count, squeeze=False, **share)[0]
+    figure.suptitle(title, fontsize=9)
+    for axes in panels:
+        axes.tick_params(labelsize=7)
+        axes.grid(visible=True, alpha=0.25)
+    return figure, panels
+
+
+def _figure(title: str) -> tuple[Figure, Any]:
+    figure, (axes,) = _panels(title, 1)
+    return figure, axes
+
+
+def _png(figure: Figure) -> bytes:
+    # Here for the same reason as above. `Figure.savefig` would draw everything twice.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    buffer = io.BytesIO()
+    canvas: Any = FigureCanvasAgg(figure)
+    canvas.print_png(buffer, metadata={"Software": None})
+    return buffer.getvalue()

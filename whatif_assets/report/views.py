@@ -1,0 +1,174 @@
+"""Views of the lake's files in DuckDB, whose columns are declared and not inferred.
+
+A view finds the lake beside the file that was opened, so that a home can be copied or
+moved. DuckDB keeps temporary files beside the database unless it is told otherwise:
+that setting is all that a view can know of its place. Where the database is attached
+to another one, the lake is where it was when the database was made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import duckdb
+
+from whatif_assets.domain.base.columns import Table
+from whatif_assets.home.home import DATABASE as FILE
+from whatif_assets.home.home import Home
+
+# Set by whoever wants the views to read the lake of a certain home.
+VARIABLE = "whatif_home"
+_TEMPORARY = "current_setting('temp_directory')"
+_OURS = "'^(|.*/)" + f"{FILE}.tmp".replace(".", r"\.") + "$'"
+_OPENED = f"regexp_matches({_TEMPORARY}, {_OURS})"
+_BESIDE = f"regexp_extract({_TEMPORARY}, {_OURS}, 1)"
+_FOUND = """
+SELECT CASE
+    WHEN getvariable('{variable}') IS NOT NULL THEN true
+    WHEN {opened} AND (count(*) = 1 OR {beside} = {made_in} || '/') THEN true
+    WHEN NOT {opened} AND bool_or(path = {made_in} || '/{file}') THEN true
+    ELSE error({moved}) END
+FROM duckdb_databases() WHERE path IS NOT NULL
+"""
+
+
+def create_view(
+    connection: duckdb.DuckDBPyConnection,
+    table: Table,
+    home: Home,
+    left_out: Sequence[str] = (),
+    further: Sequence[str] = (),
+) -> None:
+    """Create the view of a table of the lake.
+
+    Parameters
+    ----------
+    connection
+        To a database in the folder of the home.
+    table
+        As the database has it: with its axis as a column.
+    home
+        The home. Where its lake has no file of the table, the view is empty.
+    left_out
+        Keys of the partitions that it does not show. Nor does it show those that are
+        not complete.
+    further
+        Names of its columns beyond those that are declared, where those are data.
+        There is no row without any.
+    """
+    rows = _no_rows(table, further)
+    if home.lake.files(table.name) and (further or not table.others):
+        left_out = [*left_out, *home.lake.incomplete(table.name)]
+        rows = rows_of_files(table, _glob(table, home), further)
+        rows = f"{rows} WHERE ({_found(table, home)})"
+        if left_out:
+            keys = ", ".join(map(text, left_out))
+            rows = f"{rows} AND {quoted(str(table.axis))}::VARCHAR NOT IN ({keys})"
+    connection.execute(f"CREATE VIEW {quoted(table.name)} AS {rows}")
+    describe(connection, table, "VIEW")
+
+
+def read_lake_of(connection: duckdb.DuckDBPyConnection, home: Home) -> None:
+    """Let the views of a connection read the lake of a home, wherever the file is."""
+    folder = text(str(home.path.resolve()))
+    connection.execute(f"SET VARIABLE {VARIABLE} = {folder}")
+
+
+def describe(connection: duckdb.DuckDBPyConnection, table: Table, kind: str) -> None:
+    """Say in the database what a row of a table is, and what its columns hold.
+
+    Parameters
+    ----------
+    connection
+        To the database, which has the table.
+    table
+        The declaration.
+    kind
+        ``TABLE`` or ``VIEW``.
+    """
+    name = quoted(table.name)
+    connection.execute(f"COMMENT ON {kind} {name} IS {text(table.about)}")
+    for column in table.columns:
+        if column.about:
+            of = f"{name}.{quoted(column.name)}"
+            connection.execute(f"COMMENT ON COLUMN {of} IS {text(column.about)}")
+
+
+def _glob(table: Table, home: Home) -> str:
+    """Compose the glob of a table's files, where the lake is now."""
+    folder = (
+        f"coalesce(getvariable('{VARIABLE}') || '/', "
+        f"CASE WHEN {_OPENED} THEN {_BESIDE} ELSE {_made_in(home)} || '/' END)"
+    )
+    literal = rf"regexp_replace({folder}, '([*?\[])', '[\1]', 'g')"
+    return f"{literal} || {text(home.lake.pattern(table.name))}"
+
+
+def _found(table: Table, home: Home) -> str:
+    """Compose a query that fails where the glob would read another home's lake.
+
+    Of several databases that are open, the setting is of the first alone.
+    """
+    moved = (
+        f"{table.name}: this database was made in {home.path.resolve()}, and another "
+        "one was opened first, or it was moved and is attached. Open it by itself, or "
+        f"name the folder of its home: SET VARIABLE {VARIABLE} = '...'."
+    )
+    return _FOUND.format(
+        variable=VARIABLE,
+        opened=_OPENED,
+        beside=_BESIDE,
+        made_in=_made_in(home),
+        file=FILE,
+        moved=text(moved),
+    )
+
+
+def _made_in(home: Home) -> str:
+    return text(str(home.path.resolve()))
+
+
+def rows_of_files(table: Table, files: str, further: Iterable[str] = ()) -> str:
+    """Compose a query of the rows of a table's files, each column in its type.
+
+    Parameters
+    ----------
+    table
+        As the database has it. A column that a file lacks is null there.
+    files
+        Expression in SQL whose value is a glob.
+    further
+        Names of columns beyond those that are declared.
+    """
+    kinds = _kinds(table, further)
+    columns = ", ".join(f"{quoted(n)}::{k} AS {quoted(n)}" for n, k in kinds.items())
+    hive = "hive_partitioning = false"
+    if table.axis:
+        types = f"{{'{table.axis}': {kinds[table.axis]}}}"
+        hive = f"hive_partitioning = true, hive_types = {types}"
+    return (
+        f"SELECT {columns} FROM ({_no_rows(table, further)} UNION ALL BY NAME "  # noqa: S608
+        f"SELECT * FROM read_parquet({files}, {hive}, union_by_name = true))"
+    )
+
+
+def _no_rows(table: Table, further: Iterable[str] = ()) -> str:
+    kinds = _kinds(table, further)
+    columns = ", ".join(f"NULL::{kind} AS {quoted(n)}" for n, kind in kinds.items())
+    return f"SELECT {columns} WHERE false"
+
+
+def _kinds(table: Table, further: Iterable[str] = ()) -> dict[str, str]:
+    declared = {name: kind.duckdb for name, kind in table.kinds.items()}
+    other = table.others.duckdb if table.others else ""
+    return {**declared, **dict.fromkeys(further, other)}
+
+
+def quoted(name: str) -> str:
+    """Write a name of a table or column in SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def text(value: str) -> str:
+    """Write a text in SQL."""
+    return "'" + value.replace("'", "''") + "'"

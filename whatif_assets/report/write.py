@@ -1,0 +1,201 @@
+"""The report of a home: winners, finalists in detail, and the DuckDB file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from whatif_assets.domain.accounts.trades import trades_of
+from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.home.home import Home
+from whatif_assets.home.lake import combined_hash
+from whatif_assets.home.tables import DATABASE
+from whatif_assets.home.trials import read_trials
+from whatif_assets.report.database import build_database, configurations_table
+from whatif_assets.report.page import Page, write_page
+from whatif_assets.report.parts import left_out_of_views, part_of, states_table
+from whatif_assets.settings.configuration import Configuration
+from whatif_assets.settings.study import Study
+from whatif_assets.steps.backtesting import long_form
+from whatif_assets.steps.facts import facts_table
+from whatif_assets.steps.freshness import Freshness
+from whatif_assets.steps.holdout import openings
+from whatif_assets.steps.leaderboard import (
+    configurations_of,
+    finalists,
+    stacked,
+    write_part,
+)
+from whatif_assets.steps.sensitivity import Sensitivity, sensitivity
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the report holds of every study.
+
+    Attributes
+    ----------
+    best
+        The winners, or why there is none.
+    equity
+        Of the finalists.
+    marginal
+        Effects of the axes, from `whatif_assets.steps.sensitivity`.
+    pages
+        The HTML page of each study that has results.
+    failures
+        Why other pages could not be written, by study.
+    data_version
+        Hash of the winners.
+    """
+
+    best: pd.DataFrame
+    equity: pd.DataFrame
+    marginal: pd.DataFrame
+    pages: Mapping[str, Page]
+    failures: Mapping[str, str]
+    data_version: str
+
+
+def report(home: Home) -> Report:
+    """Choose the winners, collect the finalists' detail, write all reports.
+
+    Those are the DuckDB file of the home, and the HTML page of each study.
+
+    What is stale is left out, and the reason is given in its place.
+
+    Raises
+    ------
+    BadInput
+        The database cannot be written.
+    """
+    fresh = Freshness(home)
+    studies = home.studies()
+    parts = {name: part_of(fresh, study) for name, study in studies.items()}
+    ranked = {name: part.ranking for name, part in parts.items()}
+    outcomes = stacked({name: part.outcome for name, part in parts.items()})
+    full = {name: rows for name, rows in ranked.items() if len(rows)}
+    chosen = stacked({n: finalists(rows, studies[n]) for n, rows in ranked.items()})
+    equity = _detail(home, chosen, "daily_pnl", "equity", _with_equity)
+    known = {name: configurations_of(home, s) for name, s in studies.items()}
+    effects = _effects(studies, known, ranked)
+    tables = {
+        "configurations": configurations_table(
+            home, {n: [c.key for c in some] for n, some in known.items()}, fresh
+        ),
+        "leaderboard": stacked(ranked),
+        "best_configuration": outcomes,
+        "verdicts": DATABASE["verdicts"].stacked(p.verdict for p in parts.values()),
+        "states": states_table(fresh),
+        "equity": equity,
+        "facts": facts_table(home),
+        "fills": _detail(home, chosen, "fills", "fills"),
+        "sensitivity": effects.marginal,
+        "sensitivity_pairs": effects.pairs,
+        **_of_studies(fresh, studies),
+        "trades": _detail(home, chosen, "fills", "trades", lambda f, _: trades_of(f)),
+    }
+    versions = [
+        write_part(home, "best_configuration", studies[name], part.outcome, {})
+        for name, part in parts.items()
+    ]
+    build_database(home, tables, left_out_of_views(fresh, known))
+    pages, failures = {}, {}
+    for name, rows in full.items():
+        won, mine = parts[name].winner, effects.of_study(name)
+        told = parts[name].outcome["conclusion"].iloc[0]
+        try:
+            pages[name] = write_page(home, studies[name], rows, won, mine, told)
+        except BadInput as error:  # the others are written all the same
+            failures[name] = str(error)
+    _remove_other_pages(home, pages)
+    version = combined_hash(versions)
+    return Report(outcomes, equity, effects.marginal, pages, failures, version)
+
+
+def _remove_other_pages(home: Home, written: Collection[str]) -> None:
+    """Remove pages that were written once and are not now: they tell what is no more.
+
+    While a study file cannot be read, a page without a study may be of that one.
+    """
+    others = set(home.lake.keys("best_configuration")) - set(written)
+    if home.faults():
+        others &= home.studies().keys()
+    for name in others:
+        home.page(name).unlink(missing_ok=True)
+
+
+def _effects(
+    studies: Mapping[str, Study],
+    configurations: Mapping[str, list[Configuration]],
+    ranked: Mapping[str, pd.DataFrame],
+) -> Sensitivity:
+    """Effects of the axes of every study."""
+    found = {
+        name: sensitivity(studies[name], configurations[name], rows)
+        for name, rows in ranked.items()
+    }
+    return Sensitivity(
+        marginal=stacked({name: effects.marginal for name, effects in found.items()}),
+        pairs=stacked({name: effects.pairs for name, effects in found.items()}),
+    )
+
+
+def _of_studies(
+    fresh: Freshness, studies: Mapping[str, Study]
+) -> dict[str, pd.DataFrame]:
+    """Tables with a part for each study, by their name in the database."""
+    return {
+        name: DATABASE[name].stacked(read(fresh, study) for study in studies.values())
+        for name, read in _STUDY_TABLES.items()
+    }
+
+
+def _placebos(fresh: Freshness, study: Study) -> pd.DataFrame:
+    if fresh.of("placebo_results", study.name).is_fresh:
+        return fresh.home.lake.read("placebo_results", study.name)
+    return DATABASE["placebos"].empty()
+
+
+def _edge_parts(fresh: Freshness, study: Study) -> pd.DataFrame:
+    if fresh.of("verdicts", study.name).is_fresh:
+        return fresh.home.lake.read("edge_parts", study.name)
+    return DATABASE["edge_parts"].empty()
+
+
+_STUDY_TABLES: dict[str, Callable[[Freshness, Study], pd.DataFrame]] = {
+    "placebos": _placebos,
+    "edge_parts": _edge_parts,
+    "trials": lambda fresh, study: read_trials(fresh.home, study),
+    "holdout_openings": lambda fresh, study: openings(fresh.home, study),
+}
+
+
+def _with_equity(daily: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """Turn profits since the start into rows, and add the value of the account."""
+    daily = long_form(daily)
+    start = rows.set_index("variant")["start_cash"]
+    return daily.assign(equity=daily["variant"].map(start) + daily["pnl"])
+
+
+def _detail(
+    home: Home,
+    chosen: pd.DataFrame,
+    table: str,
+    name: str,
+    shaped: Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame] = lambda rows, _: rows,
+) -> pd.DataFrame:
+    """Rows of a detail table that belong to the finalists, in their order.
+
+    ``shaped`` makes the rows wanted of those of one configuration and of its lines in
+    the ranking; ``name`` is that of the table in the database.
+    """
+    parts, declared = [], DATABASE[name]
+    for (study, key), rows in chosen.groupby(["study", "configuration"], sort=False):
+        frame = home.lake.read(table, str(key))
+        frame = frame[frame["variant"].isin(rows["variant"])]
+        frame = shaped(frame, rows).assign(study=str(study), configuration=str(key))
+        parts.append(frame[list(declared.kinds)])
+    return declared.stacked(parts)

@@ -1,0 +1,328 @@
+"""The market of a home: which bars, from where, in which sessions."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Iterable, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BeforeValidator, Field, field_validator
+
+from whatif_assets.domain.bars.bar_size import ALLOWED, BarSize
+from whatif_assets.domain.bars.repairs import check_repairs
+from whatif_assets.domain.bars.sessions import Sessions
+from whatif_assets.domain.base.errors import BadInput, did_you_mean
+from whatif_assets.domain.base.settings import Settings
+from whatif_assets.domain.quality import Rule, parse_rules
+from whatif_assets.domain.quality.losses import MAY_LOSE, MayLose, parse_may_lose
+from whatif_assets.settings.spec import YamlDocument, parse, read_yaml
+from whatif_assets.sources import (
+    SOURCES,
+    Source,
+    check_bar_size,
+    open_source,
+)
+from whatif_assets.sources.facts import FactOptions, known_names
+
+MARKET_FILE = "market.yaml"
+BARS_AT_A_TIME = 400_000
+
+
+class Market(Settings):
+    """Everything that ``market.yaml`` says.
+
+    A home holds one market, and its first session never changes: it is part of
+    the definition of the session partitions.
+    """
+
+    name: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z][A-Za-z0-9_]*$",
+        description="Prefix of the asset keys, for a second home in the same UI.",
+    )
+    source: str = Field(description="Where bars come from: a registered source.")
+    path: str | None = Field(default=None, description="File, folder or glob.")
+    options: dict[str, Any] = Field(
+        default_factory=dict, description="Further options of the source."
+    )
+    symbols: tuple[str, ...] | None = Field(
+        default=None,
+        min_length=1,
+        description="All of the source's where absent.",
+    )
+    calendar: str = Field(default="XNYS", description="An exchange_calendars name.")
+    first_session: date = Field(description="First session; constant for a home.")
+    last_session: date | None = Field(
+        default=None, description="Last session; open for a market that goes on."
+    )
+    base_bar: str = Field(default="1min", description=f"Size of the bars: {ALLOWED}.")
+    hours: Literal["all", "regular"] = Field(
+        default="all", description="Keep every bar, or the calendar's hours alone."
+    )
+    repairs: tuple[str, ...] = Field(
+        default=(),
+        description="What is repaired, and counted: drop_duplicates (rows that say a "
+        "bar again), forward_fill (missing bars of a session). Nothing unless said.",
+    )
+    adjust: Literal["none", "splits", "all"] = Field(
+        default="all",
+        description="Which corporate actions prices are adjusted for: none, splits, "
+        "or all (splits and dividends). Bars in the lake stay as they were traded.",
+    )
+    actions: str | None = Field(
+        default=None,
+        description="File, folder or glob (CSV, Parquet) of splits and dividends: "
+        "symbol, date (the ex-date), split (new shares per old), dividend (money per "
+        "share). In place of those that the source knows; lean alone knows any.",
+    )
+    multiplier: float | dict[str, float] = Field(
+        default=1.0,
+        description="Money per point of the price of one unit: 1 for shares, 10 for a "
+        "future on the EURO STOXX 50. A number for all symbols, or a mapping of "
+        "symbols to numbers, 1 where a symbol is absent.",
+    )
+
+    quality: dict[str, Any] = Field(
+        default_factory=dict,
+        description="What findings about bars mean: by check error (leaves the "
+        "symbol out of the session), warning, note or off, or a mapping of severity "
+        "and limits. And may_lose: what studies may do without; see below.",
+    )
+    facts: Annotated[dict[str, FactOptions], BeforeValidator(known_names)] = Field(
+        default_factory=dict,
+        description="Facts beside prices, by name, each joined as of the time from "
+        "which it was known; see below.",
+    )
+
+    @field_validator("base_bar")
+    @classmethod
+    def _one_text(cls, value: str) -> str:
+        """Write equal sizes, such as 60min and 1h, the same."""
+        return str(BarSize.parse(value))
+
+    @field_validator("multiplier", mode="before")
+    @classmethod
+    def _number_or_mapping(cls, value: Any) -> Any:
+        for one in value.values() if isinstance(value, dict) else [value]:
+            if one is None or isinstance(one, (list, dict)):
+                raise ValueError(
+                    f"found {one!r}; write a number for all symbols, or a mapping of "
+                    "symbols to numbers."
+                )
+        return value
+
+    @field_validator("multiplier")
+    @classmethod
+    def _above_zero(cls, value: float | dict[str, float]) -> float | dict[str, float]:
+        for symbol, number in _by_symbol(value).items():
+            if not (math.isfinite(number) and number > 0):
+                of_symbol = f" for {symbol}" if symbol else ""
+                raise ValueError(
+                    f"found {number}{of_symbol}; a multiplier is a finite number "
+                    "above 0, such as 10."
+                )
+        return value
+
+    def multipliers(self, symbols: Iterable[str]) -> dict[str, float]:
+        """Money per point of the price of one unit, by symbol."""
+        given = _by_symbol(self.multiplier)
+        return {name: given.get(name, given.get("", 1.0)) for name in symbols}
+
+    def multipliers_read(self, symbols: Sequence[str] | None) -> dict[str, float]:
+        """Multipliers other than 1 that results depend on, by symbol.
+
+        Parameters
+        ----------
+        symbols
+            Those that are traded; None for all, of which one number has no name.
+        """
+        given = _by_symbol(self.multiplier)
+        read = given if symbols is None else self.multipliers(symbols)
+        return {name: number for name, number in read.items() if number != 1}
+
+    @property
+    def bar_size(self) -> BarSize:
+        """Size of the bars, as `base_bar` says it."""
+        return BarSize.parse(self.base_bar)
+
+    @property
+    def knows_actions(self) -> bool:
+        """Whether any split or dividend can be known, and is to count."""
+        named = self.actions is not None
+        return self.adjust != "none" and (
+            named or hasattr(SOURCES[self.source], "actions")
+        )
+
+    @property
+    def rules(self) -> dict[str, Rule]:
+        """How each check of quality is done."""
+        return parse_rules(self.quality)
+
+    @property
+    def may_lose(self) -> MayLose:
+        """What studies may do without."""
+        return parse_may_lose(self.quality.get(MAY_LOSE, "nothing"))
+
+    @property
+    def negative_prices(self) -> bool:
+        """Whether prices of 0 and less are admitted."""
+        return self.rules["negative_price"].severity != "error"
+
+    @property
+    def sessions(self) -> Sessions:
+        """The market's sessions on its exchange calendar."""
+        return Sessions(self.calendar, self.first_session, self.last_session)
+
+    def bars_per_session(self, size: BarSize | None = None) -> int:
+        """Bars of a regular session: trading minutes over the size of a bar.
+
+        Of bars that end by what was traded nobody knows before; a symbol that trades
+        has at least 1, so that features look back far enough.
+
+        Parameters
+        ----------
+        size
+            Of the bars; by default the market's own.
+        """
+        size = size or self.bar_size
+        return max(1, self._minutes() // int(size.amount)) if size.timed else 1
+
+    def most_bars_per_session(self, size: BarSize | None = None) -> int:
+        """Bars of a regular session, to choose how many sessions are read together.
+
+        Bars that end by what was traded are taken to come once a second.
+
+        Parameters
+        ----------
+        size
+            Of the bars; by default the market's own.
+        """
+        size = size or self.bar_size
+        return 60 * self._minutes() if size.by_activity else self.bars_per_session(size)
+
+    def sessions_at_a_time(self, symbols: int, size: BarSize | None = None) -> int:
+        """Sessions of so many symbols that are read together, at least one."""
+        return max(1, BARS_AT_A_TIME // (self.most_bars_per_session(size) * symbols))
+
+    def _minutes(self) -> int:
+        """Trading minutes of a regular session."""
+        return _minutes_of(self.sessions)
+
+    def sessions_per_year(self) -> float:
+        """Sessions in a year of the exchange calendar, for annualised figures."""
+        return sessions_per_year(self.calendar)
+
+    def open_source(self, base: Path) -> Source:
+        """Open the source; relative paths start at ``base``, then at the cwd."""
+        options = dict(self.options)
+        if self.path is not None:
+            options["path"] = self.path
+        return open_source(self.source, options, base)
+
+
+def _by_symbol(multiplier: float | dict[str, float]) -> dict[str, float]:
+    """Multipliers by symbol; one for all symbols has the empty name."""
+    return multiplier if isinstance(multiplier, dict) else {"": multiplier}
+
+
+@functools.lru_cache(maxsize=32)
+def _minutes_of(sessions: Sessions) -> int:
+    """Trading minutes of a regular session, as the first ones have them."""
+    first = sessions.dates()[:20]
+    return int(sessions.schedule(first)["minutes"].max()) if first else 390
+
+
+def parse_market(document: YamlDocument, base: Path) -> Market:
+    """Validate a market and the options of its source.
+
+    Parameters
+    ----------
+    document
+        The content of ``market.yaml``, or the ``market:`` block of a study.
+    base
+        The folder that relative paths refer to.
+
+    Raises
+    ------
+    BadInput
+        A field is wrong, the calendar or the source is unknown, an option of the
+        source is wrong, or the first session is not a session.
+    """
+    market = parse(Market, document)
+    try:
+        market.sessions.check(market.first_session)
+        source = market.open_source(base)
+        check_bar_size(source, market.bar_size)
+        check_repairs(market.repairs, market.bar_size, source.of_trades)
+        parse_rules(market.quality)
+        _ = market.may_lose
+    except BadInput as error:
+        raise BadInput(f"{document.where(error.field)}: {error}") from None
+    _check_multiplier(market, document)
+    last = market.last_session
+    if last is not None and last < market.first_session:
+        raise BadInput(
+            f"{document.where(('last_session',))}: {last} is before the first "
+            f"session, {market.first_session}."
+        )
+    return market
+
+
+def _check_multiplier(market: Market, document: YamlDocument) -> None:
+    """Refuse a multiplier of a symbol that the market leaves out."""
+    known = market.symbols
+    if known is None or not isinstance(market.multiplier, dict):
+        return
+    for symbol in market.multiplier:
+        if symbol not in known:
+            raise BadInput(
+                f"{document.where(('multiplier', symbol))}: the market has no symbol "
+                f"'{symbol}'; its symbols are {', '.join(known)}."
+                f"{did_you_mean(symbol, known)}"
+            )
+
+
+@functools.cache
+def sessions_per_year(calendar: str) -> float:
+    """Mean number of sessions a year, over the twenty years from 2000 to 2019."""
+    years = Sessions(calendar, date(2000, 1, 1), date(2019, 12, 31)).dates()
+    return float(round(len(years) / 20))
+
+
+def read_market(home: Path) -> Market:
+    """Read ``market.yaml`` of a home."""
+    path = home / MARKET_FILE
+    if not path.exists():
+        raise BadInput(
+            f"{path}: there is no such file, so {home} is no home yet. Run a study "
+            f"that has a 'market:' block with --home {home}, or write the file."
+        )
+    return parse_market(read_yaml(path), home)
+
+
+def market_yaml(market: Market) -> str:
+    """Write a market as the text of ``market.yaml``."""
+    content = market.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+
+
+def difference(ours: Market, theirs: Market) -> list[str]:
+    """Name the fields in which two markets differ, with both values.
+
+    What the home says about quality, corporate actions and multipliers holds where the
+    study says nothing about them: they do not decide which bars there are.
+    """
+    fields = dict(Market.model_fields)
+    may_change = {"quality", "adjust", "actions", "multiplier"}
+    for field in may_change - theirs.model_fields_set:
+        del fields[field]
+    return [
+        f"{field}: the home has {getattr(ours, field)!r}, "
+        f"the study asks for {getattr(theirs, field)!r}"
+        for field in fields
+        if getattr(ours, field) != getattr(theirs, field)
+    ]

@@ -1,0 +1,236 @@
+"""Corporate actions of a market: what its source or a file says of each session."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from whatif_assets.domain.bars.adjustments import NO_STEP, Action, Step
+from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
+from whatif_assets.home.lake import combined_hash
+from whatif_assets.sources.cells import Cells, Faults, Line, read_lines, where
+from whatif_assets.sources.files import find_files, parquet_table
+
+if TYPE_CHECKING:
+    from whatif_assets.home.home import Home
+
+AMOUNTS = ("split", "dividend")
+COLUMNS = ("symbol", "date", *AMOUNTS)
+YEARS = range(1800, 2100)
+
+
+class Actions:
+    """Corporate actions of a home's market, by the session in which they fall.
+
+    That is the first session on or after the ex-date, whether the symbol has a bar
+    in it or not. Up to the market's first session there is no price to adjust. Where
+    the market names a file it has all of them, and its source is not asked.
+
+    Parameters
+    ----------
+    home
+        The home; its market's ``adjust`` says which actions count.
+    """
+
+    def __init__(self, home: Home) -> None:
+        self._home, self._market = home, home.market
+
+    def on(self, session: date) -> list[Action]:
+        """Actions that fall on a session, sorted.
+
+        Raises
+        ------
+        BadInput
+            The file, or the source's, is malformed.
+        """
+        return self._by_session.get(session, [])
+
+    def hash_of(self, session: date) -> str:
+        """Hash of what falls on a session; empty where nothing does."""
+        found = [
+            [a.symbol, a.split, a.dividend, a.dividend_factor] for a in self.on(session)
+        ]
+        return combined_hash(found) if found else ""
+
+    def steps(self, session: date, closes: Mapping[str, float]) -> dict[str, Step]:
+        """Steps of a session by symbol.
+
+        Parameters
+        ----------
+        session
+            The session.
+        closes
+            Last close before it, of the symbols in `paying`.
+        """
+        found: dict[str, Step] = {}
+        for action in self.on(session):
+            step = action.step(closes.get(action.symbol))
+            found[action.symbol] = found.get(action.symbol, NO_STEP).then(step)
+        return {name: step for name, step in found.items() if step != NO_STEP}
+
+    def paying(self, session: date) -> list[str]:
+        """Symbols whose close before a session its dividends need."""
+        return sorted({a.symbol for a in self.on(session) if a.dividend is not None})
+
+    @functools.cached_property
+    def _by_session(self) -> dict[date, list[Action]]:
+        sessions = self._market.sessions.dates()
+        places = np.array(sessions, dtype="datetime64[D]")
+        found: dict[date, list[Action]] = {}
+        for action in self._asked():
+            place = int(places.searchsorted(np.datetime64(action.ex_date)))
+            if 0 < place < len(sessions):
+                found.setdefault(sessions[place], []).append(action)
+        return {
+            day: sorted(some, key=lambda a: (a.symbol, a.ex_date))
+            for day, some in found.items()
+        }
+
+    def _asked(self) -> Iterator[Action]:
+        """Actions of the market's symbols that its ``adjust`` lets count."""
+        if not self._market.knows_actions:
+            return
+        symbols = set(self._home.symbols)
+        for action in self._known(sorted(symbols)):
+            if action.symbol not in symbols:
+                continue
+            if self._market.adjust == "all":
+                yield action
+            elif action.split is not None:
+                yield Action(
+                    action.symbol, action.ex_date, action.split, origin=action.origin
+                )
+
+    def _known(self, symbols: list[str]) -> Iterable[Action]:
+        base = self._home.path
+        if self._market.actions is None:
+            source = self._market.open_source(base)
+            found: Iterable[Action] = source.actions(symbols)  # type: ignore[attr-defined]
+            return found
+        files = find_files(self._market.actions, base, (".csv", ".parquet"))
+        return itertools.chain.from_iterable(map(read_actions, files))
+
+
+def read_actions(file: Path) -> list[Action]:
+    """Read a file of corporate actions.
+
+    Parameters
+    ----------
+    file
+        CSV in UTF-8 with a header, or Parquet (``.parquet``): ``symbol``, ``date``
+        (the ex-date), and ``split`` (new shares per old), ``dividend`` (money per
+        share) or both. Empty, null and 0 mean none.
+
+    Raises
+    ------
+    BadInput
+        Naming the file, and its first malformed lines (of Parquet, rows) or columns.
+    """
+    parquet = file.suffix == ".parquet"
+    lines = _rows(file) if parquet else read_lines(file)
+    faults = Faults(file, unit="row" if parquet else "line")
+    _, header = next(lines, (1, []))
+    names = [name.strip().lower() for name in header]
+    _check_header(file, names)
+    cells = Cells.of(list(lines), len(names), faults)
+    if not cells.numbers and not faults.lines:
+        raise BadInput(f"{file} has no row. Get it again, or take it away.")
+    actions = _actions(file, cells, names)
+    faults.refuse()
+    return actions
+
+
+def _rows(file: Path) -> Iterator[Line]:
+    """Yield the rows of a Parquet file as texts, after their header."""
+    table = parquet_table(file)
+    yield 0, list(table.column_names)
+    for number, row in enumerate(zip(*(c.to_pylist() for c in table.columns)), 1):
+        yield number, [_text(value) for value in row]
+
+
+def _text(value: object) -> str:
+    if isinstance(value, datetime) and value.time() == time():
+        return f"{value:%Y-%m-%d}"
+    return "" if value is None else str(value)
+
+
+def _check_header(file: Path, names: list[str]) -> None:
+    for name in names:
+        if name not in COLUMNS:
+            raise BadInput(
+                f"{file}: a file of actions has no column '{name[:40]}'."
+                f"{did_you_mean(name, COLUMNS)} Allowed: {one_of(COLUMNS)}."
+            )
+    twice = [name for name in COLUMNS if names.count(name) > 1]
+    if twice:
+        raise BadInput(f"{file}: the header names column {', '.join(twice)} twice.")
+    lacking = [name for name in ("symbol", "date") if name not in names]
+    lacking += [] if set(AMOUNTS) & set(names) else [" or ".join(AMOUNTS)]
+    if lacking:
+        raise BadInput(
+            f"{file}: column {', '.join(lacking)} is missing; found "
+            f"{', '.join(names) or 'nothing'}."
+        )
+
+
+def _actions(file: Path, cells: Cells, names: list[str]) -> list[Action]:
+    """Read the actions of lines; those that are none go to the faults."""
+    texts = dict(zip(names, cells.columns, strict=True))
+    symbols = [text.strip() for text in texts["symbol"]]
+    days = _dates(cells, texts["date"])
+    amounts = {name: _amounts(cells, texts, name) for name in AMOUNTS}
+    seen: dict[tuple[str, date | None, str], int] = {}
+    found = []
+    for n, (symbol, day) in enumerate(zip(symbols, days, strict=True)):
+        said = {name: values[n] for name, values in amounts.items() if values[n]}
+        if not symbol:
+            cells.fault(n, "symbol is empty")
+        if not said:
+            cells.fault(n, "says neither a split nor a dividend")
+        for name in said:
+            line = seen.setdefault((symbol, day, name), cells.numbers[n])
+            if line != cells.numbers[n]:
+                cells.fault(
+                    n,
+                    f"a second {name} of {symbol} on {day}, after "
+                    f"{cells.faults.unit} {line}; write them as one",
+                )
+        if day is not None:
+            origin = f"{file}, {cells.faults.unit} {cells.numbers[n]}"
+            found.append(Action(symbol, day, **said, origin=origin))
+    return found
+
+
+def _dates(cells: Cells, texts: Iterable[str]) -> list[date | None]:
+    days: list[date | None] = []
+    for n, text in enumerate(texts):
+        try:
+            day = datetime.strptime(text.strip(), "%Y-%m-%d").date()
+        except ValueError:
+            cells.fault(n, f"date '{text[:40]}' is not a date such as 2014-06-09")
+            days.append(None)
+            continue
+        if day.year not in YEARS:
+            cells.fault(n, f"date '{text}' is in {day.year}, when no action can be")
+        days.append(day)
+    return days
+
+
+def _amounts(
+    cells: Cells, texts: Mapping[str, Iterable[str]], name: str
+) -> list[float | None]:
+    """Read splits or dividends: positive numbers, None where there is none."""
+    if name not in texts:
+        return [None] * len(cells.numbers)
+    column = list(texts[name])
+    values = cells.floats(name, column, required=False)
+    for n in where(~((values >= 0) & np.isfinite(values))):
+        if column[n].strip():
+            cells.fault(n, f"{name} '{column[n][:40]}' is no positive number")
+    return [float(value) if value > 0 else None for value in values]

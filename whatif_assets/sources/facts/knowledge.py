@@ -1,0 +1,284 @@
+"""What was known when: facts as of each moment, and beside bars as of their close."""
+
+from __future__ import annotations
+
+import bisect
+import hashlib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from whatif_assets.domain.base.errors import BadInput, did_you_mean
+from whatif_assets.domain.features.bar_columns import fact_column
+from whatif_assets.sources.facts.cells import local_days
+from whatif_assets.sources.facts.options import FactOptions
+from whatif_assets.sources.facts.reading import EVERYONE
+
+Floats = npt.NDArray[np.float64]
+Micros = npt.NDArray[np.int64]
+# What is known of a fact at a bar; see `Facts.beside`.
+PARTS = ("value", "previous", "since", "ahead")
+
+
+@dataclass(frozen=True, eq=False)
+class Knowledge:
+    """What was known of one fact of one symbol, from each moment on.
+
+    Attributes
+    ----------
+    since
+        Moments at which the last event, or what is known of it, becomes another;
+        microseconds since 1970, UTC, ascending.
+    value, previous, day
+        Of that event its value and its day (days since 1970 in the fact's zone), and
+        the value of the event before it. NaN where there is none.
+    ahead_since, ahead
+        Moments at which the next announced event becomes another, and its day; NaN
+        where none is announced.
+    """
+
+    since: Micros
+    value: Floats
+    previous: Floats
+    day: Floats
+    ahead_since: Micros
+    ahead: Floats
+
+    @classmethod
+    def of(cls, rows: pd.DataFrame, zone: str) -> Knowledge:
+        """Learn what some rows say, of one fact and symbol.
+
+        Parameters
+        ----------
+        rows
+            As :class:`~whatif_assets.sources.facts.reading.ReadFacts` has them, in any
+            order. A later row of an event revises it from its own ``available_ts`` on.
+        zone
+            In which days are counted.
+        """
+        days = np.asarray(local_days(rows["event_ts"], zone), dtype=np.float64)
+        return cls(*_last_events(rows, days), *_next_events(rows, days, zone))
+
+    def at(self, closes: Micros) -> dict[str, Floats]:
+        """Give what was known at some moments: value, previous, day, ahead."""
+        last = np.searchsorted(self.since, closes, side="right") - 1
+        ahead = np.searchsorted(self.ahead_since, closes, side="right") - 1
+        return {
+            "value": _taken(self.value, last),
+            "previous": _taken(self.previous, last),
+            "day": _taken(self.day, last),
+            "ahead": _taken(self.ahead, ahead),
+        }
+
+    def between(self, start: int, end: int, parts: Collection[str] = PARTS) -> str:
+        """Hash of what is known at any moment in [start, end].
+
+        Parameters
+        ----------
+        start, end
+            Microseconds since 1970, UTC.
+        parts
+            The parts of `PARTS` that count: what others become makes no difference.
+        """
+        content = hashlib.sha256()
+        last = {"value": self.value, "previous": self.previous, "since": self.day}
+        for since, columns in (
+            (self.since, [column for part, column in last.items() if part in parts]),
+            (self.ahead_since, [self.ahead] if "ahead" in parts else []),
+        ):
+            first = max(int(np.searchsorted(since, start, side="right")) - 1, 0)
+            until = int(np.searchsorted(since, end, side="right"))
+            if not columns or first == until:
+                continue
+            states = np.stack([column[first:until] for column in columns])
+            changed = np.ones(until - first, dtype=bool)
+            bits = states.view(np.int64)
+            changed[1:] = (bits[:, 1:] != bits[:, :-1]).any(axis=0)
+            # When what is known at the start became known makes no difference.
+            moments = np.maximum(since[first:until], start)
+            content.update(f"{changed.sum()} of {len(columns)}".encode())
+            content.update(moments[changed].tobytes())
+            content.update(states[:, changed].tobytes())
+        return content.hexdigest()[:16]
+
+
+def _taken(column: Floats, places: npt.NDArray[np.intp]) -> Floats:
+    """Take values by place; NaN at place -1, before anything was known."""
+    return np.concatenate([column, [np.nan]])[places]
+
+
+def micros(times: pd.Series[pd.Timestamp]) -> Micros:
+    """Microseconds since 1970, UTC."""
+    return times.to_numpy(dtype="datetime64[us]").astype(np.int64)
+
+
+def _last_events(
+    rows: pd.DataFrame, days: Floats
+) -> tuple[Micros, Floats, Floats, Floats]:
+    """Follow the last event that has happened and is known."""
+    events, known = micros(rows["event_ts"]), micros(rows["available_ts"])
+    values = rows["value"].to_numpy()
+    seen = np.maximum(events, known)
+    happened: list[int] = []
+    latest: dict[int, float] = {}
+    states: list[tuple[int, float, float, float]] = []
+    for n in np.lexsort((known, events, seen)):
+        event = int(events[n])
+        if event not in latest:
+            bisect.insort(happened, event)
+        latest[event] = float(values[n])
+        if event < happened[-2:][0]:
+            continue  # neither the last event nor the one before it
+        before = latest[happened[-2]] if len(happened) > 1 else np.nan
+        if event == happened[-1]:
+            day = float(days[n])
+        state = (int(seen[n]), latest[happened[-1]], before, day)
+        if states and states[-1][0] == state[0]:
+            states.pop()
+        states.append(state)
+    columns = np.array(states, dtype=np.float64).reshape(-1, 4).T
+    value, previous, day_of = (np.ascontiguousarray(column) for column in columns[1:])
+    since = np.array([state[0] for state in states], dtype=np.int64)
+    return since, value, previous, day_of
+
+
+def _next_events(rows: pd.DataFrame, days: Floats, zone: str) -> tuple[Micros, Floats]:
+    """Follow the next event that is announced, through the end of its day."""
+    naive = pd.to_datetime(pd.Series(days + 1), unit="D")
+    later = np.zeros(len(naive), dtype=bool)
+    ended = naive.dt.tz_localize(zone, ambiguous=later, nonexistent="shift_forward")
+    known, ends = micros(rows["available_ts"]), micros(ended.dt.tz_convert("UTC"))
+    coming = known < ends
+    first: dict[float, tuple[int, int]] = {}
+    for day, since, end in zip(days[coming], known[coming], ends[coming], strict=True):
+        first[day] = (min(since, first.get(day, (since, end))[0]), end)
+    points = sorted({point for pair in first.values() for point in pair})
+    announced = sorted((since, day, end) for day, (since, end) in first.items())
+    open_days: list[tuple[float, int]] = []
+    ahead, taken = [], 0
+    for point in points:
+        while taken < len(announced) and announced[taken][0] <= point:
+            bisect.insort(open_days, announced[taken][1:])
+            taken += 1
+        while open_days and open_days[0][1] <= point:
+            open_days.pop(0)
+        ahead.append(open_days[0][0] if open_days else np.nan)
+    return np.array(points, dtype=np.int64), np.array(ahead, dtype=np.float64)
+
+
+class Facts:
+    """The facts of a market, to be looked up as of any moment.
+
+    Parameters
+    ----------
+    rows
+        As `read_facts` gives them, of one entry or more.
+    options
+        Of the entries, by name.
+    """
+
+    def __init__(self, rows: pd.DataFrame, options: Mapping[str, FactOptions]) -> None:
+        self.rows, self._options = rows, options
+        self._known: dict[str, dict[str, Knowledge]] = {}
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the facts, sorted."""
+        return sorted(self.rows["fact"].unique())
+
+    def before(self, moment: pd.Timestamp) -> Facts:
+        """Leave out what became known after a moment."""
+        known = self.rows["available_ts"] <= moment
+        return Facts(self.rows[known].reset_index(drop=True), self._options)
+
+    def beside(
+        self,
+        bars: pd.DataFrame,
+        closes: pd.Series[pd.Timestamp],
+        names: list[str] | None = None,
+    ) -> pd.DataFrame:
+        """Put beside each bar what was known at its close.
+
+        Parameters
+        ----------
+        bars
+            Tidy bars of any number of symbols.
+        closes
+            When each bar was complete, datetime64 with time zone.
+        names
+            The facts to join; all where left out.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The bars, with four float64 columns for each fact, as
+            :func:`fact_column` calls them: value of the last event, value of the one
+            before it, calendar days since the last event, calendar days to the next
+            one. NaN where nothing is known.
+        """
+        columns: dict[str, Floats] = {}
+        moments = micros(closes)
+        symbols = bars["symbol"].to_numpy(dtype=object)
+        for name in self.names if names is None else names:
+            options = self.options_of(name)
+            today = local_days(closes, options.zone).to_numpy()
+            found = {part: np.full(len(bars), np.nan) for part in PARTS}
+            for symbol, known in self.known(name).items():
+                mine = slice(None) if symbol == EVERYONE else symbols == symbol
+                here = known.at(moments[mine])
+                found["value"][mine] = here["value"]
+                found["previous"][mine] = here["previous"]
+                found["since"][mine] = today[mine] - here["day"]
+                ahead = here["ahead"]
+                if options.expect_every is not None:
+                    expected = here["day"] + options.expect_every
+                    expected[expected < today[mine]] = np.nan
+                    ahead = np.where(np.isnan(ahead), expected, ahead)
+                found["ahead"][mine] = ahead - today[mine]
+            columns |= {fact_column(p, name): column for p, column in found.items()}
+        return bars.assign(**columns)
+
+    def check(self, name: str, valued: bool) -> None:
+        """Refuse a fact that is not there, or that has no values.
+
+        Parameters
+        ----------
+        name
+            What a feature calls it.
+        valued
+            Whether the feature reads its values.
+
+        Raises
+        ------
+        BadInput
+            Says which facts there are.
+        """
+        values = self.rows.loc[self.rows["fact"] == name, "value"]
+        if values.empty:
+            raise BadInput(
+                f"fact '{name}': there is none; facts are {', '.join(self.names)}."
+                f"{did_you_mean(name, self.names)}"
+            )
+        if valued and values.isna().all():
+            raise BadInput(
+                f"fact '{name}' has events without a value; days_since and days_to "
+                "read those."
+            )
+
+    def options_of(self, name: str) -> FactOptions:
+        """Return the options of a fact's entry."""
+        return self._options[name.partition(".")[0]]
+
+    def known(self, name: str) -> dict[str, Knowledge]:
+        """What was known of a fact, by symbol; `EVERYONE` where it is about all."""
+        if name not in self._known:
+            zone = self.options_of(name).zone
+            rows = self.rows[self.rows["fact"] == name]
+            self._known[name] = {
+                str(symbol): Knowledge.of(mine, zone)
+                for symbol, mine in rows.groupby("symbol")
+            }
+        return self._known[name]

@@ -1,0 +1,263 @@
+"""Source `lean`: bars, quotes and ticks in QuantConnect LEAN's folders of zips."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import pandas as pd
+from pydantic import BaseModel, Field, field_validator
+
+from whatif_assets.domain.bars.adjustments import Action
+from whatif_assets.domain.bars.bar_size import ONE_DAY, ONE_MINUTE, BarSize
+from whatif_assets.domain.bars.schema import no_bars
+from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.domain.base.settings import Settings
+from whatif_assets.sources.csv_format import known_zone
+from whatif_assets.sources.files import ages, file_of, find_folder
+from whatif_assets.sources.lean_files import (
+    BARS,
+    QUOTES,
+    TICKS,
+    TickerMap,
+    day_of,
+    factor_actions,
+    read_zip,
+)
+from whatif_assets.sources.parts import within
+
+SCALE = {"equity": 10_000.0, "crypto": 1.0}
+ZONE = {"equity": "America/New_York", "crypto": "UTC"}
+SIZES = {"minute": ONE_MINUTE, "hour": BarSize("time", 60), "daily": ONE_DAY}
+BY_DAY = ("minute", "tick")  # a zip a day; of the others a zip a ticker
+
+
+class LeanOptions(Settings):
+    """Options of the source `lean`."""
+
+    path: str = Field(
+        min_length=1,
+        description="Folder of one market, such as Data/equity/usa: it holds minute, "
+        "hour, daily or tick, and map_files and factor_files.",
+    )
+    resolution: Literal["minute", "hour", "daily", "tick"] = Field(
+        default="minute",
+        description="Which bars to read; of ticks, bars of any base bar are made.",
+    )
+    security: Literal["equity", "crypto"] = Field(
+        default="equity",
+        description="Equity has prices times 10,000 and New York's time, crypto "
+        "decimals and UTC.",
+    )
+    price_scale: float | None = Field(
+        default=None, gt=0, description="What prices are divided by, if another."
+    )
+    timezone: str | None = Field(
+        default=None, description="Zone of the times, if another."
+    )
+
+    _known_zone = field_validator("timezone")(known_zone)
+
+
+class Lean:
+    """Raw bars of LEAN's data folder: prices as traded, symbols as they are named now.
+
+    A symbol is followed through its map file: its bars come from the zip of the
+    ticker that it had on the day, and what another company traded under the same
+    ticker is not its. Prices are not adjusted; `actions` has the splits and dividends.
+    """
+
+    Options: ClassVar[type[BaseModel]] = LeanOptions
+
+    def __init__(self, options: LeanOptions, base: Path) -> None:
+        """Keep the options; no file is touched yet."""
+        self._options, self._base = options, base
+        self._scale = options.price_scale or SCALE[options.security]
+        self._daily = options.resolution == "daily"  # with dates, at 00:00 UTC
+        own_zone = options.timezone or ZONE[options.security]
+        self._zone = "UTC" if self._daily else own_zone
+        self._whole: dict[Path, pd.DataFrame] = {}
+
+    @property
+    def where(self) -> str:
+        """What messages call the source."""
+        return f"The source 'lean' ({self._options.path}, {self._options.resolution})"
+
+    @property
+    def of_trades(self) -> bool:
+        """Whether the rows are trades."""
+        return self._options.resolution == "tick"
+
+    def symbols(self) -> list[str]:
+        """Every symbol that a zip holds bars of, in capitals, sorted."""
+        maps = {name: self._map(name) for name in self._mapped}
+        taken = {ticker for found in maps.values() for ticker in found.tickers()}
+        with_data = {n for n, found in maps.items() if found.tickers() & self._tickers}
+        return sorted(with_data | {t.upper() for t in self._tickers - taken})
+
+    def state(self, start: pd.Timestamp, end: pd.Timestamp) -> list[str]:
+        """Path, size and time of change of each map and zip.
+
+        Of zips of a day, those of the days in [start, end) in their zone. Factors are
+        no part of bars; what they say of a session is hashed by itself.
+        """
+        days = pd.date_range(*self._local_days(start, end)).date
+        zips = (age for day in (None, *days) for age in self._ages.get(day, ()))
+        return [*zips, *self._ages_of_maps]
+
+    def read(
+        self,
+        symbols: list[str],
+        start: pd.Timestamp,
+        end: pd.Timestamp,
+        bar_size: BarSize,
+    ) -> pd.DataFrame:
+        """Read the bars, or trades, whose ts lies in [start, end)."""
+        resolution = self._options.resolution
+        needed = SIZES.get(resolution, bar_size)
+        if bar_size != needed:
+            raise BadInput(
+                f"{self.where} has {needed} bars, and base_bar is {bar_size}. Set "
+                f"base_bar: {needed}, or another resolution."
+            )
+        names = TICKS if resolution == "tick" else BARS
+        rows = self._read(symbols, start, end, "trade", names)
+        if rows.empty:
+            return no_bars()
+        if resolution != "tick":
+            return rows
+        prices = dict.fromkeys(("open", "high", "low", "close"), rows["price"])
+        return rows.assign(**prices)
+
+    def quotes(
+        self, symbols: list[str], start: pd.Timestamp, end: pd.Timestamp
+    ) -> pd.DataFrame:
+        """Read the best bid and ask of each minute whose start lies in [start, end).
+
+        Returns
+        -------
+        DataFrame
+            ``symbol``, ``ts`` (start of the minute, UTC), ``bid_open`` to
+            ``bid_close`` and ``bid_size``, the same of ``ask``; NaN where a side
+            had no quote. Sorted by (symbol, ts).
+        """
+        rows = self._read(symbols, start, end, "quote", QUOTES)
+        if rows.empty:
+            return pd.DataFrame(columns=["symbol", "ts", *QUOTES[1:]])
+        return rows.sort_values(["symbol", "ts"], ignore_index=True)[
+            ["symbol", "ts", *QUOTES[1:]]
+        ]
+
+    def actions(self, symbols: list[str]) -> list[Action]:
+        """Splits and dividends, as the symbols' factor files say."""
+        folder = self._root / "factor_files"
+        found = (factor_actions(n, folder / f"{n.lower()}.csv") for n in symbols)
+        return list(itertools.chain.from_iterable(found))
+
+    @cached_property
+    def _root(self) -> Path:
+        return find_folder(self._options.path, self._base)
+
+    @cached_property
+    def _folder(self) -> Path:
+        """Folder of the resolution, or the path where it is that folder itself."""
+        inner = self._root / self._options.resolution
+        return inner if inner.is_dir() else self._root
+
+    @cached_property
+    def _ages(self) -> dict[date | None, list[str]]:
+        """Ages of the zips by the day in their name, if they are of a day."""
+        by_day = self._options.resolution in BY_DAY
+        found: dict[date | None, list[str]] = {}
+        for file in sorted(self._folder.glob("*/*.zip" if by_day else "*.zip")):
+            found.setdefault(day_of(file) if by_day else None, []).extend(ages([file]))
+        return found
+
+    @cached_property
+    def _ages_of_maps(self) -> list[str]:
+        return ages(sorted((self._root / "map_files").glob("*.csv")))
+
+    @cached_property
+    def _tickers(self) -> set[str]:
+        """Tickers that have a zip, in lower case."""
+        if self._options.resolution in BY_DAY:
+            found = {file.parent.name for file in self._folder.glob("*/*_trade.zip")}
+        else:
+            found = {file.stem for file in self._folder.glob("*.zip")}
+        if not found:
+            raise BadInput(
+                f"{self.where}: there is no zip of trades in {self._folder}."
+            )
+        return found
+
+    @cached_property
+    def _mapped(self) -> list[str]:
+        """Symbols that have a map file."""
+        files = (self._root / "map_files").glob("*.csv")
+        return sorted(file.stem.upper() for file in files)
+
+    def _map(self, symbol: str) -> TickerMap:
+        file = self._root / "map_files" / f"{symbol.lower()}.csv"
+        return TickerMap.read(symbol, file)
+
+    def _read(
+        self,
+        symbols: list[str],
+        start: pd.Timestamp,
+        end: pd.Timestamp,
+        kind: str,
+        names: tuple[str, ...],
+    ) -> pd.DataFrame:
+        """Rows of the symbols' files in [start, end), each within its stretch."""
+        first, last = self._local_days(start, end)
+        parts = []
+        for symbol in symbols:
+            for ticker, since, until in self._map(symbol).stretches():
+                days = max(since, first), min(until, last)
+                for file, day in self._files(ticker, kind, *days):
+                    with file_of(symbol, of_a_day=day is not None):
+                        rows = within(self._zip(file, names, day), start, end)
+                    if day is None:
+                        first_day, last_day = map(pd.Timestamp, days)
+                        rows = rows[self._days(rows).between(first_day, last_day)]
+                    parts.append(rows.assign(symbol=symbol))
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+    def _local_days(self, start: pd.Timestamp, end: pd.Timestamp) -> tuple[date, date]:
+        """First and last local date of what lies in [start, end)."""
+        until = end - pd.Timedelta(1, "us")
+        return start.tz_convert(self._zone).date(), until.tz_convert(self._zone).date()
+
+    def _files(
+        self, ticker: str, kind: str, first: date, last: date
+    ) -> Iterator[tuple[Path, date | None]]:
+        """Files of a ticker with rows in a range of local dates, and their dates."""
+        if self._options.resolution not in BY_DAY:
+            file = self._folder / f"{ticker}.zip"
+            if file.is_file() and first <= last:
+                yield file, None
+            return
+        for file in sorted((self._folder / ticker).glob(f"*_{kind}.zip")):
+            day = day_of(file)
+            if first <= day <= last:
+                yield file, day
+
+    def _days(self, rows: pd.DataFrame) -> pd.Series[pd.Timestamp]:
+        """Local date of each row of a file without a date in its name."""
+        local: pd.Series[pd.Timestamp] = rows["ts"].dt.tz_convert(self._zone)
+        return local.dt.tz_localize(None).dt.normalize()
+
+    def _zip(
+        self, file: Path, names: tuple[str, ...], day: date | None
+    ) -> pd.DataFrame:
+        """Rows of a zip; of one without a date in its name, read once."""
+        zone = None if self._daily else self._zone
+        if day is not None:
+            return read_zip(file, names, zone, self._scale, day)
+        if file not in self._whole:
+            self._whole[file] = read_zip(file, names, zone, self._scale)
+        return self._whole[file]

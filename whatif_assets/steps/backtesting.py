@@ -1,0 +1,413 @@
+"""Evaluating a configuration: its variants over the test windows, with metrics."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from whatif_assets.domain.accounts.accounts import Accounts
+from whatif_assets.domain.accounts.audit import in_words
+from whatif_assets.domain.accounts.held import held_size
+from whatif_assets.domain.accounts.metrics import METRICS, measure
+from whatif_assets.domain.accounts.number_format import readable
+from whatif_assets.domain.accounts.sleeve import FloatArray
+from whatif_assets.domain.bars.adjustments import LakeSteps
+from whatif_assets.domain.features import FEATURES, Feature
+from whatif_assets.domain.leaks import Admit, refuse_leak
+from whatif_assets.domain.leaks.foretelling import probe_traded_columns
+from whatif_assets.domain.ranking.ranking import VIOLATES, Ranking
+from whatif_assets.domain.strategies import required_features
+from whatif_assets.engines.backtest import (
+    BacktestResult,
+    Sleeve,
+    Variant,
+    is_compiled,
+    run_backtests,
+)
+from whatif_assets.engines.compiled.parity import sampled_parity
+from whatif_assets.home.blocks import Sweep, drop_blocks, sweep_folder
+from whatif_assets.home.history import note_lost
+from whatif_assets.home.home import Home
+from whatif_assets.home.lake import combined_hash
+from whatif_assets.home.ledger import Entry
+from whatif_assets.home.trial_identity import marks_of
+from whatif_assets.home.trials import register_trials, settings_of_trials
+from whatif_assets.settings.configuration import Configuration
+from whatif_assets.settings.study import Study
+from whatif_assets.steps.facts import FactsBeside
+from whatif_assets.steps.forecasting import IN_SAMPLE
+from whatif_assets.steps.leak_gate import probe_fills, probe_indicators
+from whatif_assets.steps.session_features import history
+from whatif_assets.steps.sleeves import (
+    basis_of,
+    detail_on,
+    evaluated_sessions,
+    forecasts_of,
+    stage_configuration,
+)
+
+TABLE = "backtest_results"
+LEADERS = 8
+NOTES = "notes"
+# What is kept of the sessions that the models were trained on.
+IN_SAMPLE_METRICS = ("pnl", "sharpe")
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Results of one configuration.
+
+    Attributes
+    ----------
+    variants
+        One row per variant: settings, metrics, the same for buy-and-hold.
+    daily
+        A matrix: ``variant``, and for each session (ISO date) its profit since the
+        start, over all sleeves.
+    in_sample
+        The same over the sessions before the first test, where there are any; of
+        the best variants alone if only Backtrader runs the strategy.
+    fills
+        Fills of the configuration's best variants, as the broker made them.
+    ranking
+        What makes a variant better than another.
+    parity
+        What Backtrader says of the winner and of some other variants, beside what
+        the engine says, as `whatif_assets.engines.compiled.parity.parity` has
+        it. Empty for a strategy that only Backtrader runs.
+    marks
+        Of the bars of the test windows, by which the ledger knows them again; see
+        `whatif_assets.home.trial_identity.marks_of`.
+    notes
+        What is worth knowing of the results, such as a symbol with too few bars.
+    """
+
+    variants: pd.DataFrame
+    daily: pd.DataFrame
+    in_sample: pd.DataFrame
+    fills: pd.DataFrame
+    parity: pd.DataFrame
+    ranking: Ranking
+    marks: pd.DataFrame
+    notes: tuple[str, ...] = ()
+
+    def metadata(self) -> dict[str, Any]:
+        """What is worth showing: the leaders, and buy-and-hold beside them."""
+        ranked = self.ranking.order(self.variants)
+        shown = ["variant", self.ranking.column, *METRICS, VIOLATES]
+        shown += ["buy_and_hold_pnl", "rejected_orders"]
+        return {
+            "variants": len(self.variants),
+            "sessions": len(self.daily.columns) - 1,
+            "leaders": readable(ranked.head(10)[list(dict.fromkeys(shown))]),
+            **({NOTES: "\n".join(self.notes)} if self.notes else {}),
+        }
+
+    def leaders_equity(self) -> pd.DataFrame:
+        """Profit of the first few variants, one row per variant and session."""
+        first = self.ranking.order(self.variants)["variant"].head(LEADERS)
+        daily = self.daily.set_index("variant").loc[first].reset_index()
+        return long_form(daily)
+
+
+def long_form(daily: pd.DataFrame) -> pd.DataFrame:
+    """Turn a matrix of variants and sessions into one row per pair.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``variant``, ``session`` (datetime64) and ``pnl``, variants in their order.
+    """
+    rows = daily.melt("variant", var_name="session", value_name="pnl")
+    rows["session"] = pd.to_datetime(rows["session"]).astype("datetime64[us]")
+    place = {name: number for number, name in enumerate(daily["variant"])}
+    order = np.lexsort([rows["session"], rows["variant"].map(place)])
+    return rows.iloc[order].reset_index(drop=True)
+
+
+def evaluate(
+    home: Home,
+    study: Study,
+    configuration: Configuration,
+    code_version: str = "",
+    progress: Progress | None = None,
+    admit: Admit = refuse_leak,
+) -> Evaluation:
+    """Backtest every variant of a configuration over the study's test windows.
+
+    A sweep that was interrupted goes on where it stopped, as long as inputs and
+    ``code_version`` are the same. ``admit`` takes what the leak gate finds.
+
+    Raises
+    ------
+    BadInput
+        Bars or forecasts are not materialised, forecasts are of another version
+        of the configuration, a strategy fails, or one knows the future.
+    """
+    sessions = evaluated_sessions(home, study)
+    variants = configuration.variants()
+    sleeves = stage_configuration(home, study, configuration)
+    inputs = combined_hash([evaluation_inputs(home, configuration.key), code_version])
+    held = benchmark_of(sleeves, variants[0], len(sessions))
+    metrics, daily = _sweep(
+        home,
+        configuration,
+        variants,
+        sleeves,
+        sessions,
+        f"{inputs}/test",
+        held.returns[0],
+        progress,
+    )
+    rows = _described(configuration, metrics)
+    rows = rows.assign(**_held_metrics(home, held))
+    order = study.ranking.order(rows)["variant"].tolist()
+    leaders = [v for v in variants if v.id in set(order[: study.finalists])]
+    detail = detail_on(sleeves, configuration, leaders, len(sessions))
+    fills = detail.fills
+    rows = rows.assign(account=_audited(rows, detail))
+    as_of = basis_of(home, study)
+    admit(probe_indicators(home, configuration, sleeves, sessions, as_of))
+    admit(probe_traded_columns(configuration, sleeves))
+    seconds = study.leak_seconds
+    admit(probe_fills(configuration, sleeves, leaders, fills, seconds))
+    before = _in_sample(home, study, configuration, leaders, inputs)
+    rows = rows.merge(before[0], on="variant", how="left", validate="1:1")
+    evaluation = Evaluation(
+        variants=rows,
+        daily=daily,
+        in_sample=before[1],
+        fills=fills,
+        parity=_parity(sleeves, configuration, order),
+        ranking=study.ranking,
+        marks=marks_of(sleeves, sessions),
+        notes=detail.notes,
+    )
+    drop_blocks(home.lake, configuration.key)
+    return evaluation
+
+
+def _sweep(
+    home: Home,
+    configuration: Configuration,
+    variants: Sequence[Variant],
+    sleeves: Sequence[Sleeve],
+    sessions: Sequence[date],
+    inputs: str,
+    benchmark: FloatArray | None = None,
+    progress: Progress | None = None,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Metrics and daily profits of variants over some sessions."""
+    return Sweep(
+        sleeves,
+        configuration.strategy,
+        variants,
+        configuration.base,
+        sessions,
+        home.market.sessions_per_year(),
+        sweep_folder(home.lake, configuration.key, inputs),
+        benchmark=benchmark,
+    ).run(progress)
+
+
+def _in_sample(
+    home: Home,
+    study: Study,
+    configuration: Configuration,
+    leaders: Sequence[Variant],
+    inputs: str,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Profits over the sessions before the first test, and some metrics of them.
+
+    A model has seen these sessions, so they tell nothing but how much of its
+    success it owes to that.
+    """
+    sessions = in_sample_sessions(home, study, configuration)
+    names = [f"in_sample_{metric}" for metric in IN_SAMPLE_METRICS]
+    if not sessions:
+        nothing = pd.DataFrame({"variant": pd.Series(dtype="str")})
+        return nothing.assign(**dict.fromkeys(names, np.nan)), nothing
+    forecasts = None
+    if configuration.algorithm is not None:
+        forecasts = forecasts_of(home, study, configuration, IN_SAMPLE)
+    sleeves = stage_configuration(home, study, configuration, sessions, forecasts)
+    compiled = is_compiled(configuration.strategy_type())
+    variants = configuration.variants() if compiled else leaders
+    metrics, daily = _sweep(
+        home, configuration, variants, sleeves, sessions, f"{inputs}/train"
+    )
+    kept = metrics[["variant", *IN_SAMPLE_METRICS]]
+    return kept.set_axis(["variant", *names], axis=1), daily
+
+
+def in_sample_sessions(
+    home: Home, study: Study, configuration: Configuration
+) -> list[date]:
+    """Sessions before the first test, from where indicators are warmed up on them.
+
+    So that what is only looked at for comparison asks for no earlier bars.
+    """
+    train = study.folds(home.market)[0].train
+    features, size = indicators_of(configuration), home.bar_size(configuration)
+
+    def warms_up_earlier(day: date) -> bool:
+        reach = history(home, day, features, size)
+        return any(before < train[0] for before in reach[:1])
+
+    return list(itertools.dropwhile(warms_up_earlier, train))
+
+
+def indicators_of(configuration: Configuration) -> list[Feature]:
+    """Features that the strategy of a configuration computes for itself."""
+    settings = [variant.settings for variant in configuration.variants()]
+    return required_features(configuration.strategy_type(), settings)
+
+
+def benchmark_of(
+    sleeves: Sequence[Sleeve], variant: Variant, n_sessions: int
+) -> Accounts:
+    """Run buy-and-hold on the sleeves that a variant trades, as its benchmark."""
+    hold = [held_variant(variant)]
+    result = run_backtests(sleeves, "buy_and_hold", hold, n_sessions=n_sessions)
+    return result.accounts
+
+
+def _audited(rows: pd.DataFrame, detail: BacktestResult) -> pd.Series:
+    """What is wrong with the account of each variant, as far as somebody looked."""
+    audits = detail.audits_of(detail.variants).items()
+    found = {variant: in_words(one) for variant, one in audits}
+    return rows["variant"].map(found).fillna(rows["account"])
+
+
+def _held_metrics(home: Home, accounts: Accounts) -> dict[str, float]:
+    held = measure(accounts, home.market.sessions_per_year()).iloc[0]
+    return {
+        "buy_and_hold_pnl": held["pnl"],
+        "buy_and_hold_return": held["total_return"],
+        "buy_and_hold_sharpe": held["sharpe"],
+    }
+
+
+def held_variant(variant: Variant) -> Variant:
+    """Buy-and-hold with a variant's costs, its cash and, if it has one, its size."""
+    return Variant("-", held_size(variant.settings), variant.costs, variant.cash)
+
+
+def _described(configuration: Configuration, metrics: pd.DataFrame) -> pd.DataFrame:
+    """Metrics with what each variant is: role, strategy, algorithm, settings."""
+    rows = metrics.copy()
+    rows.insert(1, "role", configuration.strategy_type().role)
+    rows.insert(2, "strategy", configuration.strategy)
+    rows.insert(3, "algorithm", configuration.algorithm)
+    rows["settings"] = settings_of_trials(configuration)
+    return rows
+
+
+def _parity(
+    sleeves: Sequence[Sleeve], configuration: Configuration, order: Sequence[str]
+) -> pd.DataFrame:
+    """Replay the winner and some random variants in Backtrader."""
+    if not is_compiled(configuration.strategy_type()):
+        return pd.DataFrame()
+    by_name = {variant.id: variant for variant in configuration.variants()}
+    return sampled_parity(
+        sleeves,
+        configuration.strategy,
+        [by_name[name] for name in order],
+        draw=random.Random(configuration.key),  # noqa: S311 - a sample, not a secret
+        base=configuration.base,
+    )
+
+
+def sessions_read(
+    home: Home, study: Study, configuration: Configuration
+) -> tuple[list[date], list[date]]:
+    """List the sessions whose bars the results of a configuration come from.
+
+    Returns
+    -------
+    traded : list of date
+        Those that are traded, in sample and in the test windows, oldest first.
+    earlier : list of date
+        Those before the test windows that indicators may warm up on, which may lack.
+    """
+    sessions = evaluated_sessions(home, study)
+    traded = [*in_sample_sessions(home, study, configuration), *sessions]
+    features, size = indicators_of(configuration), home.bar_size(configuration)
+    return traded, history(home, sessions[0], features, size)
+
+
+def evaluation_inputs(home: Home, key: str) -> dict[str, str]:
+    """Hashes of what the results of a configuration come from, by part."""
+    configuration, _ = home.find(key)
+    if configuration.algorithm is None:
+        return evaluation_reads(home, key)
+    forecasts = home.lake.versions("forecasts", [configuration.key])
+    return {**evaluation_reads(home, key), "forecasts": combined_hash(forecasts)}
+
+
+def evaluation_reads(home: Home, key: str) -> dict[str, str]:
+    """Hashes of what results come from beside the configuration's own forecasts."""
+    configuration, study = home.find(key)
+    strategy = configuration.strategy_type()
+    read_whole, earlier = sessions_read(home, study, configuration)
+    known = (home.lake.manifest("price_bars", day.isoformat()) for day in earlier)
+    read = [
+        home.lake.versions("price_bars", [day.isoformat() for day in read_whole]),
+        [manifest.data_version for manifest in known if manifest],
+    ]
+    read += [lost] if (lost := home.symbols_lost(study)) else []
+    indicators = FactsBeside(home, indicators_of(configuration))
+    read += [seen] if (seen := indicators.seen(read_whole)) else []
+    # From the basis on, also where no bar is read.
+    steps = LakeSteps(home).over(basis_of(home, study), read_whole[-1])
+    read += [[steps.hash]] if steps.by_symbol else []
+    order = (study.rank_by, study.constraints)
+    own = [configuration.result_hash(study), order, study.finalists]
+    functions = sorted({f.function for f in indicators_of(configuration)})
+    multipliers = home.market.multipliers_read(configuration.symbols)
+    return {
+        "settings": combined_hash(own),
+        "multiplier": combined_hash([multipliers]),
+        f"code of {configuration.strategy}": strategy.code_version,
+        **{f"code of {name}": FEATURES[name].code_version for name in functions},
+        "data": combined_hash(read),
+    }
+
+
+def write_evaluation(
+    home: Home, study: Study, configuration: Configuration, evaluation: Evaluation
+) -> tuple[str, Entry]:
+    """Write the results of a configuration, and its variants into the ledger.
+
+    Returns
+    -------
+    version : str
+        Hash of the results' content.
+    entry : Entry
+        The ledger's entry of the trials, which are kept for good.
+    """
+    key = configuration.key
+    note_lost(home, TABLE, key)
+    home.lake.begin(TABLE, key)
+    version = combined_hash(
+        [
+            home.lake.write("daily_pnl", key, evaluation.daily),
+            home.lake.write("in_sample_pnl", key, evaluation.in_sample),
+            home.lake.write("fills", key, evaluation.fills),
+            home.lake.write(TABLE, key, evaluation.variants),
+        ]
+    )
+    entry = register_trials(
+        home, study, configuration, evaluation.variants, evaluation.marks
+    )
+    return version, entry

@@ -1,0 +1,298 @@
+"""Where the profit of a variant comes from: symbol, session, hour, cost and trade."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, tzinfo
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from whatif_assets.domain.accounts.job import Costs, Variant
+from whatif_assets.domain.accounts.sleeve import FloatArray, Sleeve
+from whatif_assets.domain.accounts.trades import trades_of
+from whatif_assets.engines.backtest import BacktestResult
+from whatif_assets.home.home import Home
+from whatif_assets.settings.configuration import Configuration
+from whatif_assets.settings.study import Study
+from whatif_assets.steps.sleeves import (
+    detail_on,
+    evaluated_sessions,
+    stage_configuration,
+)
+
+# Positions this small are what adding up sizes leaves of nothing.
+_NOTHING = 1e-9
+# What adding up profits leaves of nothing, relative to them.
+_ROUNDING = 1e-12
+IntArray = npt.NDArray[np.int64]
+
+BEFORE_COSTS = "before costs"
+NO_HOUR = -1
+CELL = ["symbol", "session", "hour"]
+
+
+@dataclass(frozen=True, eq=False)
+class Replay:
+    """Some variants of a configuration, run once more with everything kept.
+
+    Attributes
+    ----------
+    sessions
+        The sessions of the backtest, oldest first: what session numbers mean.
+    sleeves
+        The bars it ran on, one per symbol.
+    result
+        Equity by symbol and session, and fills.
+    """
+
+    sessions: Sequence[date]
+    sleeves: Sequence[Sleeve]
+    result: BacktestResult
+
+
+def replay(
+    home: Home, study: Study, configuration: Configuration, variants: Sequence[Variant]
+) -> Replay:
+    """Run some variants of a configuration once more, since a sweep keeps no detail.
+
+    Raises
+    ------
+    BadInput
+        As :func:`stage_configuration`.
+    """
+    sessions = evaluated_sessions(home, study)
+    sleeves = stage_configuration(home, study, configuration)
+    result = detail_on(sleeves, configuration, variants, len(sessions))
+    return Replay(sessions, sleeves, result)
+
+
+@dataclass(frozen=True, eq=False)
+class Attribution:
+    """The profit of one variant, taken apart.
+
+    Attributes
+    ----------
+    daily
+        One row per symbol and session: ``pnl``, the change of equity. Its sum is the
+        variant's profit.
+    cells
+        One row per symbol, session and hour of the exchange's day: ``gross`` (change
+        of value of what was held, at the prices of the fills), ``commission`` (for a
+        strategy that is not built in, interest included) and ``slippage``. What a
+        price moves from a bar to the next counts in the hour of the next.
+    trades
+        The closed trades, see :func:`trades_of`, with the sessions in which they
+        ``opened_in`` and ``closed_in``.
+    costs
+        What trading cost.
+    built_in
+        Whether the strategy is one of ours. What the orders of another were is not
+        known, nor so whether a fill slipped.
+    """
+
+    daily: pd.DataFrame
+    cells: pd.DataFrame
+    trades: pd.DataFrame
+    costs: Costs
+    built_in: bool
+
+    def over(self, sessions: pd.DatetimeIndex) -> Attribution:
+        """Keep what happened in some sessions; a trade has to lie in them whole."""
+        opened, closed = self.trades["opened_in"], self.trades["closed_in"]
+        return Attribution(
+            self.daily[self.daily["session"].isin(sessions)],
+            self.cells[self.cells["session"].isin(sessions)],
+            self.trades[opened.isin(sessions) & closed.isin(sessions)],
+            self.costs,
+            self.built_in,
+        )
+
+    @property
+    def pnl(self) -> float:
+        """Profit over all sessions."""
+        return float(self.daily["pnl"].sum())
+
+    def by_hour(self) -> pd.Series[Any]:
+        """Profit by hour, interest on borrowed shares apart as it has no hour.
+
+        Returns
+        -------
+        pandas.Series
+            By hour of the exchange's day (0 to 23). At NO_HOUR, the last, is the rest
+            of the whole profit; it is there only where interest was paid.
+        """
+        sums = self.cells.groupby("hour")[["gross", "commission"]].sum()
+        hours = sums["gross"] - sums["commission"]
+        if self._borrowing() != 0:
+            hours[NO_HOUR] = self.pnl - hours.sum()
+        return hours
+
+    def by_cost(self) -> dict[str, float]:
+        """Profit before costs, and each cost as a negative number.
+
+        The parts that are known add up to the profit. Slippage is how far each fill
+        lies from the price it would have had; interest is what value and commission
+        leave unexplained. Both are NaN for a strategy of the user's own that pays
+        them, and are then part of what is before costs or in the commission.
+        """
+        costs = {
+            "slippage": -self._slippage(),
+            "commission": -float(self.cells["commission"].sum()),
+            "borrowing": -self._borrowing(),
+        }
+        return {BEFORE_COSTS: self.pnl - float(np.nansum([*costs.values()])), **costs}
+
+    def _slippage(self) -> float:
+        if self.costs.slippage_bps and not self.built_in:
+            return float("nan")
+        return float(self.cells["slippage"].sum())
+
+    def _borrowing(self) -> float:
+        if not self.costs.borrow_bps:
+            return 0.0
+        if not self.built_in:
+            return float("nan")
+        gross, commission = self.cells["gross"], self.cells["commission"]
+        interest = float(gross.sum() - commission.sum() - self.pnl)
+        return interest if abs(interest) > _ROUNDING * gross.abs().sum() else 0.0
+
+
+def attribute(
+    replay: Replay, variant: Variant, tz: tzinfo, *, built_in: bool = True
+) -> Attribution:
+    """Take the profit of one variant apart.
+
+    Parameters
+    ----------
+    replay
+        Of this variant, and perhaps of others.
+    variant
+        The variant.
+    tz
+        The exchange's time zone, in which hours are told.
+    built_in
+        Whether the strategy is one of ours; see :class:`Attribution`.
+    """
+    days = pd.DatetimeIndex(np.array(replay.sessions, dtype="datetime64[us]"))
+    fills = replay.result.fills_of([variant.id])
+    by_symbol = dict(iter(fills.groupby("symbol", sort=False)))
+    cells, trades = [], []
+    for sleeve in replay.sleeves:
+        own = by_symbol.get(sleeve.symbol, fills.iloc[:0])
+        cells.append(_cells(sleeve, own, variant, built_in, days, tz))
+        trades.append(_trades(sleeve, own, days))
+    daily = replay.result.daily_pnl
+    daily = daily[daily["variant"] == variant.id]
+    return Attribution(
+        daily=daily.assign(session=days[daily["session"]])[
+            ["symbol", "session", "pnl"]
+        ],
+        cells=pd.concat(cells, ignore_index=True),
+        trades=pd.concat([t for t in trades if len(t)] or trades[:1]),
+        costs=variant.costs,
+        built_in=built_in,
+    )
+
+
+def _cells(
+    sleeve: Sleeve,
+    fills: pd.DataFrame,
+    variant: Variant,
+    built_in: bool,
+    days: pd.DatetimeIndex,
+    tz: tzinfo,
+) -> pd.DataFrame:
+    """Sum up what happened on each bar, by session and hour."""
+    bar = _bars_at(sleeve, fills["ts"])
+    price = fills["price"].to_numpy()
+    units = (fills["size"] * fills["multiplier"]).to_numpy()
+    held = np.cumsum(_on_bars(sleeve, bar, units))
+    before = np.concatenate([[0.0], held[:-1]])[: len(sleeve)]
+    gross = before * np.diff(sleeve.close, prepend=sleeve.close[:1])
+    gross += _on_bars(sleeve, bar, units * (sleeve.close[bar] - price))
+    commission = fills["commission"].to_numpy()
+    if built_in and variant.costs.borrow_bps:
+        commission = commission_of(fills, variant.costs)
+    slipped = slippage_of(fills, variant) if built_in else np.zeros(len(fills))
+    times = pd.DatetimeIndex(sleeve.ts.view("datetime64[us]")).tz_localize("UTC")
+    frame = pd.DataFrame(
+        {
+            "symbol": sleeve.symbol,
+            "session": days[sleeve.session],
+            "hour": times.tz_convert(tz).hour,
+            "gross": gross,
+            "commission": _on_bars(sleeve, bar, commission),
+            "slippage": _on_bars(sleeve, bar, slipped),
+        }
+    )
+    return frame.groupby(CELL, sort=False, as_index=False).sum()
+
+
+def _on_bars(sleeve: Sleeve, bar: IntArray, values: FloatArray) -> FloatArray:
+    return np.bincount(bar, weights=values, minlength=len(sleeve)).astype(np.float64)
+
+
+def _bars_at(sleeve: Sleeve, ts: pd.Series[Any]) -> IntArray:
+    starts = ts.dt.tz_localize(None).to_numpy("datetime64[us]").view(np.int64)
+    return np.asarray(np.searchsorted(sleeve.ts, starts), dtype=np.int64)
+
+
+def commission_of(fills: pd.DataFrame, costs: Costs) -> FloatArray:
+    """Commission of each fill of one symbol, without interest; k float64.
+
+    A fill that turns a position round pays for its two parts.
+    """
+    size, price = fills["size"].to_numpy(), fills["price"].abs().to_numpy()
+    multiplier = fills["multiplier"].to_numpy()
+    before = _held_before(size)
+    closed = np.where(size * before < 0, np.minimum(np.abs(size), np.abs(before)), 0.0)
+    total = np.zeros(len(size))
+    for part in (closed, np.abs(size) - closed):
+        by_value = part * (price * costs.commission_bps / 1e4) * multiplier
+        charge = np.maximum(
+            by_value + part * costs.commission_per_share, costs.commission_minimum
+        )
+        total += np.where(part > _NOTHING, charge, 0.0)
+    return total
+
+
+def slippage_of(fills: pd.DataFrame, variant: Variant) -> FloatArray:
+    """Money that slippage took from each fill of one symbol; k float64, positive.
+
+    A fill at ``price`` would have been at ``price / (1 +- bps / 10,000)``, plus for a
+    purchase above 0 and a sale below, and lost ``|size price| bps / (10,000 +- bps)``
+    times the multiplier. A take-profit that filled at its own price lost nothing: it
+    ends a position exactly ``take_profit`` percent away from the entry. Made for the
+    built-in rules, whose positions are opened by one fill.
+    """
+    bps = variant.costs.slippage_bps
+    size, price = fills["size"].to_numpy(), fills["price"].to_numpy()
+    lost = np.abs(size * price) * bps / (1e4 + np.sign(size * price) * bps)
+    lost *= fills["multiplier"].to_numpy()
+    take_profit = variant.settings.get("take_profit") or 0.0
+    if not take_profit:
+        return np.asarray(lost)
+    before = _held_before(size)
+    entry = np.concatenate([[np.nan], price[:-1]])[: len(price)]
+    limit = entry * (1 + np.sign(before * entry) * take_profit / 100)
+    at_limit = (before != 0) & (np.abs(size + before) < _NOTHING) & (price == limit)
+    return np.where(at_limit, 0.0, lost)
+
+
+def _held_before(size: FloatArray) -> FloatArray:
+    before = np.cumsum(size) - size
+    return np.where(np.abs(before) < _NOTHING, 0.0, before)
+
+
+def _trades(
+    sleeve: Sleeve, fills: pd.DataFrame, days: pd.DatetimeIndex
+) -> pd.DataFrame:
+    trades = trades_of(fills)
+    for moment in ("opened", "closed"):
+        bar = _bars_at(sleeve, trades[moment])
+        trades[f"{moment}_in"] = days[sleeve.session[bar]]
+    return trades

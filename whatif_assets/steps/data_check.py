@@ -1,0 +1,187 @@
+"""A look at a market's data before anything is run: can it be read, how much is it.
+
+Nothing is written, and a service is not asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from whatif_assets.domain.base.errors import BadInput, did_you_mean
+from whatif_assets.settings.configuration import Configuration
+from whatif_assets.settings.market import Market
+from whatif_assets.settings.study import Study
+from whatif_assets.sources import Source, load_bars
+from whatif_assets.sources.online import Online
+
+BYTES_OF_A_BAR = 30  # compressed, with its symbol and time
+BYTES_OF_A_FEATURE = 8  # features hardly compress
+COPIES = 4  # of a dataset, while a model is fitted
+MEGABYTE = 1_000_000
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much a study is.
+
+    Attributes
+    ----------
+    sessions, symbols, bars
+        Of the study; bars of the calendar's regular hours.
+    configurations, variants
+        In all.
+    disk, memory
+        Bytes, roughly: of bars and features in the lake, and of the largest dataset.
+    """
+
+    sessions: int
+    symbols: int
+    bars: int
+    configurations: int
+    variants: int
+    disk: int
+    memory: int
+
+    def __str__(self) -> str:
+        """Say it in a sentence."""
+        return (
+            f"{self.sessions:,} sessions of {self.symbols:,} symbols: up to "
+            f"{self.bars:,} bars. {self.configurations:,} configurations with "
+            f"{self.variants:,} variants. Roughly {_in_words(self.disk)} on disk and "
+            f"{_in_words(self.memory)} of memory."
+        )
+
+
+def _in_words(size: int) -> str:
+    """Write a number of bytes."""
+    megabytes = max(1, round(size / MEGABYTE))
+    return f"{megabytes:,} MB" if megabytes < 10_000 else f"{megabytes // 1000:,} GB"
+
+
+def check_data(study: Study, market: Market, base: Path) -> list[str]:
+    """Read the first session of a study, and find the files that cannot be read.
+
+    Parameters
+    ----------
+    study, market
+        Both checked.
+    base
+        Folder that the market's relative paths refer to.
+
+    Returns
+    -------
+    list of str
+        The market's symbols, as far as the study asks for them.
+
+    Raises
+    ------
+    BadInput
+        There is nothing at the path, files cannot be read (one line for each kind of
+        fault), a symbol is missing, or the first session has no bars of that size.
+    """
+    source = market.open_source(base)
+    wanted = list(study.symbols or market.symbols or source.symbols())
+    if isinstance(source, Online):
+        return wanted
+    _check_files(source)
+    known = source.symbols()
+    for symbol in wanted:
+        if symbol not in known:
+            raise BadInput(
+                f"symbols: {source.where} has no '{symbol}'; it has {len(known)} "
+                f"symbols, such as {', '.join(known[:5])}.{did_you_mean(symbol, known)}"
+            )
+    _check_first_session(study, market, source, wanted)
+    return wanted
+
+
+def _check_first_session(
+    study: Study, market: Market, source: Source, symbols: Sequence[str]
+) -> None:
+    """Read the bars of the first session as a run would."""
+    first = study.sessions(market)[0]
+    bars, report = load_bars(
+        source,
+        symbols,
+        market.sessions,
+        market.bar_size,
+        first,
+        first,
+        market.hours,
+        market.repairs,
+        negative_prices=market.negative_prices,
+        leave_out=True,
+    )
+    refused = [f"{s}: {error}" for s, error in report.refused.get(first, {}).items()]
+    if refused:
+        raise BadInput(f"Session {first}: " + "\n".join(refused))
+    if bars.empty:
+        raise BadInput(
+            f"Session {first}, the first: {source.where} has no bars of "
+            f"{', '.join(symbols[:5])}. Is first_session before the data begin?"
+        )
+
+    once = bars["symbol"].value_counts().max() == 1
+    if market.bar_size.timed and market.bars_per_session() > 1 and once:
+        raise BadInput(
+            f"Session {first}, the first: {source.where} has one bar of each symbol, "
+            f"and base_bar is {market.bar_size}. Set base_bar to what the source has, "
+            "such as 1day."
+        )
+
+
+def _check_files(source: Source) -> None:
+    """Refuse a source with files that cannot be read; one line for each fault."""
+    faults: Mapping[Path, BadInput] = getattr(source, "faults", dict)()
+    lines = grouped((str(file), str(error)) for file, error in faults.items())
+    if lines:
+        raise BadInput("\n".join(lines))
+
+
+def grouped(faults: Iterable[tuple[str, str]]) -> list[str]:
+    """Say a fault that many places have once: in how many, and the first of them.
+
+    Parameters
+    ----------
+    faults
+        Places, such as files, and messages that may name them.
+    """
+    kinds: dict[str, list[str]] = {}
+    for place, message in faults:
+        kinds.setdefault(message.replace(place, ""), []).append(message)
+    return [
+        messages[0]
+        if len(messages) == 1
+        else f"In {len(messages)} files: {messages[0]}"
+        for messages in kinds.values()
+    ]
+
+
+def size_of(
+    study: Study,
+    market: Market,
+    symbols: Sequence[str],
+    configurations: Sequence[Configuration],
+) -> Size:
+    """Estimate how much a study is."""
+    sessions = len(study.sessions(market))
+    bars = sessions * len(symbols) * market.most_bars_per_session()
+    columns = {
+        feature.column
+        for one in configurations
+        if one.algorithm is not None
+        for feature in one.features
+    }
+    models = [one for one in configurations if one.algorithm is not None]
+    widest = max((len(one.features) for one in models), default=0)
+    return Size(
+        sessions=sessions,
+        symbols=len(symbols),
+        bars=bars,
+        configurations=len(configurations),
+        variants=sum(len(one.variant_ids()) for one in configurations),
+        disk=bars * (BYTES_OF_A_BAR + BYTES_OF_A_FEATURE * len(columns)),
+        memory=bars * 8 * (10 + COPIES * widest),
+    )

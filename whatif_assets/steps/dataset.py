@@ -1,0 +1,125 @@
+"""The table that a model learns from and forecasts on."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+
+from whatif_assets.domain.bars.adjustments import LakeSteps
+from whatif_assets.domain.bars.bar_size import BarSize
+from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.domain.models.labels import Label, label
+from whatif_assets.home.bar_reader import BarReader
+from whatif_assets.home.home import Home
+from whatif_assets.settings.configuration import Configuration
+from whatif_assets.steps.feature_tables import feature_versions, read_features
+
+KEYS = ["symbol", "ts"]
+
+
+def dataset(
+    home: Home, configuration: Configuration, sessions: Sequence[date]
+) -> pd.DataFrame:
+    """Join features, label and price of a configuration over some sessions.
+
+    Parameters
+    ----------
+    home
+        The home whose lake is read.
+    configuration
+        Says symbols, features and label.
+    sessions
+        Sessions to read, oldest first.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per bar of the configuration's size, sorted by time and symbol:
+        ``symbol``, ``ts``, ``session``, the feature columns, ``price`` (the label's
+        price at the bar), ``label`` and ``label_ts`` (NaN and NaT where the bar that
+        the label needs does not exist).
+
+    Raises
+    ------
+    BadInput
+        A session is not materialised, or its features lack a column that the
+        configuration asks for.
+    """
+    columns = [feature.column for feature in configuration.features]
+    if "price" in columns:
+        raise BadInput(
+            f"Configuration {configuration.key}: features: 'price' is a reserved name."
+        )
+    return _joined(
+        _Asked(
+            home.path,
+            tuple(versions_read(home, configuration, sessions)),
+            tuple(sessions),
+            tuple(home.symbols_of(configuration)),
+            tuple(columns),
+            configuration.label,
+            home.bar_size(configuration),
+            home,
+        )
+    )
+
+
+def versions_read(
+    home: Home, configuration: Configuration, sessions: Sequence[date]
+) -> list[str]:
+    """Data versions of the features and bars of a dataset, and symbols it lost.
+
+    Raises
+    ------
+    BadInput
+        As :func:`dataset`.
+    """
+    features = feature_versions(home, configuration, sessions)
+    bars = BarReader(home, home.bar_size(configuration)).versions(sessions)
+    return features + bars + home.symbols_lost(home.study(configuration.study))
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a dataset is made of; equal ones make the same."""
+
+    path: Path
+    versions: tuple[str, ...]
+    sessions: tuple[date, ...]
+    symbols: tuple[str, ...]
+    columns: tuple[str, ...]
+    label: Label
+    size: BarSize
+    home: Home = field(compare=False)
+
+
+# Configurations of a study that differ in their models alone share two: the one to
+# train on, which is forecast in sample too, and the one to test on.
+@functools.lru_cache(maxsize=2)
+def _joined(asked: _Asked) -> pd.DataFrame:
+    sessions, symbols, size = asked.sessions, asked.symbols, asked.size
+    features = read_features(asked.home, size, sessions, asked.columns, symbols)
+    price = asked.label.price
+    wanted = list(dict.fromkeys([*KEYS, price]))
+    bars = BarReader(asked.home, size).over(sessions, wanted, symbols)
+    schedule = asked.home.market.sessions.schedule(_calendar(asked))
+    steps = LakeSteps(asked.home).over(sessions[0], sessions[-1])
+    labels = label(bars, asked.label, size, schedule, steps)
+    labels.insert(len(KEYS), "price", bars[price].to_numpy())
+    if features[KEYS].equals(labels[KEYS]):  # as they are, mostly, and merging is slow
+        frame = features.join(labels.drop(columns=KEYS))
+    else:
+        frame = features.merge(labels, on=KEYS, how="left")
+    return frame.sort_values(["ts", "symbol"], ignore_index=True)
+
+
+def _calendar(asked: _Asked) -> list[date]:
+    """Sessions from the first on, without a gap, to the last that a label reaches."""
+    following = asked.home.market.sessions.dates(asked.sessions[0])
+    end = following.index(asked.sessions[-1]) + 1
+    return following[: end + asked.label.horizon]

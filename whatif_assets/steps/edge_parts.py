@@ -1,0 +1,91 @@
+"""Where a winner's edge comes from: periods, kinds of session, symbols."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from whatif_assets.domain.accounts.trades import trades_of
+from whatif_assets.domain.selection import Evidence
+from whatif_assets.domain.selection.decision import beyond, total
+from whatif_assets.domain.selection.luck import annual_sharpe
+from whatif_assets.home.tables import LAKE
+from whatif_assets.steps.winner import Winner
+
+TABLE = "edge_parts"
+PERIODS = 4
+
+
+def edge_parts(winner: Winner, evidence: Evidence) -> pd.DataFrame:
+    """Split what a winner earned by period, by kind of session, and by symbol.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As the table ``edge_parts`` is declared. What a symbol earned is that of its
+        closed trades, over the starting cash.
+    """
+    fills = winner.home.lake.read("fills", winner.configuration.key)
+    trades = trades_of(fills[fills["variant"] == winner.variant.id])
+    rows = [*by_session(evidence), *by_symbol(trades, float(winner.row["start_cash"]))]
+    named = {
+        "study": winner.study.name,
+        "configuration": winner.configuration.key,
+        "variant": winner.variant.id,
+    }
+    if not rows:
+        return LAKE[TABLE].empty()
+    return pd.DataFrame([{**named, **row} for row in rows])
+
+
+def by_session(evidence: Evidence) -> Iterator[dict[str, Any]]:
+    """Split by four periods of equal length, and by what the market did.
+
+    Calm are the sessions on which buy-and-hold moved by its median or less.
+    """
+    hold, dates = evidence.hold, evidence.dates
+    sessions = np.arange(len(hold))
+    for part in np.array_split(sessions, PERIODS):
+        if len(part):
+            name = f"{dates[part[0]].isoformat()} to {dates[part[-1]].isoformat()}"
+            yield _part(evidence, "period", name, np.isin(sessions, part))
+    if not len(hold):
+        return
+    moves = np.abs(hold)
+    kinds = {
+        "rose": hold > 0,
+        "did not rise": hold <= 0,
+        "calm": moves <= np.median(moves),
+        "wild": moves > np.median(moves),
+    }
+    for name, mask in kinds.items():
+        yield _part(evidence, "market", name, mask)
+
+
+def _part(evidence: Evidence, kind: str, name: str, mask: Any) -> dict[str, Any]:
+    mine = evidence.trials[evidence.winner]
+    rest = beyond(mine, evidence.hold)[mask]
+    return {
+        "kind": kind,
+        "part": name,
+        "sessions": int(mask.sum()),
+        "trades": None,
+        "total_return": total(mine[mask]),
+        "sharpe": annual_sharpe(rest, evidence.sessions_per_year),
+    }
+
+
+def by_symbol(trades: pd.DataFrame, cash: float) -> Iterator[dict[str, Any]]:
+    """Split by symbol, in their order."""
+    for symbol, mine in trades.groupby("symbol", sort=True):
+        yield {
+            "kind": "symbol",
+            "part": str(symbol),
+            "sessions": None,
+            "trades": len(mine),
+            "total_return": float(mine["pnl"].sum()) / cash,
+            "sharpe": np.nan,
+        }

@@ -1,0 +1,150 @@
+"""How large a winner trades: what it may lose at once, and what its market can take."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from whatif_assets.domain.bars.adjustments import LakeSteps
+from whatif_assets.domain.bars.bar_size import BarSize
+from whatif_assets.home.bar_reader import BarReader
+from whatif_assets.steps.backtesting import in_sample_sessions
+from whatif_assets.steps.sleeves import basis_of
+from whatif_assets.steps.winner import Winner
+
+_MOST = 0.95
+
+
+def stress_loss(winner: Winner) -> float:
+    """Part of its starting cash that a winner's largest position would lose.
+
+    Each symbol makes the worst move that it made in a session of the study, before or
+    within the test windows, against the position; all at once. The holdout stays
+    sealed.
+
+    Returns
+    -------
+    float
+        At least 0; NaN where the winner's fills are not known.
+    """
+    fills = _fills(winner)
+    if fills.empty:
+        return math.nan
+    moves = worst_moves(_bars(winner), overnight=is_held_overnight(fills))
+    return largest_loss(fills, moves) / float(winner.row["start_cash"])
+
+
+def participation(winner: Winner) -> float:
+    """Part of a bar's volume that a winner's fills take, its busiest few left out.
+
+    Returns
+    -------
+    float
+        The 95th percentile over the bars with a fill; NaN where fills or volumes are
+        not known.
+    """
+    fills = _fills(winner)
+    if fills.empty:
+        return math.nan
+    home, configuration = winner.home, winner.configuration
+    return part_of_volume(fills, _bars(winner, home.bar_size(configuration)))
+
+
+def part_of_volume(fills: pd.DataFrame, bars: pd.DataFrame) -> float:
+    """Part of the volume of their bar that fills take: the 95th percentile.
+
+    Parameters
+    ----------
+    fills
+        ``symbol``, ``ts`` and ``size`` of one variant.
+    bars
+        ``symbol``, ``ts`` and ``volume``; those without a volume are left out.
+    """
+    taken = fills["size"].abs().groupby([fills["symbol"], fills["ts"]]).sum()
+    volume = bars[bars["volume"] > 0].set_index(["symbol", "ts"])["volume"]
+    parts = (taken / volume.reindex(taken.index)).dropna()
+    return float(parts.quantile(_MOST)) if len(parts) else math.nan
+
+
+def _fills(winner: Winner) -> pd.DataFrame:
+    fills = winner.home.lake.read("fills", winner.configuration.key)
+    return fills[fills["variant"] == winner.variant.id]
+
+
+def _bars(winner: Winner, size: BarSize | None = None) -> pd.DataFrame:
+    """Bars of all sessions that the winner was evaluated on, on one basis."""
+    home, study, configuration = winner.home, winner.study, winner.configuration
+    sessions = sorted(
+        {*in_sample_sessions(home, study, configuration), *winner.sessions}
+    )
+    symbols = home.symbols_of(configuration)
+    bars = BarReader(home, size).over(sessions, None, symbols)
+    bars = bars.sort_values(["symbol", "ts"], ignore_index=True)
+    return LakeSteps(home).adjusted(bars, basis_of(home, study))
+
+
+def worst_moves(bars: pd.DataFrame, *, overnight: bool) -> pd.DataFrame:
+    """Find the largest fall and the largest rise of each symbol within a session.
+
+    Parameters
+    ----------
+    bars
+        ``symbol``, ``session``, ``open``, ``high``, ``low`` and ``close``, by symbol
+        and time.
+    overnight
+        Whether a session's move begins at the close before it; else at its open.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``fall`` and ``rise`` by symbol, fractions of the price, at least 0.
+    """
+    days = bars.groupby(["symbol", "session"], sort=True).agg(
+        open=("open", "first"), high=("high", "max"), low=("low", "min"),
+        close=("close", "last"),
+    )  # fmt: skip
+    start = days["open"]
+    if overnight:
+        start = days.groupby("symbol")["close"].shift().fillna(start)
+    moves = pd.DataFrame(
+        {"fall": 1 - days["low"] / start, "rise": days["high"] / start - 1}
+    )
+    return moves.groupby("symbol").max().clip(lower=0)
+
+
+def is_held_overnight(fills: pd.DataFrame) -> bool:
+    """Whether a position is held from one date (UTC) to another.
+
+    Parameters
+    ----------
+    fills
+        ``symbol``, ``ts`` (UTC) and ``size`` of one variant.
+    """
+    ordered = fills.sort_values(["symbol", "ts"], kind="stable")
+    position = ordered.groupby("symbol")["size"].cumsum()
+    dates = ordered["ts"].dt.normalize()
+    following = dates.groupby(ordered["symbol"]).shift(-1)
+    held = position.abs() > 1e-9 * ordered["size"].abs()
+    return bool((held & (following != dates)).any())
+
+
+def largest_loss(fills: pd.DataFrame, moves: pd.DataFrame) -> float:
+    """Money that the positions held at once would lose at most in the worst moves.
+
+    Parameters
+    ----------
+    fills
+        ``symbol``, ``ts``, ``size``, ``price`` and ``multiplier`` of one variant.
+    moves
+        As `worst_moves` gives it.
+    """
+    ordered = fills.sort_values("ts", kind="stable").reset_index(drop=True)
+    position = ordered.groupby("symbol")["size"].cumsum().to_numpy()
+    against = moves.reindex(ordered["symbol"])
+    move = np.where(position > 0, against["fall"], against["rise"])
+    value = np.abs(position) * ordered["price"] * ordered["multiplier"]
+    losses = (value * move).to_frame("loss").assign(symbol=ordered["symbol"])
+    by_symbol = losses.pivot_table("loss", losses.index, "symbol").ffill().fillna(0.0)
+    return float(by_symbol.sum(axis=1).max())

@@ -1,0 +1,168 @@
+"""Tables of features: one for each bar size, written together session by session.
+
+``features`` holds those of the market's own bars, ``features_5min`` those of bars of
+five minutes, and so on. A session's manifest, that of ``features``, tells of all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+import pandas as pd
+
+from whatif_assets.domain.bars.bar_size import BarSize
+from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.domain.features import FEATURES, features_of_sessions
+from whatif_assets.home.home import Home
+from whatif_assets.home.lake import combined_hash
+from whatif_assets.settings.configuration import Configuration
+from whatif_assets.steps.session_features import Engine, SessionFeatures
+
+TABLE = "features"
+KEYS = ("symbol", "ts")
+
+
+def table_of(home: Home, size: BarSize) -> str:
+    """Name of the table with the features of a bar size."""
+    return TABLE if size == home.market.bar_size else f"{TABLE}_{size}"
+
+
+class FeatureTables:
+    """Features of single sessions at every size that the home's studies ask for.
+
+    Parameters
+    ----------
+    home
+        The home whose studies say which columns at which size.
+    wanted, engine
+        As for :class:`SessionFeatures`.
+    """
+
+    def __init__(
+        self,
+        home: Home,
+        wanted: Sequence[date] = (),
+        engine: Engine = features_of_sessions,
+    ) -> None:
+        self._home = home
+        self.stores = {
+            size: SessionFeatures(home, features, wanted, engine, size)
+            for size, features in home.features().items()
+        }
+
+    def of(self, session: date) -> dict[BarSize, pd.DataFrame]:
+        """Features of one session by bar size; see :meth:`SessionFeatures.of`."""
+        return {size: store.of(session) for size, store in self.stores.items()}
+
+    def write(self, session: date, frames: dict[BarSize, pd.DataFrame]) -> Any:
+        """Write the tables of a session, and remove those no longer asked for.
+
+        Returns
+        -------
+        dict
+            ``columns`` and ``versions`` (content hashes), each by bar size.
+        """
+        lake, key = self._home.lake, session.isoformat()
+        lake.begin(TABLE, key)
+        wanted = {table_of(self._home, size) for size in frames}
+        for table in lake.sized(TABLE):
+            if table not in wanted:
+                lake.remove(table, key)
+        versions = {
+            str(size): lake.write(table_of(self._home, size), key, frame)
+            for size, frame in frames.items()
+        }
+        columns = {
+            str(size): [name for name in frame if name not in KEYS]
+            for size, frame in frames.items()
+        }
+        return {"columns": columns, "versions": versions}
+
+    def inputs(self, session: date) -> dict[str, str]:
+        """Hashes of what a session's features would come from now, by part."""
+        return self._merged([s.inputs(session) for s in self.stores.values()])
+
+    def inputs_read(self, session: date) -> dict[str, str]:
+        """Hashes of what the features that `of` gave for a session came from."""
+        return self._merged([s.inputs_read(session) for s in self.stores.values()])
+
+    def _merged(self, parts: list[dict[str, str]]) -> dict[str, str]:
+        merged = {name: value for part in parts for name, value in part.items()}
+        sizes = [str(size) for size in self.stores]
+        if "facts" in merged:
+            merged["facts"] = combined_hash(part.get("facts") for part in parts)
+        return {
+            **merged,
+            "settings": combined_hash([sizes, [part["settings"] for part in parts]]),
+        }
+
+
+def columns_version(home: Home) -> str:
+    """Hash of the columns that the home's studies ask for, and of their code."""
+    asked = []
+    for size, features in home.features().items():
+        functions = sorted({feature.function for feature in features})
+        code = [[name, FEATURES[name].code_version] for name in functions]
+        asked.append([str(size), [feature.column for feature in features], code])
+    return combined_hash(asked)
+
+
+def feature_versions(
+    home: Home, configuration: Configuration, sessions: Sequence[date]
+) -> list[str]:
+    """Data versions of the features that a configuration reads.
+
+    Raises
+    ------
+    BadInput
+        Features of a session are not materialised, or lack a column that the
+        configuration asks for; a what-if may ask for one that no study asks for.
+    """
+    size = str(home.bar_size(configuration))
+    home.lake.versions(TABLE, [session.isoformat() for session in sessions])
+    wanted, found = {f.column for f in configuration.features}, []
+    for session in sessions:
+        manifest = home.lake.manifest(TABLE, session.isoformat())
+        details = manifest.details if manifest else {}
+        known = details.get("columns", {})
+        # Up to now there was one list, of the market's own bars.
+        columns = known.get(size, []) if isinstance(known, dict) else []
+        lacking = sorted(wanted - set(columns))
+        if lacking:
+            raise _lacking(home, configuration, session, lacking)
+        found.append(str(details["versions"][size]))
+    return found
+
+
+def _lacking(
+    home: Home, configuration: Configuration, session: date, columns: Sequence[str]
+) -> BadInput:
+    """Error that says why features lack columns, and how to get them."""
+    size = home.bar_size(configuration)
+    asked = {feature.column for feature in home.features().get(size, ())}
+    named = f"{', '.join(columns)} of {size} bars"
+    if set(columns) <= asked:
+        return BadInput(
+            f"Configuration {configuration.key}: features of session {session} lack "
+            f"{named}; they were computed before the study asked for it. Materialise "
+            "features for the study's sessions again."
+        )
+    return BadInput(
+        f"Configuration {configuration.key}: no study of the home asks for the "
+        f"features {named}, and they are computed for studies alone. Write this "
+        f"configuration into study {configuration.study}, with bar: {size}, and run it."
+    )
+
+
+def read_features(
+    home: Home,
+    size: BarSize,
+    sessions: Sequence[date],
+    columns: Sequence[str],
+    symbols: Sequence[str],
+) -> pd.DataFrame:
+    """Read columns of some sessions and symbols, with ``symbol, ts, session``."""
+    wanted = [*KEYS, *columns]
+    return home.lake.stacked(table_of(home, size), sessions, wanted, symbols)

@@ -1,0 +1,197 @@
+"""Out-of-sample forecasts: each fold's model over its own test window."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from whatif_assets.domain.features.bar_columns import price_of
+from whatif_assets.domain.leaks import Finding
+from whatif_assets.domain.models import Model
+from whatif_assets.domain.models.windows import Fold
+from whatif_assets.home.home import Home
+from whatif_assets.home.lake import combined_hash, not_materialised
+from whatif_assets.settings.configuration import Configuration
+from whatif_assets.settings.study import Study
+from whatif_assets.steps.dataset import dataset, versions_read
+from whatif_assets.steps.leak_gate import probe_forecasts
+from whatif_assets.steps.training import TABLE, read_model
+
+IN_SAMPLE = "in_sample_forecasts"
+
+COLUMNS = {
+    "symbol": "str",
+    "ts": "datetime64[us, UTC]",
+    "fold": "int32",
+    "forecast": "float64",
+    "price": "float64",
+    "expected_return": "float64",
+    "label": "float64",
+}
+
+
+@dataclass(frozen=True)
+class Forecasts:
+    """Forecasts of a configuration, and how good they were.
+
+    Attributes
+    ----------
+    frame
+        One row per forecast bar: ``forecast`` as the model gives it,
+        ``expected_return`` of the label's price from this bar to the label's, and
+        the ``label`` itself where the future has shown it.
+    """
+
+    frame: pd.DataFrame
+
+    def accuracy(self) -> dict[str, float]:
+        """Error and correlation over the rows whose label is known.
+
+        ``skill`` is one minus the squared error over that of forecasting no
+        change; above 0 is better than nothing. Values that are undefined are left
+        out.
+        """
+        known = self.frame.dropna(subset=["label"])
+        if len(known) < 2:
+            return {}
+        error = known["forecast"] - known["label"]
+        naive = known["label"] - known["no_change"]
+        scores = {"rmse": float(np.sqrt((error**2).mean()))}
+        if (naive**2).sum() > 0:
+            scores["skill"] = float(1 - (error**2).sum() / (naive**2).sum())
+        if known["expected_return"].std() > 0 and naive.std() > 0:
+            realised = _realised_return(known)
+            scores["information_coefficient"] = float(
+                known["expected_return"].corr(realised, method="spearman")
+            )
+        return scores
+
+
+def _realised_return(known: pd.DataFrame) -> pd.Series:
+    is_return = known["no_change"].eq(0)
+    price = known["price"].where(known["price"] > 0)
+    return known["label"].where(is_return, known["label"] / price - 1)
+
+
+def forecast(home: Home, study: Study, configuration: Configuration) -> Forecasts:
+    """Forecast every bar of the test windows in one batch per fold.
+
+    Bars whose features are still warming up have no forecast. Empty for a
+    configuration that is a rule.
+
+    Raises
+    ------
+    BadInput
+        The configuration's models or features are not materialised, or the models
+        are of another version of the configuration.
+    """
+    if configuration.algorithm is None:
+        return _no_forecasts()
+    _check_models(home, study, configuration)
+    folds = study.folds(home.market)
+    parts = [
+        forecast_by(_model(home, configuration, fold), home, configuration, fold)
+        for fold in folds
+    ]
+    frame = pd.concat([part.frame for part in parts])
+    return Forecasts(frame.sort_values(["symbol", "ts"], ignore_index=True))
+
+
+def probe(
+    home: Home, study: Study, configuration: Configuration, forecasts: Forecasts
+) -> Finding:
+    """Compute some forecasts again, as if the future after a cut were another."""
+    folds = {fold.number: fold for fold in study.folds(home.market)}
+    price = configuration.label.price
+
+    def predict(rows: pd.DataFrame, number: int) -> pd.DataFrame:
+        model = _model(home, configuration, folds[number])
+        rows = rows.assign(price=price_of(rows, price), label=np.nan)
+        return forecast_rows(model, configuration, rows, number).frame
+
+    return probe_forecasts(home, configuration, forecasts.frame, predict)
+
+
+def forecast_in_sample(
+    home: Home, study: Study, configuration: Configuration
+) -> Forecasts:
+    """Forecast the sessions before the first test by the model trained on them.
+
+    They show how much of a success is memory; nothing else reads them. Errors are
+    those of :func:`forecast`.
+    """
+    if configuration.algorithm is None:
+        return _no_forecasts()
+    _check_models(home, study, configuration)
+    first = study.folds(home.market)[0]
+    seen = replace(first, test=first.train)
+    return forecast_by(_model(home, configuration, first), home, configuration, seen)
+
+
+def forecast_by(
+    model: Model, home: Home, configuration: Configuration, fold: Fold
+) -> Forecasts:
+    """Forecast the test sessions of a fold by a model."""
+    frame = dataset(home, configuration, fold.test)
+    return forecast_rows(model, configuration, frame, fold.number)
+
+
+def forecast_rows(
+    model: Model, configuration: Configuration, frame: pd.DataFrame, fold: int
+) -> Forecasts:
+    """Forecast rows with their features, ``price`` and ``label`` by a fold's model."""
+    columns = [feature.column for feature in configuration.features]
+    frame = frame[frame[columns].notna().all(axis=1)]
+    values = model.predict(frame[columns].to_numpy(dtype=np.float64))
+    frame = frame.assign(fold=np.int32(fold), forecast=values)
+    return Forecasts(_with_expected_return(frame, configuration))
+
+
+def _no_forecasts() -> Forecasts:
+    columns = {**COLUMNS, "no_change": "float64"}
+    return Forecasts(pd.DataFrame({k: pd.Series(dtype=v) for k, v in columns.items()}))
+
+
+def _check_models(home: Home, study: Study, configuration: Configuration) -> None:
+    manifest = home.lake.manifest(TABLE, configuration.key)
+    wanted = configuration.model_hash(study)
+    if manifest is None or manifest.details.get("model_hash") != wanted:
+        raise not_materialised(TABLE, configuration.key)
+
+
+def _model(home: Home, configuration: Configuration, fold: Fold) -> Model:
+    return read_model(home, configuration.key, fold.number)
+
+
+def _with_expected_return(
+    frame: pd.DataFrame, configuration: Configuration
+) -> pd.DataFrame:
+    level = configuration.label.kind == "level"
+    price = frame["price"].where(
+        frame["price"] > 0
+    )  # no return can be told from others
+    expected = frame["forecast"] / price - 1 if level else frame["forecast"]
+    frame = frame.assign(
+        expected_return=expected,
+        no_change=frame["price"] if level else 0.0,
+    )
+    frame = frame.sort_values(["symbol", "ts"], ignore_index=True)
+    return frame[[*COLUMNS, "no_change"]]
+
+
+def forecast_inputs(home: Home, key: str) -> dict[str, str]:
+    """Hashes of what the forecasts of a configuration come from, by part."""
+    models = home.lake.versions(TABLE, [key])
+    return {**forecast_reads(home, key), "models": combined_hash(models)}
+
+
+def forecast_reads(home: Home, key: str) -> dict[str, str]:
+    """Hashes of what forecasts come from beside the configuration's own models."""
+    configuration, study = home.find(key)
+    read: list[str] = []
+    if configuration.algorithm is not None:
+        days = [day for fold in study.folds(home.market) for day in fold.test]
+        read = versions_read(home, configuration, days)
+    return {"settings": configuration.model_hash(study), "data": combined_hash(read)}

@@ -1,0 +1,335 @@
+"""What of a home is fresh, what is stale and why, and what is missing.
+
+A result is fresh if the settings, the code, the data and the sessions that it was
+made from are those of now, and all that it was made from is fresh itself. This is the
+one place that decides it; whoever has to know asks here.
+"""
+
+from __future__ import annotations
+
+import functools
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Generic, TypeVar
+
+from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.home.bars_read import first_day, parts_among
+from whatif_assets.home.home import Home
+from whatif_assets.home.lake import Lake, Manifest, axis_of, why_computed
+from whatif_assets.home.state import CODE_VERSIONS, FRESH, Part, State, Status
+from whatif_assets.settings.configuration import Configuration
+from whatif_assets.settings.study import Study
+from whatif_assets.steps.backend import backend_of
+from whatif_assets.steps.backtesting import evaluation_inputs, sessions_read
+from whatif_assets.steps.feature_tables import FeatureTables
+from whatif_assets.steps.forecasting import forecast_inputs
+from whatif_assets.steps.holdout import holdout_inputs
+from whatif_assets.steps.ingest import SessionBars
+from whatif_assets.steps.leaderboard import Standing, leaderboard_inputs, standing
+from whatif_assets.steps.placebos import placebo_inputs
+from whatif_assets.steps.training import training_inputs
+from whatif_assets.steps.verdicts import verdict_inputs
+from whatif_assets.steps.winner import Winner, winner_of
+
+NOT_MATERIALISED = "not materialised"
+Made = TypeVar("Made")
+
+
+def state(home: Home, table: str, key: str) -> State:
+    """Say whether one part of a home is fresh; see :class:`Freshness`."""
+    return Freshness(home).of(table, key)
+
+
+def winners(home: Home) -> list[Winner]:
+    """Find the winner of every study that has one; see `winner_of` for errors."""
+    fresh = Freshness(home)
+    found = (winner_of(fresh, study) for study in home.studies().values())
+    return [winner for winner in found if winner is not None]
+
+
+class Freshness:
+    """The state of a home's parts at one moment.
+
+    What is read of the home is read once, so that it is quick to ask about
+    thousands of parts. Make another one after something was written.
+
+    Parameters
+    ----------
+    home
+        The home.
+    backend
+        Overrides where models are fitted; see
+        `whatif_assets.steps.backend.forced_backend`.
+
+    Examples
+    --------
+    >>> str(Freshness(home).of("backtest_results", "demo.rf"))
+    'stale: price_bars of session 2026-01-07: source changed'
+    """
+
+    def __init__(self, home: Home, backend: str = "") -> None:
+        self.home: Home = _AtOneMoment(home.path, home.market)
+        self.backend = backend
+        self._known: dict[Part, State] = {}
+        self._standings: dict[str, Standing] = {}
+        self._bars = _Once(lambda: SessionBars(self.home, ()))
+        self._features = _Once(lambda: FeatureTables(self.home))
+
+    def of(self, table: str, key: str) -> State:
+        """Say whether a partition is fresh, stale or missing.
+
+        Parameters
+        ----------
+        table, key
+            A table with a partition for each session, configuration or study, and
+            the key of one.
+
+        Returns
+        -------
+        State
+            Stale also where something that it is made from is stale, missing or
+            can no longer be found, such as the configuration itself.
+        """
+        part = table, key
+        if part not in self._known:
+            self._known[part] = self._judged(part)
+        return self._known[part]
+
+    def inputs(self, table: str, key: str) -> dict[str, str]:
+        """Hashes of all that a partition would be made from now, by part.
+
+        Raises
+        ------
+        BadInput
+            Something that it is made from is missing or wrong.
+        """
+        code = {"code": CODE_VERSIONS[table]}
+        return {**_RULES[table].inputs(self, key), **code}
+
+    def standing(self, study: Study) -> Standing:
+        """Collect the results of a study that may be ranked."""
+        if study.hash not in self._standings:
+            self._standings[study.hash] = standing(self, study)
+        return self._standings[study.hash]
+
+    def first_stale(self, parts: Iterable[Part]) -> State | None:
+        """State of the first part that is not fresh, or None where all are."""
+        stale = [part for part in parts if not self.of(*part).is_fresh]
+        if not stale:
+            return None
+        found, (table, key) = self.of(*stale[0]), stale[0]
+        because = found.because
+        if found.upstream is None:
+            others = len({k for t, k in stale if t == table}) - 1
+            and_more = f" and {others} more" if others else ""
+            because = f"{table} of {axis_of(table)} {key}{and_more}: {because}"
+        return State(found.status, because, stale[0])
+
+    def _judged(self, part: Part) -> State:
+        manifest = self.home.lake.manifest(*part)
+        status = Status.MISSING if manifest is None else Status.STALE
+        table, key = part
+        try:
+            first = self.first_stale(_RULES[table].upstream(self, key))
+            if first is not None:
+                return State(status, first.because, first.upstream)
+            if manifest is None:
+                return State(status, NOT_MATERIALISED)
+            why = why_computed(manifest, self.inputs(table, key))
+        except BadInput as error:
+            return State(status, str(error))
+        return State(status, why) if why else FRESH
+
+    @property
+    def bars(self) -> SessionBars:
+        """What the sessions of the source are made from."""
+        return self._bars.get()
+
+    @functools.cached_property
+    def stale_bars(self) -> list[str]:
+        """Sessions of which there are bars that are not fresh, the oldest first."""
+        keys = self.home.lake.keys("price_bars")
+        return [key for key in keys if not self.of("price_bars", key).is_fresh]
+
+    @property
+    def features(self) -> FeatureTables:
+        """What the features of sessions are made from."""
+        return self._features.get()
+
+
+class _AtOneMoment(Home):
+    """A home of which manifests and configurations are read once."""
+
+    @functools.cached_property
+    def lake(self) -> Lake:  # type: ignore[override]
+        return _RememberedLake(self.path)
+
+    def find(self, key: str) -> tuple[Configuration, Study]:
+        if key not in self._found:
+            self._found[key] = super().find(key)
+        return self._found[key]
+
+    @functools.cached_property
+    def _found(self) -> dict[str, tuple[Configuration, Study]]:
+        return {}
+
+
+class _RememberedLake(Lake):
+    """A lake whose manifests are read once."""
+
+    @functools.cached_property
+    def _manifests(self) -> dict[Part, Manifest | None]:
+        return {}
+
+    def manifest(self, table: str, key: str) -> Manifest | None:
+        if (table, key) not in self._manifests:
+            self._manifests[table, key] = super().manifest(table, key)
+        return self._manifests[table, key]
+
+
+class _Once(Generic[Made]):
+    """Something that is made when it is first asked for, or what went wrong then."""
+
+    def __init__(self, make: Callable[[], Made]) -> None:
+        self._make = make
+        self._error: BadInput | None = None
+
+    def get(self) -> Made:
+        """Give it; BadInput, the same each time, where it could not be made."""
+        if self._error is not None:
+            raise self._error
+        return self._made
+
+    @functools.cached_property
+    def _made(self) -> Made:
+        try:
+            return self._make()
+        except BadInput as error:
+            self._error = error
+            raise
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """What the partitions of a table are made from.
+
+    Attributes
+    ----------
+    inputs
+        Hashes of what a partition would be made from now, by part.
+    upstream
+        The partitions that it is made from, which have to be fresh themselves.
+    """
+
+    inputs: Callable[[Freshness, str], Mapping[str, str]]
+    upstream: Callable[[Freshness, str], Iterable[Part]]
+
+
+def _bars_of_features(fresh: Freshness, key: str) -> list[Part]:
+    """A session's own bars, and what is stale of those that it was warmed up on.
+
+    One that was not there when the session was warmed up is no fault of it.
+    """
+    manifest = fresh.home.lake.manifest("features", key)
+    read = parts_among(manifest.inputs if manifest else ())
+    first = first_day(read[0]) if read else key
+    stale = fresh.stale_bars
+    inside = stale[bisect_left(stale, first) : bisect_left(stale, key)]
+    return [("price_bars", day) for day in (*inside, key)]
+
+
+def _training(fresh: Freshness, key: str) -> Mapping[str, str]:
+    configuration, study = fresh.home.find(key)
+    backend = backend_of(configuration, fresh.backend)
+    return training_inputs(fresh.home, study, configuration, backend)
+
+
+def _trained_on(fresh: Freshness, key: str) -> Iterable[Part]:
+    configuration, study = fresh.home.find(key)
+    if configuration.algorithm is None:
+        return []
+    folds = study.folds(fresh.home.market)
+    return _features_of(day for fold in folds for day in fold.train)
+
+
+def _forecast_from(fresh: Freshness, key: str) -> Iterable[Part]:
+    configuration, study = fresh.home.find(key)
+    models = [("trained_models", key)]
+    if configuration.algorithm is None:
+        return models
+    folds = study.folds(fresh.home.market)
+    return [*models, *_features_of(day for fold in folds for day in fold.test)]
+
+
+def _features_of(days: Iterable[date]) -> list[Part]:
+    return [("features", day.isoformat()) for day in dict.fromkeys(days)]
+
+
+def _traded_on(fresh: Freshness, key: str) -> Iterable[Part]:
+    configuration, study = fresh.home.find(key)
+    own, earlier = sessions_read(fresh.home, study, configuration)
+    lake = fresh.home.lake
+    known = [d for d in earlier if lake.manifest("price_bars", d.isoformat())]
+    bars = [("price_bars", day.isoformat()) for day in (*known, *own)]
+    return bars if configuration.algorithm is None else [*bars, ("forecasts", key)]
+
+
+def _ranking(fresh: Freshness, name: str) -> Mapping[str, str]:
+    study = fresh.home.study(name)
+    return leaderboard_inputs(study, fresh.standing(study))
+
+
+def _of_winner(
+    inputs: Callable[[Winner], Mapping[str, str]],
+) -> Callable[[Freshness, str], Mapping[str, str]]:
+    """Hashes of what is made for the winner of a study."""
+
+    def of_study(fresh: Freshness, name: str) -> Mapping[str, str]:
+        winner = winner_of(fresh, fresh.home.study(name))
+        if winner is None:
+            raise BadInput(f"study {name} has no winner")
+        if not (found := inputs(winner)):
+            raise BadInput(f"study {name} has no holdout")
+        return found
+
+    return of_study
+
+
+def _sealed(fresh: Freshness, name: str) -> Iterable[Part]:
+    """The leaderboard, and the sessions of a study's holdout."""
+    study = fresh.home.study(name)
+    board = ("leaderboard", name)
+    fold = study.holdout(fresh.home.market)
+    if fold is None or not fresh.of(*board).is_fresh:
+        return [board]
+    winner = winner_of(fresh, study)
+    has_model = winner is not None and winner.configuration.algorithm is not None
+    table = "features" if has_model else "price_bars"
+    return [board, *((table, day.isoformat()) for day in fold.test)]
+
+
+_RULES = {
+    "price_bars": _Rule(lambda f, key: f.bars.inputs(key), lambda f, key: []),
+    "features": _Rule(
+        lambda f, key: f.features.inputs(date.fromisoformat(key)), _bars_of_features
+    ),
+    "trained_models": _Rule(_training, _trained_on),
+    "forecasts": _Rule(lambda f, key: forecast_inputs(f.home, key), _forecast_from),
+    "backtest_results": _Rule(
+        lambda f, key: evaluation_inputs(f.home, key), _traded_on
+    ),
+    "leaderboard": _Rule(_ranking, lambda f, name: []),
+    "placebo_results": _Rule(
+        _of_winner(placebo_inputs),
+        lambda f, name: [("leaderboard", name)],
+    ),
+    "holdout_results": _Rule(_of_winner(holdout_inputs), _sealed),
+    "verdicts": _Rule(
+        _of_winner(verdict_inputs),
+        lambda f, name: [("leaderboard", name), ("placebo_results", name)],
+    ),
+}
+
+__all__ = ["CODE_VERSIONS", "FRESH", "Freshness", "State", "Status", "state", "winners"]

@@ -1,0 +1,306 @@
+"""Ranking the variants of a study, and naming the best configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from whatif_assets.domain.accounts.metrics import METRICS
+from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.domain.ranking.ranking import SCORE, VIOLATES
+from whatif_assets.home.asked import what_ifs
+from whatif_assets.home.home import Home
+from whatif_assets.home.lake import Manifest, combined_hash, few
+from whatif_assets.home.state import State, Status
+from whatif_assets.home.tables import LAKE
+from whatif_assets.settings.configuration import Configuration
+from whatif_assets.settings.study import Study
+from whatif_assets.steps.sensitivity import PLATEAU, plateaus
+
+if TYPE_CHECKING:
+    from whatif_assets.steps.freshness import Freshness
+
+RESULTS, BOARD = "backtest_results", "leaderboard"
+CANDIDATE = "candidate"
+RANKING_COLUMNS = (
+    "study",
+    "rank",
+    "configuration",
+    "variant",
+    "role",
+    VIOLATES,
+    SCORE,
+)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The results of a study that count, and those that do not.
+
+    Attributes
+    ----------
+    rows
+        One row per variant: study, configuration, variant, role, settings, metrics,
+        and the plateau score.
+    versions
+        Data versions of the results that count, by configuration.
+    left_out
+        Why the other configurations have none, by key.
+    same_as
+        Configurations whose every variant is one of an earlier configuration, and
+        that one: content counts once, whatever it is called.
+    """
+
+    rows: pd.DataFrame
+    versions: Mapping[str, str]
+    left_out: Mapping[str, State]
+    same_as: Mapping[str, str]
+
+
+def write_part(
+    home: Home,
+    table: str,
+    study: Study,
+    frame: pd.DataFrame,
+    inputs: Mapping[str, str],
+    run_id: str = "",
+) -> str:
+    """Write what a table has of a study, atomically; return its content hash.
+
+    Parameters
+    ----------
+    inputs
+        Hashes of what it was made from, as `Freshness.inputs` gives them.
+    run_id
+        The run that made it.
+    """
+    version = home.lake.write(table, study.name, frame)
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    code = inputs.get("code", "")
+    manifest = Manifest(version, dict(inputs), len(frame), run_id, code, now, 0.0)
+    home.lake.finish(table, study.name, manifest)
+    return version
+
+
+def read_table(home: Home, table: str) -> pd.DataFrame:
+    """Read what a table has of the home's studies; BadInput where it has nothing."""
+    parts = {
+        name: home.lake.read(table, name)
+        for name in home.studies()
+        if home.lake.has(table, name)
+    }
+    if not parts:
+        raise BadInput(
+            f"{table} has not been materialised yet; materialise it in the UI, or "
+            "use 'whatif run'."
+        )
+    return stacked(parts)
+
+
+def standing(fresh: Freshness, study: Study) -> Standing:
+    """Collect the fresh results of a study's configurations and what-ifs.
+
+    What is stale is left out and named, since results are comparable only where
+    settings, code, data and sessions are the same.
+
+    Parameters
+    ----------
+    fresh
+        Knows the home, and what is fresh of it.
+    study
+        The study.
+    """
+    home = fresh.home
+    frames, versions = [], {}
+    left_out = {
+        key: State(Status.MISSING, fault)
+        for key, fault in home.resolve(study).faults.items()
+    }
+    configurations = configurations_of(home, study)
+    for configuration in configurations:
+        key = configuration.key
+        state = fresh.of(RESULTS, key)
+        manifest = home.lake.manifest(RESULTS, key)
+        if not state.is_fresh or manifest is None:
+            left_out[key] = state
+            continue
+        versions[key] = manifest.data_version
+        frame = home.lake.read(RESULTS, key)
+        frame.insert(0, "configuration", key)
+        frames.append(frame)
+    rows = pd.concat(frames, ignore_index=True) if frames else LAKE[BOARD].empty()
+    same_as: dict[str, str] = {}
+    if frames:
+        rows, same_as = _each_content_once(rows)
+        rows.insert(0, "study", study.name)
+        rows[PLATEAU] = plateaus(study, configurations, rows)
+    return Standing(rows, versions, left_out, same_as)
+
+
+def _each_content_once(rows: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Keep the first of variants that have the same settings.
+
+    Returns
+    -------
+    rows : pandas.DataFrame
+        Those kept.
+    same_as : dict
+        Configurations of which none is kept, and the one that has their first.
+    """
+    first = rows.drop_duplicates("settings").set_index("settings")["configuration"]
+    kept = rows[~rows.duplicated("settings")].reset_index(drop=True)
+    gone = rows[~rows["configuration"].isin(kept["configuration"])]
+    gone = gone.drop_duplicates("configuration")
+    owners = gone["settings"].map(first)
+    return kept, dict(zip(gone["configuration"], owners))
+
+
+def left_out(found: Standing) -> pd.DataFrame:
+    """List the configurations without a result that counts, and why, one row each."""
+    rows = [(key, s.status.value, s.because) for key, s in found.left_out.items()]
+    return pd.DataFrame(rows, columns=["configuration", "state", "because"])
+
+
+def leaderboard_inputs(study: Study, found: Standing) -> dict[str, str]:
+    """Hashes of what the ranking of a study comes from, by part."""
+    order = [study.rank_by, study.constraints]
+    return {
+        "settings": combined_hash([order, sorted(METRICS)]),
+        "results": combined_hash(sorted(found.versions.items())),
+    }
+
+
+def configurations_of(home: Home, study: Study) -> list[Configuration]:
+    """List a study's configurations, and the what-ifs that have results."""
+    return [*home.configurations(study), *what_ifs(home, study)[0]]
+
+
+def ranked(found: Standing, study: Study) -> pd.DataFrame:
+    """Rank the results of a study that count; see :func:`rank`."""
+    return rank(found.rows, study)
+
+
+def rank(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """Rank variants in the order of the study, the best first.
+
+    Equal ones are in the order of their names, so that a ranking never depends on
+    the order of the work; see :meth:`Ranking.order` for the rest.
+    """
+    if rows.empty:
+        return rows
+    ordered = rows.sort_values(["configuration", "variant"], kind="stable")
+    ordered = study.ranking.order(ordered).reset_index(drop=True)
+    ordered["rank"] = range(1, len(ordered) + 1)
+    first = [c for c in RANKING_COLUMNS if c in ordered]
+    return ordered[first + [c for c in ordered.columns if c not in first]]
+
+
+def best(ranking: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """Choose the best candidate of a ranked study: one row, or none.
+
+    Benchmarks and placebos cannot win; ``ranked_above`` names those that rank
+    above the winner, which is a reason to doubt it. Nor can a variant that violates
+    a constraint; :func:`why_none` says what kept all from winning.
+    """
+    eligible = (ranking["role"] == CANDIDATE) & study.ranking.qualifies(ranking)
+    winner = ranking[eligible].head(1).reset_index(drop=True)
+    above = ranking[ranking["rank"] < winner["rank"].max()]
+    doubts = above.loc[above["role"] != CANDIDATE, "configuration"].drop_duplicates()
+    winner.insert(5, "ranked_by", study.ranking.label)
+    winner.insert(6, "variants_tried", len(ranking))
+    winner.insert(7, "ranked_above", ", ".join(doubts))
+    return winner
+
+
+def why_none(ranking: pd.DataFrame, study: Study, found: Standing | None = None) -> str:
+    """Say why no variant of a ranked study can win; empty where one can.
+
+    Parameters
+    ----------
+    found
+        What the ranking was made of; it says why it is empty.
+    """
+    if ranking.empty:
+        return _why_empty(found)
+    candidates = ranking[ranking["role"] == CANDIDATE]
+    if study.ranking.qualifies(candidates).any():
+        return ""
+    if candidates.empty:
+        return "No winner: the study has no candidate beside benchmarks and placebos."
+    met = [
+        f"{constraint} is met by {int(constraint.is_met(candidates).sum()):,}"
+        for constraint in study.ranking.constraints
+    ]
+    known = int(study.ranking.score(candidates).notna().sum())
+    told = ", ".join([*met, f"{study.ranking.label} is defined for {known:,}"])
+    return (
+        f"No winner: of {len(candidates):,} candidate variants, {told}; none has all."
+    )
+
+
+def _why_empty(found: Standing | None) -> str:
+    """Say why no configuration of a study has a result that counts."""
+    reasons: dict[str, list[str]] = {}
+    for key, state in (found.left_out if found else {}).items():
+        reasons.setdefault(str(state), []).append(key)
+    told = "; ".join(f"{few(keys)} ({why})" for why, keys in reasons.items())
+    return f"No results: {told}." if told else "No results yet."
+
+
+def outcome(ranking: pd.DataFrame, study: Study, why_none: str) -> pd.DataFrame:
+    """Return the winner of a ranked study, or a row that says why none is named.
+
+    Parameters
+    ----------
+    why_none
+        Why no winner is named; empty where the first in rank is the winner.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row: that of :func:`best` with ``why_none`` empty, or one in which only
+        study, ranked_by, variants_tried and ``why_none`` are not null.
+    """
+    winner = best(ranking, study).assign(why_none=why_none)
+    if not why_none:
+        return winner
+    texts = winner.select_dtypes("object").columns
+    row = (
+        winner.iloc[:0]
+        .reindex([0])
+        .astype({"rank": "Int64", **dict.fromkeys(texts, "string")})
+    )
+    return row.assign(
+        study=study.name,
+        ranked_by=study.ranking.label,
+        variants_tried=len(ranking),
+        why_none=why_none,
+    )
+
+
+def finalists(ranking: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """Variants worth their detail: the first ones, and the best of each other role."""
+    if ranking.empty:
+        return ranking
+    others = ranking[ranking["role"] != CANDIDATE]
+    chosen = pd.concat(
+        [ranking.head(study.finalists), others.drop_duplicates("configuration")]
+    )
+    return chosen.drop_duplicates(["configuration", "variant"]).sort_values("rank")
+
+
+def short_name(row: Mapping[Any, Any]) -> str:
+    """Configuration and variant of a row, without the study's name."""
+    configuration = row["configuration"].partition(".")[2]
+    return f"{configuration} {row['variant'].strip('-').replace('~', ' ')}".rstrip()
+
+
+def stacked(studies: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Stack the tables of several studies, sorted by the study's name."""
+    frames = [studies[name] for name in sorted(studies)]
+    full = [frame for frame in frames if not frame.empty]
+    return pd.concat(full or frames[:1], ignore_index=True)

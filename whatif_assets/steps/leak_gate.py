@@ -1,0 +1,358 @@
+"""The leak gate of the chain: what each asset has probed before it writes.
+
+Probes take a sample, since a leak is in the code and shows wherever one looks. The
+sample depends on the partition's key alone, so that a run can be repeated, and every
+finding says what it was.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import random
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import Protocol
+
+import pandas as pd
+
+from whatif_assets.domain.accounts.job import Executions
+from whatif_assets.domain.accounts.sleeve import Sleeve
+from whatif_assets.domain.bars.adjustments import LakeSteps
+from whatif_assets.domain.features import Feature
+from whatif_assets.domain.leaks import (
+    FEATURES_PROBE,
+    FORECASTS_PROBE,
+    INDICATORS_PROBE,
+    LABEL_PROBE,
+    Finding,
+    facts_see_no_future,
+    features_see_no_future,
+    fills_at_next_open,
+    forecasts_see_no_future,
+    label_looks_forward,
+    of_fills,
+    together,
+    trades_see_no_future,
+)
+from whatif_assets.domain.leaks.sweeping import BARS_OF_A_RUN
+from whatif_assets.domain.strategies import StrategyType, required_features
+from whatif_assets.engines.backtest import Variant, is_compiled, run_backtests
+from whatif_assets.engines.probing.replaying import SECONDS, Probe
+from whatif_assets.home.bar_reader import BarReader
+from whatif_assets.home.home import Home
+from whatif_assets.settings.configuration import Configuration
+from whatif_assets.steps.session_features import SessionFeatures
+
+SESSIONS_OF_A_RUN = 20  # sessions of a run over features that are probed
+SESSIONS = 3  # sessions of a configuration whose features or labels are probed
+SYMBOLS = 1  # symbols of each
+INDICATORS = 12  # features of a rule
+VARIANTS = 2  # variants that are replayed: the winner, and another
+
+
+class Predict(Protocol):
+    """Forecasts bars with their features by the model of a fold."""
+
+    def __call__(self, rows: pd.DataFrame, number: int) -> pd.DataFrame:
+        """Return ``symbol``, ``ts``, ``forecast`` and ``expected_return``."""
+
+
+def _sample(key: str) -> random.Random:
+    return random.Random(key)  # noqa: S311 - a sample, not a secret
+
+
+def _some(draw: random.Random, items: Iterable[str], most: int) -> list[str]:
+    known = sorted(set(items))
+    return sorted(draw.sample(known, min(most, len(known))))
+
+
+def sessions_to_probe(sessions: Sequence[date]) -> set[date]:
+    """Choose sessions of a run over features, spread evenly, the last one included."""
+    step = math.ceil(len(sessions) / SESSIONS_OF_A_RUN)
+    return set(sessions[::-1][:: max(step, 1)])
+
+
+def probe_features(
+    columns: SessionFeatures,
+    session: date,
+    frame: pd.DataFrame,
+    probed: Iterable[date] = (),
+) -> Finding:
+    """Probe the features of a session, on one of its symbols or on some.
+
+    Parameters
+    ----------
+    columns
+        What computed them.
+    session
+        The session.
+    frame
+        What is to be written.
+    probed
+        The sessions of the run that are probed. All of them together look at each
+        symbol, and at as many bars as a rare peek takes to be found.
+    """
+    days = sorted({session, *probed})
+    every = sorted(frame["symbol"].unique())
+    share = math.ceil(len(every) / len(days))
+    first = days.index(session) * share
+    symbols = [every[n % len(every)] for n in range(first, first + share)]
+    most = math.ceil(BARS_OF_A_RUN / max(len(days) * share, 1))
+    draw = _sample(session.isoformat())
+    return _probe_session(
+        columns, session, sorted(set(symbols)), frame, draw, FEATURES_PROBE, most
+    )
+
+
+def _probe_session(
+    columns: SessionFeatures,
+    session: date,
+    symbols: Sequence[str],
+    frame: pd.DataFrame,
+    draw: random.Random,
+    probe: str,
+    most: int = BARS_OF_A_RUN,
+) -> Finding:
+    if not symbols:
+        return Finding(probe, True, f"no bar in session {session}", 0, 0.0)
+    bars, previous = columns.bars_of(session, symbols)
+    about = (bars, session, previous)
+    finding = features_see_no_future(
+        *about,
+        columns.features,
+        frame,
+        draw,
+        probe,
+        columns.slower_of(session, symbols),
+        most,
+    )
+    reading = [feature for feature in columns.features if feature.fact]
+    if not reading:
+        return finding
+    as_known = columns.facts.as_known
+    later = facts_see_no_future(*about, reading, as_known, frame, draw, probe)
+    return together([finding, later])
+
+
+def probe_labels(
+    home: Home, configuration: Configuration, frame: pd.DataFrame
+) -> Finding:
+    """Probe the labels that a configuration learns, on some of its sessions.
+
+    Parameters
+    ----------
+    frame
+        As :func:`whatif_assets.steps.dataset.dataset` gives it.
+    """
+    draw = _sample(configuration.key)
+    known = frame.loc[frame["label"].notna(), "session"]
+    days = sorted(pd.DatetimeIndex(known.unique()).date)
+    if not days:
+        return Finding(LABEL_PROBE, True, "no label in the training sessions", 0, 0.0)
+    chosen = sorted(draw.sample(days, min(SESSIONS, len(days))))
+    ahead = _sessions_ahead(home, configuration)
+    calendar = home.market.sessions.dates()
+    read = {
+        day
+        for first in (calendar.index(day) for day in chosen)
+        for day in calendar[first : first + ahead + 1]
+        if home.lake.has("price_bars", day.isoformat())
+    }
+    size = home.bar_size(configuration)
+    bars = BarReader(home, size).over(sorted(read))
+    place = calendar.index(chosen[0])
+    schedule = home.market.sessions.schedule(
+        calendar[place : calendar.index(chosen[-1]) + ahead + 1]
+    )
+    return label_looks_forward(
+        frame,
+        bars,
+        configuration.label,
+        size,
+        [feature.column for feature in configuration.features],
+        chosen,
+        draw,
+        schedule,
+        LakeSteps(home).over(min(read), max(read)),
+    )
+
+
+def _sessions_ahead(home: Home, configuration: Configuration) -> int:
+    """Sessions after a bar's own in which its label may lie."""
+    label, size = configuration.label, home.bar_size(configuration)
+    per_session = home.market.bars_per_session(size)
+    if not (size.daily or label.across_sessions):
+        return 0
+    # A half day has fewer bars than a regular session.
+    return math.ceil(label.horizon / per_session) * (1 if per_session == 1 else 2)
+
+
+def probe_forecasts(
+    home: Home, configuration: Configuration, frame: pd.DataFrame, predict: Predict
+) -> Finding:
+    """Probe the forecasts of a configuration, on some of its sessions and symbols.
+
+    Parameters
+    ----------
+    frame
+        What is to be written.
+    predict
+        Forecasts bars with their features by the model of a fold, given by number.
+    """
+    if frame.empty:
+        return Finding(FORECASTS_PROBE, True, "no forecast", 0, 0.0)
+    draw = _sample(configuration.key)
+    days = pd.Series(home.market.sessions.days(pd.DatetimeIndex(frame["ts"])))
+    size = home.bar_size(configuration)
+    if size.daily:
+        days = frame["ts"].dt.tz_localize(None).dt.normalize()
+    columns = SessionFeatures(home, configuration.features, bar_size=size)
+    findings = []
+    for day in sorted(
+        draw.sample(sorted(days.unique()), min(SESSIONS, days.nunique()))
+    ):
+        there = frame[(days == day).to_numpy()]
+        session, fold = pd.Timestamp(day).date(), int(there["fold"].iloc[0])
+        symbols = _some(draw, there["symbol"], SYMBOLS)
+        bars, previous = columns.bars_of(session, symbols)
+        finding = forecasts_see_no_future(
+            bars,
+            session,
+            previous,
+            configuration.features,
+            functools.partial(predict, number=fold),
+            there,
+            draw,
+            columns.slower_of(session, symbols),
+        )
+        findings.append(finding)
+    return together(findings)
+
+
+def probe_indicators(
+    home: Home,
+    configuration: Configuration,
+    sleeves: Sequence[Sleeve],
+    sessions: Sequence[date],
+    as_of: date | None = None,
+) -> Finding:
+    """Probe the features that a rule computes for itself, as its sleeves hold them.
+
+    Parameters
+    ----------
+    sleeves
+        What the rule trades on.
+    sessions
+        The sessions that they number.
+    as_of
+        The session on whose basis their prices are; each session's own where absent.
+    """
+    draw = _sample(configuration.key)
+    settings = [variant.settings for variant in configuration.variants()]
+    features = required_features(configuration.strategy_type(), settings)
+    held = sorted(
+        (f for f in features if f.column in sleeves[0].columns), key=lambda f: f.column
+    )
+    if not held:
+        return Finding(INDICATORS_PROBE, True, "a rule without features", 0, 0.0)
+    some = draw.sample(held, min(INDICATORS, len(held)))
+    size = home.bar_size(configuration)
+    columns = SessionFeatures(home, some, bar_size=size, as_of=as_of)
+    findings = []
+    for sleeve in draw.sample(list(sleeves), min(SYMBOLS, len(sleeves))):
+        number = int(draw.choice(sleeve.session))
+        frame = _columns_of(sleeve, number, some)
+        finding = _probe_session(
+            columns, sessions[number], [sleeve.symbol], frame, draw, INDICATORS_PROBE
+        )
+        findings.append(finding)
+    return together(findings)
+
+
+def _columns_of(
+    sleeve: Sleeve, number: int, features: Sequence[Feature]
+) -> pd.DataFrame:
+    """Give the features of one session of a sleeve as a table."""
+    rows = sleeve.session == number
+    ts = pd.DatetimeIndex(sleeve.ts[rows].view("datetime64[us]")).tz_localize("UTC")
+    columns = {f.column: sleeve.columns[f.column][rows] for f in features}
+    return pd.DataFrame({"symbol": sleeve.symbol, "ts": ts, **columns})
+
+
+def probe_fills(
+    configuration: Configuration,
+    sleeves: Sequence[Sleeve],
+    leaders: Sequence[Variant],
+    fills: pd.DataFrame,
+    seconds: float = SECONDS,
+) -> Finding:
+    """Probe when, for how much and on what knowledge the best variants traded.
+
+    Parameters
+    ----------
+    sleeves
+        What they traded on.
+    leaders
+        The best variants, the winner first.
+    fills
+        Their fills, as they are to be written.
+    seconds
+        Time for replays of a user's own strategy.
+    """
+    strategy = configuration.strategy_type()
+    # By what it is, not by its name: a configuration is probed alike under any key.
+    draw = _sample(f"{strategy.name} {strategy.code_version} {leaders[0].id}")
+    if not is_compiled(strategy):
+        others = draw.sample(list(leaders[1:]), min(VARIANTS - 1, len(leaders) - 1))
+        probe = Probe(strategy, sleeves, fills, draw, seconds)
+        return probe.of([leaders[0], *others])
+    by_job = dict(list(fills.groupby(["variant", "symbol"], sort=False)))
+    found = {
+        (variant.id, sleeve.symbol): of_fills(
+            by_job.get((variant.id, sleeve.symbol), fills.iloc[:0]),
+            sleeve,
+            variant.costs.slippage_bps / 1e4,
+            _sends_stops(strategy, variant),
+        )
+        for variant in leaders
+        for sleeve in sleeves
+    }
+    findings = [
+        fills_at_next_open(sleeve, found[variant.id, sleeve.symbol])
+        for variant in leaders
+        for sleeve in sleeves
+    ]
+    others = draw.sample(list(leaders[1:]), min(VARIANTS - 1, len(leaders) - 1))
+    for variant in [leaders[0], *others]:
+        for sleeve in draw.sample(list(sleeves), min(SYMBOLS, len(sleeves))):
+            findings.append(
+                trades_see_no_future(
+                    functools.partial(_replay, configuration, variant),
+                    sleeve,
+                    found[variant.id, sleeve.symbol],
+                    draw,
+                )
+            )
+    return together(findings)
+
+
+def _sends_stops(strategy: StrategyType, variant: Variant) -> bool:
+    """Whether a variant of a rule sends orders that fill inside of a bar."""
+    settings = strategy.settings(variant.settings)
+    stops = ("stop_loss", "trailing_stop", "take_profit")
+    return any(getattr(settings, name, 0) for name in stops)
+
+
+def _replay(
+    configuration: Configuration, variant: Variant, sleeve: Sleeve
+) -> Executions:
+    result = run_backtests(
+        [sleeve], configuration.strategy, [variant], base=configuration.base
+    )
+    return of_fills(
+        result.fills,
+        sleeve,
+        variant.costs.slippage_bps / 1e4,
+        _sends_stops(configuration.strategy_type(), variant),
+    )

@@ -1,0 +1,247 @@
+"""Placebos: what the winner has to beat, made to measure for it.
+
+Each trades the winner's symbols, sessions, cash and costs, with the winner's size as
+its fills have it. One that does as well as the winner shows that the winner's signal is
+not what earned. A new placebo is one function and one line in ``PLACEBOS``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from whatif_assets.domain.accounts.accounts import Accounts
+from whatif_assets.domain.accounts.job import Variant
+from whatif_assets.domain.accounts.metrics import measure
+from whatif_assets.domain.accounts.shape import Shape, trade_at_random
+from whatif_assets.domain.models import fit
+from whatif_assets.domain.strategies import find_strategy
+from whatif_assets.engines.backtest import sweep
+from whatif_assets.home.lake import combined_hash, why_computed
+from whatif_assets.steps.backtesting import benchmark_of
+from whatif_assets.steps.dataset import dataset
+from whatif_assets.steps.forecasting import forecast_by
+from whatif_assets.steps.sleeves import basis_of, in_detail, stage
+from whatif_assets.steps.training import TABLE as MODELS
+from whatif_assets.steps.training import examples_of
+from whatif_assets.steps.winner import Winner
+
+SHUFFLES = 3
+RANDOM_TRADERS = 100
+# Fewer, but no fewer than these, where all of them would make more fills than that.
+FEWEST_TRADERS, MOST_FILLS = 20, 3_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class Placebo:
+    """Variants of a strategy to run in the winner's place.
+
+    Attributes
+    ----------
+    strategy, variants
+        A registered strategy, and its variants.
+    forecasts
+        What it is to take for forecasts, if it reads any.
+    shape
+        What is held at random times, a variant a seed, where no strategy decides.
+    """
+
+    strategy: str
+    variants: tuple[Variant, ...]
+    forecasts: pd.DataFrame | None = None
+    shape: Shape | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Challenged:
+    """A winner, and the shape of its trading."""
+
+    winner: Winner
+    shape: Shape
+
+    @classmethod
+    def of(cls, winner: Winner) -> Challenged:
+        """Replay a winner to see what it traded."""
+        home, study, configuration = winner.home, winner.study, winner.configuration
+        run = in_detail(home, study, configuration, [winner.variant.id])
+        return cls(winner, Shape.of(run.jobs_of([winner.variant.id])))
+
+    def variant(self, settings: Mapping[str, Any], id: str = "-") -> Variant:
+        """Make a variant with the winner's costs and cash."""
+        won = self.winner.variant
+        return Variant(id, settings, won.costs, won.cash)
+
+    def sized(self, strategy: str) -> Variant:
+        """Make a variant of a rule with the size of the winner's positions."""
+        kind = find_strategy(strategy)
+        return self.variant(kind.settings(self.shape.size).model_dump())
+
+
+def buy_and_hold(challenged: Challenged) -> Iterator[Placebo]:
+    """Buy once as much as the winner's positions have, and hold."""
+    yield Placebo("buy_and_hold", (challenged.sized("buy_and_hold"),))
+
+
+def ema_rule(challenged: Challenged) -> Iterator[Placebo]:
+    """Follow the crossings of two moving averages, the oldest rule in the book."""
+    yield Placebo("ema_cross", (challenged.sized("ema_cross"),))
+
+
+def random_entry(challenged: Challenged) -> Iterator[Placebo]:
+    """Hold what the winner held, at random times."""
+    fills = challenged.shape.fills
+    if not fills:
+        return
+    traders = min(max(MOST_FILLS // fills, FEWEST_TRADERS), RANDOM_TRADERS)
+    variants = [
+        challenged.variant({"seed": seed}, f"seed={seed}")
+        for seed in range(1, traders + 1)
+    ]
+    yield Placebo("random_entry", tuple(variants), shape=challenged.shape)
+
+
+def shuffled_labels(challenged: Challenged) -> Iterator[Placebo]:
+    """Train the winner's model on labels in random order, so on nothing.
+
+    Fitted here even where the winner was fitted on Spark: what is asked is not
+    which library did it.
+    """
+    winner = challenged.winner
+    configuration = winner.configuration
+    if configuration.algorithm is None:
+        return
+    folds = winner.study.folds(winner.home.market)
+    sessions = sorted({day for fold in folds for day in fold.train})
+    frame = dataset(winner.home, configuration, sessions)
+    chosen = winner.home.lake.read(MODELS, configuration.key)["settings"]
+    settings = [json.loads(text) for text in chosen]
+    by_fold = [examples_of(winner.study, configuration, frame, fold) for fold in folds]
+    for seed in range(1, SHUFFLES + 1):
+        draw = np.random.default_rng([seed, configuration.model_seed])
+        parts = []
+        for fold, examples, own in zip(folds, by_fold, settings):
+            model = fit(
+                configuration.algorithm,
+                "local",
+                examples.features,
+                draw.permutation(examples.target),
+                own,
+                configuration.model_seed,
+            )
+            parts.append(forecast_by(model, winner.home, configuration, fold).frame)
+        variant = dataclasses.replace(winner.variant, id=f"seed={seed}")
+        yield Placebo(configuration.strategy, (variant,), pd.concat(parts))
+
+
+PLACEBOS: dict[str, Callable[[Challenged], Iterator[Placebo]]] = {
+    "shuffled_labels": shuffled_labels,
+    "random_entry": random_entry,
+    "buy_and_hold": buy_and_hold,
+    "ema_rule": ema_rule,
+}
+
+
+def run(challenged: Challenged, placebo: Placebo) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Run a placebo where the winner ran.
+
+    Returns
+    -------
+    metrics : pandas.DataFrame
+        ``variant`` and a column per metric.
+    daily : pandas.DataFrame
+        ``variant``, and a column per session (ISO date): profit since the start.
+    """
+    winner, shape = challenged.winner, challenged.shape
+    sessions = winner.sessions
+    if placebo.shape is None:
+        accounts = [_by_strategy(winner, placebo)]
+    else:
+        accounts = [
+            trade_at_random(shape, variant, seed, len(sessions))
+            for seed, variant in enumerate(placebo.variants, start=1)
+        ]
+    hold = challenged.sized("buy_and_hold")
+    held = benchmark_of(shape.sleeves, hold, len(sessions)).returns[0]
+    per_year = winner.home.market.sessions_per_year()
+    metrics = [measure(some, per_year, held) for some in accounts]
+    days = [day.isoformat() for day in sessions]
+    daily = pd.DataFrame(np.concatenate([some.pnl for some in accounts]), columns=days)
+    daily.insert(0, "variant", [name for some in accounts for name in some.variants])
+    return pd.concat(metrics, ignore_index=True), daily
+
+
+def _by_strategy(winner: Winner, placebo: Placebo) -> Accounts:
+    """Run a placebo that a strategy decides."""
+    home, base = winner.home, winner.configuration.base
+    sleeves = stage(
+        home,
+        home.symbols_of(winner.configuration),
+        winner.sessions,
+        find_strategy(placebo.strategy, base),
+        [variant.settings for variant in placebo.variants],
+        placebo.forecasts,
+        home.bar_size(winner.configuration),
+        basis_of(home, winner.study),
+    )
+    n, variants = len(winner.sessions), placebo.variants
+    (accounts,) = sweep(sleeves, placebo.strategy, variants, n_sessions=n, base=base)
+    return accounts
+
+
+def placebo_inputs(winner: Winner) -> dict[str, str]:
+    """Hashes of what the placebos of a winner come from, by part."""
+    order = [winner.study.rank_by, winner.ranked_value]
+    return {**winner.inputs, "ranking": combined_hash(order)}
+
+
+def is_challenged(winner: Winner) -> bool:
+    """Whether the lake has the placebos of this very winner, by the ranking of now."""
+    manifest = winner.home.lake.manifest("placebo_results", winner.study.name)
+    return not why_computed(manifest, placebo_inputs(winner))
+
+
+def run_placebos(winner: Winner) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Run every placebo of a winner.
+
+    Returns
+    -------
+    results : pandas.DataFrame
+        ``study``, ``placebo``, ``variant``, ``strategy``, ``settings`` (JSON), the
+        winner's ``configuration`` and ``winner_variant``, metrics, and by the
+        study's ranking ``ranked_value`` and whether it stands ``above_winner``.
+    daily : pandas.DataFrame
+        ``placebo``, ``variant``, and a column per session.
+    """
+    results, daily = [], []
+    challenged = Challenged.of(winner)
+    for name, make in PLACEBOS.items():
+        for placebo in make(challenged):
+            metrics, pnl = run(challenged, placebo)
+            metrics.insert(0, "study", winner.study.name)
+            metrics.insert(1, "placebo", name)
+            metrics.insert(3, "strategy", placebo.strategy)
+            metrics.insert(4, "settings", [_json(v) for v in placebo.variants])
+            metrics.insert(5, "configuration", winner.configuration.key)
+            metrics.insert(6, "winner_variant", winner.variant.id)
+            results.append(metrics)
+            pnl.insert(0, "placebo", name)
+            daily.append(pnl)
+    rows = pd.concat(results, ignore_index=True)
+    values = winner.study.ranking.score(rows)
+    better = values > winner.ranked_value
+    if not winner.study.ranking.higher_is_better:
+        better = values < winner.ranked_value
+    rows = rows.assign(ranked_value=values, above_winner=better)
+    return rows, pd.concat(daily, ignore_index=True)
+
+
+def _json(variant: Variant) -> str:
+    costs = dataclasses.asdict(variant.costs)
+    settings = {**variant.settings, **costs, "cash": variant.cash}
+    return json.dumps(settings, sort_keys=True)

@@ -1,0 +1,352 @@
+"""Training the models of a configuration, one per evaluation fold."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.domain.leaks import (
+    Admit,
+    Finding,
+    refuse_leak,
+    training_stops_before_test,
+)
+from whatif_assets.domain.leaks.foretelling import probe_learned_columns
+from whatif_assets.domain.models import (
+    ALGORITHMS,
+    Model,
+    fit,
+    load_model,
+    save_model,
+    search,
+)
+from whatif_assets.domain.models.windows import Fold, cv_folds, training_rows
+from whatif_assets.home.damage import DamagedFile
+from whatif_assets.home.home import Home
+from whatif_assets.home.lake import combined_hash
+from whatif_assets.home.parquet import file_hash
+from whatif_assets.settings.configuration import Configuration
+from whatif_assets.settings.study import Study
+from whatif_assets.steps.dataset import dataset, versions_read
+from whatif_assets.steps.leak_gate import probe_labels
+from whatif_assets.steps.twins import share_file, twin_of
+
+TABLE = "trained_models"
+# A model, the settings that it was fitted with, and the scores of a search for them.
+Fitted: TypeAlias = "tuple[Model, dict[str, Any], pd.DataFrame | None]"
+FoldFitter: TypeAlias = Callable[..., Fitted]
+FOLDS = {
+    "fold": "int64",
+    "train_first": "datetime64[us]",
+    "train_last": "datetime64[us]",
+    "train_rows": "int64",
+    "train_rmse": "float64",
+    "settings": "str",
+}
+
+
+@dataclass
+class Trained:
+    """What training a configuration left in the lake.
+
+    Attributes
+    ----------
+    backend
+        Where the models were fitted; ``none`` for a rule.
+    folds
+        One row per fold: sessions trained on, rows, error in training, chosen settings.
+    importance
+        Importance of each feature in each fold.
+    scores
+        Every candidate of a search in every cross-validation fold; or empty.
+    taken_from
+        Key of the configuration that models were taken from; its search found them.
+    data_version
+        Hash of the models.
+    """
+
+    backend: str
+    folds: list[dict[str, Any]] = field(default_factory=list)
+    importance: list[pd.DataFrame] = field(default_factory=list)
+    scores: list[pd.DataFrame] = field(default_factory=list)
+    taken_from: str | None = None
+    data_version: str = ""
+
+    def note(
+        self,
+        fold: Fold,
+        model: Model,
+        settings: Mapping[str, Any],
+        examples: Examples,
+        configuration: Configuration,
+    ) -> None:
+        """Note the model of a fold."""
+        error = model.predict(examples.features) - examples.target
+        self.folds.append(
+            {
+                "fold": fold.number,
+                "train_first": fold.train[0],
+                "train_last": fold.train[-1],
+                "train_rows": len(examples.target),
+                "train_rmse": float(np.sqrt(np.mean(error**2))),
+                "settings": json.dumps(settings, sort_keys=True),
+            }
+        )
+        columns = [feature.column for feature in configuration.features]
+        self.importance.append(
+            pd.DataFrame({"feature": columns, "importance": model.importance()})
+        )
+
+    def table(self) -> pd.DataFrame:
+        """One row per fold."""
+        return pd.DataFrame(self.folds, columns=list(FOLDS)).astype(FOLDS)
+
+    def metadata(self) -> dict[str, Any]:
+        """What is worth showing: folds, importance, the best of a search."""
+        if not self.folds:
+            return {"note": "This configuration is a rule; it has no model."}
+        shown: dict[str, Any] = {"backend": self.backend, "folds": self.table()}
+        importance = pd.concat(self.importance).groupby("feature", sort=False).mean()
+        ordered = importance.sort_values("importance", ascending=False)
+        shown["importance"] = ordered.reset_index()
+        if self.scores:
+            shown["search"] = pd.concat(self.scores).sort_values("rmse").head(10)
+        return shown
+
+
+def model_path(home: Home, key: str, fold: int) -> Path:
+    """Where the model of a fold is stored."""
+    return home.lake.folder(TABLE, key) / f"fold_{fold}.model"
+
+
+def train(
+    home: Home,
+    study: Study,
+    configuration: Configuration,
+    backend: str,
+    spark: Callable[[], Any],
+    admit: Admit = refuse_leak,
+    fitted: FoldFitter | None = None,
+) -> Trained:
+    """Fit the models of a configuration and write them to the lake.
+
+    Where another configuration has the same models, they are taken from there.
+
+    Parameters
+    ----------
+    home, study, configuration
+        What to train on; a configuration without an algorithm has no model.
+    backend
+        ``local`` or ``spark``.
+    spark
+        Gives the Spark session; called only where the backend is ``spark``.
+    admit
+        Takes what the leak gate finds before a model is fitted.
+    fitted
+        Gives the model of a fold, as `whatif_assets.steps.fitting_ahead.fitted` does;
+        by default it is fitted now.
+
+    Raises
+    ------
+    BadInput
+        Features are not materialised, a fold has no row to train on, or a label or
+        a training row reaches where it must not.
+    """
+    if configuration.algorithm is None:
+        version = home.lake.write(TABLE, configuration.key, Trained("none").table())
+        return Trained("none", data_version=version)
+    folds = study.folds(home.market)
+    frame = training_frame(home, study, configuration)
+    trained = Trained(backend)
+    admit(probe_labels(home, configuration, frame))
+    admit(probe_learned_columns(configuration, frame))
+    inputs = training_inputs(home, study, configuration, backend)
+    twin = twin_of(home.lake, TABLE, configuration.key, inputs)
+    home.lake.begin(TABLE, configuration.key)
+    for fold in folds:
+        examples = examples_of(study, configuration, frame, fold)
+        admit(probe_examples(study, configuration, frame, fold, examples))
+        asked = study, configuration, examples, backend, spark
+        ready = _stored(home, twin, fold) if twin is not None else None
+        if ready is None:
+            ready = fitted(fold, *asked) if fitted else fit_fold(*asked)
+        model, settings, scores = ready
+        path = model_path(home, configuration.key, fold.number)
+        save_model(model, path)
+        if twin is not None:
+            trained.taken_from = twin
+            share_file(path, model_path(home, twin, fold.number))
+        trained.note(fold, model, settings, examples, configuration)
+        if scores is not None:
+            scores.insert(0, "fold", fold.number)
+            trained.scores.append(scores)
+    version = home.lake.write(TABLE, configuration.key, trained.table())
+    models = [file_hash(model_path(home, configuration.key, f.number)) for f in folds]
+    trained.data_version = combined_hash([version, models])
+    return trained
+
+
+def read_model(home: Home, key: str, fold: int) -> Model:
+    """Read the model of a fold of a configuration.
+
+    Raises
+    ------
+    BadInput
+        There is none.
+    DamagedFile
+        It cannot be read. From now on the configuration's models are not complete, so
+        that they are fitted again.
+    """
+    try:
+        return load_model(model_path(home, key, fold))
+    except DamagedFile:
+        home.lake.begin(TABLE, key)
+        raise
+
+
+def _stored(home: Home, key: str, fold: Fold) -> Fitted | None:
+    """Read the model of a fold that a configuration has in the lake, if it can be."""
+    try:
+        folds = home.lake.read(TABLE, key).set_index("fold")
+        model = read_model(home, key, fold.number)
+        return model, json.loads(str(folds.loc[fold.number, "settings"])), None
+    except (BadInput, OSError, ValueError, KeyError):
+        return None
+
+
+def training_frame(
+    home: Home, study: Study, configuration: Configuration
+) -> pd.DataFrame:
+    """Read all sessions that a configuration trains on, as `dataset` joins them."""
+    folds = study.folds(home.market)
+    days = {day for fold in folds for day in fold.train}
+    return dataset(home, configuration, sorted(days))
+
+
+def training_inputs(
+    home: Home, study: Study, configuration: Configuration, backend: str
+) -> dict[str, str]:
+    """Hashes of what the models of a configuration come from, by part."""
+    if configuration.algorithm is None:
+        return {"settings": configuration.model_hash(study), "data": ""}
+    days = [day for fold in study.folds(home.market) for day in fold.train]
+    read = versions_read(home, configuration, days)
+    algorithm = ALGORITHMS[configuration.algorithm]
+    return {
+        "settings": combined_hash([configuration.model_hash(study), backend]),
+        f"code of {configuration.algorithm}": algorithm.code_version,
+        "data": combined_hash(read),
+    }
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """What a fold learns from.
+
+    Attributes
+    ----------
+    rows
+        Training rows in time order, ``ts`` and ``label_ts`` among their columns.
+    features, target
+        n x k features and n labels, finite.
+    """
+
+    rows: pd.DataFrame
+    features: npt.NDArray[np.float64]
+    target: npt.NDArray[np.float64]
+
+
+def examples_of(
+    study: Study, configuration: Configuration, frame: pd.DataFrame, fold: Fold
+) -> Examples:
+    """Select the rows that a fold may train on.
+
+    Parameters
+    ----------
+    frame
+        As :func:`whatif_assets.steps.dataset.dataset` gives it, of the fold's
+        training sessions at least.
+
+    Raises
+    ------
+    BadInput
+        There is no row to train on.
+    """
+    columns = [feature.column for feature in configuration.features]
+    usable = frame[[*columns, "label"]].notna().all(axis=1)
+    rows = frame[usable & training_rows(frame, fold, embargo_of(study, configuration))]
+    if len(rows) < 2:
+        raise BadInput(
+            f"Configuration {configuration.key}, fold {fold.number}: no row to train "
+            f"on in sessions {fold.train[0]} to {fold.train[-1]}; the features may "
+            "still be warming up, or the label's bars are missing."
+        )
+    return Examples(
+        rows,
+        rows[columns].to_numpy(dtype=np.float64),
+        rows["label"].to_numpy(dtype=np.float64),
+    )
+
+
+def probe_examples(
+    study: Study,
+    configuration: Configuration,
+    frame: pd.DataFrame,
+    fold: Fold,
+    examples: Examples,
+) -> Finding:
+    """Check that what a fold learns from ends before its test window."""
+    embargo, folds = embargo_of(study, configuration), []
+    if configuration.search:
+        folds = cv_folds(examples.rows, configuration.search_folds, embargo)
+    horizon = configuration.label.horizon
+    return training_stops_before_test(
+        examples.rows, frame, fold, embargo, horizon, folds
+    )
+
+
+def embargo_of(study: Study, configuration: Configuration) -> int:
+    """Bars left out before each test: the study's, else the label's horizon."""
+    return study.evaluation.embargo or configuration.label.horizon
+
+
+def fit_fold(
+    study: Study,
+    configuration: Configuration,
+    examples: Examples,
+    backend: str,
+    spark: Callable[[], Any],
+) -> Fitted:
+    """Fit the model of a fold, its settings searched for where the study asks so.
+
+    Returns
+    -------
+    Model
+        The model.
+    dict
+        The settings that it was fitted with.
+    pandas.DataFrame or None
+        The scores of the search, if there was one.
+    """
+    settings, scores = dict(configuration.model_settings), None
+    algorithm, seed = str(configuration.algorithm), configuration.model_seed
+    if configuration.search:
+        folds = configuration.search_folds
+        cv = cv_folds(examples.rows, folds, embargo_of(study, configuration))
+        chosen, scores = search(
+            algorithm, backend, examples.features, examples.target, settings,
+            configuration.search, cv, seed, spark,
+        )  # fmt: skip
+        settings.update(chosen)
+    model = fit(
+        algorithm, backend, examples.features, examples.target, settings, seed, spark
+    )
+    return model, settings, scores

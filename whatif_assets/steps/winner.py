@@ -1,0 +1,96 @@
+"""The winner of a study: its best configuration, with the variant that won."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from whatif_assets.domain.accounts.job import Variant
+from whatif_assets.domain.accounts.metrics import METRICS
+from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.home.home import Home
+from whatif_assets.home.lake import combined_hash
+from whatif_assets.settings.configuration import Configuration
+from whatif_assets.settings.study import Study
+from whatif_assets.steps.leaderboard import BOARD, RESULTS, best
+from whatif_assets.steps.sleeves import evaluated_sessions
+
+if TYPE_CHECKING:
+    from whatif_assets.steps.freshness import Freshness
+
+NAME = "name"  # the part of inputs that is no content
+# The parts of a study that make results comparable.
+FRAME = {"dates", "symbols", "evaluation"}
+
+
+@dataclass(frozen=True, eq=False)
+class Winner:
+    """The best configuration of a study, with the variant that won.
+
+    Attributes
+    ----------
+    row
+        Its row of the leaderboard: metrics by name.
+    """
+
+    home: Home
+    study: Study
+    configuration: Configuration
+    variant: Variant
+    row: dict[str, Any]
+
+    @classmethod
+    def of(cls, home: Home, study: Study, row: dict[str, Any]) -> Winner:
+        """Find the configuration and the variant of a row of the leaderboard."""
+        configuration, _ = home.find(row["configuration"])
+        variants = configuration.variants()
+        (variant,) = (v for v in variants if v.id == row["variant"])
+        return cls(home, study, configuration, variant, row)
+
+    @property
+    def ranked_value(self) -> float:
+        """What the study ranks by: a metric, or a weighted sum of several."""
+        return float(self.row[self.study.ranking.column])
+
+    @property
+    def sessions(self) -> list[date]:
+        """Sessions of the study's test windows."""
+        return evaluated_sessions(self.home, self.study)
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """Hashes of what makes the winner what it is, by part: content, and name."""
+        configuration, lake = self.configuration, self.home.lake
+        frame = self.study.model_dump(mode="json", include=FRAME)
+        own = [self.row["settings"], frame, sorted(METRICS)]
+        code = configuration.strategy_type().code_version
+        manifest = lake.manifest(RESULTS, configuration.key)
+        made_of = dict(manifest.inputs) if manifest else {}
+        # The settings are those of all variants, of which others may have changed.
+        made_of.pop("settings", None)
+        return {
+            "settings": combined_hash([own, code]),
+            "data": combined_hash(sorted(made_of.items())),
+            NAME: combined_hash([configuration.key, self.variant.id]),
+        }
+
+
+def winner_of(fresh: Freshness, study: Study) -> Winner | None:
+    """Find the winner of a study, if it has one.
+
+    Raises
+    ------
+    BadInput
+        Its leaderboard is missing or stale; the message says why.
+    """
+    state = fresh.of(BOARD, study.name)
+    if not state.is_fresh:
+        raise BadInput(
+            f"{BOARD} of study {study.name} is {state}. Materialise {BOARD} again "
+            "(in the UI, or with 'whatif run')."
+        )
+    rows = best(fresh.home.lake.read(BOARD, study.name), study)
+    for row in rows.to_dict("records"):
+        return Winner.of(fresh.home, study, {str(k): v for k, v in row.items()})
+    return None

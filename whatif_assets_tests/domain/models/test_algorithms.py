@@ -1,0 +1,289 @@
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+from sklearn.ensemble import RandomForestRegressor
+from sklearn.linear_model import Ridge
+from sklearn.preprocessing import StandardScaler
+
+from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.domain.models import (
+    ALGORITHMS,
+    Forest,
+    Linear,
+    Model,
+    fit,
+    parse_settings,
+    trees,
+)
+from whatif_assets_tests.domain.models.made_up import Floats, rows_of
+
+NESTED = [
+    name
+    for name, algorithm in sorted(ALGORITHMS.items())
+    if algorithm.nesting and "local" in algorithm.nesting.exact_on
+]
+
+
+def bits(model: Model) -> list[bytes]:
+    return [model.to_table().to_csv().encode(), model.importance().tobytes()]
+
+
+class TestContract:
+    """What every algorithm of the registry keeps to, on this machine."""
+
+    @pytest.mark.parametrize("name", sorted(ALGORITHMS))
+    def test_it_learns(self, name: str) -> None:
+        x, y = rows_of(2_000)
+        model = fit(name, "local", x, y, {})
+        new_x, new_y = rows_of(2_000, seed=2)
+        error = np.std(model.predict(new_x) - new_y)
+        assert error < 0.98 * np.std(new_y)
+
+    @pytest.mark.parametrize("name", sorted(ALGORITHMS))
+    def test_the_same_seed_gives_the_same_bits(self, name: str) -> None:
+        x, y = rows_of(500)
+        assert bits(fit(name, "local", x, y, {}, 7)) == bits(
+            fit(name, "local", x, y, {}, 7)
+        )
+
+    @pytest.mark.parametrize("name", sorted(ALGORITHMS))
+    @pytest.mark.parametrize("threads", [2, 3])
+    def test_threads_do_not_change_a_bit(
+        self, name: str, threads: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(trees, "EXACT_ROWS", 1_000)
+        for rows in (900, 3_000):  # a forest of each kind
+            x, y = rows_of(rows)
+            algorithm = ALGORITHMS[name]
+            one = algorithm.fit_local(x, y, algorithm.Settings(), 7, 1)
+            assert bits(
+                algorithm.fit_local(x, y, algorithm.Settings(), 7, threads)
+            ) == bits(one)
+
+    @pytest.mark.parametrize("name", NESTED)
+    @pytest.mark.parametrize("rows", [900, 3_000])
+    @pytest.mark.parametrize("label", [0.0, 1.0])
+    def test_a_smaller_model_lies_inside_a_larger_one(
+        self, name: str, rows: int, label: float, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(trees, "EXACT_ROWS", 1_000)  # a forest of each kind
+        nesting = ALGORITHMS[name].nesting
+        assert nesting is not None
+        x, y = rows_of(rows)
+        y *= label  # 0: no split gains anything, and boosting stops
+        settings = {"max_depth": 6, "max_features": 0.5}
+        larger = fit(name, "local", x, y, {**settings, nesting.setting: 20}, 7)
+        for size in (1, 7, 20):
+            own = fit(name, "local", x, y, {**settings, nesting.setting: size}, 7)
+            smaller = nesting.smaller(larger, size)
+            assert smaller.to_table().equals(own.to_table())
+            assert smaller.predict(x).tobytes() == own.predict(x).tobytes()
+
+    @pytest.mark.parametrize("name", sorted(ALGORITHMS))
+    def test_importances_add_up_and_find_what_matters(self, name: str) -> None:
+        x, y = rows_of(2_000)
+        importance = fit(name, "local", x, y + 3 * x[:, 0], {}).importance()
+        assert importance.sum() == pytest.approx(1)
+        assert (importance >= 0).all()
+        assert int(np.argmax(importance)) == 0
+
+    @pytest.mark.parametrize("name", sorted(ALGORITHMS))
+    def test_a_constant_label_is_forecast_exactly(self, name: str) -> None:
+        x, _ = rows_of(100)
+        model = fit(name, "local", x, np.full(100, 170.25), {})
+        np.testing.assert_allclose(model.predict(x), 170.25, rtol=1e-15)
+        assert model.importance().tolist() == [0] * 6
+
+    @pytest.mark.parametrize("name", sorted(ALGORITHMS))
+    @pytest.mark.parametrize("rows", [1, 2, 5])
+    def test_a_handful_of_rows_suffices(self, name: str, rows: int) -> None:
+        x, y = rows_of(rows)
+        assert np.isfinite(fit(name, "local", x, y, {}).predict(x)).all()
+
+    @pytest.mark.parametrize("name", sorted(ALGORITHMS))
+    def test_data_is_left_alone_and_may_be_read_only(self, name: str) -> None:
+        x, y = rows_of(200)
+        before = x.copy(), y.copy()
+        x.flags.writeable = y.flags.writeable = False
+        fit(name, "local", x, y, {}).predict(x)
+        np.testing.assert_array_equal(x, before[0])
+        np.testing.assert_array_equal(y, before[1])
+
+    @pytest.mark.parametrize("name", sorted(ALGORITHMS))
+    def test_settings_are_described(self, name: str) -> None:
+        for field in ALGORITHMS[name].Settings.model_fields.values():
+            assert field.description
+            assert not field.is_required()
+
+
+class TestRandomForest:
+    SETTINGS: ClassVar = {"n_trees": 30, "max_depth": 6, "min_rows_per_leaf": 3}
+
+    def test_it_is_scikit_learns(self) -> None:
+        x, y = rows_of(1_365)
+        x = x.astype(np.float32).astype(float)  # scikit-learn scores in 32 bits
+        ours = fit("random_forest", "local", x, y, self.SETTINGS, seed=5)
+        theirs = RandomForestRegressor(
+            30, max_depth=6, max_features=2, min_samples_leaf=3, random_state=5
+        ).fit(x, y)
+        assert isinstance(ours, Forest)
+        splits = np.concatenate([t.tree_.threshold for t in theirs.estimators_])
+        inner = ours.feature >= 0
+        np.testing.assert_array_equal(ours.threshold[inner], splits[inner])
+        np.testing.assert_allclose(ours.predict(x), theirs.predict(x), rtol=1e-13)
+        np.testing.assert_allclose(ours.importance(), theirs.feature_importances_)
+
+    def test_above_the_limit_it_is_a_forest_of_histograms(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        x, y = rows_of(4_000)
+        exact = fit("random_forest", "local", x, y, self.SETTINGS)
+        monkeypatch.setattr(trees, "EXACT_ROWS", 3_999)
+        large = fit("random_forest", "local", x, y, self.SETTINGS)
+        assert isinstance(exact, Forest)
+        assert isinstance(large, Forest)
+        assert bits(large) != bits(exact)
+        assert large.to_table()["tree"].nunique() == 30
+        new_x, new_y = rows_of(4_000, seed=2)
+        errors = [np.std(m.predict(new_x) - new_y) for m in (exact, large)]
+        assert errors[1] == pytest.approx(errors[0], rel=0.1)
+
+    def test_depth_leaves_and_trees_are_as_asked(self) -> None:
+        x, y = rows_of(500)
+        model = fit("random_forest", "local", x, y, {"n_trees": 4, "max_depth": 1})
+        table = model.to_table()
+        assert table.groupby("tree").size().tolist() == [3] * 4
+
+    def test_a_price_level_keeps_its_digits(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """32 bits would round 65,432.1 to 1/128."""
+        monkeypatch.setattr(trees, "EXACT_ROWS", 0)
+        x = np.repeat([[0.0], [1.0]], 50, axis=0)
+        y = np.where(x[:, 0] > 0, 65_432.123456, 65_432.123400)
+        for name in ("random_forest", "gradient_boosting"):
+            settings = {"n_trees": 200, "min_rows_per_leaf": 1}
+            forecast = fit(name, "local", x, y, settings).predict(x)
+            np.testing.assert_allclose(forecast, y, atol=2e-5)
+
+    @pytest.mark.parametrize(
+        ("share", "features", "whole"),
+        [(1 / 3, 6, 2), (1 / 3, 7, 3), (0.7, 10, 7), (0.01, 3, 1), (1.0, 5, 5)],
+    )
+    def test_a_share_of_the_features_is_rounded_up(
+        self, share: float, features: int, whole: int
+    ) -> None:
+        assert trees._whole_features(share, features) == whole
+
+
+class TestGradientBoosting:
+    def test_it_scores_as_lightgbm_does(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        import lightgbm
+
+        fitted: list[Any] = []
+        train = lightgbm.train
+        monkeypatch.setattr(
+            lightgbm,
+            "train",
+            lambda *a, **k: fitted.append(train(*a, **k)) or fitted[-1],
+        )
+        x, y = rows_of(1_000)
+        settings = {"n_trees": 150, "max_depth": 9, "min_rows_per_leaf": 2}
+        model = fit("gradient_boosting", "local", x, y, settings)
+        new, _ = rows_of(5_000, seed=2)
+        theirs = fitted[0].predict(new) * y.std() + y.mean()
+        np.testing.assert_allclose(model.predict(new), theirs, rtol=1e-13)
+
+    def test_more_trees_fit_closer(self) -> None:
+        x, y = rows_of(1_000)
+        errors = [
+            np.std(
+                fit("gradient_boosting", "local", x, y, {"n_trees": n}).predict(x) - y
+            )
+            for n in (1, 10, 100)
+        ]
+        assert errors == sorted(errors, reverse=True)
+
+
+class TestLinear:
+    @pytest.mark.parametrize("l2", [0.0, 1e-6, 0.1, 10.0])
+    def test_it_is_ridge_on_standardised_columns(self, l2: float) -> None:
+        x, y = rows_of(500)
+        x = x * [1, 10, 100, 1e-3, 1, 1] + 50
+        model = fit("linear", "local", x, y, {"l2": l2})
+        scaler = StandardScaler().fit(x)
+        ridge = Ridge(alpha=l2 * 500).fit(scaler.transform(x), (y - y.mean()) / y.std())
+        expected = ridge.predict(scaler.transform(x)) * y.std() + y.mean()
+        np.testing.assert_allclose(model.predict(x), expected, rtol=1e-11)
+
+    def test_a_line_is_found_exactly(self) -> None:
+        x, _ = rows_of(100, features=3)
+        model = fit("linear", "local", x, 5 + x @ [1.0, -2.0, 0.0], {"l2": 0})
+        assert isinstance(model, Linear)
+        np.testing.assert_allclose(model.coefficients, [1, -2, 0], atol=1e-13)
+        np.testing.assert_allclose(model.constant, [5])
+        np.testing.assert_allclose(model.importance(), [1 / 3, 2 / 3, 0], atol=0.05)
+
+    def test_columns_that_say_the_same_share_and_constant_ones_count_nothing(
+        self,
+    ) -> None:
+        one, _ = rows_of(100, features=1)
+        x = np.hstack([one, one, np.full((100, 1), 3.0)])
+        model = fit("linear", "local", x, 4 * one[:, 0], {"l2": 0})
+        assert isinstance(model, Linear)
+        np.testing.assert_allclose(model.coefficients, [2, 2, 0], atol=1e-12)
+
+
+class TestRefused:
+    @pytest.mark.parametrize(
+        ("settings", "message"),
+        [
+            (
+                {"max_dept": 3},
+                "random_forest: max_dept: unknown .* Did you mean 'max_depth'",
+            ),
+            ({"max_depth": 31}, "max_depth: found 31; a number of 30 or less"),
+            ({"n_trees": 0}, "n_trees: found 0"),
+            ({"max_features": 0}, "max_features: found 0"),
+            ({"l2": 1}, "l2: unknown"),
+        ],
+    )
+    def test_a_setting_that_is_wrong(
+        self, settings: dict[str, Any], message: str
+    ) -> None:
+        with pytest.raises(BadInput, match=message):
+            parse_settings("random_forest", settings)
+
+    def test_an_algorithm_or_backend_that_does_not_exist(self) -> None:
+        x, y = rows_of(10)
+        with pytest.raises(
+            BadInput, match=r"found 'random_forst'.* Did you mean 'random_f"
+        ):
+            fit("random_forst", "local", x, y, {})
+        with pytest.raises(
+            BadInput, match=r"backend: found 'sparks'.* Did you mean 'spark'"
+        ):
+            fit("linear", "sparks", x, y, {})
+        with pytest.raises(BadInput, match="needs a Spark session"):
+            fit("linear", "spark", x, y, {})
+
+    @pytest.mark.parametrize("value", [np.nan, np.inf])
+    def test_data_that_is_not_finite(self, value: float) -> None:
+        x, y = rows_of(10)
+        broken = x.copy()
+        broken[[3, 7], 1] = value
+        with pytest.raises(BadInput, match="2 of 10 rows, the first of them row 3"):
+            fit("linear", "local", broken, y, {})
+        label = y.copy()
+        label[4] = value
+        with pytest.raises(BadInput, match="1 of 10 rows, the first of them row 4"):
+            fit("linear", "local", x, label, {})
+
+    @pytest.mark.parametrize("shapes", [((3, 2), (4,)), ((3,), (3,)), ((0, 2), (0,))])
+    def test_data_of_another_shape(self, shapes: tuple[Any, Any]) -> None:
+        x: Floats = np.zeros(shapes[0])
+        with pytest.raises(BadInput, match="give n rows of k features and n labels"):
+            fit("linear", "local", x, np.zeros(shapes[1]), {})

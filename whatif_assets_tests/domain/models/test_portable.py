@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.domain.models import Forest, Linear, fit, load_model, save_model
+from whatif_assets.domain.models.portable import LEAF, Tree, forest_of
+from whatif_assets_tests.domain.models.made_up import rows_of
+
+NAN = np.nan
+
+
+def small_forest() -> Forest:
+    """A split of feature 1 at 0.5, then of feature 0 at -1; and a lone leaf."""
+    split = Tree(
+        feature=np.array([1, LEAF, 0, LEAF, LEAF], dtype=np.int32),
+        threshold=np.array([0.5, 0, -1.0, 0, 0]),
+        value=np.array([0, 10.0, 0, 20.0, 30.0]),
+        left=np.array([1, 0, 3, 0, 0], dtype=np.int32),
+        right=np.array([2, 0, 4, 0, 0], dtype=np.int32),
+    )
+    leaf = Tree(
+        feature=np.array([LEAF], dtype=np.int32),
+        threshold=np.array([NAN]),
+        value=np.array([100.0]),
+        left=np.zeros(1, dtype=np.int32),
+        right=np.zeros(1, dtype=np.int32),
+    )
+    return forest_of([split, leaf], [0.5, 2.0], 1.0, np.array([0.25, 0.75]))
+
+
+def small_line() -> Linear:
+    return Linear(np.array([1.0]), np.array([2.0, -3.0]), np.array([0.4, 0.6]))
+
+
+def test_a_row_goes_left_where_it_does_not_exceed_the_threshold() -> None:
+    x = np.array([[9, 0.5], [-1, 0.6], [-0.9, 0.6]])
+    leaves = np.array([10.0, 20.0, 30.0])
+    expected = 1.0 + 0.5 * leaves + 2.0 * 100.0
+    np.testing.assert_array_equal(small_forest().predict(x), expected)
+
+
+def test_the_first_trees_are_a_forest_of_their_own() -> None:
+    x = np.array([[9, 0.5], [-1, 0.6], [-0.9, 0.6]])
+    first = small_forest().first(1, np.array([3.0]))
+    np.testing.assert_array_equal(first.predict(x), 1.0 + 3.0 * np.array([10, 20, 30]))
+    assert first.to_table()["tree"].tolist() == [0] * 5
+    assert np.isnan(first.importance()).all()
+    everything = small_forest().first(7, np.array([0.5, 2.0]))
+    assert everything.to_table().equals(small_forest().to_table())
+
+
+def test_a_line_adds_up_its_features() -> None:
+    x = np.array([[1.0, 1.0], [0.5, 0.0]])
+    np.testing.assert_array_equal(small_line().predict(x), [0.0, 2.0])
+
+
+@pytest.mark.parametrize("model", [small_forest(), small_line()])
+def test_a_row_with_an_unknown_feature_has_no_forecast(model: Forest | Linear) -> None:
+    x = np.array([[0.0, 0.0], [NAN, 0.0], [0.0, NAN]])
+    assert np.isnan(model.predict(x)).tolist() == [False, True, True]
+
+
+@pytest.mark.parametrize("model", [small_forest(), small_line()])
+@pytest.mark.parametrize("x", [np.zeros((3, 1)), np.zeros(2), np.zeros((3, 3))])
+def test_other_features_than_the_fitted_ones_are_refused(
+    model: Forest | Linear, x: np.ndarray
+) -> None:
+    with pytest.raises(BadInput, match="it was fitted on 2 features"):
+        model.predict(x)
+
+
+@pytest.mark.parametrize("model", [small_forest(), small_line()])
+def test_no_rows_have_no_forecasts(model: Forest | Linear) -> None:
+    assert model.predict(np.zeros((0, 2))).shape == (0,)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 99), part=st.integers(1, 50))
+def test_a_forecast_depends_on_its_own_row_alone(seed: int, part: int) -> None:
+    x, y = rows_of(60, seed=seed)
+    for algorithm in ("random_forest", "linear"):
+        model = fit(algorithm, "local", x, y, {})
+        whole = model.predict(x)
+        np.testing.assert_array_equal(model.predict(x[:part]), whole[:part])
+        np.testing.assert_array_equal(model.predict(np.asfortranarray(x)), whole)
+
+
+def test_the_table_of_a_forest_has_a_row_per_node() -> None:
+    table = small_forest().to_table()
+    assert table["tree"].tolist() == [0, 0, 0, 0, 0, 1]
+    assert table["node"].tolist() == [0, 1, 2, 3, 4, 0]
+    assert table["weight"].tolist() == [0.5] * 5 + [2.0]
+    inner = table[table["feature"].notna()]
+    assert inner[["feature", "left", "right"]].to_numpy().tolist() == [
+        [1, 1, 2],
+        [0, 3, 4],
+    ]
+    assert inner["threshold"].tolist() == [0.5, -1.0]
+    assert table.loc[table["feature"].isna(), "value"].tolist() == [10, 20, 30, 100]
+    assert (
+        table.loc[table["feature"].isna(), ["threshold", "left"]].isna().all(axis=None)
+    )
+
+
+def test_the_table_of_a_line_has_a_row_per_coefficient() -> None:
+    expected = pd.DataFrame(
+        {
+            "feature": pd.array([pd.NA, 0, 1], dtype="Int32"),
+            "coefficient": [1.0, 2.0, -3.0],
+        }
+    )
+    pd.testing.assert_frame_equal(small_line().to_table(), expected)
+
+
+@pytest.mark.parametrize("model", [small_forest(), small_line()])
+def test_a_model_is_read_as_it_was_written(
+    model: Forest | Linear, tmp_path: Path
+) -> None:
+    path = tmp_path / "new folder" / "fold_0.model"
+    save_model(model, path)
+    again = load_model(path)
+    assert type(again) is type(model)
+    x, _ = rows_of(50, features=2)
+    np.testing.assert_array_equal(again.predict(x), model.predict(x))
+    np.testing.assert_array_equal(again.importance(), model.importance())
+    pd.testing.assert_frame_equal(again.to_table(), model.to_table())
+
+
+def test_the_same_model_is_the_same_bytes_and_leaves_nothing_beside_it(
+    tmp_path: Path,
+) -> None:
+    for name in ("a", "b", "b"):
+        save_model(small_forest(), tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
+
+
+@pytest.mark.parametrize("content", [b"", b"no model", b"\x80\x04K\x01."])
+def test_a_file_that_is_no_model_is_refused(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "fold_0.model"
+    path.write_bytes(content)
+    with pytest.raises(
+        BadInput, match=r"fold_0.model is damaged \(no model of this version"
+    ):
+        load_model(path)
+
+
+def test_a_model_that_is_missing_is_named(tmp_path: Path) -> None:
+    with pytest.raises(
+        BadInput, match=r"fold_0\.model: there is no model; materialise"
+    ):
+        load_model(tmp_path / "fold_0.model")

@@ -1,0 +1,40 @@
+"""Setting up a home: a study's market is described there, with paths that exist."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.home.home import set_up
+
+STUDY = """market:
+  source: csv
+  path: {path}
+  options: {{stamp: start, timezone: UTC}}
+  calendar: XNYS
+  first_session: 2026-01-05
+  last_session: 2026-01-16
+evaluation: {{method: whole}}
+configurations:
+  hold: {{strategy: buy_and_hold}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("'**/[**'", r"path '.*\[\*\*' is no glob"),
+        ("'a**.csv'", r"path '.*a\*\*.csv' is no glob"),
+        ("a" * 300, r"path '.*aaa' cannot be read: File name too long"),
+    ],
+)
+def test_a_path_that_is_no_path_is_refused_and_leaves_no_home(
+    tmp_path: Path, path: str, message: str
+) -> None:
+    study = tmp_path / "mine.yaml"
+    study.write_text(STUDY.format(path=path))
+    with pytest.raises(BadInput, match=message):
+        set_up(tmp_path / "home", study)
+    assert not (tmp_path / "home").exists()

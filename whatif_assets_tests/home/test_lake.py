@@ -1,0 +1,108 @@
+"""A partition of the lake is whole or absent, and equal data are equal bytes."""
+
+from datetime import date
+
+import duckdb
+import pandas as pd
+import pytest
+
+from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.home.atomic import atomic_path
+from whatif_assets.home.damage import DamagedFile
+from whatif_assets.home.lake import Lake, Manifest
+from whatif_assets.home.parquet import write_parquet
+from whatif_assets.home.tables import LAKE
+
+STAMPS = pd.to_datetime(["2026-01-05 14:30", "2026-01-05 14:31"], utc=True)
+FRAME = pd.DataFrame(
+    {"symbol": ["A", "B"], "ts": STAMPS.as_unit("us"), "close": [1.0, 2.0]}
+)
+
+
+def manifest(version: str = "v") -> Manifest:
+    return Manifest(version, "i", 2, "run", "1", "2026-01-01T00:00:00+00:00", 0.1)
+
+
+def test_same_table_gives_same_bytes(tmp_path):
+    first = write_parquet(tmp_path / "a.parquet", FRAME, "features")
+    second = write_parquet(tmp_path / "b.parquet", FRAME.copy(), "features")
+    assert first == second
+    assert (tmp_path / "a.parquet").read_bytes() == (
+        tmp_path / "b.parquet"
+    ).read_bytes()
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises(RuntimeError), atomic_path(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_a_partition_without_manifest_is_not_complete(tmp_path):
+    lake = Lake(tmp_path)
+    lake.write("features", "2026-01-05", FRAME)
+    assert not lake.has("features", "2026-01-05")
+    with pytest.raises(BadInput, match="session 2026-01-05: not materialised yet"):
+        lake.read("features", "2026-01-05")
+    lake.finish("features", "2026-01-05", manifest())
+    pd.testing.assert_frame_equal(lake.read("features", "2026-01-05"), FRAME)
+
+
+def test_writing_again_takes_the_completeness_away_until_finished(tmp_path):
+    lake = Lake(tmp_path)
+    lake.write("features", "2026-01-05", FRAME)
+    lake.finish("features", "2026-01-05", manifest())
+    lake.write("features", "2026-01-05", FRAME)
+    assert not lake.has("features", "2026-01-05")
+
+
+def test_keys_come_back_as_they_were_written(tmp_path):
+    lake = Lake(tmp_path)
+    keys = ["demo.rf", "demo.rf~max_depth=8", "demo.rf~learning_rate=1e-05~x=a+b"]
+    for key in keys:
+        lake.write("fills", key, LAKE["fills"].empty())
+        lake.finish("fills", key, manifest())
+    assert lake.keys("fills") == sorted(keys)
+
+
+def test_duckdb_reads_the_key_from_the_folder(tmp_path):
+    lake = Lake(tmp_path)
+    key = "demo.rf~max_depth=8"
+    lake.write("daily_pnl", key, pd.DataFrame({"variant": ["-"]}))
+    rows = duckdb.sql(
+        f"SELECT DISTINCT configuration FROM read_parquet('{lake.glob('daily_pnl')}', "
+        "hive_partitioning = true)"
+    ).fetchall()
+    assert rows == [(key,)]
+
+
+def test_missing_sessions_are_named(tmp_path):
+    days = [date(2026, 1, day) for day in range(5, 13)]
+    with pytest.raises(BadInput) as caught:
+        Lake(tmp_path).read_sessions("price_bars", days)
+    assert "2026-01-05" in str(caught.value)
+    assert "and 3 more" in str(caught.value)
+
+
+def test_a_bit_that_changed_in_a_file_never_changes_a_row(tmp_path):
+    """Reading finds it, unless it says nothing of the rows."""
+    lake, key = Lake(tmp_path), "2026-01-05"
+    lake.write("features", key, FRAME)
+    path = lake.path("features", key)
+    whole, found = path.read_bytes(), 0
+    end = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")
+    for place in range(4, end):
+        changed = bytearray(whole)
+        changed[place] ^= 16
+        path.write_bytes(changed)
+        lake.finish("features", key, manifest())
+        try:
+            pd.testing.assert_frame_equal(lake.read("features", key), FRAME)
+        except DamagedFile:
+            found += 1
+            assert not lake.has("features", key)
+    assert found > end / 2

@@ -1,0 +1,255 @@
+"""Facts of a study that are small enough to check by hand."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from whatif_assets.domain.accounts.job import Costs
+from whatif_assets.domain.accounts.metrics import METRICS
+from whatif_assets.domain.selection.statistics import Statistics
+from whatif_assets.report.page.facts import CURVES, Facts
+from whatif_assets.settings.market import Market
+from whatif_assets.settings.study import Study
+from whatif_assets.steps.comparison.attribution import Attribution
+from whatif_assets.steps.sensitivity import FIGURES, Sensitivity
+
+DAYS = [date(2026, 1, day) for day in (5, 6, 7, 8, 9)]
+STRETCHES = {
+    "in_sample": DAYS[:1],
+    "out_of_sample": DAYS[1:4],
+    "holdout": DAYS[4:],
+}
+MARKET = Market(source="sample", first_session=DAYS[0], last_session=DAYS[-1])
+
+
+def row(rank: int, configuration: str, pnl: float, **others: Any) -> dict[str, Any]:
+    """Give a row of the leaderboard: 1,000 of cash, traded ten times."""
+    settings = {"commission_bps": 2.0, "threshold": 0.0001, "size": 100}
+    values = {
+        **dict.fromkeys(METRICS, np.nan),
+        "study": "demo",
+        "rank": rank,
+        "configuration": f"demo.{configuration}",
+        "variant": "-",
+        "role": "candidate",
+        "violates": "",
+        "pnl": pnl,
+        "turnover": 10.0,
+        "start_cash": 1000.0,
+        "break_even_bps": 2.0 + pnl,
+        "in_sample_pnl": 1.0,
+        "in_sample_sharpe": np.nan,
+        "plateau": np.nan,
+        "settings": json.dumps(settings),
+    }
+    return {**values, **others}
+
+
+LEADERBOARD = pd.DataFrame(
+    [
+        row(1, "one", 30.0, variant="threshold=0.0001~size=100", plateau=12.0),
+        row(2, "one", 29.0, variant="threshold=0.0002~size=100"),
+        row(3, "two", 25.0, turnover=1.0, break_even_bps=252.0),
+        row(4, "dice", 5.0, role="placebo"),
+        row(5, "hold", -5.0, role="benchmark"),
+    ]
+)
+REASONS = ["Had none an edge, <luck> would do.", "Costs above 9 basis points flip it."]
+
+
+EDGE_PARTS = pd.DataFrame(
+    {
+        "kind": ["period", "symbol"],
+        "part": ["2024-01-02 to 2024-03-28", "<AAA>"],
+        "sessions": [61.0, np.nan],
+        "trades": [np.nan, 7.0],
+        "total_return": [0.015, -0.002],
+        "sharpe": [2.5, np.nan],
+    }
+)
+
+
+def verdict(**changed: Any) -> dict[str, Any]:
+    """Give the verdict on the first row."""
+    names = [field.name for field in fields(Statistics) if field.name != "logits"]
+    return {
+        **dict.fromkeys(names, np.nan),
+        "verdict": "likely real",
+        "in_words": "likely real",
+        "names_winner": True,
+        "reasons": "\n".join(REASONS),
+        "placebos_above": 0,
+        "holdout_openings": 1,
+        "holdout_tested": 0,
+        "holdout_sessions": 1,
+        "trials_tried": 5,
+        "distinct_trials": 3,
+        "cscv_splits": 6,
+        "sharpe": 1.5,
+        "sharpe_low": -0.25,
+        "sharpe_high": 3.125,
+        "flip_bps": 9.0,
+        **changed,
+    }
+
+
+def curves() -> pd.DataFrame:
+    """Give the winner, another configuration and buy-and-hold, by stretch."""
+    pnl = {
+        ("one threshold=0.0001 size=100", "winner"): [1.0, 10.0, 5.0, 30.0, 2.0],
+        ("two", "runner_up"): [0.0, 5.0, 15.0, 25.0],
+        ("buy-and-hold", "hold"): [3.0, -1.0, -2.0, -5.0, 1.0],
+    }
+    places = [(name, day) for name, days in STRETCHES.items() for day in days]
+    rows = [
+        (line, kind, stretch, day, value, 1000.0)
+        for (line, kind), values in pnl.items()
+        for (stretch, day), value in zip(places, values)
+    ]
+    return pd.DataFrame(rows, columns=list(CURVES))
+
+
+def placebos() -> pd.DataFrame:
+    """Give two random traders and buy-and-hold."""
+    made = [
+        ("random_entry", "seed=1", 4.0),
+        ("random_entry", "seed=2", 7.0),
+        ("buy_and_hold", "-", -5.0),
+    ]
+    return pd.DataFrame(
+        [
+            {**row(0, "one", pnl), "placebo": name, "variant": variant}
+            | {"ranked_value": pnl, "above_winner": False}
+            for name, variant, pnl in made
+        ]
+    ).drop(columns=["rank", "role", "plateau", "in_sample_pnl", "in_sample_sharpe"])
+
+
+def attribution() -> Attribution:
+    """Give a profit of 30, on two symbols in two hours."""
+    days = pd.DatetimeIndex(DAYS[1:4])
+    cells = {"session": days[:2], "symbol": ["A", "B"], "hour": [9, 10]}
+    return Attribution(
+        daily=pd.DataFrame(
+            {"symbol": ["A", "B"], "session": days[:2], "pnl": [40.0, -10.0]}
+        ),
+        cells=pd.DataFrame(
+            {**cells, "gross": [41.0, -9.0], "commission": 1.0, "slippage": 0.0}
+        ),
+        trades=pd.DataFrame({"symbol": ["A", "A", "B"], "pnl": [20.0, 19.0, -10.0]}),
+        costs=Costs(commission_bps=2.0),
+        built_in=True,
+    )
+
+
+def effects() -> Sensitivity:
+    """Give the effects of two axes with two values each."""
+    figures = dict.fromkeys(FIGURES, 1.0)
+    family = {"study": "demo", "configuration": "demo.one", "ranked_by": "pnl"}
+    values = {"threshold": ["0.0001", "0.0002"], "size": ["100", "200"]}
+    marginal = [
+        {**family, "axis": axis, "value": value, **figures, "mean": float(number)}
+        for axis, some in values.items()
+        for number, value in enumerate(some)
+    ]
+    pairs = [
+        {**family, "axis_x": "threshold", "value_x": x, "axis_y": "size", "value_y": y}
+        | {**figures, "mean": 10.0 * i + j}
+        for i, x in enumerate(values["threshold"])
+        for j, y in enumerate(values["size"])
+    ]
+    return Sensitivity(pd.DataFrame(marginal), pd.DataFrame(pairs))
+
+
+def bars() -> pd.DataFrame:
+    """Give two sessions of two symbols; B has no bar in the second one."""
+    return pd.DataFrame(
+        {
+            "session": pd.DatetimeIndex([DAYS[0], DAYS[0], DAYS[1]]),
+            "symbol": ["A", "B", "A"],
+            "bars": [390, 389, 390],
+            "typical": [0, 5, 0],
+            "expected": 390,
+        }
+    )
+
+
+def findings() -> pd.DataFrame:
+    """Give a warning in two sessions, and a note."""
+    rows = [
+        (DAYS[0], "missing_bars", "note", "B", 1, "1 of 390 bars"),
+        (DAYS[0], "jump", "warning", "A", 2, "moves by <50>%"),
+        (DAYS[1], "jump", "warning", "A", 1, "moves by 60%"),
+    ]
+    columns = ["session", "check", "severity", "symbol", "count", "example"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def facts(**changed: Any) -> Facts:
+    """Give all that there may be of a study; ``changed`` replaces some of it."""
+    configurations = {"one": {"strategy": "ema_cross"}}
+    return Facts(
+        **{
+            "study": Study(name="demo", title="A <b>", configurations=configurations),
+            "market": MARKET,
+            "text": "title: </pre><script>alert(1)</script>",
+            "leaderboard": LEADERBOARD,
+            "winner": LEADERBOARD.iloc[0].to_dict(),
+            "family": "demo.one",
+            "why_none": "",
+            "conclusion": "Best configuration: <one>.\nVerdict: likely real.",
+            "verdict": verdict(),
+            "edge_parts": EDGE_PARTS,
+            "logits": np.array([-0.5, 0.5, 1.5, np.inf]),
+            "stretches": STRETCHES,
+            "curves": curves(),
+            "traders": pd.DataFrame(
+                {"session": DAYS[1:4], "low": -1.0, "middle": 0.0, "high": 1.0}
+            ),
+            "placebos": placebos(),
+            "holdout": {"pnl": 2.0, "buy_and_hold_pnl": 1.0},
+            "openings": pd.DataFrame(),
+            "attribution": attribution(),
+            "unattributed": "",
+            "effects": effects(),
+            "bars": bars(),
+            "findings": findings(),
+            "adjustments": pd.DataFrame(columns=["symbol", "split", "dividend_factor"]),
+            "lineage": pd.DataFrame(),
+            "timezone": "America/New_York",
+            **changed,
+        }
+    )
+
+
+NO_EFFECTS = Sensitivity(effects().marginal.iloc[:0], effects().pairs.iloc[:0])
+NO_CURVES = curves().iloc[:0]
+NO_WINNER: dict[str, Any] = {
+    "winner": {},
+    "family": "",
+    "why_none": "No winner: none has all.",
+    "conclusion": "No winner: none has all.",
+    "verdict": {},
+    "logits": np.empty(0),
+    "curves": curves().query("kind == 'runner_up'"),
+    "traders": pd.DataFrame({"session": [], "low": [], "middle": [], "high": []}),
+    "placebos": pd.DataFrame(),
+    "holdout": {},
+    "attribution": None,
+}
+CASES: dict[str, dict[str, Any]] = {
+    "everything": {},
+    "no winner": NO_WINNER,
+    "not judged": {"verdict": {}, "logits": np.empty(0), "placebos": pd.DataFrame()},
+    "nothing drawn": {"curves": NO_CURVES, "effects": NO_EFFECTS},
+    "no bars": {"bars": pd.DataFrame()},
+    "no finding": {"findings": findings().iloc[:0]},
+    "no holdout": {"holdout": {}, "stretches": {**STRETCHES, "holdout": []}},
+    "no attribution": {"attribution": None, "unattributed": "forecasts are gone"},
+}

@@ -1,0 +1,87 @@
+"""The page as a file: whole, the same twice, and in need of nothing else."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import duckdb
+import pytest
+from plotly.offline import get_plotlyjs
+
+from whatif_assets.home.home import Home
+from whatif_assets.report.page import ASSEMBLE, COLLECT, SECTIONS, Page, write_page
+from whatif_assets.steps.freshness import winners
+from whatif_assets.steps.leaderboard import (
+    configurations_of,
+    read_table,
+    short_name,
+)
+from whatif_assets.steps.sensitivity import sensitivity
+
+
+def written(home: Home) -> Page:
+    """Write the page of the tiny study from what stands in the lake."""
+    study = home.study("tiny")
+    ranking = read_table(home, "leaderboard")
+    (winner,) = winners(home)
+    effects = sensitivity(study, configurations_of(home, study), ranking)
+    (told,) = read_table(home, "best_configuration")["conclusion"]
+    return write_page(home, study, ranking, winner, effects, told)
+
+
+@pytest.fixture(scope="module")
+def html(finished_home: Path) -> str:
+    return Home.open(finished_home).page("tiny").read_text(encoding="utf-8")
+
+
+def test_the_same_lake_gives_the_same_bytes(copied_home):
+    home = Home.open(copied_home)
+    before = home.page("tiny").read_bytes()
+    page = written(home)
+    assert page.path.read_bytes() == before
+
+
+def test_every_part_is_timed(copied_home):
+    parts = written(Home.open(copied_home)).seconds
+    assert len(parts) == len(SECTIONS) + 2
+    assert {COLLECT, ASSEMBLE, "verdict", "lineage"} <= set(parts)
+
+
+def test_the_page_asks_for_nothing_else(html):
+    own = html.replace(get_plotlyjs(), "")
+    assert len(own) < len(html) - 1_000_000
+    for target in re.findall(r"(?:src|href)\s*=\s*[\"']?([^\"'\s>]*)", own):
+        assert target.startswith(("#", "data:")), target
+    assert not re.search(r"@import|url\(|https?://", own)
+
+
+def test_verdict_and_winner_stand_on_it(html, finished_home):
+    (winner,) = winners(Home.open(finished_home))
+    assert short_name(winner.row) in html
+    assert html.index('id="verdict"') < html.index('id="winner"')
+
+
+def test_facts_add_up_to_the_results(copied_home):
+    """By symbol, by session and in all, profits are those of the leaderboard."""
+    facts = written(Home.open(copied_home)).facts
+    pnl = facts.winner["pnl"]
+    assert facts.attribution.daily["pnl"].sum() == pytest.approx(pnl)
+    outside = facts.curves[facts.curves["stretch"] == "out_of_sample"]
+    last = outside.groupby("kind")["pnl"].last()
+    assert last["winner"] == pytest.approx(pnl)
+    assert last["hold"] == pytest.approx(facts.winner["buy_and_hold_pnl"])
+    before = facts.curves[facts.curves["stretch"] == "in_sample"]
+    mine = before[before["kind"] == "winner"]
+    assert mine["pnl"].iloc[-1] == pytest.approx(facts.winner["in_sample_pnl"])
+    assert len(mine) == len(before[before["kind"] == "hold"]) == 6
+
+
+def test_what_checks_found_is_quoted(copied_home):
+    facts = written(Home.open(copied_home)).facts
+    assert facts.bars["bars"].tolist() == facts.bars["expected"].tolist()
+    assert facts.bars["bars"].sum() == 7800
+    query = "SELECT sum(count) FROM data_quality"
+    with duckdb.connect(str(copied_home / "whatif.duckdb"), read_only=True) as base:
+        (total,) = base.execute(query).fetchone()
+    assert facts.findings["count"].sum() == (total or 0)

@@ -1,0 +1,215 @@
+"""Sections of the page: what they say of facts that are checked by hand."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from whatif_assets.report.page import SECTIONS, assembled
+from whatif_assets.report.page.costs import charged_bps, pnl_at
+from whatif_assets.report.page.equity import below_peak
+from whatif_assets.report.page.leaderboard import MOST_ROWS, leaderboard
+from whatif_assets.report.page.profits import profits
+from whatif_assets.report.page.quality import quality
+from whatif_assets.report.page.verdict import verdict
+from whatif_assets.report.page.winner import winner
+from whatif_assets_tests.report.page import example
+
+VOID = {"input", "br", "meta", "link", "option"}
+
+
+class Reader(HTMLParser):
+    """Collects the text outside of scripts; fails on tags that are not closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.text: list[str] = []
+
+    def handle_starttag(self, tag, attrs):
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if not self.open or self.open[-1] not in ("script", "style"):
+            self.text.append(data)
+
+
+def read(html: str) -> str:
+    reader = Reader()
+    reader.feed(html)
+    reader.close()
+    assert reader.open == []
+    return " ".join(" ".join(reader.text).split())
+
+
+def cells(html: str) -> list[list[str]]:
+    """Texts of the table rows of some HTML."""
+    rows = re.findall(r"<tr.*?</tr>", html)
+    return [[read(c) for c in re.findall(r"<t[dh].*?</t[dh]>", row)] for row in rows]
+
+
+@pytest.mark.parametrize("case", example.CASES)
+@pytest.mark.parametrize("make", SECTIONS, ids=lambda make: make.__name__)
+class TestEverySection:
+    def test_is_whole_and_shows_nothing_undefined(self, make, case):
+        section = make(example.facts(**example.CASES[case]))
+        text = read(section.html)
+        assert text
+        assert not re.search(r"\b(nan|None|inf|NaT)\b", text)
+
+    def test_is_the_same_of_the_same_facts(self, make, case):
+        first = make(example.facts(**example.CASES[case]))
+        assert make(example.facts(**example.CASES[case])) == first
+
+
+def test_anchors_are_unique():
+    anchors = [make(example.facts()).anchor for make in SECTIONS]
+    assert len(set(anchors)) == len(SECTIONS)
+
+
+def test_ids_of_charts_are_unique():
+    html = "".join(make(example.facts()).html for make in SECTIONS)
+    ids = re.findall(r'<div id="([^"]+)"', html)
+    assert len(ids) > 8
+    assert len(set(ids)) == len(ids)
+
+
+def test_what_a_study_writes_is_no_html():
+    facts = example.facts()
+    html = assembled(facts, [make(facts) for make in SECTIONS])
+    assert "A &lt;b&gt;" in html
+    assert "alert(1)</script>" not in html
+    assert "&lt;script&gt;alert(1)" in html
+
+
+def test_a_symbol_ends_no_script():
+    of = example.attribution()
+    of.daily["symbol"] = ["</script><img src=x>", "B"]
+    html = profits(example.facts(attribution=of)).html
+    assert "</script><img" not in html
+    read(html)
+
+
+class TestVerdict:
+    def test_conclusion_and_reasons_come_before_figures(self):
+        text = read(verdict(example.facts()).html)
+        told = ["Best configuration: <one>.", "Verdict: likely real."]
+        order = [*told, *example.REASONS, "Sharpe ratio a year"]
+        places = [text.index(words) for words in order]
+        assert places == sorted(places)
+
+    def test_that_no_winner_is_named_stands_out(self):
+        refused = example.verdict(names_winner=False, verdict="sample too short")
+        told = "No winner is named: it <lost>.\nVerdict: sample too short."
+        html = verdict(example.facts(verdict=refused, conclusion=told)).html
+        assert '<p class="warning">No winner is named: it &lt;lost&gt;.</p>' in html
+        assert '<p class="headline bad">Verdict: sample too short.</p>' in html
+
+    def test_intervals_stand_beside_their_figures(self):
+        rows = cells(verdict(example.facts()).html)
+        assert ["Sharpe ratio a year", "-0.25 to 3.12", "1.5"] in rows
+
+    def test_without_a_winner_it_says_why(self):
+        text = read(verdict(example.facts(**example.NO_WINNER)).html)
+        assert text == "No winner: none has all."
+
+
+class TestWinner:
+    def test_distance_to_the_second_and_to_another_configuration(self):
+        rows = cells(winner(example.facts()).html)
+        second = ["Second variant", "one threshold=0.0002 size=100", "29.00", "1.00"]
+        assert second in rows
+        assert ["Best of another configuration", "two", "25.00", "5.00"] in rows
+        assert ["Best placebo made for it", "", "7.00", "23.00"] in rows
+        assert ["Worst of it and its neighbours", "", "12.00", "18.00"] in rows
+
+    def test_metrics_stand_by_stretch_beside_buy_and_hold(self):
+        rows = cells(winner(example.facts()).html)
+        assert ["pnl", "1.00", "30.00", "-5.00", "2.00", "1.00"] in rows
+
+    def test_a_small_setting_is_not_rounded_away(self):
+        assert ["threshold", "0.0001"] in cells(winner(example.facts()).html)
+
+
+class TestLeaderboard:
+    def test_the_best_and_every_placebo_are_listed(self):
+        many = pd.DataFrame(
+            [example.row(n, "one", 5000.0 - n) for n in range(1, 1500)]
+            + [example.row(1500, "dice", 1.0, role="placebo")]
+        )
+        html = leaderboard(example.facts(leaderboard=many)).html
+        rows = cells(html)[1:]
+        # Of the two random traders the better one, and buy-and-hold.
+        assert len(rows) == MOST_ROWS + 1 + 2
+        assert "first 1,000 of 1,500" in read(html)
+        assert [row[1] for row in rows[-3:]] == [
+            "random_entry seed=2",
+            "dice",
+            "buy_and_hold",
+        ]
+        assert rows[-1][0] == "-"
+
+    def test_an_undefined_figure_is_a_dash_without_a_value_to_sort_by(self):
+        html = leaderboard(example.facts()).html
+        assert re.search(r'data-v="">-</td>', html)
+        assert "nan" not in html.lower()
+
+
+def test_drawdown_is_measured_from_the_peak_of_its_stretch():
+    curves = example.curves()
+    mine = curves[curves["kind"] == "winner"]
+    # 1000 -> 1001 | 1010, 1005, 1030 | 1002: only the second one is below a peak.
+    expected = [0, 0, 100 * (1005 / 1010 - 1), 0, 0]
+    assert below_peak(mine).tolist() == pytest.approx(expected)
+
+
+def test_drawdown_counts_the_starting_cash_as_a_peak():
+    held = example.curves().query("kind == 'hold' and stretch == 'out_of_sample'")
+    assert below_peak(held).tolist() == pytest.approx([-0.1, -0.2, -0.5])
+
+
+class TestCosts:
+    def test_profit_falls_by_what_was_traded(self):
+        rows = example.LEADERBOARD.head(1)
+        assert charged_bps(rows.iloc[0]) == 2.0
+        # 10,000 were traded, so a basis point is worth 1.
+        assert pnl_at(rows, 2.0) == pytest.approx([30.0])
+        assert pnl_at(rows, 12.0) == pytest.approx([20.0])
+        assert pnl_at(rows, 32.0) == pytest.approx([0.0])
+
+    def test_who_never_trades_pays_nothing(self):
+        idle = pd.DataFrame(
+            [example.row(1, "idle", 0.0, turnover=0.0, break_even_bps=np.nan)]
+        )
+        assert pnl_at(idle, 5.0).tolist() == [0.0]
+
+    def test_another_candidate_leads_where_costs_are_high(self):
+        (costs,) = (make for make in SECTIONS if make.__name__ == "costs")
+        rows = cells(costs(example.facts()).html)
+        assert ["2", "one threshold=0.0001 size=100", "30.00", "30.00"] in rows
+        assert ["10", "two", "24.20", "22.00"] in rows
+
+
+class TestQuality:
+    def test_missing_bars_are_counted_by_hand(self):
+        rows = dict(cells(quality(example.facts()).html)[1:6])
+        assert rows["Sessions, symbols"] == "2, 2"
+        assert rows["Bars of 1min"] == "1,169"
+        # One bar of B on the first day, and all 390 on the second.
+        assert "(391 missing)" in rows["Of the bars that the calendar's hours have"]
+        assert rows["Symbols without any bar in a session"] == "1"
+
+    def test_findings_are_summed_up_the_severest_first(self):
+        rows = [row[1:] for row in cells(quality(example.facts()).html)]
+        jump = ["warning", "moves by <50>%", "2", "1", "3"]
+        missing = ["note", "1 of 390 bars", "1", "1", "1"]
+        assert rows.index(jump) < rows.index(missing)

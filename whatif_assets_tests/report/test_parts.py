@@ -1,0 +1,26 @@
+"""What the report leaves out, since it is of nothing that there is now."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from whatif_assets.home.home import Home
+from whatif_assets.home.lake import MANIFEST
+from whatif_assets.report.parts import left_out_of_views
+from whatif_assets.steps.freshness import Freshness
+
+
+def test_features_made_from_other_bars_than_those_of_now_are_not_shown(
+    copied_home: Path,
+) -> None:
+    """As of a session that no study looks at any more, and whose bars were corrected."""
+    lake = Home.open(copied_home).lake
+    first, *_ = lake.keys("features")
+    assert left_out_of_views(Freshness(Home.open(copied_home)), {})["features"] == []
+    path = lake.folder("features", first) / MANIFEST
+    manifest = json.loads(path.read_text())
+    manifest["inputs"][f"bars of {first}"] = "as they were"
+    path.write_text(json.dumps(manifest))
+    left_out = left_out_of_views(Freshness(Home.open(copied_home)), {})
+    assert left_out["features"] == [first]

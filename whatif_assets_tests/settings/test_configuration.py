@@ -1,0 +1,272 @@
+"""Keys name configurations; a wrong key says which field is wrong."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from whatif_assets.domain.bars.bar_size import BarSize
+from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.domain.base.settings import format_value, parse_value
+from whatif_assets.domain.models import ALGORITHMS
+from whatif_assets.domain.strategies import STRATEGIES
+from whatif_assets.settings.configuration import expand, find
+from whatif_assets.settings.keys import KEY_PATTERN
+from whatif_assets.settings.study import Study
+
+HERE = Path()
+
+
+def study(**configurations) -> Study:
+    return Study(name="demo", configurations=configurations)
+
+
+FOREST = {
+    "algorithm": "random_forest",
+    "n_trees": 5,
+    "strategy": "forecast_threshold",
+    "size": 100,
+}
+
+
+def found(key: str, one: Study | None = None):
+    one = one or study(rf=FOREST)
+    return find({"demo": one}, key, HERE)
+
+
+def refused(key: str, one: Study | None = None) -> str:
+    with pytest.raises(BadInput) as caught:
+        found(key, one)
+    return str(caught.value)
+
+
+def test_each_gives_a_configuration_per_combination():
+    one = study(rf={**FOREST, "each": {"max_depth": [5, 7], "horizon": [5, 10]}})
+    assert [c.key for c in expand(one, HERE)] == [
+        "demo.rf~max_depth=5~horizon=5",
+        "demo.rf~max_depth=5~horizon=10",
+        "demo.rf~max_depth=7~horizon=5",
+        "demo.rf~max_depth=7~horizon=10",
+    ]
+
+
+def test_sweep_gives_variants_within_one_configuration():
+    one = study(rf={**FOREST, "sweep": {"threshold": [1e-4, 2e-4], "cash": [1e5, 1e6]}})
+    (configuration,) = expand(one, HERE)
+    variants = configuration.variants()
+    assert [v.id for v in variants] == [
+        "threshold=0.0001~cash=100000.0",
+        "threshold=0.0001~cash=1000000.0",
+        "threshold=0.0002~cash=100000.0",
+        "threshold=0.0002~cash=1000000.0",
+    ]
+    assert variants[0].cash == 100_000
+    assert "cash" not in variants[0].settings
+
+
+def test_without_an_axis_there_is_one_variant():
+    assert [v.id for v in found("demo.rf").variants()] == ["-"]
+
+
+def test_search_leaves_the_field_to_training():
+    one = study(rf={**FOREST, "search": {"max_depth": [2, 4]}})
+    (configuration,) = expand(one, HERE)
+    assert configuration.search == {"max_depth": (2, 4)}
+    assert "max_depth" not in configuration.model_settings
+
+
+def test_an_override_sets_any_field():
+    configuration = found("demo.rf~max_depth=8~threshold=0.0005~horizon=10")
+    assert configuration.model_settings["max_depth"] == 8
+    assert configuration.strategy_settings["threshold"] == 0.0005
+    assert configuration.label.horizon == 10
+
+
+def test_an_override_takes_an_axis_away():
+    one = study(rf={**FOREST, "sweep": {"threshold": [1e-4, 2e-4]}})
+    assert len(found("demo.rf", one).variants()) == 2
+    (variant,) = found("demo.rf~threshold=0.0003", one).variants()
+    assert variant.settings["threshold"] == 0.0003
+
+
+def test_an_override_of_symbols_is_a_list():
+    assert found("demo.rf~symbols=AAA+BBB").symbols == ("AAA", "BBB")
+
+
+@pytest.mark.parametrize("symbol", ["000001", "600519", "true", "INF", "nan"])
+def test_an_override_of_symbols_leaves_a_name_as_it_is(symbol):
+    assert found(f"demo.rf~symbols={symbol}").symbols == (symbol,)
+
+
+def test_the_key_given_is_the_key_kept():
+    key = "demo.rf~threshold=0.0005~max_depth=8"
+    assert found(key).key == key
+
+
+@pytest.mark.parametrize(
+    ("key", "says"),
+    [
+        ("demos.rf", "there is no study 'demos'"),
+        ("demos.rf", "Did you mean 'demo'?"),
+        ("demo.fr", "has no configuration 'fr'; it has 'rf'"),
+        ("demo.rf~max_dept=8", "max_dept: unknown field"),
+        ("demo.rf~max_dept=8", "Did you mean 'max_depth'?"),
+        ("demo.rf~max_depth=deep", "max_depth: found 'deep'"),
+        ("demo.rf~max_depth=-1", "max_depth: found -1"),
+        ("demo.rf~max_depth=true", "max_depth: found true; a number is needed"),
+        ("demo.rf~threshold=inf", "threshold: found 'inf', a text"),
+        ("demo.rf~max_depth", "'~max_depth' is no override"),
+        ("demo.rf~max_depth=", "'~max_depth=' is no override"),
+        ("demo.rf~max_depth=3~max_depth=4", "max_depth is there twice"),
+        ("demo.rf~backend=gpu", "backend: found 'gpu'; allowed are 'local' or 'spark'"),
+        ("demo.rf~algorithm=randomforest", "Did you mean 'random_forest'?"),
+        ("demo.rf~strategy=hold", "allowed are"),
+        ("demo.rf max", "a key has at most"),
+        (".rf", "a key has at most"),
+        ("demo.rf~" + "x" * 120 + "=1", "a key has at most"),
+    ],
+)
+def test_a_bad_key_names_what_is_wrong(key, says):
+    assert says in refused(key)
+
+
+def test_an_open_each_axis_asks_for_its_value():
+    one = study(rf={**FOREST, "each": {"max_depth": [5, 7]}})
+    assert "say which value of max_depth" in refused("demo.rf", one)
+
+
+@pytest.mark.parametrize(
+    ("entry", "says", "field"),
+    [
+        ({"strategy": "macd_cross", "max_depth": 3}, "unknown field", ("max_depth",)),
+        ({"size": 3}, "the field strategy is missing", ()),
+        (
+            {**FOREST, "sweep": {"max_depth": [1]}},
+            "unknown field",
+            ("sweep", "max_depth"),
+        ),
+        ({**FOREST, "search": {"size": [1]}}, "unknown field", ("search", "size")),
+        ({**FOREST, "sweep": {"size": [1]}}, "both as a field", ("sweep", "size")),
+        ({**FOREST, "each": {"size": [1]}}, "both as a field", ("each", "size")),
+        (
+            {**FOREST, "each": {"threshold": [1]}, "sweep": {"threshold": [2]}},
+            "threshold is given both under each and under sweep; keep one",
+            ("sweep", "threshold"),
+        ),
+        (
+            {**FOREST, "each": {"max_depth": [1]}, "search": {"max_depth": [2]}},
+            "max_depth is given both under each and under search",
+            ("search", "max_depth"),
+        ),
+        (
+            {**FOREST, "sweep": {"threshold": [True]}},
+            "found true; a number is needed",
+            ("threshold",),
+        ),
+        (
+            {**FOREST, "sweep": {"threshold": []}},
+            "list of values",
+            ("sweep", "threshold"),
+        ),
+        ({**FOREST, "each": {"max_depth": 3}}, "list of values", ("each", "max_depth")),
+        ({**FOREST, "each": [3]}, "expected 'field: [values]'", ("each",)),
+        ({**FOREST, "each": {"max_depth": [3, 3]}}, "twice", ("each", "max_depth")),
+        (
+            {"strategy": "buy_and_hold", "search": {"a": [1]}},
+            "needs a field",
+            ("search",),
+        ),
+        ({**FOREST, "sweep": {"threshold": ["x"]}}, "found 'x'", ("threshold",)),
+    ],
+)
+def test_a_wrong_entry_names_the_field(entry, says, field):
+    with pytest.raises(BadInput, match=r"demo\.one") as caught:
+        expand(study(one=entry), HERE)
+    assert says in str(caught.value)
+    assert caught.value.field == field
+
+
+def test_a_model_needs_sessions_to_train_on():
+    one = Study(
+        name="demo", evaluation={"method": "whole"}, configurations={"rf": FOREST}
+    )
+    assert "leaves nothing to train on" in refused("demo.rf", one)
+
+
+def test_the_embargo_covers_the_horizon():
+    one = Study(name="demo", evaluation={"embargo": 5}, configurations={"rf": FOREST})
+    assert found("demo.rf", one).label.horizon == 5
+    assert "reach past the embargo of 5" in refused("demo.rf~horizon=6", one)
+
+
+def test_fields_of_algorithms_and_strategies_do_not_collide():
+    general = {"strategy", "algorithm", "backend", "symbols", "features", "horizon"}
+    for algorithm in ALGORITHMS.values():
+        for strategy in STRATEGIES.values():
+            ours = set(algorithm.Settings.model_fields)
+            theirs = set(strategy.Settings.model_fields)
+            assert not ours & theirs
+            assert not (ours | theirs) & general
+
+
+def test_hashes_change_with_what_they_cover():
+    one = study(rf=FOREST)
+    base, deeper = found("demo.rf", one), found("demo.rf~max_depth=8", one)
+    wider = found("demo.rf~threshold=0.5", one)
+    assert base.model_hash(one) != deeper.model_hash(one)
+    assert base.model_hash(one) == wider.model_hash(one)
+    assert base.result_hash(one) != wider.result_hash(one)
+
+
+@given(
+    st.one_of(
+        st.integers(-(10**6), 10**6),
+        st.floats(allow_nan=False, allow_infinity=False),
+        st.booleans(),
+    )
+)
+def test_values_survive_a_key(value):
+    text = format_value(value)
+    assert parse_value(text) == value
+    assert KEY_PATTERN.fullmatch("a" + text)
+
+
+ONE_MINUTE, TICKS = BarSize.parse("1min"), BarSize.parse("volume:1000")
+
+
+@pytest.mark.parametrize(
+    ("bar", "base", "said"),
+    [
+        ("7min", "1min", "'7min' is no size of bars"),
+        ("volume:100", "1min", "bar: found volume:100; bars of volume or money are"),
+        ("1min", "5min", "bar: found 1min; it must be a whole multiple of the market"),
+        ("90min", "1h", "bar: found 90min; it must be a whole multiple of the market"),
+        ("1h", "1day", "bar: found 1h; it must be a whole multiple of the market"),
+        (
+            "1h",
+            "volume:1000",
+            "bar: found 1h; the market's bars of volume:1000 are not",
+        ),
+        ("1day", "dollar:5", "bar: found 1day; the market's bars of dollar:5 are not"),
+    ],
+)
+def test_bars_that_the_markets_cannot_make_are_refused(
+    bar: str, base: str, said: str
+) -> None:
+    one = study(hold={"strategy": "buy_and_hold", "bar": bar})
+    with pytest.raises(BadInput, match=said):
+        expand(one, HERE, BarSize.parse(base))
+
+
+def test_bars_are_the_markets_own_unless_the_configuration_says_its_own() -> None:
+    one = study(hold={"strategy": "buy_and_hold"})
+    (own,) = expand(one, HERE, ONE_MINUTE)
+    other = find({"demo": one}, "demo.hold~bar=60min", HERE, ONE_MINUTE)
+    assert (own.settings()["bar"], other.settings()["bar"]) == ("1min", "1h")
+    assert own.model_hash(one) != other.model_hash(one)
+    assert own.result_hash(one) != other.result_hash(one)
+    same = find({"demo": one}, "demo.hold~bar=1min", HERE, ONE_MINUTE)
+    assert own.result_hash(one) == same.result_hash(one)
+    (of_ticks,) = expand(one, HERE, TICKS)
+    assert of_ticks.settings()["bar"] == "volume:1000"
