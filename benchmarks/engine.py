@@ -118,8 +118,8 @@ def ours(
 
 def by_kernel(sleeves: Sequence[Sleeve], variants: Sequence[Variant]) -> float:
     """Time the compiled part alone on one thread, equity and counts included."""
-    from whatif_assets.domain.strategies import find_strategy
     from whatif_assets.engines.compiled import run as engine
+    from whatif_assets.engines.strategies import find_strategy
 
     batch = engine.Batch.of(find_strategy(RULE), variants)
     days = 1 + max(int(sleeve.session[-1]) for sleeve in sleeves)
@@ -134,8 +134,8 @@ def by_backtrader(
 ) -> tuple[float, np.ndarray[Any, Any]]:
     """Time Backtrader with four analyzers, fed from arrays, one process."""
     from whatif_assets.domain.accounts._backtrader import bt
-    from whatif_assets.domain.strategies import find_strategy
     from whatif_assets.engines.reference import prepare
+    from whatif_assets.engines.strategies import find_strategy
 
     kind, profits = find_strategy(RULE), []
     start = time.perf_counter()

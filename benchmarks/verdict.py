@@ -39,7 +39,6 @@ from whatif_assets.domain.bars.bar_size import ONE_MINUTE
 from whatif_assets.domain.bars.sessions import DAY
 from whatif_assets.domain.features import compute_features
 from whatif_assets.domain.selection import Evidence, Headline, Placebo, decide, judge
-from whatif_assets.domain.strategies import find_strategy, required_features
 from whatif_assets.engines.backtest import (
     Costs,
     Sleeve,
@@ -47,6 +46,7 @@ from whatif_assets.engines.backtest import (
     sleeves_of,
     sweep,
 )
+from whatif_assets.engines.strategies import find_strategy, required_features
 from whatif_assets.sources.sample import Sample, SampleOptions
 
 FIRST, LAST = date(2018, 1, 2), date(2018, 12, 31)

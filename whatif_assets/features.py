@@ -20,8 +20,8 @@ from pydantic import ValidationError
 from whatif_assets.domain.bars.bar_size import BarSize
 from whatif_assets.domain.bars.sessions import Sessions
 from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.domain.base.explaining import explain
 from whatif_assets.domain.features import FAMILIES, FEATURES, compute, parse_feature
-from whatif_assets.settings.spec import explain
 from whatif_assets.sources.facts import FactOptions, Facts
 from whatif_assets.sources.facts import read_facts as _read_facts
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from whatif_assets.domain.base.errors import BadInput
-from whatif_assets.domain.strategies import find_strategy
+from whatif_assets.engines.strategies import find_strategy
 from whatif_assets.home.home import Home, check_study, set_up
 
 STUDY = """

@@ -12,15 +12,16 @@ import pandas as pd
 import pytest
 
 from whatif_assets.domain.accounts.job import Costs, Variant
-from whatif_assets.domain.bars.adjustments import LakeSteps, Step, Steps, kept_steps
+from whatif_assets.domain.bars.adjustments import Step, Steps
 from whatif_assets.domain.bars.bar_size import ONE_DAY, BarSize
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.features import compute_features_spark, parse_feature
 from whatif_assets.domain.leaks import label_looks_forward
 from whatif_assets.domain.models.labels import Label, label
-from whatif_assets.domain.strategies import find_strategy
 from whatif_assets.engines.backtest import run_backtests
 from whatif_assets.engines.compiled.parity import sampled_parity
+from whatif_assets.engines.strategies import find_strategy
+from whatif_assets.home.adjustments import LakeSteps, kept_steps
 from whatif_assets.home.home import Home
 from whatif_assets.report.database import create_adjustments, create_views
 from whatif_assets.report.macros import create_bars_macros

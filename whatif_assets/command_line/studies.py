@@ -43,7 +43,7 @@ def run_studies(path: Path, study: str | None, sealed: bool = False) -> bool:
     home, studies = _opened(path, study)
     engine_is_compiled = _start_ahead(home, studies)
     # Here, since it imports Dagster, which takes a second or two.
-    from whatif_assets.orchestration.runs import Runner, instance_of
+    from whatif_assets.command_line.runs import Runner, instance_of
 
     unread = list(home.faults().values())
     failures = [] if study else unread

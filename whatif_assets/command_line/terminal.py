@@ -78,12 +78,12 @@ def print_check(home_path: Path, study: str) -> bool:
     """Check a study and print its configurations."""
     # Here, since most of what this module shows needs no home.
     from whatif_assets.domain.base.errors import BadInput
-    from whatif_assets.engines.processes.rehearsal import findings_of
     from whatif_assets.home.home import Home, check_study, code_base
     from whatif_assets.settings.configuration import expand
     from whatif_assets.settings.market import MARKET_FILE
     from whatif_assets.settings.study import read_study, study_market
     from whatif_assets.steps.data_check import check_data, size_of
+    from whatif_assets.steps.rehearsal import findings_of
 
     path = Path(study)
     if study.endswith((".yaml", ".yml")):

@@ -30,8 +30,8 @@ from whatif_assets.domain.accounts.job import Executions, Run, Variant, slack_of
 from whatif_assets.domain.accounts.sleeve import FloatArray, Sleeve
 from whatif_assets.domain.bars.bar_size import BarSize
 from whatif_assets.domain.base.errors import BadInput
-from whatif_assets.domain.strategies import StrategyType
 from whatif_assets.engines.own_strategies import describe
+from whatif_assets.engines.strategies import StrategyType
 
 
 def backtest(sleeve: Sleeve, kind: StrategyType, variant: Variant) -> Run:

@@ -13,7 +13,7 @@ from calendar import monthrange
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 
-from whatif_assets.home.lake import combined_hash
+from whatif_assets.domain.base.hashing import combined_hash
 
 BARS_OF = "bars of "  # and what it is of: a part of what features come from
 TO = " to "

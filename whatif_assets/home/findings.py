@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 
 import numpy as np
@@ -13,13 +13,8 @@ from whatif_assets.domain.bars.schema import RefusedBars
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.quality import REFUSED
 from whatif_assets.domain.quality.inspection import Finding
-from whatif_assets.domain.quality.losses import (
-    LeftOut,
-    MayLose,
-    blocking,
-    keep_left_out,
-)
-from whatif_assets.home.lake import Lake
+from whatif_assets.domain.quality.losses import LeftOut, MayLose, blocking
+from whatif_assets.home.lake import DATA, Lake
 
 TABLE = "data_quality"
 NO_TS = np.datetime64("NaT", "us")
@@ -147,3 +142,29 @@ def counts(findings: Iterable[Finding]) -> dict[str, int]:
     for finding in findings:
         found[finding.check] += finding.count
     return dict(found)
+
+
+def keep_left_out(lake: Lake, key: str, left_out: Sequence[LeftOut]) -> None:
+    """Write to the lake what was left out of a session, or that nothing was."""
+    if not left_out:
+        lake.remove(TABLE, key)
+        return
+    columns = {
+        "symbol": pd.Series([one.symbol for one in left_out], dtype="string"),
+        "why": pd.Series([one.why for one in left_out], dtype="string"),
+    }
+    lake.write(TABLE, key, pd.DataFrame(columns))
+
+
+def left_out_of(lake: Lake, sessions: Collection[date]) -> list[LeftOut]:
+    """Read what was left out of some sessions, the oldest first."""
+    found = []
+    for path in sorted(lake.folder(TABLE).glob(f"session=*/{DATA}")):
+        key = path.parent.name.partition("=")[2]
+        if (day := date.fromisoformat(key)) in sessions:
+            rows = lake.read(TABLE, key)
+            found += [
+                LeftOut(day, None if pd.isna(symbol) else str(symbol), str(why))
+                for symbol, why in zip(rows["symbol"], rows["why"], strict=True)
+            ]
+    return found

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.home.damage import DamagedFile, tell
 from whatif_assets.home.home import Home
-from whatif_assets.home.lake import combined_hash
 from whatif_assets.home.ledger import (
     FOLDER,
     Entry,

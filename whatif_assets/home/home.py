@@ -10,14 +10,10 @@ from pathlib import Path
 from whatif_assets.domain.bars.bar_size import BarSize
 from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
 from whatif_assets.domain.features import Feature
-from whatif_assets.domain.quality.losses import (
-    LeftOut,
-    in_words,
-    left_out_of,
-    symbols_lost,
-)
+from whatif_assets.domain.quality.losses import LeftOut, in_words, symbols_lost
 from whatif_assets.home.atomic import write_text
 from whatif_assets.home.code_of_study import code_base, copy_code
+from whatif_assets.home.findings import left_out_of
 from whatif_assets.home.lake import Lake
 from whatif_assets.settings.configuration import Configuration, find
 from whatif_assets.settings.market import (

@@ -8,7 +8,6 @@ written and put back last, so a partition with a manifest is complete.
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,7 +22,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.domain.base.errors import BadInput, few
 from whatif_assets.home.atomic import remove_leftovers, write_text
 from whatif_assets.home.damage import (
     DamagedFile,
@@ -124,17 +123,6 @@ def _in_words(parts: Sequence[str]) -> str:
     return " and ".join(
         f"{kind} of {few(which)}" if which else kind for kind, which in kinds.items()
     )
-
-
-def few(names: Sequence[str]) -> str:
-    """List the first names, and say how many more there are."""
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if names[5:] else "")
-
-
-def combined_hash(parts: Iterable[Any]) -> str:
-    """Hash of several values in order, 16 hexadecimal digits."""
-    text = json.dumps(list(parts), sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 class Lake:

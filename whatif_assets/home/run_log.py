@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from whatif_assets.home.lake import NEW, Lake, Manifest, axis_of, few
+from whatif_assets.domain.base.errors import few
+from whatif_assets.home.lake import NEW, Lake, Manifest, axis_of
 from whatif_assets.home.parquet import read_parquet, write_parquet
 
 RUNS = "runs"

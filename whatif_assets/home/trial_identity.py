@@ -12,15 +12,14 @@ import pandas as pd
 
 from whatif_assets.domain.accounts.job import Variant
 from whatif_assets.domain.accounts.sleeve import Sleeve
+from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.domain.features import FEATURES
-from whatif_assets.domain.strategies import StrategyType, required_features
 from whatif_assets.domain.strategies.params import json_value
+from whatif_assets.engines.strategies import StrategyType, required_features
 from whatif_assets.home.home import Home
-from whatif_assets.home.lake import combined_hash
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.market import Market
 from whatif_assets.settings.study import Study
-from whatif_assets.steps.sleeves import evaluated_sessions
 
 _SOURCE = {"source", "path", "options", "calendar", "hours"}
 _PARTS_PER_UNIT = 1e6  # to which prices of a session are told apart
@@ -197,3 +196,8 @@ def same_bars(ours: pd.DataFrame, theirs: pd.DataFrame) -> set[str]:
     alike = pairs[equal].drop_duplicates([*keys, "session"]).groupby(keys).size()
     same = alike[alike >= shared.reindex(alike.index) / 2]
     return set(same.index.get_level_values("symbol_there"))
+
+
+def evaluated_sessions(home: Home, study: Study) -> list[date]:
+    """Sessions of all test windows, oldest first: where results are counted."""
+    return sorted({day for fold in study.folds(home.market) for day in fold.test})

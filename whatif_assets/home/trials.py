@@ -22,6 +22,7 @@ import pandas as pd
 
 from whatif_assets.domain.accounts.sleeve import FloatArray
 from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.domain.strategies.params import json_value
 from whatif_assets.home.atomic import atomic_path
 from whatif_assets.home.damage import DamagedFile, tell
@@ -32,7 +33,7 @@ from whatif_assets.home.history import (
     note_lost,
 )
 from whatif_assets.home.home import Home
-from whatif_assets.home.lake import DATA, combined_hash
+from whatif_assets.home.lake import DATA
 from whatif_assets.home.ledger import Entry, Evaluated, Ledger
 from whatif_assets.home.parquet import (
     columns_of,

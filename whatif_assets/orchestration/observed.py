@@ -16,8 +16,9 @@ import dagster as dg
 from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
 from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.home.home import Home
-from whatif_assets.home.lake import combined_hash, why_computed
+from whatif_assets.home.lake import why_computed
 from whatif_assets.orchestration.records import (
     NO_VERSION,
     latest_version,

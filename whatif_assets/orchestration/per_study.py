@@ -9,8 +9,9 @@ from typing import Any
 import dagster as dg
 
 from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.home.home import Home
-from whatif_assets.home.lake import Manifest, combined_hash
+from whatif_assets.home.lake import Manifest
 from whatif_assets.home.run_log import RunEntry, write_run_log
 from whatif_assets.orchestration.page_link import offer_pictures
 from whatif_assets.orchestration.progress import Progress

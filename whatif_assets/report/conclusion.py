@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from whatif_assets.domain.accounts.held import held_in_words
 from whatif_assets.domain.accounts.number_format import format_metric, is_undefined
+from whatif_assets.domain.strategies.held import held_in_words
 from whatif_assets.settings.study import Study
 
 NOT_JUDGED = "not judged yet"

@@ -21,9 +21,9 @@ import duckdb
 import pandas as pd
 
 from whatif_assets.domain.accounts.metrics import METRICS
-from whatif_assets.domain.bars.adjustments import adjustments_table
 from whatif_assets.domain.base.columns import Table
 from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.home.adjustments import adjustments_table
 from whatif_assets.home.atomic import atomic_path
 from whatif_assets.home.home import Home
 from whatif_assets.home.lake import Lake

@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from whatif_assets.domain.accounts.held import held_in_words
 from whatif_assets.domain.accounts.number_format import format_metric
 from whatif_assets.domain.ranking.ranking import VIOLATES
+from whatif_assets.domain.strategies.held import held_in_words
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.leaderboard import CANDIDATE, short_name
 

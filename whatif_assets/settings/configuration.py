@@ -24,9 +24,9 @@ from whatif_assets.domain.base.settings import format_value
 from whatif_assets.domain.features import Feature
 from whatif_assets.domain.features.slower import by_bar_size
 from whatif_assets.domain.models.labels import Label
-from whatif_assets.domain.strategies import StrategyType, find_strategy
 from whatif_assets.domain.strategies.params import json_value
 from whatif_assets.engines.backtest import Costs, Variant
+from whatif_assets.engines.strategies import StrategyType, find_strategy
 from whatif_assets.settings.fields import (
     AXES,
     COST_NAMES,

@@ -17,10 +17,10 @@ from pydantic import BaseModel, Field, ValidationError, field_validator
 from whatif_assets.domain.accounts.job import Costs
 from whatif_assets.domain.bars.bar_size import BarSize
 from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
+from whatif_assets.domain.base.explaining import explain
 from whatif_assets.domain.base.settings import Settings, format_value
 from whatif_assets.domain.models import ALGORITHMS
-from whatif_assets.domain.strategies import PARAM, find_strategy
-from whatif_assets.settings.spec import explain
+from whatif_assets.engines.strategies import PARAM, find_strategy
 
 AXES = ("each", "sweep", "search")
 COST_NAMES = tuple(field.name for field in dataclasses.fields(Costs))

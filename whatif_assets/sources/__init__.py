@@ -22,7 +22,7 @@ from whatif_assets.domain.bars.tidy import (
     tidy,
 )
 from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
-from whatif_assets.settings.spec import explain
+from whatif_assets.domain.base.explaining import explain
 from whatif_assets.sources.alpaca import Alpaca
 from whatif_assets.sources.csv import Csv
 from whatif_assets.sources.databento import Databento

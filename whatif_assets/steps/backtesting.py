@@ -14,41 +14,38 @@ import pandas as pd
 
 from whatif_assets.domain.accounts.accounts import Accounts
 from whatif_assets.domain.accounts.audit import in_words
-from whatif_assets.domain.accounts.held import held_size
 from whatif_assets.domain.accounts.metrics import METRICS, measure
 from whatif_assets.domain.accounts.number_format import readable
+from whatif_assets.domain.accounts.result import BacktestResult
 from whatif_assets.domain.accounts.sleeve import FloatArray
-from whatif_assets.domain.bars.adjustments import LakeSteps
+from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.domain.features import FEATURES, Feature
 from whatif_assets.domain.leaks import Admit, refuse_leak
-from whatif_assets.domain.leaks.foretelling import probe_traded_columns
 from whatif_assets.domain.ranking.ranking import VIOLATES, Ranking
-from whatif_assets.domain.strategies import required_features
-from whatif_assets.engines.backtest import (
-    BacktestResult,
-    Sleeve,
-    Variant,
-    is_compiled,
-    run_backtests,
-)
+from whatif_assets.domain.strategies.held import held_size
+from whatif_assets.engines.backtest import Sleeve, Variant, is_compiled, run_backtests
 from whatif_assets.engines.compiled.parity import sampled_parity
+from whatif_assets.engines.strategies import required_features
+from whatif_assets.home.adjustments import LakeSteps
 from whatif_assets.home.blocks import Sweep, drop_blocks, sweep_folder
 from whatif_assets.home.history import note_lost
 from whatif_assets.home.home import Home
-from whatif_assets.home.lake import combined_hash
 from whatif_assets.home.ledger import Entry
-from whatif_assets.home.trial_identity import marks_of
+from whatif_assets.home.trial_identity import evaluated_sessions, marks_of
 from whatif_assets.home.trials import register_trials, settings_of_trials
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.facts import FactsBeside
 from whatif_assets.steps.forecasting import IN_SAMPLE
-from whatif_assets.steps.leak_gate import probe_fills, probe_indicators
+from whatif_assets.steps.leak_gate import (
+    probe_fills,
+    probe_indicators,
+    probe_traded_columns,
+)
 from whatif_assets.steps.session_features import history
 from whatif_assets.steps.sleeves import (
     basis_of,
     detail_on,
-    evaluated_sessions,
     forecasts_of,
     stage_configuration,
 )

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from whatif_assets.domain.bars.adjustments import LakeSteps
 from whatif_assets.domain.bars.bar_size import BarSize
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.models.labels import Label, label
+from whatif_assets.home.adjustments import LakeSteps
 from whatif_assets.home.bar_reader import BarReader
 from whatif_assets.home.home import Home
 from whatif_assets.settings.configuration import Configuration

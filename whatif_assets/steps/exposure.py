@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pandas as pd
 
-from whatif_assets.domain.bars.adjustments import LakeSteps
 from whatif_assets.domain.bars.bar_size import BarSize
+from whatif_assets.home.adjustments import LakeSteps
 from whatif_assets.home.bar_reader import BarReader
 from whatif_assets.steps.backtesting import in_sample_sessions
 from whatif_assets.steps.sleeves import basis_of

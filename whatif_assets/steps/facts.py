@@ -12,6 +12,7 @@ import pandas as pd
 
 from whatif_assets.domain.bars.bar_size import BarSize
 from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.domain.base.source_code import code_version
 from whatif_assets.domain.features import (
     FEATURES,
@@ -21,7 +22,7 @@ from whatif_assets.domain.features import (
 )
 from whatif_assets.domain.features.function import FACT
 from whatif_assets.home.home import Home
-from whatif_assets.home.lake import DATA, combined_hash
+from whatif_assets.home.lake import DATA
 from whatif_assets.home.parquet import read_parquet, write_parquet
 from whatif_assets.sources.facts import (
     EVERYONE,

@@ -14,9 +14,9 @@ import pandas as pd
 
 from whatif_assets.domain.bars.bar_size import BarSize
 from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.domain.features import FEATURES, features_of_sessions
 from whatif_assets.home.home import Home
-from whatif_assets.home.lake import combined_hash
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.steps.session_features import Engine, SessionFeatures
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.domain.features.bar_columns import price_of
 from whatif_assets.domain.leaks import Finding
 from whatif_assets.domain.models import Model
 from whatif_assets.domain.models.windows import Fold
 from whatif_assets.home.home import Home
-from whatif_assets.home.lake import combined_hash, not_materialised
+from whatif_assets.home.lake import not_materialised
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.dataset import dataset, versions_read

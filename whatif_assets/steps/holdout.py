@@ -17,12 +17,13 @@ import pandas as pd
 from whatif_assets.domain.accounts.audit import in_words
 from whatif_assets.domain.accounts.metrics import METRICS, measure
 from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.domain.leaks import refuse_leak
 from whatif_assets.domain.models.windows import Fold
 from whatif_assets.home.bar_reader import BarReader
 from whatif_assets.home.history import History, note_lost
 from whatif_assets.home.home import Home
-from whatif_assets.home.lake import combined_hash, why_computed
+from whatif_assets.home.lake import why_computed
 from whatif_assets.home.ledger import Entry, Ledger, Opened
 from whatif_assets.home.tables import DATABASE
 from whatif_assets.home.trial_identity import market_id

@@ -26,15 +26,15 @@ from whatif_assets.domain.bars.schema import (
 )
 from whatif_assets.domain.bars.tidy import bars_window, stamp_size
 from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.domain.quality import Finding, Inspection, inspect, rules_hash
-from whatif_assets.domain.quality.losses import LeftOut, blocking, left_out_of
-from whatif_assets.home.findings import refusal
+from whatif_assets.domain.quality.losses import LeftOut, blocking
+from whatif_assets.home.findings import left_out_of, refusal
 from whatif_assets.home.home import Home
-from whatif_assets.home.lake import combined_hash
 from whatif_assets.home.parquet import as_parquet
 from whatif_assets.settings.market import Market
 from whatif_assets.sources import LoadReport, load_bars
-from whatif_assets.sources.actions import Actions
+from whatif_assets.steps.actions import Actions
 
 
 @dataclass(frozen=True)

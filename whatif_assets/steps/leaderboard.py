@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from whatif_assets.domain.accounts.metrics import METRICS
-from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.domain.base.errors import BadInput, few
+from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.domain.ranking.ranking import SCORE, VIOLATES
 from whatif_assets.home.asked import what_ifs
 from whatif_assets.home.home import Home
-from whatif_assets.home.lake import Manifest, combined_hash, few
+from whatif_assets.home.lake import Manifest
 from whatif_assets.home.state import State, Status
 from whatif_assets.home.tables import LAKE
 from whatif_assets.settings.configuration import Configuration

@@ -10,10 +10,10 @@ from datetime import date
 
 import pandas as pd
 
-from whatif_assets.domain.bars.adjustments import LakeSteps
 from whatif_assets.domain.bars.bar_size import BarSize
 from whatif_assets.domain.bars.schema import of_symbols
 from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.domain.features import (
     FEATURES,
     Feature,
@@ -32,6 +32,7 @@ from whatif_assets.domain.features.slower import (
     as_of_close,
     by_bar_size,
 )
+from whatif_assets.home.adjustments import LakeSteps
 from whatif_assets.home.bar_reader import BarReader
 from whatif_assets.home.bars_read import (
     BARS_OF,
@@ -40,7 +41,6 @@ from whatif_assets.home.bars_read import (
     version_of,
 )
 from whatif_assets.home.home import Home
-from whatif_assets.home.lake import combined_hash
 from whatif_assets.steps.facts import FactsBeside
 
 SPARSE = 6  # a thinly traded symbol has a sixth of a session's bars

@@ -12,26 +12,23 @@ from typing import Any
 import pandas as pd
 
 from whatif_assets.domain.accounts.job import Variant
+from whatif_assets.domain.accounts.result import BacktestResult
 from whatif_assets.domain.accounts.sleeve import Sleeve, sleeves_of
-from whatif_assets.domain.bars.adjustments import LakeSteps
 from whatif_assets.domain.bars.bar_size import BarSize
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.features import Feature
-from whatif_assets.domain.strategies import StrategyType, required_features
-from whatif_assets.engines.backtest import BacktestResult, run_backtests
+from whatif_assets.engines.backtest import run_backtests
+from whatif_assets.engines.strategies import StrategyType, required_features
+from whatif_assets.home.adjustments import LakeSteps
 from whatif_assets.home.bar_reader import BarReader
 from whatif_assets.home.home import Home
 from whatif_assets.home.lake import not_materialised
+from whatif_assets.home.trial_identity import evaluated_sessions
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.session_features import SessionFeatures
 
 KEYS = ["symbol", "ts"]
-
-
-def evaluated_sessions(home: Home, study: Study) -> list[date]:
-    """Sessions of all test windows, oldest first: where results are counted."""
-    return sorted({day for fold in study.folds(home.market) for day in fold.test})
 
 
 def basis_of(home: Home, study: Study) -> date:

@@ -13,13 +13,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.domain.leaks import (
     Admit,
     Finding,
     refuse_leak,
     training_stops_before_test,
 )
-from whatif_assets.domain.leaks.foretelling import probe_learned_columns
 from whatif_assets.domain.models import (
     ALGORITHMS,
     Model,
@@ -31,12 +31,11 @@ from whatif_assets.domain.models import (
 from whatif_assets.domain.models.windows import Fold, cv_folds, training_rows
 from whatif_assets.home.damage import DamagedFile
 from whatif_assets.home.home import Home
-from whatif_assets.home.lake import combined_hash
 from whatif_assets.home.parquet import file_hash
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.dataset import dataset, versions_read
-from whatif_assets.steps.leak_gate import probe_labels
+from whatif_assets.steps.leak_gate import probe_labels, probe_learned_columns
 from whatif_assets.steps.twins import share_file, twin_of
 
 TABLE = "trained_models"

@@ -9,12 +9,13 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from whatif_assets.domain.accounts.held import held_in_words
 from whatif_assets.domain.accounts.sleeve import FloatArray
 from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.domain.selection import Evidence, Holdout, Placebo, Verdict
+from whatif_assets.domain.strategies.held import held_in_words
 from whatif_assets.home.history import History
-from whatif_assets.home.lake import combined_hash, not_materialised, why_computed
+from whatif_assets.home.lake import not_materialised, why_computed
 from whatif_assets.home.tables import LAKE
 from whatif_assets.home.trial_identity import trials_of
 from whatif_assets.home.trials import (

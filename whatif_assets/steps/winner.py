@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from whatif_assets.domain.accounts.job import Variant
 from whatif_assets.domain.accounts.metrics import METRICS
 from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.home.home import Home
-from whatif_assets.home.lake import combined_hash
+from whatif_assets.home.trial_identity import evaluated_sessions
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.leaderboard import BOARD, RESULTS, best
-from whatif_assets.steps.sleeves import evaluated_sessions
 
 if TYPE_CHECKING:
     from whatif_assets.steps.freshness import Freshness

@@ -14,18 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whatif_assets.domain.accounts._backtrader import RecordingBroker, bt, date_numbers
+from whatif_assets.domain.accounts.result import BacktestResult
 from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.base.errors import BadInput
-from whatif_assets.domain.strategies import find_strategy
 from whatif_assets.engines import processes as module
-from whatif_assets.engines.backtest import (
-    BacktestResult,
-    Costs,
-    Variant,
-    run_backtests,
-    sleeves_of,
-)
+from whatif_assets.engines.backtest import Costs, Variant, run_backtests, sleeves_of
 from whatif_assets.engines.reference import prepare
+from whatif_assets.engines.strategies import find_strategy
 from whatif_assets_tests import user_strategies
 from whatif_assets_tests.sleeves_for_tests import (
     FIRST_BAR,

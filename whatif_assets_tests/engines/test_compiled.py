@@ -16,16 +16,13 @@ from hypothesis import strategies as st
 from whatif_assets.domain.accounts.metrics import measure
 from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.base.errors import BadInput
-from whatif_assets.domain.strategies import (
-    STRATEGIES,
-    find_strategy,
-    required_features,
-)
+from whatif_assets.domain.strategies import STRATEGIES
 from whatif_assets.domain.strategies.forecast_threshold import ForecastThreshold
 from whatif_assets.domain.strategies.rule import LONG
 from whatif_assets.engines.backtest import Costs, Variant, run_backtests, sweep
 from whatif_assets.engines.compiled import run as engine
 from whatif_assets.engines.compiled.parity import parity
+from whatif_assets.engines.strategies import find_strategy, required_features
 from whatif_assets_tests.sleeves_for_tests import MINUTE, sleeve, sleeves
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]

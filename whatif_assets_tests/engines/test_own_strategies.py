@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from whatif_assets.domain.base.errors import BadInput
-from whatif_assets.domain.strategies import find_strategy
 from whatif_assets.engines.backtest import Variant, run_backtests
+from whatif_assets.engines.strategies import find_strategy
 from whatif_assets_tests.sleeves_for_tests import sleeve
 
 SOURCE = '''

@@ -17,6 +17,7 @@ from whatif_assets.home.home import Home
 from whatif_assets.home.lake import Manifest
 from whatif_assets.home.ledger import CHAIN, FOLDER
 from whatif_assets.home.trial_identity import (
+    evaluated_sessions,
     marks_of,
     same_bars,
     trials_of,
@@ -27,7 +28,6 @@ from whatif_assets.home.trials import (
     register_trials,
     trial_returns,
 )
-from whatif_assets.steps.sleeves import evaluated_sessions
 
 MARKET = """
 source: sample

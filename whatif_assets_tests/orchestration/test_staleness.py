@@ -9,9 +9,9 @@ import dagster as dg
 import pandas as pd
 import pytest
 
+from whatif_assets.command_line.runs import Runner, instance_of
 from whatif_assets.home.home import Home, set_up
 from whatif_assets.orchestration.observed import observe
-from whatif_assets.orchestration.runs import Runner, instance_of
 from whatif_assets_tests.domain.quality.clean_bars import clean_bars
 from whatif_assets_tests.graphql import Shown
 

@@ -13,8 +13,8 @@ import pytest
 
 from whatif_assets.domain.bars.bar_size import ONE_DAY
 from whatif_assets.domain.base.errors import BadInput
-from whatif_assets.settings.secrets import without_secrets
 from whatif_assets.sources.online import Online, OnlineOptions
+from whatif_assets.sources.secrets import without_secrets
 
 SECRET = "pk/live+7 &=\u00fc%secret"
 OTHER = "second-half-of-it"

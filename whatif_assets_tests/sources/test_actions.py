@@ -13,7 +13,8 @@ from whatif_assets.domain.bars.adjustments import Action, Step
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.home.home import Home
 from whatif_assets.settings.market import Market
-from whatif_assets.sources.actions import Actions, read_actions
+from whatif_assets.sources.actions import read_actions
+from whatif_assets.steps.actions import Actions
 
 GOOD = """symbol,date,split,dividend
 AAA,2018-11-23,7,

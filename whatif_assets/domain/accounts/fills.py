@@ -24,7 +24,7 @@ def fill_table(jobs: Sequence[tuple[str, Sleeve, Run]]) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        As `whatif_assets.engines.backtest.BacktestResult.fills_of` has it.
+        As `whatif_assets.domain.accounts.result.BacktestResult.fills_of` has it.
     """
     runs = [run for *_, run in jobs]
     counts = [len(run.bars) for run in runs]

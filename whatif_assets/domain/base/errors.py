@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 
 class BadInput(ValueError):
@@ -75,3 +75,8 @@ def faults(failures: Mapping[str, str]) -> list[str]:
         f"{first}{f' and {len(more):,} more' if more else ''}: {failures[first]}"
         for first, *more in keys.values()
     ]
+
+
+def few(names: Sequence[str]) -> str:
+    """List the first names, and say how many more there are."""
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if names[5:] else "")

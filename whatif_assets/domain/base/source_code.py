@@ -11,7 +11,7 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from whatif_assets.home.lake import combined_hash
+from whatif_assets.domain.base.hashing import combined_hash
 
 
 def code_version(*functions: Callable[..., Any]) -> str:

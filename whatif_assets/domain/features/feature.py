@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from whatif_assets.domain.bars.bar_size import BarSize
 from whatif_assets.domain.bars.schema import symbol_rows
 from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
+from whatif_assets.domain.base.explaining import explain
 from whatif_assets.domain.base.settings import of_texts
 from whatif_assets.domain.features.bar_columns import (
     PRICES,
@@ -26,7 +27,6 @@ from whatif_assets.domain.features.bar_columns import (
 )
 from whatif_assets.domain.features.function import RELATIVE
 from whatif_assets.domain.features.indicators import FEATURES
-from whatif_assets.settings.spec import explain
 
 
 @dataclass(frozen=True)

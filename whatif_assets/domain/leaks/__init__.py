@@ -30,7 +30,6 @@ from whatif_assets.domain.leaks.training import (
     label_looks_forward,
     training_stops_before_test,
 )
-from whatif_assets.engines.probing.feature_probe import features_see_no_future
 
 PROBES = {
     FEATURES_PROBE: "Features of a session, computed again with later bars removed and "
@@ -63,7 +62,6 @@ __all__ = [
     "Finding",
     "columns_foretell_no_return",
     "facts_see_no_future",
-    "features_see_no_future",
     "fills_at_next_open",
     "forecasts_see_no_future",
     "label_looks_forward",

@@ -15,11 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.features import FEATURES, Feature
 from whatif_assets.domain.leaks.finding import Finding
-from whatif_assets.domain.strategies import required_features
-from whatif_assets.settings.configuration import Configuration
 
 FORETELLING_PROBE = "columns_foretell_no_return"
 T_STATISTIC = 6.0  # by chance once in five hundred million
@@ -140,46 +137,7 @@ def returns_to_the_close(
     return gained - 1
 
 
-def probe_learned_columns(configuration: Configuration, frame: pd.DataFrame) -> Finding:
-    """Ask whether facts and users' own features foretell what a model is to forecast.
-
-    Parameters
-    ----------
-    frame
-        As :func:`whatif_assets.steps.dataset.dataset` gives it.
-    """
-    names = [f.column for f in configuration.features if _from_elsewhere(f)]
-    groups = [rows for _, rows in frame.groupby("symbol")] if names else []
-    gains = [rows["label"].to_numpy(dtype=np.float64) for rows in groups]
-    if configuration.label.kind == "level":
-        prices = [rows["price"].to_numpy(dtype=np.float64) for rows in groups]
-        gains = [gain - price for gain, price in zip(gains, prices)]
-    columns = {
-        n: [rows[n].to_numpy(dtype=np.float64) for rows in groups] for n in names
-    }
-    return columns_foretell_no_return(columns, gains)
-
-
-def probe_traded_columns(
-    configuration: Configuration, sleeves: Sequence[Sleeve]
-) -> Finding:
-    """Ask whether facts and users' own features foretell the rest of a session.
-
-    Parameters
-    ----------
-    sleeves
-        What a rule trades on, with the features that it computes for itself.
-    """
-    settings = [variant.settings for variant in configuration.variants()]
-    features = required_features(configuration.strategy_type(), settings)
-    names = [f.column for f in features if _from_elsewhere(f)]
-    held = [name for name in names if name in sleeves[0].columns]
-    gains = [returns_to_the_close(s.open, s.close, s.session) for s in sleeves]
-    columns = {name: [s.columns[name] for s in sleeves] for name in held}
-    return columns_foretell_no_return(columns, gains)
-
-
-def _from_elsewhere(feature: Feature) -> bool:
+def from_elsewhere(feature: Feature) -> bool:
     """Whether a feature may rest on something beside the bars."""
     own = not FEATURES[feature.function].comes_with_this
     return own or feature.fact is not None

@@ -6,13 +6,8 @@ the fit and the search for settings, ``portable`` the fitted models.
 
 from whatif_assets.domain.models.algorithms import ALGORITHMS, Algorithm, parse_settings
 from whatif_assets.domain.models.fitting import BACKENDS, fit, search
-from whatif_assets.domain.models.portable import (
-    Forest,
-    Linear,
-    Model,
-    load_model,
-    save_model,
-)
+from whatif_assets.domain.models.portable import Forest, Linear, Model
+from whatif_assets.home.models import load_model, save_model
 
 __all__ = [
     "ALGORITHMS",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ValidationError
 
 from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
+from whatif_assets.domain.base.explaining import explain
 from whatif_assets.domain.base.source_code import code_version
 from whatif_assets.domain.models.linear import LinearSettings, linear, linear_spark
 from whatif_assets.domain.models.portable import Fitted, Matrix, Vector
@@ -27,7 +28,6 @@ from whatif_assets.domain.models.trees import (
     random_forest,
     random_forest_spark,
 )
-from whatif_assets.settings.spec import explain
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame as SparkFrame

@@ -10,12 +10,12 @@ from typing import Any, Literal, get_args
 from pydantic import ValidationError
 
 from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
+from whatif_assets.domain.base.explaining import explain
+from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.domain.quality import coverage, prices
 from whatif_assets.domain.quality.inspection import Finding, Inspection
 from whatif_assets.domain.quality.losses import MAY_LOSE
 from whatif_assets.domain.quality.prices import Limits
-from whatif_assets.home.lake import combined_hash
-from whatif_assets.settings.spec import explain
 
 __all__ = [
     "CHECKS",

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal, get_args
 
-import pandas as pd
-
-from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
+from whatif_assets.domain.base.errors import BadInput, did_you_mean, few, one_of
 from whatif_assets.domain.quality.inspection import Finding
-from whatif_assets.home.lake import DATA, Lake, few
 
 TABLE = "left_out"
 MAY_LOSE = "may_lose"
@@ -77,32 +74,6 @@ def blocking(findings: Iterable[Finding]) -> list[LeftOut]:
         LeftOut(f.session, f.symbol, f"{f.check}: {f.example}")
         for f in reversed(by_symbol.values())
     ]
-
-
-def keep_left_out(lake: Lake, key: str, left_out: Sequence[LeftOut]) -> None:
-    """Write to the lake what was left out of a session, or that nothing was."""
-    if not left_out:
-        lake.remove(TABLE, key)
-        return
-    columns = {
-        "symbol": pd.Series([one.symbol for one in left_out], dtype="string"),
-        "why": pd.Series([one.why for one in left_out], dtype="string"),
-    }
-    lake.write(TABLE, key, pd.DataFrame(columns))
-
-
-def left_out_of(lake: Lake, sessions: Collection[date]) -> list[LeftOut]:
-    """Read what was left out of some sessions, the oldest first."""
-    found = []
-    for path in sorted(lake.folder(TABLE).glob(f"session=*/{DATA}")):
-        key = path.parent.name.partition("=")[2]
-        if (day := date.fromisoformat(key)) in sessions:
-            rows = lake.read(TABLE, key)
-            found += [
-                LeftOut(day, None if pd.isna(symbol) else str(symbol), str(why))
-                for symbol, why in zip(rows["symbol"], rows["why"], strict=True)
-            ]
-    return found
 
 
 def symbols_lost(left_out: Iterable[LeftOut], may_lose: MayLose) -> set[str]:

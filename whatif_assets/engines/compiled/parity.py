@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from whatif_assets.domain.accounts.job import Variant
+from whatif_assets.domain.accounts.result import BacktestResult
 from whatif_assets.domain.accounts.sleeve import FloatArray, Sleeve
-from whatif_assets.engines.backtest import BacktestResult, run_backtests
+from whatif_assets.engines.backtest import run_backtests
 
 # How far figures may lie apart, relative to the greater one.
 TOLERANCE = 1e-9

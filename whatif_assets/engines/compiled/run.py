@@ -20,12 +20,13 @@ import numpy.typing as npt
 from whatif_assets.domain.accounts.accounts import Holding, Profits
 from whatif_assets.domain.accounts.job import Costs, Run, Variant
 from whatif_assets.domain.accounts.sleeve import FloatArray, Sleeve
-from whatif_assets.domain.strategies import RuleSettings, StrategyType, TradingRule
+from whatif_assets.domain.strategies import RuleSettings, TradingRule
 from whatif_assets.domain.strategies.buy_and_hold import ALL
 from whatif_assets.engines.compiled import layout
 from whatif_assets.engines.compiled.compiling import one_by_one, side_by_side
 from whatif_assets.engines.compiled.kernel import Bars, Series
 from whatif_assets.engines.compiled.lanes import LANES
+from whatif_assets.engines.strategies import StrategyType
 
 _DAY = 86_400_000_000
 # Enough to make a series for, few enough to share out over the threads.

@@ -34,8 +34,8 @@ from whatif_assets.domain.leaks.filling import (
     trades_see_no_future,
 )
 from whatif_assets.domain.leaks.finding import Finding, Tally, together
-from whatif_assets.domain.strategies import StrategyType
 from whatif_assets.engines.processes.isolation import executions_of, task_of, worked
+from whatif_assets.engines.strategies import StrategyType
 
 FIRST_BARS = 800  # whose future is replaced whatever it costs
 LEAST_BARS = 2_000  # of a stretch, unless its symbol has fewer

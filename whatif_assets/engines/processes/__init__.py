@@ -7,16 +7,16 @@ user's strategy always runs in another process, which it may end or block as it 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import joblib
 
 from whatif_assets.domain.accounts.job import Run, Variant
 from whatif_assets.domain.accounts.sleeve import Sleeve
-from whatif_assets.domain.strategies import StrategyType
 from whatif_assets.engines.processes.isolation import task_of, worked
 from whatif_assets.engines.processes.messages import Outcome
 from whatif_assets.engines.reference import backtest
+from whatif_assets.engines.strategies import StrategyType
 
 Progress = Callable[[int, int], None]
 
@@ -128,27 +128,3 @@ def _in_processes(
     outcomes = worked(tasks, max(processes, 1))
     for (sleeve, some), outcome in zip(chunks, outcomes):
         yield sleeve, some, outcome
-
-
-def too_short(
-    sleeves: Sequence[Sleeve],
-    variants: Sequence[Variant],
-    runs: Mapping[tuple[str, str], Run],
-) -> tuple[str, ...]:
-    """Name the symbols on which a strategy never warms up, with one of its variants."""
-    notes = []
-    for sleeve in sleeves:
-        short = [v for v in variants if runs[v.id, sleeve.symbol].warm_up > len(sleeve)]
-        if not short:
-            continue
-        need = min(runs[v.id, sleeve.symbol].warm_up for v in short)
-        some = ""
-        if len(short) < len(variants):
-            some = (
-                f" with {len(short)} of {len(variants)} variants, such as {short[0].id}"
-            )
-        notes.append(
-            f"{sleeve.symbol} has {len(sleeve)} bars, fewer than the {need} that the "
-            f"strategy's indicators need{some}: it decides nothing there."
-        )
-    return tuple(notes)

@@ -17,7 +17,6 @@ from typing import Any, TypeVar
 from whatif_assets.domain.accounts.job import Executions, Variant
 from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.base.errors import BadInput
-from whatif_assets.domain.strategies import StrategyType
 from whatif_assets.engines.processes.messages import (
     LIMIT,
     Call,
@@ -27,6 +26,7 @@ from whatif_assets.engines.processes.messages import (
     receive,
     send,
 )
+from whatif_assets.engines.strategies import StrategyType
 
 SECONDS = 60.0
 BARS = 3_000  # bars that may take as long again

@@ -31,7 +31,6 @@ import numpy as np
 
 from whatif_assets.domain.accounts.job import Variant
 from whatif_assets.domain.base.errors import BadInput
-from whatif_assets.domain.strategies import find_strategy
 from whatif_assets.engines import reference as reference_engine
 from whatif_assets.engines.own_strategies import libraries_of
 from whatif_assets.engines.processes.messages import (
@@ -44,6 +43,7 @@ from whatif_assets.engines.processes.messages import (
     send,
 )
 from whatif_assets.engines.processes.seclusion import secluded
+from whatif_assets.engines.strategies import find_strategy
 
 IDLE_SECONDS = 60.0
 PRINTED = 4_000  # characters that are kept of what a job prints

@@ -9,12 +9,13 @@ from typing import Any
 
 import dagster as dg
 
+from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.domain.leaks import FEATURES_PROBE, PROBES
 from whatif_assets.domain.quality import CHECKS, REFUSED, Finding, Rule
 from whatif_assets.home.findings import findings_table, kept_findings
 from whatif_assets.home.home import Home
 from whatif_assets.home.kept_findings import probed
-from whatif_assets.home.lake import DATA, combined_hash
+from whatif_assets.home.lake import DATA
 from whatif_assets.orchestration.assets.axes import MARKET, Axes, all_of
 from whatif_assets.orchestration.assets.probe_checks import probe_results
 from whatif_assets.orchestration.backfills import failures_of_backfill

@@ -3,8 +3,8 @@
 import dagster as dg
 
 from whatif_assets.domain.accounts.number_format import readable
+from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.home.home import Home
-from whatif_assets.home.lake import combined_hash
 from whatif_assets.home.ledger import FOLDER
 from whatif_assets.orchestration.assets.axes import RESULTS, Axes, all_of
 from whatif_assets.orchestration.observed import read_by

@@ -5,8 +5,8 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
+from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.home.home import Home
-from whatif_assets.home.lake import combined_hash
 from whatif_assets.orchestration.assets.axes import RESULTS, Axes, all_of
 from whatif_assets.orchestration.observed import read_by
 from whatif_assets.orchestration.records import as_metadata

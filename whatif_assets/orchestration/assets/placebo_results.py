@@ -4,8 +4,8 @@ import dagster as dg
 import pandas as pd
 
 from whatif_assets.domain.accounts.number_format import format_metric
+from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.home.home import Home
-from whatif_assets.home.lake import combined_hash
 from whatif_assets.orchestration.assets.axes import RESULTS, Axes
 from whatif_assets.orchestration.observed import read_by
 from whatif_assets.orchestration.per_study import for_each_study

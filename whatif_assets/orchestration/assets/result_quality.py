@@ -6,10 +6,10 @@ from typing import Any
 import dagster as dg
 
 from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.domain.leaks import FEATURES_PROBE, PROBES
 from whatif_assets.home.home import Home
 from whatif_assets.home.kept_findings import kept_probes, probed
-from whatif_assets.home.lake import combined_hash
 from whatif_assets.orchestration.assets.axes import RESULTS, Axes, all_of
 from whatif_assets.orchestration.assets.backtest_results import PARITY
 from whatif_assets.orchestration.assets.probe_checks import probe_results

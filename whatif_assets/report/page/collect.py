@@ -11,14 +11,15 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from whatif_assets.domain.bars.adjustments import adjustments_table
 from whatif_assets.domain.base.errors import BadInput
-from whatif_assets.domain.strategies import find_strategy
 from whatif_assets.engines.backtest import is_compiled
+from whatif_assets.engines.strategies import find_strategy
+from whatif_assets.home.adjustments import adjustments_table
 from whatif_assets.home.findings import findings_table, kept_findings
 from whatif_assets.home.home import Home
 from whatif_assets.home.lake import as_glob
 from whatif_assets.home.tables import LAKE
+from whatif_assets.home.trial_identity import evaluated_sessions
 from whatif_assets.report.page.facts import (
     CURVES,
     HOLDOUT,
@@ -36,7 +37,7 @@ from whatif_assets.steps.holdout import is_opened, openings
 from whatif_assets.steps.leaderboard import CANDIDATE, short_name, why_none
 from whatif_assets.steps.placebos import Challenged, is_challenged
 from whatif_assets.steps.sensitivity import Sensitivity
-from whatif_assets.steps.sleeves import basis_of, evaluated_sessions, stage
+from whatif_assets.steps.sleeves import basis_of, stage
 from whatif_assets.steps.verdicts import LOGITS, NO_VERDICTS, read_verdicts
 from whatif_assets.steps.winner import Winner
 

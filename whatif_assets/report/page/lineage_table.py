@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.home.home import Home
-from whatif_assets.home.lake import combined_hash
 from whatif_assets.settings.study import Study
 
 OF_SESSIONS = ("price_bars", "features")

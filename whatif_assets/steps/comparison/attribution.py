@@ -12,17 +12,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from whatif_assets.domain.accounts.job import Costs, Variant
+from whatif_assets.domain.accounts.result import BacktestResult
 from whatif_assets.domain.accounts.sleeve import FloatArray, Sleeve
 from whatif_assets.domain.accounts.trades import trades_of
-from whatif_assets.engines.backtest import BacktestResult
 from whatif_assets.home.home import Home
+from whatif_assets.home.trial_identity import evaluated_sessions
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.study import Study
-from whatif_assets.steps.sleeves import (
-    detail_on,
-    evaluated_sessions,
-    stage_configuration,
-)
+from whatif_assets.steps.sleeves import detail_on, stage_configuration
 
 # Positions this small are what adding up sizes leaves of nothing.
 _NOTHING = 1e-9

@@ -13,10 +13,10 @@ from whatif_assets.domain.accounts._backtrader import bt
 from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.bars.bar_size import ONE_MINUTE, BarSize
 from whatif_assets.domain.base.errors import BadInput
-from whatif_assets.domain.strategies import find_strategy
 from whatif_assets.engines.backtest import Variant, run_backtests
 from whatif_assets.engines.probing.replaying import probe_strategy
 from whatif_assets.engines.reference import executions
+from whatif_assets.engines.strategies import find_strategy
 from whatif_assets_tests.domain.accounts import situations
 from whatif_assets_tests.domain.accounts.situations import SITUATIONS
 from whatif_assets_tests.sleeves_for_tests import FIRST_BAR, MINUTE

@@ -14,14 +14,14 @@ from whatif_assets.domain.accounts._backtrader import bt
 from whatif_assets.domain.accounts.audit import Audit, audit, in_words
 from whatif_assets.domain.accounts.job import Costs, Run, Variant
 from whatif_assets.domain.accounts.sleeve import Sleeve
-from whatif_assets.domain.strategies import (
+from whatif_assets.domain.strategies.params import settings_of_params
+from whatif_assets.engines.compiled.parity import parity
+from whatif_assets.engines.reference import backtest
+from whatif_assets.engines.strategies import (
     StrategyType,
     find_strategy,
     required_features,
 )
-from whatif_assets.domain.strategies.params import settings_of_params
-from whatif_assets.engines.compiled.parity import parity
-from whatif_assets.engines.reference import backtest
 from whatif_assets_tests.domain.accounts import situations
 
 DAY = 86_400_000_000

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from whatif_assets.domain.accounts.held import held_in_words, held_size
+from whatif_assets.domain.strategies.held import held_in_words, held_size
 from whatif_assets.domain.strategies.settings import RuleSettings
 
 

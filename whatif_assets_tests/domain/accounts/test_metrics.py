@@ -16,9 +16,9 @@ from whatif_assets.domain.accounts.accounts import Accounts, Holding, Profits
 from whatif_assets.domain.accounts.metrics import METRICS, measure
 from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.accounts.trades import trades_of
-from whatif_assets.domain.strategies import find_strategy
 from whatif_assets.engines.backtest import Costs, Variant, run_backtests
 from whatif_assets.engines.reference import prepare
+from whatif_assets.engines.strategies import find_strategy
 from whatif_assets_tests.sleeves_for_tests import sleeve, sleeves
 
 with warnings.catch_warnings():

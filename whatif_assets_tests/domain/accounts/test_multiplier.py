@@ -10,15 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from whatif_assets.domain.accounts.result import BacktestResult
 from whatif_assets.domain.accounts.sleeve import Sleeve, sleeves_of
 from whatif_assets.domain.accounts.trades import trades_of
 from whatif_assets.domain.base.errors import BadInput
-from whatif_assets.engines.backtest import (
-    BacktestResult,
-    Costs,
-    Variant,
-    run_backtests,
-)
+from whatif_assets.engines.backtest import Costs, Variant, run_backtests
 from whatif_assets.steps.comparison.attribution import Attribution, Replay, attribute
 from whatif_assets_tests.sleeves_for_tests import sleeve
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from whatif_assets.domain.accounts._backtrader import bt
 from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.accounts.trades import TRADE_COLUMNS, trades_of
-from whatif_assets.domain.strategies import find_strategy
 from whatif_assets.engines.backtest import Costs, Variant, run_backtests
 from whatif_assets.engines.reference import prepare
+from whatif_assets.engines.strategies import find_strategy
 from whatif_assets_tests.sleeves_for_tests import sleeves
 
 SCRIPTED = "whatif_assets_tests.user_strategies:Scripted"

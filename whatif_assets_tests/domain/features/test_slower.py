@@ -24,7 +24,7 @@ from whatif_assets.domain.features import (
     parse_feature,
 )
 from whatif_assets.domain.features.slower import by_bar_size
-from whatif_assets.domain.leaks import features_see_no_future
+from whatif_assets.engines.probing.feature_probe import features_see_no_future
 from whatif_assets.home.home import Home
 from whatif_assets.home.lake import Manifest
 from whatif_assets.settings.market import Market

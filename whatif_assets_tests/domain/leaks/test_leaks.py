@@ -44,14 +44,14 @@ from whatif_assets.domain.leaks.noise import noised
 from whatif_assets.domain.models import fit
 from whatif_assets.domain.models.labels import Label, label
 from whatif_assets.domain.models.windows import Fold, cv_folds, split, training_rows
-from whatif_assets.domain.strategies import (
+from whatif_assets.domain.strategies.params import settings_of_params
+from whatif_assets.engines.backtest import run_backtests
+from whatif_assets.engines.reference import executions
+from whatif_assets.engines.strategies import (
     StrategyType,
     find_strategy,
     required_features,
 )
-from whatif_assets.domain.strategies.params import settings_of_params
-from whatif_assets.engines.backtest import run_backtests
-from whatif_assets.engines.reference import executions
 from whatif_assets.settings.configuration import Configuration, build
 from whatif_assets.settings.study import Study
 from whatif_assets.steps import leak_gate

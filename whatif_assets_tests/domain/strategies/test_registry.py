@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.base.errors import BadInput
-from whatif_assets.domain.strategies import (
-    STRATEGIES,
+from whatif_assets.domain.strategies import STRATEGIES
+from whatif_assets.engines.backtest import Variant, run_backtests
+from whatif_assets.engines.reference import prepare
+from whatif_assets.engines.strategies import (
     StrategyType,
     find_strategy,
     required_features,
 )
-from whatif_assets.engines.backtest import Variant, run_backtests
-from whatif_assets.engines.reference import prepare
 from whatif_assets_tests.sleeves_for_tests import cut, sleeve, sleeves
 
 # Settings under which random bars give every signal.

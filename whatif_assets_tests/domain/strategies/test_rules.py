@@ -9,18 +9,14 @@ import pytest
 from hypothesis import given, settings
 
 from whatif_assets.domain.accounts._backtrader import bt
+from whatif_assets.domain.accounts.result import BacktestResult
 from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.base.errors import BadInput
-from whatif_assets.domain.strategies import StrategyType, find_strategy
 from whatif_assets.domain.strategies.ema_cross import EmaCross, EmaCrossSettings
 from whatif_assets.domain.strategies.random_entry import draws, mix
-from whatif_assets.engines.backtest import (
-    BacktestResult,
-    Costs,
-    Variant,
-    run_backtests,
-)
+from whatif_assets.engines.backtest import Costs, Variant, run_backtests
 from whatif_assets.engines.reference import prepare
+from whatif_assets.engines.strategies import StrategyType, find_strategy
 from whatif_assets_tests.sleeves_for_tests import cents, sleeve, sleeves
 
 

@@ -12,13 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from whatif_assets.domain.accounts.result import BacktestResult
 from whatif_assets.domain.accounts.sleeve import Sleeve
-from whatif_assets.engines.backtest import (
-    BacktestResult,
-    Costs,
-    Variant,
-    run_backtests,
-)
+from whatif_assets.engines.backtest import Costs, Variant, run_backtests
 from whatif_assets_tests.sleeves_for_tests import FIRST_BAR, MINUTE, sleeve
 
 pytestmark = pytest.mark.parametrize("reference", [False, True])

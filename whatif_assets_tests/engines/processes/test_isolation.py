@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from whatif_assets.domain.base.errors import BadInput
-from whatif_assets.domain.strategies import find_strategy
 from whatif_assets.engines.backtest import Variant, run_backtests
 from whatif_assets.engines.probing.replaying import probe_strategy
 from whatif_assets.engines.processes import isolation
 from whatif_assets.engines.processes.isolation import task_of, worked
+from whatif_assets.engines.strategies import find_strategy
 from whatif_assets_tests.sleeves_for_tests import sleeve
 
 BARS = sleeve(np.linspace(10, 20, 40).tolist())

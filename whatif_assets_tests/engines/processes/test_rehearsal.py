@@ -9,9 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from whatif_assets.command_line.cli import BAD_INPUT, app
-from whatif_assets.engines.processes.rehearsal import findings_of
 from whatif_assets.settings.configuration import expand
 from whatif_assets.settings.study import Study
+from whatif_assets.steps.rehearsal import findings_of
 
 HEAD = """
 import sys

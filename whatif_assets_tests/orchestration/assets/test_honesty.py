@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from whatif_assets.command_line.runs import Runner
 from whatif_assets.command_line.studies import run_studies
 from whatif_assets.domain.selection import Headline
 from whatif_assets.home.history import History
@@ -20,7 +21,6 @@ from whatif_assets.home.trials import (
     read_trials,
     trial_returns,
 )
-from whatif_assets.orchestration.runs import Runner
 from whatif_assets.steps.freshness import winners
 from whatif_assets.steps.holdout import openings, times_seen
 from whatif_assets.steps.leaderboard import read_table

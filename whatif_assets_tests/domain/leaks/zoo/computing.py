@@ -13,7 +13,8 @@ from whatif_assets.domain.features import (
     features_of_sessions,
     parse_feature,
 )
-from whatif_assets.domain.leaks import Finding, features_see_no_future, together
+from whatif_assets.domain.leaks import Finding, together
+from whatif_assets.engines.probing.feature_probe import features_see_no_future
 from whatif_assets_tests.domain.features.random_walks import random_walks, weekdays
 from whatif_assets_tests.domain.leaks.zoo.leaky_features import Function
 from whatif_assets_tests.domain.leaks.zoo.trading import forgetting

@@ -14,8 +14,8 @@ import numpy as np
 from whatif_assets.domain.accounts.job import Variant
 from whatif_assets.domain.accounts.sleeve import Sleeve, sleeves_of
 from whatif_assets.domain.leaks import Finding
-from whatif_assets.domain.strategies import find_strategy
 from whatif_assets.engines.probing.replaying import probe_strategy
+from whatif_assets.engines.strategies import find_strategy
 from whatif_assets_tests.domain.features.random_walks import random_walks, weekdays
 
 SECONDS = 20.0

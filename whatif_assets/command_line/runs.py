@@ -24,13 +24,14 @@ from rich.text import Text
 
 from whatif_assets.command_line.terminal import console
 from whatif_assets.command_line.terminal_logs import TerminalLogs
-from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.domain.base.errors import BadInput, few
 from whatif_assets.domain.quality.losses import in_words as losses_in_words
-from whatif_assets.domain.quality.losses import left_out_of
 from whatif_assets.home.asked import update_keys, what_ifs
+from whatif_assets.home.findings import left_out_of
 from whatif_assets.home.home import Home
-from whatif_assets.home.lake import NEW, few
+from whatif_assets.home.lake import NEW
 from whatif_assets.home.run_log import RunEntry, in_words, read_run_log
+from whatif_assets.home.trial_identity import evaluated_sessions
 from whatif_assets.orchestration.automation import JOBS
 from whatif_assets.orchestration.claims import claim_name
 from whatif_assets.orchestration.code_location import build_definitions
@@ -46,7 +47,6 @@ from whatif_assets.steps.fitting_ahead import fit_ahead
 from whatif_assets.steps.freshness import Freshness
 from whatif_assets.steps.leaderboard import configurations_of
 from whatif_assets.steps.session_features import history
-from whatif_assets.steps.sleeves import evaluated_sessions
 from whatif_assets.steps.twins import twin_of
 
 INTERRUPTED = DagsterExecutionInterruptedError.__name__

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.bars.bar_size import ONE_DAY, BarSize
-from whatif_assets.domain.strategies import required_features
 from whatif_assets.engines.processes.isolation import task_of, worked
+from whatif_assets.engines.strategies import required_features
 from whatif_assets.settings.configuration import Configuration
 
 BARS = 600

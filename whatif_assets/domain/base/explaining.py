@@ -1,0 +1,85 @@
+"""Errors of pydantic in words: what was found, and what is allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from whatif_assets.domain.base.errors import did_you_mean, one_of
+from whatif_assets.settings.spec import Path_
+
+
+def explain(model: type[BaseModel], detail: Any) -> str:
+    """Say one pydantic error in words: what was found and what is allowed."""
+    kind, found, context = detail["type"], detail.get("input"), detail.get("ctx", {})
+    if kind == "extra_forbidden":
+        allowed = _fields_at(model, detail["loc"][:-1])
+        name = str(detail["loc"][-1])
+        return (
+            f"unknown field; allowed are {', '.join(sorted(allowed))}."
+            f"{did_you_mean(name, allowed)}"
+        )
+    if kind == "missing":
+        return "this field is required and is missing."
+    if kind == "literal_error":
+        allowed = [part.strip("' ") for part in _split_names(context["expected"])]
+        return (
+            f"found {found!r}; allowed are {one_of(allowed)}."
+            f"{did_you_mean(str(found), allowed)}"
+        )
+    if kind == "value_error":
+        return str(detail["msg"]).removeprefix("Value error, ")
+    return f"found {found!r}; {_needed(kind, context) or detail['msg']}."
+
+
+# What is needed, by the beginning of the name that pydantic gives an error.
+_NEEDED = {
+    "string_type": "a text is needed",
+    "bool": "true or false is needed",
+    "int": "a whole number is needed",
+    "float": "a number is needed",
+    "date": "a date is needed, written as YYYY-MM-DD",
+    "time": "a time of the day is needed, written as HH:MM",
+    "list": "a list is needed",
+    "tuple": "a list is needed",
+    "dict": "a mapping of names to values is needed",
+    "model": "a mapping of names to values is needed",
+    "greater_than_equal": "a number of {ge} or more is needed",
+    "greater_than": "a number above {gt} is needed",
+    "less_than_equal": "a number of {le} or less is needed",
+    "less_than": "a number below {lt} is needed",
+    "too_short": "{min_length} or more are needed",
+    "string_too_short": "a text that is not empty is needed",
+}
+
+
+def _needed(kind: str, context: Mapping[str, Any]) -> str:
+    """Say in words what an error of pydantic asks for; empty if it is no usual one."""
+    text = next((text for name, text in _NEEDED.items() if kind.startswith(name)), "")
+    return text.format(**context)
+
+
+def _split_names(expected: str) -> list[str]:
+    return expected.replace(" or ", ", ").split(", ")
+
+
+def _fields_at(model: type[BaseModel], loc: Path_) -> list[str]:
+    """Names of the fields of the model at a pydantic location."""
+    current: Any = model
+    for part in loc:
+        field = getattr(current, "model_fields", {}).get(part)
+        nested = _models_in(field.annotation) if field else []
+        if nested:
+            current = nested[0]
+    return list(getattr(current, "model_fields", {}))
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    found: list[type[BaseModel]] = []
+    for argument in getattr(annotation, "__args__", ()):
+        found.extend(_models_in(argument))
+    return found

@@ -1,0 +1,212 @@
+"""Strategies that can be run: the built-in rules, and classes of the user."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import inspect
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from whatif_assets.domain.accounts._backtrader import bt
+from whatif_assets.domain.accounts.sleeve import PRICES, FloatArray, Sleeve
+from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
+from whatif_assets.domain.base.explaining import explain
+from whatif_assets.domain.features import Feature
+from whatif_assets.domain.strategies import STRATEGIES
+from whatif_assets.domain.strategies.params import settings_of_params
+from whatif_assets.domain.strategies.rule import Role, TradingRule
+from whatif_assets.domain.strategies.settings import RuleSettings
+from whatif_assets.engines.own_strategies import folder_of, load_strategy, own_files
+
+# Before the name of a param that is called like another field of a configuration.
+PARAM = "param."
+
+
+@dataclass(frozen=True)
+class StrategyType:
+    """A strategy that can be run: a built-in rule or a user's own class.
+
+    Attributes
+    ----------
+    name
+        The name under which it was found.
+    base
+        The folder that a user's path refers to.
+    strategy
+        The ``bt.Strategy`` class.
+    Settings
+        The pydantic model of its settings; a user's params are its fields.
+    """
+
+    name: str
+    base: Path
+    strategy: type[bt.Strategy]
+    Settings: type[BaseModel]
+
+    @property
+    def built_in(self) -> bool:
+        """Whether it is one of the project's own."""
+        return STRATEGIES.get(self.name) is self.strategy
+
+    @property
+    def folder(self) -> Path:
+        """The folder in which a user's file finds the modules that it imports."""
+        return folder_of(self.name, self.base)
+
+    @property
+    def rule(self) -> type[TradingRule[Any]] | None:
+        """The class if it is a trading rule, None if it is any other strategy."""
+        return self.strategy if issubclass(self.strategy, TradingRule) else None
+
+    @property
+    def needs_forecast(self) -> bool:
+        """Whether it reads the line ``forecast``; a user's class may say so too."""
+        return bool(getattr(self.strategy, "needs_forecast", False))
+
+    @property
+    def role(self) -> Role:
+        """What it is to the others; a user's class may say so too."""
+        role: Role = getattr(self.strategy, "role", "candidate")
+        return role
+
+    @property
+    def source_files(self) -> list[Path]:
+        """The files that define it, Backtrader's own left out.
+
+        Beside the files of the class and of those that it is derived from, these are
+        the user's own files that they import.
+        """
+        mine = (c for c in self.strategy.__mro__ if issubclass(c, bt.Strategy))
+        files = (
+            inspect.getsourcefile(inspect.getmodule(c) or c)
+            for c in mine
+            if not c.__module__.startswith("backtrader")
+        )
+        found = [Path(file) for file in dict.fromkeys(files) if file]
+        if self.rule:
+            found.append(Path(inspect.getfile(RuleSettings)))
+        if not self.built_in:
+            found += own_files(self.name, self.base)
+        return list(dict.fromkeys(file.resolve() for file in found))
+
+    @property
+    def code_version(self) -> str:
+        """Hash of the source files: another text, another version."""
+        content = hashlib.sha256()
+        for file in self.source_files:
+            content.update(file.read_bytes())
+        return content.hexdigest()[:16]
+
+    def settings(self, values: Mapping[str, Any]) -> BaseModel:
+        """Validate settings; a name may have ``param.`` before it.
+
+        Raises
+        ------
+        BadInput
+            A setting is unknown or wrong.
+        """
+        try:
+            return self.Settings(**{_param(name): v for name, v in values.items()})
+        except ValidationError as error:
+            detail = error.errors()[0]
+            field = ".".join(str(part) for part in detail["loc"])
+            raise BadInput(
+                f"Strategy '{self.name}': {field}: {explain(self.Settings, detail)}"
+            ) from None
+
+    def given(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Leave out the settings that are as the strategy declares them."""
+        fields = self.Settings.model_fields
+        return {
+            name: value
+            for name, value in values.items()
+            if _param(name) not in fields
+            or value is not fields[_param(name)].get_default(call_default_factory=True)
+        }
+
+    def inputs(self, settings: BaseModel) -> dict[str, Feature]:
+        """Return the features that it reads, by the name of their line."""
+        return self.rule.inputs(settings) if self.rule else {}
+
+    def lines_of(self, sleeve: Sleeve, settings: BaseModel) -> dict[str, FloatArray]:
+        """Collect the lines it reads beside the prices.
+
+        A trading rule names its own; any other strategy sees every column of the
+        sleeve under the column's name.
+        """
+        if self.rule:
+            return self.rule.lines_of(sleeve, settings)
+        return {k: v for k, v in sleeve.columns.items() if k not in PRICES}
+
+
+def _param(name: str) -> str:
+    return name.removeprefix(PARAM)
+
+
+def find_strategy(
+    name: str, base: Path | None = None, *, tried: bool = False
+) -> StrategyType:
+    """Find a strategy in the registry, or import a user's own.
+
+    Parameters
+    ----------
+    name
+        A name of ``STRATEGIES``, ``package.module:Class`` or ``file.py:Class``.
+    base
+        The folder that a user's path refers to; by default the current one.
+    tried
+        Whether a user's code is imported at once, as in a process that it may end. By
+        default its import is tried in such a process first.
+
+    Raises
+    ------
+    BadInput
+        There is no such strategy.
+    """
+    base = base or Path()
+    if ":" in name:
+        strategy = load_strategy(name, base, tried=tried)
+    elif name in STRATEGIES:
+        strategy = STRATEGIES[name]
+    else:
+        raise BadInput(
+            f"Strategy '{name}': allowed are {one_of(STRATEGIES)}, and your own as "
+            f"'package.module:Class' or 'file.py:Class'."
+            f"{did_you_mean(name, STRATEGIES)}"
+        )
+    own_params = not issubclass(strategy, TradingRule)
+    model = settings_of_params(strategy) if own_params else strategy.Settings
+    return StrategyType(name, base, strategy, model)
+
+
+def required_features(
+    strategy: StrategyType, settings: Iterable[Mapping[str, Any]]
+) -> list[Feature]:
+    """List the features that a strategy reads over all of its variants, each once.
+
+    Raises
+    ------
+    BadInput
+        A setting is unknown or wrong.
+    """
+    if strategy.rule is None:
+        return []
+    features = (
+        feature
+        for values in settings
+        for feature in _read_by(strategy, json.dumps(values, sort_keys=True))
+    )
+    return list(dict.fromkeys(features))
+
+
+# The settings of a grid are looked at by each who asks what it reads.
+@functools.lru_cache(maxsize=1 << 16)
+def _read_by(strategy: StrategyType, values: str) -> tuple[Feature, ...]:
+    """Features that a rule reads with some settings, as JSON."""
+    return tuple(strategy.inputs(strategy.settings(json.loads(values))).values())
