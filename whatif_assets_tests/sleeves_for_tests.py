@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from hypothesis import strategies as st
 
-from whatif_assets.domain.accounts.sleeve import FloatArray, Sleeve
+from whatif_assets.domain.accounts.sleeve import Sleeve
+from whatif_assets.domain.base.arrays import FloatArray
 
 FIRST_BAR = 1_519_137_000_000_000  # 2018-02-20 14:30:00 UTC
 MINUTE = 60_000_000

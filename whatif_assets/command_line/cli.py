@@ -141,10 +141,3 @@ def _guarded(work: Callable[[], bool]) -> None:
         raise typer.Exit(interrupted()) from None
     if not succeeded:
         raise typer.Exit(FAILED)
-
-
-def main() -> None:
-    """Run the command line, as scripts that were installed earlier do."""
-    from whatif_assets.__main__ import main
-
-    main()

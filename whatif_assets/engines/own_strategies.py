@@ -24,6 +24,7 @@ from whatif_assets.engines.local_code import (
     local_files,
     module_name,
 )
+from whatif_assets.engines.processes.isolation import try_import
 
 SECONDS_TO_REMEMBER = 1.0  # that a failed import takes before it is not tried again
 _imported: dict[str, str] = {}  # contents of modules, by their names
@@ -209,9 +210,6 @@ def _try_first(name: str, base: Path, tried: bool, digest: str) -> None:
     """
     if tried:
         return
-    # Here, since running strategies in processes of their own needs this module.
-    from whatif_assets.engines.processes.isolation import try_import
-
     if digest in _failed:
         raise _failed[digest]
     started = time.monotonic()

@@ -27,8 +27,9 @@ from whatif_assets.domain.accounts._backtrader import (
     date_numbers,
 )
 from whatif_assets.domain.accounts.job import Executions, Run, Variant, slack_of
-from whatif_assets.domain.accounts.sleeve import FloatArray, Sleeve
+from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.bars.bar_size import BarSize
+from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.engines.own_strategies import describe
 from whatif_assets.engines.strategies import StrategyType

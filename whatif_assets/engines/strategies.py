@@ -14,7 +14,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from whatif_assets.domain.accounts._backtrader import bt
-from whatif_assets.domain.accounts.sleeve import PRICES, FloatArray, Sleeve
+from whatif_assets.domain.accounts.sleeve import PRICES, Sleeve
+from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
 from whatif_assets.domain.base.explaining import explain
 from whatif_assets.domain.features import Feature

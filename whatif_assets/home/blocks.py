@@ -17,7 +17,7 @@ from urllib.parse import quote
 import pandas as pd
 
 from whatif_assets.domain.accounts.metrics import METRICS, measure
-from whatif_assets.domain.accounts.sleeve import FloatArray
+from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.engines.backtest import (
     VARIANTS_PER_BLOCK,
     Sleeve,

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from typing import Protocol
+
+from whatif_assets.home.home import Home
 
 # Of the code that makes each table, raised by hand where another version of it would
 # make another table of the same inputs. Code of strategies, features and algorithms
@@ -64,3 +67,13 @@ class State:
 
 
 FRESH = State(Status.FRESH)
+
+
+class Judge(Protocol):
+    """Knows a home, and what of it is fresh."""
+
+    home: Home
+
+    def of(self, table: str, key: str) -> State:
+        """Say whether a partition is fresh, stale or missing."""
+        ...

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.ranking.influence import by_influence
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from whatif_assets.domain.accounts.sleeve import FloatArray
+    pass
 
 SIZE = (8.0, 3.2)
 DOTS_PER_INCH = 80

@@ -12,10 +12,9 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from whatif_assets.domain.base.errors import BadInput
-from whatif_assets.domain.base.explaining import explain
+from whatif_assets.domain.base.explaining import FieldPath, explain
 from whatif_assets.settings.yaml_limits import check_limits
 
-Path_ = tuple[Any, ...]
 Model = TypeVar("Model", bound=BaseModel)
 SYMBOL_FIELDS = ("symbol", "symbols")
 TAG = "tag:yaml.org,2002:"
@@ -56,13 +55,13 @@ class YamlDocument:
     """
 
     def __init__(
-        self, path: Path, data: dict[str, Any], lines: dict[Path_, int]
+        self, path: Path, data: dict[str, Any], lines: dict[FieldPath, int]
     ) -> None:
         self.path = path
         self.data = data
         self._lines = lines
 
-    def where(self, field: Path_) -> str:
+    def where(self, field: FieldPath) -> str:
         """``file.yaml:12: a.b`` of a field, or of its nearest known parent."""
         known = field
         while known and known not in self._lines:
@@ -134,7 +133,9 @@ def parse_yaml(path: Path, text: str) -> YamlDocument:
     return YamlDocument(path, data, lines)
 
 
-def _lines(node: yaml.Node, path: Path, at: Path_ = ()) -> Iterator[tuple[Path_, int]]:
+def _lines(
+    node: yaml.Node, path: Path, at: FieldPath = ()
+) -> Iterator[tuple[FieldPath, int]]:
     """Give the line of each field, and refuse what YAML would read as something else.
 
     A field's line is that of its name.
@@ -163,7 +164,7 @@ def _lines(node: yaml.Node, path: Path, at: Path_ = ()) -> Iterator[tuple[Path_,
         _check_scalar(node, f"{path}:{node.start_mark.line + 1}: {_dotted(at)}", at)
 
 
-def _dotted(field: Path_) -> str:
+def _dotted(field: FieldPath) -> str:
     return ".".join(map(str, field))
 
 
@@ -178,7 +179,7 @@ def _name(key: yaml.Node, place: str) -> str:
     return str(key.value)
 
 
-def _check_scalar(node: yaml.Node, place: str, at: Path_) -> None:
+def _check_scalar(node: yaml.Node, place: str, at: FieldPath) -> None:
     """Refuse a value that YAML reads as another one than who wrote it may think."""
     kind, text = node.tag.removeprefix(TAG), node.value
     names = [part for part in at if isinstance(part, str)]
@@ -237,7 +238,7 @@ def parse(model: type[Model], document: YamlDocument) -> Model:
         ) from None
 
 
-def _path_in(loc: Path_, data: Any) -> Path_:
+def _path_in(loc: FieldPath, data: Any) -> FieldPath:
     """Drop from a pydantic location the parts that are no field of the data."""
     kept: list[Any] = []
     for part in loc:

@@ -17,11 +17,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.base.errors import BadInput
 
 NAMED = 3  # malformed lines that a message names
 
-Floats = npt.NDArray[np.float64]
 # The longest first: that of UTF-32 begins with that of UTF-16.
 MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -103,7 +103,7 @@ class Cells:
         """Note what is wrong with the n-th of the lines."""
         self.faults.add(self.numbers[n], what)
 
-    def floats(self, name: str, texts: Sequence[str], required: bool) -> Floats:
+    def floats(self, name: str, texts: Sequence[str], required: bool) -> FloatArray:
         """Read numbers; an empty text is NaN where the column is not required."""
         # Python reads 1_000 as a number, which no vendor means.
         if "_" not in "".join(texts):

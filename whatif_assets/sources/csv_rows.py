@@ -13,15 +13,9 @@ import numpy as np
 import pandas as pd
 
 from whatif_assets.domain.bars.schema import PRICES, category, outside_era
+from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.base.errors import BadInput, did_you_mean
-from whatif_assets.sources.cells import (
-    Cells,
-    Faults,
-    Floats,
-    Line,
-    read_lines,
-    where,
-)
+from whatif_assets.sources.cells import Cells, Faults, Line, read_lines, where
 from whatif_assets.sources.csv_format import EPOCHS, CsvOptions
 
 ROWS_AT_A_TIME = 50_000
@@ -214,7 +208,7 @@ class _Rows:
         frame = pd.DataFrame({"symbol": names, "ts": instants, **columns}, index=index)
         return frame.astype({"symbol": object}).assign(line=self._cells.numbers)
 
-    def _floats(self, name: str, texts: Sequence[str]) -> Floats:
+    def _floats(self, name: str, texts: Sequence[str]) -> FloatArray:
         """Read numbers; an empty text is NaN where the column is optional."""
         if self._options.thousands is not None:
             texts = [without_thousands(text, self._options) for text in texts]
@@ -267,7 +261,7 @@ class _Rows:
         return bool(zoned.any())
 
 
-def instants_of_epochs(numbers: Floats, unit: int) -> pd.Series[pd.Timestamp]:
+def instants_of_epochs(numbers: FloatArray, unit: int) -> pd.Series[pd.Timestamp]:
     """Instants that count units of so many nanoseconds from 1970; else NaT."""
     # A double holds nanoseconds of today to 256 of them, and microseconds whole.
     micros = np.round(numbers * (unit / 1000))

@@ -41,11 +41,11 @@ from scipy.special import ndtri
 
 from whatif_assets.domain.bars.bar_size import ONE_MINUTE, BarSize
 from whatif_assets.domain.bars.sessions import Sessions
+from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.base.settings import Settings
 from whatif_assets.sources.parts import within
 
-Floats = npt.NDArray[np.float64]
 Keys = npt.NDArray[np.uint64]
 
 CALENDAR = "XNYS"
@@ -164,14 +164,14 @@ class _Random:
 
     seed: int
 
-    def uniform(self, purpose: Purpose, *keys: Keys) -> Floats:
+    def uniform(self, purpose: Purpose, *keys: Keys) -> FloatArray:
         """Draw from the open interval (0, 1)."""
         state = np.array([self.seed], dtype=np.uint64)
         for key in (np.array([purpose], dtype=np.uint64), *keys):
             state = _mix(state * np.uint64(0x9E3779B97F4A7C15) + key)
         return np.asarray((_mix(state) >> np.uint64(11)) * 2.0**-53 + 2.0**-54)
 
-    def normal(self, purpose: Purpose, *keys: Keys) -> Floats:
+    def normal(self, purpose: Purpose, *keys: Keys) -> FloatArray:
         """Draw from the standard normal distribution."""
         return np.asarray(ndtri(self.uniform(purpose, *keys)))
 
@@ -199,11 +199,11 @@ class _Chain:
     symbols: Keys  # (symbol, 1), counted from 1
     days: Keys  # (session,)
     schedule: pd.DataFrame  # as `Sessions.schedule` has it
-    volatility: Floats  # of the log return in a full session
-    beta: Floats  # (symbol, 1)
-    before: Floats  # log price before the first minute, permanent part
-    factor: Floats  # net move of the market factor, in units of its volatility
-    own: Floats  # net move of the symbol's own part, likewise
+    volatility: FloatArray  # of the log return in a full session
+    beta: FloatArray  # (symbol, 1)
+    before: FloatArray  # log price before the first minute, permanent part
+    factor: FloatArray  # net move of the market factor, in units of its volatility
+    own: FloatArray  # net move of the symbol's own part, likewise
 
     @classmethod
     def until(cls, last: date, options: SampleOptions, numbers: list[int]) -> _Chain:
@@ -240,10 +240,10 @@ class _Chain:
         )
 
 
-def _smile(minutes: int) -> Floats:
+def _smile(minutes: int) -> FloatArray:
     """Volatility of each minute of a session, in units of a full session's."""
 
-    def shape(length: int) -> Floats:
+    def shape(length: int) -> FloatArray:
         minute = np.arange(length)
         return (
             1 + 1.5 * np.exp(-minute / 25) + 0.6 * np.exp(-(length - 1 - minute) / 25)
@@ -287,7 +287,7 @@ def _bars(chain: _Chain, chosen: npt.NDArray[np.intp], minutes: int) -> pd.DataF
     )
 
 
-def _fading(moves: Floats) -> Floats:
+def _fading(moves: FloatArray) -> FloatArray:
     """What is left of the moves so far at the end of each minute, the last axis.
 
     The recursion is scipy.signal.lfilter's, whose import takes a second.
@@ -301,13 +301,13 @@ def _fading(moves: Floats) -> Floats:
 def _permanent(
     chain: _Chain,
     chosen: npt.NDArray[np.intp],
-    smile: Floats,
+    smile: FloatArray,
     keys: tuple[Keys, Keys, Keys],
-) -> Floats:
+) -> FloatArray:
     """Log price since the open, permanent part, at the end of each minute."""
     _, days, minute = keys
 
-    def path(symbols: Keys, move: Floats) -> Floats:
+    def path(symbols: Keys, move: FloatArray) -> FloatArray:
         steps = smile * chain.random.normal(Purpose.PATH, symbols, days, minute)
         # A random walk that is known to end at the session's net move.
         surplus = steps.sum(-1, keepdims=True) - move[:, chosen, None]
@@ -319,8 +319,11 @@ def _permanent(
 
 
 def _prices(
-    random: _Random, keys: tuple[Keys, Keys, Keys], points: Floats, width: Floats
-) -> dict[str, Floats]:
+    random: _Random,
+    keys: tuple[Keys, Keys, Keys],
+    points: FloatArray,
+    width: FloatArray,
+) -> dict[str, FloatArray]:
     """Open, high, low, close and vwap of minutes whose log prices end at points."""
     last, close = points[..., :-1], points[..., 1:]
     wobble = np.sqrt(UNTRADED * (1 - UNTRADED)) * random.normal(Purpose.OPEN, *keys)
@@ -344,7 +347,9 @@ def _prices(
     return prices | {"vwap": vwap}
 
 
-def _volume(random: _Random, keys: tuple[Keys, Keys, Keys], activity: Floats) -> Floats:
+def _volume(
+    random: _Random, keys: tuple[Keys, Keys, Keys], activity: FloatArray
+) -> FloatArray:
     """Shares traded in each minute, at least one."""
     size = np.exp(SIZE_SPREAD * random.normal(Purpose.SIZE, keys[0], ALWAYS))
     noise = np.exp(0.3 * random.normal(Purpose.VOLUME, *keys))

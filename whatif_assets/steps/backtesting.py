@@ -17,7 +17,7 @@ from whatif_assets.domain.accounts.audit import in_words
 from whatif_assets.domain.accounts.metrics import METRICS, measure
 from whatif_assets.domain.accounts.number_format import readable
 from whatif_assets.domain.accounts.result import BacktestResult
-from whatif_assets.domain.accounts.sleeve import FloatArray
+from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.domain.features import FEATURES, Feature
 from whatif_assets.domain.leaks import Admit, refuse_leak

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
@@ -16,14 +16,11 @@ from whatif_assets.domain.ranking.ranking import SCORE, VIOLATES
 from whatif_assets.home.asked import what_ifs
 from whatif_assets.home.home import Home
 from whatif_assets.home.lake import Manifest
-from whatif_assets.home.state import State, Status
+from whatif_assets.home.state import Judge, State, Status
 from whatif_assets.home.tables import LAKE
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.sensitivity import PLATEAU, plateaus
-
-if TYPE_CHECKING:
-    from whatif_assets.steps.freshness import Freshness
 
 RESULTS, BOARD = "backtest_results", "leaderboard"
 CANDIDATE = "candidate"
@@ -102,7 +99,7 @@ def read_table(home: Home, table: str) -> pd.DataFrame:
     return stacked(parts)
 
 
-def standing(fresh: Freshness, study: Study) -> Standing:
+def standing(fresh: Judge, study: Study) -> Standing:
     """Collect the fresh results of a study's configurations and what-ifs.
 
     What is stale is left out and named, since results are comparable only where

@@ -35,13 +35,13 @@ from whatif_assets.domain.leaks import (
     trades_see_no_future,
 )
 from whatif_assets.domain.leaks.foretelling import (
-    from_elsewhere,
     columns_foretell_no_return,
+    from_elsewhere,
     returns_to_the_close,
 )
 from whatif_assets.domain.leaks.sweeping import BARS_OF_A_RUN
-from whatif_assets.engines.probing.feature_probe import features_see_no_future
 from whatif_assets.engines.backtest import Variant, is_compiled, run_backtests
+from whatif_assets.engines.probing.feature_probe import features_see_no_future
 from whatif_assets.engines.probing.replaying import SECONDS, Probe
 from whatif_assets.engines.strategies import StrategyType, required_features
 from whatif_assets.home.adjustments import LakeSteps

@@ -24,13 +24,12 @@ from whatif_assets.domain.models import (
     ALGORITHMS,
     Model,
     fit,
-    load_model,
-    save_model,
     search,
 )
 from whatif_assets.domain.models.windows import Fold, cv_folds, training_rows
 from whatif_assets.home.damage import DamagedFile
 from whatif_assets.home.home import Home
+from whatif_assets.home.models import load_model, save_model
 from whatif_assets.home.parquet import file_hash
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.study import Study

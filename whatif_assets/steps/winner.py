@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from whatif_assets.domain.accounts.job import Variant
 from whatif_assets.domain.accounts.metrics import METRICS
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.home.home import Home
+from whatif_assets.home.state import Judge
 from whatif_assets.home.trial_identity import evaluated_sessions
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.leaderboard import BOARD, RESULTS, best
-
-if TYPE_CHECKING:
-    from whatif_assets.steps.freshness import Freshness
 
 NAME = "name"  # the part of inputs that is no content
 # The parts of a study that make results comparable.
@@ -76,7 +74,7 @@ class Winner:
         }
 
 
-def winner_of(fresh: Freshness, study: Study) -> Winner | None:
+def winner_of(fresh: Judge, study: Study) -> Winner | None:
     """Find the winner of a study, if it has one.
 
     Raises

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from whatif_assets.domain.accounts.sleeve import FloatArray
+from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.features import FEATURES
 from whatif_assets_tests.living.market import Market
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from whatif_assets.domain.accounts.job import Run
-from whatif_assets.domain.accounts.sleeve import FloatArray
+from whatif_assets.domain.base.arrays import FloatArray
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from whatif_assets.domain.accounts.job import Costs
-from whatif_assets.domain.accounts.sleeve import FloatArray, Sleeve
+from whatif_assets.domain.accounts.sleeve import Sleeve
+from whatif_assets.domain.base.arrays import FloatArray
 
 _DAY = 86_400_000_000
 

@@ -22,7 +22,7 @@ import pandas as pd
 
 from whatif_assets.domain.accounts.accounts import Accounts
 from whatif_assets.domain.accounts.result import BacktestResult
-from whatif_assets.domain.accounts.sleeve import FloatArray
+from whatif_assets.domain.base.arrays import FloatArray
 
 # The worst share of the sessions that value at risk is about.
 TAIL = 0.05

@@ -20,12 +20,9 @@ from whatif_assets.domain.accounts.accounts import (
 from whatif_assets.domain.accounts.audit import Audit, audit, in_words
 from whatif_assets.domain.accounts.fills import fill_table
 from whatif_assets.domain.accounts.job import Run, Variant
-from whatif_assets.domain.accounts.sleeve import (
-    FloatArray,
-    Sleeve,
-    session_equity,
-)
+from whatif_assets.domain.accounts.sleeve import Sleeve, session_equity
 from whatif_assets.domain.accounts.trades import trades_of
+from whatif_assets.domain.base.arrays import FloatArray
 
 Job = tuple[Variant, Sleeve, Run]
 

@@ -18,7 +18,8 @@ from whatif_assets.domain.accounts.accounts import Accounts
 from whatif_assets.domain.accounts.book import Book
 from whatif_assets.domain.accounts.job import Run, Variant
 from whatif_assets.domain.accounts.result import Job, gathered
-from whatif_assets.domain.accounts.sleeve import FloatArray, Sleeve
+from whatif_assets.domain.accounts.sleeve import Sleeve
+from whatif_assets.domain.base.arrays import FloatArray
 
 _SAME = 1e-9  # how far sizes may lie apart that count as one
 

@@ -14,9 +14,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from whatif_assets.domain.bars.bar_size import BarSize
+from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.base.errors import BadInput
-
-FloatArray = npt.NDArray[np.float64]
 
 _MINUTE = 60_000_000
 

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.base.hashing import combined_hash
 
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 ADJUSTED = ("open", "high", "low", "close", "vwap")
 DETAIL = "adjustments"  # of the manifest of a session's price_bars
 COLUMNS = ("session", "symbol", "split", "dividend_factor")
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -161,7 +160,7 @@ class Steps:
 
     def factors(
         self, symbols: pd.Series, sessions: Any, as_of: Any
-    ) -> tuple[Floats, Floats]:
+    ) -> tuple[FloatArray, FloatArray]:
         """What prices and volumes are multiplied by to be on another basis.
 
         Parameters
@@ -197,7 +196,7 @@ def _of_symbol(
     own: Sequence[tuple[date, Step]],
     days: npt.NDArray[np.datetime64],
     wanted: npt.NDArray[np.datetime64],
-) -> Floats:
+) -> FloatArray:
     """Price and volume factors of bars of one symbol: two rows."""
     edges = np.array([day for day, _ in own], dtype="datetime64[D]")
     passed = [np.searchsorted(edges, of, side="right") for of in (days, wanted)]

@@ -6,17 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from whatif_assets.domain.bars.bar_size import BarSize
 from whatif_assets.domain.bars.schema import BAR_COLUMNS, symbol_rows, with_vwap
 from whatif_assets.domain.bars.sessions import Sessions
+from whatif_assets.domain.base.arrays import FloatArray, IntArray, Times
 from whatif_assets.domain.base.errors import BadInput
 
-Times = npt.NDArray[np.datetime64]
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 MARKS = ("vwap_is_typical", "session")
 
 

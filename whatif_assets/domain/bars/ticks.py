@@ -14,8 +14,8 @@ from whatif_assets.domain.bars.bar_size import BarSize
 from whatif_assets.domain.bars.resample import aggregated, slots
 from whatif_assets.domain.bars.schema import BAR_COLUMNS, ORIGIN_COLUMNS, no_bars
 from whatif_assets.domain.bars.sessions import Sessions
+from whatif_assets.domain.base.arrays import IntArray
 
-IntArray = npt.NDArray[np.int64]
 # What adding up may round off: 0.7 and 0.2 and 0.1 reach 1.
 ROUNDING = 1e-9
 

@@ -8,7 +8,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from whatif_assets.domain.base.errors import did_you_mean, one_of
-from whatif_assets.settings.spec import Path_
+
+# Names and places that lead to a field.
+FieldPath = tuple[Any, ...]
 
 
 def explain(model: type[BaseModel], detail: Any) -> str:
@@ -65,7 +67,7 @@ def _split_names(expected: str) -> list[str]:
     return expected.replace(" or ", ", ").split(", ")
 
 
-def _fields_at(model: type[BaseModel], loc: Path_) -> list[str]:
+def _fields_at(model: type[BaseModel], loc: FieldPath) -> list[str]:
     """Names of the fields of the model at a pydantic location."""
     current: Any = model
     for part in loc:

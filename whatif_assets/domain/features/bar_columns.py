@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-FloatArray = npt.NDArray[np.float64]
+from whatif_assets.domain.base.arrays import FloatArray
+
 BoolArray = npt.NDArray[np.bool_]
 Price = Literal["open", "high", "low", "close", "vwap", "typical"]
 PRICES: tuple[str, ...] = ("open", "high", "low", "close", "vwap", "typical")

@@ -14,13 +14,13 @@ from pydantic import BaseModel, ValidationError
 
 from whatif_assets.domain.bars.bar_size import BarSize
 from whatif_assets.domain.bars.schema import symbol_rows
+from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
 from whatif_assets.domain.base.explaining import explain
 from whatif_assets.domain.base.settings import of_texts
 from whatif_assets.domain.features.bar_columns import (
     PRICES,
     BarColumns,
-    FloatArray,
     column_elsewhere,
     fact_column,
     price_of,

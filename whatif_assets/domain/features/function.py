@@ -11,11 +11,11 @@ from typing import Annotated, Any, Literal, get_type_hints
 import numpy as np
 from pydantic import BaseModel, Field, create_model
 
+from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.base.settings import Settings
 from whatif_assets.domain.base.source_code import code_version
 from whatif_assets.domain.features.bar_columns import (
     BarColumns,
-    FloatArray,
     Price,
     column_elsewhere,
     fact_column,

@@ -24,6 +24,7 @@ from whatif_assets.domain.bars.schema import (
     stacked,
     symbol_rows,
 )
+from whatif_assets.domain.base.arrays import IntArray
 from whatif_assets.domain.features.bar_columns import BarColumns, column_elsewhere
 from whatif_assets.domain.features.feature import (
     Feature,
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
 
 BarsOf = Callable[[date], pd.DataFrame]
 History = Mapping[date, Sequence[date]]
-Days = npt.NDArray[np.int64]
 
 
 def session_features(
@@ -341,7 +341,7 @@ def _oldest(previous: Sequence[date], bars: int, per_session: int) -> date | Non
 
 
 def _day_number(session: date | None) -> int:
-    """Days since 1970-01-01; without a session a day that never comes."""
+    """IntArray since 1970-01-01; without a session a day that never comes."""
     if session is None:
         return int(np.iinfo(np.int64).max)
     return int(np.datetime64(session, "D").astype(np.int64))
@@ -352,8 +352,8 @@ def _date(day_number: np.int64) -> date:
     return found
 
 
-def _days(sessions: pd.Series) -> Days:
-    """Days since 1970-01-01 of a column of dates in any of their types."""
+def _days(sessions: pd.Series) -> IntArray:
+    """IntArray since 1970-01-01 of a column of dates in any of their types."""
     if pd.api.types.is_integer_dtype(sessions.dtype):
         return sessions.to_numpy(dtype=np.int64)
     if not pd.api.types.is_datetime64_dtype(sessions.dtype):

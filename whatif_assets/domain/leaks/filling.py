@@ -16,7 +16,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from whatif_assets.domain.accounts.job import Executions, slack_of
-from whatif_assets.domain.accounts.sleeve import FloatArray, Sleeve
+from whatif_assets.domain.accounts.sleeve import Sleeve
+from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.leaks.finding import TOLERANCE, Finding, Tally, when
 

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.features import FEATURES, Feature
 from whatif_assets.domain.leaks.finding import Finding
 
@@ -24,11 +25,9 @@ CORRELATION = 0.25  # of ranks; honest signals of one column have a few hundredt
 ENOUGH = 30  # pairs below which nothing is said
 _JUST_BEFORE = 1e-12
 
-Floats = npt.NDArray[np.float64]
-
 
 def columns_foretell_no_return(
-    columns: Mapping[str, Sequence[Floats]], returns: Sequence[Floats]
+    columns: Mapping[str, Sequence[FloatArray]], returns: Sequence[FloatArray]
 ) -> Finding:
     """Correlate columns with the returns that follow, and ask where it is too much.
 
@@ -79,8 +78,8 @@ def columns_foretell_no_return(
 
 
 def _changes(
-    values: Sequence[Floats], returns: Sequence[Floats]
-) -> tuple[Floats, Floats]:
+    values: Sequence[FloatArray], returns: Sequence[FloatArray]
+) -> tuple[FloatArray, FloatArray]:
     """Pairs of a new value and the return that follows it, of all symbols."""
     pairs = [np.empty((0, 2))]
     for value, gain in zip(values, returns, strict=True):
@@ -91,7 +90,7 @@ def _changes(
     return together[:, 0], together[:, 1]
 
 
-def rank_correlation(first: Floats, second: Floats) -> float:
+def rank_correlation(first: FloatArray, second: FloatArray) -> float:
     """Correlation of the ranks of two samples; 0 where one does not vary."""
     ranks = [pd.Series(sample).rank().to_numpy() for sample in (first, second)]
     spread = math.prod(float(rank.std()) for rank in ranks)
@@ -112,8 +111,8 @@ def t_statistic(correlation: float, pairs: int) -> float:
 
 
 def returns_to_the_close(
-    opens: Floats, closes: Floats, session: npt.NDArray[np.int32]
-) -> Floats:
+    opens: FloatArray, closes: FloatArray, session: npt.NDArray[np.int32]
+) -> FloatArray:
     """Return from the next bar's open to the last close of a session, for each bar.
 
     Parameters

@@ -42,8 +42,6 @@ MIRRORED = "when the prices of later bars go the opposite way"
 THINNED = "when later bars are replaced by noise and the next one is missing"
 _MIRROR = {"open": "open", "close": "close", "high": "low", "low": "high"}
 
-Mask = npt.NDArray[np.bool_]
-
 
 def swept(
     bars: pd.DataFrame,

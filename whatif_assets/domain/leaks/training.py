@@ -11,6 +11,7 @@ import pandas as pd
 
 from whatif_assets.domain.bars.adjustments import Steps
 from whatif_assets.domain.bars.bar_size import BarSize
+from whatif_assets.domain.base.arrays import Mask
 from whatif_assets.domain.features.bar_columns import price_of
 from whatif_assets.domain.leaks.finding import (
     KEYS,
@@ -21,7 +22,7 @@ from whatif_assets.domain.leaks.finding import (
     when,
 )
 from whatif_assets.domain.models.labels import Label
-from whatif_assets.domain.models.windows import Fold, Mask
+from whatif_assets.domain.models.windows import Fold
 
 LABEL_PROBE = "label_looks_forward"
 TRAINING_PROBE = "training_stops_before_test"

@@ -7,7 +7,6 @@ the fit and the search for settings, ``portable`` the fitted models.
 from whatif_assets.domain.models.algorithms import ALGORITHMS, Algorithm, parse_settings
 from whatif_assets.domain.models.fitting import BACKENDS, fit, search
 from whatif_assets.domain.models.portable import Forest, Linear, Model
-from whatif_assets.home.models import load_model, save_model
 
 __all__ = [
     "ALGORITHMS",
@@ -17,8 +16,6 @@ __all__ = [
     "Linear",
     "Model",
     "fit",
-    "load_model",
     "parse_settings",
-    "save_model",
     "search",
 ]

@@ -5,21 +5,21 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from whatif_assets.domain.models.portable import Indexes, Matrix, Vector
+from whatif_assets.domain.base.arrays import FloatArray, Int32Array
 
 
 @numba.njit(cache=True, nogil=True)
 def add_up(
-    x: Matrix,
+    x: FloatArray,
     constant: float,
-    roots: Indexes,
-    weights: Vector,
-    feature: Indexes,
-    threshold: Vector,
-    value: Vector,
-    left: Indexes,
-    right: Indexes,
-) -> Vector:  # pragma: no cover (compiled)
+    roots: Int32Array,
+    weights: FloatArray,
+    feature: Int32Array,
+    threshold: FloatArray,
+    value: FloatArray,
+    left: Int32Array,
+    right: Int32Array,
+) -> FloatArray:  # pragma: no cover (compiled)
     """Add up the weighted leaves of each row, tree by tree; see `Forest`."""
     forecast = np.empty(len(x))
     for row in range(len(x)):

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
+from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
 from whatif_assets.domain.base.explaining import explain
 from whatif_assets.domain.base.source_code import code_version
 from whatif_assets.domain.models.linear import LinearSettings, linear, linear_spark
-from whatif_assets.domain.models.portable import Fitted, Matrix, Vector
+from whatif_assets.domain.models.portable import Fitted
 from whatif_assets.domain.models.trees import (
     GradientBoostingSettings,
     RandomForestSettings,
@@ -75,7 +76,7 @@ class Algorithm:
     """
 
     Settings: type[BaseModel]
-    fit_local: Callable[[Matrix, Vector, Any, int, int], Fitted]
+    fit_local: Callable[[FloatArray, FloatArray, Any, int, int], Fitted]
     fit_spark: Callable[[SparkFrame, Any, int], Fitted]
     nesting: Nesting | None = None
 

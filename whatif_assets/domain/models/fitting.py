@@ -13,13 +13,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from pydantic import BaseModel
 
+from whatif_assets.domain.base.arrays import FloatArray, Mask
 from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
 from whatif_assets.domain.models.algorithms import ALGORITHMS, Nesting, parse_settings
-from whatif_assets.domain.models.portable import Matrix, Model, Vector
+from whatif_assets.domain.models.portable import Model
 from whatif_assets.domain.models.spark_rows import spark_rows
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 BACKENDS = ("local", "spark")
 
-Mask = npt.NDArray[np.bool_]
 CvFold = tuple[Mask, Mask]
 SparkOf = Callable[[], "SparkSession"]
 # Fits on the rows of the mask of a number.
@@ -37,8 +36,8 @@ Fitter = Callable[[BaseModel, int], Model]
 def fit(
     algorithm: str,
     backend: str,
-    x: Matrix,
-    y: Vector,
+    x: FloatArray,
+    y: FloatArray,
     settings: Mapping[str, Any],
     seed: int = 0,
     spark: SparkOf | None = None,
@@ -82,8 +81,8 @@ def fit(
 def search(
     algorithm: str,
     backend: str,
-    x: Matrix,
-    y: Vector,
+    x: FloatArray,
+    y: FloatArray,
     settings: Mapping[str, Any],
     grid: Mapping[str, Sequence[Any]],
     folds: Sequence[CvFold],
@@ -196,8 +195,8 @@ def _candidates(grid: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
 def _fitter(
     algorithm: str,
     backend: str,
-    x: Matrix,
-    y: Vector,
+    x: FloatArray,
+    y: FloatArray,
     masks: Sequence[Mask],
     seed: int,
     threads: int,
@@ -243,7 +242,7 @@ def _cores(backend: str, spark: SparkOf | None) -> int:
     return int(getattr(context, "defaultParallelism", mine))
 
 
-def _check_rows(x: Matrix, y: Vector) -> None:
+def _check_rows(x: FloatArray, y: FloatArray) -> None:
     if x.ndim != 2 or y.shape != x.shape[:1] or not x.size:
         raise BadInput(
             f"model: found features of shape {x.shape} and labels of shape {y.shape}; "

@@ -11,12 +11,12 @@ import pandas as pd
 
 from whatif_assets.domain.bars.adjustments import Steps
 from whatif_assets.domain.bars.bar_size import BarSize
+from whatif_assets.domain.base.arrays import Times
 from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
 from whatif_assets.domain.features import PRICES
 from whatif_assets.domain.features.bar_columns import price_of
 
 Kind = Literal["level", "return"]
-Times = npt.NDArray[np.datetime64]
 DAY = np.timedelta64(1, "D")
 
 

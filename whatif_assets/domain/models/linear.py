@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import Field
 
+from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.base.settings import Settings
-from whatif_assets.domain.models.portable import Linear, Matrix, Vector, shares
+from whatif_assets.domain.models.portable import Linear, shares
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame as SparkFrame
@@ -25,7 +26,7 @@ class LinearSettings(Settings):
 
 
 def linear(
-    x: Matrix, y: Vector, settings: LinearSettings, seed: int, threads: int
+    x: FloatArray, y: FloatArray, settings: LinearSettings, seed: int, threads: int
 ) -> Linear:
     """Fit a ridge regression.
 

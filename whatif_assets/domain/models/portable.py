@@ -14,11 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from whatif_assets.domain.base.arrays import FloatArray, Int32Array
 from whatif_assets.domain.base.errors import BadInput
-
-Matrix: TypeAlias = npt.NDArray[np.float64]
-Vector: TypeAlias = npt.NDArray[np.float64]
-Indexes: TypeAlias = npt.NDArray[np.int32]
 
 LEAF = -1
 
@@ -26,7 +23,7 @@ LEAF = -1
 class Model(Protocol):
     """What every fitted model can do."""
 
-    def predict(self, x: Matrix) -> Vector:
+    def predict(self, x: FloatArray) -> FloatArray:
         """Forecast n rows of k features in one batch.
 
         Returns
@@ -41,7 +38,7 @@ class Model(Protocol):
             x is no matrix of k columns.
         """
 
-    def importance(self) -> Vector:
+    def importance(self) -> FloatArray:
         """How much each of the k features matters: shares that add up to 1.
 
         All are 0 where the model uses none.
@@ -51,7 +48,7 @@ class Model(Protocol):
         """Lay the model out as a table that can be queried."""
 
 
-def _check_width(x: Matrix, features: int) -> None:
+def _check_width(x: FloatArray, features: int) -> None:
     if x.ndim != 2 or x.shape[1] != features:
         raise BadInput(
             f"model: found features of shape {x.shape}; it was fitted on {features} "
@@ -59,7 +56,7 @@ def _check_width(x: Matrix, features: int) -> None:
         )
 
 
-def shares(weights: npt.ArrayLike) -> Vector:
+def shares(weights: npt.ArrayLike) -> FloatArray:
     """Weights of at least 0 divided by their sum, or all 0."""
     values = np.asarray(weights, dtype=np.float64)
     total = float(values.sum())
@@ -80,11 +77,11 @@ class Linear:
         k float64, see :meth:`Model.importance`.
     """
 
-    constant: Vector
-    coefficients: Vector
-    shares: Vector
+    constant: FloatArray
+    coefficients: FloatArray
+    shares: FloatArray
 
-    def predict(self, x: Matrix) -> Vector:
+    def predict(self, x: FloatArray) -> FloatArray:
         """Forecast; see :meth:`Model.predict`."""
         _check_width(x, len(self.coefficients))
         total = np.full(len(x), self.constant[0])
@@ -94,7 +91,7 @@ class Linear:
             total += column * coefficient
         return total
 
-    def importance(self) -> Vector:
+    def importance(self) -> FloatArray:
         """Share of each standardised coefficient; see :meth:`Model.importance`."""
         return self.shares
 
@@ -135,17 +132,17 @@ class Forest:
         k float64, see :meth:`Model.importance`.
     """
 
-    constant: Vector
-    roots: Indexes
-    weights: Vector
-    feature: Indexes
-    threshold: Vector
-    value: Vector
-    left: Indexes
-    right: Indexes
-    shares: Vector
+    constant: FloatArray
+    roots: Int32Array
+    weights: FloatArray
+    feature: Int32Array
+    threshold: FloatArray
+    value: FloatArray
+    left: Int32Array
+    right: Int32Array
+    shares: FloatArray
 
-    def predict(self, x: Matrix) -> Vector:
+    def predict(self, x: FloatArray) -> FloatArray:
         """Forecast; see :meth:`Model.predict`."""
         # Here, since compiling or loading it takes part of a second that reading
         # definitions need not wait for.
@@ -153,18 +150,18 @@ class Forest:
 
         _check_width(x, len(self.shares))
         x = np.ascontiguousarray(x, dtype=np.float64)
-        forecast: Vector = add_up(
+        forecast: FloatArray = add_up(
             x, self.constant[0], self.roots, self.weights, self.feature,
             self.threshold, self.value, self.left, self.right,
         )  # fmt: skip
         forecast[np.isnan(x).any(axis=1)] = np.nan
         return forecast
 
-    def importance(self) -> Vector:
+    def importance(self) -> FloatArray:
         """Share in the reduction of squared error; see :meth:`Model.importance`."""
         return self.shares
 
-    def first(self, count: int, weights: Vector) -> Forest:
+    def first(self, count: int, weights: FloatArray) -> Forest:
         """The first trees as a forest of their own, or all where there are fewer.
 
         Parameters
@@ -205,7 +202,7 @@ class Forest:
         root = self.roots[tree]
         leaf = self.feature == LEAF
 
-        def unless_leaf(values: Indexes) -> pd.Series:
+        def unless_leaf(values: Int32Array) -> pd.Series:
             return pd.Series(values).astype("Int32").mask(leaf)
 
         return pd.DataFrame(
@@ -227,14 +224,14 @@ class Tree:
     """One tree, its nodes counted from 0, which is the root; see `Forest`."""
 
     feature: npt.NDArray[np.int32]
-    threshold: Vector
-    value: Vector
-    left: Indexes
-    right: Indexes
+    threshold: FloatArray
+    value: FloatArray
+    left: Int32Array
+    right: Int32Array
 
 
 def forest_of(
-    trees: Sequence[Tree], weights: npt.ArrayLike, constant: float, shares: Vector
+    trees: Sequence[Tree], weights: npt.ArrayLike, constant: float, shares: FloatArray
 ) -> Forest:
     """Join trees into a forest."""
     sizes = [len(tree.feature) for tree in trees]

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from whatif_assets.domain.models.portable import Matrix, Vector
+from whatif_assets.domain.base.arrays import FloatArray
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame as SparkFrame
@@ -25,8 +25,8 @@ ROWS_PER_PARTITION = 200_000
 @contextmanager
 def spark_rows(
     spark: SparkSession,
-    x: Matrix,
-    y: Vector,
+    x: FloatArray,
+    y: FloatArray,
     masks: Sequence[npt.NDArray[np.bool_]] = (),
 ) -> Iterator[SparkFrame]:
     """Hold training rows in Spark's memory.

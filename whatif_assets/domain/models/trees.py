@@ -11,16 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import Field
 
+from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.base.settings import Settings
-from whatif_assets.domain.models.portable import (
-    LEAF,
-    Forest,
-    Matrix,
-    Tree,
-    Vector,
-    forest_of,
-    shares,
-)
+from whatif_assets.domain.models.portable import LEAF, Forest, Tree, forest_of, shares
 from whatif_assets.domain.models.spark_rows import width
 
 if TYPE_CHECKING:
@@ -83,7 +76,11 @@ def _whole_features(share: float, features: int) -> int:
 
 
 def random_forest(
-    x: Matrix, y: Vector, settings: RandomForestSettings, seed: int, threads: int
+    x: FloatArray,
+    y: FloatArray,
+    settings: RandomForestSettings,
+    seed: int,
+    threads: int,
 ) -> Forest:
     """Fit a random forest with scikit-learn, or above EXACT_ROWS with LightGBM.
 
@@ -113,7 +110,11 @@ def random_forest(
 
 
 def _grow(
-    x: Matrix, y: Vector, settings: RandomForestSettings, seed: int, threads: int
+    x: FloatArray,
+    y: FloatArray,
+    settings: RandomForestSettings,
+    seed: int,
+    threads: int,
 ) -> list[Any]:
     """Grow the trees of scikit-learn's RandomForestRegressor, without the forest.
 
@@ -164,7 +165,11 @@ def _of_scikit_learn(tree: Any) -> Tree:
 
 
 def gradient_boosting(
-    x: Matrix, y: Vector, settings: GradientBoostingSettings, seed: int, threads: int
+    x: FloatArray,
+    y: FloatArray,
+    settings: GradientBoostingSettings,
+    seed: int,
+    threads: int,
 ) -> Forest:
     """Fit gradient-boosted trees with LightGBM; see `random_forest`."""
     boosting = {"boosting_type": "gbdt", "learning_rate": settings.learning_rate}
@@ -172,8 +177,8 @@ def gradient_boosting(
 
 
 def _lightgbm(
-    x: Matrix,
-    y: Vector,
+    x: FloatArray,
+    y: FloatArray,
     settings: RandomForestSettings | GradientBoostingSettings,
     seed: int,
     threads: int,

@@ -10,12 +10,10 @@ from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from whatif_assets.domain.base.arrays import Mask
 from whatif_assets.domain.base.errors import BadInput
-
-Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

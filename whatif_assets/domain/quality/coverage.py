@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from whatif_assets.domain.quality.inspection import Finding, Inspection, Mask
+from whatif_assets.domain.base.arrays import Mask
+from whatif_assets.domain.quality.inspection import Finding, Inspection
 from whatif_assets.domain.quality.prices import Limits
 
 NAN = float("nan")

@@ -9,7 +9,6 @@ from datetime import date
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from whatif_assets.domain.bars.adjustments import Step
@@ -17,10 +16,8 @@ from whatif_assets.domain.bars.bar_size import ONE_MINUTE, BarSize
 from whatif_assets.domain.bars.schema import PRICES, session_starts
 from whatif_assets.domain.bars.sessions import Sessions
 from whatif_assets.domain.bars.tidy import LoadReport
+from whatif_assets.domain.base.arrays import FloatArray, IntArray, Mask
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
 MINUTE = 60_000_000  # microseconds
 NEAR = 10  # bars to either side of one
 
@@ -98,17 +95,17 @@ class Inspection:
         """Whether a bar is a whole session."""
         return self.bar_size.daily
 
-    def column(self, name: str) -> Floats:
+    def column(self, name: str) -> FloatArray:
         """Values of a column, one per bar."""
         return self._columns[name]
 
     @functools.cached_property
-    def day(self) -> Ints:
+    def day(self) -> IntArray:
         """Position in ``days`` of each bar's session."""
         return self._each(self._day_of_run)
 
     @functools.cached_property
-    def symbol(self) -> Ints:
+    def symbol(self) -> IntArray:
         """Position in ``names`` of each bar's symbol."""
         return self._each(self._symbol_of_run)
 
@@ -137,7 +134,7 @@ class Inspection:
         first[self._rows_before[0]] = True
         return first
 
-    def previous(self, name: str) -> Floats:
+    def previous(self, name: str) -> FloatArray:
         """Value of the previous bar, else NaN.
 
         It is of the same symbol, and of the same session or the one before; a price
@@ -147,7 +144,7 @@ class Inspection:
             self._previous[name] = self._find_previous(name)
         return self._previous[name]
 
-    def _find_previous(self, name: str) -> Floats:
+    def _find_previous(self, name: str) -> FloatArray:
         values = self.column(name)
         previous = np.empty(len(values))
         previous[1:] = values[:-1]
@@ -161,14 +158,14 @@ class Inspection:
         return previous
 
     @functools.cached_property
-    def moves(self) -> Floats:
+    def moves(self) -> FloatArray:
         """Move from the previous close to open or close, whichever is further off."""
         previous = self.previous("close")
         opened, closed = relative(self.column("open"), previous), self.close_moves
         return np.where(np.abs(opened) > np.abs(closed), opened, closed)
 
     @functools.cached_property
-    def close_moves(self) -> Floats:
+    def close_moves(self) -> FloatArray:
         """Move from the previous close to the close."""
         return relative(self.column("close"), self.previous("close"))
 
@@ -188,14 +185,14 @@ class Inspection:
         return max(whole, float(np.median(around))) if len(around) else whole
 
     @functools.cached_property
-    def _ranges(self) -> Floats:
+    def _ranges(self) -> FloatArray:
         before = self.previous("close")
         high = np.fmax(self.column("high"), before)
         low = np.fmin(self.column("low"), before)
         return np.nan_to_num(relative(high, low), nan=0.0)
 
     @functools.cached_property
-    def _stepped(self) -> list[tuple[Ints, float]]:
+    def _stepped(self) -> list[tuple[IntArray, float]]:
         """First bars after a split or dividend, and what prices before are times."""
         place = {name: number for number, name in enumerate(self.names)}
         return [
@@ -207,7 +204,7 @@ class Inspection:
             if name in place
         ]
 
-    def following(self, name: str) -> Floats:
+    def following(self, name: str) -> FloatArray:
         """Value of the next bar of the same symbol and session, else NaN."""
         values = self.column(name)
         behind = np.full(len(values), np.nan)
@@ -232,7 +229,7 @@ class Inspection:
             yield int(day), int(self._symbol_of_run[number]), rows
 
     @functools.cached_property
-    def starts(self) -> list[Ints]:
+    def starts(self) -> list[IntArray]:
         """When the bars of each session start by the calendar, in microseconds.
 
         Of bars that end by what was traded, the minutes in which one may.
@@ -252,7 +249,7 @@ class Inspection:
         return np.asarray(every[place] == stamps)
 
     @functools.cached_property
-    def bars_of(self) -> Ints:
+    def bars_of(self) -> IntArray:
         """How many regular bars each session (row) has of each symbol (column)."""
         counts = np.zeros((len(self.days), len(self.names)), dtype=np.int64)
         if len(self.bars):
@@ -276,7 +273,7 @@ class Inspection:
         return np.concatenate([first, self.present[:-1]])
 
     def by_symbol(
-        self, rows: Mask, value: Floats, say: Callable[[int], str]
+        self, rows: Mask, value: FloatArray, say: Callable[[int], str]
     ) -> list[Finding]:
         """Findings about some bars: one per session and symbol.
 
@@ -292,7 +289,7 @@ class Inspection:
         return self._grouped(rows, self.symbol, value, say)
 
     def by_session(
-        self, rows: Mask, value: Floats, say: Callable[[int], str]
+        self, rows: Mask, value: FloatArray, say: Callable[[int], str]
     ) -> list[Finding]:
         """Findings about some bars: one per session, of all symbols."""
         found = self._grouped(rows, np.zeros_like(self.symbol), value, say)
@@ -302,7 +299,7 @@ class Inspection:
         ]
 
     def _grouped(
-        self, rows: Mask, group: Ints, value: Floats, say: Callable[[int], str]
+        self, rows: Mask, group: IntArray, value: FloatArray, say: Callable[[int], str]
     ) -> list[Finding]:
         numbers = np.flatnonzero(rows)
         if not len(numbers):
@@ -328,36 +325,36 @@ class Inspection:
         ]
 
     @functools.cached_property
-    def _columns(self) -> Mapping[str, Floats]:
+    def _columns(self) -> Mapping[str, FloatArray]:
         names = (*PRICES, "volume", "vwap")
         return {name: self.bars[name].to_numpy(dtype=np.float64) for name in names}
 
     @functools.cached_property
-    def stamps(self) -> Ints:
+    def stamps(self) -> IntArray:
         """When each bar starts, in microseconds since 1970, UTC."""
         return pd.DatetimeIndex(self.bars["ts"]).as_unit("us").asi8
 
     @functools.cached_property
-    def _previous(self) -> dict[str, Floats]:
+    def _previous(self) -> dict[str, FloatArray]:
         return {}
 
     @functools.cached_property
-    def _runs(self) -> Ints:
+    def _runs(self) -> IntArray:
         """First row of each run: bars of one symbol and session, one after another."""
         return np.asarray(session_starts(self.bars), dtype=np.int64)
 
-    def _each(self, of_runs: Ints) -> Ints:
+    def _each(self, of_runs: IntArray) -> IntArray:
         """Give each bar what its run has."""
         return np.repeat(of_runs, np.diff(self._runs, append=len(self.bars)))
 
     @functools.cached_property
-    def _day_of_run(self) -> Ints:
+    def _day_of_run(self) -> IntArray:
         days = pd.DatetimeIndex(list(self.days)).as_unit("ns")
         own = self.bars["session"].to_numpy()[self._runs]
         return np.asarray(days.searchsorted(own), dtype=np.int64)
 
     @functools.cached_property
-    def _symbol_of_run(self) -> Ints:
+    def _symbol_of_run(self) -> IntArray:
         return np.asarray(
             pd.Index(self._own_names).get_indexer(pd.Index(self._names_of_runs)),
             dtype=np.int64,
@@ -372,7 +369,7 @@ class Inspection:
         return list(self.bars["symbol"].iloc[self._runs])
 
     @functools.cached_property
-    def _rows_before(self) -> tuple[Ints, Ints]:
+    def _rows_before(self) -> tuple[IntArray, IntArray]:
         """Bars whose previous bar is a row of ``before``, and those rows."""
         if self.before is None:
             none = np.zeros(0, dtype=np.int64)
@@ -384,7 +381,7 @@ class Inspection:
         return self._runs[heads][known >= 0], known[known >= 0].astype(np.int64)
 
 
-def relative(price: Floats, other: Floats) -> Floats:
+def relative(price: FloatArray, other: FloatArray) -> FloatArray:
     """Distance of a price from another, as a fraction of it; NaN where one is below 0.
 
     Nothing can be said either of prices of 0.

@@ -8,12 +8,11 @@ import numpy as np
 from pydantic import Field
 
 from whatif_assets.domain.bars.schema import inconsistent
+from whatif_assets.domain.base.arrays import FloatArray, Mask
 from whatif_assets.domain.base.settings import Settings
 from whatif_assets.domain.quality.inspection import (
     Finding,
-    Floats,
     Inspection,
-    Mask,
     number,
     relative,
 )
@@ -165,7 +164,7 @@ def stale_prices(bars: Inspection, limits: StaleLimits) -> list[Finding]:
     return bars.by_symbol(reached, close, say)
 
 
-def _runs(same: Mask) -> Floats:
+def _runs(same: Mask) -> FloatArray:
     """How many marked bars in a row there are up to each one."""
     total = np.cumsum(same)
     return total - np.maximum.accumulate(np.where(same, 0, total))
@@ -217,7 +216,7 @@ def bad_print(bars: Inspection, limits: PrintLimits) -> list[Finding]:
     return bars.by_symbol(odd & (low > 0), value, say)
 
 
-def _spikes(bars: Inspection, limits: PrintLimits) -> Floats:
+def _spikes(bars: Inspection, limits: PrintLimits) -> FloatArray:
     """How far a bar's high or low is from the closes before and after it; else NaN.
 
     NaN also where that is near, seen beside the ranges of the bars around, and where
@@ -286,7 +285,7 @@ def _split_like(bars: Inspection, tolerance: float) -> Mask:
     return np.abs(ratio / nearest - 1) < tolerance
 
 
-def _share_ratios(bars: Inspection) -> tuple[Floats, Floats]:
+def _share_ratios(bars: Inspection) -> tuple[FloatArray, FloatArray]:
     """Price over the close of the session before, and the ratio of shares nearest.
 
     Of open and close that which is nearer to such a ratio; NaN within a session.

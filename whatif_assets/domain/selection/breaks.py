@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from whatif_assets.domain.accounts.sleeve import FloatArray
+from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.selection.edge import UNDEFINED, Edge, edge_of
 from whatif_assets.domain.selection.resampling import block_length, resamples
 from whatif_assets.domain.selection.sharpe import varies

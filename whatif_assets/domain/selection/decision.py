@@ -19,7 +19,7 @@ from enum import Enum
 
 import numpy as np
 
-from whatif_assets.domain.accounts.sleeve import FloatArray
+from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.selection.breaks import Break, break_of
 from whatif_assets.domain.selection.edge import Edge, edge_of
 from whatif_assets.domain.selection.evidence import Evidence

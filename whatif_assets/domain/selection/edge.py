@@ -29,7 +29,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import chdtri, stdtr
 
-from whatif_assets.domain.accounts.sleeve import FloatArray
+from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.selection.sharpe import varies
 
 _FEWEST_SESSIONS = 5

@@ -9,7 +9,7 @@ from datetime import date
 
 import numpy as np
 
-from whatif_assets.domain.accounts.sleeve import FloatArray
+from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.base.errors import BadInput
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from whatif_assets.domain.accounts.sleeve import FloatArray
+from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.selection.resampling import block_length, resamples
 from whatif_assets.domain.selection.sharpe import sharpes_of, varies
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from scipy.special import ndtr, ndtri, stdtrit
 
-from whatif_assets.domain.accounts.sleeve import FloatArray
+from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.selection.decision import SIGNIFICANT, Decision, beyond
 from whatif_assets.domain.selection.sharpe import (
     Moments,

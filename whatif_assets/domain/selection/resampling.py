@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from whatif_assets.domain.accounts.sleeve import FloatArray
+from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.selection.sharpe import varies
 
 # With fewer the rule finds no autocorrelation to estimate, and fails.

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from whatif_assets.domain.accounts.metrics import compounded
-from whatif_assets.domain.accounts.sleeve import FloatArray
+from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.selection.decision import Decision, beta_of, beyond, total
 from whatif_assets.domain.selection.evidence import Evidence, Holdout
 from whatif_assets.domain.selection.intervals import intervals

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from whatif_assets.domain.accounts.sleeve import FloatArray
+from whatif_assets.domain.base.arrays import FloatArray
 
 _RULE_OF_THREE = 3.0
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from whatif_assets.domain.accounts.sleeve import FloatArray
+from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.features import Feature, parse_feature
 from whatif_assets.domain.strategies.rule import LONG, NEUTRAL, SHORT, TradingRule
 from whatif_assets.domain.strategies.settings import RuleSettings

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from whatif_assets.domain.accounts._backtrader import bt
-from whatif_assets.domain.accounts.sleeve import FloatArray, Sleeve
+from whatif_assets.domain.accounts.sleeve import Sleeve
+from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.features import Feature
 from whatif_assets.domain.strategies.settings import RuleSettings

@@ -19,13 +19,10 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from numba import njit
 
-from whatif_assets.domain.accounts.sleeve import FloatArray
+from whatif_assets.domain.base.arrays import FloatArray, IntArray
 from whatif_assets.engines.compiled import layout as at
-
-IntArray = npt.NDArray[np.int64]
 
 compiled = njit(nogil=True, error_model="numpy", forceinline=True)
 

@@ -11,7 +11,8 @@ import pandas as pd
 
 from whatif_assets.domain.accounts.job import Variant
 from whatif_assets.domain.accounts.result import BacktestResult
-from whatif_assets.domain.accounts.sleeve import FloatArray, Sleeve
+from whatif_assets.domain.accounts.sleeve import Sleeve
+from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.engines.backtest import run_backtests
 
 # How far figures may lie apart, relative to the greater one.

@@ -19,7 +19,8 @@ import numpy.typing as npt
 
 from whatif_assets.domain.accounts.accounts import Holding, Profits
 from whatif_assets.domain.accounts.job import Costs, Run, Variant
-from whatif_assets.domain.accounts.sleeve import FloatArray, Sleeve
+from whatif_assets.domain.accounts.sleeve import Sleeve
+from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.strategies import RuleSettings, TradingRule
 from whatif_assets.domain.strategies.buy_and_hold import ALL
 from whatif_assets.engines.compiled import layout

@@ -25,7 +25,8 @@ import numpy as np
 import pandas as pd
 
 from whatif_assets.domain.accounts.job import Executions, Variant
-from whatif_assets.domain.accounts.sleeve import FloatArray, Sleeve
+from whatif_assets.domain.accounts.sleeve import Sleeve
+from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.leaks.filling import (
     FILLS_PROBE,
     fills_at_next_open,
@@ -34,7 +35,8 @@ from whatif_assets.domain.leaks.filling import (
     trades_see_no_future,
 )
 from whatif_assets.domain.leaks.finding import Finding, Tally, together
-from whatif_assets.engines.processes.isolation import executions_of, task_of, worked
+from whatif_assets.engines.processes.isolation import worked
+from whatif_assets.engines.processes.tasks import executions_of, task_of
 from whatif_assets.engines.strategies import StrategyType
 
 FIRST_BARS = 800  # whose future is replaced whatever it costs

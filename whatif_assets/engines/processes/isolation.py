@@ -10,12 +10,9 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from whatif_assets.domain.accounts.job import Executions, Variant
-from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.engines.processes.messages import (
     LIMIT,
@@ -26,7 +23,6 @@ from whatif_assets.engines.processes.messages import (
     receive,
     send,
 )
-from whatif_assets.engines.strategies import StrategyType
 
 SECONDS = 60.0
 BARS = 3_000  # bars that may take as long again
@@ -108,18 +104,6 @@ def seconds_for(bars: int) -> float:
     return seconds * (1 + bars / BARS)
 
 
-def task_of(
-    what: str, kind: StrategyType, sleeve: Sleeve, variants: Sequence[Variant]
-) -> Task:
-    """Describe jobs to a worker.
-
-    A setting that is as the strategy declares it stays here: it may be a class or a
-    function that only the strategy's own module knows, and the worker finds it there.
-    """
-    given = tuple(replace(v, settings=kind.given(v.settings)) for v in variants)
-    return Task(what, kind.name, kind.base, sleeve, given, seconds_for(len(sleeve)))
-
-
 def try_import(name: str, base: Path) -> None:
     """Import a strategy's code in another process, where it harms nothing.
 
@@ -199,34 +183,6 @@ def _candidates() -> Iterator[_Worker]:
             break
         yield worker
     yield _Worker()
-
-
-def executions_of(
-    kind: StrategyType,
-    sleeve: Sleeve,
-    variant: Variant,
-    what: str = "executions",
-    secluded: bool = False,
-) -> Executions:
-    """Run one variant, and tell when and how its orders were sent.
-
-    Parameters
-    ----------
-    what
-        ``executions``; ``attempt``, which may fail; or ``bar_by_bar``, an attempt with
-        no later bar in reach.
-    secluded
-        Whether it sees none of the files that an earlier run left behind.
-
-    Raises
-    ------
-    BadInput
-        As for `whatif_assets.engines.reference.executions`; or the
-        strategy ends its process, or takes too long.
-    """
-    task = replace(task_of(what, kind, sleeve, [variant]), secluded=secluded)
-    executions: Executions = only(task)
-    return executions
 
 
 def afresh(what: str, function: Callable[[], Result], seconds: float) -> Result:

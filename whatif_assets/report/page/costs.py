@@ -12,7 +12,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from whatif_assets.domain.accounts.number_format import format_figures
-from whatif_assets.domain.accounts.sleeve import FloatArray
+from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.report.page.charts import INK, WINNER, chart, colours, legend
 from whatif_assets.report.page.facts import Facts
 from whatif_assets.report.page.markup import Section, paragraph, table

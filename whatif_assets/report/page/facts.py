@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from whatif_assets.domain.accounts.sleeve import FloatArray
+from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.settings.market import Market
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.comparison.attribution import Attribution

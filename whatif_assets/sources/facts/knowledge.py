@@ -11,14 +11,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from whatif_assets.domain.base.arrays import FloatArray, IntArray
 from whatif_assets.domain.base.errors import BadInput, did_you_mean
 from whatif_assets.domain.features.bar_columns import fact_column
 from whatif_assets.sources.facts.cells import local_days
 from whatif_assets.sources.facts.options import FactOptions
 from whatif_assets.sources.facts.reading import EVERYONE
 
-Floats = npt.NDArray[np.float64]
-Micros = npt.NDArray[np.int64]
 # What is known of a fact at a bar; see `Facts.beside`.
 PARTS = ("value", "previous", "since", "ahead")
 
@@ -40,12 +39,12 @@ class Knowledge:
         where none is announced.
     """
 
-    since: Micros
-    value: Floats
-    previous: Floats
-    day: Floats
-    ahead_since: Micros
-    ahead: Floats
+    since: IntArray
+    value: FloatArray
+    previous: FloatArray
+    day: FloatArray
+    ahead_since: IntArray
+    ahead: FloatArray
 
     @classmethod
     def of(cls, rows: pd.DataFrame, zone: str) -> Knowledge:
@@ -62,7 +61,7 @@ class Knowledge:
         days = np.asarray(local_days(rows["event_ts"], zone), dtype=np.float64)
         return cls(*_last_events(rows, days), *_next_events(rows, days, zone))
 
-    def at(self, closes: Micros) -> dict[str, Floats]:
+    def at(self, closes: IntArray) -> dict[str, FloatArray]:
         """Give what was known at some moments: value, previous, day, ahead."""
         last = np.searchsorted(self.since, closes, side="right") - 1
         ahead = np.searchsorted(self.ahead_since, closes, side="right") - 1
@@ -105,19 +104,19 @@ class Knowledge:
         return content.hexdigest()[:16]
 
 
-def _taken(column: Floats, places: npt.NDArray[np.intp]) -> Floats:
+def _taken(column: FloatArray, places: npt.NDArray[np.intp]) -> FloatArray:
     """Take values by place; NaN at place -1, before anything was known."""
     return np.concatenate([column, [np.nan]])[places]
 
 
-def micros(times: pd.Series[pd.Timestamp]) -> Micros:
+def micros(times: pd.Series[pd.Timestamp]) -> IntArray:
     """Microseconds since 1970, UTC."""
     return times.to_numpy(dtype="datetime64[us]").astype(np.int64)
 
 
 def _last_events(
-    rows: pd.DataFrame, days: Floats
-) -> tuple[Micros, Floats, Floats, Floats]:
+    rows: pd.DataFrame, days: FloatArray
+) -> tuple[IntArray, FloatArray, FloatArray, FloatArray]:
     """Follow the last event that has happened and is known."""
     events, known = micros(rows["event_ts"]), micros(rows["available_ts"])
     values = rows["value"].to_numpy()
@@ -145,7 +144,9 @@ def _last_events(
     return since, value, previous, day_of
 
 
-def _next_events(rows: pd.DataFrame, days: Floats, zone: str) -> tuple[Micros, Floats]:
+def _next_events(
+    rows: pd.DataFrame, days: FloatArray, zone: str
+) -> tuple[IntArray, FloatArray]:
     """Follow the next event that is announced, through the end of its day."""
     naive = pd.to_datetime(pd.Series(days + 1), unit="D")
     later = np.zeros(len(naive), dtype=bool)
@@ -219,7 +220,7 @@ class Facts:
             before it, calendar days since the last event, calendar days to the next
             one. NaN where nothing is known.
         """
-        columns: dict[str, Floats] = {}
+        columns: dict[str, FloatArray] = {}
         moments = micros(closes)
         symbols = bars["symbol"].to_numpy(dtype=object)
         for name in self.names if names is None else names:

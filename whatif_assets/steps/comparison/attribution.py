@@ -8,13 +8,13 @@ from datetime import date, tzinfo
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from whatif_assets.domain.accounts.job import Costs, Variant
 from whatif_assets.domain.accounts.result import BacktestResult
-from whatif_assets.domain.accounts.sleeve import FloatArray, Sleeve
+from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.accounts.trades import trades_of
+from whatif_assets.domain.base.arrays import FloatArray, IntArray
 from whatif_assets.home.home import Home
 from whatif_assets.home.trial_identity import evaluated_sessions
 from whatif_assets.settings.configuration import Configuration
@@ -25,7 +25,6 @@ from whatif_assets.steps.sleeves import detail_on, stage_configuration
 _NOTHING = 1e-9
 # What adding up profits leaves of nothing, relative to them.
 _ROUNDING = 1e-12
-IntArray = npt.NDArray[np.int64]
 
 BEFORE_COSTS = "before costs"
 NO_HOUR = -1

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from whatif_assets.domain.base.arrays import FloatArray
 
 
-def rows_of(count: int, features: int = 6, seed: int = 1) -> tuple[Floats, Floats]:
+def rows_of(
+    count: int, features: int = 6, seed: int = 1
+) -> tuple[FloatArray, FloatArray]:
     """Give features, and labels around 170 that the first three features explain."""
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(count, features))

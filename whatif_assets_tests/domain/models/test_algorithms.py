@@ -8,6 +8,7 @@ from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import Ridge
 from sklearn.preprocessing import StandardScaler
 
+from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.models import (
     ALGORITHMS,
@@ -18,7 +19,7 @@ from whatif_assets.domain.models import (
     parse_settings,
     trees,
 )
-from whatif_assets_tests.domain.models.made_up import Floats, rows_of
+from whatif_assets_tests.domain.models.made_up import rows_of
 
 NESTED = [
     name
@@ -284,6 +285,6 @@ class TestRefused:
 
     @pytest.mark.parametrize("shapes", [((3, 2), (4,)), ((3,), (3,)), ((0, 2), (0,))])
     def test_data_of_another_shape(self, shapes: tuple[Any, Any]) -> None:
-        x: Floats = np.zeros(shapes[0])
+        x: FloatArray = np.zeros(shapes[0])
         with pytest.raises(BadInput, match="give n rows of k features and n labels"):
             fit("linear", "local", x, np.zeros(shapes[1]), {})

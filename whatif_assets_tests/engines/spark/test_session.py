@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 import whatif_assets.engines.spark.session as module
-from whatif_assets.domain.models import fit, save_model, spark_rows
+from whatif_assets.domain.models import fit, spark_rows
 from whatif_assets.engines.spark.session import spark_session, spark_settings
+from whatif_assets.home.models import save_model
 from whatif_assets_tests.domain.models.made_up import rows_of
 
 if TYPE_CHECKING:
@@ -139,7 +140,8 @@ def tools_without_java(tmp_path: Path) -> Path:
 FIT = """
 import shutil, sys
 from pathlib import Path
-from whatif_assets.domain.models import fit, save_model, spark_rows
+from whatif_assets.domain.models import fit, spark_rows
+from whatif_assets.home.models import save_model
 from whatif_assets.engines.spark.session import spark_session, spark_settings
 from whatif_assets_tests.domain.models.made_up import rows_of
 

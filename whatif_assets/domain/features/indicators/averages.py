@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from whatif_assets.domain.features.bar_columns import FloatArray
+from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.features.function import FeatureFunction, LongPeriod, Period
 from whatif_assets.domain.features.indicators.calls import ta
 from whatif_assets.domain.features.indicators.warm_ups import (

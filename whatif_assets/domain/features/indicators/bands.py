@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from whatif_assets.domain.features.bar_columns import FloatArray
+from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.features.function import (
     FeatureFunction,
     LongPeriod,

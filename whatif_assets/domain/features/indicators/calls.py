@@ -6,7 +6,7 @@ from typing import Any
 
 import talib
 
-from whatif_assets.domain.features.bar_columns import FloatArray
+from whatif_assets.domain.base.arrays import FloatArray
 
 # The unstable period, a setting that holds for the whole process, delays the first
 # value of these functions, and so changes what is made of it.

@@ -11,7 +11,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from whatif_assets.domain.features.bar_columns import FloatArray
+from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.features.function import FeatureFunction
 
 Days = Annotated[int, Field(ge=0)]

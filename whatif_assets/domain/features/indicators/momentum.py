@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from whatif_assets.domain.features.bar_columns import BoolArray, FloatArray
+from whatif_assets.domain.base.arrays import FloatArray
+from whatif_assets.domain.features.bar_columns import BoolArray
 from whatif_assets.domain.features.function import FeatureFunction, LongPeriod, Period
 from whatif_assets.domain.features.indicators.calls import ta
 from whatif_assets.domain.features.indicators.warm_ups import (

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from whatif_assets.domain.features.bar_columns import FloatArray
+from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.features.function import (
     FeatureFunction,
     LongPeriod,

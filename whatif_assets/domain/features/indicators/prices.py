@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from whatif_assets.domain.features.bar_columns import PRICES, FloatArray
+from whatif_assets.domain.base.arrays import FloatArray
+from whatif_assets.domain.features.bar_columns import PRICES
 from whatif_assets.domain.features.function import FeatureFunction, LongPeriod
 from whatif_assets.domain.features.indicators.calls import ta
 from whatif_assets.domain.features.indicators.windows import window_line

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.base.errors import BadInput
-from whatif_assets.domain.features.bar_columns import FloatArray
 from whatif_assets.domain.features.function import (
     FeatureFunction,
     LongPeriod,

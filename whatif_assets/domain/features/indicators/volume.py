@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from whatif_assets.domain.features.bar_columns import FloatArray
+from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.features.function import (
     FeatureFunction,
     LongPeriod,

@@ -11,7 +11,8 @@ from types import ModuleType
 
 import numpy as np
 
-from whatif_assets.domain.features.bar_columns import BoolArray, FloatArray
+from whatif_assets.domain.base.arrays import FloatArray
+from whatif_assets.domain.features.bar_columns import BoolArray
 
 
 def share(part: FloatArray, whole: FloatArray) -> FloatArray:
