@@ -29,7 +29,7 @@ from whatif_assets.domain.accounts.sleeve import (
     sleeves_of,
 )
 from whatif_assets.domain.base.errors import BadInput
-from whatif_assets.engines.processes import Progress, run_jobs
+from whatif_assets.engines.processes.jobs import Progress, run_jobs
 from whatif_assets.engines.strategies import StrategyType, find_strategy
 
 __all__ = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from whatif_assets.domain.base.errors import BadInput, one_of
-from whatif_assets.domain.models import BACKENDS
+from whatif_assets.engines.fitting import BACKENDS
 from whatif_assets.engines.spark.session import spark_settings
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.study import Study

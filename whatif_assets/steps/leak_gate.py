@@ -39,10 +39,10 @@ from whatif_assets.domain.leaks.foretelling import (
     from_elsewhere,
     returns_to_the_close,
 )
-from whatif_assets.domain.leaks.sweeping import BARS_OF_A_RUN
 from whatif_assets.engines.backtest import Variant, is_compiled, run_backtests
 from whatif_assets.engines.probing.feature_probe import features_see_no_future
 from whatif_assets.engines.probing.replaying import SECONDS, Probe
+from whatif_assets.engines.probing.sweeping import BARS_OF_A_RUN
 from whatif_assets.engines.strategies import StrategyType, required_features
 from whatif_assets.home.adjustments import LakeSteps
 from whatif_assets.home.bar_reader import BarReader

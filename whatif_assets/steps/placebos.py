@@ -21,8 +21,8 @@ from whatif_assets.domain.accounts.job import Variant
 from whatif_assets.domain.accounts.metrics import measure
 from whatif_assets.domain.accounts.shape import Shape, trade_at_random
 from whatif_assets.domain.base.hashing import combined_hash
-from whatif_assets.domain.models import fit
 from whatif_assets.engines.backtest import sweep
+from whatif_assets.engines.fitting import fit
 from whatif_assets.engines.strategies import find_strategy
 from whatif_assets.home.lake import why_computed
 from whatif_assets.steps.backtesting import benchmark_of

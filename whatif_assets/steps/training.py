@@ -20,13 +20,9 @@ from whatif_assets.domain.leaks import (
     refuse_leak,
     training_stops_before_test,
 )
-from whatif_assets.domain.models import (
-    ALGORITHMS,
-    Model,
-    fit,
-    search,
-)
+from whatif_assets.domain.models import ALGORITHMS, Model
 from whatif_assets.domain.models.windows import Fold, cv_folds, training_rows
+from whatif_assets.engines.fitting import fit, search
 from whatif_assets.home.damage import DamagedFile
 from whatif_assets.home.home import Home
 from whatif_assets.home.models import load_model, save_model

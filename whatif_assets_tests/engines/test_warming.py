@@ -18,8 +18,8 @@ def test_what_it_compiles_is_what_a_run_uses(tmp_path: Path) -> None:
     subprocess.run(command, check=True, env=environment)
     kept = {path.name.split("-")[0] for path in tmp_path.rglob("*.nbi")}
     assert {
-        "compiled._compile.locals.one_by_one",
-        "compiled._compile.locals.side_by_side",
+        "compiling._compile.locals.one_by_one",
+        "compiling._compile.locals.side_by_side",
         "_descend.add_up",
     } <= kept
 
@@ -27,7 +27,7 @@ def test_what_it_compiles_is_what_a_run_uses(tmp_path: Path) -> None:
 def test_what_was_compiled_before_is_not_compiled_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "compiled._compile.locals.one_by_one-35.nbi").touch()
+    (tmp_path / "compiling._compile.locals.one_by_one-35.nbi").touch()
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
     started: list[object] = []
     waited: list[object] = []

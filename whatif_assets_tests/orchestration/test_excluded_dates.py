@@ -13,6 +13,7 @@ from dagster._core.definitions.selector import (
 )
 from dagster._core.execution.backfill import PartitionBackfill
 
+from whatif_assets.domain.base import clock
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.orchestration.partitions import session_partitions
 from whatif_assets.settings.market import Market
@@ -121,11 +122,10 @@ def test_weekends_take_two_words_of_the_definition():
 
 
 def test_an_open_market_has_the_same_definition_from_day_to_day(monkeypatch):
-    from whatif_assets.domain.bars import sessions
 
     seen = set()
     for today in ((2026, 1, 30), (2026, 12, 31), (2027, 1, 1), (2028, 12, 31)):
-        monkeypatch.setattr(sessions, "_today", lambda day=today: date(*day))
+        monkeypatch.setattr(clock, "today", lambda day=today: date(*day))
         _, days = days_of("XNYS", "2026-01-05", None)
         seen.add(str(days.exclusions))
         assert datetime(2029, 12, 25).timestamp() in {

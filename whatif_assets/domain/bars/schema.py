@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from whatif_assets.domain.base import clock
 from whatif_assets.domain.base.errors import BadInput
 
 OPEN_CLOSE = ("open", "close")
@@ -183,7 +184,7 @@ def outside_era(
     daily
         Whether they are the dates of daily bars, which go back beyond 1970.
     """
-    ahead = datetime.now(timezone.utc) + timedelta(days=1)
+    ahead = clock.now() + timedelta(days=1)
     before = (ts >= EPOCH) & (ts < EPOCH + DAY) if daily else ts < FIRST_MINUTES
     return np.asarray(before | (ts > pd.Timestamp(ahead)))
 

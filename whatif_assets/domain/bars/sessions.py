@@ -7,13 +7,14 @@ import warnings
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone, tzinfo
+from datetime import date, timedelta, tzinfo
 
 import exchange_calendars as xc
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from whatif_assets.domain.base import clock
 from whatif_assets.domain.base.errors import BadInput, did_you_mean
 
 DAY = timedelta(days=1)
@@ -115,7 +116,7 @@ class Sessions:
             exchange, end = self._exchange, self.last
         else:
             _, known = _known(self.calendar)
-            end = min(max(self.first, _end_of_decade(_today())), known)
+            end = min(max(self.first, _end_of_decade(clock.today())), known)
             exchange = _calendar_of(self.calendar, self.first, end)
         days = pd.date_range(self.first, end)
         return list(days.difference(exchange.sessions).date)
@@ -288,13 +289,13 @@ class Sessions:
 
     @property
     def _exchange(self) -> xc.ExchangeCalendar:
-        last = self.last or max(self.first, _today())
+        last = self.last or max(self.first, clock.today())
         return _calendar_of(self.calendar, self.first, last)
 
     @property
     def _end(self) -> date:
         """Last day that may be a session: of the market, and over."""
-        over = _today() - DAY
+        over = clock.today() - DAY
         return over if self.last is None else min(self.last, over)
 
     @property
@@ -341,10 +342,6 @@ class Sessions:
 def known_calendars() -> tuple[str, ...]:
     """Names of the exchange calendars, aliases such as NYSE included."""
     return tuple(xc.get_calendar_names())
-
-
-def _today() -> date:
-    return datetime.now(timezone.utc).date()
 
 
 def _end_of_decade(day: date) -> date:

@@ -7,7 +7,6 @@ import importlib.util
 import inspect
 import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
@@ -54,8 +53,8 @@ def _collect(value: Any, found: set[tuple[str, str]]) -> None:
         return
     package = _package(value.__module__)
     for word, used in _referred(value):
-        if isinstance(used, Path):
-            found.add((word, used.read_text(encoding="utf-8")))
+        if isinstance(used, _ModuleText):
+            found.add((word, str(used)))
         elif not callable(used):
             found.add((f"{name} {word}", _constant(used)))
         elif _package(_module(used)) == package:
@@ -92,7 +91,7 @@ def _constant(value: Any) -> str:
 
 
 def _referred(function: FunctionType) -> Iterator[tuple[str, Any]]:
-    """What a function refers to by name outside of itself; modules as their files."""
+    """What a function refers to by name outside of itself; modules as their text."""
     package = _package(function.__module__)
     scope = {**function.__globals__, **inspect.getclosurevars(function).nonlocals}
     words = list(dict.fromkeys(_words(function.__code__)))
@@ -102,8 +101,8 @@ def _referred(function: FunctionType) -> Iterator[tuple[str, Any]]:
     for module in sorted({w for w in {*words, *modules} if _package(w) == package}):
         # Imported by ``import module``, or by ``from module import one of the words``.
         for name in (module, *(f"{module}.{word}" for word in words)):
-            if (file := _file(name)) is not None:
-                yield name, file
+            if (text := _text_of(name)) is not None:
+                yield name, text
 
 
 def _words(code: CodeType) -> Iterator[str]:
@@ -114,12 +113,17 @@ def _words(code: CodeType) -> Iterator[str]:
             yield from _words(constant)
 
 
-def _file(module: str) -> Path | None:
-    """File of a module that is no package, without importing it."""
+class _ModuleText(str):
+    """Text of a module."""
+
+
+def _text_of(module: str) -> _ModuleText | None:
+    """Text of a module that is no package, without importing it."""
     try:
         spec = importlib.util.find_spec(module)
     except (ImportError, ValueError):
         return None
     if spec is None or not spec.has_location or spec.submodule_search_locations:
         return None
-    return Path(str(spec.origin))
+    text = getattr(spec.loader, "get_source", lambda name: None)(module)
+    return None if text is None else _ModuleText(text)

@@ -19,8 +19,8 @@ from whatif_assets.domain.leaks.recomputing import (
     recomputed,
     values_see_no_future,
 )
-from whatif_assets.domain.leaks.sweeping import BARS_OF_A_RUN, SECONDS, swept
 from whatif_assets.engines.probing.elsewhere import Elsewhere
+from whatif_assets.engines.probing.sweeping import BARS_OF_A_RUN, SECONDS, swept
 
 
 def features_see_no_future(

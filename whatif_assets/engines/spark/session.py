@@ -190,7 +190,7 @@ def warm_up(spark: Callable[[], SparkSession] = spark_session) -> None:
     """
     import numpy as np
 
-    from whatif_assets.domain.models import fit
+    from whatif_assets.engines.fitting import fit
 
     rows = np.arange(40, dtype=np.float64)
     settings = {"n_trees": 2, "max_depth": 2, "max_bins": 8}

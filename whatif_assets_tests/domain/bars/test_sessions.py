@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from whatif_assets.domain.bars import sessions as module
 from whatif_assets.domain.bars.sessions import Sessions, known_calendars
+from whatif_assets.domain.base import clock
 from whatif_assets.domain.base.errors import BadInput
 
 NEW_YORK_2018 = Sessions("XNYS", date(2018, 1, 1), date(2018, 12, 31))
@@ -129,16 +130,16 @@ def test_a_session_passes_the_check():
 
 def test_a_session_exists_once_its_utc_day_is_over(monkeypatch):
     sessions = Sessions("XNYS", date(2018, 2, 1))
-    monkeypatch.setattr(module, "_today", lambda: date(2018, 2, 20))
+    monkeypatch.setattr(clock, "today", lambda: date(2018, 2, 20))
     assert sessions.dates()[-1] == date(2018, 2, 16)
     with pytest.raises(BadInput, match="yet: a session exists from 00:00 UTC"):
         sessions.check(date(2018, 2, 20))
-    monkeypatch.setattr(module, "_today", lambda: date(2018, 2, 21))
+    monkeypatch.setattr(clock, "today", lambda: date(2018, 2, 21))
     assert sessions.dates()[-1] == date(2018, 2, 20)
 
 
 def test_a_market_that_has_not_begun_has_no_session(monkeypatch):
-    monkeypatch.setattr(module, "_today", lambda: date(2018, 2, 20))
+    monkeypatch.setattr(clock, "today", lambda: date(2018, 2, 20))
     assert Sessions("XNYS", date(2021, 1, 4)).dates() == []
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from whatif_assets.engines.probing.feature_probe import features_see_no_future
 from whatif_assets.domain.accounts.job import Costs, Executions, Variant
 from whatif_assets.domain.accounts.sleeve import Sleeve, sleeves_of
 from whatif_assets.domain.bars.bar_size import ONE_DAY, ONE_MINUTE, BarSize
@@ -30,7 +31,6 @@ from whatif_assets.domain.leaks import (
     LABEL_PROBE,
     TRAINING_PROBE,
     Finding,
-    features_see_no_future,
     fills_at_next_open,
     forecasts_see_no_future,
     label_looks_forward,
@@ -41,11 +41,11 @@ from whatif_assets.domain.leaks import (
     training_stops_before_test,
 )
 from whatif_assets.domain.leaks.noise import noised
-from whatif_assets.domain.models import fit
 from whatif_assets.domain.models.labels import Label, label
 from whatif_assets.domain.models.windows import Fold, cv_folds, split, training_rows
 from whatif_assets.domain.strategies.params import settings_of_params
 from whatif_assets.engines.backtest import run_backtests
+from whatif_assets.engines.fitting import fit
 from whatif_assets.engines.reference import executions
 from whatif_assets.engines.strategies import (
     StrategyType,

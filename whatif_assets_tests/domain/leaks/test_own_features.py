@@ -9,7 +9,7 @@ import pytest
 from whatif_assets.domain.features import FEATURES, FeatureFunction
 from whatif_assets.domain.features.code_copies import Copied, Named, copied
 from whatif_assets.domain.leaks.finding import LOW, differences
-from whatif_assets.domain.leaks.sweeping import BARS_OF_A_RUN
+from whatif_assets.engines.probing.sweeping import BARS_OF_A_RUN
 from whatif_assets_tests.domain.leaks.zoo import computing, dated
 from whatif_assets_tests.domain.leaks.zoo.honest_features import HONEST
 from whatif_assets_tests.domain.leaks.zoo.leaky_features import LEAKY

@@ -15,10 +15,10 @@ from whatif_assets.domain.models import (
     Forest,
     Linear,
     Model,
-    fit,
     parse_settings,
     trees,
 )
+from whatif_assets.engines.fitting import fit
 from whatif_assets_tests.domain.models.made_up import rows_of
 
 NESTED = [

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from whatif_assets.domain.models import ALGORITHMS, Linear, fit, search, spark_rows
+from whatif_assets.domain.models import ALGORITHMS, Linear, spark_rows
 from whatif_assets.domain.models import trees as tree_module
 from whatif_assets.domain.models.windows import cv_folds
+from whatif_assets.engines.fitting import fit, search
 from whatif_assets_tests.domain.models.made_up import rows_of
 
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whatif_assets.domain.base.errors import BadInput
-from whatif_assets.domain.models import Forest, Linear, fit
+from whatif_assets.domain.models import Forest, Linear
 from whatif_assets.domain.models.portable import LEAF, Tree, forest_of
+from whatif_assets.engines.fitting import fit
 from whatif_assets.home.models import load_model, save_model
 from whatif_assets_tests.domain.models.made_up import rows_of
 

@@ -93,7 +93,7 @@ def test_a_default_is_handed_out_as_it_is() -> None:
 
 def test_what_json_has_no_word_for_has_one_text_in_every_process() -> None:
     code = (
-        "import json; from whatif_assets.domain.strategies import find_strategy;"
+        "import json; from whatif_assets.engines.strategies import find_strategy;"
         "from whatif_assets.domain.strategies.params import json_value;"
         f"print(json.dumps(json_value(find_strategy({NAME!r}).settings({{}})"
         ".model_dump()), sort_keys=True))"

@@ -1,0 +1,131 @@
+"""Jobs of Backtrader shared out over processes: a sleeve and a variant make a job.
+
+A job knows nothing of another, so the result is the same for any number of processes. A
+user's strategy always runs in another process, which it may end or block as it likes.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+
+import joblib
+
+from whatif_assets.domain.accounts.job import Run, Variant
+from whatif_assets.domain.accounts.sleeve import Sleeve
+from whatif_assets.engines.processes.isolation import worked
+from whatif_assets.engines.processes.messages import Outcome
+from whatif_assets.engines.processes.tasks import task_of
+from whatif_assets.engines.reference import backtest
+from whatif_assets.engines.strategies import StrategyType
+
+Progress = Callable[[int, int], None]
+
+# A new process needs a second or two to import what it needs, the time in which
+# Backtrader works this many bars.
+_WORTH_A_PROCESS = 60_000
+_BARS_PER_CHUNK = 50_000
+_printed: set[str] = set()  # what was printed, since a strategy is run several times
+
+
+def run_jobs(
+    sleeves: Sequence[Sleeve],
+    kind: StrategyType,
+    variants: Sequence[Variant],
+    processes: int | None = None,
+    progress: Progress | None = None,
+) -> dict[tuple[str, str], Run]:
+    """Run every variant on every sleeve in Backtrader.
+
+    What the first job of a user's strategy prints is printed once, up to some length.
+
+    Parameters
+    ----------
+    processes
+        How many to use at most; by default one per core, and one where the work is
+        too small to gain from more.
+    progress
+        Called with the number of finished jobs and of all jobs.
+
+    Returns
+    -------
+    dict
+        By variant and symbol, in the order of the jobs.
+
+    Raises
+    ------
+    BadInput
+        A setting is wrong, a sleeve lacks a column, or the strategy fails: of
+        several failures the one that comes first in the order of the jobs.
+    """
+    _check(sleeves, kind, variants)
+    large = _is_large(sleeves, variants, processes)
+    apart = large or not kind.built_in
+    work = _in_processes if apart else _in_order
+    total, done = len(sleeves) * len(variants), 0
+    runs: dict[tuple[str, str], Run] = {}
+    chunks = work(sleeves, variants, kind, (processes or joblib.cpu_count()) * large)
+    for sleeve, some, outcome in chunks:
+        told = f"{kind.name} on {sleeve.symbol} printed:\n{outcome.printed.rstrip()}"
+        if outcome.printed and not done and told not in _printed:
+            _printed.add(told)
+            print(told)
+        if outcome.failure:
+            raise outcome.failure
+        runs.update(
+            ((variant.id, sleeve.symbol), run)
+            for variant, run in zip(some, outcome.results)
+        )
+        done += len(some)
+        if progress:
+            progress(done, total)
+    return runs
+
+
+def _check(
+    sleeves: Sequence[Sleeve], kind: StrategyType, variants: Sequence[Variant]
+) -> None:
+    for variant in variants:
+        settings = kind.settings(variant.settings)
+        for sleeve in sleeves[:1]:
+            kind.lines_of(sleeve, settings)
+
+
+Chunk = tuple[Sleeve, Sequence[Variant], Outcome]
+
+
+def _is_large(
+    sleeves: Sequence[Sleeve], variants: Sequence[Variant], processes: int | None
+) -> bool:
+    bars = sum(len(sleeve) for sleeve in sleeves) * len(variants)
+    several = len(sleeves) * len(variants) > 1 and processes != 1
+    return several and bars >= _WORTH_A_PROCESS
+
+
+def _in_order(
+    sleeves: Sequence[Sleeve],
+    variants: Sequence[Variant],
+    kind: StrategyType,
+    processes: int,
+) -> Iterator[Chunk]:
+    for sleeve, variant in itertools.product(sleeves, variants):
+        yield sleeve, [variant], Outcome([backtest(sleeve, kind, variant)], None, "")
+
+
+def _in_processes(
+    sleeves: Sequence[Sleeve],
+    variants: Sequence[Variant],
+    kind: StrategyType,
+    processes: int,
+) -> Iterator[Chunk]:
+    """Run chunks of one sleeve and several variants, so that its bars travel once."""
+    chunks = [
+        (sleeve, variants[first : first + size])
+        for sleeve in sleeves
+        for size in [max(_BARS_PER_CHUNK // max(len(sleeve), 1), 1)]
+        for first in range(0, len(variants), size)
+    ]
+    tasks = [task_of("backtest", kind, sleeve, some) for sleeve, some in chunks]
+    outcomes = worked(tasks, max(processes, 1))
+    for (sleeve, some), outcome in zip(chunks, outcomes):
+        yield sleeve, some, outcome
