@@ -3,7 +3,6 @@
 from whatif_assets.assets.axes import MARKET, Axes, stage
 from whatif_assets.core.bars.adjustments import DETAIL, as_detail
 from whatif_assets.core.bars.ingest import SessionBars
-from whatif_assets.core.errors import BadInput
 from whatif_assets.core.home import Home
 from whatif_assets.core.lake import combined_hash
 from whatif_assets.core.quality.record import admit, counts
@@ -35,14 +34,9 @@ def prepare(task: Task) -> Step:
 def ingest(key: str, home: Home, bars: SessionBars) -> Result:
     """Write the bars of one session to the lake, unless a finding blocks them."""
     load = bars.of(key)
-    try:
-        left_out = admit(
-            home.lake, key, load.findings, load.bars.empty, home.market.may_lose
-        )
-    except BadInput:
-        # What the source had before is no more what it has.
-        home.lake.remove("price_bars", key)
-        raise
+    left_out = admit(
+        home.lake, key, load.findings, load.bars.empty, home.market.may_lose
+    )
     version = home.lake.write_encoded("price_bars", key, load.content)
     steps = as_detail(load.steps)
     if steps:

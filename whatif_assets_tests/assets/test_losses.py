@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date
 from pathlib import Path
 
@@ -16,16 +17,26 @@ from whatif_assets.core.bars.sessions import Sessions
 from whatif_assets.core.errors import BadInput
 from whatif_assets.core.home import Home
 from whatif_assets.core.market import Market
+from whatif_assets.core.quality import REFUSED
+from whatif_assets.core.quality.inspection import Finding
 from whatif_assets.core.quality.losses import (
     LeftOut,
     in_words,
+    left_out_of,
     parse_may_lose,
     symbols_lost,
 )
-from whatif_assets.core.quality.record import admit
+from whatif_assets.core.quality.record import admit, kept_findings
 from whatif_assets.studies import run_studies
 
 MARCH = Sessions("XNYS", date(2018, 3, 1), date(2018, 3, 29))
+MARKET = {
+    "source": "parquet",
+    "path": "bars.parquet",
+    "first_session": MARCH.first,
+    "last_session": MARCH.last,
+    "base_bar": "1day",
+}
 STUDY = """
 market:
   source: parquet
@@ -142,14 +153,7 @@ def test_a_broken_file_of_a_session_fails_that_session_alone(tmp_path):
     for day, rows in walk("ONE", 1).groupby("ts"):
         rows.to_parquet(tmp_path / f"bars_{day:%Y%m%d}.parquet", index=False)
     (tmp_path / "bars_20180315.parquet").write_bytes(b"no Parquet")
-    market = Market(
-        source="parquet",
-        path=str(tmp_path),
-        first_session=MARCH.first,
-        last_session=MARCH.last,
-        base_bar="1day",
-    )
-    home = Home(tmp_path, market)
+    home = Home(tmp_path, Market(**{**MARKET, "path": str(tmp_path)}))
     keys = [day.isoformat() for day in MARCH.dates()]
     bars = SessionBars(home, keys)
     refused = [key for key in keys if bars.of(key).bars.empty]
@@ -159,6 +163,19 @@ def test_a_broken_file_of_a_session_fails_that_session_alone(tmp_path):
     assert "bars_20180315.parquet cannot be read as Parquet" in finding.example
     with pytest.raises(BadInput, match=r"may_lose: session"):
         admit(home.lake, refused[0], [finding], True, "nothing")
+
+
+def test_what_was_left_out_of_bars_goes_with_them(tmp_path):
+    """A symbol was refused beside another one, which then is delisted."""
+    lake, day = Home(tmp_path, Market(**MARKET)).lake, MARCH.first
+    values = sorted(REFUSED)[0]
+    refused = Finding(day, "ONE", None, 1, math.nan, "a fault", values, "error")
+    admit(lake, str(day), [refused], False, "nothing")
+    assert [one.symbol for one in left_out_of(lake, [day])] == ["ONE"]
+    with pytest.raises(BadInput, match="a fault"):
+        admit(lake, str(day), [refused], True, "nothing")
+    assert left_out_of(lake, [day]) == []
+    assert kept_findings(lake, str(day)) == []
 
 
 def test_a_broken_file_of_a_symbol_costs_that_symbol(tmp_path):
