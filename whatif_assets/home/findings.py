@@ -93,9 +93,9 @@ def admit(
     Raises
     ------
     BadInput
-        No bar is left, and studies may not lose that. Where ingest refuses the bars
-        nothing is written, and what is in the lake stays; where another finding
-        blocks them the findings are kept, and the bars are removed.
+        No bar is left, and studies may not lose that. The bars are removed. The
+        findings are kept, except where ingest refuses the bars: then what was found
+        in earlier ones is removed too.
     """
     left_out = blocking(findings)
     whole = any(one.symbol is None for one in left_out)
@@ -104,6 +104,9 @@ def admit(
     allow = ALLOW.format(allowed[-1])
     refused = [f for f in findings if f.check in REFUSED]
     if lost and refused:
+        keep_findings(lake, key, [])
+        keep_left_out(lake, key, [])
+        lake.remove("price_bars", key)
         raise BadInput(f"{refused[0].example} {allow}")
     keep_findings(lake, key, findings)
     keep_left_out(lake, key, left_out)

@@ -1,7 +1,6 @@
 """Asset ``price_bars``: tidy bars of one session, as the source gives them."""
 
 from whatif_assets.domain.bars.adjustments import DETAIL, as_detail
-from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.home.findings import admit, counts
 from whatif_assets.home.home import Home
@@ -35,14 +34,9 @@ def prepare(task: Task) -> Step:
 def ingest(key: str, home: Home, bars: SessionBars) -> Result:
     """Write the bars of one session to the lake, unless a finding blocks them."""
     load = bars.of(key)
-    try:
-        left_out = admit(
-            home.lake, key, load.findings, load.bars.empty, home.market.may_lose
-        )
-    except BadInput:
-        # What the source had before is no more what it has.
-        home.lake.remove("price_bars", key)
-        raise
+    left_out = admit(
+        home.lake, key, load.findings, load.bars.empty, home.market.may_lose
+    )
     version = home.lake.write_encoded("price_bars", key, load.content)
     steps = as_detail(load.steps)
     if steps:

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from whatif_assets.engines.probing.feature_probe import features_see_no_future
 from whatif_assets.domain.accounts.job import Costs, Executions, Variant
 from whatif_assets.domain.accounts.sleeve import Sleeve, sleeves_of
 from whatif_assets.domain.bars.bar_size import ONE_DAY, ONE_MINUTE, BarSize
@@ -46,6 +45,7 @@ from whatif_assets.domain.models.windows import Fold, cv_folds, split, training_
 from whatif_assets.domain.strategies.params import settings_of_params
 from whatif_assets.engines.backtest import run_backtests
 from whatif_assets.engines.fitting import fit
+from whatif_assets.engines.probing.feature_probe import features_see_no_future
 from whatif_assets.engines.reference import executions
 from whatif_assets.engines.strategies import (
     StrategyType,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date
 from pathlib import Path
 
@@ -14,18 +15,26 @@ import yaml
 from whatif_assets.command_line.studies import run_studies
 from whatif_assets.domain.bars.sessions import Sessions
 from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.domain.quality import REFUSED
 from whatif_assets.domain.quality.losses import (
     LeftOut,
     in_words,
     parse_may_lose,
     symbols_lost,
 )
-from whatif_assets.home.findings import admit
+from whatif_assets.home.findings import admit, kept_findings, left_out_of
 from whatif_assets.home.home import Home
 from whatif_assets.settings.market import Market
 from whatif_assets.steps.ingest import SessionBars
 
 MARCH = Sessions("XNYS", date(2018, 3, 1), date(2018, 3, 29))
+MARKET = {
+    "source": "parquet",
+    "path": "bars.parquet",
+    "first_session": MARCH.first,
+    "last_session": MARCH.last,
+    "base_bar": "1day",
+}
 STUDY = """
 market:
   source: parquet
@@ -142,14 +151,7 @@ def test_a_broken_file_of_a_session_fails_that_session_alone(tmp_path):
     for day, rows in walk("ONE", 1).groupby("ts"):
         rows.to_parquet(tmp_path / f"bars_{day:%Y%m%d}.parquet", index=False)
     (tmp_path / "bars_20180315.parquet").write_bytes(b"no Parquet")
-    market = Market(
-        source="parquet",
-        path=str(tmp_path),
-        first_session=MARCH.first,
-        last_session=MARCH.last,
-        base_bar="1day",
-    )
-    home = Home(tmp_path, market)
+    home = Home(tmp_path, Market(**{**MARKET, "path": str(tmp_path)}))
     keys = [day.isoformat() for day in MARCH.dates()]
     bars = SessionBars(home, keys)
     refused = [key for key in keys if bars.of(key).bars.empty]
@@ -159,6 +161,19 @@ def test_a_broken_file_of_a_session_fails_that_session_alone(tmp_path):
     assert "bars_20180315.parquet cannot be read as Parquet" in finding.example
     with pytest.raises(BadInput, match=r"may_lose: session"):
         admit(home.lake, refused[0], [finding], True, "nothing")
+
+
+def test_what_was_left_out_of_bars_goes_with_them(tmp_path):
+    """A symbol was refused beside another one, which then is delisted."""
+    lake, day = Home(tmp_path, Market(**MARKET)).lake, MARCH.first
+    values = sorted(REFUSED)[0]
+    refused = Finding(day, "ONE", None, 1, math.nan, "a fault", values, "error")
+    admit(lake, str(day), [refused], False, "nothing")
+    assert [one.symbol for one in left_out_of(lake, [day])] == ["ONE"]
+    with pytest.raises(BadInput, match="a fault"):
+        admit(lake, str(day), [refused], True, "nothing")
+    assert left_out_of(lake, [day]) == []
+    assert kept_findings(lake, str(day)) == []
 
 
 def test_a_broken_file_of_a_symbol_costs_that_symbol(tmp_path):
