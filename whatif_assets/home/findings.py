@@ -17,6 +17,7 @@ from whatif_assets.domain.quality.losses import LeftOut, MayLose, blocking
 from whatif_assets.home.lake import DATA, Lake
 
 TABLE = "data_quality"
+LEFT_OUT = "left_out"
 NO_TS = np.datetime64("NaT", "us")
 NAMED = 3  # findings that a message names
 ALLOW = (
@@ -150,22 +151,22 @@ def counts(findings: Iterable[Finding]) -> dict[str, int]:
 def keep_left_out(lake: Lake, key: str, left_out: Sequence[LeftOut]) -> None:
     """Write to the lake what was left out of a session, or that nothing was."""
     if not left_out:
-        lake.remove(TABLE, key)
+        lake.remove(LEFT_OUT, key)
         return
     columns = {
         "symbol": pd.Series([one.symbol for one in left_out], dtype="string"),
         "why": pd.Series([one.why for one in left_out], dtype="string"),
     }
-    lake.write(TABLE, key, pd.DataFrame(columns))
+    lake.write(LEFT_OUT, key, pd.DataFrame(columns))
 
 
 def left_out_of(lake: Lake, sessions: Collection[date]) -> list[LeftOut]:
     """Read what was left out of some sessions, the oldest first."""
     found = []
-    for path in sorted(lake.folder(TABLE).glob(f"session=*/{DATA}")):
+    for path in sorted(lake.folder(LEFT_OUT).glob(f"session=*/{DATA}")):
         key = path.parent.name.partition("=")[2]
         if (day := date.fromisoformat(key)) in sessions:
-            rows = lake.read(TABLE, key)
+            rows = lake.read(LEFT_OUT, key)
             found += [
                 LeftOut(day, None if pd.isna(symbol) else str(symbol), str(why))
                 for symbol, why in zip(rows["symbol"], rows["why"], strict=True)

@@ -17,8 +17,8 @@ from whatif_assets.domain.accounts._backtrader import RecordingBroker, bt, date_
 from whatif_assets.domain.accounts.result import BacktestResult
 from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.base.errors import BadInput
-from whatif_assets.engines import processes as module
 from whatif_assets.engines.backtest import Costs, Variant, run_backtests, sleeves_of
+from whatif_assets.engines.processes import jobs as module
 from whatif_assets.engines.reference import prepare
 from whatif_assets.engines.strategies import find_strategy
 from whatif_assets_tests import user_strategies

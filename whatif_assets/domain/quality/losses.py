@@ -10,7 +10,6 @@ from typing import Any, Literal, get_args
 from whatif_assets.domain.base.errors import BadInput, did_you_mean, few, one_of
 from whatif_assets.domain.quality.inspection import Finding
 
-TABLE = "left_out"
 MAY_LOSE = "may_lose"
 MayLose = Literal["nothing", "symbol", "symbol_session", "session"]
 # Of each, what becomes of a symbol whose bars of a session are refused.

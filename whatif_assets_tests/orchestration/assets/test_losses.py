@@ -16,6 +16,7 @@ from whatif_assets.command_line.studies import run_studies
 from whatif_assets.domain.bars.sessions import Sessions
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.quality import REFUSED
+from whatif_assets.domain.quality.inspection import Finding
 from whatif_assets.domain.quality.losses import (
     LeftOut,
     in_words,
