@@ -19,12 +19,12 @@ from types import ModuleType
 
 from whatif_assets.domain.accounts._backtrader import bt
 from whatif_assets.domain.base.errors import BadInput, did_you_mean
+from whatif_assets.engines.isolation.crew import try_import
 from whatif_assets.engines.local_code import (
     imported_from_elsewhere,
     local_files,
     module_name,
 )
-from whatif_assets.engines.processes.isolation import try_import
 
 SECONDS_TO_REMEMBER = 1.0  # that a failed import takes before it is not tried again
 _imported: dict[str, str] = {}  # contents of modules, by their names

@@ -24,7 +24,7 @@ from whatif_assets.domain.leaks import Admit, refuse_leak
 from whatif_assets.domain.ranking.ranking import VIOLATES, Ranking
 from whatif_assets.domain.strategies.held import held_size
 from whatif_assets.engines.backtest import Sleeve, Variant, is_compiled, run_backtests
-from whatif_assets.engines.compiled.parity import sampled_parity
+from whatif_assets.engines.parity import sampled_parity
 from whatif_assets.engines.strategies import required_features
 from whatif_assets.home.adjustments import LakeSteps
 from whatif_assets.home.blocks import Sweep, drop_blocks, sweep_folder
@@ -79,7 +79,7 @@ class Evaluation:
         What makes a variant better than another.
     parity
         What Backtrader says of the winner and of some other variants, beside what
-        the engine says, as `whatif_assets.engines.compiled.parity.parity` has
+        the engine says, as `whatif_assets.engines.parity.parity` has
         it. Empty for a strategy that only Backtrader runs.
     marks
         Of the bars of the test windows, by which the ledger knows them again; see

@@ -13,8 +13,8 @@ from whatif_assets.domain.accounts.job import Files
 from whatif_assets.domain.features import FEATURES, Feature, FeatureFunction
 from whatif_assets.domain.features.code_copies import Copied, Named
 from whatif_assets.domain.features.function import no_warm_up
-from whatif_assets.engines.processes.isolation import afresh
-from whatif_assets.engines.processes.seclusion import Secluded, secluded
+from whatif_assets.engines.isolation.crew import afresh
+from whatif_assets.engines.isolation.seclusion import Secluded, secluded
 
 SECONDS = 300.0  # a limit for what never ends
 Result = TypeVar("Result")

@@ -35,7 +35,7 @@ from whatif_assets.domain.leaks.filling import (
     trades_see_no_future,
 )
 from whatif_assets.domain.leaks.finding import Finding, Tally, together
-from whatif_assets.engines.processes.isolation import worked
+from whatif_assets.engines.isolation.crew import worked
 from whatif_assets.engines.processes.tasks import executions_of, task_of
 from whatif_assets.engines.strategies import StrategyType
 

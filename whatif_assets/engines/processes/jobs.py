@@ -13,8 +13,8 @@ import joblib
 
 from whatif_assets.domain.accounts.job import Run, Variant
 from whatif_assets.domain.accounts.sleeve import Sleeve
-from whatif_assets.engines.processes.isolation import worked
-from whatif_assets.engines.processes.messages import Outcome
+from whatif_assets.engines.isolation.crew import worked
+from whatif_assets.engines.isolation.messages import Outcome
 from whatif_assets.engines.processes.tasks import task_of
 from whatif_assets.engines.reference import backtest
 from whatif_assets.engines.strategies import StrategyType

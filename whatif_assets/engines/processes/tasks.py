@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from whatif_assets.domain.accounts.job import Executions, Variant
 from whatif_assets.domain.accounts.sleeve import Sleeve
-from whatif_assets.engines.processes.isolation import only, seconds_for
-from whatif_assets.engines.processes.messages import (
+from whatif_assets.engines.isolation.crew import only, seconds_for
+from whatif_assets.engines.isolation.messages import (
     Task,
 )
 from whatif_assets.engines.strategies import StrategyType

@@ -32,8 +32,7 @@ import numpy as np
 from whatif_assets.domain.accounts.job import Variant
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.engines import reference as reference_engine
-from whatif_assets.engines.own_strategies import libraries_of
-from whatif_assets.engines.processes.messages import (
+from whatif_assets.engines.isolation.messages import (
     LIMIT,
     Call,
     Import,
@@ -42,7 +41,8 @@ from whatif_assets.engines.processes.messages import (
     receive,
     send,
 )
-from whatif_assets.engines.processes.seclusion import secluded
+from whatif_assets.engines.isolation.seclusion import secluded
+from whatif_assets.engines.own_strategies import libraries_of
 from whatif_assets.engines.strategies import find_strategy
 
 IDLE_SECONDS = 60.0

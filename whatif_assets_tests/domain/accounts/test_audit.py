@@ -15,7 +15,7 @@ from whatif_assets.domain.accounts.audit import Audit, audit, in_words
 from whatif_assets.domain.accounts.job import Costs, Run, Variant
 from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.strategies.params import settings_of_params
-from whatif_assets.engines.compiled.parity import parity
+from whatif_assets.engines.parity import parity
 from whatif_assets.engines.reference import backtest
 from whatif_assets.engines.strategies import (
     StrategyType,

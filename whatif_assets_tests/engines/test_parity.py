@@ -21,7 +21,7 @@ from whatif_assets.domain.strategies.forecast_threshold import ForecastThreshold
 from whatif_assets.domain.strategies.rule import LONG
 from whatif_assets.engines.backtest import Costs, Variant, run_backtests, sweep
 from whatif_assets.engines.compiled import run as engine
-from whatif_assets.engines.compiled.parity import parity
+from whatif_assets.engines.parity import parity
 from whatif_assets.engines.strategies import find_strategy, required_features
 from whatif_assets_tests.sleeves_for_tests import MINUTE, sleeve, sleeves
 

@@ -13,9 +13,9 @@ import pytest
 
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.engines.backtest import Variant, run_backtests
+from whatif_assets.engines.isolation import crew as isolation
+from whatif_assets.engines.isolation.crew import worked
 from whatif_assets.engines.probing.replaying import probe_strategy
-from whatif_assets.engines.processes import isolation
-from whatif_assets.engines.processes.isolation import worked
 from whatif_assets.engines.processes.tasks import task_of
 from whatif_assets.engines.strategies import find_strategy
 from whatif_assets_tests.sleeves_for_tests import sleeve

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from whatif_assets.domain.base.errors import BadInput
-from whatif_assets.engines.processes.messages import (
+from whatif_assets.engines.isolation.messages import (
     LIMIT,
     Call,
     Import,

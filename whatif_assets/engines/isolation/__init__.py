@@ -1,0 +1,1 @@
+"""Isolation: processes in which code of the user may do what it likes."""
