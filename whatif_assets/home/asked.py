@@ -19,7 +19,7 @@ from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.keys import study_of
 from whatif_assets.settings.study import Study
 
-OWN, REMOVED = "own", "removed"
+OWN, ASKED, REMOVED = "own", "asked", "removed"
 RESULTS = "backtest_results"
 
 
@@ -66,10 +66,11 @@ def update_keys(home: Home, registered: Collection[str]) -> KeyChanges:
         key: was
         for key, was in before.items()
         # One that is there again after it was removed was asked for once more.
-        if was == OWN or key in gone or key not in known
+        if was == OWN or key in gone or (key not in known and was != ASKED)
     }
+    asked = dict.fromkeys(known - set(own) - gone.keys(), ASKED)
     removed = dict.fromkeys(gone.keys() - known, REMOVED)
-    now = {**kept, **removed, **dict.fromkeys(own, OWN)}
+    now = {**asked, **kept, **removed, **dict.fromkeys(own, OWN)}
     if now != before:
         write_text(_path(home), json.dumps(now, indent=1, sort_keys=True) + "\n")
     return KeyChanges(
@@ -119,7 +120,8 @@ def what_ifs(
     home, study
         The home, and one of its studies.
     registered
-        Keys of partitions; those with results in the lake count without it.
+        Keys of partitions; those with results in the lake count without it, and
+        those that were registered when keys were last updated.
 
     Returns
     -------
@@ -131,7 +133,8 @@ def what_ifs(
     """
     own = list(home.configurations(study))
     remembered = _remembered(home)
-    keys = {*home.lake.keys(RESULTS), *registered} - {c.key for c in own}
+    asked = (key for key, was in remembered.items() if was == ASKED)
+    keys = {*home.lake.keys(RESULTS), *asked, *registered} - {c.key for c in own}
     found: list[Configuration] = []
     faults: dict[str, str] = {}
     for key in sorted(keys):

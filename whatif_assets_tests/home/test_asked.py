@@ -102,3 +102,13 @@ def test_own_keys_of_a_configuration_at_fault_go_once_it_is_repaired(asked):
     edit(asked, "strategy: x, each", "strategy: forecast_threshold, each")
     home = edit(asked, "[1.0, 2.0]", "[1.0]")
     assert list(update_keys(home, keys).remove) == [old]
+
+
+def test_a_what_if_without_results_is_known_as_long_as_it_is_registered(
+    tmp_path, tiny_study
+):
+    home, _ = set_up(tmp_path / "home", tiny_study)
+    update_keys(home, [WHAT_IF])
+    assert found(home) == ([WHAT_IF], [])
+    update_keys(home, [])
+    assert found(home) == ([], [])
