@@ -1,35 +1,23 @@
 """Backtests: every variant of a strategy on every sleeve.
 
-The built-in rules run on the sweep engine, compiled and equal to Backtrader; any
-other strategy runs on Backtrader itself. There a sleeve and a variant make a job,
-and jobs are shared out over processes. Either way a job knows nothing of another,
-so the result is the same for any number of threads or processes.
+The built-in rules run on the compiled engine, which is equal to Backtrader; any other
+strategy runs on Backtrader itself. Either way a variant on a sleeve knows nothing of
+another, so the result is the same for any number of threads or processes.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-
-from whatif_assets.domain.accounts.accounts import (
-    Accounts,
-)
+from whatif_assets.domain.accounts.accounts import Accounts
 from whatif_assets.domain.accounts.job import Costs, Variant
-from whatif_assets.domain.accounts.result import (
-    BacktestResult,
-    Job,
-    _commission_bps,
-    gathered,
-)
-from whatif_assets.domain.accounts.sleeve import (
-    Sleeve,
-    sleeves_of,
-)
+from whatif_assets.domain.accounts.result import BacktestResult
+from whatif_assets.domain.accounts.sleeve import Sleeve, sleeves_of
 from whatif_assets.domain.base.errors import BadInput
-from whatif_assets.engines.processes.jobs import Progress, run_jobs
+from whatif_assets.engines.backtrader_engine import BacktraderEngine
+from whatif_assets.engines.compiled.engine import CompiledEngine
+from whatif_assets.engines.engine import Engine, Progress, Sweep
 from whatif_assets.engines.strategies import StrategyType, find_strategy
 
 __all__ = [
@@ -100,10 +88,10 @@ def run_backtests(
     kind = find_strategy(strategy, base)
     _check_names(sleeves, variants)
     n_sessions = _sessions_in(sleeves) if n_sessions is None else n_sessions
-    if is_compiled(kind) and not reference:
-        return _by_engine(sleeves, kind, variants, n_sessions, processes, progress)
-    runs = run_jobs(sleeves, kind, variants, processes, progress)
-    return gathered(sleeves, variants, runs, n_sessions)
+    engine = engine_of(kind, reference=reference)
+    return engine.result(
+        Sweep(sleeves, kind, variants, n_sessions, processes, progress)
+    )
 
 
 def sweep(
@@ -135,7 +123,7 @@ def sweep(
     kind = find_strategy(strategy, (base or Path()).resolve())
     _check_names(sleeves, variants)
     n_sessions = _sessions_in(sleeves) if n_sessions is None else n_sessions
-    jobs = len(sleeves) * len(variants)
+    engine, jobs = engine_of(kind), len(sleeves) * len(variants)
     for first in range(0, len(variants), block):
         some = variants[first : first + block]
         before = first * len(sleeves)
@@ -144,110 +132,20 @@ def sweep(
             if progress:
                 progress(before + done, jobs)
 
-        if is_compiled(kind):
-            yield _accounts(sleeves, kind, some, n_sessions, processes, told)
-        else:
-            yield run_backtests(
-                sleeves,
-                strategy,
-                some,
-                n_sessions=n_sessions,
-                base=base,
-                processes=processes,
-                progress=told,
-            ).accounts
+        yield engine.accounts(Sweep(sleeves, kind, some, n_sessions, processes, told))
 
 
-def is_compiled(kind: StrategyType) -> bool:
-    """Whether the sweep engine runs a strategy: the built-in rules."""
-    return kind.built_in
+def engine_of(strategy: StrategyType, *, reference: bool = False) -> Engine:
+    """Choose the engine of a strategy: the built-in rules are compiled.
 
-
-def _by_engine(
-    sleeves: Sequence[Sleeve],
-    kind: StrategyType,
-    variants: Sequence[Variant],
-    n_sessions: int,
-    threads: int | None,
-    progress: Progress | None,
-) -> BacktestResult:
-    from whatif_assets.engines.compiled import run as engine
-
-    batch = engine.Batch.of(kind, variants)
-    outcome = engine.run(
-        sleeves,
-        batch,
-        n_sessions,
-        by_sleeve=True,
-        threads=threads,
-        done=_counted(progress, len(variants), len(sleeves)),
-    )
-    row_of = {variant.id: row for row, variant in enumerate(variants)}
-
-    def replay(some: Sequence[str]) -> list[Job]:
-        rows = [row_of[name] for name in some]
-        return [
-            (variants[row], sleeve, engine.record(sleeve, batch, row, n_sessions))
-            for row, sleeve in itertools.product(rows, sleeves)
-        ]
-
-    return BacktestResult(
-        variants=tuple(variant.id for variant in variants),
-        symbols=tuple(sleeve.symbol for sleeve in sleeves),
-        cash=np.array([variant.cash for variant in variants], dtype=np.float64),
-        commission_bps=_commission_bps(variants),
-        equity=outcome.equity,
-        rejected=outcome.rejected,
-        traded=outcome.traded,
-        profits=outcome.profits,
-        holding=outcome.holding,
-        replay=replay,
-    )
-
-
-def _accounts(
-    sleeves: Sequence[Sleeve],
-    kind: StrategyType,
-    variants: Sequence[Variant],
-    n_sessions: int,
-    threads: int | None,
-    progress: Progress,
-) -> Accounts:
-    from whatif_assets.engines.compiled import run as engine
-
-    outcome = engine.run(
-        sleeves,
-        engine.Batch.of(kind, variants),
-        n_sessions,
-        by_sleeve=False,
-        threads=threads,
-        done=_counted(progress, len(variants), len(sleeves)),
-    )
-    return Accounts(
-        variants=tuple(variant.id for variant in variants),
-        equity=outcome.equity,
-        start_cash=np.array([variant.cash * len(sleeves) for variant in variants]),
-        traded=outcome.traded,
-        profits=outcome.profits,
-        holding=outcome.holding,
-        rejected=outcome.rejected.sum(axis=1).astype(np.float64),
-        commission_bps=_commission_bps(variants),
-    )
-
-
-def _counted(
-    progress: Progress | None, n_variants: int, n_sleeves: int
-) -> Callable[[int], None]:
-    """Turn finished variants into finished jobs."""
-    finished = 0
-
-    def done(more: int) -> None:
-        nonlocal finished
-        finished += more
-        if progress:
-            progress(finished * n_sleeves, n_variants * n_sleeves)
-
-    return done
+    Parameters
+    ----------
+    reference
+        Whether to use Backtrader for a built-in rule too.
+    """
+    if strategy.built_in and not reference:
+        return CompiledEngine()
+    return BacktraderEngine()
 
 
 def _sessions_in(sleeves: Sequence[Sleeve]) -> int:

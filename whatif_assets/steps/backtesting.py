@@ -23,7 +23,7 @@ from whatif_assets.domain.features import FEATURES, Feature
 from whatif_assets.domain.leaks import Admit, refuse_leak
 from whatif_assets.domain.ranking.ranking import VIOLATES, Ranking
 from whatif_assets.domain.strategies.held import held_size
-from whatif_assets.engines.backtest import Sleeve, Variant, is_compiled, run_backtests
+from whatif_assets.engines.backtest import Sleeve, Variant, engine_of, run_backtests
 from whatif_assets.engines.parity import sampled_parity
 from whatif_assets.engines.strategies import required_features
 from whatif_assets.home.adjustments import LakeSteps
@@ -237,8 +237,8 @@ def _in_sample(
     if configuration.algorithm is not None:
         forecasts = forecasts_of(home, study, configuration, IN_SAMPLE)
     sleeves = stage_configuration(home, study, configuration, sessions, forecasts)
-    compiled = is_compiled(configuration.strategy_type())
-    variants = configuration.variants() if compiled else leaders
+    is_slow = engine_of(configuration.strategy_type()).is_reference
+    variants = leaders if is_slow else configuration.variants()
     metrics, daily = _sweep(
         home, configuration, variants, sleeves, sessions, f"{inputs}/train"
     )
@@ -313,7 +313,7 @@ def _parity(
     sleeves: Sequence[Sleeve], configuration: Configuration, order: Sequence[str]
 ) -> pd.DataFrame:
     """Replay the winner and some random variants in Backtrader."""
-    if not is_compiled(configuration.strategy_type()):
+    if engine_of(configuration.strategy_type()).is_reference:
         return pd.DataFrame()
     by_name = {variant.id: variant for variant in configuration.variants()}
     return sampled_parity(

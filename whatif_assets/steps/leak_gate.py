@@ -39,7 +39,7 @@ from whatif_assets.domain.leaks.foretelling import (
     from_elsewhere,
     returns_to_the_close,
 )
-from whatif_assets.engines.backtest import Variant, is_compiled, run_backtests
+from whatif_assets.engines.backtest import Variant, run_backtests
 from whatif_assets.engines.probing.feature_probe import features_see_no_future
 from whatif_assets.engines.probing.replaying import SECONDS, Probe
 from whatif_assets.engines.probing.sweeping import BARS_OF_A_RUN
@@ -309,7 +309,7 @@ def probe_fills(
     strategy = configuration.strategy_type()
     # By what it is, not by its name: a configuration is probed alike under any key.
     draw = _sample(f"{strategy.name} {strategy.code_version} {leaders[0].id}")
-    if not is_compiled(strategy):
+    if not strategy.built_in:
         others = draw.sample(list(leaders[1:]), min(VARIANTS - 1, len(leaders) - 1))
         probe = Probe(strategy, sleeves, fills, draw, seconds)
         return probe.of([leaders[0], *others])

@@ -147,7 +147,8 @@ class BacktestResult:
         )
 
 
-def _commission_bps(variants: Sequence[Variant]) -> FloatArray:
+def commission_bps(variants: Sequence[Variant]) -> FloatArray:
+    """Commission of each variant, in basis points."""
     return np.array([v.costs.commission_bps for v in variants], dtype=np.float64)
 
 
@@ -182,7 +183,7 @@ def gathered(
         variants=tuple(ids),
         symbols=tuple(sleeve.symbol for sleeve in sleeves),
         cash=np.array([variant.cash for variant in variants], dtype=np.float64),
-        commission_bps=_commission_bps(variants),
+        commission_bps=commission_bps(variants),
         equity=np.array(equity, dtype=np.float64).reshape(*shape, n_sessions),
         traded=np.array(traded, dtype=np.float64).reshape(shape).sum(axis=1),
         profits=profits_of(trades_of(fills), ids),

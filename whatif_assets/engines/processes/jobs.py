@@ -7,19 +7,18 @@ user's strategy always runs in another process, which it may end or block as it 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import joblib
 
 from whatif_assets.domain.accounts.job import Run, Variant
 from whatif_assets.domain.accounts.sleeve import Sleeve
+from whatif_assets.engines.engine import Progress
 from whatif_assets.engines.isolation.crew import worked
 from whatif_assets.engines.isolation.messages import Outcome
 from whatif_assets.engines.processes.tasks import task_of
 from whatif_assets.engines.reference import backtest
 from whatif_assets.engines.strategies import StrategyType
-
-Progress = Callable[[int, int], None]
 
 # A new process needs a second or two to import what it needs, the time in which
 # Backtrader works this many bars.

@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 
 from whatif_assets.domain.base.errors import BadInput
-from whatif_assets.engines.backtest import is_compiled
 from whatif_assets.engines.strategies import find_strategy
 from whatif_assets.home.adjustments import adjustments_table
 from whatif_assets.home.findings import findings_table, kept_findings
@@ -268,7 +267,7 @@ def _attributed(winner: Winner | None) -> tuple[Attribution | None, str]:
         run = replay(home, winner.study, configuration, [variant])
     except BadInput as error:
         return None, str(error)
-    built_in = is_compiled(configuration.strategy_type())
+    built_in = configuration.strategy_type().built_in
     zone = home.market.sessions.timezone
     return attribute(run, variant, zone, built_in=built_in), ""
 

@@ -16,7 +16,6 @@ import pandas as pd
 
 from whatif_assets.domain.accounts.metrics import METRICS
 from whatif_assets.domain.base.errors import BadInput
-from whatif_assets.engines.backtest import is_compiled
 from whatif_assets.home.home import Home
 from whatif_assets.steps.comparison.attribution import (
     BEFORE_COSTS,
@@ -142,7 +141,7 @@ def _replays(home: Home, a: Entry, b: Entry) -> list[tuple[Entry, Replay]]:
 def _attribution(home: Home, entry: Entry, again: Replay) -> Attribution:
     """Take an entry apart; refuse it if the leaderboard says something else."""
     tz = home.market.sessions.timezone
-    built_in = is_compiled(entry.configuration.strategy_type())
+    built_in = entry.configuration.strategy_type().built_in
     found = attribute(again, entry.variant, tz, built_in=built_in)
     cash = entry.variant.cash * len(again.sleeves)
     if abs(found.pnl - entry.row["pnl"]) > TOLERANCE * cash:
