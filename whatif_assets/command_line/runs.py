@@ -264,19 +264,20 @@ class Runner:
         failures : list of str
             In words.
         untold : set of str
-            Sessions that were fresh and not recorded as they are.
+            Sessions that were not recorded as they were.
         """
         fresh = Freshness(self._home)
         states = {day.isoformat(): fresh.of(asset, day.isoformat()) for day in sessions}
         is_fresh = {key for key, state in states.items() if state.is_fresh}
-        untold = self._untold(asset, fresh, is_fresh)
+        untold = self._untold(asset, fresh, states)
+        again = untold & is_fresh
         if first_again is not None:
-            untold |= {key for key in is_fresh if key >= first_again}
+            again |= {key for key in is_fresh if key >= first_again}
         stale = [key for key in states if key not in is_fresh]
-        ready = {key for key in stale if states[key].upstream is None} | untold
+        ready = {key for key in stale if states[key].upstream is None} | again
         calendar = [day.isoformat() for day in self._home.market.sessions.dates()]
         failures = self.run_keys(asset, sorted(ready), calendar)
-        self._tell(asset, len(is_fresh - untold))
+        self._tell(asset, len(is_fresh - again))
         return failures, untold
 
     def _untold(self, asset: str, fresh: Freshness, keys: Iterable[str]) -> set[str]:
