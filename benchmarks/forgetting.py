@@ -43,7 +43,8 @@ from whatif_assets.orchestration.assets.verdicts import inputs as verdict_inputs
 from whatif_assets.orchestration.assets.verdicts import judge_winner
 from whatif_assets.orchestration.records import Result
 from whatif_assets.orchestration.resources import Compute
-from whatif_assets.steps.freshness import CODE_VERSIONS, Freshness, winner_of
+from whatif_assets.steps.code_versions import CODE_VERSIONS
+from whatif_assets.steps.freshness import Freshness, winner_of
 from whatif_assets.steps.holdout import holdout_inputs
 from whatif_assets.steps.ingest import SessionBars
 from whatif_assets.steps.placebos import placebo_inputs

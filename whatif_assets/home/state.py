@@ -8,24 +8,6 @@ from typing import Protocol
 
 from whatif_assets.home.home import Home
 
-# Of the code that makes each table, raised by hand where another version of it would
-# make another table of the same inputs. Code of strategies, features and algorithms
-# counts by itself; see whatif_assets.domain.base.source_code.
-CODE_VERSIONS = {
-    "facts": "1",
-    "price_bars": "1",
-    "features": "3",
-    "trained_models": "3",
-    "forecasts": "2",
-    "backtest_results": "6",
-    "data_quality": "1",
-    "result_quality": "1",
-    "leaderboard": "3",
-    "placebo_results": "3",
-    "holdout_results": "4",
-    "verdicts": "6",
-    "best_configuration": "5",
-}
 Part = tuple[str, str]  # a table, and the key of one of its partitions
 
 

@@ -18,11 +18,12 @@ from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.home.bars_read import first_day, parts_among
 from whatif_assets.home.home import Home
 from whatif_assets.home.lake import Lake, Manifest, axis_of, why_computed
-from whatif_assets.home.state import CODE_VERSIONS, FRESH, Part, State, Status
+from whatif_assets.home.state import FRESH, Part, State, Status
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.backend import backend_of
 from whatif_assets.steps.backtesting import evaluation_inputs, sessions_read
+from whatif_assets.steps.code_versions import CODE_VERSIONS
 from whatif_assets.steps.feature_tables import FeatureTables
 from whatif_assets.steps.forecasting import forecast_inputs
 from whatif_assets.steps.holdout import holdout_inputs
@@ -332,4 +333,4 @@ _RULES = {
     ),
 }
 
-__all__ = ["CODE_VERSIONS", "FRESH", "Freshness", "State", "Status", "state", "winners"]
+__all__ = ["FRESH", "Freshness", "State", "Status", "state", "winners"]

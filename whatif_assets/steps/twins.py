@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from whatif_assets.home.lake import DATA, Lake, why_computed
-from whatif_assets.home.state import CODE_VERSIONS
+from whatif_assets.steps.code_versions import CODE_VERSIONS
 
 
 def twin_of(lake: Lake, table: str, key: str, inputs: Mapping[str, str]) -> str | None:

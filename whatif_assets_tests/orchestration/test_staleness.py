@@ -184,7 +184,7 @@ def test_edited_code_of_a_strategy_makes_its_results_stale(home):
 
 
 def test_a_new_version_of_an_assets_code_makes_all_of_it_stale(home, monkeypatch):
-    from whatif_assets.steps.freshness import CODE_VERSIONS
+    from whatif_assets.steps.code_versions import CODE_VERSIONS
 
     monkeypatch.setitem(CODE_VERSIONS, "forecasts", "another")
     with instance_of(home) as instance:

@@ -28,7 +28,7 @@ from whatif_assets.steps.backtesting import (
     evaluation_inputs,
     write_evaluation,
 )
-from whatif_assets.steps.freshness import CODE_VERSIONS
+from whatif_assets.steps.code_versions import CODE_VERSIONS
 from whatif_assets.steps.sensitivity import sensitivity
 
 TABLE = "backtest_results"

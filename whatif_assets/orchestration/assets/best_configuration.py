@@ -22,7 +22,7 @@ from whatif_assets.report.plots import (
 )
 from whatif_assets.report.write import Report, report
 from whatif_assets.settings.study import Study
-from whatif_assets.steps.freshness import CODE_VERSIONS
+from whatif_assets.steps.code_versions import CODE_VERSIONS
 
 CODE_VERSION = CODE_VERSIONS["best_configuration"]
 

@@ -23,7 +23,7 @@ from whatif_assets.orchestration.observed import read_by
 from whatif_assets.orchestration.records import as_metadata
 from whatif_assets.orchestration.resources import HomeResource
 from whatif_assets.orchestration.whole import whole_result
-from whatif_assets.steps.freshness import CODE_VERSIONS
+from whatif_assets.steps.code_versions import CODE_VERSIONS
 
 NAME = "data_quality"
 SHOWN = 20

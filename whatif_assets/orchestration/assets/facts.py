@@ -12,8 +12,8 @@ from whatif_assets.orchestration.records import as_metadata
 from whatif_assets.orchestration.resources import HomeResource
 from whatif_assets.orchestration.whole import whole_result
 from whatif_assets.sources.facts import FACT_CHECKS
+from whatif_assets.steps.code_versions import CODE_VERSIONS
 from whatif_assets.steps.facts import collect_facts
-from whatif_assets.steps.freshness import CODE_VERSIONS
 
 CODE_VERSION = CODE_VERSIONS["facts"]
 SHOWN = 50

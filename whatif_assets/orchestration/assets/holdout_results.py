@@ -11,7 +11,7 @@ from whatif_assets.orchestration.observed import read_by
 from whatif_assets.orchestration.per_study import for_each_study
 from whatif_assets.orchestration.records import Result
 from whatif_assets.orchestration.resources import Compute, HomeResource
-from whatif_assets.steps.freshness import CODE_VERSIONS
+from whatif_assets.steps.code_versions import CODE_VERSIONS
 from whatif_assets.steps.holdout import (
     evaluate_holdout,
     holdout_inputs,

@@ -16,7 +16,8 @@ from whatif_assets.report.drawing import Picture
 from whatif_assets.report.leaders import leaders
 from whatif_assets.report.plots import MOST_BARS, ranking_plot
 from whatif_assets.settings.study import Study
-from whatif_assets.steps.freshness import CODE_VERSIONS, Freshness
+from whatif_assets.steps.code_versions import CODE_VERSIONS
+from whatif_assets.steps.freshness import Freshness
 from whatif_assets.steps.leaderboard import (
     BOARD,
     Standing,

@@ -17,7 +17,7 @@ from whatif_assets.orchestration.backfills import failures_of_backfill
 from whatif_assets.orchestration.observed import read_by
 from whatif_assets.orchestration.resources import HomeResource
 from whatif_assets.orchestration.whole import whole_result
-from whatif_assets.steps.freshness import CODE_VERSIONS
+from whatif_assets.steps.code_versions import CODE_VERSIONS
 
 NAME = "result_quality"
 TABLES = ("trained_models", "forecasts", "backtest_results")

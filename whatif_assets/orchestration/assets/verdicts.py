@@ -13,9 +13,9 @@ from whatif_assets.orchestration.records import Result
 from whatif_assets.orchestration.resources import HomeResource
 from whatif_assets.report.drawing import Picture
 from whatif_assets.report.plots import overfitting_plot
+from whatif_assets.steps.code_versions import CODE_VERSIONS
 from whatif_assets.steps.edge_parts import TABLE as EDGE_PARTS
 from whatif_assets.steps.edge_parts import edge_parts
-from whatif_assets.steps.freshness import CODE_VERSIONS
 from whatif_assets.steps.verdicts import (
     LOGITS,
     TABLE,

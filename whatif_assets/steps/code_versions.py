@@ -1,0 +1,129 @@
+"""Code versions: hashes of the code that makes each table.
+
+A table that was made by other code is stale. What counts is the text of the modules
+that make it: the steps named here, and all of the domain, the engines and the sources
+that they import, directly or not. Lines that are comments alone do not count. What has
+a version of its own is left out: an indicator, an algorithm and a trading rule make
+stale what uses them, and nothing else.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from whatif_assets.domain.base.hashing import combined_hash
+
+PACKAGE = "whatif_assets"
+ROOTS: dict[str, tuple[str, ...]] = {
+    "facts": ("steps.facts",),
+    "price_bars": ("steps.ingest", "steps.actions"),
+    "features": ("steps.session_features", "steps.feature_tables"),
+    "trained_models": ("steps.training", "steps.dataset"),
+    "forecasts": ("steps.forecasting", "steps.dataset"),
+    "backtest_results": ("steps.backtesting", "steps.sleeves"),
+    "data_quality": ("domain.quality",),
+    "result_quality": ("steps.leak_gate",),
+    "leaderboard": ("steps.leaderboard", "domain.ranking.ranking"),
+    "placebo_results": ("steps.placebos",),
+    "holdout_results": ("steps.holdout",),
+    "verdicts": ("steps.verdicts", "steps.exposure", "steps.edge_parts"),
+    "best_configuration": ("steps.winner", "report.parts", "report.conclusion"),
+}
+FOLLOWED = ("domain", "engines", "sources")
+# They have versions of their own, or do not change what is computed.
+LEFT_OUT = (
+    "domain.base",
+    "domain.features.indicators",
+    "domain.models.algorithms",
+    "domain.models.linear",
+    "domain.models.trees",
+    "domain.strategies",
+    "engines.own_strategies",
+    "engines.local_code",
+    "engines.spark",
+)
+_IMPORT = re.compile(rf"^\s*from ({PACKAGE}[.\w]*) import (\([^)]*\)|.*)$", re.M)
+_COMMENT = re.compile(r"^\s*#.*\n", re.M)
+
+
+class CodeVersions(dict[str, str]):
+    """Code versions by table, each computed when it is first asked for."""
+
+    def __missing__(self, table: str) -> str:
+        """Hash the text of all modules that make a table."""
+        self[table] = combined_hash(
+            [name, _COMMENT.sub("", text_of(name))] for name in modules_of(table)
+        )
+        return self[table]
+
+
+CODE_VERSIONS = CodeVersions()
+
+
+def modules_of(table: str) -> list[str]:
+    """Names of the modules that make a table, sorted.
+
+    Raises
+    ------
+    KeyError
+        No code is named for the table.
+    """
+    found: set[str] = set()
+    waiting = [f"{PACKAGE}.{root}" for root in ROOTS[table]]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += [used for used in imported_by(name) if _counts(used)]
+    return sorted(found)
+
+
+@functools.cache
+def imported_by(name: str) -> tuple[str, ...]:
+    """Modules of the package that a module names in its imports."""
+    return tuple(dict.fromkeys(_imports(text_of(name))))
+
+
+def _imports(text: str) -> Iterator[str]:
+    for module, names in _IMPORT.findall(text):
+        if _is_module(module):
+            yield module
+        for word in re.findall(r"\w+", names):
+            if _is_module(f"{module}.{word}"):
+                yield f"{module}.{word}"
+
+
+def _counts(name: str) -> bool:
+    inside = name.removeprefix(f"{PACKAGE}.")
+    if any(inside == one or inside.startswith(f"{one}.") for one in LEFT_OUT):
+        return False
+    return inside.partition(".")[0] in FOLLOWED
+
+
+def _is_module(name: str) -> bool:
+    return name in _files()
+
+
+def text_of(name: str) -> str:
+    """Text of a module."""
+    return _text(name)
+
+
+@functools.cache
+def _text(name: str) -> str:
+    return _files()[name].read_text(encoding="utf-8")
+
+
+@functools.cache
+def _files() -> Mapping[str, Path]:
+    """Files of all modules of the package, by name."""
+    top = Path(__file__).parents[1]
+    found = {}
+    for path in sorted(top.rglob("*.py")):
+        parts = path.relative_to(top).with_suffix("").parts
+        named = parts[:-1] if parts[-1] == "__init__" else parts
+        found[".".join((PACKAGE, *named))] = path
+    return found
