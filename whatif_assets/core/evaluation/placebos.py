@@ -23,6 +23,7 @@ from whatif_assets.core.backtesting.metrics import measure
 from whatif_assets.core.evaluation.evaluate import benchmark_of
 from whatif_assets.core.evaluation.shape import Shape, trade_at_random
 from whatif_assets.core.evaluation.stage import basis_of, in_detail, stage
+from whatif_assets.core.features import Feature
 from whatif_assets.core.lake import combined_hash, why_computed
 from whatif_assets.core.leaderboard.winner import Winner
 from whatif_assets.core.models import fit
@@ -30,7 +31,7 @@ from whatif_assets.core.models.dataset import dataset
 from whatif_assets.core.models.forecasting import forecast_by
 from whatif_assets.core.models.training import TABLE as MODELS
 from whatif_assets.core.models.training import examples_of
-from whatif_assets.core.strategies import find_strategy
+from whatif_assets.core.strategies import find_strategy, required_features
 
 SHUFFLES = 3
 RANDOM_TRADERS = 100
@@ -91,6 +92,11 @@ def buy_and_hold(challenged: Challenged) -> Iterator[Placebo]:
 def ema_rule(challenged: Challenged) -> Iterator[Placebo]:
     """Follow the crossings of two moving averages, the oldest rule in the book."""
     yield Placebo("ema_cross", (challenged.sized("ema_cross"),))
+
+
+def features_read() -> list[Feature]:
+    """Features that the placebos' rules compute, and are warmed up for."""
+    return required_features(find_strategy("ema_cross"), [{}])
 
 
 def random_entry(challenged: Challenged) -> Iterator[Placebo]:
