@@ -8,7 +8,7 @@ import itertools
 import logging
 import os
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -32,11 +32,12 @@ from whatif_assets.home.home import Home
 from whatif_assets.home.lake import NEW
 from whatif_assets.home.run_log import RunEntry, in_words, read_run_log
 from whatif_assets.home.trial_identity import evaluated_sessions
+from whatif_assets.orchestration.assets import features
 from whatif_assets.orchestration.automation import JOBS
 from whatif_assets.orchestration.claims import claim_name
 from whatif_assets.orchestration.code_location import build_definitions
 from whatif_assets.orchestration.observed import observe
-from whatif_assets.orchestration.records import recorded_versions
+from whatif_assets.orchestration.records import latest_records, recorded_versions
 from whatif_assets.orchestration.resources import Compute
 from whatif_assets.orchestration.storage import OpenSqliteStorage
 from whatif_assets.settings.configuration import Configuration
@@ -108,6 +109,7 @@ class Runner:
         self._home, self._instance, self._sealed = home, instance, sealed
         self._engine_is_compiled = engine_is_compiled
         self._done: dict[str, list[RunEntry]] = {}
+        self._moved: set[str] = set()
         _silence()
         self._definitions = build_definitions(home.path)
         self._prefix = f"{home.market.name}_" if home.market.name else ""
@@ -220,11 +222,11 @@ class Runner:
         """Sessions whose bars a study needs: its own, and those to warm up on."""
         sessions = study.sessions(self._home.market)
         needed = set(sessions)
-        for size, features in self._home.features().items():
-            needed.update(history(self._home, sessions[0], features, size))
+        for size, some in self._home.features().items():
+            needed.update(history(self._home, sessions[0], some, size))
         first = evaluated_sessions(self._home, study)[0]
         for configuration in configurations_of(self._home, study):
-            read = indicators_of(configuration)
+            read = [*indicators_of(configuration), *features_read()]
             size = self._home.bar_size(configuration)
             needed.update(history(self._home, first, read, size))
         return sorted(needed)
@@ -235,17 +237,36 @@ class Runner:
         failures: list[str] = []
         if self._home.market.facts:
             failures += self._execute("collect_facts", JOBS["collect_facts"], {})
-        of_bars, untold = self._run_stale("price_bars", for_bars)
-        failures += of_bars
+        before = self._recorded("price_bars")
+        failures += self._run_stale("price_bars", for_bars)
         if any(self._home.features().values()):
-            # Features may have been made anew of bars that were not recorded.
-            first = min(untold, default=None)
-            failures += self._run_stale("features", for_features, first)[0]
+            now = self._recorded("price_bars")
+            self._moved |= {k for k, version in now.items() if before.get(k) != version}
+            failures += self._run_stale("features", for_features, self._seen_stale())
         return failures
 
+    def _seen_stale(self) -> set[str]:
+        """Sessions whose features Dagster holds for older than bars that moved.
+
+        Those are more than were read: Dagster knows one number of sessions for all.
+        """
+        days = [day.isoformat() for day in self._home.market.sessions.dates()]
+        reach = features.sessions_before(self._home)
+        bars, own = (
+            latest_records(self._instance, self._asset_key(name))
+            for name in ("price_bars", "features")
+        )
+        return {
+            day
+            for number, moved in enumerate(days)
+            if moved in self._moved
+            for day in days[number : number + reach + 1]
+            if own.get(day, 0) < bars[moved]
+        }
+
     def _run_stale(
-        self, asset: str, sessions: Sequence[date], first_again: str | None = None
-    ) -> tuple[list[str], set[str]]:
+        self, asset: str, sessions: Sequence[date], again: Collection[str] = ()
+    ) -> list[str]:
         """Materialise the sessions of an asset that are not fresh and can be made.
 
         Those that are fresh are reused, and so recorded, where Dagster has no record of
@@ -256,40 +277,34 @@ class Runner:
         ----------
         asset, sessions
             What to materialise.
-        first_again
-            Record all that is fresh from this session on once more.
+        again
+            Record these once more where they are fresh.
 
         Returns
         -------
-        failures : list of str
-            In words.
-        untold : set of str
-            Sessions that were not recorded as they were.
+        list of str
+            Failures, in words.
         """
-        fresh = Freshness(self._home)
+        fresh, told = Freshness(self._home), self._recorded(asset)
         states = {day.isoformat(): fresh.of(asset, day.isoformat()) for day in sessions}
         is_fresh = {key for key, state in states.items() if state.is_fresh}
-        untold = self._untold(asset, fresh, states)
-        again = untold & is_fresh
-        if first_again is not None:
-            again |= {key for key in is_fresh if key >= first_again}
+        manifests = {key: fresh.home.lake.manifest(asset, key) for key in is_fresh}
+        reused = {
+            key
+            for key, made in manifests.items()
+            if key in again or (made and told.get(key) != made.data_version)
+        }
         stale = [key for key in states if key not in is_fresh]
-        ready = {key for key in stale if states[key].upstream is None} | again
+        ready = {key for key in stale if states[key].upstream is None} | reused
         calendar = [day.isoformat() for day in self._home.market.sessions.dates()]
         failures = self.run_keys(asset, sorted(ready), calendar)
-        self._tell(asset, len(is_fresh - again))
-        return failures, untold
+        self._tell(asset, len(is_fresh - reused))
+        return failures
 
-    def _untold(self, asset: str, fresh: Freshness, keys: Iterable[str]) -> set[str]:
-        """Partitions of the lake that Dagster does not have recorded as they are."""
+    def _recorded(self, asset: str) -> dict[str, str]:
+        """Data versions that Dagster has of an asset's partitions."""
         kind = dg.DagsterEventType.ASSET_MATERIALIZATION
-        told = recorded_versions(self._instance, self._asset_key(asset), kind)
-        manifests = ((key, fresh.home.lake.manifest(asset, key)) for key in keys)
-        return {
-            key
-            for key, manifest in manifests
-            if manifest and told.get(key) != manifest.data_version
-        }
+        return recorded_versions(self._instance, self._asset_key(asset), kind)
 
     def _tell(self, asset: str, untouched: int = 0) -> None:
         """Print what was computed of an asset, and why, unless all of it is new."""

@@ -156,6 +156,15 @@ def recorded_versions(
     return {partition: tags[DATA_VERSION_TAG] for partition, tags in found.items()}
 
 
+def latest_records(instance: dg.DagsterInstance, key: dg.AssetKey) -> dict[str, int]:
+    """Numbers of the latest records of an asset's partitions; later ones are higher."""
+    storage, kind = (
+        instance.event_log_storage,
+        dg.DagsterEventType.ASSET_MATERIALIZATION,
+    )
+    return dict(storage.get_latest_storage_id_by_partition(key, kind))
+
+
 def now() -> str:
     """Return the time, UTC, as ISO 8601."""
     return datetime.now(timezone.utc).isoformat(timespec="seconds")

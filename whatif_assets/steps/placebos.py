@@ -21,9 +21,10 @@ from whatif_assets.domain.accounts.job import Variant
 from whatif_assets.domain.accounts.metrics import measure
 from whatif_assets.domain.accounts.shape import Shape, trade_at_random
 from whatif_assets.domain.base.hashing import combined_hash
+from whatif_assets.domain.features.feature import Feature
 from whatif_assets.engines.backtest import sweep
 from whatif_assets.engines.fitting import fit
-from whatif_assets.engines.strategies import find_strategy
+from whatif_assets.engines.strategies import find_strategy, required_features
 from whatif_assets.home.lake import why_computed
 from whatif_assets.steps.backtesting import benchmark_of
 from whatif_assets.steps.dataset import dataset
@@ -92,6 +93,11 @@ def buy_and_hold(challenged: Challenged) -> Iterator[Placebo]:
 def ema_rule(challenged: Challenged) -> Iterator[Placebo]:
     """Follow the crossings of two moving averages, the oldest rule in the book."""
     yield Placebo("ema_cross", (challenged.sized("ema_cross"),))
+
+
+def features_read() -> list[Feature]:
+    """Features that the placebos' rules compute, and are warmed up for."""
+    return required_features(find_strategy("ema_cross"), [{}])
 
 
 def random_entry(challenged: Challenged) -> Iterator[Placebo]:

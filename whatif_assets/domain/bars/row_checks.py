@@ -186,7 +186,11 @@ class _Values(_Faults):
             _schema(self.rules.negative_prices).validate(frame, lazy=True)
         except pa.errors.SchemaErrors as errors:
             # A rule about one column says more than one about the row: it comes first.
-            cases = errors.failure_cases.sort_values(["index", "schema_context"])
+            # Of several columns the first one is named, whatever other rows have.
+            places = {column: place for place, column in enumerate(frame)}
+            cases = errors.failure_cases
+            cases = cases.assign(place=cases["column"].map(places))
+            cases = cases.sort_values(["index", "schema_context", "place"])
             first = cases.drop_duplicates("index")
             return {int(case["index"]): _failure(case) for _, case in first.iterrows()}
         return {}

@@ -22,9 +22,8 @@ MOST_SESSIONS_BEFORE = 98
 
 def build(axes: Axes, home: Home) -> Stage:
     """Build the asset for a home."""
-    earlier = min(sessions_of_warm_up(home), MOST_SESSIONS_BEFORE)
     mapping = dg.TimeWindowPartitionMapping(
-        start_offset=-earlier, allow_nonexistent_upstream_partitions=True
+        start_offset=-sessions_before(home), allow_nonexistent_upstream_partitions=True
     )
     return stage(
         "features",
@@ -85,11 +84,15 @@ def describe(
     )
 
 
-def sessions_of_warm_up(home: Home) -> int:
-    """Sessions before a session that its features reach back to, at full hours."""
+def sessions_before(home: Home) -> int:
+    """Sessions before a session whose bars its features depend on, as Dagster sees it.
+
+    As many as they reach back to at full hours; at most `MOST_SESSIONS_BEFORE`.
+    """
     try:
         wanted = home.features()
     except BadInput:
         # A faulty study must not keep the UI from opening; its own check says why.
         return 1
-    return max(1, *(reach(home, some, size) for size, some in wanted.items()))
+    found = [reach(home, some, size) for size, some in wanted.items()]
+    return min(MOST_SESSIONS_BEFORE, max(found, default=1))

@@ -219,6 +219,16 @@ def test_a_row_that_is_no_bar_is_named(columns, words):
     assert words in message
 
 
+def test_the_first_wrong_column_is_named_whatever_other_rows_have():
+    for others in (1, 2, 30):
+        stamps = [f"2018-02-20 14:{minute}" for minute in range(30, 30 + others)]
+        wrong = rows(*stamps)
+        wrong.loc[0, ["high", "low", "vwap"]] = -1.0
+        wrong.loc[1:, "vwap"] = -2.0
+        with pytest.raises(BadInput, match=r"14:30:00 UTC, has high -1\.0"):
+            tidied(wrong)
+
+
 @pytest.mark.parametrize("symbol", ["", None])
 def test_a_row_without_symbol_is_refused(symbol):
     with pytest.raises(BadInput, match=r"symbol .* where a (name|value) is needed"):

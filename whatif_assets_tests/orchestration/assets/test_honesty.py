@@ -188,6 +188,24 @@ class TestInSample:
 
 
 class TestPlacebos:
+    def test_a_study_that_begins_late_has_the_bars_that_they_are_warmed_up_on(
+        self, tmp_path
+    ):
+        (tmp_path / "rules.py").write_text(
+            "import backtrader as bt\n"
+            "class Mine(bt.Strategy):\n"
+            "    def next(self):\n"
+            "        self.order_target_size(target=len(self.data) % 2)\n"
+        )
+        study = STUDY[: STUDY.index("features:")].replace(
+            "market:", "dates: {first: 2026-01-08}\nmarket:"
+        )
+        study += 'evaluation: {method: whole}\nconfigurations: {own: {strategy: "rules.py:Mine"}}'
+        (tmp_path / "late.yaml").write_text(study)
+        assert run_studies(tmp_path / "home", str(tmp_path / "late.yaml"))
+        rows = Home.open(tmp_path / "home").lake.read("placebo_results", "late")
+        assert "ema_rule" in set(rows["placebo"])
+
     def test_every_study_has_all_of_them(self, honest_home):
         rows = Home.open(honest_home).lake.read("placebo_results", "honest")
         assert set(rows["placebo"]) == set(PLACEBOS)
