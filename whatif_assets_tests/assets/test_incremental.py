@@ -14,7 +14,7 @@ import pytest
 from whatif_assets.core.features import FEATURES
 from whatif_assets.core.home import Home
 from whatif_assets.core.run_log import read_run_log
-from whatif_assets.runs import Runner
+from whatif_assets.runs import Runner, instance_of
 from whatif_assets_tests.assets.test_partitions import launch, recorded
 from whatif_assets_tests.core.features.random_walks import random_walks, weekdays
 
@@ -109,7 +109,7 @@ Done = dict[str, dict[str, tuple[str, str]]]
 def run(path: Path) -> Done:
     """Run the study; status and reason by asset and partition, of what it did."""
     home, before = Home.open(path), logs(path)
-    with dg.DagsterInstance.ephemeral() as instance, pytest.MonkeyPatch.context() as m:
+    with instance_of(home) as instance, pytest.MonkeyPatch.context() as m:
         m.setattr(Runner, "rank", lambda runner: [])
         assert Runner(home, instance).run(home.study("thin")) == []
     found: Done = {}
