@@ -47,6 +47,7 @@ from whatif_assets.steps.backtesting import indicators_of
 from whatif_assets.steps.fitting_ahead import fit_ahead
 from whatif_assets.steps.freshness import Freshness
 from whatif_assets.steps.leaderboard import configurations_of
+from whatif_assets.steps.placebos import features_read
 from whatif_assets.steps.session_features import history
 from whatif_assets.steps.twins import twin_of
 

@@ -11,7 +11,7 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from whatif_assets.command_line.runs import Runner
+from whatif_assets.command_line.runs import Runner, instance_of
 from whatif_assets.domain.features import FEATURES
 from whatif_assets.home.home import Home
 from whatif_assets.home.run_log import read_run_log
@@ -109,7 +109,7 @@ Done = dict[str, dict[str, tuple[str, str]]]
 def run(path: Path) -> Done:
     """Run the study; status and reason by asset and partition, of what it did."""
     home, before = Home.open(path), logs(path)
-    with dg.DagsterInstance.ephemeral() as instance, pytest.MonkeyPatch.context() as m:
+    with instance_of(home) as instance, pytest.MonkeyPatch.context() as m:
         m.setattr(Runner, "rank", lambda runner: [])
         assert Runner(home, instance).run(home.study("thin")) == []
     found: Done = {}
