@@ -118,13 +118,21 @@ def report(home: Home) -> Report:
 def _remove_other_pages(home: Home, written: Collection[str]) -> None:
     """Remove pages that were written once and are not now: they tell what is no more.
 
-    While a study file cannot be read, a page without a study may be of that one.
+    A page without a study stays while it may be of a study file that cannot be read:
+    one that is called like it, or has its name in it.
     """
-    others = set(home.lake.keys("best_configuration")) - set(written)
-    if home.faults():
-        others &= home.studies().keys()
-    for name in others:
-        home.page(name).unlink(missing_ok=True)
+    for name in set(home.lake.keys("best_configuration")) - set(written):
+        if name in home.studies() or not _may_be_faulty(home, name):
+            home.page(name).unlink(missing_ok=True)
+
+
+def _may_be_faulty(home: Home, study: str) -> bool:
+    """Whether a study file that cannot be read may be of a study."""
+    return any(
+        path.stem == study or study in path.read_text("utf-8", errors="replace")
+        for path in home.faults()
+        if path.is_file()
+    )
 
 
 def _effects(

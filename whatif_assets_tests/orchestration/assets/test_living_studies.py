@@ -197,10 +197,13 @@ def test_a_value_taken_from_an_axis_is_no_what_if(living: Living) -> None:
 def test_a_study_that_cannot_be_read_keeps_its_keys_and_stops_no_other(
     living: Living,
 ) -> None:
-    living.study("other", RULES)
-    assert living.run("rules", "other") == []
+    for name in ("other", "gone"):
+        living.study(name, RULES)
+    assert living.run("rules", "other", "gone") == []
     living.study("other", "configurations: [")
+    (living.path / "studies" / "gone.yaml").unlink()
     assert living.run() == []
+    assert not living.home.page("gone").exists()
     assert {"other.hold", "other.ema"} < living.keys()
     assert living.home.page("other").exists()  # it may be the page of that file
     assert living.column("SELECT DISTINCT study FROM leaderboard") == ["rules"]
