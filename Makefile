@@ -30,24 +30,23 @@ install: $(INSTALLED) ## Create the virtual environment
 demo: $(INSTALLED) ## Run the demo study and print the best configuration
 	@$(BIN)/whatif run demo
 
-test: $(INSTALLED) ## Lint, check types and run all tests
-	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --check --quiet .
-	@$(BIN)/mypy
+test: lint ## Lint, check types and layers, and run all tests
 	@$(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-data: $(INSTALLED) ## Run the tests of data: sources, bars, quality, facts, features
 	@$(BIN)/python -m pytest -n 2 --dist worksteal $(addprefix whatif_assets_tests/, \
-		core/sources core/bars core/quality core/facts core/features \
-		assets/test_bar_sizes.py assets/test_corporate_actions.py assets/test_facts.py \
-		assets/test_incremental.py assets/test_quality_checks.py \
+		sources domain/bars domain/quality domain/features steps/test_ingest.py \
+		$(addprefix orchestration/assets/, test_bar_sizes.py test_corporate_actions.py \
+		test_facts.py test_incremental.py test_quality_checks.py) \
 		end_to_end/test_bars_of_trades.py)
 
 test-living: $(INSTALLED) ## Let homes live for thousands of steps, other ones each time
 	@WHATIF_LIVES=$${WHATIF_LIVES:-150} $(BIN)/python -m pytest -s whatif_assets_tests/living
 
-lint: $(INSTALLED) ## Lint and check types
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+lint: $(INSTALLED) ## Lint, check types and layers
+	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache --no-logo
 
 ui: $(INSTALLED) ## Open the Dagster UI on 127.0.0.1:3000
 	@$(BIN)/dagster dev --host 127.0.0.1 --port 3000

@@ -2,7 +2,7 @@
 
 Run ``python -m benchmarks.leaks`` in the project's folder; ``--json FILE`` writes the
 counts, ``--docs`` the table in ``docs/leaks.md``. The programs are in
-``whatif_assets_tests/core/leaks/zoo``. The cost is measured in runs of the demo and of
+``whatif_assets_tests/domain/leaks/zoo``. The cost is measured in runs of the demo and of
 a study of 29 symbols, with the time of the gate's calls added up.
 """
 

@@ -37,7 +37,7 @@ from whatif_assets.orchestration.automation import JOBS
 from whatif_assets.orchestration.claims import claim_name
 from whatif_assets.orchestration.code_location import build_definitions
 from whatif_assets.orchestration.observed import observe
-from whatif_assets.orchestration.records import latest_records, recorded_versions
+from whatif_assets.orchestration.records import recorded_versions
 from whatif_assets.orchestration.resources import Compute
 from whatif_assets.orchestration.storage import OpenSqliteStorage
 from whatif_assets.settings.configuration import Configuration
@@ -243,27 +243,10 @@ class Runner:
         if any(self._home.features().values()):
             now = self._recorded("price_bars")
             self._moved |= {k for k, version in now.items() if before.get(k) != version}
-            failures += self._run_stale("features", for_features, self._seen_stale())
+            keys = self._asset_key("price_bars"), self._asset_key("features")
+            again = features.seen_stale(self._home, self._instance, keys, self._moved)
+            failures += self._run_stale("features", for_features, again)
         return failures
-
-    def _seen_stale(self) -> set[str]:
-        """Sessions whose features Dagster holds for older than bars that moved.
-
-        Those are more than were read: Dagster knows one number of sessions for all.
-        """
-        days = [day.isoformat() for day in self._home.market.sessions.dates()]
-        reach = features.sessions_before(self._home)
-        bars, own = (
-            latest_records(self._instance, self._asset_key(name))
-            for name in ("price_bars", "features")
-        )
-        return {
-            day
-            for number, moved in enumerate(days)
-            if moved in self._moved
-            for day in days[number : number + reach + 1]
-            if own.get(day, 0) < bars[moved]
-        }
 
     def _run_stale(
         self, asset: str, sessions: Sequence[date], again: Collection[str] = ()
@@ -304,8 +287,7 @@ class Runner:
 
     def _recorded(self, asset: str) -> dict[str, str]:
         """Data versions that Dagster has of an asset's partitions."""
-        kind = dg.DagsterEventType.ASSET_MATERIALIZATION
-        return recorded_versions(self._instance, self._asset_key(asset), kind)
+        return recorded_versions(self._instance, self._asset_key(asset))
 
     def _tell(self, asset: str, untouched: int = 0) -> None:
         """Print what was computed of an asset, and why, unless all of it is new."""

@@ -137,7 +137,9 @@ def latest_version(
 
 
 def recorded_versions(
-    instance: dg.DagsterInstance, key: dg.AssetKey, kind: dg.DagsterEventType
+    instance: dg.DagsterInstance,
+    key: dg.AssetKey,
+    kind: dg.DagsterEventType = dg.DagsterEventType.ASSET_MATERIALIZATION,
 ) -> dict[str, str]:
     """Data versions of the latest records of an asset's partitions, by partition.
 

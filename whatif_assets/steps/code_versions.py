@@ -27,8 +27,8 @@ ROOTS: dict[str, tuple[str, ...]] = {
     "data_quality": ("domain.quality",),
     "result_quality": ("steps.leak_gate",),
     "leaderboard": ("steps.leaderboard", "domain.ranking.ranking"),
-    "placebo_results": ("steps.placebos",),
-    "holdout_results": ("steps.holdout",),
+    "placebo_results": ("steps.placebos", "steps.sleeves"),
+    "holdout_results": ("steps.holdout", "steps.backtesting", "steps.sleeves"),
     "verdicts": ("steps.verdicts", "steps.exposure", "steps.edge_parts"),
     "best_configuration": ("steps.winner", "report.parts", "report.conclusion"),
 }

@@ -34,7 +34,7 @@ class TradingRule(bt.Strategy, Generic[SettingsT]):  # type: ignore[misc]
     read and run by Backtrader, and ``series`` with ``thresholds`` for all bars at
     once. One contract test compares the two for every rule in the registry. What
     becomes of a signal is written here for Backtrader, and once more in
-    ``core/engine/kernel.py``; ``docs/strategy_semantics.md`` has it in words.
+    ``engines/compiled/kernel.py``; ``docs/strategy_semantics.md`` has it in words.
 
     Attributes
     ----------

@@ -9,7 +9,7 @@ from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.home.home import Home
 from whatif_assets.home.kept_findings import Gate
 from whatif_assets.orchestration.assets.axes import MARKET, Axes, facts_of, stage
-from whatif_assets.orchestration.records import Result
+from whatif_assets.orchestration.records import Result, latest_records
 from whatif_assets.orchestration.stages import Stage, Step, Task
 from whatif_assets.steps.feature_tables import FeatureTables
 from whatif_assets.steps.leak_gate import probe_features, sessions_to_probe
@@ -96,3 +96,34 @@ def sessions_before(home: Home) -> int:
         return 1
     found = [reach(home, some, size) for size, some in wanted.items()]
     return min(MOST_SESSIONS_BEFORE, max(found, default=1))
+
+
+def seen_stale(
+    home: Home,
+    instance: dg.DagsterInstance,
+    keys: tuple[dg.AssetKey, dg.AssetKey],
+    moved: Collection[str],
+) -> set[str]:
+    """Sessions whose features Dagster holds for older than bars that moved.
+
+    Those are more than were read: Dagster knows one number of sessions for all.
+
+    Parameters
+    ----------
+    home, instance
+        The home, and the instance that has its records.
+    keys
+        Of the bars and of the features.
+    moved
+        Sessions whose bars were recorded with another version than before.
+    """
+    days = [day.isoformat() for day in home.market.sessions.dates()]
+    bars, own = (latest_records(instance, key) for key in keys)
+    reach = sessions_before(home)
+    return {
+        day
+        for number, one in enumerate(days)
+        if one in moved
+        for day in days[number : number + reach + 1]
+        if own.get(day, 0) < bars[one]
+    }

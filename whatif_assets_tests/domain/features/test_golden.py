@@ -408,7 +408,7 @@ def bars() -> pd.DataFrame:
 
 
 def test_every_feature_is_compared_with_an_answer_from_elsewhere() -> None:
-    # Those of facts are held against DuckDB's as-of join, in core/facts.
+    # Those of facts are held against DuckDB's as-of join, in sources/facts.
     assert set(ELSEWHERE) == set(FEATURES) - set(FAMILIES["Facts"])
 
 

@@ -1,0 +1,65 @@
+"""Edited code makes stale what depends on it, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from whatif_assets.steps import code_versions
+from whatif_assets.steps.code_versions import ROOTS, CodeVersions, modules_of
+
+OF_RESULTS = {"backtest_results", "leaderboard", "placebo_results", "holdout_results"}
+EDITED = {
+    "domain.accounts.metrics": {*OF_RESULTS, "verdicts"},
+    "engines.compiled.kernel": OF_RESULTS - {"leaderboard"},
+    "domain.models.labels": {"trained_models", "forecasts"},
+    "domain.selection.decision": {"verdicts"},
+    "domain.bars.tidy": {"price_bars", "data_quality"},
+    "sources.csv_rows": {"price_bars", "facts"},
+    "domain.features.sessions": {"features"},
+}
+
+
+@pytest.fixture
+def edit(monkeypatch):
+    """Give a function that edits a module, and tells which tables it makes stale."""
+
+    def edited(name: str, line: str) -> set[str]:
+        before = CodeVersions()
+        versions = {table: before[table] for table in ROOTS}
+        texts = code_versions.text_of
+        changed = f"whatif_assets.{name}"
+
+        def text_of(module: str) -> str:
+            return texts(module) + (line if module == changed else "")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(code_versions, "text_of", text_of)
+            after = CodeVersions()
+            return {table for table in ROOTS if after[table] != versions[table]}
+
+    return edited
+
+
+@pytest.mark.parametrize("module", sorted(EDITED))
+def test_edited_code_makes_stale_what_it_makes(edit, module):
+    assert EDITED[module] <= edit(module, "\nX = 1\n")
+
+
+def test_code_of_the_verdict_makes_nothing_stale_that_comes_before(edit):
+    stale = edit("domain.selection.decision", "\nX = 1\n")
+    assert stale.isdisjoint({"price_bars", "features", "trained_models", *OF_RESULTS})
+
+
+@pytest.mark.parametrize("module", sorted(EDITED))
+def test_a_comment_makes_nothing_stale(edit, module):
+    assert edit(module, "\n    # why it is so\n") == set()
+
+
+def test_what_has_a_version_of_its_own_is_left_out():
+    for table in ROOTS:
+        assert not [name for name in modules_of(table) if "features.indicators" in name]
+
+
+def test_each_root_is_a_module():
+    for table, roots in ROOTS.items():
+        assert {f"whatif_assets.{root}" for root in roots} <= set(modules_of(table))
