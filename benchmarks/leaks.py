@@ -2,8 +2,8 @@
 
 Run ``python -m benchmarks.leaks`` in the project's folder; ``--json FILE`` writes the
 counts, ``--docs`` the table in ``docs/leaks.md``. The programs are in
-``whatif_assets_tests/domain/leaks/zoo``. The cost is measured in runs of the demo and of
-a study of 29 symbols, with the time of the gate's calls added up.
+``whatif_assets_tests/domain/leaks/zoo``. The cost is measured in runs of the demo and
+of a study of 29 symbols, with the time of the gate's calls added up.
 """
 
 from __future__ import annotations
