@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import inspect
 import json
 from collections.abc import Iterable, Mapping
@@ -18,6 +17,7 @@ from whatif_assets.domain.accounts.sleeve import PRICES, Sleeve
 from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
 from whatif_assets.domain.base.explaining import explain
+from whatif_assets.domain.base.hashing import short_hash
 from whatif_assets.domain.features import Feature
 from whatif_assets.domain.strategies import STRATEGIES
 from whatif_assets.domain.strategies.params import settings_of_params
@@ -99,10 +99,7 @@ class StrategyType:
     @property
     def code_version(self) -> str:
         """Hash of the source files: another text, another version."""
-        content = hashlib.sha256()
-        for file in self.source_files:
-            content.update(file.read_bytes())
-        return content.hexdigest()[:16]
+        return short_hash(b"".join(file.read_bytes() for file in self.source_files))
 
     def settings(self, values: Mapping[str, Any]) -> BaseModel:
         """Validate settings; a name may have ``param.`` before it.

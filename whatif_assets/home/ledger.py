@@ -12,7 +12,6 @@ import contextlib
 import dataclasses
 import fcntl
 import functools
-import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.domain.base.hashing import short_hash
 from whatif_assets.home.home import Home
 
 ELSEWHERE = "WHATIF_LEDGER"
@@ -172,8 +172,7 @@ class Entry:
         return {**own, "kind": kind, **dataclasses.asdict(self.record)}
 
     def _hashed(self) -> str:
-        text = json.dumps(self._said(), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return short_hash(json.dumps(self._said(), sort_keys=True))
 
 
 @dataclass(frozen=True)

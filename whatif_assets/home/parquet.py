@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.domain.base.hashing import short_hash
 from whatif_assets.home.atomic import write_bytes
 from whatif_assets.home.damage import DamagedFile
 from whatif_assets.home.tables import in_lake
@@ -56,7 +56,7 @@ def as_parquet(frame: pd.DataFrame, table: str) -> bytes:
 
 def write_content(path: Path, content: bytes) -> str:
     """Write a file atomically, unless it has that content, and return its hash."""
-    version = _hash(content)
+    version = short_hash(content)
     if not path.exists() or file_hash(path) != version:
         write_bytes(path, content)
     return version
@@ -133,8 +133,4 @@ def _told(path: Path) -> Iterator[None]:
 
 def file_hash(path: Path) -> str:
     """Hash of a file's bytes, 16 hexadecimal digits of SHA-256."""
-    return _hash(path.read_bytes())
-
-
-def _hash(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:16]
+    return short_hash(path.read_bytes())

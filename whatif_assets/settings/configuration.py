@@ -8,7 +8,6 @@ inside a configuration; ``search`` is tuned inside training.
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import json
 import re
@@ -20,6 +19,7 @@ from typing import Any
 from whatif_assets.domain.accounts.metrics import METRICS
 from whatif_assets.domain.bars.bar_size import BarSize
 from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
+from whatif_assets.domain.base.hashing import short_hash
 from whatif_assets.domain.base.settings import format_value
 from whatif_assets.domain.features import Feature
 from whatif_assets.domain.features.slower import by_bar_size
@@ -185,7 +185,7 @@ def _frame_of(study: Study) -> dict[str, Any]:
 
 def _hash(content: Any) -> str:
     text = json.dumps(content, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return short_hash(text)
 
 
 def expand(

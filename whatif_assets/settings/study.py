@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
 from collections.abc import Sequence
 from datetime import date
@@ -13,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.domain.base.hashing import short_hash
 from whatif_assets.domain.base.settings import Settings
 from whatif_assets.domain.features import Feature, parse_feature
 from whatif_assets.domain.models.labels import Label
@@ -264,7 +264,7 @@ class Study(Settings):
     def hash(self) -> str:
         """Content hash of the study, the same for every layout of its file."""
         text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return short_hash(text)
 
 
 def parse_features(items: tuple[Any, ...] | list[Any]) -> tuple[Feature, ...]:

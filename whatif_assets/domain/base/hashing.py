@@ -8,7 +8,12 @@ from collections.abc import Iterable
 from typing import Any
 
 
+def short_hash(content: str | bytes) -> str:
+    """Hash of a text or of bytes, 16 hexadecimal digits."""
+    some = content.encode() if isinstance(content, str) else content
+    return hashlib.sha256(some).hexdigest()[:16]
+
+
 def combined_hash(parts: Iterable[Any]) -> str:
     """Hash of several values in order, 16 hexadecimal digits."""
-    text = json.dumps(list(parts), sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return short_hash(json.dumps(list(parts), sort_keys=True, default=str))

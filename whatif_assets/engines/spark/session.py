@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from whatif_assets.domain.base.hashing import short_hash
 from whatif_assets.engines.spark.java import cache_folder, find_java, java_version
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ def _fingerprints(java_home: Path) -> tuple[str, str]:
 
 
 def _hash(parts: Sequence[str]) -> str:
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+    return short_hash("\n".join(parts))
 
 
 def _complete(archive: Path) -> bool:
