@@ -7,7 +7,6 @@ session, and goes on; whoever asks for certain bars is refused.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, cast
@@ -31,7 +30,6 @@ from whatif_assets.domain.bars.schema import (
 )
 
 Rows = npt.NDArray[np.intp]
-Refused = Mapping[date, Mapping[str, RefusedBars]]
 FEW = 10  # bars, too few to tell from them that columns are exchanged
 
 

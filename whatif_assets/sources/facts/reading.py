@@ -26,7 +26,6 @@ from whatif_assets.sources.facts.options import FactOptions
 
 KEY = ["fact", "symbol", "event_ts", "available_ts"]
 COLUMNS = [*KEY, "value"]
-ORIGIN = ["file", "unit", "line"]
 EVERYONE = ""  # the symbol of a fact that is about all symbols
 
 
