@@ -30,7 +30,7 @@ from whatif_assets.settings.market import Market
 from whatif_assets.steps.ingest import SessionBars
 from whatif_assets.steps.leak_gate import probe_features
 from whatif_assets.steps.session_features import SessionFeatures
-from whatif_assets.steps.sleeves import stage
+from whatif_assets.steps.sleeves import build_sleeves
 from whatif_assets_tests.split_market import (
     DAYS,
     HEAD,
@@ -151,7 +151,7 @@ def test_adjust_is_a_matter_of_the_sessions_with_actions(tmp_path):
     raw = Home(tmp_path, home.market.model_copy(update={"adjust": "none"}))
     assert ingested(raw) == {SPLIT: "actions changed"}
     closes = SessionFeatures(raw, FEATURES[:1]).of(SPLIT)["close"]
-    sleeve = stage(raw, ["AAA"], DAYS, find_strategy("buy_and_hold"), [{}])[0]
+    sleeve = build_sleeves(raw, ["AAA"], DAYS, find_strategy("buy_and_hold"), [{}])[0]
     assert max(abs(np.diff(np.log(sleeve.close)))) > np.log(6)
     assert len(closes) == 2 * 78
 
@@ -287,7 +287,7 @@ HOLD = Variant("hold", {"size": 100}, Costs(), 100_000.0)
 
 def equity(home: Home, as_of: date = DAYS[0]) -> np.ndarray:
     kind = find_strategy("buy_and_hold")
-    sleeves = stage(home, ["AAA"], DAYS, kind, [{}], as_of=as_of)
+    sleeves = build_sleeves(home, ["AAA"], DAYS, kind, [{}], as_of=as_of)
     result = run_backtests(sleeves, "buy_and_hold", [HOLD], n_sessions=len(DAYS))
     return result.total_equity[0]
 
@@ -309,7 +309,7 @@ def test_the_return_is_that_of_the_market_without_the_split(split, unsplit):
 def test_engine_and_backtrader_agree_across_a_split(split):
     settings = [{"fastperiod": 5, "slowperiod": n} for n in (20, 30, 40)]
     kind = find_strategy("ema_cross")
-    sleeves = stage(split, ["AAA", "BBB"], DAYS, kind, settings)
+    sleeves = build_sleeves(split, ["AAA", "BBB"], DAYS, kind, settings)
     variants = [Variant(str(n), s, Costs(), 1e6) for n, s in enumerate(settings)]
     found = sampled_parity(sleeves, "ema_cross", variants, draw=random.Random(1))
     assert found["equal"].all()
@@ -318,7 +318,7 @@ def test_engine_and_backtrader_agree_across_a_split(split):
 
 def test_indicators_of_a_rule_are_on_the_basis_of_its_prices(split):
     kind, settings = find_strategy("ema_cross"), [{"fastperiod": 5, "slowperiod": 20}]
-    (sleeve,) = stage(split, ["AAA"], DAYS, kind, settings)
+    (sleeve,) = build_sleeves(split, ["AAA"], DAYS, kind, settings)
     for values in sleeve.columns.values():
         known = ~np.isnan(values)
         assert known.sum() > 300
@@ -327,7 +327,9 @@ def test_indicators_of_a_rule_are_on_the_basis_of_its_prices(split):
 
 def test_volume_goes_with_the_shares(split, unsplit):
     kind = find_strategy("buy_and_hold")
-    found, expected = (stage(h, ["AAA"], DAYS, kind, [{}])[0] for h in (split, unsplit))
+    found, expected = (
+        build_sleeves(h, ["AAA"], DAYS, kind, [{}])[0] for h in (split, unsplit)
+    )
     np.testing.assert_allclose(found.volume, expected.volume, rtol=1e-15)
 
 
@@ -394,7 +396,7 @@ def test_apple_held_across_its_split_is_worth_seven_times_the_shares(
     days = apple.market.sessions.dates()
     assert kept_steps(apple.lake, "2014-06-09") == {"AAPL": Step(7.0)}
     kind = find_strategy("buy_and_hold")
-    sleeves = stage(apple, ["AAPL"], days, kind, [{}])
+    sleeves = build_sleeves(apple, ["AAPL"], days, kind, [{}])
     held = run_backtests(sleeves, "buy_and_hold", [HOLD], n_sessions=3).total_equity[0]
     raw = pd.read_parquet(market_data / "us1m_201406_lean_aapl_split.parquet")
     local = raw["ts"].dt.tz_convert("America/New_York")
@@ -418,7 +420,7 @@ def test_lean_s_dividends_make_the_factors_of_yahoo_s_adjusted_closes(
     prints and of another vendor's dividends.
     """
     home, days = apple_s_days(market_data, tmp_path, "2014-05-01", "2014-12-31")
-    (sleeve,) = stage(home, ["AAPL"], days, find_strategy("buy_and_hold"), [{}])
+    (sleeve,) = build_sleeves(home, ["AAPL"], days, find_strategy("buy_and_hold"), [{}])
     raw = home.lake.read_sessions("price_bars", days)
     shares = np.where(np.array(days) < date(2014, 6, 9), 1, 7)
     found = sleeve.close / raw["close"].to_numpy() / shares

@@ -317,7 +317,7 @@ def configurations_table(
                     "because": state.because,
                 }
             )
-        left_out = fresh.standing(home.study(study)).left_out
+        left_out = fresh.results(home.study(study)).left_out
         nothing = dict.fromkeys(("strategy", "algorithm", "variants", "settings"))
         rows += [
             {"study": study, "configuration": key, **nothing}

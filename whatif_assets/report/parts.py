@@ -56,7 +56,7 @@ def part_of(fresh: Freshness, study: Study) -> StudyPart:
     has_verdict = judged.is_fresh and winner is not None
     verdict = lake.read("verdicts", name) if has_verdict else NO_VERDICTS
     not_judged = _verdict_state(fresh, study) if winner else ""
-    why = why_none(ranking, study, fresh.standing(study))
+    why = why_none(ranking, study, fresh.results(study))
     if not board.is_fresh:
         why = f"The leaderboard is {board}. Materialise it again."
     first = _only(best(ranking, study))

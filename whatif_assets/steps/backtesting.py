@@ -35,7 +35,7 @@ from whatif_assets.home.trial_identity import evaluated_sessions, marks_of
 from whatif_assets.home.trials import register_trials, settings_of_trials
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.study import Study
-from whatif_assets.steps.facts import FactsBeside
+from whatif_assets.steps.facts import JoinedFacts
 from whatif_assets.steps.forecasting import IN_SAMPLE
 from whatif_assets.steps.leak_gate import (
     probe_fills,
@@ -45,9 +45,9 @@ from whatif_assets.steps.leak_gate import (
 from whatif_assets.steps.session_features import history
 from whatif_assets.steps.sleeves import (
     basis_of,
-    detail_on,
     forecasts_of,
-    stage_configuration,
+    run_with_fills,
+    sleeves_of_configuration,
 )
 
 TABLE = "backtest_results"
@@ -152,7 +152,7 @@ def evaluate(
     """
     sessions = evaluated_sessions(home, study)
     variants = configuration.variants()
-    sleeves = stage_configuration(home, study, configuration)
+    sleeves = sleeves_of_configuration(home, study, configuration)
     inputs = combined_hash([evaluation_inputs(home, configuration.key), code_version])
     held = benchmark_of(sleeves, variants[0], len(sessions))
     metrics, daily = _sweep(
@@ -169,7 +169,7 @@ def evaluate(
     rows = rows.assign(**_held_metrics(home, held))
     order = study.ranking.order(rows)["variant"].tolist()
     leaders = [v for v in variants if v.id in set(order[: study.finalists])]
-    detail = detail_on(sleeves, configuration, leaders, len(sessions))
+    detail = run_with_fills(sleeves, configuration, leaders, len(sessions))
     fills = detail.fills
     rows = rows.assign(account=_audited(rows, detail))
     as_of = basis_of(home, study)
@@ -236,7 +236,7 @@ def _in_sample(
     forecasts = None
     if configuration.algorithm is not None:
         forecasts = forecasts_of(home, study, configuration, IN_SAMPLE)
-    sleeves = stage_configuration(home, study, configuration, sessions, forecasts)
+    sleeves = sleeves_of_configuration(home, study, configuration, sessions, forecasts)
     is_slow = engine_of(configuration.strategy_type()).is_reference
     variants = leaders if is_slow else configuration.variants()
     metrics, daily = _sweep(
@@ -363,7 +363,7 @@ def evaluation_reads(home: Home, key: str) -> dict[str, str]:
         [manifest.data_version for manifest in known if manifest],
     ]
     read += [lost] if (lost := home.symbols_lost(study)) else []
-    indicators = FactsBeside(home, indicators_of(configuration))
+    indicators = JoinedFacts(home, indicators_of(configuration))
     read += [seen] if (seen := indicators.seen(read_whole)) else []
     # From the basis on, also where no bar is read.
     steps = LakeSteps(home).over(basis_of(home, study), read_whole[-1])

@@ -130,7 +130,7 @@ def _facts(path: Path, age: int, options: tuple[tuple[str, str], ...]) -> Facts:
     return Facts(read_parquet(path, TABLE), parsed)
 
 
-class FactsBeside:
+class JoinedFacts:
     """What some features read of a home's facts, beside bars of its market.
 
     Parameters

@@ -28,7 +28,11 @@ from whatif_assets.steps.feature_tables import FeatureTables
 from whatif_assets.steps.forecasting import forecast_inputs
 from whatif_assets.steps.holdout import holdout_inputs
 from whatif_assets.steps.ingest import SessionBars
-from whatif_assets.steps.leaderboard import Standing, leaderboard_inputs, standing
+from whatif_assets.steps.leaderboard import (
+    FreshResults,
+    fresh_results,
+    leaderboard_inputs,
+)
 from whatif_assets.steps.placebos import placebo_inputs
 from whatif_assets.steps.training import training_inputs
 from whatif_assets.steps.verdicts import verdict_inputs
@@ -74,7 +78,7 @@ class Freshness:
         self.home: Home = _AtOneMoment(home.path, home.market)
         self.backend = backend
         self._known: dict[Part, State] = {}
-        self._standings: dict[str, Standing] = {}
+        self._results: dict[str, FreshResults] = {}
         self._bars = _Once(lambda: SessionBars(self.home, ()))
         self._features = _Once(lambda: FeatureTables(self.home))
 
@@ -109,11 +113,11 @@ class Freshness:
         code = {"code": CODE_VERSIONS[table]}
         return {**_RULES[table].inputs(self, key), **code}
 
-    def standing(self, study: Study) -> Standing:
+    def results(self, study: Study) -> FreshResults:
         """Collect the results of a study that may be ranked."""
-        if study.hash not in self._standings:
-            self._standings[study.hash] = standing(self, study)
-        return self._standings[study.hash]
+        if study.hash not in self._results:
+            self._results[study.hash] = fresh_results(self, study)
+        return self._results[study.hash]
 
     def first_stale(self, parts: Iterable[Part]) -> State | None:
         """State of the first part that is not fresh, or None where all are."""
@@ -279,7 +283,7 @@ def _traded_on(fresh: Freshness, key: str) -> Iterable[Part]:
 
 def _ranking(fresh: Freshness, name: str) -> Mapping[str, str]:
     study = fresh.home.study(name)
-    return leaderboard_inputs(study, fresh.standing(study))
+    return leaderboard_inputs(study, fresh.results(study))
 
 
 def _of_winner(

@@ -30,10 +30,10 @@ from whatif_assets.home.trial_identity import market_id
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.backtesting import benchmark_of, indicators_of
 from whatif_assets.steps.dataset import dataset, versions_read
-from whatif_assets.steps.facts import FactsBeside
+from whatif_assets.steps.facts import JoinedFacts
 from whatif_assets.steps.forecasting import forecast_by
 from whatif_assets.steps.placebos import Challenged
-from whatif_assets.steps.sleeves import detail_on, stage_configuration
+from whatif_assets.steps.sleeves import run_with_fills, sleeves_of_configuration
 from whatif_assets.steps.training import examples_of, fit_fold, probe_examples
 from whatif_assets.steps.winner import NAME, Winner
 
@@ -83,9 +83,9 @@ def evaluate_holdout(
         refuse_leak(found, f"Holdout of {configuration.key}")
         model, _, _ = fit_fold(study, configuration, examples, backend, spark)
         forecasts = forecast_by(model, home, configuration, fold).frame
-    sleeves = stage_configuration(home, study, configuration, fold.test, forecasts)
+    sleeves = sleeves_of_configuration(home, study, configuration, fold.test, forecasts)
     n = len(fold.test)
-    mine = detail_on(sleeves, configuration, [winner.variant], n)
+    mine = run_with_fills(sleeves, configuration, [winner.variant], n)
     hold = benchmark_of(sleeves, Challenged.of(winner).sized("buy_and_hold"), n)
     per_year = home.market.sessions_per_year()
     metrics, held = (
@@ -124,7 +124,7 @@ def holdout_inputs(winner: Winner) -> dict[str, str]:
     read = BarReader(home, home.bar_size(configuration)).versions(fold.test)
     if configuration.algorithm is not None:
         read = versions_read(home, configuration, fold.test)
-    read += FactsBeside(home, indicators_of(configuration)).seen(fold.test)
+    read += JoinedFacts(home, indicators_of(configuration)).seen(fold.test)
     chosen = winner.inputs
     return {**chosen, "data": combined_hash([chosen["data"], read])}
 

@@ -36,7 +36,7 @@ RANKING_COLUMNS = (
 
 
 @dataclass(frozen=True)
-class Standing:
+class FreshResults:
     """The results of a study that count, and those that do not.
 
     Attributes
@@ -99,7 +99,7 @@ def read_table(home: Home, table: str) -> pd.DataFrame:
     return stacked(parts)
 
 
-def standing(fresh: Judge, study: Study) -> Standing:
+def fresh_results(fresh: Judge, study: Study) -> FreshResults:
     """Collect the fresh results of a study's configurations and what-ifs.
 
     What is stale is left out and named, since results are comparable only where
@@ -136,7 +136,7 @@ def standing(fresh: Judge, study: Study) -> Standing:
         rows, same_as = _each_content_once(rows)
         rows.insert(0, "study", study.name)
         rows[PLATEAU] = plateaus(study, configurations, rows)
-    return Standing(rows, versions, left_out, same_as)
+    return FreshResults(rows, versions, left_out, same_as)
 
 
 def _each_content_once(rows: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
@@ -157,13 +157,13 @@ def _each_content_once(rows: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]
     return kept, dict(zip(gone["configuration"], owners))
 
 
-def left_out(found: Standing) -> pd.DataFrame:
+def left_out(found: FreshResults) -> pd.DataFrame:
     """List the configurations without a result that counts, and why, one row each."""
     rows = [(key, s.status.value, s.because) for key, s in found.left_out.items()]
     return pd.DataFrame(rows, columns=["configuration", "state", "because"])
 
 
-def leaderboard_inputs(study: Study, found: Standing) -> dict[str, str]:
+def leaderboard_inputs(study: Study, found: FreshResults) -> dict[str, str]:
     """Hashes of what the ranking of a study comes from, by part."""
     order = [study.rank_by, study.constraints]
     return {
@@ -177,7 +177,7 @@ def configurations_of(home: Home, study: Study) -> list[Configuration]:
     return [*home.configurations(study), *what_ifs(home, study)[0]]
 
 
-def ranked(found: Standing, study: Study) -> pd.DataFrame:
+def ranked(found: FreshResults, study: Study) -> pd.DataFrame:
     """Rank the results of a study that count; see :func:`rank`."""
     return rank(found.rows, study)
 
@@ -214,7 +214,9 @@ def best(ranking: pd.DataFrame, study: Study) -> pd.DataFrame:
     return winner
 
 
-def why_none(ranking: pd.DataFrame, study: Study, found: Standing | None = None) -> str:
+def why_none(
+    ranking: pd.DataFrame, study: Study, found: FreshResults | None = None
+) -> str:
     """Say why no variant of a ranked study can win; empty where one can.
 
     Parameters
@@ -240,7 +242,7 @@ def why_none(ranking: pd.DataFrame, study: Study, found: Standing | None = None)
     )
 
 
-def _why_empty(found: Standing | None) -> str:
+def _why_empty(found: FreshResults | None) -> str:
     """Say why no configuration of a study has a result that counts."""
     reasons: dict[str, list[str]] = {}
     for key, state in (found.left_out if found else {}).items():

@@ -29,7 +29,7 @@ from whatif_assets.home.lake import why_computed
 from whatif_assets.steps.backtesting import benchmark_of
 from whatif_assets.steps.dataset import dataset
 from whatif_assets.steps.forecasting import forecast_by
-from whatif_assets.steps.sleeves import basis_of, in_detail, stage
+from whatif_assets.steps.sleeves import basis_of, build_sleeves, rerun_with_fills
 from whatif_assets.steps.training import TABLE as MODELS
 from whatif_assets.steps.training import examples_of
 from whatif_assets.steps.winner import Winner
@@ -71,7 +71,7 @@ class Challenged:
     def of(cls, winner: Winner) -> Challenged:
         """Replay a winner to see what it traded."""
         home, study, configuration = winner.home, winner.study, winner.configuration
-        run = in_detail(home, study, configuration, [winner.variant.id])
+        run = rerun_with_fills(home, study, configuration, [winner.variant.id])
         return cls(winner, Shape.of(run.jobs_of([winner.variant.id])))
 
     def variant(self, settings: Mapping[str, Any], id: str = "-") -> Variant:
@@ -186,7 +186,7 @@ def run(challenged: Challenged, placebo: Placebo) -> tuple[pd.DataFrame, pd.Data
 def _by_strategy(winner: Winner, placebo: Placebo) -> Accounts:
     """Run a placebo that a strategy decides."""
     home, base = winner.home, winner.configuration.base
-    sleeves = stage(
+    sleeves = build_sleeves(
         home,
         home.symbols_of(winner.configuration),
         winner.sessions,

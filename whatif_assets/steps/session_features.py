@@ -41,7 +41,7 @@ from whatif_assets.home.bars_read import (
     version_of,
 )
 from whatif_assets.home.home import Home
-from whatif_assets.steps.facts import FactsBeside
+from whatif_assets.steps.facts import JoinedFacts
 
 SPARSE = 6  # a thinly traded symbol has a sixth of a session's bars
 
@@ -97,7 +97,7 @@ class SessionFeatures:
         self._steps = LakeSteps(home)
         self.features = tuple(features)
         check_symbols_read(self.features, home.symbols)
-        self.facts = FactsBeside(home, self.features, bar_size)
+        self.facts = JoinedFacts(home, self.features, bar_size)
         self._wanted = list(wanted)
         self._calendar = home.market.sessions.dates()
         size = self._reader.size

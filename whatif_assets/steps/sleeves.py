@@ -40,7 +40,7 @@ def basis_of(home: Home, study: Study) -> date:
     return study.sessions(home.market)[0]
 
 
-def stage(
+def build_sleeves(
     home: Home,
     symbols: Sequence[str],
     sessions: Sequence[date],
@@ -131,7 +131,7 @@ def _price_bars(asked: _Asked) -> pd.DataFrame:
     return bars.sort_values(KEYS, ignore_index=True)
 
 
-def stage_configuration(
+def sleeves_of_configuration(
     home: Home,
     study: Study,
     configuration: Configuration,
@@ -162,7 +162,7 @@ def stage_configuration(
             "trades on forecasts, so the configuration needs a field algorithm.",
             field=("strategy",),
         )
-    return stage(
+    return build_sleeves(
         home,
         home.symbols_of(configuration),
         sessions or evaluated_sessions(home, study),
@@ -185,7 +185,7 @@ def forecasts_of(
     return home.lake.read(table, configuration.key, [*KEYS, "expected_return"])
 
 
-def in_detail(
+def rerun_with_fills(
     home: Home, study: Study, configuration: Configuration, variants: Sequence[str]
 ) -> BacktestResult:
     """Run some variants of a configuration once more, every fill kept.
@@ -200,7 +200,7 @@ def in_detail(
     Raises
     ------
     BadInput
-        As :func:`stage_configuration`; or an id is no variant's.
+        As :func:`sleeves_of_configuration`; or an id is no variant's.
     """
     known = {variant.id: variant for variant in configuration.variants()}
     for name in variants:
@@ -209,15 +209,15 @@ def in_detail(
                 f"Configuration {configuration.key} has no variant '{name}'; its "
                 f"{len(known)} variants are in the table leaderboard."
             )
-    return detail_on(
-        stage_configuration(home, study, configuration),
+    return run_with_fills(
+        sleeves_of_configuration(home, study, configuration),
         configuration,
         [variant for variant in known.values() if variant.id in set(variants)],
         len(evaluated_sessions(home, study)),
     )
 
 
-def detail_on(
+def run_with_fills(
     sleeves: Sequence[Sleeve],
     configuration: Configuration,
     variants: Sequence[Variant],

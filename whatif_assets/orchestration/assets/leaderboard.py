@@ -20,7 +20,7 @@ from whatif_assets.steps.code_versions import CODE_VERSIONS
 from whatif_assets.steps.freshness import Freshness
 from whatif_assets.steps.leaderboard import (
     BOARD,
-    Standing,
+    FreshResults,
     left_out,
     ranked,
     write_part,
@@ -58,7 +58,7 @@ def rank_studies(home: Home, run_id: str) -> tuple[int, str, dict[str, Any]]:
     fresh, metadata = Freshness(home), dict[str, Any]()
     rows, versions = 0, []
     for name, study in home.studies().items():
-        found = fresh.standing(study)
+        found = fresh.results(study)
         ranking = ranked(found, study)
         inputs = fresh.inputs(BOARD, name)
         versions.append(write_part(home, BOARD, study, ranking, inputs, run_id))
@@ -69,7 +69,9 @@ def rank_studies(home: Home, run_id: str) -> tuple[int, str, dict[str, Any]]:
     return rows, combined_hash(versions), metadata
 
 
-def _describe(study: Study, found: Standing, ranking: pd.DataFrame) -> dict[str, Any]:
+def _describe(
+    study: Study, found: FreshResults, ranking: pd.DataFrame
+) -> dict[str, Any]:
     """Say of a study what leads its ranking, and what is left out of it, and why."""
     told: dict[str, Any] = {"variants": len(ranking)}
     if found.left_out:

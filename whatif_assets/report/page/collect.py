@@ -36,7 +36,7 @@ from whatif_assets.steps.holdout import is_opened, openings
 from whatif_assets.steps.leaderboard import CANDIDATE, short_name, why_none
 from whatif_assets.steps.placebos import Challenged, is_challenged
 from whatif_assets.steps.sensitivity import Sensitivity
-from whatif_assets.steps.sleeves import basis_of, stage
+from whatif_assets.steps.sleeves import basis_of, build_sleeves
 from whatif_assets.steps.verdicts import LOGITS, NO_VERDICTS, read_verdicts
 from whatif_assets.steps.winner import Winner
 
@@ -217,7 +217,7 @@ def _of_hold(winner: Winner, before: Sequence[date]) -> Iterator[pd.DataFrame]:
         kind = find_strategy("buy_and_hold", winner.configuration.base)
         home, configuration = winner.home, winner.configuration
         size, as_of = home.bar_size(configuration), basis_of(home, winner.study)
-        sleeves = stage(home, symbols, before, kind, [{}], None, size, as_of)
+        sleeves = build_sleeves(home, symbols, before, kind, [{}], None, size, as_of)
         hold = Challenged.of(winner).sized("buy_and_hold")
         held = benchmark_of(sleeves, hold, len(before))
         names = [day.isoformat() for day in before]

@@ -19,7 +19,7 @@ from whatif_assets.home.home import Home
 from whatif_assets.home.trial_identity import evaluated_sessions
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.study import Study
-from whatif_assets.steps.sleeves import detail_on, stage_configuration
+from whatif_assets.steps.sleeves import run_with_fills, sleeves_of_configuration
 
 # Positions this small are what adding up sizes leaves of nothing.
 _NOTHING = 1e-9
@@ -58,11 +58,11 @@ def replay(
     Raises
     ------
     BadInput
-        As :func:`stage_configuration`.
+        As :func:`sleeves_of_configuration`.
     """
     sessions = evaluated_sessions(home, study)
-    sleeves = stage_configuration(home, study, configuration)
-    result = detail_on(sleeves, configuration, variants, len(sessions))
+    sleeves = sleeves_of_configuration(home, study, configuration)
+    result = run_with_fills(sleeves, configuration, variants, len(sessions))
     return Replay(sessions, sleeves, result)
 
 

@@ -15,7 +15,7 @@ from whatif_assets.home.home import Home
 from whatif_assets.steps.comparison.compare import compare
 from whatif_assets.steps.feature_tables import feature_versions
 from whatif_assets.steps.leaderboard import read_table
-from whatif_assets.steps.sleeves import stage_configuration
+from whatif_assets.steps.sleeves import sleeves_of_configuration
 from whatif_assets_tests.domain.features.random_walks import random_walks
 
 SESSIONS = pd.bdate_range("2018-03-01", "2018-03-16")
@@ -154,11 +154,11 @@ def test_a_configuration_trades_its_own_bars(mixed: Home) -> None:
     counts = {"1min": 390, "5min": 78, "1h": 7}
     for size, most in counts.items():
         configuration, study = mixed.find(f"sizes.linear~bar={size}")
-        for sleeve in stage_configuration(mixed, study, configuration):
+        for sleeve in sleeves_of_configuration(mixed, study, configuration):
             per_session = np.bincount(sleeve.session)
             assert 0.7 * most < per_session.mean() <= most
     configuration, study = mixed.find("sizes.daily")
-    for sleeve in stage_configuration(mixed, study, configuration):
+    for sleeve in sleeves_of_configuration(mixed, study, configuration):
         assert (np.bincount(sleeve.session) == 1).all()
         assert sleeve.hours is None
 
