@@ -14,12 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster._core.errors import DagsterExecutionInterruptedError
-from dagster._core.instance.ref import InstanceRef, compute_logs_directory
-from dagster._core.storage.tags import (
-    ASSET_PARTITION_RANGE_END_TAG,
-    ASSET_PARTITION_RANGE_START_TAG,
-)
 from rich.text import Text
 
 from whatif_assets.command_line.terminal import console
@@ -36,6 +30,13 @@ from whatif_assets.orchestration.assets import features
 from whatif_assets.orchestration.automation import JOBS
 from whatif_assets.orchestration.claims import claim_name
 from whatif_assets.orchestration.code_location import build_definitions
+from whatif_assets.orchestration.dagster_private import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+    DagsterExecutionInterruptedError,
+    InstanceRef,
+    compute_logs_directory,
+)
 from whatif_assets.orchestration.observed import observe
 from whatif_assets.orchestration.records import recorded_versions
 from whatif_assets.orchestration.resources import Compute

@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from dagster._core.storage.compute_log_manager import CapturedLogContext
-from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
+from whatif_assets.orchestration.dagster_private import (
+    CapturedLogContext,
+    LocalComputeLogManager,
+)
 
 
 class TerminalLogs(LocalComputeLogManager):

@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
-from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus
 
 from whatif_assets.home.asked import update_keys
 from whatif_assets.home.home import Home
 from whatif_assets.orchestration.claims import claim_name
+from whatif_assets.orchestration.dagster_private import (
+    BulkActionsFilter,
+    BulkActionStatus,
+)
 from whatif_assets.orchestration.observed import observe
 
 SECONDS_BETWEEN_LOOKS = 30

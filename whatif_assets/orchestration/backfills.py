@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import dagster as dg
-from dagster._core.storage.tags import BACKFILL_ID_TAG
 
 from whatif_assets.domain.base.errors import faults
 from whatif_assets.home.home import Home
 from whatif_assets.home.run_log import RunEntry, read_run_log
 from whatif_assets.orchestration.automation import JOBS
+from whatif_assets.orchestration.dagster_private import BACKFILL_ID_TAG
 
 FAILED = "failed"
 

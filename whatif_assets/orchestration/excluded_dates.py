@@ -13,11 +13,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
-from dagster._core.definitions.selector import PartitionsByAssetSelector
-from dagster._core.execution.asset_backfill import AssetBackfillData
 
 from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.orchestration.dagster_private import (
+    AssetBackfillData,
+    BaseAssetGraph,
+    PartitionsByAssetSelector,
+)
 
 _windows_of_keys = dg.TimeWindowPartitionsDefinition.time_windows_for_partition_keys
 

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 
 from whatif_assets.home.atomic import atomic_path
 from whatif_assets.home.home import REPORTS, Home
+from whatif_assets.orchestration.dagster_private import LocalComputeLogManager
 
 PICTURES = "pictures"
 _PICTURE = re.compile(r"!\[plot\]\(data:image/png;base64,([A-Za-z0-9+/=]+)\)")

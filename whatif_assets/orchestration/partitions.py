@@ -6,14 +6,14 @@ from datetime import date, datetime, timedelta
 
 import dagster as dg
 import pandas as pd
-from dagster._core.storage.tags import (
+
+from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.home.home import Home
+from whatif_assets.orchestration.dagster_private import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
     PARTITION_NAME_TAG,
 )
-
-from whatif_assets.domain.base.errors import BadInput
-from whatif_assets.home.home import Home
 from whatif_assets.orchestration.excluded_dates import leave_out_excluded_dates
 from whatif_assets.settings.market import Market
 

@@ -9,20 +9,21 @@ from typing import Any
 
 import dagster as dg
 import pandas as pd
-from dagster._core.definitions.data_version import (
+
+from whatif_assets.home.atomic import write_text
+from whatif_assets.home.lake import Lake
+from whatif_assets.orchestration.dagster_private import (
     CODE_VERSION_TAG,
     DATA_VERSION_IS_USER_PROVIDED_TAG,
     DATA_VERSION_TAG,
     NULL_DATA_VERSION,
+    deserialize_value,
     extract_data_version_from_entry,
     get_input_data_version_tag,
     get_input_event_pointer_tag,
+    normalize_metadata,
+    serialize_value,
 )
-from dagster._core.definitions.metadata import normalize_metadata
-from dagster._serdes import deserialize_value, serialize_value
-
-from whatif_assets.home.atomic import write_text
-from whatif_assets.home.lake import Lake
 from whatif_assets.orchestration.page_link import picture_value
 from whatif_assets.report.drawing import Picture
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
-from dagster._core.events import AssetMaterializationPlannedData
 
 from whatif_assets.domain.base.errors import BadInput, faults
 from whatif_assets.home.home import Home
@@ -21,6 +20,7 @@ from whatif_assets.home.lake import NEW, Manifest
 from whatif_assets.home.run_log import RunEntry, in_words, write_run_log
 from whatif_assets.orchestration.backfills import goes_on_after
 from whatif_assets.orchestration.claims import claim_name
+from whatif_assets.orchestration.dagster_private import AssetMaterializationPlannedData
 from whatif_assets.orchestration.observed import observe
 from whatif_assets.orchestration.page_link import offer_pictures
 from whatif_assets.orchestration.partitions import asked_partitions
