@@ -32,7 +32,7 @@ from whatif_assets.settings.study import (
     SparkSettings,
     Study,
 )
-from whatif_assets.home.tables import DATABASE
+from whatif_assets.home.database_tables import (DATABASE)
 
 PATH = Path(__file__).with_name("reference.md")
 FINSPACE = PATH.with_name("finspace.yaml")

@@ -15,11 +15,12 @@ from whatif_assets.domain.accounts.job import Costs, Variant
 from whatif_assets.domain.bars.adjustments import Step, Steps
 from whatif_assets.domain.bars.bar_size import ONE_DAY, BarSize
 from whatif_assets.domain.base.errors import BadInput
-from whatif_assets.domain.features import compute_features_spark, parse_feature
+from whatif_assets.domain.features import parse_feature
 from whatif_assets.domain.leaks import label_looks_forward
 from whatif_assets.domain.models.labels import Label, label
 from whatif_assets.engines.backtest import run_backtests
 from whatif_assets.engines.parity import sampled_parity
+from whatif_assets.engines.spark.features import compute_features_spark
 from whatif_assets.engines.strategies import find_strategy
 from whatif_assets.home.adjustments import LakeSteps, kept_steps
 from whatif_assets.home.home import Home

@@ -79,7 +79,7 @@ def print_check(home_path: Path, study: str) -> bool:
     # Here, since most of what this module shows needs no home.
     from whatif_assets.domain.base.errors import BadInput
     from whatif_assets.home.home import Home, check_study, code_base
-    from whatif_assets.settings.configuration import expand
+    from whatif_assets.settings.entries import expand
     from whatif_assets.settings.market import MARKET_FILE
     from whatif_assets.settings.study import read_study, study_market
     from whatif_assets.steps.data_check import check_data, size_of
@@ -113,7 +113,7 @@ def print_check(home_path: Path, study: str) -> bool:
 
 
 def _configurations(study: Study, base: Path) -> Table:
-    from whatif_assets.settings.configuration import expand
+    from whatif_assets.settings.entries import expand
 
     title = f"Study {study.name} is valid"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)

@@ -6,11 +6,9 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 
 from whatif_assets.domain.base.columns import (
-    DATE,
     DAY,
     FLAG,
     JSON,
@@ -20,41 +18,12 @@ from whatif_assets.domain.base.columns import (
     TEXT,
     WHOLE,
     Column,
-    Kind,
     Table,
 )
+from whatif_assets.home.figure_columns import columns_of, figure_columns, metric_columns
 
 SESSION, CONFIGURATION, STUDY = "session", "configuration", "study"
 SIZED = "features_"  # and a bar size
-
-
-def _each(kind: Kind, *names: str) -> tuple[Column, ...]:
-    """Several columns of one type, whose names say it all."""
-    return tuple(Column(name, kind) for name in names)
-
-
-def _metrics(prefix: str = "") -> Callable[[], Iterator[Column]]:
-    """A column for each metric."""
-
-    def columns() -> Iterator[Column]:
-        # Metrics reach down to the lake, which reads this module.
-        from whatif_assets.domain.accounts.metrics import METRICS
-
-        for name, metric in METRICS.items():
-            about = (metric.function.__doc__ or "").strip().splitlines()[0]
-            said = f"as {name}, of buy-and-hold" if prefix else about.rstrip(".")
-            yield Column(prefix + name, NUMBER, said)
-
-    return columns
-
-
-def _figures() -> Iterator[Column]:
-    """A column for each figure of a verdict."""
-    from whatif_assets.domain.selection.statistics import Statistics
-
-    for field in dataclasses.fields(Statistics):
-        if field.name != "logits":
-            yield Column(field.name, WHOLE if field.type == "int" else NUMBER)
 
 
 SYMBOL = Column("symbol", TEXT, "the instrument")
@@ -86,7 +55,7 @@ _FORECAST = (
     Column("label", NUMBER, "what came; null where nobody knows yet"),
 )
 _RESULTS = (
-    _metrics(),
+    metric_columns(),
     START_CASH,
     REJECTED,
     ACCOUNT,
@@ -139,7 +108,7 @@ _FAMILY = (
 _EFFECT = (
     Column("variants", WHOLE, "how many variants have the value"),
     Column("undefined", WHOLE, "how many of them lack the metric"),
-    *_each(NUMBER, "mean", "median", "best", "worst"),
+    *columns_of(NUMBER, "mean", "median", "best", "worst"),
 )
 
 
@@ -155,7 +124,7 @@ LAKE = _by_name(
             (
                 SYMBOL,
                 TS,
-                *_each(NUMBER, "open", "high", "low", "close"),
+                *columns_of(NUMBER, "open", "high", "low", "close"),
                 Column("volume", NUMBER, "units traded"),
                 Column("vwap", NUMBER, "volume-weighted average price"),
                 Column("trade_count", WHOLE, "trades, null where nobody counted"),
@@ -199,7 +168,7 @@ LAKE = _by_name(
             "a model of a configuration, one for each fold",
             (
                 Column("fold", WHOLE),
-                *_each(DAY, "train_first", "train_last"),
+                *columns_of(DAY, "train_first", "train_last"),
                 Column("train_rows", WHOLE),
                 Column("train_rmse", NUMBER, "error on the rows of the training"),
                 Column("settings", JSON, "settings that it was fitted with"),
@@ -242,7 +211,7 @@ LAKE = _by_name(
         Table(
             "blocks",
             "metrics and daily profits of a variant, while a sweep runs",
-            (VARIANT, _metrics(), START_CASH, REJECTED, ACCOUNT),
+            (VARIANT, metric_columns(), START_CASH, REJECTED, ACCOUNT),
             others=NUMBER,
         ),
         Table(
@@ -255,9 +224,9 @@ LAKE = _by_name(
                 VARIANT,
                 ROLE,
                 Column("sessions", WHOLE, "how many sessions it was tried on"),
-                *_each(TEXT, "first_session", "last_session"),
+                *columns_of(TEXT, "first_session", "last_session"),
                 START_CASH,
-                *_each(NUMBER, "pnl", "sharpe"),
+                *columns_of(NUMBER, "pnl", "sharpe"),
             ),
         ),
         Table(
@@ -276,7 +245,7 @@ LAKE = _by_name(
                 SETTINGS,
                 Column("configuration", TEXT, "configuration of the winner"),
                 Column("winner_variant", TEXT, "variant of the winner"),
-                _metrics(),
+                metric_columns(),
                 Column("ranked_value", NUMBER, "what the study ranks by"),
                 Column("above_winner", FLAG, "whether it is better than the winner"),
             ),
@@ -293,7 +262,7 @@ LAKE = _by_name(
         Table(
             "holdout_results",
             "the result of the winner on the holdout",
-            (VARIANT, _metrics(), ACCOUNT, _metrics("buy_and_hold_")),
+            (VARIANT, metric_columns(), ACCOUNT, metric_columns("buy_and_hold_")),
             axis=STUDY,
             beside=("holdout_pnl",),
         ),
@@ -302,7 +271,7 @@ LAKE = _by_name(
             "profit since the start of the holdout, at the end of a session",
             (
                 Column("session", TEXT, "ISO date"),
-                *_each(NUMBER, "pnl", "buy_and_hold_pnl", "start_cash"),
+                *columns_of(NUMBER, "pnl", "buy_and_hold_pnl", "start_cash"),
             ),
             axis=STUDY,
         ),
@@ -314,7 +283,7 @@ LAKE = _by_name(
                 Column("opening", WHOLE, "1 for the first look"),
                 OF_CONFIGURATION,
                 VARIANT,
-                *_each(TEXT, "first_session", "last_session"),
+                *columns_of(TEXT, "first_session", "last_session"),
                 Column("sessions", WHOLE, "how many sessions were seen"),
                 Column("inputs", TEXT, "hash of what was looked at"),
                 Column("run_id", TEXT, "run of Dagster"),
@@ -330,7 +299,7 @@ LAKE = _by_name(
                 Column("in_words", TEXT, "the headline with what limits it"),
                 Column("names_winner", FLAG, "whether the winner may be called so"),
                 Column("reasons", TEXT, "sentences, a line each"),
-                _figures,
+                figure_columns,
             ),
             axis=STUDY,
             beside=("verdict_logits", "edge_parts"),
@@ -394,122 +363,13 @@ LAKE = _by_name(
                 Column("rows", WHOLE),
                 Column("seconds", NUMBER),
                 Column("finished_at", TEXT, "when, UTC"),
-                *_each(TEXT, "study", "study_hash"),
+                *columns_of(TEXT, "study", "study_hash"),
             ),
         ),
     )
 )
 
-_SESSION = Column("session", DATE, "date of the session")
-_PRICE_BARS, _FORECASTS = LAKE["price_bars"], LAKE["forecasts"]
-
-DATABASE = _by_name(
-    (
-        Table("price_bars", _PRICE_BARS.about, (_SESSION, *_PRICE_BARS.parts), SESSION),
-        Table(
-            "features",
-            LAKE["features"].about,
-            (_SESSION, SYMBOL, TS),
-            SESSION,
-            NUMBER,
-        ),
-        Table(
-            "forecasts",
-            _FORECASTS.about,
-            (OF_CONFIGURATION, *_FORECASTS.parts),
-            CONFIGURATION,
-        ),
-        Table(
-            "configurations",
-            "a configuration of a study",
-            (
-                OF_STUDY,
-                OF_CONFIGURATION,
-                STRATEGY,
-                ALGORITHM,
-                Column("variants", WHOLE, "how many it has"),
-                SETTINGS,
-                STATE,
-                BECAUSE,
-            ),
-        ),
-        dataclasses.replace(LAKE["leaderboard"], axis=None),
-        dataclasses.replace(LAKE["best_configuration"], axis=None),
-        dataclasses.replace(LAKE["verdicts"], axis=None),
-        dataclasses.replace(LAKE["edge_parts"], axis=None),
-        Table(
-            "states",
-            "what a table has of a study",
-            (OF_STUDY, Column("part", TEXT, "name of the table"), STATE, BECAUSE),
-        ),
-        Table(
-            "equity",
-            "a finalist at the end of a session",
-            (
-                *_OF_VARIANT,
-                Column("session", DAY, "date of the session"),
-                Column("equity", NUMBER, "value of the account"),
-                Column("pnl", NUMBER, "profit since the start"),
-            ),
-        ),
-        Table("fills", "a fill of a finalist", (*_OF_VARIANT, *_FILL)),
-        Table(
-            "trades",
-            "a closed trade of a finalist",
-            (
-                *_OF_VARIANT,
-                SYMBOL,
-                Column("opened", STAMP, "bar of the first fill"),
-                Column("closed", STAMP, "bar of the last fill"),
-                Column("size", NUMBER, "units, below 0 for a short trade"),
-                *_each(NUMBER, "entry", "exit"),
-                Column("gross", NUMBER, "profit before commission"),
-                *_each(NUMBER, "commission", "pnl"),
-            ),
-        ),
-        Table(
-            "sensitivity",
-            "a value of an axis of a family, and how its variants did",
-            (*_FAMILY, *_each(TEXT, "axis", "value"), *_EFFECT),
-        ),
-        Table(
-            "sensitivity_pairs",
-            "two values of two axes of a family, and how their variants did",
-            (
-                *_FAMILY,
-                *_each(TEXT, "axis_x", "value_x", "axis_y", "value_y"),
-                *_EFFECT,
-            ),
-        ),
-        dataclasses.replace(LAKE["placebo_results"], name="placebos", axis=None),
-        LAKE["trials"],
-        LAKE["holdout_openings"],
-        LAKE["facts"],
-        Table(
-            "adjustments",
-            "a split or a dividend that prices are adjusted for",
-            (
-                _SESSION,
-                SYMBOL,
-                Column("split", NUMBER, "new shares per old"),
-                Column("dividend_factor", NUMBER, "1 where there is only a split"),
-            ),
-        ),
-        Table(
-            "data_quality",
-            LAKE["data_quality"].about,
-            (_SESSION, *LAKE["data_quality"].parts),
-            SESSION,
-        ),
-        Table(
-            "left_out",
-            LAKE["left_out"].about,
-            (_SESSION, *LAKE["left_out"].parts),
-            SESSION,
-        ),
-        LAKE["runs"],
-    )
-)
+PRICE_BARS, FORECASTS = LAKE["price_bars"], LAKE["forecasts"]
 
 
 def in_lake(name: str) -> Table:

@@ -10,7 +10,8 @@ import dagster as dg
 from dagster_pyspark import LazyPySparkResource
 from pydantic import Field
 
-from whatif_assets.domain.features import compute_features_spark, features_of_sessions
+from whatif_assets.domain.features import features_of_sessions
+from whatif_assets.engines.spark.features import compute_features_spark
 from whatif_assets.home.home import Home
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.study import Study

@@ -25,9 +25,9 @@ from whatif_assets.domain.base.columns import Table
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.home.adjustments import adjustments_table
 from whatif_assets.home.atomic import atomic_path
+from whatif_assets.home.database_tables import DATABASE
 from whatif_assets.home.home import Home
 from whatif_assets.home.lake import Lake
-from whatif_assets.home.tables import DATABASE
 from whatif_assets.report.macros import create_bars_macros, create_macros
 from whatif_assets.report.views import (
     create_view,

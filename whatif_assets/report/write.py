@@ -10,8 +10,8 @@ import pandas as pd
 from whatif_assets.domain.accounts.trades import trades_of
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.base.hashing import combined_hash
+from whatif_assets.home.database_tables import DATABASE
 from whatif_assets.home.home import Home
-from whatif_assets.home.tables import DATABASE
 from whatif_assets.home.trials import read_trials
 from whatif_assets.report.database import build_database, configurations_table
 from whatif_assets.report.page import Page, write_page

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from whatif_assets.domain.base.errors import BadInput, did_you_mean
 from whatif_assets.domain.features import Feature, check_facts_read, check_symbols_read
-from whatif_assets.settings.configuration import Configuration, attempts
+from whatif_assets.settings.configuration import Configuration
+from whatif_assets.settings.entries import attempts
 from whatif_assets.settings.market import Market
 from whatif_assets.settings.spec import YamlDocument
 from whatif_assets.settings.study import Study, read_study

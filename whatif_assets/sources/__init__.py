@@ -12,15 +12,10 @@ import pandas as pd
 from pydantic import BaseModel, ValidationError
 
 from whatif_assets.domain.bars.bar_size import BarSize
+from whatif_assets.domain.bars.load_report import LoadReport
 from whatif_assets.domain.bars.schema import RefusedBars, session_starts
 from whatif_assets.domain.bars.sessions import Sessions
-from whatif_assets.domain.bars.tidy import (
-    Hours,
-    LoadReport,
-    bars_window,
-    stamp_size,
-    tidy,
-)
+from whatif_assets.domain.bars.tidy import Hours, bars_window, stamp_size, tidy
 from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
 from whatif_assets.domain.base.explaining import explain
 from whatif_assets.sources.alpaca import Alpaca

@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from whatif_assets.domain.accounts.accounts import Accounts
 from whatif_assets.domain.accounts.audit import in_words
-from whatif_assets.domain.accounts.metrics import METRICS, measure
+from whatif_assets.domain.accounts.metrics import METRICS
 from whatif_assets.domain.accounts.number_format import readable
 from whatif_assets.domain.accounts.result import BacktestResult
 from whatif_assets.domain.base.arrays import FloatArray
@@ -22,8 +21,7 @@ from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.domain.features import FEATURES, Feature
 from whatif_assets.domain.leaks import Admit, refuse_leak
 from whatif_assets.domain.ranking.ranking import VIOLATES, Ranking
-from whatif_assets.domain.strategies.held import held_size
-from whatif_assets.engines.backtest import Sleeve, Variant, engine_of, run_backtests
+from whatif_assets.engines.backtest import Sleeve, Variant, engine_of
 from whatif_assets.engines.parity import sampled_parity
 from whatif_assets.engines.strategies import required_features
 from whatif_assets.home.adjustments import LakeSteps
@@ -35,13 +33,11 @@ from whatif_assets.home.trial_identity import evaluated_sessions, marks_of
 from whatif_assets.home.trials import register_trials, settings_of_trials
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.study import Study
+from whatif_assets.steps.benchmarks import _held_metrics, benchmark_of
 from whatif_assets.steps.facts import JoinedFacts
 from whatif_assets.steps.forecasting import IN_SAMPLE
-from whatif_assets.steps.leak_gate import (
-    probe_fills,
-    probe_indicators,
-    probe_traded_columns,
-)
+from whatif_assets.steps.foretelling import probe_traded_columns
+from whatif_assets.steps.leak_gate import probe_fills, probe_indicators
 from whatif_assets.steps.session_features import history
 from whatif_assets.steps.sleeves import (
     basis_of,
@@ -269,34 +265,11 @@ def indicators_of(configuration: Configuration) -> list[Feature]:
     return required_features(configuration.strategy_type(), settings)
 
 
-def benchmark_of(
-    sleeves: Sequence[Sleeve], variant: Variant, n_sessions: int
-) -> Accounts:
-    """Run buy-and-hold on the sleeves that a variant trades, as its benchmark."""
-    hold = [held_variant(variant)]
-    result = run_backtests(sleeves, "buy_and_hold", hold, n_sessions=n_sessions)
-    return result.accounts
-
-
 def _audited(rows: pd.DataFrame, detail: BacktestResult) -> pd.Series:
     """What is wrong with the account of each variant, as far as somebody looked."""
     audits = detail.audits_of(detail.variants).items()
     found = {variant: in_words(one) for variant, one in audits}
     return rows["variant"].map(found).fillna(rows["account"])
-
-
-def _held_metrics(home: Home, accounts: Accounts) -> dict[str, float]:
-    held = measure(accounts, home.market.sessions_per_year()).iloc[0]
-    return {
-        "buy_and_hold_pnl": held["pnl"],
-        "buy_and_hold_return": held["total_return"],
-        "buy_and_hold_sharpe": held["sharpe"],
-    }
-
-
-def held_variant(variant: Variant) -> Variant:
-    """Buy-and-hold with a variant's costs, its cash and, if it has one, its size."""
-    return Variant("-", held_size(variant.settings), variant.costs, variant.cash)
 
 
 def _described(configuration: Configuration, metrics: pd.DataFrame) -> pd.DataFrame:

@@ -21,14 +21,15 @@ from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.domain.leaks import refuse_leak
 from whatif_assets.domain.models.windows import Fold
 from whatif_assets.home.bar_reader import BarReader
+from whatif_assets.home.database_tables import DATABASE
 from whatif_assets.home.history import History, note_lost
 from whatif_assets.home.home import Home
 from whatif_assets.home.lake import why_computed
 from whatif_assets.home.ledger import Entry, Ledger, Opened
-from whatif_assets.home.tables import DATABASE
 from whatif_assets.home.trial_identity import market_id
 from whatif_assets.settings.study import Study
-from whatif_assets.steps.backtesting import benchmark_of, indicators_of
+from whatif_assets.steps.backtesting import indicators_of
+from whatif_assets.steps.benchmarks import benchmark_of
 from whatif_assets.steps.dataset import dataset, versions_read
 from whatif_assets.steps.facts import JoinedFacts
 from whatif_assets.steps.forecasting import forecast_by

@@ -14,7 +14,6 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Protocol
 
-import numpy as np
 import pandas as pd
 
 from whatif_assets.domain.accounts.job import Executions
@@ -33,11 +32,6 @@ from whatif_assets.domain.leaks import (
     of_fills,
     together,
     trades_see_no_future,
-)
-from whatif_assets.domain.leaks.foretelling import (
-    columns_foretell_no_return,
-    from_elsewhere,
-    returns_to_the_close,
 )
 from whatif_assets.engines.backtest import Variant, run_backtests
 from whatif_assets.engines.probing.feature_probe import features_see_no_future
@@ -362,42 +356,3 @@ def _replay(
         variant.costs.slippage_bps / 1e4,
         _sends_stops(configuration.strategy_type(), variant),
     )
-
-
-def probe_learned_columns(configuration: Configuration, frame: pd.DataFrame) -> Finding:
-    """Ask whether facts and users' own features foretell what a model is to forecast.
-
-    Parameters
-    ----------
-    frame
-        As :func:`whatif_assets.steps.dataset.dataset` gives it.
-    """
-    names = [f.column for f in configuration.features if from_elsewhere(f)]
-    groups = [rows for _, rows in frame.groupby("symbol")] if names else []
-    gains = [rows["label"].to_numpy(dtype=np.float64) for rows in groups]
-    if configuration.label.kind == "level":
-        prices = [rows["price"].to_numpy(dtype=np.float64) for rows in groups]
-        gains = [gain - price for gain, price in zip(gains, prices)]
-    columns = {
-        n: [rows[n].to_numpy(dtype=np.float64) for rows in groups] for n in names
-    }
-    return columns_foretell_no_return(columns, gains)
-
-
-def probe_traded_columns(
-    configuration: Configuration, sleeves: Sequence[Sleeve]
-) -> Finding:
-    """Ask whether facts and users' own features foretell the rest of a session.
-
-    Parameters
-    ----------
-    sleeves
-        What a rule trades on, with the features that it computes for itself.
-    """
-    settings = [variant.settings for variant in configuration.variants()]
-    features = required_features(configuration.strategy_type(), settings)
-    names = [f.column for f in features if from_elsewhere(f)]
-    held = [name for name in names if name in sleeves[0].columns]
-    gains = [returns_to_the_close(s.open, s.close, s.session) for s in sleeves]
-    columns = {name: [s.columns[name] for s in sleeves] for name in held}
-    return columns_foretell_no_return(columns, gains)

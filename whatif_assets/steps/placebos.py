@@ -26,7 +26,7 @@ from whatif_assets.engines.backtest import sweep
 from whatif_assets.engines.fitting import fit
 from whatif_assets.engines.strategies import find_strategy, required_features
 from whatif_assets.home.lake import why_computed
-from whatif_assets.steps.backtesting import benchmark_of
+from whatif_assets.steps.benchmarks import benchmark_of
 from whatif_assets.steps.dataset import dataset
 from whatif_assets.steps.forecasting import forecast_by
 from whatif_assets.steps.sleeves import basis_of, build_sleeves, rerun_with_fills

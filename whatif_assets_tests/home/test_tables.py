@@ -31,9 +31,10 @@ from whatif_assets.domain.base.columns import (
     Table,
 )
 from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.home.database_tables import DATABASE
 from whatif_assets.home.lake import Lake
 from whatif_assets.home.parquet import as_parquet, read_parquet, write_parquet
-from whatif_assets.home.tables import DATABASE, LAKE
+from whatif_assets.home.tables import LAKE
 from whatif_assets.report.database import create_table
 from whatif_assets.report.views import rows_of_files, text
 

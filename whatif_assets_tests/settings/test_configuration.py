@@ -11,7 +11,7 @@ from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.base.settings import format_value, parse_value
 from whatif_assets.domain.models import ALGORITHMS
 from whatif_assets.domain.strategies import STRATEGIES
-from whatif_assets.settings.configuration import expand, find
+from whatif_assets.settings.entries import expand, find
 from whatif_assets.settings.keys import KEY_PATTERN
 from whatif_assets.settings.study import Study
 

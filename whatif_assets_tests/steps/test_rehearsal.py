@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from whatif_assets.command_line.cli import BAD_INPUT, app
-from whatif_assets.settings.configuration import expand
+from whatif_assets.settings.entries import expand
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.rehearsal import findings_of
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from whatif_assets.domain.ranking.influence import by_influence
 from whatif_assets.report.plots import heat_maps, marginal_plot
-from whatif_assets.settings.configuration import Configuration, expand, find
+from whatif_assets.settings.configuration import Configuration
+from whatif_assets.settings.entries import expand, find
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.sensitivity import (
     FIGURES,

@@ -23,7 +23,6 @@ from whatif_assets.domain.features.indicators import FAMILIES, FEATURES
 from whatif_assets.domain.features.sessions import (
     Block,
     bars_with_history,
-    compute_features_spark,
     features_of_sessions,
     oldest_sessions_read,
     part_with_history,
@@ -43,7 +42,6 @@ __all__ = [
     "check_symbols_read",
     "compute",
     "compute_features",
-    "compute_features_spark",
     "facts_read",
     "features_of_sessions",
     "oldest_sessions_read",

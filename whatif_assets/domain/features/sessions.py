@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ from whatif_assets.domain.bars.schema import (
     symbol_rows,
 )
 from whatif_assets.domain.base.arrays import IntArray
-from whatif_assets.domain.features.bar_columns import BarColumns, column_elsewhere
+from whatif_assets.domain.features.bar_columns import BarColumns
 from whatif_assets.domain.features.feature import (
     Feature,
     beside,
@@ -33,12 +33,9 @@ from whatif_assets.domain.features.feature import (
     warm_up,
     with_other_symbols,
 )
-from whatif_assets.domain.features.function import FeatureFunction
-from whatif_assets.domain.features.indicators import FEATURES
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame as SparkFrame
-    from pyspark.sql import SparkSession
+    pass
 
 BarsOf = Callable[[date], pd.DataFrame]
 History = Mapping[date, Sequence[date]]
@@ -360,89 +357,3 @@ def _days(sessions: pd.Series) -> IntArray:
         sessions = pd.to_datetime(sessions)
     days = sessions.to_numpy(dtype="datetime64[D]")
     return days.astype(np.int64)
-
-
-def compute_features_spark(
-    spark: SparkSession,
-    bars: pd.DataFrame | SparkFrame,
-    history: History,
-    features: Sequence[Feature],
-) -> pd.DataFrame:
-    """Compute the features of several sessions on Spark, symbols side by side.
-
-    Parameters
-    ----------
-    spark
-        The session; its workers must be able to import this package.
-    bars
-        As for `features_of_sessions`, or a Spark frame with the same columns in
-        any order of rows (``ts`` timestamp, ``session`` date).
-    history, features
-        As for `features_of_sessions`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Bitwise what `features_of_sessions` gives; ``session`` is datetime64[ns].
-    """
-    columns = [feature.column for feature in features]
-    # A worker knows the functions of this package alone, so they travel along.
-    functions = {f.function: replace(FEATURES[f.function]) for f in features}
-    history = {day: list(previous) for day, previous in history.items()}
-    schema = ", ".join(
-        ["symbol string", "ts long", "session int", *(f"`{c}` double" for c in columns)]
-    )
-    grouped = _portable(spark, bars, features).groupBy("symbol")
-    result = grouped.applyInPandas(
-        lambda group: _of_symbol(group, history, features, functions), schema
-    ).toPandas()
-    result = result.sort_values(["symbol", "ts"], ignore_index=True)
-    days = result["session"].to_numpy(dtype=np.int64).astype("datetime64[D]")
-    return result.assign(ts=_utc(result["ts"]), session=days.astype("datetime64[ns]"))
-
-
-def _of_symbol(
-    group: pd.DataFrame,
-    history: History,
-    features: Sequence[Feature],
-    functions: Mapping[str, FeatureFunction],
-) -> pd.DataFrame:
-    """Compute one symbol on a worker; times are whole numbers, see `_portable`."""
-    FEATURES.update(functions)
-    ordered = group.sort_values("ts", ignore_index=True)
-    ordered = ordered.assign(ts=_utc(ordered["ts"]))
-    frame = features_of_sessions(ordered, history, features)
-    return frame.assign(ts=_micros(frame["ts"]))
-
-
-def _portable(
-    spark: SparkSession, bars: pd.DataFrame | SparkFrame, features: Sequence[Feature]
-) -> SparkFrame:
-    """Write times as whole numbers, which no time zone on the way can move.
-
-    What features read of other symbols goes along with each bar.
-    """
-    if isinstance(bars, pd.DataFrame):
-        symbol_rows(bars)  # refuse bars that are there twice before Spark starts
-        days = _days(bars["session"]).astype(np.int32)
-        bars = with_other_symbols(bars, features)
-        return spark.createDataFrame(bars.assign(ts=_micros(bars["ts"]), session=days))
-    from pyspark.sql import functions as F  # noqa: N812
-
-    for price, symbol in {f.elsewhere for f in features if f.elsewhere}:
-        of_bar = F.expr("(high + low + close) / 3" if price == "typical" else price)
-        theirs = bars.where(F.col("symbol") == symbol).select(
-            "ts", of_bar.alias(column_elsewhere(price, symbol))
-        )
-        bars = bars.join(theirs, "ts", "left")
-    return bars.withColumns(
-        {"ts": F.unix_micros("ts"), "session": F.unix_date("session")}
-    )
-
-
-def _micros(ts: pd.Series) -> npt.NDArray[np.int64]:
-    return ts.to_numpy(dtype="datetime64[us]").astype(np.int64)
-
-
-def _utc(micros: pd.Series) -> pd.Series:
-    return pd.to_datetime(micros, unit="us", utc=True).astype("datetime64[us, UTC]")

@@ -13,9 +13,9 @@ import pandas as pd
 
 from whatif_assets.domain.bars.adjustments import Step
 from whatif_assets.domain.bars.bar_size import ONE_MINUTE, BarSize
+from whatif_assets.domain.bars.load_report import LoadReport
 from whatif_assets.domain.bars.schema import PRICES, session_starts
 from whatif_assets.domain.bars.sessions import Sessions
-from whatif_assets.domain.bars.tidy import LoadReport
 from whatif_assets.domain.base.arrays import FloatArray, IntArray, Mask
 
 MINUTE = 60_000_000  # microseconds

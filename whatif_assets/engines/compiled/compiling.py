@@ -16,8 +16,9 @@ import numpy as np
 from numba import njit
 
 from whatif_assets.engines.compiled import layout
-from whatif_assets.engines.compiled.kernel import Bars, Series, run_variant
+from whatif_assets.engines.compiled.kernel import run_variant
 from whatif_assets.engines.compiled.lanes import run_alike
+from whatif_assets.engines.compiled.layout import Bars, Series
 
 _SOURCES = ("compiling.py", "kernel.py", "lanes.py", "layout.py")
 

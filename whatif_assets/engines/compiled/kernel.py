@@ -16,43 +16,15 @@ In the signatures ``p`` is the variant's row of parameters and ``s`` the state;
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numba import njit
 
-from whatif_assets.domain.base.arrays import FloatArray, IntArray
 from whatif_assets.engines.compiled import layout as at
+from whatif_assets.engines.compiled.layout import Bars, Series
 
 compiled = njit(nogil=True, error_model="numpy", forceinline=True)
-
-
-class Bars(NamedTuple):
-    """The arrays of a sleeve.
-
-    ``day`` counts calendar days (UTC). ``ends`` has for each session of the
-    backtest the last bar until its end, -1 where there is none. ``since_open`` and
-    ``to_close`` are empty where no variant reads the clock. ``multiplier`` is the
-    money per point of the price.
-    """
-
-    open: FloatArray
-    high: FloatArray
-    low: FloatArray
-    close: FloatArray
-    day: IntArray
-    since_open: FloatArray
-    to_close: FloatArray
-    ends: IntArray
-    multiplier: float
-
-
-class Series(NamedTuple):
-    """What decides the signal: a value per bar, and the extremes of each block."""
-
-    values: FloatArray
-    tops: FloatArray
-    bottoms: FloatArray
 
 
 @compiled

@@ -21,13 +21,8 @@ import numpy as np
 from numba import njit
 
 from whatif_assets.engines.compiled import layout as at
-from whatif_assets.engines.compiled.kernel import (
-    Bars,
-    Series,
-    next_signal,
-    slipped,
-    worth,
-)
+from whatif_assets.engines.compiled.kernel import next_signal, slipped, worth
+from whatif_assets.engines.compiled.layout import Bars, Series
 
 # Inlined, the lanes are known to overlap nothing, and become vectors.
 compiled = njit(nogil=True, error_model="numpy", forceinline=True)

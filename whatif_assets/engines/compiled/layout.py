@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+
+from whatif_assets.domain.base.arrays import FloatArray, IntArray
 
 
 def _record(*names: str) -> np.dtype[np.void]:
@@ -97,3 +101,31 @@ FILL = _record("bar", "size", "price", "charged", "closing")
 
 # Bars per block of which the highest and lowest value are known.
 BLOCK = 16
+
+
+class Bars(NamedTuple):
+    """The arrays of a sleeve.
+
+    ``day`` counts calendar days (UTC). ``ends`` has for each session of the
+    backtest the last bar until its end, -1 where there is none. ``since_open`` and
+    ``to_close`` are empty where no variant reads the clock. ``multiplier`` is the
+    money per point of the price.
+    """
+
+    open: FloatArray
+    high: FloatArray
+    low: FloatArray
+    close: FloatArray
+    day: IntArray
+    since_open: FloatArray
+    to_close: FloatArray
+    ends: IntArray
+    multiplier: float
+
+
+class Series(NamedTuple):
+    """What decides the signal: a value per bar, and the extremes of each block."""
+
+    values: FloatArray
+    tops: FloatArray
+    bottoms: FloatArray

@@ -17,7 +17,6 @@ import joblib
 import numpy as np
 import numpy.typing as npt
 
-from whatif_assets.domain.accounts.accounts import Holding, Profits
 from whatif_assets.domain.accounts.job import Costs, Run, Variant
 from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.base.arrays import FloatArray
@@ -25,8 +24,9 @@ from whatif_assets.domain.strategies import RuleSettings, TradingRule
 from whatif_assets.domain.strategies.buy_and_hold import ALL
 from whatif_assets.engines.compiled import layout
 from whatif_assets.engines.compiled.compiling import one_by_one, side_by_side
-from whatif_assets.engines.compiled.kernel import Bars, Series
 from whatif_assets.engines.compiled.lanes import LANES
+from whatif_assets.engines.compiled.layout import Bars, Series
+from whatif_assets.engines.compiled.outcome import Outcome, Records
 from whatif_assets.engines.strategies import StrategyType
 
 _DAY = 86_400_000_000
@@ -39,7 +39,6 @@ _SHARED = frozenset(RuleSettings.model_fields)
 _COSTS = attrgetter(*(field.name for field in fields(Costs)))
 
 Rule = type[TradingRule[Any]]
-Records = npt.NDArray[np.void]
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,68 +146,6 @@ def _sizing(settings: RuleSettings) -> tuple[int, float]:
     if size == ALL:
         return layout.ALL_CASH, 0.0
     return layout.SHARES, size
-
-
-@dataclass(frozen=True, eq=False)
-class Outcome:
-    """What the variants of a batch gave.
-
-    Attributes
-    ----------
-    equity
-        At the end of each session; (variants, sleeves, sessions), or with all
-        sleeves added up, (variants, sessions).
-    counts
-        See :mod:`layout`; (variants, sleeves).
-    bars
-        Bars of all sleeves.
-    """
-
-    equity: FloatArray
-    counts: Records
-    bars: int
-
-    @property
-    def traded(self) -> FloatArray:
-        """Value of all fills, by variant."""
-        return np.asarray(self.counts["traded"].sum(axis=1))
-
-    @property
-    def rejected(self) -> npt.NDArray[np.int64]:
-        """Orders refused, by variant and sleeve."""
-        return self.counts["rejected"].astype(np.int64)
-
-    @property
-    def profits(self) -> Profits:
-        """Closed trades of all sleeves, by variant."""
-        total = Profits.none(len(self.counts))
-        for sleeve in range(self.counts.shape[1]):
-            total += profits_in(self.counts[:, sleeve])
-        return total
-
-    @property
-    def holding(self) -> Holding:
-        """How long positions were held on all sleeves, by variant."""
-        return Holding(
-            bars=np.full(len(self.counts), self.bars, dtype=np.float64),
-            exposed=np.asarray(self.counts["exposed"].sum(axis=1)),
-            closed=np.asarray(self.counts["held"].sum(axis=1)),
-        )
-
-
-def profits_in(counts: Records) -> Profits:
-    """Read the trades from the counts of one sleeve, a row per variant."""
-    count, total = counts["trades"], counts["total"]
-    away = np.divide(total, count, out=np.zeros_like(total), where=count > 0)
-    squares = counts["squares"] - away * total
-    return Profits(
-        count=count,
-        wins=counts["wins"],
-        mean=counts["first"] + away,
-        squares=np.maximum(squares, 0.0),
-        least=counts["least"],
-        greatest=counts["greatest"],
-    )
 
 
 def run(

@@ -29,7 +29,7 @@ from whatif_assets.report.page.facts import (
 )
 from whatif_assets.report.page.lineage_table import lineage_table
 from whatif_assets.settings.study import Study
-from whatif_assets.steps.backtesting import benchmark_of
+from whatif_assets.steps.benchmarks import benchmark_of
 from whatif_assets.steps.comparison.attribution import Attribution, attribute, replay
 from whatif_assets.steps.edge_parts import TABLE as EDGE_PARTS
 from whatif_assets.steps.holdout import is_opened, openings

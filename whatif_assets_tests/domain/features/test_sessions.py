@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from whatif_assets.domain.features import (
     bars_with_history,
     compute_features,
-    compute_features_spark,
     features_of_sessions,
     oldest_sessions_read,
     parse_feature,
@@ -21,6 +20,7 @@ from whatif_assets.domain.features import (
     session_features,
     warm_up,
 )
+from whatif_assets.engines.spark.features import compute_features_spark
 from whatif_assets_tests.domain.features.random_walks import random_walks, weekdays
 
 if TYPE_CHECKING:

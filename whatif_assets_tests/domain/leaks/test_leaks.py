@@ -52,7 +52,8 @@ from whatif_assets.engines.strategies import (
     find_strategy,
     required_features,
 )
-from whatif_assets.settings.configuration import Configuration, build
+from whatif_assets.settings.configuration import Configuration
+from whatif_assets.settings.entries import build
 from whatif_assets.settings.study import Study
 from whatif_assets.steps import leak_gate
 from whatif_assets.steps.forecasting import forecast_rows

@@ -15,7 +15,8 @@ from whatif_assets.domain.accounts._backtrader import bt
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.strategies.params import json_value
 from whatif_assets.engines.strategies import find_strategy
-from whatif_assets.settings.configuration import Configuration, build, expand, find
+from whatif_assets.settings.configuration import Configuration
+from whatif_assets.settings.entries import build, expand, find
 from whatif_assets.settings.study import Study
 from whatif_assets_tests.domain.accounts.situations import Kind, Params
 

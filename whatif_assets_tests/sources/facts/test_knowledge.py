@@ -11,12 +11,9 @@ from hypothesis import strategies as st
 
 from whatif_assets import features
 from whatif_assets.domain.base.errors import BadInput
-from whatif_assets.domain.features import (
-    FAMILIES,
-    compute_features_spark,
-    features_of_sessions,
-)
+from whatif_assets.domain.features import FAMILIES, features_of_sessions
 from whatif_assets.domain.features.bar_columns import fact_column
+from whatif_assets.engines.spark.features import compute_features_spark
 from whatif_assets.sources.facts import FactOptions, Facts, read_facts
 from whatif_assets_tests.domain.features.example_facts import feature_of, with_facts
 from whatif_assets_tests.domain.features.random_walks import random_walks, weekdays

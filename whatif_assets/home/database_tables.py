@@ -1,0 +1,149 @@
+"""The tables of the database, as the report writes them."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from whatif_assets.domain.base.columns import (
+    DATE,
+    DAY,
+    NUMBER,
+    STAMP,
+    TEXT,
+    WHOLE,
+    Column,
+    Table,
+)
+from whatif_assets.home.figure_columns import columns_of
+from whatif_assets.home.tables import (
+    _EFFECT,
+    _FAMILY,
+    _FILL,
+    _OF_VARIANT,
+    ALGORITHM,
+    BECAUSE,
+    CONFIGURATION,
+    FORECASTS,
+    LAKE,
+    OF_CONFIGURATION,
+    OF_STUDY,
+    PRICE_BARS,
+    SESSION,
+    SETTINGS,
+    STATE,
+    STRATEGY,
+    SYMBOL,
+    TS,
+    _by_name,
+)
+
+_SESSION = Column("session", DATE, "date of the session")
+
+
+DATABASE = _by_name(
+    (
+        Table("price_bars", PRICE_BARS.about, (_SESSION, *PRICE_BARS.parts), SESSION),
+        Table(
+            "features",
+            LAKE["features"].about,
+            (_SESSION, SYMBOL, TS),
+            SESSION,
+            NUMBER,
+        ),
+        Table(
+            "forecasts",
+            FORECASTS.about,
+            (OF_CONFIGURATION, *FORECASTS.parts),
+            CONFIGURATION,
+        ),
+        Table(
+            "configurations",
+            "a configuration of a study",
+            (
+                OF_STUDY,
+                OF_CONFIGURATION,
+                STRATEGY,
+                ALGORITHM,
+                Column("variants", WHOLE, "how many it has"),
+                SETTINGS,
+                STATE,
+                BECAUSE,
+            ),
+        ),
+        dataclasses.replace(LAKE["leaderboard"], axis=None),
+        dataclasses.replace(LAKE["best_configuration"], axis=None),
+        dataclasses.replace(LAKE["verdicts"], axis=None),
+        dataclasses.replace(LAKE["edge_parts"], axis=None),
+        Table(
+            "states",
+            "what a table has of a study",
+            (OF_STUDY, Column("part", TEXT, "name of the table"), STATE, BECAUSE),
+        ),
+        Table(
+            "equity",
+            "a finalist at the end of a session",
+            (
+                *_OF_VARIANT,
+                Column("session", DAY, "date of the session"),
+                Column("equity", NUMBER, "value of the account"),
+                Column("pnl", NUMBER, "profit since the start"),
+            ),
+        ),
+        Table("fills", "a fill of a finalist", (*_OF_VARIANT, *_FILL)),
+        Table(
+            "trades",
+            "a closed trade of a finalist",
+            (
+                *_OF_VARIANT,
+                SYMBOL,
+                Column("opened", STAMP, "bar of the first fill"),
+                Column("closed", STAMP, "bar of the last fill"),
+                Column("size", NUMBER, "units, below 0 for a short trade"),
+                *columns_of(NUMBER, "entry", "exit"),
+                Column("gross", NUMBER, "profit before commission"),
+                *columns_of(NUMBER, "commission", "pnl"),
+            ),
+        ),
+        Table(
+            "sensitivity",
+            "a value of an axis of a family, and how its variants did",
+            (*_FAMILY, *columns_of(TEXT, "axis", "value"), *_EFFECT),
+        ),
+        Table(
+            "sensitivity_pairs",
+            "two values of two axes of a family, and how their variants did",
+            (
+                *_FAMILY,
+                *columns_of(TEXT, "axis_x", "value_x", "axis_y", "value_y"),
+                *_EFFECT,
+            ),
+        ),
+        dataclasses.replace(LAKE["placebo_results"], name="placebos", axis=None),
+        LAKE["trials"],
+        LAKE["holdout_openings"],
+        LAKE["facts"],
+        Table(
+            "adjustments",
+            "a split or a dividend that prices are adjusted for",
+            (
+                _SESSION,
+                SYMBOL,
+                Column("split", NUMBER, "new shares per old"),
+                Column("dividend_factor", NUMBER, "1 where there is only a split"),
+            ),
+        ),
+        Table(
+            "data_quality",
+            LAKE["data_quality"].about,
+            (_SESSION, *LAKE["data_quality"].parts),
+            SESSION,
+        ),
+        Table(
+            "left_out",
+            LAKE["left_out"].about,
+            (_SESSION, *LAKE["left_out"].parts),
+            SESSION,
+        ),
+        LAKE["runs"],
+    )
+)

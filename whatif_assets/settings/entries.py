@@ -1,0 +1,305 @@
+"""Configurations of the entries of a study: what each says, checked and spread out."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from whatif_assets.domain.bars.bar_size import BarSize
+from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
+from whatif_assets.domain.base.settings import format_value
+from whatif_assets.domain.features import Feature
+from whatif_assets.domain.features.slower import by_bar_size
+from whatif_assets.engines.backtest import Costs
+from whatif_assets.settings.configuration import NAME, Configuration
+from whatif_assets.settings.fields import (
+    AXES,
+    COST_NAMES,
+    General,
+    check_axis,
+    check_names,
+    check_once,
+    kinds_of,
+    part,
+    validated,
+)
+from whatif_assets.settings.keys import check_key, overrides_in, tail
+from whatif_assets.settings.study import Study, parse_features
+
+
+def expand(
+    study: Study, base: Path, base_bar: BarSize | None = None
+) -> list[Configuration]:
+    """List the configurations of a study, in the order of its file.
+
+    Parameters
+    ----------
+    study
+        A checked study.
+    base
+        The folder that a strategy's file path refers to: the study file's own.
+    base_bar
+        Size of the market's bars, if the market is known.
+
+    Raises
+    ------
+    BadInput
+        A configuration has an unknown or wrong field; the message names the
+        configuration and the field. See :func:`check_study` for the lines.
+    """
+    found = [one for _, one in attempts(study, base, base_bar)]
+    for one in found:
+        if isinstance(one, BadInput):
+            raise one
+    return [one for one in found if isinstance(one, Configuration)]
+
+
+def attempts(
+    study: Study, base: Path, base_bar: BarSize | None = None
+) -> Iterator[tuple[str, Configuration | BadInput]]:
+    """Go through the configurations of a study, those that are wrong among them.
+
+    Parameters
+    ----------
+    study, base, base_bar
+        As for :func:`expand`.
+
+    Yields
+    ------
+    tuple
+        Name of the entry in the study's file, and the configuration or what is wrong
+        with it.
+    """
+    for name in study.configurations:
+        try:
+            points = list(_each(study, name))
+        except BadInput as error:
+            yield name, error
+            continue
+        for overrides in points:
+            yield name, _attempt(study, name, overrides, base, base_bar)
+
+
+def _attempt(
+    study: Study,
+    name: str,
+    overrides: Mapping[str, Any],
+    base: Path,
+    base_bar: BarSize | None,
+) -> Configuration | BadInput:
+    try:
+        if not NAME.fullmatch(name):
+            raise BadInput("a configuration's name has letters, digits, _ and - alone.")
+        configuration = build(study, name, overrides, base, base_bar=base_bar)
+        configuration.variants()
+    except BadInput as error:
+        return error
+    return configuration
+
+
+def _each(study: Study, name: str) -> Iterator[dict[str, Any]]:
+    axes = study.configurations[name].get("each", {})
+    check_axis(f"{study.name}.{name}", "each", axes)
+    for values in itertools.product(*axes.values()):
+        yield dict(zip(axes, values))
+
+
+def find(
+    studies: Mapping[str, Study],
+    key: str,
+    base: Path,
+    base_bar: BarSize | None = None,
+) -> Configuration:
+    """Find the configuration that a partition key names, overrides and all.
+
+    Parameters
+    ----------
+    studies
+        The studies of the home by name.
+    key
+        ``study.configuration`` plus any ``~field=value``.
+    base
+        The folder of the study files.
+    base_bar
+        Size of the market's bars, if the market is known.
+
+    Raises
+    ------
+    BadInput
+        The key names no study, no configuration, an unknown field or a value
+        that the field does not allow.
+    """
+    check_key(key)
+    stem, *parts = key.split("~")
+    study_name, _, name = stem.partition(".")
+    if study_name not in studies:
+        raise BadInput(
+            f"Configuration {key}: there is no study '{study_name}'; the home has "
+            f"{one_of(studies) or 'none'}.{did_you_mean(study_name, studies)}"
+        )
+    study = studies[study_name]
+    if name not in study.configurations:
+        raise BadInput(
+            f"Configuration {key}: study {study_name} has no configuration "
+            f"'{name}'; it has {one_of(study.configurations)}."
+            f"{did_you_mean(name, study.configurations)}"
+        )
+    return build(study, name, overrides_in(key, parts), base, key, base_bar)
+
+
+def build(
+    study: Study,
+    name: str,
+    overrides: Mapping[str, Any],
+    base: Path,
+    key: str | None = None,
+    base_bar: BarSize | None = None,
+) -> Configuration:
+    """Resolve one configuration of a study with some fields overridden.
+
+    An override of a swept or tuned field takes its axis away.
+
+    Raises
+    ------
+    BadInput
+        A field is unknown or wrong, an ``each`` axis has no value, or a model is
+        asked for where nothing is left to train on.
+    """
+    key = key or f"{study.name}.{name}{tail(overrides)}"
+    check_key(key)
+    entry = dict(study.configurations[name])
+    axes = {}
+    for axis in AXES:
+        values = entry.pop(axis, {})
+        check_axis(key, axis, values)
+        axes[axis] = {k: v for k, v in values.items() if k not in overrides}
+    if axes["each"]:
+        missing = ", ".join(f"{k} ({format_value(v)})" for k, v in axes["each"].items())
+        raise BadInput(f"Configuration {key}: say which value of {missing} it has.")
+    fields = {**entry, **overrides}
+    kinds = kinds_of(key, fields, base)
+    check_names(key, fields, kinds)
+    general = General(**part(key, "general", fields, kinds))
+    _check_sense(study, key, general, axes)
+    bar = _bar_of(key, general, base_bar)
+    settings = validated(key, fields, kinds, axes)
+    check_once(key, study.configurations[name])
+    return _assemble(study, name, key, general, settings, axes, base, bar)
+
+
+def _bar_of(key: str, general: General, base_bar: BarSize | None) -> BarSize | None:
+    """Size of a configuration's bars; refuse one that the market's cannot make."""
+    if general.bar is None:
+        return base_bar
+    size, field = BarSize.parse(general.bar), ("bar",)
+    if not (size.timed or size.daily):
+        raise BadInput(
+            f"Configuration {key}: bar: found {size}; bars of volume or money are made "
+            "of ticks alone. Choose a size by the clock, such as 5min, or 1day; a "
+            "market may have such bars as its base_bar.",
+            field,
+        )
+    if base_bar is None or size.is_multiple_of(base_bar):
+        return size
+    if not (base_bar.timed or base_bar.daily):
+        raise BadInput(
+            f"Configuration {key}: bar: found {size}; the market's bars of {base_bar} "
+            "are not by the clock and cannot be made larger. Leave bar out.",
+            field,
+        )
+    raise BadInput(
+        f"Configuration {key}: bar: found {size}; it must be a whole multiple of the "
+        f"market's base_bar, {base_bar}.",
+        field,
+    )
+
+
+def _check_sense(
+    study: Study, key: str, general: General, axes: Mapping[str, Mapping[str, Any]]
+) -> None:
+    if general.algorithm and study.evaluation.method == "whole":
+        raise BadInput(
+            f"Configuration {key}: algorithm: evaluation.method 'whole' leaves "
+            "nothing to train on; use 'split' or 'walk_forward'.",
+            field=("algorithm",),
+        )
+    if axes["search"] and not general.algorithm:
+        raise BadInput(
+            f"Configuration {key}: search: needs a field algorithm.", field=("search",)
+        )
+    horizon = general.horizon or study.label.horizon
+    embargo = study.evaluation.embargo
+    if general.algorithm and embargo is not None and embargo < horizon:
+        raise BadInput(
+            f"Configuration {key}: horizon: {horizon} bars reach past the embargo "
+            f"of {embargo}; evaluation.embargo must be at least the horizon.",
+            field=("horizon",),
+        )
+
+
+def _assemble(
+    study: Study,
+    name: str,
+    key: str,
+    general: General,
+    settings: Mapping[str, Mapping[str, Any]],
+    axes: Mapping[str, Mapping[str, Sequence[Any]]],
+    base: Path,
+    bar: BarSize | None,
+) -> Configuration:
+    def own(value: Any, default: Any) -> Any:
+        return default if value is None else value
+
+    sweep = {k: tuple(v) for k, v in axes["sweep"].items()}
+    search = {k: tuple(v) for k, v in axes["search"].items()}
+    entry = study.configurations[name]
+    label = study.parsed_label
+    features = (
+        study.parsed_features
+        if general.features is None
+        else parse_features(list(general.features))
+    )
+    _check_features(key, general, features, bar)
+    return Configuration(
+        study=study.name,
+        name=name,
+        key=key,
+        bar=bar,
+        symbols=own(general.symbols, study.symbols),
+        features=features,
+        label=replace(label, horizon=own(general.horizon, label.horizon)),
+        algorithm=general.algorithm,
+        backend=general.backend,
+        model_settings={
+            k: v for k, v in settings.get("algorithm", {}).items() if k not in search
+        },
+        model_seed=own(general.model_seed, study.seed),
+        search=search,
+        search_folds=general.search_folds,
+        strategy=general.strategy,
+        strategy_settings={
+            k: v for k, v in settings["strategy"].items() if k not in sweep
+        },
+        sweep=sweep,
+        axes=(*entry.get("each", ()), *entry.get("sweep", ())),
+        cash=own(general.cash, study.cash),
+        costs=Costs(
+            **{k: own(getattr(general, k), getattr(study.costs, k)) for k in COST_NAMES}
+        ),
+        base=base,
+    )
+
+
+def _check_features(
+    key: str, general: General, features: Sequence[Feature], bar: BarSize | None
+) -> None:
+    """Refuse a feature of bars that a model's own cannot be made into."""
+    if bar is None or general.algorithm is None:
+        return
+    try:
+        by_bar_size(features, bar)
+    except BadInput as error:
+        raise BadInput(f"Configuration {key}: {error}", field=("features",)) from None

@@ -1,0 +1,59 @@
+"""The gate for facts and columns that foretell too well: a question, no refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from whatif_assets.domain.accounts.sleeve import Sleeve
+from whatif_assets.domain.leaks import (
+    Finding,
+)
+from whatif_assets.domain.leaks.foretelling import (
+    columns_foretell_no_return,
+    from_elsewhere,
+    returns_to_the_close,
+)
+from whatif_assets.engines.strategies import required_features
+from whatif_assets.settings.configuration import Configuration
+
+
+def probe_learned_columns(configuration: Configuration, frame: pd.DataFrame) -> Finding:
+    """Ask whether facts and users' own features foretell what a model is to forecast.
+
+    Parameters
+    ----------
+    frame
+        As :func:`whatif_assets.steps.dataset.dataset` gives it.
+    """
+    names = [f.column for f in configuration.features if from_elsewhere(f)]
+    groups = [rows for _, rows in frame.groupby("symbol")] if names else []
+    gains = [rows["label"].to_numpy(dtype=np.float64) for rows in groups]
+    if configuration.label.kind == "level":
+        prices = [rows["price"].to_numpy(dtype=np.float64) for rows in groups]
+        gains = [gain - price for gain, price in zip(gains, prices)]
+    columns = {
+        n: [rows[n].to_numpy(dtype=np.float64) for rows in groups] for n in names
+    }
+    return columns_foretell_no_return(columns, gains)
+
+
+def probe_traded_columns(
+    configuration: Configuration, sleeves: Sequence[Sleeve]
+) -> Finding:
+    """Ask whether facts and users' own features foretell the rest of a session.
+
+    Parameters
+    ----------
+    sleeves
+        What a rule trades on, with the features that it computes for itself.
+    """
+    settings = [variant.settings for variant in configuration.variants()]
+    features = required_features(configuration.strategy_type(), settings)
+    names = [f.column for f in features if from_elsewhere(f)]
+    held = [name for name in names if name in sleeves[0].columns]
+    gains = [returns_to_the_close(s.open, s.close, s.session) for s in sleeves]
+    columns = {name: [s.columns[name] for s in sleeves] for name in held}
+    return columns_foretell_no_return(columns, gains)
