@@ -13,7 +13,8 @@ EDITED = {
     "engines.compiled.kernel": OF_RESULTS - {"leaderboard"},
     "domain.models.labels": {"trained_models", "forecasts"},
     "domain.selection.decision": {"verdicts"},
-    "domain.bars.tidy": {"price_bars", "data_quality"},
+    "domain.bars.tidy": {"price_bars"},
+    "domain.quality.prices": {"price_bars", "data_quality"},
     "sources.csv_rows": {"price_bars", "facts"},
     "domain.features.sessions": {"features"},
 }
