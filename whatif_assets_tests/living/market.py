@@ -85,14 +85,18 @@ class Market:
 
     @property
     def wrong(self) -> list[str]:
-        """Sessions with a price that is none, or without any bar."""
+        """Sessions with a price that is none, and the first one without any bar.
+
+        A fault that many sessions have alike is told once, of the first.
+        """
         refused = {
             day
             for (_, day), rows in self.bars.items()
             if (rows[PRICES] <= 0).any(axis=None)
         }
         traded = {day for _, day in self.bars}
-        return sorted(str(day) for day in refused | (set(self.sessions) - traded))
+        empty = sorted(set(self.sessions) - traded)
+        return sorted(str(day) for day in {*refused, *empty[:1]})
 
     def _list(self, symbol: str, sessions: list[date]) -> None:
         for day in sessions:
