@@ -18,12 +18,12 @@ from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_START_TAG,
 )
 
-from whatif_assets.command_line import terminal
+from whatif_assets.command_line import runs, terminal
 from whatif_assets.command_line.studies import run_studies
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.home.home import REPORTS, Home
 from whatif_assets.home.ledger import CHAIN
-from whatif_assets.orchestration import runs, stages
+from whatif_assets.orchestration import stages
 from whatif_assets.orchestration.assets import best_configuration
 from whatif_assets.orchestration.code_location import build_definitions
 from whatif_assets.report import page

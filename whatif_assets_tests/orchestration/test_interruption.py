@@ -14,7 +14,7 @@ import pytest
 # Says which child it started, and then works until it is told to end.
 PROGRAM = """
 import subprocess, sys, time
-from whatif_assets import interruption
+from whatif_assets.orchestration import interruption
 
 interruption.SECONDS_TO_CLEAN_UP = 0.3
 interruption.watch_for_signals()

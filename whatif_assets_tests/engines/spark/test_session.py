@@ -141,7 +141,8 @@ def tools_without_java(tmp_path: Path) -> Path:
 FIT = """
 import shutil, sys
 from pathlib import Path
-from whatif_assets.domain.models import fit, spark_rows
+from whatif_assets.domain.models import spark_rows
+from whatif_assets.engines.fitting import fit
 from whatif_assets.home.models import save_model
 from whatif_assets.engines.spark.session import spark_session, spark_settings
 from whatif_assets_tests.domain.models.made_up import rows_of
