@@ -49,7 +49,7 @@ def main() -> None:
         command = [
             sys.executable,
             "-m",
-            "whatif_assets.command_line.cli",
+            "whatif_assets",
             "run",
             "demo",
         ]

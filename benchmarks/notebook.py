@@ -50,7 +50,7 @@ def study_run(folder: Path, backend: str) -> dict[str, Any]:
     command = [
         sys.executable,
         "-m",
-        "whatif_assets.command_line.cli",
+        "whatif_assets",
         "run",
         str(STUDY),
     ]

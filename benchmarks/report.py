@@ -42,7 +42,7 @@ def main() -> None:
         command = [
             sys.executable,
             "-m",
-            "whatif_assets.command_line.cli",
+            "whatif_assets",
             "run",
             str(study),
         ]
