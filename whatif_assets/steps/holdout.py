@@ -8,7 +8,7 @@ makes the holdout a little more a part of the search.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,7 +36,7 @@ from whatif_assets.steps.forecasting import forecast_by
 from whatif_assets.steps.placebos import Challenged
 from whatif_assets.steps.sleeves import run_with_fills, sleeves_of_configuration
 from whatif_assets.steps.training import examples_of, fit_fold, probe_examples
-from whatif_assets.steps.winner import NAME, Winner
+from whatif_assets.steps.winner import Winner
 
 OPENINGS = "holdout_openings"
 
@@ -121,13 +121,18 @@ def holdout_inputs(winner: Winner) -> dict[str, str]:
     fold = winner.study.holdout(winner.home.market)
     if fold is None:
         return {}
-    home, configuration = winner.home, winner.configuration
-    read = BarReader(home, home.bar_size(configuration)).versions(fold.test)
-    if configuration.algorithm is not None:
-        read = versions_read(home, configuration, fold.test)
-    read += JoinedFacts(home, indicators_of(configuration)).seen(fold.test)
     chosen = winner.inputs
-    return {**chosen, "data": combined_hash([chosen["data"], read])}
+    return {**chosen, "data": combined_hash([chosen["data"], _read(winner)])}
+
+
+def _read(winner: Winner) -> list[str]:
+    """Versions of what the winner reads of the holdout."""
+    home, configuration = winner.home, winner.configuration
+    test = _holdout_of(winner).test
+    read = BarReader(home, home.bar_size(configuration)).versions(test)
+    if configuration.algorithm is not None:
+        read = versions_read(home, configuration, test)
+    return [*read, *JoinedFacts(home, indicators_of(configuration)).seen(test)]
 
 
 def is_opened(winner: Winner) -> bool:
@@ -141,11 +146,11 @@ def is_opened(winner: Winner) -> bool:
     return bool(wanted) and not why_computed(manifest, wanted)
 
 
-def record_opening(winner: Winner, inputs: Mapping[str, str], run_id: str) -> Entry:
+def record_opening(winner: Winner, run_id: str) -> Entry:
     """Write into the ledger that the holdout is about to be looked at.
 
-    The same look again of the same study, after a run that broke off, is not a further
-    one.
+    The same look again of the same study is not a further one: the same trial, on the
+    same data, whatever else of the code has changed.
 
     Returns
     -------
@@ -154,8 +159,7 @@ def record_opening(winner: Winner, inputs: Mapping[str, str], run_id: str) -> En
     """
     home, study = winner.home, winner.study
     fold = _holdout_of(winner)
-    content = {part: value for part, value in inputs.items() if part != NAME}
-    looked_at = combined_hash([sorted(content.items())])
+    looked_at = combined_hash([winner.trial, winner.made_of, _read(winner)])
     ledger = Ledger.of(home)
     for entry in reversed(ledger.entries):
         record = entry.record

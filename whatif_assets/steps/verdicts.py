@@ -17,7 +17,6 @@ from whatif_assets.domain.strategies.held import held_in_words
 from whatif_assets.home.history import History
 from whatif_assets.home.lake import not_materialised, why_computed
 from whatif_assets.home.tables import LAKE
-from whatif_assets.home.trial_identity import trials_of
 from whatif_assets.home.trials import (
     restore_trials,
     session_returns,
@@ -71,7 +70,7 @@ def evidence_of(winner: Winner) -> Evidence:
     ranking = lake.read("leaderboard", study.name)
     history = History(winner.home, study)
     tried = trial_returns(history, winner.sessions)
-    row = tried.row_of(_trial_of(winner))
+    row = tried.row_of(winner.trial)
     return Evidence(
         trials=tried.returns,
         winner=row,
@@ -103,13 +102,6 @@ def _withheld(winner: Winner, history: History) -> Iterator[str]:
     if is_opened(winner):
         sealed = winner.home.lake.read("holdout_results", winner.study.name)
         yield from (f"In the holdout: {told}" for told in sealed["account"] if told)
-
-
-def _trial_of(winner: Winner) -> str:
-    """Hash of the trial that a winner is."""
-    configuration = winner.configuration
-    trials = trials_of(winner.home, winner.study, configuration)
-    return dict(zip(configuration.variant_ids(), trials))[winner.variant.id]
 
 
 def restore_lost(winner: Winner) -> None:

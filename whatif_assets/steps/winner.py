@@ -12,7 +12,7 @@ from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.home.home import Home
 from whatif_assets.home.state import Judge
-from whatif_assets.home.trial_identity import evaluated_sessions
+from whatif_assets.home.trial_identity import evaluated_sessions, trials_of
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.leaderboard import BOARD, RESULTS, best
@@ -55,6 +55,21 @@ class Winner:
     def sessions(self) -> list[date]:
         """Sessions of the study's test windows."""
         return evaluated_sessions(self.home, self.study)
+
+    @property
+    def trial(self) -> str:
+        """Hash of the trial that it is, in which built-in rules have no code."""
+        names = self.configuration.variant_ids()
+        trials = trials_of(self.home, self.study, self.configuration)
+        return dict(zip(names, trials))[self.variant.id]
+
+    @property
+    def made_of(self) -> dict[str, str]:
+        """Hashes of the data that its results come from, by part."""
+        manifest = self.home.lake.manifest(RESULTS, self.configuration.key)
+        inputs = manifest.inputs if manifest else {}
+        own = ("settings", "code")
+        return {part: of for part, of in inputs.items() if not part.startswith(own)}
 
     @property
     def inputs(self) -> dict[str, str]:

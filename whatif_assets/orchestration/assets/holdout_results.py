@@ -57,7 +57,7 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
 def open_holdout(winner: Winner, compute: Compute, run_id: str) -> Result:
     """Record the opening, evaluate one winner and write the result to the lake."""
     study, lake = winner.study, winner.home.lake
-    entry = record_opening(winner, holdout_inputs(winner), run_id)
+    entry = record_opening(winner, run_id)
     backend = compute.backend_of(winner.configuration)
     result = evaluate_holdout(winner, backend, lambda: compute.spark(study))
     versions = [

@@ -21,6 +21,7 @@ from whatif_assets.home.trials import (
     read_trials,
     trial_returns,
 )
+from whatif_assets.steps.code_versions import CODE_VERSIONS
 from whatif_assets.steps.freshness import winners
 from whatif_assets.steps.holdout import openings, times_seen
 from whatif_assets.steps.leaderboard import read_table
@@ -112,6 +113,12 @@ class TestHoldout:
         assert daily["pnl"].iloc[-1] == pytest.approx(result["pnl"][0])
 
     def test_looking_again_at_the_same_is_no_further_opening(self, home):
+        rerun(home)
+        assert openings(home, home.study("honest"))["opening"].tolist() == [1]
+
+    def test_other_code_makes_no_further_opening(self, home, monkeypatch):
+        for table in ("backtest_results", "holdout_results"):
+            monkeypatch.setitem(CODE_VERSIONS, table, "another")
         rerun(home)
         assert openings(home, home.study("honest"))["opening"].tolist() == [1]
 
