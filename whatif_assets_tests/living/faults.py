@@ -43,6 +43,7 @@ def damage(path: Path, how: str) -> None:
 def leave_wal(database: Path) -> None:
     """Leave beside a database what a writer that was killed leaves there."""
     wal = database.with_name(f"{database.name}.wal")
+    wal.unlink(missing_ok=True)  # of one that was killed before
     with duckdb.connect(str(database)) as connection:
         connection.execute("CREATE OR REPLACE TABLE notes AS SELECT 1 AS note")
         left = wal.read_bytes()

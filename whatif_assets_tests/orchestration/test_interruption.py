@@ -58,6 +58,12 @@ except KeyboardInterrupt:
 KEPT = " What was finished is kept; the same command continues from there."
 
 
+def _heeding_signals() -> None:
+    """Undo what the tests may be run with, such as a shell's for what is behind it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
 def ends(process: int) -> bool:
     """Wait for a process that was told to end."""
     until = time.monotonic() + 20
@@ -100,7 +106,7 @@ def test_a_signal_ends_the_process_and_its_children(
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        preexec_fn=_heeding_signals,
     )
     started = int(process.stdout.readline())
     time.sleep(0.2)
