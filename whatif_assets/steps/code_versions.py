@@ -17,18 +17,21 @@ from pathlib import Path
 from whatif_assets.domain.base.hashing import combined_hash
 
 PACKAGE = "whatif_assets"
+# How bars come out of the lake, and how buy-and-hold is run beside a strategy.
+_BARS = ("home.bar_reader", "home.adjustments")
+_RUNS = ("steps.sleeves", "steps.benchmarks", "domain.strategies.held", *_BARS)
 ROOTS: dict[str, tuple[str, ...]] = {
     "facts": ("steps.facts",),
     "price_bars": ("steps.ingest", "steps.actions"),
-    "features": ("steps.session_features", "steps.feature_tables"),
-    "trained_models": ("steps.training", "steps.dataset"),
-    "forecasts": ("steps.forecasting", "steps.dataset"),
-    "backtest_results": ("steps.backtesting", "steps.sleeves"),
+    "features": ("steps.session_features", "steps.feature_tables", *_BARS),
+    "trained_models": ("steps.training", "steps.dataset", *_BARS),
+    "forecasts": ("steps.forecasting", "steps.dataset", *_BARS),
+    "backtest_results": ("steps.backtesting", *_RUNS),
     "data_quality": ("domain.quality",),
     "result_quality": ("steps.leak_gate",),
     "leaderboard": ("steps.leaderboard", "domain.ranking.ranking"),
-    "placebo_results": ("steps.placebos", "steps.sleeves"),
-    "holdout_results": ("steps.holdout", "steps.backtesting", "steps.sleeves"),
+    "placebo_results": ("steps.placebos", *_RUNS),
+    "holdout_results": ("steps.holdout", "steps.backtesting", *_RUNS),
     "verdicts": ("steps.verdicts", "steps.exposure", "steps.edge_parts"),
     "best_configuration": ("steps.winner", "report.parts", "report.conclusion"),
 }

@@ -17,6 +17,9 @@ EDITED = {
     "domain.quality.prices": {"price_bars", "data_quality"},
     "sources.csv_rows": {"price_bars", "facts"},
     "domain.features.sessions": {"features"},
+    "steps.benchmarks": OF_RESULTS - {"leaderboard"},
+    "domain.strategies.held": OF_RESULTS - {"leaderboard"},
+    "home.adjustments": {"features", "trained_models", "backtest_results"},
 }
 
 
