@@ -19,7 +19,7 @@ from rich.text import Text
 from whatif_assets.command_line.terminal import console
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.home.home import Home
-from whatif_assets.home.kept_findings import questions
+from whatif_assets.home.probe_findings import questions
 from whatif_assets.report.database import opened
 from whatif_assets.report.leaders import leaders
 from whatif_assets.settings.study import Study, read_study

@@ -20,12 +20,12 @@ from whatif_assets.command_line.terminal import console
 from whatif_assets.command_line.terminal_logs import TerminalLogs
 from whatif_assets.domain.base.errors import BadInput, few
 from whatif_assets.domain.quality.losses import in_words as losses_in_words
-from whatif_assets.home.asked import update_keys, what_ifs
-from whatif_assets.home.findings import left_out_of
 from whatif_assets.home.home import Home
 from whatif_assets.home.lake import NEW
-from whatif_assets.home.run_log import RunEntry, in_words, read_run_log
+from whatif_assets.home.quality_findings import left_out_of
+from whatif_assets.home.run_history import RunEntry, in_words, read_run_history
 from whatif_assets.home.trial_identity import evaluated_sessions
+from whatif_assets.home.what_ifs import update_keys, what_ifs
 from whatif_assets.orchestration.assets import features
 from whatif_assets.orchestration.automation import JOBS
 from whatif_assets.orchestration.claims import claim_name
@@ -49,8 +49,8 @@ from whatif_assets.steps.fitting_ahead import fit_ahead
 from whatif_assets.steps.freshness import Freshness
 from whatif_assets.steps.leaderboard import configurations_of
 from whatif_assets.steps.placebos import features_read
+from whatif_assets.steps.reuse import twin_of
 from whatif_assets.steps.session_features import history
-from whatif_assets.steps.twins import twin_of
 
 INTERRUPTED = DagsterExecutionInterruptedError.__name__
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -347,7 +347,7 @@ class Runner:
             raise_on_error=False,
         )
         for asset in assets:
-            entries = read_run_log(self._home.lake, result.run_id, asset)
+            entries = read_run_history(self._home.lake, result.run_id, asset)
             self._done.setdefault(asset, []).extend(entries)
         failures = [e.step_failure_data for e in result.all_events if e.is_step_failure]
         if any(_innermost(one).cls_name == INTERRUPTED for one in failures):

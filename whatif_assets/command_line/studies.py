@@ -11,8 +11,8 @@ from pathlib import Path
 from whatif_assets.command_line.result_display import print_result
 from whatif_assets.command_line.terminal import console, progress_display
 from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.engines.precompiling import start_compiling
 from whatif_assets.engines.spark.session import silence_spark, spark_session, warm_up
-from whatif_assets.engines.warming import start_compiling
 from whatif_assets.home.home import Home, set_up
 from whatif_assets.orchestration.interruption import cleaning_up
 from whatif_assets.report.drawing import end_drawing

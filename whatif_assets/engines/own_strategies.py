@@ -19,7 +19,7 @@ from types import ModuleType
 
 from whatif_assets.domain.accounts._backtrader import bt
 from whatif_assets.domain.base.errors import BadInput, did_you_mean
-from whatif_assets.engines.isolation.crew import try_import
+from whatif_assets.engines.isolation.worker_pool import try_import
 from whatif_assets.engines.local_code import (
     imported_from_elsewhere,
     local_files,

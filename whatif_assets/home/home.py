@@ -13,8 +13,8 @@ from whatif_assets.domain.features import Feature
 from whatif_assets.domain.quality.losses import LeftOut, in_words, symbols_lost
 from whatif_assets.home.atomic import write_text
 from whatif_assets.home.code_of_study import code_base, copy_code
-from whatif_assets.home.findings import left_out_of
 from whatif_assets.home.lake import Lake
+from whatif_assets.home.quality_findings import left_out_of
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.entries import find
 from whatif_assets.settings.market import (

@@ -26,15 +26,15 @@ from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.domain.strategies.params import json_value
 from whatif_assets.home.atomic import atomic_path
 from whatif_assets.home.damage import DamagedFile, tell
-from whatif_assets.home.history import (
+from whatif_assets.home.home import Home
+from whatif_assets.home.lake import DATA
+from whatif_assets.home.ledger import Entry, Evaluated, Ledger
+from whatif_assets.home.ledger_history import (
     MARKS,
     History,
     keep_marks,
     note_lost,
 )
-from whatif_assets.home.home import Home
-from whatif_assets.home.lake import DATA
-from whatif_assets.home.ledger import Entry, Evaluated, Ledger
 from whatif_assets.home.parquet import (
     columns_of,
     file_hash,

@@ -5,8 +5,8 @@ from typing import Any
 
 import dagster as dg
 
-from whatif_assets.home.asked import update_keys
 from whatif_assets.home.home import Home
+from whatif_assets.home.what_ifs import update_keys
 from whatif_assets.orchestration.claims import claim_name
 from whatif_assets.orchestration.dagster_private import (
     BulkActionsFilter,

@@ -14,7 +14,7 @@ import dagster as dg
 
 from whatif_assets.domain.base.errors import faults
 from whatif_assets.home.home import Home
-from whatif_assets.home.run_log import RunEntry, read_run_log
+from whatif_assets.home.run_history import RunEntry, read_run_history
 from whatif_assets.orchestration.automation import JOBS
 from whatif_assets.orchestration.dagster_private import BACKFILL_ID_TAG
 
@@ -53,7 +53,7 @@ def failures_of_backfill(
     for table in tables:
         latest: dict[str, RunEntry] = {}
         for run in reversed(runs):  # the newest comes first
-            entries = read_run_log(home.lake, run.run_id, table)
+            entries = read_run_history(home.lake, run.run_id, table)
             latest.update({entry.partition: entry for entry in entries})
         failed = [one for one in latest.values() if one.status == FAILED]
         reasons = {one.partition: one.why_computed for one in failed}

@@ -29,7 +29,7 @@ class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     path: str
 
     def open(self) -> Home:
-        """Open it, reading ``market.yaml`` afresh."""
+        """Open it, reading ``market.yaml`` again."""
         return Home.open(Path(self.path))
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from whatif_assets.domain.accounts.number_format import format_metric, is_undefined
-from whatif_assets.domain.strategies.held import held_in_words
+from whatif_assets.domain.strategies.benchmark_size import benchmark_in_words
 from whatif_assets.settings.study import Study
 
 NOT_JUDGED = "not judged yet"
@@ -105,7 +105,7 @@ def _compared(first: Mapping[str, Any]) -> str:
     """Say what buy-and-hold made, where that is known."""
     if is_undefined(first["buy_and_hold_pnl"]):
         return ""
-    held = held_in_words(json.loads(first["settings"]))
+    held = benchmark_in_words(json.loads(first["settings"]))
     made = format_metric("pnl", first["buy_and_hold_pnl"])
     return f" Buy-and-hold {held} made {made}."
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from whatif_assets.domain.accounts.number_format import format_metric
 from whatif_assets.domain.ranking.ranking import VIOLATES
-from whatif_assets.domain.strategies.held import held_in_words
+from whatif_assets.domain.strategies.benchmark_size import benchmark_in_words
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.leaderboard import CANDIDATE, short_name
 
@@ -53,7 +53,7 @@ def described(row: Mapping[Any, Any]) -> str:
     role = "" if row["role"] == CANDIDATE else str(row["role"])
     if row.get("strategy") == "buy_and_hold":
         # It may have another size than the one that a winner is compared with.
-        role += f": buy-and-hold {held_in_words(json.loads(row['settings']))}"
+        role += f": buy-and-hold {benchmark_in_words(json.loads(row['settings']))}"
     note = f" ({role})" if role else ""
     violates = f" violates {row[VIOLATES]}" if row[VIOLATES] else ""
     return f"{short_name(row)}{note}{violates}"

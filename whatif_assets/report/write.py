@@ -15,7 +15,7 @@ from whatif_assets.home.home import Home
 from whatif_assets.home.trials import read_trials
 from whatif_assets.report.database import build_database, configurations_table
 from whatif_assets.report.page import Page, write_page
-from whatif_assets.report.parts import left_out_of_views, part_of, states_table
+from whatif_assets.report.study_results import left_out_of_views, part_of, states_table
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.backtesting import long_form

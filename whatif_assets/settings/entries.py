@@ -12,7 +12,7 @@ from whatif_assets.domain.bars.bar_size import BarSize
 from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
 from whatif_assets.domain.base.settings import format_value
 from whatif_assets.domain.features import Feature
-from whatif_assets.domain.features.slower import by_bar_size
+from whatif_assets.domain.features.larger_bars import by_bar_size
 from whatif_assets.engines.backtest import Costs
 from whatif_assets.settings.configuration import NAME, Configuration
 from whatif_assets.settings.fields import (

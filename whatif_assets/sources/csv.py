@@ -29,7 +29,7 @@ from whatif_assets.sources.files import (
     may_have,
     result_of,
 )
-from whatif_assets.sources.parts import Part, together
+from whatif_assets.sources.time_ranges import Part, together
 
 SUFFIXES = (".csv", ".txt", ".tsv", ".gz", ".zip")
 MICROSECOND = pd.Timedelta(1, "us")

@@ -26,7 +26,7 @@ from whatif_assets.domain.base.settings import Settings
 from whatif_assets.sources.cells import where
 from whatif_assets.sources.csv_format import known_zone
 from whatif_assets.sources.files import ages, find_files
-from whatif_assets.sources.parts import within
+from whatif_assets.sources.time_ranges import within
 
 SETTINGS: dict[str, Any] = {"autoinstall_known_extensions": "false"}
 NUMBERS = re.compile(r"^(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL.*)$")

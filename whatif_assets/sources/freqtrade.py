@@ -20,7 +20,7 @@ from whatif_assets.domain.bars.schema import PRICES, no_bars, outside_era
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.base.settings import Settings
 from whatif_assets.sources.files import ages, file_of, find_files
-from whatif_assets.sources.parts import within
+from whatif_assets.sources.time_ranges import within
 
 TIMEFRAMES = {
     "1m": "1min",

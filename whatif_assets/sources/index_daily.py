@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from whatif_assets.domain.bars.bar_size import BarSize
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.base.settings import Settings
-from whatif_assets.sources.parts import within
+from whatif_assets.sources.time_ranges import within
 
 MODULES = {"NASDAQ": "arch.data.nasdaq", "SP500": "arch.data.sp500"}
 COLUMNS = ("open", "high", "low", "close", "volume")

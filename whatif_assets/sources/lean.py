@@ -28,7 +28,7 @@ from whatif_assets.sources.lean_files import (
     factor_actions,
     read_zip,
 )
-from whatif_assets.sources.parts import within
+from whatif_assets.sources.time_ranges import within
 
 SCALE = {"equity": 10_000.0, "crypto": 1.0}
 ZONE = {"equity": "America/New_York", "crypto": "UTC"}

@@ -15,8 +15,8 @@ from whatif_assets.domain.bars.bar_size import BarSize
 from whatif_assets.domain.bars.schema import no_bars
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.base.settings import Settings
-from whatif_assets.sources.parts import within
 from whatif_assets.sources.secrets import logs_without_secrets, without_secrets
+from whatif_assets.sources.time_ranges import within
 
 LONGEST_REASON = 400  # characters of what a client says
 

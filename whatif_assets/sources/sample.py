@@ -44,7 +44,7 @@ from whatif_assets.domain.bars.sessions import Sessions
 from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.base.settings import Settings
-from whatif_assets.sources.parts import within
+from whatif_assets.sources.time_ranges import within
 
 Keys = npt.NDArray[np.uint64]
 

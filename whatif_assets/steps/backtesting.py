@@ -26,9 +26,9 @@ from whatif_assets.engines.parity import sampled_parity
 from whatif_assets.engines.strategies import required_features
 from whatif_assets.home.adjustments import LakeSteps
 from whatif_assets.home.blocks import Sweep, drop_blocks, sweep_folder
-from whatif_assets.home.history import note_lost
 from whatif_assets.home.home import Home
 from whatif_assets.home.ledger import Entry
+from whatif_assets.home.ledger_history import note_lost
 from whatif_assets.home.trial_identity import evaluated_sessions, marks_of
 from whatif_assets.home.trials import register_trials, settings_of_trials
 from whatif_assets.settings.configuration import Configuration
@@ -36,8 +36,8 @@ from whatif_assets.settings.study import Study
 from whatif_assets.steps.benchmarks import _held_metrics, benchmark_of
 from whatif_assets.steps.facts import JoinedFacts
 from whatif_assets.steps.forecasting import IN_SAMPLE
-from whatif_assets.steps.foretelling import probe_traded_columns
 from whatif_assets.steps.leak_gate import probe_fills, probe_indicators
+from whatif_assets.steps.leakage_suspects import probe_traded_columns
 from whatif_assets.steps.session_features import history
 from whatif_assets.steps.sleeves import (
     basis_of,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from whatif_assets.domain.accounts.accounts import Accounts
 from whatif_assets.domain.accounts.metrics import measure
-from whatif_assets.domain.strategies.held import held_size
+from whatif_assets.domain.strategies.benchmark_size import benchmark_size
 from whatif_assets.engines.backtest import Sleeve, Variant, run_backtests
 from whatif_assets.home.home import Home
 
@@ -31,4 +31,4 @@ def _held_metrics(home: Home, accounts: Accounts) -> dict[str, float]:
 
 def held_variant(variant: Variant) -> Variant:
     """Buy-and-hold with a variant's costs, its cash and, if it has one, its size."""
-    return Variant("-", held_size(variant.settings), variant.costs, variant.cash)
+    return Variant("-", benchmark_size(variant.settings), variant.costs, variant.cash)

@@ -19,7 +19,12 @@ from whatif_assets.domain.base.hashing import combined_hash
 PACKAGE = "whatif_assets"
 # How bars come out of the lake, and how buy-and-hold is run beside a strategy.
 _BARS = ("home.bar_reader", "home.adjustments")
-_RUNS = ("steps.sleeves", "steps.benchmarks", "domain.strategies.held", *_BARS)
+_RUNS = (
+    "steps.sleeves",
+    "steps.benchmarks",
+    "domain.strategies.benchmark_size",
+    *_BARS,
+)
 ROOTS: dict[str, tuple[str, ...]] = {
     "facts": ("steps.facts",),
     "price_bars": ("steps.ingest", "steps.actions"),
@@ -33,7 +38,7 @@ ROOTS: dict[str, tuple[str, ...]] = {
     "placebo_results": ("steps.placebos", *_RUNS),
     "holdout_results": ("steps.holdout", "steps.backtesting", *_RUNS),
     "verdicts": ("steps.verdicts", "steps.exposure", "steps.edge_parts"),
-    "best_configuration": ("steps.winner", "report.parts", "report.conclusion"),
+    "best_configuration": ("steps.winner", "report.study_results", "report.conclusion"),
 }
 FOLLOWED = ("domain", "engines", "sources")
 # They have versions of their own, or do not change what is computed.

@@ -29,9 +29,9 @@ from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.domain.quality import Finding, Inspection, inspect, rules_hash
 from whatif_assets.domain.quality.losses import LeftOut, blocking
-from whatif_assets.home.findings import left_out_of, refusal
 from whatif_assets.home.home import Home
 from whatif_assets.home.parquet import as_parquet
+from whatif_assets.home.quality_findings import left_out_of, refusal
 from whatif_assets.settings.market import Market
 from whatif_assets.sources import LoadReport, load_bars
 from whatif_assets.steps.actions import Actions

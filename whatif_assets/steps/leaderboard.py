@@ -13,11 +13,11 @@ from whatif_assets.domain.accounts.metrics import METRICS
 from whatif_assets.domain.base.errors import BadInput, few
 from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.domain.ranking.ranking import SCORE, VIOLATES
-from whatif_assets.home.asked import what_ifs
 from whatif_assets.home.home import Home
 from whatif_assets.home.lake import Manifest
 from whatif_assets.home.state import Judge, State, Status
 from whatif_assets.home.tables import LAKE
+from whatif_assets.home.what_ifs import what_ifs
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.sensitivity import PLATEAU, plateaus

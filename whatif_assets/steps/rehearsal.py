@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.bars.bar_size import ONE_DAY, BarSize
-from whatif_assets.engines.isolation.crew import worked
+from whatif_assets.engines.isolation.worker_pool import worked
 from whatif_assets.engines.processes.tasks import task_of
 from whatif_assets.engines.strategies import required_features
 from whatif_assets.settings.configuration import Configuration

@@ -26,9 +26,9 @@ from whatif_assets.domain.features import (
     warm_up,
     with_other_symbols,
 )
-from whatif_assets.domain.features.slower import (
+from whatif_assets.domain.features.larger_bars import (
     LOOK_BACK,
-    SlowerBars,
+    LargerBars,
     as_of_close,
     by_bar_size,
 )
@@ -201,7 +201,7 @@ class SessionFeatures:
         own = bars[bars["symbol"].isin(symbols)]
         return own.reset_index(drop=True), previous
 
-    def slower_of(self, session: date, symbols: Sequence[str]) -> list[SlowerBars]:
+    def slower_of(self, session: date, symbols: Sequence[str]) -> list[LargerBars]:
         """Slower bars of some symbols before a session, for its features of such."""
         size, as_of = self._reader.size, self._as_of or session
         return [store._before(session, symbols, size, as_of) for store in self._slower]
@@ -255,13 +255,13 @@ class SessionFeatures:
 
     def _before(
         self, session: date, symbols: Sequence[str], size: BarSize, as_of: date
-    ) -> SlowerBars:
+    ) -> LargerBars:
         days = self._seen_from(session, symbols)
         bars = self._with_history(days, symbols, as_of)
         # Those that other symbols read in the session are needed there.
         rest = set(symbols) - set(symbols_read(self.own))
         now = bars["symbol"].isin(rest) & (bars["session"] == pd.Timestamp(session))
-        return SlowerBars(
+        return LargerBars(
             features=self.own,
             size=size,
             slower_size=self._reader.size,

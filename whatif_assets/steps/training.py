@@ -30,9 +30,9 @@ from whatif_assets.home.parquet import file_hash
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.dataset import dataset, versions_read
-from whatif_assets.steps.foretelling import probe_learned_columns
 from whatif_assets.steps.leak_gate import probe_labels
-from whatif_assets.steps.twins import share_file, twin_of
+from whatif_assets.steps.leakage_suspects import probe_learned_columns
+from whatif_assets.steps.reuse import share_file, twin_of
 
 TABLE = "trained_models"
 # A model, the settings that it was fitted with, and the scores of a search for them.

@@ -13,9 +13,9 @@ from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.domain.selection import Evidence, Holdout, Placebo, Verdict
-from whatif_assets.domain.strategies.held import held_in_words
-from whatif_assets.home.history import History
+from whatif_assets.domain.strategies.benchmark_size import benchmark_in_words
 from whatif_assets.home.lake import not_materialised, why_computed
+from whatif_assets.home.ledger_history import History
 from whatif_assets.home.tables import LAKE
 from whatif_assets.home.trials import (
     restore_trials,
@@ -122,7 +122,7 @@ def _held(winner: Winner) -> str:
     """Say how much buy-and-hold bought."""
     made = winner.home.lake.read("placebo_results", winner.study.name)
     (settings,) = made.loc[made["placebo"] == "buy_and_hold", "settings"]
-    return held_in_words(json.loads(settings))
+    return benchmark_in_words(json.loads(settings))
 
 
 def _hold_returns(winner: Winner) -> FloatArray:

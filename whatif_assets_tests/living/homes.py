@@ -23,7 +23,7 @@ from whatif_assets.command_line.studies import run_studies
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.home.home import REPORTS, Home
 from whatif_assets.home.ledger import CHAIN
-from whatif_assets.orchestration import stages
+from whatif_assets.orchestration import partition_loop
 from whatif_assets.orchestration.assets import best_configuration
 from whatif_assets.orchestration.code_location import build_definitions
 from whatif_assets.report import page
@@ -61,7 +61,7 @@ def nothing_drawn() -> Iterator[None]:
     """Leave out pictures and pages, which take their time and are in no table."""
     with (
         mock.patch.object(Picture, "png", lambda picture: b""),
-        mock.patch.object(stages, "draw_beside", lambda: None),
+        mock.patch.object(partition_loop, "draw_beside", lambda: None),
         mock.patch.object(page, "SECTIONS", ()),
         mock.patch.object(page, "get_plotlyjs", lambda: ""),
         mock.patch.object(best_configuration, "pictures", lambda *_: {}),

@@ -21,9 +21,9 @@ import pytest
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.quality.inspection import Finding
 from whatif_assets.home.database_tables import DATABASE
-from whatif_assets.home.findings import findings_table
 from whatif_assets.home.home import Home
 from whatif_assets.home.lake import Manifest
+from whatif_assets.home.quality_findings import findings_table
 from whatif_assets.report import database
 from whatif_assets.report.database import build_database, opened
 from whatif_assets.report.views import VARIABLE

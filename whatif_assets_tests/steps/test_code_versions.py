@@ -18,7 +18,7 @@ EDITED = {
     "sources.csv_rows": {"price_bars", "facts"},
     "domain.features.sessions": {"features"},
     "steps.benchmarks": OF_RESULTS - {"leaderboard"},
-    "domain.strategies.held": OF_RESULTS - {"leaderboard"},
+    "domain.strategies.benchmark_size": OF_RESULTS - {"leaderboard"},
     "home.adjustments": {"features", "trained_models", "backtest_results"},
 }
 

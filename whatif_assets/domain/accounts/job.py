@@ -139,7 +139,7 @@ class Executions:
         The bar on which the strategy failed, and how, where it was let fail.
     files
         Files that the strategy wrote or looked for where it saw none but its own; see
-        `whatif_assets.engines.isolation.seclusion`.
+        `whatif_assets.engines.isolation.sandbox`.
     """
 
     bars: npt.NDArray[np.int64]

@@ -13,7 +13,7 @@ from whatif_assets.domain.leaks.filling import (
     trades_see_no_future,
 )
 from whatif_assets.domain.leaks.finding import Admit, Finding, refuse_leak, together
-from whatif_assets.domain.leaks.foretelling import (
+from whatif_assets.domain.leaks.leakage_suspects import (
     FORETELLING_PROBE,
     columns_foretell_no_return,
 )

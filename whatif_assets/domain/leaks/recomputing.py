@@ -19,7 +19,7 @@ import pandas as pd
 
 from whatif_assets.domain.features import Block, Feature, session_blocks
 from whatif_assets.domain.features.bar_columns import BarColumns
-from whatif_assets.domain.features.slower import SlowerBars
+from whatif_assets.domain.features.larger_bars import LargerBars
 from whatif_assets.domain.leaks.finding import (
     KEYS,
     LOW,
@@ -77,7 +77,7 @@ def recomputed(
     previous: Sequence[date],
     features: Sequence[Feature],
     draw: random.Random | None,
-    slower: Sequence[SlowerBars] = (),
+    slower: Sequence[LargerBars] = (),
 ) -> Iterator[Recomputed]:
     """Compute the features of a session anew, with another future after some cuts.
 
@@ -126,7 +126,7 @@ def _until(
     cut: int,
     features: Sequence[Feature],
     how: str,
-    slower: Sequence[SlowerBars] = (),
+    slower: Sequence[LargerBars] = (),
 ) -> Recomputed:
     rows = bars.iloc[block.start : cut + 1].reset_index(drop=True)
     stop, columns = min(block.stop, len(bars)), BarColumns(bars)
@@ -214,7 +214,7 @@ def forecasts_see_no_future(
     predict: Callable[[pd.DataFrame], pd.DataFrame],
     written: pd.DataFrame,
     draw: random.Random,
-    slower: Sequence[SlowerBars] = (),
+    slower: Sequence[LargerBars] = (),
 ) -> Finding:
     """Compare a session's forecasts with those that another future would have given.
 

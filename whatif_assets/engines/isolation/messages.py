@@ -33,7 +33,7 @@ class Task:
         The bars, and what to run on them.
     seconds
         How long a job may take.
-    secluded
+    sandboxed
         Whether jobs see none of the files that others, or they themselves, left
         behind.
     """
@@ -44,7 +44,7 @@ class Task:
     sleeve: Sleeve
     variants: tuple[Variant, ...]
     seconds: float
-    secluded: bool = False
+    sandboxed: bool = False
 
     def job(self, variant: Variant) -> str:
         """Name one of the jobs for a message."""

@@ -12,14 +12,14 @@ from pathlib import Path
 import pandas as pd
 
 from whatif_assets.domain.features import FEATURES, Feature
-from whatif_assets.domain.features.slower import SlowerBars
+from whatif_assets.domain.features.larger_bars import LargerBars
 from whatif_assets.domain.leaks.finding import KEYS, Finding, Tally, together
 from whatif_assets.domain.leaks.recomputing import (
     FEATURES_PROBE,
     recomputed,
     values_see_no_future,
 )
-from whatif_assets.engines.probing.elsewhere import Elsewhere
+from whatif_assets.engines.probing.fresh_process import FreshProcess
 from whatif_assets.engines.probing.sweeping import BARS_OF_A_RUN, SECONDS, swept
 
 
@@ -31,7 +31,7 @@ def features_see_no_future(
     written: pd.DataFrame,
     draw: random.Random,
     probe: str = FEATURES_PROBE,
-    slower: Sequence[SlowerBars] = (),
+    slower: Sequence[LargerBars] = (),
     most: int = BARS_OF_A_RUN,
     seconds: float = SECONDS,
 ) -> Finding:
@@ -73,7 +73,7 @@ def features_see_no_future(
             )
         )
     if foreign:
-        place = Elsewhere.of(foreign)
+        place = FreshProcess.of(foreign)
         columns = [*KEYS, *(feature.column for feature in foreign)]
         mine = written.loc[written["symbol"].isin(bars["symbol"].unique()), columns]
 
@@ -91,7 +91,7 @@ def features_see_no_future(
 
 
 def _without_files(
-    place: Elsewhere, probed: Callable[[], Finding], probe: str
+    place: FreshProcess, probed: Callable[[], Finding], probe: str
 ) -> Finding:
     """Probe without the files that functions keep, or with those that they need."""
     alone = place.call_alone(probed)
@@ -117,7 +117,7 @@ def _without_files(
     return replace(found, compared=told)
 
 
-def _of(features: Sequence[Feature], slower: Sequence[SlowerBars]) -> list[SlowerBars]:
+def _of(features: Sequence[Feature], slower: Sequence[LargerBars]) -> list[LargerBars]:
     """Keep what slower bars give of some features."""
     kept = [
         replace(before, features=[f for f in before.features if f in features])
@@ -145,7 +145,7 @@ def _probed(
     written: pd.DataFrame,
     draw: random.Random | None,
     probe: str,
-    slower: Sequence[SlowerBars],
+    slower: Sequence[LargerBars],
     most: int,
     seconds: float,
 ) -> Finding:

@@ -35,7 +35,7 @@ from whatif_assets.domain.leaks.filling import (
     trades_see_no_future,
 )
 from whatif_assets.domain.leaks.finding import Finding, Tally, together
-from whatif_assets.engines.isolation.crew import worked
+from whatif_assets.engines.isolation.worker_pool import worked
 from whatif_assets.engines.processes.tasks import executions_of, task_of
 from whatif_assets.engines.strategies import StrategyType
 
@@ -74,7 +74,7 @@ class Probe:
     draw: random.Random
     seconds: float = SECONDS
     _began: float = field(default_factory=time.monotonic)
-    _secluded: bool = True
+    _sandboxed: bool = True
     _looked_at: list[str] = field(default_factory=list)
     _notes: list[str] = field(default_factory=list)
     _speed: float = 0.0  # bars of a run in a second
@@ -118,12 +118,12 @@ class Probe:
         return of_fills(rows, sleeve, 0.0, intrabar=True)
 
     def _run(
-        self, variant: Variant, sleeve: Sleeve, *whats: str, secluded: bool = True
+        self, variant: Variant, sleeve: Sleeve, *whats: str, sandboxed: bool = True
     ) -> list[Executions]:
         """Run a variant on a sleeve in one way or several, side by side."""
-        apart = secluded and self._secluded
+        apart = sandboxed and self._sandboxed
         tasks = [
-            replace(task_of(what, self.strategy, sleeve, [variant]), secluded=apart)
+            replace(task_of(what, self.strategy, sleeve, [variant]), sandboxed=apart)
             for what in whats
         ]
         found = []
@@ -138,7 +138,7 @@ class Probe:
         # A session's last bar may be dated one bar before it is known as the last.
         first = self._first_fill(variant, sleeve) + 2
         part = sleeve.until(max(FIRST_BARS, first))
-        (found,) = self._run(variant, part, "executions", secluded=False)
+        (found,) = self._run(variant, part, "executions", sandboxed=False)
         began = time.monotonic()
         (again,) = self._run(variant, part, "attempt")
         self._speed = len(part) / max(time.monotonic() - began, 1e-6)
@@ -166,7 +166,7 @@ class Probe:
         same = repeats_itself(sleeve, found, alone)
         if alone.failed_at is None and same.passed:
             return same
-        (again,) = self._run(variant, sleeve, "attempt", secluded=False)
+        (again,) = self._run(variant, sleeve, "attempt", sandboxed=False)
         random_ = repeats_itself(sleeve, found, again)
         files = alone.files
         if again.failed_at is not None or not random_.passed or not files.read:
@@ -182,7 +182,7 @@ class Probe:
                 sleeve.symbol,
             )
             return tally.finding()
-        self._secluded = False
+        self._sandboxed = False
         self._notes.append(
             f"it reads {names}: what such a file knows, no replay can tell"
         )

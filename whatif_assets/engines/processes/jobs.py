@@ -14,8 +14,8 @@ import joblib
 from whatif_assets.domain.accounts.job import Run, Variant
 from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.engines.engine import Progress
-from whatif_assets.engines.isolation.crew import worked
 from whatif_assets.engines.isolation.messages import Outcome
+from whatif_assets.engines.isolation.worker_pool import worked
 from whatif_assets.engines.processes.tasks import task_of
 from whatif_assets.engines.reference import backtest
 from whatif_assets.engines.strategies import StrategyType

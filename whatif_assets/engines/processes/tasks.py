@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from whatif_assets.domain.accounts.job import Executions, Variant
 from whatif_assets.domain.accounts.sleeve import Sleeve
-from whatif_assets.engines.isolation.crew import only, seconds_for
 from whatif_assets.engines.isolation.messages import (
     Task,
 )
+from whatif_assets.engines.isolation.worker_pool import only, seconds_for
 from whatif_assets.engines.strategies import StrategyType
 
 
@@ -31,7 +31,7 @@ def executions_of(
     sleeve: Sleeve,
     variant: Variant,
     what: str = "executions",
-    secluded: bool = False,
+    sandboxed: bool = False,
 ) -> Executions:
     """Run one variant, and tell when and how its orders were sent.
 
@@ -40,7 +40,7 @@ def executions_of(
     what
         ``executions``; ``attempt``, which may fail; or ``bar_by_bar``, an attempt with
         no later bar in reach.
-    secluded
+    sandboxed
         Whether it sees none of the files that an earlier run left behind.
 
     Raises
@@ -49,6 +49,6 @@ def executions_of(
         As for `whatif_assets.engines.reference.executions`; or the
         strategy ends its process, or takes too long.
     """
-    task = replace(task_of(what, kind, sleeve, [variant]), secluded=secluded)
+    task = replace(task_of(what, kind, sleeve, [variant]), sandboxed=sandboxed)
     executions: Executions = only(task)
     return executions

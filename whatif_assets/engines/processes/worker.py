@@ -41,7 +41,7 @@ from whatif_assets.engines.isolation.messages import (
     receive,
     send,
 )
-from whatif_assets.engines.isolation.seclusion import secluded
+from whatif_assets.engines.isolation.sandbox import sandboxed
 from whatif_assets.engines.own_strategies import libraries_of
 from whatif_assets.engines.strategies import find_strategy
 
@@ -151,9 +151,9 @@ def _run(task: Task, variant: Variant) -> Any:
     work = functools.partial(
         getattr(reference_engine, task.what), task.sleeve, kind, variant
     )
-    if not task.secluded:
+    if not task.sandboxed:
         return work()
-    alone = secluded(work)
+    alone = sandboxed(work)
     if alone.error is not None:
         raise alone.error
     return replace(alone.result, files=alone.files)

@@ -7,8 +7,8 @@ import dagster as dg
 
 from whatif_assets.home.home import Home
 from whatif_assets.orchestration.observed import read_by
+from whatif_assets.orchestration.partition_loop import Stage, Step, Task, run_stages
 from whatif_assets.orchestration.resources import Compute, HomeResource
-from whatif_assets.orchestration.stages import Stage, Step, Task, run_stages
 from whatif_assets.steps.code_versions import CODE_VERSIONS
 
 MARKET, MODELS, RESULTS = "market", "models", "results"

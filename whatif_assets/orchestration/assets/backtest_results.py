@@ -6,8 +6,8 @@ import pandas as pd
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.leaks import Finding
 from whatif_assets.home.home import Home
-from whatif_assets.home.kept_findings import Gate
 from whatif_assets.home.ledger import FOLDER
+from whatif_assets.home.probe_findings import Gate
 from whatif_assets.orchestration.assets.axes import (
     RESULTS,
     Axes,
@@ -15,9 +15,9 @@ from whatif_assets.orchestration.assets.axes import (
     facts_of,
     stage,
 )
+from whatif_assets.orchestration.partition_loop import Stage, Step, Task
 from whatif_assets.orchestration.progress import Progress
 from whatif_assets.orchestration.records import Result
-from whatif_assets.orchestration.stages import Stage, Step, Task
 from whatif_assets.report.drawing import Picture
 from whatif_assets.report.plots import equity_plot, heat_maps, marginal_plot
 from whatif_assets.settings.configuration import Configuration

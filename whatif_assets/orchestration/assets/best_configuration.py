@@ -10,7 +10,7 @@ from whatif_assets.orchestration.assets.axes import RESULTS, Axes
 from whatif_assets.orchestration.page_link import offer_page
 from whatif_assets.orchestration.records import as_metadata
 from whatif_assets.orchestration.resources import HomeResource
-from whatif_assets.orchestration.whole import whole_result
+from whatif_assets.orchestration.unpartitioned import unpartitioned_result
 from whatif_assets.report.drawing import Picture
 from whatif_assets.report.page.costs import cost_lines
 from whatif_assets.report.page.equity import drawdowns
@@ -43,7 +43,7 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
     def best_configuration(
         context: dg.AssetExecutionContext, home: HomeResource
     ) -> dg.MaterializeResult[None]:
-        return whole_result(
+        return unpartitioned_result(
             context,
             home.open(),
             lambda opened: report_best(opened, context.instance),
@@ -93,12 +93,12 @@ def pictures(found: Report, home: Home, row: dict[Any, Any]) -> dict[str, Pictur
     """Draw the winner's drawdown, what costs do to it, and what its settings do."""
     if row["why_none"]:
         return {}
-    facts = found.pages[row["study"]].facts
+    content = found.pages[row["study"]].content
     drawn = {
-        "drawdown": Picture(drawdown_plot, drawdowns(facts), facts.study.name),
-        "costs": Picture(cost_plot, cost_lines(facts), facts.study.name),
+        "drawdown": Picture(drawdown_plot, drawdowns(content), content.study.name),
+        "costs": Picture(cost_plot, cost_lines(content), content.study.name),
     }
-    effects = found.marginal[found.marginal["configuration"] == facts.family]
+    effects = found.marginal[found.marginal["configuration"] == content.family]
     if len(effects):
-        drawn["sensitivity"] = Picture(marginal_plot, effects, facts.family)
+        drawn["sensitivity"] = Picture(marginal_plot, effects, content.family)
     return drawn

@@ -12,17 +12,17 @@ import dagster as dg
 from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.domain.leaks import FEATURES_PROBE, PROBES
 from whatif_assets.domain.quality import CHECKS, REFUSED, Finding, Rule
-from whatif_assets.home.findings import findings_table, kept_findings
 from whatif_assets.home.home import Home
-from whatif_assets.home.kept_findings import probed
 from whatif_assets.home.lake import DATA
+from whatif_assets.home.probe_findings import probed
+from whatif_assets.home.quality_findings import findings_table, kept_findings
 from whatif_assets.orchestration.assets.axes import MARKET, Axes, all_of
 from whatif_assets.orchestration.assets.probe_checks import probe_results
 from whatif_assets.orchestration.backfills import failures_of_backfill
 from whatif_assets.orchestration.observed import read_by
 from whatif_assets.orchestration.records import as_metadata
 from whatif_assets.orchestration.resources import HomeResource
-from whatif_assets.orchestration.whole import whole_result
+from whatif_assets.orchestration.unpartitioned import unpartitioned_result
 from whatif_assets.steps.code_versions import CODE_VERSIONS
 
 NAME = "data_quality"
@@ -62,7 +62,7 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
         found = findings_of(opened)
         failures = failures_of_backfill(context, opened, ("price_bars", "features"))
         if not failures:
-            yield whole_result(context, opened, lambda opened: described(found))
+            yield unpartitioned_result(context, opened, lambda opened: described(found))
         yield from quality_results(found, opened.market.rules)
         tables = {"features": probed(opened.lake, "features")}
         yield from probe_results(opened.lake, [FEATURES_PROBE], tables)

@@ -10,7 +10,7 @@ from whatif_assets.home.home import Home
 from whatif_assets.orchestration.assets.axes import MARKET, Axes
 from whatif_assets.orchestration.records import as_metadata
 from whatif_assets.orchestration.resources import HomeResource
-from whatif_assets.orchestration.whole import whole_result
+from whatif_assets.orchestration.unpartitioned import unpartitioned_result
 from whatif_assets.sources.facts import FACT_CHECKS
 from whatif_assets.steps.code_versions import CODE_VERSIONS
 from whatif_assets.steps.facts import collect_facts
@@ -38,7 +38,9 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, home: HomeResource
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         described: list[pd.DataFrame] = []
-        yield whole_result(context, home.open(), lambda home: collect(home, described))
+        yield unpartitioned_result(
+            context, home.open(), lambda home: collect(home, described)
+        )
         yield from (check_result(name, described[0]) for name in FACT_CHECKS)
 
     return facts

@@ -7,10 +7,10 @@ import dagster as dg
 
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.home.home import Home
-from whatif_assets.home.kept_findings import Gate
+from whatif_assets.home.probe_findings import Gate
 from whatif_assets.orchestration.assets.axes import MARKET, Axes, facts_of, stage
+from whatif_assets.orchestration.partition_loop import Stage, Step, Task
 from whatif_assets.orchestration.records import Result, latest_records
-from whatif_assets.orchestration.stages import Stage, Step, Task
 from whatif_assets.steps.feature_tables import FeatureTables
 from whatif_assets.steps.leak_gate import probe_features, sessions_to_probe
 from whatif_assets.steps.session_features import sessions_of_warm_up as reach

@@ -5,10 +5,10 @@ from typing import Any
 import dagster as dg
 
 from whatif_assets.home.home import Home
-from whatif_assets.home.kept_findings import Gate
+from whatif_assets.home.probe_findings import Gate
 from whatif_assets.orchestration.assets.axes import MODELS, Axes, all_of, stage
+from whatif_assets.orchestration.partition_loop import Stage, Step, Task
 from whatif_assets.orchestration.records import Result
-from whatif_assets.orchestration.stages import Stage, Step, Task
 from whatif_assets.report.drawing import Picture
 from whatif_assets.report.plots import forecast_plot, realised_by_decile
 from whatif_assets.steps.forecasting import (
@@ -19,7 +19,7 @@ from whatif_assets.steps.forecasting import (
     forecast_inputs,
     probe,
 )
-from whatif_assets.steps.twins import share
+from whatif_assets.steps.reuse import share
 
 
 def build(axes: Axes, home: Home) -> Stage:

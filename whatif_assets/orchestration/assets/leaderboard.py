@@ -11,7 +11,7 @@ from whatif_assets.orchestration.assets.axes import RESULTS, Axes, all_of
 from whatif_assets.orchestration.observed import read_by
 from whatif_assets.orchestration.records import as_metadata
 from whatif_assets.orchestration.resources import HomeResource
-from whatif_assets.orchestration.whole import whole_result
+from whatif_assets.orchestration.unpartitioned import unpartitioned_result
 from whatif_assets.report.drawing import Picture
 from whatif_assets.report.leaders import leaders
 from whatif_assets.report.plots import MOST_BARS, ranking_plot
@@ -44,7 +44,7 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
     def leaderboard(
         context: dg.AssetExecutionContext, home: HomeResource
     ) -> dg.MaterializeResult[None]:
-        return whole_result(
+        return unpartitioned_result(
             context,
             home.open(),
             lambda opened: rank_studies(opened, context.run.run_id),

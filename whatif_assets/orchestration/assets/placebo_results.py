@@ -8,9 +8,9 @@ from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.home.home import Home
 from whatif_assets.orchestration.assets.axes import RESULTS, Axes
 from whatif_assets.orchestration.observed import read_by
-from whatif_assets.orchestration.per_study import for_each_study
 from whatif_assets.orchestration.records import Result
 from whatif_assets.orchestration.resources import HomeResource
+from whatif_assets.orchestration.study_loop import for_each_study
 from whatif_assets.steps.code_versions import CODE_VERSIONS
 from whatif_assets.steps.placebos import placebo_inputs, run_placebos
 from whatif_assets.steps.winner import Winner

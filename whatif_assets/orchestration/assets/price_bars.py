@@ -2,11 +2,11 @@
 
 from whatif_assets.domain.bars.adjustments import DETAIL, as_detail
 from whatif_assets.domain.base.hashing import combined_hash
-from whatif_assets.home.findings import admit, counts
 from whatif_assets.home.home import Home
+from whatif_assets.home.quality_findings import admit, counts
 from whatif_assets.orchestration.assets.axes import MARKET, Axes, stage
+from whatif_assets.orchestration.partition_loop import Stage, Step, Task
 from whatif_assets.orchestration.records import Result
-from whatif_assets.orchestration.stages import Stage, Step, Task
 from whatif_assets.steps.ingest import SessionBars
 
 

@@ -9,14 +9,14 @@ from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.domain.leaks import FEATURES_PROBE, PROBES
 from whatif_assets.home.home import Home
-from whatif_assets.home.kept_findings import kept_probes, probed
+from whatif_assets.home.probe_findings import kept_probes, probed
 from whatif_assets.orchestration.assets.axes import RESULTS, Axes, all_of
 from whatif_assets.orchestration.assets.backtest_results import PARITY
 from whatif_assets.orchestration.assets.probe_checks import probe_results
 from whatif_assets.orchestration.backfills import failures_of_backfill
 from whatif_assets.orchestration.observed import read_by
 from whatif_assets.orchestration.resources import HomeResource
-from whatif_assets.orchestration.whole import whole_result
+from whatif_assets.orchestration.unpartitioned import unpartitioned_result
 from whatif_assets.steps.code_versions import CODE_VERSIONS
 
 NAME = "result_quality"
@@ -58,7 +58,9 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
         keys = known_keys(opened)
         failures = failures_of_backfill(context, opened, TABLES)
         if not failures:
-            yield whole_result(context, opened, lambda home: described(home, keys))
+            yield unpartitioned_result(
+                context, opened, lambda home: described(home, keys)
+            )
         yield from probe_results(opened.lake, ABOUT, keys)
         if failures:
             raise dg.Failure(failures, allow_retries=False)

@@ -3,11 +3,11 @@
 from typing import Any
 
 from whatif_assets.home.home import Home
-from whatif_assets.home.kept_findings import Gate
+from whatif_assets.home.probe_findings import Gate
 from whatif_assets.orchestration.assets.axes import MODELS, Axes, all_of, stage
+from whatif_assets.orchestration.partition_loop import Stage, Step, Task
 from whatif_assets.orchestration.records import Result, kept_shown
 from whatif_assets.orchestration.resources import Compute
-from whatif_assets.orchestration.stages import Stage, Step, Task
 from whatif_assets.steps.fitting_ahead import fitted
 from whatif_assets.steps.training import Trained, train, training_inputs
 

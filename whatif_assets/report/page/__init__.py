@@ -1,6 +1,6 @@
 """The page: all that is known of a study, in one HTML file that needs no network.
 
-A new section is one function of the facts, and one line in ``SECTIONS``.
+A new section is one function of the content, and one line in ``SECTIONS``.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from plotly.offline import get_plotlyjs
 from whatif_assets.home.atomic import write_text
 from whatif_assets.home.home import Home
 from whatif_assets.report.page.collect import collect
+from whatif_assets.report.page.content import PageContent
 from whatif_assets.report.page.costs import costs
 from whatif_assets.report.page.equity import drawdown, equity
-from whatif_assets.report.page.facts import Facts
 from whatif_assets.report.page.leaderboard import leaderboard
 from whatif_assets.report.page.lineage import lineage
 from whatif_assets.report.page.markup import Section, escaped
@@ -33,7 +33,7 @@ from whatif_assets.settings.study import Study
 from whatif_assets.steps.sensitivity import Sensitivity
 from whatif_assets.steps.winner import Winner
 
-SECTIONS: tuple[Callable[[Facts], Section], ...] = (
+SECTIONS: tuple[Callable[[PageContent], Section], ...] = (
     verdict,
     winner,
     leaderboard,
@@ -77,14 +77,14 @@ class Page:
     ----------
     path
         The HTML file.
-    facts
+    content
         What it tells.
     seconds
         How long each part took, by name: collecting, each section, assembling.
     """
 
     path: Path
-    facts: Facts
+    content: PageContent
     seconds: Mapping[str, float]
 
 
@@ -101,21 +101,21 @@ def write_page(
     The same lake gives the same bytes.
     """
     clock = _Clock()
-    facts = collect(home, study, leaderboard, winner, effects, conclusion)
+    content = collect(home, study, leaderboard, winner, effects, conclusion)
     clock.stop(COLLECT)
     sections = []
     for make in SECTIONS:
-        sections.append(make(facts))
+        sections.append(make(content))
         clock.stop(sections[-1].anchor)
     path = home.page(study.name)
-    write_text(path, assembled(facts, sections))
+    write_text(path, assembled(content, sections))
     clock.stop(ASSEMBLE)
-    return Page(path, facts, clock.seconds)
+    return Page(path, content, clock.seconds)
 
 
-def assembled(facts: Facts, sections: list[Section]) -> str:
+def assembled(content: PageContent, sections: list[Section]) -> str:
     """Put the sections into one page."""
-    study, market = facts.study, facts.market
+    study, market = content.study, content.market
     source = (
         "simulated bars" if market.source == "sample" else f"source {market.source}"
     )

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from whatif_assets.report.page.facts import IN_SAMPLE, STRETCHES, Facts
+from whatif_assets.report.page.content import IN_SAMPLE, STRETCHES, PageContent
 from whatif_assets.report.page.markup import escaped
 
 WINNER = "#0072B2"
@@ -104,9 +104,9 @@ def legend(entries: Iterable[tuple[str, str, str]]) -> str:
     return f'<ul class="legend">{"".join(items)}</ul>'
 
 
-def colours(facts: Facts) -> dict[str, str]:
+def colours(content: PageContent) -> dict[str, str]:
     """Give every line of the page its colour."""
-    lines = facts.curves.drop_duplicates("line")
+    lines = content.curves.drop_duplicates("line")
     runners = lines.loc[lines["kind"] == "runner_up", "line"]
     found = dict(zip(runners, RUNNERS_UP))
     for kind, colour in (("winner", WINNER), ("hold", HOLD)):
@@ -114,11 +114,11 @@ def colours(facts: Facts) -> dict[str, str]:
     return found
 
 
-def shades(facts: Facts) -> list[dict[str, Any]]:
+def shades(content: PageContent) -> list[dict[str, Any]]:
     """Shade in-sample sessions and the holdout of an axis of dates."""
     found = []
     for stretch in STRETCHES:
-        days = facts.stretches[stretch]
+        days = content.stretches[stretch]
         if days and stretch != "out_of_sample":
             found.append(
                 {
@@ -137,12 +137,12 @@ def shades(facts: Facts) -> list[dict[str, Any]]:
     return found
 
 
-def shade_entries(facts: Facts) -> list[tuple[str, str, str]]:
+def shade_entries(content: PageContent) -> list[tuple[str, str, str]]:
     """Say what the shades mean, as entries of a legend."""
     return [
-        (_stretch_name(stretch, facts.stretches[stretch]), SHADES[stretch], "area")
+        (_stretch_name(stretch, content.stretches[stretch]), SHADES[stretch], "area")
         for stretch in STRETCHES
-        if facts.stretches[stretch]
+        if content.stretches[stretch]
     ]
 
 
@@ -150,9 +150,9 @@ def _stretch_name(stretch: str, days: Sequence[date]) -> str:
     return f"{NAMES[stretch]}, {len(days):,} sessions {days[0]} to {days[-1]}"
 
 
-def date_range(facts: Facts) -> dict[str, Any]:
+def date_range(content: PageContent) -> dict[str, Any]:
     """Settings of an axis that shows all sessions."""
-    days = [day for stretch in STRETCHES for day in facts.stretches[stretch]]
+    days = [day for stretch in STRETCHES for day in content.stretches[stretch]]
     if not days:
         return {"type": "date"}
     ends = [_iso(min(days), -HALF_A_DAY), _iso(max(days), HALF_A_DAY)]

@@ -1,4 +1,4 @@
-"""Collecting the facts of a study from the lake."""
+"""Collecting the content of a study from the lake."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ import pandas as pd
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.engines.strategies import find_strategy
 from whatif_assets.home.adjustments import adjustments_table
-from whatif_assets.home.findings import findings_table, kept_findings
 from whatif_assets.home.home import Home
 from whatif_assets.home.lake import as_glob
+from whatif_assets.home.quality_findings import findings_table, kept_findings
 from whatif_assets.home.tables import LAKE
 from whatif_assets.home.trial_identity import evaluated_sessions
-from whatif_assets.report.page.facts import (
+from whatif_assets.report.page.content import (
     CURVES,
     HOLDOUT,
     IN_SAMPLE,
     OUT_OF_SAMPLE,
     STRETCHES,
-    Facts,
+    PageContent,
 )
 from whatif_assets.report.page.lineage_table import lineage_table
 from whatif_assets.settings.study import Study
@@ -57,7 +57,7 @@ def collect(
     winner: Winner | None,
     effects: Sensitivity,
     conclusion: str,
-) -> Facts:
+) -> PageContent:
     """Collect what the page tells of a study.
 
     Parameters
@@ -83,7 +83,7 @@ def collect(
     )
     opened = winner is not None and is_opened(winner)
     sealed = home.lake.read("holdout_results", study.name) if opened else pd.DataFrame()
-    return Facts(
+    return PageContent(
         study=study,
         market=home.market,
         text=_text_of(home, study),
@@ -139,7 +139,7 @@ def _curves(
     winner: Winner | None,
     days: dict[str, list[date]],
 ) -> pd.DataFrame:
-    """Profits of the lines that the page draws; see :class:`Facts`."""
+    """Profits of the lines that the page draws; see :class:`PageContent`."""
     parts = [*_of_variants(home, leaderboard, winner)]
     if winner is not None:
         parts += _of_holdout(winner)

@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 from whatif_assets.domain.accounts.number_format import format_figures
 from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.report.page.charts import INK, WINNER, chart, colours, legend
-from whatif_assets.report.page.facts import Facts
+from whatif_assets.report.page.content import PageContent
 from whatif_assets.report.page.markup import Section, paragraph, table
 from whatif_assets.steps.leaderboard import CANDIDATE, short_name
 
@@ -23,31 +23,31 @@ POINTS = 60
 ASKED = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
-def costs(facts: Facts) -> Section:
+def costs(content: PageContent) -> Section:
     """Draw profit over commission, and say who wins at which cost."""
-    if not facts.winner:
-        return Section("Costs", "costs", paragraph(facts.why_none))
-    charged = charged_bps(facts.winner)
+    if not content.winner:
+        return Section("Costs", "costs", paragraph(content.why_none))
+    charged = charged_bps(content.winner)
     note = paragraph(
         "Profit out of sample if the same fills were charged another commission, in "
         "basis points of their value. Charged were "
         f"{format_figures(charged)} bp; slippage and other costs stay as they were."
     )
-    colour, lines = colours(facts), cost_lines(facts)
+    colour, lines = colours(content), cost_lines(content)
     entries = [(name, colour[name], "line") for name in lines]
-    top = _scale(facts)
+    top = _scale(content)
     drawn = chart(
         "chart-costs",
         [_line(name, *line, colour[name]) for name, line in lines.items()],
         "commission, bp of each fill's value",
         "PnL, account currency",
         height=320,
-        shapes=[_mark(x) for _, x in _marks(facts) if x <= top],
+        shapes=[_mark(x) for _, x in _marks(content) if x <= top],
         xaxis={"range": [0, top]},
-        annotations=[_label(n, x) for n, x in _marks(facts) if x <= top],
+        annotations=[_label(n, x) for n, x in _marks(content) if x <= top],
         margin={"l": 8, "r": 12, "t": 48, "b": 8},
     )
-    return Section("Costs", "costs", note + legend(entries) + drawn + _winners(facts))
+    return Section("Costs", "costs", note + legend(entries) + drawn + _winners(content))
 
 
 def charged_bps(row: Mapping[str, Any]) -> float:
@@ -72,15 +72,15 @@ def pnl_at(rows: pd.DataFrame, bps: float) -> FloatArray:
     return np.where(known, np.where(known, own - bps, 0.0) * traded / 1e4, pnl)
 
 
-def _drawn(facts: Facts) -> list[tuple[str, pd.DataFrame]]:
+def _drawn(content: PageContent) -> list[tuple[str, pd.DataFrame]]:
     """The winner and the runners-up that the chart of equity has."""
-    rows = facts.leaderboard
+    rows = content.leaderboard
     candidates = rows[rows["role"] == CANDIDATE]
     names = pd.Series(
         [short_name(row) for row in candidates.to_dict("records")],
         index=candidates.index,
     )
-    lines = facts.curves.loc[facts.curves["kind"] != "hold", "line"].unique()
+    lines = content.curves.loc[content.curves["kind"] != "hold", "line"].unique()
     return [(line, candidates[names == line].head(1)) for line in lines]
 
 
@@ -95,29 +95,29 @@ def _line(name: str, at: FloatArray, pnl: FloatArray, colour: str) -> go.Scatter
     )
 
 
-def cost_lines(facts: Facts) -> dict[str, tuple[FloatArray, FloatArray]]:
+def cost_lines(content: PageContent) -> dict[str, tuple[FloatArray, FloatArray]]:
     """Basis points and profit of the winner and of the runners-up."""
-    at = np.linspace(0, _scale(facts), POINTS)
+    at = np.linspace(0, _scale(content), POINTS)
     return {
         name: (at, np.array([pnl_at(row, bps)[0] for bps in at]))
-        for name, row in _drawn(facts)
+        for name, row in _drawn(content)
     }
 
 
-def _marks(facts: Facts) -> Iterator[tuple[str, float]]:
+def _marks(content: PageContent) -> Iterator[tuple[str, float]]:
     """Costs worth a line: charged, where another wins, where nothing is earned."""
     marks = (
-        ("charged", charged_bps(facts.winner)),
-        ("flips", float(facts.verdict.get("flip_bps", math.nan))),
-        ("breaks even", float(facts.winner["break_even_bps"])),
+        ("charged", charged_bps(content.winner)),
+        ("flips", float(content.verdict.get("flip_bps", math.nan))),
+        ("breaks even", float(content.winner["break_even_bps"])),
     )
     for name, value in marks:
         if math.isfinite(value) and value >= 0:
             yield f"{name} {format_figures(value)}", value
 
 
-def _scale(facts: Facts) -> float:
-    return 1.25 * max([LEAST_SCALE, *(value for _, value in _marks(facts))])
+def _scale(content: PageContent) -> float:
+    return 1.25 * max([LEAST_SCALE, *(value for _, value in _marks(content))])
 
 
 def _mark(x: float) -> dict[str, Any]:
@@ -141,13 +141,13 @@ def _label(name: str, x: float) -> dict[str, Any]:
     }
 
 
-def _winners(facts: Facts) -> str:
+def _winners(content: PageContent) -> str:
     """Which candidate would make most money at some costs."""
-    rows = facts.leaderboard
+    rows = content.leaderboard
     candidates = rows[rows["role"] == CANDIDATE]
-    mine = pd.DataFrame([facts.winner])
+    mine = pd.DataFrame([content.winner])
     told = []
-    for bps in sorted({*ASKED, charged_bps(facts.winner)}):
+    for bps in sorted({*ASKED, charged_bps(content.winner)}):
         made = pnl_at(candidates, bps)
         best = candidates.iloc[int(np.nanargmax(made))]
         told.append(

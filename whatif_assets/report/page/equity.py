@@ -17,7 +17,7 @@ from whatif_assets.report.page.charts import (
     shade_entries,
     shades,
 )
-from whatif_assets.report.page.facts import OUT_OF_SAMPLE, Facts
+from whatif_assets.report.page.content import OUT_OF_SAMPLE, PageContent
 from whatif_assets.report.page.markup import Section, paragraph
 
 BAND_FILL = "rgba(138,138,138,0.30)"
@@ -25,33 +25,33 @@ NO_RESULT = "The lake has no result."
 STRONG = ("winner", "hold")
 
 
-def equity(facts: Facts) -> Section:
+def equity(content: PageContent) -> Section:
     """Draw profits of winner, runners-up, buy-and-hold and random traders."""
-    if facts.curves.empty:
+    if content.curves.empty:
         return Section("Equity", "equity", paragraph(NO_RESULT))
     note = paragraph(
         "Profit at the end of each session. The account starts anew at 0 in each "
         "stretch; models have seen the in-sample sessions, so what they earn there "
         "says nothing."
     )
-    traces = [*_band(facts.traders), *(_traces(facts, "pnl", "%{y:,.0f}"))]
+    traces = [*_band(content.traders), *(_traces(content, "pnl", "%{y:,.0f}"))]
     drawn = chart(
         "chart-equity",
         traces,
         "session",
         "PnL, account currency",
         height=380,
-        shapes=shades(facts),
-        xaxis=date_range(facts),
+        shapes=shades(content),
+        xaxis=date_range(content),
     )
-    return Section("Equity", "equity", note + _legend(facts) + drawn)
+    return Section("Equity", "equity", note + _legend(content) + drawn)
 
 
-def drawdown(facts: Facts) -> Section:
+def drawdown(content: PageContent) -> Section:
     """Draw how far winner and buy-and-hold are below their last peak."""
-    deep = _deep(facts)
+    deep = _deep(content)
     if deep.empty:
-        why = facts.why_none or NO_RESULT
+        why = content.why_none or NO_RESULT
         return Section("Drawdown", "drawdown", paragraph(why))
     names = deep.drop_duplicates("line")
     entries = [
@@ -67,26 +67,28 @@ def drawdown(facts: Facts) -> Section:
         "session",
         "below the last peak, %",
         height=260,
-        shapes=shades(facts),
-        xaxis=date_range(facts),
+        shapes=shades(content),
+        xaxis=date_range(content),
     )
     note = paragraph(
         "Equity at the end of each session against its highest value so far in the "
         "stretch, the starting cash included."
     )
     return Section(
-        "Drawdown", "drawdown", note + legend([*entries, *shade_entries(facts)]) + drawn
+        "Drawdown",
+        "drawdown",
+        note + legend([*entries, *shade_entries(content)]) + drawn,
     )
 
 
-def drawdowns(facts: Facts) -> pd.DataFrame:
+def drawdowns(content: PageContent) -> pd.DataFrame:
     """Winner and buy-and-hold out of sample, with :func:`below_peak` as ``below``."""
-    deep = _deep(facts)
+    deep = _deep(content)
     return deep[deep["stretch"] == OUT_OF_SAMPLE]
 
 
-def _deep(facts: Facts) -> pd.DataFrame:
-    strong = facts.curves[facts.curves["kind"].isin(STRONG)]
+def _deep(content: PageContent) -> pd.DataFrame:
+    strong = content.curves[content.curves["kind"].isin(STRONG)]
     return strong.assign(below=below_peak(strong))
 
 
@@ -98,10 +100,10 @@ def below_peak(curves: pd.DataFrame) -> pd.Series[float]:
     return 100 * (value / peak - 1)
 
 
-def _traces(facts: Facts, column: str, written: str) -> list[go.Scatter]:
+def _traces(content: PageContent, column: str, written: str) -> list[go.Scatter]:
     """One trace per line, buy-and-hold and the winner on top."""
-    colour, order = colours(facts), ("runner_up", "hold", "winner")
-    lines = [(str(n), rows) for n, rows in facts.curves.groupby("line", sort=False)]
+    colour, order = colours(content), ("runner_up", "hold", "winner")
+    lines = [(str(n), rows) for n, rows in content.curves.groupby("line", sort=False)]
     lines.sort(key=lambda line: order.index(line[1]["kind"].iloc[0]))
     return [_line_of(rows, name, colour[name], column, written) for name, rows in lines]
 
@@ -140,12 +142,12 @@ def _band(traders: pd.DataFrame) -> list[go.Scatter]:
     ]
 
 
-def _legend(facts: Facts) -> str:
-    entries = [(name, colour, "line") for name, colour in colours(facts).items()]
+def _legend(content: PageContent) -> str:
+    entries = [(name, colour, "line") for name, colour in colours(content).items()]
     order = {WINNER: 0, HOLD: 2}
     entries.sort(key=lambda entry: order.get(entry[1], 1))
-    if len(facts.traders):
+    if len(content.traders):
         entries.append(
             ("random traders with its turnover, middle 90 %", PLACEBO + "66", "area")
         )
-    return legend([*entries, *shade_entries(facts)])
+    return legend([*entries, *shade_entries(content)])

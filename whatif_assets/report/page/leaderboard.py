@@ -9,7 +9,7 @@ import pandas as pd
 
 from whatif_assets.domain.accounts.number_format import format_metric, is_undefined
 from whatif_assets.domain.ranking.ranking import VIOLATES
-from whatif_assets.report.page.facts import Facts
+from whatif_assets.report.page.content import PageContent
 from whatif_assets.report.page.markup import Section, escaped, paragraph
 from whatif_assets.steps.leaderboard import CANDIDATE, short_name
 from whatif_assets.steps.sensitivity import PLATEAU
@@ -31,14 +31,14 @@ SHOWN = (
 )
 
 
-def leaderboard(facts: Facts) -> Section:
+def leaderboard(content: PageContent) -> Section:
     """List the best variants, every placebo, and the rank that each would have."""
-    rows = _rows(facts)
-    column = facts.study.ranking.column
+    rows = _rows(content)
+    column = content.study.ranking.column
     figures = [c for c in dict.fromkeys((column, *SHOWN)) if c in rows]
     violates = VIOLATES in rows and (rows[VIOLATES].fillna("") != "").any()
     texts = ["role", *([VIOLATES] if violates else [])]
-    note = paragraph(_note(facts))
+    note = paragraph(_note(content))
     return Section(
         "Leaderboard",
         "leaderboard",
@@ -46,36 +46,38 @@ def leaderboard(facts: Facts) -> Section:
     )
 
 
-def _note(facts: Facts) -> str:
-    tried = len(facts.leaderboard)
+def _note(content: PageContent) -> str:
+    tried = len(content.leaderboard)
     shown = (
         f"the first {MOST_ROWS:,} of {tried:,}" if tried > MOST_ROWS else f"{tried:,}"
     )
-    drawn = 0 if facts.placebos.empty else (facts.placebos["placebo"] == RANDOM).sum()
+    drawn = (
+        0 if content.placebos.empty else (content.placebos["placebo"] == RANDOM).sum()
+    )
     best = f" (of {drawn:,} random traders the best)" if drawn else ""
     return (
-        f"Here are {shown} variants by {facts.study.ranking.label}, benchmarks and "
+        f"Here are {shown} variants by {content.study.ranking.label}, benchmarks and "
         f"placebos in grey, those made for the winner{best} without a rank. All are in "
         "whatif.duckdb, tables leaderboard and placebos. Press a heading to sort by it."
     )
 
 
-def _rows(facts: Facts) -> pd.DataFrame:
+def _rows(content: PageContent) -> pd.DataFrame:
     """Rows of the leaderboard, and those of the placebos made for the winner."""
-    ranked = facts.leaderboard
+    ranked = content.leaderboard
     shown = ranked[(ranked["rank"] <= MOST_ROWS) | (ranked["role"] != CANDIDATE)]
-    if facts.placebos.empty:
+    if content.placebos.empty:
         return shown
-    made = facts.placebos
+    made = content.placebos
     random = made[made["placebo"] == RANDOM].sort_values(
-        "ranked_value", ascending=not facts.study.ranking.higher_is_better
+        "ranked_value", ascending=not content.study.ranking.higher_is_better
     )
     some = pd.concat([made[made["placebo"] != RANDOM], random.head(1)])
     some = some.assign(configuration=some["placebo"], role=MADE)
     some[VIOLATES] = ""
-    some[facts.study.ranking.column] = some["ranked_value"]
+    some[content.study.ranking.column] = some["ranked_value"]
     some = some[[c for c in some if c in shown]]
-    order = facts.study.ranking.order(_joined(shown, some))
+    order = content.study.ranking.order(_joined(shown, some))
     return order.reset_index(drop=True)
 
 

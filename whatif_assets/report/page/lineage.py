@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from whatif_assets.domain.accounts.number_format import format_number
 from whatif_assets.report.page.charts import NAMES
-from whatif_assets.report.page.facts import STRETCHES, Facts
+from whatif_assets.report.page.content import STRETCHES, PageContent
 from whatif_assets.report.page.markup import (
     Section,
     escaped,
@@ -14,22 +14,22 @@ from whatif_assets.report.page.markup import (
 )
 
 
-def lineage(facts: Facts) -> Section:
+def lineage(content: PageContent) -> Section:
     """Tell windows, market, openings of the holdout, and what produced each table."""
     html = "".join(
         [
-            _windows(facts),
-            _market(facts),
-            _openings(facts),
-            _tables(facts),
-            folded("The study's file", f"<pre>{escaped(facts.text)}</pre>"),
+            _windows(content),
+            _market(content),
+            _openings(content),
+            _tables(content),
+            folded("The study's file", f"<pre>{escaped(content.text)}</pre>"),
         ]
     )
     return Section("Lineage", "lineage", html)
 
 
-def _windows(facts: Facts) -> str:
-    evaluation = facts.study.evaluation
+def _windows(content: PageContent) -> str:
+    evaluation = content.study.evaluation
     rows = [
         (
             NAMES[stretch],
@@ -37,10 +37,10 @@ def _windows(facts: Facts) -> str:
             f"{len(days):,}",
         )
         for stretch in STRETCHES
-        for days in [facts.stretches[stretch]]
+        for days in [content.stretches[stretch]]
     ]
     embargo = evaluation.embargo
-    shift = facts.study.label.horizon if embargo is None else embargo
+    shift = content.study.label.horizon if embargo is None else embargo
     note = paragraph(
         f"Evaluated by {evaluation.method.replace('_', ' ')}. Models were trained on "
         f"sessions before their test, less an embargo of {shift} bars; in-sample are "
@@ -50,47 +50,47 @@ def _windows(facts: Facts) -> str:
     return note + table(("Stretch", "Sessions", "Number"), rows, 2)
 
 
-def _market(facts: Facts) -> str:
-    market = facts.market
+def _market(content: PageContent) -> str:
+    market = content.market
     synthetic = " (simulated bars)" if market.source == "sample" else ""
     rows = [
         ("Source", f"{market.source}{synthetic}"),
         ("Calendar", market.calendar),
         ("Base bar", market.base_bar),
         ("Repairs", ", ".join(market.repairs) or "none"),
-        ("Adjusted for", _adjusted(facts)),
-        ("Study's content hash", facts.study.hash),
-        ("Seed", format_number(facts.study.seed)),
+        ("Adjusted for", _adjusted(content)),
+        ("Study's content hash", content.study.hash),
+        ("Seed", format_number(content.study.seed)),
     ]
     return table(("Market and study", ""), rows, 2)
 
 
-def _adjusted(facts: Facts) -> str:
+def _adjusted(content: PageContent) -> str:
     """Say which corporate actions prices are adjusted for, and to which basis."""
-    if not facts.market.knows_actions:
+    if not content.market.knows_actions:
         return "nothing"
-    steps = facts.adjustments
+    steps = content.adjustments
     splits = int((steps["split"] != 1).sum())
     dividends = int((steps["dividend_factor"] != 1).sum())
-    wanted = "splits and dividends" if facts.market.adjust == "all" else "splits"
+    wanted = "splits and dividends" if content.market.adjust == "all" else "splits"
     return (
         f"{wanted}. Backtests have the prices, shares and volumes of the study's first "
-        f"session, {facts.study.sessions(facts.market)[0]}. After it in the study: "
+        f"session, {content.study.sessions(content.market)[0]}. After it in the study: "
         f"splits {splits}, dividends {dividends}"
     )
 
 
-def _openings(facts: Facts) -> str:
-    if facts.openings.empty:
+def _openings(content: PageContent) -> str:
+    if content.openings.empty:
         return ""
     shown = ["opening", "configuration", "variant", "first_session", "last_session"]
     shown += ["opened_at", "run_id"]
-    rows = facts.openings[shown].astype(str).to_numpy().tolist()
+    rows = content.openings[shown].astype(str).to_numpy().tolist()
     head = [name.replace("_", " ").capitalize() for name in shown]
     return "<h3>Openings of the holdout</h3>" + table(head, rows, len(head), "wide")
 
 
-def _tables(facts: Facts) -> str:
+def _tables(content: PageContent) -> str:
     rows = [
         [
             row["table"],
@@ -103,7 +103,7 @@ def _tables(facts: Facts) -> str:
             f"{row['runs']:,}",
             f"{row['seconds']:,.1f}",
         ]
-        for row in facts.lineage.to_dict("records")
+        for row in content.lineage.to_dict("records")
     ]
     head = ["Table", "Content", "Code", "Last run", "Finished, UTC", "Partitions"]
     head += ["Rows", "Runs", "Seconds"]

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from whatif_assets.domain.accounts.number_format import format_figures, format_percent
 from whatif_assets.report.page.charts import INK, LOSS, WINNER, chart, legend
-from whatif_assets.report.page.facts import Facts
+from whatif_assets.report.page.content import PageContent
 from whatif_assets.report.page.markup import Section, paragraph
 
 BINS = 40
@@ -16,11 +16,11 @@ FEW = 6
 TITLE = "Overfitting"
 
 
-def overfitting(facts: Facts) -> Section:
+def overfitting(content: PageContent) -> Section:
     """Draw the histogram of CSCV's logits."""
-    logits = facts.logits[np.isfinite(facts.logits)]
+    logits = content.logits[np.isfinite(content.logits)]
     if not len(logits):
-        why = facts.why_none or (
+        why = content.why_none or (
             "Fewer than two trials or four sessions, or no verdict yet: nothing can "
             "be divided."
         )
@@ -59,13 +59,13 @@ def overfitting(facts: Facts) -> Section:
         yaxis={"tickformat": ",d", "dtick": 1 if counts.max() < FEW else None},
     )
     return Section(
-        TITLE, "overfitting", _note(facts, len(logits)) + legend(entries) + drawn
+        TITLE, "overfitting", _note(content, len(logits)) + legend(entries) + drawn
     )
 
 
-def _note(facts: Facts, drawn: int) -> str:
-    of = facts.verdict
-    left = len(facts.logits) - drawn
+def _note(content: PageContent, drawn: int) -> str:
+    of = content.verdict
+    left = len(content.logits) - drawn
     text = (
         "The rank that the best of one half of the sessions has in the other half, for "
         f"{int(of['cscv_splits']):,} ways to divide them. "

@@ -17,7 +17,7 @@ from whatif_assets.report.page.charts import (
     shade_entries,
     shades,
 )
-from whatif_assets.report.page.facts import OUT_OF_SAMPLE, Facts
+from whatif_assets.report.page.content import OUT_OF_SAMPLE, PageContent
 from whatif_assets.report.page.markup import Section, paragraph, table
 from whatif_assets.steps.comparison.attribution import NO_HOUR, Attribution
 
@@ -26,17 +26,17 @@ MONEY = "PnL, account currency"
 MOST_SYMBOLS = 60
 
 
-def profits(facts: Facts) -> Section:
+def profits(content: PageContent) -> Section:
     """Divide the winner's out-of-sample profit by symbol, hour, session and cost."""
-    of = facts.attribution
+    of = content.attribution
     if of is None:
-        why = facts.why_none or facts.unattributed
+        why = content.why_none or content.unattributed
         return Section(TITLE, "profits", paragraph(why))
     note = paragraph(
         "The winner's profit out of sample, after costs: the change of what it owns, "
         "positions that are still open included. Blue is profit, vermilion is loss."
     )
-    parts = (_by_symbol(of), _by_hour(facts, of), _by_session(facts), _by_cost(of))
+    parts = (_by_symbol(of), _by_hour(content, of), _by_session(content), _by_cost(of))
     return Section(TITLE, "profits", note + "".join(parts))
 
 
@@ -69,9 +69,9 @@ def _by_symbol(of: Attribution) -> str:
     return f"<h3>By symbol</h3>{note}{drawn}"
 
 
-def _by_hour(facts: Facts, of: Attribution) -> str:
+def _by_hour(content: PageContent, of: Attribution) -> str:
     head = "<h3>By hour</h3>"
-    if json.loads(facts.winner["settings"]).get("bar") == "1day":
+    if json.loads(content.winner["settings"]).get("bar") == "1day":
         return head + paragraph("Daily bars have no hours.")
     hours = of.by_hour()
     interest = hours.get(NO_HOUR, 0.0)
@@ -85,7 +85,7 @@ def _by_hour(facts: Facts, of: Attribution) -> str:
     drawn = chart(
         "chart-hours",
         [bars],
-        f"hour of the bar, {facts.timezone}",
+        f"hour of the bar, {content.timezone}",
         MONEY,
         height=260,
         xaxis={"type": "category"},
@@ -96,8 +96,8 @@ def _by_hour(facts: Facts, of: Attribution) -> str:
     return f"{head}{drawn}{paragraph(note)}"
 
 
-def _by_session(facts: Facts) -> str:
-    mine = facts.curves[facts.curves["kind"] == "winner"]
+def _by_session(content: PageContent) -> str:
+    mine = content.curves[content.curves["kind"] == "winner"]
     if mine.empty:
         return ""
     daily = mine["pnl"] - mine.groupby("stretch")["pnl"].shift(1).fillna(0.0)
@@ -113,15 +113,15 @@ def _by_session(facts: Facts) -> str:
         "session",
         MONEY,
         height=260,
-        shapes=shades(facts),
-        xaxis=date_range(facts),
+        shapes=shades(content),
+        xaxis=date_range(content),
     )
     outside = daily[mine["stretch"] == OUT_OF_SAMPLE]
     note = paragraph(
         f"Out of sample {int((outside > 0).sum()):,} of {len(outside):,} sessions made "
         f"money; the best made {outside.max():,.2f}, the worst {outside.min():,.2f}."
     )
-    return f"<h3>By session</h3>{legend(shade_entries(facts))}{drawn}{note}"
+    return f"<h3>By session</h3>{legend(shade_entries(content))}{drawn}{note}"
 
 
 def _by_cost(of: Attribution) -> str:

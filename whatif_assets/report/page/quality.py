@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from whatif_assets.domain.accounts.number_format import format_percent
 from whatif_assets.domain.quality import CHECKS
 from whatif_assets.report.page.charts import chart, date_range
-from whatif_assets.report.page.facts import Facts
+from whatif_assets.report.page.content import PageContent
 from whatif_assets.report.page.markup import Section, folded, paragraph, table
 
 WORST = 20
@@ -16,26 +16,26 @@ MOST_SYMBOLS = 60
 SEVERITIES = ("error", "warning", "note")
 
 
-def quality(facts: Facts) -> Section:
+def quality(content: PageContent) -> Section:
     """Sum up the bars: how many, what is missing, what checks found."""
-    bars = facts.bars
+    bars = content.bars
     if bars.empty:
         return Section("Data quality", "quality", paragraph("No bars in the lake."))
-    html = _summary(facts) + _checks(facts.findings)
-    if facts.market.bar_size.by_activity:
+    html = _summary(content) + _checks(content.findings)
+    if content.market.bar_size.by_activity:
         html += paragraph("Bars end by what was traded: no number of them is due.")
     else:
-        html += _map(facts) + _worst(bars)
+        html += _map(content) + _worst(bars)
     return Section("Data quality", "quality", html)
 
 
-def _summary(facts: Facts) -> str:
-    bars = facts.bars
+def _summary(content: PageContent) -> str:
+    bars = content.bars
     sessions, symbols = bars["session"].nunique(), bars["symbol"].nunique()
     rows = [
         ("Sessions, symbols", f"{sessions:,}, {symbols:,}"),
-        (f"Bars of {facts.market.base_bar}", f"{bars['bars'].sum():,}"),
-        *_present(facts),
+        (f"Bars of {content.market.base_bar}", f"{bars['bars'].sum():,}"),
+        *_present(content),
         ("Symbols without any bar in a session", f"{len(_grid(bars)) - len(bars):,}"),
         (
             "Bars without a vwap, typical price taken",
@@ -45,12 +45,12 @@ def _summary(facts: Facts) -> str:
     return table(("What", "Found"), rows)
 
 
-def _present(facts: Facts) -> list[tuple[str, str]]:
+def _present(content: PageContent) -> list[tuple[str, str]]:
     """How many of the bars that are due there are, where any number is."""
-    if facts.market.bar_size.by_activity:
+    if content.market.bar_size.by_activity:
         return []
-    expected = _grid(facts.bars)["expected"].sum()
-    present = facts.bars[["bars", "expected"]].min(axis=1).sum()
+    expected = _grid(content.bars)["expected"].sum()
+    present = content.bars[["bars", "expected"]].min(axis=1).sum()
     share = f"{format_percent(present / expected)} ({expected - present:,} missing)"
     return [("Of the bars that the calendar's hours have", share)]
 
@@ -87,9 +87,9 @@ def _grid(bars: pd.DataFrame) -> pd.DataFrame:
     return grid.assign(expected=grid["session"].map(expected))
 
 
-def _map(facts: Facts) -> str:
+def _map(content: PageContent) -> str:
     """Share of the expected bars by symbol and session, unless all are there."""
-    grid = _grid(facts.bars)
+    grid = _grid(content.bars)
     share = (grid["bars"] / grid["expected"]).clip(upper=1.0)
     if (share == 1.0).all():
         return paragraph("Every symbol has every bar of every session.")
@@ -113,7 +113,7 @@ def _map(facts: Facts) -> str:
         "session",
         "",
         height=max(200, 70 + 13 * len(wide)),
-        xaxis={**date_range(facts), "nticks": 5},
+        xaxis={**date_range(content), "nticks": 5},
         yaxis={"type": "category", "tickfont": {"size": 10}, "dtick": 1},
     )
     note = "Share of the expected bars that are there, the emptiest symbols on top."

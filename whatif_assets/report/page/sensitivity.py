@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from whatif_assets.domain.accounts.number_format import format_metric_briefly
 from whatif_assets.domain.ranking.influence import by_influence
 from whatif_assets.report.page.charts import LOSS, WINNER, chart
-from whatif_assets.report.page.facts import Facts
+from whatif_assets.report.page.content import PageContent
 from whatif_assets.report.page.markup import Section, escaped, paragraph
 from whatif_assets.steps.sensitivity import written
 
@@ -24,20 +24,20 @@ MOST_AXES = 4
 TITLE = "Sensitivity"
 
 
-def sensitivity(facts: Facts) -> Section:
+def sensitivity(content: PageContent) -> Section:
     """Draw the mean ranking metric over every two axes that matter."""
-    pairs, marginal = facts.effects.pairs, facts.effects.marginal
+    pairs, marginal = content.effects.pairs, content.effects.marginal
     if marginal.empty:
         note = "No configuration has a swept field, so there is nothing to compare."
         return Section(TITLE, "sensitivity", paragraph(note))
     note = paragraph(
-        f"Mean {facts.study.ranking.label} of all variants with two values, whatever "
+        f"Mean {content.study.ranking.label} of all variants with two values, whatever "
         "their other settings; the most influential pairs of axes first. A frame marks "
         "the winner's settings. A winner alone in a bright field is a peak: a slightly "
         "different setting would not have won."
     )
-    maps = "".join(_maps(facts, pairs))
-    lines = "".join(_lines(facts, marginal))
+    maps = "".join(_maps(content, pairs))
+    lines = "".join(_lines(content, marginal))
     return Section(TITLE, "sensitivity", note + _grid(maps) + _grid(lines))
 
 
@@ -45,29 +45,29 @@ def _grid(charts: str) -> str:
     return f'<div class="grid">{charts}</div>' if charts else ""
 
 
-def _maps(facts: Facts, pairs: pd.DataFrame) -> Iterator[str]:
+def _maps(content: PageContent, pairs: pd.DataFrame) -> Iterator[str]:
     families = [str(name) for name in pairs["configuration"].unique()]
-    families.sort(key=lambda name: name != facts.family)
+    families.sort(key=lambda name: name != content.family)
     number = 0
     for family in families[: OTHERS + 1]:
         mine = pairs[pairs["configuration"] == family]
-        most = MOST_OF_WINNER if family == facts.family else MOST_OF_OTHERS
+        most = MOST_OF_WINNER if family == content.family else MOST_OF_OTHERS
         for rows in by_influence(mine)[:most]:
-            yield _map(facts, family, rows, f"chart-map-{number}")
+            yield _map(content, family, rows, f"chart-map-{number}")
             number += 1
 
 
-def _map(facts: Facts, family: str, rows: pd.DataFrame, name: str) -> str:
+def _map(content: PageContent, family: str, rows: pd.DataFrame, name: str) -> str:
     across, up = rows["value_x"].unique().tolist(), rows["value_y"].unique().tolist()
     axes = (str(rows["axis_x"].iloc[0]), str(rows["axis_y"].iloc[0]))
     means = rows["mean"].to_numpy().reshape(len(across), len(up)).T
-    column = facts.study.ranking.column
+    column = content.study.ranking.column
     cells = [[None if pd.isna(v) else float(f"{v:.6g}") for v in row] for row in means]
     heat = go.Heatmap(
         x=[str(value) for value in across],
         y=[str(value) for value in up],
         z=cells,
-        colorscale="Cividis" if facts.study.ranking.higher_is_better else "Cividis_r",
+        colorscale="Cividis" if content.study.ranking.higher_is_better else "Cividis_r",
         colorbar={"thickness": 10, "outlinewidth": 0, "tickfont": {"size": 10}},
         text=[[format_metric_briefly(column, v) for v in row] for row in means],
         texttemplate="%{text}" if means.size <= MOST_NUMBERS else "",
@@ -75,7 +75,7 @@ def _map(facts: Facts, family: str, rows: pd.DataFrame, name: str) -> str:
         hovertemplate="%{x}, %{y}: %{z:,.4~g}<extra></extra>",
         hoverongaps=False,
     )
-    place = _place(facts, axes) if family == facts.family else None
+    place = _place(content, axes) if family == content.family else None
     drawn = chart(
         name,
         [heat, *([_frame(place)] if place else [])],
@@ -103,20 +103,20 @@ def _frame(place: tuple[str, str]) -> go.Scatter:
     )
 
 
-def _place(facts: Facts, axes: tuple[str, str]) -> tuple[str, str] | None:
+def _place(content: PageContent, axes: tuple[str, str]) -> tuple[str, str] | None:
     """Where the winner is on two axes of its family."""
-    settings = json.loads(facts.winner["settings"])
+    settings = json.loads(content.winner["settings"])
     if not set(axes) <= set(settings):
         return None
     return written(settings[axes[0]]), written(settings[axes[1]])
 
 
-def _lines(facts: Facts, marginal: pd.DataFrame) -> Iterator[str]:
+def _lines(content: PageContent, marginal: pd.DataFrame) -> Iterator[str]:
     """The range of the metric by each axis of the winner's family."""
-    mine = marginal[marginal["configuration"] == facts.family]
+    mine = marginal[marginal["configuration"] == content.family]
     if mine.empty:
         return
-    label = facts.study.ranking.label
+    label = content.study.ranking.label
     for number, rows in enumerate(by_influence(mine)[:MOST_AXES]):
         axis = str(rows["axis"].iloc[0])
         drawn = chart(
@@ -127,7 +127,7 @@ def _lines(facts: Facts, marginal: pd.DataFrame) -> Iterator[str]:
             height=240,
             xaxis={"type": "category"},
         )
-        title = f"{_short(facts.family)}: {axis}, median, best and worst"
+        title = f"{_short(content.family)}: {axis}, median, best and worst"
         yield f"<div><h4>{escaped(title)}</h4>{drawn}</div>"
 
 

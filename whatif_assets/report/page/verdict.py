@@ -13,7 +13,7 @@ from whatif_assets.domain.accounts.number_format import (
 )
 from whatif_assets.domain.selection import Headline
 from whatif_assets.report.conclusion import NO_WINNER, VERDICT
-from whatif_assets.report.page.facts import Facts
+from whatif_assets.report.page.content import PageContent
 from whatif_assets.report.page.markup import (
     Section,
     listed,
@@ -31,27 +31,29 @@ TONES = {
 }
 
 
-def verdict(facts: Facts) -> Section:
+def verdict(content: PageContent) -> Section:
     """Say what to think of the winner, and why."""
     return Section(
-        "Verdict", "verdict", _words(facts) + _figures(facts.verdict) + _parts(facts)
+        "Verdict",
+        "verdict",
+        _words(content) + _figures(content.verdict) + _parts(content),
     )
 
 
-def _words(facts: Facts) -> str:
+def _words(content: PageContent) -> str:
     """Write the conclusion, a paragraph a line, and the reasons below it."""
-    lines = facts.conclusion.split("\n")
-    html = "".join(paragraph(line, _kind(line, facts)) for line in lines)
-    reasons = facts.verdict.get("reasons", "")
+    lines = content.conclusion.split("\n")
+    html = "".join(paragraph(line, _kind(line, content)) for line in lines)
+    reasons = content.verdict.get("reasons", "")
     return html + (listed(reasons.split("\n")) if reasons else "")
 
 
-def _kind(line: str, facts: Facts) -> str:
+def _kind(line: str, content: PageContent) -> str:
     """Class of a line: what names no winner warns, the verdict stands out."""
     if line.startswith(NO_WINNER):
         return "warning"
     if line.startswith(VERDICT):
-        return f"headline {TONES.get(facts.verdict.get('verdict', ''), '')}".rstrip()
+        return f"headline {TONES.get(content.verdict.get('verdict', ''), '')}".rstrip()
     return ""
 
 
@@ -72,9 +74,9 @@ def _figures(of: Mapping[str, Any]) -> str:
     )
 
 
-def _parts(facts: Facts) -> str:
+def _parts(content: PageContent) -> str:
     """Show where the edge comes from."""
-    if not facts.verdict or facts.edge_parts.empty:
+    if not content.verdict or content.edge_parts.empty:
         return ""
     cells = [
         (
@@ -85,7 +87,7 @@ def _parts(facts: Facts) -> str:
             format_percent(row["total_return"]),
             format_figures(row["sharpe"]),
         )
-        for row in facts.edge_parts.to_dict("records")
+        for row in content.edge_parts.to_dict("records")
     ]
     sharpe = "Sharpe ratio a year beyond buy-and-hold"
     head = ("By", "Part", "Sessions", "Trades closed", "Return", sharpe)

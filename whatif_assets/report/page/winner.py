@@ -11,7 +11,7 @@ import pandas as pd
 
 from whatif_assets.domain.accounts.metrics import METRICS, Metric
 from whatif_assets.domain.accounts.number_format import format_metric, format_number
-from whatif_assets.report.page.facts import Facts
+from whatif_assets.report.page.content import PageContent
 from whatif_assets.report.page.markup import (
     Section,
     escaped,
@@ -27,83 +27,83 @@ UNITS = ("per year", "sessions", "multiple", "bars")
 HELD = {"total_return": "buy_and_hold_return"}
 
 
-def winner(facts: Facts) -> Section:
+def winner(content: PageContent) -> Section:
     """Describe the winner: settings, metrics, distance to the second."""
-    if not facts.winner:
-        return Section("Winner", "winner", paragraph(facts.why_none))
-    column = facts.study.ranking.column
-    best = format_metric(column, facts.winner[column])
+    if not content.winner:
+        return Section("Winner", "winner", paragraph(content.why_none))
+    column = content.study.ranking.column
+    best = format_metric(column, content.winner[column])
     head = (
-        f'<p class="name">{escaped(short_name(facts.winner))}</p>'
-        f'<p class="big">{escaped(facts.study.ranking.label)} {escaped(best)}'
-        f"<small> rank {facts.winner['rank']} of {len(facts.leaderboard):,} variants"
-        "</small></p>"
+        f'<p class="name">{escaped(short_name(content.winner))}</p>'
+        f'<p class="big">{escaped(content.study.ranking.label)} {escaped(best)}'
+        f"<small> rank {content.winner['rank']} of {len(content.leaderboard):,} "
+        "variants</small></p>"
     )
     settings = folded(
-        "All settings", table(("Setting", "Value"), _settings(facts.winner), 2)
+        "All settings", table(("Setting", "Value"), _settings(content.winner), 2)
     )
-    body = head + _distances(facts) + _metrics(facts) + settings
-    named = facts.verdict.get("names_winner", False)
+    body = head + _distances(content) + _metrics(content) + settings
+    named = content.verdict.get("names_winner", False)
     return Section("Winner" if named else "First in rank", "winner", body)
 
 
-def _distances(facts: Facts) -> str:
+def _distances(content: PageContent) -> str:
     """How far ahead of the next variant, and of the next configuration."""
-    ranking, mine = facts.study.ranking, facts.winner
-    rows = facts.leaderboard
+    ranking, mine = content.study.ranking, content.winner
+    rows = content.leaderboard
     behind = rows[(rows["role"] == CANDIDATE) & (rows["rank"] > mine["rank"])]
     others = behind[behind["configuration"] != mine["configuration"]]
     told = [
-        (name, *_distance(facts, some.iloc[0].to_dict()))
+        (name, *_distance(content, some.iloc[0].to_dict()))
         for name, some in (
             ("Second variant", behind),
             ("Best of another configuration", others),
         )
         if len(some)
     ]
-    if len(facts.placebos):
-        values = facts.placebos["ranked_value"].dropna()
+    if len(content.placebos):
+        values = content.placebos["ranked_value"].dropna()
         value = values.max() if ranking.higher_is_better else values.min()
-        told.append(("Best placebo made for it", "", *_behind(facts, value)))
+        told.append(("Best placebo made for it", "", *_behind(content, value)))
     plateau = mine.get(PLATEAU, np.nan)
     if not pd.isna(plateau):
-        told.append(("Worst of it and its neighbours", "", *_behind(facts, plateau)))
+        told.append(("Worst of it and its neighbours", "", *_behind(content, plateau)))
     if not told:
         return paragraph("There is no second: the study has no other candidate.")
     return table(("", "What", ranking.label, "The winner is ahead by"), told, 2)
 
 
-def _distance(facts: Facts, row: Mapping[str, Any]) -> tuple[str, str, str]:
-    return (short_name(row), *_behind(facts, row[facts.study.ranking.column]))
+def _distance(content: PageContent, row: Mapping[str, Any]) -> tuple[str, str, str]:
+    return (short_name(row), *_behind(content, row[content.study.ranking.column]))
 
 
-def _behind(facts: Facts, value: float) -> tuple[str, str]:
-    column = facts.study.ranking.column
-    ahead = facts.winner[column] - value
-    if not facts.study.ranking.higher_is_better:
+def _behind(content: PageContent, value: float) -> tuple[str, str]:
+    column = content.study.ranking.column
+    ahead = content.winner[column] - value
+    if not content.study.ranking.higher_is_better:
         ahead = -ahead
     return format_metric(column, value), format_metric(column, ahead)
 
 
-def _metrics(facts: Facts) -> str:
+def _metrics(content: PageContent) -> str:
     """Every metric of the winner by stretch, beside that of buy-and-hold."""
-    held = _held(facts)
+    held = _held(content)
     rows = []
     for name, metric in METRICS.items():
         row = [
             _described(metric),
-            format_metric(name, facts.winner.get(f"in_sample_{name}")),
-            format_metric(name, facts.winner.get(name)),
+            format_metric(name, content.winner.get(f"in_sample_{name}")),
+            format_metric(name, content.winner.get(name)),
             format_metric(name, held.get(name)),
         ]
-        if facts.holdout:
+        if content.holdout:
             row += [
-                format_metric(name, facts.holdout.get(name)),
-                format_metric(name, facts.holdout.get(f"buy_and_hold_{name}")),
+                format_metric(name, content.holdout.get(name)),
+                format_metric(name, content.holdout.get(f"buy_and_hold_{name}")),
             ]
         rows.append(row)
     head = ["Metric", "In-sample", "Out-of-sample", "Buy-and-hold"]
-    if facts.holdout:
+    if content.holdout:
         head += ["Holdout", "Buy-and-hold there"]
     return table(head, rows, kind="metrics")
 
@@ -113,14 +113,15 @@ def _described(metric: Metric) -> str:
     return metric.name.replace("_", " ") + unit
 
 
-def _held(facts: Facts) -> Mapping[str, Any]:
+def _held(content: PageContent) -> Mapping[str, Any]:
     """Metrics of buy-and-hold over the out-of-sample sessions."""
-    if len(facts.placebos):
-        held = facts.placebos[facts.placebos["placebo"] == "buy_and_hold"]
+    if len(content.placebos):
+        held = content.placebos[content.placebos["placebo"] == "buy_and_hold"]
         return {str(name): value for name, value in held.iloc[0].items()}
     known = ("pnl", "total_return", "sharpe")
     return {
-        name: facts.winner.get(HELD.get(name, f"buy_and_hold_{name}")) for name in known
+        name: content.winner.get(HELD.get(name, f"buy_and_hold_{name}"))
+        for name in known
     }
 
 

@@ -6,7 +6,10 @@ import json
 
 import pytest
 
-from whatif_assets.domain.strategies.held import held_in_words, held_size
+from whatif_assets.domain.strategies.benchmark_size import (
+    benchmark_in_words,
+    benchmark_size,
+)
 from whatif_assets.domain.strategies.settings import RuleSettings
 
 
@@ -22,10 +25,10 @@ from whatif_assets.domain.strategies.settings import RuleSettings
 )
 def test_a_rule_is_held_in_its_own_size(changed, words) -> None:
     settings = {**RuleSettings().model_dump(), "threshold": 0.5, **changed}
-    assert held_in_words(settings) == words
+    assert benchmark_in_words(settings) == words
     names = ("size", "notional", "equity_percent")
-    assert held_size(settings) == {name: settings[name] for name in names}
-    assert held_in_words(json.loads(json.dumps(settings))) == words
+    assert benchmark_size(settings) == {name: settings[name] for name in names}
+    assert benchmark_in_words(json.loads(json.dumps(settings))) == words
 
 
 @pytest.mark.parametrize(
@@ -41,5 +44,5 @@ def test_a_rule_is_held_in_its_own_size(changed, words) -> None:
 def test_of_an_own_strategy_a_size_that_is_a_number_counts_alone(
     settings, size, words
 ) -> None:
-    assert held_size(settings) == size
-    assert held_in_words(settings) == words
+    assert benchmark_size(settings) == size
+    assert benchmark_in_words(settings) == words

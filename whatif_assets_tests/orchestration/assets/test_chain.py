@@ -17,8 +17,8 @@ from whatif_assets.command_line.result_display import print_result
 from whatif_assets.command_line.runs import Runner, ranges
 from whatif_assets.command_line.studies import run_studies
 from whatif_assets.home.home import Home, set_up
-from whatif_assets.home.kept_findings import kept_probes
 from whatif_assets.home.lake import Lake
+from whatif_assets.home.probe_findings import kept_probes
 from whatif_assets.orchestration.assets.backtest_results import sensitivity_pictures
 from whatif_assets.orchestration.assets.best_configuration import report_best
 from whatif_assets.orchestration.records import as_metadata

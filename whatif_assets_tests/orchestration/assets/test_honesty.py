@@ -14,8 +14,8 @@ import pytest
 from whatif_assets.command_line.runs import Runner
 from whatif_assets.command_line.studies import run_studies
 from whatif_assets.domain.selection import Headline
-from whatif_assets.home.history import History
 from whatif_assets.home.home import Home
+from whatif_assets.home.ledger_history import History
 from whatif_assets.home.trials import (
     TrialReturns,
     read_trials,

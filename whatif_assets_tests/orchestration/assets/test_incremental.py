@@ -14,7 +14,7 @@ import pytest
 from whatif_assets.command_line.runs import Runner, instance_of
 from whatif_assets.domain.features import FEATURES
 from whatif_assets.home.home import Home
-from whatif_assets.home.run_log import read_run_log
+from whatif_assets.home.run_history import read_run_history
 from whatif_assets_tests.domain.features.random_walks import random_walks, weekdays
 from whatif_assets_tests.orchestration.assets.test_partitions import launch, recorded
 
@@ -115,7 +115,7 @@ def run(path: Path) -> Done:
     found: Done = {}
     for name in sorted(logs(path) - before):
         run_id, asset = name[:36], name[37:].removesuffix(".parquet")
-        for entry in read_run_log(home.lake, run_id, asset):
+        for entry in read_run_history(home.lake, run_id, asset):
             done = (entry.status, entry.why_computed)
             found.setdefault(asset, {})[entry.partition] = done
     return found
@@ -246,7 +246,7 @@ def test_a_backfill_of_a_range_recomputes_what_its_bars_reach(
     opened = Home.open(home)
     result = launch(opened, instance, "prepare_sessions", DAYS[2], DAYS[-2])
     assert result.success
-    entries = read_run_log(opened.lake, result.run_id, "features")
+    entries = read_run_history(opened.lake, result.run_id, "features")
     assert [e.partition for e in entries if e.status == "computed"] == REACHED
     assert {e.status for e in entries if e.partition not in REACHED} == {"reused"}
     shown = recorded(instance, "features")
@@ -318,7 +318,7 @@ def test_features_of_slower_bars_reach_the_sessions_that_they_are_made_of(
     write(corrected(market()), path, "parquet")
     result = launch(home, instance, "prepare_sessions", *days)
     assert result.success
-    entries = read_run_log(home.lake, result.run_id, "features")
+    entries = read_run_history(home.lake, result.run_id, "features")
     done = {e.partition: e.status for e in entries if e.status != "reused"}
     # The session's own other feature is a ratio, which the correction leaves alone.
     assert done == {

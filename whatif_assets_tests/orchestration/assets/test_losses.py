@@ -23,8 +23,8 @@ from whatif_assets.domain.quality.losses import (
     parse_may_lose,
     symbols_lost,
 )
-from whatif_assets.home.findings import admit, kept_findings, left_out_of
 from whatif_assets.home.home import Home
+from whatif_assets.home.quality_findings import admit, kept_findings, left_out_of
 from whatif_assets.settings.market import Market
 from whatif_assets.steps.ingest import SessionBars
 

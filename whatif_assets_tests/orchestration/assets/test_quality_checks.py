@@ -9,8 +9,8 @@ import pytest
 
 from whatif_assets.command_line.runs import instance_of
 from whatif_assets.domain.quality import CHECKS
-from whatif_assets.home.findings import kept_findings, left_out_of
 from whatif_assets.home.home import Home, set_up
+from whatif_assets.home.quality_findings import kept_findings, left_out_of
 from whatif_assets.orchestration.code_location import build_definitions
 from whatif_assets.report.database import create_from_files
 from whatif_assets_tests.domain.quality.clean_bars import DAYS, clean_bars

@@ -1,4 +1,4 @@
-"""Facts of a study that are small enough to check by hand."""
+"""Content of a study that is small enough to check by hand."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pandas as pd
 from whatif_assets.domain.accounts.job import Costs
 from whatif_assets.domain.accounts.metrics import METRICS
 from whatif_assets.domain.selection.statistics import Statistics
-from whatif_assets.report.page.facts import CURVES, Facts
+from whatif_assets.report.page.content import CURVES, PageContent
 from whatif_assets.settings.market import Market
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.comparison.attribution import Attribution
@@ -191,10 +191,10 @@ def findings() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def facts(**changed: Any) -> Facts:
+def content(**changed: Any) -> PageContent:
     """Give all that there may be of a study; ``changed`` replaces some of it."""
     configurations = {"one": {"strategy": "ema_cross"}}
-    return Facts(
+    return PageContent(
         **{
             "study": Study(name="demo", title="A <b>", configurations=configurations),
             "market": MARKET,

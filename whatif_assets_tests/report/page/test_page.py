@@ -64,24 +64,24 @@ def test_verdict_and_winner_stand_on_it(html, finished_home):
 
 def test_facts_add_up_to_the_results(copied_home):
     """By symbol, by session and in all, profits are those of the leaderboard."""
-    facts = written(Home.open(copied_home)).facts
-    pnl = facts.winner["pnl"]
-    assert facts.attribution.daily["pnl"].sum() == pytest.approx(pnl)
-    outside = facts.curves[facts.curves["stretch"] == "out_of_sample"]
+    content = written(Home.open(copied_home)).content
+    pnl = content.winner["pnl"]
+    assert content.attribution.daily["pnl"].sum() == pytest.approx(pnl)
+    outside = content.curves[content.curves["stretch"] == "out_of_sample"]
     last = outside.groupby("kind")["pnl"].last()
     assert last["winner"] == pytest.approx(pnl)
-    assert last["hold"] == pytest.approx(facts.winner["buy_and_hold_pnl"])
-    before = facts.curves[facts.curves["stretch"] == "in_sample"]
+    assert last["hold"] == pytest.approx(content.winner["buy_and_hold_pnl"])
+    before = content.curves[content.curves["stretch"] == "in_sample"]
     mine = before[before["kind"] == "winner"]
-    assert mine["pnl"].iloc[-1] == pytest.approx(facts.winner["in_sample_pnl"])
+    assert mine["pnl"].iloc[-1] == pytest.approx(content.winner["in_sample_pnl"])
     assert len(mine) == len(before[before["kind"] == "hold"]) == 6
 
 
 def test_what_checks_found_is_quoted(copied_home):
-    facts = written(Home.open(copied_home)).facts
-    assert facts.bars["bars"].tolist() == facts.bars["expected"].tolist()
-    assert facts.bars["bars"].sum() == 7800
+    content = written(Home.open(copied_home)).content
+    assert content.bars["bars"].tolist() == content.bars["expected"].tolist()
+    assert content.bars["bars"].sum() == 7800
     query = "SELECT sum(count) FROM data_quality"
     with duckdb.connect(str(copied_home / "whatif.duckdb"), read_only=True) as base:
         (total,) = base.execute(query).fetchone()
-    assert facts.findings["count"].sum() == (total or 0)
+    assert content.findings["count"].sum() == (total or 0)

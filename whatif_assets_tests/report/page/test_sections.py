@@ -1,4 +1,4 @@
-"""Sections of the page: what they say of facts that are checked by hand."""
+"""Sections of the page: what they say of content that are checked by hand."""
 
 from __future__ import annotations
 
@@ -61,31 +61,31 @@ def cells(html: str) -> list[list[str]]:
 @pytest.mark.parametrize("make", SECTIONS, ids=lambda make: make.__name__)
 class TestEverySection:
     def test_is_whole_and_shows_nothing_undefined(self, make, case):
-        section = make(example.facts(**example.CASES[case]))
+        section = make(example.content(**example.CASES[case]))
         text = read(section.html)
         assert text
         assert not re.search(r"\b(nan|None|inf|NaT)\b", text)
 
     def test_is_the_same_of_the_same_facts(self, make, case):
-        first = make(example.facts(**example.CASES[case]))
-        assert make(example.facts(**example.CASES[case])) == first
+        first = make(example.content(**example.CASES[case]))
+        assert make(example.content(**example.CASES[case])) == first
 
 
 def test_anchors_are_unique():
-    anchors = [make(example.facts()).anchor for make in SECTIONS]
+    anchors = [make(example.content()).anchor for make in SECTIONS]
     assert len(set(anchors)) == len(SECTIONS)
 
 
 def test_ids_of_charts_are_unique():
-    html = "".join(make(example.facts()).html for make in SECTIONS)
+    html = "".join(make(example.content()).html for make in SECTIONS)
     ids = re.findall(r'<div id="([^"]+)"', html)
     assert len(ids) > 8
     assert len(set(ids)) == len(ids)
 
 
 def test_what_a_study_writes_is_no_html():
-    facts = example.facts()
-    html = assembled(facts, [make(facts) for make in SECTIONS])
+    content = example.content()
+    html = assembled(content, [make(content) for make in SECTIONS])
     assert "A &lt;b&gt;" in html
     assert "alert(1)</script>" not in html
     assert "&lt;script&gt;alert(1)" in html
@@ -94,14 +94,14 @@ def test_what_a_study_writes_is_no_html():
 def test_a_symbol_ends_no_script():
     of = example.attribution()
     of.daily["symbol"] = ["</script><img src=x>", "B"]
-    html = profits(example.facts(attribution=of)).html
+    html = profits(example.content(attribution=of)).html
     assert "</script><img" not in html
     read(html)
 
 
 class TestVerdict:
     def test_conclusion_and_reasons_come_before_figures(self):
-        text = read(verdict(example.facts()).html)
+        text = read(verdict(example.content()).html)
         told = ["Best configuration: <one>.", "Verdict: likely real."]
         order = [*told, *example.REASONS, "Sharpe ratio a year"]
         places = [text.index(words) for words in order]
@@ -110,22 +110,22 @@ class TestVerdict:
     def test_that_no_winner_is_named_stands_out(self):
         refused = example.verdict(names_winner=False, verdict="sample too short")
         told = "No winner is named: it <lost>.\nVerdict: sample too short."
-        html = verdict(example.facts(verdict=refused, conclusion=told)).html
+        html = verdict(example.content(verdict=refused, conclusion=told)).html
         assert '<p class="warning">No winner is named: it &lt;lost&gt;.</p>' in html
         assert '<p class="headline bad">Verdict: sample too short.</p>' in html
 
     def test_intervals_stand_beside_their_figures(self):
-        rows = cells(verdict(example.facts()).html)
+        rows = cells(verdict(example.content()).html)
         assert ["Sharpe ratio a year", "-0.25 to 3.12", "1.5"] in rows
 
     def test_without_a_winner_it_says_why(self):
-        text = read(verdict(example.facts(**example.NO_WINNER)).html)
+        text = read(verdict(example.content(**example.NO_WINNER)).html)
         assert text == "No winner: none has all."
 
 
 class TestWinner:
     def test_distance_to_the_second_and_to_another_configuration(self):
-        rows = cells(winner(example.facts()).html)
+        rows = cells(winner(example.content()).html)
         second = ["Second variant", "one threshold=0.0002 size=100", "29.00", "1.00"]
         assert second in rows
         assert ["Best of another configuration", "two", "25.00", "5.00"] in rows
@@ -133,11 +133,11 @@ class TestWinner:
         assert ["Worst of it and its neighbours", "", "12.00", "18.00"] in rows
 
     def test_metrics_stand_by_stretch_beside_buy_and_hold(self):
-        rows = cells(winner(example.facts()).html)
+        rows = cells(winner(example.content()).html)
         assert ["pnl", "1.00", "30.00", "-5.00", "2.00", "1.00"] in rows
 
     def test_a_small_setting_is_not_rounded_away(self):
-        assert ["threshold", "0.0001"] in cells(winner(example.facts()).html)
+        assert ["threshold", "0.0001"] in cells(winner(example.content()).html)
 
 
 class TestLeaderboard:
@@ -146,7 +146,7 @@ class TestLeaderboard:
             [example.row(n, "one", 5000.0 - n) for n in range(1, 1500)]
             + [example.row(1500, "dice", 1.0, role="placebo")]
         )
-        html = leaderboard(example.facts(leaderboard=many)).html
+        html = leaderboard(example.content(leaderboard=many)).html
         rows = cells(html)[1:]
         # Of the two random traders the better one, and buy-and-hold.
         assert len(rows) == MOST_ROWS + 1 + 2
@@ -159,7 +159,7 @@ class TestLeaderboard:
         assert rows[-1][0] == "-"
 
     def test_an_undefined_figure_is_a_dash_without_a_value_to_sort_by(self):
-        html = leaderboard(example.facts()).html
+        html = leaderboard(example.content()).html
         assert re.search(r'data-v="">-</td>', html)
         assert "nan" not in html.lower()
 
@@ -194,14 +194,14 @@ class TestCosts:
 
     def test_another_candidate_leads_where_costs_are_high(self):
         (costs,) = (make for make in SECTIONS if make.__name__ == "costs")
-        rows = cells(costs(example.facts()).html)
+        rows = cells(costs(example.content()).html)
         assert ["2", "one threshold=0.0001 size=100", "30.00", "30.00"] in rows
         assert ["10", "two", "24.20", "22.00"] in rows
 
 
 class TestQuality:
     def test_missing_bars_are_counted_by_hand(self):
-        rows = dict(cells(quality(example.facts()).html)[1:6])
+        rows = dict(cells(quality(example.content()).html)[1:6])
         assert rows["Sessions, symbols"] == "2, 2"
         assert rows["Bars of 1min"] == "1,169"
         # One bar of B on the first day, and all 390 on the second.
@@ -209,7 +209,7 @@ class TestQuality:
         assert rows["Symbols without any bar in a session"] == "1"
 
     def test_findings_are_summed_up_the_severest_first(self):
-        rows = [row[1:] for row in cells(quality(example.facts()).html)]
+        rows = [row[1:] for row in cells(quality(example.content()).html)]
         jump = ["warning", "moves by <50>%", "2", "1", "3"]
         missing = ["note", "1 of 390 bars", "1", "1", "1"]
         assert rows.index(jump) < rows.index(missing)

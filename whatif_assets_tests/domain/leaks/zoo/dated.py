@@ -20,7 +20,7 @@ from whatif_assets.domain.leaks import (
     label_looks_forward,
     training_stops_before_test,
 )
-from whatif_assets.domain.leaks.foretelling import returns_to_the_close
+from whatif_assets.domain.leaks.leakage_suspects import returns_to_the_close
 from whatif_assets.domain.models.labels import Label, label
 from whatif_assets.domain.models.windows import split
 from whatif_assets.domain.quality import Inspection, inspect, parse_rules

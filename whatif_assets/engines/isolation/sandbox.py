@@ -2,8 +2,8 @@
 
 What survives in memory ends with the process of a job. What survives in a file does
 not, so that a strategy which writes down the whole data would know it in every later
-run. A secluded job has an empty working directory, home and folder for temporary files,
-and of all other files only code and what belongs to the system or to Python.
+run. A sandboxed job has an empty working directory, home and folder for temporary
+files. Of all other files it sees only code and what belongs to the system or to Python.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _SYSTEM = ("/usr", "/etc", "/lib", "/lib64", "/bin", "/opt", "/proc", "/sys", "/
 
 
 @dataclass(frozen=True)
-class Secluded:
+class Sandboxed:
     """What some work gave that was done without files of earlier runs.
 
     Attributes
@@ -45,7 +45,7 @@ class Secluded:
     files: Files
 
 
-def secluded(work: Callable[[], Any]) -> Secluded:
+def sandboxed(work: Callable[[], Any]) -> Sandboxed:
     """Do some work in this process, which sees no files but its own meanwhile.
 
     The process must have no other use.
@@ -64,7 +64,7 @@ def secluded(work: Callable[[], Any]) -> Secluded:
         finally:
             watch.ended = True
             os.chdir(before)
-    return Secluded(result, failed, watch.files)
+    return Sandboxed(result, failed, watch.files)
 
 
 class _Watch:

@@ -17,7 +17,7 @@ import dagster as dg
 from whatif_assets.domain.base.errors import BadInput, faults
 from whatif_assets.home.home import Home
 from whatif_assets.home.lake import NEW, Manifest
-from whatif_assets.home.run_log import RunEntry, in_words, write_run_log
+from whatif_assets.home.run_history import RunEntry, in_words, write_run_history
 from whatif_assets.orchestration.backfills import goes_on_after
 from whatif_assets.orchestration.claims import claim_name
 from whatif_assets.orchestration.dagster_private import AssetMaterializationPlannedData
@@ -201,7 +201,7 @@ class _Recorder:
         finally:
             self._record(len(self._waiting))
             self._write()
-            write_run_log(
+            write_run_history(
                 self._home.lake, self._context.run.run_id, self._table, self._entries
             )
         for key, before in blocked.items():

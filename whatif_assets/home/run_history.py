@@ -61,7 +61,7 @@ class RunEntry:
         )
 
 
-def write_run_log(
+def write_run_history(
     lake: Lake, run_id: str, asset: str, entries: Sequence[RunEntry]
 ) -> None:
     """Keep what a run did to an asset, in a file of its own."""
@@ -73,7 +73,7 @@ def write_run_log(
     write_parquet(_path(lake, run_id, asset), frame, RUNS)
 
 
-def read_run_log(lake: Lake, run_id: str, asset: str) -> list[RunEntry]:
+def read_run_history(lake: Lake, run_id: str, asset: str) -> list[RunEntry]:
     """Read what a run did to an asset; nothing where it did not get to it."""
     try:
         frame = read_parquet(_path(lake, run_id, asset), RUNS)

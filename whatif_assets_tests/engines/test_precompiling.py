@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from whatif_assets.engines import warming as compiling
+from whatif_assets.engines import precompiling as compiling
 
 
 def test_what_it_compiles_is_what_a_run_uses(tmp_path: Path) -> None:
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
-    command = [sys.executable, "-m", "whatif_assets.engines.warming"]
+    command = [sys.executable, "-m", "whatif_assets.engines.precompiling"]
     subprocess.run(command, check=True, env=environment)
     kept = {path.name.split("-")[0] for path in tmp_path.rglob("*.nbi")}
     assert {

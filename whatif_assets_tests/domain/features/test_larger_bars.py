@@ -17,7 +17,7 @@ from whatif_assets.domain.bars.bar_size import BarSize
 from whatif_assets.domain.bars.sessions import Sessions
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.features import FEATURES, Feature, compute, parse_feature
-from whatif_assets.domain.features.slower import by_bar_size
+from whatif_assets.domain.features.larger_bars import by_bar_size
 from whatif_assets.engines.probing.feature_probe import features_see_no_future
 from whatif_assets.engines.spark.features import compute_features_spark
 from whatif_assets.home.home import Home

@@ -11,7 +11,7 @@ from whatif_assets.domain.strategies.settings import RuleSettings, positive_numb
 SIZES = ("size", "notional", "equity_percent")
 
 
-def held_size(settings: Mapping[str, Any]) -> dict[str, Any]:
+def benchmark_size(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Give buy-and-hold the size of a strategy's positions.
 
     Parameters
@@ -33,7 +33,7 @@ def held_size(settings: Mapping[str, Any]) -> dict[str, Any]:
         return {}
 
 
-def held_in_words(settings: Mapping[str, Any]) -> str:
+def benchmark_in_words(settings: Mapping[str, Any]) -> str:
     """Say what buy-and-hold of a strategy's size bought.
 
     Returns
@@ -41,7 +41,7 @@ def held_in_words(settings: Mapping[str, Any]) -> str:
     str
         What follows ``buy-and-hold``, such as ``of 100 shares of each symbol``.
     """
-    size = held_size(settings)
+    size = benchmark_size(settings)
     if size.get("notional"):
         return f"of {format_number(size['notional'])} worth of each symbol"
     if size.get("equity_percent"):

@@ -24,7 +24,7 @@ HOW_TO_JUDGE = "Materialise placebo_results, holdout_results and verdicts"
 
 
 @dataclass(frozen=True, eq=False)
-class StudyPart:
+class StudyResults:
     """What the report has of one study.
 
     Attributes
@@ -47,7 +47,7 @@ class StudyPart:
     verdict: pd.DataFrame
 
 
-def part_of(fresh: Freshness, study: Study) -> StudyPart:
+def part_of(fresh: Freshness, study: Study) -> StudyResults:
     """Collect what the report has of a study."""
     lake, name = fresh.home.lake, study.name
     board, judged = fresh.of(BOARD, name), fresh.of("verdicts", name)
@@ -64,7 +64,7 @@ def part_of(fresh: Freshness, study: Study) -> StudyPart:
     row = outcome(ranking, study, told.why_none).assign(conclusion=told.text)
     row = row.merge(verdict[["study", "verdict", "reasons"]], on="study", how="left")
     row["verdict_state"] = not_judged
-    return StudyPart(ranking, winner, row, verdict)
+    return StudyResults(ranking, winner, row, verdict)
 
 
 def _only(rows: pd.DataFrame) -> dict[str, Any] | None:

@@ -13,8 +13,8 @@ import pytest
 
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.engines.backtest import Variant, run_backtests
-from whatif_assets.engines.isolation import crew as isolation
-from whatif_assets.engines.isolation.crew import worked
+from whatif_assets.engines.isolation import worker_pool as isolation
+from whatif_assets.engines.isolation.worker_pool import worked
 from whatif_assets.engines.probing.replaying import probe_strategy
 from whatif_assets.engines.processes.tasks import task_of
 from whatif_assets.engines.strategies import find_strategy
@@ -107,9 +107,9 @@ def test_whoever_stops_listening_ends_what_is_running(tmp_path: Path) -> None:
     loops = Variant("-", {"last": str(file.with_suffix(""))})
     outcomes = worked([task_of("backtest", kind, BARS, [loops])], 1)
     listener = threading.Thread(target=lambda: list(outcomes), daemon=True)
-    crews: list[isolation._Crew] = []
+    crews: list[isolation._WorkerPool] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(isolation, "_Crew", _noted(isolation._Crew, crews))
+        patch.setattr(isolation, "_WorkerPool", _noted(isolation._WorkerPool, crews))
         listener.start()
         while not (file.exists() and file.read_text()):
             time.sleep(0.01)
@@ -120,11 +120,11 @@ def test_whoever_stops_listening_ends_what_is_running(tmp_path: Path) -> None:
 
 
 def _noted(
-    kind: type[isolation._Crew], made: list[isolation._Crew]
-) -> Callable[[], isolation._Crew]:
+    kind: type[isolation._WorkerPool], made: list[isolation._WorkerPool]
+) -> Callable[[], isolation._WorkerPool]:
     """Make a crew, and keep it in a list."""
 
-    def make() -> isolation._Crew:
+    def make() -> isolation._WorkerPool:
         made.append(kind())
         return made[-1]
 

@@ -11,7 +11,7 @@ from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.leaks import (
     Finding,
 )
-from whatif_assets.domain.leaks.foretelling import (
+from whatif_assets.domain.leaks.leakage_suspects import (
     columns_foretell_no_return,
     from_elsewhere,
     returns_to_the_close,

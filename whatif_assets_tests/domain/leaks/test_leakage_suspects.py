@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from whatif_assets.domain.leaks import columns_foretell_no_return, refuse_leak
-from whatif_assets.domain.leaks.foretelling import (
+from whatif_assets.domain.leaks.leakage_suspects import (
     rank_correlation,
     returns_to_the_close,
     t_statistic,

@@ -7,8 +7,8 @@ import logging
 import pytest
 
 from whatif_assets.domain.leaks.finding import Finding
-from whatif_assets.home.kept_findings import Gate, kept_probes
 from whatif_assets.home.lake import Lake, Manifest
+from whatif_assets.home.probe_findings import Gate, kept_probes
 
 KEY = "tiny.linear"
 NOTHING_FOUND = Finding("labels_look_forward", True, "3 rows", 3, 0.0)

@@ -11,7 +11,7 @@ import dagster as dg
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.home.home import Home
 from whatif_assets.home.lake import Manifest
-from whatif_assets.home.run_log import RunEntry, write_run_log
+from whatif_assets.home.run_history import RunEntry, write_run_history
 from whatif_assets.orchestration.claims import claim_name
 from whatif_assets.orchestration.observed import observe
 from whatif_assets.orchestration.page_link import offer_pictures
@@ -35,7 +35,7 @@ def provenance_of(context: dg.AssetExecutionContext, home: Home) -> Provenance:
     return Provenance.now(context.instance, context.assets_def.specs_by_key[key])
 
 
-def whole_result(
+def unpartitioned_result(
     context: dg.AssetExecutionContext,
     home: Home,
     work: Callable[[Home], tuple[int, str, dict[str, Any]]],
@@ -89,4 +89,4 @@ def _log_whole(
     run_id = context.run.run_id
     manifest = Manifest(version, {}, rows, run_id, code, now(), seconds)
     entry = RunEntry.of("", "computed", "asked for", code, manifest)
-    write_run_log(home.lake, run_id, context.asset_key.path[-1], [entry])
+    write_run_history(home.lake, run_id, context.asset_key.path[-1], [entry])

@@ -12,7 +12,7 @@ from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.home.home import Home
 from whatif_assets.home.lake import Manifest
-from whatif_assets.home.run_log import RunEntry, write_run_log
+from whatif_assets.home.run_history import RunEntry, write_run_history
 from whatif_assets.orchestration.page_link import offer_pictures
 from whatif_assets.orchestration.progress import Progress
 from whatif_assets.orchestration.records import (
@@ -22,7 +22,7 @@ from whatif_assets.orchestration.records import (
     now,
     shown_values,
 )
-from whatif_assets.orchestration.whole import code_version_of, provenance_of
+from whatif_assets.orchestration.unpartitioned import code_version_of, provenance_of
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.freshness import Freshness
 from whatif_assets.steps.winner import Winner, winner_of
@@ -75,7 +75,7 @@ def for_each_study(
             entries += [entry] if entry else []
             metadata |= {f"{name}_{k}": value for k, value in told.items()}
         progress.advance(name)
-    write_run_log(home.lake, context.run.run_id, table, entries)
+    write_run_history(home.lake, context.run.run_id, table, entries)
     if failures:
         lines = [f"- {name}: {reason}" for name, reason in failures.items()]
         raise dg.Failure("\n".join([f"{table} failed:", *lines]), allow_retries=False)

@@ -120,7 +120,7 @@ def worked(tasks: Sequence[Message], processes: int) -> Iterator[Outcome]:
 
     Whoever stops listening ends what is being worked.
     """
-    crew = _Crew()
+    crew = _WorkerPool()
     threads = ThreadPoolExecutor(max_workers=processes)
     try:
         yield from threads.map(crew.work, tasks)
@@ -129,7 +129,7 @@ def worked(tasks: Sequence[Message], processes: int) -> Iterator[Outcome]:
         crew.dismiss()
 
 
-class _Crew:
+class _WorkerPool:
     """The processes that are at work for one caller."""
 
     def __init__(self) -> None:
@@ -185,7 +185,7 @@ def _candidates() -> Iterator[_Worker]:
     yield _Worker()
 
 
-def afresh(what: str, function: Callable[[], Result], seconds: float) -> Result:
+def in_new_process(what: str, function: Callable[[], Result], seconds: float) -> Result:
     """Call a function in a process in which it has not been called before.
 
     Parameters

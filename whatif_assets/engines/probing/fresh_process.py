@@ -13,8 +13,8 @@ from whatif_assets.domain.accounts.job import Files
 from whatif_assets.domain.features import FEATURES, Feature, FeatureFunction
 from whatif_assets.domain.features.code_copies import Copied, Named
 from whatif_assets.domain.features.function import no_warm_up
-from whatif_assets.engines.isolation.crew import afresh
-from whatif_assets.engines.isolation.seclusion import Secluded, secluded
+from whatif_assets.engines.isolation.sandbox import Sandboxed, sandboxed
+from whatif_assets.engines.isolation.worker_pool import in_new_process
 
 SECONDS = 300.0  # a limit for what never ends
 Result = TypeVar("Result")
@@ -25,7 +25,7 @@ def _absent() -> None:
 
 
 @dataclass(frozen=True)
-class Elsewhere:
+class FreshProcess:
     """A new process that knows some feature functions.
 
     Attributes
@@ -43,7 +43,7 @@ class Elsewhere:
     path: tuple[str, ...]
 
     @classmethod
-    def of(cls, features: Sequence[Feature]) -> Elsewhere:
+    def of(cls, features: Sequence[Feature]) -> FreshProcess:
         """Take along the functions of some features."""
         names = dict.fromkeys(feature.function for feature in features)
         functions: dict[str, FeatureFunction] = {}
@@ -71,9 +71,9 @@ class Elsewhere:
         if self._cannot_travel:
             return function()
         call = functools.partial(_call, self, function)
-        return afresh(self._what, call, SECONDS)
+        return in_new_process(self._what, call, SECONDS)
 
-    def call_alone(self, function: Callable[[], Any]) -> Secluded:
+    def call_alone(self, function: Callable[[], Any]) -> Sandboxed:
         """Call a function in a new process that sees no files of earlier calls.
 
         Raises
@@ -82,9 +82,9 @@ class Elsewhere:
             It ends its process, or takes too long.
         """
         if self._cannot_travel:
-            return Secluded(function(), None, Files())
-        call = functools.partial(_call, self, functools.partial(secluded, function))
-        return afresh(self._what, call, SECONDS)
+            return Sandboxed(function(), None, Files())
+        call = functools.partial(_call, self, functools.partial(sandboxed, function))
+        return in_new_process(self._what, call, SECONDS)
 
     @property
     def _what(self) -> str:
@@ -97,6 +97,6 @@ class Elsewhere:
             FEATURES[name] = replace(function, compute=self.code[name].load())
 
 
-def _call(place: Elsewhere, function: Callable[[], Result]) -> Result:
+def _call(place: FreshProcess, function: Callable[[], Result]) -> Result:
     place.register()
     return function()

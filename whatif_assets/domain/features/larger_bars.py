@@ -110,7 +110,7 @@ def _numbers(bars: pd.DataFrame, sessions: Sessions) -> np.ndarray:
 
 
 @dataclass(frozen=True, eq=False)
-class SlowerBars:
+class LargerBars:
     """Slower bars before a session, to go on in it with whatever its bars are.
 
     Attributes

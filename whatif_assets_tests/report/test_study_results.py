@@ -7,7 +7,7 @@ from pathlib import Path
 
 from whatif_assets.home.home import Home
 from whatif_assets.home.lake import MANIFEST
-from whatif_assets.report.parts import left_out_of_views
+from whatif_assets.report.study_results import left_out_of_views
 from whatif_assets.steps.freshness import Freshness
 
 

@@ -1,4 +1,4 @@
-"""Facts: what the page tells of a study, so that sections need no lake."""
+"""Content: what the page tells of a study, so that sections need no lake."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CURVES = ("line", "kind", "stretch", "session", "pnl", "start_cash")
 
 
 @dataclass(frozen=True, eq=False)
-class Facts:
+class PageContent:
     """What is known of a study.
 
     Attributes

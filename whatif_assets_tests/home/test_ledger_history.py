@@ -12,10 +12,10 @@ import pandas as pd
 import pytest
 
 from whatif_assets.domain.accounts.sleeve import Sleeve
-from whatif_assets.home.history import History, note_lost
 from whatif_assets.home.home import Home
 from whatif_assets.home.lake import Manifest
 from whatif_assets.home.ledger import CHAIN, FOLDER
+from whatif_assets.home.ledger_history import History, note_lost
 from whatif_assets.home.trial_identity import (
     evaluated_sessions,
     marks_of,
