@@ -45,7 +45,7 @@ from whatif_assets.domain.bars.schema import BAR_COLUMNS
 from whatif_assets.domain.bars.tidy import with_vwap
 from whatif_assets.domain.features import compute_features, parse_feature
 from whatif_assets.home.home import Home
-from whatif_assets.home.lake import Manifest
+from whatif_assets.home.manifest import Manifest
 from whatif_assets.orchestration.assets.price_bars import ingest
 from whatif_assets.steps.ingest import SessionBars
 from whatif_assets.steps.session_features import SessionFeatures

@@ -32,8 +32,8 @@ import pandas as pd
 from whatif_assets.domain.bars.sessions import Sessions
 from whatif_assets.domain.selection import Headline
 from whatif_assets.home.home import Home
-from whatif_assets.home.lake import Manifest
 from whatif_assets.home.ledger import ELSEWHERE, FOLDER
+from whatif_assets.home.manifest import Manifest
 from whatif_assets.orchestration.assets.backtest_results import backtest_configuration
 from whatif_assets.orchestration.assets.holdout_results import open_holdout
 from whatif_assets.orchestration.assets.leaderboard import rank_studies

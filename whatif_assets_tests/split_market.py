@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from whatif_assets.home.home import Home
-from whatif_assets.home.lake import Manifest, why_computed
+from whatif_assets.home.manifest import Manifest, why_computed
 from whatif_assets.orchestration.assets.price_bars import ingest
 from whatif_assets.settings.market import Market
 from whatif_assets.steps.ingest import SessionBars

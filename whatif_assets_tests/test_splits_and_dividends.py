@@ -161,7 +161,7 @@ def test_malformed_actions_write_nothing(tmp_path):
     home = home_of(tmp_path, f"{HEAD}AAA,{SPLIT},seven,\n", bars_of(7))
     with pytest.raises(BadInput, match=r"actions.csv, line 2: split 'seven'"):
         ingested(home)
-    assert not home.lake.root.exists()
+    assert not (home.path / "lake").exists()
 
 
 # Quality

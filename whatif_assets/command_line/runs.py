@@ -21,7 +21,7 @@ from whatif_assets.command_line.terminal_logs import TerminalLogs
 from whatif_assets.domain.base.errors import BadInput, few
 from whatif_assets.domain.quality.losses import in_words as losses_in_words
 from whatif_assets.home.home import Home
-from whatif_assets.home.lake import NEW
+from whatif_assets.home.manifest import NEW
 from whatif_assets.home.quality_findings import left_out_of
 from whatif_assets.home.run_history import RunEntry, in_words, read_run_history
 from whatif_assets.home.trial_identity import evaluated_sessions
@@ -49,7 +49,7 @@ from whatif_assets.steps.fitting_ahead import fit_ahead
 from whatif_assets.steps.freshness import Freshness
 from whatif_assets.steps.leaderboard import configurations_of
 from whatif_assets.steps.placebos import features_read
-from whatif_assets.steps.reuse import twin_of
+from whatif_assets.steps.reuse import same_inputs
 from whatif_assets.steps.session_features import history
 
 INTERRUPTED = DagsterExecutionInterruptedError.__name__
@@ -183,7 +183,8 @@ class Runner:
                 continue
             with contextlib.suppress(BadInput):  # which the asset meets, and tells
                 inputs = fresh.inputs("trained_models", one.key)
-                if twin_of(self._home.lake, "trained_models", one.key, inputs) is None:
+                lake = self._home.lake
+                if same_inputs(lake, "trained_models", one.key, inputs) is None:
                     waiting.setdefault(one.model_hash(study), one)
         spark = functools.partial(Compute().spark, study)
         fit_ahead(self._home, study, list(waiting.values()), "spark", spark)

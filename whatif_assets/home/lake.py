@@ -1,21 +1,24 @@
-"""The lake: Parquet files in hive partitions, written whole or not at all.
+"""The lake: tables of Parquet files, the only way from the project to those files.
 
-``<home>/lake/<table>/<axis>=<key>/data.parquet``, with a ``manifest.json`` beside
-each that says what produced it. The manifest is removed before a partition is
-written and put back last, so a partition with a manifest is complete.
+A table has partitions by the key of its axis: a session, a configuration or a study.
+A partition has its rows, further files (models, say), and a manifest that says what
+they were made from. The manifest is removed before a partition is written and put
+back last, so a partition with a manifest is complete. A few tables have no axis: their
+rows are in one file, or in pieces with names of their own.
+
+Where the files are is the business of `whatif_assets.home.files`; how rows become
+Parquet is that of `whatif_assets.home.parquet`. A partition is the folder
+``<table>/<axis>=<key>``, as Hive and DuckDB know it.
 """
 
 from __future__ import annotations
 
 import functools
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from datetime import date
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote, unquote
 
 import numpy as np
 import pandas as pd
@@ -23,183 +26,172 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from whatif_assets.domain.base.errors import BadInput, few
-from whatif_assets.home.atomic import remove_leftovers, write_text
-from whatif_assets.home.damage import (
-    DamagedFile,
-    fault_of,
-    file_state,
-    set_aside,
-    tell,
+from whatif_assets.domain.base.hashing import short_hash
+from whatif_assets.home.damage import DamagedFile, tell
+from whatif_assets.home.files import Files, FileState, LocalFiles, as_glob
+from whatif_assets.home.lake_names import (
+    DATA,
+    FOLDER,
+    axis_of,
+    folder_of,
+    key_in,
+    name_of,
+    owner_of,
+    pattern_of,
 )
+from whatif_assets.home.manifest import MANIFEST, Manifest, why_computed
 from whatif_assets.home.parquet import (
     as_parquet,
+    columns_of,
     fault_within,
     read_rows,
-    write_content,
 )
 from whatif_assets.home.tables import LAKE, SIZED
 
-DATA = "data.parquet"
-MANIFEST = "manifest.json"
 AGAIN = "It is computed again."
-WHOLE = "partition"  # what a table in one file has for an axis
-NEW = "new"  # why something is computed that was not there
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """What a partition has and what produced it.
-
-    Attributes
-    ----------
-    data_version
-        Hash of the content.
-    inputs
-        Hashes of what the content was computed from, by part: ``settings``,
-        ``data`` (versions of what was read), ``code``, or one of a kind: ``bars of
-        2018-03-01``.
-    rows
-        Rows of the partition's main table.
-    run_id, code_version, finished_at, seconds
-        Lineage; ``finished_at`` is UTC, ISO 8601.
-    details
-        Counts worth keeping, by name.
-    files
-        Size in bytes of each file that was written, by its path in the lake; None in
-        manifests of earlier versions.
-    """
-
-    data_version: str
-    inputs: Mapping[str, str]
-    rows: int
-    run_id: str
-    code_version: str
-    finished_at: str
-    seconds: float
-    details: Mapping[str, Any] = field(default_factory=dict)
-    files: Mapping[str, int] | None = None
-
-
-def axis_of(table: str) -> str:
-    """Name of the axis that a table is partitioned by; any word where it is not."""
-    declared = LAKE.get("features" if table.startswith(SIZED) else table)
-    return declared.axis if declared and declared.axis else WHOLE
-
-
-def as_glob(path: Path) -> str:
-    """Write a path for DuckDB, which takes every name for a pattern."""
-    return re.sub(r"([*?\[])", r"[\1]", str(path))
-
-
-def owner_of(table: str) -> str:
-    """Name of the table whose manifest speaks for a table, often its own."""
-    if table.startswith(SIZED):
-        return "features"
-    return next((n for n, owner in LAKE.items() if table in owner.beside), table)
-
-
-def why_computed(manifest: Manifest | None, inputs: Mapping[str, str]) -> str:
-    """Say why a partition has to be computed; empty where that would change nothing.
-
-    Parameters
-    ----------
-    manifest
-        Of what the partition has, or None.
-    inputs
-        Hashes of what it would be computed from now, by part.
-    """
-    if manifest is None:
-        return NEW
-    changed = [part for part in inputs if manifest.inputs.get(part) != inputs[part]]
-    return f"{_in_words(changed)} changed" if changed else ""
-
-
-def _in_words(parts: Sequence[str]) -> str:
-    """Name parts, those of one kind together: ``bars of 2018-03-01, 2018-03-02``."""
-    kinds: dict[str, list[str]] = {}
-    for part in parts:
-        kind, _, which = part.partition(" of ")
-        kinds.setdefault(kind, []).extend([which] if which else [])
-    return " and ".join(
-        f"{kind} of {few(which)}" if which else kind for kind, which in kinds.items()
-    )
 
 
 class Lake:
-    """The Parquet side of a home.
+    """The tables of a home.
 
     Parameters
     ----------
     home
-        The folder of the home; the lake is its ``lake`` folder.
+        The folder of the home.
+    files
+        Where the lake's files are; below the home's folder where left out.
     """
 
-    def __init__(self, home: Path) -> None:
-        self.home = Path(home)
-        self.root = self.home / "lake"
-        self._root = str(self.root)
+    def __init__(self, home: Path, files: Files | None = None) -> None:
+        self._files = files or LocalFiles(Path(home) / FOLDER)
 
-    def folder(self, table: str, key: str | None = None) -> Path:
-        """Folder of a table, or of one of its partitions."""
-        if key is None:
-            return self.root / table
-        return self.root / table / _folder_name(table, key)
+    def __eq__(self, other: object) -> bool:
+        """Whether another object gives the same tables."""
+        return isinstance(other, Lake) and other._files == self._files
 
-    def path(self, table: str, key: str | None = None) -> Path:
-        """Data file of a partition, or of a table in one file."""
-        return self.folder(table, key) / DATA
+    def __hash__(self) -> int:
+        """Hash of the place of the files."""
+        return hash(self._files)
 
-    def pattern(self, table: str) -> str:
-        """Glob of all data files of a table, relative to the home, for DuckDB."""
-        axis = axis_of(table)
-        names = "*.parquet" if axis == WHOLE else f"{axis}=*/{DATA}"
-        return f"{self.root.name}/{table}/{names}"
-
-    def glob(self, table: str) -> str:
-        """Glob of all data files of a table, for DuckDB."""
-        return f"{as_glob(self.home.resolve())}/{self.pattern(table)}"
-
-    def files(self, table: str) -> list[Path]:
-        """All data files of a table, sorted."""
-        return sorted(self.home.glob(self.pattern(table)))
-
-    def sized(self, table: str) -> list[str]:
-        """Tables beside one that hold the same of other sizes of bars, and a file."""
-        found = (folder.name for folder in self.root.glob(f"{table}_*"))
-        return sorted(name for name in found if self.files(name))
+    # Partitions and their manifests.
 
     def keys(self, table: str) -> list[str]:
-        """Keys of the complete partitions of a table, sorted."""
-        found = self.folder(table).glob(f"{axis_of(table)}=*/{MANIFEST}")
-        keys = sorted(self.key_of(path.parent) for path in found)
-        return [key for key in keys if self.has(table, key)]
+        """List the keys of a table's complete partitions, sorted."""
+        return [k for k in self.keys_with(table, MANIFEST) if self.has(table, k)]
+
+    def keys_with(self, table: str, file: str = DATA) -> list[str]:
+        """List the keys of the partitions that have a file, complete or not, sorted."""
+        names = self._files.names(f"{table}/{axis_of(table)}=*/{file}")
+        return sorted(key_in(name) for name in names)
 
     def incomplete(self, table: str) -> list[str]:
-        """Keys of the partitions that have data and are not complete, sorted."""
-        keys = [
-            unquote(path.parent.name.split("=", 1)[1]) for path in self.files(table)
-        ]
+        """List the keys of partitions that have rows and are not complete, sorted."""
         complete = set(self.keys(owner_of(table)))
-        return [key for key in keys if key not in complete]
+        return [key for key in self.keys_with(table) if key not in complete]
 
-    @staticmethod
-    def key_of(folder: Path) -> str:
-        """Key of the partition that a folder holds."""
-        return unquote(folder.name.split("=", 1)[1])
+    def has(self, table: str, key: str) -> bool:
+        """Whether a partition is complete."""
+        return self.manifest(table, key) is not None
+
+    def begin(self, table: str, key: str) -> None:
+        """Mark a partition as being written: it is not complete until finished."""
+        self._files.remove(name_of(table, key, MANIFEST))
+        self._files.remove_unfinished(folder_of(table, key))
+
+    def finish(self, table: str, key: str, manifest: Manifest) -> None:
+        """Mark a partition as complete, with the files that it has now."""
+        described = replace(manifest, files=dict(self._sizes(table, key)))
+        text = json.dumps(asdict(described), sort_keys=True, indent=1) + "\n"
+        self._files.write(name_of(table, key, MANIFEST), text.encode())
+
+    def _sizes(self, table: str, key: str) -> Iterator[tuple[str, int]]:
+        """Sizes of the files of a partition, and of what is written with it."""
+        declared = LAKE.get(table)
+        tables = [table, *(declared.beside if declared else ())]
+        if table == "features":
+            tables += self._files.names(f"{SIZED}*")
+        for one in tables:
+            for name in self._files.names(f"{folder_of(one, key)}/[!.]*"):
+                if not name.endswith(f"/{MANIFEST}"):
+                    yield name, self._files.size(name)
+
+    def manifest(self, table: str, key: str) -> Manifest | None:
+        """Return the manifest of a partition, or None where it is not complete.
+
+        A partition with a damaged file is not complete; the damage is logged.
+        """
+        found, damage = self._examined(table, key)
+        if damage is not None:
+            tell(self._files.where(damage[0]), damage[1], AGAIN)
+        return found
+
+    def why_computed(self, table: str, key: str, inputs: Mapping[str, str]) -> str:
+        """Say why a partition has to be computed; see the function of this name.
+
+        A damaged file is a reason, and is named.
+        """
+        found, damage = self._examined(table, key)
+        if damage is not None:
+            return f"{FOLDER}/{damage[0]} {damage[1]}"
+        return why_computed(found, inputs)
+
+    def _examined(
+        self, table: str, key: str
+    ) -> tuple[Manifest | None, tuple[str, str] | None]:
+        """Manifest of a complete partition, or the damaged file and its fault."""
+        name = name_of(table, key, MANIFEST)
+        try:
+            found = _parsed(self._files, name, self._files.state(name))
+        except FileNotFoundError:
+            return None, None
+        except (TypeError, ValueError) as error:
+            return None, (name, f"is damaged ({error})")
+        data: Mapping[str, int | None] = {name_of(table, key): None}
+        for file, size in (data if found.files is None else found.files).items():
+            if fault := self._files.fault(file, size):
+                return None, (file, fault)
+        return found, None
+
+    def versions(self, table: str, keys: Iterable[str]) -> list[str]:
+        """Return the data versions of partitions.
+
+        Raises
+        ------
+        BadInput
+            Some are not materialised; the message names them.
+        """
+        keys = list(keys)
+        manifests = [self.manifest(table, key) for key in keys]
+        absent = [key for key, found in zip(keys, manifests) if found is None]
+        if absent:
+            raise not_materialised(table, *absent)
+        return [found.data_version for found in manifests if found is not None]
+
+    # Rows of partitions.
 
     def write(self, table: str, key: str, frame: pd.DataFrame) -> str:
-        """Write the data of one partition; return its content hash."""
+        """Write the rows of a partition; return the hash of the file."""
         return self.write_encoded(table, key, as_parquet(frame, table))
 
     def write_encoded(self, table: str, key: str, content: bytes) -> str:
-        """Write the data of one partition, as `as_parquet` encodes it."""
+        """Write the rows of a partition, as `as_parquet` encodes them."""
         self.begin(table, key)
-        return write_content(self.folder(table, key) / DATA, content)
+        return self._write(name_of(table, key), content)
+
+    def _write(self, name: str, content: bytes) -> str:
+        """Write a file unless it has this content already; return its hash."""
+        try:
+            unchanged = self._files.read(name) == content
+        except FileNotFoundError:
+            unchanged = False
+        if not unchanged:
+            self._files.write(name, content)
+        return short_hash(content)
 
     def read(
         self, table: str, key: str, columns: Sequence[str] | None = None
     ) -> pd.DataFrame:
-        """Read the data of one partition.
+        """Read the rows of a partition.
 
         Raises
         ------
@@ -212,121 +204,26 @@ class Lake:
     def _rows(
         self, table: str, key: str, columns: Sequence[str] | None = None
     ) -> pa.Table:
-        path = self.folder(table, key) / DATA
         if self.manifest(table, key) is None and table in ("price_bars", "features"):
             raise not_materialised(table, key)
         try:
-            return read_rows(path, table, columns)
+            return self._read(name_of(table, key), table, columns)
         except FileNotFoundError:
             raise not_materialised(table, key) from None
         except DamagedFile:
             self.begin(owner_of(table), key)  # so that it is computed again
             raise
 
-    def remove(self, table: str, key: str) -> None:
-        """Remove a partition, if it is there; what is left is never complete."""
-        self.begin(table, key)
-        (self.folder(table, key) / DATA).unlink(missing_ok=True)
+    def _read(
+        self, name: str, table: str, columns: Sequence[str] | None = None
+    ) -> pa.Table:
+        with self._files.open(name) as file:
+            return read_rows(file, Path(self._files.where(name)), table, columns)
 
-    def has(self, table: str, key: str) -> bool:
-        """Whether a partition is complete."""
-        return self.manifest(table, key) is not None
-
-    def begin(self, table: str, key: str) -> None:
-        """Mark a partition as being written: it is not complete until finished."""
-        folder = self.folder(table, key)
-        (folder / MANIFEST).unlink(missing_ok=True)
-        remove_leftovers(folder)
-
-    def finish(self, table: str, key: str, manifest: Manifest) -> None:
-        """Mark a partition as complete, with the files that it has now."""
-        told = replace(manifest, files=dict(self._sizes(table, key)))
-        text = json.dumps(asdict(told), sort_keys=True, indent=1)
-        write_text(self.folder(table, key) / MANIFEST, text + "\n")
-
-    def _sizes(self, table: str, key: str) -> Iterator[tuple[str, int]]:
-        """Sizes of the files of a partition, and of what is written with it."""
-        declared = LAKE.get(table)
-        tables = [table, *(declared.beside if declared else ())]
-        if table == "features":
-            tables += sorted(path.name for path in self.root.glob(f"{SIZED}*"))
-        for name in tables:
-            for path in sorted(self.folder(name, key).glob("[!.]*")):
-                if path.name != MANIFEST and path.is_file():
-                    yield str(path.relative_to(self.root)), path.stat().st_size
-
-    def manifest(self, table: str, key: str) -> Manifest | None:
-        """Manifest of a partition, or None where it is not complete.
-
-        One that is damaged, or of which a file is, is not; that is logged.
-        """
-        found, damaged = self._looked_at(table, key)
-        if damaged is not None:
-            tell(*damaged, AGAIN)
-        return found
-
-    def why_computed(self, table: str, key: str, inputs: Mapping[str, str]) -> str:
-        """Say why a partition has to be computed; see the function of this name.
-
-        One of which a file is damaged has to be, and the file is named.
-        """
-        found, damaged = self._looked_at(table, key)
-        if damaged is not None:
-            path, fault = damaged
-            return f"{path.relative_to(self.home)} {fault}"
-        return why_computed(found, inputs)
-
-    def _looked_at(
-        self, table: str, key: str
-    ) -> tuple[Manifest | None, tuple[Path, str] | None]:
-        """Manifest of a complete partition; or else what is damaged of it, if any."""
-        # Texts, as paths take longer, and a run asks about thousands of partitions.
-        folder = f"{table}/{_folder_name(table, key)}"
-        path = f"{self._root}/{folder}/{MANIFEST}"
-        try:
-            found = _manifest_in(path, file_state(path))
-        except FileNotFoundError:
-            return None, None
-        except (TypeError, ValueError) as error:
-            return None, (Path(path), f"is damaged ({error})")
-        own = {f"{folder}/{DATA}": None}
-        for name, size in (own if found.files is None else found.files).items():
-            fault = fault_of(f"{self._root}/{name}", size)
-            if fault:
-                return None, (self.root / name, fault)
-        return found, None
-
-    def set_damaged_aside(self, table: str, thoroughly: bool = False) -> int:
-        """Rename the damaged files of a table, so that the others can be read.
-
-        Parameters
-        ----------
-        table
-            Name of the table.
-        thoroughly
-            Read every file, which takes its time, and not its two ends alone.
-
-        Returns
-        -------
-        int
-            How many there were.
-        """
-        found = {path: fault_of(path) for path in self.files(table)}
-        if thoroughly:
-            found = {path: fault or fault_within(path) for path, fault in found.items()}
-        damaged = {path: fault for path, fault in found.items() if fault}
-        for path, fault in damaged.items():
-            set_aside(path, fault, "It is left out.")
-        return len(damaged)
-
-    def versions(self, table: str, keys: Iterable[str]) -> list[str]:
-        """Data versions of partitions; BadInput names those not materialised."""
-        keys = list(keys)
-        manifests = [self.manifest(table, key) for key in keys]
-        absent = [key for key, found in zip(keys, manifests) if found is None]
-        if absent:
-            raise not_materialised(table, *absent)
-        return [found.data_version for found in manifests if found is not None]
+    def columns(self, table: str, key: str) -> list[str]:
+        """Return the names of the columns that a partition's rows have."""
+        with self._files.open(name_of(table, key)) as file:
+            return columns_of(file, self.where(table, key))
 
     def read_sessions(
         self,
@@ -352,7 +249,7 @@ class Lake:
         columns: Sequence[str] | None = None,
         symbols: Sequence[str] | None = None,
     ) -> pd.DataFrame:
-        """Read the sessions of a table that another one's manifests speak for."""
+        """Read sessions of a table without asking whether they are complete."""
         parts = []
         for session in sessions:
             rows = self._rows(table, session.isoformat(), columns)
@@ -365,15 +262,132 @@ class Lake:
         days = np.array(list(sessions), dtype="datetime64[s]")
         return frame.assign(session=np.repeat(days, [len(rows) for rows in parts]))
 
+    def remove(self, table: str, key: str, file: str = DATA) -> None:
+        """Remove a file of a partition, if it exists, and its manifest."""
+        self.begin(table, key)
+        self._files.remove(name_of(table, key, file))
+
+    # Further files of a partition.
+
+    def where(self, table: str, key: str, file: str = DATA) -> Path:
+        """Return the address of a partition's file, for messages."""
+        return Path(self._files.where(name_of(table, key, file)))
+
+    def read_file(self, table: str, key: str, file: str) -> bytes:
+        """Return a file of a partition; FileNotFoundError where it does not exist."""
+        return self._files.read(name_of(table, key, file))
+
+    def write_file(self, table: str, key: str, file: str, content: bytes) -> str:
+        """Write a file beside the rows of a partition; return its hash."""
+        return self._write(name_of(table, key, file), content)
+
+    def store_once(
+        self, table: str, key: str, others: Iterable[str], file: str = DATA
+    ) -> bool:
+        """Store a file once that a partition and one of some others have alike.
+
+        Returns
+        -------
+        bool
+            Whether one of the others has the same content.
+        """
+        own = name_of(table, key, file)
+        return any(
+            self._files.store_once(own, name_of(table, other, file))
+            for other in others
+            if other != key
+        )
+
+    def copy_out(self, table: str, key: str, target: Path) -> None:
+        """Copy the rows of a partition to a path outside the lake."""
+        self._files.copy_out(name_of(table, key), target)
+
+    # Tables without an axis: one file, or pieces with names of their own.
+
+    def piece_state(self, table: str, piece: str = DATA) -> FileState | None:
+        """Return what changes when a piece is written anew; None where it is absent."""
+        try:
+            return self._files.state(f"{table}/{piece}")
+        except FileNotFoundError:
+            return None
+
+    def read_piece(self, table: str, piece: str = DATA) -> pd.DataFrame:
+        """Read one piece of a table; FileNotFoundError where it does not exist."""
+        frame: pd.DataFrame = self._read(f"{table}/{piece}", table).to_pandas()
+        return frame
+
+    def write_piece(self, table: str, frame: pd.DataFrame, piece: str = DATA) -> str:
+        """Write one piece of a table; return the hash of the file."""
+        return self._write(f"{table}/{piece}", as_parquet(frame, table))
+
+    def remove_pieces(self, table: str, folder: str, keep: str = "") -> None:
+        """Remove the pieces of a table in a folder, except those in one below it."""
+        for name in self._files.names(f"{table}/{folder}/*"):
+            if not keep or name.rpartition("/")[2] != keep:
+                self._files.remove(name)
+        if not keep:
+            self._files.remove(f"{table}/{folder}")
+
+    def read_note(self, name: str) -> str:
+        """Return a text that is kept beside the tables; FileNotFoundError without."""
+        return self._files.read(name).decode()
+
+    def write_note(self, name: str, text: str) -> None:
+        """Keep a text beside the tables."""
+        self._files.write(name, text.encode())
+
+    # All files of a table, for DuckDB, and those that are damaged.
+
+    def pattern(self, table: str) -> str:
+        """Return the glob of a table's files, relative to the home, for DuckDB."""
+        return f"{FOLDER}/{pattern_of(table)}"
+
+    def globs(self, table: str, keys: Iterable[str] | None = None) -> list[str]:
+        """Return globs of a table's files, or of those of some keys, for DuckDB."""
+        root = as_glob(str(Path(self._files.where("")).resolve()))
+        if keys is None:
+            return [f"{root}/{pattern_of(table)}"]
+        return [f"{root}/{as_glob(name_of(table, key))}" for key in keys]
+
+    def has_rows(self, table: str) -> bool:
+        """Whether a table has any file with rows, complete or not."""
+        return bool(self._files.names(pattern_of(table)))
+
+    def sized(self, table: str) -> list[str]:
+        """List the tables that hold the same for other sizes of bars, and have rows."""
+        return [n for n in self._files.names(f"{table}_*") if self.has_rows(n)]
+
+    def set_damaged_aside(self, table: str, thoroughly: bool = False) -> int:
+        """Rename the damaged files of a table, so that the others can be read.
+
+        Parameters
+        ----------
+        table
+            Name of the table.
+        thoroughly
+            Read every file completely, which takes its time, and not its ends alone.
+
+        Returns
+        -------
+        int
+            How many files were damaged.
+        """
+        count = 0
+        for name in self._files.names(pattern_of(table)):
+            fault = self._files.fault(name)
+            if thoroughly and not fault:
+                with self._files.open(name) as file:
+                    fault = fault_within(file, Path(self._files.where(name)))
+            if fault:
+                self._files.set_aside(name, fault, "It is left out.")
+                count += 1
+        return count
+
 
 @functools.lru_cache(maxsize=20_000)
-def _manifest_in(path: str, state: tuple[int, ...]) -> Manifest:
-    """Manifest that a file holds; read once for each state of the file."""
-    return Manifest(**json.loads(Path(path).read_bytes()))
-
-
-def _folder_name(table: str, key: str) -> str:
-    return f"{axis_of(table)}={quote(key, safe='~+')}"
+def _parsed(files: Files, name: str, state: FileState) -> Manifest:
+    """Manifest that a file holds, read once for each state of the file."""
+    return Manifest(**json.loads(files.read(name)))
 
 
 def not_materialised(table: str, *keys: str) -> BadInput:

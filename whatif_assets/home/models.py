@@ -1,4 +1,4 @@
-"""Models as files of a home."""
+"""Models as bytes of a file: arrays in a zip, never code."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ from zlib import error as BadCompression  # noqa: N812
 
 import numpy as np
 
-from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.models.portable import KINDS, Model
-from whatif_assets.home.atomic import write_bytes
 from whatif_assets.home.damage import DamagedFile
 
 _UNREADABLE = (
@@ -21,36 +19,34 @@ _UNREADABLE = (
 )  # fmt: skip
 
 
-def save_model(model: Model, path: Path) -> None:
-    """Write a model to a file, whole or not at all.
-
-    The same model gives the same bytes. The folder is made where it is missing.
-    """
+def encoded_model(model: Model) -> bytes:
+    """Encode a model; the same model gives the same bytes."""
     kind = next(name for name, one in KINDS.items() if isinstance(model, one))
     arrays = {field.name: getattr(model, field.name) for field in fields(KINDS[kind])}
     file = BytesIO()
     np.savez(file, kind=np.array(kind), **arrays)
-    write_bytes(path, file.getvalue())
+    return file.getvalue()
 
 
-def load_model(path: Path) -> Model:
-    """Read a model that `save_model` wrote.
+def decoded_model(content: bytes, where: Path) -> Model:
+    """Decode a model that `encoded_model` encoded.
+
+    Parameters
+    ----------
+    content
+        The bytes of a file.
+    where
+        The path of that file, for messages.
 
     Raises
     ------
-    BadInput
-        There is no such file.
     DamagedFile
-        It holds no model of this version.
+        The file does not hold a model of this version.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with np.load(BytesIO(content), allow_pickle=False) as file:
             arrays = dict(file)
         kind = KINDS[str(arrays.pop("kind"))]
         return kind(**arrays)
-    except FileNotFoundError:
-        raise BadInput(
-            f"{path}: there is no model; materialise trained_models first."
-        ) from None
     except _UNREADABLE as error:
-        raise DamagedFile(path, f"no model of this version: {error}") from None
+        raise DamagedFile(where, f"no model of this version: {error}") from None

@@ -1,4 +1,4 @@
-"""Files of the lake's tables: rows to Parquet and back, in the declared types."""
+"""Rows of declared tables as Parquet, and back, in the declared types."""
 
 from __future__ import annotations
 
@@ -65,28 +65,43 @@ def write_content(path: Path, content: bytes) -> str:
 def read_parquet(
     path: Path, table: str, columns: Sequence[str] | None = None
 ) -> pd.DataFrame:
-    """Read one file of a table; see `read_rows`."""
-    frame: pd.DataFrame = read_rows(path, table, columns).to_pandas()
+    """Read a local file of a table; see `read_rows`."""
+    with _damage_named(path), pa.OSFile(str(path), "rb") as file:
+        frame: pd.DataFrame = read_rows(file, path, table, columns).to_pandas()
     return frame
 
 
-def read_rows(path: Path, table: str, columns: Sequence[str] | None = None) -> pa.Table:
+def read_rows(
+    source: pa.NativeFile,
+    where: Path,
+    table: str,
+    columns: Sequence[str] | None = None,
+) -> pa.Table:
     """Read one file of a table, without looking for partitions in its path.
 
     Columns have their declared types, whatever version of the project wrote them.
 
+    Parameters
+    ----------
+    source
+        The file, opened.
+    where
+        Its path, for messages.
+    table
+        Name of the table, as `whatif_assets.home.tables` declares it.
+    columns
+        Columns to read; all where left out.
+
     Raises
     ------
     DamagedFile
-        It can't be read.
+        The file cannot be read.
     BadInput
-        It lacks a column that the data names, such as a feature.
-    FileNotFoundError
-        There is none.
+        The file lacks a column that the data names, such as a feature.
     """
     declared = in_lake(table)
-    with _told(path):
-        with _opened(path) as file:
+    with _damage_named(where):
+        with _checked(source) as file:
             held = file.schema_arrow.names
             wanted = None if columns is None else [n for n in columns if n in held]
             many = file.metadata.num_rows > ROWS_OF_A_THREAD
@@ -94,33 +109,33 @@ def read_rows(path: Path, table: str, columns: Sequence[str] | None = None) -> p
         try:
             return declared.conformed(found, columns)
         except BadInput as error:
-            raise BadInput(f"{path}: {error}") from None
+            raise BadInput(f"{where}: {error}") from None
 
 
-def columns_of(path: Path) -> list[str]:
-    """Names of the columns of a file, in order; errors as of `read_parquet`."""
-    with _told(path):
-        return list(pq.read_schema(path).names)
+def columns_of(source: pa.NativeFile, where: Path) -> list[str]:
+    """Return the names of a file's columns, in order; errors as of `read_rows`."""
+    with _damage_named(where):
+        return list(pq.read_schema(source).names)
 
 
-def fault_within(path: Path) -> str:
-    """Say why a Parquet file can't be read to its end; empty where it can."""
+def fault_within(source: pa.NativeFile, where: Path) -> str:
+    """Say why a Parquet file cannot be read to its end; empty where it can."""
     try:
-        with _told(path), _opened(path) as file:
+        with _damage_named(where), _checked(source) as file:
             file.read()
     except DamagedFile as error:
         return error.fault
     return ""
 
 
-def _opened(path: Path) -> pq.ParquetFile:
-    """Open a file so that a page that is not as it was written is an error."""
-    return pq.ParquetFile(path, page_checksum_verification=True)
+def _checked(source: pa.NativeFile) -> pq.ParquetFile:
+    """Open Parquet so that a page that was changed after it was written is an error."""
+    return pq.ParquetFile(source, page_checksum_verification=True)
 
 
 @contextlib.contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """Say of a file that can't be read that it is damaged."""
+def _damage_named(path: Path) -> Iterator[None]:
+    """Turn errors of reading into one that names the damaged file."""
     try:
         yield
     except pa.ArrowException as error:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from whatif_assets.domain.leaks.finding import Finding, refuse_leak
-from whatif_assets.home.atomic import write_text
-from whatif_assets.home.lake import Lake, axis_of
+from whatif_assets.home.lake import Lake
 
 FOUND = "probes.json"
 
@@ -30,10 +28,9 @@ class Gate:
     """
 
     def __init__(self, lake: Lake, table: str, key: str) -> None:
-        self._path = _path(lake, table, key)
+        self._lake, self._table, self._key = lake, table, key
         self._found: list[Finding] = []
-        lake.begin(table, key)
-        self._path.unlink(missing_ok=True)
+        lake.remove(table, key, FOUND)
 
     def admit(self, finding: Finding, where: str = "") -> None:
         """Keep a finding, and refuse a leak; ``where`` names the partition in words."""
@@ -43,13 +40,14 @@ class Gate:
     def keep(self, finding: Finding) -> None:
         """Keep a finding, whatever it says."""
         self._found.append(finding)
-        write_text(self._path, _text(self._found))
+        content = _text(self._found).encode()
+        self._lake.write_file(self._table, self._key, FOUND, content)
 
 
 def kept_probes(lake: Lake, table: str, key: str) -> list[Finding]:
     """Read what probes found of a partition; nothing where nothing was probed."""
     try:
-        rows = json.loads(_path(lake, table, key).read_text(encoding="utf-8"))
+        rows = json.loads(lake.read_file(table, key, FOUND))
         return [_finding(**row) for row in rows]
     except (FileNotFoundError, TypeError, ValueError):
         return []
@@ -72,12 +70,7 @@ def questions(lake: Lake, key: str) -> list[str]:
 
 def probed(lake: Lake, table: str) -> list[str]:
     """Keys of the partitions of a table that something was found of, refused or not."""
-    found = lake.folder(table).glob(f"{axis_of(table)}=*/{FOUND}")
-    return sorted(lake.key_of(path.parent) for path in found)
-
-
-def _path(lake: Lake, table: str, key: str) -> Path:
-    return lake.folder(table, key) / FOUND
+    return lake.keys_with(table, FOUND)
 
 
 def _text(found: Sequence[Finding]) -> str:

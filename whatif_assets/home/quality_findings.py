@@ -14,7 +14,7 @@ from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.quality import REFUSED
 from whatif_assets.domain.quality.inspection import Finding
 from whatif_assets.domain.quality.losses import LeftOut, MayLose, blocking
-from whatif_assets.home.lake import DATA, Lake
+from whatif_assets.home.lake import Lake
 
 TABLE = "data_quality"
 LEFT_OUT = "left_out"
@@ -163,8 +163,7 @@ def keep_left_out(lake: Lake, key: str, left_out: Sequence[LeftOut]) -> None:
 def left_out_of(lake: Lake, sessions: Collection[date]) -> list[LeftOut]:
     """Read what was left out of some sessions, the oldest first."""
     found = []
-    for path in sorted(lake.folder(LEFT_OUT).glob(f"session=*/{DATA}")):
-        key = path.parent.name.partition("=")[2]
+    for key in lake.keys_with(LEFT_OUT):
         if (day := date.fromisoformat(key)) in sessions:
             rows = lake.read(LEFT_OUT, key)
             found += [

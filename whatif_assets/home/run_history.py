@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import pandas as pd
 
 from whatif_assets.domain.base.errors import few
-from whatif_assets.home.lake import NEW, Lake, Manifest, axis_of
-from whatif_assets.home.parquet import read_parquet, write_parquet
+from whatif_assets.home.lake import Lake
+from whatif_assets.home.lake_names import axis_of
+from whatif_assets.home.manifest import NEW, Manifest
 
 RUNS = "runs"
 DONE = {"computed": "computed", "unchanged": "computed again and unchanged"}
@@ -70,21 +70,21 @@ def write_run_history(
     frame = pd.DataFrame([asdict(entry) for entry in entries])
     frame.insert(0, "asset", asset)
     frame.insert(0, "run_id", run_id)
-    write_parquet(_path(lake, run_id, asset), frame, RUNS)
+    lake.write_piece(RUNS, frame, _piece(run_id, asset))
 
 
 def read_run_history(lake: Lake, run_id: str, asset: str) -> list[RunEntry]:
     """Read what a run did to an asset; nothing where it did not get to it."""
     try:
-        frame = read_parquet(_path(lake, run_id, asset), RUNS)
+        frame = lake.read_piece(RUNS, _piece(run_id, asset))
     except FileNotFoundError:
         return []
     rows = frame.drop(columns=["run_id", "asset"]).to_dict("records")
     return [RunEntry(**{str(k): v for k, v in row.items()}) for row in rows]
 
 
-def _path(lake: Lake, run_id: str, asset: str) -> Path:
-    return lake.folder(RUNS) / f"{run_id}-{asset}.parquet"
+def _piece(run_id: str, asset: str) -> str:
+    return f"{run_id}-{asset}.parquet"
 
 
 def in_words(asset: str, entries: Sequence[RunEntry], untouched: int = 0) -> str:

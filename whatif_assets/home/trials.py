@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -27,7 +25,8 @@ from whatif_assets.domain.strategies.params import json_value
 from whatif_assets.home.atomic import atomic_path
 from whatif_assets.home.damage import DamagedFile, tell
 from whatif_assets.home.home import Home
-from whatif_assets.home.lake import DATA
+from whatif_assets.home.lake import Lake
+from whatif_assets.home.lake_names import DATA
 from whatif_assets.home.ledger import Entry, Evaluated, Ledger
 from whatif_assets.home.ledger_history import (
     MARKS,
@@ -36,7 +35,6 @@ from whatif_assets.home.ledger_history import (
     note_lost,
 )
 from whatif_assets.home.parquet import (
-    columns_of,
     file_hash,
     read_parquet,
     write_parquet,
@@ -96,8 +94,7 @@ def register_trials(
         The ledger's entry of them.
     """
     ledger = Ledger.of(home)
-    daily = home.lake.path(DAILY_PNL, configuration.key)
-    sessions = columns_of(daily)[1:]
+    sessions = home.lake.columns(DAILY_PNL, configuration.key)[1:]
     trials = trials_of(home, study, configuration)
     table = rows[["variant", "role", "start_cash", "pnl", "sharpe"]].assign(
         study=study.name,
@@ -109,7 +106,8 @@ def register_trials(
     )
     market = market_id(home.market)
     file = combined_hash([market, study.name, configuration.key, sorted(trials)])
-    content = _keep(ledger.folder / TABLE / file, table, daily)
+    folder = ledger.folder / TABLE / file
+    content = _keep(folder, table, home.lake, configuration.key)
     keep_marks(ledger, market, marks)
     record = Evaluated(
         study=study.name,
@@ -131,21 +129,13 @@ def register_trials(
     return ledger.append(record)[-1]
 
 
-def _keep(folder: Path, table: pd.DataFrame, daily: Path) -> str:
-    """Keep a table of trials with their daily profits; return its hash."""
+def _keep(folder: Path, table: pd.DataFrame, lake: Lake, key: str) -> str:
+    """Keep a table of trials with their daily profits; return the hash of both."""
     with atomic_path(folder) as temporary:
         temporary.mkdir()
         content = write_parquet(temporary / DATA, table, TABLE)
-        _link(daily, temporary / DAILY)
+        lake.copy_out(DAILY_PNL, key, temporary / DAILY)
         return combined_hash([content, file_hash(temporary / DAILY)])
-
-
-def _link(source: Path, target: Path) -> None:
-    """Keep a file that will be replaced, not changed: a second name costs nothing."""
-    try:
-        os.link(source, target)
-    except OSError:  # another file system, or one without links
-        shutil.copyfile(source, target)
 
 
 def read_trials(home: Home, study: Study) -> pd.DataFrame:

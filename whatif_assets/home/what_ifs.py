@@ -9,10 +9,8 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from whatif_assets.domain.base.errors import BadInput
-from whatif_assets.home.atomic import write_text
 from whatif_assets.home.home import Home
 from whatif_assets.home.trials import settings_of_trials
 from whatif_assets.settings.configuration import Configuration
@@ -21,6 +19,7 @@ from whatif_assets.settings.study import Study
 
 OWN, ASKED, REMOVED = "own", "asked", "removed"
 RESULTS = "backtest_results"
+KEYS = "keys.json"  # what each key was when the studies were last looked at
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ def update_keys(home: Home, registered: Collection[str]) -> KeyChanges:
     removed = dict.fromkeys(gone.keys() - known, REMOVED)
     now = {**asked, **kept, **removed, **dict.fromkeys(own, OWN)}
     if now != before:
-        write_text(_path(home), json.dumps(now, indent=1, sort_keys=True) + "\n")
+        home.lake.write_note(KEYS, json.dumps(now, indent=1, sort_keys=True) + "\n")
     return KeyChanges(
         add=tuple(key for key in own if key not in known),
         remove={key: why for key, why in gone.items() if key in known},
@@ -97,14 +96,10 @@ def _why_gone(home: Home, key: str, was: str | None) -> str:
     return f"study {name} does not have it any more" if was == OWN else ""
 
 
-def _path(home: Home) -> Path:
-    return home.lake.root / "keys.json"
-
-
 def _remembered(home: Home) -> dict[str, str]:
     """What each key was when the studies were last looked at."""
     try:
-        found = json.loads(_path(home).read_text(encoding="utf-8"))
+        found = json.loads(home.lake.read_note(KEYS))
     except (FileNotFoundError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -17,7 +17,7 @@ import dagster as dg
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.home.home import Home
-from whatif_assets.home.lake import why_computed
+from whatif_assets.home.manifest import why_computed
 from whatif_assets.orchestration.dagster_private import DATA_VERSION_TAG
 from whatif_assets.orchestration.records import (
     NO_VERSION,

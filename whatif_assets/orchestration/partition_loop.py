@@ -16,7 +16,7 @@ import dagster as dg
 
 from whatif_assets.domain.base.errors import BadInput, faults
 from whatif_assets.home.home import Home
-from whatif_assets.home.lake import NEW, Manifest
+from whatif_assets.home.manifest import NEW, Manifest
 from whatif_assets.home.run_history import RunEntry, in_words, write_run_history
 from whatif_assets.orchestration.backfills import goes_on_after
 from whatif_assets.orchestration.claims import claim_name

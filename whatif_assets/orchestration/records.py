@@ -10,7 +10,6 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from whatif_assets.home.atomic import write_text
 from whatif_assets.home.lake import Lake
 from whatif_assets.orchestration.dagster_private import (
     CODE_VERSION_TAG,
@@ -67,14 +66,14 @@ def shown_values(metadata: Mapping[str, Any]) -> dict[str, dg.MetadataValue[Any]
 
 def keep_shown(lake: Lake, table: str, key: str, shown: Mapping[str, Any]) -> None:
     """Keep what is shown of a partition beside its data, for when it is reused."""
-    write_text(lake.folder(table, key) / SHOWN, serialize_value(dict(shown)) + "\n")
+    text = serialize_value(dict(shown)) + "\n"
+    lake.write_file(table, key, SHOWN, text.encode())
 
 
 def kept_shown(lake: Lake, table: str, key: str) -> dict[str, Any]:
     """Read what was shown of a partition when it was computed; nothing if lost."""
     try:
-        text = (lake.folder(table, key) / SHOWN).read_text(encoding="utf-8")
-        shown = deserialize_value(text)
+        shown = deserialize_value(lake.read_file(table, key, SHOWN).decode())
     except (FileNotFoundError, ValueError, dg.DagsterError):
         return {}
     return dict(shown) if isinstance(shown, Mapping) else {}

@@ -11,7 +11,7 @@ import dagster as dg
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.home.home import Home
-from whatif_assets.home.lake import Manifest
+from whatif_assets.home.manifest import Manifest
 from whatif_assets.home.run_history import RunEntry, write_run_history
 from whatif_assets.orchestration.page_link import offer_pictures
 from whatif_assets.orchestration.progress import Progress

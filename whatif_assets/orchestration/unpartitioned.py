@@ -10,7 +10,7 @@ import dagster as dg
 
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.home.home import Home
-from whatif_assets.home.lake import Manifest
+from whatif_assets.home.manifest import Manifest
 from whatif_assets.home.run_history import RunEntry, write_run_history
 from whatif_assets.orchestration.claims import claim_name
 from whatif_assets.orchestration.observed import observe

@@ -259,8 +259,9 @@ def create_from_files(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None
     """Create the tables of what checks found in bars, and of what runs did."""
     for name, order in FROM_FILES.items():
         _declare(connection, DATABASE[name])
-        if lake.files(name):
-            rows = rows_of_files(DATABASE[name], text(lake.glob(name)))
+        if lake.has_rows(name):
+            (files,) = lake.globs(name)
+            rows = rows_of_files(DATABASE[name], text(files))
             ordered = f"INSERT INTO {quoted(name)} BY NAME {rows} ORDER BY {order}"
             connection.execute(ordered)
 

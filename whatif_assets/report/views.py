@@ -57,7 +57,7 @@ def create_view(
         There is no row without any.
     """
     rows = _no_rows(table, further)
-    if home.lake.files(table.name) and (further or not table.others):
+    if home.lake.has_rows(table.name) and (further or not table.others):
         left_out = [*left_out, *home.lake.incomplete(table.name)]
         rows = rows_of_files(table, _glob(table, home), further)
         rows = f"{rows} WHERE ({_found(table, home)})"

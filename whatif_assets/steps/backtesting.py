@@ -25,7 +25,6 @@ from whatif_assets.engines.backtest import Sleeve, Variant, engine_of
 from whatif_assets.engines.parity import sampled_parity
 from whatif_assets.engines.strategies import required_features
 from whatif_assets.home.adjustments import LakeSteps
-from whatif_assets.home.blocks import Sweep, drop_blocks, sweep_folder
 from whatif_assets.home.home import Home
 from whatif_assets.home.ledger import Entry
 from whatif_assets.home.ledger_history import note_lost
@@ -45,6 +44,7 @@ from whatif_assets.steps.sleeves import (
     run_with_fills,
     sleeves_of_configuration,
 )
+from whatif_assets.steps.sweep_blocks import Sweep, drop_blocks, sweep_folder
 
 TABLE = "backtest_results"
 LEADERS = 8
@@ -207,6 +207,7 @@ def _sweep(
         configuration.base,
         sessions,
         home.market.sessions_per_year(),
+        home.lake,
         sweep_folder(home.lake, configuration.key, inputs),
         benchmark=benchmark,
     ).run(progress)

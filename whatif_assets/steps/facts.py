@@ -6,7 +6,6 @@ import functools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 
 import pandas as pd
 
@@ -21,9 +20,9 @@ from whatif_assets.domain.features import (
     facts_read,
 )
 from whatif_assets.domain.features.function import FACT
+from whatif_assets.home.files import FileState
 from whatif_assets.home.home import Home
-from whatif_assets.home.lake import DATA
-from whatif_assets.home.parquet import read_parquet, write_parquet
+from whatif_assets.home.lake import Lake
 from whatif_assets.sources.facts import (
     EVERYONE,
     FactOptions,
@@ -73,7 +72,7 @@ def collect_facts(home: Home) -> Collected:
     counts = pd.concat([found.counts for found in read.values()])
     days = home.market.sessions.dates()
     _, end = home.market.sessions.window(days[-1], days[-1])
-    version = write_parquet(_path(home), rows, TABLE)
+    version = home.lake.write_piece(TABLE, rows)
     return Collected(rows, described(rows, counts, entries, end), version)
 
 
@@ -90,18 +89,13 @@ def _refuse_same_columns(rows: pd.DataFrame) -> None:
         columns[column] = name
 
 
-def _path(home: Home) -> Path:
-    return home.lake.folder(TABLE) / DATA
-
-
 def facts_table(home: Home) -> pd.DataFrame:
     """Facts as the lake has them, none where they were never read.
 
     A fact about all symbols has no symbol.
     """
-    path = _path(home)
-    known = home.market.facts and path.exists()
-    rows = read_parquet(path, TABLE) if known else no_facts()
+    known = home.market.facts and home.lake.piece_state(TABLE)
+    rows = home.lake.read_piece(TABLE) if known else no_facts()
     return rows.assign(symbol=rows["symbol"].mask(rows["symbol"] == EVERYONE))
 
 
@@ -113,21 +107,21 @@ def facts_of(home: Home) -> Facts:
     BadInput
         They were never read.
     """
-    path = _path(home)
-    if not path.exists():
+    state = home.lake.piece_state(TABLE)
+    if state is None:
         raise BadInput(
             "facts: not materialised yet. Materialise facts first (in the UI, or with "
             "'whatif run')."
         )
     options = [(name, o.model_dump_json()) for name, o in home.market.facts.items()]
-    return _facts(path, path.stat().st_mtime_ns, tuple(options))
+    return _facts(home.lake, state, tuple(options))
 
 
 @functools.lru_cache(maxsize=2)
-def _facts(path: Path, age: int, options: tuple[tuple[str, str], ...]) -> Facts:
-    """Facts of a file of that age, so that what was known is worked out once."""
+def _facts(lake: Lake, state: FileState, options: tuple[tuple[str, str], ...]) -> Facts:
+    """Facts of a lake in one state, so that what was known is worked out once."""
     parsed = {name: FactOptions.model_validate_json(text) for name, text in options}
-    return Facts(read_parquet(path, TABLE), parsed)
+    return Facts(lake.read_piece(TABLE), parsed)
 
 
 class JoinedFacts:

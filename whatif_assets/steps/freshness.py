@@ -17,7 +17,9 @@ from typing import Generic, TypeVar
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.home.bars_read import first_day, parts_among
 from whatif_assets.home.home import Home
-from whatif_assets.home.lake import Lake, Manifest, axis_of, why_computed
+from whatif_assets.home.lake import Lake
+from whatif_assets.home.lake_names import axis_of
+from whatif_assets.home.manifest import Manifest, why_computed
 from whatif_assets.home.state import FRESH, Part, State, Status
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.study import Study

@@ -23,9 +23,9 @@ from whatif_assets.domain.models.windows import Fold
 from whatif_assets.home.bar_reader import BarReader
 from whatif_assets.home.database_tables import DATABASE
 from whatif_assets.home.home import Home
-from whatif_assets.home.lake import why_computed
 from whatif_assets.home.ledger import Entry, Ledger, Opened
 from whatif_assets.home.ledger_history import History, note_lost
+from whatif_assets.home.manifest import why_computed
 from whatif_assets.home.trial_identity import market_id
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.backtesting import indicators_of

@@ -14,7 +14,7 @@ from whatif_assets.domain.base.errors import BadInput, few
 from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.domain.ranking.ranking import SCORE, VIOLATES
 from whatif_assets.home.home import Home
-from whatif_assets.home.lake import Manifest
+from whatif_assets.home.manifest import Manifest
 from whatif_assets.home.state import Judge, State, Status
 from whatif_assets.home.tables import LAKE
 from whatif_assets.home.what_ifs import what_ifs

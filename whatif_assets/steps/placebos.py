@@ -25,7 +25,7 @@ from whatif_assets.domain.features.feature import Feature
 from whatif_assets.engines.backtest import sweep
 from whatif_assets.engines.fitting import fit
 from whatif_assets.engines.strategies import find_strategy, required_features
-from whatif_assets.home.lake import why_computed
+from whatif_assets.home.manifest import why_computed
 from whatif_assets.steps.benchmarks import benchmark_of
 from whatif_assets.steps.dataset import dataset
 from whatif_assets.steps.forecasting import forecast_by

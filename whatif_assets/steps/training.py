@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -25,14 +25,14 @@ from whatif_assets.domain.models.windows import Fold, cv_folds, training_rows
 from whatif_assets.engines.fitting import fit, search
 from whatif_assets.home.damage import DamagedFile
 from whatif_assets.home.home import Home
-from whatif_assets.home.models import load_model, save_model
-from whatif_assets.home.parquet import file_hash
+from whatif_assets.home.lake import not_materialised
+from whatif_assets.home.models import decoded_model, encoded_model
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.dataset import dataset, versions_read
 from whatif_assets.steps.leak_gate import probe_labels
 from whatif_assets.steps.leakage_suspects import probe_learned_columns
-from whatif_assets.steps.reuse import share_file, twin_of
+from whatif_assets.steps.reuse import same_inputs
 
 TABLE = "trained_models"
 # A model, the settings that it was fitted with, and the scores of a search for them.
@@ -78,12 +78,14 @@ class Trained:
     def note(
         self,
         fold: Fold,
-        model: Model,
-        settings: Mapping[str, Any],
+        fitted: Fitted,
         examples: Examples,
         configuration: Configuration,
     ) -> None:
-        """Note the model of a fold."""
+        """Note the model of a fold, its settings, and the scores of a search."""
+        model, settings, scores = fitted
+        if scores is not None:
+            self.scores.append(scores.assign(fold=fold.number)[["fold", *scores]])
         error = model.predict(examples.features) - examples.target
         self.folds.append(
             {
@@ -117,9 +119,9 @@ class Trained:
         return shown
 
 
-def model_path(home: Home, key: str, fold: int) -> Path:
-    """Where the model of a fold is stored."""
-    return home.lake.folder(TABLE, key) / f"fold_{fold}.model"
+def model_file(fold: int) -> str:
+    """Return the name of the file with the model of a fold, in its partition."""
+    return f"fold_{fold}.model"
 
 
 def train(
@@ -158,35 +160,37 @@ def train(
     if configuration.algorithm is None:
         version = home.lake.write(TABLE, configuration.key, Trained("none").table())
         return Trained("none", data_version=version)
-    folds = study.folds(home.market)
+    lake, key = home.lake, configuration.key
     frame = training_frame(home, study, configuration)
-    trained = Trained(backend)
     admit(probe_labels(home, configuration, frame))
     admit(probe_learned_columns(configuration, frame))
     inputs = training_inputs(home, study, configuration, backend)
-    twin = twin_of(home.lake, TABLE, configuration.key, inputs)
-    home.lake.begin(TABLE, configuration.key)
-    for fold in folds:
+    trained = Trained(backend, taken_from=same_inputs(lake, TABLE, key, inputs))
+    hashes = []
+    lake.begin(TABLE, key)
+    for fold in study.folds(home.market):
         examples = examples_of(study, configuration, frame, fold)
         admit(probe_examples(study, configuration, frame, fold, examples))
-        asked = study, configuration, examples, backend, spark
-        ready = _stored(home, twin, fold) if twin is not None else None
+        ready = _stored(home, trained.taken_from, fold)
         if ready is None:
-            ready = fitted(fold, *asked) if fitted else fit_fold(*asked)
-        model, settings, scores = ready
-        path = model_path(home, configuration.key, fold.number)
-        save_model(model, path)
-        if twin is not None:
-            trained.taken_from = twin
-            share_file(path, model_path(home, twin, fold.number))
-        trained.note(fold, model, settings, examples, configuration)
-        if scores is not None:
-            scores.insert(0, "fold", fold.number)
-            trained.scores.append(scores)
-    version = home.lake.write(TABLE, configuration.key, trained.table())
-    models = [file_hash(model_path(home, configuration.key, f.number)) for f in folds]
-    trained.data_version = combined_hash([version, models])
+            make = functools.partial(fitted, fold) if fitted else fit_fold
+            ready = make(study, configuration, examples, backend, spark)
+        hashes.append(_write_model(home, key, fold, ready[0], trained.taken_from))
+        trained.note(fold, ready, examples, configuration)
+    version = lake.write(TABLE, key, trained.table())
+    trained.data_version = combined_hash([version, hashes])
     return trained
+
+
+def _write_model(
+    home: Home, key: str, fold: Fold, model: Model, taken_from: str | None
+) -> str:
+    """Write the model of a fold, stored once where it was taken from another one."""
+    file = model_file(fold.number)
+    version = home.lake.write_file(TABLE, key, file, encoded_model(model))
+    if taken_from is not None:
+        home.lake.store_once(TABLE, key, [taken_from], file)
+    return version
 
 
 def read_model(home: Home, key: str, fold: int) -> Model:
@@ -201,14 +205,19 @@ def read_model(home: Home, key: str, fold: int) -> Model:
         that they are fitted again.
     """
     try:
-        return load_model(model_path(home, key, fold))
+        content = home.lake.read_file(TABLE, key, model_file(fold))
+        return decoded_model(content, home.lake.where(TABLE, key, model_file(fold)))
+    except FileNotFoundError:
+        raise not_materialised(TABLE, key) from None
     except DamagedFile:
         home.lake.begin(TABLE, key)
         raise
 
 
-def _stored(home: Home, key: str, fold: Fold) -> Fitted | None:
+def _stored(home: Home, key: str | None, fold: Fold) -> Fitted | None:
     """Read the model of a fold that a configuration has in the lake, if it can be."""
+    if key is None:
+        return None
     try:
         folds = home.lake.read(TABLE, key).set_index("fold")
         model = read_model(home, key, fold.number)

@@ -9,9 +9,11 @@ import pytest
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.home.atomic import atomic_path
 from whatif_assets.home.damage import DamagedFile
-from whatif_assets.home.lake import Lake, Manifest
+from whatif_assets.home.lake import Lake
+from whatif_assets.home.manifest import Manifest
 from whatif_assets.home.parquet import write_parquet
 from whatif_assets.home.tables import LAKE
+from whatif_assets_tests.lake_files import path_of
 
 STAMPS = pd.to_datetime(["2026-01-05 14:30", "2026-01-05 14:31"], utc=True)
 FRAME = pd.DataFrame(
@@ -74,7 +76,7 @@ def test_duckdb_reads_the_key_from_the_folder(tmp_path):
     key = "demo.rf~max_depth=8"
     lake.write("daily_pnl", key, pd.DataFrame({"variant": ["-"]}))
     rows = duckdb.sql(
-        f"SELECT DISTINCT configuration FROM read_parquet('{lake.glob('daily_pnl')}', "
+        f"SELECT DISTINCT configuration FROM read_parquet('{lake.globs('daily_pnl')[0]}', "
         "hive_partitioning = true)"
     ).fetchall()
     assert rows == [(key,)]
@@ -92,7 +94,7 @@ def test_a_bit_that_changed_in_a_file_never_changes_a_row(tmp_path):
     """Reading finds it, unless it says nothing of the rows."""
     lake, key = Lake(tmp_path), "2026-01-05"
     lake.write("features", key, FRAME)
-    path = lake.path("features", key)
+    path = path_of(lake, "features", key)
     whole, found = path.read_bytes(), 0
     end = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")
     for place in range(4, end):

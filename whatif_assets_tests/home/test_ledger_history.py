@@ -13,9 +13,9 @@ import pytest
 
 from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.home.home import Home
-from whatif_assets.home.lake import Manifest
 from whatif_assets.home.ledger import CHAIN, FOLDER
 from whatif_assets.home.ledger_history import History, note_lost
+from whatif_assets.home.manifest import Manifest
 from whatif_assets.home.trial_identity import (
     evaluated_sessions,
     marks_of,

@@ -7,7 +7,8 @@ import logging
 import pytest
 
 from whatif_assets.domain.leaks.finding import Finding
-from whatif_assets.home.lake import Lake, Manifest
+from whatif_assets.home.lake import Lake
+from whatif_assets.home.manifest import Manifest
 from whatif_assets.home.probe_findings import Gate, kept_probes
 
 KEY = "tiny.linear"

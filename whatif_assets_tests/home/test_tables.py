@@ -37,6 +37,7 @@ from whatif_assets.home.parquet import as_parquet, read_parquet, write_parquet
 from whatif_assets.home.tables import LAKE
 from whatif_assets.report.database import create_table
 from whatif_assets.report.views import rows_of_files, text
+from whatif_assets_tests.lake_files import path_of
 
 every_lake_table = pytest.mark.parametrize("name", LAKE)
 VALUES: dict[Kind, st.SearchStrategy[Any]] = {
@@ -204,7 +205,7 @@ def test_a_file_of_another_type_is_refused_before_it_replaces_a_good_one(
 def old_findings(lake: Lake) -> None:
     """One session whose finding has no symbol, and one whose finding has."""
     for key, symbol in (("2026-01-05", pa.nulls(1)), ("2026-01-06", pa.array(["A"]))):
-        path = lake.path("data_quality", key)
+        path = path_of(lake, "data_quality", key)
         path.parent.mkdir(parents=True)
         old = {
             "check": pa.array(["jump"]),
@@ -222,7 +223,7 @@ def test_a_file_of_inferred_types_is_read_in_the_declared_ones(tmp_path: Path) -
     lake, table = Lake(tmp_path), LAKE["data_quality"]
     old_findings(lake)
     for key, symbol in (("2026-01-05", None), ("2026-01-06", "A")):
-        frame = read_parquet(lake.path("data_quality", key), "data_quality")
+        frame = read_parquet(path_of(lake, "data_quality", key), "data_quality")
         assert frame.dtypes.equals(table.empty().dtypes)
         assert frame["symbol"].tolist() == [symbol]
         assert frame["first_ts"].isna().all()
@@ -232,7 +233,7 @@ def test_a_file_of_inferred_types_is_read_in_the_declared_ones(tmp_path: Path) -
 def test_duckdb_reads_files_of_inferred_types_together(tmp_path: Path) -> None:
     lake, table = Lake(tmp_path), DATABASE["data_quality"]
     old_findings(lake)
-    files = text(lake.glob("data_quality"))
+    files = text(lake.globs("data_quality")[0])
     rows = duckdb.sql(f"{rows_of_files(table, files)} ORDER BY session")
     assert rows.columns == list(table.kinds)
     assert [str(kind) for kind in rows.types] == [

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from whatif_assets.home.home import Home, set_up
-from whatif_assets.home.lake import Manifest
+from whatif_assets.home.manifest import Manifest
 from whatif_assets.home.what_ifs import RESULTS, update_keys, what_ifs
 
 WHAT_IF = "tiny.linear~threshold=0.5"

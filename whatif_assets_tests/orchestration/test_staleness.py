@@ -14,6 +14,7 @@ from whatif_assets.home.home import Home, set_up
 from whatif_assets.orchestration.observed import observe
 from whatif_assets_tests.domain.quality.clean_bars import clean_bars
 from whatif_assets_tests.graphql import Shown
+from whatif_assets_tests.lake_files import folder_of
 
 STUDY = """
 market:
@@ -199,8 +200,8 @@ def test_a_new_version_of_an_assets_code_makes_all_of_it_stale(home, monkeypatch
 def test_a_new_session_makes_nothing_stale_but_what_reads_it(home):
     """A later session of another study changes neither bars nor results."""
     with instance_of(home) as instance:
-        shutil.rmtree(home.lake.folder("features", LAST))
-        shutil.rmtree(home.lake.folder("price_bars", LAST))
+        shutil.rmtree(folder_of(home.lake, "features", LAST))
+        shutil.rmtree(folder_of(home.lake, "price_bars", LAST))
         found = stale(home, instance)
     assert "features" not in found
     assert "trained_models" not in found

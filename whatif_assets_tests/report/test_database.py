@@ -22,12 +22,13 @@ from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.quality.inspection import Finding
 from whatif_assets.home.database_tables import DATABASE
 from whatif_assets.home.home import Home
-from whatif_assets.home.lake import Manifest
+from whatif_assets.home.manifest import Manifest
 from whatif_assets.home.quality_findings import findings_table
 from whatif_assets.report import database
 from whatif_assets.report.database import build_database, opened
 from whatif_assets.report.views import VARIABLE
 from whatif_assets.settings.market import Market
+from whatif_assets_tests.lake_files import path_of
 
 DAYS = ("2026-01-05", "2026-01-06")
 FROM_LAKE = ("price_bars", "features", "forecasts", "adjustments")
@@ -269,7 +270,7 @@ def test_a_file_of_other_types_and_columns_changes_no_view(home: Home) -> None:
             "colour": pa.array(["red"]),
         }
     )
-    pq.write_table(odd, home.lake.path("price_bars", DAYS[0]))
+    pq.write_table(odd, path_of(home.lake, "price_bars", DAYS[0]))
     finish(home, DAYS[0])
     build_database(home, tables())
     assert closes(home.database) == list(zip(DAYS, (3.0, 2.0)))
@@ -287,7 +288,7 @@ def test_a_partition_that_is_being_written_is_not_shown(home: Home) -> None:
 def test_a_damaged_file_is_left_out_and_named(
     home: Home, content: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    path = home.lake.path("price_bars", DAYS[0])
+    path = path_of(home.lake, "price_bars", DAYS[0])
     path.write_bytes(content)
     build_database(home, tables())
     assert closes(home.database) == [(DAYS[1], 2.0)]

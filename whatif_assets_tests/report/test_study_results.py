@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 
 from whatif_assets.home.home import Home
-from whatif_assets.home.lake import MANIFEST
+from whatif_assets.home.manifest import MANIFEST
 from whatif_assets.report.study_results import left_out_of_views
 from whatif_assets.steps.freshness import Freshness
+from whatif_assets_tests.lake_files import folder_of
 
 
 def test_features_made_from_other_bars_than_those_of_now_are_not_shown(
@@ -18,7 +19,7 @@ def test_features_made_from_other_bars_than_those_of_now_are_not_shown(
     lake = Home.open(copied_home).lake
     first, *_ = lake.keys("features")
     assert left_out_of_views(Freshness(Home.open(copied_home)), {})["features"] == []
-    path = lake.folder("features", first) / MANIFEST
+    path = folder_of(lake, "features", first) / MANIFEST
     manifest = json.loads(path.read_text())
     manifest["inputs"][f"bars of {first}"] = "as they were"
     path.write_text(json.dumps(manifest))

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from whatif_assets.home.home import Home
-from whatif_assets.home.lake import MANIFEST
+from whatif_assets.home.manifest import MANIFEST
 from whatif_assets.steps import freshness
 from whatif_assets.steps.freshness import Freshness, Status, state
+from whatif_assets_tests.lake_files import folder_of
 
 TABLES = ("price_bars", "features", "trained_models", "forecasts", "backtest_results")
 TRAINED, TESTED = "2026-01-06", "2026-01-15"  # of the tiny study
@@ -27,7 +28,7 @@ def not_fresh(home: Home) -> dict[tuple[str, str], str]:
 
 def correct(home: Home, table: str, key: str) -> None:
     """Say in a partition's manifest that its content is another one now."""
-    path = home.lake.folder(table, key) / MANIFEST
+    path = folder_of(home.lake, table, key) / MANIFEST
     path.write_text(json.dumps({**json.loads(path.read_text()), "data_version": "x"}))
 
 

@@ -13,7 +13,6 @@ from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.domain.leaks import FEATURES_PROBE, PROBES
 from whatif_assets.domain.quality import CHECKS, REFUSED, Finding, Rule
 from whatif_assets.home.home import Home
-from whatif_assets.home.lake import DATA
 from whatif_assets.home.probe_findings import probed
 from whatif_assets.home.quality_findings import findings_table, kept_findings
 from whatif_assets.orchestration.assets.axes import MARKET, Axes, all_of
@@ -75,8 +74,7 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
 def findings_of(home: Home) -> dict[str, list[Finding]]:
     """Read what was found in each session, those that were blocked among them."""
     sessions = set(home.lake.keys("price_bars"))
-    blocked = home.lake.folder(NAME).glob(f"*/{DATA}")
-    sessions |= {home.lake.key_of(path.parent) for path in blocked}
+    sessions |= set(home.lake.keys_with(NAME))  # those that were blocked, too
     return {key: kept_findings(home.lake, key) for key in sorted(sessions)}
 
 

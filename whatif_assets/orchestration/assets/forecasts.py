@@ -19,7 +19,6 @@ from whatif_assets.steps.forecasting import (
     forecast_inputs,
     probe,
 )
-from whatif_assets.steps.reuse import share
 
 
 def build(axes: Axes, home: Home) -> Stage:
@@ -56,7 +55,7 @@ def forecast_configuration(key: str, home: Home) -> Result:
     home.lake.write(IN_SAMPLE, key, seen)
     version = home.lake.write("forecasts", key, frame)
     for table in ("forecasts", IN_SAMPLE):
-        share(home.lake, table, key, among="forecasts")
+        home.lake.store_once(table, key, others=home.lake.keys("forecasts"))
     metadata: dict[str, Any] = dict(forecasts.accuracy())
     if len(frame):
         metadata["preview"] = frame.head(5)

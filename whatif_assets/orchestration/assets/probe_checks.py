@@ -8,7 +8,8 @@ import dagster as dg
 import pandas as pd
 
 from whatif_assets.domain.leaks import Finding
-from whatif_assets.home.lake import Lake, axis_of
+from whatif_assets.home.lake import Lake
+from whatif_assets.home.lake_names import axis_of
 from whatif_assets.home.probe_findings import kept_probes
 from whatif_assets.orchestration.records import as_metadata
 

@@ -15,7 +15,6 @@ from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.engines.strategies import find_strategy
 from whatif_assets.home.adjustments import adjustments_table
 from whatif_assets.home.home import Home
-from whatif_assets.home.lake import as_glob
 from whatif_assets.home.quality_findings import findings_table, kept_findings
 from whatif_assets.home.tables import LAKE
 from whatif_assets.home.trial_identity import evaluated_sessions
@@ -290,7 +289,7 @@ def _bars(home: Home, sessions: Sequence[date]) -> pd.DataFrame:
     """Count the bars by session and symbol, beside how many there should be."""
     if not sessions:
         return pd.DataFrame()
-    files = [as_glob(home.lake.path("price_bars", str(day))) for day in sessions]
+    files = home.lake.globs("price_bars", map(str, sessions))
     with duckdb.connect() as connection:
         found = connection.execute(_BARS, {"files": files}).df()
     size, starts = home.market.bar_size, home.market.sessions.starts

@@ -21,7 +21,7 @@ from whatif_assets.domain.features.larger_bars import by_bar_size
 from whatif_assets.engines.probing.feature_probe import features_see_no_future
 from whatif_assets.engines.spark.features import compute_features_spark
 from whatif_assets.home.home import Home
-from whatif_assets.home.lake import Manifest
+from whatif_assets.home.manifest import Manifest
 from whatif_assets.settings.market import Market
 from whatif_assets.steps.leak_gate import probe_features
 from whatif_assets.steps.session_features import SessionFeatures

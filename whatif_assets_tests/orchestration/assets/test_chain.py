@@ -23,6 +23,7 @@ from whatif_assets.orchestration.assets.backtest_results import sensitivity_pict
 from whatif_assets.orchestration.assets.best_configuration import report_best
 from whatif_assets.orchestration.records import as_metadata
 from whatif_assets_tests.conftest import TINY_STUDY
+from whatif_assets_tests.lake_files import folder_of
 
 TABLES = {
     "best_configuration",
@@ -286,7 +287,7 @@ def test_a_leak_free_forecast_ignores_later_bars(copied_home):
     """Change the last session's bars: forecasts of earlier sessions stay as they are."""
     home = Home.open(copied_home)
     before = home.lake.read("forecasts", "tiny.linear")
-    path = home.lake.folder("price_bars", "2026-01-16") / "data.parquet"
+    path = folder_of(home.lake, "price_bars", "2026-01-16") / "data.parquet"
     bars = pd.read_parquet(path)
     for column in ("open", "high", "low", "close", "vwap"):
         bars[column] *= 1.5
@@ -348,7 +349,7 @@ def test_what_stands_is_reused_and_what_changed_is_said(copied_home):
 def last_run(home: Home, asset: str) -> list[tuple[str, str]]:
     """Status and reason of each partition in the newest run of an asset."""
     newest = max(
-        home.lake.folder("runs").glob(f"*-{asset}.parquet"),
+        folder_of(home.lake, "runs").glob(f"*-{asset}.parquet"),
         key=lambda path: path.stat().st_mtime_ns,
     )
     rows = pd.read_parquet(newest)
@@ -370,7 +371,7 @@ def test_results_that_backtrader_does_not_confirm_are_not_written(
 ):
     home = Home.open(copied_home)
     key = "tiny.linear"
-    shutil.rmtree(home.lake.folder("backtest_results", key))
+    shutil.rmtree(folder_of(home.lake, "backtest_results", key))
     monkeypatch.setattr(
         "whatif_assets.steps.backtesting.sampled_parity",
         lambda *_, **__: pd.DataFrame(

@@ -12,9 +12,11 @@ import pytest
 from whatif_assets.command_line.studies import run_studies
 from whatif_assets.home.damage import DamagedFile
 from whatif_assets.home.home import Home
-from whatif_assets.home.lake import MANIFEST, Lake, Manifest
+from whatif_assets.home.lake import Lake
+from whatif_assets.home.manifest import MANIFEST, Manifest
 from whatif_assets.home.tables import LAKE
 from whatif_assets.steps.training import read_model
+from whatif_assets_tests.lake_files import files_with_rows, folder_of, path_of
 
 STUDY = """
 market:
@@ -121,14 +123,14 @@ def test_a_damaged_file_is_made_again_and_named(
 
 def test_every_table_was_among_them(home: Path) -> None:
     tables = {path.relative_to(home / "lake").parts[0] for path in chosen(home, "*.*")}
-    made = {name for name in LAKE if Lake(home).files(name)}
+    made = {name for name in LAKE if files_with_rows(Lake(home), name)}
     assert made - set(LOST) <= tables
 
 
 def test_what_cannot_be_made_again_is_told_and_left_out(
     home: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    first, second, *_ = Lake(home).files("runs")
+    first, second, *_ = files_with_rows(Lake(home), "runs")
     damage([first], CONTENTS["empty"])
     # Whole at both ends, so that only reading it shows the damage.
     damage([second], lambda whole: whole[:4] + bytes(len(whole) - 12) + whole[-8:])
@@ -142,7 +144,7 @@ def test_a_file_that_only_reading_shows_to_be_damaged_is_made_again_by_the_next_
     home: Path,
 ) -> None:
     before = files_of(home)
-    path = Lake(home).path("placebo_pnl", "small")
+    path = path_of(Lake(home), "placebo_pnl", "small")
     middle = len(path.read_bytes()) // 2
     damage(
         [path], lambda whole: whole[: middle - 50] + bytes(100) + whole[middle + 50 :]
@@ -175,11 +177,11 @@ def test_a_manifest_of_an_earlier_version_still_speaks_for_its_data(
     lake.write("fills", "s.a", LAKE["fills"].empty())
     old = Manifest("v", {}, 0, "run", "1", "2026-01-01T00:00:00+00:00", 0.1)
     lake.finish("fills", "s.a", old)
-    manifest = lake.folder("fills", "s.a") / MANIFEST
+    manifest = folder_of(lake, "fills", "s.a") / MANIFEST
     start, _, _ = manifest.read_text().partition('"files"')
     end = '"finished_at": "2026-01-01T00:00:00+00:00", "inputs": {}, "rows": 0, '
     end += '"run_id": "run", "seconds": 0.1}'
     manifest.write_text(start + end)
     assert lake.manifest("fills", "s.a") == old
-    lake.path("fills", "s.a").write_bytes(b"")
+    path_of(lake, "fills", "s.a").write_bytes(b"")
     assert lake.manifest("fills", "s.a") is None

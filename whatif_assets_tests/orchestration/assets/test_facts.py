@@ -14,7 +14,7 @@ from whatif_assets.command_line.runs import instance_of
 from whatif_assets.command_line.studies import run_studies
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.home.home import Home, check_study, set_up
-from whatif_assets.home.lake import why_computed
+from whatif_assets.home.manifest import why_computed
 from whatif_assets.orchestration.code_location import build_definitions
 from whatif_assets.sources.facts import FACT_CHECKS, knowledge
 from whatif_assets.steps.backtesting import evaluation_inputs
@@ -23,6 +23,7 @@ from whatif_assets.steps.feature_tables import FeatureTables
 from whatif_assets.steps.ingest import SessionBars
 from whatif_assets.steps.leak_gate import probe_features
 from whatif_assets.steps.session_features import SessionFeatures
+from whatif_assets_tests.lake_files import folder_of
 
 STUDY = """
 market:
@@ -211,7 +212,7 @@ def test_checks_and_metadata_show_what_came_in(home):
 
 
 def test_wrong_facts_fail_by_name_and_nothing_is_replaced(home):
-    table = home.lake.folder("facts") / "data.parquet"
+    table = folder_of(home.lake, "facts") / "data.parquet"
     before = table.read_bytes()
     with pytest.raises(BadInput, match=r"vix\.csv, line 5: VIX 'x' is no number"):
         changed(home, "2026-01-07,18.0", "2026-01-07,x")
@@ -219,7 +220,7 @@ def test_wrong_facts_fail_by_name_and_nothing_is_replaced(home):
 
 
 def test_facts_that_were_never_read_are_asked_for(home):
-    (home.lake.folder("facts") / "data.parquet").unlink()
+    (folder_of(home.lake, "facts") / "data.parquet").unlink()
     with pytest.raises(BadInput, match="facts: not materialised yet"):
         SessionFeatures(home, home.features()[home.market.bar_size]).of(DAYS[0])
 

@@ -13,6 +13,7 @@ from whatif_assets.domain.leaks import PROBES
 from whatif_assets.home.home import Home, set_up
 from whatif_assets.orchestration.code_location import build_definitions
 from whatif_assets_tests.conftest import TINY_STUDY
+from whatif_assets_tests.lake_files import folder_of
 from whatif_assets_tests.planted_leaks import centred_mean
 
 KEY = "tiny.forest~max_depth=2"
@@ -46,7 +47,7 @@ def test_every_probe_has_its_check_which_follows_what_is_in_the_lake(copied_home
         judged |= judge(home, instance, "result_quality")
         again = judge(home, instance, "result_quality")
         for table in BY_CONFIGURATION:
-            shutil.rmtree(home.lake.folder(table))
+            shutil.rmtree(folder_of(home.lake, table))
         without = judge(home, instance, "result_quality")
     assert PROBES.keys() | {"engine_parity"} <= judged.keys()
     for name in (*PROBES, "engine_parity"):
@@ -111,10 +112,10 @@ def test_labels_of_another_horizon_leave_no_model(copied_home, monkeypatch, hori
 
     monkeypatch.setattr(dataset, "label", wrong)
     home = Home.open(copied_home)
-    shutil.rmtree(home.lake.folder("trained_models", KEY))
+    shutil.rmtree(folder_of(home.lake, "trained_models", KEY))
     with dg.DagsterInstance.ephemeral() as instance:
         instance.add_dynamic_partitions("configurations", [KEY])
         (told,) = Runner(home, instance).run_keys("trained_models", [KEY], [KEY])
     assert "label_looks_forward failed" in told
     assert not home.lake.has("trained_models", KEY)
-    assert not list(home.lake.folder("trained_models").glob(f"*{KEY[-1]}/*.model"))
+    assert not list(folder_of(home.lake, "trained_models").glob(f"*{KEY[-1]}/*.model"))

@@ -13,13 +13,14 @@ import pytest
 
 from whatif_assets.command_line.runs import Runner
 from whatif_assets.home.home import Home
-from whatif_assets.home.lake import DATA
+from whatif_assets.home.lake_names import DATA
 from whatif_assets.home.trials import read_trials
 from whatif_assets.orchestration.code_location import build_definitions
 from whatif_assets.orchestration.records import kept_shown
 from whatif_assets.steps import fitting_ahead as ahead
 from whatif_assets.steps import training
 from whatif_assets.steps.holdout import openings
+from whatif_assets_tests.lake_files import folder_of
 from whatif_assets_tests.orchestration.assets.test_incremental import (
     corrected,
     market,
@@ -295,7 +296,7 @@ def test_a_what_if_on_the_rule_alone_shares_models_and_forecasts(
         ("forecasts", DATA),
         ("in_sample_forecasts", DATA),
     ):
-        own, other = (lake.folder(table, k) / file for k in ("rules.linear", key))
+        own, other = (folder_of(lake, table, k) / file for k in ("rules.linear", key))
         assert own.samefile(other)
     found = [kept_shown(lake, "trained_models", k) for k in ("rules.linear", key)]
     assert found[0]["search"] == found[1]["search"]

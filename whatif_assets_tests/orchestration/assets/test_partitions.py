@@ -13,6 +13,7 @@ from dagster._core.storage.tags import (
 
 from whatif_assets.home.home import set_up
 from whatif_assets.orchestration.code_location import build_definitions
+from whatif_assets_tests.lake_files import folder_of
 
 CONFIGURATION_ASSETS = ["trained_models", "forecasts", "backtest_results"]
 
@@ -96,7 +97,7 @@ def test_a_failed_session_leaves_the_others_recorded_and_is_named(home, instance
     assert launch(
         home, instance, "prepare_sessions", "2026-01-05", "2026-01-12", ["price_bars"]
     ).success
-    (home.lake.folder("price_bars", "2026-01-09") / "data.parquet").write_bytes(
+    (folder_of(home.lake, "price_bars", "2026-01-09") / "data.parquet").write_bytes(
         b"broken"
     )
     result = launch(

@@ -15,6 +15,7 @@ from whatif_assets.orchestration.code_location import build_definitions
 from whatif_assets.report.database import create_from_files
 from whatif_assets_tests.domain.quality.clean_bars import DAYS, clean_bars
 from whatif_assets_tests.graphql import Shown
+from whatif_assets_tests.lake_files import folder_of
 from whatif_assets_tests.orchestration.assets.test_partitions import (
     failure_of,
     launch,
@@ -79,7 +80,7 @@ def test_every_check_of_clean_bars_passes_and_nothing_is_kept(tmp_path, instance
     assert checks.keys() == CHECKS.keys()
     assert all(check.passed for check in checks.values())
     assert checks["jump"].metadata["sessions"].value == 3
-    assert not home.lake.folder("data_quality").exists()
+    assert not folder_of(home.lake, "data_quality").exists()
 
 
 def test_a_warning_fails_its_check_and_the_session_stands(tmp_path, instance):
@@ -175,7 +176,7 @@ def test_a_session_without_any_bar_left_fails_alone_and_says_what_to_do(
     assert "close -1.0 where a positive number is needed" in message
     assert "'quality: {may_lose: symbol_session}' in market.yaml" in message
     assert home.lake.keys("price_bars") == [HALF_DAY, LAST]
-    assert not home.lake.folder("data_quality").exists()
+    assert not folder_of(home.lake, "data_quality").exists()
 
 
 def test_a_session_without_any_bar_left_is_empty_where_that_may_be_lost(

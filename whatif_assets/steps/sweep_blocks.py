@@ -7,7 +7,6 @@ it depends on has changed since.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -26,7 +25,6 @@ from whatif_assets.engines.backtest import (
 )
 from whatif_assets.home.damage import DamagedFile, tell
 from whatif_assets.home.lake import AGAIN, Lake
-from whatif_assets.home.parquet import read_parquet, write_parquet
 
 TABLE = "blocks"
 
@@ -45,8 +43,8 @@ class Sweep:
         Sessions of the backtest, oldest first.
     sessions_per_year
         For annualised metrics.
-    folder
-        Where blocks are kept; another folder for other inputs.
+    lake, folder
+        The lake that keeps the blocks, and their folder in it; see `sweep_folder`.
     size
         Variants of a block.
     benchmark
@@ -59,7 +57,8 @@ class Sweep:
     base: Path
     sessions: Sequence[date]
     sessions_per_year: float
-    folder: Path
+    lake: Lake
+    folder: str
     size: int = VARIANTS_PER_BLOCK
     benchmark: FloatArray | None = None
 
@@ -83,12 +82,12 @@ class Sweep:
 
     def _blocks(self, progress: Progress | None) -> Iterator[pd.DataFrame]:
         for first in range(0, len(self.variants), self.size):
-            path = self.folder / f"{first:09d}.parquet"
-            block = _finished(path)
+            piece = f"{self.folder}/{first:09d}.parquet"
+            block = self._finished(piece)
             if block is None:
                 some = self.variants[first : first + self.size]
-                write_parquet(path, self._block(some), TABLE)
-                block = read_parquet(path, TABLE)
+                self.lake.write_piece(TABLE, self._block(some), piece)
+                block = self.lake.read_piece(TABLE, piece)
             if progress:
                 progress(min(first + self.size, len(self.variants)), len(self.variants))
             yield block
@@ -109,22 +108,21 @@ class Sweep:
         days = [day.isoformat() for day in self.sessions]
         return pd.concat([rows, pd.DataFrame(accounts.pnl, columns=days)], axis=1)
 
+    def _finished(self, piece: str) -> pd.DataFrame | None:
+        """Read a block; None where it is still to be computed."""
+        try:
+            return self.lake.read_piece(TABLE, piece)
+        except FileNotFoundError:
+            return None
+        except DamagedFile as error:
+            tell(error.path, error.fault, AGAIN)
+            return None
 
-def _finished(path: Path) -> pd.DataFrame | None:
-    """Read a block; None where it is still to be computed."""
-    try:
-        return read_parquet(path, TABLE)
-    except FileNotFoundError:
-        return None
-    except DamagedFile as error:
-        tell(path, error.fault, AGAIN)
-        return None
 
+def sweep_folder(lake: Lake, key: str, inputs: str) -> str:
+    """Return the folder of the blocks of a configuration's sweep while it runs.
 
-def sweep_folder(lake: Lake, key: str, inputs: str) -> Path:
-    """Where the blocks of a configuration's sweep are kept while it runs.
-
-    Blocks of earlier sweeps that other inputs made useless are removed.
+    Blocks of earlier sweeps, which had other inputs, are removed.
 
     Parameters
     ----------
@@ -132,17 +130,14 @@ def sweep_folder(lake: Lake, key: str, inputs: str) -> Path:
         Hash of all that the sweep depends on, and below it, after a slash, which
         of several sweeps with the same inputs it is.
     """
-    folder = _folder(lake, key)
-    for other in folder.glob("*"):
-        if other.name != inputs.partition("/")[0]:
-            shutil.rmtree(other, ignore_errors=True)
-    return folder / inputs
+    lake.remove_pieces(TABLE, _folder(key), keep=inputs.partition("/")[0])
+    return f"{_folder(key)}/{inputs}"
 
 
 def drop_blocks(lake: Lake, key: str) -> None:
     """Remove the blocks of a configuration, once all its results are known."""
-    shutil.rmtree(_folder(lake, key), ignore_errors=True)
+    lake.remove_pieces(TABLE, _folder(key))
 
 
-def _folder(lake: Lake, key: str) -> Path:
-    return lake.folder(TABLE) / quote(key, safe="~+")
+def _folder(key: str) -> str:
+    return quote(key, safe="~+")
