@@ -18,6 +18,10 @@ from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.engines.backtrader_engine import BacktraderEngine
 from whatif_assets.engines.compiled.engine import CompiledEngine
 from whatif_assets.engines.engine import Engine, Progress, Sweep
+from whatif_assets.engines.portfolio.engine import (
+    BacktraderPortfolioEngine,
+    PortfolioEngine,
+)
 from whatif_assets.engines.strategies import StrategyType, find_strategy
 
 __all__ = [
@@ -143,6 +147,8 @@ def engine_of(strategy: StrategyType, *, reference: bool = False) -> Engine:
     reference
         Whether to use Backtrader for a built-in rule too.
     """
+    if strategy.is_portfolio:
+        return BacktraderPortfolioEngine() if reference else PortfolioEngine()
     if strategy.built_in and not reference:
         return CompiledEngine()
     return BacktraderEngine()

@@ -26,7 +26,7 @@ from whatif_assets.domain.accounts._backtrader import (
     bt,
     date_numbers,
 )
-from whatif_assets.domain.accounts.job import Executions, Run, Variant, slack_of
+from whatif_assets.domain.accounts.job import Costs, Executions, Run, Variant, slack_of
 from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.bars.bar_size import BarSize
 from whatif_assets.domain.base.arrays import FloatArray
@@ -77,7 +77,7 @@ def attempt(
     cerebro = prepare(sleeve, kind, variant, bar_by_bar=bar_by_bar)
     failed_at, failure = None, ""
     try:
-        with _unless_it_fails(cerebro, sleeve, kind, variant), _no_garbage_collection():
+        with _unless_it_fails(cerebro, sleeve, kind, variant), no_garbage_collection():
             cerebro.run()
     except BadInput as error:
         failed_at, failure = max(len(cerebro.datas[0]) - 1, 0), str(error)
@@ -113,7 +113,7 @@ def _run(
 ) -> tuple[RecordingBroker, int]:
     """Run a variant; give its broker, and the bars that its indicators need."""
     cerebro = prepare(sleeve, kind, variant)
-    with _unless_it_fails(cerebro, sleeve, kind, variant), _no_garbage_collection():
+    with _unless_it_fails(cerebro, sleeve, kind, variant), no_garbage_collection():
         ran = cerebro.run()
     if not ran:
         raise _skipped(sleeve, kind, variant)
@@ -177,31 +177,39 @@ def prepare(
     settings = kind.settings(variant.settings)
     whole = not bar_by_bar
     cerebro = engine(stdstats=False, preload=whole, runonce=whole)
-    cerebro.adddata(_feed(sleeve, kind.lines_of(sleeve, settings)), sleeve.symbol)
+    add_feed(cerebro, sleeve, kind.lines_of(sleeve, settings))
     cerebro.broker = RecordingBroker(_session_ends(sleeve))
     cerebro.broker.setcash(variant.cash)
-    costs = variant.costs
-    cerebro.broker.addcommissioninfo(
-        Commission(
-            commission=costs.commission_bps / 1e4,
-            per_share=costs.commission_per_share,
-            minimum=costs.commission_minimum,
-            interest=costs.borrow_bps / 1e4,
-            mult=sleeve.multiplier,
-        )
+    set_costs(cerebro.broker, variant.costs, sleeve.multiplier)
+    cerebro.addstrategy(kind.strategy, **_arguments(kind, settings))
+    return cerebro
+
+
+def set_costs(
+    broker: RecordingBroker, costs: Costs, multiplier: float, symbol: str | None = None
+) -> None:
+    """Let a broker charge some costs, for all symbols or for one."""
+    commission = Commission(
+        commission=costs.commission_bps / 1e4,
+        per_share=costs.commission_per_share,
+        minimum=costs.commission_minimum,
+        interest=costs.borrow_bps / 1e4,
+        mult=multiplier,
     )
-    cerebro.broker.set_slippage_perc(
+    broker.addcommissioninfo(commission, name=symbol)
+    broker.set_slippage_perc(
         costs.slippage_bps / 1e4,
         slip_open=True,
         slip_limit=True,
         slip_match=True,
         slip_out=True,
     )
-    cerebro.addstrategy(kind.strategy, **_arguments(kind, settings))
-    return cerebro
 
 
-def _feed(sleeve: Sleeve, lines: Mapping[str, FloatArray]) -> bt.feed.DataBase:
+def add_feed(
+    cerebro: bt.Cerebro, sleeve: Sleeve, lines: Mapping[str, FloatArray]
+) -> None:
+    """Add the bars of a symbol, with further lines, under the symbol's name."""
     arrays = {
         **sleeve.prices(),
         **lines,
@@ -209,9 +217,10 @@ def _feed(sleeve: Sleeve, lines: Mapping[str, FloatArray]) -> bt.feed.DataBase:
         "openinterest": np.zeros(len(sleeve)),
     }
     timeframe, compression = _timeframe(sleeve.bar_size)
-    return array_feed(tuple(lines))(
+    feed = array_feed(tuple(lines))(
         arrays=as_lines(arrays), timeframe=timeframe, compression=compression
     )
+    cerebro.adddata(feed, sleeve.symbol)
 
 
 def _timeframe(size: BarSize | None) -> tuple[int, int]:
@@ -308,7 +317,7 @@ def _advice(error: BaseException) -> str:
 
 
 @contextlib.contextmanager
-def _no_garbage_collection() -> Iterator[None]:
+def no_garbage_collection() -> Iterator[None]:
     """Spare a run the search for cycles among its thousands of orders."""
     was_enabled = gc.isenabled()
     gc.disable()

@@ -19,7 +19,8 @@ from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
 from whatif_assets.domain.base.explaining import explain
 from whatif_assets.domain.base.hashing import short_hash
 from whatif_assets.domain.features import Feature
-from whatif_assets.domain.strategies import STRATEGIES
+from whatif_assets.domain.strategies import PANEL_STRATEGIES, STRATEGIES
+from whatif_assets.domain.strategies.panel_rule import PanelRule
 from whatif_assets.domain.strategies.params import settings_of_params
 from whatif_assets.domain.strategies.rule import Role, TradingRule
 from whatif_assets.domain.strategies.settings import RuleSettings
@@ -27,6 +28,7 @@ from whatif_assets.engines.own_strategies import folder_of, load_strategy, own_f
 
 # Before the name of a param that is called like another field of a configuration.
 PARAM = "param."
+BUILT_IN: dict[str, type[bt.Strategy]] = {**STRATEGIES, **PANEL_STRATEGIES}
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class StrategyType:
     @property
     def built_in(self) -> bool:
         """Whether it is one of the project's own."""
-        return STRATEGIES.get(self.name) is self.strategy
+        return BUILT_IN.get(self.name) is self.strategy
 
     @property
     def folder(self) -> Path:
@@ -64,6 +66,16 @@ class StrategyType:
     def rule(self) -> type[TradingRule[Any]] | None:
         """The class if it is a trading rule, None if it is any other strategy."""
         return self.strategy if issubclass(self.strategy, TradingRule) else None
+
+    @property
+    def panel_rule(self) -> type[PanelRule[Any]] | None:
+        """The class if it is a built-in kind of portfolio strategy, else None."""
+        return self.strategy if issubclass(self.strategy, PanelRule) else None
+
+    @property
+    def is_portfolio(self) -> bool:
+        """Whether all symbols share one account."""
+        return self.panel_rule is not None
 
     @property
     def needs_forecast(self) -> bool:
@@ -130,7 +142,8 @@ class StrategyType:
 
     def inputs(self, settings: BaseModel) -> dict[str, Feature]:
         """Return the features that it reads, by the name of their line."""
-        return self.rule.inputs(settings) if self.rule else {}
+        rule = self.rule or self.panel_rule
+        return rule.inputs(settings) if rule else {}
 
     def lines_of(self, sleeve: Sleeve, settings: BaseModel) -> dict[str, FloatArray]:
         """Collect the lines it reads beside the prices.
@@ -138,8 +151,8 @@ class StrategyType:
         A trading rule names its own; any other strategy sees every column of the
         sleeve under the column's name.
         """
-        if self.rule:
-            return self.rule.lines_of(sleeve, settings)
+        if rule := self.rule or self.panel_rule:
+            return rule.lines_of(sleeve, settings)
         return {k: v for k, v in sleeve.columns.items() if k not in PRICES}
 
 
@@ -170,15 +183,15 @@ def find_strategy(
     base = base or Path()
     if ":" in name:
         strategy = load_strategy(name, base, tried=tried)
-    elif name in STRATEGIES:
-        strategy = STRATEGIES[name]
+    elif name in BUILT_IN:
+        strategy = BUILT_IN[name]
     else:
         raise BadInput(
-            f"Strategy '{name}': allowed are {one_of(STRATEGIES)}, and your own as "
+            f"Strategy '{name}': allowed are {one_of(BUILT_IN)}, and your own as "
             f"'package.module:Class' or 'file.py:Class'."
-            f"{did_you_mean(name, STRATEGIES)}"
+            f"{did_you_mean(name, BUILT_IN)}"
         )
-    own_params = not issubclass(strategy, TradingRule)
+    own_params = not issubclass(strategy, (TradingRule, PanelRule))
     model = settings_of_params(strategy) if own_params else strategy.Settings
     return StrategyType(name, base, strategy, model)
 
@@ -193,7 +206,7 @@ def required_features(
     BadInput
         A setting is unknown or wrong.
     """
-    if strategy.rule is None:
+    if strategy.rule is None and strategy.panel_rule is None:
         return []
     features = (
         feature

@@ -56,6 +56,10 @@ class BacktestResult:
     faults
         What audits of the accounts found, by variant; see
         `whatif_assets.domain.accounts.audit.in_words`. Empty where nobody looked.
+    account, account_cash
+        Equity, (variants, sessions), and starting cash of the one account that all
+        symbols share; ``cash`` and ``equity`` are then each symbol's part of it. None
+        where each symbol has an account of its own.
     """
 
     variants: tuple[str, ...]
@@ -70,15 +74,21 @@ class BacktestResult:
     replay: Callable[[Sequence[str]], list[Job]]
     notes: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
+    account: FloatArray | None = None
+    account_cash: FloatArray | None = None
 
     @property
     def total_equity(self) -> FloatArray:
         """Equity of all sleeves together, (variants, sessions)."""
+        if self.account is not None:
+            return self.account
         return np.asarray(self.equity.sum(axis=1))
 
     @property
     def start_cash(self) -> FloatArray:
         """Starting cash of all sleeves together, by variant."""
+        if self.account_cash is not None:
+            return self.account_cash
         return self.cash * len(self.symbols)
 
     @property

@@ -1,7 +1,7 @@
 """Strategies: the built-in ones by name.
 
 A new built-in strategy is one class in a file of its own and one line in
-``STRATEGIES``.
+``STRATEGIES``, or in ``PANEL_STRATEGIES`` if it gives all symbols weights of one account.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ from whatif_assets.domain.strategies.ema_cross import EmaCross
 from whatif_assets.domain.strategies.feature_threshold import FeatureThreshold
 from whatif_assets.domain.strategies.forecast_threshold import ForecastThreshold
 from whatif_assets.domain.strategies.macd_cross import MacdCross
+from whatif_assets.domain.strategies.panel_rule import PanelRule
 from whatif_assets.domain.strategies.random_entry import RandomEntry
+from whatif_assets.domain.strategies.rank_long_short import RankLongShort
 from whatif_assets.domain.strategies.rsi_reversion import RsiReversion
 from whatif_assets.domain.strategies.rule import TradingRule
 from whatif_assets.domain.strategies.settings import RuleSettings
 
-__all__ = ["STRATEGIES", "RuleSettings", "TradingRule"]
+__all__ = ["PANEL_STRATEGIES", "STRATEGIES", "PanelRule", "RuleSettings", "TradingRule"]
 
 STRATEGIES: dict[str, type[TradingRule[Any]]] = {
     "forecast_threshold": ForecastThreshold,
@@ -30,4 +32,8 @@ STRATEGIES: dict[str, type[TradingRule[Any]]] = {
     "feature_threshold": FeatureThreshold,
     "buy_and_hold": BuyAndHold,
     "random_entry": RandomEntry,
+}
+# Strategies of a whole portfolio: all symbols share one account.
+PANEL_STRATEGIES: dict[str, type[PanelRule[Any]]] = {
+    "rank_long_short": RankLongShort,
 }

@@ -1,0 +1,134 @@
+"""A panel: the bars of several symbols on one timeline, for one account."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from whatif_assets.domain.accounts.sleeve import Sleeve
+from whatif_assets.domain.base.arrays import FloatArray, IntArray
+from whatif_assets.domain.base.errors import BadInput
+
+_DAY = 86_400_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """Bars of several symbols on the union of their times.
+
+    A symbol need not have a bar at each time: it may be listed late, be delisted, be
+    halted, or have traded in fewer minutes than others.
+
+    Attributes
+    ----------
+    sleeves
+        The bars of each symbol, in the order in which positions are valued.
+    ts
+        Starts of the bars of any symbol, microseconds since 1970-01-01 UTC, strictly
+        increasing; T int64.
+    session
+        Number of the session of each time, never decreasing; T int32.
+    """
+
+    sleeves: tuple[Sleeve, ...]
+    ts: IntArray
+    session: npt.NDArray[np.int32]
+
+    @classmethod
+    def of(cls, sleeves: Sequence[Sleeve]) -> Panel:
+        """Lay sleeves out on one timeline.
+
+        Raises
+        ------
+        BadInput
+            Two symbols have bars of the same time in different sessions.
+        """
+        parts = [sleeve.ts for sleeve in sleeves] or [np.empty(0, dtype=np.int64)]
+        ts, first = np.unique(np.concatenate(parts), return_index=True)
+        sessions = [s.session for s in sleeves] or [np.empty(0, dtype=np.int32)]
+        session = np.concatenate(sessions)[first]
+        for sleeve in sleeves:
+            apart = session[np.searchsorted(ts, sleeve.ts)] != sleeve.session
+            if apart.any():
+                bar = int(np.argmax(apart))
+                raise BadInput(
+                    f"Symbol {sleeve.symbol}, bar {sleeve.when(bar)}: another symbol "
+                    "has a bar of this time in another session. Symbols of one "
+                    "account share the sessions of one calendar."
+                )
+        return cls(tuple(sleeves), ts, session)
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The symbols, in the order of the sleeves."""
+        return tuple(sleeve.symbol for sleeve in self.sleeves)
+
+    def __len__(self) -> int:
+        """Return the number of times."""
+        return len(self.ts)
+
+    @functools.cached_property
+    def places(self) -> tuple[IntArray, ...]:
+        """Where each symbol's bars are on the timeline; one array a symbol."""
+        return tuple(np.searchsorted(self.ts, sleeve.ts) for sleeve in self.sleeves)
+
+    def spread(self, name: str) -> FloatArray:
+        """Lay a price or a column out by time and symbol.
+
+        Returns
+        -------
+        numpy.ndarray
+            (T, symbols) float64; NaN where a symbol has no bar or lacks the column.
+        """
+        table = np.full((len(self), len(self.sleeves)), np.nan)
+        for number, (sleeve, place) in enumerate(zip(self.sleeves, self.places)):
+            values = sleeve.prices() | dict(sleeve.columns)
+            if name in values:
+                table[place, number] = values[name]
+        return table
+
+    @functools.cached_property
+    def bar(self) -> npt.NDArray[np.int32]:
+        """Number of each symbol's bar at each time, -1 where it has none; (T, S)."""
+        table = np.full((len(self), len(self.sleeves)), -1, dtype=np.int32)
+        for number, place in enumerate(self.places):
+            table[place, number] = np.arange(len(place))
+        return table
+
+    @functools.cached_property
+    def last_close(self) -> FloatArray:
+        """Close of each symbol's latest bar up to each time; (T, S), NaN before."""
+        table = np.full((len(self), len(self.sleeves)), np.nan)
+        for number, (sleeve, place) in enumerate(zip(self.sleeves, self.places)):
+            latest = np.searchsorted(place, np.arange(len(self)), side="right") - 1
+            known = latest >= 0
+            table[known, number] = sleeve.close[latest[known]]
+        return table
+
+    @functools.cached_property
+    def next_bar(self) -> npt.NDArray[np.int32]:
+        """The time of each symbol's next bar after each time; T where none follows."""
+        table = np.full((len(self), len(self.sleeves)), len(self), dtype=np.int32)
+        for number, place in enumerate(self.places):
+            after = np.searchsorted(place, np.arange(len(self)), side="right")
+            follows = after < len(place)
+            table[follows, number] = place[after[follows]]
+        return table
+
+    @functools.cached_property
+    def days(self) -> npt.NDArray[np.int32]:
+        """UTC days between each bar and its symbol's bar before; (T, S), else 0."""
+        table = np.zeros((len(self), len(self.sleeves)), dtype=np.int32)
+        for number, (sleeve, place) in enumerate(zip(self.sleeves, self.places)):
+            day = sleeve.ts // _DAY
+            table[place, number] = np.diff(day, prepend=day[:1])
+        return table
+
+    def session_ends(self) -> tuple[IntArray, IntArray]:
+        """Return the sessions that have bars, and the last time of each."""
+        last = np.flatnonzero(np.diff(self.session, append=np.int32(-1)))
+        return self.session[last].astype(np.int64), last

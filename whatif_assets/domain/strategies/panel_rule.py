@@ -1,0 +1,268 @@
+"""What every built-in strategy of a whole portfolio shares: weights at a rebalance."""
+
+from __future__ import annotations
+
+import functools
+import math
+import operator
+from collections.abc import Collection, Hashable, Iterable, Mapping
+from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
+
+from pydantic import BeforeValidator, Field
+
+from whatif_assets.domain.accounts._backtrader import bt
+from whatif_assets.domain.accounts.rebalancing import Period
+from whatif_assets.domain.accounts.sleeve import Sleeve
+from whatif_assets.domain.base.arrays import FloatArray
+from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.domain.base.settings import Settings
+from whatif_assets.domain.features import Feature, parse_feature
+from whatif_assets.domain.strategies.rule import Role
+
+FORECAST = "forecast"
+Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+def _as_text(value: Any) -> str:
+    return FORECAST if value == FORECAST else parse_feature(value).text
+
+
+Score = Annotated[str, BeforeValidator(_as_text)]
+
+
+class PanelSettings(Settings):
+    """The settings of every strategy of a portfolio.
+
+    ``docs/strategy_semantics.md`` says what each of them does.
+    """
+
+    score: Score = Field(
+        default=FORECAST,
+        description="What symbols are ranked by: forecast, or a feature as a study's "
+        "features are written.",
+    )
+    second_score: Score = Field(
+        default=FORECAST, description="What is added to score, times second_weight."
+    )
+    second_weight: float = Field(
+        default=0,
+        allow_inf_nan=False,
+        description="Weight of second_score; 0 leaves it out.",
+    )
+    rebalance: Period = Field(
+        default="session",
+        description="bars: each `every` bars of the timeline. session, week, month: in "
+        "each `every`-th session, or in the last session of each such week or month.",
+    )
+    every: int = Field(
+        default=1, ge=1, description="Periods between two rebalances; 1 is each."
+    )
+    at: float = Field(
+        default=0,
+        allow_inf_nan=False,
+        description="Minutes after the session's open at which to rebalance; negative: "
+        "before its close. Daily bars have one time only.",
+    )
+    gross: float = Field(
+        default=0.98,
+        gt=0,
+        le=2,
+        description="Value of all positions, without their signs, as a part of the "
+        "account's value.",
+    )
+    max_weight: float = Field(
+        default=1,
+        gt=0,
+        le=2,
+        description="The most that one symbol may have of the account's value.",
+    )
+    band: Fraction = Field(
+        default=0,
+        description="A position whose weight is nearer than this to its target stays "
+        "as it is.",
+    )
+    max_turnover: float = Field(
+        default=0,
+        ge=0,
+        allow_inf_nan=False,
+        description="The most value to trade at a rebalance, as a part of the "
+        "account's; orders beyond it are not sent, exits excepted. 0: no limit.",
+    )
+    lot: float = Field(
+        default=1,
+        gt=0,
+        allow_inf_nan=False,
+        description="Positions are whole multiples of it; 0.0001 for fractions.",
+    )
+
+
+SettingsT = TypeVar("SettingsT", bound=PanelSettings)
+
+
+class PanelRule(bt.Strategy, Generic[SettingsT]):  # type: ignore[misc]
+    """A strategy that gives every symbol a weight of one account, now and then.
+
+    A subclass states its weights twice, side by side: `weights` for Backtrader, to be
+    read and run there, and once more compiled, in ``engines/portfolio``. What becomes
+    of weights is written here for Backtrader; ``docs/strategy_semantics.md`` has it in
+    words.
+
+    Each symbol is a data feed with a line ``score``. A symbol without a bar at a time
+    can be neither ranked nor ordered then, so Backtrader's rule to wait for the first
+    bar of all feeds does not apply.
+
+    Attributes
+    ----------
+    Settings
+        The settings, a pydantic model; its fields are the strategy's axes.
+    """
+
+    Settings: type[PanelSettings] = PanelSettings
+    role: ClassVar[Role] = "candidate"
+    scope: ClassVar[Literal["portfolio"]] = "portfolio"
+
+    params = (("settings", None), ("times", frozenset()))
+
+    def __init__(self) -> None:
+        """Take the settings, and the times at which to rebalance."""
+        self.settings: SettingsT = self.p.settings
+        self._times: Collection[float] = self.p.times
+        self._waiting: list[bt.Order] = []
+
+    def start(self) -> None:
+        """Let the broker value positions in the order of the symbols."""
+        for data in self.datas:
+            self.broker.getposition(data)
+
+    @classmethod
+    def inputs(cls, settings: SettingsT) -> dict[str, Feature]:
+        """Return the features that the strategy reads, by the name of their line."""
+        scores = {"score": settings.score}
+        if settings.second_weight:
+            scores["second_score"] = settings.second_score
+        return {k: parse_feature(v) for k, v in scores.items() if v != FORECAST}
+
+    @classmethod
+    def reads_forecast(cls, settings: SettingsT) -> bool:
+        """Whether the strategy reads forecasts with these settings."""
+        second = settings.second_score if settings.second_weight else ""
+        return FORECAST in (settings.score, second)
+
+    @classmethod
+    def lines_of(cls, sleeve: Sleeve, settings: SettingsT) -> dict[str, FloatArray]:
+        """Collect the lines of one symbol beside its prices: its score.
+
+        Raises
+        ------
+        BadInput
+            The sleeve lacks a column.
+        """
+        inputs = cls.inputs(settings)
+
+        def column(line: str) -> FloatArray:
+            name = inputs[line].column if line in inputs else FORECAST
+            if name not in sleeve.columns:
+                raise BadInput(
+                    f"{cls.__name__} reads the column {name}, which {sleeve.symbol} "
+                    f"lacks; it has {', '.join(sleeve.columns) or 'none'}."
+                )
+            return sleeve.columns[name]
+
+        score = column("score")
+        if settings.second_weight:
+            score = score + settings.second_weight * column("second_score")
+        return {"score": score}
+
+    @classmethod
+    def lines_key(cls, settings: SettingsT) -> Hashable:
+        """Tell which variants have the same lines: equal keys share them."""
+        second = settings.second_score if settings.second_weight else ""
+        return settings.score, second, settings.second_weight
+
+    @classmethod
+    def parameters(cls, settings: SettingsT) -> Mapping[str, float]:
+        """Return the numbers by which the compiled twin chooses weights."""
+        raise NotImplementedError
+
+    def weights(self) -> dict[bt.feed.DataBase, float]:
+        """Choose the weight of each symbol at this close, in order of rank.
+
+        A symbol that is left out gets none. A short position has a negative weight.
+        """
+        return {}
+
+    def is_ready(self, data: bt.feed.DataBase) -> bool:
+        """Whether a symbol has a bar at this time, a price above 0 and a score."""
+        return bool(
+            len(data)
+            and data.datetime[0] == self.datetime[0]
+            and data.close[0] > 0
+            and math.isfinite(data.score[0])
+        )
+
+    def prenext(self) -> None:
+        """Work a time before some symbol's first bar like any other."""
+        self.next()
+
+    def next(self) -> None:
+        """Rebalance where it is time."""
+        if self.datetime[0] in self._times:
+            for order in self._waiting:
+                self.cancel(order)
+            self._waiting = []
+            self._send(self._targets(self.weights()))
+
+    def _targets(self, weights: Mapping[Any, float]) -> dict[Any, float]:
+        """Units to hold of each symbol that can be ordered now.
+
+        The first to be sent come first: exits, then reductions, then everything else
+        in order of rank.
+        """
+        settings, value = self.settings, self.broker.getvalue()
+        if value <= 0:
+            weights = {}  # nothing can be bought with nothing: close what is open
+        fresh = [
+            d for d in self.datas if len(d) and d.datetime[0] == self.datetime[0]
+        ]
+        exits = {
+            d: 0.0 for d in fresh if self.getposition(d).size and d not in weights
+        }
+        smaller, other = {}, {}
+        for data, weight in weights.items():
+            price = data.close[0] * self.broker.getcommissioninfo(data).p.mult
+            held = self.getposition(data).size
+            weight = math.copysign(min(abs(weight), settings.max_weight), weight)
+            if held and abs(weight - held * price / value) < settings.band:
+                continue
+            units = weight * value / price
+            target = math.trunc(units / settings.lot) * settings.lot
+            if held and not target:
+                exits[data] = 0.0
+            elif held * target > 0 and abs(target) < abs(held):
+                smaller[data] = target
+            else:
+                other[data] = target
+        return {**exits, **smaller, **other}
+
+    def _send(self, targets: Mapping[Any, float]) -> None:
+        """Send the orders that reach the targets, up to the limit on turnover."""
+        left = math.inf
+        if self.settings.max_turnover:
+            left = self.settings.max_turnover * self.broker.getvalue()
+        for data, target in targets.items():
+            size = target - self.getposition(data).size
+            traded = abs(size) * data.close[0]
+            traded *= self.broker.getcommissioninfo(data).p.mult
+            if not size or (target and traded > left):
+                continue
+            left -= traded
+            send = self.buy if size > 0 else self.sell
+            self._waiting.append(send(data=data, size=abs(size)))
+
+
+def total_of(values: Iterable[float]) -> float:
+    """Add numbers one after the other, as the compiled twin does.
+
+    Python's own sum rounds otherwise from version 3.12 on.
+    """
+    return functools.reduce(operator.add, values, 0.0)

@@ -1,0 +1,1 @@
+"""The engine of portfolios: one account over many symbols, equal to Backtrader."""

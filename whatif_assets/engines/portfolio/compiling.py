@@ -1,0 +1,70 @@
+"""The portfolio engine's two ways in, kept on disk once they have been compiled.
+
+numba keeps a compiled function as long as its own file does not change, and looks at
+no other. So only these two are kept, and the text of all the files that they are made
+of is part of what they are kept under.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from numba import njit
+
+from whatif_assets.engines.portfolio.kernel import rank, run_variant
+from whatif_assets.engines.portfolio.layout import Prices, Ranking
+
+_SOURCES = ("compiling.py", "kernel.py", "layout.py")
+_kept = njit(nogil=True, cache=True, error_model="numpy")
+
+
+def _version() -> int:
+    texts = (Path(__file__).with_name(name).read_bytes() for name in _SOURCES)
+    return int(hashlib.sha256(b"".join(texts)).hexdigest()[:15], 16)
+
+
+def _compile(version: int) -> tuple[Callable[..., Ranking], Callable[..., None]]:
+    """Define the functions; ``version`` is part of the name of what is kept."""
+
+    @_kept
+    def ranking_of(
+        times: Any, score: Any, volatility: Any, close: Any, bar: Any, n_times: int
+    ) -> Ranking:
+        assert version > 0
+        return rank(times, score, volatility, close, bar, n_times)
+
+    @_kept
+    def run_alike(
+        prices: Prices,
+        ranking: Ranking,
+        stops: Any,
+        rebalances: Any,
+        parameters: Any,
+        work: Any,
+        equity: Any,
+        counts: Any,
+        fills: Any,
+        refusals: Any,
+    ) -> None:
+        assert version > 0
+        for row in range(len(parameters)):
+            run_variant(
+                prices,
+                ranking,
+                stops,
+                rebalances,
+                parameters[row],
+                work,
+                equity[row],
+                counts[row],
+                fills,
+                refusals,
+            )
+
+    return ranking_of, run_alike
+
+
+ranking_of, run_alike = _compile(_version())

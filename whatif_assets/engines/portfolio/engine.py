@@ -1,0 +1,174 @@
+"""Engines of portfolios: compiled, and Backtrader as the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from whatif_assets.domain.accounts.accounts import Accounts, Holding, profits_of
+from whatif_assets.domain.accounts.fills import fill_table
+from whatif_assets.domain.accounts.job import Variant
+from whatif_assets.domain.accounts.panel import Panel
+from whatif_assets.domain.accounts.result import BacktestResult, Job, commission_bps
+from whatif_assets.domain.accounts.sleeve import session_equity
+from whatif_assets.domain.accounts.trades import trades_of
+from whatif_assets.domain.base.arrays import FloatArray
+from whatif_assets.engines.engine import Sweep
+from whatif_assets.engines.portfolio.record import PanelRun, parts_of
+
+Recorded = Callable[[Variant], PanelRun]
+
+
+class PortfolioEngine:
+    """Runs the built-in strategies of portfolios, many variants at a time.
+
+    What is compiled is imported when it is first needed, since that takes a while.
+    """
+
+    is_reference = False
+
+    def result(self, sweep: Sweep) -> BacktestResult:
+        """Run all variants, and keep each symbol's part of each account."""
+        from whatif_assets.engines.portfolio.run import Batch
+
+        panel = Panel.of(sweep.sleeves)
+        batch = self._batch(sweep, panel, Batch)
+        row_of = {variant.id: row for row, variant in enumerate(sweep.variants)}
+
+        def recorded(variant: Variant) -> PanelRun:
+            equity, fills, refusals = batch.record(row_of[variant.id])
+            symbols = fills["symbol"].astype(np.int64)
+            return PanelRun(
+                equity=equity,
+                times=fills["time"].astype(np.int64),
+                symbols=symbols,
+                bars=fills["bar"].astype(np.int64),
+                sizes=fills["size"],
+                prices=fills["price"],
+                charged=fills["charged"],
+                closing=fills["closing"],
+                multipliers=batch.prices.multiplier[symbols],
+                refused=np.array(refusals.tolist()).reshape(-1, 4),
+            )
+
+        return result_of(sweep, panel, recorded)
+
+    def accounts(self, sweep: Sweep) -> Accounts:
+        """Run all variants, and keep their accounts alone."""
+        from whatif_assets.engines.compiled.outcome import profits_in
+        from whatif_assets.engines.portfolio.run import Batch
+
+        panel = Panel.of(sweep.sleeves)
+        batch = self._batch(sweep, panel, Batch)
+        finished, each = 0, len(sweep.sleeves)
+
+        def done(more: int) -> None:
+            nonlocal finished
+            finished += more
+            if sweep.progress:
+                sweep.progress(finished * each, len(sweep.variants) * each)
+
+        outcome = batch.run(sweep.workers, done)
+        counts = outcome.counts[:, 0]
+        bars = float(sum(len(sleeve) for sleeve in sweep.sleeves))
+        return Accounts(
+            variants=tuple(variant.id for variant in sweep.variants),
+            equity=outcome.equity,
+            start_cash=_cash(sweep.variants),
+            traded=counts["traded"],
+            profits=profits_in(counts),
+            holding=Holding(
+                np.full(len(counts), bars), counts["exposed"], counts["held"]
+            ),
+            rejected=counts["rejected"],
+            commission_bps=commission_bps(sweep.variants),
+        )
+
+    @staticmethod
+    def _batch(sweep: Sweep, panel: Panel, batch: Any) -> Any:
+        kind = sweep.strategy
+        settings = [kind.settings(variant.settings) for variant in sweep.variants]
+        n = sweep.n_sessions
+        return batch.of(panel, n, kind.panel_rule, settings, sweep.variants)
+
+
+class BacktraderPortfolioEngine:
+    """Runs portfolios on Backtrader, a variant after the other."""
+
+    is_reference = True
+
+    def result(self, sweep: Sweep) -> BacktestResult:
+        """Run all variants, and keep each symbol's part of each account."""
+        from whatif_assets.engines.portfolio.reference import backtest_panel
+
+        panel, runs = Panel.of(sweep.sleeves), {}
+        for number, variant in enumerate(sweep.variants, 1):
+            runs[variant.id] = backtest_panel(
+                panel, sweep.strategy, variant, sweep.n_sessions
+            )
+            if sweep.progress:
+                each = len(sweep.sleeves)
+                sweep.progress(number * each, len(sweep.variants) * each)
+        return result_of(sweep, panel, lambda variant: runs[variant.id])
+
+    def accounts(self, sweep: Sweep) -> Accounts:
+        """Run all variants, and keep their accounts alone."""
+        return self.result(sweep).accounts
+
+
+def result_of(sweep: Sweep, panel: Panel, recorded: Recorded) -> BacktestResult:
+    """Put the accounts of all variants together, and each symbol's part of them.
+
+    Parameters
+    ----------
+    sweep, panel
+        What was run.
+    recorded
+        Gives what a variant did.
+    """
+    variants, ids = sweep.variants, tuple(variant.id for variant in sweep.variants)
+    runs = {variant.id: recorded(variant) for variant in variants}
+    jobs = {v.id: _jobs(v, runs[v.id], panel) for v in variants}
+    shape = (len(variants), len(panel.sleeves))
+    every = [job for some in jobs.values() for job in some]
+    fills = fill_table([(v.id, sleeve, run) for v, sleeve, run in every])
+    traded = [sum(float(r.values_traded.sum()) for *_, r in jobs[name]) for name in ids]
+    rejected = [run.rejected for *_, run in every]
+    return BacktestResult(
+        variants=ids,
+        symbols=panel.symbols,
+        cash=_cash(variants) / max(len(panel.sleeves), 1),
+        commission_bps=commission_bps(variants),
+        equity=_parts(every, sweep.n_sessions, shape),
+        rejected=np.array(rejected, dtype=np.int64).reshape(shape),
+        traded=np.array(traded),
+        profits=profits_of(trades_of(fills), ids),
+        holding=Holding.of([(run, len(s)) for _, s, run in every], *shape),
+        replay=lambda some: [job for name in some for job in jobs[name]],
+        account=np.array([runs[name].equity for name in ids]).reshape(len(ids), -1),
+        account_cash=_cash(variants),
+    )
+
+
+def _jobs(variant: Variant, run: PanelRun, panel: Panel) -> list[Job]:
+    share = replace(variant, cash=variant.cash / max(len(panel.sleeves), 1))
+    shares = [share] * len(panel.sleeves)
+    parts = parts_of(run, panel, shares)
+    return [(share, sleeve, part) for sleeve, part in zip(panel.sleeves, parts)]
+
+
+def _parts(
+    jobs: Sequence[Job], n_sessions: int, shape: tuple[int, int]
+) -> FloatArray:
+    equity = [
+        session_equity(run.equity, sleeve, share.cash, n_sessions)
+        for share, sleeve, run in jobs
+    ]
+    return np.array(equity, dtype=np.float64).reshape(*shape, n_sessions)
+
+
+def _cash(variants: Sequence[Variant]) -> FloatArray:
+    return np.array([variant.cash for variant in variants], dtype=np.float64)

@@ -1,0 +1,107 @@
+"""The records that the engine of portfolios reads and writes."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from whatif_assets.domain.base.arrays import FloatArray
+
+
+def _record(*names: str) -> np.dtype[np.void]:
+    return np.dtype([(name, np.float64) for name in names], align=True)
+
+
+# What a variant asks for: `PanelSettings` and those of its strategy as numbers, and
+# `Costs` as fractions. `lines` and `times` name the arrays that it shares with others.
+PARAMETERS = _record(
+    "cash",
+    "lines",
+    "times",
+    "gross",
+    "max_weight",
+    "band",
+    "max_turnover",
+    "lot",
+    "count",
+    "quantile",
+    "long",
+    "short",
+    "weighting",
+    "commission",
+    "per_share",
+    "minimum",
+    "slippage",
+    "borrow",
+)
+
+# An account: cash, its value when it was last asked for, how many symbols are held,
+# how many orders wait, and the time at which they were sent (-1 once they are checked).
+ACCOUNT = _record("cash", "value", "n_held", "n_waiting", "sent")
+
+# A symbol in an account: the position, its average price, interest not yet charged
+# to a fill, profit of the open trade net of costs, the bar on which the position
+# began; target weight and units at a rebalance; `ranked` where it has a weight.
+POSITION = _record(
+    "held", "entry", "interest", "profit", "first_bar", "weight", "target", "ranked"
+)
+
+# An order that waits: its symbol, signed size, price at its decision, and the time of
+# the bar that fills it.
+ORDER = _record("symbol", "size", "close", "due")
+
+# A fill: time and bar of the symbol, signed size, price, commission and interest, and
+# the part of them for closing.
+FILL = _record("time", "symbol", "bar", "size", "price", "charged", "closing")
+
+# An order that was refused: time of the refusal, symbol, size, and 1 where the cash
+# was lacking at the fill, 0 where it was at the submission.
+REFUSAL = _record("time", "symbol", "size", "at_fill")
+
+
+class Prices(NamedTuple):
+    """Bars by time and symbol; see `whatif_assets.domain.accounts.panel.Panel`.
+
+    ``ends`` has the last time of each session of the backtest, or of the latest one
+    before it with bars, -1 where there is none. ``day_times`` are the times at which
+    some symbol has its first bar of a UTC day.
+    """
+
+    open: FloatArray
+    close: FloatArray
+    bar: npt.NDArray[np.int32]
+    following: npt.NDArray[np.int32]
+    days: npt.NDArray[np.int32]
+    multiplier: FloatArray
+    n_bars: npt.NDArray[np.int64]
+    ends: npt.NDArray[np.int64]
+    day_times: npt.NDArray[np.int64]
+
+
+class Ranking(NamedTuple):
+    """Symbols ranked at some times, the best first.
+
+    Attributes
+    ----------
+    row
+        Row of each time in the other arrays, -1 where nothing is ranked; T int32.
+    order
+        Symbols in order of rank; (times, S) int32.
+    ranked
+        How many are ranked at each time.
+    score
+        Scores in order of rank; (times, S).
+    volatility
+        Volatilities in order of rank; (times, S), without columns where unused.
+    mean
+        Mean score at each time.
+    """
+
+    row: npt.NDArray[np.int32]
+    order: npt.NDArray[np.int32]
+    ranked: npt.NDArray[np.int64]
+    score: FloatArray
+    volatility: FloatArray
+    mean: FloatArray

@@ -1,0 +1,88 @@
+"""What one variant of a portfolio did: its account, and each symbol's part of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from whatif_assets.domain.accounts.book import Book
+from whatif_assets.domain.accounts.job import Run, Variant
+from whatif_assets.domain.accounts.panel import Panel
+from whatif_assets.domain.accounts.sleeve import Sleeve
+from whatif_assets.domain.base.arrays import FloatArray, IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class PanelRun:
+    """One variant on one panel.
+
+    Attributes
+    ----------
+    equity
+        Cash plus positions at the end of each session that has bars; float64.
+    times
+        Place on the timeline at which each fill was made; k int64, never decreasing.
+    symbols, bars
+        Number of the symbol of each fill, and of its bar; k int64.
+    sizes, prices, charged, closing
+        Signed size, price, commission and interest, and the part of them for closing;
+        k float64.
+    multipliers
+        Money per point of the price of one unit; k float64.
+    refused
+        Orders that were refused: place on the timeline, symbol, size, and 1 where the
+        cash was lacking at the fill, 0 at the submission; (orders, 4) float64.
+    """
+
+    equity: FloatArray
+    times: IntArray
+    symbols: IntArray
+    bars: IntArray
+    sizes: FloatArray
+    prices: FloatArray
+    charged: FloatArray
+    closing: FloatArray
+    multipliers: FloatArray
+    refused: FloatArray
+
+    def run_of(self, number: int, sleeve: Sleeve, share: Variant) -> Run:
+        """Return one symbol's part of the account.
+
+        Its equity starts with its share of the cash and moves by what the symbol's own
+        fills and bars earn, so that the parts of all symbols add up to the account.
+
+        Parameters
+        ----------
+        number, sleeve
+            The symbol, and its bars.
+        share
+            The variant, with the symbol's share of the cash.
+        """
+        mine = self.symbols == number
+        sizes, prices = self.sizes[mine], self.prices[mine]
+        book = Book(self.bars[mine], sizes, prices, self.multipliers[mine])
+        closing, opening = book.commissions(share.costs)
+        unpaid, owed = book.interest(sleeve, share.costs)
+        charged = closing + opening + owed
+        _, last = sleeve.last_bars()
+        return Run(
+            equity=share.cash + book.gains(sleeve, last, charged, unpaid),
+            bars=self.bars[mine],
+            sizes=sizes,
+            prices=prices,
+            commissions=self.charged[mine],
+            values_traded=np.abs(sizes * prices) * self.multipliers[mine],
+            multipliers=self.multipliers[mine],
+            closing=self.closing[mine],
+            rejected=int((self.refused[:, 1] == number).sum()),
+        )
+
+
+def parts_of(run: PanelRun, panel: Panel, shares: Sequence[Variant]) -> list[Run]:
+    """Take an account apart by symbol."""
+    return [
+        run.run_of(number, sleeve, share)
+        for number, (sleeve, share) in enumerate(zip(panel.sleeves, shares))
+    ]

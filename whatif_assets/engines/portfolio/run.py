@@ -1,0 +1,256 @@
+"""Handing portfolios to the compiled kernel: many variants, all cores."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import os
+from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from whatif_assets.domain.accounts.job import Variant
+from whatif_assets.domain.accounts.panel import Panel
+from whatif_assets.domain.accounts.rebalancing import rebalance_times
+from whatif_assets.domain.base.arrays import FloatArray, IntArray
+from whatif_assets.domain.strategies.panel_rule import PanelRule, PanelSettings
+from whatif_assets.engines.compiled.layout import COUNTS
+from whatif_assets.engines.portfolio import layout
+from whatif_assets.engines.portfolio.compiling import ranking_of, run_alike
+from whatif_assets.engines.portfolio.layout import Prices, Ranking
+
+Records = npt.NDArray[np.void]
+_ROWS_OF_A_TASK = 32
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What the variants of a batch did.
+
+    Attributes
+    ----------
+    equity
+        Value at the end of each session; (variants, sessions) float64.
+    counts
+        See ``whatif_assets.engines.compiled.layout.COUNTS``; (variants, 1).
+    """
+
+    equity: FloatArray
+    counts: Records
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Variants of a portfolio strategy on a panel, those that are alike together.
+
+    Attributes
+    ----------
+    panel, n_sessions
+        The bars, and how many sessions the backtest has.
+    rule
+        The strategy.
+    settings
+        Of each variant.
+    parameters
+        A row per variant; see `layout.PARAMETERS`.
+    """
+
+    panel: Panel
+    n_sessions: int
+    rule: type[PanelRule[Any]]
+    settings: Sequence[PanelSettings]
+    parameters: Records
+
+    @classmethod
+    def of(
+        cls,
+        panel: Panel,
+        n_sessions: int,
+        rule: type[PanelRule[Any]],
+        settings: Sequence[PanelSettings],
+        variants: Sequence[Variant],
+    ) -> Batch:
+        """Turn settings and costs into numbers."""
+        parameters = np.zeros(len(variants), layout.PARAMETERS)
+        for row, (own, variant) in enumerate(zip(settings, variants)):
+            costs = variant.costs
+            values: dict[str, float] = {
+                "cash": variant.cash,
+                "gross": own.gross,
+                "max_weight": own.max_weight,
+                "band": own.band,
+                "max_turnover": own.max_turnover,
+                "lot": own.lot,
+                "commission": costs.commission_bps / 1e4,
+                "per_share": costs.commission_per_share,
+                "minimum": costs.commission_minimum,
+                "slippage": costs.slippage_bps / 1e4,
+                "borrow": costs.borrow_bps / 1e4 / 365,
+                **rule.parameters(own),
+            }
+            for name, value in values.items():
+                parameters[row][name] = value
+        return cls(panel, n_sessions, rule, settings, parameters)
+
+    @functools.cached_property
+    def prices(self) -> Prices:
+        """The panel as the kernel reads it."""
+        panel = self.panel
+        sessions, last = panel.session_ends()
+        ends = np.full(self.n_sessions, -1, dtype=np.int64)
+        ends[sessions] = last
+        return Prices(
+            open=panel.spread("open"),
+            close=panel.last_close,
+            bar=panel.bar,
+            following=panel.next_bar,
+            days=panel.days,
+            multiplier=np.array([s.multiplier for s in panel.sleeves]),
+            n_bars=np.array([len(s) for s in panel.sleeves], dtype=np.int64),
+            ends=np.maximum.accumulate(ends),
+            day_times=np.flatnonzero((panel.days > 0).any(axis=1)),
+        )
+
+    def times_of(self, row: int) -> IntArray:
+        """Times at which a variant rebalances."""
+        return self._times[self._schedules[row]]
+
+    @functools.cached_property
+    def _schedules(self) -> list[tuple[Any, int, float]]:
+        return [(own.rebalance, own.every, own.at) for own in self.settings]
+
+    @functools.cached_property
+    def _times(self) -> dict[tuple[Any, int, float], IntArray]:
+        return {
+            schedule: rebalance_times(self.panel, *schedule)
+            for schedule in dict.fromkeys(self._schedules)
+        }
+
+    def groups(self, rows: Sequence[int]) -> dict[Hashable, list[int]]:
+        """Put the rows together that have the same ranking, times and kind of costs."""
+        found: dict[Hashable, list[int]] = {}
+        for row in rows:
+            lines = self.rule.lines_key(self.settings[row])
+            borrows = bool(self.parameters["borrow"][row] > 0)
+            found.setdefault((lines, self._schedules[row], borrows), []).append(row)
+        return found
+
+    def ranking(self, row: int) -> Ranking:
+        """Rank the symbols at all times at which a variant with these lines trades."""
+        own = self.settings[row]
+        key = self.rule.lines_key(own)
+        if key not in self._rankings:
+            alike = [
+                self.times_of(other)
+                for other, settings in enumerate(self.settings)
+                if self.rule.lines_key(settings) == key
+            ]
+            lines = self._lines(own)
+            none = np.empty((len(self.panel), 0))
+            prices = self.prices
+            self._rankings[key] = ranking_of(
+                np.unique(np.concatenate(alike)),
+                lines["score"],
+                lines.get("volatility", none),
+                prices.close,
+                prices.bar,
+                len(self.panel),
+            )
+        return self._rankings[key]
+
+    @functools.cached_property
+    def _rankings(self) -> dict[Hashable, Ranking]:
+        return {}
+
+    def _lines(self, own: PanelSettings) -> dict[str, FloatArray]:
+        """Lines of the strategy by time and symbol."""
+        tables: dict[str, FloatArray] = {}
+        shape = (len(self.panel), len(self.panel.sleeves))
+        for n, (one, place) in enumerate(zip(self.panel.sleeves, self.panel.places)):
+            for name, values in self.rule.lines_of(one, own).items():
+                table = tables.setdefault(name, np.full(shape, np.nan))
+                table[place, n] = values
+        return tables
+
+    def run(self, threads: int | None, done: Callable[[int], None]) -> Outcome:
+        """Run all variants.
+
+        Parameters
+        ----------
+        threads
+            How many to use at most; one per core where it is None.
+        done
+            Called with the number of variants that were finished since the last time.
+        """
+        n = len(self.settings)
+        outcome = Outcome(
+            np.empty((n, self.n_sessions)), np.zeros((n, 1), dtype=COUNTS)
+        )
+        with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
+            for rows in self.groups(range(n)).values():
+                self.ranking(rows[0])
+                chunks = [
+                    rows[first : first + _ROWS_OF_A_TASK]
+                    for first in range(0, len(rows), _ROWS_OF_A_TASK)
+                ]
+                work = functools.partial(self._run_into, outcome)
+                for chunk, _ in zip(chunks, pool.map(work, chunks)):
+                    done(len(chunk))
+        return outcome
+
+    def _run_into(self, outcome: Outcome, rows: Sequence[int]) -> None:
+        none = np.empty(0, layout.FILL), np.empty(0, layout.REFUSAL)
+        equity, counts = self._run(rows, *none)
+        outcome.equity[rows], outcome.counts[rows, 0] = equity, counts
+
+    def _run(
+        self, rows: Sequence[int], fills: Records, refusals: Records
+    ) -> tuple[FloatArray, Records]:
+        """Run variants that are alike."""
+        times = self.times_of(rows[0])
+        stops = [times, self.prices.ends[self.prices.ends >= 0]]
+        if self.parameters["borrow"][rows[0]] > 0:
+            stops.append(self.prices.day_times)
+        every = np.unique(np.concatenate(stops))
+        n = len(self.panel.sleeves)
+        work = (
+            np.zeros(1, layout.ACCOUNT),
+            np.zeros(n, layout.POSITION),
+            np.zeros(n, layout.ORDER),
+            np.zeros(n, dtype=np.int64),
+            np.zeros(n),
+        )
+        equity = np.empty((len(rows), self.n_sessions))
+        counts = np.zeros(len(rows), COUNTS)
+        run_alike(
+            self.prices,
+            self.ranking(rows[0]),
+            every,
+            np.isin(every, times),
+            self.parameters[rows],
+            work,
+            equity,
+            counts,
+            fills,
+            refusals,
+        )
+        return equity, counts
+
+    def record(self, row: int) -> tuple[FloatArray, Records, Records]:
+        """Run one variant once more; its equity, its fills and its refused orders."""
+        none = np.empty(0, layout.FILL), np.empty(0, layout.REFUSAL)
+        _, (counts,) = self._run([row], *none)
+        fills = np.zeros(int(counts["fills"]), layout.FILL)
+        refusals = np.zeros(int(counts["rejected"]), layout.REFUSAL)
+        (equity,), _ = self._run([row], fills, refusals)
+        return equity, fills, refusals
+
+
+def rows_of(sequence: Sequence[Any], names: Sequence[str]) -> list[int]:
+    """Places of some variants, in the order of the variants."""
+    wanted = set(names)
+    return [n for n, one in enumerate(itertools.chain(sequence)) if one.id in wanted]
