@@ -150,7 +150,8 @@ def evaluate(
     variants = configuration.variants()
     sleeves = sleeves_of_configuration(home, study, configuration)
     inputs = combined_hash([evaluation_inputs(home, configuration.key), code_version])
-    held = benchmark_of(sleeves, variants[0], len(sessions))
+    share = configuration.strategy_type().share(variants[0], len(sleeves))
+    held = benchmark_of(sleeves, share, len(sessions))
     metrics, daily = _sweep(
         home,
         configuration,

@@ -42,6 +42,7 @@ from whatif_assets.home.adjustments import LakeSteps
 from whatif_assets.home.bar_reader import BarReader
 from whatif_assets.home.home import Home
 from whatif_assets.settings.configuration import Configuration
+from whatif_assets.steps.portfolio_probe import PortfolioReplay, Replay
 from whatif_assets.steps.session_features import SessionFeatures
 
 SESSIONS_OF_A_RUN = 20  # sessions of a run over features that are probed
@@ -328,7 +329,7 @@ def probe_fills(
         for sleeve in draw.sample(list(sleeves), min(SYMBOLS, len(sleeves))):
             findings.append(
                 trades_see_no_future(
-                    functools.partial(_replay, configuration, variant),
+                    _replay_of(configuration, variant, sleeves, fills),
                     sleeve,
                     found[variant.id, sleeve.symbol],
                     draw,
@@ -342,6 +343,19 @@ def _sends_stops(strategy: StrategyType, variant: Variant) -> bool:
     settings = strategy.settings(variant.settings)
     stops = ("stop_loss", "trailing_stop", "take_profit")
     return any(getattr(settings, name, 0) for name in stops)
+
+
+def _replay_of(
+    configuration: Configuration,
+    variant: Variant,
+    sleeves: Sequence[Sleeve],
+    fills: pd.DataFrame,
+) -> Replay:
+    """Return what runs a variant again with other bars of one symbol."""
+    if configuration.strategy_type().is_portfolio:
+        own = fills[fills["variant"] == variant.id]
+        return PortfolioReplay(configuration, variant, sleeves, own)
+    return functools.partial(_replay, configuration, variant)
 
 
 def _replay(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from whatif_assets.domain.accounts.accounts import Accounts
 from whatif_assets.domain.accounts.job import Variant
 from whatif_assets.domain.accounts.metrics import measure
 from whatif_assets.domain.accounts.shape import Shape, trade_at_random
+from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.domain.features.feature import Feature
 from whatif_assets.engines.backtest import sweep
@@ -29,12 +30,18 @@ from whatif_assets.home.manifest import why_computed
 from whatif_assets.steps.benchmarks import benchmark_of
 from whatif_assets.steps.dataset import dataset
 from whatif_assets.steps.forecasting import forecast_by
-from whatif_assets.steps.sleeves import basis_of, build_sleeves, rerun_with_fills
+from whatif_assets.steps.sleeves import (
+    basis_of,
+    build_sleeves,
+    forecasts_of,
+    rerun_with_fills,
+)
 from whatif_assets.steps.training import TABLE as MODELS
 from whatif_assets.steps.training import examples_of
 from whatif_assets.steps.winner import Winner
 
 SHUFFLES = 3
+DEALS = 20  # random orders of the symbols of a portfolio
 RANDOM_TRADERS = 100
 # Fewer, but no fewer than these, where all of them would make more fills than that.
 FEWEST_TRADERS, MOST_FILLS = 20, 3_000_000
@@ -52,12 +59,16 @@ class Placebo:
         What it is to take for forecasts, if it reads any.
     shape
         What is held at random times, a variant a seed, where no strategy decides.
+    permutation
+        Seed of a random order of the symbols: each is ranked by what another one of
+        them is known for. None where each is ranked by its own.
     """
 
     strategy: str
     variants: tuple[Variant, ...]
     forecasts: pd.DataFrame | None = None
     shape: Shape | None = None
+    permutation: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +87,8 @@ class Challenged:
 
     def variant(self, settings: Mapping[str, Any], id: str = "-") -> Variant:
         """Make a variant with the winner's costs and cash."""
-        won = self.winner.variant
+        kind = self.winner.configuration.strategy_type()
+        won = kind.share(self.winner.variant, len(self.shape.sleeves))
         return Variant(id, settings, won.costs, won.cash)
 
     def sized(self, strategy: str) -> Variant:
@@ -146,8 +158,28 @@ def shuffled_labels(challenged: Challenged) -> Iterator[Placebo]:
         yield Placebo(configuration.strategy, (variant,), pd.concat(parts))
 
 
+def random_ranks(challenged: Challenged) -> Iterator[Placebo]:
+    """Rank the symbols by the scores of others, dealt out at random.
+
+    Scores keep their course in time, and so do gross exposure, turnover and holding
+    times. What is lost is which symbol a score belongs to.
+    """
+    winner = challenged.winner
+    if not winner.configuration.strategy_type().is_portfolio:
+        return
+    forecasts = None
+    if winner.configuration.algorithm is not None:
+        forecasts = forecasts_of(winner.home, winner.study, winner.configuration)
+    for seed in range(1, DEALS + 1):
+        variant = dataclasses.replace(winner.variant, id=f"seed={seed}")
+        yield Placebo(
+            winner.configuration.strategy, (variant,), forecasts, permutation=seed
+        )
+
+
 PLACEBOS: dict[str, Callable[[Challenged], Iterator[Placebo]]] = {
     "shuffled_labels": shuffled_labels,
+    "random_ranks": random_ranks,
     "random_entry": random_entry,
     "buy_and_hold": buy_and_hold,
     "ema_rule": ema_rule,
@@ -196,9 +228,35 @@ def _by_strategy(winner: Winner, placebo: Placebo) -> Accounts:
         home.bar_size(winner.configuration),
         basis_of(home, winner.study),
     )
+    if placebo.permutation is not None:
+        sleeves = with_others_columns(sleeves, placebo.permutation)
     n, variants = len(winner.sessions), placebo.variants
     (accounts,) = sweep(sleeves, placebo.strategy, variants, n_sessions=n, base=base)
     return accounts
+
+
+def with_others_columns(sleeves: Sequence[Sleeve], seed: int) -> list[Sleeve]:
+    """Give each symbol the features and forecasts of another one, at equal times.
+
+    Parameters
+    ----------
+    sleeves
+        The symbols. Columns are NaN where the other symbol has no bar.
+    seed
+        Of the random order.
+    """
+    order = np.random.default_rng(seed).permutation(len(sleeves))
+    dealt = []
+    for sleeve, other in zip(sleeves, (sleeves[n] for n in order), strict=True):
+        place = np.searchsorted(other.ts, sleeve.ts)
+        place = np.minimum(place, len(other) - 1)
+        there = other.ts[place] == sleeve.ts
+        columns = {
+            name: np.where(there, values[place], np.nan)
+            for name, values in other.columns.items()
+        }
+        dealt.append(dataclasses.replace(sleeve, columns=columns))
+    return dealt
 
 
 def placebo_inputs(winner: Winner) -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -131,7 +130,7 @@ def result_of(sweep: Sweep, panel: Panel, recorded: Recorded) -> BacktestResult:
     """
     variants, ids = sweep.variants, tuple(variant.id for variant in sweep.variants)
     runs = {variant.id: recorded(variant) for variant in variants}
-    jobs = {v.id: _jobs(v, runs[v.id], panel) for v in variants}
+    jobs = {v.id: _jobs(sweep, v, runs[v.id], panel) for v in variants}
     shape = (len(variants), len(panel.sleeves))
     every = [job for some in jobs.values() for job in some]
     fills = fill_table([(v.id, sleeve, run) for v, sleeve, run in every])
@@ -153,10 +152,9 @@ def result_of(sweep: Sweep, panel: Panel, recorded: Recorded) -> BacktestResult:
     )
 
 
-def _jobs(variant: Variant, run: PanelRun, panel: Panel) -> list[Job]:
-    share = replace(variant, cash=variant.cash / max(len(panel.sleeves), 1))
-    shares = [share] * len(panel.sleeves)
-    parts = parts_of(run, panel, shares)
+def _jobs(sweep: Sweep, variant: Variant, run: PanelRun, panel: Panel) -> list[Job]:
+    share = sweep.strategy.share(variant, len(panel.sleeves))
+    parts = parts_of(run, panel, share)
     return [(share, sleeve, part) for sleeve, part in zip(panel.sleeves, parts)]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,9 +79,8 @@ class PanelRun:
         )
 
 
-def parts_of(run: PanelRun, panel: Panel, shares: Sequence[Variant]) -> list[Run]:
-    """Take an account apart by symbol."""
+def parts_of(run: PanelRun, panel: Panel, share: Variant) -> list[Run]:
+    """Take an account apart by symbol, each with the same share of the cash."""
     return [
-        run.run_of(number, sleeve, share)
-        for number, (sleeve, share) in enumerate(zip(panel.sleeves, shares))
+        run.run_of(number, sleeve, share) for number, sleeve in enumerate(panel.sleeves)
     ]

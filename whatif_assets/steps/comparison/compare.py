@@ -143,7 +143,8 @@ def _attribution(home: Home, entry: Entry, again: Replay) -> Attribution:
     tz = home.market.sessions.timezone
     built_in = entry.configuration.strategy_type().built_in
     found = attribute(again, entry.variant, tz, built_in=built_in)
-    cash = entry.variant.cash * len(again.sleeves)
+    n = len(again.sleeves)
+    cash = entry.configuration.strategy_type().share(entry.variant, n).cash * n
     if abs(found.pnl - entry.row["pnl"]) > TOLERANCE * cash:
         raise BadInput(
             f"{entry.name}: the leaderboard says pnl {entry.row['pnl']:,.2f}, run "

@@ -1,0 +1,114 @@
+"""Portfolios: the compiled engine says what Backtrader says, order by order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from whatif_assets.domain.accounts.audit import in_words
+from whatif_assets.engines.backtest import Costs, Variant, run_backtests, sweep
+from whatif_assets_tests.engines.portfolio.panels import random_panel
+
+STRATEGY = "rank_long_short"
+SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
+
+
+def sometimes(values: Any, off: Any) -> st.SearchStrategy[Any]:
+    """Draw one of some values one time in three."""
+    return st.integers(0, 2).flatmap(
+        lambda n: st.sampled_from(values) if n == 0 else st.just(off)
+    )
+
+
+chosen = st.fixed_dictionaries(
+    {
+        "count": st.sampled_from([1, 2, 3, 5]),
+        "quantile": sometimes([0.2, 0.5, 1.0], 0),
+        "sides": st.sampled_from(["long", "short", "long_short"]),
+        "weighting": st.sampled_from(["equal", "rank", "score", "inverse_volatility"]),
+        "rebalance": st.sampled_from(["bars", "bars", "session", "week", "month"]),
+        "every": st.sampled_from([1, 1, 2, 5]),
+        "gross": sometimes([0.5, 1.0, 1.5], 0.98),
+        "max_weight": sometimes([0.1, 0.4], 1),
+        "band": sometimes([0.02, 0.2], 0),
+        "max_turnover": sometimes([0.2, 1.0], 0),
+        "lot": sometimes([10, 0.01], 1),
+    }
+)
+costs = st.builds(
+    Costs,
+    commission_bps=sometimes([1, 30, 300], 0.0),
+    slippage_bps=sometimes([1, 80], 0.0),
+    commission_per_share=sometimes([0.005, 0.5], 0.0),
+    commission_minimum=sometimes([0.35, 20], 0.0),
+    borrow_bps=sometimes([50, 5000], 0.0),
+)
+cash = st.sampled_from([150.0, 3_000.0, 1e5, 1e6])
+
+
+@settings(max_examples=2_000, deadline=None, suppress_health_check=SLOW)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    n_symbols=st.sampled_from([1, 2, 5, 9]),
+    n_times=st.sampled_from([4, 25, 60]),
+    own=chosen,
+    costs=costs,
+    cash=cash,
+)
+def test_fills_refusals_cash_and_value_are_those_of_backtrader(
+    seed: int,
+    n_symbols: int,
+    n_times: int,
+    own: dict[str, Any],
+    costs: Costs,
+    cash: float,
+) -> None:
+    sleeves = random_panel(seed, n_symbols, n_times)
+    variant = Variant("-", own, costs, cash)
+    ours = run_backtests(sleeves, STRATEGY, [variant])
+    theirs = run_backtests(sleeves, STRATEGY, [variant], reference=True)
+    np.testing.assert_allclose(
+        ours.total_equity, theirs.total_equity, rtol=1e-9, atol=1e-9 * cash
+    )
+    pd.testing.assert_frame_equal(ours.fills, theirs.fills, rtol=1e-9, atol=1e-9)
+    np.testing.assert_array_equal(ours.rejected, theirs.rejected)
+    (swept,) = sweep(sleeves, STRATEGY, [variant])
+    np.testing.assert_array_equal(swept.equity, ours.total_equity)
+    np.testing.assert_array_equal(swept.rejected, ours.rejected.sum(axis=1))
+    np.testing.assert_array_equal(swept.profits.count, ours.profits.count)
+    np.testing.assert_allclose(
+        swept.profits.mean, ours.profits.mean, rtol=1e-7, atol=1e-7
+    )
+    np.testing.assert_array_equal(swept.holding.exposed, ours.holding.exposed)
+    np.testing.assert_array_equal(swept.holding.closed, ours.holding.closed)
+
+
+@pytest.mark.parametrize("sides", ["long", "long_short"])
+def test_the_parts_of_the_symbols_add_up_to_the_account(sides: str) -> None:
+    sleeves = random_panel(5, 9, 200)
+    own = {"count": 3, "sides": sides, "rebalance": "bars"}
+    costs = Costs(commission_bps=3, slippage_bps=2, borrow_bps=300)
+    result = run_backtests(sleeves, STRATEGY, [Variant("-", own, costs, 1e5)])
+    assert result.fills["symbol"].nunique() > 5
+    np.testing.assert_allclose(
+        result.equity.sum(axis=1), result.total_equity, rtol=1e-12
+    )
+    assert in_words(result.audits_of(["-"])["-"]) == ""
+
+
+def test_variants_are_the_same_alone_and_beside_others() -> None:
+    sleeves = random_panel(7, 9, 200)
+    variants = [
+        Variant(f"{n}~{every}", {"count": n, "rebalance": "bars", "every": every})
+        for n in range(1, 9)
+        for every in (1, 3, 7)
+    ]
+    (together,) = sweep(sleeves, STRATEGY, variants)
+    for row, variant in enumerate(variants):
+        (alone,) = sweep(sleeves, STRATEGY, [variant], processes=1)
+        np.testing.assert_array_equal(alone.equity[0], together.equity[row])
