@@ -56,7 +56,7 @@ def test_an_excluded_date_is_not_the_next_session(asked, found):
     ],
 )
 def test_a_backfill_of_a_date_without_a_session_is_refused(asked, named):
-    message = rf"^{named}: no session of bars\..*from 2026-01-05 to 2026-01-30"
+    message = rf"^{named}: not a session of bars\..*from 2026-01-05 to 2026-01-30"
     with pytest.raises(BadInput, match=message):
         PartitionBackfill.from_asset_partitions(
             partition_names=asked,
@@ -72,7 +72,7 @@ def test_a_backfill_of_a_date_without_a_session_is_refused(asked, named):
 def test_a_backfill_of_a_range_that_ends_on_such_a_date_is_refused(first, last):
     ranges = PartitionsSelector(ranges=[PartitionRangeSelector(start=first, end=last)])
     one = PartitionsByAssetSelector(asset_key=BARS, partitions=ranges)
-    with pytest.raises(BadInput, match=r"^2026-01-19: no session of bars"):
+    with pytest.raises(BadInput, match=r"^2026-01-19: not a session of bars"):
         PartitionBackfill.from_partitions_by_assets(
             partitions_by_assets=[one], **_of_backfill()
         )
