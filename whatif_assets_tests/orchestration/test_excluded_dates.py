@@ -1,4 +1,4 @@
-"""A date that is no session is no partition, whoever asks for it."""
+"""A date that is not a session is not a partition, and a backfill of it is refused."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_a_backfill_of_a_range_that_ends_on_such_a_date_is_refused(first, last):
 
 
 def _of_backfill():
-    """What a backfill of the bars of January is made with."""
+    """Return the other arguments of a backfill of the bars of January."""
     _, days = days_of("XNYS", "2026-01-05", "2026-01-30")
     bars = dg.AssetSpec(BARS, partitions_def=days)
     others = ("dynamic_partitions_store", "title", "description", "run_config")
@@ -117,7 +117,7 @@ def test_weekends_take_two_words_of_the_definition():
     _, days = days_of("XNYS", "2018-01-02", "2018-12-31")
     words = [one for one in days.exclusions if isinstance(one, str)]
     assert sorted(words) == ["0 0 * * 0", "0 0 * * 6"]
-    # The holidays of the year but New Year's Day, before which it starts.
+    # The holidays of the year except New Year's Day, which is before the first session.
     assert len(days.exclusions) - len(words) == 9
 
 

@@ -1,4 +1,4 @@
-"""Collecting the content of a study from the lake."""
+"""Collecting the content of a study's page from the lake."""
 
 from __future__ import annotations
 
@@ -58,18 +58,23 @@ def collect(
     effects: Sensitivity,
     conclusion: str,
 ) -> PageContent:
-    """Collect what the page tells of a study.
+    """Collect the content of a study's page.
 
     Parameters
     ----------
+    home
+        The home of the study.
+    study
+        The study.
     leaderboard
         The study's rows, the best first.
     winner
-        None where no variant can win.
+        The winner; None if no variant can win.
     effects
-        Of the study's configurations.
+        Effects of the axes of the study's configurations.
     conclusion
-        See :class:`whatif_assets.report.conclusion.Conclusion`.
+        Text of the conclusion; see
+        :class:`whatif_assets.report.conclusion.Conclusion`.
     """
     days, (attribution, why_not) = _stretches(home, study), _attributed(winner)
     judged = read_verdicts(winner) if winner else NO_VERDICTS
@@ -113,7 +118,7 @@ def collect(
 
 
 def _first(rows: pd.DataFrame) -> dict[str, Any]:
-    """The one row of a table by column; empty where it has none."""
+    """Return the only row of a table by column; empty if the table is empty."""
     found = rows.head(1).to_dict("records")
     return {str(name): value for row in found for name, value in row.items()}
 
@@ -124,7 +129,7 @@ def _text_of(home: Home, study: Study) -> str:
 
 
 def _stretches(home: Home, study: Study) -> dict[str, list[date]]:
-    """Sessions before the first test, of all tests, and of the holdout."""
+    """Return the sessions before the first test, of all tests, and of the holdout."""
     sealed = study.holdout(home.market)
     return {
         IN_SAMPLE: list(study.folds(home.market)[0].train),
@@ -139,7 +144,7 @@ def _curves(
     winner: Winner | None,
     days: dict[str, list[date]],
 ) -> pd.DataFrame:
-    """Profits of the lines that the page draws; see :class:`PageContent`."""
+    """Collect the profits of all lines of the page; see :class:`PageContent`."""
     parts = [*_of_variants(home, leaderboard, winner)]
     if winner is not None:
         parts += _of_holdout(winner)
@@ -157,7 +162,7 @@ def _curves(
 def _of_variants(
     home: Home, leaderboard: pd.DataFrame, winner: Winner | None
 ) -> Iterator[pd.DataFrame]:
-    """The winner, then the best variant of each of the next configurations."""
+    """Yield the winner, then the best variant of each of the next configurations."""
     candidates = leaderboard[leaderboard["role"] == CANDIDATE]
     best = candidates.drop_duplicates("configuration")
     if winner is not None:
@@ -170,14 +175,14 @@ def _of_variants(
             (OUT_OF_SAMPLE, "daily_pnl"),
         ):
             daily = home.lake.read(table, row["configuration"])
-            mine = daily[daily["variant"] == row["variant"]].drop(columns="variant")
-            if len(mine) and len(mine.columns):
+            pnl = daily[daily["variant"] == row["variant"]].drop(columns="variant")
+            if len(pnl) and len(pnl.columns):
                 yield _line(
                     short_name(row),
                     "winner" if won else "runner_up",
                     stretch,
-                    list(mine.columns),
-                    mine.to_numpy(dtype=np.float64)[0],
+                    list(pnl.columns),
+                    pnl.to_numpy(dtype=np.float64)[0],
                     row["start_cash"],
                 )
 
@@ -191,7 +196,7 @@ def _line(
 
 
 def _of_holdout(winner: Winner) -> Iterator[pd.DataFrame]:
-    """The winner and buy-and-hold on the holdout, if it was opened for it."""
+    """Yield the winner and buy-and-hold on the holdout, if the winner opened it."""
     if not is_opened(winner):
         return
     daily = winner.home.lake.read("holdout_pnl", winner.study.name)
@@ -210,7 +215,7 @@ def _of_holdout(winner: Winner) -> Iterator[pd.DataFrame]:
 
 
 def _of_hold(winner: Winner, before: Sequence[date]) -> Iterator[pd.DataFrame]:
-    """Buy-and-hold of the winner's symbols, in sample and out of sample."""
+    """Yield buy-and-hold of the winner's symbols, in sample and out of sample."""
     cash = winner.row["start_cash"]
     if before:
         symbols = winner.home.symbols_of(winner.configuration)
@@ -219,9 +224,9 @@ def _of_hold(winner: Winner, before: Sequence[date]) -> Iterator[pd.DataFrame]:
         size, as_of = home.bar_size(configuration), basis_of(home, winner.study)
         sleeves = build_sleeves(home, symbols, before, kind, [{}], None, size, as_of)
         hold = Challenged.of(winner).sized("buy_and_hold")
-        held = benchmark_of(sleeves, hold, len(before))
+        benchmark = benchmark_of(sleeves, hold, len(before))
         names = [day.isoformat() for day in before]
-        yield _line("buy-and-hold", "hold", IN_SAMPLE, names, held.pnl[0], cash)
+        yield _line("buy-and-hold", "hold", IN_SAMPLE, names, benchmark.pnl[0], cash)
     daily = _placebo_pnl(winner, "buy_and_hold")
     if len(daily):
         yield _line(
@@ -235,12 +240,12 @@ def _of_hold(winner: Winner, before: Sequence[date]) -> Iterator[pd.DataFrame]:
 
 
 def _placebo_pnl(winner: Winner, placebo: str) -> pd.DataFrame:
-    """Daily profits of a placebo made for the winner, a column per session."""
+    """Read the profits of one of the winner's placebos, with a column per session."""
     if not is_challenged(winner):
         return pd.DataFrame()
     daily = winner.home.lake.read("placebo_pnl", winner.study.name)
-    mine: pd.DataFrame = daily[daily["placebo"] == placebo]
-    return mine.drop(columns=["placebo", "variant"])
+    pnl: pd.DataFrame = daily[daily["placebo"] == placebo]
+    return pnl.drop(columns=["placebo", "variant"])
 
 
 def _traders(winner: Winner | None) -> pd.DataFrame:
@@ -259,7 +264,7 @@ def _placebos(winner: Winner | None) -> pd.DataFrame:
 
 
 def _attributed(winner: Winner | None) -> tuple[Attribution | None, str]:
-    """Take the winner's profit apart, or say why that cannot be done now."""
+    """Attribute the winner's profit, or return why it cannot be attributed now."""
     if winner is None:
         return None, ""
     home, configuration, variant = winner.home, winner.configuration, winner.variant
@@ -273,7 +278,7 @@ def _attributed(winner: Winner | None) -> tuple[Attribution | None, str]:
 
 
 def _sessions(home: Home, study: Study) -> list[date]:
-    """Sessions of the study whose bars the lake has."""
+    """List the sessions of the study whose bars are in the lake."""
     return [
         day
         for day in study.sessions(home.market)
@@ -282,12 +287,12 @@ def _sessions(home: Home, study: Study) -> list[date]:
 
 
 def _adjustments(home: Home, sessions: Sequence[date]) -> pd.DataFrame:
-    """Steps after the first session, on whose basis prices are."""
+    """Read the adjustments after the first session, whose prices are the basis."""
     return adjustments_table(home.lake, [day.isoformat() for day in sessions[1:]])
 
 
 def _bars(home: Home, sessions: Sequence[date]) -> pd.DataFrame:
-    """Count the bars by session and symbol, beside how many there should be."""
+    """Count the bars by session and symbol, and how many are expected."""
     if not sessions:
         return pd.DataFrame()
     files = [as_glob(home.lake.path("price_bars", str(day))) for day in sessions]
@@ -301,7 +306,7 @@ def _bars(home: Home, sessions: Sequence[date]) -> pd.DataFrame:
 
 
 def _findings(home: Home, sessions: Sequence[date]) -> pd.DataFrame:
-    """What checks found in the bars of each session."""
+    """Read the findings of the checks in the bars of each session."""
     parts = [pd.DataFrame({"session": []}).join(findings_table([]))]
     for day in sessions:
         found = kept_findings(home.lake, day.isoformat())

@@ -246,8 +246,8 @@ def test_an_earlier_verdict_is_told_to_be_of_an_earlier_state(living: Living) ->
     assert WHAT_IF in living.column("SELECT configuration FROM leaderboard")
     assert living.column("SELECT verdict FROM best_configuration") == [None]
     (told,) = living.column("SELECT verdict_state FROM best_configuration")
-    assert f"'{verdict}', on rules." in told
-    assert "is of an earlier state" in told
+    assert f"the earlier verdict '{verdict}' on rules." in told
+    assert "is out of date (" in told
     assert "Materialise placebo_results, holdout_results and verdicts" in told
     assert living.materialise("placebo_results", "verdicts", "best_configuration")
     assert living.column("SELECT verdict_state FROM best_configuration") == [""]
