@@ -13,7 +13,13 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from whatif_assets.report.page.content import IN_SAMPLE, STRETCHES, PageContent
+from whatif_assets.report.page.content import (
+    HOLDOUT,
+    IN_SAMPLE,
+    OUT_OF_SAMPLE,
+    STRETCHES,
+    PageContent,
+)
 from whatif_assets.report.page.markup import escaped
 
 WINNER = "#0072B2"
@@ -22,7 +28,7 @@ PLACEBO = "#8A8A8A"
 LOSS = "#D55E00"
 RUNNERS_UP = ("#009E73", "#CC79A7", "#56B4E9", "#6B4F3A")
 INK, GRID = "#222222", "#E4E4E4"
-SHADES = {IN_SAMPLE: "#DCE3EA", "out_of_sample": "#FFFFFF", "holdout": "#FBF0D0"}
+SHADES = {IN_SAMPLE: "#DCE3EA", OUT_OF_SAMPLE: "#FFFFFF", HOLDOUT: "#FBF0D0"}
 NAMES = {stretch: stretch.replace("_", "-") for stretch in SHADES}
 HALF_A_DAY = pd.Timedelta(hours=12)
 CONFIG = {"displayModeBar": False, "responsive": True}
@@ -119,7 +125,7 @@ def shades(content: PageContent) -> list[dict[str, Any]]:
     found = []
     for stretch in STRETCHES:
         days = content.stretches[stretch]
-        if days and stretch != "out_of_sample":
+        if days and stretch != OUT_OF_SAMPLE:
             found.append(
                 {
                     "type": "rect",

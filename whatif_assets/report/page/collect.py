@@ -11,6 +11,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 
+from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.engines.strategies import find_strategy
 from whatif_assets.home.adjustments import adjustments_table
@@ -76,18 +77,9 @@ def collect(
         Text of the conclusion; see
         :class:`whatif_assets.report.conclusion.Conclusion`.
     """
-    days, (attribution, why_not) = _stretches(home, study), _attributed(winner)
-    judged = read_verdicts(winner) if winner else NO_VERDICTS
-    logits = (
-        home.lake.read(LOGITS, study.name)["logit"] if len(judged) else pd.Series([])
-    )
-    parts = (
-        home.lake.read(EDGE_PARTS, study.name)
-        if len(judged)
-        else LAKE[EDGE_PARTS].empty()
-    )
-    opened = winner is not None and is_opened(winner)
-    sealed = home.lake.read("holdout_results", study.name) if opened else pd.DataFrame()
+    days, sessions = _stretches(home, study), _sessions(home, study)
+    attribution, why_not = _attributed(winner)
+    verdict, edge_parts, logits = _judgement(winner)
     return PageContent(
         study=study,
         market=home.market,
@@ -97,24 +89,43 @@ def collect(
         family=winner.configuration.family()[0] if winner else "",
         why_none=why_none(leaderboard, study),
         conclusion=conclusion,
-        verdict=_first(judged),
-        edge_parts=parts,
-        logits=logits.to_numpy(dtype=np.float64),
+        verdict=verdict,
+        edge_parts=edge_parts,
+        logits=logits,
         stretches=days,
         curves=_curves(home, leaderboard, winner, days),
         traders=_traders(winner),
         placebos=_placebos(winner),
-        holdout=_first(sealed),
+        holdout=_holdout(winner),
         openings=openings(home, study),
         attribution=attribution,
         unattributed=why_not,
         effects=effects,
-        bars=_bars(home, _sessions(home, study)),
-        findings=_findings(home, _sessions(home, study)),
-        adjustments=_adjustments(home, _sessions(home, study)),
+        bars=_bars(home, sessions),
+        findings=_findings(home, sessions),
+        adjustments=_adjustments(home, sessions),
         lineage=lineage_table(home, study, leaderboard),
         timezone=str(home.market.sessions.timezone),
     )
+
+
+def _judgement(
+    winner: Winner | None,
+) -> tuple[dict[str, Any], pd.DataFrame, FloatArray]:
+    """Return the verdict, the parts of the edge and the logits; empty if not judged."""
+    judged = read_verdicts(winner) if winner else NO_VERDICTS
+    if winner is None or judged.empty:
+        return {}, LAKE[EDGE_PARTS].empty(), np.empty(0)
+    lake, study = winner.home.lake, winner.study.name
+    logits = lake.read(LOGITS, study)["logit"].to_numpy(dtype=np.float64)
+    return _first(judged), lake.read(EDGE_PARTS, study), logits
+
+
+def _holdout(winner: Winner | None) -> dict[str, Any]:
+    """Return the winner's results on the holdout; empty if it did not open it."""
+    if winner is None or not is_opened(winner):
+        return {}
+    return _first(winner.home.lake.read("holdout_results", winner.study.name))
 
 
 def _first(rows: pd.DataFrame) -> dict[str, Any]:
