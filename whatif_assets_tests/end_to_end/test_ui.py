@@ -104,7 +104,7 @@ def a_saturday_is_refused(ui: Ui, home: Home) -> None:
     assert f"{SATURDAY} is no session of XNYS (weekend)" in ui.reasons(run)
     assert run not in ui.recorded("price_bars").values()
     assert SATURDAY not in home.lake.keys("price_bars")
-    with pytest.raises(UiError, match=f"{SATURDAY}: no session of price_bars"):
+    with pytest.raises(UiError, match=f"{SATURDAY}: not a session of price_bars"):
         ui.backfill(SESSION_ASSETS, ["2026-01-09", SATURDAY])
 
 

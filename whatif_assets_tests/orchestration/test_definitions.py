@@ -1,4 +1,4 @@
-"""The code location loads, and every dependency has something to depend on."""
+"""The code location loads, and every dependency maps to existing partitions."""
 
 from __future__ import annotations
 

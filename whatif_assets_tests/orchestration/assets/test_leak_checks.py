@@ -31,7 +31,7 @@ class Peeking(bt.Strategy):
 
 
 def judge(home: Home, instance: dg.DagsterInstance, asset: str) -> dict:
-    """What the checks of an asset say of the lake now, by name."""
+    """Return the results of an asset's checks of the lake, by name."""
     job = build_definitions(home.path).resolve_job_def("rank_configurations")
     result = job.execute_in_process(
         instance=instance, asset_selection=[dg.AssetKey(asset)]
@@ -82,7 +82,7 @@ def test_a_leaking_feature_stops_the_run_before_a_model_is_written(
     assert "Nothing was written" in told
     assert not found.passed
     assert home.lake.keys("features") == []
-    for table in BY_CONFIGURATION:  # those without a feature are not concerned
+    for table in BY_CONFIGURATION:  # these configurations read no features
         assert home.lake.keys(table) == ["tiny.hold", "tiny.placebo"]
 
 
@@ -103,7 +103,7 @@ def test_a_strategy_that_reads_ahead_leaves_no_result(copied_home):
 
 @pytest.mark.parametrize("horizon", [4, 6])
 def test_labels_of_another_horizon_leave_no_model(copied_home, monkeypatch, horizon):
-    """A label that lies elsewhere than the study says, as a faulty join would."""
+    """The label has another horizon than the study says, as after a faulty join."""
     from whatif_assets.domain.models.labels import Label, label
     from whatif_assets.steps import dataset
 
