@@ -84,7 +84,7 @@ def test_a_line_that_was_changed_is_told_and_does_not_count(ledger: Ledger) -> N
     ]
     (ledger.folder / CHAIN).write_text("".join([lines(ledger)[0], *changed[1:]]))
     first, second = again(ledger).faults
-    assert f"{CHAIN}, line 2: it cannot be read (it does not have the hash" in first
+    assert f"{CHAIN}, line 2: the entry cannot be read (its hash does not" in first
     assert "entry 3 follows entry 1" in second
     assert len(again(ledger).entries) == 2
 
@@ -94,7 +94,7 @@ def test_what_is_no_entry_is_told_and_never_raises(ledger: Ledger, line: str) ->
     with (ledger.folder / CHAIN).open("a") as file:
         file.write(line + "\n")
     (fault,) = again(ledger).faults
-    assert "line 4: it cannot be read" in fault
+    assert "line 4: the entry cannot be read" in fault
 
 
 def test_lines_taken_from_the_end_are_missed_by_who_names_them(ledger: Ledger) -> None:

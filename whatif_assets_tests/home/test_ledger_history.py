@@ -244,7 +244,7 @@ class TestGaps:
         assert trying.gaps("first") == []
         shutil.rmtree(trying.path / FOLDER)
         (told,) = trying.gaps("first")
-        assert "has lost an entry that results of this home name" in told
+        assert "has lost an entry that results of this home refer to" in told
         trying.test("first")
         assert trying.counted("first").ever_tried == 4
         assert trying.gaps("first") == [told]
