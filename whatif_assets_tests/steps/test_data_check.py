@@ -102,7 +102,7 @@ def test_a_first_session_before_the_data_is_an_error(folder):
     status, said = checked(folder, first="2018-02-28")
     assert status == 2
     assert "Session 2018-02-28, the first:" in said
-    assert "Is first_session before the data begin?" in said
+    assert "Is first_session before the data begins?" in said
 
 
 def test_the_same_fault_in_many_files_is_told_once(folder):
