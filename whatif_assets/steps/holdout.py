@@ -90,13 +90,13 @@ def evaluate_holdout(
     run = run_with_fills(sleeves, configuration, [winner.variant], n)
     hold = benchmark_of(sleeves, Challenged.of(winner).sized("buy_and_hold"), n)
     per_year = home.market.sessions_per_year()
-    metrics, held = (
+    metrics, hold_metrics = (
         measure(of, per_year, hold.returns[0]) for of in (run.accounts, hold)
     )
     (audits,) = run.audits_of([winner.variant.id]).values()
     metrics["account"] = in_words(audits)
     for name in METRICS:
-        metrics[f"buy_and_hold_{name}"] = held[name]
+        metrics[f"buy_and_hold_{name}"] = hold_metrics[name]
     daily = pd.DataFrame(
         {
             "session": [day.isoformat() for day in fold.test],
