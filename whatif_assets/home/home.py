@@ -150,7 +150,7 @@ class Home:
         if name not in studies:
             unread = "".join(f"\n{fault}" for fault in self.faults().values())
             raise BadInput(
-                f"There is no study '{name}' in {self.studies_folder}; it has "
+                f"There is no study '{name}' in {self.studies_folder}; the studies are "
                 f"{one_of(studies) or 'none'}.{did_you_mean(name, studies)}{unread}"
             )
         return studies[name]

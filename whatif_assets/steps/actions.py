@@ -30,7 +30,7 @@ class Actions:
     Parameters
     ----------
     home
-        The home; its market's ``adjust`` says which actions count.
+        The home; its market's ``adjust`` decides which actions count.
     """
 
     def __init__(self, home: Home) -> None:

@@ -101,7 +101,7 @@ def test_a_symbol_that_is_not_there_is_an_error(folder):
 def test_a_first_session_before_the_data_is_an_error(folder):
     status, said = checked(folder, first="2018-02-28")
     assert status == 2
-    assert "Session 2018-02-28, the first:" in said
+    assert "Session 2018-02-28, the first of the study:" in said
     assert "Is first_session before the data begins?" in said
 
 
