@@ -87,6 +87,10 @@ class Opened:
     inputs: str
     run_id: str
 
+    def shows(self, first: str, last: str) -> bool:
+        """Whether the look showed a session from ``first`` to ``last`` (ISO dates)."""
+        return self.first_session <= last and self.last_session >= first
+
 
 @dataclass(frozen=True)
 class Lost:

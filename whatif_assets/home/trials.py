@@ -256,11 +256,9 @@ def trial_returns(history: History, sessions: Sequence[date]) -> TrialReturns:
 
 def _looks_at(history: History, sessions: Sequence[str]) -> int:
     """Count the looks at holdouts that showed one of the sessions; each is a trial."""
-    return sum(
-        look.first_session <= sessions[-1] and look.last_session >= sessions[0]
-        for _, look in history.opened
-        if sessions
-    )
+    if not sessions:
+        return 0
+    return sum(look.shows(sessions[0], sessions[-1]) for _, look in history.opened)
 
 
 def _returns(

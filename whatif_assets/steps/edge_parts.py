@@ -13,6 +13,7 @@ from whatif_assets.domain.selection import Evidence
 from whatif_assets.domain.selection.decision import beyond, total
 from whatif_assets.domain.selection.luck import annual_sharpe
 from whatif_assets.home.tables import LAKE
+from whatif_assets.steps.exposure import fills_of
 from whatif_assets.steps.winner import Winner
 
 TABLE = "edge_parts"
@@ -28,8 +29,7 @@ def edge_parts(winner: Winner, evidence: Evidence) -> pd.DataFrame:
         Columns of the table ``edge_parts``. The return of a symbol is the profit of its
         closed trades, relative to the starting cash.
     """
-    fills = winner.home.lake.read("fills", winner.configuration.key)
-    trades = trades_of(fills[fills["variant"] == winner.variant.id])
+    trades = trades_of(fills_of(winner))
     rows = [*by_session(evidence), *by_symbol(trades, float(winner.row["start_cash"]))]
     named = {
         "study": winner.study.name,

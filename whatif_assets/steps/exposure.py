@@ -29,7 +29,7 @@ def stress_loss(winner: Winner) -> float:
     float
         At least 0; NaN if the winner has no stored fills.
     """
-    fills = _fills(winner)
+    fills = fills_of(winner)
     if fills.empty:
         return math.nan
     moves = worst_moves(_bars(winner), overnight=is_held_overnight(fills))
@@ -45,7 +45,7 @@ def participation(winner: Winner) -> float:
         The 95th percentile over the bars with a fill; NaN if fills or volumes are not
         known.
     """
-    fills = _fills(winner)
+    fills = fills_of(winner)
     if fills.empty:
         return math.nan
     home, configuration = winner.home, winner.configuration
@@ -73,7 +73,8 @@ def part_of_volume(fills: pd.DataFrame, bars: pd.DataFrame) -> float:
     return float(parts.quantile(_MOST)) if len(parts) else math.nan
 
 
-def _fills(winner: Winner) -> pd.DataFrame:
+def fills_of(winner: Winner) -> pd.DataFrame:
+    """Read the winner's fills in the study's test windows."""
     fills = winner.home.lake.read("fills", winner.configuration.key)
     return fills[fills["variant"] == winner.variant.id]
 

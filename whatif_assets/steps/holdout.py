@@ -203,17 +203,13 @@ def openings(home: Home, study: Study) -> pd.DataFrame:
     for number, (entry, look) in enumerate(history.opened):
         if look.study == study.name:
             so_far = [other for _, other in history.opened[: number + 1]]
-            seen = sum(_overlaps(look, other) for other in so_far)
+            first, last = look.first_session, look.last_session
+            seen = sum(other.shows(first, last) for other in so_far)
             row = dataclasses.asdict(look)
             rows.append({**row, "opening": seen, "opened_at": entry.at})
     declared = DATABASE[OPENINGS]
     frame = pd.DataFrame(rows)
     return frame[list(declared.kinds)] if rows else declared.empty()
-
-
-def _overlaps(look: Opened, other: Opened) -> bool:
-    first, last = other.first_session, other.last_session
-    return look.first_session <= last and look.last_session >= first
 
 
 def times_seen(home: Home, study: Study) -> int:
@@ -222,10 +218,7 @@ def times_seen(home: Home, study: Study) -> int:
     if fold is None:
         return 0
     first, last = fold.test[0].isoformat(), fold.test[-1].isoformat()
-    return sum(
-        look.first_session <= last and look.last_session >= first
-        for _, look in History(home, study).opened
-    )
+    return sum(look.shows(first, last) for _, look in History(home, study).opened)
 
 
 def times_tested(home: Home, study: Study) -> int:

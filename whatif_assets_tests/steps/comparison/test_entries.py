@@ -1,4 +1,4 @@
-"""Names of leaderboard entries, as people give and copy them."""
+"""Names of leaderboard entries, as people write and copy them."""
 
 from __future__ import annotations
 
