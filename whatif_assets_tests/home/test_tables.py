@@ -63,7 +63,7 @@ def declared(table: Table) -> dict[str, pa.DataType]:
 
 
 def nothing(table: Table, rows: int) -> pd.DataFrame:
-    """Rows without a value, of no type at all."""
+    """Rows without values or types."""
     return pd.DataFrame({name: [None] * rows for name in table.kinds}, dtype=object)
 
 
@@ -203,7 +203,7 @@ def test_a_file_of_another_type_is_refused_before_it_replaces_a_good_one(
 
 
 def old_findings(lake: Lake) -> None:
-    """One session whose finding has no symbol, and one whose finding has."""
+    """One session whose finding has no symbol, and one whose finding has one."""
     for key, symbol in (("2026-01-05", pa.nulls(1)), ("2026-01-06", pa.array(["A"]))):
         path = path_of(lake, "data_quality", key)
         path.parent.mkdir(parents=True)

@@ -50,7 +50,7 @@ CASES: dict[str, tuple[Callable[[Home], None], str]] = {
     ),
     "no candidate": (
         lambda home: rewritten(home, "leaderboard", role="placebo"),
-        "No winner: the study has no candidate beside benchmarks and placebos.",
+        "No winner: the study has only benchmarks and placebos, no candidates.",
     ),
 }  # fmt: skip
 
