@@ -25,7 +25,6 @@ from rich.table import Table
 STUDY = Path(__file__).with_name("notebook.yaml")
 CANDIDATES, FOLDS = 9, (9, 9, 27)
 BACKTESTS = 4  # one for each grid, and the best one once more
-FEATURES = 7
 SAMPLED_FITS, SAMPLED_BARS = 6, 20
 
 
