@@ -53,12 +53,12 @@ FINSPACE = PATH.with_name("finspace.yaml")
 
 
 def main() -> None:
-    """Write the file."""
+    """Write docs/reference.md."""
     PATH.write_text(reference(), encoding="utf-8")
 
 
 def reference() -> str:
-    """Compose the whole page."""
+    """Compose the whole page, as Markdown."""
     parts = [HEAD]
     for title, models in (
         ("Market (`market.yaml`, or `market:` in a study)", {"": Market}),
@@ -75,7 +75,7 @@ def reference() -> str:
                 "spark": SparkSettings,
             },
         ),
-        ("Configuration: fields of any", {"": General}),
+        ("Configuration: common fields", {"": General}),
         ("Configuration: algorithms", {n: a.Settings for n, a in ALGORITHMS.items()}),
         ("Configuration: strategies", {n: s.Settings for n, s in STRATEGIES.items()}),
     ):
@@ -86,8 +86,8 @@ def reference() -> str:
             parts += [about(source)] if source else []
             parts += [fields(model)]
             parts += [profiles()] * (name == "csv")
-            asks = source is not None and issubclass(source, Online)
-            parts += [needs(source)] if asks else []
+            online = source is not None and issubclass(source, Online)
+            parts += [needs(source)] if online else []
         parts += [FACTS, fact_checks()] * (FactOptions in models.values())
         of_bars = ["## Sizes of bars\n", SIZES, "## Quality of bars\n", quality()]
         of_bars += ["## Splits and dividends\n", adjustments()]
@@ -103,7 +103,7 @@ def reference() -> str:
 
 
 def fields(model: type[BaseModel]) -> str:
-    """Table of a model's fields."""
+    """Make the table of a model's fields."""
     rows = [
         (
             f"`{name}`",
@@ -119,12 +119,12 @@ def fields(model: type[BaseModel]) -> str:
 
 
 def about(source: type) -> str:
-    """First sentence of a source's docstring."""
+    """Return the first paragraph of a source's docstring."""
     return " ".join(source.__doc__.split("\n\n")[0].split()) + "\n"
 
 
 def quality() -> str:
-    """Tables of the checks of bars."""
+    """Make the tables of the checks of bars."""
     rows = [
         (
             f"`{name}`",
@@ -146,19 +146,19 @@ def quality() -> str:
             QUALITY_REFUSED,
             table(("check", ""), refused),
             QUALITY_LOSSES,
-            table(("may_lose", "a symbol whose bars of a session are refused"), losses),
+            table(("may_lose", "what happens to a symbol whose bars of a session are refused"), losses),
         )
     )
 
 
 def adjustments() -> str:
-    """Say how prices are adjusted, and how to ask DuckDB for adjusted bars."""
+    """Describe how prices are adjusted, and the macros of DuckDB for adjusted bars."""
     rows = ((f"`{name}`", about) for name, about in BARS_MACROS.items())
     return f"{ADJUSTMENTS}\n{table(('macro', ''), rows)}"
 
 
 def fact_checks() -> str:
-    """Table of the checks of facts."""
+    """Make the table of the checks of facts."""
     rows = (
         (f"`{name}`", "warning" if fails else "note", about)
         for name, (about, _, fails) in FACT_CHECKS.items()
@@ -167,7 +167,7 @@ def fact_checks() -> str:
 
 
 def profiles() -> str:
-    """Table of the profiles of the source `csv`."""
+    """Make the table of the profiles of the source `csv`."""
     rows = (
         (
             f"`{name}`",
@@ -177,18 +177,18 @@ def profiles() -> str:
         )
         for name, profile in PROFILES.items()
     )
-    head = ("profile", "of what", "stamp in", "sets")
-    return f"Profiles of `csv`, each an answer to `profile:`\n\n{table(head, rows)}"
+    head = ("profile", "files", "timestamp columns", "sets")
+    return f"Profiles of `csv`, set with `profile`:\n\n{table(head, rows)}"
 
 
 def needs(source: type[Online]) -> str:
-    """What a source that asks a service needs, and how it was tested."""
+    """Describe what an online source needs, and how it was tested."""
     keys = " and ".join(f"`{key}`" for key in source.keys)
     needed = f"Keys come from the environment: {keys}. " if keys else ""
     return (
-        f"{needed}Needs `pip install 'whatif_assets[{source.name}]'`. Tested against "
-        "answers in the service's documented format, served on loopback; not tried "
-        "against the live service.\n"
+        f"{needed}Needs `pip install 'whatif_assets[{source.name}]'`. Tested with "
+        "responses in the service's documented format, served on loopback; not tested "
+        "with the live service.\n"
     )
 
 
@@ -199,15 +199,15 @@ def _written(value: object) -> str:
 
 
 def features(functions: dict[str, FeatureFunction]) -> str:
-    """Table of a family of features."""
+    """Make the table of a family of features."""
     rows = []
     for name, function in functions.items():
         arguments = ", ".join(
             f"{n}={_default(f.default)}"
             for n, f in function.arguments.model_fields.items()
         )
-        given = {"fact": "name"} if "fact" in function.arguments.model_fields else {}
-        warm_up = str(parse_feature({name: given}).warm_up)
+        required = {"fact": "name"} if "fact" in function.arguments.model_fields else {}
+        warm_up = str(parse_feature({name: required}).warm_up)
         reads = ", ".join(name.replace("_", " ") for name in function.inputs)
         about = function.description
         rows.append((f"`{name}`", arguments, function.unit, reads, warm_up, about))
@@ -215,24 +215,24 @@ def features(functions: dict[str, FeatureFunction]) -> str:
 
 
 def finspace() -> str:
-    """Tables of what FinSpace's functions are called here."""
+    """Make the tables of FinSpace's functions and their names in this project."""
     names = yaml.safe_load(FINSPACE.read_text(encoding="utf-8"))
     notes = names["notes"]
     analysed = [
-        (f"`{old}`", ", ".join(map(_as_written, new)), notes.get(old, ""))
+        (f"`{old}`", ", ".join(map(_feature_text, new)), notes.get(old, ""))
         for old, new in names["analyse"].items()
     ]
     others = [(f"`{old}`", where) for old, where in names["elsewhere"].items()]
     return "\n".join(
         (
-            table(("FinSpace", "here", "differs"), analysed),
-            table(("FinSpace: collect, summarise, fill", "here"), others),
+            table(("FinSpace", "this project", "difference"), analysed),
+            table(("FinSpace: collect, summarise, fill", "this project"), others),
         )
     )
 
 
-def _as_written(item: object) -> str:
-    """Write a feature with the arguments that are not its defaults."""
+def _feature_text(item: object) -> str:
+    """Format a feature with the arguments that differ from its defaults."""
     feature = parse_feature(item)
     usual = dict(parse_feature(feature.function).arguments)
     given = ", ".join(f"{k}: {v}" for k, v in feature.arguments if v != usual[k])
@@ -240,12 +240,12 @@ def _as_written(item: object) -> str:
 
 
 def metrics() -> str:
-    """Say how metrics rank, and what each of them is."""
+    """Describe the ranking by metrics, and define each metric."""
     rows = (
         (
             f"`{name}`",
             metric.unit,
-            "more" if metric.higher_is_better else "less",
+            "higher" if metric.higher_is_better else "lower",
             _definition(metric.function),
         )
         for name, metric in METRICS.items()
@@ -254,13 +254,13 @@ def metrics() -> str:
 
 
 def comparison() -> str:
-    """Say how two results are compared, on the command line and in DuckDB."""
+    """Describe the comparison of two results, on the command line and in DuckDB."""
     rows = ((f"`{name}`", about) for name, about in MACROS.items())
     return f"{COMPARISON}\n{table(('macro', ''), rows)}"
 
 
 def tables() -> str:
-    """Say what the tables of the database hold."""
+    """Make the table of the tables of the database."""
     rows = (
         (f"`{name}`", declared.about, ", ".join(f"`{c}`" for c in declared.kinds))
         for name, declared in DATABASE.items()
@@ -269,7 +269,7 @@ def tables() -> str:
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """Write a Markdown table."""
+    """Format a Markdown table."""
     head = list(head)
     lines = [head, ["---"] * len(head), *(list(row) for row in rows)]
     cells = ((cell.replace("|", "\\|") for cell in line) for line in lines)
@@ -277,7 +277,7 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def _kind(annotation: object) -> str:
-    """Write a type in the same words on every version of Python."""
+    """Describe a type in the same words on every version of Python."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if annotation is type(None):
         return "none"
@@ -302,7 +302,7 @@ def _default(value: object) -> str:
 
 
 def _definition(function: object) -> str:
-    """Join a docstring up to its first section."""
+    """Return a docstring without its references, on one line."""
     return " ".join((function.__doc__ or "").partition("References\n")[0].split())
 
 
