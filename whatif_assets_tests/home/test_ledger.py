@@ -1,4 +1,4 @@
-"""The ledger keeps what it was told, and shows what was taken from it."""
+"""The ledger keeps its entries, and detects removed ones."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def ledger(tmp_path: Path) -> Ledger:
 
 
 def again(ledger: Ledger) -> Ledger:
-    """What another process finds."""
+    """Open the ledger as another process would."""
     return Ledger(ledger.folder)
 
 

@@ -1,4 +1,4 @@
-"""Trials follow the market data: no name, file or home lets them be forgotten."""
+"""Trials follow the market data: no name, file or home makes them forgotten."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ EARLIER = "2025-12-01T00:00:00+00:00"
 
 @dataclass
 class Trying:
-    """A home in which somebody tries things; what they gave is made up."""
+    """A home in which trials are made, with artificial results."""
 
     path: Path
 
@@ -281,7 +281,7 @@ class TestAnotherHome:
 def sleeve(
     symbol: str, sessions: int, *, bars: int = 12, scale: float = 1.0, seed: int = 1
 ) -> Sleeve:
-    """Bars of a random walk; fewer of them are those of twice the size."""
+    """Make bars of a random walk; half as many bars have twice the size."""
     steps = np.random.default_rng(seed).normal(0, 0.01, (sessions, 12))
     path = 50 * np.exp(np.cumsum(steps.ravel())).reshape(sessions, 12) * scale
     size = 12 // bars

@@ -1,4 +1,4 @@
-"""Private parts of Dagster are in one module, and the versions it was tried with."""
+"""Private parts of Dagster are used in one module only, with tested versions."""
 
 from __future__ import annotations
 

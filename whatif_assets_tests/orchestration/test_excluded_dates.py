@@ -1,4 +1,4 @@
-"""A date that is no session is no partition, whoever asks for it."""
+"""A date that is not a session is not a partition, however it is requested."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_a_backfill_of_a_range_that_ends_on_such_a_date_is_refused(first, last):
 
 
 def _of_backfill():
-    """What a backfill of the bars of January is made with."""
+    """Return the arguments of a backfill of the bars of January."""
     _, days = days_of("XNYS", "2026-01-05", "2026-01-30")
     bars = dg.AssetSpec(BARS, partitions_def=days)
     others = ("dynamic_partitions_store", "title", "description", "run_config")

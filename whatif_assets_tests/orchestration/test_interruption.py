@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-# Says which child it started, and then works until it is told to end.
+# Prints the child that it started, then works until it receives a signal.
 PROGRAM = """
 import subprocess, sys, time
 from whatif_assets.orchestration import interruption
@@ -59,13 +59,13 @@ KEPT = " What was finished is kept; the same command continues from there."
 
 
 def _heeding_signals() -> None:
-    """Undo what the tests may be run with, such as a shell's for what is behind it."""
+    """Restore signal handlers that a shell may have set for background processes."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def ends(process: int) -> bool:
-    """Wait for a process that was told to end."""
+    """Wait for the end of a process that received a signal."""
     until = time.monotonic() + 20
     while runs(process) and time.monotonic() < until:
         time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""What Dagster shows as stale is what depends on a change, and nothing else."""
+"""Dagster shows as stale exactly what depends on a change."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def home(run_home, tmp_path) -> Home:
 
 @pytest.fixture
 def source(run_home, tmp_path):
-    """The file of the source, put back afterwards as it was."""
+    """Yield the file of the source; restore it afterwards."""
     path = run_home / "bars.parquet"
     kept = shutil.copy2(path, tmp_path / "kept.parquet")
     yield path
@@ -71,7 +71,7 @@ def source(run_home, tmp_path):
 
 
 def stale(home: Home, instance: dg.DagsterInstance) -> dict[str, set[str]]:
-    """What is shown as stale once the sensor has looked, by asset."""
+    """Return the partitions shown as stale after the sensor has run, by asset."""
     observe(home, instance)
     shown = Shown(home.path, instance).stale()
     assert {state for states in shown.values() for state in states.values()} <= {

@@ -1,4 +1,4 @@
-"""Files of Dagster's event log stay open, and stay Dagster's."""
+"""Files of the event log stay open, and Dagster's own storage can still read them."""
 
 import shutil
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ DAYS = ["2026-01-01", "2026-01-02", "2026-01-03"]
 
 @dg.asset(partitions_def=dg.StaticPartitionsDefinition(DAYS))
 def daily(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-    """Say which day it is."""
+    """Log the day."""
     return dg.MaterializeResult(metadata={"day": context.partition_key})
 
 

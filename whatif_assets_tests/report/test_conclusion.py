@@ -1,4 +1,4 @@
-"""What a study comes to: facts in, sentences out."""
+"""The conclusion of a study: from figures to sentences."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RULE = RuleSettings().model_dump()
 
 
 def row(**changed: Any) -> dict[str, Any]:
-    """Give the line of the leaderboard that is first in rank."""
+    """Return the row of the leaderboard with the first rank."""
     return {
         "rank": 1,
         "configuration": "demo.one",

@@ -1,4 +1,4 @@
-"""The database is whole or is the old one, and it reads the lake beside it."""
+"""The database is complete or unchanged, and it reads the lake next to it."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def home(tmp_path: Path) -> Home:
 
 
 def ask(path: Path, query: str) -> list[Any]:
-    """Ask a database as somebody does who has DuckDB alone."""
+    """Query a database like a user who has only DuckDB."""
     with duckdb.connect(str(path), read_only=True) as connection:
         return connection.execute(query).fetchall()
 
@@ -99,7 +99,7 @@ def closes(path: Path) -> list[Any]:
 
 @pytest.fixture
 def small_disk() -> Iterator[None]:
-    """Let no file of this process become longer than 100 kB, as on a full disk."""
+    """Limit files of this process to 100 kB, as on a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
     yield

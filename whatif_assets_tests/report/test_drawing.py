@@ -1,4 +1,4 @@
-"""Pictures drawn later, beside the run, and where that fails."""
+"""Plots that are drawn in parallel with the run, and failures of drawing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def who_draws() -> bytes:
 
 
 def die() -> bytes:
-    """Stand for a process that the system kills, if it is not the test's own."""
+    """End this process as if the system killed it, unless it is the test's own."""
     if os.getpid() != int(os.environ["TEST_DRAWING"]):
         os.kill(os.getpid(), signal.SIGKILL)
     return b"drawn here"

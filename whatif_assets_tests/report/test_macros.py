@@ -1,4 +1,4 @@
-"""Macros of whatif.duckdb say what ``whatif diff`` says."""
+"""Macros of whatif.duckdb return the same as ``whatif diff``."""
 
 from __future__ import annotations
 

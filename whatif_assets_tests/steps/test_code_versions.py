@@ -25,7 +25,7 @@ EDITED = {
 
 @pytest.fixture
 def edit(monkeypatch):
-    """Give a function that edits a module, and tells which tables it makes stale."""
+    """Return a function that edits a module and returns the stale tables."""
 
     def edited(name: str, line: str) -> set[str]:
         before = CodeVersions()

@@ -1,4 +1,4 @@
-"""What is wrong with the data of a market is told before anything is run."""
+"""Faults in the data of a market are reported before anything runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sessions read in stretches, the next one ahead, are what each alone is."""
+"""Sessions read in stretches, with read-ahead, equal sessions read one by one."""
 
 from __future__ import annotations
 

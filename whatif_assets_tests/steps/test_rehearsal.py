@@ -34,7 +34,7 @@ configurations:
 
 
 def findings(folder: Path, line: str, **fields: Any) -> list[str]:
-    """What is found of a strategy with one line in its constructor."""
+    """Return the findings about a strategy with one line in its constructor."""
     (folder / "mine.py").write_text(HEAD + line + "\n")
     entry = {"strategy": "mine.py:Mine", **fields}
     hold = {"strategy": "buy_and_hold"}

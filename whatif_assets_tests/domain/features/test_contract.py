@@ -1,4 +1,4 @@
-"""What every feature of the registry keeps to."""
+"""Properties that every registered feature must have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole chain: what it leaves behind, and that it leaves the same twice."""
+"""The whole chain: its outputs, and that two runs have the same outputs."""
 
 from __future__ import annotations
 
@@ -283,7 +283,7 @@ def test_results_of_an_older_study_are_left_out_and_named(copied_home):
 
 
 def test_a_leak_free_forecast_ignores_later_bars(copied_home):
-    """Change the last session's bars: forecasts of earlier sessions stay as they are."""
+    """Change the last session's bars: forecasts of earlier sessions are unchanged."""
     home = Home.open(copied_home)
     before = home.lake.read("forecasts", "tiny.linear")
     path = home.lake.folder("price_bars", "2026-01-16") / "data.parquet"

@@ -1,4 +1,4 @@
-"""A damaged file of the lake is made again and named; the rest stands."""
+"""A damaged file of the lake is rebuilt and named; the rest is unchanged."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def chosen(home: Path, kind: str) -> list[Path]:
 
 
 def whys(home: Path) -> list[str]:
-    """Say why runs computed what they did, as the database has it."""
+    """Return why runs computed their partitions, from the database."""
     with duckdb.connect(str(home / "whatif.duckdb"), read_only=True) as connection:
         query = "SELECT why_computed FROM runs WHERE status <> 'reused'"
         computed = connection.execute(query).fetchall()

@@ -91,7 +91,7 @@ def finished(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def home(finished, tmp_path) -> Home:
-    """Give a copy of it, whose facts stand beside it."""
+    """Return a copy of the home, with its facts next to it."""
     shutil.copytree(finished, tmp_path / "copy")
     market = tmp_path / "copy/home/market.yaml"
     market.write_text(market.read_text().replace(str(finished), str(tmp_path / "copy")))
@@ -127,7 +127,7 @@ def test_features_are_known_at_the_close_and_not_before(finished):
     # close of the bar that starts at 15:59.
     assert found["SYN01", DAYS[1], "15:58"][0] == 15.0
     assert found["SYN01", DAYS[1], "15:59"][0] == 16.0
-    assert found["SYN02", DAYS[2], "15:59"][0] == 16.0  # there is none of the 6th
+    assert found["SYN02", DAYS[2], "15:59"][0] == 16.0  # the 6th has no value
     assert found["SYN01", DAYS[1], "15:59"][1] is None  # announced on the 7th
     assert found["SYN01", DAYS[2], "15:59"][1] == 6.0
     assert found["SYN01", DAYS[6], "15:59"][1] == 0.0

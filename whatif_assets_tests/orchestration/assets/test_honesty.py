@@ -1,4 +1,4 @@
-"""What makes a winner believable: holdout, placebos, and every trial counted."""
+"""Holdout, placebos and the count of every trial."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class TestHoldout:
         assert models["train_last"].max() < pd.Timestamp(sealed[0])
         forecasts = home.lake.read("forecasts", "honest.linear")
         assert forecasts["ts"].max() < pd.Timestamp(sealed[0], tz="UTC")
-        # The label of the last bars before it would lie inside: there is none.
+        # The labels of the last bars before it would reach into it, so they do not exist.
         assert (
             forecasts.loc[forecasts["ts"] == forecasts["ts"].max(), "label"]
             .isna()
@@ -177,7 +177,7 @@ class TestInSample:
         )
 
     def test_a_rule_asks_for_no_bars_before_the_study(self, tmp_path):
-        """Its averages need more sessions than there are to train on."""
+        """Its averages need more sessions than the training has."""
         study = STUDY.replace("market:", "dates: {first: 2026-01-12}\nmarket:")
         study = study.replace("train: 5, test: 3, holdout: 3", "train: 3, test: 3")
         study = study.replace(
@@ -313,7 +313,7 @@ class TestTrials:
         rerun(home, moved)
         found = returns_in(home)
         assert found.ever_tried == 2 * first.ever_tried
-        # Tested were sessions 6 to 11; now 5 to 10, and 11 with those after it.
+        # Sessions 6 to 11 were tested before; now 5 to 10, and 11 with later sessions.
         before = [found.row_of(trial) for trial in first.trials]
         assert np.isnan(found.returns[before][:, 0]).all()
         shared = found.returns[before][:, 1:]

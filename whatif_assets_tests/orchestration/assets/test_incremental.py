@@ -1,4 +1,4 @@
-"""What a corrected bar, a new session and edited code cost: exactly what they reach."""
+"""A corrected bar, a new session or edited code recomputes exactly what it affects."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ Done = dict[str, dict[str, tuple[str, str]]]
 
 
 def run(path: Path) -> Done:
-    """Run the study; status and reason by asset and partition, of what it did."""
+    """Run the study; return status and reason by asset and partition."""
     home, before = Home.open(path), logs(path)
     with instance_of(home) as instance, pytest.MonkeyPatch.context() as m:
         m.setattr(Runner, "rank", lambda runner: [])
@@ -132,7 +132,7 @@ def source(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def pristine(source: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the copy of a home that has run its study; it lived beside it."""
+    """Run the study in a home, and move the home aside; return its new path."""
     folder = tmp_path_factory.mktemp(source)
     home = written(folder / "home", source)
     write(market(), home, source)
@@ -143,7 +143,7 @@ def pristine(source: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def home(pristine: Path) -> Iterator[Path]:
-    """Give the home where it was, since a source's files go by their paths."""
+    """Restore the home at its path, because a source's files are known by path."""
     home = Path(shutil.copytree(pristine, pristine.parent / "home"))
     yield home
     shutil.rmtree(home)
@@ -225,7 +225,7 @@ def test_a_file_that_is_only_touched_changes_no_session(home: Path) -> None:
 
 
 def test_features_that_come_out_the_same_cost_no_model(home: Path, source: str) -> None:
-    """A session is what is read; here the bar lies before the first that counts."""
+    """The unit is the session: the changed bar is before the first bar that is used."""
     bars = market()
     row = bars.index[bars["session"] == pd.Timestamp("2018-01-02")][0]
     bars.loc[row, ["open", "high", "low", "close", "vwap"]] *= 1.001
@@ -305,7 +305,7 @@ def test_an_edited_strategy_computes_its_backtest_again(home: Path) -> None:
 def test_features_of_slower_bars_reach_the_sessions_that_they_are_made_of(
     tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
-    """The mean of three days is known from the session after them on."""
+    """The mean of three days is known from the following session on."""
     path = written(tmp_path / "home", "parquet")
     study = path / "studies" / "thin.yaml"
     average = "sma: {timeperiod: 31, relative_to: close}"

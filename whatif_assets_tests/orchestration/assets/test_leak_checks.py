@@ -1,4 +1,4 @@
-"""The leak gate in the chain: a leak is refused, named, and blocks what depends on it."""
+"""The leak gate in the chain: a leak is refused and named, and blocks its dependents."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Peeking(bt.Strategy):
 
 
 def judge(home: Home, instance: dg.DagsterInstance, asset: str) -> dict:
-    """What the checks of an asset say of the lake now, by name."""
+    """Return the results of an asset's checks on the current lake, by name."""
     job = build_definitions(home.path).resolve_job_def("rank_configurations")
     result = job.execute_in_process(
         instance=instance, asset_selection=[dg.AssetKey(asset)]
@@ -102,7 +102,7 @@ def test_a_strategy_that_reads_ahead_leaves_no_result(copied_home):
 
 @pytest.mark.parametrize("horizon", [4, 6])
 def test_labels_of_another_horizon_leave_no_model(copied_home, monkeypatch, horizon):
-    """A label that lies elsewhere than the study says, as a faulty join would."""
+    """A label at another time than the study states, as from a faulty join."""
     from whatif_assets.domain.models.labels import Label, label
     from whatif_assets.steps import dataset
 

@@ -1,4 +1,4 @@
-"""Studies are edited and asked what-ifs: nothing stale wins, and a fault costs itself."""
+"""Edited studies and what-ifs: no stale result wins, and faults stay local."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Living:
         return Home.open(self.path)
 
     def run(self, *names: str) -> list[str]:
-        """Run studies; what failed."""
+        """Run studies; return the failures."""
         home = self.home
         studies = [home.study(name) for name in names or ("rules",)]
         return Runner(home, self.instance).run(*studies)
@@ -121,7 +121,7 @@ def test_a_what_if_is_ranked_by_the_bars_of_now(living: Living, tmp_path: Path) 
     assert living.run() == []
     before = living.query(PNL)
     write(corrected(market()), living.path, "parquet")
-    # Bars alone: what was made of the earlier ones is no result any more.
+    # Only the bars changed: results from the earlier bars are no longer valid.
     assert living.materialise("price_bars", key="2018-01-09")
     assert living.materialise("leaderboard", "best_configuration")
     assert living.column("SELECT configuration FROM leaderboard") == []
@@ -175,7 +175,7 @@ def test_keys_go_with_their_configurations_and_what_ifs_stay(living: Living) -> 
             "rules.ema", WHAT_IF, "rules.keep",
         ]  # fmt: skip
     assert {*living.column("SELECT study FROM placebos")} <= {"rules"}
-    # What was tried is counted for ever.
+    # Trials are counted forever.
     assert "rules.hold" in set(
         read_trials(living.home, living.home.study("rules"))["configuration"]
     )

@@ -1,4 +1,4 @@
-"""A fault in the data costs what depends on it; the rest has its results."""
+"""A fault in the data affects only what depends on it; the rest has its results."""
 
 from __future__ import annotations
 
@@ -206,7 +206,7 @@ def test_a_broken_file_of_a_symbol_costs_that_symbol(tmp_path):
 
 
 def test_a_file_of_the_home_is_named_by_its_place_in_the_home(tmp_path):
-    """What is kept of it holds for a copy of the home elsewhere, too."""
+    """The stored message is also valid for a copy of the home."""
     bars = walk("AAA", 1)
     bars.loc[2, "open"] = -1.0
     market = {

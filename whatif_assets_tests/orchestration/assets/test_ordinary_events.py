@@ -1,4 +1,4 @@
-"""What happens in every market leaves a study with its results and its database."""
+"""After ordinary market events a study still has its results and its database."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ JUMP, SPLIT, PRINT, LATE, MISSED, END = 6, 8, 9, 10, 12, 15
 
 
 def closes(symbol: str) -> dict[int, float]:
-    """Close of each day by its number; none where the symbol has no bar."""
+    """Return the close of each day by its number, without days that have no bar."""
     found = {n: 100 + 0.1 * (n % 3) for n in range(len(DAYS))}
     if symbol == "JUMPS":
         found |= {n: 2 * close for n, close in found.items() if n >= JUMP}

@@ -1,4 +1,4 @@
-"""One failure leaves the others recorded; a date that is no session is refused."""
+"""One failure leaves the others recorded; a date that is not a session is refused."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def test_the_sensor_reports_a_faulty_study_and_registers_the_others(home, instan
 
 
 def backfill_two(home, instance, assets):
-    """Run configurations, of which one is none, as a backfill of some assets does."""
+    """Run configurations, one of them invalid, as a backfill of some assets does."""
     keys = ["tiny.gone", "tiny.hold"]
     instance.add_dynamic_partitions("configurations", keys)
     backfill = PartitionBackfill(
@@ -191,7 +191,7 @@ def backfill_two(home, instance, assets):
 def test_a_failed_key_of_a_backfill_is_recorded_without_a_version_and_as_failed(
     home, instance
 ):
-    """So a backfill goes on with what depends on all keys."""
+    """A backfill therefore continues with the assets that depend on all keys."""
     backfill_two(home, instance, [*CONFIGURATION_ASSETS, "leaderboard"])
     for asset in ("trained_models", "forecasts"):
         found = recorded(instance, asset)
@@ -207,13 +207,13 @@ def test_a_failed_key_of_a_backfill_is_recorded_without_a_version_and_as_failed(
 
 
 def test_a_failed_key_has_no_record_where_its_backfill_ends_with_it(home, instance):
-    """So the backfill ends as failed: it misses a record that a failed run planned."""
+    """The backfill therefore ends as failed: a planned record is missing."""
     backfill_two(home, instance, CONFIGURATION_ASSETS)
     assert recorded(instance, "trained_models").keys() == {"tiny.hold"}
 
 
 def test_the_quality_of_results_fails_in_a_backfill_with_a_failed_key(home, instance):
-    """So the backfill ends as failed, although it went on after the key."""
+    """The backfill therefore ends as failed, although it continued after the key."""
     definitions = backfill_two(home, instance, [*CONFIGURATION_ASSETS, "leaderboard"])
     job = definitions.resolve_job_def("rank_configurations")
     selection = [dg.AssetKey("result_quality")]

@@ -1,4 +1,4 @@
-"""Quality as asset checks: what blocks, what is told, and what stays in the lake."""
+"""Quality as asset checks: what blocks, what is reported, and what is stored."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def ingest(home, instance, first=FIRST, last=LAST):
 
 
 def results(home, instance) -> dict:
-    """What the checks say of the lake now, by name; those not evaluated are left out."""
+    """Return the results of the evaluated checks on the current lake, by name."""
     job = build_definitions(home.path).resolve_job_def("rank_configurations")
     result = job.execute_in_process(
         instance=instance, asset_selection=[dg.AssetKey("data_quality")]

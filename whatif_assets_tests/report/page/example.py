@@ -192,7 +192,7 @@ def findings() -> pd.DataFrame:
 
 
 def content(**changed: Any) -> PageContent:
-    """Give all that there may be of a study; ``changed`` replaces some of it."""
+    """Return the complete content of a study, with some fields replaced."""
     configurations = {"one": {"strategy": "ema_cross"}}
     return PageContent(
         **{

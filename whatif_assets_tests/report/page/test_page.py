@@ -1,4 +1,4 @@
-"""The page as a file: whole, the same twice, and in need of nothing else."""
+"""The page as a file: complete, reproducible and self-contained."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from whatif_assets.steps.sensitivity import sensitivity
 
 
 def written(home: Home) -> Page:
-    """Write the page of the tiny study from what stands in the lake."""
+    """Write the page of the tiny study from the content of the lake."""
     study = home.study("tiny")
     ranking = read_table(home, "leaderboard")
     (winner,) = winners(home)
@@ -63,7 +63,7 @@ def test_verdict_and_winner_stand_on_it(html, finished_home):
 
 
 def test_facts_add_up_to_the_results(copied_home):
-    """By symbol, by session and in all, profits are those of the leaderboard."""
+    """By symbol, by session and in total, profits equal those of the leaderboard."""
     content = written(Home.open(copied_home)).content
     pnl = content.winner["pnl"]
     assert content.attribution.daily["pnl"].sum() == pytest.approx(pnl)

@@ -1,4 +1,4 @@
-"""Changing what a finished home has of a study, as if it had been made so."""
+"""Replace results of a study in a finished home, as if they had been computed."""
 
 from __future__ import annotations
 
