@@ -64,12 +64,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, help="file for the rows by sessions")
     parser.add_argument("--sessions", type=int, nargs="*", default=SESSIONS)
-    asked = parser.parse_args()
-    if asked.json is None:
+    arguments = parser.parse_args()
+    if arguments.json is None:
         compare_storages()
     else:
-        rows = [history_of(count) for count in asked.sessions]
-        asked.json.write_text(json.dumps(rows, indent=1) + "\n")
+        rows = [history_of(count) for count in arguments.sessions]
+        arguments.json.write_text(json.dumps(rows, indent=1) + "\n")
 
 
 def history_of(sessions: int) -> dict[str, float]:

@@ -237,7 +237,7 @@ def shared(folder: Path) -> Iterator[None]:
         del os.environ[ELSEWHERE]
 
 
-def tell(others: dict[str, Any]) -> None:
+def show(others: dict[str, Any]) -> None:
     """Print the results of the other ways to continue."""
     for name, one in others.items():
         print(f"{name}: {one['verdict']}, {one['trials']} trials", flush=True)
@@ -249,16 +249,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--json", type=Path)
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     nulls, others = [], {}
-    for seed in range(asked.seeds):
+    for seed in range(arguments.seeds):
         started = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
             trying, one = null(Path(folder), seed)
             nulls.append(one)
             if not seed:
                 others = ways(trying, Path(folder))
-                tell(others)
+                show(others)
         then = one["then"]
         print(
             f"seed {seed}: {one['first']['verdict']}, then {then['verdict']}; "
@@ -268,9 +268,9 @@ def main() -> None:
         )
     real = sum(one["then"]["verdict"] == Headline.LIKELY_REAL.value for one in nulls)
     print(f"likely real after all but the winner was dropped: {real} of {len(nulls)}")
-    if asked.json:
+    if arguments.json:
         found = {"called_real": real, "nulls": nulls, "ways": others}
-        asked.json.write_text(json.dumps(found, indent=1) + "\n")
+        arguments.json.write_text(json.dumps(found, indent=1) + "\n")
 
 
 if __name__ == "__main__":

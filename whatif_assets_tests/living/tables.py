@@ -12,9 +12,9 @@ from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.home.home import Home
 from whatif_assets.home.tables import LAKE
 
-# What two homes of the same inputs may differ in, by table; "*" is the whole table.
+# Columns in which two homes of the same inputs may differ; "*" is the whole table.
 LEFT_OUT: Mapping[str, tuple[str, ...]] = {
-    # Stamps of time, ids of runs, and how often something was tried or looked at.
+    # Times, ids of runs, and the numbers of trials and openings.
     "runs": ("*",),
     "holdout_openings": ("*",),
     "trials": ("*",),
