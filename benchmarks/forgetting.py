@@ -267,7 +267,7 @@ def main() -> None:
             flush=True,
         )
     real = sum(one["then"]["verdict"] == Headline.LIKELY_REAL.value for one in nulls)
-    print(f"likely real after all but the winner was dropped: {real} of {len(nulls)}")
+    print(f"likely real after only the winner was kept: {real} of {len(nulls)}")
     if arguments.json:
         found = {"called_real": real, "nulls": nulls, "ways": others}
         arguments.json.write_text(json.dumps(found, indent=1) + "\n")
