@@ -1,4 +1,4 @@
-"""The code that a study names: where it may lie, and where a home keeps it."""
+"""The code that a study names: allowed places, and its copy in a home."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def size_in(home: Home, key: str) -> int:
 
 
 def files_below(folder: Path) -> set[str]:
-    """Names of all files below a folder, but for those that hold no code."""
+    """Names of all files below a folder, without files that contain no code."""
     return {str(f.relative_to(folder)) for f in folder.rglob("*.py")}
 
 

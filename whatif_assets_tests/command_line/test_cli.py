@@ -170,7 +170,7 @@ def test_diff_of_a_wrong_name_exits_2(finished_home, name):
 
 
 def test_a_failed_configuration_exits_1_and_the_rest_is_ranked(tmp_path):
-    """A user's strategy that fails at run time takes only itself away."""
+    """A user's strategy that fails at run time affects only its own configuration."""
     (tmp_path / "mine.py").write_text(
         "import backtrader as bt\n"
         "class Broken(bt.Strategy):\n"

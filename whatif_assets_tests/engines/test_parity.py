@@ -1,4 +1,4 @@
-"""The sweep engine: what Backtrader says, order by order."""
+"""The sweep engine equals Backtrader, order by order."""
 
 from __future__ import annotations
 

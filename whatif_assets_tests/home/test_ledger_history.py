@@ -1,4 +1,4 @@
-"""Trials follow the market data: no name, file or home lets them be forgotten."""
+"""Trials follow the market data: no name, file or home makes them forgotten."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contract multiplier of a market: what may be written, and what it changes."""
+"""The contract multiplier of a market: allowed values, and their effects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No message, and nothing that is logged, has a secret in any of its forms."""
+"""No message and no log entry contains a secret in any of its forms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stretches of time that tests ask sources for."""
+"""Time ranges that tests request from sources."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Malformed files of every source: one good file, and a fault put into it.
+"""Malformed files of every source: a good file with one fault inserted.
 
-Each case writes its file into a folder and says what the message must name. The
+Each case writes its file into a folder and states what the message must name. The
 faults are generated: each kind of fault in every column, or in some rows.
 """
 
@@ -60,7 +60,7 @@ class Case:
     content
         Its bytes.
     names
-        Regular expression of what the message has to name, besides the file.
+        Regular expression that the message must match, besides naming the file.
     """
 
     id: str
@@ -98,7 +98,7 @@ def text_of(rows: list[list[str]], header: tuple[str, ...] = NAMES) -> str:
 
 
 def cases() -> list[Case]:
-    """All of them."""
+    """Return all cases."""
     return [*_csv_cells(), *_csv_stamps(), *_csv_files(), *_lean(), *_others()]
 
 
@@ -111,7 +111,7 @@ def _csv(what: str, content: bytes | str, names: str) -> Case:
 
 
 def _csv_cells() -> Iterator[Case]:
-    """A number that is none, in each column."""
+    """Insert an invalid number in each column."""
     for name, text in (NUMBERS | TEXTS).items():
         for column in range(1, 6):
             row = SOME_ROWS[column % 2]
@@ -124,7 +124,7 @@ def _csv_cells() -> Iterator[Case]:
 
 
 def _csv_stamps() -> Iterator[Case]:
-    """A time that is none, or of another kind than the others."""
+    """Insert an invalid time, or a time of another kind than the others."""
     for row in SOME_ROWS:
         for text in (
             "1970-01-01 00:00:00",

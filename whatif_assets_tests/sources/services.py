@@ -1,7 +1,7 @@
 """Services of bars on loopback, which answer in each provider's documented format.
 
-One server plays all of them. It refuses a request without the provider's key, and
-says the key in doing so, as careless services do.
+One server implements all of them. It refuses a request without the provider's key, and
+repeats the key in its message, as careless services do.
 """
 
 from __future__ import annotations
@@ -272,7 +272,7 @@ def service_options(symbols: list[str], url: str) -> dict[str, dict[str, Any]]:
 
 
 def use_loopback(monkeypatch: pytest.MonkeyPatch, url: str, cache: str) -> None:
-    """Set keys, and point the two clients at the address that allow no plain one."""
+    """Set keys, and redirect the two clients that accept no plain address."""
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
     # Databento's client turns every address into one of https.

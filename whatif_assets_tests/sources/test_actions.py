@@ -1,4 +1,4 @@
-"""Files of corporate actions: what they say, and what is refused."""
+"""Files of corporate actions: their meaning, and what is refused."""
 
 from __future__ import annotations
 

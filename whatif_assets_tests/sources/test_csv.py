@@ -1,4 +1,4 @@
-"""Text files: every way that vendors write bars, and the lines that are none."""
+"""Text files: the formats of vendors, and lines that are not bars."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Arrow reads of a file is what reading it line by line gives."""
+"""Arrow reads a file with the same result as reading it line by line."""
 
 from __future__ import annotations
 

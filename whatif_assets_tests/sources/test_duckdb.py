@@ -1,4 +1,4 @@
-"""Bars by a query: types, names, zones, and nothing but reading."""
+"""Bars by a query: types, names, zones, and read-only access."""
 
 from __future__ import annotations
 

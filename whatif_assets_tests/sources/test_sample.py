@@ -1,4 +1,4 @@
-"""The synthetic market: a market in shape, and as hard to beat as it says."""
+"""The synthetic market: realistic bars, and a signal of the stated strength."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ MARKET = Sessions("XNYS", date(2018, 11, 1), date(2018, 11, 30))
 
 @dataclass(frozen=True)
 class Case:
-    """How a source is opened for its contract."""
+    """Arguments to open a source in its contract tests."""
 
     options: Callable[[Path], dict[str, Any]]
     bar_size: BarSize = ONE_MINUTE
@@ -199,7 +199,7 @@ MORE_CASES = {
 
 @pytest.fixture(scope="module")
 def address():
-    """Give the address of a server that plays all services."""
+    """Yield the address of a server that implements all services."""
     with serving(bars_of_sample()) as url:
         yield url
 
@@ -379,7 +379,7 @@ def test_what_was_left_out_does_not_depend_on_the_range(tmp_path):
 
 
 def test_real_minutes_of_2018_load_whole(market_data):
-    """Rows and sessions are those that the data's own description counts."""
+    """Rows and sessions match the counts in the description of the data."""
     options = {"path": str(market_data / "us1m_2018_av.parquet")}
     source = open_source("parquet", options, market_data)
     market = Sessions("XNYS", date(2018, 2, 16), date(2018, 3, 29))

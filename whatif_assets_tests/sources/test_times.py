@@ -76,7 +76,7 @@ def test_a_bar_has_the_session_of_the_exchange(
     tmp_path, where, stamp, written, ts, session
 ):
     calendar, zone = where
-    beside = "2018-06-05 12:00"  # since a file of midnights alone would be daily
+    beside = "2018-06-05 12:00"  # because a file with only midnights would be daily
     bars, report = load(
         tmp_path, [written, beside], calendar, timezone=zone, stamp=stamp
     )

@@ -1,4 +1,4 @@
-"""Vendors' own files, as they come, against the tidy bars that others made of them."""
+"""Vendors' original files, compared with tidy bars that others made from them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ AV_DAYS = ("2018-02-16", "2018-03-29")
 def loaded(
     market_data, source, options, symbol, market, bar_size=ONE_MINUTE, repairs=()
 ):
-    """Bars of one symbol and what the loader says, the path below the data."""
+    """Return the bars of one symbol and the messages of the loader."""
     opened = open_source(source, options, market_data)
     days = market.first, market.last
     return load_bars(opened, [symbol], market, bar_size, *days, repairs=repairs)
@@ -196,7 +196,7 @@ TIDY = {
 
 @pytest.mark.parametrize("name", TIDY)
 def test_tidy_bars_load_whole(market_data, name):
-    """Rows and symbols are those that the data's own description counts."""
+    """Rows and symbols match the counts in the description of the data."""
     calendar, first, last, bar_size, rows, symbols = TIDY[name]
     market = sessions(calendar, first, last)
     source = open_source("parquet", {"path": f"{name}.parquet"}, market_data)

@@ -1,4 +1,4 @@
-"""Sensitivity: grids small enough to check by hand, and what holds on any grid."""
+"""Sensitivity: grids that can be checked by hand, and properties of any grid."""
 
 from __future__ import annotations
 

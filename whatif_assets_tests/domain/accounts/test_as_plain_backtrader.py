@@ -96,7 +96,7 @@ def ours(strategy: type[Any], bars: Sleeve) -> tuple[list[Any], float]:
 
 
 def name_of(strategy: type[Any]) -> str:
-    """Name of a strategy as a study has it."""
+    """Return the name of a strategy as it is written in a study."""
     return f"{strategy.__module__}:{strategy.__name__}"
 
 

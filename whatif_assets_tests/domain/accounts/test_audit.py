@@ -72,7 +72,7 @@ def situations_folder() -> Path:
 
 
 class Turns(bt.Strategy):  # type: ignore[misc]
-    """Long, short and flat by turns, a few units more or less each time."""
+    """Alternate long, short and flat, with a few units more or less each time."""
 
     def next(self) -> None:
         if len(self) % 3 == 0:
@@ -228,7 +228,7 @@ def test_engines_that_differ_by_what_is_no_number_are_never_equal(
 
 
 def averages() -> dict[str, Any]:
-    """What `ema_cross` reads: the columns of its two averages."""
+    """Return the columns that `ema_cross` reads: its two averages."""
     kind = find_strategy("ema_cross")
     features = required_features(kind, [{"fastperiod": 2, "slowperiod": 5, "size": 10}])
     close = bars().close

@@ -1,4 +1,4 @@
-"""Steps between sessions: what they make of prices, and that no later one does."""
+"""Steps between sessions adjust prices, and later steps do not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tidy bars: order, sessions, hours, vwap, and the rows that are no bars."""
+"""Tidy bars: order, sessions, hours, vwap, and rows that are not bars."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WHERE = "The test"
 
 
 def rows(*stamps: str, symbol: str = "AAA", **columns: object) -> pd.DataFrame:
-    """Raw bars at these UTC times, all alike unless a column says otherwise."""
+    """Make raw bars at these UTC times, equal except for the given columns."""
     frame = pd.DataFrame(
         {
             "symbol": symbol,

@@ -1,4 +1,4 @@
-"""What every feature of the registry keeps to."""
+"""Properties that every registered feature must have."""
 
 from __future__ import annotations
 
@@ -187,8 +187,8 @@ def test_its_unit_says_how_it_scales() -> None:
         )
 
 
-# Of prices that stand still and no volume these say nothing; the others are the
-# price, or 0.
+# These are undefined if prices are constant and there is no volume; the others are
+# the price, or 0.
 UNDEFINED = {
     *("adx", "adxr", "dx", "plus_di", "minus_di", "massi", "rsi", "cmo", "cci"),
     *("stochf_k", "stochf_d", "stoch_k", "stoch_d", "stochrsi_k", "stochrsi_d"),

@@ -1,4 +1,4 @@
-"""Indicators against answers that come from elsewhere.
+"""Indicators compared with published constants and other implementations.
 
 Constants that others published, and independent implementations: pandas-ta-classic
 and talipp in their own Python, NumPy and SciPy on each window, and TA-Lib's running
@@ -376,7 +376,7 @@ def ichimoku(bars: pd.DataFrame) -> pd.DataFrame:
 
 
 def cmo(close: pd.Series) -> pd.Series:
-    """TA-Lib's, of Wilder's averages: the book's takes plain sums."""
+    """Compute TA-Lib's version, with Wilder's averages; the book uses plain sums."""
     move = close.diff()
     gain, loss = (
         pta.rma(part, length=T) for part in (move.clip(0), -move.clip(None, 0))
@@ -396,7 +396,7 @@ def nvi(bars: pd.DataFrame) -> pd.Series:
 
 @pytest.fixture(scope="module")
 def bars() -> pd.DataFrame:
-    """Four sessions of one symbol, with wicks of their own on each bar."""
+    """Make four sessions of one symbol, with different wicks on each bar."""
     walk = random_walks(weekdays(4), symbols=1)
     rng = np.random.default_rng(5)
     up, down = 1 + np.abs(rng.normal(0, 3e-4, (2, len(walk))))

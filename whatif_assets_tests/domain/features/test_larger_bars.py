@@ -1,4 +1,4 @@
-"""Features of slower bars are known once such a bar has closed, and not before."""
+"""Features on larger bars are known once such a bar has closed, and not before."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def walks() -> pd.DataFrame:
 def features_on(
     home: Home, days: list[date], features: list[Feature], bar: str = "1min"
 ) -> pd.DataFrame:
-    """Features of each day, of a run over these days."""
+    """Compute the features of each day, in one run over these days."""
     store = SessionFeatures(home, features, days, bar_size=BarSize.parse(bar))
     return pd.concat([store.of(day).assign(session=day) for day in days])
 
@@ -109,7 +109,7 @@ def test_a_value_changes_with_the_close_of_a_slower_bar_and_not_before(
         expected.append(known)
     np.testing.assert_array_equal(found, expected)
     changes = np.flatnonzero(found[1:390] != found[:389]) + 1
-    # From the first close on; before it there was none.
+    # From the first close on; before it there is no value.
     assert set(changes[changes >= 60]) == {119, 179, 239, 299, 359}
 
 
@@ -140,7 +140,7 @@ def test_a_value_is_the_one_that_bars_of_that_size_have(home: Home) -> None:
     fast = features_on(home, days, hours).reset_index(drop=True)
     slow = features_on(home, days, hours, bar="1h").reset_index(drop=True)
     columns = [feature.column for feature in hours]
-    # What the hour that the close cuts off says is seen by the next session's first bar.
+    # The hour that the close cuts off is visible at the next session's first bar.
     last = slow.groupby(["session", "symbol"])[columns].nth(-1)
     first = fast.groupby(["session", "symbol"])[columns].nth(0)
     assert len(first) == len(last) == 6

@@ -1,4 +1,4 @@
-"""A column that works too well is asked about, and refuses nothing."""
+"""A column that forecasts returns too well causes a warning, and refuses nothing."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def bits(model: Model) -> list[bytes]:
 
 
 class TestContract:
-    """What every algorithm of the registry keeps to, on this machine."""
+    """Properties that every registered algorithm must have, with local fits."""
 
     @pytest.mark.parametrize("name", sorted(ALGORITHMS))
     def test_it_learns(self, name: str) -> None:

@@ -1,4 +1,4 @@
-"""Bars that no check finds anything in, to plant faults in."""
+"""Bars without any finding, into which tests insert faults."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every quirk that the description of the real data lists is reported by a check."""
+"""Every fault that the description of the real data lists is reported by a check."""
 
 from __future__ import annotations
 

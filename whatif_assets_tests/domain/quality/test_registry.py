@@ -72,7 +72,7 @@ def swapped(frame, n):
     return frame.iloc[order]
 
 
-# Of each check: what is done to clean bars, given the numbers of the rows of AAA in
+# For each check: the change of clean bars, given the numbers of the rows of AAA in
 # the last session.
 PLANTED = {
     "ohlc": close_above_high,
@@ -231,7 +231,7 @@ def test_a_daily_bar_that_repeats_the_day_before_is_stale():
 
 
 def test_of_bars_of_volume_no_minute_is_missing_and_no_stamp_is_off_the_grid():
-    """One that starts before the open is told all the same."""
+    """A bar that starts before the open is still reported."""
     stamps = ["14:29:59.9", "14:30:00.000001", "15:07:31", "20:59:59.999999"]
     ts = pd.to_datetime(
         [f"2018-02-20 {stamp}" for stamp in stamps], format="ISO8601", utc=True
@@ -256,7 +256,7 @@ def test_newest_first_is_an_order():
 @settings(deadline=None, max_examples=10)
 @given(bars=bar_frames(max_bars=40, max_symbols=2), data=st.data())
 def test_findings_do_not_depend_on_other_symbols(bars, data):
-    """But for those that speak of the session as a whole."""
+    """Except for findings about the session as a whole."""
     day = (pd.Timestamp("2018-02-20").date(),)
     name = data.draw(st.sampled_from(sorted(set(bars["symbol"]))))
     alone = inspected(bars[bars["symbol"] == name], day, bar_size=ONE_MINUTE)
@@ -286,7 +286,7 @@ def test_the_same_move_is_no_print_where_bars_move_as_much():
 
 
 def test_a_move_that_lasts_is_no_print():
-    """As after earnings: the bars that follow are at the new price."""
+    """For example after earnings: the following bars are at the new price."""
     frame = clean_bars()
     assert inspected(scaled(frame, rows_of(frame, DAYS[2])[30:], 1.06)) == []
 

@@ -1,4 +1,4 @@
-"""What a market says about quality: read at the edge, wrong words refused."""
+"""The field `quality` of a market: parsed when read, wrong values refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Breaks: found where they were planted, seldom where there is none."""
+"""Breaks are found where they were simulated, and seldom where there are none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The decision: forgetting never helps, few losers pass, edges and their ends are seen."""
+"""The decision: forgetting never helps, few losers pass, edges and breaks are found."""
 
 from __future__ import annotations
 

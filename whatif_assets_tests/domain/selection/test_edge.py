@@ -1,4 +1,4 @@
-"""The edge of one series: golden figures, dependence, tails, and where there is none."""
+"""The edge of one series: golden figures, dependence, tails, undefined cases."""
 
 from __future__ import annotations
 

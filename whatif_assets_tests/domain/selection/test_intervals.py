@@ -1,4 +1,4 @@
-"""Bootstrap intervals: they hold the truth as often as they say."""
+"""Bootstrap intervals contain the true value with the stated frequency."""
 
 from __future__ import annotations
 

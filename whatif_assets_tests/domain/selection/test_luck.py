@@ -1,4 +1,4 @@
-"""What is left of a Sharpe ratio after all trials, by a published example."""
+"""The haircut of a Sharpe ratio after all trials, by a published example."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NORMAL = 1e7
 
 
 def left_of(sharpe: float, years: float, trials: int) -> float:
-    """Part that is left of an annual Sharpe ratio of normal returns."""
+    """Return the remaining fraction of an annual Sharpe ratio of normal returns."""
     statistic = sharpe * math.sqrt(years)
     alone = 1 - float(stdtr(NORMAL, statistic))
     return part_left(statistic, NORMAL, of_the_best(alone, trials))

@@ -1,4 +1,4 @@
-"""Independent trials: groups, forgetting, and what never makes the number smaller."""
+"""Independent trials: groups, forgetting, and monotonicity of the number."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The reasons of a verdict as sentences: figures in, words out, edge cases first."""
+"""The reasons of a verdict as sentences, from figures, including edge cases."""
 
 from __future__ import annotations
 

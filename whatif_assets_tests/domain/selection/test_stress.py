@@ -1,4 +1,4 @@
-"""The loss that was not seen: the rule of three, and what trials alike have lost."""
+"""The loss that was not seen: the rule of three, and losses of similar trials."""
 
 from __future__ import annotations
 

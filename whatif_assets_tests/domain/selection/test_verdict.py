@@ -1,4 +1,4 @@
-"""The verdict: what it takes to be real, in which order it doubts, what it never says."""
+"""The verdict: conditions for likely real, order of the headlines, impossible cases."""
 
 from __future__ import annotations
 

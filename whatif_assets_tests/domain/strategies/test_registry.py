@@ -1,4 +1,4 @@
-"""What every strategy in the registry promises."""
+"""Properties that every registered strategy must have."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from whatif_assets.engines.strategies import (
 )
 from whatif_assets_tests.sleeves_for_tests import cut, sleeve, sleeves
 
-# Settings under which random bars give every signal.
+# Settings with which random bars produce every signal.
 LIVELY: dict[str, dict[str, Any]] = {
     "forecast_threshold": {"threshold": 0.5},
     "random_entry": {"probability": 0.7},

@@ -36,7 +36,7 @@ class Wild(bt.Strategy):
 
 
 def run(folder: Path, line: str, variants: list[Variant] | None = None) -> list[float]:
-    """Run a strategy that does something on its third bar; give the sizes filled."""
+    """Run a strategy that does something on its third bar; return the filled sizes."""
     (folder / "wild.py").write_text(f"{HEAD}{line}\n        self.buy(size=1)\n")
     chosen = variants or [Variant("-", {})]
     result = run_backtests([BARS], "wild.py:Wild", chosen, base=folder)
@@ -122,7 +122,7 @@ def test_whoever_stops_listening_ends_what_is_running(tmp_path: Path) -> None:
 def _noted(
     kind: type[isolation._WorkerPool], made: list[isolation._WorkerPool]
 ) -> Callable[[], isolation._WorkerPool]:
-    """Make a crew, and keep it in a list."""
+    """Make a worker pool, and keep it in a list."""
 
     def make() -> isolation._WorkerPool:
         made.append(kind())

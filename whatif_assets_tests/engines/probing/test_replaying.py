@@ -1,4 +1,4 @@
-"""Users' own strategies: what hides from a short replay in the same process is found."""
+"""Users' strategies: leaks that a short replay in one process would miss are found."""
 
 from __future__ import annotations
 

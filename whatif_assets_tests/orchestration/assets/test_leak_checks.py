@@ -1,4 +1,4 @@
-"""The leak gate in the chain: a leak is refused, named, and blocks what depends on it."""
+"""The leak gate in the chain: a leak is refused and named, and blocks its dependents."""
 
 from __future__ import annotations
 

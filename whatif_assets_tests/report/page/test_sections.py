@@ -182,7 +182,7 @@ class TestCosts:
     def test_profit_falls_by_what_was_traded(self):
         rows = example.LEADERBOARD.head(1)
         assert charged_bps(rows.iloc[0]) == 2.0
-        # 10,000 were traded, so a basis point is worth 1.
+        # The value traded is 10,000, so a basis point is 1.
         assert pnl_at(rows, 2.0) == pytest.approx([30.0])
         assert pnl_at(rows, 12.0) == pytest.approx([20.0])
         assert pnl_at(rows, 32.0) == pytest.approx([0.0])

@@ -1,4 +1,4 @@
-"""What is known at a bar is what had been published by its close, and no more."""
+"""Only facts that were published by a bar's close are known at this bar."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_days_to_an_event_are_those_to_the_next_one_announced():
         "2018-02-02 04:59",  # the day lasts until midnight in New York
         "2018-02-02 05:00",
         "2018-02-20 12:00",  # one in between is announced
-        "2018-05-02 04:00",  # none is left
+        "2018-05-02 04:00",  # no event is left
     ]
     found = known(facts(ANNOUNCED, scheduled=True), closes)["ahead"]
     assert found.tolist()[1:5] == [22.0, 0.0, 88.0, 9.0]
@@ -141,7 +141,7 @@ def local_day(hour: int) -> int:
 
 
 def looked_up(rows: list[tuple[int, int, float]], at: int) -> list[float]:
-    """What is known at an hour, by going through all rows."""
+    """Return the known facts at an hour, by searching all rows."""
     past = sorted((r for r in rows if max(r[:2]) <= at), key=lambda r: (r[0], r[1]))
     latest = {event: value for event, _, value in past}
     events = sorted(latest)
@@ -220,7 +220,7 @@ def real_bars(market_data) -> pd.DataFrame:
     return bars[bars["symbol"].isin(["AAPL", "JPM", "SNAP"])].reset_index(drop=True)
 
 
-# Asked of the files themselves: the last row by event of those available by the close.
+# Computed from the files: the last row by event that was available by the close.
 ASOF = """
 SELECT bars.symbol, bars.ts, facts.value FROM bars ASOF LEFT JOIN (
     SELECT * FROM '{file}' WHERE series = '{series}' AND value IS NOT NULL) AS facts
@@ -264,7 +264,7 @@ def test_real_earnings_are_what_duckdb_joins_as_of(market_data, real_bars):
         theirs = connection.execute(EARNINGS.format(file=file)).df()
     expected = theirs["days"].astype("float64").to_numpy()
     np.testing.assert_array_equal(ours.to_numpy(), expected)
-    # They become known after their day, so that none is ever ahead.
+    # They become known after their day, so no event is ever in the future.
     assert features.compute(joined, "days_to_earnings").isna().all()
 
 

@@ -1,4 +1,4 @@
-"""Rows of facts are read as they are meant, or refused by file, row and column."""
+"""Rows of facts are read correctly, or refused with file, row and column."""
 
 from __future__ import annotations
 

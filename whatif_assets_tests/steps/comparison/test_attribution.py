@@ -1,4 +1,4 @@
-"""Where a profit comes from: parts add up, and costs are those of the engine."""
+"""Attribution of a profit: parts add up, and costs are those of the engine."""
 
 from __future__ import annotations
 
