@@ -48,10 +48,6 @@ from measuring import parquet_file, peak_memory
 from whatif_assets.domain.bars.tidy import with_vwap
 from whatif_assets.domain.features import compute_features, parse_feature
 from whatif_assets.home.home import Home
-from whatif_assets.home.manifest import Manifest
-from whatif_assets.orchestration.assets.price_bars import ingest
-from whatif_assets.steps.ingest import SessionBars
-from whatif_assets.steps.session_features import SessionFeatures
 
 OURS = "whatif_assets"
 TURNS = 3

@@ -138,14 +138,6 @@ def _keep(folder: Path, table: pd.DataFrame, lake: Lake, key: str) -> str:
         return combined_hash([content, file_hash(temporary / DAILY)])
 
 
-def _link(source: Path, target: Path) -> None:
-    """Link a file, which is only ever replaced and never changed; else copy it."""
-    try:
-        os.link(source, target)
-    except OSError:  # another file system, or one without links
-        shutil.copyfile(source, target)
-
-
 def read_trials(home: Home, study: Study) -> pd.DataFrame:
     """List everything that was ever tried in a study, one row per evaluation.
 

@@ -83,7 +83,10 @@ class Trained:
         examples: Examples,
         configuration: Configuration,
     ) -> None:
-        """Add a row for the model of a fold, and the importance of its features."""
+        """Add the model of a fold, its importance, and the scores of a search."""
+        model, settings, scores = fitted
+        if scores is not None:
+            self.scores.append(scores.assign(fold=fold.number)[["fold", *scores]])
         error = model.predict(examples.features) - examples.target
         self.folds.append(
             {

@@ -28,7 +28,7 @@ def not_fresh(home: Home) -> dict[tuple[str, str], str]:
 
 def correct(home: Home, table: str, key: str) -> None:
     """Write in a partition's manifest that its content has changed."""
-    path = home.lake.folder(table, key) / MANIFEST
+    path = folder_of(home.lake, table, key) / MANIFEST
     path.write_text(json.dumps({**json.loads(path.read_text()), "data_version": "x"}))
 
 
