@@ -116,9 +116,9 @@ def test_the_key_given_is_the_key_kept():
         ("demo.rf~max_depth=-1", "max_depth: found -1"),
         ("demo.rf~max_depth=true", "max_depth: found true; a number is needed"),
         ("demo.rf~threshold=inf", "threshold: found 'inf', a text"),
-        ("demo.rf~max_depth", "'~max_depth' is no override"),
-        ("demo.rf~max_depth=", "'~max_depth=' is no override"),
-        ("demo.rf~max_depth=3~max_depth=4", "max_depth is there twice"),
+        ("demo.rf~max_depth", "'~max_depth' is not an override"),
+        ("demo.rf~max_depth=", "'~max_depth=' is not an override"),
+        ("demo.rf~max_depth=3~max_depth=4", "max_depth appears twice"),
         ("demo.rf~backend=gpu", "backend: found 'gpu'; allowed are 'local' or 'spark'"),
         ("demo.rf~algorithm=randomforest", "Did you mean 'random_forest'?"),
         ("demo.rf~strategy=hold", "allowed are"),
@@ -133,7 +133,7 @@ def test_a_bad_key_names_what_is_wrong(key, says):
 
 def test_an_open_each_axis_asks_for_its_value():
     one = study(rf={**FOREST, "each": {"max_depth": [5, 7]}})
-    assert "say which value of max_depth" in refused("demo.rf", one)
+    assert "choose one value of max_depth" in refused("demo.rf", one)
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_an_open_each_axis_asks_for_its_value():
         ({**FOREST, "each": {"max_depth": [3, 3]}}, "twice", ("each", "max_depth")),
         (
             {"strategy": "buy_and_hold", "search": {"a": [1]}},
-            "needs a field",
+            "the field algorithm is required",
             ("search",),
         ),
         ({**FOREST, "sweep": {"threshold": ["x"]}}, "found 'x'", ("threshold",)),
@@ -191,13 +191,13 @@ def test_a_model_needs_sessions_to_train_on():
     one = Study(
         name="demo", evaluation={"method": "whole"}, configurations={"rf": FOREST}
     )
-    assert "leaves nothing to train on" in refused("demo.rf", one)
+    assert "has no sessions to train on" in refused("demo.rf", one)
 
 
 def test_the_embargo_covers_the_horizon():
     one = Study(name="demo", evaluation={"embargo": 5}, configurations={"rf": FOREST})
     assert found("demo.rf", one).label.horizon == 5
-    assert "reach past the embargo of 5" in refused("demo.rf~horizon=6", one)
+    assert "exceed the embargo of 5" in refused("demo.rf~horizon=6", one)
 
 
 def test_fields_of_algorithms_and_strategies_do_not_collide():
@@ -239,7 +239,7 @@ ONE_MINUTE, TICKS = BarSize.parse("1min"), BarSize.parse("volume:1000")
     ("bar", "base", "said"),
     [
         ("7min", "1min", "'7min' is no size of bars"),
-        ("volume:100", "1min", "bar: found volume:100; bars of volume or money are"),
+        ("volume:100", "1min", "bar: found volume:100; bars of volume or money can"),
         ("1min", "5min", "bar: found 1min; it must be a whole multiple of the market"),
         ("90min", "1h", "bar: found 90min; it must be a whole multiple of the market"),
         ("1h", "1day", "bar: found 1h; it must be a whole multiple of the market"),

@@ -69,7 +69,7 @@ def test_every_fault_is_reported_at_once(tmp_path):
 
 def test_a_field_that_stands_twice_is_refused(tmp_path):
     message = refusal(tmp_path, "title: x\ninner: {}\ntitle: y\n")
-    assert message == "a.yaml:3: title is there twice; it is already on line 1."
+    assert message == "a.yaml:3: title appears twice; it is already on line 1."
 
 
 @pytest.mark.parametrize("text", ["", "- 1\n", "just text\n"])
@@ -117,12 +117,18 @@ def test_what_was_cut_short_is_suggested_whole():
         ("share: -.inf", "inner.share: found -.inf; a finite number is needed."),
         ("share: .nan", "inner.share: found .nan; a finite number is needed."),
         ("share: 1e999", "inner.share: found 1e999; a finite number is needed."),
-        ("count: 0x1F", "inner.count: found 0x1F, which is no plain decimal number."),
-        ("count: 010", "inner.count: found 010, which is no plain decimal number."),
-        ("count: 1:30", "inner.count: found 1:30, which is no plain decimal number."),
+        (
+            "count: 0x1F",
+            "inner.count: found 0x1F, which is not a plain decimal number.",
+        ),
+        ("count: 010", "inner.count: found 010, which is not a plain decimal number."),
+        (
+            "count: 1:30",
+            "inner.count: found 1:30, which is not a plain decimal number.",
+        ),
         ("count: !!int 5", "found the tag 'tag:yaml.org,2002:int'"),
         ("colour: !!timestamp x", "found the tag 'tag:yaml.org,2002:timestamp'"),
-        ('colour: "re\\0d"', "with a character that no text has"),
+        ('colour: "re\\0d"', "with an invalid character"),
         ("on: 1", "'on': the name of a field must be a text; put it in quotes."),
         ("[a]: 1", "the name of a field must be a text"),
     ],
@@ -172,7 +178,8 @@ def test_what_is_nested_too_deep_is_refused(tmp_path, nested):
 def test_a_list_inside_itself_is_refused(tmp_path):
     message = refusal(tmp_path, "title: x\nmany: &a {b: *a}\n")
     assert message == (
-        "a.yaml:2: *a is inside what &a names, without an end; write out what is meant."
+        "a.yaml:2: the alias *a is inside its own anchor &a, which has no end; write "
+        "the values without the alias."
     )
 
 

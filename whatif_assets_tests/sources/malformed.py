@@ -261,7 +261,7 @@ def _lean() -> Iterator[Case]:
     yield case("not zipped", rows().encode(), "cannot be read")
     yield case("no bytes", b"", "cannot be read")
     yield case("an empty file", _zipped(""), "no row")
-    yield case("two files", _zipped(rows(), 2), "holds 2 files")
+    yield case("two files", _zipped(rows(), 2), "has 2 files")
     yield case("a time beyond the day", _zipped(rows(2, 0, "86400000")), "line 3")
     yield case("another delimiter", _zipped(rows().replace(",", ";")), "line 1")
     yield case("a row twice", _zipped(rows(1, 0, "34200000")), "line 1")
@@ -356,5 +356,5 @@ def _parquet() -> Iterator[Case]:
     whole = frame.to_parquet()
     for share in (0.0, 0.2, 0.6, 0.95):
         cut = whole[: int(len(whole) * share)]
-        yield from both(f"cut at {share}", cut, "read|DuckDB says")
-    yield from both("text", text_of(good()).encode(), "read|DuckDB says")
+        yield from both(f"cut at {share}", cut, "read|DuckDB reports")
+    yield from both("text", text_of(good()).encode(), "read|DuckDB reports")

@@ -189,13 +189,13 @@ def malformed() -> dict[str, tuple[bytes, str]]:
         "a column misspelt": (GOOD.replace("split", "splits"), "Did you mean 'split'"),
         "a column twice": (
             GOOD.replace("dividend", "split"),
-            "names column split twice",
+            "column split appears twice",
         ),
-        "no header": (GOOD.partition("\n")[2], "has no column 'aaa'"),
-        "another delimiter": (GOOD.replace(",", ";"), "has no column 'symbol;date"),
+        "no header": (GOOD.partition("\n")[2], "unknown column 'aaa'"),
+        "another delimiter": (GOOD.replace(",", ";"), "unknown column 'symbol;date"),
         "a field less": (GOOD + "AAA,2018-11-26\n", "line 5: 2 fields where 4"),
         "a field more": (GOOD + "AAA,2018-11-26,2,,\n", "line 5: 5 fields where 4"),
-        "said nothing": (GOOD + "AAA,2018-11-26,,0\n", "line 5: says neither"),
+        "no action": (GOOD + "AAA,2018-11-26,,0\n", "line 5: has neither"),
         "said twice": (
             GOOD + "AAA,2018-11-23,7,\n",
             "line 5: a second split of AAA on 2018-11-23, after line 2",

@@ -158,7 +158,7 @@ def test_marks_between_thousands_are_no_part_of_a_number(
 @pytest.mark.parametrize("written", ["1,5", "12,34", "1234,567", ",123", "1,234,5"])
 def test_a_mark_that_does_not_part_thousands_is_no_number(tmp_path, written):
     text = HEADER.replace(",", ";") + f"2018-02-20 14:30;{written};1;1;1;5\n"
-    with pytest.raises(BadInput, match=f"line 2: open '{written}' is no number"):
+    with pytest.raises(BadInput, match=f"line 2: open '{written}' is not a number"):
         read(tmp_path, text, thousands=",", delimiter=";")
 
 
@@ -307,7 +307,7 @@ def test_a_time_that_clocks_show_twice_or_never_is_refused(tmp_path, stamp, time
     text = HEADER + f"2018-02-20 09:30,1,1,1,1,1\n{stamp},1,1,1,1,1\n"
     with pytest.raises(BadInput) as error:
         read(tmp_path, text, timezone="America/New_York")
-    assert f"AAA.csv, line 3: timestamp '{stamp}' comes {times} in" in str(error.value)
+    assert f"AAA.csv, line 3: timestamp '{stamp}' occurs {times} in" in str(error.value)
 
 
 # What is refused
@@ -316,8 +316,8 @@ def test_a_time_that_clocks_show_twice_or_never_is_refused(tmp_path, stamp, time
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("2018-02-20 14:31,1,1,1,one,1", "close 'one' is no number"),
-        ("2018-02-20 14:31,1,,1,1,1", "high '' is no number"),
+        ("2018-02-20 14:31,1,1,1,one,1", "close 'one' is not a number"),
+        ("2018-02-20 14:31,1,,1,1,1", "high '' is not a number"),
         ("2018-02-20 14:31,1,1,1,1", "5 fields where 6 are needed"),
         ("2018-02-20 14:31,1,1,1,1,1,1", "7 fields where 6 are needed"),
         ("20.2.18 14:31,1,1,1,1,1", "timestamp '20.2.18 14:31' is not ISO 8601"),
@@ -330,7 +330,7 @@ def test_a_malformed_line_is_named_with_its_file(tmp_path, line, words):
     with pytest.raises(BadInput) as error:
         read(tmp_path, text)
     assert f"{tmp_path / 'AAA.csv'}, line 4: {words}" in str(error.value)
-    assert "nothing of the file was read" in str(error.value)
+    assert "Nothing was read from this file" in str(error.value)
 
 
 def test_many_malformed_lines_are_one_message(tmp_path):
@@ -353,7 +353,7 @@ def test_a_number_that_is_no_price_is_named_with_its_line(tmp_path):
 
 def test_stamps_with_and_without_offset_do_not_mix(tmp_path):
     text = HEADER + "2018-02-20 14:30Z,1,1,1,1,1\n2018-02-20 14:31,1,1,1,1,1\n"
-    with pytest.raises(BadInput, match=r"line 3: .*has no UTC offset, others have"):
+    with pytest.raises(BadInput, match=r"line 3: .*has no UTC offset, but others do"):
         read(tmp_path, text)
 
 
@@ -375,17 +375,17 @@ def test_a_file_that_is_no_text_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"timezone": "New York"}, "'New York' is no time zone"),
+        ({"timezone": "New York"}, "'New York' is not a time zone"),
         ({"stamp": "middle"}, "allowed are 'end' or 'start'"),
         ({"header": False}, "give names for files without a header"),
         ({"names": []}, "names"),
-        ({"encoding": "utf-33"}, "'utf-33' is no encoding of text"),
-        ({"encoding": "base64"}, "'base64' is no encoding of text"),
+        ({"encoding": "utf-33"}, "'utf-33' is not a text encoding"),
+        ({"encoding": "base64"}, "'base64' is not a text encoding"),
         ({"thousands": "."}, "thousands and decimal are both '.'"),
         ({"columns": {"open": 0}}, "columns.open"),
         ({"skip": -1}, "skip"),
         ({"symbol_pattern": "x"}, "must have one group"),
-        ({"symbol_pattern": "("}, "is no regular expression"),
+        ({"symbol_pattern": "("}, "is not a regular expression"),
         ({"delimiter": ""}, "delimiter"),
         ({"columns": {"opening": "O"}}, "opening"),
     ],
@@ -405,7 +405,7 @@ def test_what_only_the_vendor_knows_must_be_said(tmp_path, needed):
 @pytest.mark.parametrize("twice", ["close", "volume"])
 def test_a_header_that_names_a_column_twice_is_refused(tmp_path, twice):
     text = HEADER.strip() + f",{twice}\n2018-02-20 14:30,1,1,1,1,1,1\n"
-    with pytest.raises(BadInput, match=rf"line 1: the column '{twice}' is there twice"):
+    with pytest.raises(BadInput, match=rf"line 1: the column '{twice}' appears twice"):
         read(tmp_path, text)
 
 

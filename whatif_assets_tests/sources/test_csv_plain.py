@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.sources.csv_format import CsvOptions
-from whatif_assets.sources.csv_plain import _by_the_clock, read_plain
+from whatif_assets.sources.csv_plain import _localised, read_plain
 from whatif_assets.sources.csv_rows import parse, read_layout
 
 NAMES = ("timestamp", "open", "high", "low", "close", "volume")
@@ -181,5 +181,5 @@ def test_offsets_by_the_hour_are_those_of_each_time(zone):
     for month in range(0, len(times), 400):
         local = times[month : month + 400]
         own = local.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
-        found = _by_the_clock(local, zone).tz_convert("UTC")
+        found = _localised(local, zone).tz_convert("UTC")
         pd.testing.assert_index_equal(found, own.tz_convert("UTC"), check_names=False)

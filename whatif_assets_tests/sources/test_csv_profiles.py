@@ -25,7 +25,7 @@ def test_a_profile_says_all_that_only_the_vendor_knows(name):
 
 
 def test_an_unknown_profile_is_refused_with_a_suggestion(tmp_path):
-    with pytest.raises(BadInput, match=r"no profile\. Did you mean 'ninjatrader'"):
+    with pytest.raises(BadInput, match=r"not a profile\. Did you mean 'ninjatrader'"):
         open_source("csv", {"path": ".", "profile": "ninjatrade"}, tmp_path)
 
 

@@ -59,8 +59,8 @@ def test_compressed_candles_are_read_and_funding_rates_left_out(tmp_path):
     [
         ("", "line 1, column 1: this is not valid JSON"),
         ("[[1516424040000, 0.08", "line 1, column 22: this is not valid JSON"),
-        ("[]", "must be a list of candles, and has none"),
-        ('{"a": 1}', "must be a list of candles, and has none"),
+        ("[]", "must be a list of candles; found no candles"),
+        ('{"a": 1}', "must be a list of candles; found no candles"),
         (f"[{CANDLE}, [1, 2]]", "row 2: a candle is"),
         (f"[{CANDLE}, 5]", "row 2: a candle is"),
         (

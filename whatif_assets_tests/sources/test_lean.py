@@ -147,11 +147,11 @@ def test_a_ticker_without_map_is_the_symbol(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("19980102\n", "line 1: a date and a ticker are needed"),
-        ("1998,bac\n", "line 1: '1998' is no date"),
-        ("20501231,bac\n19980102,nb\n", "dates must be there, and rise"),
-        ("", "dates must be there, and rise"),
-        ("20501231,../bac\n", "line 1: a date and a ticker are needed"),
+        ("19980102\n", "line 1: must have a date and a ticker"),
+        ("1998,bac\n", "line 1: '1998' is not a date"),
+        ("20501231,bac\n19980102,nb\n", "rows are needed, with dates in asc"),
+        ("", "rows are needed, with dates in asc"),
+        ("20501231,../bac\n", "line 1: must have a date and a ticker"),
     ],
 )
 def test_a_malformed_map_is_named_with_its_line(tmp_path, text, words):
@@ -222,12 +222,12 @@ def test_a_malformed_factor_is_named_with_its_line(tmp_path, row):
     ("name", "text", "words"),
     [
         ("20180404_trade.zip", "34200000,1,1,1,1\n", "line 1: 5 fields where 6"),
-        ("20180404_trade.zip", "34200000,1,1,,1,1\n", "line 1: low '' is no number"),
-        ("20180404_trade.zip", "99999999,1,1,1,1,1\n", "no millisecond of a day"),
-        ("20180404_trade.zip", "-1,1,1,1,1,1\n", "no millisecond of a day"),
+        ("20180404_trade.zip", "34200000,1,1,,1,1\n", "line 1: low '' is not a number"),
+        ("20180404_trade.zip", "99999999,1,1,1,1,1\n", "not a millisecond of a day"),
+        ("20180404_trade.zip", "-1,1,1,1,1,1\n", "not a millisecond of a day"),
         ("20180404_trade.zip", "", "has no row"),
-        ("20181304_trade.zip", "0,1,1,1,1,1\n", "begins with no date"),
-        ("20180311_trade.zip", "9000000,1,1,1,1,1\n", "comes never in America/New"),
+        ("20181304_trade.zip", "0,1,1,1,1,1\n", "must begin with a date"),
+        ("20180311_trade.zip", "9000000,1,1,1,1,1\n", "occurs never in America/New"),
     ],
 )
 def test_a_malformed_zip_is_named(tmp_path, name, text, words):

@@ -174,6 +174,9 @@ def test_a_client_that_is_not_installed_is_named():
         module = "whatif_assets_no_such_client"
         spans: ClassVar = {"1min": None}
 
+        def fetch(self, client, symbols, start, end, bar_size):
+            return []
+
     source = Absent(Absent.Options(symbols=("AAA",)), Path())
     with pytest.raises(BadInput, match=r"pip install 'whatif_assets\[absent\]'"):
         source.read(["AAA"], *EVER, ONE_MINUTE)

@@ -81,7 +81,7 @@ def test_a_path_to_nothing_is_refused(folder, path):
 
 
 def test_a_folder_without_files_is_refused(tmp_path):
-    with pytest.raises(BadInput, match=f"{tmp_path} has no file that ends with"):
+    with pytest.raises(BadInput, match=f"{tmp_path} has no file whose name ends with"):
         read(".", tmp_path)
 
 

@@ -267,7 +267,7 @@ class TestHoldout:
 
     def test_a_market_without_an_end_needs_a_last_date(self) -> None:
         market = self.market.model_copy(update={"last_session": None})
-        with pytest.raises(BadInput, match=r"Give the study dates: \{last:"):
+        with pytest.raises(BadInput, match=r"Set in the study dates: \{last:"):
             self.study(method="whole", holdout=3).folds(market)
 
     @pytest.mark.parametrize("sealed", [10, 11])
