@@ -71,7 +71,7 @@ class CsvOptions(Settings):
     )
     columns: dict[Column, str | Position] = Field(
         default_factory=dict,
-        description="Names of the columns in the file, where they differ from ours, "
+        description="Names of the columns in the file, where they differ from these names, "
         "or positions counted from 1.",
     )
     keep: dict[str, str] = Field(

@@ -52,9 +52,9 @@ def read_plain(
         columns = _columns(table, layout, options, daily)
     except (_Unusual, ValueError, pa.ArrowException, OSError, EOFError, zlib.error):
         return None
-    constants = {"symbol": symbol, "file": str(file)}
-    if not symbol:
-        del constants["symbol"]
+    constants = {"file": str(file)}
+    if symbol:
+        constants = {"symbol": symbol, **constants}
     for name, text in constants.items():
         codes = np.zeros(len(columns["line"]), dtype=np.int8)
         columns[name] = category(codes, [text])
