@@ -71,8 +71,8 @@ class CsvOptions(Settings):
     )
     columns: dict[Column, str | Position] = Field(
         default_factory=dict,
-        description="Names of the columns in the file, where they differ from these names, "
-        "or positions counted from 1.",
+        description="Names of the columns in the file, where they differ from these "
+        "names, or positions counted from 1.",
     )
     keep: dict[str, str] = Field(
         default_factory=dict,

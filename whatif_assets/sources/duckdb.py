@@ -50,7 +50,7 @@ class DuckDbOptions(Settings):
     columns: dict[Column, str] = Field(
         default_factory=dict,
         description="Names of the columns in the query result, where they differ from "
-        "ours.",
+        "these names.",
     )
     symbol: str | None = Field(
         default=None, min_length=1, description="Symbol of all rows."

@@ -57,11 +57,11 @@ class LeanOptions(Settings):
     price_scale: float | None = Field(
         default=None,
         gt=0,
-        description="Divisor of prices. Default: as security says.",
+        description="Divisor of prices. Default: set by security.",
     )
     timezone: str | None = Field(
         default=None,
-        description="Time zone of the files. Default: as security says.",
+        description="Time zone of the files. Default: set by security.",
     )
 
     _check_time_zone = field_validator("timezone")(check_time_zone)

@@ -1,4 +1,4 @@
-"""Sources that ask a service, here one on loopback that answers as documented."""
+"""Sources that read from a service, here a server on loopback."""
 
 from __future__ import annotations
 
@@ -112,9 +112,9 @@ def test_a_service_that_repeats_a_wrong_key_is_quoted_without_it(
     monkeypatch.setenv(SOURCES[name].keys[0], secret)
     with pytest.raises(BadInput, match=f"'{name}'.* failed with") as error:
         loaded(open_source(name, options[name], Path()))
-    said = f"{error.value} {error.value.__cause__} {caplog.text}"
-    assert secret not in said
-    assert f"<{SOURCES[name].keys[0]}>" in said
+    output = f"{error.value} {error.value.__cause__} {caplog.text}"
+    assert secret not in output
+    assert f"<{SOURCES[name].keys[0]}>" in output
 
 
 @pytest.mark.parametrize("name", KEYED)

@@ -272,5 +272,7 @@ class TestHoldout:
 
     @pytest.mark.parametrize("sealed", [10, 11])
     def test_something_must_be_left_to_select_on(self, sealed: int) -> None:
-        with pytest.raises(BadInput, match=f"found {sealed}, but the study has only 10"):
+        with pytest.raises(
+            BadInput, match=f"found {sealed}, but the study has only 10"
+        ):
             self.study(method="whole", holdout=sealed).folds(self.market)

@@ -1,4 +1,4 @@
-"""Rows of facts are read as they are meant, or refused by file, row and column."""
+"""Reading facts, and errors that name file, row and column."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_rows_are_sorted_and_typed(tmp_path):
     assert rows["available_ts"].tolist()[0] == pd.Timestamp("2018-01-03", tz="UTC")
 
 
-def test_dates_are_known_by_a_stated_rule(tmp_path):
+def test_dates_are_known_by_the_rule_available(tmp_path):
     text = "day,v\n2018-03-09,1\n2018-03-10,2\n2018-11-03,3\n"
     found = read(
         tmp_path,
@@ -56,7 +56,7 @@ def test_dates_are_known_by_a_stated_rule(tmp_path):
     assert found.counts.loc["x", "by_rule"] == 3
 
 
-def test_a_rule_fills_what_the_file_leaves_open(tmp_path):
+def test_a_rule_fills_missing_available_ts(tmp_path):
     text = HEAD + "AAA,2018-01-02T10:00Z,,1\nAAA,2018-01-03T10:00Z,2018-01-03T12:00Z,2"
     found = read(tmp_path, text, available={"days": 2})
     expected = instants(["2018-01-04 10:00", "2018-01-03 12:00"])
@@ -76,7 +76,7 @@ def test_a_series_makes_a_fact_of_each(tmp_path):
     assert only["fact"].tolist() == ["x"]
 
 
-def test_a_row_said_twice_counts_once(tmp_path):
+def test_a_repeated_row_counts_once(tmp_path):
     found = read(tmp_path, HEAD + "\n".join([*GOOD, GOOD[0]]))
     assert len(found.rows) == 3
     assert found.counts.loc["x", "repeated"] == 1
@@ -108,7 +108,7 @@ def test_parquet_csv_and_a_query_give_the_same_rows(tmp_path):
         pd.testing.assert_frame_equal(rows, whole)
 
 
-def test_what_came_in_is_described(tmp_path):
+def test_facts_are_described(tmp_path):
     text = HEAD + "\n".join(
         [
             *GOOD,
@@ -120,8 +120,8 @@ def test_what_came_in_is_described(tmp_path):
     end = pd.Timestamp("2018-02-20", tz="UTC")
     options = FactOptions(path="-", late_after=10, stale_after=30)
     line = described(found.rows, found.counts, {"x": options}, end).iloc[0]
-    told = line[["facts", "symbols", "revised", "before_event", "late", "stale"]]
-    assert told.tolist() == [5, 2, 1, 1, 1, 1]
+    numbers = line[["facts", "symbols", "revised", "before_event", "late", "stale"]]
+    assert numbers.tolist() == [5, 2, 1, 1, 1, 1]
     assert line["longest_delay"] == 18.0
     announced = options.model_copy(update={"scheduled": True, "stale_after": 31})
     line = described(found.rows, found.counts, {"x": announced}, end).iloc[0]
@@ -211,7 +211,7 @@ def test_two_values_known_from_the_same_time_are_refused_with_both_rows(tmp_path
         read(tmp_path, text)
 
 
-def test_times_without_a_zone_ask_for_one(tmp_path):
+def test_times_without_a_zone_need_the_option(tmp_path):
     text = "event_ts,available_ts\n2018-01-02 10:00,2018-01-02 11:00\n"
     with pytest.raises(
         BadInput, match=r"event_ts has times without a time zone\. Set timezone"
@@ -226,7 +226,7 @@ def test_times_without_a_zone_ask_for_one(tmp_path):
         read(tmp_path, twice, timezone=ZONE)
 
 
-def test_dates_alone_are_not_known_as_they_begin(tmp_path):
+def test_dates_are_not_known_at_the_start_of_their_day(tmp_path):
     text = "event_ts\n2018-01-02\n"
     with pytest.raises(
         BadInput, match=r"not known at the start of its day. Write \{days: 1"
