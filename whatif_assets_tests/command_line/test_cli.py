@@ -63,7 +63,7 @@ def test_a_faulty_study_exits_2_with_file_and_line(tiny_study, old, new, says):
 def test_a_home_without_a_market_says_what_to_do(tmp_path):
     result = whatif("run", "--home", tmp_path / "empty")
     assert result.exit_code == 2
-    assert "is no home yet" in result.stderr
+    assert "is not a home yet" in result.stderr
 
 
 def test_an_unknown_study_is_suggested(finished_home):

@@ -389,8 +389,8 @@ def test_a_file_of_trades_needs_no_more_than_price_and_size(tmp_path):
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ("2018-02-20 14:30:01,x,5", r"AAA.csv, line 3: close 'x' is no number"),
-        ("2018-02-20 14:30:01,10,", r"AAA.csv, line 3: volume '' is no number"),
+        ("2018-02-20 14:30:01,x,5", r"AAA.csv, line 3: close 'x' is not a number"),
+        ("2018-02-20 14:30:01,10,", r"AAA.csv, line 3: volume '' is not a number"),
         ("2018-02-20 14:30:01,inf,5", r"AAA.csv, line 3\), has open inf where"),
         ("2018-02-20 14:30:01,nan,5", r"AAA.csv, line 3\), has open nan where"),
         ("2018-02-20 14:30:01,-1,5", r"AAA.csv, line 3\), has open -1.0 where"),
@@ -405,5 +405,7 @@ def test_a_trade_that_is_none_is_refused_with_file_and_line(tmp_path, row, messa
 
 def test_bars_are_not_made_of_bars(tmp_path):
     text = "timestamp,open,high,low,close,volume\n2018-02-20 14:30:00,1,1,1,1,5\n"
-    with pytest.raises(BadInput, match=r"has bars, and volume:5 bars are made of tr"):
+    with pytest.raises(
+        BadInput, match=r"has bars but no trades, and volume:5 bars are built"
+    ):
         csv(tmp_path, text, "volume:5")

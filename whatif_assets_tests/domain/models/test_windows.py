@@ -267,10 +267,12 @@ class TestHoldout:
 
     def test_a_market_without_an_end_needs_a_last_date(self) -> None:
         market = self.market.model_copy(update={"last_session": None})
-        with pytest.raises(BadInput, match=r"Give the study dates: \{last:"):
+        with pytest.raises(BadInput, match=r"Set in the study dates: \{last:"):
             self.study(method="whole", holdout=3).folds(market)
 
     @pytest.mark.parametrize("sealed", [10, 11])
     def test_something_must_be_left_to_select_on(self, sealed: int) -> None:
-        with pytest.raises(BadInput, match=f"found {sealed}, of 10 sessions"):
+        with pytest.raises(
+            BadInput, match=f"found {sealed}, but the study has only 10"
+        ):
             self.study(method="whole", holdout=sealed).folds(self.market)

@@ -143,7 +143,7 @@ def configuration(folder: Path, **fields: Any) -> Configuration:
 def test_a_name_that_means_two_things_is_refused(folder: Path, name: str) -> None:
     with pytest.raises(
         BadInput,
-        match=f"{name}: every configuration has a field .* Write 'param.{name}'",
+        match=f"{name}: this is the name of a field .* Write 'param.{name}'",
     ):
         configuration(folder, **{name: 4})
     with pytest.raises(BadInput, match=f"Write 'param.{name}' to set the param"):

@@ -125,5 +125,5 @@ def test_malformed_actions_fail_a_run_with_their_line(tmp_path, capsys):
     study.write_text(STUDY)
     assert not run_studies(tmp_path / "home", str(study))
     told = " ".join(capsys.readouterr().out.split())
-    assert "actions.csv, line 2: split '7:1' is no number" in told
+    assert "actions.csv, line 2: split '7:1' is not a number" in told
     assert Home.open(tmp_path / "home").lake.keys("price_bars") == []

@@ -214,7 +214,7 @@ def test_checks_and_metadata_show_what_came_in(home):
 def test_wrong_facts_fail_by_name_and_nothing_is_replaced(home):
     table = folder_of(home.lake, "facts") / "data.parquet"
     before = table.read_bytes()
-    with pytest.raises(BadInput, match=r"vix\.csv, line 5: VIX 'x' is no number"):
+    with pytest.raises(BadInput, match=r"vix\.csv, line 5: VIX 'x' is not a number"):
         changed(home, "2026-01-07,18.0", "2026-01-07,x")
     assert table.read_bytes() == before
 
@@ -246,7 +246,7 @@ def test_series_whose_columns_would_be_one_are_refused(home):
             r"no facts 'vxi'.* Did you mean 'vix'",
         ),
         ("path: vix.csv", "pth: vix.csv", r"facts\.vix\.pth: unknown field; .* 'path'"),
-        ("    vix:", "    v.x:", "'v.x' is no name of facts"),
+        ("    vix:", "    v.x:", "'v.x' is not a valid name of facts"),
         ('at: "11:00"', 'at: "25:00"', r"facts\.vix\.available\.at: found '25:00'"),
     ],
 )

@@ -74,7 +74,7 @@ def test_a_study_is_its_best_configuration(home: Home) -> None:
         ("linaer", "Did you mean 'linear'?"),
         ("tiny.linaer", "Did you mean 'linear'?"),
         ("tinny.linear", "Did you mean 'tiny'?"),
-        ("tiny.forest", "say which value of max_depth"),
+        ("tiny.forest", "choose one value of max_depth"),
         ("tiny.linear~horizn=2", "Did you mean 'horizon'?"),
         ("tiny.forest~max_depth=4", "is not in a leaderboard yet"),
         ("tiny.linear:threshold=0.3", "such as tiny.linear:-"),
