@@ -131,7 +131,7 @@ def test_sleeves_have_the_multiplier_of_their_symbol() -> None:
 
 @pytest.mark.parametrize("wrong", [0.0, -10.0, np.inf, np.nan])
 def test_a_multiplier_is_finite_and_above_0(wrong: float) -> None:
-    with pytest.raises(BadInput, match=r"Sleeve AAA: the multiplier is .* above 0"):
+    with pytest.raises(BadInput, match=r"Sleeve AAA: multiplier is .* above 0"):
         replace(future(), multiplier=wrong)
 
 
