@@ -175,17 +175,17 @@ def test_daily_labels_count_sessions_of_the_calendar() -> None:
 
 def test_a_label_along_the_calendar_needs_its_schedule() -> None:
     bars = bars_at(["2018-02-16"], [1])
-    with pytest.raises(BadInput, match="give the schedule"):
+    with pytest.raises(BadInput, match="needs the schedule"):
         found(bars, ONE_DAY)
     schedule = Sessions("XNYS", date(2018, 1, 1)).schedule([date(2018, 2, 20)])
-    with pytest.raises(BadInput, match="lacks the bars' session 2018-02-16"):
+    with pytest.raises(BadInput, match="lacks the session 2018-02-16 of the bars"):
         found(bars, ONE_DAY, schedule=schedule)
 
 
 @pytest.mark.parametrize(
     ("wanted", "message"),
     [
-        ({"horizon": 0}, "horizon: found 0; a label lies at least 1 bar ahead"),
+        ({"horizon": 0}, "horizon: found 0; it must be at least 1 bar"),
         ({"horizon": -5}, "horizon: found -5"),
         ({"price": "vwpa"}, "price: found 'vwpa'; .* Did you mean 'vwap'"),
         ({"kind": "returns"}, "kind: found 'returns'; .* Did you mean 'return'"),
@@ -279,7 +279,7 @@ def test_a_session_in_which_others_have_bars_is_counted_over() -> None:
 
 
 def test_bars_of_volume_across_sessions_need_the_calendar() -> None:
-    with pytest.raises(BadInput, match="give the schedule of its sessions"):
+    with pytest.raises(BadInput, match="needs the schedule of the market's"):
         found(UNEVEN, OF_VOLUME, horizon=1, across_sessions=True)
 
 
