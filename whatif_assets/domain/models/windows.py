@@ -213,8 +213,8 @@ def cv_folds(rows: pd.DataFrame, n: int, embargo: int) -> list[tuple[Mask, Mask]
     edges = [len(times) * block // (n + 1) for block in range(1, n + 2)]
     if n < 1 or edges[0] <= embargo:
         raise BadInput(
-            f"search_folds: found {n}; it must be at least 1, and {len(times)} distinct "
-            f"bar times, cut into {n + 1} blocks, must leave each block longer than the "
+            f"search_folds: found {n}; it must be at least 1, and each of the {n + 1} "
+            f"blocks of the {len(times)} distinct bar times must be longer than the "
             f"embargo of {embargo} bars. Choose fewer folds, or more sessions."
         )
     label_ts = rows["label_ts"] if "label_ts" in rows else rows["ts"]

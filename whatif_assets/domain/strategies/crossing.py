@@ -19,7 +19,8 @@ class CrossingRule(TradingRule[SettingsT]):
 
     The lines cross where their order is opposite to their order when they last
     differed, so a touch is not a crossing; the same holds for Backtrader's
-    ``CrossOver``. Before the first crossing there is no position. NaN counts as a touch.
+    ``CrossOver``. Before the first crossing there is no position. A NaN counts as a
+    touch.
     """
 
     def __init__(self) -> None:

@@ -217,7 +217,7 @@ def _name_of(value: Any) -> Any:
     name = getattr(value, "__qualname__", None)
     if name is not None:
         module = str(getattr(value, "__module__", ""))
-        # The module name of a user's file contains a hash, which is not part of the value.
+        # The module name of a user's file contains a hash, which must not count here.
         return name if module.startswith("_own_strategy_") else f"{module}.{name}"
     if hasattr(value, "tolist"):  # a NumPy array or number
         return json_value(value.tolist())

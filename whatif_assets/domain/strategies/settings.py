@@ -50,8 +50,8 @@ class RuleSettings(Settings):
     )
     equity_percent: Money = Field(
         default=0,
-        description="Value of a position in percent of the sleeve's equity, rounded down "
-        "to whole shares; replaces size.",
+        description="Value of a position in percent of the sleeve's equity, rounded "
+        "down to whole shares; replaces size.",
     )
     direction: Direction = Field(
         default="both", description="Positions that may be opened: both, long or short."

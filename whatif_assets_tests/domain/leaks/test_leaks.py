@@ -260,7 +260,7 @@ class TestLabels:
         )
         assert not finding.passed
         assert finding.column == "oracle"
-        assert "is the label itself" in finding.reason
+        assert "equals the label" in finding.reason
 
     @pytest.mark.parametrize(
         ("base", "across", "horizon"),
@@ -320,7 +320,7 @@ class TestTraining:
         train = lesson.frame["session"].isin(pd.to_datetime(SESSIONS[:3]))
         known = lesson.frame["label"].notna()
         finding = training_probed(lesson, lesson.frame[train & known], embargo=12)
-        assert "which the embargo leaves out" in finding.reason
+        assert "The embargo must leave them out" in finding.reason
 
     def test_a_row_of_the_test_is_caught(self, lesson):
         rows = lesson.frame[lesson.frame["label"].notna()]
