@@ -14,8 +14,8 @@ from whatif_assets.domain.base.errors import BadInput
 # Relative difference up to which values count as equal. Built-in features are equal to
 # the bit, but a user's matrix product may differ in its last digits. A value close to 0
 # may be a difference of larger values and have their rounding errors, so it is compared
-# at the scale of a quantile of its column. The scale is never the maximum of the column,
-# since any change would be small compared with it.
+# at the scale of a quantile of its column. The scale is never the maximum of the
+# column, since any change would be small compared with it.
 TOLERANCE = 1e-9
 TYPICAL, LOW = 0.5, 0.05
 

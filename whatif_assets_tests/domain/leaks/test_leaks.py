@@ -233,7 +233,7 @@ class TestLabels:
         finding = labels_probed(lesson, frame)
         assert not finding.passed
         assert finding.probe == LABEL_PROBE
-        assert "does not lie ahead" in finding.reason
+        assert "which is not later" in finding.reason
 
     def test_a_reversed_direction_under_the_right_time_is_caught(self, lesson):
         frame = lesson.frame.sort_values(["symbol", "ts"])
@@ -241,7 +241,7 @@ class TestLabels:
         reversed_ = frame.assign(label=(past / frame["price"] - 1)).dropna()
         finding = labels_probed(lesson, reversed_)
         assert not finding.passed
-        assert "another direction or horizon" in finding.reason
+        assert "direction or horizon of the label differs" in finding.reason
 
     @pytest.mark.parametrize("horizon", [1, 4, 6])
     def test_another_horizon_is_caught(self, lesson, horizon):
