@@ -332,7 +332,7 @@ class TestBadInput:
 
     def test_a_missing_column_is_named(self) -> None:
         bars = sleeve([10, 11], ema_10=[1, 1])
-        with pytest.raises(BadInput, match="forecast, which .* AAA lacks.* ema_10"):
+        with pytest.raises(BadInput, match=r"forecast, which .* AAA lacks.* ema_10"):
             run_backtests([bars], "forecast_threshold", [Variant("-", {})])
 
     def test_an_unknown_setting_is_named_before_anything_runs(self) -> None:

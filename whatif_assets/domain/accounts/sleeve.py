@@ -179,7 +179,7 @@ def sleeves_of(
         Feature columns to include, and ``forecast``.
     schedule
         ``open`` and ``close`` (UTC) of each of the sessions, in their order, as
-        :meth:`Sessions.schedule` gives them; None for daily bars.
+        returned by :meth:`Sessions.schedule`; None for daily bars.
     bar_size
         Size of the bars; daily if None.
     multipliers

@@ -13,10 +13,11 @@ A winner is **likely real** if all of these hold.
 5. The winner did not lose in the holdout, if the holdout was opened.
 6. There are at least 20 out-of-sample sessions.
 
-The verdict is **an edge that ended** if the conditions hold, for the whole sample or
-for the part before a break, but no edge is left after the break. A verdict of likely
-real is **withheld** if something that it rests on is not known: for example, trials are
-missing from the ledger, or an account does not reconcile.
+The verdict is **an edge that ended** if luck is an unlikely explanation of the whole
+sample, or of the part before a break, but no edge is left after the break; conditions
+1, 2 and 6 must hold. A verdict of likely real, or of an edge that ended, is
+**withheld** if something that it rests on is not known: for example, trials are missing
+from the ledger, or an account does not reconcile.
 
 Otherwise the verdict is **sample too short** if more independent trials were made than
 the sessions support, or if there are fewer than 20 sessions: hardly any edge could have
