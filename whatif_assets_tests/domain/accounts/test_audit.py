@@ -1,4 +1,4 @@
-"""An account's value is explained by its fills, at the costs that were stated."""
+"""Audits: the fills of an account explain its value, at the stated costs."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def situations_folder() -> Path:
 
 
 class Turns(bt.Strategy):  # type: ignore[misc]
-    """Long, short and flat by turns, a few units more or less each time."""
+    """Alternate between long, short and flat, with changing sizes."""
 
     def next(self) -> None:
         if len(self) % 3 == 0:
@@ -229,7 +229,7 @@ def test_engines_that_differ_by_what_is_no_number_are_never_equal(
 
 
 def averages() -> dict[str, Any]:
-    """What `ema_cross` reads: the columns of its two averages."""
+    """Columns of the two averages that `ema_cross` reads."""
     kind = find_strategy("ema_cross")
     features = required_features(kind, [{"fastperiod": 2, "slowperiod": 5, "size": 10}])
     close = bars().close

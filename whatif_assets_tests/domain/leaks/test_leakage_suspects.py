@@ -1,4 +1,4 @@
-"""A column that works too well is asked about, and refuses nothing."""
+"""A column that predicts too well raises a question, and nothing is refused."""
 
 from __future__ import annotations
 

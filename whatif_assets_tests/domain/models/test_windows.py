@@ -118,7 +118,7 @@ class TestWalkForward:
 
 
 def rows(sessions: list[date], bars: int = 4, symbols: str = "AB") -> pd.DataFrame:
-    """Bars of a minute from 14:30, the label two bars later within the session."""
+    """One-minute bars from 14:30; labels are two bars ahead in the same session."""
     frames = []
     for symbol in symbols:
         for day in sessions:

@@ -1,4 +1,4 @@
-"""The reasons of a verdict as sentences: figures in, words out, edge cases first."""
+"""Sentences of a verdict: figures in, words out, edge cases first."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ COUNTS = {
 
 
 def said(placebos: tuple[Placebo, ...] = (), **figures: Any) -> list[str]:
-    """Give the reasons where nothing is known but some figures."""
+    """Write the reasons where only some figures are known."""
     needed = figures.pop("needed", None)
     known = {name: figures.pop(name) for name in GIVEN if name in figures}
     evidence = Evidence(

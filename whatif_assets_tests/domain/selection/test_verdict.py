@@ -1,4 +1,4 @@
-"""The verdict: what it takes to be real, in which order it doubts, what it never says."""
+"""The verdict: its conditions, the order of its reasons, and undefined figures."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SESSIONS = 250
 
 
 def evidence(edge: float = 0.0, seed: int = 0, trials: int = 60, **more) -> Evidence:
-    """Trials that follow a rising market in part; the first may have an edge."""
+    """Make trials that partly follow a rising market; the first may have an edge."""
     draw = np.random.default_rng(seed)
     sessions = more.pop("sessions", SESSIONS)
     hold = 0.0005 + 0.01 * draw.normal(size=sessions)

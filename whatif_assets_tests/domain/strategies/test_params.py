@@ -1,4 +1,4 @@
-"""Params of a user's strategy: their kinds, their names, and how they are written."""
+"""Params of a user's strategy: their kinds, names, and values as text."""
 
 from __future__ import annotations
 
