@@ -91,7 +91,7 @@ def check(folder: Path, line: str, fields: str) -> tuple[int, str]:
         ("pass", "perod: 5", "perod: unknown field; allowed are"),
         ("pass", "perod: 5", "Did you mean 'period'?"),
         ("pass", "period: five", "period: found 'five'"),
-        ("pass", "at: 5", "at: found 5; allowed is text"),
+        ("pass", "at: 5", "at: found 5; it must be text"),
         ("pass\n    x =", "period: 5", "its import fails with SyntaxError"),
         ("pass\nimport nothing_like_it", "period: 5", "ModuleNotFoundError"),
         ("pass\nsys.exit(1)", "period: 5", "its import fails with SystemExit: 1"),

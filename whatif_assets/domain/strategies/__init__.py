@@ -1,7 +1,6 @@
-"""Strategies: the built-in ones by name.
+"""The built-in strategies by name.
 
-A new built-in strategy is one class in a file of its own and one line in
-``STRATEGIES``.
+A new built-in strategy is one class in its own module and one line in ``STRATEGIES``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Strategies as people write them, each one situation that Backtrader has rules for."""
+"""Users' strategies; each tests one situation that Backtrader has rules for."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from whatif_assets.domain.accounts._backtrader import bt
 
 
 class _Averages(bt.Strategy):  # type: ignore[misc]
-    """Compare a short average with a longer one."""
+    """Compare a short moving average with a longer one."""
 
     def __init__(self) -> None:
         """Build the averages."""
@@ -145,7 +145,7 @@ class OneCancelsOther(bt.Strategy):  # type: ignore[misc]
 
 
 class Timers(bt.Strategy):  # type: ignore[misc]
-    """Trade by the clock, before and after the broker has worked the bar."""
+    """Trade at fixed times, before and after the broker has processed the bar."""
 
     def __init__(self) -> None:
         """Set the timers."""
@@ -159,7 +159,7 @@ class Timers(bt.Strategy):  # type: ignore[misc]
 
 
 class Sized(_Averages):
-    """Set an own sizer, commission and cash, and size by percent of the cash."""
+    """Set a sizer, a commission and cash; trade in percent of the cash."""
 
     params = (("percents", 40),)
 
@@ -169,7 +169,7 @@ class Sized(_Averages):
         self.broker.setcommission(commission=0.01, commtype=bt.CommInfoBase.COMM_FIXED)
 
     def next(self) -> None:
-        """Reverse at a crossing, and hold less after a fall."""
+        """Reverse at a crossing, with a smaller size after a fall."""
         if self.up and not self.position:
             self.buy()
         elif not self.up and self.position:
@@ -206,7 +206,7 @@ class Notified(_Averages):
 
 
 class Analysed(_Averages):
-    """Add analyzers and observers, and trade by their results."""
+    """Add analyzers and observers, and trade on their values."""
 
     def __init__(self) -> None:
         """Add them, by the strategy and by the engine that runs it."""
@@ -237,7 +237,7 @@ class Pays(bt.Strategy):  # type: ignore[misc]
 
 
 class Kind(enum.Enum):
-    """An enumeration as the type of a param."""
+    """An enumeration as the value of a param."""
 
     UP = 1
     DOWN = -1
@@ -248,7 +248,7 @@ def _double(price: float) -> float:
 
 
 class Params(bt.Strategy):  # type: ignore[misc]
-    """Params of every kind that Python has."""
+    """Params of many kinds of values."""
 
     params = (
         ("average", bt.ind.EMA),
@@ -280,7 +280,7 @@ class Params(bt.Strategy):  # type: ignore[misc]
 
 
 class WarmsUpAlone(_Averages):
-    """Trade while the averages warm up, too."""
+    """Trade during the warm-up of the averages too."""
 
     def prenext(self) -> None:
         """Buy one share a bar."""
@@ -296,7 +296,7 @@ class WarmsUpAlone(_Averages):
 
 
 class SessionsOfBacktrader(bt.Strategy):  # type: ignore[misc]
-    """Flat overnight, by the clock of the data."""
+    """Close the position before the end of the day, by the time of the bars."""
 
     def next(self) -> None:
         """Be long until a quarter past three."""
@@ -305,7 +305,7 @@ class SessionsOfBacktrader(bt.Strategy):  # type: ignore[misc]
 
 
 class Unseen(bt.Strategy):  # type: ignore[misc]
-    """Replace the broker."""
+    """Replace the broker with another one."""
 
     def __init__(self) -> None:
         """Replace the broker."""

@@ -1,4 +1,4 @@
-"""Breaks are found where they were simulated, and seldom where there are none."""
+"""Breaks: found where they were planted, and seldom found elsewhere."""
 
 from __future__ import annotations
 

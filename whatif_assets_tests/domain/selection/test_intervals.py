@@ -1,4 +1,4 @@
-"""Bootstrap intervals contain the true value with the stated frequency."""
+"""Bootstrap intervals: they contain the true figure as often as stated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Buy-and-hold has the size of the compared variant, and states this size."""
+"""Buy-and-hold has the size of the compared strategy, and its words state it."""
 
 from __future__ import annotations
 

@@ -195,7 +195,7 @@ def test_the_gate_refuses_a_join_on_the_time_of_the_event(home, monkeypatch):
     finding = probed(home)
     assert not finding.passed
     assert finding.column == "last_value_vix"
-    assert "knows a fact before its available_ts" in finding.reason
+    assert "uses a fact before its available_ts" in finding.reason
 
 
 def test_checks_and_metadata_show_what_came_in(home):

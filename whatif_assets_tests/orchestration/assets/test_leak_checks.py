@@ -97,7 +97,7 @@ def test_a_strategy_that_reads_ahead_leaves_no_result(copied_home):
         runner = Runner(home, instance)
         (told,) = runner.run_keys("backtest_results", ["tiny.peek"], ["tiny.peek"])
     assert "Configuration tiny.peek: the check fills_at_next_open failed" in told
-    assert "read no bar ahead" in told
+    assert "Do not read later bars" in told
     assert not home.lake.has("backtest_results", "tiny.peek")
 
 
