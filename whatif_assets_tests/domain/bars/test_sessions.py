@@ -120,7 +120,7 @@ def test_previous_sessions_are_oldest_first_and_not_before_the_market():
 def test_a_day_without_session_is_refused_with_its_reason(day, words):
     with pytest.raises(BadInput) as error:
         NEW_YORK_2018.check(day)
-    assert str(error.value).startswith(f"{day} is no session of XNYS")
+    assert str(error.value).startswith(f"{day} is not a session of XNYS")
     assert all(word in str(error.value) for word in words)
 
 
@@ -161,7 +161,7 @@ def test_a_futures_session_begins_the_evening_before():
 
 
 def test_an_unknown_calendar_is_refused_with_a_suggestion():
-    with pytest.raises(BadInput, match=r"'XNYX' is no known.*Did you mean 'XNYS'"):
+    with pytest.raises(BadInput, match=r"'XNYX' is not a known.*Did you mean 'XNYS'"):
         Sessions("XNYX", date(2018, 1, 2))
 
 

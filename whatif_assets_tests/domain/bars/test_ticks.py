@@ -166,8 +166,8 @@ def test_no_trades_make_no_bars():
 @pytest.mark.parametrize(
     ("repairs", "size", "message"),
     [
-        (["drop_duplicates"], "1min", "two trades that are the same are two trades"),
-        (["forward_fill"], "volume:10", "volume:10 bars take as long as they take"),
+        (["drop_duplicates"], "1min", "two equal rows are two trades"),
+        (["forward_fill"], "volume:10", "volume:10 bars have no fixed length"),
     ],
 )
 def test_a_repair_that_makes_no_sense_is_refused(repairs, size, message):

@@ -258,7 +258,7 @@ def test_a_wrong_size_is_refused() -> None:
         BadInput, match="ema_10_close_of_1h: bar: found 1h; bars of 1day"
     ):
         by_bar_size(hours, BarSize.parse("1day"))
-    with pytest.raises(BadInput, match="feature ema: bar: '7min' is no size of bars"):
+    with pytest.raises(BadInput, match="feature ema: bar: '7min' is not a bar size"):
         parse_feature("ema+bar=7min")
     with pytest.raises(BadInput, match="bars of volume or money are made of ticks"):
         parse_feature("ema+bar=volume:10")
