@@ -115,7 +115,10 @@ MARKET = {"source": "sample", "first_session": "2018-02-20"}
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"repairs": ["drop_duplicate"]}, "'drop_duplicate' is not a repair. Did you mean"),
+        (
+            {"repairs": ["drop_duplicate"]},
+            "'drop_duplicate' is not a repair. Did you mean",
+        ),
         ({"repairs": ["forward_fill"], "base_bar": "1day"}, "forward_fill fills gaps"),
     ],
 )

@@ -254,13 +254,13 @@ def test_what_it_read_of_earlier_sessions_is_told(home: Home) -> None:
 
 def test_a_wrong_size_is_refused() -> None:
     hours = [parse_feature({"ema": {"bar": "1h"}})]
-    with pytest.raises(
-        BadInput, match="ema_10_close_of_1h: bar: found 1h; bars of 1day"
-    ):
+    with pytest.raises(BadInput, match="ema_10_close_of_1h: bar: found 1h; 1day bars"):
         by_bar_size(hours, BarSize.parse("1day"))
     with pytest.raises(BadInput, match="feature ema: bar: '7min' is not a bar size"):
         parse_feature("ema+bar=7min")
-    with pytest.raises(BadInput, match="bars of volume or money are made of ticks"):
+    with pytest.raises(
+        BadInput, match="volume and dollar bars can only be made from ticks"
+    ):
         parse_feature("ema+bar=volume:10")
     with pytest.raises(BadInput, match=r"bars.resample\(bars, \"1h\"\)"):
         compute(random_walks(DAYS[:1]), "ema", bar="1h")

@@ -38,7 +38,10 @@ def test_limits_alone_leave_the_severity(tmp_path):
 @pytest.mark.parametrize(
     ("said", "words"),
     [
-        ("jumps: error", "market.yaml:5: quality.jumps: 'jumps' is not a quality check. Did"),
+        (
+            "jumps: error",
+            "market.yaml:5: quality.jumps: 'jumps' is not a quality check. Did",
+        ),
         ("jump: eror", "market.yaml:5: quality.jump: found 'eror'; .* mean 'error'"),
         ("jump: {treshold: 1}", "quality.jump.treshold: unknown .* mean 'threshold'"),
         ("jump: {threshold: -1}", "quality.jump.threshold: found -1"),
