@@ -1,4 +1,4 @@
-"""Sizes of bars: what may be written, what it means, when a bar was complete."""
+"""Bar sizes: what may be written, what it means, and when a bar closes."""
 
 from __future__ import annotations
 

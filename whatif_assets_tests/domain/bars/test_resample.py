@@ -1,4 +1,4 @@
-"""Resampling: golden, against DuckDB on real minutes, and what it always keeps to."""
+"""Resampling: golden values, DuckDB on real minutes, and properties."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def market(name: str) -> Sessions:
 
 @st.composite
 def minutes(draw: st.DrawFn, sessions: Sessions) -> pd.DataFrame:
-    """Tidy minutes of a day at any time that counts to a session, with gaps."""
+    """Tidy minutes of a day, with gaps, at any time that belongs to a session."""
     frames = []
     for symbol in ("AAA", "BBB")[: draw(st.integers(1, 2))]:
         for day, span in sessions.spans(sessions.dates()).iterrows():
@@ -85,7 +85,7 @@ def _bars(
 
 
 def assert_same(found: pd.DataFrame, expected: pd.DataFrame) -> None:
-    """Compare every column exactly, but for a vwap that was added up in parts."""
+    """Compare every column exactly, except a vwap that was summed in parts."""
     pd.testing.assert_frame_equal(
         found.drop(columns="vwap"), expected.drop(columns="vwap"), check_exact=True
     )

@@ -1,4 +1,4 @@
-"""Sessions: what the exchange's own calendar says, and what is refused."""
+"""Sessions: agreement with the calendars of exchanges, and refused input."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ def test_the_first_known_day_can_be_a_market_s_first(calendar):
 
 @pytest.mark.slow
 def test_every_calendar_knows_2022():
-    """Its bounds are asked of that year's calendar."""
+    """The bounds of a calendar are read from its calendar of 2022."""
     for name in known_calendars():
         earliest, latest = module._known(name)
         assert earliest.year < 2022 < latest.year
@@ -199,7 +199,7 @@ def test_every_calendar_knows_2022():
 
 @pytest.mark.parametrize("calendar", ["XNYS", "BVMF", "XASX", "XBOM", "24/7"])
 def test_a_day_is_the_date_on_the_exchange_s_clock(calendar):
-    """Where clocks move at midnight (Sao Paulo until 2019), too."""
+    """Also where clocks change at midnight (Sao Paulo until 2019)."""
     sessions = Sessions(calendar, date(2016, 1, 4), date(2019, 12, 30))
     instants = pd.date_range("2016-01-03", "2019-12-31", freq="13min", tz="UTC")
     clock = instants.tz_convert(sessions.timezone).tz_localize(None).normalize()

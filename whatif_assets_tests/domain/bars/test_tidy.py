@@ -26,7 +26,7 @@ WHERE = "The test"
 
 
 def rows(*stamps: str, symbol: str = "AAA", **columns: object) -> pd.DataFrame:
-    """Raw bars at these UTC times, all alike unless a column says otherwise."""
+    """Raw bars at these UTC times, with equal values unless a column is given."""
     frame = pd.DataFrame(
         {
             "symbol": symbol,

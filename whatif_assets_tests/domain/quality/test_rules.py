@@ -1,4 +1,4 @@
-"""What a market says about quality: read at the edge, wrong words refused."""
+"""A market's quality settings: parsed when the market is read, or refused."""
 
 from __future__ import annotations
 
