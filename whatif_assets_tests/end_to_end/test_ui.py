@@ -101,7 +101,7 @@ def the_sensor_registers_the_configurations(ui: Ui) -> None:
 def a_saturday_is_refused(ui: Ui, home: Home) -> None:
     run = ui.launch(["price_bars"], SATURDAY)
     assert ui.finish_run(run) == "FAILURE"
-    assert f"{SATURDAY} is no session of XNYS (weekend)" in ui.reasons(run)
+    assert f"{SATURDAY} is not a session of XNYS (weekend)" in ui.reasons(run)
     assert run not in ui.recorded("price_bars").values()
     assert SATURDAY not in home.lake.keys("price_bars")
     with pytest.raises(UiError, match=f"{SATURDAY}: not a session of price_bars"):

@@ -83,7 +83,9 @@ def test_a_dividend_steps_by_its_share_of_the_close_before():
 
 def test_a_dividend_beyond_the_price_is_refused_with_its_line(tmp_path):
     actions = Actions(home_with(tmp_path, "symbol,date,dividend\nAAA,2018-11-23,30\n"))
-    with pytest.raises(BadInput, match=r"actions.csv, line 2: a dividend of 30 .* 20"):
+    with pytest.raises(
+        BadInput, match=r"actions.csv, line 2: the dividend of AAA is 30 .* 20"
+    ):
         actions.steps(date(2018, 11, 23), {"AAA": 20.0})
 
 

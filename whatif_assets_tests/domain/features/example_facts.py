@@ -1,4 +1,4 @@
-"""Facts beside the bars of tests, so that every feature has something to read."""
+"""Facts joined to the bars of tests, so that every feature has its inputs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MINUTE = pd.Timedelta(minutes=1)
 
 
 def feature_of(name: str, **arguments: Any) -> Feature:
-    """Parse a feature; if it reads facts, use one of the example facts."""
+    """Parse a feature; a feature that reads facts gets one of the example facts."""
     if "fact" in FEATURES[name].arguments.model_fields:
         arguments["fact"] = "series"
     return parse_feature({name: arguments})
@@ -44,5 +44,5 @@ def example_facts() -> Facts:
 
 
 def with_facts(bars: pd.DataFrame) -> pd.DataFrame:
-    """Join the known facts to one-minute bars."""
+    """Join the example facts to minute bars."""
     return example_facts().beside(bars, bars["ts"] + MINUTE)

@@ -1,4 +1,4 @@
-"""Properties that every registered feature must have."""
+"""Properties of every feature in the registry."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from whatif_assets_tests.generators import bar_frames
 ALL = [feature_of(name) for name in FEATURES]
 PRICES = ["open", "high", "low", "close", "vwap"]
 
-# Arguments other than the defaults, of which each feature takes those it has.
+# Arguments other than the defaults; each feature gets those that it takes.
 OTHERS = {
     "timeperiod": 7,
     "fastperiod": 4,
@@ -187,8 +187,8 @@ def test_its_unit_says_how_it_scales() -> None:
         )
 
 
-# These are undefined if prices are constant and there is no volume; the others are
-# the price, or 0.
+# Features that are undefined for constant prices without volume; the others are the
+# price, or 0.
 UNDEFINED = {
     *("adx", "adxr", "dx", "plus_di", "minus_di", "massi", "rsi", "cmo", "cci"),
     *("stochf_k", "stochf_d", "stoch_k", "stoch_d", "stochrsi_k", "stochrsi_d"),

@@ -243,7 +243,7 @@ def test_series_whose_columns_would_be_one_are_refused(home):
         (
             "fact: vix}\n  - d",
             "fact: vxi}\n  - d",
-            r"no facts 'vxi'.* Did you mean 'vix'",
+            r"no fact 'vxi'.* Did you mean 'vix'",
         ),
         ("path: vix.csv", "pth: vix.csv", r"facts\.vix\.pth: unknown field; .* 'path'"),
         ("    vix:", "    v.x:", "'v.x' is not a valid name of facts"),

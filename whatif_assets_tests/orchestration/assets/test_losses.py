@@ -131,10 +131,10 @@ OIL = LeftOut(date(2018, 3, 19), "OIL", "values: below 0")
 @pytest.mark.parametrize(
     ("may_lose", "lost", "said"),
     [
-        ("nothing", {"OIL"}, "If studies may do without it, write"),
+        ("nothing", {"OIL"}, "If studies may run without OIL, write"),
         ("symbol", {"OIL"}, "is left out of every study over these sessions."),
-        ("symbol_session", set(), "It is traded without them."),
-        ("session", set(), "It is traded without them."),
+        ("symbol_session", set(), "OIL is traded without these bars."),
+        ("session", set(), "OIL is traded without these bars."),
     ],
 )
 def test_what_studies_may_lose_is_the_choice_of_the_market(may_lose, lost, said):

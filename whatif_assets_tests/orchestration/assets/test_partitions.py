@@ -82,14 +82,14 @@ def test_a_range_is_one_run_and_records_every_session(home, instance):
 def test_a_date_that_is_no_session_is_refused(home, instance, day):
     result = launch(home, instance, "prepare_sessions", day, day, ["price_bars"])
     assert not result.success
-    assert f"{day} is no session of XNYS" in failure_of(result)
+    assert f"{day} is not a session of XNYS" in failure_of(result)
     assert recorded(instance, "price_bars") == {}
     assert home.lake.keys("price_bars") == []
 
 
 def test_a_range_that_ends_on_no_session_is_refused(home, instance):
     result = launch(home, instance, "prepare_sessions", "2026-01-09", "2026-01-11")
-    assert "2026-01-11 is no session of XNYS" in failure_of(result)
+    assert "2026-01-11 is not a session of XNYS" in failure_of(result)
     assert recorded(instance, "price_bars") == {}
 
 

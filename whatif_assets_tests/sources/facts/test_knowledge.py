@@ -277,7 +277,7 @@ def test_features_of_a_fact_in_a_notebook(tmp_path, monkeypatch):
     days = pd.to_datetime(["2018-02-15", "2018-02-16", "2018-02-20"], utc=True)
     close = [1.0, 2.0, 3.0]
     bars = pd.DataFrame({"symbol": "A", "ts": days.as_unit("us"), "close": close})
-    with pytest.raises(BadInput, match="'x' is not beside them; put it"):
+    with pytest.raises(BadInput, match="columns of the fact 'x' are missing; join"):
         features.compute(bars, "last_value", fact="x")
     known_then = features.read_facts("x", path="x.csv")
     bars = features.beside(bars, known_then, "1day", "XNYS")
