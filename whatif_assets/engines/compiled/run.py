@@ -235,10 +235,10 @@ def _simulate(
 
 
 def _fits_lanes(parameters: Records) -> bool:
-    """Whether all variants are simple, and enough for lanes to be faster.
+    """Whether variants can run in lanes, and are enough for lanes to be faster.
 
-    Lanes also need thresholds between which no value is above one variant's upper and
-    below another variant's lower threshold.
+    All of them must be simple, and no value may be above the upper threshold of one
+    variant and below the lower threshold of another.
     """
     above, below = parameters["above"], parameters["below"]
     simple = parameters["simple"].all()

@@ -54,9 +54,9 @@ def run(folder: Path, line: str, variants: list[Variant] | None = None) -> list[
         ("os.kill(os.getpid(), signal.SIGKILL)", "ended by the signal SIGKILL"),
         ("signal.raise_signal(signal.SIGSEGV)", "signal SIGSEGV.*wild.py:12 in next"),
         ("input()", r"EOFError: .*\(.*wild.py:12\)"),
-        ("self.datas[1].close[0]", r"IndexError.*one data feed: self.data is all"),
-        ("self.getdatabyname('SPY')", "KeyError.*Each symbol is traded in an account"),
-        ("self.data1.close[0]", "AttributeError.*Each symbol is traded in an account"),
+        ("self.datas[1].close[0]", r"IndexError.*one data feed, self.data"),
+        ("self.getdatabyname('SPY')", "KeyError.*Each symbol is traded in a separate"),
+        ("self.data1.close[0]", "AttributeError.*Each symbol is traded in a separate"),
     ],
 )
 def test_whatever_ends_a_strategy_is_told_with_its_line(
