@@ -103,8 +103,8 @@ def _cuts(
 ) -> Iterator[int]:
     """Yield rows after which to replace the future, in ascending order.
 
-    The order matters: a function that keeps a state has then seen only earlier bars. The
-    number of rows depends on how long the first one takes.
+    The order matters: a function that keeps a state has then seen only earlier bars.
+    The number of rows depends on how long the first one takes.
     """
     rows = range(block.start, block.stop - 1)
     if not rows:
