@@ -3,9 +3,9 @@
 Two replays of a stretch of bars are compared order by order. In one, all bars are in
 memory, as in the backtest; in the other, each bar is loaded only when the strategy
 reaches it. A strategy that reads a later bar finds none in the second replay, and
-trades differently. There are honest reasons for a difference too, such as an indicator that is
-computed over all bars together. So a difference only shows where to look: the future is
-then replaced from that bar on.
+trades differently. There are honest reasons for a difference too, such as an indicator
+that is computed over all bars together. So a difference only shows where to look: the
+future is then replaced from that bar on.
 
 Each replay runs in a separate process that sees no files of earlier replays, so that
 nothing which the strategy keeps can reach a later replay.
