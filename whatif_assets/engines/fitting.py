@@ -95,9 +95,8 @@ def search(
     Candidates that differ only in the number of trees share one fit with the largest
     number, and each is scored on its first trees. Locally, and for boosting on Spark,
     these are the trees of a separate fit, to the bit. A random forest on Spark draws
-    the rows of all trees together: there a candidate is scored on the same number of
-    trees, grown in the same way from other random numbers, and `fit` with its settings
-    returns another forest.
+    the rows of all trees together: there `fit` with a candidate's settings returns
+    other trees than those scored, grown in the same way from other random numbers.
 
     Parameters
     ----------
@@ -115,12 +114,11 @@ def search(
     Returns
     -------
     dict
-        The grid's settings of the best candidate: the one with the smallest mean over
-        folds of the root mean squared error, and the first one if several are equal.
+        The grid's settings of the best candidate: the first one with the smallest mean
+        over folds of the root mean squared error.
     pandas.DataFrame
-        One row per candidate and fold: the grid's settings, ``cv_fold``, ``rmse``
-        (in the unit of the label) and ``seconds`` (duration of the fit; candidates that
-        share a fit all have its full duration).
+        One row per candidate and fold: the grid's settings, ``cv_fold``, ``rmse`` (in
+        the unit of the label) and ``seconds`` (the full duration of the shared fit).
 
     Raises
     ------
@@ -133,18 +131,24 @@ def search(
     _check_rows(x, y)
     _check_folds(folds)
     masks = [train for train, _ in folds]
-    fitter = _fitter(algorithm, backend, x, y, masks, seed, 1, spark)
     nesting = ALGORITHMS[algorithm].nesting
-    with fitter as fit_one:
+    with _fitter(algorithm, backend, x, y, masks, seed, 1, spark) as fit_one:
         threads = _parallel_fits(backend, spark)
         rmse, seconds = _scores(fit_one, parsed, nesting, x, y, folds, threads)
-    scores = pd.DataFrame(
+    best = candidates[int(np.argmin(rmse.mean(axis=1)))]
+    return best, _score_table(candidates, rmse, seconds)
+
+
+def _score_table(
+    candidates: Sequence[Mapping[str, Any]], rmse: FloatArray, seconds: FloatArray
+) -> pd.DataFrame:
+    """Return one row per candidate and fold, see `search`."""
+    return pd.DataFrame(
         {**candidates[candidate], "cv_fold": number, "rmse": error, "seconds": took}
         for (candidate, number), error, took in zip(
             np.ndindex(rmse.shape), rmse.flat, seconds.flat, strict=True
         )
     )
-    return candidates[int(np.argmin(rmse.mean(axis=1)))], scores
 
 
 def _scores(
@@ -287,7 +291,7 @@ def _check_rows(x: FloatArray, y: FloatArray) -> None:
     unknown = ~(np.isfinite(x).all(axis=1) & np.isfinite(y))
     if unknown.any():
         raise BadInput(
-            f"model: {int(unknown.sum())} of {len(y)} rows, first row "
+            f"model: {int(unknown.sum())} of {len(y)} rows, the first is row "
             f"{int(np.argmax(unknown))}, have a feature or label that is NaN or "
             "infinite; leave out the rows of the warm-up and rows without a label."
         )

@@ -178,8 +178,7 @@ def run(
     Raises
     ------
     BadInput
-        A sleeve lacks a column that the rule reads, or the opening hours of its
-        sessions.
+        A sleeve lacks a column of the rule, or the opening hours of its sessions.
     """
     n = len(batch.parameters)
     between = (len(sleeves),) if by_sleeve else ()

@@ -75,17 +75,9 @@ def features_see_no_future(
     if foreign:
         columns = [*KEYS, *(feature.column for feature in foreign)]
         rows = written.loc[written["symbol"].isin(bars["symbol"].unique()), columns]
+        about = (bars, session, previous, foreign, rows, _of(foreign, slower))
         probed = functools.partial(
-            _probed,
-            bars,
-            session,
-            previous,
-            foreign,
-            rows,
-            probe=probe,
-            slower=_of(foreign, slower),
-            most=most,
-            seconds=seconds,
+            _probed, *about, probe=probe, most=most, seconds=seconds
         )
         findings.append(_foreign_see_no_future(foreign, probed, draw, probe))
     return together(findings)
@@ -176,10 +168,10 @@ def _probed(
     previous: Sequence[date],
     features: Sequence[Feature],
     written: pd.DataFrame,
+    slower: Sequence[LargerBars],
     *,
     draw: random.Random | None,
     probe: str,
-    slower: Sequence[LargerBars],
     most: int,
     seconds: float,
 ) -> Finding:

@@ -111,7 +111,7 @@ def test_a_wrong_candidate_is_refused_before_any_fit() -> None:
 
 
 def test_folds_without_rows_are_refused() -> None:
-    with pytest.raises(BadInput, match="there is no fold"):
+    with pytest.raises(BadInput, match="there are no folds"):
         search("linear", "local", X, Y, {}, {"l2": [1]}, [])
     nobody = np.zeros(400, dtype=bool)
     with pytest.raises(BadInput, match="fold 1 has 0 rows to train on and 400"):
