@@ -96,7 +96,7 @@ def test_report_says_that_there_is_no_page(copied_home, monkeypatch):
     (copied_home / "reports" / "tiny.html").unlink()
     result = whatif("report", "tiny", "--home", copied_home, "--open")
     assert result.exit_code == 2
-    assert "tiny.html: there is no report yet" in " ".join(result.stderr.split())
+    assert "tiny.html: the report does not exist yet" in " ".join(result.stderr.split())
 
 
 def test_report_prints_the_winner(finished_home):
@@ -121,7 +121,7 @@ def test_an_old_result_is_shown_as_old_or_not_at_all(copied_home, capsys):
     path = copied_home / "studies" / "tiny.yaml"
     path.write_text(path.read_text().replace("train: 6", "train: 5"))
     result = whatif("report", "tiny", "--home", copied_home)
-    assert result.output.startswith("Out of date: what follows was made on ")
+    assert result.output.startswith("Out of date: this result was made on ")
     assert "Result of tiny" in result.output
     home = Home.open(copied_home)
     print_result(home, home.study("tiny"))

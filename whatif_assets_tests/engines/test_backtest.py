@@ -344,7 +344,7 @@ class TestBadInput:
     def test_a_name_that_stands_twice_is_refused(self, what: str) -> None:
         bars = [self.bars] * (2 if what == "symbol" else 1)
         variants = [Variant("a", {})] * (2 if what == "variant" else 1)
-        with pytest.raises(BadInput, match=f"has a {what} twice"):
+        with pytest.raises(BadInput, match=f"the {what} .* occurs more than once"):
             run_backtests(bars, "forecast_threshold", variants)
 
 

@@ -276,7 +276,7 @@ class TestRefused:
         x, y = rows_of(10)
         broken = x.copy()
         broken[[3, 7], 1] = value
-        with pytest.raises(BadInput, match="2 of 10 rows, the first of them row 3"):
+        with pytest.raises(BadInput, match="2 of 10 rows, the first is row 3"):
             fit("linear", "local", broken, y, {})
         label = y.copy()
         label[4] = value

@@ -106,12 +106,12 @@ def test_fixed_settings_are_shared_by_all_candidates() -> None:
 def test_a_wrong_candidate_is_refused_before_any_fit() -> None:
     with pytest.raises(BadInput, match="random_forest: max_depth: found 99"):
         search("random_forest", "local", X, Y, {}, {"max_depth": [5, 99]}, FOLDS)
-    with pytest.raises(BadInput, match="search: max_depth: there is no value"):
+    with pytest.raises(BadInput, match="search: max_depth: found an empty list"):
         search("random_forest", "local", X, Y, {}, {"max_depth": []}, FOLDS)
 
 
 def test_folds_without_rows_are_refused() -> None:
-    with pytest.raises(BadInput, match="there is no fold"):
+    with pytest.raises(BadInput, match="there are no folds"):
         search("linear", "local", X, Y, {}, {"l2": [1]}, [])
     nobody = np.zeros(400, dtype=bool)
     with pytest.raises(BadInput, match="fold 1 has 0 rows to train on and 400"):

@@ -49,7 +49,7 @@ def test_an_honest_strategy_passes_on_all_symbols(
     assert finding.passed, finding.reason
     assert "S1 bar by bar from 2018-01-02" in finding.compared
     assert "S2 bar by bar from 2018-01-02" in finding.compared
-    assert "of 20 s that the study allows" in finding.compared
+    assert "of the 20 s that the study allows" in finding.compared
 
 
 def test_a_strategy_that_cheats_after_the_first_replay_is_caught() -> None:

@@ -230,7 +230,7 @@ def test_a_session_without_bars_costs_the_studies_that_read_it(living: Living) -
     failures = living.run("early", "rules")
     assert len(failures) == 2
     assert "2018-01-16" in failures[0]
-    assert failures[1].startswith("rules.hold, rules.ema: not computed, since price")
+    assert failures[1].startswith("rules.hold, rules.ema: not computed, because price")
     assert living.column("SELECT DISTINCT study FROM leaderboard") == ["early"]
     (why,) = living.column(
         "SELECT why_none FROM best_configuration WHERE study = 'rules'"
