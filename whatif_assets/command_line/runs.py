@@ -49,7 +49,6 @@ from whatif_assets.steps.fitting_ahead import fit_ahead
 from whatif_assets.steps.freshness import Freshness
 from whatif_assets.steps.leaderboard import configurations_of
 from whatif_assets.steps.placebos import features_read
-from whatif_assets.steps.reuse import same_inputs
 from whatif_assets.steps.session_features import history
 
 INTERRUPTED = DagsterExecutionInterruptedError.__name__
@@ -196,8 +195,8 @@ class Runner:
             if state.is_fresh or state.upstream is not None:
                 continue
             with contextlib.suppress(BadInput):  # the asset reports the same error
-                inputs = fresh.inputs("trained_models", key)
-                if twin_of(self._home.lake, "trained_models", key, inputs) is None:
+                lake, inputs = self._home.lake, fresh.inputs("trained_models", key)
+                if same_inputs(lake, "trained_models", key, inputs) is None:
                     waiting.setdefault(configuration.model_hash(study), configuration)
         spark = functools.partial(Compute().spark, study)
         fit_ahead(self._home, study, list(waiting.values()), "spark", spark)
