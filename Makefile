@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-# Where Dagster keeps its history. Without it a run is forgotten when it ends.
+# Folder of Dagster's history. Without it, the history of a run is lost at its end.
 export DAGSTER_HOME ?= $(CURDIR)
 export DAGSTER_DISABLE_TELEMETRY ?= yes
 export PYTHONWARNINGS ?= ignore::UserWarning,ignore::DeprecationWarning
@@ -40,7 +40,7 @@ test-data: $(INSTALLED) ## Run the tests of data: sources, bars, quality, facts,
 		test_facts.py test_incremental.py test_quality_checks.py) \
 		end_to_end/test_bars_of_trades.py)
 
-test-living: $(INSTALLED) ## Let homes live for thousands of steps, other ones each time
+test-living: $(INSTALLED) ## Test homes over thousands of random steps, different ones each time
 	@WHATIF_LIVES=$${WHATIF_LIVES:-150} $(BIN)/python -m pytest -s whatif_assets_tests/living
 
 lint: $(INSTALLED) ## Lint, check types and layers
@@ -54,11 +54,11 @@ ui: $(INSTALLED) ## Open the Dagster UI on 127.0.0.1:3000
 report: $(INSTALLED) ## Print the last result
 	@$(BIN)/whatif report
 
-docs: $(INSTALLED) ## Write docs/reference.md anew
-	@$(BIN)/python docs/make_reference.py
+docs: $(INSTALLED) ## Write docs/reference.md from the code
+	@$(BIN)/python -m docs.make_reference
 
-screenshots: $(INSTALLED) ## Take docs/images anew from the running UI; needs Chromium
+screenshots: $(INSTALLED) ## Take the pictures in docs/images from the running UI; needs Chromium
 	@$(BIN)/python -m docs.take_screenshots
 
-clean: ## Remove results and history; the virtual environment and the ledger of trials stay
+clean: ## Remove results and history; keep the virtual environment and the ledger of trials
 	@rm -rf data/lake data/whatif.duckdb data/reports history storage schedules logs .logs_queue .nux .telemetry

@@ -1,8 +1,8 @@
-"""Time the demo from nothing: ``python benchmarks/demo.py``.
+"""Time the demo from an empty home: ``python benchmarks/demo.py``.
 
-It runs in a home that holds only the demo's market and study. What numba compiles is
-compiled anew, as after an installation, which has made the archive of Spark's classes.
-Seconds of an asset are those of its partitions in the table ``runs``.
+The home contains only the demo's market and study. Numba starts with an empty cache, as
+after an installation; the archive of Spark's classes, which the installation makes, is
+kept. The seconds of an asset are the sum over its partitions in the table ``runs``.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ ON_SPARK = "SELECT DISTINCT partition FROM runs WHERE partition LIKE 'demo.rf_%'
 
 
 def main() -> None:
-    """Run the demo once and print where its seconds went."""
+    """Run the demo once and print the seconds of each stage."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, help="write the rows to this file too")
     arguments = parser.parse_args()
@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def new_home(folder: Path) -> Path:
-    """Copy what the demo comes with, and nothing that it made."""
+    """Copy the market and the study of the demo, without any results."""
     home = folder / "data"
     (home / "studies").mkdir(parents=True)
     shutil.copy(DATA / "market.yaml", home)
@@ -70,20 +70,20 @@ def new_home(folder: Path) -> Path:
 
 
 def empty_caches(folder: Path) -> dict[str, str]:
-    """Environment of a first run after installation."""
+    """Return the environment of a first run after the installation."""
     kept = {k: v for k, v in os.environ.items() if k != "DAGSTER_HOME"}
     return kept | {"NUMBA_CACHE_DIR": str(folder / "numba")}
 
 
 def seconds_of(command: list[str], environment: dict[str, str]) -> float:
-    """Run a command; return its seconds, start of the process included."""
+    """Run a command; return its seconds, including the start of the process."""
     started = time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
     return time.perf_counter() - started
 
 
 def stages(home: Path, start: float, total: float) -> list[dict[str, Any]]:
-    """Seconds of each stage; the last but one is what the others leave."""
+    """Return the seconds of each stage; the last but one row is the remaining time."""
     with duckdb.connect(str(home / "whatif.duckdb"), read_only=True) as connection:
         found = connection.execute(STAGES.format(spark=ON_SPARK)).fetchall()
     rows = [("start of Python, imports", start), *found]

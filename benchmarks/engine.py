@@ -1,14 +1,15 @@
-"""How fast the sweep engine is: against Backtrader, vectorbt and its own size.
+"""Time the sweep engine: next to Backtrader and vectorbt, and at growing size.
 
-Run ``python benchmarks/engine.py`` with the package installed and real minutes in
-``$WHATIF_MARKET_DATA`` (or ``../shared/market_data``). vectorbt's pins clash with
-ours, so it gets an environment of its own at first use, ``benchmarks/.venv-peers``.
+Run ``python benchmarks/engine.py`` with the package installed and real one-minute bars
+in ``$WHATIF_MARKET_DATA`` (or ``../shared/market_data``). The pinned versions of
+vectorbt conflict with those of this project, so vectorbt gets its own environment at
+first use, ``benchmarks/.venv-peers``.
 
-Every engine trades the same rule on the same bars: 100 shares, long where the
-average of 20 closes lies further above the close than a threshold, short where
-below, filled at the next open, 1 basis point of commission. A rate is bars times
-variants over seconds, from arrays in memory to metrics in hand. Compilation is
-done beforehand, for vectorbt too.
+Every engine trades the same rule on the same bars: 100 shares, long if the average of
+20 closes is further above the close than a threshold, short if it is further below,
+filled at the next open, with 1 basis point of commission. A rate is bars times variants
+divided by seconds, from arrays in memory to the metrics. Compilation is done before the
+measurement, also for vectorbt.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ def minutes(symbols: int) -> list[Sleeve]:
 
 
 def thresholds(sleeves: Sequence[Sleeve], number: int) -> list[float]:
-    """Spread thresholds evenly over the forecasts, from 0 to the farthest 0.1 %."""
+    """Spread thresholds evenly from 0 to the 99.9 % quantile of absolute forecasts."""
     forecasts = np.concatenate([sleeve.columns["forecast"] for sleeve in sleeves])
     top = float(np.nanquantile(np.abs(forecasts), 0.999))
     return [float(value) for value in np.linspace(0, top, number)]
@@ -93,7 +94,7 @@ def bars_in(sleeves: Sequence[Sleeve]) -> int:
 
 
 def best_of(times: int, work: Callable[[], Any]) -> tuple[float, Any]:
-    """Return the shortest time of several and the last result."""
+    """Run the work several times; return the shortest time and the last result."""
     shortest, result = float("inf"), None
     for _ in range(times):
         gc.collect()
@@ -117,7 +118,7 @@ def ours(
 
 
 def by_kernel(sleeves: Sequence[Sleeve], variants: Sequence[Variant]) -> float:
-    """Time the compiled part alone on one thread, equity and counts included."""
+    """Time only the compiled part on one thread, including equity and counts."""
     from whatif_assets.engines.compiled import run as engine
     from whatif_assets.engines.strategies import find_strategy
 
@@ -132,7 +133,7 @@ def by_kernel(sleeves: Sequence[Sleeve], variants: Sequence[Variant]) -> float:
 def by_backtrader(
     sleeves: Sequence[Sleeve], variants: Sequence[Variant]
 ) -> tuple[float, np.ndarray[Any, Any]]:
-    """Time Backtrader with four analyzers, fed from arrays, one process."""
+    """Time Backtrader with four analyzers in one process, fed from arrays."""
     from whatif_assets.domain.accounts._backtrader import bt
     from whatif_assets.engines.reference import prepare
     from whatif_assets.engines.strategies import find_strategy
@@ -154,7 +155,7 @@ def by_backtrader(
 def by_vectorbt(
     sleeves: Sequence[Sleeve], variants: Sequence[Variant]
 ) -> tuple[float, np.ndarray[Any, Any]]:
-    """Time vectorbt in its own environment, one thread."""
+    """Time vectorbt in its own environment, with one thread."""
     python = _peers()
     with tempfile.TemporaryDirectory() as folder:
         task, answer = Path(folder) / "task.npz", Path(folder) / "answer.json"
@@ -178,7 +179,7 @@ def by_vectorbt(
 
 
 def _peers() -> Path:
-    """Build the environment of the other engines at first use."""
+    """Build the environment of vectorbt at first use; return its Python."""
     python = PEERS / "bin" / "python"
     if not (PEERS / "ready").exists():
         print(f"building {PEERS} for {VECTORBT}", file=sys.stderr)
@@ -190,7 +191,7 @@ def _peers() -> Path:
 
 
 def compare(name: str, sleeves: list[Sleeve], cores: int) -> list[dict[str, Any]]:
-    """Run every engine on the same sleeves and line up the results."""
+    """Run every engine on the same sleeves; return one row per engine."""
     bars = bars_in(sleeves)
     many = variants_of(sleeves, 10_000)
     ours(sleeves[:1], many[:100], 1, times=1)  # compile
@@ -213,7 +214,7 @@ def compare(name: str, sleeves: list[Sleeve], cores: int) -> list[dict[str, Any]
         ("Backtrader, 4 analyzers", by_backtrader, 4 if len(sleeves) == 1 else 1),
         ("vectorbt", by_vectorbt, 1_000 if len(sleeves) == 1 else 200),
     ):
-        # Spread over the same range, since a tight threshold trades less.
+        # Use the same range of thresholds, because a high threshold trades less.
         places = (np.arange(number) + 0.5) / number * len(many)
         some = [many[n] for n in places.astype(int)]
         taken, theirs = run(sleeves, some)
@@ -240,7 +241,7 @@ def _row(
 
 
 def growth() -> list[dict[str, Any]]:
-    """Time sweeps of growing size, each in a process of its own for its memory."""
+    """Time sweeps of growing size, each in its own process to measure its memory."""
     rows = []
     for symbols in GROWTH_SYMBOLS:
         for variants in GROWTH_VARIANTS:
@@ -252,7 +253,7 @@ def growth() -> list[dict[str, Any]]:
 
 
 def one(symbols: int, variants: int) -> dict[str, Any]:
-    """Time one sweep on all cores and take this process's peak memory."""
+    """Time one sweep on all cores, and measure the peak memory of this process."""
     sleeves = minutes(symbols)
     ours(sleeves[:1], variants_of(sleeves[:1], 64), 1, times=1)  # compile
     before = peak_memory(reset=True)
@@ -278,7 +279,7 @@ def _line(row: dict[str, Any]) -> str:
 
 
 def plot(rows: list[dict[str, Any]], file: Path) -> None:
-    """Draw seconds and memory over the work."""
+    """Plot seconds and peak memory over bars times variants."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -298,7 +299,7 @@ def plot(rows: list[dict[str, Any]], file: Path) -> None:
 
 
 def main() -> None:
-    """Run what was asked for."""
+    """Run the comparison or the growth, and print the rows."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--json", type=Path, help="write the rows to this file")
     parser.add_argument("--growth", action="store_true", help="grow the sweep instead")

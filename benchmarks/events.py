@@ -1,10 +1,10 @@
-"""Time what Dagster's events take: ``python benchmarks/events.py [--json FILE]``.
+"""Time the recording of Dagster events: ``python benchmarks/events.py [--json FILE]``.
 
-The same run over a range of days, whose asset does nothing but record each one, on
-Dagster's own storage and on the one that ``dagster.yaml`` names: the shortest of three.
+Without ``--json``, an asset that only records each day of a range runs on Dagster's own
+storage and on the storage of ``dagster.yaml``. The shortest of three runs counts.
 
-With ``--json``, instead: a home of daily bars with more and more sessions, all of them
-materialised in one run, and what its history takes on disk.
+With ``--json``, homes of daily bars with a growing number of sessions are materialised
+in one run each, and the size of the history on disk is measured.
 """
 
 import argparse
@@ -41,7 +41,7 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     dagster_type=dg.Nothing,
 )
 def days(context: dg.AssetExecutionContext) -> Iterator[dg.Output[None]]:
-    """Record each day asked for."""
+    """Record each requested day."""
     for key in context.partition_keys:
         context.log_event(dg.AssetMaterialization(context.asset_key, partition=key))
     yield dg.Output(None)
@@ -60,20 +60,20 @@ base_bar: 1day
 
 
 def main() -> None:
-    """Measure what is asked for."""
+    """Compare the storages, or measure the history of growing homes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, help="file for the rows by sessions")
     parser.add_argument("--sessions", type=int, nargs="*", default=SESSIONS)
-    asked = parser.parse_args()
-    if asked.json is None:
+    arguments = parser.parse_args()
+    if arguments.json is None:
         compare_storages()
     else:
-        rows = [history_of(count) for count in asked.sessions]
-        asked.json.write_text(json.dumps(rows, indent=1) + "\n")
+        rows = [history_of(count) for count in arguments.sessions]
+        arguments.json.write_text(json.dumps(rows, indent=1) + "\n")
 
 
 def history_of(sessions: int) -> dict[str, float]:
-    """Seconds and megabytes of a run over so many daily sessions."""
+    """Measure the seconds and megabytes of a run over a number of daily sessions."""
     with tempfile.TemporaryDirectory() as folder:
         home = home_of(Path(folder), sessions)
         keys = [day.isoformat() for day in home.market.sessions.dates()]
@@ -91,7 +91,7 @@ def history_of(sessions: int) -> dict[str, float]:
 
 
 def home_of(folder: Path, sessions: int) -> Home:
-    """Make a home of one symbol with a daily bar in each session."""
+    """Make a home with one symbol that has a daily bar in each session."""
     days = pd.date_range("2010-01-01", periods=sessions)
     close = 100 * np.exp(np.random.default_rng(1).normal(0, 0.01, sessions).cumsum())
     bars = {"open": close, "high": close * 1.01, "low": close * 0.99, "close": close}
@@ -113,7 +113,7 @@ def compare_storages() -> None:
 
 
 def per_event(storage: type) -> tuple[int, float]:
-    """Events of the run, and its seconds for each of them."""
+    """Return the number of events of a run, and the seconds per event."""
     job = dg.Definitions([days], jobs=[dg.define_asset_job("job", [days])])
     tags = {
         ASSET_PARTITION_RANGE_START_TAG: DAYS.get_first_partition_key() or "",

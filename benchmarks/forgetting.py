@@ -1,15 +1,16 @@
-"""What becomes of the verdict on a market without signal, if trials could be forgotten.
+"""Test whether the verdict forgets trials, on markets without a signal.
 
 Run ``python benchmarks/forgetting.py`` with the package installed; ``--json FILE``
-writes what came out. For each of some seeds two random walks are simulated, on which
-nothing can be earned. A study sweeps 162 variants of three rules over them; then, in
-the same home, only its winner is kept and the window ends a session later. The first
-seed is put through all other ways of going on, too: the study is renamed, its winner
-copied into another one, a strategy of one's own edited, the sessions that were tested
-on declared the holdout, another home made over the same bars, the ledger removed. For
-each it is written down how many trials count, and what the user is told.
+writes the results. For each seed two random walks are simulated, on which no profit can
+be expected. A study sweeps 162 variants of three rules over them; then, in the same
+home, only its winner is kept and the window ends one session later. The first seed then
+continues in other ways in which trials could be forgotten: the study is renamed, its
+winner is copied into another study, a user's strategy is edited, sessions that were
+already tested on are declared the holdout, another home is made for the same bars, and
+the ledger is removed. For each way the number of counted trials and the reasons of the
+verdict are recorded.
 
-A home is run without Dagster here: the same steps, one after the other.
+The home runs without Dagster: the same steps, one after the other.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ from whatif_assets.steps.ingest import SessionBars
 from whatif_assets.steps.placebos import placebo_inputs
 
 FIRST, LAST = date(2018, 1, 2), date(2018, 8, 31)
-STEP, GAP = 0.0025, 0.0003  # deviation of a bar's move, and between two bars
+STEP, GAP = 0.0025, 0.0003  # standard deviations: within a bar, and between bars
 MARKET = f"""
 source: parquet
 path: bars.parquet
@@ -89,7 +90,7 @@ BEFORE_LAST = "2018-08-30"
 
 
 def simulate(path: Path, seed: int) -> None:
-    """Write half-hourly bars of two random walks."""
+    """Write 30-minute bars of two random walks."""
     draw = np.random.default_rng(seed)
     sessions = Sessions("XNYS", FIRST, LAST)
     parts = []
@@ -109,7 +110,7 @@ def simulate(path: Path, seed: int) -> None:
 
 
 class Trying:
-    """A home in which somebody goes on until something looks real."""
+    """A home whose user changes the study repeatedly, looking for a good verdict."""
 
     def __init__(self, path: Path, bars: Path) -> None:
         self.path = path
@@ -144,12 +145,12 @@ class Trying:
     def write(
         self, name: str, configurations: str, last: str = BEFORE_LAST, holdout: int = 0
     ) -> None:
-        """Write a study."""
+        """Write a study file."""
         text = FRAME % (last, holdout) + configurations
         (self.path / "studies" / f"{name}.yaml").write_text(text)
 
     def judge(self, name: str) -> dict[str, Any]:
-        """Run a study: its verdict, the trials that count, and what is told."""
+        """Run a study; return its verdict, the number of trials and the reasons."""
         home = Home.open(self.path)
         fresh, study = Freshness(home), home.study(name)
         for one in home.configurations(study):
@@ -182,14 +183,14 @@ class Trying:
 
     @property
     def winner(self) -> str:
-        """The winner alone, as a configuration whose fields are fixed."""
+        """The winner as a configuration with fixed fields, in YAML."""
         won = self.won
         settings = {"strategy": won.configuration.strategy, **won.variant.settings}
         return f"  kept: {json.dumps(settings)}\n"
 
 
 def null(folder: Path, seed: int) -> tuple[Trying, dict[str, Any]]:
-    """Sweep a market without signal, then keep the winner and move the window."""
+    """Sweep a market without a signal, then keep the winner and move the window."""
     bars = folder / "bars.parquet"
     simulate(bars, seed)
     trying = Trying(folder / "home", bars)
@@ -200,7 +201,7 @@ def null(folder: Path, seed: int) -> tuple[Trying, dict[str, Any]]:
 
 
 def ways(trying: Trying, folder: Path) -> dict[str, Any]:
-    """Go on in every other way in which trials might be forgotten."""
+    """Continue in every other way in which trials could be forgotten."""
     found: dict[str, Any] = {}
     studies = trying.path / "studies"
     kept = trying.winner
@@ -228,7 +229,7 @@ def ways(trying: Trying, folder: Path) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def shared(folder: Path) -> Iterator[None]:
-    """Keep one ledger for all homes meanwhile."""
+    """Use one ledger for all homes inside the context."""
     os.environ[ELSEWHERE] = str(folder)
     try:
         yield
@@ -236,28 +237,28 @@ def shared(folder: Path) -> Iterator[None]:
         del os.environ[ELSEWHERE]
 
 
-def tell(others: dict[str, Any]) -> None:
-    """Print what the other ways of going on came to."""
+def show(others: dict[str, Any]) -> None:
+    """Print the results of the other ways to continue."""
     for name, one in others.items():
         print(f"{name}: {one['verdict']}, {one['trials']} trials", flush=True)
         print(f"  {one['told'][0]}", flush=True)
 
 
 def main() -> None:
-    """Simulate, judge and print what came out."""
+    """Simulate, judge and print the results."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--json", type=Path)
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     nulls, others = [], {}
-    for seed in range(asked.seeds):
+    for seed in range(arguments.seeds):
         started = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
             trying, one = null(Path(folder), seed)
             nulls.append(one)
             if not seed:
                 others = ways(trying, Path(folder))
-                tell(others)
+                show(others)
         then = one["then"]
         print(
             f"seed {seed}: {one['first']['verdict']}, then {then['verdict']}; "
@@ -266,10 +267,10 @@ def main() -> None:
             flush=True,
         )
     real = sum(one["then"]["verdict"] == Headline.LIKELY_REAL.value for one in nulls)
-    print(f"likely real after all but the winner was dropped: {real} of {len(nulls)}")
-    if asked.json:
+    print(f"likely real after only the winner was kept: {real} of {len(nulls)}")
+    if arguments.json:
         found = {"called_real": real, "nulls": nulls, "ways": others}
-        asked.json.write_text(json.dumps(found, indent=1) + "\n")
+        arguments.json.write_text(json.dumps(found, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""How many leaks the gate finds, how many honest programs it accuses, and its cost.
+"""Count detected leaks and false alarms of the leak gate, and measure its cost.
 
 Run ``python -m benchmarks.leaks`` in the project's folder; ``--json FILE`` writes the
 counts, ``--docs`` the table in ``docs/leaks.md``. The programs are in
-``whatif_assets_tests/domain/leaks/zoo``. The cost is measured in runs of the demo and
-of a study of 29 symbols, with the time of the gate's calls added up.
+``whatif_assets_tests/domain/leaks/zoo``. The cost is the total time of the gate's calls
+in runs of the demo and of a study of 29 symbols.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Own(bt.Strategy):
 
 @dataclass
 class Count:
-    """Programs of one kind, and what became of them."""
+    """Programs of one kind, and how the gate judged them."""
 
     leaky: int = 0
     honest: int = 0
@@ -91,12 +91,12 @@ class Count:
 
     @property
     def caught(self) -> int:
-        """Leaky programs that were refused."""
+        """Number of leaky programs that were refused."""
         return self.leaky - len(self.missed)
 
 
 def strategies() -> Count:
-    """Probe the strategies."""
+    """Probe all strategies."""
     bars = trading.sleeves()
     return _counted(
         leaky_strategies.LEAKY,
@@ -107,7 +107,7 @@ def strategies() -> Count:
 
 
 def features() -> Count:
-    """Probe the features."""
+    """Probe all features."""
     bars = computing.walks()
 
     def probed(name: str, function: Any) -> Finding:
@@ -141,7 +141,7 @@ def _counted(
 
 
 def _why_passed(probe: Callable[[], Finding]) -> str:
-    """What was looked at where nothing was found; empty where it was refused."""
+    """Describe what was compared without a finding; empty if refused."""
     try:
         finding = probe()
     except BadInput:
@@ -150,7 +150,7 @@ def _why_passed(probe: Callable[[], Finding]) -> str:
 
 
 def facts_and_labels() -> Count:
-    """Look for facts, labels and bars that are dated too early."""
+    """Probe facts, labels and bars that are dated too early."""
     began, names = time.perf_counter(), dated.DATED
     missed = {n: "not asked about" for n, found in names.items() if not found()}
     asked = dated.honest_facts_asked_about()
@@ -161,7 +161,7 @@ def facts_and_labels() -> Count:
 
 @contextlib.contextmanager
 def timed_gate() -> Iterator[dict[str, float]]:
-    """Add up the seconds of the gate's calls, by probe."""
+    """Sum the seconds of the gate's calls, by probe."""
     import importlib
 
     seconds: dict[str, float] = {}
@@ -192,7 +192,7 @@ def timed_gate() -> Iterator[dict[str, float]]:
 
 
 def cost(home: Home, study: Any) -> dict[str, Any]:
-    """Seconds of a run, and those of the gate in it."""
+    """Return the seconds of a run, and those of the gate in it."""
     began = time.perf_counter()
     with dg.DagsterInstance.ephemeral() as instance, timed_gate() as seconds:
         failures = Runner(home, instance).run(study)
@@ -222,7 +222,7 @@ def costs() -> dict[str, Any]:
 
 
 def table(report: Mapping[str, Any]) -> str:
-    """Write the counts as a table for the docs."""
+    """Format the counts as a table for the docs."""
     lines = [
         "| programs | leaky | caught | honest | false alarms |",
         "|---|---|---|---|---|",
@@ -251,7 +251,7 @@ def table(report: Mapping[str, Any]) -> str:
 
 
 def main() -> None:
-    """Probe every program, and report."""
+    """Probe every program, and report the counts."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--json", type=Path, help="write the counts to this file")
     parser.add_argument("--docs", action="store_true", help="write the docs' table")

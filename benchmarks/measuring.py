@@ -1,4 +1,4 @@
-"""What benchmarks share: real minutes, and peak memory."""
+"""Helpers of the benchmarks: files of real one-minute bars, and peak memory."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ ROOT = Path(__file__).parent.parent
 
 
 def market_data() -> Path:
-    """Return the folder of real minutes."""
+    """Return the folder of real one-minute bars."""
     folder = os.environ.get("WHATIF_MARKET_DATA", ROOT.parent / "shared/market_data")
     if not Path(folder).is_dir():
-        sys.exit(f"no market data in {folder}; set WHATIF_MARKET_DATA")
+        sys.exit(f"No folder {folder} with market data; set WHATIF_MARKET_DATA.")
     return Path(folder)
 
 
 def parquet_file(name: str) -> Path:
-    """Return the first Parquet file of the market data that begins with a name."""
+    """Return the first Parquet file of the market data whose name starts with this."""
     found = sorted(market_data().rglob(f"{name}*.parquet"))
     if not found:
-        sys.exit(f"no {name}*.parquet in {market_data()}")
+        sys.exit(f"No file {name}*.parquet in {market_data()}.")
     return found[0]
 
 
 def peak_memory(reset: bool = False) -> float:
-    """Return the most memory in MB so far, or since the last reset."""
+    """Return the peak memory of this process in MB, since the last reset if any."""
     clear, status = Path("/proc/self/clear_refs"), Path("/proc/self/status")
     if not clear.exists():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -1,8 +1,8 @@
-"""Time the notebook's work as one study: ``python benchmarks/notebook.py``.
+"""Time the reference notebook's work as one study: ``python benchmarks/notebook.py``.
 
-The notebook's own way fits each fold of each candidate alone and forecasts bar by bar,
-one Spark job each. That takes some twenty minutes, so a sample of its fits and of its
-forecasts is timed here, in the same run, and multiplied by how many it makes.
+The notebook fits each fold of each candidate separately and forecasts bar by bar, with
+one Spark job each. This takes about twenty minutes, so a sample of its fits and of its
+forecasts is timed in the same run, and multiplied by their numbers.
 """
 
 from __future__ import annotations
@@ -24,8 +24,7 @@ from rich.table import Table
 
 STUDY = Path(__file__).with_name("notebook.yaml")
 CANDIDATES, FOLDS = 9, (9, 9, 27)
-BACKTESTS = 4  # one for each grid, and the best one once more
-FEATURES = 7
+BACKTESTS = 4  # one for each grid, and one more for the best
 SAMPLED_FITS, SAMPLED_BARS = 6, 20
 
 
@@ -46,7 +45,7 @@ def main() -> None:
 
 
 def study_run(folder: Path, backend: str) -> dict[str, Any]:
-    """Run the study from an empty home, start of the process included."""
+    """Time the study from an empty home, including the start of the process."""
     command = [
         sys.executable,
         "-m",
@@ -64,7 +63,7 @@ def study_run(folder: Path, backend: str) -> dict[str, Any]:
 
 
 def training_data(home: Path) -> tuple[np.ndarray, np.ndarray, int]:
-    """Features and labels of the study's training sessions, and bars of its test."""
+    """Return features and labels of the training, and the number of test bars."""
     with duckdb.connect(str(home / "whatif.duckdb"), read_only=True) as connection:
         rows = connection.execute(
             "SELECT * EXCLUDE (session, symbol, ts) FROM features "

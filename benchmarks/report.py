@@ -1,8 +1,9 @@
-"""Time the report on real minutes: ``python benchmarks/report.py BARS.parquet``.
+"""Time the report on one-minute bars: ``python benchmarks/report.py BARS.parquet``.
 
-It runs ``docs/studies/us_minutes.yaml`` from an empty home and prints where the seconds
-went: those of an asset are those of its partitions in the table ``runs``, those of the
-page's parts are what the page itself measured while it was written.
+The script runs ``docs/studies/us_minutes.yaml`` from an empty home and prints the
+seconds of each asset and of each part of the page. The seconds of an asset are the sum
+over its partitions in the table ``runs``; those of the page's parts are measured by the
+page itself.
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ GROUP BY asset ORDER BY min(finished_at)
 
 
 def main() -> None:
-    """Run the study once, write its report once more, and print both in parts."""
+    """Run the study, write its report again, and print the seconds of both."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("bars", type=Path, help="minutes of 2018-02-16 to 2018-03-29")
+    parser.add_argument("bars", type=Path, help="bars of 2018-02-16 to 2018-03-29")
     parser.add_argument("--home", type=Path, help="keep the home in this folder")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -59,7 +60,7 @@ def main() -> None:
 
 
 def study_on(bars: Path, folder: Path) -> Path:
-    """Write the study of the documentation for bars that stand elsewhere."""
+    """Write a copy of the documentation's study that reads these bars."""
     study = yaml.safe_load(STUDY.read_text(encoding="utf-8"))
     study["market"]["path"] = str(bars.resolve())
     path = folder / STUDY.name
@@ -68,7 +69,7 @@ def study_on(bars: Path, folder: Path) -> Path:
 
 
 def show(what: str, rows: Iterable[tuple[str, float]]) -> None:
-    """Print seconds as a table."""
+    """Print the seconds as a table."""
     table = Table(what, "seconds")
     for name, seconds in rows:
         table.add_row(name, f"{seconds:.2f}")

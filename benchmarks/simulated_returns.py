@@ -1,7 +1,7 @@
-"""Returns of trials without an edge, and with one, for the verdict to judge.
+"""Simulated returns of trials with and without an edge, as input of the verdict.
 
-Each function draws what a study would know of its trials. What luck can look like is in
-``NULLS``: none of these trials has an edge. ``edge`` gives the first trial one.
+Each case draws the evidence that a study would have about its trials. In ``NULLS`` no
+trial has an edge; ``edge`` gives an edge to the first trial.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from whatif_assets.domain.selection import Evidence
 
 YEAR = 252
 TRIALS = 60
-SIZE = 0.005  # deviation of a trial's session return
-HOLD = (0.0004, 0.01)  # mean and deviation of the market's session return
-CRASH = 150  # sessions between crashes of who sells insurance, and gains lost in one
+SIZE = 0.005  # standard deviation of a trial's return in a session
+HOLD = (0.0004, 0.01)  # mean and standard deviation of the market's session return
+CRASH = 150  # mean sessions between crashes, and gains that a crash takes
 
 Draw = np.random.Generator
 Rows = np.ndarray
@@ -26,17 +26,17 @@ Rank = Callable[[Rows], Rows]
 
 
 def normal(draw: Draw, trials: int, sessions: int) -> Rows:
-    """Independent normal returns."""
+    """Draw independent normal returns."""
     return draw.normal(size=(trials, sessions))
 
 
 def fat_tails(draw: Draw, trials: int, sessions: int) -> Rows:
-    """Student's t with three degrees of freedom."""
+    """Draw from Student's t with three degrees of freedom."""
     return draw.standard_t(3, size=(trials, sessions))
 
 
 def garch(draw: Draw, trials: int, sessions: int) -> Rows:
-    """Calm and wild stretches: GARCH(1, 1) with 0.12 and 0.83."""
+    """Draw calm and volatile stretches: GARCH(1, 1) with 0.12 and 0.83."""
     burn = 100
     rows = draw.normal(size=(trials, burn + sessions))
     variance = np.ones(trials)
@@ -47,7 +47,7 @@ def garch(draw: Draw, trials: int, sessions: int) -> Rows:
 
 
 def autoregressive(draw: Draw, trials: int, sessions: int, rho: float) -> Rows:
-    """Each return is partly that of the session before."""
+    """Draw an AR(1) process with coefficient ``rho``."""
     rows = draw.normal(size=(trials, sessions))
     rows[:, 0] /= np.sqrt(1 - rho**2)
     for session in range(1, sessions):
@@ -56,23 +56,23 @@ def autoregressive(draw: Draw, trials: int, sessions: int, rho: float) -> Rows:
 
 
 def common_factor(draw: Draw, trials: int, sessions: int) -> Rows:
-    """One unknown factor makes half of every return's variance."""
+    """Draw returns of which one unknown factor is half of the variance."""
     return draw.normal(size=(1, sessions)) + draw.normal(size=(trials, sessions))
 
 
 def near_duplicates(draw: Draw, trials: int, sessions: int) -> Rows:
-    """Six ideas, each in many variants that hardly differ."""
+    """Draw six ideas, each with many variants that hardly differ."""
     ideas = draw.normal(size=(6, sessions)).repeat(-(-trials // 6), axis=0)[:trials]
     return ideas + 0.1 * draw.normal(size=(trials, sessions))
 
 
 def equal(draw: Draw, trials: int, sessions: int) -> Rows:
-    """All trials are the same."""
+    """Draw trials that are all the same."""
     return draw.normal(size=(1, sessions)).repeat(trials, axis=0)
 
 
 def short_volatility(draw: Draw, trials: int, sessions: int) -> Rows:
-    """A small gain each session, and now and then a crash that takes all of them."""
+    """Draw a small gain in each session, and rare crashes that take all gains."""
     gains = 1 + 0.5 * draw.normal(size=(trials, sessions))
     return gains - CRASH * (draw.random((trials, sessions)) < 1 / CRASH)
 
@@ -94,23 +94,23 @@ def drawdown(rows: Rows) -> Rows:
 
 
 def sortino(rows: Rows) -> Rows:
-    """Rank by the mean over the deviation of losses."""
+    """Rank by the mean divided by the downside deviation."""
     return rows.mean(axis=1) / np.sqrt((np.minimum(rows, 0) ** 2).mean(axis=1))
 
 
 def win_rate(rows: Rows) -> Rows:
-    """Rank by how many sessions gain."""
+    """Rank by the fraction of sessions with a gain."""
     return (rows > 0).mean(axis=1)
 
 
 def market(draw: Draw, sessions: int) -> Rows:
-    """Returns of buy-and-hold."""
+    """Draw the returns of buy-and-hold."""
     mean, deviation = HOLD
     return mean + deviation * draw.normal(size=sessions)
 
 
 def judged(rows: Rows, hold: Rows, rank: Rank = sharpe, **known: object) -> Evidence:
-    """Choose the best trial, as a study would."""
+    """Select the best trial, as a study would, and return the evidence."""
     known = {"trials_tried": len(rows), **known}
     best = int(np.nanargmax(rank(rows)))
     return Evidence(
@@ -125,27 +125,27 @@ def null(
     sessions: int = YEAR,
     rank: Rank = sharpe,
 ) -> Evidence:
-    """Trials that follow the market in part, and are noise beyond."""
+    """Draw trials that follow the market in part, plus noise."""
     hold = market(draw, sessions)
     rows = 0.2 * hold + SIZE * noise(draw, trials, sessions)
     return judged(rows, hold, rank)
 
 
 def all_long(draw: Draw) -> Evidence:
-    """A market that rises by half a year, and trials that hold more or less of it."""
+    """Draw a market that rises by half in a year, and trials that hold a part of it."""
     hold = 0.002 + 0.01 * draw.normal(size=YEAR)
     rows = draw.uniform(0.3, 1, size=(TRIALS, 1)) * hold
     return judged(rows + 0.001 * draw.normal(size=rows.shape), hold)
 
 
 def random_timing(draw: Draw) -> Evidence:
-    """Trials that are in a rising market on half of its sessions, at random."""
+    """Draw trials that hold a rising market in a random half of its sessions."""
     hold = 0.001 + 0.01 * draw.normal(size=YEAR)
     return judged(draw.integers(2, size=(TRIALS, YEAR)) * hold, hold)
 
 
 def moved_windows(draw: Draw, windows: int = 12, step: int = 5) -> Evidence:
-    """The window is moved until it looks best; the other windows are known trials."""
+    """Move the window until it looks best; the other windows are known trials."""
     whole = YEAR + windows * step
     hold = market(draw, whole)
     rows = 0.2 * hold + SIZE * draw.normal(size=(TRIALS, whole))
@@ -168,7 +168,7 @@ def moved_windows(draw: Draw, windows: int = 12, step: int = 5) -> Evidence:
 
 
 def forgotten(draw: Draw) -> Evidence:
-    """162 trials were made; then only the winner is kept, one session longer."""
+    """Make 162 trials, then keep only the winner, one session longer."""
     hold = market(draw, YEAR + 1)
     rows = 0.2 * hold + SIZE * draw.normal(size=(162, YEAR + 1))
     best = int(np.argmax(sharpe(rows[:, :YEAR])))
@@ -176,7 +176,7 @@ def forgotten(draw: Draw) -> Evidence:
 
 
 def crashes(draw: Draw, trials: int, sessions: int, known: bool = True) -> Evidence:
-    """Sellers of insurance, whose market has crashed before, or is not known to."""
+    """Draw short-volatility trials; ``known``: whether the crash loss is known."""
     hold = market(draw, sessions)
     rows = SIZE / 10 * short_volatility(draw, trials, sessions)
     loss = SIZE / 10 * (CRASH - 1) if known else np.nan
@@ -184,9 +184,9 @@ def crashes(draw: Draw, trials: int, sessions: int, known: bool = True) -> Evide
 
 
 def edge(draw: Draw, annual: float, lasts: float = 1.0) -> Evidence:
-    """Sixty trials over a year, of which the first has an annual Sharpe ratio.
+    """Draw sixty trials over a year, the first with an annual Sharpe ratio.
 
-    ``lasts`` is the part of the year until the edge ends.
+    ``lasts`` is the fraction of the year after which the edge ends.
     """
     hold = market(draw, YEAR)
     rows = SIZE * draw.normal(size=(TRIALS, YEAR))

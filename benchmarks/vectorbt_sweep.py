@@ -1,4 +1,4 @@
-"""The sweep of ``engine.py`` in vectorbt; runs in the peers' own environment."""
+"""The sweep of ``engine.py`` in vectorbt; runs in ``benchmarks/.venv-peers``."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 import vectorbt as vbt
 
-# A matrix of bars x variants has to fit into memory several times over.
+# A matrix of bars x variants must fit into memory several times.
 VARIANTS_AT_ONCE = 100
 
 
 def run(task: Any, number: int, thresholds: np.ndarray) -> np.ndarray:
-    """Backtest all thresholds on one symbol and ask for three metrics."""
+    """Backtest all thresholds on one symbol, with three metrics; return the profits."""
     forecast = task[f"forecast{number}"]
     start, close = task[f"open{number}"], task[f"close{number}"]
     index = pd.to_datetime(task[f"ts{number}"], unit="us")
@@ -41,7 +41,7 @@ def run(task: Any, number: int, thresholds: np.ndarray) -> np.ndarray:
 
 
 def main() -> None:
-    """Read the task, run it twice on little to compile, then time it."""
+    """Read the task, compile on a small part of it, time it, and write the answer."""
     task = np.load(sys.argv[1])
     thresholds = task["thresholds"]
     symbols = sum(name.startswith("open") for name in task.files)

@@ -1,18 +1,18 @@
-"""How often the verdict is right: on markets without an edge, and with one.
+"""Measure how often the verdict is right, on markets with and without an edge.
 
 Run ``python benchmarks/verdict.py`` with the package installed; ``--json FILE``
 writes the counts, ``--markdown FILE`` the tables of ``docs/verdict.md``.
 
-First markets are simulated. Each seed is two markets of a year (the source `sample`),
-both with a drift, so that buying and holding pays: in one prices can't be forecast, in
-the other they overshoot a little and come back. On each, some hundreds of variants of
-three rules are swept, costs included, and the one with the highest Sharpe ratio is
-judged, as a study would be. Placebos are random entries and buy-and-hold. The size of
-the edge is stated as a Sharpe ratio: that of the variant whose mean over all seeds is
-highest, which no single market's luck can lift.
+First, markets are simulated. Each seed makes two markets of one year (the source
+`sample`), both with a drift, so that buy-and-hold makes a profit. In the first market,
+prices cannot be forecast; in the second, they overshoot a little and revert. On each
+market some hundreds of variants of three rules are swept, with costs, and the variant
+with the highest Sharpe ratio is judged as in a study. Placebos are random entries and
+buy-and-hold. The size of the edge is stated as the Sharpe ratio of the variant whose
+mean over all seeds is highest, which does not depend on the luck of a single market.
 
-Then returns are simulated (``simulated_returns.py``): what luck can look like, and
-edges of a known size. The function that decides on a study decides on each.
+Second, returns are simulated (``simulated_returns.py``), without an edge and with edges
+of a known size. They are judged by the same decision function as a study.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ from whatif_assets.sources.sample import Sample, SampleOptions
 FIRST, LAST = date(2018, 1, 2), date(2018, 12, 31)
 SESSIONS_PER_YEAR = 252
 SYMBOLS = 2
-DRIFT = 0.0004  # per session: 10 % a year
-SIGNAL = 0.15  # of the market with an edge; that of the demo is 1
+DRIFT = 0.0004  # per session; 10 % a year
+SIGNAL = 0.15  # of the market with an edge
 COMMISSION = 0.5  # basis points of each fill
 CASH = 100_000.0
 NOTIONAL = 90_000.0
@@ -61,7 +61,7 @@ PLACEBOS = 20
 
 
 def axes() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Name every candidate: a rule and its settings."""
+    """Yield every candidate as a rule and its settings."""
     for period, deviations, holding, direction in itertools.product(
         (5, 10, 20, 60, 120), (1.5, 2.0, 2.5, 3.0), (0, 5, 30), ("both", "long")
     ):
@@ -109,7 +109,7 @@ def candidates(costs: Costs) -> dict[str, list[Variant]]:
 
 
 def placebos(costs: Costs) -> list[Variant]:
-    """Random entries, from rare to frequent."""
+    """Make variants with random entries, from rare to frequent."""
     chances = np.geomspace(0.0005, 0.05, PLACEBOS)
     return [
         Variant(
@@ -124,7 +124,7 @@ def placebos(costs: Costs) -> list[Variant]:
 
 @dataclass(frozen=True)
 class Market:
-    """A market to simulate, and what trading costs there."""
+    """A market to simulate, and its commission."""
 
     seed: int
     signal: float
@@ -132,7 +132,7 @@ class Market:
 
 
 def sleeves(market: Market) -> list[Sleeve]:
-    """Simulate a market and compute what its rules read."""
+    """Simulate a market and compute the features that its rules read."""
     options = SampleOptions(
         seed=market.seed,
         symbol_count=SYMBOLS,
@@ -144,7 +144,7 @@ def sleeves(market: Market) -> list[Sleeve]:
     start, end = (pd.Timestamp(day, tz="UTC") for day in (FIRST, LAST + DAY))
     bars = source.read(source.symbols(), start, end, ONE_MINUTE)
     bars = bars.sort_values(["symbol", "ts"], ignore_index=True)
-    # New York trades within one UTC day, so a session is a UTC date.
+    # A session in New York lies within one UTC day, so its date is the UTC date.
     bars["session"] = bars["ts"].dt.tz_localize(None).dt.normalize()
     features = {
         feature
@@ -162,7 +162,7 @@ def sleeves(market: Market) -> list[Sleeve]:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one market."""
+    """Result of one market."""
 
     headline: Headline
     sharpes: tuple[float, ...]
@@ -170,7 +170,7 @@ class Outcome:
 
 
 def outcome(market: Market) -> Outcome:
-    """Simulate, sweep, choose and judge."""
+    """Simulate a market, sweep its variants, select the winner and judge it."""
     bars, costs = sleeves(market), Costs(commission_bps=market.commission_bps)
 
     def swept(rule: str, variants: list[Variant]) -> tuple[np.ndarray, np.ndarray]:
@@ -212,7 +212,7 @@ def judged(seeds: int, signal: float, commission_bps: float) -> list[Outcome]:
 
 
 def summary(outcomes: list[Outcome]) -> dict[str, Any]:
-    """Count verdicts, and describe the winners."""
+    """Count the verdicts, and summarise the figures of the winners."""
     figures = pd.DataFrame([o.figures for o in outcomes])
     middle = figures[["sharpe", "hold_sharpe", "effective_trials", "pbo"]].median()
     sharpes = np.nan_to_num([o.sharpes for o in outcomes])
@@ -229,7 +229,7 @@ def summary(outcomes: list[Outcome]) -> dict[str, Any]:
 
 
 def markets(seeds: int, signal: float, commission_bps: float) -> dict[str, Any]:
-    """Judge markets without a signal and with one."""
+    """Judge markets without and with a signal."""
     null = judged(seeds, 0.0, commission_bps)
     edge = judged(seeds, signal, commission_bps)
     real = [
@@ -256,7 +256,7 @@ def decided(kind: str, name: str, seed: int) -> Headline:
 
 
 def shares(kind: str, seeds: int, headline: Headline) -> dict[str, float]:
-    """Count how often each case of a kind gets a headline."""
+    """Return the fraction of draws of each case that get a headline."""
     found = {}
     with ProcessPoolExecutor() as pool:
         for name in KINDS[kind]:
@@ -282,7 +282,7 @@ def simulated(seeds: int) -> dict[str, Any]:
 
 
 def markdown(report: dict[str, Any]) -> str:
-    """Write the tables of the documentation."""
+    """Format the tables of the documentation."""
     ended = report["ended"]
     tables = [
         (("no edge", "called real"), [[*row] for row in report["nulls"].items()]),
@@ -303,7 +303,7 @@ def markdown(report: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Judge markets and returns of every kind and report the counts."""
+    """Judge markets and simulated returns, and report the counts."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--json", type=Path, help="write the counts to this file")
     parser.add_argument("--markdown", type=Path, help="write the tables to this file")

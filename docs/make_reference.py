@@ -11,19 +11,30 @@ import yaml
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from whatif_assets.sources.facts import FACT_CHECKS, Availability, FactOptions
-from whatif_assets.domain.features import FAMILIES, FeatureFunction, parse_feature
-from whatif_assets.settings.fields import General
-from whatif_assets.settings.market import Market
+from docs.reference_texts import (
+    ADJUSTMENTS,
+    COMPARISON,
+    FACTS,
+    FEATURES_HEAD,
+    FINSPACE_HEAD,
+    HEAD,
+    QUALITY_HEAD,
+    QUALITY_LOSSES,
+    QUALITY_REFUSED,
+    RANKING,
+    SIZES,
+    TABLES,
+)
 from whatif_assets.domain.accounts.metrics import METRICS
+from whatif_assets.domain.features import FAMILIES, FeatureFunction, parse_feature
 from whatif_assets.domain.models import ALGORITHMS
-from whatif_assets.report.macros import BARS_MACROS, MACROS
 from whatif_assets.domain.quality import QUALITY_CHECKS, REFUSED
 from whatif_assets.domain.quality.losses import ABOUT
-from whatif_assets.sources import SOURCES
-from whatif_assets.sources.csv_profiles import PROFILES
-from whatif_assets.sources.online import Online
 from whatif_assets.domain.strategies import STRATEGIES
+from whatif_assets.home.database_tables import DATABASE
+from whatif_assets.report.macros import BARS_MACROS, MACROS
+from whatif_assets.settings.fields import General
+from whatif_assets.settings.market import Market
 from whatif_assets.settings.study import (
     CostSettings,
     Dates,
@@ -32,211 +43,22 @@ from whatif_assets.settings.study import (
     SparkSettings,
     Study,
 )
-from whatif_assets.home.database_tables import (DATABASE)
+from whatif_assets.sources import SOURCES
+from whatif_assets.sources.csv_profiles import PROFILES
+from whatif_assets.sources.facts import FACT_CHECKS, Availability, FactOptions
+from whatif_assets.sources.online import Online
 
 PATH = Path(__file__).with_name("reference.md")
 FINSPACE = PATH.with_name("finspace.yaml")
-HEAD = """# Reference
-
-Written by `make docs` from the code; a test holds the two together.
-"""
-
-RANKING = """Any metric may rank: `rank_by: sharpe` puts its better end first. So may a
-weighted sum of several: with `rank_by: {sharpe: 1, max_drawdown: -2}` the highest
-`score` wins, which is the values as they are, times the weights. A variant that does
-not meet one of `constraints: ["max_drawdown < 0.1", "trades >= 30"]` comes after all
-that meet them, its column `violates` says which, and it cannot win; nor can one whose
-metric is undefined. Where none is left there is no winner, and `why_none` in the table
-`best_configuration` says why.
-
-Returns are those of sessions, all sleeves together, and a year has as many sessions as
-the calendar. What is not defined is null, never 0.
-
-"""
-SIZES = """`base_bar` says what a bar holds.
-
-| size | a bar | its `ts` |
-| --- | --- | --- |
-| `1min`, `90min`, `4h`, ... | so many minutes, which divide a day | its start, counted from the open of its session |
-| `1day` | a session | the session's date at 00:00 UTC |
-| `volume:10000` | trades of at least so many units | that of its first trade |
-| `dollar:1000000` | trades for at least so much money | that of its first trade |
-
-Any of them is made from trades: of `csv` with `ticks: true`, where `close` is a trade's
-price and `volume` its size, or of `lean` with `resolution: tick`. A bar of volume or money
-ends with the trade that reaches the amount. No trade is divided, those of one instant stay
-in one bar, and no bar reaches into another session, so that a session's last one may hold
-less. `vwap` and `trade_count` are exact. With `hours: regular` trades outside them are left
-out before bars are made. Labels of such bars (`horizon: 5`) count bars of the symbol, within
-the session or, with `across_sessions: true`, into the next ones. `flat_before_close` and
-the like count minutes from the start of a bar: as an order fills at the next bar's open,
-take more minutes than two bars last. Checks of missing minutes do not apply.
-
-Sources of bars have bars of one size each; larger ones are made of them where a
-configuration says `bar: 1h`.
-
-"""
-QUALITY_HEAD = """Each check looks at every session of `price_bars` and is a check of `data_quality`.
-`quality: {jump: {severity: error, threshold: 0.3}, missing_bars: off}` in `market.yaml`
-says what its findings mean: an `error` leaves the symbol out of the session, or the
-whole session where it is about no symbol; a `warning` fails the check and the bars are
-kept; a `note` is told. Findings are in the table `data_quality`, one row for each
-session, check and symbol. Nothing is repaired but what `repairs` names.
-
-A session is compared with the one before it as the source has that. The result of a
-check speaks of all sessions of its run.
-"""
-QUALITY_REFUSED = """Rows that are no bars are refused, whatever a market says: no bar of their symbol in that
-session is kept.
-"""
-QUALITY_LOSSES = """What was left out is in the table `left_out`, and a run tells it. What studies may do
-without is the market's choice, `quality: {may_lose: symbol}`; it is `nothing` where it
-says none. A broken file costs what it is known to have: a session, if there is a date in
-its name; a symbol, if its name is the symbol's.
-
-"""
-FEATURES_HEAD = """A study names a feature with its arguments, `rsi: {timeperiod: 14}`, or without them
-for the defaults; `relative_to: close` divides one whose unit is a price (less 1) or a
-difference of prices by a price. In one line, as in a key or under `sweep`, it reads
-`rsi+timeperiod=14`. In a notebook:
-
-```python
-from whatif_assets import features
-
-bars["rsi"] = features.compute(bars, "rsi", timeperiod=14)
-```
-
-With `bar: 1h`, as in `ema: {timeperiod: 10, bar: 1h}`, all of a feature is computed on
-slower bars, in a column `ema_10_close_of_1h`. Its value at a bar is that of the last
-slower bar which had closed by then; of a day, and of an hour that the session's close
-cuts off, it is known from the next session on. Such bars are a whole multiple of the
-configuration's own. In a notebook, larger bars are made by
-`whatif_assets.bars.resample(bars, "1h", calendar="XNYS")`; they are counted from the open
-of each session.
-
-*Reads* are columns of the bar: `price` the one that the argument `price` names, `other`
-that of `other`, of another symbol's bar at the same time where `symbol` names one. A bar
-that lacks one of them is NaN. *Warm-up* is how many bars before a bar its value takes,
-with the arguments shown. What is undefined (nothing moved, nothing was traded) is NaN.
-"""
-FACTS = """A fact is a value of a series, or an event, and has two times: `event_ts`, which it is
-about, and `available_ts`, from which it was known. At a bar it is seen if `available_ts`
-is at or before the bar's close, and never before its event has begun; only announced
-events are looked ahead to. A later row of the same event revises it from its own
-`available_ts` on.
-
-```yaml
-facts:
-  macro: {path: fred.parquet, columns: {event_ts: date}, timezone: America/New_York}
-  vix:                                      # one series of the same file
-    path: fred.parquet
-    columns: {event_ts: date}
-    keep: {series: VIXCLS}
-    timezone: America/New_York
-  earnings:
-    path: earnings.csv                      # symbol, day: dates alone
-    columns: {event_ts: day}
-    timezone: America/New_York
-    available: {days: 1, at: "00:00"}       # known from the next midnight on
-    expect_every: 91
-```
-
-A study then reads `last_value: {fact: macro.DFF}`, `last_value: {fact: vix, max_age: 5}`
-or `days_to_earnings`. *What `expect_every` gives is a projection*: the days to the day
-that many days after the last known event, where no event is announced, and NaN once
-that day has passed.
-
-Rows without a value are no facts, and are counted. A row that lacks a time or has a text
-for a value, and two values of one event known from the same time, refuse the file; the
-message names it with line or row and column. An event that was put off is another
-event: its old date is kept until it has passed.
-
-The asset `facts` reads all of them whole and writes them to the lake, from where
-features and the table `facts` in DuckDB come. A session is computed anew when what was
-known in it becomes another, so that a new row touches no earlier session. The checks of
-the asset:
-"""
-FINSPACE_HEAD = """What the functions of FinSpace's time-series library are called here, with the arguments
-that its example notebook gave (15 bars, on vwap).
-"""
-
-
-ADJUSTMENTS = """`price_bars` hold prices as they were traded. What splits and dividends make of them is
-kept beside them, a *step* per session and symbol, in the table `adjustments` (`session`,
-`symbol`, `split` in new shares per old, `dividend_factor`). `adjust` in `market.yaml` says
-which count. They come from the source, if it knows any (`lean`, by its factor files), or
-from the file that `actions` names:
-
-```text
-symbol,date,split,dividend
-AAPL,2014-05-08,,3.29
-AAPL,2014-06-09,7,
-```
-
-`date` is the ex-date; the step falls on the first session on or after it, whether the
-symbol trades then or not. Empty and 0 mean none. A dividend is money per share, of the
-shares that there are before a split of the same day; its factor is `1 - dividend / close`
-with the last close before the ex-date within trading hours, as CRSP and Yahoo reckon. A
-row that is malformed is refused with file and line. Rows of other symbols are left alone.
-
-Prices of another session are brought to a basis by the steps that lie between: prices
-before are multiplied by `dividend_factor / split` and volumes by `split`, prices after
-divided so. Nothing that happens later changes what a session looked like.
-
-- `features` of a session are as of that session.
-- A label in a later session is on the basis of the bar's own session.
-- A backtest is on the basis of the study's first session: `fills.price`, `fills.size`,
-  `trades.entry`, `trades.exit` and `trades.size` are prices and shares of that session's
-  kind, so that a position of 100 shares before a 7:1 split is 100 after it, at 7 times the
-  price, which is 700 shares at the price that was traded. A dividend stays in the price:
-  it is reinvested, at no cost. `commission_per_share` counts those shares, too.
-- The quality check `unadjusted_split` and the other comparisons between sessions look at
-  adjusted prices, so that a known split is no finding.
-"""
-COMPARISON = """`whatif diff A B` says which settings differ, how every metric does, and where the
-difference between the profits comes from: cost, symbol, session, hour, trade. `--all`
-lists every row, `--json FILE` writes them all down. Differences are B less A.
-
-A and B are a study (its best configuration is meant), a configuration's key (its best
-variant), or a configuration and a variant, `demo.ema:fastperiod=20~slowperiod=90`, with
-a colon or spaces between the fields as `whatif report` prints them. Fields may be left
-out where a single variant has the rest. Both results are run once more, and refused
-where the leaderboard says something else. Results are comparable only within a study;
-those of two are compared over the sessions that both have, below a list of what their
-studies differ in.
-
-- *Slippage* is `|size| price bps / (10,000 + bps)` of a purchase and the same with
-  `- bps` of a sale, at the price of the fill; a take-profit that fills at its own price
-  has none. *Borrowing* is the interest on borrowed shares, of positions that are still
-  open too, and is no part of the commission here. Of a strategy of your own neither is
-  known, and both stay within the other parts.
-- *Hours* are those of the exchange. What a price moves from a bar to the next counts in
-  the hour of the next; interest has no hour.
-- *Trades* of the same symbol and side that were open at the same time are a pair, each
-  with one other at most. What no closed trade holds is the value of positions that are
-  still open, and of trades that reach beyond the sessions in common.
-
-The same in DuckDB, as in `FROM whatif_diff('demo.rf_large', 'demo.linear');`. The
-finalists are the variants in the tables `equity`, `fills` and `trades`.
-"""
-
-
-TABLES = """Every table has these columns and types, also where it has no row. `features` has one
-more for each feature that a study asks for, and `features_5min` and the like hold those of
-other sizes of bars. `price_bars`, `features` and `forecasts` are views of the Parquet in
-the folder `lake` beside the file, so that a home may be copied or moved. Where the
-database is attached to another one, name the folder: `SET VARIABLE whatif_home = '...'`.
-What a column holds is also in its comment: `SELECT * FROM duckdb_columns()`.
-"""
 
 
 def main() -> None:
-    """Write the file."""
+    """Write docs/reference.md."""
     PATH.write_text(reference(), encoding="utf-8")
 
 
 def reference() -> str:
-    """Compose the whole page."""
+    """Compose the whole page, as Markdown."""
     parts = [HEAD]
     for title, models in (
         ("Market (`market.yaml`, or `market:` in a study)", {"": Market}),
@@ -253,7 +75,7 @@ def reference() -> str:
                 "spark": SparkSettings,
             },
         ),
-        ("Configuration: fields of any", {"": General}),
+        ("Configuration: common fields", {"": General}),
         ("Configuration: algorithms", {n: a.Settings for n, a in ALGORITHMS.items()}),
         ("Configuration: strategies", {n: s.Settings for n, s in STRATEGIES.items()}),
     ):
@@ -264,8 +86,8 @@ def reference() -> str:
             parts += [about(source)] if source else []
             parts += [fields(model)]
             parts += [profiles()] * (name == "csv")
-            asks = source is not None and issubclass(source, Online)
-            parts += [needs(source)] if asks else []
+            online = source is not None and issubclass(source, Online)
+            parts += [needs(source)] if online else []
         parts += [FACTS, fact_checks()] * (FactOptions in models.values())
         of_bars = ["## Sizes of bars\n", SIZES, "## Quality of bars\n", quality()]
         of_bars += ["## Splits and dividends\n", adjustments()]
@@ -281,7 +103,7 @@ def reference() -> str:
 
 
 def fields(model: type[BaseModel]) -> str:
-    """Table of a model's fields."""
+    """Make the table of a model's fields."""
     rows = [
         (
             f"`{name}`",
@@ -297,12 +119,12 @@ def fields(model: type[BaseModel]) -> str:
 
 
 def about(source: type) -> str:
-    """First sentence of a source's docstring."""
+    """Return the first paragraph of a source's docstring."""
     return " ".join(source.__doc__.split("\n\n")[0].split()) + "\n"
 
 
 def quality() -> str:
-    """Tables of the checks of bars."""
+    """Make the tables of the checks of bars."""
     rows = [
         (
             f"`{name}`",
@@ -324,19 +146,19 @@ def quality() -> str:
             QUALITY_REFUSED,
             table(("check", ""), refused),
             QUALITY_LOSSES,
-            table(("may_lose", "a symbol whose bars of a session are refused"), losses),
+            table(("may_lose", "what happens to a symbol whose bars of a session are refused"), losses),
         )
     )
 
 
 def adjustments() -> str:
-    """Say how prices are adjusted, and how to ask DuckDB for adjusted bars."""
+    """Describe how prices are adjusted, and the macros of DuckDB for adjusted bars."""
     rows = ((f"`{name}`", about) for name, about in BARS_MACROS.items())
     return f"{ADJUSTMENTS}\n{table(('macro', ''), rows)}"
 
 
 def fact_checks() -> str:
-    """Table of the checks of facts."""
+    """Make the table of the checks of facts."""
     rows = (
         (f"`{name}`", "warning" if fails else "note", about)
         for name, (about, _, fails) in FACT_CHECKS.items()
@@ -345,7 +167,7 @@ def fact_checks() -> str:
 
 
 def profiles() -> str:
-    """Table of the profiles of the source `csv`."""
+    """Make the table of the profiles of the source `csv`."""
     rows = (
         (
             f"`{name}`",
@@ -355,18 +177,18 @@ def profiles() -> str:
         )
         for name, profile in PROFILES.items()
     )
-    head = ("profile", "of what", "stamp in", "sets")
-    return f"Profiles of `csv`, each an answer to `profile:`\n\n{table(head, rows)}"
+    head = ("profile", "files", "timestamp columns", "sets")
+    return f"Profiles of `csv`, set with `profile`:\n\n{table(head, rows)}"
 
 
 def needs(source: type[Online]) -> str:
-    """What a source that asks a service needs, and how it was tested."""
+    """Describe what an online source needs, and how it was tested."""
     keys = " and ".join(f"`{key}`" for key in source.keys)
     needed = f"Keys come from the environment: {keys}. " if keys else ""
     return (
-        f"{needed}Needs `pip install 'whatif_assets[{source.name}]'`. Tested against "
-        "answers in the service's documented format, served on loopback; not tried "
-        "against the live service.\n"
+        f"{needed}Needs `pip install 'whatif_assets[{source.name}]'`. Tested with "
+        "responses in the service's documented format, served on loopback; not tested "
+        "with the live service.\n"
     )
 
 
@@ -377,15 +199,15 @@ def _written(value: object) -> str:
 
 
 def features(functions: dict[str, FeatureFunction]) -> str:
-    """Table of a family of features."""
+    """Make the table of a family of features."""
     rows = []
     for name, function in functions.items():
         arguments = ", ".join(
             f"{n}={_default(f.default)}"
             for n, f in function.arguments.model_fields.items()
         )
-        given = {"fact": "name"} if "fact" in function.arguments.model_fields else {}
-        warm_up = str(parse_feature({name: given}).warm_up)
+        required = {"fact": "name"} if "fact" in function.arguments.model_fields else {}
+        warm_up = str(parse_feature({name: required}).warm_up)
         reads = ", ".join(name.replace("_", " ") for name in function.inputs)
         about = function.description
         rows.append((f"`{name}`", arguments, function.unit, reads, warm_up, about))
@@ -393,24 +215,24 @@ def features(functions: dict[str, FeatureFunction]) -> str:
 
 
 def finspace() -> str:
-    """Tables of what FinSpace's functions are called here."""
+    """Make the tables of FinSpace's functions and their names in this project."""
     names = yaml.safe_load(FINSPACE.read_text(encoding="utf-8"))
     notes = names["notes"]
     analysed = [
-        (f"`{old}`", ", ".join(map(_as_written, new)), notes.get(old, ""))
+        (f"`{old}`", ", ".join(map(_feature_text, new)), notes.get(old, ""))
         for old, new in names["analyse"].items()
     ]
     others = [(f"`{old}`", where) for old, where in names["elsewhere"].items()]
     return "\n".join(
         (
-            table(("FinSpace", "here", "differs"), analysed),
-            table(("FinSpace: collect, summarise, fill", "here"), others),
+            table(("FinSpace", "this project", "difference"), analysed),
+            table(("FinSpace: collect, summarise, fill", "this project"), others),
         )
     )
 
 
-def _as_written(item: object) -> str:
-    """Write a feature with the arguments that are not its defaults."""
+def _feature_text(item: object) -> str:
+    """Format a feature with the arguments that differ from its defaults."""
     feature = parse_feature(item)
     usual = dict(parse_feature(feature.function).arguments)
     given = ", ".join(f"{k}: {v}" for k, v in feature.arguments if v != usual[k])
@@ -418,12 +240,12 @@ def _as_written(item: object) -> str:
 
 
 def metrics() -> str:
-    """Say how metrics rank, and what each of them is."""
+    """Describe the ranking by metrics, and define each metric."""
     rows = (
         (
             f"`{name}`",
             metric.unit,
-            "more" if metric.higher_is_better else "less",
+            "higher" if metric.higher_is_better else "lower",
             _definition(metric.function),
         )
         for name, metric in METRICS.items()
@@ -432,13 +254,13 @@ def metrics() -> str:
 
 
 def comparison() -> str:
-    """Say how two results are compared, on the command line and in DuckDB."""
+    """Describe the comparison of two results, on the command line and in DuckDB."""
     rows = ((f"`{name}`", about) for name, about in MACROS.items())
     return f"{COMPARISON}\n{table(('macro', ''), rows)}"
 
 
 def tables() -> str:
-    """Say what the tables of the database hold."""
+    """Make the table of the tables of the database."""
     rows = (
         (f"`{name}`", declared.about, ", ".join(f"`{c}`" for c in declared.kinds))
         for name, declared in DATABASE.items()
@@ -447,7 +269,7 @@ def tables() -> str:
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """Write a Markdown table."""
+    """Format a Markdown table."""
     head = list(head)
     lines = [head, ["---"] * len(head), *(list(row) for row in rows)]
     cells = ((cell.replace("|", "\\|") for cell in line) for line in lines)
@@ -455,7 +277,7 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def _kind(annotation: object) -> str:
-    """Write a type in the same words on every version of Python."""
+    """Describe a type in the same words on every version of Python."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if annotation is type(None):
         return "none"
@@ -480,12 +302,8 @@ def _default(value: object) -> str:
 
 
 def _definition(function: object) -> str:
-    """Join a docstring up to its first section."""
+    """Return a docstring without its references, on one line."""
     return " ".join((function.__doc__ or "").partition("References\n")[0].split())
-
-
-def _first_line(function: object) -> str:
-    return (function.__doc__ or "").strip().splitlines()[0]
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""Take the pictures in ``docs/images`` anew, from the running UI.
+"""Take the pictures in ``docs/images`` from the running UI.
 
-Run it as ``make screenshots``; with a home that has the demo's results, as in
-``python -m docs.take_screenshots data``, it takes those of the report alone. It opens
-the UI on a temporary copy of ``data``, materialises the demo study there by one
-backfill of everything, and takes the pictures with Chromium, which has to be installed
-(Debian: ``apt-get install chromium``). It takes some five minutes.
+Run it as ``make screenshots``. It opens the UI on a temporary copy of ``data``,
+materialises the demo study in one backfill of all assets, and takes the pictures with
+Chromium, which must be installed (Debian: ``apt-get install chromium``). This takes
+about five minutes. With a home that has the demo's results, as in
+``python -m docs.take_screenshots data``, only the pictures of the report are taken.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ CONFIGURATION = f"{STUDY}.gbt"
 
 
 def main() -> None:
-    """Take every picture, or those of the reports of the home that is named."""
+    """Take every picture, or only those of the report of a given home."""
     browser = find_browser()
     if browser is None:
         sys.exit(
-            "No Chromium was found. Install it (Debian: apt-get install chromium), or "
-            "name it: CHROMIUM=/path/to/chrome make screenshots"
+            "Chromium was not found. Install it (Debian: apt-get install chromium), or "
+            "set its path: CHROMIUM=/path/to/chrome make screenshots"
         )
     if sys.argv[1:]:
         take_report(browser, Path(sys.argv[1]).resolve())
@@ -69,7 +69,7 @@ def main() -> None:
 
 
 def materialize_all(ui: Ui) -> str:
-    """Do what the button of that name does, for all sessions; return the backfill."""
+    """Launch the backfill of *Materialize all* for all sessions; return its id."""
     wait_for(lambda: ui.partition_keys("backtest_results"), 60, "no configurations")
     print("Materialising the demo study in the UI ...", flush=True)
     backfill = ui.backfill(CHAIN, ui.partition_keys("price_bars"))
@@ -82,7 +82,7 @@ def materialize_all(ui: Ui) -> str:
 
 @contextmanager
 def open_page(browser: str, url: str) -> Iterator[Page]:
-    """Open a page of the UI with the navigation folded away."""
+    """Open a page of the UI with the navigation hidden."""
     with chromium(browser) as running:
         page = running.new_page(viewport={"width": WIDTH, "height": HEIGHT})
         page.goto(f"{url}/overview")
@@ -91,7 +91,7 @@ def open_page(browser: str, url: str) -> Iterator[Page]:
 
 
 def take_all(page: Page, ui: Ui, backfill: str) -> None:
-    """Visit what the documentation shows, and take a picture of each."""
+    """Take a picture of each page of the UI that the documentation shows."""
     take_graph(page, ui.url)
     page.goto(f"{ui.url}/runs/b/{backfill}")
     take(page, "backfill", "100% completed", height=700)
@@ -102,12 +102,12 @@ def take_all(page: Page, ui: Ui, backfill: str) -> None:
 
 
 def open_partition(page: Page, ui: Ui, asset: str, key: str) -> None:
-    """Visit the page of one partition of an asset."""
+    """Open the page of one partition of an asset."""
     page.goto(f"{ui.url}/assets/{asset}?view=partitions&partition={key}")
 
 
 def take_graph(page: Page, url: str) -> None:
-    """Take the asset graph, its groups unfolded and the whole of it in view."""
+    """Take a picture of the whole asset graph, with its groups expanded."""
     page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
     unfolded = ",".join(f"global@global:{group}" for group in GROUPS)
     page.goto(f"{url}/asset-groups?expanded={unfolded}")
@@ -116,7 +116,7 @@ def take_graph(page: Page, url: str) -> None:
     fold = '//input[starts-with(@placeholder, "Jump to")]/following::button[1]'
     page.locator(f"xpath={fold}").click()
     page.wait_for_timeout(MILLISECONDS_TO_SETTLE)
-    # The graph is as high as the page: the bar above hides its beginning.
+    # The graph is as high as the page, and the top bar hides its beginning.
     page.mouse.move(WIDTH - 150, HEIGHT / 3)
     page.mouse.down()
     page.mouse.move(WIDTH - 90, HEIGHT / 3 + 95, steps=10)
@@ -125,7 +125,7 @@ def take_graph(page: Page, url: str) -> None:
 
 
 def take_report(browser: str, home: Path) -> None:
-    """Take parts of the demo's report."""
+    """Take pictures of parts of the demo's report."""
     with chromium(browser) as running:
         page = running.new_page()
         page.goto(Home.open(home).page(STUDY).as_uri())
@@ -137,7 +137,7 @@ def take_report(browser: str, home: Path) -> None:
 def take(
     page: Page, name: str, awaited: str, height: int = HEIGHT, width: int = WIDTH
 ) -> None:
-    """Take a picture once a text is there and nothing moves any more."""
+    """Take a picture after a text has appeared and the page has settled."""
     page.set_viewport_size({"width": width, "height": height})
     page.get_by_text(awaited).first.wait_for()
     page.wait_for_timeout(MILLISECONDS_TO_SETTLE)
@@ -147,7 +147,7 @@ def take(
     size = target.stat().st_size
     print(f"{target.relative_to(ROOT)}: {size // 1000} kB", flush=True)
     if size > LARGEST:
-        sys.exit(f"{target}: more than {LARGEST // 1000} kB.")
+        sys.exit(f"{target} is larger than {LARGEST // 1000} kB.")
 
 
 if __name__ == "__main__":

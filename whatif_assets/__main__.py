@@ -1,4 +1,4 @@
-"""The command ``whatif``: signals are watched for before anything long is imported."""
+"""The command ``whatif``, which handles signals before it imports slow modules."""
 
 from __future__ import annotations
 

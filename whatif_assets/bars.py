@@ -15,33 +15,36 @@ __all__ = ["resample"]
 
 
 def resample(bars: pd.DataFrame, size: str, calendar: str = "XNYS") -> pd.DataFrame:
-    """Make bars of a larger size, for each symbol and session on its own.
+    """Resample bars to a larger size, separately for each symbol and session.
 
     Parameters
     ----------
     bars
-        Tidy bars by the clock, such as the view ``price_bars``: ``symbol``, ``ts``
-        (start, UTC), ``open high low close volume`` and where known ``vwap`` and
-        ``trade_count``; sorted by (symbol, ts).
+        Tidy time bars, such as the rows of the view ``price_bars``: ``symbol``,
+        ``ts`` (start of the bar, UTC), ``open high low close volume``, and ``vwap``
+        and ``trade_count`` if known; sorted by (symbol, ts).
     size
-        ``5min``, ``1h`` and so on, or ``1day``; a whole multiple of the bars' own.
+        Size of the new bars: ``5min``, ``1h`` and so on, or ``1day``. It must be a
+        whole multiple of the size of the given bars.
     calendar
-        The exchange's, by its name in exchange_calendars: bars are counted from the
-        open of each session.
+        Name of the exchange calendar in exchange_calendars. The new bars are counted
+        from the open of each session.
 
     Returns
     -------
     pandas.DataFrame
-        As :func:`whatif_assets.domain.bars.resample.resample` says.
+        One row per new bar; :func:`whatif_assets.domain.bars.resample.resample`
+        describes the columns.
 
     Raises
     ------
     BadInput
-        An unknown size or calendar, a bar in no session, or bars out of order.
+        The size or the calendar is unknown, a bar lies outside of every session, or
+        the bars are not sorted.
     """
     days = bars["ts"].agg(["min", "max"]) if len(bars) else [pd.Timestamp(0)] * 2
     first, last = (pd.Timestamp(day).date() for day in days)
-    # The exchange's day may be another than that of the instant, UTC.
+    # The date at the exchange can differ from the UTC date.
     week = pd.Timedelta(days=7)
     sessions = Sessions(calendar, first - week, last + week)
     return _resample(bars, BarSize.parse(size), sessions)

@@ -1,4 +1,4 @@
-"""The code location of the default home, which ``workspace.yaml`` names."""
+"""The Dagster code location of the default home, as named in ``workspace.yaml``."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 >>> bars["rsi"] = features.compute(bars, "rsi", timeperiod=14)
 
-What is known of facts is put beside bars first:
+Facts are joined to the bars before a feature can use them:
 
 >>> vix = features.read_facts("vix", path="vix.csv", timezone="America/New_York")
 >>> bars = features.beside(bars, vix, "1min", "XNYS")
@@ -29,16 +29,16 @@ __all__ = ["FAMILIES", "FEATURES", "beside", "compute", "parse_feature", "read_f
 
 
 def read_facts(name: str, **options: Any) -> Facts:
-    """Read facts as a market does.
+    """Read facts in the same way as a market reads them.
 
     Parameters
     ----------
     name
-        What features call the fact; where rows have a series, each is
-        ``name.series``.
+        Name by which features refer to the fact. If the rows have a column of series,
+        features refer to each series as ``name.series``.
     **options
-        Fields of an entry of ``facts`` in ``market.yaml``; a relative path starts at
-        the working directory.
+        Fields of an entry of ``facts`` in ``market.yaml``. A relative path is relative
+        to the working directory.
 
     Raises
     ------
@@ -57,25 +57,31 @@ def read_facts(name: str, **options: Any) -> Facts:
 
 
 def beside(bars: pd.DataFrame, facts: Facts, bar: str, calendar: str) -> pd.DataFrame:
-    """Put beside each bar what was known of some facts at its close.
+    """Join to each bar the values of facts that were known at the bar's close.
 
     Parameters
     ----------
     bars
-        Tidy bars, not empty; ``ts`` is their start, UTC.
+        Tidy bars, at least one; ``ts`` is the start of the bar, UTC.
     facts
-        As `read_facts` gives them.
+        Facts, as `read_facts` returns them.
     bar
         Size of the bars, such as ``1min`` or ``1day``.
     calendar
-        An exchange calendar: it says when sessions close.
+        Name of the exchange calendar, which defines when sessions close.
 
     Returns
     -------
     pandas.DataFrame
-        The bars with further columns, which `compute` reads.
+        The bars with added columns, which `compute` reads.
+
+    Raises
+    ------
+    BadInput
+        The bar size or the calendar is unknown.
     """
-    week = pd.Timedelta(days=7)  # whatever the exchange calls the day of a bar
+    # The date at the exchange can differ from the UTC date.
+    week = pd.Timedelta(days=7)
     first, last = bars["ts"].min() - week, bars["ts"].max() + week
     sessions = Sessions(calendar, first.date(), last.date())
     closes = BarSize.parse(bar).close_times(bars["ts"], sessions)

@@ -1,4 +1,4 @@
-"""The storage of Dagster's history, under the name that ``dagster.yaml`` gives it."""
+"""Dagster's storage of runs and events, under the name used in ``dagster.yaml``."""
 
 from whatif_assets.orchestration.storage import OpenSqliteStorage
 

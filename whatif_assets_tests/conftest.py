@@ -14,7 +14,7 @@ from hypothesis import settings
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-# A busy machine is no failure.
+# A slow example on a busy machine is not a failure.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
@@ -46,7 +46,7 @@ configurations:
 
 @pytest.fixture(scope="session")
 def market_data() -> Path:
-    """Give the folder of real market data; skip where there is none."""
+    """Return the folder of real market data; skip the test if it does not exist."""
     folder = Path(
         os.environ.get("WHATIF_MARKET_DATA", ROOT.parent / "shared/market_data")
     )
@@ -65,7 +65,7 @@ def tiny_study(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_environment() -> Iterator[None]:
-    """Keep the settings of whoever runs the tests out of them, homes shared included."""
+    """Hide the environment settings of the user who runs the tests."""
     with pytest.MonkeyPatch.context() as patch:
         for name in (
             "WHATIF_HOME",
@@ -79,7 +79,7 @@ def _own_environment() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def finished_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a home in which the tiny study has been run; tests only read it."""
+    """Return a home in which the tiny study has been run; tests only read it."""
     from whatif_assets.command_line.studies import run_studies
 
     folder = tmp_path_factory.mktemp("finished")
@@ -91,13 +91,13 @@ def finished_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def copied_home(finished_home: Path, tmp_path: Path) -> Path:
-    """Give a copy of the finished home, to be changed freely."""
+    """Return a copy of the finished home that a test may change."""
     return Path(shutil.copytree(finished_home, tmp_path / "copied"))
 
 
 @pytest.fixture(scope="session")
 def spark() -> Iterator[SparkSession]:
-    """Give a Spark session on two cores, started once for all tests."""
+    """Return a Spark session on two cores, started once for all tests."""
     from whatif_assets.engines.spark.session import spark_session, spark_settings
 
     session = spark_session(spark_settings("local[2]"))

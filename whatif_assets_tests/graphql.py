@@ -1,4 +1,4 @@
-"""GraphQL over a home and an instance in this process: what the UI would show."""
+"""GraphQL queries on a home and an instance in this process, as the UI shows them."""
 
 from __future__ import annotations
 

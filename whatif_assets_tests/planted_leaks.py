@@ -1,4 +1,4 @@
-"""Leaks as people write them, for the tests that must catch each one."""
+"""Typical leaks in user code, for the tests that must detect each one."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ class BuysAtTheNextLow(_Cheat):
 
 
 class SellsBeforeTheEnd(bt.Strategy):  # type: ignore[misc]
-    """Hold, and be out when the data ends."""
+    """Hold a position, and exit when the data ends."""
 
     def next(self) -> None:
         if len(self) == 3:
@@ -166,7 +166,7 @@ class SellsBeforeTheEnd(bt.Strategy):  # type: ignore[misc]
 
 
 class CheatsOnClose(bt.Strategy):  # type: ignore[misc]
-    """Fill at the close that the decision is made on."""
+    """Fill at the close that was used for the decision."""
 
     def start(self) -> None:
         self.broker.set_coc(True)
@@ -177,7 +177,7 @@ class CheatsOnClose(bt.Strategy):  # type: ignore[misc]
 
 
 class CheatsOnOpen(bt.Strategy):  # type: ignore[misc]
-    """Fill at the open of the bar whose close the decision is made on."""
+    """Fill at the open of the bar whose close was used for the decision."""
 
     def start(self) -> None:
         self.env.p.cheat_on_open = True
@@ -190,7 +190,7 @@ class CheatsOnOpen(bt.Strategy):  # type: ignore[misc]
 
 
 class ThrowsDice(bt.Strategy):  # type: ignore[misc]
-    """Trade at random, otherwise every time: a run that cannot be repeated."""
+    """Trade at random, differently each time: a run that cannot be repeated."""
 
     def next(self) -> None:
         target = 1 if np.random.default_rng().random() < 0.5 else -1
@@ -211,7 +211,7 @@ LEAKING_STRATEGIES = (
 
 
 class PatientLimits(bt.Strategy):  # type: ignore[misc]
-    """An honest one: limits below the close, stops, brackets and market orders."""
+    """An honest strategy: limits below the close, stops, brackets and market orders."""
 
     def next(self) -> None:
         close = self.data.close[0]

@@ -52,7 +52,7 @@ def home_of(
 
 
 def ingested(home: Home, days: Sequence[date] = DAYS) -> dict[date, str]:
-    """Bring the sessions in that do not stand; say why each of them did not."""
+    """Ingest the sessions that are not fresh; return the reason for each."""
     keys = [day.isoformat() for day in days]
     bars, why = SessionBars(home, keys), {}
     for day, key in zip(days, keys, strict=True):

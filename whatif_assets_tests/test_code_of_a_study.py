@@ -1,4 +1,4 @@
-"""The code that a study names: where it may lie, and where a home keeps it."""
+"""The code that a study names: allowed places, and its copy in a home."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def size_in(home: Home, key: str) -> int:
 
 
 def files_below(folder: Path) -> set[str]:
-    """Names of all files below a folder, but for those that hold no code."""
+    """Names of all files below a folder, without files that contain no code."""
     return {str(f.relative_to(folder)) for f in folder.rglob("*.py")}
 
 
@@ -85,12 +85,12 @@ def test_a_strategy_named_by_its_module_comes_along_too(tmp_path: Path) -> None:
         ("../../rules.py:Mine", "outside of the study's folder"),
         ("/etc/rules.py:Mine", "outside of the study's folder"),
         ("lib/../../rules.py:Mine", "outside of the study's folder"),
-        (r"a\0.py:Mine", "letters and signs only|a character that no text has"),
-        (r"a\n.py:Mine", "letters and signs only"),
+        (r"a\0.py:Mine", "cannot be printed|a character that no text has"),
+        (r"a\n.py:Mine", "cannot be printed"),
         ("none.py:Mine", r"none.py cannot be read \(No such file"),
-        ("folder.py:Mine", "folder.py is no file of Python code"),
-        ("pipe.py:Mine", "pipe.py is no file of Python code"),
-        ("huge.py:Mine", "huge.py has 1,000,001 bytes; code has at most 1,000,000"),
+        ("folder.py:Mine", "folder.py is not a file of Python code"),
+        ("pipe.py:Mine", "pipe.py is not a file of Python code"),
+        ("huge.py:Mine", "huge.py has 1,000,001 bytes; at most 1,000,000"),
         ("link.py:Mine", "link.py is a link to .*outside of the study's folder"),
         ("loop.py:Mine", "loop.py cannot be read"),
         ("far.py:Mine", "far_sizes.py is a link to .*outside"),

@@ -1,4 +1,4 @@
-"""One message for one fault, however often it happened."""
+"""A fault is reported once, however often it occurred."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class SmaReversal(bt.Strategy):  # type: ignore[misc]
         self.cross = bt.ind.CrossOver(fast, slow)
 
     def next(self) -> None:
-        """Turn round at a crossing."""
+        """Reverse at a crossing."""
         if self.cross[0]:
             self.order_target_size(target=self.p.size * self.cross[0])
 
@@ -78,7 +78,7 @@ class Failing(bt.Strategy):  # type: ignore[misc]
     params = (("bar", 3),)
 
     def next(self) -> None:
-        """Fail when the time has come."""
+        """Fail on the third bar."""
         _ = 1 / (self.p.bar - len(self))
 
 
@@ -91,7 +91,7 @@ class Skipping(bt.Strategy):  # type: ignore[misc]
 
 
 class StopsEarly(bt.Strategy):  # type: ignore[misc]
-    """Buy at once and end the run at the third bar."""
+    """Buy on the first bar and end the run at the third bar."""
 
     def next(self) -> None:
         """Buy, then stop."""

@@ -25,7 +25,7 @@ FAILED, BAD_INPUT = 1, 2
 
 
 class Backend(str, enum.Enum):
-    """Where models are fitted, whatever the configurations say."""
+    """Where all models are fitted; overrides the configurations."""
 
     local = "local"
     spark = "spark"
@@ -37,15 +37,15 @@ HomeOption = Annotated[
 ]
 BackendOption = Annotated[
     Optional[Backend],  # noqa: UP045 - typer on Python 3.10 reads no other form
-    typer.Option("--backend", help="Fit every model there, whatever the study says."),
+    typer.Option("--backend", help="Fit every model there; overrides the study."),
 ]
 SealedOption = Annotated[
     bool,
-    typer.Option("--sealed", help="Do not open a holdout; each opening is counted."),
+    typer.Option("--sealed", help="Do not open holdouts; each opening is counted."),
 ]
 OpenOption = Annotated[
     bool,
-    typer.Option("--open", help="Open the report's page in the browser instead."),
+    typer.Option("--open", help="Open the report in the browser instead of printing."),
 ]
 StudyArgument = Annotated[
     Optional[str],  # noqa: UP045
@@ -61,22 +61,22 @@ def run(
     backend: BackendOption = None,
     sealed: SealedOption = False,
 ) -> None:
-    """Materialise everything that a study needs and print the best configuration.
+    """Compute everything that a study needs and print the best configuration.
 
     Without a study, every study of the home is run.
     """
     from whatif_assets.command_line.studies import run_studies
     from whatif_assets.steps.backend import BACKEND
 
-    # Libraries are many objects: each look for garbage among all of them is long.
+    # Garbage collection is slow among the many objects of libraries: do it less often.
     gc.set_threshold(20_000)
 
-    def work() -> bool:
+    def _run() -> bool:
         if backend:
             os.environ[BACKEND] = backend.value
         return run_studies(home, study, sealed)
 
-    _guarded(work)
+    _guarded(_run)
 
 
 @app.command()
@@ -105,21 +105,21 @@ def check(
 @app.command()
 def diff(
     a: Annotated[str, typer.Argument(help="A study, a configuration, or one:variant.")],
-    b: Annotated[str, typer.Argument(help="What to compare it to.")],
+    b: Annotated[str, typer.Argument(help="The same, to compare A with.")],
     home: HomeOption = DEFAULT_HOME,
     everything: Annotated[
-        bool, typer.Option("--all", help="List every row, not the largest ten.")
+        bool, typer.Option("--all", help="List all rows, not only the largest ten.")
     ] = False,
     json_file: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option("--json", help="Write the whole comparison to this file, too."),
+        typer.Option("--json", help="Also write the whole comparison to this file."),
     ] = None,
 ) -> None:
-    """Compare two results: settings, metrics, and where the difference comes from.
+    """Compare two results: settings, metrics, and the sources of the difference.
 
-    A and B are a study (its best configuration is meant), a configuration (its best
-    variant), or a configuration and a variant as the leaderboard writes them, such as
-    demo.ema:fastperiod=20~slowperiod=90. Differences are B less A.
+    A and B are each a study (its best configuration is compared), a configuration (its
+    best variant), or a configuration and a variant, written as in the leaderboard, such
+    as demo.ema:fastperiod=20~slowperiod=90. Differences are B minus A.
     """
     from whatif_assets.command_line.comparison_display import print_comparison
 
@@ -129,7 +129,7 @@ def diff(
 
 
 def _guarded(work: Callable[[], bool]) -> None:
-    """Turn outcomes into exit statuses: 0 done, 1 failed, 2 bad input."""
+    """Exit with a status: 0 success, 1 failure, 2 bad input, or that of a signal."""
     try:
         succeeded = work()
     except BadInput as error:

@@ -1,4 +1,4 @@
-"""What ``whatif diff`` shows: tables of a comparison, the largest differences first."""
+"""Output of ``whatif diff``: tables of a comparison, largest differences first."""
 
 from __future__ import annotations
 
@@ -24,7 +24,13 @@ ROWS_SHOWN = 10
 def print_comparison(
     home_path: Path, a: str, b: str, *, everything: bool, json_file: Path | None
 ) -> bool:
-    """Compare two entries, print how they differ, and write it down if asked to."""
+    """Compare two results, print the differences, and write them to ``json_file``.
+
+    Raises
+    ------
+    BadInput
+        The folder is not a home, or ``a`` or ``b`` has no result.
+    """
     home = Home.open(home_path)
     comparison = compare(home, a, b)
     if json_file is not None:
@@ -40,15 +46,15 @@ def _print_settings(of: Comparison, home: Home) -> None:
     console.print(f"A  {of.a.name}\nB  {of.b.name}{synthetic}", highlight=False)
     if of.a.study.name != of.b.study.name:
         console.print(
-            "Results are comparable only within a study, and these are of two."
-            + ("" if of.frame.empty else " Their studies differ in:")
+            "A and B are of two studies; results are comparable only within one study."
+            + ("" if of.frame.empty else " The studies differ in:")
         )
     if len(of.frame):
         _print("Studies", of.frame)
     note = f"{of.equal_settings} settings are equal."
     _print("Settings that differ", of.settings, note)
     own = "" if of.sessions["a"] == of.sessions["b"] == of.sessions["both"] else (
-        f"Each over its own sessions: {of.sessions['a']} of A, {of.sessions['b']} of B."
+        f"Each over its own sessions: A has {of.sessions['a']}, B {of.sessions['b']}."
     )  # fmt: skip
     _print("Metrics", of.metrics, own)
 
@@ -59,7 +65,7 @@ def _print_parts(of: Comparison, limit: int | None) -> None:
     console.print(
         f"Over the {of.sessions['both']} sessions that both have, A made "
         f"{format_number(pnl['a'])} and B {format_number(pnl['b'])}: "
-        f"{format_number(abs(pnl['difference']))} {gained}. It comes from:",
+        f"{format_number(abs(pnl['difference']))} {gained}. The difference comes from:",
         highlight=False,
     )
     _print("By cost", of.by_cost, _unknown_costs(of.by_cost))
@@ -75,7 +81,7 @@ def _print_parts(of: Comparison, limit: int | None) -> None:
 
 
 def _hours(by_hour: pd.DataFrame) -> pd.DataFrame:
-    """Put interest, which has no hour, below the hours."""
+    """List the hours, then interest, which has no hour."""
     hours = by_hour["hour"]
     table = by_hour.assign(hour=hours.astype(str).where(hours != NO_HOUR, "interest"))
     return pd.concat([table[hours != NO_HOUR], table[hours == NO_HOUR]])
@@ -86,19 +92,20 @@ def _unknown_costs(costs: pd.DataFrame) -> str:
     if unknown.empty:
         return ""
     return (
-        f"{' and '.join(unknown)}: not known of a strategy of your own, and so within "
-        f"'{BEFORE_COSTS}' or the commission."
+        f"{' and '.join(unknown)}: not known for your own strategies; included in "
+        f"'{BEFORE_COSTS}' or in the commission."
     )
 
 
 def _largest(table: pd.DataFrame, limit: int | None) -> tuple[pd.DataFrame, str]:
-    """Keep the rows with the largest differences, and say what is left out."""
+    """Keep the rows with the largest differences; add a note about the others."""
     if limit is None or len(table) <= limit:
         return table, ""
     order = table["difference"].abs().sort_values(ascending=False, kind="stable")
     rest = table.loc[order.index[limit:], "difference"].sum()
     note = (
-        f"The other {len(table) - limit} make {format_number(rest)}; --all lists them."
+        f"The other {len(table) - limit} rows sum to {format_number(rest)}; --all "
+        "lists them."
     )
     return table.loc[order.index[:limit]], note
 
@@ -115,7 +122,7 @@ def _trades(trades: pd.DataFrame, limit: int | None) -> tuple[pd.DataFrame, str]
 
 
 def _print(title: str, rows: pd.DataFrame, note: str = "") -> None:
-    """Print a table, or that there is nothing to tell."""
+    """Print a table with a note, or that there are no rows."""
     if rows.empty:
         console.print(f"{title}: none. {note}".rstrip())
         return
@@ -123,15 +130,15 @@ def _print(title: str, rows: pd.DataFrame, note: str = "") -> None:
     numeric = [pd.api.types.is_numeric_dtype(kind) for kind in rows.dtypes]
     for name, number in zip(rows.columns, numeric):
         justify: Literal["left", "right"] = "right" if number else "left"
-        table.add_column(_head(str(name)), justify=justify, overflow="fold")
+        table.add_column(_heading(str(name)), justify=justify, overflow="fold")
     for row in rows.itertuples(index=False):
         table.add_row(*(_cell(v, number=n) for v, n in zip(row, numeric)))
     table.caption, table.caption_justify = note or None, "left"
     console.print(table)
 
 
-def _head(name: str) -> str:
-    """Write a column's name: ``pnl_a`` is ``pnl A``."""
+def _heading(name: str) -> str:
+    """Return a column's heading: ``pnl A`` for ``pnl_a``."""
     words = {"a": "A", "b": "B", "difference": "B - A"}
     return " ".join(words.get(word, word) for word in name.split("_"))
 

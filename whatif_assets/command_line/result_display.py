@@ -1,4 +1,4 @@
-"""What ``whatif report`` and ``whatif run`` show of a study's results."""
+"""Output of ``whatif report`` and ``whatif run``: the results of a study."""
 
 from __future__ import annotations
 
@@ -31,27 +31,33 @@ LEADERBOARD = "leaderboard"
 
 
 def print_report(home_path: Path, study: str | None) -> bool:
-    """Print the last result of one study or of all, and say what is out of date."""
+    """Print the last result of one study or of all, and warn if it is out of date.
+
+    Raises
+    ------
+    BadInput
+        The folder is not a home, or has no such study or no report.
+    """
     home = Home.open(home_path)
     studies = [_named(home, study)] if study else list(home.studies().values())
     if not home.database.exists():
         raise _no_report(home.database)
-    for one in studies:
-        why = why_outdated(home, one)
+    for chosen in studies:
+        why = why_outdated(home, chosen)
         if why:
             made = datetime.fromtimestamp(home.database.stat().st_mtime, timezone.utc)
             console.print(
-                f"Out of date: what follows was made on {made:%Y-%m-%d at %H:%M} UTC, "
-                f"and {why}. 'whatif run {one.name}' brings it up to date.",
+                f"Out of date: this result was made on {made:%Y-%m-%d at %H:%M} UTC, "
+                f"and {why}. Use 'whatif run {chosen.name}' to update it.",
                 style="yellow",
                 highlight=False,
             )
-        _print_results(home, one)
+        _print_results(home, chosen)
     return True
 
 
 def print_result(home: Home, study: Study) -> None:
-    """Print what a run made of a study, or why there is nothing new to print."""
+    """Print the result of a study after a run, or why there is no new result."""
     why = why_outdated(home, study)
     if why:
         console.print(
@@ -64,7 +70,7 @@ def print_result(home: Home, study: Study) -> None:
 
 
 def why_outdated(home: Home, study: Study) -> str:
-    """Say why the database does not have the results of now; empty where it has."""
+    """Return why the database does not have the current results; empty if it has."""
     if not home.database.exists():
         return f"{home.database} was not written"
     state = Freshness(home).of(LEADERBOARD, study.name)
@@ -78,20 +84,26 @@ def why_outdated(home: Home, study: Study) -> str:
 
 
 def _named(home: Home, study: str) -> Study:
-    """Find a study by its name or by its file, as ``whatif run`` does."""
+    """Find a study of the home by its name or by a study file."""
     if not (study.endswith((".yaml", ".yml")) or os.sep in study):
         return home.study(study)
     name = read_study(Path(study))[0].name
     if name not in home.studies():
         raise BadInput(
-            f"{study}: {home.path} has no study '{name}' yet; use 'whatif run {study} "
-            f"--home {home.path}' first."
+            f"{study}: the home {home.path} has no study '{name}' yet; use 'whatif run "
+            f"{study} --home {home.path}' first."
         )
     return home.study(name)
 
 
 def open_report(home_path: Path, study: str | None) -> bool:
-    """Open the page of one study, or of all that have one, in the browser."""
+    """Open the report pages of one study, or of all studies, in the browser.
+
+    Raises
+    ------
+    BadInput
+        The folder is not a home, or has no such study or no page.
+    """
     home = Home.open(home_path)
     names = [_named(home, study).name] if study else list(home.studies())
     pages = [home.page(name) for name in names]
@@ -101,16 +113,16 @@ def open_report(home_path: Path, study: str | None) -> bool:
     for page in found:
         console.print(str(page.resolve()), soft_wrap=True, highlight=False)
         if not webbrowser.open(page.resolve().as_uri()):
-            console.print("No browser was found; open the file in one.")
+            console.print("No browser was found; open this file in a browser.")
     return True
 
 
 def _no_report(path: Path) -> BadInput:
-    return BadInput(f"{path}: there is no report yet; use 'whatif run' first.")
+    return BadInput(f"{path}: the report does not exist yet; use 'whatif run' first.")
 
 
 def _print_results(home: Home, study: Study) -> None:
-    """Print leaderboard, what is left out of it, and conclusion of a study."""
+    """Print a study's leaderboard, the configurations left out, and its conclusion."""
     with opened(home) as connection:
         rows = _rows_of(connection, LEADERBOARD, study.name)
         outcomes = _rows_of(connection, "best_configuration", study.name)
@@ -131,7 +143,7 @@ def _print_results(home: Home, study: Study) -> None:
 
 
 def _left_out(known: pd.DataFrame) -> Iterator[str]:
-    """Say which configurations have no place in the leaderboard, and why."""
+    """List the configurations that are not in the leaderboard, and why."""
     out = known[known["state"] != "fresh"]
     for (state, because), rows in out.groupby(["state", "because"], sort=False):
         keys = ", ".join(rows["configuration"])
@@ -139,7 +151,7 @@ def _left_out(known: pd.DataFrame) -> Iterator[str]:
 
 
 def _notes(home: Home, keys: Iterable[str]) -> Iterator[str]:
-    """What configurations say of their results, each once."""
+    """List the notes on the results of configurations."""
     for key in dict.fromkeys(keys):
         manifest = home.lake.manifest("backtest_results", key)
         notes = manifest.details.get(NOTES, ()) if manifest else ()
@@ -172,15 +184,15 @@ def _leaderboard(rows: pd.DataFrame, study: Study, home: Home) -> Table:
     for cells, role in zip(shown.itertuples(index=False), roles):
         table.add_row(*cells, style="" if role == CANDIDATE else "dim")
     table.caption = (
-        f"The best variant of each configuration; all {len(rows):,} are in the table "
-        "leaderboard."
+        f"The best variant of each configuration; all {len(rows):,} variants are in "
+        "the table leaderboard."
     )
     table.caption_justify = "left"
     return table
 
 
 def _conclusion(row: Mapping[Any, Any], home: Home) -> Panel:
-    """Show what the study comes to, as the page, the UI and DuckDB have it."""
+    """Show a study's conclusion, with the same words as the page, the UI and DuckDB."""
     lines = row["conclusion"].split("\n")
     if isinstance(row["reasons"], str):
         lines += [f"- {reason}" for reason in row["reasons"].split("\n")]

@@ -1,4 +1,4 @@
-"""Running a study in this process: the same jobs that the UI launches."""
+"""Run studies in this process, with the same Dagster jobs that the UI launches."""
 
 from __future__ import annotations
 
@@ -49,7 +49,6 @@ from whatif_assets.steps.fitting_ahead import fit_ahead
 from whatif_assets.steps.freshness import Freshness
 from whatif_assets.steps.leaderboard import configurations_of
 from whatif_assets.steps.placebos import features_read
-from whatif_assets.steps.reuse import same_inputs
 from whatif_assets.steps.session_features import history
 
 INTERRUPTED = DagsterExecutionInterruptedError.__name__
@@ -57,15 +56,23 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 def instance_of(home: Home) -> dg.DagsterInstance:
-    """Open the instance of ``DAGSTER_HOME``, or one kept inside the home."""
+    """Open the Dagster instance of ``DAGSTER_HOME``, or else one inside the home.
+
+    Raises
+    ------
+    BadInput
+        ``DAGSTER_HOME`` does not exist, or the path contains a ``?``.
+    """
     folder = os.environ.get("DAGSTER_HOME", "")
     if folder and not Path(folder).is_dir():
-        raise BadInput(f"DAGSTER_HOME: there is no folder {folder}; make it first.")
+        raise BadInput(
+            f"DAGSTER_HOME: the folder {folder} does not exist; create it first."
+        )
     base = str(Path(folder or home.path / ".dagster").resolve())
     if "?" in base:
         raise BadInput(
-            f"{base}: Dagster's history can't be in a folder with a '?' in its path. "
-            "Rename that folder, or set DAGSTER_HOME to another one."
+            f"{base}: Dagster's history cannot be in a folder with a '?' in its path. "
+            "Rename the folder, or set DAGSTER_HOME to another folder."
         )
     Path(base).mkdir(parents=True, exist_ok=True)
     logs = {
@@ -88,16 +95,16 @@ def instance_of(home: Home) -> dg.DagsterInstance:
 
 
 class Runner:
-    """Runs the jobs of a home in this process, on an instance that keeps history.
+    """Runs the jobs of a home in this process, and records them in an instance.
 
     Parameters
     ----------
     home, instance
-        The home, and the instance that its runs are recorded in.
+        The home, and the Dagster instance that records its runs.
     sealed
         Whether to leave holdouts unopened.
     engine_is_compiled
-        Waits for the engine, where another process compiles it.
+        Waits until another process has compiled the engine.
     """
 
     def __init__(
@@ -117,25 +124,30 @@ class Runner:
         self._prefix = f"{home.market.name}_" if home.market.name else ""
 
     def run(self, *studies: Study) -> list[str]:
-        """Materialise all that studies show; return what failed, in words.
+        """Compute the results of studies and rank them.
 
-        What fails costs what depends on it, and the rest is computed and ranked.
+        After a failure, everything that does not depend on it is still computed.
+
+        Returns
+        -------
+        list of str
+            A message for each failure.
         """
         self._update_keys()
         failures: list[str] = []
         for study in studies:
             try:
                 failures += self._run_study(study)
-            except BadInput as error:  # the other studies go on
+            except BadInput as error:  # the other studies are still run
                 failures.append(str(error))
         for asset in JOBS["evaluate_configurations"]:
-            self._tell(asset)
+            self._print_runs(asset)
         failures += self.rank()
         observe(self._home, self._instance, forced_backend())
         return list(dict.fromkeys(failures))
 
     def _update_keys(self) -> None:
-        """Register the keys of the home's studies, and remove those that are gone."""
+        """Register the partition keys of the home's studies, and remove old ones."""
         name = f"{self._prefix}configurations"
         changes = update_keys(self._home, self._keys())
         self._instance.add_dynamic_partitions(name, changes.add)
@@ -143,16 +155,16 @@ class Runner:
             self._instance.delete_dynamic_partition(name, key)
             console.print(f"{key} is removed: {why}.", highlight=False, markup=False)
         if changes.remove:
-            update_keys(self._home, self._keys())  # so that they are known as removed
+            update_keys(self._home, self._keys())  # records the keys as removed
 
     def _run_study(self, study: Study) -> list[str]:
-        """Materialise the sessions, models and results of a study and its what-ifs."""
+        """Compute the sessions, models and results of a study and its what-ifs."""
         resolved = self._home.resolve(study)
-        asked, faults = what_ifs(self._home, study, self._keys())
+        added, faults = what_ifs(self._home, study, self._keys())
         failures = [*resolved.faults.values(), *faults.values()]
-        configurations = [*resolved.configurations, *asked]
-        on_spark = [one for one in configurations if fitted_on_spark(one)]
-        here = [one for one in configurations if not fitted_on_spark(one)]
+        configurations = [*resolved.configurations, *added]
+        on_spark = [c for c in configurations if fitted_on_spark(c)]
+        here = [c for c in configurations if not fitted_on_spark(c)]
         name = f"{self._prefix}configurations"
         self._instance.add_dynamic_partitions(name, [c.key for c in configurations])
         sessions = study.sessions(self._home.market)
@@ -163,66 +175,73 @@ class Runner:
         return failures + self._evaluate(here) + self._evaluate(on_spark)
 
     def _losses(self, study: Study) -> list[str]:
-        """Tell which bars were left out; a failure, unless studies may do without."""
+        """Report the bars that were left out, as failures if the market allows none."""
         may_lose = self._home.market.may_lose
         days = set(self._sessions_of_bars(study))
-        told = losses_in_words(left_out_of(self._home.lake, days), may_lose)
+        losses = losses_in_words(left_out_of(self._home.lake, days), may_lose)
         if may_lose == "nothing":
-            return told
-        for line in told:
+            return losses
+        for line in losses:
             console.print(Text(line), soft_wrap=True)
         return []
 
     def _fit_ahead(self, study: Study, on_spark: Sequence[Configuration]) -> None:
-        """Begin to fit the models on Spark that would be fitted anew."""
+        """Start to fit the Spark models that are stale and cannot be copied."""
         fresh = Freshness(self._home)
         waiting: dict[str, Configuration] = {}
-        for one in on_spark:
-            state = fresh.of("trained_models", one.key)
+        for configuration in on_spark:
+            key = configuration.key
+            state = fresh.of("trained_models", key)
             if state.is_fresh or state.upstream is not None:
                 continue
-            with contextlib.suppress(BadInput):  # which the asset meets, and tells
-                inputs = fresh.inputs("trained_models", one.key)
-                lake = self._home.lake
-                if same_inputs(lake, "trained_models", one.key, inputs) is None:
-                    waiting.setdefault(one.model_hash(study), one)
+            with contextlib.suppress(BadInput):  # the asset reports the same error
+                lake, inputs = self._home.lake, fresh.inputs("trained_models", key)
+                if same_inputs(lake, "trained_models", key, inputs) is None:
+                    waiting.setdefault(configuration.model_hash(study), configuration)
         spark = functools.partial(Compute().spark, study)
         fit_ahead(self._home, study, list(waiting.values()), "spark", spark)
 
     def _evaluate(self, configurations: Sequence[Configuration]) -> list[str]:
-        """Fit, forecast and backtest configurations; return what failed, in words."""
+        """Fit, forecast and backtest configurations; return a message per failure."""
         failures: list[str] = []
-        hindered: dict[str, list[str]] = {}
+        blocked: dict[str, list[str]] = {}
         for asset in JOBS["evaluate_configurations"]:
             ready, fresh = [], Freshness(self._home)
             for key in (configuration.key for configuration in configurations):
                 state = fresh.of(asset, key)
                 if state.upstream is None:
                     ready.append(key)
-                elif state.upstream[1] != key:  # else its own failure has been told
-                    hindered.setdefault(state.because, []).append(key)
+                elif state.upstream[1] != key:  # else its own failure is in the list
+                    blocked.setdefault(state.because, []).append(key)
             if asset == "backtest_results":
                 self._engine_is_compiled()
             failures += self.run_keys(asset, ready, self._keys())
         return failures + [
-            f"{few(list(dict.fromkeys(keys)))}: not computed, since {because}"
-            for because, keys in hindered.items()
+            f"{few(list(dict.fromkeys(keys)))}: not computed, because {because}"
+            for because, keys in blocked.items()
         ]
 
     def rank(self) -> list[str]:
-        """Rank what is fresh in the lake and report it; return failures in words."""
+        """Rank the fresh results of the lake and write the report.
+
+        Returns
+        -------
+        list of str
+            A message for each failure.
+        """
         assets = JOBS["rank_configurations"]
         left_out = {"holdout_results"} if self._sealed else set()
         chosen = [asset for asset in assets if asset not in left_out]
         failures = self._execute("rank_configurations", chosen, {})
         if failures:
-            # What comes after a failure is skipped; the report is made all the same.
+            # The job skips all assets after a failure. Run each of them separately, so
+            # that the report is written anyway.
             for asset in chosen[1:]:
                 failures += self._execute("rank_configurations", [asset], {})
         return failures
 
     def _sessions_of_bars(self, study: Study) -> list[date]:
-        """Sessions whose bars a study needs: its own, and those to warm up on."""
+        """List the sessions whose bars a study needs: its own and the warm-up."""
         sessions = study.sessions(self._home.market)
         needed = set(sessions)
         for size, some in self._home.features().items():
@@ -253,46 +272,46 @@ class Runner:
     def _run_stale(
         self, asset: str, sessions: Sequence[date], again: Collection[str] = ()
     ) -> list[str]:
-        """Materialise the sessions of an asset that are not fresh and can be made.
+        """Compute the sessions of an asset that are stale and whose inputs are fresh.
 
-        Those that are fresh are reused, and so recorded, where Dagster has no record of
-        them, or another one: a run may have died before it recorded what it wrote, or
-        another instance may have its records.
+        Fresh sessions are also run, and recorded as reused, if Dagster has no record or
+        an older record of them: a run may have died before it recorded what it wrote,
+        or another instance may have the records.
 
         Parameters
         ----------
         asset, sessions
-            What to materialise.
+            The asset's name, and the sessions to check.
         again
-            Record these once more where they are fresh.
+            Sessions to record again even if they are fresh.
 
         Returns
         -------
         list of str
-            Failures, in words.
+            A message for each failure.
         """
-        fresh, told = Freshness(self._home), self._recorded(asset)
+        fresh, recorded = Freshness(self._home), self._recorded(asset)
         states = {day.isoformat(): fresh.of(asset, day.isoformat()) for day in sessions}
         is_fresh = {key for key, state in states.items() if state.is_fresh}
         manifests = {key: fresh.home.lake.manifest(asset, key) for key in is_fresh}
         reused = {
             key
             for key, made in manifests.items()
-            if key in again or (made and told.get(key) != made.data_version)
+            if key in again or (made and recorded.get(key) != made.data_version)
         }
         stale = [key for key in states if key not in is_fresh]
         ready = {key for key in stale if states[key].upstream is None} | reused
         calendar = [day.isoformat() for day in self._home.market.sessions.dates()]
         failures = self.run_keys(asset, sorted(ready), calendar)
-        self._tell(asset, len(is_fresh - reused))
+        self._print_runs(asset, len(is_fresh - reused))
         return failures
 
     def _recorded(self, asset: str) -> dict[str, str]:
-        """Data versions that Dagster has of an asset's partitions."""
+        """Return the data version of each partition of an asset in Dagster."""
         return recorded_versions(self._instance, self._asset_key(asset))
 
-    def _tell(self, asset: str, untouched: int = 0) -> None:
-        """Print what was computed of an asset, and why, unless all of it is new."""
+    def _print_runs(self, asset: str, untouched: int = 0) -> None:
+        """Print what was computed for an asset and why, unless everything is new."""
         entries = self._done.pop(asset, [])
         if untouched or any(entry.why_computed != NEW for entry in entries):
             console.print(in_words(asset, entries, untouched), highlight=False)
@@ -308,21 +327,21 @@ class Runner:
     def run_keys(
         self, asset: str, keys: Sequence[str], order: Sequence[str]
     ) -> list[str]:
-        """Run an asset over keys, one run per unbroken range in their order.
+        """Run an asset for some partitions, one run per contiguous range.
 
         Parameters
         ----------
         asset
             Name of a partitioned asset.
         keys
-            Partitions to materialise.
+            Partitions to compute.
         order
-            All partitions of the asset, in their order.
+            All partitions of the asset, in order.
 
         Returns
         -------
         list of str
-            Failures, in words.
+            A message for each failure.
         """
         job = next(job for job, assets in JOBS.items() if asset in assets)
         failures: list[str] = []
@@ -337,7 +356,7 @@ class Runner:
     def _execute(
         self, job: str, assets: Sequence[str], tags: dict[str, str]
     ) -> list[str]:
-        """Run a job, or some of its assets; return the failures in words."""
+        """Run a job, or some of its assets; return a message for each failure."""
         result = self._definitions.resolve_job_def(
             f"{self._prefix}{job}"
         ).execute_in_process(
@@ -351,22 +370,22 @@ class Runner:
             entries = read_run_history(self._home.lake, result.run_id, asset)
             self._done.setdefault(asset, []).extend(entries)
         failures = [e.step_failure_data for e in result.all_events if e.is_step_failure]
-        if any(_innermost(one).cls_name == INTERRUPTED for one in failures):
-            # Dagster makes a failed step of it, after which others would go on.
+        if any(_innermost(failure).cls_name == INTERRUPTED for failure in failures):
+            # Dagster turns an interrupt into a failed step; end the whole run instead.
             raise KeyboardInterrupt
         return [_reason(failure) for failure in failures]
 
 
 def _reason(failure: Any) -> str:
-    """Say why a step failed: what the asset said, else the innermost error."""
+    """Return why a step failed: the asset's message, or else the innermost error."""
     if failure.user_failure_data and failure.user_failure_data.description:
         return str(failure.user_failure_data.description)
     error = _innermost(failure)
-    return f"{error.message.strip()} The run's log in the UI has the traceback."
+    return f"{error.message.strip()} See the traceback in the run's log in the UI."
 
 
 def _innermost(failure: Any) -> Any:
-    """The error that the others came from."""
+    """Return the original error, which caused the others."""
     error = failure.error
     while error.cause:
         error = error.cause
@@ -374,14 +393,14 @@ def _innermost(failure: Any) -> Any:
 
 
 def ranges(keys: Sequence[str], order: Sequence[str]) -> list[tuple[str, str]]:
-    """Group keys into unbroken ranges, as first and last key of each.
+    """Group keys into contiguous ranges; return the first and last key of each.
 
     Parameters
     ----------
     keys
         Keys to group; each one is in ``order``.
     order
-        All partition keys, in the order that the partitions have.
+        All partition keys, in the order of the partitions.
     """
     position = {key: number for number, key in enumerate(order)}
     numbers = sorted(position[key] for key in keys)
@@ -394,7 +413,7 @@ def ranges(keys: Sequence[str], order: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def _silence() -> None:
-    """Keep library chatter off a terminal that shows progress."""
+    """Keep log lines and warnings of libraries off the terminal."""
     for library in ("dagster", "sqlalchemy.pool"):
         logging.getLogger(library).setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", category=UserWarning)

@@ -1,4 +1,4 @@
-"""Running studies: what a run waits for longest begins before the rest is imported."""
+"""The command ``whatif run``: the slowest preparations start before other imports."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from whatif_assets.report.drawing import end_drawing
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.backend import fitted_on_spark, study_settings
 
-# Models on Spark, and the rows of all, up to which Java's quick compiler suffices.
+# Up to this number of Spark models, and of rows of all of them together, Java's quick
+# compiler is enough.
 FEW_FITS, FEW_ROWS = 3, 150_000
 
 
@@ -29,9 +30,9 @@ def run_studies(path: Path, study: str | None, sealed: bool = False) -> bool:
     Parameters
     ----------
     path
-        The home; a study file with a market sets up an empty one.
+        Folder of the home; a study file with a market sets up a new home.
     study
-        A study file, a study's name, or None for all of the home's.
+        A study file, a study's name, or None for all studies of the home.
     sealed
         Whether to leave holdouts unopened.
 
@@ -39,10 +40,15 @@ def run_studies(path: Path, study: str | None, sealed: bool = False) -> bool:
     -------
     bool
         Whether everything succeeded.
+
+    Raises
+    ------
+    BadInput
+        The folder is not a home and cannot become one, or there is no such study.
     """
     home, studies = _opened(path, study)
     engine_is_compiled = _start_ahead(home, studies)
-    # Here, since it imports Dagster, which takes a second or two.
+    # Imported here, because importing Dagster takes a second or two.
     from whatif_assets.command_line.runs import Runner, instance_of
 
     unread = list(home.faults().values())
@@ -54,8 +60,8 @@ def run_studies(path: Path, study: str | None, sealed: bool = False) -> bool:
         stack.enter_context(progress_display())
         runner = Runner(home, instance, sealed, engine_is_compiled)
         failures += runner.run(*studies)
-    for one in studies:
-        print_result(home, one)
+    for finished in studies:
+        print_result(home, finished)
     for fault in unread if study else ():
         console.print(f"Left out: {fault}", highlight=False)
     for failure in failures:
@@ -65,7 +71,7 @@ def run_studies(path: Path, study: str | None, sealed: bool = False) -> bool:
 
 @contextlib.contextmanager
 def _quiet_end() -> Iterator[None]:
-    """Keep an interrupted run from telling what broke because it was interrupted."""
+    """Suppress Spark's error messages when a run is interrupted."""
     try:
         yield
     except KeyboardInterrupt:
@@ -74,7 +80,7 @@ def _quiet_end() -> Iterator[None]:
 
 
 def _opened(path: Path, study: str | None) -> tuple[Home, list[Study]]:
-    """Open the home, and the studies of it that are asked for."""
+    """Open or set up the home; return it and the requested studies."""
     if study is not None and (study.endswith((".yaml", ".yml")) or os.sep in study):
         home, named = set_up(path, Path(study))
         studies = [home.study(named.name)]
@@ -85,36 +91,37 @@ def _opened(path: Path, study: str | None) -> tuple[Home, list[Study]]:
         raise BadInput("\n".join(faults.values()))
     if not studies:
         raise BadInput(
-            f"{home.studies_folder}: there is no study yet; give 'whatif run' a "
-            "study file."
+            f"{home.studies_folder}: the home has no study yet; pass a study file to "
+            "'whatif run'."
         )
     return home, studies
 
 
 def _start_ahead(home: Home, studies: Sequence[Study]) -> Callable[[], object]:
-    """Start Spark, if one of the studies fits a model there, and compile the engine.
+    """Start Spark if a study fits a model there, and start compiling the engine.
 
-    Both happen beside this thread. Whoever asks for Spark's session gets this one,
-    and meets again whatever went wrong here.
+    Both run in the background. The later request for a Spark session returns this
+    session, or fails with the same error.
 
     Returns
     -------
     callable
         Waits until the engine is compiled.
     """
-    asking = next((one for one in studies if _fits_on_spark(home, one)), None)
-    if asking is not None:
-        # Two threads that import the same at once may each see half of it.
+    on_spark = next((study for study in studies if _fits_on_spark(home, study)), None)
+    if on_spark is not None:
+        # Imported first: two threads that import a module at the same time may each
+        # see an incomplete module.
         import pyspark.ml.regression
         import pyspark.sql  # noqa: F401
 
-        asked = asking, _fits_little(home, studies)
-        threading.Thread(target=_start_spark, args=asked, daemon=True).start()
+        arguments = on_spark, _fits_little(home, studies)
+        threading.Thread(target=_start_spark, args=arguments, daemon=True).start()
     return start_compiling()
 
 
 def _fits_on_spark(home: Home, study: Study) -> bool:
-    """Whether a model of the study is still to be fitted on Spark."""
+    """Whether a model of the study is missing and must be fitted on Spark."""
     return any(
         fitted_on_spark(configuration)
         and not home.lake.has("trained_models", configuration.key)
@@ -123,15 +130,16 @@ def _fits_on_spark(home: Home, study: Study) -> bool:
 
 
 def _fits_little(home: Home, studies: Sequence[Study]) -> bool:
-    """Whether a few small models are all that is fitted on Spark."""
+    """Whether only a few small models are fitted on Spark."""
     rows: list[int] = []
     for study in studies:
         folds = [fold for fold in study.folds(home.market) if fold.train]
-        for one in filter(fitted_on_spark, home.configurations(study)):
-            if one.search:
+        for configuration in filter(fitted_on_spark, home.configurations(study)):
+            if configuration.search:
                 return False
-            symbols = len(home.symbols_of(one))
-            bars = symbols * home.market.most_bars_per_session(home.bar_size(one))
+            symbols = len(home.symbols_of(configuration))
+            size = home.bar_size(configuration)
+            bars = symbols * home.market.most_bars_per_session(size)
             rows += [bars * len(fold.train) for fold in folds]
     return len(rows) <= FEW_FITS and sum(rows) <= FEW_ROWS
 

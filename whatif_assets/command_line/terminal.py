@@ -1,4 +1,4 @@
-"""What every command shows: progress, problems, a study that was checked."""
+"""Terminal output of all commands: progress, errors, and the output of ``check``."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from whatif_assets.orchestration.progress import Progress, listen
 if TYPE_CHECKING:
     from whatif_assets.settings.study import Study
 
-WIDTH_OF_A_FILE = 110
-MARKET = ("market",)  # of a study, for the line that it is on
-# What is printed comes from studies, data and libraries: nothing in it is markup.
+WIDTH_OF_A_FILE = 110  # in characters, if the output is not a terminal
+MARKET = ("market",)  # path of the market in a study file, to find its line
+# No markup: the printed text comes from studies, data and libraries.
 console = Console(
     width=None if sys.stdout.isatty() else WIDTH_OF_A_FILE, markup=False, emoji=False
 )
@@ -38,7 +38,7 @@ errors = Console(stderr=True, markup=False, emoji=False)
 
 @contextlib.contextmanager
 def progress_display() -> Iterator[None]:
-    """Show a bar per piece of work, with the time that is left."""
+    """Show a progress bar per piece of work, with the remaining time."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),
@@ -47,12 +47,12 @@ def progress_display() -> Iterator[None]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    # Drawn by a thread that takes time from the work: rich's ten times a second is
-    # more than anybody reads.
+    # Drawing takes time from the work, so draw less often than rich's default of ten
+    # times a second.
     with Bars(*columns, console=console, refresh_per_second=4) as bars:
         tasks: dict[int, Any] = {}
 
-        def show(progress: Progress) -> None:
+        def _show(progress: Progress) -> None:
             task = tasks.get(id(progress))
             if task is None:
                 task = bars.add_task(progress.what, total=progress.total)
@@ -60,9 +60,9 @@ def progress_display() -> Iterator[None]:
                 kept.append(progress)
             bars.update(task, completed=progress.done, total=progress.total)
 
-        # Held, so that no later piece of work takes the identity of an earlier one.
+        # References, so that no later object gets the `id` of an earlier one.
         kept: list[Progress] = []
-        stop = listen(show)
+        stop = listen(_show)
         try:
             yield
         finally:
@@ -70,13 +70,24 @@ def progress_display() -> Iterator[None]:
 
 
 def show_problem(message: str) -> None:
-    """Print what is wrong with the input, as it is, on standard error."""
+    """Print an error message on standard error, without wrapping its lines."""
     errors.print(Text(message), style="red", soft_wrap=True)
 
 
 def print_check(home_path: Path, study: str) -> bool:
-    """Check a study and print its configurations."""
-    # Here, since most of what this module shows needs no home.
+    """Check a study and print its configurations.
+
+    Parameters
+    ----------
+    study
+        A study file, or the name of a study of the home.
+
+    Raises
+    ------
+    BadInput
+        The study, its market, its code or its data has an error.
+    """
+    # Imported here, because the other functions of this module need no home.
     from whatif_assets.domain.base.errors import BadInput
     from whatif_assets.home.home import Home, check_study, code_base
     from whatif_assets.settings.entries import expand

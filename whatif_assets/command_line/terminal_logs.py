@@ -10,12 +10,12 @@ from whatif_assets.orchestration.dagster_private import (
 
 
 class TerminalLogs(LocalComputeLogManager):
-    """Hands out the files among the logs, and captures no output.
+    """A log manager of Dagster that captures no output.
 
-    A copy of what goes to the terminal anyway would take three processes a run.
+    Capturing would copy the terminal's output to files, with three processes per run.
     """
 
     @contextmanager
     def capture_logs(self, log_key: Sequence[str]) -> Iterator[CapturedLogContext]:
-        """Let the output go where it goes."""
+        """Leave standard output and standard error unchanged."""
         yield CapturedLogContext(log_key=log_key)

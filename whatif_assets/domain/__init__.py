@@ -1,7 +1,7 @@
-"""The domain: arrays, frames and frozen dataclasses in and out.
+"""Domain logic: functions over arrays, data frames and frozen dataclasses.
 
-Nothing here knows a path, a home, the lake or Dagster, and of a clock only the date of
-today (``base.clock``). Packages import those before them in this list only: ``base``,
-``bars``, ``quality``, ``features``, ``models``, ``accounts``, ``strategies``,
-``leaks``, ``ranking``, ``selection``.
+No module here depends on file paths, the home folder, the lake or Dagster. The system
+clock is read only through ``base.clock``. A package may import only the packages that
+precede it in this list: ``base``, ``bars``, ``quality``, ``features``, ``models``,
+``accounts``, ``strategies``, ``leaks``, ``ranking``, ``selection``.
 """

@@ -1,1 +1,1 @@
-"""Engines: how strategies are run and models fitted, here, in processes, on Spark."""
+"""Engines: run strategies and fit models here, in other processes, or on Spark."""

@@ -1,12 +1,13 @@
 """Backtests: every variant of a strategy on every sleeve.
 
-The built-in rules run on the compiled engine, which is equal to Backtrader; any other
-strategy runs on Backtrader itself. Either way a variant on a sleeve knows nothing of
-another, so the result is the same for any number of threads or processes.
+The built-in rules run on the compiled engine, whose results equal Backtrader's; any
+other strategy runs on Backtrader itself. Variants and sleeves share no state, so the
+result is the same for any number of threads or processes.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -52,7 +53,7 @@ def run_backtests(
 ) -> BacktestResult:
     """Run every variant of a strategy on every sleeve.
 
-    For many thousands of variants use :func:`sweep`, which keeps less.
+    For many thousands of variants use :func:`sweep`, which needs less memory.
 
     Parameters
     ----------
@@ -61,18 +62,18 @@ def run_backtests(
     strategy
         A name of ``STRATEGIES``, ``package.module:Class`` or ``file.py:Class``.
     variants
-        With different ids.
+        Variants with different ids.
     n_sessions
-        Number of sessions of the backtest; by default one more than the highest
-        that a sleeve has.
+        Number of sessions of the backtest; by default the highest session number
+        of a sleeve plus one.
     base
-        The folder that a user's path refers to; by default the current one.
+        The folder that a user's path is relative to; by default the current one.
     processes
         How many threads, or processes of Backtrader, to use at most; by default
-        one per core. Work too small to gain from it stays in this one.
+        one per core. Small work runs in this process alone.
     progress
-        Called with the number of finished jobs and of all jobs; a variant on a
-        sleeve is a job.
+        Called with the number of finished jobs and of all jobs; a job is one variant
+        on one sleeve.
     reference
         Whether to use Backtrader for a built-in rule too.
 
@@ -84,11 +85,11 @@ def run_backtests(
     Raises
     ------
     BadInput
-        The strategy or a setting is unknown or wrong, a sleeve lacks a column, or
-        a user's strategy fails; the message names the symbol, the variant and the
-        bar.
+        A symbol or a variant's id occurs twice, the strategy or a setting is unknown
+        or wrong, a sleeve lacks a column, or a user's strategy fails; the message
+        names the symbol, the variant and the bar.
     """
-    base = (base or Path()).resolve()  # a process may have another working folder
+    base = (base or Path()).resolve()  # other processes may have another folder
     kind = find_strategy(strategy, base)
     _check_names(sleeves, variants)
     n_sessions = _sessions_in(sleeves) if n_sessions is None else n_sessions
@@ -109,20 +110,20 @@ def sweep(
     progress: Progress | None = None,
     block: int = VARIANTS_PER_BLOCK,
 ) -> Iterator[Accounts]:
-    """Run every variant on every sleeve, block by block, and keep only accounts.
+    """Run every variant on every sleeve, block by block, and keep only the accounts.
 
-    The memory that is needed does not grow with the number of variants beyond one
-    block. Parameters and errors are those of :func:`run_backtests`.
+    Needs memory for one block only. Other parameters, and errors, are those of
+    :func:`run_backtests`.
 
     Parameters
     ----------
     block
-        Variants of a block.
+        Number of variants in a block.
 
     Yields
     ------
     Accounts
-        Of the variants of a block, in their order.
+        The accounts of the variants of a block, in their order.
     """
     kind = find_strategy(strategy, (base or Path()).resolve())
     _check_names(sleeves, variants)
@@ -132,15 +133,16 @@ def sweep(
         some = variants[first : first + block]
         before = first * len(sleeves)
 
-        def told(done: int, _: int, before: int = before) -> None:
+        def _report(done: int, _: int, before: int = before) -> None:
             if progress:
                 progress(before + done, jobs)
 
-        yield engine.accounts(Sweep(sleeves, kind, some, n_sessions, processes, told))
+        part = Sweep(sleeves, kind, some, n_sessions, processes, _report)
+        yield engine.accounts(part)
 
 
 def engine_of(strategy: StrategyType, *, reference: bool = False) -> Engine:
-    """Choose the engine of a strategy: the built-in rules are compiled.
+    """Choose the engine of a strategy: compiled for built-in rules, else Backtrader.
 
     Parameters
     ----------
@@ -164,4 +166,8 @@ def _check_names(sleeves: Sequence[Sleeve], variants: Sequence[Variant]) -> None
         ("variant", [variant.id for variant in variants]),
     ):
         if len(set(names)) < len(names):
-            raise BadInput(f"A backtest has a {what} twice: {', '.join(names)}.")
+            twice = [name for name, times in Counter(names).items() if times > 1]
+            raise BadInput(
+                f"Backtest: the {what} {', '.join(twice)} occurs more than once; give "
+                f"each {what} once."
+            )

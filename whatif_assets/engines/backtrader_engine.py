@@ -1,4 +1,4 @@
-"""The engine that others are compared with: Backtrader, in processes of its own."""
+"""The reference engine: Backtrader, in this process or in several others."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from whatif_assets.engines.processes.jobs import run_jobs
 
 
 class BacktraderEngine:
-    """Runs any strategy; a sleeve and a variant make a job."""
+    """Runs any strategy; a job is one variant on one sleeve."""
 
     is_reference = True
 
     def result(self, sweep: Sweep) -> BacktestResult:
-        """Run all variants, and keep each sleeve of each apart."""
+        """Run all variants and keep the results of each sleeve separate."""
         runs = run_jobs(
             sweep.sleeves,
             sweep.strategy,
@@ -25,5 +25,5 @@ class BacktraderEngine:
         return gathered(sweep.sleeves, sweep.variants, runs, sweep.n_sessions)
 
     def accounts(self, sweep: Sweep) -> Accounts:
-        """Run all variants, and keep all sleeves of each together."""
+        """Run all variants and add up the sleeves of each variant."""
         return self.result(sweep).accounts

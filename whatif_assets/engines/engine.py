@@ -1,8 +1,9 @@
-"""What an engine is: it runs every variant of a strategy on every sleeve.
+"""The protocol of an engine, which runs every variant of a strategy on every sleeve.
 
-`whatif_assets.engines.compiled.engine` runs the built-in rules, compiled;
-`whatif_assets.engines.backtrader_engine` runs any strategy on Backtrader. Another place
-to run is one more class, and one line in `whatif_assets.engines.backtest.engine_of`.
+`whatif_assets.engines.compiled.engine` runs the built-in rules in compiled code;
+`whatif_assets.engines.backtrader_engine` runs any strategy on Backtrader. To add
+another engine, write a class like these and choose it in
+`whatif_assets.engines.backtest.engine_of`.
 """
 
 from __future__ import annotations
@@ -22,23 +23,23 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, eq=False)
 class Sweep:
-    """Variants of a strategy that are to be run on sleeves.
+    """Variants of a strategy to run on sleeves.
 
     Attributes
     ----------
     sleeves
-        One for each symbol, with the columns that the strategy reads.
+        One per symbol, with the columns that the strategy reads.
     strategy
         The strategy.
     variants
-        With different ids.
+        Variants with different ids.
     n_sessions
         Number of sessions of the backtest.
     workers
         How many threads or processes to use at most; None for one per core.
     progress
-        Called with the number of finished jobs and of all jobs; a variant on a sleeve
-        is a job.
+        Called with the number of finished jobs and of all jobs; a job is one variant on
+        one sleeve.
     """
 
     sleeves: Sequence[Sleeve]
@@ -50,20 +51,20 @@ class Sweep:
 
 
 class Engine(Protocol):
-    """Runs variants; the same for any number of workers, bit for bit.
+    """Runs variants; results are the same, bit for bit, for any number of workers.
 
     Attributes
     ----------
     is_reference
-        Whether it is Backtrader itself, with which others are compared.
+        Whether the engine is Backtrader, with which other engines are compared.
     """
 
     is_reference: bool
 
     def result(self, sweep: Sweep) -> BacktestResult:
-        """Run all variants, and keep each sleeve of each apart."""
+        """Run all variants and keep the results of each sleeve separate."""
         ...
 
     def accounts(self, sweep: Sweep) -> Accounts:
-        """Run all variants, and keep all sleeves of each together."""
+        """Run all variants and add up the sleeves of each variant."""
         ...

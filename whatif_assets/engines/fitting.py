@@ -1,4 +1,4 @@
-"""Fit a model, and search for the settings to fit it with."""
+"""Fit a model, and search for its best settings by cross-validation."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ BACKENDS = ("local", "spark")
 
 CvFold = tuple[Mask, Mask]
 SparkOf = Callable[[], "SparkSession"]
-# Fits on the rows of the mask of a number.
+# Fits with some settings on the rows of the mask with a number.
 Fitter = Callable[[BaseModel, int], Model]
 
 
@@ -51,25 +51,26 @@ def fit(
     backend
         ``local`` or ``spark``.
     x, y
-        n x k features and n labels, float64, finite.
+        Features (n x k) and labels (n), float64 and finite.
     settings
-        Settings of the algorithm; those left out have their defaults.
+        Settings of the algorithm; others have their defaults.
     seed
-        The same seed gives the same model, to the bit, on any number of cores.
-        Where Spark's workers are several machines that holds up to 400,000 rows;
-        beyond, trees are equal but for the order in which partial sums arrive.
+        The same seed gives the same model, to the bit, on any number of cores. If
+        Spark's workers are on several machines, this holds for up to 400,000 rows; with
+        more rows, partial sums arrive in any order, and trees may differ by rounding.
     spark
-        Gives the Spark session; called for ``spark`` alone.
+        Returns the Spark session; called only if the backend is ``spark``.
 
     Returns
     -------
     Model
-        Plain arrays, which need neither Spark nor the library to score.
+        Plain arrays, which need neither Spark nor the library to forecast.
 
     Raises
     ------
     BadInput
-        A name, a setting or the data is not as described.
+        A name or a setting is unknown or wrong, or a feature or label is NaN or
+        infinite, or shapes do not match.
     """
     parsed = parse_settings(algorithm, settings)
     _check_rows(x, y)
@@ -89,79 +90,108 @@ def search(
     seed: int = 0,
     spark: SparkOf | None = None,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
-    """Find the settings whose forecasts of later rows have the smallest error.
+    """Find the settings with the smallest cross-validation error.
 
-    Candidates that differ in the number of trees alone share one fit of the largest
-    number and are scored on its first trees. Locally, and for boosting on Spark too,
-    these are the trees that a fit of their own would give, to the bit. A random
-    forest on Spark draws its rows for all trees together: there a candidate is
-    scored on as many trees grown in the same way from other random numbers, and
-    `fit` with its settings gives a forest of its own.
+    Candidates that differ only in the number of trees share one fit with the largest
+    number, and each is scored on its first trees. Locally, and for boosting on Spark,
+    these are the trees of a separate fit, to the bit. A random forest on Spark draws
+    the rows of all trees together: there `fit` with a candidate's settings returns
+    other trees than those scored, grown in the same way from other random numbers.
 
     Parameters
     ----------
     algorithm, backend, x, y, seed, spark
         As for `fit`.
     settings
-        What all candidates share.
+        The settings that all candidates share.
     grid
-        Values to try per setting; the candidates are all combinations, the last
-        setting varying fastest.
+        Values to try per setting. The candidates are all combinations; the last setting
+        varies fastest.
     folds
-        Training and validation mask of each fold, such as
-        :func:`whatif_assets.domain.models.windows.cv_folds` gives.
+        Training and validation mask of each fold, as returned by
+        :func:`whatif_assets.domain.models.windows.cv_folds`.
 
     Returns
     -------
     dict
-        The grid's settings of the candidate with the smallest mean of the folds'
-        root mean squared errors; of several the first.
+        The grid's settings of the best candidate: the first one with the smallest mean
+        over folds of the root mean squared error.
     pandas.DataFrame
-        One row per candidate and fold: the grid's settings, ``cv_fold``, ``rmse``
-        (in the unit of the label) and ``seconds`` (of the fit that gave it, in full
-        for each of those that share one).
+        One row per candidate and fold: the grid's settings, ``cv_fold``, ``rmse`` (in
+        the unit of the label) and ``seconds`` (the full duration of the shared fit).
 
     Raises
     ------
     BadInput
-        A name, a value or the data is not as described.
+        As for `fit`; or a setting of the grid has no values, there are no folds, or a
+        fold has no rows for training or validation.
     """
     candidates = _candidates(grid)
     parsed = [parse_settings(algorithm, {**settings, **c}) for c in candidates]
     _check_rows(x, y)
     _check_folds(folds)
     masks = [train for train, _ in folds]
-    fitter = _fitter(algorithm, backend, x, y, masks, seed, 1, spark)
     nesting = ALGORITHMS[algorithm].nesting
-    rmse = np.empty((len(candidates), len(folds)))
-    seconds = np.empty_like(rmse)
+    with _fitter(algorithm, backend, x, y, masks, seed, 1, spark) as fit_one:
+        threads = _parallel_fits(backend, spark)
+        rmse, seconds = _scores(fit_one, parsed, nesting, x, y, folds, threads)
+    best = candidates[int(np.argmin(rmse.mean(axis=1)))]
+    return best, _score_table(candidates, rmse, seconds)
 
-    def score(task: tuple[list[int], int]) -> None:
-        sharing, number = task
-        validation = folds[number][1]
-        started = time.perf_counter()
-        model = fit_one(parsed[sharing[0]], number)
-        seconds[sharing, number] = time.perf_counter() - started
-        for candidate in sharing:
-            one = _taken_out(model, nesting, parsed[candidate])
-            error = one.predict(x[validation]) - y[validation]
-            rmse[candidate, number] = np.sqrt(np.mean(error**2))
 
-    tasks = itertools.product(_sharing(parsed, nesting), range(len(folds)))
-    with fitter as fit_one, ThreadPoolExecutor(_cores(backend, spark)) as pool:
-        for _ in pool.map(score, tasks):
-            pass  # raises what a fit raised
-    scores = pd.DataFrame(
+def _score_table(
+    candidates: Sequence[Mapping[str, Any]], rmse: FloatArray, seconds: FloatArray
+) -> pd.DataFrame:
+    """Return one row per candidate and fold, see `search`."""
+    return pd.DataFrame(
         {**candidates[candidate], "cv_fold": number, "rmse": error, "seconds": took}
         for (candidate, number), error, took in zip(
             np.ndindex(rmse.shape), rmse.flat, seconds.flat, strict=True
         )
     )
-    return candidates[int(np.argmin(rmse.mean(axis=1)))], scores
 
 
-def _sharing(parsed: Sequence[BaseModel], nesting: Nesting | None) -> list[list[int]]:
-    """Group the candidates that one fit serves, that of the first of a group."""
+def _scores(
+    fit_one: Fitter,
+    parsed: Sequence[BaseModel],
+    nesting: Nesting | None,
+    x: FloatArray,
+    y: FloatArray,
+    folds: Sequence[CvFold],
+    threads: int,
+) -> tuple[FloatArray, FloatArray]:
+    """Fit and score candidates, several fits at a time.
+
+    Returns
+    -------
+    tuple
+        Root mean squared errors and seconds of the fits, both (candidates, folds).
+    """
+    rmse = np.empty((len(parsed), len(folds)))
+    seconds = np.empty_like(rmse)
+
+    def _score(task: tuple[list[int], int]) -> None:
+        sharing, number = task
+        validation = folds[number][1]
+        started = time.perf_counter()
+        largest = fit_one(parsed[sharing[0]], number)
+        seconds[sharing, number] = time.perf_counter() - started
+        for candidate in sharing:
+            model = _with_fewer_trees(largest, nesting, parsed[candidate])
+            error = model.predict(x[validation]) - y[validation]
+            rmse[candidate, number] = np.sqrt(np.mean(error**2))
+
+    tasks = itertools.product(_sharing_a_fit(parsed, nesting), range(len(folds)))
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in pool.map(_score, tasks):
+            pass  # iterating raises the error of a fit
+    return rmse, seconds
+
+
+def _sharing_a_fit(
+    parsed: Sequence[BaseModel], nesting: Nesting | None
+) -> list[list[int]]:
+    """Group the candidates that share a fit; the first of a group is the one to fit."""
     if nesting is None:
         return [[candidate] for candidate in range(len(parsed))]
     groups: dict[BaseModel, list[int]] = defaultdict(list)
@@ -169,13 +199,16 @@ def _sharing(parsed: Sequence[BaseModel], nesting: Nesting | None) -> list[list[
         rest = settings.model_copy(update={nesting.setting: None})
         groups[rest].append(candidate)
 
-    def size(candidate: int) -> Any:
+    def _size(candidate: int) -> Any:
         return getattr(parsed[candidate], nesting.setting)
 
-    return [sorted(group, key=size, reverse=True) for group in groups.values()]
+    return [sorted(group, key=_size, reverse=True) for group in groups.values()]
 
 
-def _taken_out(model: Model, nesting: Nesting | None, settings: BaseModel) -> Model:
+def _with_fewer_trees(
+    model: Model, nesting: Nesting | None, settings: BaseModel
+) -> Model:
+    """Return the part of a shared fit that has a candidate's number of trees."""
     if nesting is None:
         return model
     return nesting.smaller(model, getattr(settings, nesting.setting))
@@ -184,7 +217,9 @@ def _taken_out(model: Model, nesting: Nesting | None, settings: BaseModel) -> Mo
 def _candidates(grid: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
     for name, values in grid.items():
         if not len(values):
-            raise BadInput(f"search: {name}: there is no value to try.")
+            raise BadInput(
+                f"search: {name}: found an empty list; give at least one value to try."
+            )
     return [
         dict(zip(grid, values, strict=True))
         for values in itertools.product(*grid.values())
@@ -202,44 +237,49 @@ def _fitter(
     threads: int,
     spark: SparkOf | None,
 ) -> Iterator[Fitter]:
-    """Give a function that fits on the rows of one of the masks."""
-    known = ALGORITHMS[algorithm]
+    """Yield a function that fits a model on the rows of one of the masks."""
+    chosen = ALGORITHMS[algorithm]
     seed %= 2**31
     if backend == "local":
-        yield lambda settings, number: known.fit_local(
+        yield lambda settings, number: chosen.fit_local(
             x[masks[number]], y[masks[number]], settings, seed, threads
         )
         return
-    # Spark lets a tree that drew no row forecast 0, so that is made the mean.
+    # In Spark a tree that drew no rows forecasts 0. After subtracting the mean, its
+    # forecast is the mean.
     level = float(y.mean())
 
-    def fit_one(settings: BaseModel, number: int) -> Model:
-        fitted = known.fit_spark(rows.where(f"mask_{number}"), settings, seed)
+    def _fit_one(settings: BaseModel, number: int) -> Model:
+        fitted = chosen.fit_spark(rows.where(f"mask_{number}"), settings, seed)
         return replace(fitted, constant=fitted.constant + level)
 
     with spark_rows(_session(backend, spark), x, y - level, masks) as rows:
-        yield fit_one
+        yield _fit_one
 
 
 def _session(backend: str, spark: SparkOf | None) -> SparkSession:
+    """Check the name of the backend, and return the Spark session."""
     if backend not in BACKENDS:
         raise BadInput(
             f"backend: found {backend!r}; allowed are {one_of(BACKENDS)}."
             f"{did_you_mean(str(backend), BACKENDS)}"
         )
     if spark is None:
-        raise BadInput("backend: 'spark' needs a Spark session, and none was given.")
+        raise BadInput(
+            "backend: 'spark' needs a Spark session, but none was passed; pass a "
+            "function that returns one."
+        )
     return spark()
 
 
-def _cores(backend: str, spark: SparkOf | None) -> int:
-    """How many fits to run at once."""
-    mine = os.cpu_count() or 1
+def _parallel_fits(backend: str, spark: SparkOf | None) -> int:
+    """Number of fits to run at the same time."""
+    cores = os.cpu_count() or 1
     if backend == "local":
-        return mine
-    # Spark Connect has no context that would tell.
+        return cores
+    # A session of Spark Connect has no context that knows the cluster's cores.
     context = getattr(_session(backend, spark), "sparkContext", None)
-    return int(getattr(context, "defaultParallelism", mine))
+    return int(getattr(context, "defaultParallelism", cores))
 
 
 def _check_rows(x: FloatArray, y: FloatArray) -> None:
@@ -251,15 +291,15 @@ def _check_rows(x: FloatArray, y: FloatArray) -> None:
     unknown = ~(np.isfinite(x).all(axis=1) & np.isfinite(y))
     if unknown.any():
         raise BadInput(
-            f"model: {int(unknown.sum())} of {len(y)} rows, the first of them row "
+            f"model: {int(unknown.sum())} of {len(y)} rows, the first is row "
             f"{int(np.argmax(unknown))}, have a feature or label that is NaN or "
-            "infinite; leave out rows that still warm up or have no label."
+            "infinite; leave out the rows of the warm-up and rows without a label."
         )
 
 
 def _check_folds(folds: Sequence[CvFold]) -> None:
     if not folds:
-        raise BadInput("search: there is no fold to compare candidates on.")
+        raise BadInput("search: there are no folds; give at least one.")
     for number, (train, validation) in enumerate(folds):
         if not (train.any() and validation.any()):
             raise BadInput(

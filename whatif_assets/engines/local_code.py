@@ -1,4 +1,4 @@
-"""A user's files of code, and what they import from the folder that they lie in."""
+"""A user's code files, and the files of the same folder that they import."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ import functools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-# This package may lie in the folder that a name refers to; it is no user's code.
-_OURS = __name__.partition(".")[0]
+# This package may be in the user's folder; it is not the user's code.
+_THIS_PACKAGE = __name__.partition(".")[0]
 
 
 def local_files(file: Path, folder: Path) -> list[Path]:
-    """List a file of code and those of its folder that it imports, as deep as it goes.
+    """List a code file and the files of a folder that it imports, directly or not.
 
-    Imports are read from the text, those inside of functions included, so that nothing
-    is run. What is imported by a name that is put together at run time is not found.
+    No code is run: imports are read from the text, also those inside functions. Imports
+    of names that are built at run time are not found.
 
     Parameters
     ----------
     file
-        A file of Python.
+        A Python file. A file that cannot be read has no imports.
     folder
-        The folder in which its imports are looked up.
+        The folder in which imports are looked up.
 
     Returns
     -------
     list of Path
-        The file, then the others sorted.
+        The file, then the others, sorted.
     """
     found: set[Path] = set()
     waiting = [file]
@@ -41,19 +41,19 @@ def local_files(file: Path, folder: Path) -> list[Path]:
 
 
 def imported_from_elsewhere(files: Iterable[Path], folder: Path) -> list[str]:
-    """List the modules that files import and that do not lie in their folder."""
+    """List the modules that files import from outside their folder, sorted."""
     modules = {module for file in files for module in _imports(file, folder)}
     return sorted(m for m in modules if not list(_files_of(m, folder)))
 
 
 def module_name(file: Path, folder: Path) -> str:
-    """Name by which a file of a folder is imported: ``lib/rules.py`` is lib.rules."""
+    """Return the module name of a file in a folder: lib.rules of ``lib/rules.py``."""
     parts = file.relative_to(folder).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 def _imports(file: Path, folder: Path) -> tuple[str, ...]:
-    """Names of modules that a file imports; those of what it takes from them, too."""
+    """List the modules that a file may import; ``from a import b`` gives a and a.b."""
     try:
         text = file.read_bytes()
     except OSError:
@@ -81,9 +81,9 @@ def _imports_of(text: bytes, package: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _files_of(module: str, folder: Path) -> Iterator[Path]:
-    """Files of a folder that importing a module runs: its own, and its packages'."""
+    """Yield the files that importing a module runs: its own, and its packages'."""
     parts = module.split(".")
-    if parts[0] == _OURS:
+    if parts[0] == _THIS_PACKAGE:
         return
     for depth in range(1, len(parts) + 1):
         place = folder.joinpath(*parts[:depth])

@@ -1,7 +1,7 @@
-"""A user's own ``bt.Strategy``, run as it is.
+"""Import a user's own ``bt.Strategy``, which runs unchanged.
 
-It is named ``package.module:Class`` or ``path/to/file.py:Class``, and its
-Backtrader params are its settings.
+It is named ``package.module:Class`` or ``path/to/file.py:Class``. Its Backtrader params
+are its settings.
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ from whatif_assets.engines.local_code import (
     module_name,
 )
 
-SECONDS_TO_REMEMBER = 1.0  # that a failed import takes before it is not tried again
-_imported: dict[str, str] = {}  # contents of modules, by their names
-_failed: dict[str, BadInput] = {}  # why imports failed that took long, by contents
-MOST_BYTES = 1_000_000  # of a file of code
+# A failed import that took longer is not tried again until the code is edited.
+SECONDS_TO_REMEMBER = 1.0
+MOST_BYTES = 1_000_000  # largest size of a code file
+_imported: dict[str, str] = {}  # hash of the content of each module, by its name
+_failed: dict[str, BadInput] = {}  # errors of slow failed imports, by hash of the code
 
 
 def load_strategy(name: str, base: Path, *, tried: bool = False) -> type[bt.Strategy]:
@@ -40,15 +41,16 @@ def load_strategy(name: str, base: Path, *, tried: bool = False) -> type[bt.Stra
     name
         ``package.module:Class`` or ``path/to/file.py:Class``.
     base
-        The folder that a relative path, or a package outside the environment,
-        refers to.
+        The folder that a relative path, or a module outside the environment, is
+        looked up in.
     tried
-        Whether to import the code at once, without trying in another process first.
+        Whether to import the code here directly, without trying the import in another
+        process first.
 
     Raises
     ------
     BadInput
-        The file or module is missing or fails, or has no such strategy.
+        The file or module is missing, its import fails, or it has no such strategy.
     """
     source, _, class_name = name.rpartition(":")
     if not source or not class_name:
@@ -60,11 +62,14 @@ def load_strategy(name: str, base: Path, *, tried: bool = False) -> type[bt.Stra
     if isinstance(found, type) and issubclass(found, bt.Strategy):
         return found
     strategies = _strategies_in(module)
-    problem = "has no such class" if found is None else "is no bt.Strategy"
+    problem = (
+        f"{source} has no class {class_name}"
+        if found is None
+        else f"{class_name} is not a bt.Strategy"
+    )
     raise BadInput(
-        f"Strategy '{name}': {source if found is None else class_name} {problem}; "
-        f"{source} has {', '.join(strategies) or 'no strategy'}."
-        f"{did_you_mean(class_name, strategies)}"
+        f"Strategy '{name}': {problem}; strategies in {source}: "
+        f"{', '.join(strategies) or 'none'}.{did_you_mean(class_name, strategies)}"
     )
 
 
@@ -79,20 +84,20 @@ def _strategies_in(module: ModuleType) -> list[str]:
 
 
 def folder_of(name: str, base: Path) -> Path:
-    """The folder in which a strategy's own imports are looked up."""
+    """Return the folder in which the imports of a strategy's file are looked up."""
     source = _source_of(name)
     return (base / source).parent if source.endswith(".py") else base
 
 
 def own_files(name: str, base: Path) -> list[Path]:
-    """A user's files that make up a strategy: its own, and those that it imports.
+    """List a strategy's code files: the file that defines it, and its local imports.
 
     Empty for a strategy of an installed package.
 
     Raises
     ------
     BadInput
-        One of them cannot be read, is no file of code, or lies outside of ``base``.
+        A file cannot be read, is not a code file, or is outside of ``base``.
     """
     file = _file_of(name, base)
     if _source_of(name).endswith(".py"):
@@ -100,27 +105,28 @@ def own_files(name: str, base: Path) -> list[Path]:
     elif not file.is_file():
         return []
     files = local_files(file, folder_of(name, base))
-    for one in files:
-        _check_place(name, one, base)
+    for own_file in files:
+        _check_place(name, own_file, base)
     return files
 
 
 def _check_place(name: str, file: Path, base: Path) -> None:
-    """Refuse what is no file of code in a study's own folder, or below it.
+    """Raise unless a file is a code file in the study's folder or below it.
 
-    A study is copied into its home together with its code, so that it can neither read
-    a file from elsewhere nor write one there.
+    A study is copied into its home together with its code. So its code cannot be in
+    other folders.
     """
     source = _source_of(name)
     if not source.isprintable():
         raise BadInput(
-            f"Strategy {name!r}: a name of a file has letters and signs only."
+            f"Strategy {name!r}: the name has characters that cannot be printed; "
+            "rename the file."
         )
     if Path(source).is_absolute() or ".." in Path(source).parts:
         raise BadInput(
-            f"Strategy '{name}': the file is outside of the study's folder; allowed is "
-            "one beside the study or below it, such as 'my_rules.py:MyStrategy' or "
-            "'lib/rules.py:MyStrategy'. Move or copy the file there."
+            f"Strategy '{name}': the file is outside of the study's folder. Move or "
+            "copy it into that folder or below it, such as 'my_rules.py:MyStrategy' or "
+            "'lib/rules.py:MyStrategy'."
         )
     try:
         place, size = file.resolve(strict=True), file.stat().st_size
@@ -131,19 +137,26 @@ def _check_place(name: str, file: Path, base: Path) -> None:
     else:
         if not place.is_relative_to(base.resolve()):
             reason = (
-                f"is a link to {place}, outside of the study's folder; copy it there"
+                f"is a link to {place}, outside of the study's folder; copy the file "
+                "into that folder"
             )
         elif not place.is_file():
-            reason = "is no file of Python code"
+            reason = "is not a file of Python code"
         elif size > MOST_BYTES:
-            reason = f"has {size:,} bytes; code has at most {MOST_BYTES:,}"
+            reason = f"has {size:,} bytes; at most {MOST_BYTES:,} are allowed"
         else:
             return
     raise BadInput(f"Strategy '{name}': {file} {reason}.")
 
 
 def libraries_of(name: str, base: Path) -> list[str]:
-    """Modules that a strategy's files import from elsewhere, sorted."""
+    """List the modules that a strategy's files import from other folders, sorted.
+
+    Raises
+    ------
+    BadInput
+        As for :func:`own_files`.
+    """
     folder = folder_of(name, base)
     return imported_from_elsewhere(own_files(name, base), folder)
 
@@ -162,10 +175,10 @@ def _file_of(name: str, base: Path) -> Path:
 def _module_of(name: str, base: Path, tried: bool) -> ModuleType:
     """Import the module of a strategy.
 
-    A user's file is imported anew once it, or a file that it imports, was edited. Its
-    content is part of the module's name, so that a process that lives on sees the
-    edit, and the modules beside it are forgotten, so that the file of another folder
-    finds its own.
+    A user's file is imported again after the file, or a file that it imports, was
+    edited: a hash of their content is part of the module's name, so that a process that
+    keeps running sees the edit. The other modules of the folder are removed from
+    ``sys.modules`` afterwards, so that a file of another folder finds its own modules.
     """
     files, source = own_files(name, base), _source_of(name)
     if not files:
@@ -177,7 +190,7 @@ def _module_of(name: str, base: Path, tried: bool) -> ModuleType:
     parts = [str(path.resolve()).encode(), *(file.read_bytes() for file in files)]
     digest = hashlib.sha256(b"\0".join(parts)).hexdigest()[:12]
     if not source.endswith(".py"):
-        return _by_its_name(name, base, files, digest, tried)
+        return _by_module_name(name, base, files, digest, tried)
     module_name = f"_own_strategy_{path.stem}_{digest}"
     if module_name not in sys.modules:
         _try_first(name, base, tried, digest)
@@ -186,17 +199,17 @@ def _module_of(name: str, base: Path, tried: bool) -> ModuleType:
     return sys.modules[module_name]
 
 
-def _by_its_name(
+def _by_module_name(
     name: str, base: Path, files: Sequence[Path], digest: str, tried: bool
 ) -> ModuleType:
-    """Import a module by its name, and anew once one of its files was edited."""
+    """Import a module by its name, again if one of its files was edited."""
     source = _source_of(name)
     file = getattr(sys.modules.get(source), "__file__", None)
     here = file is not None and Path(file).resolve() == files[0].resolve()
     if not here or _imported.setdefault(source, digest) != digest:
         _try_first(name, base, tried, digest)
-        for one in files:
-            sys.modules.pop(module_name(one, base), None)
+        for edited in files:
+            sys.modules.pop(module_name(edited, base), None)
         with _errors_named(name, base), _importable(base, []):
             importlib.import_module(source)
         _imported[source] = digest
@@ -204,9 +217,10 @@ def _by_its_name(
 
 
 def _try_first(name: str, base: Path, tried: bool, digest: str) -> None:
-    """Import a strategy's code in a process that it may end or keep busy for ever.
+    """Try to import a strategy's code in another process, which it may end or block.
 
-    A failure that took long, as where it never ends, holds until the code is edited.
+    A slow failure, such as an import that never ends, is raised again without another
+    attempt until the code is edited.
     """
     if tried:
         return
@@ -224,9 +238,9 @@ def _try_first(name: str, base: Path, tried: bool, digest: str) -> None:
 def _import_as(module_name: str, path: Path) -> None:
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:
-        raise ImportError(f"{path} is no Python file")
+        raise ImportError(f"{path} is not a Python file")
     module = importlib.util.module_from_spec(spec)
-    # Backtrader looks up the module of a strategy while it is being defined.
+    # Backtrader looks up the module of a strategy while the class is being defined.
     sys.modules[module_name] = module
     try:
         spec.loader.exec_module(module)
@@ -237,16 +251,16 @@ def _import_as(module_name: str, path: Path) -> None:
 
 @contextlib.contextmanager
 def _importable(folder: Path, files: Sequence[Path]) -> Iterator[None]:
-    """Let imports find the modules of a folder, and these files before any other.
+    """Let imports find the modules of a folder, and these files before all others.
 
-    Python would otherwise take a module of the same name that was imported before.
+    Otherwise Python would use a module of the same name that was imported before.
     """
     entry, names = str(folder.resolve()), {module_name(f, folder) for f in files}
     hidden = {name: sys.modules.pop(name) for name in names if name in sys.modules}
     writes = sys.dont_write_bytecode
     sys.path.insert(0, entry)
     importlib.invalidate_caches()
-    # A file that is edited within a second would be taken from its old bytecode.
+    # Old bytecode would be used for a file that is edited within a second.
     sys.dont_write_bytecode = True
     try:
         yield
@@ -268,20 +282,18 @@ def _errors_named(name: str, base: Path) -> Iterator[None]:
 
 
 def describe(error: BaseException, within: Path) -> str:
-    """Say an error of a user's code in one line, with the line of their file.
+    """Describe an error of a user's code in one line, with the file and line number.
 
     Parameters
     ----------
     error
-        What was raised.
+        The error that was raised.
     within
-        The user's file, or the folder that their code is in.
+        The user's file, or the folder of their code.
     """
     if isinstance(error, SyntaxError):
         return f"{type(error).__name__}: {error.msg} ({error.filename}:{error.lineno})."
     frames = traceback.extract_tb(error.__traceback__)
-    mine = [
-        one for one in frames if Path(one.filename).resolve().is_relative_to(within)
-    ]
-    place = f" ({mine[-1].filename}:{mine[-1].lineno})" if mine else ""
+    own = [f for f in frames if Path(f.filename).resolve().is_relative_to(within)]
+    place = f" ({own[-1].filename}:{own[-1].lineno})" if own else ""
     return f"{type(error).__name__}: {error}{place}."

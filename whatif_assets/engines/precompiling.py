@@ -1,7 +1,8 @@
-"""Compiling what every study needs before its first use, in a process of its own.
+"""Compile the numba functions that every study needs, early and in another process.
 
-The scoring of trees takes a second and the engine some ten, once, after which numba
-finds them on disk. Beside assets that need neither yet it costs nobody any time.
+Compilation takes about a second for the scoring of trees and ten for the engine, once;
+afterwards numba loads them from disk. The other process compiles while a run computes
+assets that do not need these functions yet.
 """
 
 from __future__ import annotations
@@ -19,18 +20,18 @@ from whatif_assets.domain.accounts.job import Variant
 from whatif_assets.domain.accounts.sleeve import PRICES, Sleeve
 from whatif_assets.domain.models.portable import LEAF, Tree, forest_of
 
-# As many as run side by side.
+# Enough variants that they run side by side.
 _SEVERAL = 64
 
 
 def start_compiling() -> Callable[[], object]:
-    """Let another process compile, unless that was done before.
+    """Start compiling in another process, unless the functions are on disk already.
 
     Returns
     -------
     callable
-        Waits until the engine is compiled. Who needs the engine calls it, so that
-        two processes do not compile the same.
+        Waits until the engine is compiled. Call it before using the engine, so that two
+        processes do not compile the same functions.
     """
     folder = Path(os.environ.get("NUMBA_CACHE_DIR") or Path(__file__).parent)
     if any(folder.rglob("compiling._compile.*.nbi")):
@@ -41,14 +42,14 @@ def start_compiling() -> Callable[[], object]:
 
 
 def compile_scoring() -> None:
-    """Score one row by a tree without a split."""
+    """Compile the scoring of trees by scoring one row with a tree of one leaf."""
     one, nothing = np.ones(1), np.zeros(1, dtype=np.int32)
     leaf = Tree(np.array([LEAF], dtype=np.int32), one, one, nothing, nothing)
     forest_of([leaf], one, 0.0, one).predict(np.ones((1, 1)))
 
 
 def compile_engine() -> None:
-    """Sweep two bars, side by side and one by one: both kernels are compiled."""
+    """Compile both kernels by a sweep of two bars, side by side and one by one."""
     from whatif_assets.engines.backtest import sweep
 
     prices: dict[str, Any] = dict.fromkeys(PRICES, np.ones(2))
@@ -67,7 +68,7 @@ def compile_engine() -> None:
 
 
 if __name__ == "__main__":
-    # What runs beside it is needed first.
+    # The run that started this process has priority.
     os.nice(2)
     compile_scoring()
     compile_engine()

@@ -1,7 +1,7 @@
-"""The reference engine: one variant of a strategy on one sleeve, by Backtrader.
+"""The reference engine: Backtrader runs one variant of a strategy on one sleeve.
 
-Backtrader decides what fills, at what price and for how much cash; whatever else
-computes backtests is measured against it.
+Backtrader decides which orders fill, at what price and for how much cash. The compiled
+engine is compared with it.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def backtest(sleeve: Sleeve, kind: StrategyType, variant: Variant) -> Run:
 
 
 def executions(sleeve: Sleeve, kind: StrategyType, variant: Variant) -> Executions:
-    """Run one variant on one sleeve, and tell when and how its orders were sent.
+    """Run one variant on one sleeve and return its orders and fills.
 
     Raises
     ------
@@ -66,13 +66,18 @@ def executions(sleeve: Sleeve, kind: StrategyType, variant: Variant) -> Executio
 def attempt(
     sleeve: Sleeve, kind: StrategyType, variant: Variant, bar_by_bar: bool = False
 ) -> Executions:
-    """Run one variant on one sleeve, and tell what it did until it failed, if it does.
+    """Run one variant on one sleeve and return its orders and fills, also if it fails.
 
     Parameters
     ----------
     bar_by_bar
-        Whether bars come one by one: lines then end with the present bar, and whoever
-        reads a later one finds nothing there.
+        Whether bars are loaded one by one. Lines then end with the present bar, and a
+        strategy that reads a later bar finds nothing there.
+
+    Returns
+    -------
+    Executions
+        Up to the failure if the strategy fails; see ``failed_at`` and ``failure``.
     """
     cerebro = prepare(sleeve, kind, variant, bar_by_bar=bar_by_bar)
     failed_at, failure = None, ""
@@ -86,7 +91,7 @@ def attempt(
 
 
 def bar_by_bar(sleeve: Sleeve, kind: StrategyType, variant: Variant) -> Executions:
-    """Attempt a run with no later bar in reach."""
+    """Run :func:`attempt` with bars that are loaded one by one."""
     return attempt(sleeve, kind, variant, bar_by_bar=True)
 
 
@@ -94,7 +99,7 @@ def _executions(broker: RecordingBroker) -> Executions:
     fills = np.array(broker.fills, dtype=np.float64).reshape(-1, 6)
     sent, kinds, made = np.array(broker.origins, dtype=np.int64).reshape(-1, 3).T
     bars, sizes, prices = fills.T[:3]
-    costs = broker.p  # a strategy may have set others
+    costs = broker.p  # not the variant's: the strategy may have changed them
     return Executions(
         bars=bars.astype(np.int64),
         sizes=sizes,
@@ -111,7 +116,7 @@ def _executions(broker: RecordingBroker) -> Executions:
 def _run(
     sleeve: Sleeve, kind: StrategyType, variant: Variant
 ) -> tuple[RecordingBroker, int]:
-    """Run a variant; give its broker, and the bars that its indicators need."""
+    """Run a variant; return its broker and the warm-up of its indicators in bars."""
     cerebro = prepare(sleeve, kind, variant)
     with _unless_it_fails(cerebro, sleeve, kind, variant), no_garbage_collection():
         ran = cerebro.run()
@@ -119,18 +124,18 @@ def _run(
         raise _skipped(sleeve, kind, variant)
     if not isinstance(cerebro.broker, RecordingBroker):
         raise BadInput(
-            f"{_job(sleeve, kind, variant)} replaces its broker, so that nobody notes "
-            "what it trades. Set what you need on self.broker instead."
+            f"{_job(sleeve, kind, variant)} replaces its broker, so its trades cannot "
+            "be recorded. Change the settings of self.broker instead."
         )
     return cerebro.broker, ran[0]._minperiod
 
 
 class _Started(Exception):
-    """Ends a run before its first bar."""
+    """Raised to end a run before its first bar."""
 
 
 class _OnlyStarts(Cerebro):
-    """An engine that stops once its strategy has been started."""
+    """A Cerebro that stops as soon as its strategy has started."""
 
     def _runonce(self, runstrats: list[Any]) -> None:
         if runstrats:
@@ -140,12 +145,12 @@ class _OnlyStarts(Cerebro):
 
 
 def set_up(sleeve: Sleeve, kind: StrategyType, variant: Variant) -> None:
-    """Construct and start a strategy, and work no bar.
+    """Construct and start a strategy without running any bar.
 
     Raises
     ------
     BadInput
-        It cannot be constructed or started with these settings.
+        The strategy cannot be constructed or started with these settings.
     """
     cerebro = prepare(sleeve, kind, variant, _OnlyStarts)
     with (
@@ -157,7 +162,10 @@ def set_up(sleeve: Sleeve, kind: StrategyType, variant: Variant) -> None:
 
 
 def _skipped(sleeve: Sleeve, kind: StrategyType, variant: Variant) -> BadInput:
-    return BadInput(f"{_job(sleeve, kind, variant)} skipped itself: it cannot run.")
+    return BadInput(
+        f"{_job(sleeve, kind, variant)} skipped itself (StrategySkipError). Remove the "
+        "variant, or let the strategy run with these settings."
+    )
 
 
 def prepare(
@@ -167,12 +175,19 @@ def prepare(
     engine: type[Cerebro] = Cerebro,
     bar_by_bar: bool = False,
 ) -> bt.Cerebro:
-    """Prepare a Backtrader run, ready for ``run()``.
+    """Set up Backtrader for a run; call ``run()`` on the result.
 
     Parameters
     ----------
+    engine
+        The class of Cerebro to use.
     bar_by_bar
-        Whether bars come one by one, instead of all before the first is worked.
+        Whether bars are loaded one by one during the run, instead of all at its start.
+
+    Raises
+    ------
+    BadInput
+        A setting is unknown or wrong, or the sleeve lacks a column.
     """
     settings = kind.settings(variant.settings)
     whole = not bar_by_bar
@@ -224,16 +239,17 @@ def add_feed(
 
 
 def _timeframe(size: BarSize | None) -> tuple[int, int]:
-    """Size of bars as Backtrader has it; it knows none of volume or money."""
+    """Bar size in Backtrader's terms; bars of volume or money count as 1 minute."""
     if size is None or size.daily:
         return bt.TimeFrame.Days, 1
     return bt.TimeFrame.Minutes, int(size.amount) if size.timed else 1
 
 
 def _session_ends(sleeve: Sleeve) -> FloatArray | None:
-    """When the session of each bar ends: just before its close, for Backtrader.
+    """Return the end of each bar's session, as Backtrader's date numbers.
 
-    A bar that starts at the close belongs to the next session.
+    The end is a millisecond before the close, because a bar that starts at the close
+    belongs to the next session.
     """
     if sleeve.hours is None:
         return None
@@ -248,7 +264,7 @@ def _record(broker: RecordingBroker, sleeve: Sleeve, warm_up: int) -> Run:
     fills = np.array(broker.fills, dtype=np.float64).reshape(-1, 6)
     bars, sizes, prices, commissions, closing, multipliers = fills.T
     values = np.array(broker.values)
-    # A strategy may stop its run early; what it then holds is worth what it was.
+    # A strategy may stop its run early; later sessions keep its last value.
     last = np.minimum(sleeve.last_bars()[1], len(values) - 1)
     return Run(
         equity=values[last],
@@ -276,7 +292,7 @@ def _job(sleeve: Sleeve, kind: StrategyType, variant: Variant) -> str:
 def _unless_it_fails(
     cerebro: bt.Cerebro, sleeve: Sleeve, kind: StrategyType, variant: Variant
 ) -> Iterator[None]:
-    """Turn whatever a strategy raises into a message about job, bar and line."""
+    """Turn any error of a strategy into a BadInput that names job, bar and line."""
     try:
         yield
     except (_Started, BadInput):
@@ -304,21 +320,24 @@ _LOOKED_UP = (IndexError, KeyError, AttributeError, ValueError, TypeError)
 
 
 def _advice(error: BaseException) -> str:
-    """Say what to do about an error that comes from how strategies are run here."""
+    """Return what to do about an error that is caused by how this project runs."""
     if isinstance(error, (SystemExit, KeyboardInterrupt)):
-        return " A strategy may not end the program; it may end its run: env.runstop()."
+        return (
+            " A strategy must not end the program; to end its own run, call "
+            "self.env.runstop()."
+        )
     lines = (frame.line or "" for frame in traceback.extract_tb(error.__traceback__))
     if isinstance(error, _LOOKED_UP) and any(map(_SECOND_FEED.search, lines)):
         return (
-            " Each symbol is traded in an account of its own, with one data feed: "
-            "self.data is all that there is. A strategy of several symbols cannot run."
+            " Each symbol is traded in a separate account with one data feed, "
+            "self.data. A strategy that reads several symbols cannot run here."
         )
     return ""
 
 
 @contextlib.contextmanager
 def no_garbage_collection() -> Iterator[None]:
-    """Spare a run the search for cycles among its thousands of orders."""
+    """Disable garbage collection, which is slow among the many orders of a run."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

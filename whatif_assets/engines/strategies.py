@@ -1,4 +1,4 @@
-"""Strategies that can be run: the built-in rules, and classes of the user."""
+"""Find strategies by name: the built-in rules, and the user's own classes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from whatif_assets.domain.strategies.rule import Role, TradingRule
 from whatif_assets.domain.strategies.settings import RuleSettings
 from whatif_assets.engines.own_strategies import folder_of, load_strategy, own_files
 
-# Before the name of a param that is called like another field of a configuration.
+# Prefix for a strategy's param that has the name of another field of a configuration.
 PARAM = "param."
 BUILT_IN: dict[str, type[bt.Strategy]] = {**STRATEGIES, **PANEL_STRATEGIES}
 
@@ -39,9 +39,9 @@ class StrategyType:
     Attributes
     ----------
     name
-        The name under which it was found.
+        Its name, as in a configuration.
     base
-        The folder that a user's path refers to.
+        The folder that a user's path is relative to.
     strategy
         The ``bt.Strategy`` class.
     Settings
@@ -55,17 +55,17 @@ class StrategyType:
 
     @property
     def built_in(self) -> bool:
-        """Whether it is one of the project's own."""
+        """Whether the strategy comes with this project."""
         return BUILT_IN.get(self.name) is self.strategy
 
     @property
     def folder(self) -> Path:
-        """The folder in which a user's file finds the modules that it imports."""
+        """The folder in which the imports of a user's file are looked up."""
         return folder_of(self.name, self.base)
 
     @property
     def rule(self) -> type[TradingRule[Any]] | None:
-        """The class if it is a trading rule, None if it is any other strategy."""
+        """The class if it is a trading rule, else None."""
         return self.strategy if issubclass(self.strategy, TradingRule) else None
 
     @property
@@ -90,26 +90,26 @@ class StrategyType:
 
     @property
     def needs_forecast(self) -> bool:
-        """Whether it reads the line ``forecast``; a user's class may say so too."""
+        """Whether the class declares ``needs_forecast``: it reads ``forecast``."""
         return bool(getattr(self.strategy, "needs_forecast", False))
 
     @property
     def role(self) -> Role:
-        """What it is to the others; a user's class may say so too."""
+        """The class's ``role`` in the leaderboard; by default ``candidate``."""
         role: Role = getattr(self.strategy, "role", "candidate")
         return role
 
     @property
     def source_files(self) -> list[Path]:
-        """The files that define it, Backtrader's own left out.
+        """The files that define the strategy, without those of Backtrader.
 
-        Beside the files of the class and of those that it is derived from, these are
-        the user's own files that they import.
+        These are the files of the class and of its base classes, and the user's own
+        files that they import.
         """
-        mine = (c for c in self.strategy.__mro__ if issubclass(c, bt.Strategy))
+        classes = (c for c in self.strategy.__mro__ if issubclass(c, bt.Strategy))
         files = (
             inspect.getsourcefile(inspect.getmodule(c) or c)
-            for c in mine
+            for c in classes
             if not c.__module__.startswith("backtrader")
         )
         found = [Path(file) for file in dict.fromkeys(files) if file]
@@ -121,16 +121,16 @@ class StrategyType:
 
     @property
     def code_version(self) -> str:
-        """Hash of the source files: another text, another version."""
+        """Hash of the content of the source files."""
         return short_hash(b"".join(file.read_bytes() for file in self.source_files))
 
     def settings(self, values: Mapping[str, Any]) -> BaseModel:
-        """Validate settings; a name may have ``param.`` before it.
+        """Validate settings; names may have the prefix ``param.``.
 
         Raises
         ------
         BadInput
-            A setting is unknown or wrong.
+            A setting is unknown or has a wrong value.
         """
         try:
             return self.Settings(**{_param(name): v for name, v in values.items()})
@@ -142,7 +142,7 @@ class StrategyType:
             ) from None
 
     def given(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Leave out the settings that are as the strategy declares them."""
+        """Return the settings whose value is not the strategy's default object."""
         fields = self.Settings.model_fields
         return {
             name: value
@@ -152,15 +152,23 @@ class StrategyType:
         }
 
     def inputs(self, settings: BaseModel) -> dict[str, Feature]:
-        """Return the features that it reads, by the name of their line."""
+        """Return the features that the strategy reads, by the name of their line.
+
+        Empty if the strategy is not a trading rule.
+        """
         rule = self.rule or self.panel_rule
         return rule.inputs(settings) if rule else {}
 
     def lines_of(self, sleeve: Sleeve, settings: BaseModel) -> dict[str, FloatArray]:
-        """Collect the lines it reads beside the prices.
+        """Collect the lines that the strategy reads in addition to the prices.
 
-        A trading rule names its own; any other strategy sees every column of the
+        A trading rule declares its lines; any other strategy gets every column of the
         sleeve under the column's name.
+
+        Raises
+        ------
+        BadInput
+            The sleeve lacks a column that the rule reads.
         """
         if rule := self.rule or self.panel_rule:
             return rule.lines_of(sleeve, settings)
@@ -181,15 +189,15 @@ def find_strategy(
     name
         A name of ``STRATEGIES``, ``package.module:Class`` or ``file.py:Class``.
     base
-        The folder that a user's path refers to; by default the current one.
+        The folder that a user's path is relative to; by default the current one.
     tried
-        Whether a user's code is imported at once, as in a process that it may end. By
-        default its import is tried in such a process first.
+        Whether to import a user's code here directly, which may end this process. By
+        default the import is tried in another process first.
 
     Raises
     ------
     BadInput
-        There is no such strategy.
+        The strategy does not exist, or a user's code cannot be imported.
     """
     base = base or Path()
     if ":" in name:
@@ -198,8 +206,8 @@ def find_strategy(
         strategy = BUILT_IN[name]
     else:
         raise BadInput(
-            f"Strategy '{name}': allowed are {one_of(BUILT_IN)}, and your own as "
-            f"'package.module:Class' or 'file.py:Class'."
+            f"Strategy '{name}' does not exist; allowed are {one_of(BUILT_IN)}, and "
+            f"your own strategies as 'package.module:Class' or 'file.py:Class'."
             f"{did_you_mean(name, BUILT_IN)}"
         )
     own_params = not issubclass(strategy, (TradingRule, PanelRule))
@@ -210,12 +218,12 @@ def find_strategy(
 def required_features(
     strategy: StrategyType, settings: Iterable[Mapping[str, Any]]
 ) -> list[Feature]:
-    """List the features that a strategy reads over all of its variants, each once.
+    """List the features that a strategy reads in any of its variants, each once.
 
     Raises
     ------
     BadInput
-        A setting is unknown or wrong.
+        A setting is unknown or has a wrong value.
     """
     if strategy.rule is None and strategy.panel_rule is None:
         return []
@@ -227,8 +235,8 @@ def required_features(
     return list(dict.fromkeys(features))
 
 
-# The settings of a grid are looked at by each who asks what it reads.
+# Cached, because several callers ask for the same settings of a grid.
 @functools.lru_cache(maxsize=1 << 16)
 def _read_by(strategy: StrategyType, values: str) -> tuple[Feature, ...]:
-    """Features that a rule reads with some settings, as JSON."""
+    """List the features that a rule reads with some settings, given as JSON."""
     return tuple(strategy.inputs(strategy.settings(json.loads(values))).values())

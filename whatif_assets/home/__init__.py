@@ -1,1 +1,1 @@
-"""The home: where everything is kept, and the one door to it."""
+"""The home: the folder with a market's settings, studies, lake, ledger and reports."""

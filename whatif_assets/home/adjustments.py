@@ -1,4 +1,4 @@
-"""Steps of splits and dividends, as a home keeps them beside its bars."""
+"""Adjustment steps (splits and dividends) that a home stores next to its bars."""
 
 from __future__ import annotations
 
@@ -18,45 +18,53 @@ if TYPE_CHECKING:
 
 
 class LakeSteps:
-    """Steps that a home's lake keeps beside its bars, each session read once.
+    """Adjustment steps of a home's lake; each session is read once.
 
     Parameters
     ----------
     home
-        The home. One whose market knows no actions has no step, and nothing is read.
+        The home. If its market has no corporate actions, there are no steps and
+        nothing is read.
     """
 
     def __init__(self, home: Home) -> None:
         self._lake, self._sessions = home.lake, home.market.sessions
-        self._known = home.market.knows_actions
-        self._of = functools.lru_cache(None)(self._read)
+        self._has_actions = home.market.knows_actions
+        self._steps_of = functools.lru_cache(None)(self._read)
 
     def _read(self, session: date) -> dict[str, Step]:
         return kept_steps(self._lake, session.isoformat())
 
     def over(self, first: date, last: date) -> Steps:
-        """Steps after a session, up to another.
+        """Return the steps after session ``first``, up to and including ``last``.
 
         Raises
         ------
         BadInput
-            Bars of a session between are not materialised, so that nobody knows.
+            The bars of one of these sessions are not materialised, so its steps are
+            not known.
         """
-        if not self._known or first >= last:
+        if not self._has_actions or first >= last:
             return Steps()
         days = self._sessions.dates(first, last)
-        return Steps.of((day, self._of(day)) for day in days if day > first)
+        return Steps.of((day, self._steps_of(day)) for day in days if day > first)
 
     def unbroken(self, sessions: Sequence[date]) -> list[date]:
-        """First sessions of a list that have one basis: none but the first steps."""
-        if not self._known:
+        """Return the leading sessions of a list that share one price basis.
+
+        They end before the first session, other than ``sessions[0]``, with a step.
+        """
+        if not self._has_actions:
             return list(sessions)
-        later = itertools.takewhile(lambda day: not self._of(day), sessions[1:])
+        later = itertools.takewhile(lambda day: not self._steps_of(day), sessions[1:])
         return [*sessions[:1], *later]
 
     def adjusted(self, bars: pd.DataFrame, as_of: date) -> pd.DataFrame:
-        """Bring bars to the basis of a session; see :func:`adjusted`."""
-        if not self._known or bars.empty:
+        """Adjust bars to the price basis of a session.
+
+        See :func:`whatif_assets.domain.bars.adjustments.adjusted`.
+        """
+        if not self._has_actions or bars.empty:
             return bars
         days = pd.to_datetime(bars["session"])
         first, last = days.min().date(), days.max().date()
@@ -64,7 +72,7 @@ class LakeSteps:
 
 
 def kept_steps(lake: Lake, key: str) -> dict[str, Step]:
-    """Steps of a session by symbol; BadInput where it is not materialised."""
+    """Read the steps of a session by symbol; BadInput if it is not materialised."""
     manifest = lake.manifest("price_bars", key)
     if manifest is None:
         raise not_materialised("price_bars", key)
@@ -73,13 +81,13 @@ def kept_steps(lake: Lake, key: str) -> dict[str, Step]:
 
 
 def adjustments_table(lake: Lake, keys: Iterable[str]) -> pd.DataFrame:
-    """Every step that a lake has, in the order of session and symbol.
+    """List the steps of the given sessions, one row per session and symbol.
 
     Returns
     -------
     pandas.DataFrame
         ``session`` (date), ``symbol``, ``split`` (new shares per old) and
-        ``dividend_factor``; 1 where there is only the other.
+        ``dividend_factor``; a column is 1 where only the other one applies.
     """
     rows = [
         (key, symbol, step.split, step.dividend_factor)

@@ -1,4 +1,4 @@
-"""A home's bars at a size: as the lake has them, or resampled as they are read."""
+"""Reading a home's bars at one size: as stored, or resampled on reading."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ TABLE = "price_bars"
 
 
 class BarReader:
-    """Reads the bars of a home at one size.
+    """Reader of a home's bars at one bar size.
 
-    Nothing resampled is kept: making it again takes milliseconds a session.
+    Resampled bars are not stored: resampling takes milliseconds per session.
 
     Parameters
     ----------
     home
         The home whose lake has the bars.
     size
-        A whole multiple of the market's; by default the market's own.
+        A whole multiple of the market's bar size; by default the market's bar size.
     made_of
-        Reads the bars that these are made of; by default those of the market are.
+        Reader of the bars to resample; by default the market's bars are resampled.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class BarReader:
         self.size = size or home.market.bar_size
 
     def of(self, session: date) -> pd.DataFrame:
-        """Bars of one session, sorted by (symbol, ts).
+        """Return the bars of one session, sorted by (symbol, ts).
 
         Raises
         ------
@@ -62,14 +62,14 @@ class BarReader:
         columns: Sequence[str] | None = None,
         symbols: Sequence[str] | None = None,
     ) -> pd.DataFrame:
-        """Bars of several sessions with a column ``session``, session by session.
+        """Return the bars of several sessions, with a column ``session``.
 
         Parameters
         ----------
         sessions
             Oldest first.
         columns, symbols
-            Those to keep; all where left out.
+            Columns and symbols to keep; all by default.
 
         Raises
         ------
@@ -89,6 +89,12 @@ class BarReader:
         return pd.concat(frames, ignore_index=True)
 
     def versions(self, sessions: Sequence[date]) -> list[str]:
-        """Data versions of what the bars of some sessions are made of."""
+        """Return the data versions of the stored bars of some sessions.
+
+        Raises
+        ------
+        BadInput
+            Some sessions are not materialised; the message names them.
+        """
         keys = [session.isoformat() for session in sessions]
         return self._home.lake.versions(TABLE, keys)

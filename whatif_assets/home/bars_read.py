@@ -1,8 +1,8 @@
-"""Which bars the features of a session came from, as a few hashes.
+"""Which bars the features of a session were computed from, as a few hashes.
 
-A session may be warmed up on hundreds of sessions before it. Were each of them named
-in its manifest, the manifests of a long history would take more room than its bars.
-So the latest sessions are named one by one, and those before them by the month.
+The features of a session may warm up on hundreds of earlier sessions. If a manifest
+listed each of them, the manifests of a long history would be larger than its bars. So
+the latest sessions are listed one by one, and earlier sessions by month.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from datetime import date
 
 from whatif_assets.domain.base.hashing import combined_hash
 
-BARS_OF = "bars of "  # and what it is of: a part of what features come from
+BARS_OF = "bars of "  # prefix of the name of a part; a session or a range follows
 TO = " to "
-SINGLY = 40  # sessions that are named one by one, at least
+SINGLY = 40  # at least this many of the latest sessions are listed one by one
 
 
 def parts_of(days: Sequence[date]) -> list[str]:
-    """Name the bars of sessions, in parts of one session or of one month.
+    """Name the bars of sessions in parts, each of one session or of one month.
 
     Parameters
     ----------
     days
-        Sessions without a gap, oldest first.
+        Consecutive sessions, oldest first.
 
     Returns
     -------
     list of str
-        Such as ``bars of 2018-01-16 to 2018-01-31`` and ``bars of 2018-03-01``. A
-        month ends with its last day, so that no session of it is ever left out.
+        Such as ``bars of 2018-01-16 to 2018-01-31`` and ``bars of 2018-03-01``. The
+        part of a month ends on the month's last day, so it covers all its sessions.
     """
     latest = days[-SINGLY:][0]
     singly = bisect_left(days, latest.replace(day=1))
@@ -46,37 +46,37 @@ def parts_of(days: Sequence[date]) -> list[str]:
 
 
 def parts_among(names: Iterable[str]) -> list[str]:
-    """Those of some names that `parts_of` gives, the oldest first."""
+    """Select the names that are parts as in `parts_of`, oldest first."""
     return sorted(name for name in names if name.startswith(BARS_OF))
 
 
 def first_day(part: str) -> str:
-    """First day of a part, as ISO 8601."""
+    """Return the first day of a part, as ISO 8601."""
     return part.removeprefix(BARS_OF).partition(TO)[0]
 
 
 def version_of(
     part: str, sessions: Sequence[date], version: Callable[[date], str]
 ) -> str:
-    """Version of the bars of a part.
+    """Compute the version of the bars of a part.
 
     Parameters
     ----------
     part
-        As `parts_of` names it.
+        A name from `parts_of`.
     sessions
         All sessions of the market, oldest first.
     version
-        Gives the data version of a session's bars; empty where there are none.
+        Returns the data version of a session's bars; empty if there are none.
     """
     first, _, last = part.removeprefix(BARS_OF).partition(TO)
     if not last:
         return version(date.fromisoformat(first))
     start = bisect_left(sessions, date.fromisoformat(first))
     stop = bisect_right(sessions, date.fromisoformat(last))
-    return _together(tuple(map(version, sessions[start:stop])))
+    return _combined(tuple(map(version, sessions[start:stop])))
 
 
-@functools.lru_cache(maxsize=4096)  # sessions of a run share their months
-def _together(versions: tuple[str, ...]) -> str:
+@functools.lru_cache(maxsize=4096)  # the sessions of a run share most months
+def _combined(versions: tuple[str, ...]) -> str:
     return combined_hash(versions)

@@ -1,4 +1,4 @@
-"""The files of code that a study names: where they are, and their copy in a home."""
+"""Code files that a study refers to: their folder, and their copy in a home."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from whatif_assets.engines.own_strategies import own_files
 from whatif_assets.home.atomic import atomic_path, write_bytes
 from whatif_assets.settings.study import Study
 
-# What names a strategy of one's own: `my_rules.py:MyStrategy` or `package:MyStrategy`.
+# A reference to a user's strategy: `my_rules.py:MyStrategy` or `package:MyStrategy`.
 _NAMES_CODE = re.compile(r"[\w.]:[A-Za-z_]")
 
 
 def copy_code(study: Study, study_file: Path, target: Path) -> None:
-    """Copy the code that a study names, and what that imports, into a home.
+    """Copy the code that a study refers to, and the files it imports, into a home.
+
+    The files are copied next to the study file. If they would replace different files
+    that another study uses, they are copied into the folder ``<study>.code`` instead.
 
     Parameters
     ----------
@@ -37,10 +40,10 @@ def copy_code(study: Study, study_file: Path, target: Path) -> None:
 
 
 def _replaces_another(target: Path, code: Mapping[Path, bytes]) -> bool:
-    """Whether files of code, put beside a study, would change what another study runs.
+    """Whether code files, copied next to a study, would change another study's code.
 
-    A study that has a folder of its own for its code is never changed, nor is one that
-    names no file.
+    A study with a code folder of its own is not affected, and neither is a study that
+    refers to no code.
     """
     present = (target.parent / relative for relative in code)
     changed = any(
@@ -56,10 +59,11 @@ def _replaces_another(target: Path, code: Mapping[Path, bytes]) -> bool:
 
 
 def code_base(study_file: Path) -> Path:
-    """The folder that a study's strategies refer to.
+    """Return the folder in which a study's strategies are looked up.
 
-    That is the study's own, but for a study in a home whose files of code have the
-    names of another study's: it has them in a folder of their own beside it.
+    It is the folder of the study file, except for a study in a home whose code files
+    have the same names as those of another study: its code is in a separate folder
+    next to the study file.
     """
     folder = _code_folder(study_file)
     return folder if folder.is_dir() else study_file.parent
@@ -70,9 +74,9 @@ def _code_folder(study_file: Path) -> Path:
 
 
 def _code_files(study: Study, study_file: Path) -> dict[Path, bytes]:
-    """Contents of the files of a study's own strategies, by their place in its folder.
+    """Read the files of a study's own strategies, by path relative to its code folder.
 
-    Those that they import from there are among them.
+    The files that they import from this folder are included.
     """
     base = code_base(study_file)
     names = {

@@ -1,4 +1,4 @@
-"""The tables of the database, as the report writes them."""
+"""Declarations of the tables of the DuckDB database, which the report writes."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ DATABASE = _by_name(
                 OF_CONFIGURATION,
                 STRATEGY,
                 ALGORITHM,
-                Column("variants", WHOLE, "how many it has"),
+                Column("variants", WHOLE, "number of variants"),
                 SETTINGS,
                 STATE,
                 BECAUSE,
@@ -76,12 +76,12 @@ DATABASE = _by_name(
         dataclasses.replace(LAKE["edge_parts"], axis=None),
         Table(
             "states",
-            "what a table has of a study",
+            "the state of a table for a study",
             (OF_STUDY, Column("part", TEXT, "name of the table"), STATE, BECAUSE),
         ),
         Table(
             "equity",
-            "a finalist at the end of a session",
+            "the account of a finalist at the end of a session",
             (
                 *_OF_VARIANT,
                 Column("session", DAY, "date of the session"),
@@ -98,7 +98,7 @@ DATABASE = _by_name(
                 SYMBOL,
                 Column("opened", STAMP, "bar of the first fill"),
                 Column("closed", STAMP, "bar of the last fill"),
-                Column("size", NUMBER, "units, below 0 for a short trade"),
+                Column("size", NUMBER, "units, negative for a short trade"),
                 *columns_of(NUMBER, "entry", "exit"),
                 Column("gross", NUMBER, "profit before commission"),
                 *columns_of(NUMBER, "commission", "pnl"),
@@ -106,12 +106,12 @@ DATABASE = _by_name(
         ),
         Table(
             "sensitivity",
-            "a value of an axis of a family, and how its variants did",
+            "a value of an axis of a family, and the results of its variants",
             (*_FAMILY, *columns_of(TEXT, "axis", "value"), *_EFFECT),
         ),
         Table(
             "sensitivity_pairs",
-            "two values of two axes of a family, and how their variants did",
+            "two values of two axes of a family, and the results of their variants",
             (
                 *_FAMILY,
                 *columns_of(TEXT, "axis_x", "value_x", "axis_y", "value_y"),
@@ -128,8 +128,8 @@ DATABASE = _by_name(
             (
                 _SESSION,
                 SYMBOL,
-                Column("split", NUMBER, "new shares per old"),
-                Column("dividend_factor", NUMBER, "1 where there is only a split"),
+                Column("split", NUMBER, "new shares per old share"),
+                Column("dividend_factor", NUMBER, "1 if there is only a split"),
             ),
         ),
         Table(

@@ -1,4 +1,4 @@
-"""Columns of metrics and of figures of the verdict, as they are declared elsewhere."""
+"""Table columns derived from the declarations of metrics and of verdict figures."""
 
 from __future__ import annotations
 
@@ -14,27 +14,33 @@ from whatif_assets.domain.base.columns import (
 
 
 def columns_of(kind: Kind, *names: str) -> tuple[Column, ...]:
-    """Several columns of one type, whose names say it all."""
+    """Declare several columns of one type whose names need no description."""
     return tuple(Column(name, kind) for name in names)
 
 
 def metric_columns(prefix: str = "") -> Callable[[], Iterator[Column]]:
-    """A column for each metric."""
+    """Return a function that yields one column per metric.
 
-    def columns() -> Iterator[Column]:
-        # Metrics reach down to the lake, which reads this module.
+    Parameters
+    ----------
+    prefix
+        Prefix of the column names; with one, the columns describe buy-and-hold.
+    """
+
+    def _columns() -> Iterator[Column]:
+        # Imported on use, to keep the import of table declarations light.
         from whatif_assets.domain.accounts.metrics import METRICS
 
         for name, metric in METRICS.items():
             about = (metric.function.__doc__ or "").strip().splitlines()[0]
-            said = f"as {name}, of buy-and-hold" if prefix else about.rstrip(".")
-            yield Column(prefix + name, NUMBER, said)
+            text = f"{name} of buy-and-hold" if prefix else about.rstrip(".")
+            yield Column(prefix + name, NUMBER, text)
 
-    return columns
+    return _columns
 
 
 def figure_columns() -> Iterator[Column]:
-    """A column for each figure of a verdict."""
+    """Yield one column per figure of a verdict."""
     from whatif_assets.domain.selection.statistics import Statistics
 
     for field in dataclasses.fields(Statistics):

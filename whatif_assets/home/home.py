@@ -48,9 +48,9 @@ class Home:
     Attributes
     ----------
     path
-        Its folder.
+        The folder of the home.
     market
-        What ``market.yaml`` says.
+        The market's settings, from ``market.yaml``.
     """
 
     path: Path
@@ -58,35 +58,35 @@ class Home:
 
     @classmethod
     def open(cls, path: Path) -> Home:
-        """Open a home that has been set up; BadInput says how where it has not."""
+        """Open a home that was set up; otherwise BadInput says how to set it up."""
         return cls(path, read_market(path))
 
     @property
     def lake(self) -> Lake:
-        """The Parquet files."""
+        """The lake of the home: its Parquet files."""
         return Lake(self.path)
 
     @property
     def database(self) -> Path:
-        """The DuckDB file that people query."""
+        """Path of the DuckDB file for users' queries."""
         return self.path / DATABASE
 
     def page(self, study: str) -> Path:
-        """The HTML page of a study's report."""
+        """Return the path of the HTML page of a study's report."""
         return self.path / REPORTS / f"{study}.html"
 
     def within(self, text: str) -> str:
-        """Name files of the home in a text by their place in it, wherever it is."""
+        """Make the absolute paths of the home's files in a text relative to it."""
         return text.replace(f"{self.path.absolute()}{os.sep}", "")
 
     @property
     def studies_folder(self) -> Path:
-        """Where the study files are."""
+        """Path of the folder with the study files."""
         return self.path / STUDIES
 
     @functools.cached_property
     def symbols(self) -> tuple[str, ...]:
-        """Symbols of the market, from its file or else from its source."""
+        """Symbols of the market, from ``market.yaml`` or else from its source."""
         if self.market.symbols:
             return self.market.symbols
         return tuple(self.market.open_source(self.path).symbols())
@@ -96,14 +96,15 @@ class Home:
         return sorted(self.studies_folder.glob("*.yaml"))
 
     def studies(self) -> dict[str, Study]:
-        """Read the studies of the home by name, but for those that are wrong.
+        """Read the valid studies of the home, by name.
 
-        See :meth:`faults` for these, and :meth:`resolve` for single configurations.
+        See :meth:`faults` for invalid study files, and :meth:`resolve` for invalid
+        configurations.
         """
         return self._read()[0]
 
     def faults(self) -> dict[Path, str]:
-        """Say what is wrong with study files that cannot be read, by file."""
+        """Return what is wrong with each invalid study file, by path."""
         return self._read()[1]
 
     def _read(self) -> tuple[dict[str, Study], dict[Path, str]]:
@@ -123,7 +124,7 @@ class Home:
     def study_in(self, path: Path) -> Study:
         """Read one study file and check it against the market.
 
-        A configuration that is wrong is no fault of the study; see :meth:`resolve`.
+        A wrong configuration does not make the study invalid; see :meth:`resolve`.
         """
         content = path, read_text(path)
         if content not in self._checked:
@@ -135,11 +136,11 @@ class Home:
 
     @functools.cached_property
     def _checked(self) -> dict[tuple[Path, str], Study]:
-        """Studies found right: a run asks for them with each partition."""
+        """Valid studies by path and text, since a run reads them for each partition."""
         return {}
 
     def study(self, name: str) -> Study:
-        """Read one study by name, leaving the others unread where possible."""
+        """Read one study by name, if possible without reading the other studies."""
         path = self.studies_folder / f"{name}.yaml"
         if path.exists():
             study = self.study_in(path)
@@ -149,23 +150,23 @@ class Home:
         if name not in studies:
             unread = "".join(f"\n{fault}" for fault in self.faults().values())
             raise BadInput(
-                f"There is no study '{name}' in {self.studies_folder}; it has "
+                f"There is no study '{name}' in {self.studies_folder}; the studies are "
                 f"{one_of(studies) or 'none'}.{did_you_mean(name, studies)}{unread}"
             )
         return studies[name]
 
     def file_of(self, study: Study) -> Path:
-        """File that a study of the home was read from."""
+        """Return the file that a study of the home was read from."""
         for (path, _), known in self._checked.items():
             if known is study:
                 return path
         return self.studies_folder / f"{study.name}.yaml"
 
     def resolve(self, study: Study) -> Resolved:
-        """Resolve every configuration of a study, its axes expanded.
+        """Resolve every configuration of a study, with its axes expanded.
 
-        One that is wrong, such as by a strategy that cannot be imported, costs
-        itself alone.
+        A wrong configuration, such as one whose strategy cannot be imported, does not
+        affect the other configurations.
         """
         if study.hash not in self._resolved:
             path = self.file_of(study)
@@ -175,43 +176,43 @@ class Home:
 
     @functools.cached_property
     def _resolved(self) -> dict[str, Resolved]:
-        """What was resolved of studies, by their hashes."""
+        """Resolved studies, by the hash of the study."""
         return {}
 
     def configurations(self, study: Study) -> list[Configuration]:
-        """Configurations of a study that are not wrong; see :meth:`resolve`."""
+        """Return the valid configurations of a study; see :meth:`resolve`."""
         return list(self.resolve(study).configurations)
 
     def code_base(self, study: str) -> Path:
-        """The folder that the strategies of a study refer to."""
+        """Return the folder in which a study's strategies are looked up."""
         return code_base(self.studies_folder / f"{study}.yaml")
 
     def find(self, key: str) -> tuple[Configuration, Study]:
-        """Find the configuration of a partition key, and its study."""
+        """Return the configuration of a partition key, and its study."""
         name = key.split("~")[0].split(".")[0]
         studies = {name: self.study(name)} if name else self.studies()
         found = find(studies, key, self.code_base(name), self.market.bar_size)
         return found, studies[name]
 
     def bar_size(self, configuration: Configuration) -> BarSize:
-        """Size of a configuration's bars."""
+        """Return the size of a configuration's bars."""
         return configuration.bar or self.market.bar_size
 
     def left_out(self, study: Study) -> list[LeftOut]:
-        """What of the bars of a study's sessions was refused, the oldest first."""
+        """List the refused bars of a study's sessions, oldest first."""
         return left_out_of(self.lake, set(study.sessions(self.market)))
 
     def symbols_lost(self, study: Study) -> list[str]:
-        """Symbols that a study does without, since some of their bars were refused."""
+        """List the symbols that a study excludes because of refused bars, sorted."""
         return sorted(symbols_lost(self.left_out(study), self.market.may_lose))
 
     def symbols_of(self, configuration: Configuration) -> list[str]:
-        """Symbols that a configuration trades, without those that are lost.
+        """List the symbols that a configuration trades, without those that are lost.
 
         Raises
         ------
         BadInput
-            The market lacks one, or all are lost.
+            The market lacks one of the symbols, or all of them are lost.
         """
         wanted = configuration.symbols or self.symbols
         for symbol in wanted:
@@ -226,26 +227,26 @@ class Home:
         if not left:
             raise BadInput(
                 f"Configuration {configuration.key}: bars of each of its symbols "
-                "were refused, and none is left. "
+                "were refused, so no symbol is left to trade. "
                 + " ".join(in_words(self.left_out(study), self.market.may_lose))
             )
         return left
 
     def features(self) -> dict[BarSize, tuple[Feature, ...]]:
-        """Features that the home's studies ask for, by the size of their bars.
+        """Collect the features that the home's studies use, by bar size.
 
         Returns
         -------
         dict
-            Each column once, sorted. The market's own size comes first, also without
-            a feature, and then the larger ones.
+            Each column once, sorted by name. The market's own bar size comes first,
+            even without a feature; the larger sizes follow.
         """
         columns: dict[BarSize, dict[str, Feature]] = {self.market.bar_size: {}}
         for study in self.studies().values():
             for configuration in self.configurations(study):
                 if configuration.algorithm is not None:
-                    mine = columns.setdefault(self.bar_size(configuration), {})
-                    mine |= {f.column: f for f in configuration.features}
+                    of_size = columns.setdefault(self.bar_size(configuration), {})
+                    of_size |= {f.column: f for f in configuration.features}
         own, *larger = columns
         larger.sort(key=lambda size: size.length)
         return {
@@ -255,14 +256,14 @@ class Home:
 
 
 def check_study(path: Path, market: Market | None = None) -> Study:
-    """Read a study and check it whole: fields, configurations, dates, windows.
+    """Read a study and check all of it: fields, configurations, dates, windows.
 
     Parameters
     ----------
     path
         The study file.
     market
-        The market to hold it against; the study's own block where left out.
+        The market to check against; by default the study's own ``market:`` block.
 
     Returns
     -------
@@ -272,7 +273,7 @@ def check_study(path: Path, market: Market | None = None) -> Study:
     Raises
     ------
     BadInput
-        What is wrong, one line per finding, with file and line.
+        The study is wrong: one line per finding, with file and line.
     """
     study, document = read_study(path)
     market = market or study_market(document)
@@ -285,7 +286,7 @@ def check_study(path: Path, market: Market | None = None) -> Study:
 
 
 def set_up(home: Path, study_file: Path) -> tuple[Home, Study]:
-    """Put a study into a home, setting the home up first where it is empty.
+    """Add a study to a home, and set up the home first if it is empty.
 
     A study's ``market:`` block becomes the home's ``market.yaml``, with its path
     made absolute, and the study is copied into ``studies/``.
@@ -293,28 +294,28 @@ def set_up(home: Path, study_file: Path) -> tuple[Home, Study]:
     Raises
     ------
     BadInput
-        The study is wrong, has no market while the home has none, or asks for
-        another market than the home's; the message names each difference.
+        The study is wrong, neither the study nor the home has a market, or their
+        markets differ; the message lists each difference.
     """
     study, document = read_study(study_file)
-    asked = study_market(document)
-    if asked is not None:
-        asked = _anchored(asked, study_file.parent, document.where(("market",)))
+    stated = study_market(document)
+    if stated is not None:
+        stated = _anchored(stated, study_file.parent, document.where(("market",)))
     if (home / MARKET_FILE).exists():
         market = _anchored(read_market(home), home, str(home / MARKET_FILE))
-        if asked is not None and (differences := difference(market, asked)):
+        if stated is not None and (differences := difference(market, stated)):
             raise BadInput(
                 f"{document.where(('market',))}: {home} is the home of another "
-                "market. Choose another --home, or take the market block away.\n  "
+                "market. Choose another --home, or remove the market block.\n  "
                 + "\n  ".join(differences)
             )
-    elif asked is None:
+    elif stated is None:
         raise BadInput(
             f"{document.where(())}: {home} has no market yet and the study has no "
             "'market:' block; add one, or choose the --home of an existing market."
         )
     else:
-        market = asked
+        market = stated
     check_symbols(market, study_file)
     _check_some(study, document, market)
     _write_home(home, market, study, study_file)
@@ -322,7 +323,7 @@ def set_up(home: Path, study_file: Path) -> tuple[Home, Study]:
 
 
 def _check_some(study: Study, document: YamlDocument, market: Market) -> None:
-    """Refuse a study of which nothing can be computed."""
+    """Raise BadInput if nothing of a study can be computed."""
     path = document.path
     found = resolved(study, path, code_base(path), market)
     findings = market_findings(study, document, market)
@@ -333,14 +334,14 @@ def _check_some(study: Study, document: YamlDocument, market: Market) -> None:
 
 
 def check_symbols(market: Market, where: Path) -> None:
-    """Refuse a market that names a symbol which its source does not have.
+    """Raise BadInput if a market names a symbol that its source does not have.
 
     Parameters
     ----------
     market
         The market; its relative paths start at the folder of ``where``.
     where
-        The file that describes it, for the message.
+        The file that describes the market, for the message.
     """
     own = market.multiplier if isinstance(market.multiplier, dict) else {}
     named = {"symbols": market.symbols or (), "multiplier": own}
@@ -355,12 +356,12 @@ def check_symbols(market: Market, where: Path) -> None:
 
 
 def _anchored(market: Market, base: Path, where: str) -> Market:
-    """Make a market's paths absolute, where they exist below ``base`` or the cwd.
+    """Make a market's paths absolute, if they exist below ``base`` or the cwd.
 
     Raises
     ------
     BadInput
-        One is no path or no glob; ``where`` is where the market is described.
+        A path or glob is not valid; ``where`` says where the market is described.
     """
     try:
         facts = {

@@ -1,9 +1,10 @@
-"""The ledger: every trial and every look at a holdout, in a chain that shows gaps.
+"""The ledger: a permanent record of every trial and every look at a holdout.
 
-``<home>/ledger/chain.jsonl`` has a line for each entry, with the hash of the entry
-before, so that a line that was changed or removed is noticed. The folder ``trials``
-beside it holds what was tested, with daily profits. Nothing is ever taken away. The
-environment variable ``WHATIF_LEDGER`` names a folder to be the ledger of many homes.
+``<home>/ledger/chain.jsonl`` has one line per entry, with the hash of the previous
+entry, so a line that was changed or removed is detected. The folder ``trials`` next to
+it stores the evaluated variants with their daily profits. Nothing is ever removed. The
+environment variable ``WHATIF_LEDGER`` names a folder that several homes share as their
+ledger.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ BEFORE_THE_FIRST = "0" * 16
 
 @dataclass(frozen=True)
 class Evaluated:
-    """Variants of a configuration that were tested on some sessions.
+    """Variants of a configuration that were evaluated on some sessions.
 
     Attributes
     ----------
@@ -40,11 +41,11 @@ class Evaluated:
     market, symbols
         Identity of the market data, and the symbols that were traded.
     first_session, last_session, sessions
-        ISO dates, and how many.
+        ISO dates, and the number of sessions.
     candidates
-        How many of the variants are candidates.
+        Number of the variants that are candidates.
     file, content
-        Name of the folder below ``trials``, and hash of what it holds.
+        Name of the folder below ``trials``, and hash of its content.
     """
 
     study: str
@@ -66,13 +67,13 @@ class Opened:
     Attributes
     ----------
     study, configuration, variant
-        Whose holdout it was, and who was looked at.
+        The study of the holdout, and the variant that was evaluated on it.
     market, symbols, first_session, last_session, sessions
-        As of `Evaluated`.
+        As in `Evaluated`.
     inputs
-        Hash of what was looked at.
+        Hash of the trial and the data that were looked at.
     run_id
-        Run of Dagster.
+        Id of the Dagster run.
     """
 
     study: str
@@ -86,10 +87,14 @@ class Opened:
     inputs: str
     run_id: str
 
+    def shows(self, first: str, last: str) -> bool:
+        """Whether the look showed a session from ``first`` to ``last`` (ISO dates)."""
+        return self.first_session <= last and self.last_session >= first
+
 
 @dataclass(frozen=True)
 class Lost:
-    """Entries that results of a home name, and that the ledger no longer has.
+    """Entries that results of a home refer to, but that the ledger no longer has.
 
     Attributes
     ----------
@@ -114,20 +119,20 @@ _NAMES = {kind: name for name, kind in _KINDS.items()}
 
 @dataclass(frozen=True)
 class Entry:
-    """A line of the chain.
+    """An entry of the ledger: one line of the chain.
 
     Attributes
     ----------
     number
         1 for the first.
     at
-        When it was written, UTC, ISO 8601.
+        Time of writing, UTC, ISO 8601.
     previous, hash
-        Hash of the entry before, and of this one: 16 hexadecimal digits.
+        Hash of the previous entry, and of this one: 16 hexadecimal digits.
     record
-        What it says.
+        The content of the entry.
     folder
-        The ledger that it is in.
+        The folder of the ledger that has the entry.
     """
 
     number: int
@@ -139,7 +144,7 @@ class Entry:
 
     @classmethod
     def after(cls, last: Entry | None, record: Record, folder: Path) -> Entry:
-        """Make the entry that follows another one."""
+        """Make the entry that follows another one; None makes the first entry."""
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
         previous = last.hash if last else BEFORE_THE_FIRST
         entry = cls(last.number + 1 if last else 1, now, previous, record, "", folder)
@@ -147,44 +152,50 @@ class Entry:
 
     @classmethod
     def read(cls, text: str, folder: Path) -> Entry:
-        """Read a line; ValueError, TypeError or KeyError where it is none."""
-        said = json.loads(text)
-        kind = _KINDS[said.pop("kind")]
+        """Parse a line of the chain.
+
+        Raises
+        ------
+        ValueError, TypeError, KeyError
+            The line is not a valid entry.
+        """
+        fields = json.loads(text)
+        kind = _KINDS[fields.pop("kind")]
         own = {"number", "at", "previous", "hash"}
-        record = {k: v for k, v in said.items() if k not in own}
+        record = {k: v for k, v in fields.items() if k not in own}
         listed = {k: tuple(v) for k, v in record.items() if isinstance(v, list)}
         entry = cls(
-            **{k: v for k, v in said.items() if k in own},
+            **{k: v for k, v in fields.items() if k in own},
             record=kind(**{**record, **listed}),
             folder=folder,
         )
         if entry.hash != entry._hashed():
-            raise ValueError("it does not have the hash of what it says")
+            raise ValueError("its hash does not match its content")
         return entry
 
     def line(self) -> str:
-        """Write it as a line of the chain."""
-        return json.dumps({**self._said(), "hash": self.hash}) + "\n"
+        """Return the entry as a line of the chain."""
+        return json.dumps({**self._content(), "hash": self.hash}) + "\n"
 
-    def _said(self) -> dict[str, Any]:
+    def _content(self) -> dict[str, Any]:
         own = {"number": self.number, "at": self.at, "previous": self.previous}
         kind = _NAMES[type(self.record)]
         return {**own, "kind": kind, **dataclasses.asdict(self.record)}
 
     def _hashed(self) -> str:
-        return short_hash(json.dumps(self._said(), sort_keys=True))
+        return short_hash(json.dumps(self._content(), sort_keys=True))
 
 
 @dataclass(frozen=True)
 class Chain:
-    """What a ledger says, and what is wrong with it.
+    """The readable entries of a ledger, and the places where its chain is broken.
 
     Attributes
     ----------
     entries
-        Those that can be read, in their order.
+        The entries that can be read, in order.
     faults
-        A sentence for each place where the chain is broken.
+        One sentence per place where the chain is broken.
     """
 
     entries: tuple[Entry, ...]
@@ -192,14 +203,15 @@ class Chain:
 
 
 class Ledger:
-    """The ledger of a home: it is written in one folder, and may be read in two.
+    """The ledger of a home: written to one folder, and read from one or two.
 
     Parameters
     ----------
     own
-        The home's own ledger. What it has counts also where another one is written.
+        Folder of the home's own ledger. Its entries count even if the shared ledger is
+        the one that is written.
     shared
-        The ledger of several homes; None where there is none.
+        Folder of the ledger of several homes; None if there is none.
     """
 
     def __init__(self, own: Path, shared: Path | None = None) -> None:
@@ -213,14 +225,14 @@ class Ledger:
         Raises
         ------
         BadInput
-            ``WHATIF_LEDGER`` names what is no folder.
+            ``WHATIF_LEDGER`` names a file, not a folder.
         """
         named = os.environ.get(ELSEWHERE, "").strip()
         shared = Path(named).expanduser().resolve() if named else None
         if shared is not None and shared.exists() and not shared.is_dir():
             raise BadInput(
                 f"{ELSEWHERE}: found {named!r}, which is a file; allowed is a folder, "
-                "which is made where it does not exist."
+                "which is created if it does not exist."
             )
         return cls((home.path / FOLDER).resolve(), shared)
 
@@ -234,30 +246,30 @@ class Ledger:
 
     @property
     def entries(self) -> tuple[Entry, ...]:
-        """All entries, as they were when first asked for; the oldest first."""
+        """All entries, oldest first, as read on first access."""
         return self._chain.entries
 
     @property
     def faults(self) -> tuple[str, ...]:
-        """Where the chain is broken, a sentence each."""
+        """One sentence per place where the chain is broken."""
         return self._chain.faults
 
     def known_lost(self, market: str) -> set[str]:
-        """Hashes of entries of a market that the ledger itself says it has lost."""
+        """Return the hashes of a market's entries that are recorded as lost."""
         records = (entry.record for entry in self.entries)
-        lost = (one for one in records if isinstance(one, Lost))
-        return {name for one in lost if one.market == market for name in one.entries}
+        lost = (r for r in records if isinstance(r, Lost) and r.market == market)
+        return {entry for record in lost for entry in record.entries}
 
     def missing(self, named: Iterable[str]) -> list[str]:
-        """List hashes that are of no entry, in order, each once."""
+        """List the hashes that no entry has, sorted, each once."""
         known = {entry.hash for entry in self.entries}
         return sorted(set(named) - known)
 
     def append(self, *records: Record) -> list[Entry]:
-        """Append records to the chain that is written, for good.
+        """Append records to the chain; they are never removed.
 
-        Several processes may do so at once. A line that a process could not finish
-        is no entry, and is taken away.
+        Several processes may append at the same time. An incomplete line, left by a
+        process that died, is not an entry and is removed.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         with self._locked():
@@ -272,14 +284,14 @@ class Ledger:
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        """Let one process write at a time."""
+        """Hold the lock with which one process writes at a time."""
         with (self.folder / LOCK).open("a") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
 
 def _append(path: Path, text: str) -> None:
-    """Write to the end of a file, after its last whole line."""
+    """Write to the end of a file, after its last complete line."""
     with path.open("ab+") as file:
         file.seek(0)
         file.truncate(file.read().rfind(b"\n") + 1)
@@ -289,7 +301,7 @@ def _append(path: Path, text: str) -> None:
 
 
 def _read(folder: Path) -> Chain:
-    """Read and check a chain; nothing where there is none."""
+    """Read and check the chain of a folder; empty if there is none."""
     path = folder / CHAIN
     try:
         state = path.stat()
@@ -300,8 +312,8 @@ def _read(folder: Path) -> Chain:
 
 @functools.lru_cache(maxsize=8)
 def _checked(path: Path, size: int, changed: int) -> Chain:
-    """Read a chain once for each state of its file."""
-    # What follows the last line feed is being written, or was when a process died.
+    """Read a chain once per state of its file (size and time of change)."""
+    # After the last line feed: a line still being written, or left by a dead process.
     *lines, _ = path.read_bytes().split(b"\n")
     entries: list[Entry] = []
     faults: list[str] = []
@@ -309,7 +321,7 @@ def _checked(path: Path, size: int, changed: int) -> Chain:
         try:
             entry = Entry.read(line.decode(), path.parent)
         except (ValueError, TypeError, KeyError) as error:
-            faults.append(f"{path}, line {row}: it cannot be read ({error}).")
+            faults.append(f"{path}, line {row}: the entry cannot be read ({error}).")
             continue
         if fault := _gap(entries[-1] if entries else None, entry):
             faults.append(f"{path}, line {row}: {fault}")
@@ -318,10 +330,10 @@ def _checked(path: Path, size: int, changed: int) -> Chain:
 
 
 def _gap(last: Entry | None, entry: Entry) -> str:
-    """Say what is missing between two entries; empty where nothing is."""
+    """Describe what is missing between two entries; empty if nothing is."""
     number = last.number if last else 0
     if entry.number != number + 1:
-        return f"entry {entry.number} follows entry {number}; others are missing."
+        return f"entry {entry.number} follows entry {number}; entries are missing."
     if entry.previous != (last.hash if last else BEFORE_THE_FIRST):
-        return f"the entry before entry {entry.number} was another one."
+        return f"the entry before entry {entry.number} was replaced by another entry."
     return ""

@@ -1,7 +1,7 @@
-"""History: what the ledger has on the market data that a study looks at.
+"""History: the ledger's entries about the market data that a study uses.
 
-What counts is the data. Another study of the home that trades one of the symbols, a
-study that was renamed, and another home with the same bars have looked at them too.
+The data decide, not the names. Another study of the home that trades one of the same
+symbols, the study under an earlier name, and another home with the same bars count too.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ NAMED_BY = ("backtest_results", "holdout_results")
 
 
 class History:
-    """Trials and looks at holdouts that concern the market data of a study.
+    """Trials and looks at holdouts on the market data of a study.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class History:
 
     @functools.cached_property
     def evaluated(self) -> list[tuple[Entry, Evaluated]]:
-        """Latest entries of what was tested, the oldest first."""
+        """Latest entry of each set of evaluated variants, oldest first."""
         latest: dict[tuple[Path, str], tuple[Entry, Evaluated]] = {}
         for entry in self.ledger.entries:
             record = entry.record
@@ -58,67 +58,67 @@ class History:
 
     @functools.cached_property
     def opened(self) -> list[tuple[Entry, Opened]]:
-        """Looks at holdouts, the oldest first."""
+        """Looks at holdouts, oldest first."""
         found = ((entry, entry.record) for entry in self.ledger.entries)
         return [
-            (entry, one)
-            for entry, one in found
-            if isinstance(one, Opened) and self._concerns(one)
+            (entry, record)
+            for entry, record in found
+            if isinstance(record, Opened) and self._concerns(record)
         ]
 
     @property
     def version(self) -> str:
-        """Hash of all of it, whenever and in whatever order it was entered."""
-        files = {(one.file, one.content) for _, one in self.evaluated}
-        looks = [(one.first_session, one.last_session) for _, one in self.opened]
+        """Hash of the history, whatever the time and order of its entries."""
+        files = {(record.file, record.content) for _, record in self.evaluated}
+        looks = [(look.first_session, look.last_session) for _, look in self.opened]
         return combined_hash([sorted(files), sorted(looks), self.gaps()])
 
     def gaps(self) -> list[str]:
-        """Say in a sentence each what is missing in the ledger."""
+        """Describe what is missing in the ledger, one sentence each."""
         lost = self.ledger.known_lost(self._market)
         lost |= set(lost_entries(self._home, self.ledger))
-        told = [
+        sentences = [
             f"The ledger of trials is broken: {fault}" for fault in self.ledger.faults
         ]
         if lost:
             entries = "an entry" if len(lost) == 1 else f"{len(lost):,} entries"
-            told.append(
+            sentences.append(
                 f"The ledger of trials has lost {entries} that results of this home "
-                "name, so that nobody knows how many trials there were. If the ledger "
-                f"is elsewhere, put it back into {self.ledger.folder}, or let "
-                "WHATIF_LEDGER name its folder."
+                "refer to, so the number of trials is unknown. If the ledger is stored "
+                f"elsewhere, move it back to {self.ledger.folder}, or set the variable "
+                "WHATIF_LEDGER to its folder."
             )
-        return told
+        return sentences
 
     @functools.cached_property
     def _symbols(self) -> set[str]:
         """Symbols that any configuration of the study trades."""
         configurations = self._home.configurations(self._study)
-        asked = [one.symbols or self._home.symbols for one in configurations]
-        return {symbol for symbols in asked for symbol in symbols}
+        traded = [one.symbols or self._home.symbols for one in configurations]
+        return {symbol for symbols in traded for symbol in symbols}
 
     def _concerns(self, record: Evaluated | Opened) -> bool:
         own = record.market == self._market and record.study == self._study.name
         return own or not self._names_in(record.market).isdisjoint(record.symbols)
 
     def _names_in(self, market: str) -> set[str]:
-        """Symbols of a market whose bars the study looks at."""
+        """Symbols of a market whose bars the study uses, under any name."""
         if market == self._market:
             return self._symbols
         if market not in self._alike:
             ours = marks(self.ledger, self._market)
-            mine = ours[ours["symbol"].isin(self._symbols)]
-            self._alike[market] = same_bars(mine, marks(self.ledger, market))
+            ours = ours[ours["symbol"].isin(self._symbols)]
+            self._alike[market] = same_bars(ours, marks(self.ledger, market))
         return self._alike[market]
 
     @functools.cached_property
     def _alike(self) -> dict[str, set[str]]:
-        """What was found of other markets."""
+        """Symbols of other markets with the study's bars, by market."""
         return {}
 
 
 def lost_entries(home: Home, ledger: Ledger) -> list[str]:
-    """Hashes of entries that results of a home name, and that the ledger lacks."""
+    """List the hashes of entries that results refer to, but the ledger lacks."""
     manifests = (
         home.lake.manifest(table, key)
         for table in NAMED_BY
@@ -129,15 +129,15 @@ def lost_entries(home: Home, ledger: Ledger) -> list[str]:
 
 
 def note_lost(home: Home, table: str, key: str) -> None:
-    """Enter what the ledger has lost, before a result that shows it is replaced.
+    """Record lost entries in the ledger, before a result that shows the loss is gone.
 
-    So that a ledger which was removed does not begin anew as if nothing had been.
+    Otherwise a ledger that was removed would start again as if it were complete.
 
     Parameters
     ----------
     table, key
-        The result, a part of the lake. What others name is looked at where the ledger
-        lacks the entry that this one names.
+        The partition of the result that will be replaced. Other results are checked
+        only if the ledger lacks the entry that this one refers to.
     """
     ledger, market = Ledger.of(home), market_id(home.market)
     manifest = home.lake.manifest(table, key)
@@ -150,7 +150,7 @@ def note_lost(home: Home, table: str, key: str) -> None:
 
 
 def marks(ledger: Ledger, market: str) -> pd.DataFrame:
-    """Marks of the bars of a market; no row where nothing is known of it."""
+    """Read the marks of a market's bars; empty if there are none."""
     path = ledger.folder / MARKS / f"{market}.parquet"
     try:
         return read_parquet(path, MARKS)
@@ -162,7 +162,7 @@ def marks(ledger: Ledger, market: str) -> pd.DataFrame:
 
 
 def keep_marks(ledger: Ledger, market: str, found: pd.DataFrame) -> None:
-    """Add marks of bars to those that are known of a market."""
+    """Add marks of bars to the stored marks of a market."""
     known = marks(ledger, market)
     both = LAKE[MARKS].stacked([known, found]).drop_duplicates()
     if len(both) > len(known):

@@ -1,4 +1,4 @@
-"""What checks found, kept beside the bars: the table ``data_quality``."""
+"""Findings of data checks, stored next to the bars: the table ``data_quality``."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from whatif_assets.home.lake import Lake
 TABLE = "data_quality"
 LEFT_OUT = "left_out"
 NO_TS = np.datetime64("NaT", "us")
-NAMED = 3  # findings that a message names
+NAMED = 3  # findings that a message lists
 ALLOW = (
-    "If studies may do without these bars, say 'quality: {{may_lose: {}}}' in "
+    "If studies may run without these bars, write 'quality: {{may_lose: {}}}' in "
     "market.yaml."
 )
 COLUMNS = ("check", "severity", "symbol", "first_ts", "count", "value", "example")
 
 
 def refusal(session: date, error: RefusedBars, symbol: str | None = None) -> Finding:
-    """Turn what ingest refused of a session, or of a symbol in it, into a finding."""
+    """Make a finding of a refused session, or of a refused symbol in a session."""
     return Finding(
         session, symbol, None, 1, float("nan"), str(error), error.check, "error"
     )
 
 
 def findings_table(findings: Iterable[Finding]) -> pd.DataFrame:
-    """Table of findings: one row each, columns as in ``data_quality``."""
+    """Build a table of findings: one row each, columns as in ``data_quality``."""
     rows = list(findings)
     stamps = [NO_TS if f.ts is None else f.ts.to_datetime64() for f in rows]
     first = pd.DatetimeIndex(np.array(stamps, dtype="datetime64[us]"), tz="UTC")
@@ -52,7 +52,7 @@ def findings_table(findings: Iterable[Finding]) -> pd.DataFrame:
 
 
 def keep_findings(lake: Lake, key: str, findings: Sequence[Finding]) -> None:
-    """Write the findings of a session to the lake, or remove those of old."""
+    """Write the findings of a session to the lake; if empty, remove stored ones."""
     if findings:
         lake.write(TABLE, key, findings_table(findings))
     else:
@@ -60,7 +60,7 @@ def keep_findings(lake: Lake, key: str, findings: Sequence[Finding]) -> None:
 
 
 def kept_findings(lake: Lake, key: str) -> list[Finding]:
-    """Read the findings of a session that the lake has."""
+    """Read the stored findings of a session; empty if there are none."""
     try:
         frame = lake.read(TABLE, key)
     except BadInput:
@@ -78,25 +78,25 @@ def kept_findings(lake: Lake, key: str) -> list[Finding]:
 def admit(
     lake: Lake, key: str, findings: Sequence[Finding], empty: bool, may_lose: MayLose
 ) -> list[LeftOut]:
-    """Keep the findings of a session, and say what they leave out of it.
+    """Store the findings of a session, and return the bars that they leave out.
 
     Parameters
     ----------
     lake, key
         The lake, and the session.
     findings
-        What was found in it.
+        The findings in the session.
     empty
-        Whether they leave no bar of it.
+        Whether the findings leave no bar of the session.
     may_lose
-        What studies may do without.
+        What studies may run without.
 
     Raises
     ------
     BadInput
-        No bar is left, and studies may not lose that. The bars are removed. The
-        findings are kept, except where ingest refuses the bars: then what was found
-        in earlier ones is removed too.
+        No bar is left, and studies may not run without the session. The bars are
+        removed. The findings are stored, unless ingest refused the bars: then the
+        stored findings of earlier bars are removed too.
     """
     left_out = blocking(findings)
     whole = any(one.symbol is None for one in left_out)
@@ -118,19 +118,19 @@ def admit(
 
 
 def _blocked(key: str, findings: Sequence[Finding]) -> str:
-    blocking = [finding for finding in findings if finding.severity == "error"]
-    named = "; ".join(_said(finding) for finding in blocking[:NAMED])
-    more = f"; and {len(blocking) - NAMED} more" if blocking[NAMED:] else ""
-    checks = dict.fromkeys(finding.check for finding in blocking)
-    pass_ = ", ".join(f"{name}: warning" for name in checks)
+    errors = [finding for finding in findings if finding.severity == "error"]
+    listed = "; ".join(_in_words(finding) for finding in errors[:NAMED])
+    more = f"; and {len(errors) - NAMED} more" if errors[NAMED:] else ""
+    checks = dict.fromkeys(finding.check for finding in errors)
+    as_warnings = ", ".join(f"{name}: warning" for name in checks)
     return (
-        f"Session {key}: {len(blocking)} finding(s) block it, and its bars are not "
-        f"kept. {named}{more}. Correct the source, declare a repair, or let them "
-        f"pass with 'quality: {{{pass_}}}' in market.yaml."
+        f"Session {key}: {len(errors)} finding(s) block it, so its bars are not "
+        f"stored. {listed}{more}. Correct the source, declare a repair, or turn these "
+        f"findings into warnings with 'quality: {{{as_warnings}}}' in market.yaml."
     )
 
 
-def _said(finding: Finding) -> str:
+def _in_words(finding: Finding) -> str:
     about = [finding.check + ":"]
     if finding.symbol is not None:
         about.append(finding.symbol)
@@ -141,7 +141,7 @@ def _said(finding: Finding) -> str:
 
 
 def counts(findings: Iterable[Finding]) -> dict[str, int]:
-    """How many bars, rows or symbols each check found, by its name."""
+    """Count the bars, rows or symbols that each check found, by name of the check."""
     found: Counter[str] = Counter()
     for finding in findings:
         found[finding.check] += finding.count
@@ -149,7 +149,7 @@ def counts(findings: Iterable[Finding]) -> dict[str, int]:
 
 
 def keep_left_out(lake: Lake, key: str, left_out: Sequence[LeftOut]) -> None:
-    """Write to the lake what was left out of a session, or that nothing was."""
+    """Write to the lake what was left out of a session; if empty, remove the table."""
     if not left_out:
         lake.remove(LEFT_OUT, key)
         return

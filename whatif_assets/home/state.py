@@ -12,7 +12,7 @@ Part = tuple[str, str]  # a table, and the key of one of its partitions
 
 
 class Status(enum.Enum):
-    """How a part of a home is beside what it would be if it were made now."""
+    """How a partition compares with what a run would produce now."""
 
     FRESH = "fresh"
     STALE = "stale"
@@ -21,17 +21,17 @@ class Status(enum.Enum):
 
 @dataclass(frozen=True)
 class State:
-    """Whether a part of a home is fresh, and if not, why.
+    """Whether a partition is fresh, and if not, why.
 
     Attributes
     ----------
     status
         Fresh, stale or missing.
     because
-        Why it is not fresh, such as ``settings changed``; empty where it is fresh.
+        Why it is not fresh, such as ``settings changed``; empty if it is fresh.
     upstream
-        The part that has to be made first, as table and key; None where nothing
-        keeps this one from being made now.
+        The partition that has to be computed first, as table and key; None if this
+        one can be computed now.
     """
 
     status: Status
@@ -40,11 +40,11 @@ class State:
 
     @property
     def is_fresh(self) -> bool:
-        """Whether nothing has to be made again."""
+        """Whether the partition need not be computed again."""
         return self.status is Status.FRESH
 
     def __str__(self) -> str:
-        """Say it in words: ``stale: settings changed``."""
+        """Describe the state in words: ``stale: settings changed``."""
         return f"{self.status.value}: {self.because}" if self.because else "fresh"
 
 
@@ -52,10 +52,10 @@ FRESH = State(Status.FRESH)
 
 
 class Judge(Protocol):
-    """Knows a home, and what of it is fresh."""
+    """Decides which partitions of a home are fresh."""
 
     home: Home
 
     def of(self, table: str, key: str) -> State:
-        """Say whether a partition is fresh, stale or missing."""
+        """Return whether a partition is fresh, stale or missing, and why."""
         ...

@@ -1,7 +1,8 @@
-"""The tables of a home: what each holds, and of what type every column is.
+"""Declarations of a home's tables: what a row is, and the type of each column.
 
-``LAKE`` declares the tables that are kept in Parquet, ``DATABASE`` those of
-``whatif.duckdb``. A table that is written or read has to be declared here.
+``LAKE`` declares the tables that are stored in Parquet; ``DATABASE`` in
+`whatif_assets.home.database_tables` declares those of ``whatif.duckdb``. Every table
+that is written or read has to be declared.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ from whatif_assets.domain.base.columns import (
 from whatif_assets.home.figure_columns import columns_of, figure_columns, metric_columns
 
 SESSION, CONFIGURATION, STUDY = "session", "configuration", "study"
-SIZED = "features_"  # and a bar size
+SIZED = "features_"  # prefix of the feature tables of larger bars; the size follows
 
 
 SYMBOL = Column("symbol", TEXT, "the instrument")
 TS = Column("ts", STAMP, "start of the bar, UTC")
-VARIANT = Column("variant", TEXT, "the variant's own fields; `-` for the only one")
+VARIANT = Column("variant", TEXT, "the variant's own fields; `-` if it is the only one")
 OF_STUDY = Column("study", TEXT, "name of the study")
 OF_CONFIGURATION = Column("configuration", TEXT, "key of the configuration")
 SETTINGS = Column("settings", JSON, "all settings, by name")
@@ -36,23 +37,23 @@ ROLE = Column("role", TEXT, "candidate, benchmark or placebo")
 STRATEGY = Column("strategy", TEXT, "name of the trading strategy")
 ALGORITHM = Column("algorithm", TEXT, "algorithm of the model, null for a rule")
 STATE = Column("state", TEXT, "fresh, stale or missing")
-BECAUSE = Column("because", TEXT, "why it is not fresh; empty where it is")
-START_CASH = Column("start_cash", NUMBER, "money at the start")
-REJECTED = Column("rejected_orders", NUMBER, "orders that there was no money for")
+BECAUSE = Column("because", TEXT, "why it is not fresh; empty if it is")
+START_CASH = Column("start_cash", NUMBER, "cash at the start")
+REJECTED = Column("rejected_orders", NUMBER, "orders rejected for lack of cash")
 ACCOUNT = Column(
     "account",
     TEXT,
-    "what is wrong with the account, such as other costs than stated; mostly empty",
+    "errors in the account, such as costs that differ from the settings; mostly empty",
 )
 
 _FORECAST = (
     SYMBOL,
     TS,
-    Column("fold", SMALL, "number of the fold whose model forecast"),
-    Column("forecast", NUMBER, "what the model gives"),
+    Column("fold", SMALL, "number of the fold whose model made the forecast"),
+    Column("forecast", NUMBER, "output of the model"),
     Column("price", NUMBER, "the label's price at the bar"),
-    Column("expected_return", NUMBER, "return up to the label that is forecast"),
-    Column("label", NUMBER, "what came; null where nobody knows yet"),
+    Column("expected_return", NUMBER, "forecast return from the bar to the label"),
+    Column("label", NUMBER, "value that came true; null if not known yet"),
 )
 _RESULTS = (
     metric_columns(),
@@ -67,47 +68,47 @@ _RESULTS = (
     Column("in_sample_sharpe", NUMBER, "Sharpe ratio before the first test"),
 )
 _RANKED = (
-    Column("violates", TEXT, "constraints that are not met, empty for none"),
+    Column("violates", TEXT, "constraints that are not met; empty if all are met"),
     Column("score", NUMBER, "weighted sum of metrics, if ranked by one", optional=True),
     STRATEGY,
     ALGORITHM,
     *_RESULTS,
-    Column("plateau", NUMBER, "worst of the ranking metric among the neighbours"),
+    Column("plateau", NUMBER, "worst ranking metric of the variant and its neighbours"),
 )
 _WINNER = (
     OF_STUDY,
-    Column("rank", WHOLE, "place of the winner; null where there is none"),
+    Column("rank", WHOLE, "rank of the winner; null if there is no winner"),
     OF_CONFIGURATION,
     VARIANT,
     ROLE,
-    Column("ranked_by", TEXT, "what variants are ranked by"),
-    Column("variants_tried", WHOLE, "how many variants were ranked"),
-    Column("ranked_above", TEXT, "benchmarks and placebos that rank above it"),
+    Column("ranked_by", TEXT, "metric or score that variants are ranked by"),
+    Column("variants_tried", WHOLE, "number of ranked variants"),
+    Column("ranked_above", TEXT, "benchmarks and placebos that rank above the winner"),
     *_RANKED,
-    Column("why_none", TEXT, "why no winner is named; empty where one is"),
+    Column("why_none", TEXT, "why no winner is named; empty if one is"),
     Column("verdict", TEXT, "headline of the verdict"),
-    Column("reasons", TEXT, "sentences of the verdict, a line each"),
-    Column("verdict_state", TEXT, "why there is no verdict; empty where there is"),
-    Column("conclusion", TEXT, "what the study comes to, a sentence a line"),
+    Column("reasons", TEXT, "reasons of the verdict, one sentence per line"),
+    Column("verdict_state", TEXT, "why there is no verdict; empty if there is one"),
+    Column("conclusion", TEXT, "conclusion of the study, one sentence per line"),
 )
 _FILL = (
     SYMBOL,
-    Column("ts", STAMP, "start of the bar that the order filled on, UTC"),
-    Column("size", NUMBER, "units bought, below 0 for units sold"),
+    Column("ts", STAMP, "start of the bar on which the order filled, UTC"),
+    Column("size", NUMBER, "units bought; negative for units sold"),
     Column("price", NUMBER, "price of the fill"),
-    Column("commission", NUMBER, "money paid"),
-    Column("multiplier", NUMBER, "money per point of the price of one unit"),
+    Column("commission", NUMBER, "commission paid"),
+    Column("multiplier", NUMBER, "money per price point of one unit"),
 )
 _OF_VARIANT = (OF_STUDY, OF_CONFIGURATION, VARIANT)
 _PROFITS = "profit of a variant since the start, at the end of each session"
 _FAMILY = (
     OF_STUDY,
     Column("configuration", TEXT, "name of the family of configurations"),
-    Column("ranked_by", TEXT, "what variants are ranked by"),
+    Column("ranked_by", TEXT, "metric or score that variants are ranked by"),
 )
 _EFFECT = (
-    Column("variants", WHOLE, "how many variants have the value"),
-    Column("undefined", WHOLE, "how many of them lack the metric"),
+    Column("variants", WHOLE, "number of variants with the value"),
+    Column("undefined", WHOLE, "number of these variants whose metric is undefined"),
     *columns_of(NUMBER, "mean", "median", "best", "worst"),
 )
 
@@ -127,7 +128,7 @@ LAKE = _by_name(
                 *columns_of(NUMBER, "open", "high", "low", "close"),
                 Column("volume", NUMBER, "units traded"),
                 Column("vwap", NUMBER, "volume-weighted average price"),
-                Column("trade_count", WHOLE, "trades, null where nobody counted"),
+                Column("trade_count", WHOLE, "number of trades; null if not known"),
                 Column("vwap_is_typical", FLAG, "vwap is (high + low + close) / 3"),
             ),
             axis=SESSION,
@@ -135,14 +136,14 @@ LAKE = _by_name(
         ),
         Table(
             "data_quality",
-            "what a check found in the bars of a session",
+            "a finding of a check in the bars of a session",
             (
                 Column("check", TEXT, "name of the check"),
                 Column("severity", TEXT, "error, warning or note"),
-                Column("symbol", TEXT, "of whom; null for the whole session"),
-                Column("first_ts", STAMP, "the first bar in question"),
-                Column("count", WHOLE, "how many bars, rows or symbols"),
-                Column("value", NUMBER, "the largest figure that was found"),
+                Column("symbol", TEXT, "symbol concerned; null for the whole session"),
+                Column("first_ts", STAMP, "start of the first bar concerned, UTC"),
+                Column("count", WHOLE, "number of bars, rows or symbols concerned"),
+                Column("value", NUMBER, "largest value that was found"),
                 Column("example", TEXT, "the first case in words"),
             ),
             axis=SESSION,
@@ -151,40 +152,40 @@ LAKE = _by_name(
             "left_out",
             "bars of a session that were refused",
             (
-                Column("symbol", TEXT, "of whom; null for the whole session"),
+                Column("symbol", TEXT, "symbol concerned; null for the whole session"),
                 Column("why", TEXT, "the check that refused them, and what it found"),
             ),
             axis=SESSION,
         ),
         Table(
             "features",
-            "the features of a bar, a column each",
+            "the features of a bar, one column each",
             (SYMBOL, TS),
             axis=SESSION,
             others=NUMBER,
         ),
         Table(
             "trained_models",
-            "a model of a configuration, one for each fold",
+            "the model of a configuration in a fold",
             (
                 Column("fold", WHOLE),
                 *columns_of(DAY, "train_first", "train_last"),
                 Column("train_rows", WHOLE),
-                Column("train_rmse", NUMBER, "error on the rows of the training"),
-                Column("settings", JSON, "settings that it was fitted with"),
+                Column("train_rmse", NUMBER, "root mean squared error in training"),
+                Column("settings", JSON, "settings that the model was fitted with"),
             ),
             axis=CONFIGURATION,
         ),
         Table(
             "forecasts",
-            "a forecast at a bar, out of sample",
+            "an out-of-sample forecast at a bar",
             _FORECAST,
             axis=CONFIGURATION,
             beside=("in_sample_forecasts",),
         ),
         Table(
             "in_sample_forecasts",
-            "a forecast at a bar that the model was trained on",
+            "an in-sample forecast, at a bar that the model was trained on",
             _FORECAST,
             axis=CONFIGURATION,
         ),
@@ -204,7 +205,7 @@ LAKE = _by_name(
                 VARIANT,
                 *_FILL,
                 Column("value", NUMBER, "size times price times multiplier, positive"),
-                Column("closing", NUMBER, "part of the commission that closing cost"),
+                Column("closing", NUMBER, "part of the commission for the closing"),
             ),
             axis=CONFIGURATION,
         ),
@@ -223,7 +224,7 @@ LAKE = _by_name(
                 OF_CONFIGURATION,
                 VARIANT,
                 ROLE,
-                Column("sessions", WHOLE, "how many sessions it was tried on"),
+                Column("sessions", WHOLE, "number of sessions it was evaluated on"),
                 *columns_of(TEXT, "first_session", "last_session"),
                 START_CASH,
                 *columns_of(NUMBER, "pnl", "sharpe"),
@@ -231,12 +232,12 @@ LAKE = _by_name(
         ),
         Table(
             "ledger_marks",
-            "how the price of a symbol moved in a session, by which bars are known",
+            "a hash of a symbol's price moves in a session, to recognise its bars",
             (SYMBOL, Column("session", TEXT, "ISO date"), Column("mark", WHOLE)),
         ),
         Table(
             "placebo_results",
-            "the result of a placebo made to measure for the winner",
+            "the result of a placebo that trades at the size of the winner",
             (
                 OF_STUDY,
                 Column("placebo", TEXT, "kind of placebo"),
@@ -246,8 +247,8 @@ LAKE = _by_name(
                 Column("configuration", TEXT, "configuration of the winner"),
                 Column("winner_variant", TEXT, "variant of the winner"),
                 metric_columns(),
-                Column("ranked_value", NUMBER, "what the study ranks by"),
-                Column("above_winner", FLAG, "whether it is better than the winner"),
+                Column("ranked_value", NUMBER, "value that the study ranks by"),
+                Column("above_winner", FLAG, "whether it ranks above the winner"),
             ),
             axis=STUDY,
             beside=("placebo_pnl",),
@@ -277,17 +278,17 @@ LAKE = _by_name(
         ),
         Table(
             "holdout_openings",
-            "a look at the holdout",
+            "a look at a holdout",
             (
                 OF_STUDY,
                 Column("opening", WHOLE, "1 for the first look"),
                 OF_CONFIGURATION,
                 VARIANT,
                 *columns_of(TEXT, "first_session", "last_session"),
-                Column("sessions", WHOLE, "how many sessions were seen"),
-                Column("inputs", TEXT, "hash of what was looked at"),
-                Column("run_id", TEXT, "run of Dagster"),
-                Column("opened_at", TEXT, "when, UTC"),
+                Column("sessions", WHOLE, "number of sessions of the holdout"),
+                Column("inputs", TEXT, "hash of the trial and the data looked at"),
+                Column("run_id", TEXT, "id of the Dagster run"),
+                Column("opened_at", TEXT, "time of the look, UTC"),
             ),
         ),
         Table(
@@ -296,9 +297,9 @@ LAKE = _by_name(
             (
                 *_OF_VARIANT,
                 Column("verdict", TEXT, "the headline"),
-                Column("in_words", TEXT, "the headline with what limits it"),
-                Column("names_winner", FLAG, "whether the winner may be called so"),
-                Column("reasons", TEXT, "sentences, a line each"),
+                Column("in_words", TEXT, "the headline with its limits"),
+                Column("names_winner", FLAG, "whether the verdict names a winner"),
+                Column("reasons", TEXT, "reasons, one sentence per line"),
                 figure_columns,
             ),
             axis=STUDY,
@@ -306,21 +307,21 @@ LAKE = _by_name(
         ),
         Table(
             "verdict_logits",
-            "a split of the sessions in two halves",
+            "a split of the sessions into two halves",
             (Column("logit", NUMBER, "rank of the best trial in the other half"),),
             axis=STUDY,
         ),
         Table(
             "edge_parts",
-            "a part of what the winner of a study earned",
+            "a part of the return of a study's winner",
             (
                 *_OF_VARIANT,
-                Column("kind", TEXT, "what it is a part by: period, market or symbol"),
-                Column("part", TEXT, "which dates, sessions or symbol"),
-                Column("sessions", WHOLE, "how many; null for a symbol"),
-                Column("trades", WHOLE, "how many were closed; null for sessions"),
+                Column("kind", TEXT, "kind of part: period, market or symbol"),
+                Column("part", TEXT, "dates, kind of sessions, or symbol of the part"),
+                Column("sessions", WHOLE, "number of sessions; null for a symbol"),
+                Column("trades", WHOLE, "closed trades of a symbol; else null"),
                 Column("total_return", NUMBER, "after costs, over the starting cash"),
-                Column("sharpe", NUMBER, "a year, beyond buy-and-hold"),
+                Column("sharpe", NUMBER, "annual Sharpe ratio beyond buy-and-hold"),
             ),
             axis=STUDY,
         ),
@@ -329,15 +330,15 @@ LAKE = _by_name(
             "a value of a series, or an event",
             (
                 Column("fact", TEXT, "name of the series"),
-                Column("symbol", TEXT, "of whom; null for a fact about all"),
-                Column("event_ts", STAMP, "what it is about"),
-                Column("available_ts", STAMP, "from when it was known"),
+                Column("symbol", TEXT, "symbol concerned; null for all symbols"),
+                Column("event_ts", STAMP, "time that the fact is about, UTC"),
+                Column("available_ts", STAMP, "time from which it was known, UTC"),
                 Column("value", NUMBER, "null for an event"),
             ),
         ),
         Table(
             "leaderboard",
-            "a variant of a study, ranked",
+            "a ranked variant of a study",
             (
                 OF_STUDY,
                 Column("rank", WHOLE, "1 for the best"),
@@ -351,9 +352,9 @@ LAKE = _by_name(
         Table("best_configuration", "the winner of a study", _WINNER, axis=STUDY),
         Table(
             "runs",
-            "a partition in a run",
+            "a partition that a run processed",
             (
-                Column("run_id", TEXT, "run of Dagster"),
+                Column("run_id", TEXT, "id of the Dagster run"),
                 Column("asset", TEXT, "name of the asset"),
                 Column("partition", TEXT, "session, configuration or study"),
                 Column("status", TEXT, "computed, unchanged, reused or failed"),
@@ -362,7 +363,7 @@ LAKE = _by_name(
                 Column("data_version", TEXT, "hash of the content"),
                 Column("rows", WHOLE),
                 Column("seconds", NUMBER),
-                Column("finished_at", TEXT, "when, UTC"),
+                Column("finished_at", TEXT, "time of completion, UTC"),
                 *columns_of(TEXT, "study", "study_hash"),
             ),
         ),
@@ -373,11 +374,11 @@ PRICE_BARS, FORECASTS = LAKE["price_bars"], LAKE["forecasts"]
 
 
 def in_lake(name: str) -> Table:
-    """Declaration of a table of the lake, those of features by bar size too.
+    """Return the declaration of a lake table, including feature tables of any size.
 
     Raises
     ------
     KeyError
-        It is not declared.
+        The table is not declared.
     """
     return LAKE["features" if name.startswith(SIZED) else name]

@@ -1,4 +1,4 @@
-"""What a trial is: settings, code, market data and windows, not a name."""
+"""Identity of a trial: its settings, code, market data and windows, not its name."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ from whatif_assets.settings.market import Market
 from whatif_assets.settings.study import Study
 
 _SOURCE = {"source", "path", "options", "calendar", "hours"}
-_PARTS_PER_UNIT = 1e6  # to which prices of a session are told apart
+_PARTS_PER_UNIT = 1e6  # relative prices are rounded to a millionth
 _OPEN = "open"
 
 
 def market_id(market: Market) -> str:
-    """Identity of a market's bars, by where they come from."""
+    """Return the identity of a market's bars: a hash of where they come from."""
     return combined_hash([market.model_dump(mode="json", include=_SOURCE)])
 
 
 def trials_of(home: Home, study: Study, configuration: Configuration) -> list[str]:
-    """Identify the trials that a configuration's variants are, in their order.
+    """Compute the identity of the trial of each variant of a configuration.
 
-    Two trials are one if settings, code and windows are the same: no name counts, nor
-    whether a field is swept or fixed, and 2 is 2.0. Of the project's own code the
-    settings say all; each version of a user's code is another.
+    Two trials are the same if their settings, code and windows are the same. Names do
+    not count, a field may be swept or fixed, and 2 equals 2.0. The project's own code
+    is identified by the settings; each version of a user's code is a different trial.
 
     Returns
     -------
     list of str
-        A hash each.
+        One hash per variant, in the order of the variants.
     """
     kind = configuration.strategy_type()
     shared = configuration.settings()
@@ -52,7 +52,7 @@ def trials_of(home: Home, study: Study, configuration: Configuration) -> list[st
     base = combined_hash(
         [
             _plain(shared),
-            _named(kind),
+            _strategy_identity(kind),
             _own_features(configuration, kind, variants),
             _training(study) if configuration.algorithm else None,
             window(home, study),
@@ -78,7 +78,7 @@ def _training(study: Study) -> dict[str, Any]:
 def _own_features(
     configuration: Configuration, kind: StrategyType, variants: Sequence[Variant]
 ) -> dict[str, str]:
-    """Code of the features that are not the project's own, by name."""
+    """Code versions of the features that users wrote, by name."""
     read = required_features(kind, [variant.settings for variant in variants])
     if configuration.algorithm:
         read = [*read, *configuration.features]
@@ -90,17 +90,17 @@ def _own_features(
     }
 
 
-def _named(kind: StrategyType) -> list[str]:
-    """Name a strategy: a built-in rule, or a class with all of its code."""
+def _strategy_identity(kind: StrategyType) -> list[str]:
+    """Identify a strategy: a built-in rule by name, a class with its code version."""
     if kind.built_in:
         return [kind.name]
     return [kind.strategy.__qualname__, kind.code_version]
 
 
 def _symbols(home: Home, configuration: Configuration) -> list[str] | None:
-    """Symbols that are asked for; None for all of the market's."""
-    asked = sorted(configuration.symbols or ())
-    return None if asked in ([], sorted(home.symbols)) else asked
+    """Symbols of a configuration, sorted; None for all symbols of the market."""
+    named = sorted(configuration.symbols or ())
+    return None if named in ([], sorted(home.symbols)) else named
 
 
 def _is_ours(module: str) -> bool:
@@ -108,7 +108,7 @@ def _is_ours(module: str) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """Write equal numbers the same."""
+    """Write equal numbers the same way: 2.0 as 2."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, dict):
@@ -119,11 +119,11 @@ def _plain(value: Any) -> Any:
 
 
 def window(home: Home, study: Study) -> list[Any]:
-    """Say on which sessions a study tests.
+    """Identify the sessions on which a study tests.
 
-    One without an end grows by itself and stays the same, as long as nobody changes how
-    it is laid out. One with an end is given by its sessions, so that whoever moves it
-    has another.
+    A study without an end date grows with the market; it is identified by its first
+    session and its evaluation settings. A study with an end date is identified by its
+    sessions, so another end date makes other trials.
     """
     days = evaluated_sessions(home, study)
     if study.dates.last or home.market.last_session:
@@ -133,11 +133,11 @@ def window(home: Home, study: Study) -> list[Any]:
 
 
 def marks_of(sleeves: Sequence[Sleeve], sessions: Sequence[date]) -> pd.DataFrame:
-    """Mark the sessions of each symbol by how their price moved.
+    """Hash how the price of each symbol moved in each session, to recognise bars.
 
-    A session's high, low and close, relative to its open, are the same whatever the
-    symbol is called, wherever the bars come from, however large they are, and after a
-    split. Sessions in which no price moved tell nothing and are left out.
+    A session's high, low and close, relative to its open, do not depend on the name of
+    the symbol, the source of the bars, their size or a split. Sessions without a price
+    move are left out, since they are the same for many symbols.
 
     Returns
     -------
@@ -176,18 +176,18 @@ def _marks(sleeve: Sleeve, days: Any) -> pd.DataFrame:
 
 
 def same_bars(ours: pd.DataFrame, theirs: pd.DataFrame) -> set[str]:
-    """Find the symbols of another market that have the bars of one of ours.
+    """Find the symbols of another market that have the same bars as one of ours.
 
     Parameters
     ----------
     ours, theirs
-        As `marks_of` gives them, each row once.
+        Tables from `marks_of`, without duplicate rows.
 
     Returns
     -------
     set of str
-        Symbols of theirs of which at least half of the sessions that both have are
-        marked the same.
+        Symbols of ``theirs`` with equal marks in at least half of the sessions that
+        both symbols have.
     """
     pairs = ours.merge(theirs, on="session", suffixes=("", "_there"))
     equal = pairs["mark"] == pairs["mark_there"]
@@ -199,5 +199,5 @@ def same_bars(ours: pd.DataFrame, theirs: pd.DataFrame) -> set[str]:
 
 
 def evaluated_sessions(home: Home, study: Study) -> list[date]:
-    """Sessions of all test windows, oldest first: where results are counted."""
+    """Return the sessions of all test windows of a study, oldest first."""
     return sorted({day for fold in study.folds(home.market) for day in fold.test})

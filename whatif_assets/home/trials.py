@@ -1,8 +1,8 @@
 """Trials: every variant that was ever evaluated on some market data, kept for good.
 
-The best of many is partly luck, and how many there were decides how much. So what
-was tried is written into the ledger when it is evaluated, and stays when the study is
-changed, renamed or removed and its results are gone.
+The best of many variants is partly luck, and their number decides how much. So each
+trial is written into the ledger when it is evaluated, and it stays there when the study
+is changed, renamed or removed and its results are gone.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ CANDIDATE = "candidate"
 
 
 def settings_of_trials(configuration: Configuration) -> list[str]:
-    """List the settings of a configuration's variants as JSON, in their order."""
+    """List the settings of a configuration's variants as JSON, in variant order."""
     shared = configuration.settings()
     shared.pop("sweep", None)
     return [
@@ -144,31 +144,31 @@ def read_trials(home: Home, study: Study) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``trial`` is the same for the same settings, code and windows, whatever the
-        configuration was called.
+        Columns of the table ``trials``. ``trial`` is the same for the same settings,
+        code and windows, whatever the name of the configuration was.
     """
-    mine = [
-        (entry, one)
-        for entry, one in History(home, study).evaluated
-        if one.study == study.name
+    own = [
+        (entry, record)
+        for entry, record in History(home, study).evaluated
+        if record.study == study.name
     ]
-    parts = (_rows(entry, one) for entry, one in mine)
+    parts = (_rows(entry, record) for entry, record in own)
     return LAKE[TABLE].stacked(rows for rows in parts if rows is not None)
 
 
-def _rows(entry: Entry, one: Evaluated) -> pd.DataFrame | None:
-    """Read what was tested; None where it cannot be read."""
-    path = _folder(entry, one) / DATA
+def _rows(entry: Entry, record: Evaluated) -> pd.DataFrame | None:
+    """Read the evaluated variants of an entry; None if they cannot be read."""
+    path = _folder(entry, record) / DATA
     try:
         return read_parquet(path, TABLE)
     except (DamagedFile, FileNotFoundError) as error:
         fault = getattr(error, "fault", "is missing")
-        tell(path, fault, "The trials in it are counted, and nothing else is known.")
+        tell(path, fault, "Its trials are counted; nothing else about them is known.")
         return None
 
 
-def _folder(entry: Entry, one: Evaluated) -> Path:
-    return entry.folder / TABLE / one.file
+def _folder(entry: Entry, record: Evaluated) -> Path:
+    return entry.folder / TABLE / record.file
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,12 +178,13 @@ class TrialReturns:
     Attributes
     ----------
     trials
-        Hash of each, sorted: one row per distinct trial.
+        Hash of each trial, sorted: one row per distinct trial.
     returns
-        Simple return of each session, (trials, sessions) float64; 0 from the day
-        the money is gone, NaN where the trial was not tested on the session.
+        Simple return of each session, (trials, sessions) float64; 0 after the account
+        has lost all its money, NaN if the trial was not evaluated on the session.
     ever_tried
-        Distinct candidate trials on any sessions, at least as many as rows.
+        Number of distinct candidate trials on any sessions; at least the number of
+        rows.
     """
 
     trials: tuple[str, ...]
@@ -191,18 +192,18 @@ class TrialReturns:
     ever_tried: int
 
     def row_of(self, trial: str) -> int:
-        """Row of a trial.
+        """Return the row of a trial.
 
         Raises
         ------
         BadInput
-            The ledger does not have it.
+            The ledger does not have the trial.
         """
         if trial not in self.trials:
             raise BadInput(
                 f"The ledger of trials does not have the winner, trial {trial}. "
-                "Materialise verdicts again (in the UI, or with 'whatif run'): it is "
-                "entered from its results."
+                "Materialise verdicts again (in the UI, or with 'whatif run'): this "
+                "restores the trial from its results."
             )
         return self.trials.index(trial)
 
@@ -213,29 +214,29 @@ def trial_returns(history: History, sessions: Sequence[date]) -> TrialReturns:
     Parameters
     ----------
     history
-        Of the market data.
+        The history of the market data.
     sessions
-        The sessions, oldest first; trials that share none of them only count.
+        The sessions, oldest first; trials that share none of them are only counted.
 
     Returns
     -------
     TrialReturns
-        In the order of the trials' hashes: it does not matter which came first.
+        Rows in the order of the trials' hashes, whatever the order of evaluation.
     """
     wanted = [day.isoformat() for day in sessions]
     known: dict[str, FloatArray] = {}
     ever: set[str] = set()
     nameless = _looks_at(history, wanted)
-    for entry, one in history.evaluated:
-        rows = _rows(entry, one)
+    for entry, record in history.evaluated:
+        rows = _rows(entry, record)
         if rows is None:
-            nameless += one.candidates
+            nameless += record.candidates
             continue
         rows = rows[rows["role"] == CANDIDATE]
         ever.update(rows["trial"])
-        daily = _folder(entry, one) / DAILY
+        daily = _folder(entry, record) / DAILY
         found = _returns(daily, rows, wanted) if len(rows) else None
-        if found is not None:  # what was tested later knows the later bars
+        if found is not None:  # a later evaluation replaces an earlier one
             known.update(zip(rows["trial"], found))
     trials = tuple(sorted(known))
     stacked = [known[trial] for trial in trials]
@@ -244,23 +245,21 @@ def trial_returns(history: History, sessions: Sequence[date]) -> TrialReturns:
 
 
 def _looks_at(history: History, sessions: Sequence[str]) -> int:
-    """Count the looks at holdouts that showed one of the sessions: trials like any."""
-    return sum(
-        one.first_session <= sessions[-1] and one.last_session >= sessions[0]
-        for _, one in history.opened
-        if sessions
-    )
+    """Count the looks at holdouts that showed one of the sessions; each is a trial."""
+    if not sessions:
+        return 0
+    return sum(look.shows(sessions[0], sessions[-1]) for _, look in history.opened)
 
 
 def _returns(
     daily: Path, rows: pd.DataFrame, sessions: Sequence[str]
 ) -> FloatArray | None:
-    """Returns of trials on some sessions; None where they share none, or are lost."""
+    """Read returns of trials on some sessions; None if none is shared or readable."""
     try:
         pnl = read_parquet(daily, DAILY_PNL).set_index("variant")
     except (DamagedFile, FileNotFoundError) as error:
         fault = getattr(error, "fault", "is missing")
-        tell(daily, fault, "Its trials are counted, and their profits are lost.")
+        tell(daily, fault, "Its trials are counted, but their profits are lost.")
         return None
     if set(sessions).isdisjoint(pnl.columns):
         return None
@@ -272,16 +271,16 @@ def _returns(
 def restore_trials(
     home: Home, study: Study, configurations: Iterable[Configuration]
 ) -> None:
-    """Enter again, from their results, trials whose entry or file is lost.
+    """Restore trials whose ledger entry or file is lost, from their results.
 
     Parameters
     ----------
     configurations
-        Those whose results of now are in the lake.
+        Configurations whose current results are in the lake.
     """
     found = History(home, study).evaluated
-    latest = {one.configuration: _folder(entry, one) for entry, one in found}
-    hashes = {one.configuration: one.content for _, one in found}
+    latest = {record.configuration: _folder(entry, record) for entry, record in found}
+    hashes = {record.configuration: record.content for _, record in found}
     for configuration in configurations:
         key = configuration.key
         folder = latest.get(key)
@@ -290,19 +289,19 @@ def restore_trials(
         else:
             path, fault = folder, _fault_of(folder, hashes[key])
         if fault:
-            tell(path, fault, "It is made again of the results.")
+            tell(path, fault, "It is restored from the results.")
             note_lost(home, "backtest_results", key)
             rows = home.lake.read("backtest_results", key)
             register_trials(home, study, configuration, rows, LAKE[MARKS].empty())
 
 
 def _fault_of(folder: Path, content: str) -> str:
-    """Say what is wrong with the files of what was tested; empty where nothing is."""
+    """Describe what is wrong with the files of an entry; empty if nothing is."""
     try:
         found = combined_hash([file_hash(folder / DATA), file_hash(folder / DAILY)])
     except FileNotFoundError:
         return "is missing"
-    return "" if found == content else "is not as it was entered"
+    return "" if found == content else "differs from what was entered"
 
 
 def session_returns(pnl: FloatArray, start_cash: npt.ArrayLike) -> FloatArray:
@@ -313,12 +312,12 @@ def session_returns(pnl: FloatArray, start_cash: npt.ArrayLike) -> FloatArray:
     pnl
         (variants, sessions) float64.
     start_cash
-        Of each variant.
+        Cash of each variant at the start.
 
     Returns
     -------
     numpy.ndarray
-        (variants, sessions) float64; 0 from the day the money is gone.
+        (variants, sessions) float64; 0 after the account has lost all its money.
     """
     start = np.asarray(start_cash, dtype=np.float64)[:, None]
     path = np.hstack([start, start + pnl])

@@ -1,1 +1,1 @@
-"""Orchestration: the only place that knows Dagster."""
+"""Orchestration: the only package that depends on Dagster."""

@@ -1,4 +1,4 @@
-"""What happens by itself: jobs to launch, and the sensor that registers keys."""
+"""Jobs, and the sensor that registers configurations and records changed inputs."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +14,7 @@ from whatif_assets.orchestration.dagster_private import (
 )
 from whatif_assets.orchestration.observed import observe
 
-SECONDS_BETWEEN_LOOKS = 30
+SECONDS_BETWEEN_CHECKS = 30
 JOBS = {
     "collect_facts": ("facts",),
     "prepare_sessions": ("price_bars", "features"),
@@ -32,9 +32,9 @@ JOBS = {
 
 
 def jobs(home: Home, prefix: Sequence[str]) -> list[Any]:
-    """Build the jobs, one per stretch of the chain with the same partitions.
+    """Build the jobs: one for each group of assets with the same partitions.
 
-    Facts are collected where the market has any.
+    ``collect_facts`` is built only for a market that has facts.
     """
     return [
         dg.define_asset_job(
@@ -49,52 +49,53 @@ def jobs(home: Home, prefix: Sequence[str]) -> list[Any]:
 def register_configurations(
     home: Home, partitions: dg.DynamicPartitionsDefinition
 ) -> dg.SensorDefinition:
-    """Build the sensor that keeps what Dagster knows of the home up to date."""
+    """Build the sensor that keeps Dagster's partitions and records up to date."""
     prefix = f"{home.market.name}_" if home.market.name else ""
 
     @dg.sensor(
         name=f"{prefix}register_configurations",
-        minimum_interval_seconds=SECONDS_BETWEEN_LOOKS,
+        minimum_interval_seconds=SECONDS_BETWEEN_CHECKS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Registers the configurations of the home's study files as "
-        "partitions, and removes those that are gone; what-ifs added by hand stay. "
-        "Records what assets read where it has changed, so that they show as stale.",
+        "partitions, and removes partitions whose configuration no longer exists; "
+        "what-ifs added by hand are kept. Records new versions of changed inputs, so "
+        "that the assets that read them show as stale.",
     )
-    def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+    def _sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         claim_name(home, context.instance)
         known = context.instance.get_dynamic_partitions(str(partitions.name))
         changes = update_keys(home, known)
-        told = [
+        warnings = [
             *study_faults(home),
             *(f"{key} is removed: {why}." for key, why in changes.remove.items()),
         ]
-        for line in told:
+        for line in warnings:
             context.log.warning(line)
         observe(home, context.instance)
         requests: list[Any] = []
         if changes.add:
             requests.append(partitions.build_add_request(list(changes.add)))
-        # A backfill ends as failed where one of its partitions has been removed.
+        # Dagster fails a backfill one of whose partitions is removed meanwhile.
         if changes.remove and not has_backfill(context.instance):
             requests.append(partitions.build_delete_request(list(changes.remove)))
         return dg.SensorResult(
             dynamic_partitions_requests=requests,
             skip_reason=" ".join(
-                [f"{len(changes.add)} configurations are new.", *told]
+                [f"{len(changes.add)} configurations are new.", *warnings]
             ),
         )
 
-    return sensor
+    return _sensor
 
 
 def has_backfill(instance: dg.DagsterInstance) -> bool:
     """Whether a backfill is in progress."""
-    going = BulkActionsFilter(statuses=[BulkActionStatus.REQUESTED])
-    return bool(instance.get_backfills(filters=going, limit=1))
+    in_progress = BulkActionsFilter(statuses=[BulkActionStatus.REQUESTED])
+    return bool(instance.get_backfills(filters=in_progress, limit=1))
 
 
 def study_faults(home: Home) -> list[str]:
-    """What is wrong with the study files of a home, and with their configurations."""
+    """List the faults of a home's study files, and of their configurations."""
     of_configurations = (
         fault
         for study in home.studies().values()

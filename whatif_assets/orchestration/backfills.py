@@ -1,9 +1,9 @@
-"""What a backfill is told of partitions that fail, so that it goes on and still fails.
+"""Failed partitions of a backfill: the backfill continues, and fails at its end.
 
-A backfill never asks for what depends on a partition without a record, so that one
-failure would cost the leaderboard. With a record it counts the partition as done, so
-that it would end as a success. Where it has to go on, such a partition is recorded, and
-an asset that nothing depends on fails at the end.
+Dagster never launches assets downstream of a partition without a record, so one failed
+partition would prevent the leaderboard. A partition with a record counts as done, so
+the backfill would end as a success. Therefore a failed partition is recorded where the
+backfill has to continue, and an asset without downstream assets fails at the end.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ from whatif_assets.orchestration.dagster_private import BACKFILL_ID_TAG
 FAILED = "failed"
 
 
-def goes_on_after(context: dg.AssetExecutionContext, table: str) -> bool:
-    """Whether the run is of a backfill that asks for what comes after a table's axis.
+def continues_after(context: dg.AssetExecutionContext, table: str) -> bool:
+    """Whether the run's backfill selects assets downstream of a table's axis.
 
-    Its runs are then one for the axis and others for what comes after.
+    Such a backfill launches one run for the axis and later runs for these assets.
     """
     name = context.run.tags.get(BACKFILL_ID_TAG)
     backfill = context.instance.get_backfill(name) if name else None
-    asked = {key.path[-1] for key in (backfill and backfill.asset_selection) or ()}
+    selected = {key.path[-1] for key in (backfill and backfill.asset_selection) or ()}
     stages = list(JOBS.values())
     (place,) = (n for n, assets in enumerate(stages) if table in assets)
-    return any(asked.intersection(assets) for assets in stages[place + 1 :])
+    return any(selected.intersection(assets) for assets in stages[place + 1 :])
 
 
 def failures_of_backfill(
     context: dg.AssetExecutionContext, home: Home, tables: Sequence[str]
 ) -> str:
-    """Name the partitions of some tables that failed in the backfill of a run.
+    """List the partitions of some tables that failed in the backfill of a run.
 
     Returns
     -------
     str
-        What failed and why, and what that means; empty where nothing failed, or the
-        run is of no backfill.
+        A message with the failed partitions and their reasons. Empty if none failed,
+        or if the run does not belong to a backfill.
     """
     name = context.run.tags.get(BACKFILL_ID_TAG)
     if not name:
@@ -55,13 +55,13 @@ def failures_of_backfill(
         for run in reversed(runs):  # the newest comes first
             entries = read_run_history(home.lake, run.run_id, table)
             latest.update({entry.partition: entry for entry in entries})
-        failed = [one for one in latest.values() if one.status == FAILED]
-        reasons = {one.partition: one.why_computed for one in failed}
+        failed = [entry for entry in latest.values() if entry.status == FAILED]
+        reasons = {entry.partition: entry.why_computed for entry in failed}
         lines += [f"- {table}: {fault}" for fault in faults(reasons)]
     if not lines:
         return ""
     return (
-        "Some partitions of this backfill failed. What does not depend on them is "
-        f"recorded; {context.asset_key.path[-1]} fails, so that the backfill does not "
-        "end as a success.\n" + "\n".join(lines)
+        "Some partitions of this backfill failed. Everything that does not depend on "
+        f"them is recorded; {context.asset_key.path[-1]} fails, so that the backfill "
+        "does not end as a success.\n" + "\n".join(lines)
     )

@@ -1,6 +1,7 @@
-"""Which home a Dagster instance knows by a market's name; two of one name are refused.
+"""Claims of market names: in one Dagster instance, a name belongs to one home.
 
-Assets, partitions and history of a home are told apart by the name of its market alone.
+Dagster distinguishes the assets, partitions and history of homes only by the names of
+their markets. So a second home with the same name is refused.
 """
 
 from __future__ import annotations
@@ -17,14 +18,15 @@ CLAIM = "whatif_assets/home_of_market/"
 
 
 def claim_name(home: Home, instance: dg.DagsterInstance) -> None:
-    """Note in a Dagster instance that a home has its market's name, or no name.
+    """Claim the market's name, or the empty name, for a home in a Dagster instance.
 
-    A home that was moved takes its name along; a history inside the home is its own.
+    A home that was moved keeps its name. A Dagster history inside the home's folder
+    always belongs to that home.
 
     Raises
     ------
     BadInput
-        Another home has that name in the instance.
+        Another home has claimed the name in this instance.
     """
     store = instance.daemon_cursor_storage
     name, path = CLAIM + (home.market.name or ""), home.path.resolve()
@@ -38,6 +40,6 @@ def claim_name(home: Home, instance: dg.DagsterInstance) -> None:
             f"{path / MARKET_FILE}: name: the Dagster history in "
             f"{instance.root_directory} already has a market {called}, of the home "
             f"{known}; the two would share partitions and records. Give this market "
-            "a name of its own, such as 'name: other', or use another DAGSTER_HOME."
+            "another name, such as 'name: other', or use another DAGSTER_HOME."
         )
     store.set_cursor_values({name: str(path)})

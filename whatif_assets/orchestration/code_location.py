@@ -1,4 +1,4 @@
-"""Building the code location of a home: its assets, jobs, sensor, resources."""
+"""Building the code location of a home: its assets, jobs, sensor and resources."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DEFAULT_HOME = "data"
 
 
 def default_home() -> Path:
-    """The home named by ``WHATIF_HOME``, or ``data`` in the working directory."""
+    """Return the home in ``WHATIF_HOME``, else ``data`` in the working directory."""
     return Path(os.environ.get(HOME) or DEFAULT_HOME)
 
 
@@ -37,15 +37,15 @@ def build_definitions(path: Path) -> dg.Definitions:
     Returns
     -------
     dagster.Definitions
-        Assets, jobs, sensor and resources. A market with a name has it as the
-        prefix of its asset keys, so that several homes share one UI.
+        Assets, jobs, sensor and resources. If the market has a name, it is the prefix
+        of all asset keys, so that several homes can share one UI.
 
     Raises
     ------
     BadInput
-        The home has no ``market.yaml``, or a wrong one.
+        The home has no ``market.yaml``, or the file is wrong.
     """
-    # Backfill policies are what ranged runs need; that they are new is known.
+    # Ranged runs need backfill policies, which Dagster still marks as beta.
     warnings.filterwarnings("ignore", category=dg.BetaWarning)
     home = Home.open(path.resolve())
     prefix = [home.market.name] if home.market.name else []

@@ -1,8 +1,8 @@
-"""What the project uses of Dagster that Dagster does not promise to keep.
+"""Private parts of Dagster that the project uses, and that may change in any release.
 
-Nothing else imports a module of Dagster whose name begins with an underscore. Where an
-upgrade breaks one of these imports, look for the name in the new version, change it
-here, and run ``whatif_assets_tests/orchestration``; then raise the bound of dagster in
+No other module imports a Dagster module whose name begins with an underscore. If an
+upgrade breaks one of these imports, find the name in the new version, change it here,
+and run ``whatif_assets_tests/orchestration``. Then raise the upper bound of dagster in
 ``setup.cfg``.
 """
 

@@ -1,8 +1,8 @@
-"""Corrections of Dagster 1.13: an excluded date is no partition, and is refused.
+"""Corrections of Dagster 1.13: an excluded date is not a partition, and is refused.
 
-Dagster takes an excluded date for the next partition. So a backfill of a holiday would
-run the session after it, and nothing in the run says what was asked for. The web
-server, the daemon and the code server import this module with
+Dagster treats an excluded date as the next partition. So a backfill of a holiday would
+run the session after it, and the run would not show which date was requested. The web
+server, the daemon and the code server import this module through
 `whatif_assets.orchestration.storage` or `whatif_assets.orchestration.partitions`.
 """
 
@@ -30,12 +30,14 @@ def _windows_of_partitions(
     partition_keys: frozenset[str],
     validate: bool = True,
 ) -> Sequence[dg.TimeWindow]:
-    """Windows of those keys that are partitions; the others have none."""
+    """Return the windows of the keys that are partitions, and skip the other keys."""
     windows = _windows_of_keys(definition, partition_keys, validate)
     if not definition.exclusions:
         return windows
     return [
-        one for one in windows if one.start.strftime(definition.fmt) in partition_keys
+        window
+        for window in windows
+        if window.start.strftime(definition.fmt) in partition_keys
     ]
 
 
@@ -43,13 +45,13 @@ _backfill_of_keys = AssetBackfillData.from_asset_partitions
 _backfill_of_ranges = AssetBackfillData.from_partitions_by_assets
 
 
-def _of_keys(
+def _checked_backfill_of_keys(
     asset_graph: BaseAssetGraph[Any],
     partition_names: Sequence[str] | None,
     asset_selection: Sequence[dg.AssetKey],
     **others: Any,
 ) -> AssetBackfillData:
-    """Begin a backfill of keys, or refuse those that are no session."""
+    """Begin a backfill of keys; raise BadInput if a key is not a session."""
     for asset in asset_selection:
         _refuse(asset_graph, asset, partition_names or ())
     return _backfill_of_keys(
@@ -60,16 +62,16 @@ def _of_keys(
     )
 
 
-def _of_ranges(
+def _checked_backfill_of_ranges(
     asset_graph: BaseAssetGraph[Any],
     partitions_by_assets: Sequence[PartitionsByAssetSelector],
     **others: Any,
 ) -> AssetBackfillData:
-    """Begin a backfill of ranges, or refuse those that end on no session."""
-    for one in partitions_by_assets:
-        ranges = one.partitions.ranges if one.partitions else ()
-        ends = [key for some in ranges for key in (some.start, some.end)]
-        _refuse(asset_graph, one.asset_key, ends)
+    """Begin a backfill of ranges; raise BadInput if an end is not a session."""
+    for selector in partitions_by_assets:
+        ranges = selector.partitions.ranges if selector.partitions else ()
+        ends = [key for keys in ranges for key in (keys.start, keys.end)]
+        _refuse(asset_graph, selector.asset_key, ends)
     return _backfill_of_ranges(
         asset_graph=asset_graph, partitions_by_assets=partitions_by_assets, **others
     )
@@ -78,7 +80,7 @@ def _of_ranges(
 def _refuse(
     asset_graph: BaseAssetGraph[Any], asset: dg.AssetKey, keys: Sequence[str]
 ) -> None:
-    """Refuse keys that are no partitions of an asset whose partitions are sessions."""
+    """Raise BadInput for keys that are not sessions, if the asset has sessions."""
     definition = asset_graph.get(asset).partitions_def
     if not isinstance(definition, dg.TimeWindowPartitionsDefinition):
         return
@@ -88,16 +90,16 @@ def _refuse(
             definition.get_last_partition_key(),
         )
         raise BadInput(
-            f"{', '.join(wrong)}: no session of {asset.to_user_string()}. A session is "
-            f"a day on which the exchange trades, from {first} to {last}, written as "
-            "YYYY-MM-DD. Nothing was launched; leave out what is none."
+            f"{', '.join(wrong)}: not a session of {asset.to_user_string()}. A session "
+            f"is a day on which the exchange trades, from {first} to {last}, written "
+            "as YYYY-MM-DD. Nothing was launched; leave these dates out."
         )
 
 
 def leave_out_excluded_dates() -> None:
-    """Have Dagster leave out excluded dates, and refuse them, in this process."""
+    """Patch Dagster in this process: skip excluded dates, and refuse their backfill."""
     definition: Any = dg.TimeWindowPartitionsDefinition
     definition.time_windows_for_partition_keys = _windows_of_partitions
     backfill: Any = AssetBackfillData
-    backfill.from_asset_partitions = staticmethod(_of_keys)
-    backfill.from_partitions_by_assets = staticmethod(_of_ranges)
+    backfill.from_asset_partitions = staticmethod(_checked_backfill_of_keys)
+    backfill.from_partitions_by_assets = staticmethod(_checked_backfill_of_ranges)

@@ -1,12 +1,13 @@
-"""Ending on Ctrl-C or SIGTERM: one message, no process left, the conventional status.
+"""Ending on Ctrl-C or SIGTERM: one message, no process left, the usual exit status.
 
-An exception alone would not do: a library that is interrupted while it is imported may
-swallow it or make another error of it, and long work in C sees it only at its end. So a
-thread watches for signals, too.
+An exception is not enough: a library that is interrupted during its import may swallow
+the exception or raise another one, and a long call into C code sees it only when the
+call ends. So a thread watches for signals as well.
 
-Outside :func:`cleaning_up` nothing is lost by ending at once. Inside, the first signal
-raises KeyboardInterrupt, so that the work can record that it was interrupted; a second
-signal, or work that has not ended some seconds later, ends the process at once.
+Outside :func:`cleaning_up` the process ends immediately, because nothing can be lost.
+Inside, the first signal raises KeyboardInterrupt, so that the work can record that it
+was interrupted. A second signal ends the process immediately; so does work that is
+still running `SECONDS_TO_CLEAN_UP` later.
 """
 
 from __future__ import annotations
@@ -32,15 +33,15 @@ SHOW_CURSOR = "\x1b[?25h"
 
 
 class _State:
-    """What was received, and what the process is doing about it."""
+    """The signal received, and how far the process is in ending."""
 
     def __init__(self) -> None:
         self.received: signal.Signals | None = None
         self.cleans_up = False
         self.worked = False
-        self.is_told = False
+        self.is_printed = False
         self.repeated = 0
-        self.telling = threading.Lock()
+        self.printing = threading.Lock()
 
 
 _state = _State()
@@ -49,8 +50,8 @@ _state = _State()
 def watch_for_signals() -> None:
     """Watch for Ctrl-C and SIGTERM from now on.
 
-    The main thread calls it once, before imports that take long. A signal that is
-    ignored already, as below ``nohup``, stays ignored.
+    Call it once, in the main thread, before slow imports. A signal that is already
+    ignored, as under ``nohup``, stays ignored.
     """
     sys.unraisablehook = _repeat_if_swallowed
     reading, writing = os.pipe()
@@ -64,7 +65,13 @@ def watch_for_signals() -> None:
 
 @contextlib.contextmanager
 def cleaning_up() -> Iterator[None]:
-    """Let the first signal raise KeyboardInterrupt instead of ending the process."""
+    """Let the first signal raise KeyboardInterrupt instead of ending the process.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        Also at the end of the block, if the block swallowed the first one.
+    """
     _state.cleans_up = _state.worked = True
     try:
         yield
@@ -75,7 +82,7 @@ def cleaning_up() -> Iterator[None]:
 
 
 def interrupted() -> int:
-    """Say that the work was interrupted, and end the processes that it started.
+    """Print that the work was interrupted, and end the processes that it started.
 
     Returns
     -------
@@ -83,13 +90,13 @@ def interrupted() -> int:
         The exit status: 128 plus the number of the signal.
     """
     number = _state.received or signal.SIGINT
-    _tell(number)
+    _print_once(number)
     end_children()
     return 128 + number
 
 
 def end_children() -> None:
-    """End every process that descends from this one, those that resist by force."""
+    """Terminate all descendants of this process; kill those that do not end in time."""
     children = _descendants(os.getpid())
     _send(signal.SIGTERM, children)
     until = time.monotonic() + SECONDS_TO_TERMINATE
@@ -111,10 +118,10 @@ def _raise_inside_work(number: int, frame: FrameType | None) -> None:
 
 
 def _repeat_if_swallowed(unraisable: sys.UnraisableHookArgs) -> None:
-    """Send a signal once more whose exception was raised where Python drops it.
+    """Send the signal once more if Python dropped the exception that it raised.
 
-    That is in a finalizer or a callback of the garbage collector. While Dagster works,
-    the exception is one of its own.
+    Python drops exceptions in finalizers and in callbacks of the garbage collector.
+    While Dagster runs, the exception is Dagster's own, not KeyboardInterrupt.
     """
     interrupts = not issubclass(unraisable.exc_type, Exception)
     if interrupts and _state.received:
@@ -131,8 +138,8 @@ def _repeat(number: signal.Signals) -> None:
 
 
 def _watch(pipe: int) -> None:
-    # The handler in the main thread may come earlier, or, while others have put theirs
-    # in its place, not at all.
+    # The handler in the main thread may run before this thread, or not at all while a
+    # library has replaced it.
     noticed = False
     while received := os.read(pipe, 1):
         if _state.repeated:
@@ -148,21 +155,21 @@ def _watch(pipe: int) -> None:
 
 
 def _end(number: signal.Signals) -> None:
-    _tell(number)
+    _print_once(number)
     end_children()
     os._exit(128 + number)
 
 
-def _tell(number: signal.Signals) -> None:
-    """Print the message once, whichever thread comes first."""
-    with _state.telling:
-        if not _state.is_told:
-            # A progress display that is cut off leaves the cursor hidden.
+def _print_once(number: signal.Signals) -> None:
+    """Print the message, unless another thread has printed it."""
+    with _state.printing:
+        if not _state.is_printed:
+            # An interrupted progress display leaves the cursor hidden.
             cursor = SHOW_CURSOR if os.isatty(STDERR) else ""
             kept = f" {KEPT}" if _state.worked else ""
             with contextlib.suppress(OSError):
                 os.write(STDERR, f"{cursor}{WORDS[number]}{kept}\n".encode())
-        _state.is_told = True
+        _state.is_printed = True
 
 
 def _descendants(ancestor: int) -> set[int]:
@@ -176,7 +183,7 @@ def _descendants(ancestor: int) -> set[int]:
 
 
 def _parents() -> dict[int, int]:
-    """Parent of each process that runs."""
+    """Return the parent of every running process, by process id."""
     if Path("/proc/self/stat").exists():
         return dict(_parents_in_proc())
     listed = ["/bin/ps", "-A", "-o", "pid=,ppid=,stat="]
@@ -188,7 +195,7 @@ def _parents() -> dict[int, int]:
 def _parents_in_proc() -> Iterator[tuple[int, int]]:
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
-            # The name of the program, in brackets, may have any character.
+            # The program's name, in parentheses, may contain any character.
             state, parent = path.read_text().rpartition(")")[2].split()[:2]
             if state != "Z":
                 yield int(path.parent.name), int(parent)

@@ -1,9 +1,10 @@
-"""What assets read that Dagster cannot see, as assets that are observed.
+"""Observed assets: inputs of the chain that Dagster cannot see by itself.
 
-Dagster knows that an asset is stale from the versions of what it depends on. Settings,
-code of one's own and files of a source are no assets, and it leaves out what has a
-hundred partitions or more. So each of these assets is the hash of what another asset
-reads; a new one is recorded when the hash changes, by the sensor and by every run.
+Dagster decides whether an asset is stale from the versions of its upstream assets. But
+settings, user code and source files are not assets, and Dagster ignores a dependency
+on a hundred partitions or more. So each observed asset has as its version a hash of
+what another asset reads. The sensor and every run record a new version when the hash
+has changed.
 """
 
 from __future__ import annotations
@@ -37,16 +38,16 @@ GROUP = "inputs"
 
 @dataclass(frozen=True)
 class Observed:
-    """Something that assets read.
+    """An observed asset: something that other assets read.
 
     Attributes
     ----------
     axis
-        What it is partitioned by.
+        How the asset is partitioned: `SESSION`, `CONFIGURATION`, or `WHOLE` if not.
     about
-        What it is, in words.
+        Its description.
     version
-        Hash of it, for a key, or for the empty string where it has no partitions.
+        Returns its hash for a partition key; for ``""`` if it has no partitions.
     """
 
     axis: str
@@ -59,7 +60,7 @@ def _hashed(parts: Mapping[str, str]) -> str:
 
 
 def _session_data(fresh: Freshness, _: str) -> str:
-    """Versions of the bars and features of all sessions that the lake has."""
+    """Hash the versions of the bars and features of all sessions in the lake."""
     lake = fresh.home.lake
     return combined_hash(
         [table, key, manifest.data_version]
@@ -70,7 +71,7 @@ def _session_data(fresh: Freshness, _: str) -> str:
 
 
 def _rankings(fresh: Freshness, _: str) -> str:
-    """Settings of all studies, and their results, with those that are stale."""
+    """Hash the settings of all studies, and which of their results are fresh."""
     lake = fresh.home.lake
     results = [
         [key, manifest.data_version, fresh.of("backtest_results", key).is_fresh]
@@ -82,7 +83,7 @@ def _rankings(fresh: Freshness, _: str) -> str:
 
 
 def _holdouts(fresh: Freshness, _: str) -> str:
-    """Versions of the bars and features of the studies' sealed sessions."""
+    """Hash the versions of the bars and features of the holdout sessions."""
     return combined_hash(
         [study.name, table, day.isoformat(), manifest.data_version]
         for study in fresh.home.studies().values()
@@ -100,31 +101,31 @@ def _sealed(home: Home, study: Study) -> list[date]:
 OBSERVED = {
     "source": Observed(
         SESSION,
-        "What the source has of a session, with the market's settings: recorded where "
-        "it is no longer what the session's bars were made from.",
+        "The source's data of a session, with the market's settings. A new version is "
+        "recorded when it differs from what the session's bars were made from.",
         lambda fresh, key: _hashed(fresh.inputs("price_bars", key)),
     ),
     "feature_columns": Observed(
         WHOLE,
-        "The feature columns that the home's studies ask for, and their code.",
+        "The feature columns that the home's studies use, and their code.",
         lambda fresh, key: columns_version(fresh.home),
     ),
     "session_data": Observed(
-        WHOLE, "All bars and features that the lake has.", _session_data
+        WHOLE, "All bars and features in the lake.", _session_data
     ),
     "training_inputs": Observed(
         CONFIGURATION,
-        "What the models of a configuration are trained on: settings, code, sessions.",
+        "The training inputs of a configuration: settings, code, sessions.",
         lambda fresh, key: _hashed(fresh.inputs("trained_models", key)),
     ),
     "forecast_inputs": Observed(
         CONFIGURATION,
-        "What the forecasts of a configuration come from beside its models.",
+        "The inputs of a configuration's forecasts, other than its models.",
         lambda fresh, key: _hashed(forecast_reads(fresh.home, key)),
     ),
     "evaluation_inputs": Observed(
         CONFIGURATION,
-        "What the results of a configuration come from beside its forecasts: settings, "
+        "The inputs of a configuration's backtest, other than its forecasts: settings, "
         "the strategy's code, sessions.",
         lambda fresh, key: _hashed(evaluation_reads(fresh.home, key)),
     ),
@@ -132,10 +133,10 @@ OBSERVED = {
         WHOLE, "All studies, and the results that they rank.", _rankings
     ),
     "holdout_inputs": Observed(
-        WHOLE, "Bars and features of the sessions that studies seal.", _holdouts
+        WHOLE, "Bars and features of the holdout sessions of all studies.", _holdouts
     ),
 }
-# Which of them an asset depends on. The source is compared with what the lake has.
+# The observed assets that each asset depends on.
 READ_BY = {
     "price_bars": ("source",),
     "features": ("feature_columns",),
@@ -151,23 +152,29 @@ READ_BY = {
 
 
 def read_by(asset: str) -> list[dg.AssetDep]:
-    """Dependencies of an asset on what is observed: partition by partition."""
+    """List an asset's dependencies on observed assets, which map key to key."""
     return [dg.AssetDep(name) for name in READ_BY.get(asset, ())]
 
 
 def observed_assets(
     partitions: Mapping[str, dg.PartitionsDefinition[str]],
 ) -> list[dg.AssetSpec]:
-    """Specify the assets that are observed; partitions are given by axis."""
+    """Build the specifications of the observed assets.
+
+    Parameters
+    ----------
+    partitions
+        The partitions of each axis.
+    """
     return [
         dg.AssetSpec(
             name,
-            description=one.about,
+            description=observed.about,
             group_name=GROUP,
             kinds={"python"},
-            partitions_def=partitions.get(one.axis),
+            partitions_def=partitions.get(observed.axis),
         )
-        for name, one in OBSERVED.items()
+        for name, observed in OBSERVED.items()
     ]
 
 
@@ -178,21 +185,21 @@ def observe(
     of: Iterable[str] | None = None,
     keys: Collection[str] = (),
 ) -> None:
-    """Record what assets read now, where it is not what was last recorded.
+    """Record new versions of the observed assets that have changed.
 
     Parameters
     ----------
     home
-        The home whose settings, code, source and lake are looked at.
+        The home whose settings, code, source and lake are hashed.
     instance
         The instance to record in.
     backend
-        Overrides where models are fitted.
+        Overrides where models are fitted; empty for no override.
     of
-        Names of the assets that are about to be computed. By default what all assets
-        read is looked at, where it has been recorded before.
+        Names of the assets that are about to be computed: only their inputs are
+        checked. By default all observed assets that were recorded before are checked.
     keys
-        Their partitions.
+        Partitions of these assets.
     """
     fresh = Freshness(home, backend)
     with written_together(instance):
@@ -201,7 +208,7 @@ def observe(
                 _record(fresh, instance, name, None)
             return
         names = {name for asset in of for name in READ_BY.get(asset, ())}
-        # A session's bars are made from its source as it is then, whatever is recorded.
+        # A run reads the source itself, so it does not depend on a recorded version.
         for name in sorted(names - {"source"}):
             _record(fresh, instance, name, keys)
 
@@ -212,19 +219,19 @@ def _record(
     name: str,
     keys: Collection[str] | None,
 ) -> None:
-    """Record new versions of an asset: of some keys, or of all recorded before."""
-    one = OBSERVED[name]
+    """Record new versions of an asset for some keys; None: all recorded before."""
+    observed = OBSERVED[name]
     prefix = [fresh.home.market.name] if fresh.home.market.name else []
     asset = dg.AssetKey([*prefix, name])
-    recorded = _recorded(instance, asset, one.axis != WHOLE)
-    if one.axis == WHOLE:
+    recorded = _recorded(instance, asset, observed.axis != WHOLE)
+    if observed.axis == WHOLE:
         wanted: Iterable[str] = [""] if keys is not None or recorded else []
-    elif one.axis == SESSION:
+    elif observed.axis == SESSION:
         wanted = _sessions_changed(fresh)
     else:
         wanted = recorded if keys is None else keys
     for key in wanted:
-        version = _version(one, fresh, key)
+        version = _version(observed, fresh, key)
         if version != recorded.get(key):
             instance.report_runless_asset_event(_event(asset, key, version))
 
@@ -232,10 +239,10 @@ def _record(
 def _event(
     asset: dg.AssetKey, key: str, version: str
 ) -> dg.AssetObservation | dg.AssetMaterialization:
-    """Record of a version, where Dagster looks for it.
+    """Build the event from which Dagster reads the version.
 
-    Of an asset that it does not compute, it reads observations of partitions, but the
-    materialisations of the whole.
+    For an asset that Dagster does not compute, it reads observations if the asset has
+    partitions, but materialisations if the asset has none.
     """
     tags = {DATA_VERSION_TAG: version}
     if key:
@@ -246,7 +253,7 @@ def _event(
 def _recorded(
     instance: dg.DagsterInstance, asset: dg.AssetKey, partitioned: bool
 ) -> Mapping[str, str]:
-    """Versions that were last recorded of an asset, by partition."""
+    """Return the last recorded versions of an asset, by partition."""
     if partitioned:
         observation = dg.DagsterEventType.ASSET_OBSERVATION
         return recorded_versions(instance, asset, observation)
@@ -254,16 +261,16 @@ def _recorded(
     return {} if version == NO_VERSION else {"": version}
 
 
-def _version(one: Observed, fresh: Freshness, key: str) -> str:
+def _version(observed: Observed, fresh: Freshness, key: str) -> str:
     try:
-        return one.version(fresh, key)
+        return observed.version(fresh, key)
     except BadInput as error:
-        # What is wrong with it is what there is: another fault is another version.
+        # An input that cannot be read has its error as version: another error is new.
         return combined_hash(["at fault", str(error)])
 
 
 def _sessions_changed(fresh: Freshness) -> list[str]:
-    """Sessions whose bars the source would give otherwise now."""
+    """List the sessions in the lake whose bars would be computed again now."""
     changed = []
     for key in fresh.home.lake.keys("price_bars"):
         try:

@@ -1,7 +1,7 @@
 """Links to pages and pictures that open from the UI.
 
-A browser refuses links from a web page to a file. What the web server of Dagster does
-hand out are the files of its log manager, so copies are kept among them.
+A browser does not follow a link from a web page to a local file. But Dagster's web
+server serves the files of its log manager, so copies are stored among these.
 """
 
 from __future__ import annotations
@@ -33,14 +33,18 @@ def offer_page(
     ----------
     page
         The HTML file.
+    home
+        The home of the page.
+    study
+        Name of the study that the page reports on.
     instance
-        Whose logs the web server hands out, if they are on this machine.
+        The instance. A link is possible only if its logs are on this machine.
 
     Returns
     -------
     dict
-        Metadata: ``report``, a link if there can be one and how to open the page
-        without it, and ``report_path``.
+        Metadata: ``report``, the command that opens the page, after a link if one is
+        possible; and ``report_path``.
     """
     logs, link = instance.compute_log_manager, ""
     if isinstance(logs, LocalComputeLogManager):
@@ -56,7 +60,7 @@ def offer_page(
 
 
 def picture_value(png: bytes) -> dg.MarkdownMetadataValue:
-    """Turn a picture into metadata that needs no other file."""
+    """Convert a picture to metadata that contains its bytes."""
     encoded = base64.b64encode(png).decode("ascii")
     return dg.MetadataValue.md(f"![plot](data:image/png;base64,{encoded})")
 
@@ -64,18 +68,17 @@ def picture_value(png: bytes) -> dg.MarkdownMetadataValue:
 def offer_pictures(
     metadata: Mapping[str, Any], instance: dg.DagsterInstance
 ) -> dict[str, Any]:
-    """Link to copies of pictures, so that the UI shows them without being asked to.
+    """Replace pictures by links to copies, so that the UI shows them without a click.
 
-    It shows Markdown at once where that is short, and hides a picture that is written
-    into it behind a button. A link also leaves the event log small.
+    The UI shows short Markdown directly, but hides long Markdown, such as an embedded
+    picture, behind a button. Links also keep the event log small.
 
     Parameters
     ----------
     metadata
-        Values by name; those of :func:`picture_value` are replaced.
+        Values by name; values of :func:`picture_value` are replaced.
     instance
-        Whose logs the web server hands out. Where they are not on this machine,
-        nothing is replaced.
+        The instance. Where its logs are not on this machine, nothing is replaced.
     """
     logs = instance.compute_log_manager
     if not isinstance(logs, LocalComputeLogManager):
@@ -90,7 +93,7 @@ def _linked(value: Any, logs: LocalComputeLogManager) -> Any:
     if not found:
         return value
     png = base64.b64decode(found[1])
-    # Named by its content, so that a link always leads to what it was made for.
+    # The name is a hash of the content, so a link always leads to the same picture.
     key = [PICTURES, hashlib.sha256(png).hexdigest()[:32]]
     path = Path(logs.get_captured_local_path(key, "png"))
     if not path.exists():

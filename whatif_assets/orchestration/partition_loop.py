@@ -1,8 +1,8 @@
-"""The one way in which the assets of an axis go through the partitions of a run.
+"""The loop over the partitions of a run, shared by all assets of an axis.
 
-The assets of an axis are computed by one step of Dagster, one after the other. Were
-each a step of its own, a partition that fails would fail its step, and Dagster would
-then skip what depends on the step for every partition.
+One Dagster step computes the assets of an axis, one after the other. With one step per
+asset, a single failed partition would fail the step, and Dagster would then skip the
+assets downstream for every partition.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from whatif_assets.domain.base.errors import BadInput, faults
 from whatif_assets.home.home import Home
 from whatif_assets.home.manifest import NEW, Manifest
 from whatif_assets.home.run_history import RunEntry, in_words, write_run_history
-from whatif_assets.orchestration.backfills import goes_on_after
+from whatif_assets.orchestration.backfills import continues_after
 from whatif_assets.orchestration.claims import claim_name
 from whatif_assets.orchestration.dagster_private import AssetMaterializationPlannedData
 from whatif_assets.orchestration.observed import observe
 from whatif_assets.orchestration.page_link import offer_pictures
-from whatif_assets.orchestration.partitions import asked_partitions
+from whatif_assets.orchestration.partitions import requested_partitions
 from whatif_assets.orchestration.progress import Progress
 from whatif_assets.orchestration.records import (
     NO_VERSION,
@@ -40,15 +40,16 @@ from whatif_assets.orchestration.storage import written_together
 from whatif_assets.report.drawing import Picture, draw_beside
 
 SECONDS_BETWEEN_LOG_LINES = 5.0
-# Records that wait for their pictures while the next partitions are computed.
+# How many records may wait for their pictures while the next partitions are computed.
 MOST_WAITING = 2
-# Records of quick partitions are written together: a commit takes longer than many.
+# Records of quick partitions are written in batches: one commit takes longer than the
+# work on many such partitions.
 SECONDS_BETWEEN_RECORDS = 1.0
 
 
 @dataclass(frozen=True)
 class Task:
-    """What a stage is to do in a run: for which keys, of which home, and on what."""
+    """The task of a stage in a run: the home, the engines and the partition keys."""
 
     home: Home
     compute: Compute
@@ -62,9 +63,9 @@ class Step:
     Attributes
     ----------
     work
-        Does one partition: takes its key, writes, and says what it wrote.
+        Computes and writes the partition of a key, and returns its result.
     inputs
-        Hashes of what a key's partition would be computed from, by part.
+        Returns the hashes of everything that a partition is computed from, by part.
     """
 
     work: Callable[[str], Result]
@@ -73,7 +74,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Stage:
-    """One asset of an axis: what Dagster shows of it, and how it is computed."""
+    """One asset of an axis: its specification for Dagster, and how it is computed."""
 
     spec: dg.AssetSpec
     prepare: Callable[[Task], Step]
@@ -90,12 +91,12 @@ def run_stages(
     compute: Compute,
     stages: Sequence[Stage],
 ) -> Iterator[dg.MaterializeResult[None]]:
-    """Do the work of an axis's assets for every partition of the run.
+    """Compute the assets of an axis for every partition of the run.
 
-    A partition is reused where computing it would change nothing. Each key that
-    succeeds is recorded by itself, with its own metadata and versions, whatever happens
-    to the others; a key that failed is left out by the assets after. The step fails at
-    the end if any key failed.
+    A partition whose inputs are unchanged is reused. Each key that succeeds is
+    recorded separately, with its own metadata and versions, even if other keys fail.
+    The assets downstream skip a key that failed. If any key failed, the step fails at
+    the end.
 
     Parameters
     ----------
@@ -111,8 +112,8 @@ def run_stages(
     Raises
     ------
     dagster.Failure
-        A key asked for is no partition, or some keys failed; the message names each
-        one with its reason.
+        A requested key is not a partition, or some keys failed. The message names each
+        of them with the reason.
     """
     keys = _claimed_keys(context, home)
     chosen = {key.path[-1]: key for key in context.selected_asset_keys}
@@ -127,13 +128,13 @@ def run_stages(
         recorder = _Recorder(context, home, stage.name, chosen[stage.name])
         recorders.append(recorder)
         task = Task(home, compute, [key for key in keys if key not in failed])
-        recorder.go_through(task, stage, blocked=failed)
+        recorder.compute(task, stage, blocked=failed)
         failed |= {key: stage.name for key in recorder.failures}
     if any(recorder.failures for recorder in recorders):
         text = "\n".join(r.failure_text(len(keys)) for r in recorders if r.failures)
         raise dg.Failure(description=text, allow_retries=False)
-    if _others_follow(context):
-        yield from _for_those_that_follow(recorders)
+    if _has_later_steps(context):
+        yield from _outputs(recorders)
 
 
 def _claimed_keys(context: dg.AssetExecutionContext, home: Home) -> list[str]:
@@ -141,31 +142,35 @@ def _claimed_keys(context: dg.AssetExecutionContext, home: Home) -> list[str]:
         claim_name(home, context.instance)
     except BadInput as error:
         raise dg.Failure(description=str(error), allow_retries=False) from None
-    return asked_partitions(context, home)
+    return requested_partitions(context, home)
 
 
-def _others_follow(context: dg.AssetExecutionContext) -> bool:
-    """Whether the run has other steps, which Dagster skips without an output of this.
+def _has_later_steps(context: dg.AssetExecutionContext) -> bool:
+    """Whether the run has other steps, which Dagster skips if this one has no output.
 
-    An output makes Dagster record every partition once more, so there is none where
-    nobody waits for it.
+    For an output, Dagster records every partition once more. So outputs are left out
+    where no other step needs them.
     """
-    asked = context.run.asset_selection
+    selected = context.run.asset_selection
     every = context.job_def.asset_layer.executable_asset_keys
-    return bool(set(every if asked is None else asked) - context.selected_asset_keys)
+    return bool(
+        set(every if selected is None else selected) - context.selected_asset_keys
+    )
 
 
-def _for_those_that_follow(
-    recorders: Sequence[_Recorder],
-) -> Iterator[dg.MaterializeResult[None]]:
-    """Give outputs, and the records of the keys once more, as the latest is shown."""
+def _outputs(recorders: Sequence[_Recorder]) -> Iterator[dg.MaterializeResult[None]]:
+    """Yield the outputs of the assets.
+
+    Dagster then records the whole range and shows the latest record, so the records of
+    the keys are written once more after it.
+    """
     for recorder in recorders:
         yield dg.MaterializeResult(asset_key=recorder.asset_key)
         recorder.record_again()
 
 
 class _Recorder:
-    """Runs the work of one asset key by key, and records each key."""
+    """Computes one asset key by key, and records each key."""
 
     def __init__(
         self,
@@ -179,7 +184,7 @@ class _Recorder:
         spec = context.assets_def.specs_by_key[asset_key]
         self._provenance = Provenance.now(context.instance, spec)
         self._code_version = self._provenance.code_version
-        self._is_awaited = goes_on_after(context, table)
+        self._backfill_continues = continues_after(context, table)
         self._waiting: list[tuple[str, str, Mapping[str, Any], Mapping[str, Any]]] = []
         self._recorded: list[dg.AssetMaterialization] = []
         self._unwritten: list[dg.AssetMaterialization] = []
@@ -188,16 +193,26 @@ class _Recorder:
         self.failures: dict[str, str] = {}
         self.left_out: list[str] = []
 
-    def go_through(self, task: Task, stage: Stage, blocked: Mapping[str, str]) -> None:
-        """Do the work for every key, also if it is interrupted after some of them."""
+    def compute(self, task: Task, stage: Stage, blocked: Mapping[str, str]) -> None:
+        """Compute and record every key; if interrupted, record those that are done.
+
+        Parameters
+        ----------
+        task
+            The home, the engines and the keys.
+        stage
+            The asset.
+        blocked
+            Keys that failed before, each with the table that failed.
+        """
         progress = Progress(self._table, len(task.keys))
-        progress.tell()
+        progress.notify()
         try:
             if step := self._prepared(task, stage):
                 for key in task.keys:
                     self._attempt(key, step)
                     progress.advance(key)
-                    self._tell(progress)
+                    self._log_progress(progress)
         finally:
             self._record(len(self._waiting))
             self._write()
@@ -210,7 +225,7 @@ class _Recorder:
         self._context.log.info(in_words(self._table, self._entries))
 
     def _prepared(self, task: Task, stage: Stage) -> Step | None:
-        """The step, or None where what all keys need is at fault: so all failed."""
+        """Return the step; or fail all keys and return None where it is impossible."""
         try:
             return stage.prepare(task)
         except BadInput as error:
@@ -221,14 +236,14 @@ class _Recorder:
     def _attempt(self, key: str, step: Step) -> None:
         started = time.monotonic()
         try:
-            asked = {**step.inputs(key), "code": self._code_version}
+            inputs = {**step.inputs(key), "code": self._code_version}
             manifest = self._home.lake.manifest(self._table, key)
-            why = self._home.lake.why_computed(self._table, key, asked)
+            why = self._home.lake.why_computed(self._table, key, inputs)
             result = step.work(key) if why or manifest is None else None
         except BadInput as error:
             self._fail(key, str(error), started)
         except Exception as error:
-            # The other partitions go on, so the traceback is kept in the log.
+            # The run continues with other partitions, so the log keeps the traceback.
             self._context.log.exception(f"{self._table} of {key} failed")
             self._fail(key, f"{type(error).__name__}: {error}", started)
         else:
@@ -236,7 +251,7 @@ class _Recorder:
                 before = manifest.data_version if manifest else None
                 status = "unchanged" if before == result.data_version else "computed"
                 seconds = time.monotonic() - started
-                self._succeed(key, status, why, result, asked, seconds)
+                self._succeed(key, status, why, result, inputs, seconds)
             elif manifest is not None:
                 self._reuse(key, manifest)
 
@@ -250,13 +265,13 @@ class _Recorder:
         self._record_failure(key, reason)
 
     def _record_failure(self, key: str, reason: str) -> None:
-        """Record without a version that a key was tried, where that has to be known.
+        """Record a failed key without a version, where Dagster has to know of it.
 
-        That is where a backfill goes on after it, and where the lake has lost what was
-        recorded before. A partition counts as failed if it was planned after its last
-        record: so it is planned once more.
+        This is needed in two cases: a backfill continues after this axis, or the lake
+        has lost a partition that was recorded before. Dagster counts a partition as
+        failed if it was planned after its last record, so it is planned once more.
         """
-        if not self._is_awaited and not self._is_lost(key):
+        if not self._backfill_continues and not self._is_lost(key):
             return
         self._log(key, NO_VERSION, {"failed": reason})
         self._write()
@@ -270,7 +285,7 @@ class _Recorder:
         )
 
     def _is_lost(self, key: str) -> bool:
-        """Whether a partition was recorded, and the lake no longer has it."""
+        """Whether a partition was recorded but is no longer in the lake."""
         if self._home.lake.has(self._table, key):
             return False
         instance = self._context.instance
@@ -301,42 +316,42 @@ class _Recorder:
         )
         if why != NEW:
             self._context.log.info(f"{self._table} of {key}: {status}, {why}")
-        told = {
+        summary = {
             "rows": result.rows,
             "seconds": round(seconds, 3),
             "why": f"{why}; it is the same as before" if status == "unchanged" else why,
         }
-        self._wait(key, result.data_version, told, result.metadata)
+        self._enqueue(key, result.data_version, summary, result.metadata)
 
     def _reuse(self, key: str, manifest: Manifest) -> None:
         self._entries.append(
             RunEntry.of(key, "reused", "", self._code_version, manifest)
         )
-        told = {
+        summary = {
             "rows": manifest.rows,
             "reused": f"Nothing changed since run {manifest.run_id}.",
         }
         shown = kept_shown(self._home.lake, self._table, key)
-        self._log(key, manifest.data_version, {**told, **shown})
+        self._log(key, manifest.data_version, {**summary, **shown})
 
-    def _wait(
+    def _enqueue(
         self,
         key: str,
         version: str,
-        told: Mapping[str, Any],
-        shown: Mapping[str, Any],
+        summary: Mapping[str, Any],
+        metadata: Mapping[str, Any],
     ) -> None:
-        """Record a key at once, or where it has pictures, when they may be drawn."""
-        self._waiting.append((key, version, told, shown))
-        drawn = any(isinstance(value, Picture) for value in shown.values())
-        self._record(len(self._waiting) - (MOST_WAITING if drawn else 0))
+        """Record a key now; or later if it has pictures, which may still be drawn."""
+        self._waiting.append((key, version, summary, metadata))
+        has_picture = any(isinstance(value, Picture) for value in metadata.values())
+        self._record(len(self._waiting) - (MOST_WAITING if has_picture else 0))
 
     def _record(self, count: int) -> None:
-        """Record the keys that have waited longest, and keep what is shown of them."""
+        """Record the keys that have waited longest, and store their metadata."""
         for _ in range(count):
-            key, version, told, metadata = self._waiting.pop(0)
+            key, version, summary, metadata = self._waiting.pop(0)
             shown = shown_values(metadata)
-            self._log(key, version, {**told, **shown})
+            self._log(key, version, {**summary, **shown})
             keep_shown(self._home.lake, self._table, key, shown)
 
     def _log(self, key: str, version: str, metadata: Mapping[str, Any]) -> None:
@@ -352,27 +367,27 @@ class _Recorder:
             self._write()
 
     def record_again(self) -> None:
-        """Record every key once more, where Dagster has recorded the whole range."""
+        """Record every key once more, after Dagster has recorded the whole range."""
         self._unwritten = list(self._recorded)
         self._write()
 
     def _write(self) -> None:
-        """Give Dagster the records that it does not have yet."""
+        """Pass the new records to Dagster."""
         with written_together(self._context.instance):
             for event in self._unwritten:
                 self._context.log_event(event)
         self._unwritten.clear()
         self._last_written = time.monotonic()
 
-    def _tell(self, progress: Progress) -> None:
-        """Write a log line now and then, so that the UI shows how far it is."""
+    def _log_progress(self, progress: Progress) -> None:
+        """Log the progress every few seconds, so that the UI shows it."""
         last = progress.done == progress.total
         if last or time.monotonic() - self._last_line > SECONDS_BETWEEN_LOG_LINES:
             self._context.log.info(str(progress))
             self._last_line = time.monotonic()
 
     def failure_text(self, total: int) -> str:
-        """Name the keys that failed, each with its reason."""
+        """Return a message that lists the failed keys with their reasons."""
         lines = [f"- {fault}" for fault in faults(self.failures)]
         return (
             f"{self._table}: {len(self.failures)} of {total} partitions failed, the "

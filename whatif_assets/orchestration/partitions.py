@@ -1,4 +1,4 @@
-"""The two axes, sessions and configurations, and the keys that a run asks for."""
+"""Partitions of the two axes, sessions and configurations, and the keys of a run."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ KEY_TAGS = (
 
 
 def session_partitions(market: Market) -> dg.TimeWindowPartitionsDefinition:
-    """One partition per session of the market's exchange calendar."""
+    """Build the partitions of sessions: one per session of the exchange calendar."""
     last = market.last_session
     return dg.TimeWindowPartitionsDefinition(
         cron_schedule=MIDNIGHT,
@@ -40,11 +40,11 @@ def session_partitions(market: Market) -> dg.TimeWindowPartitionsDefinition:
 
 
 def _exclusions(market: Market) -> list[str | datetime]:
-    """What is no session: weekdays without any as cron strings, then single days.
+    """List the days without a session: cron strings for weekdays, then single days.
 
-    Dagster writes the definition into many of its records, and a cron string takes the
-    place of hundreds of dates. A weekday with a single session, such as a special one
-    on a Saturday, has its other days listed.
+    Dagster writes the definition into many of its records, and a cron string replaces
+    hundreds of dates. A weekday that has at least one session, such as a special
+    session on a Saturday, gets no cron string: its days without a session are listed.
     """
     closed = pd.DatetimeIndex(market.sessions.holidays())
     if closed.empty:
@@ -54,13 +54,13 @@ def _exclusions(market: Market) -> list[str | datetime]:
     traded = set(days.difference(closed).weekday)
     # Weekdays start on Monday in pandas, and on Sunday in cron.
     never = [number for number in range(7) if number not in traded]
-    left = closed[~closed.weekday.isin(never)]
+    single_days = closed[~closed.weekday.isin(never)]
     crons = [f"0 0 * * {(number + 1) % 7}" for number in never]
-    return [*crons, *left.to_pydatetime()]
+    return [*crons, *single_days.to_pydatetime()]
 
 
 def configuration_partitions(market: Market) -> dg.DynamicPartitionsDefinition:
-    """One partition per configuration; added by the sensor, or by hand."""
+    """Build the partitions of configurations, which the sensor or a user adds."""
     prefix = f"{market.name}_" if market.name else ""
     return dg.DynamicPartitionsDefinition(name=f"{prefix}configurations")
 
@@ -69,21 +69,23 @@ def _midnight(day: date) -> datetime:
     return datetime(day.year, day.month, day.day)
 
 
-def asked_partitions(context: dg.AssetExecutionContext, home: Home) -> list[str]:
-    """List the partition keys of a run, refusing one that is no partition.
+def requested_partitions(context: dg.AssetExecutionContext, home: Home) -> list[str]:
+    """List the partition keys of a run.
 
-    Dagster itself runs an excluded date as the next session, silently.
+    Without this check, Dagster would silently run the next session for an excluded
+    date.
 
     Raises
     ------
     dagster.Failure
-        The message says what the key is and what would be allowed.
+        A requested date is not a session. The message names the date and the dates
+        that are allowed.
     """
     tags = context.run.tags
-    asked = sorted({tags[name] for name in KEY_TAGS if name in tags})
+    requested = sorted({tags[name] for name in KEY_TAGS if name in tags})
     partitions = context.assets_def.partitions_def
     if isinstance(partitions, dg.TimeWindowPartitionsDefinition):
-        for key in asked:
+        for key in requested:
             _refuse_non_session(home, key)
     return list(context.partition_keys)
 
@@ -95,6 +97,6 @@ def _refuse_non_session(home: Home, key: str) -> None:
         raise dg.Failure(description=str(error), allow_retries=False) from None
     except ValueError:
         raise dg.Failure(
-            description=f"{key!r} is no date; write a session as YYYY-MM-DD.",
+            description=f"{key!r} is not a date; write a session as YYYY-MM-DD.",
             allow_retries=False,
         ) from None

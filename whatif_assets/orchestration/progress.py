@@ -1,4 +1,4 @@
-"""Progress of long work, for whoever listens: the terminal or nobody."""
+"""Progress of long work, reported to listeners such as the terminal."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ _listeners: list[Listener] = []
 
 @dataclass
 class Progress:
-    """How far a piece of work is.
+    """Progress of a piece of work.
 
     Attributes
     ----------
     what
         Name of the work, such as ``features``.
     total, done
-        Units of work.
+        Units of work in all, and units that are finished.
     detail
-        What is being worked on.
+        The unit that was finished last, such as a partition key.
+    started
+        Start of the work, in seconds of the monotonic clock.
     """
 
     what: str
@@ -31,24 +33,24 @@ class Progress:
     started: float = field(default_factory=time.monotonic)
 
     def advance(self, detail: str = "") -> None:
-        """Note one more unit done and tell the listeners."""
+        """Count one more finished unit, and notify the listeners."""
         self.done += 1
         self.detail = detail
-        self.tell()
+        self.notify()
 
     def move(self, done: int, total: int) -> None:
-        """Note how many units of how many are done, and tell the listeners."""
+        """Set the finished units and the total, and notify the listeners."""
         self.done, self.total = done, total
-        self.tell()
+        self.notify()
 
-    def tell(self) -> None:
-        """Tell the listeners how far the work is."""
+    def notify(self) -> None:
+        """Pass this progress to all listeners."""
         for listener in _listeners:
             listener(self)
 
     @property
     def seconds_left(self) -> float | None:
-        """Estimate from the pace so far; None before the first unit is done."""
+        """Estimated seconds left at the pace so far; None before the first unit."""
         if not self.done:
             return None
         pace = (time.monotonic() - self.started) / self.done
@@ -61,6 +63,6 @@ class Progress:
 
 
 def listen(listener: Listener) -> Callable[[], None]:
-    """Register a listener; the returned function takes it away again."""
+    """Register a listener; the returned function removes it."""
     _listeners.append(listener)
     return lambda: _listeners.remove(listener)

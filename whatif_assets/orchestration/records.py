@@ -1,4 +1,4 @@
-"""What Dagster is told of a partition: what it shows, and what it came from."""
+"""Dagster's records of a partition: the metadata it shows, and its provenance."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from whatif_assets.orchestration.dagster_private import (
 from whatif_assets.orchestration.page_link import picture_value
 from whatif_assets.report.drawing import Picture
 
-# Hidden, since it is written once the partition is complete, when pictures are drawn.
+# A hidden file: it is written after the partition is complete, with its pictures drawn.
 SHOWN = ".shown.json"
 NO_VERSION = NULL_DATA_VERSION.value
 
 
 @dataclass(frozen=True)
 class Result:
-    """What one partition's work gives back for the record.
+    """Result of the work on one partition, as it is recorded.
 
     Attributes
     ----------
@@ -47,8 +47,8 @@ class Result:
     details
         Values for the manifest, where later steps read them.
     inputs
-        Hashes of what it was computed from, by part, where the work alone finds out;
-        otherwise they are as they were asked for before it.
+        Hashes of what the partition was computed from, by part. None where the hashes
+        taken before the work hold; set where only the work knows what it reads.
     """
 
     rows: int
@@ -59,19 +59,19 @@ class Result:
 
 
 def shown_values(metadata: Mapping[str, Any]) -> dict[str, dg.MetadataValue[Any]]:
-    """Turn what a result has to show into what Dagster records, pictures drawn."""
+    """Convert the metadata of a result to Dagster's values, and draw its pictures."""
     values = {name: as_metadata(value) for name, value in metadata.items()}
     return dict(normalize_metadata(values))
 
 
 def keep_shown(lake: Lake, table: str, key: str, shown: Mapping[str, Any]) -> None:
-    """Keep what is shown of a partition beside its data, for when it is reused."""
+    """Store the metadata of a partition next to its data, for when it is reused."""
     text = serialize_value(dict(shown)) + "\n"
     lake.write_file(table, key, SHOWN, text.encode())
 
 
 def kept_shown(lake: Lake, table: str, key: str) -> dict[str, Any]:
-    """Read what was shown of a partition when it was computed; nothing if lost."""
+    """Read the stored metadata of a partition; empty if it is lost or unreadable."""
     try:
         shown = deserialize_value(lake.read_file(table, key, SHOWN).decode())
     except (FileNotFoundError, ValueError, dg.DagsterError):
@@ -81,14 +81,14 @@ def kept_shown(lake: Lake, table: str, key: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Provenance:
-    """What the records of one asset in one run say of their origin.
+    """Origin of the records of one asset in one run.
 
     Attributes
     ----------
     code_version
-        Of the asset.
+        Code version of the asset.
     inputs
-        Tags that name the versions of what it depends on.
+        Tags with the versions of the assets it depends on.
     """
 
     code_version: str
@@ -96,29 +96,29 @@ class Provenance:
 
     @classmethod
     def now(cls, instance: dg.DagsterInstance, spec: dg.AssetSpec) -> Provenance:
-        """Note what an asset would read now; to be asked before the work reads.
+        """Capture the versions that an asset would read now.
 
-        Dagster holds a partition against the latest record of its inputs up to a
-        pointer. The pointer is the last record of all, so that whatever is recorded
-        from now on counts as later.
+        Call it before the work reads anything. Dagster compares a partition with the
+        latest record of its inputs up to a pointer. The pointer is the last record in
+        the event log, so that everything recorded from now on counts as later.
 
         Parameters
         ----------
         instance
             The instance that has the records.
         spec
-            Of the asset.
+            The asset.
         """
         pointer = str(instance.event_log_storage.get_maximum_record_id() or 0)
         tags: dict[str, str] = {}
         for key in (dep.asset_key for dep in spec.deps):
             tags[get_input_event_pointer_tag(key)] = pointer
-            # Of an input that has partitions, Dagster looks at the pointer alone.
+            # For an input with partitions, Dagster reads only the pointer.
             tags[get_input_data_version_tag(key)] = latest_version(instance, key)
         return cls(str(spec.code_version or ""), tags)
 
     def tags(self, data_version: str) -> dict[str, str]:
-        """Tags of the record of something with this version."""
+        """Return the tags of a record with this data version."""
         return {
             DATA_VERSION_TAG: data_version,
             DATA_VERSION_IS_USER_PROVIDED_TAG: "true",
@@ -130,7 +130,22 @@ class Provenance:
 def latest_version(
     instance: dg.DagsterInstance, key: dg.AssetKey, partition: str | None = None
 ) -> str:
-    """Data version of the latest materialisation of an asset, or of a partition."""
+    """Return the data version of the latest materialisation.
+
+    Parameters
+    ----------
+    instance
+        The instance that has the records.
+    key
+        The asset.
+    partition
+        One of its partitions; None for the asset as a whole.
+
+    Returns
+    -------
+    str
+        The version; `NO_VERSION` where nothing is recorded.
+    """
     record = instance.get_latest_data_version_record(key, False, partition)
     version = record and extract_data_version_from_entry(record.event_log_entry)
     return version.value if version else NO_VERSION
@@ -141,16 +156,16 @@ def recorded_versions(
     key: dg.AssetKey,
     kind: dg.DagsterEventType = dg.DagsterEventType.ASSET_MATERIALIZATION,
 ) -> dict[str, str]:
-    """Data versions of the latest records of an asset's partitions, by partition.
+    """Return the data versions of an asset's latest records, by partition.
 
     Parameters
     ----------
     instance
         The instance that has the records.
     key
-        Of the asset.
+        The asset.
     kind
-        Of the records: materialisations or observations.
+        The kind of record: materialisation or observation.
     """
     found = instance.event_log_storage.get_latest_tags_by_partition(
         key, kind, [DATA_VERSION_TAG]
@@ -159,7 +174,7 @@ def recorded_versions(
 
 
 def latest_records(instance: dg.DagsterInstance, key: dg.AssetKey) -> dict[str, int]:
-    """Numbers of the latest records of an asset's partitions; later ones are higher."""
+    """Return the ids of an asset's latest records, by partition; ids grow with time."""
     storage, kind = (
         instance.event_log_storage,
         dg.DagsterEventType.ASSET_MATERIALIZATION,
@@ -168,12 +183,12 @@ def latest_records(instance: dg.DagsterInstance, key: dg.AssetKey) -> dict[str, 
 
 
 def now() -> str:
-    """Return the time, UTC, as ISO 8601."""
+    """Return the current time in UTC, to the second, as ISO 8601."""
     return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
 def as_metadata(value: Any) -> Any:
-    """Turn a table or a picture into metadata; leave what Dagster knows as it is."""
+    """Convert a table or a picture to metadata; return other values unchanged."""
     if isinstance(value, Picture):
         return _drawn(value)
     if not isinstance(value, pd.DataFrame):
@@ -188,7 +203,7 @@ def as_metadata(value: Any) -> Any:
 
 
 def _drawn(picture: Picture) -> Any:
-    """Picture for the UI; what cannot be drawn says so, and the result is kept."""
+    """Draw a picture for the UI; return the reason as text where drawing fails."""
     try:
         return picture_value(picture.png())
     except Exception as error:
@@ -196,7 +211,7 @@ def _drawn(picture: Picture) -> Any:
 
 
 def _plain(cell: Any) -> Any:
-    """Number, text or None: what is missing is None."""
+    """Convert a cell to a number, a text, or None where it is missing."""
     if cell is None or cell is pd.NaT or cell is pd.NA or cell != cell:
         return None
     return cell if isinstance(cell, (int, float, bool)) else str(cell)

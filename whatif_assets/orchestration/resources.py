@@ -1,4 +1,4 @@
-"""What assets are given: the home, and the machines to compute on."""
+"""Resources of the assets: the home, and the engines to compute on."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from whatif_assets.steps.session_features import Engine
 
 
 class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """The home that a code location serves."""
+    """The home of a code location."""
 
     path: str
 
     def open(self) -> Home:
-        """Open it, reading ``market.yaml`` again."""
+        """Open the home, and read its ``market.yaml`` again."""
         return Home.open(Path(self.path))
 
 
@@ -39,10 +39,10 @@ class Compute(dg.ConfigurableResource):  # type: ignore[type-arg]
     Attributes
     ----------
     backend
-        ``local`` or ``spark`` overrides what each configuration says; empty
-        leaves it to ``WHATIF_BACKEND``, then to the configuration.
+        ``local`` or ``spark``, which overrides the backend of every configuration.
+        Empty: ``WHATIF_BACKEND`` decides if it is set, else the configuration.
     spark_config
-        Spark settings that override a study's.
+        Spark settings that override those of a study.
     """
 
     backend: str = ""
@@ -50,24 +50,24 @@ class Compute(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     @property
     def forced_backend(self) -> str:
-        """The backend that overrides every configuration's, or nothing."""
+        """The backend that overrides every configuration's; empty where none does."""
         return forced_backend(self.backend)
 
     def backend_of(self, configuration: Configuration) -> str:
-        """Backend on which a configuration's model is fitted."""
+        """Return the backend on which a configuration's model is fitted."""
         return backend_of(configuration, self.backend)
 
     def spark(self, study: Study | None = None) -> Any:
-        """Start a Spark session, or return the one that runs already.
+        """Start a Spark session, or return the one that is running.
 
-        Settings come from this resource, else from ``WHATIF_SPARK_MASTER``, else
+        A setting is read from this resource, else from ``WHATIF_SPARK_MASTER``, else
         from the study.
         """
         merged = {**study_settings(study), **self.spark_config}
         return LazyPySparkResource(spark_config=merged).spark_session
 
     def feature_engine(self) -> Engine:
-        """What computes features: pandas, or Spark where it is forced."""
+        """Return the function that computes features: pandas, or Spark if forced."""
         if self.forced_backend == "spark":
             return functools.partial(compute_features_spark, self.spark())
         return features_of_sessions

@@ -1,8 +1,8 @@
-"""Dagster's storage in SQLite, with its files kept open, and events written together.
+"""Dagster's SQLite storage, with files kept open and events written in batches.
 
 Dagster opens and closes a file for each event that it records, which takes longer than
-the work on most sessions. Files and tables are Dagster's own: its storage reads what
-this one wrote, and the other way round.
+the work on most sessions. The files and tables have Dagster's own format: its storage
+can read files that this one wrote, and the reverse.
 """
 
 from __future__ import annotations
@@ -30,16 +30,19 @@ from whatif_assets.orchestration.dagster_private import (
 )
 from whatif_assets.orchestration.excluded_dates import leave_out_excluded_dates
 
-# Here, since the web server and the daemon load nothing else of the project.
+# Called here because the web server and the daemon load no other module of the project.
 leave_out_excluded_dates()
 
-# Dagster then gives what it plans for the partitions of a run in batches.
+# Makes Dagster store the planned partitions of a run in batches.
 os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")
 
 
 @contextmanager
 def written_together(instance: dg.DagsterInstance) -> Iterator[None]:
-    """Write the events of the block when it ends, where the storage is ours."""
+    """Write the events of the block in one batch at its end.
+
+    With another storage than `OpenEventLog`, events are written one by one.
+    """
     log = instance.event_log_storage
     if not isinstance(log, OpenEventLog):
         yield
@@ -49,7 +52,7 @@ def written_together(instance: dg.DagsterInstance) -> Iterator[None]:
 
 
 class OpenEventLog(SqliteEventLogStorage):
-    """Keeps two files open: the index of all runs, and the run that was asked last."""
+    """Event log that keeps two files open: the index of runs, and the last run used."""
 
     def __init__(self, base_dir: str) -> None:
         self._open: dict[str, Engine] = {}
@@ -59,7 +62,7 @@ class OpenEventLog(SqliteEventLogStorage):
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Keep the events of the block, and write them when it ends."""
+        """Collect the events of the block, and write them when it ends."""
         self._waiting = []
         try:
             yield
@@ -68,25 +71,27 @@ class OpenEventLog(SqliteEventLogStorage):
             self.store_event_batch(waiting)
 
     def store_event(self, event: EventLogEntry) -> None:
-        """Write an event, or keep it for later; see `together`."""
+        """Write an event now, or at the end of the block; see `together`."""
         if self._waiting is not None:
             self._waiting.append(event)
         else:
             super().store_event(event)
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
-        """Write events in their order, those of assets in one transaction a file."""
-        groups = itertools.groupby(events, lambda one: (_of_asset(one), one.run_id))
-        for (of_asset, run_id), group in groups:
-            if of_asset:
-                self._store_of_assets(run_id, list(group))
+        """Write events in their order; asset events in one transaction per file."""
+        groups = itertools.groupby(
+            events, lambda event: (_is_asset_event(event), event.run_id)
+        )
+        for (of_assets, run_id), group in groups:
+            if of_assets:
+                self._store_asset_events(run_id, list(group))
                 continue
-            for one in group:
-                super().store_event(one)
+            for entry in group:
+                super().store_event(entry)
 
-    def _store_of_assets(self, run_id: str, events: Sequence[EventLogEntry]) -> None:
-        """Write events of assets: of each asset, the last one is what it shows."""
-        rows = [self._event_to_row(one) for one in events]
+    def _store_asset_events(self, run_id: str, events: Sequence[EventLogEntry]) -> None:
+        """Write asset events; the last event of each asset becomes its latest state."""
+        rows = [self._event_to_row(entry) for entry in events]
         insert = SqlEventLogStorageTable.insert()
         with self.run_connection(run_id) as connection:
             connection.execute(insert, rows)
@@ -94,14 +99,14 @@ class OpenEventLog(SqliteEventLogStorage):
             ids = [connection.execute(insert, row).lastrowid for row in rows]
             self._store_asset_event_tags(connection, events, ids)
             last = {
-                (row["asset_key"], row["dagster_event_type"]): (one, number)
-                for row, one, number in zip(rows, events, ids, strict=True)
+                (row["asset_key"], row["dagster_event_type"]): (entry, number)
+                for row, entry, number in zip(rows, events, ids, strict=True)
             }
-            for one, number in sorted(last.values(), key=lambda pair: pair[1]):
-                self._store_asset_event(connection, one, number)
+            for entry, number in sorted(last.values(), key=lambda pair: pair[1]):
+                self._store_asset_event(connection, entry, number)
 
     def has_table(self, table_name: str) -> bool:
-        """Whether there is a table; one that was there is not looked for again."""
+        """Whether a table exists; the answer yes is cached."""
         if table_name not in self._known_tables:
             if not super().has_table(table_name):
                 return False
@@ -138,7 +143,7 @@ class OpenEventLog(SqliteEventLogStorage):
             self._open.pop(shard).dispose()
 
     def wipe(self) -> None:
-        """Delete all events; the files of runs are closed before."""
+        """Close all files, and delete all events."""
         with self._db_lock:
             self._close(list(self._open))
         super().wipe()
@@ -151,7 +156,7 @@ class OpenEventLog(SqliteEventLogStorage):
 
 
 class OpenSqliteStorage(DagsterSqliteStorage):
-    """Dagster's default storage but for its event log, which is an `OpenEventLog`."""
+    """Dagster's default storage with an `OpenEventLog` as its event log."""
 
     def __init__(
         self, base_dir: str, inst_data: ConfigurableClassData | None = None
@@ -161,16 +166,16 @@ class OpenSqliteStorage(DagsterSqliteStorage):
 
     @classmethod
     def from_config_value(cls, inst_data: Any, config_value: Any) -> OpenSqliteStorage:
-        """Make one of what ``dagster.yaml`` says, as Dagster asks of such classes."""
+        """Build the storage from ``dagster.yaml``; Dagster calls this method."""
         return cls.from_local(inst_data=inst_data, **config_value)
 
 
-def _of_asset(event: EventLogEntry) -> bool:
+def _is_asset_event(event: EventLogEntry) -> bool:
     return event.is_dagster_event and event.dagster_event_type in ASSET_EVENTS
 
 
 def _engine(connection_string: str) -> Engine:
-    """Make an engine that holds one connection for all threads; they take turns."""
+    """Make an engine with one connection, which all threads share one at a time."""
     engine = create_engine(
         connection_string,
         poolclass=StaticPool,
@@ -182,7 +187,7 @@ def _engine(connection_string: str) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _(connection: Any, _record: Any) -> None:
-        # A loss of power can cost the last events, no more: they are logged first.
+        # A power failure can lose only the last events: SQLite logs writes first.
         connection.execute("PRAGMA synchronous=NORMAL")
 
     return engine

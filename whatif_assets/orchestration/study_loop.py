@@ -1,4 +1,4 @@
-"""The one way in which an asset without partitions goes through the studies."""
+"""The loop over the studies, shared by the assets that compute one part per study."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Inputs = Callable[[Winner], Mapping[str, str]]
 def for_each_study(
     context: dg.AssetExecutionContext, home: Home, work: Work, inputs: Inputs
 ) -> dg.MaterializeResult[None]:
-    """Do an asset's work for the winner of every study, reusing what is unchanged.
+    """Compute an asset's part for the winner of every study; reuse unchanged parts.
 
     Parameters
     ----------
@@ -43,16 +43,16 @@ def for_each_study(
     home
         The home whose lake the work writes to.
     work
-        Does one study: takes its winner, writes, and says what it wrote.
+        Computes and writes the part of a study from its winner; returns the result.
     inputs
-        Hashes of what a study's part would be computed from, by part. An empty
-        mapping means that the asset has nothing to do for the study.
+        Returns the hashes of everything that a study's part is computed from, by
+        input. An empty mapping means that the asset has no part for the study.
 
     Raises
     ------
     dagster.Failure
-        Some studies failed; the others are kept. The message names each with its
-        reason.
+        Some studies failed; the results of the others are kept. The message lists the
+        failed studies with their reasons.
     """
     table = context.asset_key.path[-1]
     provenance = provenance_of(context, home)
@@ -63,17 +63,17 @@ def for_each_study(
     failures: dict[str, str] = {}
     for name, study in studies.items():
         try:
-            entry, told = _one(context, fresh, study, work, inputs)
+            entry, shown = _compute_study(context, fresh, study, work, inputs)
         except BadInput as error:
             failures[name] = str(error)
             context.log.error(f"{table} of {name}: {error}")
         except Exception as error:
-            # The other studies go on, so the traceback is kept in the log.
+            # The run continues with other studies, so the log keeps the traceback.
             context.log.exception(f"{table} of {name} failed")
             failures[name] = f"{type(error).__name__}: {error}"
         else:
             entries += [entry] if entry else []
-            metadata |= {f"{name}_{k}": value for k, value in told.items()}
+            metadata |= {f"{name}_{k}": value for k, value in shown.items()}
         progress.advance(name)
     write_run_history(home.lake, context.run.run_id, table, entries)
     if failures:
@@ -90,32 +90,32 @@ def for_each_study(
     )
 
 
-def _one(
+def _compute_study(
     context: dg.AssetExecutionContext,
     fresh: Freshness,
-    of: Study,
+    study: Study,
     work: Work,
     inputs: Inputs,
 ) -> tuple[RunEntry | None, Mapping[str, Any]]:
-    """Do one study: its entry in the run log, if any, and its metadata."""
+    """Compute or reuse one study; return its run history entry and its metadata."""
     started = time.monotonic()
-    table, study = context.asset_key.path[-1], of.name
+    table, name = context.asset_key.path[-1], study.name
     code = code_version_of(context)
-    home, winner = fresh.home, winner_of(fresh, of)
-    asked = inputs(winner) if winner else {}
-    if winner is None or not asked:
+    home, winner = fresh.home, winner_of(fresh, study)
+    hashes = inputs(winner) if winner else {}
+    if winner is None or not hashes:
         return None, {}
-    asked = {**asked, "code": code}
-    manifest = home.lake.manifest(table, study)
-    why = home.lake.why_computed(table, study, asked)
+    hashes = {**hashes, "code": code}
+    manifest = home.lake.manifest(table, name)
+    why = home.lake.why_computed(table, name, hashes)
     if manifest is not None and not why:
         note = f"Nothing changed since run {manifest.run_id}."
-        told = {"reused": note, **kept_shown(home.lake, table, study)}
-        return RunEntry.of(study, "reused", "", code, manifest), told
+        shown = {"reused": note, **kept_shown(home.lake, table, name)}
+        return RunEntry.of(name, "reused", "", code, manifest), shown
     result = work(winner)
     manifest = Manifest(
         data_version=result.data_version,
-        inputs=asked,
+        inputs=hashes,
         rows=result.rows,
         run_id=context.run.run_id,
         code_version=code,
@@ -123,7 +123,7 @@ def _one(
         seconds=round(time.monotonic() - started, 3),
         details=dict(result.details),
     )
-    home.lake.finish(table, study, manifest)
+    home.lake.finish(table, name, manifest)
     shown = shown_values(result.metadata)
-    keep_shown(home.lake, table, study, shown)
-    return RunEntry.of(study, "computed", why, code, manifest), shown
+    keep_shown(home.lake, table, name, shown)
+    return RunEntry.of(name, "computed", why, code, manifest), shown

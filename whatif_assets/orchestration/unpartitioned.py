@@ -1,4 +1,4 @@
-"""The one way in which an asset without partitions is computed and recorded."""
+"""Computing and recording an asset without partitions."""
 
 from __future__ import annotations
 
@@ -19,12 +19,14 @@ from whatif_assets.orchestration.records import Provenance, now, shown_values
 
 
 def provenance_of(context: dg.AssetExecutionContext, home: Home) -> Provenance:
-    """Note what an asset without partitions reads now; before its work.
+    """Capture the versions that an asset without partitions reads now.
+
+    Call it before the work of the asset.
 
     Raises
     ------
     dagster.Failure
-        Another home has the name of this one's market in the instance.
+        Another home already uses this market's name in the Dagster instance.
     """
     try:
         claim_name(home, context.instance)
@@ -40,17 +42,22 @@ def unpartitioned_result(
     home: Home,
     work: Callable[[Home], tuple[int, str, dict[str, Any]]],
 ) -> dg.MaterializeResult[None]:
-    """Do the work of an asset without partitions, and record it.
+    """Compute an asset without partitions, and record it.
 
     Parameters
     ----------
+    context
+        The asset's context.
+    home
+        The home.
     work
-        Takes the home, writes, and gives rows, data version and metadata.
+        Computes and writes the asset of a home; returns the number of rows, the data
+        version and the metadata.
 
     Raises
     ------
     dagster.Failure
-        With the message alone, where the input is at fault.
+        The input is wrong. The failure has the message without a traceback.
     """
     started = time.monotonic()
     provenance = provenance_of(context, home)
@@ -73,7 +80,7 @@ def unpartitioned_result(
 
 
 def code_version_of(context: dg.AssetExecutionContext) -> str:
-    """Code version of the asset that is being computed."""
+    """Return the code version of the asset that is being computed."""
     return str(context.assets_def.code_versions_by_key.get(context.asset_key) or "")
 
 
@@ -84,7 +91,7 @@ def _log_whole(
     version: str,
     seconds: float,
 ) -> None:
-    """Keep the run of an asset without partitions in the run log."""
+    """Write the run of an asset without partitions to the run history."""
     code = code_version_of(context)
     run_id = context.run.run_id
     manifest = Manifest(version, {}, rows, run_id, code, now(), seconds)

@@ -1,1 +1,1 @@
-"""The report: DuckDB file, its macros, pictures, and the HTML page."""
+"""The report: the DuckDB file with its macros, the pictures, and the HTML pages."""

@@ -1,7 +1,7 @@
-"""What a study comes to, in words: the same in terminal, page, UI and DuckDB.
+"""The conclusion of a study in sentences, the same in terminal, page, UI and DuckDB.
 
-The words are made once, when the report is written, and kept in the table
-``best_configuration``; whoever shows a result shows them.
+The sentences are written once, with the report, and stored in the table
+``best_configuration``; every display of a result shows these sentences.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from whatif_assets.domain.strategies.benchmark_size import benchmark_in_words
 from whatif_assets.settings.study import Study
 
 NOT_JUDGED = "not judged yet"
-# How a line begins that says that there is no winner, and one that says the verdict.
+# Beginnings of the line that names no winner, and of the line with the verdict.
 NO_WINNER, VERDICT = "No winner", "Verdict: "
 
 
 @dataclass(frozen=True)
 class Conclusion:
-    """What a study comes to.
+    """The conclusion of a study.
 
     Attributes
     ----------
     why_none
-        Why no winner is named; empty where one is.
+        Why no winner is named; empty if a winner is named.
     lines
-        Sentences: what is first in rank and how it did, and the verdict.
+        Sentences: the variant that is first in rank, its figures, and the verdict.
     """
 
     why_none: str
@@ -37,7 +37,7 @@ class Conclusion:
 
     @property
     def text(self) -> str:
-        """The sentences, one a line."""
+        """The sentences, one per line."""
         return "\n".join(self.lines)
 
 
@@ -49,38 +49,38 @@ def conclude(
     why_none: str = "",
     not_judged: str = NOT_JUDGED,
 ) -> Conclusion:
-    """Say what a study comes to.
+    """Write the conclusion of a study.
 
     Parameters
     ----------
     study
         The study.
     first
-        The row of the leaderboard that may win and is first in rank, with
-        ``variants_tried`` and ``ranked_above``; None where no variant may win.
+        The best leaderboard row that may win, with ``variants_tried`` and
+        ``ranked_above``; None if no variant may win.
     verdict
-        The row of the table ``verdicts`` about ``first``; None where it was not judged.
+        The row of the table ``verdicts`` about ``first``; None if it was not judged.
     why_none
-        Why no variant may win, where ``first`` is None.
+        Why no variant may win, if ``first`` is None.
     not_judged
-        What is said in place of a verdict.
+        Text in place of a verdict, if ``verdict`` is None.
     """
     if first is None:
         return Conclusion(why_none, (why_none,))
     refusal = "" if verdict is None else _refusal(verdict)
-    said = not_judged if verdict is None else verdict["in_words"]
+    judgement = not_judged if verdict is None else verdict["in_words"]
     if refusal:
         opening = [refusal, f"First in rank: {_name(first)}."]
     elif verdict is None:
         opening = [f"First in rank, not judged: {_name(first)}."]
     else:
         opening = [f"Best configuration: {_name(first)}."]
-    lines = (*opening, *_figures(study, first), f"{VERDICT}{said.rstrip('.')}.")
+    lines = (*opening, *_figures(study, first), f"{VERDICT}{judgement.rstrip('.')}.")
     return Conclusion(refusal, lines)
 
 
 def _refusal(verdict: Mapping[str, Any]) -> str:
-    """Say why a verdict names no winner; empty where it names one."""
+    """Return why a verdict names no winner; empty if it names one."""
     if verdict["names_winner"]:
         return ""
     if verdict["placebos_above"]:
@@ -91,7 +91,7 @@ def _refusal(verdict: Mapping[str, Any]) -> str:
 def _figures(study: Study, first: Mapping[str, Any]) -> Iterator[str]:
     ranking, tried = study.ranking, first["variants_tried"]
     value = format_metric(ranking.column, first[ranking.column])
-    # What it is ranked below may be no candidate.
+    # Rows ranked above it may be benchmarks or placebos, so it need not have rank 1.
     rank = "the best" if first["rank"] == 1 else f"rank {first['rank']:,}"
     place = "the only variant" if tried == 1 else f"{rank} of {tried:,} variants"
     yield f"{ranking.label}: {value}, {place}.{_compared(first)}"
@@ -102,12 +102,12 @@ def _figures(study: Study, first: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _compared(first: Mapping[str, Any]) -> str:
-    """Say what buy-and-hold made, where that is known."""
+    """Return a sentence with the profit of buy-and-hold; empty if it is undefined."""
     if is_undefined(first["buy_and_hold_pnl"]):
         return ""
-    held = benchmark_in_words(json.loads(first["settings"]))
-    made = format_metric("pnl", first["buy_and_hold_pnl"])
-    return f" Buy-and-hold {held} made {made}."
+    size = benchmark_in_words(json.loads(first["settings"]))
+    profit = format_metric("pnl", first["buy_and_hold_pnl"])
+    return f" Buy-and-hold {size} made {profit}."
 
 
 def _name(row: Mapping[str, Any]) -> str:

@@ -1,8 +1,8 @@
-"""The DuckDB file that people query, built beside the Parquet and put in place whole.
+"""The DuckDB file that users query: it is built as a new file, which replaces the old.
 
-DuckDB lets one process write while no other has the file open. So the file is
-never written where it is read: a new one replaces it, and readers of the old one
-keep what they have.
+DuckDB lets a process write only while no other process has the file open. So the file
+is never written in place: a new file replaces it, and readers that have the old file
+open keep reading the old one.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ from whatif_assets.report.views import (
 from whatif_assets.steps.feature_tables import table_of
 from whatif_assets.steps.freshness import Freshness
 
-# What duckdb-cli of PyPI and every DuckDB since 1.5 can read.
+# A format that duckdb-cli from PyPI and every DuckDB since 1.5 can read.
 STORAGE_VERSION = "v1.5.0"
-# Tables that are read from the lake here; all others are given.
+# Tables that are read from the lake, with their order; the caller passes the others.
 FROM_FILES = {
     "data_quality": 'session, "check", symbol',
     "left_out": "session, symbol",
     "runs": "finished_at, run_id, asset, partition",
 }
-# What DuckDB raises where a disk is full or a folder may not be written.
+# Errors of DuckDB if the disk is full or the folder is not writable.
 NOT_WRITTEN = (duckdb.IOException, duckdb.TransactionException, duckdb.FatalException)
 
 
@@ -62,12 +62,12 @@ def build_database(
     Parameters
     ----------
     home
-        The home; its lake gives the views ``price_bars``, ``features`` (and
-        ``features_5min`` where there are bars of another size) and ``forecasts`` and
-        the tables ``adjustments``, ``data_quality``, ``left_out`` and ``runs``.
+        The home. From its lake come the views ``price_bars``, ``features`` (and
+        ``features_5min`` if there are bars of that size) and ``forecasts``, and the
+        tables ``adjustments``, ``data_quality``, ``left_out`` and ``runs``.
     tables
-        Further tables by name, as `whatif_assets.home.tables` declares them. An empty
-        one is created with its columns.
+        All other tables by name, as `whatif_assets.home.database_tables` declares
+        them. An empty table is created with its columns.
     left_out
         Keys of partitions that the views do not show, by table.
 
@@ -79,8 +79,8 @@ def build_database(
     Raises
     ------
     BadInput
-        It can't be written, for want of space or of the right to. The file that was
-        there before is unchanged.
+        The file cannot be written, because the disk is full or the folder is not
+        writable. The earlier file is unchanged.
     """
     try:
         _set_damaged_aside(home.lake)
@@ -94,8 +94,8 @@ def build_database(
         raise BadInput(
             f"{home.database}: the database can't be written "
             f"({' '.join(str(error).split())}). All results are in the lake, and the "
-            "database of an earlier run is unchanged. Make room, or allow writing "
-            "there, and run again."
+            "database of an earlier run is unchanged. Free disk space, or make the "
+            "folder writable, and run again."
         ) from None
     return home.database
 
@@ -109,8 +109,8 @@ def _build(
         with _writable(temporary) as path:
             written = _write(path, home, tables, left_out)
             _verify(path, home, written)
-        _settle(temporary)
-        # Of a process that was killed: DuckDB would apply it to the new file.
+        _sync(temporary)
+        # A killed process may have left one, which DuckDB would apply to the new file.
         _sidecar(home.database).unlink(missing_ok=True)
 
 
@@ -123,15 +123,15 @@ def _set_damaged_aside(lake: Lake, thoroughly: bool = False) -> int:
 
 @contextlib.contextmanager
 def opened(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open the database of a home for reading, whoever else has it open.
+    """Open the database of a home for reading, even if another process is writing it.
 
-    DuckDB lets nobody read what another process may write. Then a copy is read, as it
-    was when it was built.
+    DuckDB does not open a file that another process has open for writing. In that case
+    a copy is opened, which is the database as it was built.
 
     Raises
     ------
     BadInput
-        There is none, or it is damaged.
+        The database does not exist, or it is damaged.
     """
     with contextlib.ExitStack() as stack:
         try:
@@ -145,7 +145,7 @@ def opened(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def _copied(database: Path, folder: Path) -> duckdb.DuckDBPyConnection:
-    """Open a copy of a database without what somebody else has written since."""
+    """Open a copy of a database, without the write-ahead log of another process."""
     try:
         copy = shutil.copyfile(database, folder / database.name)
         return duckdb.connect(str(copy), read_only=True)
@@ -158,9 +158,9 @@ def _copied(database: Path, folder: Path) -> duckdb.DuckDBPyConnection:
 
 @contextlib.contextmanager
 def _writable(path: Path) -> Iterator[Path]:
-    """Give a path at which DuckDB can write: in none of its folders is a ``?``.
+    """Yield a path that DuckDB can write to, which must not contain a ``?``.
 
-    It takes what follows one for options of an address.
+    DuckDB reads the text after a ``?`` as options of a URL.
     """
     if "?" not in str(path.resolve()):
         yield path
@@ -190,7 +190,7 @@ def _write(
         create_macros(connection, METRICS)
         create_bars_macros(connection)
         connection.commit()
-        connection.execute("CHECKPOINT")  # closing would not tell of a failure
+        connection.execute("CHECKPOINT")  # on closing, a failure would not be raised
         return _counts(connection)
 
 
@@ -205,12 +205,12 @@ def _counts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
 
 
 def _verify(path: Path, home: Home, written: Mapping[str, int]) -> None:
-    """Read a database back.
+    """Open the written database, and compare its row counts with those written.
 
     Raises
     ------
     OSError
-        It does not hold what was written.
+        The database does not contain what was written.
     """
     if _sidecar(path).exists():
         raise OSError("DuckDB could not move what it wrote into the file")
@@ -222,8 +222,8 @@ def _verify(path: Path, home: Home, written: Mapping[str, int]) -> None:
         raise OSError(f"reading it back shows other rows of {', '.join(lost)}")
 
 
-def _settle(path: Path) -> None:
-    """Wait until a file is on the disk."""
+def _sync(path: Path) -> None:
+    """Wait until the content of a file is on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -232,14 +232,14 @@ def _settle(path: Path) -> None:
 
 
 def _sidecar(database: Path) -> Path:
-    """The file in which DuckDB keeps what it has not yet moved into a database."""
+    """Return the path of a database's write-ahead log."""
     return database.with_name(f"{database.name}.wal")
 
 
 def create_table(
     connection: duckdb.DuckDBPyConnection, table: Table, frame: pd.DataFrame
 ) -> None:
-    """Create a table as it is declared, and fill it with the rows of a frame."""
+    """Create a table from its declaration, and insert the rows of a frame."""
     _declare(connection, table)
     connection.register("incoming", table.arrow(frame))
     statement = f"INSERT INTO {quoted(table.name)} BY NAME FROM incoming"
@@ -256,7 +256,7 @@ def _declare(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
 
 
 def create_from_files(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
-    """Create the tables of what checks found in bars, and of what runs did."""
+    """Create the tables in `FROM_FILES`: findings, bars left out, and run history."""
     for name, order in FROM_FILES.items():
         _declare(connection, DATABASE[name])
         if lake.has_rows(name):
@@ -267,7 +267,7 @@ def create_from_files(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None
 
 
 def create_adjustments(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
-    """Create the table of the splits and dividends that prices are adjusted for."""
+    """Create the table of splits and dividends, for which prices are adjusted."""
     steps = adjustments_table(lake, lake.keys("price_bars"))
     create_table(connection, DATABASE["adjustments"], steps)
 
@@ -277,7 +277,7 @@ def create_views(
     home: Home,
     left_out: Mapping[str, Sequence[str]],
 ) -> None:
-    """Create the views of bars, features and forecasts, which stay in the lake."""
+    """Create the views of bars, features and forecasts, whose data is in the lake."""
     for name in ("price_bars", "forecasts"):
         create_view(connection, DATABASE[name], home, left_out.get(name, ()))
     for size, features in home.features().items():
@@ -290,16 +290,18 @@ def create_views(
 def configurations_table(
     home: Home, keys: Mapping[str, list[str]], fresh: Freshness
 ) -> pd.DataFrame:
-    """Settings of configurations, and whether their results are fresh, one row each.
+    """List the configurations with their settings and the state of their results.
+
+    Configurations that are left out of the ranking are listed with their state only.
 
     Parameters
     ----------
     home
-        The home that knows them.
+        The home of the studies.
     keys
         Configuration keys by study.
     fresh
-        Knows what is fresh.
+        The freshness of the home.
     """
     rows = []
     for study, names in keys.items():

@@ -1,7 +1,7 @@
-"""Drawing pictures in a process beside the run, which goes on meanwhile.
+"""Drawing pictures in a second process, while the run continues.
 
-A picture takes as long as some of the backtests that it shows, and nothing waits for
-it but the record that it becomes a part of.
+Drawing a picture can take as long as the backtests that it shows, and only the record
+that contains the picture has to wait for it.
 """
 
 from __future__ import annotations
@@ -15,26 +15,27 @@ from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Future
 from typing import Any
 
-# Starts afresh (a forked copy of a process that holds a JVM may hang) and needs no
+# loky starts a fresh process (a fork of a process with a JVM may hang), and needs no
 # guard in the caller's main module.
 from joblib.externals.loky import ProcessPoolExecutor
 
 _SECONDS_IDLE = 300.0
-_SECONDS_BETWEEN_LOOKS = 1.0
+_SECONDS_BETWEEN_CHECKS = 1.0
 _starting = threading.Lock()
 _beside: ProcessPoolExecutor | None = None
 
 
 class Picture:
-    """A picture, which is drawn once somebody wants it, or beside the run.
+    """A picture, drawn when it is needed or, after `draw_beside`, in a second process.
 
     Parameters
     ----------
     plot
-        Draws it: a function of a module, such as those of
+        The function that draws it, defined at the top of a module, such as those of
         `whatif_assets.report.plots`.
     arguments
-        What it is given; a process beside has them copied, so they are small.
+        Arguments of the function. They are copied to the second process, so they
+        should be small.
     """
 
     def __init__(self, plot: Callable[..., bytes], *arguments: Any) -> None:
@@ -45,18 +46,19 @@ class Picture:
                 self._drawn = _beside.submit(plot, *arguments)
 
     def png(self) -> bytes:
-        """Its PNG bytes, for which this waits."""
+        """Return the PNG bytes; wait for them if necessary."""
         if self._drawn is not None:
-            # Where the process was killed, it is drawn here.
+            # If the second process was killed, this process draws.
             with contextlib.suppress(BrokenExecutor):
                 return self._drawn.result()
         return self._plot(*self._arguments)
 
 
 def draw_beside() -> None:
-    """Draw the pictures to come in a process of their own.
+    """Draw the pictures created from now on in a second process.
 
-    Its start takes as long as several pictures: it is for who draws many.
+    Starting the process takes as long as drawing several pictures, so this is worth it
+    only for many pictures.
     """
     global _beside
     with _starting:
@@ -70,7 +72,7 @@ def draw_beside() -> None:
 
 
 def end_drawing() -> None:
-    """End the process that draws, and give its memory back; pictures left are lost."""
+    """End the second process and free its memory; pictures not yet drawn are lost."""
     global _beside
     with _starting:
         if _beside is not None:
@@ -79,16 +81,16 @@ def end_drawing() -> None:
 
 
 def _end_with(run: int) -> None:
-    """Let this process end with that of the run, however that one ends.
+    """Let this process end when the process of the run ends, however that happens.
 
-    An interrupt is for the run: this process says nothing. A run that was killed, or
-    was a child of another process, tells its own children nothing: they look for it.
+    This process ignores interrupts, which the run handles. A run that is killed cannot
+    end its children, so this process checks whether the run still exists.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_look_for, args=(run,), daemon=True).start()
+    threading.Thread(target=_exit_after, args=(run,), daemon=True).start()
 
 
-def _look_for(run: int) -> None:
+def _exit_after(run: int) -> None:
     while os.getppid() == run:
-        time.sleep(_SECONDS_BETWEEN_LOOKS)
+        time.sleep(_SECONDS_BETWEEN_CHECKS)
     os._exit(0)

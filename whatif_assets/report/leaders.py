@@ -1,4 +1,4 @@
-"""The first in rank of each configuration, as people read them."""
+"""The best variant of each configuration, formatted for reading."""
 
 from __future__ import annotations
 
@@ -19,23 +19,26 @@ METRICS_SHOWN = ("pnl", "total_return", "sharpe", "max_drawdown", "trades")
 
 
 def leaders(ranking: pd.DataFrame, study: Study, most: int = MOST_ROWS) -> pd.DataFrame:
-    """Write the best variant of each configuration for people.
+    """Format the best variant of each configuration as a table of text.
 
-    Neighbours on a grid would fill all lines with one configuration.
+    Only one variant per configuration is listed, because the neighbours of the winner
+    on its grid would otherwise fill the table.
 
     Parameters
     ----------
     ranking
         Rows of the study in the leaderboard, the best first.
+    study
+        The study.
     most
-        How many configurations to give.
+        The largest number of configurations to list.
 
     Returns
     -------
     pandas.DataFrame
-        Text alone: ``rank``, ``configuration`` (with its variant, and what it is
-        where it is no candidate), and the metrics, that which ranks first; a row per
-        configuration, in their order.
+        One row per configuration, in rank order, with text in all columns: ``rank``,
+        ``configuration`` (with its variant, and its role if it is not a candidate), and
+        the metrics, beginning with the ranking metric.
     """
     metrics = list(dict.fromkeys([study.ranking.column, *METRICS_SHOWN]))
     rows = ranking.drop_duplicates("configuration").head(most).to_dict("records")
@@ -49,10 +52,10 @@ def leaders(ranking: pd.DataFrame, study: Study, most: int = MOST_ROWS) -> pd.Da
 
 
 def described(row: Mapping[Any, Any]) -> str:
-    """Name a row: configuration and variant, and what keeps it from winning."""
+    """Name a leaderboard row, with the reason why it cannot win, if there is one."""
     role = "" if row["role"] == CANDIDATE else str(row["role"])
     if row.get("strategy") == "buy_and_hold":
-        # It may have another size than the one that a winner is compared with.
+        # The benchmark of the winner may have another size, so name this one's.
         role += f": buy-and-hold {benchmark_in_words(json.loads(row['settings']))}"
     note = f" ({role})" if role else ""
     violates = f" violates {row[VIOLATES]}" if row[VIOLATES] else ""

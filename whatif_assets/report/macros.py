@@ -1,8 +1,8 @@
-"""Macros of ``whatif.duckdb``: questions that people would otherwise write in SQL.
+"""Macros of ``whatif.duckdb``: common queries under a short name.
 
-Each is a function of names of leaderboard entries, used like a table. A name that
-means nothing is an error that says so, not an empty answer. A parameter hides any
-column of its name, so none is called like a column.
+Each macro takes names of leaderboard entries and is used like a table. An unknown name
+raises an error instead of returning no rows. A macro's parameter hides a column of the
+same name, so no parameter is named like a column.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from collections.abc import Iterable
 
 import duckdb
 
-# A study means its best configuration, a configuration its best variant. The error
-# is joined to what was found, so that neither is asked for without the other.
+# The name of a study stands for its best configuration, and the name of a configuration
+# for its best variant. The error is joined to the rows found, so that DuckDB always
+# evaluates it.
 _ENTRY = """
 CREATE MACRO whatif_entry(name) AS TABLE
 WITH found AS (
@@ -70,9 +71,9 @@ _FINALIST = """
 CREATE MACRO whatif_finalist(name) AS TABLE
 WITH entry AS (SELECT study, configuration, variant FROM whatif_entry(name)),
 checked AS (
-    SELECT CASE WHEN count(*) = 0 THEN error('''' || name || ''': kept in detail are '
-        || 'the finalists of each study alone, those in the table equity; '
-        || 'ask ''whatif diff'', which runs any other again.')
+    SELECT CASE WHEN count(*) = 0 THEN error('''' || name || ''': the database has '
+        || 'sessions and trades only of the finalists of each study, which are in '
+        || 'the table equity; use ''whatif diff'', which runs other entries again.')
         ELSE true END AS ok
     FROM entry JOIN equity USING (study, configuration, variant)
 )
@@ -108,7 +109,7 @@ SELECT symbol, side, opened, one.closed AS closed_a, two.closed AS closed_b,
 FROM one FULL JOIN two USING (symbol, side, opened)
 ORDER BY abs(difference) DESC, symbol, opened, side
 """
-# A step between a bar's session and the basis counts, one way or the other.
+# Applies every step between a bar's session and the basis, forwards or backwards.
 _ADJUSTED = """
 CREATE MACRO adjusted_bars(of_symbol, as_of) AS TABLE
 WITH own AS (
@@ -133,21 +134,20 @@ SELECT own.* REPLACE (
 FROM own JOIN factors ON session = day
 ORDER BY ts
 """
-# What people are told of; the other macros serve these.
+# The documented macros; the other macros are their building blocks.
 MACROS = {
-    "whatif_entry(name)": "The line of the leaderboard that a name means: a study (its "
-    "best configuration), a configuration (its best variant), or "
-    "`configuration:variant`.",
+    "whatif_entry(name)": "The leaderboard row for a name: a study (its best "
+    "configuration), a configuration (its best variant), or `configuration:variant`.",
     "whatif_diff(name_a, name_b)": "Settings that differ between two entries, and "
-    "every metric side by side; differences are b less a.",
+    "every metric side by side; differences are b minus a.",
     "whatif_diff_sessions(name_a, name_b)": "Profit of two finalists in each session "
     "that both have.",
     "whatif_diff_trades(name_a, name_b)": "Closed trades of two finalists, matched "
     "where both opened on the same bar; the largest difference first.",
 }
 BARS_MACROS = {
-    "adjusted_bars(of_symbol, as_of)": "The `price_bars` of a symbol on the basis of "
-    "a session, adjusted by the steps of `adjustments` that lie between, as in "
+    "adjusted_bars(of_symbol, as_of)": "The `price_bars` of a symbol, adjusted to a "
+    "session by the rows of `adjustments` between each bar and that session, as in "
     "`FROM adjusted_bars('AAPL', DATE '2014-06-09')`.",
 }
 
@@ -160,9 +160,9 @@ def create_macros(
     Parameters
     ----------
     connection
-        To the database.
+        Connection to the database.
     metrics
-        Columns of the leaderboard to compare.
+        Columns of the leaderboard to compare; missing columns are skipped.
     """
     columns = {row[0] for row in connection.execute("DESCRIBE leaderboard").fetchall()}
     names = [name for name in metrics if name in columns]
@@ -176,5 +176,5 @@ def create_macros(
 
 
 def create_bars_macros(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create the macro of adjusted bars where there are bars and ``adjustments``."""
+    """Create `adjusted_bars` in a database with ``price_bars`` and ``adjustments``."""
     connection.execute(_ADJUSTED)

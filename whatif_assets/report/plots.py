@@ -1,4 +1,4 @@
-"""Pictures for the metadata of assets: PNG bytes, drawn without a display."""
+"""Pictures for the metadata of assets, drawn as PNG bytes without a display."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ from whatif_assets.domain.ranking.influence import by_influence
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    pass
-
 SIZE = (8.0, 3.2)
 DOTS_PER_INCH = 80
 MOST_LINES = 8
@@ -32,8 +30,8 @@ def equity_plot(equity: pd.DataFrame, title: str) -> bytes:
     Parameters
     ----------
     equity
-        ``variant``, ``session``, ``pnl`` since the start, and ``configuration``
-        where there are several; one row per variant and session.
+        One row per variant and session: ``variant``, ``session``, ``pnl`` since the
+        start in the account's currency, and ``configuration`` if there are several.
     title
         Heading of the picture.
     """
@@ -52,13 +50,18 @@ def equity_plot(equity: pd.DataFrame, title: str) -> bytes:
 
 
 def realised_by_decile(forecasts: pd.DataFrame) -> pd.Series[float]:
-    """Mean realised return, in basis points, in each tenth of the forecasts, 1 to 10.
+    """Return the mean realised return by decile of the forecasts.
 
     Parameters
     ----------
     forecasts
-        ``label``, ``price`` and ``expected_return``, one row per bar; without a
-        label a row does not count.
+        One row per bar: ``label``, ``price`` and ``expected_return``. Rows whose label
+        is NaN are left out.
+
+    Returns
+    -------
+    pandas.Series
+        Mean return in basis points by decile, 1 to 10.
     """
     known = forecasts.dropna(subset=["label"])
     level = bool((known["label"] > 0).all()) and len(known) > 0
@@ -69,9 +72,9 @@ def realised_by_decile(forecasts: pd.DataFrame) -> pd.Series[float]:
 
 
 def forecast_plot(realised: pd.Series[float], title: str) -> bytes:
-    """Draw forecast against realised; see `realised_by_decile`.
+    """Draw the realised return by decile of the forecasts; see `realised_by_decile`.
 
-    A model that knows something gives a line that rises.
+    The bars rise from left to right if the model has skill.
     """
     figure, axes = _figure(f"{title}: realised by forecast decile")
     axes.bar(realised.index, realised.to_numpy(), color="tab:blue")
@@ -82,7 +85,7 @@ def forecast_plot(realised: pd.Series[float], title: str) -> bytes:
 
 
 def ranking_plot(ranking: pd.DataFrame, metric: str) -> bytes:
-    """Draw the ranking metric of the first variants, benchmarks in grey."""
+    """Draw the ranking metric of the best variants; benchmarks and placebos in grey."""
     shown = ranking.head(MOST_BARS).iloc[::-1]
     figure, axes = _figure(f"{metric} of the first {len(shown)} variants")
     figure.set_figheight(max(2.0, 0.28 * len(shown) + 1))
@@ -98,12 +101,13 @@ def ranking_plot(ranking: pd.DataFrame, metric: str) -> bytes:
 
 
 def drawdown_plot(curves: pd.DataFrame, title: str) -> bytes:
-    """Draw how far some lines are below their last peak.
+    """Draw drawdown curves.
 
     Parameters
     ----------
     curves
-        ``line``, ``session`` and ``below``, in percent and at most 0.
+        One row per line and session: ``line``, ``session`` and ``below``, the distance
+        from the last peak in percent, at most 0.
     title
         Heading of the picture.
     """
@@ -122,7 +126,8 @@ def cost_plot(lines: Mapping[str, tuple[FloatArray, FloatArray]], title: str) ->
     Parameters
     ----------
     lines
-        Basis points and profit by the name of each line.
+        Name of each line, with its basis points and its profit in the account's
+        currency.
     title
         Heading of the picture.
     """
@@ -137,9 +142,17 @@ def cost_plot(lines: Mapping[str, tuple[FloatArray, FloatArray]], title: str) ->
 
 
 def overfitting_plot(logits: pd.Series, title: str) -> bytes:
-    """Draw where the best of one half of the sessions ends up in the other half.
+    """Draw the rank that the best trial of one half of the sessions has in the other.
 
-    Left of the line it is below the median: chosen by luck.
+    Left of 0 the trial is below the median of the other half: it was chosen by luck.
+
+    Parameters
+    ----------
+    logits
+        Logit of the relative rank for each split of the sessions; infinite values are
+        not drawn.
+    title
+        Heading of the picture.
     """
     figure, axes = _figure(f"{title}: rank of the best, out of sample")
     finite = logits[np.isfinite(logits)]
@@ -151,7 +164,7 @@ def overfitting_plot(logits: pd.Series, title: str) -> bytes:
 
 
 def marginal_plot(effects: pd.DataFrame, title: str) -> bytes:
-    """Draw what each axis does to the ranking metric: at most four, the strongest.
+    """Draw the effect of each axis on the ranking metric, for the four strongest axes.
 
     Parameters
     ----------
@@ -179,12 +192,12 @@ def marginal_plot(effects: pd.DataFrame, title: str) -> bytes:
 
 
 def heat_maps(pairs: pd.DataFrame, title: str) -> bytes:
-    """Draw the mean ranking metric over two axes, for the two strongest pairs.
+    """Draw the mean ranking metric over two axes, for the two strongest pairs of axes.
 
     Parameters
     ----------
     pairs
-        Effects of the pairs of one family; see
+        Effects of the pairs of axes of one family; see
         :class:`whatif_assets.steps.sensitivity.Sensitivity`.
     title
         Heading of the picture.
@@ -210,7 +223,7 @@ def heat_maps(pairs: pd.DataFrame, title: str) -> bytes:
 def _name_ticks(
     set_ticks: Callable[..., Any], names: list[str], rotation: float = 0
 ) -> None:
-    """Name every tick, or every second one, or fewer, where there are many."""
+    """Label every tick; with many ticks every second one, or fewer."""
     step = -(-len(names) // MOST_TICKS)
     set_ticks(range(0, len(names), step), names[::step], rotation=rotation)
 
@@ -231,7 +244,7 @@ def _write_numbers(axes: Any, image: Any, means: Any) -> None:
 
 def _panels(title: str, count: int, **share: Any) -> tuple[Figure, Any]:
     """Make a row of panels under one title."""
-    # Here, since only runs draw, and every command reads this module.
+    # Imported here because every command imports this module, but only runs draw.
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=SIZE, dpi=DOTS_PER_INCH, layout="constrained")
@@ -249,7 +262,7 @@ def _figure(title: str) -> tuple[Figure, Any]:
 
 
 def _png(figure: Figure) -> bytes:
-    # Here for the same reason as above. `Figure.savefig` would draw everything twice.
+    # Imported here for the same reason. `Figure.savefig` would draw everything twice.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     buffer = io.BytesIO()

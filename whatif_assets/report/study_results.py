@@ -1,4 +1,4 @@
-"""What a home knows of each study: ranking, winner and verdict, each with its state."""
+"""Results of each study for the report: ranking, winner and verdict, if fresh."""
 
 from __future__ import annotations
 
@@ -25,20 +25,19 @@ HOW_TO_JUDGE = "Materialise placebo_results, holdout_results and verdicts"
 
 @dataclass(frozen=True, eq=False)
 class StudyResults:
-    """What the report has of one study.
+    """Results of one study for the report.
 
     Attributes
     ----------
     ranking
-        Its leaderboard; no rows where that is stale or missing.
+        The study's leaderboard; without rows if it is stale or missing.
     winner
-        None where no variant can win.
+        The winner; None if no variant can win.
     outcome
-        One row: the winner, or ``why_none``; with ``verdict`` and ``reasons`` where
-        this very winner was judged, and else ``verdict_state``; and in words, the
-        ``conclusion``.
+        One row: the winner, or ``why_none``; ``verdict`` and ``reasons`` if this winner
+        was judged, else ``verdict_state``; and the ``conclusion`` in sentences.
     verdict
-        The verdict on this very winner, if there is one.
+        One row with the verdict on this winner; no rows if it was not judged.
     """
 
     ranking: pd.DataFrame
@@ -48,7 +47,7 @@ class StudyResults:
 
 
 def part_of(fresh: Freshness, study: Study) -> StudyResults:
-    """Collect what the report has of a study."""
+    """Collect the results of a study for the report."""
     lake, name = fresh.home.lake, study.name
     board, judged = fresh.of(BOARD, name), fresh.of("verdicts", name)
     winner = winner_of(fresh, study) if board.is_fresh else None
@@ -60,49 +59,58 @@ def part_of(fresh: Freshness, study: Study) -> StudyResults:
     if not board.is_fresh:
         why = f"The leaderboard is {board}. Materialise it again."
     first = _only(best(ranking, study))
-    told = conclude(study, first, _only(verdict), why_none=why, not_judged=not_judged)
-    row = outcome(ranking, study, told.why_none).assign(conclusion=told.text)
+    conclusion = conclude(
+        study, first, _only(verdict), why_none=why, not_judged=not_judged
+    )
+    row = outcome(ranking, study, conclusion.why_none)
+    row = row.assign(conclusion=conclusion.text)
     row = row.merge(verdict[["study", "verdict", "reasons"]], on="study", how="left")
     row["verdict_state"] = not_judged
     return StudyResults(ranking, winner, row, verdict)
 
 
 def _only(rows: pd.DataFrame) -> dict[str, Any] | None:
-    """Give the row of a table that has one row or none."""
+    """Return the only row of a table; None if the table is empty."""
     found = rows.to_dict("records")
     return {str(name): value for name, value in found[0].items()} if found else None
 
 
 def _verdict_state(fresh: Freshness, study: Study) -> str:
-    """Say that the winner was not judged, and what to do; empty where it was."""
+    """Return that the winner is not judged, and what to do; empty if it is judged."""
     state = fresh.of("verdicts", study.name)
     if state.is_fresh:
         return ""
     if state.status is Status.MISSING:
         return f"not judged yet. {HOW_TO_JUDGE}."
     (last,) = fresh.home.lake.read("verdicts", study.name).to_dict("records")
+    judged = f"{last['configuration']} {last['variant'].strip('-')}".rstrip()
     return (
-        f"not judged yet; '{last['verdict']}', on {last['configuration']} "
-        f"{last['variant'].strip('-')}".rstrip()
-        + f", is of an earlier state ({state.because}). {HOW_TO_JUDGE}."
+        f"not judged yet; the earlier verdict '{last['verdict']}' on {judged} is out "
+        f"of date ({state.because}). {HOW_TO_JUDGE}."
     )
 
 
 def left_out_of_views(
     fresh: Freshness, known: Mapping[str, Sequence[Configuration]]
 ) -> dict[str, list[str]]:
-    """List the partitions of the lake that are of nothing that there is now, by table.
+    """List the outdated partitions of the lake, which the views leave out, by table.
 
-    Features of a session that no study looks at any more stay in the lake: they are
-    shown as long as they are made from the bars and settings of now.
+    Features of a session that no study uses any more stay in the lake. The views show
+    them as long as they match the current bars and settings.
 
     Parameters
     ----------
+    fresh
+        The freshness of the home.
     known
         The configurations of each study.
     """
     lake = fresh.home.lake
-    keys = {one.key for some in known.values() for one in some}
+    keys = {
+        configuration.key
+        for configurations in known.values()
+        for configuration in configurations
+    }
     bars = set(lake.keys("price_bars"))
     return {
         "features": [
@@ -119,7 +127,7 @@ def left_out_of_views(
 
 
 def _is_outdated(state: State) -> bool:
-    """Whether something would be made otherwise from what the lake has now."""
+    """Whether a partition is stale by itself, not because something upstream is."""
     return not state.is_fresh and state.upstream is None
 
 
@@ -129,7 +137,7 @@ def states_table(fresh: Freshness) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``study``, ``part`` (a table with a part for each study), ``state`` and
+        ``study``, ``part`` (a table with one part per study), ``state`` and
         ``because``.
     """
     return pd.DataFrame(_states(fresh), columns=["study", "part", "state", "because"])

@@ -1,9 +1,10 @@
-"""Views of the lake's files in DuckDB, whose columns are declared and not inferred.
+"""DuckDB views of the lake's files, with declared columns instead of inferred ones.
 
-A view finds the lake beside the file that was opened, so that a home can be copied or
-moved. DuckDB keeps temporary files beside the database unless it is told otherwise:
-that setting is all that a view can know of its place. Where the database is attached
-to another one, the lake is where it was when the database was made.
+A view reads the lake in the folder of the database file that was opened, so that a home
+can be copied or moved. A view can find this folder only from DuckDB's setting
+``temp_directory``, which by default is next to the database file. If the database is
+attached to another one, the view reads the lake where it was when the database was
+built.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from whatif_assets.domain.base.columns import Table
 from whatif_assets.home.home import DATABASE as FILE
 from whatif_assets.home.home import Home
 
-# Set by whoever wants the views to read the lake of a certain home.
+# A DuckDB variable with the home whose lake the views read, if it is set.
 VARIABLE = "whatif_home"
 _TEMPORARY = "current_setting('temp_directory')"
 _OURS = "'^(|.*/)" + f"{FILE}.tmp".replace(".", r"\.") + "$'"
@@ -44,17 +45,17 @@ def create_view(
     Parameters
     ----------
     connection
-        To a database in the folder of the home.
+        Connection to a database in the folder of the home.
     table
-        As the database has it: with its axis as a column.
+        The declaration of the table, with its axis as a column.
     home
-        The home. Where its lake has no file of the table, the view is empty.
+        The home. If its lake has no file of the table, the view is empty.
     left_out
-        Keys of the partitions that it does not show. Nor does it show those that are
-        not complete.
+        Keys of partitions that the view does not show. Incomplete partitions are never
+        shown.
     further
-        Names of its columns beyond those that are declared, where those are data.
-        There is no row without any.
+        Names of columns beyond the declared ones, for a table whose columns depend on
+        the data. Such a table without further columns has no rows.
     """
     rows = _no_rows(table, further)
     if home.lake.has_rows(table.name) and (further or not table.others):
@@ -69,20 +70,28 @@ def create_view(
 
 
 def read_lake_of(connection: duckdb.DuckDBPyConnection, home: Home) -> None:
-    """Let the views of a connection read the lake of a home, wherever the file is."""
+    """Let the views of a connection read the lake of a home, wherever the file is.
+
+    Parameters
+    ----------
+    connection
+        Connection to a database with views.
+    home
+        The home.
+    """
     folder = text(str(home.path.resolve()))
     connection.execute(f"SET VARIABLE {VARIABLE} = {folder}")
 
 
 def describe(connection: duckdb.DuckDBPyConnection, table: Table, kind: str) -> None:
-    """Say in the database what a row of a table is, and what its columns hold.
+    """Write the descriptions of a table and of its columns to the database as comments.
 
     Parameters
     ----------
     connection
-        To the database, which has the table.
+        Connection to a database with the table.
     table
-        The declaration.
+        The declaration of the table, with its descriptions.
     kind
         ``TABLE`` or ``VIEW``.
     """
@@ -95,7 +104,7 @@ def describe(connection: duckdb.DuckDBPyConnection, table: Table, kind: str) -> 
 
 
 def _glob(table: Table, home: Home) -> str:
-    """Compose the glob of a table's files, where the lake is now."""
+    """Compose a SQL expression for the glob of a table's files in the current lake."""
     folder = (
         f"coalesce(getvariable('{VARIABLE}') || '/', "
         f"CASE WHEN {_OPENED} THEN {_BESIDE} ELSE {_made_in(home)} || '/' END)"
@@ -105,14 +114,15 @@ def _glob(table: Table, home: Home) -> str:
 
 
 def _found(table: Table, home: Home) -> str:
-    """Compose a query that fails where the glob would read another home's lake.
+    """Compose a query that fails if the glob would read the lake of another home.
 
-    Of several databases that are open, the setting is of the first alone.
+    If several databases are open, ``temp_directory`` belongs to the first one.
     """
     moved = (
-        f"{table.name}: this database was made in {home.path.resolve()}, and another "
-        "one was opened first, or it was moved and is attached. Open it by itself, or "
-        f"name the folder of its home: SET VARIABLE {VARIABLE} = '...'."
+        f"{table.name}: this database was made in {home.path.resolve()}. Either "
+        "another database was opened first, or this one was moved and is attached. "
+        "Open it alone, or set the folder of its home: "
+        f"SET VARIABLE {VARIABLE} = '...'."
     )
     return _FOUND.format(
         variable=VARIABLE,
@@ -134,11 +144,11 @@ def rows_of_files(table: Table, files: str, further: Iterable[str] = ()) -> str:
     Parameters
     ----------
     table
-        As the database has it. A column that a file lacks is null there.
+        The declaration of the table. A column that a file lacks is null.
     files
-        Expression in SQL whose value is a glob.
+        SQL expression whose value is a glob.
     further
-        Names of columns beyond those that are declared.
+        Names of columns beyond the declared ones.
     """
     kinds = _kinds(table, further)
     columns = ", ".join(f"{quoted(n)}::{k} AS {quoted(n)}" for n, k in kinds.items())
@@ -165,10 +175,10 @@ def _kinds(table: Table, further: Iterable[str] = ()) -> dict[str, str]:
 
 
 def quoted(name: str) -> str:
-    """Write a name of a table or column in SQL."""
+    """Quote the name of a table or column for SQL."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def text(value: str) -> str:
-    """Write a text in SQL."""
+    """Quote a text as a SQL literal."""
     return "'" + value.replace("'", "''") + "'"

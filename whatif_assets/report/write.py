@@ -1,4 +1,4 @@
-"""The report of a home: winners, finalists in detail, and the DuckDB file."""
+"""The report of a home: its winners, the DuckDB file, and the HTML pages."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ from whatif_assets.steps.sensitivity import Sensitivity, sensitivity
 
 @dataclass(frozen=True)
 class Report:
-    """What the report holds of every study.
+    """The report of all studies.
 
     Attributes
     ----------
     best
-        The winners, or why there is none.
+        One row per study: the winner, or why there is none.
     equity
-        Of the finalists.
+        Equity curves of the finalists.
     marginal
         Effects of the axes, from `whatif_assets.steps.sensitivity`.
     pages
         The HTML page of each study that has results.
     failures
-        Why other pages could not be written, by study.
+        Why the other pages could not be written, by study.
     data_version
         Hash of the winners.
     """
@@ -60,11 +60,10 @@ class Report:
 
 
 def report(home: Home) -> Report:
-    """Choose the winners, collect the finalists' detail, write all reports.
+    """Choose the winners, and write the home's DuckDB file and a page for each study.
 
-    Those are the DuckDB file of the home, and the HTML page of each study.
-
-    What is stale is left out, and the reason is given in its place.
+    Stale results are left out; the report gives the reason instead. A page that cannot
+    be written is listed in `Report.failures`.
 
     Raises
     ------
@@ -104,11 +103,13 @@ def report(home: Home) -> Report:
     build_database(home, tables, left_out_of_views(fresh, known))
     pages, failures = {}, {}
     for name, rows in full.items():
-        won, mine = parts[name].winner, effects.of_study(name)
-        told = parts[name].outcome["conclusion"].iloc[0]
+        winner, of_study = parts[name].winner, effects.of_study(name)
+        conclusion = parts[name].outcome["conclusion"].iloc[0]
         try:
-            pages[name] = write_page(home, studies[name], rows, won, mine, told)
-        except BadInput as error:  # the others are written all the same
+            pages[name] = write_page(
+                home, studies[name], rows, winner, of_study, conclusion
+            )
+        except BadInput as error:  # the other pages are still written
             failures[name] = str(error)
     _remove_other_pages(home, pages)
     version = combined_hash(versions)
@@ -116,10 +117,10 @@ def report(home: Home) -> Report:
 
 
 def _remove_other_pages(home: Home, written: Collection[str]) -> None:
-    """Remove pages that were written once and are not now: they tell what is no more.
+    """Remove pages of earlier reports that this report has not written.
 
-    A page without a study stays while it may be of a study file that cannot be read:
-    one that is called like it, or has its name in it.
+    A page whose study does not exist is kept if it may belong to a study file that
+    cannot be read: a file with that name, or one that contains the name.
     """
     for name in set(home.lake.keys("best_configuration")) - set(written):
         if name in home.studies() or not _may_be_faulty(home, name):
@@ -127,7 +128,7 @@ def _remove_other_pages(home: Home, written: Collection[str]) -> None:
 
 
 def _may_be_faulty(home: Home, study: str) -> bool:
-    """Whether a study file that cannot be read may be of a study."""
+    """Whether one of the files that cannot be read may define a study."""
     return any(
         path.stem == study or study in path.read_text("utf-8", errors="replace")
         for path in home.faults()
@@ -140,7 +141,7 @@ def _effects(
     configurations: Mapping[str, list[Configuration]],
     ranked: Mapping[str, pd.DataFrame],
 ) -> Sensitivity:
-    """Effects of the axes of every study."""
+    """Compute the effects of the axes of every study."""
     found = {
         name: sensitivity(studies[name], configurations[name], rows)
         for name, rows in ranked.items()
@@ -154,7 +155,7 @@ def _effects(
 def _of_studies(
     fresh: Freshness, studies: Mapping[str, Study]
 ) -> dict[str, pd.DataFrame]:
-    """Tables with a part for each study, by their name in the database."""
+    """Return the tables with one part per study, by their name in the database."""
     return {
         name: DATABASE[name].stacked(read(fresh, study) for study in studies.values())
         for name, read in _STUDY_TABLES.items()
@@ -182,7 +183,7 @@ _STUDY_TABLES: dict[str, Callable[[Freshness, Study], pd.DataFrame]] = {
 
 
 def _with_equity(daily: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
-    """Turn profits since the start into rows, and add the value of the account."""
+    """Convert profits since the start to one row per session, and add the equity."""
     daily = long_form(daily)
     start = rows.set_index("variant")["start_cash"]
     return daily.assign(equity=daily["variant"].map(start) + daily["pnl"])
@@ -195,10 +196,10 @@ def _detail(
     name: str,
     shaped: Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame] = lambda rows, _: rows,
 ) -> pd.DataFrame:
-    """Rows of a detail table that belong to the finalists, in their order.
+    """Return the finalists' rows of a detail table of the lake, in their order.
 
-    ``shaped`` makes the rows wanted of those of one configuration and of its lines in
-    the ranking; ``name`` is that of the table in the database.
+    ``name`` is the name of the table in the database. ``shaped`` converts the rows of
+    one configuration; it also takes the configuration's rows in the ranking.
     """
     parts, declared = [], DATABASE[name]
     for (study, key), rows in chosen.groupby(["study", "configuration"], sort=False):

@@ -1,1 +1,1 @@
-"""Settings: what a user writes, read and checked once."""
+"""Settings: the YAML files of a user, read and validated."""

@@ -1,9 +1,9 @@
-"""Configurations: what a study compares, and the keys that name them.
+"""Configurations, which a study compares, and their keys.
 
 A key is ``<study>.<configuration>``, plus ``~field=value`` for each value that
-differs: ``demo.rf``, ``demo.rf~max_depth=8``. Axes come in three kinds. ``each``
-gives a configuration, so a partition, per value; ``sweep`` gives variants, rows
-inside a configuration; ``search`` is tuned inside training.
+differs from the study file: ``demo.rf``, ``demo.rf~max_depth=8``. There are three kinds
+of axes: ``each`` makes one configuration, and so one partition, per value; ``sweep``
+makes variants within a configuration; ``search`` is tuned during training.
 """
 
 from __future__ import annotations
@@ -25,9 +25,7 @@ from whatif_assets.domain.models.labels import Label
 from whatif_assets.domain.strategies.params import json_value
 from whatif_assets.engines.backtest import Costs, Variant
 from whatif_assets.engines.strategies import StrategyType, find_strategy
-from whatif_assets.settings.fields import (
-    COSTS,
-)
+from whatif_assets.settings.fields import COSTS
 from whatif_assets.settings.keys import overrides_in, tail
 from whatif_assets.settings.study import Study
 
@@ -42,15 +40,17 @@ class Configuration:
     Attributes
     ----------
     study, name, key
-        The study, the name of the entry in its file, and the partition key.
+        Name of the study, name of the entry in the study file, and partition key.
     bar
-        Size of its bars; None only where no market is known.
+        Size of the bars; None only if no market is known.
     strategy_settings
-        Fixed fields of the strategy; the swept ones are in ``sweep``.
+        Fixed fields of the strategy; swept fields are in ``sweep``.
     model_settings
-        Fixed fields of the algorithm; the tuned ones are in ``search``.
+        Fixed fields of the algorithm; tuned fields are in ``search``.
     axes
-        Fields that the entry gives several values, under ``each`` or ``sweep``.
+        Fields that have several values in the entry, under ``each`` or ``sweep``.
+    base
+        Folder that the path of a user's strategy file starts from.
     """
 
     study: str
@@ -75,7 +75,7 @@ class Configuration:
     base: Path = field(compare=False)
 
     def variants(self) -> list[Variant]:
-        """List the variants: every combination of the swept values, in order."""
+        """List the variants: all combinations of the swept values, in order."""
         combinations = itertools.product(*self.sweep.values())
         return [
             self._variant(id, dict(zip(self.sweep, values)))
@@ -83,7 +83,7 @@ class Configuration:
         ]
 
     def variant_ids(self) -> list[str]:
-        """List the ids of the variants, in their order."""
+        """List the ids of the variants, in the order of `variants`."""
         settings = [
             [f"{name}={format_value(value)}" for value in values]
             for name, values in self.sweep.items()
@@ -92,14 +92,14 @@ class Configuration:
         return [id or ONLY_VARIANT for id in ids]
 
     def family(self) -> tuple[str, dict[str, Any]]:
-        """Name those that differ from it on the axes alone, and its place among them.
+        """Identify the configurations that differ from this one only on the axes.
 
         Returns
         -------
         str
-            The key without its values on the axes.
+            The key without the values of axes, shared by the family.
         dict
-            Those values, by axis.
+            The values of axes in the key, by axis.
         """
         stem, *parts = self.key.split("~")
         overrides = overrides_in(self.key, parts)
@@ -108,6 +108,7 @@ class Configuration:
         return stem + tail(others), place
 
     def _variant(self, id: str, swept: dict[str, Any]) -> Variant:
+        """Make the variant with these values of the swept fields."""
         costs = {k: swept.pop(k) for k in COSTS if k in swept}
         cash = costs.pop("cash", self.cash)
         return Variant(
@@ -118,11 +119,11 @@ class Configuration:
         )
 
     def strategy_type(self) -> StrategyType:
-        """Find the strategy in the registry, or import the user's own."""
+        """Return the built-in strategy, or import the user's strategy from its file."""
         return find_strategy(self.strategy, self.base)
 
     def settings(self) -> dict[str, Any]:
-        """Return every setting, ready for JSON."""
+        """Return all settings as values for JSON."""
         return {
             "strategy": self.strategy,
             **json_value(self.strategy_settings),
@@ -157,18 +158,18 @@ class Configuration:
         }
 
     def model_hash(self, study: Study) -> str:
-        """Hash of all that shapes the model and its forecasts."""
+        """Hash all settings that determine the model and its forecasts."""
         return _hash(
             [self._model_part(), self._bar_part(), self.symbols, _frame_of(study)]
         )
 
     def result_hash(self, study: Study) -> str:
-        """Hash of all that shapes the backtest results, their columns included."""
+        """Hash all settings that determine the backtest results and their columns."""
         return _hash([self.settings(), _frame_of(study), sorted(METRICS)])
 
 
 def _frame_of(study: Study) -> dict[str, Any]:
-    """The parts of a study that make results comparable."""
+    """Return the settings of a study that apply to all its configurations."""
     return study.model_dump(mode="json", include={"dates", "symbols", "evaluation"})
 
 

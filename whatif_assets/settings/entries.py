@@ -1,4 +1,4 @@
-"""Configurations of the entries of a study: what each says, checked and spread out."""
+"""Building configurations from the entries of a study, with validation."""
 
 from __future__ import annotations
 
@@ -33,34 +33,40 @@ from whatif_assets.settings.study import Study, parse_features
 def expand(
     study: Study, base: Path, base_bar: BarSize | None = None
 ) -> list[Configuration]:
-    """List the configurations of a study, in the order of its file.
+    """List the configurations of a study, in the order of the study file.
 
     Parameters
     ----------
     study
-        A checked study.
+        A validated study.
     base
-        The folder that a strategy's file path refers to: the study file's own.
+        Folder that the path of a strategy file starts from: that of the study file.
     base_bar
-        Size of the market's bars, if the market is known.
+        Size of the market's bars; None if the market is not known.
 
     Raises
     ------
     BadInput
         A configuration has an unknown or wrong field; the message names the
-        configuration and the field. See :func:`check_study` for the lines.
+        configuration and the field. For file and line of all errors see
+        :func:`whatif_assets.settings.resolving.resolved`.
     """
-    found = [one for _, one in attempts(study, base, base_bar)]
-    for one in found:
-        if isinstance(one, BadInput):
-            raise one
-    return [one for one in found if isinstance(one, Configuration)]
+    configurations = []
+    errors = []
+    for _, result in attempts(study, base, base_bar):
+        if isinstance(result, BadInput):
+            errors.append(result)
+        else:
+            configurations.append(result)
+    if errors:
+        raise errors[0]
+    return configurations
 
 
 def attempts(
     study: Study, base: Path, base_bar: BarSize | None = None
 ) -> Iterator[tuple[str, Configuration | BadInput]]:
-    """Go through the configurations of a study, those that are wrong among them.
+    """Yield the configurations of a study, or the error of each wrong one.
 
     Parameters
     ----------
@@ -70,16 +76,15 @@ def attempts(
     Yields
     ------
     tuple
-        Name of the entry in the study's file, and the configuration or what is wrong
-        with it.
+        Name of the entry in the study file, and the configuration or its error.
     """
     for name in study.configurations:
         try:
-            points = list(_each(study, name))
+            overrides_of_each = list(_each(study, name))
         except BadInput as error:
             yield name, error
             continue
-        for overrides in points:
+        for overrides in overrides_of_each:
             yield name, _attempt(study, name, overrides, base, base_bar)
 
 
@@ -90,9 +95,13 @@ def _attempt(
     base: Path,
     base_bar: BarSize | None,
 ) -> Configuration | BadInput:
+    """Build a configuration and its variants; return the error if this fails."""
     try:
         if not NAME.fullmatch(name):
-            raise BadInput("a configuration's name has letters, digits, _ and - alone.")
+            raise BadInput(
+                f"Configuration {study.name}.{name}: a name may have only letters, "
+                "digits, _ and -, and begins with a letter or digit."
+            )
         configuration = build(study, name, overrides, base, base_bar=base_bar)
         configuration.variants()
     except BadInput as error:
@@ -101,6 +110,7 @@ def _attempt(
 
 
 def _each(study: Study, name: str) -> Iterator[dict[str, Any]]:
+    """Yield the combinations of values of the axes under ``each``."""
     axes = study.configurations[name].get("each", {})
     check_axis(f"{study.name}.{name}", "each", axes)
     for values in itertools.product(*axes.values()):
@@ -113,31 +123,31 @@ def find(
     base: Path,
     base_bar: BarSize | None = None,
 ) -> Configuration:
-    """Find the configuration that a partition key names, overrides and all.
+    """Build the configuration of a partition key, with the overrides in the key.
 
     Parameters
     ----------
     studies
-        The studies of the home by name.
+        Studies of the home, by name.
     key
-        ``study.configuration`` plus any ``~field=value``.
+        ``study.configuration``, followed by any number of ``~field=value``.
     base
-        The folder of the study files.
+        Folder of the study files.
     base_bar
-        Size of the market's bars, if the market is known.
+        Size of the market's bars; None if the market is not known.
 
     Raises
     ------
     BadInput
-        The key names no study, no configuration, an unknown field or a value
-        that the field does not allow.
+        The study, the configuration or a field does not exist, or a value is not
+        allowed.
     """
     check_key(key)
     stem, *parts = key.split("~")
     study_name, _, name = stem.partition(".")
     if study_name not in studies:
         raise BadInput(
-            f"Configuration {key}: there is no study '{study_name}'; the home has "
+            f"Configuration {key}: there is no study '{study_name}'; studies are "
             f"{one_of(studies) or 'none'}.{did_you_mean(study_name, studies)}"
         )
     study = studies[study_name]
@@ -158,15 +168,15 @@ def build(
     key: str | None = None,
     base_bar: BarSize | None = None,
 ) -> Configuration:
-    """Resolve one configuration of a study with some fields overridden.
+    """Build one configuration of a study, with overrides of some fields.
 
-    An override of a swept or tuned field takes its axis away.
+    An override of a field that is an axis replaces all values of the axis.
 
     Raises
     ------
     BadInput
-        A field is unknown or wrong, an ``each`` axis has no value, or a model is
-        asked for where nothing is left to train on.
+        A field is unknown or wrong, the value of an ``each`` axis is missing, or a
+        model has no sessions to train on.
     """
     key = key or f"{study.name}.{name}{tail(overrides)}"
     check_key(key)
@@ -178,12 +188,12 @@ def build(
         axes[axis] = {k: v for k, v in values.items() if k not in overrides}
     if axes["each"]:
         missing = ", ".join(f"{k} ({format_value(v)})" for k, v in axes["each"].items())
-        raise BadInput(f"Configuration {key}: say which value of {missing} it has.")
+        raise BadInput(f"Configuration {key}: choose one value of {missing}.")
     fields = {**entry, **overrides}
     kinds = kinds_of(key, fields, base)
     check_names(key, fields, kinds)
     general = General(**part(key, "general", fields, kinds))
-    _check_sense(study, key, general, axes)
+    _check_consistency(study, key, general, axes)
     bar = _bar_of(key, general, base_bar)
     settings = validated(key, fields, kinds, axes)
     check_once(key, study.configurations[name])
@@ -191,15 +201,15 @@ def build(
 
 
 def _bar_of(key: str, general: General, base_bar: BarSize | None) -> BarSize | None:
-    """Size of a configuration's bars; refuse one that the market's cannot make."""
+    """Return the size of the bars; raise if the market's bars cannot form them."""
     if general.bar is None:
         return base_bar
     size, field = BarSize.parse(general.bar), ("bar",)
     if not (size.timed or size.daily):
         raise BadInput(
-            f"Configuration {key}: bar: found {size}; bars of volume or money are made "
-            "of ticks alone. Choose a size by the clock, such as 5min, or 1day; a "
-            "market may have such bars as its base_bar.",
+            f"Configuration {key}: bar: found {size}; bars of volume or money can be "
+            "built only from ticks, as base_bar of the market. Choose a size by time, "
+            "such as 5min or 1day.",
             field,
         )
     if base_bar is None or size.is_multiple_of(base_bar):
@@ -207,7 +217,7 @@ def _bar_of(key: str, general: General, base_bar: BarSize | None) -> BarSize | N
     if not (base_bar.timed or base_bar.daily):
         raise BadInput(
             f"Configuration {key}: bar: found {size}; the market's bars of {base_bar} "
-            "are not by the clock and cannot be made larger. Leave bar out.",
+            "are not by time and cannot be combined into larger ones. Remove bar.",
             field,
         )
     raise BadInput(
@@ -217,25 +227,27 @@ def _bar_of(key: str, general: General, base_bar: BarSize | None) -> BarSize | N
     )
 
 
-def _check_sense(
+def _check_consistency(
     study: Study, key: str, general: General, axes: Mapping[str, Mapping[str, Any]]
 ) -> None:
+    """Raise for fields that contradict each other or the evaluation of the study."""
     if general.algorithm and study.evaluation.method == "whole":
         raise BadInput(
-            f"Configuration {key}: algorithm: evaluation.method 'whole' leaves "
-            "nothing to train on; use 'split' or 'walk_forward'.",
+            f"Configuration {key}: algorithm: evaluation.method 'whole' has no "
+            "sessions to train on; use 'split' or 'walk_forward'.",
             field=("algorithm",),
         )
     if axes["search"] and not general.algorithm:
         raise BadInput(
-            f"Configuration {key}: search: needs a field algorithm.", field=("search",)
+            f"Configuration {key}: search: the field algorithm is required.",
+            field=("search",),
         )
     horizon = general.horizon or study.label.horizon
     embargo = study.evaluation.embargo
     if general.algorithm and embargo is not None and embargo < horizon:
         raise BadInput(
-            f"Configuration {key}: horizon: {horizon} bars reach past the embargo "
-            f"of {embargo}; evaluation.embargo must be at least the horizon.",
+            f"Configuration {key}: horizon: {horizon} bars exceed the embargo of "
+            f"{embargo} bars; evaluation.embargo must be at least the horizon.",
             field=("horizon",),
         )
 
@@ -250,7 +262,9 @@ def _assemble(
     base: Path,
     bar: BarSize | None,
 ) -> Configuration:
-    def own(value: Any, default: Any) -> Any:
+    """Combine validated settings and the defaults of the study."""
+
+    def _or_default(value: Any, default: Any) -> Any:
         return default if value is None else value
 
     sweep = {k: tuple(v) for k, v in axes["sweep"].items()}
@@ -268,15 +282,15 @@ def _assemble(
         name=name,
         key=key,
         bar=bar,
-        symbols=own(general.symbols, study.symbols),
+        symbols=_or_default(general.symbols, study.symbols),
         features=features,
-        label=replace(label, horizon=own(general.horizon, label.horizon)),
+        label=replace(label, horizon=_or_default(general.horizon, label.horizon)),
         algorithm=general.algorithm,
         backend=general.backend,
         model_settings={
             k: v for k, v in settings.get("algorithm", {}).items() if k not in search
         },
-        model_seed=own(general.model_seed, study.seed),
+        model_seed=_or_default(general.model_seed, study.seed),
         search=search,
         search_folds=general.search_folds,
         strategy=general.strategy,
@@ -285,9 +299,12 @@ def _assemble(
         },
         sweep=sweep,
         axes=(*entry.get("each", ()), *entry.get("sweep", ())),
-        cash=own(general.cash, study.cash),
+        cash=_or_default(general.cash, study.cash),
         costs=Costs(
-            **{k: own(getattr(general, k), getattr(study.costs, k)) for k in COST_NAMES}
+            **{
+                k: _or_default(getattr(general, k), getattr(study.costs, k))
+                for k in COST_NAMES
+            }
         ),
         base=base,
     )
@@ -296,7 +313,7 @@ def _assemble(
 def _check_features(
     key: str, general: General, features: Sequence[Feature], bar: BarSize | None
 ) -> None:
-    """Refuse a feature of bars that a model's own cannot be made into."""
+    """Raise for a feature of larger bars that a model's bars cannot form."""
     if bar is None or general.algorithm is None:
         return
     try:

@@ -1,7 +1,8 @@
-"""Fields of a configuration: which there are, and whether their values are right.
+"""Fields of a configuration and their validation.
 
-A configuration's fields are flat. Each belongs to one kind: ``general``, or the
-strategy's settings, or the algorithm's.
+The fields of a configuration are written in one flat mapping. Each field has one kind:
+``general``, ``strategy`` (settings of the strategy) or ``algorithm`` (settings of the
+algorithm).
 """
 
 from __future__ import annotations
@@ -28,15 +29,15 @@ COSTS = (*COST_NAMES, "cash")
 
 
 class General(Settings):
-    """The fields that any configuration may have, whatever it is made of."""
+    """Fields that any configuration may have, for all strategies and algorithms."""
 
     strategy: str
     algorithm: str | None = None
     backend: Literal["local", "spark"] = "local"
     bar: str | None = Field(
         default=None,
-        description="Size of its bars, of which everything about it counts: 5min, 1h "
-        "or 1day, a whole multiple of the market's base_bar, which it is by default.",
+        description="Size of the bars, in which all numbers of bars are counted: 5min, "
+        "1h or 1day, a whole multiple of the market's base_bar. Default: base_bar.",
     )
     symbols: tuple[str, ...] | None = Field(default=None, min_length=1)
     features: tuple[Any, ...] | None = None
@@ -52,29 +53,29 @@ class General(Settings):
 
     @field_validator("bar")
     @classmethod
-    def _one_text(cls, value: str | None) -> str | None:
-        """Write equal sizes, such as 60min and 1h, the same."""
+    def _normal_form(cls, value: str | None) -> str | None:
+        """Write equal sizes, such as 60min and 1h, as the same text."""
         return None if value is None else str(BarSize.parse(value))
 
 
 @dataclasses.dataclass(frozen=True)
 class Kinds:
-    """The kinds of a configuration's fields.
+    """Kinds of the fields of a configuration.
 
     Attributes
     ----------
     models
-        The models that the fields belong to, by kind.
+        Pydantic models of the fields, by kind.
     clashing
-        Params of a user's strategy that are called like a field of another kind. They
-        are written with ``param.`` before their name.
+        Params of a user's strategy that have the same name as a field of another kind.
+        A study writes them with the prefix ``param.``.
     """
 
     models: Mapping[str, type[BaseModel]]
     clashing: frozenset[str]
 
     def names(self, kind: str) -> dict[str, str]:
-        """How a study writes the fields of a kind, and what they are called there."""
+        """Map the names that a study writes to the field names of a kind."""
         model = self.models.get(kind)
         fields = model.model_fields if model else ()
         if kind != "strategy":
@@ -83,12 +84,18 @@ class Kinds:
 
     @property
     def allowed(self) -> list[str]:
-        """Every name that a study may write."""
+        """All names that a study may write."""
         return [name for kind in self.models for name in self.names(kind)]
 
 
 def kinds_of(key: str, fields: Mapping[str, Any], base: Path) -> Kinds:
-    """Return the kinds that the fields of a configuration belong to."""
+    """Return the kinds of fields for the strategy and algorithm of a configuration.
+
+    Raises
+    ------
+    BadInput
+        The strategy is missing or unknown, or the algorithm is unknown.
+    """
     if "strategy" not in fields:
         raise BadInput(f"Configuration {key}: the field strategy is missing.")
     kinds: dict[str, type[BaseModel]] = {"general": General}
@@ -107,8 +114,8 @@ def kinds_of(key: str, fields: Mapping[str, Any], base: Path) -> Kinds:
         *AXES,
         *(n for k in kinds if k != "strategy" for n in kinds[k].model_fields),
     }
-    own = () if strategy.built_in else strategy.Settings.model_fields
-    return Kinds(kinds, frozenset(taken.intersection(own)))
+    params = () if strategy.built_in else strategy.Settings.model_fields
+    return Kinds(kinds, frozenset(taken.intersection(params)))
 
 
 def check_names(
@@ -117,15 +124,15 @@ def check_names(
     kinds: Kinds,
     swept: Iterable[str] = (),
 ) -> None:
-    """Refuse a field that belongs to no kind, or may belong to two."""
+    """Raise for an unknown field, and for a name that two kinds share."""
     allowed, given = kinds.allowed, {*fields, *swept}
     for name in given:
         if name in kinds.clashing and PARAM + name not in given:
             raise BadInput(
-                f"Configuration {key}: {name}: every configuration has a field of this "
-                f"name, and {fields['strategy']} has a param of this name. Write "
-                f"'{PARAM}{name}' to set the param. To set the field as well, write "
-                f"both: '{name}' is then the field.",
+                f"Configuration {key}: {name}: this is the name of a field of all "
+                f"configurations and of a param of {fields['strategy']}. Write "
+                f"'{PARAM}{name}' to set the param. To set the field too, write both: "
+                f"'{name}' is then the field.",
                 field=(name,),
             )
     for name in fields:
@@ -144,13 +151,14 @@ def part(
     fields: Mapping[str, Any],
     kinds: Kinds,
 ) -> dict[str, Any]:
-    """Validate the fields of one kind and return them, defaults included."""
+    """Validate the fields of one kind and return them with defaults."""
     model, names = kinds.models[kind], kinds.names(kind)
-    mine = {field: fields[name] for name, field in names.items() if name in fields}
-    if isinstance(mine.get("symbols"), (str, int, float)):  # as a key has them
-        mine["symbols"] = format_value(mine["symbols"]).split("+")
+    values = {field: fields[name] for name, field in names.items() if name in fields}
+    # In a key, symbols are joined with a plus sign.
+    if isinstance(values.get("symbols"), (str, int, float)):
+        values["symbols"] = format_value(values["symbols"]).split("+")
     try:
-        checked = model(**mine).model_dump()
+        checked = model(**values).model_dump()
     except ValidationError as error:
         detail = error.errors()[0]
         written = {field: name for name, field in names.items()}
@@ -164,7 +172,7 @@ def part(
 
 
 def check_axis(key: str, axis: str, values: Any) -> None:
-    """Refuse an axis that is not a mapping of fields to lists of distinct values."""
+    """Raise if an axis is not a mapping of fields to lists of distinct values."""
     where = f"Configuration {key}: {axis}"
     if not isinstance(values, Mapping):
         raise BadInput(
@@ -178,20 +186,20 @@ def check_axis(key: str, axis: str, values: Any) -> None:
             )
         if len({format_value(value) for value in listed}) < len(listed):
             raise BadInput(
-                f"{where}.{field_name}: a value is there twice in {listed}.",
+                f"{where}.{field_name}: a value appears twice in {listed}.",
                 field=(axis, field_name),
             )
 
 
 def check_once(key: str, entry: Mapping[str, Any]) -> None:
-    """Refuse a field that an entry of a study gives in two places."""
-    for one, other in itertools.combinations(AXES, 2):
-        for name in entry.get(one) or ():
-            if name in (entry.get(other) or ()):
+    """Raise if an entry of a study sets a field in two places."""
+    for first, second in itertools.combinations(AXES, 2):
+        for name in entry.get(first) or ():
+            if name in (entry.get(second) or ()):
                 raise BadInput(
-                    f"Configuration {key}: {name} is given both under {one} and under "
-                    f"{other}; keep one.",
-                    field=(other, name),
+                    f"Configuration {key}: {name} is given both under {first} and "
+                    f"under {second}; keep one.",
+                    field=(second, name),
                 )
     for axis in AXES:
         for name in entry.get(axis) or ():
@@ -214,14 +222,19 @@ def validated(
     Returns
     -------
     dict
-        Settings of the strategy and of the algorithm, defaults included, by kind.
+        Settings of the strategy and of the algorithm with defaults, by kind.
+
+    Raises
+    ------
+    BadInput
+        A field is unknown or a value is wrong.
     """
     check_names(key, fields, kinds, axes["sweep"])
     for axis, kind in (("sweep", "strategy"), ("search", "algorithm")):
         extra = COSTS if axis == "sweep" else ()
-        own = kinds.names(kind)
+        of_kind = kinds.names(kind)
         for name, values in axes[axis].items():
-            _check_axis_field(key, axis, name, [*own, *extra])
+            _check_axis_field(key, axis, name, [*of_kind, *extra])
             for value in values:
                 part(
                     key,
@@ -237,9 +250,10 @@ def validated(
 
 
 def _check_axis_field(key: str, axis: str, name: str, allowed: Sequence[str]) -> None:
+    """Raise if a field cannot be on an axis."""
     if name not in allowed:
         raise BadInput(
-            f"Configuration {key}: {axis}.{name}: unknown field; a {axis} axis may be "
+            f"Configuration {key}: {axis}.{name}: unknown field; fields for {axis} are "
             f"{', '.join(sorted(allowed))}.{did_you_mean(name, allowed)}",
             field=(axis, name),
         )

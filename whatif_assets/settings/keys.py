@@ -14,49 +14,49 @@ LONGEST_KEY = 120
 
 
 def check_key(key: str) -> None:
-    """Refuse a key with characters or a length that a folder name cannot have."""
+    """Raise BadInput for a key that cannot be a folder name."""
     if len(key) > LONGEST_KEY or not KEY_PATTERN.fullmatch(key):
         raise BadInput(
-            f"Configuration {key!r}: a key has at most {LONGEST_KEY} letters, "
-            "digits and . _ = ~ + -, and does not begin with a dot: "
+            f"Configuration {key!r}: a key has at most {LONGEST_KEY} characters, only "
+            "letters, digits and . _ = ~ + -, and does not begin with a dot: "
             "study.configuration~field=value."
         )
 
 
 def study_of(key: str) -> str:
-    """Name of the study that a key begins with."""
+    """Return the name of the study of a key."""
     return key.partition("~")[0].partition(".")[0]
 
 
 def tail(overrides: Mapping[str, Any]) -> str:
-    """Write overrides as the end of a key: ``~max_depth=8``."""
+    """Format overrides as the end of a key: ``~max_depth=8``."""
     return "".join(f"~{k}={format_value(v)}" for k, v in overrides.items())
 
 
 def overrides_in(key: str, parts: Sequence[str]) -> dict[str, Any]:
-    """Read the overrides of a key.
+    """Parse the overrides of a key.
 
     Parameters
     ----------
     key
         The key, for messages.
     parts
-        What it has between one ``~`` and the next, but for the beginning.
+        Parts of the key between ``~``, without the first part.
 
     Raises
     ------
     BadInput
-        A part is no ``field=value``, or a field is there twice.
+        A part is not ``field=value``, or a field appears twice.
     """
     overrides: dict[str, Any] = {}
     for override in parts:
         name, separator, value = override.partition("=")
         if not (name and separator and value):
             raise BadInput(
-                f"Configuration {key}: '~{override}' is no override; write "
+                f"Configuration {key}: '~{override}' is not an override; write "
                 "~field=value, such as ~max_depth=8."
             )
         if name in overrides:
-            raise BadInput(f"Configuration {key}: the field {name} is there twice.")
+            raise BadInput(f"Configuration {key}: the field {name} appears twice.")
         overrides[name] = parse_value(value)
     return overrides

@@ -1,4 +1,4 @@
-"""The market of a home: which bars, from where, in which sessions."""
+"""Settings of the market of a home: source, symbols, sessions and bars."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ BARS_AT_A_TIME = 400_000
 
 
 class Market(Settings):
-    """Everything that ``market.yaml`` says.
+    """Settings in ``market.yaml``.
 
-    A home holds one market, and its first session never changes: it is part of
-    the definition of the session partitions.
+    A home has one market. The first session must never change, because it is a part
+    of the definition of the session partitions.
     """
 
     name: str | None = Field(
@@ -44,7 +44,7 @@ class Market(Settings):
         pattern=r"^[A-Za-z][A-Za-z0-9_]*$",
         description="Prefix of the asset keys, for a second home in the same UI.",
     )
-    source: str = Field(description="Where bars come from: a registered source.")
+    source: str = Field(description="Name of the source of bars.")
     path: str | None = Field(default=None, description="File, folder or glob.")
     options: dict[str, Any] = Field(
         default_factory=dict, description="Further options of the source."
@@ -52,66 +52,71 @@ class Market(Settings):
     symbols: tuple[str, ...] | None = Field(
         default=None,
         min_length=1,
-        description="All of the source's where absent.",
+        description="Symbols of the market. Default: all symbols of the source.",
     )
-    calendar: str = Field(default="XNYS", description="An exchange_calendars name.")
-    first_session: date = Field(description="First session; constant for a home.")
+    calendar: str = Field(
+        default="XNYS", description="Name of a calendar of exchange_calendars."
+    )
+    first_session: date = Field(description="First session; must not change in a home.")
     last_session: date | None = Field(
-        default=None, description="Last session; open for a market that goes on."
+        default=None, description="Last session. Default: none, the market continues."
     )
     base_bar: str = Field(default="1min", description=f"Size of the bars: {ALLOWED}.")
     hours: Literal["all", "regular"] = Field(
-        default="all", description="Keep every bar, or the calendar's hours alone."
+        default="all",
+        description="all: keep all bars. regular: keep only bars in the calendar's "
+        "trading hours.",
     )
     repairs: tuple[str, ...] = Field(
         default=(),
-        description="What is repaired, and counted: drop_duplicates (rows that say a "
-        "bar again), forward_fill (missing bars of a session). Nothing unless said.",
+        description="Repairs to make, which are counted: drop_duplicates (rows that "
+        "repeat a bar), forward_fill (missing bars of a session). Default: none.",
     )
     adjust: Literal["none", "splits", "all"] = Field(
         default="all",
-        description="Which corporate actions prices are adjusted for: none, splits, "
-        "or all (splits and dividends). Bars in the lake stay as they were traded.",
+        description="Corporate actions for which prices are adjusted: none, splits, or "
+        "all (splits and dividends). Bars are stored in the lake without adjustment.",
     )
     actions: str | None = Field(
         default=None,
-        description="File, folder or glob (CSV, Parquet) of splits and dividends: "
-        "symbol, date (the ex-date), split (new shares per old), dividend (money per "
-        "share). In place of those that the source knows; lean alone knows any.",
+        description="File, folder or glob (CSV, Parquet) of splits and dividends, with "
+        "the columns symbol, date (the ex-date), split (new shares per old share) and "
+        "dividend (money per share). Replaces the actions of the source; only the "
+        "source lean has any.",
     )
     multiplier: float | dict[str, float] = Field(
         default=1.0,
-        description="Money per point of the price of one unit: 1 for shares, 10 for a "
-        "future on the EURO STOXX 50. A number for all symbols, or a mapping of "
-        "symbols to numbers, 1 where a symbol is absent.",
+        description="Contract multiplier, the money per point of the price of one "
+        "unit: 1 for shares, 10 for a future on the EURO STOXX 50. A number for all "
+        "symbols, or a mapping of symbols to numbers; 1 for symbols not listed.",
     )
 
     quality: dict[str, Any] = Field(
         default_factory=dict,
-        description="What findings about bars mean: by check error (leaves the "
+        description="Severity of findings about bars, by check: error (leaves the "
         "symbol out of the session), warning, note or off, or a mapping of severity "
-        "and limits. And may_lose: what studies may do without; see below.",
+        "and limits. Also may_lose: the data that studies may lack; see below.",
     )
     facts: Annotated[dict[str, FactOptions], BeforeValidator(known_names)] = Field(
         default_factory=dict,
-        description="Facts beside prices, by name, each joined as of the time from "
-        "which it was known; see below.",
+        description="Facts (data other than prices) by name, joined to bars as of the "
+        "time from which they were known; see below.",
     )
 
     @field_validator("base_bar")
     @classmethod
-    def _one_text(cls, value: str) -> str:
-        """Write equal sizes, such as 60min and 1h, the same."""
+    def _normal_form(cls, value: str) -> str:
+        """Write equal sizes, such as 60min and 1h, as the same text."""
         return str(BarSize.parse(value))
 
     @field_validator("multiplier", mode="before")
     @classmethod
     def _number_or_mapping(cls, value: Any) -> Any:
-        for one in value.values() if isinstance(value, dict) else [value]:
-            if one is None or isinstance(one, (list, dict)):
+        for number in value.values() if isinstance(value, dict) else [value]:
+            if number is None or isinstance(number, (list, dict)):
                 raise ValueError(
-                    f"found {one!r}; write a number for all symbols, or a mapping of "
-                    "symbols to numbers."
+                    f"found {number!r}; write a number for all symbols, or a "
+                    "mapping of symbols to numbers."
                 )
         return value
 
@@ -128,96 +133,98 @@ class Market(Settings):
         return value
 
     def multipliers(self, symbols: Iterable[str]) -> dict[str, float]:
-        """Money per point of the price of one unit, by symbol."""
-        given = _by_symbol(self.multiplier)
-        return {name: given.get(name, given.get("", 1.0)) for name in symbols}
+        """Return the contract multiplier (money per point of one unit) by symbol."""
+        known = _by_symbol(self.multiplier)
+        return {name: known.get(name, known.get("", 1.0)) for name in symbols}
 
     def multipliers_read(self, symbols: Sequence[str] | None) -> dict[str, float]:
-        """Multipliers other than 1 that results depend on, by symbol.
+        """Return the multipliers other than 1 on which results depend, by symbol.
 
         Parameters
         ----------
         symbols
-            Those that are traded; None for all, of which one number has no name.
+            Traded symbols; None for all. A single number for all symbols has the
+            empty name then.
         """
-        given = _by_symbol(self.multiplier)
-        read = given if symbols is None else self.multipliers(symbols)
+        known = _by_symbol(self.multiplier)
+        read = known if symbols is None else self.multipliers(symbols)
         return {name: number for name, number in read.items() if number != 1}
 
     @property
     def bar_size(self) -> BarSize:
-        """Size of the bars, as `base_bar` says it."""
+        """Size of the bars in `base_bar`."""
         return BarSize.parse(self.base_bar)
 
     @property
     def knows_actions(self) -> bool:
-        """Whether any split or dividend can be known, and is to count."""
-        named = self.actions is not None
+        """Whether prices are adjusted and there is a source of corporate actions."""
+        has_file = self.actions is not None
         return self.adjust != "none" and (
-            named or hasattr(SOURCES[self.source], "actions")
+            has_file or hasattr(SOURCES[self.source], "actions")
         )
 
     @property
     def rules(self) -> dict[str, Rule]:
-        """How each check of quality is done."""
+        """Rules of the quality checks, by check."""
         return parse_rules(self.quality)
 
     @property
     def may_lose(self) -> MayLose:
-        """What studies may do without."""
+        """Data that studies may lack."""
         return parse_may_lose(self.quality.get(MAY_LOSE, "nothing"))
 
     @property
     def negative_prices(self) -> bool:
-        """Whether prices of 0 and less are admitted."""
+        """Whether prices of 0 and below are allowed."""
         return self.rules["negative_price"].severity != "error"
 
     @property
     def sessions(self) -> Sessions:
-        """The market's sessions on its exchange calendar."""
+        """Sessions of the market on its exchange calendar."""
         return Sessions(self.calendar, self.first_session, self.last_session)
 
     def bars_per_session(self, size: BarSize | None = None) -> int:
-        """Bars of a regular session: trading minutes over the size of a bar.
+        """Return the number of bars in a regular session, by the size of a bar.
 
-        Of bars that end by what was traded nobody knows before; a symbol that trades
-        has at least 1, so that features look back far enough.
+        For bars of volume, money or ticks the number is not known in advance; the
+        result is 1, the minimum, so that features look back over enough sessions.
 
         Parameters
         ----------
         size
-            Of the bars; by default the market's own.
+            Size of the bars. Default: that of the market.
         """
         size = size or self.bar_size
         return max(1, self._minutes() // int(size.amount)) if size.timed else 1
 
     def most_bars_per_session(self, size: BarSize | None = None) -> int:
-        """Bars of a regular session, to choose how many sessions are read together.
+        """Estimate the largest number of bars in a regular session.
 
-        Bars that end by what was traded are taken to come once a second.
+        The estimate limits how many sessions are read together. For bars of volume,
+        money or ticks, one bar per second is assumed.
 
         Parameters
         ----------
         size
-            Of the bars; by default the market's own.
+            Size of the bars. Default: that of the market.
         """
         size = size or self.bar_size
         return 60 * self._minutes() if size.by_activity else self.bars_per_session(size)
 
     def sessions_at_a_time(self, symbols: int, size: BarSize | None = None) -> int:
-        """Sessions of so many symbols that are read together, at least one."""
+        """Return how many sessions of some symbols to read together, at least one."""
         return max(1, BARS_AT_A_TIME // (self.most_bars_per_session(size) * symbols))
 
     def _minutes(self) -> int:
-        """Trading minutes of a regular session."""
+        """Return the trading minutes of a regular session."""
         return _minutes_of(self.sessions)
 
     def sessions_per_year(self) -> float:
-        """Sessions in a year of the exchange calendar, for annualised figures."""
+        """Return the sessions per year of the calendar, for annualised metrics."""
         return sessions_per_year(self.calendar)
 
     def open_source(self, base: Path) -> Source:
-        """Open the source; relative paths start at ``base``, then at the cwd."""
+        """Open the source; relative paths start from ``base``, then from the cwd."""
         options = dict(self.options)
         if self.path is not None:
             options["path"] = self.path
@@ -225,13 +232,13 @@ class Market(Settings):
 
 
 def _by_symbol(multiplier: float | dict[str, float]) -> dict[str, float]:
-    """Multipliers by symbol; one for all symbols has the empty name."""
+    """Return multipliers by symbol; a number for all symbols has the empty name."""
     return multiplier if isinstance(multiplier, dict) else {"": multiplier}
 
 
 @functools.lru_cache(maxsize=32)
 def _minutes_of(sessions: Sessions) -> int:
-    """Trading minutes of a regular session, as the first ones have them."""
+    """Return the trading minutes of a regular session, from the first sessions."""
     first = sessions.dates()[:20]
     return int(sessions.schedule(first)["minutes"].max()) if first else 390
 
@@ -244,7 +251,7 @@ def parse_market(document: YamlDocument, base: Path) -> Market:
     document
         The content of ``market.yaml``, or the ``market:`` block of a study.
     base
-        The folder that relative paths refer to.
+        Folder that relative paths start from.
 
     Raises
     ------
@@ -273,7 +280,7 @@ def parse_market(document: YamlDocument, base: Path) -> Market:
 
 
 def _check_multiplier(market: Market, document: YamlDocument) -> None:
-    """Refuse a multiplier of a symbol that the market leaves out."""
+    """Raise for a multiplier of a symbol that is not in the market."""
     known = market.symbols
     if known is None or not isinstance(market.multiplier, dict):
         return
@@ -288,17 +295,23 @@ def _check_multiplier(market: Market, document: YamlDocument) -> None:
 
 @functools.cache
 def sessions_per_year(calendar: str) -> float:
-    """Mean number of sessions a year, over the twenty years from 2000 to 2019."""
+    """Return the mean number of sessions per year, from 2000 to 2019."""
     years = Sessions(calendar, date(2000, 1, 1), date(2019, 12, 31)).dates()
     return float(round(len(years) / 20))
 
 
 def read_market(home: Path) -> Market:
-    """Read ``market.yaml`` of a home."""
+    """Read ``market.yaml`` of a home.
+
+    Raises
+    ------
+    BadInput
+        The file does not exist or is wrong, see `parse_market`.
+    """
     path = home / MARKET_FILE
     if not path.exists():
         raise BadInput(
-            f"{path}: there is no such file, so {home} is no home yet. Run a study "
+            f"{path}: there is no such file, so {home} is not a home yet. Run a study "
             f"that has a 'market:' block with --home {home}, or write the file."
         )
     return parse_market(read_yaml(path), home)
@@ -311,14 +324,21 @@ def market_yaml(market: Market) -> str:
 
 
 def difference(ours: Market, theirs: Market) -> list[str]:
-    """Name the fields in which two markets differ, with both values.
+    """List the fields in which two markets differ, with both values.
 
-    What the home says about quality, corporate actions and multipliers holds where the
-    study says nothing about them: they do not decide which bars there are.
+    If the study does not set quality, adjust, actions or multiplier, the values of the
+    home apply and do not count as a difference: they do not change the stored bars.
+
+    Parameters
+    ----------
+    ours
+        Market of the home.
+    theirs
+        Market of a study.
     """
     fields = dict(Market.model_fields)
-    may_change = {"quality", "adjust", "actions", "multiplier"}
-    for field in may_change - theirs.model_fields_set:
+    optional = {"quality", "adjust", "actions", "multiplier"}
+    for field in optional - theirs.model_fields_set:
         del fields[field]
     return [
         f"{field}: the home has {getattr(ours, field)!r}, "

@@ -1,4 +1,4 @@
-"""The configurations of a study, and what is wrong with those that have a fault."""
+"""Resolving the configurations of a study, with errors by configuration."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Resolved:
     Attributes
     ----------
     configurations
-        Those that can be evaluated, in the order of the file.
+        Configurations that can be evaluated, in the order of the study file.
     faults
-        What is wrong with the others, with file and line, by ``study.name`` in the
-        order of the file.
+        Errors of the others, with file and line, by ``study.name`` in the order of the
+        study file.
     """
 
     configurations: tuple[Configuration, ...]
@@ -33,47 +33,48 @@ class Resolved:
 
 
 def resolved(study: Study, path: Path, base: Path, market: Market | None) -> Resolved:
-    """Resolve every configuration of a study, its axes expanded.
+    """Resolve all configurations of a study.
 
     Parameters
     ----------
     study, path
-        The study, and its file.
+        The study and its file.
     base
-        The folder that a strategy's file path refers to.
+        Folder that the path of a strategy file starts from.
     market
-        The market, if it is known.
+        The market; None if it is not known.
     """
     found: list[Configuration] = []
     faults: dict[str, str] = {}
-    for name, one in attempts(study, base, market.bar_size if market else None):
+    for name, result in attempts(study, base, market.bar_size if market else None):
         try:
-            if isinstance(one, BadInput):
-                raise one
-            # Those of the study are a fault of the study.
-            if market is not None and one.features != study.parsed_features:
-                _check_features_read(one.features, market)
+            if isinstance(result, BadInput):
+                raise result
+            # The study's own features are checked once, by `market_findings`.
+            if market is not None and result.features != study.parsed_features:
+                _check_features_read(result.features, market)
         except BadInput as error:
             field = ("configurations", name, *error.field)
             faults.setdefault(f"{study.name}.{name}", f"{_place(path, field)}: {error}")
         else:
-            found.append(one)
+            found.append(result)
     return Resolved(tuple(found), faults)
 
 
 def _check_features_read(features: Sequence[Feature], market: Market) -> None:
-    """Refuse features of facts or symbols that a market does not have."""
+    """Raise for a feature of a fact or symbol that a market does not have."""
     check_facts_read(features, market.facts)
     if market.symbols:
         check_symbols_read(features, market.symbols)
 
 
 def _place(path: Path, field: tuple[str, ...]) -> str:
+    """Return file, line and name of a field of a study."""
     return read_study(path)[1].where(field) if path.exists() else str(path)
 
 
 def market_findings(study: Study, document: YamlDocument, market: Market) -> list[str]:
-    """Say what is wrong with a study beside its market, configurations apart."""
+    """List what in a study does not fit its market, except in configurations."""
     findings = []
     try:
         study.sessions(market)
@@ -86,7 +87,7 @@ def market_findings(study: Study, document: YamlDocument, market: Market) -> lis
     for symbol in study.symbols or ():
         if market.symbols and symbol not in market.symbols:
             findings.append(
-                f"{document.where(('symbols',))}: the market has no '{symbol}'."
+                f"{document.where(('symbols',))}: the market has no symbol '{symbol}'."
                 f"{did_you_mean(symbol, market.symbols)}"
             )
     try:

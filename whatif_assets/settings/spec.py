@@ -1,4 +1,4 @@
-"""YAML files checked by pydantic, with errors that name the file and the line."""
+"""Reading and validating YAML files, with errors that name file and line."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _DECIMAL = re.compile(r"[-+]?(?:0|[1-9][\d_]{0,30})")
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML with dates and a bare ``=`` left as text, and 1e5 a number as in YAML 1.2.
+    """YAML loader that reads dates and ``=`` as text, and 1e5 as a number (YAML 1.2).
 
-    Pydantic reads dates, and names a wrong one.
+    Pydantic parses dates, with a better message for a wrong one.
     """
 
 
@@ -44,14 +44,14 @@ _Loader.add_implicit_resolver(f"{TAG}float", _FLOAT, list("-+.0123456789"))
 
 
 class YamlDocument:
-    """A parsed YAML mapping that remembers on which line each field is.
+    """A parsed YAML mapping with the line of each field.
 
     Attributes
     ----------
     path
         The file, for messages.
     data
-        Its content as plain dictionaries, lists and scalars.
+        Content of the file as plain dictionaries, lists and scalars.
     """
 
     def __init__(
@@ -62,7 +62,10 @@ class YamlDocument:
         self._lines = lines
 
     def where(self, field: FieldPath) -> str:
-        """``file.yaml:12: a.b`` of a field, or of its nearest known parent."""
+        """Return ``file.yaml:12: a.b`` for a field.
+
+        If the field is not in the file, the line is that of its nearest parent.
+        """
         known = field
         while known and known not in self._lines:
             known = known[:-1]
@@ -71,7 +74,7 @@ class YamlDocument:
         return f"{place}: {name}" if name else place
 
     def below(self, field: str) -> YamlDocument:
-        """Return the mapping under one field as a document of its own."""
+        """Return the mapping under one field as a document."""
         lines = {
             key[1:]: line for key, line in self._lines.items() if key[:1] == (field,)
         }
@@ -94,15 +97,15 @@ def read_yaml(path: Path) -> YamlDocument:
     Raises
     ------
     BadInput
-        The file is missing, is no YAML, is no mapping, is larger or deeper than
-        settings are, repeats a field, or has a value that YAML would bend: a number
-        that is not finite or not decimal, a symbol without the quotes that it needs.
+        The file does not exist, is not valid YAML, is not a mapping, is too large or
+        too deep, repeats a field, or has a value that YAML would misread: a number
+        that is not finite or not decimal, or a symbol that needs quotes.
     """
     return parse_yaml(path, read_text(path))
 
 
 def read_text(path: Path) -> str:
-    """Read a UTF-8 file; BadInput where it is missing or is none."""
+    """Read a UTF-8 file; BadInput if it does not exist or is not UTF-8."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -113,9 +116,9 @@ def read_text(path: Path) -> str:
 
 
 def parse_yaml(path: Path, text: str) -> YamlDocument:
-    """Parse the text of a YAML mapping; the path is for messages.
+    """Parse the text of a YAML mapping; ``path`` is for messages.
 
-    Errors are those of :func:`read_yaml`.
+    Raises the errors of :func:`read_yaml`.
     """
     try:
         check_limits(path, text)
@@ -136,9 +139,9 @@ def parse_yaml(path: Path, text: str) -> YamlDocument:
 def _lines(
     node: yaml.Node, path: Path, at: FieldPath = ()
 ) -> Iterator[tuple[FieldPath, int]]:
-    """Give the line of each field, and refuse what YAML would read as something else.
+    """Yield the line of each field; raise for a value that YAML would misread.
 
-    A field's line is that of its name.
+    The line of a field is the line of its name.
     """
     if not at:
         yield at, node.start_mark.line + 1
@@ -149,8 +152,8 @@ def _lines(
             here = (*at, _name(key, f"{path}:{line}: {_dotted(at)}"))
             if key.value in seen:
                 raise BadInput(
-                    f"{path}:{line}: {_dotted(here)} is there twice; it is already "
-                    f"on line {seen[key.value]}."
+                    f"{path}:{line}: {_dotted(here)} appears twice; it is already on "
+                    f"line {seen[key.value]}."
                 )
             seen[key.value] = line
             yield here, line
@@ -169,50 +172,50 @@ def _dotted(field: FieldPath) -> str:
 
 
 def _name(key: yaml.Node, place: str) -> str:
-    """Name of a field; refuse one that is no text."""
+    """Return the name of a field; raise if the name is not a text."""
     if key.tag not in (f"{TAG}str", f"{TAG}merge"):
-        said = f"'{key.value}'" if isinstance(key, yaml.ScalarNode) else "a list"
+        found = f"'{key.value}'" if isinstance(key, yaml.ScalarNode) else "a list"
         raise BadInput(
-            f"{place}{'.' * (not place.endswith(' '))}{said}: the name of a field must "
-            "be a text; put it in quotes."
+            f"{place}{'.' * (not place.endswith(' '))}{found}: the name of a field "
+            "must be a text; put it in quotes."
         )
     return str(key.value)
 
 
 def _check_scalar(node: yaml.Node, place: str, at: FieldPath) -> None:
-    """Refuse a value that YAML reads as another one than who wrote it may think."""
+    """Raise for a value that YAML reads differently than a user may expect."""
     kind, text = node.tag.removeprefix(TAG), node.value
     names = [part for part in at if isinstance(part, str)]
     if names and names[-1] in SYMBOL_FIELDS and kind not in ("str", "null"):
         raise BadInput(
-            f"{place}: {text} is read as {_read_as(kind, text)}, and a symbol is a "
+            f"{place}: {text} is read as {_read_as(kind, text)}, but a symbol is a "
             f'text; put it in quotes: "{text}".'
         )
     if kind == "null" and text in ("NULL", "Null") and names[-1:] == ["symbols"]:
         raise BadInput(
-            f'{place}: {text} is read as nothing; put it in quotes: "{text}".'
+            f'{place}: {text} is read as an empty value; put it in quotes: "{text}".'
         )
     if kind == "int" and not _DECIMAL.fullmatch(text):
         raise BadInput(
-            f"{place}: found {text[:40]}, which is no plain decimal number. Write it "
-            "in decimal, or put it in quotes if a text is meant."
+            f"{place}: found {text[:40]}, which is not a plain decimal number. Write a "
+            "decimal number, or put a text in quotes."
         )
     if kind == "float" and not _is_finite(text):
         raise BadInput(f"{place}: found {text}; a finite number is needed.")
     if kind == "str" and any(c == "\0" or "\ud800" <= c <= "\udfff" for c in text):
         raise BadInput(
-            f"{place}: found {text!r}, with a character that no text has; take it out."
+            f"{place}: found {text!r}, with an invalid character; remove the character."
         )
 
 
 def _is_finite(text: str) -> bool:
-    """Whether a number is one that can be counted with: 1e999 is not."""
+    """Whether a number is finite as a float: 1e999 is not."""
     named = text.lower().lstrip("-+") in (".inf", ".nan")
     return not named and math.isfinite(float(text.replace("_", "")))
 
 
 def _read_as(kind: str, text: str) -> str:
-    """Say what YAML makes of an unquoted word."""
+    """Return what YAML reads in place of an unquoted word."""
     if kind == "bool":
         return "true" if text.lower() in ("yes", "true", "on") else "false"
     return "a number"
@@ -239,7 +242,7 @@ def parse(model: type[Model], document: YamlDocument) -> Model:
 
 
 def _path_in(loc: FieldPath, data: Any) -> FieldPath:
-    """Drop from a pydantic location the parts that are no field of the data."""
+    """Remove the parts of a pydantic location that are not fields of the data."""
     kept: list[Any] = []
     for part in loc:
         if (isinstance(data, dict) and part in data) or (

@@ -1,4 +1,4 @@
-"""A study: one question, its data, its rules and its configurations, in one file."""
+"""Settings of a study: dates, evaluation, ranking and configurations."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STUDIES = "studies"
 
 
 class Dates(Settings):
-    """The sessions that a study looks at; the whole market where left out."""
+    """Date range of a study; an absent end is that of the market."""
 
     first: date | None = None
     last: date | None = None
@@ -38,38 +38,54 @@ class Dates(Settings):
 
 
 class LabelSettings(Settings):
-    """What a model learns to forecast."""
+    """Label: the quantity that a model forecasts."""
 
     price: Literal["open", "high", "low", "close", "vwap"] = "vwap"
-    horizon: int = Field(default=5, ge=1, description="Bars ahead, by the clock.")
+    horizon: int = Field(
+        default=5,
+        ge=1,
+        description="Bars ahead, counted by time: 5 with 1-minute bars is 5 minutes.",
+    )
     kind: Literal["level", "return"] = "level"
     across_sessions: bool = False
 
 
 class Evaluation(Settings):
-    """How the sessions divide into training and testing.
+    """Division of the sessions into training and test windows.
 
-    ``split`` trains on the first part and tests on the rest; ``walk_forward``
-    moves a pair of windows through the sessions; ``whole`` trains on nothing and
-    tests on everything, for studies of rules alone.
+    ``split`` trains on the first sessions and tests on the rest; ``walk_forward``
+    moves a training and a test window through the sessions; ``whole`` tests on all
+    sessions without training, for studies without models.
     """
 
     method: Literal["split", "walk_forward", "whole"] = "split"
     train: Annotated[float | int, Field(gt=0)] = Field(
-        default=0.7, description="Share of the sessions (below 1), or their number."
+        default=0.7,
+        description="Training sessions: a share below 1, or a number of sessions.",
     )
-    test: int | None = Field(default=None, ge=1, description="Sessions in a test.")
-    step: int | None = Field(default=None, ge=1, description="Sessions per move.")
-    expanding: bool = Field(default=False, description="Keep the first session.")
+    test: int | None = Field(
+        default=None, ge=1, description="Sessions in each test window."
+    )
+    step: int | None = Field(
+        default=None,
+        ge=1,
+        description="Sessions by which the windows move. Default: test.",
+    )
+    expanding: bool = Field(
+        default=False,
+        description="Keep the first session in training: the training window grows.",
+    )
     embargo: int | None = Field(
         default=None,
         ge=0,
-        description="Bars left out before each test; at least the horizon (default).",
+        description="Bars left out between training and test; at least the horizon "
+        "(default).",
     )
     holdout: int = Field(
         default=0,
         ge=0,
-        description="Last sessions, sealed: neither trained on nor selected on.",
+        description="Number of last sessions that are sealed: not used for training or "
+        "selection.",
     )
 
     @field_validator("train")
@@ -85,15 +101,17 @@ class Evaluation(Settings):
     @model_validator(mode="after")
     def _complete(self) -> Evaluation:
         if self.method == "walk_forward" and self.test is None:
-            raise ValueError("walk_forward needs 'test', the sessions of each test.")
+            raise ValueError(
+                "walk_forward needs 'test', the number of sessions in each test."
+            )
         if self.method == "walk_forward" and self.train < 1:
             raise ValueError("walk_forward needs 'train' as a number of sessions.")
         if self.method != "walk_forward" and (self.test or self.step):
-            raise ValueError("'test' and 'step' belong to method: walk_forward.")
+            raise ValueError("'test' and 'step' are only for method: walk_forward.")
         return self
 
     def folds(self, sessions: Sequence[date]) -> list[Fold]:
-        """Divide sessions before the holdout into folds.
+        """Divide the sessions before the holdout into folds.
 
         See :mod:`whatif_assets.domain.models.windows`.
         """
@@ -110,7 +128,7 @@ class Evaluation(Settings):
         )
 
     def holdout_train(self, sessions: Sequence[date]) -> tuple[date, ...]:
-        """Sessions to train on for the holdout: what a next fold would train on."""
+        """Return the training sessions for the holdout: those of a next fold."""
         if self.method == "whole":
             return ()
         rolling = self.method == "walk_forward" and not self.expanding
@@ -118,7 +136,7 @@ class Evaluation(Settings):
 
 
 class CostSettings(Settings):
-    """Trading costs; `whatif_assets.domain.accounts.job.Costs` says what they mean."""
+    """Trading costs, defined in `whatif_assets.domain.accounts.job.Costs`."""
 
     commission_bps: float = Field(default=0.0, ge=0)
     slippage_bps: float = Field(default=0.0, ge=0)
@@ -128,22 +146,22 @@ class CostSettings(Settings):
 
 
 class SparkSettings(Settings):
-    """Where Spark runs; an empty master leaves it to the environment."""
+    """Settings of Spark; without a master, the environment decides."""
 
     master: str | None = None
     settings: dict[str, str | int | float | bool] = Field(default_factory=dict)
 
 
 def _constraint(text: str) -> str:
-    """Check a constraint, and write it the one way."""
+    """Validate a constraint and return its normal form."""
     return str(Constraint.parse(text))
 
 
 class Study(Settings):
-    """Everything that a study file says, checked.
+    """Validated settings of a study file.
 
-    Configurations stay as the file gives them; see
-    :mod:`whatif_assets.settings.configuration` for their expansion.
+    ``configurations`` are as written in the file; :mod:`whatif_assets.settings.entries`
+    expands and validates them.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_+-]*$", max_length=60)
@@ -154,21 +172,29 @@ class Study(Settings):
     features: tuple[Any, ...] = ("open", "high", "low", "close", "volume", "vwap")
     label: LabelSettings = LabelSettings()
     evaluation: Evaluation = Evaluation()
-    cash: float = Field(default=1_000_000.0, gt=0, description="Per symbol.")
+    cash: float = Field(
+        default=1_000_000.0, gt=0, description="Initial cash per symbol."
+    )
     costs: CostSettings = CostSettings()
     rank_by: str | dict[str, float] = Field(
         default="pnl",
-        description="A metric, or weights: the highest sum of weight times value wins.",
+        description="A metric, or a mapping of metrics to weights: the highest sum of "
+        "weight times value wins.",
     )
     constraints: tuple[Annotated[str, AfterValidator(_constraint)], ...] = Field(
-        default=(), description="What a winner must meet, such as `trades >= 30`."
+        default=(),
+        description="Conditions that a winner must meet, such as `trades >= 30`.",
     )
-    finalists: int = Field(default=10, ge=1, description="Variants kept in detail.")
+    finalists: int = Field(
+        default=10,
+        ge=1,
+        description="Number of best variants that are stored in detail.",
+    )
     leak_seconds: float = Field(
         default=10,
         ge=0,
         le=86_400,
-        description="To look for leaks in an own strategy.",
+        description="Seconds to search for leaks in a strategy of your own.",
     )
     seed: int = Field(default=7, ge=0)
     spark: SparkSettings = SparkSettings()
@@ -188,55 +214,55 @@ class Study(Settings):
 
     @property
     def parsed_features(self) -> tuple[Feature, ...]:
-        """The study's default features."""
+        """Default features of the study."""
         return parse_features(self.features)
 
     @property
     def ranking(self) -> Ranking:
-        """The order of the study's variants."""
+        """Ranking of the variants of the study."""
         return Ranking.parse(self.rank_by, self.constraints)
 
     @property
     def parsed_label(self) -> Label:
-        """The study's default label."""
+        """Default label of the study."""
         return Label(**self.label.model_dump())
 
     def sessions(self, market: Market) -> list[date]:
-        """List the study's sessions in its market, oldest first.
+        """List the sessions of the study in its market, oldest first.
 
         Raises
         ------
         BadInput
-            The dates hold no session of the market.
+            There is no session of the market in the dates of the study.
         """
         dates = market.sessions.dates(self.dates.first, self.dates.last)
         if not dates:
             raise BadInput(
-                f"Study {self.name}: its dates {self.dates.first} to "
-                f"{self.dates.last} hold no session of the market, which has "
+                f"Study {self.name}: there is no session from {self.dates.first} to "
+                f"{self.dates.last}; the market has sessions from "
                 f"{market.first_session} to {market.last_session or 'today'}."
             )
         return dates
 
     def folds(self, market: Market) -> list[Fold]:
-        """Evaluation windows of the study over its market's sessions.
-
-        Sessions of the holdout are in none of them.
+        """Divide the sessions before the holdout into folds.
 
         Raises
         ------
         BadInput
-            The sessions do not suffice, or the holdout has no fixed place.
+            There are not enough sessions, or the holdout would move with the end of
+            the market.
         """
         return self.evaluation.folds(self._before_holdout(market)[0])
 
     def holdout(self, market: Market) -> Fold | None:
-        """Return the sealed sessions, and those to train on for them.
+        """Return the holdout as a fold: the sealed sessions and their training set.
 
         Returns
         -------
         Fold or None
-            Its number follows those of :meth:`folds`. None without a holdout.
+            The number of the fold follows those of :meth:`folds`. None without a
+            holdout.
         """
         if not self.evaluation.holdout:
             return None
@@ -245,55 +271,58 @@ class Study(Settings):
         return Fold(len(self.evaluation.folds(before)), train, tuple(sealed))
 
     def _before_holdout(self, market: Market) -> tuple[list[date], list[date]]:
-        """Divide the study's sessions into those before the holdout, and it."""
+        """Divide the sessions into those before the holdout and the holdout."""
         sessions, sealed = self.sessions(market), self.evaluation.holdout
         if sealed and not (self.dates.last or market.last_session):
             raise BadInput(
-                f"Study {self.name}: evaluation.holdout: the last {sealed} sessions "
-                "of a market without an end are other ones every day, so that none "
-                "stays sealed. Give the study dates: {last: YYYY-MM-DD}."
+                f"Study {self.name}: evaluation.holdout: the market has no last "
+                f"session, so its last {sealed} sessions change every day and cannot "
+                "stay sealed. Set in the study dates: {last: YYYY-MM-DD}."
             )
         if sealed >= len(sessions):
             raise BadInput(
-                f"Study {self.name}: evaluation.holdout: found {sealed}, of "
-                f"{len(sessions)} sessions in all; leave some to train and select on."
+                f"Study {self.name}: evaluation.holdout: found {sealed}, but the study "
+                f"has only {len(sessions)} sessions; leave some for training and "
+                "selection."
             )
         return sessions[: len(sessions) - sealed], sessions[len(sessions) - sealed :]
 
     @property
     def hash(self) -> str:
-        """Content hash of the study, the same for every layout of its file."""
+        """Hash of the settings, independent of the layout of the file."""
         text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
         return short_hash(text)
 
 
 def parse_features(items: tuple[Any, ...] | list[Any]) -> tuple[Feature, ...]:
-    """Parse a list of features, refusing one that is there twice."""
+    """Parse a list of features; BadInput if a feature is wrong or repeated."""
     features = tuple(parse_feature(item) for item in items)
     columns = [feature.column for feature in features]
     for column in columns:
         if columns.count(column) > 1:
-            raise BadInput(f"the feature {column} is there twice.")
+            raise BadInput(f"the feature {column} appears twice.")
     return features
 
 
 def read_study(path: Path) -> tuple[Study, YamlDocument]:
-    """Read and check a study file; its name is the file's unless it says one.
+    """Read and validate a study file.
+
+    The default of the study's name is the name of the file.
 
     Returns
     -------
     tuple
-        The study, and the document that knows the lines of its fields.
+        The study, and the document with the lines of its fields.
 
     Raises
     ------
     BadInput
-        Every wrong field on a line of its own, with file and line.
+        Fields are wrong; the message has one line per field, with file and line.
     """
     return _parsed(path, read_text(path))
 
 
-# A run looks a configuration up in its study for each partition of each asset.
+# Cached, because a run reads the study again for each partition of each asset.
 @functools.lru_cache(maxsize=32)
 def _parsed(path: Path, text: str) -> tuple[Study, YamlDocument]:
     document = parse_yaml(path, text)
@@ -302,7 +331,7 @@ def _parsed(path: Path, text: str) -> tuple[Study, YamlDocument]:
 
 
 def study_market(document: YamlDocument) -> Market | None:
-    """Parse the ``market:`` block of a study, if it has one."""
+    """Parse the ``market:`` block of a study; None without one."""
     if document.data.get("market") is None:
         return None
     return parse_market(document.below("market"), document.path.parent)

@@ -1,4 +1,4 @@
-"""How large, how deep and how plain a YAML file may be."""
+"""Limits of YAML files: size, depth, number of values, no tags."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ import yaml
 
 from whatif_assets.domain.base.errors import BadInput
 
-LARGEST = 500_000  # characters; a study of a thousand symbols has 20,000
+LARGEST = 500_000  # characters; a study with a thousand symbols has 20,000
 DEEPEST = 30
-MOST_NODES = 50_000  # values and names, those that aliases repeat too
+MOST_NODES = 50_000  # values and names, including repetitions by aliases
 
 
 def check_limits(path: Path, text: str) -> None:
-    """Refuse a file that is none of settings, before anything is made of it.
+    """Raise for a file that cannot be a settings file, before it is loaded.
 
-    The text is read as events, which costs no memory: a few lines of aliases can mean
-    billions of values, and deep nesting exhausts what reads it.
+    The text is read as a stream of events, without building values: a few lines of
+    aliases can expand to billions of values, and deep nesting overflows the stack.
 
     Raises
     ------
     BadInput
-        The file is too large, too deep, refers to itself, or states tags.
+        The file is too large or too deep, contains itself, or has tags.
     yaml.YAMLError
-        The text is no YAML.
+        The text is not valid YAML.
     """
     if len(text) > LARGEST:
         raise BadInput(
-            f"{path}: the file has {len(text):,} characters, and settings have at most "
+            f"{path}: the file has {len(text):,} characters; settings may have at most "
             f"{LARGEST:,}. Is it the right file?"
         )
     sizes = _Sizes(path)
@@ -36,7 +36,7 @@ def check_limits(path: Path, text: str) -> None:
         line = event.start_mark.line + 1 if event.start_mark else 1
         if tag := getattr(event, "tag", None):
             raise BadInput(
-                f"{path}:{line}: found the tag '{tag}'; write values without tags, and "
+                f"{path}:{line}: found the tag '{tag}'; write values without tags and "
                 "texts in quotes."
             )
         if isinstance(event, yaml.AliasEvent):
@@ -52,41 +52,46 @@ def check_limits(path: Path, text: str) -> None:
 
 
 class _Sizes:
-    """How many values the lists and mappings that are open have, aliases in full."""
+    """Count of values so far, with aliases expanded, and of each open collection."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._open: list[tuple[str | None, int]] = []
         self._total = 0
-        self.anchors: dict[str, int | None] = {}  # None while it is open
+        self.anchors: dict[
+            str, int | None
+        ] = {}  # None while the anchored collection is open
 
     def of(self, anchor: str, line: int) -> int:
-        """Values of an anchor; one that is not known is left to whoever composes."""
+        """Return the number of values of an anchor.
+
+        The number of an unknown anchor is 0; the YAML loader reports it later.
+        """
         size = self.anchors.get(anchor, 0)
         if size is None:
             raise BadInput(
-                f"{self._path}:{line}: *{anchor} is inside what &{anchor} names, "
-                "without an end; write out what is meant."
+                f"{self._path}:{line}: the alias *{anchor} is inside its own anchor "
+                f"&{anchor}, which has no end; write the values without the alias."
             )
         return size
 
     def add(self, values: int, line: int) -> None:
-        """Count values."""
+        """Add to the count; raise if there are too many values."""
         self._total += values
         if self._total > MOST_NODES:
             raise BadInput(
                 f"{self._path}:{line}: the file has more than {MOST_NODES:,} values, "
-                "those that aliases repeat counted in full. Make it smaller."
+                "with aliases expanded. Make the file smaller."
             )
 
     def open(self, anchor: str | None, line: int) -> None:
-        """Go into a list or a mapping."""
+        """Enter a list or a mapping."""
         self.add(1, line)
         self._open.append((anchor, self._total))
         if len(self._open) > DEEPEST:
             raise BadInput(
-                f"{self._path}:{line}: lists and mappings lie more than {DEEPEST} deep "
-                "in one another. Make it flatter."
+                f"{self._path}:{line}: lists and mappings are nested more than "
+                f"{DEEPEST} deep. Make the file flatter."
             )
         if anchor:
             self.anchors[anchor] = None

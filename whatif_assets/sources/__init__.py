@@ -1,4 +1,7 @@
-"""Sources of bars, by name: one class in one file, and one line in `SOURCES`."""
+"""Registry of the sources of bars, and the loader that turns one into tidy bars.
+
+A source is one class in one module, registered by name in `SOURCES`.
+"""
 
 from __future__ import annotations
 
@@ -42,33 +45,34 @@ __all__ = [
 
 
 class Source(Protocol):
-    """Where bars come from.
+    """Interface of a source of bars.
 
     A source is constructed from its options and the folder that relative paths
-    refer to, and touches no file before it is asked for something. One that knows
-    splits and dividends has a further method, ``actions(symbols)``, which lists them
-    as `whatif_assets.domain.bars.adjustments.Action`; its bars are not adjusted for
-    them.
+    start from. The constructor opens no file. A source that knows splits and
+    dividends also has a method ``actions(symbols)``, which lists them as
+    `whatif_assets.domain.bars.adjustments.Action`; the bars of such a source are not
+    adjusted.
     """
 
     Options: ClassVar[type[BaseModel]]
 
     @property
     def where(self) -> str:
-        """What messages call the source, such as its name and path."""
+        """Name of the source in messages, such as its name and path."""
 
     @property
     def of_trades(self) -> bool:
-        """Whether its rows are trades, of which bars are made."""
+        """Whether the rows are trades, from which bars are built."""
 
     def symbols(self) -> list[str]:
         """Every symbol that the source has, sorted."""
 
     def state(self, start: pd.Timestamp, end: pd.Timestamp) -> list[str]:
-        """List what the bars in [start, end) depend on, such as ages of files.
+        """List what the bars in [start, end) depend on, such as file versions.
 
-        As it was when the source was first asked. A source that does not know
-        which of its files have bars of that time lists all of them.
+        The bars may have changed if this list has changed. A source reads the
+        versions once and then keeps them. A source that does not know which of its
+        files have bars in the range lists all files.
         """
 
     def read(
@@ -78,12 +82,12 @@ class Source(Protocol):
         end: pd.Timestamp,
         bar_size: BarSize,
     ) -> pd.DataFrame:
-        """Bars of the symbols whose ts lies in [start, end), instants in UTC.
+        """Read the bars of the symbols whose ts is in [start, end), in UTC.
 
-        The columns are those that `whatif_assets.domain.bars.tidy.tidy` takes, and the
-        rows may come in any order, but trades of one instant as they happened. A
-        symbol that the source lacks has none. What is read for a range is what a
-        longer range has in it.
+        The columns are the input columns of `whatif_assets.domain.bars.tidy.tidy`.
+        Rows may be in any order, except that trades with the same ts must be in the
+        order in which they happened. A symbol that the source does not have gets no
+        rows. A longer range must return the same rows within [start, end).
         """
 
 
@@ -112,13 +116,14 @@ def open_source(name: str, options: Mapping[str, Any], base: Path) -> Source:
     options
         Fields of the source's ``Options``.
     base
-        Folder that relative paths refer to; where they lead nowhere, the
+        Folder that relative paths start from; if nothing is found there, the
         working directory is tried.
 
     Raises
     ------
     BadInput
-        For an unknown source and for a wrong option, naming what is allowed.
+        The source is unknown or an option is wrong; the message lists what is
+        allowed.
     """
     if name not in SOURCES:
         raise BadInput(
@@ -144,12 +149,13 @@ def open_source(name: str, options: Mapping[str, Any], base: Path) -> Source:
 
 
 def check_bar_size(source: Source, bar_size: BarSize) -> None:
-    """Refuse bars that end by what was traded, of a source that has no trades.
+    """Check that a source can deliver bars of a size.
 
     Raises
     ------
     BadInput
-        Naming the source.
+        The source does not have bars of this size, or the bars are built from
+        trades (volume, money or ticks) and the source has no trades.
     """
     spans = getattr(source, "spans", None)
     if spans is not None and str(bar_size) not in spans:
@@ -160,9 +166,9 @@ def check_bar_size(source: Source, bar_size: BarSize) -> None:
         )
     if bar_size.by_activity and not source.of_trades:
         raise BadInput(
-            f"{source.where} has bars, and {bar_size} bars are made of "
-            "trades: of the source csv with 'ticks: true', or lean with 'resolution: "
-            "tick'. Set base_bar to what the source has.",
+            f"{source.where} has bars but no trades, and {bar_size} bars are built "
+            "from trades. Use the source csv with 'ticks: true' or lean with "
+            "'resolution: tick', or set base_bar to a size that the source has.",
             field=("base_bar",),
         )
 
@@ -180,61 +186,44 @@ def load_bars(
     negative_prices: bool = False,
     leave_out: bool = False,
 ) -> tuple[pd.DataFrame, LoadReport]:
-    """Read the bars of some sessions: the one way from a source to tidy bars.
+    """Read the bars of a range of sessions and tidy them.
 
     Parameters
     ----------
     source
-        As `open_source` gives it.
+        An open source, see `open_source`.
     symbols
-        Symbols to read; None for all that the source has.
-    sessions
-        The market's sessions.
-    bar_size
-        Of the market's bars.
+        Symbols to read; None for every symbol of the source.
+    sessions, bar_size
+        Sessions of the market and size of its bars.
     first, last
         Days; the sessions in [first, last] are read.
-    hours
-        ``all`` or ``regular``, see `whatif_assets.domain.bars.tidy.tidy`.
-    repairs
-        Repairs to make, see `whatif_assets.domain.bars.tidy.tidy`; none unless said.
-    categories
-        Whether ``symbol`` is to be a category; a text unless said.
-    negative_prices, leave_out
-        What is admitted, see `whatif_assets.domain.bars.tidy.tidy`.
+    hours, repairs, categories, negative_prices, leave_out
+        Passed on to `whatif_assets.domain.bars.tidy.tidy`. With ``leave_out``, a
+        symbol whose file cannot be read is reported instead of raised.
 
     Returns
     -------
     bars : DataFrame
-        As `whatif_assets.domain.bars.tidy.tidy` returns them.
+        As returned by `whatif_assets.domain.bars.tidy.tidy`.
     report : LoadReport
-        What was left out, filled, repaired and missing, and what looks wrong.
+        What was left out, filled and repaired, what is missing and what looks wrong.
 
     Raises
     ------
     BadInput
-        Where there is no session to read, a symbol is unknown to the source, the
-        source cannot have such bars, or a row is no bar.
+        There is no session in the range, the source does not have a symbol, the
+        source cannot deliver bars of this size, or a row is not a bar.
     """
     check_bar_size(source, bar_size)
-    wanted = sessions.dates(first, last)
-    if not wanted:
-        raise BadInput(
-            f"There is no session of {sessions.calendar} from {first} to {last} in "
-            "this market."
-        )
+    wanted = _sessions_in(sessions, first, last)
     names = sorted(set(source.symbols() if symbols is None else symbols))
-    stamped = stamp_size(bar_size, source.of_trades)
-    start, end = bars_window(sessions, stamped, wanted[0], wanted[-1])
-    one_session = len(wanted) == 1
-    raw, broken = _read(source, names, start, end, bar_size, leave_out, one_session)
-    where = source.where
-    _check_symbols(sorted(set(names) - broken.keys()), raw, source)
+    raw, unreadable = _raw_rows(source, names, sessions, wanted, bar_size, leave_out)
     bars, report = tidy(
         raw,
         sessions,
         bar_size,
-        where,
+        source.where,
         hours,
         repairs,
         source.of_trades,
@@ -242,12 +231,35 @@ def load_bars(
         negative_prices,
         leave_out,
     )
-    refused = {
-        day: {**report.refused.get(day, {}), **broken}
-        for day in (wanted if broken else report.refused)
-    }
-    missing = _missing(bars, names, wanted)
-    return bars, dataclasses.replace(report, missing=missing, refused=refused)
+    return bars, _with_gaps(report, bars, names, wanted, unreadable)
+
+
+def _sessions_in(sessions: Sessions, first: date, last: date) -> list[date]:
+    """List the sessions in [first, last]; raise if there are none."""
+    wanted = sessions.dates(first, last)
+    if not wanted:
+        raise BadInput(
+            f"There is no session of {sessions.calendar} from {first} to {last} in "
+            "this market."
+        )
+    return wanted
+
+
+def _raw_rows(
+    source: Source,
+    names: list[str],
+    sessions: Sessions,
+    wanted: list[date],
+    bar_size: BarSize,
+    leave_out: bool,
+) -> tuple[pd.DataFrame, dict[str, RefusedBars]]:
+    """Read the rows of some sessions, and the errors of unreadable symbols."""
+    stamped = stamp_size(bar_size, source.of_trades)
+    start, end = bars_window(sessions, stamped, wanted[0], wanted[-1])
+    one_session = len(wanted) == 1
+    raw, unreadable = _read(source, names, start, end, bar_size, leave_out, one_session)
+    _check_symbols(sorted(set(names) - unreadable.keys()), raw, source)
+    return raw, unreadable
 
 
 def _read(
@@ -259,43 +271,62 @@ def _read(
     leave_out: bool,
     one_session: bool,
 ) -> tuple[pd.DataFrame, dict[str, RefusedBars]]:
-    """Read rows, and say of which symbols the files cannot be read.
+    """Read rows in [start, end), and the errors of symbols whose files are unreadable.
 
-    Where that is a file of a day, and several days are asked for, they are refused:
-    nobody knows which of the others is whole.
+    An unreadable file of a single day is an error if several sessions are read: it
+    does not show which of the other days are readable.
     """
-    broken: dict[str, RefusedBars] = {}
+    unreadable: dict[str, RefusedBars] = {}
     while True:
-        asked = [name for name in names if name not in broken]
+        readable = [name for name in names if name not in unreadable]
         try:
-            return source.read(asked, start, end, bar_size), broken
+            return source.read(readable, start, end, bar_size), unreadable
         except UnreadableSymbol as error:
-            last = error.symbol in broken or len(asked) == 1
-            if not leave_out or last or (error.of_a_day and not one_session):
+            none_left = error.symbol in unreadable or len(readable) == 1
+            if not leave_out or none_left or (error.of_a_day and not one_session):
                 raise RefusedBars("unreadable", str(error)) from None
-            broken[error.symbol] = RefusedBars("unreadable", str(error))
+            unreadable[error.symbol] = RefusedBars("unreadable", str(error))
         except BadInput as error:
             raise RefusedBars("unreadable", str(error)) from None
 
 
 def _check_symbols(names: list[str], raw: pd.DataFrame, source: Source) -> None:
-    """Tell a symbol without bars in these sessions from one that is misspelt."""
+    """Raise for a symbol that the source does not have, such as a misspelt one.
+
+    A symbol that the source has may be without bars in the sessions.
+    """
     without = set(names) - set(raw["symbol"].unique())
-    # Only then, since listing its symbols can mean reading all of a source.
+    # Listing the symbols can mean reading the whole source: only if it is needed.
     unknown = sorted(without - set(source.symbols())) if without else []
     if unknown:
-        others = f" Nor has it {', '.join(unknown[1:])}." if unknown[1:] else ""
+        others = f" Also unknown: {', '.join(unknown[1:])}." if unknown[1:] else ""
         raise BadInput(
             f"{source.where} has no symbol '{unknown[0]}'."
             f"{did_you_mean(unknown[0], source.symbols())}{others}"
         )
 
 
+def _with_gaps(
+    report: LoadReport,
+    bars: pd.DataFrame,
+    names: list[str],
+    wanted: list[date],
+    unreadable: Mapping[str, RefusedBars],
+) -> LoadReport:
+    """Add the missing symbols and the unreadable ones to a report, by session."""
+    refused = {
+        day: {**report.refused.get(day, {}), **unreadable}
+        for day in (wanted if unreadable else report.refused)
+    }
+    missing = _missing(bars, names, wanted)
+    return dataclasses.replace(report, missing=missing, refused=refused)
+
+
 def _missing(
     bars: pd.DataFrame, names: list[str], wanted: list[date]
 ) -> dict[date, tuple[str, ...]]:
-    """Symbols without a bar, by session that lacks any."""
-    # Bars are sorted, so that the bars of a symbol and session are together, mostly.
+    """List the symbols without a bar, for each session that lacks one."""
+    # Bars are sorted: one row per run of a symbol and session is enough.
     found = bars[["session", "symbol"]].iloc[session_starts(bars)]
     present = set(zip(found["session"].dt.date, found["symbol"], strict=True))
     gaps = {

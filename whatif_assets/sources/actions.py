@@ -1,21 +1,17 @@
-"""Corporate actions of a market: what its source or a file says of each session."""
+"""Corporate actions (splits and dividends) read from a file."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from whatif_assets.domain.bars.adjustments import Action
 from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
-from whatif_assets.sources.cells import Cells, Faults, Line, read_lines, where
+from whatif_assets.sources.cells import Cells, Faults, Line, no_rows, read_lines, where
 from whatif_assets.sources.files import parquet_table
-
-if TYPE_CHECKING:
-    pass
 
 AMOUNTS = ("split", "dividend")
 COLUMNS = ("symbol", "date", *AMOUNTS)
@@ -28,14 +24,16 @@ def read_actions(file: Path) -> list[Action]:
     Parameters
     ----------
     file
-        CSV in UTF-8 with a header, or Parquet (``.parquet``): ``symbol``, ``date``
-        (the ex-date), and ``split`` (new shares per old), ``dividend`` (money per
-        share) or both. Empty, null and 0 mean none.
+        CSV in UTF-8 with a header, or Parquet (``.parquet``), with the columns
+        ``symbol``, ``date`` (the ex-date), and ``split`` (new shares per old share),
+        ``dividend`` (money per share) or both. An empty cell, null or 0 means no
+        split or dividend.
 
     Raises
     ------
     BadInput
-        Naming the file, and its first malformed lines (of Parquet, rows) or columns.
+        The file is malformed; the message names the file and the column, or the
+        first wrong lines (rows of Parquet).
     """
     parquet = file.suffix == ".parquet"
     lines = _rows(file) if parquet else read_lines(file)
@@ -45,14 +43,14 @@ def read_actions(file: Path) -> list[Action]:
     _check_header(file, names)
     cells = Cells.of(list(lines), len(names), faults)
     if not cells.numbers and not faults.lines:
-        raise BadInput(f"{file} has no row. Get it again, or take it away.")
+        raise no_rows(file)
     actions = _actions(file, cells, names)
     faults.refuse()
     return actions
 
 
 def _rows(file: Path) -> Iterator[Line]:
-    """Yield the rows of a Parquet file as texts, after their header."""
+    """Yield the header of a Parquet file, then its rows as text."""
     table = parquet_table(file)
     yield 0, list(table.column_names)
     for number, row in enumerate(zip(*(c.to_pylist() for c in table.columns)), 1):
@@ -60,21 +58,25 @@ def _rows(file: Path) -> Iterator[Line]:
 
 
 def _text(value: object) -> str:
+    """Write a cell as text: a midnight as a date, null as an empty text."""
     if isinstance(value, datetime) and value.time() == time():
         return f"{value:%Y-%m-%d}"
     return "" if value is None else str(value)
 
 
 def _check_header(file: Path, names: list[str]) -> None:
+    """Raise for an unknown, a repeated or a missing column."""
     for name in names:
         if name not in COLUMNS:
             raise BadInput(
-                f"{file}: a file of actions has no column '{name[:40]}'."
+                f"{file}: unknown column '{name[:40]}' in a file of actions."
                 f"{did_you_mean(name, COLUMNS)} Allowed: {one_of(COLUMNS)}."
             )
     twice = [name for name in COLUMNS if names.count(name) > 1]
     if twice:
-        raise BadInput(f"{file}: the header names column {', '.join(twice)} twice.")
+        raise BadInput(
+            f"{file}: column {', '.join(twice)} appears twice in the header."
+        )
     lacking = [name for name in ("symbol", "date") if name not in names]
     lacking += [] if set(AMOUNTS) & set(names) else [" or ".join(AMOUNTS)]
     if lacking:
@@ -85,7 +87,7 @@ def _check_header(file: Path, names: list[str]) -> None:
 
 
 def _actions(file: Path, cells: Cells, names: list[str]) -> list[Action]:
-    """Read the actions of lines; those that are none go to the faults."""
+    """Read one action per line; wrong lines are added to the faults."""
     texts = dict(zip(names, cells.columns, strict=True))
     symbols = [text.strip() for text in texts["symbol"]]
     days = _dates(cells, texts["date"])
@@ -93,26 +95,27 @@ def _actions(file: Path, cells: Cells, names: list[str]) -> list[Action]:
     seen: dict[tuple[str, date | None, str], int] = {}
     found = []
     for n, (symbol, day) in enumerate(zip(symbols, days, strict=True)):
-        said = {name: values[n] for name, values in amounts.items() if values[n]}
+        given = {name: values[n] for name, values in amounts.items() if values[n]}
         if not symbol:
             cells.fault(n, "symbol is empty")
-        if not said:
-            cells.fault(n, "says neither a split nor a dividend")
-        for name in said:
+        if not given:
+            cells.fault(n, "has neither a split nor a dividend")
+        for name in given:
             line = seen.setdefault((symbol, day, name), cells.numbers[n])
             if line != cells.numbers[n]:
                 cells.fault(
                     n,
                     f"a second {name} of {symbol} on {day}, after "
-                    f"{cells.faults.unit} {line}; write them as one",
+                    f"{cells.faults.unit} {line}; combine them in one row",
                 )
         if day is not None:
             origin = f"{file}, {cells.faults.unit} {cells.numbers[n]}"
-            found.append(Action(symbol, day, **said, origin=origin))
+            found.append(Action(symbol, day, **given, origin=origin))
     return found
 
 
 def _dates(cells: Cells, texts: Iterable[str]) -> list[date | None]:
+    """Read the ex-dates; a wrong one is None and is added to the faults."""
     days: list[date | None] = []
     for n, text in enumerate(texts):
         try:
@@ -122,7 +125,7 @@ def _dates(cells: Cells, texts: Iterable[str]) -> list[date | None]:
             days.append(None)
             continue
         if day.year not in YEARS:
-            cells.fault(n, f"date '{text}' is in {day.year}, when no action can be")
+            cells.fault(n, f"date '{text}' is in {day.year}; is the year right?")
         days.append(day)
     return days
 
@@ -130,12 +133,12 @@ def _dates(cells: Cells, texts: Iterable[str]) -> list[date | None]:
 def _amounts(
     cells: Cells, texts: Mapping[str, Iterable[str]], name: str
 ) -> list[float | None]:
-    """Read splits or dividends: positive numbers, None where there is none."""
+    """Read splits or dividends: positive numbers, or None for none."""
     if name not in texts:
         return [None] * len(cells.numbers)
     column = list(texts[name])
     values = cells.floats(name, column, required=False)
     for n in where(~((values >= 0) & np.isfinite(values))):
         if column[n].strip():
-            cells.fault(n, f"{name} '{column[n][:40]}' is no positive number")
+            cells.fault(n, f"{name} '{column[n][:40]}' is not a positive number")
     return [float(value) if value > 0 else None for value in values]

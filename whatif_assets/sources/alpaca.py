@@ -1,4 +1,4 @@
-"""Source `alpaca`: bars of US stocks from Alpaca, by alpaca-py."""
+"""Source `alpaca`: bars of US stocks from Alpaca, read with alpaca-py."""
 
 from __future__ import annotations
 
@@ -27,12 +27,13 @@ class AlpacaOptions(OnlineOptions):
     """Options of the source `alpaca`."""
 
     feed: Literal["sip", "iex"] = Field(
-        default="sip", description="All exchanges, or IEX alone, which is free."
+        default="sip",
+        description="sip: all US exchanges. iex: the exchange IEX only, which is free.",
     )
 
 
 class Alpaca(Online):
-    """Raw bars of US stocks: neither splits nor dividends are adjusted for."""
+    """Raw bars of US stocks, not adjusted for splits or dividends."""
 
     name = "alpaca"
     module = "alpaca.data"
@@ -55,7 +56,7 @@ class Alpaca(Online):
         end: pd.Timestamp,
         bar_size: BarSize,
     ) -> list[pd.DataFrame]:
-        """Ask for all symbols at once, page by page."""
+        """Request all symbols together, page by page."""
         frames = importlib.import_module("alpaca.data.timeframe")
         number, unit = self.spans[str(bar_size)]
         service = client.StockHistoricalDataClient(

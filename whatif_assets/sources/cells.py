@@ -1,4 +1,4 @@
-"""Cells of text files: their lines, numbers and times, and the lines that are wrong."""
+"""Reading text files as columns of text, numbers and times, with errors by line."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ import pandas as pd
 from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.base.errors import BadInput
 
-NAMED = 3  # malformed lines that a message names
+NAMED = 3  # malformed lines that a message lists
 
-# The longest first: that of UTF-32 begins with that of UTF-16.
+# Longer byte order marks first: the one of UTF-32 begins with the one of UTF-16.
 MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -30,7 +30,7 @@ MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-Line = tuple[int, list[str]]  # its number, from 1, and its cells
+Line = tuple[int, list[str]]  # line number, counted from 1, and the cells
 UNREADABLE = (
     csv.Error,
     UnicodeDecodeError,
@@ -38,23 +38,23 @@ UNREADABLE = (
     EOFError,
     zlib.error,
     zipfile.BadZipFile,
-    NotImplementedError,  # a zip's compression
-    RuntimeError,  # a zip that asks for a password
+    NotImplementedError,  # zipfile does not support the compression
+    RuntimeError,  # the zip needs a password
 )
 
 
 @dataclass
 class Faults:
-    """Malformed lines of a file, each with what is wrong with it.
+    """Malformed lines of a file and what is wrong with each.
 
     Attributes
     ----------
     file
-        The file, or what messages call the place of the rows.
+        The file, or the name of the origin of the rows in messages.
     lines
-        What is wrong, by number of the line.
+        What is wrong with each line, by line number.
     unit
-        What is numbered: lines of text, or rows of a table.
+        What the numbers count: ``line`` of a text, or ``row`` of a table.
     """
 
     file: Path | str
@@ -62,11 +62,11 @@ class Faults:
     unit: str = "line"
 
     def add(self, line: int, what: str) -> None:
-        """Note a line; its first fault counts."""
+        """Add a fault of a line; only the first fault of a line is kept."""
         self.lines.setdefault(line, what)
 
     def refuse(self) -> None:
-        """Raise BadInput if there is any."""
+        """Raise BadInput that lists the first malformed lines, if there are any."""
         if not self.lines:
             return
         first = sorted(self.lines.items())[:NAMED]
@@ -74,14 +74,24 @@ class Faults:
         more = len(self.lines) - len(first)
         raise BadInput(
             f"{self.file}, {named}{f'; and {more} more {self.unit}s' if more else ''}. "
-            "Correct or remove them, or change the options of the source; nothing of "
-            "the file was read."
+            "Correct or remove them, or change the options of the source. Nothing was "
+            "read from this file."
         )
 
 
 @dataclass(frozen=True)
 class Cells:
-    """Lines of a file as columns of text, all of one length."""
+    """Lines of a file as columns of text.
+
+    Attributes
+    ----------
+    numbers
+        Line numbers, counted from 1.
+    columns
+        Text of each column, one per line.
+    faults
+        Where malformed lines are added.
+    """
 
     numbers: list[int]
     columns: list[Sequence[str]]
@@ -89,7 +99,7 @@ class Cells:
 
     @classmethod
     def of(cls, lines: Sequence[Line], width: int, faults: Faults) -> Cells:
-        """Take the lines that have so many fields; the others are faults."""
+        """Keep the lines with ``width`` fields; the other lines are faults."""
         whole = [line for line in lines if len(line[1]) == width]
         if len(whole) < len(lines):
             for number, cells in lines:
@@ -100,15 +110,19 @@ class Cells:
         return cls([number for number, _ in whole], list(columns), faults)
 
     def fault(self, n: int, what: str) -> None:
-        """Note what is wrong with the n-th of the lines."""
+        """Add a fault of the n-th line, counted from 0."""
         self.faults.add(self.numbers[n], what)
 
     def floats(self, name: str, texts: Sequence[str], required: bool) -> FloatArray:
-        """Read numbers; an empty text is NaN where the column is not required."""
-        # Python reads 1_000 as a number, which no vendor means.
+        """Read numbers as float64.
+
+        A text that is not a number is a fault of its line and NaN. An empty text is
+        NaN, and a fault only if the column is required.
+        """
+        # Python reads 1_000 as a number; no vendor writes numbers in this way.
         if "_" not in "".join(texts):
             try:
-                # Python's own conversion, which is exact to the last bit.
+                # Python's own conversion is exact to the last bit.
                 return np.array(texts, dtype=object).astype(np.float64)
             except ValueError:
                 pass
@@ -118,31 +132,40 @@ class Cells:
                 values[n] = float(text.replace("_", "x"))
             except ValueError:
                 if text.strip() or required:
-                    self.fault(n, f"{name} '{_short(text)}' is no number")
+                    self.fault(n, f"{name} '{_short(text)}' is not a number")
         return values
 
     def localised(
         self, stamps: pd.Series[pd.Timestamp], texts: Sequence[str], zone: str
     ) -> pd.Series[pd.Timestamp]:
-        """Give naive stamps a zone, if its clocks show them just once."""
+        """Attach a time zone to naive timestamps.
+
+        A time that occurs never or twice in the zone, because clocks change, is a
+        fault of its line and NaT.
+        """
         known = stamps.dt.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
-        doubtful = stamps.notna() & known.isna()
-        if doubtful.any():
+        unclear = stamps.notna() & known.isna()
+        if unclear.any():
             either = stamps.dt.tz_localize(
                 zone, ambiguous=np.ones(len(stamps), bool), nonexistent="NaT"
             )
-            for n in where(doubtful):
+            for n in where(unclear):
                 times = "never" if pd.isna(either.iloc[n]) else "twice"
                 self.fault(
                     n,
-                    f"timestamp '{texts[n]}' comes {times} in {zone}, where clocks "
-                    "change then; write such times with their UTC offset",
+                    f"timestamp '{texts[n]}' occurs {times} in {zone} because clocks "
+                    "change; write such times with their UTC offset",
                 )
         return known
 
 
+def no_rows(place: Path | str) -> BadInput:
+    """Return the error for a file, or a query, without rows."""
+    return BadInput(f"{place} has no rows. Get the data again, or remove it.")
+
+
 def _short(text: str) -> str:
-    """What a message shows of a cell."""
+    """Shorten the text of a cell for a message."""
     return text if len(text) <= 40 else f"{text[:40]}..."
 
 
@@ -154,24 +177,25 @@ def where(mask: pd.Series[bool] | npt.NDArray[np.bool_]) -> list[int]:
 def read_lines(
     file: Path, delimiter: str = ",", encoding: str | None = None, skip: int = 0
 ) -> Iterator[Line]:
-    """Yield number and cells of each line that is not blank.
+    """Yield the line number and the cells of each line that is not blank.
 
     Parameters
     ----------
     file
-        Text as it is, in gzip (``.gz``), or alone in a zip (``.zip``).
+        Plain text, text in gzip (``.gz``), or a zip (``.zip``) with one text file.
     delimiter
-        Between two cells.
+        Character between two cells.
     encoding
-        Of the text; where absent the one that its first bytes tell (UTF-8, UTF-16 and
-        UTF-32 with a byte order mark), else UTF-8.
+        Encoding of the text; None to detect it from a byte order mark (UTF-8, UTF-16
+        or UTF-32), with UTF-8 as the default.
     skip
-        Lines at the beginning that are left out, blank ones too.
+        Number of lines to skip at the beginning, blank lines included.
 
     Raises
     ------
     BadInput
-        For a file that cannot be read so, naming it and the last good line.
+        The file cannot be read as such a text; the message names the file and the
+        last good line.
     """
     last, known = 0, encoding
     try:
@@ -189,13 +213,13 @@ def read_lines(
     except UNREADABLE as error:
         raise BadInput(
             f"{file} cannot be read as text in {(known or 'utf-8').upper()} after line "
-            f"{last}: {error}. If it is of another encoding, name it in the option "
+            f"{last}: {error}. If the file has another encoding, set the option "
             "encoding."
         ) from None
 
 
 def encoding_of(file: Path) -> str:
-    """Encoding that the first bytes of a text tell; UTF-8 where they tell none."""
+    """Detect the encoding of a text from its byte order mark; UTF-8 without one."""
     with _binary(file) as content:
         first = content.read(4)
     for mark, name in MARKS:
@@ -205,7 +229,7 @@ def encoding_of(file: Path) -> str:
 
 
 def _binary(file: Path) -> IO[bytes]:
-    """Open the bytes of a text, unpacked."""
+    """Open a text as bytes, decompressed."""
     if file.suffix == ".gz":
         return cast("IO[bytes]", gzip.open(file, "rb"))
     if file.suffix != ".zip":
@@ -213,5 +237,5 @@ def _binary(file: Path) -> IO[bytes]:
     with zipfile.ZipFile(file) as archive:
         names = archive.namelist()
         if len(names) != 1:
-            raise OSError(f"the zip holds {len(names)} files, and must hold one")
+            raise OSError(f"the zip has {len(names)} files and must have one")
         return io.BytesIO(archive.read(names[0]))

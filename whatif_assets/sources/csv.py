@@ -1,4 +1,4 @@
-"""Source `csv`: bars in text files, as vendors write them."""
+"""Source `csv`: bars in text files, in the formats of data vendors."""
 
 from __future__ import annotations
 
@@ -22,37 +22,37 @@ from whatif_assets.sources.csv_rows import Layout, parse, read_layout
 from whatif_assets.sources.files import (
     UnreadableSymbol,
     ages,
-    attempted,
     days_in_name,
-    file_of,
+    errors_of_symbol,
     find_files,
-    may_have,
-    result_of,
+    may_have_bars,
+    try_read,
+    value_or_raise,
 )
-from whatif_assets.sources.time_ranges import Part, together
+from whatif_assets.sources.time_ranges import FileRows, concatenated
 
 SUFFIXES = (".csv", ".txt", ".tsv", ".gz", ".zip")
 MICROSECOND = pd.Timedelta(1, "us")
 
 
 class Csv:
-    """Bars in one or more text files, each read whole and once.
+    """Bars in one or more text files; each file is read once and completely.
 
-    The symbol of a row is that of the option ``symbol``, else of its column, else
-    of the file's name.
+    The symbol of a row comes from the option ``symbol``, else from the symbol column,
+    else from the file name.
     """
 
     Options: ClassVar[type[BaseModel]] = CsvOptions
 
     def __init__(self, options: CsvOptions, base: Path) -> None:
-        """Keep the options; no file is touched yet."""
+        """Keep the options; no file is opened yet."""
         self._options, self._base = options, base
         self._layouts: dict[Path, Layout | BadInput] = {}
-        self._parsed: dict[tuple[Path, bool], Part | BadInput] = {}
+        self._parsed: dict[tuple[Path, bool], FileRows | BadInput] = {}
 
     @property
     def where(self) -> str:
-        """What messages call the source."""
+        """Name of the source in messages."""
         return f"The source 'csv' ({self._options.path})"
 
     @property
@@ -61,7 +61,7 @@ class Csv:
         return self._options.ticks
 
     def symbols(self) -> list[str]:
-        """Every symbol of every file, sorted."""
+        """List the symbols of all files, sorted."""
         found: set[str] = set()
         faults: list[BadInput] = []
         for file in self._files:
@@ -77,7 +77,7 @@ class Csv:
         return sorted(found)
 
     def state(self, start: pd.Timestamp, end: pd.Timestamp) -> list[str]:
-        """Path, size and time of change of each file: any may have bars of any time."""
+        """List path, size and mtime of all files: each may have bars of any time."""
         return self._ages
 
     def read(
@@ -87,23 +87,26 @@ class Csv:
         end: pd.Timestamp,
         bar_size: BarSize,
     ) -> pd.DataFrame:
-        """Read the bars, or trades, whose ts lies in [start, end).
+        """Read the bars or trades whose ts is in [start, end).
 
-        A row that is stamped with its bar's end is moved back by one base bar. A
-        daily bar is stamped with its date at 00:00 UTC, whatever the stamp says
-        of the time. A trade has its own instant, whatever the bars.
+        If the timestamp of a row is the end of its bar, the row is moved back by one
+        base bar. The ts of a daily bar is its date at 00:00 UTC; the time of day in
+        the file is ignored. A trade keeps its own time for every bar size.
         """
         daily = bar_size.daily and not self.of_trades
         ends = self._options.stamp == "end" and not daily and not self.of_trades
         shift = (bar_size.length if ends else pd.Timedelta(0)) // MICROSECOND
         since, until = ((at - EPOCH) // MICROSECOND + shift for at in (start, end))
 
-        def part(file: Path) -> Part | None:
-            return self._part(file, symbols, start, end, daily)
+        def _rows_of(file: Path) -> FileRows | None:
+            return self._rows_of_file(file, symbols, start, end, daily)
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            parts = [part for part in pool.map(part, self._files) if part is not None]
-        return together([p.between(since, until, symbols) for p in parts], -shift)
+            found = [
+                rows for rows in pool.map(_rows_of, self._files) if rows is not None
+            ]
+        parts = [rows.between(since, until, symbols) for rows in found]
+        return concatenated(parts, -shift)
 
     @cached_property
     def _files(self) -> list[Path]:
@@ -114,41 +117,41 @@ class Csv:
         return ages(self._files)
 
     def faults(self) -> dict[Path, BadInput]:
-        """What is wrong with each file that cannot be read."""
-        found = {file: attempted(self._parse, file) for file in self._files}
+        """Return the error of each file that cannot be read."""
+        found = {file: try_read(self._parse, file) for file in self._files}
         return {f: error for f, error in found.items() if isinstance(error, BadInput)}
 
-    def _part(
+    def _rows_of_file(
         self,
         file: Path,
         symbols: list[str],
         start: pd.Timestamp,
         end: pd.Timestamp,
         daily: bool,
-    ) -> Part | None:
-        """Rows of a file, whatever their time; None where it has none that is asked."""
+    ) -> FileRows | None:
+        """Read all rows of a file; None if the file has no requested symbol or time."""
         try:
             name = self._symbol_of(file)
             if name is None:
                 return self._parse(file, daily)
             if name not in symbols:
                 return None
-            with file_of(name, of_a_day=bool(days_in_name(file))):
+            with errors_of_symbol(name, of_a_day=bool(days_in_name(file))):
                 return self._parse(file, daily)
         except BadInput as error:
             others = isinstance(error, UnreadableSymbol) and error.symbol not in symbols
-            if others or not may_have(file, start, end):
+            if others or not may_have_bars(file, start, end):
                 return None
             raise
 
     def _layout(self, file: Path) -> Layout:
-        """Where a file has which column."""
+        """Find the columns of a file, once."""
         if file not in self._layouts:
-            self._layouts[file] = attempted(read_layout, file, self._options)
-        return result_of(self._layouts[file])
+            self._layouts[file] = try_read(read_layout, file, self._options)
+        return value_or_raise(self._layouts[file])
 
     def _symbol_of(self, file: Path) -> str | None:
-        """Symbol of all rows of a file, or None where a column says it."""
+        """Return the symbol of all rows of a file; None if a column has the symbols."""
         if self._options.symbol is not None:
             return self._options.symbol
         try:
@@ -165,30 +168,39 @@ class Csv:
 
     @cached_property
     def _named_by_file(self) -> bool:
-        """Whether a file's name says its symbol, as far as files can be read."""
+        """Whether file names are the symbols, judged by the first readable file."""
         for file in self._files:
             with contextlib.suppress(BadInput):
                 return "symbol" not in self._layout(file).columns
         return False
 
     def _name_of(self, file: Path) -> str:
-        """Symbol that a file's name says."""
+        """Extract the symbol from a file name with ``symbol_pattern``."""
         match = re.search(self._options.symbol_pattern, file.name)
         if match is None:
             raise BadInput(
                 f"{file}: symbol_pattern {self._options.symbol_pattern} does not match "
-                "the file's name. Change it, or set symbol, or name the symbol's "
+                "the file name. Change the pattern, set symbol, or name the symbol "
                 "column in columns."
             )
         return match[1]
 
-    def _parse(self, file: Path, daily: bool = False) -> Part:
+    def _parse(self, file: Path, daily: bool = False) -> FileRows:
+        """Return the rows of a file, read once."""
         if (file, daily) not in self._parsed:
-            self._parsed[file, daily] = attempted(self._rows, file, daily)
-        return result_of(self._parsed[file, daily])
+            self._parsed[file, daily] = try_read(self._rows, file, daily)
+        return value_or_raise(self._parsed[file, daily])
 
-    def _rows(self, file: Path, daily: bool) -> Part:
-        asked = file, self._layout(file), self._options, self._symbol_of(file), daily
-        rows = read_plain(*asked) or parse(*asked)
-        alike = {name: rows["close"] for name in PRICES if name not in rows}
-        return Part.of(rows | alike)
+    def _rows(self, file: Path, daily: bool) -> FileRows:
+        """Read a file: with Arrow if the file is plain, else line by line."""
+        arguments = (
+            file,
+            self._layout(file),
+            self._options,
+            self._symbol_of(file),
+            daily,
+        )
+        rows = read_plain(*arguments) or parse(*arguments)
+        # A trade has one price.
+        absent = {name: rows["close"] for name in PRICES if name not in rows}
+        return FileRows.of(rows | absent)

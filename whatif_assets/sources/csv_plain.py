@@ -1,8 +1,8 @@
-"""Text files in which nothing is unusual, at the speed of Arrow.
+"""Fast reader of plain text files, with Arrow.
 
-A file is read so where Arrow cannot but agree with
-`whatif_assets.sources.csv_rows`, which reads line by line. Any other file, and
-each one that has a fault, is left to that: it can say what is wrong, and where.
+Arrow reads a file only if the result is certain to equal that of
+`whatif_assets.sources.csv_rows`, which reads line by line. The line reader reads all
+other files and all files with errors, because it can report the line of an error.
 """
 
 from __future__ import annotations
@@ -32,35 +32,37 @@ from whatif_assets.sources.csv_rows import (
 )
 
 HOUR = 3_600_000_000  # microseconds
-OLDEST = pd.Timestamp("1700-01-01", tz="UTC")  # nanoseconds reach little further
+OLDEST = pd.Timestamp("1700-01-01", tz="UTC")  # 64-bit nanoseconds begin in 1677
 
 
 class _Unusual(Exception):
-    """What Arrow may read in another way."""
+    """A file that Arrow may read differently than the line reader."""
 
 
 def read_plain(
     file: Path, layout: Layout, options: CsvOptions, symbol: str | None, daily: bool
 ) -> dict[str, Any] | None:
-    """Read all rows of a file, if nothing in it is unusual.
+    """Read all rows of a file, if the file is plain.
 
-    Parameters and result are those of `whatif_assets.sources.csv_rows.parse`,
-    except that None is returned where it has to be asked.
+    Parameters and result are those of `whatif_assets.sources.csv_rows.parse`. None
+    means that the file must be read with that function instead.
     """
     try:
         table = _table(file, layout, options)
         columns = _columns(table, layout, options, daily)
     except (_Unusual, ValueError, pa.ArrowException, OSError, EOFError, zlib.error):
         return None
-    whole = {"symbol": symbol, "file": str(file)} if symbol else {"file": str(file)}
-    for name, text in whole.items():
+    constants = {"file": str(file)}
+    if symbol:
+        constants = {"symbol": symbol, **constants}
+    for name, text in constants.items():
         codes = np.zeros(len(columns["line"]), dtype=np.int8)
         columns[name] = category(codes, [text])
     return columns
 
 
 def _table(file: Path, layout: Layout, options: CsvOptions) -> pa.Table:
-    """Read the columns that are needed, each named by its position."""
+    """Read the needed columns; the name of each is its position."""
     content = file.read_bytes()
     if file.suffix == ".gz":
         content = gzip.decompress(content)
@@ -89,7 +91,7 @@ def _table(file: Path, layout: Layout, options: CsvOptions) -> pa.Table:
         pyarrow.csv.ParseOptions(
             delimiter=options.delimiter,
             quote_char=False,
-            ignore_empty_lines=False,  # they have numbers: Arrow refuses them
+            ignore_empty_lines=False,  # Arrow then refuses them: lines are counted
         ),
         pyarrow.csv.ConvertOptions(
             include_columns=[str(n) for n in types],
@@ -102,7 +104,7 @@ def _table(file: Path, layout: Layout, options: CsvOptions) -> pa.Table:
 
 
 def _stamp_type(content: bytes, layout: Layout, options: CsvOptions) -> pa.DataType:
-    """Type that the cells of the stamps are read as."""
+    """Choose the Arrow type in which the timestamps are read."""
     if options.format in EPOCHS:
         return pa.float64()
     if options.format is not None or layout.stamps[1:]:
@@ -114,12 +116,12 @@ def _stamp_type(content: bytes, layout: Layout, options: CsvOptions) -> pa.DataT
 
 
 def _refuse_unusual(content: bytes, options: CsvOptions) -> None:
-    """Refuse what has a meaning of its own to one of the readers."""
+    """Raise if the two readers may read the content differently."""
     if options.encoding is not None or options.thousands is not None:
         raise _Unusual
     quoted = b'"' in content or b"\0" in content or not content.isascii()
     returns = b"\r" in content and content.count(b"\r") != content.count(b"\r\n")
-    # A cell beyond the limit of the module csv covers one of these windows.
+    # A cell longer than the limit of the module csv would cover one of these windows.
     half = csv.field_size_limit() // 2
     windows = range(0, len(content) - half, half)
     long = any(content.find(b"\n", n, n + half) < 0 for n in windows)
@@ -130,11 +132,11 @@ def _refuse_unusual(content: bytes, options: CsvOptions) -> None:
 def _columns(
     table: pa.Table, layout: Layout, options: CsvOptions, daily: bool
 ) -> dict[str, Any]:
-    """Columns of the rows that are kept, in their types."""
+    """Return the columns of the kept rows in their final types."""
     line = np.arange(table.num_rows) + 1 + layout.above
     for position, value in layout.kept.items():
-        whether = _names(table, position) == value
-        table, line = table.filter(pa.array(whether)), line[whether]
+        kept = _names(table, position) == value
+        table, line = table.filter(pa.array(kept)), line[kept]
     if not len(line):
         raise _Unusual
     columns: dict[str, Any] = {}
@@ -150,16 +152,16 @@ def _columns(
 
 
 def _names(table: pa.Table, position: int) -> pd.Categorical[Any]:
-    """Texts of a column without the spaces around them."""
+    """Return the texts of a column without leading and trailing spaces."""
     coded = table[str(position)].combine_chunks().dictionary_encode()
     names = [name.strip() for name in coded.dictionary.to_pylist()]
-    unique = list(dict.fromkeys(names))  # which two may be, but for spaces
+    unique = list(dict.fromkeys(names))  # two may differ only in spaces
     codes = np.array([unique.index(name) for name in names], dtype=np.int64)
     return category(codes[coded.indices.to_numpy()], unique)
 
 
 def _numbers(table: pa.Table, position: int, required: bool) -> npt.NDArray[np.float64]:
-    """Numbers of a column; NaN where nothing is written, if that is allowed."""
+    """Return the numbers of a column; an empty cell is NaN if not required."""
     column = table[str(position)]
     values = column.to_numpy()
     missing = column.null_count
@@ -171,7 +173,7 @@ def _numbers(table: pa.Table, position: int, required: bool) -> npt.NDArray[np.f
 def _instants(
     table: pa.Table, stamps: tuple[int, ...], options: CsvOptions, daily: bool
 ) -> pd.DatetimeIndex:
-    """Stamps of the bars, UTC, as `whatif_assets.sources.csv_rows` has them."""
+    """Return the timestamps in UTC, equal to those of the line reader."""
     counted = options.format in EPOCHS
     parsed = (
         _epochs(table, stamps, options) if counted else _written(table, stamps, options)
@@ -181,23 +183,23 @@ def _instants(
             parsed = parsed.tz_convert(options.timezone).tz_localize(None)
         parsed = parsed.normalize().tz_localize("UTC")
     elif parsed.tz is None:
-        parsed = _by_the_clock(parsed.as_unit("us"), options.timezone)
+        parsed = _localised(parsed.as_unit("us"), options.timezone)
     instants = parsed.tz_convert("UTC").as_unit("us")
     if instants.hasnans or instants.min() < OLDEST:
         raise _Unusual
     dates = daily and not counted
-    # Without dates an era has no gap, and the first and the last tell of all.
-    told = instants if dates else pd.DatetimeIndex([instants.min(), instants.max()])
-    if outside_era(told, dates).any():
+    # Except for dates, valid times have no gap: the first and last decide for all.
+    checked = instants if dates else pd.DatetimeIndex([instants.min(), instants.max()])
+    if outside_era(checked, dates).any():
         raise _Unusual
     return instants
 
 
-def _by_the_clock(local: pd.DatetimeIndex, zone: str) -> pd.DatetimeIndex:
-    """Instants of naive times in a zone, NaT where there is none, or two.
+def _localised(local: pd.DatetimeIndex, zone: str) -> pd.DatetimeIndex:
+    """Attach a time zone to naive times; NaT if the time occurs never or twice.
 
-    Many stamps in a row share an hour, and with it an offset, if that is the same at
-    the hour's start and end.
+    Timestamps within one hour share their UTC offset, if the offset is the same at
+    the start and end of the hour. So the offset is looked up once per hour.
     """
     hours = local.asi8 // HOUR
     first = np.flatnonzero(np.diff(hours, prepend=hours[0] - 1))
@@ -210,9 +212,9 @@ def _by_the_clock(local: pd.DatetimeIndex, zone: str) -> pd.DatetimeIndex:
 
 @functools.lru_cache(maxsize=8)
 def _offsets(hours: bytes, zone: str) -> npt.NDArray[np.int64] | None:
-    """Add what to each local hour, if that is the same at its start and end.
+    """Return the microseconds from each local hour to UTC; None if clocks change.
 
-    Files of one market mostly have bars in the same hours.
+    The result is cached: files of one market mostly have bars in the same hours.
     """
     starts = np.frombuffer(hours, dtype=np.int64) * HOUR
     offsets = []
@@ -232,8 +234,8 @@ def _times(micros: npt.NDArray[np.int64]) -> pd.DatetimeIndex:
 def _epochs(
     table: pa.Table, stamps: tuple[int, ...], options: CsvOptions
 ) -> pd.DatetimeIndex:
-    """Stamps that count units of time."""
-    (position,) = stamps  # a ValueError where several are joined
+    """Read timestamps that count units of time from 1970."""
+    (position,) = stamps  # ValueError if several columns are joined
     numbers = _numbers(table, position, required=True)
     return pd.DatetimeIndex(instants_of_epochs(numbers, EPOCHS[options.format]))
 
@@ -241,7 +243,7 @@ def _epochs(
 def _written(
     table: pa.Table, stamps: tuple[int, ...], options: CsvOptions
 ) -> pd.DatetimeIndex:
-    """Stamps that are written out, with a time zone if they state one."""
+    """Read timestamps that are text, with a time zone if the text has one."""
     texts = table[str(stamps[0])]
     if stamps[1:]:
         texts = pc.binary_join_element_wise(*(table[str(n)] for n in stamps), " ")
@@ -252,7 +254,7 @@ def _written(
     if stamps[1:]:
         try:
             texts = texts.cast(pa.timestamp("us"))
-        except pa.ArrowInvalid:  # or each one states its offset
+        except pa.ArrowInvalid:  # the text may have UTC offsets
             texts = texts.cast(pa.timestamp("us", "UTC"))
     parsed = pd.DatetimeIndex(texts.to_numpy())
     return parsed if texts.type.tz is None else parsed.tz_localize("UTC")

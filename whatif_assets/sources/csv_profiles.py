@@ -1,4 +1,4 @@
-"""Profiles of the source `csv`: how known vendors write their text files."""
+"""Profiles of the source `csv`: text formats of known vendors."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Profile:
-    """Options that a vendor's files need; each can still be set otherwise.
+    """Options for the files of one vendor; a user can override each of them.
 
     Attributes
     ----------
     about
-        What files these are, in a line.
+        Description of the files in one line.
     options
         Values of `CsvOptions`.
     stamps
-        Columns of the stamp, in the forms that the vendor writes; the first form
-        whose columns are all in a file is taken.
+        Choices for the timestamp columns; the first choice whose columns are all in
+        the file is used.
     """
 
     about: str
@@ -31,12 +31,13 @@ NEW_YORK = "America/New_York"
 
 PROFILES: dict[str, Profile] = {
     "alphavantage": Profile(
-        "Alpha Vantage's intraday bars, stamped with their end in New York.",
+        "Alpha Vantage's intraday bars; timestamps are bar ends in New York time.",
         {"stamp": "end", "timezone": NEW_YORK},
         (("timestamp",), ("date", "ToD")),
     ),
     "ninjatrader": Profile(
-        "NinjaTrader's export of minutes: no header, stamped with their end in UTC.",
+        "NinjaTrader's export of minute bars; no header, timestamps are bar ends in "
+        "UTC.",
         {
             "stamp": "end",
             "timezone": "UTC",
@@ -49,21 +50,23 @@ PROFILES: dict[str, Profile] = {
         (("at",),),
     ),
     "backtrader": Profile(
-        "Backtrader's own samples: stamped with their end, in Berlin.",
+        "Backtrader's sample files; timestamps are bar ends in Berlin time.",
         {"stamp": "end", "timezone": "Europe/Berlin"},
         (("Date", "Time"), ("Datetime",), ("Date",)),
     ),
     "yahoo_daily": Profile(
-        "Yahoo's daily bars, adjusted for splits; the column Adj Close is left out.",
+        "Yahoo's daily bars, adjusted for splits; the column Adj Close is ignored.",
         {"stamp": "start", "timezone": NEW_YORK},
         (("Date",),),
     ),
     "polygon": Profile(
-        "Polygon's bars saved one symbol a file, such as AAPL_1min.csv; UTC starts.",
+        "Polygon's bars, one file per symbol, such as AAPL_1min.csv; timestamps are "
+        "bar starts in UTC.",
         {"stamp": "start", "timezone": "UTC", "symbol_pattern": r"^([^_]+)_"},
     ),
     "massive": Profile(
-        "Massive's (Polygon's) flat files: all symbols of a day, starts in ns.",
+        "Massive's (formerly Polygon's) flat files, one file per day with all symbols; "
+        "timestamps are bar starts in nanoseconds.",
         {
             "stamp": "start",
             "timezone": NEW_YORK,
@@ -73,8 +76,8 @@ PROFILES: dict[str, Profile] = {
         (("window_start",),),
     ),
     "firstrate": Profile(
-        "FirstRate Data's bars, such as AAPL_full_1min_UNADJUSTED.txt: no header, "
-        "stamped with their start in New York.",
+        "FirstRate Data's bars, such as AAPL_full_1min_UNADJUSTED.txt; no header, "
+        "timestamps are bar starts in New York time.",
         {
             "stamp": "start",
             "timezone": NEW_YORK,
@@ -85,7 +88,7 @@ PROFILES: dict[str, Profile] = {
         (("at",),),
     ),
     "finspace": Profile(
-        "Amazon FinSpace's US Equity Time-Bar Summary, 1 min: rows of trades alone.",
+        "Amazon FinSpace's US Equity Time-Bar Summary, 1 min; only the rows of trades.",
         {
             "stamp": "start",
             "timezone": "UTC",

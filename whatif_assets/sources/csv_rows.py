@@ -1,4 +1,4 @@
-"""Rows of a text file as bars, or the lines that are none."""
+"""Line-by-line reader of bars in a text file, which reports malformed lines."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ import pandas as pd
 from whatif_assets.domain.bars.schema import PRICES, category, outside_era
 from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.base.errors import BadInput, did_you_mean
-from whatif_assets.sources.cells import Cells, Faults, Line, read_lines, where
+from whatif_assets.sources.cells import Cells, Faults, Line, no_rows, read_lines, where
 from whatif_assets.sources.csv_format import EPOCHS, CsvOptions
 
 ROWS_AT_A_TIME = 50_000
-MICROSECONDS_KNOWN = 9e15  # until the year 2255, from 1684
+MICROSECONDS_KNOWN = 9e15  # from the year 1684 to 2255
 REQUIRED = (*PRICES, "volume")
 OF_A_TRADE = ("close", "volume")  # its price and its size
 OPTIONAL = ("symbol", "vwap", "trade_count")
@@ -29,20 +29,20 @@ OFFSET = re.compile(r"\d[T ]\d\d.*(Z|[+-]\d\d(:?\d\d)?)$")
 
 @dataclass(frozen=True)
 class Layout:
-    """Which column of a file holds what, counted from 0.
+    """Positions of the columns of a file, counted from 0.
 
     Attributes
     ----------
     columns, stamps
-        Positions of the columns by name, and those of the stamp.
+        Positions of the columns by name, and of the timestamp columns.
     kept
-        Values that a row must have to be read, by position.
+        By position, the value that a row must have to be read.
     width
-        Columns of a row.
+        Number of columns.
     above
-        Lines above the first row.
+        Number of lines above the first row.
     ticker
-        Symbol that the header names, if it does.
+        Symbol in the header, if the header has one.
     """
 
     columns: dict[str, int]
@@ -54,22 +54,22 @@ class Layout:
 
 
 def read_layout(file: Path, options: CsvOptions) -> Layout:
-    """Find the columns in the header of a file, or in the names that it lacks.
+    """Find the columns of a file by its header, or by the option ``names``.
 
     Raises
     ------
     BadInput
-        Naming the file and the column that is not there.
+        A column is missing or repeated; the message names the file and the column.
     """
     header = _header(file, options)
     found = header.names
     renamed = {str(ours): theirs for ours, theirs in options.columns.items()}
-    asked = {name: renamed.get(name, name) for name in (*REQUIRED, *OPTIONAL)}
+    names_in_file = {name: renamed.get(name, name) for name in (*REQUIRED, *OPTIONAL)}
     present = {name.lower() for name in found}
     needed = OF_A_TRADE if options.ticks else REQUIRED
     columns = {
         name: _position(file, theirs, found)
-        for name, theirs in asked.items()
+        for name, theirs in names_in_file.items()
         if name in needed or name in renamed or str(theirs) in present
     }
     names = options.stamps_in(found)
@@ -80,7 +80,7 @@ def read_layout(file: Path, options: CsvOptions) -> Layout:
 
 @dataclass(frozen=True)
 class _Header:
-    """Names of the columns, the lines above the first row, and a symbol if named."""
+    """Column names, number of lines above the first row, and the symbol if given."""
 
     names: list[str]
     above: int
@@ -88,7 +88,7 @@ class _Header:
 
 
 def _header(file: Path, options: CsvOptions) -> _Header:
-    """Read the header of a file, or take the names that it lacks."""
+    """Read the header of a file, or take the names of the options."""
     if options.names is not None and not options.header:
         return _Header(list(options.names), options.skip)
     lines = read_lines(file, options.delimiter, options.encoding, options.skip)
@@ -108,15 +108,15 @@ def _header(file: Path, options: CsvOptions) -> _Header:
 def _yfinance_header(
     file: Path, prices: list[str], tickers: list[str], third: Line
 ) -> _Header:
-    """Read the three lines of a header as yfinance writes it, since 0.2.51.
+    """Read the header of three lines that yfinance writes since 0.2.51.
 
-    ``Price,Close,High``, then ``Ticker,AAPL,AAPL``, then ``Date,,``.
+    The lines are ``Price,Close,High``, then ``Ticker,AAPL,AAPL``, then ``Date,,``.
     """
     named = sorted({name.strip() for name in tickers[1:]})
     if len(named) != 1:
         raise BadInput(
             f"{file}, line 2: the header names {len(named)} symbols side by side "
-            f"({', '.join(named[:5])}). Save each in a file of its own, such as by "
+            f"({', '.join(named[:5])}). Save each symbol in its own file, such as by "
             "yfinance.download('AAPL').to_csv('AAPL.csv')."
         )
     number, cells = third
@@ -131,28 +131,28 @@ def parse(
     Parameters
     ----------
     file
-        Text.
+        A text file.
     layout
-        As `read_layout` gives it.
+        Columns of the file, see `read_layout`.
     options
-        How the file is written.
+        Format of the file.
     symbol
-        Symbol of all rows; None where a column says it.
+        Symbol of all rows; None if a column has the symbols.
     daily
-        Whether the bars are daily, and their stamps dates.
+        Whether the bars are daily, with dates as timestamps.
 
     Returns
     -------
     dict
-        Columns: ``symbol`` (categories as they come), ``ts`` (as stamped, UTC; of daily
-        bars the date at 00:00), ``line`` and ``file`` (a category), and the numbers as
-        float64.
+        Columns: ``symbol`` (a category, in order of appearance), ``ts`` (the timestamp
+        of the file in UTC; for daily bars the date at 00:00), ``line`` and ``file`` (a
+        category), and the numbers as float64. An empty optional number is NaN.
 
     Raises
     ------
     BadInput
-        Naming the file and the first lines that are malformed; for a file without
-        any row.
+        Lines are malformed, or the file has no rows; the message names the file and
+        the first malformed lines.
     """
     lines = read_lines(file, options.delimiter, options.encoding, layout.above)
     faults = Faults(file)
@@ -160,7 +160,7 @@ def parse(
     while part := list(itertools.islice(lines, ROWS_AT_A_TIME)):
         frames.append(_Rows(part, layout, options, faults).frame(symbol, daily))
     if not frames:
-        raise BadInput(f"{file} has no row. Get it again, or take it away.")
+        raise no_rows(file)
     faults.refuse()
     rows = pd.concat(frames, ignore_index=True)
     names = pd.Categorical(rows["symbol"], categories=rows["symbol"].unique())
@@ -170,7 +170,7 @@ def parse(
 
 
 class _Rows:
-    """Some lines of a file, as columns; the malformed ones go to the faults."""
+    """Some lines of a file as columns; malformed lines are added to the faults."""
 
     def __init__(
         self, lines: list[Line], layout: Layout, options: CsvOptions, faults: Faults
@@ -181,7 +181,7 @@ class _Rows:
         self._layout, self._options = layout, options
 
     def frame(self, symbol: str | None, daily: bool) -> pd.DataFrame:
-        """Columns in their types; NaN and NaT where a line is malformed."""
+        """Return the columns in their types; NaN and NaT where a line is malformed."""
         stamps = [self._cells.columns[n] for n in self._layout.stamps]
         texts = [" ".join(parts) for parts in zip(*stamps, strict=True)]
         instants = self._dates(texts) if daily else self._instants(texts)
@@ -190,7 +190,7 @@ class _Rows:
             self._fault(
                 n,
                 f"timestamp '{texts[n]}' is read as {instants.iloc[n]:%Y-%m-%d}, when "
-                "no bar can be; is its unit or form another?",
+                "no bar can exist; is the unit or format right?",
             )
         columns = {
             name: self._floats(name, self._cells.columns[position])
@@ -209,7 +209,7 @@ class _Rows:
         return frame.astype({"symbol": object}).assign(line=self._cells.numbers)
 
     def _floats(self, name: str, texts: Sequence[str]) -> FloatArray:
-        """Read numbers; an empty text is NaN where the column is optional."""
+        """Read numbers; an empty text is NaN if the column is optional."""
         if self._options.thousands is not None:
             texts = [without_thousands(text, self._options) for text in texts]
         if self._options.decimal == ",":
@@ -220,21 +220,24 @@ class _Rows:
         self._cells.fault(n, what)
 
     def _dates(self, texts: list[str]) -> pd.Series[pd.Timestamp]:
-        """Dates of daily bars at 00:00 UTC: as written, or in the zone if zoned."""
+        """Read dates of daily bars, at 00:00 UTC.
+
+        A timestamp with a UTC offset gets its date in the time zone of the options.
+        """
         stamps = self._parsed(texts)
         if stamps.dt.tz is not None:
             stamps = stamps.dt.tz_convert(self._options.timezone).dt.tz_localize(None)
         return stamps.dt.normalize().dt.tz_localize("UTC").dt.as_unit("us")
 
     def _instants(self, texts: list[str]) -> pd.Series[pd.Timestamp]:
-        """Read the stamps of intraday bars, UTC."""
+        """Read the timestamps of intraday bars in UTC."""
         stamps = self._parsed(texts)
         if stamps.dt.tz is None:
             stamps = self._cells.localised(stamps, texts, self._options.timezone)
         return stamps.dt.tz_convert("UTC").dt.as_unit("us")
 
     def _parsed(self, texts: list[str]) -> pd.Series[pd.Timestamp]:
-        """Read the stamps as they are written, with a time zone if they state one."""
+        """Parse the timestamps, with a time zone if the text has one."""
         written = self._options.format
         parsed: pd.Series[pd.Timestamp]
         if written in EPOCHS:
@@ -254,16 +257,24 @@ class _Rows:
         return parsed
 
     def _zoned(self, texts: list[str]) -> bool:
-        """Whether stamps state their offset from UTC; either all do, or none."""
+        """Whether timestamps have a UTC offset; lines without one are faults then."""
         zoned = np.array([OFFSET.search(text) is not None for text in texts], bool)
         for n in where(~zoned) if zoned.any() else []:
-            self._fault(n, f"timestamp '{texts[n]}' has no UTC offset, others have one")
+            self._fault(n, f"timestamp '{texts[n]}' has no UTC offset, but others do")
         return bool(zoned.any())
 
 
 def instants_of_epochs(numbers: FloatArray, unit: int) -> pd.Series[pd.Timestamp]:
-    """Instants that count units of so many nanoseconds from 1970; else NaT."""
-    # A double holds nanoseconds of today to 256 of them, and microseconds whole.
+    """Convert counts from 1970-01-01 UTC to timestamps in UTC.
+
+    Parameters
+    ----------
+    numbers
+        Counts of units; NaN and counts outside the years 1684 to 2255 become NaT.
+    unit
+        Nanoseconds per unit. The result is rounded to microseconds.
+    """
+    # A double is exact for microseconds of today, and within 256 for nanoseconds.
     micros = np.round(numbers * (unit / 1000))
     known = np.abs(micros) < MICROSECONDS_KNOWN
     whole = np.where(known, micros, 0).astype("int64").view("datetime64[us]")
@@ -272,13 +283,13 @@ def instants_of_epochs(numbers: FloatArray, unit: int) -> pd.Series[pd.Timestamp
 
 
 def _has(line: Line, position: int, value: str) -> bool:
-    """Whether a line has the value at its position, or is too short to tell."""
+    """Whether a line has the value at a position; true if the line is too short."""
     cells = line[1]
     return len(cells) <= position or cells[position].strip() == value
 
 
 def without_thousands(text: str, options: CsvOptions) -> str:
-    """Write a number without marks between its thousands, if they are only there."""
+    """Remove thousands separators from a number, if all are in valid places."""
     mark, decimal = options.thousands or "", re.escape(options.decimal)
     marks = "[ \u00a0\u2009\u202f]" if mark == " " else re.escape(mark)
     whole = rf"\s*[-+]?\d{{1,3}}(?:{marks}\d{{3}})+(?:{decimal}\d*)?\s*"
@@ -286,7 +297,7 @@ def without_thousands(text: str, options: CsvOptions) -> str:
 
 
 def _position(file: Path, name: str | int, found: list[str]) -> int:
-    """Position of a column; case matters only where both ways are there."""
+    """Find the position of a column: exact name first, then ignoring case."""
     if isinstance(name, int):
         if name > len(found):
             raise BadInput(
@@ -301,16 +312,16 @@ def _position(file: Path, name: str | int, found: list[str]) -> int:
         return lower.index(name.lower())
     raise BadInput(
         f"{file}: column '{name}' is missing; found {', '.join(found) or 'none'}."
-        f"{did_you_mean(name, found)} Say in columns, or in timestamp, what the file "
-        "calls it."
+        f"{did_you_mean(name, found)} Write the column's name in this file in the "
+        "option columns or timestamp."
     )
 
 
 def refuse_repeated(file: Path, found: list[str]) -> None:
-    """Refuse a header that names a column twice, so that either could be meant."""
+    """Raise BadInput if a header has the same column name twice."""
     twice = [name for n, name in enumerate(found) if name and name in found[:n]]
     if twice:
         raise BadInput(
-            f"{file}, line 1: the column '{twice[0]}' is there twice. Give each column "
-            "a name of its own."
+            f"{file}, line 1: the column '{twice[0]}' appears twice. Give each column "
+            "a unique name."
         )

@@ -1,4 +1,4 @@
-"""Source `databento`: bars of exchanges' own feeds, by Databento's client."""
+"""Source `databento`: bars from exchange feeds, read with Databento's client."""
 
 from __future__ import annotations
 
@@ -17,16 +17,18 @@ class DatabentoOptions(OnlineOptions):
     """Options of the source `databento`."""
 
     dataset: str = Field(
-        min_length=1, description="Such as XNAS.ITCH, DBEQ.BASIC or GLBX.MDP3."
+        min_length=1,
+        description="Data set, such as XNAS.ITCH, DBEQ.BASIC or GLBX.MDP3.",
     )
     stype: str = Field(
         default="raw_symbol",
-        description="What symbols are; continuous for futures such as ES.c.0.",
+        description="Databento's type of the symbols; continuous for futures such as "
+        "ES.c.0.",
     )
 
 
 class Databento(Online):
-    """Raw bars of one data set; a daily bar is that of a day in UTC."""
+    """Raw bars of one data set; a daily bar covers one UTC day."""
 
     name = "databento"
     module = "databento"
@@ -47,7 +49,7 @@ class Databento(Online):
         end: pd.Timestamp,
         bar_size: BarSize,
     ) -> list[pd.DataFrame]:
-        """Ask for all symbols at once, as one stream."""
+        """Request all symbols together, as one stream."""
         where = {} if self._options.url is None else {"gateway": self._options.url}
         service = client.Historical(self.key(self.keys[0]), **where)
         store = service.timeseries.get_range(

@@ -1,4 +1,4 @@
-"""Source `duckdb`: bars as the answer of a SQL query, over files or a database."""
+"""Source `duckdb`: bars from a SQL query over files or a database."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from whatif_assets.domain.bars.sessions import DAY
 from whatif_assets.domain.base.errors import BadInput, did_you_mean
 from whatif_assets.domain.base.settings import Settings
 from whatif_assets.sources.cells import where
-from whatif_assets.sources.csv_format import known_zone
+from whatif_assets.sources.csv_format import check_time_zone
 from whatif_assets.sources.files import ages, find_files
-from whatif_assets.sources.time_ranges import within
+from whatif_assets.sources.time_ranges import rows_between
 
 SETTINGS: dict[str, Any] = {"autoinstall_known_extensions": "false"}
 NUMBERS = re.compile(r"^(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL.*)$")
@@ -41,52 +41,54 @@ class DuckDbOptions(Settings):
 
     query: str = Field(
         min_length=1,
-        description="One SELECT. Files in it, such as FROM 'bars/*.parquet', are "
-        "looked for like a path; bars are read anew when one of them changes.",
+        description="One SELECT. Files in the query, such as FROM 'bars/*.parquet', "
+        "are found like a path; bars are read again when one of the files changes.",
     )
     path: str | None = Field(
-        default=None, description="A database file, opened to be read alone."
+        default=None, description="A database file, opened read-only."
     )
     columns: dict[Column, str] = Field(
         default_factory=dict,
-        description="Names that columns have in the answer, where they differ.",
+        description="Names of the columns in the query result, where they differ from "
+        "these names.",
     )
     symbol: str | None = Field(
-        default=None, min_length=1, description="Symbol of every row."
+        default=None, min_length=1, description="Symbol of all rows."
     )
     stamp: Literal["start", "end"] = Field(
         default="start", description="Whether ts is the bar's start or its end."
     )
     timezone: str | None = Field(
-        default=None, description="Zone of ts, where it has none; of a date, none."
+        default=None,
+        description="Time zone of ts, if the column has no zone. Dates need none.",
     )
 
-    _known_zone = field_validator("timezone")(known_zone)
+    _check_time_zone = field_validator("timezone")(check_time_zone)
 
 
 class DuckDb:
-    """Bars that a query gives, its columns renamed and typed.
+    """Bars from the result of a query, with renamed columns and checked types.
 
     Nothing is written: the query must be a single SELECT, the database is opened
-    read-only, and no extension is fetched.
+    read-only, and no DuckDB extension is downloaded.
     """
 
     Options: ClassVar[type[BaseModel]] = DuckDbOptions
     of_trades: ClassVar[bool] = False
 
     def __init__(self, options: DuckDbOptions, base: Path) -> None:
-        """Keep the options; no file is touched yet."""
+        """Keep the options; no file is opened yet."""
         self._options, self._base = options, base
 
     @property
     def where(self) -> str:
-        """What messages call the source."""
+        """Name of the source in messages."""
         query = " ".join(self._options.query.split())
         shown = self._options.path or (query if len(query) < 60 else query[:57] + "...")
         return f"The source 'duckdb' ({shown})"
 
     def symbols(self) -> list[str]:
-        """Every symbol of the answer, sorted."""
+        """List the symbols of the result, sorted."""
         if self._options.symbol is not None:
             return [self._options.symbol]
         name = self._columns["symbol"]
@@ -94,17 +96,17 @@ class DuckDb:
         return sorted(str(value) for value in rows.iloc[:, 0].dropna())
 
     def state(self, start: pd.Timestamp, end: pd.Timestamp) -> list[str]:
-        """Path, size and time of change of the database and of the query's files."""
+        """List path, size and mtime of the database and of the files in the query."""
         return self.file_ages
 
     @cached_property
     def file_ages(self) -> list[str]:
-        """Path, size and time of change of what the query reads, when first asked."""
-        asked = [
+        """Path, size and mtime of the files that the query reads, read once."""
+        paths = [
             self._options.path or "",
             *re.findall("'([^']+)'", self._options.query),
         ]
-        files = [file for path in asked for file in self._files_of(path)]
+        files = [file for path in paths for file in self._files_of(path)]
         return ages(dict.fromkeys(files))
 
     def read(
@@ -114,7 +116,7 @@ class DuckDb:
         end: pd.Timestamp,
         bar_size: BarSize,
     ) -> pd.DataFrame:
-        """Read the bars whose ts lies in [start, end)."""
+        """Read the bars whose ts is in [start, end)."""
         daily = bar_size.daily
         self._check_era(daily)
         ends = self._options.stamp == "end" and not daily
@@ -123,7 +125,7 @@ class DuckDb:
         chosen["symbol"] = self._columns.get("symbol", "$symbol")
         ts = chosen["ts"]
         listed = ", ".join(f"{column} AS {name}" for name, column in chosen.items())
-        # A day more at both ends: in which zone ts is, is known only afterwards.
+        # One more day at both ends: the time zone of ts is known only after reading.
         sql = (
             f"SELECT {listed} FROM {self._query} WHERE {ts} >= $first AND {ts} < $last "
             f"AND {chosen['symbol']} IN (SELECT unnest($symbols)) ORDER BY symbol, ts"
@@ -137,11 +139,11 @@ class DuckDb:
             **({"symbol": self._options.symbol} if self._options.symbol else {}),
         )
         rows = rows.assign(ts=self._instants(rows["ts"], daily) - shift)
-        return within(rows, start, end)
+        return rows_between(rows, start, end)
 
     @property
     def _query(self) -> str:
-        # On lines of its own, since it may end with a comment.
+        # On separate lines, because the query may end with a comment.
         return f"(\n{self._options.query.strip().rstrip(';')}\n) AS bars"
 
     @cached_property
@@ -152,30 +154,30 @@ class DuckDb:
 
     @cached_property
     def _columns(self) -> dict[str, str]:
-        """Which column of the answer, quoted for SQL, holds which of ours."""
+        """Map our column names to the columns of the result, quoted for SQL."""
         described = self._answer(f"DESCRIBE SELECT * FROM {self._query}")
         kinds = dict(zip(described["column_name"], described["column_type"]))
         lower = {name.lower(): name for name in kinds}
         found: dict[str, str] = {}
         for ours in BAR_COLUMNS:
             theirs = self._options.columns.get(ours, ours)  # type: ignore[call-overload]
-            asked = ours in self._options.columns or ours in REQUIRED_COLUMNS
+            needed = ours in self._options.columns or ours in REQUIRED_COLUMNS
             name = lower.get(theirs.lower())
             if name is not None:
                 self._check_type(ours, name, kinds[name])
                 found[ours] = '"' + name.replace('"', '""') + '"'
-            elif asked and not (ours == "symbol" and self._options.symbol):
+            elif needed and not (ours == "symbol" and self._options.symbol):
                 raise BadInput(
                     f"{self.where}: column '{theirs}' is missing; found "
-                    f"{', '.join(kinds)}.{did_you_mean(theirs, kinds)} Name it in the "
-                    "query (AS), or in columns."
+                    f"{', '.join(kinds)}.{did_you_mean(theirs, kinds)} Rename the "
+                    "column in the query (AS), or write its name in columns."
                 )
         if self._options.symbol is not None:
             found.pop("symbol", None)
         return found
 
     def _check_type(self, ours: str, name: str, kind: str) -> None:
-        """Refuse a column whose type is not its own: casting is the query's matter."""
+        """Raise if the type of a column is wrong: the query must cast it."""
         if ours == "symbol":
             right, needed = kind == "VARCHAR" or kind.startswith("ENUM"), "text"
         elif ours == "ts":
@@ -185,18 +187,19 @@ class DuckDb:
         if not right:
             raise BadInput(
                 f"{self.where}: column '{name}' is {kind} and must be {needed}; cast "
-                "it in the query."
+                "the column in the query."
             )
         zoned = kind == "DATE" or "TIME ZONE" in kind or "TZ" in kind
         naive = ours == "ts" and not zoned
         if naive and self._options.timezone is None:
             raise BadInput(
-                f"{self.where}: column '{name}' is {kind}, a time without a zone. Set "
-                "timezone to the zone that it is in, such as America/New_York."
+                f"{self.where}: column '{name}' is {kind}, a time without a time "
+                "zone. Set timezone to the zone of these times, such as "
+                "America/New_York."
             )
 
     def _check_era(self, daily: bool) -> None:
-        """Refuse an answer with a ts that is missing, or at which no bar can be."""
+        """Raise if ts is missing in a row, or is a time when no bar can exist."""
         ts, absent = self._span
         for name, rows in absent.items():
             if rows:
@@ -205,12 +208,12 @@ class DuckDb:
         if odd:
             raise BadInput(
                 f"{self.where}: ts is {ts.iloc[odd[0]]} in some row, when no bar can "
-                "be; is its unit another?"
+                "exist; is the unit of ts right?"
             )
 
     @cached_property
     def _span(self) -> tuple[pd.Series[Any], dict[str, int]]:
-        """First and last ts of the answer, and how many rows lack ts or symbol."""
+        """First and last ts of the result, and number of rows without ts or symbol."""
         ts = self._columns["ts"]
         symbol = self._columns.get("symbol", "1")
         row = self._answer(
@@ -218,12 +221,12 @@ class DuckDb:
             f"count({ts}) AS ts, count({symbol}) AS symbol FROM {self._query}"
         ).iloc[0]
         if not row["rows"]:
-            raise BadInput(f"{self.where}: the query gives no row.")
+            raise BadInput(f"{self.where}: the query returns no rows.")
         absent = {name: int(row["rows"] - row[name]) for name in ("ts", "symbol")}
         return pd.Series([row["first"], row["last"]]), absent
 
     def _instants(self, ts: pd.Series[Any], daily: bool) -> pd.Series[pd.Timestamp]:
-        """Bring ts to UTC; of daily bars to their date at 00:00."""
+        """Convert ts to UTC; for daily bars to their date at 00:00."""
         stamps: pd.Series[pd.Timestamp] = pd.to_datetime(ts)
         zone = self._options.timezone or "UTC"
         if daily:
@@ -235,8 +238,8 @@ class DuckDb:
             odd = where(known.isna() & stamps.notna())
             if odd:
                 raise BadInput(
-                    f"{self.where}: ts {stamps.iloc[odd[0]]} comes twice or never in "
-                    f"{zone}, where clocks change then; give such times in UTC."
+                    f"{self.where}: ts {stamps.iloc[odd[0]]} occurs twice or never in "
+                    f"{zone} because clocks change; return such times in UTC."
                 )
             stamps = known
         return stamps.dt.tz_convert("UTC").dt.as_unit("us")
@@ -245,15 +248,15 @@ class DuckDb:
         try:
             return find_files(path, self._base, ()) if path else []
         except BadInput:
-            return []  # a text of the query that is no path
+            return []  # a text in the query that is not a path
 
     def table(self) -> pa.Table:
-        """Whole answer of the query, whatever its columns are.
+        """Return the full result of the query, with all its columns.
 
         Raises
         ------
         BadInput
-            The query is wrong; the message says what DuckDB says.
+            The query fails; the message contains the error of DuckDB.
         """
         return self._run(
             lambda connection: connection.sql(
@@ -262,22 +265,23 @@ class DuckDb:
         )
 
     def _answer(self, sql: str, **values: object) -> pd.DataFrame:
-        """Run a statement around the query."""
+        """Run a statement that contains the query."""
         return self._run(
             lambda connection: connection.execute(sql, values or None).df()
         )
 
-    def _run(self, ask: Callable[[duckdb.DuckDBPyConnection], Answer]) -> Answer:
-        """Ask DuckDB; BadInput says what it says."""
+    def _run(self, execute: Callable[[duckdb.DuckDBPyConnection], Answer]) -> Answer:
+        """Run a function with a connection; errors of DuckDB become BadInput."""
         try:
             with self._connected() as connection:
-                return ask(connection)
+                return execute(connection)
         except duckdb.Error as error:
             reason = str(error).strip().splitlines()[0]
-            raise BadInput(f"{self.where}: DuckDB says: {reason}") from None
+            raise BadInput(f"{self.where}: DuckDB reports: {reason}") from None
 
     @contextmanager
     def _connected(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open a restricted connection and check that the query is one SELECT."""
         database = self._database
         connection = duckdb.connect(
             str(database or ":memory:"), read_only=database is not None, config=SETTINGS
@@ -287,8 +291,8 @@ class DuckDb:
             kinds = [statement.type for statement in statements]
             if kinds != [duckdb.StatementType.SELECT]:
                 raise BadInput(f"{self.where}: the query must be one SELECT.")
-            places = f"{self._base.absolute()},{Path.cwd()}"
-            connection.execute("SET file_search_path = ?", [places])
+            folders = f"{self._base.absolute()},{Path.cwd()}"
+            connection.execute("SET file_search_path = ?", [folders])
             connection.execute("SET TimeZone = 'UTC'")
             connection.execute("SET python_enable_replacements = false")
             connection.execute("SET lock_configuration = true")

@@ -1,4 +1,4 @@
-"""Files that a path of a source means."""
+"""Finding the files of a path, and the errors of unreadable files."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ from whatif_assets.domain.base.errors import BadInput
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 WILDCARDS = "*?["
-# 2018-03-19, 20180319 or 2018/03/19, and nothing longer.
+# 2018-03-19, 20180319 or 2018/03/19, not within a longer number.
 DATED = re.compile(r"(?<!\d)(\d{4})[-_/]?(\d{2})[-_/]?(\d{2})(?!\d)")
-NOON = pd.Timedelta(12, "h")  # of the day in UTC, which is in the session everywhere
+# Noon UTC is on the same local date in most time zones, from UTC-12 to UTC+11.
+NOON = pd.Timedelta(12, "h")
 
 
 class UnreadableSymbol(BadInput):
-    """A file of one symbol alone cannot be read.
+    """Error for an unreadable file that has the data of a single symbol.
 
     Attributes
     ----------
     symbol
         The symbol.
     of_a_day
-        Whether the file is of a single day; otherwise it is of every day.
+        Whether the file has a single day; otherwise it has all days of the symbol.
     """
 
     def __init__(self, symbol: str, message: str, of_a_day: bool = False) -> None:
@@ -39,8 +40,8 @@ class UnreadableSymbol(BadInput):
 
 
 @contextlib.contextmanager
-def file_of(symbol: str, of_a_day: bool = False) -> Iterator[None]:
-    """Say of what goes wrong that it is of one symbol alone."""
+def errors_of_symbol(symbol: str, of_a_day: bool = False) -> Iterator[None]:
+    """Turn BadInput raised in the block into `UnreadableSymbol` of a symbol."""
     try:
         yield
     except UnreadableSymbol:
@@ -49,27 +50,27 @@ def file_of(symbol: str, of_a_day: bool = False) -> Iterator[None]:
         raise UnreadableSymbol(symbol, str(error), of_a_day) from None
 
 
-def attempted(
+def try_read(
     read: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
 ) -> Result | BadInput:
-    """Give what a file has, or what is wrong with it, to be kept either way."""
+    """Return the result of a function, or the BadInput that it raises, to cache it."""
     try:
         return read(*args, **kwargs)
     except BadInput as error:
         return error
 
 
-def result_of(found: Result | BadInput) -> Result:
-    """Give what `attempted` gave of a file, or raise what is wrong with it."""
-    if isinstance(found, BadInput):
-        raise found
-    return found
+def value_or_raise(result: Result | BadInput) -> Result:
+    """Return a result of `try_read`, or raise it if it is an error."""
+    if isinstance(result, BadInput):
+        raise result
+    return result
 
 
 def days_in_name(file: Path) -> list[pd.Timestamp]:
-    """Dates in a file's name, or else in its folders' names; UTC midnights.
+    """Find dates in a file name, else in the folder names; UTC midnights, sorted.
 
-    As in ``bars_2018-03-19.csv``, ``session=2018-03-19/data.parquet`` and
+    Examples are ``bars_2018-03-19.csv``, ``session=2018-03-19/data.parquet`` and
     ``2018/03/19/bars.csv``.
     """
     for place in (file.name, "/".join(file.parts[-4:])):
@@ -82,11 +83,11 @@ def days_in_name(file: Path) -> list[pd.Timestamp]:
     return []
 
 
-def may_have(file: Path, start: pd.Timestamp, end: pd.Timestamp) -> bool:
-    """Whether a file that cannot be read may have bars of [start, end).
+def may_have_bars(file: Path, start: pd.Timestamp, end: pd.Timestamp) -> bool:
+    """Whether an unreadable file may have bars in [start, end).
 
-    By the date in its name, from the first to the last where there are several; any
-    file that has none there may.
+    The date in the name decides; with several dates, the range from the first to the
+    last. A file without a date in its name may have bars of any time.
     """
     days = days_in_name(file)
     return not days or (days[0] + NOON < end and days[-1] + NOON >= start)
@@ -98,33 +99,32 @@ def find_files(path: str, base: Path, suffixes: tuple[str, ...]) -> list[Path]:
     Parameters
     ----------
     path
-        One file, a folder (all files with these suffixes, however deep) or a
-        glob, ``**`` included. A relative one starts at base, and where nothing
-        is found there, at the working directory.
+        One file, a folder (all files with these suffixes, in subfolders too) or a
+        glob, which may contain ``**``. A relative path starts from ``base``; if
+        nothing is found there, from the working directory.
     base
-        Folder of the file that named the path.
+        Folder of the settings file that contains the path.
     suffixes
-        What files of a folder end with, such as ``.csv``.
+        Suffixes of the files to read in a folder, such as ``.csv``.
 
     Returns
     -------
     list of Path
-        Sorted, at least one; hidden files of a folder or glob are left out.
+        Sorted, at least one; hidden files of a folder or glob are skipped.
 
     Raises
     ------
     BadInput
-        Where there is none, saying where it was looked for.
+        There is no such file; the message lists the places that were searched.
     """
-    asked = Path(path).expanduser()
-    places = list(dict.fromkeys([base.absolute() / asked, Path.cwd() / asked]))
+    places = _places(path, base)
     for place in places:
         found = _files_at(place, suffixes)
         if found:
             return found
         if place.is_dir():
             raise BadInput(
-                f"The folder {place} has no file that ends with "
+                f"The folder {place} has no file whose name ends with "
                 f"{' or '.join(suffixes)}."
             )
     raise BadInput(
@@ -133,8 +133,14 @@ def find_files(path: str, base: Path, suffixes: tuple[str, ...]) -> list[Path]:
     )
 
 
+def _places(path: str, base: Path) -> list[Path]:
+    """List the absolute paths that a path may mean, the preferred one first."""
+    relative = Path(path).expanduser()
+    return list(dict.fromkeys([base.absolute() / relative, Path.cwd() / relative]))
+
+
 def parquet_table(file: Path) -> pa.Table:
-    """Read a Parquet file whole, columns as they are; BadInput where it is none."""
+    """Read all columns of a Parquet file; BadInput if the file is not Parquet."""
     try:
         return pq.ParquetFile(file).read()
     except (pa.ArrowInvalid, OSError) as error:
@@ -142,15 +148,14 @@ def parquet_table(file: Path) -> pa.Table:
 
 
 def find_folder(path: str, base: Path) -> Path:
-    """Find a folder as `find_files` finds files.
+    """Find a folder, in the same places as `find_files`.
 
     Raises
     ------
     BadInput
-        Where there is none, saying where it was looked for.
+        There is no such folder; the message lists the places that were searched.
     """
-    asked = Path(path).expanduser()
-    places = list(dict.fromkeys([base.absolute() / asked, Path.cwd() / asked]))
+    places = _places(path, base)
     for place in places:
         if place.is_dir():
             return place
@@ -160,23 +165,24 @@ def find_folder(path: str, base: Path) -> Path:
 
 
 def ages(files: Iterable[Path]) -> list[str]:
-    """Path, size and time of change of files: another value once one changed."""
+    """Return path, size and mtime (ns) of each file, which change with the file."""
     stats = ((file, file.stat()) for file in files)
     return [f"{file} {stat.st_size} {stat.st_mtime_ns}" for file, stat in stats]
 
 
 def is_there(place: Path) -> bool:
-    """Whether there is a file or folder, or something that a glob matches.
+    """Whether a path or glob matches a file or folder.
 
     Raises
     ------
     BadInput
-        It is no path, or no glob.
+        The path or glob is invalid.
     """
     return bool(_files_at(place, ())) or place.is_dir()
 
 
 def _files_at(place: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    """List the files of an absolute path: a file, a folder or a glob."""
     try:
         if place.is_file():
             return [place]
@@ -186,23 +192,23 @@ def _files_at(place: Path, suffixes: tuple[str, ...]) -> list[Path]:
     if is_folder:
         if not suffixes:
             return []
-        return _shown(file for file in place.rglob("*") if file.suffix in suffixes)
+        return _not_hidden(file for file in place.rglob("*") if file.suffix in suffixes)
     # A glob: the part before its first wildcard is a folder.
-    wild = [n for n, part in enumerate(place.parts) if set(part) & set(WILDCARDS)]
-    if not wild:
+    wildcards = [n for n, part in enumerate(place.parts) if set(part) & set(WILDCARDS)]
+    if not wildcards:
         return []
-    folder, pattern = place.parts[: wild[0]], place.parts[wild[0] :]
+    folder, pattern = place.parts[: wildcards[0]], place.parts[wildcards[0] :]
     try:
-        return _shown(Path(*folder).glob(str(Path(*pattern))))
+        return _not_hidden(Path(*folder).glob(str(Path(*pattern))))
     except (ValueError, NotImplementedError, re.error) as error:
         raise BadInput(
-            f"path '{place}' is no glob ({error}). A part of it that is ** matches "
-            "any folders, * and ? any characters, [ab] one of some."
+            f"path '{place}' is not a valid glob ({error}). ** matches any folders, "
+            "* any characters, ? one character, [ab] one of the characters listed."
         ) from None
 
 
-def _shown(found: Iterable[Path]) -> list[Path]:
-    """Sort the files that are not hidden, as files half written often are."""
+def _not_hidden(found: Iterable[Path]) -> list[Path]:
+    """Sort the files; skip hidden ones, which are often incomplete downloads."""
     return sorted(
         file for file in found if file.is_file() and not file.name.startswith(".")
     )

@@ -1,4 +1,4 @@
-"""Source `freqtrade`: candles that freqtrade downloads, as JSON."""
+"""Source `freqtrade`: candles downloaded by freqtrade, in JSON files."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from whatif_assets.domain.bars.bar_size import BarSize
 from whatif_assets.domain.bars.schema import PRICES, no_bars, outside_era
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.base.settings import Settings
-from whatif_assets.sources.files import ages, file_of, find_files
-from whatif_assets.sources.time_ranges import within
+from whatif_assets.sources.files import ages, errors_of_symbol, find_files
+from whatif_assets.sources.time_ranges import rows_between
 
 TIMEFRAMES = {
     "1m": "1min",
@@ -43,14 +43,14 @@ class FreqtradeOptions(Settings):
 
     path: str = Field(
         min_length=1,
-        description="One file, a folder or a glob of files such as ETH_BTC-1m.json, "
-        "which are the symbol ETH/BTC; .json.gz too.",
+        description="One file, a folder or a glob of files such as ETH_BTC-1m.json "
+        "(the symbol ETH/BTC), or .json.gz.",
     )
 
 
 @dataclass(frozen=True)
 class _Candles:
-    """What the name of a file says."""
+    """A file of candles, with the symbol and the bar size of its name."""
 
     file: Path
     symbol: str
@@ -58,31 +58,31 @@ class _Candles:
 
 
 class Freqtrade:
-    """Candles of pairs: arrays of start (ms since 1970, UTC), prices and volume.
+    """Candles of currency pairs: start (ms since 1970, UTC), prices and volume.
 
-    The volume is in units of the pair's first currency. Files of funding rates
-    and mark prices lie beside those of futures and are left out.
+    The volume is in units of the pair's first currency. Files of funding rates and
+    mark prices, which are stored next to those of futures, are ignored.
     """
 
     Options: ClassVar[type[BaseModel]] = FreqtradeOptions
     of_trades: ClassVar[bool] = False
 
     def __init__(self, options: FreqtradeOptions, base: Path) -> None:
-        """Keep the options; no file is touched yet."""
+        """Keep the options; no file is opened yet."""
         self._path, self._base = options.path, base
         self._parsed: dict[Path, pd.DataFrame] = {}
 
     @property
     def where(self) -> str:
-        """What messages call the source."""
+        """Name of the source in messages."""
         return f"The source 'freqtrade' ({self._path})"
 
     def symbols(self) -> list[str]:
-        """Every pair of every file, sorted."""
+        """List the pairs of all files, sorted."""
         return sorted({candles.symbol for candles in self._candles})
 
     def state(self, start: pd.Timestamp, end: pd.Timestamp) -> list[str]:
-        """Path, size and time of change of each file: each has bars of all times."""
+        """List path, size and mtime of all files: each has the bars of all times."""
         return self._ages
 
     @cached_property
@@ -96,19 +96,19 @@ class Freqtrade:
         end: pd.Timestamp,
         bar_size: BarSize,
     ) -> pd.DataFrame:
-        """Read the bars whose ts lies in [start, end)."""
+        """Read the bars whose ts is in [start, end)."""
         chosen = [candles for candles in self._candles if candles.bar_size == bar_size]
         if not chosen:
-            have = sorted({str(candles.bar_size) for candles in self._candles})
+            available = sorted({str(candles.bar_size) for candles in self._candles})
             raise BadInput(
-                f"{self.where} has {' and '.join(have)} bars, and base_bar is "
-                f"{bar_size}. Set base_bar to what the source has."
+                f"{self.where} has {' and '.join(available)} bars, and base_bar is "
+                f"{bar_size}. Set base_bar to a size that the source has."
             )
         parts = []
         for candles in chosen:
             if candles.symbol in symbols:
-                with file_of(candles.symbol):
-                    parts.append(within(self._parse(candles), start, end))
+                with errors_of_symbol(candles.symbol):
+                    parts.append(rows_between(self._parse(candles), start, end))
         return pd.concat(parts, ignore_index=True) if parts else no_bars()
 
     @cached_property
@@ -124,6 +124,7 @@ class Freqtrade:
         return kept
 
     def _parse(self, candles: _Candles) -> pd.DataFrame:
+        """Return all bars of a file, read once."""
         file = candles.file
         if file not in self._parsed:
             rows = _numbers(file, _read_json(file))
@@ -142,7 +143,7 @@ class Freqtrade:
 
 
 def _candles_of(file: Path) -> _Candles | None:
-    """Read the name of a file; None where it holds no candles that were traded."""
+    """Parse a file name; None if the file does not have candles of traded prices."""
     match = NAME.match(file.name)
     if match is None or match["kind"] not in (None, "futures"):
         return None
@@ -154,6 +155,7 @@ def _candles_of(file: Path) -> _Candles | None:
 
 
 def _read_json(file: Path) -> list[Any]:
+    """Read a JSON list from a file, which may be in gzip."""
     try:
         content = file.read_bytes()
         text = gzip.decompress(content) if file.suffix == ".gz" else content
@@ -168,12 +170,12 @@ def _read_json(file: Path) -> list[Any]:
     except (RecursionError, ValueError) as error:
         raise BadInput(f"{file} cannot be read as JSON: {error}.") from None
     if not isinstance(found, list) or not found:
-        raise BadInput(f"{file} must be a list of candles, and has none.")
+        raise BadInput(f"{file} must be a list of candles; found no candles.")
     return found
 
 
 def _numbers(file: Path, found: list[Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Candles as an array of 6 columns, or BadInput naming the first that is none."""
+    """Return candles as an array of 6 columns; BadInput names the first wrong row."""
     for n, candle in enumerate(found, 1):
         whole = isinstance(candle, list) and len(candle) == 1 + len(COLUMNS)
         if not whole or not all(type(value) in (int, float) for value in candle):
@@ -184,13 +186,13 @@ def _numbers(file: Path, found: list[Any]) -> np.ndarray[Any, np.dtype[np.float6
     try:
         return np.array(found, dtype=np.float64)
     except OverflowError:
-        raise BadInput(f"{file} has a number too large to be one.") from None
+        raise BadInput(f"{file} has a number that is too large.") from None
 
 
 def _stamps(
     file: Path, millis: np.ndarray[Any, np.dtype[np.float64]]
 ) -> pd.Series[pd.Timestamp]:
-    """Starts of candles, UTC, or BadInput naming the first at which none can be."""
+    """Return the starts of candles in UTC; BadInput names the first wrong row."""
     known = np.abs(millis) < 9e12  # until the year 2255
     whole = np.where(known, millis, 0).astype("int64").astype("datetime64[ms]")
     ts = pd.Series(whole.astype("datetime64[us]")).dt.tz_localize("UTC")
@@ -198,7 +200,7 @@ def _stamps(
     if odd.any():
         n = int(np.argmax(odd))
         raise BadInput(
-            f"{file}, row {n + 1}: start {millis[n]:.0f} is no time in milliseconds "
-            "since 1970 at which a bar can be."
+            f"{file}, row {n + 1}: start {millis[n]:.0f} is not a valid time in "
+            "milliseconds since 1970."
         )
     return ts

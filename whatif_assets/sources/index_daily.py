@@ -1,4 +1,4 @@
-"""Source `index_daily`: two stock indices that the `arch` package carries."""
+"""Source `index_daily`: two stock indices in the `arch` package."""
 
 from __future__ import annotations
 
@@ -14,40 +14,40 @@ from pydantic import BaseModel
 from whatif_assets.domain.bars.bar_size import BarSize
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.base.settings import Settings
-from whatif_assets.sources.time_ranges import within
+from whatif_assets.sources.time_ranges import rows_between
 
 MODULES = {"NASDAQ": "arch.data.nasdaq", "SP500": "arch.data.sp500"}
 COLUMNS = ("open", "high", "low", "close", "volume")
 
 
 class IndexDailyOptions(Settings):
-    """There is nothing to choose."""
+    """The source has no options."""
 
 
 class IndexDaily:
     """Daily bars of the S&P 500 and the NASDAQ Composite, 1999 to 2018.
 
-    Real data, installed with `arch`. They have no vwap, and the NASDAQ has two
-    sessions of zero volume.
+    Real data, installed with `arch`. There is no vwap, and NASDAQ has zero volume in
+    two sessions.
     """
 
     Options: ClassVar[type[BaseModel]] = IndexDailyOptions
     of_trades: ClassVar[bool] = False
 
     def __init__(self, options: IndexDailyOptions, base: Path) -> None:
-        """Nothing to keep: the bars lie within a package."""
+        """Keep nothing: the bars are in a package."""
 
     @property
     def where(self) -> str:
-        """What messages call the source."""
+        """Name of the source in messages."""
         return "The source 'index_daily'"
 
     def symbols(self) -> list[str]:
-        """NASDAQ and SP500."""
+        """List the symbols NASDAQ and SP500."""
         return sorted(MODULES)
 
     def state(self, start: pd.Timestamp, end: pd.Timestamp) -> list[str]:
-        """Version of the package that the bars come with."""
+        """List the version of the package that contains the bars."""
         return [f"arch {_version()}"]
 
     def read(
@@ -57,7 +57,7 @@ class IndexDaily:
         end: pd.Timestamp,
         bar_size: BarSize,
     ) -> pd.DataFrame:
-        """Read the bars of the days whose 00:00 UTC lies in [start, end)."""
+        """Read the bars of the days whose 00:00 UTC is in [start, end)."""
         if not bar_size.daily:
             raise BadInput(
                 f"{self.where} has daily bars, and base_bar is {bar_size}. Set "
@@ -65,7 +65,7 @@ class IndexDaily:
             )
         parts = [_bars(name) for name in self.symbols() if name in symbols]
         bars = pd.concat(parts or [_bars("SP500").iloc[:0]], ignore_index=True)
-        return within(bars, start, end)
+        return rows_between(bars, start, end)
 
 
 @functools.cache
@@ -74,7 +74,8 @@ def _version() -> str:
 
 
 def _bars(symbol: str) -> pd.DataFrame:
-    # Imported here because arch takes two seconds, which other sources need not.
+    """Load all bars of an index."""
+    # Imported here because importing arch takes two seconds.
     frame = importlib.import_module(MODULES[symbol]).load()
     columns = {name: frame[name.title()].to_numpy("float64") for name in COLUMNS}
     ts = pd.DatetimeIndex(frame.index).as_unit("us").tz_localize("UTC")

@@ -1,4 +1,4 @@
-"""LEAN's files: zips of bars, quotes and ticks, and the maps and factors of symbols."""
+"""Readers of LEAN's files: zips of bars, quotes and ticks, map and factor files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pandas as pd
 from whatif_assets.domain.bars.adjustments import Action
 from whatif_assets.domain.bars.schema import PRICES, outside_era
 from whatif_assets.domain.base.errors import BadInput
-from whatif_assets.sources.cells import Cells, Faults, read_lines, where
+from whatif_assets.sources.cells import Cells, Faults, no_rows, read_lines, where
 
 BARS = ("time", *PRICES, "volume")
 TICKS = ("time", "price", "volume", "exchange", "condition", "suspicious")
@@ -26,7 +26,7 @@ QUOTES = ("time", *(f"{side}_{part}" for side in SIDES for part in PARTS))
 TEXT = ("exchange", "condition", "suspicious")
 STAMP = "%Y%m%d %H:%M"
 FACTORS = ("symbol", "date", "price_factor", "split_factor", "line")
-ROUNDED = 1e-5  # what seven decimals of a small factor may leave open
+ROUNDED = 1e-5  # relative rounding error of a small factor with seven decimals
 MOST_OLD_SHARES = 20
 
 
@@ -37,32 +37,33 @@ def read_zip(
     scale: float,
     day: date | None = None,
 ) -> pd.DataFrame:
-    """Read the one text file within a zip.
+    """Read a zip that contains one text file.
 
     Parameters
     ----------
     file
         The zip.
     names
-        What its columns hold: `BARS`, `TICKS` or `QUOTES`.
+        Names of the columns: `BARS`, `TICKS` or `QUOTES`.
     zone
-        Of its times; None for daily bars, whose dates are taken at 00:00 UTC.
+        Time zone of the times; None for daily bars, whose dates become 00:00 UTC.
     scale
-        What prices are divided by.
+        Divisor of prices.
     day
-        Date of the file's name, since whose local midnight times count
-        milliseconds; None where each row has its date.
+        Date in the file name. Times are then milliseconds since local midnight.
+        None if each row has its date.
 
     Returns
     -------
     DataFrame
-        ``ts`` (UTC), the other columns, ``file`` and ``line``. Of quotes, a side
-        that a row lacks is NaN.
+        ``ts`` (UTC), the other columns, ``file`` and ``line``. A missing side of a
+        quote is NaN.
 
     Raises
     ------
     BadInput
-        Naming the file and its first malformed lines.
+        Lines are malformed, or there are none; the message names the file and the
+        first malformed lines.
     """
     faults = Faults(file)
     cells = Cells.of(list(read_lines(file)), len(names), faults)
@@ -72,7 +73,9 @@ def read_zip(
     ts = cells.localised(naive, texts, str(zone)) if local is None else local
     ts = ts.dt.tz_convert("UTC").dt.as_unit("us")
     for n in where(outside_era(ts, zone is None)):
-        cells.fault(n, f"time '{texts[n]}' is in {ts.iloc[n]:%Y}, when no bar can be")
+        cells.fault(
+            n, f"time '{texts[n]}' is in {ts.iloc[n]:%Y}, when no bar can exist"
+        )
     columns = {
         name: list(column)
         if name in TEXT
@@ -80,7 +83,7 @@ def read_zip(
         for name, column in zip(names[1:], cells.columns[1:], strict=True)
     }
     if not cells.numbers and not faults.lines:
-        raise BadInput(f"{file} has no row. Get it again, or take it away.")
+        raise no_rows(file)
     faults.refuse()
     frame = pd.DataFrame({"ts": ts, **columns})
     scaled = [n for n in names if n not in ("time", "volume", *TEXT)]
@@ -90,7 +93,7 @@ def read_zip(
 
 
 def _dated(cells: Cells, texts: Sequence[str]) -> pd.Series[pd.Timestamp]:
-    """Read the stamps of rows that have a date, naive."""
+    """Read the timestamps of rows with a date, without a time zone."""
     stamps = pd.to_datetime(
         pd.Series(texts, dtype=object), format=STAMP, errors="coerce"
     )
@@ -100,35 +103,39 @@ def _dated(cells: Cells, texts: Sequence[str]) -> pd.Series[pd.Timestamp]:
 
 
 def _timed(cells: Cells, texts: Sequence[str], day: date) -> pd.Series[pd.Timestamp]:
-    """Read the stamps of rows that count milliseconds of a day, naive."""
+    """Read timestamps that are milliseconds of a day, without a time zone."""
     millis = cells.floats("time", texts, required=True)
     inside = (millis >= 0) & (millis < 86_400_000)
     for n in where(~inside):
-        cells.fault(n, f"time '{texts[n]}' is no millisecond of a day")
+        cells.fault(
+            n, f"time '{texts[n]}' is not a millisecond of a day, 0 to 86399999"
+        )
     micros = np.where(inside, np.round(millis * 1000), 0).astype("timedelta64[us]")
     return pd.Series(np.datetime64(day.isoformat(), "us") + micros).where(inside)
 
 
 def day_of(file: Path) -> date:
-    """Date of a file's name, such as 20131007_trade.zip."""
+    """Return the date in a file name such as 20131007_trade.zip."""
     try:
         return datetime.strptime(file.name[:8], "%Y%m%d").date()
     except ValueError:
         raise BadInput(
-            f"{file}: the name begins with no date such as 20131007."
+            f"{file}: the name must begin with a date such as 20131007."
         ) from None
 
 
 @dataclass(frozen=True)
 class TickerMap:
-    """Under which ticker a symbol traded, as its map file says.
+    """Tickers of a symbol over time, from its map file.
 
     Attributes
     ----------
+    symbol
+        Name of the symbol.
     rows
-        Last date and ticker of each stretch, in order; the first row's date is
-        that of the listing. Empty where there is no map file: the ticker is the
-        symbol's name then.
+        Last date of each period and the ticker in it, in order; the date of the first
+        row is the listing date. Empty without a map file: the ticker is then the
+        symbol's name.
     """
 
     symbol: str
@@ -136,7 +143,7 @@ class TickerMap:
 
     @classmethod
     def read(cls, symbol: str, file: Path) -> TickerMap:
-        """Read a map file; a symbol without one keeps its name."""
+        """Read a map file; a symbol without a map file keeps its name."""
         if not file.is_file():
             return cls(symbol)
         found = []
@@ -145,19 +152,19 @@ class TickerMap:
             if len(cells) >= 2 and re.fullmatch(r"[^\s/\\.]\S*", cells[1]):
                 found.append((_date(faults, number, cells[0]), cells[1].lower()))
             else:
-                faults.add(number, "a date and a ticker are needed")
+                faults.add(number, "must have a date and a ticker")
         faults.refuse()
         days = [day for day, _ in found]
         if not found or days != sorted(days):
-            raise BadInput(f"{file}: dates must be there, and rise from row to row.")
+            raise BadInput(f"{file}: rows are needed, with dates in ascending order.")
         return cls(symbol, tuple(found))
 
     def tickers(self) -> set[str]:
-        """Every ticker that the symbol ever had, in lower case."""
+        """Return all tickers of the symbol, in lower case."""
         return {ticker for _, ticker in self.rows} or {self.symbol.lower()}
 
-    def stretches(self) -> list[tuple[str, date, date]]:
-        """Each ticker with the first and the last date on which it was the symbol's."""
+    def ticker_periods(self) -> list[tuple[str, date, date]]:
+        """List each ticker with the first and last date on which the symbol had it."""
         if not self.rows:
             return [(self.symbol.lower(), date.min, date.max)]
         starts = [self.rows[0][0], *(_after(day) for day, _ in self.rows)]
@@ -176,23 +183,27 @@ def _date(faults: Faults, number: int, text: str) -> date:
     try:
         return datetime.strptime(text, "%Y%m%d").date()
     except ValueError:
-        faults.add(number, f"'{text}' is no date such as 20131007")
+        faults.add(number, f"'{text}' is not a date such as 20131007")
         return date.max
 
 
 def read_factors(symbol: str, file: Path) -> pd.DataFrame:
-    """Factors of a symbol, as LEAN accumulates them backwards from the last row.
+    """Read the factor file of a symbol.
+
+    LEAN accumulates the factors backwards from the last row.
 
     Returns
     -------
     DataFrame
-        `FACTORS`, as the rows are: a row's factors hold for the days after the row
-        before it, up to its own date. Empty where there is no such file.
+        Columns `FACTORS`, rows as in the file. The factors of a row apply to the days
+        after the previous row, up to and including the row's own date. Empty if there
+        is no such file.
 
     Raises
     ------
     BadInput
-        Naming the file and the lines that have no date and two positive factors.
+        Lines do not have a date and two positive factors; the message names the file
+        and the first such lines.
     """
     if not file.is_file():
         return pd.DataFrame({name: [] for name in FACTORS})
@@ -213,9 +224,9 @@ def read_factors(symbol: str, file: Path) -> pd.DataFrame:
 
 
 def factor_actions(symbol: str, file: Path) -> list[Action]:
-    """Splits and dividends of a symbol, as its factors step from row to row.
+    """Derive splits and dividends of a symbol from the changes of its factors.
 
-    A step falls on the day after the row up to which the earlier factors hold.
+    The action is on the day after the last day to which the earlier factors apply.
     """
     rows = read_factors(symbol, file).sort_values("date", kind="stable")
     found = []
@@ -238,9 +249,10 @@ def factor_actions(symbol: str, file: Path) -> list[Action]:
 
 
 def _shares(ratio: float) -> float:
-    """New shares per old: the ratio of small whole numbers that a rounded one means.
+    """Return new shares per old: the exact ratio behind a rounded one.
 
-    Factors have seven decimals, so that 7:1 reads 0.25 / 0.0357143 = 6.9999944.
+    Factors have seven decimals: the ratio of a 7:1 split may be
+    0.25 / 0.0357143 = 6.9999944.
     """
     if ratio < 1:
         return 1 / _shares(1 / ratio)

@@ -1,9 +1,10 @@
-"""What sources of bars from a service share: keys, errors, dates."""
+"""Base class of the sources that read bars from an online service."""
 
 from __future__ import annotations
 
 import importlib
 import os
+from abc import ABC, abstractmethod
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,53 +17,72 @@ from whatif_assets.domain.bars.schema import no_bars
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.base.settings import Settings
 from whatif_assets.sources.secrets import logs_without_secrets, without_secrets
-from whatif_assets.sources.time_ranges import within
+from whatif_assets.sources.time_ranges import rows_between
 
-LONGEST_REASON = 400  # characters of what a client says
+LONGEST_REASON = 400  # characters of an error of a client
 
 
-class OnlineOptions(Settings):
-    """Options of every source that asks a service."""
+class RequestOptions(Settings):
+    """Options of every source that sends requests to a service."""
 
     symbols: tuple[str, ...] = Field(
-        min_length=1, description="What to ask for; a service is not asked what it has."
+        min_length=1,
+        description="Symbols to request; the symbols of the service are not listed.",
     )
+
+
+class OnlineOptions(RequestOptions):
+    """Options of a source whose service can have another address."""
+
     url: str | None = Field(
-        default=None, description="Address of the service, where it is another."
+        default=None,
+        description="Address of the service. Default: the address of its client.",
     )
 
 
-class Online:
-    """Bars of a service, by its own client.
+class Online(ABC):
+    """Bars of an online service, read with the client of the service.
 
-    Keys come from the environment. They are given to the client and to nothing
-    else: no option holds one, and a message of the client that repeats one is
-    shown without it.
+    Keys come from environment variables and are passed to the client only: no option
+    contains a key, and keys are removed from messages and log lines of the client.
+
+    Attributes
+    ----------
+    name
+        Name of the source, and of the extra of the package that installs its client.
+    module
+        Module of the client.
+    keys
+        Environment variables with the keys of the service.
+    spans
+        Supported base bars, with the name of each in the service.
+    zone
+        Time zone in whose midnight daily bars begin.
     """
 
     name: ClassVar[str]
-    module: ClassVar[str]  # what the client is imported as
-    keys: ClassVar[tuple[str, ...]] = ()  # environment variables
-    spans: ClassVar[dict[str, Any]]  # base bars, as the service calls them
-    zone: ClassVar[str] = "America/New_York"  # whose midnight daily bars are stamped
+    module: ClassVar[str]
+    keys: ClassVar[tuple[str, ...]] = ()
+    spans: ClassVar[dict[str, Any]]
+    zone: ClassVar[str] = "America/New_York"
     Options: ClassVar[type[BaseModel]] = OnlineOptions
     of_trades: ClassVar[bool] = False
 
     def __init__(self, options: Any, base: Path) -> None:
-        """Keep the options; nothing is asked yet."""
+        """Keep the options; no request is sent yet."""
         self._options = options
 
     @property
     def where(self) -> str:
-        """What messages call the source."""
+        """Name of the source in messages."""
         return f"The source '{self.name}'"
 
     def symbols(self) -> list[str]:
-        """Return the symbols of the options, sorted."""
+        """List the symbols of the options, sorted."""
         return sorted(set(self._options.symbols))
 
     def state(self, start: pd.Timestamp, end: pd.Timestamp) -> list[str]:
-        """Nothing: what a service changed shows only when it is asked again."""
+        """Return an empty list: a change in the service is seen only by a request."""
         return []
 
     def read(
@@ -72,17 +92,18 @@ class Online:
         end: pd.Timestamp,
         bar_size: BarSize,
     ) -> pd.DataFrame:
-        """Ask for the bars whose ts lies in [start, end), by whole UTC days."""
+        """Request whole UTC days and return the bars whose ts is in [start, end)."""
         if str(bar_size) not in self.spans:
             raise BadInput(
                 f"{self.where} has {', '.join(self.spans)} bars, and base_bar is "
                 f"{bar_size}. Set base_bar to one of those."
             )
-        asked = [name for name in self.symbols() if name in symbols]
+        chosen = [name for name in self.symbols() if name in symbols]
         daily = bar_size.daily
-        more = timedelta(days=daily)  # the date of a midnight in another zone
-        days = start.floor("D") - more, end.ceil("D") + more
-        rows = self._ask(asked, *days, bar_size) if asked else []
+        # Midnight of a daily bar may be on another date in UTC.
+        margin = timedelta(days=daily)
+        days = start.floor("D") - margin, end.ceil("D") + margin
+        rows = self._request(chosen, *days, bar_size) if chosen else []
         found = [frame for frame in rows if len(frame)]
         if not found:
             return no_bars()
@@ -90,8 +111,9 @@ class Online:
         ts = bars["ts"].dt.tz_convert(self.zone if daily else "UTC")
         if daily:
             ts = ts.dt.tz_localize(None).dt.normalize().dt.tz_localize("UTC")
-        return within(bars.assign(ts=ts.dt.as_unit("us")), start, end)
+        return rows_between(bars.assign(ts=ts.dt.as_unit("us")), start, end)
 
+    @abstractmethod
     def fetch(
         self,
         client: Any,
@@ -100,22 +122,33 @@ class Online:
         end: pd.Timestamp,
         bar_size: BarSize,
     ) -> list[pd.DataFrame]:
-        """Ask the service for bars that start in [start, end), as raw as it has them.
+        """Request the unadjusted bars that start in [start, end).
 
         Parameters
         ----------
         client
             The module of the client.
+        symbols
+            Symbols to request, at least one.
+        start, end
+            UTC midnights.
+        bar_size
+            One of `spans`.
 
         Returns
         -------
         list of DataFrame
-            Columns as `whatif_assets.domain.bars.tidy.tidy` takes them.
+            Input columns of `whatif_assets.domain.bars.tidy.tidy`; ``ts`` has a time
+            zone.
+
+        Raises
+        ------
+        Exception
+            Any error of the client; the caller turns it into BadInput without keys.
         """
-        raise NotImplementedError
 
     def key(self, variable: str) -> str:
-        """Read a key from the environment; BadInput names the variable it lacks."""
+        """Read a key from an environment variable; BadInput if it is not set."""
         value = os.environ.get(variable, "").strip()
         if not value:
             raise BadInput(
@@ -123,19 +156,19 @@ class Online:
             )
         return value
 
-    def _ask(
+    def _request(
         self,
         symbols: list[str],
         start: pd.Timestamp,
         end: pd.Timestamp,
         bar_size: BarSize,
     ) -> list[pd.DataFrame]:
-        """Fetch; whatever the client raises becomes one message without keys."""
+        """Fetch bars; any error of the client becomes BadInput without keys."""
         try:
             client = importlib.import_module(self.module)
         except ImportError:
             raise BadInput(
-                f"{self.where} needs its client: pip install "
+                f"{self.where} needs its client. Install it: pip install "
                 f"'whatif_assets[{self.name}]'."
             ) from None
         try:
@@ -144,9 +177,9 @@ class Online:
         except BadInput:
             raise
         except Exception as error:
-            said = without_secrets(f"{type(error).__name__}: {error}", self.keys)
-            reason = " ".join(said.split())[:LONGEST_REASON]
+            message = without_secrets(f"{type(error).__name__}: {error}", self.keys)
+            reason = " ".join(message.split())[:LONGEST_REASON]
             raise BadInput(
-                f"{self.where}: asked for {', '.join(symbols)} from {start.date()} to "
-                f"{end.date()}, the service or its client failed with {reason}"
+                f"{self.where}: the request for {', '.join(symbols)} from "
+                f"{start.date()} to {end.date()} failed with {reason}"
             ) from None

@@ -24,7 +24,7 @@ from whatif_assets.domain.bars.schema import (
 )
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.base.settings import Settings
-from whatif_assets.sources.files import ages, attempted, find_files, may_have
+from whatif_assets.sources.files import ages, find_files, may_have_bars, try_read
 
 
 class ParquetOptions(Settings):
@@ -36,26 +36,26 @@ class ParquetOptions(Settings):
 class Parquet:
     """Tidy bars in one or more Parquet files.
 
-    Each has the columns ``symbol`` (string), ``ts`` (timestamp with time zone,
-    the start of the bar) and ``open high low close volume`` (numbers), and may
-    have ``vwap`` and ``trade_count``; others are ignored. A read takes only the
-    row groups that can hold the asked symbols and times.
+    Each file has the columns ``symbol`` (string), ``ts`` (timestamp with time zone,
+    the start of the bar) and ``open high low close volume`` (numbers), and may have
+    ``vwap`` and ``trade_count``; other columns are ignored. Only the row groups that
+    may contain the requested symbols and times are read.
     """
 
     Options: ClassVar[type[BaseModel]] = ParquetOptions
     of_trades: ClassVar[bool] = False
 
     def __init__(self, options: ParquetOptions, base: Path) -> None:
-        """Keep the options; no file is touched yet."""
+        """Keep the options; no file is opened yet."""
         self._path, self._base = options.path, base
 
     @property
     def where(self) -> str:
-        """What messages call the source."""
+        """Name of the source in messages."""
         return f"The source 'parquet' ({self._path})"
 
     def symbols(self) -> list[str]:
-        """Every symbol of every file, sorted."""
+        """List the symbols of all readable files, sorted."""
         found: set[str] = set()
         for file in self._readable():
             column = _table(file, ["symbol"])["symbol"]
@@ -63,7 +63,7 @@ class Parquet:
         return sorted(found - {None})
 
     def state(self, start: pd.Timestamp, end: pd.Timestamp) -> list[str]:
-        """Path, size and time of change of each file with bars in [start, end)."""
+        """List path, size and mtime of the files that may have bars in [start, end)."""
         return [
             age
             for age, span in self._spans
@@ -77,14 +77,14 @@ class Parquet:
         end: pd.Timestamp,
         bar_size: BarSize,
     ) -> pd.DataFrame:
-        """Read the bars whose ts lies in [start, end)."""
+        """Read the bars whose ts is in [start, end)."""
         tables = []
         for file, schema in self._readable((start, end)).items():
             try:
                 _check_era(file, bar_size.daily)
                 tables.append(_read(file, schema, symbols, start, end))
             except BadInput:
-                if may_have(file, start, end):
+                if may_have_bars(file, start, end):
                     raise
         if not tables:
             return no_bars()
@@ -97,28 +97,28 @@ class Parquet:
 
     @cached_property
     def _spans(self) -> list[tuple[str, tuple[pd.Timestamp, pd.Timestamp] | None]]:
-        """Age of each file, and its first and last ts if they can be told."""
+        """Path, size and mtime of each file, with its first and last ts if readable."""
         return list(zip(ages(self._files), map(_known_span, self._files), strict=True))
 
     @cached_property
     def _schemas(self) -> dict[Path, pa.Schema | BadInput]:
-        """Schema of each file, checked, or what is wrong with it."""
-        return {file: attempted(_schema, file) for file in self._files}
+        """Checked schema of each file, or the error of the file."""
+        return {file: try_read(_schema, file) for file in self._files}
 
     def faults(self) -> dict[Path, BadInput]:
-        """What is wrong with each file that cannot be read."""
+        """Return the error of each file that cannot be read."""
         schemas = self._schemas.items()
         return {f: error for f, error in schemas if isinstance(error, BadInput)}
 
     def _readable(
         self, span: tuple[pd.Timestamp, pd.Timestamp] | None = None
     ) -> dict[Path, pa.Schema]:
-        """Schemas of the files that can be read.
+        """Return the schemas of the readable files.
 
         Raises
         ------
         BadInput
-            One that cannot be read may have bars of the span, or none can.
+            An unreadable file may have bars in the span, or no file is readable.
         """
         readable: dict[Path, pa.Schema] = {}
         broken: dict[Path, BadInput] = {}
@@ -128,7 +128,7 @@ class Parquet:
             else:
                 readable[file] = schema
         for file, error in broken.items():
-            if not readable or (span is not None and may_have(file, *span)):
+            if not readable or (span is not None and may_have_bars(file, *span)):
                 raise error
         return readable
 
@@ -155,7 +155,7 @@ def _is_number_or_null(kind: pa.DataType) -> bool:
 _Rule = tuple[Callable[[pa.DataType], bool], str, pa.DataType]
 _NUMBER: _Rule = (_is_number, "a number", pa.float64())
 _OPTIONAL: _Rule = (_is_number_or_null, "a number", pa.float64())
-# Of each column: which types are accepted, how messages say so, what it becomes.
+# For each column: accepted types, their name in messages, and the type of the result.
 RULES: dict[str, _Rule] = {
     **dict.fromkeys(BAR_COLUMNS, _NUMBER),
     "symbol": (_is_text, "a string", pa.string()),
@@ -166,7 +166,7 @@ RULES: dict[str, _Rule] = {
 
 
 def _schema(file: Path) -> pa.Schema:
-    """Return the schema of a file of bars, or raise BadInput naming the column."""
+    """Return the schema of a file of bars; BadInput names a wrong column."""
     try:
         schema: pa.Schema = pq.read_schema(file)
     except (pa.ArrowInvalid, OSError) as error:
@@ -188,7 +188,10 @@ def _schema(file: Path) -> pa.Schema:
 
 @functools.lru_cache(maxsize=4096)
 def _span(file: Path, age: int) -> pd.Series[pd.Timestamp]:
-    """First and last ts of a file of that age, UTC; NaT where it has no row."""
+    """Return first and last ts of a file in UTC; NaT if the file has no rows.
+
+    The mtime ``age`` is a part of the key of the cache.
+    """
     column = _table(file, ["ts"])["ts"]
     if column.null_count:
         raise BadInput(f"{file}: ts is missing in {column.null_count} row(s).")
@@ -197,7 +200,7 @@ def _span(file: Path, age: int) -> pd.Series[pd.Timestamp]:
 
 
 def _known_span(file: Path) -> tuple[pd.Timestamp, pd.Timestamp] | None:
-    """First and last ts of a file; None where it is no such file: reading says so."""
+    """Return first and last ts of a file; None if unreadable, which `read` reports."""
     try:
         first, last = _span(file, file.stat().st_mtime_ns)
     except (BadInput, ValueError, OverflowError):
@@ -206,17 +209,18 @@ def _known_span(file: Path) -> tuple[pd.Timestamp, pd.Timestamp] | None:
 
 
 def _check_era(file: Path, daily: bool) -> None:
-    """Refuse a file with a ts that is missing, or at which no bar can be."""
+    """Raise if ts is missing in a row, or is a time when no bar can exist."""
     ends = _span(file, file.stat().st_mtime_ns)
     odd = ends[outside_era(ends, daily)]
     if len(odd):
         raise BadInput(
-            f"{file}: column ts is {odd.iloc[0]} in some row, when no bar can be; is "
-            "its unit another?"
+            f"{file}: column ts is {odd.iloc[0]} in some row, when no bar can exist; "
+            "is the unit of ts right?"
         )
 
 
 def _table(file: Path, columns: list[str], filters: Any = None) -> pa.Table:
+    """Read columns of the rows that pass a filter."""
     try:
         return pq.read_table(file, columns=columns, filters=filters, partitioning=None)
     except (pa.ArrowInvalid, OSError) as error:
@@ -230,13 +234,13 @@ def _read(
     start: pd.Timestamp,
     end: pd.Timestamp,
 ) -> pa.Table:
-    """Bars of a file in [start, end), in the types of `RULES`."""
+    """Read the bars of a file in [start, end), in the types of `RULES`."""
     kind = schema.field("ts").type
-    # In the unit of ts, the first that is not before the instant.
+    # Rounded up to the unit of ts, so that the comparison is exact.
     instants = [pa.scalar(at.ceil(kind.unit), kind) for at in (start, end)]
     ts, symbol = pc.field("ts"), pc.field("symbol").cast(pa.string())
-    asked = symbol.isin(pa.array(symbols, pa.string()))
-    wanted = (ts >= instants[0]) & (ts < instants[1]) & asked
+    chosen = symbol.isin(pa.array(symbols, pa.string()))
+    wanted = (ts >= instants[0]) & (ts < instants[1]) & chosen
     present = [name for name in BAR_COLUMNS if name in schema.names]
     table = _table(file, present, wanted)
     columns = {

@@ -1,4 +1,4 @@
-"""Source `polygon`: bars from Massive, as Polygon is called now, by its client."""
+"""Source `polygon`: bars from Massive (formerly Polygon), read with its client."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NUMBERS = ("open", "high", "low", "close", "volume", "vwap", "transactions")
 
 
 class Polygon(Online):
-    """Raw bars: neither splits nor dividends are adjusted for."""
+    """Raw bars, not adjusted for splits or dividends."""
 
     name = "polygon"
     module = "massive"
@@ -36,7 +36,7 @@ class Polygon(Online):
         end: pd.Timestamp,
         bar_size: BarSize,
     ) -> list[pd.DataFrame]:
-        """Ask symbol by symbol, page by page."""
+        """Request one symbol after the other, page by page."""
         where = {} if self._options.url is None else {"base": self._options.url}
         service = client.RESTClient(self.key(self.keys[0]), **where)
         number, span = self.spans[str(bar_size)]

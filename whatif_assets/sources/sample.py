@@ -1,28 +1,28 @@
 """Source `sample`: a synthetic market, the same on every machine.
 
-No price of it was ever traded: the symbols are called SYN01, SYN02 and so on.
+The symbols are called SYN01, SYN02 and so on; none of their prices was ever traded.
 The log price of a symbol is
 
     price = permanent + temporary
 
 - The *permanent* part is a random walk: a market factor that all symbols share,
-  times a beta of their own, and a part of their own. Its volatility has the
-  intraday smile of a stock (high after the open, higher again before the close),
-  differs from session to session, and is joined by a gap overnight.
-- The *temporary* part is what can be learnt. Prices overshoot each permanent
-  move, more so in minutes of heavy trading, and of what they overshot a fifth is
-  gone a minute later. So a price above its recent average tends to fall, and the
-  more so after large volume (compare Campbell, Grossman and Wang, "Trading Volume
+  times the beta of the symbol, plus a part specific to the symbol. Its volatility
+  has the intraday smile of a stock (high after the open, rising again before the
+  close) and differs from session to session. There is a gap overnight.
+- The *temporary* part is predictable. Prices overshoot each permanent move, more
+  strongly in minutes of heavy trading, and a fifth of the overshoot disappears in
+  each following minute. So a price above its recent average tends to fall, more
+  strongly after large volume (compare Campbell, Grossman and Wang, "Trading Volume
   and Serial Correlation in Stock Returns", 1993). The option `signal` scales the
-  overshooting. With 0 there is none, and no rule earns anything but by luck: a
-  vwap can still be forecast from the close before it, because it is an average
-  (Working, "Note on the Correlation of First Differences of Averages in a Random
-  Chain", 1960), but that is over before an order fills.
+  overshoot. With `signal: 0` no rule has an expected profit. A vwap can still be
+  forecast from the close before it, because it is an average (Working, "Note on
+  the Correlation of First Differences of Averages in a Random Chain", 1960), but
+  this effect ends before an order fills.
 
-Each random number is a function of seed, purpose, symbol, session and minute
-alone, and each session's net move is drawn before its path. Hence any range of
-sessions has the same prices as within the whole, and no minute before it has to
-be simulated to know at what price it starts.
+Each random number is a function of seed, purpose, symbol, session and minute only,
+and the net move of a session is drawn before its path. So prices do not depend on
+the range of sessions that is read, and the start price of a session is known without
+simulating earlier minutes.
 """
 
 from __future__ import annotations
@@ -44,23 +44,23 @@ from whatif_assets.domain.bars.sessions import Sessions
 from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.base.settings import Settings
-from whatif_assets.sources.time_ranges import within
+from whatif_assets.sources.time_ranges import rows_between
 
 Keys = npt.NDArray[np.uint64]
 
 CALENDAR = "XNYS"
 FULL_SESSION = 390
-# Volatility in units of the session's: of the market factor, of a symbol's own
-# part, and of the gap before the session.
+# Volatility of the market factor, of the symbol-specific part and of the gap before
+# the session, in units of the session's volatility.
 FACTOR, OWN, GAP = 0.5, 0.85, 0.4
-# How much sessions differ in volatility, minutes in how busy they are, and
-# symbols in beta, price and volume (standard deviations of logs).
+# Standard deviations of logs: volatility between sessions, activity between minutes,
+# and beta, price and volume between symbols.
 SESSION_SPREAD, BUSY_SPREAD = 0.35, 0.7
 BETA_SPREAD, PRICE_SPREAD, SIZE_SPREAD = 0.3, 0.6, 0.8
-# By which part of a move prices overshoot in a quiet minute, and which part of
-# that is left a minute on.
+# Overshoot in a quiet minute as a fraction of the permanent move, and the fraction of
+# an overshoot that remains one minute later.
 OVERSHOOT, REMAINS = 0.6, 0.8
-# The part of a minute that passes before its first trade.
+# Fraction of a minute before its first trade.
 UNTRADED = 0.05
 SHARES_A_MINUTE, SHARES_A_TRADE = 2_500, 85
 DECIMALS = 4
@@ -69,25 +69,42 @@ DECIMALS = 4
 class SampleOptions(Settings):
     """Options of the synthetic market."""
 
-    seed: int = Field(default=0, ge=0, lt=2**63, description="Each another market.")
-    symbol_count: int = Field(default=14, ge=1, le=99, description="SYN01 and so on.")
+    seed: int = Field(
+        default=0,
+        ge=0,
+        lt=2**63,
+        description="Seed of the random numbers; each seed is another market.",
+    )
+    symbol_count: int = Field(
+        default=14,
+        ge=1,
+        le=99,
+        description="Number of symbols: SYN01, SYN02 and so on.",
+    )
     signal: float = Field(
-        default=1.0, ge=0, le=10, description="Strength of what can be learnt; 0: none."
+        default=1.0,
+        ge=0,
+        le=10,
+        description="Strength of the predictable part of prices; 0 for none.",
     )
     start: date = Field(
-        default=date(2018, 1, 2), description="First day with prices; fixed."
+        default=date(2018, 1, 2),
+        description="First day with prices. Another start changes all prices.",
     )
     start_price: float = Field(
         default=100.0, gt=0, le=1e6, description="Median price at the start."
     )
     daily_volatility: float = Field(
-        default=0.01, gt=0, le=0.1, description="Of a session's permanent move."
+        default=0.01,
+        gt=0,
+        le=0.1,
+        description="Volatility of the permanent log return of a session.",
     )
     drift: float = Field(
         default=0.0,
         ge=-0.01,
         le=0.01,
-        description="Expected log return of each session, all of it overnight.",
+        description="Expected log return per session, earned overnight.",
     )
 
 
@@ -98,20 +115,20 @@ class Sample:
     of_trades: ClassVar[bool] = False
 
     def __init__(self, options: SampleOptions, base: Path) -> None:
-        """Keep the options; the source has no files that a base would matter to."""
+        """Keep the options; the source has no files, so ``base`` is not used."""
         self._options = options
 
     @property
     def where(self) -> str:
-        """What messages call the source."""
+        """Name of the source in messages."""
         return "The synthetic source 'sample'"
 
     def symbols(self) -> list[str]:
-        """SYN01 to as many as were asked for."""
+        """List SYN01 to the last symbol of ``symbol_count``."""
         return [f"SYN{n:02}" for n in range(1, self._options.symbol_count + 1)]
 
     def state(self, start: pd.Timestamp, end: pd.Timestamp) -> list[str]:
-        """Nothing: the bars depend on the options alone."""
+        """Return an empty list: the bars depend on the options only."""
         return []
 
     def read(
@@ -121,7 +138,7 @@ class Sample:
         end: pd.Timestamp,
         bar_size: BarSize,
     ) -> pd.DataFrame:
-        """Simulate the sessions that have bars in [start, end), and give those."""
+        """Simulate the sessions in [start, end) and return the bars in that range."""
         if bar_size != ONE_MINUTE:
             raise BadInput(
                 f"{self.where} has 1-minute bars, and base_bar is {bar_size}. Set "
@@ -137,11 +154,11 @@ class Sample:
             _bars(chain, np.flatnonzero(inside & (minutes == length)), int(length))
             for length in lengths
         ]
-        return within(pd.concat(parts, ignore_index=True), start, end)
+        return rows_between(pd.concat(parts, ignore_index=True), start, end)
 
 
 class Purpose(IntEnum):
-    """What a random number is for; the value is part of its key."""
+    """Purpose of a random number; the value is a part of its key."""
 
     BETA = auto()
     PRICE = auto()
@@ -160,7 +177,7 @@ class Purpose(IntEnum):
 
 @dataclass(frozen=True)
 class _Random:
-    """Random numbers by key; they have the shape of their keys together."""
+    """Random numbers by key; the result has the broadcast shape of the keys."""
 
     seed: int
 
@@ -183,27 +200,27 @@ def _mix(state: Keys) -> Keys:
     return state ^ (state >> np.uint64(31))
 
 
-MARKET = np.zeros((1, 1), dtype=np.uint64)  # the key that no symbol has
-ALWAYS = np.zeros(1, dtype=np.uint64)  # the key that no session has
+MARKET = np.zeros((1, 1), dtype=np.uint64)  # a key that no symbol has
+ALWAYS = np.zeros(1, dtype=np.uint64)  # a key that no session has
 
 
 @dataclass(frozen=True)
 class _Chain:
-    """Each session from the start on as a whole: what its minutes must add up to.
+    """Start price and net move of each session, to which its minutes must add up.
 
-    Arrays are (symbol, session), with one row where all symbols share it.
+    Arrays are (symbol, session), with a single row if all symbols share the values.
     """
 
     random: _Random
     signal: float
     symbols: Keys  # (symbol, 1), counted from 1
     days: Keys  # (session,)
-    schedule: pd.DataFrame  # as `Sessions.schedule` has it
+    schedule: pd.DataFrame  # see `Sessions.schedule`
     volatility: FloatArray  # of the log return in a full session
     beta: FloatArray  # (symbol, 1)
     before: FloatArray  # log price before the first minute, permanent part
     factor: FloatArray  # net move of the market factor, in units of its volatility
-    own: FloatArray  # net move of the symbol's own part, likewise
+    own: FloatArray  # net move of the symbol-specific part, in the same units
 
     @classmethod
     def until(cls, last: date, options: SampleOptions, numbers: list[int]) -> _Chain:
@@ -213,8 +230,8 @@ class _Chain:
         schedule = sessions.schedule(sessions.dates(None, last))
         days = np.array([day.toordinal() for day in schedule.index], dtype=np.uint64)
         symbols = np.array(numbers, dtype=np.uint64)[:, None]
-        lasts = {n: np.sqrt((_smile(n) ** 2).sum()) for n in set(schedule["minutes"])}
-        size = np.array([lasts[n] for n in schedule["minutes"]], dtype=np.float64)
+        sizes = {n: np.sqrt((_smile(n) ** 2).sum()) for n in set(schedule["minutes"])}
+        size = np.array([sizes[n] for n in schedule["minutes"]], dtype=np.float64)
         spread = SESSION_SPREAD * random.normal(Purpose.VOLATILITY, MARKET, days)
         volatility = options.daily_volatility * np.exp(spread)
         beta = np.exp(BETA_SPREAD * random.normal(Purpose.BETA, symbols, ALWAYS))
@@ -241,21 +258,21 @@ class _Chain:
 
 
 def _smile(minutes: int) -> FloatArray:
-    """Volatility of each minute of a session, in units of a full session's."""
+    """Return the volatility of each minute, in units of that of a full session."""
 
-    def shape(length: int) -> FloatArray:
+    def _shape(length: int) -> FloatArray:
         minute = np.arange(length)
         return (
             1 + 1.5 * np.exp(-minute / 25) + 0.6 * np.exp(-(length - 1 - minute) / 25)
         )
 
-    return np.asarray(shape(minutes) / np.sqrt((shape(FULL_SESSION) ** 2).sum()))
+    return np.asarray(_shape(minutes) / np.sqrt((_shape(FULL_SESSION) ** 2).sum()))
 
 
 def _bars(chain: _Chain, chosen: npt.NDArray[np.intp], minutes: int) -> pd.DataFrame:
-    """Bars of the chosen sessions, which all have the same length.
+    """Simulate the bars of the chosen sessions, which all have the same length.
 
-    Arrays within are (symbol, session, minute).
+    Arrays in this function are (symbol, session, minute).
     """
     random, smile = chain.random, _smile(minutes)
     keys = (
@@ -267,8 +284,8 @@ def _bars(chain: _Chain, chosen: npt.NDArray[np.intp], minutes: int) -> pd.DataF
     width = smile * chain.volatility[:, chosen, None]
     width = width * np.hypot(FACTOR * chain.beta[:, :, None], OWN)
     permanent = _permanent(chain, chosen, smile, keys)
-    beyond = chain.signal * OVERSHOOT * busy * np.diff(permanent, prepend=0.0)
-    temporary = _fading(beyond)
+    overshoot = chain.signal * OVERSHOOT * busy * np.diff(permanent, prepend=0.0)
+    temporary = _decaying(overshoot)
     start = chain.before[:, chosen, None]
     closes = start + permanent + temporary
     prices = _prices(random, keys, np.concatenate([start, closes], axis=-1), width)
@@ -287,10 +304,10 @@ def _bars(chain: _Chain, chosen: npt.NDArray[np.intp], minutes: int) -> pd.DataF
     )
 
 
-def _fading(moves: FloatArray) -> FloatArray:
-    """What is left of the moves so far at the end of each minute, the last axis.
+def _decaying(moves: FloatArray) -> FloatArray:
+    """Sum the decaying moves up to the end of each minute, along the last axis.
 
-    The recursion is scipy.signal.lfilter's, whose import takes a second.
+    The same as scipy.signal.lfilter, whose import takes a second.
     """
     left = moves.copy()
     for minute in range(1, moves.shape[-1]):
@@ -304,17 +321,17 @@ def _permanent(
     smile: FloatArray,
     keys: tuple[Keys, Keys, Keys],
 ) -> FloatArray:
-    """Log price since the open, permanent part, at the end of each minute."""
+    """Return the permanent log return from the open to the end of each minute."""
     _, days, minute = keys
 
-    def path(symbols: Keys, move: FloatArray) -> FloatArray:
+    def _path(symbols: Keys, move: FloatArray) -> FloatArray:
         steps = smile * chain.random.normal(Purpose.PATH, symbols, days, minute)
-        # A random walk that is known to end at the session's net move.
+        # Condition the random walk to end at the net move of the session.
         surplus = steps.sum(-1, keepdims=True) - move[:, chosen, None]
         return np.cumsum(steps - surplus * smile**2 / (smile**2).sum(), axis=-1)
 
-    factor = FACTOR * chain.beta[:, :, None] * path(MARKET[:, :, None], chain.factor)
-    own = OWN * path(chain.symbols[:, :, None], chain.own)
+    factor = FACTOR * chain.beta[:, :, None] * _path(MARKET[:, :, None], chain.factor)
+    own = OWN * _path(chain.symbols[:, :, None], chain.own)
     return np.asarray(chain.volatility[:, chosen, None] * (factor + own))
 
 
@@ -324,7 +341,7 @@ def _prices(
     points: FloatArray,
     width: FloatArray,
 ) -> dict[str, FloatArray]:
-    """Open, high, low, close and vwap of minutes whose log prices end at points."""
+    """Simulate open, high, low, close and vwap between the log prices ``points``."""
     last, close = points[..., :-1], points[..., 1:]
     wobble = np.sqrt(UNTRADED * (1 - UNTRADED)) * random.normal(Purpose.OPEN, *keys)
     open_ = last + UNTRADED * (close - last) + width * wobble
@@ -350,7 +367,7 @@ def _prices(
 def _volume(
     random: _Random, keys: tuple[Keys, Keys, Keys], activity: FloatArray
 ) -> FloatArray:
-    """Shares traded in each minute, at least one."""
+    """Simulate the shares traded in each minute, at least one."""
     size = np.exp(SIZE_SPREAD * random.normal(Purpose.SIZE, keys[0], ALWAYS))
     noise = np.exp(0.3 * random.normal(Purpose.VOLUME, *keys))
     return np.maximum(np.round(SHARES_A_MINUTE * size * activity * noise), 1)

@@ -1,4 +1,4 @@
-"""Secrets of the environment, and texts without them in any form."""
+"""Removing secrets of environment variables from messages and log lines."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-# Variables that hold a secret whatever they are for, by their names.
+# Environment variables whose name shows that the value is a secret.
 NAMED = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL", re.IGNORECASE)
-SHORTEST = 6  # a shorter one would take words out of texts
-# What is given as a secret in an address or a header, such as ?apiKey=x.
-GIVEN = re.compile(
+SHORTEST = 6  # replacing a shorter secret would remove ordinary words
+# A secret in an address or a header, such as ?apiKey=x.
+PARAMETER = re.compile(
     r"(?i)\b((?:api_?-?key|access_?-?token|token|secret|password|signature|"
     r"authorization)[\"']?\s*[=:]\s*[\"']?(?:(?:bearer|basic|token)\s+)?)"
     r"([^\s&\"',;<>)]{8,})"
@@ -25,38 +25,39 @@ GIVEN = re.compile(
 
 
 def without_secrets(text: str, also: Collection[str] = ()) -> str:
-    """Leave secrets out of a text.
+    """Replace the secrets in a text.
 
     Parameters
     ----------
     text
         A message.
     also
-        Variables of the environment that hold secrets, whatever their names.
+        Further environment variables whose values are secrets.
 
     Returns
     -------
     str
-        ``<NAME>`` where the value of a variable was: as it is, as it is written in an
-        address (once or twice encoded), in JSON, and in base64, alone and as a part of
-        ``key:secret``. ``<hidden>`` where something else was given as a key.
+        The text with ``<NAME>`` in place of the value of variable NAME. Replaced are
+        the plain value and its forms in an address (encoded once or twice), in JSON
+        and in base64, also as a part of ``key:secret``. Any other value of a parameter
+        such as ``apiKey=`` becomes ``<hidden>``.
     """
     for form, name in _forms(_secrets(also)):
         text = re.sub(re.escape(form), f"<{name}>", text, flags=re.IGNORECASE)
-    return GIVEN.sub(r"\1<hidden>", text)
+    return PARAMETER.sub(r"\1<hidden>", text)
 
 
 @contextmanager
 def logs_without_secrets(also: Collection[str] = ()) -> Iterator[None]:
-    """Leave secrets out of whatever is logged meanwhile, by any library."""
+    """Replace the secrets in all log records made in the block, by any library."""
     make = logging.getLogRecordFactory()
 
-    def record(*args: Any, **kwargs: Any) -> logging.LogRecord:
+    def _record(*args: Any, **kwargs: Any) -> logging.LogRecord:
         made = make(*args, **kwargs)
         made.msg, made.args = without_secrets(made.getMessage(), also), None
         return made
 
-    logging.setLogRecordFactory(record)
+    logging.setLogRecordFactory(_record)
     try:
         yield
     finally:
@@ -64,7 +65,7 @@ def logs_without_secrets(also: Collection[str] = ()) -> Iterator[None]:
 
 
 def _secrets(also: Collection[str]) -> dict[str, str]:
-    """Secrets of the environment by the names of their variables."""
+    """Return the secrets in environment variables, by variable name."""
     named = {name for name in os.environ if NAMED.search(name)}
     values = {name: os.environ.get(name, "").strip() for name in {*named, *also}}
     least = {name: 1 if name in also else SHORTEST for name in values}
@@ -72,17 +73,19 @@ def _secrets(also: Collection[str]) -> dict[str, str]:
 
 
 def _forms(secrets: dict[str, str]) -> list[tuple[str, str]]:
-    """Every form of every secret with its variable's name, the longest first."""
+    """List all forms of the secrets with the variable name, longest form first."""
     forms: dict[str, str] = {}
     for name, value in secrets.items():
         for form in _encoded(value):
             forms.setdefault(form, name)
-    for one, other in itertools.permutations(secrets, 2):
-        forms |= dict.fromkeys(_in_base64(f"{secrets[one]}:{secrets[other]}"), one)
+    for user, password in itertools.permutations(secrets, 2):
+        pair = f"{secrets[user]}:{secrets[password]}"
+        forms |= dict.fromkeys(_in_base64(pair), user)
     return sorted(forms.items(), key=lambda form: -len(form[0]))
 
 
 def _encoded(value: str) -> set[str]:
+    """Return the forms in which a value may appear in a text."""
     once = {quote(value), quote(value, safe=""), quote_plus(value)}
     twice = {quote(form, safe="") for form in once}
     quoted = {json.dumps(value)[1:-1], repr(value)[1:-1]}
@@ -93,7 +96,7 @@ def _encoded(value: str) -> set[str]:
 
 
 def _in_base64(value: str) -> set[str]:
-    """Base64 of a text, with and without what fills it up."""
+    """Return the base64 forms of a text, with and without padding."""
     content = value.encode()
     forms = {base64.b64encode(content), base64.urlsafe_b64encode(content)}
     texts = {form.decode() for form in forms}

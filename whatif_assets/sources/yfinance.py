@@ -1,4 +1,4 @@
-"""Source `yfinance`: bars of Yahoo Finance, by yfinance."""
+"""Source `yfinance`: bars of Yahoo Finance, read with yfinance."""
 
 from __future__ import annotations
 
@@ -8,25 +8,23 @@ import pandas as pd
 from pydantic import BaseModel, Field
 
 from whatif_assets.domain.bars.bar_size import BarSize
-from whatif_assets.domain.base.settings import Settings
-from whatif_assets.sources.online import Online
+from whatif_assets.sources.online import Online, RequestOptions
 
 
-class YFinanceOptions(Settings):
+class YFinanceOptions(RequestOptions):
     """Options of the source `yfinance`."""
 
-    symbols: tuple[str, ...] = Field(
-        min_length=1, description="What to ask for; a service is not asked what it has."
-    )
     prepost: bool = Field(
-        default=False, description="Whether to ask for the hours before and after, too."
+        default=False,
+        description="Whether to include the hours before and after regular trading.",
     )
 
 
 class YFinance(Online):
-    """Bars of Yahoo, which are adjusted for splits and not for dividends.
+    """Bars of Yahoo, adjusted for splits and not for dividends.
 
-    Minutes go back a week or two, longer bars two months. No key is needed.
+    Yahoo has 1-minute bars of the last one or two weeks and longer intraday bars of
+    the last two months. No key is needed.
     """
 
     name = "yfinance"
@@ -49,7 +47,7 @@ class YFinance(Online):
         end: pd.Timestamp,
         bar_size: BarSize,
     ) -> list[pd.DataFrame]:
-        """Ask symbol by symbol."""
+        """Request one symbol after the other."""
         client.config.debug.hide_exceptions = False
         found = []
         for symbol in symbols:
@@ -65,7 +63,7 @@ class YFinance(Online):
             except client.exceptions.YFPricesMissingError as error:
                 if error.yahoo_reason:
                     raise
-                continue  # the loader says which sessions miss the symbol
+                continue  # the loader reports the sessions without the symbol
             found.append(_bars(symbol, bars, bar_size))
         return found
 
@@ -74,7 +72,7 @@ def _bars(symbol: str, bars: pd.DataFrame, bar_size: BarSize) -> pd.DataFrame:
     frame = bars.rename(columns=str.lower)
     index = pd.DatetimeIndex(frame.index)
     if bar_size.daily:
-        # A midnight of the exchange, which may be another date in New York.
+        # Midnight in the zone of the exchange may be on another date in New York.
         index = index.tz_localize(None).tz_localize(Online.zone)
     frame = frame[["open", "high", "low", "close", "volume"]]
     return frame.assign(symbol=symbol, ts=index).reset_index(drop=True)

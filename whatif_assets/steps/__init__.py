@@ -1,1 +1,1 @@
-"""Steps: one module for each step of the chain, which reads, computes and writes."""
+"""Steps: one module per step of the chain; each reads, computes and writes."""

@@ -1,4 +1,4 @@
-"""Corporate actions of a market, by the session in which they fall."""
+"""Corporate actions of a market, by the session in which they take effect."""
 
 from __future__ import annotations
 
@@ -20,47 +20,48 @@ if TYPE_CHECKING:
 
 
 class Actions:
-    """Corporate actions of a home's market, by the session in which they fall.
+    """Corporate actions of a home's market, by the session in which they take effect.
 
     That is the first session on or after the ex-date, whether the symbol has a bar
-    in it or not. Up to the market's first session there is no price to adjust. Where
-    the market names a file it has all of them, and its source is not asked.
+    in it or not. Actions up to the market's first session are ignored, since there is
+    no earlier price to adjust. If the market names a file of actions, only the file is
+    read, not the source.
 
     Parameters
     ----------
     home
-        The home; its market's ``adjust`` says which actions count.
+        The home; its market's ``adjust`` decides which actions count.
     """
 
     def __init__(self, home: Home) -> None:
         self._home, self._market = home, home.market
 
     def on(self, session: date) -> list[Action]:
-        """Actions that fall on a session, sorted.
+        """Return the actions that take effect in a session, sorted by symbol and date.
 
         Raises
         ------
         BadInput
-            The file, or the source's, is malformed.
+            The actions in the file or from the source are malformed.
         """
         return self._by_session.get(session, [])
 
     def hash_of(self, session: date) -> str:
-        """Hash of what falls on a session; empty where nothing does."""
+        """Return a hash of the actions of a session; empty if there are none."""
         found = [
             [a.symbol, a.split, a.dividend, a.dividend_factor] for a in self.on(session)
         ]
         return combined_hash(found) if found else ""
 
     def steps(self, session: date, closes: Mapping[str, float]) -> dict[str, Step]:
-        """Steps of a session by symbol.
+        """Compute the adjustment steps of a session by symbol.
 
         Parameters
         ----------
         session
             The session.
         closes
-            Last close before it, of the symbols in `paying`.
+            Last close before the session, of the symbols in `paying`.
         """
         found: dict[str, Step] = {}
         for action in self.on(session):
@@ -69,7 +70,7 @@ class Actions:
         return {name: step for name, step in found.items() if step != NO_STEP}
 
     def paying(self, session: date) -> list[str]:
-        """Symbols whose close before a session its dividends need."""
+        """List the symbols that pay a dividend in a session, sorted."""
         return sorted({a.symbol for a in self.on(session) if a.dividend is not None})
 
     @functools.cached_property
@@ -77,7 +78,7 @@ class Actions:
         sessions = self._market.sessions.dates()
         places = np.array(sessions, dtype="datetime64[D]")
         found: dict[date, list[Action]] = {}
-        for action in self._asked():
+        for action in self._included():
             place = int(places.searchsorted(np.datetime64(action.ex_date)))
             if 0 < place < len(sessions):
                 found.setdefault(sessions[place], []).append(action)
@@ -86,12 +87,12 @@ class Actions:
             for day, some in found.items()
         }
 
-    def _asked(self) -> Iterator[Action]:
-        """Actions of the market's symbols that its ``adjust`` lets count."""
+    def _included(self) -> Iterator[Action]:
+        """Yield the actions of the market's symbols that its ``adjust`` includes."""
         if not self._market.knows_actions:
             return
         symbols = set(self._home.symbols)
-        for action in self._known(sorted(symbols)):
+        for action in self._all_of(sorted(symbols)):
             if action.symbol not in symbols:
                 continue
             if self._market.adjust == "all":
@@ -101,7 +102,7 @@ class Actions:
                     action.symbol, action.ex_date, action.split, origin=action.origin
                 )
 
-    def _known(self, symbols: list[str]) -> Iterable[Action]:
+    def _all_of(self, symbols: list[str]) -> Iterable[Action]:
         base = self._home.path
         if self._market.actions is None:
             source = self._market.open_source(base)

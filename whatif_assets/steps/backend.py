@@ -1,4 +1,4 @@
-"""Where models are fitted: what the environment says, over what a study says."""
+"""Where models are fitted: the environment overrides the study."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ SPARK_MASTER = "WHATIF_SPARK_MASTER"
 
 
 def forced_backend(backend: str = "") -> str:
-    """The backend that overrides every configuration's, or nothing.
+    """Return the backend that overrides every configuration's; empty for none.
 
     Parameters
     ----------
     backend
-        ``local`` or ``spark``; empty leaves it to ``WHATIF_BACKEND``.
+        ``local`` or ``spark``; if empty, ``WHATIF_BACKEND`` decides.
 
     Raises
     ------
     BadInput
-        It is neither of them.
+        The backend is not one of the two.
     """
     forced = backend or os.environ.get(BACKEND, "")
     if forced and forced not in BACKENDS:
@@ -34,23 +34,23 @@ def forced_backend(backend: str = "") -> str:
 
 
 def backend_of(configuration: Configuration, backend: str = "") -> str:
-    """Backend on which a configuration's model is fitted; see `forced_backend`."""
+    """Return the backend that fits a configuration's model; see `forced_backend`."""
     return forced_backend(backend) or configuration.backend
 
 
 def fitted_on_spark(configuration: Configuration) -> bool:
-    """Whether a configuration has a model, and it is fitted on Spark."""
+    """Whether a configuration has a model that is fitted on Spark."""
     return configuration.algorithm is not None and backend_of(configuration) == "spark"
 
 
 def study_settings(study: Study | None, short: bool = False) -> dict[str, str]:
-    """Prepare this process for Spark and give the settings of a study's session.
+    """Prepare this process for Spark, and return the settings of a study's session.
 
-    The master is that of ``WHATIF_SPARK_MASTER``, else the study's; for it and
-    ``short`` see `whatif_assets.engines.spark.session.spark_settings`.
+    ``WHATIF_SPARK_MASTER`` overrides the study's master. For the master and ``short``
+    see `whatif_assets.engines.spark.session.spark_settings`.
     """
-    asked = study.spark if study else None
-    master = os.environ.get(SPARK_MASTER) or (asked.master if asked else None)
-    given = asked.settings if asked else {}
-    own = {name: str(value) for name, value in given.items()}
+    of_study = study.spark if study else None
+    master = os.environ.get(SPARK_MASTER) or (of_study.master if of_study else None)
+    settings = of_study.settings if of_study else {}
+    own = {name: str(value) for name, value in settings.items()}
     return spark_settings(master, own, short)

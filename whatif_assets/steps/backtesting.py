@@ -1,10 +1,10 @@
-"""Evaluating a configuration: its variants over the test windows, with metrics."""
+"""Evaluation of a configuration: its variants over the test windows, with metrics."""
 
 from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -19,7 +19,7 @@ from whatif_assets.domain.accounts.result import BacktestResult
 from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.domain.features import FEATURES, Feature
-from whatif_assets.domain.leaks import Admit, refuse_leak
+from whatif_assets.domain.leaks import Admit, Finding, refuse_leak
 from whatif_assets.domain.ranking.ranking import VIOLATES, Ranking
 from whatif_assets.engines.backtest import Sleeve, Variant, engine_of
 from whatif_assets.engines.parity import sampled_parity
@@ -32,7 +32,7 @@ from whatif_assets.home.trial_identity import evaluated_sessions, marks_of
 from whatif_assets.home.trials import register_trials, settings_of_trials
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.study import Study
-from whatif_assets.steps.benchmarks import _held_metrics, benchmark_of
+from whatif_assets.steps.benchmarks import benchmark_metrics, benchmark_of
 from whatif_assets.steps.facts import JoinedFacts
 from whatif_assets.steps.forecasting import IN_SAMPLE
 from whatif_assets.steps.leak_gate import probe_fills, probe_indicators
@@ -49,7 +49,7 @@ from whatif_assets.steps.sweep_blocks import Sweep, drop_blocks, sweep_folder
 TABLE = "backtest_results"
 LEADERS = 8
 NOTES = "notes"
-# What is kept of the sessions that the models were trained on.
+# Metrics that are stored for the sessions on which the models were trained.
 IN_SAMPLE_METRICS = ("pnl", "sharpe")
 
 Progress = Callable[[int, int], None]
@@ -62,26 +62,26 @@ class Evaluation:
     Attributes
     ----------
     variants
-        One row per variant: settings, metrics, the same for buy-and-hold.
+        One row per variant: settings, metrics, and metrics of buy-and-hold.
     daily
-        A matrix: ``variant``, and for each session (ISO date) its profit since the
+        A matrix: ``variant``, and for each session (ISO date) the profit since the
         start, over all sleeves.
     in_sample
-        The same over the sessions before the first test, where there are any; of
-        the best variants alone if only Backtrader runs the strategy.
+        The same over the sessions before the first test, if there are any; only the
+        best variants if only Backtrader runs the strategy.
     fills
         Fills of the configuration's best variants, as the broker made them.
     ranking
-        What makes a variant better than another.
+        The study's ranking, which orders the variants.
     parity
-        What Backtrader says of the winner and of some other variants, beside what
-        the engine says, as `whatif_assets.engines.parity.parity` has
-        it. Empty for a strategy that only Backtrader runs.
+        Results of the winner and of some other variants from Backtrader and from the
+        engine, as `whatif_assets.engines.parity.parity` returns them. Empty for a
+        strategy that only Backtrader runs.
     marks
-        Of the bars of the test windows, by which the ledger knows them again; see
+        Marks of the bars of the test windows, by which the ledger recognises them; see
         `whatif_assets.home.trial_identity.marks_of`.
     notes
-        What is worth knowing of the results, such as a symbol with too few bars.
+        Remarks on the results, such as a symbol with too few bars.
     """
 
     variants: pd.DataFrame
@@ -94,7 +94,7 @@ class Evaluation:
     notes: tuple[str, ...] = ()
 
     def metadata(self) -> dict[str, Any]:
-        """What is worth showing: the leaders, and buy-and-hold beside them."""
+        """Metadata to show: the leading variants, compared with buy-and-hold."""
         ranked = self.ranking.order(self.variants)
         shown = ["variant", self.ranking.column, *METRICS, VIOLATES]
         shown += ["buy_and_hold_pnl", "rejected_orders"]
@@ -106,7 +106,7 @@ class Evaluation:
         }
 
     def leaders_equity(self) -> pd.DataFrame:
-        """Profit of the first few variants, one row per variant and session."""
+        """Return the profit of the leading variants, a row per variant and session."""
         first = self.ranking.order(self.variants)["variant"].head(LEADERS)
         daily = self.daily.set_index("variant").loc[first].reset_index()
         return long_form(daily)
@@ -137,21 +137,21 @@ def evaluate(
 ) -> Evaluation:
     """Backtest every variant of a configuration over the study's test windows.
 
-    A sweep that was interrupted goes on where it stopped, as long as inputs and
-    ``code_version`` are the same. ``admit`` takes what the leak gate finds.
+    An interrupted sweep continues where it stopped, if inputs and ``code_version`` are
+    the same. ``admit`` is called with each finding of the leak gate.
 
     Raises
     ------
     BadInput
-        Bars or forecasts are not materialised, forecasts are of another version
-        of the configuration, a strategy fails, or one knows the future.
+        Bars or forecasts are not materialised, forecasts belong to another version of
+        the configuration, a strategy fails, or the leak gate finds look-ahead.
     """
     sessions = evaluated_sessions(home, study)
     variants = configuration.variants()
     sleeves = sleeves_of_configuration(home, study, configuration)
     inputs = combined_hash([evaluation_inputs(home, configuration.key), code_version])
     share = configuration.strategy_type().share(variants[0], len(sleeves))
-    held = benchmark_of(sleeves, share, len(sessions))
+    benchmark = benchmark_of(sleeves, share, len(sessions))
     metrics, daily = _sweep(
         home,
         configuration,
@@ -159,27 +159,26 @@ def evaluate(
         sleeves,
         sessions,
         f"{inputs}/test",
-        held.returns[0],
+        benchmark.returns[0],
         progress,
     )
     rows = _described(configuration, metrics)
-    rows = rows.assign(**_held_metrics(home, held))
+    rows = rows.assign(**benchmark_metrics(home, benchmark))
     order = study.ranking.order(rows)["variant"].tolist()
     leaders = [v for v in variants if v.id in set(order[: study.finalists])]
     detail = run_with_fills(sleeves, configuration, leaders, len(sessions))
     fills = detail.fills
     rows = rows.assign(account=_audited(rows, detail))
-    as_of = basis_of(home, study)
-    admit(probe_indicators(home, configuration, sleeves, sessions, as_of))
-    admit(probe_traded_columns(configuration, sleeves))
-    seconds = study.leak_seconds
-    admit(probe_fills(configuration, sleeves, leaders, fills, seconds))
-    before = _in_sample(home, study, configuration, leaders, inputs)
-    rows = rows.merge(before[0], on="variant", how="left", validate="1:1")
+    for finding in _findings(
+        home, study, configuration, sleeves, sessions, leaders, fills
+    ):
+        admit(finding)
+    extra, in_sample = _in_sample(home, study, configuration, leaders, inputs)
+    rows = rows.merge(extra, on="variant", how="left", validate="1:1")
     evaluation = Evaluation(
         variants=rows,
         daily=daily,
-        in_sample=before[1],
+        in_sample=in_sample,
         fills=fills,
         parity=_parity(sleeves, configuration, order),
         ranking=study.ranking,
@@ -188,6 +187,22 @@ def evaluate(
     )
     drop_blocks(home.lake, configuration.key)
     return evaluation
+
+
+def _findings(
+    home: Home,
+    study: Study,
+    configuration: Configuration,
+    sleeves: Sequence[Sleeve],
+    sessions: Sequence[date],
+    leaders: Sequence[Variant],
+    fills: pd.DataFrame,
+) -> Iterator[Finding]:
+    """Run the probes of the leak gate one by one, and yield their findings."""
+    as_of = basis_of(home, study)
+    yield probe_indicators(home, configuration, sleeves, sessions, as_of)
+    yield probe_traded_columns(configuration, sleeves)
+    yield probe_fills(configuration, sleeves, leaders, fills, study.leak_seconds)
 
 
 def _sweep(
@@ -200,7 +215,7 @@ def _sweep(
     benchmark: FloatArray | None = None,
     progress: Progress | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Metrics and daily profits of variants over some sessions."""
+    """Compute metrics and daily profits of variants over some sessions."""
     return Sweep(
         sleeves,
         configuration.strategy,
@@ -221,10 +236,10 @@ def _in_sample(
     leaders: Sequence[Variant],
     inputs: str,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Profits over the sessions before the first test, and some metrics of them.
+    """Compute metrics and daily profits over the sessions before the first test.
 
-    A model has seen these sessions, so they tell nothing but how much of its
-    success it owes to that.
+    A model was trained on these sessions, so they only show how much of its success
+    comes from that.
     """
     sessions = in_sample_sessions(home, study, configuration)
     names = [f"in_sample_{metric}" for metric in IN_SAMPLE_METRICS]
@@ -247,35 +262,36 @@ def _in_sample(
 def in_sample_sessions(
     home: Home, study: Study, configuration: Configuration
 ) -> list[date]:
-    """Sessions before the first test, from where indicators are warmed up on them.
+    """List the sessions before the first test whose indicators need no earlier bars.
 
-    So that what is only looked at for comparison asks for no earlier bars.
+    Leading sessions whose indicators would warm up on bars before the first training
+    session are left out, so that a mere comparison does not require more bars.
     """
     train = study.folds(home.market)[0].train
     features, size = indicators_of(configuration), home.bar_size(configuration)
 
-    def warms_up_earlier(day: date) -> bool:
+    def _needs_earlier_bars(day: date) -> bool:
         reach = history(home, day, features, size)
         return any(before < train[0] for before in reach[:1])
 
-    return list(itertools.dropwhile(warms_up_earlier, train))
+    return list(itertools.dropwhile(_needs_earlier_bars, train))
 
 
 def indicators_of(configuration: Configuration) -> list[Feature]:
-    """Features that the strategy of a configuration computes for itself."""
+    """List the features that the strategy of a configuration computes for itself."""
     settings = [variant.settings for variant in configuration.variants()]
     return required_features(configuration.strategy_type(), settings)
 
 
 def _audited(rows: pd.DataFrame, detail: BacktestResult) -> pd.Series:
-    """What is wrong with the account of each variant, as far as somebody looked."""
+    """Return the errors in each variant's account, as far as it was audited."""
     audits = detail.audits_of(detail.variants).items()
     found = {variant: in_words(one) for variant, one in audits}
     return rows["variant"].map(found).fillna(rows["account"])
 
 
 def _described(configuration: Configuration, metrics: pd.DataFrame) -> pd.DataFrame:
-    """Metrics with what each variant is: role, strategy, algorithm, settings."""
+    """Add role, strategy, algorithm and settings of each variant to its metrics."""
     rows = metrics.copy()
     rows.insert(1, "role", configuration.strategy_type().role)
     rows.insert(2, "strategy", configuration.strategy)
@@ -303,14 +319,15 @@ def _parity(
 def sessions_read(
     home: Home, study: Study, configuration: Configuration
 ) -> tuple[list[date], list[date]]:
-    """List the sessions whose bars the results of a configuration come from.
+    """List the sessions whose bars a configuration's results are computed from.
 
     Returns
     -------
     traded : list of date
-        Those that are traded, in sample and in the test windows, oldest first.
+        Sessions that are traded, in sample and in the test windows, oldest first.
     earlier : list of date
-        Those before the test windows that indicators may warm up on, which may lack.
+        Sessions before the test windows on which indicators may warm up; their bars
+        may be missing.
     """
     sessions = evaluated_sessions(home, study)
     traded = [*in_sample_sessions(home, study, configuration), *sessions]
@@ -319,7 +336,7 @@ def sessions_read(
 
 
 def evaluation_inputs(home: Home, key: str) -> dict[str, str]:
-    """Hashes of what the results of a configuration come from, by part."""
+    """Return hashes of the inputs of a configuration's results, by part."""
     configuration, _ = home.find(key)
     if configuration.algorithm is None:
         return evaluation_reads(home, key)
@@ -328,20 +345,20 @@ def evaluation_inputs(home: Home, key: str) -> dict[str, str]:
 
 
 def evaluation_reads(home: Home, key: str) -> dict[str, str]:
-    """Hashes of what results come from beside the configuration's own forecasts."""
+    """Return hashes of the inputs of results other than the own forecasts, by part."""
     configuration, study = home.find(key)
     strategy = configuration.strategy_type()
-    read_whole, earlier = sessions_read(home, study, configuration)
+    traded, earlier = sessions_read(home, study, configuration)
     known = (home.lake.manifest("price_bars", day.isoformat()) for day in earlier)
     read = [
-        home.lake.versions("price_bars", [day.isoformat() for day in read_whole]),
+        home.lake.versions("price_bars", [day.isoformat() for day in traded]),
         [manifest.data_version for manifest in known if manifest],
     ]
     read += [lost] if (lost := home.symbols_lost(study)) else []
     indicators = JoinedFacts(home, indicators_of(configuration))
-    read += [seen] if (seen := indicators.seen(read_whole)) else []
-    # From the basis on, also where no bar is read.
-    steps = LakeSteps(home).over(basis_of(home, study), read_whole[-1])
+    read += [seen] if (seen := indicators.seen(traded)) else []
+    # Steps count from the price basis on, even in sessions whose bars are not read.
+    steps = LakeSteps(home).over(basis_of(home, study), traded[-1])
     read += [[steps.hash]] if steps.by_symbol else []
     order = (study.rank_by, study.constraints)
     own = [configuration.result_hash(study), order, study.finalists]
@@ -359,14 +376,14 @@ def evaluation_reads(home: Home, key: str) -> dict[str, str]:
 def write_evaluation(
     home: Home, study: Study, configuration: Configuration, evaluation: Evaluation
 ) -> tuple[str, Entry]:
-    """Write the results of a configuration, and its variants into the ledger.
+    """Write the results of a configuration, and enter its variants in the ledger.
 
     Returns
     -------
     version : str
         Hash of the results' content.
     entry : Entry
-        The ledger's entry of the trials, which are kept for good.
+        The ledger's entry for the trials, which is kept for good.
     """
     key = configuration.key
     note_lost(home, TABLE, key)

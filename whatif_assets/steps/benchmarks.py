@@ -1,4 +1,4 @@
-"""Buy-and-hold as the yardstick of a configuration."""
+"""Buy-and-hold as the benchmark of a configuration."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ def benchmark_of(
     return result.accounts
 
 
-def _held_metrics(home: Home, accounts: Accounts) -> dict[str, float]:
-    held = measure(accounts, home.market.sessions_per_year()).iloc[0]
+def benchmark_metrics(home: Home, accounts: Accounts) -> dict[str, float]:
+    """Measure the accounts of the benchmark, by the names of the results' columns."""
+    metrics = measure(accounts, home.market.sessions_per_year()).iloc[0]
     return {
-        "buy_and_hold_pnl": held["pnl"],
-        "buy_and_hold_return": held["total_return"],
-        "buy_and_hold_sharpe": held["sharpe"],
+        "buy_and_hold_pnl": metrics["pnl"],
+        "buy_and_hold_return": metrics["total_return"],
+        "buy_and_hold_sharpe": metrics["sharpe"],
     }
 
 
 def held_variant(variant: Variant) -> Variant:
-    """Buy-and-hold with a variant's costs, its cash and, if it has one, its size."""
+    """Make a buy-and-hold variant with a variant's costs, cash and size, if any."""
     return Variant("-", benchmark_size(variant.settings), variant.costs, variant.cash)

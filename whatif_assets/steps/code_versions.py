@@ -1,10 +1,10 @@
 """Code versions: hashes of the code that makes each table.
 
-A table that was made by other code is stale. What counts is the text of the modules
-that make it: the steps named here, and all of the domain, the engines and the sources
-that they import, directly or not. Lines that are comments alone do not count. What has
-a version of its own is left out: an indicator, an algorithm and a trading rule make
-stale what uses them, and nothing else.
+A table that was made by different code is stale. The hash covers the text of the
+modules that make the table: the steps listed here, and all modules of the domain, the
+engines and the sources that they import, directly or not. Comment lines do not count.
+Code with a version of its own is left out: a change of an indicator, an algorithm or a
+trading rule only makes the results that use it stale.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from whatif_assets.domain.base.hashing import combined_hash
 
 PACKAGE = "whatif_assets"
-# How bars come out of the lake, and how buy-and-hold is run beside a strategy.
+# Modules that read bars from the lake, and modules that run a backtest and benchmark.
 _BARS = ("home.bar_reader", "home.adjustments")
 _RUNS = (
     "steps.sleeves",
@@ -41,7 +41,7 @@ ROOTS: dict[str, tuple[str, ...]] = {
     "best_configuration": ("steps.winner", "report.study_results", "report.conclusion"),
 }
 FOLLOWED = ("domain", "engines", "sources")
-# They have versions of their own, or do not change what is computed.
+# Modules that have versions of their own, or do not change what is computed.
 LEFT_OUT = (
     "domain.base",
     "domain.features.indicators",
@@ -58,7 +58,7 @@ _COMMENT = re.compile(r"^\s*#.*\n", re.M)
 
 
 class CodeVersions(dict[str, str]):
-    """Code versions by table, each computed when it is first asked for."""
+    """Code versions by table, each computed on first access."""
 
     def __missing__(self, table: str) -> str:
         """Hash the text of all modules that make a table."""
@@ -72,12 +72,12 @@ CODE_VERSIONS = CodeVersions()
 
 
 def modules_of(table: str) -> list[str]:
-    """Names of the modules that make a table, sorted.
+    """Return the names of the modules that make a table, sorted.
 
     Raises
     ------
     KeyError
-        No code is named for the table.
+        ``ROOTS`` lists no code for the table.
     """
     found: set[str] = set()
     waiting = [f"{PACKAGE}.{root}" for root in ROOTS[table]]
@@ -91,7 +91,7 @@ def modules_of(table: str) -> list[str]:
 
 @functools.cache
 def imported_by(name: str) -> tuple[str, ...]:
-    """Modules of the package that a module names in its imports."""
+    """Return the modules of the package that a module imports."""
     return tuple(dict.fromkeys(_imports(text_of(name))))
 
 
@@ -116,7 +116,7 @@ def _is_module(name: str) -> bool:
 
 
 def text_of(name: str) -> str:
-    """Text of a module."""
+    """Return the source text of a module."""
     return _text(name)
 
 
@@ -127,7 +127,7 @@ def _text(name: str) -> str:
 
 @functools.cache
 def _files() -> Mapping[str, Path]:
-    """Files of all modules of the package, by name."""
+    """Paths of all modules of the package, by name of the module."""
     top = Path(__file__).parents[1]
     found = {}
     for path in sorted(top.rglob("*.py")):

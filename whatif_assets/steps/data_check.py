@@ -1,6 +1,6 @@
-"""A look at a market's data before anything is run: can it be read, how much is it.
+"""Check of a market's data before a run: whether it can be read, and how much it is.
 
-Nothing is written, and a service is not asked.
+Nothing is written, and online services are not called.
 """
 
 from __future__ import annotations
@@ -24,16 +24,17 @@ MEGABYTE = 1_000_000
 
 @dataclass(frozen=True)
 class Size:
-    """How much a study is.
+    """The size of a study.
 
     Attributes
     ----------
     sessions, symbols, bars
-        Of the study; bars of the calendar's regular hours.
+        Numbers of the study; bars are those of the calendar's regular hours.
     configurations, variants
-        In all.
+        Total numbers.
     disk, memory
-        Bytes, roughly: of bars and features in the lake, and of the largest dataset.
+        Estimated bytes of bars and features in the lake, and of the largest dataset in
+        memory.
     """
 
     sessions: int
@@ -45,7 +46,7 @@ class Size:
     memory: int
 
     def __str__(self) -> str:
-        """Say it in a sentence."""
+        """Describe the size in a few sentences."""
         return (
             f"{self.sessions:,} sessions of {self.symbols:,} symbols: up to "
             f"{self.bars:,} bars. {self.configurations:,} configurations with "
@@ -55,7 +56,7 @@ class Size:
 
 
 def _in_words(size: int) -> str:
-    """Write a number of bytes."""
+    """Write a number of bytes in MB or GB."""
     megabytes = max(1, round(size / MEGABYTE))
     return f"{megabytes:,} MB" if megabytes < 10_000 else f"{megabytes // 1000:,} GB"
 
@@ -66,20 +67,21 @@ def check_data(study: Study, market: Market, base: Path) -> list[str]:
     Parameters
     ----------
     study, market
-        Both checked.
+        The study and the market, both checked.
     base
         Folder that the market's relative paths refer to.
 
     Returns
     -------
     list of str
-        The market's symbols, as far as the study asks for them.
+        The symbols that the study uses.
 
     Raises
     ------
     BadInput
-        There is nothing at the path, files cannot be read (one line for each kind of
-        fault), a symbol is missing, or the first session has no bars of that size.
+        There is nothing at the path, files cannot be read (one line per kind of
+        fault), a symbol is missing, or the first session has no bars of the market's
+        bar size.
     """
     source = market.open_source(base)
     wanted = list(study.symbols or market.symbols or source.symbols())
@@ -119,21 +121,21 @@ def _check_first_session(
         raise BadInput(f"Session {first}: " + "\n".join(refused))
     if bars.empty:
         raise BadInput(
-            f"Session {first}, the first: {source.where} has no bars of "
-            f"{', '.join(symbols[:5])}. Is first_session before the data begin?"
+            f"Session {first}, the first of the study: {source.where} has no bars of "
+            f"{', '.join(symbols[:5])}. Is first_session before the data begins?"
         )
 
     once = bars["symbol"].value_counts().max() == 1
     if market.bar_size.timed and market.bars_per_session() > 1 and once:
         raise BadInput(
-            f"Session {first}, the first: {source.where} has one bar of each symbol, "
-            f"and base_bar is {market.bar_size}. Set base_bar to what the source has, "
-            "such as 1day."
+            f"Session {first}, the first of the study: {source.where} has one bar per "
+            f"symbol, but base_bar is {market.bar_size}. Set base_bar to the size of "
+            "the source's bars, such as 1day."
         )
 
 
 def _check_files(source: Source) -> None:
-    """Refuse a source with files that cannot be read; one line for each fault."""
+    """Raise BadInput if files cannot be read, with one line per kind of fault."""
     faults: Mapping[Path, BadInput] = getattr(source, "faults", dict)()
     lines = grouped((str(file), str(error)) for file, error in faults.items())
     if lines:
@@ -141,12 +143,12 @@ def _check_files(source: Source) -> None:
 
 
 def grouped(faults: Iterable[tuple[str, str]]) -> list[str]:
-    """Say a fault that many places have once: in how many, and the first of them.
+    """Report a fault that several files share once: their number, and the first one.
 
     Parameters
     ----------
     faults
-        Places, such as files, and messages that may name them.
+        Pairs of a file and its message, which may contain the file's name.
     """
     kinds: dict[str, list[str]] = {}
     for place, message in faults:
@@ -165,7 +167,7 @@ def size_of(
     symbols: Sequence[str],
     configurations: Sequence[Configuration],
 ) -> Size:
-    """Estimate how much a study is."""
+    """Estimate the size of a study."""
     sessions = len(study.sessions(market))
     bars = sessions * len(symbols) * market.most_bars_per_session()
     columns = {

@@ -1,4 +1,4 @@
-"""The table that a model learns from and forecasts on."""
+"""The dataset on which a model is trained and from which it forecasts."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def dataset(
     home
         The home whose lake is read.
     configuration
-        Says symbols, features and label.
+        Defines symbols, features and label.
     sessions
         Sessions to read, oldest first.
 
@@ -47,8 +47,8 @@ def dataset(
     Raises
     ------
     BadInput
-        A session is not materialised, or its features lack a column that the
-        configuration asks for.
+        A session is not materialised, its features lack a column that the
+        configuration uses, or a feature has the reserved name ``price``.
     """
     columns = [feature.column for feature in configuration.features]
     if "price" in columns:
@@ -56,7 +56,7 @@ def dataset(
             f"Configuration {configuration.key}: features: 'price' is a reserved name."
         )
     return _joined(
-        _Asked(
+        _Request(
             home.path,
             tuple(versions_read(home, configuration, sessions)),
             tuple(sessions),
@@ -72,7 +72,7 @@ def dataset(
 def versions_read(
     home: Home, configuration: Configuration, sessions: Sequence[date]
 ) -> list[str]:
-    """Data versions of the features and bars of a dataset, and symbols it lost.
+    """Return data versions of a dataset's features and bars, and its lost symbols.
 
     Raises
     ------
@@ -85,8 +85,8 @@ def versions_read(
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """What a dataset is made of; equal ones make the same."""
+class _Request:
+    """What a dataset is read from; equal requests have equal datasets."""
 
     path: Path
     versions: tuple[str, ...]
@@ -98,28 +98,28 @@ class _Asked:
     home: Home = field(compare=False)
 
 
-# Configurations of a study that differ in their models alone share two: the one to
-# train on, which is forecast in sample too, and the one to test on.
+# Configurations of a study that differ only in their models share two datasets: one to
+# train on, also used for in-sample forecasts, and one to test on.
 @functools.lru_cache(maxsize=2)
-def _joined(asked: _Asked) -> pd.DataFrame:
-    sessions, symbols, size = asked.sessions, asked.symbols, asked.size
-    features = read_features(asked.home, size, sessions, asked.columns, symbols)
-    price = asked.label.price
+def _joined(request: _Request) -> pd.DataFrame:
+    sessions, symbols, size = request.sessions, request.symbols, request.size
+    features = read_features(request.home, size, sessions, request.columns, symbols)
+    price = request.label.price
     wanted = list(dict.fromkeys([*KEYS, price]))
-    bars = BarReader(asked.home, size).over(sessions, wanted, symbols)
-    schedule = asked.home.market.sessions.schedule(_calendar(asked))
-    steps = LakeSteps(asked.home).over(sessions[0], sessions[-1])
-    labels = label(bars, asked.label, size, schedule, steps)
+    bars = BarReader(request.home, size).over(sessions, wanted, symbols)
+    schedule = request.home.market.sessions.schedule(_calendar(request))
+    steps = LakeSteps(request.home).over(sessions[0], sessions[-1])
+    labels = label(bars, request.label, size, schedule, steps)
     labels.insert(len(KEYS), "price", bars[price].to_numpy())
-    if features[KEYS].equals(labels[KEYS]):  # as they are, mostly, and merging is slow
+    if features[KEYS].equals(labels[KEYS]):  # usually true, and merging is slow
         frame = features.join(labels.drop(columns=KEYS))
     else:
         frame = features.merge(labels, on=KEYS, how="left")
     return frame.sort_values(["ts", "symbol"], ignore_index=True)
 
 
-def _calendar(asked: _Asked) -> list[date]:
-    """Sessions from the first on, without a gap, to the last that a label reaches."""
-    following = asked.home.market.sessions.dates(asked.sessions[0])
-    end = following.index(asked.sessions[-1]) + 1
-    return following[: end + asked.label.horizon]
+def _calendar(request: _Request) -> list[date]:
+    """List consecutive sessions from the first to the last that a label reaches."""
+    following = request.home.market.sessions.dates(request.sessions[0])
+    end = following.index(request.sessions[-1]) + 1
+    return following[: end + request.label.horizon]

@@ -1,4 +1,4 @@
-"""Where a winner's edge comes from: periods, kinds of session, symbols."""
+"""Parts of a winner's return: by period, by kind of session, by symbol."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from whatif_assets.domain.selection import Evidence
 from whatif_assets.domain.selection.decision import beyond, total
 from whatif_assets.domain.selection.luck import annual_sharpe
 from whatif_assets.home.tables import LAKE
+from whatif_assets.steps.exposure import fills_of
 from whatif_assets.steps.winner import Winner
 
 TABLE = "edge_parts"
@@ -20,16 +21,15 @@ PERIODS = 4
 
 
 def edge_parts(winner: Winner, evidence: Evidence) -> pd.DataFrame:
-    """Split what a winner earned by period, by kind of session, and by symbol.
+    """Split a winner's return by period, by kind of session, and by symbol.
 
     Returns
     -------
     pandas.DataFrame
-        As the table ``edge_parts`` is declared. What a symbol earned is that of its
-        closed trades, over the starting cash.
+        Columns of the table ``edge_parts``. The return of a symbol is the profit of its
+        closed trades, relative to the starting cash.
     """
-    fills = winner.home.lake.read("fills", winner.configuration.key)
-    trades = trades_of(fills[fills["variant"] == winner.variant.id])
+    trades = trades_of(fills_of(winner))
     rows = [*by_session(evidence), *by_symbol(trades, float(winner.row["start_cash"]))]
     named = {
         "study": winner.study.name,
@@ -42,9 +42,9 @@ def edge_parts(winner: Winner, evidence: Evidence) -> pd.DataFrame:
 
 
 def by_session(evidence: Evidence) -> Iterator[dict[str, Any]]:
-    """Split by four periods of equal length, and by what the market did.
+    """Split by four periods of equal length, and by the return of buy-and-hold.
 
-    Calm are the sessions on which buy-and-hold moved by its median or less.
+    A session is calm if the absolute return of buy-and-hold is at most its median.
     """
     hold, dates = evidence.hold, evidence.dates
     sessions = np.arange(len(hold))
@@ -66,26 +66,26 @@ def by_session(evidence: Evidence) -> Iterator[dict[str, Any]]:
 
 
 def _part(evidence: Evidence, kind: str, name: str, mask: Any) -> dict[str, Any]:
-    mine = evidence.trials[evidence.winner]
-    rest = beyond(mine, evidence.hold)[mask]
+    returns = evidence.trials[evidence.winner]
+    rest = beyond(returns, evidence.hold)[mask]
     return {
         "kind": kind,
         "part": name,
         "sessions": int(mask.sum()),
         "trades": None,
-        "total_return": total(mine[mask]),
+        "total_return": total(returns[mask]),
         "sharpe": annual_sharpe(rest, evidence.sessions_per_year),
     }
 
 
 def by_symbol(trades: pd.DataFrame, cash: float) -> Iterator[dict[str, Any]]:
-    """Split by symbol, in their order."""
-    for symbol, mine in trades.groupby("symbol", sort=True):
+    """Split by symbol, sorted by name."""
+    for symbol, own in trades.groupby("symbol", sort=True):
         yield {
             "kind": "symbol",
             "part": str(symbol),
             "sessions": None,
-            "trades": len(mine),
-            "total_return": float(mine["pnl"].sum()) / cash,
+            "trades": len(own),
+            "total_return": float(own["pnl"].sum()) / cash,
             "sharpe": np.nan,
         }

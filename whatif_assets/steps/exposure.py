@@ -1,4 +1,4 @@
-"""How large a winner trades: what it may lose at once, and what its market can take."""
+"""Exposure of a winner: its loss under stress, and its share of the volume."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from whatif_assets.steps.backtesting import in_sample_sessions
 from whatif_assets.steps.sleeves import basis_of
 from whatif_assets.steps.winner import Winner
 
-_MOST = 0.95
+_MOST = 0.95  # quantile of the share of volume, over the bars with a fill
 
 
 def stress_loss(winner: Winner) -> float:
-    """Part of its starting cash that a winner's largest position would lose.
+    """Compute the loss of a winner under stress, as a fraction of its starting cash.
 
-    Each symbol makes the worst move that it made in a session of the study, before or
-    within the test windows, against the position; all at once. The holdout stays
-    sealed.
+    All symbols make their worst move against the position at the same time. The worst
+    move is taken from the sessions of the study before or in the test windows; the
+    holdout is not used.
 
     Returns
     -------
     float
-        At least 0; NaN where the winner's fills are not known.
+        At least 0; NaN if the winner has no stored fills.
     """
-    fills = _fills(winner)
+    fills = fills_of(winner)
     if fills.empty:
         return math.nan
     moves = worst_moves(_bars(winner), overnight=is_held_overnight(fills))
@@ -37,15 +37,15 @@ def stress_loss(winner: Winner) -> float:
 
 
 def participation(winner: Winner) -> float:
-    """Part of a bar's volume that a winner's fills take, its busiest few left out.
+    """Compute the share of a bar's volume that a winner's fills take.
 
     Returns
     -------
     float
-        The 95th percentile over the bars with a fill; NaN where fills or volumes are
-        not known.
+        The 95th percentile over the bars with a fill; NaN if fills or volumes are not
+        known.
     """
-    fills = _fills(winner)
+    fills = fills_of(winner)
     if fills.empty:
         return math.nan
     home, configuration = winner.home, winner.configuration
@@ -53,14 +53,19 @@ def participation(winner: Winner) -> float:
 
 
 def part_of_volume(fills: pd.DataFrame, bars: pd.DataFrame) -> float:
-    """Part of the volume of their bar that fills take: the 95th percentile.
+    """Compute the share of their bar's volume that fills take: the 95th percentile.
 
     Parameters
     ----------
     fills
         ``symbol``, ``ts`` and ``size`` of one variant.
     bars
-        ``symbol``, ``ts`` and ``volume``; those without a volume are left out.
+        ``symbol``, ``ts`` and ``volume``; bars without volume are left out.
+
+    Returns
+    -------
+    float
+        NaN if no bar with a fill has a volume.
     """
     taken = fills["size"].abs().groupby([fills["symbol"], fills["ts"]]).sum()
     volume = bars[bars["volume"] > 0].set_index(["symbol", "ts"])["volume"]
@@ -68,13 +73,14 @@ def part_of_volume(fills: pd.DataFrame, bars: pd.DataFrame) -> float:
     return float(parts.quantile(_MOST)) if len(parts) else math.nan
 
 
-def _fills(winner: Winner) -> pd.DataFrame:
+def fills_of(winner: Winner) -> pd.DataFrame:
+    """Read the winner's fills in the study's test windows."""
     fills = winner.home.lake.read("fills", winner.configuration.key)
     return fills[fills["variant"] == winner.variant.id]
 
 
 def _bars(winner: Winner, size: BarSize | None = None) -> pd.DataFrame:
-    """Bars of all sessions that the winner was evaluated on, on one basis."""
+    """Read the bars of all sessions of the winner's evaluation, on one price basis."""
     home, study, configuration = winner.home, winner.study, winner.configuration
     sessions = sorted(
         {*in_sample_sessions(home, study, configuration), *winner.sessions}
@@ -91,10 +97,10 @@ def worst_moves(bars: pd.DataFrame, *, overnight: bool) -> pd.DataFrame:
     Parameters
     ----------
     bars
-        ``symbol``, ``session``, ``open``, ``high``, ``low`` and ``close``, by symbol
-        and time.
+        ``symbol``, ``session``, ``open``, ``high``, ``low`` and ``close``, sorted by
+        symbol and time.
     overnight
-        Whether a session's move begins at the close before it; else at its open.
+        Whether a session's move starts at the previous close, or else at its open.
 
     Returns
     -------
@@ -131,14 +137,14 @@ def is_held_overnight(fills: pd.DataFrame) -> bool:
 
 
 def largest_loss(fills: pd.DataFrame, moves: pd.DataFrame) -> float:
-    """Money that the positions held at once would lose at most in the worst moves.
+    """Compute the most money that simultaneous positions would lose in worst moves.
 
     Parameters
     ----------
     fills
         ``symbol``, ``ts``, ``size``, ``price`` and ``multiplier`` of one variant.
     moves
-        As `worst_moves` gives it.
+        ``fall`` and ``rise`` by symbol, from `worst_moves`.
     """
     ordered = fills.sort_values("ts", kind="stable").reset_index(drop=True)
     position = ordered.groupby("symbol")["size"].cumsum().to_numpy()

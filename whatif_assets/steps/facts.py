@@ -1,4 +1,4 @@
-"""The facts of a home: read into its lake, and looked up as of its bars' closes."""
+"""The facts of a home: read into its lake, and joined as known at each bar's close."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ TABLE = "facts"
 
 @dataclass(frozen=True)
 class Collected:
-    """What was read of a market's facts.
+    """Facts that were read for a market.
 
     Attributes
     ----------
     rows
-        As the lake has them.
+        The rows as stored in the lake.
     description
         One row per fact; see :func:`whatif_assets.sources.facts.described`.
     data_version
@@ -77,7 +77,7 @@ def collect_facts(home: Home) -> Collected:
 
 
 def _refuse_same_columns(rows: pd.DataFrame) -> None:
-    """Refuse facts whose features would have the same column."""
+    """Raise BadInput if the features of two facts would have the same column."""
     columns: dict[str, str] = {}
     for name in sorted(rows["fact"].unique()):
         column = Feature("last_value", (("fact", name),)).column
@@ -125,16 +125,16 @@ def _facts(lake: Lake, state: FileState, options: tuple[tuple[str, str], ...]) -
 
 
 class JoinedFacts:
-    """What some features read of a home's facts, beside bars of its market.
+    """Joins the facts that some features read to bars of a home's market.
 
     Parameters
     ----------
     home
-        The home; its facts are read once they are needed.
+        The home; its facts are read when they are first needed.
     features
-        The features; where none reads a fact, nothing is read and nothing joined.
+        The features; if none of them reads a fact, nothing is read or joined.
     bar_size
-        Of the bars; by default the market's own.
+        Size of the bars; by default the market's own.
 
     Raises
     ------
@@ -165,14 +165,14 @@ class JoinedFacts:
     def join(
         self, bars: pd.DataFrame, until: pd.Timestamp | None = None
     ) -> pd.DataFrame:
-        """Put beside each bar what was known at its close.
+        """Add to each bar the facts that were known at its close.
 
         Parameters
         ----------
         bars
             Tidy bars of the market.
         until
-            Leave out what became known later; nothing where left out.
+            Leave out facts that became known after this time; by default none.
 
         Returns
         -------
@@ -183,7 +183,7 @@ class JoinedFacts:
         Raises
         ------
         BadInput
-            The facts were never read, or have no series of that name.
+            The facts were never read, or lack a series that a feature reads.
         """
         if not self._names:
             return bars
@@ -191,26 +191,30 @@ class JoinedFacts:
         return facts.beside(bars, self.closes(bars["ts"]), self._names)
 
     def as_known(self, bars: pd.DataFrame) -> pd.DataFrame:
-        """Join to bars of one symbol what was known when the last was complete."""
+        """Join to bars of one symbol the facts known when the last bar was complete."""
         return self.join(bars, self.closes(bars["ts"]).iloc[-1])
 
     def closes(self, ts: pd.Series[pd.Timestamp]) -> pd.Series[pd.Timestamp]:
-        """When bars were complete, by their starts."""
+        """Return the times when bars were complete, from their start times."""
         return self._size.close_times(ts, self._home.market.sessions)
 
     def seen(self, sessions: Iterable[date]) -> list[str]:
-        """Hashes of all that was known of the facts in some sessions, one each.
+        """Hash the facts that were known in each of some sessions.
 
-        The code that looks it up counts along. A row that becomes known later, or
-        that says what a session did not look at any more, leaves it as it is. Empty
-        where no feature reads facts.
+        The hash includes the code of the look-up. It does not change for a row that
+        becomes known after the session, or for a row that the session no longer used.
+        Empty if no feature reads facts.
         """
         if not self._names:
             return []
         return [self._seen(session) for session in sessions]
 
     def _parts_of(self, name: str, options: FactOptions) -> set[str]:
-        """What the features read of a fact; what is expected follows the last event."""
+        """List the parts of a fact that the features read.
+
+        ``since`` is included if events are expected, since that depends on the last
+        event.
+        """
         functions = [FEATURES[f.function] for f in self._features if f.fact == name]
         parts = {i.removeprefix(FACT) for f in functions for i in f.inputs}
         return parts | ({"since"} if options.expect_every is not None else set())

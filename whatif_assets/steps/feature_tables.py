@@ -1,7 +1,8 @@
-"""Tables of features: one for each bar size, written together session by session.
+"""Tables of features: one per bar size, written together session by session.
 
-``features`` holds those of the market's own bars, ``features_5min`` those of bars of
-five minutes, and so on. A session's manifest, that of ``features``, tells of all.
+``features`` holds the features of the market's own bars, ``features_5min`` those of
+5-minute bars, and so on. The manifest of a session in ``features`` describes all of
+these tables.
 """
 
 from __future__ import annotations
@@ -30,12 +31,12 @@ def table_of(home: Home, size: BarSize) -> str:
 
 
 class FeatureTables:
-    """Features of single sessions at every size that the home's studies ask for.
+    """Features of single sessions at every bar size that the home's studies use.
 
     Parameters
     ----------
     home
-        The home whose studies say which columns at which size.
+        The home; its studies define the columns at each bar size.
     wanted, engine
         As for :class:`SessionFeatures`.
     """
@@ -53,11 +54,11 @@ class FeatureTables:
         }
 
     def of(self, session: date) -> dict[BarSize, pd.DataFrame]:
-        """Features of one session by bar size; see :meth:`SessionFeatures.of`."""
+        """Compute the features of one session; see :meth:`SessionFeatures.of`."""
         return {size: store.of(session) for size, store in self.stores.items()}
 
     def write(self, session: date, frames: dict[BarSize, pd.DataFrame]) -> Any:
-        """Write the tables of a session, and remove those no longer asked for.
+        """Write the tables of a session, and remove tables that no study uses.
 
         Returns
         -------
@@ -81,11 +82,11 @@ class FeatureTables:
         return {"columns": columns, "versions": versions}
 
     def inputs(self, session: date) -> dict[str, str]:
-        """Hashes of what a session's features would come from now, by part."""
+        """Return hashes of the present inputs of a session's features, by part."""
         return self._merged([s.inputs(session) for s in self.stores.values()])
 
     def inputs_read(self, session: date) -> dict[str, str]:
-        """Hashes of what the features that `of` gave for a session came from."""
+        """Return hashes of the inputs from which `of` computed a session, by part."""
         return self._merged([s.inputs_read(session) for s in self.stores.values()])
 
     def _merged(self, parts: list[dict[str, str]]) -> dict[str, str]:
@@ -100,25 +101,25 @@ class FeatureTables:
 
 
 def columns_version(home: Home) -> str:
-    """Hash of the columns that the home's studies ask for, and of their code."""
-    asked = []
+    """Return a hash of the columns that the home's studies use, and of their code."""
+    parts = []
     for size, features in home.features().items():
         functions = sorted({feature.function for feature in features})
         code = [[name, FEATURES[name].code_version] for name in functions]
-        asked.append([str(size), [feature.column for feature in features], code])
-    return combined_hash(asked)
+        parts.append([str(size), [feature.column for feature in features], code])
+    return combined_hash(parts)
 
 
 def feature_versions(
     home: Home, configuration: Configuration, sessions: Sequence[date]
 ) -> list[str]:
-    """Data versions of the features that a configuration reads.
+    """Return the data versions of the features that a configuration reads.
 
     Raises
     ------
     BadInput
         Features of a session are not materialised, or lack a column that the
-        configuration asks for; a what-if may ask for one that no study asks for.
+        configuration uses; a what-if may use a column that no study uses.
     """
     size = str(home.bar_size(configuration))
     home.lake.versions(TABLE, [session.isoformat() for session in sessions])
@@ -127,7 +128,7 @@ def feature_versions(
         manifest = home.lake.manifest(TABLE, session.isoformat())
         details = manifest.details if manifest else {}
         known = details.get("columns", {})
-        # Up to now there was one list, of the market's own bars.
+        # Manifests of earlier versions have one list, for the market's own bars.
         columns = known.get(size, []) if isinstance(known, dict) else []
         lacking = sorted(wanted - set(columns))
         if lacking:
@@ -139,19 +140,19 @@ def feature_versions(
 def _lacking(
     home: Home, configuration: Configuration, session: date, columns: Sequence[str]
 ) -> BadInput:
-    """Error that says why features lack columns, and how to get them."""
+    """Make the error about missing columns; it says why, and how to get them."""
     size = home.bar_size(configuration)
-    asked = {feature.column for feature in home.features().get(size, ())}
+    of_studies = {feature.column for feature in home.features().get(size, ())}
     named = f"{', '.join(columns)} of {size} bars"
-    if set(columns) <= asked:
+    if set(columns) <= of_studies:
         return BadInput(
             f"Configuration {configuration.key}: features of session {session} lack "
-            f"{named}; they were computed before the study asked for it. Materialise "
+            f"{named}; they were computed before the study used them. Materialise "
             "features for the study's sessions again."
         )
     return BadInput(
-        f"Configuration {configuration.key}: no study of the home asks for the "
-        f"features {named}, and they are computed for studies alone. Write this "
+        f"Configuration {configuration.key}: no study of the home uses the features "
+        f"{named}, and only features of studies are computed. Write this "
         f"configuration into study {configuration.study}, with bar: {size}, and run it."
     )
 

@@ -1,7 +1,7 @@
-"""Models that are fitted before they are asked for, in a thread.
+"""Fitting models ahead of time, in a thread.
 
-Spark works in a process of its own: while it fits, this one can evaluate what has no
-model, or one that is fitted here.
+Spark works in a process of its own. While it fits, this process can evaluate
+configurations without a model, or with a model that is fitted locally.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from whatif_assets.steps.training import (
     training_frame,
 )
 
-# By configuration and fold, each with the name of what it is fitted on.
-_begun: dict[tuple[str, int], Future[tuple[str, Fitted]]] = {}
+# Started fits, by configuration and fold; each result has the hash of its inputs.
+_started: dict[tuple[str, int], Future[tuple[str, Fitted]]] = {}
 
 
 def fit_ahead(
@@ -36,12 +36,12 @@ def fit_ahead(
     backend: str,
     spark: Callable[[], Any],
 ) -> None:
-    """Begin to fit the models of configurations, one after the other.
+    """Start to fit the models of configurations in a thread, one after the other.
 
     Parameters
     ----------
     home, study, configurations
-        The lake has their features.
+        The configurations to fit; their features have to be in the lake.
     backend, spark
         As for `whatif_assets.steps.training.train`.
     """
@@ -51,19 +51,19 @@ def fit_ahead(
         for one in configurations
         for fold in folds
     }
-    _begun.update(waiting)
+    _started.update(waiting)
 
-    def run() -> None:
+    def _run() -> None:
         for configuration in configurations:
-            mine = {fold: waiting[configuration.key, fold.number] for fold in folds}
+            by_fold = {fold: waiting[configuration.key, fold.number] for fold in folds}
             try:
-                _fit(home, study, configuration, backend, spark, mine)
+                _fit(home, study, configuration, backend, spark, by_fold)
             except Exception as error:
-                for future in mine.values():
+                for future in by_fold.values():
                     if not future.done():
                         future.set_exception(error)
 
-    threading.Thread(target=run, daemon=True).start()
+    threading.Thread(target=_run, daemon=True).start()
 
 
 def _fit(
@@ -74,12 +74,14 @@ def _fit(
     spark: Callable[[], Any],
     waiting: Mapping[Fold, Future[tuple[str, Fitted]]],
 ) -> None:
-    """Fit the models of one configuration, and hand over each that is ready."""
+    """Fit the models of one configuration, and set each future when it is ready."""
     frame = training_frame(home, study, configuration)
     for fold, future in waiting.items():
         examples = examples_of(study, configuration, frame, fold)
         ready = fit_fold(study, configuration, examples, backend, spark)
-        future.set_result((_name(study, configuration, examples, backend), ready))
+        future.set_result(
+            (_hash_of_fit(study, configuration, examples, backend), ready)
+        )
 
 
 def fitted(
@@ -90,9 +92,9 @@ def fitted(
     backend: str,
     spark: Callable[[], Any],
 ) -> Fitted:
-    """Give the model of a fold: the one that was begun, if any, else fit it now.
+    """Return the model of a fold: the one that was started ahead, or else fit it now.
 
-    What went wrong ahead goes wrong again, and is told here.
+    If that fit failed, the model is fitted again, so that the error is raised here.
 
     Parameters
     ----------
@@ -101,20 +103,20 @@ def fitted(
     study, configuration, examples, backend, spark
         As for `whatif_assets.steps.training.fit_fold`.
     """
-    begun = _begun.pop((configuration.key, fold.number), None)
-    if begun is not None:
+    started = _started.pop((configuration.key, fold.number), None)
+    if started is not None:
         with contextlib.suppress(Exception):
-            name, ready = begun.result()
-            if name == _name(study, configuration, examples, backend):
+            found, ready = started.result()
+            if found == _hash_of_fit(study, configuration, examples, backend):
                 return ready
     return fit_fold(study, configuration, examples, backend, spark)
 
 
-def _name(
+def _hash_of_fit(
     study: Study, configuration: Configuration, examples: Examples, backend: str
 ) -> str:
-    """Name what a model is fitted on, and how."""
-    name = hashlib.sha256(f"{configuration.model_hash(study)} {backend}".encode())
+    """Hash the settings, the backend and the training data of a fit."""
+    found = hashlib.sha256(f"{configuration.model_hash(study)} {backend}".encode())
     for values in (examples.features, examples.target):
-        name.update(values.tobytes())
-    return name.hexdigest()
+        found.update(values.tobytes())
+    return found.hexdigest()

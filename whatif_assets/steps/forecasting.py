@@ -40,19 +40,19 @@ class Forecasts:
     Attributes
     ----------
     frame
-        One row per forecast bar: ``forecast`` as the model gives it,
-        ``expected_return`` of the label's price from this bar to the label's, and
-        the ``label`` itself where the future has shown it.
+        One row per forecast bar: ``forecast``, the output of the model;
+        ``expected_return``, the forecast return of the label's price from this bar to
+        the label's bar; and ``label``, the value that came true, NaN if not known yet.
     """
 
     frame: pd.DataFrame
 
     def accuracy(self) -> dict[str, float]:
-        """Error and correlation over the rows whose label is known.
+        """Compute error and correlation over the rows whose label is known.
 
-        ``skill`` is one minus the squared error over that of forecasting no
-        change; above 0 is better than nothing. Values that are undefined are left
-        out.
+        ``skill`` is 1 minus the squared error divided by the squared error of
+        forecasting no change; above 0 is better than no model. Undefined values are
+        left out.
         """
         known = self.frame.dropna(subset=["label"])
         if len(known) < 2:
@@ -79,14 +79,14 @@ def _realised_return(known: pd.DataFrame) -> pd.Series:
 def forecast(home: Home, study: Study, configuration: Configuration) -> Forecasts:
     """Forecast every bar of the test windows in one batch per fold.
 
-    Bars whose features are still warming up have no forecast. Empty for a
-    configuration that is a rule.
+    Bars whose features are still warming up have no forecast. The result is empty for a
+    configuration without a model.
 
     Raises
     ------
     BadInput
         The configuration's models or features are not materialised, or the models
-        are of another version of the configuration.
+        belong to another version of the configuration.
     """
     if configuration.algorithm is None:
         return _no_forecasts()
@@ -103,25 +103,25 @@ def forecast(home: Home, study: Study, configuration: Configuration) -> Forecast
 def probe(
     home: Home, study: Study, configuration: Configuration, forecasts: Forecasts
 ) -> Finding:
-    """Compute some forecasts again, as if the future after a cut were another."""
+    """Probe for look-ahead: compute some forecasts again with a changed future."""
     folds = {fold.number: fold for fold in study.folds(home.market)}
     price = configuration.label.price
 
-    def predict(rows: pd.DataFrame, number: int) -> pd.DataFrame:
+    def _predict(rows: pd.DataFrame, number: int) -> pd.DataFrame:
         model = _model(home, configuration, folds[number])
         rows = rows.assign(price=price_of(rows, price), label=np.nan)
         return forecast_rows(model, configuration, rows, number).frame
 
-    return probe_forecasts(home, configuration, forecasts.frame, predict)
+    return probe_forecasts(home, configuration, forecasts.frame, _predict)
 
 
 def forecast_in_sample(
     home: Home, study: Study, configuration: Configuration
 ) -> Forecasts:
-    """Forecast the sessions before the first test by the model trained on them.
+    """Forecast the sessions before the first test with the model trained on them.
 
-    They show how much of a success is memory; nothing else reads them. Errors are
-    those of :func:`forecast`.
+    These forecasts only serve to show how much of a success comes from training on the
+    same data. Errors are those of :func:`forecast`.
     """
     if configuration.algorithm is None:
         return _no_forecasts()
@@ -134,7 +134,7 @@ def forecast_in_sample(
 def forecast_by(
     model: Model, home: Home, configuration: Configuration, fold: Fold
 ) -> Forecasts:
-    """Forecast the test sessions of a fold by a model."""
+    """Forecast the test sessions of a fold with a model."""
     frame = dataset(home, configuration, fold.test)
     return forecast_rows(model, configuration, frame, fold.number)
 
@@ -142,7 +142,7 @@ def forecast_by(
 def forecast_rows(
     model: Model, configuration: Configuration, frame: pd.DataFrame, fold: int
 ) -> Forecasts:
-    """Forecast rows with their features, ``price`` and ``label`` by a fold's model."""
+    """Forecast rows that have features, ``price`` and ``label`` with a fold's model."""
     columns = [feature.column for feature in configuration.features]
     frame = frame[frame[columns].notna().all(axis=1)]
     values = model.predict(frame[columns].to_numpy(dtype=np.float64))
@@ -170,9 +170,8 @@ def _with_expected_return(
     frame: pd.DataFrame, configuration: Configuration
 ) -> pd.DataFrame:
     level = configuration.label.kind == "level"
-    price = frame["price"].where(
-        frame["price"] > 0
-    )  # no return can be told from others
+    # A return is only defined from a positive price.
+    price = frame["price"].where(frame["price"] > 0)
     expected = frame["forecast"] / price - 1 if level else frame["forecast"]
     frame = frame.assign(
         expected_return=expected,
@@ -183,13 +182,13 @@ def _with_expected_return(
 
 
 def forecast_inputs(home: Home, key: str) -> dict[str, str]:
-    """Hashes of what the forecasts of a configuration come from, by part."""
+    """Return hashes of the inputs of a configuration's forecasts, by part."""
     models = home.lake.versions(TABLE, [key])
     return {**forecast_reads(home, key), "models": combined_hash(models)}
 
 
 def forecast_reads(home: Home, key: str) -> dict[str, str]:
-    """Hashes of what forecasts come from beside the configuration's own models."""
+    """Return hashes of the inputs of forecasts other than the own models, by part."""
     configuration, study = home.find(key)
     read: list[str] = []
     if configuration.algorithm is not None:

@@ -1,8 +1,8 @@
-"""What of a home is fresh, what is stale and why, and what is missing.
+"""State of a home's partitions: fresh, stale (and why) or missing.
 
 A result is fresh if the settings, the code, the data and the sessions that it was
-made from are those of now, and all that it was made from is fresh itself. This is the
-one place that decides it; whoever has to know asks here.
+computed from are unchanged, and if everything that it was computed from is fresh too.
+Only this module decides whether a result is fresh.
 """
 
 from __future__ import annotations
@@ -45,22 +45,22 @@ Made = TypeVar("Made")
 
 
 def state(home: Home, table: str, key: str) -> State:
-    """Say whether one part of a home is fresh; see :class:`Freshness`."""
+    """Return the state of one partition of a home; see :class:`Freshness`."""
     return Freshness(home).of(table, key)
 
 
 def winners(home: Home) -> list[Winner]:
-    """Find the winner of every study that has one; see `winner_of` for errors."""
+    """Return the winner of every study that has one; see `winner_of` for errors."""
     fresh = Freshness(home)
     found = (winner_of(fresh, study) for study in home.studies().values())
     return [winner for winner in found if winner is not None]
 
 
 class Freshness:
-    """The state of a home's parts at one moment.
+    """The states of a home's partitions at one moment.
 
-    What is read of the home is read once, so that it is quick to ask about
-    thousands of parts. Make another one after something was written.
+    The home's files are read once, so that the states of thousands of partitions are
+    found quickly. Make a new instance after something was written.
 
     Parameters
     ----------
@@ -85,19 +85,19 @@ class Freshness:
         self._features = _Once(lambda: FeatureTables(self.home))
 
     def of(self, table: str, key: str) -> State:
-        """Say whether a partition is fresh, stale or missing.
+        """Return whether a partition is fresh, stale or missing, and why.
 
         Parameters
         ----------
         table, key
-            A table with a partition for each session, configuration or study, and
-            the key of one.
+            A table that is partitioned by session, configuration or study, and the key
+            of a partition.
 
         Returns
         -------
         State
-            Stale also where something that it is made from is stale, missing or
-            can no longer be found, such as the configuration itself.
+            Stale also if something that the partition is computed from is stale,
+            missing or can no longer be found, such as the configuration itself.
         """
         part = table, key
         if part not in self._known:
@@ -105,12 +105,12 @@ class Freshness:
         return self._known[part]
 
     def inputs(self, table: str, key: str) -> dict[str, str]:
-        """Hashes of all that a partition would be made from now, by part.
+        """Return hashes of the present inputs of a partition, by part.
 
         Raises
         ------
         BadInput
-            Something that it is made from is missing or wrong.
+            An input is missing or wrong.
         """
         code = {"code": CODE_VERSIONS[table]}
         return {**_RULES[table].inputs(self, key), **code}
@@ -122,7 +122,7 @@ class Freshness:
         return self._results[study.hash]
 
     def first_stale(self, parts: Iterable[Part]) -> State | None:
-        """State of the first part that is not fresh, or None where all are."""
+        """Return the state of the first part that is not fresh; None if all are."""
         stale = [part for part in parts if not self.of(*part).is_fresh]
         if not stale:
             return None
@@ -151,29 +151,31 @@ class Freshness:
 
     @property
     def bars(self) -> SessionBars:
-        """What the sessions of the source are made from."""
+        """The bars of the source's sessions, for their inputs."""
         return self._bars.get()
 
     @functools.cached_property
     def stale_bars(self) -> list[str]:
-        """Sessions of which there are bars that are not fresh, the oldest first."""
+        """Sessions whose stored bars are not fresh, oldest first."""
         keys = self.home.lake.keys("price_bars")
         return [key for key in keys if not self.of("price_bars", key).is_fresh]
 
     @property
     def features(self) -> FeatureTables:
-        """What the features of sessions are made from."""
+        """The features of sessions, for their inputs."""
         return self._features.get()
 
 
 class _AtOneMoment(Home):
-    """A home of which manifests and configurations are read once."""
+    """A home whose manifests and configurations are read once."""
 
     @functools.cached_property
     def lake(self) -> Lake:  # type: ignore[override]
+        """The lake, with manifests that are read once."""
         return _RememberedLake(self.path)
 
     def find(self, key: str) -> tuple[Configuration, Study]:
+        """Return the configuration of a partition key, and its study."""
         if key not in self._found:
             self._found[key] = super().find(key)
         return self._found[key]
@@ -191,20 +193,21 @@ class _RememberedLake(Lake):
         return {}
 
     def manifest(self, table: str, key: str) -> Manifest | None:
+        """Return the manifest of a partition; None if there is none."""
         if (table, key) not in self._manifests:
             self._manifests[table, key] = super().manifest(table, key)
         return self._manifests[table, key]
 
 
 class _Once(Generic[Made]):
-    """Something that is made when it is first asked for, or what went wrong then."""
+    """A value that is made on first access, or the error of making it."""
 
     def __init__(self, make: Callable[[], Made]) -> None:
         self._make = make
         self._error: BadInput | None = None
 
     def get(self) -> Made:
-        """Give it; BadInput, the same each time, where it could not be made."""
+        """Return the value; raise the same BadInput each time if making it failed."""
         if self._error is not None:
             raise self._error
         return self._made
@@ -220,14 +223,14 @@ class _Once(Generic[Made]):
 
 @dataclass(frozen=True)
 class _Rule:
-    """What the partitions of a table are made from.
+    """The inputs of a table's partitions.
 
     Attributes
     ----------
     inputs
-        Hashes of what a partition would be made from now, by part.
+        Returns hashes of the present inputs of a partition, by part.
     upstream
-        The partitions that it is made from, which have to be fresh themselves.
+        Returns the partitions that it is computed from, which have to be fresh.
     """
 
     inputs: Callable[[Freshness, str], Mapping[str, str]]
@@ -235,9 +238,9 @@ class _Rule:
 
 
 def _bars_of_features(fresh: Freshness, key: str) -> list[Part]:
-    """A session's own bars, and what is stale of those that it was warmed up on.
+    """A session's own bars, and the stale bars among those that it warmed up on.
 
-    One that was not there when the session was warmed up is no fault of it.
+    A session without stored bars is not listed, since nothing was read of it.
     """
     manifest = fresh.home.lake.manifest("features", key)
     read = parts_among(manifest.inputs if manifest else ())
@@ -291,9 +294,9 @@ def _ranking(fresh: Freshness, name: str) -> Mapping[str, str]:
 def _of_winner(
     inputs: Callable[[Winner], Mapping[str, str]],
 ) -> Callable[[Freshness, str], Mapping[str, str]]:
-    """Hashes of what is made for the winner of a study."""
+    """Turn a function of the inputs of a winner into one of the name of its study."""
 
-    def of_study(fresh: Freshness, name: str) -> Mapping[str, str]:
+    def _of_study(fresh: Freshness, name: str) -> Mapping[str, str]:
         winner = winner_of(fresh, fresh.home.study(name))
         if winner is None:
             raise BadInput(f"study {name} has no winner")
@@ -301,7 +304,7 @@ def _of_winner(
             raise BadInput(f"study {name} has no holdout")
         return found
 
-    return of_study
+    return _of_study
 
 
 def _sealed(fresh: Freshness, name: str) -> Iterable[Part]:

@@ -1,8 +1,8 @@
-"""The sealed holdout: sessions that nothing was trained or selected on.
+"""The sealed holdout: sessions that are used neither for training nor for selection.
 
-Only the chosen configuration is evaluated on them. Every opening is recorded for good
-in the ledger, by its sessions and not by the name of the study, since each further look
-makes the holdout a little more a part of the search.
+Only the winner is evaluated on them. Every opening is recorded for good in the ledger,
+by its sessions and not by the name of the study, since each further look makes the
+holdout a little more a part of the search.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ OPENINGS = "holdout_openings"
 
 @dataclass(frozen=True, eq=False)
 class HoldoutResult:
-    """What the winner did on the holdout.
+    """The winner's result on the holdout.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class HoldoutResult:
         One row: the winner's metrics, and those of buy-and-hold.
     daily
         ``session`` (ISO date), ``pnl`` and ``buy_and_hold_pnl`` since the start, and
-        ``start_cash``, of the symbols that have bars there.
+        ``start_cash`` of the symbols that have bars in the holdout.
     """
 
     metrics: pd.DataFrame
@@ -61,19 +61,20 @@ class HoldoutResult:
 def evaluate_holdout(
     winner: Winner, backend: str, spark: Callable[[], Any]
 ) -> HoldoutResult:
-    """Train the winner's model anew up to the holdout, and trade it there.
+    """Fit the winner's model on the sessions before the holdout, and trade the holdout.
 
     Parameters
     ----------
     winner
-        Of a study that has a holdout.
+        The winner of a study that has a holdout.
     backend, spark
         Where to fit; see :func:`whatif_assets.steps.training.train`.
 
     Raises
     ------
     BadInput
-        Bars or features of the holdout's sessions are not materialised.
+        Bars or features of the holdout's sessions are not materialised, or a training
+        row reaches into the holdout.
     """
     home, study, configuration = winner.home, winner.study, winner.configuration
     fold, forecasts = _holdout_of(winner), None
@@ -86,22 +87,22 @@ def evaluate_holdout(
         forecasts = forecast_by(model, home, configuration, fold).frame
     sleeves = sleeves_of_configuration(home, study, configuration, fold.test, forecasts)
     n = len(fold.test)
-    mine = run_with_fills(sleeves, configuration, [winner.variant], n)
+    run = run_with_fills(sleeves, configuration, [winner.variant], n)
     hold = benchmark_of(sleeves, Challenged.of(winner).sized("buy_and_hold"), n)
     per_year = home.market.sessions_per_year()
-    metrics, held = (
-        measure(of, per_year, hold.returns[0]) for of in (mine.accounts, hold)
+    metrics, hold_metrics = (
+        measure(of, per_year, hold.returns[0]) for of in (run.accounts, hold)
     )
-    (audits,) = mine.audits_of([winner.variant.id]).values()
+    (audits,) = run.audits_of([winner.variant.id]).values()
     metrics["account"] = in_words(audits)
     for name in METRICS:
-        metrics[f"buy_and_hold_{name}"] = held[name]
+        metrics[f"buy_and_hold_{name}"] = hold_metrics[name]
     daily = pd.DataFrame(
         {
             "session": [day.isoformat() for day in fold.test],
-            "pnl": mine.accounts.pnl[0],
+            "pnl": run.accounts.pnl[0],
             "buy_and_hold_pnl": hold.pnl[0],
-            "start_cash": mine.accounts.start_cash[0],
+            "start_cash": run.accounts.start_cash[0],
         }
     )
     return HoldoutResult(metrics, daily)
@@ -109,14 +110,19 @@ def evaluate_holdout(
 
 def _holdout_of(winner: Winner) -> Fold:
     fold = winner.study.holdout(winner.home.market)
-    assert fold is not None, "asked for of studies with a holdout alone"
+    assert fold is not None, "only called for studies with a holdout"
     return fold
 
 
 def holdout_inputs(winner: Winner) -> dict[str, str]:
-    """Hashes of all that the winner's result on the holdout comes from, by part.
+    """Return hashes of the inputs of the winner's holdout result, by part.
 
     Empty for a study without a holdout.
+
+    Raises
+    ------
+    BadInput
+        Bars or features of the holdout's sessions are not materialised.
     """
     fold = winner.study.holdout(winner.home.market)
     if fold is None:
@@ -126,7 +132,7 @@ def holdout_inputs(winner: Winner) -> dict[str, str]:
 
 
 def _read(winner: Winner) -> list[str]:
-    """Versions of what the winner reads of the holdout."""
+    """Return the versions of the holdout data that the winner reads."""
     home, configuration = winner.home, winner.configuration
     test = _holdout_of(winner).test
     read = BarReader(home, home.bar_size(configuration)).versions(test)
@@ -136,7 +142,7 @@ def _read(winner: Winner) -> list[str]:
 
 
 def is_opened(winner: Winner) -> bool:
-    """Whether the lake has the holdout's result of this very winner, on these bars."""
+    """Whether the lake has the holdout result of exactly this winner and these bars."""
     table = "holdout_results"
     manifest = winner.home.lake.manifest(table, winner.study.name)
     try:
@@ -147,15 +153,15 @@ def is_opened(winner: Winner) -> bool:
 
 
 def record_opening(winner: Winner, run_id: str) -> Entry:
-    """Write into the ledger that the holdout is about to be looked at.
+    """Record in the ledger that the holdout is about to be looked at.
 
-    The same look again of the same study is not a further one: the same trial, on the
-    same data, whatever else of the code has changed.
+    If the last look of the study was at the same trial and the same data, no further
+    look is recorded, even if other code has changed.
 
     Returns
     -------
     Entry
-        The ledger's entry of the look.
+        The ledger's entry for the look.
     """
     home, study = winner.home, winner.study
     fold = _holdout_of(winner)
@@ -184,46 +190,39 @@ def record_opening(winner: Winner, run_id: str) -> Entry:
 
 
 def openings(home: Home, study: Study) -> pd.DataFrame:
-    """List the looks of a study at its holdouts, the first one first.
+    """List the looks of a study at its holdouts, oldest first.
 
     Returns
     -------
     pandas.DataFrame
-        ``opening`` counts every look at any of the same sessions, whatever the study
-        was called.
+        Columns of the table ``holdout_openings``. ``opening`` counts all looks so far
+        at any of the same sessions, under any name of the study.
     """
     history = History(home, study)
     rows = []
-    for number, (entry, one) in enumerate(history.opened):
-        if one.study == study.name:
-            before = [other for _, other in history.opened[: number + 1]]
-            seen = sum(_overlaps(one, other) for other in before)
-            row = dataclasses.asdict(one)
+    for number, (entry, look) in enumerate(history.opened):
+        if look.study == study.name:
+            so_far = [other for _, other in history.opened[: number + 1]]
+            first, last = look.first_session, look.last_session
+            seen = sum(other.shows(first, last) for other in so_far)
+            row = dataclasses.asdict(look)
             rows.append({**row, "opening": seen, "opened_at": entry.at})
     declared = DATABASE[OPENINGS]
     frame = pd.DataFrame(rows)
     return frame[list(declared.kinds)] if rows else declared.empty()
 
 
-def _overlaps(one: Opened, other: Opened) -> bool:
-    first, last = other.first_session, other.last_session
-    return one.first_session <= last and one.last_session >= first
-
-
 def times_seen(home: Home, study: Study) -> int:
-    """Count the looks at any session of a study's present holdout, by whomever."""
+    """Count the looks at any session of a study's present holdout, by any study."""
     fold = study.holdout(home.market)
     if fold is None:
         return 0
     first, last = fold.test[0].isoformat(), fold.test[-1].isoformat()
-    return sum(
-        one.first_session <= last and one.last_session >= first
-        for _, one in History(home, study).opened
-    )
+    return sum(look.shows(first, last) for _, look in History(home, study).opened)
 
 
 def times_tested(home: Home, study: Study) -> int:
-    """Count the sessions of a study's present holdout that trials were tested on."""
+    """Count the sessions of a study's present holdout on which trials were tested."""
     fold = study.holdout(home.market)
     if fold is None:
         return 0

@@ -1,4 +1,4 @@
-"""Reading a market's bars session by session, a stretch of the source at a time."""
+"""Reading a market's bars from its source, several sessions at a time."""
 
 from __future__ import annotations
 
@@ -39,21 +39,21 @@ from whatif_assets.steps.actions import Actions
 
 @dataclass(frozen=True)
 class SessionLoad:
-    """What a source has of one session.
+    """The bars of one session of a source, with findings about them.
 
     Attributes
     ----------
     bars
         As `whatif_assets.domain.bars.tidy.tidy` returns them, without ``session`` and
-        without the symbols that a finding leaves out; none where ingest refused them.
+        without the symbols that a finding leaves out; empty if ingest refused them.
     report
-        What the loader has to say, as plain values.
+        The loader's report, as plain values.
     findings
-        What the checks of quality found.
+        Findings of the data checks.
     steps
         Splits and dividends of the session, by symbol.
     content
-        The bars as the lake keeps them.
+        The bars as Parquet, as the lake stores them.
     """
 
     bars: pd.DataFrame
@@ -66,10 +66,11 @@ class SessionLoad:
 class SessionBars:
     """Bars of the sessions of a run, read from the source in stretches.
 
-    A stretch is read and inspected once and divided by session; where it cannot be
-    read, its first half is tried, and so on, so that only the faulty session fails.
-    What a session is found to be like is the same either way: it is compared with
-    the session before it as the source has that, whether it is of the run or not.
+    A stretch of sessions is read and checked together, and divided by session. If it
+    cannot be read, its first half is tried, and so on, so that only the faulty session
+    fails. The findings of a session do not depend on its stretch: the session is always
+    compared with the source's bars of the session before it, even if that is not part
+    of the run.
 
     Parameters
     ----------
@@ -87,13 +88,13 @@ class SessionBars:
         self._at_a_time = home.market.sessions_at_a_time(len(home.symbols))
         self._actions = Actions(home)
         self._encoders = ThreadPoolExecutor(os.cpu_count())
-        self._reader = ThreadPoolExecutor(1)  # whom no encoding keeps waiting
+        self._reader = ThreadPoolExecutor(1)  # its own, so as not to wait for encoding
         self._read: dict[str, Future[SessionLoad]] = {}
         self._ahead: Future[dict[str, Future[SessionLoad]]] | None = None
         self._last_bars: dict[date, pd.DataFrame] = {}
-        apart = {"name", "last_session", "quality", "facts"}
-        apart |= {"adjust", "actions", "multiplier"}  # the lake keeps bars as traded
-        settings = self._market.model_dump(mode="json", exclude=apart)
+        excluded = {"name", "last_session", "quality", "facts"}
+        excluded |= {"adjust", "actions", "multiplier"}  # the lake has bars as traded
+        settings = self._market.model_dump(mode="json", exclude=excluded)
         self._of_all = {
             "settings": combined_hash([settings]),
             "quality": rules_hash(self._rules, home.market.may_lose),
@@ -101,11 +102,11 @@ class SessionBars:
         self._hash_of = functools.lru_cache(maxsize=8)(combined_hash)
 
     def inputs(self, key: str) -> dict[str, str]:
-        """Hashes of what decides a session's bars, and whether they are admitted.
+        """Return hashes of what decides a session's bars and findings, by part.
 
-        The market's settings, what its findings mean, the splits and dividends that
-        fall on the session, and the files of the source that its bars come from, or
-        those of the session before, with which it is compared.
+        The parts are the market's settings, the severities of findings, the splits and
+        dividends of the session, and the source's files with the bars of the session
+        and of the session before, with which it is compared.
         """
         day, sessions = date.fromisoformat(key), self._market.sessions
         before = sessions.previous(day, 1) or [day]
@@ -119,18 +120,18 @@ class SessionBars:
         }
 
     def of(self, key: str) -> SessionLoad:
-        """Tidy bars of one session, and what there is to say about them.
+        """Return the tidy bars of one session, with findings about them.
 
         Raises
         ------
         BadInput
-            The source cannot be read. Where it can and its rows are no bars, or
-            there are none, that is a finding.
+            The source cannot be read. If it can be read, but has no bars or rows that
+            are not bars, this is a finding.
         """
         try:
             if key not in self._read:
                 self._read_stretch(key)
-            elif self._ahead is None:  # a second one: the run goes through them
+            elif self._ahead is None:  # the second session: more will be requested
                 self._read_ahead()
             load = self._read.pop(key).result()
             if load.bars.empty and not blocking(load.findings):
@@ -148,15 +149,15 @@ class SessionBars:
         read: dict[str, Future[SessionLoad]] = {}
         ahead, self._ahead = self._ahead, None
         if ahead is not None:
-            # Also where it is another one: a source is read by one thread.
-            with contextlib.suppress(BadInput):  # which reading it again tells
+            # Wait even if it is another stretch: one thread at a time reads a source.
+            with contextlib.suppress(BadInput):  # reading it again raises the error
                 read = ahead.result()
         self._read |= read if key in read else self._inspect_first(self._stretch(key))
         if key in read:
             self._read_ahead()
 
     def _inspect_first(self, stretch: Sequence[str]) -> dict[str, Future[SessionLoad]]:
-        """Inspect a stretch, or as much of its beginning as can be read."""
+        """Inspect a stretch, or as much of its start as can be read."""
         try:
             return self._inspect(stretch)
         except BadInput:
@@ -177,7 +178,7 @@ class SessionBars:
     def _inspect(self, stretch: Sequence[str]) -> dict[str, Future[SessionLoad]]:
         """Read and inspect the sessions from the first to the last of a stretch.
 
-        Other threads take the bars of each apart and encode them.
+        Other threads select the bars of each session and encode them.
         """
         first, last = (date.fromisoformat(stretch[n]) for n in (0, -1))
         frame, report, before = self._with_last_bars(first, last)
@@ -196,7 +197,7 @@ class SessionBars:
         found = inspect(inspected, self._rules)
         rows = _rows_by_session(frame, days)
 
-        def load_of(day: date) -> SessionLoad:
+        def _load_of(day: date) -> SessionLoad:
             refused = report.refused.get(day, {})
             findings = [self._refusal(day, e, name) for name, e in refused.items()]
             # A symbol that was refused did not vanish.
@@ -204,23 +205,23 @@ class SessionBars:
             others = found.get(day, [])
             findings += [one for one in others if (one.check, one.symbol) not in gone]
             bars = _without(_taken(frame, rows[day]), blocking(findings))
-            said = report.of_session(bars, day).metadata()
+            summary = report.of_session(bars, day).metadata()
             content = as_parquet(bars, "price_bars")
-            return SessionLoad(bars, said, findings, steps[day], content)
+            return SessionLoad(bars, summary, findings, steps[day], content)
 
         self._last_bars[last] = last_bars(frame.take(rows[last]))
         days_of = {session: date.fromisoformat(session) for session in stretch}
-        return {s: self._encoders.submit(load_of, day) for s, day in days_of.items()}
+        return {s: self._encoders.submit(_load_of, day) for s, day in days_of.items()}
 
     def _refusal(
         self, day: date, error: RefusedBars, symbol: str | None = None
     ) -> Finding:
-        """Make a finding of what was refused; it is kept, and the home may be moved."""
+        """Make a finding of a refusal; its paths stay valid if the home is moved."""
         found = refusal(day, error, symbol)
         return replace(found, example=self._home.within(found.example))
 
     def _steps(self, day: date, frame: pd.DataFrame) -> dict[str, Step]:
-        """Steps of a session, whose earlier bars may be among some at hand."""
+        """Compute the steps of a session; ``frame`` may have the bars before it."""
         paying = self._actions.paying(day)
         if not paying:
             return self._actions.steps(day, {})
@@ -245,20 +246,20 @@ class SessionBars:
     def _with_last_bars(
         self, first: date, last: date
     ) -> tuple[pd.DataFrame, LoadReport, pd.DataFrame | None]:
-        """Read sessions, and the last bars of the one before them where it has any."""
+        """Read sessions, and the last bars of the session before them, if any."""
         previous = self._market.sessions.previous(first, 1)
         known = self._known_last_bars(previous[0]) if previous else None
         if not previous or known is not None:
             return *self._load(first, last), known
         try:
             frame, report = self._load(previous[0], last)
-        except BadInput:  # of the session before, unless this raises it again
+        except BadInput:  # caused by the session before, or raised again here
             return *self._load(first, last), None
         own = frame["session"] >= pd.Timestamp(first)
         return frame[own].reset_index(drop=True), report, last_bars(frame[~own])
 
     def _known_last_bars(self, day: date) -> pd.DataFrame | None:
-        """Last bars of a session that this run or the lake has as the source does."""
+        """Return the last bars of a session, if this run or the lake has them."""
         if day in self._last_bars:
             return self._last_bars[day]
         manifest = self._home.lake.manifest("price_bars", day.isoformat())
@@ -292,11 +293,11 @@ class SessionBars:
 def _rows_by_session(
     bars: pd.DataFrame, sessions: Sequence[date]
 ) -> dict[date, npt.NDArray[np.intp]]:
-    """Rows of each session, in order."""
+    """Return the positions of each session's rows, in order."""
     first = session_starts(bars)
     days, number = np.unique(bars["session"].to_numpy()[first], return_inverse=True)
     of_each = np.repeat(number.astype(np.int16), np.diff(first, append=len(bars)))
-    rows = np.argsort(of_each, kind="stable")  # of 16 bits: by counting, which is quick
+    rows = np.argsort(of_each, kind="stable")  # int16 makes this a fast radix sort
     counts = np.bincount(of_each, minlength=len(days))
     ends = np.cumsum(counts)
     found = zip(pd.DatetimeIndex(days).date, ends - counts, ends, strict=True)
@@ -305,14 +306,14 @@ def _rows_by_session(
 
 
 def _taken(bars: pd.DataFrame, rows: npt.NDArray[np.intp]) -> pd.DataFrame:
-    """Some bars, counted anew, without the column that says their session."""
+    """Take some rows of bars, with a new index and without the column ``session``."""
     own = {name: column.array.take(rows) for name, column in bars.items()}
     del own["session"]
     return pd.DataFrame(own, copy=False)
 
 
 def _without(bars: pd.DataFrame, left_out: Sequence[LeftOut]) -> pd.DataFrame:
-    """Bars of the symbols that are not left out; none of a session that is."""
+    """Keep the bars of symbols that are not left out; none if the session is."""
     if not left_out:
         return bars
     symbols = {one.symbol for one in left_out}
@@ -321,13 +322,13 @@ def _without(bars: pd.DataFrame, left_out: Sequence[LeftOut]) -> pd.DataFrame:
 
 
 def last_bars(bars: pd.DataFrame) -> pd.DataFrame:
-    """Symbol, as a text, and prices of each symbol's last bar; the bars are sorted."""
+    """Return symbol (text) and prices of each symbol's last bar, from sorted bars."""
     last = np.append(~repeats_symbol(bars)[1:], True)[: len(bars)]
     return bars.loc[last, ["symbol", *PRICES]].astype({"symbol": object})
 
 
 def last_closes(bars: pd.DataFrame, market: Market) -> dict[str, float]:
-    """Last close of each symbol within trading hours, else outside of them."""
+    """Return the last close of each symbol in trading hours, or else outside them."""
     if bars.empty:
         return {}
     hours = market.sessions.schedule(sorted(bars["session"].dt.date.unique()))

@@ -37,7 +37,7 @@ RANKING_COLUMNS = (
 
 @dataclass(frozen=True)
 class FreshResults:
-    """The results of a study that count, and those that do not.
+    """The results of a study that count in the ranking, and those that do not.
 
     Attributes
     ----------
@@ -47,10 +47,10 @@ class FreshResults:
     versions
         Data versions of the results that count, by configuration.
     left_out
-        Why the other configurations have none, by key.
+        States of the other configurations, by key; they say why none counts.
     same_as
-        Configurations whose every variant is one of an earlier configuration, and
-        that one: content counts once, whatever it is called.
+        Configurations whose variants all repeat those of an earlier configuration, and
+        the key of that configuration: equal settings count once, whatever their name.
     """
 
     rows: pd.DataFrame
@@ -67,14 +67,14 @@ def write_part(
     inputs: Mapping[str, str],
     run_id: str = "",
 ) -> str:
-    """Write what a table has of a study, atomically; return its content hash.
+    """Write a study's partition of a table atomically; return its content hash.
 
     Parameters
     ----------
     inputs
-        Hashes of what it was made from, as `Freshness.inputs` gives them.
+        Hashes of what it was computed from, as `Freshness.inputs` returns them.
     run_id
-        The run that made it.
+        Id of the Dagster run.
     """
     version = home.lake.write(table, study.name, frame)
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
@@ -85,7 +85,7 @@ def write_part(
 
 
 def read_table(home: Home, table: str) -> pd.DataFrame:
-    """Read what a table has of the home's studies; BadInput where it has nothing."""
+    """Read the partitions of all studies of a home; BadInput if there are none."""
     parts = {
         name: home.lake.read(table, name)
         for name in home.studies()
@@ -102,13 +102,13 @@ def read_table(home: Home, table: str) -> pd.DataFrame:
 def fresh_results(fresh: Judge, study: Study) -> FreshResults:
     """Collect the fresh results of a study's configurations and what-ifs.
 
-    What is stale is left out and named, since results are comparable only where
+    Stale results are left out and listed, since results are comparable only if
     settings, code, data and sessions are the same.
 
     Parameters
     ----------
     fresh
-        Knows the home, and what is fresh of it.
+        Decides which partitions of the home are fresh.
     study
         The study.
     """
@@ -140,14 +140,15 @@ def fresh_results(fresh: Judge, study: Study) -> FreshResults:
 
 
 def _each_content_once(rows: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Keep the first of variants that have the same settings.
+    """Keep the first of the variants that have the same settings.
 
     Returns
     -------
     rows : pandas.DataFrame
-        Those kept.
+        The rows that are kept.
     same_as : dict
-        Configurations of which none is kept, and the one that has their first.
+        Configurations without a kept row, and the configuration that has the same
+        settings as their first variant.
     """
     first = rows.drop_duplicates("settings").set_index("settings")["configuration"]
     kept = rows[~rows.duplicated("settings")].reset_index(drop=True)
@@ -158,13 +159,13 @@ def _each_content_once(rows: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]
 
 
 def left_out(found: FreshResults) -> pd.DataFrame:
-    """List the configurations without a result that counts, and why, one row each."""
+    """List the configurations whose results do not count, and why, one row each."""
     rows = [(key, s.status.value, s.because) for key, s in found.left_out.items()]
     return pd.DataFrame(rows, columns=["configuration", "state", "because"])
 
 
 def leaderboard_inputs(study: Study, found: FreshResults) -> dict[str, str]:
-    """Hashes of what the ranking of a study comes from, by part."""
+    """Return hashes of the inputs of a study's ranking, by part."""
     order = [study.rank_by, study.constraints]
     return {
         "settings": combined_hash([order, sorted(METRICS)]),
@@ -183,10 +184,10 @@ def ranked(found: FreshResults, study: Study) -> pd.DataFrame:
 
 
 def rank(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
-    """Rank variants in the order of the study, the best first.
+    """Rank variants by the study's ranking, best first.
 
-    Equal ones are in the order of their names, so that a ranking never depends on
-    the order of the work; see :meth:`Ranking.order` for the rest.
+    Equal variants are sorted by name, so that a ranking does not depend on the order of
+    evaluation; see :meth:`Ranking.order` for the rest.
     """
     if rows.empty:
         return rows
@@ -198,11 +199,11 @@ def rank(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
 
 
 def best(ranking: pd.DataFrame, study: Study) -> pd.DataFrame:
-    """Choose the best candidate of a ranked study: one row, or none.
+    """Select the best candidate of a ranked study: one row, or none.
 
-    Benchmarks and placebos cannot win; ``ranked_above`` names those that rank
-    above the winner, which is a reason to doubt it. Nor can a variant that violates
-    a constraint; :func:`why_none` says what kept all from winning.
+    Benchmarks and placebos cannot win; ``ranked_above`` lists those that rank above the
+    winner, which is a reason to doubt the winner. A variant that violates a constraint
+    cannot win either; :func:`why_none` says why no variant wins.
     """
     eligible = (ranking["role"] == CANDIDATE) & study.ranking.qualifies(ranking)
     winner = ranking[eligible].head(1).reset_index(drop=True)
@@ -217,12 +218,12 @@ def best(ranking: pd.DataFrame, study: Study) -> pd.DataFrame:
 def why_none(
     ranking: pd.DataFrame, study: Study, found: FreshResults | None = None
 ) -> str:
-    """Say why no variant of a ranked study can win; empty where one can.
+    """Explain why no variant of a ranked study can win; empty if one can.
 
     Parameters
     ----------
     found
-        What the ranking was made of; it says why it is empty.
+        The results that were ranked; they explain an empty ranking.
     """
     if ranking.empty:
         return _why_empty(found)
@@ -230,34 +231,35 @@ def why_none(
     if study.ranking.qualifies(candidates).any():
         return ""
     if candidates.empty:
-        return "No winner: the study has no candidate beside benchmarks and placebos."
+        return "No winner: the study has only benchmarks and placebos, no candidates."
     met = [
         f"{constraint} is met by {int(constraint.is_met(candidates).sum()):,}"
         for constraint in study.ranking.constraints
     ]
     known = int(study.ranking.score(candidates).notna().sum())
-    told = ", ".join([*met, f"{study.ranking.label} is defined for {known:,}"])
+    counts = ", ".join([*met, f"{study.ranking.label} is defined for {known:,}"])
     return (
-        f"No winner: of {len(candidates):,} candidate variants, {told}; none has all."
+        f"No winner: of {len(candidates):,} candidate variants, {counts}; no variant "
+        "fulfils all of these."
     )
 
 
 def _why_empty(found: FreshResults | None) -> str:
-    """Say why no configuration of a study has a result that counts."""
+    """Explain why no configuration of a study has a result that counts."""
     reasons: dict[str, list[str]] = {}
     for key, state in (found.left_out if found else {}).items():
         reasons.setdefault(str(state), []).append(key)
-    told = "; ".join(f"{few(keys)} ({why})" for why, keys in reasons.items())
-    return f"No results: {told}." if told else "No results yet."
+    listed = "; ".join(f"{few(keys)} ({why})" for why, keys in reasons.items())
+    return f"No results: {listed}." if listed else "No results yet."
 
 
 def outcome(ranking: pd.DataFrame, study: Study, why_none: str) -> pd.DataFrame:
-    """Return the winner of a ranked study, or a row that says why none is named.
+    """Return the winner of a ranked study, or a row that says why there is none.
 
     Parameters
     ----------
     why_none
-        Why no winner is named; empty where the first in rank is the winner.
+        Why no winner is named; empty if there is a winner.
 
     Returns
     -------
@@ -283,7 +285,7 @@ def outcome(ranking: pd.DataFrame, study: Study, why_none: str) -> pd.DataFrame:
 
 
 def finalists(ranking: pd.DataFrame, study: Study) -> pd.DataFrame:
-    """Variants worth their detail: the first ones, and the best of each other role."""
+    """Select the first variants, and the best of each benchmark and placebo."""
     if ranking.empty:
         return ranking
     others = ranking[ranking["role"] != CANDIDATE]

@@ -1,8 +1,8 @@
-"""The leak gate of the chain: what each asset has probed before it writes.
+"""The leak gate of the chain: the probes that an asset runs before it writes.
 
-Probes take a sample, since a leak is in the code and shows wherever one looks. The
-sample depends on the partition's key alone, so that a run can be repeated, and every
-finding says what it was.
+Probes check a sample, since look-ahead is caused by code and shows in any sample. The
+sample depends only on the partition's key, so that a run can be repeated, and every
+finding describes its sample.
 """
 
 from __future__ import annotations
@@ -45,15 +45,15 @@ from whatif_assets.settings.configuration import Configuration
 from whatif_assets.steps.portfolio_probe import PortfolioReplay, Replay
 from whatif_assets.steps.session_features import SessionFeatures
 
-SESSIONS_OF_A_RUN = 20  # sessions of a run over features that are probed
-SESSIONS = 3  # sessions of a configuration whose features or labels are probed
-SYMBOLS = 1  # symbols of each
-INDICATORS = 12  # features of a rule
-VARIANTS = 2  # variants that are replayed: the winner, and another
+SESSIONS_OF_A_RUN = 20  # probed sessions of a run that computes features
+SESSIONS = 3  # probed sessions of a configuration's forecasts or labels
+SYMBOLS = 1  # probed symbols of each session
+INDICATORS = 12  # probed features of a rule
+VARIANTS = 2  # replayed variants: the winner, and another
 
 
 class Predict(Protocol):
-    """Forecasts bars with their features by the model of a fold."""
+    """A function that forecasts bars from their features with a fold's model."""
 
     def __call__(self, rows: pd.DataFrame, number: int) -> pd.DataFrame:
         """Return ``symbol``, ``ts``, ``forecast`` and ``expected_return``."""
@@ -69,7 +69,7 @@ def _some(draw: random.Random, items: Iterable[str], most: int) -> list[str]:
 
 
 def sessions_to_probe(sessions: Sequence[date]) -> set[date]:
-    """Choose sessions of a run over features, spread evenly, the last one included."""
+    """Choose the sessions of a run to probe: evenly spread, including the last one."""
     step = math.ceil(len(sessions) / SESSIONS_OF_A_RUN)
     return set(sessions[::-1][:: max(step, 1)])
 
@@ -80,19 +80,19 @@ def probe_features(
     frame: pd.DataFrame,
     probed: Iterable[date] = (),
 ) -> Finding:
-    """Probe the features of a session, on one of its symbols or on some.
+    """Probe the features of a session for look-ahead, on one or several symbols.
 
     Parameters
     ----------
     columns
-        What computed them.
+        The object that computed the features.
     session
         The session.
     frame
-        What is to be written.
+        The features that will be written.
     probed
-        The sessions of the run that are probed. All of them together look at each
-        symbol, and at as many bars as a rare peek takes to be found.
+        The sessions of the run that are probed. Together they cover each symbol, and
+        enough bars to find rare look-ahead.
     """
     days = sorted({session, *probed})
     every = sorted(frame["symbol"].unique())
@@ -139,12 +139,12 @@ def _probe_session(
 def probe_labels(
     home: Home, configuration: Configuration, frame: pd.DataFrame
 ) -> Finding:
-    """Probe the labels that a configuration learns, on some of its sessions.
+    """Probe the labels that a model is trained on, in some of its sessions.
 
     Parameters
     ----------
     frame
-        As :func:`whatif_assets.steps.dataset.dataset` gives it.
+        A dataset from :func:`whatif_assets.steps.dataset.dataset`.
     """
     draw = _sample(configuration.key)
     known = frame.loc[frame["label"].notna(), "session"]
@@ -180,7 +180,7 @@ def probe_labels(
 
 
 def _sessions_ahead(home: Home, configuration: Configuration) -> int:
-    """Sessions after a bar's own in which its label may lie."""
+    """Count the sessions after a bar's own in which its label may lie."""
     label, size = configuration.label, home.bar_size(configuration)
     per_session = home.market.bars_per_session(size)
     if not (size.daily or label.across_sessions):
@@ -192,14 +192,14 @@ def _sessions_ahead(home: Home, configuration: Configuration) -> int:
 def probe_forecasts(
     home: Home, configuration: Configuration, frame: pd.DataFrame, predict: Predict
 ) -> Finding:
-    """Probe the forecasts of a configuration, on some of its sessions and symbols.
+    """Probe the forecasts of a configuration, in some of its sessions and symbols.
 
     Parameters
     ----------
     frame
-        What is to be written.
+        The forecasts that will be written.
     predict
-        Forecasts bars with their features by the model of a fold, given by number.
+        Forecasts bars from their features with the model of a fold, given by number.
     """
     if frame.empty:
         return Finding(FORECASTS_PROBE, True, "no forecast", 0, 0.0)
@@ -238,26 +238,26 @@ def probe_indicators(
     sessions: Sequence[date],
     as_of: date | None = None,
 ) -> Finding:
-    """Probe the features that a rule computes for itself, as its sleeves hold them.
+    """Probe the features that a rule computes for itself, as they are in its sleeves.
 
     Parameters
     ----------
     sleeves
-        What the rule trades on.
+        The sleeves that the rule trades.
     sessions
-        The sessions that they number.
+        The sessions that the sleeves refer to by number.
     as_of
-        The session on whose basis their prices are; each session's own where absent.
+        The session of the sleeves' price basis; by default each session's own.
     """
     draw = _sample(configuration.key)
     settings = [variant.settings for variant in configuration.variants()]
     features = required_features(configuration.strategy_type(), settings)
-    held = sorted(
+    present = sorted(
         (f for f in features if f.column in sleeves[0].columns), key=lambda f: f.column
     )
-    if not held:
+    if not present:
         return Finding(INDICATORS_PROBE, True, "a rule without features", 0, 0.0)
-    some = draw.sample(held, min(INDICATORS, len(held)))
+    some = draw.sample(present, min(INDICATORS, len(present)))
     size = home.bar_size(configuration)
     columns = SessionFeatures(home, some, bar_size=size, as_of=as_of)
     findings = []
@@ -274,7 +274,7 @@ def probe_indicators(
 def _columns_of(
     sleeve: Sleeve, number: int, features: Sequence[Feature]
 ) -> pd.DataFrame:
-    """Give the features of one session of a sleeve as a table."""
+    """Return the features of one session of a sleeve as a table."""
     rows = sleeve.session == number
     ts = pd.DatetimeIndex(sleeve.ts[rows].view("datetime64[us]")).tz_localize("UTC")
     columns = {f.column: sleeve.columns[f.column][rows] for f in features}
@@ -288,21 +288,21 @@ def probe_fills(
     fills: pd.DataFrame,
     seconds: float = SECONDS,
 ) -> Finding:
-    """Probe when, for how much and on what knowledge the best variants traded.
+    """Probe the fills of the best variants: their times, prices and look-ahead.
 
     Parameters
     ----------
     sleeves
-        What they traded on.
+        The sleeves that the variants traded.
     leaders
         The best variants, the winner first.
     fills
-        Their fills, as they are to be written.
+        Fills of the variants, as they will be written.
     seconds
-        Time for replays of a user's own strategy.
+        Time limit for replays of a user's own strategy.
     """
     strategy = configuration.strategy_type()
-    # By what it is, not by its name: a configuration is probed alike under any key.
+    # The sample does not depend on the configuration's key, which may be renamed.
     draw = _sample(f"{strategy.name} {strategy.code_version} {leaders[0].id}")
     if not strategy.built_in:
         others = draw.sample(list(leaders[1:]), min(VARIANTS - 1, len(leaders) - 1))
@@ -339,7 +339,7 @@ def probe_fills(
 
 
 def _sends_stops(strategy: StrategyType, variant: Variant) -> bool:
-    """Whether a variant of a rule sends orders that fill inside of a bar."""
+    """Whether a variant of a rule sends orders that fill within a bar."""
     settings = strategy.settings(variant.settings)
     stops = ("stop_loss", "trailing_stop", "take_profit")
     return any(getattr(settings, name, 0) for name in stops)

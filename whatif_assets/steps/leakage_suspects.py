@@ -1,4 +1,4 @@
-"""The gate for facts and columns that foretell too well: a question, no refusal."""
+"""Check for facts and columns that predict returns too well: a warning, no error."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ import numpy as np
 import pandas as pd
 
 from whatif_assets.domain.accounts.sleeve import Sleeve
-from whatif_assets.domain.leaks import (
-    Finding,
-)
+from whatif_assets.domain.leaks import Finding
 from whatif_assets.domain.leaks.leakage_suspects import (
     columns_foretell_no_return,
     from_elsewhere,
@@ -21,12 +19,12 @@ from whatif_assets.settings.configuration import Configuration
 
 
 def probe_learned_columns(configuration: Configuration, frame: pd.DataFrame) -> Finding:
-    """Ask whether facts and users' own features foretell what a model is to forecast.
+    """Check whether facts or users' features predict the label too well.
 
     Parameters
     ----------
     frame
-        As :func:`whatif_assets.steps.dataset.dataset` gives it.
+        A dataset from :func:`whatif_assets.steps.dataset.dataset`.
     """
     names = [f.column for f in configuration.features if from_elsewhere(f)]
     groups = [rows for _, rows in frame.groupby("symbol")] if names else []
@@ -43,17 +41,17 @@ def probe_learned_columns(configuration: Configuration, frame: pd.DataFrame) -> 
 def probe_traded_columns(
     configuration: Configuration, sleeves: Sequence[Sleeve]
 ) -> Finding:
-    """Ask whether facts and users' own features foretell the rest of a session.
+    """Check whether facts or users' features predict the rest of a session too well.
 
     Parameters
     ----------
     sleeves
-        What a rule trades on, with the features that it computes for itself.
+        The sleeves that a rule trades, with the features that it computes for itself.
     """
     settings = [variant.settings for variant in configuration.variants()]
     features = required_features(configuration.strategy_type(), settings)
     names = [f.column for f in features if from_elsewhere(f)]
-    held = [name for name in names if name in sleeves[0].columns]
+    present = [name for name in names if name in sleeves[0].columns]
     gains = [returns_to_the_close(s.open, s.close, s.session) for s in sleeves]
-    columns = {name: [s.columns[name] for s in sleeves] for name in held}
+    columns = {name: [s.columns[name] for s in sleeves] for name in present}
     return columns_foretell_no_return(columns, gains)

@@ -1,8 +1,9 @@
-"""Placebos: what the winner has to beat, made to measure for it.
+"""Placebos: strategies without a signal that the winner has to beat.
 
-Each trades the winner's symbols, sessions, cash and costs, with the winner's size as
-its fills have it. One that does as well as the winner shows that the winner's signal is
-not what earned. A new placebo is one function and one line in ``PLACEBOS``.
+Each placebo trades the winner's symbols and sessions with its cash and costs, and with
+the position size in the winner's fills. A placebo that does as well as the winner shows
+that the profit does not come from the winner's signal. A new placebo needs one function
+and one line in ``PLACEBOS``.
 """
 
 from __future__ import annotations
@@ -43,22 +44,24 @@ from whatif_assets.steps.winner import Winner
 SHUFFLES = 3
 DEALS = 20  # random orders of the symbols of a portfolio
 RANDOM_TRADERS = 100
-# Fewer, but no fewer than these, where all of them would make more fills than that.
+# If all random traders together would make more fills than MOST_FILLS, there are fewer
+# traders, but at least FEWEST_TRADERS.
 FEWEST_TRADERS, MOST_FILLS = 20, 3_000_000
 
 
 @dataclass(frozen=True, eq=False)
 class Placebo:
-    """Variants of a strategy to run in the winner's place.
+    """Variants of a strategy to run in place of the winner.
 
     Attributes
     ----------
     strategy, variants
         A registered strategy, and its variants.
     forecasts
-        What it is to take for forecasts, if it reads any.
+        The forecasts that the strategy reads, if it reads any.
     shape
-        What is held at random times, a variant a seed, where no strategy decides.
+        Positions to hold at random times, with one variant per seed; None if the
+        strategy decides.
     permutation
         Seed of a random order of the symbols: each is ranked by what another one of
         them is known for. None where each is ranked by its own.
@@ -73,14 +76,14 @@ class Placebo:
 
 @dataclass(frozen=True, eq=False)
 class Challenged:
-    """A winner, and the shape of its trading."""
+    """A winner, and the shape of its trades."""
 
     winner: Winner
     shape: Shape
 
     @classmethod
     def of(cls, winner: Winner) -> Challenged:
-        """Replay a winner to see what it traded."""
+        """Replay a winner to find the shape of its trades."""
         home, study, configuration = winner.home, winner.study, winner.configuration
         run = rerun_with_fills(home, study, configuration, [winner.variant.id])
         return cls(winner, Shape.of(run.jobs_of([winner.variant.id])))
@@ -92,28 +95,28 @@ class Challenged:
         return Variant(id, settings, won.costs, won.cash)
 
     def sized(self, strategy: str) -> Variant:
-        """Make a variant of a rule with the size of the winner's positions."""
+        """Make a variant of a rule with the winner's position size."""
         kind = find_strategy(strategy)
         return self.variant(kind.settings(self.shape.size).model_dump())
 
 
 def buy_and_hold(challenged: Challenged) -> Iterator[Placebo]:
-    """Buy once as much as the winner's positions have, and hold."""
+    """Buy the winner's position size once, and hold."""
     yield Placebo("buy_and_hold", (challenged.sized("buy_and_hold"),))
 
 
 def ema_rule(challenged: Challenged) -> Iterator[Placebo]:
-    """Follow the crossings of two moving averages, the oldest rule in the book."""
+    """Follow the crossings of two moving averages, a textbook rule."""
     yield Placebo("ema_cross", (challenged.sized("ema_cross"),))
 
 
 def features_read() -> list[Feature]:
-    """Features that the placebos' rules compute, and are warmed up for."""
+    """List the features that the rules of placebos compute and warm up."""
     return required_features(find_strategy("ema_cross"), [{}])
 
 
 def random_entry(challenged: Challenged) -> Iterator[Placebo]:
-    """Hold what the winner held, at random times."""
+    """Hold the winner's positions at random times."""
     fills = challenged.shape.fills
     if not fills:
         return
@@ -126,10 +129,10 @@ def random_entry(challenged: Challenged) -> Iterator[Placebo]:
 
 
 def shuffled_labels(challenged: Challenged) -> Iterator[Placebo]:
-    """Train the winner's model on labels in random order, so on nothing.
+    """Train the winner's model on shuffled labels, which hold no information.
 
-    Fitted here even where the winner was fitted on Spark: what is asked is not
-    which library did it.
+    The model is fitted locally even if the winner's was fitted on Spark, since the
+    library does not matter here.
     """
     winner = challenged.winner
     configuration = winner.configuration
@@ -187,7 +190,7 @@ PLACEBOS: dict[str, Callable[[Challenged], Iterator[Placebo]]] = {
 
 
 def run(challenged: Challenged, placebo: Placebo) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Run a placebo where the winner ran.
+    """Run a placebo on the winner's symbols and sessions.
 
     Returns
     -------
@@ -206,9 +209,9 @@ def run(challenged: Challenged, placebo: Placebo) -> tuple[pd.DataFrame, pd.Data
             for seed, variant in enumerate(placebo.variants, start=1)
         ]
     hold = challenged.sized("buy_and_hold")
-    held = benchmark_of(shape.sleeves, hold, len(sessions)).returns[0]
+    benchmark = benchmark_of(shape.sleeves, hold, len(sessions)).returns[0]
     per_year = winner.home.market.sessions_per_year()
-    metrics = [measure(some, per_year, held) for some in accounts]
+    metrics = [measure(some, per_year, benchmark) for some in accounts]
     days = [day.isoformat() for day in sessions]
     daily = pd.DataFrame(np.concatenate([some.pnl for some in accounts]), columns=days)
     daily.insert(0, "variant", [name for some in accounts for name in some.variants])
@@ -216,7 +219,7 @@ def run(challenged: Challenged, placebo: Placebo) -> tuple[pd.DataFrame, pd.Data
 
 
 def _by_strategy(winner: Winner, placebo: Placebo) -> Accounts:
-    """Run a placebo that a strategy decides."""
+    """Run a placebo whose strategy decides when to trade."""
     home, base = winner.home, winner.configuration.base
     sleeves = build_sleeves(
         home,
@@ -260,13 +263,13 @@ def with_others_columns(sleeves: Sequence[Sleeve], seed: int) -> list[Sleeve]:
 
 
 def placebo_inputs(winner: Winner) -> dict[str, str]:
-    """Hashes of what the placebos of a winner come from, by part."""
+    """Return hashes of the inputs of a winner's placebos, by part."""
     order = [winner.study.rank_by, winner.ranked_value]
     return {**winner.inputs, "ranking": combined_hash(order)}
 
 
 def is_challenged(winner: Winner) -> bool:
-    """Whether the lake has the placebos of this very winner, by the ranking of now."""
+    """Whether the lake has the placebos of exactly this winner and this ranking."""
     manifest = winner.home.lake.manifest("placebo_results", winner.study.name)
     return not why_computed(manifest, placebo_inputs(winner))
 
@@ -278,8 +281,9 @@ def run_placebos(winner: Winner) -> tuple[pd.DataFrame, pd.DataFrame]:
     -------
     results : pandas.DataFrame
         ``study``, ``placebo``, ``variant``, ``strategy``, ``settings`` (JSON), the
-        winner's ``configuration`` and ``winner_variant``, metrics, and by the
-        study's ranking ``ranked_value`` and whether it stands ``above_winner``.
+        winner's ``configuration`` and ``winner_variant``, metrics, ``ranked_value``
+        (the value that the study ranks by) and ``above_winner`` (whether it is better
+        than the winner's).
     daily : pandas.DataFrame
         ``placebo``, ``variant``, and a column per session.
     """

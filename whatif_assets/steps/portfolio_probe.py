@@ -67,9 +67,7 @@ class PortfolioReplay:
         return of_fills(mine, other, self.variant.costs.slippage_bps / 1e4, False)
 
     @staticmethod
-    def _of_others(
-        fills: pd.DataFrame, own: Sleeve, cut: pd.Timestamp
-    ) -> pd.DataFrame:
+    def _of_others(fills: pd.DataFrame, own: Sleeve, cut: pd.Timestamp) -> pd.DataFrame:
         kept = (fills["symbol"] != own.symbol) & (fills["ts"] < cut)
         return fills.loc[kept, list(_FIGURES)].reset_index(drop=True)
 

@@ -1,4 +1,4 @@
-"""Setting up users' strategies without trading, to find out whether they can run."""
+"""Rehearsal: setting up users' strategies without trading, to see if they can run."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from whatif_assets.engines.strategies import required_features
 from whatif_assets.settings.configuration import Configuration
 
 BARS = 600
-VARIANTS = 8  # of a configuration that are set up
+VARIANTS = 8  # at most this many variants of a configuration are set up
 _MINUTE = 60_000_000
 _FIRST = 1_519_137_000_000_000  # 2018-02-20 14:30 UTC
 
 
 def findings_of(configurations: Sequence[Configuration]) -> list[str]:
-    """Set up the strategies of users, and say what fails.
+    """Set up users' strategies, and report what fails.
 
-    Each is imported, constructed and started on made-up bars in a process of its own,
-    with some of its variants; no bar is worked.
+    Each strategy is imported, constructed and started on made-up bars in a separate
+    process, with some of its variants; no bar is processed.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def findings_of(configurations: Sequence[Configuration]) -> list[str]:
 
 
 def _made_up(configuration: Configuration) -> Sleeve:
-    """Bars of one session with every column that a strategy may read."""
+    """Make bars of one session, with every column that a strategy may read."""
     size = configuration.bar or ONE_DAY
     length = int(size.amount) * _MINUTE if size.timed else 24 * 60 * _MINUTE
     prices = 100 + np.cumsum(np.random.default_rng(1).normal(0, 0.1, BARS))

@@ -1,8 +1,8 @@
-"""Sensitivity: how much a result hangs on each setting, and on its exact value.
+"""Sensitivity: how much a result depends on each setting, and on its exact value.
 
-The configurations of an entry, its ``each`` axes and its sweep make one family. Its
-grid is a table with a row per variant and a column per axis, categorical, and ordered
-where the values are numbers: there a variant has neighbours.
+All configurations of one entry of a study, with its ``each`` axes and its sweep, are
+one family. The grid of a family is a table with a row per variant and a categorical
+column per axis. Axes of numbers are ordered; on these a variant has neighbours.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from whatif_assets.settings.study import Study
 
 PLATEAU = "plateau"
 FAMILY = ("study", "configuration", "ranked_by")
-# Numbers without a meaning of their own: a neighbour of a seed is any other seed.
+# Numbers without an order: a seed has no neighbours.
 NAMES = ("seed", "model_seed")
-# Here 0 is no limit at all, and so comes after the widest one.
+# Settings of which 0 means no limit, so that 0 comes after the largest value.
 LIMITS = ("max_holding", "stop_loss", "take_profit", "trailing_stop")
 FIGURES = {
     "variants": "int64",
@@ -43,18 +43,18 @@ class Sensitivity:
     ----------
     marginal
         One row per family, axis and value: study, configuration (the family's
-        name), ranked_by, axis, value, then how many variants have the value and
-        how many of those lack the metric, and the mean, median, best and worst of
-        the metric, NaN where all lack it.
+        name), ranked_by, axis, value, the number of variants with the value, the number
+        of these whose metric is undefined, and mean, median, best and worst of the
+        metric, NaN if it is undefined for all of them.
     pairs
-        The same per two axes and their values: axis_x, value_x, axis_y, value_y.
+        The same for two axes and their values: axis_x, value_x, axis_y, value_y.
     """
 
     marginal: pd.DataFrame
     pairs: pd.DataFrame
 
     def of_study(self, name: str) -> Sensitivity:
-        """Keep the effects of one study."""
+        """Select the effects of one study."""
         parts = (self.marginal, self.pairs)
         return Sensitivity(*(part[part["study"] == name] for part in parts))
 
@@ -62,14 +62,14 @@ class Sensitivity:
 def sensitivity(
     study: Study, configurations: Iterable[Configuration], rows: pd.DataFrame
 ) -> Sensitivity:
-    """Describe the effect of every axis, and of every two axes, on the ranking metric.
+    """Compute the effect of every axis, and of every two axes, on the ranking metric.
 
     Parameters
     ----------
     study
-        Says what variants are ranked by: a metric, or a weighted sum.
+        Defines what variants are ranked by: a metric, or a weighted sum.
     configurations
-        Those that the rows belong to.
+        The configurations of the rows.
     rows
         One row per variant: ``configuration``, ``variant`` and metrics.
     """
@@ -87,7 +87,7 @@ def sensitivity(
 def plateaus(
     study: Study, configurations: Iterable[Configuration], rows: pd.DataFrame
 ) -> pd.Series[float]:
-    """Give every variant the plateau score of its family's grid; see :func:`plateau`.
+    """Compute every variant's plateau score in its family's grid; see :func:`plateau`.
 
     Parameters are those of :func:`sensitivity`.
     """
@@ -101,10 +101,10 @@ def plateaus(
 def families(
     configurations: Iterable[Configuration], rows: pd.DataFrame
 ) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Give the grid of every family, in the order of the configurations.
+    """Yield the grid of every family, in the order of the configurations.
 
-    An axis on which all variants have one value is left out, and so is a family
-    without an axis.
+    An axis on which all variants have the same value is left out, and so is a family
+    without any other axis.
 
     Yields
     ------
@@ -131,13 +131,13 @@ def families(
 
 
 def _axes(configuration: Configuration) -> Mapping[str, Sequence[Any]]:
-    """Values of a configuration on each axis of its family."""
+    """Return the values of a configuration on each axis of its family."""
     _, place = configuration.family()
     return {**{axis: (value,) for axis, value in place.items()}, **configuration.sweep}
 
 
 def _points(configuration: Configuration) -> pd.DataFrame:
-    """The rows of a configuration's variants, in their order."""
+    """Make one row per variant of a configuration, in order, with its axis values."""
     axes = _axes(configuration)
     texts = [[written(value) for value in values] for values in axes.values()]
     points = pd.DataFrame(itertools.product(*texts), columns=list(axes), dtype=object)
@@ -147,28 +147,29 @@ def _points(configuration: Configuration) -> pd.DataFrame:
 
 
 def written(value: Any) -> str:
-    """Write a value as a key has it, but whole numbers alike: 5 and 5.0 as 5."""
+    """Format a value as in a key, but 5.0 like 5."""
     whole = isinstance(value, float) and value.is_integer()
     return format_value(int(value) if whole else value)
 
 
 def as_axis(texts: pd.Series[Any], values: Sequence[Any]) -> pd.Categorical:
-    """Sort an axis: by size, and ordered, if all values are numbers, or else by text.
+    """Make an axis: ordered by size if all values are numbers, else sorted by text.
 
     Parameters
     ----------
     texts
-        The value of each variant as :func:`written`; its name is the axis.
+        The value of each variant from :func:`written`; the name of the series is the
+        name of the axis.
     values
         All values of the axis.
 
     Returns
     -------
     pandas.Categorical
-        Its categories are the values that some variant has.
+        The categories are the values that some variant has.
     """
 
-    def size(text: str) -> float:
+    def _size(text: str) -> float:
         number = float(text)
         return np.inf if number == 0 and texts.name in LIMITS else number
 
@@ -177,33 +178,33 @@ def as_axis(texts: pd.Series[Any], values: Sequence[Any]) -> pd.Categorical:
         isinstance(value, (int, float)) and not isinstance(value, bool)
         for value in values
     )
-    categories = sorted(present, key=size) if numeric else sorted(present)
+    categories = sorted(present, key=_size) if numeric else sorted(present)
     return pd.Categorical(texts, categories=categories, ordered=numeric)
 
 
 def plateau(
     grid: pd.DataFrame, metric: pd.Series[float], higher_is_better: bool
 ) -> pd.Series[float]:
-    """Find the worst metric among each variant and its neighbours.
+    """Find the worst metric of each variant and its neighbours.
 
-    A neighbour has the next smaller or larger value that there is on one ordered
-    axis, and the same on all others. A winner far above its plateau is a peak: a
+    A neighbour has the next smaller or larger value in the grid on one ordered axis,
+    and the same values on all other axes. A winner far above its plateau is a peak: a
     slightly different setting would not have won.
 
     Parameters
     ----------
     grid
-        Of one family; see :func:`families`.
+        The grid of one family; see :func:`families`.
     metric
-        With the same index.
+        The ranking metric of the variants, with the index of the grid.
     higher_is_better
-        Whether the worst is the least, or else the greatest.
+        Whether the worst is the smallest value, or else the largest.
 
     Returns
     -------
     pandas.Series
-        NaN where the metric of the variant or of a neighbour is undefined, which
-        is worse than any number, and where a variant has no neighbour.
+        NaN if the metric of the variant or of a neighbour is undefined, which counts as
+        worse than any number, and if the variant has no neighbour.
     """
     sign = 1.0 if higher_is_better else -1.0
     signed = (sign * metric).fillna(-np.inf).to_numpy(np.float64)
@@ -229,7 +230,7 @@ def plateau(
 def effects(
     grid: pd.DataFrame, metric: pd.Series[float], higher_is_better: bool, together: int
 ) -> pd.DataFrame:
-    """Sum up the metric by the values of one axis, or of several axes together.
+    """Summarise the metric by the values of one axis, or of several axes together.
 
     Parameters
     ----------
@@ -241,8 +242,8 @@ def effects(
     Returns
     -------
     pandas.DataFrame
-        As in :class:`Sensitivity`, without the family: values in the order of their
-        axis, every pair of them, 0 variants where no variant has both.
+        Columns as in :class:`Sensitivity`, without the family. Values are in the order
+        of their axis; every pair has a row, with 0 variants if no variant has both.
     """
     best, worst = ("max", "min") if higher_is_better else ("min", "max")
     tables: list[pd.DataFrame] = []
@@ -260,7 +261,7 @@ def effects(
 
 
 def _places(together: int) -> list[tuple[str, str]]:
-    """Names of the columns for an axis and its value, by axis."""
+    """Return the names of the columns of each axis: for its name and its value."""
     if together == 1:
         return [("axis", "value")]
     return [(f"axis_{letter}", f"value_{letter}") for letter in "xyz"[:together]]
@@ -269,7 +270,7 @@ def _places(together: int) -> list[tuple[str, str]]:
 def _stacked(
     tables: Sequence[pd.DataFrame], together: int, first: Sequence[str] = ()
 ) -> pd.DataFrame:
-    """Stack tables of effects; without a row, columns keep their types."""
+    """Stack tables of effects; columns keep their types even without rows."""
     full = [table for table in tables if len(table)]
     if full:
         return pd.concat(full, ignore_index=True)

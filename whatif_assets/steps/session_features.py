@@ -43,17 +43,17 @@ from whatif_assets.home.bars_read import (
 from whatif_assets.home.home import Home
 from whatif_assets.steps.facts import JoinedFacts
 
-SPARSE = 6  # a thinly traded symbol has a sixth of a session's bars
+SPARSE = 6  # assume that thinly traded symbols have a sixth of a session's bars
 
 History = Mapping[date, Sequence[date]]
 Engine = Callable[[pd.DataFrame, History, Sequence[Feature]], pd.DataFrame]
 
 
 class SessionFeatures:
-    """Feature tables of single sessions, computed a stretch at a time.
+    """Feature tables of single sessions, computed for several sessions at a time.
 
-    A stretch of sessions shares the reading of bars; each session's values are
-    those that it would have alone.
+    The bars of a stretch of sessions are read together; the values of each session are
+    the same as if it were computed alone.
 
     Parameters
     ----------
@@ -62,19 +62,19 @@ class SessionFeatures:
     features
         Columns to compute.
     wanted
-        Sessions that will be asked for, oldest first.
+        Sessions that will be requested, oldest first.
     engine
-        Computes several sessions:
+        The function that computes several sessions:
         :func:`whatif_assets.domain.features.features_of_sessions`, or its Spark
         counterpart.
     bar_size
-        Of the bars; by default the market's own. Features of slower bars are given
-        as of the close of these.
+        Size of the bars; by default the market's own. Features of slower bars are
+        computed as known at the close of these bars.
     as_of
-        The session on whose basis all prices are; each session on its own where
-        absent, as it was seen then.
+        The session of the price basis; by default each session has its own basis, as
+        prices were seen then.
     made_of
-        What slower bars are made of.
+        Reader of the bars from which slower bars are resampled.
 
     Raises
     ------
@@ -116,31 +116,31 @@ class SessionFeatures:
         ]
 
     def _read(self, session: date) -> pd.DataFrame:
-        # The version first: bars that somebody replaces meanwhile are then not
-        # taken for those that were read.
+        # Note the version first: if the bars are replaced meanwhile, the new version
+        # is then not taken for the bars that were read.
         self._versions[session] = self._bars_version(session)
         return self._reader.of(session)
 
     def of(self, session: date) -> pd.DataFrame:
-        """Features of one session: symbol, ts, and a column per feature.
+        """Compute the features of one session: symbol, ts, and a column per feature.
 
         Raises
         ------
         BadInput
-            The bars of the session, or of one that it warms up on, are missing.
+            The bars of the session, or of a session that it warms up on, are missing.
         """
         if session not in self._ready:
             try:
                 self._compute(self._stretch(session))
             except BadInput:
-                # Some session of the stretch is at fault; this one may not be.
+                # Another session of the stretch may have caused the error.
                 self._compute([session])
         return self._ready.pop(session)
 
     def _stretch(self, session: date) -> list[date]:
-        """Wanted sessions from this one on, up to a gap or a fair amount of bars.
+        """List the wanted sessions from this one on, up to a gap or the limit of bars.
 
-        All have one basis: a split or a dividend begins another stretch.
+        All have the same price basis: a split or a dividend starts another stretch.
         """
         start = self._calendar.index(session)
         following = self._calendar[start : start + self._at_a_time]
@@ -176,7 +176,7 @@ class SessionFeatures:
         columns = [feature.column for feature in self.features]
         computed = computed[["symbol", "ts", "session", *columns]]
         days = computed.pop("session").dt.date
-        # A session may have no bar: then it has no features.
+        # A session without bars has no features.
         self._ready |= dict.fromkeys(stretch, computed.iloc[:0])
         for day, rows in computed.groupby(days.to_numpy()):
             self._ready[day] = rows.reset_index(drop=True)
@@ -184,50 +184,49 @@ class SessionFeatures:
     def bars_of(
         self, session: date, symbols: Sequence[str]
     ) -> tuple[pd.DataFrame, list[date]]:
-        """Bars of some symbols in a session, with what its features warm up on.
+        """Return some symbols' bars of a session, and the bars its features warm up on.
 
         Returns
         -------
         bars : pandas.DataFrame
-            With ``session`` and what the features read of other symbols, sorted by
-            (symbol, ts).
+            Bars with ``session``, and with the columns that the features read of other
+            symbols, sorted by (symbol, ts).
         previous : list of date
-            The market's sessions before it, oldest first.
+            The market's sessions before this one, oldest first.
         """
         previous = self._calendar[: self._calendar.index(session)]
-
         bars = self._with_history([session], symbols, self._as_of or session)
         bars = with_other_symbols(self.facts.join(bars), self.own)
         own = bars[bars["symbol"].isin(symbols)]
         return own.reset_index(drop=True), previous
 
     def slower_of(self, session: date, symbols: Sequence[str]) -> list[LargerBars]:
-        """Slower bars of some symbols before a session, for its features of such."""
+        """Return some symbols' slower bars before a session, for features of these."""
         size, as_of = self._reader.size, self._as_of or session
         return [store._before(session, symbols, size, as_of) for store in self._slower]
 
     def _with_history(
         self, days: Sequence[date], symbols: Sequence[str], as_of: date
     ) -> pd.DataFrame:
-        """Bars of some symbols in unbroken sessions, and what they warm up on."""
+        """Read some symbols' bars of consecutive sessions, with those to warm up on."""
         also, needed = symbols_read(self.own), warm_up(self.own)
         earlier = self._calendar[: self._calendar.index(days[0])]
-        stretch, together = self._computed
+        stretch, stretch_bars = self._computed
 
-        def bars_of(day: date) -> pd.DataFrame:
+        def _some_bars_of(day: date) -> pd.DataFrame:
             return of_symbols(self._bars_of(day), {*symbols, *also})
 
         if set(days) <= set(stretch):
-            bars = part_with_history(together, days, earlier, needed, symbols, also)
+            bars = part_with_history(stretch_bars, days, earlier, needed, symbols, also)
         else:
-            bars = bars_with_history(bars_of, days, earlier, needed, also)
+            bars = bars_with_history(_some_bars_of, days, earlier, needed, also)
         return self._steps.adjusted(bars, as_of)
 
     def _seen_from(self, session: date, symbols: Sequence[str] = ()) -> list[date]:
-        """Sessions whose bars may be the last to have closed before one of this.
+        """List the sessions that may have the last bar closed before a bar of this one.
 
-        The session itself, and those before it up to the last bar of each symbol (of
-        some, or of all that have a bar in the session); oldest first.
+        They are the session itself, and the sessions back to the previous bar of each
+        of the symbols (by default all symbols with a bar in the session), oldest first.
         """
         place = self._calendar.index(session)
         lacking = set(symbols or self._bars_of(session)["symbol"])
@@ -242,8 +241,8 @@ class SessionFeatures:
     def _at_close(
         self, rows: pd.DataFrame, size: BarSize, stretch: Sequence[date], as_of: date
     ) -> pd.DataFrame:
-        """Features as they were known at the close of faster bars of a stretch."""
-        self._ready.clear()  # may be of another basis
+        """Return the features as known at the close of faster bars of a stretch."""
+        self._ready.clear()  # may have another price basis
         self._as_of = as_of
         first = min(self._seen_from(day)[0] for day in stretch)
         place, after = self._calendar.index(first), self._calendar.index(stretch[-1])
@@ -258,7 +257,7 @@ class SessionFeatures:
     ) -> LargerBars:
         days = self._seen_from(session, symbols)
         bars = self._with_history(days, symbols, as_of)
-        # Those that other symbols read in the session are needed there.
+        # Symbols that features of other symbols read are needed in the session itself.
         rest = set(symbols) - set(symbols_read(self.own))
         now = bars["symbol"].isin(rest) & (bars["session"] == pd.Timestamp(session))
         return LargerBars(
@@ -272,11 +271,11 @@ class SessionFeatures:
         )
 
     def inputs(self, session: date) -> dict[str, str]:
-        """Hashes of what a session's features would come from now, by part.
+        """Return hashes of the present inputs of a session's features, by part.
 
-        The columns, the code of each of their functions, what was known of the facts
-        that they read, and the bars of each session that the present features were
-        warmed up on: as long as these are the same, nothing else would be read.
+        The parts are the columns, the code of each of their functions, the facts known
+        in the session, and the bars of each session on which the stored features warmed
+        up: while these are the same, nothing else would be read.
 
         Raises
         ------
@@ -291,7 +290,7 @@ class SessionFeatures:
         return self._own_inputs(session) | read
 
     def inputs_read(self, session: date) -> dict[str, str]:
-        """Hashes of what the features that `of` gave for a session came from."""
+        """Return hashes of the inputs from which `of` computed a session, by part."""
         first, last = map(self._calendar.index, (self._oldest_read[session], session))
         parts = parts_of(self._calendar[first : last + 1])
         known = self._versions.__getitem__
@@ -299,7 +298,7 @@ class SessionFeatures:
         return self._own_inputs(session) | read
 
     def _own_inputs(self, session: date) -> dict[str, str]:
-        """Hashes of what a session's features come from beside bars."""
+        """Return hashes of the inputs of a session's features other than bars."""
         seen = self.facts.seen([session])
         functions = sorted({feature.function for feature in self.features})
         return {
@@ -309,11 +308,11 @@ class SessionFeatures:
         }
 
     def _bars_of_part(self, part: str) -> str:
-        """Version of the bars of a part, as the lake has them now."""
+        """Return the version of the bars of a part, as the lake has them now."""
         return version_of(part, self._calendar, self._bars_version)
 
     def _bars_version(self, session: date) -> str:
-        """Data version of a session's bars; empty where there are none."""
+        """Return the data version of a session's bars; empty if there are none."""
         manifest = self._home.lake.manifest("price_bars", session.isoformat())
         return manifest.data_version if manifest else ""
 
@@ -321,10 +320,10 @@ class SessionFeatures:
 def history(
     home: Home, session: date, features: Sequence[Feature], size: BarSize
 ) -> list[date]:
-    """Sessions before one whose bars its features may ask for to warm up.
+    """List the sessions before a session on which its features may warm up.
 
-    Enough for thinly traded symbols and some sessions without a bar; fewer where
-    the market begins.
+    They are enough for thinly traded symbols and for some sessions without bars. There
+    are fewer near the start of the market.
     """
     needed = 0
     for own, some in by_bar_size(features, size).items():
@@ -338,7 +337,7 @@ def history(
 
 
 def sessions_of_warm_up(home: Home, features: Sequence[Feature], size: BarSize) -> int:
-    """Sessions before a session that its features reach back to, at full hours."""
+    """Count the sessions back that a session's features reach, at full hours."""
     per_session = home.market.bars_per_session
     reach = [
         math.ceil(warm_up(some) / per_session(own)) + (own != size)

@@ -1,4 +1,4 @@
-"""What a configuration trades on: bars, indicators and forecasts, as sleeves."""
+"""Sleeves of a configuration: the bars, indicators and forecasts that it trades on."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ KEYS = ["symbol", "ts"]
 
 
 def basis_of(home: Home, study: Study) -> date:
-    """Session on whose basis a study's backtests see prices: the study's first.
+    """Return the session of the price basis of a study's backtests: its first session.
 
-    So one position has one size across a split, and no later split or dividend moves
-    an earlier price.
+    So a position has the same size before and after a split, and a later split or
+    dividend does not change an earlier price.
     """
     return study.sessions(home.market)[0]
 
@@ -50,7 +50,7 @@ def build_sleeves(
     bar_size: BarSize | None = None,
     as_of: date | None = None,
 ) -> list[Sleeve]:
-    """Lay out what a strategy reads over some sessions.
+    """Build the sleeves that a strategy trades over some sessions.
 
     Parameters
     ----------
@@ -59,17 +59,18 @@ def build_sleeves(
     symbols
         Symbols to trade, one sleeve each.
     sessions
-        Sessions of the backtest, oldest first. Indicators are warmed up on those
-        before.
+        Sessions of the backtest, oldest first. Indicators warm up on the sessions
+        before them.
     strategy, settings
         The strategy, and the settings of all its variants.
     forecasts
-        ``symbol``, ``ts`` and ``expected_return``, if the strategy is to see any.
+        ``symbol``, ``ts`` and ``expected_return``, if the strategy reads forecasts; it
+        sees NaN at bars without one.
     bar_size
-        Of the bars to trade on; by default the market's own.
+        Size of the bars to trade on; by default the market's own.
     as_of
-        The session on whose basis prices, volumes and indicators are; the first of
-        the backtest where absent. See `basis_of`.
+        The session of the price basis of prices, volumes and indicators; by default
+        the first of the backtest. See `basis_of`.
 
     Raises
     ------
@@ -99,10 +100,10 @@ def _bars(
     size: BarSize,
     as_of: date,
 ) -> pd.DataFrame:
-    """Bars of the sessions, with indicators warmed up on the sessions before."""
+    """Read the bars of the sessions, with indicators warmed up on earlier sessions."""
     versions = tuple(BarReader(home, size).versions(sessions))
-    asked = _Asked(home.path, versions, tuple(sessions), tuple(symbols), size, home)
-    bars = LakeSteps(home).adjusted(_price_bars(asked), as_of)
+    request = _Request(home.path, versions, tuple(sessions), tuple(symbols), size, home)
+    bars = LakeSteps(home).adjusted(_price_bars(request), as_of)
     new = [feature for feature in indicators if feature.column not in bars]
     if not new:
         return bars
@@ -112,8 +113,8 @@ def _bars(
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """What bars are read from; equal ones give the same."""
+class _Request:
+    """What bars are read from; equal requests have equal bars."""
 
     path: Path
     versions: tuple[str, ...]
@@ -124,10 +125,10 @@ class _Asked:
 
 
 @functools.lru_cache(maxsize=2)
-def _price_bars(asked: _Asked) -> pd.DataFrame:
-    """Bars as these versions have them: read once for all configurations of a run."""
-    reader = BarReader(asked.home, asked.size)
-    bars = reader.over(asked.sessions, None, asked.symbols)
+def _price_bars(request: _Request) -> pd.DataFrame:
+    """Read the bars of these versions, once for all configurations of a run."""
+    reader = BarReader(request.home, request.size)
+    bars = reader.over(request.sessions, None, request.symbols)
     return bars.sort_values(KEYS, ignore_index=True)
 
 
@@ -138,19 +139,19 @@ def sleeves_of_configuration(
     sessions: Sequence[date] | None = None,
     forecasts: pd.DataFrame | None = None,
 ) -> list[Sleeve]:
-    """Lay out what the variants of a configuration read.
+    """Build the sleeves that the variants of a configuration trade.
 
     Parameters
     ----------
     sessions
-        By default those of the study's test windows.
+        Sessions of the backtest; by default those of the study's test windows.
     forecasts
-        By default the configuration's own out-of-sample forecasts.
+        Forecasts; by default the configuration's own out-of-sample forecasts.
 
     Raises
     ------
     BadInput
-        Bars or forecasts are not materialised, or forecasts are of another version
+        Bars or forecasts are not materialised, or forecasts belong to another version
         of the configuration.
     """
     strategy = configuration.strategy_type()
@@ -177,7 +178,7 @@ def sleeves_of_configuration(
 def forecasts_of(
     home: Home, study: Study, configuration: Configuration, table: str = "forecasts"
 ) -> pd.DataFrame:
-    """Read the forecasts of a configuration; BadInput where they are not current."""
+    """Read the forecasts of a configuration; BadInput if they are not current."""
     manifest = home.lake.manifest("forecasts", configuration.key)
     wanted = configuration.model_hash(study)
     if manifest is None or manifest.details.get("model_hash") != wanted:
@@ -188,9 +189,9 @@ def forecasts_of(
 def rerun_with_fills(
     home: Home, study: Study, configuration: Configuration, variants: Sequence[str]
 ) -> BacktestResult:
-    """Run some variants of a configuration once more, every fill kept.
+    """Run some variants of a configuration again, and keep every fill.
 
-    A sweep keeps accounts alone; this gives the rest of it, to the bit.
+    A sweep keeps only accounts; this returns the same results, to the bit, with fills.
 
     Parameters
     ----------
@@ -200,7 +201,7 @@ def rerun_with_fills(
     Raises
     ------
     BadInput
-        As :func:`sleeves_of_configuration`; or an id is no variant's.
+        As :func:`sleeves_of_configuration`, or an id is not that of a variant.
     """
     known = {variant.id: variant for variant in configuration.variants()}
     for name in variants:
@@ -223,7 +224,7 @@ def run_with_fills(
     variants: Sequence[Variant],
     n_sessions: int,
 ) -> BacktestResult:
-    """Run some variants on sleeves that are laid out already."""
+    """Run some variants of a configuration on sleeves that are already built."""
     return run_backtests(
         sleeves,
         configuration.strategy,

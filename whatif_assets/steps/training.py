@@ -50,20 +50,21 @@ FOLDS = {
 
 @dataclass
 class Trained:
-    """What training a configuration left in the lake.
+    """The trained models of a configuration, as they are described in the lake.
 
     Attributes
     ----------
     backend
         Where the models were fitted; ``none`` for a rule.
     folds
-        One row per fold: sessions trained on, rows, error in training, chosen settings.
+        One row per fold: training sessions, rows, training error, chosen settings.
     importance
         Importance of each feature in each fold.
     scores
-        Every candidate of a search in every cross-validation fold; or empty.
+        Score of every candidate of a search in every cross-validation fold; else empty.
     taken_from
-        Key of the configuration that models were taken from; its search found them.
+        Key of the configuration from which models were taken, so that no search was
+        run here; None if the models were fitted.
     data_version
         Hash of the models.
     """
@@ -82,7 +83,7 @@ class Trained:
         examples: Examples,
         configuration: Configuration,
     ) -> None:
-        """Note the model of a fold, its settings, and the scores of a search."""
+        """Add the model of a fold, its importance, and the scores of a search."""
         model, settings, scores = fitted
         if scores is not None:
             self.scores.append(scores.assign(fold=fold.number)[["fold", *scores]])
@@ -103,11 +104,11 @@ class Trained:
         )
 
     def table(self) -> pd.DataFrame:
-        """One row per fold."""
+        """Return the table ``trained_models``: one row per fold."""
         return pd.DataFrame(self.folds, columns=list(FOLDS)).astype(FOLDS)
 
     def metadata(self) -> dict[str, Any]:
-        """What is worth showing: folds, importance, the best of a search."""
+        """Metadata to show: folds, importance, the best candidates of a search."""
         if not self.folds:
             return {"note": "This configuration is a rule; it has no model."}
         shown: dict[str, Any] = {"backend": self.backend, "folds": self.table()}
@@ -229,7 +230,7 @@ def _stored(home: Home, key: str | None, fold: Fold) -> Fitted | None:
 def training_frame(
     home: Home, study: Study, configuration: Configuration
 ) -> pd.DataFrame:
-    """Read all sessions that a configuration trains on, as `dataset` joins them."""
+    """Return the dataset of all sessions on which a configuration is trained."""
     folds = study.folds(home.market)
     days = {day for fold in folds for day in fold.train}
     return dataset(home, configuration, sorted(days))
@@ -238,7 +239,7 @@ def training_frame(
 def training_inputs(
     home: Home, study: Study, configuration: Configuration, backend: str
 ) -> dict[str, str]:
-    """Hashes of what the models of a configuration come from, by part."""
+    """Return hashes of the inputs of a configuration's models, by part."""
     if configuration.algorithm is None:
         return {"settings": configuration.model_hash(study), "data": ""}
     days = [day for fold in study.folds(home.market) for day in fold.train]
@@ -253,7 +254,7 @@ def training_inputs(
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """What a fold learns from.
+    """The training set of a fold.
 
     Attributes
     ----------
@@ -276,22 +277,23 @@ def examples_of(
     Parameters
     ----------
     frame
-        As :func:`whatif_assets.steps.dataset.dataset` gives it, of the fold's
-        training sessions at least.
+        A dataset from :func:`whatif_assets.steps.dataset.dataset`, with at least the
+        fold's training sessions.
 
     Raises
     ------
     BadInput
-        There is no row to train on.
+        There are fewer than two rows to train on.
     """
     columns = [feature.column for feature in configuration.features]
     usable = frame[[*columns, "label"]].notna().all(axis=1)
     rows = frame[usable & training_rows(frame, fold, embargo_of(study, configuration))]
     if len(rows) < 2:
         raise BadInput(
-            f"Configuration {configuration.key}, fold {fold.number}: no row to train "
-            f"on in sessions {fold.train[0]} to {fold.train[-1]}; the features may "
-            "still be warming up, or the label's bars are missing."
+            f"Configuration {configuration.key}, fold {fold.number}: {len(rows)} "
+            f"row(s) to train on in sessions {fold.train[0]} to {fold.train[-1]}, but "
+            "at least 2 are needed; the features may still be warming up, or the "
+            "label's bars are missing."
         )
     return Examples(
         rows,
@@ -307,7 +309,7 @@ def probe_examples(
     fold: Fold,
     examples: Examples,
 ) -> Finding:
-    """Check that what a fold learns from ends before its test window."""
+    """Check that the training set of a fold ends before its test window."""
     embargo, folds = embargo_of(study, configuration), []
     if configuration.search:
         folds = cv_folds(examples.rows, configuration.search_folds, embargo)
@@ -318,7 +320,7 @@ def probe_examples(
 
 
 def embargo_of(study: Study, configuration: Configuration) -> int:
-    """Bars left out before each test: the study's, else the label's horizon."""
+    """Return the bars left out before each test: the study's, or else the horizon."""
     return study.evaluation.embargo or configuration.label.horizon
 
 
@@ -329,14 +331,14 @@ def fit_fold(
     backend: str,
     spark: Callable[[], Any],
 ) -> Fitted:
-    """Fit the model of a fold, its settings searched for where the study asks so.
+    """Fit the model of a fold; search for its settings if the study requests it.
 
     Returns
     -------
     Model
         The model.
     dict
-        The settings that it was fitted with.
+        The settings that the model was fitted with.
     pandas.DataFrame or None
         The scores of the search, if there was one.
     """

@@ -1,4 +1,4 @@
-"""Judging the winner of a study by all that the lake knows of it."""
+"""Verdict on the winner of a study, from everything that the lake has about it."""
 
 from __future__ import annotations
 
@@ -31,16 +31,22 @@ from whatif_assets.steps.winner import Winner
 
 TABLE = "verdicts"
 LOGITS = "verdict_logits"
-# A placebo of which many are drawn counts as the one that few of them beat.
+# Of the many variants of this placebo only the value that few of them beat counts.
 DRAWN = "random_entry"
 FEW = 0.05
-# Money made, which costs take away in proportion to what is traded.
+# Metrics of profit, which costs reduce in proportion to the turnover.
 MONEY = ("pnl", "total_return")
 NO_VERDICTS = LAKE[TABLE].empty()
 
 
 def verdict_inputs(winner: Winner) -> dict[str, str]:
-    """Hashes of what the verdict on a winner comes from, by part."""
+    """Return hashes of the inputs of the verdict on a winner, by part.
+
+    Raises
+    ------
+    BadInput
+        The winner's placebos are not materialised.
+    """
     lake, study = winner.home.lake, winner.study
     _check_placebos(winner)
     opened = is_opened(winner)
@@ -59,12 +65,12 @@ def verdict_inputs(winner: Winner) -> dict[str, str]:
 
 
 def evidence_of(winner: Winner) -> Evidence:
-    """Collect what is known of a winner and of the trials it was chosen from.
+    """Collect the evidence about a winner and about the trials it was chosen from.
 
     Raises
     ------
     BadInput
-        Its placebos are not materialised.
+        The winner's placebos are not materialised, or the ledger lacks its trial.
     """
     _check_placebos(winner)
     study, lake = winner.study, winner.home.lake
@@ -76,7 +82,7 @@ def evidence_of(winner: Winner) -> Evidence:
         trials=tried.returns,
         winner=row,
         hold=_hold_returns(winner),
-        held=_held(winner),
+        held=_benchmark_in_words(winner),
         trials_tried=tried.ever_tried,
         sessions_per_year=winner.home.market.sessions_per_year(),
         ranked_by=study.ranking.label,
@@ -96,17 +102,17 @@ def evidence_of(winner: Winner) -> Evidence:
 
 
 def _withheld(winner: Winner, history: History) -> Iterator[str]:
-    """Say what keeps anybody from calling the winner real."""
+    """Yield the reasons why no winner may be called real, whatever its results."""
     yield from history.gaps()
     if winner.row["account"]:
         yield winner.row["account"]
     if is_opened(winner):
         sealed = winner.home.lake.read("holdout_results", winner.study.name)
-        yield from (f"In the holdout: {told}" for told in sealed["account"] if told)
+        yield from (f"In the holdout: {text}" for text in sealed["account"] if text)
 
 
 def restore_lost(winner: Winner) -> None:
-    """Enter the trials of a study again whose entry or file in the ledger is lost."""
+    """Restore trials of a study whose entry or file in the ledger is lost."""
     ranking = winner.home.lake.read("leaderboard", winner.study.name)
     keys = ranking["configuration"].unique()
     restore_trials(
@@ -119,8 +125,8 @@ def _check_placebos(winner: Winner) -> None:
         raise not_materialised("placebo_results", winner.study.name)
 
 
-def _held(winner: Winner) -> str:
-    """Say how much buy-and-hold bought."""
+def _benchmark_in_words(winner: Winner) -> str:
+    """Describe how much buy-and-hold bought."""
     made = winner.home.lake.read("placebo_results", winner.study.name)
     (settings,) = made.loc[made["placebo"] == "buy_and_hold", "settings"]
     return benchmark_in_words(json.loads(settings))
@@ -136,7 +142,7 @@ def _hold_returns(winner: Winner) -> FloatArray:
 
 
 def _placebos(winner: Winner, ranking: pd.DataFrame) -> Iterator[Placebo]:
-    """What traded without skill: made to measure, and the study's own."""
+    """Yield the placebos made for the winner, and those of the study itself."""
     score = winner.study.ranking.score
     made = winner.home.lake.read("placebo_results", winner.study.name)
     for name, rows in made.groupby("placebo", sort=False):
@@ -144,7 +150,7 @@ def _placebos(winner: Winner, ranking: pd.DataFrame) -> Iterator[Placebo]:
         if name == DRAWN and len(values):
             best = 1 - FEW if winner.study.ranking.higher_is_better else FEW
             value = float(values.quantile(best))
-            label = f"the random trader that {FEW:.0%} of {len(values)} beat"
+            label = f"the random trader beaten by only {FEW:.0%} of {len(values)}"
             yield Placebo(label, value)
         else:
             for variant, value in zip(rows["variant"], score(rows)):
@@ -161,21 +167,22 @@ def _named(name: str, variant: str) -> str:
 
 
 def _holdout(winner: Winner) -> Holdout | None:
-    """The winner's result on the holdout, if it was opened for this very winner."""
+    """Return the winner's result on the holdout, if it was opened for this winner."""
     lake, study = winner.home.lake, winner.study
     if not is_opened(winner):
         return None
     daily = lake.read("holdout_pnl", study.name)
     pnl = daily[["pnl", "buy_and_hold_pnl"]].to_numpy(dtype=np.float64).T
-    mine, hold = session_returns(pnl, daily["start_cash"].head(1).repeat(2))
+    own, hold = session_returns(pnl, daily["start_cash"].head(1).repeat(2))
     seen, tested = (count(winner.home, study) for count in (times_seen, times_tested))
-    return Holdout(mine, hold, seen, tested)
+    return Holdout(own, hold, seen, tested)
 
 
 def _overtaken_after(winner: Winner, ranking: pd.DataFrame) -> float:
-    """Extra cost, in basis points of each fill, at which another candidate is ahead.
+    """Compute the extra cost, in basis points per fill, that puts another one ahead.
 
-    Every variant keeps its fills. NaN for a ranking that is not by money made.
+    The fills of every variant stay the same. NaN if the ranking is not by profit,
+    infinite if no other candidate trades less.
     """
     if winner.study.ranking.column not in MONEY:
         return math.nan
@@ -189,7 +196,7 @@ def _overtaken_after(winner: Winner, ranking: pd.DataFrame) -> float:
 
 
 def verdict_row(winner: Winner, verdict: Verdict) -> pd.DataFrame:
-    """Write a verdict as one row: headline, reasons, and every figure behind it."""
+    """Write a verdict as one row: headline, reasons, and the figures behind it."""
     return pd.DataFrame(
         [
             {
@@ -207,7 +214,7 @@ def verdict_row(winner: Winner, verdict: Verdict) -> pd.DataFrame:
 
 
 def read_verdicts(winner: Winner) -> pd.DataFrame:
-    """Read the verdict on a winner: one row, or none if it was not judged yet."""
+    """Read the verdict on a winner: one row, or none if there is no current verdict."""
     lake, name = winner.home.lake, winner.study.name
     try:
         current = verdict_inputs(winner)

@@ -1,4 +1,4 @@
-"""The winner of a study: its best configuration, with the variant that won."""
+"""The winner of a study: its best configuration and variant."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.leaderboard import BOARD, RESULTS, best
 
-NAME = "name"  # the part of inputs that is no content
-# The parts of a study that make results comparable.
+NAME = "name"  # the part of inputs that is a name, not content
+# Fields of a study that have to be equal for results to be comparable.
 FRAME = {"dates", "symbols", "evaluation"}
 
 
@@ -28,8 +28,10 @@ class Winner:
 
     Attributes
     ----------
+    home, study, configuration, variant
+        The home, the study, and the winning configuration and variant.
     row
-        Its row of the leaderboard: metrics by name.
+        The winner's row of the leaderboard: values by column.
     """
 
     home: Home
@@ -48,7 +50,7 @@ class Winner:
 
     @property
     def ranked_value(self) -> float:
-        """What the study ranks by: a metric, or a weighted sum of several."""
+        """Value that the study ranks by: a metric, or a weighted sum of several."""
         return float(self.row[self.study.ranking.column])
 
     @property
@@ -58,14 +60,14 @@ class Winner:
 
     @property
     def trial(self) -> str:
-        """Hash of the trial that it is, in which built-in rules have no code."""
+        """Hash of the winner's trial; see `trials_of`."""
         names = self.configuration.variant_ids()
         trials = trials_of(self.home, self.study, self.configuration)
         return dict(zip(names, trials))[self.variant.id]
 
     @property
     def made_of(self) -> dict[str, str]:
-        """Hashes of the data that its results come from, by part."""
+        """Hashes of the data that the winner's results were computed from, by part."""
         manifest = self.home.lake.manifest(RESULTS, self.configuration.key)
         inputs = manifest.inputs if manifest else {}
         own = ("settings", "code")
@@ -73,14 +75,14 @@ class Winner:
 
     @property
     def inputs(self) -> dict[str, str]:
-        """Hashes of what makes the winner what it is, by part: content, and name."""
+        """Hashes of the winner's settings, data and name, by part."""
         configuration, lake = self.configuration, self.home.lake
         frame = self.study.model_dump(mode="json", include=FRAME)
         own = [self.row["settings"], frame, sorted(METRICS)]
         code = configuration.strategy_type().code_version
         manifest = lake.manifest(RESULTS, configuration.key)
         made_of = dict(manifest.inputs) if manifest else {}
-        # The settings are those of all variants, of which others may have changed.
+        # These settings cover all variants, and those of others may have changed.
         made_of.pop("settings", None)
         return {
             "settings": combined_hash([own, code]),

@@ -63,7 +63,7 @@ def test_a_faulty_study_exits_2_with_file_and_line(tiny_study, old, new, says):
 def test_a_home_without_a_market_says_what_to_do(tmp_path):
     result = whatif("run", "--home", tmp_path / "empty")
     assert result.exit_code == 2
-    assert "is no home yet" in result.stderr
+    assert "is not a home yet" in result.stderr
 
 
 def test_an_unknown_study_is_suggested(finished_home):
@@ -96,7 +96,7 @@ def test_report_says_that_there_is_no_page(copied_home, monkeypatch):
     (copied_home / "reports" / "tiny.html").unlink()
     result = whatif("report", "tiny", "--home", copied_home, "--open")
     assert result.exit_code == 2
-    assert "tiny.html: there is no report yet" in " ".join(result.stderr.split())
+    assert "tiny.html: the report does not exist yet" in " ".join(result.stderr.split())
 
 
 def test_report_prints_the_winner(finished_home):
@@ -121,7 +121,7 @@ def test_an_old_result_is_shown_as_old_or_not_at_all(copied_home, capsys):
     path = copied_home / "studies" / "tiny.yaml"
     path.write_text(path.read_text().replace("train: 6", "train: 5"))
     result = whatif("report", "tiny", "--home", copied_home)
-    assert result.output.startswith("Out of date: what follows was made on ")
+    assert result.output.startswith("Out of date: this result was made on ")
     assert "Result of tiny" in result.output
     home = Home.open(copied_home)
     print_result(home, home.study("tiny"))
@@ -170,7 +170,7 @@ def test_diff_of_a_wrong_name_exits_2(finished_home, name):
 
 
 def test_a_failed_configuration_exits_1_and_the_rest_is_ranked(tmp_path):
-    """A user's strategy that fails at run time takes only itself away."""
+    """A user's strategy that fails at run time affects only its own configuration."""
     (tmp_path / "mine.py").write_text(
         "import backtrader as bt\n"
         "class Broken(bt.Strategy):\n"

@@ -1,4 +1,4 @@
-"""What a run asks of Spark before it begins."""
+"""What a run requests from Spark before it starts."""
 
 from __future__ import annotations
 

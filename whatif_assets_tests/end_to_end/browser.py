@@ -1,4 +1,4 @@
-"""Chromium without a window, to look at pages as people see them."""
+"""Headless Chromium, to test pages as a user sees them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ QUIET = [
 
 
 def find_browser() -> str | None:
-    """Find Chromium, where ``CHROMIUM`` says or on the path; None without one."""
+    """Find Chromium by ``CHROMIUM`` or on the path; None if there is none."""
     named = os.environ.get("CHROMIUM", "")
     found = (shutil.which(name) for name in (named, *BROWSERS) if name)
     return next((path for path in found if path), None)

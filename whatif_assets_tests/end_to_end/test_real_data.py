@@ -1,4 +1,4 @@
-"""The whole chain on real bars, and on a sweep whose answer others published."""
+"""The whole chain on real bars, and on a sweep with a published result."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ SYMBOLS = ["AAPL", "BA", "BRK.B", "CAT", "CSCO", "DIS"]
 
 @pytest.fixture
 def us_minutes(market_data, tmp_path) -> Path:
-    """Write the study of real minutes with the path of the data that are here."""
+    """Write the study of real minutes with the path of the available data."""
     text = (ROOT / "docs/studies/us_minutes.yaml").read_text()
     bars = market_data / "us1m_2018_av.parquet"
     study = tmp_path / "us_minutes.yaml"

@@ -92,7 +92,7 @@ def test_the_leaderboard_is_sorted_by_a_press_and_back_by_another(browser, repor
             values = figures(page, "sharpe")
             known = [float(value) for value in values if value]
             assert known == sorted(known, reverse=direction < 0)
-            # What is undefined stays last, whichever way.
+            # Undefined values stay last in both directions.
             assert all(values[: len(known)])
         assert head.get_attribute("aria-sort") == "ascending"
 

@@ -1,8 +1,8 @@
-"""What a person does in the UI gives what the command line gives, to the last bit.
+"""Work in the UI has the same results as the command line, to the last bit.
 
-One test, since each step needs the one before it. The daemon looks at backfills twice
-a minute: so one backfill of each of two homes goes through it, and something else is
-done meanwhile.
+It is one test, because each step needs the previous one. The daemon checks backfills
+only twice a minute, so one backfill for each of two homes goes through it, and other
+steps run in the meantime.
 """
 
 from __future__ import annotations
@@ -101,10 +101,10 @@ def the_sensor_registers_the_configurations(ui: Ui) -> None:
 def a_saturday_is_refused(ui: Ui, home: Home) -> None:
     run = ui.launch(["price_bars"], SATURDAY)
     assert ui.finish_run(run) == "FAILURE"
-    assert f"{SATURDAY} is no session of XNYS (weekend)" in ui.reasons(run)
+    assert f"{SATURDAY} is not a session of XNYS (weekend)" in ui.reasons(run)
     assert run not in ui.recorded("price_bars").values()
     assert SATURDAY not in home.lake.keys("price_bars")
-    with pytest.raises(UiError, match=f"{SATURDAY}: no session of price_bars"):
+    with pytest.raises(UiError, match=f"{SATURDAY}: not a session of price_bars"):
         ui.backfill(SESSION_ASSETS, ["2026-01-09", SATURDAY])
 
 
@@ -129,7 +129,7 @@ def the_page_is_handed_out(url: str, home: Home) -> None:
 
 
 def the_study_is_judged(home: Home) -> None:
-    """Its verdict and what it says of the winner are there, and of one state."""
+    """The verdict and the report on the winner exist, and belong to the same state."""
     (row,) = table(home.path, "best_configuration").to_dict("records")
     assert row["conclusion"].count("Verdict: ") == 1
     assert "earlier state" not in row["conclusion"]
@@ -163,7 +163,7 @@ def with_the_what_if_the_leaderboard_is_as_without_it(
 
 
 def a_person_sees_it(browser: str, ui: Ui, other: Ui, backfill: str) -> None:
-    """Look at pages and click: the leaderboard, a bad key, the backfill, a what-if."""
+    """Open pages and click: the leaderboard, a bad key, the backfill, a what-if."""
     with chromium(browser) as running:
         page = running.new_page(viewport={"width": 1400, "height": 1000})
         page.set_default_timeout(60_000)

@@ -1,4 +1,4 @@
-"""A running Dagster UI, and a client that asks of it what a person clicks."""
+"""A running Dagster UI, and a client that sends the requests of a user."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ mutation ($parameters: LaunchBackfillParams!) {
 
 
 class UiError(Exception):
-    """What the UI answered where it refused."""
+    """An error response of the UI."""
 
 
 @dataclass(frozen=True)
@@ -262,12 +262,12 @@ class Ui:
 def wait_for(
     look: Callable[[], Any], seconds: float, otherwise: str | Callable[[], str]
 ) -> Any:
-    """Look until there is something to see, and return it.
+    """Poll until there is a result, and return it.
 
     Raises
     ------
     TimeoutError
-        Nothing came in time; the message is ``otherwise``.
+        There was no result in time; the message is ``otherwise``.
     """
     end = time.monotonic() + seconds
     while True:
@@ -343,7 +343,7 @@ def _is_up(process: subprocess.Popen[bytes], url: str, log: Path) -> bool:
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:
-    """End a process and all that it started: asked first, then made to."""
+    """End a process and its children: with SIGTERM first, then with SIGKILL."""
     for sign in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, sign)
@@ -353,7 +353,7 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
 
 
 def is_gone(process: subprocess.Popen[bytes]) -> bool:
-    """Whether nothing is left of a process and all that it started."""
+    """Return whether a process and all of its children have ended."""
     process.poll()
     try:
         os.killpg(process.pid, 0)

@@ -332,7 +332,7 @@ class TestBadInput:
 
     def test_a_missing_column_is_named(self) -> None:
         bars = sleeve([10, 11], ema_10=[1, 1])
-        with pytest.raises(BadInput, match="forecast, which AAA lacks; it has ema_10"):
+        with pytest.raises(BadInput, match=r"forecast, which .* AAA lacks.* ema_10"):
             run_backtests([bars], "forecast_threshold", [Variant("-", {})])
 
     def test_an_unknown_setting_is_named_before_anything_runs(self) -> None:
@@ -344,7 +344,7 @@ class TestBadInput:
     def test_a_name_that_stands_twice_is_refused(self, what: str) -> None:
         bars = [self.bars] * (2 if what == "symbol" else 1)
         variants = [Variant("a", {})] * (2 if what == "variant" else 1)
-        with pytest.raises(BadInput, match=f"has a {what} twice"):
+        with pytest.raises(BadInput, match=f"the {what} .* occurs more than once"):
             run_backtests(bars, "forecast_threshold", variants)
 
 
@@ -386,7 +386,7 @@ class TestSleeves:
         assert first.open.tolist() == [2.0, 3.0]
 
     def test_bars_out_of_order_are_refused(self) -> None:
-        with pytest.raises(BadInput, match=r"bar 1 .*not later than the bar"):
+        with pytest.raises(BadInput, match=r"bar 1 .*not later than that of the bar"):
             sleeves_of(self.frame()[::-1], [dt.date(2018, 2, 20)])
 
     def test_a_price_that_is_no_number_is_refused(self) -> None:

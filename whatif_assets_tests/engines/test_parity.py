@@ -1,4 +1,4 @@
-"""The sweep engine: what Backtrader says, order by order."""
+"""The sweep engine equals Backtrader, order by order."""
 
 from __future__ import annotations
 
@@ -318,7 +318,9 @@ def test_the_clock_needs_the_hours_of_the_sessions() -> None:
 def test_two_ways_of_sizing_are_refused() -> None:
     bars = sleeve([10, 11, 12], forecast=[1, 1, 1])
     variant = Variant("-", {"notional": 100, "equity_percent": 10})
-    with pytest.raises(BadInput, match=r"equity_percent: found 10.* beside notional"):
+    with pytest.raises(
+        BadInput, match=r"equity_percent: found 10.* together with notional"
+    ):
         run_backtests([bars], "forecast_threshold", [variant])
 
 

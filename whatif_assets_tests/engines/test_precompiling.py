@@ -1,4 +1,4 @@
-"""What is compiled ahead is what a run uses, and it is compiled once."""
+"""A run uses the functions that were compiled ahead, and compiles them once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bars that features came from are named by the session, and long ago by the month."""
+"""Bars that features were computed from are named by session, and older ones by month."""
 
 from datetime import date, timedelta
 
@@ -16,7 +16,7 @@ DAYS = [FIRST + timedelta(days=n) for n in range(100)]  # to 2026-04-10
 
 
 def versions(days: list[date], **changed: str) -> dict[str, str]:
-    """Versions of the parts of days, where those of some days are others."""
+    """Return the versions of the parts of days, if some days have other versions."""
 
     def version(day: date) -> str:
         return changed.get(f"on_{day:%m_%d}", str(day))

@@ -25,8 +25,8 @@ configurations:
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("'**/[**'", r"path '.*\[\*\*' is no glob"),
-        ("'a**.csv'", r"path '.*a\*\*.csv' is no glob"),
+        ("'**/[**'", r"path '.*\[\*\*' is not a valid glob"),
+        ("'a**.csv'", r"path '.*a\*\*.csv' is not a valid glob"),
         ("a" * 300, r"path '.*aaa' cannot be read: File name too long"),
     ],
 )

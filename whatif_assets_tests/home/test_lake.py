@@ -91,7 +91,7 @@ def test_missing_sessions_are_named(tmp_path):
 
 
 def test_a_bit_that_changed_in_a_file_never_changes_a_row(tmp_path):
-    """Reading finds it, unless it says nothing of the rows."""
+    """Reading detects it, unless the bit does not affect the rows."""
     lake, key = Lake(tmp_path), "2026-01-05"
     lake.write("features", key, FRAME)
     path = path_of(lake, "features", key)

@@ -1,4 +1,4 @@
-"""The ledger keeps what it was told, and shows what was taken from it."""
+"""The ledger keeps its entries, and shows which were changed or removed."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def ledger(tmp_path: Path) -> Ledger:
 
 
 def again(ledger: Ledger) -> Ledger:
-    """What another process finds."""
+    """Return the ledger as another process reads it."""
     return Ledger(ledger.folder)
 
 
@@ -58,7 +58,7 @@ def lines(ledger: Ledger) -> list[str]:
     return (ledger.folder / CHAIN).read_text().splitlines(keepends=True)
 
 
-def test_it_says_what_it_was_told_in_order(ledger: Ledger) -> None:
+def test_entries_are_read_in_the_order_of_writing(ledger: Ledger) -> None:
     found = again(ledger).entries
     assert [entry.record for entry in found] == [
         evaluated("s.a"),
@@ -70,7 +70,7 @@ def test_it_says_what_it_was_told_in_order(ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize("row", [0, 1])
-def test_a_line_that_was_taken_away_is_told(ledger: Ledger, row: int) -> None:
+def test_a_removed_line_is_reported(ledger: Ledger, row: int) -> None:
     kept = [line for n, line in enumerate(lines(ledger)) if n != row]
     (ledger.folder / CHAIN).write_text("".join(kept))
     (fault,) = again(ledger).faults
@@ -78,23 +78,25 @@ def test_a_line_that_was_taken_away_is_told(ledger: Ledger, row: int) -> None:
     assert "missing" in fault
 
 
-def test_a_line_that_was_changed_is_told_and_does_not_count(ledger: Ledger) -> None:
+def test_a_changed_line_is_reported_and_does_not_count(ledger: Ledger) -> None:
     changed = [
         line.replace('"candidates": 3', '"candidates": 1') for line in lines(ledger)
     ]
     (ledger.folder / CHAIN).write_text("".join([lines(ledger)[0], *changed[1:]]))
     first, second = again(ledger).faults
-    assert f"{CHAIN}, line 2: it cannot be read (it does not have the hash" in first
+    assert f"{CHAIN}, line 2: the entry cannot be read (its hash does not" in first
     assert "entry 3 follows entry 1" in second
     assert len(again(ledger).entries) == 2
 
 
 @pytest.mark.parametrize("line", ["{}", "[]", "garbage", '{"kind": "other"}', "\x00"])
-def test_what_is_no_entry_is_told_and_never_raises(ledger: Ledger, line: str) -> None:
+def test_a_line_that_is_not_an_entry_is_reported_and_never_raises(
+    ledger: Ledger, line: str
+) -> None:
     with (ledger.folder / CHAIN).open("a") as file:
         file.write(line + "\n")
     (fault,) = again(ledger).faults
-    assert "line 4: it cannot be read" in fault
+    assert "line 4: the entry cannot be read" in fault
 
 
 def test_lines_taken_from_the_end_are_missed_by_who_names_them(ledger: Ledger) -> None:

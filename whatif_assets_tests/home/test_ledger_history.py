@@ -1,4 +1,4 @@
-"""Trials follow the market data: no name, file or home lets them be forgotten."""
+"""Trials follow the market data: no name, file or home makes them forgotten."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ EARLIER = "2025-12-01T00:00:00+00:00"
 
 @dataclass
 class Trying:
-    """A home in which somebody tries things; what they gave is made up."""
+    """A home in which somebody runs trials; their results are made up."""
 
     path: Path
 
@@ -244,7 +244,7 @@ class TestGaps:
         assert trying.gaps("first") == []
         shutil.rmtree(trying.path / FOLDER)
         (told,) = trying.gaps("first")
-        assert "has lost an entry that results of this home name" in told
+        assert "has lost an entry that results of this home refer to" in told
         trying.test("first")
         assert trying.counted("first").ever_tried == 4
         assert trying.gaps("first") == [told]
@@ -281,7 +281,7 @@ class TestAnotherHome:
 def sleeve(
     symbol: str, sessions: int, *, bars: int = 12, scale: float = 1.0, seed: int = 1
 ) -> Sleeve:
-    """Bars of a random walk; fewer of them are those of twice the size."""
+    """Bars of a random walk; half as many are the same walk in bars of twice the size."""
     steps = np.random.default_rng(seed).normal(0, 0.01, (sessions, 12))
     path = 50 * np.exp(np.cumsum(steps.ravel())).reshape(sessions, 12) * scale
     size = 12 // bars

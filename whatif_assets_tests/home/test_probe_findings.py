@@ -1,4 +1,4 @@
-"""What probes found is kept beside the partition that it was found of."""
+"""Findings of probes are stored next to their partition."""
 
 from __future__ import annotations
 

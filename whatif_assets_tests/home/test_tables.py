@@ -63,7 +63,7 @@ def declared(table: Table) -> dict[str, pa.DataType]:
 
 
 def nothing(table: Table, rows: int) -> pd.DataFrame:
-    """Rows without a value, of no type at all."""
+    """Rows without values or types."""
     return pd.DataFrame({name: [None] * rows for name in table.kinds}, dtype=object)
 
 
@@ -121,7 +121,7 @@ def test_a_missing_column_is_refused_by_name(name: str) -> None:
     column = next(c.name for c in LAKE[name].columns if not c.optional)
     frame = LAKE[name].empty().drop(columns=column)
     with pytest.raises(
-        BadInput, match=f"Table {name}: .* lacks {column}; its declared"
+        BadInput, match=f"Table {name}: .* lacks {column}; the declared"
     ):
         as_parquet(frame, name)
 
@@ -129,7 +129,7 @@ def test_a_missing_column_is_refused_by_name(name: str) -> None:
 @pytest.mark.parametrize("name", [n for n, t in LAKE.items() if t.others is None])
 def test_an_undeclared_column_is_refused_by_name(name: str) -> None:
     frame = LAKE[name].empty().assign(colour="red")
-    with pytest.raises(BadInput, match=f"Table {name}: .* has colour; its declared"):
+    with pytest.raises(BadInput, match=f"Table {name}: .* has colour; the declared"):
         as_parquet(frame, name)
 
 
@@ -157,12 +157,12 @@ def test_a_feature_is_a_number_of_64_bits_whatever_gave_it(value: Any) -> None:
         (
             "features",
             FEATURE.assign(own=["high"]),
-            "column own: found values of object",
+            "column own: found values of type object",
         ),
         (
             "features",
             FEATURE.assign(symbol=[5]),
-            "column symbol: .*int64, and not texts",
+            "column symbol: .*int64 instead of texts",
         ),
         ("verdict_logits", pd.DataFrame({"logit": ["x"]}), "column logit"),
         ("features", FEATURE.assign(symbol=["\ud800"]), "column symbol"),
@@ -177,7 +177,7 @@ def test_a_value_of_another_type_is_refused_by_column(
 
 def test_a_number_that_is_not_whole_is_refused_where_whole_ones_are_declared() -> None:
     frame = LAKE["trained_models"].empty().reindex([0]).assign(fold=0.5)
-    with pytest.raises(BadInput, match=r"column fold: .*can't be written as int64"):
+    with pytest.raises(BadInput, match=r"column fold: .*cannot be written as int64"):
         as_parquet(frame, "trained_models")
 
 
@@ -203,7 +203,7 @@ def test_a_file_of_another_type_is_refused_before_it_replaces_a_good_one(
 
 
 def old_findings(lake: Lake) -> None:
-    """One session whose finding has no symbol, and one whose finding has."""
+    """One session whose finding has no symbol, and one whose finding has one."""
     for key, symbol in (("2026-01-05", pa.nulls(1)), ("2026-01-06", pa.array(["A"]))):
         path = path_of(lake, "data_quality", key)
         path.parent.mkdir(parents=True)

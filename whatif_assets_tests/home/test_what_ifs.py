@@ -1,4 +1,4 @@
-"""What-ifs that were asked, and what becomes of them when studies are edited."""
+"""Requested what-ifs, and their fate when studies are edited."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BASE = (
 
 @pytest.fixture
 def asked(tmp_path: Path, tiny_study: Path) -> Path:
-    """Give a home with results of a what-if that was asked."""
+    """Return a home with results of a requested what-if."""
     home, _ = set_up(tmp_path / "home", tiny_study)
     update_keys(home, ())
     manifest = Manifest("v", {}, 1, "run", "1", "2026-01-05T00:00:00+00:00", 0.1)
@@ -78,7 +78,7 @@ def test_what_is_not_removed_when_it_should_be_is_still_to_be_removed(asked):
 
 
 def test_a_what_if_with_results_alone_does_not_come_back_with_its_configuration(asked):
-    """Whoever asked may have done so in another instance of Dagster."""
+    """It may have been requested in another instance of Dagster."""
     update_keys(edit(asked, BASE, ""), ())
     home = edit(asked, "configurations:\n", f"configurations:\n{BASE}")
     update_keys(home, ())

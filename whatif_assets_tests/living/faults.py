@@ -1,4 +1,4 @@
-"""What may befall the files of a home: damage, leftovers, a run that is killed."""
+"""Faults in the files of a home: damage, leftovers, a run that is killed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DAMAGE: dict[str, Callable[[bytes], bytes | None]] = {
 
 
 def files_of_results(home: Path) -> list[Path]:
-    """List the files of results, in order; what cannot be made again is left out."""
+    """List the files of results, in order, without those that cannot be rebuilt."""
     history = ("runs", "keys.json")
     return [
         path
@@ -33,7 +33,7 @@ def files_of_results(home: Path) -> list[Path]:
 
 
 def damage(path: Path, how: str) -> None:
-    """Damage a file in a way of `DAMAGE`; other names of the same content stay."""
+    """Damage a file in one way of `DAMAGE`; other hard links to it are unchanged."""
     content = DAMAGE[how](path.read_bytes())
     path.unlink()
     if content is not None:
@@ -41,7 +41,7 @@ def damage(path: Path, how: str) -> None:
 
 
 def leave_wal(database: Path) -> None:
-    """Leave beside a database what a writer that was killed leaves there."""
+    """Create the write-ahead log that a killed writer leaves next to a database."""
     wal = database.with_name(f"{database.name}.wal")
     wal.unlink(missing_ok=True)  # of one that was killed before
     with duckdb.connect(str(database)) as connection:
@@ -56,7 +56,7 @@ def interrupt(home: Path, number: signal.Signals, seconds: float) -> int | None:
     Returns
     -------
     int or None
-        The exit status, as Python tells it; None where the run ended before.
+        The exit status, as Python reports it; None if the run ended before.
     """
     environment = {n: v for n, v in os.environ.items() if n != "DAGSTER_HOME"}
     with subprocess.Popen(
@@ -81,8 +81,8 @@ class Killed(BaseException):
 def killed_at(number: int) -> Iterator[None]:
     """Die at the n-th change of a directory, and change nothing more.
 
-    As after ``kill -9``, what is half done stays half done: what would tidy up does
-    nothing either. Where the block gets by with fewer changes, it ends as usual.
+    As after ``kill -9``, unfinished work stays unfinished, and clean-up code does
+    nothing either. If the block makes fewer changes, it ends as usual.
     """
     changes = 0
 

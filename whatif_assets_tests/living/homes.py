@@ -1,4 +1,4 @@
-"""Running a home as its user does, and making a fresh one of the same inputs."""
+"""Run a home as a user does, and make a fresh one from the same inputs."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Outcome:
 
 @contextlib.contextmanager
 def listening() -> Iterator[io.StringIO]:
-    """Give what is printed meanwhile, each message on a line of its own."""
+    """Yield the messages that are printed in the context, one per line."""
     heard = io.StringIO()
     with contextlib.ExitStack() as stack:
         for console in (terminal.console, terminal.errors):
@@ -58,7 +58,7 @@ def listening() -> Iterator[io.StringIO]:
 
 @contextlib.contextmanager
 def nothing_drawn() -> Iterator[None]:
-    """Leave out pictures and pages, which take their time and are in no table."""
+    """Skip plots and pages, which take time and are not in any table."""
     with (
         mock.patch.object(Picture, "png", lambda picture: b""),
         mock.patch.object(partition_loop, "draw_beside", lambda: None),
@@ -92,7 +92,7 @@ def check(home: Path, study: str) -> Outcome:
 
 
 def files(home: Path) -> dict[str, tuple[int, int]]:
-    """Size and time of change of every file of a home, but what Python compiled."""
+    """Size and modification time of every file of a home, without compiled Python."""
     found = (path for path in sorted(home.rglob("*")) if path.is_file())
     return {
         str(path.relative_to(home)): (path.stat().st_size, path.stat().st_mtime_ns)
@@ -115,7 +115,7 @@ def launch(
     between: tuple[str, str] | None = None,
     assets: Sequence[str] = (),
 ) -> bool:
-    """Launch a job, or some of its assets, as the UI does; tell whether it succeeded.
+    """Launch a job, or some of its assets, as the UI does; return its success.
 
     Parameters
     ----------
@@ -155,7 +155,7 @@ def pages(home: Path) -> list[str]:
 
 
 def without_meaning(home: Path, asked: set[str]) -> list[str]:
-    """List what-ifs of a home's studies with a field or a value that there is not."""
+    """List what-ifs of a home's studies with a field or value that does not exist."""
     opened, found = Home.open(home), []
     for key in sorted(asked):
         if study_of(key) not in opened.studies():
@@ -168,7 +168,7 @@ def without_meaning(home: Path, asked: set[str]) -> list[str]:
 
 
 class FreshHomes:
-    """Homes that were made from nothing, one for all equal inputs.
+    """Homes made from scratch, one for all equal inputs.
 
     Parameters
     ----------
@@ -195,7 +195,7 @@ class FreshHomes:
 
 
 def _history(living: Path) -> str:
-    """Hash of what has been tried and looked at in a home."""
+    """Hash of the trials and the openings of holdouts in a home."""
     ledger = living / HISTORY
     files = sorted(p for p in ledger.rglob("*.parquet"))
     content = [str(p.relative_to(ledger)).encode() + p.read_bytes() for p in files]

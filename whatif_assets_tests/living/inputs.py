@@ -1,4 +1,4 @@
-"""All that a home is made from, and that a user may change from run to run."""
+"""All inputs of a home, which a user can change between runs."""
 
 from __future__ import annotations
 
@@ -80,18 +80,18 @@ SMAS = {
 
 @dataclass
 class Inputs:
-    """What a home is made from.
+    """The inputs of a home.
 
     Attributes
     ----------
     studies
         Content of the study files, by the study's name.
     period, unit
-        What the own strategy, and the module that it imports, say.
+        Values in the code of the own strategy, and of the module that it imports.
     code_of_sma
         Which of `SMAS` the feature ``sma`` is.
     asked
-        Keys of the what-ifs that were asked, which still have a meaning.
+        Keys of the requested what-ifs that are still valid.
     broken
         Text of study files that are wrong, by name.
     """
@@ -114,14 +114,14 @@ class Inputs:
 
     @property
     def wrong(self) -> list[str]:
-        """Words that a run has to say of what is wrong with the inputs."""
+        """Words that the messages of a run about wrong inputs must contain."""
         return [*self.broken, *self.market.wrong]
 
     def forget_questions(self) -> None:
-        """Drop what-ifs whose configuration is no more.
+        """Drop what-ifs whose configuration was removed.
 
-        Those of a study that is no more stay while a study file cannot be read: it
-        may be that one.
+        What-ifs of a removed study stay while a study file cannot be read, because
+        that file could be the study.
         """
         stems = {".".join(entry) for entry in self.entries()}
         self.asked = {

@@ -1,4 +1,4 @@
-"""A home that lives, and what it is held to after each run."""
+"""A home over many runs, and the checks after each run."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Life(RuleBasedStateMachine):
     Attributes
     ----------
     has_signals
-        Whether runs get signals. When they come is never the same twice.
+        Whether runs get signals. Their timing is never the same twice.
     """
 
     has_signals = False
@@ -59,7 +59,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(patience=PATIENCE)
     def run(self, patience: int) -> None:
-        """Run all studies; every table is as a fresh home has it."""
+        """Run all studies; check that every table equals that of a fresh home."""
         self.patience, self.pending = patience, 0
         self.inputs.write(self.home)
         outcome = homes.run(self.home, self.instance)
@@ -86,7 +86,7 @@ class Life(RuleBasedStateMachine):
             assert known == homes.keys(self.home) | self.inputs.asked
 
     def changed(self) -> None:
-        """Note a change; the user runs the home after some."""
+        """Count a change; after some changes the user runs the home."""
         self.pending += 1
         if self.pending >= self.patience:
             self.run(self.patience)

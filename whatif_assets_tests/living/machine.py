@@ -1,4 +1,4 @@
-"""A home that lives: whatever happens to it, it ends up as a fresh one would."""
+"""A state machine of a home: after any events it equals a fresh home."""
 
 from __future__ import annotations
 

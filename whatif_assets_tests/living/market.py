@@ -1,4 +1,4 @@
-"""A small market that changes: bars of an hour, and all that may happen to them."""
+"""A small market with hourly bars, and the events that change them."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Market:
     source
         ``parquet`` gives a file for each session, ``csv`` one for all.
     multiplier
-        Of the symbols, as ``market.yaml`` says it.
+        Multiplier of the symbols, as in ``market.yaml``.
     """
 
     days: int = 9
@@ -85,9 +85,9 @@ class Market:
 
     @property
     def wrong(self) -> list[str]:
-        """Sessions with a price that is none, and the first one without any bar.
+        """Sessions with an invalid price, and the first session without any bar.
 
-        A fault that many sessions have alike is told once, of the first.
+        A fault that many sessions share is reported once, for the first session.
         """
         refused = {
             day
@@ -103,13 +103,13 @@ class Market:
             self.bars[symbol, day] = bars_of(symbol, day)
 
     def add_session(self) -> None:
-        """Let one more session come, with bars of the symbols that still trade."""
+        """Add a session, with bars of the symbols that still trade."""
         self.days += 1
         for symbol in set(self.symbols) - self.gone:
             self._list(symbol, self.sessions[-1:])
 
     def restate(self, symbol: str) -> None:
-        """Give a symbol the bars that it would have if nothing had happened."""
+        """Restore the bars that a symbol would have without any event."""
         self.gone.discard(symbol)
         self._list(symbol, self.sessions)
 
@@ -120,14 +120,14 @@ class Market:
         frame.loc[[row], PRICES] = (frame.loc[[row], PRICES] * factor).round(2)
 
     def remove(self, number: int, bar: int) -> None:
-        """Take one bar away, unless it is the symbol's only one of the session."""
+        """Remove one bar, unless it is the symbol's only bar in the session."""
         frame = self._frame(number)
         if len(frame) > 1:
             kept = frame.drop(index=bar % len(frame)).reset_index(drop=True)
             self.bars[self._place(number)] = kept
 
     def miss(self, number: int) -> None:
-        """Take all bars of a symbol in a session away, if others trade then."""
+        """Remove all bars of a symbol in a session, if other symbols trade then."""
         symbol, day = self._place(number)
         if len([1 for _, other in self.bars if other == day]) > 1:
             del self.bars[symbol, day]
@@ -185,7 +185,7 @@ class Market:
         }
 
     def described(self) -> dict[str, object]:
-        """What ``market.yaml`` says."""
+        """Content of ``market.yaml``."""
         options = {"timezone": "UTC", "stamp": "start"}
         return {
             "source": self.source,

@@ -1,4 +1,4 @@
-"""What may happen to the bars of a home's market."""
+"""Events that change the bars of a home's market."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may happen to the files of a home, and to the process that writes them."""
+"""Events that affect the files of a home, and the process that writes them."""
 
 from __future__ import annotations
 

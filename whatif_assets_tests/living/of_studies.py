@@ -1,4 +1,4 @@
-"""What a user may do to studies, and to code of his own."""
+"""Edits of studies and of a user's code."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ class Studies(Life):
 
     @rule(number=NUMBERS)
     def check_a_study(self, number: int) -> None:
-        """Check a study; whatever is found, it costs nothing and changes nothing."""
+        """Check a study; the check never changes anything."""
         self.inputs.write(self.home)
         before = homes.files(self.home)
         homes.check(self.home, self._name(number))

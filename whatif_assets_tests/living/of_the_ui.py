@@ -1,4 +1,4 @@
-"""What a user may do in Dagster's UI."""
+"""Actions of a user in Dagster's UI."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from whatif_assets_tests.living.life import NUMBERS, Life
 
 
 class TheUI(Life):
-    """What-ifs are asked, some partitions materialised, some assets alone."""
+    """What-ifs are requested, some partitions or single assets are materialised."""
 
     @rule()
     def rank_in_the_ui(self) -> None:
-        """Rank what is there, whatever changed since."""
+        """Rank the existing results, whatever has changed since."""
         self.inputs.write(self.home)
         homes.launch(self.home, self.instance, "rank_configurations")
         self.changed()

@@ -1,4 +1,4 @@
-"""Whether Dagster shows as fresh exactly what is."""
+"""Whether Dagster shows exactly the fresh partitions as fresh."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ FRESH = "FRESH"
 
 
 def disagreements(path: Path, instance: dg.DagsterInstance) -> list[str]:
-    """Say where Dagster and the home disagree on what is fresh, after a run.
+    """List where Dagster and the home disagree on what is fresh, after a run.
 
-    Of an asset without partitions, the run has just made all that can be made. Where
-    something that a partition is made from is not fresh, Dagster shows that alone.
+    The run has just made all assets without partitions that can be made. If an input of
+    a partition is not fresh, Dagster shows only this input.
     """
     fresh = Freshness(Home.open(path))
     found = []

@@ -1,4 +1,4 @@
-"""Every table of a home, as its readers give it, and how two homes are compared."""
+"""All tables of a home, as its readers return them, and the comparison of two homes."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.home.home import Home
 from whatif_assets.home.tables import LAKE
 
-# What two homes of the same inputs may differ in, by table; "*" is the whole table.
+# Columns in which two homes of the same inputs may differ; "*" is the whole table.
 LEFT_OUT: Mapping[str, tuple[str, ...]] = {
-    # Stamps of time, ids of runs, and how often something was tried or looked at.
+    # Times, ids of runs, and the numbers of trials and openings.
     "runs": ("*",),
     "holdout_openings": ("*",),
     "trials": ("*",),
-    # What is not fresh was never made in a fresh home, and is stale in one that lived.
+    # Stale results were never made in a fresh home, and are stale in the living one.
     "configurations": ("state", "because"),
     "states": ("state", "because"),
     "best_configuration": ("why_none", "verdict_state", "conclusion"),
@@ -35,7 +35,7 @@ Tables = dict[str, pd.DataFrame]
 def tables_of(path: Path) -> Tables:
     """Read all tables and views of the database, and the lake's by their keys.
 
-    Rows are sorted by all columns: their order is no part of what a table says.
+    Rows are sorted by all columns, because their order has no meaning.
     """
     home = Home.open(path)
     return {**dict(_of_database(home)), **dict(_of_lake(home))}
@@ -71,11 +71,11 @@ def _of_lake(home: Home) -> Iterator[tuple[str, pd.DataFrame]]:
 
 
 def differences(living: Tables, fresh: Tables) -> list[str]:
-    """Say in which tables a living home differs from a fresh one, to the bit.
+    """List the tables in which a living home differs from a fresh one, to the bit.
 
-    Partitions of the lake that the living home alone has are no difference: nobody
-    is shown them. Tables of the database are, but for sessions that no study looks at
-    any more.
+    Partitions that only the lake of the living home has are not differences, because
+    they are never shown. In tables of the database every difference counts, except for
+    sessions that no study uses any more.
     """
     found = [f"{name}: missing" for name in fresh if name not in living]
     for name, table in living.items():
@@ -88,7 +88,7 @@ def differences(living: Tables, fresh: Tables) -> list[str]:
 
 
 def _looked_at(name: str, table: pd.DataFrame, fresh: Tables) -> pd.DataFrame:
-    """Rows of a table of sessions that are of sessions that a fresh home has."""
+    """Keep the rows of a table whose sessions exist in a fresh home."""
     if name not in OF_SESSIONS:
         return table
     known = fresh[OF_SESSIONS[name]]["session"]

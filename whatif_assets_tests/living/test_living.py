@@ -1,4 +1,4 @@
-"""A home that lived equals, to the bit, a fresh one made from the same inputs."""
+"""After many events a home equals, to the bit, a fresh one with the same inputs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_a_home_that_lived_equals_a_fresh_one(monkeypatch) -> None:
             max_examples=LIVES or HOMES,
             stateful_step_count=STEPS,
             derandomize=LIVES == 0,
-            # A home takes a minute to live: the steps are told as they were.
+            # One example takes a minute: print the steps as they were, without shrinking.
             phases=[Phase.generate],
             suppress_health_check=list(HealthCheck),
             database=None,

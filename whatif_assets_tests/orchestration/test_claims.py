@@ -1,4 +1,4 @@
-"""Two homes whose markets have one name do not share a Dagster history."""
+"""Two homes whose markets have the same name do not share a Dagster history."""
 
 from __future__ import annotations
 
@@ -27,9 +27,7 @@ def home_in(folder, name: str = "") -> Home:
     return Home.open(folder)
 
 
-def test_a_second_home_without_a_name_is_refused_and_told_what_to_do(
-    tmp_path, instance
-):
+def test_a_second_home_without_a_name_is_refused_with_what_to_do(tmp_path, instance):
     first, second = home_in(tmp_path / "first"), home_in(tmp_path / "second")
     claim_name(first, instance)
     claim_name(first, instance)

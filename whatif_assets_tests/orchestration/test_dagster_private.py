@@ -1,4 +1,4 @@
-"""Private parts of Dagster are in one module, and the versions it was tried with."""
+"""Private parts of Dagster are in one module, and its version is bounded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The code location loads, and every dependency has something to depend on."""
+"""The code location loads, and every dependency maps to existing partitions."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_a_named_market_prefixes_assets_jobs_and_keys(tmp_path, tiny_study):
     assert definitions.resolve_job_def("other_prepare_sessions")
 
 
-def test_floors_import_those_below_them_alone():
+def test_layers_import_only_those_below_them():
     """The contracts are in pyproject.toml."""
     done = subprocess.run(
         [Path(sys.executable).with_name("lint-imports"), "--no-cache", "--no-logo"],

@@ -1,4 +1,4 @@
-"""A date that is no session is no partition, whoever asks for it."""
+"""A date that is not a session is not a partition, and a backfill of it is refused."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_an_excluded_date_is_not_the_next_session(asked, found):
     ],
 )
 def test_a_backfill_of_a_date_without_a_session_is_refused(asked, named):
-    message = rf"^{named}: no session of bars\..*from 2026-01-05 to 2026-01-30"
+    message = rf"^{named}: not a session of bars\..*from 2026-01-05 to 2026-01-30"
     with pytest.raises(BadInput, match=message):
         PartitionBackfill.from_asset_partitions(
             partition_names=asked,
@@ -72,14 +72,14 @@ def test_a_backfill_of_a_date_without_a_session_is_refused(asked, named):
 def test_a_backfill_of_a_range_that_ends_on_such_a_date_is_refused(first, last):
     ranges = PartitionsSelector(ranges=[PartitionRangeSelector(start=first, end=last)])
     one = PartitionsByAssetSelector(asset_key=BARS, partitions=ranges)
-    with pytest.raises(BadInput, match=r"^2026-01-19: no session of bars"):
+    with pytest.raises(BadInput, match=r"^2026-01-19: not a session of bars"):
         PartitionBackfill.from_partitions_by_assets(
             partitions_by_assets=[one], **_of_backfill()
         )
 
 
 def _of_backfill():
-    """What a backfill of the bars of January is made with."""
+    """Return the other arguments of a backfill of the bars of January."""
     _, days = days_of("XNYS", "2026-01-05", "2026-01-30")
     bars = dg.AssetSpec(BARS, partitions_def=days)
     others = ("dynamic_partitions_store", "title", "description", "run_config")
@@ -117,7 +117,7 @@ def test_weekends_take_two_words_of_the_definition():
     _, days = days_of("XNYS", "2018-01-02", "2018-12-31")
     words = [one for one in days.exclusions if isinstance(one, str)]
     assert sorted(words) == ["0 0 * * 0", "0 0 * * 6"]
-    # The holidays of the year but New Year's Day, before which it starts.
+    # The holidays of the year except New Year's Day, which is before the first session.
     assert len(days.exclusions) - len(words) == 9
 
 

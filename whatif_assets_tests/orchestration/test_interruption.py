@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-# Says which child it started, and then works until it is told to end.
+# Prints the id of the child that it started, and then works until it gets a signal.
 PROGRAM = """
 import subprocess, sys, time
 from whatif_assets.orchestration import interruption
@@ -59,13 +59,13 @@ KEPT = " What was finished is kept; the same command continues from there."
 
 
 def _heeding_signals() -> None:
-    """Undo what the tests may be run with, such as a shell's for what is behind it."""
+    """Restore signal handlers that the shell of the tests may have changed."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def ends(process: int) -> bool:
-    """Wait for a process that was told to end."""
+    """Wait until a process ends; return whether it did."""
     until = time.monotonic() + 20
     while runs(process) and time.monotonic() < until:
         time.sleep(0.05)
@@ -111,8 +111,8 @@ def test_a_signal_ends_the_process_and_its_children(
     started = int(process.stdout.readline())
     time.sleep(0.2)
     process.send_signal(number)
-    told, said = process.communicate(timeout=30)
-    assert (process.returncode, said.strip(), told.strip()) == (
+    stdout, stderr = process.communicate(timeout=30)
+    assert (process.returncode, stderr.strip(), stdout.strip()) == (
         status,
         f"{word}{kept}",
         cleaned,

@@ -9,7 +9,7 @@ import dagster as dg
 from whatif_assets.orchestration.page_link import offer_pictures, picture_value
 
 PNG = b"\x89PNG one"
-# The UI shows Markdown at once below this length.
+# The UI shows Markdown without a click up to this length.
 MOST_CHARACTERS = 1000
 
 

@@ -1,4 +1,4 @@
-"""What Dagster shows as stale is what depends on a change, and nothing else."""
+"""Dagster shows as stale exactly the assets that depend on a change."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Cross(bt.Strategy):
         self.order_target_size(target=1)
 """
 FIRST, HALF_DAY, LAST = "2018-11-21", "2018-11-23", "2018-11-26"
-# They rank and judge results, and leave out what is stale.
+# These assets rank and judge results, and leave out stale ones.
 WHOLE = {"leaderboard", "placebo_results", "holdout_results", "result_quality"}
 
 
@@ -58,13 +58,13 @@ def run_home(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def home(run_home, tmp_path) -> Home:
-    """A copy of it, to be changed freely; the source stays where it is."""
+    """A copy of the home, to be changed freely; the source is shared."""
     return Home.open(Path(shutil.copytree(run_home / "home", tmp_path / "home")))
 
 
 @pytest.fixture
 def source(run_home, tmp_path):
-    """The file of the source, put back afterwards as it was."""
+    """The file of the source, which is restored after the test."""
     path = run_home / "bars.parquet"
     kept = shutil.copy2(path, tmp_path / "kept.parquet")
     yield path
@@ -72,7 +72,7 @@ def source(run_home, tmp_path):
 
 
 def stale(home: Home, instance: dg.DagsterInstance) -> dict[str, set[str]]:
-    """What is shown as stale once the sensor has looked, by asset."""
+    """Return what is shown as stale after the sensor has run, by asset."""
     observe(home, instance)
     shown = Shown(home.path, instance).stale()
     assert {state for states in shown.values() for state in states.values()} <= {
@@ -113,10 +113,10 @@ def test_a_run_records_what_a_run_that_died_had_written(home, source, touched):
     bars.loc[bars.index[bars["ts"] >= LAST][0], "volume"] += 1
     bars.to_parquet(source, index=False)
     with dg.DagsterInstance.ephemeral() as elsewhere:
-        # Its records are lost, as if it had died before it gave them to Dagster.
+        # The records are lost, as if the run had died before it passed them to Dagster.
         rerun(home, elsewhere)
     if touched:
-        # The bars are the same, and have to be looked at again.
+        # The file changes but the bars do not, so they have to be read again.
         bars.to_parquet(source, index=False, compression=None)
     with instance_of(home) as instance:
         rerun(home, instance)
@@ -130,7 +130,7 @@ def test_a_corrected_bar_makes_its_session_stale_and_then_what_reads_it(home, so
     bars.loc[row, "volume"] += 1
     bars.to_parquet(source, index=False)
     with instance_of(home) as instance:
-        sessions = {FIRST, HALF_DAY, LAST}  # one file, and so one source
+        sessions = {FIRST, HALF_DAY, LAST}  # all sessions are in one file
         found = stale(home, instance)
         assert found.pop("price_bars") == sessions
         assert found.keys() == WHOLE

@@ -1,4 +1,4 @@
-"""Files of Dagster's event log stay open, and stay Dagster's."""
+"""Files of Dagster's event log stay open, and keep Dagster's format."""
 
 import shutil
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ DAYS = ["2026-01-01", "2026-01-02", "2026-01-03"]
 
 @dg.asset(partitions_def=dg.StaticPartitionsDefinition(DAYS))
 def daily(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-    """Say which day it is."""
+    """Record the partition key as metadata."""
     return dg.MaterializeResult(metadata={"day": context.partition_key})
 
 
@@ -88,7 +88,7 @@ def test_a_closed_storage_lets_its_files_be_deleted(
 
 
 def materialisations(count: int) -> list[dg.AssetMaterialization]:
-    """Records of two assets in turn, each with a tag that Dagster keeps."""
+    """Return records of two assets in turn, each with a data version."""
     return [
         dg.AssetMaterialization(
             f"asset_{n % 2}",
@@ -101,7 +101,7 @@ def materialisations(count: int) -> list[dg.AssetMaterialization]:
 
 @dg.op
 def several(context: dg.OpExecutionContext) -> None:
-    """Record five partitions of two assets, and say so in the log."""
+    """Record five partitions of two assets, and write a log line."""
     with written_together(context.instance):
         for event in materialisations(5):
             context.log_event(event)
@@ -109,7 +109,7 @@ def several(context: dg.OpExecutionContext) -> None:
 
 
 def recorded(instance: dg.DagsterInstance) -> list[object]:
-    """What Dagster shows of both assets, and of the run, after `several`."""
+    """Return what Dagster shows for both assets, and for the run, after `several`."""
     job = dg.GraphDefinition("job", node_defs=[several])
     run = job.execute_in_process(instance=instance)
     log, found = instance.event_log_storage, []

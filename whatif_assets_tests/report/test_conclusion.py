@@ -1,4 +1,4 @@
-"""What a study comes to: facts in, sentences out."""
+"""The conclusion of a study: its sentences in every case."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RULE = RuleSettings().model_dump()
 
 
 def row(**changed: Any) -> dict[str, Any]:
-    """Give the line of the leaderboard that is first in rank."""
+    """Return the leaderboard row that is first in rank."""
     return {
         "rank": 1,
         "configuration": "demo.one",

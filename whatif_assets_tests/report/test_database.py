@@ -1,4 +1,4 @@
-"""The database is whole or is the old one, and it reads the lake beside it."""
+"""The database is complete or unchanged, and it reads the lake in its own folder."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def finish(home: Home, day: str) -> None:
 
 
 def tables(studies: int = 1) -> dict[str, pd.DataFrame]:
-    """Every table of the database, all empty but for one."""
+    """Return every table of the database; only ``configurations`` has rows."""
     left_out = (*FROM_LAKE, *database.FROM_FILES)
     found = {n: t.empty() for n, t in DATABASE.items() if n not in left_out}
     rows = found["configurations"].reindex(range(studies)).assign(settings="{}")
@@ -86,7 +86,7 @@ def home(tmp_path: Path) -> Home:
 
 
 def ask(path: Path, query: str) -> list[Any]:
-    """Ask a database as somebody does who has DuckDB alone."""
+    """Query a database as a user who has only DuckDB."""
     with duckdb.connect(str(path), read_only=True) as connection:
         return connection.execute(query).fetchall()
 
@@ -100,7 +100,7 @@ def closes(path: Path) -> list[Any]:
 
 @pytest.fixture
 def small_disk() -> Iterator[None]:
-    """Let no file of this process become longer than 100 kB, as on a full disk."""
+    """Limit files of this process to 100 kB, which is like a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
     yield

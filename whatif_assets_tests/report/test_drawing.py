@@ -1,4 +1,4 @@
-"""Pictures drawn later, beside the run, and where that fails."""
+"""Pictures drawn in a second process, and what happens if that fails."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def who_draws() -> bytes:
 
 
 def die() -> bytes:
-    """Stand for a process that the system kills, if it is not the test's own."""
+    """Kill the process that draws, unless it is the process of the test."""
     if os.getpid() != int(os.environ["TEST_DRAWING"]):
         os.kill(os.getpid(), signal.SIGKILL)
     return b"drawn here"
@@ -40,7 +40,7 @@ def beside(monkeypatch):
     drawing._beside.shutdown(kill_workers=True)
 
 
-def test_a_picture_beside_is_drawn_in_another_process(beside):
+def test_after_draw_beside_a_picture_is_drawn_in_another_process(beside):
     assert Picture(who_draws).png() != who_draws()
 
 

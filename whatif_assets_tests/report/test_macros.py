@@ -1,4 +1,4 @@
-"""Macros of whatif.duckdb say what ``whatif diff`` says."""
+"""Macros of whatif.duckdb return the figures of ``whatif diff``."""
 
 from __future__ import annotations
 
@@ -96,11 +96,11 @@ def test_an_entry_that_is_no_finalist_is_sent_to_the_command(
     with duckdb.connect(str(copied_home / "whatif.duckdb")) as connection:
         connection.execute("DELETE FROM equity WHERE configuration = 'tiny.linear'")
         for macro in ("whatif_diff_sessions", "whatif_diff_trades"):
-            with pytest.raises(duckdb.Error, match="ask 'whatif diff'"):
+            with pytest.raises(duckdb.Error, match="use 'whatif diff'"):
                 connection.execute(f"FROM {macro}(?, ?)", [B, A]).fetchall()
 
 
-def test_every_macro_that_is_told_of_exists(
+def test_every_documented_macro_exists(
     database: duckdb.DuckDBPyConnection,
 ) -> None:
     rows = database.execute(

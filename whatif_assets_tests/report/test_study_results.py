@@ -1,4 +1,4 @@
-"""What the report leaves out, since it is of nothing that there is now."""
+"""Outdated partitions, which the report leaves out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from whatif_assets_tests.lake_files import folder_of
 def test_features_made_from_other_bars_than_those_of_now_are_not_shown(
     copied_home: Path,
 ) -> None:
-    """As of a session that no study looks at any more, and whose bars were corrected."""
+    """Bars of a session that no study uses any more were corrected."""
     lake = Home.open(copied_home).lake
     first, *_ = lake.keys("features")
     assert left_out_of_views(Freshness(Home.open(copied_home)), {})["features"] == []

@@ -1,4 +1,4 @@
-"""Keys name configurations; a wrong key says which field is wrong."""
+"""Keys of configurations, and messages for wrong keys and entries."""
 
 from pathlib import Path
 
@@ -83,7 +83,7 @@ def test_an_override_sets_any_field():
     assert configuration.label.horizon == 10
 
 
-def test_an_override_takes_an_axis_away():
+def test_an_override_removes_an_axis():
     one = study(rf={**FOREST, "sweep": {"threshold": [1e-4, 2e-4]}})
     assert len(found("demo.rf", one).variants()) == 2
     (variant,) = found("demo.rf~threshold=0.0003", one).variants()
@@ -105,7 +105,7 @@ def test_the_key_given_is_the_key_kept():
 
 
 @pytest.mark.parametrize(
-    ("key", "says"),
+    ("key", "expected"),
     [
         ("demos.rf", "there is no study 'demos'"),
         ("demos.rf", "Did you mean 'demo'?"),
@@ -116,9 +116,9 @@ def test_the_key_given_is_the_key_kept():
         ("demo.rf~max_depth=-1", "max_depth: found -1"),
         ("demo.rf~max_depth=true", "max_depth: found true; a number is needed"),
         ("demo.rf~threshold=inf", "threshold: found 'inf', a text"),
-        ("demo.rf~max_depth", "'~max_depth' is no override"),
-        ("demo.rf~max_depth=", "'~max_depth=' is no override"),
-        ("demo.rf~max_depth=3~max_depth=4", "max_depth is there twice"),
+        ("demo.rf~max_depth", "'~max_depth' is not an override"),
+        ("demo.rf~max_depth=", "'~max_depth=' is not an override"),
+        ("demo.rf~max_depth=3~max_depth=4", "max_depth appears twice"),
         ("demo.rf~backend=gpu", "backend: found 'gpu'; allowed are 'local' or 'spark'"),
         ("demo.rf~algorithm=randomforest", "Did you mean 'random_forest'?"),
         ("demo.rf~strategy=hold", "allowed are"),
@@ -127,17 +127,17 @@ def test_the_key_given_is_the_key_kept():
         ("demo.rf~" + "x" * 120 + "=1", "a key has at most"),
     ],
 )
-def test_a_bad_key_names_what_is_wrong(key, says):
-    assert says in refused(key)
+def test_a_bad_key_names_what_is_wrong(key, expected):
+    assert expected in refused(key)
 
 
-def test_an_open_each_axis_asks_for_its_value():
+def test_an_each_axis_needs_a_value():
     one = study(rf={**FOREST, "each": {"max_depth": [5, 7]}})
-    assert "say which value of max_depth" in refused("demo.rf", one)
+    assert "choose one value of max_depth" in refused("demo.rf", one)
 
 
 @pytest.mark.parametrize(
-    ("entry", "says", "field"),
+    ("entry", "expected", "field"),
     [
         ({"strategy": "macd_cross", "max_depth": 3}, "unknown field", ("max_depth",)),
         ({"size": 3}, "the field strategy is missing", ()),
@@ -174,16 +174,16 @@ def test_an_open_each_axis_asks_for_its_value():
         ({**FOREST, "each": {"max_depth": [3, 3]}}, "twice", ("each", "max_depth")),
         (
             {"strategy": "buy_and_hold", "search": {"a": [1]}},
-            "needs a field",
+            "the field algorithm is required",
             ("search",),
         ),
         ({**FOREST, "sweep": {"threshold": ["x"]}}, "found 'x'", ("threshold",)),
     ],
 )
-def test_a_wrong_entry_names_the_field(entry, says, field):
+def test_a_wrong_entry_names_the_field(entry, expected, field):
     with pytest.raises(BadInput, match=r"demo\.one") as caught:
         expand(study(one=entry), HERE)
-    assert says in str(caught.value)
+    assert expected in str(caught.value)
     assert caught.value.field == field
 
 
@@ -191,13 +191,13 @@ def test_a_model_needs_sessions_to_train_on():
     one = Study(
         name="demo", evaluation={"method": "whole"}, configurations={"rf": FOREST}
     )
-    assert "leaves nothing to train on" in refused("demo.rf", one)
+    assert "has no sessions to train on" in refused("demo.rf", one)
 
 
 def test_the_embargo_covers_the_horizon():
     one = Study(name="demo", evaluation={"embargo": 5}, configurations={"rf": FOREST})
     assert found("demo.rf", one).label.horizon == 5
-    assert "reach past the embargo of 5" in refused("demo.rf~horizon=6", one)
+    assert "exceed the embargo of 5" in refused("demo.rf~horizon=6", one)
 
 
 def test_fields_of_algorithms_and_strategies_do_not_collide():
@@ -236,9 +236,9 @@ ONE_MINUTE, TICKS = BarSize.parse("1min"), BarSize.parse("volume:1000")
 
 
 @pytest.mark.parametrize(
-    ("bar", "base", "said"),
+    ("bar", "base", "expected"),
     [
-        ("7min", "1min", "'7min' is no size of bars"),
+        ("7min", "1min", "'7min' is not a bar size"),
         ("volume:100", "1min", "bar: found volume:100; bars of volume or money are"),
         ("1min", "5min", "bar: found 1min; it must be a whole multiple of the market"),
         ("90min", "1h", "bar: found 90min; it must be a whole multiple of the market"),
@@ -251,15 +251,15 @@ ONE_MINUTE, TICKS = BarSize.parse("1min"), BarSize.parse("volume:1000")
         ("1day", "dollar:5", "bar: found 1day; the market's bars of dollar:5 are not"),
     ],
 )
-def test_bars_that_the_markets_cannot_make_are_refused(
-    bar: str, base: str, said: str
+def test_bars_that_the_markets_bars_cannot_form_are_refused(
+    bar: str, base: str, expected: str
 ) -> None:
     one = study(hold={"strategy": "buy_and_hold", "bar": bar})
-    with pytest.raises(BadInput, match=said):
+    with pytest.raises(BadInput, match=expected):
         expand(one, HERE, BarSize.parse(base))
 
 
-def test_bars_are_the_markets_own_unless_the_configuration_says_its_own() -> None:
+def test_bars_are_those_of_the_market_unless_the_configuration_sets_bar() -> None:
     one = study(hold={"strategy": "buy_and_hold"})
     (own,) = expand(one, HERE, ONE_MINUTE)
     other = find({"demo": one}, "demo.hold~bar=60min", HERE, ONE_MINUTE)

@@ -1,4 +1,4 @@
-"""The contract multiplier of a market: what may be written, and what it changes."""
+"""The contract multiplier of a market: valid values and effects."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_multiplier_is_one_for_all_or_by_symbol(
         ("multiplier: {AAC: 2}", r"market.yaml:4: multiplier.AAC: .*no symbol 'AAC'"),
     ],
 )
-def test_what_is_no_multiplier_is_refused_with_its_line(
+def test_a_wrong_multiplier_is_refused_with_its_line(
     tmp_path: Path, lines: str, message: str
 ) -> None:
     with pytest.raises(BadInput, match=message) as refused:
@@ -64,7 +64,7 @@ def test_what_is_no_multiplier_is_refused_with_its_line(
     assert len(str(refused.value).splitlines()) == 1
 
 
-def test_the_home_keeps_its_multiplier_where_a_study_says_none(tmp_path: Path) -> None:
+def test_the_home_keeps_its_multiplier_if_a_study_sets_none(tmp_path: Path) -> None:
     ours, silent = market(tmp_path, "multiplier: 10"), market(tmp_path)
     assert difference(ours, silent) == []
     other = market(tmp_path, "multiplier: 50")

@@ -1,4 +1,4 @@
-"""No message, and nothing that is logged, has a secret in any of its forms."""
+"""Messages and log lines do not contain a secret in any form."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ def _keys(monkeypatch):
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
-def test_a_secret_is_left_out_in_every_form(form):
-    said = without_secrets(f"401 for https://vendor.test/bars?x={form}&y=1: refused")
-    assert said == "401 for https://vendor.test/bars?x=<VENDOR_API_KEY>&y=1: refused"
+def test_a_secret_is_removed_in_every_form(form):
+    text = without_secrets(f"401 for https://vendor.test/bars?x={form}&y=1: refused")
+    assert text == "401 for https://vendor.test/bars?x=<VENDOR_API_KEY>&y=1: refused"
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         ("GET /bars?apiKey=abcdefgh1&limit=5", "GET /bars?apiKey=<hidden>&limit=5"),
         ("GET /bars?api_key=abcdefgh1", "GET /bars?api_key=<hidden>"),
@@ -65,17 +65,17 @@ def test_a_secret_is_left_out_in_every_form(form):
         ("bars of AAPL from 2018-03-01", "bars of AAPL from 2018-03-01"),
     ],
 )
-def test_what_is_given_as_a_secret_is_left_out_though_no_variable_holds_it(text, said):
-    assert without_secrets(text) == said
+def test_a_secret_parameter_is_removed_even_if_no_variable_has_it(text, expected):
+    assert without_secrets(text) == expected
 
 
-def test_a_short_value_takes_no_word_out_of_a_text(monkeypatch):
+def test_a_short_value_removes_no_word_from_a_text(monkeypatch):
     monkeypatch.setenv("SORT_KEY", "bars")
     assert without_secrets("no bars") == "no bars"
 
 
 class Careless(Online):
-    """A service whose client logs and raises what it was given."""
+    """A service whose client logs and raises its key."""
 
     name = "careless"
     module = "json"

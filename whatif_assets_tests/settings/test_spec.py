@@ -62,14 +62,14 @@ def test_missing_field_is_named(tmp_path):
     )
 
 
-def test_every_fault_is_reported_at_once(tmp_path):
+def test_all_errors_are_reported_together(tmp_path):
     message = refusal(tmp_path, "titel: x\ninner: {colour: blue}\n")
     assert len(message.splitlines()) == 3
 
 
-def test_a_field_that_stands_twice_is_refused(tmp_path):
+def test_a_repeated_field_is_refused(tmp_path):
     message = refusal(tmp_path, "title: x\ninner: {}\ntitle: y\n")
-    assert message == "a.yaml:3: title is there twice; it is already on line 1."
+    assert message == "a.yaml:3: title appears twice; it is already on line 1."
 
 
 @pytest.mark.parametrize("text", ["", "- 1\n", "just text\n"])
@@ -81,19 +81,19 @@ def test_broken_yaml_names_the_line(tmp_path):
     assert refusal(tmp_path, "title: [1\n").startswith("a.yaml:2: this is not valid")
 
 
-def test_a_missing_file_is_no_traceback(tmp_path):
+def test_a_missing_file_is_a_message_not_a_traceback(tmp_path):
     with pytest.raises(BadInput, match="there is no such file"):
         read_yaml(tmp_path / "nothing.yaml")
 
 
-def test_bytes_that_are_no_text_are_refused(tmp_path):
+def test_bytes_that_are_not_text_are_refused(tmp_path):
     path = tmp_path / "a.yaml"
     path.write_bytes(b"title: \xff\xfe")
     with pytest.raises(BadInput, match="cannot be read as UTF-8"):
         read_yaml(path)
 
 
-def test_what_was_cut_short_is_suggested_whole():
+def test_a_shortened_name_is_suggested_in_full():
     assert did_you_mean("fast", ["slowperiod", "fastperiod"]) == (
         " Did you mean 'fastperiod'?"
     )
@@ -101,7 +101,7 @@ def test_what_was_cut_short_is_suggested_whole():
 
 
 @pytest.mark.parametrize(
-    ("written", "said"),
+    ("written", "expected"),
     [
         ("count: true", "inner.count: found true; a number is needed."),
         ("count: '5'", "inner.count: found '5', a text; a number is"),
@@ -117,20 +117,26 @@ def test_what_was_cut_short_is_suggested_whole():
         ("share: -.inf", "inner.share: found -.inf; a finite number is needed."),
         ("share: .nan", "inner.share: found .nan; a finite number is needed."),
         ("share: 1e999", "inner.share: found 1e999; a finite number is needed."),
-        ("count: 0x1F", "inner.count: found 0x1F, which is no plain decimal number."),
-        ("count: 010", "inner.count: found 010, which is no plain decimal number."),
-        ("count: 1:30", "inner.count: found 1:30, which is no plain decimal number."),
+        (
+            "count: 0x1F",
+            "inner.count: found 0x1F, which is not a plain decimal number.",
+        ),
+        ("count: 010", "inner.count: found 010, which is not a plain decimal number."),
+        (
+            "count: 1:30",
+            "inner.count: found 1:30, which is not a plain decimal number.",
+        ),
         ("count: !!int 5", "found the tag 'tag:yaml.org,2002:int'"),
         ("colour: !!timestamp x", "found the tag 'tag:yaml.org,2002:timestamp'"),
-        ('colour: "re\\0d"', "with a character that no text has"),
+        ('colour: "re\\0d"', "with an invalid character"),
         ("on: 1", "'on': the name of a field must be a text; put it in quotes."),
         ("[a]: 1", "the name of a field must be a text"),
     ],
 )
-def test_a_value_is_refused_not_bent(tmp_path, written, said):
+def test_a_value_is_refused_not_converted(tmp_path, written, expected):
     message = refusal(tmp_path, f"title: x\ninner: {{{written}}}\n")
     assert message.startswith("a.yaml:2: ")
-    assert said in message
+    assert expected in message
 
 
 def test_a_number_with_an_exponent_is_a_number(tmp_path):
@@ -156,7 +162,7 @@ def test_a_symbol_in_quotes_is_a_text(tmp_path, symbol):
     assert parse(Outer, read_yaml(path)).inner.symbols == (symbol,)
 
 
-def test_aliases_that_mean_millions_of_values_are_refused_at_once(tmp_path):
+def test_aliases_that_expand_to_millions_of_values_are_refused(tmp_path):
     lines = ["title: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"k{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
     assert "a.yaml:5: the file has more than 50,000 values" in refusal(
@@ -165,17 +171,18 @@ def test_aliases_that_mean_millions_of_values_are_refused_at_once(tmp_path):
 
 
 @pytest.mark.parametrize("nested", ["{a: " * 2000 + "1" + "}" * 2000, "[" * 5000])
-def test_what_is_nested_too_deep_is_refused(tmp_path, nested):
+def test_a_file_that_is_nested_too_deep_is_refused(tmp_path, nested):
     assert "more than 30 deep" in refusal(tmp_path, f"title: {nested}\n")
 
 
 def test_a_list_inside_itself_is_refused(tmp_path):
     message = refusal(tmp_path, "title: x\nmany: &a {b: *a}\n")
     assert message == (
-        "a.yaml:2: *a is inside what &a names, without an end; write out what is meant."
+        "a.yaml:2: the alias *a is inside its own anchor &a, which has no end; write "
+        "the values without the alias."
     )
 
 
-def test_a_file_that_is_no_settings_is_refused_by_its_size(tmp_path):
+def test_a_file_that_is_too_large_is_refused(tmp_path):
     message = refusal(tmp_path, "title: x\n" + "# bars\n" * 100_000)
     assert "the file has 700,009 characters" in message

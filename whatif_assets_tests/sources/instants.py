@@ -1,4 +1,4 @@
-"""Stretches of time that tests ask sources for."""
+"""Time ranges for tests of sources."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def utc(at: str | date) -> pd.Timestamp:
 
 
 def whole_days(first: date, last: date) -> tuple[pd.Timestamp, pd.Timestamp]:
-    """Start of the first and end of the last of some UTC dates."""
+    """Return the start of the first and the end of the last of some UTC dates."""
     return utc(first), utc(last + DAY)
 
 

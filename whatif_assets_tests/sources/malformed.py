@@ -1,7 +1,7 @@
-"""Malformed files of every source: one good file, and a fault put into it.
+"""Malformed files of every source: a good file with one error added.
 
-Each case writes its file into a folder and says what the message must name. The
-faults are generated: each kind of fault in every column, or in some rows.
+Each case writes its file into a folder and has the words that the message must
+contain. The errors are generated: each kind of error in every column, or in some rows.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Case:
     content
         Its bytes.
     names
-        Regular expression of what the message has to name, besides the file.
+        Regular expression that the message must match, besides naming the file.
     """
 
     id: str
@@ -78,7 +78,7 @@ class Case:
 
 
 def good() -> list[list[str]]:
-    """Rows of a good file, as text: time, open, high, low, close, volume."""
+    """Return the rows of a good file as text: time, open, high, low, close, volume."""
     rows = []
     for n, stamp in enumerate(STAMPS):
         prices = (10 + n / 100, 10.5 + n / 100, 9.5 + n / 100, 10.2 + n / 100)
@@ -98,7 +98,7 @@ def text_of(rows: list[list[str]], header: tuple[str, ...] = NAMES) -> str:
 
 
 def cases() -> list[Case]:
-    """All of them."""
+    """Yield all malformed files."""
     return [*_csv_cells(), *_csv_stamps(), *_csv_files(), *_lean(), *_others()]
 
 
@@ -111,7 +111,7 @@ def _csv(what: str, content: bytes | str, names: str) -> Case:
 
 
 def _csv_cells() -> Iterator[Case]:
-    """A number that is none, in each column."""
+    """Yield files with a wrong number, in each column."""
     for name, text in (NUMBERS | TEXTS).items():
         for column in range(1, 6):
             row = SOME_ROWS[column % 2]
@@ -124,7 +124,7 @@ def _csv_cells() -> Iterator[Case]:
 
 
 def _csv_stamps() -> Iterator[Case]:
-    """A time that is none, or of another kind than the others."""
+    """Yield files with a wrong time, or a time of another format than the others."""
     for row in SOME_ROWS:
         for text in (
             "1970-01-01 00:00:00",
@@ -159,7 +159,7 @@ def _csv_stamps() -> Iterator[Case]:
 
 
 def _csv_files() -> Iterator[Case]:
-    """Files that are wrong as a whole, or cut off."""
+    """Yield files that are completely wrong, or truncated."""
     plain = text_of(good())
     lines = plain.splitlines(keepends=True)
     for row in range(2, ROWS, 3):
@@ -235,7 +235,7 @@ LEAN = (("path", "."),)
 
 
 def _lean() -> Iterator[Case]:
-    """Zips of LEAN: milliseconds since midnight, prices times 10,000."""
+    """Yield zips of LEAN: milliseconds since midnight, prices times 10,000."""
     file = "minute/aaa/20180220_trade.zip"
 
     def case(what: str, content: bytes, names: str, name: str = file) -> Case:
@@ -261,7 +261,7 @@ def _lean() -> Iterator[Case]:
     yield case("not zipped", rows().encode(), "cannot be read")
     yield case("no bytes", b"", "cannot be read")
     yield case("an empty file", _zipped(""), "no row")
-    yield case("two files", _zipped(rows(), 2), "holds 2 files")
+    yield case("two files", _zipped(rows(), 2), "has 2 files")
     yield case("a time beyond the day", _zipped(rows(2, 0, "86400000")), "line 3")
     yield case("another delimiter", _zipped(rows().replace(",", ";")), "line 1")
     yield case("a row twice", _zipped(rows(1, 0, "34200000")), "line 1")
@@ -271,7 +271,7 @@ def _lean() -> Iterator[Case]:
 
 
 def _others() -> Iterator[Case]:
-    """Candles in JSON, and Parquet with and without a query around it."""
+    """Yield candles in JSON, and Parquet read with and without a query."""
     ms = [int(stamp.timestamp() * 1000) for stamp in STAMPS]
     candles = [[at, *map(float, row[1:])] for at, row in zip(ms, good(), strict=True)]
     name = "AAA_USD-1m.json"
@@ -356,5 +356,5 @@ def _parquet() -> Iterator[Case]:
     whole = frame.to_parquet()
     for share in (0.0, 0.2, 0.6, 0.95):
         cut = whole[: int(len(whole) * share)]
-        yield from both(f"cut at {share}", cut, "read|DuckDB says")
-    yield from both("text", text_of(good()).encode(), "read|DuckDB says")
+        yield from both(f"cut at {share}", cut, "read|DuckDB reports")
+    yield from both("text", text_of(good()).encode(), "read|DuckDB reports")

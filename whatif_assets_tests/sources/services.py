@@ -1,7 +1,7 @@
-"""Services of bars on loopback, which answer in each provider's documented format.
+"""Servers of bars on loopback, which answer in the documented format of a provider.
 
-One server plays all of them. It refuses a request without the provider's key, and
-says the key in doing so, as careless services do.
+One server acts as all of them. It refuses a request without the provider's key, and
+its error message repeats the key, as careless services do.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ KEYS = {
     "DATABENTO_API_KEY": "db-secret-of-databento-32-letter",
 }
 SERVICES = ("yfinance", "alpaca", "polygon", "databento")
-PAGE = 500  # rows of an answer
+PAGE = 500  # rows per response
 AGGREGATES = re.compile(r"/v2/aggs/ticker/([^/]+)/range/(\d+)/(\w+)/(\d+)/(\d+)")
 DAY = timedelta(days=1)
 DAILY = ("1Day", "day", "1d", "ohlcv-1d")
@@ -39,7 +39,7 @@ DAILY = ("1Day", "day", "1d", "ohlcv-1d")
 
 @contextmanager
 def serving(bars: pd.DataFrame) -> Iterator[str]:
-    """Serve these minutes, and days made of them; give the address."""
+    """Serve minute bars and the daily bars built from them; yield the address."""
 
     class Answers(_Answers):
         minutes = bars
@@ -56,7 +56,7 @@ def serving(bars: pd.DataFrame) -> Iterator[str]:
 
 
 def _days(bars: pd.DataFrame) -> pd.DataFrame:
-    """Daily bars, stamped with New York's midnight."""
+    """Return daily bars; the timestamp is midnight in New York."""
     day = bars["ts"].dt.tz_convert("America/New_York").dt.normalize()
     return bars.groupby(["symbol", day], as_index=False).agg(
         open=("open", "first"),
@@ -96,7 +96,7 @@ class _Answers(BaseHTTPRequestHandler):
             self._databento({name: values[0] for name, values in form.items()})
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Stay silent."""
+        """Log nothing."""
 
     def _send(self, status: int, answer: Any, kind: str = "application/json") -> None:
         content = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
@@ -114,7 +114,7 @@ class _Answers(BaseHTTPRequestHandler):
         return bars[inside & (bars["symbol"] == symbol)].reset_index(drop=True)
 
     def _alpaca(self, asked: dict[str, str]) -> None:
-        """GET /v2/stocks/bars: bars by symbol, pages by token."""
+        """GET /v2/stocks/bars: bars by symbol, with page tokens."""
         sent = self.headers["APCA-API-KEY-ID"], self.headers["APCA-API-SECRET-KEY"]
         if sent != (KEYS["APCA_API_KEY_ID"], KEYS["APCA_API_SECRET_KEY"]):
             self._send(403, {"code": 40310000, "message": f"forbidden: {sent}"})
@@ -145,10 +145,10 @@ class _Answers(BaseHTTPRequestHandler):
         self._send(200, {"bars": bars, "next_page_token": more})
 
     def _massive(self, match: re.Match[str], start: int) -> None:
-        """GET /v2/aggs/ticker/...: results, and the address of the next page."""
+        """GET /v2/aggs/ticker/...: results and the address of the next page."""
         if self.headers["Authorization"] != f"Bearer {KEYS['POLYGON_API_KEY']}":
-            said = self.headers["Authorization"]
-            self._send(401, {"status": "ERROR", "error": f"Unknown API Key: {said}"})
+            header = self.headers["Authorization"]
+            self._send(401, {"status": "ERROR", "error": f"Unknown API Key: {header}"})
             return
         window = [
             pd.Timestamp(int(ms), unit="ms", tz="UTC") for ms in match.groups()[3:]
@@ -206,7 +206,7 @@ class _Answers(BaseHTTPRequestHandler):
         self._send(200, {"chart": {"result": [chart], "error": None}})
 
     def _hours(self) -> list[list[dict[str, Any]]]:
-        """Regular hours of each day, as Yahoo lists them."""
+        """Return the regular trading hours of each day in the format of Yahoo."""
         opens = [ts + pd.Timedelta("9h30min") for ts in sorted(set(self.days["ts"]))]
         zone = {"timezone": "EST", "gmtoffset": -18_000}
         start = [int(ts.timestamp()) for ts in opens]
@@ -261,7 +261,7 @@ class _Answers(BaseHTTPRequestHandler):
 
 
 def service_options(symbols: list[str], url: str) -> dict[str, dict[str, Any]]:
-    """Options with which each source asks this server."""
+    """Return the options with which each source uses this server."""
     named: dict[str, Any] = {"symbols": symbols}
     return {
         "yfinance": named,
@@ -272,14 +272,14 @@ def service_options(symbols: list[str], url: str) -> dict[str, dict[str, Any]]:
 
 
 def use_loopback(monkeypatch: pytest.MonkeyPatch, url: str, cache: str) -> None:
-    """Set keys, and point the two clients at the address that allow no plain one."""
+    """Set the keys, and redirect the two clients that have no option for an address."""
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
-    # Databento's client turns every address into one of https.
+    # Databento's client changes every address to https.
     monkeypatch.setattr(
         "databento.historical.client.validate_gateway", lambda address: address
     )
-    # yfinance has its addresses as constants, and first fetches a cookie of Yahoo's.
+    # yfinance has its addresses as constants and first fetches a cookie from Yahoo.
     monkeypatch.setattr("yfinance.scrapers.history._BASE_URL_", url)
     monkeypatch.setattr("yfinance.base._BASE_URL_", url)
     monkeypatch.setattr(

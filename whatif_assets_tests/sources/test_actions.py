@@ -1,4 +1,4 @@
-"""Files of corporate actions: what they say, and what is refused."""
+"""Files of corporate actions: valid rows and errors."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def home_with(folder, text: str, **fields) -> Home:
     return Home(folder, market)
 
 
-def test_a_file_says_splits_and_dividends(tmp_path):
+def test_a_file_has_splits_and_dividends(tmp_path):
     file = written(tmp_path, GOOD)
     assert read_actions(file) == [
         Action("AAA", date(2018, 11, 23), split=7.0, origin=f"{file}, line 2"),
@@ -54,7 +54,7 @@ def test_a_file_says_splits_and_dividends(tmp_path):
 
 
 @pytest.mark.parametrize("as_date", [True, False])
-def test_parquet_says_the_same_as_text(tmp_path, as_date):
+def test_parquet_and_text_give_the_same_actions(tmp_path, as_date):
     frame = pd.read_csv(io.StringIO(GOOD))
     if as_date:
         frame["date"] = pd.to_datetime(frame["date"])
@@ -66,7 +66,7 @@ def test_parquet_says_the_same_as_text(tmp_path, as_date):
     assert found[1].origin.endswith("actions.parquet, row 2")
 
 
-def test_zero_and_nothing_mean_none(tmp_path):
+def test_zero_and_empty_mean_no_action(tmp_path):
     text = "Symbol,Date,Dividend,Split\nAAA,2018-11-23,0.0,2.0\nAAA,2018-11-26, 1 ,\n"
     split, dividend = read_actions(written(tmp_path, text))
     assert (split.split, split.dividend) == (2.0, None)
@@ -83,7 +83,9 @@ def test_a_dividend_steps_by_its_share_of_the_close_before():
 
 def test_a_dividend_beyond_the_price_is_refused_with_its_line(tmp_path):
     actions = Actions(home_with(tmp_path, "symbol,date,dividend\nAAA,2018-11-23,30\n"))
-    with pytest.raises(BadInput, match=r"actions.csv, line 2: a dividend of 30 .* 20"):
+    with pytest.raises(
+        BadInput, match=r"actions.csv, line 2: the dividend of AAA is 30 .* 20"
+    ):
         actions.steps(date(2018, 11, 23), {"AAA": 20.0})
 
 
@@ -116,13 +118,13 @@ AAA,2018-11-29,2
         ("none", {}),
     ],
 )
-def test_the_market_says_which_actions_count(tmp_path, adjust, steps):
+def test_the_market_chooses_which_actions_count(tmp_path, adjust, steps):
     text = "symbol,date,split,dividend\nAAA,2018-11-23,7,\nBBB,2018-11-23,,0.5\n"
     actions = Actions(home_with(tmp_path, text, adjust=adjust))
     assert actions.steps(date(2018, 11, 23), {"BBB": 20.0}) == steps
 
 
-def test_a_hash_speaks_of_its_own_session_alone(tmp_path):
+def test_a_hash_depends_only_on_its_own_session(tmp_path):
     days = date(2018, 11, 23), date(2018, 11, 26)
     hashes = []
     for text in (GOOD, GOOD + "AAA,2018-11-26,2,\n", GOOD.replace("0.25", "0.2")):
@@ -132,7 +134,7 @@ def test_a_hash_speaks_of_its_own_session_alone(tmp_path):
     assert len({second for _, second in hashes}) == 3
 
 
-# What is malformed
+# Malformed files
 
 BAD_CELLS = {
     "symbol": {"nothing": ""},
@@ -167,7 +169,7 @@ BAD_CELLS = {
 
 
 def malformed() -> dict[str, tuple[bytes, str]]:
-    """Content of a file, and what its message names, by what is wrong with it."""
+    """Return content of a file and words of its message, by kind of error."""
     found: dict[str, tuple[bytes, str]] = {}
     names = GOOD.splitlines()[0].split(",")
     for column, texts in BAD_CELLS.items():
@@ -189,14 +191,14 @@ def malformed() -> dict[str, tuple[bytes, str]]:
         "a column misspelt": (GOOD.replace("split", "splits"), "Did you mean 'split'"),
         "a column twice": (
             GOOD.replace("dividend", "split"),
-            "names column split twice",
+            "column split appears twice",
         ),
-        "no header": (GOOD.partition("\n")[2], "has no column 'aaa'"),
-        "another delimiter": (GOOD.replace(",", ";"), "has no column 'symbol;date"),
+        "no header": (GOOD.partition("\n")[2], "unknown column 'aaa'"),
+        "another delimiter": (GOOD.replace(",", ";"), "unknown column 'symbol;date"),
         "a field less": (GOOD + "AAA,2018-11-26\n", "line 5: 2 fields where 4"),
         "a field more": (GOOD + "AAA,2018-11-26,2,,\n", "line 5: 5 fields where 4"),
-        "said nothing": (GOOD + "AAA,2018-11-26,,0\n", "line 5: says neither"),
-        "said twice": (
+        "no action": (GOOD + "AAA,2018-11-26,,0\n", "line 5: has neither"),
+        "repeated": (
             GOOD + "AAA,2018-11-23,7,\n",
             "line 5: a second split of AAA on 2018-11-23, after line 2",
         ),
@@ -241,12 +243,12 @@ def test_a_malformed_row_of_parquet_is_named(tmp_path, column, value, words):
         read_actions(file)
 
 
-def test_what_is_no_parquet_is_named(tmp_path):
+def test_a_file_that_is_not_parquet_is_named(tmp_path):
     with pytest.raises(BadInput, match=r"actions\.parquet cannot be read as Parquet"):
         read_actions(written(tmp_path, GOOD, "actions.parquet"))
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path):
+def test_a_file_that_does_not_exist_is_named(tmp_path):
     home = home_with(tmp_path, GOOD)
     (tmp_path / "actions.csv").unlink()
     with pytest.raises(BadInput, match=r"no file, folder or match for path 'actions.c"):

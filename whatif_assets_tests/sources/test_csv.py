@@ -1,4 +1,4 @@
-"""Text files: every way that vendors write bars, and the lines that are none."""
+"""Text files: all formats in which vendors write bars, and malformed lines."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PLAIN = {"path": ".", "timezone": "UTC", "stamp": "start"}
 
 
 def read(folder: Path, text: str, bar_size=ONE_MINUTE, name="AAA.csv", **options):
-    """Write one file and read it."""
+    """Write a file and read it."""
     (folder / name).write_text(text)
     source = open_source("csv", PLAIN | options, folder)
     return source.read(source.symbols(), *EVER, bar_size)
@@ -30,10 +30,10 @@ def only(bars: pd.DataFrame) -> pd.Series:
     return bars.iloc[0]
 
 
-# How files are written
+# Formats of files
 
 
-def test_a_plain_file_is_read_as_it_stands(tmp_path):
+def test_a_plain_file_is_read_unchanged(tmp_path):
     bar = only(read(tmp_path, HEADER + "2018-02-20 14:30:00,1.5,2.5,0.5,1.25,100\n"))
     assert bar["symbol"] == "AAA"
     assert bar["ts"] == utc("2018-02-20 14:30")
@@ -70,7 +70,7 @@ def test_files_without_header_are_read_by_position(tmp_path):
     assert bar["line"] == 1
 
 
-def test_date_and_time_may_stand_in_two_columns(tmp_path):
+def test_date_and_time_may_be_in_two_columns(tmp_path):
     text = "Date,Time,open,high,low,close,volume\n2018-02-20,14:30:00,1,1,1,1,1\n"
     bar = only(read(tmp_path, text, timestamp=["Date", "Time"]))
     assert bar["ts"] == utc("2018-02-20 14:30")
@@ -106,7 +106,7 @@ def test_blank_lines_and_a_byte_order_mark_do_not_matter(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("encoding", "said"),
+    ("encoding", "option"),
     [
         ("utf-16", None),
         ("utf-8-sig", None),
@@ -115,12 +115,12 @@ def test_blank_lines_and_a_byte_order_mark_do_not_matter(tmp_path):
         ("cp1252", "cp1252"),
     ],
 )
-def test_text_is_read_in_its_encoding(tmp_path, encoding, said):
+def test_text_is_read_in_its_encoding(tmp_path, encoding, option):
     text = "Zeit\tErö\tHoch\tTief\tSchluß\tVol\n2018-02-20 14:30\t1\t4\t0.5\t2\t9\n"
     (tmp_path / "AAA.csv").write_bytes(text.encode(encoding))
     columns = {"open": "Erö", "high": "Hoch", "low": "Tief", "close": "Schluß"}
     options = {"columns": {**columns, "volume": "Vol"}, "timestamp": "Zeit"}
-    options |= {"delimiter": "\t"} | ({} if said is None else {"encoding": said})
+    options |= {"delimiter": "\t"} | ({} if option is None else {"encoding": option})
     source = open_source("csv", PLAIN | options, tmp_path)
     bar = only(source.read(["AAA"], *EVER, ONE_MINUTE))
     assert list(bar[["open", "high", "low", "close", "volume"]]) == [1, 4, 0.5, 2, 9]
@@ -146,9 +146,7 @@ def test_text_of_another_encoding_is_refused_with_what_to_do(tmp_path):
         ({"thousands": ","}, "999.5", 999.5),
     ],
 )
-def test_marks_between_thousands_are_no_part_of_a_number(
-    tmp_path, marks, written, number
-):
+def test_thousands_separators_are_removed(tmp_path, marks, written, number):
     delimiter = marks.get("delimiter", ",")
     row = delimiter.join(["2018-02-20 14:30", *[written] * 4, "5"])
     text = HEADER.replace(",", delimiter) + row + "\n"
@@ -156,14 +154,14 @@ def test_marks_between_thousands_are_no_part_of_a_number(
 
 
 @pytest.mark.parametrize("written", ["1,5", "12,34", "1234,567", ",123", "1,234,5"])
-def test_a_mark_that_does_not_part_thousands_is_no_number(tmp_path, written):
+def test_a_misplaced_thousands_separator_is_an_error(tmp_path, written):
     text = HEADER.replace(",", ";") + f"2018-02-20 14:30;{written};1;1;1;5\n"
-    with pytest.raises(BadInput, match=f"line 2: open '{written}' is no number"):
+    with pytest.raises(BadInput, match=f"line 2: open '{written}' is not a number"):
         read(tmp_path, text, thousands=",", delimiter=";")
 
 
 @pytest.mark.parametrize("plain", [True, False])
-def test_lines_above_the_header_are_left_out(tmp_path, plain):
+def test_lines_above_the_header_are_skipped(tmp_path, plain):
     above = "Bars of AAA\n\n" if plain else 'Bars "of AAA\n\n'
     text = above + HEADER + "2018-02-20 14:30,1,4,0.5,2,9\n"
     bar = only(read(tmp_path, text, skip=2))
@@ -179,8 +177,8 @@ def test_columns_may_be_given_by_position(tmp_path):
         read(tmp_path, text, columns={**columns, "open": 7}, timestamp=2)
 
 
-def test_names_may_stand_in_for_a_wrong_header(tmp_path):
-    """The header says open, close, high, low: the rows have open, high, low, close."""
+def test_names_may_replace_a_wrong_header(tmp_path):
+    """The header has open, close, high, low; the rows have open, high, low, close."""
     text = "timestamp,open,close,high,low,volume\n2018-02-20 14:30,1,4,0.5,2,9\n"
     bar = only(read(tmp_path, text, names=HEADER.strip().split(",")))
     assert list(bar[["open", "high", "low", "close", "volume"]]) == [1, 4, 0.5, 2, 9]
@@ -216,10 +214,10 @@ def test_files_longer_than_a_part_are_read_whole(tmp_path, monkeypatch):
     assert list(bars["line"]) == [2, 3, 4, 5, 6]
 
 
-# Whose bars they are
+# Symbols
 
 
-def test_the_symbol_is_in_the_file_name_unless_said_otherwise(tmp_path):
+def test_the_symbol_is_in_the_file_name_by_default(tmp_path):
     row = "2018-02-20 14:30,1,1,1,1,1\n"
     named = read(
         tmp_path, HEADER + row, name="nt-SPY-2018.csv", symbol_pattern="-(.+)-"
@@ -249,7 +247,7 @@ def test_files_of_other_symbols_are_not_parsed(tmp_path):
     assert len(source.read(["AAA"], *EVER, ONE_MINUTE)) == 1
 
 
-# When bars start
+# Start of bars
 
 
 def test_local_stamps_follow_daylight_saving(tmp_path):
@@ -275,7 +273,7 @@ def test_a_bar_stamped_with_its_end_starts_one_base_bar_before(
     assert bar["ts"] == utc(f"2018-02-20 {start}")
 
 
-def test_a_range_is_of_starts_where_bars_are_stamped_with_their_end(tmp_path):
+def test_a_range_selects_bar_starts_if_timestamps_are_bar_ends(tmp_path):
     rows = "2018-02-20 14:30,1,1,1,1,1\n2018-02-20 14:31,1,1,1,1,1\n"
     (tmp_path / "AAA.csv").write_text(HEADER + rows)
     source = open_source("csv", PLAIN | {"stamp": "end"}, tmp_path)
@@ -302,22 +300,22 @@ def test_the_date_of_a_daily_stamp_with_offset_is_that_of_the_zone(tmp_path):
 @pytest.mark.parametrize(
     ("stamp", "times"), [("2018-11-04 01:30", "twice"), ("2018-03-11 02:30", "never")]
 )
-def test_a_time_that_clocks_show_twice_or_never_is_refused(tmp_path, stamp, times):
+def test_a_time_that_occurs_twice_or_never_is_refused(tmp_path, stamp, times):
     """Clocks went back on 2018-11-04 at 02:00 and forward on 03-11 at 02:00."""
     text = HEADER + f"2018-02-20 09:30,1,1,1,1,1\n{stamp},1,1,1,1,1\n"
     with pytest.raises(BadInput) as error:
         read(tmp_path, text, timezone="America/New_York")
-    assert f"AAA.csv, line 3: timestamp '{stamp}' comes {times} in" in str(error.value)
+    assert f"AAA.csv, line 3: timestamp '{stamp}' occurs {times} in" in str(error.value)
 
 
-# What is refused
+# Errors
 
 
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("2018-02-20 14:31,1,1,1,one,1", "close 'one' is no number"),
-        ("2018-02-20 14:31,1,,1,1,1", "high '' is no number"),
+        ("2018-02-20 14:31,1,1,1,one,1", "close 'one' is not a number"),
+        ("2018-02-20 14:31,1,,1,1,1", "high '' is not a number"),
         ("2018-02-20 14:31,1,1,1,1", "5 fields where 6 are needed"),
         ("2018-02-20 14:31,1,1,1,1,1,1", "7 fields where 6 are needed"),
         ("20.2.18 14:31,1,1,1,1,1", "timestamp '20.2.18 14:31' is not ISO 8601"),
@@ -330,7 +328,7 @@ def test_a_malformed_line_is_named_with_its_file(tmp_path, line, words):
     with pytest.raises(BadInput) as error:
         read(tmp_path, text)
     assert f"{tmp_path / 'AAA.csv'}, line 4: {words}" in str(error.value)
-    assert "nothing of the file was read" in str(error.value)
+    assert "Nothing was read from this file" in str(error.value)
 
 
 def test_many_malformed_lines_are_one_message(tmp_path):
@@ -343,7 +341,7 @@ def test_many_malformed_lines_are_one_message(tmp_path):
     assert "and 7 more lines" in message
 
 
-def test_a_number_that_is_no_price_is_named_with_its_line(tmp_path):
+def test_a_number_that_is_not_a_price_is_named_with_its_line(tmp_path):
     (tmp_path / "AAA.csv").write_text(HEADER + "2018-02-20 14:30,1,1,-1,1,1\n")
     source = open_source("csv", PLAIN, tmp_path)
     market = Sessions("XNYS", date(2018, 2, 20), date(2018, 2, 20))
@@ -353,7 +351,7 @@ def test_a_number_that_is_no_price_is_named_with_its_line(tmp_path):
 
 def test_stamps_with_and_without_offset_do_not_mix(tmp_path):
     text = HEADER + "2018-02-20 14:30Z,1,1,1,1,1\n2018-02-20 14:31,1,1,1,1,1\n"
-    with pytest.raises(BadInput, match=r"line 3: .*has no UTC offset, others have"):
+    with pytest.raises(BadInput, match=r"line 3: .*has no UTC offset, but others do"):
         read(tmp_path, text)
 
 
@@ -365,7 +363,7 @@ def test_a_missing_column_is_named_with_those_found(tmp_path):
     assert "Did you mean 'closed'?" in str(error.value)
 
 
-def test_a_file_that_is_no_text_is_refused(tmp_path):
+def test_a_file_that_is_not_text_is_refused(tmp_path):
     (tmp_path / "AAA.csv").write_bytes(b"\xff\x81")
     source = open_source("csv", PLAIN, tmp_path)
     with pytest.raises(BadInput, match=r"AAA.csv cannot be read as text in UTF-8"):
@@ -375,17 +373,17 @@ def test_a_file_that_is_no_text_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"timezone": "New York"}, "'New York' is no time zone"),
+        ({"timezone": "New York"}, "'New York' is not a time zone"),
         ({"stamp": "middle"}, "allowed are 'end' or 'start'"),
         ({"header": False}, "give names for files without a header"),
         ({"names": []}, "names"),
-        ({"encoding": "utf-33"}, "'utf-33' is no encoding of text"),
-        ({"encoding": "base64"}, "'base64' is no encoding of text"),
+        ({"encoding": "utf-33"}, "'utf-33' is not a text encoding"),
+        ({"encoding": "base64"}, "'base64' is not a text encoding"),
         ({"thousands": "."}, "thousands and decimal are both '.'"),
         ({"columns": {"open": 0}}, "columns.open"),
         ({"skip": -1}, "skip"),
         ({"symbol_pattern": "x"}, "must have one group"),
-        ({"symbol_pattern": "("}, "is no regular expression"),
+        ({"symbol_pattern": "("}, "is not a regular expression"),
         ({"delimiter": ""}, "delimiter"),
         ({"columns": {"opening": "O"}}, "opening"),
     ],
@@ -396,7 +394,7 @@ def test_wrong_options_are_refused(tmp_path, options, words):
 
 
 @pytest.mark.parametrize("needed", ["path", "stamp", "timezone"])
-def test_what_only_the_vendor_knows_must_be_said(tmp_path, needed):
+def test_options_without_a_default_are_required(tmp_path, needed):
     options = {name: value for name, value in PLAIN.items() if name != needed}
     with pytest.raises(BadInput, match=f"{needed}: this field is required"):
         open_source("csv", options, tmp_path)
@@ -405,7 +403,7 @@ def test_what_only_the_vendor_knows_must_be_said(tmp_path, needed):
 @pytest.mark.parametrize("twice", ["close", "volume"])
 def test_a_header_that_names_a_column_twice_is_refused(tmp_path, twice):
     text = HEADER.strip() + f",{twice}\n2018-02-20 14:30,1,1,1,1,1,1\n"
-    with pytest.raises(BadInput, match=rf"line 1: the column '{twice}' is there twice"):
+    with pytest.raises(BadInput, match=rf"line 1: the column '{twice}' appears twice"):
         read(tmp_path, text)
 
 
@@ -424,7 +422,7 @@ def test_a_file_without_rows_is_refused(tmp_path, text):
         ("epoch_s", "1519137000000"),  # milliseconds
     ],
 )
-def test_a_stamp_at_which_no_bar_can_be_is_refused(tmp_path, form, stamp):
+def test_an_impossible_timestamp_is_refused(tmp_path, form, stamp):
     with pytest.raises(BadInput, match=rf"line 2: timestamp '{stamp}' is "):
         read(tmp_path, HEADER + f"{stamp},1,1,1,1,1\n", format=form)
 

@@ -1,4 +1,4 @@
-"""What Arrow reads of a file is what reading it line by line gives."""
+"""Reading a file with Arrow gives the same result as reading it line by line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.sources.csv_format import CsvOptions
-from whatif_assets.sources.csv_plain import _by_the_clock, read_plain
+from whatif_assets.sources.csv_plain import _localised, read_plain
 from whatif_assets.sources.csv_rows import parse, read_layout
 
 NAMES = ("timestamp", "open", "high", "low", "close", "volume")
@@ -42,7 +42,7 @@ TIMES = st.datetimes(pd.Timestamp("1975-01-01"), pd.Timestamp("2024-12-01"))
 
 @st.composite
 def texts(draw: st.DrawFn) -> tuple[str, CsvOptions]:
-    """Draw a text with a thing or two that may be unusual, and how it is read."""
+    """Draw a text with one or two unusual features, and options to read it."""
     delimiter = draw(st.sampled_from([",", ",", ",", ";", "\t", " "]))
     header, symbols = draw(st.booleans()), draw(st.booleans())
     names = (*NAMES, "symbol") if symbols else NAMES
@@ -116,7 +116,7 @@ def options_of(header: bool = True, **more) -> CsvOptions:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_usual_files_are_plain(tmp_path, name):
+def test_ordinary_files_are_plain(tmp_path, name):
     text, options = FILES[name]
     file, delimiter = tmp_path / "AAA.csv", ";" if ";" in text else ","
     file.write_text(HEADER.replace(",", delimiter) + text, newline="")
@@ -143,7 +143,7 @@ def test_rows_of_a_kind_are_kept_with_their_lines(tmp_path):
     assert_same(plain, careful(file, options, symbol=None))
 
 
-def test_a_cell_beyond_the_careful_limit_is_left_to_it(tmp_path):
+def test_a_very_long_cell_is_left_to_the_line_reader(tmp_path):
     file = tmp_path / "AAA.csv"
     file.write_text(HEADER + f"2018-02-20 14:30,{'0' * 140_000}1,2,1,1.5,100\n")
     assert read_plain(file, *layout_of(file, options_of()), "AAA", False) is None
@@ -175,11 +175,11 @@ def careful(file: Path, options: CsvOptions, symbol: str | None = "AAA"):
     "zone",
     [*ZONES, "Australia/Lord_Howe", "Asia/Kathmandu", "America/Sao_Paulo"],
 )
-def test_offsets_by_the_hour_are_those_of_each_time(zone):
-    """Clocks that move by half an hour, or at midnight, too."""
+def test_offsets_by_hour_equal_those_of_each_time(zone):
+    """Also in zones where clocks move by half an hour, or at midnight."""
     times = pd.date_range("2016-01-01", "2019-12-31", freq="97min").as_unit("us")
     for month in range(0, len(times), 400):
         local = times[month : month + 400]
         own = local.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
-        found = _by_the_clock(local, zone).tz_convert("UTC")
+        found = _localised(local, zone).tz_convert("UTC")
         pd.testing.assert_index_equal(found, own.tz_convert("UTC"), check_names=False)

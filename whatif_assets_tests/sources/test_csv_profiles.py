@@ -1,4 +1,4 @@
-"""Profiles of text files: what each vendor's files need, and trades made into bars."""
+"""Profiles of vendors' text files, and bars built from trades."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ MARKET = Sessions("XNYS", date(2018, 2, 20), date(2018, 2, 23))
 
 
 @pytest.mark.parametrize("name", PROFILES)
-def test_a_profile_says_all_that_only_the_vendor_knows(name):
+def test_a_profile_sets_all_required_options(name):
     assert CsvOptions(path="x", profile=name).stamp in ("start", "end")
 
 
 def test_an_unknown_profile_is_refused_with_a_suggestion(tmp_path):
-    with pytest.raises(BadInput, match=r"no profile\. Did you mean 'ninjatrader'"):
+    with pytest.raises(BadInput, match=r"not a profile\. Did you mean 'ninjatrader'"):
         open_source("csv", {"path": ".", "profile": "ninjatrade"}, tmp_path)
 
 
-def test_any_option_of_a_profile_can_be_set_otherwise(tmp_path):
+def test_any_option_of_a_profile_can_be_overridden(tmp_path):
     (tmp_path / "ES.Last.txt").write_text("20180220 093100,1,1,1,1,7\n")
     options = {"profile": "ninjatrader", "path": ".", "delimiter": ","}
     zone = {"timezone": "America/New_York"}
@@ -39,8 +39,8 @@ def test_any_option_of_a_profile_can_be_set_otherwise(tmp_path):
     assert bar["ts"] == utc("2018-02-20 14:30")
 
 
-def test_alpha_vantages_own_answers_are_read(tmp_path):
-    """As its API writes `datatype=csv`."""
+def test_original_responses_of_alpha_vantage_are_read(tmp_path):
+    """In the format of its API with `datatype=csv`."""
     text = "timestamp,open,high,low,close,volume\n2018-02-20 09:31:00,1,2,1,2,5\n"
     (tmp_path / "IBM.csv").write_text(text)
     source = open_source("csv", {"path": ".", "profile": "alphavantage"}, tmp_path)
@@ -73,8 +73,8 @@ def test_firstrates_files_have_no_header_and_start_in_new_york(tmp_path):
     )
 
 
-def test_of_finspaces_rows_the_trades_alone_are_read(tmp_path):
-    """Rows of quotes have no prices; they are left out before any is checked."""
+def test_only_the_trades_of_finspace_are_read(tmp_path):
+    """Rows of quotes have no prices; they are skipped before prices are checked."""
     text = (
         "date,ticker,eventtype,start,end,open,high,low,close,volume,vwap,count\n"
         "2018-02-20,AAPL,QUOTE,2018-02-20T14:30:00.000Z,2018-02-20T14:31:00.000Z,"
@@ -90,7 +90,7 @@ def test_of_finspaces_rows_the_trades_alone_are_read(tmp_path):
 
 
 def made(folder, text, bar_size=ONE_MINUTE, **options):
-    """Bars of the trades in a file."""
+    """Return the bars built from the trades in a file."""
     (folder / "AAA.csv").write_text(text)
     options = {"path": ".", "stamp": "start", "timezone": "UTC", **options}
     source = open_source("csv", {"ticks": True, **options}, folder)

@@ -1,4 +1,4 @@
-"""Bars by a query: types, names, zones, and nothing but reading."""
+"""Bars from a query: types, names, time zones, and read-only access."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def ask(folder, query, bar_size=ONE_MINUTE, symbols=("AAA",), **options):
     return source.read(list(symbols), *EVER, bar_size)
 
 
-def test_an_answer_becomes_bars(tmp_path):
+def test_a_query_result_becomes_bars(tmp_path):
     query = f"{ONE}, TIMESTAMPTZ '2018-02-20 09:30-05' AS ts, 1.25 AS VWAP -- all"
     bar = ask(tmp_path, query + "\n;").iloc[0]
     assert (bar["symbol"], bar["ts"]) == ("AAA", utc("2018-02-20 14:30"))
     assert list(bar[["open", "high", "volume", "vwap"]]) == [1.0, 2.5, 7.0, 1.25]
 
 
-def test_files_of_the_query_are_looked_for_beside_the_home(tmp_path):
+def test_files_of_the_query_are_found_relative_to_the_home(tmp_path):
     (tmp_path / "bars").mkdir()
     file = tmp_path / "bars/aaa.csv"
     file.write_text("time,price,size\n2018-02-20 14:30:00,10,100\n")
@@ -69,28 +69,28 @@ def test_a_database_is_read_and_cannot_be_written(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["bars.duckdb"]
 
 
-def test_variables_of_the_program_are_no_tables(tmp_path):
+def test_variables_of_the_program_are_not_tables(tmp_path):
     bars = pd.DataFrame({"symbol": ["AAA"]})
     assert len(bars) == 1
-    with pytest.raises(BadInput, match=r"DuckDB says: Catalog Error.*bars"):
+    with pytest.raises(BadInput, match=r"DuckDB reports: Catalog Error.*bars"):
         ask(tmp_path, "SELECT * FROM bars")
 
 
 @pytest.mark.parametrize(
     ("stamp", "start"), [("start", "2018-02-20 14:30"), ("end", "2018-02-20 14:29")]
 )
-def test_times_without_zone_are_in_that_of_the_options(tmp_path, stamp, start):
+def test_times_without_zone_get_the_zone_of_the_options(tmp_path, stamp, start):
     query = f"{ONE}, TIMESTAMP '2018-02-20 09:30' AS ts"
     options = {"timezone": "America/New_York", "stamp": stamp}
     assert ask(tmp_path, query, **options)["ts"].iloc[0] == utc(start)
-    with pytest.raises(BadInput, match=r"a time without a zone\. Set timezone"):
+    with pytest.raises(BadInput, match=r"a time without a time zone\. Set timezone"):
         ask(tmp_path, query)
 
 
 @pytest.mark.parametrize("time", ["2018-11-04 01:30", "2018-03-11 02:30"])
-def test_a_time_that_clocks_show_twice_or_never_is_refused(tmp_path, time):
+def test_a_time_that_occurs_twice_or_never_is_refused(tmp_path, time):
     query = f"{ONE}, TIMESTAMP '{time}' AS ts"
-    with pytest.raises(BadInput, match=f"{time}:00 comes twice or never"):
+    with pytest.raises(BadInput, match=f"{time}:00 occurs twice or never"):
         ask(tmp_path, query, timezone="America/New_York")
 
 
@@ -106,8 +106,8 @@ def test_daily_bars_have_a_date(tmp_path, time):
 @pytest.mark.parametrize(
     ("query", "words"),
     [
-        ("SELEC 1", "DuckDB says: Parser Error"),
-        ("SELECT * FROM 'none.parquet'", "DuckDB says: .*none.parquet"),
+        ("SELEC 1", "DuckDB reports: Parser Error"),
+        ("SELECT * FROM 'none.parquet'", "DuckDB reports: .*none.parquet"),
         (ONE, "column 'ts' is missing; found symbol, open"),
         (f"{ONE}, now() AS tss", r"missing; .*Did you mean 'tss'"),
         (f"{ONE}, '2018-02-20' AS ts", "column 'ts' is VARCHAR and must be a time"),
@@ -120,7 +120,7 @@ def test_daily_bars_have_a_date(tmp_path, time):
             f"{ONE}, TIMESTAMPTZ '2100-01-02 00:00Z' AS ts",
             "ts is 2100-01-02 .*when no bar",
         ),
-        (f"{ONE}, now() AS ts LIMIT 0", "the query gives no row"),
+        (f"{ONE}, now() AS ts LIMIT 0", "the query returns no rows"),
         (
             f"{ONE.replace('2.5', chr(39) + 'x' + chr(39))}, now() AS ts",
             "column 'high' is VARCHAR and must be a number",
@@ -132,6 +132,6 @@ def test_daily_bars_have_a_date(tmp_path, time):
         ),
     ],
 )
-def test_a_query_that_gives_no_bars_is_refused(tmp_path, query, words):
+def test_a_query_that_returns_no_bars_is_refused(tmp_path, query, words):
     with pytest.raises(BadInput, match=words):
         ask(tmp_path, query)

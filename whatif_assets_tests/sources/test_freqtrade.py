@@ -1,4 +1,4 @@
-"""Candles in JSON: pairs by the file's name, starts in milliseconds."""
+"""Candles in JSON: pairs from file names, starts in milliseconds."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_candle_starts_at_its_milliseconds(tmp_path):
         ("BTC_USDT-1d.json", "BTC/USDT", "1day"),
     ],
 )
-def test_the_name_says_pair_and_length(tmp_path, name, symbol, text):
+def test_the_file_name_has_pair_and_bar_size(tmp_path, name, symbol, text):
     source = written(tmp_path, f"[{CANDLE}]".replace("4040", "0000"), name)
     assert source.symbols() == [symbol]
     assert len(source.read([symbol], *EVER, BarSize.parse(text))) == 1
@@ -59,8 +59,8 @@ def test_compressed_candles_are_read_and_funding_rates_left_out(tmp_path):
     [
         ("", "line 1, column 1: this is not valid JSON"),
         ("[[1516424040000, 0.08", "line 1, column 22: this is not valid JSON"),
-        ("[]", "must be a list of candles, and has none"),
-        ('{"a": 1}', "must be a list of candles, and has none"),
+        ("[]", "must be a list of candles; found no candles"),
+        ('{"a": 1}', "must be a list of candles; found no candles"),
         (f"[{CANDLE}, [1, 2]]", "row 2: a candle is"),
         (f"[{CANDLE}, 5]", "row 2: a candle is"),
         (
@@ -80,7 +80,7 @@ def test_a_malformed_file_is_named_with_the_place(tmp_path, text, words):
         source.read(["ETH/BTC"], *EVER, ONE_MINUTE)
 
 
-def test_a_price_that_is_none_is_named_with_its_row(tmp_path):
+def test_a_wrong_price_is_named_with_its_row(tmp_path):
     source = written(tmp_path, f"[{CANDLE.replace('0.0888', '-1')}]")
     market = Sessions("24/7", date(2018, 1, 20), date(2018, 1, 20))
     with pytest.raises(BadInput, match=r"ETH_BTC-1m.json, row 1\), has low -1"):
@@ -93,7 +93,7 @@ def test_other_names_are_refused(tmp_path):
 
 
 @pytest.mark.data
-def test_a_file_of_freqtrade_is_read_as_the_tidy_bars_say(market_data):
+def test_a_file_of_freqtrade_equals_the_tidy_bars(market_data):
     market = Sessions("24/7", date(2018, 1, 20), date(2018, 1, 30))
     found, expected = (
         load_bars(

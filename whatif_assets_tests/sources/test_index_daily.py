@@ -1,4 +1,4 @@
-"""The two indices that come with arch."""
+"""The two indices in the package arch."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def loaded():
 @pytest.mark.parametrize(
     ("symbol", "package"), [("SP500", arch.data.sp500), ("NASDAQ", arch.data.nasdaq)]
 )
-def test_bars_are_those_of_arch(loaded, symbol, package):
+def test_bars_equal_those_of_arch(loaded, symbol, package):
     expected = package.load()
     bars = loaded[0][loaded[0]["symbol"] == symbol]
     assert list(bars["session"]) == list(expected.index)
@@ -38,21 +38,21 @@ def test_bars_are_those_of_arch(loaded, symbol, package):
         assert (bars[name].to_numpy() == expected[name.title()].to_numpy()).all()
 
 
-def test_each_session_of_new_york_from_1999_to_2018_is_there(loaded):
-    """Twenty years of the exchange's calendar and of arch's data agree."""
+def test_all_sessions_of_new_york_from_1999_to_2018_exist(loaded):
+    """The exchange calendar and the data agree over twenty years."""
     _, report = loaded
     assert report.sessions == len(MARKET.dates()) == 5031
     assert report.missing == report.outside_sessions == {}
 
 
-def test_the_report_says_that_there_is_no_vwap(loaded):
+def test_the_report_lists_the_missing_vwap(loaded):
     bars, report = loaded
     assert report.vwap_from_typical_price == len(bars) == 10_062
     typical = (bars["high"] + bars["low"] + bars["close"]) / 3
     pd.testing.assert_series_equal(bars["vwap"], typical, check_names=False)
 
 
-def test_sessions_without_volume_stay(loaded):
+def test_sessions_without_volume_are_kept(loaded):
     bars, _ = loaded
     assert list(bars.loc[bars["volume"] == 0, "symbol"]) == ["NASDAQ"] * 2
 

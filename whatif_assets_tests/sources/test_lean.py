@@ -33,7 +33,7 @@ def lean(folder: Path, **options: object):
 
 
 def test_minutes_count_milliseconds_of_the_day_in_the_name(tmp_path):
-    """New York's midnight was 05:00 UTC on 2018-03-09 and 04:00 on 03-12."""
+    """Midnight in New York was 05:00 UTC on 2018-03-09 and 04:00 UTC on 03-12."""
     for day in ("20180309", "20180312"):
         text = "34200000,1000000,1020000,990000,1010000,500\n"
         zipped(tmp_path / f"minute/spy/{day}_trade.zip", text)
@@ -44,7 +44,7 @@ def test_minutes_count_milliseconds_of_the_day_in_the_name(tmp_path):
 
 
 def test_an_evening_has_the_utc_date_of_the_day_after(tmp_path):
-    """20:00 in New York was 00:00 UTC; the zip of no other day is opened."""
+    """20:00 in New York was 00:00 UTC; only the zip of that day is opened."""
     text = "34200000,1,1,1,1,1\n71940000,1,1,1,1,1\n72000000,1,1,1,1,1\n"
     zipped(tmp_path / "minute/spy/20180404_trade.zip", text)
     for day in ("20180403", "20180405"):
@@ -63,14 +63,14 @@ def test_crypto_has_decimals_and_the_time_of_utc(tmp_path):
     assert (bar["ts"], bar["open"]) == (utc("2018-04-04"), 7424.91)
 
 
-def test_scale_and_zone_can_be_set_otherwise(tmp_path):
+def test_scale_and_zone_can_be_overridden(tmp_path):
     zipped(tmp_path / "minute/fdax/20180404_trade.zip", "32400000,100,100,100,100,1\n")
     options = {"price_scale": 100, "timezone": "Europe/Berlin"}
     bar = lean(tmp_path, **options).read(["FDAX"], *EVER, ONE_MINUTE).iloc[0]
     assert (bar["ts"], bar["open"]) == (utc("2018-04-04 07:00"), 1.0)
 
 
-def test_hours_and_days_stand_in_one_zip_a_ticker(tmp_path):
+def test_hours_and_days_are_in_one_zip_per_ticker(tmp_path):
     row = "1000000,1000000,1000000,1000000,1\n"
     zipped(tmp_path / "hour/spy.zip", f"20180404 10:00,{row}")
     zipped(tmp_path / "daily/spy.zip", f"20180404 00:00,{row}20180405 00:00,{row}")
@@ -104,7 +104,7 @@ def test_quotes_may_lack_a_side(tmp_path):
     assert list(quotes.loc[0, ["ask_close", "ask_size"]]) == [100.01, 300.0]
 
 
-def test_another_base_bar_than_the_resolution_s_is_refused(tmp_path):
+def test_a_base_bar_other_than_the_resolution_is_refused(tmp_path):
     with pytest.raises(BadInput, match="has 1day bars, and base_bar is 1min"):
         lean(tmp_path, resolution="daily").read(["SPY"], *EVER, ONE_MINUTE)
 
@@ -133,7 +133,7 @@ def test_a_symbol_is_followed_through_its_tickers(reused):
     assert bars["symbol"].eq("BAC").all()
 
 
-def test_a_ticker_that_became_another_is_no_symbol_of_its_own(reused):
+def test_a_former_ticker_is_not_a_symbol(reused):
     assert lean(reused, resolution="daily").symbols() == ["BAC"]
 
 
@@ -147,11 +147,11 @@ def test_a_ticker_without_map_is_the_symbol(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("19980102\n", "line 1: a date and a ticker are needed"),
-        ("1998,bac\n", "line 1: '1998' is no date"),
-        ("20501231,bac\n19980102,nb\n", "dates must be there, and rise"),
-        ("", "dates must be there, and rise"),
-        ("20501231,../bac\n", "line 1: a date and a ticker are needed"),
+        ("19980102\n", "line 1: must have a date and a ticker"),
+        ("1998,bac\n", "line 1: '1998' is not a date"),
+        ("20501231,bac\n19980102,nb\n", "rows are needed, with dates in asc"),
+        ("", "rows are needed, with dates in asc"),
+        ("20501231,../bac\n", "line 1: must have a date and a ticker"),
     ],
 )
 def test_a_malformed_map_is_named_with_its_line(tmp_path, text, words):
@@ -170,7 +170,7 @@ def factors(folder: Path, text: str) -> list[Action]:
     return lean(folder).actions(["AAA"])
 
 
-def test_a_factor_holds_up_to_its_own_date_and_steps_on_the_next(tmp_path):
+def test_a_factor_applies_up_to_its_date_and_changes_on_the_next_day(tmp_path):
     rows = "20180402,0.9,0.25,10\n20180403,0.9,0.25,10\n20180405,0.9,0.5,20\n"
     split, both = factors(tmp_path, rows + "20501231,1,1,0\n")
     assert (split.ex_date, split.split, split.dividend_factor) == (
@@ -192,7 +192,11 @@ def test_a_factor_holds_up_to_its_own_date_and_steps_on_the_next(tmp_path):
         ("0.6666667", "1", 1.5),
         ("0.3333333", "1", 3.0),
         ("8", "1", 0.125),
-        ("0.9756098", "1", 1.0249999),  # a spin-off, and no ratio of few shares
+        (
+            "0.9756098",
+            "1",
+            1.0249999,
+        ),  # a spin-off, not a ratio of small numbers of shares
     ],
 )
 def test_a_rounded_factor_means_a_ratio_of_shares(tmp_path, earlier, later, shares):
@@ -215,19 +219,19 @@ def test_a_malformed_factor_is_named_with_its_line(tmp_path, row):
         lean(tmp_path).actions(["AAA"])
 
 
-# What is refused
+# Errors
 
 
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
         ("20180404_trade.zip", "34200000,1,1,1,1\n", "line 1: 5 fields where 6"),
-        ("20180404_trade.zip", "34200000,1,1,,1,1\n", "line 1: low '' is no number"),
-        ("20180404_trade.zip", "99999999,1,1,1,1,1\n", "no millisecond of a day"),
-        ("20180404_trade.zip", "-1,1,1,1,1,1\n", "no millisecond of a day"),
+        ("20180404_trade.zip", "34200000,1,1,,1,1\n", "line 1: low '' is not a number"),
+        ("20180404_trade.zip", "99999999,1,1,1,1,1\n", "not a millisecond of a day"),
+        ("20180404_trade.zip", "-1,1,1,1,1,1\n", "not a millisecond of a day"),
         ("20180404_trade.zip", "", "has no row"),
-        ("20181304_trade.zip", "0,1,1,1,1,1\n", "begins with no date"),
-        ("20180311_trade.zip", "9000000,1,1,1,1,1\n", "comes never in America/New"),
+        ("20181304_trade.zip", "0,1,1,1,1,1\n", "must begin with a date"),
+        ("20180311_trade.zip", "9000000,1,1,1,1,1\n", "occurs never in America/New"),
     ],
 )
 def test_a_malformed_zip_is_named(tmp_path, name, text, words):
@@ -236,7 +240,7 @@ def test_a_malformed_zip_is_named(tmp_path, name, text, words):
         lean(tmp_path).read(["SPY"], *EVER, ONE_MINUTE)
 
 
-def test_what_is_no_zip_is_named(tmp_path):
+def test_a_file_that_is_not_a_zip_is_named(tmp_path):
     file = tmp_path / "minute/spy/20180404_trade.zip"
     file.parent.mkdir(parents=True)
     file.write_text("0,1,1,1,1,1\n")
@@ -251,7 +255,7 @@ def test_a_folder_without_zips_is_refused(tmp_path):
         open_source("lean", {"path": "nowhere"}, tmp_path).symbols()
 
 
-def test_state_of_days_changes_with_their_zips_alone(tmp_path):
+def test_state_of_days_changes_only_with_their_zips(tmp_path):
     for day in ("20180220", "20180221"):
         zipped(tmp_path / f"minute/aaa/{day}_trade.zip", "34200000,1,1,1,1,1\n")
     evening = [utc("2018-02-21 00:30"), utc("2018-02-21 04:30")]  # 20th, New York

@@ -40,7 +40,7 @@ def loaded(folder, source, options, symbols, days, bar_size=ONE_MINUTE, **how):
         ("AAPL", ("2014-06-05", "2014-06-09"), "us1m_201406_lean_aapl_split"),
     ],
 )
-def test_minutes_are_read_as_the_tidy_bars_say(market_data, symbol, days, beside):
+def test_minutes_equal_the_tidy_bars(market_data, symbol, days, beside):
     """The tidy bars add a vwap from ticks, which these files do not have."""
     found = loaded(market_data, "lean", {"path": "raw/lean"}, [symbol], days)
     other = {"path": f"{beside}.parquet"}
@@ -50,8 +50,8 @@ def test_minutes_are_read_as_the_tidy_bars_say(market_data, symbol, days, beside
 
 
 @pytest.mark.parametrize("symbol", ["AAPL", "SPY", "QQQ"])
-def test_days_are_read_as_the_tidy_bars_say(market_data, symbol):
-    """QQQ traded as QQQQ from 2004-12 to 2011-03, of which there is no file."""
+def test_days_equal_the_tidy_bars(market_data, symbol):
+    """QQQ traded as QQQQ from 2004-12 to 2011-03; there is no file for QQQQ."""
     options = {"path": "raw/lean", "resolution": "daily"}
     days = ("1998-01-02", "2021-03-31")
     found = loaded(market_data, "lean", options, [symbol], days, ONE_DAY)
@@ -68,15 +68,15 @@ def test_ticks_make_the_vwap_and_count_of_the_tidy_bars(market_data):
     expected = loaded(market_data, "parquet", other, ["BAC"], days)
     assert list(found["ts"]) == list(expected["ts"])
     assert list(found["trade_count"]) == list(expected["trade_count"])
-    # LEAN leaves odd trades, such as crosses, out of its minutes; a minute whose
-    # range holds them all has the same vwap, to the last bit but one.
+    # LEAN excludes odd trades, such as crosses, from its minutes. A minute whose
+    # range contains all trades has the same vwap, up to the last bit.
     whole = (found[["high", "low"]] == expected[["high", "low"]]).all(axis=1)
     assert (len(found), (~whole).sum()) == (595, 13)
     close = np.isclose(found["vwap"], expected["vwap"], rtol=1e-12, atol=0)
     assert close[whole].all()
 
 
-def test_quotes_are_read_as_their_tidy_table_says(market_data):
+def test_quotes_equal_their_tidy_table(market_data):
     day = date(2013, 10, 7)
     source = open_source("lean", {"path": "raw/lean"}, market_data)
     found = source.quotes(["SPY"], *whole_days(day, date(2013, 10, 8)))
@@ -88,7 +88,7 @@ def test_quotes_are_read_as_their_tidy_table_says(market_data):
 
 
 def test_crypto_minutes_are_decimals_of_a_utc_day(market_data):
-    """Scale and zone: the first row says 7424.91 at midnight."""
+    """Check scale and zone: the first row has 7424.91 at midnight."""
     options = {"path": "raw/lean/crypto", "security": "crypto"}
     days = ("2018-04-04", "2018-04-04")
     bars = loaded(market_data, "lean", options, ["BTCUSD"], days, calendar="24/7")
@@ -98,14 +98,14 @@ def test_crypto_minutes_are_decimals_of_a_utc_day(market_data):
 
 
 def steps_of(source, symbol: str) -> Steps:
-    """Steps on the days after the rows of the factor file, whether sessions or not."""
+    """Return the days after the rows of the factor file, sessions or not."""
     return Steps.of(
         (a.ex_date, {symbol: a.step(None)}) for a in source.actions([symbol])
     )
 
 
 @pytest.mark.parametrize("symbol", ["AAPL", "BAC", "QQQ", "SPY"])
-def test_factors_are_those_of_their_tidy_table(market_data, symbol):
+def test_factors_equal_their_tidy_table(market_data, symbol):
     file = market_data / f"raw/lean/factor_files/{symbol.lower()}.csv"
     expected = pd.read_parquet(market_data / "us_factors_lean.parquet")
     expected = expected[expected["symbol"] == symbol].reset_index(drop=True)
@@ -129,7 +129,7 @@ def test_the_product_of_steps_is_the_published_factor(market_data, symbol):
     assert len(table) > 40
 
 
-def test_apple_s_splits_are_whole_shares(market_data):
+def test_splits_of_apple_are_whole_shares(market_data):
     source = open_source("lean", {"path": "raw/lean"}, market_data)
     splits = {a.ex_date: a.split for a in source.actions(["AAPL"]) if a.split}
     assert splits == {
@@ -156,7 +156,7 @@ def test_the_split_of_apple_is_in_the_steps_and_not_in_the_prices(market_data):
 
 # LEAN's BasicTemplateAlgorithm
 
-FACTOR = 0.8646266  # of SPY on those days, as its factor file says
+FACTOR = 0.8646266  # of SPY on those days, from its factor file
 WEEK = ("2013-10-07", "2013-10-11")
 
 
@@ -175,7 +175,9 @@ def week(market_data, tmp_path) -> Path:
         if file.exists():
             with zipfile.ZipFile(file) as archive:
                 written = archive.read(archive.namelist()[0]).decode()
-            assert text.split() == written.split()  # so the others are as LEAN has them
+            assert (
+                text.split() == written.split()
+            )  # so the other files are equal to those of LEAN
         else:
             with zipfile.ZipFile(file, "w") as archive:
                 archive.writestr("trades.csv", text)
@@ -193,7 +195,7 @@ def _lean_rows(rows: pd.DataFrame, since_midnight: pd.Series) -> str:
     return table.to_csv(index=False, header=False)
 
 
-def test_leans_published_buy_and_hold_comes_out_to_the_cent(week):
+def test_published_buy_and_hold_of_lean_is_equal_to_the_cent(week):
     """LEAN published 101,691.92.
 
     It decides on the first bar and buys at that bar's last ask, which is the first

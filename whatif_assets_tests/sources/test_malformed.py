@@ -1,4 +1,4 @@
-"""Every malformed file ends in one clear message, and nothing is written."""
+"""Every malformed file causes one clear message, and nothing is written."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CASES = cases()
 DAY = date(2018, 2, 20)
 
 
-def test_there_are_at_least_300_of_them_over_every_source_of_files():
+def test_there_are_at_least_300_malformed_files_over_all_file_sources():
     assert len({case.id for case in CASES}) == len(CASES) >= 300
     sources = {case.source for case in CASES}
     assert sources == {"csv", "lean", "freqtrade", "parquet", "duckdb"}

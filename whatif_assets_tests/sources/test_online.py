@@ -1,4 +1,4 @@
-"""Sources that ask a service, here one on loopback that answers as documented."""
+"""Sources that read from a service, here a server on loopback."""
 
 from __future__ import annotations
 
@@ -112,9 +112,9 @@ def test_a_service_that_repeats_a_wrong_key_is_quoted_without_it(
     monkeypatch.setenv(SOURCES[name].keys[0], secret)
     with pytest.raises(BadInput, match=f"'{name}'.* failed with") as error:
         loaded(open_source(name, options[name], Path()))
-    said = f"{error.value} {error.value.__cause__} {caplog.text}"
-    assert secret not in said
-    assert f"<{SOURCES[name].keys[0]}>" in said
+    output = f"{error.value} {error.value.__cause__} {caplog.text}"
+    assert secret not in output
+    assert f"<{SOURCES[name].keys[0]}>" in output
 
 
 @pytest.mark.parametrize("name", KEYED)
@@ -173,6 +173,9 @@ def test_a_client_that_is_not_installed_is_named():
         name = "absent"
         module = "whatif_assets_no_such_client"
         spans: ClassVar = {"1min": None}
+
+        def fetch(self, client, symbols, start, end, bar_size):
+            return []
 
     source = Absent(Absent.Options(symbols=("AAA",)), Path())
     with pytest.raises(BadInput, match=r"pip install 'whatif_assets\[absent\]'"):

@@ -1,4 +1,4 @@
-"""Parquet files of tidy bars: which are found, read and refused."""
+"""Parquet files of tidy bars: finding, reading and errors."""
 
 from __future__ import annotations
 
@@ -75,13 +75,13 @@ def test_the_folder_that_named_the_path_comes_first(folder, monkeypatch):
 
 
 @pytest.mark.parametrize("path", ["c.parquet", "c*.parquet", "nowhere/deeper"])
-def test_a_path_to_nothing_is_refused(folder, path):
+def test_a_path_that_matches_no_file_is_refused(folder, path):
     with pytest.raises(BadInput, match="no file, folder or match for path"):
         read(path, folder)
 
 
 def test_a_folder_without_files_is_refused(tmp_path):
-    with pytest.raises(BadInput, match=f"{tmp_path} has no file that ends with"):
+    with pytest.raises(BadInput, match=f"{tmp_path} has no file whose name ends with"):
         read(".", tmp_path)
 
 
@@ -113,7 +113,7 @@ def test_a_column_of_another_type_is_named_with_its_file(
         read("a.parquet", tmp_path)
 
 
-def test_types_that_mean_the_same_are_read_alike(tmp_path):
+def test_equivalent_types_are_read_alike(tmp_path):
     bars().to_parquet(tmp_path / "plain.parquet")
     ts = pa.Array.from_pandas(bars()["ts"])
     whole = pa.array([1], pa.int32())
@@ -135,7 +135,7 @@ def test_types_that_mean_the_same_are_read_alike(tmp_path):
 
 @pytest.mark.parametrize(("unit", "rows"), [("s", 1), ("ms", 1), ("us", 2), ("ns", 2)])
 def test_a_range_may_be_finer_than_the_unit_of_ts(tmp_path, unit, rows):
-    """Bars at 14:30:00 and, where ts can say so, half a millisecond after it."""
+    """Bars at 14:30:00 and, if the unit of ts allows it, half a millisecond later."""
     stamps = pd.DatetimeIndex(["2018-02-20 14:30", "2018-02-20 14:30:00.0005"])
     stamps = stamps[:rows].tz_localize("UTC").as_unit(unit)
     pd.concat([bars(ts=at) for at in stamps]).to_parquet(tmp_path / "a.parquet")
@@ -153,7 +153,7 @@ def state_of(folder: Path, day: str) -> list[str]:
     return source.state(start, start + pd.Timedelta(days=1))
 
 
-def test_state_of_days_changes_with_their_files_alone(folder):
+def test_state_of_days_changes_only_with_their_files(folder):
     later = bars("AAA").assign(ts=pd.Timestamp("2018-03-05 14:30", tz="UTC"))
     later.to_parquet(folder / "later.parquet")
     before = {day: state_of(folder, day) for day in ("2018-02-20", "2018-03-05")}

@@ -1,4 +1,4 @@
-"""The synthetic market: a market in shape, and as hard to beat as it says."""
+"""The synthetic market: plausible prices, and predictable only by `signal`."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_symbols_are_unmistakably_synthetic(bars):
     assert set(bars["symbol"]) == {f"SYN{n:02}" for n in range(1, 15)}
 
 
-def test_prices_lie_within_their_bar(bars):
+def test_prices_are_between_low_and_high(bars):
     for name in ("open", "close", "vwap"):
         assert bars[name].between(bars["low"], bars["high"]).all()
     assert (bars["low"] > 0).all()
@@ -73,7 +73,7 @@ def test_symbols_share_a_market_factor(bars):
     assert 0.1 < pairs.mean() < 0.5
 
 
-def test_more_symbols_leave_the_others_as_they_are(bars):
+def test_more_symbols_do_not_change_the_others(bars):
     few = read(symbol_count=2)
     expected = bars[bars["symbol"].isin(["SYN01", "SYN02"])]
     keys = ["symbol", "ts"]
@@ -99,7 +99,7 @@ def test_drift_lifts_each_session_as_a_whole(bars):
     assert ratio.to_numpy() == pytest.approx(expected.to_numpy(), abs=2e-5)
 
 
-def test_nothing_is_there_before_the_start():
+def test_there_are_no_bars_before_the_start():
     first = read(date(2018, 1, 1), date(2018, 1, 31), start=date(2018, 1, 10))
     assert first["ts"].min().date() == date(2018, 1, 10)
     assert read(date(2017, 1, 3), date(2017, 1, 5)).empty
@@ -113,14 +113,16 @@ def test_longer_bars_are_refused():
 
 def test_forty_sessions_take_less_than_two_seconds():
     seconds = []
-    for _ in range(3):  # the first builds the calendar; another process may interfere
+    for _ in range(
+        3
+    ):  # the first run builds the calendar; other processes may slow a run down
         start = perf_counter()
         read()
         seconds.append(perf_counter() - start)
     assert min(seconds) < 2
 
 
-# What can be learnt
+# Predictability
 
 
 def reversal(bars):
@@ -140,7 +142,7 @@ def test_prices_return_towards_their_average(bars):
     assert 0.15 < reversal(bars)[0] < 0.35
 
 
-def test_they_return_more_after_heavy_trading(bars):
+def test_prices_return_more_after_heavy_trading(bars):
     _, distance, earned = reversal(bars)
     usual = bars.groupby("symbol")["volume"].transform("median")
     heavy = bars["volume"] > 2 * usual
@@ -152,10 +154,10 @@ def test_they_return_more_after_heavy_trading(bars):
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_without_signal_nothing_can_be_learnt(seed):
+def test_without_signal_prices_are_not_predictable(seed):
     """The bound is four standard errors of 226,800 overlapping bars."""
     assert abs(reversal(read(signal=0, seed=seed))[0]) < 0.04
 
 
-def test_signal_scales_what_can_be_learnt(bars):
+def test_signal_scales_predictability(bars):
     assert 0 < reversal(read(signal=0.5))[0] < reversal(bars)[0]

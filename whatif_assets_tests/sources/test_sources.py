@@ -1,4 +1,4 @@
-"""Contract of every source in the registry, and of the loader before them."""
+"""Contract of every source in the registry, and of the loader."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ MARKET = Sessions("XNYS", date(2018, 11, 1), date(2018, 11, 30))
 
 @dataclass(frozen=True)
 class Case:
-    """How a source is opened for its contract."""
+    """Options to open a source for the tests of the contract."""
 
     options: Callable[[Path], dict[str, Any]]
     bar_size: BarSize = ONE_MINUTE
@@ -49,7 +49,7 @@ def bars_of_sample() -> pd.DataFrame:
 
 
 def trades_of_sample() -> pd.DataFrame:
-    """Three trades a minute, the last two of one instant."""
+    """Return three trades a minute; the last two have the same timestamp."""
     bars = bars_of_sample()
     trades = [
         bars.assign(close=bars[price], ts=bars["ts"] + pd.Timedelta(seconds, "s"))
@@ -90,7 +90,7 @@ def written_csv(folder: Path, rows: pd.DataFrame, **options: Any) -> dict[str, A
 
 
 def as_lean(folder: Path) -> dict[str, Any]:
-    """One zip a symbol and day: milliseconds since midnight, prices x 10,000."""
+    """Write one zip per symbol and day: milliseconds since midnight, prices x 10,000."""
     rows = lean_rows(bars_of_sample(), PRICES)
     zipped_by_day(folder / "minute", rows)
     return {"path": "."}
@@ -112,7 +112,7 @@ def as_lean_by_day(folder: Path) -> dict[str, Any]:
 
 
 def lean_rows(rows: pd.DataFrame, prices: tuple[str, ...]) -> pd.DataFrame:
-    """Symbol, local time, and what a row of LEAN has after its time."""
+    """Return symbol, local time, and the values of a row of LEAN after the time."""
     local = rows["ts"].dt.tz_convert("America/New_York").dt.tz_localize(None)
     whole = (rows[list(prices)] * 10_000).round().astype("int64")
     whole["volume"] = rows["volume"].astype("int64")
@@ -127,7 +127,7 @@ def zipped_by_day(folder: Path, rows: pd.DataFrame) -> None:
 
 
 def zipped_whole(folder: Path, resolution: str, length: str) -> dict[str, Any]:
-    """One zip a symbol of larger bars, each row with its date."""
+    """Write one zip per symbol with larger bars; each row has its date."""
     rows = lean_rows(bars_of_sample(), PRICES)
     larger = {"open": "first", "high": "max", "low": "min", "close": "last"}
     stamps = rows["ts"].dt.floor(length).dt.strftime("%Y%m%d %H:%M")
@@ -159,7 +159,7 @@ def as_query(folder: Path) -> dict[str, Any]:
 
 
 def as_query_by_end(folder: Path) -> dict[str, Any]:
-    """Ends of bars by the clock of a zone that is far from UTC."""
+    """Return the ends of bars in a time zone that is far from UTC."""
     as_parquet(folder)
     ends = "timezone('Pacific/Auckland', ts + INTERVAL 1 MINUTE)"
     query = f"SELECT * REPLACE ({ends} AS ts) FROM '*.parquet'"
@@ -184,7 +184,7 @@ CASES = {
     "duckdb": Case(as_query),
     **{name: Case(lambda folder: {}) for name in SERVICES},
 }
-# Further ways in which a source, the first word, has bars.
+# Further formats of a source; the first word is the name of the source.
 MORE_CASES = {
     "csv by end": Case(as_csv_by_end),
     "csv of trades": Case(as_csv_of_trades),
@@ -199,14 +199,14 @@ MORE_CASES = {
 
 @pytest.fixture(scope="module")
 def address():
-    """Give the address of a server that plays all services."""
+    """Yield the address of a server that acts as all services."""
     with serving(bars_of_sample()) as url:
         yield url
 
 
 @pytest.fixture
 def services(address, monkeypatch, tmp_path):
-    """Give the options of the sources that ask a service, which is on loopback."""
+    """Return the options of the sources of a service, with the server on loopback."""
     use_loopback(monkeypatch, address, str(tmp_path / "cache"))
     return service_options(["SYN01", "SYN02", "SYN03"], address)
 
@@ -229,7 +229,7 @@ def test_every_source_has_a_case():
     assert set(CASES) == set(SOURCES)
 
 
-def test_read_gives_what_the_loader_takes(opened, case):
+def test_read_returns_the_input_of_the_loader(opened, case):
     bars, report = load_bars(opened(), case.two, MARKET, case.bar_size, FIRST, LAST)
     assert set(BAR_COLUMNS) < set(bars)
     assert report.rows == len(bars) > 0
@@ -243,7 +243,7 @@ def test_read_is_deterministic(opened, case):
     pd.testing.assert_frame_equal(once, again, check_exact=True)
 
 
-def test_only_asked_symbols_and_dates_are_read(opened, case):
+def test_only_requested_symbols_and_dates_are_read(opened, case):
     bars = opened().read([case.two[1]], *DAYS, case.bar_size)
     assert set(bars["symbol"]) == {case.two[1]}
     days = bars["ts"].dt.tz_convert("UTC").dt.date
@@ -259,7 +259,7 @@ def test_only_asked_symbols_and_dates_are_read(opened, case):
     ],
 )
 @pytest.mark.parametrize("case", [*CASES, *MORE_CASES], indirect=True)
-def test_a_range_that_ends_inside_a_day_is_that_of_a_longer_one(
+def test_a_range_that_ends_inside_a_day_is_a_part_of_a_longer_range(
     opened, case, start, end
 ):
     whole = in_order(opened().read(list(case.two), *DAYS, case.bar_size))
@@ -271,7 +271,7 @@ def test_a_range_that_ends_inside_a_day_is_that_of_a_longer_one(
     )
 
 
-def test_a_part_of_a_range_is_the_same_part_of_the_whole(opened, case):
+def test_a_part_of_a_range_equals_that_part_of_the_full_range(opened, case):
     whole, _ = load_bars(opened(), None, MARKET, case.bar_size, FIRST, LAST)
     days = date(2018, 11, 21), date(2018, 11, 23)
     part, _ = load_bars(opened(), None, MARKET, case.bar_size, *days)
@@ -281,7 +281,7 @@ def test_a_part_of_a_range_is_the_same_part_of_the_whole(opened, case):
     )
 
 
-def test_one_symbol_alone_is_the_same_as_among_others(opened, case):
+def test_a_symbol_read_alone_equals_the_same_symbol_among_others(opened, case):
     both, _ = load_bars(opened(), case.two, MARKET, case.bar_size, FIRST, LAST)
     alone, _ = load_bars(opened(), case.two[1:], MARKET, case.bar_size, FIRST, LAST)
     expected = both[both["symbol"] == case.two[1]].reset_index(drop=True)
@@ -295,13 +295,13 @@ def test_a_symbol_or_a_range_that_a_source_lacks_has_no_rows(opened, case):
     assert opened().read(list(case.two), *long_ago, case.bar_size).empty
 
 
-def test_symbols_are_sorted_and_hold_those_that_are_read(opened, case):
+def test_symbols_are_sorted_and_contain_those_that_are_read(opened, case):
     symbols = opened().symbols()
     assert symbols == sorted(set(symbols))
     assert set(case.two) <= set(symbols)
 
 
-def test_state_stays_while_nothing_changes(opened):
+def test_state_is_constant_while_nothing_changes(opened):
     assert opened().state(*DAYS) == opened().state(*DAYS)
 
 
@@ -326,7 +326,7 @@ def test_options_are_documented_and_closed(name):
 
 
 @pytest.mark.parametrize("name", ["parquet", "csv"])
-def test_opening_a_source_touches_no_file(name, tmp_path):
+def test_opening_a_source_opens_no_file(name, tmp_path):
     options = {"path": "nowhere"}
     if name == "csv":
         options |= {"timezone": "UTC", "stamp": "start"}
@@ -364,7 +364,7 @@ def test_loading_no_session_is_refused():
 
 
 def test_what_was_left_out_does_not_depend_on_the_range(tmp_path):
-    """A Saturday's bar is counted with Monday, alone or in a longer range."""
+    """The bar of a Saturday counts for Monday, alone or in a longer range."""
     bars = bars_of_sample()[:390]
     saturday = bars[:1].assign(ts=pd.Timestamp("2018-11-24 15:00", tz="UTC"))
     monday = bars.assign(
@@ -378,8 +378,8 @@ def test_what_was_left_out_does_not_depend_on_the_range(tmp_path):
         assert report.outside_sessions == {date(2018, 11, 26): 1}
 
 
-def test_real_minutes_of_2018_load_whole(market_data):
-    """Rows and sessions are those that the data's own description counts."""
+def test_real_minutes_of_2018_load_completely(market_data):
+    """The numbers of rows and sessions equal those in the description of the data."""
     options = {"path": str(market_data / "us1m_2018_av.parquet")}
     source = open_source("parquet", options, market_data)
     market = Sessions("XNYS", date(2018, 2, 16), date(2018, 3, 29))

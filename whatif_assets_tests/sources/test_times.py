@@ -1,4 +1,4 @@
-"""Times through the loader: labels, zones, clock changes, half days, nights."""
+"""Times in the loader: bar starts and ends, time zones, clock changes, half days."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROW = "10,11,9,10.5,100\n"
 
 
 def load(folder, stamps, calendar, bar_size=ONE_MINUTE, hours="all", **options):
-    """Write a file of these stamps and load it whole."""
+    """Write a file with these timestamps and load all of it."""
     lines = "".join(f"{stamp},{ROW}" for stamp in stamps)
     header = "timestamp,open,high,low,close,volume\n"
     (folder / "AAA.csv").write_text(header + lines)
@@ -46,7 +46,7 @@ CHICAGO = ("CMES", "America/Chicago")
         (BERLIN, "start", "2018-03-26 09:00", "2018-03-26 07:00", "2018-03-26"),
         (BERLIN, "start", "2018-10-26 09:00", "2018-10-26 07:00", "2018-10-26"),
         (BERLIN, "start", "2018-10-29 09:00", "2018-10-29 08:00", "2018-10-29"),
-        # Morning in the east is the day before in UTC.
+        # Morning in the east is the previous day in UTC.
         (
             ("XASX", "Australia/Sydney"),
             "start",
@@ -61,7 +61,7 @@ CHICAGO = ("CMES", "America/Chicago")
             "2018-03-29 00:00",
             "2018-03-29",
         ),
-        # Futures: the evening belongs to the next session, Sunday's to Monday's.
+        # Futures: the evening belongs to the next session, Sunday evening to Monday.
         (CHICAGO, "start", "2018-03-08 18:00", "2018-03-09 00:00", "2018-03-09"),
         (CHICAGO, "start", "2018-03-09 15:59", "2018-03-09 21:59", "2018-03-09"),
         (CHICAGO, "start", "2018-03-11 18:00", "2018-03-11 23:00", "2018-03-12"),
@@ -76,7 +76,7 @@ def test_a_bar_has_the_session_of_the_exchange(
     tmp_path, where, stamp, written, ts, session
 ):
     calendar, zone = where
-    beside = "2018-06-05 12:00"  # since a file of midnights alone would be daily
+    beside = "2018-06-05 12:00"  # a file with only midnights would be daily
     bars, report = load(
         tmp_path, [written, beside], calendar, timezone=zone, stamp=stamp
     )
@@ -97,8 +97,10 @@ WEEKS = {
 
 @pytest.mark.parametrize("calendar", WEEKS)
 @pytest.mark.parametrize("bar_size", [ONE_MINUTE, BarSize.parse("5min")])
-def test_the_label_and_the_zone_of_a_file_do_not_matter(tmp_path, calendar, bar_size):
-    """Written in three zones and with either label, bars are the same."""
+def test_bar_start_or_end_and_the_zone_of_a_file_do_not_matter(
+    tmp_path, calendar, bar_size
+):
+    """Bars are equal for three time zones and for bar starts or ends."""
     market = Sessions(calendar, date(2018, 1, 2), date(2018, 12, 28))
     length = bar_size.length
     days = market.dates(*map(date.fromisoformat, WEEKS[calendar]))
@@ -120,7 +122,7 @@ def test_the_label_and_the_zone_of_a_file_do_not_matter(tmp_path, calendar, bar_
 
 @pytest.mark.parametrize("stamp", ["start", "end"])
 @pytest.mark.parametrize("calendar", WEEKS)
-def test_a_daily_bar_is_that_of_its_date_on_every_calendar(tmp_path, calendar, stamp):
+def test_a_daily_bar_keeps_its_date_on_every_calendar(tmp_path, calendar, stamp):
     market = Sessions(calendar, date(2018, 1, 2), date(2018, 12, 28))
     days = market.dates(*map(date.fromisoformat, WEEKS[calendar]))
     options = {"timezone": "America/New_York", "stamp": stamp}
@@ -129,7 +131,7 @@ def test_a_daily_bar_is_that_of_its_date_on_every_calendar(tmp_path, calendar, s
     assert list(bars["ts"].dt.date) == days
 
 
-def test_half_days_and_holidays_of_a_file_are_told(tmp_path):
+def test_half_days_and_holidays_of_a_file_are_reported(tmp_path):
     """Thanksgiving is 11-22; on the day after New York closes at 13:00."""
     stamps = [
         "2018-11-21 15:59",

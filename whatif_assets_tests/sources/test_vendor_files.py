@@ -1,4 +1,4 @@
-"""Vendors' own files, as they come, against the tidy bars that others made of them."""
+"""Original files of vendors, compared with tidy bars made from them elsewhere."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ AV_DAYS = ("2018-02-16", "2018-03-29")
 def loaded(
     market_data, source, options, symbol, market, bar_size=ONE_MINUTE, repairs=()
 ):
-    """Bars of one symbol and what the loader says, the path below the data."""
+    """Load the bars and the report of one symbol; the path is below the data folder."""
     opened = open_source(source, options, market_data)
     days = market.first, market.last
     return load_bars(opened, [symbol], market, bar_size, *days, repairs=repairs)
@@ -76,7 +76,7 @@ def sessions(calendar: str, first: str, last: str) -> Sessions:
         ),
     ],
 )
-def test_text_files_are_read_as_the_tidy_bars_say(
+def test_text_files_equal_the_tidy_bars(
     market_data, path, options, symbol, bar_size, days, tidy
 ):
     market = sessions("XNYS", *days)
@@ -88,7 +88,7 @@ def test_text_files_are_read_as_the_tidy_bars_say(
     pd.testing.assert_frame_equal(found, expected, check_exact=True)
 
 
-def test_repeated_rows_are_refused_with_their_lines_and_a_way_out(market_data):
+def test_repeated_rows_are_refused_with_their_lines_and_a_remedy(market_data):
     raw = {"path": "raw/alphavantage_jmroyal/DIS.csv", "profile": "alphavantage"}
     market = sessions("XNYS", "2018-02-16", "2018-04-20")
     with pytest.raises(BadInput) as error:
@@ -99,8 +99,8 @@ def test_repeated_rows_are_refused_with_their_lines_and_a_way_out(market_data):
     assert "repairs: [drop_duplicates]" in message
 
 
-def test_repeated_rows_are_dropped_and_counted_where_that_is_declared(market_data):
-    """The vendor's file holds 21,074 rows, 3,903 of them twice, all from 04-09 on."""
+def test_repeated_rows_are_dropped_and_counted_with_the_repair(market_data):
+    """The file has 21,074 rows; 3,903 are repeated, all from 04-09 on."""
     raw = {"path": "raw/alphavantage_jmroyal/DIS.csv", "profile": "alphavantage"}
     market = sessions("XNYS", "2018-02-16", "2018-04-20")
     repairs = ("drop_duplicates",)
@@ -118,7 +118,7 @@ def test_repeated_rows_are_dropped_and_counted_where_that_is_declared(market_dat
 
 
 def test_backtrader_minutes_start_at_the_open_of_eurex(market_data):
-    """Stamped 09:05 in Berlin, the first five minutes of 2006 start at 09:00."""
+    """The first bar of 2006 has the timestamp 09:05 in Berlin and starts at 09:00."""
     raw: dict[str, Any] = {"path": "raw/backtrader/2006-min-005.txt", "symbol": "FESX"}
     raw["profile"] = "backtrader"
     market = sessions("XEUR", "2006-01-02", "2006-01-30")
@@ -142,8 +142,8 @@ def test_backtrader_days_are_the_sessions_of_2006(market_data):
     assert report.outside_sessions == {}
 
 
-def test_backtrader_ticks_make_bars_of_all_that_was_traded(market_data):
-    """Volume and trades of the file add up; its prices are those of its rows."""
+def test_backtrader_ticks_make_bars_of_all_trades(market_data):
+    """Volume and number of trades equal those of the file, and so do prices."""
     path = "raw/backtrader/ticksample.csv"
     raw = {"path": path, "symbol": "FESX", "profile": "backtrader", "ticks": True}
     plain = pd.read_csv(market_data / path, parse_dates=["Datetime"])
@@ -195,8 +195,8 @@ TIDY = {
 
 
 @pytest.mark.parametrize("name", TIDY)
-def test_tidy_bars_load_whole(market_data, name):
-    """Rows and symbols are those that the data's own description counts."""
+def test_tidy_bars_load_completely(market_data, name):
+    """The numbers of rows and symbols equal those in the description of the data."""
     calendar, first, last, bar_size, rows, symbols = TIDY[name]
     market = sessions(calendar, first, last)
     source = open_source("parquet", {"path": f"{name}.parquet"}, market_data)

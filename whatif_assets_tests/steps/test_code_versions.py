@@ -1,4 +1,4 @@
-"""Edited code makes stale what depends on it, and nothing else."""
+"""An edit of code makes only the tables stale that depend on it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EDITED = {
 
 @pytest.fixture
 def edit(monkeypatch):
-    """Give a function that edits a module, and tells which tables it makes stale."""
+    """Return a function that edits a module, and returns the tables made stale."""
 
     def edited(name: str, line: str) -> set[str]:
         before = CodeVersions()

@@ -1,4 +1,4 @@
-"""What is wrong with the data of a market is told before anything is run."""
+"""Faults in the data of a market are reported before a run."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CSV = {"source": "csv", "options": "{profile: yahoo_daily}"}
 
 
 def checked(folder, **said) -> tuple[int, str]:
-    """Exit status of a check, and what it says in one line."""
+    """Run a check; return its exit status, and its output in one line."""
     defaults = {"source": "parquet", "options": "{}", "first": "2018-03-01"}
     defaults |= {"base_bar": "1day", "symbols": "", "path": "bars"}
     study = folder / "study.yaml"
@@ -44,7 +44,7 @@ def checked(folder, **said) -> tuple[int, str]:
 
 @pytest.fixture
 def folder(tmp_path):
-    """Give a folder with daily bars of March 2018, in CSV and in Parquet."""
+    """A folder with daily bars of March 2018, in CSV and in Parquet."""
     (tmp_path / "bars").mkdir()
     days = MARCH.dates()
     prices = dict.fromkeys(["open", "high", "low", "close"], np.linspace(10, 12, 21))
@@ -101,8 +101,8 @@ def test_a_symbol_that_is_not_there_is_an_error(folder):
 def test_a_first_session_before_the_data_is_an_error(folder):
     status, said = checked(folder, first="2018-02-28")
     assert status == 2
-    assert "Session 2018-02-28, the first:" in said
-    assert "Is first_session before the data begin?" in said
+    assert "Session 2018-02-28, the first of the study:" in said
+    assert "Is first_session before the data begins?" in said
 
 
 def test_the_same_fault_in_many_files_is_told_once(folder):

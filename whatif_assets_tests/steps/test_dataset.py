@@ -1,4 +1,4 @@
-"""Features, label and price of a bar stand in one row, whatever else is missing."""
+"""Features, label and price of a bar are in one row, whatever else is missing."""
 
 from __future__ import annotations
 

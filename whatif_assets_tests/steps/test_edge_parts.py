@@ -1,4 +1,4 @@
-"""The edge by period, by kind of session and by symbol, by hand."""
+"""Parts of the return by period, kind of session and symbol, computed by hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The largest loss of positions held at once, by hand."""
+"""The largest loss of simultaneous positions, computed by hand."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ KEY = "tiny.forest~max_depth=2"
 
 @pytest.fixture
 def asked(finished_home):
-    """What a model of the finished home is asked for with."""
+    """The arguments with which a model of the finished home is requested."""
     home = Home.open(finished_home)
     configuration, study = home.find(KEY)
     fold = study.folds(home.market)[0]
@@ -29,7 +29,7 @@ def asked(finished_home):
 
 @pytest.fixture
 def fits(monkeypatch):
-    """Settings of every fit, as they are made."""
+    """The settings of every fit, recorded when it is made."""
     made = []
 
     def noted(study, configuration, examples, backend, spark):

@@ -1,4 +1,4 @@
-"""A result is fresh while its settings, code, data and sessions are those of now."""
+"""A result is fresh while its settings, code, data and sessions are unchanged."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TRAINED, TESTED = "2026-01-06", "2026-01-15"  # of the tiny study
 
 
 def not_fresh(home: Home) -> dict[tuple[str, str], str]:
-    """What is not fresh of the lake, in words, by table and key."""
+    """Return the states of partitions that are not fresh, by table and key."""
     fresh = Freshness(home)
     parts = [(table, key) for table in TABLES for key in home.lake.keys(table)]
     return {
@@ -27,7 +27,7 @@ def not_fresh(home: Home) -> dict[tuple[str, str], str]:
 
 
 def correct(home: Home, table: str, key: str) -> None:
-    """Say in a partition's manifest that its content is another one now."""
+    """Write in a partition's manifest that its content has changed."""
     path = folder_of(home.lake, table, key) / MANIFEST
     path.write_text(json.dumps({**json.loads(path.read_text()), "data_version": "x"}))
 

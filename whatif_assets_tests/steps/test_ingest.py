@@ -1,4 +1,4 @@
-"""Sessions read in stretches, the next one ahead, are what each alone is."""
+"""Sessions that are read in stretches, and ahead, equal those that are read alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``whatif check`` finds out whether a user's strategies can be run."""
+"""``whatif check`` finds out whether a user's strategies can run."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ configurations:
 
 
 def findings(folder: Path, line: str, **fields: Any) -> list[str]:
-    """What is found of a strategy with one line in its constructor."""
+    """Return the findings about a strategy with one line in its constructor."""
     (folder / "mine.py").write_text(HEAD + line + "\n")
     entry = {"strategy": "mine.py:Mine", **fields}
     hold = {"strategy": "buy_and_hold"}
@@ -77,7 +77,7 @@ def test_a_variant_that_cannot_be_set_up_is_found(tmp_path: Path) -> None:
 
 
 def check(folder: Path, line: str, fields: str) -> tuple[int, str]:
-    """Run ``whatif check`` on a study; exit status and what it says."""
+    """Run ``whatif check`` on a study; return its exit status and output."""
     (folder / "mine.py").write_text(HEAD + line + "\n")
     (folder / "demo.yaml").write_text(STUDY.replace("FIELDS", fields))
     result = CliRunner().invoke(app, ["check", str(folder / "demo.yaml")])
@@ -91,7 +91,7 @@ def check(folder: Path, line: str, fields: str) -> tuple[int, str]:
         ("pass", "perod: 5", "perod: unknown field; allowed are"),
         ("pass", "perod: 5", "Did you mean 'period'?"),
         ("pass", "period: five", "period: found 'five'"),
-        ("pass", "at: 5", "at: found 5; allowed is text"),
+        ("pass", "at: 5", "at: found 5; it must be text"),
         ("pass\n    x =", "period: 5", "its import fails with SyntaxError"),
         ("pass\nimport nothing_like_it", "period: 5", "ModuleNotFoundError"),
         ("pass\nsys.exit(1)", "period: 5", "its import fails with SystemExit: 1"),

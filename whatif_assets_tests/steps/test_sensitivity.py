@@ -1,4 +1,4 @@
-"""Sensitivity: grids small enough to check by hand, and what holds on any grid."""
+"""Sensitivity: grids that can be checked by hand, and properties of any grid."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_a_family_joins_each_axes_sweeps_and_what_ifs_on_its_axes() -> None:
     assert place.tolist() == ["direction=long", "direction=short"]
     assert "max_depth" not in grids["demo.rf~cash=5"]
 
-    # Threshold 0.2, long: depth 7 (13) stands between depth 5 (2) and depth 10 (8).
+    # Threshold 0.2, long: depth 7 (13) is between depth 5 (2) and depth 10 (8).
     score = plateaus(one, configurations, rows)
     assert score[13] == 2
     assert score[8] == min(6, 8, 10, 13)

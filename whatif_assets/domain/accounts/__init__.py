@@ -1,1 +1,1 @@
-"""Backtesting: sleeves, orders, fills, accounts and metrics, on two engines."""
+"""Accounts: sleeves, runs, fills, trades, equity and metrics of backtests."""

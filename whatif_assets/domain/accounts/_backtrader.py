@@ -1,11 +1,11 @@
-"""Backtrader, imported in this one place, and the parts of it that we adapt.
+"""Backtrader, imported only here, and adaptations of its feed, broker and engine.
 
-Backtrader's own sources raise warnings when Python compiles them, and a run with
-warnings as errors could not import it; hence ``from ... import bt`` everywhere
-else. The feed hands it whole arrays instead of rows, and the broker writes down
-what happened. Neither touches its rules: prices, cash and rejections are its own.
-Two things are told to it that it cannot know: when the market's session ends, and that
-a sleeve may be shorter than the strategy's warm-up.
+Python warns when it compiles the sources of Backtrader, and a run that treats warnings
+as errors could not import it. So all other modules use ``from ... import bt``. The feed
+passes whole arrays instead of rows, and the broker records what happened. The rules of
+Backtrader are unchanged: it decides on prices, cash and rejections. It gets two facts
+that it cannot know: when the session of the market ends, and that a sleeve may be
+shorter than the warm-up of the strategy.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ _SLIPPAGE = (
     "slip_limit",
     "slip_out",
 )
-_UNIX_EPOCH = 719_163  # the day number of 1970-01-01, counted from 0001-01-01
+_UNIX_EPOCH = 719_163  # day number of 1970-01-01, where 0001-01-01 is day 1
 
 
 def date_numbers(ts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """Express times as Backtrader does: days since 0000-12-31 and their fraction.
+    """Convert times to Backtrader's numbers: days since 0000-12-31, with fractions.
 
     Parameters
     ----------
@@ -68,23 +68,23 @@ def date_numbers(ts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
 
 
 class ArrayFeed(bt.feed.DataBase):  # type: ignore[misc]
-    """A data feed whose lines are filled whole, with no Python per row.
+    """A data feed whose lines are filled with whole arrays, without a loop in Python.
 
-    ``arrays`` maps each line to an ``array.array('d')``; all are equally long. Where
-    Backtrader does not preload, ``arrays`` are ``None`` once the run has started, and
-    the lines end with the present bar: no later one is in reach.
-    Subclasses for extra lines come from :func:`array_feed`.
+    ``arrays`` maps each line to an ``array.array('d')``; all have the same length. If
+    Backtrader does not preload, ``arrays`` is ``None`` after the start of the run, and
+    the lines end with the current bar, so that a strategy cannot read later bars.
+    Subclasses with extra lines come from :func:`array_feed`.
     """
 
     lines: Any = ("vwap",)
     params = (("arrays", None),)
 
-    # A bar that is complete is its own last tick. Backtrader copies every line
-    # into these attributes on every bar; None sends its broker to the lines.
+    # Backtrader would copy every line into these attributes on every bar. With None,
+    # its broker reads the lines instead, which have the same values for complete bars.
     tick_open = tick_high = tick_low = tick_close = tick_last = None
 
     def start(self) -> None:
-        """Take the arrays away where bars come one by one."""
+        """Remove the arrays if bars are loaded one by one."""
         super().start()
         self._rows: Iterator[tuple[float, ...]] = iter(())
         if not self._env._dopreload:
@@ -104,8 +104,8 @@ class ArrayFeed(bt.feed.DataBase):  # type: ignore[misc]
     def preload(self) -> None:
         """Fill the lines and go back to the first bar."""
         for name in self.getlinealiases():
-            # A copy, so that a strategy that writes to a line cannot change
-            # the bars of the next one.
+            # A copy, so that a strategy that writes to a line cannot change the bars
+            # of the next run.
             getattr(self.lines, name).array = self.p.arrays[name][:]
         self.home()
         self._line_list = list(self.lines)
@@ -130,21 +130,21 @@ class ArrayFeed(bt.feed.DataBase):  # type: ignore[misc]
 
 @functools.cache
 def array_feed(lines: tuple[str, ...]) -> type[ArrayFeed]:
-    """Return the feed class that has these lines beside the price lines."""
+    """Return the feed class that has the given lines in addition to the prices."""
     own = tuple(name for name in lines if name not in ArrayFeed.lines.getlinealiases())
     if not own:
         return ArrayFeed
     return type("ArrayFeedWithLines", (ArrayFeed,), {"lines": own, **_HERE})
 
 
-# Backtrader looks up the module of each class that it creates.
+# Backtrader looks up the module of each class that is created.
 _HERE = {"__module__": __name__}
 
 
 def as_lines(arrays: Mapping[str, npt.ArrayLike]) -> dict[str, array[float]]:
-    """Convert arrays to what Backtrader's lines are made of.
+    """Convert arrays to ``array.array('d')``, the type of Backtrader's lines.
 
-    Reading one value from an ``array.array`` gives a Python float, several times
+    A value read from an ``array.array`` is a Python float, which is several times
     faster than a NumPy scalar.
     """
     return {
@@ -154,26 +154,26 @@ def as_lines(arrays: Mapping[str, npt.ArrayLike]) -> dict[str, array[float]]:
 
 
 class Commission(bt.CommInfoBase):  # type: ignore[misc]
-    """Commission by value and by share, with a minimum; value with a multiplier.
+    """Commission by value and by share, with a minimum and a contract multiplier.
 
-    ``commission`` is the fraction of the value, as everywhere in Backtrader, and value
-    is positive also at a price below 0. ``mult`` is the money per point of the price:
-    Backtrader's own multiplies profits with it and, of what is paid in full, neither
-    value nor cash.
+    ``commission`` is a fraction of the value, as everywhere in Backtrader; the value is
+    positive even at a price below 0. ``mult`` is the money per point of the price.
+    Backtrader's own class applies it to profits but, for assets that are paid in full,
+    neither to values nor to cash.
     """
 
     params = (("percabs", True), ("per_share", 0.0), ("minimum", 0.0))
 
     def getsize(self, price: float, cash: float) -> int:
-        """Return the units that some money buys."""
+        """Return the number of units that the cash buys."""
         return int(super().getsize(price * self.p.mult, cash))
 
     def getoperationcost(self, size: float, price: float) -> float:
-        """Return the money that an operation needs."""
+        """Return the cash that an operation needs."""
         return float(super().getoperationcost(size, price) * self.p.mult)
 
     def getvaluesize(self, size: float, price: float) -> float:
-        """Return the value of a size at a price."""
+        """Return the value of a number of units at a price."""
         return float(super().getvaluesize(size, price) * self.p.mult)
 
     def getvalue(self, position: Any, price: float) -> float:
@@ -193,13 +193,13 @@ class Commission(bt.CommInfoBase):  # type: ignore[misc]
 
 
 class Cerebro(bt.Cerebro):  # type: ignore[misc]
-    """Backtrader's engine, which also runs a strategy that never warms up."""
+    """Backtrader's engine; it also runs a strategy that never finishes its warm-up."""
 
     def _runonce(self, runstrats: list[Any]) -> None:
-        """Work bar by bar where an indicator needs more bars than there are.
+        """Run bar by bar if an indicator needs more bars than there are.
 
-        Backtrader computes indicators over all bars at once and fails where there
-        are too few; bar by bar it calls ``prenext`` and nothing else.
+        Backtrader computes indicators over all bars together, which fails with too few
+        bars. When it runs bar by bar, it only calls ``prenext``.
         """
         bars = min(data.buflen() for data in self.datas)
         if any(strategy._minperiod > bars for strategy in runstrats):
@@ -209,40 +209,40 @@ class Cerebro(bt.Cerebro):  # type: ignore[misc]
 
 
 class RecordingBroker(bt.brokers.BackBroker):  # type: ignore[misc]
-    """Backtrader's broker, which also notes fills, values and rejections.
+    """Backtrader's broker; it also records fills, values and rejections.
 
     Parameters
     ----------
     session_ends
-        When the session of each bar ends, as Backtrader expresses times; that is
-        when orders of the type Close are due. The end of the UTC day where absent,
-        as in Backtrader.
+        End of the session of each bar, in Backtrader's numbers for times; orders of the
+        type Close are due then. If absent, the end of the UTC day, as in Backtrader.
 
     Attributes
     ----------
     values
-        Cash plus position at the close of every bar so far, less what the strategy
-        itself has paid in: the account as if only trading had moved it.
+        Cash plus position at the close of every bar so far, less the money that the
+        strategy paid in: the account as if only trading had changed it.
     deposited
-        What the strategy has paid in so far; negative for what it has taken out.
+        Money that the strategy has paid in so far; negative if it took money out.
     paid_in
-        The most that ``deposited`` was at any time, at least 0.
+        Maximum of ``deposited`` over the run, at least 0.
     slipped
-        How many fills had other slippage than the broker had at the start.
+        Number of fills made with other slippage settings than at the start.
     fills
         ``(bar number, signed size, price, commission, its part for closing,
-        contract multiplier)`` of every execution; the multiplier is the symbol's
-        unless a strategy sets another. The bar is the one that Backtrader dates it on.
+        contract multiplier)`` of every execution. The multiplier is that of the symbol
+        unless a strategy sets another. The bar is the one that Backtrader dates the
+        fill on.
     origins
-        Of each of the fills: the bar on which its order was sent, its type, and the
-        bar on which the broker worked it, which is later than the bar that it is
-        dated on where a session's end shows only by the next bar.
+        For each fill, the bar on which its order was sent, the type of the order, and
+        the bar on which the broker made the fill. The last is later than the bar of the
+        fill where the end of a session is known only from the next bar.
     submissions
-        ``(bar number, signed size, type, price, limit)`` of every order as it was
-        sent; NaN where it has no price. One that is cancelled is there once more, with
-        the type `CANCELLED`.
+        ``(bar number, signed size, type, price, limit)`` of every order when it was
+        sent; NaN where it has no price. A cancelled order has a second row with the
+        type `CANCELLED`.
     rejected
-        Orders refused for want of cash or by the broker.
+        Number of orders rejected, for lack of cash or for another reason.
     """
 
     def __init__(self, session_ends: npt.NDArray[np.float64] | None = None) -> None:
@@ -259,7 +259,7 @@ class RecordingBroker(bt.brokers.BackBroker):  # type: ignore[misc]
 
     def _forget(self) -> None:
         self.deposited = self.paid_in = 0.0
-        self.slipped, self._slippage = 0, self._terms()
+        self.slipped, self._slippage = 0, self._slippage_settings()
         self.values: list[float] = []
         self.fills: list[tuple[int, float, float, float, float, float]] = []
         self.origins: list[tuple[int, int, int]] = []
@@ -267,12 +267,12 @@ class RecordingBroker(bt.brokers.BackBroker):  # type: ignore[misc]
         self._sent: dict[int, int] = {}
         self.rejected = 0
 
-    def _terms(self) -> tuple[float | bool, ...]:
-        """All that decides how far a price slips."""
+    def _slippage_settings(self) -> tuple[float | bool, ...]:
+        """Current slippage settings of the broker."""
         return tuple(getattr(self.p, name) for name in _SLIPPAGE)
 
     def submit(self, order: Any, check: bool = True) -> Any:
-        """Note an order as it is sent, then take it."""
+        """Record an order when it is sent, then submit it."""
         price, limit = (
             math.nan if value is None else value
             for value in (order.created.price, order.created.pricelimit)
@@ -285,7 +285,7 @@ class RecordingBroker(bt.brokers.BackBroker):  # type: ignore[misc]
         return super().submit(order, check)
 
     def cancel(self, order: Any, bracket: bool = False) -> Any:
-        """Note that an order is cancelled, then do so."""
+        """Cancel an order, and record it if it was cancelled."""
         cancelled = super().cancel(order, bracket)
         if cancelled:
             bar = len(order.data) - 1
@@ -293,19 +293,19 @@ class RecordingBroker(bt.brokers.BackBroker):  # type: ignore[misc]
         return cancelled
 
     def _slip_up(self, pmax: float, price: float, *args: Any, **options: Any) -> Any:
-        """Raise a price, also one below 0, where a percentage would lower it."""
+        """Raise a price; below 0, Backtrader's percentage would lower it."""
         if price >= 0:
             return super()._slip_up(pmax, price, *args, **options)
         return _negated(super()._slip_down(-pmax, -price, *args, **options))
 
     def _slip_down(self, pmin: float, price: float, *args: Any, **options: Any) -> Any:
-        """Lower a price, also one below 0, where a percentage would raise it."""
+        """Lower a price; below 0, Backtrader's percentage would raise it."""
         if price >= 0:
             return super()._slip_down(pmin, price, *args, **options)
         return _negated(super()._slip_up(-pmin, -price, *args, **options))
 
     def _try_exec_stop(self, order: Any, *prices: float) -> None:
-        """Trail a stop on its own side of a close below 0, too."""
+        """Keep a trailing stop on the correct side of a close below 0."""
         if order.trailpercent:
             order.trailpercent = math.copysign(order.trailpercent, prices[-1])
         super()._try_exec_stop(order, *prices)
@@ -323,23 +323,23 @@ class RecordingBroker(bt.brokers.BackBroker):  # type: ignore[misc]
         self.paid_in = max(self.deposited, self.paid_in)
 
     def _get_value(self, datas: Any = None, lever: bool = False) -> Any:
-        """Value the account, after what was paid in since the last time."""
+        """Value the account, and count deposits since the last valuation."""
         self._deposit(sum(self._cash_addition))
         return super()._get_value(datas, lever)
 
     def next(self) -> None:
-        """Work one bar."""
+        """Process one bar."""
         super().next()
         self.values.append(self._value - self.deposited)
 
     def notify(self, order: Any) -> None:
-        """Note what became of an order, then tell the strategy."""
+        """Notify the strategy of an order, then record the result."""
         super().notify(order)
         if order.status in (order.Partial, order.Completed):
             done = order.executed.exbits[-1]
             made = len(order.data) - 1
             bar = _bar_at(order.data, done.dt)
-            self.slipped += self._terms() != self._slippage
+            self.slipped += self._slippage_settings() != self._slippage
             self.origins.append((self._sent[order.ref], order.exectype, made))
             multiplier = self.getcommissioninfo(order.data).p.mult
             self.fills.append(
@@ -354,7 +354,7 @@ def _negated(price: float | None) -> float | None:
 
 
 def _bar_at(data: Any, time: float) -> int:
-    """Number of the bar that starts at a time, as Backtrader expresses times."""
+    """Number of the bar that starts at a time, in Backtrader's numbers for times."""
     if time == data.datetime[0]:
         return len(data) - 1
     return bisect.bisect_left(data.datetime.array, time)

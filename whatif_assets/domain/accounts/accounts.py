@@ -1,7 +1,7 @@
-"""Accounts: what variants did, in the figures that metrics are computed from.
+"""Accounts: the results of variants from which metrics are computed.
 
-A sweep keeps these and no fills, so that its size is that of the answer: one row
-per variant, one column per session.
+A sweep keeps accounts and no fills, so that it stays small: one row per variant, one
+column per session.
 """
 
 from __future__ import annotations
@@ -19,17 +19,18 @@ from whatif_assets.domain.base.arrays import FloatArray
 
 @dataclass(frozen=True, eq=False)
 class Profits:
-    """Profits of closed trades, net of commission, in figures that can be merged.
+    """Profits of closed trades, net of commission, as sums that can be merged.
 
     Attributes
     ----------
     count, wins
-        Closed trades, and those that did not lose.
+        Number of closed trades, and of those that did not lose.
     mean, squares
-        Their mean (0 without a trade) and the sum of their squared distances from
-        it.
+        Mean profit (0 without a trade), and sum of the squared deviations from it.
     least, greatest
-        Infinite without a trade. All are float64 and have the same shape.
+        Smallest and largest profit; infinite without a trade.
+
+    All are float64 arrays of the same shape, one number per variant.
     """
 
     count: FloatArray
@@ -41,7 +42,7 @@ class Profits:
 
     @classmethod
     def of(cls, profits: Sequence[FloatArray]) -> Profits:
-        """Sum up lists of profits, one per variant."""
+        """Summarise lists of profits, one list per variant."""
         rows = [
             (
                 len(p),
@@ -57,7 +58,7 @@ class Profits:
 
     @classmethod
     def none(cls, variants: int) -> Profits:
-        """Sum up no trades at all."""
+        """Summarise variants without trades."""
         zero = np.zeros(variants)
         return cls(zero, zero, zero, zero, zero + np.inf, zero - np.inf)
 
@@ -84,17 +85,18 @@ class Profits:
 
 @dataclass(frozen=True, eq=False)
 class Holding:
-    """How long positions were held, in bars, all sleeves added up.
+    """How long positions were held, in bars, summed over all sleeves.
 
     Attributes
     ----------
     bars
-        Bars of the sleeves.
+        Number of bars of the sleeves.
     exposed
-        Those at whose close a position was open.
+        Number of bars at whose close a position was open.
     closed
-        Those among them that belong to closed trades. All are float64, one number
-        per variant.
+        Number of those bars that belong to closed trades.
+
+    All are float64, one number per variant.
     """
 
     bars: FloatArray
@@ -105,15 +107,15 @@ class Holding:
     def of(
         cls, jobs: Sequence[tuple[Run, int]], n_variants: int, n_sleeves: int
     ) -> Holding:
-        """Derive it from fills.
+        """Compute holding times from fills.
 
         Parameters
         ----------
         jobs
-            A run and how many bars its sleeve has; all sleeves of the first variant,
-            then those of the next.
+            Each run with the number of bars of its sleeve; all sleeves of the first
+            variant, then those of the next.
         n_variants, n_sleeves
-            How many there are.
+            Number of variants and of sleeves.
         """
         rows = [(n_bars, *_bars_held(run, n_bars)) for run, n_bars in jobs]
         shaped = np.array(rows, dtype=np.float64).reshape(n_variants, n_sleeves, 3)
@@ -134,12 +136,12 @@ def _bars_held(run: Run, n_bars: int) -> tuple[int, int]:
 
 @dataclass(frozen=True, eq=False)
 class Accounts:
-    """What variants did, all of their sleeves together.
+    """Results of variants, summed over all of their sleeves.
 
     Attributes
     ----------
     variants
-        Their ids: the order of the first axis of everything below.
+        Ids of the variants; the order of the first axis of all arrays below.
     equity
         Value at the end of each session, oldest first; (variants, sessions) float64.
     start_cash
@@ -147,22 +149,21 @@ class Accounts:
     traded
         Value of all fills.
     profits
-        Closed trades.
+        Profits of closed trades.
     holding
         How long positions were held.
     rejected
-        Orders that were refused.
+        Number of rejected orders.
     commission_bps
-        The commission that was charged, in basis points of traded value; NaN where
-        it is not known.
+        Commission in basis points of traded value; NaN where not known.
     sessions_per_year
-        How many sessions the calendar has in a year, such as 252.
+        Number of sessions of the calendar in a year, such as 252.
     benchmark
         Return of buy-and-hold in each session, the same for all variants; None where
-        it is not known.
+        not known.
     faults
-        What is wrong with the account of each, in words; empty where nothing is, or
-        nobody looked.
+        What the audit found wrong with the account of each variant, as sentences. An
+        empty text where it found nothing; an empty tuple where there was no audit.
     """
 
     variants: tuple[str, ...]
@@ -179,12 +180,12 @@ class Accounts:
 
     @functools.cached_property
     def path(self) -> FloatArray:
-        """Equity with the starting cash before it, (variants, sessions + 1)."""
+        """Starting cash followed by equity, (variants, sessions + 1)."""
         return np.column_stack([self.start_cash, self.equity])
 
     @functools.cached_property
     def returns(self) -> FloatArray:
-        """Simple return of each session; NaN from the day the money is gone."""
+        """Simple return of each session; NaN after the first session without money."""
         path = self.path
         alive = np.minimum.accumulate(path, axis=1)[:, :-1] > 0
         returns = np.full(self.equity.shape, np.nan)
@@ -198,7 +199,16 @@ class Accounts:
 
 
 def profits_of(trades: pd.DataFrame, variants: Sequence[str]) -> Profits:
-    """Sum up closed trades, as :func:`trades_of` gives them, by variant."""
+    """Summarise closed trades by variant.
+
+    Parameters
+    ----------
+    trades
+        The table of
+        :func:`whatif_assets.domain.accounts.trades.trades_of`.
+    variants
+        Ids of the variants, in the order of the result.
+    """
     by_variant = dict(iter(trades.groupby("variant", sort=False)["pnl"]))
     none = np.empty(0)
     return Profits.of(

@@ -1,9 +1,9 @@
-"""Audits: whether an account owes its value to what it traded, at the stated costs.
+"""Audits: whether the fills of an account explain its value, at the stated costs.
 
-For every account that is replayed, value = starting cash + gains of its fills and of
-what it holds - costs, at the end of every session; money that was paid in is no gain.
-Costs are computed once more from the fills, by what the study states. A comparison with
-what is not a number fails.
+At the end of every session, value = starting cash + gains of fills and open positions -
+costs must hold; money that was paid in does not count as a gain. Costs are computed
+again from the fills and the costs that the study states. An account with a value that
+is not a number fails the audit.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ from whatif_assets.domain.accounts.book import Book
 from whatif_assets.domain.accounts.job import Run, Variant
 from whatif_assets.domain.accounts.sleeve import Sleeve
 
-TOLERANCE = 1e-9  # relative to the value of all that was traded and held
+TOLERANCE = 1e-9  # relative to the value of all fills and positions
 
 
 @dataclass(frozen=True)
 class Audit:
-    """What an audit found about one account.
+    """Result of the audit of one account.
 
     Attributes
     ----------
     symbol
-        Of the sleeve.
+        Symbol of the sleeve.
     paid_in
-        The most money that had been paid in on top of the starting cash.
+        Largest amount of money paid in on top of the starting cash.
     charged, stated
-        Commission and interest of all fills: what was charged, and what follows from
-        the costs that the study states.
+        Commission and interest of all fills: as charged, and as computed from the costs
+        that the study states.
     other_costs
-        Whether any fill was charged otherwise than the study states.
+        Whether any fill was charged other costs than the study states.
     fills, slipped
-        How many fills there were, and how many with other slippage than stated.
+        Number of fills, and of fills with other slippage than the study states.
     unexplained
         Value that neither gains nor costs explain, the largest of all sessions; NaN
-        where the value is no number.
+        where the value is not a number.
     """
 
     symbol: str
@@ -54,28 +54,28 @@ class Audit:
 
     @property
     def is_sound(self) -> bool:
-        """Whether nothing was found."""
+        """Whether the audit found nothing wrong."""
         paid_in = not self.paid_in <= 0
         return not (paid_in or self.other_costs or self.slipped or self.unexplained)
 
 
 def audit(run: Run, sleeve: Sleeve, variant: Variant) -> Audit:
-    """Hold an account against its fills.
+    """Compare the value of an account with its fills.
 
     Parameters
     ----------
     run
-        What the account did.
+        Equity and fills of the account.
     sleeve, variant
-        What it traded, and with which cash and costs.
+        The bars that were traded, and the variant with its cash and costs.
     """
     made = run.bars if run.made is None else run.made
     book = Book(made, run.sizes, run.prices, run.multipliers)
     unpaid, owed = book.interest(sleeve, variant.costs)
     closing, opening = book.commissions(variant.costs)
     stated = closing + opening + owed
-    least = TOLERANCE * (book.values + np.abs(stated))
-    same = np.abs(run.commissions - stated) <= least
+    tolerated = TOLERANCE * (book.values + np.abs(stated))
+    same = np.abs(run.commissions - stated) <= tolerated
     valued = sleeve.last_bars()[1] if run.valued is None else run.valued
     gains = book.gains(sleeve, valued, run.commissions, unpaid)
     apart = run.equity - (variant.cash + gains)
@@ -94,67 +94,68 @@ def audit(run: Run, sleeve: Sleeve, variant: Variant) -> Audit:
 
 
 def in_words(audits: Sequence[Audit]) -> str:
-    """Say what was found about the accounts of a variant; empty where they are sound.
+    """Describe what audits found wrong; empty where the accounts are sound.
 
     Parameters
     ----------
     audits
-        One for each sleeve.
+        Audits of the accounts of one variant, one for each sleeve.
     """
-    return " ".join(filter(None, (told(audits) for told in _SENTENCES)))
+    return " ".join(filter(None, (sentence(audits) for sentence in _SENTENCES)))
 
 
 def _paid_in(audits: Sequence[Audit]) -> str:
-    found = [one for one in audits if not one.paid_in <= 0]
+    found = [account for account in audits if not account.paid_in <= 0]
     if not found:
         return ""
-    money = _money(math.fsum(one.paid_in for one in found))
+    money = _money(math.fsum(account.paid_in for account in found))
     return (
-        f"The strategy paid {money} into the {_accounts(found)}. Profit leaves that "
-        "out; returns are of the starting cash alone."
+        f"The strategy paid {money} into the {_accounts(found)}. Profits do not "
+        "include this money; returns are relative to the starting cash alone."
     )
 
 
 def _other_costs(audits: Sequence[Audit]) -> str:
-    found = [one for one in audits if one.other_costs]
+    found = [account for account in audits if account.other_costs]
     if not found:
         return ""
-    charged = _money(math.fsum(one.charged for one in found))
-    stated = _money(math.fsum(one.stated for one in found))
+    charged = _money(math.fsum(account.charged for account in found))
+    stated = _money(math.fsum(account.stated for account in found))
     return (
         "Other costs than the study states: commission and interest in the "
-        f"{_accounts(found)} were {charged}; by the study's costs they are {stated}."
+        f"{_accounts(found)} were {charged}; with the study's costs they are {stated}."
     )
 
 
 def _slippage(audits: Sequence[Audit]) -> str:
-    found = [one for one in audits if one.slipped]
+    found = [account for account in audits if account.slipped]
     if not found:
         return ""
-    slipped, fills = sum(one.slipped for one in found), sum(one.fills for one in found)
+    slipped = sum(account.slipped for account in found)
+    fills = sum(account.fills for account in found)
     return (
-        f"Other slippage than the study states: that of {slipped:,} of {fills:,} fills "
-        f"in the {_accounts(found)}."
+        f"Other slippage than the study states: {slipped:,} of {fills:,} fills in the "
+        f"{_accounts(found)}."
     )
 
 
 def _unexplained(audits: Sequence[Audit]) -> str:
-    found = [one for one in audits if one.unexplained != 0]
+    found = [account for account in audits if account.unexplained != 0]
     if not found:
         return ""
     worst = _money(found[0].unexplained)
     return (
-        f"Value that no trade explains in the {_accounts(found)}: in that of "
-        f"{found[0].symbol} {worst} at the end of a session."
+        f"No trade explains part of the value of the {_accounts(found)}: {worst} at "
+        f"the end of a session in the account of {found[0].symbol}."
     )
 
 
 def _money(value: float) -> str:
-    return f"{value:,.2f}" if math.isfinite(value) else "no number"
+    return f"{value:,.2f}" if math.isfinite(value) else "not a number"
 
 
 def _accounts(audits: Sequence[Audit]) -> str:
-    names = [one.symbol for one in audits]
+    names = [account.symbol for account in audits]
     if len(names) == 1:
         return f"account of {names[0]}"
     shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if names[3:] else "")

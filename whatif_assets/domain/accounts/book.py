@@ -1,4 +1,4 @@
-"""Books: what fills did to cash and position, and what they cost by stated costs."""
+"""Books: position, cash and costs of a sleeve, recomputed from its fills."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Book:
     Attributes
     ----------
     made
-        The bar on which the broker made each fill; k int64, never decreasing.
+        Number of the bar on which the broker made each fill; k int64, non-decreasing.
     sizes, prices, per_point
-        Units (negative for a sale), price, and money per point of the price; k
-        float64 each.
+        Units (negative for a sale), price, and money per point of the price of each
+        fill; k float64.
     """
 
     made: npt.NDArray[np.int64]
@@ -45,23 +45,23 @@ class Book:
 
     @property
     def values(self) -> FloatArray:
-        """Value of each fill, positive."""
+        """Absolute value of each fill, in money."""
         return np.asarray(np.abs(self.sizes * self.prices * self.per_point))
 
     @property
     def closed(self) -> FloatArray:
-        """Units of each fill that closed a position; the rest opened one."""
+        """Units of each fill that closed a position; the other units opened one."""
         units = np.minimum(np.abs(self.sizes), np.abs(self.before))
         return np.where(self.before * self.sizes < 0, units, 0.0)
 
     @functools.cached_property
     def entries(self) -> FloatArray:
-        """Average price of what was held after each fill."""
+        """Average entry price of the position after each fill."""
         entries, entry, before = np.empty(len(self.held)), 0.0, 0.0
         for n, (size, price, after) in enumerate(
             zip(self.sizes, self.prices, self.held)
         ):
-            if before * after <= 0:  # opened, turned round or closed
+            if before * after <= 0:  # opened, reversed or closed
                 entry = price
             elif abs(after) > abs(before):
                 entry = (before * entry + size * price) / after
@@ -69,9 +69,9 @@ class Book:
         return entries
 
     def commissions(self, costs: Costs) -> tuple[FloatArray, FloatArray]:
-        """Commission of each fill for closing and for opening, without interest."""
+        """Commission of each fill for closing and for opening, interest excluded."""
 
-        def part(units: FloatArray) -> FloatArray:
+        def _commission(units: FloatArray) -> FloatArray:
             value = units * np.abs(self.prices) * self.per_point
             charged = value * costs.commission_bps / 1e4
             charged = charged + units * costs.commission_per_share
@@ -79,7 +79,7 @@ class Book:
             return np.where(units > 0, least, 0.0)
 
         closed = self.closed
-        return part(closed), part(np.abs(self.sizes) - closed)
+        return _commission(closed), _commission(np.abs(self.sizes) - closed)
 
     def interest(self, sleeve: Sleeve, costs: Costs) -> tuple[FloatArray, FloatArray]:
         """Interest on borrowed shares.
@@ -87,15 +87,15 @@ class Book:
         Returns
         -------
         unpaid : numpy.ndarray
-            What has accrued up to each bar and was charged with no fill yet.
+            Interest accrued up to each bar and not yet charged with a fill.
         owed : numpy.ndarray
-            Charged with each fill that closes something: what accrued before it.
+            Interest charged with each fill that closes units: what accrued before it.
         """
         owed = np.zeros(len(self.sizes))
         if not costs.borrow_bps or not len(owed):
             return np.zeros(len(sleeve)), owed
         bars = np.arange(len(sleeve))
-        # What was held when each bar began.
+        # Position at the start of each bar.
         done = np.searchsorted(self.made, bars, side="left")
         sold = np.maximum(-after(self.held, done), 0.0)
         sold *= np.abs(after(self.entries, done)) * after(self.per_point, done)
@@ -113,16 +113,18 @@ class Book:
         charged: FloatArray,
         unpaid: FloatArray,
     ) -> FloatArray:
-        """Gains less costs at the close of some bars.
+        """Gains less costs at the close of the given bars.
 
         Parameters
         ----------
-        at
+        sleeve
             The bars.
+        at
+            Numbers of the bars at whose close to value the position.
         charged
             Commission and interest of each fill.
         unpaid
-            Of each bar; see :meth:`interest`.
+            Accrued interest at each bar of the sleeve; see :meth:`interest`.
         """
         done = np.searchsorted(self.made, at, side="right")
         cash = np.cumsum(-self.sizes * self.prices * self.per_point - charged)
@@ -131,5 +133,5 @@ class Book:
 
 
 def after(totals: FloatArray, done: npt.NDArray[np.intp]) -> FloatArray:
-    """Values after so many fills; 0 after none."""
+    """Pick the totals after the given numbers of fills; 0 before the first fill."""
     return np.concatenate([[0.0], totals])[done]

@@ -1,4 +1,4 @@
-"""Fills: what a broker executed, one row each."""
+"""Table of fills: one row for each execution of the broker."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from whatif_assets.domain.accounts.sleeve import Sleeve
 
 
 def fill_table(jobs: Sequence[tuple[str, Sleeve, Run]]) -> pd.DataFrame:
-    """Write the fills of jobs down as one table, in the order of the jobs.
+    """Collect the fills of jobs in one table, in the order of the jobs.
 
     Parameters
     ----------
     jobs
-        Id of the variant, the sleeve it ran on, and what the run gave.
+        Id of the variant, its sleeve, and the run of the variant on the sleeve.
 
     Returns
     -------
     pandas.DataFrame
-        As `whatif_assets.domain.accounts.result.BacktestResult.fills_of` has it.
+        Columns as in `whatif_assets.domain.accounts.result.BacktestResult.fills_of`.
     """
     runs = [run for *_, run in jobs]
     counts = [len(run.bars) for run in runs]

@@ -1,4 +1,4 @@
-"""One job of a backtest: a variant to run on a sleeve, and what the run gave."""
+"""Jobs of a backtest: the variant to run on a sleeve, and the result of the run."""
 
 from __future__ import annotations
 
@@ -14,24 +14,25 @@ from whatif_assets.domain.base.arrays import FloatArray
 
 @dataclass(frozen=True)
 class Costs:
-    """What trading costs.
+    """Costs of trading.
 
     Attributes
     ----------
     commission_bps
-        Commission in basis points of the value at the price after slippage. Value
-        is positive, also at a price below 0.
+        Commission in basis points of the value at the price after slippage. The value
+        is positive even at a price below 0.
     slippage_bps
-        Moves every fill against the trader in full, even beyond the bar's high or
-        low; a limit order that fills at its own price has none.
+        Slippage in basis points of the price. It moves every fill against the trader in
+        full, even beyond the bar's high or low; a limit order that fills at its own
+        price has no slippage.
     commission_per_share
         Money per share or contract, on top of ``commission_bps``.
     commission_minimum
-        The least commission of an order; one that turns a position round counts
-        as two, the part that closes and the part that opens.
+        Minimum commission of an order, in money. An order that reverses a position
+        counts as two: the part that closes and the part that opens.
     borrow_bps
-        Yearly rate for borrowed shares, in basis points of what a short position
-        was sold for, charged per calendar day (UTC) over 365.
+        Yearly rate for borrowed shares, in basis points of the value at which a short
+        position was sold; 1/365 of it is charged for each calendar day (UTC).
     """
 
     commission_bps: float = 0.0
@@ -43,7 +44,7 @@ class Costs:
 
 @dataclass(frozen=True)
 class Files:
-    """Files that a strategy asked for outside of its code: each a path."""
+    """Paths of files, other than code, that a user's code wrote or tried to read."""
 
     read: frozenset[str] = frozenset()
     written: frozenset[str] = frozenset()
@@ -51,7 +52,7 @@ class Files:
 
 @dataclass(frozen=True)
 class Variant:
-    """One row of a configuration: settings, costs and the cash of each sleeve."""
+    """One row of a configuration: settings, costs, and starting cash per sleeve."""
 
     id: str
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -61,37 +62,38 @@ class Variant:
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """What one job gave.
+    """Result of one job.
 
     Attributes
     ----------
     equity
-        Cash plus position at the last bar of each session that has bars, as
-        Backtrader counts it; float64.
+        Cash plus position at the last bar of each session that has bars, as in
+        Backtrader; float64.
     bars
-        The bar on which each fill happened; k int64.
+        Number of the bar of each fill; k int64.
     sizes, prices, commissions, values_traded
-        Of each fill, the size negative for a sale, the value positive; k float64.
+        Size (negative for a sale), price, commission and absolute value of each fill;
+        k float64.
     multipliers
-        Money per point of the price of one unit, of each fill; k float64.
+        Money per point of the price of one unit, for each fill; k float64.
     closing
-        The part of each commission that fell on closing a position, the interest
-        on borrowed shares included; k float64.
+        The part of each commission that was charged for closing a position, including
+        interest on borrowed shares; k float64.
     rejected
-        Orders that Backtrader refused.
+        Number of orders that Backtrader rejected.
     warm_up
-        Bars that the strategy's indicators need before it first decides; 0 for the
-        built-in rules, whose features are computed before.
+        Number of bars that the strategy's indicators need before its first decision; 0
+        for the built-in rules, whose features are computed before the run.
     made
-        The bar on which the broker made each fill, where that may be later than the bar
-        of the fill; k int64.
+        Number of the bar on which the broker made each fill; k int64. None where it is
+        always the bar of the fill.
     valued
-        The bar of each value of ``equity``, where that may be earlier than the last of
-        its session, as of a run that was ended; int64.
+        Number of the bar of each value of ``equity``; int64. None where it is always
+        the last bar of the session; it may be earlier in a run that was stopped.
     paid_in
-        The most money that was paid in on top of the starting cash.
+        Largest amount of money paid in on top of the starting cash.
     slipped
-        Fills with other slippage than the variant's costs say.
+        Number of fills with other slippage than the costs of the variant.
     """
 
     equity: FloatArray
@@ -112,34 +114,38 @@ class Run:
 
 @dataclass(frozen=True, eq=False)
 class Executions:
-    """What was filled on one sleeve, in time order.
+    """Fills and orders on one sleeve, in time order.
 
     Attributes
     ----------
     bars
-        The bar that each fill is dated on; k int64.
+        Number of the bar that each fill is dated on; k int64.
     sizes, prices
         Signed sizes, and prices with slippage; k float64.
     at_open
-        Fills of market orders, at the open of their bar; k bool.
+        True for fills of market orders, at the open of their bar; k bool.
     slack
-        By how much money a fill may be worse than its price for slippage; k float64.
+        Largest difference from slippage between a fill and its price, in units of the
+        price; k float64.
     sent
-        The bar at whose close each order was sent, if the engine tells; k int64.
+        Number of the bar at whose close each order was sent; k int64. None if the
+        engine does not report it.
     made
-        The bar that the broker knew when it made each fill, if the engine tells; k
-        int64. Later than ``bars`` where a session's end shows only by the next bar.
+        Number of the last bar that the broker knew when it made each fill; k int64.
+        Later than ``bars`` where the end of a session is known only from the next bar.
+        None if the engine does not report it.
     by_volume
-        Whether the volume of a bar decides how much of an order it fills.
+        Whether the volume of a bar limits how much of an order is filled.
     orders
-        Every order that was sent, filled or not, and every one that was cancelled, if
-        the engine tells: bar, signed size, type (-1 for one that is cancelled), price
-        and limit (NaN without one); (orders, 5) float64.
+        Every order that was sent, filled or not, and every cancelled order: bar, signed
+        size, type (-1 for a cancellation), price and limit (NaN without one);
+        (orders, 5) float64. None if the engine does not report them.
     failed_at, failure
-        The bar on which the strategy failed, and how, where it was let fail.
+        Number of the bar on which the strategy failed, and the error; None and empty if
+        it did not fail.
     files
-        Files that the strategy wrote or looked for where it saw none but its own; see
-        `whatif_assets.engines.isolation.sandbox`.
+        Files that the strategy wrote in its sandbox, or tried to read and did not find
+        there; see `whatif_assets.engines.isolation.sandbox`.
     """
 
     bars: npt.NDArray[np.int64]
@@ -157,18 +163,18 @@ class Executions:
 
     @property
     def known(self) -> npt.NDArray[np.int64]:
-        """The last bar that had a part in each fill; k int64."""
+        """Number of the last bar that each fill depends on; k int64."""
         return self.bars if self.made is None else self.made
 
 
 def slack_of(prices: FloatArray, slippage: float) -> FloatArray:
-    """Return by how much fills may be worse than their price before slippage.
+    """Compute by how much fills may be worse than their prices before slippage.
 
     Parameters
     ----------
     prices
-        After slippage.
+        Prices after slippage.
     slippage
-        A fraction of the price before it.
+        Slippage as a fraction of the price before slippage.
     """
     return np.asarray(np.abs(prices) * slippage / (1 - slippage))

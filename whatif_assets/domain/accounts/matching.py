@@ -1,4 +1,4 @@
-"""The compiled loop that matches fills to closed trades; imported when needed."""
+"""Compiled loop that matches fills to closed trades; imported when needed."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-# Columns of the values of a closed trade.
+# Columns of the figures of a closed trade.
 SIZE, ENTRY, EXIT, GROSS, COMMISSION, PNL, VALUES = range(7)
-# Columns of the trade that is open in an account: units held and most that were held,
-# average price of what is open, commission and profit so far, units and money closed.
+# Columns of the open trade of an account: units held, largest units held, average entry
+# price, commission so far, profit so far, units closed, and their units times price.
 _HELD, _MOST, _ENTRY, _CHARGED, _GROSS, _SOLD, _PROCEEDS, _STATE = range(8)
 
 _compiled = njit(cache=True, nogil=True, error_model="numpy")
@@ -58,22 +58,25 @@ def closed_trades(
     multiplier: Any,
     closing: Any,
 ) -> tuple[Any, Any]:
-    """Match fills to closed trades, as `whatif_assets.domain.accounts.trades` says.
+    """Match fills to closed trades; see `whatif_assets.domain.accounts.trades`.
 
     Parameters
     ----------
     account
-        Number of the variant and symbol of each fill, below ``accounts``: one trade
-        is open in each of them at a time.
+        Number of the account of each fill, from 0. An account is a variant with a
+        symbol; it has at most one open trade at a time.
+    accounts
+        Number of accounts.
     size, price, commission, multiplier
-        Of each fill, float64.
+        Size, price, commission and money per point of the price of each fill; float64.
     closing
-        Part of each commission that fell on closing; NaN where it is split by size.
+        Part of each commission that was charged for closing; NaN where the commission
+        is split by size.
 
     Returns
     -------
     ends, values : numpy.ndarray
-        First and last fill of each closed trade, and its values, a column each.
+        First and last fill of each closed trade, and its figures, one column each.
     """
     ends = np.empty((len(size), 2), dtype=np.int64)
     values = np.empty((len(size), VALUES))
@@ -81,20 +84,20 @@ def closed_trades(
     for row in range(len(size)):
         n, rest, share = account[row], size[row], commission[row]
         if first[n] >= 0:
-            # Turned round: the first part closes, the rest opens.
+            # A fill may reverse the position: its first part closes, the rest opens.
             held, part = trades[n, _HELD], size[row]
-            turned = (held + part) * held < 0
-            if turned:
+            reverses = (held + part) * held < 0
+            if reverses:
                 part = -held
             share = commission[row] * (part / size[row])
-            if turned and not np.isnan(closing[row]):
+            if reverses and not np.isnan(closing[row]):
                 share = closing[row]
             _add(trades[n], part, price[row], share, multiplier[row])
             if trades[n, _HELD] == 0:
                 ends[count] = first[n], row
                 _close(trades[n], values[count])
                 count, first[n] = count + 1, -1
-            if not turned:
+            if not reverses:
                 continue
             rest, share = size[row] - part, commission[row] - share
         first[n] = row

@@ -1,13 +1,13 @@
-"""Metrics: what is told of an account, by name.
+"""Metrics: the figures of merit of an account, by name.
 
 A new metric is one function of the accounts of many variants, and one line in
-``METRICS``. A metric that is not defined (a Sharpe ratio of one day, a hit rate of
-no trade) is NaN, never 0.
+``METRICS``. A metric that is not defined (such as a Sharpe ratio of one day, or a hit
+rate without trades) is NaN, never 0.
 
-Each works on all variants of a block at once, which libraries do for few of them; a
-test holds those that empyrical has equal to it. Where the money is gone no return is
-defined any more and neither is what is computed from returns; empyrical would leave
-such sessions out.
+Each function computes all variants of a block together, which libraries offer for few
+metrics. A test compares the metrics that empyrical has with empyrical. After an account
+has lost all money, its returns are undefined, and so are metrics computed from returns;
+empyrical would leave such sessions out.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from whatif_assets.domain.accounts.accounts import Accounts
 from whatif_assets.domain.accounts.result import BacktestResult
 from whatif_assets.domain.base.arrays import FloatArray
 
-# The worst share of the sessions that value at risk is about.
+# Share of the worst sessions in value at risk.
 TAIL = 0.05
 
 
@@ -43,8 +43,8 @@ def total_return(of: Accounts) -> FloatArray:
 def annual_return(of: Accounts) -> FloatArray:
     """Yearly rate at which the starting cash grew to the value at the end.
 
-    The smaller the share of a year, the less it says. NaN where the value at the end
-    is below 0, or the rate beyond all numbers.
+    It means little for a small part of a year. NaN where the value at the end is below
+    0, or where the rate overflows.
     """
     n = of.equity.shape[1]
     if not n:
@@ -101,7 +101,7 @@ def calmar(of: Accounts) -> FloatArray:
 
 
 def omega(of: Accounts) -> FloatArray:
-    """Sum of the session returns above 0 over the sum of those below.
+    """Sum of the session returns above 0 over the absolute sum of those below 0.
 
     NaN with fewer than two sessions, or where none is below 0.
 
@@ -131,7 +131,7 @@ def max_drawdown(of: Accounts) -> FloatArray:
 def max_drawdown_length(of: Accounts) -> FloatArray:
     """Most sessions in a row that ended below an earlier peak.
 
-    The starting cash is the first peak. It need not be the deepest drawdown.
+    The starting cash is the first peak. The longest drawdown may not be the deepest.
     """
     if not of.equity.shape[1]:
         return _undefined(of)
@@ -145,8 +145,8 @@ def max_drawdown_length(of: Accounts) -> FloatArray:
 def value_at_risk(of: Accounts) -> FloatArray:
     """Loss that one session in twenty exceeds, as a fraction of the equity.
 
-    The 5 % quantile of session returns, interpolated, its sign turned round: 0.02 is
-    a loss of 2 %. Negative where so few sessions lose.
+    The 5 % quantile of session returns, interpolated, with the opposite sign: 0.02 is a
+    loss of 2 %. Negative where fewer than one session in twenty loses.
     """
     if not of.returns.shape[1]:
         return _undefined(of)
@@ -156,8 +156,8 @@ def value_at_risk(of: Accounts) -> FloatArray:
 def conditional_value_at_risk(of: Accounts) -> FloatArray:
     """Mean loss of the worst twentieth of the sessions, as a fraction of the equity.
 
-    The mean of the 1 + (n - 1) / 20 least session returns (rounded down), its sign
-    turned round; with fewer than 21 sessions that is the worst one alone.
+    The mean of the 1 + (n - 1) / 20 (rounded down) lowest session returns, with the
+    opposite sign; with fewer than 21 sessions, the loss of the worst session.
 
     References
     ----------
@@ -169,7 +169,7 @@ def conditional_value_at_risk(of: Accounts) -> FloatArray:
         return _undefined(of)
     last = int((n - 1) * TAIL)
     worst = np.partition(of.returns, last, axis=1)[:, : last + 1]
-    # NaN counts as the greatest, yet no return is known from there on.
+    # NaN is sorted as the largest return, but an account without money is undefined.
     ruined = np.isnan(of.returns).any(axis=1)
     return np.where(ruined, np.nan, -worst.mean(axis=1))
 
@@ -178,21 +178,21 @@ def beta(of: Accounts) -> FloatArray:
     """Slope of session returns on those of buy-and-hold.
 
     NaN with fewer than two sessions, or where buy-and-hold is not known or does not
-    move.
+    vary.
     """
     held = of.benchmark
     if held is None or len(held) < 2 or not np.ptp(held) > 0:
         return _undefined(of)
-    away = held - held.mean()
-    # A matrix product would depend on how many variants a block has.
-    return np.asarray((of.returns * away).sum(axis=1) / np.sum(away**2))
+    centred = held - held.mean()
+    # The bits of a matrix product would depend on the number of variants in a block.
+    return np.asarray((of.returns * centred).sum(axis=1) / np.sum(centred**2))
 
 
 def alpha(of: Accounts) -> FloatArray:
-    """Return a year that beta to buy-and-hold does not explain.
+    """Annual return that beta to buy-and-hold does not explain.
 
-    The mean over sessions of the return less beta times that of buy-and-hold,
-    compounded over a year. NaN where beta is.
+    The mean over sessions of the return less beta times the return of buy-and-hold,
+    compounded over a year. NaN where beta is NaN.
 
     References
     ----------
@@ -213,24 +213,24 @@ def turnover(of: Accounts) -> FloatArray:
 def break_even_bps(of: Accounts) -> FloatArray:
     """Commission in basis points at which the same fills would earn nothing.
 
-    The commission that was charged plus the profit over the value of all fills.
-    Slippage, a commission per share and interest stay as they were, and the minimum
-    of a commission is taken not to bind. Negative where the fills lose money even
-    without commission; NaN without a fill. Charged anew, it gives a profit of 0
-    wherever orders do not depend on the cash that is left.
+    The charged commission plus the profit divided by the value of all fills. Slippage,
+    commission per share and interest stay unchanged, and the minimum commission is
+    assumed not to apply. Negative where the fills lose money even without commission;
+    NaN without fills. A backtest with this commission has a profit of 0 if its orders
+    do not depend on the remaining cash.
     """
     return of.commission_bps + 1e4 * _ratio(pnl(of), of.traded, of.traded > 0)
 
 
 def trades(of: Accounts) -> FloatArray:
-    """Count the closed trades."""
+    """Number of closed trades."""
     return of.profits.count
 
 
 def hit_rate(of: Accounts) -> FloatArray:
     """Fraction of closed trades without a loss after commission.
 
-    A trade that ends at exactly 0 counts as won, as in Backtrader. NaN without a
+    A trade that ends at exactly 0 counts as a win, as in Backtrader. NaN without a
     closed trade.
     """
     return _ratio(of.profits.wins, of.profits.count, of.profits.count > 0)
@@ -252,12 +252,12 @@ def sqn(of: Accounts) -> FloatArray:
 
 
 def exposure(of: Accounts) -> FloatArray:
-    """Share of all bars, of every sleeve, at whose close a position was open."""
+    """Share of the bars of all sleeves at whose close a position was open."""
     return _ratio(of.holding.exposed, of.holding.bars, of.holding.bars > 0)
 
 
 def average_holding(of: Accounts) -> FloatArray:
-    """Mean number of bars from the fill that opened a closed trade to its last.
+    """Mean number of bars from the first to the last fill of a closed trade.
 
     NaN without a closed trade.
     """
@@ -269,12 +269,12 @@ def _undefined(of: Accounts) -> FloatArray:
 
 
 def compounded(growth: FloatArray, times: float) -> FloatArray:
-    """Return over some periods of equal growth, NaN where that is no number.
+    """Return over some periods of equal growth, NaN where it is not finite.
 
     Parameters
     ----------
     growth
-        Value at the end of a period as a multiple of that at its start.
+        Value at the end of a period as a multiple of the value at its start.
     times
         Number of periods.
     """
@@ -287,7 +287,7 @@ def compounded(growth: FloatArray, times: float) -> FloatArray:
 def _ratio(
     numerator: FloatArray, denominator: FloatArray, defined: npt.NDArray[np.bool_]
 ) -> FloatArray:
-    """Divide where that is defined, NaN elsewhere."""
+    """Divide where the ratio is defined; NaN elsewhere."""
     ratio = np.full(numerator.shape, np.nan)
     np.divide(numerator, denominator, out=ratio, where=defined & (denominator > 0))
     return ratio
@@ -295,18 +295,18 @@ def _ratio(
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric and how to read it.
+    """A metric with its direction and unit.
 
     Attributes
     ----------
     name
-        Its column.
+        Name of the metric and of its column.
     function
-        Computes it for every variant: float64, NaN where it is not defined.
+        Computes the metric of every variant: float64, NaN where it is not defined.
     higher_is_better
         Whether a ranking puts the highest first.
     unit
-        Such as ``money`` or ``fraction``.
+        Unit, such as ``money`` or ``fraction``.
     """
 
     name: str
@@ -367,11 +367,11 @@ def measure(
     Parameters
     ----------
     of
-        Of :func:`run_backtests`, or a block of :func:`sweep`.
+        The result of a backtest, or the accounts of a block of a sweep.
     sessions_per_year
-        How many sessions the calendar has in a year.
+        Number of sessions of the calendar in a year.
     benchmark
-        Returns of buy-and-hold, see :class:`Accounts`.
+        Returns of buy-and-hold; see :class:`Accounts`.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Numbers as people read them: an undefined one is a dash, never 0."""
+"""Numbers formatted for people; an undefined number is a dash, never 0."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ import pandas as pd
 from whatif_assets.domain.accounts.metrics import METRICS
 
 UNDEFINED = "-"
-# Of a probability; resamples tell no smaller ones apart.
+# Smallest probability that is shown; resamples cannot distinguish smaller ones.
 LEAST = 0.001
-# Of a percentage; below it is what rounding leaves of sums.
+# Smallest percentage that is shown; smaller ones come from rounding.
 LEAST_PERCENT = 1e-6
-# Returns a year, beside ratios a year.
+# Metrics per year that are fractions; the others per year are ratios.
 FRACTIONS_A_YEAR = ("annual_return", "alpha")
 
 
 def is_undefined(value: Any) -> bool:
-    """Whether a value is no number to be shown: None, NaN or infinite."""
+    """Whether a value is None, NaN or infinite, so that no number can be shown."""
     if value is None or value != value:
         return True
     return isinstance(value, float) and math.isinf(value)
 
 
 def format_number(value: Any) -> str:
-    """Write a number for a table, with as many digits as it takes to read it."""
+    """Format a number for a table, with up to four significant digits below 10."""
     if is_undefined(value):
         return UNDEFINED
     number = float(value)
@@ -40,16 +40,16 @@ def format_number(value: Any) -> str:
 
 
 def format_figures(value: Any) -> str:
-    """Write a number with three significant digits, or all before the point."""
+    """Format a number with three significant digits, but all integer digits."""
     if is_undefined(value):
         return UNDEFINED
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def format_percent(fraction: Any) -> str:
-    """Write a fraction as a percentage with three significant digits.
+    """Format a fraction as a percentage with three significant digits.
 
-    What is not 0 never reads as 0.
+    A fraction that is not 0 is never shown as 0%.
     """
     if is_undefined(fraction):
         return UNDEFINED
@@ -64,16 +64,16 @@ def format_percent(fraction: Any) -> str:
 
 
 def format_probability(fraction: Any) -> str:
-    """Write a probability that was estimated: never quite 0% nor quite 100%."""
+    """Format an estimated probability; it is never shown as 0% or 100%."""
     if not is_undefined(fraction) and not LEAST <= fraction <= 1 - LEAST:
         return "< 0.1%" if fraction < LEAST else "> 99.9%"
     return format_percent(fraction)
 
 
 def earned_or_lost(fraction: float) -> str:
-    """Say what a return is, by its sign: ``earned 1.5%`` or ``lost 1.5%``.
+    """Describe a return by its sign: ``earned 1.5%`` or ``lost 1.5%``.
 
-    ``neither earned nor lost anything`` is for 0 alone.
+    Only exactly 0 is ``neither earned nor lost anything``.
     """
     if fraction == 0:
         return "neither earned nor lost anything"
@@ -81,34 +81,35 @@ def earned_or_lost(fraction: float) -> str:
 
 
 def counted(number: float, noun: str) -> str:
-    """Write a number of things: ``1 session``, ``1,200 sessions``."""
+    """Format a count with its noun: ``1 session``, ``1,200 sessions``."""
     return f"{number:,.0f} {noun}" + ("" if number == 1 else "s")
 
 
 def format_metric(name: str, value: Any) -> str:
-    """Write a metric by its unit; a score or another figure as a number."""
+    """Format a metric by its unit; a name that is not a metric, as a number."""
     unit = METRICS[name].unit if name in METRICS else ""
     if unit == "fraction" or name in FRACTIONS_A_YEAR:
         return format_percent(value)
     if unit == "money" and not is_undefined(value):
-        # What rounds to nothing has no sign.
+        # Avoid -0.00.
         return f"{round(float(value), 2) + 0.0:,.2f}"
     return format_figures(value)
 
 
 def format_metric_briefly(name: str, value: Any) -> str:
-    """Write a metric where there is little room: money without its cents."""
+    """Format a metric where there is little space: money without cents."""
     money = name in METRICS and METRICS[name].unit == "money"
     return format_figures(value) if money else format_metric(name, value)
 
 
 def readable(rows: pd.DataFrame) -> pd.DataFrame:
-    """Write every number of a table for people, metrics by their unit.
+    """Format every number of a table for people, metrics by their unit.
 
     Parameters
     ----------
     rows
-        Columns may be metrics, also with a prefix such as ``in_sample_``.
+        Any table. Columns named after a metric, with or without a prefix such as
+        ``in_sample_``, are formatted by the unit of the metric.
 
     Returns
     -------
@@ -120,7 +121,7 @@ def readable(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _writer(name: str, column: pd.Series[Any]) -> Callable[[Any], Any]:
-    """Choose how the values of a column are written."""
+    """Choose the formatter of a column."""
     if column.dtype == bool or not pd.api.types.is_numeric_dtype(column):
         return lambda value: value
     ends = [metric for metric in METRICS if f"_{name}".endswith(f"_{metric}")]

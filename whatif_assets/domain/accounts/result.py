@@ -1,4 +1,4 @@
-"""What every variant gave on every sleeve."""
+"""Results of a backtest: every variant on every sleeve."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ Job = tuple[Variant, Sleeve, Run]
 
 @dataclass(frozen=True, eq=False)
 class BacktestResult:
-    """What every variant gave on every sleeve.
+    """Results of every variant on every sleeve.
 
     Attributes
     ----------
     variants, symbols
-        The order of the first two axes below.
+        Ids of the variants and the symbols; the order of the first two axes below.
     cash
         Starting cash of each sleeve, by variant.
     commission_bps
@@ -44,18 +44,18 @@ class BacktestResult:
         (variants, symbols, sessions). A session without bars repeats the one
         before it, and the starting cash before the symbol's first bar.
     rejected
-        Orders refused for want of cash; (variants, symbols) int64.
+        Number of rejected orders; (variants, symbols) int64.
     traded, profits, holding
-        Value of all fills, closed trades and how long positions were held, all
-        sleeves together, by variant.
+        Value of all fills, profits of closed trades and holding times, over all sleeves
+        together, by variant.
     replay
-        Gives the jobs of some variants; the engine runs those once more for it.
+        Returns the jobs of the given variants; an engine may run them again for this.
     notes
-        What is worth knowing of it, one sentence each: symbols with fewer bars than
-        a strategy's indicators need, on which it never decides.
+        Sentences about the backtest: symbols with fewer bars than the indicators of a
+        strategy need, on which it never decides.
     faults
-        What audits of the accounts found, by variant; see
-        `whatif_assets.domain.accounts.audit.in_words`. Empty where nobody looked.
+        What the audit found wrong with the account of each variant; see
+        `whatif_assets.domain.accounts.audit.in_words`. Empty where there was no audit.
     account, account_cash
         Equity, (variants, sessions), and starting cash of the one account that all
         symbols share; ``cash`` and ``equity`` are then each symbol's part of it. None
@@ -79,21 +79,21 @@ class BacktestResult:
 
     @property
     def total_equity(self) -> FloatArray:
-        """Equity of all sleeves together, (variants, sessions)."""
+        """Equity summed over all sleeves, (variants, sessions)."""
         if self.account is not None:
             return self.account
         return np.asarray(self.equity.sum(axis=1))
 
     @property
     def start_cash(self) -> FloatArray:
-        """Starting cash of all sleeves together, by variant."""
+        """Starting cash summed over all sleeves, by variant."""
         if self.account_cash is not None:
             return self.account_cash
         return self.cash * len(self.symbols)
 
     @property
     def accounts(self) -> Accounts:
-        """All sleeves of each variant together."""
+        """Accounts of the variants, summed over all sleeves."""
         return Accounts(
             self.variants,
             self.total_equity,
@@ -112,35 +112,35 @@ class BacktestResult:
         return self.fills_of(self.variants)
 
     def fills_of(self, variants: Sequence[str]) -> pd.DataFrame:
-        """List the fills of some variants.
+        """List the fills of the given variants.
 
         Returns
         -------
         pandas.DataFrame
-            One row per fill: variant, symbol, ts (the start of the bar that filled
-            it, UTC), size (negative for a sale), price, commission, value (size
-            times price times multiplier, positive), multiplier (money per point of
-            the price of one unit: the symbol's, or what a user's strategy sets),
-            closing (the part of the commission that fell on closing a position). In
-            the order of the backtest's variants, symbols and time.
+            One row per fill: variant, symbol, ts (start of the bar of the fill, UTC),
+            size (negative for a sale), price, commission, value (absolute value of size
+            times price times multiplier), multiplier (money per point of the price of
+            one unit: that of the symbol, unless a user's strategy sets another), and
+            closing (the part of the commission charged for closing a position). In the
+            order of the backtest's variants, symbols and time.
         """
         jobs = self.jobs_of(variants)
         return fill_table([(variant.id, sleeve, run) for variant, sleeve, run in jobs])
 
     def audits_of(self, variants: Sequence[str]) -> dict[str, list[Audit]]:
-        """Hold the accounts of some variants against their fills, one by one."""
+        """Audit the accounts of the given variants; one audit for each sleeve."""
         found: dict[str, list[Audit]] = {}
         for variant, sleeve, run in self.jobs_of(variants):
             found.setdefault(variant.id, []).append(audit(run, sleeve, variant))
         return found
 
     def jobs_of(self, variants: Sequence[str]) -> list[Job]:
-        """Give the jobs of some variants, all sleeves of the first one first."""
+        """Return the jobs of the given variants, sorted by variant and sleeve."""
         return self.replay([v for v in self.variants if v in set(variants)])
 
     @functools.cached_property
     def daily_pnl(self) -> pd.DataFrame:
-        """One row per variant, symbol and session number: equity and its change."""
+        """Table of equity and its change by variant, symbol and session number."""
         n_variants, n_symbols, n_sessions = self.equity.shape
         start = np.broadcast_to(self.cash[:, None, None], (n_variants, n_symbols, 1))
         pnl = np.diff(np.concatenate([start, self.equity], axis=2), axis=2)
@@ -168,14 +168,14 @@ def gathered(
     runs: Mapping[tuple[str, str], Run],
     n_sessions: int,
 ) -> BacktestResult:
-    """Put the runs of all variants on all sleeves together.
+    """Collect the runs of all variants on all sleeves in one result.
 
     Parameters
     ----------
     sleeves, variants, n_sessions
-        As for :func:`run_backtests`.
+        As for :func:`whatif_assets.engines.backtest.run_backtests`.
     runs
-        By variant and symbol.
+        Runs by variant id and symbol.
     """
     shape = (len(variants), len(sleeves))
     jobs = [
@@ -208,7 +208,7 @@ def gathered(
 
 
 def _faults(jobs: Sequence[Job], variants: Sequence[str]) -> tuple[str, ...]:
-    """Say of each variant what is wrong with its accounts."""
+    """Describe what is wrong with the accounts of each variant."""
     found: dict[str, list[Audit]] = {name: [] for name in variants}
     for variant, sleeve, run in jobs:
         found[variant.id].append(audit(run, sleeve, variant))
@@ -220,20 +220,20 @@ def too_short(
     variants: Sequence[Variant],
     runs: Mapping[tuple[str, str], Run],
 ) -> tuple[str, ...]:
-    """Name the symbols on which a strategy never warms up, with one of its variants."""
+    """List the symbols whose bars do not suffice for the warm-up of a strategy."""
     notes = []
     for sleeve in sleeves:
         short = [v for v in variants if runs[v.id, sleeve.symbol].warm_up > len(sleeve)]
         if not short:
             continue
-        need = min(runs[v.id, sleeve.symbol].warm_up for v in short)
-        some = ""
+        needed = min(runs[v.id, sleeve.symbol].warm_up for v in short)
+        which = ""
         if len(short) < len(variants):
-            some = (
+            which = (
                 f" with {len(short)} of {len(variants)} variants, such as {short[0].id}"
             )
         notes.append(
-            f"{sleeve.symbol} has {len(sleeve)} bars, fewer than the {need} that the "
-            f"strategy's indicators need{some}: it decides nothing there."
+            f"{sleeve.symbol} has {len(sleeve)} bars, fewer than the {needed} that the "
+            f"strategy's indicators need{which}: the strategy makes no decision there."
         )
     return tuple(notes)

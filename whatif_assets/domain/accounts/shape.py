@@ -1,8 +1,8 @@
-"""The shape of what somebody traded: sizes, exposure, turnover and holding times.
+"""The shape of a variant's trading: sizes, exposure, turnover and holding times.
 
-It is measured from fills, so that the same trades have the same shape, whoever made
-them and whatever their settings are called. A trader at random has the shape, and not
-the times.
+The shape is measured from fills, so that the same trades have the same shape whatever
+strategy and settings made them. A random trader has the same shape, but trades at other
+times.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from whatif_assets.domain.accounts.result import Job, gathered
 from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.base.arrays import FloatArray
 
-_SAME = 1e-9  # how far sizes may lie apart that count as one
+_SAME = 1e-9  # relative difference below which sizes count as equal
 
 
 @dataclass(frozen=True, eq=False)
 class Shape:
-    """What was held on each sleeve, bar by bar.
+    """Positions on each sleeve, bar by bar.
 
     Attributes
     ----------
@@ -49,17 +49,18 @@ class Shape:
 
     @property
     def fills(self) -> int:
-        """How often what is held changes."""
+        """Number of changes of position."""
         return sum(
             int(np.count_nonzero(np.diff(held, prepend=0.0))) for held in self.held
         )
 
     @property
     def size(self) -> dict[str, Any]:
-        """Size of positions as the settings of a rule: shares, or else money.
+        """Size of positions, as settings of a rule: ``size`` or ``notional``.
 
-        Shares where all positions had the same number of them at most, else the median
-        of the money that a position was opened for; empty where nothing was traded.
+        ``size`` in shares where the largest size of all positions is the same, else
+        ``notional``: the median value at which positions were opened. Empty where
+        nothing was traded.
         """
         most, money = [], []
         for sleeve, held in zip(self.sleeves, self.held):
@@ -76,7 +77,7 @@ class Shape:
 
     @property
     def within_sessions(self) -> bool:
-        """Whether nothing was ever held from one session to the next."""
+        """Whether no position was ever held overnight."""
         return all(
             len(held) > len(sleeve.last_bars()[1])
             and not held[sleeve.last_bars()[1]].any()
@@ -85,21 +86,27 @@ class Shape:
         )
 
     def at_random(self, seed: int) -> list[FloatArray]:
-        """Hold the same at other times.
+        """Hold the same positions at other, random times.
 
-        Symbols keep what they have in common: all are moved alike. What is held over
-        night is moved round the whole window; what is not, to other sessions and to
-        other times of them. A position keeps the money that it was opened for.
+        All symbols are moved alike, so that they stay as related as they were. If any
+        position is held overnight, all positions are rotated through the whole window.
+        Otherwise positions are moved to other sessions and other times of day. Each
+        position keeps the value at which it was opened.
 
         Parameters
         ----------
         seed
-            Draws the times; another one draws others.
+            Seed of the random times.
+
+        Returns
+        -------
+        list of numpy.ndarray
+            Units held during each bar, one array for each sleeve.
         """
         draw = np.random.default_rng([seed, 15])
         sources = self._sources_within(draw) if self.within_sessions else None
         if sources is None:
-            # Not by so little that it is about the same.
+            # A small rotation would leave the positions nearly unchanged.
             by = draw.uniform(0.15, 0.85)
             sources = [
                 (np.arange(len(held)) - int(by * len(held))) % max(len(held), 1)
@@ -109,7 +116,7 @@ class Shape:
         return [_moved(sleeve, held, source) for sleeve, held, source in parts]
 
     def _sources_within(self, draw: np.random.Generator) -> list[npt.NDArray[np.int64]]:
-        """For each bar the bar of another session whose position it takes, or -1."""
+        """For each bar, find the bar of another session to copy from, or -1."""
         last = max(int(sleeve.session[-1]) for sleeve in self.sleeves if len(sleeve))
         other = draw.permutation(last + 1)
         busy = [_busy(s, h, last + 1) for s, h in zip(self.sleeves, self.held)]
@@ -117,7 +124,7 @@ class Shape:
         first = np.where(stop > 0, np.min([span[0] for span in busy], axis=0), 0)
         places = [_places(sleeve, last + 1) for sleeve in self.sleeves]
         bars = np.max([count for *_, count in places], axis=0)
-        # What is held must fit in between the first bar and the last.
+        # The positions of a session must fit between its first and its last bar.
         room = np.maximum(bars - 1 - (stop - first)[other], 0)
         starts = np.floor(draw.random(last + 1) * (room + 1)).astype(np.int64)
         shift = first[other] - starts
@@ -133,32 +140,33 @@ class Shape:
 
 
 def _held(run: Run, bars: int) -> FloatArray:
+    """Units held during each bar."""
     made = run.bars if run.made is None else run.made
     change = np.bincount(made, weights=run.sizes, minlength=bars)[:bars]
-    # Sums of fractions of a share leave a trace where nothing is held.
+    # Sums of fractions of a share are not exactly 0 after a position is closed.
     held = np.cumsum(change)
-    trace = _SAME * np.abs(run.sizes).max(initial=0.0)
-    return np.where(np.abs(held) <= trace, 0.0, held)
+    rounding = _SAME * np.abs(run.sizes).max(initial=0.0)
+    return np.where(np.abs(held) <= rounding, 0.0, held)
 
 
 def _positions(held: FloatArray) -> tuple[npt.NDArray[np.int64], ...]:
-    """First bar of each position, and the bar after its last."""
+    """First bar of each position, and the bar after its last bar."""
     edges = np.flatnonzero(np.diff(np.sign(held), prepend=0.0, append=0.0))
     is_held = held[edges[:-1]] != 0
     return edges[:-1][is_held], edges[1:][is_held]
 
 
 def _places(sleeve: Sleeve, sessions: int) -> tuple[Any, Any, Any]:
-    """Place of each bar in its session; first bar and number of bars of sessions."""
+    """Place of each bar in its session; first bar and bar count of each session."""
     count = np.bincount(sleeve.session, minlength=sessions)
     begins = np.concatenate([[0], np.cumsum(count)[:-1]])
     return np.arange(len(sleeve)) - begins[sleeve.session], begins, count
 
 
 def _busy(sleeve: Sleeve, held: FloatArray, sessions: int) -> tuple[Any, Any]:
-    """First place of each session at which something is held, and that after the last.
+    """First place in each session with a position, and the place after the last one.
 
-    Where nothing is held it begins with the number of bars, and ends at 0.
+    A session without a position has its number of bars as first place, and 0 as last.
     """
     place, _, count = _places(sleeve, sessions)
     first, stop = count.copy(), np.zeros(sessions, dtype=np.int64)
@@ -171,24 +179,26 @@ def _busy(sleeve: Sleeve, held: FloatArray, sessions: int) -> tuple[Any, Any]:
 def _moved(
     sleeve: Sleeve, held: FloatArray, source: npt.NDArray[np.int64]
 ) -> FloatArray:
-    """Hold what was held at other bars, each position for the money it had."""
+    """Copy positions from other bars, each resized to its original value."""
     if not len(held):
         return held.copy()
     moved = np.where(source >= 0, held[source], 0.0)
     first, stop = _positions(moved)
     was, now = sleeve.open[source[first]], sleeve.open[first]
-    worth = np.ones(len(first))
-    np.divide(was, now, out=worth, where=now != 0)
+    ratio = np.ones(len(first))
+    np.divide(was, now, out=ratio, where=now != 0)
     inside = moved != 0
-    moved[inside] *= np.repeat(np.abs(worth), stop - first)
+    moved[inside] *= np.repeat(np.abs(ratio), stop - first)
     return moved
 
 
 def traded(sleeve: Sleeve, held: FloatArray, variant: Variant) -> Run:
-    """Trade so that something is held in each bar: orders fill at its open.
+    """Trade given positions: orders fill at the open of each bar.
 
     Parameters
     ----------
+    sleeve
+        The bars.
     held
         Units to hold during each bar.
     variant
@@ -197,7 +207,7 @@ def traded(sleeve: Sleeve, held: FloatArray, variant: Variant) -> Run:
     Returns
     -------
     Run
-        As an engine gives it; no order is refused for want of cash.
+        The same as from an engine, but no order is rejected for lack of cash.
     """
     change = np.diff(held, prepend=0.0)
     made = np.flatnonzero(change)
@@ -226,7 +236,19 @@ def traded(sleeve: Sleeve, held: FloatArray, variant: Variant) -> Run:
 def trade_at_random(
     shape: Shape, variant: Variant, seed: int, sessions: int
 ) -> Accounts:
-    """Run a trader of some shape that trades at random times."""
+    """Run a random trader that has a given shape.
+
+    Parameters
+    ----------
+    shape
+        Positions whose times are replaced by random ones.
+    variant
+        Id, cash and costs.
+    seed
+        Seed of the random times.
+    sessions
+        Number of sessions of the backtest.
+    """
     runs = {
         (variant.id, sleeve.symbol): traded(sleeve, held, variant)
         for sleeve, held in zip(shape.sleeves, shape.at_random(seed))

@@ -1,4 +1,4 @@
-"""A sleeve: the bars of one symbol, traded with cash of its own, as arrays."""
+"""Sleeves: the bars of one symbol as arrays, traded with separate cash."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PRICES = ("open", "high", "low", "close", "volume", "vwap")
 
 @dataclass(frozen=True, eq=False)
 class Sleeve:
-    """One symbol's bars, oldest first, and the columns that strategies read.
+    """Bars of one symbol, oldest first, with the columns that strategies read.
 
     Attributes
     ----------
@@ -33,22 +33,27 @@ class Sleeve:
     ts
         Bar starts, microseconds since 1970-01-01 UTC, strictly increasing; n int64.
     session
-        Which of the backtest's sessions each bar belongs to, counted from 0,
-        never decreasing; n int32.
+        Number of the backtest's session that each bar belongs to, from 0,
+        non-decreasing; n int32.
     open, high, low, close, volume, vwap
         n float64. The four prices are finite; volume and vwap may be NaN.
     columns
         Features by their column name, and ``forecast`` (the expected return from
         the bar's close to the horizon); n float64 each, NaN where unknown.
     hours
-        Open and close of each session by its number, microseconds since 1970-01-01
-        UTC; (sessions, 2) int64. None where sessions have no hours, as for daily
-        bars.
+        Open and close of each session, microseconds since 1970-01-01 UTC;
+        (sessions, 2) int64. None where sessions have no hours, as for daily bars.
     bar_size
-        Size of the bars; daily where absent.
+        Size of the bars; daily if None.
     multiplier
-        Money that one unit is worth per point of the price: 1 for shares, 10 for a
-        future on the EURO STOXX 50. Finite and above 0.
+        Money per point of the price of one unit: 1 for shares, 10 for a future on the
+        EURO STOXX 50. Finite and above 0.
+
+    Raises
+    ------
+    BadInput
+        Arrays differ in length, bars are out of order, a price is not finite, or the
+        multiplier is not a finite number above 0.
     """
 
     symbol: str
@@ -66,10 +71,10 @@ class Sleeve:
     multiplier: float = 1.0
 
     def __post_init__(self) -> None:
-        """Refuse arrays that are no bars of one symbol in order."""
+        """Check that the arrays are ordered bars of one symbol."""
         if not (math.isfinite(self.multiplier) and self.multiplier > 0):
             raise BadInput(
-                f"Sleeve {self.symbol}: the multiplier is {self.multiplier}; it must "
+                f"Sleeve {self.symbol}: multiplier is {self.multiplier}; it must "
                 "be a finite number above 0."
             )
         arrays = {name: getattr(self, name) for name in ("session", *PRICES)}
@@ -77,15 +82,19 @@ class Sleeve:
             if values.shape != self.ts.shape:
                 raise BadInput(
                     f"Sleeve {self.symbol}: {name} has {len(values)} values for "
-                    f"{len(self.ts)} bars."
+                    f"{len(self.ts)} bars; it must have one for each bar."
                 )
         for name in ("open", "high", "low", "close"):
             self._refuse_where(~np.isfinite(arrays[name]), f"{name} is not finite")
         later = np.diff(self.ts, prepend=np.iinfo(np.int64).min + 1) > 0
         later[:1] = True
-        self._refuse_where(~later, "not later than the bar before it")
+        self._refuse_where(
+            ~later, "its start is not later than that of the bar before it"
+        )
         backwards = np.diff(self.session, prepend=self.session[:1]) < 0
-        self._refuse_where(backwards, "an earlier session than the bar before it")
+        self._refuse_where(
+            backwards, "its session is earlier than that of the bar before it"
+        )
 
     def _refuse_where(self, wrong: npt.NDArray[np.bool_], what: str) -> None:
         if wrong.any():
@@ -99,7 +108,7 @@ class Sleeve:
         return len(self.ts)
 
     def when(self, bar: int) -> str:
-        """Return the start of a bar in words, such as ``2018-02-20 14:30:00 UTC``."""
+        """Format the start of a bar, such as ``2018-02-20 14:30:00 UTC``."""
         return f"{pd.Timestamp(int(self.ts[bar]), unit='us')} UTC"
 
     def prices(self) -> dict[str, FloatArray]:
@@ -107,11 +116,11 @@ class Sleeve:
         return {name: getattr(self, name) for name in PRICES}
 
     def until(self, stop: int) -> Sleeve:
-        """Keep the bars before a bar."""
+        """Return a sleeve of the bars before bar ``stop``."""
         return self.between(0, stop)
 
     def between(self, start: int, stop: int) -> Sleeve:
-        """Keep the bars from one bar on and before another."""
+        """Return a sleeve of the bars from ``start`` to before ``stop``."""
         kept = slice(start, stop)
         arrays: dict[str, Any] = {
             name: values[kept] for name, values in self.prices().items()
@@ -138,13 +147,13 @@ class Sleeve:
         if self.hours is None:
             raise BadInput(
                 f"Sleeve {self.symbol}: no_entry_first, no_entry_last and "
-                "flat_before_close need the hours of its sessions, which daily bars "
-                "do not have; set them to 0."
+                "flat_before_close need the hours of sessions, which daily bars do not "
+                "have. Set these settings to 0."
             )
         return self.hours
 
     def last_bars(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """Return the sessions that have bars, and the last bar of each."""
+        """Return the numbers of the sessions with bars, and the last bar of each."""
         last = np.flatnonzero(np.diff(self.session, append=np.int32(-1)))
         return self.session[last].astype(np.int64), last
 
@@ -157,24 +166,24 @@ def sleeves_of(
     bar_size: BarSize | None = None,
     multipliers: Mapping[str, float] | None = None,
 ) -> list[Sleeve]:
-    """Cut tidy bars into sleeves, one per symbol.
+    """Split tidy bars into sleeves, one per symbol.
 
     Parameters
     ----------
     bars
-        Tidy bars with ``session``, sorted by (symbol, ts), and the columns. Rows
-        of other sessions are left out.
+        Tidy bars with ``session`` and the requested columns, sorted by (symbol, ts).
+        Rows of other sessions are left out.
     sessions
         The sessions of the backtest, oldest first.
     columns
-        Names of the features to carry along, and ``forecast``.
+        Feature columns to include, and ``forecast``.
     schedule
         ``open`` and ``close`` (UTC) of each of the sessions, in their order, as
-        :meth:`Sessions.schedule` gives them; None for daily bars.
+        returned by :meth:`Sessions.schedule`; None for daily bars.
     bar_size
-        Size of the bars; daily where absent.
+        Size of the bars; daily if None.
     multipliers
-        Money per point of the price, by symbol; 1 where a symbol is absent.
+        Money per point of the price, by symbol; 1 if a symbol is absent.
 
     Returns
     -------
@@ -213,7 +222,7 @@ def sleeves_of(
 def session_equity(
     equity: FloatArray, sleeve: Sleeve, cash: float, n_sessions: int
 ) -> FloatArray:
-    """Carry equity over the sessions without bars.
+    """Fill the equity of sessions without bars.
 
     Parameters
     ----------
@@ -222,14 +231,14 @@ def session_equity(
     sleeve
         The bars.
     cash
-        The value before the first bar.
+        Value before the first bar.
     n_sessions
-        How many sessions the backtest has.
+        Number of sessions of the backtest.
 
     Returns
     -------
     numpy.ndarray
-        ``n_sessions`` float64; a session without bars repeats the one before.
+        ``n_sessions`` float64; a session without bars repeats the value before it.
     """
     sessions, _ = sleeve.last_bars()
     latest = np.zeros(n_sessions, dtype=np.int64)

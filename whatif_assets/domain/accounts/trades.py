@@ -23,32 +23,32 @@ TRADE_COLUMNS = (
 def trades_of(fills: pd.DataFrame) -> pd.DataFrame:
     """Match fills to closed trades.
 
-    A trade begins where a position leaves zero and ends where it is back at zero;
-    a fill that turns a position round ends one trade and begins the next, its
-    commission split as the broker charged it. The profit of a part that is closed
-    is measured from the average price of what was open.
+    A trade begins where a position leaves zero and ends where it returns to zero. A
+    fill that reverses a position ends one trade and begins the next, and its commission
+    is split as the broker charged it. The profit of the units that a fill closes is
+    measured from the average entry price.
 
     Parameters
     ----------
     fills
         Columns variant, symbol, ts, size (negative for a sale), price, commission
-        and multiplier (money per point of the price), in the order of time within a
-        variant and symbol.
-        ``closing`` is the part of the commission that fell on closing; without
-        that column a fill that turns a position round has it split by size.
+        and multiplier (money per point of the price), in time order within each variant
+        and symbol. The optional column ``closing`` is the part of the commission that
+        was charged for closing; without it, the commission of a fill that reverses a
+        position is split by size.
 
     Returns
     -------
     pandas.DataFrame
-        One row per closed trade, in the order in which they closed within the
-        order of the fills: variant, symbol, opened and closed (ts of the first and
-        last fill), size (the largest, negative for a short trade), entry and exit
-        (average prices), gross (profit before commission), commission, and pnl
-        (gross less commission). A position still open is no trade.
+        One row per closed trade, in the order of the fills that closed them: variant,
+        symbol, opened and closed (ts of the first and last fill, UTC), size (the
+        largest, negative for a short trade), entry and exit (average prices), gross
+        (profit before commission), commission, and pnl (gross less commission). A
+        position that is still open is not a closed trade.
 
     References
     ----------
-    The accounting is that of ``backtrader.Trade``.
+    The accounting is the same as in ``backtrader.Trade``.
     """
     from whatif_assets.domain.accounts.matching import closed_trades
 
@@ -75,7 +75,7 @@ def trades_of(fills: pd.DataFrame) -> pd.DataFrame:
 
 
 def _accounts(fills: pd.DataFrame) -> tuple[npt.NDArray[np.int64], int]:
-    """Number the variants and symbols of fills; give it for each, and how many."""
+    """Number the account (variant and symbol) of each fill; count the accounts."""
     variant, variants = pd.factorize(fills["variant"])
     symbol, symbols = pd.factorize(fills["symbol"])
     account = variant.astype(np.int64) * len(symbols) + symbol

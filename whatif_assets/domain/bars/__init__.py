@@ -1,1 +1,1 @@
-"""Bars: what they are, their sessions and sizes, and how they come into the lake."""
+"""Bars: schema, sessions, sizes, row checks, repairs, resampling and adjustments."""

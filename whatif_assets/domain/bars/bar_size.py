@@ -1,4 +1,4 @@
-"""Sizes of bars: by the clock, by the session, by volume or by money traded."""
+"""Bar sizes: time bars, daily bars, volume bars and dollar bars."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MINUTES_OF_A_DAY = 24 * 60
 USUAL = ("1min", "5min", "15min", "30min", "1h", "4h", "1day", "volume:10000")
 ALLOWED = (
     "a time such as 1min, 90min or 4h, in whole minutes that divide a day; 1day; "
-    "volume:10000 (units traded) or dollar:1000000 (money traded), of ticks"
+    "volume:10000 (units traded) or dollar:1000000 (money traded), made from ticks"
 )
 _TIME = re.compile(r"([1-9]\d{0,3})(min|h)", re.ASCII)
 _AMOUNT = re.compile(r"(volume|dollar):(\d{1,15}(?:\.\d{1,9})?)", re.ASCII)
@@ -26,14 +26,14 @@ _AMOUNT = re.compile(r"(volume|dollar):(\d{1,15}(?:\.\d{1,9})?)", re.ASCII)
 
 @dataclass(frozen=True)
 class BarSize:
-    """How much one bar holds.
+    """The size of one bar.
 
     Attributes
     ----------
     kind
-        ``time``: a bar lasts some minutes by the clock. ``day``: it is a whole
-        session. ``volume`` and ``dollar``: it ends with the trade by which so many
-        units, or so much money, were traded.
+        ``time``: a bar lasts a fixed number of minutes. ``day``: a bar is a whole
+        session. ``volume`` and ``dollar``: a bar ends with the trade that brings the
+        units, or the money, traded in the bar to ``amount``.
     amount
         Minutes, sessions (always 1), units, or money; above 0.
     """
@@ -44,12 +44,12 @@ class BarSize:
     @classmethod
     @functools.cache
     def parse(cls, text: str) -> BarSize:
-        """Read a size as it is written in a market or a study.
+        """Parse a size as it is written in a market or a study.
 
         Raises
         ------
         BadInput
-            Naming the text, what is allowed and what may have been meant.
+            The text is not a bar size. The message lists the allowed sizes.
         """
         if text == "1day":
             return ONE_DAY
@@ -60,18 +60,18 @@ class BarSize:
         elif (found := _AMOUNT.fullmatch(text)) and float(found[2]) > 0:
             return cls("volume" if found[1] == "volume" else "dollar", float(found[2]))
         raise BadInput(
-            f"'{text}' is no size of bars.{did_you_mean(text, USUAL)} Allowed: "
+            f"'{text}' is not a bar size.{did_you_mean(text, USUAL)} Allowed: "
             f"{ALLOWED}."
         )
 
     def __str__(self) -> str:
-        """Return the one text of the size, which `parse` reads."""
+        """Return the canonical text of the size, which `parse` reads."""
         if self.kind == "day":
             return "1day"
         if self.kind == "time":
             hours, minutes = divmod(int(self.amount), 60)
             return f"{int(self.amount)}min" if minutes else f"{hours}h"
-        # Never with an exponent, which nobody writes in a market.
+        # `parse` does not accept an exponent.
         amount = Decimal(repr(self.amount)).normalize()
         return f"{self.kind}:{amount:f}"
 
@@ -82,31 +82,31 @@ class BarSize:
 
     @property
     def timed(self) -> bool:
-        """Whether bars start on a grid of minutes, so that one can be missing."""
+        """Whether bars start on a grid of minutes, so that a bar can be missing."""
         return self.kind == "time"
 
     @property
     def by_activity(self) -> bool:
-        """Whether bars end by what was traded, so that only trades can make them."""
+        """Whether bars are volume or dollar bars, which can only be made from ticks."""
         return self.kind in ("volume", "dollar")
 
     @property
     def length(self) -> pd.Timedelta:
-        """How long a bar lasts; a daily bar counts as 24 hours.
+        """Length of a bar; a daily bar counts as 24 hours.
 
         Raises
         ------
         BadInput
-            For bars of volume and money, which last as long as they take.
+            The bars are volume or dollar bars, which have no fixed length.
         """
         if self.daily:
             return pd.Timedelta(days=1)
         if self.timed:
             return pd.Timedelta(minutes=self.amount)
-        raise BadInput(f"{self} bars end by what was traded and have no fixed length.")
+        raise BadInput(f"{self} bars end by amount traded and have no fixed length.")
 
     def is_multiple_of(self, base: BarSize) -> bool:
-        """Whether bars of another size can be made into bars of this one."""
+        """Whether bars of the size ``base`` can be resampled to this size."""
         if self.daily:
             return base.daily or base.timed
         return self.timed and base.timed and self.amount % base.amount == 0
@@ -114,23 +114,24 @@ class BarSize:
     def close_times(
         self, ts: pd.Series[pd.Timestamp], sessions: Sessions
     ) -> pd.Series[pd.Timestamp]:
-        """When each bar was complete, so that what was known by then may be used.
+        """Compute the close of each bar, when its values are known without look-ahead.
 
         Parameters
         ----------
         ts
-            Starts of bars, UTC; of daily bars their session at 00:00. Each lies in
-            a session.
+            Starts of the bars, UTC; for daily bars the session at 00:00. Each must
+            lie in a session.
         sessions
             The market's sessions.
 
         Returns
         -------
         Series
-            datetime64[us, UTC], index of ``ts``. Of bars by the clock the end, and
-            the session's close where that lies within the bar; of daily bars the
-            session's close. Of volume and dollar bars the start, since their end is
-            not kept: nothing later than that was known at it for certain.
+            datetime64[us, UTC] with the index of ``ts``. For time bars, the end of
+            the bar, or the session's close if that lies within the bar. For daily
+            bars, the session's close. For volume and dollar bars, the start of the
+            bar: their end is not stored, and the start is the only time that is
+            certainly not after the end.
         """
         starts = ts.dt.as_unit("us")
         if self.by_activity:

@@ -1,4 +1,4 @@
-"""What was seen while bars were made tidy."""
+"""Report on the loading of bars: rows left out, repaired, missing or refused."""
 
 from __future__ import annotations
 
@@ -10,44 +10,43 @@ from typing import TypeVar
 
 import pandas as pd
 
-from whatif_assets.domain.bars.schema import (
-    RefusedBars,
-    repeats_symbol,
-)
+from whatif_assets.domain.bars.schema import RefusedBars, repeats_symbol
 
 T = TypeVar("T")
+_SHOWN = 5  # sessions with missing symbols that the metadata names
 
 
 @dataclass(frozen=True)
 class LoadReport:
-    """What became of the rows that a source gave.
+    """Counts of what happened to the rows of a source while they were made tidy.
 
     Attributes
     ----------
     rows, symbols, sessions
-        How many bars are left, of how many symbols, in how many sessions.
+        Number of bars that were kept, and of their symbols and sessions.
     outside_sessions
-        Bars left out because their day is no session of the market, by the
-        session that comes next.
+        Number of bars left out because their day is not a session of the market, by
+        the next session.
     outside_hours
-        Bars left out because they lie outside the regular hours, by session; trades,
-        where bars are made of them.
+        Number of bars left out because they start outside the regular hours, by
+        session; number of trades if the bars are made from trades.
     vwap_from_typical_price
-        Bars without a vwap, which have (high + low + close) / 3 instead.
+        Number of bars without a vwap, which got (high + low + close) / 3 instead.
     out_of_order
-        Rows that break the order of their symbol's stamps, oldest or newest first,
-        by session. They are sorted.
+        Number of rows that break the order of their symbol's stamps, by session; both
+        oldest first and newest first count as ordered. All rows are sorted.
     inconsistent
-        Bars whose open or close lies outside [low, high], by session. They stay
-        as they are.
+        Number of bars whose open or close lies outside [low, high], by session. The
+        bars are not changed.
     repaired
-        Rows that each declared repair left out or added, by repair and session.
+        Number of rows that each declared repair left out or added, by repair and
+        session.
     missing
         Symbols without any bar, by session.
     refused
-        Why rows of a symbol were left out, by session and symbol.
+        Reason why the rows of a symbol were left out, by session and symbol.
 
-    A session that nothing was left out of, or that misses none, has no entry.
+    The mappings by session have no entry for a session with nothing to report.
 
     """
 
@@ -66,12 +65,12 @@ class LoadReport:
     )
 
     def of_session(self, bars: pd.DataFrame, session: date) -> LoadReport:
-        """Report of one of the sessions that were loaded together.
+        """Extract the report of one session from a report on several sessions.
 
         Parameters
         ----------
         bars
-            The session's own, out of those that this report came with.
+            The tidy bars of that session.
         session
             The session.
         """
@@ -93,10 +92,10 @@ class LoadReport:
         )
 
     def metadata(self) -> dict[str, int | str]:
-        """Return the report as plain values, to be shown beside an asset."""
+        """Return the report as plain values for the metadata of an asset."""
         gaps = [f"{day}: {', '.join(names)}" for day, names in self.missing.items()]
-        if len(gaps) > SHOWN:
-            gaps[SHOWN:] = [f"and in {len(gaps) - SHOWN} more sessions"]
+        if len(gaps) > _SHOWN:
+            gaps[_SHOWN:] = [f"and in {len(gaps) - _SHOWN} more sessions"]
         return {
             "rows": self.rows,
             "symbols": self.symbols,
@@ -116,6 +115,3 @@ class LoadReport:
 
 def _only(by_session: Mapping[date, T], session: date) -> dict[date, T]:
     return {session: by_session[session]} if session in by_session else {}
-
-
-SHOWN = 5  # sessions that a report names

@@ -1,4 +1,4 @@
-"""Repairs of bars: only those that a market declares, and every one counted."""
+"""Repairs of bars: made only if the market declares them, and always counted."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from whatif_assets.domain.bars.schema import BAR_COLUMNS
 from whatif_assets.domain.bars.sessions import Sessions
 from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
 
+# Takes rows or bars; returns the repaired ones, and those it left out or added.
 Repair = Callable[[pd.DataFrame, Sessions, BarSize], tuple[pd.DataFrame, pd.DataFrame]]
 
 
 def drop_duplicates(
     rows: pd.DataFrame, sessions: Sessions, bar_size: BarSize
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Leave out rows that say the same bar again, in each column.
+    """Leave out rows that repeat another row in every column.
 
-    Rows of one symbol and ts that contradict one another stay, and are refused:
-    nobody but the vendor knows which is right.
+    Rows of one symbol and ts with different values are kept, and are refused later:
+    only the vendor knows which of them is right.
     """
     again = rows.duplicated(list(BAR_COLUMNS))
     return rows[~again].reset_index(drop=True), rows[again]
@@ -30,19 +31,19 @@ def drop_duplicates(
 def forward_fill(
     bars: pd.DataFrame, sessions: Sessions, bar_size: BarSize
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Add a bar at the last close, without volume, where a session misses one.
+    """Add a bar at the last close, with volume 0, where a bar is missing in a session.
 
-    Within the regular hours, after a symbol's first bar of the session: a price is
-    never carried from one session into another.
+    Bars are added within the regular hours and after a symbol's first bar of the
+    session only: a price is never carried from one session into another.
     """
     length = bar_size.length
     days = pd.DatetimeIndex(bars["session"].unique())
     starts = {day: sessions.starts(day.date(), length) for day in days}
-    made = [
-        _gaps(own, starts[own["session"].iloc[0]])
-        for _, own in bars.groupby(["session", "symbol"], observed=True)
+    gaps = [
+        _gaps(group, starts[group["session"].iloc[0]])
+        for _, group in bars.groupby(["session", "symbol"], observed=True)
     ]
-    added = pd.concat(made) if made else bars.iloc[:0]
+    added = pd.concat(gaps) if gaps else bars.iloc[:0]
     if added.empty:
         return bars, added
     whole = pd.concat([bars, added]).sort_values(["symbol", "ts"])
@@ -50,7 +51,7 @@ def forward_fill(
 
 
 def _gaps(bars: pd.DataFrame, starts: pd.DatetimeIndex) -> pd.DataFrame:
-    """Bars of one symbol and session to be added, at those starts without any."""
+    """Make the bars that one symbol and session lacks, one per start without a bar."""
     wanted = starts[starts > bars["ts"].iloc[0]].difference(
         pd.DatetimeIndex(bars["ts"])
     )
@@ -62,7 +63,7 @@ def _gaps(bars: pd.DataFrame, starts: pd.DatetimeIndex) -> pd.DataFrame:
     ).astype(bars.dtypes)
 
 
-# What becomes of raw rows before they are checked, and of tidy bars after.
+# Repairs of raw rows, before the row checks, and of tidy bars, after them.
 OF_ROWS: dict[str, Repair] = {"drop_duplicates": drop_duplicates}
 OF_BARS: dict[str, Repair] = {"forward_fill": forward_fill}
 REPAIRS: dict[str, Repair] = {**OF_ROWS, **OF_BARS}
@@ -71,31 +72,40 @@ REPAIRS: dict[str, Repair] = {**OF_ROWS, **OF_BARS}
 def check_repairs(
     repairs: Sequence[str], bar_size: BarSize, of_trades: bool = False
 ) -> None:
-    """Refuse a repair that there is not, or that such bars cannot have.
+    """Raise when a repair does not exist or cannot be made on such bars.
+
+    Parameters
+    ----------
+    repairs
+        Names of repairs.
+    bar_size
+        Size of the market's bars.
+    of_trades
+        Whether the rows of the source are trades.
 
     Raises
     ------
     BadInput
-        Naming it.
+        The message names the repair.
     """
     for name in repairs:
         if name not in REPAIRS:
             raise BadInput(
-                f"There is no repair '{name}'.{did_you_mean(name, REPAIRS)} Allowed: "
+                f"'{name}' is not a repair.{did_you_mean(name, REPAIRS)} Allowed: "
                 f"{one_of(REPAIRS)}."
             )
     if "drop_duplicates" in repairs and of_trades:
         raise BadInput(
-            "drop_duplicates leaves out rows that say a bar again, and two trades that "
-            "are the same are two trades. Take it out of repairs."
+            "drop_duplicates leaves out rows that repeat a bar, and the rows are "
+            "trades: two equal rows are two trades. Remove it from repairs."
         )
     if "forward_fill" in repairs and bar_size.by_activity:
         raise BadInput(
-            f"forward_fill fills minutes without a bar, and {bar_size} bars take as "
-            "long as they take. Take it out of repairs."
+            f"forward_fill fills minutes without a bar, and {bar_size} bars have no "
+            "fixed length. Remove it from repairs."
         )
     if "forward_fill" in repairs and bar_size.daily:
         raise BadInput(
             "forward_fill fills gaps within a session, and a daily bar is a whole "
-            "one. Take it out of repairs."
+            "session. Remove it from repairs."
         )

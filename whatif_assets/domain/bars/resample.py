@@ -1,4 +1,4 @@
-"""Resampling: bars of one size made into bars of a larger one, session by session."""
+"""Resampling of bars to a larger size, session by session."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from whatif_assets.domain.bars.sessions import Sessions
 from whatif_assets.domain.base.arrays import FloatArray, IntArray, Times
 from whatif_assets.domain.base.errors import BadInput
 
-MARKS = ("vwap_is_typical", "session")
+_MARKS = ("vwap_is_typical", "session")
 
 
 @dataclass(frozen=True, eq=False)
 class Slots:
-    """Where on the grid of a larger size some bars lie.
+    """Positions of bars on the grid of a larger bar size.
 
     Attributes
     ----------
     starts, ends
         [start, end) of the larger bar that each bar belongs to, datetime64[us], UTC.
-        A daily bar starts, as daily bars are stamped, on its session at 00:00; it
-        ends with the session's day.
+        A daily bar starts at its stamp, the session at 00:00; it ends with the
+        session's day.
     """
 
     starts: Times
@@ -36,22 +36,22 @@ class Slots:
 def slots(bars: pd.DataFrame, size: BarSize, sessions: Sessions) -> Slots:
     """Find the larger bar that each bar belongs to.
 
-    The grid is anchored at the open of each session, also for bars before it, and
-    no larger bar reaches into another session: what would is cut off there.
+    The grid is anchored at the open of each session, also for bars before the open. A
+    larger bar never reaches into another session: it is cut off at the boundary.
 
     Parameters
     ----------
     bars
-        With ``ts``, the bars' starts, UTC, and where it is known ``session``.
+        Bars with ``ts``, their start in UTC, and ``session`` if it is known.
     size
-        Of the larger bars: by the clock, or daily.
+        Size of the larger bars: a time size, or daily.
     sessions
         The market's sessions.
 
     Raises
     ------
     BadInput
-        Bars cannot be made into such bars, or one lies in no session.
+        The size is a volume or dollar size, or a bar lies outside of every session.
     """
     ts = bars["ts"].to_numpy(dtype="datetime64[us]")
     number, days = _session_numbers(bars, sessions)
@@ -64,8 +64,8 @@ def slots(bars: pd.DataFrame, size: BarSize, sessions: Sessions) -> Slots:
         return Slots(days.to_numpy(dtype="datetime64[us]")[number], after[number])
     if not size.timed:
         raise BadInput(
-            f"resample: bars cannot be made into bars of {size}; those are made of "
-            "ticks. Allowed are sizes by the clock, such as 5min or 1h, and 1day."
+            f"resample: bars cannot be resampled to {size}, which is made from ticks. "
+            "Allowed are time sizes, such as 5min or 1h, and 1day."
         )
     step = np.timedelta64(size.length.to_pytimedelta(), "us")
     schedule = sessions.schedule(days.date)
@@ -79,59 +79,61 @@ def slots(bars: pd.DataFrame, size: BarSize, sessions: Sessions) -> Slots:
 def _session_numbers(
     bars: pd.DataFrame, sessions: Sessions
 ) -> tuple[IntArray, pd.DatetimeIndex]:
-    """Number of each bar's session, and the sessions."""
+    """Return the position of each bar's session, and the sessions."""
     given = "session" in bars
-    own = bars["session"] if given else sessions.days(pd.DatetimeIndex(bars["ts"]))
-    number, found = pd.factorize(pd.DatetimeIndex(pd.to_datetime(own)))
+    of_bars = bars["session"] if given else sessions.days(pd.DatetimeIndex(bars["ts"]))
+    number, found = pd.factorize(pd.DatetimeIndex(pd.to_datetime(of_bars)))
     days = pd.DatetimeIndex(found)
     if (number < 0).any() or not sessions.are_sessions(days).all():
         unknown = np.append(~sessions.are_sessions(days), True)[number]
         bar = bars.iloc[int(np.argmax(unknown))]
         raise BadInput(
-            f"resample: the bar of {bar['symbol']} at {bar['ts']} lies in no session "
-            f"of {sessions.calendar}; leave it out, or name the calendar it belongs to."
+            f"resample: the bar of {bar['symbol']} at {bar['ts']} is not in a session "
+            f"of {sessions.calendar}; remove the bar, or use the calendar of its "
+            "exchange."
         )
     return number, days
 
 
 def resample(bars: pd.DataFrame, size: BarSize, sessions: Sessions) -> pd.DataFrame:
-    """Make bars of a larger size, for each symbol and session on its own.
+    """Resample bars to a larger size, separately for each symbol and session.
 
     Parameters
     ----------
     bars
-        Tidy bars by the clock whose length divides that of the larger ones, sorted by
-        (symbol, ts); ``session`` is read where it is there.
+        Tidy time bars, sorted by (symbol, ts), whose length divides that of the larger
+        bars; ``session`` is used if the column exists.
     size
-        Of the larger bars: by the clock, or daily.
+        Size of the larger bars: a time size, or daily.
     sessions
-        The market's sessions; :func:`slots` says how bars lie on their grid.
+        The market's sessions; :func:`slots` defines the grid.
 
     Returns
     -------
     pandas.DataFrame
-        One row per larger bar that has a bar, sorted by (symbol, ts): first open,
-        highest high, lowest low, last close, the sums of volume and trade_count
-        (null where that of one bar is), vwap weighted by volume. Where nothing was
-        traded, vwap is (high + low + close) / 3; ``vwap_is_typical``, beside it, says
-        so of the bar itself or of one that has a share in it. ``vwap``,
-        ``trade_count`` and ``session`` are there if they were; further columns are
-        left out.
+        One row per larger bar that contains a bar, sorted by (symbol, ts): first open,
+        highest high, lowest low, last close, sums of volume and trade_count (null if
+        one of the bars has null), and vwap weighted by volume. Where nothing was
+        traded, vwap is the typical price, (high + low + close) / 3.
+        ``vwap_is_typical`` is true for such a bar, and for a bar whose vwap includes
+        the typical price of a smaller bar. ``vwap``, ``trade_count`` and ``session``
+        are returned if ``bars`` has them; further columns are left out.
 
     Raises
     ------
     BadInput
-        As :func:`slots`; or the bars are not sorted, or one is there twice.
+        The bars are not sorted by (symbol, ts), or a bar is there twice; also the
+        errors of :func:`slots`.
 
     Notes
     -----
-    Sizes nest: bars of a minute made into bars of five and these into bars of an hour
-    are those that the minutes make, but for what adding up in parts rounds.
+    Sizes nest: one-minute bars resampled to five minutes and then to one hour equal
+    one-minute bars resampled to one hour, except for the rounding of partial sums.
     """
     rows = symbol_rows(bars)
     if "vwap" in bars and "vwap_is_typical" not in bars:
         bars, _ = with_vwap(bars)
-    kept = [name for name in bars if name in (*BAR_COLUMNS, *MARKS)]
+    kept = [name for name in bars if name in (*BAR_COLUMNS, *_MARKS)]
     if bars.empty:
         return bars[kept].reset_index(drop=True)
     starts = slots(bars, size, sessions).starts
@@ -139,44 +141,52 @@ def resample(bars: pd.DataFrame, size: BarSize, sessions: Sessions) -> pd.DataFr
     new[[start for start, _ in rows]] = True
     first = np.flatnonzero(new)
     ts = pd.DatetimeIndex(starts[first]).tz_localize("UTC").as_unit("us")
-    made = bars[kept].iloc[first].reset_index(drop=True)
-    return made.assign(ts=ts, **aggregated(bars, first))
+    larger = bars[kept].iloc[first].reset_index(drop=True)
+    return larger.assign(ts=ts, **aggregated(bars, first))
 
 
 def aggregated(bars: pd.DataFrame, first: IntArray) -> dict[str, Any]:
-    """Columns of the larger bars that start at some rows, by name.
+    """Compute the columns of larger bars from the bars or trades that they contain.
 
     Parameters
     ----------
     bars
-        As :func:`resample` takes them, or trades as `whatif_assets.domain.bars.ticks`
-        has them; a bar is never part of two larger ones.
+        Bars as :func:`resample` takes them, or trades as
+        `whatif_assets.domain.bars.ticks` prepares them, with ``vwap_is_typical`` if
+        they have ``vwap``.
     first
-        First row of each larger bar, rising from 0.
+        First row of each larger bar, increasing from 0; a larger bar ends where the
+        next one starts.
+
+    Returns
+    -------
+    dict
+        Columns by name: open, high, low, close and volume, and ``vwap`` with
+        ``vwap_is_typical`` and ``trade_count`` if ``bars`` has them.
     """
 
-    def values(name: str) -> FloatArray:
+    def _values(name: str) -> FloatArray:
         return bars[name].to_numpy(dtype=np.float64, na_value=np.nan)
 
     last = np.append(first[1:], len(bars)) - 1
-    volume = values("volume")
+    volume = _values("volume")
     columns: dict[str, Any] = {
-        "open": values("open")[first],
-        "high": np.maximum.reduceat(values("high"), first),
-        "low": np.minimum.reduceat(values("low"), first),
-        "close": values("close")[last],
+        "open": _values("open")[first],
+        "high": np.maximum.reduceat(_values("high"), first),
+        "low": np.minimum.reduceat(_values("low"), first),
+        "close": _values("close")[last],
         "volume": np.add.reduceat(volume, first),
     }
     if "vwap" in bars:
         traded = columns["volume"]
         typical = (columns["high"] + columns["low"] + columns["close"]) / 3
-        paid = np.add.reduceat(values("vwap") * volume, first)
+        paid = np.add.reduceat(_values("vwap") * volume, first)
         columns["vwap"] = np.divide(paid, traded, out=typical, where=traded > 0)
         share = bars["vwap_is_typical"].to_numpy(dtype=bool) & (volume > 0)
         columns["vwap_is_typical"] = np.logical_or.reduceat(share, first) | (
             traded == 0
         )
     if "trade_count" in bars:
-        counts = pd.Series(np.add.reduceat(values("trade_count"), first))
+        counts = pd.Series(np.add.reduceat(_values("trade_count"), first))
         columns["trade_count"] = counts.astype(bars["trade_count"].dtype).array
     return columns

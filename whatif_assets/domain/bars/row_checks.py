@@ -1,7 +1,8 @@
-"""Rows that are no bars: which, and how to say so.
+"""Checks of raw rows: which rows are not valid bars, and the messages that say so.
 
-Whoever reads a whole market leaves out what belongs to a faulty row, a symbol of a
-session, and goes on; whoever asks for certain bars is refused.
+When a whole market is ingested, all rows of the symbol and session of a faulty row are
+left out, and the other rows are used. When certain bars are requested, a faulty row
+raises an error.
 """
 
 from __future__ import annotations
@@ -30,23 +31,24 @@ from whatif_assets.domain.bars.schema import (
 )
 
 Rows = npt.NDArray[np.intp]
-FEW = 10  # bars, too few to tell from them that columns are exchanged
+# With fewer bars, inconsistent prices do not show that columns are exchanged.
+_ENOUGH_BARS = 10
 
 
 @dataclass(frozen=True)
 class RowRules:
-    """What rows must be to be bars of a market.
+    """The rules that a row must meet to be a bar of the market.
 
     Attributes
     ----------
     where
-        What messages call the origin of the rows.
+        Origin of the rows, as messages name it.
     bar_size
-        Of the market's bars.
+        Size of the market's bars.
     of_trades
-        Whether rows are trades: they may repeat one another, and have any stamp.
+        Whether rows are trades, which may be equal and may have any stamp.
     negative_prices
-        Whether prices may be 0 and less.
+        Whether prices may be 0 or negative.
     """
 
     where: str
@@ -55,12 +57,18 @@ class RowRules:
     negative_prices: bool = False
 
     def check(self, rows: pd.DataFrame) -> None:
-        """Refuse rows, which are in order, if one of them is no bar.
+        """Raise when a row is not a valid bar.
+
+        Parameters
+        ----------
+        rows
+            Typed rows, sorted by (symbol, ts).
 
         Raises
         ------
         RefusedBars
-            Naming the first, or saying that columns or stamps are of another kind.
+            A row is faulty, columns are exchanged, or the stamps are those of another
+            bar size. The message names the first faulty row.
         """
         for faults in self._faults(rows):
             if len(faults.rows):
@@ -70,26 +78,26 @@ class RowRules:
     def leave_out(
         self, rows: pd.DataFrame, sessions: pd.Series[pd.Timestamp]
     ) -> tuple[npt.NDArray[np.bool_], dict[date, dict[str, RefusedBars]]]:
-        """Find what is left without the symbols of a session that have a faulty row.
+        """Find the rows to keep when each symbol and session with a fault is left out.
 
         Parameters
         ----------
         rows
-            In order.
+            Typed rows, sorted by (symbol, ts).
         sessions
-            Session of each row, NaT where it is of none.
+            Session of each row; NaT if the row is not in a session.
 
         Returns
         -------
         kept
-            Whether each row is.
+            Whether each row is kept.
         refused
-            Why not, by session and symbol.
+            Reason of each symbol and session that is left out, by session and symbol.
 
         Raises
         ------
         RefusedBars
-            The fault is of the rows as a whole, or of one without ts or symbol.
+            The fault concerns all rows, or a faulty row has no ts or no symbol.
         """
         kept = np.ones(len(rows), dtype=bool)
         refused: dict[date, dict[str, RefusedBars]] = {}
@@ -97,9 +105,9 @@ class RowRules:
             if not len(faults.rows):
                 continue
             unknown = rows["ts"].isna() | rows["symbol"].isna() | (rows["symbol"] == "")
-            nowhere = faults.rows[unknown.to_numpy()[faults.rows]]
-            if len(nowhere) or len(faults.rows) > faults.most * len(rows):
-                raise faults.error(rows, nowhere if len(nowhere) else faults.rows)
+            unplaced = faults.rows[unknown.to_numpy()[faults.rows]]
+            if len(unplaced) or len(faults.rows) > faults.max_share * len(rows):
+                raise faults.error(rows, unplaced if len(unplaced) else faults.rows)
             of_each = pd.DataFrame(
                 {
                     "session": sessions.to_numpy()[faults.rows],
@@ -107,10 +115,10 @@ class RowRules:
                     "row": faults.rows,
                 }
             )
-            for pair, own in of_each.groupby(["session", "symbol"]):
+            for pair, faulty in of_each.groupby(["session", "symbol"]):
                 day, symbol = cast("tuple[pd.Timestamp, str]", pair)
-                told = refused.setdefault(day.date(), {})
-                told.setdefault(symbol, faults.error(rows, own["row"].to_numpy()))
+                reasons = refused.setdefault(day.date(), {})
+                reasons.setdefault(symbol, faults.error(rows, faulty["row"].to_numpy()))
         if refused:
             keys = pd.MultiIndex.from_arrays([sessions, rows["symbol"].astype(object)])
             pairs = [(pd.Timestamp(d), s) for d, some in refused.items() for s in some]
@@ -119,7 +127,7 @@ class RowRules:
         return kept, refused
 
     def _faults(self, rows: pd.DataFrame) -> list[_Faults]:
-        """Faulty rows, of one kind after the other."""
+        """Find the faulty rows, one item per kind of fault."""
         found: list[_Faults] = [_Values(self, rows)]
         if not self.of_trades:
             found.append(_Repeated(self, rows))
@@ -128,63 +136,64 @@ class RowRules:
         return found
 
     def _check_whole(self, rows: pd.DataFrame) -> None:
-        """Refuse rows whose columns are exchanged, or stamps of other bars."""
+        """Raise when columns are exchanged or the stamps are of another bar size."""
         if self.of_trades:
             return
         odd = inconsistent(rows)
-        if len(rows) >= FEW and odd.mean() > 0.5:
+        if len(rows) >= _ENOUGH_BARS and odd.mean() > 0.5:
             raise RefusedBars(
                 "values",
                 f"{self.where}: open or close lies outside [low, high] in "
                 f"{int(odd.sum())} of {len(rows)} bars, such as "
                 f"{_name(rows, int(np.argmax(odd)))}. The columns seem to be "
-                "exchanged: say which one holds what.",
+                "exchanged: state in the market which column holds which price.",
             )
         if not self.bar_size.by_activity:
-            check_distances(rows, self.bar_size, self.where)
+            _check_distances(rows, self.bar_size, self.where)
 
 
 @dataclass
 class _Faults:
-    """Rows of one kind of fault, and how to say it of some of them."""
+    """Rows with one kind of fault, and the error about some of them."""
 
     rules: RowRules
     frame: pd.DataFrame
     rows: Rows = field(init=False)
-    most = 1.0  # share of the rows beyond which the fault is of all of them
+    max_share = 1.0  # of all rows; above it the fault concerns all of them
 
     def __post_init__(self) -> None:
         """Find the rows."""
         self.rows = self.find()
 
     def find(self) -> Rows:
-        """Give their numbers, in order."""
+        """Return the positions of the faulty rows, in order."""
         raise NotImplementedError
 
     def error(self, frame: pd.DataFrame, rows: Rows) -> RefusedBars:
-        """Say it of some of the rows."""
+        """Make the error about some of the faulty rows."""
         raise NotImplementedError
 
 
 class _Values(_Faults):
-    """Rows with a value that no bar has."""
+    """Rows with a value that a bar cannot have."""
 
     def find(self) -> Rows:
+        """Return the rows that break the schema."""
         if _are_bars(self.frame, self.rules.negative_prices):
             return np.zeros(0, dtype=np.intp)
         return np.array(sorted(self._failures), dtype=np.intp)
 
     @functools.cached_property
     def _failures(self) -> dict[int, str]:
-        """What is wrong with each row, by its number."""
+        """Description of the fault of each faulty row, by position."""
         texts = self.frame["symbol"].astype(object)
         frame = self.frame.assign(symbol=texts)
         frame.index = pd.RangeIndex(len(frame))
         try:
             _schema(self.rules.negative_prices).validate(frame, lazy=True)
         except pa.errors.SchemaErrors as errors:
-            # A rule about one column says more than one about the row: it comes first.
-            # Of several columns the first one is named, whatever other rows have.
+            # A rule about one column says more than a rule about the whole row, so it
+            # comes first. If several columns are wrong, the first one is named.
             places = {column: place for place, column in enumerate(frame)}
             cases = errors.failure_cases
             cases = cases.assign(place=cases["column"].map(places))
@@ -194,35 +203,38 @@ class _Values(_Faults):
         return {}
 
     def error(self, frame: pd.DataFrame, rows: Rows) -> RefusedBars:
+        """Name the first row and its wrong value."""
         number = int(rows[0])
-        what = self._failures[number]
+        failure = self._failures[number]
         admit = (
             " A market may admit such prices: 'quality: {negative_price: note}'."
-            if "a positive number" in what and not self.rules.negative_prices
+            if "a positive number" in failure and not self.rules.negative_prices
             else ""
         )
         return RefusedBars(
             "values",
-            f"{self.rules.where}: {len(rows)} row(s) are no bars. The first, "
-            f"{_name(frame, number)}, has {what}. Correct or remove them.{admit}",
+            f"{self.rules.where}: {len(rows)} row(s) are not bars. The first, "
+            f"{_name(frame, number)}, has {failure}. Correct or remove them.{admit}",
         )
 
 
 class _Repeated(_Faults):
-    """Rows of a symbol and ts that another one has, too."""
+    """Rows with the symbol and ts of another row."""
 
     def find(self) -> Rows:
+        """Return the rows that have the symbol and ts of the row before."""
         stamps = pd.DatetimeIndex(self.frame["ts"]).asi8
         same = np.diff(stamps, prepend=0) == 0
         return np.flatnonzero(repeats_symbol(self.frame) & same)
 
     def error(self, frame: pd.DataFrame, rows: Rows) -> RefusedBars:
+        """Name the first pairs of rows, and the repair if rows are equal."""
         pairs = [f"{_name(frame, n)} and {_name(frame, n - 1)}" for n in rows[:3]]
         both = frame.iloc[np.unique(np.concatenate([rows, rows - 1]))]
         same = int(both.duplicated(list(BAR_COLUMNS)).sum())
         repair = (
-            f" {same} of them say the same as another row: 'repairs: "
-            "[drop_duplicates]' in the market leaves those out, and counts them."
+            f" {same} of them are equal to another row: 'repairs: [drop_duplicates]' "
+            "in the market leaves them out and counts them."
         )
         return RefusedBars(
             "duplicates",
@@ -233,29 +245,31 @@ class _Repeated(_Faults):
 
 
 class _Stamps(_Faults):
-    """Rows whose stamp is the start of no such bar."""
+    """Rows whose stamp cannot be the start of a bar of this size."""
 
-    most = 0.5
+    max_share = 0.5
 
     def find(self) -> Rows:
+        """Return the rows whose stamp is not on a whole minute or day."""
         unit = DAY if self.rules.bar_size.daily else MINUTE
         stamps = pd.DatetimeIndex(self.frame["ts"]).asi8
         return np.flatnonzero(stamps % (unit // pd.Timedelta(microseconds=1)) != 0)
 
     def error(self, frame: pd.DataFrame, rows: Rows) -> RefusedBars:
+        """Name the first row and the stamp that is needed."""
         size = self.rules.bar_size
         needed = "date at 00:00 UTC" if size.daily else "start, on a whole minute"
         return RefusedBars(
             "schema",
-            f"{self.rules.where}: {_name(frame, int(rows[0]))} is no {size} bar: its "
-            f"ts must be its {needed}. Set base_bar to what the source has, or correct "
-            "the stamps.",
+            f"{self.rules.where}: {_name(frame, int(rows[0]))} is not a {size} bar: "
+            f"its ts must be its {needed}. Set base_bar to the bar size of the source, "
+            "or correct the stamps.",
         )
 
 
 @functools.cache
 def _schema(negative_prices: bool) -> pa.DataFrameSchema:
-    """Say what each row of bars must fulfil."""
+    """Build the schema that each row must meet."""
     finite = pa.Check.in_range(
         -np.inf, np.inf, include_min=False, include_max=False, error="a finite number"
     )
@@ -287,17 +301,17 @@ def _schema(negative_prices: bool) -> pa.DataFrameSchema:
 
 
 def _far_outside(bars: pd.DataFrame) -> pd.Series[bool]:
-    """Whether open or close is so far off that it is no price of the bar."""
+    """Whether open or close is so far outside [low, high] that columns seem swapped."""
     prices = bars[list(OPEN_CLOSE)]
     far = (prices.max(axis=1) > 2 * bars["high"]) | (
         prices.min(axis=1) < bars["low"] / 2
     )
-    # Twice and half say nothing of prices around 0.
+    # A multiple of the price has no meaning for prices of 0 and less.
     return far & (bars[["low", *OPEN_CLOSE]] > 0).all(axis=1)
 
 
 def _are_bars(rows: pd.DataFrame, negative_prices: bool) -> bool:
-    """Whether the schema holds for every row, without saying where it does not."""
+    """Whether every row meets the schema; much faster than to find the faulty rows."""
     if not len(rows):
         return True
     numbers = {
@@ -308,7 +322,8 @@ def _are_bars(rows: pd.DataFrame, negative_prices: bool) -> bool:
     vwap, trades = numbers["vwap"], numbers["trade_count"]
     least = -np.inf if negative_prices else 0
     positive = np.minimum(np.minimum(opens, close), low) > 0
-    # The least and the greatest of a column with NaN are NaN, which is neither.
+    # A price column with NaN fails: its minimum is NaN, and comparisons with NaN are
+    # false.
     rules = (
         *(
             price.min() > least and price.max() < np.inf
@@ -328,7 +343,7 @@ def _are_bars(rows: pd.DataFrame, negative_prices: bool) -> bool:
 
 
 def _failure(case: pd.Series[Any]) -> str:
-    """Say one line of pandera's failures in words."""
+    """Describe one of pandera's failure cases in words."""
     if case["schema_context"] == "DataFrameSchema":
         return f"not {case['check']}"
     rule = "a value" if case["check"] == "not_nullable" else case["check"]
@@ -336,7 +351,7 @@ def _failure(case: pd.Series[Any]) -> str:
 
 
 def _name(rows: pd.DataFrame, number: int) -> str:
-    """Say which row it is: symbol, time, and file and line where known."""
+    """Describe a row for a message: symbol, time, and file and line if known."""
     row = rows.iloc[number]
     counted = [f"{name} {row[name]}" for name in ORIGIN_COLUMNS[1:] if name in rows]
     origin = f" ({row['file']}, {counted[0]})" if counted else ""
@@ -347,15 +362,15 @@ def _written(ts: pd.Timestamp) -> str:
     return "without ts" if pd.isna(ts) else f"{ts.tz_localize(None)} UTC"
 
 
-def check_distances(rows: pd.DataFrame, bar_size: BarSize, where: str) -> None:
-    """Refuse stamps that betray another kind of bar than the market's."""
+def _check_distances(rows: pd.DataFrame, bar_size: BarSize, where: str) -> None:
+    """Raise when the distances between stamps show another bar size."""
     length, micro = bar_size.length, pd.Timedelta(microseconds=1)
     stamps = pd.DatetimeIndex(rows["ts"]).asi8
     if not bar_size.daily and len(stamps) and not (stamps % (DAY // micro)).any():
         raise RefusedBars(
             "schema",
-            f"{where}: each row is stamped 00:00 UTC, as daily bars are, and base_bar "
-            f"is {bar_size}. Set base_bar: 1day, or give the time of day.",
+            f"{where}: each row is stamped 00:00 UTC, like daily bars, and base_bar is "
+            f"{bar_size}. Set base_bar: 1day, or add the time of day to the stamps.",
         )
     gaps = np.diff(stamps, prepend=0)[repeats_symbol(rows)]
     if len(gaps) and (gaps < length // micro).mean() > 0.5:
@@ -363,5 +378,5 @@ def check_distances(rows: pd.DataFrame, bar_size: BarSize, where: str) -> None:
         raise RefusedBars(
             "schema",
             f"{where}: most bars are {minutes:g} minutes apart, and base_bar is "
-            f"{bar_size}. Set base_bar to what the source has.",
+            f"{bar_size}. Set base_bar to the bar size of the source.",
         )

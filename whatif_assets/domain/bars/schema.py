@@ -1,4 +1,4 @@
-"""What a row must be to count as a bar."""
+"""Schema of bars: columns, types and order, and helpers for frames of bars."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ DTYPES: dict[str, Any] = {
     "ts": "datetime64[us, UTC]",
     "trade_count": "Int64",
 }
-# Where a source knows the file and line of a row, its errors name them.
+# If a source sets these columns, messages name the file and line of a row.
 ORIGIN_COLUMNS = ("file", "line", "row")
 
 
 class RefusedBars(BadInput):
-    """Rows that are no bars, by the check of quality that says so.
+    """Rows that are not valid bars, with the quality check that refuses them.
 
     Attributes
     ----------
     check
-        One of `whatif_assets.domain.quality.REFUSED`.
+        Name of the check, one of `whatif_assets.domain.quality.REFUSED`.
     """
 
     def __init__(self, check: str, message: str) -> None:
@@ -42,29 +42,43 @@ class RefusedBars(BadInput):
         self.check = check
 
 
-# No exchange published bars by the minute before; stamps there count wrong units.
+# No exchange published minute bars before; earlier stamps have the wrong unit.
 FIRST_MINUTES = pd.Timestamp("1971-01-01", tz="UTC")
 MINUTE, DAY = pd.Timedelta(minutes=1), pd.Timedelta(days=1)
-EPOCH = pd.Timestamp("1970-01-01", tz="UTC")  # a holiday everywhere
+EPOCH = pd.Timestamp("1970-01-01", tz="UTC")  # a holiday at every exchange
 
 
 def no_bars() -> pd.DataFrame:
-    """Bars of nothing: each of `BAR_COLUMNS` in its type, and no row."""
+    """Return an empty frame with each of `BAR_COLUMNS` in its type."""
     return pd.DataFrame({name: pd.Series(dtype=DTYPES[name]) for name in BAR_COLUMNS})
 
 
 def category(
     codes: npt.NDArray[np.signedinteger[Any]], names: Sequence[str]
 ) -> pd.Categorical[Any]:
-    """Texts as categories: a number for each row, and what the numbers mean."""
+    """Make a categorical column from a code per row and the names of the codes."""
     kind = pd.CategoricalDtype(list(names))
     return pd.Categorical.from_codes(codes, dtype=kind, validate=False)
 
 
 def typed(frame: pd.DataFrame, where: str) -> pd.DataFrame:
-    """Bring the columns of a tidy frame to their types, in a new frame.
+    """Convert the columns of raw rows to the types of bars, in a new frame.
 
-    Symbols become categories in order: numbers compare faster than texts.
+    Optional columns that are missing are added as nulls, and other columns are left
+    out, except `ORIGIN_COLUMNS`. Symbols become sorted categories, because codes
+    compare faster than texts.
+
+    Parameters
+    ----------
+    frame
+        Raw rows with at least `REQUIRED_COLUMNS`.
+    where
+        Origin of the rows, as messages name it.
+
+    Raises
+    ------
+    RefusedBars
+        A required column is missing, or a column cannot be converted to its type.
     """
     lacking = [name for name in REQUIRED_COLUMNS if name not in frame]
     if lacking:
@@ -76,8 +90,8 @@ def typed(frame: pd.DataFrame, where: str) -> pd.DataFrame:
     columns: dict[str, Any] = {}
     for name in BAR_COLUMNS:
         if name not in frame:
-            nothing = pd.array([None], dtype=DTYPES[name])
-            columns[name] = nothing.take(np.zeros(len(frame), dtype=np.intp))
+            null = pd.array([None], dtype=DTYPES[name])
+            columns[name] = null.take(np.zeros(len(frame), dtype=np.intp))
             continue
         values = frame[name]
         try:
@@ -95,12 +109,12 @@ def typed(frame: pd.DataFrame, where: str) -> pd.DataFrame:
 
 
 def _as(kind: Any, values: pd.Series[Any]) -> pd.Series[Any]:
-    """Bring a column to a type, and one that has it already, at no cost."""
+    """Convert a column to a type; no copy if it has the type already."""
     return values if values.dtype == kind else values.astype(kind)
 
 
 def _symbols(symbols: pd.Series[Any]) -> pd.Categorical[Any]:
-    """Symbols as categories in order, the unused ones too."""
+    """Convert symbols to sorted categories; unused categories are kept."""
     if not isinstance(symbols.dtype, pd.CategoricalDtype):
         return pd.Categorical(symbols.astype(object))
     values: pd.Categorical[Any] = symbols.array
@@ -110,9 +124,9 @@ def _symbols(symbols: pd.Series[Any]) -> pd.Categorical[Any]:
 
 
 def in_order(rows: pd.DataFrame) -> pd.DataFrame:
-    """Sort typed rows by (symbol, ts), those of a bar in the order they have.
+    """Sort typed rows by (symbol, ts); rows of one symbol and ts keep their order.
 
-    Rows that are sorted, as those of most sources are, stay as they are.
+    Rows that are sorted already, as most sources have them, are not copied.
     """
     codes, stamps = rows["symbol"].array.codes, pd.DatetimeIndex(rows["ts"]).asi8
     same, later = codes[1:] == codes[:-1], stamps[1:] >= stamps[:-1]
@@ -125,7 +139,7 @@ def in_order(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def repeats_symbol(rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
-    """Whether the previous row is of the same symbol."""
+    """Whether the previous row has the same symbol, per row; false for the first."""
     symbols = rows["symbol"].array
     values = getattr(symbols, "codes", symbols)
     same = np.zeros(len(rows), dtype=bool)
@@ -134,17 +148,17 @@ def repeats_symbol(rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
 
 
 def session_starts(bars: pd.DataFrame) -> npt.NDArray[np.intp]:
-    """Rows that follow another symbol's bars, or those of another session."""
+    """Return the positions of rows where the symbol or the session changes."""
     first, days = ~repeats_symbol(bars), bars["session"].to_numpy()
     first[1:] |= days[1:] != days[:-1]
     return np.flatnonzero(first)
 
 
 def inconsistent(bars: pd.DataFrame) -> pd.Series[bool]:
-    """Whether open or close lies outside [low, high].
+    """Whether open or close lies outside [low, high], per bar.
 
-    Vendors do write such bars, where a corrected trade moved one price and not
-    the others. They are counted, not refused and not repaired.
+    Vendors do publish such bars, when a corrected trade changed one price but not the
+    others. They are counted, but neither refused nor repaired.
     """
     low, high = bars["low"].to_numpy(), bars["high"].to_numpy()
     opens, closes = (bars[name].to_numpy() for name in OPEN_CLOSE)
@@ -158,9 +172,9 @@ def with_vwap(bars: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     Returns
     -------
     bars : DataFrame
-        A copy with ``vwap`` filled and ``vwap_is_typical`` (bool) saying where.
+        A copy with ``vwap`` filled, and ``vwap_is_typical`` (bool), true where it was.
     filled : int
-        How many bars were.
+        Number of bars that were filled.
     """
     missing = bars["vwap"].isna().to_numpy()
     filled = bars.copy(deep=False)
@@ -175,14 +189,17 @@ def with_vwap(bars: pd.DataFrame) -> tuple[pd.DataFrame, int]:
 def outside_era(
     ts: pd.Series[pd.Timestamp] | pd.DatetimeIndex, daily: bool
 ) -> npt.NDArray[np.bool_]:
-    """Whether stamps lie where no bar can: in the future, or at the epoch.
+    """Whether stamps are impossible for bars: in the future, or close to the epoch.
+
+    Stamps close to the epoch, 1970-01-01, come from numbers read in the wrong unit.
 
     Parameters
     ----------
     ts
-        Instants, UTC; NaT is not outside.
+        Instants, UTC; NaT counts as possible.
     daily
-        Whether they are the dates of daily bars, which go back beyond 1970.
+        Whether the stamps are dates of daily bars: those may be before 1970, and only
+        the day of the epoch itself is impossible.
     """
     ahead = clock.now() + timedelta(days=1)
     before = (ts >= EPOCH) & (ts < EPOCH + DAY) if daily else ts < FIRST_MINUTES
@@ -190,7 +207,7 @@ def outside_era(
 
 
 def symbol_rows(bars: pd.DataFrame) -> list[tuple[int, int]]:
-    """Row ranges [start, stop) of the symbols in tidy bars.
+    """Return the row range [start, stop) of each symbol in tidy bars.
 
     Raises
     ------
@@ -207,20 +224,20 @@ def symbol_rows(bars: pd.DataFrame) -> list[tuple[int, int]]:
         row = int(wrong.argmax()) + 1
         raise BadInput(
             f"bars: row {row} ({symbols[row]}, {ts[row]} UTC) is not after the row "
-            "before it; sort by symbol and ts, each bar once."
+            "before it; sort the bars by symbol and ts, and keep each bar once."
         )
     edges = [0, *(ends + 1).tolist(), len(bars)]
     return [(start, stop) for start, stop in pairwise(edges) if start < stop]
 
 
 def bars_by_symbol(bars: pd.DataFrame) -> list[tuple[str, int]]:
-    """Symbols of tidy bars in their order, each with its number of bars."""
+    """Return the symbols of tidy bars in order, each with its number of bars."""
     names = bars["symbol"].array
     return [(str(names[start]), stop - start) for start, stop in symbol_rows(bars)]
 
 
 def of_symbols(bars: pd.DataFrame, symbols: Collection[str]) -> pd.DataFrame:
-    """Tidy bars of some symbols; the bars themselves where they are of no others."""
+    """Select the tidy bars of some symbols; no copy if there are no others."""
     counts = bars_by_symbol(bars)
     kept = np.array([symbol in symbols for symbol, _ in counts], dtype=bool)
     if kept.all():
@@ -234,10 +251,11 @@ def stacked(sessions: Sequence[date], frames: Sequence[pd.DataFrame]) -> pd.Data
     Returns
     -------
     pandas.DataFrame
-        Rows in the order of the frames, counted anew; ``session`` is a naive midnight.
+        Rows in the order of the frames, with a new index from 0; ``session`` is a
+        naive midnight.
     """
     full = [n for n, frame in enumerate(frames) if len(frame)] or [0]
-    together = pd.concat([frames[n] for n in full], ignore_index=True)
+    combined = pd.concat([frames[n] for n in full], ignore_index=True)
     counts = [len(frames[n]) for n in full]
     days = np.array([sessions[n] for n in full], dtype="datetime64[s]")
-    return together.assign(session=np.repeat(days, counts))
+    return combined.assign(session=np.repeat(days, counts))

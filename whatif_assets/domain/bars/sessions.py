@@ -19,7 +19,7 @@ from whatif_assets.domain.base.errors import BadInput, did_you_mean
 
 DAY = timedelta(days=1)
 MINUTE = pd.Timedelta(minutes=1)
-# Rules of holidays reach further, both ways, than anyone has checked them.
+# The holiday rules of calendars are not verified outside of these years.
 EARLIEST = date(1950, 1, 1)
 LATEST = date(2100, 12, 31)
 
@@ -28,23 +28,24 @@ LATEST = date(2100, 12, 31)
 class Sessions:
     """The sessions of one market.
 
-    A session exists once its UTC day is over, so that none is ever read while
-    its bars still come in: no method returns today or a later day.
+    A session exists only when its UTC day is over, so that no session is read while
+    its bars are still being published: `dates`, `check` and `previous` never admit
+    today or a later day.
 
     Attributes
     ----------
     calendar
-        A name of `known_calendars`, such as ``XNYS``, ``CMES`` or ``24/7``.
+        One of the names in `known_calendars`, such as ``XNYS``, ``CMES`` or ``24/7``.
     first
-        First day of the market; itself a session or not.
+        First day of the market; it need not be a session.
     last
-        Last day of the market, or None where it goes on.
+        Last day of the market; None if the market has no end.
 
     Raises
     ------
     BadInput
-        For a calendar that is not known, days in the wrong order, and days that
-        lie outside what the calendar knows.
+        The calendar is unknown, ``last`` is before ``first``, or the days lie outside
+        the range of the calendar.
 
     """
 
@@ -53,12 +54,12 @@ class Sessions:
     last: date | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what no session can be found for."""
+        """Raise when the calendar or the days are not valid."""
         if self.calendar not in known_calendars():
             raise BadInput(
-                f"'{self.calendar}' is no known exchange calendar."
+                f"'{self.calendar}' is not a known exchange calendar."
                 f"{did_you_mean(self.calendar, known_calendars())} "
-                "XNYS is New York's, 24/7 has every day."
+                "XNYS is New York's; 24/7 has every day."
             )
         if self.last is not None and self.last < self.first:
             raise BadInput(
@@ -67,12 +68,12 @@ class Sessions:
         _ = self._exchange
 
     def dates(self, first: date | None = None, last: date | None = None) -> list[date]:
-        """Sessions in [first, last], as far as the market has them, in order.
+        """Return the market's sessions in [first, last], in order.
 
         Parameters
         ----------
         first, last
-            Days, sessions or not; None for the market's own.
+            Any days; None for the market's first or last day.
         """
         start = max(first or self.first, self.first)
         end = min(last or self._end, self._end)
@@ -80,13 +81,13 @@ class Sessions:
         return list(known[bisect_left(known, start) : bisect_right(known, end)])
 
     def check(self, day: date) -> None:
-        """Refuse a day that is no session of the market.
+        """Raise when a day is not a session of the market.
 
         Raises
         ------
         BadInput
-            Saying why (holiday, weekend, outside the market, not over yet) and
-            which sessions are nearest.
+            The message gives the reason (holiday, weekend, outside the market, not
+            over yet) and the nearest sessions.
         """
         if self.dates(day, day):
             return
@@ -95,22 +96,23 @@ class Sessions:
         elif self.last is not None and day > self.last:
             reason = f": the market's last session is on or before {self.last}"
         elif day > self._end:
-            reason = " yet: a session exists from 00:00 UTC of the day after"
+            reason = " yet: a session exists from 00:00 UTC of the next day"
         else:
             reason = f" ({self._closed_for(day)})"
         raise BadInput(
-            f"{day} is no session of {self.calendar}{reason}{self._nearest(day)}."
+            f"{day} is not a session of {self.calendar}{reason}{self._nearest(day)}."
         )
 
     def holidays(self) -> list[date]:
-        """Every calendar day of the market, weekends too, that is no session.
+        """Return every day of the market that is not a session, weekends included.
 
         Returns
         -------
         list of date
-            From the first day to the last. Where the market goes on, to the end of a
-            decade that has at least a year to come, as far as the calendar foresees:
-            so the list is the same from day to day.
+            Days from the first day of the market to its last. If the market has no
+            end, the list ends with the decade in which the day one year from now
+            lies, or with the range of the calendar: so the list does not change from
+            day to day.
         """
         if self.last is not None:
             exchange, end = self._exchange, self.last
@@ -122,7 +124,7 @@ class Sessions:
         return list(days.difference(exchange.sessions).date)
 
     def schedule(self, dates: Iterable[date]) -> pd.DataFrame:
-        """Trading hours of some sessions, half days included.
+        """Return the trading hours of sessions, with early closes on half days.
 
         Parameters
         ----------
@@ -133,11 +135,11 @@ class Sessions:
         -------
         pd.DataFrame
             Index ``session`` (date objects), columns ``open`` and ``close``
-            (datetime64, UTC) and ``minutes`` (int64): trading minutes, the
-            lunch break of some exchanges left out.
+            (datetime64, UTC) and ``minutes`` (int64): trading minutes, without the
+            lunch break that some exchanges have.
         """
-        asked = pd.DatetimeIndex(list(dates))
-        hours = self._exchange.schedule.loc[asked]
+        requested = pd.DatetimeIndex(list(dates))
+        hours = self._exchange.schedule.loc[requested]
         lunch = (hours["break_end"] - hours["break_start"]).fillna(pd.Timedelta(0))
         return pd.DataFrame(
             {
@@ -145,19 +147,30 @@ class Sessions:
                 "close": hours["close"],
                 "minutes": (hours["close"] - hours["open"] - lunch) // MINUTE,
             }
-        ).set_axis(pd.Index(asked.date, name="session"))
+        ).set_axis(pd.Index(requested.date, name="session"))
 
     def are_sessions(self, days: pd.DatetimeIndex) -> npt.NDArray[np.bool_]:
-        """Tell which naive midnights are sessions of the calendar."""
+        """Whether each day, a naive midnight, is a session of the calendar."""
         return np.asarray(days.isin(self._exchange.sessions))
 
     def number(self, days: pd.DatetimeIndex) -> npt.NDArray[np.int64]:
-        """Count the calendar's sessions before each session; a naive midnight."""
+        """Return the position of each session in the calendar.
+
+        Parameters
+        ----------
+        days
+            Sessions of the calendar, as naive midnights.
+
+        Returns
+        -------
+        numpy.ndarray
+            Number of the calendar's sessions before each session, int64.
+        """
         known = self._exchange.sessions.as_unit("ns")
         return np.asarray(known.searchsorted(days.as_unit("ns")), dtype=np.int64)
 
     def spans(self, dates: Iterable[date]) -> pd.DataFrame:
-        """Which instants count to some sessions, trading hours or not.
+        """Return the time span that belongs to each session, also outside its hours.
 
         Parameters
         ----------
@@ -168,34 +181,35 @@ class Sessions:
         -------
         pd.DataFrame
             Index ``session`` (date objects), columns ``start`` and ``end``
-            (datetime64, UTC): [start, end) is the day at the exchange, or where
-            sessions open the evening before, the time from the close before to its
-            own. `days` gives the same.
+            (datetime64, UTC): [start, end) is the day at the exchange. If sessions
+            open on the evening before (futures), it is the time from the previous
+            session's close to the session's own close. `days` uses the same spans.
         """
-        asked = pd.DatetimeIndex(list(dates))
+        requested = pd.DatetimeIndex(list(dates))
         if self._overnight:
             hours = self._exchange.schedule
             before = hours["close"].shift().fillna(hours["open"])
-            start, end = before.loc[asked].array, hours["close"].loc[asked].array
+            start = before.loc[requested].array
+            end = hours["close"].loc[requested].array
         else:
-            start, end = self._midnights(asked), self._midnights(asked + DAY)
-        index = pd.Index(asked.date, name="session")
+            start, end = self._midnights(requested), self._midnights(requested + DAY)
+        index = pd.Index(requested.date, name="session")
         return pd.DataFrame({"start": start, "end": end}, index=index)
 
     def starts(self, session: date, length: timedelta) -> pd.DatetimeIndex:
-        """When bars of a length start in a session's trading hours.
+        """Return the times at which bars start in a session's trading hours.
 
         Parameters
         ----------
         session
             A session of the calendar.
         length
-            Of a bar; the first starts with the session.
+            Length of a bar; the first bar starts at the open.
 
         Returns
         -------
         pd.DatetimeIndex
-            datetime64[us], UTC; in [open, close), and none in a lunch break.
+            datetime64[us], UTC, in [open, close) and outside of the lunch break.
         """
         hours = self._exchange.schedule.loc[pd.Timestamp(session)]
         opens, closes = (hours[name].to_datetime64() for name in ("open", "close"))
@@ -207,14 +221,14 @@ class Sessions:
         return starts
 
     def previous(self, day: date, n: int) -> list[date]:
-        """Up to n sessions of the market before a day, oldest first."""
+        """Return up to n sessions of the market before a day, oldest first."""
         known = self._days
         first = bisect_left(known, self.first)
         stop = bisect_right(known, min(day - DAY, self._end))
         return list(known[max(stop - n, first) : max(stop, first)])
 
     def window(self, first: date, last: date) -> tuple[pd.Timestamp, pd.Timestamp]:
-        """When bars can start that belong to the sessions in [first, last].
+        """Return the time window of all bars that belong to sessions in [first, last].
 
         Parameters
         ----------
@@ -224,11 +238,11 @@ class Sessions:
         Returns
         -------
         start, end : Timestamp
-            [start, end), UTC: from where the session before first ends to where
-            last ends. That is at midnight at the exchange, so with the hours
-            before and after trading, or at the close where sessions open the
-            evening before (futures). The days in between that are no sessions,
-            such as a weekend, are so read with the session that they lead to.
+            [start, end), UTC: from the end of the session before ``first`` to the end
+            of ``last``. A session ends at midnight at the exchange, so that the hours
+            before and after trading are included; if sessions open on the evening
+            before (futures), it ends at its close. Days that are not sessions, such
+            as a weekend, belong to the window of the session after them.
         """
         if self._overnight:
             closes, opens = self._exchange.closes, self._exchange.opens
@@ -240,7 +254,7 @@ class Sessions:
         return self._midnight(day), self._midnight(last + DAY)
 
     def days(self, ts: pd.DatetimeIndex) -> pd.DatetimeIndex:
-        """Day of the exchange that each instant counts to, a session or not.
+        """Return the day that each instant belongs to, whether it is a session or not.
 
         Parameters
         ----------
@@ -250,8 +264,9 @@ class Sessions:
         Returns
         -------
         pd.DatetimeIndex
-            Naive midnights, datetime64[ns]: the date at the exchange, or where
-            sessions open the evening before, the next session to close.
+            Naive midnights, datetime64[ns]: the date at the exchange, or, if sessions
+            open on the evening before (futures), the next session to close. NaT for
+            NaT.
         """
         number, known = self.numbered_days(ts)
         return pd.DatetimeIndex(known.append(pd.DatetimeIndex([pd.NaT])).take(number))
@@ -259,14 +274,14 @@ class Sessions:
     def numbered_days(
         self, ts: pd.DatetimeIndex
     ) -> tuple[npt.NDArray[np.intp], pd.DatetimeIndex]:
-        """Day of the exchange as `days` has it, by number.
+        """Return the same days as `days`, as positions in a list of days.
 
         Returns
         -------
         number
-            Of each instant, in the days; -1 where it has none.
+            Position of each instant's day in ``days``; -1 if it has no day.
         days
-            Naive midnights in order, datetime64[ns], others than the instants' too.
+            Naive midnights in order, datetime64[ns]; also days without an instant.
         """
         if self._overnight:
             days = self._exchange.sessions.as_unit("ns")
@@ -274,7 +289,7 @@ class Sessions:
             number = ends.searchsorted(ts, side="right")
             return np.where(number < len(days), number, -1), days
         reach = pd.DatetimeIndex([ts.min(), ts.max()])
-        if reach.hasnans:  # of no instant at all
+        if reach.hasnans:  # there is no instant
             return np.full(len(ts), -1), pd.DatetimeIndex([])
         first, last = reach.tz_convert(self._exchange.tz).tz_localize(None).normalize()
         days = pd.date_range(first, last).as_unit("ns")
@@ -294,7 +309,7 @@ class Sessions:
 
     @property
     def _end(self) -> date:
-        """Last day that may be a session: of the market, and over."""
+        """Last day that can be a session: within the market, and over."""
         over = clock.today() - DAY
         return over if self.last is None else min(self.last, over)
 
@@ -304,14 +319,17 @@ class Sessions:
 
     @property
     def _days(self) -> tuple[date, ...]:
-        """Sessions of the exchange, also before the market's first and to come."""
+        """Sessions of the exchange, also before the market's first and future ones."""
         return _days_of(self._exchange)
 
     def _midnight(self, day: date) -> pd.Timestamp:
         return self._midnights(pd.DatetimeIndex([day]))[0]
 
     def _midnights(self, days: pd.DatetimeIndex) -> pd.DatetimeIndex:
-        """Midnights at the exchange; some clocks go forward just then."""
+        """Midnights at the exchange, in UTC.
+
+        Where clocks go forward at midnight, the first instant of the day is returned.
+        """
         first = np.ones(len(days), dtype=bool)
         local = days.tz_localize(
             self._exchange.tz, ambiguous=first, nonexistent="shift_forward"
@@ -319,7 +337,7 @@ class Sessions:
         return local.tz_convert("UTC")
 
     def _closed_for(self, day: date) -> str:
-        """Why the exchange is closed, as far as the calendar tells."""
+        """Return the reason why the exchange is closed, if the calendar knows it."""
         if self._exchange.weekmask[day.weekday()] == "0":
             return "weekend"
         holidays = self._exchange.regular_holidays
@@ -329,34 +347,34 @@ class Sessions:
         return str(named.iloc[0]) if len(named) else "closed on that day alone"
 
     def _nearest(self, day: date) -> str:
-        """Name the sessions before and after a day, where there are any."""
+        """Word the sessions nearest to a day, before and after it."""
         days = self.dates()
         left = bisect_left(days, day)
         around = [str(found) for found in days[max(left - 1, 0) : left + 1]]
         if not around:
-            return "; the market has no session at all so far"
+            return "; the market has no sessions yet"
         return f"; nearest {'is' if len(around) == 1 else 'are'} {' and '.join(around)}"
 
 
 @functools.lru_cache
 def known_calendars() -> tuple[str, ...]:
-    """Names of the exchange calendars, aliases such as NYSE included."""
+    """Return the names of all exchange calendars, with aliases such as NYSE."""
     return tuple(xc.get_calendar_names())
 
 
 def _end_of_decade(day: date) -> date:
-    """Last day of the decade in which the year after a day lies."""
+    """Return the last day of the decade that contains the year after a day."""
     return date((day.year + 1) // 10 * 10 + 9, 12, 31)
 
 
 def _calendar_of(name: str, first: date, last: date) -> xc.ExchangeCalendar:
-    """Calendar from the year before first to the year after last, where known."""
+    """Build a calendar with a year of margin before and after, as far as known."""
     earliest, latest = _known(name)
     if first < earliest or last > latest:
         raise BadInput(
             f"The exchange calendar {name} is known from {earliest} to {latest}, and "
-            f"{first} to {last} was asked for. Set the market's first_session and "
-            "last_session within what is known."
+            f"{first} to {last} was requested. Set the market's first_session and "
+            "last_session within the known range."
         )
     start, end = date(first.year - 1, 1, 1), date(last.year + 1, 12, 31)
     return _build(name, max(start, earliest), min(end, latest))
@@ -364,9 +382,9 @@ def _calendar_of(name: str, first: date, last: date) -> xc.ExchangeCalendar:
 
 @functools.lru_cache
 def _known(name: str) -> tuple[date, date]:
-    """First and last day that a calendar can be built for."""
-    # The bounds belong to the class, which only an instance leads to. Each
-    # calendar knows 2022, and one year takes milliseconds.
+    """Return the first and last day that a calendar can be built for."""
+    # The bounds belong to the class, which can only be reached through an instance.
+    # Every calendar knows 2022, and building one year takes milliseconds.
     calendar = _build(name, date(2022, 1, 1), date(2022, 12, 31))
     earliest, latest = calendar.bound_min(), calendar.bound_max()
     return (
@@ -383,6 +401,6 @@ def _days_of(exchange: xc.ExchangeCalendar) -> tuple[date, ...]:
 @functools.lru_cache
 def _build(name: str, start: date, end: date) -> xc.ExchangeCalendar:
     with warnings.catch_warnings():
-        # Some calendars join empty holiday lists in a way that pandas warns of.
+        # Some calendars join empty holiday lists, and pandas warns about it.
         warnings.simplefilter("ignore")
         return xc.get_calendar(name, start=start, end=end)

@@ -1,1 +1,1 @@
-"""What everything else is written in: errors, checked settings, hashes, columns."""
+"""Shared building blocks: errors, checked settings, hashes, columns, array types."""

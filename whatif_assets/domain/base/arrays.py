@@ -1,4 +1,4 @@
-"""Types of arrays, named once."""
+"""Type aliases for NumPy arrays."""
 
 from __future__ import annotations
 
@@ -10,5 +10,6 @@ import numpy.typing as npt
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
 Int32Array: TypeAlias = npt.NDArray[np.int32]
+FloatArrays: TypeAlias = tuple[FloatArray, ...]
 Mask: TypeAlias = npt.NDArray[np.bool_]
 Times: TypeAlias = npt.NDArray[np.datetime64]

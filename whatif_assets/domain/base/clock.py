@@ -1,6 +1,7 @@
-"""The date of today: all that the domain asks of a clock.
+"""The current date and time: the only access of the domain to the system clock.
 
-A market without a last session ends today, and no bar is of the future.
+A market without a last session ends today, and a bar with a stamp in the future is
+refused.
 """
 
 from __future__ import annotations
@@ -9,10 +10,10 @@ from datetime import date, datetime, timezone
 
 
 def today() -> date:
-    """Give the date, UTC."""
+    """Return the current date, UTC."""
     return datetime.now(timezone.utc).date()
 
 
 def now() -> datetime:
-    """Give the instant, UTC."""
+    """Return the current time, UTC."""
     return datetime.now(timezone.utc)

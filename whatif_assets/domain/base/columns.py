@@ -1,7 +1,7 @@
-"""What a table is made of: columns with declared types, the same everywhere.
+"""Declarations of tables: columns with types.
 
-From one declaration come the types in Parquet, in pandas and in DuckDB. Nothing is
-inferred from the data, so that a column that happens to be empty is no other column.
+The types in Parquet, pandas and DuckDB all come from one declaration. No type is
+inferred from the data, so that an empty column has the same type as a full one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from whatif_assets.domain.base.errors import BadInput
 
 @dataclass(frozen=True)
 class Kind:
-    """A type of values, by its name in Arrow and in DuckDB."""
+    """A type of values, with its names in Arrow and in DuckDB."""
 
     arrow: pa.DataType
     duckdb: str
@@ -43,11 +43,11 @@ class Column:
     Attributes
     ----------
     name, kind
-        Its name, and the type of its values.
+        Name of the column, and the type of its values.
     about
-        What it holds, in a phrase.
+        Description of the values, in a phrase.
     optional
-        Whether it is written as nulls where a writer does not have it.
+        Whether a writer may leave the column out; it is then written as nulls.
     """
 
     name: str
@@ -63,19 +63,21 @@ class Table:
     Attributes
     ----------
     name
-        What it is called in the lake or in the database.
+        Name of the table in the lake or in the database.
     about
-        What a row of it is.
+        Description of one row.
     parts
-        Its columns in order. A function gives several, once they are asked for:
-        such as the metrics that there are.
+        Columns in order. A part may also be a function that returns several columns,
+        such as one column per metric; it is called when the columns are first read.
     axis
-        What the lake divides it by; None for a table in one file.
+        Dimension by which the lake partitions the table; None for a table that is
+        stored in one file.
     others
-        Type of further columns, whose names are data (features, sessions); None
-        where there are no further columns.
+        Type of further columns whose names depend on the data (features, sessions);
+        None if the table cannot have further columns.
     beside
-        Tables whose partitions are written with it, which its manifest speaks for.
+        Names of tables whose partitions are written together with this table and are
+        covered by its manifest.
     """
 
     name: str
@@ -99,34 +101,35 @@ class Table:
         return {column.name: column.kind for column in self.columns}
 
     def schema(self, others: Iterable[str] = ()) -> pa.Schema:
-        """Types in Arrow, with those of further columns."""
+        """Return the Arrow schema: the declared columns, then the further ones."""
         further = dict.fromkeys(others, self.others or NUMBER)
         kinds = {**self.kinds, **further}
         return pa.schema([(name, kind.arrow) for name, kind in kinds.items()])
 
     def empty(self) -> pd.DataFrame:
-        """No row, and each declared column in its type."""
+        """Return a frame without rows that has the declared columns and types."""
         frame: pd.DataFrame = self.schema().empty_table().to_pandas()
         return frame
 
     def stacked(self, frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
-        """Stack frames of the table; those without a row have no say in the types."""
+        """Stack frames of the table; frames without rows do not affect the types."""
         full = [frame for frame in frames if len(frame)]
         return pd.concat(full, ignore_index=True) if full else self.empty()
 
     def arrow(self, frame: pd.DataFrame) -> pa.Table:
-        """Bring a frame to the declared columns, for writing.
+        """Convert a frame to an Arrow table with the declared columns, for writing.
 
         Parameters
         ----------
         frame
-            Its columns in any order. NaN, NaT and None become null, categories the
-            texts that they stand for.
+            Columns in any order. NaN, NaT and None become null; categories become
+            their texts.
 
         Raises
         ------
         BadInput
-            A column is missing or not declared, or holds what its type can't.
+            A column is missing or not declared, or has values that cannot be
+            converted to its declared type.
         """
         names = [str(name) for name in frame.columns]
         declared = self.kinds
@@ -136,11 +139,11 @@ class Table:
         if missing or (further and self.others is None):
             raise BadInput(self._wrong_columns(missing, further))
         kinds = {**declared, **dict.fromkeys(further, self.others or NUMBER)}
-        held = dict(zip(names, (own for _, own in frame.items())))
-        nothing = pd.Series([None] * len(frame), dtype=object)
+        columns = dict(zip(names, (values for _, values in frame.items())))
+        nulls = pd.Series([None] * len(frame), dtype=object)
         return pa.table(
             {
-                name: self._cast(name, held.get(name, nothing), kind)
+                name: self._cast(name, columns.get(name, nulls), kind)
                 for name, kind in kinds.items()
             }
         )
@@ -153,16 +156,16 @@ class Table:
         parts = [f"lacks {', '.join(missing)}"] * bool(missing)
         parts += [f"has {', '.join(further)}"] * bool(further and not self.others)
         return (
-            f"Table {self.name}: what was to be written {' and '.join(parts)}; its "
-            f"declared columns are {', '.join(self.kinds)}."
+            f"Table {self.name}: the data to be written {' and '.join(parts)}; the "
+            f"declared columns of the table are {', '.join(self.kinds)}."
         )
 
     def _cast(self, name: str, values: pd.Series, kind: Kind) -> pa.Array:
-        """Bring the values of a column to a type; no copy where they have it."""
+        """Convert the values of a column; no copy if they have the type already."""
         if kind is NUMBER and values.dtype == np.float64:
-            own = values.to_numpy()
-            if not np.isnan(own).any():
-                return pa.array(own)
+            numbers = values.to_numpy()
+            if not np.isnan(numbers).any():
+                return pa.array(numbers)
         try:
             found = pa.array(values, from_pandas=True)
             if pa.types.is_dictionary(found.type):
@@ -170,35 +173,36 @@ class Table:
             if found.type == kind.arrow:
                 return found
             if kind.arrow == pa.string() and not _is_text(found.type):
-                raise pa.ArrowInvalid(f"found {found.type}, and not texts")
+                raise pa.ArrowInvalid(f"found {found.type} instead of texts")
             return found.cast(kind.arrow)
         except (pa.ArrowException, TypeError, ValueError) as error:
             raise BadInput(
-                f"Table {self.name}, column {name}: found values of {values.dtype} "
-                f"that can't be written as {kind.arrow} ({error})."
+                f"Table {self.name}, column {name}: found values of type "
+                f"{values.dtype} that cannot be written as {kind.arrow} ({error})."
             ) from None
 
     def conformed(
         self, found: pa.Table, columns: Sequence[str] | None = None
     ) -> pa.Table:
-        """Bring what a file holds to the declared columns.
+        """Convert the content of a file to the declared columns.
 
-        A file of an earlier version may lack a column, which is null then, have one
-        that is no longer declared, which is left out, or have another type.
+        The file may come from an earlier version. A column that the file lacks is
+        filled with nulls, a column that is no longer declared is left out, and
+        values of another type are cast.
 
         Parameters
         ----------
         found
-            As read from the file.
+            Content of the file.
         columns
-            Those that are wanted; all where left out.
+            Names of the columns to return; None for all.
 
         Raises
         ------
         BadInput
-            A column that the data names, such as a feature, is not there.
+            The file lacks a requested column that is not declared, such as a feature.
         pyarrow.ArrowInvalid
-            Values can't be brought to the declared type.
+            Values cannot be cast to the declared type.
         """
         names, declared = found.schema.names, self.kinds
         further = [name for name in names if name not in declared and self.others]
@@ -206,15 +210,15 @@ class Table:
         lacking = [name for name in wanted if name not in (*declared, *names)]
         if lacking:
             raise BadInput(f"Table {self.name}: lacks the column {', '.join(lacking)}.")
-        read = {}
+        converted = {}
         for name in wanted:
             kind = declared.get(name, self.others or NUMBER).arrow
             if name not in names:
-                read[name] = pa.nulls(found.num_rows, kind)
+                converted[name] = pa.nulls(found.num_rows, kind)
             else:
-                own = found.column(name)
-                read[name] = own if own.type == kind else own.cast(kind)
-        return pa.table(read)
+                values = found.column(name)
+                converted[name] = values if values.type == kind else values.cast(kind)
+        return pa.table(converted)
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -1,4 +1,4 @@
-"""Errors that speak to the person who gave the input."""
+"""Errors in the user's input, and helpers to word their messages."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from collections.abc import Iterable, Mapping, Sequence
 
 
 class BadInput(ValueError):
-    """The input is wrong, and its message says where, what and what to do.
+    """Wrong input. The message says where the fault is, what it is and what to do.
 
-    Whoever meets one at the edge (the command line, an asset, a sensor) shows
-    the message alone: a traceback would only hide it.
+    The outermost caller (the command line, an asset, a sensor) shows only the
+    message: a traceback would hide it.
 
     Attributes
     ----------
     field
-        Path of the wrong field below the thing that the message names, so that
-        whoever knows the file can add the line. Empty where there is none.
+        Path of the wrong field, relative to the object that the message names. A
+        caller that knows the file uses it to add the line number. Empty if the error
+        does not belong to a field.
     """
 
     def __init__(self, message: str, field: tuple[str, ...] = ()) -> None:
@@ -25,24 +26,24 @@ class BadInput(ValueError):
 
 
 def did_you_mean(name: str, allowed: Iterable[str]) -> str:
-    """Suggest the allowed name that is closest to a wrong one.
+    """Suggest the allowed name that is closest to a wrong name.
 
     Parameters
     ----------
     name
-        What was found.
+        The name that was found.
     allowed
-        What would have been accepted.
+        The names that are allowed.
 
     Returns
     -------
     str
-        `` Did you mean 'x'?`` with a leading space, or the empty string where
-        nothing is close enough.
+        `` Did you mean 'x'?`` with a leading space, or the empty string if no
+        allowed name is close enough.
     """
     names = list(allowed)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
-    # Somebody who writes fast for fastperiod left something out.
+    # A shortened name, such as fast for fastperiod, is below the cutoff.
     close = close or [longer for longer in names if name and longer.startswith(name)]
     return f" Did you mean '{close[0]}'?" if close else ""
 
@@ -54,19 +55,19 @@ def one_of(allowed: Iterable[str]) -> str:
 
 
 def faults(failures: Mapping[str, str]) -> list[str]:
-    """Tell each fault once, however many sessions or configurations it happened to.
+    """Report each fault once, even if many sessions or configurations failed by it.
 
     Parameters
     ----------
     failures
-        Why each of them failed, by its key. Two reasons are the same fault if they
-        differ in the keys alone.
+        The reason of each failure, by the key of the session or configuration. Two
+        reasons are the same fault if they differ only in the key.
 
     Returns
     -------
     list of str
         A line per fault: ``2018-01-05: ...``, or ``2018-01-05 and 94 more: ...`` with
-        the reason of the first.
+        the reason of the first failure.
     """
     keys: dict[str, list[str]] = {}
     for key, reason in failures.items():
@@ -78,5 +79,5 @@ def faults(failures: Mapping[str, str]) -> list[str]:
 
 
 def few(names: Sequence[str]) -> str:
-    """List the first names, and say how many more there are."""
+    """List the first five names, and the number of the others."""
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if names[5:] else "")

@@ -1,4 +1,4 @@
-"""Errors of pydantic in words: what was found, and what is allowed."""
+"""Plain messages for pydantic errors: what was found, and what is allowed."""
 
 from __future__ import annotations
 
@@ -9,12 +9,25 @@ from pydantic import BaseModel
 
 from whatif_assets.domain.base.errors import did_you_mean, one_of
 
-# Names and places that lead to a field.
+# Field names and list positions from the model down to a field.
 FieldPath = tuple[Any, ...]
 
 
 def explain(model: type[BaseModel], detail: Any) -> str:
-    """Say one pydantic error in words: what was found and what is allowed."""
+    """Word one pydantic error: what was found and what is allowed.
+
+    Parameters
+    ----------
+    model
+        The model that was validated.
+    detail
+        An item of ``ValidationError.errors()``.
+
+    Returns
+    -------
+    str
+        A phrase without the field's name, which the caller writes before it.
+    """
     kind, found, context = detail["type"], detail.get("input"), detail.get("ctx", {})
     if kind == "extra_forbidden":
         allowed = _fields_at(model, detail["loc"][:-1])
@@ -36,7 +49,7 @@ def explain(model: type[BaseModel], detail: Any) -> str:
     return f"found {found!r}; {_needed(kind, context) or detail['msg']}."
 
 
-# What is needed, by the beginning of the name that pydantic gives an error.
+# What the field needs, by the first part of pydantic's error type.
 _NEEDED = {
     "string_type": "a text is needed",
     "bool": "true or false is needed",
@@ -58,7 +71,7 @@ _NEEDED = {
 
 
 def _needed(kind: str, context: Mapping[str, Any]) -> str:
-    """Say in words what an error of pydantic asks for; empty if it is no usual one."""
+    """Word what the field needs; empty if the error type is not in the table."""
     text = next((text for name, text in _NEEDED.items() if kind.startswith(name)), "")
     return text.format(**context)
 

@@ -1,4 +1,4 @@
-"""Hashes: 16 hexadecimal digits that stand for some content."""
+"""Hashes of content: 16 hexadecimal digits."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 
 
 def short_hash(content: str | bytes) -> str:
-    """Hash of a text or of bytes, 16 hexadecimal digits."""
-    some = content.encode() if isinstance(content, str) else content
-    return hashlib.sha256(some).hexdigest()[:16]
+    """Hash a text or bytes: the first 16 hexadecimal digits of SHA-256."""
+    data = content.encode() if isinstance(content, str) else content
+    return hashlib.sha256(data).hexdigest()[:16]
 
 
 def combined_hash(parts: Iterable[Any]) -> str:
-    """Hash of several values in order, 16 hexadecimal digits."""
+    """Hash several values in order, written as JSON; 16 hexadecimal digits."""
     return short_hash(json.dumps(list(parts), sort_keys=True, default=str))

@@ -1,4 +1,4 @@
-"""What people write in settings is taken as it is written, or refused: never bent."""
+"""Base of settings: a value of the wrong type is refused, never converted."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 class Settings(BaseModel):
-    """Base of every model of settings: unknown fields and other types are refused.
+    """Base of all settings models: refuses unknown fields and values of wrong types.
 
-    By itself pydantic reads ``true`` as 1, ``"5"`` as 5 and 20180301 as a day in 1970.
+    Pydantic alone would read ``true`` as 1, ``"5"`` as 5 and 20180301 as a day in 1970.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -34,14 +34,15 @@ class Settings(BaseModel):
 
 
 def of_texts(model: type[BaseModel], texts: Mapping[str, str]) -> dict[str, Any]:
-    """Read the values of settings that are written in one line.
+    """Parse the values of settings that are written in one line.
 
     Parameters
     ----------
     model
-        Its fields say which values are texts, whatever they look like.
+        Settings model. The value of a field of type text is kept as it is, even if
+        it looks like a number.
     texts
-        As written, by field.
+        Values as written, by field.
     """
     fields = model.model_fields
     return {
@@ -53,9 +54,9 @@ def of_texts(model: type[BaseModel], texts: Mapping[str, str]) -> dict[str, Any]
 
 
 def parse_value(text: str) -> Any:
-    """Read a value from a key: a number, true, false, null, or else text.
+    """Parse a value of a configuration key: a number, true, false, null or a text.
 
-    What begins with a needless 0, as 000001, is a text, and so is what is not finite.
+    A number with leading zeros, such as 000001, is a text; so are ``nan`` and ``inf``.
     """
     if re.match(r"-?0\d", text):
         return text
@@ -69,7 +70,7 @@ def parse_value(text: str) -> Any:
 
 
 def format_value(value: Any) -> str:
-    """Write a value as a key has it; the inverse of :func:`parse_value`."""
+    """Write a value for a configuration key; the inverse of :func:`parse_value`."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -80,21 +81,21 @@ def format_value(value: Any) -> str:
 
 
 def refuse_other_kind(value: Any, kinds: set[Any]) -> None:
-    """Refuse a value, or one in a list or mapping, that would have to be bent.
+    """Raise when a value, or an item of a list or mapping, has a type not allowed.
 
     Parameters
     ----------
     value
-        As it was written.
+        Value as it was written.
     kinds
-        The plain types that are allowed, and tuple and dict where lists and mappings
-        of them are; with any other type among them, pydantic
-        alone decides.
+        The plain types that are allowed, with tuple if lists of them are allowed and
+        dict if mappings are. If any other type is among them, nothing is checked here
+        and pydantic alone decides.
 
     Raises
     ------
     ValueError
-        Saying what was found, and how to write what may be meant.
+        The message says what was found and how to write the allowed value.
     """
     if isinstance(value, (list, tuple)) and tuple in kinds:
         for item in value:
@@ -112,15 +113,15 @@ def _refuse_scalar(value: Any, kinds: set[Any]) -> None:
         if kinds & _NUMBERS:
             raise ValueError(f"{found}; a number is needed.")
         raise ValueError(
-            f"{found}, as which YAML reads true, yes, on and the like without quotes; "
-            "put it in quotes where a text is meant."
+            f"{found}, because YAML reads true, yes, on and the like without quotes as "
+            "true or false; put the value in quotes if a text is meant."
         )
     if type(value) in _NUMBERS and not kinds & _NUMBERS:
         if date in kinds:
             raise ValueError(f"{found}; write a date as YYYY-MM-DD.")
         if bool in kinds:
             raise ValueError(f"{found}; write true or false.")
-        raise ValueError(f"{found}, a number; put it in quotes where a text is meant.")
+        raise ValueError(f"{found}, a number; put it in quotes if a text is meant.")
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"{found}; a finite number is needed.")
     if isinstance(value, str) and str not in kinds:
@@ -132,7 +133,7 @@ def _refuse_scalar(value: Any, kinds: set[Any]) -> None:
 
 
 def _kinds(annotation: Any) -> set[Any]:
-    """Types of an annotation, and those of the values of its tuples and mappings."""
+    """Return the types in an annotation, including those inside tuples and dicts."""
     origin = get_origin(annotation)
     if origin is Literal:
         return {type(choice) for choice in get_args(annotation)}
@@ -143,5 +144,5 @@ def _kinds(annotation: Any) -> set[Any]:
         return {annotation}
     if hasattr(annotation, "__metadata__"):  # Annotated
         return _kinds(arguments[0])
-    own = {tuple} if origin is tuple else set()
-    return own.union(*(_kinds(part) for part in arguments))
+    container = {tuple} if origin is tuple else set()
+    return container.union(*(_kinds(part) for part in arguments))

@@ -1,4 +1,4 @@
-"""Versions of code: another text, another hash."""
+"""Code versions: hashes of source code, which change when the text changes."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from whatif_assets.domain.base.hashing import combined_hash
 
 
 def code_version(*functions: Callable[..., Any]) -> str:
-    """Hash of functions' source, and of what they use of their own package.
+    """Hash the source of functions and of everything they use from their own package.
 
     Parameters
     ----------
     *functions
-        Functions or classes; partial, cached and compiled ones among them. What a
-        function refers to by name counts along, as deep as it goes: functions and
-        classes of the same package, constants, and the files of modules, those that
-        it imports when it is called included. What other packages have does not.
+        Functions or classes; they may be partial, cached or compiled. The hash also
+        covers, recursively, what a function refers to by name: functions and classes
+        of the same package, constants, and the files of modules, including modules
+        that are imported inside the function. Code of other packages is not covered.
 
     Returns
     -------
     str
-        16 hexadecimal digits. Where there is no source, as for a function written in
-        C, the qualified name is taken instead.
+        16 hexadecimal digits. If a function has no source, for example because it is
+        written in C, its qualified name is hashed instead.
     """
     found: set[tuple[str, str]] = set()
     for function in functions:
@@ -37,7 +37,7 @@ def code_version(*functions: Callable[..., Any]) -> str:
 
 
 def _collect(value: Any, found: set[tuple[str, str]]) -> None:
-    """Note the source of a function or class, and of what it refers to, by name."""
+    """Add the (name, source) of a function or class and of all that it refers to."""
     if isinstance(value, functools.partial):
         found.add((_name(value), _constant([value.args, value.keywords])))
     value = _bare(value)
@@ -62,7 +62,7 @@ def _collect(value: Any, found: set[tuple[str, str]]) -> None:
 
 
 def _bare(value: Any) -> Any:
-    """Take the function out of a partial, cached or compiled one."""
+    """Return the plain function inside a partial, cached or compiled one."""
     if isinstance(value, functools.partial):
         return _bare(value.func)
     return inspect.unwrap(getattr(value, "py_func", value))
@@ -83,7 +83,7 @@ def _package(module: str) -> str:
 
 
 def _constant(value: Any) -> str:
-    """Write a constant down; empty for what is none."""
+    """Write a constant as JSON; empty if the value cannot be written as JSON."""
     try:
         return json.dumps(value)
     except (TypeError, ValueError):
@@ -91,7 +91,10 @@ def _constant(value: Any) -> str:
 
 
 def _referred(function: FunctionType) -> Iterator[tuple[str, Any]]:
-    """What a function refers to by name outside of itself; modules as their text."""
+    """Yield the names that a function uses from outside, and their values.
+
+    The value of a module of the same package is its text.
+    """
     package = _package(function.__module__)
     scope = {**function.__globals__, **inspect.getclosurevars(function).nonlocals}
     words = list(dict.fromkeys(_words(function.__code__)))
@@ -99,14 +102,14 @@ def _referred(function: FunctionType) -> Iterator[tuple[str, Any]]:
     modules = {m.__name__ for m in used.values() if isinstance(m, ModuleType)}
     yield from ((w, u) for w, u in used.items() if not isinstance(u, ModuleType))
     for module in sorted({w for w in {*words, *modules} if _package(w) == package}):
-        # Imported by ``import module``, or by ``from module import one of the words``.
+        # For ``import module`` and for ``from module import word``.
         for name in (module, *(f"{module}.{word}" for word in words)):
             if (text := _text_of(name)) is not None:
                 yield name, text
 
 
 def _words(code: CodeType) -> Iterator[str]:
-    """Names that code uses and does not define, nested functions' included."""
+    """Yield the names that code uses but does not define, nested functions too."""
     yield from (*code.co_names, *code.co_freevars)
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
@@ -118,7 +121,7 @@ class _ModuleText(str):
 
 
 def _text_of(module: str) -> _ModuleText | None:
-    """Text of a module that is no package, without importing it."""
+    """Return the text of a module without importing it; None for a package."""
     try:
         spec = importlib.util.find_spec(module)
     except (ImportError, ValueError):

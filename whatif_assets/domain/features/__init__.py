@@ -1,8 +1,8 @@
-"""Features: columns computed per symbol from its bars up to each bar.
+"""Features: columns computed at each bar from the symbol's bars up to that bar.
 
-``indicators`` has the functions by family and the registry ``FEATURES``, ``function``
-what a function is, ``feature`` a feature with its arguments, ``sessions`` the
-computing of single sessions, here and on Spark.
+``indicators`` contains the feature functions by family and the registry ``FEATURES``;
+``function`` defines a feature function, ``feature`` a feature with its arguments;
+``sessions`` computes the features of single sessions, locally or on Spark.
 """
 
 from whatif_assets.domain.features.bar_columns import PRICES

@@ -1,8 +1,8 @@
-"""Functions on their way to a process that has not called them yet.
+"""Transfer of functions to a new process, without the state of earlier calls.
 
-What a function keeps from one call to the next (a memo in its module, a scale that was
-fitted once) stays behind: a function of a module goes by its name, and the module is
-imported anew; any other goes as it was when it was copied.
+A function may keep state between calls, such as a memo in its module or a scale that
+was fitted once. The new process does not get this state: it imports the module of the
+function anew, and a function without a module arrives as it was when it was copied.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ Function = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Named:
-    """A function of a module.
+    """A function of a module, by its name.
 
     Attributes
     ----------
     module, file, name
-        The module, its file, and the function's qualified name.
+        Name of the module, its file, and the qualified name of the function.
     """
 
     module: str
@@ -36,7 +36,7 @@ class Named:
     name: str
 
     def load(self) -> Function:
-        """Import the function."""
+        """Import the module and return the function."""
         found: Any = sys.modules.get(self.module) or self._imported()
         for part in self.name.split("."):
             found = getattr(found, part)
@@ -59,18 +59,18 @@ class Named:
 
 @dataclass(frozen=True)
 class Copied:
-    """A function that no module has: its copy, or why there is none."""
+    """A function outside of a module: its pickled copy, or why it has none."""
 
     content: bytes = b""
     fault: str = ""
 
     def load(self) -> Function:
-        """Make the function.
+        """Create the function from the copy.
 
         Raises
         ------
         TypeError
-            It could not be copied.
+            The function could not be copied.
         """
         if self.fault:
             raise TypeError(self.fault)
@@ -78,7 +78,7 @@ class Copied:
 
 
 def copied(function: Function) -> Named | Copied:
-    """Note where a function comes from, or copy it as it is now."""
+    """Return the origin of a function in a module, or a copy of its current state."""
     module = str(getattr(function, "__module__", None))
     name = str(getattr(function, "__qualname__", "<nameless>"))
     file = getattr(sys.modules.get(module), "__file__", None)

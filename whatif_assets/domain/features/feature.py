@@ -1,4 +1,4 @@
-"""A feature with its arguments: how a study writes it, and its column."""
+"""Features with their arguments: parsing, column names and computation."""
 
 from __future__ import annotations
 
@@ -31,20 +31,21 @@ from whatif_assets.domain.features.indicators import FEATURES
 
 @dataclass(frozen=True)
 class Feature:
-    """A feature with its arguments; `parse_feature` makes and checks one.
+    """A feature with its arguments, as `parse_feature` creates and checks it.
 
     Attributes
     ----------
     function
         A name in ``FEATURES``.
     arguments
-        Every argument with its value, defaults included, in the function's order.
+        All arguments of the function with their values, defaults included, in the
+        function's order.
     relative_to
-        A price: the column is then divided by it, less 1 where it is a price
-        itself. None leaves it as it is.
+        Name of a price by which the values are divided; if the values are prices
+        themselves, 1 is subtracted. None for no division.
     bar
-        Size of the bars that it is computed on, slower than those at which it is
-        wanted; None for these themselves.
+        Size of the slower bars on which the feature is computed; None if it is
+        computed on the bars at which it is wanted.
     """
 
     function: str
@@ -54,7 +55,7 @@ class Feature:
 
     @property
     def column(self) -> str:
-        """Name of the column, the same for the same feature however written."""
+        """Name of the column; it does not depend on how the feature was written."""
         given = [(name, value) for name, value in self.arguments if value is not None]
         words = [self.function, *(_word(name, value) for name, value in given)]
         if self.relative_to is not None:
@@ -76,12 +77,12 @@ class Feature:
 
     @functools.cached_property
     def warm_up(self) -> int:
-        """Bars before a bar, of the size that it is computed on, that it needs."""
+        """Warm-up: number of earlier bars, of the feature's bar size, that it needs."""
         return FEATURES[self.function].bars_of_warm_up(dict(self.arguments))
 
     @property
     def elsewhere(self) -> tuple[str, str] | None:
-        """Price and symbol that it reads beside the bar's own symbol, if it does."""
+        """Price and symbol that the feature reads of another symbol; None if none."""
         arguments = dict(self.arguments)
         if arguments.get("symbol") is None:
             return None
@@ -91,14 +92,19 @@ class Feature:
 
     @property
     def fact(self) -> str | None:
-        """Fact that it reads, if it does."""
+        """Name of the fact that the feature reads; None if it reads no fact."""
         function = FEATURES[self.function]
         if not function.reads_facts:
             return None
         return function.fact or str(dict(self.arguments)["fact"])
 
     def of(self, bars: pd.DataFrame) -> FloatArray:
-        """Compute the values over the bars of one symbol, oldest first.
+        """Compute the feature for all bars of one symbol, sorted oldest first.
+
+        Returns
+        -------
+        numpy.ndarray
+            One float64 per bar; NaN during the warm-up and where undefined.
 
         Raises
         ------
@@ -108,7 +114,15 @@ class Feature:
         return self.over(BarColumns(bars), 0, len(bars))
 
     def over(self, columns: BarColumns, start: int, stop: int) -> FloatArray:
-        """Compute the values over some rows, which are bars of one symbol.
+        """Compute the feature for the rows [start, stop), which are of one symbol.
+
+        The function sees these rows only, so that ``start`` is the start of its
+        history.
+
+        Returns
+        -------
+        numpy.ndarray
+            One float64 per row; NaN during the warm-up and where undefined.
 
         Raises
         ------
@@ -120,38 +134,40 @@ class Feature:
         if values.shape != (stop - start,):
             raise BadInput(
                 f"feature {self.column}: its function returned an array of shape "
-                f"{values.shape} for {stop - start} bars; it must return one per bar."
+                f"{values.shape} for {stop - start} bars; it must return one value "
+                "per bar."
             )
         if self.relative_to is None:
             return values
         price = columns.values(self.relative_to)[rows]
-        share = np.full_like(values, np.nan)
-        np.divide(values, price, out=share, where=price != 0)
-        return share - 1.0 if function.unit == "price" else share
+        ratio = np.full_like(values, np.nan)
+        np.divide(values, price, out=ratio, where=price != 0)
+        return ratio - 1.0 if function.unit == "price" else ratio
 
 
 def _word(name: str, value: Any) -> str:
-    """Write an argument so that a column name needs no quotes."""
-    if name == "fact":  # and a series may be called anything
+    """Write an argument so that a column name needs no quotes in SQL."""
+    if name == "fact":  # the name of a series may have any characters
         return re.sub(r"\W", "_", value.lower())
     return str(value).lower().replace(".", "p").replace("-", "m")
 
 
 def parse_feature(item: str | Mapping[str, Any] | Feature) -> Feature:
-    """Read one feature as a study writes it.
+    """Parse one feature as a study writes it.
 
     Parameters
     ----------
     item
         A name, such as ``vwap``; or one name with arguments, such as ``{"ema":
-        {"timeperiod": 10, "relative_to": "close"}}``, in one line
-        ``ema+timeperiod=10+relative_to=close``. With ``"bar": "1h"`` it is the value
-        of the last hour that had closed by then, all of it computed on hours.
+        {"timeperiod": 10, "relative_to": "close"}}``; or the same in one line,
+        ``ema+timeperiod=10+relative_to=close``. With ``"bar": "1h"`` the feature is
+        computed on hourly bars, and its value at a bar is that of the last hourly bar
+        that had closed by the close of the bar.
 
     Raises
     ------
     BadInput
-        The name, an argument or a value is not one of those allowed.
+        The name, an argument or a value is not allowed.
     """
     if isinstance(item, Feature):
         return item
@@ -173,10 +189,10 @@ def parse_feature(item: str | Mapping[str, Any] | Feature) -> Feature:
     feature = Feature(name, tuple(arguments.items()), relative_to, bar)
     if bar is not None and feature.fact:
         raise BadInput(
-            f"feature {name}: bar: a fact is known from its own time on, at bars of "
-            "any size; leave bar out."
+            f"feature {name}: bar: found {bar}; a feature of a fact does not depend on "
+            "the bar size. Leave bar out."
         )
-    _ = feature.warm_up  # arguments that don't go together are refused there
+    _ = feature.warm_up  # raises for arguments that contradict each other
     return feature
 
 
@@ -191,8 +207,8 @@ def _name_and_arguments(item: str | Mapping[str, Any]) -> tuple[str, dict[str, A
         if given is None or isinstance(given, Mapping):
             return str(name), dict(given or {})
     raise BadInput(
-        f"feature: found {item!r}; write a name such as vwap, or one name with its "
-        "arguments such as ema: {timeperiod: 10}, in one line ema+timeperiod=10."
+        f"feature: found {item!r}; write a name such as vwap, a name with arguments "
+        "such as ema: {timeperiod: 10}, or the same in one line, ema+timeperiod=10."
     )
 
 
@@ -203,7 +219,7 @@ def _explained(name: str, model: type[BaseModel], error: ValidationError) -> str
 
 
 def _bar(name: str, given: dict[str, Any]) -> str | None:
-    """Take the size of slower bars out of what is given."""
+    """Remove ``bar`` from the given arguments and return its canonical text."""
     if given.get("bar") is None:
         return None
     try:
@@ -213,8 +229,8 @@ def _bar(name: str, given: dict[str, Any]) -> str | None:
     if size.timed or size.daily:
         return str(size)
     raise BadInput(
-        f"feature {name}: bar: found {size}; bars of volume or money are made of ticks "
-        "alone. Choose a size by the clock, such as 1h, or 1day."
+        f"feature {name}: bar: found {size}; volume and dollar bars can only be made "
+        "from ticks. Choose a time size, such as 1h, or 1day."
     )
 
 
@@ -228,39 +244,46 @@ def _check_relative_to(name: str, relative_to: Any) -> None:
         )
     if FEATURES[name].unit not in RELATIVE:
         raise BadInput(
-            f"feature {name}: relative_to: it is no price, so it can't be relative "
-            "to one; leave relative_to out."
+            f"feature {name}: relative_to: the feature is not a price or a difference "
+            "of prices, so it cannot be relative to a price. Leave relative_to out."
         )
 
 
 def warm_up(features: Sequence[Feature]) -> int:
-    """Bars before a bar that the values of all of some features need."""
+    """Return the longest warm-up of some features, in bars; 0 without features."""
     return max((feature.warm_up for feature in features), default=0)
 
 
 def symbols_read(features: Sequence[Feature]) -> set[str]:
-    """Symbols that some features read beside the bar's own."""
+    """Return the other symbols that features read at the bars of a symbol."""
     return {f.elsewhere[1] for f in features if f.elsewhere is not None}
 
 
 def facts_read(features: Sequence[Feature]) -> list[str]:
-    """Facts that some features read, sorted."""
+    """Return the names of the facts that features read, sorted."""
     return sorted({f.fact for f in features if f.fact is not None})
 
 
 def check_facts_read(features: Sequence[Feature], entries: Collection[str]) -> None:
-    """Refuse a feature that reads facts which a market does not have.
+    """Raise when a feature reads a fact that the market does not have.
+
+    Parameters
+    ----------
+    features
+        Features to check.
+    entries
+        Names of the market's ``facts``.
 
     Raises
     ------
     BadInput
-        Names the feature, and what may be meant.
+        The message names the feature, the fact and the closest name.
     """
     for feature in features:
         fact = feature.fact
         if fact is not None and fact.partition(".")[0] not in entries:
             raise BadInput(
-                f"feature {feature.function}: the market has no facts "
+                f"feature {feature.function}: the market has no fact "
                 f"'{fact.partition('.')[0]}'; its facts are "
                 f"{one_of(entries) if entries else 'none'}."
                 f"{did_you_mean(fact.partition('.')[0], entries)}"
@@ -268,57 +291,62 @@ def check_facts_read(features: Sequence[Feature], entries: Collection[str]) -> N
 
 
 def check_symbols_read(features: Sequence[Feature], symbols: Collection[str]) -> None:
-    """Refuse a feature that reads a symbol which a market does not have.
+    """Raise when a feature reads a symbol that the market does not have.
 
     Raises
     ------
     BadInput
-        Names the feature, and a symbol that may be meant.
+        The message names the feature, the symbol and the closest symbol.
     """
     for feature in features:
         if feature.elsewhere is not None and feature.elsewhere[1] not in symbols:
             symbol = feature.elsewhere[1]
             raise BadInput(
-                f"feature {feature.function}: symbol: the market has no '{symbol}'; "
-                f"it has {len(symbols)} symbols.{did_you_mean(symbol, symbols)}"
+                f"feature {feature.function}: symbol: '{symbol}' is not one of the "
+                f"market's {len(symbols)} symbols.{did_you_mean(symbol, symbols)}"
             )
 
 
 def with_other_symbols(bars: pd.DataFrame, features: Sequence[Feature]) -> pd.DataFrame:
-    """Put beside each bar what some features read of other symbols.
+    """Join to each bar the prices of other symbols that features read.
 
     Parameters
     ----------
     bars
         Tidy bars of all symbols.
     features
-        Features, of which each may read one price of another symbol.
+        Features, each of which may read one price of another symbol.
 
     Returns
     -------
     pandas.DataFrame
-        The bars, with the price of the other symbol's bar of the same ``ts`` as a
-        column each; NaN where it has no such bar.
+        The bars with one added column per price and symbol: the price in the other
+        symbol's bar of the same ``ts``, NaN if there is no such bar.
+
+    Raises
+    ------
+    BadInput
+        A feature reads a fact that has not been joined to the bars.
     """
     for fact in facts_read(features):
         if fact_column("value", fact) not in bars:
             raise BadInput(
-                f"bars: what is known of the fact '{fact}' is not beside them; "
-                "put it there with features.beside(bars, facts, ...) first."
+                f"bars: the columns of the fact '{fact}' are missing; join the fact to "
+                "the bars first, with features.beside(bars, facts, ...)."
             )
     for elsewhere in dict.fromkeys(feature.elsewhere for feature in features):
         if elsewhere is None or column_elsewhere(*elsewhere) in bars:
             continue
         price, symbol = elsewhere
-        theirs = bars[bars["symbol"] == symbol]
-        prices = pd.Series(price_of(theirs, price), index=theirs["ts"])
-        there = prices.reindex(bars["ts"]).to_numpy()
-        bars = bars.assign(**{column_elsewhere(price, symbol): there})
+        other_bars = bars[bars["symbol"] == symbol]
+        prices = pd.Series(price_of(other_bars, price), index=other_bars["ts"])
+        joined = prices.reindex(bars["ts"]).to_numpy()
+        bars = bars.assign(**{column_elsewhere(price, symbol): joined})
     return bars
 
 
 def compute(bars: pd.DataFrame, feature: str, **arguments: Any) -> pd.Series:
-    """Compute one feature over the whole of some bars, each symbol on its own.
+    """Compute one feature at all given bars, separately for each symbol.
 
     Parameters
     ----------
@@ -327,17 +355,18 @@ def compute(bars: pd.DataFrame, feature: str, **arguments: Any) -> pd.Series:
     feature
         A name in ``FEATURES``.
     **arguments
-        Its arguments, and ``relative_to``.
+        Arguments of the feature, and ``relative_to``.
 
     Returns
     -------
     pandas.Series
-        float64, named like the column, with the index of ``bars``.
+        float64, named like the feature's column, with the index of ``bars``. NaN
+        during the warm-up and where the feature is undefined.
 
     Raises
     ------
     BadInput
-        For an unknown feature or argument, or bars that are out of order.
+        The feature or an argument is unknown, or the bars are not sorted.
 
     Examples
     --------
@@ -346,42 +375,47 @@ def compute(bars: pd.DataFrame, feature: str, **arguments: Any) -> pd.Series:
     parsed = parse_feature({feature: arguments})
     if parsed.bar is not None:
         raise BadInput(
-            f"feature {feature}: bar: it is computed on the bars that are given; make "
-            f'those of {parsed.bar} first, with bars.resample(bars, "{parsed.bar}").'
+            f"feature {feature}: bar: compute uses the given bars only. Leave bar out, "
+            f'and pass bars.resample(bars, "{parsed.bar}") as the bars.'
         )
     values = compute_features(bars, [parsed])[parsed.column]
     return values.set_axis(bars.index)
 
 
 def compute_features(bars: pd.DataFrame, features: Sequence[Feature]) -> pd.DataFrame:
-    """Compute features over the whole of some bars, each symbol on its own.
+    """Compute features at all given bars, separately for each symbol.
 
     Parameters
     ----------
     bars
         Tidy bars, sorted by (symbol, ts).
     features
-        What to compute.
+        Features to compute.
 
     Returns
     -------
     pandas.DataFrame
         ``symbol``, ``ts`` and one float64 column per feature; the rows of ``bars``.
-        NaN where a feature still warms up.
+        NaN during the warm-up and where a feature is undefined.
+
+    Raises
+    ------
+    BadInput
+        The bars are not sorted, or a feature reads a fact that is not joined to them.
     """
     rows = symbol_rows(bars)
     columns = BarColumns(with_other_symbols(bars, features))
     values = [np.empty(len(bars)) for _ in features]
-    for feature, own in zip(features, values, strict=True):
+    for feature, column in zip(features, values, strict=True):
         for start, stop in rows:
-            own[start:stop] = feature.over(columns, start, stop)
+            column[start:stop] = feature.over(columns, start, stop)
     return beside([bars["symbol"], bars["ts"]], features, values)
 
 
 def beside(
     keys: Sequence[pd.Series], features: Sequence[Feature], values: Iterable[FloatArray]
 ) -> pd.DataFrame:
-    """Put the values of features, an array each, beside the keys of their bars.
+    """Build a frame of the keys of bars and the values of features, one column each.
 
     The keys are copied, the values are not.
     """

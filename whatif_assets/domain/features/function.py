@@ -1,4 +1,4 @@
-"""A feature function, and what is known about it."""
+"""Feature functions with their inputs, arguments, warm-up and unit."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from whatif_assets.domain.features.bar_columns import (
 )
 from whatif_assets.domain.features.code_copies import Copied, Named, copied
 
-# TA-Lib's own limit is 100,000; a signal of one bar is the line itself.
+# 100,000 is the limit of TA-Lib.
 Period = Annotated[int, Field(ge=1, le=100_000)]
 LongPeriod = Annotated[int, Field(ge=2, le=100_000)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -32,7 +32,7 @@ Unit = Literal[
 ]
 RELATIVE: tuple[Unit, ...] = ("price", "difference")
 
-# What a function may ask for by naming a parameter without a default.
+# Inputs that a function can request by naming a parameter without a default.
 INPUTS = (
     "bars",
     "price",
@@ -52,7 +52,7 @@ INPUTS = (
 )
 FACT = "fact_"
 _PACKAGE = __name__.partition(".")[0]
-# An input that is chosen where the feature is written, and how.
+# Inputs that are chosen by arguments of the feature, and those arguments.
 _CHOICES: dict[str, dict[str, Any]] = {
     "price": {"price": (Price, "close")},
     "other": {"other": (Price, "open"), "symbol": (str | None, None)},
@@ -61,47 +61,54 @@ _Fact = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*(\..+)?$")]
 
 
 def no_warm_up(**arguments: Any) -> int:
-    """Return 0: the value comes from its own bar."""
+    """Return 0, the warm-up of a function that uses each bar alone."""
     return 0
 
 
 @dataclass(frozen=True)
 class FeatureFunction:
-    """A function that can be asked for by name, and what is known about it.
+    """A function that computes a feature, with its inputs and properties.
 
-    Its parameters without a default that are in ``INPUTS`` are what it reads:
-    columns of one symbol's bars, each a contiguous float64 array, oldest bar
-    first. ``price`` is the column that the feature's argument `price` names,
-    ``other`` that of `other`, of another symbol where `symbol` names one. A bar that
-    lacks one of the columns is NaN. ``fact_value``, ``fact_previous``, ``fact_since``
-    and ``fact_ahead`` are what is known at the bar's close of the fact that the
-    argument `fact` names: the value of its last event, that of the one before it, the
-    days since the last one and the days to the next one. A function that names ``bars``
-    gets the tidy bars as they are instead. All other parameters are the feature's
-    arguments, with their types and defaults.
+    The inputs of ``compute`` are its parameters without a default whose names are in
+    ``INPUTS``. Each input is a column of one symbol's bars: a contiguous float64
+    array, oldest bar first. All other parameters are arguments of the feature, with
+    their types and defaults. Some inputs are special:
+
+    - ``price`` is the column that the feature's argument `price` names.
+    - ``other`` is the column that the argument `other` names; it is taken from another
+      symbol if the argument `symbol` names one.
+    - ``fact_value``, ``fact_previous``, ``fact_since`` and ``fact_ahead`` describe the
+      fact that the argument `fact` names, as known at the bar's close: the values of
+      its last event and of the event before, the days since the last event, and the
+      days to the next event.
+    - ``bars`` is the frame of tidy bars; it replaces all other inputs.
+
+    Where a bar lacks one of the inputs, the feature is NaN.
 
     Attributes
     ----------
     compute
-        ``compute(*inputs, **arguments)``: one value per bar, or several such arrays.
+        ``compute(*inputs, **arguments)`` returns one value per bar, or a tuple of
+        several such arrays.
     warm_up
-        ``warm_up(**arguments)``: how many bars before a bar its value needs to be
-        right to 1e-9. Where that is none, leave it out.
+        ``warm_up(**arguments)`` returns the number of bars before a bar that its value
+        needs to be exact to 1e-9. Leave it out if no earlier bar is needed.
     unit
-        ``price`` and ``difference`` (of prices) can be made free of scale with
-        ``relative_to``; the others cannot.
+        Unit of the values. ``price`` and ``difference`` (of prices) can be made
+        independent of the price level with ``relative_to``; the others cannot.
     output
-        Which of several arrays it is.
+        Position of the feature in the tuple that ``compute`` returns; None if it
+        returns one array.
     line
-        What that one is called.
+        Name of that output, for descriptions.
     reads
-        The columns that it reads, where its parameters do not say so: those of its
-        first parameters.
+        Names of the columns that the first parameters of ``compute`` take, if the
+        parameters have other names than the columns.
     skips_missing
-        Whether bars that lack a column are left out, so that it goes on with the
-        next one; otherwise it gets them with NaN.
+        Whether bars that lack an input are removed before ``compute`` is called, so
+        that it continues with the next bar. Otherwise it gets NaN for them.
     fact
-        The fact that it reads, where that is no argument.
+        Name of the fact, if it is fixed and not an argument.
     """
 
     compute: Callable[..., Any]
@@ -114,23 +121,23 @@ class FeatureFunction:
     fact: str | None = None
 
     def __post_init__(self) -> None:
-        """Copy code that no module has, before it is called for the first time."""
+        """Copy a function defined outside of a module before its first call."""
         _ = self.code
 
     @property
     def comes_with_this(self) -> bool:
-        """Whether its code is part of this package."""
+        """Whether the function is part of this package, and not the user's."""
         code = self.code
         return isinstance(code, Named) and code.module.startswith(f"{_PACKAGE}.")
 
     @functools.cached_property
     def code(self) -> Named | Copied:
-        """Where the code of ``compute`` comes from."""
+        """Origin or copy of the code of ``compute``, to load in another process."""
         return copied(self.compute)
 
     @functools.cached_property
     def inputs(self) -> tuple[str, ...]:
-        """Names of what it reads, in the order of its parameters."""
+        """Names of the inputs, in the order of the parameters."""
         return self.reads or tuple(
             name
             for name, parameter in inspect.signature(self.compute).parameters.items()
@@ -139,7 +146,7 @@ class FeatureFunction:
 
     @functools.cached_property
     def own_arguments(self) -> tuple[str, ...]:
-        """Names of the arguments that the function itself takes."""
+        """Names of the arguments of ``compute``, without those that choose inputs."""
         parameters = tuple(inspect.signature(self.compute).parameters)
         if self.reads:
             return parameters[len(self.reads) :]
@@ -147,7 +154,7 @@ class FeatureFunction:
 
     @functools.cached_property
     def arguments(self) -> type[BaseModel]:
-        """Its arguments, with the types and defaults they have."""
+        """Model of the feature's arguments, with their types and defaults."""
         hints = get_type_hints(self.compute, include_extras=True)
         parameters = inspect.signature(self.compute).parameters
         fields: dict[str, Any] = {}
@@ -163,22 +170,22 @@ class FeatureFunction:
 
     @functools.cached_property
     def code_version(self) -> str:
-        """Hash of its source and its warm-up's: another text, another version."""
+        """Hash of the source of ``compute`` and ``warm_up``."""
         return code_version(self.compute, self.warm_up)
 
     @property
     def reads_facts(self) -> bool:
-        """Whether it reads what is known of a fact."""
+        """Whether the function reads a fact."""
         return any(name.startswith(FACT) for name in self.inputs)
 
     @property
     def description(self) -> str:
-        """First line of the function's docstring, and which of its lines it is."""
+        """First line of the docstring of ``compute``, and the name of the output."""
         first = (self.compute.__doc__ or "").strip().split("\n")[0]
         return f"{first.rstrip('.')} ({self.line})." if self.line else first
 
     def columns(self, arguments: dict[str, Any]) -> tuple[str, ...]:
-        """Names of the columns that it reads with some arguments."""
+        """Return the names of the columns that the feature reads, given arguments."""
         chosen = {"price": arguments.get("price"), "other": arguments.get("other")}
         if "other" in self.inputs and arguments["symbol"] is not None:
             chosen["other"] = column_elsewhere(arguments["other"], arguments["symbol"])
@@ -189,36 +196,45 @@ class FeatureFunction:
         return tuple(chosen.get(name) or name for name in self.inputs)
 
     def bars_of_warm_up(self, arguments: dict[str, Any]) -> int:
-        """Return `warm_up` of a feature's arguments.
+        """Return the warm-up in bars, given all arguments of the feature.
 
         Raises
         ------
         BadInput
-            Arguments that do not go together.
+            The arguments contradict each other.
         """
         return self.warm_up(**{name: arguments[name] for name in self.own_arguments})
 
     def values(
         self, columns: BarColumns, rows: slice, arguments: dict[str, Any]
     ) -> FloatArray:
-        """Compute the values over some rows, which are bars of one symbol.
+        """Compute the feature for some rows, which must be bars of one symbol.
+
+        Parameters
+        ----------
+        columns
+            Columns of the bars.
+        rows
+            Rows that the function sees; the first row is the start of its history.
+        arguments
+            All arguments of the feature.
 
         Returns
         -------
         numpy.ndarray
-            float64; whatever shape the function returns.
+            float64, in the shape that ``compute`` returned; the caller must check it.
         """
-        own = {name: arguments[name] for name in self.own_arguments}
+        given = {name: arguments[name] for name in self.own_arguments}
         if "bars" in self.inputs:
-            return self._output(self.compute(columns.bars.iloc[rows], **own))
+            return self._output(self.compute(columns.bars.iloc[rows], **given))
         names = self.columns(arguments)
         known = columns.known(names) if self.skips_missing else None
         arrays = [columns.values(name)[rows] for name in names]
         if known is None or known[rows].all():
-            return self._output(self.compute(*arrays, **own))
+            return self._output(self.compute(*arrays, **given))
         some = known[rows]
         values = np.full(len(some), np.nan)
-        values[some] = self._output(self.compute(*(a[some] for a in arrays), **own))
+        values[some] = self._output(self.compute(*(a[some] for a in arrays), **given))
         return values
 
     def _output(self, result: Any) -> FloatArray:

@@ -1,8 +1,8 @@
-"""Features of slower bars, as they are known at the close of faster ones.
+"""Features computed on slower bars, as known at the close of faster bars.
 
-The value of ``ema of 1h`` at a bar of a minute is the one that a study of hours has at
-the last hour that had closed by then. So nothing of it depends on the range that is
-computed, nor on whether it is computed here or on Spark.
+The value of ``ema of 1h`` at a one-minute bar equals the value that a study on hourly
+bars has at the last hourly bar that had closed by then. It does not depend on the range
+of sessions that is computed, or on whether it is computed locally or on Spark.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.features.feature import Feature
 from whatif_assets.domain.features.sessions import features_of_sessions
 
-LOOK_BACK = 10  # sessions in which the last slower bar of a symbol is looked for
+LOOK_BACK = 10  # sessions to search for the last slower bar of a symbol
 MICROSECOND = np.timedelta64(1, "us")
 
 
@@ -33,24 +33,25 @@ def by_bar_size(
     Parameters
     ----------
     features
-        Features, of which each may say a slower ``bar``.
+        Features, each of which may have a slower ``bar``.
     size
-        Of the bars at which they are wanted; its group comes first, even empty.
+        Size of the bars at which the features are wanted; its group comes first, even
+        if it is empty.
 
     Raises
     ------
     BadInput
-        A feature's bars cannot be made of those.
+        Bars of ``size`` cannot be resampled to the bar size of a feature.
     """
     groups: dict[BarSize, list[Feature]] = {size: []}
     for feature in features:
-        own = size if feature.bar is None else BarSize.parse(feature.bar)
-        if own != size and not own.is_multiple_of(size):
+        wanted = size if feature.bar is None else BarSize.parse(feature.bar)
+        if wanted != size and not wanted.is_multiple_of(size):
             raise BadInput(
-                f"feature {feature.column}: bar: found {own}; bars of {size} cannot be "
-                "made into such. Choose a whole multiple of them, or leave bar out."
+                f"feature {feature.column}: bar: found {wanted}; {size} bars cannot be "
+                f"resampled to it. Choose a whole multiple of {size}, or leave bar out."
             )
-        groups.setdefault(own, []).append(feature)
+        groups.setdefault(wanted, []).append(feature)
     return groups
 
 
@@ -61,30 +62,31 @@ def as_of_close(
     slower_size: BarSize,
     sessions: Sessions,
 ) -> pd.DataFrame:
-    """Give each bar what slower bars said that had closed by its close.
+    """Join to each bar the values of the last slower bar that closed by its close.
 
     Parameters
     ----------
     rows
-        Bars: ``symbol``, ``ts`` and ``session``.
+        Bars with ``symbol``, ``ts`` and ``session``.
     size
-        Of these bars.
+        Size of these bars.
     slower
-        Values of slower bars: ``symbol``, ``ts``, ``session`` and columns.
+        Values at the slower bars: ``symbol``, ``ts``, ``session`` and value columns.
     slower_size
-        Of the slower bars. A daily one counts as closed from the next session on.
+        Size of the slower bars. A daily bar counts as closed from the next session on.
     sessions
         The market's sessions.
 
     Returns
     -------
     pandas.DataFrame
-        The columns of ``slower``, with the rows and the index of ``rows``; NaN where
-        no slower bar of the symbol closed within its last `LOOK_BACK` sessions.
+        The value columns of ``slower``, with the rows and the index of ``rows``; NaN
+        if no slower bar of the symbol closed within the last `LOOK_BACK` sessions.
     """
     closed = slots(slower, slower_size, sessions).ends
     if slower_size.daily:
-        # The day's last bar may close with the day itself.
+        # The last bar of the day may close together with the daily bar, and must not
+        # see it.
         closed = closed + MICROSECOND
     columns = [name for name in slower if name not in ("symbol", "ts", "session")]
     left = rows[["symbol"]].assign(
@@ -104,28 +106,30 @@ def as_of_close(
 
 
 def _numbers(bars: pd.DataFrame, sessions: Sessions) -> np.ndarray:
-    """Number each bar's session along the calendar."""
+    """Return the position of each bar's session in the calendar."""
     days = pd.DatetimeIndex(pd.to_datetime(bars["session"])).as_unit("ns")
     return sessions.number(days)
 
 
 @dataclass(frozen=True, eq=False)
 class LargerBars:
-    """Slower bars before a session, to go on in it with whatever its bars are.
+    """Slower bars before a session, to compute features on bars of that session.
+
+    The bars of the session may be incomplete: the features see only the given ones.
 
     Attributes
     ----------
     features
-        Of the slower bars.
+        Features that are computed on the slower bars.
     size, slower_size
-        Of the session's bars, and of the slower ones.
+        Sizes of the session's bars and of the slower bars.
     sessions
         The market's sessions.
     earlier
-        Slower bars of earlier sessions, and those of other symbols that the features
-        read in this one; with ``session``.
+        Slower bars of earlier sessions, and those of the session itself for other
+        symbols that the features read; with a column ``session``.
     days
-        The session, and those before it whose slower bars it may see.
+        Earlier sessions whose slower bars the session may use, and the session itself.
     previous
         The market's sessions before the first of ``days``, oldest first.
     """
@@ -139,22 +143,23 @@ class LargerBars:
     previous: Sequence[date]
 
     def values(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Compute the features at some bars, which are the session's first ones.
+        """Compute the features at the first bars of the session.
 
         Parameters
         ----------
         rows
-            Tidy bars of one symbol with ``session``.
+            The session's first bars of one symbol, tidy, with ``session``.
 
         Returns
         -------
         pandas.DataFrame
             A column per feature, with the index of ``rows``.
         """
-        made = resample(rows, self.slower_size, self.sessions)
-        own = self.earlier["symbol"].isin(rows["symbol"])
-        earlier = self.earlier[~(own & self.earlier["session"].isin(rows["session"]))]
-        bars = pd.concat([earlier[made.columns], made])
+        slower = resample(rows, self.slower_size, self.sessions)
+        same_symbol = self.earlier["symbol"].isin(rows["symbol"])
+        same_session = self.earlier["session"].isin(rows["session"])
+        earlier = self.earlier[~(same_symbol & same_session)]
+        bars = pd.concat([earlier[slower.columns], slower])
         bars = bars.sort_values(["symbol", "ts"], ignore_index=True)
         history = {
             day: [*self.previous, *self.days[:number]]

@@ -1,9 +1,9 @@
-"""Features of single sessions, the same whatever range of sessions is asked for.
+"""Features of single sessions, independent of the range of sessions requested.
 
-A recursive feature depends, in its last digits, on the bar at which it starts. So
-each column of a session starts, for each symbol, exactly its own warm-up before the
-session, neither more nor less: a session computed alone, in a range, on Spark or
-together with other columns has the same bits.
+The last digits of a recursive feature depend on the bar at which it starts. Therefore
+each feature of a session starts, for each symbol, exactly its own warm-up before the
+session. A session has the same bits whether it is computed alone, in a range, on Spark
+or together with other features.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -34,10 +33,9 @@ from whatif_assets.domain.features.feature import (
     with_other_symbols,
 )
 
-if TYPE_CHECKING:
-    pass
-
+# Returns the tidy bars of a session.
 BarsOf = Callable[[date], pd.DataFrame]
+# The market's sessions before each session, oldest first.
 History = Mapping[date, Sequence[date]]
 
 
@@ -47,32 +45,32 @@ def session_features(
     previous: Sequence[date],
     features: Sequence[Feature],
 ) -> pd.DataFrame:
-    """Compute the features of one session, warmed up on the sessions before it.
+    """Compute the features of one session, with a warm-up on earlier sessions.
 
     Parameters
     ----------
     bars_by_session
-        Gives the tidy bars of a session. It is asked for earlier sessions one by
-        one, and only as long as some symbol still lacks bars to warm up on.
+        Returns the tidy bars of a session. It is called for earlier sessions one by
+        one, and only while a symbol still lacks bars for its warm-up.
     session
         The session.
     previous
-        The market's sessions before it, oldest first. Of a symbol with n bars in
-        the session and a warm-up of w bars at most the last 10 * ceil(w / n) + 10
-        are looked at, so that a newly listed symbol does not read all history.
+        The market's sessions before it, oldest first. For a symbol with n bars in the
+        session and a warm-up of w bars, at most the last 10 * ceil(w / n) + 10
+        sessions are read, so that a newly listed symbol does not read all history.
     features
-        What to compute.
+        Features to compute.
 
     Returns
     -------
     pandas.DataFrame
-        ``symbol``, ``ts`` and one float64 column per feature, sorted by (symbol,
+        ``symbol``, ``ts`` (UTC) and one float64 column per feature, sorted by (symbol,
         ts). NaN where a symbol has too little history.
 
     Raises
     ------
     BadInput
-        The bars are not in order.
+        The bars are not sorted by (symbol, ts).
     """
     bars = bars_with_history(
         bars_by_session,
@@ -92,21 +90,22 @@ def bars_with_history(
     bars: int,
     also: Collection[str] = (),
 ) -> pd.DataFrame:
-    """Read the bars of a stretch of sessions and what its symbols warm up on.
+    """Read the bars of consecutive sessions, and the earlier bars for their warm-up.
 
     Parameters
     ----------
     bars_by_session
-        Gives the tidy bars of a session; earlier ones are asked for one by one, as
-        long as some symbol still lacks bars.
+        Returns the tidy bars of a session. It is called for earlier sessions one by
+        one, while a symbol still lacks bars for its warm-up.
     stretch
-        Sessions without a gap, oldest first.
+        Consecutive sessions, oldest first.
     previous
         The market's sessions before the stretch, oldest first.
     bars
-        Bars that a feature needs before a session.
+        Warm-up: number of bars that a feature needs before a session.
     also
-        Symbols that features of the others read, and so needed as far back as those.
+        Symbols that features read at the bars of other symbols; their bars are read as
+        far back as those of the other symbols.
 
     Returns
     -------
@@ -141,20 +140,23 @@ def part_with_history(
     symbols: Collection[str],
     also: Collection[str] = (),
 ) -> pd.DataFrame:
-    """Cut what `bars_with_history` gives for some sessions out of what it has given.
+    """Select the bars of some sessions and their warm-up from a longer stretch.
+
+    The result has the bars that `bars_with_history` would read for these sessions.
 
     Parameters
     ----------
     bars
-        What it gave for a stretch that has these sessions in it.
+        Result of `bars_with_history` for a stretch that contains these sessions.
     days
-        Sessions of that stretch without a gap, oldest first.
+        Consecutive sessions of that stretch, oldest first.
     previous
         The market's sessions before them, oldest first.
     needed
-        Bars that a feature needs before a session.
+        Warm-up: number of bars that a feature needs before a session.
     symbols, also
-        Symbols to keep; those of ``also`` as far back as any of them is read.
+        Symbols to keep. Bars of symbols in ``also`` are kept as far back as the bars
+        of any symbol.
     """
     names, numbers = bars["symbol"].array, _days(bars["session"])
     first, last = _day_number(days[0]), _day_number(days[-1])
@@ -162,49 +164,51 @@ def part_with_history(
     for start, stop in symbol_rows(bars):
         if (symbol := str(names[start])) not in symbols and symbol not in also:
             continue
-        own = numbers[start:stop]
-        begin, end = np.searchsorted(own, [first, last + 1])
-        ranges[symbol] = start, own, begin, end
+        of_symbol = numbers[start:stop]
+        begin, end = np.searchsorted(of_symbol, [first, last + 1])
+        ranges[symbol] = start, of_symbol, begin, end
         if begin < end:
-            counts = np.unique(own[begin:end], return_counts=True)[1]
+            counts = np.unique(of_symbol[begin:end], return_counts=True)[1]
             limit = _day_number(_oldest(previous, needed, int(counts.min())))
-            enough = own[begin - needed] if needed <= begin else limit
+            enough = of_symbol[begin - needed] if needed <= begin else limit
             oldest_read = min(max(enough, limit), first)
-            ranges[symbol] = start, own, np.searchsorted(own, oldest_read), end
+            begin = np.searchsorted(of_symbol, oldest_read)
+            ranges[symbol] = start, of_symbol, begin, end
             oldest = min(oldest, int(oldest_read))
     rows = []
-    for symbol, (start, own, begin, end) in ranges.items():
-        begin = np.searchsorted(own, oldest) if symbol in also else begin
+    for symbol, (start, of_symbol, begin, end) in ranges.items():
+        begin = np.searchsorted(of_symbol, oldest) if symbol in also else begin
         rows.append(np.arange(start + begin, start + end))
     kept = np.concatenate(rows) if rows else np.empty(0, dtype=np.intp)
     return bars.take(kept).reset_index(drop=True)
 
 
 def _reach(bars: int, per_session: int) -> int:
-    """Sessions that a symbol may look back for its warm-up."""
+    """Return the number of earlier sessions that a symbol's warm-up may read."""
     return 10 * math.ceil(bars / per_session) + 10 if bars else 0
 
 
 def features_of_sessions(
     bars: pd.DataFrame, history: History, features: Sequence[Feature]
 ) -> pd.DataFrame:
-    """Compute the features of several sessions, each as `session_features` does.
+    """Compute the features of several sessions, with the bits of `session_features`.
 
     Parameters
     ----------
     bars
-        Tidy bars of the sessions and of their history with a column ``session``,
+        Tidy bars of the sessions and of their history, with a column ``session``,
         sorted by (symbol, ts).
     history
-        For each session to compute the market's sessions before it, oldest first.
+        The sessions to compute; for each, the market's sessions before it, oldest
+        first.
     features
-        What to compute.
+        Features to compute.
 
     Returns
     -------
     pandas.DataFrame
-        ``symbol``, ``ts``, ``session`` (as in ``bars``) and one float64 column per
-        feature, sorted by (symbol, ts); bitwise what `session_features` gives.
+        ``symbol``, ``ts`` (UTC), ``session`` (as in ``bars``) and one float64 column
+        per feature, sorted by (symbol, ts). NaN where a symbol has too little history.
 
     Raises
     ------
@@ -217,23 +221,23 @@ def features_of_sessions(
     rows = np.concatenate(kept) if kept else np.empty(0, dtype=np.int64)
     computed, done = np.empty((len(features), len(rows))), 0
     for block in blocks:
-        mine = slice(done, done := done + block.stop - block.start)
+        of_block = slice(done, done := done + block.stop - block.start)
         for number, feature in enumerate(features):
-            computed[number, mine] = block.values(feature, columns, block.stop)
+            computed[number, of_block] = block.values(feature, columns, block.stop)
     keys = [bars[name].iloc[rows] for name in ("symbol", "ts", "session")]
     return beside(keys, features, computed)
 
 
 @dataclass(frozen=True)
 class Block:
-    """Rows of one symbol in one session, in bars with their history.
+    """Rows of one symbol and session, within bars with their history.
 
     Attributes
     ----------
     start, stop
-        Rows of the session.
+        Rows [start, stop) of the session.
     first
-        First row of the warm-up, by the number of bars that it needs.
+        First row of the warm-up, by its length in bars.
     """
 
     start: int
@@ -241,28 +245,30 @@ class Block:
     first: Mapping[int, int]
 
     def moved(self, rows: int) -> Block:
-        """Give the same block in bars that begin some rows later or earlier."""
+        """Return the block with all row numbers shifted by ``rows``."""
         first = {needed: row + rows for needed, row in self.first.items()}
         return Block(self.start + rows, self.stop + rows, first)
 
     def values(
         self, feature: Feature, columns: BarColumns, stop: int
     ) -> npt.NDArray[np.float64]:
-        """Compute a feature from its warm-up on, as if the bars ended before a row.
+        """Compute a feature at the session's bars before the row ``stop``.
+
+        The function sees the bars from its warm-up to ``stop`` only.
 
         Parameters
         ----------
         feature
-            One of those that the block was made for.
+            One of the features for which the block was made.
         columns
-            Of the bars that the block was found in.
+            Columns of the bars in which the block was found.
         stop
-            The row before which bars end; ``self.stop`` for the whole session.
+            Row at which the bars end; ``self.stop`` for the whole session.
 
         Returns
         -------
         numpy.ndarray
-            float64, one per row from ``start`` to ``stop``.
+            float64, one value per row in [start, stop).
         """
         first = self.first[feature.warm_up]
         return feature.over(columns, first, stop)[self.start - first :]
@@ -271,24 +277,24 @@ class Block:
 def session_blocks(
     bars: pd.DataFrame, history: History, features: Sequence[Feature]
 ) -> Iterator[Block]:
-    """Find the rows of each symbol in each session, and those it warms up on.
+    """Find the rows of each symbol and session, and the rows of their warm-ups.
 
-    Parameters are those of :func:`features_of_sessions`.
+    The parameters are those of :func:`features_of_sessions`.
 
     Yields
     ------
     Block
-        Symbols in their order, sessions of each from the oldest on; none where a
-        symbol has no bar.
+        Blocks in order of symbols, then of sessions; no block for a symbol and session
+        without bars.
     """
     needs = {feature.warm_up for feature in features}
     days = _days(bars["session"])
-    asked = sorted(history)
-    edges = np.array([_day_number(day) for day in asked])
+    wanted = sorted(history)
+    edges = np.array([_day_number(day) for day in wanted])
     for symbol, last in symbol_rows(bars):
         starts = symbol + np.searchsorted(days[symbol:last], edges)
         stops = symbol + np.searchsorted(days[symbol:last], edges + 1)
-        for session, start, stop in zip(asked, starts, stops, strict=True):
+        for session, start, stop in zip(wanted, starts, stops, strict=True):
             if start == stop:
                 continue
             first = {}
@@ -304,17 +310,17 @@ def session_blocks(
 def oldest_sessions_read(
     bars: pd.DataFrame, history: History, features: Sequence[Feature]
 ) -> dict[date, date]:
-    """Find how far back each session's features read: no further than their warm-up.
+    """Find the oldest session that the features of each session depend on.
 
-    Parameters are those of :func:`features_of_sessions`.
+    The parameters are those of :func:`features_of_sessions`.
 
     Returns
     -------
     dict of date to date
-        For each session of ``history`` the oldest session whose bars decide its
-        features. All sessions from there on do: one without a bar of a symbol was
-        looked at, and would be read if it had one. The same whether the session is
-        computed alone or among others.
+        For each session of ``history``, the oldest session whose bars affect its
+        features. Every session from there on can affect them: a session in which a
+        symbol has no bar would have been used if it had one. The result does not
+        depend on which other sessions are computed.
     """
     longest = sorted(features, key=lambda feature: feature.warm_up)[-1:]
     needed, days = warm_up(longest), _days(bars["session"])
@@ -324,7 +330,7 @@ def oldest_sessions_read(
         first = block.first.get(needed, block.start)
         if block.start - first == needed:
             read = _date(days[first])
-        else:  # it looked as far as it may
+        else:  # the warm-up reached its limit of sessions
             count = block.stop - block.start
             read = _oldest(history[session], needed, count) or session
         oldest[session] = min(oldest[session], read)
@@ -332,13 +338,13 @@ def oldest_sessions_read(
 
 
 def _oldest(previous: Sequence[date], bars: int, per_session: int) -> date | None:
-    """Earliest session that a symbol may warm up on."""
+    """Return the earliest session that a symbol's warm-up may read; None if none."""
     reach = min(_reach(bars, per_session), len(previous))
     return previous[-reach] if reach else None
 
 
 def _day_number(session: date | None) -> int:
-    """IntArray since 1970-01-01; without a session a day that never comes."""
+    """Return the days since 1970-01-01; without a session, the greatest integer."""
     if session is None:
         return int(np.iinfo(np.int64).max)
     return int(np.datetime64(session, "D").astype(np.int64))
@@ -350,7 +356,7 @@ def _date(day_number: np.int64) -> date:
 
 
 def _days(sessions: pd.Series) -> IntArray:
-    """IntArray since 1970-01-01 of a column of dates in any of their types."""
+    """Return a column of dates, of any type, as days since 1970-01-01."""
     if pd.api.types.is_integer_dtype(sessions.dtype):
         return sessions.to_numpy(dtype=np.int64)
     if not pd.api.types.is_datetime64_dtype(sessions.dtype):

@@ -1,8 +1,9 @@
-"""The leak gate: probes that find out whether a result knows the future.
+"""The leak gate: probes that detect look-ahead, that is, knowledge of the future.
 
-Each probe is pure: it takes data and functions, and returns a `Finding`.
-``recomputing`` has those of features and forecasts, ``training`` those of labels and
-windows, ``filling`` those of orders. ``docs/leaks.md`` says what each alarm means.
+Each probe is a pure function: it takes data and functions, and returns a `Finding`.
+``recomputing`` has the probes of features and forecasts, ``training`` those of labels
+and training windows, ``filling`` those of orders, and ``leakage_suspects`` that of
+facts and users' columns. ``docs/leaks.md`` explains each alarm.
 """
 
 from whatif_assets.domain.leaks.filling import (
@@ -32,21 +33,22 @@ from whatif_assets.domain.leaks.training import (
 )
 
 PROBES = {
-    FEATURES_PROBE: "Features of a session, computed again with later bars removed and "
-    "replaced by noise, and with facts that became known later left out, are the same "
-    "up to the cut.",
-    LABEL_PROBE: "Labels lie ahead of their bars, at the label's horizon, and are no "
-    "feature.",
-    TRAINING_PROBE: "The embargo covers the horizon, and no row that is trained on has "
-    "a label in the test window.",
-    FORECASTS_PROBE: "Forecasts, computed again with later bars removed and replaced "
-    "by noise, are the same up to the cut.",
-    INDICATORS_PROBE: "Features that a rule computes for itself, computed again with "
-    "later bars removed and replaced by noise, are the same up to the cut.",
-    FORETELLING_PROBE: "Facts and columns of users' own functions do not foretell what "
-    "comes next better than an honest one could: a question, which refuses nothing.",
-    FILLS_PROBE: "Orders fill at the next bar's open, and replays in another future "
-    "trade the same until it begins.",
+    FEATURES_PROBE: "Features of a session are unchanged up to a cut when they are "
+    "computed again with later bars removed or replaced by noise, and without facts "
+    "that became known later.",
+    LABEL_PROBE: "Labels lie after their bars, at the horizon of the label, and no "
+    "feature equals the label.",
+    TRAINING_PROBE: "The embargo covers the horizon, and no training row has a label "
+    "in the test window.",
+    FORECASTS_PROBE: "Forecasts are unchanged up to a cut when they are computed again "
+    "with later bars removed or replaced by noise.",
+    INDICATORS_PROBE: "Features that only a rule reads are unchanged up to a cut when "
+    "they are computed again with later bars removed or replaced by noise.",
+    FORETELLING_PROBE: "Facts and columns of users' functions do not predict returns "
+    "better than is plausible. If they do, this only asks a question and refuses "
+    "nothing.",
+    FILLS_PROBE: "Orders fill at the next bar's open, and replays with another future "
+    "trade the same until that future begins.",
 }
 
 __all__ = [

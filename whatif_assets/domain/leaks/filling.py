@@ -1,7 +1,7 @@
-"""Orders fill at the next bar's open, and strategies trade on what they know.
+"""Probes of fills: orders fill at a later open and do not depend on the future.
 
-What is filled at a bar's open was decided at an earlier close. So whatever becomes of
-that bar after its open, and of all bars after it, must leave the fill as it is.
+A fill at a bar's open was decided at an earlier close. So the fill must stay the same
+whatever happens in that bar after its open, and in all later bars.
 """
 
 from __future__ import annotations
@@ -22,24 +22,23 @@ from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.leaks.finding import TOLERANCE, Finding, Tally, when
 
 FILLS_PROBE = "fills_at_next_open"
-CUTS = 3  # bars of a sleeve at whose open the future is replaced
-TAIL = 20  # bars of another future that a replay sees
+CUTS = 3  # number of bars of a sleeve at whose open the future is replaced
+TAIL = 20  # number of bars of another future in a replay
 RISE, FALL = 1.0, -1.0
 REMOVED = "once the bars from the cut on are removed"
 MIRRORED = "once prices go the opposite way from the cut on"
 
 ADVICE = (
-    "An order may rest on closed bars alone, and fills at a later open; read no bar "
-    "ahead (such as data.close[1]), no end of the data, and turn off cheat-on-close "
-    "and cheat-on-open."
+    "An order may depend only on closed bars, and fills at a later open. Do not read "
+    "later bars (such as data.close[1]) or the end of the data, and turn off "
+    "cheat-on-close and cheat-on-open."
 )
-
 
 Replay = Callable[[Sleeve], Executions]
 
 
 def fills_at_next_open(sleeve: Sleeve, found: Executions) -> Finding:
-    """Hold fills against the bars that they are said to have happened on.
+    """Compare fills with their bars.
 
     Parameters
     ----------
@@ -51,9 +50,10 @@ def fills_at_next_open(sleeve: Sleeve, found: Executions) -> Finding:
     Returns
     -------
     Finding
-        Failed where a fill has no bar before its own, its order was not sent before
-        its bar, the price of a market order is not the open, or that of another
-        order lies outside of its bar; all of them up to slippage.
+        Failed if there is no bar before that of a fill, an order was not sent before
+        the bar of its fill, the price of a market order is not the open of the bar, or
+        the price of another order is outside the range of the bar. Slippage is allowed
+        for.
     """
     tally = Tally(FILLS_PROBE)
     tally.count(len(found.bars))
@@ -61,22 +61,22 @@ def fills_at_next_open(sleeve: Sleeve, found: Executions) -> Finding:
     early = found.bars < 1
     if found.sent is not None:
         early |= found.bars <= found.sent
-    what = "fills no later than on the bar on which it was sent"
-    _first(early, what, sleeve, found, tally)
+    what = "fills on the bar on which it was sent, or earlier"
+    _fail_on_first(early, what, sleeve, found, tally)
     opens, exact = sleeve.open[found.bars], TOLERANCE * np.abs(found.prices)
     worse = np.sign(found.sizes) * (found.prices - opens)
     off = (worse < -exact) | (worse > found.slack + exact)
-    what = "is a market order, and the price is not the open of the next bar"
-    _first(found.at_open & off, what, sleeve, found, tally)
+    what = "is a market order, but its price is not the open of the next bar"
+    _fail_on_first(found.at_open & off, what, sleeve, found, tally)
     lowest = np.minimum(sleeve.low[found.bars], opens) - found.slack - exact
     highest = np.maximum(sleeve.high[found.bars], opens) + found.slack + exact
     outside = (found.prices < lowest) | (found.prices > highest)
     what = "fills at a price that its bar does not reach"
-    _first(~found.at_open & outside, what, sleeve, found, tally)
+    _fail_on_first(~found.at_open & outside, what, sleeve, found, tally)
     return tally.finding()
 
 
-def _first(
+def _fail_on_first(
     wrong: npt.NDArray[np.bool_],
     what: str,
     sleeve: Sleeve,
@@ -88,9 +88,9 @@ def _first(
         bar = int(found.bars[at])
         opened, ts = sleeve.open[bar], _ts(sleeve, bar)
         tally.fail(
-            f"the order of {found.sizes[at]:g} {sleeve.symbol}, filled for "
-            f"{found.prices[at]:.9g} at {when(ts)}, where the bar opens at "
-            f"{opened:.9g}, {what}. {ADVICE}",
+            f"the order for {found.sizes[at]:g} {sleeve.symbol}, filled at a price of "
+            f"{found.prices[at]:.9g} at {when(ts)} (open of the bar: {opened:.9g}), "
+            f"{what}. {ADVICE}",
             sleeve.symbol,
             ts,
             "price",
@@ -99,17 +99,23 @@ def _first(
 
 
 def repeats_itself(sleeve: Sleeve, found: Executions, again: Executions) -> Finding:
-    """Hold two runs of a strategy on the same bars against each other.
+    """Compare two runs of a strategy on the same bars.
+
+    Parameters
+    ----------
+    sleeve
+        The bars.
+    found, again
+        Fills and orders of the two runs.
 
     Returns
     -------
     Finding
-        Failed where one sends another order or has another fill than the other: then
-        no result of it can be computed again, and no replay can tell whether it knows
-        the future.
+        Failed if any order or fill differs between the runs. The results of such a
+        strategy cannot be reproduced, and no replay can detect look-ahead in it.
     """
     tally = Tally(FILLS_PROBE)
-    tally.look_at(f"{sleeve.symbol} twice over")
+    tally.look_at(f"two runs on {sleeve.symbol}")
     pairs = [
         (np.column_stack([run.bars, run.sizes, run.prices]) for run in (found, again))
     ]
@@ -119,9 +125,9 @@ def repeats_itself(sleeve: Sleeve, found: Executions, again: Executions) -> Find
         tally.count(len(ours))
         if ours.shape != theirs.shape or not np.array_equal(ours, theirs, True):
             tally.fail(
-                "the strategy gives another result each time that it runs on the same "
-                f"bars of {sleeve.symbol}. Let it draw from a generator with a seed, "
-                "such as random.Random(7), and keep nothing from an earlier run.",
+                "the results of the strategy differ between runs on the same bars of "
+                f"{sleeve.symbol}. Use a random generator with a seed, such as "
+                "random.Random(7), and keep nothing from an earlier run.",
                 sleeve.symbol,
             )
     return tally.finding()
@@ -134,7 +140,7 @@ def trades_see_no_future(
     draw: random.Random,
     cuts: Sequence[int] | None = None,
 ) -> Finding:
-    """Replay a strategy in other futures; what was filled before must stay the same.
+    """Replay a strategy with other futures; earlier fills must stay the same.
 
     Parameters
     ----------
@@ -143,17 +149,17 @@ def trades_see_no_future(
     sleeve
         All bars.
     found
-        What it filled on them.
+        Fills and orders of the strategy on all bars.
     draw
-        Draws the cuts, most of them among the bars that filled something.
+        Draws the cuts, most of them among bars with fills, and the other futures.
     cuts
-        The bars at whose open to cut, where they are known.
+        Bars at whose open to cut; drawn if None.
 
     Returns
     -------
     Finding
-        Failed where fills before a cut, or at the open of its bar, or orders sent
-        before it, depend on what came after that open.
+        Failed if fills before the open of the cut bar, fills at that open, or orders
+        sent before it depend on what came after that open; or if a replay fails.
     """
     tally = Tally(FILLS_PROBE)
     cuts = _cuts(sleeve, found, draw) if cuts is None else cuts
@@ -169,8 +175,8 @@ def trades_see_no_future(
                 continue
             _same_until(cut, found, again, sleeve, how, tally)
     if cuts:
-        from_there = ", ".join(_at(sleeve, cut) for cut in cuts)
-        tally.look_at(f"{sleeve.symbol} in other futures from {from_there} on")
+        times = ", ".join(_at(sleeve, cut) for cut in cuts)
+        tally.look_at(f"{sleeve.symbol} with other futures from {times} on")
     return tally.finding()
 
 
@@ -183,10 +189,10 @@ def _ts(sleeve: Sleeve, bar: int) -> pd.Timestamp:
 
 
 def _cuts(sleeve: Sleeve, found: Executions, draw: random.Random) -> list[int]:
-    """Bars at whose open to cut: some that filled something, and the last one.
+    """Choose bars at whose open to cut: some bars with fills, and the last bar.
 
-    None before the first fill: until then an indicator of Backtrader may lack the
-    bars that it needs to be computed at all.
+    No cut is before the first fill, because indicators of Backtrader fail with too few
+    bars.
     """
     filled = np.unique(found.known).tolist()
     if not filled:
@@ -198,7 +204,7 @@ def _cuts(sleeve: Sleeve, found: Executions, draw: random.Random) -> list[int]:
 def _futures(
     sleeve: Sleeve, cut: int, draw: random.Random
 ) -> Iterator[tuple[str, Sleeve]]:
-    """Sleeves that are the same until the open of a bar, and differ from then on."""
+    """Yield sleeves that are equal up to the open of a bar and differ after it."""
     yield REMOVED, sleeve.until(cut)
     longer = sleeve.until(cut + TAIL)
     if cut < len(longer):
@@ -210,40 +216,51 @@ def _futures(
 
 
 def mirrored(sleeve: Sleeve, cut: int) -> Sleeve:
-    """Let prices go the opposite way from the open of a bar on; the open itself stays.
+    """Mirror prices from the open of a bar on; the open itself is unchanged.
 
-    A fall of a tenth becomes a rise of a ninth, so that moves stay as large as this
-    market has them. Volumes and columns come in the opposite order.
+    A fall by a tenth becomes a rise by a ninth, so that the size of moves stays typical
+    of this market. Volumes and columns are in reverse order from the bar on.
     """
-    turn = float(sleeve.open[cut])
-    least = min(float(prices[cut:].min()) for prices in (sleeve.low, sleeve.open))
+    centre = float(sleeve.open[cut])
+    lowest = min(float(prices[cut:].min()) for prices in (sleeve.low, sleeve.open))
 
-    def turned(values: FloatArray) -> FloatArray:
-        return turn**2 / values if least > 0 else 2 * turn - values
+    def _mirror(values: FloatArray) -> FloatArray:
+        return centre**2 / values if lowest > 0 else 2 * centre - values
 
-    def from_bar(bar: int, values: FloatArray, others: FloatArray) -> FloatArray:
+    def _from_bar(bar: int, values: FloatArray, others: FloatArray) -> FloatArray:
         return np.concatenate([values[:bar], others[bar:]])
 
-    def turned_round(values: FloatArray) -> FloatArray:
+    def _reversed(values: FloatArray) -> FloatArray:
         return np.concatenate([values[:cut], values[cut:][::-1]])
 
     return replace(
         sleeve,
-        open=from_bar(cut + 1, sleeve.open, turned(sleeve.open)),
-        high=from_bar(cut, sleeve.high, turned(sleeve.low)),
-        low=from_bar(cut, sleeve.low, turned(sleeve.high)),
-        close=from_bar(cut, sleeve.close, turned(sleeve.close)),
-        vwap=from_bar(cut, sleeve.vwap, turned(sleeve.vwap)),
-        volume=turned_round(sleeve.volume),
-        columns={name: turned_round(values) for name, values in sleeve.columns.items()},
+        open=_from_bar(cut + 1, sleeve.open, _mirror(sleeve.open)),
+        high=_from_bar(cut, sleeve.high, _mirror(sleeve.low)),
+        low=_from_bar(cut, sleeve.low, _mirror(sleeve.high)),
+        close=_from_bar(cut, sleeve.close, _mirror(sleeve.close)),
+        vwap=_from_bar(cut, sleeve.vwap, _mirror(sleeve.vwap)),
+        volume=_reversed(sleeve.volume),
+        columns={name: _reversed(values) for name, values in sleeve.columns.items()},
     )
 
 
 def another_future(sleeve: Sleeve, cut: int, way: float, seed: int) -> Sleeve:
-    """Let prices rise or fall from the open of a bar on; the open itself stays.
+    """Let prices rise or fall from the open of a bar on; the open is unchanged.
 
-    Columns, which are of a bar's close, rise or fall beyond all that they have been,
-    from the same bar on.
+    Columns are known at the close of a bar. From the same bar on, their values rise or
+    fall beyond all values that they have had.
+
+    Parameters
+    ----------
+    sleeve
+        The bars.
+    cut
+        Number of the bar.
+    way
+        ``RISE`` or ``FALL``.
+    seed
+        The same seed gives the same future.
     """
     rng = np.random.default_rng(seed)
     size = len(sleeve) - cut
@@ -277,7 +294,7 @@ def _same_until(
     how: str,
     tally: Tally,
 ) -> None:
-    """Compare orders and fills before a bar, and fills at its open if all are."""
+    """Compare orders and fills before a bar, and its fills if all are at its open."""
     if again.failed_at is not None and again.failed_at < cut:
         reason = f"{how}, the strategy fails: {again.failure} {ADVICE}"
         tally.fail(reason, sleeve.symbol, _ts(sleeve, again.failed_at))
@@ -288,7 +305,7 @@ def _same_until(
     inside = _touched(found, cut) or _touched(again, cut)
     stop = cut if how == REMOVED or inside else cut + 1
     ours, theirs = _known(found, stop), _known(again, stop)
-    _same_rows(ours, theirs, "what is filled", sleeve, cut, how, tally)
+    _same_rows(ours, theirs, "the fill", sleeve, cut, how, tally)
 
 
 def _same_rows(
@@ -300,7 +317,7 @@ def _same_rows(
     how: str,
     tally: Tally,
 ) -> None:
-    """Compare rows that begin with a bar and a signed size."""
+    """Compare rows whose first columns are a bar number and a signed size."""
     tally.count(len(ours))
     both = min(len(ours), len(theirs))
     same = np.isclose(
@@ -312,8 +329,9 @@ def _same_rows(
     at = int(np.argmax(apart)) if apart.any() else both
     bar = int(min(rows[at][0] for rows in (ours, theirs) if at < len(rows)))
     tally.fail(
-        f"{what} for {sleeve.symbol} at {_at(sleeve, bar)} is {_told(theirs, at, bar)} "
-        f"instead of {_told(ours, at, bar)} {how} ({_at(sleeve, cut)}). {ADVICE}",
+        f"{what} for {sleeve.symbol} at {_at(sleeve, bar)} is "
+        f"{_in_words(theirs, at, bar)} instead of {_in_words(ours, at, bar)} {how} "
+        f"({_at(sleeve, cut)}). {ADVICE}",
         sleeve.symbol,
         _ts(sleeve, bar),
         "size",
@@ -321,22 +339,22 @@ def _same_rows(
 
 
 def _known(found: Executions, stop: int) -> FloatArray:
-    """Bar, size and price of the fills that rest on bars before one, one row each."""
+    """Bar, size and price of the fills that depend only on bars before a bar."""
     rows = np.column_stack([found.bars, found.sizes, found.prices])
     return np.asarray(rows[found.known < stop], dtype=np.float64)
 
 
 def _touched(found: Executions, bar: int) -> bool:
-    """Whether more than the open of a bar decides what it fills.
+    """Whether the fills of a bar depend on more than its open.
 
-    Its high and low decide on stops and limits, its volume on what a filler lets
-    through.
+    Stops and limits depend on its high and low; a volume filler depends on its volume.
     """
     on_bar = found.known == bar
     return bool((on_bar & (~found.at_open | found.by_volume)).any())
 
 
-def _told(rows: FloatArray, at: int, bar: int) -> str:
+def _in_words(rows: FloatArray, at: int, bar: int) -> str:
+    """Describe a row of orders or fills, or that there is none on the bar."""
     if at >= len(rows) or rows[at][0] != bar:
         return "nothing"
     size, price = rows[at][1], rows[at][-1]
@@ -346,19 +364,24 @@ def _told(rows: FloatArray, at: int, bar: int) -> str:
 def of_fills(
     fills: pd.DataFrame, sleeve: Sleeve, slippage: float, intrabar: bool
 ) -> Executions:
-    """Read recorded fills of one variant on one sleeve.
+    """Convert recorded fills of one variant on one sleeve to executions.
 
     Parameters
     ----------
     fills
-        ``ts``, ``size`` and ``price``, in time order.
+        ``ts`` (UTC), ``size`` and ``price``, in time order.
     sleeve
         The bars.
     slippage
-        The part of the price by which every fill is worse.
+        Slippage of every fill as a fraction of the price.
     intrabar
-        Whether the variant sends stops or limits too; then only what opens a
-        position is sure to be a market order.
+        Whether the variant also sends stop or limit orders. Then only fills that open a
+        position are certain to come from market orders.
+
+    Returns
+    -------
+    Executions
+        The bar is -1 for fills at a time without a bar.
     """
     ts = fills["ts"].to_numpy(dtype="datetime64[us]").astype(np.int64)
     sizes = fills["size"].to_numpy(dtype=np.float64)

@@ -1,4 +1,4 @@
-"""What a probe found: a finding, and the tally that leads to it."""
+"""Findings of probes, and the tally from which a finding is made."""
 
 from __future__ import annotations
 
@@ -11,43 +11,44 @@ import pandas as pd
 
 from whatif_assets.domain.base.errors import BadInput
 
-# Values are equal to this share of themselves. What ships with the project differs by
-# nothing; a user's matrix product may by its last digits. A value close to 0 is the
-# difference of larger ones and has their last digits, so that it counts as large as
-# some quantile of its column: never as its greatest, beside which any change is small.
+# Relative difference up to which values count as equal. Built-in features are equal to
+# the bit, but a user's matrix product may differ in its last digits. A value close to 0
+# may be a difference of larger values and have their rounding errors, so it is compared
+# at the scale of a quantile of its column. The scale is never the maximum of the
+# column, since any change would be small compared with it.
 TOLERANCE = 1e-9
 TYPICAL, LOW = 0.5, 0.05
 
 KEYS = ["symbol", "ts"]
 READS_AHEAD = (
-    "it knows what came after the bar. Let it read this bar and earlier ones alone."
+    "it depends on what came after the bar. It may read only this bar and earlier bars."
 )
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What one probe says of one partition.
+    """Result of one probe of one partition.
 
     Attributes
     ----------
     probe
-        Its name, a key of ``PROBES``.
+        Name of the probe, a key of ``PROBES``.
     passed
-        Whether there is no leak where it looked.
+        Whether no leak was found in the sample.
     compared
-        What was looked at, in words: the sample.
+        Description of the sample that was compared.
     checked
-        How many values were compared.
+        Number of values that were compared.
     largest_difference
-        The greatest difference between two of them, as `differences` has it; infinite
+        Largest difference between two compared values, as in `differences`; infinite
         where a value or a row is missing on one side.
     symbol, ts, column
-        Where the first offence is (``ts`` is the bar's start, UTC); None where there
-        is none, or none that applies.
+        Place of the first failure (``ts`` is the start of the bar, UTC); None where the
+        probe passed or where it does not apply.
     reason
-        What is wrong and what to do; empty if it passed.
+        What is wrong and what to do; empty if the probe passed.
     asks
-        Whether what fails is a question to the user, which refuses nothing.
+        Whether a failure is only a question to the user, and refuses nothing.
     """
 
     probe: str
@@ -63,7 +64,7 @@ class Finding:
 
 
 class Tally:
-    """Counts the comparisons of one probe and keeps the first that fails."""
+    """Counts the comparisons of one probe and keeps the first failure."""
 
     def __init__(self, probe: str) -> None:
         self.probe = probe
@@ -75,16 +76,16 @@ class Tally:
 
     @property
     def failed(self) -> bool:
-        """Whether something has failed."""
+        """Whether a comparison has failed."""
         return self._first is not None
 
     def look_at(self, sample: str) -> None:
-        """Note in words what is being compared."""
+        """Add a description of what is compared."""
         if sample not in self._samples:
             self._samples.append(sample)
 
     def count(self, values: int) -> None:
-        """Add values that were compared elsewhere and are right."""
+        """Add a number of values that were compared elsewhere and passed."""
         self._checked += values
 
     def fail(
@@ -95,7 +96,7 @@ class Tally:
         column: str | None = None,
         difference: float = np.inf,
     ) -> None:
-        """Note an offence; the first one is told."""
+        """Record a failure; only the first one is reported."""
         self._largest = max(self._largest, difference)
         self._first = self._first or (reason, symbol, ts, column)
 
@@ -107,28 +108,28 @@ class Tally:
         reason: str,
         quantile: float = TYPICAL,
     ) -> None:
-        """Compare tables with ``symbol`` and ``ts``: the same rows, the same values.
+        """Compare two tables by ``symbol`` and ``ts``: rows and values must be equal.
 
         Parameters
         ----------
         before, after
-            What stands, and what was computed from other bars; NaN equals NaN.
+            The stored values, and the values from other bars; NaN equals NaN.
         columns
             float64 columns to compare.
         reason
-            What is wrong where they differ, and what to do.
+            End of the message if they differ: how it happened, and what to do.
         quantile
             As for `differences`.
         """
         if not _same_keys(before, after):
             before, after = before.sort_values(KEYS), after.sort_values(KEYS)
         if not _same_keys(before, after):
-            self._tell_lone_row(before, after, reason)
+            self._fail_on_missing_row(before, after, reason)
             return
         for column in columns:
             self._compare_column(before, after, column, reason, quantile)
 
-    def _tell_lone_row(
+    def _fail_on_missing_row(
         self, before: pd.DataFrame, after: pd.DataFrame, reason: str
     ) -> None:
         rows = before[KEYS].merge(after[KEYS], how="outer", indicator=True)
@@ -160,7 +161,7 @@ class Tally:
             self.fail(f"{found} {reason}", symbol, ts, column, float(apart[at]))
 
     def finding(self) -> Finding:
-        """Say what was found."""
+        """Return the finding of the probe."""
         reason, symbol, ts, column = self._first or ("", None, None, None)
         return Finding(
             probe=self.probe,
@@ -190,34 +191,43 @@ def differences(
     new: npt.NDArray[np.float64],
     quantile: float = TYPICAL,
 ) -> npt.NDArray[np.float64]:
-    """Return how far values lie apart, as a share of the old ones.
+    """Compute the differences between values, relative to the old values.
 
-    Equal values, two NaN and two equal infinities are 0 apart; a NaN or an infinity
-    beside anything else is infinitely far.
+    The difference of equal values, two NaN or two equal infinities is 0; that of a NaN
+    or an infinity and any other value is infinite.
 
     Parameters
     ----------
+    old, new
+        Values to compare, of the same length.
     quantile
-        Of the column's values without 0: those below it count as large as it.
+        Quantile of the absolute old values other than 0. Old values below it are
+        replaced by it as the divisor.
     """
     same = (old == new) | (np.isnan(old) & np.isnan(new))
     apart = np.where(same, 0.0, np.inf)
     both = np.isfinite(old) & np.isfinite(new) & ~same
     if both.any():
         known = np.abs(old[np.isfinite(old) & (old != 0)])
-        least = float(np.quantile(known, quantile)) if len(known) else 0.0
-        scale = np.maximum(np.abs(old[both]), max(least, np.finfo(float).tiny))
+        lowest = float(np.quantile(known, quantile)) if len(known) else 0.0
+        scale = np.maximum(np.abs(old[both]), max(lowest, np.finfo(float).tiny))
         apart[both] = np.abs(old[both] - new[both]) / scale
     return apart
 
 
 def when(ts: pd.Timestamp) -> str:
-    """Write a bar's start for a message."""
+    """Format the start of a bar for a message."""
     return f"{pd.Timestamp(ts):%Y-%m-%d %H:%M} UTC"
 
 
 def together(findings: Sequence[Finding]) -> Finding:
-    """Make one finding of several of the same probe; the first offence is told."""
+    """Merge findings of the same probe; the first failure is reported.
+
+    Parameters
+    ----------
+    findings
+        At least one finding.
+    """
     worst = next((f for f in findings if not f.passed), findings[0])
     words = list(dict.fromkeys(f.compared for f in findings))
     return replace(
@@ -232,12 +242,12 @@ Admit = Callable[[Finding], None]
 
 
 def refuse_leak(finding: Finding, partition: str = "") -> None:
-    """Keep a result that knows the future out of the lake; a question refuses nothing.
+    """Refuse to write a result with look-ahead; a question refuses nothing.
 
     Raises
     ------
     BadInput
-        The finding failed and is no question; the message names the partition, the
+        The finding failed and is not a question. The message names the partition, the
         probe, the place and what to do.
     """
     if not finding.passed and not finding.asks:

@@ -1,9 +1,9 @@
-"""Columns that foretell what comes next better than anything honest does.
+"""Columns that predict returns better than is plausible without look-ahead.
 
-A fact that is dated before it could be known, a restated figure under its first date, a
-table of one's own with tomorrow's prices: no replay shows such a leak, since nothing of
-it changes with the bars. What shows is that it works too well. That is no proof, so
-this asks and never refuses.
+Examples are a fact that is dated before it was known, a restated figure under its first
+date, or a user's table that contains the next day's prices. No replay detects such a
+leak, since these values do not change with the bars. But the column predicts returns
+too well. That is not a proof, so this probe asks a question and never refuses a result.
 """
 
 from __future__ import annotations
@@ -20,31 +20,31 @@ from whatif_assets.domain.features import FEATURES, Feature
 from whatif_assets.domain.leaks.finding import Finding
 
 FORETELLING_PROBE = "columns_foretell_no_return"
-T_STATISTIC = 6.0  # by chance once in five hundred million
-CORRELATION = 0.25  # of ranks; honest signals of one column have a few hundredths
-ENOUGH = 30  # pairs below which nothing is said
-_JUST_BEFORE = 1e-12
+T_STATISTIC = 6.0  # exceeded by chance once in five hundred million columns
+CORRELATION = 0.25  # rank correlation; a column without look-ahead has about 0.03
+ENOUGH = 30  # minimum number of pairs
+_LEAST_UNEXPLAINED = 1e-12
 
 
 def columns_foretell_no_return(
     columns: Mapping[str, Sequence[FloatArray]], returns: Sequence[FloatArray]
 ) -> Finding:
-    """Correlate columns with the returns that follow, and ask where it is too much.
+    """Correlate columns with the returns that follow, and ask if it is implausible.
 
     Parameters
     ----------
     columns
-        By name, of each symbol its values; float64, NaN where unknown.
+        Values of each column by name, one array per symbol; float64, NaN where unknown.
     returns
-        Of each symbol what it gains from when the value can be traded on to the end of
-        the same session; float64, as long as the values.
+        Return of each symbol from the time when a value can first be traded on to the
+        end of the same session, one array per symbol; float64, as long as the values.
 
     Returns
     -------
     Finding
-        Failed, and only asking, where the ranks of a column's values and of the
-        returns have a correlation whose size and t-statistic no honest column has.
-        Values that repeat the previous one are one observation, with the first return.
+        Failed (a question only) if the rank correlation of a column with the returns
+        is implausibly high, both in size and in t-statistic. A value that repeats the
+        previous one is not a new observation; the first return counts.
     """
     question, seen, pairs = "", [], 0
     worst = 0.0
@@ -59,17 +59,17 @@ def columns_foretell_no_return(
         if abs(t) >= T_STATISTIC and abs(correlation) >= max(CORRELATION, worst):
             worst = abs(correlation)
             question = (
-                f"{name} foretells the rest of the session too well: a correlation of "
-                f"{correlation:.2f} with the return from the next open on, over "
-                f"{len(value)} changes of its value (t-statistic {t:.1f}). Was it "
-                "known at the time that it is dated with? Look at available_ts, the "
-                "time zone, revisions under the first date, and when a day's value is "
-                "published; a lag of one session would tell."
+                f"{name} predicts the rest of the session too well: over "
+                f"{len(value)} changes of its value, its correlation with the return "
+                f"from the next open on is {correlation:.2f} (t-statistic {t:.1f}). "
+                "Was each value known at the time with which it is dated? Check "
+                "available_ts, the time zone, revisions under the first date, and when "
+                "a day's value is published; test a lag of one session."
             )
     return Finding(
         FORETELLING_PROBE,
         passed=not question,
-        compared=", ".join(seen) or "no column that comes from elsewhere",
+        compared=", ".join(seen) or "no facts or columns of users' functions",
         checked=pairs,
         largest_difference=0.0,
         reason=question,
@@ -80,7 +80,7 @@ def columns_foretell_no_return(
 def _changes(
     values: Sequence[FloatArray], returns: Sequence[FloatArray]
 ) -> tuple[FloatArray, FloatArray]:
-    """Pairs of a new value and the return that follows it, of all symbols."""
+    """Pair each new value with the return that follows it, over all symbols."""
     pairs = [np.empty((0, 2))]
     for value, gain in zip(values, returns, strict=True):
         new = np.append(True, value[1:] != value[:-1])
@@ -91,7 +91,7 @@ def _changes(
 
 
 def rank_correlation(first: FloatArray, second: FloatArray) -> float:
-    """Correlation of the ranks of two samples; 0 where one does not vary."""
+    """Spearman's rank correlation of two samples; 0 if one of them does not vary."""
     ranks = [pd.Series(sample).rank().to_numpy() for sample in (first, second)]
     spread = math.prod(float(rank.std()) for rank in ranks)
     if spread == 0:
@@ -101,30 +101,32 @@ def rank_correlation(first: FloatArray, second: FloatArray) -> float:
 
 
 def t_statistic(correlation: float, pairs: int) -> float:
-    """Correlation over its standard error if there were none, by Student.
+    """Student's t-statistic of a correlation of a number of pairs.
 
     >>> round(t_statistic(0.5, 102), 3)
     5.774
     """
-    rest = max(1 - correlation**2, _JUST_BEFORE)
-    return correlation * math.sqrt((pairs - 2) / rest)
+    unexplained = max(1 - correlation**2, _LEAST_UNEXPLAINED)
+    return correlation * math.sqrt((pairs - 2) / unexplained)
 
 
 def returns_to_the_close(
     opens: FloatArray, closes: FloatArray, session: npt.NDArray[np.int32]
 ) -> FloatArray:
-    """Return from the next bar's open to the last close of a session, for each bar.
+    """Return from the next bar's open to the last close of that bar's session.
 
     Parameters
     ----------
     opens, closes, session
-        Of each bar of one symbol; sessions never decrease.
+        Open, close and session number of each bar of one symbol; session numbers do
+        not decrease.
 
     Returns
     -------
     numpy.ndarray
-        float64; for the last bar of a session, that of the next session from its first
-        open on. NaN where there is no next bar, or a price is not above 0.
+        One float64 per bar; for the last bar of a session, the return of the next
+        session from its first open on. NaN where there is no next bar, or a price is
+        not above 0.
     """
     following = np.append(session[1:], -1)
     last = np.flatnonzero(np.diff(session, append=np.int32(-1)))
@@ -137,6 +139,6 @@ def returns_to_the_close(
 
 
 def from_elsewhere(feature: Feature) -> bool:
-    """Whether a feature may rest on something beside the bars."""
+    """Whether a feature may depend on other data than bars: facts or users' code."""
     own = not FEATURES[feature.function].comes_with_this
     return own or feature.fact is not None

@@ -1,4 +1,4 @@
-"""Bars replaced by others that could be."""
+"""Noise: bars replaced by other plausible bars."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from whatif_assets.domain.leaks.finding import KEYS
 
 
 def noised(bars: pd.DataFrame, start: int, seed: int) -> pd.DataFrame:
-    """Replace bars by others that could be, from a row on.
+    """Replace the bars from a row on by other plausible bars.
 
-    Prices lie between a third of the old ones and three times them, each high above
-    and each low below all that is likely to have been; ``symbol``, ``ts`` and
-    ``session`` stay.
+    New prices are between a third of the old prices and three times the old prices.
+    New highs lie above and new lows below all prices that are likely to have occurred.
+    ``symbol``, ``ts`` and ``session`` are unchanged.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def noised(bars: pd.DataFrame, start: int, seed: int) -> pd.DataFrame:
 
 
 def _spliced(column: pd.Series, start: int, values: npt.ArrayLike) -> Any:
-    """Replace the end of a column and keep its type."""
+    """Replace the end of a column, and keep the type of the column."""
     changed = column.array.copy()
     changed[start:] = pd.array(np.asarray(values)).astype(column.dtype)
     return changed
@@ -61,7 +61,7 @@ def _prices(old: pd.DataFrame, rng: np.random.Generator) -> dict[str, npt.ArrayL
 def _other(
     column: pd.Series, rng: np.random.Generator, size: int
 ) -> npt.NDArray[np.generic] | pd.Series:
-    """Draw values of a column's type; what is neither number nor flag stays."""
+    """Draw values of a column's type; columns of other types are unchanged."""
     if pd.api.types.is_bool_dtype(column):
         return rng.integers(0, 2, size).astype(bool)
     if pd.api.types.is_numeric_dtype(column):

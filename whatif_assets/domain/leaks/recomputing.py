@@ -1,7 +1,7 @@
-"""Features and forecasts do not see the future: another one would not change them.
+"""Probes of features and forecasts: they must not depend on later bars.
 
-Each is computed again with the bars after a cut removed, and with them replaced by
-noise. What belongs to the cut or lies before it must not move.
+Each value is computed again with the bars after a cut removed, and with those bars
+replaced by noise. Values at the cut or before it must not change.
 """
 
 from __future__ import annotations
@@ -44,10 +44,12 @@ ADVICE = {
 }
 ADVICE[REPLACED] = ADVICE[REMOVED]
 ADVICE[FORGOTTEN] = (
-    "it knows a fact before its available_ts. Let facts be joined as of that time."
+    "it uses a fact before its available_ts. Join facts as of that time."
 )
 
-CUTS = 2  # drawn for each symbol and session, beside the first bar and the last but one
+# Random cuts for each symbol and session, in addition to the first bar and the last
+# but one.
+CUTS = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,12 +59,12 @@ class Recomputed:
     Attributes
     ----------
     symbol, cut
-        Whose bars, and the start of the last bar that was left as it is.
+        Symbol of the bars, and start of the last unchanged bar (UTC).
     how
-        What became of the bars after it, REPEATED, REMOVED or REPLACED; or FORGOTTEN,
-        what became of the facts that were known after its close.
+        What was changed: REPEATED (nothing), REMOVED or REPLACED (the bars after the
+        cut), or FORGOTTEN (facts that became known after the cut).
     rows
-        The session's bars up to the cut, with a column per feature.
+        Bars of the session up to the cut, with a column per feature.
     """
 
     symbol: str
@@ -79,25 +81,31 @@ def recomputed(
     draw: random.Random | None,
     slower: Sequence[LargerBars] = (),
 ) -> Iterator[Recomputed]:
-    """Compute the features of a session anew, with another future after some cuts.
+    """Compute the features of a session again, with another future after some cuts.
 
-    Each feature starts where it does in
-    :func:`whatif_assets.domain.features.features_of_sessions`, so that values which do
-    not see the future keep their bits.
+    Each feature starts at the same bar as in
+    :func:`whatif_assets.domain.features.features_of_sessions`, so that values without
+    look-ahead are equal to the bit.
 
     Parameters
     ----------
     bars
         Tidy bars of some symbols with a column ``session``: the session and its
-        history, sorted by (symbol, ts), with what features read of other symbols.
+        history, sorted by (symbol, ts), with the columns that features read from other
+        symbols.
     session, previous
         The session, and the market's sessions before it.
     features
-        What to compute.
+        Features to compute.
     draw
-        Draws the cuts and the noise; None for no other future.
+        Draws the cuts and the noise; None to only repeat the computation.
     slower
-        Slower bars before the session, of which some of the features are.
+        Slower bars before the session, from which some of the features are computed.
+
+    Yields
+    ------
+    Recomputed
+        For each symbol, the repeated computation first, then those of each cut.
     """
     of_slower = {feature for before in slower for feature in before.features}
     own_features = [feature for feature in features if feature not in of_slower]
@@ -109,8 +117,8 @@ def recomputed(
         if draw is None:
             continue
         for cut in _cuts(own, block, draw):
-            # A function may need more bars than there are before the session's
-            # first ones; the noise below has as many as ever.
+            # A function may fail if there are too few bars after the removal. The noise
+            # below has the full number of bars.
             shorter = None
             with contextlib.suppress(Exception):
                 shorter = until(own.iloc[: cut + 1], block, cut, how=REMOVED)
@@ -143,9 +151,9 @@ def _until(
 
 
 def _cuts(bars: pd.DataFrame, block: Block, draw: random.Random) -> list[int]:
-    """Rows after which to cut: the ends, some between, and one with a gap.
+    """Choose rows after which to cut: both ends, some between, one with a gap.
 
-    What is filled from behind betrays itself where something is missing.
+    A gap (a missing value) reveals features that fill gaps from later bars.
     """
     rows = range(block.start, block.stop - 1)
     if not rows:
@@ -162,7 +170,19 @@ def values_see_no_future(
     written: pd.DataFrame,
     features: Sequence[Feature],
 ) -> Finding:
-    """Compare features as they are to be written with those of other futures."""
+    """Compare features that are to be written with those of other futures.
+
+    Parameters
+    ----------
+    probe
+        Name of the finding.
+    futures
+        Features that were computed with other futures.
+    written
+        The features that are to be written.
+    features
+        Features to compare.
+    """
     columns = [feature.column for feature in features]
     return _see_no_future(
         probe, futures, lambda rows: rows[[*KEYS, *columns]], written, columns, LOW
@@ -179,23 +199,24 @@ def facts_see_no_future(
     draw: random.Random,
     probe: str = FEATURES_PROBE,
 ) -> Finding:
-    """Compare a session's features with what they are without later knowledge.
+    """Compare features with their values without facts that became known later.
 
     Parameters
     ----------
     bars, session, previous, features, written, draw, probe
-        As for :func:`features_see_no_future`.
+        As for
+        :func:`whatif_assets.engines.probing.feature_probe.features_see_no_future`.
     as_known
-        Joins facts to bars of one symbol, those alone that were known when the last
-        of the bars was complete.
+        Joins facts to bars of one symbol; only facts that were known when the last of
+        the bars was complete.
 
     Returns
     -------
     Finding
-        Failed where a value at or before a cut depends on what became known after it.
+        Failed if a value at or before a cut depends on facts that became known later.
     """
 
-    def forgetful() -> Iterator[Recomputed]:
+    def _without_later_facts() -> Iterator[Recomputed]:
         for found in session_blocks(bars, {session: previous}, features):
             first = min(found.first.values(), default=found.start)
             own, block = bars.iloc[first : found.stop], found.moved(-first)
@@ -203,7 +224,7 @@ def facts_see_no_future(
                 known = as_known(own.iloc[: cut + 1])
                 yield _until(known, block, cut, features, FORGOTTEN)
 
-    return values_see_no_future(probe, forgetful(), written, features)
+    return values_see_no_future(probe, _without_later_facts(), written, features)
 
 
 def forecasts_see_no_future(
@@ -216,22 +237,22 @@ def forecasts_see_no_future(
     draw: random.Random,
     slower: Sequence[LargerBars] = (),
 ) -> Finding:
-    """Compare a session's forecasts with those that another future would have given.
+    """Compare forecasts of a session with forecasts computed with other futures.
 
     Parameters
     ----------
     bars, session, previous, features, draw, slower
         As for :func:`recomputed`.
     predict
-        Gives ``symbol``, ``ts``, ``forecast`` and ``expected_return`` of bars with
-        their feature columns, as the fold's model does for the whole test window.
+        Returns ``symbol``, ``ts``, ``forecast`` and ``expected_return`` for bars with
+        their feature columns, with the same model as for the whole test window.
     written
-        The forecasts as they are to be written, of these symbols at least.
+        The forecasts that are to be written; it must include all symbols of the bars.
 
     Returns
     -------
     Finding
-        Failed where a forecast at or before a cut depends on bars after it.
+        Failed if a forecast at or before a cut depends on bars after it.
     """
     return _see_no_future(
         FORECASTS_PROBE,
@@ -254,10 +275,10 @@ def _see_no_future(
     cuts: dict[str, dict[str, None]] = {}
     by_symbol = dict(list(written.groupby("symbol")))
     for future in futures:
-        mine = by_symbol.get(future.symbol, written.iloc[:0])
+        of_symbol = by_symbol.get(future.symbol, written.iloc[:0])
         first, last = future.rows["ts"].iloc[[0, -1]].to_numpy("datetime64[us]")
-        stood = mine["ts"].to_numpy("datetime64[us]")
-        before = mine[(stood >= first) & (stood <= last)]
+        ts = of_symbol["ts"].to_numpy("datetime64[us]")
+        before = of_symbol[(ts >= first) & (ts <= last)]
         reason = f"{future.how}: {ADVICE[future.how]}"
         tally.compare(before, result_of(future.rows), columns, reason, quantile)
         where = f"{future.symbol} on {future.cut:%Y-%m-%d}"

@@ -1,4 +1,4 @@
-"""Labels look forward, and training stops before the test."""
+"""Probes of training: labels look forward, and training ends before the test."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from whatif_assets.domain.models.windows import Fold
 
 LABEL_PROBE = "label_looks_forward"
 TRAINING_PROBE = "training_stops_before_test"
-ROWS = 500  # rows whose label is looked up again
-ENOUGH = 20  # rows below which a feature may equal the label by chance
+ROWS = 500  # number of rows whose label is computed again
+ENOUGH = 20  # with fewer rows, a feature may equal the label by chance
 DAY = pd.Timedelta("1D")
 
 
@@ -42,38 +42,38 @@ def label_looks_forward(
     schedule: pd.DataFrame | None = None,
     steps: Steps | None = None,
 ) -> Finding:
-    """Look up the labels of some rows again, one by one, by the clock.
+    """Compute the labels of a sample of rows again, independently, and compare.
 
     Parameters
     ----------
     rows
-        What a model learns from: ``symbol``, ``ts``, ``session``, ``label``,
-        ``label_ts`` and the feature columns.
+        Training rows: ``symbol``, ``ts``, ``session``, ``label``, ``label_ts``,
+        ``price`` (for labels of the kind ``level``) and the feature columns.
     bars
-        Tidy bars of the sessions below and of those in which their labels lie.
+        Tidy bars of ``sessions`` and of the sessions in which their labels lie.
     label
-        What the label is said to be.
+        Definition of the label.
     bar_size
-        Of the bars.
+        Size of the bars.
     features
-        Feature columns: none of them may be the label.
+        Feature columns; none of them may equal the label.
     sessions
-        Sessions whose labels are looked up.
+        Sessions whose labels are computed again.
     draw
-        Draws the rows.
+        Draws the sample of rows.
     schedule
-        Trading hours as ``Sessions.schedule`` gives them, without a gap from the
-        first of ``sessions`` to the last in which a label may lie; for daily bars
-        and labels across sessions.
+        Trading hours as returned by ``Sessions.schedule``, without a gap from the first
+        of ``sessions`` to the last session in which a label may lie. Needed for daily
+        bars and for labels across sessions.
     steps
         Splits and dividends between the bars' sessions.
 
     Returns
     -------
     Finding
-        Failed where a label does not lie ahead of its bar, comes from another bar
-        than the one ``horizon`` bars later, is another price, or stands among the
-        features.
+        Failed if a label does not lie after its bar, does not come from the bar
+        ``horizon`` bars later, is not the price or return of that bar, or equals a
+        feature.
     """
     tally = Tally(LABEL_PROBE)
     known = rows[rows["label"].notna()]
@@ -97,7 +97,8 @@ def _labels_lie_ahead(known: pd.DataFrame, tally: Tally) -> None:
         row = known.iloc[int(np.argmax(backward))]
         tally.fail(
             f"the label of {row['symbol']} at {when(row['ts'])} comes from the bar of "
-            f"{row['label_ts']}, which does not lie ahead. A label must look forward.",
+            f"{row['label_ts']}, which is not later. A label must come from a later "
+            "bar.",
             row["symbol"],
             row["ts"],
             "label_ts",
@@ -132,15 +133,15 @@ def _labels_are_the_price(
     wrong = differences(found, np.asarray(expected, dtype=np.float64)) > TOLERANCE
     wrong |= (some["label_ts"] != target.to_numpy()).to_numpy()
     tally.count(len(some))
-    tally.look_at(f"{len(some)} labels with the {label.price} that they stand for")
+    tally.look_at(f"{len(some)} labels with the {label.price} of their bars")
     if wrong.any():
         at = int(np.argmax(wrong))
         row = some.iloc[at]
         tally.fail(
-            f"the label of {row['symbol']} at {when(row['ts'])} is {found[at]:.9g}, "
-            f"said to be of {row['label_ts']}; the {label.price} {label.horizon} bars "
-            f"ahead, at {target.iloc[at]}, makes it {expected[at]:.9g}. The label has "
-            "another direction or horizon than the study says.",
+            f"the label of {row['symbol']} at {when(row['ts'])} is {found[at]:.9g} "
+            f"with label_ts {row['label_ts']}; from the {label.price} {label.horizon} "
+            f"bars ahead, at {target.iloc[at]}, it should be {expected[at]:.9g}. The "
+            "direction or horizon of the label differs from the study.",
             row["symbol"],
             row["ts"],
             "label",
@@ -150,7 +151,7 @@ def _labels_are_the_price(
 def _ahead(
     ts: pd.Series, label: Label, step: pd.Timedelta, schedule: pd.DataFrame | None
 ) -> pd.Series:
-    """Start of the bar that a label comes from, counted off slot by slot."""
+    """Start of the bar that a label comes from, counted in slots of the schedule."""
     if schedule is None or (step < DAY and not label.across_sessions):
         return ts + label.horizon * step
     if step >= DAY:
@@ -168,7 +169,7 @@ def _ahead(
 
 
 def _counted_off(some: pd.DataFrame, bars: pd.DataFrame, label: Label) -> pd.Series:
-    """Start of the bar that a label comes from, counted off bar by bar."""
+    """Start of the bar that a label comes from, counted in existing bars."""
     every = bars.assign(session=pd.to_datetime(bars["session"])).sort_values("ts")
     by_symbol = dict(list(every.groupby("symbol")))
     found = []
@@ -185,7 +186,7 @@ def _counted_off(some: pd.DataFrame, bars: pd.DataFrame, label: Label) -> pd.Ser
 def _features_hold_no_label(
     known: pd.DataFrame, label: Label, features: Sequence[str], tally: Tally
 ) -> None:
-    """Find a feature that is the label, on rows where the price has moved."""
+    """Find a feature that equals the label on rows where the price has moved."""
     target = known["label"].to_numpy(dtype=np.float64)
     now = known["price"].to_numpy() if label.kind == "level" else np.zeros(len(known))
     moved = target != now
@@ -199,8 +200,8 @@ def _features_hold_no_label(
         if same[moved].mean() > 0.99:
             row = known[moved].iloc[0]
             tally.fail(
-                f"the feature {column} is the label itself ({row['symbol']} at "
-                f"{when(row['ts'])}: {row['label']:.9g}). Take it out of the features.",
+                f"the feature {column} equals the label ({row['symbol']} at "
+                f"{when(row['ts'])}: {row['label']:.9g}). Remove it from the features.",
                 row["symbol"],
                 row["ts"],
                 column,
@@ -215,27 +216,26 @@ def training_stops_before_test(
     horizon: int,
     search_folds: Sequence[tuple[Mask, Mask]] = (),
 ) -> Finding:
-    """Check that nothing which a fold trains on reaches into its test window.
+    """Check that the training rows of a fold do not reach into its test window.
 
     Parameters
     ----------
     rows
-        The rows that the fold trains on: ``symbol``, ``ts``, ``session`` and
-        ``label_ts``.
+        Training rows of the fold: ``symbol``, ``ts``, ``session`` and ``label_ts``.
     frame
         All rows of the training sessions, with the same columns.
     fold
-        Its sessions.
+        Training and test sessions.
     embargo, horizon
-        Bars left out before the test, and the label's bars ahead.
+        Number of bars to leave out before the test, and horizon of the label in bars.
     search_folds
-        Training and validation mask over ``rows`` of each fold of a search.
+        Training and validation mask over ``rows`` for each fold of a search.
 
     Returns
     -------
     Finding
-        Failed where the embargo is shorter than the horizon, a row lies outside the
-        training sessions or inside the embargo, or a label lies in the test.
+        Failed if the embargo is shorter than the horizon, a row is outside the training
+        sessions or inside the embargo, or a label lies in the test window.
     """
     tally = Tally(TRAINING_PROBE)
     tally.look_at(
@@ -264,7 +264,7 @@ def _days(sessions: Sequence[date]) -> pd.DatetimeIndex:
 def _rows_lie_before(rows: pd.DataFrame, fold: Fold, tally: Tally) -> None:
     own = pd.to_datetime(rows["session"])
     outside = ~own.isin(_days(fold.train)) | (own >= _days(fold.test).min())
-    _offence(
+    _fail_on(
         rows[outside.to_numpy()],
         f"fold {fold.number} trains on the row of {{symbol}} at {{ts}}, which is not "
         f"in its training sessions, {fold.train[0]} to {fold.train[-1]}.",
@@ -275,17 +275,17 @@ def _rows_lie_before(rows: pd.DataFrame, fold: Fold, tally: Tally) -> None:
 def _labels_lie_before(
     rows: pd.DataFrame, frame: pd.DataFrame, fold: Fold, tally: Tally
 ) -> None:
-    """Look up the session in which each label lies; it must be before the test."""
+    """Check that the session of each label is before the test."""
     bars = frame[[*KEYS, "session"]].rename(
         columns={"ts": "label_ts", "session": "label_session"}
     )
     found = rows.merge(bars, on=["symbol", "label_ts"], how="left")
     before = pd.to_datetime(found["label_session"]) < _days(fold.test).min()
-    _offence(
+    _fail_on(
         found[~before.to_numpy()],
         f"fold {fold.number} trains on the row of {{symbol}} at {{ts}}, whose label "
-        f"lies at {{label_ts}}, not in a session before the test, which starts on "
-        f"{fold.test[0]}. Leave such rows out.",
+        f"lies at {{label_ts}}. That is not in a session before the test, which starts "
+        f"on {fold.test[0]}. Leave such rows out.",
         tally,
     )
 
@@ -298,10 +298,10 @@ def _embargo_is_kept(
     after = train["ts"] > train["symbol"].map(last)
     left_out = after.groupby(train["symbol"]).sum().reindex(last.index)
     short = left_out.index[left_out < embargo]
-    _offence(
+    _fail_on(
         rows[rows["symbol"].isin(short) & (rows["ts"] == rows["symbol"].map(last))],
         f"fold {fold.number} trains on the row of {{symbol}} at {{ts}}, one of the "
-        f"last {embargo} bars before the test, which the embargo leaves out.",
+        f"last {embargo} bars before the test. The embargo must leave them out.",
         tally,
     )
 
@@ -311,7 +311,7 @@ def _search_stops(
 ) -> None:
     start = validation["ts"].min()
     reaching = (train["ts"] >= start) | (train["label_ts"] >= start)
-    _offence(
+    _fail_on(
         train[reaching.to_numpy()],
         f"fold {number} of the search trains on the row of {{symbol}} at {{ts}}, "
         f"whose label lies at {{label_ts}}; its validation starts at {start}.",
@@ -319,7 +319,7 @@ def _search_stops(
     )
 
 
-def _offence(rows: pd.DataFrame, reason: str, tally: Tally) -> None:
+def _fail_on(rows: pd.DataFrame, reason: str, tally: Tally) -> None:
     if len(rows):
         row = rows.iloc[0]
         words = reason.format(

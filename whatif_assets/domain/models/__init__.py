@@ -1,7 +1,7 @@
-"""Models: algorithms by name, and what they give.
+"""Models: learning algorithms by name, and the models that they fit.
 
-``algorithms`` has the registry, ``trees`` and ``linear`` the algorithms, ``portable``
-the fitted models.
+``algorithms`` holds the registry, ``trees`` and ``linear`` the algorithms,
+``portable`` the fitted models, ``labels`` the labels, and ``windows`` the folds.
 """
 
 from whatif_assets.domain.models.algorithms import ALGORITHMS, Algorithm, parse_settings

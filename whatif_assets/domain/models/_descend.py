@@ -1,4 +1,4 @@
-"""The loop that scores a forest, compiled."""
+"""Compiled loop that computes the forecasts of a forest."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def add_up(
     left: Int32Array,
     right: Int32Array,
 ) -> FloatArray:  # pragma: no cover (compiled)
-    """Add up the weighted leaves of each row, tree by tree; see `Forest`."""
+    """Sum the weighted leaves of each row, tree by tree; see `Forest`."""
     forecast = np.empty(len(x))
     for row in range(len(x)):
         total = constant

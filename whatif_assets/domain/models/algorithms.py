@@ -1,7 +1,7 @@
-"""The registry of algorithms.
+"""The registry of learning algorithms.
 
-A new algorithm is a settings model, a function that fits it here, one that fits it
-on Spark, and one line in ``ALGORITHMS``.
+A new algorithm consists of a settings model, a function that fits it locally, a
+function that fits it on Spark, and one line in ``ALGORITHMS``.
 """
 
 from __future__ import annotations
@@ -36,21 +36,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Nesting:
-    """Models for smaller values of a setting lie inside that of a larger one.
+    """A setting whose smaller values have models that are part of a larger model.
 
-    A search then fits the largest value alone.
+    A search then only fits the largest value.
 
     Attributes
     ----------
     setting
-        Name of the setting; a larger value adds to the model and changes nothing
-        of what is there.
+        Name of the setting, such as the number of trees. A larger value adds to the
+        model and leaves the rest unchanged.
     smaller
-        ``smaller(model, value)`` takes the model for a smaller value out of one.
+        ``smaller(model, value)`` extracts the model for a smaller value.
     exact_on
-        Backends where that is the model fitted with the smaller value itself, to
-        the bit. On others it is one that other random numbers gave: its error
-        estimates the same thing.
+        Backends on which the extracted model is equal, to the bit, to a model fitted
+        with the smaller value. On other backends it is a model from other random
+        numbers; its error estimates the same quantity.
     """
 
     setting: str
@@ -60,19 +60,20 @@ class Nesting:
 
 @dataclass(frozen=True)
 class Algorithm:
-    """An algorithm that can be asked for by name.
+    """An algorithm of the registry.
 
     Attributes
     ----------
     Settings
         The pydantic model of its settings, the same for both backends.
     fit_local
-        ``fit_local(x, y, settings, seed, threads)``: n x k features and n labels,
-        finite. The model depends on neither threads nor machine.
+        ``fit_local(x, y, settings, seed, threads)`` with n x k features and n labels,
+        finite. The model does not depend on the number of threads or the machine.
     fit_spark
-        ``fit_spark(rows, settings, seed)`` over `spark_rows`.
+        ``fit_spark(rows, settings, seed)`` with the rows of `spark_rows`.
     nesting
-        Where candidates of a search can share one fit; see `Nesting`.
+        The setting for which candidates of a search can share one fit; see `Nesting`.
+        None if there is no such setting.
     """
 
     Settings: type[BaseModel]
@@ -82,7 +83,7 @@ class Algorithm:
 
     @functools.cached_property
     def code_version(self) -> str:
-        """Hash of its source: another text, another version."""
+        """Hash of the source of the algorithm; any change of the source changes it."""
         return code_version(self.Settings, self.fit_local, self.fit_spark)
 
 
@@ -91,7 +92,7 @@ ALGORITHMS: dict[str, Algorithm] = {
         RandomForestSettings,
         random_forest,
         random_forest_spark,
-        # Spark draws the rows of all trees together, so each depends on how many.
+        # Spark draws the rows of all trees together, so trees depend on their number.
         Nesting("n_trees", first_averaged, exact_on=("local",)),
     ),
     "gradient_boosting": Algorithm(
@@ -105,7 +106,7 @@ ALGORITHMS: dict[str, Algorithm] = {
 
 
 def parse_settings(algorithm: str, settings: Mapping[str, Any]) -> BaseModel:
-    """Check the settings of an algorithm and fill in those left out.
+    """Check the settings of an algorithm and fill in defaults.
 
     Raises
     ------

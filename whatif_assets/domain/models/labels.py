@@ -1,4 +1,4 @@
-"""Labels: the price that a model learns to forecast, a fixed time ahead."""
+"""Labels: the price or return that a model learns to forecast, at a horizon."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 
 from whatif_assets.domain.bars.adjustments import Steps
 from whatif_assets.domain.bars.bar_size import BarSize
-from whatif_assets.domain.base.arrays import Times
+from whatif_assets.domain.base.arrays import FloatArray, Times
 from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
 from whatif_assets.domain.features import PRICES
 from whatif_assets.domain.features.bar_columns import price_of
@@ -22,27 +22,27 @@ DAY = np.timedelta64(1, "D")
 
 @dataclass(frozen=True)
 class Label:
-    """What lies ahead of a bar and is to be forecast.
+    """Definition of a label: the future price or return to forecast.
 
     Attributes
     ----------
     price
-        The price, of a later bar.
+        Name of the price of the later bar.
     horizon
-        How many bars later by the clock: 5 for bars of a minute is the bar that
-        starts five minutes later. For daily bars, sessions of the calendar. Bars that
-        end by what was traded are counted one by one.
+        Number of bars ahead. For bars by the clock, time counts: 5 for bars of a minute
+        is the bar that starts five minutes later. For daily bars, sessions of the
+        calendar count. For bars by activity (such as volume bars), bars count.
     kind
-        ``level`` is the price itself, ``return`` the price over the same price at
-        this bar, less 1.
+        ``level`` is the price itself; ``return`` is the price divided by the same price
+        of the current bar, less 1.
     across_sessions
         Whether a label may lie in a later session; the horizon then counts trading
-        time alone. Daily labels always do.
+        time only. Daily labels always lie in a later session.
 
     Raises
     ------
     BadInput
-        For a horizon below 1, or a price or kind that does not exist.
+        The horizon is below 1, or the price or kind does not exist.
     """
 
     price: str = "vwap"
@@ -51,11 +51,11 @@ class Label:
     across_sessions: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse a label that does not lie ahead."""
+        """Check the values."""
         if self.horizon < 1:
             raise BadInput(
-                f"label: horizon: found {self.horizon}; a label lies at least 1 bar "
-                "ahead, or it would be known already."
+                f"label: horizon: found {self.horizon}; it must be at least 1 bar, "
+                "because the price of the current bar is known already."
             )
         for name, found, allowed in (
             ("price", self.price, PRICES),
@@ -82,54 +82,79 @@ def label(
     bars
         Tidy bars with a column ``session``; each (symbol, ts) once.
     label
-        What to look up.
+        Definition of the label.
     bar_size
-        Of the bars.
+        Size of the bars.
     schedule
-        Trading hours as `Sessions.schedule` gives them: index session, columns
-        ``open`` and ``close``, UTC. Needed for daily bars and across sessions; it
-        holds every session of the calendar from the first of ``bars`` to the last
-        in which a label may lie.
+        Trading hours as returned by `Sessions.schedule`: index session, columns
+        ``open`` and ``close``, UTC. Needed for daily bars and across sessions. It must
+        have every session of the calendar from the first session of ``bars`` to the
+        last session in which a label may lie.
     steps
-        Splits and dividends between the bars' sessions: a price of a later session
-        is on the basis of the bar's own.
+        Splits and dividends between the sessions of the bars. A price of a later
+        session is adjusted to the basis of the bar's session.
 
     Returns
     -------
     pandas.DataFrame
         ``symbol``, ``ts``, ``label`` (float64) and ``label_ts`` (datetime64[us,
         UTC], the start of the bar that the label comes from), in the order of
-        ``bars``. NaN and NaT where that very bar does not exist or, unless across
-        sessions, belongs to another session. Across sessions also for bars by the
-        clock outside trading hours. Bars that end by what was traded are not counted
-        beyond a session of which ``bars`` has none, nor further than ``horizon``
-        sessions.
+        ``bars``. NaN and NaT in these cases: the bar of the label does not exist; the
+        bar of the label is in another session and ``across_sessions`` is False; a bar
+        by the clock lies outside trading hours and ``across_sessions`` is True; a bar
+        by activity would have to be counted past a session without bars, or further
+        than ``horizon`` sessions. A return is NaN too where its base price is not
+        above 0.
 
     Raises
     ------
     BadInput
-        The schedule is missing or lacks a session of the bars; or, across
-        sessions, bars are not whole base bars after the open.
+        The schedule is missing or lacks a session of the bars; or, across sessions, a
+        bar does not start a whole number of base bars after the open.
     """
-    daily = bar_size.daily
     label_ts = pd.DatetimeIndex(_targets(bars, label, bar_size, schedule))
     label_ts = label_ts.tz_localize("UTC").as_unit("us")
     prices = bars[["symbol", "ts", "session"]].assign(label=price_of(bars, label.price))
-    wanted = bars[["symbol"]].assign(ts=label_ts)
-    found = wanted.merge(prices, on=["symbol", "ts"], how="left", validate="m:1")
+    targets = bars[["symbol"]].assign(ts=label_ts)
+    found = targets.merge(prices, on=["symbol", "ts"], how="left", validate="m:1")
+    own_session_only = not bar_size.daily and not label.across_sessions
+    values = _later_prices(bars, found, own_session_only, steps)
+    if label.kind == "return":
+        base = prices["label"].to_numpy(dtype=np.float64)
+        # A return from a price of 0 or less is not defined.
+        values = values / np.where(base > 0, base, np.nan) - 1.0
+    frame = bars[["symbol", "ts"]].reset_index(drop=True)
+    return frame.assign(label=values, label_ts=label_ts.where(~np.isnan(values)))
+
+
+def _later_prices(
+    bars: pd.DataFrame,
+    found: pd.DataFrame,
+    own_session_only: bool,
+    steps: Steps | None,
+) -> FloatArray:
+    """Prices of the bars of the labels, on the basis of each bar's own session.
+
+    Parameters
+    ----------
+    bars
+        The bars.
+    found
+        ``label`` (the price) and ``session`` of the bar of each label; missing where
+        that bar does not exist.
+    own_session_only
+        Whether prices of other sessions become NaN.
+    steps
+        As for :func:`label`.
+    """
     values = found["label"].to_numpy(dtype=np.float64, copy=True)
-    if not daily and not label.across_sessions:
+    if own_session_only:
         values[_day(found["session"]) != _day(bars["session"])] = np.nan
     if steps is not None and steps.by_symbol:
         own = bars["session"].reset_index(drop=True)
         later = found["session"].where(found["session"].notna(), own)
         values *= steps.factors(bars["symbol"], later, own)[0]
-    if label.kind == "return":
-        base = prices["label"].to_numpy(dtype=np.float64)
-        # No return can be told from a price of 0 or less.
-        values = values / np.where(base > 0, base, np.nan) - 1.0
-    frame = bars[["symbol", "ts"]].reset_index(drop=True)
-    return frame.assign(label=values, label_ts=label_ts.where(~np.isnan(values)))
+    return values
 
 
 def _targets(
@@ -138,7 +163,7 @@ def _targets(
     bar_size: BarSize,
     schedule: pd.DataFrame | None,
 ) -> Times:
-    """When the bars start that labels come from, if they are there."""
+    """Start of the bar that each label comes from, whether it exists or not."""
     if bar_size.by_activity:
         number = _day(bars["session"]).astype(np.int64)
         if label.across_sessions:
@@ -154,14 +179,14 @@ def _targets(
 def _bars_ahead(
     bars: pd.DataFrame, number: npt.NDArray[np.int64], label: Label
 ) -> Times:
-    """Count a symbol's bars, from one session into the next where that is asked."""
+    """Count the bars of each symbol, across sessions if the label allows it."""
     days, place = np.unique(number, return_inverse=True)
     gaps = np.cumsum(np.diff(days, prepend=days[:1]) > 1)  # sessions without bars
     stretch = gaps[place] if label.across_sessions else number
-    counted = {"symbol": bars["symbol"].to_numpy(), "stretch": stretch}
-    ordered = pd.DataFrame({**counted, "ts": _times(bars["ts"]), "number": number})
-    of_symbol = ordered.sort_values("ts", kind="stable").groupby(list(counted))
-    ahead = of_symbol[["ts", "number"]].shift(-label.horizon).sort_index()
+    keys = {"symbol": bars["symbol"].to_numpy(), "stretch": stretch}
+    rows = pd.DataFrame({**keys, "ts": _times(bars["ts"]), "number": number})
+    stretches = rows.sort_values("ts", kind="stable").groupby(list(keys))
+    ahead = stretches[["ts", "number"]].shift(-label.horizon).sort_index()
     near = ahead["number"] - number <= label.horizon
     return _times(ahead["ts"].where(near))
 
@@ -171,8 +196,8 @@ def _times(column: pd.Series) -> Times:
 
 
 def _day(sessions: pd.Series | pd.Index) -> Times:
-    """Dates in any of their types, as numbers that compare."""
-    # Without a cache of texts, the search for which takes longer than dates.
+    """Convert sessions of any date type to days that can be compared."""
+    # Without pandas' cache of parsed texts: for dates, it takes longer than it saves.
     return pd.to_datetime(sessions, cache=False).to_numpy(dtype="datetime64[D]")
 
 
@@ -182,9 +207,9 @@ def _along_calendar(
     step: np.timedelta64,
     schedule: pd.DataFrame | None,
 ) -> Times:
-    """Find where labels start that may lie in a later session."""
+    """Start of the bar of each label that may lie in a later session."""
     number = _session_numbers(bars, schedule)
-    assert schedule is not None, "or the sessions would have no numbers"
+    assert schedule is not None, "_session_numbers raises without a schedule"
     if step >= DAY:
         days = _day(schedule.index)
         return _take(days.astype("datetime64[us]"), number + horizon)
@@ -194,11 +219,11 @@ def _along_calendar(
 def _session_numbers(
     bars: pd.DataFrame, schedule: pd.DataFrame | None
 ) -> npt.NDArray[np.int64]:
-    """Place of each bar's session in the calendar."""
+    """Position of each bar's session in the schedule."""
     if schedule is None:
         raise BadInput(
-            "label: a label of daily bars or across sessions counts along the "
-            "calendar; give the schedule of its sessions."
+            "label: a label of daily bars or across sessions needs the schedule of the "
+            "market's sessions."
         )
     days = _day(schedule.index)
     sessions = _day(bars["session"])
@@ -206,12 +231,12 @@ def _session_numbers(
     lacking = np.append(days, np.datetime64("NaT"))[number] != sessions
     if lacking.any():
         missing = sessions[int(np.argmax(lacking))]
-        raise BadInput(f"label: the schedule lacks the bars' session {missing}.")
+        raise BadInput(f"label: the schedule lacks the session {missing} of the bars.")
     return number
 
 
 def _take(times: Times, at: npt.NDArray[np.int64]) -> Times:
-    """Take by position, NaT beyond the end."""
+    """Take times by position; NaT beyond the end."""
     padded = np.append(times, np.datetime64("NaT", "us"))
     return padded[np.minimum(at, len(times))]
 
@@ -223,7 +248,7 @@ def _trading_time_ahead(
     step: np.timedelta64,
     schedule: pd.DataFrame,
 ) -> Times:
-    """Count base bars from the open of each session to its close, and on."""
+    """Count base bars ahead, from the close of a session to the next open."""
     ts, opens = _times(bars["ts"]), _times(schedule["open"])
     closes = _times(schedule["close"])
     slots = -((opens - closes) // step)  # a short last bar counts too
@@ -235,8 +260,8 @@ def _trading_time_ahead(
         row = int(np.argmax(uneven))
         raise BadInput(
             f"label: across_sessions: the bar of {ts[row]} UTC does not start a whole "
-            f"number of base bars after its session's open, {opens[number[row]]} UTC; "
-            "choose a base bar that does."
+            f"number of base bars after its session's open, {opens[number[row]]} UTC. "
+            "Choose another base bar."
         )
     ahead = before[number] + slot + horizon
     session = np.searchsorted(before, ahead, side="right") - 1

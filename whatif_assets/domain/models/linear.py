@@ -1,4 +1,4 @@
-"""Linear regression with a penalty on large coefficients, here or on Spark."""
+"""Ridge regression, fitted locally or on Spark."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class LinearSettings(Settings):
     l2: float = Field(
         default=1e-6,
         ge=0,
-        description="Penalty on the squared standardised coefficients; 0 is none.",
+        description="Penalty on the squared standardised coefficients; 0: no penalty.",
     )
 
 
@@ -30,25 +30,25 @@ def linear(
 ) -> Linear:
     """Fit a ridge regression.
 
-    With features and label scaled to mean 0 and deviation 1 it minimises
-    ``mean(error**2) / 2 + l2 * sum(coefficient**2) / 2``, so that ``l2`` means the
-    same for prices and returns. Of features that say the same, each gets its share.
+    Features and label are scaled to mean 0 and standard deviation 1, and
+    ``mean(error**2) / 2 + l2 * sum(coefficient**2) / 2`` is minimised, so that ``l2``
+    has the same effect for prices and returns. Collinear features share their effect.
 
     Parameters
     ----------
     x, y
         n x k features and n labels, finite.
     settings
-        How to fit.
+        Settings of the regression.
     seed, threads
-        Without effect: nothing is random, and sums are taken in one order.
+        Have no effect: nothing is random, and sums have a fixed order.
     """
     center, scale = x.mean(axis=0), x.std(axis=0)
     level, unit = float(y.mean()), float(y.std()) or 1.0
     used = scale > 0
     columns = [(x[:, i] - center[i]) / scale[i] for i in np.flatnonzero(used)]
     label = (y - level) / unit
-    # Not by a product of matrices, whose order of adding depends on the threads.
+    # Not a matrix product, whose order of additions depends on the threads.
     moments = np.array([[np.mean(a * b) for b in columns] for a in columns])
     with_label = np.array([np.mean(a * label) for a in columns])
     standardised = np.zeros(x.shape[1])
@@ -67,22 +67,22 @@ def linear_spark(rows: SparkFrame, settings: LinearSettings, seed: int) -> Linea
     Parameters
     ----------
     rows
-        As :func:`whatif_assets.domain.models.spark_rows.spark_rows` makes them.
+        Rows of :func:`whatif_assets.domain.models.spark_rows.spark_rows`.
     settings
-        How to fit.
+        Settings of the regression.
     seed
-        Without effect.
+        Has no effect.
     """
     from pyspark.ml.feature import StandardScaler
     from pyspark.ml.regression import LinearRegression
     from pyspark.sql import functions as F  # noqa: N812
 
-    # One partition: what several add up to depends on which is done first.
+    # One partition, because a sum over several depends on which one finishes first.
     rows = rows.coalesce(1)
     label = F.col("label")
     ((level, unit),) = rows.select(F.avg(label), F.stddev_pop(label)).collect()
     unit = unit or 1.0
-    # Spark scales, too, but does not center: columns far from 0 would lose digits.
+    # Spark scales too but does not center, so columns far from 0 would lose digits.
     scaler = StandardScaler(inputCol="features", outputCol="scaled", withMean=True)
     scaling = scaler.fit(rows)
     scaled = scaling.transform(rows).withColumn("label", (label - level) / unit)

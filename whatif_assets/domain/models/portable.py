@@ -1,7 +1,7 @@
-"""Fitted models as plain arrays, the same whatever library fitted them.
+"""Fitted models as plain arrays, independent of the library that fitted them.
 
-A model is data: it is scored in one batch without the library or a JVM, stored
-without pickle, and queried as a table.
+A model is data: it forecasts in one batch without that library or a JVM, is stored
+without pickle, and can be queried as a table.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LEAF = -1
 
 
 class Model(Protocol):
-    """What every fitted model can do."""
+    """Interface of every fitted model."""
 
     def predict(self, x: FloatArray) -> FloatArray:
         """Forecast n rows of k features in one batch.
@@ -29,35 +29,35 @@ class Model(Protocol):
         Returns
         -------
         ndarray of float64, n
-            In the unit of the label; NaN for rows with a NaN feature. Each value
-            depends on its own row alone, to the bit.
+            Forecasts in the unit of the label; NaN for rows with a NaN feature. Each
+            value depends on its own row alone, to the bit.
 
         Raises
         ------
         BadInput
-            x is no matrix of k columns.
+            x is not a matrix of k columns.
         """
 
     def importance(self) -> FloatArray:
-        """How much each of the k features matters: shares that add up to 1.
+        """Importance of each of the k features: shares that add up to 1.
 
-        All are 0 where the model uses none.
+        All are 0 where the model uses no feature.
         """
 
     def to_table(self) -> pd.DataFrame:
-        """Lay the model out as a table that can be queried."""
+        """Write the model as a table that can be queried."""
 
 
 def _check_width(x: FloatArray, features: int) -> None:
     if x.ndim != 2 or x.shape[1] != features:
         raise BadInput(
-            f"model: found features of shape {x.shape}; it was fitted on {features} "
-            "features, one column each, in this order."
+            f"model: found features of shape {x.shape}; the model was fitted on "
+            f"{features} features and needs one column for each, in the same order."
         )
 
 
 def shares(weights: npt.ArrayLike) -> FloatArray:
-    """Weights of at least 0 divided by their sum, or all 0."""
+    """Divide weights of at least 0 by their sum; all 0 where the sum is 0."""
     values = np.asarray(weights, dtype=np.float64)
     total = float(values.sum())
     return values / total if total > 0 else np.zeros_like(values)
@@ -70,11 +70,11 @@ class Linear:
     Attributes
     ----------
     constant
-        Intercept, in the unit of the label; an array of one.
+        Intercept in the unit of the label; an array of one number.
     coefficients
-        k float64, in the unit of the label over that of the feature.
+        k float64, in the unit of the label per unit of the feature.
     shares
-        k float64, see :meth:`Model.importance`.
+        k float64; see :meth:`Model.importance`.
     """
 
     constant: FloatArray
@@ -85,8 +85,8 @@ class Linear:
         """Forecast; see :meth:`Model.predict`."""
         _check_width(x, len(self.coefficients))
         total = np.full(len(x), self.constant[0])
-        # Column by column: a product of matrices may add up in an order that
-        # depends on the number of rows and threads.
+        # Column by column, because the order of additions in a matrix product may
+        # depend on the number of rows and threads.
         for column, coefficient in zip(x.T, self.coefficients, strict=True):
             total += column * coefficient
         return total
@@ -96,7 +96,7 @@ class Linear:
         return self.shares
 
     def to_table(self) -> pd.DataFrame:
-        """One row per feature, and one without a feature for the constant.
+        """Write one row per feature, and one row without a feature for the constant.
 
         Returns
         -------
@@ -112,24 +112,24 @@ class Linear:
 class Forest:
     """Regression trees: ``constant + sum(weight * value of the leaf)``.
 
-    The nodes of all trees are in the same arrays. A row goes to the left child
-    where ``row[feature] <= threshold``, else to the right one.
+    The nodes of all trees are in the same arrays. A row goes to the left child if
+    ``row[feature] <= threshold``, else to the right child.
 
     Attributes
     ----------
     constant
-        Added to every forecast, in the unit of the label; an array of one.
+        Added to every forecast, in the unit of the label; an array of one number.
     roots, weights
         First node and weight of each tree.
     feature
-        Number of the feature that a node compares, ``LEAF`` in a leaf.
+        Number of the feature that each node compares; ``LEAF`` in a leaf.
     threshold, value
-        Of each node, in the units of its feature and of the label; NaN where the
-        node has none.
+        Threshold of each inner node, in the unit of its feature, and value of each
+        leaf, in the unit of the label; NaN otherwise.
     left, right
-        Children of each node; of a leaf the leaf itself.
+        Children of each node; a leaf points to itself.
     shares
-        k float64, see :meth:`Model.importance`.
+        k float64; see :meth:`Model.importance`.
     """
 
     constant: FloatArray
@@ -144,8 +144,8 @@ class Forest:
 
     def predict(self, x: FloatArray) -> FloatArray:
         """Forecast; see :meth:`Model.predict`."""
-        # Here, since compiling or loading it takes part of a second that reading
-        # definitions need not wait for.
+        # Imported here: compiling or loading it takes part of a second, and many uses
+        # of this module need no forecast.
         from whatif_assets.domain.models._descend import add_up
 
         _check_width(x, len(self.shares))
@@ -158,23 +158,23 @@ class Forest:
         return forecast
 
     def importance(self) -> FloatArray:
-        """Share in the reduction of squared error; see :meth:`Model.importance`."""
+        """Share of the reduction of squared error; see :meth:`Model.importance`."""
         return self.shares
 
     def first(self, count: int, weights: FloatArray) -> Forest:
-        """The first trees as a forest of their own, or all where there are fewer.
+        """Return a forest of the first trees, or of all trees if there are fewer.
 
         Parameters
         ----------
         count
-            How many; at least 1.
+            Number of trees, at least 1.
         weights
-            Weight of each of them.
+            Weight of each of these trees.
 
         Returns
         -------
         Forest
-            Its importance is NaN, since nodes do not say what they contributed.
+            Its importance is NaN, since nodes do not store their contribution.
         """
         count = min(count, len(self.roots))
         end = self.roots[count] if count < len(self.roots) else len(self.feature)
@@ -188,7 +188,7 @@ class Forest:
         )
 
     def to_table(self) -> pd.DataFrame:
-        """One row per node.
+        """Write one row per node.
 
         Returns
         -------
@@ -202,7 +202,7 @@ class Forest:
         root = self.roots[tree]
         leaf = self.feature == LEAF
 
-        def unless_leaf(values: Int32Array) -> pd.Series:
+        def _unless_leaf(values: Int32Array) -> pd.Series:
             return pd.Series(values).astype("Int32").mask(leaf)
 
         return pd.DataFrame(
@@ -210,10 +210,10 @@ class Forest:
                 "tree": tree,
                 "weight": self.weights[tree],
                 "node": np.arange(len(tree), dtype=np.int32) - root,
-                "feature": unless_leaf(self.feature),
+                "feature": _unless_leaf(self.feature),
                 "threshold": self.threshold,
-                "left": unless_leaf(self.left - root),
-                "right": unless_leaf(self.right - root),
+                "left": _unless_leaf(self.left - root),
+                "right": _unless_leaf(self.right - root),
                 "value": self.value,
             }
         )
@@ -221,7 +221,7 @@ class Forest:
 
 @dataclass(frozen=True, eq=False)
 class Tree:
-    """One tree, its nodes counted from 0, which is the root; see `Forest`."""
+    """One tree; its nodes are numbered from 0, the root. See `Forest`."""
 
     feature: npt.NDArray[np.int32]
     threshold: FloatArray
@@ -233,14 +233,24 @@ class Tree:
 def forest_of(
     trees: Sequence[Tree], weights: npt.ArrayLike, constant: float, shares: FloatArray
 ) -> Forest:
-    """Join trees into a forest."""
+    """Join trees into a forest.
+
+    Parameters
+    ----------
+    trees
+        At least one tree.
+    weights
+        Weight of each tree.
+    constant, shares
+        See `Forest`.
+    """
     sizes = [len(tree.feature) for tree in trees]
     roots = np.cumsum([0, *sizes[:-1]]).astype(np.int32)
 
-    def joined(name: str) -> npt.NDArray[Any]:
+    def _joined(name: str) -> npt.NDArray[Any]:
         return np.concatenate([getattr(tree, name) for tree in trees])
 
-    feature = joined("feature").astype(np.int32)
+    feature = _joined("feature").astype(np.int32)
     leaf = feature == LEAF
     itself = np.arange(len(feature))
     root = np.repeat(roots, sizes)
@@ -249,10 +259,10 @@ def forest_of(
         roots=roots,
         weights=np.asarray(weights, dtype=np.float64),
         feature=feature,
-        threshold=np.where(leaf, np.nan, joined("threshold")).astype(np.float64),
-        value=np.where(leaf, joined("value"), np.nan).astype(np.float64),
-        left=np.where(leaf, itself, joined("left") + root).astype(np.int32),
-        right=np.where(leaf, itself, joined("right") + root).astype(np.int32),
+        threshold=np.where(leaf, np.nan, _joined("threshold")).astype(np.float64),
+        value=np.where(leaf, _joined("value"), np.nan).astype(np.float64),
+        left=np.where(leaf, itself, _joined("left") + root).astype(np.int32),
+        right=np.where(leaf, itself, _joined("right") + root).astype(np.int32),
         shares=shares,
     )
 

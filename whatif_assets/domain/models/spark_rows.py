@@ -1,4 +1,4 @@
-"""Training rows on Spark, laid out the same on any number of cores."""
+"""Training rows on Spark, in the same partitions on any number of cores."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame as SparkFrame
     from pyspark.sql import SparkSession
 
-# Partitions follow from the number of rows alone, because Spark ML draws its random
-# rows partition by partition and adds up partition by partition.
+# The number of partitions depends only on the number of rows, because Spark ML draws
+# random rows and computes sums partition by partition.
 ROWS_PER_PARTITION = 200_000
 
 
@@ -29,16 +29,16 @@ def spark_rows(
     y: FloatArray,
     masks: Sequence[npt.NDArray[np.bool_]] = (),
 ) -> Iterator[SparkFrame]:
-    """Hold training rows in Spark's memory.
+    """Keep training rows in Spark's memory.
 
     Parameters
     ----------
     spark
-        The session.
+        The Spark session.
     x, y
         n x k features and n labels, finite.
     masks
-        Any number of n booleans.
+        Any number of masks of n booleans, to select rows with.
 
     Yields
     ------
@@ -54,7 +54,7 @@ def spark_rows(
     )
     partitions = math.ceil(len(y) / ROWS_PER_PARTITION)
     frame = spark.createDataFrame(table)
-    # Into one partition they need no shuffle, which takes as long as a small fit.
+    # One partition needs no shuffle, which would take as long as a small fit.
     spread = (
         frame.coalesce(1) if partitions == 1 else frame.repartition(partitions, "row")
     )
@@ -68,6 +68,6 @@ def spark_rows(
 
 
 def width(rows: SparkFrame) -> int:
-    """Count the features of training rows."""
+    """Number of features of training rows."""
     attributes = rows.schema["features"].metadata["ml_attr"]
     return int(attributes["num_attrs"])

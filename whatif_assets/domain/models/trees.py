@@ -1,4 +1,4 @@
-"""Random forest and gradient boosting, fitted here or on Spark."""
+"""Random forest and gradient boosting, fitted locally or on Spark."""
 
 from __future__ import annotations
 
@@ -19,59 +19,70 @@ from whatif_assets.domain.models.spark_rows import width
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame as SparkFrame
 
-# Up to here a forest tries every threshold, above it those of a histogram: exact
-# trees on 500,000 rows take half a minute, histograms one second.
+# Up to this number of rows a forest tries every threshold, above it only those of a
+# histogram: on 500,000 rows, exact trees take half a minute, histograms one second.
 EXACT_ROWS = 50_000
-# Of the histogram trees, whose memory grows with it.
+# Limit for histogram trees, whose memory grows with the number of leaves.
 MOST_LEAVES = 4_096
-# Drawing n of n rows with replacement takes this share of them.
+# Share of distinct rows when n of n rows are drawn with replacement.
 BOOTSTRAP_SHARE = 1 - math.exp(-1)
 
 
 class _TreeSettings(Settings):
     max_depth: int = Field(
-        default=5, ge=1, le=30, description="Splits from the root to a leaf."
+        default=5,
+        ge=1,
+        le=30,
+        description="Maximum number of splits from the root to a leaf.",
     )
     max_bins: int = Field(
         default=255,
         ge=2,
         le=1024,
-        description="Thresholds tried per feature, where not all are.",
+        description="Maximum number of thresholds tried per feature, where not all are "
+        "tried.",
     )
 
 
 class RandomForestSettings(_TreeSettings):
     """Settings of `random_forest`."""
 
-    n_trees: int = Field(default=20, ge=1, le=10_000, description="Trees.")
+    n_trees: int = Field(default=20, ge=1, le=10_000, description="Number of trees.")
     max_features: float = Field(
         default=1 / 3,
         gt=0,
         le=1,
-        description="Share of the features that each split chooses from.",
+        description="Share of the features among which each split chooses.",
     )
-    min_rows_per_leaf: int = Field(default=1, ge=1, description="Rows in a leaf.")
+    min_rows_per_leaf: int = Field(
+        default=1, ge=1, description="Minimum number of rows in a leaf."
+    )
 
 
 class GradientBoostingSettings(_TreeSettings):
     """Settings of `gradient_boosting`."""
 
-    n_trees: int = Field(default=100, ge=1, le=10_000, description="Trees.")
+    n_trees: int = Field(default=100, ge=1, le=10_000, description="Number of trees.")
     learning_rate: float = Field(
-        default=0.1, gt=0, le=1, description="Share of each tree that is added."
+        default=0.1,
+        gt=0,
+        le=1,
+        description="Factor by which each tree is multiplied before it is added.",
     )
     max_features: float = Field(
         default=1.0,
         gt=0,
         le=1,
-        description="Share of the features that each split chooses from.",
+        description="Share of the features among which each split chooses.",
     )
-    min_rows_per_leaf: int = Field(default=20, ge=1, description="Rows in a leaf.")
+    min_rows_per_leaf: int = Field(
+        default=20, ge=1, description="Minimum number of rows in a leaf."
+    )
 
 
 def _whole_features(share: float, features: int) -> int:
-    """Round a share of the features up, at least to 1."""
-    # The share is a decimal: 0.7 of 10 is 7, not 7.000000000000001.
+    """Convert a share of the features to a number, rounded up, at least 1."""
+    # In binary, 0.7 of 10 may be 7.000000000000001, which must not become 8.
     return max(1, math.ceil(share * features - 1e-9))
 
 
@@ -82,18 +93,18 @@ def random_forest(
     seed: int,
     threads: int,
 ) -> Forest:
-    """Fit a random forest with scikit-learn, or above EXACT_ROWS with LightGBM.
+    """Fit a random forest with scikit-learn, above EXACT_ROWS rows with LightGBM.
 
     Parameters
     ----------
     x, y
         n x k features and n labels, finite.
     settings
-        How to fit.
+        Settings of the forest.
     seed
         The same seed gives the same model, to the bit.
     threads
-        How many to use, 0 for all; the model does not depend on it.
+        Number of threads, 0 for all cores; the model does not depend on it.
     """
     if len(x) > EXACT_ROWS:
         bagging = {
@@ -103,9 +114,9 @@ def random_forest(
         }
         return _lightgbm(x, y, settings, seed, threads, bagging)
     grown = _grow(x, y, settings, seed, threads)
-    trees = [_of_scikit_learn(one) for one in grown]
+    trees = [_of_scikit_learn(tree) for tree in grown]
     weights = np.full(len(trees), 1 / len(trees))
-    gains = [one.compute_feature_importances() for one in grown]
+    gains = [tree.compute_feature_importances() for tree in grown]
     return forest_of(trees, weights, 0.0, shares(np.sum(gains, axis=0)))
 
 
@@ -116,17 +127,17 @@ def _grow(
     seed: int,
     threads: int,
 ) -> list[Any]:
-    """Grow the trees of scikit-learn's RandomForestRegressor, without the forest.
+    """Grow the same trees as scikit-learn's RandomForestRegressor.
 
-    That class sets Python's warning filters anew around each tree. They are the
-    process's own, so of several forests at once each spoils them for the others.
+    That class resets Python's warning filters around each tree. The filters belong to
+    the process, so forests that are fitted in parallel would disturb each other.
     """
     from joblib import Parallel, delayed
     from sklearn.tree import DecisionTreeRegressor
 
     x32, column = x.astype(np.float32, order="C"), y.reshape(-1, 1)
 
-    def grow(state: int) -> Any:
+    def _grow_tree(state: int) -> Any:
         drawn = np.random.RandomState(state).randint(0, len(x), len(x))
         tree = DecisionTreeRegressor(
             max_depth=settings.max_depth,
@@ -139,17 +150,17 @@ def _grow(
 
     states = np.random.RandomState(seed).randint(2**31 - 1, size=settings.n_trees)
     workers = Parallel(n_jobs=threads or -1, prefer="threads")
-    return list(workers(delayed(grow)(int(state)) for state in states))
+    return list(workers(delayed(_grow_tree)(int(state)) for state in states))
 
 
 def first_averaged(forest: Forest, count: int) -> Forest:
-    """The forest of the first trees, each with the same weight."""
+    """Return the forest of the first trees, each with the same weight."""
     count = min(count, len(forest.roots))
     return forest.first(count, np.full(count, 1 / count))
 
 
 def first_boosted(forest: Forest, count: int) -> Forest:
-    """The boosted trees as they were after a number of rounds."""
+    """Return the boosted trees as they were after a number of rounds."""
     return forest.first(count, forest.weights)
 
 
@@ -184,12 +195,12 @@ def _lightgbm(
     threads: int,
     boosting: Mapping[str, Any],
 ) -> Forest:
-    # Its threads wait for each other at every split, by default at full speed: beside
-    # anything else that runs, a fit then takes ten times as long.
+    # LightGBM's threads wait for each other at every split. By default they wait
+    # busily, so that a fit takes ten times as long when other processes run.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     import lightgbm
 
-    # LightGBM keeps labels in 32 bits, which a price level does not fit into.
+    # LightGBM stores labels in 32 bits, too few for a price level; so they are scaled.
     mean, deviation = float(y.mean()), float(y.std()) or 1.0
     features = x.shape[1]
     per_split = _whole_features(settings.max_features, features)
@@ -223,7 +234,7 @@ def _lightgbm(
 
 
 def _of_lightgbm(root: Mapping[str, Any], unit: float) -> Tree:
-    """Flatten nested nodes, parents before children."""
+    """Convert nested nodes to arrays, parents before children."""
     nodes: list[Mapping[str, Any]] = [root]
     children: list[tuple[int, int]] = []
     for node in nodes:  # grows while it is walked
@@ -250,7 +261,7 @@ def random_forest_spark(
     Parameters
     ----------
     rows
-        As :func:`whatif_assets.domain.models.spark_rows.spark_rows` makes them.
+        Rows of :func:`whatif_assets.domain.models.spark_rows.spark_rows`.
     settings, seed
         As for `random_forest`.
     """
@@ -308,16 +319,16 @@ _LINE = re.compile(
 
 
 def _of_spark(text: str) -> tuple[list[Tree], list[float]]:
-    """Read the trees from a model's own description.
+    """Parse the trees from the text description of a Spark model.
 
-    It is the one form that a driver gets in one call, from a cluster too, and it is
-    exact: Java writes a number with as many digits as tell it from every other.
-    Nodes come parents first and left before right.
+    The driver can get the text in one call, even from a cluster, and the text is exact:
+    Java writes each number with enough digits to identify it. Parents come before their
+    children, and left children before right children.
     """
     trees: list[Tree] = []
     weights: list[float] = []
     nodes: list[list[float]] = []  # feature, threshold, value, left, right
-    waiting: list[list[float]] = []
+    waiting: list[list[float]] = []  # inner nodes that lack a child
     for line in _LINE.finditer(text):
         if line["weight"]:
             weights.append(float(line["weight"]))

@@ -1,4 +1,4 @@
-"""Windows: how sessions and rows divide into training and testing, in time order."""
+"""Windows: division of sessions and rows into training and test, in time order."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from whatif_assets.domain.base.errors import BadInput
 
 @dataclass(frozen=True)
 class Fold:
-    """Sessions to train on and the later sessions to test on.
+    """Training sessions, and the later sessions to test on.
 
     Attributes
     ----------
     number
-        Counted from 0, in time order.
+        Number of the fold, from 0, in time order.
     train, test
         Sessions, oldest first. Every session of ``train`` is before every session
         of ``test``.
@@ -42,8 +42,8 @@ def split(sessions: Sequence[date], train: float) -> list[Fold]:
     sessions
         Sessions, oldest first.
     train
-        Below 1 the share to train on, rounded down to whole sessions; from 1 on
-        their number.
+        Below 1, the share of the sessions to train on, rounded down to whole sessions;
+        from 1 on, the number of training sessions.
 
     Returns
     -------
@@ -53,17 +53,17 @@ def split(sessions: Sequence[date], train: float) -> list[Fold]:
     Raises
     ------
     BadInput
-        The sessions are out of order, or training or testing would have none.
+        The sessions are out of order, or training or test would have no sessions.
     """
     _check_order(sessions)
-    # The decimal as it was written: in binary 0.29 * 100 is below 29.
+    # Calculated with the decimal as written: in binary, 0.29 * 100 is below 29.
     share = Fraction(str(train))
     count = math.floor(share * len(sessions)) if train < 1 else _whole(train, "train")
     if not 1 <= count < len(sessions):
         raise BadInput(
-            f"evaluation: train {train} of {len(sessions)} sessions makes "
+            f"evaluation: train {train} of {len(sessions)} sessions leaves "
             f"{count} to train on and {len(sessions) - count} to test on; both need at "
-            "least 1. Choose another train, or more dates."
+            "least 1. Choose another value of train, or more sessions."
         )
     return [Fold(0, tuple(sessions[:count]), tuple(sessions[count:]))]
 
@@ -75,43 +75,43 @@ def walk_forward(
     step: int | None = None,
     expanding: bool = False,
 ) -> list[Fold]:
-    """Move a window of training and one of testing through the sessions.
+    """Move a training window and a test window through the sessions.
 
     Parameters
     ----------
     sessions
         Sessions, oldest first.
     train, test
-        Sessions in each window.
+        Number of sessions in each window.
     step
-        Sessions from one test to the next; ``test`` where left out, so that each
-        session after the first training is tested exactly once.
+        Number of sessions from one test window to the next; by default ``test``, so
+        that each session after the first training window is tested exactly once.
     expanding
-        Train on everything before the test instead of the last ``train`` sessions.
+        Train on all sessions before the test window instead of the last ``train``.
 
     Returns
     -------
     list of Fold
-        The last test is shorter where the sessions end.
+        One fold per test window; the last test window may be shorter.
 
     Raises
     ------
     BadInput
-        A count is below 1, tests would overlap, or the sessions do not suffice for
-        one fold.
+        The sessions are out of order, a number is below 1, test windows would overlap,
+        or there are too few sessions for one fold.
     """
     _check_order(sessions)
     train, test = _whole(train, "train"), _whole(test, "test")
     step = test if step is None else _whole(step, "step")
     if step < test:
         raise BadInput(
-            f"evaluation: step {step} is below test {test}: sessions would be tested "
-            "more than once. Choose a step of at least the test's sessions."
+            f"evaluation: step {step} is below test {test}, so sessions would be "
+            f"tested more than once. Choose a step of at least {test}."
         )
     if train >= len(sessions):
         raise BadInput(
-            f"evaluation: train {train} leaves nothing of {len(sessions)} sessions to "
-            "test on. Choose fewer, or more dates."
+            f"evaluation: train {train} leaves none of {len(sessions)} sessions to "
+            "test on. Choose a smaller train, or more sessions."
         )
     return [
         Fold(
@@ -127,7 +127,7 @@ def _check_order(sessions: Sequence[date]) -> None:
     for earlier, later in pairwise(sessions):
         if earlier >= later:
             raise BadInput(
-                f"evaluation: session {later} does not come after {earlier}; give "
+                f"evaluation: session {later} does not come after {earlier}; list "
                 "each session once, oldest first."
             )
 
@@ -135,32 +135,32 @@ def _check_order(sessions: Sequence[date]) -> None:
 def _whole(count: float, name: str) -> int:
     if count < 1 or count != int(count):
         raise BadInput(
-            f"evaluation: {name}: found {count}; it is a whole number of sessions, "
-            "at least 1."
+            f"evaluation: {name}: found {count}; it must be a whole number of "
+            "sessions, at least 1."
         )
     return int(count)
 
 
 def training_rows(frame: pd.DataFrame, fold: Fold, embargo: int) -> Mask:
-    """Rows that a fold may train on without seeing its test.
+    """Rows that a fold may train on without knowledge of its test sessions.
 
     Parameters
     ----------
     frame
-        ``symbol``, ``ts``, ``session`` and ``label_ts`` (NaT where there is no
-        label); in any order. Rows of the test sessions need not be there, but
-        where they are, their first bar marks the start of the test.
+        Columns ``symbol``, ``ts``, ``session`` and ``label_ts`` (NaT without a label),
+        in any order. If it has rows of the test sessions, the first of their bars marks
+        the start of the test.
     fold
-        The sessions.
+        Training and test sessions.
     embargo
-        The last bars of each symbol before the test that are left out; at least
-        the label's horizon.
+        Number of bars of each symbol before the test to leave out; at least the horizon
+        of the label.
 
     Returns
     -------
     ndarray of bool
-        True for rows of the training sessions outside the embargo whose label lies
-        before the test.
+        True for rows of the training sessions that are outside the embargo and whose
+        label lies before the test.
 
     Raises
     ------
@@ -180,21 +180,21 @@ def training_rows(frame: pd.DataFrame, fold: Fold, embargo: int) -> Mask:
 
 
 def cv_folds(rows: pd.DataFrame, n: int, embargo: int) -> list[tuple[Mask, Mask]]:
-    """Folds for choosing settings: train on the past, validate on what follows.
+    """Folds to choose settings with: train on the past, validate on what follows.
 
-    The distinct times of the rows are cut into n + 1 blocks of equal length; fold i
-    trains on the first i + 1 blocks, less the embargo, and validates on the next.
+    The distinct times of the rows are cut into n + 1 blocks of equal length. Fold i
+    trains on the first i + 1 blocks, without the embargo, and validates on the next.
 
     Parameters
     ----------
     rows
-        Training rows with ``ts`` and, where known, ``label_ts``; in any order.
-        Rows of several symbols share a time and stay together.
+        Training rows with ``ts`` and, where known, ``label_ts``, in any order. Rows of
+        different symbols at the same time are in the same block.
     n
-        Number of folds; at least 1.
+        Number of folds, at least 1.
     embargo
-        The last distinct times before each validation that are left out of
-        training; at least the label's horizon.
+        Number of distinct times before each validation block to leave out of training;
+        at least the horizon of the label.
 
     Returns
     -------
@@ -204,7 +204,8 @@ def cv_folds(rows: pd.DataFrame, n: int, embargo: int) -> list[tuple[Mask, Mask]
     Raises
     ------
     BadInput
-        There are too few rows for n folds and the embargo.
+        The number of folds is below 1, the embargo is negative, or there are too few
+        distinct times for n folds and the embargo.
     """
     _check_embargo(embargo)
     ts = rows["ts"].to_numpy(dtype="datetime64[us]")
@@ -212,9 +213,9 @@ def cv_folds(rows: pd.DataFrame, n: int, embargo: int) -> list[tuple[Mask, Mask]
     edges = [len(times) * block // (n + 1) for block in range(1, n + 2)]
     if n < 1 or edges[0] <= embargo:
         raise BadInput(
-            f"search_folds: found {n}, for {len(times)} distinct bar times; {n + 1} "
-            f"blocks of them must each be longer than the embargo of {embargo} bars, "
-            "and there is at least 1 fold. Choose fewer folds, or more sessions."
+            f"search_folds: found {n}; it must be at least 1, and each of the {n + 1} "
+            f"blocks of the {len(times)} distinct bar times must be longer than the "
+            f"embargo of {embargo} bars. Choose fewer folds, or more sessions."
         )
     label_ts = rows["label_ts"] if "label_ts" in rows else rows["ts"]
     known = label_ts.to_numpy(dtype="datetime64[us]")
@@ -229,4 +230,6 @@ def cv_folds(rows: pd.DataFrame, n: int, embargo: int) -> list[tuple[Mask, Mask]
 
 def _check_embargo(embargo: int) -> None:
     if embargo < 0:
-        raise BadInput(f"evaluation: embargo: found {embargo}; it is at least 0 bars.")
+        raise BadInput(
+            f"evaluation: embargo: found {embargo}; it must be at least 0 bars."
+        )

@@ -1,4 +1,7 @@
-"""Quality of bars: checks by name, one function and one line in `QUALITY_CHECKS`."""
+"""Quality checks of bars: the registry of checks, their rules, and their execution.
+
+To add a check, write one function and add one line to `QUALITY_CHECKS`.
+"""
 
 from __future__ import annotations
 
@@ -36,19 +39,20 @@ SEVERITIES: tuple[str, ...] = get_args(Severity)
 
 @dataclass(frozen=True)
 class QualityCheck:
-    """One check of the bars of a session.
+    """A quality check of the bars of sessions.
 
     Attributes
     ----------
     find
-        Takes the bars and its limits, and gives what it found. Of a session it
-        finds the same whichever others are inspected with it.
+        Function of the bars and the limits that returns the findings. The findings of
+        a session must not depend on which other sessions are inspected with it.
     severity
-        Unless the market says another: an ``error`` leaves the symbol out of the
-        session, or the whole session where it is of no symbol; a ``warning`` fails
-        the check, a ``note`` is told, ``off`` is not looked for.
+        Default severity; a market may set another. An ``error`` leaves the symbol out
+        of the session, or the whole session if the finding has no symbol. A
+        ``warning`` fails the check, a ``note`` is only reported, and with ``off`` the
+        check does not run.
     limits
-        What else a market may set.
+        Model of the limits that a market may set.
     """
 
     find: Callable[[Inspection, Any], list[Finding]]
@@ -57,7 +61,7 @@ class QualityCheck:
 
     @property
     def about(self) -> str:
-        """What it finds, in a sentence."""
+        """Description of the check: the first line of the function's docstring."""
         return (self.find.__doc__ or "").strip().splitlines()[0]
 
 
@@ -88,17 +92,18 @@ QUALITY_CHECKS: dict[str, QualityCheck] = {
     "order": QualityCheck(coverage.order, "warning"),
     "repaired": QualityCheck(coverage.repaired, "note"),
 }
-# What makes a row no bar at all: ingest refuses it, whatever a market says.
+# Checks of rows that are not valid bars: ingest refuses them, and no market can change
+# that.
 REFUSED: dict[str, str] = {
-    "schema": "Refuse columns that are missing or of another type, and stamps that no "
-    "bar of the market can have.",
-    "values": "Refuse prices that are not above 0 unless the market admits them by "
-    "negative_price, volumes below 0, and either that is not finite; a high below the "
-    "low; columns that are exchanged.",
-    "duplicates": "Refuse a second row of a symbol and ts, unless it says the same "
-    "and the market repairs it by drop_duplicates.",
+    "schema": "Refuse columns that are missing or of another type, and stamps that a "
+    "bar of the market cannot have.",
+    "values": "Refuse prices of 0 or less unless the market admits them by "
+    "negative_price, volumes below 0, prices and volumes that are not finite, a high "
+    "below the low, and exchanged columns.",
+    "duplicates": "Refuse a second row of a symbol and ts, unless it is equal to the "
+    "first and the market declares the repair drop_duplicates.",
     "unreadable": "Refuse a session whose files or tables cannot be read.",
-    "no_bars": "Refuse a session that the source has no bars in.",
+    "no_bars": "Refuse a session in which the source has no bars.",
 }
 CHECKS: dict[str, str] = {
     **REFUSED,
@@ -108,14 +113,14 @@ CHECKS: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Rule:
-    """How a market has one check done.
+    """The severity and limits of one check in a market.
 
     Attributes
     ----------
     severity
-        What a finding means.
+        Severity of the findings.
     limits
-        Those of the check, defaults included.
+        Limits of the check, defaults included.
     """
 
     severity: Severity
@@ -123,7 +128,7 @@ class Rule:
 
 
 def parse_rules(quality: Mapping[str, Any]) -> dict[str, Rule]:
-    """Read a market's ``quality``, where each check has a severity, limits or both.
+    """Parse a market's ``quality``, which sets severities and limits of checks.
 
     Parameters
     ----------
@@ -133,13 +138,13 @@ def parse_rules(quality: Mapping[str, Any]) -> dict[str, Rule]:
     Returns
     -------
     dict of Rule
-        Of every check, in the order of the registry.
+        Rules of all checks, in the order of the registry.
 
     Raises
     ------
     BadInput
-        There is no such check, severity or limit, or the check is of those that
-        ingest refuses; its ``field`` names it.
+        A check, severity or limit does not exist, or the check is one of `REFUSED`,
+        which cannot be set. The error's ``field`` names the entry.
     """
     for name in quality.keys() - {MAY_LOSE}:
         if name not in QUALITY_CHECKS:
@@ -150,24 +155,24 @@ def parse_rules(quality: Mapping[str, Any]) -> dict[str, Rule]:
 def _no_check(name: str) -> str:
     if name in REFUSED:
         return (
-            f"{name} always blocks: such rows are no bars. Correct the source, or "
-            "declare one of the market's repairs."
+            f"{name} always blocks, because such rows are not bars. Correct the "
+            "source, or declare a repair in the market."
         )
     return (
-        f"There is no such check.{did_you_mean(name, QUALITY_CHECKS)} Allowed: "
-        f"{one_of(QUALITY_CHECKS)}."
+        f"'{name}' is not a quality check.{did_you_mean(name, QUALITY_CHECKS)} "
+        f"Allowed: {one_of(QUALITY_CHECKS)}."
     )
 
 
-def _rule(name: str, said: Any) -> Rule:
+def _rule(name: str, entry: Any) -> Rule:
     check = QUALITY_CHECKS[name]
-    settings = dict(said) if isinstance(said, Mapping) else {"severity": said}
+    settings = dict(entry) if isinstance(entry, Mapping) else {"severity": entry}
     severity = settings.pop("severity", check.severity)
-    if isinstance(severity, bool):  # YAML reads a bare off and on so
+    if isinstance(severity, bool):  # YAML reads off and on without quotes as booleans
         severity = check.severity if severity else "off"
     if severity not in SEVERITIES:
         raise BadInput(
-            f"found {severity!r}; a severity is {one_of(SEVERITIES)}."
+            f"found {severity!r}; allowed severities are {one_of(SEVERITIES)}."
             f"{did_you_mean(str(severity), SEVERITIES)}",
             field=("quality", name),
         )
@@ -182,20 +187,21 @@ def _rule(name: str, said: Any) -> Rule:
 
 
 def rules_hash(rules: Mapping[str, Rule], may_lose: str) -> str:
-    """Hash of everything that decides what is found, and what it means."""
-    said = [
+    """Hash the rules of all checks, and what a study may lose (`may_lose`)."""
+    settings = [
         [name, rule.severity, rule.limits.model_dump()] for name, rule in rules.items()
     ]
-    return combined_hash([*said, may_lose])
+    return combined_hash([*settings, may_lose])
 
 
 def inspect(bars: Inspection, rules: Mapping[str, Rule]) -> dict[date, list[Finding]]:
-    """Do every check that is not off.
+    """Run every check that is not off.
 
     Returns
     -------
     dict of list of Finding
-        By session that has any, in the order of the registry.
+        Findings by session, in the order of the registry. A session without findings
+        has no entry.
     """
     found: dict[date, list[Finding]] = {}
     for name, rule in rules.items():

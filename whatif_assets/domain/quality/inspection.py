@@ -1,4 +1,4 @@
-"""What a check of quality sees: the bars of some sessions, as arrays."""
+"""Input and output of quality checks: bars of sessions as arrays, and findings."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ from whatif_assets.domain.bars.schema import PRICES, session_starts
 from whatif_assets.domain.bars.sessions import Sessions
 from whatif_assets.domain.base.arrays import FloatArray, IntArray, Mask
 
-MINUTE = 60_000_000  # microseconds
-NEAR = 10  # bars to either side of one
+_MINUTE = 60_000_000  # microseconds
+_NEAR = 10  # bars before and after a bar that define its usual range
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found in one session, of one symbol or of all.
+    """What a check found in one session, for one symbol or for all symbols.
 
     Attributes
     ----------
     session
         The session.
     symbol
-        The symbol, or None where the finding speaks of the whole session.
+        The symbol; None if the finding concerns the whole session.
     ts
-        Start of the first bar that it is about, UTC; None where it is about none.
+        Start of the first bar concerned, UTC; None if no bar is concerned.
     count
-        How many bars, rows or symbols it is about.
+        Number of bars, rows or symbols concerned.
     value
-        The number that was looked at, of the first; NaN where there is none.
+        The number that was checked, for the first bar; NaN if there is none.
     example
-        What was found, of the first, in words.
+        Description of the fault in the first bar.
     check, severity
-        Set by whoever ran the check.
+        Name and severity of the check; set by `whatif_assets.domain.quality.inspect`.
     """
 
     session: date
@@ -56,29 +56,30 @@ class Finding:
 
 @dataclass(frozen=True)
 class Inspection:
-    """Bars of sessions that follow one another, and what is known about them.
+    """Bars of consecutive sessions, with the information that checks need.
 
     Attributes
     ----------
     bars
-        As `whatif_assets.domain.bars.tidy.tidy` returns them, sorted by (symbol, ts).
+        Tidy bars, as `whatif_assets.domain.bars.tidy.tidy` returns them, sorted by
+        (symbol, ts).
     report
-        What the loader has to say about them.
+        Report of the loading of these bars.
     days
-        Every session of the market from the first to the last, in order; each
-        bar is of one of them.
+        All sessions of the market from the first to the last, in order; each bar
+        belongs to one of them.
     before
-        Last bar of each symbol in the session before the first; None where that
-        is not known, so that nothing is compared with it.
+        Last bar of each symbol in the session before the first; None if it is not
+        known, and then the first session is not compared with the session before.
     sessions
-        Of the market.
+        The market's sessions.
     bar_size
-        Of the market's bars.
+        Size of the market's bars.
     repairs
-        What the market repairs.
+        Names of the repairs that the market declares.
     steps
-        Splits and dividends by session and symbol: a price is compared with one of
-        the session before as it is after them.
+        Splits and dividends by session and symbol. A price of the session before is
+        adjusted by them before it is compared.
     """
 
     bars: pd.DataFrame
@@ -96,7 +97,7 @@ class Inspection:
         return self.bar_size.daily
 
     def column(self, name: str) -> FloatArray:
-        """Values of a column, one per bar."""
+        """Return the values of a column, one per bar."""
         return self._columns[name]
 
     @functools.cached_property
@@ -111,21 +112,21 @@ class Inspection:
 
     @functools.cached_property
     def names(self) -> list[str]:
-        """Every symbol, those of the session before too."""
+        """All symbols, including those of the session before the first."""
         own = self._own_names
         others = [] if self.before is None else list(self.before["symbol"])
         return [*own, *sorted(set(others) - set(own))]
 
     @functools.cached_property
     def within(self) -> Mask:
-        """Whether the previous bar is of the same symbol and session."""
+        """Whether the previous bar has the same symbol and session, per bar."""
         same = np.ones(len(self.bars), dtype=bool)
         same[self._runs] = False
         return same
 
     @functools.cached_property
     def opening(self) -> Mask:
-        """Whether it is a first bar whose symbol has bars in the session before."""
+        """Whether a bar opens a session, and its symbol has bars in the one before."""
         next_day = (np.diff(self._symbol_of_run) == 0) & (
             np.diff(self._day_of_run) == 1
         )
@@ -135,10 +136,10 @@ class Inspection:
         return first
 
     def previous(self, name: str) -> FloatArray:
-        """Value of the previous bar, else NaN.
+        """Return a column's value in the symbol's previous bar; NaN if there is none.
 
-        It is of the same symbol, and of the same session or the one before; a price
-        of that one is on the basis of the bar's own.
+        The previous bar is in the same session or in the session before. A price of
+        the session before is adjusted for splits and dividends.
         """
         if name not in self._previous:
             self._previous[name] = self._find_previous(name)
@@ -159,26 +160,27 @@ class Inspection:
 
     @functools.cached_property
     def moves(self) -> FloatArray:
-        """Move from the previous close to open or close, whichever is further off."""
+        """Relative move from the previous close to open or close, the larger one."""
         previous = self.previous("close")
         opened, closed = relative(self.column("open"), previous), self.close_moves
         return np.where(np.abs(opened) > np.abs(closed), opened, closed)
 
     @functools.cached_property
     def close_moves(self) -> FloatArray:
-        """Move from the previous close to the close."""
+        """Relative move from the previous close to the close."""
         return relative(self.column("close"), self.previous("close"))
 
     def usual_range(self, row: int) -> float:
-        """Range that bars have around one bar, as a fraction of the price.
+        """Return the usual range of the bars around a bar, relative to the price.
 
-        The greater of two medians: of the bars of its symbol and session, and of ten
-        to either side of it, itself left out. A range reaches to the previous close.
+        It is the greater of two medians of ranges: over all bars of the symbol and
+        session, and over the ten bars before and after the bar, without the bar
+        itself. The range of a bar includes the previous close.
         """
         run = int(self._runs.searchsorted(row, side="right")) - 1
         edges = np.append(self._runs, len(self.bars))
         first, last = int(edges[run]), int(edges[run + 1])
-        start, stop = max(first, row - NEAR), min(last, row + 1 + NEAR)
+        start, stop = max(first, row - _NEAR), min(last, row + 1 + _NEAR)
         ranges = self._ranges
         around = np.delete(ranges[start:stop], row - start)
         whole = float(np.median(ranges[first:last]))
@@ -193,7 +195,7 @@ class Inspection:
 
     @functools.cached_property
     def _stepped(self) -> list[tuple[IntArray, float]]:
-        """First bars after a split or dividend, and what prices before are times."""
+        """First bars after a split or dividend, and the factor of earlier prices."""
         place = {name: number for number, name in enumerate(self.names)}
         return [
             (np.flatnonzero(first & (self.symbol == place[name])), step.price_factor)
@@ -205,15 +207,15 @@ class Inspection:
         ]
 
     def following(self, name: str) -> FloatArray:
-        """Value of the next bar of the same symbol and session, else NaN."""
+        """Return a column's value in the next bar of the symbol and session, or NaN."""
         values = self.column(name)
-        behind = np.full(len(values), np.nan)
-        behind[:-1] = np.where(self.within[1:], values[1:], np.nan)
-        return behind
+        following = np.full(len(values), np.nan)
+        following[:-1] = np.where(self.within[1:], values[1:], np.nan)
+        return following
 
     @functools.cached_property
     def made(self) -> Mask:
-        """Whether a declared forward_fill made the bar."""
+        """Whether the bar was added by the repair forward_fill."""
         if "forward_fill" not in self.repairs:
             return np.zeros(len(self.bars), dtype=bool)
         untraded = (self.bars["trade_count"] == 0).to_numpy(dtype=bool, na_value=False)
@@ -222,7 +224,7 @@ class Inspection:
 
     @property
     def runs(self) -> Iterator[tuple[int, int, slice]]:
-        """Each session of each symbol that has bars: day, symbol, and its rows."""
+        """Day, symbol and rows of each symbol and session that has bars."""
         edges = np.append(self._runs, len(self.bars))
         for number, day in enumerate(self._day_of_run):
             rows = slice(int(edges[number]), int(edges[number + 1]))
@@ -230,43 +232,43 @@ class Inspection:
 
     @functools.cached_property
     def starts(self) -> list[IntArray]:
-        """When the bars of each session start by the calendar, in microseconds.
+        """Starts of the bars of each session by the calendar, in microseconds, UTC.
 
-        Of bars that end by what was traded, the minutes in which one may.
+        For volume and dollar bars, the minutes in which a bar may start.
         """
         length = (ONE_MINUTE if self.bar_size.by_activity else self.bar_size).length
         return [self.sessions.starts(day, length).asi8 for day in self.days]
 
     @functools.cached_property
     def regular(self) -> Mask:
-        """Whether a bar starts when one does by the calendar."""
+        """Whether a bar starts at one of the `starts` of the calendar."""
         if self.daily or self.bars.empty:
             return np.ones(len(self.bars), dtype=bool)
         every, stamps = np.concatenate(self.starts), self.stamps
         if self.bar_size.by_activity:
-            stamps = stamps // MINUTE * MINUTE
+            stamps = stamps // _MINUTE * _MINUTE
         place = np.minimum(every.searchsorted(stamps), len(every) - 1)
         return np.asarray(every[place] == stamps)
 
     @functools.cached_property
     def bars_of(self) -> IntArray:
-        """How many regular bars each session (row) has of each symbol (column)."""
+        """Number of regular bars per session (row) and symbol (column)."""
         counts = np.zeros((len(self.days), len(self.names)), dtype=np.int64)
         if len(self.bars):
-            own = np.add.reduceat(self.regular, self._runs, dtype=np.int64)
-            np.add.at(counts, (self._day_of_run, self._symbol_of_run), own)
+            of_runs = np.add.reduceat(self.regular, self._runs, dtype=np.int64)
+            np.add.at(counts, (self._day_of_run, self._symbol_of_run), of_runs)
         return counts
 
     @functools.cached_property
     def present(self) -> Mask:
-        """Whether each session (row) has any bar of each symbol (column)."""
-        there = np.zeros((len(self.days), len(self.names)), dtype=bool)
-        there[self._day_of_run, self._symbol_of_run] = True
-        return there
+        """Whether a session (row) has any bar of a symbol (column)."""
+        present = np.zeros((len(self.days), len(self.names)), dtype=bool)
+        present[self._day_of_run, self._symbol_of_run] = True
+        return present
 
     @functools.cached_property
     def present_before(self) -> Mask:
-        """Whether the session before each one (row) has any bar of each symbol."""
+        """Whether the session before a session (row) has any bar of a symbol."""
         first = np.zeros((1, len(self.names)), dtype=bool)
         if self.before is not None:
             first[0] = np.isin(self.names, self.before["symbol"])
@@ -275,27 +277,30 @@ class Inspection:
     def by_symbol(
         self, rows: Mask, value: FloatArray, say: Callable[[int], str]
     ) -> list[Finding]:
-        """Findings about some bars: one per session and symbol.
+        """Make findings about some bars: one per session and symbol.
 
         Parameters
         ----------
         rows
-            Which bars.
+            Whether each bar is concerned.
         value
-            What was looked at, of each bar.
+            The number that was checked, per bar.
         say
-            Says in words what was found, of a bar by its number.
+            Function of the position of a bar that describes its fault in words.
         """
         return self._grouped(rows, self.symbol, value, say)
 
     def by_session(
         self, rows: Mask, value: FloatArray, say: Callable[[int], str]
     ) -> list[Finding]:
-        """Findings about some bars: one per session, of all symbols."""
+        """Make findings about some bars: one per session, over all symbols.
+
+        The parameters are those of `by_symbol`.
+        """
         found = self._grouped(rows, np.zeros_like(self.symbol), value, say)
         return [
-            replace(one, symbol=None, example=f"{one.symbol} {one.example}")
-            for one in found
+            replace(item, symbol=None, example=f"{item.symbol} {item.example}")
+            for item in found
         ]
 
     def _grouped(
@@ -304,7 +309,7 @@ class Inspection:
         numbers = np.flatnonzero(rows)
         if not len(numbers):
             return []
-        # The first of each run is its earliest: of these alone the first is looked for.
+        # The first row of a run is its earliest, so only first rows are compared.
         heads = np.unique(np.searchsorted(numbers, self._runs))
         heads = heads[heads < len(numbers)]
         first, counts = numbers[heads], np.diff(heads, append=len(numbers))
@@ -331,7 +336,7 @@ class Inspection:
 
     @functools.cached_property
     def stamps(self) -> IntArray:
-        """When each bar starts, in microseconds since 1970, UTC."""
+        """Start of each bar, in microseconds since 1970, UTC."""
         return pd.DatetimeIndex(self.bars["ts"]).as_unit("us").asi8
 
     @functools.cached_property
@@ -340,18 +345,18 @@ class Inspection:
 
     @functools.cached_property
     def _runs(self) -> IntArray:
-        """First row of each run: bars of one symbol and session, one after another."""
+        """First row of each run; a run is all bars of one symbol and session."""
         return np.asarray(session_starts(self.bars), dtype=np.int64)
 
     def _each(self, of_runs: IntArray) -> IntArray:
-        """Give each bar what its run has."""
+        """Repeat a value per run for each bar of the run."""
         return np.repeat(of_runs, np.diff(self._runs, append=len(self.bars)))
 
     @functools.cached_property
     def _day_of_run(self) -> IntArray:
         days = pd.DatetimeIndex(list(self.days)).as_unit("ns")
-        own = self.bars["session"].to_numpy()[self._runs]
-        return np.asarray(days.searchsorted(own), dtype=np.int64)
+        of_runs = self.bars["session"].to_numpy()[self._runs]
+        return np.asarray(days.searchsorted(of_runs), dtype=np.int64)
 
     @functools.cached_property
     def _symbol_of_run(self) -> IntArray:
@@ -370,7 +375,7 @@ class Inspection:
 
     @functools.cached_property
     def _rows_before(self) -> tuple[IntArray, IntArray]:
-        """Bars whose previous bar is a row of ``before``, and those rows."""
+        """Rows whose previous bar is in ``before``, and its rows there."""
         if self.before is None:
             none = np.zeros(0, dtype=np.int64)
             return none, none
@@ -382,15 +387,12 @@ class Inspection:
 
 
 def relative(price: FloatArray, other: FloatArray) -> FloatArray:
-    """Distance of a price from another, as a fraction of it; NaN where one is below 0.
-
-    Nothing can be said either of prices of 0.
-    """
-    whole = np.full(len(price), np.nan)
-    np.divide(price, other, out=whole, where=(price > 0) & (other > 0))
-    return whole - 1
+    """Return ``price / other - 1``; NaN where one of the prices is 0 or less."""
+    ratio = np.full(len(price), np.nan)
+    np.divide(price, other, out=ratio, where=(price > 0) & (other > 0))
+    return ratio - 1
 
 
 def number(value: Any) -> str:
-    """Write a price or another number in words."""
+    """Format a price or another number for a message, with six digits."""
     return f"{value:.6g}"

@@ -1,4 +1,4 @@
-"""Checks of what the bars say: prices, volumes and how they move."""
+"""Quality checks of values: prices, volumes and price moves."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ from whatif_assets.domain.quality.inspection import (
     relative,
 )
 
-# New shares for old: forward splits, and the halves and less of reverse ones.
+# New shares per old share in usual splits. A price moves by 1 / n after a forward split
+# and by n after a reverse split.
 _FACTORS = (1.5, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 50, 100)
 _RATIOS = np.array([1 / n for n in _FACTORS] + [float(n) for n in _FACTORS[1:]])
 
 
 class Limits(Settings):
-    """What a check takes beside its severity: nothing, unless a subclass says."""
+    """Limits that a market may set for a check; the base class has none."""
 
 
 class VwapLimits(Limits):
     """Limits of `vwap_inside`."""
 
     tolerance: float = Field(
-        default=1e-4, ge=0, description="Distance allowed, a fraction of the price."
+        default=1e-4, ge=0, description="Allowed distance, as a fraction of the price."
     )
 
 
@@ -40,7 +41,7 @@ class StaleLimits(Limits):
     bars: int = Field(
         default=30,
         ge=2,
-        description="Bars in a row, within a session, that are equal.",
+        description="Number of equal bars in a row, within a session.",
     )
 
 
@@ -56,16 +57,20 @@ class PrintLimits(Limits):
     """Limits of `bad_print`."""
 
     threshold: float = Field(
-        default=0.2, gt=0, description="Relative distance that is one in any market."
+        default=0.2,
+        gt=0,
+        description="Relative distance above which a price is always a bad print.",
     )
     least: float = Field(
-        default=0.02, gt=0, description="Relative distance below which none is."
+        default=0.02,
+        gt=0,
+        description="Relative distance below which a price is never a bad print.",
     )
     times: float = Field(
         default=10,
         gt=1,
-        description="Distance between them, in ranges of the bars around it, from "
-        "which one is.",
+        description="Between least and threshold, a price is a bad print from this "
+        "distance on, in usual ranges of the bars around it.",
     )
 
 
@@ -76,7 +81,7 @@ class SplitLimits(Limits):
         default=0.03,
         gt=0,
         lt=0.2,
-        description="Distance of the move from a ratio of shares, relative.",
+        description="Allowed relative distance of the move from a split ratio.",
     )
 
 
@@ -87,13 +92,13 @@ def ohlc(bars: Inspection, limits: Limits) -> list[Finding]:
     low, high = bars.column("low"), bars.column("high")
     outside = np.where((opens < low) | (opens > high), opens, closes)
 
-    def say(row: int) -> str:
+    def _say(row: int) -> str:
         return (
             f"open {number(opens[row])} and close {number(closes[row])} in low "
             f"{number(low[row])} to high {number(high[row])}"
         )
 
-    return bars.by_symbol(odd, outside, say)
+    return bars.by_symbol(odd, outside, _say)
 
 
 def vwap_inside(bars: Inspection, limits: VwapLimits) -> list[Finding]:
@@ -101,26 +106,26 @@ def vwap_inside(bars: Inspection, limits: VwapLimits) -> list[Finding]:
     vwap, low, high = (bars.column(name) for name in ("vwap", "low", "high"))
     slack = limits.tolerance
     outside = (vwap > high * (1 + slack)) | (vwap < low * (1 - slack))
-    # What was filled from high, low and close is ours, and is no finding.
+    # A vwap that was filled with the typical price is not from the source.
     outside &= ~bars.bars["vwap_is_typical"].to_numpy()
 
-    def say(row: int) -> str:
+    def _say(row: int) -> str:
         return (
             f"vwap {number(vwap[row])} outside low {number(low[row])} to high "
             f"{number(high[row])}"
         )
 
-    return bars.by_symbol(outside, vwap, say)
+    return bars.by_symbol(outside, vwap, _say)
 
 
 def vwap_missing(bars: Inspection, limits: Limits) -> list[Finding]:
-    """Count bars without a vwap, which have the typical price instead."""
+    """Count bars without a vwap, which get the typical price instead."""
     missing = bars.bars["vwap_is_typical"].to_numpy() & ~bars.made
     return bars.by_session(missing, bars.column("vwap"), lambda _: "has no vwap")
 
 
 def trade_count_missing(bars: Inspection, limits: Limits) -> list[Finding]:
-    """Count bars whose number of trades is not known."""
+    """Count bars whose number of trades is unknown."""
     missing = bars.bars["trade_count"].isna().to_numpy(dtype=bool)
     return bars.by_session(
         missing, np.full(len(missing), np.nan), lambda _: "has no trade_count"
@@ -128,24 +133,25 @@ def trade_count_missing(bars: Inspection, limits: Limits) -> list[Finding]:
 
 
 def negative_price(bars: Inspection, limits: Limits) -> list[Finding]:
-    """Find prices of 0 and less, as a future on oil had in April 2020.
+    """Find prices of 0 and less, such as those of oil futures in April 2020.
 
-    Unless this is an error, bars that have them are admitted.
+    Unless the severity of this check is error, such bars are admitted.
     """
     low = bars.column("low")
     return bars.by_symbol(low <= 0, low, lambda row: f"low {number(low[row])}")
 
 
 def zero_volume(bars: Inspection, limits: Limits) -> list[Finding]:
-    """Find bars without volume: nothing was traded at their prices."""
+    """Find bars with volume 0: nothing was traded at their prices."""
     volume = bars.column("volume")
     return bars.by_symbol((volume == 0) & ~bars.made, volume, lambda _: "volume 0")
 
 
 def stale_prices(bars: Inspection, limits: StaleLimits) -> list[Finding]:
-    """Find prices that do not move: the same open, high, low and close on and on.
+    """Find stale prices: many bars in a row with equal open, high, low and close.
 
-    Within a session; a daily bar is found where it repeats the day before.
+    The bars in a row must be in one session; a daily bar is stale if it repeats the
+    bar of the day before.
     """
     same = np.ones(len(bars.day), dtype=bool)
     for name in ("open", "high", "low", "close"):
@@ -158,14 +164,14 @@ def stale_prices(bars: Inspection, limits: StaleLimits) -> list[Finding]:
     same &= bars.within
     reached = _runs(same) == limits.bars - 1
 
-    def say(row: int) -> str:
+    def _say(row: int) -> str:
         return f"{limits.bars} bars in a row at {number(close[row])}, or more"
 
-    return bars.by_symbol(reached, close, say)
+    return bars.by_symbol(reached, close, _say)
 
 
 def _runs(same: Mask) -> FloatArray:
-    """How many marked bars in a row there are up to each one."""
+    """Count the marked bars in a row up to each bar, the bar included."""
     total = np.cumsum(same)
     return total - np.maximum.accumulate(np.where(same, 0, total))
 
@@ -173,7 +179,7 @@ def _runs(same: Mask) -> FloatArray:
 def jump(bars: Inspection, limits: JumpLimits) -> list[Finding]:
     """Find moves beyond a threshold from one bar to the next.
 
-    Those that look like a split or a bad print are told by those checks.
+    Moves that look like a split or a bad print are left to the checks of those.
     """
     moves = bars.moves
     far = np.abs(moves) > limits.threshold
@@ -185,10 +191,10 @@ def jump(bars: Inspection, limits: JumpLimits) -> list[Finding]:
 
 
 def bad_print(bars: Inspection, limits: PrintLimits) -> list[Finding]:
-    """Find prices that one bar alone has: it leaves, and the next is back.
+    """Find bad prints: a price far off in one bar only, and back in the next bar.
 
-    How far is far depends on the bars around it, of the same session: many times their
-    usual range. Also a high or a low that is very far from open and close.
+    A price is far off at many times the usual range of the bars around it, in the same
+    session. A high or low that is very far from open and close is a bad print, too.
     """
     returned, spiked = _returned(bars, limits.threshold), _spikes(bars, limits)
     upper = np.maximum(bars.column("open"), bars.column("close"))
@@ -196,11 +202,11 @@ def bad_print(bars: Inspection, limits: PrintLimits) -> list[Finding]:
     high, low = bars.column("high"), bars.column("low")
     tall = high > upper * (1 + limits.threshold)
     deep = (low < lower / (1 + limits.threshold)) & (low > 0)
-    beside = np.where(tall, relative(high, upper), relative(low, lower))
-    value = np.where(returned, bars.moves, np.where(tall | deep, beside, spiked))
+    from_body = np.where(tall, relative(high, upper), relative(low, lower))
+    value = np.where(returned, bars.moves, np.where(tall | deep, from_body, spiked))
     moved = _moved(bars)
 
-    def say(row: int) -> str:
+    def _say(row: int) -> str:
         if returned[row]:
             return f"{moved(row)}, and back with the next bar"
         price = high[row] if value[row] > 0 else low[row]
@@ -210,17 +216,17 @@ def bad_print(bars: Inspection, limits: PrintLimits) -> list[Finding]:
             around = " and ".join(map(number, closes))
             return f"{name} {number(price)} between closes {around} ({value[row]:+.1%})"
         body = upper[row] if tall[row] else lower[row]
-        return f"{name} {number(price)} beside {number(body)} ({value[row]:+.1%})"
+        return f"{name} {number(price)} far from {number(body)} ({value[row]:+.1%})"
 
     odd = returned | tall | deep | ~np.isnan(spiked)
-    return bars.by_symbol(odd & (low > 0), value, say)
+    return bars.by_symbol(odd & (low > 0), value, _say)
 
 
 def _spikes(bars: Inspection, limits: PrintLimits) -> FloatArray:
-    """How far a bar's high or low is from the closes before and after it; else NaN.
+    """Distance of a bar's high or low from the closes of the bars before and after.
 
-    NaN also where that is near, seen beside the ranges of the bars around, and where
-    the closes are not near each other.
+    NaN if the distance is small compared with the ranges of the bars around, if the two
+    closes are not close to each other, or if one of them is missing.
     """
     before, after = bars.previous("close"), bars.following("close")
     up = relative(bars.column("high"), np.maximum(before, after))
@@ -235,15 +241,15 @@ def _spikes(bars: Inspection, limits: PrintLimits) -> FloatArray:
 
 
 def unadjusted_split(bars: Inspection, limits: SplitLimits) -> list[Finding]:
-    """Find moves overnight by a ratio of shares: a split that was not adjusted for.
+    """Find overnight moves by a split ratio, as after a split that was not adjusted.
 
-    3:2, 2:1 to 8:1 and further, and 1:2 and further the other way, at the open or
-    the close of a session's first bar.
+    The ratios are 3:2, 2:1 to 8:1 and more, and for reverse splits 1:2 and less. The
+    move is from the close before to the open or the close of a session's first bar.
     """
     ratio, nearest = _share_ratios(bars)
     previous = bars.previous("close")
 
-    def say(row: int) -> str:
+    def _say(row: int) -> str:
         factor = nearest[row]
         shares = f"{1 / factor:g}:1" if factor < 1 else f"1:{factor:g}"
         return (
@@ -252,25 +258,25 @@ def unadjusted_split(bars: Inspection, limits: SplitLimits) -> list[Finding]:
             f"{shares.replace('1.5:1', '3:2')} split"
         )
 
-    return bars.by_symbol(_split_like(bars, limits.tolerance), ratio, say)
+    return bars.by_symbol(_split_like(bars, limits.tolerance), ratio, _say)
 
 
 def _moved(bars: Inspection) -> Callable[[int], str]:
-    """Give what says a move in words, of a bar by its number."""
+    """Return a function that describes the move of the bar at a position."""
     opened, closed = bars.column("open"), bars.column("close")
     previous = bars.previous("close")
 
-    def say(row: int) -> str:
+    def _say(row: int) -> str:
         return (
             f"open {number(opened[row])}, close {number(closed[row])} after close "
             f"{number(previous[row])} ({bars.moves[row]:+.1%})"
         )
 
-    return say
+    return _say
 
 
 def _returned(bars: Inspection, threshold: float) -> Mask:
-    """Whether a bar closes far off and the next one where the previous one did."""
+    """Whether a bar closes far off, and the next close is near the previous close."""
     off = np.abs(bars.close_moves)
     found = off > threshold
     rows = np.flatnonzero(found)  # few
@@ -280,15 +286,16 @@ def _returned(bars: Inspection, threshold: float) -> Mask:
 
 
 def _split_like(bars: Inspection, tolerance: float) -> Mask:
-    """Whether a session opens at a ratio of shares from the close before it."""
+    """Whether a session's first bar moved by a split ratio from the close before."""
     ratio, nearest = _share_ratios(bars)
     return np.abs(ratio / nearest - 1) < tolerance
 
 
 def _share_ratios(bars: Inspection) -> tuple[FloatArray, FloatArray]:
-    """Price over the close of the session before, and the ratio of shares nearest.
+    """Ratio of the price to the last close of the session before, and nearest split.
 
-    Of open and close that which is nearer to such a ratio; NaN within a session.
+    The price is the open or the close of a session's first bar, whichever ratio is
+    nearer to a split ratio. NaN for all other bars.
     """
     found = np.full((2, len(bars.day)), np.nan)
     rows = np.flatnonzero(bars.opening)

@@ -1,1 +1,1 @@
-"""The leaderboard: ranking, the winner, and how much hangs on each setting."""
+"""Ranking of variants, and the influence of each setting on the result."""

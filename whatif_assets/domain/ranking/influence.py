@@ -1,4 +1,4 @@
-"""Which axes of a family matter most."""
+"""Influence: which axes of a family of variants change a metric most."""
 
 from __future__ import annotations
 
@@ -7,10 +7,16 @@ import pandas as pd
 
 
 def by_influence(effects: pd.DataFrame) -> list[pd.DataFrame]:
-    """Split the effects of one family by axis, or by pair, the most influential first.
+    """Split the effects of one family by axis, or pair of axes, the largest first.
 
-    That is the one whose means differ most: the variance of the metric that its
-    values account for.
+    The influence of an axis is the variance of the metric between its values: the
+    variance of their means, weighted by the number of variants.
+
+    Parameters
+    ----------
+    effects
+        One row per value of an axis (or pair of values), with columns ``axis...``,
+        ``mean``, ``variants`` and ``undefined`` (variants whose metric is NaN).
     """
     names = [column for column in effects if str(column).startswith("axis")]
     parts = [rows for _, rows in effects.groupby(names, sort=False)]
@@ -18,6 +24,7 @@ def by_influence(effects: pd.DataFrame) -> list[pd.DataFrame]:
 
 
 def _explained(rows: pd.DataFrame) -> float:
+    """Variance of the means between the values of an axis; 0 where none is known."""
     counts = (rows["variants"] - rows["undefined"]).to_numpy(np.float64)
     known = counts > 0
     if not known.any():

@@ -1,4 +1,4 @@
-"""Ranking: what makes one variant better than another, and what disqualifies it."""
+"""Ranking: the order of variants by a metric, and constraints that disqualify."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Constraint:
         Raises
         ------
         BadInput
-            It is no comparison of a metric with a number.
+            The text is not a comparison of a metric with a number.
         """
         match = _CONSTRAINT.fullmatch(text)
         if match is None:
@@ -54,12 +54,12 @@ class Constraint:
         return cls(_known(metric), comparison, _number(bound, f"bound of {metric}"))
 
     def __str__(self) -> str:
-        """Write the constraint as a study does."""
+        """Write the constraint as in a study file."""
         bound = np.format_float_positional(self.bound, trim="-")
         return f"{self.metric} {self.comparison} {bound}"
 
     def is_met(self, rows: pd.DataFrame) -> pd.Series[bool]:
-        """Tell which variants meet it; an undefined metric does not."""
+        """Whether each variant meets the constraint; False where the metric is NaN."""
         met: pd.Series[bool] = _COMPARISONS[self.comparison](
             rows[self.metric], self.bound
         )
@@ -73,12 +73,12 @@ class Ranking:
     Attributes
     ----------
     column
-        The column that is ranked: the metric, or ``score`` for a weighted sum.
+        The column to rank by: the metric, or ``score`` for a weighted sum.
     weights
         Metrics and their weights; empty when ranking by one metric.
     constraints
-        A variant that does not meet all of them comes after all that do, and
-        cannot win.
+        Variants that do not meet all constraints come after those that do, and cannot
+        win.
     """
 
     column: str
@@ -99,15 +99,15 @@ class Ranking:
         Raises
         ------
         BadInput
-            A metric is unknown, a weight is no number, or a constraint is wrong.
+            A metric is unknown, a weight is not finite, or a constraint is wrong.
         """
         parsed = tuple(Constraint.parse(text) for text in constraints)
         if isinstance(by, str):
             return cls(_known(by), (), parsed)
         if not isinstance(by, Mapping) or not by:
             raise BadInput(
-                f"found {by!r}; write one metric ({one_of(METRICS)}), or weights of "
-                "several, such as {sharpe: 1, max_drawdown: -2}."
+                f"found {by!r}; write one metric ({one_of(METRICS)}), or several "
+                "metrics with weights, such as {sharpe: 1, max_drawdown: -2}."
             )
         weights = tuple(
             (_known(name), _number(weight, f"weight of {name}"))
@@ -117,24 +117,24 @@ class Ranking:
 
     @property
     def higher_is_better(self) -> bool:
-        """Whether the highest comes first; always so for a weighted sum."""
+        """Whether the highest value comes first; always true for a weighted sum."""
         return bool(self.weights) or METRICS[self.column].higher_is_better
 
     @property
     def label(self) -> str:
-        """What is ranked by: ``sharpe``, or ``1 sharpe - 2 max_drawdown``."""
+        """The ranking criterion: ``sharpe``, or ``1 sharpe - 2 max_drawdown``."""
         terms = [f"{weight:g} {name}" for name, weight in self.weights]
         return " + ".join(terms).replace("+ -", "- ") or self.column
 
     def score(self, rows: pd.DataFrame) -> pd.Series[float]:
-        """Compute what is ranked, NaN where any metric in it is."""
+        """Compute the values to rank by; NaN where any metric is NaN."""
         if not self.weights:
             return rows[self.column]
         total = sum(weight * rows[name] for name, weight in self.weights)
         return pd.Series(total, index=rows.index, dtype="float64")
 
     def violations(self, rows: pd.DataFrame) -> pd.Series[str]:
-        """Name the constraints that each variant does not meet, empty for none."""
+        """List the constraints that each variant violates; empty without violations."""
         names = pd.Series("", index=rows.index, dtype=object)
         for constraint in self.constraints:
             missed = ~constraint.is_met(rows)
@@ -153,9 +153,9 @@ class Ranking:
         Returns
         -------
         pandas.DataFrame
-            The rows with a column ``violates`` and, for a weighted sum, ``score``:
-            first those that meet all constraints, then by what is ranked, undefined
-            ones last. Equal ones keep their order.
+            The rows with a column ``violates`` and, for a weighted sum, ``score``.
+            Variants that meet all constraints come first; within both groups the best
+            value comes first and NaN last. Equal variants keep their order.
         """
         scored = rows.assign(**{self.column: self.score(rows)})
         scored[VIOLATES] = self.violations(rows)
@@ -170,7 +170,7 @@ class Ranking:
         )
 
     def qualifies(self, ordered: pd.DataFrame) -> pd.Series[bool]:
-        """Tell which rows of :meth:`order` may win."""
+        """Whether each row of :meth:`order` may win."""
         return ordered[self.column].notna() & (ordered[VIOLATES] == "")
 
 
@@ -180,7 +180,7 @@ def _known(metric: Any) -> str:
     Raises
     ------
     BadInput
-        There is no such metric.
+        The metric does not exist.
     """
     if metric not in METRICS:
         raise BadInput(

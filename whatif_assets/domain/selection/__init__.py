@@ -1,9 +1,10 @@
-"""Selection: how much of the best configuration is luck.
+"""Selection: whether the winner of a study has an edge or was lucky.
 
-``evidence`` says what is known of a study's trials, ``decision`` what follows from it,
-``statistics`` in figures, and ``verdict`` in words. What decides comes from ``edge``,
-``multiplicity``, ``stress`` and ``breaks``; further figures come from ``overfitting``,
-``sharpe``, ``superiority`` and ``intervals``. Each of these can be read alone.
+``evidence`` holds what is known about the trials of a study. ``decision`` decides on
+the winner, ``statistics`` computes the figures, and ``verdict`` puts the result into
+words. The tests that decide are in ``edge``, ``multiplicity``, ``stress`` and
+``breaks``; further figures come from ``overfitting``, ``sharpe``, ``superiority`` and
+``intervals``. Each of these modules can be read alone.
 """
 
 from whatif_assets.domain.selection.decision import Decision, Headline, decide

@@ -1,9 +1,10 @@
 """Whether an edge ended within the sample, and when.
 
-Of every session that leaves at least 15 % of the sample on each side, the mean before
-it is compared with the mean from it on; the largest fall over its standard error is
-the statistic (the one-sided sup-t, whose square is Andrews' sup-F). Its distribution
-without a break comes from resamples of the sessions, which keep their dependence.
+For every session that leaves at least 15 % of the sample on each side, the mean before
+the session is compared with the mean from that session on. The statistic is the largest
+fall divided by its standard error (the one-sided sup-t, whose square is Andrews'
+sup-F). Its distribution without a break is estimated from resamples of the sessions,
+which keep their dependence.
 
 References
 ----------
@@ -29,7 +30,7 @@ REPETITIONS = 1000
 _TRIMMED = 0.15
 _FEWEST_SESSIONS = 20
 SIGNIFICANT = 0.05
-# An edge after the break that has not even this statistic is none to count on.
+# After the break, an edge with a lower statistic than this does not count.
 _NOTHING_LEFT = 1.0
 
 
@@ -40,12 +41,13 @@ class Break:
     Attributes
     ----------
     at
-        Sessions before it; 0 where the sample is too short to look for one.
+        Number of sessions before the break; 0 where the sample is too short to search
+        for one.
     p_value
-        Probability that a series without a break falls as much somewhere; NaN
-        likewise.
+        Probability that a series without a break shows a fall as large as this; NaN
+        where the sample is too short.
     before, after
-        The edge on either side.
+        The edge before and after the break.
     """
 
     at: int = 0
@@ -60,36 +62,42 @@ class Break:
 
     @property
     def is_end(self) -> bool:
-        """Whether the edge ended there: a break is seen, and nothing is left after."""
+        """Whether the edge ended there: the fall is significant and no edge is left."""
         return self.is_seen and not self.after.statistic >= _NOTHING_LEFT
 
 
 def break_of(
     returns: FloatArray, *, repetitions: int = REPETITIONS, seed: int = 0
 ) -> Break:
-    """Find the place where the mean falls most, and test it.
+    """Find the session at which the mean falls most, and test the fall.
 
     Parameters
     ----------
     returns
-        What a series earns in each session beyond its benchmark, oldest first, finite.
+        Return of a series beyond its benchmark in each session, oldest first, finite.
     repetitions, seed
-        Of the resamples.
+        Number of resamples, and the seed with which they are drawn.
+
+    Returns
+    -------
+    Break
+        Without a place (``at`` 0, the rest NaN) with fewer than 20 sessions or where
+        the returns do not vary.
     """
     n = len(returns)
     if n < _FEWEST_SESSIONS or not varies(returns):
         return Break()
-    apart = returns - returns.mean()
-    at, fall = _largest_fall(apart[None, :])
-    drawn = resamples(n, block_length(apart), repetitions, seed)
-    _, falls = _largest_fall(apart[drawn])
+    centred = returns - returns.mean()
+    at, fall = _largest_fall(centred[None, :])
+    drawn = resamples(n, block_length(centred), repetitions, seed)
+    _, falls = _largest_fall(centred[drawn])
     p_value = float((1 + np.sum(falls >= fall[0])) / (1 + repetitions))
     place = int(at[0])
     return Break(place, p_value, edge_of(returns[:place]), edge_of(returns[place:]))
 
 
 def _largest_fall(rows: FloatArray) -> tuple[npt.NDArray[np.intp], FloatArray]:
-    """Find the place of the largest fall of the mean in each row, and its statistic."""
+    """Locate the largest fall of the mean in each row, and compute its statistic."""
     n = rows.shape[1]
     first = math.ceil(_TRIMMED * n)
     before = np.arange(first, n - first + 1)

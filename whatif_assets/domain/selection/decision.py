@@ -1,13 +1,14 @@
 """The decision: whether the best of all trials is more than luck.
 
-One question decides, at 5 %: how likely is it that the best of all trials ever made
-shows as much, if none of them has an edge? The winner's own p-value answers it for one
-trial (``edge``), the number of independent trials says how many had the chance
-(``multiplicity``), and 1 - (1 - p)^N is the answer.
+One question decides, at the 5 % level: if none of the trials ever made has an edge, how
+likely is it that the best of them looks as good as the winner? The winner's own p-value
+p (``edge``) answers the question for one trial. ``multiplicity`` estimates N, the
+number of independent trials. The answer for the best of them is 1 - (1 - p)^N.
 
-What can't be answered from the winner's returns is asked beside it: whether placebos do
-as well, whether a loss that the sample has not shown would undo the edge (``stress``),
-whether the edge ended (``breaks``), and what the holdout says.
+Further conditions cover what the winner's returns cannot show: whether placebos do as
+well, whether a loss that did not occur in the sample would cancel the edge
+(``stress``), whether the edge ended (``breaks``), and what the winner earned in the
+holdout.
 """
 
 from __future__ import annotations
@@ -29,12 +30,12 @@ from whatif_assets.domain.selection.stress import Stress, loss_of_the_like, stre
 
 SIGNIFICANT = 0.05
 FEWEST_SESSIONS = 20
-# The annual Sharpe ratio that a sample must be able to tell from luck. Few funds
-# have shown as much for years; a sample that luck alone lifts to it proves nothing.
+# The annual Sharpe ratio that a sample must be able to distinguish from luck. Few funds
+# have reached it for years; a sample in which luck alone reaches it proves nothing.
 TARGET_SHARPE = 3.0
 
-# Samples that end within 15 % and 85 % of a sample and hardly share what they say: each
-# is a fifth longer than the one before.
+# A break may lie between 15 % and 85 % of the sample. Of the subsamples before such a
+# break, about this many are nearly independent: each is a fifth longer than the last.
 _PLACES = 10
 
 
@@ -50,19 +51,19 @@ class Headline(str, Enum):
 
 @dataclass(frozen=True, eq=False)
 class Decision:
-    """What is decided, and the figures that decide.
+    """The decision on the winner of a study, with the figures that it rests on.
 
     Attributes
     ----------
     evidence
-        What is known of the trials.
+        What is known about the trials.
     cash, hold, alpha
-        The winner's edge over cash, over buy-and-hold, and beyond its own share of
-        buy-and-hold, which decides.
+        The winner's edge over cash, over buy-and-hold, and beyond its beta to
+        buy-and-hold. ``alpha`` decides.
     stress
-        What a loss that the sample has not shown would do to the last.
+        Effect on ``alpha`` of a loss that did not occur in the sample.
     seed
-        Of what is drawn.
+        Seed of the random draws.
     """
 
     evidence: Evidence
@@ -74,66 +75,69 @@ class Decision:
 
     @functools.cached_property
     def effective_trials(self) -> float:
-        """Independent trials that all trials are worth; equal ones are one."""
-        known = self.evidence
-        forgotten = known.trials_tried - len(known.trials)
-        counted = forgotten + len(known.distinct)
-        return effective_trials(known.distinct, known.hold, counted, seed=self.seed)
+        """Number of independent trials; trials with equal returns count once."""
+        evidence = self.evidence
+        forgotten = evidence.trials_tried - len(evidence.trials)
+        counted = forgotten + len(evidence.distinct)
+        return effective_trials(
+            evidence.distinct, evidence.hold, counted, seed=self.seed
+        )
 
     @functools.cached_property
     def supported_trials(self) -> float:
-        """Independent trials that the sessions support."""
+        """Number of independent trials that this many sessions support."""
         years = self.evidence.hold.size / self.evidence.sessions_per_year
         return supported_trials(years, TARGET_SHARPE)
 
     @functools.cached_property
     def fall(self) -> Break:
-        """Where the edge that decides falls most."""
-        known = self.evidence
-        rest = beyond(known.trials[known.winner], known.hold)
+        """The largest fall of the winner's returns beyond buy-and-hold."""
+        evidence = self.evidence
+        rest = beyond(evidence.trials[evidence.winner], evidence.hold)
         return break_of(rest, seed=self.seed)
 
     def p_value(self, edge: Edge) -> float:
-        """Probability that the best of all trials shows as much by luck alone."""
+        """Probability that the best of all trials shows such an edge by luck alone."""
         return of_the_best(edge.p_value, self.effective_trials)
 
     @property
     def names_winner(self) -> bool:
-        """Whether there is a winner worth naming at all."""
-        known = self.evidence
-        return total(known.trials[known.winner]) > 0 and not known.placebos_above
+        """Whether a winner is named: it earned something and beats all placebos."""
+        evidence = self.evidence
+        earned = total(evidence.trials[evidence.winner])
+        return earned > 0 and not evidence.placebos_above
 
     @property
     def was_real(self) -> bool:
-        """Whether luck is an unlikely explanation of what came before the fall.
+        """Whether luck is an unlikely explanation of the returns before the fall.
 
-        As many times more trials are counted as there are places to choose from that
-        differ.
+        The number of trials is multiplied by the number of distinct places at which
+        the fall could have been found, since the place was chosen from the data.
         """
         trials = _PLACES * self.effective_trials
         return of_the_best(self.fall.before.p_value, trials) <= SIGNIFICANT
 
     @property
     def is_short(self) -> bool:
-        """Whether the sample could hardly have told an edge from luck."""
+        """Whether the sample is too short to distinguish an edge from luck."""
         many = self.effective_trials > max(self.supported_trials, 1.0)
         return many or self.evidence.hold.size < FEWEST_SESSIONS
 
     @property
     def headline(self) -> Headline:
         """The verdict in a few words."""
-        known = self.evidence
-        holdout = known.holdout.returns if known.holdout else np.empty(0)
-        may_be = known.hold.size >= FEWEST_SESSIONS and self.names_winner
+        evidence = self.evidence
+        holdout = evidence.holdout.returns if evidence.holdout else np.empty(0)
+        may_be_real = evidence.hold.size >= FEWEST_SESSIONS and self.names_winner
         is_real = (
-            may_be
+            may_be_real
             and self.stress.is_survived
             and not total(holdout) < 0
             and self.alpha.p_value <= SIGNIFICANT
             and self.p_value(self.alpha) <= SIGNIFICANT
         )
-        has_ended = may_be and self.fall.is_end and (is_real or self.was_real)
-        if known.withheld and (is_real or has_ended):
+        has_ended = may_be_real and self.fall.is_end and (is_real or self.was_real)
+        if evidence.withheld and (is_real or has_ended):
             return Headline.WITHHELD
         if has_ended:
             return Headline.ENDED
@@ -143,12 +147,12 @@ class Decision:
 
 
 def total(returns: FloatArray) -> float:
-    """Compound the returns of all sessions; NaN without any."""
+    """Compound the returns of all sessions; NaN without sessions."""
     return float(np.prod(1.0 + returns) - 1.0) if len(returns) else math.nan
 
 
 def of_the_best(p_value: float, trials: float) -> float:
-    """Adjust a p-value for being the least of several: 1 - (1 - p)^N."""
+    """Adjust the smallest p-value of N independent trials: 1 - (1 - p)^N."""
     if not p_value < 1:
         return p_value
     return float(-np.expm1(trials * np.log1p(-p_value)))
@@ -160,9 +164,9 @@ def decide(evidence: Evidence, *, seed: int = 0) -> Decision:
     Parameters
     ----------
     evidence
-        What is known of the trials.
+        What is known about the trials.
     seed
-        Of what is drawn; the same one gives the same decision.
+        Seed of the random draws; the same seed gives the same decision.
     """
     winner, hold = evidence.trials[evidence.winner], evidence.hold
     alpha = edge_of(winner, hold)
@@ -180,13 +184,13 @@ def decide(evidence: Evidence, *, seed: int = 0) -> Decision:
 
 
 def beyond(returns: FloatArray, hold: FloatArray) -> FloatArray:
-    """Give what a series returns beyond its share of buy-and-hold."""
+    """Subtract from a series its beta to buy-and-hold times buy-and-hold."""
     return returns - beta_of(returns, hold) * hold
 
 
 def beta_of(returns: FloatArray, hold: FloatArray) -> float:
-    """Regress a series on buy-and-hold; 0 where that does not vary."""
+    """Slope of a series on buy-and-hold; 0 where buy-and-hold does not vary."""
     if not varies(hold):
         return 0.0
-    apart = hold - hold.mean()
-    return float((returns * apart).sum() / (apart**2).sum())
+    centred = hold - hold.mean()
+    return float((returns * centred).sum() / (centred**2).sum())

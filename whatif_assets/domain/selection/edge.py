@@ -1,14 +1,15 @@
-"""The edge of one series of returns: its mean beyond a benchmark, and how sure that is.
+"""The edge of one series of returns: its mean beyond a benchmark, and a test of it.
 
-A Student test whose ingredients come from the data's own dependence and tails:
+The test is Student's t-test, adjusted for dependence and skewness of the returns:
 
-- The variance of the mean is that of independent sessions times an *inflation*. This
-  is that of a first-order autoregression, whose coefficient is raised by what a sample
-  of that length may hide of it. Where the slow movements of the series are larger than
-  chance allows, the variance is theirs (an equally weighted cosine estimate).
-- The degrees of freedom are those that such an estimate leaves.
-- Losses that are larger than gains make the statistic of lucky samples too large.
-  Hall's transformation takes that back; the opposite skewness is given no credit.
+- The variance of the mean is that of independent sessions times an *inflation*. The
+  inflation is that of a first-order autoregression. Its coefficient is raised, because
+  a short sample underestimates it. Where the slow movements of the series are larger
+  than chance allows, their variance is taken instead (an equally weighted cosine
+  estimate).
+- The degrees of freedom are reduced, because that variance is estimated.
+- Where losses are larger than gains, lucky samples have too large a statistic. Hall's
+  transformation lowers it; the opposite skewness never raises it.
 
 References
 ----------
@@ -33,36 +34,37 @@ from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.selection.sharpe import varies
 
 _FEWEST_SESSIONS = 5
-# What a sample of n sessions may hide of its autocorrelation, times n: with it no more
-# than 5 in 100 of the best of up to 1,000 trials pass whose autocorrelation is up to
-# 0.6, over 20 sessions and more (benchmarks/verdict.py).
+# A sample of n sessions may underestimate its autocorrelation by this over n. With it,
+# at most 5 in 100 studies without an edge are called real: for up to 1,000 trials, an
+# autocorrelation of up to 0.6, and 20 sessions or more (benchmarks/verdict.py).
 _HIDDEN = 8.0
 _MOST_AUTOCORRELATION = 0.95
-# Part of the sessions that are left as degrees of freedom when the autocorrelation is
-# estimated too.
+# Degrees of freedom per session that remain when the autocorrelation is estimated too.
 _FREEDOM = 0.4
-# Cosines of the slow movements: 0.4 n^(2/3), as Lazarus and others recommend.
+# The slow movements are measured by 0.4 n^(2/3) cosines, as Lazarus and others
+# recommend.
 _COSINES = 0.4
+# Significance level of the test for slow movements.
 _SLOW = 0.05
 
 
 @dataclass(frozen=True)
 class Edge:
-    """What a series earns in a session beyond its benchmark; NaN where undefined.
+    """Mean return per session beyond a benchmark, with its test; NaN where undefined.
 
     Attributes
     ----------
     mean
-        Estimate, a fraction of the account.
+        Estimated mean, a fraction of the account.
     error
-        Its standard error.
+        Standard error of the mean.
     freedom
-        Degrees of freedom of the error.
+        Degrees of freedom of the standard error.
     inflation
-        Variance of the mean over that of as many independent sessions.
+        Variance of the mean, divided by that of as many independent sessions.
     statistic
-        Mean over error, corrected for skewness; of Student's distribution if there is
-        no edge.
+        Mean over error, corrected for skewness; without an edge it follows Student's
+        distribution.
     """
 
     mean: float = math.nan
@@ -73,7 +75,7 @@ class Edge:
 
     @property
     def p_value(self) -> float:
-        """Probability that a series without an edge shows this statistic or more."""
+        """Probability that a series without an edge has at least this statistic."""
         return float(stdtr(self.freedom, -self.statistic))
 
 
@@ -81,21 +83,21 @@ UNDEFINED = Edge()
 
 
 def edge_of(returns: FloatArray, benchmark: FloatArray | None = None) -> Edge:
-    """Estimate what a series earns beyond its share of a benchmark.
+    """Estimate what a series earns beyond its beta to a benchmark.
 
     Parameters
     ----------
     returns
-        Of each session, oldest first, finite.
+        Return of each session, oldest first, finite.
     benchmark
-        Return of what the series is regressed on; None, or one that does not vary, is
-        none.
+        Benchmark return of each session, on which the series is regressed. None, and a
+        benchmark that does not vary, mean no regression.
 
     Returns
     -------
     Edge
-        Undefined with fewer than five sessions, or where the series does not vary
-        apart from the benchmark.
+        All NaN with fewer than five sessions, or where the residuals of the series do
+        not vary.
     """
     mean, rest, leverage, used = _regressed(returns, benchmark)
     n = len(returns)
@@ -113,27 +115,28 @@ def edge_of(returns: FloatArray, benchmark: FloatArray | None = None) -> Edge:
 def _regressed(
     returns: FloatArray, benchmark: FloatArray | None
 ) -> tuple[float, FloatArray, float, int]:
-    """Give intercept, residuals, leverage of the intercept, and parameters used."""
+    """Compute intercept, residuals, leverage of the intercept, parameters used."""
     if benchmark is None or not varies(benchmark) or len(returns) < _FEWEST_SESSIONS:
         mean = float(returns.mean()) if len(returns) else math.nan
         return mean, returns - mean, 1.0, 1
     level = float(benchmark.mean())
-    apart = benchmark - level
-    spread = float((apart**2).sum())
-    beta = float((returns * apart).sum()) / spread
+    centred = benchmark - level
+    spread = float((centred**2).sum())
+    beta = float((returns * centred).sum()) / spread
     mean = float(returns.mean()) - beta * level
     leverage = 1 + level**2 * len(returns) / spread
     return mean, returns - mean - beta * benchmark, leverage, 2
 
 
 def _long_run(rest: FloatArray, variance: float) -> tuple[float, float, float]:
-    """Give the long-run variance, its inflation, and its degrees of freedom."""
+    """Compute the long-run variance, its inflation, and its degrees of freedom."""
     n = len(rest)
     seen = float((rest[1:] * rest[:-1]).sum() / (rest**2).sum())
     hidden = (_HIDDEN + 3 * max(seen, 0.0)) / n
     rho = min(max(seen + hidden, 0.0), _MOST_AUTOCORRELATION)
     inflation = variance_inflation(rho, n)
-    # The mean of dependent sessions follows them, which hides part of their variance.
+    # Residuals are taken from the sample's own mean, which lowers their variance the
+    # more, the more the sessions depend on each other.
     whole = variance * (n - 1) / max(n - inflation, 1.0)
     long_run = whole * inflation
     freedom = max(_FREEDOM * (n - 1) * (1 - rho**2) / (1 + rho**2), 1.0)
@@ -145,23 +148,23 @@ def _long_run(rest: FloatArray, variance: float) -> tuple[float, float, float]:
 
 
 def variance_inflation(rho: float, n: int) -> float:
-    """Variance of the mean of n sessions of AR(1), over that of independent ones.
+    """Variance of the mean of n AR(1) sessions, over that of independent sessions.
 
-    (1 + rho) / (1 - rho) in the long run.
+    It tends to (1 + rho) / (1 - rho) as n grows.
     """
     in_the_long_run = (1 + rho) / (1 - rho)
     return in_the_long_run - 2 * rho * (1 - rho**n) / (n * (1 - rho) ** 2)
 
 
 def _slow_variance(rest: FloatArray, cosines: int) -> float:
-    """Variance that the slowest movements of a series imply for all of it."""
+    """Estimate the long-run variance of a series from its slowest movements."""
     n = len(rest)
     angles = np.pi / n * np.outer(np.arange(1, cosines + 1), np.arange(n) + 0.5)
     return float(np.mean((math.sqrt(2 / n) * (np.cos(angles) @ rest)) ** 2))
 
 
 def _unskewed(statistic: float, skewness: float, n: int) -> float:
-    """Correct a statistic above 0 for skewness, monotonically (Hall 1992)."""
+    """Correct a positive statistic for skewness, monotonically (Hall 1992)."""
     if statistic <= 0:
         return statistic
     bend = skewness / (3 * math.sqrt(n))

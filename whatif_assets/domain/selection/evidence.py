@@ -1,4 +1,4 @@
-"""Evidence: what is known of the trials of a study when a winner is to be judged."""
+"""Evidence: what is known about the trials of a study when its winner is judged."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from whatif_assets.domain.base.errors import BadInput
 
 @dataclass(frozen=True)
 class Placebo:
-    """What something without any skill reached.
+    """Result of a strategy that has no skill.
 
     Attributes
     ----------
     name
-        As the report shall call it, such as ``demo.placebo seed=4``.
+        Name in the report, such as ``demo.placebo seed=4``.
     value
-        Of the metric that ranks; NaN where undefined.
+        Value of the ranking metric; NaN where undefined.
     """
 
     name: str
@@ -31,16 +31,21 @@ class Placebo:
 
 @dataclass(frozen=True, eq=False)
 class Holdout:
-    """What the winner did on the sessions that selection never saw.
+    """Results of the winner on the holdout: sessions that were not used for selection.
 
     Attributes
     ----------
     returns, hold
-        Of the winner and of buy-and-hold in each session, oldest first, finite.
+        Return of the winner and of buy-and-hold in each session, oldest first, finite.
     openings
-        How often these sessions have been looked at, this time included.
+        How often the holdout has been opened, this time included.
     tested
-        How many of the sessions trials had been tested on before.
+        Number of holdout sessions on which earlier trials were tested.
+
+    Raises
+    ------
+    BadInput
+        A return is not finite, the lengths differ, or ``openings`` is below 1.
     """
 
     returns: FloatArray
@@ -49,63 +54,71 @@ class Holdout:
     tested: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse what does not fit together."""
-        _check_finite("the holdout's returns", self.returns[None, :])
-        _check_finite("buy-and-hold in the holdout", self.hold[None, :])
-        _check_length("buy-and-hold in the holdout", self.hold, len(self.returns))
+        """Check the values."""
+        _check_finite("The winner in the holdout", self.returns[None, :])
+        _check_finite("Buy-and-hold in the holdout", self.hold[None, :])
+        _check_length("Buy-and-hold in the holdout", self.hold, len(self.returns))
         if self.openings < 1:
-            raise BadInput(f"openings is {self.openings}; a holdout was opened once.")
+            raise BadInput(
+                f"Holdout: openings is {self.openings}; it must be at least 1."
+            )
 
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """What is known of a study's candidates, out of sample and after costs.
+    """What is known about the candidate trials of a study, out of sample, after costs.
 
     Attributes
     ----------
     trials
         Simple return of each candidate trial in each out-of-sample session of the
-        winner, all of its sleeves together, oldest first; (trials, sessions) float64,
-        NaN where a trial lacks a session. A trial that lost all of its money returns
-        0 from then on. Equal rows may be left out or not.
+        winner, over all of its sleeves, oldest first; (trials, sessions) float64, NaN
+        where a trial lacks a session. A trial that has lost all of its money returns 0
+        from then on. Of equal rows, one is enough.
     winner
-        Row of the trial that the ranking puts first; it has all sessions.
+        Row of the top-ranked trial; that row has all sessions.
     hold
         Return of buy-and-hold in each session; float64, finite.
     held
         What buy-and-hold bought, such as ``of 100 shares of each symbol``.
     trials_tried
-        Number of trials that were ever made, at least the rows.
+        Number of trials ever made, at least the number of rows.
     sessions_per_year
-        Sessions of the calendar in a year.
+        Number of sessions of the calendar in a year.
     ranked_by, winner_value, higher_is_better
-        The metric that ranks, its value for the winner, and its direction.
+        The ranking metric, its value for the winner, and its direction.
     placebos
-        What trials without skill reached in the same metric.
+        Results of trials without skill in the same metric.
     holdout
-        None where there is none or it has not been opened.
+        None where there is no holdout or it has not been opened.
     charged_bps
-        Cost that the trials were charged, basis points of each fill's value.
+        Cost charged to the trials, in basis points of the value of each fill.
     break_even_bps
-        Cost in all at which the winner earns nothing; NaN if unknown.
+        Total cost at which the winner earns nothing, in basis points; NaN if unknown.
     overtaken_after_bps
-        Cost on top of the charged one at which another trial overtakes the winner;
-        NaN if unknown, infinite if none does.
+        Additional cost in basis points at which another trial overtakes the winner;
+        NaN if unknown, infinite if no trial does.
     withheld
-        Sentences, each a reason for which no winner may be called real, such as an
-        account that does not reconcile.
+        Sentences, each a reason why no winner may be called real, such as an account
+        that does not reconcile.
     dates
         Date of each session; empty if unknown.
     stress_loss
-        Part of the account that the largest position loses by the worst move of its
-        market; NaN if unknown.
+        Loss of the largest position in the worst move of its market, a fraction of the
+        account; NaN if unknown.
     participation
-        Part of the volume of its bar that all but a twentieth of the winner's fills
-        take at most; NaN if unknown.
+        Fraction of the volume of its bar that 19 of 20 fills of the winner take at
+        most; NaN if unknown.
     start_cash
-        Cash that the winner started with; NaN if unknown.
+        Starting cash of the winner; NaN if unknown.
     notes
-        Sentences to tell beside the verdict, which they do not change.
+        Sentences that are shown with the verdict and do not change it.
+
+    Raises
+    ------
+    BadInput
+        There is no trial, the lengths differ, a count is wrong, or a return is infinite
+        (or NaN for the winner or buy-and-hold).
     """
 
     trials: FloatArray
@@ -130,33 +143,37 @@ class Evidence:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse what does not fit together."""
+        """Check the values."""
         rows, sessions = self.trials.shape
         if not rows:
-            raise BadInput("There is no trial to judge; run a configuration first.")
+            raise BadInput("There is no trial to judge. Run a configuration first.")
         if not 0 <= self.winner < rows:
-            raise BadInput(f"The winner is row {self.winner} of {rows} trials.")
+            raise BadInput(
+                f"The winner is row {self.winner} (counted from 0), but there are only "
+                f"{rows} rows of trials."
+            )
         if self.trials_tried < rows:
             raise BadInput(
-                f"trials_tried is {self.trials_tried}; there are {rows} rows of trials."
+                f"trials_tried is {self.trials_tried}; it must be at least {rows}, the "
+                "number of rows of trials."
             )
-        _check_length("buy-and-hold", self.hold, sessions)
+        _check_length("Buy-and-hold", self.hold, sessions)
         if self.dates:
-            _check_length("the list of dates", np.array(self.dates), sessions)
-        _check_finite("trials", np.where(np.isnan(self.trials), 0.0, self.trials))
-        _check_finite("the winner", self.trials[self.winner][None, :])
-        _check_finite("buy-and-hold", self.hold[None, :])
+            _check_length("The list of dates", np.array(self.dates), sessions)
+        _check_finite("Trials", np.where(np.isnan(self.trials), 0.0, self.trials))
+        _check_finite("The winner", self.trials[self.winner][None, :])
+        _check_finite("Buy-and-hold", self.hold[None, :])
 
     @functools.cached_property
     def distinct(self) -> FloatArray:
-        """The trials that differ, the winner first; NaN where one lacks a session."""
+        """Distinct trials, the winner first; NaN where a trial lacks a session."""
         ordered = [self.trials[self.winner], *self.trials]
         rows = {row.tobytes(): row for row in ordered}
         return np.stack(list(rows.values()))
 
     @functools.cached_property
     def complete(self) -> FloatArray:
-        """The trials that differ and have every session, the winner first."""
+        """Distinct trials that have every session, the winner first."""
         return self.distinct[np.isfinite(self.distinct).all(axis=1)]
 
     @functools.cached_property
@@ -170,8 +187,8 @@ class Evidence:
 def _check_length(what: str, values: FloatArray, sessions: int) -> None:
     if values.shape != (sessions,):
         raise BadInput(
-            f"{what} has {len(values)} returns for {sessions} sessions; give one for "
-            "each."
+            f"{what} has {len(values)} values for {sessions} sessions; it must have "
+            "one for each session."
         )
 
 
@@ -180,6 +197,6 @@ def _check_finite(what: str, returns: FloatArray) -> None:
         row, session = np.argwhere(~np.isfinite(returns))[0]
         raise BadInput(
             f"{what}, row {row}, session {session}: the return is "
-            f"{returns[row, session]}; allowed are finite numbers. Give 0 for each "
-            "session after an account lost all of its money."
+            f"{returns[row, session]}; it must be a finite number. Use 0 for the "
+            "sessions after an account has lost all of its money."
         )

@@ -1,4 +1,4 @@
-"""How far off the figures of one series may be: bootstrap confidence intervals."""
+"""Bootstrap confidence intervals of the figures of one series."""
 
 from __future__ import annotations
 
@@ -24,15 +24,14 @@ class Interval:
 
 @dataclass(frozen=True)
 class Intervals:
-    """Percentile intervals of one series' figures.
+    """Percentile intervals of the figures of one series.
 
     Attributes
     ----------
     sharpe
-        Annualised.
+        Annualised Sharpe ratio.
     total_return
-        Compounded over all sessions, as a fraction; times the starting cash it is
-        the profit.
+        Return compounded over all sessions, a fraction of the starting cash.
     """
 
     sharpe: Interval
@@ -47,18 +46,24 @@ def intervals(
     repetitions: int = REPETITIONS,
     seed: int = 0,
 ) -> Intervals:
-    """Resample the sessions of a series by the stationary bootstrap.
+    """Compute percentile intervals by the stationary bootstrap.
 
     Parameters
     ----------
     returns
-        Of each session, oldest first, finite; above -1.
+        Return of each session, oldest first, finite, above -1.
     sessions_per_year
-        To annualise the Sharpe ratio by.
+        Annualises the Sharpe ratio.
     confidence
-        Chance that an interval holds the true figure.
+        Probability that an interval contains the true figure.
     repetitions, seed
-        Of the resamples, whose block length is that of :func:`block_length`.
+        Number of resamples, and the seed with which they are drawn. Their mean block
+        length comes from :func:`block_length`.
+
+    Returns
+    -------
+    Intervals
+        NaN where the returns do not vary.
     """
     if not varies(returns):
         return Intervals(Interval(math.nan, math.nan), Interval(math.nan, math.nan))
@@ -70,7 +75,7 @@ def intervals(
 
 
 def _interval(values: FloatArray, confidence: float) -> Interval:
-    """Cut equal tails off; resamples without a value are left out."""
+    """Cut off equal tails; resamples whose value is not finite are left out."""
     tail = (1 - confidence) / 2
     low, high = np.quantile(values[np.isfinite(values)], [tail, 1 - tail])
     return Interval(float(low), float(high))

@@ -1,4 +1,4 @@
-"""Luck: what a decision says of it in figures, for people to weigh.
+"""Figures that weigh the winner of a study against luck.
 
 References
 ----------
@@ -27,20 +27,21 @@ from whatif_assets.domain.selection.sharpe import (
     sharpes_of,
 )
 
-# Some fields of `Statistics` by name.
+# Some of the fields of `Statistics`, by name.
 Figures = dict[str, Any]
 
-# Part of the edges that a sample must find to be said to find them.
+# An edge counts as detectable if this share of studies with it finds it.
 POWER = 0.8
 
 
 def luck(decision: Decision) -> Figures:
-    """Weigh the winner against the number of trials."""
+    """Compute the figures that weigh the winner against the number of trials."""
     evidence, cash, alpha = decision.evidence, decision.cash, decision.alpha
     trials, year = decision.effective_trials, evidence.sessions_per_year
     moments = Moments.of(evidence.distinct[0]).thinned(cash.inflation)
-    # Without any edge the estimates vary by 1 / (n - 1) (Lo 2002), however few trials
-    # are known and however alike they are.
+    # Without an edge, estimated Sharpe ratios have the variance 1 / (n - 1) (Lo 2002).
+    # Their sample variance would depend on how many trials are known and how alike
+    # these are.
     variance = 1 / (moments.n - 1) if moments.n > 1 else math.nan
     best = expected_maximum_sharpe(trials, variance)
     annual = moments.sharpe * math.sqrt(year)
@@ -68,14 +69,14 @@ def luck(decision: Decision) -> Figures:
 
 
 def part_left(statistic: float, freedom: float, p_value: float) -> float:
-    """Part of a Sharpe ratio that is left after all trials (Harvey, Liu 2015).
+    """Fraction of a Sharpe ratio left after the haircut (Harvey, Liu 2015).
 
     Parameters
     ----------
     statistic, freedom
-        Of a test that the ratio is above 0: Student's t, and its degrees of freedom.
+        Student's t of the test that the ratio is above 0, and its degrees of freedom.
     p_value
-        Probability that the best of all trials shows as much by luck alone.
+        Probability that the best of all trials shows such a ratio by luck alone.
 
     Returns
     -------
@@ -91,10 +92,10 @@ def part_left(statistic: float, freedom: float, p_value: float) -> float:
 
 
 def _detectable(decision: Decision) -> float:
-    """Annual Sharpe ratio that is found in `POWER` of all cases.
+    """Annual Sharpe ratio of an edge that is found with probability `POWER`.
 
-    A statistic with so many degrees of freedom exceeds the critical value c about as
-    often as a normal one of variance 1 + c^2 / (2 df) does.
+    Student's t with df degrees of freedom exceeds the critical value c about as often
+    as a normal variable with variance 1 + c^2 / (2 df).
     """
     edge, evidence = decision.alpha, decision.evidence
     single = -math.expm1(math.log1p(-SIGNIFICANT) / decision.effective_trials)
@@ -106,7 +107,7 @@ def _detectable(decision: Decision) -> float:
 
 
 def doubts(decision: Decision) -> Figures:
-    """Name what may undo the edge: a loss that was not seen, an end."""
+    """Compute the figures of what may cancel the edge: an unseen loss, a break."""
     evidence, stress, fall = decision.evidence, decision.stress, decision.fall
     rest = beyond(evidence.distinct[0], evidence.hold)
     year = evidence.sessions_per_year
@@ -128,5 +129,5 @@ def doubts(decision: Decision) -> Figures:
 
 
 def annual_sharpe(returns: FloatArray, sessions_per_year: float) -> float:
-    """Sharpe ratio of a series a year; NaN where it does not vary."""
+    """Annualise the Sharpe ratio of a series; NaN where the series does not vary."""
     return float(sharpes_of(returns[None, :])[0] * math.sqrt(sessions_per_year))

@@ -1,19 +1,19 @@
-"""How many independent trials a set of trials is worth.
+"""The number of independent trials that a set of trials is worth.
 
-Two trials are worth one where the same luck makes both of them the best, and two where
-it never does. So luck is drawn: many random directions in the space of the sessions.
-Each trial has some that suit it best, and trials that are alike share theirs. The
-number of directions that suit some trial, over the number that suit one, is the number
-of independent trials.
+Two trials count as one if the same luck makes both of them the best, and as two if it
+never does. To measure this, luck is simulated by many random directions in the space of
+the sessions. For each trial, the directions closest to its returns are found; trials
+that are alike share theirs. The number of independent trials is the number of
+directions that are closest to some trial, divided by the number found for each trial.
 
-This is a rotation test read backwards: the draws are those under which the residuals
-of normal returns are equally likely. Three properties hold exactly, for they are what
-keeps a verdict from becoming kinder by forgetting:
+The method inverts a rotation test: under normal returns, all directions of the
+residuals are equally likely. Three properties hold exactly. They make sure that a
+verdict never becomes more favourable because trials were forgotten:
 
 - a further trial never lowers the number;
 - a trial counts as one at most;
-- so a trial that is counted without its returns, as one, counts as much as with them
-  or more.
+- so a trial whose returns are lost counts as one, which is at least as much as it
+  would count with its returns.
 
 References
 ----------
@@ -32,39 +32,40 @@ from whatif_assets.domain.selection.sharpe import ROUNDING, varies
 
 Indices = npt.NDArray[np.intp]
 
-# No more trials than directions can be told apart: of 1,000 independent trials 6 %
-# share the one that suits them best by chance.
+# The number of directions limits how many trials can be distinguished: of 1,000
+# independent trials, 6 % share their closest direction by chance.
 _DIRECTIONS = 8192
 _CHUNK = 1024
-# Of few trials that are alike the best direction says little, and more of them more.
-# The largest number is taken.
+# How many closest directions are found for each trial. For a few trials that are alike,
+# a single direction is too coarse. The largest of the three results is taken.
 _BEST = (1, 4, 16)
 
 
 def effective_trials(
     returns: FloatArray, hold: FloatArray, counted: int, *, seed: int = 0
 ) -> float:
-    """Number of independent trials that all trials ever made are worth.
+    """Estimate the number of independent trials among all trials ever made.
 
     Parameters
     ----------
     returns
-        Of each known trial in each session, (trials, sessions) float64; NaN where a
-        trial lacks a session. A trial that has a part of the sessions counts by that
-        part as it is, and by the rest as an independent one.
+        Return of each known trial in each session, (trials, sessions) float64; NaN
+        where a trial lacks a session. The share of the sessions that a trial lacks
+        counts as the same share of an independent trial.
     hold
-        Return of buy-and-hold; trials are compared in what they earn beyond it.
+        Return of buy-and-hold in each session. Trials are compared by their returns
+        beyond buy-and-hold.
     counted
-        All trials ever made, at least the rows. Those without a row count as
-        independent ones.
+        Number of trials ever made, at least the number of rows. Trials without a row
+        count as independent.
     seed
-        Of the directions.
+        Seed of the random directions.
 
     Returns
     -------
     float
-        From 1 to ``counted``. A known trial that does not vary counts for nothing: luck
-        can't make it the best.
+        From 1 to ``counted``. A known trial that does not vary counts as 0, because
+        luck cannot make it the best.
     """
     if not returns.shape[1]:
         return float(max(counted, 1))
@@ -73,15 +74,15 @@ def effective_trials(
     if not moves.any():
         return max(unknown, 1.0)
     with threadpool_limits(1, "blas"):
-        suited = _suited(units[moves], seed)
-    known = _told_apart(suited, shares[moves])
+        closest = _closest_directions(units[moves], seed)
+    known = _count_distinct(closest, shares[moves])
     return max(known + unknown, 1.0)
 
 
 def _units(
     returns: FloatArray, hold: FloatArray
 ) -> tuple[npt.NDArray[np.float32], FloatArray, npt.NDArray[np.bool_]]:
-    """Residuals of each trial at length 1, its share of sessions, whether it moves."""
+    """Compute unit residuals, the share of sessions, and whether each trial moves."""
     has = np.isfinite(returns)
     count = has.sum(axis=1)
     values = np.where(has, returns, 0.0)
@@ -106,18 +107,18 @@ def _means(values: FloatArray, count: npt.NDArray[np.int_]) -> FloatArray:
     return np.asarray(values.sum(axis=1) / np.maximum(count, 1))[:, None]
 
 
-def _told_apart(suited: Indices, shares: FloatArray) -> float:
-    """Count the directions that suit some trial, by the share it is known."""
+def _count_distinct(closest: Indices, shares: FloatArray) -> float:
+    """Count distinct directions, each weighted by its trial's share of sessions."""
     counts = []
     for best in _BEST:
         weight = np.zeros(_DIRECTIONS)
-        np.maximum.at(weight, suited[:, :best].ravel(), shares.repeat(best))
+        np.maximum.at(weight, closest[:, :best].ravel(), shares.repeat(best))
         counts.append(weight.sum() / best)
     return float(max(counts))
 
 
-def _suited(units: npt.NDArray[np.float32], seed: int) -> Indices:
-    """Find the directions that suit each trial best, the best first."""
+def _closest_directions(units: npt.NDArray[np.float32], seed: int) -> Indices:
+    """Find the random directions closest to each trial, the closest first."""
     draw, most = np.random.default_rng(seed), _BEST[-1]
     fits = np.empty((len(units), 0), dtype=np.float32)
     places = np.empty((len(units), 0), dtype=np.intp)

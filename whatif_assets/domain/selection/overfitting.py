@@ -1,4 +1,4 @@
-"""Probability of backtest overfitting: whether the best in one half stays good.
+"""Probability of backtest overfitting (PBO).
 
 References
 ----------
@@ -26,38 +26,40 @@ from whatif_assets.domain.selection.sharpe import ROUNDING
 Performance = Literal["sharpe", "mean"]
 
 MOST_BLOCKS = 16
-# A half of two blocks has at least as many sessions as a deviation needs.
+# With two blocks, a half is one block, and a standard deviation needs two sessions.
 _FEWEST_PER_BLOCK = 2
 _CELLS_PER_CHUNK = 2_000_000
-# Ranks of all trials are wanted of so many splits at most, spread over all.
+# The rank correlation is computed for at most this many splits, evenly spaced.
 _RANKED_SPLITS = 500
 
 
 @dataclass(frozen=True, eq=False)
 class Overfitting:
-    """What the splits of the sessions into two halves say of the selection.
+    """Results of splitting the sessions into two halves in many ways.
 
-    All but ``n_splits`` and ``logits`` are NaN where undefined: fewer than two
-    trials or four sessions.
+    With fewer than two trials or four sessions, all figures are NaN, ``n_splits`` is 0
+    and ``logits`` is empty.
 
     Attributes
     ----------
     pbo
-        Part of the splits in which the best of one half is below the median of the
-        other; exactly on it counts half.
+        Fraction of the splits in which the best trial of one half is below the median
+        trial in the other half; a trial exactly at the median counts half.
     n_splits
-        Number of splits; each pair of halves is two of them.
+        Number of splits; each pair of halves makes two, one in each direction.
     rank_correlation
         Mean over splits of Spearman's correlation between the trials' performance
         in one half and in the other.
     probability_of_loss
-        Part of the splits in which the best of one half loses in the other.
+        Fraction of the splits in which the best trial of one half loses money in the
+        other half.
     degradation_slope
-        Of the best one's performance in the other half, regressed on that in its
-        own: 1 would be persistence; below 0, the better the worse.
+        Slope of the best trial's performance in the other half on its performance in
+        its own half. 1 means that performance persists; below 0, trials that do better
+        in one half do worse in the other.
     logits
-        ln(w / (1 - w)) of each split, w being the relative rank in the other half;
-        n_splits float64.
+        ln(w / (1 - w)) of each split, where w is the relative rank of the best trial
+        in the other half; n_splits float64.
     """
 
     pbo: float = math.nan
@@ -75,20 +77,20 @@ def overfitting(
     blocks: int = MOST_BLOCKS,
     seed: int = 0,
 ) -> Overfitting:
-    """Split the sessions in two in every way that leaves blocks of them whole.
+    """Compare both halves of the sessions, for every choice of half of the blocks.
 
     Parameters
     ----------
     returns
-        (trials, sessions) float64, finite.
+        Return of each trial in each session, (trials, sessions) float64, finite.
     performance
-        ``sharpe`` or ``mean`` of the session returns of a half. The Sharpe ratio of
-        a constant is 0 if the constant is, and infinite otherwise.
+        ``sharpe`` or ``mean`` of the session returns of a half. Constant returns have
+        the Sharpe ratio 0 if they are 0, and an infinite one otherwise.
     blocks
-        Number of blocks, even; fewer where a block would have less than two
-        sessions. Blocks differ by a session at most.
+        Number of blocks into which the sessions are cut, even. Fewer are used where a
+        block would have less than two sessions. Lengths differ by one session at most.
     seed
-        Of the lot that decides between trials which are best together.
+        Seed of the random order that decides between trials with equal performance.
 
     Raises
     ------
@@ -122,25 +124,27 @@ def _check(returns: FloatArray, blocks: int) -> None:
         trial, session = np.argwhere(~np.isfinite(returns))[0]
         raise BadInput(
             f"Trial {trial}, session {session}: the return is "
-            f"{returns[trial, session]}; allowed are finite numbers. Leave out trials "
-            "without a return in every session."
+            f"{returns[trial, session]}; it must be a finite number. Leave out trials "
+            "that lack a return in some session."
         )
     if blocks < 2 or blocks % 2:
-        raise BadInput(f"blocks is {blocks}; allowed are even numbers from 2.")
+        raise BadInput(f"blocks is {blocks}; it must be an even number, at least 2.")
 
 
 @dataclass(frozen=True, eq=False)
 class _Halves:
-    """Sums of the blocks, of which those of any half are made.
+    """Sums over each block, from which the performance of any half is computed.
 
     Attributes
     ----------
     sums, squares
-        Of the returns, (blocks, trials).
+        Sum of the returns and of their squares, (blocks, trials).
     lengths
-        Sessions of each block.
+        Number of sessions of each block.
     masks
-        One of each pair of halves, (pairs, blocks) of 0.0 and 1.0.
+        The blocks of the first half of each pair, (pairs, blocks) of 0.0 and 1.0.
+    performance
+        See :func:`overfitting`.
     """
 
     sums: FloatArray
@@ -151,9 +155,10 @@ class _Halves:
 
     @classmethod
     def of(cls, returns: FloatArray, blocks: int, performance: Performance) -> _Halves:
+        """Cut the sessions into blocks, and list the pairs of halves."""
         sessions = returns.shape[1]
         starts = np.linspace(0, sessions, blocks + 1).round().astype(np.intp)[:-1]
-        # A half and its complement are one pair: the first block tells them apart.
+        # A half and its complement are one pair; the first half has the first block.
         others = list(itertools.combinations(range(1, blocks), blocks // 2 - 1))
         masks = np.zeros((len(others), blocks))
         masks[:, 0] = 1.0
@@ -168,7 +173,7 @@ class _Halves:
         )
 
     def pairs(self, step: int = 1) -> Iterator[tuple[FloatArray, FloatArray]]:
-        """Give the performance in both halves of some splits, (splits, trials)."""
+        """Yield the performance in both halves of each split, (splits, trials)."""
         masks = self.masks[::step]
         size = max(_CELLS_PER_CHUNK // self.sums.shape[1], 1)
         for first in range(0, len(masks), size):
@@ -189,7 +194,7 @@ class _Halves:
 
 
 def _chosen(first: FloatArray, second: FloatArray) -> FloatArray:
-    """Choose the best of each half: performance here, there, and rank there."""
+    """Find the best trial of each half: its performance in both, rank in the other."""
     found = []
     for here, there in ((first, second), (second, first)):
         rows, best = np.arange(len(here)), here.argmax(axis=1)
@@ -207,7 +212,7 @@ def _rank_correlation(halves: _Halves) -> float:
 
 
 def _spearman(first: FloatArray, second: FloatArray) -> FloatArray:
-    """Correlate the ranks of two matrices row by row, NaN where all are equal."""
+    """Correlate the ranks of two matrices row by row; NaN where all are equal."""
     ranks = [pd.DataFrame(v).rank(axis=1).to_numpy() for v in (first, second)]
     a, b = (rank - rank.mean(axis=1, keepdims=True) for rank in ranks)
     scale = np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
@@ -221,5 +226,5 @@ def _slope(inside: FloatArray, outside: FloatArray) -> float:
     x, y = inside[usable], outside[usable]
     if len(x) < 2 or np.ptp(x) <= ROUNDING * np.abs(x).max():
         return math.nan
-    apart = x - x.mean()
-    return float((apart * (y - y.mean())).sum() / (apart**2).sum())
+    centred = x - x.mean()
+    return float((centred * (y - y.mean())).sum() / (centred**2).sum())

@@ -15,18 +15,18 @@ import numpy.typing as npt
 from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.selection.sharpe import varies
 
-# With fewer the rule finds no autocorrelation to estimate, and fails.
+# The rule fails on shorter series, because it cannot estimate their autocorrelation.
 _FEWEST_SESSIONS = 15
 _FEWEST_BLOCKS = 5
 
 
 def block_length(returns: FloatArray) -> int:
-    """Choose the mean block length for a series by the rule of Politis and White.
+    """Choose the mean block length for a series (Politis and White).
 
     Parameters
     ----------
     returns
-        Of one series, oldest first.
+        Returns of one series, oldest first.
 
     Returns
     -------
@@ -38,7 +38,7 @@ def block_length(returns: FloatArray) -> int:
         return 1
     from arch.bootstrap import optimal_block_length
 
-    # In units of its own deviation: the rule takes small returns for constants.
+    # Scaled to unit deviation, because the rule treats small returns as constants.
     chosen = optimal_block_length(returns / returns.std())["stationary"].iloc[0]
     longest = len(returns) // _FEWEST_BLOCKS
     return int(np.clip(round(chosen), 1, longest)) if np.isfinite(chosen) else 1
@@ -47,7 +47,7 @@ def block_length(returns: FloatArray) -> int:
 def resamples(
     sessions: int, block: int, repetitions: int, seed: int
 ) -> npt.NDArray[np.int64]:
-    """Draw which sessions each resample consists of.
+    """Draw the sessions of each resample.
 
     Parameters
     ----------
@@ -58,14 +58,14 @@ def resamples(
     repetitions
         Number of resamples.
     seed
-        The same one draws the same.
+        The same seed draws the same sessions.
 
     Returns
     -------
     numpy.ndarray
-        (repetitions, sessions) int64.
+        Session numbers, (repetitions, sessions) int64.
     """
-    # Imported here: it takes a second that a run without a verdict need not wait.
+    # Imported here: the import takes a second, and many runs need no verdict.
     from arch.bootstrap import StationaryBootstrap
 
     bootstrap = StationaryBootstrap(block, np.arange(sessions), seed=seed)

@@ -1,7 +1,7 @@
-"""The reasons of a verdict, in words: sentences from the figures behind it.
+"""The reasons for a verdict: sentences written from its figures.
 
-Each sentence names its subject, and gives every figure with its sign and unit. What is
-not known is not mentioned.
+Each sentence names its subject, and shows every figure with its sign and unit. A figure
+that is not known is not mentioned.
 """
 
 from __future__ import annotations
@@ -20,15 +20,24 @@ from whatif_assets.domain.selection.decision import SIGNIFICANT, Headline
 from whatif_assets.domain.selection.evidence import Evidence
 from whatif_assets.domain.selection.statistics import TENTH, Statistics
 
-# A quarter of a year; with fewer sessions the headline tells how many there are.
+# A quarter of a year; with fewer sessions the headline states their number.
 FEW_SESSIONS = 63
+# Subject of a sentence where no winner is named.
+TOP_RANKED = "the top-ranked variant"
 
 
 def headline_in_words(headline: Headline, evidence: Evidence, of: Statistics) -> str:
-    """Write a headline with what has to be told in the same breath.
+    """Write a headline with the limits that apply.
 
-    From when to when an edge lasted, that it was found at no costs, and that it rests
-    on few sessions.
+    Limits are the period in which an edge lasted, that no costs were charged, and that
+    there were few sessions.
+
+    Parameters
+    ----------
+    headline
+        The verdict.
+    evidence, of
+        What is known about the trials, and the figures computed from it.
     """
     if headline is Headline.ENDED:
         return f"an edge that ended: it lasted {_until_the_break(evidence, of)}"
@@ -36,19 +45,19 @@ def headline_in_words(headline: Headline, evidence: Evidence, of: Statistics) ->
         return str(headline.value)
     limits = []
     if of.charged_bps == 0:
-        limits.append("before costs, since none were charged")
+        limits.append("before costs (none were charged)")
         if 0 < of.break_even_bps < math.inf:
             limits.append(
-                "gone if a fill costs "
+                "with no edge left if a fill costs "
                 f"{format_figures(of.break_even_bps)} basis points or more"
             )
     if of.sessions < FEW_SESSIONS:
-        limits.append(f"on {counted(of.sessions, 'session')} only")
+        limits.append(f"on only {counted(of.sessions, 'session')}")
     return ", ".join([str(headline.value), *limits])
 
 
 def _until_the_break(evidence: Evidence, of: Statistics) -> str:
-    """Say from when to when the sample went before its break."""
+    """Write the period of the sample before its break."""
     if not evidence.dates:
         return f"for the first {counted(of.break_after, 'session')}"
     first, last = evidence.dates[0], evidence.dates[of.break_after - 1]
@@ -58,15 +67,15 @@ def _until_the_break(evidence: Evidence, of: Statistics) -> str:
 def reasons(
     evidence: Evidence, of: Statistics, needed: int | None = None
 ) -> Iterator[str]:
-    """Give the reasons of a verdict, the most important first.
+    """Yield the reasons for a verdict, the most important first.
 
     Parameters
     ----------
     evidence, of
-        What is known of the trials, and the figures that follow from it.
+        What is known about the trials, and the figures computed from it.
     needed
-        Sessions that a verdict needs at least, where the verdict is that the sample
-        is too short; else None.
+        Smallest number of sessions for a verdict, if the verdict is that the sample is
+        too short; else None.
     """
     who = _subject(evidence, of)
     yield from evidence.withheld
@@ -86,12 +95,12 @@ def reasons(
 
 
 def _subject(evidence: Evidence, of: Statistics) -> str:
-    """Name what is judged: a winner only where one is named."""
+    """Name the judged trial: it is called a winner only where a winner is named."""
     named = of.total_return > 0 and not evidence.placebos_above
-    return "the winner" if named else "the first in rank"
+    return "the winner" if named else TOP_RANKED
 
 
-def _start(who: str) -> str:
+def _capitalised(who: str) -> str:
     return who[0].upper() + who[1:]
 
 
@@ -106,33 +115,34 @@ def _placebos(evidence: Evidence) -> Iterator[str]:
     others = len(above) - 1
     more = ""
     if others:
-        more = f"; so {'does' if others == 1 else 'do'} {counted(others, 'other')}"
+        do = "does" if others == 1 else "do"
+        more = f" {counted(others, 'other placebo')} also {do} as well."
     yield (
-        f"A placebo does as well as the first in rank: {above[0].name} has "
-        f"{evidence.ranked_by} {first}, the first in rank has {winner}{more}."
+        f"A placebo does as well as {TOP_RANKED}: {above[0].name} has "
+        f"{evidence.ranked_by} {first}, {TOP_RANKED} has {winner}.{more}"
     )
 
 
 def _earnings(evidence: Evidence, of: Statistics, who: str) -> Iterator[str]:
-    mine = _earned(of.total_return)
+    earned = _earned(of.total_return)
     if math.isnan(of.total_return):
-        yield "There is no out-of-sample session, so nothing can be said."
+        yield "There are no out-of-sample sessions, so there is nothing to judge."
     elif of.total_return <= 0:
-        yield f"{_start(who)} {mine} out of sample."
+        yield f"{_capitalised(who)} {earned} out of sample."
     if of.hold_total_return > max(of.total_return, 0.0):
         yield (
-            f"Buy-and-hold {evidence.held} {_earned(of.hold_total_return)} out "
-            f"of sample, which is more: {who} {mine}."
+            f"Buy-and-hold {evidence.held} {_earned(of.hold_total_return)} out of "
+            f"sample, more than {who}, which {earned}."
         )
 
 
 def _earned(fraction: float) -> str:
-    """Say what a return is; more than all cannot be lost of a return."""
+    """Describe a return; a return of -1 or less is a loss of all money."""
     return "lost all of its money" if fraction <= -1 else earned_or_lost(fraction)
 
 
 def _length(of: Statistics, needed: int) -> str:
-    """Say what the sample is too short for."""
+    """Explain why the sample is too short."""
     sessions = counted(of.sessions, "out-of-sample session")
     if of.sessions < needed:
         return (
@@ -141,12 +151,12 @@ def _length(of: Statistics, needed: int) -> str:
         )
     supported = math.floor(of.supported_trials)
     return (
-        f"Sample too short: {sessions} can tell an edge from luck for "
+        f"Sample too short: {sessions} can distinguish an edge from luck among "
         f"{f'about {supported:,}' if supported else 'fewer than 1'} independent "
-        f"{'trials' if supported > 1 else 'trial'}; "
+        f"{'trials' if supported > 1 else 'trial'}, but "
         f"{counted(of.trials_tried, 'trial')} "
         f"{'was' if of.trials_tried == 1 else 'were'} made, which count as about "
-        f"{format_figures(of.effective_trials)} independent ones."
+        f"{format_figures(of.effective_trials)} independent trials."
     )
 
 
@@ -156,7 +166,7 @@ def _luck(of: Statistics, who: str) -> Iterator[str]:
             chance = "the only trial had no edge over buy-and-hold, it"
         else:
             chance = (
-                f"none of all {of.trials_tried:,} trials had an edge over "
+                f"none of the {of.trials_tried:,} trials had an edge over "
                 "buy-and-hold, the best of them"
             )
         yield (
@@ -167,11 +177,11 @@ def _luck(of: Statistics, who: str) -> Iterator[str]:
         left = ""
         if not math.isnan(of.haircut_sharpe):
             left = (
-                f" Less what the number of trials accounts for, "
+                " After the correction for the number of trials, "
                 f"{format_figures(of.haircut_sharpe)} is left."
             )
         yield (
-            f"The Sharpe ratio of {who} is {format_figures(of.sharpe)} a year; the "
+            f"The annual Sharpe ratio of {who} is {format_figures(of.sharpe)}; the "
             f"best of {counted(of.trials_tried, 'trial')} without any edge would show "
             f"{format_figures(of.expected_best_sharpe)} on average.{left}"
         )
@@ -186,28 +196,27 @@ def _of_studies(p_value: float) -> str:
 
 
 def _unseen_loss(evidence: Evidence, of: Statistics, who: str) -> Iterator[str]:
-    """Say how rare a loss must be that the sample has not shown."""
+    """State how rare a loss must be that did not occur in the sample."""
     chance, left_open = of.stress_fatal_chance, of.stress_open_chance
     if not 0 < chance < math.inf or not of.winner_p_alpha <= SIGNIFICANT:
         return
-    like = "as its largest position would in the worst session of its market"
+    source = "what its largest position would lose in the worst session of its market"
     if math.isnan(evidence.stress_loss):
-        like = "as a trial of its size did"
-    start = (
-        f"{_start(who)} lost {format_percent(of.worst_session)} in its worst session. "
-        f"If it were to lose {format_percent(of.stress_loss)}, {like}, "
-    )
+        source = "what another trial of its size lost in a session"
     every, open_every = 1 / chance, 1 / left_open
     yield (
-        f"{start}as often as once in {counted(every, 'session')}, its edge would be "
-        f"nothing. {counted(of.sessions, 'session')} without such a loss "
-        + ("exclude" if chance > left_open else "do not exclude")
-        + f" that: they leave open once in {counted(open_every, 'session')}."
+        f"{_capitalised(who)} lost {format_percent(of.worst_session)} in its worst "
+        f"session. A loss of {format_percent(of.stress_loss)} ({source}) once in "
+        f"{counted(every, 'session')} would cancel its edge. "
+        f"{counted(of.sessions, 'session')} without such a loss "
+        + ("rule out" if chance > left_open else "do not rule out")
+        + " this frequency: they are consistent with up to once in "
+        f"{counted(open_every, 'session')}."
     )
 
 
 def _fall(evidence: Evidence, of: Statistics) -> Iterator[str]:
-    """Say where the edge fell, if chance is an unlikely explanation."""
+    """State when the edge fell, if chance is an unlikely explanation."""
     if not of.break_p <= SIGNIFICANT:
         return
     until, since = "the break", "after it"
@@ -215,10 +224,10 @@ def _fall(evidence: Evidence, of: Statistics) -> Iterator[str]:
         until = evidence.dates[of.break_after - 1].isoformat()
         since = f"from {evidence.dates[of.break_after].isoformat()} on"
     yield (
-        f"The edge fell: up to {until} its Sharpe ratio beyond buy-and-hold was "
-        f"{format_figures(of.sharpe_before_break)} a year, {since} "
-        f"{format_figures(of.sharpe_after_break)}. An edge that lasts would show as "
-        f"large a fall in {_of_studies(of.break_p)}."
+        "The edge fell: its annual Sharpe ratio beyond buy-and-hold was "
+        f"{format_figures(of.sharpe_before_break)} up to {until} and "
+        f"{format_figures(of.sharpe_after_break)} {since}. A lasting edge would show "
+        f"as large a fall in {_of_studies(of.break_p)}."
     )
 
 
@@ -226,28 +235,29 @@ def _power(of: Statistics) -> Iterator[str]:
     if not math.isfinite(of.detectable_sharpe):
         return
     yield (
-        f"In {counted(of.sessions, 'session')}, after "
-        f"{counted(of.trials_tried, 'trial')}, an edge with a Sharpe ratio of "
-        f"{format_figures(of.detectable_sharpe)} a year beyond buy-and-hold is found "
-        "in 4 of 5 studies; a smaller one is missed more often."
+        f"With {counted(of.sessions, 'session')} and "
+        f"{counted(of.trials_tried, 'trial')}, an edge with an annual Sharpe ratio of "
+        f"{format_figures(of.detectable_sharpe)} beyond buy-and-hold is found in 4 of "
+        "5 studies; a smaller edge is missed more often."
     )
 
 
 def _holdout(of: Statistics, who: str) -> Iterator[str]:
     if math.isnan(of.holdout_total_return):
         return
-    spoilt = ""
+    seen_before = ""
     if of.holdout_openings > 1:
-        spoilt = (
-            f" It was opened {of.holdout_openings:,} times, so it is no longer unseen."
+        seen_before = (
+            f" The holdout was opened {of.holdout_openings:,} times, so it is no "
+            "longer unseen."
         )
     if of.holdout_tested > 0:
         tested = f"{of.holdout_tested:,} of these sessions"
-        spoilt += f" Trials had been tested on {tested} before."
+        seen_before += f" Earlier trials were tested on {tested}."
     yield (
-        f"In the holdout of {counted(of.holdout_sessions, 'session')} {who} "
+        f"In the holdout of {counted(of.holdout_sessions, 'session')}, {who} "
         f"{_earned(of.holdout_total_return)}; buy-and-hold "
-        f"{_earned(of.holdout_hold_total_return)}.{spoilt}"
+        f"{_earned(of.holdout_hold_total_return)}.{seen_before}"
     )
 
 
@@ -259,8 +269,8 @@ def _selection(of: Statistics) -> Iterator[str]:
     if below in (0, of.cscv_splits):
         share = f"{'all' if below else 'none of'} {splits}"
     yield (
-        "The best trial of one half of the sessions is below the median in the other "
-        f"half in {share}."
+        "The best trial in one half of the sessions is below the median trial in the "
+        f"other half in {share}."
     )
 
 
@@ -268,7 +278,7 @@ def _costs(of: Statistics, who: str) -> Iterator[str]:
     if math.isfinite(of.flip_bps):
         yield (
             f"If costs exceed {format_figures(of.flip_bps)} basis points of each fill, "
-            "another variant is the best."
+            "another variant becomes the best."
         )
     if not math.isfinite(of.break_even_bps):
         return
@@ -279,17 +289,17 @@ def _costs(of: Statistics, who: str) -> Iterator[str]:
     if math.isfinite(of.charged_bps):
         charged = f"; it was charged {format_figures(of.charged_bps)}"
     yield (
-        f"{_start(who)} earns nothing if commission is "
+        f"{_capitalised(who)} earns nothing if commission is "
         f"{format_figures(of.break_even_bps)} basis points or more{charged}."
     )
 
 
 def _size(of: Statistics, who: str) -> Iterator[str]:
-    """Say how much money the market has room for."""
+    """State with how much cash the fills would take a tenth of the volume."""
     if not math.isfinite(of.capacity):
         return
     yield (
         f"19 of 20 fills of {who} take at most {format_percent(of.participation)} of "
-        f"the volume of their bar; it would be {TENTH:.0%} with a starting cash of "
-        f"{format_figures(of.capacity)}."
+        f"the volume of their bar; with a starting cash of "
+        f"{format_figures(of.capacity)} it would be {TENTH:.0%}."
     )

@@ -1,4 +1,4 @@
-"""How much a Sharpe ratio is worth after many trials.
+"""Significance of a Sharpe ratio after many trials.
 
 Sharpe ratios are per session here, not annualised, unless an argument says so.
 
@@ -24,27 +24,28 @@ from scipy.special import ndtr, ndtri
 
 from whatif_assets.domain.base.arrays import FloatArray
 
-# A spread this far below the level is what rounding leaves of equal numbers.
+# A spread below this share of the level comes from rounding; the numbers are equal.
 ROUNDING = 1e-12
 _MOST_TRIALS = 1e12
 
 
 @dataclass(frozen=True)
 class Moments:
-    """What the Sharpe ratio of a series, and its precision, depend on.
+    """Moments that determine a Sharpe ratio and its precision.
 
     Attributes
     ----------
     n
-        Number of returns; of independent ones that are worth as much, in
-        :meth:`thinned`.
+        Number of returns; after :meth:`thinned`, the equivalent number of independent
+        returns.
     sharpe
         Mean over standard deviation (n - 1), per session; NaN with fewer than two
-        returns or where all are equal.
+        returns or where all returns are equal.
     skewness
-        Third standardised moment; NaN where the Sharpe ratio is.
+        Third standardised moment; NaN where the Sharpe ratio is NaN.
     kurtosis
-        Fourth standardised moment, 3 for a normal distribution; NaN likewise.
+        Fourth standardised moment, 3 for a normal distribution; NaN where the Sharpe
+        ratio is NaN.
     """
 
     n: float
@@ -58,15 +59,15 @@ class Moments:
         n = len(returns)
         if not varies(returns):
             return cls(n, math.nan, math.nan, math.nan)
-        apart = returns - returns.mean()
-        unit = apart / math.sqrt(float(np.mean(apart**2)))
+        centred = returns - returns.mean()
+        unit = centred / math.sqrt(float(np.mean(centred**2)))
         sharpe = float(returns.mean() / returns.std(ddof=1))
         return cls(n, sharpe, float(np.mean(unit**3)), float(np.mean(unit**4)))
 
     def thinned(self, inflation: float) -> Moments:
-        """Count the returns as fewer, by the inflation of the variance of their mean.
+        """Reduce the number of returns by the variance inflation of their mean.
 
-        Nothing changes where the inflation is not above 1 or not known.
+        The number is unchanged where the inflation is at most 1 or NaN.
         """
         inflation = inflation if inflation > 1 else 1.0
         return dataclasses.replace(self, n=1 + (self.n - 1) / inflation)
@@ -86,12 +87,12 @@ def varies(returns: FloatArray) -> bool:
 
 
 def sharpes_of(returns: FloatArray) -> FloatArray:
-    """Sharpe ratio of each row, NaN where a row does not vary.
+    """Sharpe ratio of each row, per session; NaN where a row does not vary.
 
     Parameters
     ----------
     returns
-        (trials, sessions) float64, finite.
+        Return of each trial in each session, (trials, sessions) float64, finite.
     """
     if returns.shape[1] < 2:
         return np.full(len(returns), np.nan)
@@ -104,10 +105,10 @@ def sharpes_of(returns: FloatArray) -> FloatArray:
 
 
 def expected_maximum(trials: float) -> float:
-    """Expected maximum of independent standard normal numbers, 0 for one.
+    """Expected maximum of N independent standard normal variables, 0 for one.
 
-    (1 - g) q(1 - 1/N) + g q(1 - 1/(N e)), with g the Euler-Mascheroni constant and
-    q the normal quantile. Below 2 trials it is cut off at 0.
+    (1 - g) q(1 - 1/N) + g q(1 - 1/(N e)), where g is the Euler-Mascheroni constant and
+    q the normal quantile function. Negative values, for N below 2, are replaced by 0.
     """
     if trials <= 1:
         return 0.0
@@ -117,15 +118,15 @@ def expected_maximum(trials: float) -> float:
 
 
 def expected_maximum_sharpe(trials: float, variance: float) -> float:
-    """Sharpe ratio that the best of some trials is expected to show by luck alone.
+    """Sharpe ratio that the best of N trials is expected to show by luck alone.
 
     Parameters
     ----------
     trials
         Number of independent trials.
     variance
-        Of the Sharpe ratios over the trials, in the unit that the result is wanted
-        in, squared.
+        Variance of the Sharpe ratios of the trials. The result has the unit of its
+        square root: per session or per year.
     """
     return math.sqrt(variance) * expected_maximum(trials)
 
@@ -133,23 +134,23 @@ def expected_maximum_sharpe(trials: float, variance: float) -> float:
 def probabilistic_sharpe(moments: Moments, threshold: float = 0.0) -> float:
     """Probability that the true Sharpe ratio is above a threshold (per session).
 
-    NaN where the Sharpe ratio is undefined.
+    NaN where the Sharpe ratio is NaN.
     """
     distance = (moments.sharpe - threshold) * math.sqrt(max(moments.n - 1, 0))
     return float(ndtr(distance / math.sqrt(moments.variance_of_sharpe)))
 
 
 def deflated_sharpe(moments: Moments, trials: float, variance: float) -> float:
-    """Probability that the true Sharpe ratio is above the luck of many trials.
+    """Probability that the true Sharpe ratio is above what luck alone would show.
 
     Parameters
     ----------
     moments
-        Of the winner.
+        Moments of the winner's returns.
     trials
         Number of independent trials.
     variance
-        Of the Sharpe ratios (per session) over the trials.
+        Variance of the Sharpe ratios (per session) of the trials.
     """
     return probabilistic_sharpe(moments, expected_maximum_sharpe(trials, variance))
 
@@ -157,10 +158,10 @@ def deflated_sharpe(moments: Moments, trials: float, variance: float) -> float:
 def minimum_track_record_length(
     moments: Moments, threshold: float = 0.0, confidence: float = 0.95
 ) -> float:
-    """Sessions after which the Sharpe ratio would be above a threshold for certain.
+    """Sessions needed to show, with some confidence, a Sharpe ratio above a threshold.
 
-    Infinite where the Sharpe ratio is not above the threshold (per session), NaN
-    where it is undefined.
+    Infinite where the Sharpe ratio is not above the threshold (per session), NaN where
+    the Sharpe ratio is NaN.
     """
     if moments.sharpe <= threshold:
         return math.inf
@@ -169,14 +170,19 @@ def minimum_track_record_length(
 
 
 def minimum_backtest_length(trials: float, sharpe: float) -> float:
-    """Years below which luck alone is expected to show an annual Sharpe ratio.
+    """Length in years below which luck alone is expected to show a Sharpe ratio.
 
     Parameters
     ----------
     trials
         Number of independent trials.
     sharpe
-        Annual Sharpe ratio; the length is infinite where it is not above 0.
+        Annual Sharpe ratio.
+
+    Returns
+    -------
+    float
+        Infinite where the Sharpe ratio is not above 0, NaN where it is NaN.
     """
     if math.isnan(sharpe):
         return math.nan
@@ -184,7 +190,7 @@ def minimum_backtest_length(trials: float, sharpe: float) -> float:
 
 
 def supported_trials(years: float, sharpe: float) -> float:
-    """Independent trials for which a length is the minimum backtest length.
+    """Number of independent trials that a backtest of some years supports.
 
     The inverse of :func:`minimum_backtest_length`: with more trials than this, luck
     alone is expected to show the annual Sharpe ratio. At least 1, at most 1e12.

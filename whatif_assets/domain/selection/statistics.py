@@ -1,4 +1,4 @@
-"""Statistics: all figures that follow from the evidence, by name."""
+"""Statistics: all figures computed from the evidence, by name."""
 
 from __future__ import annotations
 
@@ -18,99 +18,105 @@ from whatif_assets.domain.selection.overfitting import overfitting
 from whatif_assets.domain.selection.sharpe import varies
 from whatif_assets.domain.selection.superiority import superiority
 
-# Sessions by which a strategy may follow the market late, for `beta_with_lags`.
+# Number of earlier sessions that `beta_with_lags` includes.
 _LAGS = 2
-# Part of a bar's volume that can be traded without moving its price much, as a rule.
+# Rule of thumb: this share of a bar's volume can be traded without moving the price.
 TENTH = 0.1
 
 
 @dataclass(frozen=True, eq=False)
 class Statistics:
-    """Figures of a winner and of the trials that it was chosen from.
+    """Figures of a winner and of the trials from which it was chosen.
 
-    Out of sample and after costs; NaN where undefined, never 0. Sharpe ratios are
-    annual, p-values and probabilities fractions.
+    Figures are out of sample and after costs; NaN where undefined, never 0. Sharpe
+    ratios are annual, p-values and probabilities are fractions.
 
     Attributes
     ----------
     sessions, trials_tried, distinct_trials
-        How much was looked at, how often, and how many trials with known returns
-        differ.
+        Number of out-of-sample sessions, of trials ever made, and of distinct trials
+        with known returns.
     effective_trials
-        Number of independent trials that all of them are worth.
+        Number of independent trials that all trials are worth.
     supported_trials
-        Number of independent trials for which so many sessions are the minimum
+        Number of independent trials for which this many sessions are the minimum
         backtest length at a Sharpe ratio of ``TARGET_SHARPE``.
     total_return, sharpe, hold_total_return, hold_sharpe
-        Of the winner and of buy-and-hold.
+        Total return and Sharpe ratio of the winner and of buy-and-hold.
     total_return_low, total_return_high, sharpe_low, sharpe_high
-        Ends of the winner's 95 % bootstrap intervals; selection makes the winner
-        look better than they say.
+        Ends of the winner's 95 % bootstrap intervals. They do not account for the
+        selection of the winner, so they are too high.
     beta, alpha
-        Of the winner to buy-and-hold: the metrics of these names, alpha compounded
-        over a year. NaN where buy-and-hold does not move.
+        The metrics of these names for the winner, against buy-and-hold; alpha is
+        compounded over a year. NaN where buy-and-hold does not move.
     beta_with_lags
         Sum of the betas to buy-and-hold of the same session and of the two before it.
     variance_inflation, independent_sessions
-        What dependence adds to the variance of the winner's mean beyond the market,
-        and how many independent sessions carry as much.
+        Factor by which dependence inflates the variance of the winner's mean return
+        beyond buy-and-hold, and the equivalent number of independent sessions.
     expected_best_sharpe
-        What the best of all trials is expected to show by luck alone.
+        Sharpe ratio that the best of all trials is expected to show by luck alone.
     probabilistic_sharpe, deflated_sharpe
-        Confidence that the winner's true Sharpe ratio is above 0, and above the luck
-        of the trials.
+        Confidence that the winner's true Sharpe ratio is above 0, and above
+        ``expected_best_sharpe``.
     haircut_sharpe
-        The Sharpe ratio that would be as significant, had it been the only trial.
+        The Sharpe ratio that would be as significant if it came from the only trial.
     year_loss_probability
-        Probability that a year loses, if the last is the true one.
+        Probability of a loss in a year if ``haircut_sharpe`` is the true Sharpe ratio.
     detectable_sharpe
-        Sharpe ratio beyond the market that such a sample, after as many trials, finds
-        in four of five cases.
+        Sharpe ratio beyond buy-and-hold that is found in four of five studies with as
+        many sessions and trials.
     minimum_backtest_sessions
-        Below which luck alone is expected to show the winner's Sharpe ratio.
-    minimum_track_record_sessions
-        After which the winner's Sharpe ratio would be above 0 with 95 % confidence.
-    pbo, cscv_splits, rank_correlation, probability_of_loss, degradation_slope, logits
-        As in :class:`~whatif_assets.domain.selection.overfitting.Overfitting`, by
+        Number of sessions below which luck alone is expected to show the winner's
         Sharpe ratio.
+    minimum_track_record_sessions
+        Number of sessions after which the winner's Sharpe ratio would be above 0 with
+        95 % confidence.
+    pbo, cscv_splits, rank_correlation, probability_of_loss, degradation_slope, logits
+        As in :class:`~whatif_assets.domain.selection.overfitting.Overfitting`, with the
+        Sharpe ratio as performance.
     spa_cash, spa_hold, spa_alpha
-        p-values of Hansen's SPA test (consistent) of all trials against cash,
-        against buy-and-hold, and of what they earn beyond buy-and-hold times their
-        beta.
+        Consistent p-values of Hansen's SPA test for the returns of all trials, for
+        their returns less buy-and-hold, and for their returns less beta times
+        buy-and-hold.
     superior_to_cash, superior_to_hold, superior_in_alpha
-        How many distinct trials StepM finds better, at 5 %.
+        Number of distinct trials that StepM finds better, at 5 %.
     winner_p_cash, winner_p_hold, winner_p_alpha
-        Probability that the best of all trials shows as much as the winner by luck
-        alone. The last decides.
+        Probability that the best of all trials looks as good as the winner by luck
+        alone: against cash, against buy-and-hold, and beyond beta times buy-and-hold.
+        ``winner_p_alpha`` decides.
     winner_p_single
-        The last, as if the winner had been the only trial.
+        ``winner_p_alpha`` as if the winner had been the only trial.
     block
-        Mean block length, in sessions, of the resamples behind ``*_alpha``.
+        Mean block length, in sessions, of the resamples behind ``spa_alpha`` and
+        ``superior_in_alpha``.
     worst_session, stress_loss
-        Largest loss of a session, and one that the sample may not have shown; parts
-        of the account.
+        The winner's largest loss in a session, and a loss that may not have occurred in
+        the sample; fractions of the account.
     stress_fatal_chance, stress_open_chance
-        Chance of the latter a session from which on the edge is nothing, and which
-        the sample leaves open.
+        Probability of ``stress_loss`` per session at which the edge becomes 0, and the
+        largest such probability that the sample does not rule out.
     break_after, break_p
-        Sessions before the place where the edge falls most; how likely as large a
-        fall is without a break.
+        Number of sessions before the largest fall of the edge, and the probability of
+        as large a fall without a break.
     sharpe_before_break, sharpe_after_break
-        Beyond the market.
+        Sharpe ratio beyond buy-and-hold before and after the largest fall.
     placebos, placebos_above, best_placebo
-        How many there are, how many do at least as well as the winner, and the
-        best value of the metric that ranks among them.
+        Number of placebos, number of placebos that do at least as well as the winner,
+        and their best value of the ranking metric.
     holdout_sessions, holdout_openings, holdout_tested
-        0 without a holdout. The last: sessions of it that trials had been tested on.
+        Number of holdout sessions, how often the holdout was opened, and number of its
+        sessions on which earlier trials were tested; 0 without a holdout.
     holdout_total_return, holdout_sharpe, holdout_hold_total_return
-        Of the winner and of buy-and-hold in the holdout.
+        Total return and Sharpe ratio of the winner, and total return of buy-and-hold,
+        in the holdout.
     charged_bps, break_even_bps
-        As in the evidence.
+        As in the evidence, in basis points.
     flip_bps
-        Cost in all at which another trial overtakes the winner.
+        Total cost in basis points at which another trial overtakes the winner.
     participation, capacity
-        Part of the volume of its bar that all but a twentieth of the winner's fills
-        take at most, and the starting cash with which that would be a tenth.
+        Fraction of the volume of its bar that 19 of 20 fills of the winner take at
+        most, and the starting cash with which this fraction would be a tenth.
     """
 
     sessions: int
@@ -181,7 +187,7 @@ class Statistics:
 
     @classmethod
     def of(cls, decision: Decision, *, seed: int = 0) -> Statistics:
-        """Compute all figures of a decision; the same seed gives the same ones."""
+        """Compute all figures of a decision; the same seed gives the same figures."""
         evidence = decision.evidence
         return cls(
             sessions=evidence.trials.shape[1],
@@ -203,20 +209,20 @@ class Statistics:
         )
 
     def figures(self) -> dict[str, float | int]:
-        """Return all but the logits by name, in order."""
+        """Return all figures except the logits by name, in order."""
         names = [f.name for f in dataclasses.fields(self) if f.name != "logits"]
         return {name: getattr(self, name) for name in names}
 
 
 def _capacity(evidence: Evidence) -> float:
-    """Starting cash with which the winner's fills would take `TENTH` of a bar."""
+    """Starting cash with which the winner's fills would take `TENTH` of the volume."""
     if not evidence.participation > 0:
         return math.nan
     return evidence.start_cash * TENTH / evidence.participation
 
 
 def _sides(evidence: Evidence, seed: int) -> Figures:
-    """Test all trials against cash, buy-and-hold, and their share of buy-and-hold."""
+    """Test all trials against cash, buy-and-hold, and beta times buy-and-hold."""
     returns, hold = evidence.complete, evidence.hold
     rest = np.stack([beyond(row, hold) for row in returns])
     cash = superiority(returns, seed=seed)
@@ -247,7 +253,7 @@ def _market(evidence: Evidence) -> Figures:
 
 
 def _beta_with_lags(returns: FloatArray, hold: FloatArray) -> float:
-    """Sum of betas to the market of each session and of those before (Dimson 1979)."""
+    """Sum the betas to the same session and to earlier sessions (Dimson 1979)."""
     n = len(hold) - _LAGS
     if n <= 2 * (_LAGS + 2):
         return math.nan

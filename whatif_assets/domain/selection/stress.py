@@ -1,9 +1,10 @@
-"""The loss that a sample has not shown, and how rare it has to be.
+"""Stress: a loss that did not occur in the sample, and how rare it must be.
 
-Who earns a little each day for a loss that comes seldom looks skilful until it comes.
-No statistic of the sample can tell, since the loss is not in it. What can be told is
-which chance of it the sample leaves open: of something that did not happen in n
-sessions, a chance of up to 3 / n a session (the rule of three).
+A strategy that earns a little each day and rarely makes a large loss looks skilful
+until that loss occurs. No statistic of the sample can show this, since the loss is not
+in the sample. But the sample limits the probability of the loss: if it did not occur in
+n sessions, probabilities of up to 3 / n per session cannot be ruled out (the rule of
+three).
 
 References
 ----------
@@ -24,19 +25,19 @@ _RULE_OF_THREE = 3.0
 
 @dataclass(frozen=True)
 class Stress:
-    """What a loss beyond the worst that was seen would do to an edge.
+    """Effect on an edge of a loss larger than any loss in the sample.
 
     Attributes
     ----------
     loss
         The loss, a fraction of the account, above 0; NaN where unknown.
     worst
-        The largest loss of a session in the sample, at least 0.
+        Largest loss in a session of the sample, a fraction of the account, at least 0.
     fatal_chance
-        Chance of the loss in a session from which on the edge is nothing. Infinite
-        where the sample shows a loss as large.
+        Probability of the loss per session at which the edge becomes 0. Infinite where
+        the sample contains a loss as large.
     open_chance
-        Chance that the sample leaves open.
+        Largest probability of the loss per session that the sample does not rule out.
     """
 
     loss: float
@@ -46,19 +47,19 @@ class Stress:
 
     @property
     def is_survived(self) -> bool:
-        """Whether the edge survives each chance that is open, if the loss is known."""
+        """Whether the edge survives ``open_chance``; true where the loss is unknown."""
         return math.isnan(self.loss) or self.fatal_chance > self.open_chance
 
 
 def stress_of(returns: FloatArray, edge: float, loss: float) -> Stress:
-    """Weigh an edge against a loss that the sample may not have shown.
+    """Weigh an edge against a loss that may not have occurred in the sample.
 
     Parameters
     ----------
     returns
-        Of each session, finite; at least one.
+        Return of each session, finite.
     edge
-        Mean of what they earn in a session beyond the benchmark.
+        Mean return per session beyond the benchmark.
     loss
         The loss, a fraction of the account; NaN if unknown.
     """
@@ -69,22 +70,22 @@ def stress_of(returns: FloatArray, edge: float, loss: float) -> Stress:
 
 
 def loss_of_the_like(winner: FloatArray, trials: FloatArray) -> float:
-    """Give the largest loss of a session of any trial, at the size of the winner.
+    """Find the largest loss of any trial in a session, scaled to the winner's size.
 
-    It is what trials that are like the winner, as far as one can tell, have suffered
-    in the same market. A size is the median of a trial's moves.
+    Other trials traded the same market, so their losses are possible for the winner
+    too. The size of a trial is the median of its absolute returns that are not 0.
 
     Parameters
     ----------
     winner
-        Return of each session, finite.
+        Return of the winner in each session, finite.
     trials
-        (trials, sessions), NaN where a trial lacks a session.
+        Return of each trial, (trials, sessions); NaN where a trial lacks a session.
 
     Returns
     -------
     float
-        A fraction of the account, NaN where the winner does not move.
+        A fraction of the account; NaN where all returns of the winner are 0.
     """
     size = _size(winner[None, :])[0]
     sizes = _size(trials)
@@ -96,7 +97,7 @@ def loss_of_the_like(winner: FloatArray, trials: FloatArray) -> float:
 
 
 def _size(returns: FloatArray) -> FloatArray:
-    """Median move of each row on the sessions on which it moved; 0 without any."""
+    """Median absolute return of each row, without zeros; 0 where there is none."""
     moves = np.where(returns == 0, np.nan, np.abs(returns))
     some = np.isfinite(moves).any(axis=1)
     sizes = np.zeros(len(returns))

@@ -1,16 +1,16 @@
 """Tests of whether any trial beats a benchmark, given how many were tried.
 
-Hansen's test of superior predictive ability (SPA) and the stepwise method of Romano
-and Wolf (StepM), on the differences between the trials' returns and the
-benchmark's. ``arch`` has both, resample by resample and trial by trial; here a
-resample is a row of weights, all of them together one matrix product, which is what
-makes ten thousand trials a matter of seconds. A test holds the two equal.
+Hansen's test of superior predictive ability (SPA) and the stepwise method of Romano and
+Wolf (StepM), applied to the returns of the trials less the returns of the benchmark.
+``arch`` implements both, one resample and one trial at a time. Here each resample is a
+row of weights, and all resamples are one matrix product, so that ten thousand trials
+take seconds. A test compares the results with those of ``arch``.
 
-Unlike in ``arch``, a mean is divided by its deviation, as Hansen recommends: variants
-differ widely in how much they trade, and the busiest would drown the others. So is
-the mean of each resample by its own deviation, as Romano and Wolf recommend: with a
-few dozen sessions the deviation is itself uncertain, and a fixed one finds an edge in
-noise far too often.
+Unlike in ``arch``, each mean is divided by its standard deviation, as Hansen
+recommends: variants differ widely in how much they trade, and those that trade most
+would dominate. The mean of each resample is divided by the deviation of that resample,
+as Romano and Wolf recommend: with a few dozen sessions the deviation is itself
+uncertain, and a fixed deviation finds an edge in noise far too often.
 
 References
 ----------
@@ -37,31 +37,30 @@ from whatif_assets.domain.selection.sharpe import sharpes_of
 
 REPETITIONS = 1000
 
-# Of the deviation of a resample, as a part of the trial's own. A resample that misses
-# the few sessions on which a trial lost would look as good as one likes, and no winner
-# among many trials could stand against it.
+# Lower bound of a resample's deviation, as a share of the trial's own deviation. A
+# resample without the few sessions on which a trial lost would otherwise have an
+# arbitrarily large statistic, and hide the edge of every other trial.
 _LEAST_SPREAD = 0.5
 
 
 @dataclass(frozen=True, eq=False)
 class Superiority:
-    """What the tests say.
+    """Results of the SPA test and of StepM.
 
     Attributes
     ----------
     p_lower, p_consistent, p_upper
-        Of the SPA test: how likely the best trial looks this good if none is better
-        than the benchmark. The consistent one is Hansen's; the lower leaves out
-        whatever trails the benchmark, the upper (White's) leaves out nothing.
+        p-values of the SPA test: the probability that the best trial looks this good if
+        none is better than the benchmark. ``p_consistent`` is Hansen's. ``p_lower``
+        ignores all trials below the benchmark, ``p_upper`` (White's) ignores none.
         NaN with fewer than two sessions, or where no trial's difference varies.
     p_adjusted
-        The same for each trial in its own right, adjusted for all of them
-        (consistent);
-        NaN where its difference does not vary.
+        Consistent p-value of each trial, adjusted for the number of trials; NaN where
+        its difference does not vary.
     superior
-        Trials that StepM finds better than the benchmark.
+        True for the trials that StepM finds better than the benchmark.
     block
-        Mean block length of the resamples; 0 without any.
+        Mean block length of the resamples, in sessions; 0 where none were drawn.
     """
 
     p_lower: float
@@ -81,7 +80,7 @@ def superiority(
     repetitions: int = REPETITIONS,
     seed: int = 0,
 ) -> Superiority:
-    """Test whether any row's mean is above 0.
+    """Test whether any row has a mean above 0.
 
     Parameters
     ----------
@@ -89,16 +88,16 @@ def superiority(
         Return of each trial less that of the benchmark, (trials, sessions)
         float64, finite.
     studentize
-        Whether to divide means by their deviations.
+        Whether to divide means by their standard deviations.
     size
-        Chance that StepM names any trial that is not better.
+        Probability that StepM names any trial that is not better.
     block
-        Mean block length; by default that of :func:`block_length` for the row with
-        the highest Sharpe ratio.
+        Mean block length in sessions; by default that of :func:`block_length` for the
+        row with the highest Sharpe ratio.
     repetitions
         Number of resamples.
     seed
-        Of the resamples.
+        Seed of the resamples.
     """
     sharpes = sharpes_of(differences)
     moves = np.isfinite(sharpes)
@@ -109,10 +108,10 @@ def superiority(
         return Superiority(nan, nan, nan, p_adjusted, superior, 0)
     if block is None:
         block = block_length(differences[np.nanargmax(sharpes)])
-    centred = _Resampled.of(differences[moves], studentize, block, repetitions, seed)
-    lower, consistent, upper = map(centred.p_value, centred.centres())
-    p_adjusted[moves] = centred.p_adjusted()
-    superior[moves] = centred.step_down(size)
+    resampled = _Resampled.of(differences[moves], studentize, block, repetitions, seed)
+    lower, consistent, upper = map(resampled.p_value, resampled.centres())
+    p_adjusted[moves] = resampled.p_adjusted()
+    superior[moves] = resampled.step_down(size)
     return Superiority(lower, consistent, upper, p_adjusted, superior, block)
 
 
@@ -125,11 +124,11 @@ class _Resampled:
     observed
         Mean of each trial.
     spread
-        What it is divided by.
+        Divisor of each mean: the standard deviation, or 1.
     resampled, spreads
-        The same of each resample, not centred; (repetitions, trials).
+        Means and divisors of each resample, not centred; (repetitions, trials).
     bound
-        Mean below which a trial is too bad to matter.
+        Mean below which a trial is too bad to matter for Hansen's test.
     """
 
     observed: FloatArray
@@ -147,6 +146,7 @@ class _Resampled:
         repetitions: int,
         seed: int,
     ) -> _Resampled:
+        """Resample the sessions of all trials together."""
         sessions = differences.shape[1]
         drawn = resamples(sessions, block, repetitions, seed)
         weights = np.stack([np.bincount(row, minlength=sessions) for row in drawn])
@@ -155,45 +155,49 @@ class _Resampled:
             squares = (weights / sessions) @ (differences.T**2)
         spread = differences.std(axis=1)
         error = np.sqrt(_variances(differences, block) / sessions)
-        iterated = 2 * math.log(max(math.log(sessions), 1.0))
-        one = np.ones(1)
+        iterated_logarithm = 2 * math.log(max(math.log(sessions), 1.0))
+        unscaled = np.ones(1)
         return cls(
             observed=differences.mean(axis=1),
-            spread=spread if studentize else one,
+            spread=spread if studentize else unscaled,
             resampled=resampled,
             spreads=(
                 _deviations(resampled, squares, _LEAST_SPREAD * spread)
                 if studentize
-                else one
+                else unscaled
             ),
-            bound=-error * math.sqrt(iterated),
+            bound=-error * math.sqrt(iterated_logarithm),
         )
 
     @functools.cached_property
     def statistic(self) -> FloatArray:
+        """Mean of each trial over its deviation."""
         return self.observed / self.spread
 
     def centres(self) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Give what resamples are centred by: lower, consistent, upper."""
+        """Means by which resamples are centred: lower, consistent and upper."""
         lower = np.maximum(self.observed, 0.0)
         consistent = np.where(self.observed >= self.bound, self.observed, 0.0)
         return lower, consistent, self.observed
 
     def p_value(self, centre: FloatArray) -> float:
+        """Fraction of the resamples whose best trial beats the best observed one."""
         best = self._deviations_from(centre).max(axis=1)
         return float(np.mean(best > self.statistic.max()))
 
     @functools.cached_property
     def consistent(self) -> FloatArray:
+        """Statistics of the resamples under Hansen's consistent centring."""
         return self._deviations_from(self.centres()[1])
 
     def p_adjusted(self) -> FloatArray:
+        """Fraction of the resamples whose best trial beats each observed trial."""
         best = np.sort(self.consistent.max(axis=1))
         above = len(best) - np.searchsorted(best, self.statistic, side="right")
         return np.asarray(above / len(best))
 
     def step_down(self, size: float) -> npt.NDArray[np.bool_]:
-        """Name the better trials, and again without them, until none is left."""
+        """Find the better trials, remove them, and repeat until no more are found."""
         superior = np.zeros(len(self.observed), dtype=np.bool_)
         while not superior.all():
             best = self.consistent[:, ~superior].max(axis=1)
@@ -210,19 +214,19 @@ class _Resampled:
 def _deviations(
     means: FloatArray, squares: FloatArray, least: FloatArray
 ) -> FloatArray:
-    """Standard deviation from means and mean squares, but no less than the least."""
+    """Standard deviations from means and mean squares, at least a lower bound."""
     return np.asarray(np.maximum(np.sqrt(np.maximum(squares - means**2, 0.0)), least))
 
 
 def _variances(differences: FloatArray, block: int) -> FloatArray:
-    """Variance of a resample's mean, times the sessions, in closed form.
+    """Variance of the mean of a resample, times the number of sessions.
 
-    Autocovariances weighed as the stationary bootstrap does (Politis and Romano,
-    1994, lemma 1). They come from a Fourier transform.
+    The closed form for the stationary bootstrap: a weighted sum of autocovariances
+    (Politis and Romano, 1994, lemma 1), which are computed by a Fourier transform.
     """
     sessions = differences.shape[1]
-    apart = differences - differences.mean(axis=1, keepdims=True)
-    spectrum = np.abs(np.fft.rfft(apart, 2 * sessions)) ** 2
+    centred = differences - differences.mean(axis=1, keepdims=True)
+    spectrum = np.abs(np.fft.rfft(centred, 2 * sessions)) ** 2
     covariances = np.fft.irfft(spectrum, 2 * sessions)[:, :sessions] / sessions
     lag, stay = np.arange(sessions), 1 - 1 / block
     weights = (1 - lag / sessions) * stay**lag

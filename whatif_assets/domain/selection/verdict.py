@@ -1,35 +1,38 @@
-"""The verdict: whether the best configuration is better, or was lucky.
+"""The verdict: whether the winner of a study has an edge or was lucky.
 
 The rule
 --------
 A winner is **likely real** if all of these hold.
 
-1. No placebo does as well in the metric that ranks.
-2. It earned something, after costs.
-3. What it earned beyond its share of buy-and-hold is more than the best of all trials
-   ever made would show by luck with a probability of 5 % (``winner_p_alpha``).
-4. That edge survives a loss which the sample has not shown and does not exclude.
-5. It did not lose in the holdout, if that was opened.
+1. No placebo does as well in the ranking metric.
+2. The winner earned something, after costs.
+3. Its edge beyond its beta to buy-and-hold is significant: by luck alone, the best of
+   all trials ever made shows such an edge with a probability of at most 5 %
+   (``winner_p_alpha``).
+4. The edge survives a loss that did not occur in the sample but cannot be ruled out.
+5. The winner did not lose in the holdout, if the holdout was opened.
 6. There are at least 20 out-of-sample sessions.
 
-It is called **an edge that ended** if all of these hold, but the edge fell within the
-sample and nothing is left of it. What would be likely real is **withheld** where
-something that the verdict rests on is not known: trials that are missing in the ledger,
-or an account that does not reconcile.
+The verdict is **an edge that ended** if luck is an unlikely explanation of the whole
+sample, or of the part before a break, but no edge is left after the break; conditions
+1, 2 and 6 must hold. A verdict of likely real, or of an edge that ended, is
+**withheld** if something that it rests on is not known: for example, trials are missing
+from the ledger, or an account does not reconcile.
 
-Otherwise it is called **sample too short** if more independent trials were made than
-the sessions support, or there are fewer than 20, since then hardly any edge could
-have been told from luck. In all other cases it is **not distinguishable from luck**.
+Otherwise the verdict is **sample too short** if more independent trials were made than
+the sessions support, or if there are fewer than 20 sessions: hardly any edge could have
+been distinguished from luck then. In all other cases it is **not distinguishable from
+luck**.
 
-A winner is not even named where a placebo does as well or it earned nothing.
+No winner is named if a placebo does as well, or if the winner earned nothing.
 
-Why so
-------
+Reasons for the rule
+--------------------
 Condition 3 alone decides about luck: several tests of one question, each at 5 %, let
-fewer lucky winners pass than one does, and find fewer edges. It looks at returns beyond
-beta because a rule that is mostly long earns in a rising market without knowing
-anything. The probability of overfitting has no say: where all variants share an edge,
-which of them is best is luck, and the edge is none the less real.
+fewer lucky winners pass than one test does, but find fewer edges. Condition 3 uses
+returns beyond beta because a rule that is mostly long earns in a rising market without
+any skill. The probability of overfitting does not count: where all variants share an
+edge, it is luck which of them is best, and the edge is still real.
 """
 
 from __future__ import annotations
@@ -44,20 +47,20 @@ from whatif_assets.domain.selection.statistics import Statistics
 
 @dataclass(frozen=True, eq=False)
 class Verdict:
-    """What to think of the winner of a study.
+    """The verdict on the winner of a study.
 
     Attributes
     ----------
     headline
-        In a few words, the same for all verdicts of the kind.
+        The verdict as one of a few fixed phrases.
     in_words
-        The headline with what has to be told in the same breath.
+        The headline with the limits that apply, such as a small number of sessions.
     reasons
-        Sentences, the most important first.
+        Sentences that explain the verdict, the most important first.
     names_winner
-        Whether there is a winner worth naming at all.
+        Whether a winner is named: it earned something and beats all placebos.
     statistics
-        The figures behind it.
+        The figures behind the verdict.
     """
 
     headline: Headline
@@ -73,9 +76,9 @@ def judge(evidence: Evidence, *, seed: int = 0) -> Verdict:
     Parameters
     ----------
     evidence
-        What is known of the trials.
+        What is known about the trials.
     seed
-        Of resamples and lots; the same one gives the same verdict.
+        Seed of the random draws; the same seed gives the same verdict.
     """
     decision = decide(evidence, seed=seed)
     statistics = Statistics.of(decision, seed=seed)

@@ -1,7 +1,7 @@
-"""Strategies: the built-in ones by name.
+"""The built-in strategies by name.
 
-A new built-in strategy is one class in a file of its own and one line in
-``STRATEGIES``, or in ``PANEL_STRATEGIES`` if it gives all symbols weights of one account.
+A new built-in strategy is one class in its own module and one line in ``STRATEGIES``, or
+in ``PANEL_STRATEGIES`` if it divides one account among all symbols.
 """
 
 from __future__ import annotations

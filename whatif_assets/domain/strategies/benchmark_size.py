@@ -1,4 +1,4 @@
-"""What buy-and-hold buys where another strategy is compared with it."""
+"""Size of the buy-and-hold benchmark for another strategy."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ SIZES = ("size", "notional", "equity_percent")
 
 
 def benchmark_size(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Give buy-and-hold the size of a strategy's positions.
+    """Choose settings with which buy-and-hold has the size of a strategy's positions.
 
     Parameters
     ----------
     settings
-        Of the strategy. One of the user's own may have a ``size``; what else its
-        parameters mean is not known.
+        Settings of the strategy. Of a user's strategy, only ``size`` is used; the
+        meaning of other params is not known.
 
     Returns
     -------
     dict
-        Settings of ``buy_and_hold``; empty where it buys with all cash.
+        Settings of ``buy_and_hold``; empty if it spends all cash.
     """
     if set(RuleSettings.model_fields) <= set(settings):
         return {name: settings[name] for name in SIZES}
@@ -34,12 +34,12 @@ def benchmark_size(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def benchmark_in_words(settings: Mapping[str, Any]) -> str:
-    """Say what buy-and-hold of a strategy's size bought.
+    """Describe what buy-and-hold of a strategy's size bought.
 
     Returns
     -------
     str
-        What follows ``buy-and-hold``, such as ``of 100 shares of each symbol``.
+        Words to follow ``buy-and-hold``, such as ``of 100 shares of each symbol``.
     """
     size = benchmark_size(settings)
     if size.get("notional"):

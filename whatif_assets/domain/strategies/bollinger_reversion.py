@@ -17,19 +17,23 @@ class BollingerReversionSettings(RuleSettings):
     """Settings of `bollinger_reversion`."""
 
     timeperiod: int = Field(
-        default=20, ge=2, description="Bars of the average and of the deviation."
+        default=20,
+        ge=2,
+        description="Number of bars of the average and of the deviation.",
     )
     deviations: float = Field(
-        default=2, ge=0, description="Distance of the bands from the average."
+        default=2,
+        ge=0,
+        description="Distance of the bands from the average, in deviations.",
     )
     price: Price = Field(default="close", description="Price to compare.")
 
 
 class BollingerReversion(TradingRule[BollingerReversionSettings]):
-    """Long where the price lies below the lower band, short above the upper one.
+    """Long where the price is below the lower band, short where above the upper one.
 
-    The line ``away`` is the price's distance from its average in deviations, so
-    that all bands of one period share it.
+    The line ``away`` is the distance of the price from its average in standard
+    deviations, so that variants with the same period share it.
     """
 
     Settings = BollingerReversionSettings
@@ -41,7 +45,7 @@ class BollingerReversion(TradingRule[BollingerReversionSettings]):
         return {"away": parse_feature({"bollinger": arguments})}
 
     def signal(self) -> int:
-        """Compare the distance with that of the bands."""
+        """Compare the distance with the distance of the bands."""
         away, band = self.data.away[0], self.settings.deviations
         if away > band:
             return SHORT
@@ -51,7 +55,7 @@ class BollingerReversion(TradingRule[BollingerReversionSettings]):
     def series(
         cls, lines: Mapping[str, FloatArray], settings: BollingerReversionSettings
     ) -> FloatArray:
-        """Turn the distance round: the lower the price, the more to be long."""
+        """Return the negative distance: high values mean long."""
         return -lines["away"]
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Buy once and hold: what every other strategy is compared with."""
+"""Buy once and hold: the benchmark of every other strategy."""
 
 from __future__ import annotations
 
@@ -27,34 +27,35 @@ class BuyAndHoldSettings(RuleSettings):
 
     size: Annotated[Any, PlainValidator(_shares_or_all)] = Field(
         default=ALL,
-        description="Shares to buy; `all` spends the sleeve's cash on whole shares.",
+        description="Number of shares to buy; `all` spends all cash of the sleeve on "
+        "whole shares.",
     )
 
 
 class BuyAndHold(TradingRule[BuyAndHoldSettings]):
-    """Buy at the first open that follows a close, and hold to the end.
+    """Buy at the second bar's open, and hold to the end.
 
-    With ``size: all`` the number of shares is what the cash buys at the close,
-    costs included. Where the next open lies higher than that, Backtrader rejects
-    the order for want of cash, and the rule asks again at the next close.
+    With ``size: all``, the number of shares is what the cash buys at the close, costs
+    included. If the next open is too high for that, Backtrader rejects the order for
+    lack of cash, and the rule tries again at the next close.
     """
 
     Settings = BuyAndHoldSettings
     role = "benchmark"
 
     def signal(self) -> int:
-        """Want to be long, always."""
+        """Return a long signal at every bar."""
         return LONG
 
     @classmethod
     def series(
         cls, lines: Mapping[str, FloatArray], settings: BuyAndHoldSettings
     ) -> FloatArray:
-        """Want to be long, always."""
+        """Return a long signal at every bar."""
         return np.ones(len(lines["close"]))
 
     def shares(self) -> float:
-        """Return the fixed size, or the whole shares that the cash buys now."""
+        """Return the fixed size, or the number of whole shares that the cash buys."""
         if self.settings.size != ALL or self.settings.notional:
             return super().shares()
         if self.settings.equity_percent:

@@ -1,4 +1,4 @@
-"""Trade where a fast line crosses a slow one: shared by the crossing rules."""
+"""Base class of the rules that trade crossings of a fast and a slow line."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ from whatif_assets.domain.strategies.rule import (
 class CrossingRule(TradingRule[SettingsT]):
     """Long where ``fast`` crosses above ``slow``, short where it crosses below.
 
-    The lines have crossed when they lie the other way round than when they last
-    differed, so a touch is no crossing; Backtrader's own ``CrossOver`` says the
-    same. Before the first crossing there is no position. A NaN counts as a touch.
+    The lines cross where their order is opposite to their order when they last
+    differed, so a touch is not a crossing; the same holds for Backtrader's
+    ``CrossOver``. Before the first crossing there is no position. A NaN counts as a
+    touch.
     """
 
     def __init__(self) -> None:
-        """Begin with no bar on which the lines differed."""
+        """Start without a bar on which the lines differed."""
         super().__init__()
         self.side = NEUTRAL
 
     def signal(self) -> int:
-        """Compare the side of this bar with the last side there was."""
+        """Compare the order of the lines with the last bar on which they differed."""
         fast, slow = self.data.fast[0], self.data.slow[0]
         side = int(fast > slow) - int(fast < slow)
         if side == NEUTRAL:
@@ -39,7 +40,7 @@ class CrossingRule(TradingRule[SettingsT]):
 
     @classmethod
     def series(cls, lines: Mapping[str, FloatArray], settings: SettingsT) -> FloatArray:
-        """Find all crossings: +1 where it is above, -1 below, 0 elsewhere."""
+        """Find all crossings: +1 where upward, -1 where downward, 0 elsewhere."""
         fast, slow = lines["fast"], lines["slow"]
         side = (fast > slow).astype(np.float64) - (fast < slow)
         differ = np.flatnonzero(side)

@@ -1,4 +1,4 @@
-"""Trade the crossing of two exponential moving averages."""
+"""Trade crossings of two exponential moving averages (EMA)."""
 
 from __future__ import annotations
 
@@ -16,8 +16,12 @@ Price = Literal["open", "high", "low", "close", "vwap"]
 class EmaCrossSettings(RuleSettings):
     """Settings of `ema_cross`."""
 
-    fastperiod: int = Field(default=10, ge=1, description="Bars of the fast average.")
-    slowperiod: int = Field(default=30, ge=1, description="Bars of the slow average.")
+    fastperiod: int = Field(
+        default=10, ge=1, description="Number of bars of the fast EMA."
+    )
+    slowperiod: int = Field(
+        default=30, ge=1, description="Number of bars of the slow EMA."
+    )
     price: Price = Field(default="close", description="Price to average.")
 
 
@@ -30,9 +34,9 @@ class EmaCross(CrossingRule[EmaCrossSettings]):
     def inputs(cls, settings: EmaCrossSettings) -> dict[str, Feature]:
         """Return the two averages."""
 
-        def ema(period: int) -> Feature:
+        def _ema(period: int) -> Feature:
             return parse_feature(
                 {"ema": {"timeperiod": period, "price": settings.price}}
             )
 
-        return {"fast": ema(settings.fastperiod), "slow": ema(settings.slowperiod)}
+        return {"fast": _ema(settings.fastperiod), "slow": _ema(settings.slowperiod)}

@@ -1,4 +1,4 @@
-"""Trade any feature where it is far enough out."""
+"""Trade any feature where it is beyond an upper or a lower level."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class FeatureThresholdSettings(RuleSettings):
 
     feature: Annotated[str, BeforeValidator(_as_text)] = Field(
         default="rsi",
-        description="What to compare, as a study's features are written; in one line "
-        "as `rsi+timeperiod=7+price=vwap`.",
+        description="Feature to compare, written as in a study; in one line, for "
+        "example, `rsi+timeperiod=7+price=vwap`.",
     )
     mode: Literal["follow", "fade"] = Field(
         default="fade",
         description="follow: long above the upper level, short below the lower one. "
-        "fade: short above the upper one, long below the lower.",
+        "fade: short above the upper level, long below the lower one.",
     )
     upper: float = Field(
         default=70, allow_inf_nan=False, description="Level above which to act."
@@ -39,9 +39,9 @@ class FeatureThresholdSettings(RuleSettings):
 
 
 class FeatureThreshold(TradingRule[FeatureThresholdSettings]):
-    """Follow a feature, or trade against it, where it is beyond one of two levels.
+    """Follow or fade a feature where it is beyond one of two levels.
 
-    The line ``feature`` is its value. `direction` leaves one side out.
+    The line ``feature`` is the value of the feature.
     """
 
     Settings = FeatureThresholdSettings
@@ -66,18 +66,18 @@ class FeatureThreshold(TradingRule[FeatureThresholdSettings]):
     def series(
         cls, lines: Mapping[str, FloatArray], settings: FeatureThresholdSettings
     ) -> FloatArray:
-        """Return the feature, turned round where it is traded against."""
+        """Return the feature; with a negative sign in the mode ``fade``."""
         value = lines["feature"]
         return value if settings.mode == "follow" else -value
 
     @classmethod
     def thresholds(cls, settings: FeatureThresholdSettings) -> tuple[float, float]:
-        """Return the two levels, turned round with the feature."""
+        """Return the two levels; with a negative sign in the mode ``fade``."""
         if settings.mode == "follow":
             return settings.upper, settings.lower
         return -settings.lower, -settings.upper
 
     @classmethod
     def series_key(cls, settings: FeatureThresholdSettings) -> Hashable:
-        """Variants share a series if feature and mode are the same."""
+        """Return feature and mode, which determine the series."""
         return settings.feature, settings.mode

@@ -1,4 +1,4 @@
-"""Trade a model's forecast where it is far enough from zero."""
+"""Trade the forecast of a model where it is beyond a threshold."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class ForecastThresholdSettings(RuleSettings):
     short_threshold: float | None = Field(
         default=None,
         ge=0,
-        description="Expected loss beyond which to be short; by default the threshold.",
+        description="Expected loss beyond which to be short; default: threshold.",
     )
 
 
 class ForecastThreshold(TradingRule[ForecastThresholdSettings]):
-    """Long above the threshold, short below the negative one, neutral between.
+    """Long above `threshold`, short below the negative `short_threshold`.
 
-    The line ``forecast`` is the return that the model expects.
+    The line ``forecast`` is the return that the model expects, a fraction.
     """
 
     Settings = ForecastThresholdSettings
@@ -50,11 +50,11 @@ class ForecastThreshold(TradingRule[ForecastThresholdSettings]):
     def series(
         cls, lines: Mapping[str, FloatArray], settings: ForecastThresholdSettings
     ) -> FloatArray:
-        """Return the forecasts as they are."""
+        """Return the forecasts unchanged."""
         return lines["forecast"]
 
     @classmethod
     def thresholds(cls, settings: ForecastThresholdSettings) -> tuple[float, float]:
-        """Return the threshold, and the negative of the short one."""
+        """Return the threshold, and the negative short threshold."""
         short = settings.short_threshold
         return settings.threshold, -(settings.threshold if short is None else short)

@@ -1,4 +1,4 @@
-"""Trade the crossing of the MACD and its signal line."""
+"""Trade crossings of the MACD and its signal line."""
 
 from __future__ import annotations
 
@@ -13,16 +13,22 @@ from whatif_assets.domain.strategies.settings import RuleSettings
 class MacdCrossSettings(RuleSettings):
     """Settings of `macd_cross`."""
 
-    fastperiod: int = Field(default=12, ge=1, description="Bars of the fast EMA.")
-    slowperiod: int = Field(default=26, ge=1, description="Bars of the slow EMA.")
+    fastperiod: int = Field(
+        default=12, ge=1, description="Number of bars of the fast EMA."
+    )
+    slowperiod: int = Field(
+        default=26, ge=1, description="Number of bars of the slow EMA."
+    )
     signalperiod: int = Field(
-        default=9, ge=1, description="Bars of the EMA of the MACD: its signal line."
+        default=9,
+        ge=1,
+        description="Number of bars of the signal line, the EMA of the MACD.",
     )
     price: Price = Field(default="close", description="Price to average.")
 
 
 class MacdCross(CrossingRule[MacdCrossSettings]):
-    """Long where the MACD crosses above its signal line, short where below.
+    """Long where the MACD crosses above its signal line, short where it crosses below.
 
     The line ``fast`` is the MACD, ``slow`` its signal line.
     """

@@ -221,12 +221,8 @@ class PanelRule(bt.Strategy, Generic[SettingsT]):  # type: ignore[misc]
         settings, value = self.settings, self.broker.getvalue()
         if value <= 0:
             weights = {}  # nothing can be bought with nothing: close what is open
-        fresh = [
-            d for d in self.datas if len(d) and d.datetime[0] == self.datetime[0]
-        ]
-        exits = {
-            d: 0.0 for d in fresh if self.getposition(d).size and d not in weights
-        }
+        fresh = [d for d in self.datas if len(d) and d.datetime[0] == self.datetime[0]]
+        exits = {d: 0.0 for d in fresh if self.getposition(d).size and d not in weights}
         smaller, other = {}, {}
         for data, weight in weights.items():
             price = data.close[0] * self.broker.getcommissioninfo(data).p.mult

@@ -1,7 +1,8 @@
-"""Params of a user's strategy as its settings, and how their values are written down.
+"""Backtrader params of a user's strategy as settings, and their values as text.
 
-A param keeps the kind of its default, whatever that is: a number, a list, a class, a
-time of the day. A study, a key and a table have words for some of them only.
+The value of a param must be of the kind of its default: a number, a list, a class, a
+time of day and so on. Studies, keys and tables can store only some of these kinds
+directly; the others are written as text.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _SHORT_NAMES = {"bt": "backtrader"}
 
 
 class _Params(BaseModel):
-    """Settings that keep their values as they are."""
+    """Settings whose values are not converted."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -39,7 +40,7 @@ class _Params(BaseModel):
     )
 
     def model_dump(self, **_: Any) -> dict[str, Any]:
-        """Return the values by name; pydantic would rebuild some of them."""
+        """Return the values by name, unchanged; pydantic would copy some of them."""
         return dict(self)
 
 
@@ -48,8 +49,9 @@ def settings_of_params(strategy: type[bt.Strategy]) -> type[BaseModel]:
 
     A value must be of the kind of the param's default: a number, text, true or false, a
     list, a time, a date, a class or a function (written as ``package.module.name``) or
-    a member of an enumeration (by its name). Any value will do where the default is
-    None or of another kind. Names that begin with an underscore are no settings.
+    a member of an enumeration (by its name). Any value is allowed where the default is
+    None or of another kind. Params whose names begin with an underscore are not
+    settings.
     """
     fields: dict[str, Any] = {
         name: (_kind_of(default), _default(default))
@@ -57,7 +59,7 @@ def settings_of_params(strategy: type[bt.Strategy]) -> type[BaseModel]:
         if not name.startswith("_")
     }
     with warnings.catch_warnings():
-        # A param may well be called `copy` or `json`.
+        # Pydantic warns about params with names such as `copy` or `json`.
         warnings.simplefilter("ignore", UserWarning)
         model: type[BaseModel] = create_model(
             f"{strategy.__name__}Settings", __base__=_Params, **fields
@@ -66,7 +68,7 @@ def settings_of_params(strategy: type[bt.Strategy]) -> type[BaseModel]:
 
 
 def _default(value: Any) -> Any:
-    """Hand out the default itself, as Backtrader does; pydantic would copy a list."""
+    """Use the default object itself, as Backtrader does; pydantic would copy a list."""
     return Field(default_factory=lambda: value)
 
 
@@ -75,26 +77,28 @@ def _kind_of(default: object) -> Any:
         if isinstance(default, kinds):
             return Annotated[Any, PlainValidator(functools.partial(check, default))]
     if callable(default):
-        return Annotated[Any, PlainValidator(functools.partial(_named, default))]
+        return Annotated[
+            Any, PlainValidator(functools.partial(_class_or_function, default))
+        ]
     return Any
 
 
 def _flag(default: bool, value: Any) -> bool:
     if isinstance(value, bool):
         return value
-    raise ValueError(f"found {value!r}; allowed is true or false.")
+    raise ValueError(f"found {value!r}; it must be true or false.")
 
 
 def _text(default: str, value: Any) -> str:
     if isinstance(value, str):
         return value
-    raise ValueError(f"found {value!r}; allowed is text: write it in quotes.")
+    raise ValueError(f"found {value!r}; it must be text; write it in quotes.")
 
 
 def _number(default: float, value: Any) -> int | float:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return value
-    raise ValueError(f"found {value!r}; allowed is a number, like its default.")
+    raise ValueError(f"found {value!r}; it must be a number, like its default.")
 
 
 def _member(default: enum.Enum, value: Any) -> enum.Enum:
@@ -115,7 +119,7 @@ def _moment(default: Any, value: Any) -> Any:
         return kind.fromisoformat(value)
     except (TypeError, ValueError):
         raise ValueError(
-            f"found {value!r}; allowed is {_TIMES[kind]}, times in quotes."
+            f"found {value!r}; it must be {_TIMES[kind]}. Write times in quotes."
         ) from None
 
 
@@ -124,39 +128,41 @@ def _span(default: datetime.timedelta, value: Any) -> datetime.timedelta:
         return value
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return datetime.timedelta(seconds=value)
-    raise ValueError(f"found {value!r}; allowed is a number of seconds.")
+    raise ValueError(f"found {value!r}; it must be a number of seconds.")
 
 
 def _several(default: Any, value: Any) -> Any:
-    if isinstance(value, str) and "+" in value:  # as a key has it
+    if isinstance(value, str) and "+" in value:  # a list as written in a key
         value = [parse_value(item) for item in value.split("+")]
     if isinstance(value, (list, tuple)):
         return type(default)(value) if type(default) in (list, tuple) else value
-    raise ValueError(f"found {value!r}; allowed is a list, like its default.")
+    raise ValueError(f"found {value!r}; it must be a list, like its default.")
 
 
 def _mapping(default: Any, value: Any) -> Any:
     if isinstance(value, Mapping):
         return value
-    raise ValueError(f"found {value!r}; allowed are names with values, in braces.")
+    raise ValueError(
+        f"found {value!r}; it must be a mapping of names to values, in braces."
+    )
 
 
-def _named(default: Any, value: Any) -> Any:
-    """Find a class or a function by its name."""
+def _class_or_function(default: Any, value: Any) -> Any:
+    """Import a class or a function by its name."""
     if callable(value):
         return value
-    found = _found(value) if isinstance(value, str) else None
+    found = _imported(value) if isinstance(value, str) else None
     if callable(found) and isinstance(default, type) <= isinstance(found, type):
         return found
     what = "class" if isinstance(default, type) else "function"
     raise ValueError(
-        f"found {value!r}; allowed is the name of a {what} with its module, such as "
+        f"found {value!r}; it must be the name of a {what} with its module, such as "
         f"{json_value(default)}."
     )
 
 
-def _found(name: str) -> Any:
-    """What a dotted name names; None where that is nothing."""
+def _imported(name: str) -> Any:
+    """Import the object with a dotted name; None where it does not exist."""
     first, *others = name.split(".")
     try:
         found: Any = importlib.import_module(_SHORT_NAMES.get(first, first))
@@ -183,11 +189,12 @@ _CHECKS: tuple[tuple[Any, Callable[[Any, Any], Any]], ...] = (
 
 
 def json_value(value: Any) -> Any:
-    """Write a setting's value for JSON, the same in every process.
+    """Convert the value of a setting to JSON, equally in every process.
 
-    What JSON has no word for becomes a text: a class or a function its name with its
-    module, a time or date its ISO form, a span of time its seconds, a member of an
-    enumeration its name, any other object its type and its attributes.
+    Values without a JSON type become text: a class or function becomes its name with
+    its module, a time or date its ISO form, a time span its seconds, a member of an
+    enumeration its name. Any other object becomes a mapping of its type to its
+    attributes.
     """
     if isinstance(value, enum.Enum):
         return f"{type(value).__qualname__}.{value.name}"
@@ -210,9 +217,9 @@ def _name_of(value: Any) -> Any:
     name = getattr(value, "__qualname__", None)
     if name is not None:
         module = str(getattr(value, "__module__", ""))
-        # The module of a user's file is called by its content, which counts elsewhere.
+        # The module name of a user's file contains a hash, which must not count here.
         return name if module.startswith("_own_strategy_") else f"{module}.{name}"
-    if hasattr(value, "tolist"):  # an array or a number of NumPy
+    if hasattr(value, "tolist"):  # a NumPy array or number
         return json_value(value.tolist())
     inside = getattr(value, "__dict__", {})
     attributes = {k: json_value(v) for k, v in sorted(inside.items()) if k[:1] != "_"}

@@ -1,4 +1,4 @@
-"""Trade at random: the placebo that a strategy has to beat."""
+"""Trade at random: a placebo that every strategy should beat."""
 
 from __future__ import annotations
 
@@ -25,17 +25,16 @@ class RandomEntrySettings(RuleSettings):
     """Settings of `random_entry`."""
 
     probability: float = Field(
-        default=0.05, ge=0, le=1, description="Chance that a bar gives a signal."
+        default=0.05, ge=0, le=1, description="Probability of a signal at each bar."
     )
-    seed: int = Field(default=1, ge=0, description="Another seed, another history.")
+    seed: int = Field(default=1, ge=0, description="Seed of the random signals.")
 
 
 class RandomEntry(TradingRule[RandomEntrySettings]):
-    """Long or short with equal chance on a random part of the bars.
+    """Long or short with equal probability, on a random part of the bars.
 
-    The line ``draw`` holds one number in [0, 1) per bar. It depends on the seed,
-    the symbol and the bar's own time, so it is the same whatever other bars or
-    symbols are there.
+    The line ``draw`` has one number in [0, 1) per bar. The number depends only on the
+    seed, the symbol and the time of the bar, not on other bars or symbols.
     """
 
     Settings = RandomEntrySettings
@@ -45,11 +44,11 @@ class RandomEntry(TradingRule[RandomEntrySettings]):
     def own_lines(
         cls, sleeve: Sleeve, settings: RandomEntrySettings
     ) -> dict[str, FloatArray]:
-        """Draw the numbers."""
+        """Draw the random numbers of the line ``draw``."""
         return {"draw": draws(settings.seed, sleeve.symbol, sleeve.ts)}
 
     def signal(self) -> int:
-        """Long in the upper end of the draw's range, short in the lower."""
+        """Long at the upper end of the range of draws, short at the lower end."""
         draw, half = self.data.draw[0], self.settings.probability / 2
         if draw < half:
             return SHORT
@@ -59,18 +58,18 @@ class RandomEntry(TradingRule[RandomEntrySettings]):
     def series(
         cls, lines: Mapping[str, FloatArray], settings: RandomEntrySettings
     ) -> FloatArray:
-        """Return the draws as they are."""
+        """Return the draws unchanged."""
         return lines["draw"]
 
     @classmethod
     def thresholds(cls, settings: RandomEntrySettings) -> tuple[float, float]:
-        """Return the two ends of the draw's range; the upper one belongs to it."""
+        """Return the limits of both ends; the upper limit itself means long."""
         half = settings.probability / 2
         return math.nextafter(1 - half, 0.0), half
 
     @classmethod
     def series_key(cls, settings: RandomEntrySettings) -> Hashable:
-        """Tell seeds apart."""
+        """Return the seed."""
         return settings.seed
 
 
@@ -80,9 +79,10 @@ def draws(seed: int, symbol: str, ts: npt.NDArray[np.int64]) -> FloatArray:
     Parameters
     ----------
     seed, symbol
-        Name the sequence.
+        Identify the sequence.
     ts
-        n int64 times; each number depends on its own time alone.
+        n int64 times in microseconds since 1970-01-01 UTC. Each number depends on its
+        own time alone.
 
     Returns
     -------
@@ -97,7 +97,7 @@ def draws(seed: int, symbol: str, ts: npt.NDArray[np.int64]) -> FloatArray:
 
 
 def mix(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """Scramble 64-bit numbers one by one, as one step of the generator does.
+    """Hash 64-bit numbers elementwise with one step of the SplitMix64 generator.
 
     References
     ----------

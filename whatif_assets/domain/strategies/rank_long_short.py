@@ -11,7 +11,11 @@ from whatif_assets.domain.accounts._backtrader import bt
 from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.features import Feature, parse_feature
-from whatif_assets.domain.strategies.panel_rule import PanelRule, PanelSettings, total_of
+from whatif_assets.domain.strategies.panel_rule import (
+    PanelRule,
+    PanelSettings,
+    total_of,
+)
 
 Weighting = Literal["equal", "rank", "score", "inverse_volatility"]
 WEIGHTINGS: tuple[Weighting, ...] = ("equal", "rank", "score", "inverse_volatility")
@@ -21,7 +25,9 @@ class RankLongShortSettings(PanelSettings):
     """Settings of `rank_long_short`."""
 
     count: int = Field(
-        default=10, ge=1, description="Symbols on each side; fewer where fewer have one."
+        default=10,
+        ge=1,
+        description="Symbols on each side; fewer where fewer have one.",
     )
     quantile: float = Field(
         default=0,

@@ -1,4 +1,4 @@
-"""Trade against a relative strength index that is far out."""
+"""Trade against an extreme relative strength index (RSI)."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from whatif_assets.domain.strategies.settings import RuleSettings
 class RsiReversionSettings(RuleSettings):
     """Settings of `rsi_reversion`."""
 
-    timeperiod: int = Field(default=14, ge=2, description="Bars of the index.")
+    timeperiod: int = Field(default=14, ge=2, description="Number of bars of the RSI.")
     oversold: float = Field(
-        default=30, ge=0, le=100, description="Index below which to be long."
+        default=30, ge=0, le=100, description="RSI below which to be long."
     )
     overbought: float = Field(
-        default=70, ge=0, le=100, description="Index above which to be short."
+        default=70, ge=0, le=100, description="RSI above which to be short."
     )
-    price: Price = Field(default="close", description="Price whose moves count.")
+    price: Price = Field(default="close", description="Price to compute the RSI from.")
 
 
 class RsiReversion(TradingRule[RsiReversionSettings]):
-    """Long where the index lies below `oversold`, short above `overbought`."""
+    """Long where the RSI is below `oversold`, short where above `overbought`."""
 
     Settings = RsiReversionSettings
 
     @classmethod
     def inputs(cls, settings: RsiReversionSettings) -> dict[str, Feature]:
-        """Return the index."""
+        """Return the RSI."""
         arguments = {"timeperiod": settings.timeperiod, "price": settings.price}
         return {"rsi": parse_feature({"rsi": arguments})}
 
     def signal(self) -> int:
-        """Compare the index with its two levels."""
+        """Compare the RSI with its two levels."""
         rsi = self.data.rsi[0]
         if rsi > self.settings.overbought:
             return SHORT
@@ -48,10 +48,10 @@ class RsiReversion(TradingRule[RsiReversionSettings]):
     def series(
         cls, lines: Mapping[str, FloatArray], settings: RsiReversionSettings
     ) -> FloatArray:
-        """Turn the index round: the lower it is, the more to be long."""
+        """Return the negative RSI: high values mean long."""
         return -lines["rsi"]
 
     @classmethod
     def thresholds(cls, settings: RsiReversionSettings) -> tuple[float, float]:
-        """Return the two levels, turned round."""
+        """Return the two levels with a negative sign."""
         return -settings.oversold, -settings.overbought

@@ -1,4 +1,4 @@
-"""What every built-in strategy shares: a signal at the close, a target position."""
+"""Base class of the built-in strategies: signal at the close, target position."""
 
 from __future__ import annotations
 
@@ -21,29 +21,30 @@ Signals = npt.NDArray[np.int8]
 LONG, NEUTRAL, SHORT = 1, 0, -1
 FLAT = 0
 
-# What a strategy is to the others: only candidates can win.
+# Only candidates can win; the others are there for comparison.
 Role = Literal["candidate", "benchmark", "placebo"]
 
 SettingsT = TypeVar("SettingsT", bound=RuleSettings)
 
 
 class TradingRule(bt.Strategy, Generic[SettingsT]):  # type: ignore[misc]
-    """A rule that wants to be long, short, or has no opinion at each close.
+    """A rule that has a signal at each close: long, short or none.
 
-    A subclass states its signal twice, side by side: ``signal`` for one bar, to be
-    read and run by Backtrader, and ``series`` with ``thresholds`` for all bars at
-    once. One contract test compares the two for every rule in the registry. What
-    becomes of a signal is written here for Backtrader, and once more in
-    ``engines/compiled/kernel.py``; ``docs/strategy_semantics.md`` has it in words.
+    A subclass defines its signal twice: ``signal`` for one bar, which Backtrader runs,
+    and ``series`` with ``thresholds`` for all bars together. A contract test compares
+    the two for every rule in the registry. How signals become orders is implemented
+    here for Backtrader and again in ``engines/compiled/kernel.py``;
+    ``docs/strategy_semantics.md`` describes it.
 
     Attributes
     ----------
     Settings
-        The settings, a pydantic model; its fields are the rule's axes.
+        The pydantic model of the settings; each field may be an axis.
     needs_forecast
         Whether the rule reads the line ``forecast``.
     role
-        ``candidate``, or ``benchmark`` or ``placebo`` for what is only compared.
+        ``candidate``; or ``benchmark`` or ``placebo`` for a strategy that only serves
+        for comparison.
     """
 
     Settings: type[RuleSettings] = RuleSettings
@@ -53,7 +54,7 @@ class TradingRule(bt.Strategy, Generic[SettingsT]):  # type: ignore[misc]
     params = (("settings", None),)
 
     def __init__(self) -> None:
-        """Take the settings that the runner passes as the one parameter."""
+        """Take the settings from the only parameter, and start without a position."""
         self.settings: SettingsT = self.p.settings
         self._held = FLAT
         self._first_bar = self._last_bar = 0
@@ -61,12 +62,12 @@ class TradingRule(bt.Strategy, Generic[SettingsT]):  # type: ignore[misc]
 
     @classmethod
     def inputs(cls, settings: SettingsT) -> dict[str, Feature]:
-        """Return the features that the rule reads, by the name of their line."""
+        """Return the features that the rule reads, by line name."""
         return {}
 
     @classmethod
     def lines_of(cls, sleeve: Sleeve, settings: SettingsT) -> dict[str, FloatArray]:
-        """Collect the lines that the rule reads beside the prices.
+        """Collect the lines that the rule reads in addition to the prices.
 
         Parameters
         ----------
@@ -78,13 +79,13 @@ class TradingRule(bt.Strategy, Generic[SettingsT]):  # type: ignore[misc]
         Returns
         -------
         dict
-            Line name to float64 values, one per bar. Settings that read the clock
-            add ``since_open`` and ``to_close``, in minutes.
+            Float64 values by line name, one per bar. If settings depend on the time of
+            day, ``since_open`` and ``to_close`` (in minutes) are included.
 
         Raises
         ------
         BadInput
-            The sleeve lacks a column, or the hours of its sessions.
+            The sleeve lacks a column, or the hours of its sessions that settings need.
         """
         lines = cls.own_lines(sleeve, settings)
         if settings.reads_the_clock:
@@ -93,53 +94,60 @@ class TradingRule(bt.Strategy, Generic[SettingsT]):  # type: ignore[misc]
 
     @classmethod
     def own_lines(cls, sleeve: Sleeve, settings: SettingsT) -> dict[str, FloatArray]:
-        """Collect the lines of the signal: :meth:`inputs` and the forecast."""
-        wanted = {line: f.column for line, f in cls.inputs(settings).items()}
+        """Collect the lines of the signal: :meth:`inputs` and the forecast.
+
+        Raises
+        ------
+        BadInput
+            The sleeve lacks a column.
+        """
+        column_of = {line: f.column for line, f in cls.inputs(settings).items()}
         if cls.needs_forecast:
-            wanted["forecast"] = "forecast"
-        for column in wanted.values():
+            column_of["forecast"] = "forecast"
+        for column in column_of.values():
             if column not in sleeve.columns:
                 raise BadInput(
-                    f"{cls.__name__} reads the column {column}, which {sleeve.symbol} "
-                    f"lacks; it has {', '.join(sleeve.columns) or 'none'}."
+                    f"{cls.__name__} reads the column {column}, which the sleeve of "
+                    f"{sleeve.symbol} lacks. Its columns are: "
+                    f"{', '.join(sleeve.columns) or 'none'}."
                 )
-        return {line: sleeve.columns[column] for line, column in wanted.items()}
+        return {line: sleeve.columns[column] for line, column in column_of.items()}
 
     def signal(self) -> int:
-        """Decide at the close of the current bar: +1 long, -1 short, 0 nothing."""
+        """Return the signal at the current close: +1 long, -1 short, 0 none."""
         return NEUTRAL
 
     @classmethod
     def series(cls, lines: Mapping[str, FloatArray], settings: SettingsT) -> FloatArray:
-        """Compute the one number per bar that decides the signal.
+        """Compute one number per bar, from which the signal follows.
 
         Parameters
         ----------
         lines
-            The price lines and the rule's own, n float64 each.
+            The price lines and the lines of the rule, n float64 each.
         settings
-            The rule's settings; only those in :meth:`series_key` count.
+            The rule's settings. Only those in :meth:`series_key` may be used.
 
         Returns
         -------
         numpy.ndarray
-            n float64; a NaN gives no signal.
+            n float64; NaN means no signal.
         """
         return np.zeros(len(lines["close"]))
 
     @classmethod
     def thresholds(cls, settings: SettingsT) -> tuple[float, float]:
-        """Return the value above which to be long, and that below which short."""
+        """Return the value above which to be long, and the value below which short."""
         return 0.5, -0.5
 
     @classmethod
     def series_key(cls, settings: SettingsT) -> Hashable:
-        """Tell which variants have the same series: equal keys share one."""
+        """Return a key; variants with equal keys have the same series."""
         return tuple(cls.inputs(settings).values())
 
     @classmethod
     def signals(cls, lines: Mapping[str, FloatArray], settings: SettingsT) -> Signals:
-        """Decide for all bars at once, from the series and the thresholds.
+        """Compute the signals of all bars from the series and the thresholds.
 
         Returns
         -------
@@ -152,7 +160,7 @@ class TradingRule(bt.Strategy, Generic[SettingsT]):  # type: ignore[misc]
         return np.where(series < below, np.int8(SHORT), long)
 
     def next(self) -> None:
-        """Work one close: send an order, or protect what is open."""
+        """Process one close: send an order, or protect the open position."""
         self._note_position()
         target = self._target(self.signal())
         if target is not None:
@@ -162,7 +170,7 @@ class TradingRule(bt.Strategy, Generic[SettingsT]):  # type: ignore[misc]
             self._protect()
 
     def _note_position(self) -> None:
-        """Note on which bars the position began and ended."""
+        """Record the bars on which the position began and ended."""
         side = int(self.position.size > 0) - int(self.position.size < 0)
         if side == self._held:
             return
@@ -174,7 +182,7 @@ class TradingRule(bt.Strategy, Generic[SettingsT]):  # type: ignore[misc]
         self._protection = []
 
     def _target(self, signal: int) -> float | None:
-        """Return the position to change to, None to leave things as they are."""
+        """Return the position to change to; None leaves the position unchanged."""
         if self._held:
             return self._exit(signal)
         since = len(self) - self._last_bar
@@ -191,8 +199,8 @@ class TradingRule(bt.Strategy, Generic[SettingsT]):  # type: ignore[misc]
             return FLAT
         bars = len(self) - self._first_bar + 1
         if signal == -self._held and bars >= settings.min_holding:
-            at_once = settings.reversal == "one_order" and not settings.cool_down
-            if at_once and self._may_enter(signal):
+            reverses = settings.reversal == "one_order" and not settings.cool_down
+            if reverses and self._may_enter(signal):
                 return signal * max(self.shares(), 0)
             return FLAT
         if settings.max_holding and bars >= settings.max_holding:
@@ -217,7 +225,7 @@ class TradingRule(bt.Strategy, Generic[SettingsT]):  # type: ignore[misc]
         return minutes > 0 and bool(self.data.to_close[0] <= minutes)
 
     def shares(self) -> float:
-        """Return the size of the position to open now."""
+        """Return the size in shares of the position to open now."""
         settings, close = self.settings, self.data.close[0]
         if not (settings.notional or settings.equity_percent):
             return settings.size
@@ -229,11 +237,12 @@ class TradingRule(bt.Strategy, Generic[SettingsT]):  # type: ignore[misc]
         return int(self.broker.getvalue() * settings.equity_percent / 100 / price)
 
     def _protect(self) -> None:
-        """Send the orders that may end the position inside a bar.
+        """Send the stop and limit orders that may close the position within a bar.
 
-        The first to fill cancels the others. They only ever close, so the broker
-        need not check the cash for them when they are sent. Percentages are of the
-        price without its sign; there is none of an entry at 0.
+        The first order that fills cancels the others. These orders only close
+        positions, so the broker need not check the cash when they are sent.
+        Percentages refer to the absolute price. An entry at a price of 0 has neither
+        stop loss nor take profit.
         """
         settings, entry, close = self.settings, self.position.price, self.data.close[0]
         up = math.copysign(self._held, self._held * entry)

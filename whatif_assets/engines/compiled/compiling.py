@@ -1,8 +1,8 @@
-"""The compiled engine's two ways in, kept on disk once they have been compiled.
+"""The two entry points of the compiled engine, cached on disk by numba.
 
-numba keeps a compiled function as long as its own file does not change, and looks
-at no other. So only these two are kept, and the text of all the files that they
-are made of is part of what they are kept under.
+numba reuses a cached function until the file that defines it changes; changes in the
+functions that it calls go unnoticed. So only these two entry points are cached, and a
+hash of all their source files is part of the cache key.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from numba import njit
 
 from whatif_assets.engines.compiled import layout
 from whatif_assets.engines.compiled.kernel import run_variant
-from whatif_assets.engines.compiled.lanes import run_alike
+from whatif_assets.engines.compiled.lanes import run_in_lanes
 from whatif_assets.engines.compiled.layout import Bars, Series
 
 _SOURCES = ("compiling.py", "kernel.py", "lanes.py", "layout.py")
 
-_kept = njit(nogil=True, cache=True, error_model="numpy")
+_cached = njit(nogil=True, cache=True, error_model="numpy")
 
 
 def _version() -> int:
@@ -31,9 +31,9 @@ def _version() -> int:
 
 
 def _compile(version: int) -> tuple[Callable[..., None], Callable[..., None]]:
-    """Define the functions; ``version`` is part of the name of what is kept."""
+    """Define the entry points; numba makes ``version`` part of their cache key."""
 
-    @_kept
+    @_cached
     def one_by_one(
         bars: Bars,
         series: Series,
@@ -42,6 +42,7 @@ def _compile(version: int) -> tuple[Callable[..., None], Callable[..., None]]:
         counts: Any,
         fills: Any,
     ) -> None:
+        """Run variants one after the other, see ``kernel.run_variant``."""
         assert version > 0
         state = np.zeros(1, layout.STATE)
         for row in range(len(parameters)):
@@ -55,7 +56,7 @@ def _compile(version: int) -> tuple[Callable[..., None], Callable[..., None]]:
                 fills,
             )
 
-    @_kept
+    @_cached
     def side_by_side(
         bars: Bars,
         series: Series,
@@ -64,8 +65,9 @@ def _compile(version: int) -> tuple[Callable[..., None], Callable[..., None]]:
         counts: Any,
         refused: Any,
     ) -> None:
+        """Run simple variants in lanes, see ``lanes.run_in_lanes``."""
         assert version > 0
-        run_alike(bars, series, parameters, equity, counts, refused)
+        run_in_lanes(bars, series, parameters, equity, counts, refused)
 
     return one_by_one, side_by_side
 

@@ -13,15 +13,16 @@ from whatif_assets.engines.engine import Sweep
 
 
 class CompiledEngine:
-    """Runs built-in rules, many variants at a time.
+    """Runs the variants of built-in rules in compiled code.
 
-    What is compiled is imported when it is first needed, since that takes a while.
+    The compiled modules are imported at first use, because importing numba takes a
+    second.
     """
 
     is_reference = False
 
     def result(self, sweep: Sweep) -> BacktestResult:
-        """Run all variants, and keep each sleeve of each apart."""
+        """Run all variants and keep the results of each sleeve separate."""
         from whatif_assets.engines.compiled import run as engine
 
         sleeves, variants, n_sessions = sweep.sleeves, sweep.variants, sweep.n_sessions
@@ -32,11 +33,12 @@ class CompiledEngine:
             n_sessions,
             by_sleeve=True,
             threads=sweep.workers,
-            done=_counted(sweep),
+            done=_job_counter(sweep),
         )
         row_of = {variant.id: row for row, variant in enumerate(variants)}
 
-        def replay(some: Sequence[str]) -> list[Job]:
+        def _replay(some: Sequence[str]) -> list[Job]:
+            """Run some variants again and record their fills."""
             rows = [row_of[name] for name in some]
             return [
                 (variants[row], sleeve, engine.record(sleeve, batch, row, n_sessions))
@@ -53,11 +55,11 @@ class CompiledEngine:
             traded=outcome.traded,
             profits=outcome.profits,
             holding=outcome.holding,
-            replay=replay,
+            replay=_replay,
         )
 
     def accounts(self, sweep: Sweep) -> Accounts:
-        """Run all variants, and keep all sleeves of each together."""
+        """Run all variants and add up the sleeves of each variant."""
         from whatif_assets.engines.compiled import run as engine
 
         sleeves, variants = sweep.sleeves, sweep.variants
@@ -67,7 +69,7 @@ class CompiledEngine:
             sweep.n_sessions,
             by_sleeve=False,
             threads=sweep.workers,
-            done=_counted(sweep),
+            done=_job_counter(sweep),
         )
         return Accounts(
             variants=tuple(variant.id for variant in variants),
@@ -81,14 +83,14 @@ class CompiledEngine:
         )
 
 
-def _counted(sweep: Sweep) -> Callable[[int], None]:
-    """Turn finished variants into finished jobs."""
-    finished, each = 0, len(sweep.sleeves)
+def _job_counter(sweep: Sweep) -> Callable[[int], None]:
+    """Return a callback that reports finished variants as finished jobs."""
+    finished, per_variant = 0, len(sweep.sleeves)
 
-    def done(more: int) -> None:
+    def _done(more: int) -> None:
         nonlocal finished
         finished += more
         if sweep.progress:
-            sweep.progress(finished * each, len(sweep.variants) * each)
+            sweep.progress(finished * per_variant, len(sweep.variants) * per_variant)
 
-    return done
+    return _done

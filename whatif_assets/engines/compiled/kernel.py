@@ -1,13 +1,13 @@
-"""One variant of a trading rule on one sleeve, compiled.
+"""Compiled code that runs one variant of a trading rule on one sleeve.
 
-This is ``TradingRule`` and Backtrader's broker once more, for speed;
-``docs/strategy_semantics.md`` has both in words. Every product and sum stands in
-Backtrader's own order, so that cash comes out the same to the last bit and a
-number of shares that is rounded down comes out the same too.
+A faster copy of ``TradingRule`` and of Backtrader's broker; both are described in
+``docs/strategy_semantics.md``. Products and sums are computed in the same order as in
+Backtrader, so that cash, and numbers of shares that are rounded down from it, are equal
+to the last bit.
 
-Bars on which nothing can happen are skipped: while no order waits and no setting
-watches the position, the next bar of interest is the next signal that would
-change the position.
+Bars on which nothing can happen are skipped: if no order waits and no setting watches
+the position, the next bar to compute is the next one with a signal that would change
+the position.
 
 In the signatures ``p`` is the variant's row of parameters and ``s`` the state;
 ``layout`` names their columns.
@@ -42,15 +42,17 @@ def run_variant(
     Parameters
     ----------
     bars, series
-        The sleeve, and what decides the rule's signals.
+        The sleeve, and the values that decide the rule's signals.
     p
         Parameters of the variant.
+    state
+        Working memory: one record of ``layout.STATE``.
     equity
-        Filled with the value at the end of each session.
+        Output: the account's value at the end of each session.
     counts
-        Filled, see ``layout``.
+        Output: one record, see ``layout.COUNTS``.
     fills
-        Filled with the fills if it has room for them; else of length 0.
+        Output: one record per fill; pass length 0 to leave the fills out.
     """
     counts.traded = counts.trades = counts.wins = counts.first = counts.total = 0.0
     counts.squares = counts.rejected = counts.fills = counts.held = 0.0
@@ -63,18 +65,20 @@ def run_variant(
     bar, session = int(np.int64(-1)), 0
     while bar < len(closes):
         if bar >= 0:
-            _look_at(bars, bar, s, p)
-            _work_orders(s, p, counts, fills)
-            _decide(values[bar], s, p)
+            _load_bar(bars, bar, s, p)
+            _process_orders(s, p, counts, fills)
+            _send_orders(values[bar], s, p)
         following = bar + 1
         if not _is_busy(s, p):
-            above, below = _awaited(s, p)
+            above, below = _watched_thresholds(s, p)
             following = next_signal(values, tops, bottoms, bar + 1, above, below)
         while session < len(ends) and ends[session] < following:
             equity[session] = s.money
             if s.held != 0:
                 close = closes[ends[session]]
-                equity[session] = worth(s.money, s.held, s.entry, close, s.multiplier)
+                equity[session] = account_value(
+                    s.money, s.held, s.entry, close, s.multiplier
+                )
             session += 1
         bar = following
     counts.exposed = counts.held
@@ -83,8 +87,8 @@ def run_variant(
 
 
 @compiled
-def _look_at(bars: Bars, bar: int, s: Any, p: Any) -> None:
-    """Take a bar in hand; arrays handed on from function to function cost more."""
+def _load_bar(bars: Bars, bar: int, s: Any, p: Any) -> None:
+    """Copy a bar into the state, which is faster than passing arrays to functions."""
     s.now = bar
     s.open, s.high = bars.open[bar], bars.high[bar]
     s.low, s.close = bars.low[bar], bars.close[bar]
@@ -104,8 +108,8 @@ def _is_busy(s: Any, p: Any) -> bool:
 
 
 @compiled
-def _awaited(s: Any, p: Any) -> tuple[float, float]:
-    """Return the thresholds beyond which a signal may change the position."""
+def _watched_thresholds(s: Any, p: Any) -> tuple[float, float]:
+    """Return the thresholds whose signals may change the position, else infinity."""
     held = s.held
     long = held < 0 or (held == 0 and p.long_allowed > 0)
     short = held > 0 or (held == 0 and p.short_allowed > 0)
@@ -116,7 +120,15 @@ def _awaited(s: Any, p: Any) -> tuple[float, float]:
 def next_signal(
     values: Any, tops: Any, bottoms: Any, bar: int, above: float, below: float
 ) -> int:
-    """Find the first bar from ``bar`` on with a value beyond a threshold."""
+    """Find the first bar at or after ``bar`` with a value beyond a threshold.
+
+    NaN is never beyond a threshold.
+
+    Returns
+    -------
+    int
+        The bar, or the number of bars if there is none.
+    """
     n = len(values)
     while bar < n:
         if bar % at.BLOCK == 0:
@@ -135,10 +147,10 @@ def next_signal(
 
 
 @compiled
-def worth(
+def account_value(
     cash: float, size: float, entry: float, close: float, multiplier: float
 ) -> float:
-    """Cash plus position; Backtrader takes a long one apart and together again."""
+    """Cash plus the position's value, added up in the order of Backtrader."""
     held = size * close * multiplier
     if held > 0:
         unrealized = size * (close - entry) * multiplier
@@ -148,7 +160,10 @@ def worth(
 
 @compiled
 def slipped(price: float, side: float, slippage: float) -> float:
-    """Make a price worse for who buys (side 1) or sells (-1), also one below 0."""
+    """Worsen a price by slippage for a buyer (side 1) or seller (-1).
+
+    A negative price is worsened too. ``slippage`` is a fraction.
+    """
     return price * (1 + math.copysign(side, price * side) * slippage)
 
 
@@ -156,8 +171,8 @@ def slipped(price: float, side: float, slippage: float) -> float:
 
 
 @compiled
-def _work_orders(s: Any, p: Any, counts: Any, fills: Any) -> None:
-    """Fill or refuse the orders of one bar."""
+def _process_orders(s: Any, p: Any, counts: Any, fills: Any) -> None:
+    """Fill or refuse the waiting order and charge interest, then try exit orders."""
     order, price = s.order, math.nan
     s.order = 0.0
     if order != 0:
@@ -182,9 +197,9 @@ def _work_orders(s: Any, p: Any, counts: Any, fills: Any) -> None:
 
 @compiled
 def _affordable(order: float, s: Any, p: Any) -> bool:
-    """Whether the broker takes an order: the cash it would leave is not negative.
+    """Whether the broker accepts an order: it would leave cash of at least 0.
 
-    The broker reckons with the close at which the order was sent.
+    The broker estimates this with the close at which the order was sent.
     """
     cash, closed, close = s.money, -s.held, s.before
     opened = order - closed
@@ -206,10 +221,11 @@ def _charge(size: float, price: float, s: Any, p: Any) -> float:
 
 @compiled
 def _exit_price(s: Any, p: Any) -> float:
-    """Price at which a protecting order fills on this bar, NaN if none does.
+    """Price at which a protecting order fills on this bar, NaN if none fills.
 
-    The stop comes first, then the trailing stop, then the limit. An order that the
-    open has already passed fills at the open. An order that is not there is NaN.
+    The stop comes first, then the trailing stop, then the limit. An order whose price
+    the open has already passed fills at the open. An order that is not set has the
+    price NaN.
     """
     side = 1.0 if s.held > 0 else -1.0
     start = side * s.open
@@ -229,7 +245,7 @@ def _exit_price(s: Any, p: Any) -> float:
 def _execute(
     order: float, price: float, s: Any, p: Any, counts: Any, fills: Any
 ) -> None:
-    """Close what is open, then open the rest if the cash is there for it."""
+    """Close the open position, then open the rest of the order if cash suffices."""
     closed, closing, opening = -s.held, 0.0, 0.0
     opened = order - closed
     if closed != 0:
@@ -261,7 +277,11 @@ def _execute(
 
 @compiled
 def _count_trade(profit: float, bars: float, counts: Any) -> None:
-    """Count a closed trade; sums start from the first, so that no digits cancel."""
+    """Count a closed trade.
+
+    Sums are of differences from the first profit: this keeps digits that sums of
+    squared profits would lose.
+    """
     if counts.trades == 0:
         counts.first = profit
     counts.trades += 1
@@ -296,8 +316,8 @@ def _count_fill(
 
 
 @compiled
-def _decide(value: float, s: Any, p: Any) -> None:
-    """Work one close: send an order, or protect what is open."""
+def _send_orders(value: float, s: Any, p: Any) -> None:
+    """Send the order of one close, or the orders that protect the position."""
     signal = -1 if value < p.below else (1 if value > p.above else 0)
     target = _target(signal, s, p)
     if not math.isnan(target):
@@ -309,7 +329,7 @@ def _decide(value: float, s: Any, p: Any) -> None:
 
 @compiled
 def _target(signal: int, s: Any, p: Any) -> float:
-    """Return the position to change to, NaN to leave things as they are."""
+    """Return the position to change to, NaN to change nothing."""
     if s.held != 0:
         return _exit(signal, s, p)
     if s.last_bar >= 0 and s.now - s.last_bar < p.cool_down:
@@ -326,7 +346,7 @@ def _exit(signal: int, s: Any, p: Any) -> float:
         return 0.0
     held = s.now - s.first_bar + 1
     if signal * s.held < 0 and held >= p.min_holding:
-        if p.at_once > 0 and _may_enter(signal, s, p):
+        if p.one_order > 0 and _may_enter(signal, s, p):
             return signal * max(_shares(s, p), 0.0)
         return 0.0
     if p.max_holding > 0 and held >= p.max_holding:
@@ -347,7 +367,7 @@ def _may_enter(signal: int, s: Any, p: Any) -> bool:
 
 @compiled
 def _shares(s: Any, p: Any) -> float:
-    """Size of the position to open."""
+    """Number of shares of the position to open; 0 or less opens nothing."""
     sizing, close = p.sizing, s.close
     if sizing == at.SHARES:
         return float(p.amount)
@@ -357,7 +377,7 @@ def _shares(s: Any, p: Any) -> float:
     if sizing == at.NOTIONAL:
         return float(math.trunc(p.amount / price))
     if sizing == at.EQUITY_PERCENT:
-        value = worth(s.money, s.held, s.entry, close, s.multiplier)
+        value = account_value(s.money, s.held, s.entry, close, s.multiplier)
         return float(math.trunc(value * p.amount / 100 / price))
     paid = close * (1 + p.slippage) * s.multiplier
     each = paid * (1 + p.commission) + p.per_share
@@ -367,7 +387,7 @@ def _shares(s: Any, p: Any) -> float:
 
 @compiled
 def _protect(s: Any, p: Any) -> None:
-    """Send the orders that may end the position inside a bar."""
+    """Set the orders that may end the position inside a bar."""
     side = 1 if s.held > 0 else -1
     s.protected = 1.0
     s.stop = s.trail = s.limit = math.nan

@@ -1,15 +1,14 @@
 """Many simple variants side by side, compiled to vector instructions.
 
-A variant is simple if nothing but a signal changes its position. Variants with
-similar thresholds then do something on the same few bars, and are worked there
-together, one per lane of the processor's vectors: a loop without branches, in
-which a variant that does nothing keeps what it had. Arithmetic and results are
-those of ``kernel``, bit for bit. A variant that is refused an order is left to
-``kernel``.
+A variant is simple if only signals change its position. Simple variants with similar
+thresholds trade on the same few bars. They are computed there together, one variant
+per lane of the processor's vectors, in a loop without branches; a variant that does
+not trade keeps its old values. Arithmetic and results are those of ``kernel``, bit for
+bit. If an order of a variant is refused, ``kernel`` runs that variant again.
 
-Loops stand where numpy has a function, and a number that a loop moves begins as
-``np.int64``: numba compiles each function of numpy that it meets, which took longer
-than what is here, and compiles anew what is given a literal.
+To keep compilation short, there are loops instead of numpy functions, because numba
+compiles every numpy function that is called; and loop counters start as ``np.int64``,
+because numba compiles a function once more for a literal argument.
 """
 
 from __future__ import annotations
@@ -21,16 +20,17 @@ import numpy as np
 from numba import njit
 
 from whatif_assets.engines.compiled import layout as at
-from whatif_assets.engines.compiled.kernel import next_signal, slipped, worth
+from whatif_assets.engines.compiled.kernel import account_value, next_signal, slipped
 from whatif_assets.engines.compiled.layout import Bars, Series
 
-# Inlined, the lanes are known to overlap nothing, and become vectors.
+# Only in inlined functions does the compiler know that arrays do not overlap, which it
+# must know to use vector instructions.
 compiled = njit(nogil=True, error_model="numpy", forceinline=True)
 
-# Variants worked together: enough to fill the vectors, few enough to be alike.
+# Variants per group: enough to fill the vectors, few enough for similar thresholds.
 LANES = 64
 
-# Rows of the lanes: what a variant asks for, then what it has and counts.
+# Rows of the array of lanes: a variant's parameters, then its state and its counts.
 (
     ABOVE,
     BELOW,
@@ -64,7 +64,7 @@ _ROWS = 27
 
 
 @compiled
-def run_alike(
+def run_in_lanes(
     bars: Bars, series: Series, parameters: Any, equity: Any, counts: Any, refused: Any
 ) -> None:
     """Run up to LANES simple variants over all bars.
@@ -72,16 +72,16 @@ def run_alike(
     Parameters
     ----------
     bars, series
-        The sleeve, and what decides the rule's signals.
+        The sleeve, and the values that decide the rule's signals.
     parameters
-        A row per variant, the more alike their thresholds the better.
+        One row per variant; the closer their thresholds, the faster.
     equity
-        Filled with the value at the end of each session, a row per variant.
+        Output: the account's value at the end of each session, one row per variant.
     counts
-        Filled, see ``layout``.
+        Output: one record per variant, see ``layout.COUNTS``.
     refused
-        Set to 1 for the variants that were refused an order: their other results
-        are worthless.
+        Output: the number of refused orders per variant. Where it is not 0, the other
+        results of the variant are invalid.
     """
     lanes = _lanes_of(parameters)
     found = np.empty(len(bars.close), np.int64)
@@ -93,12 +93,12 @@ def run_alike(
     for number in range(n_found + 1):
         bar = found[number] if number < n_found else len(bars.close)
         while session < len(bars.ends) and bars.ends[session] <= bar:
-            _mark(bars, session, lanes, equity)
+            _write_equity(bars, session, lanes, equity)
             session += 1
         if number < n_found:
             if not in_shares:
-                _resize(bars.close[bar], bars.multiplier, lanes)
-            _turn(bars, series.values[bar], bar, lanes)
+                _update_sizes(bars.close[bar], bars.multiplier, lanes)
+            _trade(bars, series.values[bar], bar, lanes)
     for variant in range(len(parameters)):
         _write_counts(lanes, variant, len(bars.close), counts[variant])
         refused[variant] = lanes[REFUSED, variant]
@@ -106,7 +106,7 @@ def run_alike(
 
 @compiled
 def _lanes_of(parameters: Any) -> Any:
-    """Turn rows into lanes; lanes to spare repeat the last variant."""
+    """Copy parameters into lanes; unused lanes repeat the last variant."""
     lanes = np.zeros((_ROWS, LANES))
     for lane in range(LANES):
         p = parameters[min(lane, len(parameters) - 1)]
@@ -125,9 +125,14 @@ def _lanes_of(parameters: Any) -> Any:
 def _bars_of_interest(series: Series, lanes: Any, found: Any) -> int:
     """List the bars whose signal may change the position of any variant.
 
-    Between two signals of opposite sides, a value that is no new extreme tells no
-    variant anything that an earlier one did not, and once every variant has the
-    signal the side is done.
+    Between two signals of opposite sides, only a new extreme value can give a signal
+    to a variant that does not have it yet. After a value beyond the thresholds of all
+    variants, the bars up to the next signal of the other side cannot change anything.
+
+    Returns
+    -------
+    int
+        How many bars were written to ``found``, in ascending order.
     """
     easiest_above, hardest_above = np.inf, -np.inf
     easiest_below, hardest_below = -np.inf, np.inf
@@ -155,22 +160,23 @@ def _bars_of_interest(series: Series, lanes: Any, found: Any) -> int:
 
 
 @compiled
-def _mark(bars: Bars, session: int, lanes: Any, equity: Any) -> None:
-    """Note what every variant is worth at the end of a session."""
+def _write_equity(bars: Bars, session: int, lanes: Any, equity: Any) -> None:
+    """Write the account value of every variant at the end of a session."""
     close = bars.close[max(bars.ends[session], 0)] if len(bars.close) else 0.0
     for lane in range(len(equity)):
         money, held, entry = lanes[MONEY, lane], lanes[HELD, lane], lanes[ENTRY, lane]
-        equity[lane, session] = worth(money, held, entry, close, bars.multiplier)
+        value = account_value(money, held, entry, close, bars.multiplier)
+        equity[lane, session] = value
 
 
 @compiled
-def _resize(close: float, multiplier: float, lanes: Any) -> None:
-    """Work out how many units the money of each lane would buy at this close."""
+def _update_sizes(close: float, multiplier: float, lanes: Any) -> None:
+    """Compute for each lane the number of shares of an order sent at this close."""
     price = close * multiplier
     buys = close > 0
     for i in range(LANES):
         money, held, entry = lanes[MONEY, i], lanes[HELD, i], lanes[ENTRY, i]
-        value = worth(money, held, entry, close, multiplier)
+        value = account_value(money, held, entry, close, multiplier)
         sizing, amount = lanes[SIZING, i], lanes[AMOUNT, i]
         by_money = math.floor(amount / price) if buys else 0.0
         by_equity = math.floor(value * amount / 100 / price) if buys else 0.0
@@ -179,74 +185,79 @@ def _resize(close: float, multiplier: float, lanes: Any) -> None:
 
 
 @compiled
-def _turn(bars: Bars, value: float, bar: int, lanes: Any) -> None:
-    """Send an order at a close and fill it at the next open, in every lane.
+def _trade(bars: Bars, value: float, bar: int, lanes: Any) -> None:
+    """Apply the signal of one bar in every lane: order at its close, fill at the next.
 
-    Without a signal that changes the position a lane computes all the same, and
-    what it had is put back.
+    The order is filled at the open of the next bar. There are no branches: a lane
+    whose position does not change computes the same figures and keeps its old values.
     """
     filled = float(bar + 1)
     close, start, point = bars.close[bar], bars.open[bar + 1], bars.multiplier
     for i in range(LANES):
         held, entry, money = lanes[HELD, i], lanes[ENTRY, i], lanes[MONEY, i]
         rate, each, least = lanes[COMMISSION, i], lanes[PER_SHARE, i], lanes[MINIMUM, i]
-        wanted, opened = lanes[WANTED, i], lanes[OPENING, i]
-        may_long, may_short = lanes[LONG_ALLOWED, i], lanes[SHORT_ALLOWED, i]
 
         long = 1.0 if value > lanes[ABOVE, i] else 0.0
         short = 1.0 if value < lanes[BELOW, i] else 0.0
         side = long - short
-        opens = long * may_long + short * may_short
+        opens = long * lanes[LONG_ALLOWED, i] + short * lanes[SHORT_ALLOWED, i]
         closes = 1.0 if held != 0 else 0.0
-        shares = wanted * opens
+        shares = lanes[WANTED, i] * opens
         target = side * shares
-        turns = side * held < 0 or (held == 0 and opens > 0)
+        trades = side * held < 0 or (held == 0 and opens > 0)
 
-        # What the broker reckons when the order is sent.
-        by_value = abs(held) * rate * abs(close) * point
+        # The broker's estimate of the cash when the order is sent.
         left = money + held * close * point
-        left -= closes * max(by_value + abs(held) * each, least)
-        by_value = shares * rate * abs(close) * point
+        left -= closes * _commission(abs(held), close, rate, each, least, point)
         left -= target * close * point
-        left -= opens * max(by_value + shares * each, least)
+        left -= opens * _commission(shares, close, rate, each, least, point)
 
         # The fill.
         price = slipped(start, side, lanes[SLIPPAGE, i])
         profit = held * (price - entry) * point
-        by_value = abs(held) * rate * abs(price) * point
-        closing = closes * max(by_value + abs(held) * each, least)
-        by_value = shares * rate * abs(price) * point
-        opening = opens * max(by_value + shares * each, least)
+        closing = closes * _commission(abs(held), price, rate, each, least, point)
+        opening = opens * _commission(shares, price, rate, each, least, point)
         now = money + (held * entry * point + profit)
         now -= closing
         now = now - target * price * point - opening
-        poor = left < 0 or now < 0 or (opens > 0 and not shares > 0)
+        refused = left < 0 or now < 0 or (opens > 0 and not shares > 0)
 
-        # The trade that it ends, counted from the first.
-        ends = turns and held != 0
-        net = profit - (opened + closing)
-        count, first = lanes[TRADES, i], lanes[FIRST_PROFIT, i]
-        first = net if count == 0 else first
-        away = net - first
-        least_net, greatest_net = lanes[LEAST_PROFIT, i], lanes[GREATEST_PROFIT, i]
-        lanes[FIRST_PROFIT, i] = first if ends else lanes[FIRST_PROFIT, i]
-        lanes[TOTAL, i] += away if ends else 0.0
-        lanes[SQUARES, i] += away * away if ends else 0.0
-        lanes[LEAST_PROFIT, i] = min(least_net, net) if ends else least_net
-        lanes[GREATEST_PROFIT, i] = max(greatest_net, net) if ends else greatest_net
-        lanes[WINS, i] += 1.0 if ends and net >= 0 else 0.0
-        lanes[TRADES, i] = count + 1 if ends else count
-        began = lanes[FIRST_BAR, i]
-        lanes[BARS_HELD, i] += filled - began if ends else 0.0
-        lanes[FIRST_BAR, i] = filled if turns else began
+        ends = trades and held != 0
+        _count_trade(profit - (lanes[OPENING, i] + closing), ends, filled, lanes, i)
+        lanes[FIRST_BAR, i] = filled if trades else lanes[FIRST_BAR, i]
+        lanes[TRADED, i] += abs((target - held) * price) * point if trades else 0.0
+        lanes[FILLS, i] += 1.0 if trades else 0.0
+        lanes[REFUSED, i] += 1.0 if trades and refused else 0.0
+        lanes[MONEY, i] = now if trades else money
+        lanes[HELD, i] = target if trades else held
+        lanes[ENTRY, i] = price if trades else entry
+        lanes[OPENING, i] = opening if trades else lanes[OPENING, i]
 
-        lanes[TRADED, i] += abs((target - held) * price) * point if turns else 0.0
-        lanes[FILLS, i] += 1.0 if turns else 0.0
-        lanes[REFUSED, i] += 1.0 if turns and poor else 0.0
-        lanes[MONEY, i] = now if turns else money
-        lanes[HELD, i] = target if turns else held
-        lanes[ENTRY, i] = price if turns else entry
-        lanes[OPENING, i] = opening if turns else opened
+
+@compiled
+def _commission(
+    units: float, price: float, rate: float, each: float, least: float, point: float
+) -> float:
+    """Commission of one part of an order of ``units`` shares, see ``kernel``."""
+    by_value = units * rate * abs(price) * point
+    return max(by_value + units * each, least)
+
+
+@compiled
+def _count_trade(net: float, ends: bool, filled: float, lanes: Any, i: int) -> None:
+    """Count the trade that a fill closes, if ``ends``; sums start from the first."""
+    count, first = lanes[TRADES, i], lanes[FIRST_PROFIT, i]
+    first = net if count == 0 else first
+    away = net - first
+    least_net, greatest_net = lanes[LEAST_PROFIT, i], lanes[GREATEST_PROFIT, i]
+    lanes[FIRST_PROFIT, i] = first if ends else lanes[FIRST_PROFIT, i]
+    lanes[TOTAL, i] += away if ends else 0.0
+    lanes[SQUARES, i] += away * away if ends else 0.0
+    lanes[LEAST_PROFIT, i] = min(least_net, net) if ends else least_net
+    lanes[GREATEST_PROFIT, i] = max(greatest_net, net) if ends else greatest_net
+    lanes[WINS, i] += 1.0 if ends and net >= 0 else 0.0
+    lanes[TRADES, i] = count + 1 if ends else count
+    lanes[BARS_HELD, i] += filled - lanes[FIRST_BAR, i] if ends else 0.0
 
 
 @compiled

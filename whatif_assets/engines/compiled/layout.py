@@ -13,10 +13,10 @@ def _record(*names: str) -> np.dtype[np.void]:
     return np.dtype([(name, np.float64) for name in names], align=True)
 
 
-# What a variant asks for: the settings of `RuleSettings` and `Costs` as fractions
-# and flags. `at_once`: turn round in one order. `watches`: a setting may end a
-# position on any bar, `protects`: by an order inside the bar. `simple`: nothing but
-# a signal does anything, so that variants can be run side by side.
+# Parameters of a variant: `RuleSettings` and `Costs` as fractions and flags.
+# `one_order`: a reversal is sent as one order. `watches`: some setting may end a
+# position on any bar. `protects`: an order may end it inside a bar. `simple`: only
+# signals change the position, so that variants can run side by side.
 PARAMETERS = _record(
     "cash",
     "above",
@@ -25,7 +25,7 @@ PARAMETERS = _record(
     "amount",
     "long_allowed",
     "short_allowed",
-    "at_once",
+    "one_order",
     "min_holding",
     "max_holding",
     "cool_down",
@@ -46,14 +46,15 @@ PARAMETERS = _record(
     "simple",
 )
 
-# Values of `sizing`: `amount` is shares, money, percent of equity, or nothing.
+# Values of `sizing`: `amount` is in shares, money, percent of equity, or unused.
 SHARES, NOTIONAL, EQUITY_PERCENT, ALL_CASH = range(4)
 
-# What a run has in hand: the bar and its prices, the close before, days since the
-# bar before and minutes in the session; money; the position, its entry price, what
-# its opening was charged and the interest since; the order that waits for the next
-# open; the prices of the protecting orders, NaN where there is none; the bars on
-# which the last position began and ended; money per point of the price.
+# State of a run: the present bar and its prices; the previous close; days since the
+# previous bar; minutes since the session's open and to its close; cash; the position,
+# its entry price, the commission of its opening and the interest paid since; the order
+# that waits for the next open (0 if none); whether protecting orders are active and
+# their prices (NaN if not set); the bars on which the last position began and ended;
+# money per point of the price.
 STATE = _record(
     "now",
     "open",
@@ -79,9 +80,10 @@ STATE = _record(
     "multiplier",
 )
 
-# What a run on one sleeve counts. Profits are those of closed trades; `total` and
-# `squares` are sums of their distances from the first, and of the squares of those.
-# `held` is the bars of closed trades, `exposed` all bars with a position at the close.
+# Counts of a run on one sleeve. Profits are those of closed trades: `first` is the
+# first profit, `total` the sum of all differences from `first`, `squares` the sum of
+# the squares of these differences. `held` counts the bars of closed trades, `exposed`
+# all bars with a position at the close.
 COUNTS = _record(
     "traded",
     "trades",
@@ -99,17 +101,17 @@ COUNTS = _record(
 
 FILL = _record("bar", "size", "price", "charged", "closing")
 
-# Bars per block of which the highest and lowest value are known.
+# Bars per block; `Series` has the highest and the lowest value of each block.
 BLOCK = 16
 
 
 class Bars(NamedTuple):
     """The arrays of a sleeve.
 
-    ``day`` counts calendar days (UTC). ``ends`` has for each session of the
-    backtest the last bar until its end, -1 where there is none. ``since_open`` and
-    ``to_close`` are empty where no variant reads the clock. ``multiplier`` is the
-    money per point of the price.
+    ``day`` counts calendar days (UTC). ``ends`` has for each session of the backtest
+    the last bar up to the session's end, -1 if there is no such bar. ``since_open`` and
+    ``to_close`` are in minutes, and empty if no variant reads the clock. ``multiplier``
+    is the money per point of the price.
     """
 
     open: FloatArray
@@ -124,7 +126,7 @@ class Bars(NamedTuple):
 
 
 class Series(NamedTuple):
-    """What decides the signal: a value per bar, and the extremes of each block."""
+    """Values that decide the signal: one per bar, and the extremes of each block."""
 
     values: FloatArray
     tops: FloatArray

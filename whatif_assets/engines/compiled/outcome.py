@@ -1,4 +1,4 @@
-"""What the compiled engine gives of a batch."""
+"""Results of a batch of variants from the compiled engine."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ Records = npt.NDArray[np.void]
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What the variants of a batch gave.
+    """Results of the variants of a batch.
 
     Attributes
     ----------
     equity
-        At the end of each session; (variants, sleeves, sessions), or with all
-        sleeves added up, (variants, sessions).
+        Account value at the end of each session, of shape (variants, sleeves,
+        sessions), or (variants, sessions) where the sleeves are added up.
     counts
-        See :mod:`layout`; (variants, sleeves).
+        Records of ``layout.COUNTS``, of shape (variants, sleeves).
     bars
-        Bars of all sleeves.
+        Number of bars of all sleeves together.
     """
 
     equity: FloatArray
@@ -34,12 +34,12 @@ class Outcome:
 
     @property
     def traded(self) -> FloatArray:
-        """Value of all fills, by variant."""
+        """Traded value (absolute, in money) of all fills, by variant."""
         return np.asarray(self.counts["traded"].sum(axis=1))
 
     @property
     def rejected(self) -> npt.NDArray[np.int64]:
-        """Orders refused, by variant and sleeve."""
+        """Number of refused orders, by variant and sleeve."""
         return self.counts["rejected"].astype(np.int64)
 
     @property
@@ -52,7 +52,7 @@ class Outcome:
 
     @property
     def holding(self) -> Holding:
-        """How long positions were held on all sleeves, by variant."""
+        """Bars with a position on all sleeves, by variant."""
         return Holding(
             bars=np.full(len(self.counts), self.bars, dtype=np.float64),
             exposed=np.asarray(self.counts["exposed"].sum(axis=1)),
@@ -61,7 +61,7 @@ class Outcome:
 
 
 def profits_in(counts: Records) -> Profits:
-    """Read the trades from the counts of one sleeve, a row per variant."""
+    """Return the profits of closed trades on one sleeve, one row per variant."""
     count, total = counts["trades"], counts["total"]
     away = np.divide(total, count, out=np.zeros_like(total), where=count > 0)
     squares = counts["squares"] - away * total

@@ -1,7 +1,7 @@
-"""Handing work to the compiled kernel: many variants, many sleeves, all cores.
+"""Run many variants on many sleeves with the compiled kernel, on all cores.
 
-A variant is computed by one thread, sleeve after sleeve, and no thread looks at
-what another does: the result is the same, bit for bit, for any number of them.
+Each variant is computed by one thread, sleeve after sleeve, and threads share no
+intermediate results: the result is the same, bit for bit, for any number of threads.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from whatif_assets.engines.compiled.outcome import Outcome, Records
 from whatif_assets.engines.strategies import StrategyType
 
 _DAY = 86_400_000_000
-# Enough to make a series for, few enough to share out over the threads.
+# Enough to justify computing a series, few enough to keep all threads busy.
 _VARIANTS_PER_TASK = 256
-# Lanes cost the same whether they are taken or not.
-_WORTH_LANES = 8
+# An unused lane costs as much as a used one, so lanes need this many variants.
+_LEAST_FOR_LANES = 8
 
 _SHARED = frozenset(RuleSettings.model_fields)
 _COSTS = attrgetter(*(field.name for field in fields(Costs)))
@@ -48,11 +48,12 @@ class Batch:
     Attributes
     ----------
     rule
-        The rule.
+        The rule's class.
     parameters
-        A row per variant, see :mod:`layout`.
+        One record of ``layout.PARAMETERS`` per variant.
     groups
-        Settings, and the rows of the variants that share their series.
+        For each series: the settings that it is computed from, and the rows of the
+        variants that use it.
     """
 
     rule: Rule
@@ -61,31 +62,31 @@ class Batch:
 
     @classmethod
     def of(cls, kind: StrategyType, variants: Sequence[Variant]) -> Batch:
-        """Check and encode variants.
+        """Check and encode the variants of a built-in rule.
 
         Raises
         ------
         BadInput
-            A setting is unknown or wrong.
+            A setting is unknown or has a wrong value.
         """
         assert kind.rule is not None
         rule = kind.rule
         names = rule.Settings.model_fields
         own = attrgetter("__class__", *(name for name in names if name not in _SHARED))
         shared = attrgetter(*(name for name in names if name in _SHARED))
-        # Most variants of a sweep have most of their settings in common.
+        # Caches, because the variants of a sweep differ in few settings.
         signals: dict[Any, tuple[Any, tuple[float, float]]] = {}
         rest: dict[Any, tuple[float, ...]] = {}
         groups: dict[Any, tuple[RuleSettings, list[int]]] = {}
         rows = []
         for row, variant in enumerate(variants):
             settings: Any = kind.settings(variant.settings)
-            mine, common = own(settings), (shared(settings), _COSTS(variant.costs))
-            if mine not in signals:
-                signals[mine] = rule.series_key(settings), rule.thresholds(settings)
+            of_rule, common = own(settings), (shared(settings), _COSTS(variant.costs))
+            if of_rule not in signals:
+                signals[of_rule] = rule.series_key(settings), rule.thresholds(settings)
             if common not in rest:
                 rest[common] = _encoded(settings, variant.costs)
-            key, thresholds = signals[mine]
+            key, thresholds = signals[of_rule]
             groups.setdefault(key, (settings, []))[1].append(row)
             rows.append((variant.cash, *thresholds, *rest[common]))
         return cls(
@@ -96,7 +97,7 @@ class Batch:
 
 
 def _encoded(settings: RuleSettings, costs: Costs) -> tuple[float, ...]:
-    """Write down the parameters after the thresholds, in the order of ``layout``."""
+    """Encode the parameters after the thresholds, in the order of ``layout``."""
     return (
         *_sizing(settings),
         settings.direction != "short",
@@ -117,12 +118,12 @@ def _encoded(settings: RuleSettings, costs: Costs) -> tuple[float, ...]:
         costs.commission_minimum,
         costs.slippage_bps / 1e4,
         costs.borrow_bps / 1e4 / 365.0,
-        *_kind_of_work(settings, costs),
+        *_work_flags(settings, costs),
     )
 
 
-def _kind_of_work(settings: RuleSettings, costs: Costs) -> tuple[bool, bool, bool]:
-    """Tell whether something watches, protects, or nothing but signals matters."""
+def _work_flags(settings: RuleSettings, costs: Costs) -> tuple[bool, bool, bool]:
+    """Return the flags ``watches``, ``protects`` and ``simple`` of ``layout``."""
     protects = any((settings.stop_loss, settings.take_profit, settings.trailing_stop))
     watches = protects or any((settings.max_holding, settings.flat_before_close))
     simple = not (
@@ -162,7 +163,7 @@ def run(
     Parameters
     ----------
     sleeves
-        With the columns that the rule reads.
+        One per symbol, with the columns that the rule reads.
     batch
         The variants.
     n_sessions
@@ -170,14 +171,14 @@ def run(
     by_sleeve
         Whether to keep the equity of each sleeve, or only their sum.
     threads
-        How many to use; by default one per core.
+        How many threads to use; by default one per core.
     done
-        Called with the number of variants that have been finished, as they are.
+        Called after each task with the number of variants that it has finished.
 
     Raises
     ------
     BadInput
-        A sleeve lacks a column, or the hours of its sessions.
+        A sleeve lacks a column of the rule, or the opening hours of its sessions.
     """
     n = len(batch.parameters)
     between = (len(sleeves),) if by_sleeve else ()
@@ -186,23 +187,25 @@ def run(
     clock = bool(batch.parameters["reads_clock"].any())
     bars = [bars_of(sleeve, n_sessions, clock) for sleeve in sleeves]
 
-    # Tasks of a group follow one another and use the same series.
+    # The tasks of a group follow one another and use the same series.
     @functools.lru_cache(maxsize=len(sleeves) * (threads or joblib.cpu_count()))
-    def series(group: int, sleeve: int) -> Series:
+    def _series(group: int, sleeve: int) -> Series:
         return series_of(sleeves[sleeve], batch.rule, batch.groups[group][0])
 
-    def work(group: int, rows: npt.NDArray[np.int64]) -> int:
+    def _work(group: int, rows: npt.NDArray[np.int64]) -> int:
         parameters = batch.parameters[rows]
-        for number in range(len(sleeves)):
-            values, counted = _simulate(bars[number], series(group, number), parameters)
-            counts[rows, number] = counted
+        for sleeve in range(len(sleeves)):
+            values, counted = _simulate(
+                bars[sleeve], _series(group, sleeve), parameters
+            )
+            counts[rows, sleeve] = counted
             if by_sleeve:
-                equity[rows, number] = values
+                equity[rows, sleeve] = values
             else:
                 equity[rows] += values
         return len(rows)
 
-    for finished in _on_threads(work, _tasks(batch, threads), threads):
+    for finished in _on_threads(_work, _tasks(batch, threads), threads):
         if done:
             done(finished)
     return Outcome(equity, counts, sum(len(sleeve) for sleeve in sleeves))
@@ -211,13 +214,13 @@ def run(
 def _simulate(
     bars: Bars, series: Series, parameters: Records
 ) -> tuple[FloatArray, Records]:
-    """Run variants on one sleeve: those that can be side by side, then the rest."""
+    """Run variants on one sleeve: in lanes where possible, then the rest singly."""
     equity = np.empty((len(parameters), len(bars.ends)))
     counts = np.empty((len(parameters),), layout.COUNTS)
     left = np.ones(len(parameters))
     for first in range(0, len(parameters), LANES):
         some = slice(first, min(first + LANES, len(parameters)))
-        if _may_be_side_by_side(parameters[some]):
+        if _fits_lanes(parameters[some]):
             side_by_side(
                 bars, series, parameters[some], equity[some], counts[some], left[some]
             )
@@ -230,19 +233,22 @@ def _simulate(
     return equity, counts
 
 
-def _may_be_side_by_side(parameters: Records) -> bool:
-    """Whether variants are simple, enough, and no value is both long and short."""
+def _fits_lanes(parameters: Records) -> bool:
+    """Whether variants can run in lanes, and are enough for lanes to be faster.
+
+    All of them must be simple, and no value may be above the upper threshold of one
+    variant and below the lower threshold of another.
+    """
     above, below = parameters["above"], parameters["below"]
     simple = parameters["simple"].all()
-    return bool(
-        simple and len(parameters) >= _WORTH_LANES and above.min() >= below.max()
-    )
+    enough = len(parameters) >= _LEAST_FOR_LANES
+    return bool(simple and enough and above.min() >= below.max())
 
 
 def _tasks(
     batch: Batch, threads: int | None
 ) -> list[tuple[int, npt.NDArray[np.int64]]]:
-    """Cut the groups into tasks, simple variants first and the alike together."""
+    """Cut the groups into tasks: simple variants first, similar thresholds together."""
     share = -(-len(batch.parameters) // (threads or joblib.cpu_count()))
     size = max(min(share, _VARIANTS_PER_TASK), 1)
     tasks = []
@@ -257,6 +263,7 @@ def _tasks(
 def _on_threads(
     work: Callable[..., int], tasks: Sequence[tuple[Any, ...]], threads: int | None
 ) -> Any:
+    """Yield the results of tasks as they finish; cancel the rest on an error."""
     threads = threads or joblib.cpu_count()
     if threads == 1 or len(tasks) == 1:
         for task in tasks:
@@ -272,7 +279,13 @@ def _on_threads(
 
 
 def record(sleeve: Sleeve, batch: Batch, row: int, n_sessions: int) -> Run:
-    """Run one variant on one sleeve once more and write down its fills."""
+    """Run one variant on one sleeve again and record its fills.
+
+    Parameters
+    ----------
+    row
+        The variant's row in the batch.
+    """
     clock = bool(batch.parameters["reads_clock"][row])
     bars = bars_of(sleeve, n_sessions, clock)
     settings = next(s for s, rows in batch.groups if row in rows)
@@ -281,7 +294,7 @@ def record(sleeve: Sleeve, batch: Batch, row: int, n_sessions: int) -> Run:
     equity = np.empty((1, n_sessions))
     counts = np.empty((1,), layout.COUNTS)
     fills = np.empty(0, layout.FILL)
-    one_by_one(bars, series, parameters, equity, counts, fills)
+    one_by_one(bars, series, parameters, equity, counts, fills)  # counts the fills
     fills = np.empty(int(counts["fills"][0]), layout.FILL)
     one_by_one(bars, series, parameters, equity, counts, fills)
     sizes, prices = fills["size"], fills["price"]
@@ -299,12 +312,17 @@ def record(sleeve: Sleeve, batch: Batch, row: int, n_sessions: int) -> Run:
 
 
 def bars_of(sleeve: Sleeve, n_sessions: int, clock: bool) -> Bars:
-    """Lay out a sleeve for the kernel.
+    """Convert a sleeve to the arrays of the kernel.
+
+    Parameters
+    ----------
+    clock
+        Whether a variant reads the minutes since the open and to the close.
 
     Raises
     ------
     BadInput
-        The clock is asked for and the sleeve has no hours.
+        ``clock`` is set and the sleeve has no opening hours.
     """
     sessions = np.arange(n_sessions)
     none = np.empty(0)
@@ -322,7 +340,13 @@ def bars_of(sleeve: Sleeve, n_sessions: int, clock: bool) -> Bars:
 
 
 def series_of(sleeve: Sleeve, rule: Rule, settings: RuleSettings) -> Series:
-    """Compute what decides a rule's signals, and its extremes block by block."""
+    """Compute the values that decide a rule's signals, and the extremes of blocks.
+
+    Raises
+    ------
+    BadInput
+        The sleeve lacks a column that the rule reads.
+    """
     lines = {**sleeve.prices(), **rule.own_lines(sleeve, settings)}
     values = _floats(rule.series(lines, settings))
     blocks = np.full((-(-len(values) // layout.BLOCK), layout.BLOCK), np.nan)
@@ -335,5 +359,5 @@ def series_of(sleeve: Sleeve, rule: Rule, settings: RuleSettings) -> Series:
 
 
 def _floats(values: npt.ArrayLike) -> FloatArray:
-    """Give the kernel the one kind of array that it is compiled for."""
+    """Return a writable, contiguous float64 array, which the kernel is compiled for."""
     return np.require(values, np.float64, ["C", "W"])

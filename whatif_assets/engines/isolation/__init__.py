@@ -1,1 +1,1 @@
-"""Isolation: processes in which code of the user may do what it likes."""
+"""Isolation: processes in which a user's code can harm only its own job."""

@@ -1,4 +1,4 @@
-"""What a process that runs jobs and the one that asks for them say to each other."""
+"""Messages between a process that requests jobs and one that runs them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from whatif_assets.domain.accounts.job import Variant
 from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.base.errors import BadInput
 
-# The environment variable that says how long a job may take.
+# The environment variable with the longest time of a job, in seconds.
 LIMIT = "WHATIF_STRATEGY_SECONDS"
 _LENGTH = struct.Struct("!Q")
 
@@ -25,17 +25,16 @@ class Task:
     Attributes
     ----------
     what
-        Name of a function of `whatif_assets.engines.reference` that
-        takes a sleeve, a strategy and a variant.
+        Name of a function of `whatif_assets.engines.reference` that takes a sleeve, a
+        strategy and a variant.
     strategy, base
-        The strategy's name, and the folder that it refers to.
+        The strategy's name, and the folder that the name is relative to.
     sleeve, variants
-        The bars, and what to run on them.
+        The bars, and the variants to run on them; each variant is a job.
     seconds
-        How long a job may take.
+        Longest time of a job.
     sandboxed
-        Whether jobs see none of the files that others, or they themselves, left
-        behind.
+        Whether files of earlier jobs are hidden from the jobs.
     """
 
     what: str
@@ -47,7 +46,7 @@ class Task:
     sandboxed: bool = False
 
     def job(self, variant: Variant) -> str:
-        """Name one of the jobs for a message."""
+        """Return the name of one of the jobs for a message."""
         return (
             f"Strategy '{self.strategy}', symbol {self.sleeve.symbol}, variant "
             f"{variant.id}"
@@ -56,14 +55,14 @@ class Task:
 
 @dataclass(frozen=True)
 class Import:
-    """A strategy's code to import, to find out whether that ends well.
+    """A strategy's code to import, to find out whether the import succeeds.
 
     Attributes
     ----------
     strategy, base
-        The strategy's name, and the folder that it refers to.
+        The strategy's name, and the folder that the name is relative to.
     seconds
-        How long the import may take.
+        Longest time of the import.
     """
 
     strategy: str
@@ -73,17 +72,17 @@ class Import:
 
 @dataclass(frozen=True)
 class Call:
-    """A call of a function that takes nothing.
+    """A call of a function without arguments.
 
     Attributes
     ----------
     what
-        Names it in a message.
+        Name of the call for a message.
     content
-        The function, pickled: it is unpickled, and what it needs imported, in the
-        process that calls it.
+        The pickled function. It is unpickled, and the modules it needs are imported, in
+        the process that calls it.
     seconds
-        How long it may take.
+        Longest time of the call.
     """
 
     what: str
@@ -93,16 +92,16 @@ class Call:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What jobs gave.
+    """Results of jobs.
 
     Attributes
     ----------
     results
-        One per job, in their order, up to the first that failed.
+        One result per job, in order, up to the first job that failed.
     failure
-        Why that one failed; None where all succeeded.
+        Why that job failed; None if all jobs succeeded.
     printed
-        The beginning of what the first job printed.
+        The beginning of the output of the first job that printed something.
     """
 
     results: list[Any]
@@ -111,7 +110,7 @@ class Outcome:
 
 
 def send(pipe: int, message: object) -> None:
-    """Write a message with its length before it; OSError where nobody reads."""
+    """Write a message, preceded by its length; raise OSError if the reader is gone."""
     content = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
     view = memoryview(_LENGTH.pack(len(content)) + content)
     while view:
@@ -119,7 +118,7 @@ def send(pipe: int, message: object) -> None:
 
 
 def receive(pipe: int) -> Any:
-    """Read a message; EOFError where nobody is left to write a whole one."""
+    """Read a message; raise EOFError if the writer is gone before its end."""
     (length,) = _LENGTH.unpack(_read(pipe, _LENGTH.size))
     return pickle.loads(_read(pipe, length))  # noqa: S301 - between our own processes
 

@@ -1,9 +1,9 @@
-"""A user's code alone: it sees no file that an earlier run left behind.
+"""Run a user's code with the files of earlier runs hidden.
 
-What survives in memory ends with the process of a job. What survives in a file does
-not, so that a strategy which writes down the whole data would know it in every later
-run. A sandboxed job has an empty working directory, home and folder for temporary
-files. Of all other files it sees only code and what belongs to the system or to Python.
+Memory ends with the process of a job, but files remain: a strategy that writes all its
+data to a file would know the future in every later run. A sandboxed job has an empty
+working directory, home folder and folder for temporary files. Of all other files it
+sees only code and the files of the system and of Python.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ _SYSTEM = ("/usr", "/etc", "/lib", "/lib64", "/bin", "/opt", "/proc", "/sys", "/
 
 @dataclass(frozen=True)
 class Sandboxed:
-    """What some work gave that was done without files of earlier runs.
+    """Result of a function that ran with the files of earlier runs hidden.
 
     Attributes
     ----------
     result
-        What it gave; None where it failed.
+        What the function returned; None if it failed.
     error
-        What it raised, if it did.
+        The error that it raised; None if it succeeded.
     files
-        The files that it wrote, and those that it looked for in vain.
+        The files that it wrote, and the hidden files that it looked for.
     """
 
     result: Any
@@ -46,9 +46,10 @@ class Sandboxed:
 
 
 def sandboxed(work: Callable[[], Any]) -> Sandboxed:
-    """Do some work in this process, which sees no files but its own meanwhile.
+    """Call a function while this process sees no files of earlier runs.
 
-    The process must have no other use.
+    Use it only in a process that does nothing else: files are hidden from all threads,
+    and the hooks that hide them cannot be removed.
     """
     with tempfile.TemporaryDirectory(prefix="whatif-") as folder:
         watch = _Watch(Path(folder).resolve())
@@ -68,7 +69,7 @@ def sandboxed(work: Callable[[], Any]) -> Sandboxed:
 
 
 class _Watch:
-    """Hides files, and notes those that were asked for."""
+    """Hides files, and records the files that are written or looked for."""
 
     def __init__(self, own: Path) -> None:
         self.ended = False
@@ -80,15 +81,15 @@ class _Watch:
         self._seen = tuple(f"{folder}{os.sep}" for folder in seen)
         self._stat = os.stat
         os.stat = self._stat_of_seen  # type: ignore[assignment]
-        sys.addaudithook(self._asked)
+        sys.addaudithook(self._on_event)
 
     @property
     def files(self) -> Files:
-        """What was looked for, and what was written."""
+        """The paths that were looked for, and those that were written."""
         return Files(frozenset(self._read), frozenset(self._written))
 
-    def _asked(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """Note a file that is opened; called by Python before it does so."""
+    def _on_event(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """Record or hide a file; Python calls this before it opens the file."""
         if self.ended or event not in ("open", "sqlite3.connect"):
             return
         path = self._path(arguments[0])
@@ -98,27 +99,32 @@ class _Watch:
         if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
             self._written.add(path)
         elif self._hidden(path):
-            raise FileNotFoundError(2, "hidden while leaks are looked for", path)
+            raise FileNotFoundError(2, "hidden by the probe for look-ahead", path)
 
     def _stat_of_seen(self, path: Any, *args: Any, **options: Any) -> os.stat_result:
-        """Tell about a file unless it is hidden."""
+        """Replace ``os.stat``: hidden files do not exist."""
         where = None if self.ended else self._path(path)
         if where is not None and self._hidden(where):
-            raise FileNotFoundError(2, "hidden while leaks are looked for", where)
+            raise FileNotFoundError(2, "hidden by the probe for look-ahead", where)
         return self._stat(path, *args, **options)
 
     @staticmethod
-    def _path(asked: Any) -> str | None:
-        if isinstance(asked, int):
+    def _path(file: Any) -> str | None:
+        """Return the absolute path, None for a file descriptor or another object."""
+        if isinstance(file, int):
             return None
         try:
-            # Path.resolve would ask os.stat, and so this class, again.
-            return os.path.abspath(os.fsdecode(asked))  # noqa: PTH100
+            # Path.resolve would call os.stat, and so this class, again.
+            return os.path.abspath(os.fsdecode(file))  # noqa: PTH100
         except TypeError:
             return None
 
     def _hidden(self, path: str) -> bool:
-        """Whether a path is neither code, a folder, of the system nor the job's own."""
+        """Whether to hide a path; also records it as looked for.
+
+        Never recorded: code, folders, and the files of the system and of Python. The
+        job's own files are recorded but not hidden.
+        """
         if Path(path).suffix in CODE or path.startswith(self._seen):
             return False
         own = path.startswith(str(self._own))

@@ -1,4 +1,4 @@
-"""Jobs of Backtrader in other processes, where a strategy harms nothing but its job."""
+"""Run jobs in other processes, where a user's code can harm only its own job."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from whatif_assets.engines.isolation.messages import (
 )
 
 SECONDS = 60.0
-BARS = 3_000  # bars that may take as long again
+BARS = 3_000  # each further 3,000 bars may take SECONDS more
 
 Message = Task | Import | Call
 Result = TypeVar("Result")
 
 _WORKER = "whatif_assets.engines.processes.worker"
-# A thread for each process of a library of linear algebra: there are enough of them.
+# Libraries of linear algebra use one thread per process: there are enough processes.
 _ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"
 )
-# Sets of texts have one order in every process, so that a run can be repeated.
+# Sets of strings have the same order in every process, so that runs can be repeated.
 _SAME_ORDER = {"PYTHONHASHSEED": "0"}
 _SECONDS_TO_END = 2.0
 _idle: list[_Worker] = []
@@ -43,7 +43,7 @@ _lock = threading.Lock()
 
 
 class _Worker:
-    """A process that works tasks, one after the other."""
+    """A process that runs tasks, one after the other."""
 
     def __init__(self) -> None:
         path = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)
@@ -52,7 +52,7 @@ class _Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, **_ONE_THREAD, **_SAME_ORDER, "PYTHONPATH": path},
-            # Ctrl-C is for the process that asks; it ends this one.
+            # Ctrl-C must reach the parent process only, which then ends this one.
             start_new_session=True,
             bufsize=0,
         )
@@ -62,15 +62,15 @@ class _Worker:
         self._replies = self._process.stdout.fileno()
 
     def work(self, task: Message) -> Outcome:
-        """Work a task; EOFError or OSError where the process is gone."""
+        """Run a task; raise EOFError or OSError if the process is gone."""
         send(self._requests, task)
         outcome: Outcome = receive(self._replies)
         return outcome
 
     def stop(self) -> None:
-        """End the process, whatever it does; its job ends with it."""
+        """End the process and its job, by force if needed."""
         if self._process.stdin:
-            self._process.stdin.close()  # the process sees that nobody asks any more
+            self._process.stdin.close()  # tells the process to end
         try:
             self._process.wait(_SECONDS_TO_END)
         except subprocess.TimeoutExpired:
@@ -81,15 +81,16 @@ class _Worker:
 
 
 def seconds_for(bars: int) -> float:
-    """Time that a strategy may take on some bars: much more than any should need.
+    """Return the longest time, in seconds, that a strategy may take on some bars.
 
-    The environment variable ``WHATIF_STRATEGY_SECONDS`` sets what the shortest sleeve
-    has, and the import of a strategy (60 by default); each 3,000 bars add as much.
+    It is much more than any strategy should need. The environment variable
+    ``WHATIF_STRATEGY_SECONDS`` (60 by default) is the limit of an import and of a
+    sleeve without bars; each 3,000 bars add the same time.
 
     Raises
     ------
     BadInput
-        The variable is no number above 0.
+        The variable is not a number above 0.
     """
     text = os.environ.get(LIMIT, str(SECONDS))
     try:
@@ -105,7 +106,7 @@ def seconds_for(bars: int) -> float:
 
 
 def try_import(name: str, base: Path) -> None:
-    """Import a strategy's code in another process, where it harms nothing.
+    """Import a strategy's code in another process, where it cannot harm this one.
 
     Raises
     ------
@@ -116,28 +117,28 @@ def try_import(name: str, base: Path) -> None:
 
 
 def worked(tasks: Sequence[Message], processes: int) -> Iterator[Outcome]:
-    """Work tasks in some processes, and give their outcomes in the order of the tasks.
+    """Run tasks in several processes, and yield their outcomes in the order of tasks.
 
-    Whoever stops listening ends what is being worked.
+    Closing the iterator early ends the processes that are still running tasks.
     """
-    crew = _WorkerPool()
+    pool = _WorkerPool()
     threads = ThreadPoolExecutor(max_workers=processes)
     try:
-        yield from threads.map(crew.work, tasks)
+        yield from threads.map(pool.work, tasks)
     finally:
         threads.shutdown(wait=False, cancel_futures=True)
-        crew.dismiss()
+        pool.dismiss()
 
 
 class _WorkerPool:
-    """The processes that are at work for one caller."""
+    """The processes that run tasks for one caller."""
 
     def __init__(self) -> None:
         self._busy: set[_Worker] = set()
         self._dismissed = False
 
     def work(self, task: Message) -> Outcome:
-        """Work one task in an idle process, or a new one where that has gone."""
+        """Run one task in an idle process that is alive, or else in a new one."""
         for worker in _candidates():
             with _lock:
                 if self._dismissed:
@@ -158,7 +159,7 @@ class _WorkerPool:
         return Outcome([], _without_process(task), "")
 
     def dismiss(self) -> None:
-        """End the processes that are still at work."""
+        """End the processes that are still running tasks."""
         with _lock:
             self._dismissed = True
             left = list(self._busy)
@@ -169,13 +170,13 @@ class _WorkerPool:
 def _without_process(task: Message) -> BadInput:
     what = task.what if isinstance(task, Call) else f"Strategy '{task.strategy}'"
     return BadInput(
-        f"{what}: the process that was to run it ended. Run it again; if it ends "
-        "again, look at the memory that is free."
+        f"{what}: its process ended before it could run. Run it again; if this happens "
+        "again, check how much memory is free."
     )
 
 
 def _candidates() -> Iterator[_Worker]:
-    """Idle processes, some of which may be gone, and then a new one."""
+    """Yield the idle processes, which may have ended meanwhile, then a new one."""
     while True:
         with _lock:
             worker = _idle.pop() if _idle else None
@@ -191,11 +192,11 @@ def in_new_process(what: str, function: Callable[[], Result], seconds: float) ->
     Parameters
     ----------
     what
-        Names the call in a message.
+        Name of the call for a message.
     function
-        The function, which can be pickled with all that it needs.
+        A function that can be pickled together with its arguments.
     seconds
-        How long it may take.
+        Longest time of the call.
 
     Raises
     ------
@@ -207,14 +208,20 @@ def in_new_process(what: str, function: Callable[[], Result], seconds: float) ->
 
 
 def only(task: Message) -> Any:
-    """Work one task of one job and give its result; BadInput where it failed."""
+    """Run a task with one job and return its result.
+
+    Raises
+    ------
+    BadInput
+        The job fails, ends its process, or takes too long.
+    """
     (outcome,) = worked([task], 1)
     if outcome.failure:
         raise outcome.failure
     return outcome.results[0]
 
 
-# A process that is forked from this one must not talk to the same workers.
+# A fork of this process must not use the same workers.
 os.register_at_fork(after_in_child=_idle.clear)
 
 

@@ -158,9 +158,7 @@ def _jobs(sweep: Sweep, variant: Variant, run: PanelRun, panel: Panel) -> list[J
     return [(share, sleeve, part) for sleeve, part in zip(panel.sleeves, parts)]
 
 
-def _parts(
-    jobs: Sequence[Job], n_sessions: int, shape: tuple[int, int]
-) -> FloatArray:
+def _parts(jobs: Sequence[Job], n_sessions: int, shape: tuple[int, int]) -> FloatArray:
     equity = [
         session_equity(run.equity, sleeve, share.cash, n_sessions)
         for share, sleeve, run in jobs

@@ -1,1 +1,1 @@
-"""Probes for leaks that need a process of their own."""
+"""Probes for look-ahead that run a user's code in separate processes."""

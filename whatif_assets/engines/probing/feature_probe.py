@@ -1,4 +1,4 @@
-"""Features see no future: the package's own here, users' in a process of their own."""
+"""Probe features for look-ahead: built-in ones here, users' ones in new processes."""
 
 from __future__ import annotations
 
@@ -35,90 +35,109 @@ def features_see_no_future(
     most: int = BARS_OF_A_RUN,
     seconds: float = SECONDS,
 ) -> Finding:
-    """Compare a session's features with what another future would have made of them.
+    """Compare a session's features with features of the same past and another future.
 
     A user's own functions are called in a process that has not called them before, so
-    that nothing which they kept from other bars is of use to them.
+    that values which they keep from other bars cannot help them.
 
     Parameters
     ----------
     bars, session, previous, features, draw, slower
         As for `whatif_assets.domain.leaks.recomputing.recomputed`.
     written
-        The features as they are to be written, of these symbols at least:
-        ``symbol``, ``ts`` and a column per feature.
+        The features that are about to be written, at least those of the symbols of
+        ``bars``: ``symbol``, ``ts`` and one column per feature.
     probe
-        Name of the finding; features that a rule computes have their own.
-    most, seconds
-        Bars of each symbol after which the future of a user's own functions is
-        replaced, and the time for it; those that come with this package are cut at a
-        few.
+        Name of the finding; features that a rule computes have another name.
+    most
+        For a user's own functions: the largest number of bars per symbol after which
+        the future is replaced. Built-in functions are cut after a few bars.
+    seconds
+        For a user's own functions: the time per symbol.
 
     Returns
     -------
     Finding
-        Failed where a value at or before a cut depends on bars after it, or is
-        another when it is computed again.
+        Failed if a value at or before a cut depends on bars after the cut, or differs
+        when it is computed again.
+
+    Raises
+    ------
+    BadInput
+        A user's function fails, ends its process, or takes too long.
     """
     foreign = [f for f in features if not FEATURES[f.function].comes_with_this]
     known = [feature for feature in features if feature not in foreign]
     findings = []
     if known or not foreign:
-        findings.append(
-            values_see_no_future(
-                probe,
-                recomputed(bars, session, previous, known, draw, _of(known, slower)),
-                written,
-                known,
-            )
-        )
+        futures = recomputed(bars, session, previous, known, draw, _of(known, slower))
+        findings.append(values_see_no_future(probe, futures, written, known))
     if foreign:
-        place = FreshProcess.of(foreign)
         columns = [*KEYS, *(feature.column for feature in foreign)]
-        mine = written.loc[written["symbol"].isin(bars["symbol"].unique()), columns]
-
-        def anew_of(draw: random.Random | None) -> Callable[[], Finding]:
-            about = (bars, session, previous, foreign, mine, draw, probe)
-            also = (_of(foreign, slower), most, seconds)
-            return functools.partial(_probed, *about, *also)
-
-        findings.append(_without_files(place, anew_of(draw), probe))
-        if not findings[-1].passed:
-            repeated = place.call(anew_of(None))
-            if not repeated.passed:
-                findings[-1] = _told_apart(repeated, place.call(anew_of(None)))
+        rows = written.loc[written["symbol"].isin(bars["symbol"].unique()), columns]
+        about = (bars, session, previous, foreign, rows, _of(foreign, slower))
+        probed = functools.partial(
+            _probed, *about, probe=probe, most=most, seconds=seconds
+        )
+        findings.append(_foreign_see_no_future(foreign, probed, draw, probe))
     return together(findings)
 
 
-def _without_files(
-    place: FreshProcess, probed: Callable[[], Finding], probe: str
+def _foreign_see_no_future(
+    features: Sequence[Feature],
+    probed: Callable[..., Finding],
+    draw: random.Random,
+    probe: str,
 ) -> Finding:
-    """Probe without the files that functions keep, or with those that they need."""
-    alone = place.call_alone(probed)
-    asked = alone.files.read
-    if not asked or (alone.error is None and alone.result.passed):
+    """Probe a user's own features in new processes; if they fail, find out why.
+
+    Parameters
+    ----------
+    probed
+        Probes the features; takes ``draw``, None to compute them again without cuts.
+    """
+    process = FreshProcess.of(features)
+    finding = _without_files(process, functools.partial(probed, draw=draw), probe)
+    if finding.passed:
+        return finding
+    again = functools.partial(probed, draw=None)
+    repeated = process.call(again)
+    if repeated.passed:
+        return finding
+    return _with_cause(repeated, process.call(again))
+
+
+def _without_files(
+    process: FreshProcess, probed: Callable[[], Finding], probe: str
+) -> Finding:
+    """Probe without the files that earlier calls left, and with them if needed."""
+    alone = process.call_alone(probed)
+    missed = alone.files.read
+    if not missed or (alone.error is None and alone.result.passed):
         if alone.error is not None:
             raise alone.error
         found: Finding = alone.result
         return found
-    names = ", ".join(sorted({Path(path).name for path in asked}))
-    if kept := asked & alone.files.written:
+    names = ", ".join(sorted({Path(path).name for path in missed}))
+    if kept := missed & alone.files.written:
         tally = Tally(probe)
         tally.fail(
-            f"a feature ({', '.join(place.functions)}) writes "
-            f"{', '.join(sorted({Path(path).name for path in kept}))} and gives other "
-            "values where an earlier call has left it. Keep nothing between calls."
+            f"a feature ({', '.join(process.functions)}) writes "
+            f"{', '.join(sorted({Path(path).name for path in kept}))} and returns "
+            "other values if the file of an earlier call exists. Keep nothing between "
+            "calls."
         )
         return tally.finding()
-    found = place.call(probed)
-    told = (
-        f"{found.compared}; it reads {names}: what such a file knows, no probe can tell"
+    found = process.call(probed)
+    compared = (
+        f"{found.compared}; it reads {names}: whether the file holds knowledge of the "
+        "future cannot be checked"
     )
-    return replace(found, compared=told)
+    return replace(found, compared=compared)
 
 
 def _of(features: Sequence[Feature], slower: Sequence[LargerBars]) -> list[LargerBars]:
-    """Keep what slower bars give of some features."""
+    """Keep the slower bars of some features."""
     kept = [
         replace(before, features=[f for f in before.features if f in features])
         for before in slower
@@ -126,14 +145,20 @@ def _of(features: Sequence[Feature], slower: Sequence[LargerBars]) -> list[Large
     return [before for before in kept if before.features]
 
 
-def _told_apart(first: Finding, second: Finding) -> Finding:
-    """Say whether what differs from the values as written is random, or a state."""
+def _with_cause(first: Finding, second: Finding) -> Finding:
+    """Add to a finding why values differ: random numbers, or a state that is kept.
+
+    Parameters
+    ----------
+    first, second
+        Findings of two equal probes; their reasons differ if values are random.
+    """
     why = (
-        " It keeps a state between calls, such as a memo or a scale that was fitted "
-        "once: keep none."
+        " It keeps a state between calls, such as a cache or a scale that was fitted "
+        "once: do not keep a state."
     )
     if first.reason != second.reason:
-        why = " It is random: draw from a generator that each call gives the same seed."
+        why = " It is random: draw from a generator with the same seed in each call."
     return replace(first, reason=first.reason + why)
 
 
@@ -143,18 +168,19 @@ def _probed(
     previous: Sequence[date],
     features: Sequence[Feature],
     written: pd.DataFrame,
+    slower: Sequence[LargerBars],
+    *,
     draw: random.Random | None,
     probe: str,
-    slower: Sequence[LargerBars],
     most: int,
     seconds: float,
 ) -> Finding:
-    """Probe features in this process, which has computed none before."""
+    """Probe features in this process, which has not computed any of them before."""
     of_slower = {feature for before in slower for feature in before.features}
     own = [feature for feature in features if feature not in of_slower]
     findings = []
     if own and draw is not None:
-        # First of all, while no function has seen the whole session.
+        # This comes first, before a function has seen the whole session.
         about = (bars, session, previous, own, written, draw, probe)
         found = swept(*about, most, seconds)
         if not found.passed:

@@ -1,4 +1,4 @@
-"""Features in a process that has not computed any of them yet."""
+"""Compute features in a new process, which has not computed any feature yet."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from whatif_assets.domain.features.function import no_warm_up
 from whatif_assets.engines.isolation.sandbox import Sandboxed, sandboxed
 from whatif_assets.engines.isolation.worker_pool import in_new_process
 
-SECONDS = 300.0  # a limit for what never ends
+SECONDS = 300.0  # longest time of a call, against functions that never end
 Result = TypeVar("Result")
 
 
 def _absent() -> None:
-    """Stand for code that travels apart from what is known of it."""
+    """Placeholder for a function's code, which is sent separately."""
 
 
 @dataclass(frozen=True)
 class FreshProcess:
-    """A new process that knows some feature functions.
+    """A new process with some feature functions registered.
 
     Attributes
     ----------
     functions
-        What is known of each function, without its code.
+        The functions by name, without their code.
     code
-        Its code.
+        The code of each function.
     path
-        Where modules are looked for.
+        Absolute folders for ``sys.path``.
     """
 
     functions: dict[str, FeatureFunction]
@@ -44,11 +44,11 @@ class FreshProcess:
 
     @classmethod
     def of(cls, features: Sequence[Feature]) -> FreshProcess:
-        """Take along the functions of some features."""
+        """Prepare a process with the functions of some features."""
         names = dict.fromkeys(feature.function for feature in features)
         functions: dict[str, FeatureFunction] = {}
         for name in names:
-            # Each feature has worked out its warm-up already.
+            # The features have computed their warm-up already.
             absent: dict[str, Any] = {"compute": _absent, "warm_up": no_warm_up}
             functions[name] = replace(FEATURES[name], **absent)
         code = {name: FEATURES[name].code for name in names}
@@ -56,19 +56,20 @@ class FreshProcess:
         return cls(functions, code, tuple(path))
 
     @property
-    def _cannot_travel(self) -> bool:
+    def _cannot_be_sent(self) -> bool:
+        """Whether the code of a function cannot be sent to another process."""
         codes = self.code.values()
         return any(isinstance(code, Copied) and code.fault for code in codes)
 
     def call(self, function: Callable[[], Result]) -> Result:
-        """Call a function in a new process; here if one of its features cannot travel.
+        """Call a function in a new process, or here if its features cannot be sent.
 
         Raises
         ------
         BadInput
-            It fails.
+            The function fails, ends its process, or takes too long.
         """
-        if self._cannot_travel:
+        if self._cannot_be_sent:
             return function()
         call = functools.partial(_call, self, function)
         return in_new_process(self._what, call, SECONDS)
@@ -76,12 +77,14 @@ class FreshProcess:
     def call_alone(self, function: Callable[[], Any]) -> Sandboxed:
         """Call a function in a new process that sees no files of earlier calls.
 
+        Features that cannot be sent are computed in this process, which sees all files.
+
         Raises
         ------
         BadInput
-            It ends its process, or takes too long.
+            The function ends its process, or takes too long.
         """
-        if self._cannot_travel:
+        if self._cannot_be_sent:
             return Sandboxed(function(), None, Files())
         call = functools.partial(_call, self, functools.partial(sandboxed, function))
         return in_new_process(self._what, call, SECONDS)
@@ -97,6 +100,6 @@ class FreshProcess:
             FEATURES[name] = replace(function, compute=self.code[name].load())
 
 
-def _call(place: FreshProcess, function: Callable[[], Result]) -> Result:
-    place.register()
+def _call(process: FreshProcess, function: Callable[[], Result]) -> Result:
+    process.register()
     return function()

@@ -1,14 +1,14 @@
-"""A user's own strategy, replayed where no later bar is in reach.
+"""Probe a user's own strategy for look-ahead by replaying it without later bars.
 
-Two replays of a stretch of bars are compared order by order: one has all bars in
-memory, as the results have, and in the other each bar is loaded when its time has come.
-A strategy that reads a later bar finds none there and trades otherwise, on whichever
-bar that is. There are honest reasons to differ, too, such as an indicator that is
-computed over all bars at once. So a difference only tells where to look: the future is
-then replaced from that bar on.
+Two replays of a stretch of bars are compared order by order. In one, all bars are in
+memory, as in the backtest; in the other, each bar is loaded only when the strategy
+reaches it. A strategy that reads a later bar finds none in the second replay, and
+trades differently. There are honest reasons for a difference too, such as an indicator
+that is computed over all bars together. So a difference only shows where to look: the
+future is then replaced from that bar on.
 
-Each replay has a process of its own that sees no file of an earlier one, so that
-nothing which a strategy kept reaches it.
+Each replay runs in a separate process that sees no files of earlier replays, so that
+nothing which the strategy keeps can reach a later replay.
 """
 
 from __future__ import annotations
@@ -39,33 +39,33 @@ from whatif_assets.engines.isolation.worker_pool import worked
 from whatif_assets.engines.processes.tasks import executions_of, task_of
 from whatif_assets.engines.strategies import StrategyType
 
-FIRST_BARS = 800  # whose future is replaced whatever it costs
-LEAST_BARS = 2_000  # of a stretch, unless its symbol has fewer
+FIRST_BARS = 800  # bars at the beginning that are always probed, whatever time it takes
+LEAST_BARS = 2_000  # shortest stretch, unless the symbol has fewer bars
 SECONDS = 10.0
-# What the future is replaced at where a strategy cannot do without all bars: enough to
-# find, with 99 %, a peek at one order in a hundred.
+# Number of cuts where a strategy needs all bars: enough to find, with a probability of
+# 99 %, a strategy that reads ahead for one order in a hundred.
 CUTS_INSTEAD = math.ceil(math.log(0.01) / math.log(1 - 0.01))
-_RUNS = 3  # as long as one run, that the two of a stretch take
+_RUNS = 3  # the two replays of a stretch take about as long as three runs
 _PROCESSES = 2
-_AFTER = 3  # orders from a difference on that may be those which read ahead
+_AFTER = 3  # number of orders after a difference that are cut too
 
 
 @dataclass(eq=False)
 class Probe:
-    """Looks for the future in what one strategy does.
+    """Probe of one strategy for look-ahead.
 
     Parameters
     ----------
     strategy
         A strategy that only Backtrader runs.
     sleeves
-        What it trades on.
+        The sleeves that the strategy trades on.
     fills
-        Its recorded fills: ``variant``, ``symbol``, ``ts``, ``size`` and ``price``.
+        The recorded fills: ``variant``, ``symbol``, ``ts``, ``size`` and ``price``.
     draw
         Draws stretches and cuts.
     seconds
-        Time after which no further stretch is begun.
+        Time after which no further stretch is started.
     """
 
     strategy: StrategyType
@@ -77,13 +77,18 @@ class Probe:
     _sandboxed: bool = True
     _looked_at: list[str] = field(default_factory=list)
     _notes: list[str] = field(default_factory=list)
-    _speed: float = 0.0  # bars of a run in a second
+    _speed: float = 0.0  # bars per second of a run
 
     def of(self, variants: Sequence[Variant]) -> Finding:
         """Probe some variants, the most important one first.
 
-        The first is replayed on stretches of all symbols that it traded, as far as
-        time allows, the others on one of each.
+        The first variant is replayed on all symbols that it traded, as far as time
+        allows; each of the others on one symbol.
+
+        Raises
+        ------
+        BadInput
+            The strategy fails, ends its process, or takes too long.
         """
         findings: list[Finding] = []
         for variant in variants:
@@ -98,10 +103,10 @@ class Probe:
                 findings += self._stretches(variant, traded)
         if not findings:
             return Finding(FILLS_PROBE, True, "nothing was filled", 0, 0.0)
-        return self._told(together(findings))
+        return self._with_scope(together(findings))
 
     def _traded(self, variant: Variant) -> list[Sleeve]:
-        """Sleeves on which a variant filled something, in the order of a draw."""
+        """Return the sleeves on which a variant has fills, in random order."""
         rows = self.fills[self.fills["variant"] == variant.id]
         known = set(rows["symbol"])
         some = [sleeve for sleeve in self.sleeves if sleeve.symbol in known]
@@ -120,10 +125,12 @@ class Probe:
     def _run(
         self, variant: Variant, sleeve: Sleeve, *whats: str, sandboxed: bool = True
     ) -> list[Executions]:
-        """Run a variant on a sleeve in one way or several, side by side."""
-        apart = sandboxed and self._sandboxed
+        """Run functions of ``engines.reference`` on one variant, at the same time."""
+        sandboxed = sandboxed and self._sandboxed
         tasks = [
-            replace(task_of(what, self.strategy, sleeve, [variant]), sandboxed=apart)
+            replace(
+                task_of(what, self.strategy, sleeve, [variant]), sandboxed=sandboxed
+            )
             for what in whats
         ]
         found = []
@@ -134,8 +141,8 @@ class Probe:
         return found
 
     def _first_bars(self, variant: Variant, sleeve: Sleeve) -> list[Finding]:
-        """Probe the first bars: whether it repeats itself, and sees no future."""
-        # A session's last bar may be dated one bar before it is known as the last.
+        """Probe the first bars: repeat the run, then replace the future."""
+        # A fill on a session's last bar may be made when the next bar is known.
         first = self._first_fill(variant, sleeve) + 2
         part = sleeve.until(max(FIRST_BARS, first))
         (found,) = self._run(variant, part, "executions", sandboxed=False)
@@ -149,7 +156,7 @@ class Probe:
         cuts = sorted({self.draw.choice(filled), len(part) - 1}) if filled else []
         attempt = functools.partial(self._attempt, variant)
         other = trades_see_no_future(attempt, part, found, self.draw, cuts)
-        self._looked_at += [f"{len(part)} bars of {part.symbol} twice over"]
+        self._looked_at += [f"{len(part)} bars of {part.symbol} twice"]
         self._looked_at += [other.compared] if cuts else []
         return [repeated, fills_at_next_open(part, found), other]
 
@@ -159,9 +166,9 @@ class Probe:
     def _repeated(
         self, variant: Variant, sleeve: Sleeve, found: Executions, alone: Executions
     ) -> Finding:
-        """Say whether it does the same twice over, and without the files it asks for.
+        """Check that two runs do the same, and find out whether files matter.
 
-        What differs in a place without files, and only there, depends on them.
+        If a run differs only where earlier files are hidden, it depends on these files.
         """
         same = repeats_itself(sleeve, found, alone)
         if alone.failed_at is None and same.passed:
@@ -176,27 +183,28 @@ class Probe:
         if kept:
             tally = Tally(FILLS_PROBE)
             tally.fail(
-                f"the strategy writes {', '.join(sorted(kept))} and trades otherwise "
-                f"on {sleeve.symbol} where an earlier run has left it. Keep nothing "
-                "from one run to the next.",
+                f"the strategy writes {', '.join(sorted(kept))} and trades differently "
+                f"on {sleeve.symbol} if the file of an earlier run exists. Keep "
+                "nothing from one run to the next.",
                 sleeve.symbol,
             )
             return tally.finding()
         self._sandboxed = False
         self._notes.append(
-            f"it reads {names}: what such a file knows, no replay can tell"
+            f"it reads {names}: whether the file holds knowledge of the future cannot "
+            "be checked"
         )
         return random_
 
     def _stretches(
         self, variant: Variant, traded: Sequence[Sleeve]
     ) -> Iterator[Finding]:
-        """Probe stretches of sleeves, one after the other, until one fails."""
+        """Probe one stretch of each sleeve, until one fails or time is over."""
         for number, sleeve in enumerate(traded):
             left = self.seconds - (time.monotonic() - self._began)
             if left <= 0:
-                lacking = len(traded) - number
-                self._notes.append(f"{lacking} of {len(traded)} symbols not replayed")
+                skipped = len(traded) - number
+                self._notes.append(f"{skipped} of {len(traded)} symbols not replayed")
                 return
             share = left / (len(traded) - number)
             finding = self._stretch(variant, sleeve, share)
@@ -205,7 +213,7 @@ class Probe:
                 return
 
     def _stretch(self, variant: Variant, sleeve: Sleeve, seconds: float) -> Finding:
-        """Replay a stretch bar by bar, as long as time allows."""
+        """Replay a stretch bar by bar; its length depends on the time."""
         began = time.monotonic()
         bars = max(int(self._speed * seconds / _RUNS), LEAST_BARS)
         bars = min(len(sleeve), bars + self._first_fill(variant, sleeve))
@@ -234,9 +242,9 @@ class Probe:
         bar: int,
         until: float,
     ) -> Iterator[Finding]:
-        """Replace the future where two replays differ, and then wherever it trades."""
+        """Replace the future where two replays differ, then at other orders."""
         sent = np.unique(_orders(found)[:, 0]).astype(int).tolist()
-        # What is filled, or not, on a bar was decided at the close before it.
+        # Fills of a bar were decided at the close of the bar before.
         near = [max(bar - 1, 0), bar, *[at for at in sent if at > bar][:_AFTER]]
         drawn = self.draw.sample(sent, min(CUTS_INSTEAD, len(sent)))
         cuts = [at + 1 for at in dict.fromkeys([*near, *drawn]) if at + 1 < len(sleeve)]
@@ -244,8 +252,8 @@ class Probe:
         for number, cut in enumerate(cuts):
             if number > len(near) and time.monotonic() > until:
                 self._notes.append(
-                    f"{sleeve.symbol}: it reads all bars at once; {number} of its "
-                    f"{len(sent)} orders were looked at"
+                    f"{sleeve.symbol}: it reads all bars together; {number} of its "
+                    f"{len(sent)} orders were checked"
                 )
                 return
             finding = trades_see_no_future(attempt, sleeve, found, self.draw, [cut])
@@ -253,29 +261,29 @@ class Probe:
             if not finding.passed:
                 return
 
-    def _told(self, finding: Finding) -> Finding:
-        """Say what was looked at, what was not, and how long it took."""
+    def _with_scope(self, finding: Finding) -> Finding:
+        """Add to a finding what was checked, what was not, and the time it took."""
         took = time.monotonic() - self._began
-        time_taken = f"{took:.0f} s, of {self.seconds:g} s that the study allows"
+        time_taken = f"{took:.0f} s of the {self.seconds:g} s that the study allows"
         compared = "; ".join([*self._looked_at, *self._notes, time_taken])
         return replace(finding, compared=compared)
 
 
 def _counted(found: Executions) -> Finding:
-    """Count the orders of a stretch."""
+    """Return a passed finding that counts the orders of a stretch."""
     tally = Tally(FILLS_PROBE)
     tally.count(len(_orders(found)))
     return tally.finding()
 
 
 def first_difference(found: Executions, again: Executions) -> int | None:
-    """Find the first bar on which two runs on the same bars do not do the same.
+    """Find the first bar on which two runs over the same bars differ.
 
     Returns
     -------
     int or None
-        The bar of the first order or fill that differs, or on which one of them
-        fails; None where they do the same.
+        The bar of the first order or fill that differs, or on which only one of the
+        runs fails; None if the runs are equal.
     """
     bars = [
         bar
@@ -318,17 +326,19 @@ def probe_strategy(
     seed: int,
     seconds: float = SECONDS,
 ) -> Finding:
-    """Run one variant of a user's own strategy, and probe it.
+    """Run one variant of a user's own strategy, and probe it for look-ahead.
 
     Parameters
     ----------
     seed
-        Decides what is replayed, and where the future is replaced.
+        Decides which stretches are replayed, and where the future is replaced.
+    seconds
+        Time after which no further stretch is started.
 
     Raises
     ------
     BadInput
-        The strategy fails.
+        The strategy fails, ends its process, or takes too long.
     """
     fills = []
     for sleeve in sleeves:

@@ -1,9 +1,9 @@
-"""A user's feature functions with another future after bar upon bar.
+"""Probe a user's feature functions by replacing the future after many bars.
 
-A function that looks ahead on one bar in a thousand shows it where the future begins
-just after such a bar. So the future is replaced after as many bars as it takes, those
-first that are unlike the others, in two ways: prices go the opposite way, with moves as
-large as they were; or all is noise, and the next bar is missing.
+A function that looks ahead on one bar in a thousand can be caught only if the future is
+replaced just after such a bar. So the future is replaced after many bars, unusual bars
+first, in two ways: prices move in the opposite direction by the same ratios; or later
+bars are noise and the next bar is missing.
 """
 
 from __future__ import annotations
@@ -32,11 +32,12 @@ from whatif_assets.domain.leaks.finding import (
 )
 from whatif_assets.domain.leaks.noise import noised
 
-SHARE, CERTAINTY = 0.001, 0.99  # of bars with a peek; with which one is found
-# Bars after which the future is replaced in a run.
+# The probability to catch a function that looks ahead on this share of bars.
+SHARE, CERTAINTY = 0.001, 0.99
+# Number of bars after which the future must be replaced for that.
 BARS_OF_A_RUN = math.ceil(math.log(1 - CERTAINTY) / math.log(1 - SHARE))
-SECONDS = 2.0  # for one symbol of a session
-UNLIKE = 8  # bars that stand out, by each measure
+SECONDS = 2.0  # time for one symbol of a session
+UNLIKE = 8  # number of unusual bars by each measure
 
 MIRRORED = "when the prices of later bars go the opposite way"
 THINNED = "when later bars are replaced by noise and the next one is missing"
@@ -54,29 +55,34 @@ def swept(
     most: int,
     seconds: float = SECONDS,
 ) -> Finding:
-    """Compare features with those of other futures, after many of a session's bars.
+    """Replace the future after many of a session's bars, and compare the features.
 
     Parameters
     ----------
     bars, session, previous, features, written, draw, probe
-        As for `whatif_assets.domain.leaks.features_see_no_future`.
+        As for `whatif_assets.engines.probing.feature_probe.features_see_no_future`.
     most
-        Bars of each symbol after which the future is replaced.
+        Largest number of bars of each symbol after which the future is replaced.
     seconds
-        Time for each symbol; what it does not suffice for is left out.
+        Time for each symbol; it may reduce the number of bars.
+
+    Returns
+    -------
+    Finding
+        Failed if a value at or before a cut depends on bars after the cut.
     """
     tally = Tally(probe)
     for found in session_blocks(bars, {session: previous}, features):
         first = min(found.first.values(), default=found.start)
         own, block = bars.iloc[first : found.stop], found.moved(-first)
         symbol = str(own["symbol"].iloc[-1])
-        mine = written[written["symbol"] == symbol]
-        if block.stop - block.start != len(mine):
-            continue  # a row that lacks is told elsewhere
-        columns = {f: mine[f.column].to_numpy(dtype=np.float64) for f in features}
+        rows = written[written["symbol"] == symbol]
+        if block.stop - block.start != len(rows):
+            continue  # `values_see_no_future` reports missing rows
+        columns = {f: rows[f.column].to_numpy(dtype=np.float64) for f in features}
         futures = _Futures(own, block, draw.getrandbits(32))
-        stand_out = _unlike(own.iloc[block.start : block.stop], columns)
-        unlike = [block.start + row for row in stand_out]
+        unusual = _unusual(own.iloc[block.start : block.stop], columns)
+        unlike = [block.start + row for row in unusual]
         cuts = 0
         for cut in _cuts(block, unlike, draw, most, seconds):
             for how, frame in futures.after(cut):
@@ -84,7 +90,7 @@ def swept(
             cuts += 1
             if tally.failed:
                 break
-        tally.look_at(f"{symbol} on {session} after {cuts} of {len(mine)} bars")
+        tally.look_at(f"{symbol} on {session} after {cuts} of {len(rows)} bars")
     return tally.finding()
 
 
@@ -95,9 +101,10 @@ def _cuts(
     most: int,
     seconds: float,
 ) -> Iterator[int]:
-    """Rows after which to cut, from the first on: whoever keeps a state knows no more.
+    """Yield rows after which to replace the future, in ascending order.
 
-    How many there are depends on how long the first one takes.
+    The order matters: a function that keeps a state has then seen only earlier bars.
+    The number of rows depends on how long the first one takes.
     """
     rows = range(block.start, block.stop - 1)
     if not rows:
@@ -112,10 +119,10 @@ def _cuts(
     yield from sorted({*first[:affordable], *drawn} - {rows[0]})
 
 
-def _unlike(
+def _unusual(
     rows: pd.DataFrame, columns: dict[Feature, npt.NDArray[np.float64]]
 ) -> list[int]:
-    """Rows that stand out: by a feature's value, by volume, by their move."""
+    """Return the rows with the most unusual features, volume or price change."""
     move = np.abs(np.diff(np.log(np.abs(rows["close"].to_numpy(dtype=np.float64)))))
     measures = [*columns.values(), np.append(0.0, move)]
     if "volume" in rows:
@@ -130,7 +137,7 @@ def _unlike(
 
 
 class _Futures:
-    """Makes bars that are the same up to a row and others from then on."""
+    """Makes bars that are the same up to a row and different after it."""
 
     def __init__(self, bars: pd.DataFrame, block: Block, seed: int) -> None:
         self._bars, self._block = bars, block
@@ -140,20 +147,21 @@ class _Futures:
         self._positive = all((p > 0).all() for p in self._prices.values())
 
     def after(self, cut: int) -> Iterator[tuple[str, pd.DataFrame]]:
-        """Give bars with other ones after a row."""
+        """Yield bars with another future after a row, and how they were made."""
         yield MIRRORED, self._mirrored(cut)
         skipped = min(1, len(self._bars) - cut - 2)
         rest = self._noise.iloc[cut + 1 + skipped :]
         yield THINNED, pd.concat([self._bars.iloc[: cut + 1], rest])
 
     def _mirrored(self, cut: int) -> pd.DataFrame:
-        turn = self._prices["close"][cut]
+        """Mirror later prices at the close of a row, and reverse later volumes."""
+        level = self._prices["close"][cut]
         changed: dict[str, Any] = {}
         for name, other in _MIRROR.items():
             if name in self._prices and other in self._prices:
                 rest = self._prices[other][cut + 1 :]
-                turned = turn**2 / rest if self._positive else 2 * turn - rest
-                changed[name] = np.append(self._prices[name][: cut + 1], turned)
+                mirrored = level**2 / rest if self._positive else 2 * level - rest
+                changed[name] = np.append(self._prices[name][: cut + 1], mirrored)
         for name in ("volume", "vwap"):
             if name in self._bars:
                 values = self._bars[name].array.copy()
@@ -170,7 +178,7 @@ def _compare(
     columns: dict[Feature, npt.NDArray[np.float64]],
     tally: Tally,
 ) -> None:
-    """Compare the values of the session's rows up to a cut."""
+    """Compare the values of the session's rows up to and including a cut."""
     read, rows = BarColumns(bars), cut + 1 - block.start
     stop = min(block.stop, len(bars))
     for feature, written in columns.items():

@@ -1,1 +1,1 @@
-"""Processes of their own, in which strategies of the user run."""
+"""Run strategies in separate processes: jobs, tasks and the worker."""

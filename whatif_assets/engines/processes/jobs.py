@@ -1,7 +1,7 @@
-"""Jobs of Backtrader shared out over processes: a sleeve and a variant make a job.
+"""Distribute jobs of Backtrader over processes; a job is one variant on one sleeve.
 
-A job knows nothing of another, so the result is the same for any number of processes. A
-user's strategy always runs in another process, which it may end or block as it likes.
+Jobs share no state, so the result is the same for any number of processes. A user's
+strategy always runs in another process, so that it cannot end or block this one.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from whatif_assets.engines.processes.tasks import task_of
 from whatif_assets.engines.reference import backtest
 from whatif_assets.engines.strategies import StrategyType
 
-# A new process needs a second or two to import what it needs, the time in which
-# Backtrader works this many bars.
+# A new process needs a second or two for its imports. In that time Backtrader runs this
+# many bars.
 _WORTH_A_PROCESS = 60_000
 _BARS_PER_CHUNK = 50_000
-_printed: set[str] = set()  # what was printed, since a strategy is run several times
+_printed: set[str] = set()  # shown output, because a strategy is run several times
 
 
 def run_jobs(
@@ -36,39 +36,39 @@ def run_jobs(
 ) -> dict[tuple[str, str], Run]:
     """Run every variant on every sleeve in Backtrader.
 
-    What the first job of a user's strategy prints is printed once, up to some length.
+    The output of the first job of a user's strategy is printed once, up to a limit.
 
     Parameters
     ----------
     processes
-        How many to use at most; by default one per core, and one where the work is
-        too small to gain from more.
+        How many processes to use at most; by default one per core. Small work uses only
+        one.
     progress
         Called with the number of finished jobs and of all jobs.
 
     Returns
     -------
     dict
-        By variant and symbol, in the order of the jobs.
+        Runs by (variant, symbol), in the order of the jobs.
 
     Raises
     ------
     BadInput
-        A setting is wrong, a sleeve lacks a column, or the strategy fails: of
-        several failures the one that comes first in the order of the jobs.
+        A setting is wrong, a sleeve lacks a column, or the strategy fails. If several
+        jobs fail, the error is that of the first one in the order of the jobs.
     """
     _check(sleeves, kind, variants)
     large = _is_large(sleeves, variants, processes)
-    apart = large or not kind.built_in
-    work = _in_processes if apart else _in_order
+    isolated = large or not kind.built_in
+    work = _in_processes if isolated else _in_order
     total, done = len(sleeves) * len(variants), 0
     runs: dict[tuple[str, str], Run] = {}
     chunks = work(sleeves, variants, kind, (processes or joblib.cpu_count()) * large)
     for sleeve, some, outcome in chunks:
-        told = f"{kind.name} on {sleeve.symbol} printed:\n{outcome.printed.rstrip()}"
-        if outcome.printed and not done and told not in _printed:
-            _printed.add(told)
-            print(told)
+        text = f"{kind.name} on {sleeve.symbol} printed:\n{outcome.printed.rstrip()}"
+        if outcome.printed and not done and text not in _printed:
+            _printed.add(text)
+            print(text)
         if outcome.failure:
             raise outcome.failure
         runs.update(
@@ -84,6 +84,7 @@ def run_jobs(
 def _check(
     sleeves: Sequence[Sleeve], kind: StrategyType, variants: Sequence[Variant]
 ) -> None:
+    """Check all settings, and the columns of the first sleeve, before any job runs."""
     for variant in variants:
         settings = kind.settings(variant.settings)
         for sleeve in sleeves[:1]:
@@ -117,7 +118,7 @@ def _in_processes(
     kind: StrategyType,
     processes: int,
 ) -> Iterator[Chunk]:
-    """Run chunks of one sleeve and several variants, so that its bars travel once."""
+    """Run chunks of one sleeve and several variants, to send its bars only once."""
     chunks = [
         (sleeve, variants[first : first + size])
         for sleeve in sleeves

@@ -1,4 +1,4 @@
-"""Tasks for processes of their own: what a strategy is to do there."""
+"""Tasks that run a strategy in another process."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from dataclasses import replace
 
 from whatif_assets.domain.accounts.job import Executions, Variant
 from whatif_assets.domain.accounts.sleeve import Sleeve
-from whatif_assets.engines.isolation.messages import (
-    Task,
-)
+from whatif_assets.engines.isolation.messages import Task
 from whatif_assets.engines.isolation.worker_pool import only, seconds_for
 from whatif_assets.engines.strategies import StrategyType
 
@@ -17,10 +15,10 @@ from whatif_assets.engines.strategies import StrategyType
 def task_of(
     what: str, kind: StrategyType, sleeve: Sleeve, variants: Sequence[Variant]
 ) -> Task:
-    """Describe jobs to a worker.
+    """Make a task that runs a function of ``engines.reference`` for some variants.
 
-    A setting that is as the strategy declares it stays here: it may be a class or a
-    function that only the strategy's own module knows, and the worker finds it there.
+    Settings that have the strategy's default are not sent: a default may be a class or
+    function of the strategy's own module, which the worker has to import itself.
     """
     given = tuple(replace(v, settings=kind.given(v.settings)) for v in variants)
     return Task(what, kind.name, kind.base, sleeve, given, seconds_for(len(sleeve)))
@@ -33,21 +31,22 @@ def executions_of(
     what: str = "executions",
     sandboxed: bool = False,
 ) -> Executions:
-    """Run one variant, and tell when and how its orders were sent.
+    """Run one variant on one sleeve in another process; return its orders and fills.
 
     Parameters
     ----------
     what
-        ``executions``; ``attempt``, which may fail; or ``bar_by_bar``, an attempt with
-        no later bar in reach.
+        Name of the function of `whatif_assets.engines.reference`: ``executions``;
+        ``attempt``, which returns a failure too; or ``bar_by_bar``, an attempt with
+        bars that are loaded one by one.
     sandboxed
-        Whether it sees none of the files that an earlier run left behind.
+        Whether files of earlier runs are hidden.
 
     Raises
     ------
     BadInput
-        As for `whatif_assets.engines.reference.executions`; or the
-        strategy ends its process, or takes too long.
+        As for `whatif_assets.engines.reference.executions`; or the strategy ends its
+        process, or takes too long.
     """
     task = replace(task_of(what, kind, sleeve, [variant]), sandboxed=sandboxed)
     executions: Executions = only(task)

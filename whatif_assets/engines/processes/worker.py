@@ -1,8 +1,8 @@
-"""A process that runs jobs of Backtrader for another, each in a fork of its own.
+"""The worker: a process that runs jobs of Backtrader for another, each in a new fork.
 
-A user's strategy may end its process, hang, or keep something from one run to the next.
-In a fork it costs its own job alone, and starts from scratch each time: this process
-imports the libraries that strategies use, and never a strategy.
+A user's strategy may end its process, hang, or keep values from one run to the next. In
+a fork it can harm only its own job, and it starts from scratch each time: the worker
+imports the libraries that strategies use, but never a strategy.
 """
 
 from __future__ import annotations
@@ -46,15 +46,15 @@ from whatif_assets.engines.own_strategies import libraries_of
 from whatif_assets.engines.strategies import find_strategy
 
 IDLE_SECONDS = 60.0
-PRINTED = 4_000  # characters that are kept of what a job prints
+PRINTED = 4_000  # longest output of a job that is kept, in characters
 _DUMP_SECONDS = 2.0
 _FRAME = re.compile(r'File "(.+)", line (\d+) in (.+)')
 _ASK_WHERE = signal.SIGUSR1
 
 
 def main() -> None:
-    """Work tasks until there is none for a while, or nobody to send one."""
-    # Messages take standard input and output, away from what strategies do with them.
+    """Run tasks until none arrives for a minute, or the parent process is gone."""
+    # Messages use the original standard input and output. Strategies get others.
     requests, replies = os.dup(0), os.dup(1)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
@@ -69,20 +69,20 @@ def main() -> None:
 
 @dataclass(frozen=True)
 class _Job:
-    """What one fork does.
+    """The work of one fork.
 
     Attributes
     ----------
     name
-        Names it in a message.
+        Name of the job for a message.
     call
-        Does it, and gives its result.
+        Does the work and returns its result.
     base
         The folder of the user's code.
     seconds
-        How long it may take.
+        Longest time of the job.
     extent
-        How much there is to do, for a message.
+        The amount of work, for a message.
     """
 
     name: str
@@ -98,24 +98,30 @@ def work(task: Task | Import | Call, requests: int) -> Outcome:
     Parameters
     ----------
     requests
-        The pipe from which the task came: once it is closed nobody waits for it.
+        The pipe from which the task came. If it is closed, the parent process no longer
+        waits for the result.
+
+    Raises
+    ------
+    EOFError
+        ``requests`` was closed during a job.
     """
     libraries = []
     if not isinstance(task, Call):
         libraries = libraries_of(task.strategy, task.base)
     for library in libraries:
-        # Once for all jobs; what cannot be imported fails where it is used.
+        # Once for all jobs. A failed import is reported by the job that needs it.
         with contextlib.suppress(Exception, SystemExit):
             importlib.import_module(library)
     results: list[Any] = []
-    told = ""
+    first_printed = ""
     for job in _jobs(task):
         result, printed = _in_a_fork(job, requests)
-        told = told or printed
+        first_printed = first_printed or printed
         if isinstance(result, BadInput):
-            return Outcome(results, result, told)
+            return Outcome(results, result, first_printed)
         results.append(result)
-    return Outcome(results, None, told)
+    return Outcome(results, None, first_printed)
 
 
 def _jobs(task: Task | Import | Call) -> list[_Job]:
@@ -153,14 +159,14 @@ def _run(task: Task, variant: Variant) -> Any:
     )
     if not task.sandboxed:
         return work()
-    alone = sandboxed(work)
-    if alone.error is not None:
-        raise alone.error
-    return replace(alone.result, files=alone.files)
+    found = sandboxed(work)
+    if found.error is not None:
+        raise found.error
+    return replace(found.result, files=found.files)
 
 
 def _in_a_fork(job: _Job, requests: int) -> tuple[Any, str]:
-    """Run a job in a process of its own; its result, or why there is none."""
+    """Run a job in a fork; return its result, or the error, and what it printed."""
     reading, writing = os.pipe()
     with tempfile.TemporaryFile() as dump:
         pid = os.fork()
@@ -169,20 +175,20 @@ def _in_a_fork(job: _Job, requests: int) -> tuple[Any, str]:
             _send_result(job, writing, dump)
         os.close(writing)
         try:
-            return _awaited(job, pid, (reading, requests), dump)
+            return _wait_for(job, pid, (reading, requests), dump)
         finally:
             os.close(reading)
 
 
 def _send_result(job: _Job, writing: int, dump: IO[bytes]) -> None:
-    """Run a job in this process, send what it gave, and end the process."""
+    """Run a job in this process, send its result, and end the process."""
     leave, this = os._exit, os.getpid()
 
-    def told(status: int = 0) -> None:
-        """End with a message of the line; processes that it starts just end."""
+    def _exit(status: int = 0) -> None:
+        """Raise SystemExit, so that the line is reported; child processes just end."""
         sys.exit(status) if os.getpid() == this else leave(status)
 
-    os._exit = told  # type: ignore[assignment]
+    os._exit = _exit  # type: ignore[assignment]
     faulthandler.enable(dump)
     faulthandler.register(_ASK_WHERE, dump, all_threads=False)
     random.seed()
@@ -202,28 +208,28 @@ def _send_result(job: _Job, writing: int, dump: IO[bytes]) -> None:
 
 
 class _Beginning(io.TextIOBase):
-    """Keeps the beginning of what is written, however much it is."""
+    """A text file that keeps only the beginning of what is written."""
 
     def __init__(self) -> None:
         self.text = ""
 
     def writable(self) -> bool:
-        """Say that it can be written to."""
+        """Return True: the file can be written to."""
         return True
 
     def write(self, text: str) -> int:
-        """Keep as much as there is room for."""
+        """Keep the text up to the limit; return its length."""
         if len(self.text) < PRINTED:
             self.text += text[: PRINTED - len(self.text)]
             if len(self.text) == PRINTED:
-                self.text += "\n... (the rest of what it printed is left out)\n"
+                self.text += "\n... (the rest of the output is left out)\n"
         return len(text)
 
 
-def _awaited(
+def _wait_for(
     job: _Job, pid: int, pipes: tuple[int, int], dump: IO[bytes]
 ) -> tuple[Any, str]:
-    """Wait for a job's result, for its end, or for its time to be over."""
+    """Wait until a job has sent its result, has ended, or is out of time."""
     reading, requests = pipes
     deadline = time.monotonic() + job.seconds
     parts: list[bytes] = []
@@ -235,11 +241,11 @@ def _awaited(
             part = os.read(reading, 1 << 20)
             parts.append(part)
             ended = not part
-        elif requests in ready:  # nothing is sent while a task is worked
+        elif requests in ready:  # closed: nothing is sent while a task is running
             _kill(pid)
             raise EOFError
         else:
-            where = _asked_where(pid, dump, job)
+            where = _request_line(pid, dump, job)
             _kill(pid)
             return _too_long(job, where), ""
     _, status = os.waitpid(pid, 0)
@@ -251,7 +257,7 @@ def _awaited(
 
 
 def _received(content: bytes) -> Any:
-    """Read the one message that a job has written."""
+    """Return the one message that a job has written, without its length."""
     if len(content) <= 8:
         raise EOFError
     return pickle.loads(content[8:])  # noqa: S301 - from our own fork
@@ -265,8 +271,8 @@ def _kill(pid: int) -> None:
 def _too_long(job: _Job, where: str) -> BadInput:
     return BadInput(
         f"{job.name}: it is still running after {job.seconds:.0f} s{job.extent}"
-        f"{where}. Look for a loop that never ends; if it needs more time, set the "
-        f"environment variable {LIMIT} higher."
+        f"{where}. Look for a loop that never ends; if it needs more time, increase "
+        f"the environment variable {LIMIT}."
     )
 
 
@@ -278,14 +284,14 @@ def _died(job: _Job, status: int, where: str) -> BadInput:
         else f"ended with exit status {code}"
     )
     return BadInput(
-        f"{job.name}: its process {how} before there was a result{where}. "
-        "Look for what ends a process there, such as a fault in a compiled library or "
-        "too little memory."
+        f"{job.name}: its process {how} before it returned a result{where}. Look there "
+        "for code that ends a process, such as a fault in a compiled library or too "
+        "little memory."
     )
 
 
-def _asked_where(pid: int, dump: IO[bytes], job: _Job) -> str:
-    """Ask a process that goes on which line it is at."""
+def _request_line(pid: int, dump: IO[bytes], job: _Job) -> str:
+    """Let a running process write its traceback; return its line in the user's code."""
     os.kill(pid, _ASK_WHERE)
     until = time.monotonic() + _DUMP_SECONDS
     while not (where := _where(dump, job)) and time.monotonic() < until:
@@ -294,14 +300,12 @@ def _asked_where(pid: int, dump: IO[bytes], job: _Job) -> str:
 
 
 def _where(dump: IO[bytes], job: _Job) -> str:
-    """Say at which line of the user's a process was, if it could tell."""
+    """Return the line of the user's code in a dumped traceback, or an empty text."""
     dump.seek(0)
     frames = _FRAME.findall(dump.read().decode("utf-8", "replace"))
     folder = str(job.base.resolve())
-    mine = [
-        frame for frame in frames if str(Path(frame[0]).resolve()).startswith(folder)
-    ]
-    for file, line, function in (mine or frames)[:1]:
+    own = [f for f in frames if str(Path(f[0]).resolve()).startswith(folder)]
+    for file, line, function in (own or frames)[:1]:
         return f", at {file}:{line} in {function}"
     return ""
 

@@ -1,1 +1,1 @@
-"""Spark: sessions that start fast, and a Java for them."""
+"""Spark: find a Java, start sessions fast, compute features."""

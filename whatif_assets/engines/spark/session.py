@@ -1,4 +1,4 @@
-"""Spark sessions that start fast, stay quiet and give the same results anywhere."""
+"""Spark sessions that start fast, log little and compute the same results anywhere."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
 }
-# Only where driver and workers are one process.
+# Only if driver and workers are one process.
 LOCAL_SETTINGS = {
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.host": "127.0.0.1",
@@ -50,19 +50,19 @@ def spark_settings(
     extra: Mapping[str, str] | None = None,
     short: bool = False,
 ) -> dict[str, str]:
-    """Prepare this process for Spark and give the settings of a session.
+    """Prepare this process for Spark and return the settings of a session.
 
-    Sets ``JAVA_HOME``, and ``PYSPARK_PYTHON`` to this Python where it is unset, in
-    the environment: both have to be there before the first session starts.
+    Sets the environment variables ``JAVA_HOME``, and ``PYSPARK_PYTHON`` to this Python
+    if it is not set. Both must be set before the first session starts.
 
     Parameters
     ----------
     master
         A Spark master, by default ``local[*]``.
     extra
-        Settings that override those here; Java options are added.
+        Settings that override the defaults; Java options are added to the defaults.
     short
-        Whether the session, if it is of this machine, is to fit a few small models.
+        Whether the session fits only a few small models. Ignored on a cluster.
 
     Returns
     -------
@@ -72,14 +72,14 @@ def spark_settings(
     Raises
     ------
     JavaMissing
-        There is no Java to run Spark on.
+        There is no Java that Spark can run on.
     """
     master = master or (extra or {}).get("spark.master") or LOCAL
     prepare_environment(local=master.startswith("local"))
     settings = {"spark.master": master, **SETTINGS}
     given = dict(extra or {})
     if master.startswith("local"):
-        # Java takes the last of options that contradict one another.
+        # Of contradicting options, Java uses the last one.
         ours = " ".join(f'"{option}"' for option in _fast_start(short))
         options = f"{ours} {given.pop(JAVA_OPTIONS, '')}".strip()
         settings |= {**LOCAL_SETTINGS, JAVA_OPTIONS: options}
@@ -89,7 +89,13 @@ def spark_settings(
 
 
 def prepare_environment(local: bool = True) -> None:
-    """Set the environment variables that Spark reads when it starts."""
+    """Set the environment variables that Spark reads when it starts.
+
+    Raises
+    ------
+    JavaMissing
+        There is no Java that Spark can run on.
+    """
     os.environ["JAVA_HOME"] = str(find_java())
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     if local:
@@ -97,12 +103,12 @@ def prepare_environment(local: bool = True) -> None:
 
 
 def spark_session(settings: Mapping[str, str] | None = None) -> SparkSession:
-    """Start a session, or return the one that runs already.
+    """Start a session, or return the one that is running.
 
     Parameters
     ----------
     settings
-        What `spark_settings` gives; by default its own defaults.
+        Result of `spark_settings`; by default that of a call without arguments.
     """
     from pyspark.sql import SparkSession
 
@@ -114,27 +120,28 @@ def spark_session(settings: Mapping[str, str] | None = None) -> SparkSession:
 
 
 def silence_spark() -> None:
-    """Let a session that runs log nothing more: it is about to be ended in its work."""
+    """Turn off the log of a running session, before it is ended during its work."""
     if "pyspark" in sys.modules:
         from pyspark import SparkContext
 
         running = SparkContext._active_spark_context
-        # One that is starting or ending takes no orders.
+        # A session that is starting or ending may refuse.
         with contextlib.suppress(Exception):
             if running is not None:
                 running.setLogLevel("OFF")
 
 
 def _fast_start(short: bool) -> list[str]:
-    """Java options that shorten the start of a session.
+    """Return Java options that shorten the start of a session.
 
-    Most of it is loading classes, which an archive of the classes that the last
-    session loaded shortens. The archive is some 150 MB in the cache. In a short
-    session Java's quick compiler works alone: a few small fits take as long by the
-    clock and a quarter less of the processors, which others can use; more or larger
-    ones would take up to twice as long. In any other session the thorough compiler
-    begins twenty times later than it would, so that it leaves alone what only the
-    start calls often; what a long fit repeats it still compiles.
+    Most of the start is loading classes. An archive of the classes that the last
+    session loaded, about 150 MB in the cache, makes this faster.
+
+    A short session uses only Java's quick compiler: a few small fits take the same time
+    and a quarter less processor time, but more or larger fits would take up to twice as
+    long. In other sessions the optimizing compiler waits for twenty times more calls
+    than by default. So it does not compile code that is called often only during the
+    start, but still compiles the code that a long fit repeats.
     """
     home = find_java()
     place, state = _fingerprints(home)
@@ -147,7 +154,7 @@ def _fast_start(short: bool) -> list[str]:
         *(QUICK_COMPILER if short else LATE_COMPILER),
         f"-Dlog4j2.configurationFile={QUIET_LOG.as_uri()}",
     ]
-    if (java_version(home) or 0) >= 19:  # makes and renews the archive by itself
+    if (java_version(home) or 0) >= 19:  # Java makes and renews the archive itself
         return [*options, "-XX:+AutoCreateSharedArchive", f"{USE_ARCHIVE}{archive}"]
     if _complete(archive):
         return [*options, f"{USE_ARCHIVE}{archive}"]
@@ -155,10 +162,9 @@ def _fast_start(short: bool) -> list[str]:
 
 
 def _fingerprints(java_home: Path) -> tuple[str, str]:
-    """Name where an archive's Java and Spark are, and the state that they are in.
+    """Return hashes of the folders of Java and Spark, and of their versions.
 
-    Java passes over an archive, and says nothing, where a file of classes is of
-    another time than it was.
+    Java silently ignores an archive if the modification time of a JAR file has changed.
     """
     import pyspark
 
@@ -173,7 +179,7 @@ def _hash(parts: Sequence[str]) -> str:
 
 
 def _complete(archive: Path) -> bool:
-    """Whether Java finished writing an archive: it writes the beginning last."""
+    """Whether Java has finished an archive: it writes the first bytes last."""
     if not archive.exists():
         return False
     with archive.open("rb") as file:
@@ -181,12 +187,12 @@ def _complete(archive: Path) -> bool:
 
 
 def warm_up(spark: Callable[[], SparkSession] = spark_session) -> None:
-    """Fit one small forest: Java loads, and compiles, what any fit takes.
+    """Fit one small forest, so that Java loads and compiles the code of every fit.
 
     Parameters
     ----------
     spark
-        Gives the session.
+        Returns the session.
     """
     import numpy as np
 
@@ -197,6 +203,6 @@ def warm_up(spark: Callable[[], SparkSession] = spark_session) -> None:
     fit("random_forest", "spark", rows[:, None], rows, settings, 0, spark)
 
 
-if __name__ == "__main__":  # Java keeps the classes when the session ends
+if __name__ == "__main__":  # Java writes the archive when the session ends
     warm_up()
     spark_session().stop()

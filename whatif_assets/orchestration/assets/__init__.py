@@ -38,9 +38,9 @@ CHAIN = (*OF_SESSIONS, facts, *OF_CONFIGURATIONS, *WHOLE)
 
 
 def build(axes: Axes, home: Home) -> list[dg.AssetsDefinition]:
-    """Build the assets of a home, in the order of the chain, and what they read.
+    """Build the observed assets of a home, and its assets in the order of the chain.
 
-    Facts are an asset where the market has any.
+    ``facts`` is built only for a market that has facts.
     """
     sessions = [module.build(axes, home) for module in OF_SESSIONS]
     configurations = [module.build(axes, home) for module in OF_CONFIGURATIONS]

@@ -1,4 +1,4 @@
-"""What the assets of one axis have in common, and the step that computes them."""
+"""Parts shared by the assets of an axis, and the step that computes these assets."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ def stage(
     description: str,
     deps: Sequence[dg.AssetDep] = (),
 ) -> Stage:
-    """Describe an asset of an axis; what it reads unseen is added to its ``deps``."""
+    """Describe an asset of an axis; its observed inputs are added to ``deps``."""
     spec = dg.AssetSpec(
         name,
         deps=[*deps, *read_by(name)],
@@ -47,34 +47,34 @@ def stage(
 
 
 def one_step(name: str, stages: Sequence[Stage]) -> dg.AssetsDefinition:
-    """Build the step that computes the assets of an axis, any of them by itself.
+    """Build the step that computes the assets of an axis, or some of them.
 
-    A ranged backfill is one run.
+    A backfill of a range of partitions is one run.
     """
 
     @dg.multi_asset(
         name=name,
-        specs=[one.spec for one in stages],
+        specs=[stage.spec for stage in stages],
         can_subset=True,
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
-    def work(
+    def _work(
         context: dg.AssetExecutionContext, home: HomeResource, compute: Compute
     ) -> Iterator[dg.MaterializeResult[None]]:
         yield from run_stages(context, home.open(), compute, stages)
 
-    return work
+    return _work
 
 
 def facts_of(home: Home) -> list[dg.AssetDep]:
-    """Depend on the facts of a market that has any."""
+    """Return the dependency on ``facts``; empty for a market without facts."""
     return [dg.AssetDep("facts")] if home.market.facts else []
 
 
 def all_of(name: str) -> dg.AssetDep:
     """Depend on every partition of an asset of the other axis.
 
-    Stated, because the mapping that Dagster would choose between a time axis and
-    a dynamic one has no parents at all.
+    The mapping is explicit, because the one that Dagster would choose between time
+    partitions and dynamic partitions has no parents.
     """
     return dg.AssetDep(name, partition_mapping=dg.AllPartitionMapping())

@@ -46,13 +46,13 @@ def build(axes: Axes, home: Home) -> Stage:
         deps=[dg.AssetDep("forecasts"), all_of("price_bars"), *facts_of(home)],
         description="Backtest of each configuration over the test windows, one row "
         "per variant: orders decided at a bar's close fill at the next bar's open. "
-        "The compiled engine runs the built-in strategies and is held against "
-        "Backtrader; a strategy of your own runs in Backtrader itself.",
+        "The compiled engine runs the built-in strategies and is checked against "
+        "Backtrader; a strategy that you wrote yourself runs in Backtrader.",
     )
 
 
 def prepare(task: Task) -> Step:
-    """Backtest the configurations of a run."""
+    """Prepare the backtests of the configurations of a run."""
     return Step(
         lambda key: backtest_configuration(key, task.home),
         lambda key: evaluation_inputs(task.home, key),
@@ -98,7 +98,7 @@ def backtest_configuration(key: str, home: Home) -> Result:
 def sensitivity_pictures(
     study: Study, configuration: Configuration, variants: pd.DataFrame
 ) -> dict[str, Picture]:
-    """Draw what the swept fields do; nothing where nothing is swept."""
+    """Draw the effects of the swept fields; empty if no field is swept."""
     key = configuration.key
     found = sensitivity(study, [configuration], variants.assign(configuration=key))
     pictures = {}
@@ -110,7 +110,13 @@ def sensitivity_pictures(
 
 
 def refuse_difference(key: str, parity: pd.DataFrame) -> None:
-    """Keep results that Backtrader does not confirm out of the lake."""
+    """Raise where Backtrader does not confirm the engine, so that nothing is written.
+
+    Raises
+    ------
+    BadInput
+        The two differ on a replayed variant.
+    """
     if len(parity) and not parity["equal"].all():
         worst = parity.sort_values("difference").iloc[-1]
         raise BadInput(
@@ -121,7 +127,7 @@ def refuse_difference(key: str, parity: pd.DataFrame) -> None:
 
 
 def parity_finding(parity: pd.DataFrame) -> Finding:
-    """Sum up what Backtrader says of replayed variants beside what the engine says."""
+    """Summarise the comparison of the engine with Backtrader on replayed variants."""
     worst = parity.sort_values("difference").iloc[-1]
     equal = bool(parity["equal"].all())
     return Finding(

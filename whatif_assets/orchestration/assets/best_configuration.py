@@ -1,4 +1,4 @@
-"""Asset ``best_configuration``: the winner of each study, reported into DuckDB."""
+"""Asset ``best_configuration``: the winner of each study, its page and the database."""
 
 from typing import Any
 
@@ -35,14 +35,15 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
         group_name=RESULTS,
         kinds={"duckdb"},
         code_version=CODE_VERSION,
-        description="The best configuration of each study, and its report: a page "
-        "of HTML for each study, and `whatif.duckdb` with the tables configurations, "
+        description="The best configuration of each study, and its report: an HTML "
+        "page for each study, and `whatif.duckdb` with the tables configurations, "
         "leaderboard, best_configuration, equity, fills, trades, sensitivity, "
         "sensitivity_pairs, runs, and views over the lake.",
     )
     def best_configuration(
         context: dg.AssetExecutionContext, home: HomeResource
     ) -> dg.MaterializeResult[None]:
+        """Name the best configurations, and write the reports."""
         return unpartitioned_result(
             context,
             home.open(),
@@ -55,7 +56,18 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
 def report_best(
     home: Home, instance: dg.DagsterInstance
 ) -> tuple[int, str, dict[str, Any]]:
-    """Name the best configuration of every study, write its page and the database."""
+    """Name the best configuration of every study, write its page and the database.
+
+    Returns
+    -------
+    tuple
+        The number of studies, the data version and the metadata.
+
+    Raises
+    ------
+    BadInput
+        The database or the pages of some studies cannot be written.
+    """
     found: Report = report(home)
     studies = home.studies()
     metadata: dict[str, Any] = {"database": str(home.database)}
@@ -64,15 +76,15 @@ def report_best(
         if study not in found.pages:
             metadata[f"{study}_conclusion"] = row["conclusion"]
             continue
-        mine = found.equity[found.equity["study"] == study]
-        told = {
+        equity = found.equity[found.equity["study"] == study]
+        of_study = {
             **offer_page(found.pages[study].path, home, study, instance),
             **outcome(row, studies[study]),
-            "plot": Picture(equity_plot, mine, study),
-            **pictures(found, home, row),
+            "plot": Picture(equity_plot, equity, study),
+            **pictures(found, row),
             "seconds_of_page": dict(found.pages[study].seconds),
         }
-        metadata |= {f"{study}_{name}": value for name, value in told.items()}
+        metadata |= {f"{study}_{name}": value for name, value in of_study.items()}
     metadata["conclusions"] = as_metadata(found.best[["study", "conclusion"]])
     if found.failures:
         reasons = [f"- {study}: {why}" for study, why in found.failures.items()]
@@ -81,16 +93,16 @@ def report_best(
 
 
 def outcome(row: dict[Any, Any], study: Study) -> dict[str, Any]:
-    """Tell what the study comes to, and the reasons; a number where one is named."""
-    told: dict[str, Any] = {"conclusion": row["conclusion"].replace("\n", " ")}
+    """Return the conclusion and its reasons, and the ranking metric of a winner."""
+    metadata: dict[str, Any] = {"conclusion": row["conclusion"].replace("\n", " ")}
     if isinstance(row["reasons"], str):
-        told["reasons"] = row["reasons"].replace("\n", " ")
+        metadata["reasons"] = row["reasons"].replace("\n", " ")
     column = study.ranking.column
-    return told if row["why_none"] else {**told, column: float(row[column])}
+    return metadata if row["why_none"] else {**metadata, column: float(row[column])}
 
 
-def pictures(found: Report, home: Home, row: dict[Any, Any]) -> dict[str, Picture]:
-    """Draw the winner's drawdown, what costs do to it, and what its settings do."""
+def pictures(found: Report, row: dict[Any, Any]) -> dict[str, Picture]:
+    """Draw the winner's drawdown, and the effects of costs and of its settings."""
     if row["why_none"]:
         return {}
     content = found.pages[row["study"]].content

@@ -1,7 +1,7 @@
-"""Asset ``data_quality``: what the checks say of the bars and features that exist.
+"""Asset ``data_quality``: results of the checks of bars and features in the lake.
 
-It has no partitions, so it is a run of its own: it judges what is in the lake now,
-whichever run brought it there.
+The asset has no partitions: it judges everything that is in the lake now, whichever run
+wrote it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -41,14 +41,13 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
                 group_name=MARKET,
                 kinds={"pandas"},
                 code_version=CODE_VERSIONS[NAME],
-                description="Judges the bars and features of all sessions in the lake: "
-                "one check each for what can be wrong with them. A check that looked "
-                "at nothing is not evaluated. What blocks a session is said there, "
-                "too.",
+                description="Judges the bars and features of all sessions in the lake, "
+                "with one check per kind of fault. A check that had nothing to look at "
+                "is not evaluated. The findings that block a session are included.",
             )
         ],
         name=f"judge_{NAME}",
-        can_subset=True,  # so that a check may be left out
+        can_subset=True,  # so that a run can leave out a check
         check_specs=[
             dg.AssetCheckSpec(name, asset=NAME, description=about)
             for name, about in ABOUT.items()
@@ -57,6 +56,7 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
     def data_quality(
         context: dg.AssetExecutionContext, home: HomeResource
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+        """Judge the bars and features in the lake."""
         opened = home.open()
         found = findings_of(opened)
         failures = failures_of_backfill(context, opened, ("price_bars", "features"))
@@ -72,7 +72,7 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
 
 
 def findings_of(home: Home) -> dict[str, list[Finding]]:
-    """Read what was found in each session, those that were blocked among them."""
+    """Read the findings of each session, including the sessions that were blocked."""
     sessions = set(home.lake.keys("price_bars"))
     sessions |= set(home.lake.keys_with(NAME))  # those that were blocked, too
     return {key: kept_findings(home.lake, key) for key in sorted(sessions)}
@@ -81,23 +81,25 @@ def findings_of(home: Home) -> dict[str, list[Finding]]:
 def described(
     found: Mapping[str, Sequence[Finding]],
 ) -> tuple[int, str, dict[str, Any]]:
-    """Rows, version and metadata of the findings."""
-    told = [[key, str(finding)] for key, some in found.items() for finding in some]
-    metadata = {"sessions": len(found), "findings": len(told)}
-    return len(told), combined_hash([list(found), told]), metadata
+    """Return the number, the data version and the metadata of the findings."""
+    rows = [
+        [key, str(finding)] for key, findings in found.items() for finding in findings
+    ]
+    metadata = {"sessions": len(found), "findings": len(rows)}
+    return len(rows), combined_hash([list(found), rows]), metadata
 
 
 def quality_results(
     found: Mapping[str, Sequence[Finding]], rules: Mapping[str, Rule]
 ) -> list[dg.AssetCheckResult]:
-    """Turn what was found in sessions into the results of the checks.
+    """Convert the findings of all sessions to one result per check.
 
     Parameters
     ----------
     found
-        By session.
+        Findings by session.
     rules
-        How the market has the checks done; one that is off looks at nothing.
+        The market's settings of the checks. A check that is off has no result.
     """
     if not found:
         return []

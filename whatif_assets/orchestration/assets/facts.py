@@ -1,4 +1,4 @@
-"""Asset ``facts``: what is known beside prices, each with the time of its knowledge."""
+"""Asset ``facts``: data other than prices, with the time from which it was known."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -37,6 +37,7 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
     def facts(
         context: dg.AssetExecutionContext, home: HomeResource
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+        """Read the facts of the market, and check them."""
         described: list[pd.DataFrame] = []
         yield unpartitioned_result(
             context, home.open(), lambda home: collect(home, described)
@@ -49,7 +50,13 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
 def collect(
     home: Home, described: list[pd.DataFrame]
 ) -> tuple[int, str, dict[str, Any]]:
-    """Read the facts, write them to the lake, and keep what there is to say."""
+    """Read the facts, write them to the lake, and add their description to a list.
+
+    Returns
+    -------
+    tuple
+        The number of rows, the data version and the metadata.
+    """
     found = collect_facts(home)
     described.append(found.description)
     metadata = {
@@ -61,7 +68,7 @@ def collect(
 
 
 def check_result(name: str, described: pd.DataFrame) -> dg.AssetCheckResult:
-    """Say what a check found, series by series."""
+    """Build the result of a check from the description of all series."""
     _, column, fails = FACT_CHECKS[name]
     found = described[described[column] > 0]
     return dg.AssetCheckResult(

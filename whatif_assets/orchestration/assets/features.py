@@ -1,4 +1,4 @@
-"""Asset ``features``: the columns that the home's studies ask for, per session."""
+"""Asset ``features``: the feature columns of the home's studies, per session."""
 
 from collections.abc import Collection
 from datetime import date
@@ -13,10 +13,11 @@ from whatif_assets.orchestration.partition_loop import Stage, Step, Task
 from whatif_assets.orchestration.records import Result, latest_records
 from whatif_assets.steps.feature_tables import FeatureTables
 from whatif_assets.steps.leak_gate import probe_features, sessions_to_probe
-from whatif_assets.steps.session_features import sessions_of_warm_up as reach
+from whatif_assets.steps.session_features import sessions_of_warm_up
 
-# Dagster holds no partition against a hundred others or more. So in its eyes a session
-# depends on the last of them alone; what is computed anew is decided in the lake.
+# Dagster does not compare a partition with a hundred upstream partitions or more. So
+# for Dagster a session depends only on the last sessions before it; which sessions are
+# computed again is decided by the lake.
 MOST_SESSIONS_BEFORE = 98
 
 
@@ -35,24 +36,24 @@ def build(axes: Axes, home: Home) -> Stage:
             dg.AssetDep("price_bars", partition_mapping=mapping),
             *facts_of(home),
         ],
-        description="Feature columns of one session: the union of what the home's "
-        "studies ask for. Recursive features are warmed up on earlier sessions, so "
-        "that a session computed alone equals the whole history.",
+        description="Feature columns of one session: the union of the features of the "
+        "home's studies. Recursive features are warmed up on earlier sessions, so that "
+        "a session computed alone has the same values as in the whole history.",
     )
 
 
 def prepare(task: Task) -> Step:
-    """Lay out the features of the sessions of a run."""
+    """Prepare the features of the sessions of a run."""
     days = [date.fromisoformat(key) for key in task.keys]
     tables = FeatureTables(task.home, days, task.compute.feature_engine())
     probed = sessions_to_probe(days)
     return Step(
-        lambda key: describe(key, task.home, tables, probed),
+        lambda key: compute_session(key, task.home, tables, probed),
         lambda key: tables.inputs(date.fromisoformat(key)),
     )
 
 
-def describe(
+def compute_session(
     key: str, home: Home, tables: FeatureTables, probed: Collection[date]
 ) -> Result:
     """Compute the features of one session and write them to the lake."""
@@ -85,16 +86,19 @@ def describe(
 
 
 def sessions_before(home: Home) -> int:
-    """Sessions before a session whose bars its features depend on, as Dagster sees it.
+    """Count the sessions before a session on which its features depend, for Dagster.
 
-    As many as they reach back to at full hours; at most `MOST_SESSIONS_BEFORE`.
+    The number is that of the longest warm-up over sessions with full hours, and at
+    most `MOST_SESSIONS_BEFORE`.
     """
     try:
         wanted = home.features()
     except BadInput:
-        # A faulty study must not keep the UI from opening; its own check says why.
+        # A faulty study must not prevent the UI from opening; the sensor reports it.
         return 1
-    found = [reach(home, some, size) for size, some in wanted.items()]
+    found = [
+        sessions_of_warm_up(home, features, size) for size, features in wanted.items()
+    ]
     return min(MOST_SESSIONS_BEFORE, max(found, default=1))
 
 
@@ -104,26 +108,27 @@ def seen_stale(
     keys: tuple[dg.AssetKey, dg.AssetKey],
     moved: Collection[str],
 ) -> set[str]:
-    """Sessions whose features Dagster holds for older than bars that moved.
+    """Return the sessions whose features are stale for Dagster, since bars changed.
 
-    Those are more than were read: Dagster knows one number of sessions for all.
+    These are more sessions than those whose features read the bars, because Dagster
+    has one number of sessions before for all of them.
 
     Parameters
     ----------
     home, instance
         The home, and the instance that has its records.
     keys
-        Of the bars and of the features.
+        Asset keys of the bars and of the features.
     moved
         Sessions whose bars were recorded with another version than before.
     """
     days = [day.isoformat() for day in home.market.sessions.dates()]
-    bars, own = (latest_records(instance, key) for key in keys)
+    bars, features = (latest_records(instance, key) for key in keys)
     reach = sessions_before(home)
     return {
         day
-        for number, one in enumerate(days)
-        if one in moved
+        for number, changed in enumerate(days)
+        if changed in moved
         for day in days[number : number + reach + 1]
-        if own.get(day, 0) < bars[one]
+        if features.get(day, 0) < bars[changed]
     }

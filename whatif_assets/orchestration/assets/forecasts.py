@@ -1,4 +1,4 @@
-"""Asset ``forecasts``: what each configuration's models said out of sample."""
+"""Asset ``forecasts``: out-of-sample forecasts of each configuration's models."""
 
 from typing import Any
 
@@ -30,14 +30,14 @@ def build(axes: Axes, home: Home) -> Stage:
         {"parquet", "pandas"},
         prepare,
         deps=[dg.AssetDep("trained_models"), all_of("features"), all_of("price_bars")],
-        description="Forecasts of every bar of the test windows, each by the model "
-        "that was trained before it; `expected_return` is what strategies read. "
+        description="Forecasts for every bar of the test windows, each made by the "
+        "model that was trained before the window; strategies read `expected_return`. "
         "Empty for a configuration that is a rule.",
     )
 
 
 def prepare(task: Task) -> Step:
-    """Forecast the configurations of a run."""
+    """Prepare the forecasts of the configurations of a run."""
     return Step(
         lambda key: forecast_configuration(key, task.home),
         lambda key: forecast_inputs(task.home, key),
@@ -51,8 +51,8 @@ def forecast_configuration(key: str, home: Home) -> Result:
     gate = Gate(home.lake, "forecasts", key)
     gate.admit(probe(home, study, configuration, forecasts), f"Configuration {key}")
     frame = forecasts.frame[list(COLUMNS)]
-    seen = forecast_in_sample(home, study, configuration).frame[list(COLUMNS)]
-    home.lake.write(IN_SAMPLE, key, seen)
+    in_sample = forecast_in_sample(home, study, configuration).frame[list(COLUMNS)]
+    home.lake.write(IN_SAMPLE, key, in_sample)
     version = home.lake.write("forecasts", key, frame)
     for table in ("forecasts", IN_SAMPLE):
         home.lake.store_once(table, key, others=home.lake.keys("forecasts"))

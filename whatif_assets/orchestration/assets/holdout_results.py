@@ -1,4 +1,4 @@
-"""Asset ``holdout_results``: the winner of each study on its sealed sessions."""
+"""Asset ``holdout_results``: the winner of each study on its holdout sessions."""
 
 import dagster as dg
 
@@ -37,13 +37,14 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
         kinds={"parquet", "python"},
         code_version=CODE_VERSION,
         description="Opens the holdout of each study that has one, for its winner "
-        "alone: the model is trained anew up to the holdout and traded on it. Every "
-        "opening is counted, because looking twice spoils it. Leave this asset out "
-        "of a run to keep the holdout sealed.",
+        "only: the model is trained again up to the holdout and traded on it. Every "
+        "opening is counted, because a second look makes the holdout less reliable. "
+        "Leave this asset out of a run to keep the holdout sealed.",
     )
     def holdout_results(
         context: dg.AssetExecutionContext, home: HomeResource, compute: Compute
     ) -> dg.MaterializeResult[None]:
+        """Evaluate the winners of all studies on their holdouts."""
         return for_each_study(
             context,
             home.open(),

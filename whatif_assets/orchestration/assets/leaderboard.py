@@ -38,12 +38,13 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
         kinds={"parquet", "pandas"},
         code_version=CODE_VERSION,
         description="Every variant of every configuration, ranked within its study "
-        "by the study's metric or weighted sum, those that violate a constraint last. "
-        "What is stale is left out, and named with the reason.",
+        "by the study's metric or weighted sum; variants that violate a constraint "
+        "come last. Stale results are left out and listed with the reason.",
     )
     def leaderboard(
         context: dg.AssetExecutionContext, home: HomeResource
     ) -> dg.MaterializeResult[None]:
+        """Rank the variants of all studies."""
         return unpartitioned_result(
             context,
             home.open(),
@@ -54,7 +55,13 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
 
 
 def rank_studies(home: Home, run_id: str) -> tuple[int, str, dict[str, Any]]:
-    """Rank the variants of every study and write the rankings to the lake."""
+    """Rank the variants of every study and write the rankings to the lake.
+
+    Returns
+    -------
+    tuple
+        The number of rows, the data version and the metadata.
+    """
     fresh, metadata = Freshness(home), dict[str, Any]()
     rows, versions = 0, []
     for name, study in home.studies().items():
@@ -72,16 +79,16 @@ def rank_studies(home: Home, run_id: str) -> tuple[int, str, dict[str, Any]]:
 def _describe(
     study: Study, found: FreshResults, ranking: pd.DataFrame
 ) -> dict[str, Any]:
-    """Say of a study what leads its ranking, and what is left out of it, and why."""
-    told: dict[str, Any] = {"variants": len(ranking)}
+    """Return the metadata of a study: its leaders, and what is left out and why."""
+    metadata: dict[str, Any] = {"variants": len(ranking)}
     if found.left_out:
-        told["left_out"] = as_metadata(left_out(found))
+        metadata["left_out"] = as_metadata(left_out(found))
     if found.same_as:
-        pairs = (f"{one} is {other}" for one, other in found.same_as.items())
-        told["same_as_another"] = ", ".join(pairs)
+        pairs = (f"{key} is {other}" for key, other in found.same_as.items())
+        metadata["same_as_another"] = ", ".join(pairs)
     if not ranking.empty:
-        told["leaders"] = as_metadata(leaders(ranking, study))
-        told["plot"] = Picture(
+        metadata["leaders"] = as_metadata(leaders(ranking, study))
+        metadata["plot"] = Picture(
             ranking_plot, ranking.head(MOST_BARS), study.ranking.column
         )
-    return {f"{study.name}_{name}": value for name, value in told.items()}
+    return {f"{study.name}_{name}": value for name, value in metadata.items()}

@@ -1,4 +1,4 @@
-"""Asset ``placebo_results``: what the winner of each study has to beat."""
+"""Asset ``placebo_results``: the placebos that the winner of each study has to beat."""
 
 import dagster as dg
 import pandas as pd
@@ -26,14 +26,15 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
         group_name=RESULTS,
         kinds={"parquet", "python"},
         code_version=CODE_VERSION,
-        description="Placebos made to measure for the winner of each study: its "
-        "model trained on shuffled labels, random entries with the same turnover, "
-        "buy-and-hold, and a moving-average rule. One that does as well shows that "
-        "the winner's signal is not what earned.",
+        description="Placebos for the winner of each study: its model trained on "
+        "shuffled labels, random entries with the same turnover, buy-and-hold, and a "
+        "moving-average rule. A placebo that does as well as the winner shows that "
+        "the profit does not come from the winner's signal.",
     )
     def placebo_results(
         context: dg.AssetExecutionContext, home: HomeResource
     ) -> dg.MaterializeResult[None]:
+        """Run the placebos of the winners of all studies."""
         return for_each_study(context, home.open(), challenge, placebo_inputs)
 
     return placebo_results
@@ -55,7 +56,7 @@ def challenge(winner: Winner) -> Result:
 
 
 def summary(results: pd.DataFrame, winner: Winner) -> pd.DataFrame:
-    """Middle and best of each placebo by the study's ranking, beside the winner."""
+    """Return the median and best ranking value of each placebo, and the winner's."""
     best = "max" if winner.study.ranking.higher_is_better else "min"
     groups = results.groupby("placebo", sort=False)
     rows = groups["ranked_value"].agg(["size", "median", best])

@@ -1,4 +1,4 @@
-"""Asset ``price_bars``: tidy bars of one session, as the source gives them."""
+"""Asset ``price_bars``: tidy bars of one session, from the source."""
 
 from whatif_assets.domain.bars.adjustments import DETAIL, as_detail
 from whatif_assets.domain.base.hashing import combined_hash

@@ -1,4 +1,4 @@
-"""Checks of what probes found, read from where it is kept beside the data."""
+"""Asset checks with the findings of the probes, which are stored next to the data."""
 
 from __future__ import annotations
 
@@ -19,25 +19,27 @@ SHOWN = 20
 def probe_results(
     lake: Lake, probes: Iterable[str], keys: Mapping[str, Sequence[str]]
 ) -> Iterator[dg.AssetCheckResult]:
-    """Say what probes found of what there is; none where a probe looked at nothing.
+    """Yield one check result per probe; none for a probe that has no findings stored.
 
     Parameters
     ----------
+    lake
+        The lake with the stored findings, passed and failed.
     probes
-        Names of the probes, each a check.
+        Names of the probes; each is a check.
     keys
-        Partitions to speak of, by table.
+        Partitions to report on, by table.
     """
     found = [
         (f"{axis_of(table)} {key}", finding)
-        for table, some in keys.items()
-        for key in some
+        for table, partitions in keys.items()
+        for key in partitions
         for finding in kept_probes(lake, table, key)
     ]
     for name in probes:
-        mine = [(where, finding) for where, finding in found if finding.probe == name]
-        if mine:
-            yield _result(name, mine)
+        of_probe = [pair for pair in found if pair[1].probe == name]
+        if of_probe:
+            yield _result(name, of_probe)
 
 
 def _result(name: str, found: Sequence[tuple[str, Finding]]) -> dg.AssetCheckResult:

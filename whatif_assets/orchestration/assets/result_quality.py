@@ -1,4 +1,4 @@
-"""Asset ``result_quality``: what the probes say of the results that there are."""
+"""Asset ``result_quality``: findings of the probes on the results in the lake."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -22,8 +22,8 @@ from whatif_assets.steps.code_versions import CODE_VERSIONS
 NAME = "result_quality"
 TABLES = ("trained_models", "forecasts", "backtest_results")
 ABOUT = {name: text for name, text in PROBES.items() if name != FEATURES_PROBE} | {
-    PARITY: "The engine says what Backtrader says: the winner and some random variants "
-    "of each configuration, replayed."
+    PARITY: "The engine agrees with Backtrader on the replayed variants: the winner "
+    "and some random variants of each configuration."
 }
 
 
@@ -39,13 +39,13 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
                 kinds={"python"},
                 code_version=CODE_VERSIONS[NAME],
                 description="Judges models, forecasts and results of all "
-                "configurations: whether a probe found that one knows the future, and "
-                "whether Backtrader confirms the engine. A check that looked at "
-                "nothing is not evaluated. A result that fails one is never written.",
+                "configurations: whether a probe found look-ahead, and whether "
+                "Backtrader confirms the engine. A check that had nothing to look at "
+                "is not evaluated. A result that fails a check is never written.",
             )
         ],
         name=f"judge_{NAME}",
-        can_subset=True,  # so that a check may be left out
+        can_subset=True,  # so that a run can leave out a check
         check_specs=[
             dg.AssetCheckSpec(name, asset=NAME, description=about)
             for name, about in ABOUT.items()
@@ -54,6 +54,7 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
     def result_quality(
         context: dg.AssetExecutionContext, home: HomeResource
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+        """Judge the models, forecasts and results in the lake."""
         opened = home.open()
         keys = known_keys(opened)
         failures = failures_of_backfill(context, opened, TABLES)
@@ -69,7 +70,7 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
 
 
 def known_keys(home: Home) -> dict[str, list[str]]:
-    """Configurations of the home's studies that something was found of, by table."""
+    """List the home's configurations that have findings of probes, by table."""
     return {
         table: [key for key in probed(home.lake, table) if _is_known(home, key)]
         for table in TABLES
@@ -87,11 +88,11 @@ def _is_known(home: Home, key: str) -> bool:
 def described(
     home: Home, keys: dict[str, list[str]]
 ) -> tuple[int, str, dict[str, Any]]:
-    """Rows, version and metadata of what was found."""
+    """Return the number, the data version and the metadata of the findings."""
     found = [
         [table, key, str(finding)]
-        for table, some in keys.items()
-        for key in some
+        for table, partitions in keys.items()
+        for key in partitions
         for finding in kept_probes(home.lake, table, key)
     ]
     return len(found), combined_hash(found), {"findings": len(found)}

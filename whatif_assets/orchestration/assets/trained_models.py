@@ -21,14 +21,14 @@ def build(axes: Axes, home: Home) -> Stage:
         {"scikitlearn", "spark"},
         prepare,
         deps=[all_of("features"), all_of("price_bars")],
-        description="Model of each configuration, one per evaluation fold, fitted on "
-        "the sessions before its test window, on scikit-learn or Spark ML. A "
-        "configuration that is a rule has none, and says so.",
+        description="Models of each configuration, one per evaluation fold, fitted on "
+        "the sessions before its test window, with scikit-learn or Spark ML. A "
+        "configuration that is a rule has no model; its metadata says so.",
     )
 
 
 def prepare(task: Task) -> Step:
-    """Fit the configurations of a run."""
+    """Prepare the fits of the configurations of a run."""
     return Step(
         lambda key: fit_configuration(key, task.home, task.compute),
         lambda key: inputs(key, task.home, task.compute),
@@ -36,7 +36,7 @@ def prepare(task: Task) -> Step:
 
 
 def inputs(key: str, home: Home, compute: Compute) -> dict[str, str]:
-    """Hashes of what a configuration's models come from."""
+    """Return the hashes of the inputs of a configuration's models."""
     configuration, study = home.find(key)
     backend = compute.backend_of(configuration)
     return training_inputs(home, study, configuration, backend)
@@ -70,7 +70,7 @@ def fit_configuration(key: str, home: Home, compute: Compute) -> Result:
 
 
 def _search_of(home: Home, trained: Trained) -> dict[str, Any]:
-    """What the search for models found that were taken from another configuration."""
+    """Return the search results of the configuration whose models were reused."""
     if trained.taken_from is None:
         return {}
     shown = kept_shown(home.lake, "trained_models", trained.taken_from)

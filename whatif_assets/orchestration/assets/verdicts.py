@@ -1,4 +1,4 @@
-"""Asset ``verdicts``: whether the winner of each study is more than luck."""
+"""Asset ``verdicts``: whether luck alone can explain the winner of each study."""
 
 import dagster as dg
 import pandas as pd
@@ -37,20 +37,21 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
         group_name=RESULTS,
         kinds={"parquet", "numpy"},
         code_version=CODE_VERSION,
-        description="The verdict on the winner of each study, with its reasons: what "
-        "all trials that were ever made say of luck and overfitting, placebos, the "
-        "holdout, and costs. It may refuse to name a winner.",
+        description="The verdict on the winner of each study, with its reasons: luck "
+        "and overfitting, measured over all trials that were ever made; placebos; the "
+        "holdout; and costs. A verdict may refuse to name a winner.",
     )
     def verdicts(
         context: dg.AssetExecutionContext, home: HomeResource
     ) -> dg.MaterializeResult[None]:
+        """Judge the winners of all studies."""
         return for_each_study(context, home.open(), judge_winner, inputs)
 
     return verdicts
 
 
 def inputs(winner: Winner) -> dict[str, str]:
-    """Hashes of what the verdict comes from, once the ledger has all that it can."""
+    """Restore lost ledger entries, and return the hashes of the verdict's inputs."""
     restore_lost(winner)
     return verdict_inputs(winner)
 

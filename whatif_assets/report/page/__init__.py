@@ -1,6 +1,6 @@
-"""The page: all that is known of a study, in one HTML file that needs no network.
+"""The page: everything about a study in one HTML file that needs no network.
 
-A new section is one function of the content, and one line in ``SECTIONS``.
+To add a section, write a function of the content and list it in ``SECTIONS``.
 """
 
 from __future__ import annotations
@@ -78,9 +78,9 @@ class Page:
     path
         The HTML file.
     content
-        What it tells.
+        The content of the page.
     seconds
-        How long each part took, by name: collecting, each section, assembling.
+        Seconds that each part took, by name: collecting, each section, assembling.
     """
 
     path: Path
@@ -96,9 +96,9 @@ def write_page(
     effects: Sensitivity,
     conclusion: str,
 ) -> Page:
-    """Write the page of a study; parameters as for :func:`collect`.
+    """Write the page of a study; the parameters are those of :func:`collect`.
 
-    The same lake gives the same bytes.
+    Two pages written from the same lake have the same bytes.
     """
     clock = _Clock()
     content = collect(home, study, leaderboard, winner, effects, conclusion)
@@ -114,7 +114,7 @@ def write_page(
 
 
 def assembled(content: PageContent, sections: list[Section]) -> str:
-    """Put the sections into one page."""
+    """Assemble the sections into the HTML of one page."""
     study, market = content.study, content.market
     source = (
         "simulated bars" if market.source == "sample" else f"source {market.source}"
@@ -126,16 +126,16 @@ def assembled(content: PageContent, sections: list[Section]) -> str:
         title=escaped(study.title or study.name),
         subtitle=escaped(subtitle),
         links=" ".join(_link(section) for section in sections),
-        sections="\n".join(_written(section) for section in sections),
+        sections="\n".join(_section_html(section) for section in sections),
         style=_text("page.css"),
         script=_text("page.js"),
         plotly=get_plotlyjs(),
     )
 
 
-def _written(of: Section) -> str:
-    head = f"<h2>{escaped(of.title)}</h2>"
-    return f'<section id="{of.anchor}">{head}\n{of.html}\n</section>'
+def _section_html(section: Section) -> str:
+    head = f"<h2>{escaped(section.title)}</h2>"
+    return f'<section id="{section.anchor}">{head}\n{section.html}\n</section>'
 
 
 def _link(section: Section) -> str:
@@ -147,13 +147,14 @@ def _text(name: str) -> str:
 
 
 class _Clock:
-    """Seconds between stops, by name."""
+    """Measures the seconds between stops."""
 
     def __init__(self) -> None:
         self._last = time.monotonic()
         self.seconds: dict[str, float] = {}
 
     def stop(self, name: str) -> None:
+        """Store the seconds since the last stop under a name."""
         now = time.monotonic()
         self.seconds[name] = round(now - self._last, 3)
         self._last = now

@@ -1,6 +1,6 @@
-"""Charts of the page: one look, one colour for one thing, no tool bar.
+"""Charts of the page, all in one style, with the same colour for the same line.
 
-Colours are those of Okabe and Ito, which the colour-blind tell apart.
+The colours are those of Okabe and Ito, which colour-blind readers can distinguish.
 """
 
 from __future__ import annotations
@@ -13,7 +13,13 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from whatif_assets.report.page.content import IN_SAMPLE, STRETCHES, PageContent
+from whatif_assets.report.page.content import (
+    HOLDOUT,
+    IN_SAMPLE,
+    OUT_OF_SAMPLE,
+    STRETCHES,
+    PageContent,
+)
 from whatif_assets.report.page.markup import escaped
 
 WINNER = "#0072B2"
@@ -22,7 +28,7 @@ PLACEBO = "#8A8A8A"
 LOSS = "#D55E00"
 RUNNERS_UP = ("#009E73", "#CC79A7", "#56B4E9", "#6B4F3A")
 INK, GRID = "#222222", "#E4E4E4"
-SHADES = {IN_SAMPLE: "#DCE3EA", "out_of_sample": "#FFFFFF", "holdout": "#FBF0D0"}
+SHADES = {IN_SAMPLE: "#DCE3EA", OUT_OF_SAMPLE: "#FFFFFF", HOLDOUT: "#FBF0D0"}
 NAMES = {stretch: stretch.replace("_", "-") for stretch in SHADES}
 HALF_A_DAY = pd.Timedelta(hours=12)
 CONFIG = {"displayModeBar": False, "responsive": True}
@@ -63,13 +69,13 @@ def chart(
     Parameters
     ----------
     name
-        Its id in the page.
+        Id of the chart in the page.
     traces
-        What plotly is to draw.
+        Traces of plotly.
     x, y
         Titles of the axes, with units.
     height
-        In pixels; the width is that of the page.
+        Height in pixels; the width is that of the page.
     xaxis, yaxis, layout
         Further settings of plotly.
     """
@@ -90,12 +96,12 @@ def chart(
 
 
 def legend(entries: Iterable[tuple[str, str, str]]) -> str:
-    """Say what colours mean, above a chart, where long names wrap.
+    """Write a legend above a chart; in plotly's own legend long names do not wrap.
 
     Parameters
     ----------
     entries
-        Name, colour, and ``line``, ``dash`` or ``area`` of each.
+        Name, colour and kind of each entry; a kind is ``line`` or ``area``.
     """
     items = (
         f'<li><i class="{kind}" style="--c:{colour}"></i>{escaped(name)}</li>'
@@ -105,7 +111,7 @@ def legend(entries: Iterable[tuple[str, str, str]]) -> str:
 
 
 def colours(content: PageContent) -> dict[str, str]:
-    """Give every line of the page its colour."""
+    """Return the colour of every line of the page, by name."""
     lines = content.curves.drop_duplicates("line")
     runners = lines.loc[lines["kind"] == "runner_up", "line"]
     found = dict(zip(runners, RUNNERS_UP))
@@ -115,11 +121,11 @@ def colours(content: PageContent) -> dict[str, str]:
 
 
 def shades(content: PageContent) -> list[dict[str, Any]]:
-    """Shade in-sample sessions and the holdout of an axis of dates."""
+    """Return the shapes that shade in-sample sessions and holdout on a date axis."""
     found = []
     for stretch in STRETCHES:
         days = content.stretches[stretch]
-        if days and stretch != "out_of_sample":
+        if days and stretch != OUT_OF_SAMPLE:
             found.append(
                 {
                     "type": "rect",
@@ -138,7 +144,7 @@ def shades(content: PageContent) -> list[dict[str, Any]]:
 
 
 def shade_entries(content: PageContent) -> list[tuple[str, str, str]]:
-    """Say what the shades mean, as entries of a legend."""
+    """Return the legend entries of the shades."""
     return [
         (_stretch_name(stretch, content.stretches[stretch]), SHADES[stretch], "area")
         for stretch in STRETCHES
@@ -151,7 +157,7 @@ def _stretch_name(stretch: str, days: Sequence[date]) -> str:
 
 
 def date_range(content: PageContent) -> dict[str, Any]:
-    """Settings of an axis that shows all sessions."""
+    """Return the settings of a date axis that shows all sessions."""
     days = [day for stretch in STRETCHES for day in content.stretches[stretch]]
     if not days:
         return {"type": "date"}
@@ -173,7 +179,7 @@ def _iso(day: date, offset: pd.Timedelta) -> str:
 
 
 def broken(rows: pd.DataFrame, column: str) -> tuple[list[Any], list[Any]]:
-    """Coordinates of a line over sessions that is broken between stretches."""
+    """Return the coordinates of a line over sessions, with a gap between stretches."""
     xs: list[Any] = []
     ys: list[Any] = []
     for _, part in rows.groupby("stretch", sort=False):

@@ -1,4 +1,4 @@
-"""Collecting the content of a study from the lake."""
+"""Collecting the content of a study's page from the lake."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 
+from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.engines.strategies import find_strategy
 from whatif_assets.home.adjustments import adjustments_table
@@ -57,31 +58,27 @@ def collect(
     effects: Sensitivity,
     conclusion: str,
 ) -> PageContent:
-    """Collect what the page tells of a study.
+    """Collect the content of a study's page.
 
     Parameters
     ----------
+    home
+        The home of the study.
+    study
+        The study.
     leaderboard
         The study's rows, the best first.
     winner
-        None where no variant can win.
+        The winner; None if no variant can win.
     effects
-        Of the study's configurations.
+        Effects of the axes of the study's configurations.
     conclusion
-        See :class:`whatif_assets.report.conclusion.Conclusion`.
+        Text of the conclusion; see
+        :class:`whatif_assets.report.conclusion.Conclusion`.
     """
-    days, (attribution, why_not) = _stretches(home, study), _attributed(winner)
-    judged = read_verdicts(winner) if winner else NO_VERDICTS
-    logits = (
-        home.lake.read(LOGITS, study.name)["logit"] if len(judged) else pd.Series([])
-    )
-    parts = (
-        home.lake.read(EDGE_PARTS, study.name)
-        if len(judged)
-        else LAKE[EDGE_PARTS].empty()
-    )
-    opened = winner is not None and is_opened(winner)
-    sealed = home.lake.read("holdout_results", study.name) if opened else pd.DataFrame()
+    days, sessions = _stretches(home, study), _sessions(home, study)
+    attribution, why_not = _attributed(winner)
+    verdict, edge_parts, logits = _judgement(winner)
     return PageContent(
         study=study,
         market=home.market,
@@ -91,28 +88,47 @@ def collect(
         family=winner.configuration.family()[0] if winner else "",
         why_none=why_none(leaderboard, study),
         conclusion=conclusion,
-        verdict=_first(judged),
-        edge_parts=parts,
-        logits=logits.to_numpy(dtype=np.float64),
+        verdict=verdict,
+        edge_parts=edge_parts,
+        logits=logits,
         stretches=days,
         curves=_curves(home, leaderboard, winner, days),
         traders=_traders(winner),
         placebos=_placebos(winner),
-        holdout=_first(sealed),
+        holdout=_holdout(winner),
         openings=openings(home, study),
         attribution=attribution,
         unattributed=why_not,
         effects=effects,
-        bars=_bars(home, _sessions(home, study)),
-        findings=_findings(home, _sessions(home, study)),
-        adjustments=_adjustments(home, _sessions(home, study)),
+        bars=_bars(home, sessions),
+        findings=_findings(home, sessions),
+        adjustments=_adjustments(home, sessions),
         lineage=lineage_table(home, study, leaderboard),
         timezone=str(home.market.sessions.timezone),
     )
 
 
+def _judgement(
+    winner: Winner | None,
+) -> tuple[dict[str, Any], pd.DataFrame, FloatArray]:
+    """Return the verdict, the parts of the edge and the logits; empty if not judged."""
+    judged = read_verdicts(winner) if winner else NO_VERDICTS
+    if winner is None or judged.empty:
+        return {}, LAKE[EDGE_PARTS].empty(), np.empty(0)
+    lake, study = winner.home.lake, winner.study.name
+    logits = lake.read(LOGITS, study)["logit"].to_numpy(dtype=np.float64)
+    return _first(judged), lake.read(EDGE_PARTS, study), logits
+
+
+def _holdout(winner: Winner | None) -> dict[str, Any]:
+    """Return the winner's results on the holdout; empty if it did not open it."""
+    if winner is None or not is_opened(winner):
+        return {}
+    return _first(winner.home.lake.read("holdout_results", winner.study.name))
+
+
 def _first(rows: pd.DataFrame) -> dict[str, Any]:
-    """The one row of a table by column; empty where it has none."""
+    """Return the only row of a table by column; empty if the table is empty."""
     found = rows.head(1).to_dict("records")
     return {str(name): value for row in found for name, value in row.items()}
 
@@ -123,7 +139,7 @@ def _text_of(home: Home, study: Study) -> str:
 
 
 def _stretches(home: Home, study: Study) -> dict[str, list[date]]:
-    """Sessions before the first test, of all tests, and of the holdout."""
+    """Return the sessions before the first test, of all tests, and of the holdout."""
     sealed = study.holdout(home.market)
     return {
         IN_SAMPLE: list(study.folds(home.market)[0].train),
@@ -138,7 +154,7 @@ def _curves(
     winner: Winner | None,
     days: dict[str, list[date]],
 ) -> pd.DataFrame:
-    """Profits of the lines that the page draws; see :class:`PageContent`."""
+    """Collect the profits of all lines of the page; see :class:`PageContent`."""
     parts = [*_of_variants(home, leaderboard, winner)]
     if winner is not None:
         parts += _of_holdout(winner)
@@ -156,7 +172,7 @@ def _curves(
 def _of_variants(
     home: Home, leaderboard: pd.DataFrame, winner: Winner | None
 ) -> Iterator[pd.DataFrame]:
-    """The winner, then the best variant of each of the next configurations."""
+    """Yield the winner, then the best variant of each of the next configurations."""
     candidates = leaderboard[leaderboard["role"] == CANDIDATE]
     best = candidates.drop_duplicates("configuration")
     if winner is not None:
@@ -169,14 +185,14 @@ def _of_variants(
             (OUT_OF_SAMPLE, "daily_pnl"),
         ):
             daily = home.lake.read(table, row["configuration"])
-            mine = daily[daily["variant"] == row["variant"]].drop(columns="variant")
-            if len(mine) and len(mine.columns):
+            pnl = daily[daily["variant"] == row["variant"]].drop(columns="variant")
+            if len(pnl) and len(pnl.columns):
                 yield _line(
                     short_name(row),
                     "winner" if won else "runner_up",
                     stretch,
-                    list(mine.columns),
-                    mine.to_numpy(dtype=np.float64)[0],
+                    list(pnl.columns),
+                    pnl.to_numpy(dtype=np.float64)[0],
                     row["start_cash"],
                 )
 
@@ -190,7 +206,7 @@ def _line(
 
 
 def _of_holdout(winner: Winner) -> Iterator[pd.DataFrame]:
-    """The winner and buy-and-hold on the holdout, if it was opened for it."""
+    """Yield the winner and buy-and-hold on the holdout, if the winner opened it."""
     if not is_opened(winner):
         return
     daily = winner.home.lake.read("holdout_pnl", winner.study.name)
@@ -209,7 +225,7 @@ def _of_holdout(winner: Winner) -> Iterator[pd.DataFrame]:
 
 
 def _of_hold(winner: Winner, before: Sequence[date]) -> Iterator[pd.DataFrame]:
-    """Buy-and-hold of the winner's symbols, in sample and out of sample."""
+    """Yield buy-and-hold of the winner's symbols, in sample and out of sample."""
     cash = winner.row["start_cash"]
     if before:
         symbols = winner.home.symbols_of(winner.configuration)
@@ -218,9 +234,9 @@ def _of_hold(winner: Winner, before: Sequence[date]) -> Iterator[pd.DataFrame]:
         size, as_of = home.bar_size(configuration), basis_of(home, winner.study)
         sleeves = build_sleeves(home, symbols, before, kind, [{}], None, size, as_of)
         hold = Challenged.of(winner).sized("buy_and_hold")
-        held = benchmark_of(sleeves, hold, len(before))
+        benchmark = benchmark_of(sleeves, hold, len(before))
         names = [day.isoformat() for day in before]
-        yield _line("buy-and-hold", "hold", IN_SAMPLE, names, held.pnl[0], cash)
+        yield _line("buy-and-hold", "hold", IN_SAMPLE, names, benchmark.pnl[0], cash)
     daily = _placebo_pnl(winner, "buy_and_hold")
     if len(daily):
         yield _line(
@@ -234,12 +250,12 @@ def _of_hold(winner: Winner, before: Sequence[date]) -> Iterator[pd.DataFrame]:
 
 
 def _placebo_pnl(winner: Winner, placebo: str) -> pd.DataFrame:
-    """Daily profits of a placebo made for the winner, a column per session."""
+    """Read the profits of one of the winner's placebos, with a column per session."""
     if not is_challenged(winner):
         return pd.DataFrame()
     daily = winner.home.lake.read("placebo_pnl", winner.study.name)
-    mine: pd.DataFrame = daily[daily["placebo"] == placebo]
-    return mine.drop(columns=["placebo", "variant"])
+    pnl: pd.DataFrame = daily[daily["placebo"] == placebo]
+    return pnl.drop(columns=["placebo", "variant"])
 
 
 def _traders(winner: Winner | None) -> pd.DataFrame:
@@ -258,7 +274,7 @@ def _placebos(winner: Winner | None) -> pd.DataFrame:
 
 
 def _attributed(winner: Winner | None) -> tuple[Attribution | None, str]:
-    """Take the winner's profit apart, or say why that cannot be done now."""
+    """Attribute the winner's profit, or return why it cannot be attributed now."""
     if winner is None:
         return None, ""
     home, configuration, variant = winner.home, winner.configuration, winner.variant
@@ -272,7 +288,7 @@ def _attributed(winner: Winner | None) -> tuple[Attribution | None, str]:
 
 
 def _sessions(home: Home, study: Study) -> list[date]:
-    """Sessions of the study whose bars the lake has."""
+    """List the sessions of the study whose bars are in the lake."""
     return [
         day
         for day in study.sessions(home.market)
@@ -281,12 +297,12 @@ def _sessions(home: Home, study: Study) -> list[date]:
 
 
 def _adjustments(home: Home, sessions: Sequence[date]) -> pd.DataFrame:
-    """Steps after the first session, on whose basis prices are."""
+    """Read the adjustments after the first session, whose prices are the basis."""
     return adjustments_table(home.lake, [day.isoformat() for day in sessions[1:]])
 
 
 def _bars(home: Home, sessions: Sequence[date]) -> pd.DataFrame:
-    """Count the bars by session and symbol, beside how many there should be."""
+    """Count the bars by session and symbol, and how many are expected."""
     if not sessions:
         return pd.DataFrame()
     files = home.lake.globs("price_bars", map(str, sessions))
@@ -300,7 +316,7 @@ def _bars(home: Home, sessions: Sequence[date]) -> pd.DataFrame:
 
 
 def _findings(home: Home, sessions: Sequence[date]) -> pd.DataFrame:
-    """What checks found in the bars of each session."""
+    """Read the findings of the checks in the bars of each session."""
     parts = [pd.DataFrame({"session": []}).join(findings_table([]))]
     for day in sessions:
         found = kept_findings(home.lake, day.isoformat())

@@ -1,4 +1,4 @@
-"""Content: what the page tells of a study, so that sections need no lake."""
+"""Content of the page of a study, collected so that sections need no lake."""
 
 from __future__ import annotations
 
@@ -25,31 +25,34 @@ CURVES = ("line", "kind", "stretch", "session", "pnl", "start_cash")
 
 @dataclass(frozen=True, eq=False)
 class PageContent:
-    """What is known of a study.
+    """Everything that the page shows of a study.
+
+    A stretch is the in-sample period, the out-of-sample period or the holdout. Profits
+    are in the account's currency.
 
     Attributes
     ----------
     study, market
-        Their settings.
+        Settings of the study and of its market.
     text
-        The study's file.
+        Text of the study file.
     leaderboard
-        All of its variants, the best first.
+        All variants of the study, the best first.
     winner
         Row of the winner in the leaderboard; empty without a winner.
     family
         Key of the winner's configuration without its values on axes.
     why_none
-        Why no variant can win; empty where one can.
+        Why no variant can win; empty if one can.
     conclusion
-        What the study comes to, in sentences, one a line.
+        The conclusion in sentences, one per line.
     verdict
-        The verdict on the winner by name: headline, reasons, figures. Empty where it
-        was not judged.
+        The verdict on the winner by column: headline, reasons, figures. Empty if the
+        winner was not judged.
     edge_parts
-        The table of that name about the winner; no rows where it was not judged.
+        The table ``edge_parts`` of the winner; no rows if the winner was not judged.
     logits
-        Of the splits of the sessions in halves; see
+        One logit per split of the sessions in halves, which may be infinite; see
         :class:`~whatif_assets.domain.selection.overfitting.Overfitting`.
     stretches
         Sessions by stretch: ``in_sample``, ``out_of_sample``, ``holdout``.
@@ -59,32 +62,34 @@ class PageContent:
         session (date), pnl since the start of the stretch, start_cash.
     traders
         Out-of-sample profits of random traders with the winner's turnover: session,
-        low, middle and high (5 %, 50 % and 95 %).
+        and the quantiles low, middle and high (5 %, 50 % and 95 %).
     placebos
         Results of the placebos made for the winner.
     holdout
-        The winner's results on the holdout by name; empty where it is sealed.
+        The winner's results on the holdout by column; empty if it is sealed.
     openings
-        Each opening of the holdout.
+        One row per opening of the holdout.
     attribution
-        The winner's out-of-sample profit, taken apart; None without a winner.
+        The winner's out-of-sample profit by symbol, session, hour and cost; None
+        without a winner, or if it could not be computed.
     unattributed
-        Why it could not be taken apart.
+        Why the attribution could not be computed; else empty.
     effects
         Effects of the axes of the study's configurations.
     bars
-        One row per session and symbol: bars, typical (vwap filled), expected (NaN of
-        bars that end by what was traded, which have no number).
+        One row per session and symbol: bars, typical (number of bars whose vwap is the
+        typical price), expected (NaN for volume and dollar bars).
     findings
-        What checks found in the bars: session, check, severity, symbol, count,
+        Findings of the checks of the bars: session, check, severity, symbol, count,
         example.
     adjustments
         Splits and dividends between the study's sessions: session, symbol, split,
         dividend_factor.
     lineage
-        One row per table: what produced it.
+        One row per table of the lake; see
+        :func:`whatif_assets.report.page.lineage_table.lineage_table`.
     timezone
-        Of the exchange, such as ``America/New_York``.
+        Time zone of the exchange, such as ``America/New_York``.
     """
 
     study: Study

@@ -1,4 +1,4 @@
-"""Section: what costs do to the winner and to the runners-up."""
+"""Section: the effect of costs on the winner and on the runners-up."""
 
 from __future__ import annotations
 
@@ -20,18 +20,19 @@ from whatif_assets.steps.leaderboard import CANDIDATE, short_name
 
 LEAST_SCALE = 1.0
 POINTS = 60
-ASKED = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
+# Commissions in the table, in basis points; the one that was charged is added.
+COMMISSIONS = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
 def costs(content: PageContent) -> Section:
-    """Draw profit over commission, and say who wins at which cost."""
+    """Draw profit over commission, and list which candidate leads at which cost."""
     if not content.winner:
         return Section("Costs", "costs", paragraph(content.why_none))
     charged = charged_bps(content.winner)
     note = paragraph(
         "Profit out of sample if the same fills were charged another commission, in "
-        "basis points of their value. Charged were "
-        f"{format_figures(charged)} bp; slippage and other costs stay as they were."
+        "basis points of their value. The backtest charged "
+        f"{format_figures(charged)} bp; slippage and other costs are unchanged."
     )
     colour, lines = colours(content), cost_lines(content)
     entries = [(name, colour[name], "line") for name in lines]
@@ -51,19 +52,25 @@ def costs(content: PageContent) -> Section:
 
 
 def charged_bps(row: Mapping[str, Any]) -> float:
-    """Commission that a variant was charged, in basis points."""
+    """Return the commission that a variant was charged, in basis points."""
     return float(json.loads(row["settings"])["commission_bps"])
 
 
 def pnl_at(rows: pd.DataFrame, bps: float) -> FloatArray:
-    """Profit of variants if their fills were charged another commission.
+    """Compute the profit of variants if their fills were charged another commission.
 
     Parameters
     ----------
     rows
-        ``pnl``, ``turnover``, ``start_cash`` and ``break_even_bps``.
+        One row per variant: ``pnl``, ``turnover``, ``start_cash`` and
+        ``break_even_bps``, which may be NaN for a variant that never traded.
     bps
-        In basis points of the value of each fill.
+        Commission in basis points of the value of each fill.
+
+    Returns
+    -------
+    numpy.ndarray
+        Profit in the account's currency. A variant that never traded keeps its ``pnl``.
     """
     traded = (rows["turnover"] * rows["start_cash"]).to_numpy(np.float64)
     own = rows["break_even_bps"].to_numpy(np.float64)
@@ -73,7 +80,7 @@ def pnl_at(rows: pd.DataFrame, bps: float) -> FloatArray:
 
 
 def _drawn(content: PageContent) -> list[tuple[str, pd.DataFrame]]:
-    """The winner and the runners-up that the chart of equity has."""
+    """Return the rows of the winner and of the runners-up in the equity chart."""
     rows = content.leaderboard
     candidates = rows[rows["role"] == CANDIDATE]
     names = pd.Series(
@@ -96,7 +103,7 @@ def _line(name: str, at: FloatArray, pnl: FloatArray, colour: str) -> go.Scatter
 
 
 def cost_lines(content: PageContent) -> dict[str, tuple[FloatArray, FloatArray]]:
-    """Basis points and profit of the winner and of the runners-up."""
+    """Return basis points and profit of the winner and of the runners-up, by name."""
     at = np.linspace(0, _scale(content), POINTS)
     return {
         name: (at, np.array([pnl_at(row, bps)[0] for bps in at]))
@@ -105,7 +112,7 @@ def cost_lines(content: PageContent) -> dict[str, tuple[FloatArray, FloatArray]]
 
 
 def _marks(content: PageContent) -> Iterator[tuple[str, float]]:
-    """Costs worth a line: charged, where another wins, where nothing is earned."""
+    """Yield the marked costs: charged, overtaken by another variant, and break-even."""
     marks = (
         ("charged", charged_bps(content.winner)),
         ("flips", float(content.verdict.get("flip_bps", math.nan))),
@@ -142,26 +149,26 @@ def _label(name: str, x: float) -> dict[str, Any]:
 
 
 def _winners(content: PageContent) -> str:
-    """Which candidate would make most money at some costs."""
+    """Tabulate the candidate with the highest profit at each commission."""
     rows = content.leaderboard
     candidates = rows[rows["role"] == CANDIDATE]
-    mine = pd.DataFrame([content.winner])
-    told = []
-    for bps in sorted({*ASKED, charged_bps(content.winner)}):
-        made = pnl_at(candidates, bps)
-        best = candidates.iloc[int(np.nanargmax(made))]
-        told.append(
+    winner = pd.DataFrame([content.winner])
+    cells = []
+    for bps in sorted({*COMMISSIONS, charged_bps(content.winner)}):
+        profits = pnl_at(candidates, bps)
+        best = candidates.iloc[int(np.nanargmax(profits))]
+        cells.append(
             (
                 format_figures(bps),
                 short_name(best.to_dict()),
-                f"{np.nanmax(made):,.2f}",
-                f"{pnl_at(mine, bps)[0]:,.2f}",
+                f"{np.nanmax(profits):,.2f}",
+                f"{pnl_at(winner, bps)[0]:,.2f}",
             )
         )
     head = (
         "Commission, bp",
-        "Most money of all candidates",
-        "It makes",
-        "Winner makes",
+        "Candidate with the highest PnL",
+        "Its PnL",
+        "PnL of the winner",
     )
-    return table(head, told, 2)
+    return table(head, cells, 2)

@@ -26,13 +26,13 @@ STRONG = ("winner", "hold")
 
 
 def equity(content: PageContent) -> Section:
-    """Draw profits of winner, runners-up, buy-and-hold and random traders."""
+    """Draw the profits of winner, runners-up, buy-and-hold and random traders."""
     if content.curves.empty:
         return Section("Equity", "equity", paragraph(NO_RESULT))
     note = paragraph(
-        "Profit at the end of each session. The account starts anew at 0 in each "
-        "stretch; models have seen the in-sample sessions, so what they earn there "
-        "says nothing."
+        "Profit at the end of each session. Every period (in-sample, out-of-sample and "
+        "holdout) starts at 0. Models were trained on the in-sample sessions, so their "
+        "profit there is not evidence."
     )
     traces = [*_band(content.traders), *(_traces(content, "pnl", "%{y:,.0f}"))]
     drawn = chart(
@@ -48,12 +48,12 @@ def equity(content: PageContent) -> Section:
 
 
 def drawdown(content: PageContent) -> Section:
-    """Draw how far winner and buy-and-hold are below their last peak."""
-    deep = _deep(content)
-    if deep.empty:
+    """Draw the drawdown of the winner and of buy-and-hold."""
+    curves = _drawdown_curves(content)
+    if curves.empty:
         why = content.why_none or NO_RESULT
         return Section("Drawdown", "drawdown", paragraph(why))
-    names = deep.drop_duplicates("line")
+    names = curves.drop_duplicates("line")
     entries = [
         (line, WINNER if kind == "winner" else HOLD, "line")
         for line, kind in zip(names["line"], names["kind"])
@@ -61,7 +61,7 @@ def drawdown(content: PageContent) -> Section:
     drawn = chart(
         "chart-drawdown",
         [
-            _line_of(deep[deep["line"] == line], line, colour, "below", "%{y:.2f} %")
+            _trace(curves[curves["line"] == line], line, colour, "below", "%{y:.2f} %")
             for line, colour, _ in reversed(entries)
         ],
         "session",
@@ -71,8 +71,9 @@ def drawdown(content: PageContent) -> Section:
         xaxis=date_range(content),
     )
     note = paragraph(
-        "Equity at the end of each session against its highest value so far in the "
-        "stretch, the starting cash included."
+        "Equity at the end of each session, compared with the highest equity so far in "
+        "the same period (in-sample, out-of-sample or holdout), which is at least the "
+        "starting cash."
     )
     return Section(
         "Drawdown",
@@ -82,34 +83,48 @@ def drawdown(content: PageContent) -> Section:
 
 
 def drawdowns(content: PageContent) -> pd.DataFrame:
-    """Winner and buy-and-hold out of sample, with :func:`below_peak` as ``below``."""
-    deep = _deep(content)
-    return deep[deep["stretch"] == OUT_OF_SAMPLE]
+    """Return the out-of-sample curves of the winner and of buy-and-hold.
+
+    The column ``below`` is :func:`below_peak`.
+    """
+    curves = _drawdown_curves(content)
+    return curves[curves["stretch"] == OUT_OF_SAMPLE]
 
 
-def _deep(content: PageContent) -> pd.DataFrame:
+def _drawdown_curves(content: PageContent) -> pd.DataFrame:
     strong = content.curves[content.curves["kind"].isin(STRONG)]
     return strong.assign(below=below_peak(strong))
 
 
 def below_peak(curves: pd.DataFrame) -> pd.Series[float]:
-    """Distance from the highest equity so far, in percent of it, at most 0."""
+    """Compute the drawdown from the highest equity so far in each line and stretch.
+
+    Parameters
+    ----------
+    curves
+        ``line``, ``stretch``, ``pnl`` and ``start_cash``; see :class:`PageContent`.
+
+    Returns
+    -------
+    pandas.Series
+        Distance from the peak in percent of the peak, at most 0.
+    """
     value = curves["start_cash"] + curves["pnl"]
     peak = value.groupby([curves["line"], curves["stretch"]]).cummax()
     peak = peak.clip(lower=curves["start_cash"])
     return 100 * (value / peak - 1)
 
 
-def _traces(content: PageContent, column: str, written: str) -> list[go.Scatter]:
-    """One trace per line, buy-and-hold and the winner on top."""
+def _traces(content: PageContent, column: str, label: str) -> list[go.Scatter]:
+    """Draw one trace per line; buy-and-hold and the winner are on top."""
     colour, order = colours(content), ("runner_up", "hold", "winner")
     lines = [(str(n), rows) for n, rows in content.curves.groupby("line", sort=False)]
     lines.sort(key=lambda line: order.index(line[1]["kind"].iloc[0]))
-    return [_line_of(rows, name, colour[name], column, written) for name, rows in lines]
+    return [_trace(rows, name, colour[name], column, label) for name, rows in lines]
 
 
-def _line_of(
-    rows: pd.DataFrame, name: str, colour: str, column: str, written: str
+def _trace(
+    rows: pd.DataFrame, name: str, colour: str, column: str, label: str
 ) -> go.Scatter:
     xs, ys = broken(rows, column)
     strong = rows["kind"].iloc[0] in STRONG
@@ -120,12 +135,12 @@ def _line_of(
         mode="lines+markers" if len(rows) < 60 else "lines",
         marker={"size": 4},
         line={"color": colour, "width": 2.4 if strong else 1.3},
-        hovertemplate=f"%{{x|%Y-%m-%d}}: {written}",
+        hovertemplate=f"%{{x|%Y-%m-%d}}: {label}",
     )
 
 
 def _band(traders: pd.DataFrame) -> list[go.Scatter]:
-    """Where 90 % of the random traders end each session."""
+    """Draw the band in which 90 % of the random traders are at each session's end."""
     if traders.empty:
         return []
     days = [day.isoformat() for day in traders["session"]]
@@ -148,6 +163,10 @@ def _legend(content: PageContent) -> str:
     entries.sort(key=lambda entry: order.get(entry[1], 1))
     if len(content.traders):
         entries.append(
-            ("random traders with its turnover, middle 90 %", PLACEBO + "66", "area")
+            (
+                "random traders with the winner's turnover, middle 90 %",
+                PLACEBO + "66",
+                "area",
+            )
         )
     return legend([*entries, *shade_entries(content)])

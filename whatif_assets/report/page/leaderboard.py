@@ -1,4 +1,4 @@
-"""Section: the leaderboard, to be sorted and filtered."""
+"""Section: the leaderboard, which readers can sort and filter."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from whatif_assets.steps.leaderboard import CANDIDATE, short_name
 from whatif_assets.steps.sensitivity import PLATEAU
 
 MOST_ROWS = 1000
-MADE = "placebo for the winner"
+WINNERS_PLACEBO = "placebo for the winner"
 RANDOM = "random_entry"
 SHOWN = (
     "pnl",
@@ -32,7 +32,7 @@ SHOWN = (
 
 
 def leaderboard(content: PageContent) -> Section:
-    """List the best variants, every placebo, and the rank that each would have."""
+    """List the best variants with all benchmarks and placebos, in ranking order."""
     rows = _rows(content)
     column = content.study.ranking.column
     figures = [c for c in dict.fromkeys((column, *SHOWN)) if c in rows]
@@ -54,37 +54,38 @@ def _note(content: PageContent) -> str:
     drawn = (
         0 if content.placebos.empty else (content.placebos["placebo"] == RANDOM).sum()
     )
-    best = f" (of {drawn:,} random traders the best)" if drawn else ""
+    best = f" (only the best of {drawn:,} random traders)" if drawn else ""
     return (
-        f"Here are {shown} variants by {content.study.ranking.label}, benchmarks and "
-        f"placebos in grey, those made for the winner{best} without a rank. All are in "
-        "whatif.duckdb, tables leaderboard and placebos. Press a heading to sort by it."
+        f"This table has {shown} variants by {content.study.ranking.label}. Benchmarks "
+        f"and placebos are grey; placebos made for the winner{best} have no rank. All "
+        "rows are in the tables leaderboard and placebos of whatif.duckdb. Click a "
+        "heading to sort by it."
     )
 
 
 def _rows(content: PageContent) -> pd.DataFrame:
-    """Rows of the leaderboard, and those of the placebos made for the winner."""
+    """Return the rows of the leaderboard and of the winner's placebos, in order."""
     ranked = content.leaderboard
     shown = ranked[(ranked["rank"] <= MOST_ROWS) | (ranked["role"] != CANDIDATE)]
     if content.placebos.empty:
         return shown
-    made = content.placebos
-    random = made[made["placebo"] == RANDOM].sort_values(
+    every = content.placebos
+    random = every[every["placebo"] == RANDOM].sort_values(
         "ranked_value", ascending=not content.study.ranking.higher_is_better
     )
-    some = pd.concat([made[made["placebo"] != RANDOM], random.head(1)])
-    some = some.assign(configuration=some["placebo"], role=MADE)
-    some[VIOLATES] = ""
-    some[content.study.ranking.column] = some["ranked_value"]
-    some = some[[c for c in some if c in shown]]
-    order = content.study.ranking.order(_joined(shown, some))
+    placebos = pd.concat([every[every["placebo"] != RANDOM], random.head(1)])
+    placebos = placebos.assign(configuration=placebos["placebo"], role=WINNERS_PLACEBO)
+    placebos[VIOLATES] = ""
+    placebos[content.study.ranking.column] = placebos["ranked_value"]
+    placebos = placebos[[c for c in placebos if c in shown]]
+    order = content.study.ranking.order(_stacked(shown, placebos))
     return order.reset_index(drop=True)
 
 
-def _joined(shown: pd.DataFrame, some: pd.DataFrame) -> pd.DataFrame:
-    """Stack the two; placebos have no rank, and no column of their own."""
+def _stacked(shown: pd.DataFrame, placebos: pd.DataFrame) -> pd.DataFrame:
+    """Stack both tables; placebos have no rank, and no columns that the first lacks."""
     return pd.concat(
-        [shown.astype({"rank": "Int64"}), some.dropna(axis=1, how="all")],
+        [shown.astype({"rank": "Int64"}), placebos.dropna(axis=1, how="all")],
         ignore_index=True,
     )
 
@@ -130,12 +131,12 @@ def _line(row: dict[Any, Any], texts: Sequence[str], figures: Sequence[str]) -> 
 
 
 def _name(row: dict[Any, Any]) -> str:
-    """Name a row; a placebo made for the winner belongs to no configuration."""
-    if row["role"] == MADE:
+    """Name a row; a placebo made for the winner does not belong to a configuration."""
+    if row["role"] == WINNERS_PLACEBO:
         return f"{row['configuration']} {row['variant'].strip('-')}".rstrip()
     return short_name(row)
 
 
-def _figure(value: Any, written: str) -> str:
+def _figure(value: Any, text: str) -> str:
     known = "" if value == "" or is_undefined(value) else f"{float(value):.10g}"
-    return f'<td class="n" data-v="{known}">{escaped(written)}</td>'
+    return f'<td class="n" data-v="{known}">{escaped(text)}</td>'

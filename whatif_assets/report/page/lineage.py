@@ -1,4 +1,4 @@
-"""Section: what all of this was computed from, and how it was evaluated."""
+"""Section: the data and code behind the results, and how they were evaluated."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from whatif_assets.report.page.markup import (
 
 
 def lineage(content: PageContent) -> Section:
-    """Tell windows, market, openings of the holdout, and what produced each table."""
+    """List periods, market, openings of the holdout, tables, and the study file."""
     html = "".join(
         [
             _windows(content),
             _market(content),
             _openings(content),
             _tables(content),
-            folded("The study's file", f"<pre>{escaped(content.text)}</pre>"),
+            folded("The study file", f"<pre>{escaped(content.text)}</pre>"),
         ]
     )
     return Section("Lineage", "lineage", html)
@@ -43,11 +43,11 @@ def _windows(content: PageContent) -> str:
     shift = content.study.label.horizon if embargo is None else embargo
     note = paragraph(
         f"Evaluated by {evaluation.method.replace('_', ' ')}. Models were trained on "
-        f"sessions before their test, less an embargo of {shift} bars; in-sample are "
-        "the sessions before the first test. An order decided at the close of a bar "
-        "fills at the open of the next."
+        f"the sessions before their test, with an embargo of {shift} bars. The "
+        "in-sample period is the sessions before the first test. An order decided at "
+        "the close of a bar fills at the open of the next bar."
     )
-    return note + table(("Stretch", "Sessions", "Number"), rows, 2)
+    return note + table(("Period", "Sessions", "Number"), rows, 2)
 
 
 def _market(content: PageContent) -> str:
@@ -66,7 +66,7 @@ def _market(content: PageContent) -> str:
 
 
 def _adjusted(content: PageContent) -> str:
-    """Say which corporate actions prices are adjusted for, and to which basis."""
+    """Describe the corporate actions for which prices are adjusted, and the basis."""
     if not content.market.knows_actions:
         return "nothing"
     steps = content.adjustments
@@ -74,7 +74,7 @@ def _adjusted(content: PageContent) -> str:
     dividends = int((steps["dividend_factor"] != 1).sum())
     wanted = "splits and dividends" if content.market.adjust == "all" else "splits"
     return (
-        f"{wanted}. Backtests have the prices, shares and volumes of the study's first "
+        f"{wanted}. Backtests use the prices, shares and volumes of the study's first "
         f"session, {content.study.sessions(content.market)[0]}. After it in the study: "
         f"splits {splits}, dividends {dividends}"
     )
@@ -108,7 +108,7 @@ def _tables(content: PageContent) -> str:
     head = ["Table", "Content", "Code", "Last run", "Finished, UTC", "Partitions"]
     head += ["Rows", "Runs", "Seconds"]
     note = paragraph(
-        "Why each partition was computed, and when, is in the table runs of "
-        "whatif.duckdb."
+        "The table runs of whatif.duckdb has the reason and the time of every "
+        "computation of a partition."
     )
     return "<h3>Tables</h3>" + table(head, rows, 5, "wide") + note

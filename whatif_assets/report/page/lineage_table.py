@@ -1,4 +1,4 @@
-"""Lineage: what the lake has of a study, and what produced it."""
+"""Lineage: the tables of the lake behind a study, and the runs that wrote them."""
 
 from __future__ import annotations
 
@@ -27,13 +27,23 @@ COLUMNS = (
 
 
 def lineage_table(home: Home, study: Study, leaderboard: pd.DataFrame) -> pd.DataFrame:
-    """Sum up the manifests of a study's partitions, table by table.
+    """Summarise the manifests of a study's partitions, table by table.
+
+    Parameters
+    ----------
+    home
+        The home.
+    study
+        The study.
+    leaderboard
+        The study's rows, which name its configurations.
 
     Returns
     -------
     pandas.DataFrame
-        table, partitions, rows, content (hash of all data versions), code_version,
-        runs, last_run, finished_at (UTC, the latest) and seconds.
+        One row per table that has partitions: table, partitions, rows, content (hash of
+        all data versions), code_version, runs, last_run, finished_at (the latest, as
+        ISO 8601 text in UTC) and seconds.
     """
     sessions = [day.isoformat() for day in study.sessions(home.market)]
     keys = leaderboard["configuration"].drop_duplicates().tolist()
@@ -42,12 +52,12 @@ def lineage_table(home: Home, study: Study, leaderboard: pd.DataFrame) -> pd.Dat
         *((table, keys) for table in OF_CONFIGURATIONS),
         *((table, [study.name]) for table in OF_STUDIES),
     ]
-    rows = [_summed_up(home, table, some) for table, some in wanted]
+    rows = [_summary(home, table, partitions) for table, partitions in wanted]
     found = [row for row in rows if row[1]]
     return pd.DataFrame(found, columns=list(COLUMNS))
 
 
-def _summed_up(home: Home, table: str, keys: Iterable[str]) -> tuple[object, ...]:
+def _summary(home: Home, table: str, keys: Iterable[str]) -> tuple[object, ...]:
     manifests = [m for key in keys if (m := home.lake.manifest(table, key))]
     if not manifests:
         return (table, 0, 0, "", "", 0, "", "", 0.0)

@@ -1,4 +1,4 @@
-"""HTML: everything that comes from a study or a market is escaped here."""
+"""HTML building blocks; they escape all text from studies and markets."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class Section:
     Attributes
     ----------
     title
-        Its heading, as plain text.
+        Heading, as plain text.
     anchor
-        Its id in the page.
+        Id of the section in the page.
     html
-        What is below the heading.
+        HTML below the heading.
     """
 
     title: str
@@ -28,12 +28,12 @@ class Section:
 
 
 def escaped(value: Any) -> str:
-    """Write a value so that nothing in it is taken for HTML."""
+    """Convert a value to text, and escape it for HTML."""
     return html.escape(str(value))
 
 
 def paragraph(text: str, kind: str = "") -> str:
-    """Write a paragraph of plain text; ``kind`` is its class in the style sheet."""
+    """Write a paragraph of plain text; ``kind`` is its CSS class."""
     return f"<p{_class(kind)}>{escaped(text)}</p>"
 
 
@@ -43,7 +43,7 @@ def listed(items: Iterable[str]) -> str:
 
 
 def folded(summary: str, content: str) -> str:
-    """Fold HTML away below a line that opens it."""
+    """Hide HTML below a summary line that opens it with a click."""
     return f"<details><summary>{escaped(summary)}</summary>{content}</details>"
 
 
@@ -57,11 +57,12 @@ def table(
     head
         Headings of the columns.
     rows
-        Cells, as they are to be read.
+        Cells, already formatted; they are escaped here.
     texts
-        How many columns hold text; those after them are figures, on the right.
+        Number of columns with text, aligned left; the columns after them are figures,
+        aligned right.
     kind
-        Class of the table in the style sheet.
+        CSS class of the table.
     """
     return (
         f'<div class="scroll"><table{_class(kind)}><thead>'

@@ -1,4 +1,4 @@
-"""Section: whether the best of one half of the sessions is good in the other."""
+"""Section: whether the best trial of one half of the sessions is good in the other."""
 
 from __future__ import annotations
 
@@ -11,18 +11,22 @@ from whatif_assets.report.page.content import PageContent
 from whatif_assets.report.page.markup import Section, paragraph
 
 BINS = 40
-# Counts below this have a tick each.
+# If all counts are below this, the axis has a tick at every count.
 FEW = 6
 TITLE = "Overfitting"
 
 
 def overfitting(content: PageContent) -> Section:
-    """Draw the histogram of CSCV's logits."""
+    """Draw the histogram of the logits of CSCV.
+
+    CSCV is combinatorially symmetric cross-validation; see
+    :mod:`whatif_assets.domain.selection.overfitting`.
+    """
     logits = content.logits[np.isfinite(content.logits)]
     if not len(logits):
         why = content.why_none or (
-            "Fewer than two trials or four sessions, or no verdict yet: nothing can "
-            "be divided."
+            "Not available: there are fewer than two trials or four sessions, or there "
+            "is no verdict yet."
         )
         return Section(TITLE, "overfitting", paragraph(why))
     widest = 1.05 * max(float(np.abs(logits).max()), 1.0)
@@ -64,18 +68,18 @@ def overfitting(content: PageContent) -> Section:
 
 
 def _note(content: PageContent, drawn: int) -> str:
-    of = content.verdict
-    left = len(content.logits) - drawn
+    verdict = content.verdict
+    undrawn = len(content.logits) - drawn
     text = (
-        "The rank that the best of one half of the sessions has in the other half, for "
-        f"{int(of['cscv_splits']):,} ways to divide them. "
+        "The rank that the best trial of one half of the sessions has in the other "
+        f"half, for {int(verdict['cscv_splits']):,} ways to divide the sessions. "
         "Probability of backtest overfitting: "
-        f"{format_percent(of['pbo'])}; of a loss in the other half: "
-        f"{format_percent(of['probability_of_loss'])}. Rank correlation of the "
-        f"trials between halves: {format_figures(of['rank_correlation'])}; slope of "
-        f"the best one's performance: {format_figures(of['degradation_slope'])} "
-        "(1 would be persistence)."
+        f"{format_percent(verdict['pbo'])}; of a loss in the other half: "
+        f"{format_percent(verdict['probability_of_loss'])}. Rank correlation of the "
+        f"trials between halves: {format_figures(verdict['rank_correlation'])}; slope "
+        "of the best trial's performance: "
+        f"{format_figures(verdict['degradation_slope'])} (1 would be persistence)."
     )
-    if left:
-        text += f" {left:,} splits at either end of the scale are not drawn."
+    if undrawn:
+        text += f" {undrawn:,} splits at the two ends of the scale are not drawn."
     return paragraph(text)

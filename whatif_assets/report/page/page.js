@@ -21,7 +21,7 @@
       count.textContent = shown.toLocaleString("en") + " shown";
     };
 
-    // What is undefined stays last, whichever way the others are sorted.
+    // Undefined values stay last in both sort directions.
     const value = (row, column) => {
       const cell = row.cells[column];
       if (!cell.classList.contains("n")) return cell.textContent;
@@ -50,7 +50,7 @@
     filter();
   }
 
-  // Charts are as wide as the screen; paper is narrower.
+  // Charts are as wide as the screen, so they are resized for paper, which is narrower.
   const charts = () => Array.from(document.querySelectorAll(".js-plotly-plot"));
   const paper = 680;
   window.addEventListener("beforeprint", () => charts().forEach((chart) => {

@@ -1,4 +1,4 @@
-"""Section: what the bars are like that all of this rests on."""
+"""Section: quality of the bars behind the results."""
 
 from __future__ import annotations
 
@@ -17,13 +17,16 @@ SEVERITIES = ("error", "warning", "note")
 
 
 def quality(content: PageContent) -> Section:
-    """Sum up the bars: how many, what is missing, what checks found."""
+    """Summarise the bars: their number, missing bars, and findings of the checks."""
     bars = content.bars
     if bars.empty:
         return Section("Data quality", "quality", paragraph("No bars in the lake."))
     html = _summary(content) + _checks(content.findings)
     if content.market.bar_size.by_activity:
-        html += paragraph("Bars end by what was traded: no number of them is due.")
+        html += paragraph(
+            "A bar ends when its volume or value is reached, so no number of bars is "
+            "expected."
+        )
     else:
         html += _map(content) + _worst(bars)
     return Section("Data quality", "quality", html)
@@ -38,7 +41,7 @@ def _summary(content: PageContent) -> str:
         *_present(content),
         ("Symbols without any bar in a session", f"{len(_grid(bars)) - len(bars):,}"),
         (
-            "Bars without a vwap, typical price taken",
+            "Bars without a vwap, which have the typical price",
             f"{bars['typical'].sum():,}",
         ),
     ]
@@ -46,29 +49,29 @@ def _summary(content: PageContent) -> str:
 
 
 def _present(content: PageContent) -> list[tuple[str, str]]:
-    """How many of the bars that are due there are, where any number is."""
+    """Return the share of expected bars that exist; no row if none are expected."""
     if content.market.bar_size.by_activity:
         return []
     expected = _grid(content.bars)["expected"].sum()
     present = content.bars[["bars", "expected"]].min(axis=1).sum()
     share = f"{format_percent(present / expected)} ({expected - present:,} missing)"
-    return [("Of the bars that the calendar's hours have", share)]
+    return [("Share of the bars in the calendar's hours", share)]
 
 
 def _checks(findings: pd.DataFrame) -> str:
-    """What each check found, the severest first."""
+    """Tabulate the findings of each check, the most severe first."""
     head = "<h3>Checks</h3>"
     if findings.empty:
         return head + paragraph("The checks of the bars found nothing.")
     rows = []
-    for (name, severity), some in findings.groupby(["check", "severity"], sort=True):
-        where = (some["session"].nunique(), some["symbol"].nunique())
+    for (name, severity), group in findings.groupby(["check", "severity"], sort=True):
+        where = (group["session"].nunique(), group["symbol"].nunique())
         rows.append(
             (
                 f"{name}: {CHECKS.get(str(name), '')}",
                 severity,
-                some["example"].iloc[0],
-                *(f"{n:,}" if n else "-" for n in (*where, some["count"].sum())),
+                group["example"].iloc[0],
+                *(f"{n:,}" if n else "-" for n in (*where, group["count"].sum())),
             )
         )
     rows.sort(key=lambda row: SEVERITIES.index(row[1]))
@@ -78,7 +81,7 @@ def _checks(findings: pd.DataFrame) -> str:
 
 
 def _grid(bars: pd.DataFrame) -> pd.DataFrame:
-    """Every session and symbol, 0 bars where there is none."""
+    """Return a row for every session and symbol, with 0 bars if it has none."""
     symbols = pd.Index(sorted(bars["symbol"].unique()), name="symbol")
     expected = bars.groupby("session")["expected"].first()
     every = pd.MultiIndex.from_product([expected.index, symbols])
@@ -88,7 +91,7 @@ def _grid(bars: pd.DataFrame) -> pd.DataFrame:
 
 
 def _map(content: PageContent) -> str:
-    """Share of the expected bars by symbol and session, unless all are there."""
+    """Draw the share of expected bars by symbol and session, if any are missing."""
     grid = _grid(content.bars)
     share = (grid["bars"] / grid["expected"]).clip(upper=1.0)
     if (share == 1.0).all():
@@ -116,7 +119,7 @@ def _map(content: PageContent) -> str:
         xaxis={**date_range(content), "nticks": 5},
         yaxis={"type": "category", "tickfont": {"size": 10}, "dtick": 1},
     )
-    note = "Share of the expected bars that are there, the emptiest symbols on top."
+    note = "Share of the expected bars that exist; symbols with the fewest are on top."
     return f"<h3>Coverage</h3>{paragraph(note)}{drawn}"
 
 

@@ -1,4 +1,4 @@
-"""Section: heat maps of the axes, the winner marked."""
+"""Section: heat maps of the axes, with the winner marked."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ TITLE = "Sensitivity"
 
 
 def sensitivity(content: PageContent) -> Section:
-    """Draw the mean ranking metric over every two axes that matter."""
+    """Draw the mean ranking metric over the most influential pairs of axes."""
     pairs, marginal = content.effects.pairs, content.effects.marginal
     if marginal.empty:
-        note = "No configuration has a swept field, so there is nothing to compare."
+        note = "No configuration has a swept field, so nothing can be compared."
         return Section(TITLE, "sensitivity", paragraph(note))
     note = paragraph(
-        f"Mean {content.study.ranking.label} of all variants with two values, whatever "
-        "their other settings; the most influential pairs of axes first. A frame marks "
-        "the winner's settings. A winner alone in a bright field is a peak: a slightly "
-        "different setting would not have won."
+        f"Mean {content.study.ranking.label} of all variants with the same two values, "
+        "over all their other settings; the most influential pairs of axes come first. "
+        "A frame marks the winner's settings. If the winner's cell is bright and its "
+        "neighbours are dark, a slightly different setting would not have won."
     )
     maps = "".join(_maps(content, pairs))
     lines = "".join(_lines(content, marginal))
@@ -50,9 +50,9 @@ def _maps(content: PageContent, pairs: pd.DataFrame) -> Iterator[str]:
     families.sort(key=lambda name: name != content.family)
     number = 0
     for family in families[: OTHERS + 1]:
-        mine = pairs[pairs["configuration"] == family]
+        of_family = pairs[pairs["configuration"] == family]
         most = MOST_OF_WINNER if family == content.family else MOST_OF_OTHERS
-        for rows in by_influence(mine)[:most]:
+        for rows in by_influence(of_family)[:most]:
             yield _map(content, family, rows, f"chart-map-{number}")
             number += 1
 
@@ -104,7 +104,7 @@ def _frame(place: tuple[str, str]) -> go.Scatter:
 
 
 def _place(content: PageContent, axes: tuple[str, str]) -> tuple[str, str] | None:
-    """Where the winner is on two axes of its family."""
+    """Return the winner's values on two axes; None if its settings lack one."""
     settings = json.loads(content.winner["settings"])
     if not set(axes) <= set(settings):
         return None
@@ -112,12 +112,12 @@ def _place(content: PageContent, axes: tuple[str, str]) -> tuple[str, str] | Non
 
 
 def _lines(content: PageContent, marginal: pd.DataFrame) -> Iterator[str]:
-    """The range of the metric by each axis of the winner's family."""
-    mine = marginal[marginal["configuration"] == content.family]
-    if mine.empty:
+    """Draw the range of the metric over each axis of the winner's family."""
+    of_family = marginal[marginal["configuration"] == content.family]
+    if of_family.empty:
         return
     label = content.study.ranking.label
-    for number, rows in enumerate(by_influence(mine)[:MOST_AXES]):
+    for number, rows in enumerate(by_influence(of_family)[:MOST_AXES]):
         axis = str(rows["axis"].iloc[0])
         drawn = chart(
             f"chart-axis-{number}",

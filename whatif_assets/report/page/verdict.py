@@ -1,8 +1,8 @@
-"""Section: the verdict, in words first, then in figures."""
+"""Section: the verdict, first in words, then in figures."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from whatif_assets.domain.accounts.number_format import (
@@ -21,18 +21,20 @@ from whatif_assets.report.page.markup import (
     table,
 )
 
+Row = Mapping[str, Any]
+# Name, value, and interval or scale.
+Line = tuple[str, str, str]
 TONES = {
     Headline.LIKELY_REAL.value: "good",
     Headline.ENDED.value: "bad",
     Headline.LUCK.value: "bad",
     Headline.TOO_SHORT.value: "bad",
     Headline.WITHHELD.value: "bad",
-    Headline.WITHHELD.value: "bad",
 }
 
 
 def verdict(content: PageContent) -> Section:
-    """Say what to think of the winner, and why."""
+    """Show the conclusion with its reasons, the figures, and the parts of the edge."""
     return Section(
         "Verdict",
         "verdict",
@@ -41,7 +43,7 @@ def verdict(content: PageContent) -> Section:
 
 
 def _words(content: PageContent) -> str:
-    """Write the conclusion, a paragraph a line, and the reasons below it."""
+    """Write each line of the conclusion as a paragraph, and the reasons below."""
     lines = content.conclusion.split("\n")
     html = "".join(paragraph(line, _kind(line, content)) for line in lines)
     reasons = content.verdict.get("reasons", "")
@@ -49,7 +51,7 @@ def _words(content: PageContent) -> str:
 
 
 def _kind(line: str, content: PageContent) -> str:
-    """Class of a line: what names no winner warns, the verdict stands out."""
+    """Return the CSS class of a line: warning if no winner is named, or headline."""
     if line.startswith(NO_WINNER):
         return "warning"
     if line.startswith(VERDICT):
@@ -57,16 +59,20 @@ def _kind(line: str, content: PageContent) -> str:
     return ""
 
 
-def _figures(of: Mapping[str, Any]) -> str:
-    if not of:
+def _figures(verdict: Row) -> str:
+    if not verdict:
         return ""
+    hold_sharpe = format_figures(verdict["hold_sharpe"])
+    hold_return = format_percent(verdict["hold_total_return"])
     rows = [
-        ("Sharpe ratio a year", *_around(of, "sharpe", format_figures)),
-        ("Total return", *_around(of, "total_return", format_percent)),
-        ("Buy-and-hold: Sharpe ratio a year", format_figures(of["hold_sharpe"]), ""),
-        ("Buy-and-hold: total return", format_percent(of["hold_total_return"]), ""),
-        *_luck(of),
-        *_holdout(of),
+        ("Sharpe ratio a year", *_with_interval(verdict, "sharpe", format_figures)),
+        ("Total return", *_with_interval(verdict, "total_return", format_percent)),
+        ("Buy-and-hold: Sharpe ratio a year", hold_sharpe, ""),
+        ("Buy-and-hold: total return", hold_return, ""),
+        *_luck(verdict),
+        *_tests(verdict),
+        *_doubts(verdict),
+        *_holdout(verdict),
     ]
     cells = [(name, scale, value) for name, value, scale in rows]
     return table(
@@ -75,7 +81,7 @@ def _figures(of: Mapping[str, Any]) -> str:
 
 
 def _parts(content: PageContent) -> str:
-    """Show where the edge comes from."""
+    """Tabulate the parts of the edge, by period, symbol and so on."""
     if not content.verdict or content.edge_parts.empty:
         return ""
     cells = [
@@ -94,40 +100,50 @@ def _parts(content: PageContent) -> str:
     return table(head, cells, 2)
 
 
-def _around(of: Mapping[str, Any], name: str, write: Any) -> tuple[str, str]:
+def _with_interval(
+    of: Row, name: str, write: Callable[[float], str]
+) -> tuple[str, str]:
+    """Return a figure, and its 95% interval."""
     low, high = write(of[f"{name}_low"]), write(of[f"{name}_high"])
     return write(of[name]), f"{low} to {high}"
 
 
-def _luck(of: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    tried = f"{int(of['trials_tried']):,} tried, {int(of['distinct_trials']):,} differ"
+def _luck(of: Row) -> list[Line]:
+    """List what luck alone would show, and what is left of the Sharpe ratio."""
     return [
         (
-            "Best Sharpe ratio that luck alone would show",
+            "Best Sharpe ratio expected from luck alone",
             format_figures(of["expected_best_sharpe"]),
             f"of {format_figures(of['effective_trials'])} independent trials",
         ),
         (
-            "Luck alone shows as much (p, beyond buy-and-hold)",
+            "Luck alone would show at least this (p, beyond buy-and-hold)",
             format_probability(of["winner_p_alpha"]),
-            "part of studies like this one; 5 % and less is convincing",
+            "share of studies like this one; 5 % and less is convincing",
         ),
         (
-            "Sharpe ratio less what the number of trials accounts for",
+            "Sharpe ratio after a haircut for the number of trials",
             format_figures(of["haircut_sharpe"]),
-            "a year then loses with a probability of "
+            "a year then makes a loss with a probability of "
             + format_probability(of["year_loss_probability"]),
         ),
         (
-            "Sharpe ratio beyond buy-and-hold that is found in 4 of 5 studies",
+            "Sharpe ratio beyond buy-and-hold that is detected in 4 of 5 studies",
             format_figures(of["detectable_sharpe"]),
-            "for so many sessions and trials",
+            "with this number of sessions and trials",
         ),
         (
             "Deflated Sharpe ratio",
             format_probability(of["deflated_sharpe"]),
-            "confidence that the true one is above what luck shows",
+            "confidence that the true Sharpe ratio is above that of luck",
         ),
+    ]
+
+
+def _tests(of: Row) -> list[Line]:
+    """List the tests over all trials, and the size of the sample."""
+    tried = f"{int(of['trials_tried']):,} tried, {int(of['distinct_trials']):,} differ"
+    return [
         (
             "Hansen's SPA against cash, against buy-and-hold (p)",
             ", ".join(
@@ -156,34 +172,34 @@ def _luck(of: Mapping[str, Any]) -> list[tuple[str, str, str]]:
             f"{format_figures(of['beta'])}, {format_percent(of['alpha'])}",
             f"beta with two sessions' lag: {format_figures(of['beta_with_lags'])}",
         ),
-        *_doubts(of),
     ]
 
 
-def _doubts(of: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+def _doubts(of: Row) -> list[Line]:
+    """List the risks that the sample may not show: a large loss, and a break."""
     return [
         (
-            "Largest loss of a session, and one not seen",
+            "Largest loss of a session, and a loss not yet seen",
             ", ".join(
                 format_percent(of[name]) for name in ("worst_session", "stress_loss")
             ),
-            "chance a session at which the latter undoes the edge: "
-            f"{format_percent(of['stress_fatal_chance'])}; not excluded: "
+            "chance per session at which the unseen loss undoes the edge: "
+            f"{format_percent(of['stress_fatal_chance'])}; chance not excluded: "
             f"{format_percent(of['stress_open_chance'])}",
         ),
         (
             "Sharpe ratio beyond buy-and-hold before and after its largest fall",
             f"{format_figures(of['sharpe_before_break'])}, "
             f"{format_figures(of['sharpe_after_break'])}",
-            "p of so large a fall without a break: "
+            "p of a fall this large without a break: "
             + format_probability(of["break_p"]),
         ),
     ]
 
 
-def _holdout(of: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+def _holdout(of: Row) -> list[Line]:
     if not of["holdout_openings"]:
-        return [("Holdout", "-", "none, or still sealed")]
+        return [("Holdout", "-", "the study has none, or it is sealed")]
     opened, tested = int(of["holdout_openings"]), int(of["holdout_tested"])
     return [
         (

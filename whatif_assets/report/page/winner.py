@@ -1,4 +1,4 @@
-"""Section: the winner's card."""
+"""Section: the winner's settings, metrics and lead over the others."""
 
 from __future__ import annotations
 
@@ -22,13 +22,14 @@ from whatif_assets.report.page.markup import (
 from whatif_assets.steps.leaderboard import CANDIDATE, short_name
 from whatif_assets.steps.sensitivity import PLATEAU
 
-# Units that a number does not show by itself.
+# Units to write out, because the format of the number does not show them.
 UNITS = ("per year", "sessions", "multiple", "bars")
-HELD = {"total_return": "buy_and_hold_return"}
+# Columns of the leaderboard for buy-and-hold that are not buy_and_hold_<metric>.
+HOLD_COLUMNS = {"total_return": "buy_and_hold_return"}
 
 
 def winner(content: PageContent) -> Section:
-    """Describe the winner: settings, metrics, distance to the second."""
+    """Describe the winner: settings, metrics, and its lead over the second."""
     if not content.winner:
         return Section("Winner", "winner", paragraph(content.why_none))
     column = content.study.ranking.column
@@ -48,29 +49,30 @@ def winner(content: PageContent) -> Section:
 
 
 def _distances(content: PageContent) -> str:
-    """How far ahead of the next variant, and of the next configuration."""
-    ranking, mine = content.study.ranking, content.winner
+    """Tabulate the winner's lead over other variants, placebos and neighbours."""
+    ranking, winner = content.study.ranking, content.winner
     rows = content.leaderboard
-    behind = rows[(rows["role"] == CANDIDATE) & (rows["rank"] > mine["rank"])]
-    others = behind[behind["configuration"] != mine["configuration"]]
-    told = [
-        (name, *_distance(content, some.iloc[0].to_dict()))
-        for name, some in (
+    behind = rows[(rows["role"] == CANDIDATE) & (rows["rank"] > winner["rank"])]
+    others = behind[behind["configuration"] != winner["configuration"]]
+    cells = [
+        (name, *_distance(content, candidates.iloc[0].to_dict()))
+        for name, candidates in (
             ("Second variant", behind),
             ("Best of another configuration", others),
         )
-        if len(some)
+        if len(candidates)
     ]
     if len(content.placebos):
         values = content.placebos["ranked_value"].dropna()
         value = values.max() if ranking.higher_is_better else values.min()
-        told.append(("Best placebo made for it", "", *_behind(content, value)))
-    plateau = mine.get(PLATEAU, np.nan)
+        cells.append(("Best placebo for the winner", "", *_behind(content, value)))
+    plateau = winner.get(PLATEAU, np.nan)
     if not pd.isna(plateau):
-        told.append(("Worst of it and its neighbours", "", *_behind(content, plateau)))
-    if not told:
-        return paragraph("There is no second: the study has no other candidate.")
-    return table(("", "What", ranking.label, "The winner is ahead by"), told, 2)
+        name = "Worst of the winner and its neighbours"
+        cells.append((name, "", *_behind(content, plateau)))
+    if not cells:
+        return paragraph("The study has no other candidate.")
+    return table(("", "Variant", ranking.label, "The winner is ahead by"), cells, 2)
 
 
 def _distance(content: PageContent, row: Mapping[str, Any]) -> tuple[str, str, str]:
@@ -86,15 +88,15 @@ def _behind(content: PageContent, value: float) -> tuple[str, str]:
 
 
 def _metrics(content: PageContent) -> str:
-    """Every metric of the winner by stretch, beside that of buy-and-hold."""
-    held = _held(content)
+    """Tabulate every metric of the winner by period, next to that of buy-and-hold."""
+    hold = _hold_metrics(content)
     rows = []
     for name, metric in METRICS.items():
         row = [
             _described(metric),
             format_metric(name, content.winner.get(f"in_sample_{name}")),
             format_metric(name, content.winner.get(name)),
-            format_metric(name, held.get(name)),
+            format_metric(name, hold.get(name)),
         ]
         if content.holdout:
             row += [
@@ -104,7 +106,7 @@ def _metrics(content: PageContent) -> str:
         rows.append(row)
     head = ["Metric", "In-sample", "Out-of-sample", "Buy-and-hold"]
     if content.holdout:
-        head += ["Holdout", "Buy-and-hold there"]
+        head += ["Holdout", "Buy-and-hold in the holdout"]
     return table(head, rows, kind="metrics")
 
 
@@ -113,30 +115,32 @@ def _described(metric: Metric) -> str:
     return metric.name.replace("_", " ") + unit
 
 
-def _held(content: PageContent) -> Mapping[str, Any]:
-    """Metrics of buy-and-hold over the out-of-sample sessions."""
+def _hold_metrics(content: PageContent) -> Mapping[str, Any]:
+    """Return the metrics of buy-and-hold over the out-of-sample sessions."""
     if len(content.placebos):
-        held = content.placebos[content.placebos["placebo"] == "buy_and_hold"]
-        return {str(name): value for name, value in held.iloc[0].items()}
+        hold = content.placebos[content.placebos["placebo"] == "buy_and_hold"]
+        return {str(name): value for name, value in hold.iloc[0].items()}
     known = ("pnl", "total_return", "sharpe")
     return {
-        name: content.winner.get(HELD.get(name, f"buy_and_hold_{name}"))
+        name: content.winner.get(HOLD_COLUMNS.get(name, f"buy_and_hold_{name}"))
         for name in known
     }
 
 
 def _settings(row: Mapping[str, Any]) -> list[tuple[str, str]]:
     settings = json.loads(row["settings"])
-    return [(name, _written(value)) for name, value in sorted(settings.items())]
+    return [(name, _setting_text(value)) for name, value in sorted(settings.items())]
 
 
-def _written(value: Any) -> str:
+def _setting_text(value: Any) -> str:
     if value is None:
         return "-"
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_written(part)}" for name, part in value.items())
+        return ", ".join(
+            f"{name} {_setting_text(part)}" for name, part in value.items()
+        )
     if isinstance(value, (list, tuple)):
-        return ", ".join(_written(part) for part in value)
+        return ", ".join(_setting_text(part) for part in value)
     if isinstance(value, float):
         # A threshold of 0.0001 must not be rounded away.
         return f"{value:,.10g}"

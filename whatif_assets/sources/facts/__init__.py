@@ -1,9 +1,10 @@
-"""Facts beside prices: who knew what, and since when.
+"""Facts: data other than prices, joined to bars as of the time they were known.
 
-A fact is a value of a series, or an event, with two times: ``event_ts``, which it is
-about, and ``available_ts``, from which it was known. ``options`` is what a market says
-about them, ``files``, ``cells`` and ``reading`` make checked rows of files,
-``knowledge`` says what was known at each moment, ``inspection`` describes what came in.
+A fact is a value of a series, or an event, with two times: ``event_ts``, the time that
+the fact is about, and ``available_ts``, the time from which it was known. The modules:
+``options`` (the settings of a market's facts), ``files``, ``cells`` and ``reading``
+(checked rows from files), ``knowledge`` (facts as of a moment) and ``inspection``
+(statistics of the rows that were read).
 """
 
 from whatif_assets.sources.facts.inspection import FACT_CHECKS, described

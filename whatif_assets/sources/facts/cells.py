@@ -1,4 +1,4 @@
-"""Columns of a table of facts as instants, days and numbers, or what is wrong."""
+"""Reading columns of a table of facts as times, days and numbers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from whatif_assets.sources.csv_rows import OFFSET
 from whatif_assets.sources.facts.options import Availability, FactOptions
 
 DATE = re.compile(r"\d{4}-\d\d-\d\d")
-# Where no event of a market is; stamps there count other units.
+# Times outside this range are misread, such as counts in another unit.
 EARLIEST, LATEST = (pd.Timestamp(day, tz="UTC") for day in ("1800", "2200"))
 
 
@@ -28,10 +28,10 @@ class Stamps:
     Attributes
     ----------
     instants
-        datetime64[us, UTC]; of dates the midnight at which they begin; NaT where a
-        row has none.
+        datetime64[us, UTC]; a date is the midnight at which it begins; NaT where a
+        row has no time.
     dates
-        Whether the column has dates alone, without a time.
+        Whether the column has dates only, without a time of day.
     """
 
     instants: pd.Series[pd.Timestamp]
@@ -39,20 +39,20 @@ class Stamps:
 
 
 def texts_of(column: pa.ChunkedArray) -> list[str]:
-    """Write each cell as text, empty where it is null."""
+    """Return each cell as text; null is an empty text."""
     return ["" if cell is None else str(cell) for cell in column.to_pylist()]
 
 
 def stamps_of(
     name: str, column: pa.ChunkedArray, cells: Cells, options: FactOptions
 ) -> Stamps:
-    """Read a column of times; what cannot be read is a fault of its row.
+    """Read a column of times; a cell that cannot be read is a fault of its row.
 
     Raises
     ------
     BadInput
-        The column is of a type that is no time, or states no zone and the options
-        do not either.
+        The type of the column is not a time, or neither the column nor the options
+        have a time zone.
     """
     kind, texts = column.type, texts_of(column)
     if types.is_timestamp(kind):
@@ -75,7 +75,7 @@ def stamps_of(
         cells.fault(
             n,
             f"{name} '{texts[n]}' is read as {instants.iloc[n]:%Y-%m-%d}; is its unit "
-            "or form another?",
+            "or format right?",
         )
     return Stamps(instants, dates)
 
@@ -83,11 +83,11 @@ def stamps_of(
 def _parsed(
     name: str, texts: list[str], cells: Cells, written: str | None
 ) -> tuple[pd.Series[pd.Timestamp], bool]:
-    """Read times from text: with their zone if all state one, else without."""
+    """Read times from text, with a time zone if all texts have one."""
     texts = [text.strip() for text in texts]
-    given = [n for n, text in enumerate(texts) if text]
-    dates = [n for n in given if DATE.fullmatch(texts[n])]
-    zoned = [n for n in given if OFFSET.search(texts[n])]
+    filled = [n for n, text in enumerate(texts) if text]
+    dates = [n for n in filled if DATE.fullmatch(texts[n])]
+    zoned = [n for n in filled if OFFSET.search(texts[n])]
     only_dates, all_zoned = bool(dates), bool(zoned)
     if written is not None:
         only_dates = not re.search(r"%[HIcXsT]", written)
@@ -98,30 +98,31 @@ def _parsed(
         utc=all_zoned,
         errors="coerce",
     )
-    for n in given:
+    for n in filled:
         if pd.isna(parsed.iloc[n]):
-            cells.fault(n, f"{name} '{texts[n]}' is no time in {written or 'ISO 8601'}")
+            cells.fault(
+                n, f"{name} '{texts[n]}' is not a time in {written or 'ISO 8601'}"
+            )
     if written is None:
-        _refuse_some(name, texts, cells, given, dates, "time")
-        _refuse_some(name, texts, cells, given, zoned, "UTC offset", having=True)
+        with_time = sorted(set(filled) - set(dates))
+        _add_mixed(name, texts, cells, filled, with_time, "time")
+        _add_mixed(name, texts, cells, filled, zoned, "UTC offset")
     return parsed.dt.as_unit("us"), only_dates
 
 
-def _refuse_some(
+def _add_mixed(
     name: str,
     texts: list[str],
     cells: Cells,
-    given: list[int],
-    some: list[int],
+    filled: list[int],
+    complete: list[int],
     what: str,
-    having: bool = False,
 ) -> None:
-    """Refuse the rows that lack a time or an offset that others have."""
-    if not some or len(some) == len(given):
+    """Add a fault for each row that lacks a time or an offset that others have."""
+    if not complete:
         return
-    lacking = sorted(set(given) - set(some)) if having else some
-    for n in lacking:
-        cells.fault(n, f"{name} '{texts[n]}' has no {what}, others have one")
+    for n in sorted(set(filled) - set(complete)):
+        cells.fault(n, f"{name} '{texts[n]}' has no {what}, but others do")
 
 
 def _localised(
@@ -132,25 +133,30 @@ def _localised(
     cells: Cells,
     options: FactOptions,
 ) -> pd.Series[pd.Timestamp]:
+    """Attach the time zone of the options to times without a zone."""
     if options.timezone is None:
         raise BadInput(
             f"{cells.faults.file}: column {name} has {'dates' if dates else 'times'} "
-            "without a zone. Set timezone to the zone that they are in, such as "
-            "America/New_York."
+            "without a time zone. Set timezone to the zone of these "
+            f"{'dates' if dates else 'times'}, such as America/New_York."
         )
-    if dates:  # some clocks go forward just at midnight
+    if dates:  # in some zones clocks change at midnight
         return at_wall_clock(parsed, options.timezone)
     return cells.localised(parsed, texts, options.timezone)
 
 
 def at_wall_clock(naive: pd.Series[pd.Timestamp], zone: str) -> pd.Series[pd.Timestamp]:
-    """Give wall-clock times a zone: the later one of two, the next one of none."""
+    """Attach a time zone to wall-clock times.
+
+    Of a time that occurs twice the later one is used; of a time that clocks skip, the
+    next one that exists.
+    """
     later = np.zeros(len(naive), dtype=bool)
     return naive.dt.tz_localize(zone, ambiguous=later, nonexistent="shift_forward")
 
 
 def local_days(instants: pd.Series[pd.Timestamp], zone: str) -> pd.Series[float]:
-    """Days since 1970-01-01 in a zone, as float64; NaN where there is no time."""
+    """Return days since 1970-01-01 in a time zone, as float64; NaN for NaT."""
     days = instants.dt.tz_convert(zone).dt.tz_localize(None).dt.normalize()
     return (days - pd.Timestamp("1970-01-01")) / pd.Timedelta(days=1)
 
@@ -158,12 +164,12 @@ def local_days(instants: pd.Series[pd.Timestamp], zone: str) -> pd.Series[float]
 def numbers_of(
     name: str, column: pa.ChunkedArray, cells: Cells, nulls: tuple[str, ...]
 ) -> npt.NDArray[np.float64]:
-    """Read a column of values, NaN where there is none.
+    """Read a column of values; a missing value is NaN.
 
     Raises
     ------
     BadInput
-        The column is of a type that is no number.
+        The type of the column is not a number.
     """
     kind = column.type
     if types.is_string(kind) or types.is_large_string(kind) or types.is_null(kind):
@@ -182,8 +188,8 @@ def numbers_of(
     for n in where(odd):
         cells.fault(
             n,
-            f"{name} {values[n]} is no finite number; if it says that there is none, "
-            "name its text in nulls",
+            f"{name} {values[n]} is not a finite number; if the text means a missing "
+            "value, add it to nulls",
         )
     return values
 
@@ -191,23 +197,22 @@ def numbers_of(
 def known_by_rule(
     events: Stamps, rule: Availability, zone: str
 ) -> pd.Series[pd.Timestamp]:
-    """When events are known of which only a rule says when.
+    """Compute when events are known, by the rule ``available``.
 
     Returns
     -------
     Series
-        datetime64[us, UTC]; a time that clocks skip is the next one, one that they
-        show twice the later one.
+        datetime64[us, UTC]; for times when clocks change see `at_wall_clock`.
 
     Raises
     ------
     BadInput
-        Events are dates, and the rule makes them known as their day begins.
+        Events are dates, and the rule makes them known at the start of the day.
     """
     if events.dates and not rule.days and rule.at is None:
         raise BadInput(
-            "available: the events are dates, and what happens on a day is not known "
-            "as it begins; say {days: 1, at: '00:00'}, or at which time of the day."
+            "available: the events are dates, and an event is not known at the start "
+            "of its day. Write {days: 1, at: '00:00'}, or set at to a time of day."
         )
     if rule.at is None and not events.dates:
         return events.instants + pd.Timedelta(days=rule.days)

@@ -1,4 +1,4 @@
-"""Tables of facts as files have them, or as a query gives them."""
+"""Tables of facts from files or from the result of a query."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from whatif_assets.domain.base.errors import BadInput
-from whatif_assets.sources.cells import Cells, Faults, read_lines
+from whatif_assets.sources.cells import Cells, Faults, no_rows, read_lines
 from whatif_assets.sources.csv_rows import refuse_repeated
 from whatif_assets.sources.duckdb import DuckDb, DuckDbOptions
 from whatif_assets.sources.facts.options import FactOptions
@@ -21,14 +21,14 @@ TEXT = (".csv", ".txt", ".gz", ".zip")
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of one file, or of the answer of a query.
+    """Rows of one file, or of the result of a query.
 
     Attributes
     ----------
     rows
-        The columns as they are; those of a text file are text.
+        The columns in their types; all columns of a text file are text.
     cells
-        The numbers of the rows, and what is wrong with them.
+        The row numbers and the faults of the rows.
     """
 
     rows: pa.Table
@@ -36,19 +36,19 @@ class Table:
 
 
 def tables_of(options: FactOptions, base: Path) -> Iterator[Table]:
-    """Read the tables that the options name, one by one.
+    """Read the tables of an entry, one per file.
 
     Parameters
     ----------
     options
-        Says path or query.
+        Options of the entry, with ``path`` or ``query``.
     base
-        Folder that relative paths refer to, as for the sources of bars.
+        Folder that relative paths start from, as for sources of bars.
 
     Raises
     ------
     BadInput
-        There is no such file, or it cannot be read; the query is wrong.
+        A file does not exist or cannot be read, or the query fails.
     """
     if options.query is not None:
         source = _query(options, base)
@@ -62,8 +62,7 @@ def tables_of(options: FactOptions, base: Path) -> Iterator[Table]:
 
 
 def _query(options: FactOptions, base: Path) -> DuckDb:
-    asked = DuckDbOptions(query=options.query or "", path=options.path)
-    return DuckDb(asked, base)
+    return DuckDb(DuckDbOptions(query=options.query or "", path=options.path), base)
 
 
 def _files(options: FactOptions, base: Path) -> list[Path]:
@@ -71,25 +70,26 @@ def _files(options: FactOptions, base: Path) -> list[Path]:
 
 
 def _numbered(rows: pa.Table, where: str) -> Table:
+    """Make a table whose rows are numbered from 1."""
     names = rows.column_names
     twice = [name for n, name in enumerate(names) if name in names[:n]]
     if twice:
-        raise BadInput(f"{where}: the column '{twice[0]}' is there twice.")
+        raise BadInput(f"{where}: the column '{twice[0]}' appears twice.")
     if not len(rows):
-        raise BadInput(f"{where} has no row. Get it again, or take it away.")
+        raise no_rows(where)
     numbers = list(range(1, len(rows) + 1))
     plain = {name: _decoded(rows[name]) for name in names}
     return Table(pa.table(plain), Cells(numbers, [], Faults(where, unit="row")))
 
 
 def _decoded(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Write out a column that is kept as codes of its distinct values."""
+    """Return a dictionary-encoded column as plain values."""
     kind = column.type
     return column.cast(kind.value_type) if pa.types.is_dictionary(kind) else column
 
 
 def _text(file: Path, delimiter: str) -> Table:
-    """Read a text file whole; lines of another width are faults."""
+    """Read a text file; lines with another number of fields are faults."""
     lines = read_lines(file, delimiter)
     _, header = next(lines, (1, []))
     names = [name.strip() for name in header]
@@ -98,7 +98,7 @@ def _text(file: Path, delimiter: str) -> Table:
     cells = Cells.of(list(lines), len(names), faults)
     faults.refuse()
     if not cells.numbers:
-        raise BadInput(f"{file} has no row. Get it again, or take it away.")
+        raise no_rows(file)
     columns = {
         name: pa.array(_stripped(texts), pa.string())
         for name, texts in zip(names, cells.columns, strict=True)

@@ -1,4 +1,4 @@
-"""What there is to say about facts as they come in."""
+"""Quality checks and statistics of the facts that were read."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import pandas as pd
 from whatif_assets.sources.facts.options import FactOptions
 
 DAY = pd.Timedelta(days=1)
-# Of each check: what it is about, the column that counts what it finds, and whether
-# finding something fails it (as a warning) or is a note.
+# For each check: its description, the column with the number of findings, and whether
+# findings are a warning (True) or a note (False).
 FACT_CHECKS: dict[str, tuple[str, str, bool]] = {
     "facts_schema": (
-        "Every row has an event, a time from which it is known and, where there are "
-        "values, a number; two values of one event are never known from the same time. "
-        "A file with any other row is refused.",
+        "Every row has an event time, a time from which it is known and, if the entry "
+        "has values, a number; an event never has two values known from the same time. "
+        "A file with any other row is not read.",
         "facts",
         False,
     ),
-    "facts_without_value": ("Rows without a value are no facts.", "nulls", False),
+    "facts_without_value": ("Rows without a value are not facts.", "nulls", False),
     "facts_known_before_event": (
         "Rows of a series that is not `scheduled` are known after their event.",
         "before_event",
@@ -31,8 +31,8 @@ FACT_CHECKS: dict[str, tuple[str, str, bool]] = {
         True,
     ),
     "facts_stale": (
-        "Every series has a row of the last `stale_after` days before the end of the "
-        "market's last session.",
+        "Every series has a row that became known in the last `stale_after` days "
+        "before the end of the market's last session.",
         "stale",
         True,
     ),
@@ -45,50 +45,51 @@ def described(
     options: Mapping[str, FactOptions],
     end: pd.Timestamp,
 ) -> pd.DataFrame:
-    """Describe facts, one row each.
+    """Compute statistics of facts, one row per fact.
 
     Parameters
     ----------
     rows, counts
-        What was read, and what was left out by fact; see
+        The rows that were read, and the numbers of rows left out by fact; see
         :class:`whatif_assets.sources.facts.reading.ReadFacts`.
     options
-        Of the entries.
+        Options of the entries, by name.
     end
-        End of the market's last session.
+        End of the market's last session, with time zone.
 
     Returns
     -------
     pandas.DataFrame
-        ``fact``, ``facts`` (rows), ``symbols`` (0 where it is about all), ``revised``
-        (rows that revise an earlier one), ``before_event``, ``late`` and ``stale`` (0
-        or 1) as `FACT_CHECKS` says, ``longest_delay`` in days, ``first_event``,
-        ``last_event``, ``last_available``; ``nulls``, ``repeated`` and ``by_rule``.
+        ``fact``, ``facts`` (number of rows), ``symbols`` (0 if the fact is about all
+        symbols), ``revised`` (rows that revise an earlier one), ``before_event``,
+        ``late`` and ``stale`` (0 or 1), see `FACT_CHECKS`, ``longest_delay`` in days,
+        ``first_event``, ``last_event``, ``last_available``; ``nulls``, ``repeated``
+        and ``by_rule``, see :class:`~whatif_assets.sources.facts.reading.ReadFacts`.
     """
     lines = []
     for name, left_out in counts.iterrows():
-        asked = options[str(name).partition(".")[0]]
-        mine = rows[rows["fact"] == name]
-        delay = mine["available_ts"] - mine["event_ts"]
-        late, stale = asked.late_after, asked.stale_after
-        newest = mine["available_ts"][mine["available_ts"] <= end].max()
+        options_of_fact = options[str(name).partition(".")[0]]
+        of_fact = rows[rows["fact"] == name]
+        delay = of_fact["available_ts"] - of_fact["event_ts"]
+        late, stale = options_of_fact.late_after, options_of_fact.stale_after
+        newest = of_fact["available_ts"][of_fact["available_ts"] <= end].max()
         quiet = pd.isna(newest) or (stale is not None and end - newest > stale * DAY)
         lines.append(
             {
                 "fact": str(name),
-                "facts": len(mine),
-                "symbols": int(mine["symbol"].replace("", pd.NA).nunique()),
+                "facts": len(of_fact),
+                "symbols": int(of_fact["symbol"].replace("", pd.NA).nunique()),
                 **{what: int(number) for what, number in left_out.items()},
-                "revised": int(mine.duplicated(["symbol", "event_ts"]).sum()),
+                "revised": int(of_fact.duplicated(["symbol", "event_ts"]).sum()),
                 "before_event": 0
-                if asked.scheduled
+                if options_of_fact.scheduled
                 else int((delay < pd.Timedelta(0)).sum()),
                 "late": 0 if late is None else int((delay > late * DAY).sum()),
                 "stale": int(stale is not None and quiet),
                 "longest_delay": delay.max() / DAY,
-                "first_event": mine["event_ts"].min(),
-                "last_event": mine["event_ts"].max(),
-                "last_available": mine["available_ts"].max(),
+                "first_event": of_fact["event_ts"].min(),
+                "last_event": of_fact["event_ts"].max(),
+                "last_available": of_fact["available_ts"].max(),
             }
         )
     return pd.DataFrame(lines)

@@ -1,4 +1,4 @@
-"""What was known when: facts as of each moment, and beside bars as of their close."""
+"""Facts as of any moment, joined to bars as of the close of each bar."""
 
 from __future__ import annotations
 
@@ -14,29 +14,30 @@ import pandas as pd
 from whatif_assets.domain.base.arrays import FloatArray, IntArray
 from whatif_assets.domain.base.errors import BadInput, did_you_mean
 from whatif_assets.domain.features.bar_columns import fact_column
-from whatif_assets.sources.facts.cells import local_days
+from whatif_assets.sources.facts.cells import at_wall_clock, local_days
 from whatif_assets.sources.facts.options import FactOptions
 from whatif_assets.sources.facts.reading import EVERYONE
 
-# What is known of a fact at a bar; see `Facts.beside`.
+# Parts of the knowledge of a fact at a bar; see `Facts.beside`.
 PARTS = ("value", "previous", "since", "ahead")
 
 
 @dataclass(frozen=True, eq=False)
 class Knowledge:
-    """What was known of one fact of one symbol, from each moment on.
+    """History of what was known of one fact and symbol.
 
     Attributes
     ----------
     since
-        Moments at which the last event, or what is known of it, becomes another;
-        microseconds since 1970, UTC, ascending.
+        Moments at which the last event or its known value changes; microseconds since
+        1970 in UTC, ascending.
     value, previous, day
-        Of that event its value and its day (days since 1970 in the fact's zone), and
-        the value of the event before it. NaN where there is none.
+        From each moment on: the value of the last event, the value of the event
+        before it, and the day of the last event (days since 1970 in the fact's time
+        zone). NaN if there is none.
     ahead_since, ahead
-        Moments at which the next announced event becomes another, and its day; NaN
-        where none is announced.
+        Moments at which the next announced event changes, and the day of that event;
+        NaN if none is announced.
     """
 
     since: IntArray
@@ -48,21 +49,25 @@ class Knowledge:
 
     @classmethod
     def of(cls, rows: pd.DataFrame, zone: str) -> Knowledge:
-        """Learn what some rows say, of one fact and symbol.
+        """Build the history from the rows of one fact and symbol.
 
         Parameters
         ----------
         rows
-            As :class:`~whatif_assets.sources.facts.reading.ReadFacts` has them, in any
-            order. A later row of an event revises it from its own ``available_ts`` on.
+            Rows of :class:`~whatif_assets.sources.facts.reading.ReadFacts`, in any
+            order. A later row of an event revises the event from the ``available_ts``
+            of that row on.
         zone
-            In which days are counted.
+            Time zone in which days are counted.
         """
         days = np.asarray(local_days(rows["event_ts"], zone), dtype=np.float64)
         return cls(*_last_events(rows, days), *_next_events(rows, days, zone))
 
     def at(self, closes: IntArray) -> dict[str, FloatArray]:
-        """Give what was known at some moments: value, previous, day, ahead."""
+        """Look up value, previous, day and ahead at moments, microseconds in UTC.
+
+        NaN where nothing was known.
+        """
         last = np.searchsorted(self.since, closes, side="right") - 1
         ahead = np.searchsorted(self.ahead_since, closes, side="right") - 1
         return {
@@ -73,14 +78,14 @@ class Knowledge:
         }
 
     def between(self, start: int, end: int, parts: Collection[str] = PARTS) -> str:
-        """Hash of what is known at any moment in [start, end].
+        """Hash everything that is known at any moment in [start, end].
 
         Parameters
         ----------
         start, end
             Microseconds since 1970, UTC.
         parts
-            The parts of `PARTS` that count: what others become makes no difference.
+            Parts to hash, of `PARTS`; changes of the other parts do not matter.
         """
         content = hashlib.sha256()
         last = {"value": self.value, "previous": self.previous, "since": self.day}
@@ -96,7 +101,7 @@ class Knowledge:
             changed = np.ones(until - first, dtype=bool)
             bits = states.view(np.int64)
             changed[1:] = (bits[:, 1:] != bits[:, :-1]).any(axis=0)
-            # When what is known at the start became known makes no difference.
+            # The state at the start matters, not since when it has been known.
             moments = np.maximum(since[first:until], start)
             content.update(f"{changed.sum()} of {len(columns)}".encode())
             content.update(moments[changed].tobytes())
@@ -110,14 +115,14 @@ def _taken(column: FloatArray, places: npt.NDArray[np.intp]) -> FloatArray:
 
 
 def micros(times: pd.Series[pd.Timestamp]) -> IntArray:
-    """Microseconds since 1970, UTC."""
+    """Convert times to microseconds since 1970 in UTC."""
     return times.to_numpy(dtype="datetime64[us]").astype(np.int64)
 
 
 def _last_events(
     rows: pd.DataFrame, days: FloatArray
 ) -> tuple[IntArray, FloatArray, FloatArray, FloatArray]:
-    """Follow the last event that has happened and is known."""
+    """Compute the states of the last event that has happened and is known."""
     events, known = micros(rows["event_ts"]), micros(rows["available_ts"])
     values = rows["value"].to_numpy()
     seen = np.maximum(events, known)
@@ -147,10 +152,9 @@ def _last_events(
 def _next_events(
     rows: pd.DataFrame, days: FloatArray, zone: str
 ) -> tuple[IntArray, FloatArray]:
-    """Follow the next event that is announced, through the end of its day."""
+    """Compute the next announced event over time; an event ends with its day."""
     naive = pd.to_datetime(pd.Series(days + 1), unit="D")
-    later = np.zeros(len(naive), dtype=bool)
-    ended = naive.dt.tz_localize(zone, ambiguous=later, nonexistent="shift_forward")
+    ended = at_wall_clock(naive, zone)
     known, ends = micros(rows["available_ts"]), micros(ended.dt.tz_convert("UTC"))
     coming = known < ends
     first: dict[float, tuple[int, int]] = {}
@@ -171,14 +175,14 @@ def _next_events(
 
 
 class Facts:
-    """The facts of a market, to be looked up as of any moment.
+    """Facts of a market, for lookup as of any moment.
 
     Parameters
     ----------
     rows
-        As `read_facts` gives them, of one entry or more.
+        Rows of `read_facts`, of one or more entries.
     options
-        Of the entries, by name.
+        Options of the entries, by name.
     """
 
     def __init__(self, rows: pd.DataFrame, options: Mapping[str, FactOptions]) -> None:
@@ -191,7 +195,7 @@ class Facts:
         return sorted(self.rows["fact"].unique())
 
     def before(self, moment: pd.Timestamp) -> Facts:
-        """Leave out what became known after a moment."""
+        """Return only the facts that were known at a moment, inclusive."""
         known = self.rows["available_ts"] <= moment
         return Facts(self.rows[known].reset_index(drop=True), self._options)
 
@@ -201,24 +205,24 @@ class Facts:
         closes: pd.Series[pd.Timestamp],
         names: list[str] | None = None,
     ) -> pd.DataFrame:
-        """Put beside each bar what was known at its close.
+        """Join to each bar the facts that were known at its close.
 
         Parameters
         ----------
         bars
             Tidy bars of any number of symbols.
         closes
-            When each bar was complete, datetime64 with time zone.
+            Close time of each bar, datetime64 with time zone.
         names
-            The facts to join; all where left out.
+            Facts to join; None for all.
 
         Returns
         -------
         pandas.DataFrame
-            The bars, with four float64 columns for each fact, as
-            :func:`fact_column` calls them: value of the last event, value of the one
-            before it, calendar days since the last event, calendar days to the next
-            one. NaN where nothing is known.
+            The bars with four float64 columns for each fact, named by
+            :func:`fact_column`: value of the last event, value of the event before it,
+            calendar days since the last event, calendar days to the next event. NaN
+            where nothing is known.
         """
         columns: dict[str, FloatArray] = {}
         moments = micros(closes)
@@ -228,45 +232,45 @@ class Facts:
             today = local_days(closes, options.zone).to_numpy()
             found = {part: np.full(len(bars), np.nan) for part in PARTS}
             for symbol, known in self.known(name).items():
-                mine = slice(None) if symbol == EVERYONE else symbols == symbol
-                here = known.at(moments[mine])
-                found["value"][mine] = here["value"]
-                found["previous"][mine] = here["previous"]
-                found["since"][mine] = today[mine] - here["day"]
+                of_symbol = slice(None) if symbol == EVERYONE else symbols == symbol
+                here = known.at(moments[of_symbol])
+                found["value"][of_symbol] = here["value"]
+                found["previous"][of_symbol] = here["previous"]
+                found["since"][of_symbol] = today[of_symbol] - here["day"]
                 ahead = here["ahead"]
                 if options.expect_every is not None:
                     expected = here["day"] + options.expect_every
-                    expected[expected < today[mine]] = np.nan
+                    expected[expected < today[of_symbol]] = np.nan
                     ahead = np.where(np.isnan(ahead), expected, ahead)
-                found["ahead"][mine] = ahead - today[mine]
+                found["ahead"][of_symbol] = ahead - today[of_symbol]
             columns |= {fact_column(p, name): column for p, column in found.items()}
         return bars.assign(**columns)
 
     def check(self, name: str, valued: bool) -> None:
-        """Refuse a fact that is not there, or that has no values.
+        """Raise if a fact does not exist, or has no values but needs them.
 
         Parameters
         ----------
         name
-            What a feature calls it.
+            Name of the fact in a feature.
         valued
-            Whether the feature reads its values.
+            Whether the feature reads the values of the fact.
 
         Raises
         ------
         BadInput
-            Says which facts there are.
+            The message lists the facts of the market.
         """
         values = self.rows.loc[self.rows["fact"] == name, "value"]
         if values.empty:
             raise BadInput(
-                f"fact '{name}': there is none; facts are {', '.join(self.names)}."
+                f"there is no fact '{name}'; facts are {', '.join(self.names)}."
                 f"{did_you_mean(name, self.names)}"
             )
         if valued and values.isna().all():
             raise BadInput(
-                f"fact '{name}' has events without a value; days_since and days_to "
-                "read those."
+                f"fact '{name}' has events without values; use days_since or days_to "
+                "for events."
             )
 
     def options_of(self, name: str) -> FactOptions:
@@ -274,12 +278,12 @@ class Facts:
         return self._options[name.partition(".")[0]]
 
     def known(self, name: str) -> dict[str, Knowledge]:
-        """What was known of a fact, by symbol; `EVERYONE` where it is about all."""
+        """Return the history of a fact by symbol; `EVERYONE` if it is about all."""
         if name not in self._known:
             zone = self.options_of(name).zone
             rows = self.rows[self.rows["fact"] == name]
             self._known[name] = {
-                str(symbol): Knowledge.of(mine, zone)
-                for symbol, mine in rows.groupby("symbol")
+                str(symbol): Knowledge.of(of_symbol, zone)
+                for symbol, of_symbol in rows.groupby("symbol")
             }
         return self._known[name]

@@ -1,4 +1,4 @@
-"""What a market says about a source of facts."""
+"""Settings of a market's facts."""
 
 from __future__ import annotations
 
@@ -9,75 +9,81 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from whatif_assets.domain.base.settings import Settings
-from whatif_assets.sources.csv_format import known_zone
+from whatif_assets.sources.csv_format import check_time_zone
 
 Column = Literal["symbol", "series", "event_ts", "available_ts", "value"]
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
 class Availability(Settings):
-    """When a row is known that does not say so itself, counted from its event."""
+    """Time from which a row without ``available_ts`` is known, after its event."""
 
     days: int = Field(default=0, ge=0, description="Days after the event.")
     at: dt.time | None = Field(
         default=None,
-        description="Time of that day in timezone, such as 09:00; that of the event "
-        "if absent.",
+        description="Time of that day in timezone, such as 09:00. Default: the time "
+        "of the event.",
     )
 
     @field_validator("at")
     @classmethod
     def _on_the_wall(cls, value: dt.time | None) -> dt.time | None:
         if value is not None and value.tzinfo is not None:
-            raise ValueError(f"{value} has an offset; the zone is that of timezone.")
+            raise ValueError(
+                f"{value} has a UTC offset; write the time in the zone of timezone, "
+                "without an offset."
+            )
         return value
 
 
 class FactOptions(Settings):
-    """One entry of ``facts``: where its rows are, and what they mean."""
+    """One entry of ``facts``: the origin of its rows and their meaning."""
 
     path: str | None = Field(
         default=None,
         min_length=1,
         description="CSV or Parquet: one file, a folder or a glob. With query, a "
-        "DuckDB database, opened to be read alone.",
+        "DuckDB database, opened read-only.",
     )
     query: str | None = Field(
         default=None,
         min_length=1,
-        description="One SELECT, as of the source duckdb, whose answer are the rows.",
+        description="One SELECT that returns the rows, as in the source duckdb.",
     )
     columns: dict[Column, str] = Field(
         default_factory=dict,
-        description="Names that symbol, series, event_ts, available_ts and value have "
-        "in the file, where they differ. Without a symbol a fact is about all symbols; "
-        "a series makes a fact of each, NAME.SERIES; without a value rows are events.",
+        description="Names of the columns symbol, series, event_ts, available_ts and "
+        "value in the file, where they differ. Without the column symbol, a fact is "
+        "about all symbols. With series, each series is a fact NAME.SERIES. Without "
+        "value, rows are events.",
     )
     keep: dict[str, str] = Field(
         default_factory=dict,
-        description="Value that a column must have for its row to be read.",
+        description="Read only the rows with this value in this column.",
     )
     timezone: str | None = Field(
         default=None,
-        description="Zone of stamps that state none and of dates, and that in which "
-        "days are counted; UTC for the latter if absent.",
+        description="Time zone of dates and of timestamps without a zone, and the "
+        "zone in which days are counted (default for the latter: UTC).",
     )
     format: str | None = Field(
         default=None,
-        description="Of stamps that are text, as strptime takes it; ISO 8601 if "
-        "absent.",
+        description="strptime format of timestamps that are text. Default: ISO 8601.",
     )
     nulls: tuple[str, ...] = Field(
         default=(),
-        description="Texts that mean that there is no value, beside an empty one.",
+        description="Texts that mean a missing value, in addition to an empty text.",
     )
     delimiter: str = Field(
-        default=",", min_length=1, max_length=1, description="Of CSV."
+        default=",",
+        min_length=1,
+        max_length=1,
+        description="Separator of columns in CSV.",
     )
     available: Availability | None = Field(
         default=None,
-        description="When rows without available_ts are known: {days: 1, at: '00:00'} "
-        "is the next midnight. Without it such rows are refused.",
+        description="Time from which rows without available_ts are known: {days: 1, "
+        "at: '00:00'} is the next midnight. Without this rule such rows are errors.",
     )
     scheduled: bool = Field(
         default=False, description="Whether events are announced in advance."
@@ -85,8 +91,8 @@ class FactOptions(Settings):
     expect_every: int | None = Field(
         default=None,
         ge=1,
-        description="Days after the last event on which days_to expects the next one, "
-        "where none is announced: a projection, no knowledge.",
+        description="Days from the last event to the next one, which days_to assumes "
+        "if no event is announced. This is a projection, not a known fact.",
     )
     late_after: int | None = Field(
         default=None,
@@ -96,11 +102,11 @@ class FactOptions(Settings):
     stale_after: int | None = Field(
         default=None,
         ge=0,
-        description="Days without a new row, at the market's last session, above "
-        "which a series is stale.",
+        description="Days without a new row before the end of the market's last "
+        "session, above which a series is stale.",
     )
 
-    _known_zone = field_validator("timezone")(known_zone)
+    _check_time_zone = field_validator("timezone")(check_time_zone)
 
     @model_validator(mode="after")
     def _somewhere(self) -> FactOptions:
@@ -110,16 +116,16 @@ class FactOptions(Settings):
 
     @property
     def zone(self) -> str:
-        """Zone in which days are counted."""
+        """Time zone in which days are counted."""
         return self.timezone or "UTC"
 
 
 def known_names(value: Any) -> Any:
-    """Refuse names of facts that no feature could ask for."""
+    """Raise ValueError for names of facts that features cannot refer to."""
     for name in value if isinstance(value, dict) else ():
         if not NAME.fullmatch(str(name)):
             raise ValueError(
-                f"'{name}' is no name of facts; it has letters, digits and _ alone, "
-                "and starts with a letter."
+                f"'{name}' is not a valid name of facts; use letters, digits and _, "
+                "starting with a letter."
             )
     return value

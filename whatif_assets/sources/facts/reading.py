@@ -1,4 +1,4 @@
-"""Reading facts: every row says what is known of which event, and since when."""
+"""Reading and checking the facts of a market."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ class ReadFacts:
     ----------
     rows
         ``fact``, ``symbol`` (empty for all), ``event_ts`` and ``available_ts``
-        (datetime64[us, UTC]) and ``value`` (float64, NaN where the entry has events
-        alone), sorted by all of these.
+        (datetime64[us, UTC]) and ``value`` (float64, NaN if the entry has only
+        events), sorted by all of these.
     counts
-        By fact: ``nulls`` (rows without a value, so no facts) and ``repeated`` ones,
-        which were left out, and ``by_rule``, known when the market says.
+        Numbers of rows by fact: ``nulls`` (without a value) and ``repeated``, which
+        were left out, and ``by_rule`` (known from the time of the rule ``available``).
     """
 
     rows: pd.DataFrame
@@ -49,7 +49,7 @@ class ReadFacts:
 
 
 def no_facts() -> pd.DataFrame:
-    """Rows of no fact, each column in its type."""
+    """Return an empty table of facts, with the types of the columns."""
     ts: Any = pd.Series(dtype="datetime64[us, UTC]")
     texts = {name: pd.Series(dtype=object) for name in ("fact", "symbol")}
     times = {name: ts for name in ("event_ts", "available_ts")}
@@ -62,20 +62,20 @@ def read_facts(name: str, options: FactOptions, base: Path) -> ReadFacts:
     Parameters
     ----------
     name
-        Of the entry, and so of its fact; where rows have a series, a fact is called
-        ``name.series``.
+        Name of the entry, which is the name of its fact; if rows have a series, the
+        facts are called ``name.series``.
     options
-        Where the rows are, and what they mean.
+        Origin and meaning of the rows.
     base
-        Folder that relative paths refer to.
+        Folder that relative paths start from.
 
     Raises
     ------
     BadInput
-        A file cannot be read, lacks a column, or has rows that are no facts: no
-        time, none at which it was known, a symbol or a value that is none, another
-        value of the same event known at the same time. The message names the file,
-        the rows and the column; nothing is taken from any file then.
+        A file cannot be read, a column is missing, or a row is not a fact: a time, the
+        time from which it was known or a symbol is missing, a value is not a number,
+        or an event has two values known from the same time. The message names the
+        file, the rows and the column. Nothing is read from any file then.
     """
     parts = [_tidied(name, table, options) for table in tables_of(options, base)]
     rows = pd.concat(parts, ignore_index=True)
@@ -89,12 +89,12 @@ def read_facts(name: str, options: FactOptions, base: Path) -> ReadFacts:
 
 
 def _tidied(name: str, table: Table, options: FactOptions) -> pd.DataFrame:
-    """Rows of one table, each with whether it has no value, and is known by rule."""
+    """Read the rows of one table, with the flags ``nulls`` and ``by_rule``."""
     table = _kept(table, options)
     cells, rows = table.cells, table.rows
     found = _columns(table, options)
     event = stamps_of(found["event_ts"], rows[found["event_ts"]], cells, options)
-    _refuse_missing(event, found["event_ts"], cells)
+    _add_missing(event, found["event_ts"], cells)
     known, ruled = _known(event, found, rows, cells, options)
     size, value = len(rows), np.full(len(rows), np.nan)
     if "value" in found:
@@ -117,7 +117,7 @@ def _tidied(name: str, table: Table, options: FactOptions) -> pd.DataFrame:
 
 
 def _kept(table: Table, options: FactOptions) -> Table:
-    """Keep the rows that the options ask for."""
+    """Return the rows that the option ``keep`` selects."""
     rows, file = table.rows, table.cells.faults.file
     keep = np.ones(len(rows), dtype=bool)
     for column, value in options.keep.items():
@@ -125,14 +125,14 @@ def _kept(table: Table, options: FactOptions) -> Table:
             raise _missing(column, table, "keep")
         keep &= np.array([text == value for text in texts_of(rows[column])])
     if not keep.any():
-        asked = " and ".join(f"{name} {value}" for name, value in options.keep.items())
-        raise BadInput(f"{file}: keep: no row has {asked}.")
+        wanted = " and ".join(f"{name} {value}" for name, value in options.keep.items())
+        raise BadInput(f"{file}: keep: no row has {wanted}.")
     numbers = [table.cells.numbers[n] for n in where(keep)]
     return Table(rows.filter(pa.array(keep)), Cells(numbers, [], table.cells.faults))
 
 
 def _columns(table: Table, options: FactOptions) -> dict[str, str]:
-    """Which column of the table holds which of ours."""
+    """Map our column names to the columns of the table."""
     present = table.rows.column_names
     found = {}
     for ours in ("event_ts", "available_ts", "symbol", "series", "value"):
@@ -145,18 +145,20 @@ def _columns(table: Table, options: FactOptions) -> dict[str, str]:
             raise _missing(theirs, table, "columns")
     if "available_ts" not in found and options.available is None:
         raise BadInput(
-            f"{_missing('available_ts', table, 'columns')} Or say in available when a "
-            "row is known after its event, such as {days: 1, at: '00:00'}."
+            f"{_missing('available_ts', table, 'columns')} Or set available to the "
+            "time after its event from which a row is known, such as {days: 1, at: "
+            "'00:00'}."
         )
     return found
 
 
 def _missing(column: str, table: Table, field: str) -> BadInput:
+    """Return the error for a column that a table does not have."""
     present = table.rows.column_names
     return BadInput(
         f"{table.cells.faults.file}: column '{column}' is missing; found "
-        f"{', '.join(present)}.{did_you_mean(column, present)} Say in {field} what the "
-        "file calls it."
+        f"{', '.join(present)}.{did_you_mean(column, present)} Write the column's "
+        f"name in this file in {field}."
     )
 
 
@@ -167,16 +169,16 @@ def _known(
     cells: Cells,
     options: FactOptions,
 ) -> tuple[pd.Series[pd.Timestamp], pd.Series[bool]]:
-    """When each row is known, and whether only the rule says it."""
+    """Compute when each row is known, and whether this is by the rule."""
     known = pd.Series(pd.NaT, range(len(rows)), dtype="datetime64[us, UTC]")
     label = found.get("available_ts", "available_ts")
     if "available_ts" in found:
         stamps = stamps_of(label, rows[label], cells, options)
         if stamps.dates and stamps.instants.notna().any():
             raise BadInput(
-                f"{cells.faults.file}: column {label} has dates alone, and a row is "
-                "known from a time on. Give it times, or take it out of columns and "
-                "say in available when a row is known."
+                f"{cells.faults.file}: column {label} has dates, and the time of day "
+                "is needed from which a row is known. Write times, or remove the "
+                "column from columns and set available."
             )
         known = stamps.instants
     without = known.isna()
@@ -184,24 +186,25 @@ def _known(
         for n in where(without):
             cells.fault(
                 n,
-                f"{label} is missing; say in available when such a row is known, or "
-                "take it out",
+                f"{label} is missing; set available, the time from which such rows "
+                "are known, or remove the row",
             )
     else:
         by_rule = known_by_rule(event, options.available, options.zone)
         known = known.where(~without, by_rule)
         for n in where(without & (known < event.instants)):
-            cells.fault(n, "by available it is known before it happens")
+            cells.fault(n, "known before its event, by the rule available")
     for n in where(outside_era(known, daily=True)):
         cells.fault(
             n,
             f"{label} is read as {known.iloc[n]:%Y-%m-%d %H:%M} UTC, which is in the "
-            "future, or the year that units count from",
+            "future, or near 1970; is its unit or format right?",
         )
     return known, without
 
 
-def _refuse_missing(event: Stamps, label: str, cells: Cells) -> None:
+def _add_missing(event: Stamps, label: str, cells: Cells) -> None:
+    """Add a fault for each row without an event time."""
     for n in where(event.instants.isna()):
         cells.fault(n, f"{label} is missing")
 
@@ -209,7 +212,7 @@ def _refuse_missing(event: Stamps, label: str, cells: Cells) -> None:
 def _texts(
     ours: str, found: Mapping[str, str], rows: pa.Table, cells: Cells
 ) -> list[str]:
-    """Texts of a column that must have one in every row; none without the column."""
+    """Return the texts of a column, required in each row; empty without the column."""
     if ours not in found:
         return []
     texts = [text.strip() for text in texts_of(rows[found[ours]])]
@@ -221,12 +224,13 @@ def _texts(
 def _names(
     name: str, found: Mapping[str, str], rows: pa.Table, cells: Cells
 ) -> list[str]:
+    """Return the name of the fact of each row."""
     series = _texts("series", found, rows, cells)
-    return [f"{name}.{one}" for one in series] if series else [name] * len(rows)
+    return [f"{name}.{text}" for text in series] if series else [name] * len(rows)
 
 
 def _refuse_contradictions(rows: pd.DataFrame) -> None:
-    """Refuse two values of one event that became known at the same time."""
+    """Raise if an event has two values that became known at the same time."""
     same = rows.duplicated(KEY).to_numpy()
     values = rows["value"].to_numpy()
     before = np.roll(values, 1)
@@ -240,6 +244,6 @@ def _refuse_contradictions(rows: pd.DataFrame) -> None:
             f"{now['unit']} {now['line']}: {now['fact']}{about} of event "
             f"{now['event_ts']:%Y-%m-%d %H:%M} UTC has the values {then['value']:g} "
             f"and {now['value']:g}, both known from "
-            f"{now['available_ts']:%Y-%m-%d %H:%M} UTC. Take one out, or say when the "
-            "later one became known."
+            f"{now['available_ts']:%Y-%m-%d %H:%M} UTC. Remove one, or correct "
+            "the time from which the later one was known."
         )

@@ -1,4 +1,4 @@
-"""Where the profit of a variant comes from: symbol, session, hour, cost and trade."""
+"""Attribution of a variant's profit to symbols, sessions, hours, costs and trades."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.sleeves import run_with_fills, sleeves_of_configuration
 
-# Positions this small are what adding up sizes leaves of nothing.
+# Smaller positions are rounding errors of adding sizes.
 _NOTHING = 1e-9
-# What adding up profits leaves of nothing, relative to them.
+# Smaller profits, relative to the gross profits, are rounding errors.
 _ROUNDING = 1e-12
 
 BEFORE_COSTS = "before costs"
@@ -33,14 +33,14 @@ CELL = ["symbol", "session", "hour"]
 
 @dataclass(frozen=True, eq=False)
 class Replay:
-    """Some variants of a configuration, run once more with everything kept.
+    """Some variants of a configuration, run again with all details.
 
     Attributes
     ----------
     sessions
-        The sessions of the backtest, oldest first: what session numbers mean.
+        The sessions of the backtest, oldest first; session numbers refer to them.
     sleeves
-        The bars it ran on, one per symbol.
+        The sleeves of the backtest, one per symbol.
     result
         Equity by symbol and session, and fills.
     """
@@ -53,7 +53,7 @@ class Replay:
 def replay(
     home: Home, study: Study, configuration: Configuration, variants: Sequence[Variant]
 ) -> Replay:
-    """Run some variants of a configuration once more, since a sweep keeps no detail.
+    """Run some variants of a configuration again, since a sweep keeps no details.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def replay(
 
 @dataclass(frozen=True, eq=False)
 class Attribution:
-    """The profit of one variant, taken apart.
+    """The profit of one variant, split into parts.
 
     Attributes
     ----------
@@ -76,18 +76,18 @@ class Attribution:
         One row per symbol and session: ``pnl``, the change of equity. Its sum is the
         variant's profit.
     cells
-        One row per symbol, session and hour of the exchange's day: ``gross`` (change
-        of value of what was held, at the prices of the fills), ``commission`` (for a
-        strategy that is not built in, interest included) and ``slippage``. What a
-        price moves from a bar to the next counts in the hour of the next.
+        One row per symbol, session and hour in the exchange's time zone: ``gross``
+        (change of the value of positions, at the prices of the fills), ``commission``
+        (including interest if the strategy is not built in) and ``slippage``. A price
+        move from one bar to the next counts in the hour of the next bar.
     trades
-        The closed trades, see :func:`trades_of`, with the sessions in which they
-        ``opened_in`` and ``closed_in``.
+        The closed trades, see :func:`trades_of`, with the sessions in which they were
+        opened (``opened_in``) and closed (``closed_in``).
     costs
-        What trading cost.
+        The costs of trading.
     built_in
-        Whether the strategy is one of ours. What the orders of another were is not
-        known, nor so whether a fill slipped.
+        Whether the strategy is built in. The orders of a user's own strategy are not
+        known, so its slippage is not known either.
     """
 
     daily: pd.DataFrame
@@ -97,7 +97,7 @@ class Attribution:
     built_in: bool
 
     def over(self, sessions: pd.DatetimeIndex) -> Attribution:
-        """Keep what happened in some sessions; a trade has to lie in them whole."""
+        """Select some sessions; a trade has to be opened and closed in them."""
         opened, closed = self.trades["opened_in"], self.trades["closed_in"]
         return Attribution(
             self.daily[self.daily["session"].isin(sessions)],
@@ -113,13 +113,13 @@ class Attribution:
         return float(self.daily["pnl"].sum())
 
     def by_hour(self) -> pd.Series[Any]:
-        """Profit by hour, interest on borrowed shares apart as it has no hour.
+        """Compute the profit by hour; interest on borrowed shares has no hour.
 
         Returns
         -------
         pandas.Series
-            By hour of the exchange's day (0 to 23). At NO_HOUR, the last, is the rest
-            of the whole profit; it is there only where interest was paid.
+            By hour in the exchange's time zone (0 to 23). If interest was paid, the
+            last value, at ``NO_HOUR``, is the rest of the profit.
         """
         sums = self.cells.groupby("hour")[["gross", "commission"]].sum()
         hours = sums["gross"] - sums["commission"]
@@ -128,12 +128,12 @@ class Attribution:
         return hours
 
     def by_cost(self) -> dict[str, float]:
-        """Profit before costs, and each cost as a negative number.
+        """Compute the profit before costs, and each cost as a negative number.
 
-        The parts that are known add up to the profit. Slippage is how far each fill
-        lies from the price it would have had; interest is what value and commission
-        leave unexplained. Both are NaN for a strategy of the user's own that pays
-        them, and are then part of what is before costs or in the commission.
+        The parts that are known add up to the profit. Slippage is the distance of each
+        fill from its price without slippage; interest is the rest of the profit that
+        value and commission do not explain. Both are NaN for a user's own strategy that
+        pays them, and are then part of the profit before costs or of the commission.
         """
         costs = {
             "slippage": -self._slippage(),
@@ -160,18 +160,18 @@ class Attribution:
 def attribute(
     replay: Replay, variant: Variant, tz: tzinfo, *, built_in: bool = True
 ) -> Attribution:
-    """Take the profit of one variant apart.
+    """Split the profit of one variant into parts.
 
     Parameters
     ----------
     replay
-        Of this variant, and perhaps of others.
+        The replay of this variant, and possibly of others.
     variant
         The variant.
     tz
-        The exchange's time zone, in which hours are told.
+        The exchange's time zone, for hours.
     built_in
-        Whether the strategy is one of ours; see :class:`Attribution`.
+        Whether the strategy is built in; see :class:`Attribution`.
     """
     days = pd.DatetimeIndex(np.array(replay.sessions, dtype="datetime64[us]"))
     fills = replay.result.fills_of([variant.id])
@@ -202,7 +202,7 @@ def _cells(
     days: pd.DatetimeIndex,
     tz: tzinfo,
 ) -> pd.DataFrame:
-    """Sum up what happened on each bar, by session and hour."""
+    """Sum value changes, commission and slippage by session and hour."""
     bar = _bars_at(sleeve, fills["ts"])
     price = fills["price"].to_numpy()
     units = (fills["size"] * fills["multiplier"]).to_numpy()
@@ -238,9 +238,9 @@ def _bars_at(sleeve: Sleeve, ts: pd.Series[Any]) -> IntArray:
 
 
 def commission_of(fills: pd.DataFrame, costs: Costs) -> FloatArray:
-    """Commission of each fill of one symbol, without interest; k float64.
+    """Compute the commission of each fill of one symbol, without interest; k float64.
 
-    A fill that turns a position round pays for its two parts.
+    A fill that reverses a position pays for its two parts separately.
     """
     size, price = fills["size"].to_numpy(), fills["price"].abs().to_numpy()
     multiplier = fills["multiplier"].to_numpy()
@@ -257,13 +257,14 @@ def commission_of(fills: pd.DataFrame, costs: Costs) -> FloatArray:
 
 
 def slippage_of(fills: pd.DataFrame, variant: Variant) -> FloatArray:
-    """Money that slippage took from each fill of one symbol; k float64, positive.
+    """Compute the money lost to slippage in each fill of one symbol; k float64, >= 0.
 
-    A fill at ``price`` would have been at ``price / (1 +- bps / 10,000)``, plus for a
-    purchase above 0 and a sale below, and lost ``|size price| bps / (10,000 +- bps)``
-    times the multiplier. A take-profit that filled at its own price lost nothing: it
-    ends a position exactly ``take_profit`` percent away from the entry. Made for the
-    built-in rules, whose positions are opened by one fill.
+    Without slippage a fill at ``price`` would have been at
+    ``price / (1 +- bps / 10,000)``, so it lost ``|size price| bps / (10,000 +- bps)``
+    times the multiplier. The sign is plus for a purchase at a price above 0 and for a
+    sale at a price below 0. A take-profit that filled at its own price lost nothing: it
+    closes a position exactly ``take_profit`` percent away from the entry. This holds
+    for built-in rules, which open a position with one fill.
     """
     bps = variant.costs.slippage_bps
     size, price = fills["size"].to_numpy(), fills["price"].to_numpy()

@@ -1,6 +1,6 @@
-"""Two entries of the leaderboard side by side, and why one made more than the other.
+"""Comparison of two leaderboard entries, and why one made more than the other.
 
-Differences are B less A: what is gained by going from A to B.
+Differences are B minus A: the gain of going from A to B.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from whatif_assets.steps.comparison.attribution import (
 from whatif_assets.steps.comparison.entries import Entry, find_entry, flat
 from whatif_assets.steps.comparison.trade_pairs import pair_trades
 
-# What makes results of one study comparable, and those of two studies perhaps not.
+# Fields of a study that may make its results differ from those of another study.
 FRAME = {"dates", "symbols", "evaluation", "costs", "cash"}
-# How far a replay may lie from the leaderboard, relative to the starting cash.
+# Largest difference between replay and leaderboard, relative to the starting cash.
 TOLERANCE = 1e-9
 TRADES_FOUND = {
     "same": "in both, equal",
@@ -49,20 +49,20 @@ class Comparison:
     a, b
         The entries.
     frame, settings
-        What differs between their studies, and between their settings: ``field``,
-        ``a``, ``b``; NaN where one has no such field.
+        Differences between their studies, and between their settings: ``field``, ``a``,
+        ``b``; NaN if an entry does not have the field.
     equal_settings
-        How many settings are equal.
+        Number of equal settings.
     metrics
         ``metric``, ``a``, ``b``, ``difference``: each entry over its own sessions.
     sessions
-        How many sessions the rest is about, ``a`` and ``b`` alone and in ``both``.
+        Number of sessions of ``a``, of ``b``, and those of ``both``.
     by_symbol, by_session, by_hour, by_cost, by_trade
-        The profit over the sessions that both have, taken apart: a name, ``a``,
-        ``b``, ``difference``. The differences of each table that are known add up to
-        the difference of the profits. An entry without the symbol has NaN. Hours are
-        of the exchange's day; hour -1 is interest on borrowed shares. Of daily bars
-        there are no hours.
+        The profit over the sessions that both have, split into parts: a name, ``a``,
+        ``b``, ``difference``. In each table the known differences add up to the
+        difference of the profits. An entry without the symbol has NaN. Hours are in the
+        exchange's time zone; hour -1 is interest on borrowed shares. Daily bars have no
+        hours.
     trades
         Every closed trade, the largest difference first; see :func:`pair_trades`.
     pnl
@@ -91,9 +91,9 @@ def compare(home: Home, a: str, b: str) -> Comparison:
     Parameters
     ----------
     home
-        The home; its bars and forecasts are read to run both entries once more.
+        The home; its bars and forecasts are read to run both entries again.
     a, b
-        Names as :func:`find_entry` takes them.
+        Names of entries, as for :func:`find_entry`.
 
     Raises
     ------
@@ -131,7 +131,7 @@ def compare(home: Home, a: str, b: str) -> Comparison:
 
 
 def _replays(home: Home, a: Entry, b: Entry) -> list[tuple[Entry, Replay]]:
-    """Run both entries once more, together where they share a configuration."""
+    """Run both entries again, together if they have the same configuration."""
     if a.configuration.key == b.configuration.key:
         both = replay(home, a.study, a.configuration, [a.variant, b.variant])
         return [(a, both), (b, both)]
@@ -139,7 +139,7 @@ def _replays(home: Home, a: Entry, b: Entry) -> list[tuple[Entry, Replay]]:
 
 
 def _attribution(home: Home, entry: Entry, again: Replay) -> Attribution:
-    """Take an entry apart; refuse it if the leaderboard says something else."""
+    """Attribute an entry's profit; BadInput if the leaderboard has another profit."""
     tz = home.market.sessions.timezone
     built_in = entry.configuration.strategy_type().built_in
     found = attribute(again, entry.variant, tz, built_in=built_in)
@@ -147,8 +147,8 @@ def _attribution(home: Home, entry: Entry, again: Replay) -> Attribution:
     cash = entry.configuration.strategy_type().share(entry.variant, n).cash * n
     if abs(found.pnl - entry.row["pnl"]) > TOLERANCE * cash:
         raise BadInput(
-            f"{entry.name}: the leaderboard says pnl {entry.row['pnl']:,.2f}, run "
-            f"again it is {found.pnl:,.2f}: bars, forecasts or code have changed. "
+            f"{entry.name}: pnl is {entry.row['pnl']:,.2f} in the leaderboard, but "
+            f"{found.pnl:,.2f} in a new run: bars, forecasts or code have changed. "
             f"Use 'whatif run {entry.study.name}' first."
         )
     return found
@@ -157,15 +157,15 @@ def _attribution(home: Home, entry: Entry, again: Replay) -> Attribution:
 def _in_common(
     entries: tuple[Entry, Entry], whole: list[Attribution]
 ) -> tuple[list[Attribution], dict[str, int]]:
-    """Keep the sessions that both have."""
+    """Select the sessions that both entries have."""
     a, b = (pd.DatetimeIndex(part.daily["session"].unique()) for part in whole)
     both = a.intersection(b)
     if both.empty:
         raise BadInput(
             f"{entries[0].name} was tested from {a.min():%Y-%m-%d} to "
             f"{a.max():%Y-%m-%d} and {entries[1].name} from {b.min():%Y-%m-%d} to "
-            f"{b.max():%Y-%m-%d}: there is no session in common to compare. Give their "
-            "studies the same dates and evaluation."
+            f"{b.max():%Y-%m-%d}: they have no session in common. Give their studies "
+            "the same dates and evaluation."
         )
     return (
         [part.over(both) for part in whole],
@@ -198,7 +198,7 @@ def _sums(part: Attribution, axis: str) -> pd.Series[Any]:
 
 
 def _side_by_side(name: str, a: pd.Series[Any], b: pd.Series[Any]) -> pd.DataFrame:
-    """Join two series of profits; what one lacks is NaN, and counts as nothing."""
+    """Join two series of profits; a missing value is NaN and counts as 0."""
     frame = pd.concat([a.rename("a"), b.rename("b")], axis=1).sort_index()
     frame["difference"] = frame["b"].fillna(0.0) - frame["a"].fillna(0.0)
     return frame.rename_axis(name).reset_index()
@@ -213,7 +213,7 @@ def _by_hour(
 
 
 def _by_cost(a: dict[str, float], b: dict[str, float]) -> pd.DataFrame:
-    """Costs of both; one that is unknown of either stays in what is before costs."""
+    """Join the costs of both; a cost unknown for one stays in the part before costs."""
     frame = pd.DataFrame({"a": a, "b": b})
     unknown = frame.isna().any(axis=1)
     frame.loc[BEFORE_COSTS] += frame[unknown].sum()
@@ -223,7 +223,7 @@ def _by_cost(a: dict[str, float], b: dict[str, float]) -> pd.DataFrame:
 
 
 def _by_trade(trades: pd.DataFrame, a: Attribution, b: Attribution) -> pd.DataFrame:
-    """Sum up the trades by where they were found, and what no closed trade holds."""
+    """Sum the trades by where they were found, and the profit of no closed trade."""
     sums = [
         (words, len(some), *some[["pnl_a", "pnl_b", "difference"]].sum())
         for found, words in TRADES_FOUND.items()
@@ -246,7 +246,7 @@ def _difference(a: float, b: float) -> dict[str, float]:
 
 
 def as_json(comparison: Comparison) -> str:
-    """Write a comparison as JSON, with null for what is not defined."""
+    """Write a comparison as JSON, with null for undefined values."""
     content: dict[str, Any] = {}
     for name, value in vars(comparison).items():
         if isinstance(value, Entry):
@@ -263,7 +263,7 @@ def as_json(comparison: Comparison) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Turn a value into what JSON has."""
+    """Turn a value into types that JSON has."""
     if isinstance(value, Mapping):
         return {str(name): _plain(one) for name, one in value.items()}
     if isinstance(value, list):

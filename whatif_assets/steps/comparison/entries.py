@@ -1,8 +1,9 @@
-"""Entries of the leaderboard, found by the names that people give them.
+"""Entries of the leaderboard, found by name.
 
-A name is a study (its best configuration is meant), a configuration's key (its best
-variant), or a key and a variant: ``demo.rf:threshold=0.0001~max_holding=5``. What
-stands in a leaderboard may be copied as it is, spaces and all.
+A name is a study (which means its best configuration), the key of a configuration
+(which means its best variant), or a key and a variant:
+``demo.rf:threshold=0.0001~max_holding=5``. Names can be copied from a leaderboard,
+including spaces.
 """
 
 from __future__ import annotations
@@ -33,14 +34,14 @@ HOW_TO_LIST = (
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the leaderboard, and what it came from.
+    """One row of the leaderboard, with its study, configuration and variant.
 
     Attributes
     ----------
     study, configuration, variant
-        The settings, as the home's files have them now.
+        The settings, as they are now in the home's files.
     row
-        The line of the leaderboard: rank, role, settings (JSON), metrics.
+        The row of the leaderboard: rank, role, settings (JSON), metrics.
     """
 
     study: Study
@@ -50,7 +51,7 @@ class Entry:
 
     @property
     def name(self) -> str:
-        """Configuration and variant, in the form that finds the entry again."""
+        """Configuration and variant, in the form that `find_entry` takes."""
         only = self.variant.id == ONLY_VARIANT
         key = self.configuration.key
         return key if only else f"{key}:{self.variant.id}"
@@ -73,7 +74,7 @@ def flat(settings: Mapping[str, Any], above: str = "") -> dict[str, Any]:
 
 
 def find_entry(home: Home, name: str) -> Entry:
-    """Find the entry of the leaderboard that a name means.
+    """Find an entry of the leaderboard by its name.
 
     Parameters
     ----------
@@ -81,15 +82,15 @@ def find_entry(home: Home, name: str) -> Entry:
         The home whose leaderboard is read.
     name
         ``study``, ``study.configuration`` or ``study.configuration:variant``. A space
-        does as well as the colon or a ``~``, the order of a variant's fields does not
-        matter, and those that leave no choice may be left out. The study may be left
-        out where a single one has the configuration.
+        may replace the colon or a ``~``. A variant's fields may be in any order, and
+        only as many are needed as make the variant unique. The study may be left out if
+        only one study has the configuration.
 
     Raises
     ------
     BadInput
-        There is no leaderboard yet, nothing or more than one thing has that name, or
-        the entry has no result, or one of an older version of the study.
+        There is no leaderboard yet, no entry or more than one entry has that name, or
+        the entry has no fresh result.
     """
     subject, fields = _parts(name)
     ranking = read_table(home, "leaderboard")
@@ -103,18 +104,18 @@ def find_entry(home: Home, name: str) -> Entry:
         row = _winner(home, subject, ranking)
     else:
         key = subject if "." in subject.split("~")[0] else _with_study(home, subject)
-        home.find(key)  # a wrong name is explained there
+        home.find(key)  # raises if the name is wrong
         row = _variant(ranking[ranking["configuration"] == key], key, fields, name)
     return _entry(home, row)
 
 
 def _parts(name: str) -> tuple[str, list[str]]:
-    """Cut a name into its study or configuration, and the fields of its variant."""
+    """Split a name into its study or configuration, and the fields of its variant."""
     text = re.sub(r"\((?:benchmark|placebo)\)\s*$", "", name).strip()
     subject, *rest = re.split(r"[:\s]+", text, maxsplit=1)
     if not subject:
         raise BadInput(
-            "An entry has no name; give a study, a configuration, or a configuration "
+            "An entry has no name; write a study, a configuration, or a configuration "
             f"and a variant, such as demo.rf:threshold=0.0001. {HOW_TO_LIST}"
         )
     return subject, [part for part in re.split(r"[~\s]+", "".join(rest)) if part]
@@ -125,7 +126,7 @@ def _some_configuration(home: Home, study: str) -> str:
 
 
 def _with_study(home: Home, subject: str) -> str:
-    """Put the study before a configuration that was named without one."""
+    """Add the study to the name of a configuration without one."""
     name = subject.split("~")[0]
     studies = home.studies()
     having = [s for s, study in studies.items() if name in study.configurations]
@@ -133,7 +134,7 @@ def _with_study(home: Home, subject: str) -> str:
         return f"{having[0]}.{subject}"
     if having:
         keys = one_of(f"{study}.{subject}" for study in having)
-        raise BadInput(f"'{subject}': several studies have it; say {keys}.")
+        raise BadInput(f"'{subject}': several studies have it; use {keys}.")
     known = [*studies, *(c for s in studies.values() for c in s.configurations)]
     raise BadInput(
         f"'{subject}': no study or configuration of {home.path} has that name; its "
@@ -156,38 +157,38 @@ def _winner(home: Home, study: str, ranking: pd.DataFrame) -> pd.Series[Any]:
             f"Study {study} has no best configuration ({best['why_none']}); name one "
             "of its configurations."
         )
-    mine = ranking[ranking["configuration"] == best["configuration"]]
-    mine = mine[mine["variant"] == best["variant"]]
-    if mine.empty:
+    rows = ranking[ranking["configuration"] == best["configuration"]]
+    rows = rows[rows["variant"] == best["variant"]]
+    if rows.empty:
         why = "the leaderboard has another winner than best_configuration"
         raise _outdated(best["configuration"], study, why)
-    row: pd.Series[Any] = mine.iloc[0]
+    row: pd.Series[Any] = rows.iloc[0]
     return row
 
 
 def _variant(
     rows: pd.DataFrame, key: str, fields: Sequence[str], name: str
 ) -> pd.Series[Any]:
-    """Choose the line of a variant, or of the best one where no field is given."""
+    """Select the row of a variant, or of the best variant if no field is given."""
     if rows.empty:
         study = key.split(".")[0]
         raise BadInput(
-            f"Configuration {key} is in no leaderboard yet. Use 'whatif run "
-            f"{study}' if the study has it; else materialise it in the UI, up to "
-            "backtest_results, and leaderboard and best_configuration after it."
+            f"Configuration {key} is not in a leaderboard yet. Use 'whatif run "
+            f"{study}' if the study has it; otherwise materialise it in the UI up to "
+            "backtest_results, and then leaderboard and best_configuration."
         )
     rows = rows.sort_values("rank")
     if not fields:
         return rows.iloc[0]
-    asked = _values(fields)
-    fits = rows[[asked <= _values(v.split("~")) for v in rows["variant"]]]
+    wanted = _values(fields)
+    fits = rows[[wanted <= _values(v.split("~")) for v in rows["variant"]]]
     if len(fits) == 1:
         return fits.iloc[0]
     few = ", ".join(f"{key}:{v}" for v in (fits if len(fits) else rows)["variant"]
                     .head(VARIANTS_NAMED))  # fmt: skip
     if len(fits):
         raise BadInput(
-            f"'{name}': {len(fits)} variants fit; say one of them whole, such as {few}."
+            f"'{name}': {len(fits)} variants match; write one in full, such as {few}."
         )
     raise BadInput(
         f"'{name}': {key} has no variant '{'~'.join(fields)}' among its {len(rows)}, "
@@ -196,13 +197,13 @@ def _variant(
 
 
 def _values(fields: Sequence[str]) -> set[tuple[str, Any]]:
-    """Fields and their values, so that 1e-4 and 0.0001 are the same."""
+    """Parse fields and their values, so that 1e-4 and 0.0001 are equal."""
     pairs = (field.partition("=") for field in fields)
     return {(name, parse_value(value)) for name, _, value in pairs}
 
 
 def _entry(home: Home, row: pd.Series[Any]) -> Entry:
-    """Join a line to the settings of now; refuse results that are not fresh."""
+    """Join a row to the present settings; BadInput if its results are not fresh."""
     key = row["configuration"]
     configuration, study = home.find(key)
     found = state(home, "backtest_results", key)
@@ -214,7 +215,7 @@ def _entry(home: Home, row: pd.Series[Any]) -> Entry:
 
 def _outdated(key: str, study: str, why: str) -> BadInput:
     return BadInput(
-        f"Configuration {key}: its results are not those of now ({why}). Use 'whatif "
-        f"run {study}', or materialise backtest_results, leaderboard and "
+        f"Configuration {key}: its results are outdated ({why}). Use 'whatif run "
+        f"{study}', or materialise backtest_results, leaderboard and "
         "best_configuration in the UI."
     )

@@ -1,4 +1,4 @@
-"""Trades of two variants side by side: which both made, and which only one did."""
+"""Matching the trades of two variants: trades that both made, or only one made."""
 
 from __future__ import annotations
 
@@ -8,27 +8,28 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-# Profits this close, relative to the greater one, are the same.
+# Largest difference of equal profits, relative to the greater one.
 EQUAL = 1e-9
 
 
 def pair_trades(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
-    """Match the trades of two variants, each with at most one of the other.
+    """Match the trades of two variants, each with at most one trade of the other.
 
-    Two trades match that are of the same symbol and side and were open at the same
-    time. Trades of a symbol follow one another, so the earliest that match do.
+    Two trades match if they have the same symbol and side and were open at the same
+    time. The trades of a symbol do not overlap, so each is matched with the earliest.
 
     Parameters
     ----------
     a, b
-        Closed trades, as :func:`trades_of` gives them.
+        Closed trades, as :func:`trades_of` returns them.
 
     Returns
     -------
     pandas.DataFrame
-        symbol, side (``long`` or ``short``), opened, closed and pnl with ``_a`` and
-        ``_b`` (NaT and NaN where there is none), and found: ``only a``, ``only b``,
-        ``same`` (equal profit to 1e-9) or ``both``. Sorted by symbol and time.
+        symbol, side (``long`` or ``short``), opened, closed (UTC) and pnl with ``_a``
+        and ``_b`` (NaT and NaN if there is no such trade), and found: ``only a``,
+        ``only b``, ``same`` (equal profit to 1e-9) or ``both``. Sorted by symbol and
+        time.
     """
     sides = [
         {
@@ -46,7 +47,7 @@ def pair_trades(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
 
 
 def _pairs(a: Sequence[Any], b: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
-    """Walk through two lists of trades in time; None means no partner."""
+    """Match two lists of trades in time order; None means no partner."""
     i = j = 0
     while i < len(a) and j < len(b):
         if _overlap(a[i], b[j]):
@@ -63,7 +64,7 @@ def _pairs(a: Sequence[Any], b: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
 
 
 def _overlap(a: Any, b: Any) -> bool:
-    """Whether two trades were open at the same time, or began together."""
+    """Whether two trades were open at the same time, or opened at the same bar."""
     together = a.opened == b.opened
     return bool(together or (a.opened < b.closed and b.opened < a.closed))
 
@@ -79,11 +80,11 @@ def _paired(rows: Sequence[tuple[str, str, Any, Any]]) -> pd.DataFrame:
     for place, letter in ((2, "a"), (3, "b")):
         profits = [getattr(row[place], "pnl", np.nan) for row in rows]
         frame[f"pnl_{letter}"] = np.array(profits, dtype=np.float64)
-    mine, theirs = frame["pnl_a"], frame["pnl_b"]
-    scale = np.maximum(mine.abs(), theirs.abs())
-    equal = (mine - theirs).abs() <= EQUAL * scale
+    pnl_a, pnl_b = frame["pnl_a"], frame["pnl_b"]
+    scale = np.maximum(pnl_a.abs(), pnl_b.abs())
+    equal = (pnl_a - pnl_b).abs() <= EQUAL * scale
     frame["found"] = np.select(
-        [theirs.isna(), mine.isna(), equal], ["only a", "only b", "same"], "both"
+        [pnl_b.isna(), pnl_a.isna(), equal], ["only a", "only b", "same"], "both"
     )
     frame["first"] = frame["opened_a"].fillna(frame["opened_b"])
     return frame

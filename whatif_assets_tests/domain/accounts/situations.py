@@ -1,4 +1,4 @@
-"""Strategies as people write them, each one situation that Backtrader has rules for."""
+"""Users' strategies; each tests one situation that Backtrader has rules for."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from whatif_assets.domain.accounts._backtrader import bt
 
 
 class _Averages(bt.Strategy):  # type: ignore[misc]
-    """Look at a short average beside a longer one."""
+    """Compare a short moving average with a longer one."""
 
     def __init__(self) -> None:
         """Build the averages."""
@@ -37,7 +37,7 @@ class OncePerSession(bt.Strategy):  # type: ignore[misc]
     """One market-on-close order a session, sent on a bar in its middle."""
 
     def next(self) -> None:
-        """Turn the position at 14:40 UTC."""
+        """Reverse the position at 14:40 UTC."""
         if self.data.datetime.time() == datetime.time(14, 40):
             self.order_target_size(
                 target=-5 if self.position.size > 0 else 5, exectype=bt.Order.Close
@@ -54,7 +54,7 @@ class _Filled(_Averages):
         self.broker.set_filler(self.filler)
 
     def next(self) -> None:
-        """Turn the position at a crossing."""
+        """Reverse the position at a crossing."""
         wanted = 400 if self.up else -400
         if not self.broker.get_orders_open() and self.position.size != wanted:
             self.order_target_size(target=wanted)
@@ -145,7 +145,7 @@ class OneCancelsOther(bt.Strategy):  # type: ignore[misc]
 
 
 class Timers(bt.Strategy):  # type: ignore[misc]
-    """Trade by the clock, before and after the broker has worked the bar."""
+    """Trade at fixed times, before and after the broker has processed the bar."""
 
     def __init__(self) -> None:
         """Set the timers."""
@@ -159,7 +159,7 @@ class Timers(bt.Strategy):  # type: ignore[misc]
 
 
 class Sized(_Averages):
-    """A sizer, a commission and cash of the strategy's own, in percent of it."""
+    """Set a sizer, a commission and cash; trade in percent of the cash."""
 
     params = (("percents", 40),)
 
@@ -169,7 +169,7 @@ class Sized(_Averages):
         self.broker.setcommission(commission=0.01, commtype=bt.CommInfoBase.COMM_FIXED)
 
     def next(self) -> None:
-        """Turn at a crossing, and hold less of what has fallen."""
+        """Reverse at a crossing, with a smaller size after a fall."""
         if self.up and not self.position:
             self.buy()
         elif not self.up and self.position:
@@ -177,7 +177,7 @@ class Sized(_Averages):
 
 
 class Notified(_Averages):
-    """Decide by what it is told of orders, trades and cash."""
+    """Decide by notifications of orders, trades and cash."""
 
     def __init__(self) -> None:
         """Begin without a trade."""
@@ -206,7 +206,7 @@ class Notified(_Averages):
 
 
 class Analysed(_Averages):
-    """Add analyzers and observers, and trade by what they say."""
+    """Add analyzers and observers, and trade on their values."""
 
     def __init__(self) -> None:
         """Add them, by the strategy and by the engine that runs it."""
@@ -237,7 +237,7 @@ class Pays(bt.Strategy):  # type: ignore[misc]
 
 
 class Kind(enum.Enum):
-    """What a param may be."""
+    """An enumeration as the value of a param."""
 
     UP = 1
     DOWN = -1
@@ -248,7 +248,7 @@ def _double(price: float) -> float:
 
 
 class Params(bt.Strategy):  # type: ignore[misc]
-    """Params of every kind that Python has."""
+    """Params of many kinds of values."""
 
     params = (
         ("average", bt.ind.EMA),
@@ -271,7 +271,7 @@ class Params(bt.Strategy):  # type: ignore[misc]
         self.edge = fast * self.p.weights["fast"] - slow * self.p.weights["slow"]
 
     def next(self) -> None:
-        """Trade from a time on, in a direction, a doubled size."""
+        """Trade from a time of day on, in one direction, with doubled size."""
         now = self.data.datetime
         if now.date() < self.p.since or now.time() < self.p.begin:
             return
@@ -280,7 +280,7 @@ class Params(bt.Strategy):  # type: ignore[misc]
 
 
 class WarmsUpAlone(_Averages):
-    """Trade while the averages warm up, too."""
+    """Trade during the warm-up of the averages too."""
 
     def prenext(self) -> None:
         """Buy one share a bar."""
@@ -296,7 +296,7 @@ class WarmsUpAlone(_Averages):
 
 
 class SessionsOfBacktrader(bt.Strategy):  # type: ignore[misc]
-    """Flat overnight, by the clock of the data."""
+    """Close the position before the end of the day, by the time of the bars."""
 
     def next(self) -> None:
         """Be long until a quarter past three."""
@@ -305,7 +305,7 @@ class SessionsOfBacktrader(bt.Strategy):  # type: ignore[misc]
 
 
 class Unseen(bt.Strategy):  # type: ignore[misc]
-    """Put another broker in place of the one that it is given."""
+    """Replace the broker with another one."""
 
     def __init__(self) -> None:
         """Replace the broker."""

@@ -27,7 +27,7 @@ BARS, SESSIONS = 60, 3
 
 
 def minutes(size: BarSize = ONE_MINUTE, first: int = FIRST_BAR) -> Sleeve:
-    """Three sessions of an hour, of a random walk that gaps overnight."""
+    """Three sessions of one hour: a random walk with overnight gaps."""
     rng = np.random.default_rng(3)
     n = BARS * SESSIONS
     steps = rng.normal(0, 0.15, n) + np.where(np.arange(n) % BARS == 0, 1.0, 0.0)
@@ -96,7 +96,7 @@ def ours(strategy: type[Any], bars: Sleeve) -> tuple[list[Any], float]:
 
 
 def name_of(strategy: type[Any]) -> str:
-    """Name of a strategy as a study has it."""
+    """Name of a strategy as written in a study."""
     return f"{strategy.__module__}:{strategy.__name__}"
 
 

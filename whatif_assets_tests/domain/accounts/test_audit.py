@@ -1,4 +1,4 @@
-"""An account's value is explained by its fills, at the costs that were stated."""
+"""Audits: the fills of an account explain its value, at the stated costs."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def situations_folder() -> Path:
 
 
 class Turns(bt.Strategy):  # type: ignore[misc]
-    """Long, short and flat by turns, a few units more or less each time."""
+    """Alternate between long, short and flat, with changing sizes."""
 
     def next(self) -> None:
         if len(self) % 3 == 0:
@@ -148,15 +148,15 @@ def test_whatever_is_traded_the_account_is_explained(strategy) -> None:
         (BeginsRich, COSTS, "paid 1,900,000.00 into the account of AAA"),
         (PaysInAndTakesBack, COSTS, "paid 5,000.00 into"),
         (situations.Sized, COSTS, "Other costs than the study states"),
-        (situations.Pays, COSTS, "into the account of AAA. Profit leaves that out"),
+        (situations.Pays, COSTS, "into the account of AAA. Profits do not"),
         (IsPaidCommission, COSTS, "Other costs than the study states: commission and"),
-        (IsPaidCommission, Costs(), "by the study's costs they are 0.00."),
+        (IsPaidCommission, Costs(), "with the study's costs they are 0.00."),
         (PaysNothingNowAndThen, COSTS, "Other costs than the study states"),
         (BorrowsForNothing, COSTS, "Other costs than the study states"),
-        (SlipsNot, COSTS, "Other slippage than the study states: that of 39 of 39"),
-        (ForgesCash, COSTS, "Value that no trade explains in the account of AAA: in "
-                            "that of AAA 500.00 at the end of a session."),
-        (ForgesAPosition, COSTS, "Value that no trade explains"),
+        (SlipsNot, COSTS, "Other slippage than the study states: 39 of 39"),
+        (ForgesCash, COSTS, "No trade explains part of the value of the account of AAA: "
+                            "500.00 at the end of a session in the account of AAA."),
+        (ForgesAPosition, COSTS, "No trade explains part of the value"),
     ],
 )  # fmt: skip
 def test_money_from_elsewhere_and_other_costs_are_told(strategy, costs, said) -> None:
@@ -169,8 +169,9 @@ def test_accounts_of_several_symbols_are_told_together() -> None:
     one = audited(BeginsRich)
     four = [dataclasses.replace(one, symbol=name) for name in ("A", "B", "C", "D")]
     assert in_words([*four, audited(Turns)]) == (
-        "The strategy paid 7,600,000.00 into the accounts of A, B, C and 1 more. Profit "
-        "leaves that out; returns are of the starting cash alone."
+        "The strategy paid 7,600,000.00 into the accounts of A, B, C and 1 more. "
+        "Profits do not include this money; returns are relative to the starting cash "
+        "alone."
     )
 
 
@@ -200,7 +201,7 @@ def test_money_paid_in_that_is_no_number_is_never_sound(sound) -> None:
     run, sleeve, variant = sound
     found = audit(dataclasses.replace(run, paid_in=np.nan), sleeve, variant)
     assert not found.is_sound
-    assert "no number" in in_words([found])
+    assert "not a number" in in_words([found])
 
 
 @pytest.mark.parametrize("where", ["equity", "fills"])
@@ -228,7 +229,7 @@ def test_engines_that_differ_by_what_is_no_number_are_never_equal(
 
 
 def averages() -> dict[str, Any]:
-    """What `ema_cross` reads: the columns of its two averages."""
+    """Columns of the two averages that `ema_cross` reads."""
     kind = find_strategy("ema_cross")
     features = required_features(kind, [{"fastperiod": 2, "slowperiod": 5, "size": 10}])
     close = bars().close

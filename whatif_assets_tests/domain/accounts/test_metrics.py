@@ -256,7 +256,7 @@ def test_every_metric_is_one_float_for_any_account(
 
 
 def of_empyrical(returns: np.ndarray, benchmark: np.ndarray) -> dict[str, float]:
-    """Every metric that empyrical has, our sign for losses."""
+    """Compute every metric that empyrical has, with our sign for losses."""
     return {
         "total_return": empyrical.cum_returns_final(returns),
         "annual_return": empyrical.annual_return(returns, annualization=252),

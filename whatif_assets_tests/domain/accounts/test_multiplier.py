@@ -1,4 +1,4 @@
-"""Contract multipliers, and prices of 0 and less: money, by hand and in both engines."""
+"""Contract multipliers and prices of 0 or less, by hand and in both engines."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OWN = "whatif_assets_tests.user_strategies:Scripted"
 
 
 def future() -> Sleeve:
-    """A contract of 10 a point: bought at the second open, sold at the fourth."""
+    """A contract of 10 per point, bought at the second open, sold at the fourth."""
     opens = [3490, 3500, 3505, 3510, 3510]
     bars = sleeve(opens, forecast=[1, 0, -1, 0, 0], wanted=[2, 0, -2, 0, 0])
     return replace(bars, multiplier=10.0)
@@ -131,7 +131,7 @@ def test_sleeves_have_the_multiplier_of_their_symbol() -> None:
 
 @pytest.mark.parametrize("wrong", [0.0, -10.0, np.inf, np.nan])
 def test_a_multiplier_is_finite_and_above_0(wrong: float) -> None:
-    with pytest.raises(BadInput, match=r"Sleeve AAA: the multiplier is .* above 0"):
+    with pytest.raises(BadInput, match=r"Sleeve AAA: multiplier is .* above 0"):
         replace(future(), multiplier=wrong)
 
 

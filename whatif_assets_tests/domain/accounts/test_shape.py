@@ -1,4 +1,4 @@
-"""A trader at random has the shape of what was traded, and not its times."""
+"""A random trader has the same shape as the trades it copies, at other times."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def over_nights() -> np.ndarray:
 
 
 def by_day(first: int = 0) -> np.ndarray:
-    """In each second session two of its four bars, long and short by turns."""
+    """Two of four bars in every second session, alternately long and short."""
     held = np.zeros((N // 4, 4))
     held[::4, first : first + 2], held[2::4, first : first + 2] = 10, -10
     return held.ravel()
@@ -81,7 +81,7 @@ def test_a_position_keeps_the_money_that_it_was_opened_for() -> None:
     edges = np.flatnonzero(np.diff(np.sign(moved), prepend=0.0))
     begun = [edge for edge in edges if moved[edge]]
     found = sorted(abs(moved[begun]) * opens[begun])
-    # One of them may go round the end, and is then two.
+    # One position may wrap around the end, and then counts as two.
     assert sum(any(np.isclose(f, w) for f in found) for w in wanted) >= 2
 
 
@@ -97,7 +97,7 @@ def test_what_is_held_by_day_is_never_held_over_night_and_symbols_move_alike() -
 
 @given(st.data())
 def test_its_account_is_explained_and_equals_backtraders(data) -> None:
-    """Holding what a rule holds costs and earns what the rule does."""
+    """Holding the positions of a rule has the costs and profits of the rule."""
     rate = st.floats(0, 50)
     costs = Costs(data.draw(rate), data.draw(rate), 0.01, data.draw(rate), 100)
     sleeve = bars(seed=data.draw(st.integers(0, 50)))

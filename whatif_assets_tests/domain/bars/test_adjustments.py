@@ -1,4 +1,4 @@
-"""Steps between sessions: what they make of prices, and that no later one does."""
+"""Adjustment steps: their effect on prices, and that later steps have none."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_returns_do_not_depend_on_the_basis(steps, a, b):
 
 @given(many_steps, sessions, sessions, steps_of_a_day)
 def test_a_later_step_never_changes_an_earlier_factor(steps, of, as_of, later):
-    """To the bit."""
+    """Equal to the bit."""
     known = [*steps.by_symbol.get("AAA", []), (DAYS[-1] + timedelta(days=1), later)]
     assert factor(Steps({"AAA": known}), of, as_of) == factor(steps, of, as_of)
 

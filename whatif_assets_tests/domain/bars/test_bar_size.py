@@ -1,4 +1,4 @@
-"""Sizes of bars: what may be written, what it means, when a bar was complete."""
+"""Bar sizes: what may be written, what it means, and when a bar closes."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_equal_sizes_are_written_the_same(text, written):
     ],
 )
 def test_what_is_no_size_is_refused(text):
-    with pytest.raises(BadInput, match=r"is no size of bars.*Allowed: a time such as"):
+    with pytest.raises(BadInput, match=r"is not a bar size.*Allowed: a time such as"):
         BarSize.parse(text)
 
 
@@ -101,7 +101,7 @@ def test_a_misspelt_size_is_refused_with_a_suggestion(text, meant):
 
 @pytest.mark.parametrize("text", ["volume:10000", "dollar:5000"])
 def test_bars_of_trades_have_no_length(text):
-    with pytest.raises(BadInput, match=f"{text} bars end by what was traded"):
+    with pytest.raises(BadInput, match=f"{text} bars end by amount traded"):
         _ = BarSize.parse(text).length
 
 

@@ -1,4 +1,4 @@
-"""Repairs: made where they are declared, counted, and nowhere else."""
+"""Repairs: made only if they are declared, and counted."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_no_price_is_carried_into_another_session_or_symbol():
 
 
 def test_no_bar_is_made_in_a_lunch_break():
-    """Tokyo broke from 11:30 to 12:30, 02:30 to 03:30 UTC."""
+    """Tokyo had a lunch break from 11:30 to 12:30, 02:30 to 03:30 UTC."""
     tokyo = Sessions("XTKS", date(2018, 2, 1), date(2018, 2, 28))
     frame = rows("2018-02-20 02:28", "2018-02-20 03:32")
     bars, _ = repaired(frame, "forward_fill", sessions=tokyo)
@@ -115,7 +115,10 @@ MARKET = {"source": "sample", "first_session": "2018-02-20"}
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"repairs": ["drop_duplicate"]}, "no repair 'drop_duplicate'. Did you mean"),
+        (
+            {"repairs": ["drop_duplicate"]},
+            "'drop_duplicate' is not a repair. Did you mean",
+        ),
         ({"repairs": ["forward_fill"], "base_bar": "1day"}, "forward_fill fills gaps"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Resampling: golden, against DuckDB on real minutes, and what it always keeps to."""
+"""Resampling: golden values, DuckDB on real minutes, and properties."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def market(name: str) -> Sessions:
 
 @st.composite
 def minutes(draw: st.DrawFn, sessions: Sessions) -> pd.DataFrame:
-    """Tidy minutes of a day at any time that counts to a session, with gaps."""
+    """Tidy minutes of a day, with gaps, at any time that belongs to a session."""
     frames = []
     for symbol in ("AAA", "BBB")[: draw(st.integers(1, 2))]:
         for day, span in sessions.spans(sessions.dates()).iterrows():
@@ -85,7 +85,7 @@ def _bars(
 
 
 def assert_same(found: pd.DataFrame, expected: pd.DataFrame) -> None:
-    """Compare every column exactly, but for a vwap that was added up in parts."""
+    """Compare every column exactly, except a vwap that was summed in parts."""
     pd.testing.assert_frame_equal(
         found.drop(columns="vwap"), expected.drop(columns="vwap"), check_exact=True
     )
@@ -207,10 +207,10 @@ def test_a_slot_that_reaches_over_midnight_is_cut_there() -> None:
 def test_only_sizes_by_the_clock_and_days_can_be_made() -> None:
     ts = pd.to_datetime(["2018-02-23 15:00"], utc=True)
     bars = pd.DataFrame({"symbol": "AAA", "ts": ts, "volume": 1.0})
-    with pytest.raises(BadInput, match="cannot be made into bars of volume:10"):
+    with pytest.raises(BadInput, match="cannot be resampled to volume:10"):
         resample(bars, BarSize.parse("volume:10"), market_of_2018())
     bars["ts"] += pd.Timedelta(days=1)  # a Saturday
-    with pytest.raises(BadInput, match=r"of AAA at 2018-02-24 .* no session"):
+    with pytest.raises(BadInput, match=r"of AAA at 2018-02-24 .* not in a session"):
         resample(bars, FIVE, market_of_2018())
 
 

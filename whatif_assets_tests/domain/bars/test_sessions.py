@@ -1,4 +1,4 @@
-"""Sessions: what the exchange's own calendar says, and what is refused."""
+"""Sessions: agreement with the calendars of exchanges, and refused input."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_previous_sessions_are_oldest_first_and_not_before_the_market():
 def test_a_day_without_session_is_refused_with_its_reason(day, words):
     with pytest.raises(BadInput) as error:
         NEW_YORK_2018.check(day)
-    assert str(error.value).startswith(f"{day} is no session of XNYS")
+    assert str(error.value).startswith(f"{day} is not a session of XNYS")
     assert all(word in str(error.value) for word in words)
 
 
@@ -161,7 +161,7 @@ def test_a_futures_session_begins_the_evening_before():
 
 
 def test_an_unknown_calendar_is_refused_with_a_suggestion():
-    with pytest.raises(BadInput, match=r"'XNYX' is no known.*Did you mean 'XNYS'"):
+    with pytest.raises(BadInput, match=r"'XNYX' is not a known.*Did you mean 'XNYS'"):
         Sessions("XNYX", date(2018, 1, 2))
 
 
@@ -191,7 +191,7 @@ def test_the_first_known_day_can_be_a_market_s_first(calendar):
 
 @pytest.mark.slow
 def test_every_calendar_knows_2022():
-    """Its bounds are asked of that year's calendar."""
+    """The bounds of a calendar are read from its calendar of 2022."""
     for name in known_calendars():
         earliest, latest = module._known(name)
         assert earliest.year < 2022 < latest.year
@@ -199,7 +199,7 @@ def test_every_calendar_knows_2022():
 
 @pytest.mark.parametrize("calendar", ["XNYS", "BVMF", "XASX", "XBOM", "24/7"])
 def test_a_day_is_the_date_on_the_exchange_s_clock(calendar):
-    """Where clocks move at midnight (Sao Paulo until 2019), too."""
+    """Also where clocks change at midnight (Sao Paulo until 2019)."""
     sessions = Sessions(calendar, date(2016, 1, 4), date(2019, 12, 30))
     instants = pd.date_range("2016-01-03", "2019-12-31", freq="13min", tz="UTC")
     clock = instants.tz_convert(sessions.timezone).tz_localize(None).normalize()

@@ -1,4 +1,4 @@
-"""Trades made into bars: by the clock, by the session, by volume and by money."""
+"""Bars made from trades: time, daily, volume and dollar bars."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_a_bar_of_volume_ends_with_the_trade_that_reaches_it():
 
 
 def test_a_bar_of_money_ends_with_the_trade_that_reaches_it():
-    """600 + 330 are 930, and with 180 reach 1000; 3000 reach it at once."""
+    """600 + 330 = 930, and 180 more reach 1000; 3000 reach it in one trade."""
     bars = bars_of(HAND, "dollar:1000")
     assert starts(bars) == ["14:30:00", "14:30:05", "14:31:00"]
     assert list(bars["volume"] * bars["vwap"]) == pytest.approx([1110, 3000, 400])
@@ -100,7 +100,7 @@ def test_trades_of_one_instant_stay_in_one_bar():
 
 @pytest.mark.parametrize("size", ["volume:100", "dollar:1000", "1h", "1day"])
 def test_a_bar_never_spans_two_sessions(size):
-    """The first evening and the next morning lack 90 together."""
+    """Two sessions that together do not fill a bar still make two bars."""
     frame = trades(("20:59:59", 1, 5), ("2018-02-21 14:30:00", 2, 5))
     bars = bars_of(frame, size)
     assert list(bars["session"].dt.day) == [20, 21]
@@ -166,8 +166,8 @@ def test_no_trades_make_no_bars():
 @pytest.mark.parametrize(
     ("repairs", "size", "message"),
     [
-        (["drop_duplicates"], "1min", "two trades that are the same are two trades"),
-        (["forward_fill"], "volume:10", "volume:10 bars take as long as they take"),
+        (["drop_duplicates"], "1min", "two equal rows are two trades"),
+        (["forward_fill"], "volume:10", "volume:10 bars have no fixed length"),
     ],
 )
 def test_a_repair_that_makes_no_sense_is_refused(repairs, size, message):
@@ -203,7 +203,7 @@ def many_trades(draw) -> pd.DataFrame:
 
 
 def made_at_once(frame: pd.DataFrame, size: str) -> pd.DataFrame:
-    """Bars of trades that nobody has to check or sort."""
+    """Make bars from trades that need no checks or sorting."""
     return bars_of_trades(frame, BarSize.parse(size), NEW_YORK)
 
 
@@ -233,7 +233,7 @@ def test_bars_of_trades_are_bars(frame, size):
 
 @given(many_trades(), amounts)
 def test_bars_hold_the_amount_and_without_their_last_instant_do_not(frame, size):
-    """Looked up trade by trade: which trades a bar has follows from its start."""
+    """By brute force: the trades of a bar follow from its start."""
     bars, asked = made_at_once(frame, size), BarSize.parse(size)
     money = frame["close"] if asked.kind == "dollar" else 1.0
     frame = frame.assign(traded=frame["volume"] * money, day=frame["ts"].dt.normalize())
@@ -290,7 +290,7 @@ def compare(bars: pd.DataFrame, zone: str, expected: pd.DataFrame) -> None:
 
 @pytest.fixture(scope="module")
 def bank_of_america(market_data: Path) -> pd.DataFrame:
-    """All trades of BAC on 2013-10-07, as the zip has them, read by pandas."""
+    """All trades of BAC on 2013-10-07, read from the zip by pandas."""
     file = market_data / "raw/lean/tick/bac/20131007_trade.zip"
     names = ["ms", "price", "size", "exchange", "condition", "suspicious"]
     rows = pd.read_csv(file, names=names)
@@ -389,8 +389,8 @@ def test_a_file_of_trades_needs_no_more_than_price_and_size(tmp_path):
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ("2018-02-20 14:30:01,x,5", r"AAA.csv, line 3: close 'x' is no number"),
-        ("2018-02-20 14:30:01,10,", r"AAA.csv, line 3: volume '' is no number"),
+        ("2018-02-20 14:30:01,x,5", r"AAA.csv, line 3: close 'x' is not a number"),
+        ("2018-02-20 14:30:01,10,", r"AAA.csv, line 3: volume '' is not a number"),
         ("2018-02-20 14:30:01,inf,5", r"AAA.csv, line 3\), has open inf where"),
         ("2018-02-20 14:30:01,nan,5", r"AAA.csv, line 3\), has open nan where"),
         ("2018-02-20 14:30:01,-1,5", r"AAA.csv, line 3\), has open -1.0 where"),
@@ -405,5 +405,7 @@ def test_a_trade_that_is_none_is_refused_with_file_and_line(tmp_path, row, messa
 
 def test_bars_are_not_made_of_bars(tmp_path):
     text = "timestamp,open,high,low,close,volume\n2018-02-20 14:30:00,1,1,1,1,5\n"
-    with pytest.raises(BadInput, match=r"has bars, and volume:5 bars are made of tr"):
+    with pytest.raises(
+        BadInput, match=r"has bars but no trades, and volume:5 bars are built"
+    ):
         csv(tmp_path, text, "volume:5")

@@ -1,4 +1,4 @@
-"""Tidy bars: order, sessions, hours, vwap, and the rows that are no bars."""
+"""Tidy bars: order, sessions, hours, vwap, and rows that are not bars."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WHERE = "The test"
 
 
 def rows(*stamps: str, symbol: str = "AAA", **columns: object) -> pd.DataFrame:
-    """Raw bars at these UTC times, all alike unless a column says otherwise."""
+    """Raw bars at these UTC times, with equal values unless a column is given."""
     frame = pd.DataFrame(
         {
             "symbol": symbol,
@@ -214,7 +214,7 @@ def test_a_row_that_is_no_bar_is_named(columns, words):
     with pytest.raises(BadInput) as error:
         tidied(frame)
     message = str(error.value)
-    assert message.startswith("The test: 1 row(s) are no bars")
+    assert message.startswith("The test: 1 row(s) are not bars")
     assert "AAA 2018-02-20 14:31:00 UTC" in message
     assert words in message
 
@@ -263,7 +263,7 @@ def test_a_column_of_another_type_is_named(column, values):
 
 
 def test_daily_bars_with_a_time_of_day_are_refused():
-    with pytest.raises(BadInput, match="21:00:00 UTC is no 1day bar"):
+    with pytest.raises(BadInput, match="21:00:00 UTC is not a 1day bar"):
         tidied(rows("2018-02-20 21:00"), ONE_DAY)
 
 
@@ -273,7 +273,7 @@ def test_ticks_are_no_bars():
 
 
 def test_daily_bars_in_a_market_of_minutes_are_refused():
-    with pytest.raises(BadInput, match="stamped 00:00 UTC, as daily bars are"):
+    with pytest.raises(BadInput, match="stamped 00:00 UTC, like daily bars"):
         tidied(rows("2018-02-20", "2018-02-21"))
 
 

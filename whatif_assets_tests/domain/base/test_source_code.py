@@ -1,4 +1,4 @@
-"""Versions of code: what counts as a change of a function, and what does not."""
+"""Code versions: what counts as a change of a function, and what does not."""
 
 from __future__ import annotations
 

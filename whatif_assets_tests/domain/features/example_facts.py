@@ -1,4 +1,4 @@
-"""Facts beside the bars of tests, so that every feature has something to read."""
+"""Facts joined to the bars of tests, so that every feature has its inputs."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ MINUTE = pd.Timedelta(minutes=1)
 
 
 def feature_of(name: str, **arguments: Any) -> Feature:
-    """Parse a feature; one that reads facts is given one that is there."""
+    """Parse a feature; a feature that reads facts gets one of the example facts."""
     if "fact" in FEATURES[name].arguments.model_fields:
         arguments["fact"] = "series"
     return parse_feature({name: arguments})
 
 
 def example_facts() -> Facts:
-    """Two facts about all symbols, known while no session is open.
+    """Make two facts about all symbols that become known outside sessions.
 
     ``series`` has a value of every day, known the next night, and the same day of
     the week ahead of it as an event; ``earnings`` is announced years ahead.
@@ -44,5 +44,5 @@ def example_facts() -> Facts:
 
 
 def with_facts(bars: pd.DataFrame) -> pd.DataFrame:
-    """Put what is known of them beside minute bars."""
+    """Join the example facts to minute bars."""
     return example_facts().beside(bars, bars["ts"] + MINUTE)

@@ -10,7 +10,7 @@ import pandas as pd
 
 
 def weekdays(count: int) -> list[date]:
-    """Give weekdays from 2018-01-02 on."""
+    """Return weekdays from 2018-01-02 on."""
     return list(pd.bdate_range("2018-01-02", periods=count).date)
 
 
@@ -21,7 +21,7 @@ def random_walks(
     keep: float = 1.0,
     seed: int = 1,
 ) -> pd.DataFrame:
-    """Tidy bars with ``session``, of which a random share is kept."""
+    """Make tidy bars with ``session``; a random share of them is kept."""
     rng = np.random.default_rng(seed)
     size = len(sessions) * bars
     opens = pd.to_datetime(list(sessions)).tz_localize("UTC") + pd.Timedelta("14:30:00")

@@ -1,4 +1,4 @@
-"""What every feature of the registry keeps to."""
+"""Properties of every feature in the registry."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from whatif_assets_tests.generators import bar_frames
 ALL = [feature_of(name) for name in FEATURES]
 PRICES = ["open", "high", "low", "close", "vwap"]
 
-# Arguments other than the defaults, of which each feature takes those it has.
+# Arguments other than the defaults; each feature gets those that it takes.
 OTHERS = {
     "timeperiod": 7,
     "fastperiod": 4,
@@ -187,7 +187,7 @@ def test_its_unit_says_how_it_scales() -> None:
         )
 
 
-# Of prices that stand still and no volume these say nothing; the others are the
+# Features that are undefined for constant prices without volume; the others are the
 # price, or 0.
 UNDEFINED = {
     *("adx", "adxr", "dx", "plus_di", "minus_di", "massi", "rsi", "cmo", "cci"),

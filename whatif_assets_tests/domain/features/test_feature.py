@@ -56,9 +56,12 @@ def test_defaults_written_out_are_the_same_feature() -> None:
         ({"ema": {"price": "clsoe"}}, "price: found 'clsoe'.* Did you mean 'close'?"),
         ({"macd": {"fastperiod": 26}}, "fastperiod 26 is not below slowperiod 26"),
         ({"ema": {"relative_to": "volume"}}, "relative_to: found 'volume'; allowed"),
-        ({"volume": {"relative_to": "close"}}, "volume: relative_to: it is no price"),
+        (
+            {"volume": {"relative_to": "close"}},
+            "volume: relative_to: the feature is not a price",
+        ),
         ({"ema": 10}, "feature: found {'ema': 10}; write"),
-        ({"ema": {}, "vwap": {}}, "one name with its arguments"),
+        ({"ema": {}, "vwap": {}}, "a name with arguments"),
         (7, "feature: found 7; write"),
         ("ema+timeperiod", r"feature: found 'ema\+timeperiod'; write"),
         ("ema+timeperiod=x", "feature ema: timeperiod: found 'x', a text; "),
@@ -100,7 +103,10 @@ def test_warm_up_is_the_longest_of_the_features() -> None:
 def test_a_symbol_that_the_market_lacks_is_named() -> None:
     feature = parse_feature("realized_correlation+symbol=SPX")
     check_symbols_read([feature], ["SPX"])
-    with pytest.raises(BadInput, match=r"no 'SPX'; it has 2 .* Did you mean 'SPY'\?"):
+    with pytest.raises(
+        BadInput,
+        match=r"'SPX' is not one of the market's 2 symbols.* Did you mean 'SPY'\?",
+    ):
         check_symbols_read([parse_feature("ema"), feature], ["SPY", "QQQ"])
 
 

@@ -1,4 +1,4 @@
-"""Indicators against answers that come from elsewhere.
+"""Indicators compared with values from other implementations.
 
 Constants that others published, and independent implementations: pandas-ta-classic
 and talipp in their own Python, NumPy and SciPy on each window, and TA-Lib's running
@@ -111,7 +111,7 @@ Given = Callable[[pd.DataFrame], Any]
 def column(
     number: int, of: Callable[..., pd.DataFrame], *inputs: str, **given: Any
 ) -> Given:
-    """One of several lines of a pandas-ta-classic indicator."""
+    """Return one line of a pandas-ta-classic indicator that has several."""
     return lambda b: of(*(b[i] for i in inputs), **given).iloc[:, number]
 
 
@@ -161,8 +161,8 @@ HLC, HLCV = ("high", "low", "close"), ("high", "low", "close", "volume")
 TWO = ("close", "open", "volume")
 AGE = np.arange(1.0 - T, 1.0)  # of the bars of a window
 
-# The answer of another implementation, and from which bar on: not from the first
-# where the two begin differently and forget it.
+# The values of another implementation, and the bar from which on they are compared:
+# later than the first if the two start differently.
 ELSEWHERE: dict[str, tuple[Arguments, Given, int]] = {
     "sma": ({"timeperiod": T}, series(pta.sma, "close", length=T), 0),
     "ema": ({"timeperiod": T}, series(pta.ema, "close", length=T), 0),
@@ -376,7 +376,7 @@ def ichimoku(bars: pd.DataFrame) -> pd.DataFrame:
 
 
 def cmo(close: pd.Series) -> pd.Series:
-    """TA-Lib's, of Wilder's averages: the book's takes plain sums."""
+    """As in TA-Lib, with Wilder's averages; the book uses plain sums."""
     move = close.diff()
     gain, loss = (
         pta.rma(part, length=T) for part in (move.clip(0), -move.clip(None, 0))
@@ -396,7 +396,7 @@ def nvi(bars: pd.DataFrame) -> pd.Series:
 
 @pytest.fixture(scope="module")
 def bars() -> pd.DataFrame:
-    """Four sessions of one symbol, with wicks of their own on each bar."""
+    """Four sessions of one symbol; each bar has its own high and low."""
     walk = random_walks(weekdays(4), symbols=1)
     rng = np.random.default_rng(5)
     up, down = 1 + np.abs(rng.normal(0, 3e-4, (2, len(walk))))
@@ -408,7 +408,7 @@ def bars() -> pd.DataFrame:
 
 
 def test_every_feature_is_compared_with_an_answer_from_elsewhere() -> None:
-    # Those of facts are held against DuckDB's as-of join, in sources/facts.
+    # Features of facts are compared with DuckDB's as-of join, in sources/facts.
     assert set(ELSEWHERE) == set(FEATURES) - set(FAMILIES["Facts"])
 
 

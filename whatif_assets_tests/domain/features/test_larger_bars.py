@@ -1,4 +1,4 @@
-"""Features of slower bars are known once such a bar has closed, and not before."""
+"""Features of slower bars are known only after the slower bar has closed."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ OWN = [parse_feature("close"), parse_feature({"ema": {"timeperiod": 3}})]
 
 
 def home_of(folder: Path, bars: pd.DataFrame) -> Home:
-    """Set up a home whose lake has some minutes."""
+    """Set up a home with minute bars in the lake."""
     market = Market(
         source="parquet",
         symbols=tuple(bars["symbol"].unique()),
@@ -85,7 +85,7 @@ def walks() -> pd.DataFrame:
 def features_on(
     home: Home, days: list[date], features: list[Feature], bar: str = "1min"
 ) -> pd.DataFrame:
-    """Features of each day, of a run over these days."""
+    """Compute the features of each day in a run over these days."""
     store = SessionFeatures(home, features, days, bar_size=BarSize.parse(bar))
     return pd.concat([store.of(day).assign(session=day) for day in days])
 
@@ -100,8 +100,8 @@ def test_a_value_changes_with_the_close_of_a_slower_bar_and_not_before(
     expected, known, closes = [], np.nan, bars["close"].to_numpy()
     for row in range(len(bars)):
         minute = row % 390
-        # The hour of the minute closes with its 60th minute. What the session's last
-        # half hour says is known from the next session on.
+        # An hourly bar closes with its 60th minute. The value of the session's last
+        # half hour is known from the next session on.
         if minute % 60 == 59:
             known = closes[row]
         if minute == 0 and row:
@@ -109,7 +109,7 @@ def test_a_value_changes_with_the_close_of_a_slower_bar_and_not_before(
         expected.append(known)
     np.testing.assert_array_equal(found, expected)
     changes = np.flatnonzero(found[1:390] != found[:389]) + 1
-    # From the first close on; before it there was none.
+    # From the first close on; no slower bar had closed before.
     assert set(changes[changes >= 60]) == {119, 179, 239, 299, 359}
 
 
@@ -140,7 +140,7 @@ def test_a_value_is_the_one_that_bars_of_that_size_have(home: Home) -> None:
     fast = features_on(home, days, hours).reset_index(drop=True)
     slow = features_on(home, days, hours, bar="1h").reset_index(drop=True)
     columns = [feature.column for feature in hours]
-    # What the hour that the close cuts off says is seen by the next session's first bar.
+    # The hour that the close cuts off is first visible to the next session's first bar.
     last = slow.groupby(["session", "symbol"])[columns].nth(-1)
     first = fast.groupby(["session", "symbol"])[columns].nth(0)
     assert len(first) == len(last) == 6
@@ -190,7 +190,7 @@ def test_the_leak_gate_finds_a_slower_bar_that_knows_the_next(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def next_close(close: np.ndarray) -> np.ndarray:
-        """Close of the bar after this."""
+        """Close of the next bar (look-ahead)."""
         return np.append(close[1:], np.nan)
 
     monkeypatch.setitem(
@@ -254,13 +254,13 @@ def test_what_it_read_of_earlier_sessions_is_told(home: Home) -> None:
 
 def test_a_wrong_size_is_refused() -> None:
     hours = [parse_feature({"ema": {"bar": "1h"}})]
-    with pytest.raises(
-        BadInput, match="ema_10_close_of_1h: bar: found 1h; bars of 1day"
-    ):
+    with pytest.raises(BadInput, match="ema_10_close_of_1h: bar: found 1h; 1day bars"):
         by_bar_size(hours, BarSize.parse("1day"))
-    with pytest.raises(BadInput, match="feature ema: bar: '7min' is no size of bars"):
+    with pytest.raises(BadInput, match="feature ema: bar: '7min' is not a bar size"):
         parse_feature("ema+bar=7min")
-    with pytest.raises(BadInput, match="bars of volume or money are made of ticks"):
+    with pytest.raises(
+        BadInput, match="volume and dollar bars can only be made from ticks"
+    ):
         parse_feature("ema+bar=volume:10")
     with pytest.raises(BadInput, match=r"bars.resample\(bars, \"1h\"\)"):
         compute(random_walks(DAYS[:1]), "ema", bar="1h")

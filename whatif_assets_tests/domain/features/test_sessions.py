@@ -48,7 +48,7 @@ def walks() -> pd.DataFrame:
 
 
 def lake_of(bars: pd.DataFrame) -> Callable[[date], pd.DataFrame]:
-    """Bars by session, as a lake gives them."""
+    """Bars by session, as read from a lake."""
     by_day = dict(list(bars.groupby("session")))
     empty = bars.iloc[:0]
     return lambda day: by_day.get(pd.Timestamp(day), empty).drop(columns="session")
@@ -256,7 +256,7 @@ REACHING = [
 
 @st.composite
 def thin_markets(draw: st.DrawFn) -> pd.DataFrame:
-    """Three symbols of up to 12 bars a session, some of which come and go."""
+    """Three symbols with up to 12 bars per session, some only in some sessions."""
     seed = draw(st.integers(0, 99))
     bars = random_walks(SESSIONS, symbols=3, bars=12, seed=seed)
     for symbol in ("S01", "S02"):
@@ -298,7 +298,7 @@ def test_a_part_of_a_stretch_has_what_it_has_when_it_is_read_alone(
 
 
 def reads(bars: pd.DataFrame, day: date, stretch: list[date]) -> set[date]:
-    """Sessions that one session's features read, found among others."""
+    """Return the sessions that one session's features read, computed with others."""
     first = stretch[0]
     with_history = bars_with_history(
         lake_of(bars),
@@ -316,7 +316,7 @@ def reads(bars: pd.DataFrame, day: date, stretch: list[date]) -> set[date]:
 def test_a_change_reaches_no_session_that_does_not_read_it(
     bars: pd.DataFrame, data: st.DataObject
 ) -> None:
-    """Against brute force: change, add or remove bars, compute everything again."""
+    """Compared with brute force: change, add or remove bars, and compute again."""
     changed_day = data.draw(st.sampled_from(SESSIONS))
     there = np.flatnonzero(bars["session"] == pd.Timestamp(changed_day))
     how = data.draw(st.sampled_from(["price", "fewer", "more"]))
@@ -348,7 +348,7 @@ def test_a_session_of_a_stretch_reads_what_it_reads_alone(bars: pd.DataFrame) ->
 
 
 def test_what_a_session_reads_decides_its_features() -> None:
-    """The oldest session of the reach is no guess: its bars are in the values."""
+    """The bars of the oldest session that is reported do affect the values."""
     bars = random_walks(SESSIONS, symbols=2, bars=12)
     day = SESSIONS[-1]
     assert reads(bars, day, [day]) == set(SESSIONS[-3:])  # 24 bars before the first

@@ -1,4 +1,4 @@
-"""A column that works too well is asked about, and refuses nothing."""
+"""A column that predicts too well raises a question, and nothing is refused."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def test_a_fact_that_is_dated_a_session_early_is_asked_about() -> None:
     known = gains + rng.normal(0, 0.01, 200)
     finding = columns_foretell_no_return({"sentiment": [known]}, [gains])
     assert not finding.passed
-    assert "sentiment foretells the rest of the session too well" in finding.reason
-    assert "Was it known at the time that it is dated with?" in finding.reason
+    assert "sentiment predicts the rest of the session too well" in finding.reason
+    assert "Was each value known at the time with which it is dated?" in finding.reason
     refuse_leak(finding)  # a question refuses nothing
 
 

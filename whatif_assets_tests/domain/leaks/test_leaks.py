@@ -69,7 +69,7 @@ from whatif_assets_tests.planted_leaks import (
 SESSIONS = weekdays(4)
 DAY, BEFORE = SESSIONS[-1], SESSIONS[:-1]
 LABEL = Label("vwap", 5, "return")
-SEEDS = (1,)  # of what is sampled; a leak shows with any
+SEEDS = (1,)  # of the samples; a leak is found with any seed
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +152,7 @@ class TestFeatures:
 
 @dataclass(frozen=True)
 class Learned:
-    """A configuration with what its model learns from, in memory."""
+    """A configuration with its training rows, in memory."""
 
     configuration: Configuration
     bars: pd.DataFrame
@@ -233,7 +233,7 @@ class TestLabels:
         finding = labels_probed(lesson, frame)
         assert not finding.passed
         assert finding.probe == LABEL_PROBE
-        assert "does not lie ahead" in finding.reason
+        assert "which is not later" in finding.reason
 
     def test_a_reversed_direction_under_the_right_time_is_caught(self, lesson):
         frame = lesson.frame.sort_values(["symbol", "ts"])
@@ -241,7 +241,7 @@ class TestLabels:
         reversed_ = frame.assign(label=(past / frame["price"] - 1)).dropna()
         finding = labels_probed(lesson, reversed_)
         assert not finding.passed
-        assert "another direction or horizon" in finding.reason
+        assert "direction or horizon of the label differs" in finding.reason
 
     @pytest.mark.parametrize("horizon", [1, 4, 6])
     def test_another_horizon_is_caught(self, lesson, horizon):
@@ -260,7 +260,7 @@ class TestLabels:
         )
         assert not finding.passed
         assert finding.column == "oracle"
-        assert "is the label itself" in finding.reason
+        assert "equals the label" in finding.reason
 
     @pytest.mark.parametrize(
         ("base", "across", "horizon"),
@@ -320,7 +320,7 @@ class TestTraining:
         train = lesson.frame["session"].isin(pd.to_datetime(SESSIONS[:3]))
         known = lesson.frame["label"].notna()
         finding = training_probed(lesson, lesson.frame[train & known], embargo=12)
-        assert "which the embargo leaves out" in finding.reason
+        assert "The embargo must leave them out" in finding.reason
 
     def test_a_row_of_the_test_is_caught(self, lesson):
         rows = lesson.frame[lesson.frame["label"].notna()]
@@ -412,7 +412,7 @@ class TestForecasts:
 
 
 def predictor(one: Learned, algorithm: str | None = None, **settings):
-    """Fit a model on the first fold; give what forecasts by it."""
+    """Fit a model on the first fold; return its forecasting function."""
     rows = one.rows(one.folds[0])
     columns = [feature.column for feature in one.configuration.features]
     model = fit(
@@ -486,7 +486,7 @@ class TestFills:
         assert finding.checked > 0
 
     def test_a_fill_on_the_deciding_bar_is_caught(self, sleeve):
-        """Fill at the close that the signal comes from, as a wrong runner would."""
+        """Fill at the close of the signal, as a faulty engine would."""
 
         def same_bar(bars: Sleeve) -> Executions:
             found = at_close(bars, bars.columns["forecast"])
@@ -541,7 +541,7 @@ class TestFills:
 
 
 def at_close(bars: Sleeve, signal: np.ndarray) -> Executions:
-    """Be long where the signal is positive, short where not, at once."""
+    """Be long where the signal is positive, else short, on the same bar."""
     target = np.where(signal > 0, 1.0, -1.0)
     sizes = np.diff(target, prepend=0.0)
     at = np.flatnonzero(sizes)
@@ -637,7 +637,7 @@ def drawn_bars(draw: random.Random) -> pd.DataFrame:
 
 
 def findings_of_a_clean_configuration(seed: int) -> list[Finding]:
-    """Draw a configuration, run it in memory and probe everything of it."""
+    """Draw a configuration, run it in memory and run all probes on it."""
     draw = random.Random(seed)
     configuration, bars = configured(drawn_study(draw)), drawn_bars(draw)
     one = learned(bars, configuration, split(SESSIONS, 2), configuration.label.horizon)
@@ -662,7 +662,7 @@ def findings_of_a_clean_configuration(seed: int) -> list[Finding]:
 
 
 def probed_as_a_model(one: Learned) -> tuple[list[Finding], pd.DataFrame]:
-    """Probe labels, training and forecasts; give bars with the forecasts."""
+    """Probe labels, training and forecasts; return bars with the forecasts."""
     said, rows = one.configuration.label, one.rows(one.folds[0])
     settings = dict(one.configuration.model_settings)
     predict = predictor(one, **settings)

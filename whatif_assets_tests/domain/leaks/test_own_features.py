@@ -1,4 +1,4 @@
-"""Users' own features: what hides from a few cuts in the same process is found."""
+"""Users' features: leaks that a few cuts in one process miss are found."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_values_are_compared_with_themselves_and_not_with_the_greatest() -> None
     new = np.array([2e-3, 1e12, 1e12, 2e-3])
     assert 0.5 < differences(old, new, LOW)[0] <= 1.0
     assert differences(old, old, LOW).max() == 0.0
-    # The last digits of a difference of prices near 50 are no leak.
+    # Rounding in a difference of prices near 50 is not a leak.
     close = np.array([1e-4, 2e-4, 1e-9])
     assert differences(close, close + 1e-16, LOW).max() < 1e-9
 

@@ -1,4 +1,4 @@
-"""Made-up training rows, by a seed."""
+"""Random training rows, from a seed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from whatif_assets.domain.base.arrays import FloatArray
 def rows_of(
     count: int, features: int = 6, seed: int = 1
 ) -> tuple[FloatArray, FloatArray]:
-    """Give features, and labels around 170 that the first three features explain."""
+    """Draw features, and labels around 170 that depend on the first three features."""
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(count, features))
     a, b, c = (x[:, number % features] for number in range(3))

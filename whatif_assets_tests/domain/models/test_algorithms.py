@@ -33,7 +33,7 @@ def bits(model: Model) -> list[bytes]:
 
 
 class TestContract:
-    """What every algorithm of the registry keeps to, on this machine."""
+    """Contract of every algorithm of the registry, fitted locally."""
 
     @pytest.mark.parametrize("name", sorted(ALGORITHMS))
     def test_it_learns(self, name: str) -> None:
@@ -161,7 +161,7 @@ class TestRandomForest:
     def test_a_price_level_keeps_its_digits(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """32 bits would round 65,432.1 to 1/128."""
+        """In 32 bits, 65,432.1 would be rounded to a multiple of 1/128."""
         monkeypatch.setattr(trees, "EXACT_ROWS", 0)
         x = np.repeat([[0.0], [1.0]], 50, axis=0)
         y = np.where(x[:, 0] > 0, 65_432.123456, 65_432.123400)
@@ -276,7 +276,7 @@ class TestRefused:
         x, y = rows_of(10)
         broken = x.copy()
         broken[[3, 7], 1] = value
-        with pytest.raises(BadInput, match="2 of 10 rows, the first of them row 3"):
+        with pytest.raises(BadInput, match="2 of 10 rows, the first is row 3"):
             fit("linear", "local", broken, y, {})
         label = y.copy()
         label[4] = value

@@ -68,7 +68,7 @@ def test_candidates_that_differ_in_trees_alone_share_a_fit(
 
 
 def test_the_first_of_equal_candidates_is_chosen() -> None:
-    """All of these forests grow as far as one split allows."""
+    """All trees of these forests have one split."""
     grid = {"max_bins": [64, 32, 128]}
     settings = {"max_depth": 1, "n_trees": 2}
     chosen, scores = search("random_forest", "local", X, Y, settings, grid, FOLDS)
@@ -106,12 +106,12 @@ def test_fixed_settings_are_shared_by_all_candidates() -> None:
 def test_a_wrong_candidate_is_refused_before_any_fit() -> None:
     with pytest.raises(BadInput, match="random_forest: max_depth: found 99"):
         search("random_forest", "local", X, Y, {}, {"max_depth": [5, 99]}, FOLDS)
-    with pytest.raises(BadInput, match="search: max_depth: there is no value"):
+    with pytest.raises(BadInput, match="search: max_depth: found an empty list"):
         search("random_forest", "local", X, Y, {}, {"max_depth": []}, FOLDS)
 
 
 def test_folds_without_rows_are_refused() -> None:
-    with pytest.raises(BadInput, match="there is no fold"):
+    with pytest.raises(BadInput, match="there are no folds"):
         search("linear", "local", X, Y, {}, {"l2": [1]}, [])
     nobody = np.zeros(400, dtype=bool)
     with pytest.raises(BadInput, match="fold 1 has 0 rows to train on and 400"):
@@ -131,7 +131,7 @@ def test_an_error_in_one_fit_ends_the_search(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_reading_the_algorithms_loads_none_of_their_libraries() -> None:
-    """Definitions, which every command reads, would wait seconds for them."""
+    """Every command imports the definitions, and such imports would take seconds."""
     code = "import sys, whatif_assets.domain.models; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True

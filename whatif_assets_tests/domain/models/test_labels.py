@@ -62,7 +62,7 @@ def test_no_return_is_told_from_a_price_of_0_or_less() -> None:
 
 
 def test_a_label_looks_forward_not_back() -> None:
-    """A label joined the wrong way round is the price already known."""
+    """A label joined in the wrong direction would be a price that is already known."""
     bars = minutes("2018-02-20 14:30", [1, 2, 4, 8])
     labels = label(bars, Label(horizon=1), ONE_MINUTE)
     assert_labels(labels["label"].tolist(), [2, 4, 8, NAN])
@@ -78,7 +78,7 @@ def test_a_return_is_the_later_price_over_the_present_one() -> None:
 
 
 def test_the_horizon_is_exact_by_the_clock() -> None:
-    """A minute without a bar is no label, not the next bar that there is."""
+    """A minute without a bar has no label; the next existing bar is not used."""
     times = ["14:30", "14:31", "14:33", "14:34"]
     bars = bars_at([f"2018-02-20 {t}" for t in times], [1, 2, 3, 4])
     assert_labels(found(bars, horizon=2), [NAN, 3, NAN, NAN])
@@ -101,7 +101,7 @@ def test_base_bars_of_five_minutes_count_five_minutes_each() -> None:
 
 
 def test_a_label_stays_within_its_session() -> None:
-    """Around the clock the next session begins right after this one."""
+    """In a 24-hour market, the next session begins when this one ends."""
     bars = minutes("2018-01-20 23:58", [1, 2, 3, 4])
     assert_labels(found(bars, horizon=1), [2, NAN, 4, NAN])
     schedule = Sessions("24/7", date(2018, 1, 1)).schedule(
@@ -129,7 +129,7 @@ def test_across_sessions_trading_time_goes_on_at_the_next_open() -> None:
 
 
 def test_across_sessions_a_short_last_bar_counts_as_one() -> None:
-    """Hours from 14:30: the seventh lasts half an hour."""
+    """Hourly bars from 14:30; the seventh bar lasts half an hour."""
     times = ["2018-02-20 19:30", "2018-02-20 20:30", "2018-02-21 14:30"]
     bars = bars_at(times, [1, 2, 3])
     schedule = Sessions("XNYS", date(2018, 1, 1)).schedule(
@@ -175,17 +175,17 @@ def test_daily_labels_count_sessions_of_the_calendar() -> None:
 
 def test_a_label_along_the_calendar_needs_its_schedule() -> None:
     bars = bars_at(["2018-02-16"], [1])
-    with pytest.raises(BadInput, match="give the schedule"):
+    with pytest.raises(BadInput, match="needs the schedule"):
         found(bars, ONE_DAY)
     schedule = Sessions("XNYS", date(2018, 1, 1)).schedule([date(2018, 2, 20)])
-    with pytest.raises(BadInput, match="lacks the bars' session 2018-02-16"):
+    with pytest.raises(BadInput, match="lacks the session 2018-02-16 of the bars"):
         found(bars, ONE_DAY, schedule=schedule)
 
 
 @pytest.mark.parametrize(
     ("wanted", "message"),
     [
-        ({"horizon": 0}, "horizon: found 0; a label lies at least 1 bar ahead"),
+        ({"horizon": 0}, "horizon: found 0; it must be at least 1 bar"),
         ({"horizon": -5}, "horizon: found -5"),
         ({"price": "vwpa"}, "price: found 'vwpa'; .* Did you mean 'vwap'"),
         ({"kind": "returns"}, "kind: found 'returns'; .* Did you mean 'return'"),
@@ -233,7 +233,7 @@ def test_no_bars_have_no_labels() -> None:
     assert labels.empty
 
 
-# Bars that end by what was traded
+# Bars by activity (volume, trades or value)
 
 OF_VOLUME = BarSize.parse("volume:100")
 UNEVEN = bars_at(
@@ -262,13 +262,13 @@ WEEK = {
 
 
 def test_across_sessions_bars_of_volume_are_counted_on() -> None:
-    """Nothing is counted beyond the session of the 22nd, of which no bar is known."""
+    """Bars are not counted past the session of the 22nd, which has no bars."""
     assert_labels(found(UNEVEN, OF_VOLUME, horizon=1, **WEEK), [2, 3, 4, NAN, NAN])
     assert_labels(found(UNEVEN, OF_VOLUME, horizon=2, **WEEK), [3, 4, NAN, NAN, NAN])
 
 
 def test_a_session_in_which_others_have_bars_is_counted_over() -> None:
-    """But not further than the horizon in sessions."""
+    """Bars are not counted further than ``horizon`` sessions."""
     others = bars_at(["2018-02-21 15:00"], [7], symbol="BBB")
     quiet = bars_at(
         ["2018-02-20 15:00", "2018-02-22 15:00", "2018-02-22 16:00"], [1, 2, 3]
@@ -279,7 +279,7 @@ def test_a_session_in_which_others_have_bars_is_counted_over() -> None:
 
 
 def test_bars_of_volume_across_sessions_need_the_calendar() -> None:
-    with pytest.raises(BadInput, match="give the schedule of its sessions"):
+    with pytest.raises(BadInput, match="needs the schedule of the market's"):
         found(UNEVEN, OF_VOLUME, horizon=1, across_sessions=True)
 
 

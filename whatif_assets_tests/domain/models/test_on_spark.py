@@ -92,7 +92,7 @@ def test_a_smaller_model_lies_inside_a_larger_one(
 def test_the_first_trees_of_a_forest_estimate_a_forest_of_their_own(
     spark: SparkSession,
 ) -> None:
-    """They grow from other rows, so a search's score is that of a peer."""
+    """Trees depend on their number on Spark, so a search scores a similar forest."""
     new_x, new_y = rows_of(3_000, seed=2)
     nesting = ALGORITHMS["random_forest"].nesting
     assert nesting is not None

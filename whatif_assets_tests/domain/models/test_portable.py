@@ -76,7 +76,7 @@ def test_a_row_with_an_unknown_feature_has_no_forecast(model: Forest | Linear) -
 def test_other_features_than_the_fitted_ones_are_refused(
     model: Forest | Linear, x: np.ndarray
 ) -> None:
-    with pytest.raises(BadInput, match="it was fitted on 2 features"):
+    with pytest.raises(BadInput, match="the model was fitted on 2 features"):
         model.predict(x)
 
 

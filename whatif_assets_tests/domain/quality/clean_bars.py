@@ -1,4 +1,4 @@
-"""Bars that no check finds anything in, to plant faults in."""
+"""Clean bars without any finding, in which tests plant faults."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BASE_BAR = BarSize.parse("5min")
 
 
 def clean_bars(*days: date, symbols: tuple[str, ...] = ("AAA", "BBB")) -> pd.DataFrame:
-    """Every bar of the calendar: a walk in steps far below any threshold."""
+    """All bars of the calendar: a random walk with steps far below any threshold."""
     length = BASE_BAR.length
     stamps = [NEW_YORK.starts(day, length) for day in days or DAYS]
     ts = stamps[0].append(stamps[1:])

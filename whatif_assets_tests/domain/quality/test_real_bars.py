@@ -1,4 +1,4 @@
-"""Every quirk that the description of the real data lists is reported by a check."""
+"""Every fault that the description of the real data lists is reported by a check."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.data
 
 
 def found(market_data, tmp_path, path, days, **fields):
-    """Findings about the sessions of a market, and their bars."""
+    """Inspect the sessions of a market; return the findings and the bars."""
     market = Market(
         path=str(market_data / path),
         first_session=date.fromisoformat(days[0]),

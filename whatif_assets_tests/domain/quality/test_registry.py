@@ -31,7 +31,7 @@ VALUES = [*PRICES, "vwap"]
 
 
 def inspected(frame, days=DAYS, quality=None, repairs=REPAIRS, bar_size=BASE_BAR):
-    """Findings about raw rows, the first session having none before it."""
+    """Inspect raw rows; the first session has no session before it."""
     bars, report = tidy(
         frame, NEW_YORK, bar_size, "The test", repairs=repairs, negative_prices=True
     )
@@ -41,7 +41,7 @@ def inspected(frame, days=DAYS, quality=None, repairs=REPAIRS, bar_size=BASE_BAR
 
 
 def rows_of(frame, day, symbol="AAA"):
-    """Numbers of a symbol's rows in a session."""
+    """Positions of a symbol's rows in a session."""
     own = (frame["symbol"] == symbol) & (frame["ts"].dt.date == day)
     return np.flatnonzero(own)
 
@@ -72,8 +72,8 @@ def swapped(frame, n):
     return frame.iloc[order]
 
 
-# Of each check: what is done to clean bars, given the numbers of the rows of AAA in
-# the last session.
+# For each check, the fault that is planted in clean bars, given the positions of the
+# rows of AAA in the last session.
 PLANTED = {
     "ohlc": close_above_high,
     "vwap_inside": lambda f, n: f.assign(vwap=f["vwap"].where(f.index != n[5], 200.0)),
@@ -99,7 +99,7 @@ PLANTED = {
     "order": swapped,
     "repaired": lambda f, n: pd.concat([f, f.loc[n[5:8]]]).sort_index(),
 }
-# What cannot be without the other, and what the plant itself brings along.
+# Checks that a planted fault necessarily triggers as well.
 WITH = {
     "sparse_symbols": {"missing_bars"},
     "stamped_at_end": {"missing_bars", "outside_hours"},
@@ -231,7 +231,7 @@ def test_a_daily_bar_that_repeats_the_day_before_is_stale():
 
 
 def test_of_bars_of_volume_no_minute_is_missing_and_no_stamp_is_off_the_grid():
-    """One that starts before the open is told all the same."""
+    """A bar that starts before the open is still reported."""
     stamps = ["14:29:59.9", "14:30:00.000001", "15:07:31", "20:59:59.999999"]
     ts = pd.to_datetime(
         [f"2018-02-20 {stamp}" for stamp in stamps], format="ISO8601", utc=True
@@ -256,7 +256,7 @@ def test_newest_first_is_an_order():
 @settings(deadline=None, max_examples=10)
 @given(bars=bar_frames(max_bars=40, max_symbols=2), data=st.data())
 def test_findings_do_not_depend_on_other_symbols(bars, data):
-    """But for those that speak of the session as a whole."""
+    """Except findings about the session as a whole."""
     day = (pd.Timestamp("2018-02-20").date(),)
     name = data.draw(st.sampled_from(sorted(set(bars["symbol"]))))
     alone = inspected(bars[bars["symbol"] == name], day, bar_size=ONE_MINUTE)
@@ -265,7 +265,7 @@ def test_findings_do_not_depend_on_other_symbols(bars, data):
 
 
 def spike(frame, n, factor):
-    """The high of one bar alone is a factor away."""
+    """The high of a single bar is off by a factor."""
     frame.loc[n[30], "high"] = frame.loc[n[30], "high"] * factor
     return frame
 
@@ -286,7 +286,7 @@ def test_the_same_move_is_no_print_where_bars_move_as_much():
 
 
 def test_a_move_that_lasts_is_no_print():
-    """As after earnings: the bars that follow are at the new price."""
+    """As after earnings: the following bars keep the new price."""
     frame = clean_bars()
     assert inspected(scaled(frame, rows_of(frame, DAYS[2])[30:], 1.06)) == []
 

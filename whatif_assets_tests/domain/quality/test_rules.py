@@ -1,4 +1,4 @@
-"""What a market says about quality: read at the edge, wrong words refused."""
+"""A market's quality settings: parsed when the market is read, or refused."""
 
 from __future__ import annotations
 
@@ -38,7 +38,10 @@ def test_limits_alone_leave_the_severity(tmp_path):
 @pytest.mark.parametrize(
     ("said", "words"),
     [
-        ("jumps: error", "market.yaml:5: quality.jumps: There is no such check. Did"),
+        (
+            "jumps: error",
+            "market.yaml:5: quality.jumps: 'jumps' is not a quality check. Did",
+        ),
         ("jump: eror", "market.yaml:5: quality.jump: found 'eror'; .* mean 'error'"),
         ("jump: {treshold: 1}", "quality.jump.treshold: unknown .* mean 'threshold'"),
         ("jump: {threshold: -1}", "quality.jump.threshold: found -1"),

@@ -165,17 +165,18 @@ def test_the_winner_meets_all_constraints_and_stands_first() -> None:
             ROWS,
             ["trades >= 30", "max_drawdown < 0.02"],
             "of 4 candidate variants, trades >= 30 is met by 3, max_drawdown < 0.02 is "
-            "met by 1, sharpe is defined for 3; none has all.",
+            "met by 1, sharpe is defined for 3; no variant fulfils all of these.",
         ),
         (
             rows_of(sharpe=[np.nan, np.nan]),
             [],
-            "of 2 candidate variants, sharpe is defined for 0; none has all.",
+            "of 2 candidate variants, sharpe is defined for 0; no variant fulfils all "
+            "of these.",
         ),
         (
             rows_of("placebo", sharpe=[1.0]),
             [],
-            "the study has no candidate beside benchmarks and placebos.",
+            "the study has only benchmarks and placebos, no candidates.",
         ),
     ],
 )

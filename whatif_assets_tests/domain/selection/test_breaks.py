@@ -1,4 +1,4 @@
-"""Breaks: found where they were planted, seldom where there is none."""
+"""Breaks: found where they were planted, and seldom found elsewhere."""
 
 from __future__ import annotations
 

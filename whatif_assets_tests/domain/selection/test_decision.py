@@ -1,4 +1,4 @@
-"""The decision: forgetting never helps, few losers pass, edges and their ends are seen."""
+"""The decision: lost records never help, luck seldom passes, edges are found."""
 
 from __future__ import annotations
 

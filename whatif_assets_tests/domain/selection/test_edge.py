@@ -1,4 +1,4 @@
-"""The edge of one series: golden figures, dependence, tails, and where there is none."""
+"""The edge of one series: golden figures, dependence, tails, undefined cases."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_dependent_noise_is_significant_no_more_often_than_said(
 
 
 def test_slow_movements_are_not_taken_for_an_edge() -> None:
-    # Half of the variance is of waves that take a third of the sample.
+    # Half of the variance comes from waves with a third of the sample as period.
     waves = np.sin(2 * np.pi * 3 * np.arange(240) / 240)
     noise = np.random.default_rng(2).normal(size=240)
     slow, fast = edge_of(waves + noise / math.sqrt(2)), edge_of(noise)

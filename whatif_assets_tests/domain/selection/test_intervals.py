@@ -1,4 +1,4 @@
-"""Bootstrap intervals: they hold the truth as often as they say."""
+"""Bootstrap intervals: they contain the true figure as often as stated."""
 
 from __future__ import annotations
 

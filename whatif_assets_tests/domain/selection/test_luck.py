@@ -1,4 +1,4 @@
-"""What is left of a Sharpe ratio after all trials, by a published example."""
+"""The haircut of a Sharpe ratio after many trials, by a published example."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from scipy.special import stdtr
 from whatif_assets.domain.selection.decision import of_the_best
 from whatif_assets.domain.selection.luck import part_left
 
-# With so many degrees of freedom Student's distribution is the normal one.
+# With this many degrees of freedom, Student's distribution is normal.
 NORMAL = 1e7
 
 
 def left_of(sharpe: float, years: float, trials: int) -> float:
-    """Part that is left of an annual Sharpe ratio of normal returns."""
+    """Fraction left of an annual Sharpe ratio of normal returns."""
     statistic = sharpe * math.sqrt(years)
     alone = 1 - float(stdtr(NORMAL, statistic))
     return part_left(statistic, NORMAL, of_the_best(alone, trials))

@@ -1,4 +1,4 @@
-"""Independent trials: groups, forgetting, and what never makes the number smaller."""
+"""Independent trials: groups, lost records, and what never lowers the number."""
 
 from __future__ import annotations
 
@@ -97,9 +97,9 @@ def test_more_trials_and_fewer_records_never_lower_the_number(
 
     whole = effective_trials(rows, hold, tried)
 
-    # One record less, of the same trials.
+    # The same trials, with one record less.
     assert effective_trials(rows[:-1], hold, tried) >= whole - 1e-9
-    # That trial never made, and one more made, with a record and without.
+    # The same without that trial, and with one more trial that has no record.
     assert effective_trials(rows[:-1], hold, tried - 1) <= whole + 1e-9
     assert effective_trials(rows, hold, tried + 1) == pytest.approx(whole + 1)
     assert 1 <= whole <= tried + 1e-9

@@ -1,4 +1,4 @@
-"""The reasons of a verdict as sentences: figures in, words out, edge cases first."""
+"""Sentences of a verdict: figures in, words out, edge cases first."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ COUNTS = {
 
 
 def said(placebos: tuple[Placebo, ...] = (), **figures: Any) -> list[str]:
-    """Give the reasons where nothing is known but some figures."""
+    """Write the reasons where only some figures are known."""
     needed = figures.pop("needed", None)
     known = {name: figures.pop(name) for name in GIVEN if name in figures}
     evidence = Evidence(
@@ -54,21 +54,21 @@ def test_nothing_is_said_of_what_is_not_known() -> None:
 @pytest.mark.parametrize(
     ("figures", "sentence"),
     [
-        ({"total_return": NAN, "sessions": 0}, "There is no out-of-sample session, so nothing can be said."),
-        ({"total_return": 0.0}, "The first in rank neither earned nor lost anything out of sample."),
-        ({"total_return": -0.0123}, "The first in rank lost 1.23% out of sample."),
-        ({"total_return": -0.0000004}, "The first in rank lost 0.00004% out of sample."),
-        ({"total_return": -1.6}, "The first in rank lost all of its money out of sample."),
-        ({"total_return": -1e-17}, "The first in rank lost under 0.000001% out of sample."),
+        ({"total_return": NAN, "sessions": 0}, "There are no out-of-sample sessions, so there is nothing to judge."),
+        ({"total_return": 0.0}, "The top-ranked variant neither earned nor lost anything out of sample."),
+        ({"total_return": -0.0123}, "The top-ranked variant lost 1.23% out of sample."),
+        ({"total_return": -0.0000004}, "The top-ranked variant lost 0.00004% out of sample."),
+        ({"total_return": -1.6}, "The top-ranked variant lost all of its money out of sample."),
+        ({"total_return": -1e-17}, "The top-ranked variant lost under 0.000001% out of sample."),
         (
             {"total_return": 0.00001, "hold_total_return": 0.0004},
-            "Buy-and-hold of 100 shares of each symbol earned 0.04% out of sample, which "
-            "is more: the winner earned 0.001%.",
+            "Buy-and-hold of 100 shares of each symbol earned 0.04% out of sample, more "
+            "than the winner, which earned 0.001%.",
         ),
         (
             {"total_return": -0.02, "hold_total_return": 0.5},
-            "Buy-and-hold of 100 shares of each symbol earned 50% out of sample, which "
-            "is more: the first in rank lost 2%.",
+            "Buy-and-hold of 100 shares of each symbol earned 50% out of sample, more "
+            "than the top-ranked variant, which lost 2%.",
         ),
     ],
 )  # fmt: skip
@@ -80,7 +80,7 @@ def test_what_the_winner_earned_has_its_sign_and_is_never_rounded_to_nothing(
 
 def test_buy_and_hold_that_lost_is_not_said_to_have_earned_more() -> None:
     assert said(total_return=-0.5, hold_total_return=-0.1) == [
-        "The first in rank lost 50% out of sample."
+        "The top-ranked variant lost 50% out of sample."
     ]
 
 
@@ -99,15 +99,15 @@ def test_buy_and_hold_that_lost_is_not_said_to_have_earned_more() -> None:
         ),
         (
             {"sessions": 29, "supported_trials": 2.4, "effective_trials": 30.2, "trials_tried": 1102},
-            "Sample too short: 29 out-of-sample sessions can tell an edge from luck for "
-            "about 2 independent trials; 1,102 trials were made, which count as about "
-            "30.2 independent ones.",
+            "Sample too short: 29 out-of-sample sessions can distinguish an edge from "
+            "luck among about 2 independent trials, but 1,102 trials were made, which "
+            "count as about 30.2 independent trials.",
         ),
         (
             {"sessions": 20, "supported_trials": 0.3, "effective_trials": 2.0, "trials_tried": 2},
-            "Sample too short: 20 out-of-sample sessions can tell an edge from luck for "
-            "fewer than 1 independent trial; 2 trials were made, which count as about 2 "
-            "independent ones.",
+            "Sample too short: 20 out-of-sample sessions can distinguish an edge from "
+            "luck among fewer than 1 independent trial, but 2 trials were made, which "
+            "count as about 2 independent trials.",
         ),
     ],
 )  # fmt: skip
@@ -125,19 +125,19 @@ def test_a_sample_is_too_short_for_something(figures, sentence) -> None:
         ),
         (
             {"winner_p_alpha": 0.006, "trials_tried": 1005},
-            "If none of all 1,005 trials had an edge over buy-and-hold, the best of them would still look as good as the winner in about 6 of 1,000 studies like this one.",
+            "If none of the 1,005 trials had an edge over buy-and-hold, the best of them would still look as good as the winner in about 6 of 1,000 studies like this one.",
         ),
         (
             {"winner_p_alpha": 0.0, "trials_tried": 2, "total_return": -0.1},
-            "If none of all 2 trials had an edge over buy-and-hold, the best of them would still look as good as the first in rank in fewer than 1 of 1,000 studies like this one.",
+            "If none of the 2 trials had an edge over buy-and-hold, the best of them would still look as good as the top-ranked variant in fewer than 1 of 1,000 studies like this one.",
         ),
         (
             {"sharpe": 13.105, "expected_best_sharpe": 5.31, "deflated_sharpe": 0.9978, "trials_tried": 1061, "haircut_sharpe": 9.0},
-            "The Sharpe ratio of the winner is 13.1 a year; the best of 1,061 trials without any edge would show 5.31 on average. Less what the number of trials accounts for, 9 is left.",
+            "The annual Sharpe ratio of the winner is 13.1; the best of 1,061 trials without any edge would show 5.31 on average. After the correction for the number of trials, 9 is left.",
         ),
         (
             {"sharpe": -2.0, "expected_best_sharpe": 0.0, "deflated_sharpe": 0.1},
-            "The Sharpe ratio of the winner is -2 a year; the best of 1 trial without any edge would show 0 on average.",
+            "The annual Sharpe ratio of the winner is -2; the best of 1 trial without any edge would show 0 on average.",
         ),
     ],
 )  # fmt: skip
@@ -156,16 +156,16 @@ def test_luck_is_told_with_the_number_of_trials(figures, sentence) -> None:
 def test_the_holdout_is_told_by_the_unrounded_sign(mine, hold, told) -> None:
     figures = {"holdout_total_return": mine, "holdout_hold_total_return": hold}
     once = said(**figures, holdout_sessions=1, holdout_openings=1)
-    assert once == [f"In the holdout of 1 session {told}"]
+    assert once == [f"In the holdout of 1 session, {told}"]
     twice = said(**figures, holdout_sessions=8, holdout_openings=2)
     assert twice == [
-        f"In the holdout of 8 sessions {told} It was opened 2 times, so it is no longer "
-        "unseen."
+        f"In the holdout of 8 sessions, {told} The holdout was opened 2 times, so it is "
+        "no longer unseen."
     ]
     tested = said(**figures, holdout_sessions=8, holdout_openings=1, holdout_tested=5)
     assert tested == [
-        f"In the holdout of 8 sessions {told} Trials had been tested on 5 of these "
-        "sessions before."
+        f"In the holdout of 8 sessions, {told} Earlier trials were tested on 5 of these "
+        "sessions."
     ]
 
 
@@ -182,8 +182,8 @@ def test_the_holdout_is_told_by_the_unrounded_sign(mine, hold, told) -> None:
 )
 def test_splits_are_counted(pbo, splits, share) -> None:
     assert said(pbo=pbo, cscv_splits=splits) == [
-        "The best trial of one half of the sessions is below the median in the other "
-        f"half in {share}"
+        "The best trial in one half of the sessions is below the median trial in the "
+        f"other half in {share}"
     ]
 
 
@@ -192,8 +192,8 @@ def test_splits_are_counted(pbo, splits, share) -> None:
     [
         (
             {"flip_bps": 0.0409},
-            "If costs exceed 0.0409 basis points of each fill, another variant is the "
-            "best.",
+            "If costs exceed 0.0409 basis points of each fill, another variant becomes "
+            "the best.",
         ),
         (
             {"break_even_bps": 0.523, "charged_bps": 0.0},
@@ -216,8 +216,8 @@ def test_costs_are_in_basis_points(figures, sentence) -> None:
 
 def test_the_size_that_the_market_bears_is_told() -> None:
     assert said(participation=0.002, capacity=5_000_000.0) == [
-        "19 of 20 fills of the winner take at most 0.2% of the volume of their bar; it "
-        "would be 10% with a starting cash of 5,000,000."
+        "19 of 20 fills of the winner take at most 0.2% of the volume of their bar; "
+        "with a starting cash of 5,000,000 it would be 10%."
     ]
 
 
@@ -227,14 +227,18 @@ def test_costs_that_never_matter_are_not_mentioned() -> None:
 
 @pytest.mark.parametrize(
     ("others", "more"),
-    [(0, ""), (1, "; so does 1 other"), (2, "; so do 2 others")],
+    [
+        (0, ""),
+        (1, " 1 other placebo also does as well."),
+        (2, " 2 other placebos also do as well."),
+    ],
 )
 def test_placebos_are_named_and_counted(others, more) -> None:
     placebos = (Placebo("lucky", 3.5), *[Placebo("other", 2.0)] * others)
     (first, *_) = said(placebos)
     assert first == (
-        "A placebo does as well as the first in rank: lucky has pnl 3.50, the first in "
-        f"rank has 2.00{more}."
+        "A placebo does as well as the top-ranked variant: lucky has pnl 3.50, the "
+        f"top-ranked variant has 2.00.{more}"
     )
 
 
@@ -242,7 +246,7 @@ def test_a_placebo_is_told_in_the_unit_of_what_ranks() -> None:
     (first, *_) = said(
         (Placebo("lucky", 0.00012),), ranked_by="total_return", winner_value=0.0001
     )
-    assert "lucky has total_return 0.012%, the first in rank has 0.01%." in first
+    assert "lucky has total_return 0.012%, the top-ranked variant has 0.01%." in first
 
 
 FALL = {
@@ -256,9 +260,9 @@ DATES = (date(2018, 3, 29), date(2018, 4, 2))
 
 def test_an_edge_that_fell_has_its_dates() -> None:
     assert said(**FALL, dates=DATES) == [
-        "The edge fell: up to 2018-03-29 its Sharpe ratio beyond buy-and-hold was 9 a "
-        "year, from 2018-04-02 on -0.5. An edge that lasts would show as large a fall "
-        "in about 4 of 1,000 studies."
+        "The edge fell: its annual Sharpe ratio beyond buy-and-hold was 9 up to "
+        "2018-03-29 and -0.5 from 2018-04-02 on. A lasting edge would show as large a "
+        "fall in about 4 of 1,000 studies."
     ]
     assert said(**{**FALL, "break_p": 0.06}, dates=DATES) == []
 
@@ -274,18 +278,18 @@ UNSEEN = {
 @pytest.mark.parametrize(
     ("chance", "told"),
     [
-        (0.125, "once in 8 sessions, its edge would be nothing. 30 sessions without such a loss exclude that: they leave open once in 10 sessions."),
-        (0.05, "once in 20 sessions, its edge would be nothing. 30 sessions without such a loss do not exclude that: they leave open once in 10 sessions."),
+        (0.125, "once in 8 sessions would cancel its edge. 30 sessions without such a loss rule out this frequency: they are consistent with up to once in 10 sessions."),
+        (0.05, "once in 20 sessions would cancel its edge. 30 sessions without such a loss do not rule out this frequency: they are consistent with up to once in 10 sessions."),
     ],
 )  # fmt: skip
 def test_a_loss_that_was_not_seen_is_told_with_its_chance(chance, told) -> None:
     _, sentence = said(**UNSEEN, stress_fatal_chance=chance)
     assert sentence == (
-        "The winner lost 1% in its worst session. If it were to lose 20%, as a trial "
-        f"of its size did, as often as {told}"
+        "The winner lost 1% in its worst session. A loss of 20% (what another trial of "
+        f"its size lost in a session) {told}"
     )
     market = said(**UNSEEN, stress_fatal_chance=chance, loss_of_market=0.2)[1]
-    assert "as its largest position would in the worst session of its" in market
+    assert "what its largest position would lose in the worst session of its" in market
 
 
 def test_a_loss_as_large_as_one_that_was_seen_is_not_mentioned() -> None:
@@ -294,8 +298,8 @@ def test_a_loss_as_large_as_one_that_was_seen_is_not_mentioned() -> None:
 
 def test_the_least_edge_that_is_found_is_told() -> None:
     assert said(detectable_sharpe=4.104, sessions=250, trials_tried=60) == [
-        "In 250 sessions, after 60 trials, an edge with a Sharpe ratio of 4.1 a year "
-        "beyond buy-and-hold is found in 4 of 5 studies; a smaller one is missed more "
+        "With 250 sessions and 60 trials, an edge with an annual Sharpe ratio of 4.1 "
+        "beyond buy-and-hold is found in 4 of 5 studies; a smaller edge is missed more "
         "often."
     ]
 
@@ -309,12 +313,12 @@ def test_what_withholds_comes_first_and_a_note_last() -> None:
     ("headline", "figures", "words"),
     [
         (Headline.LIKELY_REAL, {"sessions": 63}, "likely real"),
-        (Headline.LIKELY_REAL, {"sessions": 62}, "likely real, on 62 sessions only"),
+        (Headline.LIKELY_REAL, {"sessions": 62}, "likely real, on only 62 sessions"),
         (
             Headline.LIKELY_REAL,
             {"sessions": 92, "charged_bps": 0.0, "break_even_bps": 0.523},
-            "likely real, before costs, since none were charged, gone if a fill costs "
-            "0.523 basis points or more",
+            "likely real, before costs (none were charged), with no edge left if a fill "
+            "costs 0.523 basis points or more",
         ),
         (
             Headline.ENDED,

@@ -1,4 +1,4 @@
-"""The loss that was not seen: the rule of three, and what trials alike have lost."""
+"""A loss outside the sample: the rule of three, and losses of similar trials."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from whatif_assets.domain.selection.stress import loss_of_the_like, stress_of
 
 
 def test_a_loss_is_open_up_to_three_in_as_many_sessions() -> None:
-    # A gain of 1 a session, and 150 lost at once: nothing is left at 1 in 150.
+    # A gain of 1 a session and one loss of 150: the edge is 0 at 1 loss in 150.
     quiet = np.full(60, 0.01)
     found = stress_of(quiet, 0.01, 1.5)
     assert found.open_chance == 0.05

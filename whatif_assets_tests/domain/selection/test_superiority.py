@@ -12,7 +12,7 @@ from whatif_assets.domain.selection.superiority import superiority
 
 
 def related(trials: int, sessions: int, seed: int) -> np.ndarray:
-    """Returns that share a factor, as those of variants do."""
+    """Returns with a common factor, like the returns of variants."""
     draw = np.random.default_rng(seed)
     own = draw.normal(size=(trials, sessions))
     return (0.7 * draw.normal(size=sessions) + own) * 0.01

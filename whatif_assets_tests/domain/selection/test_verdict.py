@@ -1,4 +1,4 @@
-"""The verdict: what it takes to be real, in which order it doubts, what it never says."""
+"""The verdict: its conditions, the order of its reasons, and undefined figures."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SESSIONS = 250
 
 
 def evidence(edge: float = 0.0, seed: int = 0, trials: int = 60, **more) -> Evidence:
-    """Trials that follow a rising market in part; the first may have an edge."""
+    """Make trials that partly follow a rising market; the first may have an edge."""
     draw = np.random.default_rng(seed)
     sessions = more.pop("sessions", SESSIONS)
     hold = 0.0005 + 0.01 * draw.normal(size=sessions)
@@ -97,8 +97,8 @@ def test_a_placebo_that_does_as_well_is_told_first_and_no_winner_named() -> None
     assert verdict.headline is Headline.LUCK
     assert not verdict.names_winner
     assert verdict.reasons[0] == (
-        "A placebo does as well as the first in rank: luckiest has pnl 3.50, the first "
-        "in rank has 2.00; so does 1 other."
+        "A placebo does as well as the top-ranked variant: luckiest has pnl 3.50, the "
+        "top-ranked variant has 2.00. 1 other placebo also does as well."
     )
     assert verdict.statistics.placebos_above == 2
     assert verdict.statistics.best_placebo == 3.5
@@ -117,7 +117,8 @@ def test_a_month_is_too_short_for_many_trials_and_the_sentence_says_for_what() -
     assert verdict.headline is Headline.TOO_SHORT
     (sentence,) = [r for r in verdict.reasons if r.startswith("Sample too short")]
     assert (
-        "21 out-of-sample sessions can tell an edge from luck for about 3" in sentence
+        "21 out-of-sample sessions can distinguish an edge from luck among about 3"
+        in sentence
     )
     assert "1,102 trials were made" in sentence
 
@@ -155,13 +156,13 @@ def test_a_loss_in_the_holdout_takes_the_edge_back() -> None:
     real, lost = (judge(evidence(REAL, holdout=Holdout(r, up))) for r in (up, down))
     assert real.headline is Headline.LIKELY_REAL
     assert lost.headline is Headline.LUCK
-    assert any("holdout of 20 sessions the winner lost" in r for r in lost.reasons)
+    assert any("holdout of 20 sessions, the winner lost" in r for r in lost.reasons)
 
 
 def test_a_holdout_opened_twice_is_said_to_be_spoilt() -> None:
     again = Holdout(np.full(20, 0.001), np.zeros(20), openings=2)
     reasons = " ".join(judge(evidence(REAL, holdout=again)).reasons)
-    assert "It was opened 2 times, so it is no longer unseen." in reasons
+    assert "The holdout was opened 2 times, so it is no longer unseen." in reasons
 
 
 def test_costs_that_change_the_winner_are_named() -> None:
@@ -170,7 +171,9 @@ def test_costs_that_change_the_winner_are_named() -> None:
     )
     assert found.statistics.flip_bps == 1.8
     told = " ".join(found.reasons)
-    assert "exceed 1.8 basis points of each fill, another variant is the best" in told
+    assert (
+        "exceed 1.8 basis points of each fill, another variant becomes the best" in told
+    )
     assert "commission is 2.5 basis points or more; it was charged 1." in told
 
 
@@ -255,10 +258,10 @@ def test_any_returns_get_a_verdict(
     ("wrong", "said"),
     [
         ({"trials": np.zeros((0, 250)), "winner": 0}, "no trial"),
-        ({"winner": 60}, "row 60 of 60"),
+        ({"winner": 60}, r"row 60 \(counted from 0\)"),
         ({"trials_tried": 59}, "59"),
-        ({"hold": np.zeros(249)}, "249 returns for 250 sessions"),
-        ({"hold": np.full(250, np.nan)}, "buy-and-hold, row 0, session 0"),
+        ({"hold": np.zeros(249)}, "249 values for 250 sessions"),
+        ({"hold": np.full(250, np.nan)}, "Buy-and-hold, row 0, session 0"),
         ({"trials": np.full((60, 250), np.inf)}, "row 0, session 0"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Params of a user's strategy: their kinds, their names, and how they are written."""
+"""Params of a user's strategy: their kinds, names, and values as text."""
 
 from __future__ import annotations
 
@@ -63,20 +63,24 @@ def test_a_value_becomes_what_the_params_default_is(
         (
             "average",
             "no.such.Class",
-            "found 'no.such.Class'; allowed is the name of a c",
+            "found 'no.such.Class'; it must be the name of a c",
         ),
-        ("average", "math.sqrt", "allowed is the name of a class"),
+        ("average", "math.sqrt", "it must be the name of a class"),
         ("average", 3, "such as backtrader.indicators.ema.EMA"),
-        ("periods", 3, "allowed is a list"),
-        ("weights", [1], "allowed are names with values"),
-        ("begin", 930, "found 930; allowed is a time such as '15:30', times in quotes"),
-        ("begin", "noon", "allowed is a time"),
-        ("since", "soon", "allowed is a date such as 2018-02-20"),
-        ("wait", "long", "allowed is a number of seconds"),
+        ("periods", 3, "it must be a list"),
+        ("weights", [1], "it must be a mapping of names to values"),
+        (
+            "begin",
+            930,
+            "found 930; it must be a time such as '15:30'. Write times in quotes",
+        ),
+        ("begin", "noon", "it must be a time"),
+        ("since", "soon", "it must be a date such as 2018-02-20"),
+        ("wait", "long", "it must be a number of seconds"),
         ("kind", "SIDEWAYS", "allowed are UP, DOWN"),
-        ("flag", 1, "found 1; allowed is true or false"),
-        ("note", 1, "found 1; allowed is text: write it in quotes"),
-        ("frame", True, "allowed is a number"),
+        ("flag", 1, "found 1; it must be true or false"),
+        ("note", 1, "found 1; it must be text; write it in quotes"),
+        ("frame", True, "it must be a number"),
     ],
 )
 def test_a_value_of_another_kind_is_refused(
@@ -143,7 +147,7 @@ def configuration(folder: Path, **fields: Any) -> Configuration:
 def test_a_name_that_means_two_things_is_refused(folder: Path, name: str) -> None:
     with pytest.raises(
         BadInput,
-        match=f"{name}: every configuration has a field .* Write 'param.{name}'",
+        match=f"{name}: this is the name of a field .* Write 'param.{name}'",
     ):
         configuration(folder, **{name: 4})
     with pytest.raises(BadInput, match=f"Write 'param.{name}' to set the param"):

@@ -1,4 +1,4 @@
-"""What every strategy in the registry promises."""
+"""Contract of every strategy in the registry."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from whatif_assets.engines.strategies import (
 )
 from whatif_assets_tests.sleeves_for_tests import cut, sleeve, sleeves
 
-# Settings under which random bars give every signal.
+# Settings with which random bars have every kind of signal.
 LIVELY: dict[str, dict[str, Any]] = {
     "forecast_threshold": {"threshold": 0.5},
     "random_entry": {"probability": 0.7},
@@ -42,7 +42,7 @@ def sleeves_for(name: str) -> st.SearchStrategy[Sleeve]:
 
 
 def signals_bar_by_bar(name: str, bars: Sleeve) -> list[int]:
-    """Run a strategy in Backtrader and write down its signals."""
+    """Run a strategy in Backtrader and record its signals."""
     seen: list[int] = []
 
     class Watched(STRATEGIES[name]):  # type: ignore[misc]

@@ -36,7 +36,7 @@ class Wild(bt.Strategy):
 
 
 def run(folder: Path, line: str, variants: list[Variant] | None = None) -> list[float]:
-    """Run a strategy that does something on its third bar; give the sizes filled."""
+    """Run a strategy that does something on its third bar; return the filled sizes."""
     (folder / "wild.py").write_text(f"{HEAD}{line}\n        self.buy(size=1)\n")
     chosen = variants or [Variant("-", {})]
     result = run_backtests([BARS], "wild.py:Wild", chosen, base=folder)
@@ -54,9 +54,9 @@ def run(folder: Path, line: str, variants: list[Variant] | None = None) -> list[
         ("os.kill(os.getpid(), signal.SIGKILL)", "ended by the signal SIGKILL"),
         ("signal.raise_signal(signal.SIGSEGV)", "signal SIGSEGV.*wild.py:12 in next"),
         ("input()", r"EOFError: .*\(.*wild.py:12\)"),
-        ("self.datas[1].close[0]", r"IndexError.*one data feed: self.data is all"),
-        ("self.getdatabyname('SPY')", "KeyError.*Each symbol is traded in an account"),
-        ("self.data1.close[0]", "AttributeError.*Each symbol is traded in an account"),
+        ("self.datas[1].close[0]", r"IndexError.*one data feed, self.data"),
+        ("self.getdatabyname('SPY')", "KeyError.*Each symbol is traded in a separate"),
+        ("self.data1.close[0]", "AttributeError.*Each symbol is traded in a separate"),
     ],
 )
 def test_whatever_ends_a_strategy_is_told_with_its_line(
@@ -107,13 +107,13 @@ def test_whoever_stops_listening_ends_what_is_running(tmp_path: Path) -> None:
     loops = Variant("-", {"last": str(file.with_suffix(""))})
     outcomes = worked([task_of("backtest", kind, BARS, [loops])], 1)
     listener = threading.Thread(target=lambda: list(outcomes), daemon=True)
-    crews: list[isolation._WorkerPool] = []
+    pools: list[isolation._WorkerPool] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(isolation, "_WorkerPool", _noted(isolation._WorkerPool, crews))
+        patch.setattr(isolation, "_WorkerPool", _noted(isolation._WorkerPool, pools))
         listener.start()
         while not (file.exists() and file.read_text()):
             time.sleep(0.01)
-    crews[0].dismiss()
+    pools[0].dismiss()
     listener.join()
     with pytest.raises(ProcessLookupError):
         os.kill(int(file.read_text()), 0)
@@ -122,7 +122,7 @@ def test_whoever_stops_listening_ends_what_is_running(tmp_path: Path) -> None:
 def _noted(
     kind: type[isolation._WorkerPool], made: list[isolation._WorkerPool]
 ) -> Callable[[], isolation._WorkerPool]:
-    """Make a crew, and keep it in a list."""
+    """Make a pool, and keep it in a list."""
 
     def make() -> isolation._WorkerPool:
         made.append(kind())
@@ -186,7 +186,7 @@ def test_what_the_first_job_prints_is_printed_up_to_a_length(
     run(tmp_path, "print('hello ' * 1_000_000)", variants)
     told = capfd.readouterr()
     assert "wild.py:Wild on AAA printed:\nhello hello" in told.out
-    assert "the rest of what it printed is left out" in told.out
+    assert "the rest of the output is left out" in told.out
     assert len(told.out) + len(told.err) < 5_000
 
 
@@ -197,7 +197,7 @@ def test_a_strategy_that_draws_without_a_seed_is_told_to_set_one(
     (tmp_path / "wild.py").write_text(f"{HEAD}pass\n        self.buy(size={draw})\n")
     kind = find_strategy("wild.py:Wild", tmp_path)
     finding = probe_strategy(kind, [BARS], Variant("-", {}), seed=1)
-    assert "gives another result each time" in finding.reason
+    assert "results of the strategy differ between runs" in finding.reason
     assert "seed" in finding.reason
 
 

@@ -1,4 +1,4 @@
-"""Users' own strategies: what hides from a short replay in the same process is found."""
+"""Users' strategies: leaks that a short replay in one process would miss are found."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_strategy_that_hides_what_it_knows_is_caught(
 ) -> None:
     finding = trading.probed("leaky_strategies", name, sleeves)
     assert not finding.passed
-    assert "An order may rest on closed bars alone" in finding.reason
+    assert "An order may depend only on closed bars" in finding.reason
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_an_honest_strategy_passes_on_all_symbols(
     assert finding.passed, finding.reason
     assert "S1 bar by bar from 2018-01-02" in finding.compared
     assert "S2 bar by bar from 2018-01-02" in finding.compared
-    assert "of 20 s that the study allows" in finding.compared
+    assert "of the 20 s that the study allows" in finding.compared
 
 
 def test_a_strategy_that_cheats_after_the_first_replay_is_caught() -> None:
@@ -60,7 +60,7 @@ def test_a_strategy_that_cheats_after_the_first_replay_is_caught() -> None:
 
 def test_what_is_random_is_called_so_and_no_leak(sleeves: list[Sleeve]) -> None:
     finding = trading.probed("leaky_strategies", "ThrowsDice", sleeves)
-    assert "gives another result each time" in finding.reason
+    assert "results of the strategy differ between runs" in finding.reason
     assert "seed" in finding.reason
 
 

@@ -36,7 +36,7 @@ configurations:
 
 @pytest.fixture(scope="module")
 def minutes() -> pd.DataFrame:
-    """Two symbols' minutes, whose sums are exact in whatever order they are made."""
+    """Minute bars of two symbols, whose sums are exact in any order of addition."""
     bars = random_walks(list(SESSIONS.date), symbols=2, keep=0.8, seed=3)
     bars[PRICES] = (bars[PRICES] * 128).round() / 128
     bars["high"], bars["low"] = bars[PRICES].max(axis=1), bars[PRICES].min(axis=1)
@@ -47,7 +47,7 @@ def minutes() -> pd.DataFrame:
 
 
 def made_by_hand(minutes: pd.DataFrame, size: str) -> pd.DataFrame:
-    """Make the larger bars once more, without any of the code under test."""
+    """Aggregate the larger bars without any of the code under test."""
     if size == "1day":
         ts = minutes["session"].dt.tz_localize("UTC").dt.as_unit("us")
     else:
@@ -169,7 +169,7 @@ def test_a_what_if_of_bars_that_no_study_has_says_what_to_do(mixed: Home) -> Non
         feature_versions(mixed, asked, SESSIONS.date[:1])
 
 
-def test_features_stand_in_a_table_for_each_size(mixed: Home) -> None:
+def test_each_bar_size_has_a_table_of_features(mixed: Home) -> None:
     sizes = {str(size): [f.column for f in v] for size, v in mixed.features().items()}
     columns = ["close_of_1h", "ema_3_close", "rsi_2_close_of_1day"]
     assert sizes == {
@@ -187,7 +187,7 @@ def test_features_stand_in_a_table_for_each_size(mixed: Home) -> None:
     hours = mixed.lake.read("features_1h", "2018-03-08")
     minutes = mixed.lake.read("features", "2018-03-08")
     ends = minutes.groupby("symbol")["close_of_1h"].last()
-    # The last hour of a session, cut off by its close, is seen in the next.
+    # The last hour of a session, cut off by its close, is known only in the next one.
     seen = hours.groupby("symbol")["close_of_1h"].nth(-2)
     assert ends.tolist() == seen.tolist()
     assert rows["features_1day"] == (2 * len(SESSIONS),)

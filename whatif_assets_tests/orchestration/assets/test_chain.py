@@ -1,4 +1,4 @@
-"""The whole chain: what it leaves behind, and that it leaves the same twice."""
+"""The whole chain: its tables and files, which are the same after a second run."""
 
 from __future__ import annotations
 
@@ -284,7 +284,7 @@ def test_results_of_an_older_study_are_left_out_and_named(copied_home):
 
 
 def test_a_leak_free_forecast_ignores_later_bars(copied_home):
-    """Change the last session's bars: forecasts of earlier sessions stay as they are."""
+    """If the last session's bars change, forecasts of earlier sessions do not."""
     home = Home.open(copied_home)
     before = home.lake.read("forecasts", "tiny.linear")
     path = folder_of(home.lake, "price_bars", "2026-01-16") / "data.parquet"
@@ -347,7 +347,7 @@ def test_what_stands_is_reused_and_what_changed_is_said(copied_home):
 
 
 def last_run(home: Home, asset: str) -> list[tuple[str, str]]:
-    """Status and reason of each partition in the newest run of an asset."""
+    """Return the status and reason of each partition in an asset's newest run."""
     newest = max(
         folder_of(home.lake, "runs").glob(f"*-{asset}.parquet"),
         key=lambda path: path.stat().st_mtime_ns,

@@ -1,4 +1,4 @@
-"""A study over a split, run as a whole, and again once another action is known."""
+"""A study over a split: a full run, and another run after a new action is known."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ configurations:
 
 @pytest.fixture(scope="module")
 def homes(tmp_path_factory) -> dict[str, Home]:
-    """Give a home after its study was run over a market with a split, and without."""
+    """Run the study over a market with a split and one without; return both homes."""
     found = {}
     for name, shares in (("split", 7), ("unsplit", 1)):
         folder = tmp_path_factory.mktemp(name)
@@ -58,7 +58,7 @@ def table(home: Home, query: str) -> pd.DataFrame:
 
 
 def test_a_split_changes_no_result(homes):
-    """Trained, traded, judged and held out the same, but for the last digits."""
+    """Training, trades, verdict and holdout are the same except for rounding."""
     query = """
         SELECT l.configuration, l.variant, l.pnl, l.trades, l.in_sample_pnl, l.sharpe,
                v.holdout_total_return
@@ -96,7 +96,7 @@ def test_the_table_of_adjustments_and_the_page_tell_of_it(homes):
 
 
 def test_an_action_that_becomes_known_computes_what_it_touches(homes):
-    """Bars of its session, features warmed up across it, and what reads those."""
+    """Bars of its session, features warmed up across it, and everything downstream."""
     home = homes["split"]
     before = table(home, "SELECT * FROM equity ORDER BY ALL")
     path = home.path.parent / "actions.csv"
@@ -125,5 +125,5 @@ def test_malformed_actions_fail_a_run_with_their_line(tmp_path, capsys):
     study.write_text(STUDY)
     assert not run_studies(tmp_path / "home", str(study))
     told = " ".join(capsys.readouterr().out.split())
-    assert "actions.csv, line 2: split '7:1' is no number" in told
+    assert "actions.csv, line 2: split '7:1' is not a number" in told
     assert Home.open(tmp_path / "home").lake.keys("price_bars") == []

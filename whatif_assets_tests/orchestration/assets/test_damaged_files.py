@@ -1,4 +1,4 @@
-"""A damaged file of the lake is made again and named; the rest stands."""
+"""A damaged file of the lake is named and made again; other files are unchanged."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ CONTENTS: dict[str, Callable[[bytes], bytes]] = {
     "cut off": lambda whole: whole[: len(whole) // 2],
     "garbage of the same size": lambda whole: (b"garbage" * len(whole))[: len(whole)],
 }
-# What can't be made again: what runs did.
+# The run history cannot be made again.
 LOST = ("runs",)
-EACH_RUN = ("leaderboard", "best_configuration")  # made whatever there is
+EACH_RUN = ("leaderboard", "best_configuration")  # every run writes these
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def home(finished: Path, tmp_path: Path) -> Path:
 
 
 def files_of(home: Path) -> dict[Path, bytes]:
-    """Content of all that was computed, by its place in the lake."""
+    """Return the content of all computed files, by path in the lake."""
     lake = home / "lake"
     return {
         path.relative_to(lake): path.read_bytes()
@@ -67,7 +67,7 @@ def files_of(home: Path) -> dict[Path, bytes]:
 
 
 def chosen(home: Path, kind: str) -> list[Path]:
-    """One file of each table, those of the configuration with a model."""
+    """Return one file of each table, of the configuration with a model."""
     found: dict[tuple[str, str], Path] = {}
     for path in sorted((home / "lake").rglob(kind)):
         table = path.relative_to(home / "lake").parts[0]
@@ -77,7 +77,7 @@ def chosen(home: Path, kind: str) -> list[Path]:
 
 
 def whys(home: Path) -> list[str]:
-    """Say why runs computed what they did, as the database has it."""
+    """Return the reasons in the database why runs computed partitions."""
     with duckdb.connect(str(home / "whatif.duckdb"), read_only=True) as connection:
         query = "SELECT why_computed FROM runs WHERE status <> 'reused'"
         computed = connection.execute(query).fetchall()
@@ -86,7 +86,7 @@ def whys(home: Path) -> list[str]:
 
 def damage(paths: Iterable[Path], content: Callable[[bytes], bytes]) -> None:
     for path in paths:
-        broken = path.with_name("broken")  # a file of its own, not a second name
+        broken = path.with_name("broken")  # a new file, not a hard link
         broken.write_bytes(content(path.read_bytes()))
         broken.replace(path)
 
@@ -113,7 +113,7 @@ def test_a_damaged_file_is_made_again_and_named(
     assert run_studies(home, "small")
     assert files_of(home) == before
     assert "lake/" in " ".join(whys(home))
-    # Of what one manifest speaks for, the first file that is damaged is named.
+    # Of the files under one manifest, the first damaged one is named.
     assert any(str(path) in caplog.text for path in paths)
     if kind == MANIFEST:
         for path in paths:
@@ -132,7 +132,7 @@ def test_what_cannot_be_made_again_is_told_and_left_out(
 ) -> None:
     first, second, *_ = files_with_rows(Lake(home), "runs")
     damage([first], CONTENTS["empty"])
-    # Whole at both ends, so that only reading it shows the damage.
+    # Both ends of the file are intact, so only a full read finds the damage.
     damage([second], lambda whole: whole[:4] + bytes(len(whole) - 12) + whole[-8:])
     assert run_studies(home, "small")
     for path in (first, second):

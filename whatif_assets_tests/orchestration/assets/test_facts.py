@@ -1,4 +1,4 @@
-"""Facts in the chain: joined as known, recomputed as seen, leaks refused."""
+"""Facts in the chain: joined when known, recomputed when read, leaks refused."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def write(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory) -> Path:
-    """Give a home in which the study with facts has been run."""
+    """Run the study with facts in a home."""
     folder = tmp_path_factory.mktemp("facts")
     assert run_studies(folder / "home", str(write(folder)))
     return folder
@@ -92,7 +92,7 @@ def finished(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def home(finished, tmp_path) -> Home:
-    """Give a copy of it, whose facts stand beside it."""
+    """Copy the home; the files of its facts are copied with it."""
     shutil.copytree(finished, tmp_path / "copy")
     market = tmp_path / "copy/home/market.yaml"
     market.write_text(market.read_text().replace(str(finished), str(tmp_path / "copy")))
@@ -107,7 +107,7 @@ def changed(home: Home, find: str, put: str, file: str = "vix.csv") -> None:
 
 
 def recomputed(home: Home) -> dict[date, str]:
-    """Sessions whose features would be computed anew, and why."""
+    """Return the sessions whose features would be computed again, and why."""
     columns = FeatureTables(home)
     manifests = {d: home.lake.manifest("features", str(d)) for d in DAYS}
     why = {d: why_computed(manifests[d], columns.inputs(d)) for d in DAYS}
@@ -124,11 +124,11 @@ def test_features_are_known_at_the_close_and_not_before(finished):
         facts = con.execute("SELECT count(*), count(symbol) FROM facts").fetchone()
     assert facts == (7, 2)
     found = {(r[0], r[1], r[2]): r[3:] for r in rows}
-    # That of the 5th is known from 11:00 in New York, 16:00 UTC, of the 6th on: at the
-    # close of the bar that starts at 15:59.
+    # The value of the 5th is known from the 6th, 11:00 in New York (16:00 UTC): at the
+    # close of the bar that starts at 15:59 UTC.
     assert found["SYN01", DAYS[1], "15:58"][0] == 15.0
     assert found["SYN01", DAYS[1], "15:59"][0] == 16.0
-    assert found["SYN02", DAYS[2], "15:59"][0] == 16.0  # there is none of the 6th
+    assert found["SYN02", DAYS[2], "15:59"][0] == 16.0  # the 6th has no value
     assert found["SYN01", DAYS[1], "15:59"][1] is None  # announced on the 7th
     assert found["SYN01", DAYS[2], "15:59"][1] == 6.0
     assert found["SYN01", DAYS[6], "15:59"][1] == 0.0
@@ -145,7 +145,7 @@ def test_a_rule_trades_on_a_fact(finished):
     assert first == datetime(2026, 1, 13, 16, 0)
 
 
-def test_nothing_that_stands_is_computed_again(home):
+def test_nothing_unchanged_is_computed_again(home):
     assert recomputed(home) == {}
 
 
@@ -155,7 +155,7 @@ def test_a_fact_of_later_recomputes_no_session(home):
 
 
 def test_a_corrected_fact_recomputes_the_sessions_that_could_see_it(home):
-    # Known from the 8th, 11:00 in New York, and replaced by the next on the 13th.
+    # The value is known from the 8th, 11:00 in New York, until the next on the 13th.
     changed(home, "2026-01-07,18.0", "2026-01-07,17.5")
     assert recomputed(home) == dict.fromkeys(DAYS[3:7], "facts changed")
 
@@ -195,7 +195,7 @@ def test_the_gate_refuses_a_join_on_the_time_of_the_event(home, monkeypatch):
     finding = probed(home)
     assert not finding.passed
     assert finding.column == "last_value_vix"
-    assert "knows a fact before its available_ts" in finding.reason
+    assert "uses a fact before its available_ts" in finding.reason
 
 
 def test_checks_and_metadata_show_what_came_in(home):
@@ -214,7 +214,7 @@ def test_checks_and_metadata_show_what_came_in(home):
 def test_wrong_facts_fail_by_name_and_nothing_is_replaced(home):
     table = folder_of(home.lake, "facts") / "data.parquet"
     before = table.read_bytes()
-    with pytest.raises(BadInput, match=r"vix\.csv, line 5: VIX 'x' is no number"):
+    with pytest.raises(BadInput, match=r"vix\.csv, line 5: VIX 'x' is not a number"):
         changed(home, "2026-01-07,18.0", "2026-01-07,x")
     assert table.read_bytes() == before
 
@@ -243,10 +243,10 @@ def test_series_whose_columns_would_be_one_are_refused(home):
         (
             "fact: vix}\n  - d",
             "fact: vxi}\n  - d",
-            r"no facts 'vxi'.* Did you mean 'vix'",
+            r"no fact 'vxi'.* Did you mean 'vix'",
         ),
         ("path: vix.csv", "pth: vix.csv", r"facts\.vix\.pth: unknown field; .* 'path'"),
-        ("    vix:", "    v.x:", "'v.x' is no name of facts"),
+        ("    vix:", "    v.x:", "'v.x' is not a valid name of facts"),
         ('at: "11:00"', 'at: "25:00"', r"facts\.vix\.available\.at: found '25:00'"),
     ],
 )

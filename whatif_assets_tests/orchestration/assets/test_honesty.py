@@ -1,4 +1,4 @@
-"""What makes a winner believable: holdout, placebos, and every trial counted."""
+"""Evidence for a winner: the holdout, placebos, and the count of all trials."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class TestHoldout:
         assert models["train_last"].max() < pd.Timestamp(sealed[0])
         forecasts = home.lake.read("forecasts", "honest.linear")
         assert forecasts["ts"].max() < pd.Timestamp(sealed[0], tz="UTC")
-        # The label of the last bars before it would lie inside: there is none.
+        # Labels of the last bars before the holdout would use it, so they are missing.
         assert (
             forecasts.loc[forecasts["ts"] == forecasts["ts"].max(), "label"]
             .isna()
@@ -177,7 +177,7 @@ class TestInSample:
         )
 
     def test_a_rule_asks_for_no_bars_before_the_study(self, tmp_path):
-        """Its averages need more sessions than there are to train on."""
+        """Its averages need more sessions than the training sessions."""
         study = STUDY.replace("market:", "dates: {first: 2026-01-12}\nmarket:")
         study = study.replace("train: 5, test: 3, holdout: 3", "train: 3, test: 3")
         study = study.replace(
@@ -269,7 +269,7 @@ class TestVerdict:
         assert evidence_of(winner).holdout is None
 
     def test_costs_that_flip_the_winner_do_flip_it(self, home):
-        """Charge the cost that the verdict names: another variant wins from there."""
+        """Above the cost that the verdict names, another variant wins."""
         (winner,) = winners(home)
         extra = evidence_of(winner).overtaken_after_bps
         assert np.isfinite(extra)
@@ -313,7 +313,7 @@ class TestTrials:
         rerun(home, moved)
         found = returns_in(home)
         assert found.ever_tried == 2 * first.ever_tried
-        # Tested were sessions 6 to 11; now 5 to 10, and 11 with those after it.
+        # Before, sessions 6 to 11 were tested; now 5 to 10, and 11 in the next window.
         before = [found.row_of(trial) for trial in first.trials]
         assert np.isnan(found.returns[before][:, 0]).all()
         shared = found.returns[before][:, 1:]

@@ -1,4 +1,4 @@
-"""What a corrected bar, a new session and edited code cost: exactly what they reach."""
+"""A corrected bar, a new session or edited code recomputes exactly what reads it."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def market(days: int = len(SESSIONS)) -> pd.DataFrame:
 
 
 def write(bars: pd.DataFrame, folder: Path, source: str) -> None:
-    """Write bars as a file of each session, or as one CSV file of all."""
+    """Write bars as one file per session, or as one CSV file."""
     (folder / "bars").mkdir(exist_ok=True)
     if source == "csv":
         columns = ["symbol", "ts", "open", "high", "low", "close", "volume", "vwap"]
@@ -86,7 +86,7 @@ def write(bars: pd.DataFrame, folder: Path, source: str) -> None:
 
 
 def corrected(bars: pd.DataFrame) -> pd.DataFrame:
-    """One bar of one symbol, the last of a session."""
+    """Correct one bar of one symbol, the last bar of a session."""
     row = bars.index[bars["session"] == pd.Timestamp(CHANGED)][BARS - 1]
     changed = bars.copy()
     changed.loc[row, ["open", "high", "low", "close", "vwap"]] *= 1.001
@@ -107,7 +107,7 @@ Done = dict[str, dict[str, tuple[str, str]]]
 
 
 def run(path: Path) -> Done:
-    """Run the study; status and reason by asset and partition, of what it did."""
+    """Run the study; return status and reason by asset and partition."""
     home, before = Home.open(path), logs(path)
     with instance_of(home) as instance, pytest.MonkeyPatch.context() as m:
         m.setattr(Runner, "rank", lambda runner: [])
@@ -132,7 +132,7 @@ def source(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def pristine(source: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the copy of a home that has run its study; it lived beside it."""
+    """Run the study in a home, and move the home away; tests use copies of it."""
     folder = tmp_path_factory.mktemp(source)
     home = written(folder / "home", source)
     write(market(), home, source)
@@ -143,7 +143,7 @@ def pristine(source: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def home(pristine: Path) -> Iterator[Path]:
-    """Give the home where it was, since a source's files go by their paths."""
+    """Copy the home to its old path, because source files are identified by path."""
     home = Path(shutil.copytree(pristine, pristine.parent / "home"))
     yield home
     shutil.rmtree(home)
@@ -180,8 +180,8 @@ def test_a_corrected_bar_costs_its_session_and_those_it_reaches(
     bars, features = done["price_bars"], done["features"]
     assert bars[CHANGED] == ("computed", "source changed")
     others = {day: entry for day, entry in bars.items() if day != CHANGED}
-    # Of one file, all sessions are read again; of a file a day, the next session is
-    # compared with this one.
+    # With one file, all sessions are read again; with a file per session, the next
+    # session is read again, because it is compared with this one.
     again = [day for day in before["price_bars"] if day != CHANGED]
     assert sorted(others) == (again if source == "csv" else ["2018-01-10"])
     assert set(others.values()) == {("unchanged", "source changed")}
@@ -225,7 +225,7 @@ def test_a_file_that_is_only_touched_changes_no_session(home: Path) -> None:
 
 
 def test_features_that_come_out_the_same_cost_no_model(home: Path, source: str) -> None:
-    """A session is what is read; here the bar lies before the first that counts."""
+    """Whole sessions are read; this bar is before the first bar that matters."""
     bars = market()
     row = bars.index[bars["session"] == pd.Timestamp("2018-01-02")][0]
     bars.loc[row, ["open", "high", "low", "close", "vwap"]] *= 1.001
@@ -305,7 +305,7 @@ def test_an_edited_strategy_computes_its_backtest_again(home: Path) -> None:
 def test_features_of_slower_bars_reach_the_sessions_that_they_are_made_of(
     tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
-    """The mean of three days is known from the session after them on."""
+    """The mean of three days is known from the session after them."""
     path = written(tmp_path / "home", "parquet")
     study = path / "studies" / "thin.yaml"
     average = "sma: {timeperiod: 31, relative_to: close}"
@@ -320,7 +320,7 @@ def test_features_of_slower_bars_reach_the_sessions_that_they_are_made_of(
     assert result.success
     entries = read_run_history(home.lake, result.run_id, "features")
     done = {e.partition: e.status for e in entries if e.status != "reused"}
-    # The session's own other feature is a ratio, which the correction leaves alone.
+    # The session's other feature is a ratio, which the correction does not change.
     assert done == {
         "2018-01-09": "unchanged",
         "2018-01-10": "computed",

@@ -1,4 +1,4 @@
-"""The leak gate in the chain: a leak is refused, named, and blocks what depends on it."""
+"""The leak gate in the chain: a leak is refused and named, and blocks its dependents."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Peeking(bt.Strategy):
 
 
 def judge(home: Home, instance: dg.DagsterInstance, asset: str) -> dict:
-    """What the checks of an asset say of the lake now, by name."""
+    """Return the results of an asset's checks of the lake, by name."""
     job = build_definitions(home.path).resolve_job_def("rank_configurations")
     result = job.execute_in_process(
         instance=instance, asset_selection=[dg.AssetKey(asset)]
@@ -82,7 +82,7 @@ def test_a_leaking_feature_stops_the_run_before_a_model_is_written(
     assert "Nothing was written" in told
     assert not found.passed
     assert home.lake.keys("features") == []
-    for table in BY_CONFIGURATION:  # those without a feature are not concerned
+    for table in BY_CONFIGURATION:  # these configurations read no features
         assert home.lake.keys(table) == ["tiny.hold", "tiny.placebo"]
 
 
@@ -97,13 +97,13 @@ def test_a_strategy_that_reads_ahead_leaves_no_result(copied_home):
         runner = Runner(home, instance)
         (told,) = runner.run_keys("backtest_results", ["tiny.peek"], ["tiny.peek"])
     assert "Configuration tiny.peek: the check fills_at_next_open failed" in told
-    assert "read no bar ahead" in told
+    assert "Do not read later bars" in told
     assert not home.lake.has("backtest_results", "tiny.peek")
 
 
 @pytest.mark.parametrize("horizon", [4, 6])
 def test_labels_of_another_horizon_leave_no_model(copied_home, monkeypatch, horizon):
-    """A label that lies elsewhere than the study says, as a faulty join would."""
+    """The label has another horizon than the study says, as after a faulty join."""
     from whatif_assets.domain.models.labels import Label, label
     from whatif_assets.steps import dataset
 

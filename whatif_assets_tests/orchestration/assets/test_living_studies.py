@@ -1,4 +1,4 @@
-"""Studies are edited and asked what-ifs: nothing stale wins, and a fault costs itself."""
+"""Edited studies and what-ifs: stale results cannot win, and faults stay local."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Living:
         return Home.open(self.path)
 
     def run(self, *names: str) -> list[str]:
-        """Run studies; what failed."""
+        """Run studies; return the failures."""
         home = self.home
         studies = [home.study(name) for name in names or ("rules",)]
         return Runner(home, self.instance).run(*studies)
@@ -84,7 +84,7 @@ class Living:
         return set(self.instance.get_dynamic_partitions("configurations"))
 
     def materialise(self, *assets: str, key: str | None = None) -> bool:
-        """Materialise some assets as the UI does, one job each."""
+        """Materialise some assets as the UI does, with one job per asset."""
         definitions = build_definitions(self.path)
         return all(
             definitions.get_implicit_global_asset_job_def()
@@ -122,7 +122,7 @@ def test_a_what_if_is_ranked_by_the_bars_of_now(living: Living, tmp_path: Path) 
     assert living.run() == []
     before = living.query(PNL)
     write(corrected(market()), living.path, "parquet")
-    # Bars alone: what was made of the earlier ones is no result any more.
+    # Only the bars are updated, so results from the earlier bars are stale.
     assert living.materialise("price_bars", key="2018-01-09")
     assert living.materialise("leaderboard", "best_configuration")
     assert living.column("SELECT configuration FROM leaderboard") == []
@@ -146,7 +146,7 @@ def test_a_what_if_equal_to_a_variant_is_neither_run_nor_counted(
     living.ask("rules.ema~slowperiod=8", "rules.hold~size=10")
     assert living.run() == []
     assert living.home.lake.keys("backtest_results") == ["rules.ema", "rules.hold"]
-    # Also where it was materialised by hand.
+    # The same holds if it was materialised by hand.
     assert living.materialise("backtest_results", key="rules.hold~size=10")
     assert living.run() == []
     assert living.column("SELECT configuration FROM leaderboard ORDER BY 1") == [
@@ -176,7 +176,7 @@ def test_keys_go_with_their_configurations_and_what_ifs_stay(living: Living) -> 
             "rules.ema", WHAT_IF, "rules.keep",
         ]  # fmt: skip
     assert {*living.column("SELECT study FROM placebos")} <= {"rules"}
-    # What was tried is counted for ever.
+    # A trial counts for ever.
     assert "rules.hold" in set(
         read_trials(living.home, living.home.study("rules"))["configuration"]
     )
@@ -230,7 +230,7 @@ def test_a_session_without_bars_costs_the_studies_that_read_it(living: Living) -
     failures = living.run("early", "rules")
     assert len(failures) == 2
     assert "2018-01-16" in failures[0]
-    assert failures[1].startswith("rules.hold, rules.ema: not computed, since price")
+    assert failures[1].startswith("rules.hold, rules.ema: not computed, because price")
     assert living.column("SELECT DISTINCT study FROM leaderboard") == ["early"]
     (why,) = living.column(
         "SELECT why_none FROM best_configuration WHERE study = 'rules'"
@@ -238,7 +238,7 @@ def test_a_session_without_bars_costs_the_studies_that_read_it(living: Living) -
     assert "price_bars of session 2018-01-16" in why
 
 
-def test_an_earlier_verdict_is_told_to_be_of_an_earlier_state(living: Living) -> None:
+def test_an_earlier_verdict_is_reported_as_out_of_date(living: Living) -> None:
     assert living.run() == []
     (verdict,) = living.column("SELECT verdict FROM verdicts")
     living.ask(WHAT_IF)
@@ -247,8 +247,8 @@ def test_an_earlier_verdict_is_told_to_be_of_an_earlier_state(living: Living) ->
     assert WHAT_IF in living.column("SELECT configuration FROM leaderboard")
     assert living.column("SELECT verdict FROM best_configuration") == [None]
     (told,) = living.column("SELECT verdict_state FROM best_configuration")
-    assert f"'{verdict}', on rules." in told
-    assert "is of an earlier state" in told
+    assert f"the earlier verdict '{verdict}' on rules." in told
+    assert "is out of date (" in told
     assert "Materialise placebo_results, holdout_results and verdicts" in told
     assert living.materialise("placebo_results", "verdicts", "best_configuration")
     assert living.column("SELECT verdict_state FROM best_configuration") == [""]

@@ -1,4 +1,4 @@
-"""A fault in the data costs what depends on it; the rest has its results."""
+"""A fault in the data affects only what depends on it."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def walk(symbol: str, seed: int) -> pd.DataFrame:
 
 
 def finished(folder: Path, path: str, quality: str = "{}") -> tuple[Home, bool]:
-    """Run the study over some bars; give its home, and whether it succeeded."""
+    """Run the study over some bars; return its home, and whether it succeeded."""
     (folder / "two.yaml").write_text(STUDY.format(path=path, quality=quality))
     succeeded = run_studies(folder / "home", str(folder / "two.yaml"))
     return Home.open(folder / "home"), succeeded
@@ -86,7 +86,7 @@ def profits(home: Home) -> dict[str, float]:
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory) -> dict[str, float]:
-    """Profits on the whole symbol without the other one."""
+    """Profits on the symbol without faults, run without the other symbol."""
     folder = tmp_path_factory.mktemp("alone")
     walk("WHOLE", 1).to_parquet(folder / "bars.parquet", index=False)
     home, succeeded = finished(folder, "bars.parquet")
@@ -131,10 +131,10 @@ OIL = LeftOut(date(2018, 3, 19), "OIL", "values: below 0")
 @pytest.mark.parametrize(
     ("may_lose", "lost", "said"),
     [
-        ("nothing", {"OIL"}, "If studies may do without it, write"),
+        ("nothing", {"OIL"}, "If studies may run without OIL, write"),
         ("symbol", {"OIL"}, "is left out of every study over these sessions."),
-        ("symbol_session", set(), "It is traded without them."),
-        ("session", set(), "It is traded without them."),
+        ("symbol_session", set(), "OIL is traded without these bars."),
+        ("session", set(), "OIL is traded without these bars."),
     ],
 )
 def test_what_studies_may_lose_is_the_choice_of_the_market(may_lose, lost, said):
@@ -165,7 +165,7 @@ def test_a_broken_file_of_a_session_fails_that_session_alone(tmp_path):
 
 
 def test_what_was_left_out_of_bars_goes_with_them(tmp_path):
-    """A symbol was refused beside another one, which then is delisted."""
+    """A symbol is refused while another one trades; then the other is delisted."""
     lake, day = Home(tmp_path, Market(**MARKET)).lake, MARCH.first
     values = sorted(REFUSED)[0]
     refused = Finding(day, "ONE", None, 1, math.nan, "a fault", values, "error")
@@ -206,7 +206,7 @@ def test_a_broken_file_of_a_symbol_costs_that_symbol(tmp_path):
 
 
 def test_a_file_of_the_home_is_named_by_its_place_in_the_home(tmp_path):
-    """What is kept of it holds for a copy of the home elsewhere, too."""
+    """Its findings are the same in a copy of the home elsewhere."""
     bars = walk("AAA", 1)
     bars.loc[2, "open"] = -1.0
     market = {

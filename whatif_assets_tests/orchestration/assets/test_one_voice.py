@@ -1,4 +1,4 @@
-"""Terminal, page, UI and DuckDB say the same of the same result."""
+"""Terminal, page, UI and DuckDB show the same sentences for the same result."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from whatif_assets.orchestration.assets.best_configuration import report_best
 
 
 def rewritten(home: Home, table: str, **changed: object) -> None:
-    """Let what stands of the study in a table say something else."""
+    """Change values of the study in a table of the lake."""
     manifest = home.lake.manifest(table, "tiny")
     home.lake.write(table, "tiny", home.lake.read(table, "tiny").assign(**changed))
     home.lake.finish(table, "tiny", manifest)
@@ -50,13 +50,13 @@ CASES: dict[str, tuple[Callable[[Home], None], str]] = {
     ),
     "no candidate": (
         lambda home: rewritten(home, "leaderboard", role="placebo"),
-        "No winner: the study has no candidate beside benchmarks and placebos.",
+        "No winner: the study has only benchmarks and placebos, no candidates.",
     ),
 }  # fmt: skip
 
 
 def squeezed(text: str) -> str:
-    """Take away what only lays a text out: borders, breaks and spaces."""
+    """Remove the layout of a text: borders, line breaks and spaces."""
     return re.sub(r"[\s│]+", "", text)
 
 

@@ -1,4 +1,4 @@
-"""What happens in every market leaves a study with its results and its database."""
+"""After events that are normal in a market, a study has its results and database."""
 
 from __future__ import annotations
 
@@ -26,12 +26,13 @@ configurations:
   hold: {strategy: buy_and_hold}
   ema: {strategy: ema_cross, fastperiod: 2, slowperiod: 4}
 """
-# On the day with that number, the price times that factor, from then on or for once.
+# Numbers of the days of the events: jump, reverse split, misprint, late listing, missed
+# session, and the end.
 JUMP, SPLIT, PRINT, LATE, MISSED, END = 6, 8, 9, 10, 12, 15
 
 
 def closes(symbol: str) -> dict[int, float]:
-    """Close of each day by its number; none where the symbol has no bar."""
+    """Return the close of each day by its number; no entry without a bar."""
     found = {n: 100 + 0.1 * (n % 3) for n in range(len(DAYS))}
     if symbol == "JUMPS":
         found |= {n: 2 * close for n, close in found.items() if n >= JUMP}
@@ -68,7 +69,7 @@ def write_study(folder: Path, last: date) -> Path:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """A home that was run before most events, and again after each."""
+    """A home that was run before the events, and again after them."""
     write_bars(tmp_path, JUMP)
     study = write_study(tmp_path, DAYS[JUMP - 1].date())
     assert run_studies(tmp_path / "home", str(study))

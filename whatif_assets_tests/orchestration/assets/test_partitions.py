@@ -1,4 +1,4 @@
-"""One failure leaves the others recorded; a date that is no session is refused."""
+"""A failure leaves other keys recorded; a date that is not a session is refused."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def failure_of(result) -> str:
 
 
 def recorded(instance, asset) -> dict:
-    """Latest materialization of each partition."""
+    """Return the latest materialisation of each partition."""
     records = instance.fetch_materializations(dg.AssetKey(asset), limit=1000).records
     latest = {}
     for record in records:
@@ -82,14 +82,14 @@ def test_a_range_is_one_run_and_records_every_session(home, instance):
 def test_a_date_that_is_no_session_is_refused(home, instance, day):
     result = launch(home, instance, "prepare_sessions", day, day, ["price_bars"])
     assert not result.success
-    assert f"{day} is no session of XNYS" in failure_of(result)
+    assert f"{day} is not a session of XNYS" in failure_of(result)
     assert recorded(instance, "price_bars") == {}
     assert home.lake.keys("price_bars") == []
 
 
 def test_a_range_that_ends_on_no_session_is_refused(home, instance):
     result = launch(home, instance, "prepare_sessions", "2026-01-09", "2026-01-11")
-    assert "2026-01-11 is no session of XNYS" in failure_of(result)
+    assert "2026-01-11 is not a session of XNYS" in failure_of(result)
     assert recorded(instance, "price_bars") == {}
 
 
@@ -163,7 +163,7 @@ def test_the_sensor_reports_a_faulty_study_and_registers_the_others(home, instan
 
 
 def backfill_two(home, instance, assets):
-    """Run configurations, of which one is none, as a backfill of some assets does."""
+    """Run two keys, one of them unknown, as a backfill of some assets does."""
     keys = ["tiny.gone", "tiny.hold"]
     instance.add_dynamic_partitions("configurations", keys)
     backfill = PartitionBackfill(
@@ -192,7 +192,7 @@ def backfill_two(home, instance, assets):
 def test_a_failed_key_of_a_backfill_is_recorded_without_a_version_and_as_failed(
     home, instance
 ):
-    """So a backfill goes on with what depends on all keys."""
+    """So a backfill continues with assets that depend on all keys."""
     backfill_two(home, instance, [*CONFIGURATION_ASSETS, "leaderboard"])
     for asset in ("trained_models", "forecasts"):
         found = recorded(instance, asset)
@@ -208,13 +208,13 @@ def test_a_failed_key_of_a_backfill_is_recorded_without_a_version_and_as_failed(
 
 
 def test_a_failed_key_has_no_record_where_its_backfill_ends_with_it(home, instance):
-    """So the backfill ends as failed: it misses a record that a failed run planned."""
+    """So the backfill ends as failed: a record that a failed run planned is missing."""
     backfill_two(home, instance, CONFIGURATION_ASSETS)
     assert recorded(instance, "trained_models").keys() == {"tiny.hold"}
 
 
 def test_the_quality_of_results_fails_in_a_backfill_with_a_failed_key(home, instance):
-    """So the backfill ends as failed, although it went on after the key."""
+    """So the backfill ends as failed, although it continued after the key."""
     definitions = backfill_two(home, instance, [*CONFIGURATION_ASSETS, "leaderboard"])
     job = definitions.resolve_job_def("rank_configurations")
     selection = [dg.AssetKey("result_quality")]

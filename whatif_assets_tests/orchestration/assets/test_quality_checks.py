@@ -1,4 +1,4 @@
-"""Quality as asset checks: what blocks, what is told, and what stays in the lake."""
+"""Quality as asset checks: what blocks, what is reported, what stays in the lake."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def instance():
 
 
 def make_home(folder, factor: float = 1.0, quality: str = "{}") -> Home:
-    """Home whose symbol AAA moves by a factor from the half day on."""
+    """Make a home whose symbol AAA changes by a factor from the half day on."""
     frame = clean_bars()
     moved = (frame["symbol"] == "AAA") & (frame["ts"] >= HALF_DAY)
     prices = ["open", "high", "low", "close", "vwap"]
@@ -62,7 +62,7 @@ def ingest(home, instance, first=FIRST, last=LAST):
 
 
 def results(home, instance) -> dict:
-    """What the checks say of the lake now, by name; those not evaluated are left out."""
+    """Return the results of the checks of the lake, by name, without unevaluated ones."""
     job = build_definitions(home.path).resolve_job_def("rank_configurations")
     result = job.execute_in_process(
         instance=instance, asset_selection=[dg.AssetKey("data_quality")]

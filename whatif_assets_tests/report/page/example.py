@@ -1,4 +1,4 @@
-"""Content of a study that is small enough to check by hand."""
+"""Page content of a study that is small enough to check by hand."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MARKET = Market(source="sample", first_session=DAYS[0], last_session=DAYS[-1])
 
 
 def row(rank: int, configuration: str, pnl: float, **others: Any) -> dict[str, Any]:
-    """Give a row of the leaderboard: 1,000 of cash, traded ten times."""
+    """Return a row of the leaderboard: 1,000 of cash, turned over ten times."""
     settings = {"commission_bps": 2.0, "threshold": 0.0001, "size": 100}
     values = {
         **dict.fromkeys(METRICS, np.nan),
@@ -76,7 +76,7 @@ EDGE_PARTS = pd.DataFrame(
 
 
 def verdict(**changed: Any) -> dict[str, Any]:
-    """Give the verdict on the first row."""
+    """Return the verdict on the first row."""
     names = [field.name for field in fields(Statistics) if field.name != "logits"]
     return {
         **dict.fromkeys(names, np.nan),
@@ -100,7 +100,7 @@ def verdict(**changed: Any) -> dict[str, Any]:
 
 
 def curves() -> pd.DataFrame:
-    """Give the winner, another configuration and buy-and-hold, by stretch."""
+    """Return the winner, another configuration and buy-and-hold, by stretch."""
     pnl = {
         ("one threshold=0.0001 size=100", "winner"): [1.0, 10.0, 5.0, 30.0, 2.0],
         ("two", "runner_up"): [0.0, 5.0, 15.0, 25.0],
@@ -116,7 +116,7 @@ def curves() -> pd.DataFrame:
 
 
 def placebos() -> pd.DataFrame:
-    """Give two random traders and buy-and-hold."""
+    """Return two random traders and buy-and-hold."""
     made = [
         ("random_entry", "seed=1", 4.0),
         ("random_entry", "seed=2", 7.0),
@@ -132,7 +132,7 @@ def placebos() -> pd.DataFrame:
 
 
 def attribution() -> Attribution:
-    """Give a profit of 30, on two symbols in two hours."""
+    """Return a profit of 30, on two symbols in two hours."""
     days = pd.DatetimeIndex(DAYS[1:4])
     cells = {"session": days[:2], "symbol": ["A", "B"], "hour": [9, 10]}
     return Attribution(
@@ -149,7 +149,7 @@ def attribution() -> Attribution:
 
 
 def effects() -> Sensitivity:
-    """Give the effects of two axes with two values each."""
+    """Return the effects of two axes with two values each."""
     figures = dict.fromkeys(FIGURES, 1.0)
     family = {"study": "demo", "configuration": "demo.one", "ranked_by": "pnl"}
     values = {"threshold": ["0.0001", "0.0002"], "size": ["100", "200"]}
@@ -168,7 +168,7 @@ def effects() -> Sensitivity:
 
 
 def bars() -> pd.DataFrame:
-    """Give two sessions of two symbols; B has no bar in the second one."""
+    """Return two sessions of two symbols; B has no bar in the second session."""
     return pd.DataFrame(
         {
             "session": pd.DatetimeIndex([DAYS[0], DAYS[0], DAYS[1]]),
@@ -181,7 +181,7 @@ def bars() -> pd.DataFrame:
 
 
 def findings() -> pd.DataFrame:
-    """Give a warning in two sessions, and a note."""
+    """Return a warning in two sessions, and a note."""
     rows = [
         (DAYS[0], "missing_bars", "note", "B", 1, "1 of 390 bars"),
         (DAYS[0], "jump", "warning", "A", 2, "moves by <50>%"),
@@ -192,7 +192,7 @@ def findings() -> pd.DataFrame:
 
 
 def content(**changed: Any) -> PageContent:
-    """Give all that there may be of a study; ``changed`` replaces some of it."""
+    """Return content with every part of a page; ``changed`` replaces some parts."""
     configurations = {"one": {"strategy": "ema_cross"}}
     return PageContent(
         **{

@@ -1,4 +1,4 @@
-"""The page as a file: whole, the same twice, and in need of nothing else."""
+"""The page as a file: complete, the same when written twice, and self-contained."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from whatif_assets.steps.sensitivity import sensitivity
 
 
 def written(home: Home) -> Page:
-    """Write the page of the tiny study from what stands in the lake."""
+    """Write the page of the tiny study from the lake."""
     study = home.study("tiny")
     ranking = read_table(home, "leaderboard")
     (winner,) = winners(home)
     effects = sensitivity(study, configurations_of(home, study), ranking)
-    (told,) = read_table(home, "best_configuration")["conclusion"]
-    return write_page(home, study, ranking, winner, effects, told)
+    (conclusion,) = read_table(home, "best_configuration")["conclusion"]
+    return write_page(home, study, ranking, winner, effects, conclusion)
 
 
 @pytest.fixture(scope="module")
@@ -56,14 +56,14 @@ def test_the_page_asks_for_nothing_else(html):
     assert not re.search(r"@import|url\(|https?://", own)
 
 
-def test_verdict_and_winner_stand_on_it(html, finished_home):
+def test_the_page_has_the_verdict_and_then_the_winner(html, finished_home):
     (winner,) = winners(Home.open(finished_home))
     assert short_name(winner.row) in html
     assert html.index('id="verdict"') < html.index('id="winner"')
 
 
 def test_facts_add_up_to_the_results(copied_home):
-    """By symbol, by session and in all, profits are those of the leaderboard."""
+    """Profits by symbol, by session and in total are those of the leaderboard."""
     content = written(Home.open(copied_home)).content
     pnl = content.winner["pnl"]
     assert content.attribution.daily["pnl"].sum() == pytest.approx(pnl)

@@ -1,4 +1,4 @@
-"""Sections of the page: what they say of content that are checked by hand."""
+"""Sections of the page, with content that can be checked by hand."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ VOID = {"input", "br", "meta", "link", "option"}
 
 
 class Reader(HTMLParser):
-    """Collects the text outside of scripts; fails on tags that are not closed."""
+    """Collects the text outside scripts; fails on tags that are not closed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ def read(html: str) -> str:
 
 
 def cells(html: str) -> list[list[str]]:
-    """Texts of the table rows of some HTML."""
+    """Return the texts of the table cells in some HTML, by row."""
     rows = re.findall(r"<tr.*?</tr>", html)
     return [[read(c) for c in re.findall(r"<t[dh].*?</t[dh]>", row)] for row in rows]
 
@@ -83,7 +83,7 @@ def test_ids_of_charts_are_unique():
     assert len(set(ids)) == len(ids)
 
 
-def test_what_a_study_writes_is_no_html():
+def test_text_of_a_study_is_escaped():
     content = example.content()
     html = assembled(content, [make(content) for make in SECTIONS])
     assert "A &lt;b&gt;" in html
@@ -91,7 +91,7 @@ def test_what_a_study_writes_is_no_html():
     assert "&lt;script&gt;alert(1)" in html
 
 
-def test_a_symbol_ends_no_script():
+def test_a_symbol_cannot_end_a_script():
     of = example.attribution()
     of.daily["symbol"] = ["</script><img src=x>", "B"]
     html = profits(example.content(attribution=of)).html
@@ -107,14 +107,14 @@ class TestVerdict:
         places = [text.index(words) for words in order]
         assert places == sorted(places)
 
-    def test_that_no_winner_is_named_stands_out(self):
+    def test_a_refused_winner_is_a_warning(self):
         refused = example.verdict(names_winner=False, verdict="sample too short")
         told = "No winner is named: it <lost>.\nVerdict: sample too short."
         html = verdict(example.content(verdict=refused, conclusion=told)).html
         assert '<p class="warning">No winner is named: it &lt;lost&gt;.</p>' in html
         assert '<p class="headline bad">Verdict: sample too short.</p>' in html
 
-    def test_intervals_stand_beside_their_figures(self):
+    def test_intervals_are_next_to_their_figures(self):
         rows = cells(verdict(example.content()).html)
         assert ["Sharpe ratio a year", "-0.25 to 3.12", "1.5"] in rows
 
@@ -129,10 +129,11 @@ class TestWinner:
         second = ["Second variant", "one threshold=0.0002 size=100", "29.00", "1.00"]
         assert second in rows
         assert ["Best of another configuration", "two", "25.00", "5.00"] in rows
-        assert ["Best placebo made for it", "", "7.00", "23.00"] in rows
-        assert ["Worst of it and its neighbours", "", "12.00", "18.00"] in rows
+        assert ["Best placebo for the winner", "", "7.00", "23.00"] in rows
+        worst = ["Worst of the winner and its neighbours", "", "12.00", "18.00"]
+        assert worst in rows
 
-    def test_metrics_stand_by_stretch_beside_buy_and_hold(self):
+    def test_metrics_are_listed_by_period_next_to_buy_and_hold(self):
         rows = cells(winner(example.content()).html)
         assert ["pnl", "1.00", "30.00", "-5.00", "2.00", "1.00"] in rows
 
@@ -148,7 +149,7 @@ class TestLeaderboard:
         )
         html = leaderboard(example.content(leaderboard=many)).html
         rows = cells(html)[1:]
-        # Of the two random traders the better one, and buy-and-hold.
+        # The better one of the two random traders, and buy-and-hold.
         assert len(rows) == MOST_ROWS + 1 + 2
         assert "first 1,000 of 1,500" in read(html)
         assert [row[1] for row in rows[-3:]] == [
@@ -181,12 +182,12 @@ class TestCosts:
     def test_profit_falls_by_what_was_traded(self):
         rows = example.LEADERBOARD.head(1)
         assert charged_bps(rows.iloc[0]) == 2.0
-        # 10,000 were traded, so a basis point is worth 1.
+        # The value traded is 10,000, so a basis point is 1.
         assert pnl_at(rows, 2.0) == pytest.approx([30.0])
         assert pnl_at(rows, 12.0) == pytest.approx([20.0])
         assert pnl_at(rows, 32.0) == pytest.approx([0.0])
 
-    def test_who_never_trades_pays_nothing(self):
+    def test_a_variant_without_trades_pays_nothing(self):
         idle = pd.DataFrame(
             [example.row(1, "idle", 0.0, turnover=0.0, break_even_bps=np.nan)]
         )
@@ -205,7 +206,7 @@ class TestQuality:
         assert rows["Sessions, symbols"] == "2, 2"
         assert rows["Bars of 1min"] == "1,169"
         # One bar of B on the first day, and all 390 on the second.
-        assert "(391 missing)" in rows["Of the bars that the calendar's hours have"]
+        assert "(391 missing)" in rows["Share of the bars in the calendar's hours"]
         assert rows["Symbols without any bar in a session"] == "1"
 
     def test_findings_are_summed_up_the_severest_first(self):

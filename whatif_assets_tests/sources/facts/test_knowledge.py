@@ -1,4 +1,4 @@
-"""What is known at a bar is what had been published by its close, and no more."""
+"""At a bar, only facts that were published by its close are known."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NAN = float("nan")
 
 
 def facts(rows: list[tuple[str, str, float]], symbol: str = "", **options) -> Facts:
-    """Facts called x, given as event, time of knowledge and value."""
+    """Make facts called x from event times, times of knowledge and values."""
     frame = pd.DataFrame(rows, columns=["event_ts", "available_ts", "value"])
     for name in ("event_ts", "available_ts"):
         frame[name] = pd.to_datetime(frame[name], utc=True).dt.as_unit("us")
@@ -34,7 +34,7 @@ def facts(rows: list[tuple[str, str, float]], symbol: str = "", **options) -> Fa
 
 
 def known(found: Facts, closes: list[str], symbol: str = "AAA") -> pd.DataFrame:
-    """Parts of x at some moments: value, previous, since, ahead."""
+    """Join x at some moments: value, previous, since, ahead."""
     times = pd.to_datetime(closes, utc=True, format="ISO8601").as_unit("us")
     moments = pd.Series(times)
     bars = pd.DataFrame({"symbol": symbol, "ts": moments})
@@ -50,7 +50,7 @@ PUBLISHED = [
 ]
 
 
-def test_a_value_is_seen_from_the_moment_on_at_which_it_was_known():
+def test_a_value_is_used_from_the_moment_it_was_known():
     closes = ["2018-01-03 13:59:59.999999", "2018-01-03 14:00", "2018-01-04 13:00"]
     assert known(facts(PUBLISHED), closes)["value"].tolist()[1:] == [10.0, 10.0]
     assert known(facts(PUBLISHED), closes)["value"].isna().tolist()[0]
@@ -84,23 +84,23 @@ ANNOUNCED = [
 
 def test_days_to_an_event_are_those_to_the_next_one_announced():
     closes = [
-        "2018-01-10 11:59",  # nothing is announced yet
+        "2018-01-10 11:59",  # no event is announced yet
         "2018-01-10 12:00",
         "2018-02-02 04:59",  # the day lasts until midnight in New York
         "2018-02-02 05:00",
-        "2018-02-20 12:00",  # one in between is announced
-        "2018-05-02 04:00",  # none is left
+        "2018-02-20 12:00",  # an event in between is announced
+        "2018-05-02 04:00",  # no event is left
     ]
     found = known(facts(ANNOUNCED, scheduled=True), closes)["ahead"]
     assert found.tolist()[1:5] == [22.0, 0.0, 88.0, 9.0]
     assert found.isna().tolist() == [True, False, False, False, False, True]
 
 
-def test_an_event_that_is_known_only_afterwards_is_not_looked_ahead_to():
+def test_an_event_known_only_afterwards_is_not_announced():
     assert known(facts(PUBLISHED), ["2018-01-03 12:00"])["ahead"].isna().all()
 
 
-def test_what_is_expected_is_a_projection_from_the_last_known_event():
+def test_expect_every_projects_from_the_last_known_event():
     rows = [("2018-01-30 05:00", "2018-01-31 05:00", NAN)]
     closes = ["2018-01-31 04:59", "2018-01-31 05:00", "2018-05-01 20:00"]
     found = known(facts(rows, expect_every=91), [*closes, "2018-05-02 04:00"])
@@ -108,13 +108,13 @@ def test_what_is_expected_is_a_projection_from_the_last_known_event():
     assert found["ahead"].isna().tolist() == [True, False, False, True]
 
 
-def test_a_value_announced_ahead_is_the_last_one_only_once_its_event_begins():
+def test_a_value_announced_in_advance_counts_from_the_start_of_its_event():
     rows = [("2018-02-01 21:00", "2018-01-10 12:00", 3.0)]
     found = known(facts(rows), ["2018-02-01 20:59", "2018-02-01 21:00"])
     assert found["value"].isna().tolist() == [True, False]
 
 
-def test_a_fact_of_one_symbol_is_none_of_another():
+def test_a_fact_of_one_symbol_is_not_a_fact_of_another():
     mine = facts(PUBLISHED, symbol="AAA")
     assert known(mine, ["2018-01-09"], "AAA")["value"].tolist() == [12.0]
     assert known(mine, ["2018-01-09"], "BBB").isna().all(axis=None)
@@ -141,7 +141,7 @@ def local_day(hour: int) -> int:
 
 
 def looked_up(rows: list[tuple[int, int, float]], at: int) -> list[float]:
-    """What is known at an hour, by going through all rows."""
+    """Compute what is known at an hour by looking at all rows."""
     past = sorted((r for r in rows if max(r[:2]) <= at), key=lambda r: (r[0], r[1]))
     latest = {event: value for event, _, value in past}
     events = sorted(latest)
@@ -157,7 +157,7 @@ def looked_up(rows: list[tuple[int, int, float]], at: int) -> list[float]:
 
 @settings(max_examples=60, deadline=None)
 @given(rows=published, at=st.lists(hours, min_size=1, max_size=10))
-def test_it_equals_a_look_up_through_all_rows(rows, at):
+def test_known_values_equal_a_search_through_all_rows(rows, at):
     closes = [str(EPOCH + pd.Timedelta(hours=hour)) for hour in at]
     found = known(of_hours(rows), closes).to_numpy()
     expected = np.array([looked_up(rows, hour) for hour in at])
@@ -184,7 +184,7 @@ def test_no_value_changes_with_what_becomes_known_after_the_close(
 
 @settings(max_examples=40, deadline=None)
 @given(rows=published, row=st.tuples(hours, hours, st.just(9.5)), start=hours)
-def test_the_hash_of_a_time_changes_if_and_only_if_what_is_known_in_it_does(
+def test_the_hash_of_a_range_changes_if_and_only_if_the_known_facts_change(
     rows, row, start
 ):
     rows = [other for other in rows if other[:2] != row[:2]]
@@ -220,7 +220,7 @@ def real_bars(market_data) -> pd.DataFrame:
     return bars[bars["symbol"].isin(["AAPL", "JPM", "SNAP"])].reset_index(drop=True)
 
 
-# Asked of the files themselves: the last row by event of those available by the close.
+# Computed from the files: the last row by event among those available by the close.
 ASOF = """
 SELECT bars.symbol, bars.ts, facts.value FROM bars ASOF LEFT JOIN (
     SELECT * FROM '{file}' WHERE series = '{series}' AND value IS NOT NULL) AS facts
@@ -237,7 +237,7 @@ ORDER BY bars.symbol, bars.ts
 
 
 @pytest.mark.parametrize("series", ["VIXCLS", "DFF", "T10YIE", "DTWEXB"])
-def test_real_series_are_what_duckdb_joins_as_of(market_data, real_bars, series):
+def test_real_series_equal_an_asof_join_in_duckdb(market_data, real_bars, series):
     file = market_data / "alt_macro_fred.parquet"
     found = features.read_facts(
         "macro", path=str(file), columns={"event_ts": "date"}, timezone=ZONE
@@ -251,7 +251,7 @@ def test_real_series_are_what_duckdb_joins_as_of(market_data, real_bars, series)
     assert ours.notna().all()
 
 
-def test_real_earnings_are_what_duckdb_joins_as_of(market_data, real_bars):
+def test_real_earnings_equal_an_asof_join_in_duckdb(market_data, real_bars):
     file = market_data / "alt_earnings_dates.parquet"
     found = features.read_facts(
         "earnings", path=str(file), columns={"event_ts": "event_date"}, timezone=ZONE
@@ -264,7 +264,7 @@ def test_real_earnings_are_what_duckdb_joins_as_of(market_data, real_bars):
         theirs = connection.execute(EARNINGS.format(file=file)).df()
     expected = theirs["days"].astype("float64").to_numpy()
     np.testing.assert_array_equal(ours.to_numpy(), expected)
-    # They become known after their day, so that none is ever ahead.
+    # Earnings become known after their day, so no event is ever announced.
     assert features.compute(joined, "days_to_earnings").isna().all()
 
 
@@ -277,7 +277,7 @@ def test_features_of_a_fact_in_a_notebook(tmp_path, monkeypatch):
     days = pd.to_datetime(["2018-02-15", "2018-02-16", "2018-02-20"], utc=True)
     close = [1.0, 2.0, 3.0]
     bars = pd.DataFrame({"symbol": "A", "ts": days.as_unit("us"), "close": close})
-    with pytest.raises(BadInput, match="'x' is not beside them; put it"):
+    with pytest.raises(BadInput, match="columns of the fact 'x' are missing; join"):
         features.compute(bars, "last_value", fact="x")
     known_then = features.read_facts("x", path="x.csv")
     bars = features.beside(bars, known_then, "1day", "XNYS")
@@ -293,7 +293,7 @@ def test_features_of_a_fact_in_a_notebook(tmp_path, monkeypatch):
         features.read_facts("x", pth="x.csv")
 
 
-def test_a_daily_bar_knows_what_was_known_at_its_sessions_close():
+def test_a_daily_bar_has_the_facts_known_at_the_close_of_its_session():
     # The session of 2018-07-03 closes at 13:00 in New York, that of the 2nd at 16:00.
     days = pd.to_datetime(["2018-07-02", "2018-07-03"], utc=True).as_unit("us")
     rows = [

@@ -1,4 +1,4 @@
-"""Rows of facts are read as they are meant, or refused by file, row and column."""
+"""Reading facts, and errors that name file, row and column."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_rows_are_sorted_and_typed(tmp_path):
     assert rows["available_ts"].tolist()[0] == pd.Timestamp("2018-01-03", tz="UTC")
 
 
-def test_dates_are_known_by_a_stated_rule(tmp_path):
+def test_dates_are_known_by_the_rule_available(tmp_path):
     text = "day,v\n2018-03-09,1\n2018-03-10,2\n2018-11-03,3\n"
     found = read(
         tmp_path,
@@ -56,7 +56,7 @@ def test_dates_are_known_by_a_stated_rule(tmp_path):
     assert found.counts.loc["x", "by_rule"] == 3
 
 
-def test_a_rule_fills_what_the_file_leaves_open(tmp_path):
+def test_a_rule_fills_missing_available_ts(tmp_path):
     text = HEAD + "AAA,2018-01-02T10:00Z,,1\nAAA,2018-01-03T10:00Z,2018-01-03T12:00Z,2"
     found = read(tmp_path, text, available={"days": 2})
     expected = instants(["2018-01-04 10:00", "2018-01-03 12:00"])
@@ -76,7 +76,7 @@ def test_a_series_makes_a_fact_of_each(tmp_path):
     assert only["fact"].tolist() == ["x"]
 
 
-def test_a_row_said_twice_counts_once(tmp_path):
+def test_a_repeated_row_counts_once(tmp_path):
     found = read(tmp_path, HEAD + "\n".join([*GOOD, GOOD[0]]))
     assert len(found.rows) == 3
     assert found.counts.loc["x", "repeated"] == 1
@@ -108,7 +108,7 @@ def test_parquet_csv_and_a_query_give_the_same_rows(tmp_path):
         pd.testing.assert_frame_equal(rows, whole)
 
 
-def test_what_came_in_is_described(tmp_path):
+def test_facts_are_described(tmp_path):
     text = HEAD + "\n".join(
         [
             *GOOD,
@@ -120,8 +120,8 @@ def test_what_came_in_is_described(tmp_path):
     end = pd.Timestamp("2018-02-20", tz="UTC")
     options = FactOptions(path="-", late_after=10, stale_after=30)
     line = described(found.rows, found.counts, {"x": options}, end).iloc[0]
-    told = line[["facts", "symbols", "revised", "before_event", "late", "stale"]]
-    assert told.tolist() == [5, 2, 1, 1, 1, 1]
+    numbers = line[["facts", "symbols", "revised", "before_event", "late", "stale"]]
+    assert numbers.tolist() == [5, 2, 1, 1, 1, 1]
     assert line["longest_delay"] == 18.0
     announced = options.model_copy(update={"scheduled": True, "stale_after": 31})
     line = described(found.rows, found.counts, {"x": announced}, end).iloc[0]
@@ -133,28 +133,28 @@ CELLS = {
     "symbol": {"": "symbol is missing", " ": "symbol is missing"},
     "event_ts": {
         "": "event_ts is missing",
-        "soon": "event_ts 'soon' is no time",
-        "2018-13-05T00:00Z": "event_ts '2018-13-05T00:00Z' is no time",
-        "2018-01-05T00:00": "event_ts .* has no UTC offset, others have one",
-        "2018-01-05": "event_ts '2018-01-05' has no time, others have one",
-        "1514764800": "event_ts '1514764800' is no time",
+        "soon": "event_ts 'soon' is not a time",
+        "2018-13-05T00:00Z": "event_ts '2018-13-05T00:00Z' is not a time",
+        "2018-01-05T00:00": "event_ts .* has no UTC offset, but others do",
+        "2018-01-05": "event_ts '2018-01-05' has no time, but others do",
+        "1514764800": "event_ts '1514764800' is not a time",
         "1066-10-14T00:00Z": "event_ts",
         "9999-12-31T00:00Z": "event_ts",
     },
     "available_ts": {
-        "": "available_ts is missing; say in available",
-        "later": "available_ts 'later' is no time",
+        "": "available_ts is missing; set available",
+        "later": "available_ts 'later' is not a time",
         "1970-01-01T00:00Z": "available_ts is read as 1970-01-01",
         "2100-01-01T00:00Z": "available_ts is read as 2100-01-01.*future",
     },
     "value": {
-        "n/a": "value 'n/a' is no number",
-        "nan": "value nan is no finite number; .*nulls",
-        "inf": "value inf is no finite number",
-        "-inf": "value -inf is no finite number",
-        "1e999": "value inf is no finite number",
-        "1_000": "value '1_000' is no number",
-        "1;5": "value '1;5' is no number",
+        "n/a": "value 'n/a' is not a number",
+        "nan": "value nan is not a finite number; .*nulls",
+        "inf": "value inf is not a finite number",
+        "-inf": "value -inf is not a finite number",
+        "1e999": "value inf is not a finite number",
+        "1_000": "value '1_000' is not a number",
+        "1;5": "value '1;5' is not a number",
     },
 }
 MALFORMED = [
@@ -182,7 +182,7 @@ FILES: dict[str, tuple[str | bytes, str]] = {
     "another delimiter": (WHOLE.replace(",", ";"), "facts.csv: column 'event_ts' is"),
     "a row cut short": (WHOLE[:-30], "facts.csv, line 4: "),
     "one field more": (WHOLE + ",9", "facts.csv, line 4: 5 fields where 4 are needed"),
-    "header repeats": (WHOLE.replace("value", "symbol", 1), "'symbol' is there"),
+    "header repeats": (WHOLE.replace("value", "symbol", 1), "'symbol' appears twice"),
     "no event": (WHOLE.replace("event_ts", "evnt_ts"), "'event_ts'.*'evnt_ts'"),
     "not text": (b"\xff\xfe\x00" + WHOLE.encode(), "facts.csv cannot be read as text"),
     "latin": (
@@ -191,7 +191,7 @@ FILES: dict[str, tuple[str | bytes, str]] = {
     ),
     "no availability": (
         WHOLE.replace("available_ts", "known"),
-        "'available_ts' is missing.*say in available",
+        "'available_ts' is missing.*set available",
     ),
 }
 
@@ -211,39 +211,39 @@ def test_two_values_known_from_the_same_time_are_refused_with_both_rows(tmp_path
         read(tmp_path, text)
 
 
-def test_times_without_a_zone_ask_for_one(tmp_path):
+def test_times_without_a_zone_need_the_option(tmp_path):
     text = "event_ts,available_ts\n2018-01-02 10:00,2018-01-02 11:00\n"
     with pytest.raises(
-        BadInput, match=r"event_ts has times without a zone\. Set timezone"
+        BadInput, match=r"event_ts has times without a time zone\. Set timezone"
     ):
         read(tmp_path, text)
     rows = read(tmp_path, text, timezone=ZONE).rows
     assert rows["event_ts"].tolist() == instants(["2018-01-02 15:00"])
     twice = "event_ts,available_ts\n2018-11-04 01:30,2018-11-05 11:00\n"
     with pytest.raises(
-        BadInput, match="line 2: timestamp '2018-11-04 01:30' comes twice"
+        BadInput, match="line 2: timestamp '2018-11-04 01:30' occurs twice"
     ):
         read(tmp_path, twice, timezone=ZONE)
 
 
-def test_dates_alone_are_not_known_as_they_begin(tmp_path):
+def test_dates_are_not_known_at_the_start_of_their_day(tmp_path):
     text = "event_ts\n2018-01-02\n"
-    with pytest.raises(BadInput, match=r"not known as it begins; say \{days: 1"):
+    with pytest.raises(
+        BadInput, match=r"not known at the start of its day. Write \{days: 1"
+    ):
         read(tmp_path, text, timezone=ZONE, available={})
-    with pytest.raises(BadInput, match="event_ts has dates without a zone"):
+    with pytest.raises(BadInput, match="event_ts has dates without a time zone"):
         read(tmp_path, text, available={"days": 1})
     text = "event_ts,available_ts\n2018-01-02,2018-01-03\n"
     with pytest.raises(
-        BadInput, match="available_ts has dates alone, and a row is known"
+        BadInput, match="available_ts has dates, and the time of day is needed"
     ):
         read(tmp_path, text, timezone=ZONE)
 
 
 def test_a_rule_that_knows_an_event_before_it_happens_is_refused(tmp_path):
     text = "event_ts\n2018-01-02T20:00Z\n"
-    with pytest.raises(
-        BadInput, match="line 2: by available it is known before it hap"
-    ):
+    with pytest.raises(BadInput, match="line 2: known before its event, by the rule"):
         read(tmp_path, text, timezone=ZONE, available={"days": 0, "at": "09:00"})
 
 
@@ -255,7 +255,7 @@ def test_a_rule_that_knows_an_event_before_it_happens_is_refused(tmp_path):
         (
             "value",
             [1.0, np.inf],
-            r"facts.parquet, row 2: value inf is no finite number",
+            r"facts.parquet, row 2: value inf is not a finite number",
         ),
         (
             "available_ts",
@@ -287,9 +287,9 @@ def test_a_truncated_parquet_file_is_named(tmp_path):
     ("options", "message"),
     [
         ({}, r"give a path \(CSV or Parquet\) or a query"),
-        ({"path": "x", "timezone": "New York"}, "'New York' is no time zone"),
+        ({"path": "x", "timezone": "New York"}, "'New York' is not a time zone"),
         ({"path": "x", "available": {"days": -1}}, "greater than or equal to 0"),
-        ({"path": "x", "available": {"at": "09:00Z"}}, "has an offset"),
+        ({"path": "x", "available": {"at": "09:00Z"}}, "has a UTC offset"),
     ],
 )
 def test_wrong_options_are_refused(options, message):

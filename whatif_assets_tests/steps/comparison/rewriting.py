@@ -1,4 +1,4 @@
-"""Changing what a finished home has of a study, as if it had been made so."""
+"""Changing the tables of a finished home's study, as if they had been made so."""
 
 from __future__ import annotations
 

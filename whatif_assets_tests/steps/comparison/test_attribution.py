@@ -1,4 +1,4 @@
-"""Where a profit comes from: parts add up, and costs are those of the engine."""
+"""Attribution of a profit: parts add up, and costs are those of the engine."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def attributed(
     strategy: str = "forecast_threshold",
     **options: object,
 ) -> Attribution:
-    """Run one variant on sleeves and take its profit apart."""
+    """Run one variant on sleeves, and split its profit into parts."""
     variant = Variant("-", {"size": 100, "threshold": 0.0, **options}, costs)
     n = 1 + max(int(one.session[-1]) for one in bars)
     result = run_backtests(bars, strategy, [variant], n_sessions=n)

@@ -124,7 +124,7 @@ def test_results_that_cannot_be_repeated_are_refused(copied_home: Path) -> None:
     ranking = Home.open(copied_home).lake.read("leaderboard", "tiny")
     ranking["pnl"] += 1.0
     rewrite(copied_home, "leaderboard", ranking)
-    with pytest.raises(BadInput, match=r"run again it is .* Use .whatif run tiny."):
+    with pytest.raises(BadInput, match=r"in a new run: .* Use .whatif run tiny."):
         compare(Home.open(copied_home), "tiny.hold", "tiny.placebo")
 
 

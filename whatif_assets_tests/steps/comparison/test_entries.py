@@ -1,4 +1,4 @@
-"""Names of leaderboard entries, as people give and copy them."""
+"""Names of leaderboard entries, as people write and copy them."""
 
 from __future__ import annotations
 
@@ -74,9 +74,9 @@ def test_a_study_is_its_best_configuration(home: Home) -> None:
         ("linaer", "Did you mean 'linear'?"),
         ("tiny.linaer", "Did you mean 'linear'?"),
         ("tinny.linear", "Did you mean 'tiny'?"),
-        ("tiny.forest", "say which value of max_depth"),
+        ("tiny.forest", "choose one value of max_depth"),
         ("tiny.linear~horizn=2", "Did you mean 'horizon'?"),
-        ("tiny.forest~max_depth=4", "is in no leaderboard yet"),
+        ("tiny.forest~max_depth=4", "is not in a leaderboard yet"),
         ("tiny.linear:threshold=0.3", "such as tiny.linear:-"),
         ("tiny.forest~max_depth=2:threshold=0.00002", "Did you mean 'threshold=0.000"),
         ("tiny.forest~max_depth=2:treshold=0.0002", "Did you mean 'threshold=0.0002'"),
@@ -98,7 +98,7 @@ def two_studies(home: Path) -> None:
 
 def test_a_name_that_two_studies_have_is_refused(copied_home: Path) -> None:
     two_studies(copied_home)
-    with pytest.raises(BadInput, match=r"say 'small\.hold' or 'tiny\.hold'"):
+    with pytest.raises(BadInput, match=r"use 'small\.hold' or 'tiny\.hold'"):
         find_entry(Home.open(copied_home), "hold")
 
 
@@ -109,7 +109,7 @@ def test_several_variants_that_fit_are_named(copied_home: Path) -> None:
         ~ranking.index.isin(again.index), ranking["variant"] + "~size=1"
     )
     rewrite(copied_home, "leaderboard", ranking)
-    with pytest.raises(BadInput, match="2 variants fit; say one of them whole"):
+    with pytest.raises(BadInput, match="2 variants match; write one in full"):
         find_entry(Home.open(copied_home), "tiny.forest~max_depth=2:size=1")
 
 

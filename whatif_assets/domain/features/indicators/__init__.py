@@ -1,19 +1,19 @@
-"""The feature functions by family, and the registry ``FEATURES`` that unites them.
+"""The feature functions by family, and the registry ``FEATURES`` of all of them.
 
-A new feature is one function in the module of its family and one line in that
-module's registry. What a function gets, and returns, is said in
-:class:`whatif_assets.domain.features.function.FeatureFunction`; two more rules hold
-for all of them:
+To add a feature, write one function in the module of its family and add one line to
+that module's registry.
+:class:`whatif_assets.domain.features.function.FeatureFunction` describes the inputs and
+the result of a function. Two more rules hold for all functions:
 
-- A value depends on its own bar and earlier ones alone, and of these on no more than
-  the warm-up that the registry states. Indicators that accumulate from the first bar
-  of a history (on-balance volume, accumulation/distribution and so on), whose level
-  says when the history began, are therefore taken over a window.
-- What is undefined (a division by zero because no price moved, nothing was traded)
-  is NaN.
+- A value depends only on its own bar and on earlier bars, and on no more earlier bars
+  than the warm-up in the registry. Indicators that accumulate from the first bar of a
+  history (on-balance volume, accumulation/distribution and so on) would depend on where
+  the history begins, and are therefore computed over a window.
+- An undefined value is NaN, such as a division by zero because no price moved or
+  nothing was traded.
 
-Names and defaults are TA-Lib's where it has the indicator. One that draws several
-lines has a feature for each.
+Names and defaults are those of TA-Lib if it has the indicator. An indicator with
+several lines has one feature per line.
 """
 
 from whatif_assets.domain.features.function import FeatureFunction

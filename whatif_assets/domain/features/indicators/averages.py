@@ -1,4 +1,4 @@
-"""Moving averages, in the unit of the price that they average."""
+"""Moving averages, in the unit of the averaged price."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from whatif_assets.domain.features.function import FeatureFunction, LongPeriod, 
 from whatif_assets.domain.features.indicators.calls import ta
 from whatif_assets.domain.features.indicators.warm_ups import (
     REMAINDER,
+    earlier_bars_of_window,
     ema_bars,
     wilder_bars,
 )
@@ -33,8 +34,8 @@ def sma(price: FloatArray, timeperiod: Period = 30) -> FloatArray:
 def ema(price: FloatArray, timeperiod: Period = 10) -> FloatArray:
     """Exponential moving average, alpha = 2 / (timeperiod + 1).
 
-    The first value is the mean of the first ``timeperiod`` prices, the bars before
-    it are NaN.
+    The first value is the mean of the first ``timeperiod`` prices; the bars before it
+    are NaN.
 
     References
     ----------
@@ -44,7 +45,7 @@ def ema(price: FloatArray, timeperiod: Period = 10) -> FloatArray:
 
 
 def dema(price: FloatArray, timeperiod: Period = 30) -> FloatArray:
-    """Double exponential moving average: 2 EMA less the EMA of the EMA.
+    """Double exponential moving average: 2 EMA - EMA(EMA).
 
     NaN for the first ``2 (timeperiod - 1)`` bars.
 
@@ -72,9 +73,9 @@ def t3(
     timeperiod: Period = 5,
     vfactor: Annotated[float, Field(ge=0, le=1)] = 0.7,
 ) -> FloatArray:
-    """Tillson's T3: three generalised DEMA of one another, six EMA in all.
+    """Tillson's T3: a generalised DEMA applied three times, six EMA in all.
 
-    ``vfactor`` 0 makes each of the three an EMA, 1 a DEMA. NaN for the first
+    With ``vfactor`` 0 the generalised DEMA is an EMA, with 1 a DEMA. NaN for the first
     ``6 (timeperiod - 1)`` bars.
 
     References
@@ -86,12 +87,12 @@ def t3(
 
 
 def kama(price: FloatArray, timeperiod: LongPeriod = 30) -> FloatArray:
-    """Kaufman's adaptive moving average, between an EMA of 2 and one of 30 bars.
+    """Kaufman's adaptive moving average, between an EMA of 2 bars and of 30 bars.
 
-    The efficiency ratio of the last ``timeperiod`` bars (the way made good over the
-    way gone) says how fast it is. NaN for the first ``timeperiod`` bars. Where the
-    price goes to and fro it forgets no faster than an EMA of (31 / 2)^2 bars, which
-    is what its long warm-up allows for.
+    Its speed depends on the efficiency ratio of the last ``timeperiod`` bars: the net
+    move of the price over the sum of its absolute moves. NaN for the first
+    ``timeperiod`` bars. If the price only moves back and forth, the average is as slow
+    as alpha = (2 / 31)^2, and the long warm-up allows for that.
 
     References
     ----------
@@ -111,7 +112,7 @@ def hma(price: FloatArray, timeperiod: LongPeriod = 20) -> FloatArray:
 
 
 def wma(price: FloatArray, timeperiod: Period = 30) -> FloatArray:
-    """Linear weighted moving average: weights 1, 2, ..., n, the last bar's is n.
+    """Linear weighted moving average: weights 1, 2, ..., n from oldest to last bar.
 
     NaN for the first ``timeperiod - 1`` bars.
 
@@ -137,8 +138,8 @@ def trima(price: FloatArray, timeperiod: Period = 30) -> FloatArray:
 def rma(price: FloatArray, timeperiod: Period = 30) -> FloatArray:
     """Wilder's smoothing: an exponential moving average with alpha = 1 / timeperiod.
 
-    The first value is the mean of the first ``timeperiod`` prices, the bars before
-    it are NaN.
+    The first value is the mean of the first ``timeperiod`` prices; the bars before it
+    are NaN.
 
     References
     ----------
@@ -147,13 +148,8 @@ def rma(price: FloatArray, timeperiod: Period = 30) -> FloatArray:
     return ta("RMA", price, timeperiod)
 
 
-def last_bars(timeperiod: int) -> int:
-    """Warm-up of what is made of the last ``timeperiod`` bars alone."""
-    return timeperiod - 1
-
-
 def _kama_warm_up(timeperiod: int) -> int:
-    """The slowest that it may be: alpha = (2 / 31)^2 at every bar."""
+    """Warm-up in the slowest case, with alpha = (2 / 31)^2 at every bar."""
     slowest = (2.0 / 31.0) ** 2
     return timeperiod + math.ceil(math.log(REMAINDER) / math.log1p(-slowest))
 
@@ -163,7 +159,7 @@ def _hma_warm_up(timeperiod: int) -> int:
 
 
 AVERAGES: dict[str, FeatureFunction] = {
-    "sma": FeatureFunction(sma, last_bars, "price"),
+    "sma": FeatureFunction(sma, earlier_bars_of_window, "price"),
     "ema": FeatureFunction(ema, ema_bars, "price"),
     "dema": FeatureFunction(dema, functools.partial(ema_bars, nested=2), "price"),
     "tema": FeatureFunction(tema, functools.partial(ema_bars, nested=3), "price"),
@@ -172,7 +168,7 @@ AVERAGES: dict[str, FeatureFunction] = {
     ),
     "kama": FeatureFunction(kama, _kama_warm_up, "price"),
     "hma": FeatureFunction(hma, _hma_warm_up, "price"),
-    "wma": FeatureFunction(wma, last_bars, "price"),
-    "trima": FeatureFunction(trima, last_bars, "price"),
+    "wma": FeatureFunction(wma, earlier_bars_of_window, "price"),
+    "trima": FeatureFunction(trima, earlier_bars_of_window, "price"),
     "rma": FeatureFunction(rma, wilder_bars, "price"),
 }

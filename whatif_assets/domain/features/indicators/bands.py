@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from whatif_assets.domain.base.arrays import FloatArray
+from whatif_assets.domain.base.arrays import FloatArray, FloatArrays
 from whatif_assets.domain.features.function import (
     FeatureFunction,
     LongPeriod,
@@ -14,7 +14,12 @@ from whatif_assets.domain.features.function import (
     Positive,
 )
 from whatif_assets.domain.features.indicators.calls import ta
-from whatif_assets.domain.features.indicators.warm_ups import ema_bars, wilder_bars
+from whatif_assets.domain.features.indicators.warm_ups import (
+    earlier_bars_of_window,
+    ema_bars,
+    moves_of_window,
+    wilder_bars,
+)
 from whatif_assets.domain.features.indicators.windows import (
     earlier,
     log_return,
@@ -23,15 +28,13 @@ from whatif_assets.domain.features.indicators.windows import (
     window_sum,
 )
 
-Arrays = tuple[FloatArray, ...]
-
 
 def bbands(
     price: FloatArray, timeperiod: LongPeriod = 20, nbdev: Positive = 2.0
-) -> Arrays:
+) -> FloatArrays:
     """Bollinger bands: the SMA, and ``nbdev`` standard deviations around it.
 
-    The deviation is that of the population (n). NaN for the first ``timeperiod - 1``
+    It is the population standard deviation (n). NaN for the first ``timeperiod - 1``
     bars.
 
     References
@@ -45,9 +48,9 @@ def bbands(
 def bollinger(price: FloatArray, timeperiod: LongPeriod = 20) -> FloatArray:
     """Distance of a price from its moving average, in standard deviations.
 
-    Beyond 2 the price lies above the upper Bollinger band of two deviations, below
-    -2 under the lower one. NaN for the first ``timeperiod - 1`` bars and where all
-    prices of the window are equal.
+    Above 2 the price lies above the upper Bollinger band of two deviations, and below
+    -2 it lies below the lower band. NaN for the first ``timeperiod - 1`` bars and if
+    all prices of the window are equal.
 
     References
     ----------
@@ -59,7 +62,7 @@ def bollinger(price: FloatArray, timeperiod: LongPeriod = 20) -> FloatArray:
 
 def accbands(
     high: FloatArray, low: FloatArray, price: FloatArray, timeperiod: LongPeriod = 20
-) -> Arrays:
+) -> FloatArrays:
     """Acceleration bands: averages of the high and the low widened by the range.
 
     The SMA of high (1 + 4 (high - low) / (high + low)), of the price, and of low (1 -
@@ -79,7 +82,7 @@ def kc(
     timeperiod: LongPeriod = 20,
     atrperiod: LongPeriod = 10,
     nbdev: Positive = 2.0,
-) -> Arrays:
+) -> FloatArrays:
     """Keltner channel: the EMA of the price, and ``nbdev`` ATR around it.
 
     References
@@ -91,10 +94,12 @@ def kc(
     return middle + width, middle, middle - width
 
 
-def donchian(high: FloatArray, low: FloatArray, timeperiod: LongPeriod = 20) -> Arrays:
+def donchian(
+    high: FloatArray, low: FloatArray, timeperiod: LongPeriod = 20
+) -> FloatArrays:
     """Donchian channel: the highest high and the lowest low of the last bars.
 
-    This bar is one of them. The middle is halfway between.
+    The last bars include this bar. The middle line is the mean of the two.
 
     References
     ----------
@@ -105,7 +110,7 @@ def donchian(high: FloatArray, low: FloatArray, timeperiod: LongPeriod = 20) -> 
 
 
 def trange(high: FloatArray, low: FloatArray, price: FloatArray) -> FloatArray:
-    """True range: the bar's range, from the price before where that lies outside.
+    """True range: the bar's range, extended to the previous price if that is outside.
 
     References
     ----------
@@ -147,7 +152,7 @@ def cvi(
 ) -> FloatArray:
     """Chaikin's volatility: rate of change of the range's EMA, in percent.
 
-    NaN where that was 0 ``rocperiod`` bars ago.
+    NaN if the EMA was 0 ``rocperiod`` bars ago.
 
     References
     ----------
@@ -159,7 +164,7 @@ def cvi(
 
 
 def stddev(price: FloatArray, timeperiod: LongPeriod = 5) -> FloatArray:
-    """Standard deviation of the last prices (that of the population, n).
+    """Population standard deviation (n) of the last prices.
 
     NaN for the first ``timeperiod - 1`` bars.
 
@@ -174,7 +179,7 @@ def stddev(price: FloatArray, timeperiod: LongPeriod = 5) -> FloatArray:
 def realized_volatility(price: FloatArray, timeperiod: Period = 15) -> FloatArray:
     """Realised volatility: root of the sum of the last squared log returns.
 
-    Of ``timeperiod`` bars together, not annualised.
+    It is the volatility over all ``timeperiod`` bars, not annualised.
 
     References
     ----------
@@ -182,10 +187,6 @@ def realized_volatility(price: FloatArray, timeperiod: Period = 15) -> FloatArra
     """
     total = window_sum(log_return(price) ** 2, timeperiod)
     return np.sqrt(total)  # type: ignore[no-any-return]
-
-
-def _last_bars(timeperiod: int) -> int:
-    return timeperiod - 1
 
 
 def _bbands_warm_up(timeperiod: int, nbdev: float) -> int:
@@ -205,9 +206,9 @@ def _cvi_warm_up(timeperiod: int, rocperiod: int) -> int:
 
 
 def _three(
-    name: str, compute: Callable[..., Arrays], warm_up: Callable[..., int]
+    name: str, compute: Callable[..., FloatArrays], warm_up: Callable[..., int]
 ) -> dict[str, FeatureFunction]:
-    """Register the three lines of a band."""
+    """Return the feature functions of the three lines of a band."""
     lines = {
         "upper": "the upper band",
         "middle": "the middle",
@@ -221,16 +222,16 @@ def _three(
 
 BANDS: dict[str, FeatureFunction] = {
     **_three("bbands", bbands, _bbands_warm_up),
-    "bollinger": FeatureFunction(bollinger, _last_bars),
-    **_three("accbands", accbands, _last_bars),
+    "bollinger": FeatureFunction(bollinger, earlier_bars_of_window),
+    **_three("accbands", accbands, earlier_bars_of_window),
     **_three("kc", kc, _kc_warm_up),
-    **_three("donchian", donchian, _last_bars),
+    **_three("donchian", donchian, earlier_bars_of_window),
     "trange": FeatureFunction(trange, lambda: 1, "difference"),
     "atr": FeatureFunction(atr, _atr_warm_up, "difference"),
     "natr": FeatureFunction(natr, _atr_warm_up, "percent"),
     "cvi": FeatureFunction(cvi, _cvi_warm_up, "percent"),
-    "stddev": FeatureFunction(stddev, _last_bars, "difference"),
+    "stddev": FeatureFunction(stddev, earlier_bars_of_window, "difference"),
     "realized_volatility": FeatureFunction(
-        realized_volatility, lambda timeperiod: timeperiod, "fraction"
+        realized_volatility, moves_of_window, "fraction"
     ),
 }

@@ -1,4 +1,4 @@
-"""Calls of TA-Lib, free of the settings that others in the process have made."""
+"""Calls of TA-Lib, independent of its global settings."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import talib
 
 from whatif_assets.domain.base.arrays import FloatArray
 
-# The unstable period, a setting that holds for the whole process, delays the first
-# value of these functions, and so changes what is made of it.
+# The unstable period, a global setting of the process, delays the first value of these
+# functions, and so changes the results of functions that use them. The values are the
+# names of the settings.
 _UNSTABLE = {
     **dict.fromkeys(("EMA", "DEMA", "TEMA", "MACD", "APO", "PPO", "TRIX"), "EMA"),
     **{n: n for n in ("T3", "KAMA", "RMA", "RSI", "CMO", "ATR", "NATR", "ADX", "DX")},
@@ -17,7 +18,7 @@ _UNSTABLE = {
     **{"ADXR": "ADX", "EFI": "EMA", "STOCHRSI": "RSI"},
 }
 
-EMA = 1  # TA-Lib's number of the kind of average
+EMA = 1  # TA-Lib's code of the exponential moving average
 
 
 def ta(name: str, *arguments: Any) -> FloatArray:
@@ -26,9 +27,9 @@ def ta(name: str, *arguments: Any) -> FloatArray:
     Parameters
     ----------
     name
-        As TA-Lib names it, such as ``EMA``.
+        Name of the function in TA-Lib, such as ``EMA``.
     *arguments
-        Its inputs and options in TA-Lib's order.
+        Inputs and options in TA-Lib's order.
 
     Returns
     -------
@@ -36,13 +37,13 @@ def ta(name: str, *arguments: Any) -> FloatArray:
         One value per bar, NaN for the bars before the first value; or a tuple of
         several such arrays.
     """
-    settings: Any = talib  # the stubs leave out some of the functions used here
-    function, setting = getattr(settings, name), _UNSTABLE.get(name)
-    unstable = settings.get_unstable_period(setting) if setting else 0
+    library: Any = talib  # the stubs lack some of the functions used here
+    function, setting = getattr(library, name), _UNSTABLE.get(name)
+    unstable = library.get_unstable_period(setting) if setting else 0
     if not unstable:
         return function(*arguments)  # type: ignore[no-any-return]
-    settings.set_unstable_period(setting, 0)
+    library.set_unstable_period(setting, 0)
     try:
         return function(*arguments)  # type: ignore[no-any-return]
     finally:
-        settings.set_unstable_period(setting, unstable)
+        library.set_unstable_period(setting, unstable)

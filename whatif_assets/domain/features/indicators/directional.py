@@ -1,4 +1,4 @@
-"""Wilder's directional movement: how strong a trend is, and which way it goes."""
+"""Wilder's directional movement: strength and direction of a trend."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from whatif_assets.domain.features.indicators.windows import change, until_moved
 
 
 def _moved(high: FloatArray, low: FloatArray, price: FloatArray) -> Any:
-    """Tell which bars have a true range above 0, up to the first one at least."""
+    """Return which bars have a true range above 0; exact up to the first such bar."""
     ranged = high != low
-    if ranged[:1].any():  # nothing comes before that move
+    if ranged[:1].any():  # the first bar has one: later bars do not matter
         return ranged
     return ranged | (high != price) | (np.abs(change(price)) > 0)
 
@@ -40,7 +40,7 @@ def adx(
 def adxr(
     high: FloatArray, low: FloatArray, price: FloatArray, timeperiod: LongPeriod = 14
 ) -> FloatArray:
-    """Rating of the ADX: its mean with that of ``timeperiod - 1`` bars ago.
+    """ADX rating: mean of the ADX now and ``timeperiod - 1`` bars ago.
 
     References
     ----------
@@ -54,7 +54,7 @@ def adxr(
 def dx(
     high: FloatArray, low: FloatArray, price: FloatArray, timeperiod: LongPeriod = 14
 ) -> FloatArray:
-    """Directional movement index: distance of +DI and -DI over their sum, 0 to 100.
+    """Directional movement index: 100 times |+DI - -DI| over their sum, 0 to 100.
 
     References
     ----------
@@ -91,9 +91,9 @@ def minus_di(
 
 
 def plus_dm(high: FloatArray, low: FloatArray, timeperiod: Period = 14) -> FloatArray:
-    """Positive directional movement: Wilder's sum of what the highs rose beyond.
+    """Positive directional movement: Wilder's smoothed sum of upward moves of the high.
 
-    With a ``timeperiod`` of 1 the movement of the bar alone.
+    With a ``timeperiod`` of 1 it is the movement of the bar alone.
 
     References
     ----------
@@ -103,9 +103,9 @@ def plus_dm(high: FloatArray, low: FloatArray, timeperiod: Period = 14) -> Float
 
 
 def minus_dm(high: FloatArray, low: FloatArray, timeperiod: Period = 14) -> FloatArray:
-    """Negative directional movement: Wilder's sum of what the lows fell beyond.
+    """Negative directional movement: Wilder's smoothed sum of falls of the low.
 
-    With a ``timeperiod`` of 1 the movement of the bar alone.
+    With a ``timeperiod`` of 1 it is the movement of the bar alone.
 
     References
     ----------
@@ -116,7 +116,7 @@ def minus_dm(high: FloatArray, low: FloatArray, timeperiod: Period = 14) -> Floa
 
 
 def _adx_warm_up(timeperiod: int) -> int:
-    """A Wilder's average of what two others give, from the second bar on."""
+    """Warm-up of a Wilder's average of Wilder's averages, from the second bar on."""
     return 1 + wilder_bars(timeperiod, 2)
 
 

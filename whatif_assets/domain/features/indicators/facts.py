@@ -1,7 +1,8 @@
-"""What is known beside prices: the last value of a series, days from and to an event.
+"""Features of facts: the last value of a series, and the days from and to an event.
 
-A fact is known from its ``available_ts`` on, whatever it is about; what was not known
-at a bar's close is not in its value. Days are those of the calendar in the fact's zone.
+A fact is known from its ``available_ts`` on, whatever time it describes; a feature uses
+only what was known at the bar's close. Days are calendar days in the time zone of the
+fact.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ def last_value(
 ) -> FloatArray:
     """Last value of a fact that was known at the bar's close.
 
-    NaN before the first one, and where its event is more than ``max_age`` days ago.
+    NaN before the first value, and if its event is more than ``max_age`` days ago.
 
     References
     ----------
@@ -37,9 +38,9 @@ def last_change(
     fact_since: FloatArray,
     max_age: Days | None = None,
 ) -> FloatArray:
-    """Last value of a fact less that of the event before, both as known at the close.
+    """Last value of a fact minus its value before, as known at the bar's close.
 
-    NaN before the second one, and where the last event is more than ``max_age`` days
+    NaN before the second value, and if the last event is more than ``max_age`` days
     ago.
 
     References
@@ -53,7 +54,7 @@ def last_change(
 def days_since(fact_since: FloatArray) -> FloatArray:
     """Calendar days since the last event of a fact that was known at the bar's close.
 
-    0 on its day, NaN before the first one.
+    0 on the day of the event, NaN before the first event.
 
     References
     ----------
@@ -65,9 +66,9 @@ def days_since(fact_since: FloatArray) -> FloatArray:
 def days_to(fact_ahead: FloatArray) -> FloatArray:
     """Calendar days to the next event of a fact that was announced at the bar's close.
 
-    0 on its day. NaN where none is announced, unless the market says after how many
-    days to ``expect_every`` event: then it is the days to that day, which is a
-    projection from the last known event, and NaN once that day has passed.
+    0 on the day of the event. NaN if no event is announced, unless the market sets
+    ``expect_every``, the usual number of days between events: then the days to the day
+    projected from the last known event, and NaN after that day.
 
     References
     ----------

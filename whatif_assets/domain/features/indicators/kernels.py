@@ -1,4 +1,4 @@
-"""The loops of the indicators that are compiled; imported when one is needed."""
+"""Compiled loops of indicators; this module is imported only when one is needed."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from numba import njit
 
 compiled = njit(cache=True, nogil=True, error_model="numpy")
 
-# Windows whose bars are added one by one, but in the lanes of the processor's vectors.
-SIDE_BY_SIDE = 1024
+# Number of windows that are summed in parallel, in the processor's vector units. Each
+# window is still summed bar by bar, in the order of time.
+_PARALLEL_WINDOWS = 1024
 
 
 @compiled
 def window_sum(values: Any, timeperiod: int) -> Any:
-    """Sum of each window; NaN where it lacks a value."""
+    """Sum each window; NaN if a value in it is NaN, and before the first window."""
     result = np.full(len(values), np.nan)
     for last in range(timeperiod - 1, len(values)):
         total = 0.0
@@ -27,10 +28,10 @@ def window_sum(values: Any, timeperiod: int) -> Any:
 
 @compiled
 def window_deviation(values: Any, timeperiod: int) -> Any:
-    """Mean of each window, and its standard deviation (that of the population)."""
+    """Compute the mean and the population standard deviation of each window."""
     means, deviations = np.full(len(values), np.nan), np.full(len(values), np.nan)
-    for start in range(0, len(values) - timeperiod + 1, SIDE_BY_SIDE):
-        windows = min(SIDE_BY_SIDE, len(values) - timeperiod + 1 - start)
+    for start in range(0, len(values) - timeperiod + 1, _PARALLEL_WINDOWS):
+        windows = min(_PARALLEL_WINDOWS, len(values) - timeperiod + 1 - start)
         first, total = values[start : start + windows], np.zeros(windows)
         for bar in range(timeperiod):
             ahead = values[start + bar : start + bar + windows]
@@ -48,7 +49,7 @@ def window_deviation(values: Any, timeperiod: int) -> Any:
 
 @compiled
 def window_fit(y: Any, x: Any, weight: Any, timeperiod: int) -> Any:
-    """Slopes, intercepts and correlations; see ``windows``."""
+    """Compute slopes, intercepts and correlations; see ``windows.window_fit``."""
     slopes, intercepts = np.full(len(y), np.nan), np.full(len(y), np.nan)
     correlations = np.full(len(y), np.nan)
     for last in range(timeperiod - 1, len(y)):
@@ -82,7 +83,7 @@ def window_fit(y: Any, x: Any, weight: Any, timeperiod: int) -> Any:
 
 @compiled
 def window_line(y: Any, weight: Any, timeperiod: int) -> Any:
-    """Values at the last bar, and slopes; see ``windows``."""
+    """Compute values at the last bar, and slopes; see ``windows.window_line``."""
     now, slopes = np.full(len(y), np.nan), np.full(len(y), np.nan)
     place = np.arange(-timeperiod + 1.0, 1.0)
     for last in range(timeperiod - 1, len(y)):
@@ -94,7 +95,7 @@ def window_line(y: Any, weight: Any, timeperiod: int) -> Any:
 
 @compiled
 def fisher(place: Any) -> Any:
-    """Smooth the place of a price in its range, and transform it."""
+    """Smooth the position of a price in its range, 0 to 1, and transform it."""
     result = np.full(len(place), np.nan)
     smooth = transform = 0.0
     for bar in range(len(place)):
@@ -110,10 +111,14 @@ def fisher(place: Any) -> Any:
 
 @compiled
 def sar(high: Any, low: Any, acceleration: float, maximum: float, window: int) -> Any:
-    """Follow each window's path until it joins that of the window before it."""
+    """Compute the stop and reverse of each window, which begins anew at its first bar.
+
+    As soon as a window has the same state as the previous window had at a bar, their
+    paths are equal from there on, and the rest is taken from the previous window.
+    """
     bars = len(high)
     values = np.full(bars, np.nan)
-    path = np.full((bars, 4), np.nan)  # the state after each bar, as `_step` has it
+    path = np.full((bars, 4), np.nan)  # the state after each bar, see `_step`
     for last in range(window - 1, bars):
         first = last - window + 1
         state = _start(high, low, first, acceleration)
@@ -151,10 +156,10 @@ def _step(
     acceleration: float,
     maximum: float,
 ) -> Any:
-    """Work one bar.
+    """Compute the value at one bar, and the state after it.
 
-    A short position is the mirror image of a long one, so its prices are negative
-    here and the rule is written once.
+    The state is (side, stop, extreme, factor). A short position is the mirror image of
+    a long position: its prices are negated, so that one rule serves both.
     """
     side, stop, extreme, factor = state
     if (low[bar] if side > 0 else -high[bar]) <= stop:

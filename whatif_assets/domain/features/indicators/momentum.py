@@ -1,16 +1,17 @@
-"""Oscillators: how far and how fast a price has moved."""
+"""Momentum indicators and oscillators: distance and speed of a price's moves."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from whatif_assets.domain.base.arrays import FloatArray
-from whatif_assets.domain.features.bar_columns import BoolArray
+from whatif_assets.domain.base.arrays import FloatArray, FloatArrays, Mask
 from whatif_assets.domain.features.function import FeatureFunction, LongPeriod, Period
 from whatif_assets.domain.features.indicators.calls import ta
 from whatif_assets.domain.features.indicators.warm_ups import (
     decay,
+    earlier_bars_of_window,
     ema_bars,
+    moves_of_window,
     wilder_bars,
 )
 from whatif_assets.domain.features.indicators.windows import (
@@ -22,11 +23,9 @@ from whatif_assets.domain.features.indicators.windows import (
     window_sum,
 )
 
-Arrays = tuple[FloatArray, ...]
-
 
 def mom(price: FloatArray, timeperiod: Period = 10) -> FloatArray:
-    """Momentum: the price less that of ``timeperiod`` bars ago.
+    """Momentum: the price minus the price ``timeperiod`` bars ago.
 
     References
     ----------
@@ -56,7 +55,7 @@ def rocp(price: FloatArray, timeperiod: Period = 10) -> FloatArray:
 
 
 def rocr(price: FloatArray, timeperiod: Period = 10) -> FloatArray:
-    """Ratio of the price to that of ``timeperiod`` bars ago.
+    """Ratio of the price to the price ``timeperiod`` bars ago.
 
     References
     ----------
@@ -66,7 +65,7 @@ def rocr(price: FloatArray, timeperiod: Period = 10) -> FloatArray:
 
 
 def rocr100(price: FloatArray, timeperiod: Period = 10) -> FloatArray:
-    """Ratio of the price to that of ``timeperiod`` bars ago, times 100.
+    """Ratio of the price to the price ``timeperiod`` bars ago, times 100.
 
     References
     ----------
@@ -78,21 +77,21 @@ def rocr100(price: FloatArray, timeperiod: Period = 10) -> FloatArray:
 def rsi(price: FloatArray, timeperiod: LongPeriod = 14) -> FloatArray:
     """Relative strength index: the share of gains in all moves, 0 to 100.
 
-    Gains and losses are Wilder's averages, alpha = 1 / timeperiod. NaN for the first
-    ``timeperiod`` bars, and until the price has moved.
+    Gains and losses are averaged by Wilder's smoothing, alpha = 1 / timeperiod. NaN for
+    the first ``timeperiod`` bars, and until the price has moved.
 
     References
     ----------
     Wilder, New concepts in technical trading systems, 1978; TA-Lib, function RSI.
     """
-    # TA-Lib says 0, as if it had only fallen, of a price that has not moved.
+    # For a price that has not moved, TA-Lib returns 0, as if it had only fallen.
     return until_moved(price != price[:1], ta("RSI", price, timeperiod))
 
 
 def cmo(price: FloatArray, timeperiod: LongPeriod = 14) -> FloatArray:
-    """Chande momentum oscillator: gains less losses over their sum, -100 to 100.
+    """Chande momentum oscillator: gains minus losses over their sum, -100 to 100.
 
-    Gains and losses are Wilder's averages. NaN until the price has moved.
+    Gains and losses are averaged by Wilder's smoothing. NaN until the price has moved.
 
     References
     ----------
@@ -102,9 +101,9 @@ def cmo(price: FloatArray, timeperiod: LongPeriod = 14) -> FloatArray:
     return until_moved(price != price[:1], ta("CMO", price, timeperiod))
 
 
-def _flat(high: FloatArray, low: FloatArray, bars: int) -> BoolArray:
-    """Tell where the highest high of the last bars is their lowest low."""
-    flat: BoolArray = np.equal(high, low)
+def _flat(high: FloatArray, low: FloatArray, bars: int) -> Mask:
+    """Return where the highest high of the last bars equals their lowest low."""
+    flat: Mask = np.equal(high, low)
     if bars == 1 or not flat.any():
         return flat
     still = np.flatnonzero(flat[1:] & flat[:-1] & (high[1:] == high[:-1])) + 1
@@ -114,11 +113,11 @@ def _flat(high: FloatArray, low: FloatArray, bars: int) -> BoolArray:
     return result
 
 
-def _any_of_last(flags: BoolArray, bars: int) -> BoolArray:
-    """Tell where one of the last bars is flagged."""
+def _any_of_last(flags: Mask, bars: int) -> Mask:
+    """Return where at least one of the last bars is flagged."""
     if bars == 1 or not flags.any():
         return flags
-    some: BoolArray = ta("MAX", flags.astype(np.float64), bars) > 0
+    some: Mask = ta("MAX", flags.astype(np.float64), bars) > 0
     return some
 
 
@@ -128,11 +127,11 @@ def stochf(
     price: FloatArray,
     fastk_period: Period = 5,
     fastd_period: Period = 3,
-) -> Arrays:
-    """Fast stochastic: where the price is in the range of the bars, 0 to 100.
+) -> FloatArrays:
+    """Fast stochastic: position of the price in the range of the last bars, 0 to 100.
 
-    %K is the place in the range of the last ``fastk_period`` bars, NaN where they
-    have none, %D its mean over ``fastd_period`` bars.
+    %K is the position in the range of the last ``fastk_period`` bars, NaN if that range
+    is 0; %D is the mean of %K over ``fastd_period`` bars.
 
     References
     ----------
@@ -150,11 +149,11 @@ def stoch(
     fastk_period: Period = 5,
     slowk_period: Period = 3,
     slowd_period: Period = 3,
-) -> Arrays:
-    """Slow stochastic: the mean of the fast one, 0 to 100.
+) -> FloatArrays:
+    """Slow stochastic: the mean of the fast stochastic, 0 to 100.
 
-    %K is the mean of the fast %K over ``slowk_period`` bars, %D the mean of that
-    over ``slowd_period`` bars; both NaN where a bar of theirs has no fast %K.
+    %K is the mean of the fast %K over ``slowk_period`` bars, %D the mean of %K over
+    ``slowd_period`` bars; both are NaN if the fast %K of one of these bars is NaN.
 
     References
     ----------
@@ -171,12 +170,12 @@ def stochrsi(
     timeperiod: LongPeriod = 14,
     fastk_period: Period = 5,
     fastd_period: Period = 3,
-) -> Arrays:
-    """Stochastic RSI: where the RSI is in its own range, 0 to 100.
+) -> FloatArrays:
+    """Stochastic RSI: position of the RSI in its own range, 0 to 100.
 
-    %K is the place in the range of the last ``fastk_period`` values of `rsi`, %D its
-    mean over ``fastd_period`` bars. NaN where the price has not moved meanwhile, for
-    then the RSI has not either.
+    %K is the position in the range of the last ``fastk_period`` values of `rsi`, %D the
+    mean of %K over ``fastd_period`` bars. NaN if the price has not moved in these bars,
+    because then the RSI has not moved either.
 
     References
     ----------
@@ -193,7 +192,7 @@ def willr(
 ) -> FloatArray:
     """Williams' %R: how far the price is below the highest high, -100 to 0.
 
-    In percent of the range of the last bars; NaN where they have none.
+    In percent of the range of the last bars; NaN if that range is 0.
 
     References
     ----------
@@ -208,8 +207,8 @@ def cci(
 ) -> FloatArray:
     """Commodity channel index: distance of the typical price from its mean.
 
-    In units of 0.015 mean absolute deviations; NaN where the typical price of the
-    last bars has not moved.
+    In units of 0.015 mean absolute deviations; NaN if the typical price has not moved
+    in the last bars.
 
     References
     ----------
@@ -228,10 +227,10 @@ def ultosc(
     timeperiod2: Period = 14,
     timeperiod3: Period = 28,
 ) -> FloatArray:
-    """Ultimate oscillator: buying pressure in the true range, 0 to 100.
+    """Ultimate oscillator: share of buying pressure in the true range, 0 to 100.
 
-    Over three periods that count 4, 2 and 1 to the mean. NaN where one of them has
-    no true range.
+    It is the mean over three periods with weights 4, 2 and 1. NaN if the true range of
+    all bars in one of the periods is 0.
 
     References
     ----------
@@ -242,13 +241,15 @@ def ultosc(
     return blank(ta("ULTOSC", high, low, price, *periods), still)
 
 
-def fisher(high: FloatArray, low: FloatArray, timeperiod: LongPeriod = 10) -> Arrays:
-    """Fisher transform of the median price's place in its own range.
+def fisher(
+    high: FloatArray, low: FloatArray, timeperiod: LongPeriod = 10
+) -> FloatArrays:
+    """Fisher transform of the median price's position in its own range.
 
-    The place, from -1 to 1, is smoothed (a third new, two thirds old), and beyond
-    0.99 taken as 0.999; the transform is smoothed once more (half and half). The
-    trigger is the transform one bar before. A bar whose last ``timeperiod`` median
-    prices are all equal is in the middle.
+    The position, from -1 to 1, is smoothed (a third new, two thirds old), and beyond
+    0.99 it is set to 0.999; the transform is smoothed again (half new, half old). The
+    trigger line is the transform of the bar before. If the last ``timeperiod`` median
+    prices are all equal, the position is the middle.
 
     References
     ----------
@@ -266,10 +267,10 @@ def fisher(high: FloatArray, low: FloatArray, timeperiod: LongPeriod = 10) -> Ar
 
 def eri(
     high: FloatArray, low: FloatArray, price: FloatArray, timeperiod: Period = 13
-) -> Arrays:
-    """Elder ray: how far the bar reaches beyond the EMA of the price.
+) -> FloatArrays:
+    """Elder ray: distance of the bar's high and low from the EMA of the price.
 
-    Bull power is the high less the average, bear power the low less it.
+    Bull power is the high minus the average, bear power the low minus the average.
 
     References
     ----------
@@ -277,10 +278,6 @@ def eri(
     """
     average = ta("EMA", price, timeperiod)
     return high - average, low - average
-
-
-def _bars_back(timeperiod: int) -> int:
-    return timeperiod
 
 
 def _rsi_warm_up(timeperiod: int) -> int:
@@ -304,16 +301,16 @@ def _ultosc_warm_up(timeperiod1: int, timeperiod2: int, timeperiod3: int) -> int
 
 
 def _fisher_warm_up(timeperiod: int) -> int:
-    """Both memories, of 0.67 and of a half a bar, and the trigger's bar."""
+    """Warm-up of both smoothings, of 0.67 and 0.5 per bar, and the trigger's bar."""
     return timeperiod + decay(6, 2)
 
 
 MOMENTUM: dict[str, FeatureFunction] = {
-    "mom": FeatureFunction(mom, _bars_back, "difference"),
-    "roc": FeatureFunction(roc, _bars_back, "percent"),
-    "rocp": FeatureFunction(rocp, _bars_back, "fraction"),
-    "rocr": FeatureFunction(rocr, _bars_back, "ratio"),
-    "rocr100": FeatureFunction(rocr100, _bars_back, "percent"),
+    "mom": FeatureFunction(mom, moves_of_window, "difference"),
+    "roc": FeatureFunction(roc, moves_of_window, "percent"),
+    "rocp": FeatureFunction(rocp, moves_of_window, "fraction"),
+    "rocr": FeatureFunction(rocr, moves_of_window, "ratio"),
+    "rocr100": FeatureFunction(rocr100, moves_of_window, "percent"),
     "rsi": FeatureFunction(rsi, _rsi_warm_up),
     "cmo": FeatureFunction(cmo, _rsi_warm_up),
     "stochf_k": FeatureFunction(stochf, _stochf_warm_up, output=0, line="%K"),
@@ -322,8 +319,8 @@ MOMENTUM: dict[str, FeatureFunction] = {
     "stoch_d": FeatureFunction(stoch, _stoch_warm_up, output=1, line="%D"),
     "stochrsi_k": FeatureFunction(stochrsi, _stochrsi_warm_up, output=0, line="%K"),
     "stochrsi_d": FeatureFunction(stochrsi, _stochrsi_warm_up, output=1, line="%D"),
-    "willr": FeatureFunction(willr, lambda timeperiod: timeperiod - 1),
-    "cci": FeatureFunction(cci, lambda timeperiod: timeperiod - 1),
+    "willr": FeatureFunction(willr, earlier_bars_of_window),
+    "cci": FeatureFunction(cci, earlier_bars_of_window),
     "ultosc": FeatureFunction(ultosc, _ultosc_warm_up),
     "fisher": FeatureFunction(fisher, _fisher_warm_up, output=0, line="the transform"),
     "fisher_signal": FeatureFunction(fisher, _fisher_warm_up, output=1, line="trigger"),

@@ -1,9 +1,9 @@
-"""What two prices have to do with one another.
+"""Relations between two prices: correlation, volatility spread and regression.
 
-The other price is one of the same symbol, or, where ``symbol`` names one, of another:
-its price in the bar of the same time. Of the last ``timeperiod`` bars of a symbol those
-count in which both have a price (and, where returns are taken, both had one in the bar
-before).
+The other price is one of the same symbol, or of another symbol if ``symbol`` names one:
+its price in the bar of the same time. Of the last ``timeperiod`` bars of the symbol,
+only bars in which both prices exist are used (for returns, both prices must exist in
+the bar before, too).
 """
 
 from __future__ import annotations
@@ -13,12 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from whatif_assets.domain.base.arrays import FloatArray
+from whatif_assets.domain.base.arrays import FloatArray, FloatArrays
 from whatif_assets.domain.features.function import (
     FeatureFunction,
     LongPeriod,
     Period,
     Unit,
+)
+from whatif_assets.domain.features.indicators.warm_ups import (
+    earlier_bars_of_window,
+    moves_of_window,
 )
 from whatif_assets.domain.features.indicators.windows import (
     blank,
@@ -27,20 +31,18 @@ from whatif_assets.domain.features.indicators.windows import (
     window_sum,
 )
 
-Arrays = tuple[FloatArray, ...]
-
 
 def realized_correlation(
     price: FloatArray, other: FloatArray, timeperiod: LongPeriod = 15
 ) -> FloatArray:
-    """Realised correlation: that of the last log returns of two prices, -1 to 1.
+    """Realised correlation: correlation of the last log returns of two prices, -1 to 1.
 
-    NaN where one of the two has not moved, or moved evenly.
+    NaN if all log returns of one of the prices are equal.
 
     References
     ----------
     Andersen, Bollerslev, Diebold and Labys, The distribution of realized exchange
-    rate volatility, 2001; about the mean, as Pearson's.
+    rate volatility, 2001; with the mean subtracted, as in Pearson's correlation.
     """
     returns, others = log_return(price), log_return(other)
     correlation: FloatArray = window_fit(
@@ -53,7 +55,9 @@ def realized_correlation(
 def realized_volatility_spread(
     price: FloatArray, other: FloatArray, timeperiod: Period = 15
 ) -> FloatArray:
-    """Realised volatility of a price less that of the other; see there.
+    """Realised volatility of a price minus that of the other price.
+
+    See `realized_volatility`. NaN if no bar has a return of both prices.
 
     References
     ----------
@@ -61,23 +65,23 @@ def realized_volatility_spread(
     """
     squares, others = log_return(price) ** 2, log_return(other) ** 2
     both = ~(np.isnan(squares) | np.isnan(others))
-    mine, theirs = (
+    own_volatility, other_volatility = (
         np.sqrt(window_sum(np.where(both, values, 0.0), timeperiod))
         for values in (squares, others)
     )
     none = window_sum(both.astype(np.float64), timeperiod) == 0
-    spread = blank(mine - theirs, none)
+    spread = blank(own_volatility - other_volatility, none)
     spread[:timeperiod] = np.nan
     return spread
 
 
 def regression(
     price: FloatArray, other: FloatArray, timeperiod: LongPeriod = 15
-) -> Arrays:
+) -> FloatArrays:
     """Linear regression of the last prices on the other price.
 
-    Its slope and its intercept, the price where the other is 0. NaN where the other
-    has not moved.
+    Returns the slope and the intercept (the price if the other price is 0). NaN if the
+    other price has not moved.
 
     References
     ----------
@@ -91,11 +95,12 @@ def weighted_regression(
     other: FloatArray,
     volume: FloatArray,
     timeperiod: LongPeriod = 15,
-) -> Arrays:
+) -> FloatArrays:
     """Linear regression of the last prices on the other price, weighted by volume.
 
-    Its slope and its intercept, the price where the other is 0. The volume is that of
-    the bar's own symbol. NaN where the other has not moved in a bar with volume.
+    Returns the slope and the intercept (the price if the other price is 0). The volume
+    is that of the bar's own symbol. NaN if the other price has not moved in the bars
+    with volume.
 
     References
     ----------
@@ -106,17 +111,9 @@ def weighted_regression(
 
 def _line(
     price: FloatArray, other: FloatArray, weight: FloatArray, timeperiod: int
-) -> Arrays:
+) -> FloatArrays:
     slope, intercept, _ = window_fit(price, other, weight, timeperiod)
     return slope, intercept
-
-
-def _last_bars(timeperiod: int) -> int:
-    return timeperiod - 1
-
-
-def _last_returns(timeperiod: int) -> int:
-    return timeperiod
 
 
 def _pair(
@@ -130,16 +127,18 @@ def _pair(
 
 
 PAIRS: dict[str, FeatureFunction] = {
-    "realized_correlation": _pair(realized_correlation, _last_returns),
+    "realized_correlation": _pair(realized_correlation, moves_of_window),
     "realized_volatility_spread": _pair(
-        realized_volatility_spread, _last_returns, "fraction"
+        realized_volatility_spread, moves_of_window, "fraction"
     ),
-    "regression_slope": _pair(regression, _last_bars, "ratio", 0, "slope"),
-    "regression_intercept": _pair(regression, _last_bars, "difference", 1, "intercept"),
+    "regression_slope": _pair(regression, earlier_bars_of_window, "ratio", 0, "slope"),
+    "regression_intercept": _pair(
+        regression, earlier_bars_of_window, "difference", 1, "intercept"
+    ),
     "weighted_regression_slope": _pair(
-        weighted_regression, _last_bars, "ratio", 0, "slope"
+        weighted_regression, earlier_bars_of_window, "ratio", 0, "slope"
     ),
     "weighted_regression_intercept": _pair(
-        weighted_regression, _last_bars, "difference", 1, "intercept"
+        weighted_regression, earlier_bars_of_window, "difference", 1, "intercept"
     ),
 }

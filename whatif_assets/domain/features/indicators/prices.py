@@ -5,13 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from whatif_assets.domain.base.arrays import FloatArray
+from whatif_assets.domain.base.arrays import FloatArray, FloatArrays
 from whatif_assets.domain.features.bar_columns import PRICES
 from whatif_assets.domain.features.function import FeatureFunction, LongPeriod
 from whatif_assets.domain.features.indicators.calls import ta
+from whatif_assets.domain.features.indicators.warm_ups import earlier_bars_of_window
 from whatif_assets.domain.features.indicators.windows import window_line
-
-Arrays = tuple[FloatArray, ...]
 
 
 def wclprice(high: FloatArray, low: FloatArray, price: FloatArray) -> FloatArray:
@@ -67,7 +66,7 @@ def highest(price: FloatArray, timeperiod: LongPeriod = 30) -> FloatArray:
 
 
 def linearreg(price: FloatArray, timeperiod: LongPeriod = 14) -> FloatArray:
-    """Linear regression of the last prices on time: the line's value at this bar.
+    """Linear regression of the last prices on time: value at this bar.
 
     References
     ----------
@@ -77,7 +76,7 @@ def linearreg(price: FloatArray, timeperiod: LongPeriod = 14) -> FloatArray:
 
 
 def linearreg_slope(price: FloatArray, timeperiod: LongPeriod = 14) -> FloatArray:
-    """Linear regression of the last prices on time: the line's rise in a bar.
+    """Linear regression of the last prices on time: slope per bar.
 
     References
     ----------
@@ -87,7 +86,7 @@ def linearreg_slope(price: FloatArray, timeperiod: LongPeriod = 14) -> FloatArra
 
 
 def linearreg_intercept(price: FloatArray, timeperiod: LongPeriod = 14) -> FloatArray:
-    """Linear regression of the last prices on time: its value at their first bar.
+    """Linear regression of the last prices on time: value at the first bar.
 
     References
     ----------
@@ -97,7 +96,7 @@ def linearreg_intercept(price: FloatArray, timeperiod: LongPeriod = 14) -> Float
 
 
 def tsf(price: FloatArray, timeperiod: LongPeriod = 14) -> FloatArray:
-    """Time series forecast: the linear regression's value at the next bar.
+    """Time series forecast: value of the linear regression at the next bar.
 
     References
     ----------
@@ -108,11 +107,11 @@ def tsf(price: FloatArray, timeperiod: LongPeriod = 14) -> FloatArray:
 
 def weighted_linearreg(
     price: FloatArray, volume: FloatArray, timeperiod: LongPeriod = 14
-) -> Arrays:
+) -> FloatArrays:
     """Linear regression of the last prices on time, weighted by volume.
 
-    Its value at this bar, its rise in a bar, and its value at the first of the last
-    ``timeperiod`` bars. NaN where fewer than two of these have volume.
+    Returns the value at this bar, the slope per bar, and the value at the first of the
+    last ``timeperiod`` bars. NaN if fewer than two of these bars have volume.
 
     References
     ----------
@@ -122,25 +121,22 @@ def weighted_linearreg(
 
 
 def own(values: FloatArray) -> FloatArray:
-    """Column of the bar itself."""
+    """Value of the bar itself."""
     return values
 
 
 def bar_gap(bars: pd.DataFrame) -> FloatArray:
-    """Seconds from the start of the symbol's bar before to that of this one.
+    """Seconds from the start of the symbol's previous bar to the start of this bar.
 
-    Over a night, a weekend, or minutes without a trade it is longer than a bar.
+    It is longer than a bar after a night, a weekend, or minutes without a trade. NaN
+    for the first bar.
     """
     start = bars["ts"].to_numpy(dtype="datetime64[us]").astype(np.int64)
     return np.diff(start / 1e6, prepend=np.nan)
 
 
-def _the_bar_before() -> int:
+def _previous_bar() -> int:
     return 1
-
-
-def _last_bars(timeperiod: int) -> int:
-    return timeperiod - 1
 
 
 PRICE_FEATURES: dict[str, FeatureFunction] = {
@@ -149,23 +145,31 @@ PRICE_FEATURES: dict[str, FeatureFunction] = {
         for name in PRICES
     },
     "volume": FeatureFunction(own, unit="volume", line="volume", reads=("volume",)),
-    "bar_gap": FeatureFunction(bar_gap, _the_bar_before),
+    "bar_gap": FeatureFunction(bar_gap, _previous_bar),
     "wclprice": FeatureFunction(wclprice, unit="price"),
-    "midpoint": FeatureFunction(midpoint, _last_bars, "price"),
-    "midprice": FeatureFunction(midprice, _last_bars, "price"),
-    "min": FeatureFunction(lowest, _last_bars, "price"),
-    "max": FeatureFunction(highest, _last_bars, "price"),
-    "linearreg": FeatureFunction(linearreg, _last_bars, "price"),
-    "linearreg_slope": FeatureFunction(linearreg_slope, _last_bars, "difference"),
-    "linearreg_intercept": FeatureFunction(linearreg_intercept, _last_bars, "price"),
-    "tsf": FeatureFunction(tsf, _last_bars, "price"),
+    "midpoint": FeatureFunction(midpoint, earlier_bars_of_window, "price"),
+    "midprice": FeatureFunction(midprice, earlier_bars_of_window, "price"),
+    "min": FeatureFunction(lowest, earlier_bars_of_window, "price"),
+    "max": FeatureFunction(highest, earlier_bars_of_window, "price"),
+    "linearreg": FeatureFunction(linearreg, earlier_bars_of_window, "price"),
+    "linearreg_slope": FeatureFunction(
+        linearreg_slope, earlier_bars_of_window, "difference"
+    ),
+    "linearreg_intercept": FeatureFunction(
+        linearreg_intercept, earlier_bars_of_window, "price"
+    ),
+    "tsf": FeatureFunction(tsf, earlier_bars_of_window, "price"),
     "weighted_linearreg": FeatureFunction(
-        weighted_linearreg, _last_bars, "price", 0, "the value at this bar"
+        weighted_linearreg, earlier_bars_of_window, "price", 0, "the value at this bar"
     ),
     "weighted_linearreg_slope": FeatureFunction(
-        weighted_linearreg, _last_bars, "difference", 1, "the rise in a bar"
+        weighted_linearreg, earlier_bars_of_window, "difference", 1, "the slope per bar"
     ),
     "weighted_linearreg_intercept": FeatureFunction(
-        weighted_linearreg, _last_bars, "price", 2, "the value at the first bar"
+        weighted_linearreg,
+        earlier_bars_of_window,
+        "price",
+        2,
+        "the value at the first bar",
     ),
 }

@@ -1,4 +1,4 @@
-"""Parabolic stop and reverse, from a stated number of bars."""
+"""Parabolic stop and reverse over a window of bars."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ def sar(
     maximum: Positive = 0.2,
     window: LongPeriod = 250,
 ) -> FloatArray:
-    """Parabolic stop and reverse, begun anew ``window`` bars before each bar.
+    """Parabolic stop and reverse, restarted for each bar at the start of its window.
 
-    Wilder's rule depends on the whole path of the prices. Begun at two different
-    bars it soon says the same, as a rule after two or three reversals, but there is
-    no number of bars after which it must. So that a value comes from a stated number
-    of bars, it is what the rule says if it begins at the first of the last
-    ``window`` bars. NaN for the bars before.
+    Wilder's rule depends on the whole path of the prices. If it starts at two different
+    bars, both paths usually agree after two or three reversals, but no number of bars
+    guarantees it. So that a value depends on a fixed number of bars, it is the result
+    of the rule when it starts at the first of the last ``window`` bars. NaN for the
+    first ``window - 1`` bars.
 
     Raises
     ------
@@ -30,9 +30,9 @@ def sar(
 
     References
     ----------
-    Wilder, New concepts in technical trading systems, 1978. How it begins is as in
-    TA-Lib's function SAR: long, unless the second bar's low moved down further than
-    its high moved up, with the first bar's extreme as the stop.
+    Wilder, New concepts in technical trading systems, 1978. It starts as TA-Lib's
+    function SAR: long, unless the second bar's low moved down further than its high
+    moved up; the first stop is the first bar's low (long) or high (short).
     """
     _check(acceleration, maximum)
     loops = compiled_loops()
@@ -41,7 +41,7 @@ def sar(
 
 
 def sar_warm_up(acceleration: float, maximum: float, window: int) -> int:
-    """Bars before a bar that its window has."""
+    """Warm-up of `sar`: the earlier bars of its window."""
     _check(acceleration, maximum)
     return window - 1
 
@@ -50,5 +50,5 @@ def _check(acceleration: float, maximum: float) -> None:
     if acceleration > maximum:
         raise BadInput(
             f"sar: acceleration {acceleration} is above maximum {maximum}; the "
-            "factor begins at the one and grows up to the other."
+            "factor grows from acceleration to maximum."
         )

@@ -1,8 +1,8 @@
-"""Indicators of a trend: its direction, its strength, its end."""
+"""Indicators of the direction, the strength and the end of a trend."""
 
 from __future__ import annotations
 
-from whatif_assets.domain.base.arrays import FloatArray
+from whatif_assets.domain.base.arrays import FloatArray, FloatArrays
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.features.function import (
     FeatureFunction,
@@ -14,6 +14,7 @@ from whatif_assets.domain.features.indicators.sar import sar, sar_warm_up
 from whatif_assets.domain.features.indicators.warm_ups import (
     decay,
     ema_bars,
+    moves_of_window,
 )
 from whatif_assets.domain.features.indicators.windows import (
     earlier,
@@ -21,21 +22,21 @@ from whatif_assets.domain.features.indicators.windows import (
     window_sum,
 )
 
-Arrays = tuple[FloatArray, ...]
-
 
 def check_periods(name: str, fastperiod: int, slowperiod: int) -> None:
-    """Refuse a fast period that is not below the slow one.
+    """Raise when the fast period is not below the slow one.
+
+    TA-Lib would swap the two without a warning.
 
     Raises
     ------
     BadInput
-        TA-Lib would swap the two and say nothing.
+        The fast period is not below the slow one.
     """
     if fastperiod >= slowperiod:
         raise BadInput(
             f"{name}: fastperiod {fastperiod} is not below slowperiod {slowperiod}; "
-            "the fast average has the shorter period."
+            "the fast average must have the shorter period."
         )
 
 
@@ -44,12 +45,12 @@ def macd(
     fastperiod: LongPeriod = 12,
     slowperiod: LongPeriod = 26,
     signalperiod: Period = 9,
-) -> Arrays:
+) -> FloatArrays:
     """Moving average convergence/divergence: fast EMA minus slow EMA.
 
-    Beside the difference the signal line, its EMA over ``signalperiod`` bars, and
-    the histogram, the difference minus the signal. NaN for the first ``slowperiod +
-    signalperiod - 2`` bars.
+    Returns the difference, the signal line (EMA of the difference over ``signalperiod``
+    bars) and the histogram (the difference minus the signal). NaN for the first
+    ``slowperiod + signalperiod - 2`` bars.
 
     Raises
     ------
@@ -85,11 +86,11 @@ def ppo(
     fastperiod: LongPeriod = 12,
     slowperiod: LongPeriod = 26,
     signalperiod: Period = 9,
-) -> Arrays:
-    """Percentage price oscillator: fast EMA less slow EMA, in percent of the slow.
+) -> FloatArrays:
+    """Percentage price oscillator: fast EMA minus slow EMA, in percent of the slow.
 
-    Beside it its signal line, an EMA over ``signalperiod`` bars, and the histogram,
-    the oscillator minus the signal.
+    Returns the oscillator, its signal line (EMA of the oscillator over ``signalperiod``
+    bars) and the histogram (the oscillator minus the signal).
 
     References
     ----------
@@ -112,10 +113,9 @@ def trix(price: FloatArray, timeperiod: Period = 30) -> FloatArray:
 
 
 def dpo(price: FloatArray, timeperiod: LongPeriod = 20) -> FloatArray:
-    """Detrended price oscillator: the price n / 2 + 1 bars ago less the SMA now.
+    """Detrended price oscillator: the price n / 2 + 1 bars ago minus the current SMA.
 
-    Charts often draw it n / 2 + 1 bars further left, where it would know later
-    prices.
+    Charts often draw it n / 2 + 1 bars further left, which would be look-ahead.
 
     References
     ----------
@@ -139,8 +139,10 @@ def coppock(
     return ta("COPPOCK", price, wmaperiod, roc1period, roc2period)
 
 
-def aroon(high: FloatArray, low: FloatArray, timeperiod: LongPeriod = 14) -> Arrays:
-    """Aroon: how recent the extreme of the last n + 1 bars is, 100 now to 0.
+def aroon(
+    high: FloatArray, low: FloatArray, timeperiod: LongPeriod = 14
+) -> FloatArrays:
+    """Aroon: how recent the extreme of the last n + 1 bars is, 100 (now) to 0.
 
     References
     ----------
@@ -152,7 +154,7 @@ def aroon(high: FloatArray, low: FloatArray, timeperiod: LongPeriod = 14) -> Arr
 def aroonosc(
     high: FloatArray, low: FloatArray, timeperiod: LongPeriod = 14
 ) -> FloatArray:
-    """Aroon oscillator: `aroon_up` less `aroon_down`.
+    """Aroon oscillator: `aroon_up` minus `aroon_down`.
 
     References
     ----------
@@ -168,13 +170,14 @@ def ichimoku(
     baseperiod: LongPeriod = 26,
     spanperiod: LongPeriod = 52,
     displacement: Period = 26,
-) -> Arrays:
-    """Ichimoku study: middles of the range of the last bars.
+) -> FloatArrays:
+    """Ichimoku study: midpoints of the price range of the last bars.
 
-    Of the conversion and the base period the middle now; of the two spans that bound
-    the cloud what is drawn at this bar, which was known ``displacement`` bars ago:
-    the mean of conversion and base, and the middle of the span period. The lagging
-    span is left out: it is the close, drawn where it was not yet known.
+    The conversion and base lines are the midpoints over their periods at this bar. The
+    two leading spans, which bound the cloud, are the values that charts draw at this
+    bar, known since ``displacement`` bars: the mean of the conversion and base lines,
+    and the midpoint over ``spanperiod``. The lagging span is left out: it is the close,
+    drawn at a bar where it was not yet known.
 
     References
     ----------
@@ -195,8 +198,8 @@ def massi(
 ) -> FloatArray:
     """Mass index: sum of the ratio of the range's EMA to the EMA of that EMA.
 
-    ``fastperiod`` is that of both averages, ``slowperiod`` that of the sum. NaN
-    while a bar of the sum has no average range to divide by.
+    ``fastperiod`` is the period of both averages, ``slowperiod`` that of the sum. NaN
+    if the average range is 0 at a bar of the sum.
 
     References
     ----------
@@ -209,7 +212,7 @@ def massi(
 
 
 def _macd_warm_up(fastperiod: int, slowperiod: int, signalperiod: int) -> int:
-    """Both decays one after the other: the signal is an average of averages."""
+    """Warm-up of the signal, an average of averages: the decays are added."""
     check_periods("macd", fastperiod, slowperiod)
     start = slowperiod + signalperiod - 2
     return start + decay(slowperiod) + decay(signalperiod)
@@ -248,10 +251,6 @@ def _ichimoku(output: int, line: str) -> FeatureFunction:
     return FeatureFunction(ichimoku, _ichimoku_warm_up, "price", output, line)
 
 
-def _same_bars(timeperiod: int) -> int:
-    return timeperiod
-
-
 TREND: dict[str, FeatureFunction] = {
     "macd": _macd(0, "the difference"),
     "macd_signal": _macd(1, "the signal line"),
@@ -265,9 +264,9 @@ TREND: dict[str, FeatureFunction] = {
     ),
     "dpo": FeatureFunction(dpo, _dpo_warm_up, "difference"),
     "coppock": FeatureFunction(coppock, _coppock_warm_up, "percent"),
-    "aroon_up": FeatureFunction(aroon, _same_bars, output=1, line="of the high"),
-    "aroon_down": FeatureFunction(aroon, _same_bars, output=0, line="of the low"),
-    "aroonosc": FeatureFunction(aroonosc, _same_bars),
+    "aroon_up": FeatureFunction(aroon, moves_of_window, output=1, line="of the high"),
+    "aroon_down": FeatureFunction(aroon, moves_of_window, output=0, line="of the low"),
+    "aroonosc": FeatureFunction(aroonosc, moves_of_window),
     "ichimoku_conversion": _ichimoku(0, "conversion line (tenkan)"),
     "ichimoku_base": _ichimoku(1, "base line (kijun)"),
     "ichimoku_span_a": _ichimoku(2, "first leading span (senkou A)"),

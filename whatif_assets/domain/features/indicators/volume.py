@@ -1,16 +1,16 @@
 """Indicators of the volume behind the moves of a price.
 
-Several are known as running totals from the first bar of a history. Their level
-says when that was, and only their changes mean something; here they are the total
-over the last ``timeperiod`` bars, and, free of scale, that total in relation to the
-volume of those bars.
+Several are usually defined as running totals from the first bar of a history. Their
+level depends on where the history begins, and only their changes have a meaning. Here
+they are totals over the last ``timeperiod`` bars, and, independent of scale, the ratio
+of that total to the volume of those bars.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from whatif_assets.domain.base.arrays import FloatArray
+from whatif_assets.domain.base.arrays import FloatArray, FloatArrays
 from whatif_assets.domain.features.function import (
     FeatureFunction,
     LongPeriod,
@@ -19,7 +19,11 @@ from whatif_assets.domain.features.function import (
 )
 from whatif_assets.domain.features.indicators.calls import ta
 from whatif_assets.domain.features.indicators.trend import check_periods
-from whatif_assets.domain.features.indicators.warm_ups import ema_bars
+from whatif_assets.domain.features.indicators.warm_ups import (
+    earlier_bars_of_window,
+    ema_bars,
+    moves_of_window,
+)
 from whatif_assets.domain.features.indicators.windows import (
     change,
     earlier,
@@ -28,8 +32,6 @@ from whatif_assets.domain.features.indicators.windows import (
     window_sum,
 )
 
-Arrays = tuple[FloatArray, ...]
-
 
 def ad(
     high: FloatArray,
@@ -37,12 +39,12 @@ def ad(
     price: FloatArray,
     volume: FloatArray,
     timeperiod: Period = 15,
-) -> Arrays:
-    """Accumulation/distribution over the last bars: volume by the close's place.
+) -> FloatArrays:
+    """Accumulation/distribution over the last bars: volume by the close's position.
 
-    A bar's volume counts from -1 (the price is its low) to 1 (its high), and 0 where
-    it has no range. The second line is the total in relation to the volume of these
-    bars, which is Chaikin's money flow: NaN where there was none.
+    A bar's volume counts with a weight from -1 (the price is its low) to 1 (its high);
+    the weight is 0 if high equals low. The second line is the total over the volume of
+    these bars, which is Chaikin's money flow: NaN if there was no volume.
 
     References
     ----------
@@ -55,11 +57,11 @@ def ad(
     return total, share(total, window_sum(volume, timeperiod))
 
 
-def obv(price: FloatArray, volume: FloatArray, timeperiod: Period = 15) -> Arrays:
+def obv(price: FloatArray, volume: FloatArray, timeperiod: Period = 15) -> FloatArrays:
     """On-balance volume over the last bars: volume with the sign of the move.
 
-    The second line is the total in relation to the volume of these bars, -1 to 1:
-    NaN where there was none.
+    The second line is the total over the volume of these bars, -1 to 1: NaN if there
+    was no volume.
 
     References
     ----------
@@ -70,11 +72,11 @@ def obv(price: FloatArray, volume: FloatArray, timeperiod: Period = 15) -> Array
     return total, share(total, window_sum(volume, timeperiod))
 
 
-def pvt(price: FloatArray, volume: FloatArray, timeperiod: Period = 15) -> Arrays:
+def pvt(price: FloatArray, volume: FloatArray, timeperiod: Period = 15) -> FloatArrays:
     """Price-volume trend over the last bars: volume times the return of the bar.
 
-    The second line is the total in relation to the volume of these bars, a mean
-    return weighted by volume: NaN where there was none.
+    The second line is the total over the volume of these bars, a mean return weighted
+    by volume: NaN if there was no volume.
 
     References
     ----------
@@ -87,9 +89,9 @@ def pvt(price: FloatArray, volume: FloatArray, timeperiod: Period = 15) -> Array
 
 
 def nvi(price: FloatArray, volume: FloatArray, timeperiod: Period = 15) -> FloatArray:
-    """Negative volume index now over that ``timeperiod`` bars ago.
+    """Ratio of the negative volume index to its value ``timeperiod`` bars ago.
 
-    The returns of those bars, compounded, whose volume was below that of the bar
+    It is the compounded return of the bars whose volume was below that of the bar
     before.
 
     References
@@ -108,15 +110,15 @@ def mfi(
     volume: FloatArray,
     timeperiod: LongPeriod = 14,
 ) -> FloatArray:
-    """Money flow index: the share of the money that rising prices moved, 0 to 100.
+    """Money flow index: share of rising prices in the money flow, 0 to 100.
 
-    A bar moves its typical price times its volume, up or down as the typical price
-    went; NaN where none was moved.
+    The money flow of a bar is its typical price times its volume, positive if the
+    typical price rose and negative if it fell; NaN if there was no money flow.
 
     References
     ----------
     Quong and Soudack, Volume-weighted RSI: money flow, 1989. TA-Lib's function MFI
-    says 0 where less than 1 unit of money was moved.
+    returns 0 if the money flow is less than 1.
     """
     typical = (high + low + price) / 3
     flow = typical * volume
@@ -128,7 +130,7 @@ def mfi(
 
 
 def efi(price: FloatArray, volume: FloatArray, timeperiod: Period = 13) -> FloatArray:
-    """Elder's force index: the EMA of the price's move times the volume.
+    """Elder's force index: the EMA of the price's change times the volume.
 
     References
     ----------
@@ -144,9 +146,10 @@ def emv(
     timeperiod: Period = 14,
     scale: Positive = 1_000_000.0,
 ) -> FloatArray:
-    """Ease of movement: mean of the median price's move by range over volume.
+    """Ease of movement: mean of the median price's change times range over volume.
 
-    Volume counts in units of ``scale``. NaN while one of the last bars has none.
+    The median price is (high + low) / 2, and volume counts in units of ``scale``. NaN
+    if one of the last ``timeperiod`` bars has no volume.
 
     References
     ----------
@@ -165,13 +168,13 @@ def kvo(
     fastperiod: LongPeriod = 34,
     slowperiod: LongPeriod = 55,
     signalperiod: Period = 13,
-) -> Arrays:
+) -> FloatArrays:
     """Klinger oscillator: fast EMA minus slow EMA of the signed volume.
 
-    A bar's volume counts as positive where its typical price is not below the one
-    before. Klinger's own weight, which measures a bar against all of its trend and
-    so has no end, is left out, as charts of today do. The second line is the
-    oscillator's EMA.
+    A bar's volume is negative if its typical price is below that of the bar before,
+    else positive. Klinger's own weight is left out, as in today's charting software: it
+    compares a bar with its whole trend, so that it would need an unlimited history. The
+    second line is the EMA of the oscillator.
 
     References
     ----------
@@ -184,14 +187,6 @@ def kvo(
     return line, ta("EMA", line, signalperiod)
 
 
-def _last_bars(timeperiod: int) -> int:
-    return timeperiod - 1
-
-
-def _last_moves(timeperiod: int) -> int:
-    return timeperiod
-
-
 def _emv_warm_up(timeperiod: int, scale: float) -> int:
     return timeperiod
 
@@ -202,16 +197,16 @@ def _kvo_warm_up(fastperiod: int, slowperiod: int, signalperiod: int) -> int:
 
 
 VOLUME: dict[str, FeatureFunction] = {
-    "ad": FeatureFunction(ad, _last_bars, "volume", 0, "the total"),
+    "ad": FeatureFunction(ad, earlier_bars_of_window, "volume", 0, "the total"),
     "cmf": FeatureFunction(
-        ad, _last_bars, "fraction", 1, "by volume, Chaikin's money flow"
+        ad, earlier_bars_of_window, "fraction", 1, "by volume, Chaikin's money flow"
     ),
-    "obv": FeatureFunction(obv, _last_moves, "volume", 0, "the total"),
-    "obv_ratio": FeatureFunction(obv, _last_moves, "fraction", 1, "by volume"),
-    "pvt": FeatureFunction(pvt, _last_moves, "volume", 0, "the total"),
-    "pvt_ratio": FeatureFunction(pvt, _last_moves, "fraction", 1, "by volume"),
-    "nvi": FeatureFunction(nvi, _last_moves, "ratio"),
-    "mfi": FeatureFunction(mfi, _last_moves),
+    "obv": FeatureFunction(obv, moves_of_window, "volume", 0, "the total"),
+    "obv_ratio": FeatureFunction(obv, moves_of_window, "fraction", 1, "by volume"),
+    "pvt": FeatureFunction(pvt, moves_of_window, "volume", 0, "the total"),
+    "pvt_ratio": FeatureFunction(pvt, moves_of_window, "fraction", 1, "by volume"),
+    "nvi": FeatureFunction(nvi, moves_of_window, "ratio"),
+    "mfi": FeatureFunction(mfi, moves_of_window),
     "efi": FeatureFunction(efi, lambda timeperiod: 1 + ema_bars(timeperiod), "money"),
     "emv": FeatureFunction(emv, _emv_warm_up),
     "kvo": FeatureFunction(kvo, _kvo_warm_up, "volume", 0, "the oscillator"),

@@ -1,28 +1,32 @@
-"""How many bars a recursive indicator takes to forget where it began."""
+"""Warm-ups: number of earlier bars that the value of an indicator depends on.
+
+A recursive indicator depends on all earlier bars. Its warm-up is the number of bars
+after which its start has no effect within `REMAINDER`.
+"""
 
 from __future__ import annotations
 
 import functools
 import math
 
-# What is left of the first value of a recursive feature once it has warmed up. A
-# partition is asked to equal the whole history to 1e-9, and `relative_to` takes off
-# some digits where it subtracts nearly equal prices.
+# Share of a recursive feature's first value that remains after its warm-up. A session
+# must equal the computation on the whole history to 1e-9, and `relative_to` loses some
+# digits because it subtracts nearly equal prices.
 REMAINDER = 1e-14
 
 
 @functools.cache
 def decay(timeperiod: int, nested: int = 1) -> int:
-    """Bars after which an EMA has forgotten all but REMAINDER of its start.
+    """Return the number of bars after which only REMAINDER of an EMA's start is left.
 
     Parameters
     ----------
     timeperiod
-        Of the EMA: alpha = 2 / (timeperiod + 1).
+        Period of the EMA: alpha = 2 / (timeperiod + 1).
     nested
-        How many such averages are taken of one another. What n bars leave of the
-        start is then the chance of fewer than ``nested`` successes in n trials of
-        probability alpha.
+        Number of such averages, each taken of the one before. The share of the start
+        that remains after n bars is then the probability of fewer than ``nested``
+        successes in n trials with probability alpha.
     """
     if timeperiod == 1:
         return 0
@@ -48,10 +52,20 @@ def _left(bars: int, nested: int, alpha: float) -> float:
 
 
 def ema_bars(timeperiod: int, nested: int = 1) -> int:
-    """Warm-up of an EMA, or of several nested: their starts and the decay."""
+    """Warm-up of one or several nested EMAs: bars before the first value, and decay."""
     return nested * (timeperiod - 1) + decay(timeperiod, nested)
 
 
 def wilder_bars(timeperiod: int, nested: int = 1) -> int:
     """Warm-up of Wilder's average, alpha 1 / n: the decay of an EMA of 2 n - 1."""
     return nested * (timeperiod - 1) + decay(2 * timeperiod - 1, nested)
+
+
+def earlier_bars_of_window(timeperiod: int) -> int:
+    """Warm-up of a window of ``timeperiod`` bars, the current bar included."""
+    return timeperiod - 1
+
+
+def moves_of_window(timeperiod: int) -> int:
+    """Warm-up of a window of ``timeperiod`` moves, each from the bar before."""
+    return timeperiod

@@ -1,8 +1,8 @@
-"""Moves, shares and moving windows, of which the indicators are made.
+"""Building blocks of indicators: changes, ratios and moving windows.
 
-Each window is worked by itself. Running sums, which add a bar and take one off, depend
-in their last digits on where they began, and leave something behind where all that is
-in the window is 0.
+Each window is computed on its own. A running sum, which adds the newest bar and
+subtracts the oldest, would depend in its last digits on where it began, and would not
+return to exactly 0 when all values in the window are 0.
 """
 
 from __future__ import annotations
@@ -11,19 +11,18 @@ from types import ModuleType
 
 import numpy as np
 
-from whatif_assets.domain.base.arrays import FloatArray
-from whatif_assets.domain.features.bar_columns import BoolArray
+from whatif_assets.domain.base.arrays import FloatArray, FloatArrays, Mask
 
 
 def share(part: FloatArray, whole: FloatArray) -> FloatArray:
-    """Divide, NaN where the divisor is 0."""
+    """Divide ``part`` by ``whole``; NaN where ``whole`` is 0."""
     result = np.full_like(part, np.nan)
     np.divide(part, whole, out=result, where=whole != 0)
     return result
 
 
 def earlier(values: FloatArray, bars: int) -> FloatArray:
-    """Return the values of some bars before, NaN for the first ones."""
+    """Return each bar's value ``bars`` bars ago; NaN for the first ``bars`` bars."""
     shifted = np.full_like(values, np.nan)
     if bars < len(values):
         shifted[bars:] = values[: len(values) - bars]
@@ -31,25 +30,25 @@ def earlier(values: FloatArray, bars: int) -> FloatArray:
 
 
 def change(values: FloatArray) -> FloatArray:
-    """Return each value less the one before, NaN for the first."""
+    """Return each value minus the value before; NaN for the first bar."""
     return values - earlier(values, 1)
 
 
 def log_return(price: FloatArray) -> FloatArray:
-    """Return the logarithm of each price over the one before, NaN for the first."""
+    """Return log(price / price before); NaN for the first bar and if not defined."""
     ratio = share(price, earlier(price, 1))
     result = np.full_like(ratio, np.nan)
     np.log(ratio, out=result, where=ratio > 0)
     return result
 
 
-def blank(values: FloatArray, where: BoolArray) -> FloatArray:
-    """Return the values with NaN where they are undefined."""
+def blank(values: FloatArray, where: Mask) -> FloatArray:
+    """Return the values with NaN where ``where`` is true."""
     return np.where(where, np.nan, values) if where.any() else values
 
 
-def until_moved(moved: BoolArray, values: FloatArray) -> FloatArray:
-    """Return the values with NaN for the bars before the first move."""
+def until_moved(moved: Mask, values: FloatArray) -> FloatArray:
+    """Return the values with NaN for the bars before the first one that moved."""
     first = int(moved.argmax()) if moved.any() else len(moved)
     if not first:
         return values
@@ -59,50 +58,49 @@ def until_moved(moved: BoolArray, values: FloatArray) -> FloatArray:
 
 
 def window_sum(values: FloatArray, timeperiod: int) -> FloatArray:
-    """Sum of each window; NaN where it lacks a value."""
+    """Sum each window; NaN if a value in it is NaN, and before the first window."""
     return compiled_loops().window_sum(values, timeperiod)  # type: ignore[no-any-return]
 
 
 def window_deviation(
     values: FloatArray, timeperiod: int
 ) -> tuple[FloatArray, FloatArray]:
-    """Mean of each window, and its standard deviation (that of the population)."""
+    """Compute the mean and the population standard deviation of each window."""
     return compiled_loops().window_deviation(values, timeperiod)  # type: ignore[no-any-return]
 
 
 def window_fit(
     y: FloatArray, x: FloatArray, weight: FloatArray, timeperiod: int
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Weighted least squares of y on x in each window.
+) -> FloatArrays:
+    """Fit y on x by weighted least squares in each window.
 
-    Bars that lack one of the two are left out of their windows.
+    Bars in which x or y is NaN are left out.
 
     Returns
     -------
     tuple of numpy.ndarray
-        Slope, the line's y at x = 0, and the correlation of the two. NaN where no
-        weight is left, or where x (for the correlation x or y) does not vary.
+        Slope, intercept (y at x = 0), and the correlation of x and y. NaN if the bars
+        of the window have no weight, or if x does not vary; for the correlation also
+        if y does not vary.
     """
     return compiled_loops().window_fit(y, x, weight, timeperiod)  # type: ignore[no-any-return]
 
 
-def window_line(
-    y: FloatArray, weight: FloatArray, timeperiod: int
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Weighted least squares of y on the bar's place in each window.
+def window_line(y: FloatArray, weight: FloatArray, timeperiod: int) -> FloatArrays:
+    """Fit y on the position of the bar by weighted least squares in each window.
 
     Returns
     -------
     tuple of numpy.ndarray
-        The line's y at the last bar, its rise in a bar, its y at the first bar. NaN
-        where fewer than two bars have weight.
+        Value of the line at the last bar, slope per bar, and value at the first bar.
+        NaN if fewer than two bars of the window have weight.
     """
     now, slope = compiled_loops().window_line(y, weight, timeperiod)
     return now, slope, now - slope * (timeperiod - 1)
 
 
 def compiled_loops() -> ModuleType:
-    """Import the compiled loops: numba takes a second that most runs can save."""
+    """Import the compiled loops late: importing numba takes about a second."""
     from whatif_assets.domain.features.indicators import kernels
 
     return kernels

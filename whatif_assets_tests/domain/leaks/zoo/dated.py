@@ -1,6 +1,6 @@
 """Facts, labels and bars that are dated before they could be known.
 
-Each case is a call that says whether it was found: refused, or asked about.
+Each case is a function that returns whether it was found (refused or warned about).
 """
 
 from __future__ import annotations
@@ -104,9 +104,10 @@ def _market() -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
 
 
 def _asked(value_of: Callable[[np.ndarray, np.ndarray, np.ndarray], object]) -> bool:
-    """Whether a value for each session, beside the bars of all its day, is asked about.
+    """Return whether the gate warns about a value for each session.
 
-    ``value_of`` gets first and last close of each session, and noise as large.
+    ``value_of`` receives the first and last close of each session, and noise of the
+    same size. The value is joined to all bars of its day.
     """
     gains, sessions, closes = _market()
     rng, columns = np.random.default_rng(3), []
@@ -120,12 +121,12 @@ def _asked(value_of: Callable[[np.ndarray, np.ndarray, np.ndarray], object]) -> 
 
 
 def days_move_known_at_its_open() -> bool:
-    """A table of daily bars, dated with the day instead of its close."""
+    """A table of daily bars, dated with the start of the day instead of its close."""
     return _asked(lambda first, last, noise: last / first - 1)
 
 
 def sentiment_of_the_whole_day() -> bool:
-    """News of a day, gathered at its end and dated with its begin."""
+    """News of a day, collected at its end and dated with its start."""
     return _asked(lambda first, last, noise: last / first - 1 + 0.004 * noise)
 
 
@@ -134,14 +135,14 @@ def direction_of_the_day() -> bool:
 
 
 def revised_under_its_first_date() -> bool:
-    """An estimate, restated after the day in the direction that the price took."""
+    """An estimate, revised after the day in the direction of the price move."""
     return _asked(
         lambda first, last, noise: 0.02 * noise + 3 * (last / first - 1) * (noise > -1)
     )
 
 
 def zone_of_an_evening_release() -> bool:
-    """Published after the close, and read as if its time were that of another zone."""
+    """A figure published after the close, but read in the wrong time zone."""
     return _asked(lambda first, last, noise: np.log(last / first) * 100 + 0.5 * noise)
 
 
@@ -200,7 +201,7 @@ DATED: dict[str, Callable[[], bool]] = {
 
 
 def honest_facts_asked_about() -> int:
-    """Count honest facts that are asked about: noise, and yesterday's move."""
+    """Count warnings about honest facts: noise, and yesterday's move."""
     return sum(
         _asked(value)
         for value in (

@@ -1,4 +1,4 @@
-"""Honest features, many of which look as if they knew the future."""
+"""Honest features, many of which look as if they had look-ahead."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def slope(bars: pd.DataFrame) -> Any:
 
 
 def residual(bars: pd.DataFrame) -> Any:
-    """What the last move has beyond a regression on the one before it."""
+    """Residual of the last move in a regression on the previous move."""
     moves = _moves(bars)
     before = moves.shift(1)
     beta = moves.rolling(30).cov(before) / before.rolling(30).var()

@@ -1,7 +1,7 @@
-"""Honest strategies, many of which look as if they knew the future.
+"""Honest strategies, many of which look as if they had look-ahead.
 
-They compute over all bars at once, send orders that fill later or in part, keep files,
-draw at random with a seed; none of them trades on what came after its bar.
+They compute over all bars together, send orders that fill later or in part, write
+files, or draw random numbers with a seed; none of them trades on information after its bar.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Momentum(Trader):
 
 
 class Crossing(Trader):
-    """Cross two averages of Backtrader's own."""
+    """Trade the crossing of two of Backtrader's averages."""
 
     average: ClassVar[Any] = bt.ind.SMA
 
@@ -99,7 +99,7 @@ class OfVolumeAndVwap(Trader):
 
 
 class ComputedAtTheStart(Trader):
-    """Compute a mean over all bars at once, each value from earlier bars alone."""
+    """Compute a mean over all bars together, each value from earlier bars only."""
 
     def start(self) -> None:
         closes = pd.Series(list(self.data.close.array))
@@ -125,7 +125,7 @@ class ComputedWhenBuilt(Trader):
 
 
 class EarlierOnce(bt.Indicator):  # type: ignore[misc]
-    """An indicator of one's own that computes over all bars at once."""
+    """An own indicator that computes over all bars together."""
 
     lines = ("move",)
     params = (("period", 4),)
@@ -267,7 +267,7 @@ class WritesALog(Trader):
 
 
 class ReadsItsSettings(Trader):
-    """Read a file that lies somewhere, and was not written by itself."""
+    """Read an existing file that the strategy did not write."""
 
     def start(self) -> None:
         path = Path(tempfile.gettempdir()) / "zoo_settings" / "settings.json"
@@ -292,7 +292,7 @@ class CachesWhatItComputes(Trader):
 
 
 class LearnsAsItGoes(Trader):
-    """Fit a line to the last thirty moves, on every bar anew."""
+    """Fit a line to the last thirty moves, again on every bar."""
 
     def way(self) -> float:
         if len(self) < 40:
@@ -334,7 +334,7 @@ class ByTheClock(Trader):
 
 
 class OnADateThatItKnows(Trader):
-    """Be flat from a date on: known when the code was written."""
+    """Be flat from a date on that was known when the code was written."""
 
     def way(self) -> float:
         if self.data.datetime.date(0) >= datetime.date(2018, 1, 12):
@@ -344,7 +344,7 @@ class OnADateThatItKnows(Trader):
 
 
 class LearnsFromItsTrades(Trader):
-    """Turn round after a loss."""
+    """Reverse the position after a loss."""
 
     def __init__(self) -> None:
         self.sign = 1

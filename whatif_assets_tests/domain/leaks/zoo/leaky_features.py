@@ -1,4 +1,4 @@
-"""Features that know the future; each takes the bars of one symbol."""
+"""Features with look-ahead; each takes the bars of one symbol."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Function = Callable[[pd.DataFrame], Any]
 
 
 def ahead(bars: pd.DataFrame) -> pd.Series:
-    """Return to the next close; 0 where there is none."""
+    """Return to the next close; 0 for the last bar."""
     return (bars["close"].shift(-1) / bars["close"] - 1).fillna(0.0)
 
 
@@ -68,7 +68,7 @@ def _named(name: str, function: Function) -> Function:
 
 
 def beside_a_spike(bars: pd.DataFrame) -> pd.Series:
-    """The first bar of a session is 1e9, beside which any change looks small."""
+    """The first bar of a session is 1e9, so that any other change looks small."""
     return ahead(bars).where(_day(bars) == _day(bars).shift(1), 1e9)
 
 
@@ -90,7 +90,7 @@ def rounded(bars: pd.DataFrame) -> pd.Series:
 
 
 def missing_before_a_fall(bars: pd.DataFrame) -> pd.Series:
-    """Say it by what is missing."""
+    """Signal the next move by a missing value."""
     return momentum(bars).where(ahead(bars) > 0)
 
 
@@ -204,7 +204,7 @@ def memo(bars: pd.DataFrame) -> pd.Series:
 
 
 def scaled_by_the_first_call(bars: pd.DataFrame) -> pd.Series:
-    """Scale by mean and deviation of all that the first call saw."""
+    """Scale by the mean and standard deviation of the bars of the first call."""
     key = ("scale", bars["symbol"].iloc[0])
     if key not in _MEMO:
         _MEMO[key] = (bars["close"].mean(), bars["close"].std())
@@ -249,7 +249,7 @@ def counted_calls(bars: pd.DataFrame) -> pd.Series:
 
 
 def thrown_dice(bars: pd.DataFrame) -> Any:
-    """Draw at random without a seed: no leak, but no feature either."""
+    """Draw at random without a seed: not a leak, but not a valid feature."""
     return np.random.default_rng().random(len(bars))
 
 

@@ -1,7 +1,7 @@
-"""Strategies that know the future, each in a way of its own.
+"""Strategies with look-ahead, each in a different way.
 
-They trade on every third bar; a way gives the direction, a `when` says on which bars a
-strategy reads ahead, while it follows the last move on all others.
+They trade on every third bar. `way` returns the direction, and `when` selects the bars
+on which a strategy reads ahead; on all other bars it follows the last move.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Way = Callable[[Any], float]
 
 
 class Trader(bt.Strategy):  # type: ignore[misc]
-    """Trade ten shares on every third bar, in the direction that `way` gives."""
+    """Trade ten shares on every third bar, in the direction that `way` returns."""
 
     def next(self) -> None:
         if len(self) % 3 == 0 and len(self) > 5 and (way := self.way()):
@@ -71,7 +71,7 @@ def next_forecast(trader: Any) -> float:
 
 
 def next_gap(trader: Any) -> float:
-    """Be long if the next bar comes at once, short if one is missing."""
+    """Be long if the next minute has a bar, short if it is missing."""
     if trader.left() < 1:
         return 0
     return 1.5 / 1440 - (trader.data.datetime[1] - trader.data.datetime[0])
@@ -129,7 +129,7 @@ def line_through_all(trader: Any) -> float:
 
 
 def day_of_all(trader: Any, what: Callable[[pd.DataFrame], float]) -> float:
-    """Read something of the whole of the present day."""
+    """Read a value that depends on the whole current day."""
     days = np.floor(np.array(trader.data.datetime.array))
     today = days == np.floor(trader.data.datetime[0])
     names = ("open", "high", "low", "close", "volume")
@@ -227,13 +227,13 @@ def _reads_when(name: str, when: Callable[[Any], bool]) -> type:
 
 
 def ahead_by_time(trader: Any) -> dict[str, float]:
-    """Moves to the close after next, by time, of all that there is."""
+    """Compute the move to the close after the next, for every bar time."""
     closes, times = trader.data.close.array, trader.data.datetime.array
     return {f"{t:.7f}": closes[n + 2] - closes[n] for n, t in enumerate(times[:-2])}
 
 
 class Keeper(Trader):
-    """Know the moves that `known` gives at the start."""
+    """Read the moves that `known` returns at the start."""
 
     def start(self) -> None:
         self.moves = self.known()
@@ -340,7 +340,7 @@ class CentredMean(Keeper):
 
 
 class DelayedByMinusOne(Trader):
-    """Name a line of the next bar by Backtrader's own means."""
+    """Refer to a line of the next bar with Backtrader's own syntax."""
 
     def __init__(self) -> None:
         self.later = self.data.close(1)
@@ -350,7 +350,7 @@ class DelayedByMinusOne(Trader):
 
 
 class AheadOnce(bt.Indicator):  # type: ignore[misc]
-    """An indicator that shifts when it is computed over all bars at once."""
+    """An indicator that looks ahead when it is computed over all bars together."""
 
     lines = ("ahead",)
 
@@ -428,7 +428,7 @@ class SellsBeforeTheEnd(Trader):
 
 
 class KnowsTheLastDate(Trader):
-    """Trade the other way on the last day that there is data for."""
+    """Reverse the direction on the last day of the data."""
 
     def way(self) -> float:
         last = int(self.data.datetime.array[-1]) == int(self.data.datetime[0])
@@ -436,7 +436,7 @@ class KnowsTheLastDate(Trader):
 
 
 class LeavesBeforeAGap(Trader):
-    """Be out where the day's last bar is known by the next one's date."""
+    """Exit at the day's last bar, known from the date of the next bar."""
 
     def next(self) -> None:
         if self.left() > 0 and int(self.data.datetime[1]) > int(self.data.datetime[0]):
@@ -451,7 +451,7 @@ class CheatsOnClose(Trader):
 
 
 class CheatsOnOpen(bt.Strategy):  # type: ignore[misc]
-    """Fill at the open of the bar whose close the decision is made on."""
+    """Fill at the open of the bar whose close was used for the decision."""
 
     def start(self) -> None:
         self.env.p.cheat_on_open = True
@@ -464,7 +464,7 @@ class CheatsOnOpen(bt.Strategy):  # type: ignore[misc]
 
 
 class ThrowsDice(Trader):
-    """Trade at random without a seed: no leak, but no result either."""
+    """Trade at random without a seed: not a leak, but not a repeatable result."""
 
     def way(self) -> float:
         return float(np.random.default_rng().random() - 0.5)

@@ -57,7 +57,7 @@ def probed(module: str, name: str, bars: list[Sleeve], seed: int = 1) -> Finding
 
 @contextlib.contextmanager
 def forgetting() -> Iterator[None]:
-    """Remove what programs of the zoo have kept in files, before and after."""
+    """Remove files that programs of the zoo wrote, before and after the context."""
     _forget()
     try:
         yield

@@ -1,4 +1,4 @@
-"""Buy-and-hold has the size of what it is compared with, and says so."""
+"""Buy-and-hold has the size of the compared strategy, and its words state it."""
 
 from __future__ import annotations
 
