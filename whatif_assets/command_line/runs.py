@@ -49,6 +49,7 @@ from whatif_assets.steps.fitting_ahead import fit_ahead
 from whatif_assets.steps.freshness import Freshness
 from whatif_assets.steps.leaderboard import configurations_of
 from whatif_assets.steps.placebos import features_read
+from whatif_assets.steps.reuse import same_inputs
 from whatif_assets.steps.session_features import history
 
 INTERRUPTED = DagsterExecutionInterruptedError.__name__
