@@ -1,4 +1,4 @@
-"""What is compiled ahead is what a run uses, and it is compiled once."""
+"""Precompiling compiles the functions that a run uses, once."""
 
 from __future__ import annotations
 
