@@ -266,7 +266,9 @@ class Runner:
             now = self._recorded("price_bars")
             self._moved |= {k for k, version in now.items() if before.get(k) != version}
             keys = self._asset_key("price_bars"), self._asset_key("features")
-            again = features.seen_stale(self._home, self._instance, keys, self._moved)
+            again = features.stale_for_dagster(
+                self._home, self._instance, keys, self._moved
+            )
             failures += self._run_stale("features", for_features, again)
         return failures
 

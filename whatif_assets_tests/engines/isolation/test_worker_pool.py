@@ -14,7 +14,7 @@ import pytest
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.engines.backtest import Variant, run_backtests
 from whatif_assets.engines.isolation import worker_pool as isolation
-from whatif_assets.engines.isolation.worker_pool import worked
+from whatif_assets.engines.isolation.worker_pool import run_tasks
 from whatif_assets.engines.probing.replaying import probe_strategy
 from whatif_assets.engines.processes.tasks import task_of
 from whatif_assets.engines.strategies import find_strategy
@@ -105,7 +105,7 @@ def test_dismissing_a_pool_ends_its_running_jobs(tmp_path: Path) -> None:
     kind = find_strategy("wild.py:Wild", tmp_path)
     file = tmp_path / "job.pid"
     loops = Variant("-", {"last": str(file.with_suffix(""))})
-    outcomes = worked([task_of("backtest", kind, BARS, [loops])], 1)
+    outcomes = run_tasks([task_of("backtest", kind, BARS, [loops])], 1)
     listener = threading.Thread(target=lambda: list(outcomes), daemon=True)
     pools: list[isolation._WorkerPool] = []
     with pytest.MonkeyPatch.context() as patch:
