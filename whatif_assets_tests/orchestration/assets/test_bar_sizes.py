@@ -17,15 +17,17 @@ from whatif_assets.steps.feature_tables import feature_versions
 from whatif_assets.steps.leaderboard import read_table
 from whatif_assets.steps.sleeves import sleeves_of_configuration
 from whatif_assets_tests.domain.features.random_walks import random_walks
+from whatif_assets_tests.made_once import made_once
+from whatif_assets_tests.undrawn import nothing_drawn
 
-SESSIONS = pd.bdate_range("2018-03-01", "2018-03-16")
+SESSIONS = pd.bdate_range("2018-03-05", "2018-03-15")
 PRICES = ["open", "high", "low", "close", "vwap"]
 CONFIGURATIONS = """
 features:
   - ema: {timeperiod: 3, relative_to: close}
   - volume
 label: {price: vwap, horizon: 2, kind: return, across_sessions: true}
-evaluation: {method: split, train: 5, holdout: 2}
+evaluation: {method: split, train: 4, holdout: 2}
 costs: {commission_bps: 1}
 configurations:
   linear: {algorithm: linear, strategy: forecast_threshold, sweep: {threshold: [0, 1e-4]}}
@@ -74,8 +76,8 @@ def run(folder: Path, bars: pd.DataFrame, base_bar: str, configurations: str) ->
     market = {
         "source": "parquet",
         "path": str(folder / "bars.parquet"),
-        "first_session": "2018-03-01",
-        "last_session": "2018-03-16",
+        "first_session": "2018-03-05",
+        "last_session": "2018-03-15",
         "base_bar": base_bar,
     }
     study = folder / "sizes.yaml"
@@ -94,8 +96,10 @@ def of_size(size: str) -> str:
 def test_larger_bars_give_what_a_market_of_such_bars_gives(
     size: str, minutes: pd.DataFrame, tmp_path: Path
 ) -> None:
-    made = run(tmp_path / "made", minutes, "1min", of_size(size))
-    given = run(tmp_path / "given", made_by_hand(minutes, size), size, CONFIGURATIONS)
+    by_hand = made_by_hand(minutes, size)
+    with nothing_drawn():
+        made = run(tmp_path / "made", minutes, "1min", of_size(size))
+        given = run(tmp_path / "given", by_hand, size, CONFIGURATIONS)
     for table in ("leaderboard", "best_configuration"):
         found, expected = (read_table(home, table) for home in (made, given))
         pd.testing.assert_frame_equal(found, expected, check_exact=True)
@@ -131,7 +135,10 @@ configurations:
 
 @pytest.fixture(scope="module")
 def mixed(minutes: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Home:
-    return run(tmp_path_factory.mktemp("mixed") / "m", minutes, "1min", MIXED)
+    def make(folder: Path) -> None:
+        run(folder / "m", minutes, "1min", MIXED)
+
+    return Home.open(made_once(tmp_path_factory, "mixed", make) / "m" / "home")
 
 
 def test_bars_of_several_sizes_are_ranked_together(mixed: Home) -> None:
