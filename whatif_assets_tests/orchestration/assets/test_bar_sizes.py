@@ -20,14 +20,15 @@ from whatif_assets_tests.domain.features.random_walks import random_walks
 from whatif_assets_tests.made_once import made_once
 from whatif_assets_tests.undrawn import nothing_drawn
 
-SESSIONS = pd.bdate_range("2018-03-05", "2018-03-15")
+SESSIONS = pd.bdate_range("2018-03-01", "2018-03-16")
+LATER = SESSIONS[2:]
 PRICES = ["open", "high", "low", "close", "vwap"]
 CONFIGURATIONS = """
 features:
   - ema: {timeperiod: 3, relative_to: close}
   - volume
 label: {price: vwap, horizon: 2, kind: return, across_sessions: true}
-evaluation: {method: split, train: 4, holdout: 2}
+evaluation: {method: split, train: 5, holdout: 2}
 costs: {commission_bps: 1}
 configurations:
   linear: {algorithm: linear, strategy: forecast_threshold, sweep: {threshold: [0, 1e-4]}}
@@ -69,15 +70,15 @@ def made_by_hand(minutes: pd.DataFrame, size: str) -> pd.DataFrame:
 
 
 def run(folder: Path, bars: pd.DataFrame, base_bar: str, configurations: str) -> Home:
-    """Set up a home with some bars, and run a study there."""
+    """Set up a home with some bars, and run a study of their sessions there."""
     folder.mkdir()
     columns = ["symbol", "ts", *PRICES, "volume"]
     bars[columns].to_parquet(folder / "bars.parquet")
     market = {
         "source": "parquet",
         "path": str(folder / "bars.parquet"),
-        "first_session": "2018-03-05",
-        "last_session": "2018-03-15",
+        "first_session": f"{bars['ts'].min():%Y-%m-%d}",
+        "last_session": "2018-03-16",
         "base_bar": base_bar,
     }
     study = folder / "sizes.yaml"
@@ -136,7 +137,8 @@ configurations:
 @pytest.fixture(scope="module")
 def mixed(minutes: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Home:
     def make(folder: Path) -> None:
-        run(folder / "m", minutes, "1min", MIXED)
+        later = minutes[minutes["session"] >= LATER[0]]
+        run(folder / "m", later, "1min", MIXED)
 
     return Home.open(made_once(tmp_path_factory, "mixed", make) / "m" / "home")
 
@@ -173,7 +175,7 @@ def test_a_configuration_trades_its_own_bars(mixed: Home) -> None:
 def test_a_what_if_of_bars_that_no_study_has_says_what_to_do(mixed: Home) -> None:
     asked, _ = mixed.find("sizes.linear~bar=30min")
     with pytest.raises(BadInput, match="Write this configuration into study sizes"):
-        feature_versions(mixed, asked, SESSIONS.date[:1])
+        feature_versions(mixed, asked, LATER.date[:1])
 
 
 def test_features_stand_in_a_table_for_each_size(mixed: Home) -> None:
@@ -197,8 +199,8 @@ def test_features_stand_in_a_table_for_each_size(mixed: Home) -> None:
     # The last hour of a session, cut off by its close, is seen in the next.
     seen = hours.groupby("symbol")["close_of_1h"].nth(-2)
     assert ends.tolist() == seen.tolist()
-    assert rows["features_1day"] == (2 * len(SESSIONS),)
-    assert rows["features_1h"] == (2 * 7 * len(SESSIONS),)
+    assert rows["features_1day"] == (2 * len(LATER),)
+    assert rows["features_1h"] == (2 * 7 * len(LATER),)
     assert rows["features"][0] > 3 * rows["features_5min"][0]
     assert ("sizes.linear~bar=5min", "5min") in shown
     manifest = mixed.lake.manifest("features", "2018-03-08")
