@@ -149,7 +149,7 @@ from whatif_assets_tests.domain.models.made_up import rows_of
 
 assert shutil.which("java") is None
 spark_rows.ROWS_PER_PARTITION = 1_000
-spark = spark_session(spark_settings("local[1]"))
+spark = spark_session(spark_settings("local[1]", short=True))
 model = fit("random_forest", "spark", *rows_of(3_000), {}, 1, lambda: spark)
 Path(sys.argv[1]).write_bytes(encoded_model(model))
 spark.stop()

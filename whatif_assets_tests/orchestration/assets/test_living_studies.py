@@ -27,6 +27,8 @@ from whatif_assets_tests.orchestration.assets.test_incremental import (
     write,
 )
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 MARKET = """
 source: parquet
 path: bars

@@ -32,6 +32,8 @@ from whatif_assets.home.quality_findings import (
 from whatif_assets.settings.market import Market
 from whatif_assets.steps.ingest import SessionBars
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 MARCH = Sessions("XNYS", date(2018, 3, 1), date(2018, 3, 29))
 MARKET = {
     "source": "parquet",
