@@ -33,7 +33,7 @@ import pandas as pd
 from whatif_assets.domain.bars.sessions import Sessions
 from whatif_assets.domain.selection import Headline
 from whatif_assets.home.home import Home
-from whatif_assets.home.ledger import ELSEWHERE, FOLDER
+from whatif_assets.home.ledger import FOLDER, LEDGER_VARIABLE
 from whatif_assets.home.manifest import Manifest
 from whatif_assets.orchestration.assets.backtest_results import backtest_configuration
 from whatif_assets.orchestration.assets.holdout_results import open_holdout
@@ -230,11 +230,11 @@ def ways(trying: Trying, folder: Path) -> dict[str, Any]:
 @contextlib.contextmanager
 def shared(folder: Path) -> Iterator[None]:
     """Use one ledger for all homes inside the context."""
-    os.environ[ELSEWHERE] = str(folder)
+    os.environ[LEDGER_VARIABLE] = str(folder)
     try:
         yield
     finally:
-        del os.environ[ELSEWHERE]
+        del os.environ[LEDGER_VARIABLE]
 
 
 def show(others: dict[str, Any]) -> None:

@@ -81,7 +81,7 @@ TRICKS = (
     Trick(
         "pictures are drawn in a process",
         off="import whatif_assets.orchestration.partition_loop as m; "
-        "m.draw_beside = lambda: None",
+        "m.start_drawing_process = lambda: None",
     ),
     Trick(
         "garbage is collected less often in the run",

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
+from whatif_assets_tests.made_once import made_once
+
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
@@ -56,6 +58,15 @@ def market_data() -> Path:
 
 
 @pytest.fixture
+def undrawn() -> Iterator[None]:
+    """Leave out pictures and pages, for a test that looks at neither."""
+    from whatif_assets_tests.undrawn import nothing_drawn
+
+    with nothing_drawn():
+        yield
+
+
+@pytest.fixture
 def tiny_study(tmp_path: Path) -> Path:
     """Write a study over two synthetic symbols and ten sessions."""
     path = tmp_path / "tiny.yaml"
@@ -82,11 +93,12 @@ def finished_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a home in which the tiny study has been run; tests only read it."""
     from whatif_assets.command_line.studies import run_studies
 
-    folder = tmp_path_factory.mktemp("finished")
-    study = folder / "tiny.yaml"
-    study.write_text(TINY_STUDY)
-    assert run_studies(folder / "home", str(study))
-    return folder / "home"
+    def make(folder: Path) -> None:
+        study = folder / "tiny.yaml"
+        study.write_text(TINY_STUDY)
+        assert run_studies(folder / "home", str(study))
+
+    return made_once(tmp_path_factory, "finished", make) / "home"
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from whatif_assets.engines.backtest import run_backtests
 from whatif_assets.engines.parity import sampled_parity
 from whatif_assets.engines.spark.features import compute_features_spark
 from whatif_assets.engines.strategies import find_strategy
-from whatif_assets.home.adjustments import LakeSteps, kept_steps
+from whatif_assets.home.adjustments import LakeSteps, read_steps
 from whatif_assets.home.home import Home
 from whatif_assets.report.database import create_adjustments, create_views
 from whatif_assets.report.macros import create_bars_macros
@@ -87,7 +87,7 @@ def test_bars_stay_raw_and_the_step_stands_beside_them(split):
     assert len(both) == len(raw) == len(own)
     for name in PRICES:
         np.testing.assert_array_equal(both[name], both[f"{name}_kept"])
-    steps = {day: kept_steps(split.lake, str(day)) for day in DAYS}
+    steps = {day: read_steps(split.lake, str(day)) for day in DAYS}
     assert steps == {day: {"AAA": Step(7.0)} if day == SPLIT else {} for day in DAYS}
 
 
@@ -108,7 +108,7 @@ def test_a_dividend_is_a_share_of_the_last_close_before_it(tmp_path):
     alone = home_of(tmp_path / "alone", text, bars)
     ingested(alone, [SPLIT])
     for home in (whole, alone):
-        assert kept_steps(home.lake, str(SPLIT)) == expected
+        assert read_steps(home.lake, str(SPLIT)) == expected
 
 
 def test_the_close_before_is_that_of_trading_hours(tmp_path):
@@ -121,7 +121,7 @@ def test_the_close_before_is_that_of_trading_hours(tmp_path):
     home = home_of(tmp_path, f"{HEAD}AAA,{SPLIT},,0.5\n", bars)
     ingested(home)
     expected = 1 - 0.5 / float(last["close"].iloc[0])
-    assert kept_steps(home.lake, str(SPLIT)) == {"AAA": Step(1.0, expected)}
+    assert read_steps(home.lake, str(SPLIT)) == {"AAA": Step(1.0, expected)}
 
 
 def test_a_dividend_of_a_symbol_without_any_bar_before_changes_nothing(tmp_path):
@@ -129,7 +129,7 @@ def test_a_dividend_of_a_symbol_without_any_bar_before_changes_nothing(tmp_path)
     bars = bars[(bars["symbol"] != "BBB") | (bars["ts"] >= str(SPLIT))]
     home = home_of(tmp_path, f"{HEAD}BBB,{SPLIT},,0.5\n", bars)
     ingested(home)
-    assert kept_steps(home.lake, str(SPLIT)) == {}
+    assert read_steps(home.lake, str(SPLIT)) == {}
 
 
 def test_a_changed_action_computes_its_own_session_and_says_so(tmp_path):
@@ -339,7 +339,7 @@ def test_a_later_action_changes_nothing_before_it(tmp_path, split):
     last = DAYS[-1]
     home = home_of(tmp_path, SEVEN_FOR_ONE + f"AAA,{last},3,1\n", bars_of(7))
     ingested(home)
-    assert kept_steps(home.lake, str(last))["AAA"].split == 3
+    assert read_steps(home.lake, str(last))["AAA"].split == 3
     earlier = DAYS[:-1]
     found, expected = features_of(home, earlier), features_of(split, earlier)
     pd.testing.assert_frame_equal(found, expected)
@@ -395,7 +395,7 @@ def test_apple_held_across_its_split_is_worth_seven_times_the_shares(
 ):
     """By hand, from the raw minutes as another file has them: 645.57, then 92.69."""
     days = apple.market.sessions.dates()
-    assert kept_steps(apple.lake, "2014-06-09") == {"AAPL": Step(7.0)}
+    assert read_steps(apple.lake, "2014-06-09") == {"AAPL": Step(7.0)}
     kind = find_strategy("buy_and_hold")
     sleeves = build_sleeves(apple, ["AAPL"], days, kind, [{}])
     held = run_backtests(sleeves, "buy_and_hold", [HOLD], n_sessions=3).total_equity[0]

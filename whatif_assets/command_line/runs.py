@@ -49,6 +49,7 @@ from whatif_assets.steps.fitting_ahead import fit_ahead
 from whatif_assets.steps.freshness import Freshness
 from whatif_assets.steps.leaderboard import configurations_of
 from whatif_assets.steps.placebos import features_read
+from whatif_assets.steps.reuse import same_inputs
 from whatif_assets.steps.session_features import history
 
 INTERRUPTED = DagsterExecutionInterruptedError.__name__
@@ -265,7 +266,9 @@ class Runner:
             now = self._recorded("price_bars")
             self._moved |= {k for k, version in now.items() if before.get(k) != version}
             keys = self._asset_key("price_bars"), self._asset_key("features")
-            again = features.seen_stale(self._home, self._instance, keys, self._moved)
+            again = features.stale_for_dagster(
+                self._home, self._instance, keys, self._moved
+            )
             failures += self._run_stale("features", for_features, again)
         return failures
 

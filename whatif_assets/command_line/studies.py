@@ -15,7 +15,7 @@ from whatif_assets.engines.precompiling import start_compiling
 from whatif_assets.engines.spark.session import silence_spark, spark_session, warm_up
 from whatif_assets.home.home import Home, set_up
 from whatif_assets.orchestration.interruption import cleaning_up
-from whatif_assets.report.drawing import end_drawing
+from whatif_assets.report.drawing import stop_drawing_process
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.backend import fitted_on_spark, study_settings
 
@@ -55,7 +55,7 @@ def run_studies(path: Path, study: str | None, sealed: bool = False) -> bool:
     failures = [] if study else unread
     with contextlib.ExitStack() as stack, _quiet_end():
         stack.enter_context(cleaning_up())
-        stack.callback(end_drawing)
+        stack.callback(stop_drawing_process)
         instance = stack.enter_context(instance_of(home))
         stack.enter_context(progress_display())
         runner = Runner(home, instance, sealed, engine_is_compiled)

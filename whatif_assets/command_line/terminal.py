@@ -94,7 +94,7 @@ def print_check(home_path: Path, study: str) -> bool:
     from whatif_assets.settings.market import MARKET_FILE
     from whatif_assets.settings.study import read_study, study_market
     from whatif_assets.steps.data_check import check_data, size_of
-    from whatif_assets.steps.rehearsal import findings_of
+    from whatif_assets.steps.rehearsal import rehearse
 
     path = Path(study)
     if study.endswith((".yaml", ".yml")):
@@ -112,7 +112,7 @@ def print_check(home_path: Path, study: str) -> bool:
         checked = check_study(home.file_of(home.study(study)), home.market)
         base = home.code_base(study)
     configurations = expand(checked, base, market.bar_size)
-    if findings := findings_of(configurations):
+    if findings := rehearse(configurations):
         raise BadInput("\n".join(findings))
     try:
         symbols = check_data(checked, market, of_market.parent)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from whatif_assets.domain.accounts.accounts import Accounts
-from whatif_assets.domain.accounts.result import BacktestResult, gathered
+from whatif_assets.domain.accounts.result import BacktestResult, collect_runs
 from whatif_assets.engines.engine import Sweep
 from whatif_assets.engines.processes.jobs import run_jobs
 
@@ -22,7 +22,7 @@ class BacktraderEngine:
             sweep.workers,
             sweep.progress,
         )
-        return gathered(sweep.sleeves, sweep.variants, runs, sweep.n_sessions)
+        return collect_runs(sweep.sleeves, sweep.variants, runs, sweep.n_sessions)
 
     def accounts(self, sweep: Sweep) -> Accounts:
         """Run all variants and add up the sleeves of each variant."""

@@ -33,7 +33,7 @@ class LakeSteps:
         self._steps_of = functools.lru_cache(None)(self._read)
 
     def _read(self, session: date) -> dict[str, Step]:
-        return kept_steps(self._lake, session.isoformat())
+        return read_steps(self._lake, session.isoformat())
 
     def over(self, first: date, last: date) -> Steps:
         """Return the steps after session ``first``, up to and including ``last``.
@@ -71,7 +71,7 @@ class LakeSteps:
         return adjusted(bars, self.over(min(first, as_of), max(last, as_of)), as_of)
 
 
-def kept_steps(lake: Lake, key: str) -> dict[str, Step]:
+def read_steps(lake: Lake, key: str) -> dict[str, Step]:
     """Read the steps of a session by symbol; BadInput if it is not materialised."""
     manifest = lake.manifest("price_bars", key)
     if manifest is None:
@@ -92,7 +92,7 @@ def adjustments_table(lake: Lake, keys: Iterable[str]) -> pd.DataFrame:
     rows = [
         (key, symbol, step.split, step.dividend_factor)
         for key in keys
-        for symbol, step in kept_steps(lake, key).items()
+        for symbol, step in read_steps(lake, key).items()
     ]
     types = ("datetime64[us]", "str", "float64", "float64")
     columns = dict(zip(COLUMNS, types, strict=True))

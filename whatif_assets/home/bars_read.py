@@ -17,7 +17,7 @@ from whatif_assets.domain.base.hashing import combined_hash
 
 BARS_OF = "bars of "  # prefix of the name of a part; a session or a range follows
 TO = " to "
-SINGLY = 40  # at least this many of the latest sessions are listed one by one
+LATEST_SESSIONS = 40  # at least this many of the latest sessions are listed one by one
 
 
 def parts_of(days: Sequence[date]) -> list[str]:
@@ -34,7 +34,7 @@ def parts_of(days: Sequence[date]) -> list[str]:
         Such as ``bars of 2018-01-16 to 2018-01-31`` and ``bars of 2018-03-01``. The
         part of a month ends on the month's last day, so it covers all its sessions.
     """
-    latest = days[-SINGLY:][0]
+    latest = days[-LATEST_SESSIONS:][0]
     singly = bisect_left(days, latest.replace(day=1))
     parts, done = [], 0
     while done < singly:

@@ -16,18 +16,22 @@ from whatif_assets.home.code_of_study import code_base, copy_code
 from whatif_assets.home.lake import Lake
 from whatif_assets.home.quality_findings import left_out_of
 from whatif_assets.settings.configuration import Configuration
-from whatif_assets.settings.entries import find
+from whatif_assets.settings.entries import find_configuration
 from whatif_assets.settings.market import (
     MARKET_FILE,
     Market,
-    difference,
+    list_differences,
     market_yaml,
     read_market,
 )
-from whatif_assets.settings.resolving import Resolved, market_findings, resolved
+from whatif_assets.settings.resolving import (
+    Resolved,
+    find_market_errors,
+    resolve_configurations,
+)
 from whatif_assets.settings.spec import YamlDocument, read_text
 from whatif_assets.settings.study import STUDIES, Study, read_study, study_market
-from whatif_assets.sources.files import is_there
+from whatif_assets.sources.files import path_exists
 
 DATABASE = "whatif.duckdb"
 REPORTS = "reports"
@@ -129,7 +133,7 @@ class Home:
         content = path, read_text(path)
         if content not in self._checked:
             study, document = read_study(path)
-            if findings := market_findings(study, document, self.market):
+            if findings := find_market_errors(study, document, self.market):
                 raise BadInput("\n".join(findings))
             self._checked[content] = study
         return self._checked[content]
@@ -170,7 +174,9 @@ class Home:
         """
         if study.hash not in self._resolved:
             path = self.file_of(study)
-            found = resolved(study, path, self.code_base(study.name), self.market)
+            found = resolve_configurations(
+                study, path, self.code_base(study.name), self.market
+            )
             self._resolved[study.hash] = found
         return self._resolved[study.hash]
 
@@ -191,7 +197,9 @@ class Home:
         """Return the configuration of a partition key, and its study."""
         name = key.split("~")[0].split(".")[0]
         studies = {name: self.study(name)} if name else self.studies()
-        found = find(studies, key, self.code_base(name), self.market.bar_size)
+        found = find_configuration(
+            studies, key, self.code_base(name), self.market.bar_size
+        )
         return found, studies[name]
 
     def bar_size(self, configuration: Configuration) -> BarSize:
@@ -277,9 +285,11 @@ def check_study(path: Path, market: Market | None = None) -> Study:
     """
     study, document = read_study(path)
     market = market or study_market(document)
-    findings = list(resolved(study, path, code_base(path), market).faults.values())
+    findings = list(
+        resolve_configurations(study, path, code_base(path), market).faults.values()
+    )
     if market is not None and not findings:
-        findings = market_findings(study, document, market)
+        findings = find_market_errors(study, document, market)
     if findings:
         raise BadInput("\n".join(findings))
     return study
@@ -303,7 +313,7 @@ def set_up(home: Path, study_file: Path) -> tuple[Home, Study]:
         stated = _anchored(stated, study_file.parent, document.where(("market",)))
     if (home / MARKET_FILE).exists():
         market = _anchored(read_market(home), home, str(home / MARKET_FILE))
-        if stated is not None and (differences := difference(market, stated)):
+        if stated is not None and (differences := list_differences(market, stated)):
             raise BadInput(
                 f"{document.where(('market',))}: {home} is the home of another "
                 "market. Choose another --home, or remove the market block.\n  "
@@ -325,8 +335,8 @@ def set_up(home: Path, study_file: Path) -> tuple[Home, Study]:
 def _check_some(study: Study, document: YamlDocument, market: Market) -> None:
     """Raise BadInput if nothing of a study can be computed."""
     path = document.path
-    found = resolved(study, path, code_base(path), market)
-    findings = market_findings(study, document, market)
+    found = resolve_configurations(study, path, code_base(path), market)
+    findings = find_market_errors(study, document, market)
     if not found.configurations:
         findings = [*found.faults.values(), *findings]
     if findings:
@@ -379,7 +389,7 @@ def _anchored(market: Market, base: Path, where: str) -> Market:
 def _absolute(path: str | None, base: Path) -> str | None:
     if path is None or Path(path).is_absolute():
         return path
-    return str(((base if is_there(base / path) else Path()) / path).resolve())
+    return str(((base if path_exists(base / path) else Path()) / path).resolve())
 
 
 def _write_home(home: Path, market: Market, study: Study, study_file: Path) -> None:

@@ -25,9 +25,9 @@ from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.base.hashing import short_hash
 from whatif_assets.home.home import Home
 
-ELSEWHERE = "WHATIF_LEDGER"
+LEDGER_VARIABLE = "WHATIF_LEDGER"
 FOLDER, CHAIN, LOCK = "ledger", "chain.jsonl", ".lock"
-BEFORE_THE_FIRST = "0" * 16
+GENESIS_HASH = "0" * 16
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ class Entry:
     def after(cls, last: Entry | None, record: Record, folder: Path) -> Entry:
         """Make the entry that follows another one; None makes the first entry."""
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        previous = last.hash if last else BEFORE_THE_FIRST
+        previous = last.hash if last else GENESIS_HASH
         entry = cls(last.number + 1 if last else 1, now, previous, record, "", folder)
         return dataclasses.replace(entry, hash=entry._hashed())
 
@@ -227,12 +227,12 @@ class Ledger:
         BadInput
             ``WHATIF_LEDGER`` names a file, not a folder.
         """
-        named = os.environ.get(ELSEWHERE, "").strip()
+        named = os.environ.get(LEDGER_VARIABLE, "").strip()
         shared = Path(named).expanduser().resolve() if named else None
         if shared is not None and shared.exists() and not shared.is_dir():
             raise BadInput(
-                f"{ELSEWHERE}: found {named!r}, which is a file; allowed is a folder, "
-                "which is created if it does not exist."
+                f"{LEDGER_VARIABLE}: found {named!r}, which is a file; it must be a "
+                "folder, which is created if it does not exist."
             )
         return cls((home.path / FOLDER).resolve(), shared)
 
@@ -334,6 +334,6 @@ def _gap(last: Entry | None, entry: Entry) -> str:
     number = last.number if last else 0
     if entry.number != number + 1:
         return f"entry {entry.number} follows entry {number}; entries are missing."
-    if entry.previous != (last.hash if last else BEFORE_THE_FIRST):
+    if entry.previous != (last.hash if last else GENESIS_HASH):
         return f"the entry before entry {entry.number} was replaced by another entry."
     return ""

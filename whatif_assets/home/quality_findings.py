@@ -51,7 +51,7 @@ def findings_table(findings: Iterable[Finding]) -> pd.DataFrame:
     return pd.DataFrame(columns, copy=False)
 
 
-def keep_findings(lake: Lake, key: str, findings: Sequence[Finding]) -> None:
+def write_findings(lake: Lake, key: str, findings: Sequence[Finding]) -> None:
     """Write the findings of a session to the lake; if empty, remove stored ones."""
     if findings:
         lake.write(TABLE, key, findings_table(findings))
@@ -59,7 +59,7 @@ def keep_findings(lake: Lake, key: str, findings: Sequence[Finding]) -> None:
         lake.remove(TABLE, key)
 
 
-def kept_findings(lake: Lake, key: str) -> list[Finding]:
+def read_findings(lake: Lake, key: str) -> list[Finding]:
     """Read the stored findings of a session; empty if there are none."""
     try:
         frame = lake.read(TABLE, key)
@@ -75,7 +75,7 @@ def kept_findings(lake: Lake, key: str) -> list[Finding]:
     ]
 
 
-def admit(
+def store_findings(
     lake: Lake, key: str, findings: Sequence[Finding], empty: bool, may_lose: MayLose
 ) -> list[LeftOut]:
     """Store the findings of a session, and return the bars that they leave out.
@@ -105,12 +105,12 @@ def admit(
     allow = ALLOW.format(allowed[-1])
     refused = [f for f in findings if f.check in REFUSED]
     if lost and refused:
-        keep_findings(lake, key, [])
-        keep_left_out(lake, key, [])
+        write_findings(lake, key, [])
+        write_left_out(lake, key, [])
         lake.remove("price_bars", key)
         raise BadInput(f"{refused[0].example} {allow}")
-    keep_findings(lake, key, findings)
-    keep_left_out(lake, key, left_out)
+    write_findings(lake, key, findings)
+    write_left_out(lake, key, left_out)
     if lost:
         lake.remove("price_bars", key)
         raise BadInput(f"{_blocked(key, findings)} {allow}")
@@ -148,7 +148,7 @@ def counts(findings: Iterable[Finding]) -> dict[str, int]:
     return dict(found)
 
 
-def keep_left_out(lake: Lake, key: str, left_out: Sequence[LeftOut]) -> None:
+def write_left_out(lake: Lake, key: str, left_out: Sequence[LeftOut]) -> None:
     """Write to the lake what was left out of a session; if empty, remove the table."""
     if not left_out:
         lake.remove(LEFT_OUT, key)

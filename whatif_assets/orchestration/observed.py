@@ -25,7 +25,7 @@ from whatif_assets.orchestration.records import (
     latest_version,
     recorded_versions,
 )
-from whatif_assets.orchestration.storage import written_together
+from whatif_assets.orchestration.storage import batched_events
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.backtesting import evaluation_reads
 from whatif_assets.steps.feature_tables import columns_version
@@ -202,7 +202,7 @@ def observe(
         Partitions of these assets.
     """
     fresh = Freshness(home, backend)
-    with written_together(instance):
+    with batched_events(instance):
         if of is None:
             for name in OBSERVED:
                 _record(fresh, instance, name, None)

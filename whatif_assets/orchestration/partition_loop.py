@@ -29,15 +29,15 @@ from whatif_assets.orchestration.records import (
     NO_VERSION,
     Provenance,
     Result,
-    keep_shown,
-    kept_shown,
     latest_version,
+    metadata_values,
     now,
-    shown_values,
+    store_metadata,
+    stored_metadata,
 )
 from whatif_assets.orchestration.resources import Compute
-from whatif_assets.orchestration.storage import written_together
-from whatif_assets.report.drawing import Picture, draw_beside
+from whatif_assets.orchestration.storage import batched_events
+from whatif_assets.report.drawing import Picture, start_drawing_process
 
 SECONDS_BETWEEN_LOG_LINES = 5.0
 # How many records may wait for their pictures while the next partitions are computed.
@@ -119,7 +119,7 @@ def run_stages(
     chosen = {key.path[-1]: key for key in context.selected_asset_keys}
     observe(home, context.instance, compute.forced_backend, of=chosen, keys=keys)
     if len(keys) > 1:
-        draw_beside()
+        start_drawing_process()
     recorders: list[_Recorder] = []
     failed: dict[str, str] = {}
     for stage in stages:
@@ -331,7 +331,7 @@ class _Recorder:
             "rows": manifest.rows,
             "reused": f"Nothing changed since run {manifest.run_id}.",
         }
-        shown = kept_shown(self._home.lake, self._table, key)
+        shown = stored_metadata(self._home.lake, self._table, key)
         self._log(key, manifest.data_version, {**summary, **shown})
 
     def _enqueue(
@@ -350,9 +350,9 @@ class _Recorder:
         """Record the keys that have waited longest, and store their metadata."""
         for _ in range(count):
             key, version, summary, metadata = self._waiting.pop(0)
-            shown = shown_values(metadata)
+            shown = metadata_values(metadata)
             self._log(key, version, {**summary, **shown})
-            keep_shown(self._home.lake, self._table, key, shown)
+            store_metadata(self._home.lake, self._table, key, shown)
 
     def _log(self, key: str, version: str, metadata: Mapping[str, Any]) -> None:
         event = dg.AssetMaterialization(
@@ -373,7 +373,7 @@ class _Recorder:
 
     def _write(self) -> None:
         """Pass the new records to Dagster."""
-        with written_together(self._context.instance):
+        with batched_events(self._context.instance):
             for event in self._unwritten:
                 self._context.log_event(event)
         self._unwritten.clear()

@@ -58,19 +58,19 @@ class Result:
     inputs: Mapping[str, str] | None = None
 
 
-def shown_values(metadata: Mapping[str, Any]) -> dict[str, dg.MetadataValue[Any]]:
+def metadata_values(metadata: Mapping[str, Any]) -> dict[str, dg.MetadataValue[Any]]:
     """Convert the metadata of a result to Dagster's values, and draw its pictures."""
     values = {name: as_metadata(value) for name, value in metadata.items()}
     return dict(normalize_metadata(values))
 
 
-def keep_shown(lake: Lake, table: str, key: str, shown: Mapping[str, Any]) -> None:
+def store_metadata(lake: Lake, table: str, key: str, shown: Mapping[str, Any]) -> None:
     """Store the metadata of a partition next to its data, for when it is reused."""
     text = serialize_value(dict(shown)) + "\n"
     lake.write_file(table, key, SHOWN, text.encode())
 
 
-def kept_shown(lake: Lake, table: str, key: str) -> dict[str, Any]:
+def stored_metadata(lake: Lake, table: str, key: str) -> dict[str, Any]:
     """Read the stored metadata of a partition; empty if it is lost or unreadable."""
     try:
         shown = deserialize_value(lake.read_file(table, key, SHOWN).decode())

@@ -38,7 +38,7 @@ os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")
 
 
 @contextmanager
-def written_together(instance: dg.DagsterInstance) -> Iterator[None]:
+def batched_events(instance: dg.DagsterInstance) -> Iterator[None]:
     """Write the events of the block in one batch at its end.
 
     With another storage than `OpenEventLog`, events are written one by one.

@@ -17,10 +17,10 @@ from whatif_assets.orchestration.page_link import offer_pictures
 from whatif_assets.orchestration.progress import Progress
 from whatif_assets.orchestration.records import (
     Result,
-    keep_shown,
-    kept_shown,
+    metadata_values,
     now,
-    shown_values,
+    store_metadata,
+    stored_metadata,
 )
 from whatif_assets.orchestration.unpartitioned import code_version_of, provenance_of
 from whatif_assets.settings.study import Study
@@ -110,7 +110,7 @@ def _compute_study(
     why = home.lake.why_computed(table, name, hashes)
     if manifest is not None and not why:
         note = f"Nothing changed since run {manifest.run_id}."
-        shown = {"reused": note, **kept_shown(home.lake, table, name)}
+        shown = {"reused": note, **stored_metadata(home.lake, table, name)}
         return RunEntry.of(name, "reused", "", code, manifest), shown
     result = work(winner)
     manifest = Manifest(
@@ -124,6 +124,6 @@ def _compute_study(
         details=dict(result.details),
     )
     home.lake.finish(table, name, manifest)
-    shown = shown_values(result.metadata)
-    keep_shown(home.lake, table, name, shown)
+    shown = metadata_values(result.metadata)
+    store_metadata(home.lake, table, name, shown)
     return RunEntry.of(name, "computed", why, code, manifest), shown

@@ -15,7 +15,7 @@ from whatif_assets.home.run_history import RunEntry, write_run_history
 from whatif_assets.orchestration.claims import claim_name
 from whatif_assets.orchestration.observed import observe
 from whatif_assets.orchestration.page_link import offer_pictures
-from whatif_assets.orchestration.records import Provenance, now, shown_values
+from whatif_assets.orchestration.records import Provenance, metadata_values, now
 
 
 def provenance_of(context: dg.AssetExecutionContext, home: Home) -> Provenance:
@@ -72,7 +72,7 @@ def unpartitioned_result(
         metadata={
             "rows": rows,
             "seconds": seconds,
-            **offer_pictures(shown_values(metadata), context.instance),
+            **offer_pictures(metadata_values(metadata), context.instance),
         },
         data_version=dg.DataVersion(version),
         tags=provenance.tags(version),

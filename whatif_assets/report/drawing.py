@@ -54,7 +54,7 @@ class Picture:
         return self._plot(*self._arguments)
 
 
-def draw_beside() -> None:
+def start_drawing_process() -> None:
     """Draw the pictures created from now on in a second process.
 
     Starting the process takes as long as drawing several pictures, so this is worth it
@@ -71,7 +71,7 @@ def draw_beside() -> None:
             )
 
 
-def end_drawing() -> None:
+def stop_drawing_process() -> None:
     """End the second process and free its memory; pictures not yet drawn are lost."""
     global _beside
     with _starting:

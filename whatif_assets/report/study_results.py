@@ -46,7 +46,7 @@ class StudyResults:
     verdict: pd.DataFrame
 
 
-def part_of(fresh: Freshness, study: Study) -> StudyResults:
+def results_of(fresh: Freshness, study: Study) -> StudyResults:
     """Collect the results of a study for the report."""
     lake, name = fresh.home.lake, study.name
     board, judged = fresh.of(BOARD, name), fresh.of("verdicts", name)
@@ -90,7 +90,7 @@ def _verdict_state(fresh: Freshness, study: Study) -> str:
     )
 
 
-def left_out_of_views(
+def outdated_partitions(
     fresh: Freshness, known: Mapping[str, Sequence[Configuration]]
 ) -> dict[str, list[str]]:
     """List the outdated partitions of the lake, which the views leave out, by table.

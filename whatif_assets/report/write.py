@@ -15,7 +15,11 @@ from whatif_assets.home.home import Home
 from whatif_assets.home.trials import read_trials
 from whatif_assets.report.database import build_database, configurations_table
 from whatif_assets.report.page import Page, write_page
-from whatif_assets.report.study_results import left_out_of_views, part_of, states_table
+from whatif_assets.report.study_results import (
+    outdated_partitions,
+    results_of,
+    states_table,
+)
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.backtesting import long_form
@@ -26,7 +30,7 @@ from whatif_assets.steps.leaderboard import (
     configurations_of,
     finalists,
     stacked,
-    write_part,
+    write_partition,
 )
 from whatif_assets.steps.sensitivity import Sensitivity, sensitivity
 
@@ -72,7 +76,7 @@ def report(home: Home) -> Report:
     """
     fresh = Freshness(home)
     studies = home.studies()
-    parts = {name: part_of(fresh, study) for name, study in studies.items()}
+    parts = {name: results_of(fresh, study) for name, study in studies.items()}
     ranked = {name: part.ranking for name, part in parts.items()}
     outcomes = stacked({name: part.outcome for name, part in parts.items()})
     full = {name: rows for name, rows in ranked.items() if len(rows)}
@@ -97,10 +101,10 @@ def report(home: Home) -> Report:
         "trades": _detail(home, chosen, "fills", "trades", lambda f, _: trades_of(f)),
     }
     versions = [
-        write_part(home, "best_configuration", studies[name], part.outcome, {})
+        write_partition(home, "best_configuration", studies[name], part.outcome, {})
         for name, part in parts.items()
     ]
-    build_database(home, tables, left_out_of_views(fresh, known))
+    build_database(home, tables, outdated_partitions(fresh, known))
     pages, failures = {}, {}
     for name, rows in full.items():
         winner, of_study = parts[name].winner, effects.of_study(name)

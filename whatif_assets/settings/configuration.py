@@ -26,7 +26,7 @@ from whatif_assets.domain.strategies.params import json_value
 from whatif_assets.engines.backtest import Costs, Variant
 from whatif_assets.engines.strategies import StrategyType, find_strategy
 from whatif_assets.settings.fields import COSTS
-from whatif_assets.settings.keys import overrides_in, tail
+from whatif_assets.settings.keys import format_overrides, overrides_in
 from whatif_assets.settings.study import Study
 
 ONLY_VARIANT = "-"
@@ -105,7 +105,7 @@ class Configuration:
         overrides = overrides_in(self.key, parts)
         place = {k: v for k, v in overrides.items() if k in self.axes}
         others = {k: v for k, v in overrides.items() if k not in self.axes}
-        return stem + tail(others), place
+        return stem + format_overrides(others), place
 
     def _variant(self, id: str, swept: dict[str, Any]) -> Variant:
         """Make the variant with these values of the swept fields."""

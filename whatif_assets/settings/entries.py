@@ -23,10 +23,10 @@ from whatif_assets.settings.fields import (
     check_names,
     check_once,
     kinds_of,
-    part,
-    validated,
+    validate_all,
+    validate_kind,
 )
-from whatif_assets.settings.keys import check_key, overrides_in, tail
+from whatif_assets.settings.keys import check_key, format_overrides, overrides_in
 from whatif_assets.settings.study import Study, parse_features
 
 
@@ -53,7 +53,7 @@ def expand(
     """
     configurations = []
     errors = []
-    for _, result in attempts(study, base, base_bar):
+    for _, result in resolve_each(study, base, base_bar):
         if isinstance(result, BadInput):
             errors.append(result)
         else:
@@ -63,7 +63,7 @@ def expand(
     return configurations
 
 
-def attempts(
+def resolve_each(
     study: Study, base: Path, base_bar: BarSize | None = None
 ) -> Iterator[tuple[str, Configuration | BadInput]]:
     """Yield the configurations of a study, or the error of each wrong one.
@@ -102,7 +102,9 @@ def _attempt(
                 f"Configuration {study.name}.{name}: a name may have only letters, "
                 "digits, _ and -, and begins with a letter or digit."
             )
-        configuration = build(study, name, overrides, base, base_bar=base_bar)
+        configuration = build_configuration(
+            study, name, overrides, base, base_bar=base_bar
+        )
         configuration.variants()
     except BadInput as error:
         return error
@@ -117,7 +119,7 @@ def _each(study: Study, name: str) -> Iterator[dict[str, Any]]:
         yield dict(zip(axes, values))
 
 
-def find(
+def find_configuration(
     studies: Mapping[str, Study],
     key: str,
     base: Path,
@@ -157,10 +159,12 @@ def find(
             f"'{name}'; it has {one_of(study.configurations)}."
             f"{did_you_mean(name, study.configurations)}"
         )
-    return build(study, name, overrides_in(key, parts), base, key, base_bar)
+    return build_configuration(
+        study, name, overrides_in(key, parts), base, key, base_bar
+    )
 
 
-def build(
+def build_configuration(
     study: Study,
     name: str,
     overrides: Mapping[str, Any],
@@ -178,7 +182,7 @@ def build(
         A field is unknown or wrong, the value of an ``each`` axis is missing, or a
         model has no sessions to train on.
     """
-    key = key or f"{study.name}.{name}{tail(overrides)}"
+    key = key or f"{study.name}.{name}{format_overrides(overrides)}"
     check_key(key)
     entry = dict(study.configurations[name])
     axes = {}
@@ -192,10 +196,10 @@ def build(
     fields = {**entry, **overrides}
     kinds = kinds_of(key, fields, base)
     check_names(key, fields, kinds)
-    general = General(**part(key, "general", fields, kinds))
+    general = General(**validate_kind(key, "general", fields, kinds))
     _check_consistency(study, key, general, axes)
     bar = _bar_of(key, general, base_bar)
-    settings = validated(key, fields, kinds, axes)
+    settings = validate_all(key, fields, kinds, axes)
     check_once(key, study.configurations[name])
     return _assemble(study, name, key, general, settings, axes, base, bar)
 

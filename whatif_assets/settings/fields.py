@@ -145,7 +145,7 @@ def check_names(
             )
 
 
-def part(
+def validate_kind(
     key: str,
     kind: str,
     fields: Mapping[str, Any],
@@ -211,7 +211,7 @@ def check_once(key: str, entry: Mapping[str, Any]) -> None:
                 )
 
 
-def validated(
+def validate_all(
     key: str,
     fields: Mapping[str, Any],
     kinds: Kinds,
@@ -236,14 +236,14 @@ def validated(
         for name, values in axes[axis].items():
             _check_axis_field(key, axis, name, [*of_kind, *extra])
             for value in values:
-                part(
+                validate_kind(
                     key,
                     "general" if name in extra else kind,
                     {**fields, name: value},
                     kinds,
                 )
     return {
-        kind: part(key, kind, fields, kinds)
+        kind: validate_kind(key, kind, fields, kinds)
         for kind in ("strategy", "algorithm")
         if kind in kinds.models
     }

@@ -28,7 +28,7 @@ def study_of(key: str) -> str:
     return key.partition("~")[0].partition(".")[0]
 
 
-def tail(overrides: Mapping[str, Any]) -> str:
+def format_overrides(overrides: Mapping[str, Any]) -> str:
     """Format overrides as the end of a key: ``~max_depth=8``."""
     return "".join(f"~{k}={format_value(v)}" for k, v in overrides.items())
 

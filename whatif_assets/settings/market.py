@@ -26,7 +26,7 @@ from whatif_assets.sources import (
     check_bar_size,
     open_source,
 )
-from whatif_assets.sources.facts import FactOptions, known_names
+from whatif_assets.sources.facts import FactOptions, check_fact_names
 
 MARKET_FILE = "market.yaml"
 BARS_AT_A_TIME = 400_000
@@ -97,7 +97,7 @@ class Market(Settings):
         "symbol out of the session), warning, note or off, or a mapping of severity "
         "and limits. Also may_lose: the data that studies may lack; see below.",
     )
-    facts: Annotated[dict[str, FactOptions], BeforeValidator(known_names)] = Field(
+    facts: Annotated[dict[str, FactOptions], BeforeValidator(check_fact_names)] = Field(
         default_factory=dict,
         description="Facts (data other than prices) by name, joined to bars as of the "
         "time from which they were known; see below.",
@@ -323,7 +323,7 @@ def market_yaml(market: Market) -> str:
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
 
 
-def difference(ours: Market, theirs: Market) -> list[str]:
+def list_differences(ours: Market, theirs: Market) -> list[str]:
     """List the fields in which two markets differ, with both values.
 
     If the study does not set quality, adjust, actions or multiplier, the values of the

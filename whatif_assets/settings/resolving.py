@@ -9,7 +9,7 @@ from pathlib import Path
 from whatif_assets.domain.base.errors import BadInput, did_you_mean
 from whatif_assets.domain.features import Feature, check_facts_read, check_symbols_read
 from whatif_assets.settings.configuration import Configuration
-from whatif_assets.settings.entries import attempts
+from whatif_assets.settings.entries import resolve_each
 from whatif_assets.settings.market import Market
 from whatif_assets.settings.spec import YamlDocument
 from whatif_assets.settings.study import Study, read_study
@@ -32,7 +32,9 @@ class Resolved:
     faults: Mapping[str, str]
 
 
-def resolved(study: Study, path: Path, base: Path, market: Market | None) -> Resolved:
+def resolve_configurations(
+    study: Study, path: Path, base: Path, market: Market | None
+) -> Resolved:
     """Resolve all configurations of a study.
 
     Parameters
@@ -46,7 +48,7 @@ def resolved(study: Study, path: Path, base: Path, market: Market | None) -> Res
     """
     found: list[Configuration] = []
     faults: dict[str, str] = {}
-    for name, result in attempts(study, base, market.bar_size if market else None):
+    for name, result in resolve_each(study, base, market.bar_size if market else None):
         try:
             if isinstance(result, BadInput):
                 raise result
@@ -73,7 +75,9 @@ def _place(path: Path, field: tuple[str, ...]) -> str:
     return read_study(path)[1].where(field) if path.exists() else str(path)
 
 
-def market_findings(study: Study, document: YamlDocument, market: Market) -> list[str]:
+def find_market_errors(
+    study: Study, document: YamlDocument, market: Market
+) -> list[str]:
     """List what in a study does not fit its market, except in configurations."""
     findings = []
     try:

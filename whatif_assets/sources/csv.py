@@ -21,9 +21,9 @@ from whatif_assets.sources.csv_plain import read_plain
 from whatif_assets.sources.csv_rows import Layout, parse, read_layout
 from whatif_assets.sources.files import (
     UnreadableSymbol,
-    ages,
     days_in_name,
     errors_of_symbol,
+    file_versions,
     find_files,
     may_have_bars,
     try_read,
@@ -114,7 +114,7 @@ class Csv:
 
     @cached_property
     def _ages(self) -> list[str]:
-        return ages(self._files)
+        return file_versions(self._files)
 
     def faults(self) -> dict[Path, BadInput]:
         """Return the error of each file that cannot be read."""

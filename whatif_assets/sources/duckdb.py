@@ -25,7 +25,7 @@ from whatif_assets.domain.base.errors import BadInput, did_you_mean
 from whatif_assets.domain.base.settings import Settings
 from whatif_assets.sources.cells import where
 from whatif_assets.sources.csv_format import check_time_zone
-from whatif_assets.sources.files import ages, find_files
+from whatif_assets.sources.files import file_versions, find_files
 from whatif_assets.sources.time_ranges import rows_between
 
 SETTINGS: dict[str, Any] = {"autoinstall_known_extensions": "false"}
@@ -107,7 +107,7 @@ class DuckDb:
             *re.findall("'([^']+)'", self._options.query),
         ]
         files = [file for path in paths for file in self._files_of(path)]
-        return ages(dict.fromkeys(files))
+        return file_versions(dict.fromkeys(files))
 
     def read(
         self,

@@ -164,13 +164,13 @@ def find_folder(path: str, base: Path) -> Path:
     )
 
 
-def ages(files: Iterable[Path]) -> list[str]:
+def file_versions(files: Iterable[Path]) -> list[str]:
     """Return path, size and mtime (ns) of each file, which change with the file."""
     stats = ((file, file.stat()) for file in files)
     return [f"{file} {stat.st_size} {stat.st_mtime_ns}" for file, stat in stats]
 
 
-def is_there(place: Path) -> bool:
+def path_exists(place: Path) -> bool:
     """Whether a path or glob matches a file or folder.
 
     Raises

@@ -19,7 +19,7 @@ from whatif_assets.domain.bars.bar_size import BarSize
 from whatif_assets.domain.bars.schema import PRICES, no_bars, outside_era
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.base.settings import Settings
-from whatif_assets.sources.files import ages, errors_of_symbol, find_files
+from whatif_assets.sources.files import errors_of_symbol, file_versions, find_files
 from whatif_assets.sources.time_ranges import rows_between
 
 TIMEFRAMES = {
@@ -87,7 +87,7 @@ class Freqtrade:
 
     @cached_property
     def _ages(self) -> list[str]:
-        return ages(candles.file for candles in self._candles)
+        return file_versions(candles.file for candles in self._candles)
 
     def read(
         self,

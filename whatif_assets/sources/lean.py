@@ -18,7 +18,7 @@ from whatif_assets.domain.bars.schema import no_bars
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.base.settings import Settings
 from whatif_assets.sources.csv_format import check_time_zone
-from whatif_assets.sources.files import ages, errors_of_symbol, find_folder
+from whatif_assets.sources.files import errors_of_symbol, file_versions, find_folder
 from whatif_assets.sources.lean_files import (
     BARS,
     QUOTES,
@@ -178,12 +178,14 @@ class Lean:
         by_day = self._options.resolution in BY_DAY
         found: dict[date | None, list[str]] = {}
         for file in sorted(self._folder.glob("*/*.zip" if by_day else "*.zip")):
-            found.setdefault(day_of(file) if by_day else None, []).extend(ages([file]))
+            found.setdefault(day_of(file) if by_day else None, []).extend(
+                file_versions([file])
+            )
         return found
 
     @cached_property
     def _ages_of_maps(self) -> list[str]:
-        return ages(sorted((self._root / "map_files").glob("*.csv")))
+        return file_versions(sorted((self._root / "map_files").glob("*.csv")))
 
     @cached_property
     def _tickers(self) -> set[str]:

@@ -24,7 +24,12 @@ from whatif_assets.domain.bars.schema import (
 )
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.base.settings import Settings
-from whatif_assets.sources.files import ages, find_files, may_have_bars, try_read
+from whatif_assets.sources.files import (
+    file_versions,
+    find_files,
+    may_have_bars,
+    try_read,
+)
 
 
 class ParquetOptions(Settings):
@@ -98,7 +103,9 @@ class Parquet:
     @cached_property
     def _spans(self) -> list[tuple[str, tuple[pd.Timestamp, pd.Timestamp] | None]]:
         """Path, size and mtime of each file, with its first and last ts if readable."""
-        return list(zip(ages(self._files), map(_known_span, self._files), strict=True))
+        return list(
+            zip(file_versions(self._files), map(_known_span, self._files), strict=True)
+        )
 
     @cached_property
     def _schemas(self) -> dict[Path, pa.Schema | BadInput]:

@@ -15,7 +15,7 @@ def benchmark_of(
     sleeves: Sequence[Sleeve], variant: Variant, n_sessions: int
 ) -> Accounts:
     """Run buy-and-hold on the sleeves that a variant trades, as its benchmark."""
-    hold = [held_variant(variant)]
+    hold = [buy_and_hold_variant(variant)]
     result = run_backtests(sleeves, "buy_and_hold", hold, n_sessions=n_sessions)
     return result.accounts
 
@@ -30,6 +30,6 @@ def benchmark_metrics(home: Home, accounts: Accounts) -> dict[str, float]:
     }
 
 
-def held_variant(variant: Variant) -> Variant:
+def buy_and_hold_variant(variant: Variant) -> Variant:
     """Make a buy-and-hold variant with a variant's costs, cash and size, if any."""
     return Variant("-", benchmark_size(variant.settings), variant.costs, variant.cash)

@@ -137,12 +137,12 @@ def _check_first_session(
 def _check_files(source: Source) -> None:
     """Raise BadInput if files cannot be read, with one line per kind of fault."""
     faults: Mapping[Path, BadInput] = getattr(source, "faults", dict)()
-    lines = grouped((str(file), str(error)) for file, error in faults.items())
+    lines = grouped_faults((str(file), str(error)) for file, error in faults.items())
     if lines:
         raise BadInput("\n".join(lines))
 
 
-def grouped(faults: Iterable[tuple[str, str]]) -> list[str]:
+def grouped_faults(faults: Iterable[tuple[str, str]]) -> list[str]:
     """Report a fault that several files share once: their number, and the first one.
 
     Parameters

@@ -24,11 +24,11 @@ from whatif_assets.home.files import FileState
 from whatif_assets.home.home import Home
 from whatif_assets.home.lake import Lake
 from whatif_assets.sources.facts import (
-    EVERYONE,
+    ALL_SYMBOLS,
+    FactHistory,
     FactOptions,
     Facts,
-    Knowledge,
-    described,
+    describe_facts,
     no_facts,
     read_facts,
 )
@@ -73,7 +73,7 @@ def collect_facts(home: Home) -> Collected:
     days = home.market.sessions.dates()
     _, end = home.market.sessions.window(days[-1], days[-1])
     version = home.lake.write_piece(TABLE, rows)
-    return Collected(rows, described(rows, counts, entries, end), version)
+    return Collected(rows, describe_facts(rows, counts, entries, end), version)
 
 
 def _refuse_same_columns(rows: pd.DataFrame) -> None:
@@ -96,7 +96,7 @@ def facts_table(home: Home) -> pd.DataFrame:
     """
     known = home.market.facts and home.lake.piece_state(TABLE)
     rows = home.lake.read_piece(TABLE) if known else no_facts()
-    return rows.assign(symbol=rows["symbol"].mask(rows["symbol"] == EVERYONE))
+    return rows.assign(symbol=rows["symbol"].mask(rows["symbol"] == ALL_SYMBOLS))
 
 
 def facts_of(home: Home) -> Facts:
@@ -221,7 +221,7 @@ class JoinedFacts:
 
     @functools.cached_property
     def _code(self) -> str:
-        return code_version(Facts.beside, Knowledge.of, Knowledge.at)
+        return code_version(Facts.beside, FactHistory.of, FactHistory.at)
 
     def _seen(self, session: date) -> str:
         window = self._home.market.sessions.window(session, session)
@@ -231,7 +231,7 @@ class JoinedFacts:
             options, known = self._facts.options_of(name), self._facts.known(name)
             read = self._parts_of(name, options)
             parts.append([name, options.zone, options.expect_every])
-            for symbol in (EVERYONE, *self._home.symbols):
+            for symbol in (ALL_SYMBOLS, *self._home.symbols):
                 if symbol in known:
                     parts.append([symbol, known[symbol].between(start, end, read)])
         return combined_hash(parts)

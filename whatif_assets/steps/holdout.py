@@ -33,7 +33,7 @@ from whatif_assets.steps.benchmarks import benchmark_of
 from whatif_assets.steps.dataset import dataset, versions_read
 from whatif_assets.steps.facts import JoinedFacts
 from whatif_assets.steps.forecasting import forecast_by
-from whatif_assets.steps.placebos import Challenged
+from whatif_assets.steps.placebos import WinnerShape
 from whatif_assets.steps.sleeves import run_with_fills, sleeves_of_configuration
 from whatif_assets.steps.training import examples_of, fit_fold, probe_examples
 from whatif_assets.steps.winner import Winner
@@ -88,7 +88,7 @@ def evaluate_holdout(
     sleeves = sleeves_of_configuration(home, study, configuration, fold.test, forecasts)
     n = len(fold.test)
     run = run_with_fills(sleeves, configuration, [winner.variant], n)
-    hold = benchmark_of(sleeves, Challenged.of(winner).sized("buy_and_hold"), n)
+    hold = benchmark_of(sleeves, WinnerShape.of(winner).sized("buy_and_hold"), n)
     per_year = home.market.sessions_per_year()
     metrics, hold_metrics = (
         measure(of, per_year, hold.returns[0]) for of in (run.accounts, hold)

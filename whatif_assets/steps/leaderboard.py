@@ -59,7 +59,7 @@ class FreshResults:
     same_as: Mapping[str, str]
 
 
-def write_part(
+def write_partition(
     home: Home,
     table: str,
     study: Study,

@@ -25,12 +25,12 @@ from whatif_assets.domain.leaks import (
     INDICATORS_PROBE,
     LABEL_PROBE,
     Finding,
+    executions_of_fills,
     facts_see_no_future,
     fills_at_next_open,
     forecasts_see_no_future,
     label_looks_forward,
-    of_fills,
-    together,
+    merge_findings,
     trades_see_no_future,
 )
 from whatif_assets.engines.backtest import Variant, run_backtests
@@ -133,7 +133,7 @@ def _probe_session(
         return finding
     as_known = columns.facts.as_known
     later = facts_see_no_future(*about, reading, as_known, frame, draw, probe)
-    return together([finding, later])
+    return merge_findings([finding, later])
 
 
 def probe_labels(
@@ -228,7 +228,7 @@ def probe_forecasts(
             columns.slower_of(session, symbols),
         )
         findings.append(finding)
-    return together(findings)
+    return merge_findings(findings)
 
 
 def probe_indicators(
@@ -268,7 +268,7 @@ def probe_indicators(
             columns, sessions[number], [sleeve.symbol], frame, draw, INDICATORS_PROBE
         )
         findings.append(finding)
-    return together(findings)
+    return merge_findings(findings)
 
 
 def _columns_of(
@@ -310,7 +310,7 @@ def probe_fills(
         return probe.of([leaders[0], *others])
     by_job = dict(list(fills.groupby(["variant", "symbol"], sort=False)))
     found = {
-        (variant.id, sleeve.symbol): of_fills(
+        (variant.id, sleeve.symbol): executions_of_fills(
             by_job.get((variant.id, sleeve.symbol), fills.iloc[:0]),
             sleeve,
             variant.costs.slippage_bps / 1e4,
@@ -335,7 +335,7 @@ def probe_fills(
                     draw,
                 )
             )
-    return together(findings)
+    return merge_findings(findings)
 
 
 def _sends_stops(strategy: StrategyType, variant: Variant) -> bool:
@@ -364,7 +364,7 @@ def _replay(
     result = run_backtests(
         [sleeve], configuration.strategy, [variant], base=configuration.base
     )
-    return of_fills(
+    return executions_of_fills(
         result.fills,
         sleeve,
         variant.costs.slippage_bps / 1e4,

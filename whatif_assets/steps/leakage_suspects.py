@@ -11,8 +11,8 @@ from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.leaks import Finding
 from whatif_assets.domain.leaks.leakage_suspects import (
     columns_foretell_no_return,
-    from_elsewhere,
     returns_to_the_close,
+    uses_other_data,
 )
 from whatif_assets.engines.strategies import required_features
 from whatif_assets.settings.configuration import Configuration
@@ -26,7 +26,7 @@ def probe_learned_columns(configuration: Configuration, frame: pd.DataFrame) -> 
     frame
         A dataset from :func:`whatif_assets.steps.dataset.dataset`.
     """
-    names = [f.column for f in configuration.features if from_elsewhere(f)]
+    names = [f.column for f in configuration.features if uses_other_data(f)]
     groups = [rows for _, rows in frame.groupby("symbol")] if names else []
     gains = [rows["label"].to_numpy(dtype=np.float64) for rows in groups]
     if configuration.label.kind == "level":
@@ -50,7 +50,7 @@ def probe_traded_columns(
     """
     settings = [variant.settings for variant in configuration.variants()]
     features = required_features(configuration.strategy_type(), settings)
-    names = [f.column for f in features if from_elsewhere(f)]
+    names = [f.column for f in features if uses_other_data(f)]
     present = [name for name in names if name in sleeves[0].columns]
     gains = [returns_to_the_close(s.open, s.close, s.session) for s in sleeves]
     columns = {name: [s.columns[name] for s in sleeves] for name in present}

@@ -75,14 +75,14 @@ class Placebo:
 
 
 @dataclass(frozen=True, eq=False)
-class Challenged:
+class WinnerShape:
     """A winner, and the shape of its trades."""
 
     winner: Winner
     shape: Shape
 
     @classmethod
-    def of(cls, winner: Winner) -> Challenged:
+    def of(cls, winner: Winner) -> WinnerShape:
         """Replay a winner to find the shape of its trades."""
         home, study, configuration = winner.home, winner.study, winner.configuration
         run = rerun_with_fills(home, study, configuration, [winner.variant.id])
@@ -100,12 +100,12 @@ class Challenged:
         return self.variant(kind.settings(self.shape.size).model_dump())
 
 
-def buy_and_hold(challenged: Challenged) -> Iterator[Placebo]:
+def buy_and_hold(challenged: WinnerShape) -> Iterator[Placebo]:
     """Buy the winner's position size once, and hold."""
     yield Placebo("buy_and_hold", (challenged.sized("buy_and_hold"),))
 
 
-def ema_rule(challenged: Challenged) -> Iterator[Placebo]:
+def ema_rule(challenged: WinnerShape) -> Iterator[Placebo]:
     """Follow the crossings of two moving averages, a textbook rule."""
     yield Placebo("ema_cross", (challenged.sized("ema_cross"),))
 
@@ -115,7 +115,7 @@ def features_read() -> list[Feature]:
     return required_features(find_strategy("ema_cross"), [{}])
 
 
-def random_entry(challenged: Challenged) -> Iterator[Placebo]:
+def random_entry(challenged: WinnerShape) -> Iterator[Placebo]:
     """Hold the winner's positions at random times."""
     fills = challenged.shape.fills
     if not fills:
@@ -128,7 +128,7 @@ def random_entry(challenged: Challenged) -> Iterator[Placebo]:
     yield Placebo("random_entry", tuple(variants), shape=challenged.shape)
 
 
-def shuffled_labels(challenged: Challenged) -> Iterator[Placebo]:
+def shuffled_labels(challenged: WinnerShape) -> Iterator[Placebo]:
     """Train the winner's model on shuffled labels, which hold no information.
 
     The model is fitted locally even if the winner's was fitted on Spark, since the
@@ -161,7 +161,7 @@ def shuffled_labels(challenged: Challenged) -> Iterator[Placebo]:
         yield Placebo(configuration.strategy, (variant,), pd.concat(parts))
 
 
-def random_ranks(challenged: Challenged) -> Iterator[Placebo]:
+def random_ranks(challenged: WinnerShape) -> Iterator[Placebo]:
     """Rank the symbols by the scores of others, dealt out at random.
 
     Scores keep their course in time, and so do gross exposure, turnover and holding
@@ -180,7 +180,7 @@ def random_ranks(challenged: Challenged) -> Iterator[Placebo]:
         )
 
 
-PLACEBOS: dict[str, Callable[[Challenged], Iterator[Placebo]]] = {
+PLACEBOS: dict[str, Callable[[WinnerShape], Iterator[Placebo]]] = {
     "shuffled_labels": shuffled_labels,
     "random_ranks": random_ranks,
     "random_entry": random_entry,
@@ -189,7 +189,7 @@ PLACEBOS: dict[str, Callable[[Challenged], Iterator[Placebo]]] = {
 }
 
 
-def run(challenged: Challenged, placebo: Placebo) -> tuple[pd.DataFrame, pd.DataFrame]:
+def run(challenged: WinnerShape, placebo: Placebo) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Run a placebo on the winner's symbols and sessions.
 
     Returns
@@ -288,7 +288,7 @@ def run_placebos(winner: Winner) -> tuple[pd.DataFrame, pd.DataFrame]:
         ``placebo``, ``variant``, and a column per session.
     """
     results, daily = [], []
-    challenged = Challenged.of(winner)
+    challenged = WinnerShape.of(winner)
     for name, make in PLACEBOS.items():
         for placebo in make(challenged):
             metrics, pnl = run(challenged, placebo)

@@ -11,7 +11,7 @@ import pandas as pd
 from whatif_assets.domain.accounts.job import Executions, Variant
 from whatif_assets.domain.accounts.sleeve import PRICES, Sleeve
 from whatif_assets.domain.base.errors import BadInput
-from whatif_assets.domain.leaks import of_fills
+from whatif_assets.domain.leaks import executions_of_fills
 from whatif_assets.engines.backtest import run_backtests
 from whatif_assets.settings.configuration import Configuration
 
@@ -64,7 +64,7 @@ class PortfolioReplay:
                 f"{own.symbol} differ from then on."
             )
         mine = result.fills[result.fills["symbol"] == own.symbol]
-        return of_fills(mine, other, self.variant.costs.slippage_bps / 1e4, False)
+        return executions_of_fills(mine, other, self.variant.costs.slippage_bps / 1e4, False)
 
     @staticmethod
     def _of_others(fills: pd.DataFrame, own: Sleeve, cut: pd.Timestamp) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.bars.bar_size import ONE_DAY, BarSize
-from whatif_assets.engines.isolation.worker_pool import worked
+from whatif_assets.engines.isolation.worker_pool import run_tasks
 from whatif_assets.engines.processes.tasks import task_of
 from whatif_assets.engines.strategies import required_features
 from whatif_assets.settings.configuration import Configuration
@@ -20,7 +20,7 @@ _MINUTE = 60_000_000
 _FIRST = 1_519_137_000_000_000  # 2018-02-20 14:30 UTC
 
 
-def findings_of(configurations: Sequence[Configuration]) -> list[str]:
+def rehearse(configurations: Sequence[Configuration]) -> list[str]:
     """Set up users' strategies, and report what fails.
 
     Each strategy is imported, constructed and started on made-up bars in a separate
@@ -39,7 +39,7 @@ def findings_of(configurations: Sequence[Configuration]) -> list[str]:
         tasks.append(task_of("set_up", one.strategy_type(), _made_up(one), some))
     return [
         f"Configuration {one.key}: {outcome.failure}"
-        for one, outcome in zip(own, worked(tasks, 1))
+        for one, outcome in zip(own, run_tasks(tasks, 1))
         if outcome.failure
     ]
 

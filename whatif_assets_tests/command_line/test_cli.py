@@ -1,4 +1,4 @@
-"""The command line says what is wrong and exits 0, 1 or 2."""
+"""The command line reports errors and exits with status 0, 1 or 2."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def test_an_old_result_is_shown_as_old_or_not_at_all(copied_home, capsys):
     assert "Result of tiny" not in shown
 
 
-def test_nothing_that_is_printed_is_taken_for_markup(capsys):
+def test_printed_text_is_never_read_as_markup(capsys):
     text = "rows [drop_duplicates] [/red] :smile:"
     console.print(text, style="red")
     show_problem(text)
@@ -170,7 +170,7 @@ def test_diff_of_a_wrong_name_exits_2(finished_home, name):
 
 
 def test_a_failed_configuration_exits_1_and_the_rest_is_ranked(tmp_path):
-    """A user's strategy that fails at run time affects only its own configuration."""
+    """A user's strategy that fails at run time removes only its own configuration."""
     (tmp_path / "mine.py").write_text(
         "import backtrader as bt\n"
         "class Broken(bt.Strategy):\n"

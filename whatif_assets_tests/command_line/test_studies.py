@@ -1,4 +1,4 @@
-"""What a run requests from Spark before it starts."""
+"""Preparations of a run: how Spark is started."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ WALK = "{method: walk_forward, train: 10, test: 2}"
         (WALK, "spark", "", False),
     ],
 )
-def test_few_small_models_are_told_from_more(
+def test_few_small_models_are_recognized(
     tmp_path: Path, evaluation: str, backend: str, more: str, little: bool
 ) -> None:
     (tmp_path / "studies").mkdir()

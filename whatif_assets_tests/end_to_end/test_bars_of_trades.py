@@ -11,6 +11,7 @@ import pytest
 
 from whatif_assets.command_line.studies import run_studies
 from whatif_assets.home.home import Home
+from whatif_assets_tests.made_once import made_once
 
 DAYS = pd.bdate_range("2018-03-05", "2018-03-16")
 MARKET = """
@@ -84,7 +85,11 @@ def query(home: Path, text: str) -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def of_volume(tmp_path_factory: pytest.TempPathFactory, files: Path) -> Path:
     """Run the study on bars of 5,000 shares."""
-    return ran(tmp_path_factory.mktemp("volume"), files, "volume:5000")
+
+    def make(folder: Path) -> None:
+        ran(folder, files, "volume:5000")
+
+    return made_once(tmp_path_factory, "volume", make) / "home"
 
 
 def test_a_study_of_bars_of_volume_ends_in_a_leaderboard(of_volume):

@@ -63,8 +63,8 @@ def test_backtraders_published_sweep_comes_out_of_the_leaderboard(
     assert [final[period] for period in range(5, 45)] == PUBLISHED
 
 
-# All 29 take five times as long, and go the same ways.
-SYMBOLS = ["AAPL", "BA", "BRK.B", "CAT", "CSCO", "DIS"]
+# All 29 take seven times as long, and go the same ways.
+SYMBOLS = ["AAPL", "BA", "BRK.B", "CAT"]
 
 
 @pytest.fixture

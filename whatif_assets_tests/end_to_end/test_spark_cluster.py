@@ -14,6 +14,7 @@ import duckdb
 import pyspark
 import pytest
 
+from whatif_assets.command_line.studies import run_studies
 from whatif_assets.engines.spark.java import find_java
 from whatif_assets_tests.conftest import TINY_STUDY
 
@@ -88,29 +89,36 @@ def cluster(tmp_path):
                 process.wait(timeout=30)
 
 
-def leaderboard(tmp_path: Path, name: str, master: str | None) -> list:
-    """Run the tiny study on Spark in a process of its own."""
-    study = tmp_path / "tiny.yaml"
-    study.write_text(TINY_STUDY)
-    environment = {**os.environ, "WHATIF_BACKEND": "spark"}
-    if master:
-        environment["WHATIF_SPARK_MASTER"] = master
+def on_the_cluster(study: Path, home: Path, master: str) -> None:
+    """Run a study in a process of its own."""
+    environment = {**os.environ, "WHATIF_SPARK_MASTER": master}
     script = Path(sys.executable).parent / "whatif"
     done = subprocess.run(
-        [script, "run", str(study), "--home", str(tmp_path / name)],
+        [script, "run", str(study), "--home", str(home)],
         env=environment,
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    database = str(tmp_path / name / "whatif.duckdb")
+
+
+def leaderboard(home: Path) -> list:
+    database = str(home / "whatif.duckdb")
     with duckdb.connect(database, read_only=True) as connection:
         return connection.execute("SELECT * FROM leaderboard ORDER BY ALL").fetchall()
 
 
-def test_a_standalone_cluster_gives_the_same_leaderboard(cluster, tmp_path):
-    here = leaderboard(tmp_path, "here", None)
-    there = leaderboard(tmp_path, "there", cluster)
+@pytest.mark.usefixtures("undrawn")
+def test_a_standalone_cluster_gives_the_same_leaderboard(
+    cluster, spark, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("WHATIF_BACKEND", "spark")
+    study = tmp_path / "tiny.yaml"
+    study.write_text(TINY_STUDY)
+    # Here in this process, whose session is shared; the cluster's is another one's.
+    assert run_studies(tmp_path / "here", str(study))
+    on_the_cluster(study, tmp_path / "there", cluster)
+    here, there = (leaderboard(tmp_path / name) for name in ("here", "there"))
     assert len(here) == 7
     assert here == there

@@ -70,7 +70,7 @@ class TestFills:
         bars = sleeve([10, 20], forecast=[NOTHING, UP])
         assert rows(run(bars)) == []
 
-    def test_an_opposite_signal_turns_the_position_round_in_one_order(self) -> None:
+    def test_an_opposite_signal_reverses_the_position_in_one_order(self) -> None:
         bars = sleeve([10, 20, 30, 40], forecast=[UP, NOTHING, DOWN, NOTHING])
         result = run(bars)
         assert rows(result) == [(1, 100, 20.0), (3, -200, 40.0)]
@@ -136,7 +136,7 @@ class TestCash:
         result = run(bars, cash=1000.0, costs=Costs(commission_bps=1))
         assert result.rejected.tolist() == [[1]]
 
-    def test_each_sleeve_has_cash_of_its_own(self) -> None:
+    def test_each_sleeve_has_separate_cash(self) -> None:
         bars = [
             sleeve([10, 10, 12], symbol=symbol, forecast=[UP, NOTHING, NOTHING])
             for symbol in ("AAA", "BBB")
@@ -200,7 +200,7 @@ def test_equity_is_cash_after_the_fills_plus_shares_at_the_close(
 
 
 def through_backtraders_own_feed(bars: Sleeve, strategy: type, cash: float) -> float:
-    """Run a strategy as Backtrader's manual says, row by row from a DataFrame."""
+    """Run a strategy as in Backtrader's manual, row by row from a DataFrame."""
     frame = pd.DataFrame(bars.prices(), index=pd.to_datetime(bars.ts, unit="us"))
     cerebro = bt.Cerebro(stdstats=False, runonce=False, preload=False)
     cerebro.adddata(bt.feeds.PandasData(dataname=frame))
@@ -214,7 +214,7 @@ def through_backtraders_own_feed(bars: Sleeve, strategy: type, cash: float) -> f
 @pytest.mark.parametrize("name", ["SmaReversal", "HeikinAshi"])
 @settings(max_examples=25, deadline=None)
 @given(data=st.data())
-def test_arrays_give_what_backtraders_own_feed_gives(
+def test_arrays_have_the_same_result_as_backtraders_own_feed(
     name: str, data: st.DataObject
 ) -> None:
     bars = data.draw(sleeves().filter(lambda drawn: len(drawn) > 6))
@@ -271,7 +271,7 @@ class TestProcesses:
             reference=reference,
         )
 
-    def test_two_processes_give_what_one_gives_bit_for_bit(
+    def test_two_processes_have_the_result_of_one_bit_for_bit(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(module, "_WORTH_A_PROCESS", 0)
@@ -282,7 +282,7 @@ class TestProcesses:
         assert one.variants == two.variants
         assert len(one.fills) > 50
 
-    def test_a_failure_in_another_process_is_told_like_one_in_this(
+    def test_a_failure_in_another_process_is_reported_like_one_in_this(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(module, "_WORTH_A_PROCESS", 0)
@@ -341,7 +341,7 @@ class TestBadInput:
             run_backtests([self.bars], "forecast_threshold", variants)
 
     @pytest.mark.parametrize("what", ["symbol", "variant"])
-    def test_a_name_that_stands_twice_is_refused(self, what: str) -> None:
+    def test_a_name_that_occurs_twice_is_refused(self, what: str) -> None:
         bars = [self.bars] * (2 if what == "symbol" else 1)
         variants = [Variant("a", {})] * (2 if what == "variant" else 1)
         with pytest.raises(BadInput, match=f"the {what} .* occurs more than once"):
@@ -389,7 +389,7 @@ class TestSleeves:
         with pytest.raises(BadInput, match=r"bar 1 .*not later than that of the bar"):
             sleeves_of(self.frame()[::-1], [dt.date(2018, 2, 20)])
 
-    def test_a_price_that_is_no_number_is_refused(self) -> None:
+    def test_a_price_that_is_not_a_number_is_refused(self) -> None:
         with pytest.raises(BadInput, match=r"14:31:00 UTC.: open is not finite"):
             sleeve([1.0, math.nan])
 

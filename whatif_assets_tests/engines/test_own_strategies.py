@@ -1,4 +1,4 @@
-"""A user's own strategy: found, checked and run as it is."""
+"""A user's own strategy is found, checked and run unchanged."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_a_param_without_a_kind_takes_anything(folder: Path) -> None:
     assert dict(kind.settings({"kind": [1, 2]}))["kind"] == [1, 2]
 
 
-def test_an_edited_file_is_another_version_and_is_imported_anew(folder: Path) -> None:
+def test_an_edited_file_has_another_version_and_is_imported_again(folder: Path) -> None:
     before = find_strategy("mine.py:Buyer", folder)
     version = before.code_version
     (folder / "mine.py").write_text(SOURCE.replace('"size", SIZE', '"size", 7'))
@@ -104,7 +104,9 @@ def test_an_edited_file_is_another_version_and_is_imported_anew(folder: Path) ->
         ("no.such.module:Buyer", "its import fails with ModuleNotFoundError"),
     ],
 )
-def test_what_cannot_be_found_is_named(folder: Path, name: str, message: str) -> None:
+def test_an_error_names_what_cannot_be_found(
+    folder: Path, name: str, message: str
+) -> None:
     with pytest.raises(BadInput, match=message):
         find_strategy(name, folder)
 

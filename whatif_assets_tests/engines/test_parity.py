@@ -1,4 +1,4 @@
-"""The sweep engine equals Backtrader, order by order."""
+"""The compiled engine equals Backtrader, order by order."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from whatif_assets_tests.sleeves_for_tests import MINUTE, sleeve, sleeves
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
-# Chance of each bar's forecast: none, weak, strong, unknown.
+# Possible forecasts of a bar: none, weak, strong, unknown.
 FORECASTS = st.sampled_from([0.0, 0.0, 0.5, 1.5, -0.5, -1.5, 1.0, -1.0, np.nan])
 
 
@@ -188,7 +188,7 @@ def test_metrics_equal_those_of_backtraders_fills(
     exact = ["pnl", "trades", "hit_rate", "turnover", "max_drawdown", "total_return"]
     exact += ["exposure", "average_holding"]
     pd.testing.assert_frame_equal(ours[exact], theirs[exact], rtol=1e-9, atol=1e-9)
-    # A ratio whose deviation is all but 0 magnifies the last digits of both.
+    # A ratio whose deviation is almost 0 magnifies the last digits of both.
     for name in ("sharpe", "sortino", "sqn"):
         if not abs(theirs[name][0]) > 1e4:
             pd.testing.assert_series_equal(ours[name], theirs[name], rtol=1e-9)
@@ -278,7 +278,7 @@ class TestManyVariants:
                 one, table.reset_index(drop=True), check_exact=True
             )
 
-    def test_fills_come_for_the_asked_variants_alone_in_order(self) -> None:
+    def test_fills_are_those_of_the_requested_variants_in_order(self) -> None:
         whole = run_backtests(self.bars(), "forecast_threshold", self.variants)
         some = whole.fills_of(["7", "3"])
         assert some["variant"].unique().tolist() == ["3", "7"]

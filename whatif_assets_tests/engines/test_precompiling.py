@@ -1,4 +1,4 @@
-"""A run uses the functions that were compiled ahead, and compiles them once."""
+"""Precompiling compiles the functions that a run uses, once."""
 
 from __future__ import annotations
 

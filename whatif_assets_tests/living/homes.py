@@ -23,13 +23,10 @@ from whatif_assets.command_line.studies import run_studies
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.home.home import REPORTS, Home
 from whatif_assets.home.ledger import CHAIN
-from whatif_assets.orchestration import partition_loop
-from whatif_assets.orchestration.assets import best_configuration
 from whatif_assets.orchestration.code_location import build_definitions
-from whatif_assets.report import page
-from whatif_assets.report.drawing import Picture
 from whatif_assets.settings.keys import study_of
 from whatif_assets_tests.living.inputs import Inputs
+from whatif_assets_tests.undrawn import nothing_drawn
 
 # What has been tried and looked at is history, not a result: a fresh home gets it.
 HISTORY = "ledger"
@@ -54,19 +51,6 @@ def listening() -> Iterator[io.StringIO]:
             stack.enter_context(mock.patch.object(console, "_file", heard))
             stack.enter_context(mock.patch.object(console, "_width", 4000))
         yield heard
-
-
-@contextlib.contextmanager
-def nothing_drawn() -> Iterator[None]:
-    """Skip plots and pages, which take time and are not in any table."""
-    with (
-        mock.patch.object(Picture, "png", lambda picture: b""),
-        mock.patch.object(partition_loop, "draw_beside", lambda: None),
-        mock.patch.object(page, "SECTIONS", ()),
-        mock.patch.object(page, "get_plotlyjs", lambda: ""),
-        mock.patch.object(best_configuration, "pictures", lambda *_: {}),
-    ):
-        yield
 
 
 def run(home: Path, instance: dg.DagsterInstance) -> Outcome:

@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 from dagster._core.instance.ref import InstanceRef
 
-from whatif_assets.orchestration.storage import OpenEventLog, written_together
+from whatif_assets.orchestration.storage import OpenEventLog, batched_events
 
 ROOT = Path(__file__).parents[2]
 DAYS = ["2026-01-01", "2026-01-02", "2026-01-03"]
@@ -102,7 +102,7 @@ def materialisations(count: int) -> list[dg.AssetMaterialization]:
 @dg.op
 def several(context: dg.OpExecutionContext) -> None:
     """Record five partitions of two assets, and write a log line."""
-    with written_together(context.instance):
+    with batched_events(context.instance):
         for event in materialisations(5):
             context.log_event(event)
         context.log.info("recorded")
@@ -144,7 +144,7 @@ def test_events_are_written_where_what_comes_after_them_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with opened(tmp_path, OURS, monkeypatch) as instance:
-        with pytest.raises(ZeroDivisionError), written_together(instance):
+        with pytest.raises(ZeroDivisionError), batched_events(instance):
             instance.report_runless_asset_event(materialisations(1)[0])
             _ = 1 / 0
         assert instance.get_materialized_partitions(dg.AssetKey("asset_0")) == {"0"}

@@ -10,7 +10,7 @@ import pytest
 
 from whatif_assets.orchestration.records import as_metadata
 from whatif_assets.report import drawing
-from whatif_assets.report.drawing import Picture, draw_beside
+from whatif_assets.report.drawing import Picture, start_drawing_process
 from whatif_assets.report.plots import forecast_plot
 
 REALISED = pd.Series([-1.0, 0.5, 2.0], index=[1, 2, 3])
@@ -35,7 +35,7 @@ def refuse(text: str) -> bytes:
 def beside(monkeypatch):
     monkeypatch.setattr(drawing, "_beside", None)
     monkeypatch.setenv("TEST_DRAWING", str(os.getpid()))
-    draw_beside()
+    start_drawing_process()
     yield
     drawing._beside.shutdown(kill_workers=True)
 

@@ -11,7 +11,7 @@ from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.base.settings import format_value, parse_value
 from whatif_assets.domain.models import ALGORITHMS
 from whatif_assets.domain.strategies import STRATEGIES
-from whatif_assets.settings.entries import expand, find
+from whatif_assets.settings.entries import expand, find_configuration
 from whatif_assets.settings.keys import KEY_PATTERN
 from whatif_assets.settings.study import Study
 
@@ -32,7 +32,7 @@ FOREST = {
 
 def found(key: str, one: Study | None = None):
     one = one or study(rf=FOREST)
-    return find({"demo": one}, key, HERE)
+    return find_configuration({"demo": one}, key, HERE)
 
 
 def refused(key: str, one: Study | None = None) -> str:
@@ -262,11 +262,11 @@ def test_bars_that_the_markets_bars_cannot_form_are_refused(
 def test_bars_are_those_of_the_market_unless_the_configuration_sets_bar() -> None:
     one = study(hold={"strategy": "buy_and_hold"})
     (own,) = expand(one, HERE, ONE_MINUTE)
-    other = find({"demo": one}, "demo.hold~bar=60min", HERE, ONE_MINUTE)
+    other = find_configuration({"demo": one}, "demo.hold~bar=60min", HERE, ONE_MINUTE)
     assert (own.settings()["bar"], other.settings()["bar"]) == ("1min", "1h")
     assert own.model_hash(one) != other.model_hash(one)
     assert own.result_hash(one) != other.result_hash(one)
-    same = find({"demo": one}, "demo.hold~bar=1min", HERE, ONE_MINUTE)
+    same = find_configuration({"demo": one}, "demo.hold~bar=1min", HERE, ONE_MINUTE)
     assert own.result_hash(one) == same.result_hash(one)
     (of_ticks,) = expand(one, HERE, TICKS)
     assert of_ticks.settings()["bar"] == "volume:1000"

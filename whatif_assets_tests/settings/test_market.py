@@ -7,7 +7,12 @@ from pathlib import Path
 import pytest
 
 from whatif_assets.domain.base.errors import BadInput
-from whatif_assets.settings.market import Market, difference, market_yaml, parse_market
+from whatif_assets.settings.market import (
+    Market,
+    list_differences,
+    market_yaml,
+    parse_market,
+)
 from whatif_assets.settings.spec import read_yaml
 
 TEXT = """source: sample
@@ -66,9 +71,9 @@ def test_a_wrong_multiplier_is_refused_with_its_line(
 
 def test_the_home_keeps_its_multiplier_if_a_study_sets_none(tmp_path: Path) -> None:
     ours, silent = market(tmp_path, "multiplier: 10"), market(tmp_path)
-    assert difference(ours, silent) == []
+    assert list_differences(ours, silent) == []
     other = market(tmp_path, "multiplier: 50")
-    assert difference(ours, other) == [
+    assert list_differences(ours, other) == [
         "multiplier: the home has 10.0, the study asks for 50.0"
     ]
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from whatif_assets.command_line.cli import app
 from whatif_assets.domain.bars.sessions import Sessions
-from whatif_assets.steps.data_check import grouped
+from whatif_assets.steps.data_check import grouped_faults
 
 MARCH = Sessions("XNYS", date(2018, 3, 1), date(2018, 3, 29))
 STUDY = """
@@ -116,5 +116,5 @@ def test_the_same_fault_in_many_files_is_told_once(folder):
 
 
 def test_faults_of_several_kinds_are_all_told():
-    told = grouped([("a", "a: x"), ("b", "b: x"), ("c", "c: y")])
+    told = grouped_faults([("a", "a: x"), ("b", "b: x"), ("c", "c: y")])
     assert told == ["In 2 files: a: x", "c: y"]

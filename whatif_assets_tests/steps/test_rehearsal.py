@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from whatif_assets.command_line.cli import BAD_INPUT, app
 from whatif_assets.settings.entries import expand
 from whatif_assets.settings.study import Study
-from whatif_assets.steps.rehearsal import findings_of
+from whatif_assets.steps.rehearsal import rehearse
 
 HEAD = """
 import sys
@@ -39,7 +39,7 @@ def findings(folder: Path, line: str, **fields: Any) -> list[str]:
     entry = {"strategy": "mine.py:Mine", **fields}
     hold = {"strategy": "buy_and_hold"}
     study = Study(name="demo", configurations={"one": entry, "hold": hold})
-    return findings_of(expand(study, folder))
+    return rehearse(expand(study, folder))
 
 
 def test_what_can_be_set_up_is_no_finding(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from whatif_assets.domain.ranking.influence import by_influence
 from whatif_assets.report.plots import heat_maps, marginal_plot
 from whatif_assets.settings.configuration import Configuration
-from whatif_assets.settings.entries import expand, find
+from whatif_assets.settings.entries import expand, find_configuration
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.sensitivity import (
     FIGURES,
@@ -97,7 +97,9 @@ def test_no_limit_is_the_neighbour_of_the_widest_limit(axis: str) -> None:
 def test_a_family_joins_each_axes_sweeps_and_what_ifs_on_its_axes() -> None:
     one = study()
     keys = ("demo.rf~max_depth=7~threshold=0.2", "demo.rf~max_depth=7~cash=5")
-    configurations = expand(one, HERE) + [find({"demo": one}, k, HERE) for k in keys]
+    configurations = expand(one, HERE) + [
+        find_configuration({"demo": one}, k, HERE) for k in keys
+    ]
     rows = scored(configurations)
     grids = dict(families(configurations, rows))
 

@@ -58,14 +58,14 @@ class Book:
     def entries(self) -> FloatArray:
         """Average entry price of the position after each fill."""
         entries, entry, before = np.empty(len(self.held)), 0.0, 0.0
-        for n, (size, price, after) in enumerate(
+        for n, (size, price, totals_after) in enumerate(
             zip(self.sizes, self.prices, self.held)
         ):
-            if before * after <= 0:  # opened, reversed or closed
+            if before * totals_after <= 0:  # opened, reversed or closed
                 entry = price
-            elif abs(after) > abs(before):
-                entry = (before * entry + size * price) / after
-            entries[n], before = entry, after
+            elif abs(totals_after) > abs(before):
+                entry = (before * entry + size * price) / totals_after
+            entries[n], before = entry, totals_after
         return entries
 
     def commissions(self, costs: Costs) -> tuple[FloatArray, FloatArray]:
@@ -97,14 +97,16 @@ class Book:
         bars = np.arange(len(sleeve))
         # Position at the start of each bar.
         done = np.searchsorted(self.made, bars, side="left")
-        sold = np.maximum(-after(self.held, done), 0.0)
-        sold *= np.abs(after(self.entries, done)) * after(self.per_point, done)
+        sold = np.maximum(-totals_after(self.held, done), 0.0)
+        sold *= np.abs(totals_after(self.entries, done)) * totals_after(
+            self.per_point, done
+        )
         days = np.diff(sleeve.ts // _DAY, prepend=sleeve.ts[:1] // _DAY)
         accrued = np.cumsum(days * sold * (costs.borrow_bps / 1e4 / 365))
         closing = np.flatnonzero(self.closed)
         owed[closing] = np.diff(accrued[self.made[closing]], prepend=0.0)
         done = np.searchsorted(self.made, bars, side="right")
-        return accrued - after(np.cumsum(owed), done), owed
+        return accrued - totals_after(np.cumsum(owed), done), owed
 
     def gains(
         self,
@@ -128,10 +130,12 @@ class Book:
         """
         done = np.searchsorted(self.made, at, side="right")
         cash = np.cumsum(-self.sizes * self.prices * self.per_point - charged)
-        held = after(self.held, done) * after(self.per_point, done)
-        return np.asarray(after(cash, done) + held * sleeve.close[at] - unpaid[at])
+        held = totals_after(self.held, done) * totals_after(self.per_point, done)
+        return np.asarray(
+            totals_after(cash, done) + held * sleeve.close[at] - unpaid[at]
+        )
 
 
-def after(totals: FloatArray, done: npt.NDArray[np.intp]) -> FloatArray:
+def totals_after(totals: FloatArray, done: npt.NDArray[np.intp]) -> FloatArray:
     """Pick the totals after the given numbers of fills; 0 before the first fill."""
     return np.concatenate([[0.0], totals])[done]

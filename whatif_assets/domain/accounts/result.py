@@ -162,7 +162,7 @@ def commission_bps(variants: Sequence[Variant]) -> FloatArray:
     return np.array([v.costs.commission_bps for v in variants], dtype=np.float64)
 
 
-def gathered(
+def collect_runs(
     sleeves: Sequence[Sleeve],
     variants: Sequence[Variant],
     runs: Mapping[tuple[str, str], Run],
@@ -202,7 +202,7 @@ def gathered(
         rejected=np.array([r.rejected for *_, r in jobs], dtype=np.int64).reshape(
             shape
         ),
-        notes=too_short(sleeves, variants, runs),
+        notes=warm_up_notes(sleeves, variants, runs),
         faults=_faults(jobs, ids),
     )
 
@@ -215,7 +215,7 @@ def _faults(jobs: Sequence[Job], variants: Sequence[str]) -> tuple[str, ...]:
     return tuple(in_words(audits) for audits in found.values())
 
 
-def too_short(
+def warm_up_notes(
     sleeves: Sequence[Sleeve],
     variants: Sequence[Variant],
     runs: Mapping[tuple[str, str], Run],

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from whatif_assets.domain.accounts.accounts import Accounts
 from whatif_assets.domain.accounts.book import Book
 from whatif_assets.domain.accounts.job import Run, Variant
-from whatif_assets.domain.accounts.result import Job, gathered
+from whatif_assets.domain.accounts.result import Job, collect_runs
 from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.base.arrays import FloatArray
 
@@ -192,7 +192,7 @@ def _moved(
     return moved
 
 
-def traded(sleeve: Sleeve, held: FloatArray, variant: Variant) -> Run:
+def run_positions(sleeve: Sleeve, held: FloatArray, variant: Variant) -> Run:
     """Trade given positions: orders fill at the open of each bar.
 
     Parameters
@@ -250,7 +250,7 @@ def trade_at_random(
         Number of sessions of the backtest.
     """
     runs = {
-        (variant.id, sleeve.symbol): traded(sleeve, held, variant)
+        (variant.id, sleeve.symbol): run_positions(sleeve, held, variant)
         for sleeve, held in zip(shape.sleeves, shape.at_random(seed))
     }
-    return gathered(shape.sleeves, [variant], runs, sessions).accounts
+    return collect_runs(shape.sleeves, [variant], runs, sessions).accounts

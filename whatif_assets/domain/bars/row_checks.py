@@ -7,6 +7,7 @@ raises an error.
 
 from __future__ import annotations
 
+import abc
 import functools
 from dataclasses import dataclass, field
 from datetime import date
@@ -153,7 +154,7 @@ class RowRules:
 
 
 @dataclass
-class _Faults:
+class _Faults(abc.ABC):
     """Rows with one kind of fault, and the error about some of them."""
 
     rules: RowRules
@@ -165,13 +166,13 @@ class _Faults:
         """Find the rows."""
         self.rows = self.find()
 
+    @abc.abstractmethod
     def find(self) -> Rows:
         """Return the positions of the faulty rows, in order."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def error(self, frame: pd.DataFrame, rows: Rows) -> RefusedBars:
         """Make the error about some of the faulty rows."""
-        raise NotImplementedError
 
 
 class _Values(_Faults):

@@ -8,12 +8,17 @@ facts and users' columns. ``docs/leaks.md`` explains each alarm.
 
 from whatif_assets.domain.leaks.filling import (
     FILLS_PROBE,
+    executions_of_fills,
     fills_at_next_open,
-    of_fills,
     repeats_itself,
     trades_see_no_future,
 )
-from whatif_assets.domain.leaks.finding import Admit, Finding, refuse_leak, together
+from whatif_assets.domain.leaks.finding import (
+    Admit,
+    Finding,
+    merge_findings,
+    refuse_leak,
+)
 from whatif_assets.domain.leaks.leakage_suspects import (
     FORETELLING_PROBE,
     columns_foretell_no_return,
@@ -63,14 +68,14 @@ __all__ = [
     "Admit",
     "Finding",
     "columns_foretell_no_return",
+    "executions_of_fills",
     "facts_see_no_future",
     "fills_at_next_open",
     "forecasts_see_no_future",
     "label_looks_forward",
-    "of_fills",
+    "merge_findings",
     "refuse_leak",
     "repeats_itself",
-    "together",
     "trades_see_no_future",
     "training_stops_before_test",
 ]

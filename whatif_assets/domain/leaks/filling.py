@@ -361,7 +361,7 @@ def _in_words(rows: FloatArray, at: int, bar: int) -> str:
     return f"{size:.9g}" + f" for {price:.9g}" * bool(np.isfinite(price))
 
 
-def of_fills(
+def executions_of_fills(
     fills: pd.DataFrame, sleeve: Sleeve, slippage: float, intrabar: bool
 ) -> Executions:
     """Convert recorded fills of one variant on one sleeve to executions.

@@ -220,7 +220,7 @@ def when(ts: pd.Timestamp) -> str:
     return f"{pd.Timestamp(ts):%Y-%m-%d %H:%M} UTC"
 
 
-def together(findings: Sequence[Finding]) -> Finding:
+def merge_findings(findings: Sequence[Finding]) -> Finding:
     """Merge findings of the same probe; the first failure is reported.
 
     Parameters

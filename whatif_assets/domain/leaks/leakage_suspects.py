@@ -138,7 +138,7 @@ def returns_to_the_close(
     return gained - 1
 
 
-def from_elsewhere(feature: Feature) -> bool:
+def uses_other_data(feature: Feature) -> bool:
     """Whether a feature may depend on other data than bars: facts or users' code."""
     own = not FEATURES[feature.function].comes_with_this
     return own or feature.fact is not None

@@ -11,7 +11,7 @@ import pandas as pd
 from whatif_assets.domain.leaks.finding import KEYS
 
 
-def noised(bars: pd.DataFrame, start: int, seed: int) -> pd.DataFrame:
+def replace_by_noise(bars: pd.DataFrame, start: int, seed: int) -> pd.DataFrame:
     """Replace the bars from a row on by other plausible bars.
 
     New prices are between a third of the old prices and three times the old prices.

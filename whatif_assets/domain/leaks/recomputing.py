@@ -28,7 +28,7 @@ from whatif_assets.domain.leaks.finding import (
     Finding,
     Tally,
 )
-from whatif_assets.domain.leaks.noise import noised
+from whatif_assets.domain.leaks.noise import replace_by_noise
 
 FEATURES_PROBE = "features_see_no_future"
 FORECASTS_PROBE = "forecasts_see_no_future"
@@ -124,7 +124,7 @@ def recomputed(
                 shorter = until(own.iloc[: cut + 1], block, cut, how=REMOVED)
             if shorter is not None:
                 yield shorter
-            noise = noised(own, cut + 1, draw.getrandbits(32))
+            noise = replace_by_noise(own, cut + 1, draw.getrandbits(32))
             yield until(noise, block, cut, how=REPLACED)
 
 

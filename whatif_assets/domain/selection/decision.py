@@ -26,7 +26,7 @@ from whatif_assets.domain.selection.edge import Edge, edge_of
 from whatif_assets.domain.selection.evidence import Evidence
 from whatif_assets.domain.selection.multiplicity import effective_trials
 from whatif_assets.domain.selection.sharpe import supported_trials, varies
-from whatif_assets.domain.selection.stress import Stress, loss_of_the_like, stress_of
+from whatif_assets.domain.selection.stress import Stress, largest_scaled_loss, stress_of
 
 SIGNIFICANT = 0.05
 FEWEST_SESSIONS = 20
@@ -172,7 +172,7 @@ def decide(evidence: Evidence, *, seed: int = 0) -> Decision:
     alpha = edge_of(winner, hold)
     loss = evidence.stress_loss
     if math.isnan(loss):
-        loss = loss_of_the_like(winner, evidence.trials)
+        loss = largest_scaled_loss(winner, evidence.trials)
     return Decision(
         evidence=evidence,
         cash=edge_of(winner),

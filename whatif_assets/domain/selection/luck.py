@@ -45,7 +45,7 @@ def luck(decision: Decision) -> Figures:
     variance = 1 / (moments.n - 1) if moments.n > 1 else math.nan
     best = expected_maximum_sharpe(trials, variance)
     annual = moments.sharpe * math.sqrt(year)
-    haircut = part_left(cash.statistic, cash.freedom, decision.p_value(cash))
+    haircut = haircut_fraction(cash.statistic, cash.freedom, decision.p_value(cash))
     inflation = max(cash.inflation, 1.0)
     return {
         "effective_trials": trials,
@@ -68,7 +68,7 @@ def luck(decision: Decision) -> Figures:
     }
 
 
-def part_left(statistic: float, freedom: float, p_value: float) -> float:
+def haircut_fraction(statistic: float, freedom: float, p_value: float) -> float:
     """Fraction of a Sharpe ratio left after the haircut (Harvey, Liu 2015).
 
     Parameters
@@ -106,7 +106,7 @@ def _detectable(decision: Decision) -> float:
     return found * error * math.sqrt(evidence.sessions_per_year)
 
 
-def doubts(decision: Decision) -> Figures:
+def stress_and_break_figures(decision: Decision) -> Figures:
     """Compute the figures of what may cancel the edge: an unseen loss, a break."""
     evidence, stress, fall = decision.evidence, decision.stress, decision.fall
     rest = beyond(evidence.distinct[0], evidence.hold)

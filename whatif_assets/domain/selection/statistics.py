@@ -13,7 +13,12 @@ from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.selection.decision import Decision, beta_of, beyond, total
 from whatif_assets.domain.selection.evidence import Evidence, Holdout
 from whatif_assets.domain.selection.intervals import intervals
-from whatif_assets.domain.selection.luck import Figures, annual_sharpe, doubts, luck
+from whatif_assets.domain.selection.luck import (
+    Figures,
+    annual_sharpe,
+    luck,
+    stress_and_break_figures,
+)
 from whatif_assets.domain.selection.overfitting import overfitting
 from whatif_assets.domain.selection.sharpe import varies
 from whatif_assets.domain.selection.superiority import superiority
@@ -198,7 +203,7 @@ class Statistics:
             **luck(decision),
             **_splits(evidence, seed),
             **_sides(evidence, seed),
-            **doubts(decision),
+            **stress_and_break_figures(decision),
             **_placebos(evidence),
             **_holdout(evidence),
             charged_bps=evidence.charged_bps,

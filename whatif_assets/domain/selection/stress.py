@@ -69,7 +69,7 @@ def stress_of(returns: FloatArray, edge: float, loss: float) -> Stress:
     return Stress(loss, worst, fatal, _RULE_OF_THREE / max(len(returns), 1))
 
 
-def loss_of_the_like(winner: FloatArray, trials: FloatArray) -> float:
+def largest_scaled_loss(winner: FloatArray, trials: FloatArray) -> float:
     """Find the largest loss of any trial in a session, scaled to the winner's size.
 
     Other trials traded the same market, so their losses are possible for the winner

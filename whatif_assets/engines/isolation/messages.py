@@ -91,7 +91,7 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TaskResult:
     """Results of jobs.
 
     Attributes

@@ -27,7 +27,7 @@ _SYSTEM = ("/usr", "/etc", "/lib", "/lib64", "/bin", "/opt", "/proc", "/sys", "/
 
 
 @dataclass(frozen=True)
-class Sandboxed:
+class SandboxedResult:
     """Result of a function that ran with the files of earlier runs hidden.
 
     Attributes
@@ -45,7 +45,7 @@ class Sandboxed:
     files: Files
 
 
-def sandboxed(work: Callable[[], Any]) -> Sandboxed:
+def run_sandboxed(work: Callable[[], Any]) -> SandboxedResult:
     """Call a function while this process sees no files of earlier runs.
 
     Use it only in a process that does nothing else: files are hidden from all threads,
@@ -65,7 +65,7 @@ def sandboxed(work: Callable[[], Any]) -> Sandboxed:
         finally:
             watch.ended = True
             os.chdir(before)
-    return Sandboxed(result, failed, watch.files)
+    return SandboxedResult(result, failed, watch.files)
 
 
 class _Watch:

@@ -18,8 +18,8 @@ from whatif_assets.engines.isolation.messages import (
     LIMIT,
     Call,
     Import,
-    Outcome,
     Task,
+    TaskResult,
     receive,
     send,
 )
@@ -61,10 +61,10 @@ class _Worker:
         self._requests = self._process.stdin.fileno()
         self._replies = self._process.stdout.fileno()
 
-    def work(self, task: Message) -> Outcome:
+    def work(self, task: Message) -> TaskResult:
         """Run a task; raise EOFError or OSError if the process is gone."""
         send(self._requests, task)
-        outcome: Outcome = receive(self._replies)
+        outcome: TaskResult = receive(self._replies)
         return outcome
 
     def stop(self) -> None:
@@ -80,7 +80,7 @@ class _Worker:
             self._process.stdout.close()
 
 
-def seconds_for(bars: int) -> float:
+def time_limit(bars: int) -> float:
     """Return the longest time, in seconds, that a strategy may take on some bars.
 
     It is much more than any strategy should need. The environment variable
@@ -113,10 +113,10 @@ def try_import(name: str, base: Path) -> None:
     BadInput
         The import fails, ends its process, or takes too long.
     """
-    only(Import(name, base, seconds_for(0)))
+    run_task(Import(name, base, time_limit(0)))
 
 
-def worked(tasks: Sequence[Message], processes: int) -> Iterator[Outcome]:
+def run_tasks(tasks: Sequence[Message], processes: int) -> Iterator[TaskResult]:
     """Run tasks in several processes, and yield their outcomes in the order of tasks.
 
     Closing the iterator early ends the processes that are still running tasks.
@@ -137,7 +137,7 @@ class _WorkerPool:
         self._busy: set[_Worker] = set()
         self._dismissed = False
 
-    def work(self, task: Message) -> Outcome:
+    def work(self, task: Message) -> TaskResult:
         """Run one task in an idle process that is alive, or else in a new one."""
         for worker in _candidates():
             with _lock:
@@ -156,7 +156,7 @@ class _WorkerPool:
                 self._busy.discard(worker)
                 _idle.append(worker)
             return outcome
-        return Outcome([], _without_process(task), "")
+        return TaskResult([], _without_process(task), "")
 
     def dismiss(self) -> None:
         """End the processes that are still running tasks."""
@@ -203,11 +203,11 @@ def in_new_process(what: str, function: Callable[[], Result], seconds: float) ->
     BadInput
         The function raises, ends its process, or takes too long.
     """
-    found: Result = only(Call(what, pickle.dumps(function), seconds))
+    found: Result = run_task(Call(what, pickle.dumps(function), seconds))
     return found
 
 
-def only(task: Message) -> Any:
+def run_task(task: Message) -> Any:
     """Run a task with one job and return its result.
 
     Raises
@@ -215,7 +215,7 @@ def only(task: Message) -> Any:
     BadInput
         The job fails, ends its process, or takes too long.
     """
-    (outcome,) = worked([task], 1)
+    (outcome,) = run_tasks([task], 1)
     if outcome.failure:
         raise outcome.failure
     return outcome.results[0]

@@ -13,14 +13,14 @@ import pandas as pd
 
 from whatif_assets.domain.features import FEATURES, Feature
 from whatif_assets.domain.features.larger_bars import LargerBars
-from whatif_assets.domain.leaks.finding import KEYS, Finding, Tally, together
+from whatif_assets.domain.leaks.finding import KEYS, Finding, Tally, merge_findings
 from whatif_assets.domain.leaks.recomputing import (
     FEATURES_PROBE,
     recomputed,
     values_see_no_future,
 )
 from whatif_assets.engines.probing.fresh_process import FreshProcess
-from whatif_assets.engines.probing.sweeping import BARS_OF_A_RUN, SECONDS, swept
+from whatif_assets.engines.probing.sweeping import BARS_OF_A_RUN, SECONDS, probe_by_cuts
 
 
 def features_see_no_future(
@@ -80,7 +80,7 @@ def features_see_no_future(
             _probed, *about, probe=probe, most=most, seconds=seconds
         )
         findings.append(_foreign_see_no_future(foreign, probed, draw, probe))
-    return together(findings)
+    return merge_findings(findings)
 
 
 def _foreign_see_no_future(
@@ -182,10 +182,10 @@ def _probed(
     if own and draw is not None:
         # This comes first, before a function has seen the whole session.
         about = (bars, session, previous, own, written, draw, probe)
-        found = swept(*about, most, seconds)
+        found = probe_by_cuts(*about, most, seconds)
         if not found.passed:
             return found
         findings.append(found)
     futures = recomputed(bars, session, previous, features, draw, slower)
     findings.append(values_see_no_future(probe, futures, written, features))
-    return together(findings)
+    return merge_findings(findings)

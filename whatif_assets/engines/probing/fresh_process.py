@@ -13,7 +13,7 @@ from whatif_assets.domain.accounts.job import Files
 from whatif_assets.domain.features import FEATURES, Feature, FeatureFunction
 from whatif_assets.domain.features.code_copies import Copied, Named
 from whatif_assets.domain.features.function import no_warm_up
-from whatif_assets.engines.isolation.sandbox import Sandboxed, sandboxed
+from whatif_assets.engines.isolation.sandbox import SandboxedResult, run_sandboxed
 from whatif_assets.engines.isolation.worker_pool import in_new_process
 
 SECONDS = 300.0  # longest time of a call, against functions that never end
@@ -74,7 +74,7 @@ class FreshProcess:
         call = functools.partial(_call, self, function)
         return in_new_process(self._what, call, SECONDS)
 
-    def call_alone(self, function: Callable[[], Any]) -> Sandboxed:
+    def call_alone(self, function: Callable[[], Any]) -> SandboxedResult:
         """Call a function in a new process that sees no files of earlier calls.
 
         Features that cannot be sent are computed in this process, which sees all files.
@@ -85,8 +85,10 @@ class FreshProcess:
             The function ends its process, or takes too long.
         """
         if self._cannot_be_sent:
-            return Sandboxed(function(), None, Files())
-        call = functools.partial(_call, self, functools.partial(sandboxed, function))
+            return SandboxedResult(function(), None, Files())
+        call = functools.partial(
+            _call, self, functools.partial(run_sandboxed, function)
+        )
         return in_new_process(self._what, call, SECONDS)
 
     @property

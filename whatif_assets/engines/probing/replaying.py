@@ -29,13 +29,13 @@ from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.leaks.filling import (
     FILLS_PROBE,
+    executions_of_fills,
     fills_at_next_open,
-    of_fills,
     repeats_itself,
     trades_see_no_future,
 )
-from whatif_assets.domain.leaks.finding import Finding, Tally, together
-from whatif_assets.engines.isolation.worker_pool import worked
+from whatif_assets.domain.leaks.finding import Finding, Tally, merge_findings
+from whatif_assets.engines.isolation.worker_pool import run_tasks
 from whatif_assets.engines.processes.tasks import executions_of, task_of
 from whatif_assets.engines.strategies import StrategyType
 
@@ -103,7 +103,7 @@ class Probe:
                 findings += self._stretches(variant, traded)
         if not findings:
             return Finding(FILLS_PROBE, True, "nothing was filled", 0, 0.0)
-        return self._with_scope(together(findings))
+        return self._with_scope(merge_findings(findings))
 
     def _traded(self, variant: Variant) -> list[Sleeve]:
         """Return the sleeves on which a variant has fills, in random order."""
@@ -120,7 +120,7 @@ class Probe:
             (self.fills["variant"] == variant.id)
             & (self.fills["symbol"] == sleeve.symbol)
         ]
-        return of_fills(rows, sleeve, 0.0, intrabar=True)
+        return executions_of_fills(rows, sleeve, 0.0, intrabar=True)
 
     def _run(
         self, variant: Variant, sleeve: Sleeve, *whats: str, sandboxed: bool = True
@@ -134,7 +134,7 @@ class Probe:
             for what in whats
         ]
         found = []
-        for outcome in worked(tasks, _PROCESSES):
+        for outcome in run_tasks(tasks, _PROCESSES):
             if outcome.failure:
                 raise outcome.failure
             found += outcome.results
@@ -232,7 +232,7 @@ class Probe:
         if bar is not None and all(finding.passed for finding in findings):
             until = began + seconds
             findings += self._confirmed(variant, part, found, bar, until)
-        return together(findings)
+        return merge_findings(findings)
 
     def _confirmed(
         self,

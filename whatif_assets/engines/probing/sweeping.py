@@ -30,7 +30,7 @@ from whatif_assets.domain.leaks.finding import (
     differences,
     when,
 )
-from whatif_assets.domain.leaks.noise import noised
+from whatif_assets.domain.leaks.noise import replace_by_noise
 
 # The probability to catch a function that looks ahead on this share of bars.
 SHARE, CERTAINTY = 0.001, 0.99
@@ -44,7 +44,7 @@ THINNED = "when later bars are replaced by noise and the next one is missing"
 _MIRROR = {"open": "open", "close": "close", "high": "low", "low": "high"}
 
 
-def swept(
+def probe_by_cuts(
     bars: pd.DataFrame,
     session: date,
     previous: Sequence[date],
@@ -141,7 +141,7 @@ class _Futures:
 
     def __init__(self, bars: pd.DataFrame, block: Block, seed: int) -> None:
         self._bars, self._block = bars, block
-        self._noise = noised(bars, block.start + 1, seed)
+        self._noise = replace_by_noise(bars, block.start + 1, seed)
         names = [name for name in _MIRROR if name in bars]
         self._prices = {n: bars[n].to_numpy(dtype=np.float64) for n in names}
         self._positive = all((p > 0).all() for p in self._prices.values())

@@ -14,8 +14,8 @@ import joblib
 from whatif_assets.domain.accounts.job import Run, Variant
 from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.engines.engine import Progress
-from whatif_assets.engines.isolation.messages import Outcome
-from whatif_assets.engines.isolation.worker_pool import worked
+from whatif_assets.engines.isolation.messages import TaskResult
+from whatif_assets.engines.isolation.worker_pool import run_tasks
 from whatif_assets.engines.processes.tasks import task_of
 from whatif_assets.engines.reference import backtest
 from whatif_assets.engines.strategies import StrategyType
@@ -91,7 +91,7 @@ def _check(
             kind.lines_of(sleeve, settings)
 
 
-Chunk = tuple[Sleeve, Sequence[Variant], Outcome]
+Chunk = tuple[Sleeve, Sequence[Variant], TaskResult]
 
 
 def _is_large(
@@ -109,7 +109,7 @@ def _in_order(
     processes: int,
 ) -> Iterator[Chunk]:
     for sleeve, variant in itertools.product(sleeves, variants):
-        yield sleeve, [variant], Outcome([backtest(sleeve, kind, variant)], None, "")
+        yield sleeve, [variant], TaskResult([backtest(sleeve, kind, variant)], None, "")
 
 
 def _in_processes(
@@ -126,6 +126,6 @@ def _in_processes(
         for first in range(0, len(variants), size)
     ]
     tasks = [task_of("backtest", kind, sleeve, some) for sleeve, some in chunks]
-    outcomes = worked(tasks, max(processes, 1))
+    outcomes = run_tasks(tasks, max(processes, 1))
     for (sleeve, some), outcome in zip(chunks, outcomes):
         yield sleeve, some, outcome

@@ -8,7 +8,7 @@ from dataclasses import replace
 from whatif_assets.domain.accounts.job import Executions, Variant
 from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.engines.isolation.messages import Task
-from whatif_assets.engines.isolation.worker_pool import only, seconds_for
+from whatif_assets.engines.isolation.worker_pool import run_task, time_limit
 from whatif_assets.engines.strategies import StrategyType
 
 
@@ -21,7 +21,7 @@ def task_of(
     function of the strategy's own module, which the worker has to import itself.
     """
     given = tuple(replace(v, settings=kind.given(v.settings)) for v in variants)
-    return Task(what, kind.name, kind.base, sleeve, given, seconds_for(len(sleeve)))
+    return Task(what, kind.name, kind.base, sleeve, given, time_limit(len(sleeve)))
 
 
 def executions_of(
@@ -49,5 +49,5 @@ def executions_of(
         process, or takes too long.
     """
     task = replace(task_of(what, kind, sleeve, [variant]), sandboxed=sandboxed)
-    executions: Executions = only(task)
+    executions: Executions = run_task(task)
     return executions

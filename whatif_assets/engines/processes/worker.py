@@ -36,12 +36,12 @@ from whatif_assets.engines.isolation.messages import (
     LIMIT,
     Call,
     Import,
-    Outcome,
     Task,
+    TaskResult,
     receive,
     send,
 )
-from whatif_assets.engines.isolation.sandbox import sandboxed
+from whatif_assets.engines.isolation.sandbox import run_sandboxed
 from whatif_assets.engines.own_strategies import libraries_of
 from whatif_assets.engines.strategies import find_strategy
 
@@ -92,7 +92,7 @@ class _Job:
     extent: str = ""
 
 
-def work(task: Task | Import | Call, requests: int) -> Outcome:
+def work(task: Task | Import | Call, requests: int) -> TaskResult:
     """Run the jobs of a task one after the other, up to the first that fails.
 
     Parameters
@@ -119,9 +119,9 @@ def work(task: Task | Import | Call, requests: int) -> Outcome:
         result, printed = _in_a_fork(job, requests)
         first_printed = first_printed or printed
         if isinstance(result, BadInput):
-            return Outcome(results, result, first_printed)
+            return TaskResult(results, result, first_printed)
         results.append(result)
-    return Outcome(results, None, first_printed)
+    return TaskResult(results, None, first_printed)
 
 
 def _jobs(task: Task | Import | Call) -> list[_Job]:
@@ -159,7 +159,7 @@ def _run(task: Task, variant: Variant) -> Any:
     )
     if not task.sandboxed:
         return work()
-    found = sandboxed(work)
+    found = run_sandboxed(work)
     if found.error is not None:
         raise found.error
     return replace(found.result, files=found.files)

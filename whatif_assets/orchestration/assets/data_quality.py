@@ -14,7 +14,7 @@ from whatif_assets.domain.leaks import FEATURES_PROBE, PROBES
 from whatif_assets.domain.quality import CHECKS, REFUSED, Finding, Rule
 from whatif_assets.home.home import Home
 from whatif_assets.home.probe_findings import probed
-from whatif_assets.home.quality_findings import findings_table, kept_findings
+from whatif_assets.home.quality_findings import findings_table, read_findings
 from whatif_assets.orchestration.assets.axes import MARKET, Axes, all_of
 from whatif_assets.orchestration.assets.probe_checks import probe_results
 from whatif_assets.orchestration.backfills import failures_of_backfill
@@ -75,7 +75,7 @@ def findings_of(home: Home) -> dict[str, list[Finding]]:
     """Read the findings of each session, including the sessions that were blocked."""
     sessions = set(home.lake.keys("price_bars"))
     sessions |= set(home.lake.keys_with(NAME))  # those that were blocked, too
-    return {key: kept_findings(home.lake, key) for key in sorted(sessions)}
+    return {key: read_findings(home.lake, key) for key in sorted(sessions)}
 
 
 def described(

@@ -102,7 +102,7 @@ def sessions_before(home: Home) -> int:
     return min(MOST_SESSIONS_BEFORE, max(found, default=1))
 
 
-def seen_stale(
+def stale_for_dagster(
     home: Home,
     instance: dg.DagsterInstance,
     keys: tuple[dg.AssetKey, dg.AssetKey],

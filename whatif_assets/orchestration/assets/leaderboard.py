@@ -23,7 +23,7 @@ from whatif_assets.steps.leaderboard import (
     FreshResults,
     left_out,
     ranked,
-    write_part,
+    write_partition,
 )
 
 CODE_VERSION = CODE_VERSIONS["leaderboard"]
@@ -68,7 +68,7 @@ def rank_studies(home: Home, run_id: str) -> tuple[int, str, dict[str, Any]]:
         found = fresh.results(study)
         ranking = ranked(found, study)
         inputs = fresh.inputs(BOARD, name)
-        versions.append(write_part(home, BOARD, study, ranking, inputs, run_id))
+        versions.append(write_partition(home, BOARD, study, ranking, inputs, run_id))
         rows += len(ranking)
         metadata.update(_describe(study, found, ranking))
     faults = home.faults().values()

@@ -3,7 +3,7 @@
 from whatif_assets.domain.bars.adjustments import DETAIL, as_detail
 from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.home.home import Home
-from whatif_assets.home.quality_findings import admit, counts
+from whatif_assets.home.quality_findings import counts, store_findings
 from whatif_assets.orchestration.assets.axes import MARKET, Axes, stage
 from whatif_assets.orchestration.partition_loop import Stage, Step, Task
 from whatif_assets.orchestration.records import Result
@@ -34,7 +34,7 @@ def prepare(task: Task) -> Step:
 def ingest(key: str, home: Home, bars: SessionBars) -> Result:
     """Write the bars of one session to the lake, unless a finding blocks them."""
     load = bars.of(key)
-    left_out = admit(
+    left_out = store_findings(
         home.lake, key, load.findings, load.bars.empty, home.market.may_lose
     )
     version = home.lake.write_encoded("price_bars", key, load.content)

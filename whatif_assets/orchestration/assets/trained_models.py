@@ -6,7 +6,7 @@ from whatif_assets.home.home import Home
 from whatif_assets.home.probe_findings import Gate
 from whatif_assets.orchestration.assets.axes import MODELS, Axes, all_of, stage
 from whatif_assets.orchestration.partition_loop import Stage, Step, Task
-from whatif_assets.orchestration.records import Result, kept_shown
+from whatif_assets.orchestration.records import Result, stored_metadata
 from whatif_assets.orchestration.resources import Compute
 from whatif_assets.steps.fitting_ahead import fitted
 from whatif_assets.steps.training import Trained, train, training_inputs
@@ -73,5 +73,5 @@ def _search_of(home: Home, trained: Trained) -> dict[str, Any]:
     """Return the search results of the configuration whose models were reused."""
     if trained.taken_from is None:
         return {}
-    shown = kept_shown(home.lake, "trained_models", trained.taken_from)
+    shown = stored_metadata(home.lake, "trained_models", trained.taken_from)
     return {name: shown[name] for name in ("search",) if name in shown}

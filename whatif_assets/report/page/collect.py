@@ -16,7 +16,7 @@ from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.engines.strategies import find_strategy
 from whatif_assets.home.adjustments import adjustments_table
 from whatif_assets.home.home import Home
-from whatif_assets.home.quality_findings import findings_table, kept_findings
+from whatif_assets.home.quality_findings import findings_table, read_findings
 from whatif_assets.home.tables import LAKE
 from whatif_assets.home.trial_identity import evaluated_sessions
 from whatif_assets.report.page.content import (
@@ -34,7 +34,7 @@ from whatif_assets.steps.comparison.attribution import Attribution, attribute, r
 from whatif_assets.steps.edge_parts import TABLE as EDGE_PARTS
 from whatif_assets.steps.holdout import is_opened, openings
 from whatif_assets.steps.leaderboard import CANDIDATE, short_name, why_none
-from whatif_assets.steps.placebos import Challenged, is_challenged
+from whatif_assets.steps.placebos import WinnerShape, is_challenged
 from whatif_assets.steps.sensitivity import Sensitivity
 from whatif_assets.steps.sleeves import basis_of, build_sleeves
 from whatif_assets.steps.verdicts import LOGITS, NO_VERDICTS, read_verdicts
@@ -233,7 +233,7 @@ def _of_hold(winner: Winner, before: Sequence[date]) -> Iterator[pd.DataFrame]:
         home, configuration = winner.home, winner.configuration
         size, as_of = home.bar_size(configuration), basis_of(home, winner.study)
         sleeves = build_sleeves(home, symbols, before, kind, [{}], None, size, as_of)
-        hold = Challenged.of(winner).sized("buy_and_hold")
+        hold = WinnerShape.of(winner).sized("buy_and_hold")
         benchmark = benchmark_of(sleeves, hold, len(before))
         names = [day.isoformat() for day in before]
         yield _line("buy-and-hold", "hold", IN_SAMPLE, names, benchmark.pnl[0], cash)
@@ -319,6 +319,6 @@ def _findings(home: Home, sessions: Sequence[date]) -> pd.DataFrame:
     """Read the findings of the checks in the bars of each session."""
     parts = [pd.DataFrame({"session": []}).join(findings_table([]))]
     for day in sessions:
-        found = kept_findings(home.lake, day.isoformat())
+        found = read_findings(home.lake, day.isoformat())
         parts += [findings_table(found).assign(session=day)] if found else []
     return pd.concat(parts[1:] or parts, ignore_index=True)

@@ -7,26 +7,30 @@ the fact is about, and ``available_ts``, the time from which it was known. The m
 (statistics of the rows that were read).
 """
 
-from whatif_assets.sources.facts.inspection import FACT_CHECKS, described
-from whatif_assets.sources.facts.knowledge import Facts, Knowledge
-from whatif_assets.sources.facts.options import Availability, FactOptions, known_names
+from whatif_assets.sources.facts.inspection import FACT_CHECKS, describe_facts
+from whatif_assets.sources.facts.knowledge import FactHistory, Facts
+from whatif_assets.sources.facts.options import (
+    Availability,
+    FactOptions,
+    check_fact_names,
+)
 from whatif_assets.sources.facts.reading import (
-    EVERYONE,
+    ALL_SYMBOLS,
     ReadFacts,
     no_facts,
     read_facts,
 )
 
 __all__ = [
-    "EVERYONE",
+    "ALL_SYMBOLS",
     "FACT_CHECKS",
     "Availability",
+    "FactHistory",
     "FactOptions",
     "Facts",
-    "Knowledge",
     "ReadFacts",
-    "described",
-    "known_names",
+    "check_fact_names",
+    "describe_facts",
     "no_facts",
     "read_facts",
 ]

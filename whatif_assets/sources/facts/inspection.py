@@ -39,7 +39,7 @@ FACT_CHECKS: dict[str, tuple[str, str, bool]] = {
 }
 
 
-def described(
+def describe_facts(
     rows: pd.DataFrame,
     counts: pd.DataFrame,
     options: Mapping[str, FactOptions],

@@ -16,14 +16,14 @@ from whatif_assets.domain.base.errors import BadInput, did_you_mean
 from whatif_assets.domain.features.bar_columns import fact_column
 from whatif_assets.sources.facts.cells import at_wall_clock, local_days
 from whatif_assets.sources.facts.options import FactOptions
-from whatif_assets.sources.facts.reading import EVERYONE
+from whatif_assets.sources.facts.reading import ALL_SYMBOLS
 
 # Parts of the knowledge of a fact at a bar; see `Facts.beside`.
 PARTS = ("value", "previous", "since", "ahead")
 
 
 @dataclass(frozen=True, eq=False)
-class Knowledge:
+class FactHistory:
     """History of what was known of one fact and symbol.
 
     Attributes
@@ -48,7 +48,7 @@ class Knowledge:
     ahead: FloatArray
 
     @classmethod
-    def of(cls, rows: pd.DataFrame, zone: str) -> Knowledge:
+    def of(cls, rows: pd.DataFrame, zone: str) -> FactHistory:
         """Build the history from the rows of one fact and symbol.
 
         Parameters
@@ -187,7 +187,7 @@ class Facts:
 
     def __init__(self, rows: pd.DataFrame, options: Mapping[str, FactOptions]) -> None:
         self.rows, self._options = rows, options
-        self._known: dict[str, dict[str, Knowledge]] = {}
+        self._known: dict[str, dict[str, FactHistory]] = {}
 
     @property
     def names(self) -> list[str]:
@@ -232,7 +232,7 @@ class Facts:
             today = local_days(closes, options.zone).to_numpy()
             found = {part: np.full(len(bars), np.nan) for part in PARTS}
             for symbol, known in self.known(name).items():
-                of_symbol = slice(None) if symbol == EVERYONE else symbols == symbol
+                of_symbol = slice(None) if symbol == ALL_SYMBOLS else symbols == symbol
                 here = known.at(moments[of_symbol])
                 found["value"][of_symbol] = here["value"]
                 found["previous"][of_symbol] = here["previous"]
@@ -277,13 +277,13 @@ class Facts:
         """Return the options of a fact's entry."""
         return self._options[name.partition(".")[0]]
 
-    def known(self, name: str) -> dict[str, Knowledge]:
+    def known(self, name: str) -> dict[str, FactHistory]:
         """Return the history of a fact by symbol; `EVERYONE` if it is about all."""
         if name not in self._known:
             zone = self.options_of(name).zone
             rows = self.rows[self.rows["fact"] == name]
             self._known[name] = {
-                str(symbol): Knowledge.of(of_symbol, zone)
+                str(symbol): FactHistory.of(of_symbol, zone)
                 for symbol, of_symbol in rows.groupby("symbol")
             }
         return self._known[name]

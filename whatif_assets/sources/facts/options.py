@@ -120,7 +120,7 @@ class FactOptions(Settings):
         return self.timezone or "UTC"
 
 
-def known_names(value: Any) -> Any:
+def check_fact_names(value: Any) -> Any:
     """Raise ValueError for names of facts that features cannot refer to."""
     for name in value if isinstance(value, dict) else ():
         if not NAME.fullmatch(str(name)):

@@ -26,7 +26,7 @@ from whatif_assets.sources.facts.options import FactOptions
 
 KEY = ["fact", "symbol", "event_ts", "available_ts"]
 COLUMNS = [*KEY, "value"]
-EVERYONE = ""  # the symbol of a fact that is about all symbols
+ALL_SYMBOLS = ""  # the symbol of a fact that is about all symbols
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +103,7 @@ def _tidied(name: str, table: Table, options: FactOptions) -> pd.DataFrame:
     frame = pd.DataFrame(
         {
             "fact": _names(name, found, rows, cells),
-            "symbol": _texts("symbol", found, rows, cells) or [EVERYONE] * size,
+            "symbol": _texts("symbol", found, rows, cells) or [ALL_SYMBOLS] * size,
             "event_ts": event.instants,
             "available_ts": known,
             "value": value,

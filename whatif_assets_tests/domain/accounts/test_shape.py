@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from whatif_assets.domain.accounts.audit import audit
 from whatif_assets.domain.accounts.job import Costs, Variant
-from whatif_assets.domain.accounts.shape import Shape, trade_at_random, traded
+from whatif_assets.domain.accounts.shape import Shape, run_positions, trade_at_random
 from whatif_assets.engines.backtest import run_backtests
 from whatif_assets_tests.domain.accounts.test_audit import COSTS, bars
 
@@ -23,7 +23,7 @@ def shape_of(*held: np.ndarray) -> Shape:
     sleeves = [
         dataclasses.replace(bars(seed=n), symbol=f"S{n}") for n in range(len(held))
     ]
-    jobs = [(VARIANT, s, traded(s, h, VARIANT)) for s, h in zip(sleeves, held)]
+    jobs = [(VARIANT, s, run_positions(s, h, VARIANT)) for s, h in zip(sleeves, held)]
     return Shape.of(jobs)
 
 
@@ -105,7 +105,7 @@ def test_its_account_is_explained_and_equals_backtraders(data) -> None:
         data.draw(st.lists(st.integers(-20, 20), min_size=30, max_size=30)), 4
     ).astype(float)
     variant = Variant("-", {}, costs, 1e6)
-    assert audit(traded(sleeve, held, variant), sleeve, variant).is_sound
+    assert audit(run_positions(sleeve, held, variant), sleeve, variant).is_sound
 
 
 def test_buying_and_holding_is_as_the_engine_has_it() -> None:
@@ -114,7 +114,7 @@ def test_buying_and_holding_is_as_the_engine_has_it() -> None:
     engine = run_backtests([sleeve], "buy_and_hold", [variant])
     held = np.full(N, 10.0)
     held[0] = 0
-    mine = traded(sleeve, held, variant)
+    mine = run_positions(sleeve, held, variant)
     assert mine.equity == pytest.approx(engine.equity[0, 0], rel=1e-12)
     theirs = engine.fills_of(["-"])
     assert theirs["price"].tolist() == pytest.approx(mine.prices.tolist())

@@ -30,16 +30,16 @@ from whatif_assets.domain.leaks import (
     LABEL_PROBE,
     TRAINING_PROBE,
     Finding,
+    executions_of_fills,
     fills_at_next_open,
     forecasts_see_no_future,
     label_looks_forward,
-    of_fills,
+    merge_findings,
     refuse_leak,
-    together,
     trades_see_no_future,
     training_stops_before_test,
 )
-from whatif_assets.domain.leaks.noise import noised
+from whatif_assets.domain.leaks.noise import replace_by_noise
 from whatif_assets.domain.models.labels import Label, label
 from whatif_assets.domain.models.windows import Fold, cv_folds, split, training_rows
 from whatif_assets.domain.strategies.params import settings_of_params
@@ -53,7 +53,7 @@ from whatif_assets.engines.strategies import (
     required_features,
 )
 from whatif_assets.settings.configuration import Configuration
-from whatif_assets.settings.entries import build
+from whatif_assets.settings.entries import build_configuration
 from whatif_assets.settings.study import Study
 from whatif_assets.steps import leak_gate
 from whatif_assets.steps.forecasting import forecast_rows
@@ -141,7 +141,7 @@ class TestFeatures:
         assert probed(daily, [parse_feature("ema"), plant(monkeypatch, "next_close")])
 
     def test_noise_leaves_what_is_before_it_and_makes_bars_that_could_be(self, walks):
-        noise = noised(walks, 30, 1)
+        noise = replace_by_noise(walks, 30, 1)
         pd.testing.assert_frame_equal(noise.iloc[:30], walks.iloc[:30])
         assert (noise.dtypes == walks.dtypes).all()
         bodies = noise[["open", "close", "vwap"]]
@@ -168,7 +168,7 @@ class Learned:
 
 def configured(study: Study) -> Configuration:
     (name,) = study.configurations
-    return build(study, name, {}, Path())
+    return build_configuration(study, name, {}, Path())
 
 
 def learned(
@@ -453,7 +453,7 @@ def user_probed(strategy: type, sleeve: Sleeve, seed: int = 1) -> Finding:
     replay = partial(executions_of, strategy)
     found = replay(sleeve)
     assert len(found.bars) or strategy is user_strategies.Scripted
-    return together(
+    return merge_findings(
         [
             fills_at_next_open(sleeve, found),
             trades_see_no_future(replay, sleeve, found, random.Random(seed)),
@@ -537,7 +537,9 @@ class TestFills:
                 "price": [50.0],
             }
         )
-        assert not fills_at_next_open(sleeve, of_fills(fills, sleeve, 0, False)).passed
+        assert not fills_at_next_open(
+            sleeve, executions_of_fills(fills, sleeve, 0, False)
+        ).passed
 
 
 def at_close(bars: Sleeve, signal: np.ndarray) -> Executions:

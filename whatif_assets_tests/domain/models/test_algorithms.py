@@ -280,7 +280,7 @@ class TestRefused:
             fit("linear", "local", broken, y, {})
         label = y.copy()
         label[4] = value
-        with pytest.raises(BadInput, match="1 of 10 rows, the first of them row 4"):
+        with pytest.raises(BadInput, match="1 of 10 rows, the first is row 4"):
             fit("linear", "local", x, label, {})
 
     @pytest.mark.parametrize("shapes", [((3, 2), (4,)), ((3,), (3,)), ((0, 2), (0,))])

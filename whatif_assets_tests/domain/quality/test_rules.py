@@ -7,7 +7,7 @@ import pytest
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.quality import QUALITY_CHECKS, parse_rules, rules_hash
 from whatif_assets.home.home import set_up
-from whatif_assets.settings.market import difference, market_yaml, parse_market
+from whatif_assets.settings.market import list_differences, market_yaml, parse_market
 from whatif_assets.settings.spec import read_yaml
 from whatif_assets.steps.ingest import SessionBars
 
@@ -90,6 +90,6 @@ def test_what_a_home_says_about_quality_stands_where_a_study_says_nothing(
 def test_a_study_that_says_otherwise_is_told_the_difference(tmp_path):
     ours = market(tmp_path)
     theirs = market(tmp_path, "  jump: error\n")
-    (told,) = difference(ours, theirs)
+    (told,) = list_differences(ours, theirs)
     assert told.startswith("quality: the home has {}, the study asks for")
-    assert difference(theirs, ours) == []
+    assert list_differences(theirs, ours) == []

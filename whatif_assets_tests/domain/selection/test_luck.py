@@ -9,7 +9,7 @@ import pytest
 from scipy.special import stdtr
 
 from whatif_assets.domain.selection.decision import of_the_best
-from whatif_assets.domain.selection.luck import part_left
+from whatif_assets.domain.selection.luck import haircut_fraction
 
 # With this many degrees of freedom, Student's distribution is normal.
 NORMAL = 1e7
@@ -19,7 +19,7 @@ def left_of(sharpe: float, years: float, trials: int) -> float:
     """Fraction left of an annual Sharpe ratio of normal returns."""
     statistic = sharpe * math.sqrt(years)
     alone = 1 - float(stdtr(NORMAL, statistic))
-    return part_left(statistic, NORMAL, of_the_best(alone, trials))
+    return haircut_fraction(statistic, NORMAL, of_the_best(alone, trials))
 
 
 def test_the_example_of_harvey_and_liu() -> None:
@@ -35,5 +35,5 @@ def test_what_is_left_falls_with_the_trials() -> None:
 
 
 def test_nothing_is_said_of_a_ratio_that_is_not_above_0() -> None:
-    assert math.isnan(part_left(0.0, 100.0, 0.5))
-    assert math.isnan(part_left(-1.0, 100.0, 0.9))
+    assert math.isnan(haircut_fraction(0.0, 100.0, 0.5))
+    assert math.isnan(haircut_fraction(-1.0, 100.0, 0.9))

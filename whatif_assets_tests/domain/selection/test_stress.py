@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from whatif_assets.domain.selection.stress import loss_of_the_like, stress_of
+from whatif_assets.domain.selection.stress import largest_scaled_loss, stress_of
 
 
 def test_a_loss_is_open_up_to_three_in_as_many_sessions() -> None:
@@ -41,5 +41,5 @@ def test_what_a_trial_alike_lost_is_scaled_to_the_winner() -> None:
     crashed = np.array([0.02, 0.02, -0.8, 0.02])
     lacking = np.array([np.nan, 0.01, -0.05, np.nan])
     trials = np.stack([winner, crashed, np.zeros(4), lacking])
-    assert loss_of_the_like(winner, trials) == pytest.approx(0.4)
-    assert math.isnan(loss_of_the_like(np.zeros(4), trials))
+    assert largest_scaled_loss(winner, trials) == pytest.approx(0.4)
+    assert math.isnan(largest_scaled_loss(np.zeros(4), trials))

@@ -16,7 +16,11 @@ from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.strategies.params import json_value
 from whatif_assets.engines.strategies import find_strategy
 from whatif_assets.settings.configuration import Configuration
-from whatif_assets.settings.entries import build, expand, find
+from whatif_assets.settings.entries import (
+    build_configuration,
+    expand,
+    find_configuration,
+)
 from whatif_assets.settings.study import Study
 from whatif_assets_tests.domain.accounts.situations import Kind, Params
 
@@ -140,7 +144,7 @@ def configuration(folder: Path, **fields: Any) -> Configuration:
     """Build a configuration of the strategy whose params clash."""
     entry = {"strategy": "mine.py:Mine", **fields}
     study = Study(name="demo", cash=1000.0, configurations={"one": entry})
-    return build(study, "one", {}, folder)
+    return build_configuration(study, "one", {}, folder)
 
 
 @pytest.mark.parametrize("name", ["cash", "horizon", "bar", "symbols"])
@@ -201,6 +205,6 @@ def test_a_value_that_is_none_or_a_list_is_found_again_by_its_key(folder: Path) 
     expanded = expand(study, folder)
     assert expanded[0].key == "demo.one~opt=null~periods=3+8"
     for one in expanded:
-        again = find({"demo": study}, one.key, folder)
+        again = find_configuration({"demo": study}, one.key, folder)
         assert again.strategy_settings == one.strategy_settings
         assert again.result_hash(study) == one.result_hash(study)

@@ -1,4 +1,4 @@
-"""A strategy that ends or blocks its process costs its own job, and is named."""
+"""A strategy that ends or blocks its process harms only its job, and is named."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.engines.backtest import Variant, run_backtests
 from whatif_assets.engines.isolation import worker_pool as isolation
-from whatif_assets.engines.isolation.worker_pool import worked
+from whatif_assets.engines.isolation.worker_pool import run_tasks
 from whatif_assets.engines.probing.replaying import probe_strategy
 from whatif_assets.engines.processes.tasks import task_of
 from whatif_assets.engines.strategies import find_strategy
@@ -59,7 +59,7 @@ def run(folder: Path, line: str, variants: list[Variant] | None = None) -> list[
         ("self.data1.close[0]", "AttributeError.*Each symbol is traded in a separate"),
     ],
 )
-def test_whatever_ends_a_strategy_is_told_with_its_line(
+def test_an_error_that_ends_a_strategy_is_reported_with_its_line(
     tmp_path: Path, line: str, message: str
 ) -> None:
     with pytest.raises(BadInput, match=message) as caught:
@@ -70,7 +70,7 @@ def test_whatever_ends_a_strategy_is_told_with_its_line(
 
 
 @pytest.mark.parametrize("line", ["while True: pass", "__import__('time').sleep(99)"])
-def test_a_strategy_that_never_ends_is_stopped_and_told_with_its_line(
+def test_a_strategy_that_never_ends_is_stopped_and_reported_with_its_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str
 ) -> None:
     monkeypatch.setenv("WHATIF_STRATEGY_SECONDS", "2")
@@ -80,7 +80,7 @@ def test_a_strategy_that_never_ends_is_stopped_and_told_with_its_line(
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "soon", "inf", "nan"])
-def test_a_limit_that_is_no_time_is_refused(
+def test_a_limit_that_is_not_a_number_above_0_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
     monkeypatch.setenv("WHATIF_STRATEGY_SECONDS", text)
@@ -94,7 +94,7 @@ def test_the_next_job_runs_after_one_that_ended_its_process(tmp_path: Path) -> N
     assert run(tmp_path, "pass") == [1.0] * 39
 
 
-def test_whoever_stops_listening_ends_what_is_running(tmp_path: Path) -> None:
+def test_dismissing_a_pool_ends_its_running_jobs(tmp_path: Path) -> None:
     line = """
             with open(f"{self.p.last}.pid", "w") as file:
                 file.write(str(os.getpid()))
@@ -105,7 +105,7 @@ def test_whoever_stops_listening_ends_what_is_running(tmp_path: Path) -> None:
     kind = find_strategy("wild.py:Wild", tmp_path)
     file = tmp_path / "job.pid"
     loops = Variant("-", {"last": str(file.with_suffix(""))})
-    outcomes = worked([task_of("backtest", kind, BARS, [loops])], 1)
+    outcomes = run_tasks([task_of("backtest", kind, BARS, [loops])], 1)
     listener = threading.Thread(target=lambda: list(outcomes), daemon=True)
     pools: list[isolation._WorkerPool] = []
     with pytest.MonkeyPatch.context() as patch:
@@ -171,7 +171,7 @@ def test_an_import_that_never_ends_is_stopped_and_not_tried_again(
     assert find_strategy("wild.py:Wild", tmp_path).strategy.__name__ == "Wild"
 
 
-def test_a_job_finds_nothing_of_an_earlier_one(tmp_path: Path) -> None:
+def test_a_job_finds_nothing_that_an_earlier_job_kept(tmp_path: Path) -> None:
     variants = [Variant("1", {}), Variant("2", {})]
     line = "Wild.sold = getattr(Wild, 'sold', 0) + 1; self.sell(size=Wild.sold)"
     sizes = run(tmp_path, line, variants)
@@ -179,15 +179,15 @@ def test_a_job_finds_nothing_of_an_earlier_one(tmp_path: Path) -> None:
     assert -2.0 not in sizes
 
 
-def test_what_the_first_job_prints_is_printed_up_to_a_length(
+def test_the_output_of_the_first_job_is_printed_up_to_a_limit(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     variants = [Variant("1", {}), Variant("2", {})]
     run(tmp_path, "print('hello ' * 1_000_000)", variants)
-    told = capfd.readouterr()
-    assert "wild.py:Wild on AAA printed:\nhello hello" in told.out
-    assert "the rest of the output is left out" in told.out
-    assert len(told.out) + len(told.err) < 5_000
+    printed = capfd.readouterr()
+    assert "wild.py:Wild on AAA printed:\nhello hello" in printed.out
+    assert "the rest of the output is left out" in printed.out
+    assert len(printed.out) + len(printed.err) < 5_000
 
 
 @pytest.mark.parametrize("draw", ["random.random()", "np.random.uniform()"])

@@ -1,4 +1,4 @@
-"""Users' strategies: leaks that a short replay in one process would miss are found."""
+"""Probes of own strategies find look-ahead that a short replay would miss."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ def test_a_strategy_that_cheats_after_the_first_replay_is_caught() -> None:
     assert not finding.passed
 
 
-def test_what_is_random_is_called_so_and_no_leak(sleeves: list[Sleeve]) -> None:
+def test_a_random_strategy_is_reported_as_random(sleeves: list[Sleeve]) -> None:
     finding = trading.probed("leaky_strategies", "ThrowsDice", sleeves)
     assert "results of the strategy differ between runs" in finding.reason
     assert "seed" in finding.reason
 
 
-def test_a_file_that_no_replay_can_replace_is_named(sleeves: list[Sleeve]) -> None:
+def test_a_file_that_the_strategy_reads_is_named(sleeves: list[Sleeve]) -> None:
     finding = trading.probed("honest_strategies", "ReadsItsSettings", sleeves)
     assert finding.passed, finding.reason
     assert "it reads settings.json" in finding.compared

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def make_java(home: Path, version: str, lacks_module: bool = False) -> Path:
-    """Make a JAVA_HOME whose java says a version and otherwise its arguments."""
+    """Make a JAVA_HOME whose java prints a version, or else its arguments."""
     java = home / "bin" / "java"
     java.parent.mkdir(parents=True)
     refusal = f'[ "$1" = {MODULE} ] && exit 1' if lacks_module else ""
@@ -39,7 +39,7 @@ esac
 
 @pytest.fixture(autouse=True)
 def _no_java(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Start each test without any Java and with a cache of its own."""
+    """Start each test without any Java and with a separate cache."""
     monkeypatch.delenv("JAVA_HOME", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path / "empty"))
     monkeypatch.setenv("WHATIF_CACHE", str(tmp_path / "cache"))
@@ -80,7 +80,7 @@ def test_an_old_or_broken_java_is_passed_over(
     assert find_java() == good
 
 
-def test_without_java_the_error_says_for_what_and_how_to_get_it(
+def test_without_java_the_error_says_why_it_is_needed_and_how_to_install_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(JavaMissing) as error:
@@ -102,13 +102,13 @@ def test_a_runtime_without_the_vector_module_gets_a_java_that_does_not_ask_for_i
     monkeypatch.setenv("JAVA_HOME", str(reduced))
     home = find_java()
     assert home.is_relative_to(tmp_path / "cache")
-    said = subprocess.run(
+    done = subprocess.run(
         [home / "bin" / "java", "-Xmx1g", MODULE, "a b", "$x", "Main"],
         capture_output=True,
         text=True,
         check=True,
     )
-    assert said.stdout == "<-Xmx1g><a b><$x><Main>"
+    assert done.stdout == "<-Xmx1g><a b><$x><Main>"
     monkeypatch.setenv("JAVA_HOME", str(home))
     assert find_java() == home
 

@@ -31,7 +31,7 @@ def _restored_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def java(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Stand in for a Java 17 with a cache of its own."""
+    """Replace Java by a fake Java 17 with a separate cache."""
     monkeypatch.setenv("WHATIF_CACHE", str(tmp_path / "a cache"))
     monkeypatch.setattr(module, "find_java", lambda: tmp_path)
     monkeypatch.setattr(module, "java_version", lambda home: 17)
@@ -120,14 +120,14 @@ def test_a_later_java_makes_its_archive_by_itself(
 
 
 @pytest.mark.spark
-def test_a_session_that_runs_is_given_again(spark: SparkSession) -> None:
+def test_a_running_session_is_returned_again(spark: SparkSession) -> None:
     assert spark_session(spark_settings("local[2]")) is spark
     assert spark.conf.get("spark.sql.session.timeZone") == "UTC"
 
 
 @pytest.fixture
 def tools_without_java(tmp_path: Path) -> Path:
-    """Give a folder with links to the system's programs, java left out."""
+    """Make a folder with links to the system's programs except java."""
     folder = tmp_path / "tools"
     folder.mkdir()
     for place in (Path("/usr/bin"), Path("/bin")):
@@ -149,7 +149,7 @@ from whatif_assets_tests.domain.models.made_up import rows_of
 
 assert shutil.which("java") is None
 spark_rows.ROWS_PER_PARTITION = 1_000
-spark = spark_session(spark_settings("local[1]"))
+spark = spark_session(spark_settings("local[1]", short=True))
 model = fit("random_forest", "spark", *rows_of(3_000), {}, 1, lambda: spark)
 Path(sys.argv[1]).write_bytes(encoded_model(model))
 spark.stop()

@@ -17,8 +17,11 @@ from whatif_assets.steps.feature_tables import feature_versions
 from whatif_assets.steps.leaderboard import read_table
 from whatif_assets.steps.sleeves import sleeves_of_configuration
 from whatif_assets_tests.domain.features.random_walks import random_walks
+from whatif_assets_tests.made_once import made_once
+from whatif_assets_tests.undrawn import nothing_drawn
 
 SESSIONS = pd.bdate_range("2018-03-01", "2018-03-16")
+LATER = SESSIONS[2:]
 PRICES = ["open", "high", "low", "close", "vwap"]
 CONFIGURATIONS = """
 features:
@@ -67,14 +70,14 @@ def made_by_hand(minutes: pd.DataFrame, size: str) -> pd.DataFrame:
 
 
 def run(folder: Path, bars: pd.DataFrame, base_bar: str, configurations: str) -> Home:
-    """Set up a home with some bars, and run a study there."""
+    """Set up a home with some bars, and run a study of their sessions there."""
     folder.mkdir()
     columns = ["symbol", "ts", *PRICES, "volume"]
     bars[columns].to_parquet(folder / "bars.parquet")
     market = {
         "source": "parquet",
         "path": str(folder / "bars.parquet"),
-        "first_session": "2018-03-01",
+        "first_session": f"{bars['ts'].min():%Y-%m-%d}",
         "last_session": "2018-03-16",
         "base_bar": base_bar,
     }
@@ -94,8 +97,10 @@ def of_size(size: str) -> str:
 def test_larger_bars_give_what_a_market_of_such_bars_gives(
     size: str, minutes: pd.DataFrame, tmp_path: Path
 ) -> None:
-    made = run(tmp_path / "made", minutes, "1min", of_size(size))
-    given = run(tmp_path / "given", made_by_hand(minutes, size), size, CONFIGURATIONS)
+    by_hand = made_by_hand(minutes, size)
+    with nothing_drawn():
+        made = run(tmp_path / "made", minutes, "1min", of_size(size))
+        given = run(tmp_path / "given", by_hand, size, CONFIGURATIONS)
     for table in ("leaderboard", "best_configuration"):
         found, expected = (read_table(home, table) for home in (made, given))
         pd.testing.assert_frame_equal(found, expected, check_exact=True)
@@ -131,7 +136,11 @@ configurations:
 
 @pytest.fixture(scope="module")
 def mixed(minutes: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Home:
-    return run(tmp_path_factory.mktemp("mixed") / "m", minutes, "1min", MIXED)
+    def make(folder: Path) -> None:
+        later = minutes[minutes["session"] >= LATER[0]]
+        run(folder / "m", later, "1min", MIXED)
+
+    return Home.open(made_once(tmp_path_factory, "mixed", make) / "m" / "home")
 
 
 def test_bars_of_several_sizes_are_ranked_together(mixed: Home) -> None:
@@ -166,7 +175,7 @@ def test_a_configuration_trades_its_own_bars(mixed: Home) -> None:
 def test_a_what_if_of_bars_that_no_study_has_says_what_to_do(mixed: Home) -> None:
     asked, _ = mixed.find("sizes.linear~bar=30min")
     with pytest.raises(BadInput, match="Write this configuration into study sizes"):
-        feature_versions(mixed, asked, SESSIONS.date[:1])
+        feature_versions(mixed, asked, LATER.date[:1])
 
 
 def test_each_bar_size_has_a_table_of_features(mixed: Home) -> None:
@@ -190,8 +199,8 @@ def test_each_bar_size_has_a_table_of_features(mixed: Home) -> None:
     # The last hour of a session, cut off by its close, is known only in the next one.
     seen = hours.groupby("symbol")["close_of_1h"].nth(-2)
     assert ends.tolist() == seen.tolist()
-    assert rows["features_1day"] == (2 * len(SESSIONS),)
-    assert rows["features_1h"] == (2 * 7 * len(SESSIONS),)
+    assert rows["features_1day"] == (2 * len(LATER),)
+    assert rows["features_1h"] == (2 * 7 * len(LATER),)
     assert rows["features"][0] > 3 * rows["features_5min"][0]
     assert ("sizes.linear~bar=5min", "5min") in shown
     manifest = mixed.lake.manifest("features", "2018-03-08")

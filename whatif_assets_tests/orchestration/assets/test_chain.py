@@ -226,6 +226,7 @@ def test_main_plots_stand_in_the_metadata(copied_home):
     assert metadata["tiny_seconds_of_page"]["verdict"] >= 0
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_two_runs_from_empty_homes_give_equal_leaderboards(finished_home, tmp_path):
     study = tmp_path / "tiny.yaml"
     study.write_text(TINY_STUDY)
@@ -237,6 +238,7 @@ def test_two_runs_from_empty_homes_give_equal_leaderboards(finished_home, tmp_pa
         pd.testing.assert_frame_equal(first, second, check_exact=True)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_another_order_of_backfills_gives_the_same_bytes(finished_home, tmp_path):
     study_file = tmp_path / "tiny.yaml"
     study_file.write_text(TINY_STUDY)
@@ -256,6 +258,7 @@ def versions(lake: Lake, table: str) -> dict:
     return {key: lake.manifest(table, key).data_version for key in lake.keys(table)}
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_what_if_key_joins_the_ranking(copied_home):
     home = Home.open(copied_home)
     key = "tiny.linear~threshold=0.0005"
@@ -271,6 +274,7 @@ def test_a_what_if_key_joins_the_ranking(copied_home):
     assert len(rows) == 1
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_results_of_an_older_study_are_left_out_and_named(copied_home):
     path = copied_home / "studies" / "tiny.yaml"
     path.write_text(path.read_text().replace("train: 6", "train: 5"))
@@ -328,6 +332,7 @@ def test_features_on_spark_are_the_same_bytes(finished_home, tmp_path, monkeypat
     assert versions(home.lake, "features") == {day: expected[day] for day in days}
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_what_stands_is_reused_and_what_changed_is_said(copied_home):
     home = Home.open(copied_home)
     key = "tiny.linear"
@@ -401,6 +406,7 @@ def test_ranges_are_unbroken_stretches_of_the_order():
     assert ranges([], order) == []
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_where_no_variant_meets_the_constraints_all_say_why(copied_home, capsys):
     study = copied_home / "studies" / "tiny.yaml"
     study.write_text(

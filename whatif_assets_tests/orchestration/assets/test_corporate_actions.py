@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import duckdb
 import numpy as np
 import pandas as pd
@@ -9,12 +11,14 @@ import pytest
 
 from whatif_assets.command_line.studies import run_studies
 from whatif_assets.home.home import Home
+from whatif_assets_tests.made_once import made_once
 from whatif_assets_tests.split_market import (
     DAYS,
     SEVEN_FOR_ONE,
     SPLIT,
     bars_of,
 )
+from whatif_assets_tests.undrawn import nothing_drawn
 
 LATER = DAYS[-2]
 STUDY = f"""
@@ -38,18 +42,29 @@ configurations:
 
 @pytest.fixture(scope="module")
 def homes(tmp_path_factory) -> dict[str, Home]:
-    """Run the study over a market with a split and one without; return both homes."""
-    found = {}
-    for name, shares in (("split", 7), ("unsplit", 1)):
-        folder = tmp_path_factory.mktemp(name)
-        bars_of(shares).to_parquet(folder / "bars.parquet", index=False)
-        text = SEVEN_FOR_ONE if shares == 7 else "symbol,date,split\nZZZ,2018-11-26,2\n"
-        (folder / "actions.csv").write_text(text)
-        study = folder / "mine.yaml"
-        study.write_text(STUDY)
-        assert run_studies(folder / "home", str(study))
-        found[name] = Home.open(folder / "home")
-    return found
+    """Give a home after its study was run over a market with a split, and without."""
+
+    def make_split(folder: Path) -> None:
+        finished(folder, 7, SEVEN_FOR_ONE)
+
+    def make_unsplit(folder: Path) -> None:
+        with nothing_drawn():
+            finished(folder, 1, "symbol,date,split\nZZZ,2018-11-26,2\n")
+
+    return {
+        name: Home.open(made_once(tmp_path_factory, f"mine-{name}", make) / "home")
+        for name, make in (("split", make_split), ("unsplit", make_unsplit))
+    }
+
+
+def finished(folder: Path, shares: float, actions: str) -> Home:
+    """Give a home beside its bars and its actions, after the study was run in it."""
+    bars_of(shares).to_parquet(folder / "bars.parquet", index=False)
+    (folder / "actions.csv").write_text(actions)
+    study = folder / "mine.yaml"
+    study.write_text(STUDY)
+    assert run_studies(folder / "home", str(study))
+    return Home.open(folder / "home")
 
 
 def table(home: Home, query: str) -> pd.DataFrame:
@@ -95,9 +110,10 @@ def test_the_table_of_adjustments_and_the_page_tell_of_it(homes):
     )
 
 
-def test_an_action_that_becomes_known_computes_what_it_touches(homes):
-    """Bars of its session, features warmed up across it, and everything downstream."""
-    home = homes["split"]
+@pytest.mark.usefixtures("undrawn")
+def test_an_action_that_becomes_known_computes_what_it_touches(tmp_path):
+    """Bars of its session, features warmed up across it, and what reads those."""
+    home = finished(tmp_path, 7, SEVEN_FOR_ONE)
     before = table(home, "SELECT * FROM equity ORDER BY ALL")
     path = home.path.parent / "actions.csv"
     path.write_text(SEVEN_FOR_ONE + f"BBB,{LATER},,1.5\n")

@@ -16,7 +16,10 @@ from whatif_assets.home.lake import Lake
 from whatif_assets.home.manifest import MANIFEST, Manifest
 from whatif_assets.home.tables import LAKE
 from whatif_assets.steps.training import read_model
-from whatif_assets_tests.lake_files import files_with_rows, folder_of, path_of
+from whatif_assets_tests.made_once import made_once
+from whatif_assets_tests.undrawn import nothing_drawn
+
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 STUDY = """
 market:
@@ -43,10 +46,12 @@ EACH_RUN = ("leaderboard", "best_configuration")  # every run writes these
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("whole")
-    (folder / "small.yaml").write_text(STUDY)
-    assert run_studies(folder / "home", str(folder / "small.yaml"))
-    return folder / "home"
+    def make(folder: Path) -> None:
+        (folder / "small.yaml").write_text(STUDY)
+        with nothing_drawn():
+            assert run_studies(folder / "home", str(folder / "small.yaml"))
+
+    return made_once(tmp_path_factory, "whole", make) / "home"
 
 
 @pytest.fixture

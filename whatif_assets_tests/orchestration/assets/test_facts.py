@@ -23,7 +23,8 @@ from whatif_assets.steps.feature_tables import FeatureTables
 from whatif_assets.steps.ingest import SessionBars
 from whatif_assets.steps.leak_gate import probe_features
 from whatif_assets.steps.session_features import SessionFeatures
-from whatif_assets_tests.lake_files import folder_of
+from whatif_assets_tests.made_once import made_once
+from whatif_assets_tests.undrawn import nothing_drawn
 
 STUDY = """
 market:
@@ -84,10 +85,13 @@ def write(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory) -> Path:
-    """Run the study with facts in a home."""
-    folder = tmp_path_factory.mktemp("facts")
-    assert run_studies(folder / "home", str(write(folder)))
-    return folder
+    """Give a home in which the study with facts has been run."""
+
+    def make(folder: Path) -> None:
+        with nothing_drawn():
+            assert run_studies(folder / "home", str(write(folder)))
+
+    return made_once(tmp_path_factory, "facts", make)
 
 
 @pytest.fixture

@@ -27,6 +27,10 @@ from whatif_assets.steps.holdout import openings, times_seen
 from whatif_assets.steps.leaderboard import read_table
 from whatif_assets.steps.placebos import PLACEBOS
 from whatif_assets.steps.verdicts import evidence_of
+from whatif_assets_tests.made_once import made_once
+from whatif_assets_tests.undrawn import nothing_drawn
+
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 STUDY = """
 market:
@@ -50,10 +54,26 @@ configurations:
 
 @pytest.fixture(scope="module")
 def honest_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("honest")
-    (folder / "honest.yaml").write_text(STUDY)
-    assert run_studies(folder / "home", str(folder / "honest.yaml"))
-    return folder / "home"
+    def make(folder: Path) -> None:
+        (folder / "honest.yaml").write_text(STUDY)
+        with nothing_drawn():
+            assert run_studies(folder / "home", str(folder / "honest.yaml"))
+
+    return made_once(tmp_path_factory, "honest", make) / "home"
+
+
+@pytest.fixture(scope="module")
+def sealed_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, but for its holdout, which stays sealed."""
+
+    def make(folder: Path) -> None:
+        (folder / "honest.yaml").write_text(STUDY)
+        with nothing_drawn():
+            assert run_studies(
+                folder / "home", str(folder / "honest.yaml"), sealed=True
+            )
+
+    return made_once(tmp_path_factory, "sealed", make) / "home"
 
 
 @pytest.fixture
@@ -133,12 +153,8 @@ class TestHoldout:
         assert found["variant"].tolist() == [before.variant.id, after.variant.id]
         assert times_seen(home, home.study("honest")) == 2
 
-    def test_it_stays_sealed_where_the_asset_is_left_out(self, tmp_path):
-        (tmp_path / "honest.yaml").write_text(STUDY)
-        assert run_studies(
-            tmp_path / "home", str(tmp_path / "honest.yaml"), sealed=True
-        )
-        home = Home.open(tmp_path / "home")
+    def test_it_stays_sealed_where_the_asset_is_left_out(self, sealed_home):
+        home = Home.open(sealed_home)
         assert not home.lake.has("holdout_results", "honest")
         assert openings(home, home.study("honest")).empty
 
@@ -262,10 +278,8 @@ class TestVerdict:
         assert len(evidence.holdout.returns) == 3
         assert len(evidence.placebos) == 3 + 1 + 1 + 1
 
-    def test_a_sealed_holdout_is_no_evidence(self, tmp_path):
-        (tmp_path / "honest.yaml").write_text(STUDY)
-        assert run_studies(tmp_path / "h", str(tmp_path / "honest.yaml"), sealed=True)
-        (winner,) = winners(Home.open(tmp_path / "h"))
+    def test_a_sealed_holdout_is_no_evidence(self, sealed_home):
+        (winner,) = winners(Home.open(sealed_home))
         assert evidence_of(winner).holdout is None
 
     def test_costs_that_flip_the_winner_do_flip_it(self, home):

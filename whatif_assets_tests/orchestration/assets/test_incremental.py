@@ -18,6 +18,8 @@ from whatif_assets.home.run_history import read_run_history
 from whatif_assets_tests.domain.features.random_walks import random_walks, weekdays
 from whatif_assets_tests.orchestration.assets.test_partitions import launch, recorded
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 # 2018-01-15 is a holiday of XNYS.
 SESSIONS = [day for day in weekdays(13) if str(day) != "2018-01-15"]
 DAYS = [str(day) for day in SESSIONS]

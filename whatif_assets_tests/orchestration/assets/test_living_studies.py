@@ -16,7 +16,7 @@ from whatif_assets.home.home import Home
 from whatif_assets.home.lake_names import DATA
 from whatif_assets.home.trials import read_trials
 from whatif_assets.orchestration.code_location import build_definitions
-from whatif_assets.orchestration.records import kept_shown
+from whatif_assets.orchestration.records import stored_metadata
 from whatif_assets.steps import fitting_ahead as ahead
 from whatif_assets.steps import training
 from whatif_assets.steps.holdout import openings
@@ -26,6 +26,8 @@ from whatif_assets_tests.orchestration.assets.test_incremental import (
     market,
     write,
 )
+
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 MARKET = """
 source: parquet
@@ -298,6 +300,6 @@ def test_a_what_if_on_the_rule_alone_shares_models_and_forecasts(
     ):
         own, other = (folder_of(lake, table, k) / file for k in ("rules.linear", key))
         assert own.samefile(other)
-    found = [kept_shown(lake, "trained_models", k) for k in ("rules.linear", key)]
+    found = [stored_metadata(lake, "trained_models", k) for k in ("rules.linear", key)]
     assert found[0]["search"] == found[1]["search"]
     assert living.column("SELECT count(DISTINCT configuration) FROM forecasts") == [2]

@@ -24,9 +24,15 @@ from whatif_assets.domain.quality.losses import (
     symbols_lost,
 )
 from whatif_assets.home.home import Home
-from whatif_assets.home.quality_findings import admit, kept_findings, left_out_of
+from whatif_assets.home.quality_findings import (
+    left_out_of,
+    read_findings,
+    store_findings,
+)
 from whatif_assets.settings.market import Market
 from whatif_assets.steps.ingest import SessionBars
+
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 MARCH = Sessions("XNYS", date(2018, 3, 1), date(2018, 3, 29))
 MARKET = {
@@ -161,7 +167,7 @@ def test_a_broken_file_of_a_session_fails_that_session_alone(tmp_path):
     assert (finding.check, finding.severity) == ("unreadable", "error")
     assert "bars_20180315.parquet cannot be read as Parquet" in finding.example
     with pytest.raises(BadInput, match=r"may_lose: session"):
-        admit(home.lake, refused[0], [finding], True, "nothing")
+        store_findings(home.lake, refused[0], [finding], True, "nothing")
 
 
 def test_what_was_left_out_of_bars_goes_with_them(tmp_path):
@@ -169,12 +175,12 @@ def test_what_was_left_out_of_bars_goes_with_them(tmp_path):
     lake, day = Home(tmp_path, Market(**MARKET)).lake, MARCH.first
     values = sorted(REFUSED)[0]
     refused = Finding(day, "ONE", None, 1, math.nan, "a fault", values, "error")
-    admit(lake, str(day), [refused], False, "nothing")
+    store_findings(lake, str(day), [refused], False, "nothing")
     assert [one.symbol for one in left_out_of(lake, [day])] == ["ONE"]
     with pytest.raises(BadInput, match="a fault"):
-        admit(lake, str(day), [refused], True, "nothing")
+        store_findings(lake, str(day), [refused], True, "nothing")
     assert left_out_of(lake, [day]) == []
-    assert kept_findings(lake, str(day)) == []
+    assert read_findings(lake, str(day)) == []
 
 
 def test_a_broken_file_of_a_symbol_costs_that_symbol(tmp_path):

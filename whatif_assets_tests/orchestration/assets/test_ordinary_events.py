@@ -12,6 +12,8 @@ import pytest
 
 from whatif_assets.command_line.studies import run_studies
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 DAYS = xcals.get_calendar("XNYS").sessions_in_range("2024-03-01", "2024-03-28")
 MARKET = """
   source: parquet

@@ -10,7 +10,7 @@ import pytest
 from whatif_assets.command_line.runs import instance_of
 from whatif_assets.domain.quality import CHECKS
 from whatif_assets.home.home import Home, set_up
-from whatif_assets.home.quality_findings import kept_findings, left_out_of
+from whatif_assets.home.quality_findings import left_out_of, read_findings
 from whatif_assets.orchestration.code_location import build_definitions
 from whatif_assets.report.database import create_from_files
 from whatif_assets_tests.domain.quality.clean_bars import DAYS, clean_bars
@@ -130,7 +130,7 @@ def test_an_error_leaves_its_symbol_out_of_its_session_alone(tmp_path, instance)
         {"BBB"},
         {"AAA", "BBB"},
     ]
-    assert [f.check for f in kept_findings(home.lake, HALF_DAY)] == ["jump"]
+    assert [f.check for f in read_findings(home.lake, HALF_DAY)] == ["jump"]
     (one,) = left_out_of(home.lake, {day for day in DAYS})
     assert (str(one.session), one.symbol) == (HALF_DAY, "AAA")
     assert one.why.startswith("jump: open ")
@@ -147,7 +147,7 @@ def test_a_symbol_comes_back_once_nothing_leaves_it_out(tmp_path, instance):
     home = make_home(tmp_path, factor=1.3, quality="{jump: off}")
     assert ingest(home, instance).success
     assert symbols_of(home, HALF_DAY) == {"AAA", "BBB"}
-    assert kept_findings(home.lake, HALF_DAY) == []
+    assert read_findings(home.lake, HALF_DAY) == []
     assert left_out_of(home.lake, set(DAYS)) == []
 
 
@@ -195,7 +195,7 @@ def test_prices_of_0_and_less_are_admitted_where_the_market_says_so(tmp_path, in
     assert ingest(home, instance).success
     bars = home.lake.read("price_bars", FIRST)
     assert bars.loc[0, ["low", "close"]].tolist() == [-2.0, -1.0]
-    found = {f.check: f for f in kept_findings(home.lake, FIRST)}
+    found = {f.check: f for f in read_findings(home.lake, FIRST)}
     assert (found["negative_price"].symbol, found["negative_price"].count) == ("AAA", 1)
     assert left_out_of(home.lake, set(DAYS)) == []
 
@@ -232,7 +232,7 @@ def test_sessions_one_by_one_in_any_order_are_found_to_be_the_same(tmp_path):
         with dg.DagsterInstance.ephemeral() as instance:
             for day in days:
                 assert ingest(home, instance, day, day).success
-        found.append(kept_findings(home.lake, HALF_DAY))
+        found.append(read_findings(home.lake, HALF_DAY))
         versions.append(home.lake.manifest("price_bars", HALF_DAY).data_version)
     assert [f.check for f in found[0]] == ["unadjusted_split"]
     assert str(found[0]) == str(found[1])

@@ -11,7 +11,12 @@ import pandas as pd
 import pytest
 
 from whatif_assets.domain.base.errors import BadInput
-from whatif_assets.sources.facts import FactOptions, ReadFacts, described, read_facts
+from whatif_assets.sources.facts import (
+    FactOptions,
+    ReadFacts,
+    describe_facts,
+    read_facts,
+)
 
 ZONE = "America/New_York"
 HEAD = "symbol,event_ts,available_ts,value\n"
@@ -119,12 +124,12 @@ def test_facts_are_described(tmp_path):
     found = read(tmp_path, text)
     end = pd.Timestamp("2018-02-20", tz="UTC")
     options = FactOptions(path="-", late_after=10, stale_after=30)
-    line = described(found.rows, found.counts, {"x": options}, end).iloc[0]
+    line = describe_facts(found.rows, found.counts, {"x": options}, end).iloc[0]
     numbers = line[["facts", "symbols", "revised", "before_event", "late", "stale"]]
     assert numbers.tolist() == [5, 2, 1, 1, 1, 1]
     assert line["longest_delay"] == 18.0
     announced = options.model_copy(update={"scheduled": True, "stale_after": 31})
-    line = described(found.rows, found.counts, {"x": announced}, end).iloc[0]
+    line = describe_facts(found.rows, found.counts, {"x": announced}, end).iloc[0]
     assert line[["before_event", "stale"]].tolist() == [0, 0]
 
 

@@ -13,7 +13,7 @@ from whatif_assets.domain.features import (
     features_of_sessions,
     parse_feature,
 )
-from whatif_assets.domain.leaks import Finding, together
+from whatif_assets.domain.leaks import Finding, merge_findings
 from whatif_assets.engines.probing.feature_probe import features_see_no_future
 from whatif_assets_tests.domain.features.random_walks import random_walks, weekdays
 from whatif_assets_tests.domain.leaks.zoo.leaky_features import Function
@@ -61,4 +61,4 @@ def _probed(name: str, bars: pd.DataFrame) -> Finding:
         if not finding.passed:
             return finding
         findings.append(finding)
-    return together(findings)
+    return merge_findings(findings)

@@ -1,0 +1,25 @@
+"""Runs without their pictures and pages, for tests that look at neither."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from unittest import mock
+
+from whatif_assets.orchestration import partition_loop
+from whatif_assets.orchestration.assets import best_configuration
+from whatif_assets.report import page
+from whatif_assets.report.drawing import Picture
+
+
+@contextlib.contextmanager
+def nothing_drawn() -> Iterator[None]:
+    """Leave out pictures and pages, which take their time and are in no table."""
+    with (
+        mock.patch.object(Picture, "png", lambda picture: b""),
+        mock.patch.object(partition_loop, "draw_beside", lambda: None),
+        mock.patch.object(page, "SECTIONS", ()),
+        mock.patch.object(page, "get_plotlyjs", lambda: ""),
+        mock.patch.object(best_configuration, "pictures", lambda *_: {}),
+    ):
+        yield
