@@ -16,6 +16,7 @@ from whatif_assets.home.lake import Lake
 from whatif_assets.home.manifest import MANIFEST, Manifest
 from whatif_assets.home.tables import LAKE
 from whatif_assets.steps.training import read_model
+from whatif_assets_tests.lake_files import files_with_rows, folder_of, path_of
 from whatif_assets_tests.made_once import made_once
 from whatif_assets_tests.undrawn import nothing_drawn
 

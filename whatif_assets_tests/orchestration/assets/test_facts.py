@@ -23,6 +23,7 @@ from whatif_assets.steps.feature_tables import FeatureTables
 from whatif_assets.steps.ingest import SessionBars
 from whatif_assets.steps.leak_gate import probe_features
 from whatif_assets.steps.session_features import SessionFeatures
+from whatif_assets_tests.lake_files import folder_of
 from whatif_assets_tests.made_once import made_once
 from whatif_assets_tests.undrawn import nothing_drawn
 
