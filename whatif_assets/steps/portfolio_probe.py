@@ -64,7 +64,9 @@ class PortfolioReplay:
                 f"{own.symbol} differ from then on."
             )
         mine = result.fills[result.fills["symbol"] == own.symbol]
-        return executions_of_fills(mine, other, self.variant.costs.slippage_bps / 1e4, False)
+        return executions_of_fills(
+            mine, other, self.variant.costs.slippage_bps / 1e4, False
+        )
 
     @staticmethod
     def _of_others(fills: pd.DataFrame, own: Sleeve, cut: pd.Timestamp) -> pd.DataFrame:

@@ -1,7 +1,7 @@
 """The built-in strategies by name.
 
-A new built-in strategy is one class in its own module and one line in ``STRATEGIES``, or
-in ``PANEL_STRATEGIES`` if it divides one account among all symbols.
+A new built-in strategy is one class in its own module and one line in ``STRATEGIES``,
+or in ``PANEL_STRATEGIES`` if it divides one account among all symbols.
 """
 
 from __future__ import annotations

@@ -121,7 +121,7 @@ class PanelRule(bt.Strategy, Generic[SettingsT]):  # type: ignore[misc]
     role: ClassVar[Role] = "candidate"
     scope: ClassVar[Literal["portfolio"]] = "portfolio"
 
-    params = (("settings", None), ("times", frozenset()))
+    params: Any = (("settings", None), ("times", frozenset()))
 
     def __init__(self) -> None:
         """Take the settings, and the times at which to rebalance."""

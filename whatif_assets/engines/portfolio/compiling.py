@@ -15,7 +15,7 @@ from typing import Any
 from numba import njit
 
 from whatif_assets.engines.portfolio.kernel import rank, run_variant
-from whatif_assets.engines.portfolio.layout import Prices, Ranking
+from whatif_assets.engines.portfolio.layout import Log, Prices, Ranking, Work
 
 _SOURCES = ("compiling.py", "kernel.py", "layout.py")
 _kept = njit(nogil=True, cache=True, error_model="numpy")
@@ -43,11 +43,10 @@ def _compile(version: int) -> tuple[Callable[..., Ranking], Callable[..., None]]
         stops: Any,
         rebalances: Any,
         parameters: Any,
-        work: Any,
+        work: Work,
         equity: Any,
         counts: Any,
-        fills: Any,
-        refusals: Any,
+        log: Log,
     ) -> None:
         assert version > 0
         for row in range(len(parameters)):
@@ -60,8 +59,7 @@ def _compile(version: int) -> tuple[Callable[..., Ranking], Callable[..., None]]
                 work,
                 equity[row],
                 counts[row],
-                fills,
-                refusals,
+                log,
             )
 
     return ranking_of, run_alike

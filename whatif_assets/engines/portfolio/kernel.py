@@ -8,8 +8,8 @@ is rounded down are the same to the last bit.
 Nothing happens between rebalances but the fills of waiting orders, interest on
 borrowed shares and the ends of sessions, so that all other times are skipped.
 
-In the signatures ``p`` is the variant's row of parameters, ``a`` the account, ``book``
-its positions and ``waiting`` its orders; ``layout`` names their columns.
+In the signatures ``p`` is the variant's row of parameters, ``w`` the account with its
+positions and waiting orders; ``layout`` names their columns.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from whatif_assets.engines.portfolio.layout import Prices, Ranking
+from whatif_assets.engines.portfolio.layout import Log, Prices, Ranking, Work
 
 compiled = njit(nogil=True, error_model="numpy")
 
@@ -81,11 +81,10 @@ def run_variant(
     stops: Any,
     rebalances: Any,
     p: Any,
-    work: Any,
+    w: Work,
     equity: Any,
     counts: Any,
-    fills: Any,
-    refusals: Any,
+    log: Log,
 ) -> None:
     """Run one variant over all times.
 
@@ -98,103 +97,97 @@ def run_variant(
         rebalance.
     p
         Parameters of the variant.
-    work
-        Scratch: account, book, waiting orders, symbols held, and parts of weights.
+    w
+        Scratch space.
     equity
         Filled with the value at the end of each session.
     counts
         Filled; see ``whatif_assets.engines.compiled.layout.COUNTS``.
-    fills, refusals
-        Filled as far as they have room.
+    log
+        Filled as far as it has room.
     """
-    account, book, waiting, held, parts = work
-    a = account[0]
-    a.cash, a.n_held, a.n_waiting, a.sent = p.cash, 0, 0, -1
-    for s in range(len(book)):
-        one = book[s]
-        one.held = one.entry = one.interest = one.profit = one.first_bar = 0.0
-        one.weight = one.target = one.ranked = 0.0
-    counts.traded = counts.trades = counts.wins = counts.first = counts.total = 0.0
-    counts.squares = counts.rejected = counts.fills = counts.held = 0.0
-    counts.least, counts.greatest = np.inf, -np.inf
+    _clear(p, w, counts)
+    a = w.account[0]
     session, ends = 0, prices.ends
     for number in range(len(stops)):
         now = stops[number]
-        _work_until(now, prices, p, a, book, waiting, held, counts, fills, refusals)
+        _work_until(now, prices, p, w, counts, log)
         while session < len(ends) and ends[session] < now:
             equity[session] = p.cash if ends[session] < 0 else a.value
             session += 1
         ending = session < len(ends) and ends[session] == now
         if ending or rebalances[number]:
-            a.value = _value(now, prices, a, book, held)
+            a.value = _value(now, prices, w)
         if rebalances[number]:
             a.n_waiting = 0
-            _rebalance(now, prices, ranking, p, a, book, waiting, held, parts)
+            _rebalance(now, prices, ranking, p, w)
     while session < len(ends):
         equity[session] = p.cash if ends[session] < 0 else a.value
         session += 1
     counts.exposed = counts.held
     for n in range(int(a.n_held)):
-        s = held[n]
-        counts.exposed += prices.n_bars[s] - book[s].first_bar
+        s = w.held[n]
+        counts.exposed += prices.n_bars[s] - w.book[s].first_bar
+
+
+@compiled
+def _clear(p: Any, w: Work, counts: Any) -> None:
+    """Begin with cash alone."""
+    a = w.account[0]
+    a.cash = a.value = p.cash
+    a.n_held, a.n_waiting, a.sent = 0, 0, -1
+    for s in range(len(w.book)):
+        one = w.book[s]
+        one.held = one.entry = one.interest = one.profit = one.first_bar = 0.0
+        one.weight = one.target = one.ranked = 0.0
+    counts.traded = counts.trades = counts.wins = counts.first = counts.total = 0.0
+    counts.squares = counts.rejected = counts.fills = counts.held = 0.0
+    counts.least, counts.greatest = np.inf, -np.inf
+
+
+# The broker
 
 
 @compiled
 def _work_until(
-    now: int,
-    prices: Prices,
-    p: Any,
-    a: Any,
-    book: Any,
-    waiting: Any,
-    held: Any,
-    counts: Any,
-    fills: Any,
-    refusals: Any,
+    now: int, prices: Prices, p: Any, w: Work, counts: Any, log: Log
 ) -> None:
     """Check and fill the orders that wait, up to a time; charge interest at it."""
+    a = w.account[0]
     while a.n_waiting > 0:
         due = int(a.sent) + 1
         if a.sent >= 0:
             if due > now:
                 break
-            _check(due, prices, p, a, book, waiting, counts, refusals)
+            _check(due, prices, p, w, counts, log)
         else:
-            due = int(waiting[0].due)
+            due = int(w.waiting[0].due)
             for n in range(1, int(a.n_waiting)):
-                due = min(due, int(waiting[n].due))
+                due = min(due, int(w.waiting[n].due))
         if due > now:
             break
         if due == now:
-            _charge_interest(now, prices, p, a, book, held)
-        _fill(due, prices, p, a, book, waiting, held, counts, fills, refusals)
+            _charge_interest(now, prices, p, w)
+        _fill(due, prices, p, w, counts, log)
         if due == now:
             return
-    _charge_interest(now, prices, p, a, book, held)
+    _charge_interest(now, prices, p, w)
 
 
 @compiled
-def _check(
-    now: int,
-    prices: Prices,
-    p: Any,
-    a: Any,
-    book: Any,
-    waiting: Any,
-    counts: Any,
-    refusals: Any,
-) -> None:
-    """Take the orders that were sent, in their order, as long as there is cash.
+def _check(now: int, prices: Prices, p: Any, w: Work, counts: Any, log: Log) -> None:
+    """Accept the orders that were sent, in their order, as long as there is cash.
 
-    The broker reckons with the closes at which they were sent. What an order that is
-    refused would have cost is not given back to those after it.
+    The broker uses the closes at which they were sent. What a refused order would have
+    cost is not given back to those after it.
     """
-    cash, kept = a.cash, 0
+    a, kept = w.account[0], 0
+    cash = a.cash
     for n in range(int(a.n_waiting)):
-        order = waiting[n]
-        s = int(order.symbol)
-        size, price, multiplier = order.size, order.close, prices.multiplier[s]
-        closed = _closed(book[s].held, size)
+        order = w.waiting[n]
+        s, size, price = int(order.symbol), order.size, order.close
+        multiplier = prices.multiplier[s]
+        closed = _closed(w.book[s].held, size)
         opened = size - closed
         if closed != 0:
             cash += -closed * price * multiplier
@@ -203,10 +196,10 @@ def _check(
             cash -= opened * price * multiplier
             cash -= _commission(opened, price, multiplier, p)
         if cash >= 0:
-            waiting[kept] = waiting[n]
+            w.waiting[kept] = w.waiting[n]
             kept += 1
         else:
-            _refuse(now, s, size, 0.0, counts, refusals)
+            _refuse(now, s, size, 0.0, counts, log)
     a.n_waiting, a.sent = kept, -1
 
 
@@ -226,56 +219,42 @@ def _commission(size: float, price: float, multiplier: float, p: Any) -> float:
 
 @compiled
 def _refuse(
-    now: int, s: int, size: float, at_fill: float, counts: Any, refusals: Any
+    now: int, s: int, size: float, at_fill: float, counts: Any, log: Log
 ) -> None:
     n = int(counts.rejected)
-    if n < len(refusals):
-        refusal = refusals[n]
+    if n < len(log.refusals):
+        refusal = log.refusals[n]
         refusal.time, refusal.symbol = now, s
         refusal.size, refusal.at_fill = size, at_fill
     counts.rejected += 1
 
 
 @compiled
-def _charge_interest(
-    now: int, prices: Prices, p: Any, a: Any, book: Any, held: Any
-) -> None:
+def _charge_interest(now: int, prices: Prices, p: Any, w: Work) -> None:
     """Charge interest on borrowed shares for the days since each symbol's last bar."""
     if p.borrow <= 0:
         return
-    total = 0.0
+    a, total = w.account[0], 0.0
     for n in range(int(a.n_held)):
-        s = held[n]
-        days = prices.days[now, s]
-        if book[s].held < 0 and days > 0:
-            sold = -book[s].held * abs(book[s].entry) * prices.multiplier[s]
-            due = days * p.borrow * sold
-            book[s].interest += due
+        s = w.held[n]
+        one, days = w.book[s], prices.days[now, s]
+        if one.held < 0 and days > 0:
+            due = days * p.borrow * -one.held * abs(one.entry) * prices.multiplier[s]
+            one.interest += due
             total += due
     a.cash -= total
 
 
 @compiled
-def _fill(
-    due: int,
-    prices: Prices,
-    p: Any,
-    a: Any,
-    book: Any,
-    waiting: Any,
-    held: Any,
-    counts: Any,
-    fills: Any,
-    refusals: Any,
-) -> None:
+def _fill(due: int, prices: Prices, p: Any, w: Work, counts: Any, log: Log) -> None:
     """Fill the orders that are due at a time at the opens of their bars."""
-    kept = 0
+    a, kept = w.account[0], 0
     for n in range(int(a.n_waiting)):
-        if waiting[n].due == due:
-            s, size = int(waiting[n].symbol), waiting[n].size
-            _execute(due, s, size, prices, p, a, book, held, counts, fills, refusals)
+        if w.waiting[n].due == due:
+            order = w.waiting[n]
+            _execute(due, int(order.symbol), order.size, prices, p, w, counts, log)
         else:
-            waiting[kept] = waiting[n]
+            w.waiting[kept] = w.waiting[n]
             kept += 1
     a.n_waiting = kept
 
@@ -287,16 +266,13 @@ def _execute(
     size: float,
     prices: Prices,
     p: Any,
-    a: Any,
-    book: Any,
-    held: Any,
+    w: Work,
     counts: Any,
-    fills: Any,
-    refusals: Any,
+    log: Log,
 ) -> None:
     """Close what is open, then open the rest if the cash is there for it."""
-    one, multiplier, side = book[s], prices.multiplier[s], 1.0 if size > 0 else -1.0
-    price = prices.open[now, s]
+    a, one, multiplier = w.account[0], w.book[s], prices.multiplier[s]
+    price, side = prices.open[now, s], 1.0 if size > 0 else -1.0
     price = price * (1 + math.copysign(side, price * side) * p.slippage)
     before, closing, opening = one.held, 0.0, 0.0
     closed = _closed(before, size)
@@ -314,50 +290,60 @@ def _execute(
         left = a.cash - opened * price * multiplier - opening
         if left < 0:
             opened = opening = 0.0
-            _refuse(now, s, size - closed, 1.0, counts, refusals)
+            _refuse(now, s, size - closed, 1.0, counts, log)
         else:
             a.cash = left
     done = closed + opened
-    if done == 0:
-        return
-    bar, after = prices.bar[now, s], before + done
-    _count_fill(now, s, bar, done, price, opening, closing, multiplier, counts, fills)
-    if closed != 0 and before * after <= 0:
+    if done != 0:
+        bar = prices.bar[now, s]
+        _count_fill(now, s, bar, done, price, opening, closing, counts, log)
+        counts.traded += abs(done * price) * multiplier
+        _move(s, bar, done, price, opening, w, counts)
+
+
+@compiled
+def _move(
+    s: int, bar: int, done: float, price: float, opening: float, w: Work, counts: Any
+) -> None:
+    """Change a position by a fill."""
+    one = w.book[s]
+    before, after = one.held, one.held + done
+    if before != 0 and before * after <= 0:
         _count_trade(one.profit, bar - one.first_bar, counts)
         one.profit = 0.0
     one.profit -= opening
     if before * after <= 0:
         one.entry, one.first_bar = price, bar
         if before == 0:
-            _hold(s, a, held)
+            _hold(s, w)
         elif after == 0:
             one.entry = 0.0
-            _drop(s, a, held)
+            _drop(s, w)
     elif abs(after) > abs(before):
         one.entry = (one.entry * before + done * price) / after
     one.held = after
 
 
 @compiled
-def _hold(s: int, a: Any, held: Any) -> None:
+def _hold(s: int, w: Work) -> None:
     """Add a symbol to those that are held, in their order."""
-    n = int(a.n_held)
-    while n > 0 and held[n - 1] > s:
-        held[n] = held[n - 1]
+    n = int(w.account[0].n_held)
+    while n > 0 and w.held[n - 1] > s:
+        w.held[n] = w.held[n - 1]
         n -= 1
-    held[n] = s
-    a.n_held += 1
+    w.held[n] = s
+    w.account[0].n_held += 1
 
 
 @compiled
-def _drop(s: int, a: Any, held: Any) -> None:
+def _drop(s: int, w: Work) -> None:
     """Remove a symbol from those that are held."""
     n = 0
-    while held[n] != s:
+    while w.held[n] != s:
         n += 1
-    a.n_held -= 1
-    while n < int(a.n_held):
-        held[n] = held[n + 1]
+    w.account[0].n_held -= 1
+    while n < int(w.account[0].n_held):
+        w.held[n] = w.held[n + 1]
         n += 1
 
 
@@ -385,109 +371,101 @@ def _count_fill(
     price: float,
     opening: float,
     closing: float,
-    multiplier: float,
     counts: Any,
-    fills: Any,
+    log: Log,
 ) -> None:
     n = int(counts.fills)
-    if n < len(fills):
-        fill = fills[n]
+    if n < len(log.fills):
+        fill = log.fills[n]
         fill.time, fill.symbol, fill.bar = now, s, bar
         fill.size, fill.price = size, price
         fill.charged, fill.closing = closing + opening, closing
     counts.fills += 1
-    counts.traded += abs(size * price) * multiplier
 
 
 @compiled
-def _value(now: int, prices: Prices, a: Any, book: Any, held: Any) -> float:
+def _value(now: int, prices: Prices, w: Work) -> float:
     """Cash plus positions; Backtrader takes long ones apart and together again."""
     total = 0.0
-    for n in range(int(a.n_held)):
-        s = held[n]
-        units, multiplier = book[s].held, prices.multiplier[s]
-        close = prices.close[now, s]
-        worth = units * close * multiplier
+    for n in range(int(w.account[0].n_held)):
+        s = w.held[n]
+        one, close, multiplier = w.book[s], prices.close[now, s], prices.multiplier[s]
+        worth = one.held * close * multiplier
         if worth > 0:
-            unrealized = units * (close - book[s].entry) * multiplier
+            unrealized = one.held * (close - one.entry) * multiplier
             total += worth - unrealized
             total += unrealized
         else:
             total += worth
-    return float(a.cash + total)
+    return float(w.account[0].cash + total)
 
 
 # The strategy
 
+KEEP, EXIT, REDUCE, OTHER = -1, 0, 1, 2
+LONG, SHORT = 1, -1
+
 
 @compiled
-def _rebalance(
-    now: int,
-    prices: Prices,
-    ranking: Ranking,
-    p: Any,
-    a: Any,
-    book: Any,
-    waiting: Any,
-    held: Any,
-    parts: Any,
-) -> None:
+def _rebalance(now: int, prices: Prices, ranking: Ranking, p: Any, w: Work) -> None:
     """Weigh the best and the worst, and send the orders that lead there."""
-    row = ranking.row[now]
-    n = ranking.ranked[row]
-    both = p.long > 0 and p.short > 0
-    count = int(p.quantile * n) if p.quantile > 0 else int(p.count)
-    count = min(max(count, 1), n // 2 if both else n)
-    if a.value <= 0:
-        count = 0
-    leg = p.gross / 2 if both else p.gross
-    if p.long > 0:
-        _weigh(row, 0, 1, count, leg, ranking, p, book, parts)
-    if p.short > 0:
-        _weigh(row, n - 1, -1, count, leg, ranking, p, book, parts)
+    a, row = w.account[0], ranking.row[now]
+    count = _count(ranking.ranked[row], p) if a.value > 0 else 0
+    for side in (LONG, SHORT):
+        if _has(side, p):
+            _weigh(row, side, count, ranking, p, w)
+            _aim(now, row, side, count, prices, ranking, p, w)
     left = p.max_turnover * a.value if p.max_turnover > 0 else math.inf
     for number in range(int(a.n_held)):
-        s = held[number]
-        if prices.bar[now, s] >= 0 and book[s].ranked == 0:
-            left = _send(now, s, 0.0, left, prices, a, book, waiting)
-    if p.long > 0:
-        _aim(now, row, 0, 1, count, prices, ranking, p, a, book)
-    if p.short > 0:
-        _aim(now, row, n - 1, -1, count, prices, ranking, p, a, book)
-    for kind in range(3):
-        if p.long > 0:
-            left = _send_kind(
-                kind, now, row, 0, 1, count, left, prices, ranking, a, book, waiting
-            )
-        if p.short > 0:
-            left = _send_kind(
-                kind, now, row, n - 1, -1, count, left, prices, ranking, a, book,
-                waiting,
-            )  # fmt: skip
-    for place in range(count):
-        if p.long > 0:
-            book[ranking.order[row, place]].ranked = 0
-        if p.short > 0:
-            book[ranking.order[row, n - 1 - place]].ranked = 0
+        s = w.held[number]
+        if prices.bar[now, s] >= 0 and w.book[s].ranked == 0:
+            left = _send(now, s, 0.0, left, prices, w)
+    for kind in (EXIT, REDUCE, OTHER):
+        for side in (LONG, SHORT):
+            if _has(side, p):
+                left = _send_kind(kind, now, row, side, count, left, prices, ranking, w)
+    _forget_ranks(row, count, ranking, w)
     a.sent = now
 
 
 @compiled
-def _weigh(
-    row: int,
-    first: int,
-    step: int,
-    count: int,
-    gross: float,
-    ranking: Ranking,
-    p: Any,
-    book: Any,
-    parts: Any,
-) -> None:
+def _forget_ranks(row: int, count: int, ranking: Ranking, w: Work) -> None:
+    for side in (LONG, SHORT):
+        for k in range(count):
+            w.book[_at(row, side, k, ranking)].ranked = 0
+
+
+@compiled
+def _has(side: int, p: Any) -> bool:
+    return bool((p.long if side == LONG else p.short) > 0)
+
+
+@compiled
+def _count(n: int, p: Any) -> int:
+    """Symbols on each side, of some that are ranked."""
+    count = int(p.quantile * n) if p.quantile > 0 else int(p.count)
+    return min(max(count, 1), n // 2 if p.long > 0 and p.short > 0 else n)
+
+
+@compiled
+def _place(row: int, side: int, k: int, ranking: Ranking) -> int:
+    """Rank of the k-th symbol of a side, from its own end."""
+    return k if side == LONG else ranking.ranked[row] - 1 - k
+
+
+@compiled
+def _at(row: int, side: int, k: int, ranking: Ranking) -> int:
+    """Return the k-th symbol of a side, from its own end."""
+    return int(ranking.order[row, _place(row, side, k, ranking)])
+
+
+@compiled
+def _weigh(row: int, side: int, count: int, ranking: Ranking, p: Any, w: Work) -> None:
     """Divide the weight of one side, the best of it first."""
-    total = 0.0
+    gross = p.gross / 2 if p.long > 0 and p.short > 0 else p.gross
+    total, parts = 0.0, w.parts
     for k in range(count):
-        place = first + step * k
+        place = _place(row, side, k, ranking)
         parts[k] = 1.0
         if p.weighting == 1:
             parts[k] = count - k
@@ -500,34 +478,29 @@ def _weigh(
     if equal:
         total = float(count)
     for k in range(count):
-        one = book[ranking.order[row, first + step * k]]
+        one = w.book[_at(row, side, k, ranking)]
         weight = gross * (1.0 if equal else parts[k]) / total
-        one.weight, one.ranked = step * min(weight, p.max_weight), 1
-
-
-KEEP, EXIT, REDUCE, OTHER = -1, 0, 1, 2
+        one.weight, one.ranked = side * min(weight, p.max_weight), 1
 
 
 @compiled
 def _aim(
     now: int,
     row: int,
-    first: int,
-    step: int,
+    side: int,
     count: int,
     prices: Prices,
     ranking: Ranking,
     p: Any,
-    a: Any,
-    book: Any,
+    w: Work,
 ) -> None:
     """Turn weights into units, and note what kind of order leads there."""
+    value = w.account[0].value
     for k in range(count):
-        s = ranking.order[row, first + step * k]
-        one = book[s]
-        price = prices.close[now, s] * prices.multiplier[s]
-        nearby = abs(one.weight - one.held * price / a.value) < p.band
-        one.target = np.trunc(one.weight * a.value / price / p.lot) * p.lot
+        s = _at(row, side, k, ranking)
+        one, price = w.book[s], prices.close[now, s] * prices.multiplier[s]
+        nearby = abs(one.weight - one.held * price / value) < p.band
+        one.target = np.trunc(one.weight * value / price / p.lot) * p.lot
         if one.held != 0 and nearby:
             one.weight = KEEP
         elif one.held != 0 and one.target == 0:
@@ -543,43 +516,32 @@ def _send_kind(
     kind: int,
     now: int,
     row: int,
-    first: int,
-    step: int,
+    side: int,
     count: int,
     left: float,
     prices: Prices,
     ranking: Ranking,
-    a: Any,
-    book: Any,
-    waiting: Any,
+    w: Work,
 ) -> float:
     """Send the orders of one kind on one side, in order of rank."""
     for k in range(count):
-        s = ranking.order[row, first + step * k]
-        if book[s].weight == kind:
-            left = _send(now, s, book[s].target, left, prices, a, book, waiting)
+        s = _at(row, side, k, ranking)
+        if w.book[s].weight == kind:
+            left = _send(now, s, w.book[s].target, left, prices, w)
     return left
 
 
 @compiled
 def _send(
-    now: int,
-    s: int,
-    target: float,
-    left: float,
-    prices: Prices,
-    a: Any,
-    book: Any,
-    waiting: Any,
+    now: int, s: int, target: float, left: float, prices: Prices, w: Work
 ) -> float:
     """Send one order, unless the limit on turnover is reached; what is left of it."""
-    size = target - book[s].held
-    close = prices.close[now, s]
+    size, close = target - w.book[s].held, prices.close[now, s]
     traded = abs(size) * close * prices.multiplier[s]
     if size == 0 or (target != 0 and traded > left):
         return left
-    order = waiting[int(a.n_waiting)]
+    order = w.waiting[int(w.account[0].n_waiting)]
     order.symbol, order.size, order.close = s, size, close
     order.due = prices.following[now, s]
-    a.n_waiting += 1
-    return left - traded
+    w.account[0].n_waiting += 1
+    return float(left - traded)

@@ -9,6 +9,8 @@ import numpy.typing as npt
 
 from whatif_assets.domain.base.arrays import FloatArray
 
+Records = npt.NDArray[np.void]
+
 
 def _record(*names: str) -> np.dtype[np.void]:
     return np.dtype([(name, np.float64) for name in names], align=True)
@@ -78,6 +80,51 @@ class Prices(NamedTuple):
     n_bars: npt.NDArray[np.int64]
     ends: npt.NDArray[np.int64]
     day_times: npt.NDArray[np.int64]
+
+
+class Work(NamedTuple):
+    """What a run has in hand.
+
+    Attributes
+    ----------
+    account
+        One `ACCOUNT`.
+    book, waiting
+        A `POSITION` for each symbol, and room for as many of `ORDER`.
+    held
+        Symbols that are held, in their order; S int64.
+    parts
+        Scratch space for weights; S float64.
+    """
+
+    account: Records
+    book: Records
+    waiting: Records
+    held: npt.NDArray[np.int64]
+    parts: FloatArray
+
+    @classmethod
+    def of(cls, n_symbols: int) -> Work:
+        """Make room for a number of symbols."""
+        return cls(
+            np.zeros(1, ACCOUNT),
+            np.zeros(n_symbols, POSITION),
+            np.zeros(n_symbols, ORDER),
+            np.zeros(n_symbols, dtype=np.int64),
+            np.zeros(n_symbols),
+        )
+
+
+class Log(NamedTuple):
+    """Fills and refused orders; what there is no room for is only counted."""
+
+    fills: Records
+    refusals: Records
+
+    @classmethod
+    def of(cls, n_fills: int = 0, n_refusals: int = 0) -> Log:
+        """Make room for some of each."""
+        return cls(np.zeros(n_fills, FILL), np.zeros(n_refusals, REFUSAL))
 
 
 class Ranking(NamedTuple):

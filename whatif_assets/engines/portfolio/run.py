@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import os
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from whatif_assets.domain.accounts.job import Variant
 from whatif_assets.domain.accounts.panel import Panel
@@ -21,9 +19,14 @@ from whatif_assets.domain.strategies.panel_rule import PanelRule, PanelSettings
 from whatif_assets.engines.compiled.layout import COUNTS
 from whatif_assets.engines.portfolio import layout
 from whatif_assets.engines.portfolio.compiling import ranking_of, run_alike
-from whatif_assets.engines.portfolio.layout import Prices, Ranking
+from whatif_assets.engines.portfolio.layout import (
+    Log,
+    Prices,
+    Ranking,
+    Records,
+    Work,
+)
 
-Records = npt.NDArray[np.void]
 _ROWS_OF_A_TASK = 32
 
 
@@ -203,27 +206,17 @@ class Batch:
         return outcome
 
     def _run_into(self, outcome: Outcome, rows: Sequence[int]) -> None:
-        none = np.empty(0, layout.FILL), np.empty(0, layout.REFUSAL)
-        equity, counts = self._run(rows, *none)
+        equity, counts = self._run(rows, Log.of())
         outcome.equity[rows], outcome.counts[rows, 0] = equity, counts
 
-    def _run(
-        self, rows: Sequence[int], fills: Records, refusals: Records
-    ) -> tuple[FloatArray, Records]:
+    def _run(self, rows: Sequence[int], log: Log) -> tuple[FloatArray, Records]:
         """Run variants that are alike."""
         times = self.times_of(rows[0])
         stops = [times, self.prices.ends[self.prices.ends >= 0]]
         if self.parameters["borrow"][rows[0]] > 0:
             stops.append(self.prices.day_times)
         every = np.unique(np.concatenate(stops))
-        n = len(self.panel.sleeves)
-        work = (
-            np.zeros(1, layout.ACCOUNT),
-            np.zeros(n, layout.POSITION),
-            np.zeros(n, layout.ORDER),
-            np.zeros(n, dtype=np.int64),
-            np.zeros(n),
-        )
+        work = Work.of(len(self.panel.sleeves))
         equity = np.empty((len(rows), self.n_sessions))
         counts = np.zeros(len(rows), COUNTS)
         run_alike(
@@ -235,22 +228,13 @@ class Batch:
             work,
             equity,
             counts,
-            fills,
-            refusals,
+            log,
         )
         return equity, counts
 
     def record(self, row: int) -> tuple[FloatArray, Records, Records]:
         """Run one variant once more; its equity, its fills and its refused orders."""
-        none = np.empty(0, layout.FILL), np.empty(0, layout.REFUSAL)
-        _, (counts,) = self._run([row], *none)
-        fills = np.zeros(int(counts["fills"]), layout.FILL)
-        refusals = np.zeros(int(counts["rejected"]), layout.REFUSAL)
-        (equity,), _ = self._run([row], fills, refusals)
-        return equity, fills, refusals
-
-
-def rows_of(sequence: Sequence[Any], names: Sequence[str]) -> list[int]:
-    """Places of some variants, in the order of the variants."""
-    wanted = set(names)
-    return [n for n, one in enumerate(itertools.chain(sequence)) if one.id in wanted]
+        _, (counts,) = self._run([row], Log.of())
+        log = Log.of(int(counts["fills"]), int(counts["rejected"]))
+        (equity,), _ = self._run([row], log)
+        return equity, log.fills, log.refusals
