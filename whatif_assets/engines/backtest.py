@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from whatif_assets.domain.accounts.accounts import Accounts
@@ -93,7 +94,8 @@ def run_backtests(
     kind = find_strategy(strategy, base)
     _check_names(sleeves, variants)
     n_sessions = _sessions_in(sleeves) if n_sessions is None else n_sessions
-    engine = engine_of(kind, reference=reference)
+    variants = _with_account(kind, variants)
+    engine = engine_of(kind, variants, reference=reference)
     return engine.result(
         Sweep(sleeves, kind, variants, n_sessions, processes, progress)
     )
@@ -128,7 +130,8 @@ def sweep(
     kind = find_strategy(strategy, (base or Path()).resolve())
     _check_names(sleeves, variants)
     n_sessions = _sessions_in(sleeves) if n_sessions is None else n_sessions
-    engine, jobs = engine_of(kind), len(sleeves) * len(variants)
+    variants = _with_account(kind, variants)
+    engine, jobs = engine_of(kind, variants), len(sleeves) * len(variants)
     for first in range(0, len(variants), block):
         some = variants[first : first + block]
         before = first * len(sleeves)
@@ -141,16 +144,28 @@ def sweep(
         yield engine.accounts(part)
 
 
-def engine_of(strategy: StrategyType, *, reference: bool = False) -> Engine:
-    """Choose the engine of a strategy: compiled for built-in rules, else Backtrader.
+def _with_account(kind: StrategyType, variants: Sequence[Variant]) -> list[Variant]:
+    """Let the variants of a strategy of portfolios share one account."""
+    if kind.panel_rule is None:
+        return list(variants)
+    return [replace(variant, account="portfolio") for variant in variants]
+
+
+def engine_of(
+    strategy: StrategyType, variants: Sequence[Variant] = (), *, reference: bool = False
+) -> Engine:
+    """Choose the engine of a strategy: compiled where there is one, else Backtrader.
 
     Parameters
     ----------
+    strategy, variants
+        The strategy, and its variants; all symbols of a variant may share one account.
     reference
         Whether to use Backtrader for a built-in rule too.
     """
-    if strategy.is_portfolio:
-        return BacktraderPortfolioEngine() if reference else PortfolioEngine()
+    if any(variant.account == "portfolio" for variant in variants):
+        is_compiled = strategy.panel_rule is not None and not reference
+        return PortfolioEngine() if is_compiled else BacktraderPortfolioEngine()
     if strategy.built_in and not reference:
         return CompiledEngine()
     return BacktraderEngine()

@@ -27,10 +27,11 @@ from whatif_assets.domain.accounts._backtrader import (
     date_numbers,
 )
 from whatif_assets.domain.accounts.job import Costs, Executions, Run, Variant, slack_of
+from whatif_assets.domain.accounts.panel import Panel
 from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.bars.bar_size import BarSize
 from whatif_assets.domain.base.arrays import FloatArray
-from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.domain.base.errors import BadInput, few
 from whatif_assets.engines.own_strategies import describe
 from whatif_assets.engines.strategies import StrategyType
 
@@ -82,7 +83,7 @@ def attempt(
     cerebro = prepare(sleeve, kind, variant, bar_by_bar=bar_by_bar)
     failed_at, failure = None, ""
     try:
-        with _unless_it_fails(cerebro, sleeve, kind, variant), no_garbage_collection():
+        with failures_named(cerebro, sleeve, kind, variant), no_garbage_collection():
             cerebro.run()
     except BadInput as error:
         failed_at, failure = max(len(cerebro.datas[0]) - 1, 0), str(error)
@@ -118,7 +119,7 @@ def _run(
 ) -> tuple[RecordingBroker, int]:
     """Run a variant; return its broker and the warm-up of its indicators in bars."""
     cerebro = prepare(sleeve, kind, variant)
-    with _unless_it_fails(cerebro, sleeve, kind, variant), no_garbage_collection():
+    with failures_named(cerebro, sleeve, kind, variant), no_garbage_collection():
         ran = cerebro.run()
     if not ran:
         raise _skipped(sleeve, kind, variant)
@@ -155,7 +156,7 @@ def set_up(sleeve: Sleeve, kind: StrategyType, variant: Variant) -> None:
     cerebro = prepare(sleeve, kind, variant, _OnlyStarts)
     with (
         contextlib.suppress(_Started),
-        _unless_it_fails(cerebro, sleeve, kind, variant),
+        failures_named(cerebro, sleeve, kind, variant),
     ):
         cerebro.run()
         raise _skipped(sleeve, kind, variant)
@@ -284,13 +285,13 @@ def _record(broker: RecordingBroker, sleeve: Sleeve, warm_up: int) -> Run:
     )
 
 
-def _job(sleeve: Sleeve, kind: StrategyType, variant: Variant) -> str:
+def _job(sleeve: Sleeve | Panel, kind: StrategyType, variant: Variant) -> str:
     return f"Strategy '{kind.name}', symbol {sleeve.symbol}, variant {variant.id}"
 
 
 @contextlib.contextmanager
-def _unless_it_fails(
-    cerebro: bt.Cerebro, sleeve: Sleeve, kind: StrategyType, variant: Variant
+def failures_named(
+    cerebro: bt.Cerebro, sleeve: Sleeve | Panel, kind: StrategyType, variant: Variant
 ) -> Iterator[None]:
     """Turn any error of a strategy into a BadInput that names job, bar and line."""
     try:
@@ -301,6 +302,8 @@ def _unless_it_fails(
         if kind.built_in and not isinstance(error, Exception):
             raise
         bar = len(cerebro.datas[0]) - 1
+        if isinstance(sleeve, Panel):
+            bar = len(cerebro.broker.values) - 1
         where = (
             f"at the bar {sleeve.when(bar)}"
             if bar >= 0
@@ -309,7 +312,7 @@ def _unless_it_fails(
         file = next(iter(kind.source_files), kind.folder)
         raise BadInput(
             f"{_job(sleeve, kind, variant)}, {where}: {describe(error, file)}"
-            f"{_advice(error)}"
+            f"{_advice(error, sleeve)}"
         ) from error
 
 
@@ -319,7 +322,7 @@ _SECOND_FEED = re.compile(
 _LOOKED_UP = (IndexError, KeyError, AttributeError, ValueError, TypeError)
 
 
-def _advice(error: BaseException) -> str:
+def _advice(error: BaseException, sleeve: Sleeve | Panel) -> str:
     """Return what to do about an error that is caused by how this project runs."""
     if isinstance(error, (SystemExit, KeyboardInterrupt)):
         return (
@@ -328,9 +331,12 @@ def _advice(error: BaseException) -> str:
         )
     lines = (frame.line or "" for frame in traceback.extract_tb(error.__traceback__))
     if isinstance(error, _LOOKED_UP) and any(map(_SECOND_FEED.search, lines)):
+        if isinstance(sleeve, Panel):
+            return f" The account has a feed for each of {few(sleeve.symbols)}."
         return (
             " Each symbol is traded in a separate account with one data feed, "
-            "self.data. A strategy that reads several symbols cannot run here."
+            "self.data. To give all symbols one account, with a feed for each, set "
+            "'account: portfolio' in the configuration."
         )
     return ""
 

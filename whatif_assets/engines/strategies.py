@@ -6,14 +6,13 @@ import functools
 import inspect
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from whatif_assets.domain.accounts._backtrader import bt
-from whatif_assets.domain.accounts.job import Variant
 from whatif_assets.domain.accounts.sleeve import PRICES, Sleeve
 from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
@@ -72,21 +71,6 @@ class StrategyType:
     def panel_rule(self) -> type[PanelRule[Any]] | None:
         """The class if it is a built-in kind of portfolio strategy, else None."""
         return self.strategy if issubclass(self.strategy, PanelRule) else None
-
-    @property
-    def is_portfolio(self) -> bool:
-        """Whether all symbols share one account."""
-        return self.panel_rule is not None
-
-    def share(self, variant: Variant, n_symbols: int) -> Variant:
-        """Return a variant with the cash that belongs to one of several symbols.
-
-        That is all of it where each symbol has an account of its own, and an equal part
-        where all symbols share one.
-        """
-        if not self.is_portfolio:
-            return variant
-        return replace(variant, cash=variant.cash / max(n_symbols, 1))
 
     @property
     def needs_forecast(self) -> bool:

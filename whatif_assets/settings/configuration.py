@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from whatif_assets.domain.accounts.job import Account
 from whatif_assets.domain.accounts.metrics import METRICS
 from whatif_assets.domain.bars.bar_size import BarSize
 from whatif_assets.domain.base.hashing import short_hash
@@ -71,6 +72,7 @@ class Configuration:
     sweep: Mapping[str, tuple[Any, ...]]
     axes: tuple[str, ...]
     cash: float
+    account: Account
     costs: Costs
     base: Path = field(compare=False)
 
@@ -116,11 +118,17 @@ class Configuration:
             settings={**self.strategy_settings, **swept},
             costs=replace(self.costs, **costs),
             cash=cash,
+            account=self.account,
         )
 
     def strategy_type(self) -> StrategyType:
         """Return the built-in strategy, or import the user's strategy from its file."""
         return find_strategy(self.strategy, self.base)
+
+    @property
+    def is_portfolio(self) -> bool:
+        """Whether all symbols share one account."""
+        return self.account == "portfolio"
 
     def settings(self) -> dict[str, Any]:
         """Return all settings as values for JSON."""
@@ -132,6 +140,7 @@ class Configuration:
             **self._bar_part(),
             "symbols": list(self.symbols) if self.symbols else None,
             "cash": self.cash,
+            **({"account": self.account} if self.is_portfolio else {}),
             **asdict(self.costs),
         }
 

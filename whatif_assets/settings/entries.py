@@ -8,12 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from whatif_assets.domain.accounts.job import Account
 from whatif_assets.domain.bars.bar_size import BarSize
 from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
 from whatif_assets.domain.base.settings import format_value
 from whatif_assets.domain.features import Feature
 from whatif_assets.domain.features.larger_bars import by_bar_size
 from whatif_assets.engines.backtest import Costs
+from whatif_assets.engines.strategies import find_strategy
 from whatif_assets.settings.configuration import NAME, Configuration
 from whatif_assets.settings.fields import (
     AXES,
@@ -256,6 +258,20 @@ def _check_consistency(
         )
 
 
+def _account(key: str, general: General, base: Path) -> Account:
+    """Whose cash it is; a strategy of portfolios needs one account."""
+    if find_strategy(general.strategy, base).panel_rule is None:
+        return general.account or "symbol"
+    if general.account == "symbol":
+        raise BadInput(
+            f"Configuration {key}: account: found 'symbol'; strategy "
+            f"'{general.strategy}' divides one account among all symbols. Remove the "
+            "field, or write portfolio.",
+            field=("account",),
+        )
+    return "portfolio"
+
+
 def _assemble(
     study: Study,
     name: str,
@@ -304,6 +320,7 @@ def _assemble(
         sweep=sweep,
         axes=(*entry.get("each", ()), *entry.get("sweep", ())),
         cash=_or_default(general.cash, study.cash),
+        account=_account(key, general, base),
         costs=Costs(
             **{
                 k: _or_default(getattr(general, k), getattr(study.costs, k))

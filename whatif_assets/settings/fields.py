@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
-from whatif_assets.domain.accounts.job import Costs
+from whatif_assets.domain.accounts.job import Account, Costs
 from whatif_assets.domain.bars.bar_size import BarSize
 from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
 from whatif_assets.domain.base.explaining import explain
@@ -43,6 +43,12 @@ class General(Settings):
     features: tuple[Any, ...] | None = None
     horizon: int | None = Field(default=None, ge=1)
     cash: float | None = Field(default=None, gt=0)
+    account: Account | None = Field(
+        default=None,
+        description="symbol: each symbol has an account of its own, with cash each. "
+        "portfolio: all symbols share one account with cash in all; strategies of "
+        "portfolios always do.",
+    )
     commission_bps: float | None = Field(default=None, ge=0)
     slippage_bps: float | None = Field(default=None, ge=0)
     commission_per_share: float | None = Field(default=None, ge=0)

@@ -150,7 +150,7 @@ def evaluate(
     variants = configuration.variants()
     sleeves = sleeves_of_configuration(home, study, configuration)
     inputs = combined_hash([evaluation_inputs(home, configuration.key), code_version])
-    share = configuration.strategy_type().share(variants[0], len(sleeves))
+    share = variants[0].share(len(sleeves))
     benchmark = benchmark_of(sleeves, share, len(sessions))
     metrics, daily = _sweep(
         home,
@@ -250,7 +250,9 @@ def _in_sample(
     if configuration.algorithm is not None:
         forecasts = forecasts_of(home, study, configuration, IN_SAMPLE)
     sleeves = sleeves_of_configuration(home, study, configuration, sessions, forecasts)
-    is_slow = engine_of(configuration.strategy_type()).is_reference
+    is_slow = engine_of(
+        configuration.strategy_type(), configuration.variants()
+    ).is_reference
     variants = leaders if is_slow else configuration.variants()
     metrics, daily = _sweep(
         home, configuration, variants, sleeves, sessions, f"{inputs}/train"
@@ -304,7 +306,7 @@ def _parity(
     sleeves: Sequence[Sleeve], configuration: Configuration, order: Sequence[str]
 ) -> pd.DataFrame:
     """Replay the winner and some random variants in Backtrader."""
-    if engine_of(configuration.strategy_type()).is_reference:
+    if engine_of(configuration.strategy_type(), configuration.variants()).is_reference:
         return pd.DataFrame()
     by_name = {variant.id: variant for variant in configuration.variants()}
     return sampled_parity(

@@ -304,7 +304,7 @@ def probe_fills(
     strategy = configuration.strategy_type()
     # The sample does not depend on the configuration's key, which may be renamed.
     draw = _sample(f"{strategy.name} {strategy.code_version} {leaders[0].id}")
-    if not strategy.built_in:
+    if not strategy.built_in and not configuration.is_portfolio:
         others = draw.sample(list(leaders[1:]), min(VARIANTS - 1, len(leaders) - 1))
         probe = Probe(strategy, sleeves, fills, draw, seconds)
         return probe.of([leaders[0], *others])
@@ -352,7 +352,7 @@ def _replay_of(
     fills: pd.DataFrame,
 ) -> Replay:
     """Return what runs a variant again with other bars of one symbol."""
-    if configuration.strategy_type().is_portfolio:
+    if configuration.is_portfolio:
         own = fills[fills["variant"] == variant.id]
         return PortfolioReplay(configuration, variant, sleeves, own)
     return functools.partial(_replay, configuration, variant)

@@ -42,6 +42,7 @@ from whatif_assets.steps.training import examples_of
 from whatif_assets.steps.winner import Winner
 
 SHUFFLES = 3
+INVESTED = 98  # percent of a symbol's part of a portfolio
 DEALS = 20  # random orders of the symbols of a portfolio
 RANDOM_TRADERS = 100
 # If all random traders together would make more fills than MOST_FILLS, there are fewer
@@ -90,14 +91,19 @@ class WinnerShape:
 
     def variant(self, settings: Mapping[str, Any], id: str = "-") -> Variant:
         """Make a variant with the winner's costs and cash."""
-        kind = self.winner.configuration.strategy_type()
-        won = kind.share(self.winner.variant, len(self.shape.sleeves))
+        won = self.winner.variant.share(len(self.shape.sleeves))
         return Variant(id, settings, won.costs, won.cash)
 
     def sized(self, strategy: str) -> Variant:
         """Make a variant of a rule with the winner's position size."""
         kind = find_strategy(strategy)
-        return self.variant(kind.settings(self.shape.size).model_dump())
+        return self.variant(kind.settings(self._size(strategy)).model_dump())
+
+    def _size(self, strategy: str) -> dict[str, Any]:
+        """Size of the winner's positions; a portfolio's cash is divided equally."""
+        if not self.winner.configuration.is_portfolio:
+            return self.shape.size
+        return {} if strategy == "buy_and_hold" else {"equity_percent": INVESTED}
 
 
 def buy_and_hold(challenged: WinnerShape) -> Iterator[Placebo]:
@@ -168,7 +174,7 @@ def random_ranks(challenged: WinnerShape) -> Iterator[Placebo]:
     times. What is lost is which symbol a score belongs to.
     """
     winner = challenged.winner
-    if not winner.configuration.strategy_type().is_portfolio:
+    if winner.configuration.strategy_type().panel_rule is None:
         return
     forecasts = None
     if winner.configuration.algorithm is not None:

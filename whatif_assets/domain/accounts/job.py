@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from whatif_assets.domain.base.arrays import FloatArray
+
+# Whose cash it is: each symbol's own, or that of one portfolio of all symbols.
+Account = Literal["symbol", "portfolio"]
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,17 @@ class Variant:
     settings: Mapping[str, Any] = field(default_factory=dict)
     costs: Costs = field(default_factory=Costs)
     cash: float = 1_000_000.0
+    account: Account = "symbol"
+
+    def share(self, n_symbols: int) -> Variant:
+        """Return this variant with the cash that belongs to one of several symbols.
+
+        That is all of its cash where each symbol has an account of its own, and an
+        equal part of it where all symbols share one account.
+        """
+        if self.account == "symbol":
+            return self
+        return replace(self, cash=self.cash / max(n_symbols, 1))
 
 
 @dataclass(frozen=True, eq=False)

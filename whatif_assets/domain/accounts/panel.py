@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.base.arrays import FloatArray, IntArray
@@ -67,9 +68,19 @@ class Panel:
         """The symbols, in the order of the sleeves."""
         return tuple(sleeve.symbol for sleeve in self.sleeves)
 
+    @property
+    def symbol(self) -> str:
+        """What to call the symbols in a message."""
+        first, n = self.symbols[:3], len(self.sleeves)
+        return ", ".join(first) + (f" and {n - 3} more" if n > 3 else "")
+
     def __len__(self) -> int:
         """Return the number of times."""
         return len(self.ts)
+
+    def when(self, time: int) -> str:
+        """Return a time in words, such as ``2018-02-20 14:30:00 UTC``."""
+        return f"{pd.Timestamp(int(self.ts[time]), unit='us')} UTC"
 
     @functools.cached_property
     def places(self) -> tuple[IntArray, ...]:

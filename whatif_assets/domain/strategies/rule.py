@@ -175,9 +175,9 @@ class TradingRule(bt.Strategy, Generic[SettingsT]):  # type: ignore[misc]
         if side == self._held:
             return
         if side == FLAT:
-            self._last_bar = len(self)
+            self._last_bar = len(self.data)
         else:
-            self._first_bar = len(self)
+            self._first_bar = len(self.data)
         self._held = side
         self._protection = []
 
@@ -185,7 +185,7 @@ class TradingRule(bt.Strategy, Generic[SettingsT]):  # type: ignore[misc]
         """Return the position to change to; None leaves the position unchanged."""
         if self._held:
             return self._exit(signal)
-        since = len(self) - self._last_bar
+        since = len(self.data) - self._last_bar
         if self._last_bar and since < self.settings.cool_down:
             return None
         if not self._may_enter(signal):
@@ -197,7 +197,7 @@ class TradingRule(bt.Strategy, Generic[SettingsT]):  # type: ignore[misc]
         settings = self.settings
         if self._closing():
             return FLAT
-        bars = len(self) - self._first_bar + 1
+        bars = len(self.data) - self._first_bar + 1
         if signal == -self._held and bars >= settings.min_holding:
             reverses = settings.reversal == "one_order" and not settings.cool_down
             if reverses and self._may_enter(signal):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from whatif_assets.domain.accounts.job import Variant
+from whatif_assets.domain.accounts.panel import Panel
 from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.base.errors import BadInput
 
@@ -20,13 +21,14 @@ _LENGTH = struct.Struct("!Q")
 
 @dataclass(frozen=True)
 class Task:
-    """Jobs on one sleeve.
+    """Jobs on one sleeve, or on one panel.
 
     Attributes
     ----------
     what
         Name of a function of `whatif_assets.engines.reference` that takes a sleeve, a
-        strategy and a variant.
+        strategy and a variant, or of `whatif_assets.engines.portfolio_reference` that
+        takes a panel in place of the sleeve.
     strategy, base
         The strategy's name, and the folder that the name is relative to.
     sleeve, variants
@@ -40,7 +42,7 @@ class Task:
     what: str
     strategy: str
     base: Path
-    sleeve: Sleeve
+    sleeve: Sleeve | Panel
     variants: tuple[Variant, ...]
     seconds: float
     sandboxed: bool = False

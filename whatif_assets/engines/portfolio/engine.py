@@ -11,12 +11,13 @@ from whatif_assets.domain.accounts.accounts import Accounts, Holding, profits_of
 from whatif_assets.domain.accounts.fills import fill_table
 from whatif_assets.domain.accounts.job import Variant
 from whatif_assets.domain.accounts.panel import Panel
+from whatif_assets.domain.accounts.panel_run import PanelRun, parts_of
 from whatif_assets.domain.accounts.result import BacktestResult, Job, commission_bps
 from whatif_assets.domain.accounts.sleeve import session_equity
 from whatif_assets.domain.accounts.trades import trades_of
 from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.engines.engine import Sweep
-from whatif_assets.engines.portfolio.record import PanelRun, parts_of
+from whatif_assets.engines.processes.jobs import run_panel_jobs
 
 Recorded = Callable[[Variant], PanelRun]
 
@@ -40,8 +41,9 @@ class PortfolioEngine:
         def recorded(variant: Variant) -> PanelRun:
             equity, fills, refusals = batch.record(row_of[variant.id])
             symbols = fills["symbol"].astype(np.int64)
+            sessions, _ = panel.session_ends()
             return PanelRun(
-                equity=equity,
+                equity=equity[sessions],
                 times=fills["time"].astype(np.int64),
                 symbols=symbols,
                 bars=fills["bar"].astype(np.int64),
@@ -95,22 +97,16 @@ class PortfolioEngine:
 
 
 class BacktraderPortfolioEngine:
-    """Runs portfolios on Backtrader, a variant after the other."""
+    """Runs any strategy on Backtrader with all symbols as feeds; a variant is a job."""
 
     is_reference = True
 
     def result(self, sweep: Sweep) -> BacktestResult:
         """Run all variants, and keep each symbol's part of each account."""
-        from whatif_assets.engines.portfolio.reference import backtest_panel
-
-        panel, runs = Panel.of(sweep.sleeves), {}
-        for number, variant in enumerate(sweep.variants, 1):
-            runs[variant.id] = backtest_panel(
-                panel, sweep.strategy, variant, sweep.n_sessions
-            )
-            if sweep.progress:
-                each = len(sweep.sleeves)
-                sweep.progress(number * each, len(sweep.variants) * each)
+        panel = Panel.of(sweep.sleeves)
+        runs = run_panel_jobs(
+            panel, sweep.strategy, sweep.variants, sweep.workers, sweep.progress
+        )
         return result_of(sweep, panel, lambda variant: runs[variant.id])
 
     def accounts(self, sweep: Sweep) -> Accounts:
@@ -141,24 +137,35 @@ def result_of(sweep: Sweep, panel: Panel, recorded: Recorded) -> BacktestResult:
         symbols=panel.symbols,
         cash=_cash(variants) / max(len(panel.sleeves), 1),
         commission_bps=commission_bps(variants),
-        equity=_parts(every, sweep.n_sessions, shape),
+        equity=_shares(every, sweep.n_sessions, shape),
         rejected=np.array(rejected, dtype=np.int64).reshape(shape),
         traded=np.array(traded),
         profits=profits_of(trades_of(fills), ids),
         holding=Holding.of([(run, len(s)) for _, s, run in every], *shape),
         replay=lambda some: [job for name in some for job in jobs[name]],
-        account=np.array([runs[name].equity for name in ids]).reshape(len(ids), -1),
+        account=np.array([_by_session(runs[v.id], v, panel, sweep) for v in variants]),
         account_cash=_cash(variants),
     )
 
 
 def _jobs(sweep: Sweep, variant: Variant, run: PanelRun, panel: Panel) -> list[Job]:
-    share = sweep.strategy.share(variant, len(panel.sleeves))
+    share = variant.share(len(panel.sleeves))
     parts = parts_of(run, panel, share)
     return [(share, sleeve, part) for sleeve, part in zip(panel.sleeves, parts)]
 
 
-def _parts(jobs: Sequence[Job], n_sessions: int, shape: tuple[int, int]) -> FloatArray:
+def _by_session(
+    run: PanelRun, variant: Variant, panel: Panel, sweep: Sweep
+) -> FloatArray:
+    """Equity of each session; one without bars repeats the one before it."""
+    sessions, _ = panel.session_ends()
+    latest = np.zeros(sweep.n_sessions, dtype=np.int64)
+    latest[sessions] = np.arange(1, len(sessions) + 1)
+    steps = np.concatenate([[variant.cash], run.equity])
+    return np.asarray(steps[np.maximum.accumulate(latest)])
+
+
+def _shares(jobs: Sequence[Job], n_sessions: int, shape: tuple[int, int]) -> FloatArray:
     equity = [
         session_equity(run.equity, sleeve, share.cash, n_sessions)
         for share, sleeve, run in jobs

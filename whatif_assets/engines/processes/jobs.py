@@ -12,10 +12,13 @@ from collections.abc import Iterator, Sequence
 import joblib
 
 from whatif_assets.domain.accounts.job import Run, Variant
+from whatif_assets.domain.accounts.panel import Panel
+from whatif_assets.domain.accounts.panel_run import PanelRun
 from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.engines.engine import Progress
 from whatif_assets.engines.isolation.messages import TaskResult
 from whatif_assets.engines.isolation.worker_pool import run_tasks
+from whatif_assets.engines.portfolio_reference import backtest_panel
 from whatif_assets.engines.processes.tasks import task_of
 from whatif_assets.engines.reference import backtest
 from whatif_assets.engines.strategies import StrategyType
@@ -78,6 +81,43 @@ def run_jobs(
         done += len(some)
         if progress:
             progress(done, total)
+    return runs
+
+
+def run_panel_jobs(
+    panel: Panel,
+    kind: StrategyType,
+    variants: Sequence[Variant],
+    processes: int | None = None,
+    progress: Progress | None = None,
+) -> dict[str, PanelRun]:
+    """Run every variant in Backtrader, with all symbols in one account.
+
+    Parameters and errors are those of `run_jobs`; a variant is a job.
+
+    Returns
+    -------
+    dict
+        Runs by variant.
+    """
+    _check(panel.sleeves, kind, variants)
+    large = _is_large(panel.sleeves, variants, processes)
+    outcomes: Iterator[TaskResult]
+    if large or not kind.built_in:
+        tasks = [task_of("backtest_panel", kind, panel, [one]) for one in variants]
+        outcomes = run_tasks(tasks, (processes or joblib.cpu_count()) if large else 1)
+    else:
+        outcomes = (
+            TaskResult([backtest_panel(panel, kind, one)], None, "") for one in variants
+        )
+    runs: dict[str, PanelRun] = {}
+    for variant, outcome in zip(variants, outcomes):
+        if outcome.failure:
+            raise outcome.failure
+        (runs[variant.id],) = outcome.results
+        if progress:
+            n = len(panel.sleeves)
+            progress(len(runs) * n, len(variants) * n)
     return runs
 
 

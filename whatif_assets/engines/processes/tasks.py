@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from whatif_assets.domain.accounts.job import Executions, Variant
+from whatif_assets.domain.accounts.panel import Panel
 from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.engines.isolation.messages import Task
 from whatif_assets.engines.isolation.worker_pool import run_task, time_limit
@@ -13,7 +14,7 @@ from whatif_assets.engines.strategies import StrategyType
 
 
 def task_of(
-    what: str, kind: StrategyType, sleeve: Sleeve, variants: Sequence[Variant]
+    what: str, kind: StrategyType, sleeve: Sleeve | Panel, variants: Sequence[Variant]
 ) -> Task:
     """Make a task that runs a function of ``engines.reference`` for some variants.
 

@@ -30,7 +30,9 @@ from typing import IO, Any
 import numpy as np
 
 from whatif_assets.domain.accounts.job import Variant
+from whatif_assets.domain.accounts.panel import Panel
 from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.engines import portfolio_reference
 from whatif_assets.engines import reference as reference_engine
 from whatif_assets.engines.isolation.messages import (
     LIMIT,
@@ -154,9 +156,8 @@ def _import(task: Import) -> None:
 def _run(task: Task, variant: Variant) -> Any:
     kind = find_strategy(task.strategy, task.base, tried=True)
     sys.path.insert(0, str(kind.folder.absolute()))
-    work = functools.partial(
-        getattr(reference_engine, task.what), task.sleeve, kind, variant
-    )
+    module = portfolio_reference if isinstance(task.sleeve, Panel) else reference_engine
+    work = functools.partial(getattr(module, task.what), task.sleeve, kind, variant)
     if not task.sandboxed:
         return work()
     found = run_sandboxed(work)

@@ -144,7 +144,7 @@ def _attribution(home: Home, entry: Entry, again: Replay) -> Attribution:
     built_in = entry.configuration.strategy_type().built_in
     found = attribute(again, entry.variant, tz, built_in=built_in)
     n = len(again.sleeves)
-    cash = entry.configuration.strategy_type().share(entry.variant, n).cash * n
+    cash = entry.variant.share(n).cash * n
     if abs(found.pnl - entry.row["pnl"]) > TOLERANCE * cash:
         raise BadInput(
             f"{entry.name}: pnl is {entry.row['pnl']:,.2f} in the leaderboard, but "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
@@ -14,9 +16,14 @@ from whatif_assets.domain.accounts._backtrader import (
 )
 from whatif_assets.domain.accounts.job import Variant
 from whatif_assets.domain.accounts.panel import Panel
+from whatif_assets.domain.accounts.panel_run import PanelRun
 from whatif_assets.domain.accounts.rebalancing import rebalance_times
-from whatif_assets.engines.portfolio.record import PanelRun
-from whatif_assets.engines.reference import add_feed, no_garbage_collection, set_costs
+from whatif_assets.engines.reference import (
+    add_feed,
+    failures_named,
+    no_garbage_collection,
+    set_costs,
+)
 from whatif_assets.engines.strategies import StrategyType
 
 _REFUSED = (bt.Order.Margin, bt.Order.Rejected)
@@ -73,48 +80,85 @@ class PanelBroker(RecordingBroker):
         return super().submit_accept(order)
 
 
-def backtest_panel(
-    panel: Panel, kind: StrategyType, variant: Variant, n_sessions: int
-) -> PanelRun:
-    """Run one variant of a portfolio strategy on Backtrader.
+def backtest_panel(panel: Panel, kind: StrategyType, variant: Variant) -> PanelRun:
+    """Run one variant on Backtrader, with all symbols in one account.
 
     Parameters
     ----------
     panel
-        The bars.
+        The bars; each symbol is a data feed of its name.
     kind, variant
-        The strategy, and its settings, costs and cash.
-    n_sessions
-        How many sessions the backtest has.
+        The strategy, and its settings, costs and cash. A built-in rule trades each
+        symbol by the symbol's own signals; a strategy of the user sees all feeds.
+
+    Raises
+    ------
+    BadInput
+        The strategy fails; the message names the variant and the bar.
     """
     settings: Any = kind.settings(variant.settings)
-    cerebro = Cerebro(stdstats=False, preload=True, runonce=True)
+    # Indicators over feeds of different lengths need to be computed bar by bar.
+    cerebro = Cerebro(stdstats=False, preload=True, runonce=kind.built_in)
     cerebro.broker = PanelBroker()
     for sleeve in panel.sleeves:
         add_feed(cerebro, sleeve, kind.lines_of(sleeve, settings))
         set_costs(cerebro.broker, variant.costs, sleeve.multiplier, sleeve.symbol)
     cerebro.broker.setcash(variant.cash)
-    schedule = settings.rebalance, settings.every, settings.at
-    times = date_numbers(panel.ts[rebalance_times(panel, *schedule)])
-    cerebro.addstrategy(kind.strategy, settings=settings, times=frozenset(times))
-    with no_garbage_collection():
+    _add_strategies(cerebro, panel, kind, settings)
+    with failures_named(cerebro, panel, kind, variant), no_garbage_collection():
         cerebro.run()
-    return _record(cerebro.broker, panel, n_sessions, variant.cash)
+    return _record(cerebro.broker, panel)
 
 
-def _record(
-    broker: PanelBroker, panel: Panel, n_sessions: int, cash: float
-) -> PanelRun:
+def _add_strategies(
+    cerebro: bt.Cerebro, panel: Panel, kind: StrategyType, settings: Any
+) -> None:
+    if kind.panel_rule:
+        schedule = settings.rebalance, settings.every, settings.at
+        times = date_numbers(panel.ts[rebalance_times(panel, *schedule)])
+        cerebro.addstrategy(kind.strategy, settings=settings, times=frozenset(times))
+    elif kind.rule:
+        for number in range(len(panel.sleeves)):
+            rule: Any = one_feed(kind.strategy)
+            cerebro.addstrategy(rule, settings=settings, feed=number)
+    else:
+        cerebro.addstrategy(kind.strategy, **dict(settings))
+
+
+@functools.cache
+def one_feed(rule: Hashable) -> Any:
+    """Return a trading rule that trades one of several feeds, as if it were alone."""
+    base: Any = rule
+
+    class OneFeed(base):  # type: ignore[misc]
+        """The rule on its own feed: it acts where that feed has a bar."""
+
+        params: Any = (("feed", 0),)
+
+        def __init__(self) -> None:
+            """Hide the other feeds."""
+            own: Any = self.datas[self.p.feed]
+            self.datas = [own]
+            self.data = own
+            super().__init__()
+
+        def next(self) -> None:
+            """Work a bar of the own feed."""
+            if self.data.datetime[0] == self.datetime[0]:
+                super().next()
+
+    return OneFeed
+
+
+def _record(broker: PanelBroker, panel: Panel) -> PanelRun:
     fills = np.array(broker.fills, dtype=np.float64).reshape(-1, 6)
     bars, sizes, prices, charged, closing, multipliers = fills.T
     filled = np.array(broker.filled, dtype=np.int64).reshape(-1, 2)
     values = np.array(broker.values)
-    sessions, last = panel.session_ends()
-    latest = np.full(n_sessions, -1, dtype=np.int64)
-    latest[sessions] = last
-    latest = np.maximum.accumulate(latest)
+    # A strategy may stop its run early; what it then holds is worth what it was.
+    last = np.minimum(panel.session_ends()[1], len(values) - 1)
     return PanelRun(
-        equity=np.concatenate([[cash], values])[latest + 1],
+        equity=values[last],
         times=filled[:, 0],
         symbols=filled[:, 1],
         bars=bars.astype(np.int64),
