@@ -119,7 +119,7 @@ def _add_strategies(
         cerebro.addstrategy(kind.strategy, settings=settings, times=frozenset(times))
     elif kind.rule:
         for number in range(len(panel.sleeves)):
-            rule: Any = one_feed(kind.strategy)
+            rule = one_feed(kind.strategy)  # type: ignore[arg-type]
             cerebro.addstrategy(rule, settings=settings, feed=number)
     else:
         cerebro.addstrategy(kind.strategy, **dict(settings))
@@ -137,7 +137,7 @@ def one_feed(rule: Hashable) -> Any:
 
         def __init__(self) -> None:
             """Hide the other feeds."""
-            own: Any = self.datas[self.p.feed]
+            own = self.datas[self.p.feed]  # type: ignore[has-type]
             self.datas = [own]
             self.data = own
             super().__init__()
