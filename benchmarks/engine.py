@@ -23,14 +23,13 @@ import subprocess
 import sys
 import tempfile
 import time
-import venv
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from measuring import parquet_file, peak_memory
+from measuring import environment, parquet_file, peak_memory
 
 from whatif_assets.domain.accounts.metrics import measure
 from whatif_assets.domain.features import compute
@@ -43,7 +42,6 @@ from whatif_assets.engines.backtest import (
 )
 
 HERE = Path(__file__).parent
-PEERS = HERE / ".venv-peers"
 VECTORBT = "vectorbt==1.2.0"
 
 COSTS = Costs(commission_bps=1)
@@ -156,7 +154,7 @@ def by_vectorbt(
     sleeves: Sequence[Sleeve], variants: Sequence[Variant]
 ) -> tuple[float, np.ndarray[Any, Any]]:
     """Time vectorbt in its own environment, with one thread."""
-    python = _peers()
+    python = environment("peers", VECTORBT)
     with tempfile.TemporaryDirectory() as folder:
         task, answer = Path(folder) / "task.npz", Path(folder) / "answer.json"
         arrays = {
@@ -176,18 +174,6 @@ def by_vectorbt(
         subprocess.run([str(part) for part in command], check=True)
         done = json.loads(answer.read_text())
     return done["seconds"], np.array(done["pnl"])
-
-
-def _peers() -> Path:
-    """Build the environment of vectorbt at first use; return its Python."""
-    python = PEERS / "bin" / "python"
-    if not (PEERS / "ready").exists():
-        print(f"building {PEERS} for {VECTORBT}", file=sys.stderr)
-        venv.create(PEERS, with_pip=True, clear=True)
-        install = [str(python), "-m", "pip", "install", "--quiet", VECTORBT]
-        subprocess.run(install, check=True)
-        (PEERS / "ready").touch()
-    return python
 
 
 def compare(name: str, sleeves: list[Sleeve], cores: int) -> list[dict[str, Any]]:

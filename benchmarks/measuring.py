@@ -1,11 +1,13 @@
-"""Helpers of the benchmarks: files of real one-minute bars, and peak memory."""
+"""Helpers of the benchmarks: real one-minute bars, peak memory, other engines."""
 
 from __future__ import annotations
 
 import gc
 import os
 import resource
+import subprocess
 import sys
+import venv
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -37,3 +39,27 @@ def peak_memory(reset: bool = False) -> float:
         clear.write_text("5")
     (line,) = (row for row in status.read_text().split("\n") if "VmHWM" in row)
     return int(line.split()[1]) / 1024
+
+
+def environment(name: str, *requirements: str) -> Path:
+    """Build an environment of its own for another engine at first use.
+
+    Returns
+    -------
+    pathlib.Path
+        Its Python.
+
+    Raises
+    ------
+    subprocess.CalledProcessError
+        The requirements cannot be installed.
+    """
+    folder = Path(__file__).parent / f".venv-{name}"
+    python = folder / "bin" / "python"
+    if not (folder / "ready").exists():
+        print(f"building {folder} for {', '.join(requirements)}", file=sys.stderr)
+        venv.create(folder, with_pip=True, clear=True)
+        install = [str(python), "-m", "pip", "install", "--quiet", *requirements]
+        subprocess.run(install, check=True)
+        (folder / "ready").touch()
+    return python
