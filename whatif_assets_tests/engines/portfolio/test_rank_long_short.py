@@ -1,0 +1,118 @@
+"""The portfolio of the best scores, by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from whatif_assets.domain.accounts.result import BacktestResult
+from whatif_assets.domain.accounts.sleeve import Sleeve
+from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.engines.backtest import Costs, Variant, run_backtests
+from whatif_assets_tests.engines.portfolio.panels import sleeve_at
+
+TIMES = np.arange(4, dtype=np.int64)
+
+
+def symbol(name: str, close: list[float], score: list[float]) -> Sleeve:
+    """Make bars that open at their close, with scores."""
+    prices, scores = np.array(close), np.array(score)
+    return sleeve_at(name, TIMES, prices, prices, {"forecast": scores})
+
+
+def run(
+    sleeves: list[Sleeve], costs: Costs | None = None, **own: Any
+) -> BacktestResult:
+    """Run one variant that rebalances at every bar, on both engines."""
+    settings = {"rebalance": "bars", "gross": 1.0, "count": 1, **own}
+    variant = Variant("-", settings, costs or Costs(), 1_000.0)
+    ours = run_backtests(sleeves, "rank_long_short", [variant])
+    theirs = run_backtests(sleeves, "rank_long_short", [variant], reference=True)
+    np.testing.assert_array_equal(ours.total_equity, theirs.total_equity)
+    return ours
+
+
+def sizes(result: BacktestResult) -> list[tuple[str, int, float]]:
+    """Symbol, hour of six and size of each fill, in time order."""
+    fills = result.fills.sort_values("ts", kind="stable")
+    hours = fills["ts"].dt.hour // 6
+    return list(zip(fills["symbol"], hours, fills["size"]))
+
+
+A = symbol("AAA", [10, 10, 12, 12], [2, 0, 0, 0])
+B = symbol("BBB", [20, 20, 20, 25], [1, 1, 1, 1])
+
+
+def test_the_best_score_is_held_from_the_next_open_on() -> None:
+    result = run([A, B])
+    # 1,000 buys 100 of AAA at 10; at the next close BBB ranks first: 100 AAA are sold
+    # at 12, and of the 1,000 that the account was worth at the decision 50 BBB are bought.
+    assert sizes(result) == [("AAA", 1, 100), ("AAA", 2, -100), ("BBB", 2, 50)]
+    # Cash 1,200 - 50 * 20 = 200, and 50 * 25.
+    assert result.total_equity[0, -1] == 1_450
+
+
+def test_the_worst_is_sold_short_with_half_of_the_weight() -> None:
+    result = run([A, B], sides="long_short")
+    assert sizes(result)[:2] == [("AAA", 1, 50), ("BBB", 1, -25)]
+
+
+@pytest.mark.parametrize(
+    ("weighting", "first"),
+    [("equal", (50, 25)), ("rank", (66, 16)), ("score", (50, 25))],
+)
+def test_weights(weighting: str, first: tuple[float, float]) -> None:
+    result = run([A, B], count=2, weighting=weighting, every=10)
+    assert [size for _, _, size in sizes(result)] == list(first)
+
+
+def test_a_position_near_its_target_is_left_alone() -> None:
+    result = run([A, B], count=2, band=0.2)
+    assert len(result.fills) == 2
+    assert len(run([A, B], count=2).fills) > 2
+
+
+def test_a_turnover_that_is_too_large_is_not_sent_but_exits_are() -> None:
+    result = run([A, B], max_turnover=0.9)
+    assert sizes(result) == []
+    result = run([A, B], max_turnover=1.0)
+    assert ("AAA", 2, -100) in sizes(result)
+
+
+def test_an_order_without_cash_is_refused_and_counted() -> None:
+    dearer = symbol("AAA", [10, 11, 11, 11], [2, 2, 2, 2])
+    result = run([dearer, B], every=10)
+    assert sizes(result) == []
+    assert result.rejected.tolist() == [[1, 0]]
+
+
+def test_a_symbol_without_a_bar_is_neither_ranked_nor_ordered() -> None:
+    late = sleeve_at(
+        "AAA",
+        TIMES[2:],
+        np.array([10.0, 10.0]),
+        np.array([10.0, 10.0]),
+        {"forecast": np.array([9.0, 9.0])},
+    )
+    result = run([late, B])
+    assert sizes(result)[0] == ("BBB", 1, 50)
+    assert ("AAA", 3, 100) in sizes(result)
+
+
+def test_a_score_that_is_missing_ends_a_position() -> None:
+    lost = symbol("AAA", [10, 10, 10, 10], [2, np.nan, np.nan, np.nan])
+    assert sizes(run([lost]))[-1] == ("AAA", 2, -100)
+
+
+def test_costs_of_the_account() -> None:
+    costs = Costs(commission_bps=100)
+    result = run([A, B], costs, gross=0.9, every=10)
+    assert result.fills["commission"].tolist() == [9.0]
+    assert result.total_equity[0, -1] == 1_000 + 90 * 2 - 9
+
+
+def test_an_unknown_score_is_named() -> None:
+    with pytest.raises(BadInput, match="reads the column rsi_14_close, which AAA lacks"):
+        run([A, B], score={"rsi": {"timeperiod": 14}})
