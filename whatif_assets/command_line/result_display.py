@@ -23,7 +23,7 @@ from whatif_assets.home.probe_findings import questions
 from whatif_assets.report.database import opened
 from whatif_assets.report.leaders import leaders
 from whatif_assets.settings.study import Study, read_study
-from whatif_assets.steps.backtesting import NOTES
+from whatif_assets.steps.evaluation import NOTES
 from whatif_assets.steps.freshness import Freshness
 from whatif_assets.steps.leaderboard import CANDIDATE
 

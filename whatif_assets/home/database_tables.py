@@ -15,29 +15,38 @@ from whatif_assets.domain.base.columns import (
     Table,
 )
 from whatif_assets.home.figure_columns import columns_of
-from whatif_assets.home.tables import (
-    _EFFECT,
-    _FAMILY,
-    _FILL,
-    _OF_VARIANT,
+from whatif_assets.home.shared_columns import (
     ALGORITHM,
     BECAUSE,
-    CONFIGURATION,
-    FORECASTS,
-    LAKE,
+    EFFECT,
+    FAMILY,
+    FILL,
     OF_CONFIGURATION,
     OF_STUDY,
-    PRICE_BARS,
-    SESSION,
+    OF_VARIANT,
     SETTINGS,
     STATE,
     STRATEGY,
     SYMBOL,
     TS,
+    VARIANT,
+)
+from whatif_assets.home.tables import (
+    CONFIGURATION,
+    FORECASTS,
+    LAKE,
+    PRICE_BARS,
+    SESSION,
     _by_name,
 )
 
 _SESSION = Column("session", DATE, "date of the session")
+
+
+def _of_finalists(name: str, about: str) -> Table:
+    """Declare a table of the lake for the finalists of all studies."""
+    own = [part for part in LAKE[name].parts if part is not VARIANT]
+    return Table(name, about, (*OF_VARIANT, *own))
 
 
 DATABASE = _by_name(
@@ -83,18 +92,20 @@ DATABASE = _by_name(
             "equity",
             "the account of a finalist at the end of a session",
             (
-                *_OF_VARIANT,
+                *OF_VARIANT,
                 Column("session", DAY, "date of the session"),
                 Column("equity", NUMBER, "value of the account"),
                 Column("pnl", NUMBER, "profit since the start"),
             ),
         ),
-        Table("fills", "a fill of a finalist", (*_OF_VARIANT, *_FILL)),
+        Table("fills", "a fill of a finalist", (*OF_VARIANT, *FILL)),
+        _of_finalists("positions", "what a finalist holds at the end of a session"),
+        _of_finalists("refused_orders", "an order of a finalist that was refused"),
         Table(
             "trades",
             "a closed trade of a finalist",
             (
-                *_OF_VARIANT,
+                *OF_VARIANT,
                 SYMBOL,
                 Column("opened", STAMP, "bar of the first fill"),
                 Column("closed", STAMP, "bar of the last fill"),
@@ -107,15 +118,15 @@ DATABASE = _by_name(
         Table(
             "sensitivity",
             "a value of an axis of a family, and the results of its variants",
-            (*_FAMILY, *columns_of(TEXT, "axis", "value"), *_EFFECT),
+            (*FAMILY, *columns_of(TEXT, "axis", "value"), *EFFECT),
         ),
         Table(
             "sensitivity_pairs",
             "two values of two axes of a family, and the results of their variants",
             (
-                *_FAMILY,
+                *FAMILY,
                 *columns_of(TEXT, "axis_x", "value_x", "axis_y", "value_y"),
-                *_EFFECT,
+                *EFFECT,
             ),
         ),
         dataclasses.replace(LAKE["placebo_results"], name="placebos", axis=None),

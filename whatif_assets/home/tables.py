@@ -14,7 +14,6 @@ from whatif_assets.domain.base.columns import (
     FLAG,
     JSON,
     NUMBER,
-    SMALL,
     STAMP,
     TEXT,
     WHOLE,
@@ -22,95 +21,30 @@ from whatif_assets.domain.base.columns import (
     Table,
 )
 from whatif_assets.home.figure_columns import columns_of, figure_columns, metric_columns
+from whatif_assets.home.shared_columns import (
+    ACCOUNT,
+    ALGORITHM,
+    FILL,
+    FORECAST,
+    OF_CONFIGURATION,
+    OF_STUDY,
+    OF_VARIANT,
+    PROFITS,
+    RANKED,
+    REJECTED,
+    RESULTS,
+    ROLE,
+    SETTINGS,
+    START_CASH,
+    STRATEGY,
+    SYMBOL,
+    TS,
+    VARIANT,
+    WINNER,
+)
 
 SESSION, CONFIGURATION, STUDY = "session", "configuration", "study"
 SIZED = "features_"  # prefix of the feature tables of larger bars; the size follows
-
-
-SYMBOL = Column("symbol", TEXT, "the instrument")
-TS = Column("ts", STAMP, "start of the bar, UTC")
-VARIANT = Column("variant", TEXT, "the variant's own fields; `-` if it is the only one")
-OF_STUDY = Column("study", TEXT, "name of the study")
-OF_CONFIGURATION = Column("configuration", TEXT, "key of the configuration")
-SETTINGS = Column("settings", JSON, "all settings, by name")
-ROLE = Column("role", TEXT, "candidate, benchmark or placebo")
-STRATEGY = Column("strategy", TEXT, "name of the trading strategy")
-ALGORITHM = Column("algorithm", TEXT, "algorithm of the model, null for a rule")
-STATE = Column("state", TEXT, "fresh, stale or missing")
-BECAUSE = Column("because", TEXT, "why it is not fresh; empty if it is")
-START_CASH = Column("start_cash", NUMBER, "cash at the start")
-REJECTED = Column("rejected_orders", NUMBER, "orders rejected for lack of cash")
-ACCOUNT = Column(
-    "account",
-    TEXT,
-    "errors in the account, such as costs that differ from the settings; mostly empty",
-)
-
-_FORECAST = (
-    SYMBOL,
-    TS,
-    Column("fold", SMALL, "number of the fold whose model made the forecast"),
-    Column("forecast", NUMBER, "output of the model"),
-    Column("price", NUMBER, "the label's price at the bar"),
-    Column("expected_return", NUMBER, "forecast return from the bar to the label"),
-    Column("label", NUMBER, "value that came true; null if not known yet"),
-)
-_RESULTS = (
-    metric_columns(),
-    START_CASH,
-    REJECTED,
-    ACCOUNT,
-    SETTINGS,
-    Column("buy_and_hold_pnl", NUMBER, "profit of buy-and-hold"),
-    Column("buy_and_hold_return", NUMBER, "return of buy-and-hold"),
-    Column("buy_and_hold_sharpe", NUMBER, "Sharpe ratio of buy-and-hold"),
-    Column("in_sample_pnl", NUMBER, "profit before the first test"),
-    Column("in_sample_sharpe", NUMBER, "Sharpe ratio before the first test"),
-)
-_RANKED = (
-    Column("violates", TEXT, "constraints that are not met; empty if all are met"),
-    Column("score", NUMBER, "weighted sum of metrics, if ranked by one", optional=True),
-    STRATEGY,
-    ALGORITHM,
-    *_RESULTS,
-    Column("plateau", NUMBER, "worst ranking metric of the variant and its neighbours"),
-)
-_WINNER = (
-    OF_STUDY,
-    Column("rank", WHOLE, "rank of the winner; null if there is no winner"),
-    OF_CONFIGURATION,
-    VARIANT,
-    ROLE,
-    Column("ranked_by", TEXT, "metric or score that variants are ranked by"),
-    Column("variants_tried", WHOLE, "number of ranked variants"),
-    Column("ranked_above", TEXT, "benchmarks and placebos that rank above the winner"),
-    *_RANKED,
-    Column("why_none", TEXT, "why no winner is named; empty if one is"),
-    Column("verdict", TEXT, "headline of the verdict"),
-    Column("reasons", TEXT, "reasons of the verdict, one sentence per line"),
-    Column("verdict_state", TEXT, "why there is no verdict; empty if there is one"),
-    Column("conclusion", TEXT, "conclusion of the study, one sentence per line"),
-)
-_FILL = (
-    SYMBOL,
-    Column("ts", STAMP, "start of the bar on which the order filled, UTC"),
-    Column("size", NUMBER, "units bought; negative for units sold"),
-    Column("price", NUMBER, "price of the fill"),
-    Column("commission", NUMBER, "commission paid"),
-    Column("multiplier", NUMBER, "money per price point of one unit"),
-)
-_OF_VARIANT = (OF_STUDY, OF_CONFIGURATION, VARIANT)
-_PROFITS = "profit of a variant since the start, at the end of each session"
-_FAMILY = (
-    OF_STUDY,
-    Column("configuration", TEXT, "name of the family of configurations"),
-    Column("ranked_by", TEXT, "metric or score that variants are ranked by"),
-)
-_EFFECT = (
-    Column("variants", WHOLE, "number of variants with the value"),
-    Column("undefined", WHOLE, "number of these variants whose metric is undefined"),
-    *columns_of(NUMBER, "mean", "median", "best", "worst"),
-)
 
 
 def _by_name(tables: Iterable[Table]) -> dict[str, Table]:
@@ -179,33 +113,65 @@ LAKE = _by_name(
         Table(
             "forecasts",
             "an out-of-sample forecast at a bar",
-            _FORECAST,
+            FORECAST,
             axis=CONFIGURATION,
             beside=("in_sample_forecasts",),
         ),
         Table(
             "in_sample_forecasts",
             "an in-sample forecast, at a bar that the model was trained on",
-            _FORECAST,
+            FORECAST,
             axis=CONFIGURATION,
         ),
         Table(
             "backtest_results",
             "the result of a variant over the study's test windows",
-            (VARIANT, ROLE, STRATEGY, ALGORITHM, *_RESULTS),
+            (VARIANT, ROLE, STRATEGY, ALGORITHM, *RESULTS),
             axis=CONFIGURATION,
-            beside=("daily_pnl", "in_sample_pnl", "fills"),
+            beside=(
+                "daily_pnl",
+                "in_sample_pnl",
+                "fills",
+                "positions",
+                "refused_orders",
+            ),
         ),
-        Table("daily_pnl", _PROFITS, (VARIANT,), CONFIGURATION, NUMBER),
-        Table("in_sample_pnl", _PROFITS, (VARIANT,), CONFIGURATION, NUMBER),
+        Table("daily_pnl", PROFITS, (VARIANT,), CONFIGURATION, NUMBER),
+        Table("in_sample_pnl", PROFITS, (VARIANT,), CONFIGURATION, NUMBER),
         Table(
             "fills",
             "a fill of one of the configuration's best variants",
             (
                 VARIANT,
-                *_FILL,
+                *FILL,
                 Column("value", NUMBER, "size times price times multiplier, positive"),
                 Column("closing", NUMBER, "part of the commission for the closing"),
+            ),
+            axis=CONFIGURATION,
+        ),
+        Table(
+            "positions",
+            "what one of the configuration's best variants holds at a session's end",
+            (
+                VARIANT,
+                Column("session", DAY, "date of the session"),
+                SYMBOL,
+                Column("units", NUMBER, "units held; negative for a short position"),
+                Column("close", NUMBER, "close of the symbol's last bar until then"),
+                Column("value", NUMBER, "value of the position; negative if short"),
+                Column("weight", NUMBER, "value as a part of all equity"),
+            ),
+            axis=CONFIGURATION,
+        ),
+        Table(
+            "refused_orders",
+            "an order of one of the best variants that a shared account did not carry",
+            (
+                VARIANT,
+                SYMBOL,
+                Column("ts", STAMP, "time of the refusal, UTC"),
+                Column("size", NUMBER, "units to buy; negative to sell"),
+                Column("reason", TEXT, "why the order was refused"),
             ),
             axis=CONFIGURATION,
         ),
@@ -255,7 +221,7 @@ LAKE = _by_name(
         ),
         Table(
             "placebo_pnl",
-            _PROFITS,
+            PROFITS,
             (Column("placebo", TEXT, "kind of placebo"), VARIANT),
             axis=STUDY,
             others=NUMBER,
@@ -295,7 +261,7 @@ LAKE = _by_name(
             "verdicts",
             "the verdict on the winner of a study",
             (
-                *_OF_VARIANT,
+                *OF_VARIANT,
                 Column("verdict", TEXT, "the headline"),
                 Column("in_words", TEXT, "the headline with its limits"),
                 Column("names_winner", FLAG, "whether the verdict names a winner"),
@@ -315,7 +281,7 @@ LAKE = _by_name(
             "edge_parts",
             "a part of the return of a study's winner",
             (
-                *_OF_VARIANT,
+                *OF_VARIANT,
                 Column("kind", TEXT, "kind of part: period, market or symbol"),
                 Column("part", TEXT, "dates, kind of sessions, or symbol of the part"),
                 Column("sessions", WHOLE, "number of sessions; null for a symbol"),
@@ -345,11 +311,11 @@ LAKE = _by_name(
                 OF_CONFIGURATION,
                 VARIANT,
                 ROLE,
-                *_RANKED,
+                *RANKED,
             ),
             axis=STUDY,
         ),
-        Table("best_configuration", "the winner of a study", _WINNER, axis=STUDY),
+        Table("best_configuration", "the winner of a study", WINNER, axis=STUDY),
         Table(
             "runs",
             "a partition that a run processed",

@@ -22,7 +22,7 @@ from whatif_assets.report.study_results import (
 )
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.study import Study
-from whatif_assets.steps.backtesting import long_form
+from whatif_assets.steps.evaluation import long_form
 from whatif_assets.steps.facts import facts_table
 from whatif_assets.steps.freshness import Freshness
 from whatif_assets.steps.holdout import openings
@@ -95,6 +95,8 @@ def report(home: Home) -> Report:
         "equity": equity,
         "facts": facts_table(home),
         "fills": _detail(home, chosen, "fills", "fills"),
+        "positions": _detail(home, chosen, "positions", "positions"),
+        "refused_orders": _detail(home, chosen, "refused_orders", "refused_orders"),
         "sensitivity": effects.marginal,
         "sensitivity_pairs": effects.pairs,
         **_of_studies(fresh, studies),

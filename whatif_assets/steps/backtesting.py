@@ -5,22 +5,18 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from whatif_assets.domain.accounts.audit import in_words
-from whatif_assets.domain.accounts.metrics import METRICS
-from whatif_assets.domain.accounts.number_format import readable
+from whatif_assets.domain.accounts.positions import positions_of
 from whatif_assets.domain.accounts.result import BacktestResult
 from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.domain.features import FEATURES, Feature
 from whatif_assets.domain.leaks import Admit, Finding, refuse_leak
-from whatif_assets.domain.ranking.ranking import VIOLATES, Ranking
 from whatif_assets.engines.backtest import Sleeve, Variant, engine_of
 from whatif_assets.engines.parity import sampled_parity
 from whatif_assets.engines.strategies import required_features
@@ -28,11 +24,13 @@ from whatif_assets.home.adjustments import LakeSteps
 from whatif_assets.home.home import Home
 from whatif_assets.home.ledger import Entry
 from whatif_assets.home.ledger_history import note_lost
+from whatif_assets.home.tables import LAKE
 from whatif_assets.home.trial_identity import evaluated_sessions, marks_of
 from whatif_assets.home.trials import register_trials, settings_of_trials
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.benchmarks import benchmark_metrics, benchmark_of
+from whatif_assets.steps.evaluation import Evaluation
 from whatif_assets.steps.facts import JoinedFacts
 from whatif_assets.steps.forecasting import IN_SAMPLE
 from whatif_assets.steps.leak_gate import probe_fills, probe_indicators
@@ -53,78 +51,6 @@ NOTES = "notes"
 IN_SAMPLE_METRICS = ("pnl", "sharpe")
 
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Results of one configuration.
-
-    Attributes
-    ----------
-    variants
-        One row per variant: settings, metrics, and metrics of buy-and-hold.
-    daily
-        A matrix: ``variant``, and for each session (ISO date) the profit since the
-        start, over all sleeves.
-    in_sample
-        The same over the sessions before the first test, if there are any; only the
-        best variants if only Backtrader runs the strategy.
-    fills
-        Fills of the configuration's best variants, as the broker made them.
-    ranking
-        The study's ranking, which orders the variants.
-    parity
-        Results of the winner and of some other variants from Backtrader and from the
-        engine, as `whatif_assets.engines.parity.parity` returns them. Empty for a
-        strategy that only Backtrader runs.
-    marks
-        Marks of the bars of the test windows, by which the ledger recognises them; see
-        `whatif_assets.home.trial_identity.marks_of`.
-    notes
-        Remarks on the results, such as a symbol with too few bars.
-    """
-
-    variants: pd.DataFrame
-    daily: pd.DataFrame
-    in_sample: pd.DataFrame
-    fills: pd.DataFrame
-    parity: pd.DataFrame
-    ranking: Ranking
-    marks: pd.DataFrame
-    notes: tuple[str, ...] = ()
-
-    def metadata(self) -> dict[str, Any]:
-        """Metadata to show: the leading variants, compared with buy-and-hold."""
-        ranked = self.ranking.order(self.variants)
-        shown = ["variant", self.ranking.column, *METRICS, VIOLATES]
-        shown += ["buy_and_hold_pnl", "rejected_orders"]
-        return {
-            "variants": len(self.variants),
-            "sessions": len(self.daily.columns) - 1,
-            "leaders": readable(ranked.head(10)[list(dict.fromkeys(shown))]),
-            **({NOTES: "\n".join(self.notes)} if self.notes else {}),
-        }
-
-    def leaders_equity(self) -> pd.DataFrame:
-        """Return the profit of the leading variants, a row per variant and session."""
-        first = self.ranking.order(self.variants)["variant"].head(LEADERS)
-        daily = self.daily.set_index("variant").loc[first].reset_index()
-        return long_form(daily)
-
-
-def long_form(daily: pd.DataFrame) -> pd.DataFrame:
-    """Turn a matrix of variants and sessions into one row per pair.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``variant``, ``session`` (datetime64) and ``pnl``, variants in their order.
-    """
-    rows = daily.melt("variant", var_name="session", value_name="pnl")
-    rows["session"] = pd.to_datetime(rows["session"]).astype("datetime64[us]")
-    place = {name: number for number, name in enumerate(daily["variant"])}
-    order = np.lexsort([rows["session"], rows["variant"].map(place)])
-    return rows.iloc[order].reset_index(drop=True)
 
 
 def evaluate(
@@ -180,6 +106,8 @@ def evaluate(
         daily=daily,
         in_sample=in_sample,
         fills=fills,
+        positions=positions_of(detail, sessions),
+        refused=_refused(detail),
         parity=_parity(sleeves, configuration, order),
         ranking=study.ranking,
         marks=marks_of(sleeves, sessions),
@@ -187,6 +115,11 @@ def evaluate(
     )
     drop_blocks(home.lake, configuration.key)
     return evaluation
+
+
+def _refused(detail: BacktestResult) -> pd.DataFrame:
+    """Orders that a shared account could not carry; none of symbols of their own."""
+    return LAKE["refused_orders"].empty() if detail.refused is None else detail.refused
 
 
 def _findings(
@@ -395,6 +328,8 @@ def write_evaluation(
             home.lake.write("daily_pnl", key, evaluation.daily),
             home.lake.write("in_sample_pnl", key, evaluation.in_sample),
             home.lake.write("fills", key, evaluation.fills),
+            home.lake.write("positions", key, evaluation.positions),
+            home.lake.write("refused_orders", key, evaluation.refused),
             home.lake.write(TABLE, key, evaluation.variants),
         ]
     )

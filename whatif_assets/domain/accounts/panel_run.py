@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from whatif_assets.domain.accounts.book import Book
 from whatif_assets.domain.accounts.job import Run, Variant
@@ -77,6 +79,34 @@ class PanelRun:
             closing=self.closing[mine],
             rejected=int((self.refused[:, 1] == number).sum()),
         )
+
+
+AT_SUBMISSION = "no cash at its submission"
+AT_FILL = "no cash at its fill"
+
+
+def refused_orders(runs: Mapping[str, PanelRun], panel: Panel) -> pd.DataFrame:
+    """List the orders that were refused, by variant and in the order of refusals.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``variant``, ``symbol``, ``ts`` (UTC), ``size`` and ``reason``.
+    """
+    counts = [len(run.refused) for run in runs.values()]
+    refused = np.concatenate([np.empty((0, 4)), *(r.refused for r in runs.values())])
+    times, symbols, sizes, at_fill = refused.T
+    ts = panel.ts[times.astype(np.int64)].view("datetime64[us]")
+    names = np.array(panel.symbols, dtype=object)
+    return pd.DataFrame(
+        {
+            "variant": np.array(list(runs), dtype=object).repeat(counts),
+            "symbol": names[symbols.astype(np.int64)],
+            "ts": pd.DatetimeIndex(ts).tz_localize("UTC"),
+            "size": sizes,
+            "reason": np.where(at_fill > 0, AT_FILL, AT_SUBMISSION).astype(object),
+        }
+    )
 
 
 def parts_of(run: PanelRun, panel: Panel, share: Variant) -> list[Run]:

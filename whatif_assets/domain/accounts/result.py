@@ -60,6 +60,10 @@ class BacktestResult:
         Equity, (variants, sessions), and starting cash of the one account that all
         symbols share; ``cash`` and ``equity`` are then each symbol's part of it. None
         where each symbol has an account of its own.
+    refused
+        Orders that a shared account could not carry: ``variant``, ``symbol``, ``ts``
+        (the time of the refusal, UTC), ``size`` and ``reason``, in that order. None
+        where each symbol has an account of its own.
     """
 
     variants: tuple[str, ...]
@@ -76,6 +80,7 @@ class BacktestResult:
     faults: tuple[str, ...] = ()
     account: FloatArray | None = None
     account_cash: FloatArray | None = None
+    refused: pd.DataFrame | None = None
 
     @property
     def total_equity(self) -> FloatArray:

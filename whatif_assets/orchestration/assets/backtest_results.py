@@ -23,12 +23,12 @@ from whatif_assets.report.plots import equity_plot, heat_maps, marginal_plot
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.backtesting import (
-    NOTES,
     evaluate,
     evaluation_inputs,
     write_evaluation,
 )
 from whatif_assets.steps.code_versions import CODE_VERSIONS
+from whatif_assets.steps.evaluation import NOTES
 from whatif_assets.steps.sensitivity import sensitivity
 
 TABLE = "backtest_results"

@@ -110,5 +110,7 @@ def test_symbols_of_one_account_share_their_sessions() -> None:
     other = dataclasses.replace(
         one, symbol="BBB", session=np.array([0, 5], dtype=np.int32)
     )
-    with pytest.raises(BadInput, match=r"Symbol BBB, bar 1970-01-02 .* another session"):
+    with pytest.raises(
+        BadInput, match=r"Symbol BBB, bar 1970-01-02 .* another session"
+    ):
         Panel.of([one, other])

@@ -114,5 +114,7 @@ def test_costs_of_the_account() -> None:
 
 
 def test_an_unknown_score_is_named() -> None:
-    with pytest.raises(BadInput, match="reads the column rsi_14_close, which AAA lacks"):
+    with pytest.raises(
+        BadInput, match="reads the column rsi_14_close, which AAA lacks"
+    ):
         run([A, B], score={"rsi": {"timeperiod": 14}})
