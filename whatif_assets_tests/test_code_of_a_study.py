@@ -9,7 +9,8 @@ import pytest
 
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.engines.strategies import find_strategy
-from whatif_assets.home.home import Home, check_study, set_up
+from whatif_assets.home.creation import check_study, set_up
+from whatif_assets.home.home import Home
 
 STUDY = """
 market: {source: sample, calendar: XNYS, first_session: 2018-02-20,
