@@ -10,7 +10,7 @@ import duckdb
 import pytest
 import yaml
 
-from whatif_assets.home.home import check_study
+from whatif_assets.home.creation import check_study
 
 ROOT = Path(__file__).parent.parent
 QUERIES = re.findall(r"```sql\n(.*?)```", (ROOT / "README.md").read_text(), re.S)

@@ -17,7 +17,7 @@ def nothing_drawn() -> Iterator[None]:
     """Leave out pictures and pages, which take their time and are in no table."""
     with (
         mock.patch.object(Picture, "png", lambda picture: b""),
-        mock.patch.object(partition_loop, "draw_beside", lambda: None),
+        mock.patch.object(partition_loop, "start_drawing_process", lambda: None),
         mock.patch.object(page, "SECTIONS", ()),
         mock.patch.object(page, "get_plotlyjs", lambda: ""),
         mock.patch.object(best_configuration, "pictures", lambda *_: {}),

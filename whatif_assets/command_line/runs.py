@@ -6,18 +6,15 @@ import contextlib
 import functools
 import itertools
 import logging
-import os
 import warnings
 from collections.abc import Callable, Collection, Sequence
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
 from rich.text import Text
 
 from whatif_assets.command_line.terminal import console
-from whatif_assets.command_line.terminal_logs import TerminalLogs
 from whatif_assets.domain.base.errors import BadInput, few
 from whatif_assets.domain.quality.losses import in_words as losses_in_words
 from whatif_assets.home.home import Home
@@ -34,13 +31,10 @@ from whatif_assets.orchestration.dagster_private import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
     DagsterExecutionInterruptedError,
-    InstanceRef,
-    compute_logs_directory,
 )
 from whatif_assets.orchestration.observed import observe
 from whatif_assets.orchestration.records import recorded_versions
 from whatif_assets.orchestration.resources import Compute
-from whatif_assets.orchestration.storage import OpenSqliteStorage
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.backend import fitted_on_spark, forced_backend
@@ -54,45 +48,6 @@ from whatif_assets.steps.session_features import history
 
 INTERRUPTED = DagsterExecutionInterruptedError.__name__
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-
-
-def instance_of(home: Home) -> dg.DagsterInstance:
-    """Open the Dagster instance of ``DAGSTER_HOME``, or else one inside the home.
-
-    Raises
-    ------
-    BadInput
-        ``DAGSTER_HOME`` does not exist, or the path contains a ``?``.
-    """
-    folder = os.environ.get("DAGSTER_HOME", "")
-    if folder and not Path(folder).is_dir():
-        raise BadInput(
-            f"DAGSTER_HOME: the folder {folder} does not exist; create it first."
-        )
-    base = str(Path(folder or home.path / ".dagster").resolve())
-    if "?" in base:
-        raise BadInput(
-            f"{base}: Dagster's history cannot be in a folder with a '?' in its path. "
-            "Rename the folder, or set DAGSTER_HOME to another folder."
-        )
-    Path(base).mkdir(parents=True, exist_ok=True)
-    logs = {
-        "module": TerminalLogs.__module__,
-        "class": TerminalLogs.__name__,
-        "config": {"base_dir": compute_logs_directory(base)},
-    }
-    overrides: dict[str, Any] = {"compute_logs": logs}
-    if not folder:
-        overrides["telemetry"] = {"enabled": False}
-        overrides["storage"] = {
-            "custom": {
-                "module": OpenSqliteStorage.__module__,
-                "class": OpenSqliteStorage.__name__,
-                "config": {"base_dir": base},
-            }
-        }
-    reference = InstanceRef.from_dir(base, overrides=overrides)
-    return dg.DagsterInstance.from_ref(reference)
 
 
 class Runner:

@@ -13,7 +13,8 @@ from whatif_assets.command_line.terminal import console, progress_display
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.engines.precompiling import start_compiling
 from whatif_assets.engines.spark.session import silence_spark, spark_session, warm_up
-from whatif_assets.home.home import Home, set_up
+from whatif_assets.home.creation import set_up
+from whatif_assets.home.home import Home
 from whatif_assets.orchestration.interruption import cleaning_up
 from whatif_assets.report.drawing import stop_drawing_process
 from whatif_assets.settings.study import Study
@@ -49,7 +50,8 @@ def run_studies(path: Path, study: str | None, sealed: bool = False) -> bool:
     home, studies = _opened(path, study)
     engine_is_compiled = _start_ahead(home, studies)
     # Imported here, because importing Dagster takes a second or two.
-    from whatif_assets.command_line.runs import Runner, instance_of
+    from whatif_assets.command_line.instances import instance_of
+    from whatif_assets.command_line.runs import Runner
 
     unread = list(home.faults().values())
     failures = [] if study else unread

@@ -89,7 +89,8 @@ def print_check(home_path: Path, study: str) -> bool:
     """
     # Imported here, because the other functions of this module need no home.
     from whatif_assets.domain.base.errors import BadInput
-    from whatif_assets.home.home import Home, check_study, code_base
+    from whatif_assets.home.creation import check_study
+    from whatif_assets.home.home import Home, code_base
     from whatif_assets.settings.entries import expand
     from whatif_assets.settings.market import MARKET_FILE
     from whatif_assets.settings.study import read_study, study_market

@@ -149,7 +149,7 @@ def test_positions_are_closed_before_the_session_ends(of_volume):
 def test_its_report_says_what_the_bars_are(of_volume):
     page = (of_volume / "reports/ticks.html").read_text()
     assert "Bars of volume:5000" in page
-    assert "no number of them is due" in page
+    assert "so no number of bars is" in page
 
 
 def test_labels_of_bars_of_money_may_lie_in_the_next_session(tmp_path, files):

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from whatif_assets.command_line.studies import run_studies
-from whatif_assets.home.home import set_up
+from whatif_assets.home.creation import set_up
 from whatif_assets_tests.end_to_end.ui import Ui, dagster_dev, wait_for
 
 ROOT = Path(__file__).parent.parent.parent

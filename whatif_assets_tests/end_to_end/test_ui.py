@@ -15,7 +15,8 @@ import duckdb
 import pandas as pd
 import pytest
 
-from whatif_assets.home.home import Home, set_up
+from whatif_assets.home.creation import set_up
+from whatif_assets.home.home import Home
 from whatif_assets.orchestration.automation import JOBS
 from whatif_assets_tests.end_to_end.browser import chromium, find_browser
 from whatif_assets_tests.end_to_end.ui import Ui, UiError, dagster_dev, wait_for

@@ -311,7 +311,7 @@ def test_the_clock_needs_the_hours_of_the_sessions() -> None:
     bars = sleeve([10, 11, 12], forecast=[1, 1, 1])
     variant = Variant("-", {"no_entry_first": 1})
     for reference in (False, True):
-        with pytest.raises(BadInput, match="need the hours of its sessions"):
+        with pytest.raises(BadInput, match="need the hours of sessions"):
             run_backtests([bars], "forecast_threshold", [variant], reference=reference)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from whatif_assets.domain.base.errors import BadInput
-from whatif_assets.home.home import set_up
+from whatif_assets.home.creation import set_up
 
 STUDY = """market:
   source: csv

@@ -148,6 +148,6 @@ def test_a_shared_ledger_that_is_a_file_is_refused(
     )
     monkeypatch.setenv("WHATIF_LEDGER", str(tmp_path / "notes.txt"))
     with pytest.raises(
-        BadInput, match=r"WHATIF_LEDGER: .* is a file; allowed is a fol"
+        BadInput, match=r"WHATIF_LEDGER: .* is a file; it must be a fol"
     ):
         Ledger.of(Home.open(tmp_path))

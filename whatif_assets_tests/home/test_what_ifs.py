@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from whatif_assets.home.home import Home, set_up
+from whatif_assets.home.creation import set_up
+from whatif_assets.home.home import Home
 from whatif_assets.home.manifest import Manifest
 from whatif_assets.home.what_ifs import RESULTS, update_keys, what_ifs
 

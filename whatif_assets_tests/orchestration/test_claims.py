@@ -7,7 +7,7 @@ import shutil
 import dagster as dg
 import pytest
 
-from whatif_assets.command_line.runs import instance_of
+from whatif_assets.command_line.instances import instance_of
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.home.home import Home
 from whatif_assets.orchestration.claims import claim_name

@@ -10,7 +10,8 @@ import dagster as dg
 import pytest
 from dagster._core.definitions.partitions.context import partition_loading_context
 
-from whatif_assets.home.home import Home, set_up
+from whatif_assets.home.creation import set_up
+from whatif_assets.home.home import Home
 from whatif_assets.orchestration.assets import CHAIN
 from whatif_assets.orchestration.code_location import build_definitions
 from whatif_assets.orchestration.observed import OBSERVED

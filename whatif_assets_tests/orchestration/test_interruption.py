@@ -166,8 +166,8 @@ def test_help_needs_no_data_library():
 def test_the_process_that_draws_ends_with_the_one_it_draws_for(tmp_path):
     program = (
         "import os, signal\n"
-        "from whatif_assets.report.drawing import Picture, draw_beside\n"
-        "draw_beside()\n"
+        "from whatif_assets.report.drawing import Picture, start_drawing_process\n"
+        "start_drawing_process()\n"
         "print(Picture(os.getpid).png(), flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )

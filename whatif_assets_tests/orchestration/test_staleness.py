@@ -9,8 +9,10 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from whatif_assets.command_line.runs import Runner, instance_of
-from whatif_assets.home.home import Home, set_up
+from whatif_assets.command_line.instances import instance_of
+from whatif_assets.command_line.runs import Runner
+from whatif_assets.home.creation import set_up
+from whatif_assets.home.home import Home
 from whatif_assets.orchestration.observed import observe
 from whatif_assets_tests.domain.quality.clean_bars import clean_bars
 from whatif_assets_tests.graphql import Shown

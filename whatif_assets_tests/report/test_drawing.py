@@ -40,7 +40,7 @@ def beside(monkeypatch):
     drawing._beside.shutdown(kill_workers=True)
 
 
-def test_after_draw_beside_a_picture_is_drawn_in_another_process(beside):
+def test_after_starting_a_process_a_picture_is_drawn_in_another_process(beside):
     assert Picture(who_draws).png() != who_draws()
 
 

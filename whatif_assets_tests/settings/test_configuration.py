@@ -239,7 +239,7 @@ ONE_MINUTE, TICKS = BarSize.parse("1min"), BarSize.parse("volume:1000")
     ("bar", "base", "expected"),
     [
         ("7min", "1min", "'7min' is not a bar size"),
-        ("volume:100", "1min", "bar: found volume:100; bars of volume or money are"),
+        ("volume:100", "1min", "bar: found volume:100; bars of volume or money can"),
         ("1min", "5min", "bar: found 1min; it must be a whole multiple of the market"),
         ("90min", "1h", "bar: found 90min; it must be a whole multiple of the market"),
         ("1h", "1day", "bar: found 1h; it must be a whole multiple of the market"),

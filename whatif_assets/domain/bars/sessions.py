@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import warnings
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,14 +12,18 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from whatif_assets.domain.bars.calendars import (
+    calendar_of,
+    days_of,
+    end_of_decade,
+    known_calendars,
+    known_span,
+)
 from whatif_assets.domain.base import clock
 from whatif_assets.domain.base.errors import BadInput, did_you_mean
 
 DAY = timedelta(days=1)
 MINUTE = pd.Timedelta(minutes=1)
-# The holiday rules of calendars are not verified outside of these years.
-EARLIEST = date(1950, 1, 1)
-LATEST = date(2100, 12, 31)
 
 
 @dataclass(frozen=True)
@@ -117,9 +119,9 @@ class Sessions:
         if self.last is not None:
             exchange, end = self._exchange, self.last
         else:
-            _, known = _known(self.calendar)
-            end = min(max(self.first, _end_of_decade(clock.today())), known)
-            exchange = _calendar_of(self.calendar, self.first, end)
+            _, known = known_span(self.calendar)
+            end = min(max(self.first, end_of_decade(clock.today())), known)
+            exchange = calendar_of(self.calendar, self.first, end)
         days = pd.date_range(self.first, end)
         return list(days.difference(exchange.sessions).date)
 
@@ -305,7 +307,7 @@ class Sessions:
     @property
     def _exchange(self) -> xc.ExchangeCalendar:
         last = self.last or max(self.first, clock.today())
-        return _calendar_of(self.calendar, self.first, last)
+        return calendar_of(self.calendar, self.first, last)
 
     @property
     def _end(self) -> date:
@@ -320,7 +322,7 @@ class Sessions:
     @property
     def _days(self) -> tuple[date, ...]:
         """Sessions of the exchange, also before the market's first and future ones."""
-        return _days_of(self._exchange)
+        return days_of(self._exchange)
 
     def _midnight(self, day: date) -> pd.Timestamp:
         return self._midnights(pd.DatetimeIndex([day]))[0]
@@ -354,53 +356,3 @@ class Sessions:
         if not around:
             return "; the market has no sessions yet"
         return f"; nearest {'is' if len(around) == 1 else 'are'} {' and '.join(around)}"
-
-
-@functools.lru_cache
-def known_calendars() -> tuple[str, ...]:
-    """Return the names of all exchange calendars, with aliases such as NYSE."""
-    return tuple(xc.get_calendar_names())
-
-
-def _end_of_decade(day: date) -> date:
-    """Return the last day of the decade that contains the year after a day."""
-    return date((day.year + 1) // 10 * 10 + 9, 12, 31)
-
-
-def _calendar_of(name: str, first: date, last: date) -> xc.ExchangeCalendar:
-    """Build a calendar with a year of margin before and after, as far as known."""
-    earliest, latest = _known(name)
-    if first < earliest or last > latest:
-        raise BadInput(
-            f"The exchange calendar {name} is known from {earliest} to {latest}, and "
-            f"{first} to {last} was requested. Set the market's first_session and "
-            "last_session within the known range."
-        )
-    start, end = date(first.year - 1, 1, 1), date(last.year + 1, 12, 31)
-    return _build(name, max(start, earliest), min(end, latest))
-
-
-@functools.lru_cache
-def _known(name: str) -> tuple[date, date]:
-    """Return the first and last day that a calendar can be built for."""
-    # The bounds belong to the class, which can only be reached through an instance.
-    # Every calendar knows 2022, and building one year takes milliseconds.
-    calendar = _build(name, date(2022, 1, 1), date(2022, 12, 31))
-    earliest, latest = calendar.bound_min(), calendar.bound_max()
-    return (
-        EARLIEST if earliest is None else max(earliest.date(), EARLIEST),
-        LATEST if latest is None else min(latest.date(), LATEST),
-    )
-
-
-@functools.lru_cache
-def _days_of(exchange: xc.ExchangeCalendar) -> tuple[date, ...]:
-    return tuple(exchange.sessions.date)
-
-
-@functools.lru_cache
-def _build(name: str, start: date, end: date) -> xc.ExchangeCalendar:
-    with warnings.catch_warnings():
-        # Some calendars join empty holiday lists, and pandas warns about it.
-        warnings.simplefilter("ignore")
-        return xc.get_calendar(name, start=start, end=end)

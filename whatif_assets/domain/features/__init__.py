@@ -6,17 +6,19 @@
 """
 
 from whatif_assets.domain.features.bar_columns import PRICES
+from whatif_assets.domain.features.computing import (
+    compute,
+    compute_features,
+    with_other_symbols,
+)
 from whatif_assets.domain.features.feature import (
     Feature,
     check_facts_read,
     check_symbols_read,
-    compute,
-    compute_features,
     facts_read,
     parse_feature,
     symbols_read,
     warm_up,
-    with_other_symbols,
 )
 from whatif_assets.domain.features.function import FeatureFunction
 from whatif_assets.domain.features.indicators import FAMILIES, FEATURES

@@ -25,13 +25,8 @@ from whatif_assets.domain.bars.schema import (
 )
 from whatif_assets.domain.base.arrays import IntArray
 from whatif_assets.domain.features.bar_columns import BarColumns
-from whatif_assets.domain.features.feature import (
-    Feature,
-    beside,
-    symbols_read,
-    warm_up,
-    with_other_symbols,
-)
+from whatif_assets.domain.features.computing import beside, with_other_symbols
+from whatif_assets.domain.features.feature import Feature, symbols_read, warm_up
 
 # Returns the tidy bars of a session.
 BarsOf = Callable[[date], pd.DataFrame]

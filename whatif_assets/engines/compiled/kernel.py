@@ -29,13 +29,7 @@ compiled = njit(nogil=True, error_model="numpy", forceinline=True)
 
 @compiled
 def run_variant(
-    bars: Bars,
-    series: Series,
-    p: Any,
-    state: Any,
-    equity: Any,
-    counts: Any,
-    fills: Any,
+    bars: Bars, series: Series, p: Any, state: Any, equity: Any, counts: Any, fills: Any
 ) -> None:
     """Run one variant over all bars.
 

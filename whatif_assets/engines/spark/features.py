@@ -12,7 +12,8 @@ import pandas as pd
 
 from whatif_assets.domain.bars.schema import symbol_rows
 from whatif_assets.domain.features.bar_columns import column_elsewhere
-from whatif_assets.domain.features.feature import Feature, with_other_symbols
+from whatif_assets.domain.features.computing import with_other_symbols
+from whatif_assets.domain.features.feature import Feature
 from whatif_assets.domain.features.function import FeatureFunction
 from whatif_assets.domain.features.indicators import FEATURES
 from whatif_assets.domain.features.sessions import History, _days, features_of_sessions

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from whatif_assets.domain.bars import sessions as module
-from whatif_assets.domain.bars.sessions import Sessions, known_calendars
+from whatif_assets.domain.bars import calendars
+from whatif_assets.domain.bars.calendars import known_calendars
+from whatif_assets.domain.bars.sessions import Sessions
 from whatif_assets.domain.base import clock
 from whatif_assets.domain.base.errors import BadInput
 
@@ -185,7 +186,7 @@ def test_days_that_the_calendar_does_not_know_are_refused(calendar, first, last,
 
 @pytest.mark.parametrize("calendar", ["XNYS", "XTKS", "XSAU", "XBOM", "24/7"])
 def test_the_first_known_day_can_be_a_market_s_first(calendar):
-    earliest, _ = module._known(calendar)
+    earliest, _ = calendars.known_span(calendar)
     assert Sessions(calendar, earliest, earliest + timedelta(30)).dates()
 
 
@@ -193,7 +194,7 @@ def test_the_first_known_day_can_be_a_market_s_first(calendar):
 def test_every_calendar_knows_2022():
     """The bounds of a calendar are read from its calendar of 2022."""
     for name in known_calendars():
-        earliest, latest = module._known(name)
+        earliest, latest = calendars.known_span(name)
         assert earliest.year < 2022 < latest.year
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.quality import QUALITY_CHECKS, parse_rules, rules_hash
-from whatif_assets.home.home import set_up
+from whatif_assets.home.creation import set_up
 from whatif_assets.settings.market import list_differences, market_yaml, parse_market
 from whatif_assets.settings.spec import read_yaml
 from whatif_assets.steps.ingest import SessionBars

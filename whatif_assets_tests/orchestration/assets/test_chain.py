@@ -16,7 +16,8 @@ from dagster._core.errors import DagsterExecutionInterruptedError
 from whatif_assets.command_line.result_display import print_result
 from whatif_assets.command_line.runs import Runner, ranges
 from whatif_assets.command_line.studies import run_studies
-from whatif_assets.home.home import Home, set_up
+from whatif_assets.home.creation import set_up
+from whatif_assets.home.home import Home
 from whatif_assets.home.lake import Lake
 from whatif_assets.home.probe_findings import kept_probes
 from whatif_assets.orchestration.assets.backtest_results import sensitivity_pictures

@@ -11,7 +11,8 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from whatif_assets.command_line.runs import Runner, instance_of
+from whatif_assets.command_line.instances import instance_of
+from whatif_assets.command_line.runs import Runner
 from whatif_assets.domain.features import FEATURES
 from whatif_assets.home.home import Home
 from whatif_assets.home.run_history import read_run_history

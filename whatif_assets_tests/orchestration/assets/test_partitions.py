@@ -11,7 +11,7 @@ from dagster._core.storage.tags import (
     BACKFILL_ID_TAG,
 )
 
-from whatif_assets.home.home import set_up
+from whatif_assets.home.creation import set_up
 from whatif_assets.orchestration.code_location import build_definitions
 from whatif_assets_tests.lake_files import folder_of
 
