@@ -51,9 +51,9 @@ class Panel:
         parts = [sleeve.ts for sleeve in sleeves] or [np.empty(0, dtype=np.int64)]
         ts, first = np.unique(np.concatenate(parts), return_index=True)
         sessions = [s.session for s in sleeves] or [np.empty(0, dtype=np.int32)]
-        session = np.concatenate(sessions)[first]
-        for sleeve in sleeves:
-            apart = session[np.searchsorted(ts, sleeve.ts)] != sleeve.session
+        panel = cls(tuple(sleeves), ts, np.concatenate(sessions)[first])
+        for sleeve, place in zip(sleeves, panel.places):
+            apart = panel.session[place] != sleeve.session
             if apart.any():
                 bar = int(np.argmax(apart))
                 raise BadInput(
@@ -61,7 +61,7 @@ class Panel:
                     "has a bar of this time in another session. Symbols of one "
                     "account share the sessions of one calendar."
                 )
-        return cls(tuple(sleeves), ts, session)
+        return panel
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -115,19 +115,18 @@ class Panel:
         """Close of each symbol's latest bar up to each time; (T, S), NaN before."""
         table = np.full((len(self), len(self.sleeves)), np.nan)
         for number, (sleeve, place) in enumerate(zip(self.sleeves, self.places)):
-            latest = np.searchsorted(place, np.arange(len(self)), side="right") - 1
-            known = latest >= 0
-            table[known, number] = sleeve.close[latest[known]]
+            lasts = np.diff(place, append=len(self))
+            first = len(self) - lasts.sum()
+            table[first:, number] = np.repeat(sleeve.close, lasts)
         return table
 
     @functools.cached_property
     def next_bar(self) -> npt.NDArray[np.int32]:
         """The time of each symbol's next bar after each time; T where none follows."""
-        table = np.full((len(self), len(self.sleeves)), len(self), dtype=np.int32)
+        table = np.empty((len(self), len(self.sleeves)), dtype=np.int32)
         for number, place in enumerate(self.places):
-            after = np.searchsorted(place, np.arange(len(self)), side="right")
-            follows = after < len(place)
-            table[follows, number] = place[after[follows]]
+            lasts = np.diff(place, prepend=0, append=len(self))
+            table[:, number] = np.repeat(np.append(place, len(self)), lasts)
         return table
 
     @functools.cached_property
