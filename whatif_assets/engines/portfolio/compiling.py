@@ -14,7 +14,7 @@ from typing import Any
 
 from numba import njit
 
-from whatif_assets.engines.portfolio.kernel import rank, run_variant
+from whatif_assets.engines.portfolio.kernel import begin, finish, rank, work_stop
 from whatif_assets.engines.portfolio.layout import Log, Prices, Ranking, Work
 
 _SOURCES = ("compiling.py", "kernel.py", "layout.py")
@@ -24,6 +24,18 @@ _kept = njit(nogil=True, cache=True, error_model="numpy")
 def _version() -> int:
     texts = (Path(__file__).with_name(name).read_bytes() for name in _SOURCES)
     return int(hashlib.sha256(b"".join(texts)).hexdigest()[:15], 16)
+
+
+@njit(nogil=True, inline="always")
+def _of(work: Work, row: int) -> Work:
+    """What one of several variants has in hand."""
+    return Work(
+        work.account[row],
+        work.book[row],
+        work.waiting[row],
+        work.held[row],
+        work.parts[row],
+    )
 
 
 def _compile(version: int) -> tuple[Callable[..., Ranking], Callable[..., None]]:
@@ -50,17 +62,23 @@ def _compile(version: int) -> tuple[Callable[..., Ranking], Callable[..., None]]
     ) -> None:
         assert version > 0
         for row in range(len(parameters)):
-            run_variant(
-                prices,
-                ranking,
-                stops,
-                rebalances,
-                parameters[row],
-                work,
-                equity[row],
-                counts[row],
-                log,
-            )
+            begin(parameters[row], _of(work, row), counts[row])
+        # Time by time, so that all variants find its prices in the processor's cache.
+        for number in range(len(stops)):
+            for row in range(len(parameters)):
+                work_stop(
+                    stops[number],
+                    rebalances[number],
+                    prices,
+                    ranking,
+                    parameters[row],
+                    _of(work, row),
+                    equity[row],
+                    counts[row],
+                    log,
+                )
+        for row in range(len(parameters)):
+            finish(prices, _of(work, row), equity[row], counts[row])
 
     return ranking_of, run_alike
 

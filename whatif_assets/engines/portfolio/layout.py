@@ -40,8 +40,9 @@ PARAMETERS = _record(
 )
 
 # An account: cash, its value when it was last asked for, how many symbols are held,
-# how many orders wait, and the time at which they were sent (-1 once they are checked).
-ACCOUNT = _record("cash", "value", "n_held", "n_waiting", "sent")
+# how many orders wait, the time at which they were sent (-1 once they are checked), and
+# at the ends of how many sessions it was valued.
+ACCOUNT = _record("cash", "value", "n_held", "n_waiting", "sent", "marked")
 
 # A symbol in an account: the position, its average price, interest not yet charged
 # to a fill, profit of the open trade net of costs, the bar on which the position
@@ -67,8 +68,9 @@ class Prices(NamedTuple):
     """Bars by time and symbol; see `whatif_assets.domain.accounts.panel.Panel`.
 
     ``ends`` has the last time of each session of the backtest, or of the latest one
-    before it with bars, -1 where there is none. ``day_times`` are the times at which
-    some symbol has its first bar of a UTC day.
+    before it with bars, -1 where there is none; ``marks`` has the closes then, by
+    symbol and session. ``day_times`` are the times at which some symbol has its first
+    bar of a UTC day; they and ``days`` are empty where nobody pays interest.
     """
 
     open: FloatArray
@@ -79,11 +81,12 @@ class Prices(NamedTuple):
     multiplier: FloatArray
     n_bars: npt.NDArray[np.int64]
     ends: npt.NDArray[np.int64]
+    marks: FloatArray
     day_times: npt.NDArray[np.int64]
 
 
 class Work(NamedTuple):
-    """What a run has in hand.
+    """What a variant has in hand; for several variants with one more axis, the first.
 
     Attributes
     ----------
@@ -104,14 +107,15 @@ class Work(NamedTuple):
     parts: FloatArray
 
     @classmethod
-    def of(cls, n_symbols: int) -> Work:
-        """Make room for a number of symbols."""
+    def of(cls, n_variants: int, n_symbols: int) -> Work:
+        """Make room for some variants and symbols."""
+        shape = n_variants, n_symbols
         return cls(
-            np.zeros(1, ACCOUNT),
-            np.zeros(n_symbols, POSITION),
-            np.zeros(n_symbols, ORDER),
-            np.zeros(n_symbols, dtype=np.int64),
-            np.zeros(n_symbols),
+            np.zeros((n_variants, 1), ACCOUNT),
+            np.zeros(shape, POSITION),
+            np.zeros(shape, ORDER),
+            np.zeros(shape, dtype=np.int64),
+            np.zeros(shape),
         )
 
 

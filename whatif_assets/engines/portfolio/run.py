@@ -106,16 +106,22 @@ class Batch:
         sessions, last = panel.session_ends()
         ends = np.full(self.n_sessions, -1, dtype=np.int64)
         ends[sessions] = last
+        ends = np.maximum.accumulate(ends)
+        marks = np.full((len(panel.sleeves), self.n_sessions), np.nan)
+        marks[:, ends >= 0] = panel.last_close[ends[ends >= 0]].T
+        borrows = bool((self.parameters["borrow"] > 0).any())
+        days = panel.days if borrows else np.zeros((0, 0), dtype=np.int32)
         return Prices(
             open=panel.spread("open"),
             close=panel.last_close,
             bar=panel.bar,
             following=panel.next_bar,
-            days=panel.days,
+            days=days,
             multiplier=np.array([s.multiplier for s in panel.sleeves]),
             n_bars=np.array([len(s) for s in panel.sleeves], dtype=np.int64),
-            ends=np.maximum.accumulate(ends),
-            day_times=np.flatnonzero((panel.days > 0).any(axis=1)),
+            ends=ends,
+            marks=marks,
+            day_times=np.flatnonzero((days > 0).any(axis=1)),
         )
 
     def times_of(self, row: int) -> IntArray:
@@ -175,8 +181,9 @@ class Batch:
         shape = (len(self.panel), len(self.panel.sleeves))
         for n, (one, place) in enumerate(zip(self.panel.sleeves, self.panel.places)):
             for name, values in self.rule.lines_of(one, own).items():
-                table = tables.setdefault(name, np.full(shape, np.nan))
-                table[place, n] = values
+                if name not in tables:
+                    tables[name] = np.full(shape, np.nan)
+                tables[name][place, n] = values
         return tables
 
     def run(self, threads: int | None, done: Callable[[int], None]) -> Outcome:
@@ -212,11 +219,11 @@ class Batch:
     def _run(self, rows: Sequence[int], log: Log) -> tuple[FloatArray, Records]:
         """Run variants that are alike."""
         times = self.times_of(rows[0])
-        stops = [times, self.prices.ends[self.prices.ends >= 0]]
+        stops = [times, np.arange(len(self.panel))[-1:]]
         if self.parameters["borrow"][rows[0]] > 0:
             stops.append(self.prices.day_times)
         every = np.unique(np.concatenate(stops))
-        work = Work.of(len(self.panel.sleeves))
+        work = Work.of(len(rows), len(self.panel.sleeves))
         equity = np.empty((len(rows), self.n_sessions))
         counts = np.zeros(len(rows), COUNTS)
         run_alike(
