@@ -105,9 +105,7 @@ def with_settings(variants: Sequence[Variant], **changed: Any) -> list[Variant]:
     ]
 
 
-def task_of(
-    sleeves: Sequence[Sleeve], variants: Sequence[Variant]
-) -> dict[str, Any]:
+def task_of(sleeves: Sequence[Sleeve], variants: Sequence[Variant]) -> dict[str, Any]:
     """Prices by time and symbol, and variants, as ``portfolio_peers.py`` reads them."""
     panel = Panel.of(sleeves)
     settings = [variant.settings for variant in variants]
