@@ -24,6 +24,7 @@ from whatif_assets.report.page.leaderboard import leaderboard
 from whatif_assets.report.page.lineage import lineage
 from whatif_assets.report.page.markup import Section, escaped
 from whatif_assets.report.page.overfitting import overfitting
+from whatif_assets.report.page.positions import positions
 from whatif_assets.report.page.profits import profits
 from whatif_assets.report.page.quality import quality
 from whatif_assets.report.page.sensitivity import sensitivity
@@ -41,6 +42,7 @@ SECTIONS: tuple[Callable[[PageContent], Section], ...] = (
     drawdown,
     sensitivity,
     profits,
+    positions,
     overfitting,
     costs,
     quality,

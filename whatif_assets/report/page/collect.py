@@ -97,6 +97,7 @@ def collect(
         placebos=_placebos(winner),
         holdout=_holdout(winner),
         openings=openings(home, study),
+        positions=_positions(winner),
         attribution=attribution,
         unattributed=why_not,
         effects=effects,
@@ -118,6 +119,14 @@ def _judgement(
     lake, study = winner.home.lake, winner.study.name
     logits = lake.read(LOGITS, study)["logit"].to_numpy(dtype=np.float64)
     return _first(judged), lake.read(EDGE_PARTS, study), logits
+
+
+def _positions(winner: Winner | None) -> pd.DataFrame:
+    """Return what the winner holds at the ends of out-of-sample sessions."""
+    if winner is None:
+        return LAKE["positions"].empty()
+    rows = winner.home.lake.read("positions", winner.configuration.key)
+    return rows[rows["variant"] == winner.variant.id].reset_index(drop=True)
 
 
 def _holdout(winner: Winner | None) -> dict[str, Any]:

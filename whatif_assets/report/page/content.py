@@ -69,6 +69,8 @@ class PageContent:
         The winner's results on the holdout by column; empty if it is sealed.
     openings
         One row per opening of the holdout.
+    positions
+        Rows of the table ``positions`` of the winner; none without a winner.
     attribution
         The winner's out-of-sample profit by symbol, session, hour and cost; None
         without a winner, or if it could not be computed.
@@ -109,6 +111,7 @@ class PageContent:
     placebos: pd.DataFrame
     holdout: Mapping[str, Any]
     openings: pd.DataFrame
+    positions: pd.DataFrame
     attribution: Attribution | None
     unattributed: str
     effects: Sensitivity

@@ -75,6 +75,22 @@ EDGE_PARTS = pd.DataFrame(
 )
 
 
+def positions() -> pd.DataFrame:
+    """Return positions of the winner: long, short, and one session with neither."""
+    days = [pd.Timestamp(DAYS[1]), pd.Timestamp(DAYS[1]), pd.Timestamp(DAYS[3])]
+    return pd.DataFrame(
+        {
+            "variant": "threshold=0.0001~size=100",
+            "session": days,
+            "symbol": ["<AAA>", "BBB", "<AAA>"],
+            "units": [10.0, -5.0, 10.0],
+            "close": [50.0, 50.0, 40.0],
+            "value": [500.0, -250.0, 400.0],
+            "weight": [0.5, -0.25, 0.4],
+        }
+    )
+
+
 def verdict(**changed: Any) -> dict[str, Any]:
     """Return the verdict on the first row."""
     names = [field.name for field in fields(Statistics) if field.name != "logits"]
@@ -215,6 +231,7 @@ def content(**changed: Any) -> PageContent:
             "placebos": placebos(),
             "holdout": {"pnl": 2.0, "buy_and_hold_pnl": 1.0},
             "openings": pd.DataFrame(),
+            "positions": positions(),
             "attribution": attribution(),
             "unattributed": "",
             "effects": effects(),

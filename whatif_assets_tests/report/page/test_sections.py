@@ -13,6 +13,7 @@ from whatif_assets.report.page import SECTIONS, assembled
 from whatif_assets.report.page.costs import charged_bps, pnl_at
 from whatif_assets.report.page.equity import below_peak
 from whatif_assets.report.page.leaderboard import MOST_ROWS, leaderboard
+from whatif_assets.report.page.positions import positions
 from whatif_assets.report.page.profits import profits
 from whatif_assets.report.page.quality import quality
 from whatif_assets.report.page.verdict import verdict
@@ -198,6 +199,23 @@ class TestCosts:
         rows = cells(costs(example.content()).html)
         assert ["2", "one threshold=0.0001 size=100", "30.00", "30.00"] in rows
         assert ["10", "two", "24.20", "22.00"] in rows
+
+
+class TestPositions:
+    def test_exposure_is_counted_by_hand(self):
+        rows = {name: rest for name, *rest in cells(positions(example.content()).html)}
+        # Sessions of 0.5 and -0.25, of nothing, and of 0.4.
+        assert rows["gross exposure"] == ["0", "0.3833", "0.75"]
+        assert rows["net exposure"] == ["0", "0.2167", "0.4"]
+        assert rows["positions"] == ["0", "1", "2"]
+        # Two thirds and one third are as concentrated as 1.8 equal positions.
+        (concentrated,) = (r for n, r in rows.items() if "as concentrated" in n)
+        assert concentrated == ["1", "1.4", "1.8"]
+
+    def test_a_winner_that_holds_nothing_is_said_to(self):
+        none = example.positions().iloc[:0]
+        section = positions(example.content(positions=none))
+        assert "holds nothing" in read(section.html)
 
 
 class TestQuality:
