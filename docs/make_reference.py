@@ -30,7 +30,7 @@ from whatif_assets.domain.features import FAMILIES, FeatureFunction, parse_featu
 from whatif_assets.domain.models import ALGORITHMS
 from whatif_assets.domain.quality import QUALITY_CHECKS, REFUSED
 from whatif_assets.domain.quality.losses import ABOUT
-from whatif_assets.domain.strategies import STRATEGIES
+from whatif_assets.domain.strategies import PANEL_STRATEGIES, STRATEGIES
 from whatif_assets.home.database_tables import DATABASE
 from whatif_assets.report.macros import BARS_MACROS, MACROS
 from whatif_assets.settings.fields import General
@@ -78,6 +78,10 @@ def reference() -> str:
         ("Configuration: common fields", {"": General}),
         ("Configuration: algorithms", {n: a.Settings for n, a in ALGORITHMS.items()}),
         ("Configuration: strategies", {n: s.Settings for n, s in STRATEGIES.items()}),
+        (
+            "Configuration: strategies of portfolios",
+            {n: s.Settings for n, s in PANEL_STRATEGIES.items()},
+        ),
     ):
         parts.append(f"## {title}\n")
         for name, model in models.items():

@@ -157,21 +157,29 @@ class PanelRule(bt.Strategy, Generic[SettingsT]):  # type: ignore[misc]
         BadInput
             The sleeve lacks a column.
         """
-        inputs = cls.inputs(settings)
-
-        def column(line: str) -> FloatArray:
-            name = inputs[line].column if line in inputs else FORECAST
-            if name not in sleeve.columns:
-                raise BadInput(
-                    f"{cls.__name__} reads the column {name}, which {sleeve.symbol} "
-                    f"lacks; it has {', '.join(sleeve.columns) or 'none'}."
-                )
-            return sleeve.columns[name]
-
-        score = column("score")
+        score = cls.column("score", sleeve, settings)
         if settings.second_weight:
-            score = score + settings.second_weight * column("second_score")
+            second = cls.column("second_score", sleeve, settings)
+            score = score + settings.second_weight * second
         return {"score": score}
+
+    @classmethod
+    def column(cls, line: str, sleeve: Sleeve, settings: SettingsT) -> FloatArray:
+        """Return the column of a sleeve for one of `inputs`, or the forecast.
+
+        Raises
+        ------
+        BadInput
+            The sleeve lacks the column.
+        """
+        inputs = cls.inputs(settings)
+        name = inputs[line].column if line in inputs else FORECAST
+        if name not in sleeve.columns:
+            raise BadInput(
+                f"{cls.__name__} reads the column {name}, which {sleeve.symbol} lacks; "
+                f"it has {', '.join(sleeve.columns) or 'none'}."
+            )
+        return sleeve.columns[name]
 
     @classmethod
     def lines_key(cls, settings: SettingsT) -> Hashable:

@@ -85,8 +85,7 @@ class RankLongShort(PanelRule[RankLongShortSettings]):
         """Collect score and volatility; a score without a volatility is unknown."""
         lines = super().lines_of(sleeve, settings)
         if settings.by_volatility:
-            name = parse_feature(settings.volatility).column
-            lines["volatility"] = sleeve.columns[name]
+            lines["volatility"] = cls.column("volatility", sleeve, settings)
         return lines
 
     @classmethod

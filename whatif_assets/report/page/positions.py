@@ -28,7 +28,7 @@ def positions(content: PageContent) -> Section:
         "the equity of all symbols together. All rows are in the table positions."
     )
     weights = held.pivot_table("weight", "session", "symbol", aggfunc="sum")
-    weights = weights.reindex(pd.DatetimeIndex(days)).fillna(0.0)
+    weights = weights.reindex(pd.to_datetime(list(days))).fillna(0.0)
     parts = (_figures(weights), _exposure(content, weights), _map(weights))
     return Section(TITLE, "positions", note + "".join(parts))
 

@@ -9,9 +9,11 @@ import numpy.typing as npt
 
 from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.base.arrays import FloatArray
+from whatif_assets.domain.features import parse_feature
 
 HOUR = 3_600_000_000
 BARS_PER_SESSION = 4
+VOLATILITY = parse_feature("realized_volatility").column
 
 
 def sleeve_at(
@@ -79,7 +81,7 @@ def random_panel(seed: int, n_symbols: int, n_times: int) -> list[Sleeve]:
                 open_[times],
                 {
                     "forecast": score[times],
-                    "realized_volatility_15": risk[times],
+                    VOLATILITY: risk[times],
                 },
                 float(draw.choice([1.0, 1.0, 1.0, 10.0])),
             )
