@@ -41,7 +41,10 @@ def test_the_readme_has_five_queries():
     assert len(QUERIES) == 5
 
 
-@pytest.mark.parametrize("name", ["us_minutes", "us_minutes_facts", "index_daily"])
+STUDIES = ("us_minutes", "us_minutes_facts", "us_portfolios", "index_daily")
+
+
+@pytest.mark.parametrize("name", STUDIES)
 def test_studies_of_the_docs_are_valid(name):
     check_study(ROOT / f"docs/studies/{name}.yaml")
 
