@@ -34,6 +34,13 @@ MODELS: Study = {
         },
         "mine": {"strategy": "my_rules.py:Mine", "amount": 3},
         "hold": {"strategy": "buy_and_hold", "size": 10},
+        "ranked": {
+            "algorithm": "linear",
+            "strategy": "rank_long_short",
+            "rebalance": "bars",
+            "sides": "long_short",
+            "sweep": {"count": [1, 2]},
+        },
     },
 }
 RULES: Study = {

@@ -88,6 +88,8 @@ class Studies(Life):
             [
                 {"strategy": "buy_and_hold", "size": 10},
                 {"strategy": "my_rules.py:Mine"},
+                {"strategy": "my_rules.py:Mine", "account": "portfolio"},
+                {"strategy": "rank_long_short", "score": "roc+timeperiod=2"},
                 {"strategy": "rsi_reversion", "timeperiod": 3},
                 {"algorithm": "linear", "strategy": "forecast_threshold"},
             ]

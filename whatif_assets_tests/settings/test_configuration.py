@@ -270,3 +270,28 @@ def test_bars_are_those_of_the_market_unless_the_configuration_sets_bar() -> Non
     assert own.result_hash(one) == same.result_hash(one)
     (of_ticks,) = expand(one, HERE, TICKS)
     assert of_ticks.settings()["bar"] == "volume:1000"
+
+
+class TestAccount:
+    def test_a_strategy_of_portfolios_needs_one_account(self):
+        fields = {"strategy": "rank_long_short", "account": "symbol"}
+        assert "account: found 'symbol'; strategy" in refused(
+            "demo.one", study(one=fields)
+        )
+        found_one = found("demo.one", study(one={"strategy": "rank_long_short"}))
+        assert found_one.is_portfolio
+
+    def test_any_strategy_may_have_one(self):
+        entry = {"strategy": "ema_cross"}
+        assert not found("demo.one", study(one=entry)).is_portfolio
+        shared = found("demo.one~account=portfolio", study(one=entry))
+        assert shared.settings()["account"] == "portfolio"
+        assert all(v.account == "portfolio" for v in shared.variants())
+
+    def test_settings_of_sleeves_are_as_they_were(self):
+        own = found("demo.one", study(one={"strategy": "ema_cross"}))
+        assert "account" not in own.settings()
+
+    def test_an_unknown_account_is_refused(self):
+        fields = {"strategy": "ema_cross", "account": "shared"}
+        assert "account: found 'shared'" in refused("demo.one", study(one=fields))

@@ -11,7 +11,7 @@ from whatif_assets.domain.accounts.accounts import Accounts, Holding, profits_of
 from whatif_assets.domain.accounts.fills import fill_table
 from whatif_assets.domain.accounts.job import Variant
 from whatif_assets.domain.accounts.panel import Panel
-from whatif_assets.domain.accounts.panel_run import PanelRun, parts_of
+from whatif_assets.domain.accounts.panel_run import PanelRun, parts_of, refused_orders
 from whatif_assets.domain.accounts.result import BacktestResult, Job, commission_bps
 from whatif_assets.domain.accounts.sleeve import session_equity
 from whatif_assets.domain.accounts.trades import trades_of
@@ -145,6 +145,7 @@ def result_of(sweep: Sweep, panel: Panel, recorded: Recorded) -> BacktestResult:
         replay=lambda some: [job for name in some for job in jobs[name]],
         account=np.array([_by_session(runs[v.id], v, panel, sweep) for v in variants]),
         account_cash=_cash(variants),
+        refused=refused_orders(runs, panel),
     )
 
 

@@ -1,0 +1,124 @@
+"""Rules of one symbol and strategies of the user, on one account of all symbols."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.engines.backtest import Costs, Variant, run_backtests
+from whatif_assets_tests.engines.portfolio.panels import random_panel
+
+OWN = """
+import backtrader as bt
+
+
+class Rotate(bt.Strategy):
+    params = (("period", 5), ("count", 2))
+
+    def __init__(self):
+        self.moves = {d: bt.ind.ROC(d.close, period=self.p.period) for d in self.datas}
+
+    def next(self):
+        ranked = sorted(self.datas, key=lambda d: -self.moves[d][0])
+        for data in ranked[self.p.count :]:
+            if self.getposition(data).size:
+                self.close(data)
+        for data in ranked[: self.p.count]:
+            self.order_target_size(data, 10)
+
+
+class ByName(bt.Strategy):
+    params = (("symbol", "S1"),)
+
+    def next(self):
+        data = self.getdatabyname(self.p.symbol)
+        if not self.getposition(data):
+            self.buy(data=data, size=1)
+
+
+class Limit(bt.Strategy):
+    def next(self):
+        if len(self.data0) == 1:
+            low = self.data0.close[0] * 2
+            self.buy(data=self.data0, size=1, exectype=bt.Order.Limit, price=low)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder with strategies of a user."""
+    (tmp_path / "own.py").write_text(OWN)
+    return tmp_path
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_with_cash_to_spare_a_rule_trades_as_on_accounts_of_its_own(seed: int) -> None:
+    sleeves = random_panel(seed, 6, 80)
+    settings = {"threshold": 0.4, "size": 3, "max_holding": 4, "stop_loss": 3}
+    costs = Costs(commission_bps=3, slippage_bps=2, borrow_bps=200)
+    apart, shared = (
+        run_backtests(
+            sleeves, "forecast_threshold", [Variant("-", settings, costs, 1e9, account)]
+        )
+        for account in ("symbol", "portfolio")
+    )
+    assert len(apart.fills)
+    pd.testing.assert_frame_equal(apart.fills, shared.fills, rtol=1e-9)
+    np.testing.assert_allclose(
+        apart.total_equity[0] - 6e9, shared.total_equity[0] - 1e9, rtol=0, atol=1e-3
+    )
+
+
+def test_a_rule_whose_cash_another_symbol_has_spent_is_refused() -> None:
+    sleeves = random_panel(1, 6, 80)
+    settings = {"threshold": 0.4, "equity_percent": 60, "direction": "long"}
+    variant = Variant("-", settings, Costs(), 1e5, "portfolio")
+    result = run_backtests(sleeves, "forecast_threshold", [variant])
+    assert result.rejected.sum() > 0
+    assert result.refused is not None
+    assert len(result.refused) == result.rejected.sum()
+    assert set(result.refused["reason"]) <= {
+        "no cash at its submission",
+        "no cash at its fill",
+    }
+
+
+def test_an_own_strategy_sees_all_symbols(folder: Path) -> None:
+    sleeves = random_panel(3, 5, 80)
+    variant = Variant("-", {"count": 2}, Costs(), 1e6, "portfolio")
+    result = run_backtests(sleeves, "own.py:Rotate", [variant], base=folder)
+    assert result.fills["symbol"].nunique() > 2
+    np.testing.assert_allclose(
+        result.equity.sum(axis=1), result.total_equity, rtol=1e-12
+    )
+
+
+def test_feeds_have_the_names_of_symbols(folder: Path) -> None:
+    sleeves = random_panel(3, 3, 40)
+    variant = Variant("-", {}, Costs(), 1e6, "portfolio")
+    result = run_backtests(sleeves, "own.py:ByName", [variant], base=folder)
+    assert set(result.fills["symbol"]) == {"S1"}
+
+
+def test_a_feed_that_is_not_there_is_explained(folder: Path) -> None:
+    sleeves = random_panel(3, 3, 40)
+    lost = {"symbol": "NOPE"}
+    with pytest.raises(BadInput, match="has a feed for each of S0, S1, S2"):
+        shared = Variant("-", lost, Costs(), 1e6, "portfolio")
+        run_backtests(sleeves, "own.py:ByName", [shared], base=folder)
+    with pytest.raises(BadInput, match="set 'account: portfolio'"):
+        alone = Variant("-", lost, Costs(), 1e6)
+        run_backtests(sleeves, "own.py:ByName", [alone], base=folder)
+
+
+def test_an_order_waits_for_a_bar_of_its_own_symbol(folder: Path) -> None:
+    sleeves = random_panel(11, 4, 60)
+    variant = Variant("-", {}, Costs(), 1e6, "portfolio")
+    result = run_backtests(sleeves, "own.py:Limit", [variant], base=folder)
+    (fill,) = result.fills.itertuples()
+    bars = pd.DatetimeIndex(sleeves[0].ts.view("datetime64[us]")).tz_localize("UTC")
+    assert fill.ts == bars[1]
