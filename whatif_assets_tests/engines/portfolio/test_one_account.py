@@ -10,7 +10,7 @@ import pytest
 
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.engines.backtest import Costs, Variant, run_backtests
-from whatif_assets_tests.engines.portfolio.panels import random_panel
+from whatif_assets_tests.engines.portfolio.panels import random_panel, sleeve_at
 
 OWN = """
 import backtrader as bt
@@ -42,7 +42,7 @@ class ByName(bt.Strategy):
 
 class Limit(bt.Strategy):
     def next(self):
-        if len(self.data0) == 1:
+        if len(self.data1) == 3:
             low = self.data0.close[0] * 2
             self.buy(data=self.data0, size=1, exectype=bt.Order.Limit, price=low)
 """
@@ -116,9 +116,11 @@ def test_a_feed_that_is_not_there_is_explained(folder: Path) -> None:
 
 
 def test_an_order_waits_for_a_bar_of_its_own_symbol(folder: Path) -> None:
-    sleeves = random_panel(11, 4, 60)
+    prices = np.array([10.0, 11.0, 12.0])
+    sparse = sleeve_at("S0", np.array([0, 1, 5]), prices)
+    dense = sleeve_at("S1", np.arange(6), np.linspace(10, 15, 6))
     variant = Variant("-", {}, Costs(), 1e6, "portfolio")
-    result = run_backtests(sleeves, "own.py:Limit", [variant], base=folder)
-    (fill,) = result.fills.itertuples()
-    bars = pd.DatetimeIndex(sleeves[0].ts.view("datetime64[us]")).tz_localize("UTC")
-    assert fill.ts == bars[1]
+    result = run_backtests([sparse, dense], "own.py:Limit", [variant], base=folder)
+    # Sent at the third bar of S1, when S0 has had two; its third one fills it.
+    assert result.fills["symbol"].tolist() == ["S0"]
+    assert result.fills["ts"].tolist() == [pd.Timestamp("1970-01-02 06:00", tz="UTC")]
