@@ -29,6 +29,7 @@ from whatif_assets.engines.strategies import StrategyType, find_strategy
 from whatif_assets.settings.fields import COSTS
 from whatif_assets.settings.keys import format_overrides, overrides_in
 from whatif_assets.settings.study import Study
+from whatif_assets.settings.universe import MostTraded
 
 ONLY_VARIANT = "-"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
@@ -44,6 +45,9 @@ class Configuration:
         Name of the study, name of the entry in the study file, and partition key.
     bar
         Size of the bars; None only if no market is known.
+    universe
+        What decides in each session which of the symbols belong to it; None if all of
+        them do, in every session.
     strategy_settings
         Fixed fields of the strategy; swept fields are in ``sweep``.
     model_settings
@@ -59,6 +63,7 @@ class Configuration:
     key: str
     bar: BarSize | None
     symbols: tuple[str, ...] | None
+    universe: MostTraded | None
     features: tuple[Feature, ...]
     label: Label
     algorithm: str | None
@@ -141,6 +146,7 @@ class Configuration:
             "symbols": list(self.symbols) if self.symbols else None,
             "cash": self.cash,
             **({"account": self.account} if self.is_portfolio else {}),
+            **({"universe": self.universe.model_dump()} if self.universe else {}),
             **asdict(self.costs),
         }
 

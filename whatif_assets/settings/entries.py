@@ -30,6 +30,7 @@ from whatif_assets.settings.fields import (
 )
 from whatif_assets.settings.keys import check_key, format_overrides, overrides_in
 from whatif_assets.settings.study import Study, parse_features
+from whatif_assets.settings.universe import MostTraded
 
 
 def expand(
@@ -272,6 +273,37 @@ def _account(key: str, general: General, base: Path) -> Account:
     return "portfolio"
 
 
+def _universe(
+    study: Study, key: str, general: General, base: Path
+) -> tuple[tuple[str, ...] | None, MostTraded | None]:
+    """Symbols of a configuration, and what chooses among them session by session."""
+    if general.universe is None:
+        return study.symbols if general.symbols is None else general.symbols, None
+    if general.symbols is not None:
+        raise BadInput(
+            f"Configuration {key}: universe: found beside symbols; keep one.",
+            field=("universe",),
+        )
+    if general.universe not in study.universes:
+        raise BadInput(
+            f"Configuration {key}: universe: found '{general.universe}'; the study has "
+            f"{one_of(study.universes) if study.universes else 'no universes'}."
+            f"{did_you_mean(general.universe, study.universes)}",
+            field=("universe",),
+        )
+    chosen = study.universes[general.universe]
+    if not isinstance(chosen, MostTraded):
+        return chosen, None
+    if find_strategy(general.strategy, base).panel_rule is None:
+        raise BadInput(
+            f"Configuration {key}: universe: '{general.universe}' changes from session "
+            f"to session, which strategy '{general.strategy}' cannot follow. Use a "
+            "strategy of portfolios such as rank_long_short, or list the symbols.",
+            field=("universe",),
+        )
+    return study.symbols, chosen
+
+
 def _assemble(
     study: Study,
     name: str,
@@ -297,12 +329,15 @@ def _assemble(
         else parse_features(list(general.features))
     )
     _check_features(key, general, features, bar)
+    account = _account(key, general, base)
+    symbols, universe = _universe(study, key, general, base)
     return Configuration(
         study=study.name,
         name=name,
         key=key,
         bar=bar,
-        symbols=_or_default(general.symbols, study.symbols),
+        symbols=symbols,
+        universe=universe,
         features=features,
         label=replace(label, horizon=_or_default(general.horizon, label.horizon)),
         algorithm=general.algorithm,
@@ -320,7 +355,7 @@ def _assemble(
         sweep=sweep,
         axes=(*entry.get("each", ()), *entry.get("sweep", ())),
         cash=_or_default(general.cash, study.cash),
-        account=_account(key, general, base),
+        account=account,
         costs=Costs(
             **{
                 k: _or_default(getattr(general, k), getattr(study.costs, k))

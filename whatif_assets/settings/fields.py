@@ -40,6 +40,10 @@ class General(Settings):
         "1h or 1day, a whole multiple of the market's base_bar. Default: base_bar.",
     )
     symbols: tuple[str, ...] | None = Field(default=None, min_length=1)
+    universe: str | None = Field(
+        default=None,
+        description="Name of one of the study's universes, in place of symbols.",
+    )
     features: tuple[Any, ...] | None = None
     horizon: int | None = Field(default=None, ge=1)
     cash: float | None = Field(default=None, gt=0)

@@ -20,6 +20,7 @@ from whatif_assets.domain.models.windows import Fold, split, walk_forward
 from whatif_assets.domain.ranking.ranking import Constraint, Ranking
 from whatif_assets.settings.market import Market, parse_market
 from whatif_assets.settings.spec import YamlDocument, parse, parse_yaml, read_text
+from whatif_assets.settings.universe import Universe
 
 STUDIES = "studies"
 
@@ -169,6 +170,12 @@ class Study(Settings):
     market: dict[str, Any] | None = None
     dates: Dates = Dates()
     symbols: tuple[str, ...] | None = Field(default=None, min_length=1)
+    universes: dict[str, Universe] = Field(
+        default_factory=dict,
+        description="Named universes for the field `universe` of configurations: a "
+        "list of symbols, or `{top: 50, sessions: 20}`, the symbols that were traded "
+        "most in the sessions before each session.",
+    )
     features: tuple[Any, ...] = ("open", "high", "low", "close", "volume", "vwap")
     label: LabelSettings = LabelSettings()
     evaluation: Evaluation = Evaluation()

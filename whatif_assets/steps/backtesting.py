@@ -43,6 +43,7 @@ from whatif_assets.steps.sleeves import (
     sleeves_of_configuration,
 )
 from whatif_assets.steps.sweep_blocks import Sweep, drop_blocks, sweep_folder
+from whatif_assets.steps.universe import sessions_before
 
 TABLE = "backtest_results"
 LEADERS = 8
@@ -267,7 +268,9 @@ def sessions_read(
     sessions = evaluated_sessions(home, study)
     traded = [*in_sample_sessions(home, study, configuration), *sessions]
     features, size = indicators_of(configuration), home.bar_size(configuration)
-    return traded, history(home, sessions[0], features, size)
+    warm_up = history(home, sessions[0], features, size)
+    ranked = sessions_before(home, configuration, traded[0])
+    return traded, sorted({*warm_up, *ranked})
 
 
 def evaluation_inputs(home: Home, key: str) -> dict[str, str]:

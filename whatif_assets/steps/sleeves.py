@@ -27,6 +27,7 @@ from whatif_assets.home.trial_identity import evaluated_sessions
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.session_features import SessionFeatures
+from whatif_assets.steps.universe import members_alone
 
 KEYS = ["symbol", "ts"]
 
@@ -163,16 +164,18 @@ def sleeves_of_configuration(
             "trades on forecasts, so the configuration needs a field algorithm.",
             field=("strategy",),
         )
-    return build_sleeves(
+    tested = list(sessions or evaluated_sessions(home, study))
+    sleeves = build_sleeves(
         home,
         home.symbols_of(configuration),
-        sessions or evaluated_sessions(home, study),
+        tested,
         strategy,
         [variant.settings for variant in configuration.variants()],
         forecasts,
         home.bar_size(configuration),
         basis_of(home, study),
     )
+    return members_alone(home, configuration, sleeves, tested)
 
 
 def forecasts_of(

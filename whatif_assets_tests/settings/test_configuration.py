@@ -295,3 +295,43 @@ class TestAccount:
     def test_an_unknown_account_is_refused(self):
         fields = {"strategy": "ema_cross", "account": "shared"}
         assert "account: found 'shared'" in refused("demo.one", study(one=fields))
+
+
+RANKED = {"strategy": "rank_long_short"}
+
+
+class TestUniverse:
+    def of(self, universe: str, entry=None, **universes):
+        fields = {**(entry or RANKED), "universe": universe}
+        one = Study(name="demo", universes=universes, configurations={"one": fields})
+        return find_configuration({"demo": one}, "demo.one", HERE)
+
+    def test_a_list_is_the_symbols(self):
+        listed = self.of("tech", tech=["AAPL", "MSFT"])
+        assert listed.symbols == ("AAPL", "MSFT")
+        assert "universe" not in listed.settings()
+
+    def test_the_most_traded_are_chosen_anew(self):
+        liquid = self.of("liquid", liquid={"top": 5, "sessions": 3})
+        assert liquid.symbols is None
+        assert liquid.settings()["universe"] == {"top": 5, "sessions": 3}
+
+    def test_names_of_universes_are_values_of_an_axis(self):
+        entry = {**RANKED, "each": {"universe": ["tech", "liquid"]}}
+        universes = {"tech": ["AAPL"], "liquid": {"top": 5}}
+        one = Study(name="demo", universes=universes, configurations={"one": entry})
+        key = "demo.one~universe=tech"
+        assert find_configuration({"demo": one}, key, HERE).symbols == ("AAPL",)
+
+    def test_an_unknown_name_is_refused(self):
+        with pytest.raises(BadInput, match=r"universe: found 'teck'; .*tech"):
+            self.of("teck", tech=["AAPL"])
+
+    def test_symbols_beside_it_are_refused(self):
+        entry = {**RANKED, "symbols": ["AAPL"]}
+        with pytest.raises(BadInput, match="universe: found beside symbols"):
+            self.of("tech", entry, tech=["AAPL"])
+
+    def test_a_rule_of_one_symbol_cannot_follow_a_change(self):
+        with pytest.raises(BadInput, match="changes from session to session"):
+            self.of("liquid", {"strategy": "ema_cross"}, liquid={"top": 5})

@@ -1,0 +1,102 @@
+"""Which symbols belong to a configuration's universe in each session."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+from whatif_assets.domain.accounts.sleeve import Sleeve
+from whatif_assets.domain.base.arrays import Mask
+from whatif_assets.home.bar_reader import BarReader
+from whatif_assets.home.home import Home
+from whatif_assets.settings.configuration import Configuration
+
+
+def sessions_before(
+    home: Home, configuration: Configuration, session: date
+) -> list[date]:
+    """List the sessions whose bars decide on the universe of a session."""
+    if configuration.universe is None:
+        return []
+    return home.market.sessions.previous(session, configuration.universe.sessions)
+
+
+def members_alone(
+    home: Home,
+    configuration: Configuration,
+    sleeves: Sequence[Sleeve],
+    sessions: Sequence[date],
+) -> list[Sleeve]:
+    """Hide features and forecasts where a symbol does not belong to the universe.
+
+    A strategy of portfolios then neither ranks nor keeps the symbol there.
+
+    Parameters
+    ----------
+    sleeves
+        Bars of all symbols of the configuration.
+    sessions
+        The sessions that the sleeves number, oldest first.
+    """
+    universe = configuration.universe
+    if universe is None or not sleeves:
+        return list(sleeves)
+    earlier = sessions_before(home, configuration, sessions[0])
+    traded = traded_values(home, [*earlier, *sessions], [s.symbol for s in sleeves])
+    inside = most_traded(traded, universe.top, universe.sessions)[len(earlier) :]
+    return [
+        dataclasses.replace(
+            sleeve,
+            columns={
+                name: np.where(inside[sleeve.session, number], values, np.nan)
+                for name, values in sleeve.columns.items()
+            },
+        )
+        for number, sleeve in enumerate(sleeves)
+    ]
+
+
+def traded_values(
+    home: Home, sessions: Sequence[date], symbols: Sequence[str]
+) -> pd.DataFrame:
+    """Value of all trades, by session and symbol; NaN where a symbol has no bar.
+
+    Sessions without bars in the lake have no value for any symbol.
+    """
+    known = [day for day in sessions if home.lake.has("price_bars", day.isoformat())]
+    empty = pd.DataFrame(index=pd.to_datetime(list(sessions)), columns=list(symbols))
+    if not known:
+        return empty.astype(float)
+    bars = BarReader(home).over(
+        known, ["symbol", "ts", "close", "volume"], list(symbols)
+    )
+    bars = bars.assign(value=bars["close"] * bars["volume"])
+    found = bars.pivot_table("value", "session", "symbol", aggfunc="sum")
+    return found.reindex(index=empty.index, columns=empty.columns).astype(float)
+
+
+def most_traded(traded: pd.DataFrame, top: int, sessions: int) -> Mask:
+    """Choose the symbols with the largest mean value in the sessions before each one.
+
+    Parameters
+    ----------
+    traded
+        Value of trades by session and symbol, NaN where a symbol was not traded.
+    top
+        How many symbols to choose; of equal values the first ones.
+    sessions
+        Over how many sessions to average, those alone in which a symbol was traded.
+
+    Returns
+    -------
+    numpy.ndarray
+        (sessions, symbols) bool. Nothing is chosen in the first session, before which
+        nothing is known.
+    """
+    mean = traded.rolling(sessions, min_periods=1).mean().shift(1)
+    rank = (-mean).rank(axis=1, method="first")
+    return np.asarray((rank <= top) & (mean > 0))
