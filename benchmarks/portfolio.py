@@ -87,9 +87,10 @@ def ours(
 
     def work() -> pd.DataFrame:
         scored = with_scores(sleeves)
-        blocks = list(sweep(scored, RULE, variants, processes=1))
-        metrics = pd.concat([measure(block, 252) for block in blocks])
-        return metrics.assign(refused=np.concatenate([b.rejected for b in blocks]))
+        blocks = sweep(scored, RULE, variants, processes=1)
+        return pd.concat(
+            [measure(block, 252).assign(refused=block.rejected) for block in blocks]
+        )
 
     return best_of(times, work)
 
@@ -180,10 +181,10 @@ def compare(name: str, bars: str, sleeves: list[Sleeve]) -> list[dict[str, Any]]
 
     add("whatif_assets", len(many), seconds, None)
     add("whatif_assets", 10, ours(sleeves, drawn(many, 10))[0], None)
-    some = drawn(many, 2)
+    some = drawn(many, 6)
     taken, theirs = by_backtrader(sleeves, some)
     _, mine = ours(sleeves, some, times=1)
-    add("Backtrader, 4 analyzers", 2, taken, _apart(theirs, mine))
+    add("Backtrader, 4 analyzers", len(some), taken, _apart(theirs, mine))
     without = [variant for variant in many if not variant.settings["band"]]
     for engine, number in (("vectorbt", 10), ("raptorbt", 100)):
         some = drawn(without, number)
