@@ -14,10 +14,18 @@ from typing import Any
 
 from numba import njit
 
-from whatif_assets.engines.portfolio.kernel import begin, finish, rank, work_stop
+from whatif_assets.engines.portfolio.choosing import rank
+from whatif_assets.engines.portfolio.kernel import begin, finish, work_stop
 from whatif_assets.engines.portfolio.layout import Log, Prices, Ranking, Work
 
-_SOURCES = ("compiling.py", "kernel.py", "layout.py")
+_SOURCES = (
+    "broker.py",
+    "choosing.py",
+    "compiled.py",
+    "compiling.py",
+    "kernel.py",
+    "layout.py",
+)
 _kept = njit(nogil=True, cache=True, error_model="numpy")
 
 
