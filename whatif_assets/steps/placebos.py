@@ -39,7 +39,7 @@ from whatif_assets.steps.sleeves import (
 )
 from whatif_assets.steps.training import TABLE as MODELS
 from whatif_assets.steps.training import examples_of
-from whatif_assets.steps.universe import members_alone
+from whatif_assets.steps.universe import with_members
 from whatif_assets.steps.winner import Winner
 
 SHUFFLES = 3
@@ -241,7 +241,7 @@ def _by_strategy(winner: Winner, placebo: Placebo) -> Accounts:
     if placebo.permutation is not None:
         sleeves = with_others_columns(sleeves, placebo.permutation)
     if find_strategy(placebo.strategy, base).panel_rule:
-        sleeves = members_alone(home, winner.configuration, sleeves, winner.sessions)
+        sleeves = with_members(home, winner.configuration, sleeves, winner.sessions)
     n, variants = len(winner.sessions), placebo.variants
     (accounts,) = sweep(sleeves, placebo.strategy, variants, n_sessions=n, base=base)
     return accounts

@@ -27,7 +27,7 @@ from whatif_assets.home.trial_identity import evaluated_sessions
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.session_features import SessionFeatures
-from whatif_assets.steps.universe import members_alone
+from whatif_assets.steps.universe import with_members
 
 KEYS = ["symbol", "ts"]
 
@@ -175,7 +175,7 @@ def sleeves_of_configuration(
         home.bar_size(configuration),
         basis_of(home, study),
     )
-    return members_alone(home, configuration, sleeves, tested)
+    return with_members(home, configuration, sleeves, tested)
 
 
 def forecasts_of(

@@ -11,6 +11,7 @@ import pandas as pd
 
 from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.base.arrays import Mask
+from whatif_assets.domain.strategies.panel_rule import IN_UNIVERSE
 from whatif_assets.home.bar_reader import BarReader
 from whatif_assets.home.home import Home
 from whatif_assets.settings.configuration import Configuration
@@ -25,15 +26,15 @@ def sessions_before(
     return home.market.sessions.previous(session, configuration.universe.sessions)
 
 
-def members_alone(
+def with_members(
     home: Home,
     configuration: Configuration,
     sleeves: Sequence[Sleeve],
     sessions: Sequence[date],
 ) -> list[Sleeve]:
-    """Hide features and forecasts where a symbol does not belong to the universe.
+    """Note in each sleeve where its symbol belongs to the universe.
 
-    A strategy of portfolios then neither ranks nor keeps the symbol there.
+    A strategy of portfolios neither ranks nor keeps the symbol anywhere else.
 
     Parameters
     ----------
@@ -52,8 +53,8 @@ def members_alone(
         dataclasses.replace(
             sleeve,
             columns={
-                name: np.where(inside[sleeve.session, number], values, np.nan)
-                for name, values in sleeve.columns.items()
+                **sleeve.columns,
+                IN_UNIVERSE: inside[sleeve.session, number].astype(np.float64),
             },
         )
         for number, sleeve in enumerate(sleeves)

@@ -8,6 +8,7 @@ import operator
 from collections.abc import Collection, Hashable, Iterable, Mapping
 from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
 
+import numpy as np
 from pydantic import BeforeValidator, Field
 
 from whatif_assets.domain.accounts._backtrader import bt
@@ -20,6 +21,7 @@ from whatif_assets.domain.features import Feature, parse_feature
 from whatif_assets.domain.strategies.rule import Role
 
 FORECAST = "forecast"
+IN_UNIVERSE = "in_universe"  # the column that is 1 where a symbol belongs to it
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
@@ -152,6 +154,8 @@ class PanelRule(bt.Strategy, Generic[SettingsT]):  # type: ignore[misc]
     def lines_of(cls, sleeve: Sleeve, settings: SettingsT) -> dict[str, FloatArray]:
         """Collect the lines of one symbol beside its prices: its score.
 
+        The score is NaN where the symbol does not belong to the universe.
+
         Raises
         ------
         BadInput
@@ -161,6 +165,8 @@ class PanelRule(bt.Strategy, Generic[SettingsT]):  # type: ignore[misc]
         if settings.second_weight:
             second = cls.column("second_score", sleeve, settings)
             score = score + settings.second_weight * second
+        if IN_UNIVERSE in sleeve.columns:
+            score = np.where(sleeve.columns[IN_UNIVERSE] > 0, score, np.nan)
         return {"score": score}
 
     @classmethod

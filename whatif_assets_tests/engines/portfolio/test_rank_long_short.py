@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from whatif_assets.domain.accounts.result import BacktestResult
 from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.domain.strategies.panel_rule import IN_UNIVERSE
 from whatif_assets.engines.backtest import Costs, Variant, run_backtests
 from whatif_assets_tests.engines.portfolio.panels import sleeve_at
 
@@ -118,3 +120,12 @@ def test_an_unknown_score_is_named() -> None:
         BadInput, match="reads the column rsi_14_close, which AAA lacks"
     ):
         run([A, B], score={"rsi": {"timeperiod": 14}})
+
+
+def test_a_symbol_outside_of_the_universe_is_not_held() -> None:
+    inside = {IN_UNIVERSE: np.array([1.0, 0.0, 0.0, 1.0])}
+    best = dataclasses.replace(A, columns={**A.columns, **inside})
+    assert sizes(run([best, B])) == sizes(run([A, B]))
+    always = symbol("AAA", [10, 10, 12, 12], [9, 9, 9, 9])
+    left = dataclasses.replace(always, columns={**always.columns, **inside})
+    assert ("AAA", 2, -100) in sizes(run([left, B]))
