@@ -18,7 +18,7 @@ from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_START_TAG,
 )
 
-from whatif_assets.command_line import runs, terminal
+from whatif_assets.command_line import instances, runs, terminal
 from whatif_assets.command_line.studies import run_studies
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.home.home import REPORTS, Home
@@ -57,7 +57,7 @@ def run(home: Path, instance: dg.DagsterInstance) -> Outcome:
     """Run all studies of a home, as ``whatif run`` does, on an instance."""
     kept = contextlib.nullcontext(instance)
     with listening() as heard, nothing_drawn(), contextlib.ExitStack() as stack:
-        stack.enter_context(mock.patch.object(runs, "instance_of", lambda _: kept))
+        stack.enter_context(mock.patch.object(instances, "instance_of", lambda _: kept))
         try:
             succeeded = run_studies(home, None)
         except BadInput as error:
