@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-RUN = "from whatif_assets.command_line.cli import main; main()"
+RUN = "from whatif_assets.__main__ import main; main()"
 
 
 @dataclass(frozen=True)

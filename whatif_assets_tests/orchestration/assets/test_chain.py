@@ -40,6 +40,8 @@ TABLES = {
     "leaderboard",
     "left_out",
     "placebos",
+    "positions",
+    "refused_orders",
     "runs",
     "sensitivity",
     "sensitivity_pairs",

@@ -1,0 +1,195 @@
+"""Portfolios through the whole chain: one account, ranked, judged and reported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+
+from whatif_assets.command_line.studies import run_studies
+from whatif_assets.domain.bars.sessions import Sessions
+from whatif_assets.home.home import Home
+from whatif_assets_tests.made_once import made_once
+
+MARCH = Sessions("XNYS", pd.Timestamp("2018-01-02").date(), None)
+FIRST, LAST = "2018-01-02", "2018-03-29"
+STUDY = """
+market:
+  source: parquet
+  path: bars.parquet
+  first_session: 2018-01-02
+  last_session: 2018-03-29
+  base_bar: 1day
+evaluation: {method: whole}
+cash: 100000
+costs: {commission_bps: 1, borrow_bps: 50}
+rank_by: sharpe
+universes:
+  few: [AAA, BBB, CCC]
+  liquid: {top: 2, sessions: 5}
+configurations:
+  ranked:
+    strategy: rank_long_short
+    score: roc+timeperiod=3
+    sweep: {count: [1, 2], sides: [long, long_short]}
+  chosen:
+    strategy: rank_long_short
+    score: roc+timeperiod=3
+    count: 1
+    each: {universe: [few, liquid]}
+  rules: {strategy: ema_cross, fastperiod: 2, slowperiod: 4, account: portfolio}
+  mine: {strategy: "own.py:Rotate", account: portfolio}
+"""
+OWN = """
+import backtrader as bt
+
+
+class Rotate(bt.Strategy):
+    def next(self):
+        best = max(self.datas, key=lambda data: data.close[0] / data.open[0])
+        for data in self.datas:
+            held = self.getposition(data).size
+            if held and data is not best:
+                self.close(data)
+        if not self.getposition(best).size:
+            self.buy(data=best, size=100)
+
+
+class Seer(bt.Strategy):
+    def next(self):
+        other = self.datas[1]
+        if len(other.close.array) > len(other):
+            rises = other.close[1] > other.close[0]
+            self.order_target_size(other, 100 if rises else 0)
+"""
+
+
+def bars() -> pd.DataFrame:
+    """Daily bars of five symbols: one is listed late, one is delisted, one halted."""
+    days = [d for d in MARCH.dates() if FIRST <= d.isoformat() <= LAST]
+    draw = np.random.default_rng(5)
+    parts = []
+    for symbol in ("AAA", "BBB", "CCC", "LATE", "GONE"):
+        close = 50 * np.exp(np.cumsum(draw.normal(0, 0.02, len(days))))
+        start = close * np.exp(draw.normal(0, 0.005, len(days)))
+        rows = pd.DataFrame(
+            {
+                "symbol": symbol,
+                "ts": pd.DatetimeIndex(days, tz="UTC"),
+                "open": start,
+                "high": np.maximum(start, close) * 1.001,
+                "low": np.minimum(start, close) * 0.999,
+                "close": close,
+                "volume": draw.integers(1_000, 9_000, len(days)).astype(float),
+            }
+        )
+        kept = {
+            "LATE": slice(20, None),
+            "GONE": slice(0, 40),
+            "CCC": [n for n in range(len(days)) if n not in (25, 26, 27)],
+        }
+        parts.append(rows.iloc[kept.get(symbol, slice(None))])
+    return pd.concat(parts, ignore_index=True)
+
+
+def run(folder: Path, text: str = STUDY) -> tuple[Home, bool]:
+    """Run a study in a new home."""
+    bars().to_parquet(folder / "bars.parquet")
+    (folder / "own.py").write_text(OWN)
+    (folder / "held.yaml").write_text(text)
+    done = run_studies(folder / "home", str(folder / "held.yaml"))
+    return Home.open(folder / "home"), done
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """Return a home in which the study was run; tests only read it."""
+
+    def make(folder: Path) -> None:
+        _, done = run(folder)
+        assert done
+
+    return Home.open(made_once(tmp_path_factory, "portfolios", make) / "home")
+
+
+def query(home: Home, text: str) -> pd.DataFrame:
+    with duckdb.connect(str(home.database), read_only=True) as connection:
+        return connection.execute(text).df()
+
+
+def test_every_configuration_has_results(home: Home) -> None:
+    rows = query(home, "FROM leaderboard")
+    assert set(rows["configuration"]) == {
+        "held.ranked",
+        "held.chosen~universe=few",
+        "held.chosen~universe=liquid",
+        "held.rules",
+        "held.mine",
+    }
+    assert (rows["account"] == "").all()
+
+
+def test_the_cash_is_that_of_the_account(home: Home) -> None:
+    rows = query(home, "SELECT DISTINCT start_cash FROM leaderboard")
+    assert rows["start_cash"].tolist() == [100_000.0]
+
+
+def test_positions_add_up_to_the_equity_at_work(home: Home) -> None:
+    rows = query(
+        home,
+        "SELECT variant, session, sum(abs(weight)) AS gross, sum(weight) AS net "
+        "FROM positions WHERE configuration = 'held.ranked' GROUP BY ALL",
+    )
+    assert len(rows)
+    assert rows["gross"].between(0.5, 1.1).all()
+    both = rows["variant"].str.contains("long_short")
+    assert (rows.loc[both, "net"].abs() < 0.2).all()
+    assert (rows.loc[~both, "net"] > 0.5).all()
+
+
+def test_the_symbols_that_are_not_traded_are_not_held(home: Home) -> None:
+    rows = home.lake.read("fills", "held.ranked")
+    late = rows[rows["symbol"] == "LATE"]
+    assert late.empty or late["ts"].min() >= pd.Timestamp("2018-01-30", tz="UTC")
+    gone = rows[rows["symbol"] == "GONE"]
+    assert gone.empty or gone["ts"].max() <= pd.Timestamp("2018-02-28", tz="UTC")
+    few = home.lake.read("fills", "held.chosen~universe=few")
+    assert set(few["symbol"]) <= {"AAA", "BBB", "CCC"}
+
+
+def test_portfolios_are_judged_like_everything_else(home: Home) -> None:
+    rows = home.lake.read("placebo_results", "held")
+    winner = query(home, "FROM best_configuration")
+    if winner["configuration"].iloc[0].startswith(("held.ranked", "held.chosen")):
+        assert (rows["placebo"] == "random_ranks").sum() == 20
+    assert (rows["start_cash"] == 100_000.0).all() if "start_cash" in rows else True
+    assert len(query(home, "FROM verdicts")) == 1
+
+
+def test_the_page_shows_what_is_held(home: Home) -> None:
+    page = (home.path / "reports" / "held.html").read_text()
+    assert "gross exposure" in page
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_another_home_has_the_same_results(home: Home, tmp_path: Path) -> None:
+    other, done = run(tmp_path)
+    assert done
+    for table in ("leaderboard", "verdicts"):
+        pd.testing.assert_frame_equal(
+            home.lake.read(table, "held"), other.lake.read(table, "held")
+        )
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_strategy_that_reads_another_symbols_future_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    head = STUDY[: STUDY.index("configurations:")]
+    text = f"{head}configurations:\n  seer: {{strategy: 'own.py:Seer', account: portfolio}}\n"
+    _, done = run(tmp_path, text)
+    assert not done
+    assert "trades_see_no_future" in capsys.readouterr().out
