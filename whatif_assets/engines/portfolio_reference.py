@@ -18,6 +18,7 @@ from whatif_assets.domain.accounts.job import Variant
 from whatif_assets.domain.accounts.panel import Panel
 from whatif_assets.domain.accounts.panel_run import PanelRun
 from whatif_assets.domain.accounts.rebalancing import rebalance_times
+from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.engines.reference import (
     add_feed,
     failures_named,
@@ -107,6 +108,12 @@ def backtest_panel(panel: Panel, kind: StrategyType, variant: Variant) -> PanelR
     _add_strategies(cerebro, panel, kind, settings)
     with failures_named(cerebro, panel, kind, variant), no_garbage_collection():
         cerebro.run()
+        if cerebro.broker.p.coc or cerebro.broker.p.coo:
+            raise BadInput(
+                f"Strategy '{kind.name}', variant {variant.id}: it turns on "
+                "cheat-on-close or cheat-on-open, which an account of several symbols "
+                "does not allow. Remove the call of set_coc or set_coo."
+            )
     return _record(cerebro.broker, panel)
 
 

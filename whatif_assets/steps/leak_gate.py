@@ -42,7 +42,7 @@ from whatif_assets.home.adjustments import LakeSteps
 from whatif_assets.home.bar_reader import BarReader
 from whatif_assets.home.home import Home
 from whatif_assets.settings.configuration import Configuration
-from whatif_assets.steps.portfolio_probe import PortfolioReplay, Replay
+from whatif_assets.steps.portfolio_probe import portfolio_sees_no_future
 from whatif_assets.steps.session_features import SessionFeatures
 
 SESSIONS_OF_A_RUN = 20  # probed sessions of a run that computes features
@@ -326,10 +326,16 @@ def probe_fills(
     ]
     others = draw.sample(list(leaders[1:]), min(VARIANTS - 1, len(leaders) - 1))
     for variant in [leaders[0], *others]:
+        if configuration.is_portfolio:
+            own = fills[fills["variant"] == variant.id]
+            findings.append(
+                portfolio_sees_no_future(configuration, variant, sleeves, own, draw)
+            )
+            continue
         for sleeve in draw.sample(list(sleeves), min(SYMBOLS, len(sleeves))):
             findings.append(
                 trades_see_no_future(
-                    _replay_of(configuration, variant, sleeves, fills),
+                    functools.partial(_replay, configuration, variant),
                     sleeve,
                     found[variant.id, sleeve.symbol],
                     draw,
@@ -339,23 +345,12 @@ def probe_fills(
 
 
 def _sends_stops(strategy: StrategyType, variant: Variant) -> bool:
-    """Whether a variant of a rule sends orders that fill within a bar."""
+    """Whether a variant may send orders that fill within a bar."""
+    if not strategy.built_in:
+        return True
     settings = strategy.settings(variant.settings)
     stops = ("stop_loss", "trailing_stop", "take_profit")
     return any(getattr(settings, name, 0) for name in stops)
-
-
-def _replay_of(
-    configuration: Configuration,
-    variant: Variant,
-    sleeves: Sequence[Sleeve],
-    fills: pd.DataFrame,
-) -> Replay:
-    """Return what runs a variant again with other bars of one symbol."""
-    if configuration.is_portfolio:
-        own = fills[fills["variant"] == variant.id]
-        return PortfolioReplay(configuration, variant, sleeves, own)
-    return functools.partial(_replay, configuration, variant)
 
 
 def _replay(

