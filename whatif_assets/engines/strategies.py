@@ -77,6 +77,12 @@ class StrategyType:
         """Whether the class declares ``needs_forecast``: it reads ``forecast``."""
         return bool(getattr(self.strategy, "needs_forecast", False))
 
+    def reads_forecast(self, values: Mapping[str, Any]) -> bool:
+        """Whether the strategy reads the line ``forecast`` with these settings."""
+        if self.panel_rule is None:
+            return self.needs_forecast
+        return self.panel_rule.reads_forecast(self.settings(values))
+
     @property
     def role(self) -> Role:
         """The class's ``role`` in the leaderboard; by default ``candidate``."""

@@ -77,8 +77,8 @@ def evaluate(
     variants = configuration.variants()
     sleeves = sleeves_of_configuration(home, study, configuration)
     inputs = combined_hash([evaluation_inputs(home, configuration.key), code_version])
-    share = variants[0].share(len(sleeves))
-    benchmark = benchmark_of(sleeves, share, len(sessions))
+    own = variants[0].share(len(sleeves))
+    benchmark = benchmark_of(sleeves, own, len(sessions))
     metrics, daily = _sweep(
         home,
         configuration,
@@ -89,15 +89,13 @@ def evaluate(
         benchmark.returns[0],
         progress,
     )
-    rows = _described(configuration, metrics)
-    rows = rows.assign(**benchmark_metrics(home, benchmark))
+    rows = _described(configuration, metrics, benchmark_metrics(home, benchmark))
     order = study.ranking.order(rows)["variant"].tolist()
     leaders = [v for v in variants if v.id in set(order[: study.finalists])]
     detail = run_with_fills(sleeves, configuration, leaders, len(sessions))
-    fills = detail.fills
     rows = rows.assign(account=_audited(rows, detail))
     for finding in _findings(
-        home, study, configuration, sleeves, sessions, leaders, fills
+        home, study, configuration, sleeves, sessions, leaders, detail.fills
     ):
         admit(finding)
     extra, in_sample = _in_sample(home, study, configuration, leaders, inputs)
@@ -106,7 +104,7 @@ def evaluate(
         variants=rows,
         daily=daily,
         in_sample=in_sample,
-        fills=fills,
+        fills=detail.fills,
         positions=positions_of(detail, sessions),
         refused=_refused(detail),
         parity=_parity(sleeves, configuration, order),
@@ -226,14 +224,16 @@ def _audited(rows: pd.DataFrame, detail: BacktestResult) -> pd.Series:
     return rows["variant"].map(found).fillna(rows["account"])
 
 
-def _described(configuration: Configuration, metrics: pd.DataFrame) -> pd.DataFrame:
-    """Add role, strategy, algorithm and settings of each variant to its metrics."""
+def _described(
+    configuration: Configuration, metrics: pd.DataFrame, benchmark: dict[str, float]
+) -> pd.DataFrame:
+    """Add role, strategy, algorithm, settings and benchmark to metrics of variants."""
     rows = metrics.copy()
     rows.insert(1, "role", configuration.strategy_type().role)
     rows.insert(2, "strategy", configuration.strategy)
     rows.insert(3, "algorithm", configuration.algorithm)
     rows["settings"] = settings_of_trials(configuration)
-    return rows
+    return rows.assign(**benchmark)
 
 
 def _parity(

@@ -332,15 +332,10 @@ def probe_fills(
                 portfolio_sees_no_future(configuration, variant, sleeves, own, draw)
             )
             continue
+        replay = functools.partial(_replay, configuration, variant)
         for sleeve in draw.sample(list(sleeves), min(SYMBOLS, len(sleeves))):
-            findings.append(
-                trades_see_no_future(
-                    functools.partial(_replay, configuration, variant),
-                    sleeve,
-                    found[variant.id, sleeve.symbol],
-                    draw,
-                )
-            )
+            filled = found[variant.id, sleeve.symbol]
+            findings.append(trades_see_no_future(replay, sleeve, filled, draw))
     return merge_findings(findings)
 
 

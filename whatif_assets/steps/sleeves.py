@@ -158,7 +158,8 @@ def sleeves_of_configuration(
     strategy = configuration.strategy_type()
     if configuration.algorithm is not None and forecasts is None:
         forecasts = forecasts_of(home, study, configuration)
-    if strategy.needs_forecast and forecasts is None:
+    read = any(strategy.reads_forecast(v.settings) for v in configuration.variants())
+    if read and forecasts is None:
         raise BadInput(
             f"Configuration {configuration.key}: strategy '{configuration.strategy}' "
             "trades on forecasts, so the configuration needs a field algorithm.",

@@ -194,3 +194,15 @@ def test_a_strategy_that_reads_another_symbols_future_is_refused(
     _, done = run(tmp_path, text)
     assert not done
     assert "the check fills_at_next_open failed" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_forecasts_need_an_algorithm(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    head = STUDY[: STUDY.index("configurations:")]
+    _, done = run(
+        tmp_path, f"{head}configurations:\n  blind: {{strategy: rank_long_short}}\n"
+    )
+    assert not done
+    assert "needs a field algorithm" in " ".join(capsys.readouterr().out.split())
