@@ -53,6 +53,7 @@ def _compile(version: int) -> tuple[Callable[..., Ranking], Callable[..., None]]
     def ranking_of(
         times: Any, score: Any, volatility: Any, close: Any, bar: Any, n_times: int
     ) -> Ranking:
+        """Rank symbols; see `choosing.rank`."""
         assert version > 0
         return rank(times, score, volatility, close, bar, n_times)
 
@@ -68,6 +69,7 @@ def _compile(version: int) -> tuple[Callable[..., Ranking], Callable[..., None]]
         counts: Any,
         log: Log,
     ) -> None:
+        """Run variants that are alike; see `kernel.work_stop`."""
         assert version > 0
         for row in range(len(parameters)):
             begin(parameters[row], _of(work, row), counts[row])

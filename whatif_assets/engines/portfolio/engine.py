@@ -38,7 +38,7 @@ class PortfolioEngine:
         batch = self._batch(sweep, panel, Batch)
         row_of = {variant.id: row for row, variant in enumerate(sweep.variants)}
 
-        def recorded(variant: Variant) -> PanelRun:
+        def _recorded(variant: Variant) -> PanelRun:
             equity, fills, refusals = batch.record(row_of[variant.id])
             symbols = fills["symbol"].astype(np.int64)
             sessions, _ = panel.session_ends()
@@ -55,7 +55,7 @@ class PortfolioEngine:
                 refused=np.array(refusals.tolist()).reshape(-1, 4),
             )
 
-        return result_of(sweep, panel, recorded)
+        return result_of(sweep, panel, _recorded)
 
     def accounts(self, sweep: Sweep) -> Accounts:
         """Run all variants, and keep their accounts alone."""
@@ -66,13 +66,13 @@ class PortfolioEngine:
         batch = self._batch(sweep, panel, Batch)
         finished, each = 0, len(sweep.sleeves)
 
-        def done(more: int) -> None:
+        def _done(more: int) -> None:
             nonlocal finished
             finished += more
             if sweep.progress:
                 sweep.progress(finished * each, len(sweep.variants) * each)
 
-        outcome = batch.run(sweep.workers, done)
+        outcome = batch.run(sweep.workers, _done)
         counts = outcome.counts[:, 0]
         bars = float(sum(len(sleeve) for sleeve in sweep.sleeves))
         return Accounts(
