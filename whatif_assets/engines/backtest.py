@@ -164,7 +164,8 @@ def engine_of(
         Whether to use Backtrader for a built-in rule too.
     """
     if any(variant.account == "portfolio" for variant in variants):
-        is_compiled = strategy.panel_rule is not None and not reference
+        own = not strategy.built_in or strategy.panel_rule is None
+        is_compiled = not own and not reference
         return PortfolioEngine() if is_compiled else BacktraderPortfolioEngine()
     if strategy.built_in and not reference:
         return CompiledEngine()

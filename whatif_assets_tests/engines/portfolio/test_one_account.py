@@ -14,6 +14,8 @@ from whatif_assets_tests.engines.portfolio.panels import random_panel, sleeve_at
 
 OWN = """
 import backtrader as bt
+from whatif_assets.domain.strategies.panel_rule import PanelRule
+from whatif_assets.domain.strategies.rank_long_short import RankLongShort
 
 
 class Rotate(bt.Strategy):
@@ -29,6 +31,19 @@ class Rotate(bt.Strategy):
                 self.close(data)
         for data in ranked[: self.p.count]:
             self.order_target_size(data, 10)
+
+
+class Cheapest(PanelRule):
+    def weights(self):
+        ready = [data for data in self.datas if self.is_ready(data)]
+        ready.sort(key=lambda data: data.close[0])
+        return {data: self.settings.gross / 2 for data in ready[:2]}
+
+
+class OnlyTheBest(RankLongShort):
+    def weights(self):
+        ready = sorted(filter(self.is_ready, self.datas), key=lambda d: -d.score[0])
+        return {data: self.settings.gross for data in ready[:1]}
 
 
 class ByName(bt.Strategy):
@@ -95,6 +110,32 @@ def test_an_own_strategy_sees_all_symbols(folder: Path) -> None:
     np.testing.assert_allclose(
         result.equity.sum(axis=1), result.total_equity, rtol=1e-12
     )
+
+
+def test_weights_of_ones_own_are_those_that_are_held(folder: Path) -> None:
+    prices = {"A": 10.0, "B": 5.0, "C": 20.0}
+    score = {"forecast": np.array([1.0, 2.0, 3.0])}
+    sleeves = [
+        sleeve_at(name, np.arange(3), np.full(3, price), columns=score)
+        for name, price in prices.items()
+    ]
+    settings = {"rebalance": "bars", "gross": 0.8}
+    variant = Variant("-", settings, Costs(), 1_000.0)
+    result = run_backtests(sleeves, "own.py:Cheapest", [variant], base=folder)
+    # 400 of 1,000 in each of the two cheapest ones.
+    assert result.fills[["symbol", "size"]].to_numpy().tolist() == [
+        ["A", 40.0],
+        ["B", 80.0],
+    ]
+
+
+def test_weights_that_replace_the_built_in_ones_are_used(folder: Path) -> None:
+    sleeves = random_panel(4, 5, 60)
+    variant = Variant("-", {"rebalance": "bars", "count": 3}, Costs(), 1e6)
+    own = run_backtests(sleeves, "own.py:OnlyTheBest", [variant], base=folder)
+    best = Variant("-", {"rebalance": "bars", "count": 1}, Costs(), 1e6)
+    built_in = run_backtests(sleeves, "rank_long_short", [best])
+    np.testing.assert_array_equal(own.total_equity, built_in.total_equity)
 
 
 def test_feeds_have_the_names_of_symbols(folder: Path) -> None:
