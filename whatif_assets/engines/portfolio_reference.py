@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Hashable
 from typing import Any
@@ -20,10 +21,13 @@ from whatif_assets.domain.accounts.panel_run import PanelRun
 from whatif_assets.domain.accounts.rebalancing import rebalance_times
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.engines.reference import (
+    OnlyStarts,
+    Started,
     add_feed,
     failures_named,
     no_garbage_collection,
     set_costs,
+    skipped,
 )
 from whatif_assets.engines.strategies import StrategyType
 
@@ -97,15 +101,7 @@ def backtest_panel(panel: Panel, kind: StrategyType, variant: Variant) -> PanelR
     BadInput
         The strategy fails; the message names the variant and the bar.
     """
-    settings: Any = kind.settings(variant.settings)
-    # Indicators over feeds of different lengths need to be computed bar by bar.
-    cerebro = Cerebro(stdstats=False, preload=True, runonce=kind.built_in)
-    cerebro.broker = PanelBroker()
-    for sleeve in panel.sleeves:
-        add_feed(cerebro, sleeve, kind.lines_of(sleeve, settings))
-        set_costs(cerebro.broker, variant.costs, sleeve.multiplier, sleeve.symbol)
-    cerebro.broker.setcash(variant.cash)
-    _add_strategies(cerebro, panel, kind, settings)
+    cerebro = _prepared(panel, kind, variant, Cerebro)
     with failures_named(cerebro, panel, kind, variant), no_garbage_collection():
         cerebro.run()
         if cerebro.broker.p.coc or cerebro.broker.p.coo:
@@ -115,6 +111,39 @@ def backtest_panel(panel: Panel, kind: StrategyType, variant: Variant) -> PanelR
                 "does not allow. Remove the call of set_coc or set_coo."
             )
     return _record(cerebro.broker, panel)
+
+
+def set_up(panel: Panel, kind: StrategyType, variant: Variant) -> None:
+    """Construct and start a strategy, and process no bar.
+
+    Raises
+    ------
+    BadInput
+        The strategy cannot be constructed or started with these settings.
+    """
+    cerebro = _prepared(panel, kind, variant, OnlyStarts)
+    with (
+        contextlib.suppress(Started),
+        failures_named(cerebro, panel, kind, variant),
+    ):
+        cerebro.run()
+        raise skipped(panel, kind, variant)
+
+
+def _prepared(
+    panel: Panel, kind: StrategyType, variant: Variant, engine: type[Cerebro]
+) -> Any:
+    """Return an engine with a feed for each symbol, and the strategy."""
+    settings: Any = kind.settings(variant.settings)
+    # Indicators over feeds of different lengths need to be computed bar by bar.
+    cerebro = engine(stdstats=False, preload=True, runonce=kind.built_in)
+    cerebro.broker = PanelBroker()
+    for sleeve in panel.sleeves:
+        add_feed(cerebro, sleeve, kind.lines_of(sleeve, settings))
+        set_costs(cerebro.broker, variant.costs, sleeve.multiplier, sleeve.symbol)
+    cerebro.broker.setcash(variant.cash)
+    _add_strategies(cerebro, panel, kind, settings)
+    return cerebro
 
 
 def _add_strategies(

@@ -122,7 +122,7 @@ def _run(
     with failures_named(cerebro, sleeve, kind, variant), no_garbage_collection():
         ran = cerebro.run()
     if not ran:
-        raise _skipped(sleeve, kind, variant)
+        raise skipped(sleeve, kind, variant)
     if not isinstance(cerebro.broker, RecordingBroker):
         raise BadInput(
             f"{_job(sleeve, kind, variant)} replaces its broker, so its trades cannot "
@@ -131,16 +131,16 @@ def _run(
     return cerebro.broker, ran[0]._minperiod
 
 
-class _Started(Exception):
+class Started(Exception):
     """Raised to end a run before its first bar."""
 
 
-class _OnlyStarts(Cerebro):
+class OnlyStarts(Cerebro):
     """A Cerebro that stops as soon as its strategy has started."""
 
     def _runonce(self, runstrats: list[Any]) -> None:
         if runstrats:
-            raise _Started
+            raise Started
 
     _runnext = _runonce
 
@@ -153,16 +153,17 @@ def set_up(sleeve: Sleeve, kind: StrategyType, variant: Variant) -> None:
     BadInput
         The strategy cannot be constructed or started with these settings.
     """
-    cerebro = prepare(sleeve, kind, variant, _OnlyStarts)
+    cerebro = prepare(sleeve, kind, variant, OnlyStarts)
     with (
-        contextlib.suppress(_Started),
+        contextlib.suppress(Started),
         failures_named(cerebro, sleeve, kind, variant),
     ):
         cerebro.run()
-        raise _skipped(sleeve, kind, variant)
+        raise skipped(sleeve, kind, variant)
 
 
-def _skipped(sleeve: Sleeve, kind: StrategyType, variant: Variant) -> BadInput:
+def skipped(sleeve: Sleeve | Panel, kind: StrategyType, variant: Variant) -> BadInput:
+    """Return the error about a strategy that skips itself."""
     return BadInput(
         f"{_job(sleeve, kind, variant)} skipped itself (StrategySkipError). Remove the "
         "variant, or let the strategy run with these settings."
@@ -296,7 +297,7 @@ def failures_named(
     """Turn any error of a strategy into a BadInput that names job, bar and line."""
     try:
         yield
-    except (_Started, BadInput):
+    except (Started, BadInput):
         raise
     except BaseException as error:
         if kind.built_in and not isinstance(error, Exception):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
+from whatif_assets.domain.accounts.panel import Panel
 from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.bars.bar_size import ONE_DAY, BarSize
 from whatif_assets.engines.isolation.worker_pool import run_tasks
@@ -31,12 +33,21 @@ def rehearse(configurations: Sequence[Configuration]) -> list[str]:
     list of str
         One finding per configuration that cannot be set up.
     """
-    own = [one for one in configurations if not one.strategy_type().built_in]
+    own = [
+        one
+        for one in configurations
+        # Which feeds an account has is known only if the symbols are.
+        if not one.strategy_type().built_in and (one.symbols or not one.is_portfolio)
+    ]
     tasks = []
     for one in own:
         variants = one.variants()
         some = variants[:: -(-len(variants) // VARIANTS)]
-        tasks.append(task_of("set_up", one.strategy_type(), _made_up(one), some))
+        bars: Sleeve | Panel = _made_up(one)
+        if one.is_portfolio:
+            names = one.symbols or ()
+            bars = Panel.of([replace(_made_up(one), symbol=name) for name in names])
+        tasks.append(task_of("set_up", one.strategy_type(), bars, some))
     return [
         f"Configuration {one.key}: {outcome.failure}"
         for one, outcome in zip(own, run_tasks(tasks, 1))

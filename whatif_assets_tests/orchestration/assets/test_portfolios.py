@@ -10,7 +10,9 @@ import pandas as pd
 import pytest
 
 from whatif_assets.command_line.studies import run_studies
+from whatif_assets.command_line.terminal import print_check
 from whatif_assets.domain.bars.sessions import Sessions
+from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.home.home import Home
 from whatif_assets_tests.made_once import made_once
 
@@ -206,3 +208,20 @@ def test_forecasts_need_an_algorithm(
     )
     assert not done
     assert "needs a field algorithm" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_check_sets_own_strategies_up_with_all_feeds(tmp_path: Path) -> None:
+    bars().to_parquet(tmp_path / "bars.parquet")
+    (tmp_path / "own.py").write_text(
+        "import backtrader as bt\n\n\nclass Pair(bt.Strategy):\n"
+        "    def __init__(self):\n"
+        "        self.spread = self.getdatabyname('AAA') - self.getdatabyname('BBB')\n"
+    )
+    head = STUDY[: STUDY.index("configurations:")]
+    entry = "  pair: {strategy: 'own.py:Pair', account: portfolio, symbols: %s}\n"
+    path = tmp_path / "held.yaml"
+    path.write_text(f"{head}configurations:\n{entry % '[AAA, BBB]'}")
+    assert print_check(tmp_path / "home", str(path))
+    path.write_text(f"{head}configurations:\n{entry % '[AAA, CCC]'}")
+    with pytest.raises(BadInput, match="has a feed for each of AAA, CCC"):
+        print_check(tmp_path / "home", str(path))
