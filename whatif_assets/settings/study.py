@@ -180,7 +180,9 @@ class Study(Settings):
     label: LabelSettings = LabelSettings()
     evaluation: Evaluation = Evaluation()
     cash: float = Field(
-        default=1_000_000.0, gt=0, description="Initial cash per symbol."
+        default=1_000_000.0,
+        gt=0,
+        description="Initial cash per symbol, or of the account that symbols share.",
     )
     costs: CostSettings = CostSettings()
     rank_by: str | dict[str, float] = Field(
