@@ -6,7 +6,7 @@ import functools
 import math
 import operator
 from collections.abc import Collection, Hashable, Iterable, Mapping
-from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 from pydantic import BeforeValidator, Field
@@ -121,7 +121,6 @@ class PanelRule(bt.Strategy, Generic[SettingsT]):  # type: ignore[misc]
 
     Settings: type[PanelSettings] = PanelSettings
     role: ClassVar[Role] = "candidate"
-    scope: ClassVar[Literal["portfolio"]] = "portfolio"
 
     params: Any = (("settings", None), ("times", frozenset()))
 
@@ -195,8 +194,8 @@ class PanelRule(bt.Strategy, Generic[SettingsT]):  # type: ignore[misc]
 
     @classmethod
     def parameters(cls, settings: SettingsT) -> Mapping[str, float]:
-        """Return the numbers by which the compiled twin chooses weights."""
-        raise NotImplementedError
+        """Return the numbers by which the compiled twin chooses weights, if it has one."""
+        return {}
 
     def weights(self) -> dict[bt.feed.DataBase, float]:
         """Choose the weight of each symbol at this close, in order of rank.
