@@ -194,7 +194,7 @@ class PanelRule(bt.Strategy, Generic[SettingsT]):  # type: ignore[misc]
 
     @classmethod
     def parameters(cls, settings: SettingsT) -> Mapping[str, float]:
-        """Return the numbers by which the compiled twin chooses weights, if it has one."""
+        """Return the numbers by which a compiled twin, if any, chooses weights."""
         return {}
 
     def weights(self) -> dict[bt.feed.DataBase, float]:
