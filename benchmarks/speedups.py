@@ -3,8 +3,7 @@
 Every run is the whole demo in a home of its own, from ``whatif run`` to its end. A
 trick is switched off by a line of Python that the process runs first. Runs with all
 tricks alternate with those without one, and each figure is the median of its runs.
-What compiles is measured with an empty cache of numba's, everything else with a full
-one.
+Everything that numba compiles is compiled before.
 """
 
 from __future__ import annotations
@@ -39,34 +38,17 @@ class Trick:
         What it does.
     off
         Python that switches it off in the process of the run.
-    off_everywhere
-        Python that switches it off in every process, those of workers included.
-    cold
-        Whether nothing is compiled yet.
     """
 
     name: str
     off: str = ""
-    off_everywhere: str = ""
-    cold: bool = False
 
 
 _STUDIES = "import whatif_assets.command_line.studies as m"
 _RUNS = "import whatif_assets.command_line.runs as m"
 _SPARK = "import whatif_assets.engines.spark.session as m"
 ALL = Trick("all tricks")
-ALL_COLD = Trick("all tricks, nothing compiled", cold=True)
 TRICKS = (
-    Trick(
-        "the engine is compiled in a process, beside other work",
-        off=f"{_STUDIES}; m.start_compiling = lambda: lambda: None",
-        cold=True,
-    ),
-    Trick(
-        "compiling has a lower priority (nice)",
-        off_everywhere="import os; os.nice = lambda _: 0",
-        cold=True,
-    ),
     Trick("Spark starts first", off=f"{_STUDIES}; m._start_spark = lambda *_: None"),
     Trick(
         "Spark fits while others are evaluated",
@@ -87,19 +69,6 @@ TRICKS = (
         "garbage is collected less often in the run",
         off="import gc; gc.set_threshold = lambda *_: None",
     ),
-    Trick(
-        "garbage is not collected in a run of Backtrader",
-        off_everywhere="import gc; gc.freeze = gc.disable = lambda: None",
-    ),
-    Trick(
-        "the source is read one stretch ahead, in a thread",
-        off="import whatif_assets.steps.ingest as m; "
-        "m.SessionBars._read_ahead = lambda _: None",
-    ),
-    Trick(
-        "short files are read in one thread",
-        off="import whatif_assets.home.parquet as m; m.ROWS_OF_A_THREAD = -1",
-    ),
 )
 
 
@@ -117,7 +86,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3, help="runs of each kind")
     parser.add_argument("--json", type=Path, help="write the rows to this file too")
     arguments = parser.parse_args()
-    costs: dict[Trick, list[Cost]] = {one: [] for one in (ALL, ALL_COLD, *TRICKS)}
+    costs: dict[Trick, list[Cost]] = {one: [] for one in (ALL, *TRICKS)}
     with tempfile.TemporaryDirectory() as folder:
         warm = Path(folder, "numba")
         cost_of(ALL, Path(folder, "first"), warm)
@@ -133,10 +102,9 @@ def main() -> None:
 def cost_of(trick: Trick, folder: Path, warm: Path) -> Cost:
     """Run the demo once in a new home, without a trick."""
     home = new_home(folder)
-    (folder / "sitecustomize.py").write_text(trick.off_everywhere + "\n")
     environment = {k: v for k, v in os.environ.items() if k != "DAGSTER_HOME"}
-    environment["NUMBA_CACHE_DIR"] = str(folder / "numba" if trick.cold else warm)
-    paths = [str(folder), os.environ.get("PYTHONPATH", ""), str(Path.cwd())]
+    environment["NUMBA_CACHE_DIR"] = str(warm)
+    paths = [os.environ.get("PYTHONPATH", ""), str(Path.cwd())]
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     command = [sys.executable, "-c", f"{trick.off}\n{RUN}", "run", "demo"]
     before, started = _processor_seconds(), time.perf_counter()
@@ -159,7 +127,7 @@ def row_of(trick: Trick, costs: dict[Trick, list[Cost]]) -> dict[str, object]:
     """Medians without a trick, and their ratios to those with all of them."""
     seconds = statistics.median(c.seconds for c in costs[trick])
     processor = statistics.median(c.processor for c in costs[trick])
-    base = costs[ALL_COLD if trick.cold else ALL]
+    base = costs[ALL]
     return {
         "without": trick.name,
         "seconds": round(seconds, 1),

@@ -7,7 +7,7 @@ import functools
 import itertools
 import logging
 import warnings
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 from typing import Any
 
@@ -59,8 +59,6 @@ class Runner:
         The home, and the Dagster instance that records its runs.
     sealed
         Whether to leave holdouts unopened.
-    engine_is_compiled
-        Waits until another process has compiled the engine.
     """
 
     def __init__(
@@ -68,11 +66,9 @@ class Runner:
         home: Home,
         instance: dg.DagsterInstance,
         sealed: bool = False,
-        engine_is_compiled: Callable[[], object] = lambda: None,
     ) -> None:
         claim_name(home, instance)
         self._home, self._instance, self._sealed = home, instance, sealed
-        self._engine_is_compiled = engine_is_compiled
         self._done: dict[str, list[RunEntry]] = {}
         self._moved: set[str] = set()
         _silence()
@@ -169,8 +165,6 @@ class Runner:
                     ready.append(key)
                 elif state.upstream[1] != key:  # else its own failure is in the list
                     blocked.setdefault(state.because, []).append(key)
-            if asset == "backtest_results":
-                self._engine_is_compiled()
             failures += self.run_keys(asset, ready, self._keys())
         return failures + [
             f"{few(list(dict.fromkeys(keys)))}: not computed, because {because}"

@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from whatif_assets.command_line.result_display import print_result
 from whatif_assets.command_line.terminal import console, progress_display
 from whatif_assets.domain.base.errors import BadInput
-from whatif_assets.engines.precompiling import start_compiling
 from whatif_assets.engines.spark.session import silence_spark, spark_session, warm_up
 from whatif_assets.home.creation import set_up
 from whatif_assets.home.home import Home
@@ -48,7 +47,7 @@ def run_studies(path: Path, study: str | None, sealed: bool = False) -> bool:
         The folder is not a home and cannot become one, or there is no such study.
     """
     home, studies = _opened(path, study)
-    engine_is_compiled = _start_ahead(home, studies)
+    _start_spark_ahead(home, studies)
     # Imported here, because importing Dagster takes a second or two.
     from whatif_assets.command_line.instances import instance_of
     from whatif_assets.command_line.runs import Runner
@@ -60,7 +59,7 @@ def run_studies(path: Path, study: str | None, sealed: bool = False) -> bool:
         stack.callback(stop_drawing_process)
         instance = stack.enter_context(instance_of(home))
         stack.enter_context(progress_display())
-        runner = Runner(home, instance, sealed, engine_is_compiled)
+        runner = Runner(home, instance, sealed)
         failures += runner.run(*studies)
     for finished in studies:
         print_result(home, finished)
@@ -99,16 +98,11 @@ def _opened(path: Path, study: str | None) -> tuple[Home, list[Study]]:
     return home, studies
 
 
-def _start_ahead(home: Home, studies: Sequence[Study]) -> Callable[[], object]:
-    """Start Spark if a study fits a model there, and start compiling the engine.
+def _start_spark_ahead(home: Home, studies: Sequence[Study]) -> None:
+    """Start Spark in the background if a study fits a model there.
 
-    Both run in the background. The later request for a Spark session returns this
-    session, or fails with the same error.
-
-    Returns
-    -------
-    callable
-        Waits until the engine is compiled.
+    The later request for a Spark session returns this session, or fails with the same
+    error.
     """
     on_spark = next((study for study in studies if _fits_on_spark(home, study)), None)
     if on_spark is not None:
@@ -119,7 +113,6 @@ def _start_ahead(home: Home, studies: Sequence[Study]) -> Callable[[], object]:
 
         arguments = on_spark, _fits_little(home, studies)
         threading.Thread(target=_start_spark, args=arguments, daemon=True).start()
-    return start_compiling()
 
 
 def _fits_on_spark(home: Home, study: Study) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import os
 from collections.abc import Mapping, Sequence
@@ -88,9 +87,7 @@ class SessionBars:
         self._at_a_time = home.market.sessions_at_a_time(len(home.symbols))
         self._actions = Actions(home)
         self._encoders = ThreadPoolExecutor(os.cpu_count())
-        self._reader = ThreadPoolExecutor(1)  # its own, so as not to wait for encoding
         self._read: dict[str, Future[SessionLoad]] = {}
-        self._ahead: Future[dict[str, Future[SessionLoad]]] | None = None
         self._last_bars: dict[date, pd.DataFrame] = {}
         excluded = {"name", "last_session", "quality", "facts"}
         excluded |= {"adjust", "actions", "multiplier"}  # the lake has bars as traded
@@ -130,9 +127,7 @@ class SessionBars:
         """
         try:
             if key not in self._read:
-                self._read_stretch(key)
-            elif self._ahead is None:  # the second session: more will be requested
-                self._read_ahead()
+                self._read |= self._inspect_first(self._stretch(key))
             load = self._read.pop(key).result()
             if load.bars.empty and not blocking(load.findings):
                 raise RefusedBars(
@@ -145,17 +140,6 @@ class SessionBars:
             return SessionLoad(none, {}, found, content=as_parquet(none, "price_bars"))
         return load
 
-    def _read_stretch(self, key: str) -> None:
-        read: dict[str, Future[SessionLoad]] = {}
-        ahead, self._ahead = self._ahead, None
-        if ahead is not None:
-            # Wait even if it is another stretch: one thread at a time reads a source.
-            with contextlib.suppress(BadInput):  # reading it again raises the error
-                read = ahead.result()
-        self._read |= read if key in read else self._inspect_first(self._stretch(key))
-        if key in read:
-            self._read_ahead()
-
     def _inspect_first(self, stretch: Sequence[str]) -> dict[str, Future[SessionLoad]]:
         """Inspect a stretch, or as much of its start as can be read."""
         try:
@@ -164,12 +148,6 @@ class SessionBars:
             if not stretch[1:]:
                 raise
         return self._inspect_first(stretch[: len(stretch) // 2])
-
-    def _read_ahead(self) -> None:
-        """Let another thread read the next stretch while this one is written."""
-        behind = self._keys[self._keys.index(max(self._read)) + 1 :]
-        if behind:
-            self._ahead = self._reader.submit(self._inspect, self._stretch(behind[0]))
 
     def _stretch(self, key: str) -> list[str]:
         start = self._keys.index(key)

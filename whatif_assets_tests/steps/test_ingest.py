@@ -90,16 +90,3 @@ def test_a_fault_ahead_is_told_with_its_own_session(home, monkeypatch):
         except BadInput:
             told.append(key)
     assert told == [keys[7]]
-
-
-def test_the_next_stretch_is_read_while_one_is_worked_on(home, monkeypatch):
-    threads, inspect = [], SessionBars._inspect
-
-    def noted(self, stretch):
-        threads.append(threading.current_thread() is threading.main_thread())
-        return inspect(self, stretch)
-
-    monkeypatch.setattr(SessionBars, "_inspect", noted)
-    keys = keys_of(home)
-    read(home, keys)
-    assert threads == [True] + [False] * ((len(keys) - 1) // 3)
