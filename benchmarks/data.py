@@ -114,7 +114,7 @@ def compare_ingest(bars: pd.DataFrame, folder: Path) -> list[dict[str, Any]]:
     sessions = sessions_of(files)
     turn = iter(range(1_000_000))
 
-    def into(way: Callable[[Path, Sequence[str], Path], None], home: bool) -> Path:
+    def _into(way: Callable[[Path, Sequence[str], Path], None], home: bool) -> Path:
         target = folder / f"to-{next(turn)}"
         new_home(target, files) if home else target.mkdir()
         way(files, sessions, target)
@@ -122,9 +122,9 @@ def compare_ingest(bars: pd.DataFrame, folder: Path) -> list[dict[str, Any]]:
 
     taken, targets = in_turns(
         {
-            OURS: lambda: into(ingest_csv, home=True),
-            "DuckDB": lambda: into(duckdb_csv, home=False),
-            "polars": lambda: into(polars_csv, home=False),
+            OURS: lambda: _into(ingest_csv, home=True),
+            "DuckDB": lambda: _into(duckdb_csv, home=False),
+            "polars": lambda: _into(polars_csv, home=False),
         }
     )
     mine = written(targets[OURS] / "lake/price_bars", sessions)

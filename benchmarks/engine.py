@@ -107,11 +107,11 @@ def ours(
 ) -> tuple[float, np.ndarray[Any, Any]]:
     """Time the sweep engine; return seconds and the profit of every variant."""
 
-    def work() -> list[pd.DataFrame]:
+    def _work() -> list[pd.DataFrame]:
         blocks = sweep(sleeves, RULE, variants, processes=threads)
         return [measure(block, 252) for block in blocks]
 
-    seconds, tables = best_of(times, work)
+    seconds, tables = best_of(times, _work)
     return seconds, pd.concat(tables)["pnl"].to_numpy()
 
 
@@ -185,17 +185,17 @@ def compare(name: str, sleeves: list[Sleeve], cores: int) -> list[dict[str, Any]
     rate = bars * len(many) / seconds
     rows = [_row(name, "whatif_assets, 1 thread", bars, len(many), seconds, rate)]
 
-    def add(engine: str, number: int, taken: float, difference: float) -> None:
+    def _add(engine: str, number: int, taken: float, difference: float) -> None:
         row = _row(name, engine, bars, number, taken, rate)
         rows.append({**row, "pnl_difference": difference})
 
-    add(f"whatif_assets, {cores} threads", len(many), ours(sleeves, many, cores)[0], 0)
-    add("whatif_assets, kernel alone", len(many), by_kernel(sleeves, many), 0)
+    _add(f"whatif_assets, {cores} threads", len(many), ours(sleeves, many, cores)[0], 0)
+    _add("whatif_assets, kernel alone", len(many), by_kernel(sleeves, many), 0)
     stopped = variants_of(sleeves, 1_000, stop_loss=0.5, take_profit=1)
     ours(sleeves[:1], stopped[:10], 1, times=1)
     for threads in (1, cores):
         taken = ours(sleeves, stopped, threads)[0]
-        add(f"whatif_assets, stops, {threads} thread(s)", len(stopped), taken, 0)
+        _add(f"whatif_assets, stops, {threads} thread(s)", len(stopped), taken, 0)
     for engine, run, number in (
         ("Backtrader, 4 analyzers", by_backtrader, 4 if len(sleeves) == 1 else 1),
         ("vectorbt", by_vectorbt, 1_000 if len(sleeves) == 1 else 200),
@@ -206,7 +206,7 @@ def compare(name: str, sleeves: list[Sleeve], cores: int) -> list[dict[str, Any]
         taken, theirs = run(sleeves, some)
         _, mine = ours(sleeves, some, 1, times=1)
         apart = np.abs(theirs - mine) / np.maximum(np.abs(mine), 1.0)
-        add(engine, number, taken, float(apart.max()))
+        _add(engine, number, taken, float(apart.max()))
     return rows
 
 

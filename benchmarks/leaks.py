@@ -111,10 +111,10 @@ def features() -> Count:
     """Probe all features."""
     bars = computing.walks()
 
-    def probed(name: str, function: Any) -> Finding:
+    def _probed(name: str, function: Any) -> Finding:
         return computing.probed(name, function, bars)
 
-    return _counted(leaky_features.LEAKY, honest_features.HONEST, probed, probed)
+    return _counted(leaky_features.LEAKY, honest_features.HONEST, _probed, _probed)
 
 
 def _counted(
@@ -168,8 +168,8 @@ def timed_gate() -> Iterator[dict[str, float]]:
     seconds: dict[str, float] = {}
     replaced = []
 
-    def timed(name: str, probe: Callable[..., Finding]) -> Callable[..., Finding]:
-        def call(*args: Any, **options: Any) -> Finding:
+    def _timed(name: str, probe: Callable[..., Finding]) -> Callable[..., Finding]:
+        def _call(*args: Any, **options: Any) -> Finding:
             began = time.perf_counter()
             try:
                 return probe(*args, **options)
@@ -177,14 +177,14 @@ def timed_gate() -> Iterator[dict[str, float]]:
                 took = time.perf_counter() - began
                 seconds[name] = seconds.get(name, 0.0) + took
 
-        return call
+        return _call
 
     for module_name, names in GATE.items():
         module = importlib.import_module(module_name)
         for name in names:
             probe = getattr(module, name)
             replaced.append((module, name, probe))
-            setattr(module, name, timed(name, probe))
+            setattr(module, name, _timed(name, probe))
     try:
         yield seconds
     finally:

@@ -85,14 +85,14 @@ def ours(
 ) -> tuple[float, pd.DataFrame]:
     """Time a sweep on one thread; return seconds, and metrics and refused orders."""
 
-    def work() -> pd.DataFrame:
+    def _work() -> pd.DataFrame:
         scored = with_scores(sleeves)
         blocks = sweep(scored, RULE, variants, processes=1)
         return pd.concat(
             [measure(block, 252).assign(refused=block.rejected) for block in blocks]
         )
 
-    return best_of(times, work)
+    return best_of(times, _work)
 
 
 def by_backtrader(
@@ -163,7 +163,7 @@ def compare(name: str, bars: str, sleeves: list[Sleeve]) -> list[dict[str, Any]]
     rate = cells * len(many) / seconds
     rows: list[dict[str, Any]] = []
 
-    def add(engine: str, number: int, taken: float, apart: float | None) -> None:
+    def _add(engine: str, number: int, taken: float, apart: float | None) -> None:
         own = cells * number / taken
         rows.append(
             {
@@ -179,12 +179,12 @@ def compare(name: str, bars: str, sleeves: list[Sleeve]) -> list[dict[str, Any]]
         )
         print(_line(rows[-1]), file=sys.stderr, flush=True)
 
-    add("whatif_assets", len(many), seconds, None)
-    add("whatif_assets", 10, ours(sleeves, drawn(many, 10))[0], None)
+    _add("whatif_assets", len(many), seconds, None)
+    _add("whatif_assets", 10, ours(sleeves, drawn(many, 10))[0], None)
     some = drawn(many, 6)
     taken, theirs = by_backtrader(sleeves, some)
     _, mine = ours(sleeves, some, times=1)
-    add("Backtrader, 4 analyzers", len(some), taken, _apart(theirs, mine))
+    _add("Backtrader, 4 analyzers", len(some), taken, _apart(theirs, mine))
     without = [variant for variant in many if not variant.settings["band"]]
     for engine, number in (("vectorbt", 10), ("raptorbt", 100)):
         some = drawn(without, number)
@@ -198,8 +198,8 @@ def compare(name: str, bars: str, sleeves: list[Sleeve]) -> list[dict[str, Any]]
             _, mine = ours(sleeves, with_settings(some, lot=1e-9), times=1)
             accepted = mine["refused"].to_numpy() == 0
             apart = _apart(theirs[accepted], mine[accepted])
-        add(engine, number, taken, apart)
-        add(f"{engine}, simulation alone", number, alone, apart)
+        _add(engine, number, taken, apart)
+        _add(f"{engine}, simulation alone", number, alone, apart)
     return rows
 
 

@@ -249,7 +249,7 @@ def _execute(
         s.money -= closing
         closing += s.interest
         s.interest = 0.0
-        _count_trade(profit - (s.opening + closing), s.now - s.first_bar, counts)
+        count_trade(profit - (s.opening + closing), s.now - s.first_bar, counts)
     if opened != 0:
         opening = _charge(opened, price, s, p)
         left = s.money - opened * price * s.multiplier - opening
@@ -270,7 +270,7 @@ def _execute(
 
 
 @compiled
-def _count_trade(profit: float, bars: float, counts: Any) -> None:
+def count_trade(profit: float, bars: float, counts: Any) -> None:
     """Count a closed trade.
 
     Sums are of differences from the first profit: this keeps digits that sums of

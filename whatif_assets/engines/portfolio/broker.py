@@ -8,8 +8,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from whatif_assets.engines.compiled.kernel import count_trade
 from whatif_assets.engines.portfolio.compiled import compiled
 from whatif_assets.engines.portfolio.layout import Log, Prices, Work
+
+_count_trade = compiled(count_trade.py_func)
 
 
 @compiled
@@ -211,21 +214,6 @@ def _drop(s: int, w: Work) -> None:
     while n < int(w.account[0].n_held):
         w.held[n] = w.held[n + 1]
         n += 1
-
-
-@compiled
-def _count_trade(profit: float, bars: float, counts: Any) -> None:
-    """Count a closed trade; sums start from the first, so that no digits cancel."""
-    if counts.trades == 0:
-        counts.first = profit
-    counts.trades += 1
-    counts.wins += profit >= 0
-    counts.held += bars
-    away = profit - counts.first
-    counts.total += away
-    counts.squares += away * away
-    counts.least = min(counts.least, profit)
-    counts.greatest = max(counts.greatest, profit)
 
 
 @compiled

@@ -25,12 +25,13 @@ _SOURCES = (
     "compiling.py",
     "kernel.py",
     "layout.py",
+    "../compiled/kernel.py",
 )
 _kept = njit(nogil=True, cache=True, error_model="numpy")
 
 
 def _version() -> int:
-    texts = (Path(__file__).with_name(name).read_bytes() for name in _SOURCES)
+    texts = ((Path(__file__).parent / name).read_bytes() for name in _SOURCES)
     return int(hashlib.sha256(b"".join(texts)).hexdigest()[:15], 16)
 
 
