@@ -110,7 +110,7 @@ def backtest_panel(panel: Panel, kind: StrategyType, variant: Variant) -> PanelR
                 "cheat-on-close or cheat-on-open, which an account of several symbols "
                 "does not allow. Remove the call of set_coc or set_coo."
             )
-    return _record(cerebro.broker, panel)
+    return _record(cerebro.broker, panel, variant.shift)
 
 
 def set_up(panel: Panel, kind: StrategyType, variant: Variant) -> None:
@@ -141,18 +141,28 @@ def _prepared(
     for sleeve in panel.sleeves:
         add_feed(cerebro, sleeve, kind.lines_of(sleeve, settings))
         set_costs(cerebro.broker, variant.costs, sleeve.multiplier, sleeve.symbol)
-    cerebro.broker.setcash(variant.cash)
-    _add_strategies(cerebro, panel, kind, settings)
+    cerebro.broker.setcash(variant.cash + variant.shift)
+    _add_strategies(cerebro, panel, kind, settings, variant.credit)
     return cerebro
 
 
 def _add_strategies(
-    cerebro: bt.Cerebro, panel: Panel, kind: StrategyType, settings: Any
+    cerebro: bt.Cerebro,
+    panel: Panel,
+    kind: StrategyType,
+    settings: Any,
+    credit: float,
 ) -> None:
     if kind.panel_rule:
         schedule = settings.rebalance, settings.every, settings.at
         times = date_numbers(panel.ts[rebalance_times(panel, *schedule)])
-        cerebro.addstrategy(kind.strategy, settings=settings, times=frozenset(times))
+        cerebro.addstrategy(
+            kind.strategy,
+            settings=settings,
+            times=frozenset(times),
+            groups={sleeve.symbol: sleeve.group for sleeve in panel.sleeves},
+            credit=credit,
+        )
     elif kind.rule:
         for number in range(len(panel.sleeves)):
             rule = one_feed(kind.strategy)  # type: ignore[arg-type]
@@ -186,11 +196,11 @@ def one_feed(rule: Hashable) -> Any:
     return OneFeed
 
 
-def _record(broker: PanelBroker, panel: Panel) -> PanelRun:
+def _record(broker: PanelBroker, panel: Panel, shift: float) -> PanelRun:
     fills = np.array(broker.fills, dtype=np.float64).reshape(-1, 6)
     bars, sizes, prices, charged, closing, multipliers = fills.T
     filled = np.array(broker.filled, dtype=np.int64).reshape(-1, 2)
-    values = np.array(broker.values)
+    values = np.array(broker.values) - shift
     # A strategy may stop its run early; what it then holds is worth what it was.
     last = np.minimum(panel.session_ends()[1], len(values) - 1)
     return PanelRun(

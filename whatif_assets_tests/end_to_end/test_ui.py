@@ -1,14 +1,15 @@
 """Work in the UI has the same results as the command line, to the last bit.
 
 It is one test, because each step needs the previous one. The daemon checks backfills
-only twice a minute, so one backfill for each of two homes goes through it, and other
-steps run in the meantime.
+only twice a minute, so backfills of several homes go through it side by side, and other
+steps run in the meantime. One of the homes has real minutes, where there are some.
 """
 
 from __future__ import annotations
 
 import shutil
 import urllib.request
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -39,24 +40,31 @@ WORKSPACE = """load_from:
   - python_module:
       module_name: whatif_assets.definitions
       location_name: whatif_assets
-  - python_file: {{relative_path: {other}/definitions.py, location_name: other}}
+"""
+LOCATION = """  - python_file:
+      relative_path: {folder}/definitions.py
+      location_name: {name}
 """
 
 
 @pytest.mark.slow
 def test_the_ui_alone_gives_what_the_command_line_gives(
-    tmp_path, tiny_study, finished_home
+    tmp_path, tiny_study, finished_home, minutes
 ):
     home, _ = set_up(tmp_path / "home", tiny_study)
     second = a_second_home(finished_home, tmp_path / "other")
     workspace = tmp_path / "workspace.yaml"
-    workspace.write_text(WORKSPACE.format(other=second.path.name))
+    others = ["other", *(["minutes"] if minutes else [])]
+    workspace.write_text(
+        WORKSPACE + "".join(LOCATION.format(folder=n, name=n) for n in others)
+    )
     with dagster_dev(tmp_path, {"WHATIF_HOME": str(home.path)}, workspace) as url:
         ui, other = Ui(url, "whatif_assets"), Ui(url, "other", "other")
         assert ui.load_errors() == {}
         assert {"price_bars", "other/price_bars"} <= ui.assets()
         for each in (ui, other):
             the_sensor_registers_the_configurations(each)
+        real = RealMinutes.begin(url, minutes) if minutes else None
         other.add_partition(BAD)
         everything = other.backfill(
             [*CONFIGURATION_ASSETS, *RANKED], other.partition_keys("backtest_results")
@@ -66,6 +74,8 @@ def test_the_ui_alone_gives_what_the_command_line_gives(
         a_saturday_is_refused(ui, home)
         (run,) = ui.runs_of(backfill)
         the_run_records(ui, run, SESSION_ASSETS, sessions)
+        if real:
+            real.go_on()
         ui.add_partition(WHAT_IF)
         run = ui.launch(CONFIGURATION_ASSETS, CONFIGURATIONS[0], WHAT_IF)
         the_run_records(ui, run, CONFIGURATION_ASSETS, [*CONFIGURATIONS, WHAT_IF])
@@ -76,10 +86,76 @@ def test_the_ui_alone_gives_what_the_command_line_gives(
         the_study_is_judged(home)
         the_bad_key_among_good_ones_costs_itself_alone(other, everything, second)
         with_the_what_if_the_leaderboard_is_as_without_it(home, finished_home)
+        if real:
+            real.gives_what_the_command_line_gives()
         browser = find_browser()
         if browser is None:
             pytest.skip("only the clicks were left out: there is no Chromium")
         a_person_sees_it(browser, ui, other, everything)
+
+
+@dataclass
+class RealMinutes:
+    """A study of real minutes whose backfills go through the UI.
+
+    Attributes
+    ----------
+    ui
+        Shows the home.
+    by_command_line
+        A home in which the same study was run by the command line.
+    home
+        The home in the UI.
+    backfill
+        The last backfill that was launched.
+    """
+
+    ui: Ui
+    by_command_line: Path
+    home: Home
+    backfill: str
+
+    @classmethod
+    def begin(cls, url: str, homes: tuple[Home, Path]) -> RealMinutes:
+        """Launch the backfill of the sessions."""
+        home, by_command_line = homes
+        ui = Ui(url, "minutes", "minutes")
+        days = ui.partition_keys("price_bars")
+        backfill = ui.backfill(SESSION_ASSETS, days)
+        return cls(ui, by_command_line, home, backfill)
+
+    def go_on(self) -> None:
+        """Launch the backfill of the configurations."""
+        assert self.ui.finish_backfill(self.backfill) == "COMPLETED_SUCCESS"
+        keys = self.ui.partition_keys("forecasts")
+        self.backfill = self.ui.backfill(CONFIGURATION_ASSETS, keys)
+
+    def gives_what_the_command_line_gives(self) -> None:
+        """Rank, and compare the leaderboards."""
+        assert self.ui.finish_backfill(self.backfill) == "COMPLETED_SUCCESS"
+        run = self.ui.launch(["leaderboard", "best_configuration"])
+        assert self.ui.finish_run(run) == "SUCCESS", self.ui.reasons(run)
+        expected = table(self.by_command_line, "leaderboard")
+        assert len(expected)
+        pd.testing.assert_frame_equal(
+            table(self.home.path, "leaderboard"), expected, check_exact=True
+        )
+
+
+@pytest.fixture
+def minutes(request, tmp_path) -> tuple[Home, Path] | None:
+    """Set up the study of real minutes; with it, the home of the command line.
+
+    There is none where the market data are missing.
+    """
+    try:
+        study = request.getfixturevalue("minutes_study")
+    except pytest.skip.Exception:
+        return None
+    home, _ = set_up(tmp_path / "minutes", study)
+    return named(home.path, "minutes"), request.getfixturevalue(
+        "minutes_by_command_line"
+    )
 
 
 def a_second_home(finished_home: Path, path: Path) -> Home:
@@ -87,8 +163,13 @@ def a_second_home(finished_home: Path, path: Path) -> Home:
     shutil.copytree(
         finished_home, path, ignore=shutil.ignore_patterns(".dagster", "whatif.duckdb")
     )
+    return named(path, "other")
+
+
+def named(path: Path, name: str) -> Home:
+    """Give the market of a home a name."""
     with (path / "market.yaml").open("a") as file:
-        file.write("name: other\n")
+        file.write(f"name: {name}\n")
     return Home.open(path)
 
 

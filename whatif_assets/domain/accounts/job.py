@@ -55,13 +55,46 @@ class Files:
 
 @dataclass(frozen=True)
 class Variant:
-    """One row of a configuration: settings, costs, and starting cash per sleeve."""
+    """One row of a configuration: settings, costs, and starting cash per sleeve.
+
+    Attributes
+    ----------
+    id
+        Its name within the configuration.
+    settings, costs
+        Of the strategy, and of trading.
+    cash
+        Money before the first bar.
+    account
+        Whose cash it is.
+    leverage
+        How much the broker lends, with the starting cash, as a multiple of that; 1
+        lends nothing.
+    reserve
+        Money of the starting cash that no order may spend.
+    """
 
     id: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     costs: Costs = field(default_factory=Costs)
     cash: float = 1_000_000.0
     account: Account = "symbol"
+    leverage: float = 1.0
+    reserve: float = 0.0
+
+    @property
+    def credit(self) -> float:
+        """Money that the broker lends."""
+        return (self.leverage - 1) * self.cash
+
+    @property
+    def shift(self) -> float:
+        """By how much the broker's cash is above the account's own.
+
+        Orders are checked against the broker's cash: with what it lends, without what
+        is kept in reserve.
+        """
+        return self.credit - self.reserve
 
     def share(self, n_symbols: int) -> Variant:
         """Return this variant with the cash that belongs to one of several symbols.

@@ -87,6 +87,13 @@ class Panel:
         """Where each symbol's bars are on the timeline; one array a symbol."""
         return tuple(np.searchsorted(self.ts, sleeve.ts) for sleeve in self.sleeves)
 
+    @functools.cached_property
+    def groups(self) -> IntArray:
+        """Number of each symbol's group, in the order of the groups' names; S int64."""
+        names = [sleeve.group for sleeve in self.sleeves]
+        numbers = {name: n for n, name in enumerate(sorted(set(names)))}
+        return np.array([numbers[name] for name in names], dtype=np.int64)
+
     def spread(self, name: str) -> FloatArray:
         """Lay a price or a column out by time and symbol.
 

@@ -19,6 +19,7 @@ from whatif_assets.domain.base.errors import BadInput
 
 _MINUTE = 60_000_000
 
+NO_GROUP = "other"  # the group of symbols that the market puts into none
 PRICES = ("open", "high", "low", "close", "volume", "vwap")
 
 
@@ -48,6 +49,8 @@ class Sleeve:
     multiplier
         Money per point of the price of one unit: 1 for shares, 10 for a future on the
         EURO STOXX 50. Finite and above 0.
+    group
+        The group of the symbol in the market, such as its sector.
 
     Raises
     ------
@@ -69,6 +72,7 @@ class Sleeve:
     hours: npt.NDArray[np.int64] | None = None
     bar_size: BarSize | None = None
     multiplier: float = 1.0
+    group: str = NO_GROUP
 
     def __post_init__(self) -> None:
         """Check that the arrays are ordered bars of one symbol."""
@@ -165,6 +169,7 @@ def sleeves_of(
     schedule: pd.DataFrame | None = None,
     bar_size: BarSize | None = None,
     multipliers: Mapping[str, float] | None = None,
+    groups: Mapping[str, str] | None = None,
 ) -> list[Sleeve]:
     """Split tidy bars into sleeves, one per symbol.
 
@@ -184,6 +189,8 @@ def sleeves_of(
         Size of the bars; daily if None.
     multipliers
         Money per point of the price, by symbol; 1 if a symbol is absent.
+    groups
+        The market's group of each symbol; ``NO_GROUP`` if a symbol is absent.
 
     Returns
     -------
@@ -203,20 +210,25 @@ def sleeves_of(
         hours = np.stack([t.to_numpy("datetime64[us]").view(np.int64) for t in times])
         hours = np.ascontiguousarray(hours.T)
     kept = bars.loc[number >= 0].assign(session=number[number >= 0])
-    per_point = multipliers or {}
+    per_point, group_of = multipliers or {}, groups or {}
     return [
         Sleeve(
             symbol=str(symbol),
             ts=rows["ts"].to_numpy(dtype="datetime64[us]").view(np.int64),
             session=rows["session"].to_numpy(dtype=np.int32),
-            **{name: rows[name].to_numpy(dtype=np.float64) for name in PRICES},
+            **_prices_of(rows),
             columns={name: rows[name].to_numpy(dtype=np.float64) for name in columns},
             hours=hours,
             bar_size=bar_size,
             multiplier=per_point.get(str(symbol), 1.0),
+            group=group_of.get(str(symbol), NO_GROUP),
         )
         for symbol, rows in kept.groupby("symbol", sort=False)
     ]
+
+
+def _prices_of(rows: pd.DataFrame) -> dict[str, Any]:
+    return {name: rows[name].to_numpy(dtype=np.float64) for name in PRICES}
 
 
 def session_equity(

@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field
 
 from whatif_assets.domain.accounts._backtrader import bt
 from whatif_assets.domain.accounts.rebalancing import Period
-from whatif_assets.domain.accounts.sleeve import Sleeve
+from whatif_assets.domain.accounts.sleeve import NO_GROUP, Sleeve
 from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.base.settings import Settings
@@ -68,15 +68,34 @@ class PanelSettings(Settings):
     gross: float = Field(
         default=0.98,
         gt=0,
-        le=2,
+        le=10,
         description="Value of all positions, without their signs, as a part of the "
         "account's value.",
     )
     max_weight: float = Field(
         default=1,
         gt=0,
-        le=2,
+        le=10,
         description="The most that one symbol may have of the account's value.",
+    )
+    max_group_weight: float = Field(
+        default=0,
+        ge=0,
+        allow_inf_nan=False,
+        description="The most that one group of the market may have of the account's "
+        "value, without signs; its weights are scaled down to that. 0: no limit.",
+    )
+    max_positions: int = Field(
+        default=0,
+        ge=0,
+        description="The most symbols to hold; what would be opened beyond it, in "
+        "order of rank, is not. 0: no limit.",
+    )
+    max_holding: int = Field(
+        default=0,
+        ge=0,
+        description="A position that is held for this many bars of its symbol or more "
+        "is closed at a rebalance, whatever its rank. 0: no limit.",
     )
     band: Fraction = Field(
         default=0,
@@ -122,13 +141,19 @@ class PanelRule(bt.Strategy, Generic[SettingsT]):  # type: ignore[misc]
     Settings: type[PanelSettings] = PanelSettings
     role: ClassVar[Role] = "candidate"
 
-    params: Any = (("settings", None), ("times", frozenset()))
+    params: Any = (
+        ("settings", None),
+        ("times", frozenset()),
+        ("groups", {}),
+        ("credit", 0.0),
+    )
 
     def __init__(self) -> None:
-        """Take the settings, and the times at which to rebalance."""
+        """Take the settings, the times of rebalances, and what the account is lent."""
         self.settings: SettingsT = self.p.settings
         self._times: Collection[float] = self.p.times
         self._waiting: list[bt.Order] = []
+        self._opened: dict[bt.feed.DataBase, int] = {}
 
     def start(self) -> None:
         """Let the broker value positions in the order of the symbols."""
@@ -197,6 +222,11 @@ class PanelRule(bt.Strategy, Generic[SettingsT]):  # type: ignore[misc]
         """Return the numbers by which a compiled twin, if any, chooses weights."""
         return {}
 
+    @classmethod
+    def ranks_within_groups(cls, settings: SettingsT) -> bool:
+        """Whether each group of the market has a ranking of its own."""
+        return False
+
     def weights(self) -> dict[bt.feed.DataBase, float]:
         """Choose the weight of each symbol at this close, in order of rank.
 
@@ -212,6 +242,19 @@ class PanelRule(bt.Strategy, Generic[SettingsT]):  # type: ignore[misc]
             and data.close[0] > 0
             and math.isfinite(data.score[0])
         )
+
+    def group_of(self, data: bt.feed.DataBase) -> str:
+        """Return the market's group of a symbol."""
+        return str(self.p.groups.get(data._name, NO_GROUP))
+
+    def value(self) -> float:
+        """Return the account's own value: cash and positions without what is lent."""
+        return float(self.broker.getvalue() - self.p.credit)
+
+    def notify_trade(self, trade: bt.Trade) -> None:
+        """Note the bar on which a position was opened."""
+        if trade.isopen:
+            self._opened[trade.data] = trade.baropen
 
     def prenext(self) -> None:
         """Work a time before some symbol's first bar like any other."""
@@ -231,16 +274,18 @@ class PanelRule(bt.Strategy, Generic[SettingsT]):  # type: ignore[misc]
         The first to be sent come first: exits, then reductions, then everything else
         in order of rank.
         """
-        settings, value = self.settings, self.broker.getvalue()
-        if value <= 0:
-            weights = {}  # nothing can be bought with nothing: close what is open
+        settings, value = self.settings, self.value()
+        # Nothing can be bought with nothing: close what is open.
+        limited = self._limited(weights) if value > 0 else {}
         fresh = [d for d in self.datas if len(d) and d.datetime[0] == self.datetime[0]]
-        exits = {d: 0.0 for d in fresh if self.getposition(d).size and d not in weights}
+        exits = {d: 0.0 for d in fresh if self.getposition(d).size and d not in limited}
         smaller, other = {}, {}
-        for data, weight in weights.items():
+        for data, weight in limited.items():
             price = data.close[0] * self.broker.getcommissioninfo(data).p.mult
             held = self.getposition(data).size
-            weight = math.copysign(min(abs(weight), settings.max_weight), weight)
+            if held and self._is_too_old(data):
+                exits[data] = 0.0
+                continue
             if held and abs(weight - held * price / value) < settings.band:
                 continue
             units = weight * value / price
@@ -251,13 +296,43 @@ class PanelRule(bt.Strategy, Generic[SettingsT]):  # type: ignore[misc]
                 smaller[data] = target
             else:
                 other[data] = target
-        return {**exits, **smaller, **other}
+        return {**exits, **smaller, **self._within_room(other, len(exits))}
+
+    def _limited(self, weights: Mapping[Any, float]) -> dict[Any, float]:
+        """Cut weights to what one symbol may have, then scale what groups have."""
+        most, most_of_group = self.settings.max_weight, self.settings.max_group_weight
+        cut = {d: math.copysign(min(abs(w), most), w) for d, w in weights.items()}
+        if not most_of_group:
+            return cut
+        totals: dict[str, float] = {}
+        for data, weight in cut.items():
+            group = self.group_of(data)
+            totals[group] = totals.get(group, 0.0) + abs(weight)
+        scale = {g: most_of_group / t for g, t in totals.items() if t > most_of_group}
+        return {d: w * scale.get(self.group_of(d), 1.0) for d, w in cut.items()}
+
+    def _is_too_old(self, data: bt.feed.DataBase) -> bool:
+        """Whether a position has been held for as long as it may be."""
+        longest = self.settings.max_holding
+        return bool(longest) and len(data) - self._opened[data] >= longest
+
+    def _within_room(
+        self, targets: Mapping[Any, float], n_exits: int
+    ) -> dict[Any, float]:
+        """Leave out the positions to open that would be too many."""
+        if not self.settings.max_positions:
+            return dict(targets)
+        held = {data for data in self.datas if self.getposition(data).size}
+        room = self.settings.max_positions - len(held) + n_exits
+        opens = [data for data, size in targets.items() if size and data not in held]
+        beyond = set(opens[max(room, 0) :])
+        return {d: size for d, size in targets.items() if d not in beyond}
 
     def _send(self, targets: Mapping[Any, float]) -> None:
         """Send the orders that reach the targets, up to the limit on turnover."""
         left = math.inf
         if self.settings.max_turnover:
-            left = self.settings.max_turnover * self.broker.getvalue()
+            left = self.settings.max_turnover * self.value()
         for data, target in targets.items():
             size = target - self.getposition(data).size
             traded = abs(size) * data.close[0]

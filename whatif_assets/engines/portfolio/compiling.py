@@ -14,9 +14,15 @@ from typing import Any
 
 from numba import njit
 
-from whatif_assets.engines.portfolio.choosing import rank
 from whatif_assets.engines.portfolio.kernel import begin, finish, work_stop
-from whatif_assets.engines.portfolio.layout import Log, Prices, Ranking, Work
+from whatif_assets.engines.portfolio.layout import (
+    Lines,
+    Log,
+    Prices,
+    Ranking,
+    Work,
+)
+from whatif_assets.engines.portfolio.ranks import rank
 
 _SOURCES = (
     "broker.py",
@@ -25,6 +31,8 @@ _SOURCES = (
     "compiling.py",
     "kernel.py",
     "layout.py",
+    "ranks.py",
+    "weighing.py",
     "../compiled/kernel.py",
 )
 _kept = njit(nogil=True, cache=True, error_model="numpy")
@@ -43,6 +51,7 @@ def _of(work: Work, row: int) -> Work:
         work.book[row],
         work.waiting[row],
         work.held[row],
+        work.chosen[row],
         work.parts[row],
     )
 
@@ -51,12 +60,10 @@ def _compile(version: int) -> tuple[Callable[..., Ranking], Callable[..., None]]
     """Define the functions; ``version`` is part of the name of what is kept."""
 
     @_kept
-    def ranking_of(
-        times: Any, score: Any, volatility: Any, close: Any, bar: Any, n_times: int
-    ) -> Ranking:
-        """Rank symbols; see `choosing.rank`."""
+    def ranking_of(times: Any, lines: Lines, close: Any, bar: Any) -> Ranking:
+        """Rank symbols; see `ranks.rank`."""
         assert version > 0
-        return rank(times, score, volatility, close, bar, n_times)
+        return rank(times, lines, close, bar)
 
     @_kept
     def run_alike(
@@ -89,7 +96,7 @@ def _compile(version: int) -> tuple[Callable[..., Ranking], Callable[..., None]]
                     log,
                 )
         for row in range(len(parameters)):
-            finish(prices, _of(work, row), equity[row], counts[row])
+            finish(prices, parameters[row], _of(work, row), equity[row], counts[row])
 
     return ranking_of, run_alike
 

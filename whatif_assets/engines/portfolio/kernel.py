@@ -58,15 +58,17 @@ def work_stop(
     """
     work_until(now, prices, p, w, equity, counts, log)
     if rebalances:
-        w.account[0].value = value_of(now, prices, w)
+        w.account[0].value = value_of(now, prices, w) - p.credit
         w.account[0].n_waiting = 0
         rebalance(now, prices, ranking, p, w)
 
 
 @compiled
-def finish(prices: Prices, w: Work, equity: Any, counts: Any) -> None:
+def finish(prices: Prices, p: Any, w: Work, equity: Any, counts: Any) -> None:
     """Value the account at the last sessions, and count the bars that are held."""
     mark_before(len(prices.close), prices, w, equity)
+    for at in range(len(equity)):
+        equity[at] -= p.shift
     counts.exposed = counts.held
     for n in range(int(w.account[0].n_held)):
         s = w.held[n]
@@ -77,12 +79,12 @@ def finish(prices: Prices, w: Work, equity: Any, counts: Any) -> None:
 def begin(p: Any, w: Work, counts: Any) -> None:
     """Begin with cash alone."""
     a = w.account[0]
-    a.cash = a.value = p.cash
+    a.cash = a.value = p.cash + p.shift
     a.n_held, a.n_waiting, a.sent, a.marked = 0, 0, -1, 0
     for s in range(len(w.book)):
         one = w.book[s]
         one.held = one.entry = one.interest = one.profit = one.first_bar = 0.0
-        one.weight = one.target = one.ranked = 0.0
+        one.weight = one.target = one.chosen = 0.0
     counts.traded = counts.trades = counts.wins = counts.first = counts.total = 0.0
     counts.squares = counts.rejected = counts.fills = counts.held = 0.0
     counts.least, counts.greatest = np.inf, -np.inf

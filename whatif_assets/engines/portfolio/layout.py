@@ -17,13 +17,17 @@ def _record(*names: str) -> np.dtype[np.void]:
 
 
 # What a variant asks for: `PanelSettings` and those of its strategy as numbers, and
-# `Costs` as fractions. `lines` and `times` name the arrays that it shares with others.
+# `Costs` as fractions. `shift` is what the broker's cash is above the account's own:
+# `credit`, the money that is lent, less the reserve.
 PARAMETERS = _record(
     "cash",
-    "lines",
-    "times",
+    "shift",
+    "credit",
     "gross",
     "max_weight",
+    "max_group_weight",
+    "max_positions",
+    "max_holding",
     "band",
     "max_turnover",
     "lot",
@@ -32,6 +36,7 @@ PARAMETERS = _record(
     "long",
     "short",
     "weighting",
+    "by_beta",
     "commission",
     "per_share",
     "minimum",
@@ -40,15 +45,18 @@ PARAMETERS = _record(
 )
 
 # An account: cash, its value when it was last asked for, how many symbols are held,
-# how many orders wait, the time at which they were sent (-1 once they are checked), and
-# at the ends of how many sessions it was valued.
-ACCOUNT = _record("cash", "value", "n_held", "n_waiting", "sent", "marked")
+# how many orders wait, the time at which they were sent (-1 once they are checked), at
+# the ends of how many sessions it was valued, and how many symbols were chosen, those
+# to be long of first.
+ACCOUNT = _record(
+    "cash", "value", "n_held", "n_waiting", "sent", "marked", "n_chosen", "n_long"
+)
 
 # A symbol in an account: the position, its average price, interest not yet charged
 # to a fill, profit of the open trade net of costs, the bar on which the position
-# began; target weight and units at a rebalance; `ranked` where it has a weight.
+# began; target weight and units at a rebalance; `chosen` where it has a weight.
 POSITION = _record(
-    "held", "entry", "interest", "profit", "first_bar", "weight", "target", "ranked"
+    "held", "entry", "interest", "profit", "first_bar", "weight", "target", "chosen"
 )
 
 # An order that waits: its symbol, signed size, price at its decision, and the time of
@@ -67,6 +75,7 @@ REFUSAL = _record("time", "symbol", "size", "at_fill")
 class Prices(NamedTuple):
     """Bars by time and symbol; see `whatif_assets.domain.accounts.panel.Panel`.
 
+    ``group`` has the number of each symbol's group in the market.
     ``ends`` has the last time of each session of the backtest, or of the latest one
     before it with bars, -1 where there is none; ``marks`` has the closes then, by
     symbol and session. ``day_times`` are the times at which some symbol has its first
@@ -83,6 +92,7 @@ class Prices(NamedTuple):
     ends: npt.NDArray[np.int64]
     marks: FloatArray
     day_times: npt.NDArray[np.int64]
+    group: npt.NDArray[np.int64]
 
 
 class Work(NamedTuple):
@@ -96,14 +106,17 @@ class Work(NamedTuple):
         A `POSITION` for each symbol, and room for as many of `ORDER`.
     held
         Symbols that are held, in their order; S int64.
+    chosen
+        Places in the ranking of the symbols that get a weight at a rebalance; S int64.
     parts
-        Scratch space for weights; S float64.
+        Scratch space for weights, or for those of groups; S float64.
     """
 
     account: Records
     book: Records
     waiting: Records
     held: npt.NDArray[np.int64]
+    chosen: npt.NDArray[np.int64]
     parts: FloatArray
 
     @classmethod
@@ -114,6 +127,7 @@ class Work(NamedTuple):
             np.zeros((n_variants, 1), ACCOUNT),
             np.zeros(shape, POSITION),
             np.zeros(shape, ORDER),
+            np.zeros(shape, dtype=np.int64),
             np.zeros(shape, dtype=np.int64),
             np.zeros(shape),
         )
@@ -139,20 +153,44 @@ class Ranking(NamedTuple):
     row
         Row of each time in the other arrays, -1 where nothing is ranked; T int32.
     order
-        Symbols in order of rank; (times, S) int32.
-    ranked
-        How many are ranked at each time.
+        Symbols in order of rank, group by group; (times, S) int32.
+    bounds
+        Where in it each ranking begins, and the last one ends: (times, rankings + 1).
+        There is one ranking, or one for each group.
     score
         Scores in order of rank; (times, S).
-    volatility
-        Volatilities in order of rank; (times, S), without columns where unused.
+    volatility, beta
+        Those in order of rank; (times, S), without columns where unused.
     mean
-        Mean score at each time.
+        Mean score of each ranking; (times, rankings).
     """
 
     row: npt.NDArray[np.int32]
     order: npt.NDArray[np.int32]
-    ranked: npt.NDArray[np.int64]
+    bounds: npt.NDArray[np.int64]
     score: FloatArray
     volatility: FloatArray
+    beta: FloatArray
     mean: FloatArray
+
+
+class Lines(NamedTuple):
+    """What symbols are ranked and weighed by, by time and symbol.
+
+    Attributes
+    ----------
+    score
+        (T, S), NaN where a symbol is not to be ranked.
+    volatility, beta
+        (T, S), or without columns where unused.
+    group
+        Number of the ranking of each symbol, S int64.
+    n_rankings
+        How many there are.
+    """
+
+    score: FloatArray
+    volatility: FloatArray
+    beta: FloatArray
+    group: npt.NDArray[np.int64]
+    n_rankings: int

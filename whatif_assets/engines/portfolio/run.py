@@ -20,6 +20,7 @@ from whatif_assets.engines.compiled.layout import COUNTS
 from whatif_assets.engines.portfolio import layout
 from whatif_assets.engines.portfolio.compiling import ranking_of, run_alike
 from whatif_assets.engines.portfolio.layout import (
+    Lines,
     Log,
     Prices,
     Ranking,
@@ -83,8 +84,13 @@ class Batch:
             costs = variant.costs
             values: dict[str, float] = {
                 "cash": variant.cash,
+                "shift": variant.shift,
+                "credit": variant.credit,
                 "gross": own.gross,
                 "max_weight": own.max_weight,
+                "max_group_weight": own.max_group_weight,
+                "max_positions": own.max_positions,
+                "max_holding": own.max_holding,
                 "band": own.band,
                 "max_turnover": own.max_turnover,
                 "lot": own.lot,
@@ -122,6 +128,7 @@ class Batch:
             ends=ends,
             marks=marks,
             day_times=np.flatnonzero((days > 0).any(axis=1)),
+            group=panel.groups,
         )
 
     def times_of(self, row: int) -> IntArray:
@@ -158,16 +165,11 @@ class Batch:
                 for other, settings in enumerate(self.settings)
                 if self.rule.lines_key(settings) == key
             ]
-            lines = self._lines(own)
-            none = np.empty((len(self.panel), 0))
-            prices = self.prices
             self._rankings[key] = ranking_of(
                 np.unique(np.concatenate(alike)),
-                lines["score"],
-                lines.get("volatility", none),
-                prices.close,
-                prices.bar,
-                len(self.panel),
+                self._lines(own),
+                self.prices.close,
+                self.prices.bar,
             )
         return self._rankings[key]
 
@@ -175,8 +177,8 @@ class Batch:
     def _rankings(self) -> dict[Hashable, Ranking]:
         return {}
 
-    def _lines(self, own: PanelSettings) -> dict[str, FloatArray]:
-        """Lines of the strategy by time and symbol."""
+    def _lines(self, own: PanelSettings) -> Lines:
+        """What the symbols are ranked by."""
         tables: dict[str, FloatArray] = {}
         shape = (len(self.panel), len(self.panel.sleeves))
         for n, (one, place) in enumerate(zip(self.panel.sleeves, self.panel.places)):
@@ -184,7 +186,16 @@ class Batch:
                 if name not in tables:
                     tables[name] = np.full(shape, np.nan)
                 tables[name][place, n] = values
-        return tables
+        none = np.empty((len(self.panel), 0))
+        within = self.rule.ranks_within_groups(own)
+        group = self.panel.groups if within else np.zeros(shape[1], dtype=np.int64)
+        return Lines(
+            score=tables["score"],
+            volatility=tables.get("volatility", none),
+            beta=tables.get("beta", none),
+            group=group,
+            n_rankings=int(group.max(initial=0)) + 1,
+        )
 
     def run(self, threads: int | None, done: Callable[[int], None]) -> Outcome:
         """Run all variants.

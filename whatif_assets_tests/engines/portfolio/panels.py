@@ -14,6 +14,7 @@ from whatif_assets.domain.features import parse_feature
 HOUR = 3_600_000_000
 BARS_PER_SESSION = 4
 VOLATILITY = parse_feature("realized_volatility").column
+BETA = parse_feature("roc").column  # which feature it is does not matter here
 
 
 def sleeve_at(
@@ -23,6 +24,7 @@ def sleeve_at(
     open_: FloatArray | None = None,
     columns: Mapping[str, FloatArray] | None = None,
     multiplier: float = 1.0,
+    group: str = "other",
 ) -> Sleeve:
     """Make bars of one symbol at some times of a timeline.
 
@@ -47,6 +49,7 @@ def sleeve_at(
         vwap=close,
         columns=columns or {},
         multiplier=multiplier,
+        group=group,
     )
 
 
@@ -82,8 +85,10 @@ def random_panel(seed: int, n_symbols: int, n_times: int) -> list[Sleeve]:
                 {
                     "forecast": score[times],
                     VOLATILITY: risk[times],
+                    BETA: draw.normal(0.6, 0.8, n_times).round(1)[times],
                 },
                 float(draw.choice([1.0, 1.0, 1.0, 10.0])),
+                str(draw.choice(["tech", "banks", "other"])),
             )
         )
     return sleeves

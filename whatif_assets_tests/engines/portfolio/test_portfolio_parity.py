@@ -33,8 +33,13 @@ chosen = st.fixed_dictionaries(
         "weighting": st.sampled_from(["equal", "rank", "score", "inverse_volatility"]),
         "rebalance": st.sampled_from(["bars", "bars", "session", "week", "month"]),
         "every": st.sampled_from([1, 1, 2, 5]),
+        "neutral": sometimes(["group", "beta"], "none"),
+        "beta": st.just("roc"),
         "gross": sometimes([0.5, 1.0, 1.5], 0.98),
         "max_weight": sometimes([0.1, 0.4], 1),
+        "max_group_weight": sometimes([0.1, 0.4], 0),
+        "max_positions": sometimes([1, 3], 0),
+        "max_holding": sometimes([1, 2, 5], 0),
         "band": sometimes([0.02, 0.2], 0),
         "max_turnover": sometimes([0.2, 1.0], 0),
         "lot": sometimes([10, 0.01], 1),
@@ -49,6 +54,8 @@ costs = st.builds(
     borrow_bps=sometimes([50, 5000], 0.0),
 )
 cash = st.sampled_from([150.0, 3_000.0, 1e5, 1e6])
+leverage = sometimes([1.5, 3.0], 1.0)
+reserve = sometimes([100.0, 20.0], 0.0)
 
 
 @settings(max_examples=2_000, deadline=None, suppress_health_check=SLOW)
@@ -59,6 +66,8 @@ cash = st.sampled_from([150.0, 3_000.0, 1e5, 1e6])
     own=chosen,
     costs=costs,
     cash=cash,
+    leverage=leverage,
+    reserve=reserve,
 )
 def test_fills_refusals_cash_and_value_are_those_of_backtrader(
     seed: int,
@@ -67,9 +76,14 @@ def test_fills_refusals_cash_and_value_are_those_of_backtrader(
     own: dict[str, Any],
     costs: Costs,
     cash: float,
+    leverage: float,
+    reserve: float,
 ) -> None:
+    if own["neutral"] == "beta":
+        own = {**own, "sides": "long_short"}
     sleeves = random_panel(seed, n_symbols, n_times)
-    variant = Variant("-", own, costs, cash)
+    account = {"leverage": leverage, "reserve": reserve}
+    variant = Variant("-", own, costs, cash, "portfolio", **account)
     ours = run_backtests(sleeves, STRATEGY, [variant])
     theirs = run_backtests(sleeves, STRATEGY, [variant], reference=True)
     np.testing.assert_allclose(
