@@ -123,13 +123,12 @@ def check_symbols(market: Market, where: Path) -> None:
     where
         The file that describes the market, for the message.
     """
-    own = market.multiplier if isinstance(market.multiplier, dict) else {}
-    named = {"symbols": market.symbols or (), "multiplier": own}
-    known = market.open_source(where.parent).symbols() if any(named.values()) else []
-    for field, symbol in ((f, name) for f, names in named.items() for name in names):
+    named = market.symbols_named
+    known = market.open_source(where.parent).symbols() if named else []
+    for field, symbol in named:
         if symbol not in known:
             raise BadInput(
-                f"{where}: market.{field}: the source '{market.source}' has no "
+                f"{where}: market.{field[0]}: the source '{market.source}' has no "
                 f"'{symbol}'; it has {len(known)} symbols, such as "
                 f"{', '.join(known[:5])}.{did_you_mean(symbol, known)}"
             )

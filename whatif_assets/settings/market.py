@@ -19,6 +19,7 @@ from whatif_assets.domain.base.errors import BadInput, did_you_mean
 from whatif_assets.domain.base.settings import Settings
 from whatif_assets.domain.quality import Rule, parse_rules
 from whatif_assets.domain.quality.losses import MAY_LOSE, MayLose, parse_may_lose
+from whatif_assets.settings.groups import OTHER_GROUP, Groups
 from whatif_assets.settings.spec import YamlDocument, parse, read_yaml
 from whatif_assets.sources import (
     SOURCES,
@@ -90,6 +91,12 @@ class Market(Settings):
         "unit: 1 for shares, 10 for a future on the EURO STOXX 50. A number for all "
         "symbols, or a mapping of symbols to numbers; 1 for symbols not listed.",
     )
+    groups: Groups = Field(
+        default_factory=dict,
+        description="Symbols of each group, such as an industry, by the name of the "
+        "group. A symbol is in one group at most; symbols in none form the group "
+        f"{OTHER_GROUP}.",
+    )
 
     quality: dict[str, Any] = Field(
         default_factory=dict,
@@ -131,6 +138,27 @@ class Market(Settings):
                     "above 0, such as 10."
                 )
         return value
+
+    def groups_of(self, symbols: Iterable[str]) -> dict[str, str]:
+        """Return the name of the group of each symbol; ``other`` for symbols in none.
+
+        Parameters
+        ----------
+        symbols
+            Symbols of the market, in any order.
+        """
+        known = {name: group for group, names in self.groups.items() for name in names}
+        return {symbol: known.get(symbol, OTHER_GROUP) for symbol in symbols}
+
+    @property
+    def symbols_named(self) -> list[tuple[tuple[str, ...], str]]:
+        """Field and symbol of each place where the settings name a symbol."""
+        multiplied = self.multiplier if isinstance(self.multiplier, dict) else {}
+        return [
+            *((("symbols",), symbol) for symbol in self.symbols or ()),
+            *((("multiplier", symbol), symbol) for symbol in multiplied),
+            *((("groups", name), s) for name, of in self.groups.items() for s in of),
+        ]
 
     def multipliers(self, symbols: Iterable[str]) -> dict[str, float]:
         """Return the contract multiplier (money per point of one unit) by symbol."""
@@ -269,7 +297,7 @@ def parse_market(document: YamlDocument, base: Path) -> Market:
         _ = market.may_lose
     except BadInput as error:
         raise BadInput(f"{document.where(error.field)}: {error}") from None
-    _check_multiplier(market, document)
+    _check_symbols_named(market, document)
     last = market.last_session
     if last is not None and last < market.first_session:
         raise BadInput(
@@ -279,17 +307,14 @@ def parse_market(document: YamlDocument, base: Path) -> Market:
     return market
 
 
-def _check_multiplier(market: Market, document: YamlDocument) -> None:
-    """Raise for a multiplier of a symbol that is not in the market."""
+def _check_symbols_named(market: Market, document: YamlDocument) -> None:
+    """Raise for a multiplier or a group of a symbol that is not in the market."""
     known = market.symbols
-    if known is None or not isinstance(market.multiplier, dict):
-        return
-    for symbol in market.multiplier:
-        if symbol not in known:
+    for field, symbol in market.symbols_named:
+        if known is not None and symbol not in known:
             raise BadInput(
-                f"{document.where(('multiplier', symbol))}: the market has no symbol "
-                f"'{symbol}'; its symbols are {', '.join(known)}."
-                f"{did_you_mean(symbol, known)}"
+                f"{document.where(field)}: the market has no symbol '{symbol}'; its "
+                f"symbols are {', '.join(known)}.{did_you_mean(symbol, known)}"
             )
 
 
@@ -326,8 +351,9 @@ def market_yaml(market: Market) -> str:
 def list_differences(ours: Market, theirs: Market) -> list[str]:
     """List the fields in which two markets differ, with both values.
 
-    If the study does not set quality, adjust, actions or multiplier, the values of the
-    home apply and do not count as a difference: they do not change the stored bars.
+    If the study does not set quality, adjust, actions, multiplier or groups, the values
+    of the home apply and do not count as a difference: they do not change the stored
+    bars.
 
     Parameters
     ----------
@@ -337,7 +363,7 @@ def list_differences(ours: Market, theirs: Market) -> list[str]:
         Market of a study.
     """
     fields = dict(Market.model_fields)
-    optional = {"quality", "adjust", "actions", "multiplier"}
+    optional = {"quality", "adjust", "actions", "multiplier", "groups"}
     for field in optional - theirs.model_fields_set:
         del fields[field]
     return [

@@ -90,7 +90,8 @@ class SessionBars:
         self._read: dict[str, Future[SessionLoad]] = {}
         self._last_bars: dict[date, pd.DataFrame] = {}
         excluded = {"name", "last_session", "quality", "facts"}
-        excluded |= {"adjust", "actions", "multiplier"}  # the lake has bars as traded
+        # The lake has bars as traded, of each symbol by itself.
+        excluded |= {"adjust", "actions", "multiplier", "groups"}
         settings = self._market.model_dump(mode="json", exclude=excluded)
         self._of_all = {
             "settings": combined_hash([settings]),

@@ -1,0 +1,27 @@
+"""Groups of the symbols of a market, such as industries."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+OTHER_GROUP = "other"  # the group of symbols that no group lists
+
+
+def _one_group_each(groups: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Raise ValueError for a symbol that is listed twice."""
+    seen: dict[str, str] = {}
+    for group, symbols in groups.items():
+        for symbol in symbols:
+            if symbol in seen:
+                raise ValueError(
+                    f"found {symbol} in {seen[symbol]} and again in {group}; list each "
+                    "symbol once, in one group."
+                )
+            seen[symbol] = group
+    return groups
+
+
+# Symbols by the name of their group.
+Groups = Annotated[dict[str, tuple[str, ...]], AfterValidator(_one_group_each)]
