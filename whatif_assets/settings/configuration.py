@@ -26,7 +26,7 @@ from whatif_assets.domain.models.labels import Label
 from whatif_assets.domain.strategies.params import json_value
 from whatif_assets.engines.backtest import Costs, Variant
 from whatif_assets.engines.strategies import StrategyType, find_strategy
-from whatif_assets.settings.fields import COSTS
+from whatif_assets.settings.fields import ACCOUNT_NAMES, COSTS
 from whatif_assets.settings.keys import format_overrides, overrides_in
 from whatif_assets.settings.study import Study
 from whatif_assets.settings.universe import MostTraded
@@ -78,6 +78,8 @@ class Configuration:
     axes: tuple[str, ...]
     cash: float
     account: Account
+    leverage: float
+    reserve: float
     costs: Costs
     base: Path = field(compare=False)
 
@@ -117,13 +119,13 @@ class Configuration:
     def _variant(self, id: str, swept: dict[str, Any]) -> Variant:
         """Make the variant with these values of the swept fields."""
         costs = {k: swept.pop(k) for k in COSTS if k in swept}
-        cash = costs.pop("cash", self.cash)
+        money = {k: costs.pop(k, getattr(self, k)) for k in ACCOUNT_NAMES}
         return Variant(
             id=id,
             settings={**self.strategy_settings, **swept},
             costs=replace(self.costs, **costs),
-            cash=cash,
             account=self.account,
+            **money,
         )
 
     def strategy_type(self) -> StrategyType:
@@ -134,6 +136,18 @@ class Configuration:
     def is_portfolio(self) -> bool:
         """Whether all symbols share one account."""
         return self.account == "portfolio"
+
+    @property
+    def reads_groups(self) -> bool:
+        """Whether results may depend on the market's groups of symbols."""
+        strategy = self.strategy_type()
+        if strategy.panel_rule is None or not strategy.built_in:
+            return strategy.panel_rule is not None
+        values = {
+            name: {self.strategy_settings.get(name), *self.sweep.get(name, ())}
+            for name in ("neutral", "max_group_weight")
+        }
+        return "group" in values["neutral"] or any(values["max_group_weight"])
 
     def settings(self) -> dict[str, Any]:
         """Return all settings as values for JSON."""
@@ -146,6 +160,8 @@ class Configuration:
             "symbols": list(self.symbols) if self.symbols else None,
             "cash": self.cash,
             **({"account": self.account} if self.is_portfolio else {}),
+            **({"leverage": self.leverage} if self.leverage != 1 else {}),
+            **({"reserve": self.reserve} if self.reserve else {}),
             **({"universe": self.universe.model_dump()} if self.universe else {}),
             **asdict(self.costs),
         }

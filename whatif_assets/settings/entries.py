@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from whatif_assets.domain.accounts.job import Account
 from whatif_assets.domain.bars.bar_size import BarSize
 from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
 from whatif_assets.domain.base.settings import format_value
@@ -16,6 +15,7 @@ from whatif_assets.domain.features import Feature
 from whatif_assets.domain.features.larger_bars import by_bar_size
 from whatif_assets.engines.backtest import Costs
 from whatif_assets.engines.strategies import find_strategy
+from whatif_assets.settings.account import account_of, check_money
 from whatif_assets.settings.configuration import NAME, Configuration
 from whatif_assets.settings.fields import (
     AXES,
@@ -259,20 +259,6 @@ def _check_consistency(
         )
 
 
-def _account(key: str, general: General, base: Path) -> Account:
-    """Whose cash it is; a strategy of portfolios needs one account."""
-    if find_strategy(general.strategy, base).panel_rule is None:
-        return general.account or "symbol"
-    if general.account == "symbol":
-        raise BadInput(
-            f"Configuration {key}: account: found 'symbol'; strategy "
-            f"'{general.strategy}' divides one account among all symbols. Remove the "
-            "field, or write portfolio.",
-            field=("account",),
-        )
-    return "portfolio"
-
-
 def _universe(
     study: Study, key: str, general: General, base: Path
 ) -> tuple[tuple[str, ...] | None, MostTraded | None]:
@@ -329,7 +315,8 @@ def _assemble(
         else parse_features(list(general.features))
     )
     _check_features(key, general, features, bar)
-    account = _account(key, general, base)
+    account = account_of(key, general, base)
+    check_money(key, general, account, sweep, study.cash)
     symbols, universe = _universe(study, key, general, base)
     return Configuration(
         study=study.name,
@@ -356,6 +343,8 @@ def _assemble(
         axes=(*entry.get("each", ()), *entry.get("sweep", ())),
         cash=_or_default(general.cash, study.cash),
         account=account,
+        leverage=_or_default(general.leverage, 1.0),
+        reserve=_or_default(general.reserve, 0.0),
         costs=Costs(
             **{
                 k: _or_default(getattr(general, k), getattr(study.costs, k))

@@ -25,7 +25,8 @@ from whatif_assets.engines.strategies import PARAM, find_strategy
 
 AXES = ("each", "sweep", "search")
 COST_NAMES = tuple(field.name for field in dataclasses.fields(Costs))
-COSTS = (*COST_NAMES, "cash")
+ACCOUNT_NAMES = ("cash", "leverage", "reserve")
+COSTS = (*COST_NAMES, *ACCOUNT_NAMES)
 
 
 class General(Settings):
@@ -52,6 +53,19 @@ class General(Settings):
         description="symbol: each symbol has an account of its own, with cash each. "
         "portfolio: all symbols share one account with cash in all; strategies of "
         "portfolios always do.",
+    )
+    leverage: float | None = Field(
+        default=None,
+        ge=1,
+        le=20,
+        description="With account: portfolio, what orders may spend, as a multiple of "
+        "the starting cash; the broker lends what is missing. Default 1.",
+    )
+    reserve: float | None = Field(
+        default=None,
+        ge=0,
+        description="With account: portfolio, money of cash that no order may spend, "
+        "and that strategies of portfolios do not count when they weigh. Default 0.",
     )
     commission_bps: float | None = Field(default=None, ge=0)
     slippage_bps: float | None = Field(default=None, ge=0)

@@ -305,10 +305,19 @@ def evaluation_reads(home: Home, key: str) -> dict[str, str]:
     return {
         "settings": combined_hash(own),
         "multiplier": combined_hash([multipliers]),
+        **_groups_read(home, configuration),
         f"code of {configuration.strategy}": strategy.code_version,
         **{f"code of {name}": FEATURES[name].code_version for name in functions},
         "data": combined_hash(read),
     }
+
+
+def _groups_read(home: Home, configuration: Configuration) -> dict[str, str]:
+    """Return a hash of the groups of the symbols, where the results depend on them."""
+    if not configuration.reads_groups:
+        return {}
+    groups = home.market.groups_of(configuration.symbols or home.symbols)
+    return {"groups": combined_hash(f"{name}: {of}" for name, of in groups.items())}
 
 
 def write_evaluation(

@@ -90,7 +90,8 @@ def build_sleeves(
         columns.append("forecast")
     hours = None if size.daily else home.market.sessions.schedule(list(sessions))
     multipliers = home.market.multipliers(symbols)
-    return sleeves_of(bars, sessions, columns, hours, size, multipliers)
+    groups = home.market.groups_of(symbols)
+    return sleeves_of(bars, sessions, columns, hours, size, multipliers, groups)
 
 
 def _bars(

@@ -292,6 +292,46 @@ class TestAccount:
         own = found("demo.one", study(one={"strategy": "ema_cross"}))
         assert "account" not in own.settings()
 
+    def test_leverage_and_a_reserve_are_those_of_one_account(self):
+        entry = {"strategy": "rank_long_short", "leverage": 2, "reserve": 1_000}
+        own = found("demo.one", study(one=entry))
+        assert {(v.leverage, v.reserve) for v in own.variants()} == {(2, 1_000)}
+        assert own.settings()["leverage"] == 2
+        swept = {**entry, "sweep": {"leverage": [1, 3]}}
+        del swept["leverage"]
+        both = found("demo.one", study(one=swept)).variants()
+        assert [v.leverage for v in both] == [1, 3]
+
+    @pytest.mark.parametrize("name", ["leverage", "reserve"])
+    def test_accounts_of_one_symbol_each_have_neither(self, name):
+        for fields in ({name: 2}, {"sweep": {name: [2, 3]}}):
+            entry = {"strategy": "ema_cross", **fields}
+            assert f"{name}: each symbol has an account of its own" in refused(
+                "demo.one", study(one=entry)
+            )
+
+    def test_a_reserve_of_all_the_cash_is_refused(self):
+        entry = {"strategy": "rank_long_short", "cash": 100, "reserve": 100}
+        assert "reserve: found 100 of a cash of 100" in refused(
+            "demo.one", study(one=entry)
+        )
+
+    def test_neutral_betas_need_two_sides_and_betas(self):
+        entry = {"strategy": "rank_long_short", "neutral": "beta"}
+        assert "neutral: beta needs 'sides: long_short'" in refused(
+            "demo.one", study(one=entry)
+        )
+
+    def test_groups_are_read_where_something_asks_for_them(self):
+        entry = {"strategy": "rank_long_short"}
+        assert not found("demo.one", study(one=entry)).reads_groups
+        for more in (
+            {"neutral": "group"},
+            {"max_group_weight": 0.3},
+            {"sweep": {"neutral": ["none", "group"]}},
+        ):
+            assert found("demo.one", study(one={**entry, **more})).reads_groups
+
     def test_an_unknown_account_is_refused(self):
         fields = {"strategy": "ema_cross", "account": "shared"}
         assert "account: found 'shared'" in refused("demo.one", study(one=fields))
