@@ -20,8 +20,8 @@ from whatif_assets.domain.base.explaining import explain
 from whatif_assets.domain.base.hashing import short_hash
 from whatif_assets.domain.features import Feature
 from whatif_assets.domain.strategies import PANEL_STRATEGIES, STRATEGIES
-from whatif_assets.domain.strategies.panel_rule import PanelRule
 from whatif_assets.domain.strategies.params import settings_of_params
+from whatif_assets.domain.strategies.rebalancing_rule import RebalancingRule
 from whatif_assets.domain.strategies.rule import Role, TradingRule
 from whatif_assets.domain.strategies.settings import RuleSettings
 from whatif_assets.engines.own_strategies import folder_of, load_strategy, own_files
@@ -68,9 +68,9 @@ class StrategyType:
         return self.strategy if issubclass(self.strategy, TradingRule) else None
 
     @property
-    def panel_rule(self) -> type[PanelRule[Any]] | None:
+    def panel_rule(self) -> type[RebalancingRule[Any]] | None:
         """The class if it is a built-in kind of portfolio strategy, else None."""
-        return self.strategy if issubclass(self.strategy, PanelRule) else None
+        return self.strategy if issubclass(self.strategy, RebalancingRule) else None
 
     @property
     def needs_forecast(self) -> bool:
@@ -200,7 +200,7 @@ def find_strategy(
             f"your own strategies as 'package.module:Class' or 'file.py:Class'."
             f"{did_you_mean(name, BUILT_IN)}"
         )
-    own_params = not issubclass(strategy, (TradingRule, PanelRule))
+    own_params = not issubclass(strategy, (TradingRule, RebalancingRule))
     model = settings_of_params(strategy) if own_params else strategy.Settings
     return StrategyType(name, base, strategy, model)
 

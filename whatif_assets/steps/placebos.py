@@ -24,6 +24,7 @@ from whatif_assets.domain.accounts.shape import Shape, trade_at_random
 from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.domain.features.feature import Feature
+from whatif_assets.domain.strategies.panel_rule import PanelRule
 from whatif_assets.engines.backtest import sweep
 from whatif_assets.engines.fitting import fit
 from whatif_assets.engines.strategies import find_strategy, required_features
@@ -175,7 +176,7 @@ def random_ranks(challenged: WinnerShape) -> Iterator[Placebo]:
     times. What is lost is which symbol a score belongs to.
     """
     winner = challenged.winner
-    if winner.configuration.strategy_type().panel_rule is None:
+    if not issubclass(winner.configuration.strategy_type().strategy, PanelRule):
         return
     forecasts = None
     if winner.configuration.algorithm is not None:

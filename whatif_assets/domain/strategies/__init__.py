@@ -14,14 +14,21 @@ from whatif_assets.domain.strategies.ema_cross import EmaCross
 from whatif_assets.domain.strategies.feature_threshold import FeatureThreshold
 from whatif_assets.domain.strategies.forecast_threshold import ForecastThreshold
 from whatif_assets.domain.strategies.macd_cross import MacdCross
-from whatif_assets.domain.strategies.panel_rule import PanelRule
+from whatif_assets.domain.strategies.pairs import Pairs
 from whatif_assets.domain.strategies.random_entry import RandomEntry
 from whatif_assets.domain.strategies.rank_long_short import RankLongShort
+from whatif_assets.domain.strategies.rebalancing_rule import RebalancingRule
 from whatif_assets.domain.strategies.rsi_reversion import RsiReversion
 from whatif_assets.domain.strategies.rule import TradingRule
 from whatif_assets.domain.strategies.settings import RuleSettings
 
-__all__ = ["PANEL_STRATEGIES", "STRATEGIES", "PanelRule", "RuleSettings", "TradingRule"]
+__all__ = [
+    "PANEL_STRATEGIES",
+    "STRATEGIES",
+    "RebalancingRule",
+    "RuleSettings",
+    "TradingRule",
+]
 
 STRATEGIES: dict[str, type[TradingRule[Any]]] = {
     "forecast_threshold": ForecastThreshold,
@@ -34,6 +41,7 @@ STRATEGIES: dict[str, type[TradingRule[Any]]] = {
     "random_entry": RandomEntry,
 }
 # Strategies of a whole portfolio: all symbols share one account.
-PANEL_STRATEGIES: dict[str, type[PanelRule[Any]]] = {
+PANEL_STRATEGIES: dict[str, type[RebalancingRule[Any]]] = {
     "rank_long_short": RankLongShort,
+    "pairs": Pairs,
 }

@@ -12,11 +12,8 @@ from whatif_assets.domain.accounts._backtrader import bt
 from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.features import Feature, parse_feature
-from whatif_assets.domain.strategies.panel_rule import (
-    PanelRule,
-    PanelSettings,
-    total_of,
-)
+from whatif_assets.domain.strategies.panel_rule import PanelRule, PanelSettings
+from whatif_assets.domain.strategies.rebalancing_rule import total_of
 
 Weighting = Literal["equal", "rank", "score", "inverse_volatility"]
 FeatureText = Annotated[str, BeforeValidator(lambda value: parse_feature(value).text)]

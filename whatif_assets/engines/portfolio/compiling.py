@@ -26,11 +26,12 @@ from whatif_assets.engines.portfolio.ranks import rank
 
 _SOURCES = (
     "broker.py",
-    "choosing.py",
     "compiled.py",
     "compiling.py",
     "kernel.py",
     "layout.py",
+    "ordering.py",
+    "pairs.py",
     "ranks.py",
     "weighing.py",
     "../compiled/kernel.py",

@@ -1,6 +1,6 @@
 """Variants of a portfolio strategy, compiled.
 
-This is ``PanelRule``, ``RankLongShort`` and Backtrader's broker with several data
+This is ``RebalancingRule``, its subclasses and Backtrader's broker with several data
 feeds once more, for speed; ``docs/strategy_semantics.md`` has them in words. Every
 product and sum is in Backtrader's own order, so that cash and a number of units that
 is rounded down are the same to the last bit.
@@ -20,9 +20,11 @@ from typing import Any
 import numpy as np
 
 from whatif_assets.engines.portfolio.broker import mark_before, value_of, work_until
-from whatif_assets.engines.portfolio.choosing import rebalance
 from whatif_assets.engines.portfolio.compiled import compiled
 from whatif_assets.engines.portfolio.layout import Log, Prices, Ranking, Work
+from whatif_assets.engines.portfolio.ordering import rebalance
+from whatif_assets.engines.portfolio.pairs import weigh_pair
+from whatif_assets.engines.portfolio.weighing import weigh
 
 
 @compiled
@@ -59,8 +61,13 @@ def work_stop(
     work_until(now, prices, p, w, equity, counts, log)
     if rebalances:
         w.account[0].value = value_of(now, prices, w) - p.credit
+        row = ranking.row[now]
+        if p.pairs == 0:
+            weigh(row, ranking, p, w)
+        elif not weigh_pair(row, ranking, p, w):
+            return
         w.account[0].n_waiting = 0
-        rebalance(now, prices, ranking, p, w)
+        rebalance(now, row, prices, ranking, p, w)
 
 
 @compiled
@@ -81,6 +88,7 @@ def begin(p: Any, w: Work, counts: Any) -> None:
     a = w.account[0]
     a.cash = a.value = p.cash + p.shift
     a.n_held, a.n_waiting, a.sent, a.marked = 0, 0, -1, 0
+    a.side = a.hedge = 0.0
     for s in range(len(w.book)):
         one = w.book[s]
         one.held = one.entry = one.interest = one.profit = one.first_bar = 0.0

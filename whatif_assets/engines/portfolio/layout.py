@@ -16,9 +16,9 @@ def _record(*names: str) -> np.dtype[np.void]:
     return np.dtype([(name, np.float64) for name in names], align=True)
 
 
-# What a variant asks for: `PanelSettings` and those of its strategy as numbers, and
-# `Costs` as fractions. `shift` is what the broker's cash is above the account's own:
-# `credit`, the money that is lent, less the reserve.
+# What a variant asks for: `RebalancingSettings` and those of its strategy as numbers,
+# and `Costs` as fractions. `shift` is what the broker's cash is above the account's
+# own: `credit`, the money that is lent, less the reserve.
 PARAMETERS = _record(
     "cash",
     "shift",
@@ -37,6 +37,10 @@ PARAMETERS = _record(
     "short",
     "weighting",
     "by_beta",
+    "pairs",
+    "entry",
+    "exit",
+    "stop",
     "commission",
     "per_share",
     "minimum",
@@ -47,9 +51,18 @@ PARAMETERS = _record(
 # An account: cash, its value when it was last asked for, how many symbols are held,
 # how many orders wait, the time at which they were sent (-1 once they are checked), at
 # the ends of how many sessions it was valued, and how many symbols were chosen, those
-# to be long of first.
+# to be long of first. Of a pair, the side of its first symbol and the hedge ratio.
 ACCOUNT = _record(
-    "cash", "value", "n_held", "n_waiting", "sent", "marked", "n_chosen", "n_long"
+    "cash",
+    "value",
+    "n_held",
+    "n_waiting",
+    "sent",
+    "marked",
+    "n_chosen",
+    "n_long",
+    "side",
+    "hedge",
 )
 
 # A symbol in an account: the position, its average price, interest not yet charged

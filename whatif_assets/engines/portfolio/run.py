@@ -15,7 +15,10 @@ from whatif_assets.domain.accounts.job import Variant
 from whatif_assets.domain.accounts.panel import Panel
 from whatif_assets.domain.accounts.rebalancing import rebalance_times
 from whatif_assets.domain.base.arrays import FloatArray, IntArray
-from whatif_assets.domain.strategies.panel_rule import PanelRule, PanelSettings
+from whatif_assets.domain.strategies.rebalancing_rule import (
+    RebalancingRule,
+    RebalancingSettings,
+)
 from whatif_assets.engines.compiled.layout import COUNTS
 from whatif_assets.engines.portfolio import layout
 from whatif_assets.engines.portfolio.compiling import ranking_of, run_alike
@@ -65,8 +68,8 @@ class Batch:
 
     panel: Panel
     n_sessions: int
-    rule: type[PanelRule[Any]]
-    settings: Sequence[PanelSettings]
+    rule: type[RebalancingRule[Any]]
+    settings: Sequence[RebalancingSettings]
     parameters: Records
 
     @classmethod
@@ -74,8 +77,8 @@ class Batch:
         cls,
         panel: Panel,
         n_sessions: int,
-        rule: type[PanelRule[Any]],
-        settings: Sequence[PanelSettings],
+        rule: type[RebalancingRule[Any]],
+        settings: Sequence[RebalancingSettings],
         variants: Sequence[Variant],
     ) -> Batch:
         """Turn settings and costs into numbers."""
@@ -177,7 +180,7 @@ class Batch:
     def _rankings(self) -> dict[Hashable, Ranking]:
         return {}
 
-    def _lines(self, own: PanelSettings) -> Lines:
+    def _lines(self, own: RebalancingSettings) -> Lines:
         """What the symbols are ranked by."""
         tables: dict[str, FloatArray] = {}
         shape = (len(self.panel), len(self.panel.sleeves))

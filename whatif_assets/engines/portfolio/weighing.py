@@ -1,6 +1,6 @@
 """Weights of a portfolio strategy, compiled.
 
-This is ``RankLongShort`` and the limits of ``PanelRule`` once more; see ``kernel``.
+This is ``RankLongShort`` once more; see ``kernel``.
 """
 
 from __future__ import annotations
@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from whatif_assets.engines.portfolio.compiled import compiled
-from whatif_assets.engines.portfolio.layout import Prices, Ranking, Work
+from whatif_assets.engines.portfolio.layout import Ranking, Work
 
 
 @compiled
-def weigh(row: int, prices: Prices, ranking: Ranking, p: Any, w: Work) -> None:
+def weigh(row: int, ranking: Ranking, p: Any, w: Work) -> None:
     """Choose the best and the worst of each ranking, and give them their weights."""
     a, n_rankings, used = w.account[0], ranking.bounds.shape[1] - 1, 0
     for number in range(n_rankings):
@@ -35,7 +35,6 @@ def weigh(row: int, prices: Prices, ranking: Ranking, p: Any, w: Work) -> None:
             _weigh_end(row, number, last, -1, count, gross, ranking, p, w)
     if p.by_beta > 0:
         _cancel_betas(row, ranking, w)
-    _limit(row, prices, ranking, p, w)
 
 
 @compiled
@@ -106,25 +105,3 @@ def _cancel_betas(row: int, ranking: Ranking, w: Work) -> None:
     for k in range(n):
         scale = 2 * (short_beta if k < n_long else long_beta) / both
         w.book[ranking.order[row, w.chosen[k]]].weight *= scale
-
-
-@compiled
-def _limit(row: int, prices: Prices, ranking: Ranking, p: Any, w: Work) -> None:
-    """Cut weights to what one symbol may have, then scale what groups have."""
-    n, n_long = int(w.account[0].n_chosen), int(w.account[0].n_long)
-    for k in range(n):
-        one = w.book[ranking.order[row, w.chosen[k]]]
-        weight = min(abs(one.weight), p.max_weight)
-        one.weight = weight if k < n_long else -weight
-    if p.max_group_weight <= 0:
-        return
-    totals = w.parts
-    totals[:] = 0.0
-    for k in range(n):
-        s = ranking.order[row, w.chosen[k]]
-        totals[prices.group[s]] += abs(w.book[s].weight)
-    for k in range(n):
-        s = ranking.order[row, w.chosen[k]]
-        total = totals[prices.group[s]]
-        if total > p.max_group_weight:
-            w.book[s].weight *= p.max_group_weight / total

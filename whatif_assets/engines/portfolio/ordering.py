@@ -1,6 +1,6 @@
 """Orders of a portfolio strategy at a rebalance, compiled.
 
-This is ``PanelRule`` once more; see ``kernel``.
+This is ``RebalancingRule`` once more; see ``kernel``.
 """
 
 from __future__ import annotations
@@ -12,16 +12,17 @@ import numpy as np
 
 from whatif_assets.engines.portfolio.compiled import compiled
 from whatif_assets.engines.portfolio.layout import Prices, Ranking, Work
-from whatif_assets.engines.portfolio.weighing import weigh
 
 KEEP, EXIT, REDUCE, OTHER = -1, 0, 1, 2
 
 
 @compiled
-def rebalance(now: int, prices: Prices, ranking: Ranking, p: Any, w: Work) -> None:
-    """Weigh the best and the worst, and send the orders that lead there."""
-    a, row = w.account[0], ranking.row[now]
-    weigh(row, prices, ranking, p, w)
+def rebalance(
+    now: int, row: int, prices: Prices, ranking: Ranking, p: Any, w: Work
+) -> None:
+    """Send the orders that lead to the weights of the symbols that were chosen."""
+    a = w.account[0]
+    _limit(row, prices, ranking, p, w)
     exits = _aim(now, row, prices, ranking, p, w)
     left = p.max_turnover * a.value if p.max_turnover > 0 else math.inf
     for number in range(int(a.n_held)):
@@ -39,6 +40,27 @@ def rebalance(now: int, prices: Prices, ranking: Ranking, p: Any, w: Work) -> No
     for k in range(int(a.n_chosen)):
         w.book[ranking.order[row, w.chosen[k]]].chosen = 0
     a.sent = now
+
+
+@compiled
+def _limit(row: int, prices: Prices, ranking: Ranking, p: Any, w: Work) -> None:
+    """Cut weights to what one symbol may have, then scale what groups have."""
+    n = int(w.account[0].n_chosen)
+    for k in range(n):
+        one = w.book[ranking.order[row, w.chosen[k]]]
+        one.weight = math.copysign(min(abs(one.weight), p.max_weight), one.weight)
+    if p.max_group_weight <= 0:
+        return
+    totals = w.parts
+    totals[:] = 0.0
+    for k in range(n):
+        s = ranking.order[row, w.chosen[k]]
+        totals[prices.group[s]] += abs(w.book[s].weight)
+    for k in range(n):
+        s = ranking.order[row, w.chosen[k]]
+        total = totals[prices.group[s]]
+        if total > p.max_group_weight:
+            w.book[s].weight *= p.max_group_weight / total
 
 
 @compiled
