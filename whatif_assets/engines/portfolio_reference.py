@@ -85,7 +85,9 @@ class PanelBroker(RecordingBroker):
         return super().submit_accept(order)
 
 
-def backtest_panel(panel: Panel, kind: StrategyType, variant: Variant) -> PanelRun:
+def backtest_panel(
+    panel: Panel, kind: StrategyType, variant: Variant, *, bar_by_bar: bool = False
+) -> PanelRun:
     """Run one variant on Backtrader, with all symbols in one account.
 
     Parameters
@@ -95,13 +97,15 @@ def backtest_panel(panel: Panel, kind: StrategyType, variant: Variant) -> PanelR
     kind, variant
         The strategy, and its settings, costs and cash. A built-in rule trades each
         symbol by the symbol's own signals; a strategy of the user sees all feeds.
+    bar_by_bar
+        Whether each feed ends with the bar that it has reached.
 
     Raises
     ------
     BadInput
         The strategy fails; the message names the variant and the bar.
     """
-    cerebro = _prepared(panel, kind, variant, Cerebro)
+    cerebro = _prepared(panel, kind, variant, Cerebro, bar_by_bar)
     with failures_named(cerebro, panel, kind, variant), no_garbage_collection():
         cerebro.run()
         if cerebro.broker.p.coc or cerebro.broker.p.coo:
@@ -111,6 +115,14 @@ def backtest_panel(panel: Panel, kind: StrategyType, variant: Variant) -> PanelR
                 "does not allow. Remove the call of set_coc or set_coo."
             )
     return _record(cerebro.broker, panel, variant.shift)
+
+
+def panel_bar_by_bar(panel: Panel, kind: StrategyType, variant: Variant) -> PanelRun:
+    """Run one variant on feeds that end with the bars that they have reached.
+
+    See `backtest_panel`.
+    """
+    return backtest_panel(panel, kind, variant, bar_by_bar=True)
 
 
 def set_up(panel: Panel, kind: StrategyType, variant: Variant) -> None:
@@ -131,12 +143,17 @@ def set_up(panel: Panel, kind: StrategyType, variant: Variant) -> None:
 
 
 def _prepared(
-    panel: Panel, kind: StrategyType, variant: Variant, engine: type[Cerebro]
+    panel: Panel,
+    kind: StrategyType,
+    variant: Variant,
+    engine: type[Cerebro],
+    bar_by_bar: bool = False,
 ) -> Any:
     """Return an engine with a feed for each symbol, and the strategy."""
     settings: Any = kind.settings(variant.settings)
     # Indicators over feeds of different lengths need to be computed bar by bar.
-    cerebro = engine(stdstats=False, preload=True, runonce=kind.built_in)
+    whole = not bar_by_bar
+    cerebro = engine(stdstats=False, preload=whole, runonce=kind.built_in and whole)
     cerebro.broker = PanelBroker()
     for sleeve in panel.sleeves:
         add_feed(cerebro, sleeve, kind.lines_of(sleeve, settings))

@@ -35,6 +35,7 @@ from whatif_assets.domain.leaks import (
 )
 from whatif_assets.engines.backtest import Variant, run_backtests
 from whatif_assets.engines.probing.feature_probe import features_see_no_future
+from whatif_assets.engines.probing.panel_replaying import panel_runs_alike
 from whatif_assets.engines.probing.replaying import SECONDS, Probe
 from whatif_assets.engines.probing.sweeping import BARS_OF_A_RUN
 from whatif_assets.engines.strategies import StrategyType, required_features
@@ -328,6 +329,8 @@ def probe_fills(
     for variant in [leaders[0], *others]:
         if configuration.is_portfolio:
             own = fills[fills["variant"] == variant.id]
+            if not strategy.built_in:
+                findings.append(panel_runs_alike(strategy, variant, sleeves, own))
             findings.append(
                 portfolio_sees_no_future(configuration, variant, sleeves, own, draw)
             )

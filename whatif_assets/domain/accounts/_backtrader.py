@@ -86,6 +86,7 @@ class ArrayFeed(bt.feed.DataBase):  # type: ignore[misc]
     def start(self) -> None:
         """Remove the arrays if bars are loaded one by one."""
         super().start()
+        self._line_list = list(self.lines)
         self._rows: Iterator[tuple[float, ...]] = iter(())
         if not self._env._dopreload:
             names, arrays = self.getlinealiases(), self.p.arrays
@@ -108,7 +109,6 @@ class ArrayFeed(bt.feed.DataBase):  # type: ignore[misc]
             # of the next run.
             getattr(self.lines, name).array = self.p.arrays[name][:]
         self.home()
-        self._line_list = list(self.lines)
         self._next_times: list[float] = [*self.p.arrays["datetime"], float("inf")]
 
     def advance_peek(self) -> float:

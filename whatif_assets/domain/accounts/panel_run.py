@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from whatif_assets.domain.accounts.book import Book
-from whatif_assets.domain.accounts.job import Run, Variant
+from whatif_assets.domain.accounts.job import Files, Run, Variant
 from whatif_assets.domain.accounts.panel import Panel
 from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.base.arrays import FloatArray, IntArray
@@ -35,6 +35,9 @@ class PanelRun:
     refused
         Orders that were refused: place on the timeline, symbol, size, and 1 where the
         cash was lacking at the fill, 0 at the submission; (orders, 4) float64.
+    files
+        Files that the strategy wrote in its sandbox, or tried to read and did not find
+        there.
     """
 
     equity: FloatArray
@@ -47,6 +50,20 @@ class PanelRun:
     closing: FloatArray
     multipliers: FloatArray
     refused: FloatArray
+    files: Files = field(default_factory=Files)
+
+    def filled(self, panel: Panel) -> pd.DataFrame:
+        """List the fills: ``symbol``, ``ts``, ``size`` and ``price``, in time order."""
+        ts = [panel.sleeves[s].ts[bar] for s, bar in zip(self.symbols, self.bars)]
+        rows = pd.DataFrame(
+            {
+                "symbol": [panel.symbols[s] for s in self.symbols],
+                "ts": pd.to_datetime(np.array(ts, dtype=np.int64), unit="us", utc=True),
+                "size": self.sizes,
+                "price": self.prices,
+            }
+        )
+        return rows.sort_values(["ts", "symbol"], kind="stable", ignore_index=True)
 
     def run_of(self, number: int, sleeve: Sleeve, share: Variant) -> Run:
         """Return one symbol's part of the account.
