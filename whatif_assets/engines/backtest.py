@@ -164,8 +164,8 @@ def engine_of(
         Whether to use Backtrader for a built-in rule too.
     """
     if any(variant.account == "portfolio" for variant in variants):
-        own = not strategy.built_in or strategy.panel_rule is None
-        is_compiled = not own and not reference
+        rule = strategy.panel_rule if strategy.built_in else None
+        is_compiled = rule is not None and rule.is_compiled and not reference
         return PortfolioEngine() if is_compiled else BacktraderPortfolioEngine()
     if strategy.built_in and not reference:
         return CompiledEngine()

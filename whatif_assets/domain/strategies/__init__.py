@@ -14,6 +14,7 @@ from whatif_assets.domain.strategies.ema_cross import EmaCross
 from whatif_assets.domain.strategies.feature_threshold import FeatureThreshold
 from whatif_assets.domain.strategies.forecast_threshold import ForecastThreshold
 from whatif_assets.domain.strategies.macd_cross import MacdCross
+from whatif_assets.domain.strategies.optimised_portfolio import OptimisedPortfolio
 from whatif_assets.domain.strategies.pairs import Pairs
 from whatif_assets.domain.strategies.random_entry import RandomEntry
 from whatif_assets.domain.strategies.rank_long_short import RankLongShort
@@ -44,4 +45,5 @@ STRATEGIES: dict[str, type[TradingRule[Any]]] = {
 PANEL_STRATEGIES: dict[str, type[RebalancingRule[Any]]] = {
     "rank_long_short": RankLongShort,
     "pairs": Pairs,
+    "optimised_portfolio": OptimisedPortfolio,
 }

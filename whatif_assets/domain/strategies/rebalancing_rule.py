@@ -114,10 +114,14 @@ class RebalancingRule(bt.Strategy, Generic[SettingsT]):  # type: ignore[misc]
     ----------
     Settings
         The settings, a pydantic model; its fields are the strategy's axes.
+    is_compiled
+        Whether a built-in strategy has a compiled twin; without one it runs on
+        Backtrader.
     """
 
     Settings: type[RebalancingSettings] = RebalancingSettings
     role: ClassVar[Role] = "candidate"
+    is_compiled: ClassVar[bool] = True
 
     params: Any = (
         ("settings", None),
