@@ -13,7 +13,7 @@ import pandas as pd
 from whatif_assets.domain.accounts.job import Variant
 from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.base.hashing import combined_hash
-from whatif_assets.domain.features import FEATURES
+from whatif_assets.domain.features import FEATURES, functions_of
 from whatif_assets.domain.strategies.params import json_value
 from whatif_assets.engines.strategies import StrategyType, required_features
 from whatif_assets.home.home import Home
@@ -53,7 +53,7 @@ def trials_of(home: Home, study: Study, configuration: Configuration) -> list[st
         [
             _plain(shared),
             _strategy_identity(kind),
-            _own_features(configuration, kind, variants),
+            _own_features(home, configuration, kind, variants),
             _training(study) if configuration.algorithm else None,
             window(home, study),
         ]
@@ -76,18 +76,22 @@ def _training(study: Study) -> dict[str, Any]:
 
 
 def _own_features(
-    configuration: Configuration, kind: StrategyType, variants: Sequence[Variant]
+    home: Home,
+    configuration: Configuration,
+    kind: StrategyType,
+    variants: Sequence[Variant],
 ) -> dict[str, str]:
-    """Code versions of the features that users wrote, by name."""
+    """Code versions of the features that users wrote, by name, and the groups read."""
     read = required_features(kind, [variant.settings for variant in variants])
     if configuration.algorithm:
         read = [*read, *configuration.features]
-    functions = {name: FEATURES[name] for name in sorted({f.function for f in read})}
-    return {
+    functions = {name: FEATURES[name] for name in functions_of(read)}
+    versions = {
         name: function.code_version
         for name, function in functions.items()
         if not _is_ours(getattr(function.compute, "__module__", ""))
     }
+    return versions | home.market.groups_read(read)
 
 
 def _strategy_identity(kind: StrategyType) -> list[str]:

@@ -17,9 +17,10 @@ from whatif_assets.domain.bars.repairs import check_repairs
 from whatif_assets.domain.bars.sessions import Sessions
 from whatif_assets.domain.base.errors import BadInput, did_you_mean
 from whatif_assets.domain.base.settings import Settings
+from whatif_assets.domain.features import Feature
 from whatif_assets.domain.quality import Rule, parse_rules
 from whatif_assets.domain.quality.losses import MAY_LOSE, MayLose, parse_may_lose
-from whatif_assets.settings.groups import OTHER_GROUP, Groups
+from whatif_assets.settings.groups import OTHER_GROUP, Groups, groups_hash
 from whatif_assets.settings.spec import YamlDocument, parse, read_yaml
 from whatif_assets.sources import (
     SOURCES,
@@ -149,6 +150,17 @@ class Market(Settings):
         """
         known = {name: group for group, names in self.groups.items() for name in names}
         return {symbol: known.get(symbol, OTHER_GROUP) for symbol in symbols}
+
+    def groups_read(self, features: Iterable[Feature]) -> dict[str, str]:
+        """Return a hash of the groups as a part of inputs; empty if nothing reads them.
+
+        Parameters
+        ----------
+        features
+            Features, of which some may compare symbols by group.
+        """
+        read = any(feature.reads_groups for feature in features)
+        return {"groups": groups_hash(self.groups)} if read else {}
 
     @property
     def symbols_named(self) -> list[tuple[tuple[str, ...], str]]:

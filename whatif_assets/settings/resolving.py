@@ -8,6 +8,7 @@ from pathlib import Path
 
 from whatif_assets.domain.base.errors import BadInput, did_you_mean
 from whatif_assets.domain.features import Feature, check_facts_read, check_symbols_read
+from whatif_assets.domain.features.cross_sections import check_same_times
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.entries import resolve_each
 from whatif_assets.settings.market import Market
@@ -64,8 +65,9 @@ def resolve_configurations(
 
 
 def _check_features_read(features: Sequence[Feature], market: Market) -> None:
-    """Raise for a feature of a fact or symbol that a market does not have."""
+    """Raise for a feature of a fact, symbol or time that a market does not have."""
     check_facts_read(features, market.facts)
+    check_same_times(features, market.bar_size)
     if market.symbols:
         check_symbols_read(features, market.symbols)
 

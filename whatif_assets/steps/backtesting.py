@@ -15,7 +15,7 @@ from whatif_assets.domain.accounts.positions import positions_of
 from whatif_assets.domain.accounts.result import BacktestResult
 from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.base.hashing import combined_hash
-from whatif_assets.domain.features import FEATURES, Feature
+from whatif_assets.domain.features import FEATURES, Feature, functions_of
 from whatif_assets.domain.leaks import Admit, Finding, refuse_leak
 from whatif_assets.engines.backtest import Sleeve, Variant, engine_of
 from whatif_assets.engines.parity import sampled_parity
@@ -300,7 +300,7 @@ def evaluation_reads(home: Home, key: str) -> dict[str, str]:
     read += [[steps.hash]] if steps.by_symbol else []
     order = (study.rank_by, study.constraints)
     own = [configuration.result_hash(study), order, study.finalists]
-    functions = sorted({f.function for f in indicators_of(configuration)})
+    functions = functions_of(indicators_of(configuration))
     multipliers = home.market.multipliers_read(configuration.symbols)
     return {
         "settings": combined_hash(own),
@@ -308,6 +308,7 @@ def evaluation_reads(home: Home, key: str) -> dict[str, str]:
         **_groups_read(home, configuration),
         f"code of {configuration.strategy}": strategy.code_version,
         **{f"code of {name}": FEATURES[name].code_version for name in functions},
+        **home.market.groups_read(indicators_of(configuration)),
         "data": combined_hash(read),
     }
 

@@ -16,7 +16,7 @@ import pandas as pd
 from whatif_assets.domain.bars.bar_size import BarSize
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.base.hashing import combined_hash
-from whatif_assets.domain.features import FEATURES, features_of_sessions
+from whatif_assets.domain.features import FEATURES, features_of_sessions, functions_of
 from whatif_assets.home.home import Home
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.steps.session_features import Engine, SessionFeatures
@@ -101,12 +101,12 @@ class FeatureTables:
 
 
 def columns_version(home: Home) -> str:
-    """Return a hash of the columns that the home's studies use, and of their code."""
-    parts = []
+    """Return a hash of the columns that studies use, and of their code and groups."""
+    parts: list[Any] = []
     for size, features in home.features().items():
-        functions = sorted({feature.function for feature in features})
-        code = [[name, FEATURES[name].code_version] for name in functions]
+        code = [[f, FEATURES[f].code_version] for f in functions_of(features)]
         parts.append([str(size), [feature.column for feature in features], code])
+        parts += home.market.groups_read(features).items()
     return combined_hash(parts)
 
 

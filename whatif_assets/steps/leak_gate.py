@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import math
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from typing import Protocol
 
@@ -18,7 +18,7 @@ import pandas as pd
 
 from whatif_assets.domain.accounts.job import Executions
 from whatif_assets.domain.accounts.sleeve import Sleeve
-from whatif_assets.domain.features import Feature
+from whatif_assets.domain.features import Feature, per_symbol
 from whatif_assets.domain.leaks import (
     FEATURES_PROBE,
     FORECASTS_PROBE,
@@ -33,8 +33,12 @@ from whatif_assets.domain.leaks import (
     merge_findings,
     trades_see_no_future,
 )
+from whatif_assets.domain.leaks.finding import KEYS
 from whatif_assets.engines.backtest import Variant, run_backtests
-from whatif_assets.engines.probing.feature_probe import features_see_no_future
+from whatif_assets.engines.probing.feature_probe import (
+    across_see_no_future,
+    features_see_no_future,
+)
 from whatif_assets.engines.probing.panel_replaying import panel_runs_alike
 from whatif_assets.engines.probing.replaying import SECONDS, Probe
 from whatif_assets.engines.probing.sweeping import BARS_OF_A_RUN
@@ -119,22 +123,45 @@ def _probe_session(
     if not symbols:
         return Finding(probe, True, f"no bar in session {session}", 0, 0.0)
     bars, previous = columns.bars_of(session, symbols)
-    about = (bars, session, previous)
-    finding = features_see_no_future(
-        *about,
-        columns.features,
-        frame,
-        draw,
-        probe,
-        columns.slower_of(session, symbols),
-        most,
-    )
-    reading = [feature for feature in columns.features if feature.fact]
-    if not reading:
-        return finding
-    as_known = columns.facts.as_known
-    later = facts_see_no_future(*about, reading, as_known, frame, draw, probe)
-    return merge_findings([finding, later])
+    about, features = (bars, session, previous), per_symbol(columns.features)
+    written = _with_parts(columns, session, frame)
+    slower = columns.slower_of(session, symbols)
+    found = features_see_no_future(*about, features, written, draw, probe, slower, most)
+    findings = [found, *_probe_across(columns, session, frame, draw, probe)]
+    if reading := [feature for feature in features if feature.fact]:
+        as_known = columns.facts.as_known
+        later = facts_see_no_future(*about, reading, as_known, written, draw, probe)
+        findings.append(later)
+    return merge_findings(findings)
+
+
+def _with_parts(
+    columns: SessionFeatures, session: date, frame: pd.DataFrame
+) -> pd.DataFrame:
+    """Add to features of a session those inside features across symbols."""
+    names = [feature.column for feature in per_symbol(columns.features)]
+    lacking = [name for name in names if name not in frame]
+    if not lacking:
+        return frame
+    parts = columns.with_parts(session)[[*KEYS, *lacking]]
+    return frame.merge(parts, on=KEYS, how="left")
+
+
+def _probe_across(
+    columns: SessionFeatures,
+    session: date,
+    frame: pd.DataFrame,
+    draw: random.Random,
+    probe: str,
+) -> Iterator[Finding]:
+    """Probe the features across symbols, at the size of the bars they are made of."""
+    for store in (columns, *columns.slower):
+        across = [feature for feature in store.own if feature.inner]
+        if across:
+            parts = store.with_parts(session)
+            written = frame if store is columns else parts
+            rows = store.with_groups(parts)
+            yield across_see_no_future(rows, across, written, draw, probe)
 
 
 def probe_labels(
@@ -210,6 +237,10 @@ def probe_forecasts(
     if size.daily:
         days = frame["ts"].dt.tz_localize(None).dt.normalize()
     columns = SessionFeatures(home, configuration.features, bar_size=size)
+    # They depend on other symbols, too; the probe of features replaces their values.
+    across = [
+        feature for feature in configuration.features if feature.inner is not None
+    ]
     findings = []
     for day in sorted(
         draw.sample(sorted(days.unique()), min(SESSIONS, days.nunique()))
@@ -218,11 +249,14 @@ def probe_forecasts(
         session, fold = pd.Timestamp(day).date(), int(there["fold"].iloc[0])
         symbols = _some(draw, there["symbol"], SYMBOLS)
         bars, previous = columns.bars_of(session, symbols)
+        if across:
+            known = columns.of(session)[[*KEYS, *(f.column for f in across)]]
+            bars = bars.merge(known, on=KEYS, how="left")
         finding = forecasts_see_no_future(
             bars,
             session,
             previous,
-            configuration.features,
+            [feature for feature in configuration.features if not feature.inner],
             functools.partial(predict, number=fold),
             there,
             draw,

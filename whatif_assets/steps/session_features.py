@@ -16,16 +16,20 @@ from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.domain.features import (
     FEATURES,
+    GROUP,
     Feature,
     bars_with_history,
     check_symbols_read,
     features_of_sessions,
+    functions_of,
     oldest_sessions_read,
     part_with_history,
+    per_symbol,
     symbols_read,
     warm_up,
     with_other_symbols,
 )
+from whatif_assets.domain.features.cross_sections import check_same_times
 from whatif_assets.domain.features.larger_bars import (
     LOOK_BACK,
     LargerBars,
@@ -41,6 +45,7 @@ from whatif_assets.home.bars_read import (
     version_of,
 )
 from whatif_assets.home.home import Home
+from whatif_assets.settings.groups import check_grouped
 from whatif_assets.steps.facts import JoinedFacts
 
 SPARSE = 6  # assume that thinly traded symbols have a sixth of a session's bars
@@ -79,7 +84,8 @@ class SessionFeatures:
     Raises
     ------
     BadInput
-        A feature reads a symbol that the home's market does not have.
+        A feature reads a symbol that the home's market does not have, or groups that
+        have such a symbol; or symbols do not have bars at the same times.
     """
 
     def __init__(
@@ -97,6 +103,8 @@ class SessionFeatures:
         self._steps = LakeSteps(home)
         self.features = tuple(features)
         check_symbols_read(self.features, home.symbols)
+        if home.market.groups_read(self.features):
+            check_grouped(home.market.groups, home.symbols)
         self.facts = JoinedFacts(home, self.features, bar_size)
         self._wanted = list(wanted)
         self._calendar = home.market.sessions.dates()
@@ -106,11 +114,15 @@ class SessionFeatures:
         self._versions: dict[date, str] = {}
         self._version_now = functools.lru_cache(None)(self._bars_of_part)
         self._ready: dict[date, pd.DataFrame] = {}
+        self._latest: tuple[date | None, pd.DataFrame] = None, pd.DataFrame()
         self._computed: tuple[list[date], pd.DataFrame] = [], pd.DataFrame()
         self._oldest_read: dict[date, date] = {}
         groups = by_bar_size(self.features, size)
         self.own = tuple(groups.pop(size))
-        self._slower = [
+        check_same_times(self.own, size)
+        # The features, and those inside features across symbols.
+        self._all = tuple(dict.fromkeys([*self.features, *per_symbol(self.features)]))
+        self.slower = [
             SessionFeatures(home, some, (), engine, slower, made_of=self._reader)
             for slower, some in groups.items()
         ]
@@ -129,13 +141,23 @@ class SessionFeatures:
         BadInput
             The bars of the session, or of a session that it warms up on, are missing.
         """
-        if session not in self._ready:
-            try:
-                self._compute(self._stretch(session))
-            except BadInput:
-                # Another session of the stretch may have caused the error.
-                self._compute([session])
-        return self._ready.pop(session)
+        columns = [feature.column for feature in self.features]
+        return self.with_parts(session)[["symbol", "ts", *columns]]
+
+    def with_parts(self, session: date) -> pd.DataFrame:
+        """Compute the features of a session, and those inside features across symbols.
+
+        Errors are those of `of`.
+        """
+        if self._latest[0] != session:
+            if session not in self._ready:
+                try:
+                    self._compute(self._stretch(session))
+                except BadInput:
+                    # Another session of the stretch may have caused the error.
+                    self._compute([session])
+            self._latest = session, self._ready.pop(session)
+        return self._latest[1]
 
     def _stretch(self, session: date) -> list[date]:
         """List the wanted sessions from this one on, up to a gap or the limit of bars.
@@ -160,20 +182,21 @@ class SessionFeatures:
         as_of = self._as_of or stretch[0]
         self._computed = list(stretch), bars
         bars = self._steps.adjusted(bars, as_of)
-        bars = self.facts.join(bars)
+        bars = self.with_groups(self.facts.join(bars))
         history = {
             day: self._calendar[: first + number] for number, day in enumerate(stretch)
         }
         self._oldest_read |= oldest_sessions_read(bars, history, self.own)
-        computed = self._engine(bars, history, self.own)
-        for store in self._slower:
+        own = dict.fromkeys([*self.own, *per_symbol(self.own)])
+        computed = self._engine(bars, history, list(own))
+        for store in self.slower:
             known = store._at_close(computed, self._reader.size, stretch, as_of)
             computed = computed.join(known)
             for day in stretch:
                 read = [store._oldest_read[seen] for seen in store._seen_from(day)]
                 self._oldest_read[day] = min(self._oldest_read[day], *read)
             self._versions |= store._versions
-        columns = [feature.column for feature in self.features]
+        columns = [feature.column for feature in self._all]
         computed = computed[["symbol", "ts", "session", *columns]]
         days = computed.pop("session").dt.date
         # A session without bars has no features.
@@ -196,14 +219,21 @@ class SessionFeatures:
         """
         previous = self._calendar[: self._calendar.index(session)]
         bars = self._with_history([session], symbols, self._as_of or session)
-        bars = with_other_symbols(self.facts.join(bars), self.own)
+        bars = with_other_symbols(self.facts.join(bars), per_symbol(self.own))
         own = bars[bars["symbol"].isin(symbols)]
         return own.reset_index(drop=True), previous
+
+    def with_groups(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Add to rows of bars the group of their symbol, if a feature reads groups."""
+        if not any(feature.reads_groups for feature in self.own):
+            return rows
+        groups = self._home.market.groups_of(rows["symbol"].unique())
+        return rows.assign(**{GROUP: rows["symbol"].map(groups)})
 
     def slower_of(self, session: date, symbols: Sequence[str]) -> list[LargerBars]:
         """Return some symbols' slower bars before a session, for features of these."""
         size, as_of = self._reader.size, self._as_of or session
-        return [store._before(session, symbols, size, as_of) for store in self._slower]
+        return [store._before(session, symbols, size, as_of) for store in self.slower]
 
     def _with_history(
         self, days: Sequence[date], symbols: Sequence[str], as_of: date
@@ -243,11 +273,15 @@ class SessionFeatures:
     ) -> pd.DataFrame:
         """Return the features as known at the close of faster bars of a stretch."""
         self._ready.clear()  # may have another price basis
+        self._latest = None, pd.DataFrame()
         self._as_of = as_of
         first = min(self._seen_from(day)[0] for day in stretch)
         place, after = self._calendar.index(first), self._calendar.index(stretch[-1])
         self._wanted = self._calendar[place : after + 1]
-        found = [self.of(day).assign(session=pd.Timestamp(day)) for day in self._wanted]
+        found = [
+            self.with_parts(day).assign(session=pd.Timestamp(day))
+            for day in self._wanted
+        ]
         slower = pd.concat(found, ignore_index=True)
         sessions = self._home.market.sessions
         return as_of_close(rows, size, slower, self._reader.size, sessions)
@@ -261,7 +295,7 @@ class SessionFeatures:
         rest = set(symbols) - set(symbols_read(self.own))
         now = bars["symbol"].isin(rest) & (bars["session"] == pd.Timestamp(session))
         return LargerBars(
-            features=self.own,
+            features=per_symbol(self.own),
             size=size,
             slower_size=self._reader.size,
             sessions=self._home.market.sessions,
@@ -300,10 +334,11 @@ class SessionFeatures:
     def _own_inputs(self, session: date) -> dict[str, str]:
         """Return hashes of the inputs of a session's features other than bars."""
         seen = self.facts.seen([session])
-        functions = sorted({feature.function for feature in self.features})
+        functions = functions_of(self.features)
         return {
             "settings": combined_hash(feature.column for feature in self.features),
             **{f"code of {name}": FEATURES[name].code_version for name in functions},
+            **self._home.market.groups_read(self.features),
             **({"facts": combined_hash(seen)} if seen else {}),
         }
 

@@ -1,8 +1,9 @@
-"""Features: columns computed at each bar from the symbol's bars up to that bar.
+"""Features: columns computed at each bar from the bars up to that bar.
 
 ``indicators`` contains the feature functions by family and the registry ``FEATURES``;
 ``function`` defines a feature function, ``feature`` a feature with its arguments;
-``sessions`` computes the features of single sessions, locally or on Spark.
+``sessions`` computes the features of single sessions, locally or on Spark;
+``cross_sections`` completes features across symbols.
 """
 
 from whatif_assets.domain.features.bar_columns import PRICES
@@ -11,11 +12,13 @@ from whatif_assets.domain.features.computing import (
     compute_features,
     with_other_symbols,
 )
+from whatif_assets.domain.features.cross_sections import GROUP, per_symbol
 from whatif_assets.domain.features.feature import (
     Feature,
     check_facts_read,
     check_symbols_read,
     facts_read,
+    functions_of,
     parse_feature,
     symbols_read,
     warm_up,
@@ -35,6 +38,7 @@ from whatif_assets.domain.features.sessions import (
 __all__ = [
     "FAMILIES",
     "FEATURES",
+    "GROUP",
     "PRICES",
     "Block",
     "Feature",
@@ -46,9 +50,11 @@ __all__ = [
     "compute_features",
     "facts_read",
     "features_of_sessions",
+    "functions_of",
     "oldest_sessions_read",
     "parse_feature",
     "part_with_history",
+    "per_symbol",
     "session_blocks",
     "session_features",
     "symbols_read",

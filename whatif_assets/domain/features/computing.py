@@ -1,4 +1,4 @@
-"""Computing features at given bars, each symbol separately."""
+"""Computing features at given bars, for each symbol and across symbols."""
 
 from __future__ import annotations
 
@@ -16,6 +16,12 @@ from whatif_assets.domain.features.bar_columns import (
     column_elsewhere,
     fact_column,
     price_of,
+)
+from whatif_assets.domain.features.cross_sections import (
+    across_symbols,
+    check_groups,
+    group_column,
+    per_symbol,
 )
 from whatif_assets.domain.features.feature import Feature, facts_read, parse_feature
 
@@ -39,8 +45,10 @@ def with_other_symbols(bars: pd.DataFrame, features: Sequence[Feature]) -> pd.Da
     Raises
     ------
     BadInput
-        A feature reads a fact that has not been joined to the bars.
+        A feature reads a fact that has not been joined to the bars, or groups that
+        the bars do not have.
     """
+    check_groups(bars, features)
     for fact in facts_read(features):
         if fact_column("value", fact) not in bars:
             raise BadInput(
@@ -59,7 +67,7 @@ def with_other_symbols(bars: pd.DataFrame, features: Sequence[Feature]) -> pd.Da
 
 
 def compute(bars: pd.DataFrame, feature: str, **arguments: Any) -> pd.Series:
-    """Compute one feature at all given bars, separately for each symbol.
+    """Compute one feature at all given bars, of each symbol or across symbols.
 
     Parameters
     ----------
@@ -68,7 +76,8 @@ def compute(bars: pd.DataFrame, feature: str, **arguments: Any) -> pd.Series:
     feature
         A name in ``FEATURES``.
     **arguments
-        Arguments of the feature, and ``relative_to``.
+        Arguments of the feature, and ``relative_to``; ``of``, the feature whose values
+        are compared across symbols. With ``by="group"``, bars need a column ``group``.
 
     Returns
     -------
@@ -79,7 +88,8 @@ def compute(bars: pd.DataFrame, feature: str, **arguments: Any) -> pd.Series:
     Raises
     ------
     BadInput
-        The feature or an argument is unknown, or the bars are not sorted.
+        The feature or an argument is unknown, or the bars are not sorted or lack
+        ``group``.
 
     Examples
     --------
@@ -96,7 +106,7 @@ def compute(bars: pd.DataFrame, feature: str, **arguments: Any) -> pd.Series:
 
 
 def compute_features(bars: pd.DataFrame, features: Sequence[Feature]) -> pd.DataFrame:
-    """Compute features at all given bars, separately for each symbol.
+    """Compute features at all given bars, of each symbol or across symbols.
 
     Parameters
     ----------
@@ -114,15 +124,18 @@ def compute_features(bars: pd.DataFrame, features: Sequence[Feature]) -> pd.Data
     Raises
     ------
     BadInput
-        The bars are not sorted, or a feature reads a fact that is not joined to them.
+        The bars are not sorted, or a feature reads a fact or a group that is not
+        joined to them.
     """
     rows = symbol_rows(bars)
     columns = BarColumns(with_other_symbols(bars, features))
-    values = [np.empty(len(bars)) for _ in features]
-    for feature, column in zip(features, values, strict=True):
+    parts = per_symbol(features)
+    values = [np.empty(len(bars)) for _ in parts]
+    for feature, column in zip(parts, values, strict=True):
         for start, stop in rows:
             column[start:stop] = feature.over(columns, start, stop)
-    return beside([bars["symbol"], bars["ts"]], features, values)
+    keys = [bars[name] for name in ("symbol", "ts", *group_column(features))]
+    return across_symbols(beside(keys, parts, values), features)
 
 
 def beside(

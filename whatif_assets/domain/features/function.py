@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, get_type_hints
 import numpy as np
 from pydantic import BaseModel, Field, create_model
 
-from whatif_assets.domain.base.arrays import FloatArray
+from whatif_assets.domain.base.arrays import FloatArray, IntArray
 from whatif_assets.domain.base.settings import Settings
 from whatif_assets.domain.base.source_code import code_version
 from whatif_assets.domain.features.bar_columns import (
@@ -37,6 +37,7 @@ INPUTS = (
     "bars",
     "price",
     "other",
+    "benchmark",
     "open",
     "high",
     "low",
@@ -49,6 +50,8 @@ INPUTS = (
     "fact_previous",
     "fact_since",
     "fact_ahead",
+    "values",
+    "sections",
 )
 FACT = "fact_"
 _PACKAGE = __name__.partition(".")[0]
@@ -56,6 +59,8 @@ _PACKAGE = __name__.partition(".")[0]
 _CHOICES: dict[str, dict[str, Any]] = {
     "price": {"price": (Price, "close")},
     "other": {"other": (Price, "open"), "symbol": (str | None, None)},
+    "benchmark": {"to": (str, ...)},
+    "sections": {"by": (Literal["market", "group"], "market")},
 }
 _Fact = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*(\..+)?$")]
 
@@ -77,11 +82,15 @@ class FeatureFunction:
     - ``price`` is the column that the feature's argument `price` names.
     - ``other`` is the column that the argument `other` names; it is taken from another
       symbol if the argument `symbol` names one.
+    - ``benchmark`` is the column that `price` names, of the symbol that the argument
+      `to` names.
     - ``fact_value``, ``fact_previous``, ``fact_since`` and ``fact_ahead`` describe the
       fact that the argument `fact` names, as known at the bar's close: the values of
       its last event and of the event before, the days since the last event, and the
       days to the next event.
     - ``bars`` is the frame of tidy bars; it replaces all other inputs.
+    - ``values`` and ``sections`` are the inputs of a function across symbols, see
+      `across`: not columns of bars, but the values of another feature.
 
     Where a bar lacks one of the inputs, the feature is NaN.
 
@@ -179,6 +188,11 @@ class FeatureFunction:
         return any(name.startswith(FACT) for name in self.inputs)
 
     @property
+    def across_symbols(self) -> bool:
+        """Whether the function compares values of several symbols at one time."""
+        return "sections" in self.inputs
+
+    @property
     def description(self) -> str:
         """First line of the docstring of ``compute``, and the name of the output."""
         first = (self.compute.__doc__ or "").strip().split("\n")[0]
@@ -189,6 +203,8 @@ class FeatureFunction:
         chosen = {"price": arguments.get("price"), "other": arguments.get("other")}
         if "other" in self.inputs and arguments["symbol"] is not None:
             chosen["other"] = column_elsewhere(arguments["other"], arguments["symbol"])
+        if "benchmark" in self.inputs:
+            chosen["benchmark"] = column_elsewhere(arguments["price"], arguments["to"])
         if self.reads_facts:
             fact = self.fact or arguments["fact"]
             parts = (n for n in self.inputs if n.startswith(FACT))
@@ -236,6 +252,29 @@ class FeatureFunction:
         values = np.full(len(some), np.nan)
         values[some] = self._output(self.compute(*(a[some] for a in arrays), **given))
         return values
+
+    def across(
+        self, values: FloatArray, sections: IntArray, arguments: dict[str, Any]
+    ) -> FloatArray:
+        """Compute a feature across symbols.
+
+        Parameters
+        ----------
+        values
+            Finite values of another feature.
+        sections
+            Number of the cross-section of each value; values with the same number are
+            compared. From 0 on, none left out.
+        arguments
+            All arguments of the feature.
+
+        Returns
+        -------
+        numpy.ndarray
+            float64, in the shape that ``compute`` returned; the caller must check it.
+        """
+        given = {name: arguments[name] for name in self.own_arguments}
+        return self._output(self.compute(values, sections, **given))
 
     def _output(self, result: Any) -> FloatArray:
         chosen = result if self.output is None else result[self.output]

@@ -26,6 +26,11 @@ from whatif_assets.domain.bars.schema import (
 from whatif_assets.domain.base.arrays import IntArray
 from whatif_assets.domain.features.bar_columns import BarColumns
 from whatif_assets.domain.features.computing import beside, with_other_symbols
+from whatif_assets.domain.features.cross_sections import (
+    across_symbols,
+    group_column,
+    per_symbol,
+)
 from whatif_assets.domain.features.feature import Feature, symbols_read, warm_up
 
 # Returns the tidy bars of a session.
@@ -208,19 +213,22 @@ def features_of_sessions(
     Raises
     ------
     BadInput
-        The bars are not sorted, or a bar is there twice.
+        The bars are not sorted, a bar is there twice, or a feature reads groups that
+        the bars do not have in a column ``group``.
     """
     columns = BarColumns(with_other_symbols(bars, features))
-    blocks = list(session_blocks(bars, history, features))
+    parts = per_symbol(features)
+    blocks = list(session_blocks(bars, history, parts))
     kept = [np.arange(block.start, block.stop) for block in blocks]
     rows = np.concatenate(kept) if kept else np.empty(0, dtype=np.int64)
-    computed, done = np.empty((len(features), len(rows))), 0
+    computed, done = np.empty((len(parts), len(rows))), 0
     for block in blocks:
         of_block = slice(done, done := done + block.stop - block.start)
-        for number, feature in enumerate(features):
+        for number, feature in enumerate(parts):
             computed[number, of_block] = block.values(feature, columns, block.stop)
-    keys = [bars[name].iloc[rows] for name in ("symbol", "ts", "session")]
-    return beside(keys, features, computed)
+    names = ("symbol", "ts", "session", *group_column(features))
+    keys = [bars[name].iloc[rows] for name in names]
+    return across_symbols(beside(keys, parts, computed), features)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from whatif_assets.domain.base.arrays import FloatArray
-from whatif_assets.domain.features import FEATURES, Feature
+from whatif_assets.domain.features import FEATURES, Feature, functions_of
 from whatif_assets.domain.leaks.finding import Finding
 
 FORETELLING_PROBE = "columns_foretell_no_return"
@@ -140,5 +140,6 @@ def returns_to_the_close(
 
 def uses_other_data(feature: Feature) -> bool:
     """Whether a feature may depend on other data than bars: facts or users' code."""
-    own = not FEATURES[feature.function].comes_with_this
+    functions = (FEATURES[name] for name in functions_of([feature]))
+    own = not all(function.comes_with_this for function in functions)
     return own or feature.fact is not None

@@ -13,6 +13,11 @@ import pandas as pd
 
 from whatif_assets.domain.features import FEATURES, Feature
 from whatif_assets.domain.features.larger_bars import LargerBars
+from whatif_assets.domain.leaks.across import (
+    DRAWS,
+    DRAWS_OF_OWN,
+    values_depend_on_their_time,
+)
 from whatif_assets.domain.leaks.finding import KEYS, Finding, Tally, merge_findings
 from whatif_assets.domain.leaks.recomputing import (
     FEATURES_PROBE,
@@ -66,8 +71,7 @@ def features_see_no_future(
     BadInput
         A user's function fails, ends its process, or takes too long.
     """
-    foreign = [f for f in features if not FEATURES[f.function].comes_with_this]
-    known = [feature for feature in features if feature not in foreign]
+    known, foreign = _by_origin(features)
     findings = []
     if known or not foreign:
         futures = recomputed(bars, session, previous, known, draw, _of(known, slower))
@@ -81,6 +85,53 @@ def features_see_no_future(
         )
         findings.append(_foreign_see_no_future(foreign, probed, draw, probe))
     return merge_findings(findings)
+
+
+def across_see_no_future(
+    parts: pd.DataFrame,
+    features: Sequence[Feature],
+    written: pd.DataFrame,
+    draw: random.Random,
+    probe: str = FEATURES_PROBE,
+) -> Finding:
+    """Compare features across symbols with those of the same values at other times.
+
+    A user's own functions are called in a new process, see `features_see_no_future`.
+
+    Parameters
+    ----------
+    parts, features, written, draw, probe
+        As for `whatif_assets.domain.leaks.across.values_depend_on_their_time`.
+
+    Raises
+    ------
+    BadInput
+        A user's function fails, ends its process, or takes too long.
+    """
+    known, foreign = _by_origin(features)
+    findings = []
+    if known:
+        compared = values_depend_on_their_time(
+            parts, known, written, draw, DRAWS, probe
+        )
+        findings.append(compared)
+    if foreign:
+        about = (parts, foreign, written)
+        probed = functools.partial(
+            values_depend_on_their_time, *about, draws=DRAWS_OF_OWN, probe=probe
+        )
+        findings.append(_foreign_see_no_future(foreign, probed, draw, probe))
+    return merge_findings(findings)
+
+
+def _by_origin(features: Sequence[Feature]) -> tuple[list[Feature], list[Feature]]:
+    """Divide features into those of this package's functions and those of users'."""
+    foreign = [
+        feature
+        for feature in features
+        if not all(FEATURES[one.function].comes_with_this for one in feature.chain)
+    ]
+    return [feature for feature in features if feature not in foreign], foreign
 
 
 def _foreign_see_no_future(

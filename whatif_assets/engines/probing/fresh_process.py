@@ -10,7 +10,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from whatif_assets.domain.accounts.job import Files
-from whatif_assets.domain.features import FEATURES, Feature, FeatureFunction
+from whatif_assets.domain.features import (
+    FEATURES,
+    Feature,
+    FeatureFunction,
+    functions_of,
+)
 from whatif_assets.domain.features.code_copies import Copied, Named
 from whatif_assets.domain.features.function import no_warm_up
 from whatif_assets.engines.isolation.sandbox import SandboxedResult, run_sandboxed
@@ -45,7 +50,7 @@ class FreshProcess:
     @classmethod
     def of(cls, features: Sequence[Feature]) -> FreshProcess:
         """Prepare a process with the functions of some features."""
-        names = dict.fromkeys(feature.function for feature in features)
+        names = functions_of(features)
         functions: dict[str, FeatureFunction] = {}
         for name in names:
             # The features have computed their warm-up already.

@@ -13,6 +13,12 @@ import pandas as pd
 from whatif_assets.domain.bars.schema import symbol_rows
 from whatif_assets.domain.features.bar_columns import column_elsewhere
 from whatif_assets.domain.features.computing import with_other_symbols
+from whatif_assets.domain.features.cross_sections import (
+    across_symbols,
+    check_groups,
+    group_column,
+    per_symbol,
+)
 from whatif_assets.domain.features.feature import Feature
 from whatif_assets.domain.features.function import FeatureFunction
 from whatif_assets.domain.features.indicators import FEATURES
@@ -30,6 +36,8 @@ def compute_features_spark(
     features: Sequence[Feature],
 ) -> pd.DataFrame:
     """Compute the features of several sessions on Spark, symbols in parallel.
+
+    Features across symbols are completed here, from the values of all symbols.
 
     Parameters
     ----------
@@ -52,34 +60,43 @@ def compute_features_spark(
     BadInput
         As for `features_of_sessions`.
     """
-    columns = [feature.column for feature in features]
+    parts = per_symbol(features)
     # A worker has only the functions of this package, so all functions are sent.
-    functions = {f.function: replace(FEATURES[f.function]) for f in features}
+    functions = {f.function: replace(FEATURES[f.function]) for f in parts}
     history = {day: list(previous) for day, previous in history.items()}
+    groups = group_column(features)
     schema = ", ".join(
-        ["symbol string", "ts long", "session int", *(f"`{c}` double" for c in columns)]
+        [
+            *("symbol string", "ts long", "session int"),
+            *(f"`{name}` string" for name in groups),
+            *(f"`{part.column}` double" for part in parts),
+        ]
     )
     grouped = _portable(spark, bars, features).groupBy("symbol")
     result = grouped.applyInPandas(
-        lambda group: _of_symbol(group, history, features, functions), schema
+        lambda bars: _of_symbol(bars, history, parts, functions, groups), schema
     ).toPandas()
     result = result.sort_values(["symbol", "ts"], ignore_index=True)
     days = result["session"].to_numpy(dtype=np.int64).astype("datetime64[D]")
-    return result.assign(ts=_utc(result["ts"]), session=days.astype("datetime64[ns]"))
+    result = result.assign(ts=_utc(result["ts"]), session=days.astype("datetime64[ns]"))
+    return across_symbols(result, features)
 
 
 def _of_symbol(
-    group: pd.DataFrame,
+    bars: pd.DataFrame,
     history: History,
     features: Sequence[Feature],
     functions: Mapping[str, FeatureFunction],
+    groups: Sequence[str],
 ) -> pd.DataFrame:
     """Compute the features of one symbol on a worker; times are as in `_portable`."""
     FEATURES.update(functions)
-    ordered = group.sort_values("ts", ignore_index=True)
+    ordered = bars.sort_values("ts", ignore_index=True)
     ordered = ordered.assign(ts=_utc(ordered["ts"]))
     frame = features_of_sessions(ordered, history, features)
-    return frame.assign(ts=_micros(frame["ts"]))
+    of_bars = ordered.set_index("ts")[list(groups)].reindex(frame["ts"])
+    of_bars = of_bars.reset_index(drop=True)
+    return frame.join(of_bars).assign(ts=_micros(frame["ts"]))
 
 
 def _portable(
@@ -96,6 +113,7 @@ def _portable(
         return spark.createDataFrame(bars.assign(ts=_micros(bars["ts"]), session=days))
     from pyspark.sql import functions as F  # noqa: N812
 
+    check_groups(pd.DataFrame(columns=bars.columns), features)
     for price, symbol in {f.elsewhere for f in features if f.elsewhere}:
         of_bar = F.expr("(high + low + close) / 3" if price == "typical" else price)
         theirs = bars.where(F.col("symbol") == symbol).select(

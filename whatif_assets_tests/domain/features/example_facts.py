@@ -1,22 +1,37 @@
-"""Facts joined to the bars of tests, so that every feature has its inputs."""
+"""Inputs joined to the bars of tests, so that every feature has what it reads."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from whatif_assets.domain.features import FEATURES, Feature, parse_feature
+from whatif_assets.domain.features import FEATURES, PRICES, Feature, parse_feature
+from whatif_assets.domain.features.bar_columns import column_elsewhere
 from whatif_assets.sources.facts import FactOptions, Facts
 
+BENCHMARK = "S99"
 MINUTE = pd.Timedelta(minutes=1)
 
 
 def feature_of(name: str, **arguments: Any) -> Feature:
-    """Parse a feature; a feature that reads facts gets one of the example facts."""
-    if "fact" in FEATURES[name].arguments.model_fields:
-        arguments["fact"] = "series"
+    """Parse a feature, with one of the example inputs if it needs one."""
+    known = FEATURES[name].arguments.model_fields
+    required = {"fact": "series", "to": BENCHMARK}
+    arguments |= {field: value for field, value in required.items() if field in known}
+    if FEATURES[name].across_symbols:
+        arguments["of"] = {"ema": {"timeperiod": 3, "relative_to": "close"}}
     return parse_feature({name: arguments})
+
+
+def with_benchmark(bars: pd.DataFrame) -> pd.DataFrame:
+    """Join to minute bars the prices of a symbol that moves by its own rules."""
+    minute = bars["ts"].to_numpy(dtype="datetime64[m]").astype(np.float64)
+    moves = 0.01 * np.sin(minute / 7.3) + 0.006 * np.sin(minute * 1.9)
+    price = 100 * np.exp(moves + 0.02 * np.sin(minute / 123.4))
+    columns = {column_elsewhere(name, BENCHMARK): price for name in PRICES}
+    return bars.assign(**columns)
 
 
 def example_facts() -> Facts:

@@ -1,4 +1,7 @@
-"""Properties of every feature in the registry."""
+"""Properties of every feature in the registry that is computed for each symbol.
+
+For features across symbols see ``test_cross_sections``.
+"""
 
 from __future__ import annotations
 
@@ -20,11 +23,16 @@ from whatif_assets.domain.features import (
     features_of_sessions,
     session_features,
 )
-from whatif_assets_tests.domain.features.example_facts import feature_of, with_facts
+from whatif_assets_tests.domain.features.example_facts import (
+    feature_of,
+    with_benchmark,
+    with_facts,
+)
 from whatif_assets_tests.domain.features.random_walks import random_walks, weekdays
 from whatif_assets_tests.generators import bar_frames
 
-ALL = [feature_of(name) for name in FEATURES]
+OF_ONE = [name for name, function in FEATURES.items() if not function.across_symbols]
+ALL = [feature_of(name) for name in OF_ONE]
 PRICES = ["open", "high", "low", "close", "vwap"]
 
 # Arguments other than the defaults; each feature gets those that it takes.
@@ -48,12 +56,16 @@ def with_other_arguments(name: str) -> Feature:
     return feature_of(name, **{k: v for k, v in OTHERS.items() if k in known})
 
 
-def walks_with_facts(*arguments: Any, **options: Any) -> pd.DataFrame:
-    return with_facts(random_walks(*arguments, **options))
+def with_inputs(bars: pd.DataFrame) -> pd.DataFrame:
+    return with_benchmark(with_facts(bars))
 
 
-def frames_with_facts(**options: Any) -> st.SearchStrategy[pd.DataFrame]:
-    return bar_frames(**options).map(with_facts)
+def walks_with_inputs(*arguments: Any, **options: Any) -> pd.DataFrame:
+    return with_inputs(random_walks(*arguments, **options))
+
+
+def frames_with_inputs(**options: Any) -> st.SearchStrategy[pd.DataFrame]:
+    return bar_frames(**options).map(with_inputs)
 
 
 def assert_same_bits(found: pd.DataFrame, expected: pd.DataFrame) -> None:
@@ -69,7 +81,7 @@ def bits(values: pd.Series) -> npt.NDArray[np.int64]:
 
 
 @settings(max_examples=25, deadline=None)
-@given(bars=frames_with_facts(max_bars=120, max_symbols=2), cut=st.integers(1, 120))
+@given(bars=frames_with_inputs(max_bars=120, max_symbols=2), cut=st.integers(1, 120))
 def test_it_is_causal(bars: pd.DataFrame, cut: int) -> None:
     place = bars.groupby("symbol").cumcount()
     changed = bars.copy()
@@ -80,7 +92,7 @@ def test_it_is_causal(bars: pd.DataFrame, cut: int) -> None:
 
 
 @settings(max_examples=10, deadline=None)
-@given(bars=frames_with_facts(max_bars=100))
+@given(bars=frames_with_inputs(max_bars=100))
 def test_symbols_do_not_touch_one_another(bars: pd.DataFrame) -> None:
     together = compute_features(bars, ALL)
     for _, alone in bars.groupby("symbol"):
@@ -88,7 +100,7 @@ def test_symbols_do_not_touch_one_another(bars: pd.DataFrame) -> None:
 
 
 @settings(max_examples=25, deadline=None)
-@given(bars=frames_with_facts(min_bars=1, max_bars=100, max_symbols=1))
+@given(bars=frames_with_inputs(min_bars=1, max_bars=100, max_symbols=1))
 def test_no_value_is_infinite(bars: pd.DataFrame) -> None:
     values = compute_features(bars, ALL).drop(columns=["symbol", "ts"])
     assert not np.isinf(values.to_numpy()).any()
@@ -97,12 +109,12 @@ def test_no_value_is_infinite(bars: pd.DataFrame) -> None:
 @pytest.fixture(scope="module")
 def long_walk() -> pd.DataFrame:
     """One symbol for longer than any default warm-up."""
-    walk = walks_with_facts(weekdays(24), symbols=1)
+    walk = walks_with_inputs(weekdays(24), symbols=1)
     assert len(walk) > max(feature.warm_up for feature in ALL) + 1000
     return walk
 
 
-@pytest.mark.parametrize("name", FEATURES)
+@pytest.mark.parametrize("name", OF_ONE)
 def test_its_warm_up_suffices(name: str, long_walk: pd.DataFrame) -> None:
     for feature in (feature_of(name), with_other_arguments(name)):
         whole = feature.of(long_walk)
@@ -115,9 +127,9 @@ def test_its_warm_up_suffices(name: str, long_walk: pd.DataFrame) -> None:
             )
 
 
-@pytest.mark.parametrize("name", FEATURES)
+@pytest.mark.parametrize("name", OF_ONE)
 def test_it_has_values_once_it_has_warmed_up(name: str) -> None:
-    walk = walks_with_facts(weekdays(1), symbols=1)
+    walk = walks_with_inputs(weekdays(1), symbols=1)
     values = with_other_arguments(name).of(walk)
     known = np.flatnonzero(~np.isnan(values))
     assert known[0] <= with_other_arguments(name).warm_up
@@ -126,7 +138,7 @@ def test_it_has_values_once_it_has_warmed_up(name: str) -> None:
 
 def test_a_session_has_the_same_bits_in_any_range() -> None:
     days = weekdays(8)
-    walks = walks_with_facts(days, symbols=2, keep=0.9, bars=120)
+    walks = walks_with_inputs(days, symbols=2, keep=0.9, bars=120)
     history = {day: days[: days.index(day)] for day in days[5:]}
     together = features_of_sessions(walks, history, ALL)
     by_day = dict(list(walks.groupby("session")))
@@ -142,7 +154,7 @@ def test_a_session_has_the_same_bits_in_any_range() -> None:
 
 @pytest.mark.parametrize("missing", [*PRICES, "volume"])
 def test_a_bar_without_what_it_reads_is_nan_and_skipped(missing: str) -> None:
-    walk = walks_with_facts(weekdays(1), symbols=1)
+    walk = walks_with_inputs(weekdays(1), symbols=1)
     rows = [0, 1, 50, 51, 200]
     walk.loc[rows, missing] = np.nan
     found = compute_features(walk, ALL)
@@ -166,7 +178,7 @@ def test_a_bar_without_what_it_reads_is_nan_and_skipped(missing: str) -> None:
 
 
 def test_its_unit_says_how_it_scales() -> None:
-    walk = walks_with_facts(weekdays(1), symbols=1)
+    walk = walks_with_inputs(weekdays(1), symbols=1, bars=500)
     # Powers of two, so that not a bit of a mantissa changes.
     scaled = walk.assign(
         **{price: walk[price] * 2.0**-3 for price in PRICES},
@@ -178,9 +190,11 @@ def test_its_unit_says_how_it_scales() -> None:
         factor = by_unit.get(FEATURES[feature.function].unit, 1.0)
         if feature.function == "emv":  # a square of a price by a volume
             factor = 2.0**-6 / 2.0**4
+        # The logarithm of a price, which scaling moves.
+        moved = np.log(2.0**-3) if feature.function == "spread" else 0.0
         np.testing.assert_allclose(
             after[feature.column],
-            before[feature.column] * factor,
+            before[feature.column] * factor + moved,
             rtol=1e-9,
             atol=1e-11,
             err_msg=feature.column,
@@ -196,12 +210,12 @@ UNDEFINED = {
     *("emv", "weighted_linearreg", "weighted_linearreg_slope"),
     *("weighted_linearreg_intercept", "realized_correlation", "regression_slope"),
     *("regression_intercept", "weighted_regression_slope"),
-    "weighted_regression_intercept",
+    *("weighted_regression_intercept", "spread_zscore"),
 }
 
 
 def test_what_is_undefined_is_nan() -> None:
-    walk = walks_with_facts(weekdays(1), symbols=1)
+    walk = walks_with_inputs(weekdays(1), symbols=1, bars=500)
     still = walk.assign(**dict.fromkeys(PRICES, 0.1), volume=0.0)
     values = compute_features(still, ALL)
     unknown = {f.function for f in ALL if values[f.column].isna().all()}
@@ -215,7 +229,7 @@ def test_what_is_undefined_is_nan() -> None:
 
 
 def test_it_starts_to_say_something_when_prices_move_again() -> None:
-    walk = walks_with_facts(weekdays(1), symbols=1)
+    walk = walks_with_inputs(weekdays(1), symbols=1, bars=500)
     walk.loc[:199, PRICES] = walk.loc[200, "open"]
     walk.loc[:199, "volume"] = 0.0
     values = compute_features(walk, ALL)
@@ -226,19 +240,19 @@ def test_it_starts_to_say_something_when_prices_move_again() -> None:
 
 @pytest.mark.parametrize("bars", [0, 1])
 def test_too_few_bars_give_a_value_each_and_no_error(bars: int) -> None:
-    walk = walks_with_facts(weekdays(1), symbols=1).iloc[:bars]
+    walk = walks_with_inputs(weekdays(1), symbols=1).iloc[:bars]
     assert len(compute_features(walk, ALL)) == bars
 
 
 def test_it_leaves_the_bars_alone() -> None:
-    walk = walks_with_facts(weekdays(1))
+    walk = walks_with_inputs(weekdays(1))
     before = walk.copy()
     compute_features(walk, ALL)
     pd.testing.assert_frame_equal(walk, before)
 
 
 def test_talib_unstable_periods_change_nothing_and_stay() -> None:
-    walk = walks_with_facts(weekdays(1), symbols=1)
+    walk = walks_with_inputs(weekdays(1), symbols=1)
     before = compute_features(walk, ALL)
     talib.set_unstable_period("ALL", 7)
     try:
@@ -257,13 +271,13 @@ def test_it_says_what_it_is_and_what_it_reads(name: str) -> None:
 
 
 def test_columns_are_unique_and_need_no_quotes() -> None:
-    columns = [feature.column for feature in ALL]
+    columns = [feature_of(name).column for name in FEATURES]
     assert len(set(columns)) == len(columns)
     assert all(column.isidentifier() for column in columns)
 
 
 def test_several_features_are_the_single_ones_side_by_side() -> None:
-    walk = walks_with_facts(weekdays(2))
+    walk = walks_with_inputs(weekdays(2))
     frame = compute_features(walk, ALL)
     assert list(frame.columns) == ["symbol", "ts", *(f.column for f in ALL)]
     singly = {f.column: compute(walk, f.function, **dict(f.arguments)) for f in ALL}

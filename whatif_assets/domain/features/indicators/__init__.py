@@ -6,7 +6,8 @@ that module's registry.
 the result of a function. Two more rules hold for all functions:
 
 - A value depends only on its own bar and on earlier bars, and on no more earlier bars
-  than the warm-up in the registry. Indicators that accumulate from the first bar of a
+  than the warm-up in the registry. A value across symbols depends only on the values of
+  its own time. Indicators that accumulate from the first bar of a
   history (on-balance volume, accumulation/distribution and so on) would depend on where
   the history begins, and are therefore computed over a window.
 - An undefined value is NaN, such as a division by zero because no price moved or
@@ -17,8 +18,10 @@ several lines has one feature per line.
 """
 
 from whatif_assets.domain.features.function import FeatureFunction
+from whatif_assets.domain.features.indicators.across import ACROSS
 from whatif_assets.domain.features.indicators.averages import AVERAGES
 from whatif_assets.domain.features.indicators.bands import BANDS
+from whatif_assets.domain.features.indicators.benchmarks import BENCHMARKS
 from whatif_assets.domain.features.indicators.directional import DIRECTIONAL
 from whatif_assets.domain.features.indicators.facts import FACT_FEATURES
 from whatif_assets.domain.features.indicators.momentum import MOMENTUM
@@ -38,6 +41,8 @@ FAMILIES: dict[str, dict[str, FeatureFunction]] = {
     "Volume": VOLUME,
     "Prices and statistics": PRICE_FEATURES,
     "Two prices": PAIRS,
+    "Against another symbol": BENCHMARKS,
+    "Across symbols": ACROSS,
     "Facts": FACT_FEATURES,
 }
 FEATURES: dict[str, FeatureFunction] = {

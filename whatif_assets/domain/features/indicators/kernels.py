@@ -82,6 +82,23 @@ def window_fit(y: Any, x: Any, weight: Any, timeperiod: int) -> Any:
 
 
 @compiled
+def window_misfit(y: Any, x: Any, slope: Any, intercept: Any, timeperiod: int) -> Any:
+    """Compute the deviations from lines; see ``windows.window_misfit``."""
+    deviations = np.full(len(y), np.nan)
+    for last in range(timeperiod - 1, len(y)):
+        if np.isnan(slope[last]):
+            continue
+        bars, squares = 0, 0.0
+        for bar in range(last - timeperiod + 1, last + 1):
+            away = y[bar] - slope[last] * x[bar] - intercept[last]
+            if not np.isnan(away):
+                bars += 1
+                squares += away * away
+        deviations[last] = np.sqrt(squares / (bars - 1))
+    return deviations
+
+
+@compiled
 def window_line(y: Any, weight: Any, timeperiod: int) -> Any:
     """Compute values at the last bar, and slopes; see ``windows.window_line``."""
     now, slopes = np.full(len(y), np.nan), np.full(len(y), np.nan)

@@ -86,6 +86,32 @@ def window_fit(
     return compiled_loops().window_fit(y, x, weight, timeperiod)  # type: ignore[no-any-return]
 
 
+def window_misfit(
+    y: FloatArray,
+    x: FloatArray,
+    slope: FloatArray,
+    intercept: FloatArray,
+    timeperiod: int,
+) -> FloatArray:
+    """Compute the sample standard deviation of y from the line of each window.
+
+    Parameters
+    ----------
+    y, x
+        Values; bars in which one of them is NaN are left out.
+    slope, intercept
+        The least-squares line of the window that ends at each bar, see `window_fit`.
+    timeperiod
+        Length of the windows.
+
+    Returns
+    -------
+    numpy.ndarray
+        NaN where the line is NaN.
+    """
+    return compiled_loops().window_misfit(y, x, slope, intercept, timeperiod)  # type: ignore[no-any-return]
+
+
 def window_line(y: FloatArray, weight: FloatArray, timeperiod: int) -> FloatArrays:
     """Fit y on the position of the bar by weighted least squares in each window.
 
