@@ -126,9 +126,9 @@ class StrategyType:
             return self.Settings(**{_param(name): v for name, v in values.items()})
         except ValidationError as error:
             detail = error.errors()[0]
-            field = ".".join(str(part) for part in detail["loc"])
+            field = "".join(f"{part}: " for part in detail["loc"])
             raise BadInput(
-                f"Strategy '{self.name}': {field}: {explain(self.Settings, detail)}"
+                f"Strategy '{self.name}': {field}{explain(self.Settings, detail)}"
             ) from None
 
     def given(self, values: Mapping[str, Any]) -> dict[str, Any]:

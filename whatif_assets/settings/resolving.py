@@ -9,8 +9,10 @@ from pathlib import Path
 from whatif_assets.domain.base.errors import BadInput, did_you_mean
 from whatif_assets.domain.features import Feature, check_facts_read, check_symbols_read
 from whatif_assets.domain.features.cross_sections import check_same_times
+from whatif_assets.engines.strategies import required_features
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.entries import resolve_each
+from whatif_assets.settings.fields import COSTS
 from whatif_assets.settings.market import Market
 from whatif_assets.settings.spec import YamlDocument
 from whatif_assets.settings.study import Study, read_study
@@ -56,12 +58,37 @@ def resolve_configurations(
             # The study's own features are checked once, by `market_findings`.
             if market is not None and result.features != study.parsed_features:
                 _check_features_read(result.features, market)
+            if market is not None:
+                _check_strategy(result, market)
         except BadInput as error:
             field = ("configurations", name, *error.field)
             faults.setdefault(f"{study.name}.{name}", f"{_place(path, field)}: {error}")
         else:
             found.append(result)
     return Resolved(tuple(found), faults)
+
+
+def _check_strategy(configuration: Configuration, market: Market) -> None:
+    """Raise for a symbol, fact or time that a strategy names and does not get."""
+    strategy = configuration.strategy_type()
+    swept = configuration.sweep.items()
+    first = {name: values[0] for name, values in swept if name not in COSTS}
+    base = {**configuration.strategy_settings, **first}
+    # One value after the other, since all combinations may be very many.
+    each = [{**base, n: v} for n, values in swept if n in first for v in values]
+    several = [base, *each]
+    _check_features_read(required_features(strategy, several), market)
+    traded = configuration.symbols or market.symbols
+    if strategy.panel_rule is None or traded is None:
+        return
+    for values in several:
+        for symbol in strategy.panel_rule.symbols_named(strategy.settings(values)):
+            if symbol not in traded:
+                raise BadInput(
+                    f"Configuration {configuration.key}: strategy "
+                    f"'{configuration.strategy}' trades {symbol}, which is not among "
+                    f"the symbols of the configuration.{did_you_mean(symbol, traded)}"
+                )
 
 
 def _check_features_read(features: Sequence[Feature], market: Market) -> None:

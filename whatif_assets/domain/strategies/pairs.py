@@ -54,9 +54,7 @@ class PairsSettings(RebalancingSettings):
     @model_validator(mode="after")
     def _can_be_traded(self) -> PairsSettings:
         if self.first == self.second:
-            raise ValueError(
-                f"first and second are both {self.first}; name two symbols"
-            )
+            raise ValueError(f"first and second: found {self.first} twice; name two")
         if self.exit >= self.entry:
             raise ValueError(
                 f"exit: found {self.exit}; it must be below entry, {self.entry}"
@@ -102,6 +100,11 @@ class Pairs(RebalancingRule[PairsSettings]):
             "score": parse_feature({"spread_zscore": against}),
             "beta": parse_feature({"hedge_ratio": against}),
         }
+
+    @classmethod
+    def symbols_named(cls, settings: PairsSettings) -> tuple[str, ...]:
+        """Return the two symbols."""
+        return settings.first, settings.second
 
     @classmethod
     def lines_of(cls, sleeve: Sleeve, settings: PairsSettings) -> dict[str, FloatArray]:

@@ -148,6 +148,11 @@ class RebalancingRule(bt.Strategy, Generic[SettingsT]):  # type: ignore[misc]
         return {}
 
     @classmethod
+    def symbols_named(cls, settings: SettingsT) -> tuple[str, ...]:
+        """Return the symbols that the settings name; all of them are to be traded."""
+        return ()
+
+    @classmethod
     def reads_forecast(cls, settings: SettingsT) -> bool:
         """Whether the strategy reads forecasts with these settings."""
         return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import duckdb
@@ -14,6 +15,7 @@ from whatif_assets.command_line.terminal import print_check
 from whatif_assets.domain.bars.sessions import Sessions
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.home.home import Home
+from whatif_assets.steps.freshness import Freshness
 from whatif_assets_tests.made_once import made_once
 
 MARCH = Sessions("XNYS", pd.Timestamp("2018-01-02").date(), None)
@@ -25,6 +27,7 @@ market:
   first_session: 2018-01-02
   last_session: 2018-03-29
   base_bar: 1day
+  groups: {one: [AAA, BBB], two: [CCC, GONE]}
 evaluation: {method: whole}
 cash: 100000
 costs: {commission_bps: 1, borrow_bps: 50}
@@ -42,6 +45,16 @@ configurations:
     score: roc+timeperiod=3
     count: 1
     each: {universe: [few, liquid]}
+  grouped:
+    strategy: rank_long_short
+    score: {rank: {of: {roc: {timeperiod: 3}}}}
+    sides: long_short
+    count: 1
+    leverage: 1.5
+    gross: 1.2
+    sweep: {neutral: [none, group], reserve: [0, 5000]}
+  pair: {strategy: pairs, first: AAA, second: BBB, lookback: 5, entry: 1, exit: 0}
+  least: {strategy: optimised_portfolio, score: roc+timeperiod=3, lookback: 5}
   rules: {strategy: ema_cross, fastperiod: 2, slowperiod: 4, account: portfolio}
   mine: {strategy: "own.py:Rotate", account: portfolio}
 """
@@ -128,6 +141,9 @@ def test_every_configuration_has_results(home: Home) -> None:
         "held.ranked",
         "held.chosen~universe=few",
         "held.chosen~universe=liquid",
+        "held.grouped",
+        "held.pair",
+        "held.least",
         "held.rules",
         "held.mine",
     }
@@ -178,6 +194,28 @@ def test_the_page_shows_what_is_held(home: Home) -> None:
 
 
 @pytest.mark.usefixtures("undrawn")
+def test_a_pair_holds_both_of_its_symbols_or_none(home: Home) -> None:
+    rows = home.lake.read("positions", "held.pair")
+    held = rows.pivot(index="session", columns="symbol", values="units")
+    assert len(held) > 3
+    assert list(held.columns) == ["AAA", "BBB"]
+    assert (np.sign(held["AAA"]) == -np.sign(held["BBB"])).all()
+
+
+def test_other_groups_make_stale_what_reads_them(home: Home, tmp_path: Path) -> None:
+    copy = tmp_path / "home"
+    shutil.copytree(home.path, copy)
+    market = copy / "market.yaml"
+    text = market.read_text()
+    assert "GONE" in text
+    market.write_text(text.replace("GONE", "LATE"))
+    states = Freshness(Home.open(copy))
+    assert states.of("price_bars", "2018-02-01").is_fresh
+    assert "groups" in str(states.of("backtest_results", "held.grouped"))
+    for key in ("held.ranked", "held.pair", "held.least"):
+        assert states.of("backtest_results", key).is_fresh
+
+
 def test_another_home_has_the_same_results(home: Home, tmp_path: Path) -> None:
     other, done = run(tmp_path)
     assert done
@@ -224,4 +262,11 @@ def test_a_check_sets_own_strategies_up_with_all_feeds(tmp_path: Path) -> None:
     assert print_check(tmp_path / "home", str(path))
     path.write_text(f"{head}configurations:\n{entry % '[AAA, CCC]'}")
     with pytest.raises(BadInput, match="has a feed for each of AAA, CCC"):
+        print_check(tmp_path / "home", str(path))
+    pair = "  two: {strategy: pairs, first: AAA, second: ABB, symbols: [AAA, CCC]}\n"
+    path.write_text(f"{head}configurations:\n{pair}")
+    with pytest.raises(BadInput, match="ABB"):
+        print_check(tmp_path / "home", str(path))
+    path.write_text(f"{head}configurations:\n{pair.replace('ABB', 'BBB')}")
+    with pytest.raises(BadInput, match="trades BBB, which is not among the symbols"):
         print_check(tmp_path / "home", str(path))

@@ -114,7 +114,7 @@ def _quantiles(
     below = place.astype(np.int64)
     above = np.minimum(below + 1, sizes - 1)
     low, high = ordered[starts + below], ordered[starts + above]
-    return low + (high - low) * (place - below)
+    return np.asarray(low + (high - low) * (place - below))
 
 
 ACROSS: dict[str, FeatureFunction] = {

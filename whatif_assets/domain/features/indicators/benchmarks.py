@@ -58,6 +58,23 @@ def residual(
     return returns - _beta(returns, others, timeperiod) * others
 
 
+def hedge_ratio(
+    price: FloatArray, benchmark: FloatArray, timeperiod: LongPeriod = 390
+) -> FloatArray:
+    """Hedge ratio: slope of the last log prices on those of the symbol ``to``.
+
+    A unit of money of the symbol is hedged by so many of the other one, sold. NaN if
+    the price of the other symbol has not moved.
+
+    References
+    ----------
+    As for `spread`.
+    """
+    own, other = _log(price), _log(benchmark)
+    slope: FloatArray = window_fit(own, other, np.ones_like(own), timeperiod)[0]
+    return slope
+
+
 def spread(
     price: FloatArray, benchmark: FloatArray, timeperiod: LongPeriod = 390
 ) -> FloatArray:
@@ -70,8 +87,7 @@ def spread(
     ----------
     Engle and Granger, Co-integration and error correction, 1987.
     """
-    own, other = _log(price), _log(benchmark)
-    return own - window_fit(own, other, np.ones_like(own), timeperiod)[0] * other
+    return _log(price) - hedge_ratio(price, benchmark, timeperiod) * _log(benchmark)
 
 
 def spread_zscore(
@@ -117,6 +133,7 @@ def _against(
 BENCHMARKS: dict[str, FeatureFunction] = {
     "beta": _against(beta, moves_of_window),
     "residual": _against(residual, moves_of_window),
+    "hedge_ratio": _against(hedge_ratio, earlier_bars_of_window),
     "spread": _against(spread, earlier_bars_of_window),
     "spread_zscore": _against(spread_zscore, earlier_bars_of_window),
 }
