@@ -79,13 +79,15 @@ def values_depend_on_their_time(
 def _changed(
     parts: pd.DataFrame, names: Sequence[str], draw: random.Random | None, draws: int
 ) -> Iterator[tuple[str, pd.DataFrame, Mask]]:
-    """Yield rows with other values at some times, and which of them are unchanged."""
-    yield REPEATED, parts, np.ones(len(parts), dtype=bool)
+    """Yield rows with other values at some times, and which of them are unchanged.
+
+    The unchanged rows come last: a function that keeps a state must not see them first.
+    """
     times = pd.factorize(parts["ts"])[0]
     count = len(np.unique(times))
     for _ in range(draws):
         if draw is None or count < 2:
-            return
+            break
         rng = np.random.default_rng(draw.getrandbits(32))
         half = np.zeros(count, dtype=bool)
         half[rng.permutation(count)[: count // 2]] = True
@@ -93,6 +95,7 @@ def _changed(
         noise = {name: _noise(parts[name], ~kept, rng) for name in names}
         yield REPLACED_BESIDE, parts.assign(**noise), kept
         yield REMOVED_BESIDE, parts[~kept], np.ones(int((~kept).sum()), dtype=bool)
+    yield REPEATED, parts, np.ones(len(parts), dtype=bool)
 
 
 def _noise(values: pd.Series, where: Mask, rng: np.random.Generator) -> pd.Series:
