@@ -7,9 +7,11 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
 from whatif_assets.domain.bars.bar_size import BarSize
 from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
-from whatif_assets.domain.features import Feature
+from whatif_assets.domain.features import GROUP, Feature
 from whatif_assets.domain.quality.losses import LeftOut, in_words, symbols_lost
 from whatif_assets.home.code_of_study import code_base
 from whatif_assets.home.lake import Lake
@@ -192,6 +194,11 @@ class Home:
     def bar_size(self, configuration: Configuration) -> BarSize:
         """Return the size of a configuration's bars."""
         return configuration.bar or self.market.bar_size
+
+    def with_groups(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Add to rows with ``symbol`` a column ``group``, the group of the symbol."""
+        groups = self.market.groups_of(rows["symbol"].unique())
+        return rows.assign(**{GROUP: rows["symbol"].map(groups)})
 
     def left_out(self, study: Study) -> list[LeftOut]:
         """List the refused bars of a study's sessions, oldest first."""

@@ -91,7 +91,8 @@ def _own_features(
         for name, function in functions.items()
         if not _is_ours(getattr(function.compute, "__module__", ""))
     }
-    return versions | home.market.groups_read(read)
+    label = configuration.label if configuration.algorithm else None
+    return versions | home.market.groups_read(read, label)
 
 
 def _strategy_identity(kind: StrategyType) -> list[str]:

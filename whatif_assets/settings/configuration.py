@@ -185,6 +185,7 @@ class Configuration:
                 "horizon": self.label.horizon,
                 "kind": self.label.kind,
                 "across_sessions": self.label.across_sessions,
+                **({"relative_to": mean} if (mean := self.label.relative_to) else {}),
             },
         }
 

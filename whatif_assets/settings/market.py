@@ -18,6 +18,7 @@ from whatif_assets.domain.bars.sessions import Sessions
 from whatif_assets.domain.base.errors import BadInput, did_you_mean
 from whatif_assets.domain.base.settings import Settings
 from whatif_assets.domain.features import Feature
+from whatif_assets.domain.models.labels import Label
 from whatif_assets.domain.quality import Rule, parse_rules
 from whatif_assets.domain.quality.losses import MAY_LOSE, MayLose, parse_may_lose
 from whatif_assets.settings.groups import OTHER_GROUP, Groups, groups_hash
@@ -151,15 +152,18 @@ class Market(Settings):
         known = {name: group for group, names in self.groups.items() for name in names}
         return {symbol: known.get(symbol, OTHER_GROUP) for symbol in symbols}
 
-    def groups_read(self, features: Iterable[Feature]) -> dict[str, str]:
+    def groups_read(
+        self, features: Iterable[Feature], label: Label | None = None
+    ) -> dict[str, str]:
         """Return a hash of the groups as a part of inputs; empty if nothing reads them.
 
         Parameters
         ----------
-        features
-            Features, of which some may compare symbols by group.
+        features, label
+            Features and a label that may compare symbols by group.
         """
         read = any(feature.reads_groups for feature in features)
+        read |= label is not None and label.relative_to == "group"
         return {"groups": groups_hash(self.groups)} if read else {}
 
     @property

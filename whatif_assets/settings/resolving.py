@@ -127,4 +127,8 @@ def find_market_errors(
         _check_features_read(study.parsed_features, market)
     except BadInput as error:
         findings.append(f"{document.where(('features',))}: {error}")
+    try:
+        study.parsed_label.check_bars(market.bar_size)
+    except BadInput as error:
+        findings.append(f"{document.where(('label',))}: {error}")
     return findings

@@ -49,6 +49,16 @@ class LabelSettings(Settings):
     )
     kind: Literal["level", "return"] = "level"
     across_sessions: bool = False
+    relative_to: Literal["market", "group"] | None = Field(
+        default=None,
+        description="Subtract the mean return of the market's symbols at the same bar, "
+        "or of those in the symbol's group; only for kind: return. Default: none.",
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> LabelSettings:
+        Label(**self.model_dump())
+        return self
 
 
 class Evaluation(Settings):

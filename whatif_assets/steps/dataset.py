@@ -72,7 +72,7 @@ def dataset(
 def versions_read(
     home: Home, configuration: Configuration, sessions: Sequence[date]
 ) -> list[str]:
-    """Return data versions of a dataset's features and bars, and its lost symbols.
+    """Return data versions of a dataset's features, bars, lost symbols and groups.
 
     Raises
     ------
@@ -81,7 +81,9 @@ def versions_read(
     """
     features = feature_versions(home, configuration, sessions)
     bars = BarReader(home, home.bar_size(configuration)).versions(sessions)
-    return features + bars + home.symbols_lost(home.study(configuration.study))
+    groups = home.market.groups_read([], configuration.label)
+    lost = home.symbols_lost(home.study(configuration.study))
+    return [*features, *bars, *lost, *groups.values()]
 
 
 @dataclass(frozen=True)
@@ -104,13 +106,19 @@ class _Request:
 def _joined(request: _Request) -> pd.DataFrame:
     sessions, symbols, size = request.sessions, request.symbols, request.size
     features = read_features(request.home, size, sessions, request.columns, symbols)
-    price = request.label.price
+    price, relative = request.label.price, request.label.relative_to
     wanted = list(dict.fromkeys([*KEYS, price]))
-    bars = BarReader(request.home, size).over(sessions, wanted, symbols)
+    bars = BarReader(request.home, size).over(
+        sessions, wanted, None if relative else symbols
+    )
+    if relative == "group":
+        bars = request.home.with_groups(bars)
     schedule = request.home.market.sessions.schedule(_calendar(request))
     steps = LakeSteps(request.home).over(sessions[0], sessions[-1])
     labels = label(bars, request.label, size, schedule, steps)
     labels.insert(len(KEYS), "price", bars[price].to_numpy())
+    if relative:
+        labels = labels[labels["symbol"].isin(symbols)].reset_index(drop=True)
     if features[KEYS].equals(labels[KEYS]):  # usually true, and merging is slow
         frame = features.join(labels.drop(columns=KEYS))
     else:

@@ -190,6 +190,8 @@ def probe_labels(
     }
     size = home.bar_size(configuration)
     bars = BarReader(home, size).over(sorted(read))
+    if configuration.label.relative_to == "group":
+        bars = home.with_groups(bars)
     place = calendar.index(chosen[0])
     schedule = home.market.sessions.schedule(
         calendar[place : calendar.index(chosen[-1]) + ahead + 1]

@@ -16,7 +16,6 @@ from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.domain.features import (
     FEATURES,
-    GROUP,
     Feature,
     bars_with_history,
     check_symbols_read,
@@ -227,8 +226,7 @@ class SessionFeatures:
         """Add to rows of bars the group of their symbol, if a feature reads groups."""
         if not any(feature.reads_groups for feature in self.own):
             return rows
-        groups = self._home.market.groups_of(rows["symbol"].unique())
-        return rows.assign(**{GROUP: rows["symbol"].map(groups)})
+        return self._home.with_groups(rows)
 
     def slower_of(self, session: date, symbols: Sequence[str]) -> list[LargerBars]:
         """Return some symbols' slower bars before a session, for features of these."""

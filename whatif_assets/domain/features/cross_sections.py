@@ -7,7 +7,7 @@ from all symbols with a bar, so that a session has the same bits alone and in a 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ from whatif_assets.domain.features.feature import Feature
 GROUP = "group"  # the column of bars with the group of their symbol
 KEYS = ("symbol", "ts", "session")
 Rows = npt.NDArray[np.intp]
+Compare = Callable[[FloatArray, IntArray], FloatArray]
 
 
 def per_symbol(features: Sequence[Feature]) -> list[Feature]:
@@ -88,6 +89,40 @@ def across_symbols(computed: pd.DataFrame, features: Sequence[Feature]) -> pd.Da
     return pd.DataFrame({name: computed[name] for name in kept} | columns, copy=False)
 
 
+def numbers_of_times(ts: pd.Series) -> IntArray:
+    """Number the times of rows; equal times have the same number."""
+    times = ts.to_numpy(dtype="datetime64[us]")
+    return pd.factorize(times)[0].astype(np.int64, copy=False)
+
+
+def split_by_group(numbers: IntArray, groups: pd.Series) -> IntArray:
+    """Give each group of a time its own number; a missing group counts as one."""
+    group, names = pd.factorize(groups.to_numpy(), use_na_sentinel=False)
+    apart: IntArray = numbers * len(names) + group
+    return apart
+
+
+def within_sections(
+    values: FloatArray, numbers: IntArray, compare: Compare
+) -> FloatArray:
+    """Compare finite values with those of the same number; the others become NaN.
+
+    Parameters
+    ----------
+    values
+        One value per row.
+    numbers
+        Number of the cross-section of each row.
+    compare
+        Function of finite values and their cross-sections, numbered without a gap.
+    """
+    known = np.isfinite(values)
+    sections = pd.factorize(numbers[known])[0].astype(np.int64, copy=False)
+    result = np.full(len(values), np.nan)
+    result[known] = compare(values[known], sections)
+    return result
+
+
 def _sessions(computed: pd.DataFrame) -> Iterator[Rows]:
     """Yield the rows of each session, in their order."""
     if "session" not in computed:
@@ -119,25 +154,14 @@ class _Session:
             values: FloatArray = self._computed[leaf].to_numpy()[self._rows]
             return values
         inner = self._within(feature.inner, leaf)
-        known = np.isfinite(inner)
         by_group = ("by", "group") in feature.arguments
         numbers = self._by_group if by_group else self._by_time
-        sections = pd.factorize(numbers[known])[0].astype(np.int64, copy=False)
-        result = np.full(len(inner), np.nan)
-        result[known] = feature.across(inner[known], sections)
-        return result
+        return within_sections(inner, numbers, feature.across)
 
     @functools.cached_property
     def _by_time(self) -> IntArray:
-        """Number of the time of each row."""
-        times = self._computed["ts"].to_numpy(dtype="datetime64[us]")[self._rows]
-        return pd.factorize(times)[0].astype(np.int64, copy=False)
+        return numbers_of_times(self._computed["ts"].iloc[self._rows])
 
     @functools.cached_property
     def _by_group(self) -> IntArray:
-        """Number of the time and group of each row."""
-        groups, names = pd.factorize(
-            self._computed[GROUP].to_numpy()[self._rows], use_na_sentinel=False
-        )
-        numbers: IntArray = self._by_time * len(names) + groups
-        return numbers
+        return split_by_group(self._by_time, self._computed[GROUP].iloc[self._rows])

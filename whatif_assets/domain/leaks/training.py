@@ -11,7 +11,7 @@ import pandas as pd
 
 from whatif_assets.domain.bars.adjustments import Steps
 from whatif_assets.domain.bars.bar_size import BarSize
-from whatif_assets.domain.base.arrays import Mask
+from whatif_assets.domain.base.arrays import FloatArray, Mask
 from whatif_assets.domain.features.bar_columns import price_of
 from whatif_assets.domain.leaks.finding import (
     KEYS,
@@ -50,7 +50,8 @@ def label_looks_forward(
         Training rows: ``symbol``, ``ts``, ``session``, ``label``, ``label_ts``,
         ``price`` (for labels of the kind ``level``) and the feature columns.
     bars
-        Tidy bars of ``sessions`` and of the sessions in which their labels lie.
+        Tidy bars of ``sessions`` and of the sessions in which their labels lie; of all
+        symbols and with a column ``group``, if the label is relative to their mean.
     label
         Definition of the label.
     bar_size
@@ -114,23 +115,12 @@ def _labels_are_the_price(
     steps: Steps,
     tally: Tally,
 ) -> None:
-    known = bars.set_index(pd.MultiIndex.from_frame(bars[KEYS]))
-    prices = known["price"]
-    if bar_size.by_activity:
-        target = _counted_off(some, bars, label)
-    else:
-        target = _ahead(some["ts"], label, bar_size.length, schedule)
-    later = known.reindex(pd.MultiIndex.from_arrays([some["symbol"], target]))
-    expected = later["price"].to_numpy(dtype=np.float64)
-    days = [pd.to_datetime(frame["session"]).dt.date for frame in (some, later)]
-    for n, (symbol, own, day) in enumerate(zip(some["symbol"], *days)):
-        if steps.by_symbol and pd.notna(day):
-            expected[n] /= steps.between(symbol, own, day).price_factor
-    if label.kind == "return":
-        now = prices.reindex(pd.MultiIndex.from_frame(some[KEYS])).to_numpy()
-        expected = expected / now - 1.0
+    laid_out = (bars, label, bar_size, schedule, steps)
+    expected, target = _expected(some, *laid_out)
+    if label.relative_to is not None:
+        expected = expected - _means(some, *laid_out)
     found = some["label"].to_numpy(dtype=np.float64)
-    wrong = differences(found, np.asarray(expected, dtype=np.float64)) > TOLERANCE
+    wrong = differences(found, expected) > TOLERANCE
     wrong |= (some["label_ts"] != target.to_numpy()).to_numpy()
     tally.count(len(some))
     tally.look_at(f"{len(some)} labels with the {label.price} of their bars")
@@ -148,6 +138,51 @@ def _labels_are_the_price(
         )
 
 
+def _expected(
+    some: pd.DataFrame,
+    bars: pd.DataFrame,
+    label: Label,
+    bar_size: BarSize,
+    schedule: pd.DataFrame | None,
+    steps: Steps,
+) -> tuple[FloatArray, pd.Series]:
+    """Price or return of the bar of each row's label, and the start of that bar."""
+    known = bars.set_index(pd.MultiIndex.from_frame(bars[KEYS]))
+    if bar_size.by_activity:
+        target = _counted_off(some, bars, label)
+    else:
+        target = _ahead(some["ts"], label, bar_size.length, schedule)
+    later = known.reindex(pd.MultiIndex.from_arrays([some["symbol"], target]))
+    expected = later["price"].to_numpy(dtype=np.float64, copy=True)
+    days = [pd.to_datetime(frame["session"]).dt.date for frame in (some, later)]
+    if not (label.across_sessions or bar_size.daily):
+        expected[days[0].to_numpy() != days[1].to_numpy()] = np.nan
+    for n, (symbol, own, day) in enumerate(zip(some["symbol"], *days)):
+        if steps.by_symbol and pd.notna(day):
+            expected[n] /= steps.between(symbol, own, day).price_factor
+    if label.kind == "return":
+        now = known["price"].reindex(pd.MultiIndex.from_frame(some[KEYS]))
+        expected = expected / now.where(now > 0).to_numpy() - 1.0
+    return expected, target
+
+
+def _means(
+    some: pd.DataFrame,
+    bars: pd.DataFrame,
+    label: Label,
+    bar_size: BarSize,
+    schedule: pd.DataFrame | None,
+    steps: Steps,
+) -> FloatArray:
+    """Mean return that is subtracted from each row's own, from bars of all symbols."""
+    every = bars[bars["ts"].isin(some["ts"])].reset_index(drop=True)
+    returns, _ = _expected(every, bars, label, bar_size, schedule, steps)
+    keys = [every["ts"]] + [every["group"]] * (label.relative_to == "group")
+    means = pd.Series(returns).groupby(keys, dropna=False).transform("mean")
+    means.index = pd.MultiIndex.from_frame(every[KEYS])
+    return means.reindex(pd.MultiIndex.from_frame(some[KEYS])).to_numpy()
+
+
 def _ahead(
     ts: pd.Series, label: Label, step: pd.Timedelta, schedule: pd.DataFrame | None
 ) -> pd.Series:
@@ -162,8 +197,9 @@ def _ahead(
             for opens, closes in zip(schedule["open"], schedule["close"])
         ]
         slots = pd.DatetimeIndex(hours[0].append(hours[1:]))
-    place = slots.get_indexer(pd.DatetimeIndex(ts)) + label.horizon
-    inside = place < len(slots)
+    own = slots.get_indexer(pd.DatetimeIndex(ts))
+    place = own + label.horizon
+    inside = (own >= 0) & (place < len(slots))
     taken = pd.Series(slots[np.where(inside, place, 0)], index=ts.index)
     return taken.where(inside).astype(ts.dtype)
 

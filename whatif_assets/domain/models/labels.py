@@ -15,8 +15,16 @@ from whatif_assets.domain.base.arrays import FloatArray, Times
 from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
 from whatif_assets.domain.features import PRICES
 from whatif_assets.domain.features.bar_columns import price_of
+from whatif_assets.domain.features.cross_sections import (
+    GROUP,
+    numbers_of_times,
+    split_by_group,
+    within_sections,
+)
+from whatif_assets.domain.features.indicators.across import demean
 
 Kind = Literal["level", "return"]
+By = Literal["market", "group"]
 DAY = np.timedelta64(1, "D")
 
 
@@ -38,17 +46,22 @@ class Label:
     across_sessions
         Whether a label may lie in a later session; the horizon then counts trading
         time only. Daily labels always lie in a later session.
+    relative_to
+        Whose mean return at the same bar is subtracted: that of all symbols, or of
+        those in the symbol's group. None for the symbol's own return.
 
     Raises
     ------
     BadInput
-        The horizon is below 1, or the price or kind does not exist.
+        The horizon is below 1, the price, kind or relative_to does not exist, or the
+        label is relative to a mean but is not a return.
     """
 
     price: str = "vwap"
     horizon: int = 5
     kind: Kind = "level"
     across_sessions: bool = False
+    relative_to: By | None = None
 
     def __post_init__(self) -> None:
         """Check the values."""
@@ -60,12 +73,26 @@ class Label:
         for name, found, allowed in (
             ("price", self.price, PRICES),
             ("kind", self.kind, get_args(Kind)),
+            ("relative_to", self.relative_to or "market", get_args(By)),
         ):
             if found not in allowed:
                 raise BadInput(
                     f"label: {name}: found {found!r}; allowed are {one_of(allowed)}."
                     f"{did_you_mean(str(found), allowed)}"
                 )
+        if self.relative_to is not None and self.kind != "return":
+            raise BadInput(
+                f"label: relative_to: found '{self.relative_to}' with kind: "
+                f"{self.kind}; prices of symbols have no common mean. Set kind: return."
+            )
+
+    def check_bars(self, size: BarSize) -> None:
+        """Raise BadInput for a label relative to symbols whose bars differ in time."""
+        if self.relative_to is not None and size.by_activity:
+            raise BadInput(
+                f"label: relative_to: bars of {size} begin at other times for each "
+                "symbol, so that there is no mean at one time. Leave relative_to out."
+            )
 
 
 def label(
@@ -80,7 +107,9 @@ def label(
     Parameters
     ----------
     bars
-        Tidy bars with a column ``session``; each (symbol, ts) once.
+        Tidy bars with a column ``session``; each (symbol, ts) once. For a label that
+        is relative to a mean, bars of all symbols; to that of a group, with a column
+        ``group``.
     label
         Definition of the label.
     bar_size
@@ -104,14 +133,16 @@ def label(
         by the clock lies outside trading hours and ``across_sessions`` is True; a bar
         by activity would have to be counted past a session without bars, or further
         than ``horizon`` sessions. A return is NaN too where its base price is not
-        above 0.
+        above 0. A mean is that of the symbols whose return is not NaN.
 
     Raises
     ------
     BadInput
-        The schedule is missing or lacks a session of the bars; or, across sessions, a
-        bar does not start a whole number of base bars after the open.
+        The schedule is missing or lacks a session of the bars; across sessions, a bar
+        does not start a whole number of base bars after the open; or a label is
+        relative to a mean, and bars of symbols differ in time.
     """
+    label.check_bars(bar_size)
     label_ts = pd.DatetimeIndex(_targets(bars, label, bar_size, schedule))
     label_ts = label_ts.tz_localize("UTC").as_unit("us")
     prices = bars[["symbol", "ts", "session"]].assign(label=price_of(bars, label.price))
@@ -123,8 +154,18 @@ def label(
         base = prices["label"].to_numpy(dtype=np.float64)
         # A return from a price of 0 or less is not defined.
         values = values / np.where(base > 0, base, np.nan) - 1.0
+    if label.relative_to is not None:
+        values = _away_from_mean(values, bars, label.relative_to)
     frame = bars[["symbol", "ts"]].reset_index(drop=True)
     return frame.assign(label=values, label_ts=label_ts.where(~np.isnan(values)))
+
+
+def _away_from_mean(values: FloatArray, bars: pd.DataFrame, by: By) -> FloatArray:
+    """Subtract the mean of the symbols at the same time, of all or of each group."""
+    numbers = numbers_of_times(bars["ts"])
+    if by == "group":
+        numbers = split_by_group(numbers, bars[GROUP])
+    return within_sections(values, numbers, demean)
 
 
 def _later_prices(

@@ -41,13 +41,20 @@ SOME: list[tuple[str, dict[str, object]]] = [
     ("rsi", {"timeperiod": 2}),
     ("macd_hist", {"fastperiod": 2, "slowperiod": 3, "signalperiod": 2}),
     ("realized_correlation", {"timeperiod": 3, "symbol": "S01", "other": "close"}),
+    ("beta", {"timeperiod": 3, "to": "S01"}),
+    ("demean", {"of": {"rsi": {"timeperiod": 2}}}),
+    ("winsorise", {"of": {"ema": {"timeperiod": 2}}, "by": "group"}),
 ]
 ITEMS = [
     parse_feature({name: {**given, "bar": bar}})
     for name, given in SOME
     for bar in SIZES
 ]
-OWN = [parse_feature("close"), parse_feature({"ema": {"timeperiod": 3}})]
+OWN = [
+    parse_feature("close"),
+    parse_feature({"ema": {"timeperiod": 3}}),
+    parse_feature({"rank": {"of": {"demean": {"of": "rocp", "by": "group"}}}}),
+]
 
 
 def home_of(folder: Path, bars: pd.DataFrame) -> Home:
@@ -55,6 +62,7 @@ def home_of(folder: Path, bars: pd.DataFrame) -> Home:
     market = Market(
         source="parquet",
         symbols=tuple(bars["symbol"].unique()),
+        groups={"first": ("S00",)},
         first_session=DAYS[0],
         last_session=DAYS[-1],
     )

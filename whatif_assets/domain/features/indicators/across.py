@@ -114,7 +114,8 @@ def _quantiles(
     below = place.astype(np.int64)
     above = np.minimum(below + 1, sizes - 1)
     low, high = ordered[starts + below], ordered[starts + above]
-    return np.asarray(low + (high - low) * (place - below))
+    between: FloatArray = low + (high - low) * (place - below)
+    return between
 
 
 ACROSS: dict[str, FeatureFunction] = {
