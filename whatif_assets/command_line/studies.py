@@ -132,7 +132,7 @@ def _fits_little(home: Home, studies: Sequence[Study]) -> bool:
         for configuration in filter(fitted_on_spark, home.configurations(study)):
             if configuration.search:
                 return False
-            symbols = len(home.symbols_of(configuration))
+            symbols = len(home.symbols_learned(configuration))
             size = home.bar_size(configuration)
             bars = symbols * home.market.most_bars_per_session(size)
             rows += [bars * len(fold.train) for fold in folds]

@@ -1,4 +1,4 @@
-"""Code files that a study refers to: their folder, and their copy in a home."""
+"""Files that a study refers to, code and memberships: their folder, and their copy."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from pathlib import Path
 
 from whatif_assets.engines.own_strategies import own_files
 from whatif_assets.home.atomic import atomic_path, write_bytes
+from whatif_assets.settings.membership import is_inside
 from whatif_assets.settings.study import Study
+from whatif_assets.settings.universe import Members
 
-# A reference to a user's strategy: `my_rules.py:MyStrategy` or `package:MyStrategy`.
-_NAMES_CODE = re.compile(r"[\w.]:[A-Za-z_]")
+# A reference to a user's strategy, `my_rules.py:MyStrategy` or `package:MyStrategy`, or
+# to a membership file, `{file: members.csv}`.
+_NAMES_FILES = re.compile(r"[\w.]:[A-Za-z_]|\bfile\W*:")
 
 
-def copy_code(study: Study, study_file: Path, target: Path) -> None:
-    """Copy the code that a study refers to, and the files it imports, into a home.
+def copy_files(study: Study, study_file: Path, target: Path) -> None:
+    """Copy the files that a study refers to, and those its code imports, into a home.
 
     The files are copied next to the study file. If they would replace different files
     that another study uses, they are copied into the folder ``<study>.code`` instead.
@@ -27,7 +30,7 @@ def copy_code(study: Study, study_file: Path, target: Path) -> None:
     target
         The study's file in the home.
     """
-    code = _code_files(study, study_file)
+    code = _files_of(study, study_file)
     own_folder = _code_folder(target)
     if own_folder.is_dir() or _replaces_another(target, code):
         with atomic_path(own_folder) as folder:
@@ -40,10 +43,10 @@ def copy_code(study: Study, study_file: Path, target: Path) -> None:
 
 
 def _replaces_another(target: Path, code: Mapping[Path, bytes]) -> bool:
-    """Whether code files, copied next to a study, would change another study's code.
+    """Whether files, copied next to a study, would change those of another study.
 
     A study with a code folder of its own is not affected, and neither is a study that
-    refers to no code.
+    refers to no files.
     """
     present = (target.parent / relative for relative in code)
     changed = any(
@@ -53,17 +56,17 @@ def _replaces_another(target: Path, code: Mapping[Path, bytes]) -> bool:
     return changed and any(
         other != target
         and not _code_folder(other).is_dir()
-        and _NAMES_CODE.search(other.read_text(encoding="utf-8", errors="replace"))
+        and _NAMES_FILES.search(other.read_text(encoding="utf-8", errors="replace"))
         for other in target.parent.glob("*.yaml")
     )
 
 
 def code_base(study_file: Path) -> Path:
-    """Return the folder in which a study's strategies are looked up.
+    """Return the folder in which a study's strategies and memberships are looked up.
 
-    It is the folder of the study file, except for a study in a home whose code files
-    have the same names as those of another study: its code is in a separate folder
-    next to the study file.
+    It is the folder of the study file, except for a study in a home whose files have
+    the same names as those of another study: they are in a separate folder next to the
+    study file.
     """
     folder = _code_folder(study_file)
     return folder if folder.is_dir() else study_file.parent
@@ -73,10 +76,10 @@ def _code_folder(study_file: Path) -> Path:
     return study_file.with_name(f"{study_file.stem}.code")
 
 
-def _code_files(study: Study, study_file: Path) -> dict[Path, bytes]:
-    """Read the files of a study's own strategies, by path relative to its code folder.
+def _files_of(study: Study, study_file: Path) -> dict[Path, bytes]:
+    """Read the files that a study refers to, by path relative to its code folder.
 
-    The files that they import from this folder are included.
+    The files that its code imports from this folder are included.
     """
     base = code_base(study_file)
     names = {
@@ -87,5 +90,7 @@ def _code_files(study: Study, study_file: Path) -> dict[Path, bytes]:
             *fields.get("each", {}).get("strategy", ()),
         )
     }
-    files = (file for name in names if ":" in name for file in own_files(name, base))
+    files = [file for name in names if ":" in name for file in own_files(name, base)]
+    listed = (u.file for u in study.universes.values() if isinstance(u, Members))
+    files += [base / name for name in listed if is_inside(base, name)]
     return {file.relative_to(base): file.read_bytes() for file in files}

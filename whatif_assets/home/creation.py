@@ -6,7 +6,7 @@ from pathlib import Path
 
 from whatif_assets.domain.base.errors import BadInput, did_you_mean
 from whatif_assets.home.atomic import write_text
-from whatif_assets.home.code_of_study import code_base, copy_code
+from whatif_assets.home.code_of_study import code_base, copy_files
 from whatif_assets.home.home import Home
 from whatif_assets.settings.market import (
     MARKET_FILE,
@@ -168,5 +168,5 @@ def _write_home(home: Path, market: Market, study: Study, study_file: Path) -> N
     target = home / STUDIES / f"{study.name}.yaml"
     if target.resolve() == study_file.resolve():
         return
-    copy_code(study, study_file, target)
+    copy_files(study, study_file, target)
     write_text(target, study_file.read_text(encoding="utf-8"))

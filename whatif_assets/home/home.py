@@ -24,6 +24,7 @@ from whatif_assets.settings.market import (
 )
 from whatif_assets.settings.resolving import (
     Resolved,
+    check_members,
     find_market_errors,
     resolve_configurations,
 )
@@ -216,6 +217,32 @@ class Home:
         BadInput
             The market lacks one of the symbols, or all of them are lost.
         """
+        membership = configuration.membership
+        if membership is None:
+            return self.symbols_learned(configuration)
+        check_members(configuration, self.symbols)
+        members = set(membership.symbols)
+        found = [s for s in self.symbols_learned(configuration) if s in members]
+        if not found:
+            raise BadInput(
+                f"Configuration {configuration.key}: universe: no symbol of the market "
+                f"is in {membership.file} on a date of the study, so nothing can be "
+                "traded. Correct the file, or the dates of the study.",
+                field=("universe",),
+            )
+        return found
+
+    def symbols_learned(self, configuration: Configuration) -> list[str]:
+        """List the symbols that a model learns from, without those that are lost.
+
+        They include symbols that belong to the universe at no time, so that a model
+        does not learn from the knowledge of who will be a member.
+
+        Raises
+        ------
+        BadInput
+            As :meth:`symbols_of`.
+        """
         wanted = configuration.symbols or self.symbols
         for symbol in wanted:
             if symbol not in self.symbols:
@@ -225,7 +252,8 @@ class Home:
                     field=("symbols",),
                 )
         study = self.study(configuration.study)
-        left = [name for name in wanted if name not in self.symbols_lost(study)]
+        lost = set(self.symbols_lost(study))
+        left = [name for name in wanted if name not in lost]
         if not left:
             raise BadInput(
                 f"Configuration {configuration.key}: bars of each of its symbols "

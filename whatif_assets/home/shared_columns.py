@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from whatif_assets.domain.base.columns import (
+    DAY,
     JSON,
     NUMBER,
     SMALL,
@@ -53,6 +54,10 @@ RESULTS = (
     Column("buy_and_hold_pnl", NUMBER, "profit of buy-and-hold"),
     Column("buy_and_hold_return", NUMBER, "return of buy-and-hold"),
     Column("buy_and_hold_sharpe", NUMBER, "Sharpe ratio of buy-and-hold"),
+    Column("equal_weight_return", NUMBER, "return of the universe, equally weighted"),
+    Column("equal_weight_sharpe", NUMBER, "its Sharpe ratio"),
+    Column("benchmark_return", NUMBER, "return of the study's benchmark symbol"),
+    Column("benchmark_sharpe", NUMBER, "Sharpe ratio of the benchmark symbol"),
     Column("in_sample_pnl", NUMBER, "profit before the first test"),
     Column("in_sample_sharpe", NUMBER, "Sharpe ratio before the first test"),
 )
@@ -87,6 +92,15 @@ FILL = (
     Column("price", NUMBER, "price of the fill"),
     Column("commission", NUMBER, "commission paid"),
     Column("multiplier", NUMBER, "money per price point of one unit"),
+)
+EXPOSURE = (
+    Column("session", DAY, "date of the session"),
+    Column("gross", NUMBER, "weights at its end without their signs: the leverage"),
+    Column("net", NUMBER, "sum of the weights, negative for short positions"),
+    Column("positions", WHOLE, "number of positions"),
+    Column("effective_positions", NUMBER, "equal positions that are as concentrated"),
+    Column("largest_weight", NUMBER, "largest weight, without its sign"),
+    Column("turnover", NUMBER, "value of its fills over the equity before it"),
 )
 OF_VARIANT = (OF_STUDY, OF_CONFIGURATION, VARIANT)
 PROFITS = "profit of a variant since the start, at the end of each session"

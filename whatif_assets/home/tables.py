@@ -24,6 +24,7 @@ from whatif_assets.home.figure_columns import columns_of, figure_columns, metric
 from whatif_assets.home.shared_columns import (
     ACCOUNT,
     ALGORITHM,
+    EXPOSURE,
     FILL,
     FORECAST,
     OF_CONFIGURATION,
@@ -133,6 +134,7 @@ LAKE = _by_name(
                 "in_sample_pnl",
                 "fills",
                 "positions",
+                "exposures",
                 "refused_orders",
             ),
         ),
@@ -161,6 +163,13 @@ LAKE = _by_name(
                 Column("value", NUMBER, "value of the position; negative if short"),
                 Column("weight", NUMBER, "value as a part of all equity"),
             ),
+            axis=CONFIGURATION,
+        ),
+        Table(
+            "exposures",
+            "what the account of one of the configuration's best variants holds and "
+            "trades in a session",
+            (VARIANT, *EXPOSURE),
             axis=CONFIGURATION,
         ),
         Table(

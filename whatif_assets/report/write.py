@@ -96,6 +96,7 @@ def report(home: Home) -> Report:
         "facts": facts_table(home),
         "fills": _detail(home, chosen, "fills", "fills"),
         "positions": _detail(home, chosen, "positions", "positions"),
+        "exposures": _detail(home, chosen, "exposures", "exposures"),
         "refused_orders": _detail(home, chosen, "refused_orders", "refused_orders"),
         "sensitivity": effects.marginal,
         "sensitivity_pairs": effects.pairs,

@@ -28,8 +28,9 @@ from whatif_assets.engines.backtest import Costs, Variant
 from whatif_assets.engines.strategies import StrategyType, find_strategy
 from whatif_assets.settings.fields import ACCOUNT_NAMES, COSTS
 from whatif_assets.settings.keys import format_overrides, overrides_in
-from whatif_assets.settings.study import Study
-from whatif_assets.settings.universe import MostTraded
+from whatif_assets.settings.membership import Membership, read_membership
+from whatif_assets.settings.study import Dates, Study
+from whatif_assets.settings.universe import Members, MostTraded
 
 ONLY_VARIANT = "-"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
@@ -48,6 +49,8 @@ class Configuration:
     universe
         What decides in each session which of the symbols belong to it; None if all of
         them do, in every session.
+    dates
+        Dates of the study, as its file has them.
     strategy_settings
         Fixed fields of the strategy; swept fields are in ``sweep``.
     model_settings
@@ -55,7 +58,7 @@ class Configuration:
     axes
         Fields that have several values in the entry, under ``each`` or ``sweep``.
     base
-        Folder that the path of a user's strategy file starts from.
+        Folder that the paths of a user's strategy and membership files start from.
     """
 
     study: str
@@ -63,7 +66,8 @@ class Configuration:
     key: str
     bar: BarSize | None
     symbols: tuple[str, ...] | None
-    universe: MostTraded | None
+    universe: MostTraded | Members | None
+    dates: Dates
     features: tuple[Feature, ...]
     label: Label
     algorithm: str | None
@@ -149,8 +153,24 @@ class Configuration:
         }
         return "group" in values["neutral"] or any(values["max_group_weight"])
 
+    @property
+    def membership(self) -> Membership | None:
+        """Members of the universe in the study's dates; None if no file lists them.
+
+        The file is read anew, since a user may edit it at any time.
+
+        Raises
+        ------
+        BadInput
+            The file is missing or wrong.
+        """
+        if not isinstance(self.universe, Members):
+            return None
+        whole = read_membership(self.base, self.universe.file)
+        return whole.between(self.dates.first, self.dates.last)
+
     def settings(self) -> dict[str, Any]:
-        """Return all settings as values for JSON."""
+        """Return all settings as values for JSON; a hash in place of all members."""
         return {
             "strategy": self.strategy,
             **json_value(self.strategy_settings),
@@ -162,12 +182,19 @@ class Configuration:
             **({"account": self.account} if self.is_portfolio else {}),
             **({"leverage": self.leverage} if self.leverage != 1 else {}),
             **({"reserve": self.reserve} if self.reserve else {}),
-            **({"universe": self.universe.model_dump()} if self.universe else {}),
+            **self._universe_part(),
             **asdict(self.costs),
         }
 
     def _bar_part(self) -> dict[str, Any]:
         return {"bar": None if self.bar is None else str(self.bar)}
+
+    def _universe_part(self) -> dict[str, Any]:
+        if self.universe is None:
+            return {}
+        members = self.membership
+        chosen = {"members": members.hash} if members else self.universe.model_dump()
+        return {"universe": chosen}
 
     def _model_part(self) -> dict[str, Any]:
         if self.algorithm is None:
@@ -197,7 +224,8 @@ class Configuration:
 
     def result_hash(self, study: Study) -> str:
         """Hash all settings that determine the backtest results and their columns."""
-        return _hash([self.settings(), _frame_of(study), sorted(METRICS)])
+        named = [study.benchmark] if study.benchmark else []
+        return _hash([self.settings(), _frame_of(study), sorted(METRICS), *named])
 
 
 def _frame_of(study: Study) -> dict[str, Any]:

@@ -29,8 +29,9 @@ from whatif_assets.settings.fields import (
     validate_kind,
 )
 from whatif_assets.settings.keys import check_key, format_overrides, overrides_in
+from whatif_assets.settings.membership import read_membership
 from whatif_assets.settings.study import Study, parse_features
-from whatif_assets.settings.universe import MostTraded
+from whatif_assets.settings.universe import Members, MostTraded
 
 
 def expand(
@@ -261,33 +262,38 @@ def _check_consistency(
 
 def _universe(
     study: Study, key: str, general: General, base: Path
-) -> tuple[tuple[str, ...] | None, MostTraded | None]:
+) -> tuple[tuple[str, ...] | None, MostTraded | Members | None]:
     """Symbols of a configuration, and what chooses among them session by session."""
     if general.universe is None:
         return study.symbols if general.symbols is None else general.symbols, None
+    where, name = f"Configuration {key}: universe", general.universe
     if general.symbols is not None:
-        raise BadInput(
-            f"Configuration {key}: universe: found beside symbols; keep one.",
-            field=("universe",),
-        )
-    if general.universe not in study.universes:
-        raise BadInput(
-            f"Configuration {key}: universe: found '{general.universe}'; the study has "
+        raise _of_universe(f"{where}: found beside symbols; keep one.")
+    if name not in study.universes:
+        raise _of_universe(
+            f"{where}: found '{name}'; the study has "
             f"{one_of(study.universes) if study.universes else 'no universes'}."
-            f"{did_you_mean(general.universe, study.universes)}",
-            field=("universe",),
+            f"{did_you_mean(name, study.universes)}"
         )
-    chosen = study.universes[general.universe]
-    if not isinstance(chosen, MostTraded):
+    chosen = study.universes[name]
+    if isinstance(chosen, tuple):
         return chosen, None
     if find_strategy(general.strategy, base).panel_rule is None:
-        raise BadInput(
-            f"Configuration {key}: universe: '{general.universe}' changes from session "
-            f"to session, which strategy '{general.strategy}' cannot follow. Use a "
-            "strategy of portfolios such as rank_long_short, or list the symbols.",
-            field=("universe",),
+        raise _of_universe(
+            f"{where}: '{name}' changes from session to session, which strategy "
+            f"'{general.strategy}' cannot follow. Use a strategy of portfolios such as "
+            "rank_long_short, or list the symbols."
         )
+    if isinstance(chosen, Members):
+        try:
+            read_membership(base, chosen.file)
+        except BadInput as error:
+            raise _of_universe(f"{where}: {error}") from None
     return study.symbols, chosen
+
+
+def _of_universe(message: str) -> BadInput:
+    return BadInput(message, field=("universe",))
 
 
 def _assemble(
@@ -325,6 +331,7 @@ def _assemble(
         bar=bar,
         symbols=symbols,
         universe=universe,
+        dates=study.dates,
         features=features,
         label=replace(label, horizon=_or_default(general.horizon, label.horizon)),
         algorithm=general.algorithm,

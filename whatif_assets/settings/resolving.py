@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,6 +60,8 @@ def resolve_configurations(
                 _check_features_read(result.features, market)
             if market is not None:
                 _check_strategy(result, market)
+            if market is not None and market.symbols:
+                check_members(result, market.symbols)
         except BadInput as error:
             field = ("configurations", name, *error.field)
             faults.setdefault(f"{study.name}.{name}", f"{_place(path, field)}: {error}")
@@ -91,6 +93,33 @@ def _check_strategy(configuration: Configuration, market: Market) -> None:
                 )
 
 
+def check_members(configuration: Configuration, symbols: Collection[str]) -> None:
+    """Raise BadInput for a member of a universe that a market lacks.
+
+    If the study lists the symbols to choose from, other members are not looked for.
+
+    Parameters
+    ----------
+    configuration
+        The configuration with the universe.
+    symbols
+        Symbols of the market.
+    """
+    membership = configuration.membership
+    if membership is None or configuration.symbols:
+        return
+    for symbol, line in membership.symbols.items():
+        if symbol not in symbols:
+            raise BadInput(
+                f"Configuration {configuration.key}: universe: {membership.file}, "
+                f"line {line}: symbol: the market has no '{symbol}', which is a member "
+                "in the study's dates. Add its bars to the market, or list in the "
+                "study's symbols which ones to choose from."
+                f"{did_you_mean(symbol, symbols)}",
+                field=("universe",),
+            )
+
+
 def _check_features_read(features: Sequence[Feature], market: Market) -> None:
     """Raise for a feature of a fact, symbol or time that a market does not have."""
     check_facts_read(features, market.facts)
@@ -117,10 +146,12 @@ def find_market_errors(
         study.folds(market)
     except BadInput as error:
         findings.append(f"{document.where(('evaluation',))}: {error}")
-    for symbol in study.symbols or ():
+    named = [("symbols", symbol) for symbol in study.symbols or ()]
+    named += [("benchmark", study.benchmark)] if study.benchmark else []
+    for field, symbol in named:
         if market.symbols and symbol not in market.symbols:
             findings.append(
-                f"{document.where(('symbols',))}: the market has no symbol '{symbol}'."
+                f"{document.where((field,))}: the market has no symbol '{symbol}'."
                 f"{did_you_mean(symbol, market.symbols)}"
             )
     try:

@@ -17,6 +17,7 @@ from whatif_assets.settings.yaml_limits import check_limits
 
 Model = TypeVar("Model", bound=BaseModel)
 SYMBOL_FIELDS = ("symbol", "symbols")
+BENCHMARK = "benchmark"  # a symbol as a field of a study, not of anything below it
 TAG = "tag:yaml.org,2002:"
 _FLOAT = re.compile(
     r"^(?:[-+]?(?:\d[\d_]*\.[\d_]*(?:[eE][-+]?\d+)?|\.\d[\d_]*(?:[eE][-+]?\d+)?"
@@ -186,7 +187,8 @@ def _check_scalar(node: yaml.Node, place: str, at: FieldPath) -> None:
     """Raise for a value that YAML reads differently than a user may expect."""
     kind, text = node.tag.removeprefix(TAG), node.value
     names = [part for part in at if isinstance(part, str)]
-    if names and names[-1] in SYMBOL_FIELDS and kind not in ("str", "null"):
+    is_symbol = names == [BENCHMARK] or (names and names[-1] in SYMBOL_FIELDS)
+    if is_symbol and kind not in ("str", "null"):
         raise BadInput(
             f"{place}: {text} is read as {_read_as(kind, text)}, but a symbol is a "
             f'text; put it in quotes: "{text}".'
@@ -249,7 +251,7 @@ def _path_in(loc: FieldPath, data: Any) -> FieldPath:
             isinstance(data, list) and isinstance(part, int) and part < len(data)
         ):
             data = data[part]
-        elif part != loc[-1]:
+        elif part != loc[-1] or not isinstance(data, dict):
             continue
         kept.append(part)
     return tuple(kept)

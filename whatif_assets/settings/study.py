@@ -23,6 +23,8 @@ from whatif_assets.settings.spec import YamlDocument, parse, parse_yaml, read_te
 from whatif_assets.settings.universe import Universe
 
 STUDIES = "studies"
+# Metrics that are defined only if the study names a benchmark.
+BESIDE_SYMBOL = ("benchmark_beta", "benchmark_alpha")
 
 
 class Dates(Settings):
@@ -183,8 +185,17 @@ class Study(Settings):
     universes: dict[str, Universe] = Field(
         default_factory=dict,
         description="Named universes for the field `universe` of configurations: a "
-        "list of symbols, or `{top: 50, sessions: 20}`, the symbols that were traded "
-        "most in the sessions before each session.",
+        "list of symbols; `{top: 50, sessions: 20}`, the symbols that were traded "
+        "most in the sessions before each session; or `{file: members.csv}`, the "
+        "symbols that a file lists for the date of each session (columns symbol, from "
+        "and to).",
+    )
+    benchmark: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Symbol of the market that the metrics benchmark_beta and "
+        "benchmark_alpha are measured against, such as SPY. No configuration needs to "
+        "trade it.",
     )
     features: tuple[Any, ...] = ("open", "high", "low", "close", "volume", "vwap")
     label: LabelSettings = LabelSettings()
@@ -230,6 +241,19 @@ class Study(Settings):
     def _known_features(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
         parse_features(value)
         return value
+
+    @model_validator(mode="after")
+    def _has_benchmark(self) -> Study:
+        """Refuse a ranking by metrics that would be undefined for every variant."""
+        ranking = self.ranking
+        used = {ranking.column, *(name for name, _ in ranking.weights)}
+        used |= {constraint.metric for constraint in ranking.constraints}
+        if self.benchmark is None and (lacking := used & {*BESIDE_SYMBOL}):
+            raise ValueError(
+                f"rank_by and constraints use {min(lacking)}, which needs a benchmark. "
+                "Name a symbol of the market: 'benchmark: SPY'."
+            )
+        return self
 
     @property
     def parsed_features(self) -> tuple[Feature, ...]:

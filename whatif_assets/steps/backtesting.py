@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from whatif_assets.domain.accounts.audit import in_words
-from whatif_assets.domain.accounts.positions import positions_of
+from whatif_assets.domain.accounts.positions import exposures_of, positions_of
 from whatif_assets.domain.accounts.result import BacktestResult
 from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.base.hashing import combined_hash
@@ -29,7 +29,11 @@ from whatif_assets.home.trial_identity import evaluated_sessions, marks_of
 from whatif_assets.home.trials import register_trials, settings_of_trials
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.study import Study
-from whatif_assets.steps.benchmarks import benchmark_metrics, benchmark_of
+from whatif_assets.steps.benchmarks import (
+    benchmark_metrics,
+    benchmark_of,
+    symbol_returns,
+)
 from whatif_assets.steps.evaluation import Evaluation
 from whatif_assets.steps.facts import JoinedFacts
 from whatif_assets.steps.forecasting import IN_SAMPLE
@@ -79,6 +83,7 @@ def evaluate(
     inputs = combined_hash([evaluation_inputs(home, configuration.key), code_version])
     own = variants[0].share(len(sleeves))
     benchmark = benchmark_of(sleeves, own, len(sessions))
+    symbol = symbol_returns(home, study, sessions)
     metrics, daily = _sweep(
         home,
         configuration,
@@ -86,10 +91,11 @@ def evaluate(
         sleeves,
         sessions,
         f"{inputs}/test",
-        benchmark.returns[0],
+        (benchmark.returns[0], symbol),
         progress,
     )
-    rows = _described(configuration, metrics, benchmark_metrics(home, benchmark))
+    beside = benchmark_metrics(home, benchmark, sleeves, symbol)
+    rows = _described(configuration, metrics, beside)
     order = study.ranking.order(rows)["variant"].tolist()
     leaders = [v for v in variants if v.id in set(order[: study.finalists])]
     detail = run_with_fills(sleeves, configuration, leaders, len(sessions))
@@ -100,12 +106,14 @@ def evaluate(
         admit(finding)
     extra, in_sample = _in_sample(home, study, configuration, leaders, inputs)
     rows = rows.merge(extra, on="variant", how="left", validate="1:1")
+    positions = positions_of(detail, sessions)
     evaluation = Evaluation(
         variants=rows,
         daily=daily,
         in_sample=in_sample,
         fills=detail.fills,
-        positions=positions_of(detail, sessions),
+        positions=positions,
+        exposures=exposures_of(detail, sessions, positions),
         refused=_refused(detail),
         parity=_parity(sleeves, configuration, order),
         ranking=study.ranking,
@@ -144,10 +152,14 @@ def _sweep(
     sleeves: Sequence[Sleeve],
     sessions: Sequence[date],
     inputs: str,
-    benchmark: FloatArray | None = None,
+    benchmarks: tuple[FloatArray | None, FloatArray | None] = (None, None),
     progress: Progress | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Compute metrics and daily profits of variants over some sessions."""
+    """Compute metrics and daily profits of variants over some sessions.
+
+    ``benchmarks`` are the returns of buy-and-hold, and of the benchmark symbol.
+    """
+    hold, symbol = benchmarks
     return Sweep(
         sleeves,
         configuration.strategy,
@@ -157,7 +169,8 @@ def _sweep(
         home.market.sessions_per_year(),
         home.lake,
         sweep_folder(home.lake, configuration.key, inputs),
-        benchmark=benchmark,
+        benchmark=hold,
+        benchmark_symbol=symbol,
     ).run(progress)
 
 
@@ -342,6 +355,7 @@ def write_evaluation(
             home.lake.write("in_sample_pnl", key, evaluation.in_sample),
             home.lake.write("fills", key, evaluation.fills),
             home.lake.write("positions", key, evaluation.positions),
+            home.lake.write("exposures", key, evaluation.exposures),
             home.lake.write("refused_orders", key, evaluation.refused),
             home.lake.write(TABLE, key, evaluation.variants),
         ]

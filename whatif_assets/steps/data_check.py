@@ -89,10 +89,12 @@ def check_data(study: Study, market: Market, base: Path) -> list[str]:
         return wanted
     _check_files(source)
     known = source.symbols()
-    for symbol in wanted:
+    named = [("symbols", symbol) for symbol in wanted]
+    named += [("benchmark", study.benchmark)] if study.benchmark else []
+    for field, symbol in named:
         if symbol not in known:
             raise BadInput(
-                f"symbols: {source.where} has no '{symbol}'; it has {len(known)} "
+                f"{field}: {source.where} has no '{symbol}'; it has {len(known)} "
                 f"symbols, such as {', '.join(known[:5])}.{did_you_mean(symbol, known)}"
             )
     _check_first_session(study, market, source, wanted)

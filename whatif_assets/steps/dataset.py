@@ -60,7 +60,7 @@ def dataset(
             home.path,
             tuple(versions_read(home, configuration, sessions)),
             tuple(sessions),
-            tuple(home.symbols_of(configuration)),
+            tuple(home.symbols_learned(configuration)),
             tuple(columns),
             configuration.label,
             home.bar_size(configuration),

@@ -32,6 +32,9 @@ class Evaluation:
         best variants if only Backtrader runs the strategy.
     fills
         Fills of the configuration's best variants, as the broker made them.
+    positions, exposures, refused
+        What they held at the ends of sessions, by symbol and in sum, and the orders
+        that a shared account did not carry.
     ranking
         The study's ranking, which orders the variants.
     parity
@@ -50,6 +53,7 @@ class Evaluation:
     in_sample: pd.DataFrame
     fills: pd.DataFrame
     positions: pd.DataFrame
+    exposures: pd.DataFrame
     refused: pd.DataFrame
     parity: pd.DataFrame
     ranking: Ranking

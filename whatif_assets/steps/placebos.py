@@ -29,7 +29,7 @@ from whatif_assets.engines.backtest import sweep
 from whatif_assets.engines.fitting import fit
 from whatif_assets.engines.strategies import find_strategy, required_features
 from whatif_assets.home.manifest import why_computed
-from whatif_assets.steps.benchmarks import benchmark_of
+from whatif_assets.steps.benchmarks import benchmark_of, symbol_returns
 from whatif_assets.steps.dataset import dataset
 from whatif_assets.steps.forecasting import forecast_by
 from whatif_assets.steps.sleeves import (
@@ -219,7 +219,8 @@ def run(challenged: WinnerShape, placebo: Placebo) -> tuple[pd.DataFrame, pd.Dat
     hold = challenged.sized("buy_and_hold")
     benchmark = benchmark_of(shape.sleeves, hold, len(sessions)).returns[0]
     per_year = winner.home.market.sessions_per_year()
-    metrics = [measure(some, per_year, benchmark) for some in accounts]
+    symbol = symbol_returns(winner.home, winner.study, sessions)
+    metrics = [measure(some, per_year, benchmark, symbol) for some in accounts]
     days = [day.isoformat() for day in sessions]
     daily = pd.DataFrame(np.concatenate([some.pnl for some in accounts]), columns=days)
     daily.insert(0, "variant", [name for some in accounts for name in some.variants])

@@ -47,8 +47,9 @@ class Sweep:
         The lake that keeps the blocks, and their folder in it; see `sweep_folder`.
     size
         Variants of a block.
-    benchmark
-        Returns of buy-and-hold, which beta and alpha are measured against.
+    benchmark, benchmark_symbol
+        Returns of buy-and-hold and of the study's benchmark symbol, which betas and
+        alphas are measured against.
     """
 
     sleeves: Sequence[Sleeve]
@@ -61,6 +62,7 @@ class Sweep:
     folder: str
     size: int = VARIANTS_PER_BLOCK
     benchmark: FloatArray | None = None
+    benchmark_symbol: FloatArray | None = None
 
     def run(
         self, progress: Progress | None = None
@@ -101,7 +103,9 @@ class Sweep:
             base=self.base,
             block=len(variants),
         )
-        rows = measure(accounts, self.sessions_per_year, self.benchmark)
+        rows = measure(
+            accounts, self.sessions_per_year, self.benchmark, self.benchmark_symbol
+        )
         rows["start_cash"] = accounts.start_cash
         rows["rejected_orders"] = accounts.rejected
         rows["account"] = accounts.faults or ""

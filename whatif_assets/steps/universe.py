@@ -15,13 +15,15 @@ from whatif_assets.domain.strategies.panel_rule import IN_UNIVERSE
 from whatif_assets.home.bar_reader import BarReader
 from whatif_assets.home.home import Home
 from whatif_assets.settings.configuration import Configuration
+from whatif_assets.settings.membership import Membership
+from whatif_assets.settings.universe import MostTraded
 
 
 def sessions_before(
     home: Home, configuration: Configuration, session: date
 ) -> list[date]:
     """List the sessions whose bars decide on the universe of a session."""
-    if configuration.universe is None:
+    if not isinstance(configuration.universe, MostTraded):
         return []
     return home.market.sessions.previous(session, configuration.universe.sessions)
 
@@ -43,12 +45,10 @@ def with_members(
     sessions
         The sessions that the sleeves number, oldest first.
     """
-    universe = configuration.universe
-    if universe is None or not sleeves:
+    if configuration.universe is None or not sleeves:
         return list(sleeves)
-    earlier = sessions_before(home, configuration, sessions[0])
-    traded = traded_values(home, [*earlier, *sessions], [s.symbol for s in sleeves])
-    inside = most_traded(traded, universe.top, universe.sessions)[len(earlier) :]
+    symbols = [sleeve.symbol for sleeve in sleeves]
+    inside = _members(home, configuration, sessions, symbols)
     return [
         dataclasses.replace(
             sleeve,
@@ -59,6 +59,39 @@ def with_members(
         )
         for number, sleeve in enumerate(sleeves)
     ]
+
+
+def _members(
+    home: Home,
+    configuration: Configuration,
+    sessions: Sequence[date],
+    symbols: Sequence[str],
+) -> Mask:
+    """Find which symbols belong to the universe when; (sessions, symbols) bool."""
+    universe, membership = configuration.universe, configuration.membership
+    if membership is not None:
+        return listed(membership, sessions, symbols)
+    assert isinstance(universe, MostTraded), "no other universe changes"
+    earlier = sessions_before(home, configuration, sessions[0])
+    traded = traded_values(home, [*earlier, *sessions], symbols)
+    return most_traded(traded, universe.top, universe.sessions)[len(earlier) :]
+
+
+def listed(
+    membership: Membership, sessions: Sequence[date], symbols: Sequence[str]
+) -> Mask:
+    """Find the sessions in which symbols are members; (sessions, symbols) bool."""
+    days = np.array(sessions, dtype="datetime64[D]")
+    place = {symbol: number for number, symbol in enumerate(symbols)}
+    inside = np.zeros((len(sessions), len(symbols)), dtype=np.bool_)
+    for spell in membership.spells:
+        if spell.symbol in place:
+            until = spell.last or date.max
+            during = (days >= np.datetime64(spell.first)) & (
+                days <= np.datetime64(until)
+            )
+            inside[:, place[spell.symbol]] |= during
+    return inside
 
 
 def traded_values(

@@ -19,7 +19,7 @@ from whatif_assets.steps.leaderboard import BOARD, RESULTS, best
 
 NAME = "name"  # the part of inputs that is a name, not content
 # Fields of a study that have to be equal for results to be comparable.
-FRAME = {"dates", "symbols", "evaluation"}
+FRAME = {"dates", "symbols", "evaluation", "benchmark"}
 
 
 @dataclass(frozen=True, eq=False)

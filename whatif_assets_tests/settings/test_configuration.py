@@ -1,8 +1,10 @@
 """Keys of configurations, and messages for wrong keys and entries."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +15,7 @@ from whatif_assets.domain.models import ALGORITHMS
 from whatif_assets.domain.strategies import STRATEGIES
 from whatif_assets.settings.entries import expand, find_configuration
 from whatif_assets.settings.keys import KEY_PATTERN
-from whatif_assets.settings.study import Study
+from whatif_assets.settings.study import Study, read_study
 
 HERE = Path()
 
@@ -363,6 +365,45 @@ class TestUniverse:
         key = "demo.one~universe=tech"
         assert find_configuration({"demo": one}, key, HERE).symbols == ("AAPL",)
 
+    def of_file(self, folder, text, **fields):
+        (folder / "members.csv").write_text(text)
+        one = Study(
+            name="demo",
+            universes={"index": {"file": "members.csv"}},
+            configurations={"one": {**RANKED, "universe": "index"}},
+            **fields,
+        )
+        return one, find_configuration({"demo": one}, "demo.one", folder)
+
+    def test_members_of_a_file_are_a_hash_in_the_settings(self, tmp_path):
+        text = "symbol,from,to\nAAA,2018-01-02,\n"
+        study, first = self.of_file(tmp_path, text)
+        assert (first.key, first.symbols) == ("demo.one", None)
+        before = first.settings(), first.result_hash(study), first.model_hash(study)
+        assert before[0]["universe"] == {"members": first.membership.hash}
+        study, second = self.of_file(tmp_path, text + "BBB,2018-01-02,\n")
+        assert second.settings() != before[0]
+        assert second.result_hash(study) != before[1]
+        # A model learns from all symbols, whoever is a member.
+        assert second.model_hash(study) == before[2]
+
+    def test_dates_outside_of_the_study_do_not_count(self, tmp_path):
+        dates = {"dates": {"first": date(2018, 1, 2), "last": date(2018, 3, 1)}}
+        text = "symbol,from,to\nAAA,2018-01-02,\n"
+        study, first = self.of_file(tmp_path, text, **dates)
+        before = first.result_hash(study)
+        study, second = self.of_file(tmp_path, text + "BBB,2019-01-02,\n", **dates)
+        assert second.result_hash(study) == before
+
+    def test_a_wrong_file_of_members_names_the_configuration(self, tmp_path):
+        with pytest.raises(BadInput, match=r"demo.one: universe: .*line 2: from"):
+            self.of_file(tmp_path, "symbol,from,to\nAAA,soon,\n")
+
+    @pytest.mark.parametrize("file", ["/etc/passwd", "../members.csv"])
+    def test_a_file_outside_of_the_studys_folder_is_refused(self, file):
+        with pytest.raises(ValueError, match="outside of the study's folder"):
+            self.of("index", index={"file": file})
+
     def test_an_unknown_name_is_refused(self):
         with pytest.raises(BadInput, match=r"universe: found 'teck'; .*tech"):
             self.of("teck", tech=["AAPL"])
@@ -372,6 +413,24 @@ class TestUniverse:
         with pytest.raises(BadInput, match="universe: found beside symbols"):
             self.of("tech", entry, tech=["AAPL"])
 
-    def test_a_rule_of_one_symbol_cannot_follow_a_change(self):
+    @pytest.mark.parametrize("universe", [{"top": 5}, {"file": "members.csv"}])
+    def test_a_rule_of_one_symbol_cannot_follow_a_change(self, universe):
         with pytest.raises(BadInput, match="changes from session to session"):
-            self.of("liquid", {"strategy": "ema_cross"}, liquid={"top": 5})
+            self.of("liquid", {"strategy": "ema_cross"}, liquid=universe)
+
+    @pytest.mark.parametrize(
+        ("universe", "said"),
+        [
+            ({"tops": 5}, "universes.liquid.tops: unknown field; allowed are"),
+            ({"top": 0}, "universes.liquid.top: found 0; a number of 1 or more"),
+            ({"file": ""}, "universes.liquid.file: found ''; a text that is not empty"),
+            ({"file": "a.csv", "top": 5}, "liquid.top: unknown field; .* are file"),
+            ([], "universes.liquid: found \\[\\]; 1 or more are needed"),
+        ],
+    )
+    def test_a_wrong_universe_is_named(self, tmp_path, universe, said):
+        path = tmp_path / "demo.yaml"
+        content = {"universes": {"liquid": universe}, "configurations": {"one": RANKED}}
+        path.write_text(yaml.safe_dump(content))
+        with pytest.raises(BadInput, match=said):
+            read_study(path)

@@ -161,6 +161,9 @@ class Accounts:
     benchmark
         Return of buy-and-hold in each session, the same for all variants; None where
         not known.
+    benchmark_symbol
+        Return in each session of the symbol that the study names as its benchmark, NaN
+        where it is not known; None without one.
     faults
         What the audit found wrong with the account of each variant, as sentences. An
         empty text where it found nothing; an empty tuple where there was no audit.
@@ -176,6 +179,7 @@ class Accounts:
     commission_bps: FloatArray | float = np.nan
     sessions_per_year: float = np.nan
     benchmark: FloatArray | None = None
+    benchmark_symbol: FloatArray | None = None
     faults: tuple[str, ...] = ()
 
     @functools.cached_property

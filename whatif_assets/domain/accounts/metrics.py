@@ -21,6 +21,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from whatif_assets.domain.accounts.accounts import Accounts
+from whatif_assets.domain.accounts.betas import (
+    alpha,
+    benchmark_alpha,
+    benchmark_beta,
+    beta,
+    compounded,
+)
 from whatif_assets.domain.accounts.result import BacktestResult
 from whatif_assets.domain.base.arrays import FloatArray
 
@@ -174,37 +181,6 @@ def conditional_value_at_risk(of: Accounts) -> FloatArray:
     return np.where(ruined, np.nan, -worst.mean(axis=1))
 
 
-def beta(of: Accounts) -> FloatArray:
-    """Slope of session returns on those of buy-and-hold.
-
-    NaN with fewer than two sessions, or where buy-and-hold is not known or does not
-    vary.
-    """
-    held = of.benchmark
-    if held is None or len(held) < 2 or not np.ptp(held) > 0:
-        return _undefined(of)
-    centred = held - held.mean()
-    # The bits of a matrix product would depend on the number of variants in a block.
-    return np.asarray((of.returns * centred).sum(axis=1) / np.sum(centred**2))
-
-
-def alpha(of: Accounts) -> FloatArray:
-    """Annual return that beta to buy-and-hold does not explain.
-
-    The mean over sessions of the return less beta times the return of buy-and-hold,
-    compounded over a year. NaN where beta is NaN.
-
-    References
-    ----------
-    Jensen, The performance of mutual funds in the period 1945-1964, Journal of
-    Finance, 1968; the risk-free rate is taken as 0.
-    """
-    if of.benchmark is None or not len(of.benchmark):
-        return _undefined(of)
-    unexplained = of.returns.mean(axis=1) - beta(of) * of.benchmark.mean()
-    return compounded(1.0 + unexplained, of.sessions_per_year)
-
-
 def turnover(of: Accounts) -> FloatArray:
     """Value of all fills as a multiple of the starting cash."""
     return of.traded / of.start_cash
@@ -266,22 +242,6 @@ def average_holding(of: Accounts) -> FloatArray:
 
 def _undefined(of: Accounts) -> FloatArray:
     return np.full(len(of.start_cash), np.nan)
-
-
-def compounded(growth: FloatArray, times: float) -> FloatArray:
-    """Return over some periods of equal growth, NaN where it is not finite.
-
-    Parameters
-    ----------
-    growth
-        Value at the end of a period as a multiple of the value at its start.
-    times
-        Number of periods.
-    """
-    total = np.full(growth.shape, np.nan)
-    with np.errstate(over="ignore"):
-        np.power(growth, times, out=total, where=growth >= 0)
-    return np.where(np.isfinite(total), total - 1.0, np.nan)
 
 
 def _ratio(
@@ -353,6 +313,10 @@ METRICS: dict[str, Metric] = {
         Metric("average_holding", average_holding, higher_is_better=False, unit="bars"),
         Metric("beta", beta, higher_is_better=False, unit="number"),
         Metric("alpha", alpha, higher_is_better=True, unit="per year"),
+        Metric("benchmark_beta", benchmark_beta, higher_is_better=False, unit="number"),
+        Metric(
+            "benchmark_alpha", benchmark_alpha, higher_is_better=True, unit="per year"
+        ),
     )
 }
 
@@ -361,6 +325,7 @@ def measure(
     of: BacktestResult | Accounts,
     sessions_per_year: float,
     benchmark: FloatArray | None = None,
+    benchmark_symbol: FloatArray | None = None,
 ) -> pd.DataFrame:
     """Compute every metric of every variant.
 
@@ -370,8 +335,8 @@ def measure(
         The result of a backtest, or the accounts of a block of a sweep.
     sessions_per_year
         Number of sessions of the calendar in a year.
-    benchmark
-        Returns of buy-and-hold; see :class:`Accounts`.
+    benchmark, benchmark_symbol
+        Returns of buy-and-hold and of a symbol; see :class:`Accounts`.
 
     Returns
     -------
@@ -381,7 +346,10 @@ def measure(
     """
     accounts = of.accounts if isinstance(of, BacktestResult) else of
     accounts = dataclasses.replace(
-        accounts, sessions_per_year=sessions_per_year, benchmark=benchmark
+        accounts,
+        sessions_per_year=sessions_per_year,
+        benchmark=benchmark,
+        benchmark_symbol=benchmark_symbol,
     )
     columns = {metric.name: metric.function(accounts) for metric in METRICS.values()}
     variants = np.array(accounts.variants, dtype=object)

@@ -82,13 +82,13 @@ def _split_names(expected: str) -> list[str]:
 
 def _fields_at(model: type[BaseModel], loc: FieldPath) -> list[str]:
     """Names of the fields of the model at a pydantic location."""
-    current: Any = model
+    current = [model]
     for part in loc:
-        field = getattr(current, "model_fields", {}).get(part)
-        nested = _models_in(field.annotation) if field else []
-        if nested:
-            current = nested[0]
-    return list(getattr(current, "model_fields", {}))
+        # Of several models that a field may have, pydantic names the one it tried.
+        tried = [one for one in current if one.__name__ == part]
+        field = current[0].model_fields.get(part)
+        current = tried or (_models_in(field.annotation) if field else []) or current
+    return list(current[0].model_fields)
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:

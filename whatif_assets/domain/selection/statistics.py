@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from whatif_assets.domain.accounts.metrics import compounded
+from whatif_assets.domain.accounts.betas import compounded
 from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.selection.decision import Decision, beta_of, beyond, total
 from whatif_assets.domain.selection.evidence import Evidence, Holdout

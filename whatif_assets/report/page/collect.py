@@ -97,7 +97,8 @@ def collect(
         placebos=_placebos(winner),
         holdout=_holdout(winner),
         openings=openings(home, study),
-        positions=_positions(winner),
+        positions=_detail(winner, "positions"),
+        exposures=_detail(winner, "exposures"),
         attribution=attribution,
         unattributed=why_not,
         effects=effects,
@@ -121,11 +122,11 @@ def _judgement(
     return _first(judged), lake.read(EDGE_PARTS, study), logits
 
 
-def _positions(winner: Winner | None) -> pd.DataFrame:
-    """Return what the winner holds at the ends of out-of-sample sessions."""
+def _detail(winner: Winner | None, table: str) -> pd.DataFrame:
+    """Return the winner's rows of a table of details of a configuration."""
     if winner is None:
-        return LAKE["positions"].empty()
-    rows = winner.home.lake.read("positions", winner.configuration.key)
+        return LAKE[table].empty()
+    rows = winner.home.lake.read(table, winner.configuration.key)
     return rows[rows["variant"] == winner.variant.id].reset_index(drop=True)
 
 

@@ -39,7 +39,8 @@ class PageContent:
     leaderboard
         All variants of the study, the best first.
     winner
-        Row of the winner in the leaderboard; empty without a winner.
+        Row of the winner in the leaderboard; empty without a winner. It is only first
+        in rank until a verdict names it, see `first`.
     family
         Key of the winner's configuration without its values on axes.
     why_none
@@ -69,8 +70,9 @@ class PageContent:
         The winner's results on the holdout by column; empty if it is sealed.
     openings
         One row per opening of the holdout.
-    positions
-        Rows of the table ``positions`` of the winner; none without a winner.
+    positions, exposures
+        Rows of the tables ``positions`` and ``exposures`` of the winner; none without a
+        winner.
     attribution
         The winner's out-of-sample profit by symbol, session, hour and cost; None
         without a winner, or if it could not be computed.
@@ -112,6 +114,7 @@ class PageContent:
     holdout: Mapping[str, Any]
     openings: pd.DataFrame
     positions: pd.DataFrame
+    exposures: pd.DataFrame
     attribution: Attribution | None
     unattributed: str
     effects: Sensitivity
@@ -120,3 +123,16 @@ class PageContent:
     adjustments: pd.DataFrame
     lineage: pd.DataFrame
     timezone: str
+
+    @property
+    def first(self) -> str:
+        """What to call the variant of `winner`: a winner only if the verdict names one.
+
+        Possible verdicts also name none, and an unjudged variant is only first in rank.
+        """
+        return "the winner" if self.names_winner else "the first in rank"
+
+    @property
+    def names_winner(self) -> bool:
+        """Whether there is a verdict, and it names a winner."""
+        return bool(self.verdict.get("names_winner", False))

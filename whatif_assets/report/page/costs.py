@@ -169,6 +169,6 @@ def _winners(content: PageContent) -> str:
         "Commission, bp",
         "Candidate with the highest PnL",
         "Its PnL",
-        "PnL of the winner",
+        f"PnL of {content.first}",
     )
     return table(head, cells, 2)

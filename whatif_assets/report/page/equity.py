@@ -164,7 +164,7 @@ def _legend(content: PageContent) -> str:
     if len(content.traders):
         entries.append(
             (
-                "random traders with the winner's turnover, middle 90 %",
+                f"random traders with the turnover of {content.first}, middle 90 %",
                 PLACEBO + "66",
                 "area",
             )

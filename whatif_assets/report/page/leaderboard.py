@@ -11,11 +11,12 @@ from whatif_assets.domain.accounts.number_format import format_metric, is_undefi
 from whatif_assets.domain.ranking.ranking import VIOLATES
 from whatif_assets.report.page.content import PageContent
 from whatif_assets.report.page.markup import Section, escaped, paragraph
+from whatif_assets.settings.study import BESIDE_SYMBOL
 from whatif_assets.steps.leaderboard import CANDIDATE, short_name
 from whatif_assets.steps.sensitivity import PLATEAU
 
 MOST_ROWS = 1000
-WINNERS_PLACEBO = "placebo for the winner"
+PLACEBO = "placebo for "  # what it was made for follows
 RANDOM = "random_entry"
 SHOWN = (
     "pnl",
@@ -35,7 +36,8 @@ def leaderboard(content: PageContent) -> Section:
     """List the best variants with all benchmarks and placebos, in ranking order."""
     rows = _rows(content)
     column = content.study.ranking.column
-    figures = [c for c in dict.fromkeys((column, *SHOWN)) if c in rows]
+    beside = BESIDE_SYMBOL if content.study.benchmark else ()
+    figures = [c for c in dict.fromkeys((column, *SHOWN, *beside)) if c in rows]
     violates = VIOLATES in rows and (rows[VIOLATES].fillna("") != "").any()
     texts = ["role", *([VIOLATES] if violates else [])]
     note = paragraph(_note(content))
@@ -57,8 +59,8 @@ def _note(content: PageContent) -> str:
     best = f" (only the best of {drawn:,} random traders)" if drawn else ""
     return (
         f"This table has {shown} variants by {content.study.ranking.label}. Benchmarks "
-        f"and placebos are grey; placebos made for the winner{best} have no rank. All "
-        "rows are in the tables leaderboard and placebos of whatif.duckdb. Click a "
+        f"and placebos are grey; placebos made for {content.first}{best} have no rank. "
+        "All rows are in the tables leaderboard and placebos of whatif.duckdb. Click a "
         "heading to sort by it."
     )
 
@@ -74,7 +76,8 @@ def _rows(content: PageContent) -> pd.DataFrame:
         "ranked_value", ascending=not content.study.ranking.higher_is_better
     )
     placebos = pd.concat([every[every["placebo"] != RANDOM], random.head(1)])
-    placebos = placebos.assign(configuration=placebos["placebo"], role=WINNERS_PLACEBO)
+    role = f"{PLACEBO}{content.first}"
+    placebos = placebos.assign(configuration=placebos["placebo"], role=role)
     placebos[VIOLATES] = ""
     placebos[content.study.ranking.column] = placebos["ranked_value"]
     placebos = placebos[[c for c in placebos if c in shown]]
@@ -132,7 +135,7 @@ def _line(row: dict[Any, Any], texts: Sequence[str], figures: Sequence[str]) -> 
 
 def _name(row: dict[Any, Any]) -> str:
     """Name a row; a placebo made for the winner does not belong to a configuration."""
-    if row["role"] == WINNERS_PLACEBO:
+    if row["role"].startswith(PLACEBO):
         return f"{row['configuration']} {row['variant'].strip('-')}".rstrip()
     return short_name(row)
 

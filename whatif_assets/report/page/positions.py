@@ -1,6 +1,9 @@
-"""Section: what the winner holds, session by session."""
+"""Section: what the winner holds and trades, session by session."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,40 +15,51 @@ from whatif_assets.report.page.content import OUT_OF_SAMPLE, PageContent
 from whatif_assets.report.page.markup import Section, paragraph, table
 
 TITLE = "Positions"
-MOST_SYMBOLS = 60
+MOST_SYMBOLS = 40
+# Figures of the table, by the column of the table exposures.
+FIGURES = {
+    "gross": "gross exposure (leverage)",
+    "net": "net exposure",
+    "positions": "positions",
+    "effective_positions": "positions of equal size that are as concentrated",
+    "largest_weight": "largest weight",
+    "turnover": "turnover of the session",
+}
 
 
 def positions(content: PageContent) -> Section:
-    """Show exposure, number of positions and weights at the ends of sessions."""
+    """Show exposure, concentration, turnover and weights by session."""
     if not content.winner:
         return Section(TITLE, "positions", paragraph(content.why_none))
     held, days = content.positions, content.stretches[OUT_OF_SAMPLE]
     if held.empty or not days:
-        why = "The winner holds nothing at the end of any session."
+        why = f"{content.first.capitalize()} holds nothing at the end of any session."
         return Section(TITLE, "positions", paragraph(why))
     note = paragraph(
-        "What the winner holds at the end of each out-of-sample session, as a part of "
-        "the equity of all symbols together. All rows are in the table positions."
+        f"What {content.first} holds at the end of each out-of-sample session, as a "
+        "part of the equity of all symbols together, and the value of its fills in the "
+        "session as a part of the equity before. All rows are in the tables positions "
+        "and exposures."
     )
-    weights = held.pivot_table("weight", "session", "symbol", aggfunc="sum")
-    weights = weights.reindex(pd.to_datetime(list(days))).fillna(0.0)
-    parts = (_figures(weights), _exposure(content, weights), _map(weights))
+    parts = (_figures(content.exposures), _charts(content), _map(_weights(content)))
     return Section(TITLE, "positions", note + "".join(parts))
 
 
-def _figures(weights: pd.DataFrame) -> str:
-    gross, net = weights.abs().sum(axis=1), weights.sum(axis=1)
-    count = (weights != 0).sum(axis=1)
-    shares = weights.abs().div(gross.where(gross > 0), axis=0)
-    concentration = (1 / (shares**2).sum(axis=1)).where(gross > 0)
+def _weights(content: PageContent) -> pd.DataFrame:
+    """Return the weights by session and symbol; 0 where nothing is held."""
+    weights = content.positions.pivot_table(
+        "weight", "session", "symbol", aggfunc="sum"
+    )
+    days = pd.to_datetime(list(content.stretches[OUT_OF_SAMPLE]))
+    return weights.reindex(days).fillna(0.0)
+
+
+def _figures(exposures: pd.DataFrame) -> str:
     rows = [
-        ("gross exposure", *_range(gross)),
-        ("net exposure", *_range(net)),
-        ("positions", *_range(count)),
-        ("positions of equal size that are as concentrated", *_range(concentration)),
-        ("largest weight", *_range(weights.abs().max(axis=1))),
+        (title, *_range(exposures[name].astype(np.float64)))
+        for name, title in FIGURES.items()
     ]
-    return table(("At the end of a session", "least", "mean", "most"), rows)
+    return table(("By session", "least", "mean", "most"), rows)
 
 
 def _range(values: pd.Series[float]) -> tuple[str, str, str]:
@@ -53,37 +67,64 @@ def _range(values: pd.Series[float]) -> tuple[str, str, str]:
     return format_number(low), format_number(mean), format_number(high)
 
 
-def _exposure(content: PageContent, weights: pd.DataFrame) -> str:
-    days = [day.date().isoformat() for day in weights.index]
-    lines = {
-        "gross": (weights.abs().sum(axis=1), WINNER),
-        "net": (weights.sum(axis=1), HOLD),
+def _charts(content: PageContent) -> str:
+    """Draw exposure, number of positions and turnover over the sessions."""
+    exposure = {"gross (leverage)": ("gross", WINNER), "net": ("net", HOLD)}
+    number = {
+        "positions": ("positions", WINNER),
+        "positions of equal size that are as concentrated": (
+            "effective_positions",
+            HOLD,
+        ),
     }
+    turnover = {"turnover": ("turnover", WINNER)}
+    return (
+        _lines(content, "Exposure", "chart-exposure", "part of equity", exposure)
+        + _lines(content, "Number of positions", "chart-number", "positions", number)
+        + _lines(content, "Turnover", "chart-turnover", "part of equity", turnover)
+    )
+
+
+def _lines(
+    content: PageContent,
+    title: str,
+    name: str,
+    unit: str,
+    lines: Mapping[str, tuple[str, str]],
+) -> str:
+    """Draw some columns of the exposures over the sessions, one line each."""
+    rows = content.exposures
+    days = [day.date().isoformat() for day in pd.to_datetime(rows["session"])]
     traces = [
         go.Scatter(
             x=days,
-            y=values.round(6).tolist(),
+            y=_plain(rows[column]),
             mode="lines",
             line={"color": colour, "width": 1.6, "shape": "hv"},
-            hovertemplate=f"%{{x|%Y-%m-%d}}, {name}: %{{y:.3f}}<extra></extra>",
+            hovertemplate=f"%{{x|%Y-%m-%d}}, {of}: %{{y:.4~g}}<extra></extra>",
         )
-        for name, (values, colour) in lines.items()
+        for of, (column, colour) in lines.items()
     ]
     drawn = chart(
-        "chart-exposure",
+        name,
         traces,
         "session",
-        "part of equity",
+        unit,
         height=240,
         xaxis=date_range(content),
+        yaxis={"rangemode": "tozero"},
     )
-    names = legend((name, colour, "line") for name, (_, colour) in lines.items())
-    return f"<h3>Exposure</h3>{names}{drawn}"
+    names = legend((of, colour, "line") for of, (_, colour) in lines.items())
+    return f"<h3>{title}</h3>{names if len(lines) > 1 else ''}{drawn}"
+
+
+def _plain(values: pd.Series[Any]) -> list[float | None]:
+    return [None if pd.isna(value) else round(float(value), 6) for value in values]
 
 
 def _map(weights: pd.DataFrame) -> str:
     """Draw a heat map of the weights, the symbols that are held most on top."""
-    most = weights.abs().sum().sort_values(ascending=False, kind="stable")
+    most = weights.abs().mean().sort_values(ascending=False, kind="stable")
     shown = weights[most.index[:MOST_SYMBOLS]]
     note = ""
     if len(most) > MOST_SYMBOLS:

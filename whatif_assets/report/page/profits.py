@@ -1,4 +1,4 @@
-"""Section: the sources of the winner's profit, by symbol, hour, session and cost."""
+"""Section: the winner's profit by symbol, group, leg, hour, session and cost."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from whatif_assets.report.page.charts import (
 )
 from whatif_assets.report.page.content import OUT_OF_SAMPLE, PageContent
 from whatif_assets.report.page.markup import Section, paragraph, table
+from whatif_assets.settings.market import Market
 from whatif_assets.steps.comparison.attribution import NO_HOUR, Attribution
 
 TITLE = "Sources of PnL"
@@ -27,17 +28,20 @@ MOST_SYMBOLS = 60
 
 
 def profits(content: PageContent) -> Section:
-    """Divide the winner's out-of-sample profit by symbol, hour, session and cost."""
+    """Divide the winner's out-of-sample profit into parts, in several ways."""
     attribution = content.attribution
     if attribution is None:
         why = content.why_none or content.unattributed
         return Section(TITLE, "profits", paragraph(why))
     note = paragraph(
-        "The winner's profit out of sample, after costs: the change of its equity, "
-        "including positions that are still open. Blue is profit, orange-red is loss."
+        f"The profit of {content.first} out of sample, after costs: the change of its "
+        "equity, including positions that are still open. Blue is profit, orange-red "
+        "is loss."
     )
     parts = (
         _by_symbol(attribution),
+        _by_group(content, attribution),
+        _by_leg(attribution),
         _by_hour(content, attribution),
         _by_session(content),
         _by_cost(attribution),
@@ -47,31 +51,64 @@ def profits(content: PageContent) -> Section:
 
 def _by_symbol(attribution: Attribution) -> str:
     pnl = attribution.daily.groupby("symbol")["pnl"].sum().sort_values(kind="stable")
+    trades = attribution.trades.groupby("symbol")["pnl"].agg(["size", "sum"])
     shown, note = pnl, ""
     if len(pnl) > MOST_SYMBOLS:
         half = MOST_SYMBOLS // 2
         shown = pd.concat([pnl.head(half), pnl.tail(half)])
         note = paragraph(f"The {half} best and {half} worst of {len(pnl):,} symbols.")
-    trades = attribution.trades.groupby("symbol")["pnl"].agg(["size", "sum"])
-    trades = trades.reindex(shown.index).fillna(0.0)
+    return f"<h3>By symbol</h3>{note}{_bars('chart-symbols', shown, trades)}"
+
+
+def _by_group(content: PageContent, attribution: Attribution) -> str:
+    """Draw the profit by the market's groups of symbols, if it has any."""
+    if not content.market.groups:
+        return ""
+    pnl = by_group(content.market, attribution).sort_values(kind="stable")
+    names = attribution.trades["symbol"]
+    of = names.map(content.market.groups_of(names.unique()))
+    trades = attribution.trades.groupby(of)["pnl"].agg(["size", "sum"])
+    return f"<h3>By group</h3>{_bars('chart-groups', pnl, trades)}"
+
+
+def by_group(market: Market, attribution: Attribution) -> pd.Series[float]:
+    """Compute the profit of each group of a market's symbols; it adds up to all.
+
+    Symbols that are in no group form a group of their own.
+    """
+    names = attribution.daily["symbol"]
+    groups = names.map(market.groups_of(names.unique()))
+    return attribution.daily.groupby(groups)["pnl"].sum()
+
+
+def _bars(name: str, pnl: pd.Series[float], trades: pd.DataFrame) -> str:
+    """Draw profits as horizontal bars, with number and profit of closed trades."""
+    trades = trades.reindex(pnl.index).fillna(0.0)
     bars = go.Bar(
-        x=shown.round(6).tolist(),
-        y=[str(symbol) for symbol in shown.index],
+        x=pnl.round(6).tolist(),
+        y=[str(part) for part in pnl.index],
         orientation="h",
-        marker={"color": _sign_colours(shown)},
+        marker={"color": _sign_colours(pnl)},
         customdata=trades.round(6).to_numpy().tolist(),
         hovertemplate="%{y}: %{x:,.2f}<br>%{customdata[0]:,} closed trades made "
         "%{customdata[1]:,.2f}<extra></extra>",
     )
-    drawn = chart(
-        "chart-symbols",
+    return chart(
+        name,
         [bars],
         MONEY,
         "",
-        height=max(160, 60 + 17 * len(shown)),
+        height=max(160, 60 + 17 * len(pnl)),
         yaxis={"type": "category", "tickfont": {"size": 11}, "dtick": 1},
     )
-    return f"<h3>By symbol</h3>{note}{drawn}"
+
+
+def _by_leg(attribution: Attribution) -> str:
+    """Tabulate the profit of long and of short positions."""
+    legs = attribution.by_leg()
+    rows = [(f"{leg} positions", format_metric("pnl", v)) for leg, v in legs.items()]
+    rows.append(("both", format_metric("pnl", attribution.pnl)))
+    return "<h3>By leg</h3>" + table(("Part", "PnL"), rows)
 
 
 def _by_hour(content: PageContent, attribution: Attribution) -> str:

@@ -33,8 +33,8 @@ def sensitivity(content: PageContent) -> Section:
     note = paragraph(
         f"Mean {content.study.ranking.label} of all variants with the same two values, "
         "over all their other settings; the most influential pairs of axes come first. "
-        "A frame marks the winner's settings. If the winner's cell is bright and its "
-        "neighbours are dark, a slightly different setting would not have won."
+        f"A frame marks the settings of {content.first}. If its cell is bright and its "
+        "neighbours are dark, a slightly different setting would not have come first."
     )
     maps = "".join(_maps(content, pairs))
     lines = "".join(_lines(content, marginal))

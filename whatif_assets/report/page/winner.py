@@ -10,7 +10,12 @@ import numpy as np
 import pandas as pd
 
 from whatif_assets.domain.accounts.metrics import METRICS, Metric
-from whatif_assets.domain.accounts.number_format import format_metric, format_number
+from whatif_assets.domain.accounts.number_format import (
+    format_figures,
+    format_metric,
+    format_number,
+    format_percent,
+)
 from whatif_assets.report.page.content import PageContent
 from whatif_assets.report.page.markup import (
     Section,
@@ -19,6 +24,7 @@ from whatif_assets.report.page.markup import (
     paragraph,
     table,
 )
+from whatif_assets.settings.study import BESIDE_SYMBOL
 from whatif_assets.steps.leaderboard import CANDIDATE, short_name
 from whatif_assets.steps.sensitivity import PLATEAU
 
@@ -43,9 +49,9 @@ def winner(content: PageContent) -> Section:
     settings = folded(
         "All settings", table(("Setting", "Value"), _settings(content.winner), 2)
     )
-    body = head + _distances(content) + _metrics(content) + settings
-    named = content.verdict.get("names_winner", False)
-    return Section("Winner" if named else "First in rank", "winner", body)
+    parts = (_distances(content), _beside(content), _metrics(content), settings)
+    title = "Winner" if content.names_winner else "First in rank"
+    return Section(title, "winner", head + "".join(parts))
 
 
 def _distances(content: PageContent) -> str:
@@ -65,14 +71,16 @@ def _distances(content: PageContent) -> str:
     if len(content.placebos):
         values = content.placebos["ranked_value"].dropna()
         value = values.max() if ranking.higher_is_better else values.min()
-        cells.append(("Best placebo for the winner", "", *_behind(content, value)))
+        name = f"Best placebo for {content.first}"
+        cells.append((name, "", *_behind(content, value)))
     plateau = winner.get(PLATEAU, np.nan)
     if not pd.isna(plateau):
-        name = "Worst of the winner and its neighbours"
+        name = f"Worst of {content.first} and its neighbours"
         cells.append((name, "", *_behind(content, plateau)))
     if not cells:
         return paragraph("The study has no other candidate.")
-    return table(("", "Variant", ranking.label, "The winner is ahead by"), cells, 2)
+    ahead = f"{content.first.capitalize()} is ahead by"
+    return table(("", "Variant", ranking.label, ahead), cells, 2)
 
 
 def _distance(content: PageContent, row: Mapping[str, Any]) -> tuple[str, str, str]:
@@ -87,11 +95,37 @@ def _behind(content: PageContent, value: float) -> tuple[str, str]:
     return format_metric(column, value), format_metric(column, ahead)
 
 
+def _beside(content: PageContent) -> str:
+    """Tabulate what the winner is compared with, and its beta and alpha to each."""
+    winner, symbol = content.winner, content.study.benchmark
+    rows = [
+        ("Buy-and-hold of the same symbols", "buy_and_hold", "beta", "alpha"),
+        ("The same universe, equally weighted in each session", "equal_weight", "", ""),
+    ]
+    if symbol:
+        rows.append((symbol, "benchmark", *BESIDE_SYMBOL))
+    cells = [
+        (
+            name,
+            format_percent(winner.get(f"{prefix}_return")),
+            format_figures(winner.get(f"{prefix}_sharpe")),
+            format_figures(winner.get(beta)),
+            format_percent(winner.get(alpha)),
+        )
+        for name, prefix, beta, alpha in rows
+    ]
+    of = content.first
+    head = ("Out of sample", "Its return", "Its Sharpe ratio a year")
+    return table((*head, f"Beta of {of} to it", f"Alpha of {of} a year"), cells)
+
+
 def _metrics(content: PageContent) -> str:
     """Tabulate every metric of the winner by period, next to that of buy-and-hold."""
     hold = _hold_metrics(content)
     rows = []
     for name, metric in METRICS.items():
+        if name in BESIDE_SYMBOL and not content.study.benchmark:
+            continue
         row = [
             _described(metric),
             format_metric(name, content.winner.get(f"in_sample_{name}")),

@@ -78,7 +78,8 @@ class Attribution:
     cells
         One row per symbol, session and hour in the exchange's time zone: ``gross``
         (change of the value of positions, at the prices of the fills), ``commission``
-        (including interest if the strategy is not built in) and ``slippage``. A price
+        (including interest if the strategy is not built in), ``slippage``, and
+        ``short``, the part of gross less commission that short positions made. A price
         move from one bar to the next counts in the hour of the next bar.
     trades
         The closed trades, see :func:`trades_of`, with the sessions in which they were
@@ -126,6 +127,17 @@ class Attribution:
         if self._borrowing() != 0:
             hours[NO_HOUR] = self.pnl - hours.sum()
         return hours
+
+    def by_leg(self) -> dict[str, float]:
+        """Compute the profit of long and of short positions; both add up to the profit.
+
+        Interest on borrowed shares is paid for short positions. An order that reverses
+        a position belongs to both: with the units that it closes, and those it opens.
+        """
+        net = self.cells["gross"] - self.cells["commission"]
+        short = float(self.cells["short"].sum())
+        interest = float(np.nan_to_num(self._borrowing()))
+        return {"long": float(net.sum()) - short, "short": short - interest}
 
     def by_cost(self) -> dict[str, float]:
         """Compute the profit before costs, and each cost as a negative number.
@@ -210,9 +222,7 @@ def _cells(
     before = np.concatenate([[0.0], held[:-1]])[: len(sleeve)]
     gross = before * np.diff(sleeve.close, prepend=sleeve.close[:1])
     gross += _on_bars(sleeve, bar, units * (sleeve.close[bar] - price))
-    commission = fills["commission"].to_numpy()
-    if built_in and variant.costs.borrow_bps:
-        commission = commission_of(fills, variant.costs)
+    closing, commission = _commissions(fills, variant.costs, built_in)
     slipped = slippage_of(fills, variant) if built_in else np.zeros(len(fills))
     times = pd.DatetimeIndex(sleeve.ts.view("datetime64[us]")).tz_localize("UTC")
     frame = pd.DataFrame(
@@ -223,6 +233,7 @@ def _cells(
             "gross": gross,
             "commission": _on_bars(sleeve, bar, commission),
             "slippage": _on_bars(sleeve, bar, slipped),
+            "short": _short(sleeve, fills, bar, before, closing, commission),
         }
     )
     return frame.groupby(CELL, sort=False, as_index=False).sum()
@@ -237,23 +248,67 @@ def _bars_at(sleeve: Sleeve, ts: pd.Series[Any]) -> IntArray:
     return np.asarray(np.searchsorted(sleeve.ts, starts), dtype=np.int64)
 
 
-def commission_of(fills: pd.DataFrame, costs: Costs) -> FloatArray:
-    """Compute the commission of each fill of one symbol, without interest; k float64.
+def _short(
+    sleeve: Sleeve,
+    fills: pd.DataFrame,
+    bar: IntArray,
+    before: FloatArray,
+    closing: FloatArray,
+    commission: FloatArray,
+) -> FloatArray:
+    """Compute gross less commission of the short positions of one symbol, by bar.
+
+    ``before`` is what is held before each bar, times the multiplier; ``closing`` is the
+    part of the commission of each fill for the units that close a position.
+    """
+    size, held = fills["size"].to_numpy(), _held_before(fills["size"].to_numpy())
+    gain = fills["multiplier"].to_numpy() * (sleeve.close[bar] - fills["price"])
+    closed = _closed(size, held)
+    made = np.where(held < 0, closed * gain - closing, 0.0)
+    opened = np.where(np.abs(size - closed) < _NOTHING, 0.0, size - closed)
+    made += np.where(opened < 0, opened * gain - (commission - closing), 0.0)
+    moved = np.minimum(before, 0.0) * np.diff(sleeve.close, prepend=sleeve.close[:1])
+    return moved + _on_bars(sleeve, bar, made)
+
+
+def _closed(size: FloatArray, held: FloatArray) -> FloatArray:
+    """Return the signed units of each fill that close a position held before."""
+    units = np.minimum(np.abs(size), np.abs(held))
+    return np.where(size * held < 0, np.sign(size) * units, 0.0)
+
+
+def _commissions(
+    fills: pd.DataFrame, costs: Costs, built_in: bool
+) -> tuple[FloatArray, FloatArray]:
+    """Return the commission of each fill for its closing part, and in all."""
+    if built_in and costs.borrow_bps:
+        return commissions_of(fills, costs)
+    return fills["closing"].to_numpy(), fills["commission"].to_numpy()
+
+
+def commissions_of(fills: pd.DataFrame, costs: Costs) -> tuple[FloatArray, FloatArray]:
+    """Compute the commission of each fill of one symbol, without interest.
 
     A fill that reverses a position pays for its two parts separately.
+
+    Returns
+    -------
+    closing, total : numpy.ndarray
+        Commission for the units that close a position, and for all; k float64 each.
     """
     size, price = fills["size"].to_numpy(), fills["price"].abs().to_numpy()
     multiplier = fills["multiplier"].to_numpy()
-    before = _held_before(size)
-    closed = np.where(size * before < 0, np.minimum(np.abs(size), np.abs(before)), 0.0)
-    total = np.zeros(len(size))
-    for part in (closed, np.abs(size) - closed):
+    closed = np.abs(_closed(size, _held_before(size)))
+
+    def _charged(part: FloatArray) -> FloatArray:
         by_value = part * (price * costs.commission_bps / 1e4) * multiplier
         charge = np.maximum(
             by_value + part * costs.commission_per_share, costs.commission_minimum
         )
-        total += np.where(part > _NOTHING, charge, 0.0)
-    return total
+        return np.where(part > _NOTHING, charge, 0.0)
+
+    closing = _charged(closed)
+    return closing, closing + _charged(np.abs(size) - closed)
 
 
 def slippage_of(fills: pd.DataFrame, variant: Variant) -> FloatArray:

@@ -91,6 +91,22 @@ def positions() -> pd.DataFrame:
     )
 
 
+def exposures() -> pd.DataFrame:
+    """Return the exposures that belong to the positions."""
+    return pd.DataFrame(
+        {
+            "variant": "threshold=0.0001~size=100",
+            "session": [pd.Timestamp(day) for day in DAYS[1:4]],
+            "gross": [0.75, 0.0, 0.4],
+            "net": [0.25, 0.0, 0.4],
+            "positions": [2, 0, 1],
+            "effective_positions": [1.8, np.nan, 1.0],
+            "largest_weight": [0.5, 0.0, 0.4],
+            "turnover": [0.75, 0.75, 0.4],
+        }
+    )
+
+
 def verdict(**changed: Any) -> dict[str, Any]:
     """Return the verdict on the first row."""
     names = [field.name for field in fields(Statistics) if field.name != "logits"]
@@ -157,6 +173,7 @@ def attribution() -> Attribution:
         ),
         cells=pd.DataFrame(
             {**cells, "gross": [41.0, -9.0], "commission": 1.0, "slippage": 0.0}
+            | {"short": [0.0, -10.0]}
         ),
         trades=pd.DataFrame({"symbol": ["A", "A", "B"], "pnl": [20.0, 19.0, -10.0]}),
         costs=Costs(commission_bps=2.0),
@@ -232,6 +249,7 @@ def content(**changed: Any) -> PageContent:
             "holdout": {"pnl": 2.0, "buy_and_hold_pnl": 1.0},
             "openings": pd.DataFrame(),
             "positions": positions(),
+            "exposures": exposures(),
             "attribution": attribution(),
             "unattributed": "",
             "effects": effects(),

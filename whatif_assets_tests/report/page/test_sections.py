@@ -14,10 +14,12 @@ from whatif_assets.report.page.costs import charged_bps, pnl_at
 from whatif_assets.report.page.equity import below_peak
 from whatif_assets.report.page.leaderboard import MOST_ROWS, leaderboard
 from whatif_assets.report.page.positions import positions
-from whatif_assets.report.page.profits import profits
+from whatif_assets.report.page.profits import by_group, profits
 from whatif_assets.report.page.quality import quality
 from whatif_assets.report.page.verdict import verdict
 from whatif_assets.report.page.winner import winner
+from whatif_assets.settings.market import Market
+from whatif_assets.settings.study import Study
 from whatif_assets_tests.report.page import example
 
 VOID = {"input", "br", "meta", "link", "option"}
@@ -205,7 +207,7 @@ class TestPositions:
     def test_exposure_is_counted_by_hand(self):
         rows = {name: rest for name, *rest in cells(positions(example.content()).html)}
         # Sessions of 0.5 and -0.25, of nothing, and of 0.4.
-        assert rows["gross exposure"] == ["0", "0.3833", "0.75"]
+        assert rows["gross exposure (leverage)"] == ["0", "0.3833", "0.75"]
         assert rows["net exposure"] == ["0", "0.2167", "0.4"]
         assert rows["positions"] == ["0", "1", "2"]
         # Two thirds and one third are as concentrated as 1.8 equal positions.
@@ -216,6 +218,101 @@ class TestPositions:
         none = example.positions().iloc[:0]
         section = positions(example.content(positions=none))
         assert "holds nothing" in read(section.html)
+
+    def test_only_the_symbols_that_are_held_most_are_drawn(self):
+        day = pd.Timestamp(example.DAYS[1])
+        many = pd.DataFrame(
+            {"session": day, "symbol": f"S{n:03}", "weight": (60 - n) / 2000}
+            for n in range(60)
+        )
+        html = positions(example.content(positions=many)).html
+        assert "The 40 symbols that are held most, of 60." in read(html)
+        assert "S039" in html
+        assert "S040" not in html
+
+
+class TestProfits:
+    def test_legs_are_told_apart_and_add_up(self):
+        rows = cells(profits(example.content()).html)
+        assert ["long positions", "40.00"] in rows
+        assert ["short positions", "-10.00"] in rows
+        assert ["both", "30.00"] in rows
+
+    def test_groups_add_up_to_the_profit(self):
+        market = Market(
+            source="sample",
+            symbols=["A", "B", "C"],
+            groups={"ores": ["A"], "rest": ["C"]},
+            first_session=example.DAYS[0],
+            last_session=example.DAYS[-1],
+        )
+        of = example.attribution()
+        found = by_group(market, of)
+        assert found.to_dict() == {"ores": 40.0, "other": -10.0}
+        assert found.sum() == of.pnl
+        assert "By group" in read(profits(example.content(market=market)).html)
+
+    def test_without_groups_there_is_no_such_part(self):
+        assert "By group" not in read(profits(example.content()).html)
+
+
+class TestFirstInRank:
+    """Only a verdict makes the first in rank a winner."""
+
+    def page(self, **changed):
+        content = example.content(**changed)
+        return read("".join(f"{s.title} {s.html}" for s in all_sections(content)))
+
+    @pytest.mark.parametrize(
+        "verdict", [{}, example.verdict(names_winner=False, verdict="likely luck")]
+    )
+    def test_it_is_not_called_a_winner_without_a_verdict_that_names_it(self, verdict):
+        text = self.page(verdict=verdict, logits=np.empty(0))
+        assert not re.search("winner", text, re.IGNORECASE)
+        assert "the first in rank" in text
+
+    def test_it_is_called_a_winner_if_the_verdict_names_it(self):
+        text = self.page()
+        assert "first in rank" not in text.lower()
+        assert "The winner is ahead by" in text
+
+
+def all_sections(content):
+    return [make(content) for make in SECTIONS]
+
+
+class TestBeside:
+    def rows(self, **fields):
+        study = Study(
+            name="demo", configurations={"one": {"strategy": "ema_cross"}}, **fields
+        )
+        row = example.LEADERBOARD.iloc[0].to_dict() | {
+            "buy_and_hold_return": 0.1,
+            "buy_and_hold_sharpe": 1.5,
+            "beta": 0.5,
+            "alpha": 0.02,
+            "equal_weight_return": 0.2,
+            "equal_weight_sharpe": 2.0,
+            "benchmark_return": 0.3,
+            "benchmark_sharpe": 2.5,
+            "benchmark_beta": 0.25,
+            "benchmark_alpha": 0.04,
+        }
+        content = example.content(study=study, winner=row)
+        return cells(winner(content).html), cells(leaderboard(content).html)[0]
+
+    def test_return_beta_and_alpha_are_listed_by_what_it_is_compared_with(self):
+        rows, head = self.rows(benchmark="<SPY>")
+        assert ["Buy-and-hold of the same symbols", "10%", "1.5", "0.5", "2%"] in rows
+        assert ["<SPY>", "30%", "2.5", "0.25", "4%"] in rows
+        (equal,) = (row for row in rows if "equally weighted" in row[0])
+        assert equal[1:] == ["20%", "2", "-", "-"]
+        assert "benchmark beta" in head
+
+    def test_without_a_benchmark_nothing_is_said_of_one(self):
+        rows, head = self.rows()
+        assert not any("benchmark" in cell for row in rows for cell in row)
+        assert "benchmark beta" not in head
 
 
 class TestQuality:

@@ -119,6 +119,22 @@ def test_slippage_of_a_strategy_of_ones_own_is_not_known() -> None:
     assert costs["before costs"] + costs["commission"] == pytest.approx(own.pnl)
 
 
+def test_an_order_that_reverses_belongs_to_both_legs() -> None:
+    # Bought at 10 and sold at 12; sold short at 12, which is worth 9 at the end.
+    bars = sleeve([10, 10, 12, 9], forecast=[1.0, -1.0, 0.0, 0.0])
+    of = attributed([bars])
+    assert of.by_leg() == pytest.approx({"long": 200.0, "short": 300.0})
+    # 1 for each part of an order: one purchase and one sale of each position.
+    charged = attributed([bars], Costs(commission_minimum=1))
+    assert charged.by_leg() == pytest.approx({"long": 198.0, "short": 299.0})
+
+
+def test_interest_belongs_to_the_short_leg() -> None:
+    bars = days_apart(sleeve([10.0] * 6, forecast=[1.0, 0.0, -1.0, 0.0, 1.0, 0.0]))
+    of = attributed([bars], Costs(borrow_bps=36_500))
+    assert of.by_leg() == pytest.approx({"long": 0.0, "short": -20.0})
+
+
 def test_what_lies_outside_the_sessions_is_left_out() -> None:
     of = attributed([days_apart(up_and_out())], direction="long")
     first = of.over(of.daily["session"].unique()[:3])
@@ -175,5 +191,7 @@ def test_every_part_adds_up_to_the_profit(
     exact = {"rel": 1e-9, "abs": 1e-9 * 1_000_000}
     assert sum(of.by_cost().values()) == pytest.approx(of.pnl, **exact)
     assert of.by_hour().sum() == pytest.approx(of.pnl, **exact)
+    assert sum(of.by_leg().values()) == pytest.approx(of.pnl, **exact)
+    assert of.daily.groupby("symbol")["pnl"].sum().sum() == pytest.approx(of.pnl)
     own = sum(of.by_cost()[part] for part in ("slippage", "commission", "borrowing"))
     assert own <= 1e-6
