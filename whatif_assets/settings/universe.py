@@ -9,7 +9,6 @@ from pydantic import Discriminator, Field, Tag, field_validator
 
 from whatif_assets.domain.base.settings import Settings
 
-
 LIST = "list"
 
 
