@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from dagster._core.storage.tags import (
+    ASSET_PARTITION_RANGE_END_TAG as RANGE_END,
+)
+from dagster._core.storage.tags import (
+    ASSET_PARTITION_RANGE_START_TAG as RANGE_START,
+)
 from dagster._core.test_utils import in_process_test_workspace
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster_graphql.test.utils import execute_dagster_graphql
@@ -113,3 +119,75 @@ def _ask(context: Any, query: str, **variables: Any) -> Any:
     assert not result.errors, result.errors
     (field,) = result.data.values()
     return field
+
+
+LAUNCH = """
+mutation ($parameters: ExecutionParams!) { launchRun(executionParams: $parameters) {
+  __typename
+  ... on LaunchRunSuccess { run { id } }
+  ... on Error { message }
+} }
+"""
+ADD_PARTITION = """
+mutation ($repository: RepositorySelector!, $name: String!, $key: String!) {
+  addDynamicPartition(
+    repositorySelector: $repository, partitionsDefName: $name, partitionKey: $key
+  ) { __typename ... on PythonError { message } }
+}
+"""
+STATUS = "query ($run: ID!) { runOrError(runId: $run) { ... on Run { status } } }"
+# Runs are launched in this process, and have ended when the launch returns.
+HERE = {
+    "run_coordinator": {
+        "module": "dagster._core.run_coordinator",
+        "class": "DefaultRunCoordinator",
+    },
+    "run_launcher": {
+        "module": "dagster._core.launcher.sync_in_memory_run_launcher",
+        "class": "SyncInMemoryRunLauncher",
+    },
+}
+
+
+class Asked(Shown):
+    """What the UI would do for its user: register partitions, launch jobs.
+
+    The instance has to launch runs `HERE`.
+    """
+
+    def add_partitions(self, name: str, keys: Sequence[str]) -> None:
+        """Add partitions, as the dialogue of the UI does."""
+        with self._workspace() as context:
+            for key in keys:
+                place = _repository(context)
+                answer = _ask(
+                    context, ADD_PARTITION, repository=place, name=name, key=key
+                )
+                assert answer["__typename"] == "AddDynamicPartitionSuccess", answer
+
+    def launch(
+        self, job: str, first: str | None = None, last: str | None = None
+    ) -> str:
+        """Launch a job over no partition or a range of them; return the run's status."""
+        tags = {} if first is None else {RANGE_START: first, RANGE_END: last or first}
+        with self._workspace() as context:
+            parameters = {
+                "selector": {**_repository(context), "jobName": job},
+                "mode": "default",
+                "executionMetadata": {
+                    "tags": [{"key": k, "value": v} for k, v in tags.items()]
+                },
+            }
+            answer = _ask(context, LAUNCH, parameters=parameters)
+            assert answer["__typename"] == "LaunchRunSuccess", answer
+            return str(_ask(context, STATUS, run=answer["run"]["id"])["status"])
+
+
+def _repository(context: Any) -> dict[str, str]:
+    """Name the only repository of a workspace."""
+    (location,) = context.code_locations
+    (repository,) = location.get_repositories()
+    return {
+        "repositoryName": repository,
+        "repositoryLocationName": location.name,
+    }
