@@ -112,7 +112,7 @@ def by_backtrader(
         cerebro = Cerebro(stdstats=False, preload=True, runonce=True)
         for sleeve in scored:
             add_feed(cerebro, sleeve, kind.lines_of(sleeve, settings))
-            set_costs(cerebro.broker, variant.costs, sleeve.multiplier, sleeve.symbol)
+            set_costs(cerebro.broker, variant.costs, sleeve, shared=True)
         cerebro.broker.setcash(variant.cash)
         places = rebalance_times(panel, settings.rebalance, settings.every, settings.at)
         times = frozenset(date_numbers(panel.ts[places]))

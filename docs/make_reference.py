@@ -33,10 +33,10 @@ from whatif_assets.domain.quality.losses import ABOUT
 from whatif_assets.domain.strategies import PANEL_STRATEGIES, STRATEGIES
 from whatif_assets.home.database_tables import DATABASE
 from whatif_assets.report.macros import BARS_MACROS, MACROS
+from whatif_assets.settings.costs import CostSettings
 from whatif_assets.settings.fields import General
 from whatif_assets.settings.market import Market
 from whatif_assets.settings.study import (
-    CostSettings,
     Dates,
     Evaluation,
     LabelSettings,

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from whatif_assets.domain.accounts.job import Costs, Variant
+from whatif_assets.domain.accounts.costs import Costs
+from whatif_assets.domain.accounts.job import Variant
 from whatif_assets.domain.bars.adjustments import Step, Steps
 from whatif_assets.domain.bars.bar_size import ONE_DAY, BarSize
 from whatif_assets.domain.base.errors import BadInput

@@ -13,7 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from whatif_assets.domain.accounts.accounts import Accounts
-from whatif_assets.domain.accounts.job import Costs, Variant
+from whatif_assets.domain.accounts.costs import Costs
+from whatif_assets.domain.accounts.job import Variant
 from whatif_assets.domain.accounts.result import BacktestResult
 from whatif_assets.domain.accounts.sleeve import Sleeve, sleeves_of
 from whatif_assets.domain.base.errors import BadInput

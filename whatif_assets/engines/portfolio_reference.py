@@ -157,7 +157,7 @@ def _prepared(
     cerebro.broker = PanelBroker()
     for sleeve in panel.sleeves:
         add_feed(cerebro, sleeve, kind.lines_of(sleeve, settings))
-        set_costs(cerebro.broker, variant.costs, sleeve.multiplier, sleeve.symbol)
+        set_costs(cerebro.broker, variant.costs, sleeve, shared=True)
     cerebro.broker.setcash(variant.cash + variant.shift)
     _add_strategies(cerebro, panel, kind, settings, variant.credit)
     return cerebro
@@ -229,6 +229,7 @@ def _record(broker: PanelBroker, panel: Panel, shift: float) -> PanelRun:
         prices=prices,
         charged=charged,
         closing=closing,
+        slippage=np.array(broker.slippages, dtype=np.float64),
         multipliers=multipliers,
         refused=np.array(broker.refused, dtype=np.float64).reshape(-1, 4),
     )

@@ -19,14 +19,15 @@ from pydantic import BaseModel
 
 from whatif_assets.domain.accounts._backtrader import (
     Cerebro,
-    Commission,
     RecordingBroker,
     array_feed,
     as_lines,
     bt,
     date_numbers,
 )
-from whatif_assets.domain.accounts.job import Costs, Executions, Run, Variant, slack_of
+from whatif_assets.domain.accounts._commission import Commission
+from whatif_assets.domain.accounts.costs import Costs, Friction
+from whatif_assets.domain.accounts.job import Executions, Run, Variant, slack_of
 from whatif_assets.domain.accounts.panel import Panel
 from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.bars.bar_size import BarSize
@@ -47,7 +48,7 @@ def backtest(sleeve: Sleeve, kind: StrategyType, variant: Variant) -> Run:
     if not len(sleeve):
         none = np.empty(0)
         bars = none.astype(np.int64)
-        return Run(none, bars, none, none, none, none, none, none, rejected=0)
+        return Run(none, bars, none, none, none, none, none, none, none, rejected=0)
     broker, warm_up = _run(sleeve, kind, variant)
     return _record(broker, sleeve, warm_up)
 
@@ -106,12 +107,18 @@ def _executions(broker: RecordingBroker) -> Executions:
         sizes=sizes,
         prices=prices,
         at_open=kinds == bt.Order.Market,
-        slack=slack_of(prices, costs.slip_perc) + costs.slip_fixed,
+        slack=slack_of(prices, _slippages(broker)) + costs.slip_fixed,
         sent=sent,
         orders=np.array(broker.submissions, dtype=np.float64).reshape(-1, 5),
         made=made,
         by_volume=costs.filler is not None,
     )
+
+
+def _slippages(broker: RecordingBroker) -> FloatArray:
+    """Slippage that each fill may have, as a fraction; at least the broker's own."""
+    own = np.array(broker.slippages, dtype=np.float64)
+    return np.asarray(np.maximum(own, broker.p.slip_perc))
 
 
 def _run(
@@ -197,23 +204,43 @@ def prepare(
     add_feed(cerebro, sleeve, kind.lines_of(sleeve, settings))
     cerebro.broker = RecordingBroker(_session_ends(sleeve))
     cerebro.broker.setcash(variant.cash)
-    set_costs(cerebro.broker, variant.costs, sleeve.multiplier)
+    set_costs(cerebro.broker, variant.costs, sleeve)
     cerebro.addstrategy(kind.strategy, **_arguments(kind, settings))
     return cerebro
 
 
 def set_costs(
-    broker: RecordingBroker, costs: Costs, multiplier: float, symbol: str | None = None
+    broker: RecordingBroker, costs: Costs, sleeve: Sleeve, *, shared: bool = False
 ) -> None:
-    """Let a broker charge some costs, for all symbols or for one."""
+    """Let a broker charge the costs of a symbol.
+
+    Parameters
+    ----------
+    broker, costs, sleeve
+        The broker, the costs, and the symbol with its bars.
+    shared
+        Whether the broker also trades other symbols.
+
+    Raises
+    ------
+    BadInput
+        Costs have impact, and the sleeve has no impact scale.
+    """
     commission = Commission(
         commission=costs.commission_bps / 1e4,
         per_share=costs.commission_per_share,
+        per_order=costs.commission_per_order,
         minimum=costs.commission_minimum,
-        interest=costs.borrow_bps / 1e4,
-        mult=multiplier,
+        interest=costs.borrow(sleeve.symbol),
+        mult=sleeve.multiplier,
     )
-    broker.addcommissioninfo(commission, name=symbol)
+    broker.addcommissioninfo(commission, name=sleeve.symbol if shared else None)
+    if costs.impact or costs.half_spread_bps:
+        scale = sleeve.impact_scales() if costs.impact else np.empty(0)
+        broker.frictions[sleeve.symbol] = Friction(
+            costs.half_spread(sleeve.symbol), costs.impact, scale.copy()
+        )
+        broker.frictions[sleeve.symbol].scale.setflags(write=False)
     broker.set_slippage_perc(
         costs.slippage_bps / 1e4,
         slip_open=True,
@@ -276,6 +303,7 @@ def _record(broker: RecordingBroker, sleeve: Sleeve, warm_up: int) -> Run:
         commissions=commissions,
         values_traded=np.abs(sizes * prices) * multipliers,
         multipliers=multipliers,
+        slippage=np.array(broker.slippages),
         closing=closing,
         rejected=broker.rejected,
         warm_up=warm_up,

@@ -209,6 +209,15 @@ class Home:
         """List the symbols that a study excludes because of refused bars, sorted."""
         return sorted(symbols_lost(self.left_out(study), self.market.may_lose))
 
+    def _check_costs(self, configuration: Configuration) -> None:
+        """Raise where costs name a symbol that the market lacks."""
+        for symbol in configuration.costs.symbols:
+            if symbol not in self.symbols:
+                raise BadInput(
+                    f"Configuration {configuration.key}: costs: the market has no "
+                    f"'{symbol}'.{did_you_mean(symbol, self.symbols)}"
+                )
+
     def symbols_of(self, configuration: Configuration) -> list[str]:
         """List the symbols that a configuration trades, without those that are lost.
 
@@ -251,6 +260,7 @@ class Home:
                     f"'{symbol}'.{did_you_mean(symbol, self.symbols)}",
                     field=("symbols",),
                 )
+        self._check_costs(configuration)
         study = self.study(configuration.study)
         lost = set(self.symbols_lost(study))
         left = [name for name in wanted if name not in lost]

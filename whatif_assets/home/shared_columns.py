@@ -92,6 +92,7 @@ FILL = (
     Column("price", NUMBER, "price of the fill"),
     Column("commission", NUMBER, "commission paid"),
     Column("multiplier", NUMBER, "money per price point of one unit"),
+    Column("slippage", NUMBER, "part of its price by which the fill is worse"),
 )
 EXPOSURE = (
     Column("session", DAY, "date of the session"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
@@ -63,7 +62,7 @@ def trials_of(home: Home, study: Study, configuration: Configuration) -> list[st
             [
                 base,
                 _plain(json_value(variant.settings)),
-                _plain(dataclasses.asdict(variant.costs)),
+                _plain(variant.costs.as_settings()),
                 _plain(variant.cash),
             ]
         )

@@ -7,7 +7,6 @@ is changed, renamed or removed and its results are gone.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -59,7 +58,7 @@ def settings_of_trials(configuration: Configuration) -> list[str]:
             {
                 **shared,
                 **json_value(v.settings),
-                **dataclasses.asdict(v.costs),
+                **v.costs.as_settings(),
                 "cash": v.cash,
             },
             sort_keys=True,

@@ -12,7 +12,7 @@ import itertools
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -183,7 +183,7 @@ class Configuration:
             **({"leverage": self.leverage} if self.leverage != 1 else {}),
             **({"reserve": self.reserve} if self.reserve else {}),
             **self._universe_part(),
-            **asdict(self.costs),
+            **self.costs.as_settings(),
         }
 
     def _bar_part(self) -> dict[str, Any]:

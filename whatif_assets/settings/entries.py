@@ -13,10 +13,10 @@ from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
 from whatif_assets.domain.base.settings import format_value
 from whatif_assets.domain.features import Feature
 from whatif_assets.domain.features.larger_bars import by_bar_size
-from whatif_assets.engines.backtest import Costs
 from whatif_assets.engines.strategies import find_strategy
 from whatif_assets.settings.account import account_of, check_money
 from whatif_assets.settings.configuration import NAME, Configuration
+from whatif_assets.settings.costs import costs_of
 from whatif_assets.settings.fields import (
     AXES,
     COST_NAMES,
@@ -352,8 +352,8 @@ def _assemble(
         account=account,
         leverage=_or_default(general.leverage, 1.0),
         reserve=_or_default(general.reserve, 0.0),
-        costs=Costs(
-            **{
+        costs=costs_of(
+            {
                 k: _or_default(getattr(general, k), getattr(study.costs, k))
                 for k in COST_NAMES
             }

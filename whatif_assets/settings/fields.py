@@ -15,13 +15,21 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
-from whatif_assets.domain.accounts.job import Account, Costs
+from whatif_assets.domain.accounts.costs import Costs
+from whatif_assets.domain.accounts.job import Account
 from whatif_assets.domain.bars.bar_size import BarSize
 from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
 from whatif_assets.domain.base.explaining import explain
 from whatif_assets.domain.base.settings import Settings, format_value
 from whatif_assets.domain.models import ALGORITHMS
 from whatif_assets.engines.strategies import PARAM, find_strategy
+from whatif_assets.settings.costs import (
+    BORROW,
+    HALF_SPREAD,
+    IMPACT,
+    PER_ORDER,
+    OptionalRate,
+)
 
 AXES = ("each", "sweep", "search")
 COST_NAMES = tuple(field.name for field in dataclasses.fields(Costs))
@@ -71,7 +79,12 @@ class General(Settings):
     slippage_bps: float | None = Field(default=None, ge=0)
     commission_per_share: float | None = Field(default=None, ge=0)
     commission_minimum: float | None = Field(default=None, ge=0)
-    borrow_bps: float | None = Field(default=None, ge=0)
+    commission_per_order: float | None = Field(
+        default=None, ge=0, description=PER_ORDER
+    )
+    half_spread_bps: OptionalRate = Field(default=None, description=HALF_SPREAD)
+    borrow_bps: OptionalRate = Field(default=None, description=BORROW)
+    impact: float | None = Field(default=None, ge=0, description=IMPACT)
     model_seed: int | None = Field(default=None, ge=0)
     search_folds: int = Field(default=3, ge=2)
 
@@ -206,6 +219,12 @@ def check_axis(key: str, axis: str, values: Any) -> None:
         if not isinstance(listed, list) or not listed:
             raise BadInput(
                 f"{where}.{field_name}: expected a list of values, found {listed!r}.",
+                field=(axis, field_name),
+            )
+        if field_name in COST_NAMES and any(isinstance(v, Mapping) for v in listed):
+            raise BadInput(
+                f"{where}.{field_name}: found a mapping of symbols in {listed}; an "
+                "axis of costs needs numbers. Write a configuration for each mapping.",
                 field=(axis, field_name),
             )
         if len({format_value(value) for value in listed}) < len(listed):

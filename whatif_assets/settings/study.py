@@ -18,6 +18,7 @@ from whatif_assets.domain.features import Feature, parse_feature
 from whatif_assets.domain.models.labels import Label
 from whatif_assets.domain.models.windows import Fold, split, walk_forward
 from whatif_assets.domain.ranking.ranking import Constraint, Ranking
+from whatif_assets.settings.costs import CostSettings
 from whatif_assets.settings.market import Market, parse_market
 from whatif_assets.settings.spec import YamlDocument, parse, parse_yaml, read_text
 from whatif_assets.settings.universe import Universe
@@ -146,16 +147,6 @@ class Evaluation(Settings):
             return ()
         rolling = self.method == "walk_forward" and not self.expanding
         return tuple(sessions[-int(self.train) :] if rolling else sessions)
-
-
-class CostSettings(Settings):
-    """Trading costs, defined in `whatif_assets.domain.accounts.job.Costs`."""
-
-    commission_bps: float = Field(default=0.0, ge=0)
-    slippage_bps: float = Field(default=0.0, ge=0)
-    commission_per_share: float = Field(default=0.0, ge=0)
-    commission_minimum: float = Field(default=0.0, ge=0)
-    borrow_bps: float = Field(default=0.0, ge=0)
 
 
 class SparkSettings(Settings):

@@ -39,6 +39,7 @@ from whatif_assets.steps.facts import JoinedFacts
 from whatif_assets.steps.forecasting import IN_SAMPLE
 from whatif_assets.steps.leak_gate import probe_fills, probe_indicators
 from whatif_assets.steps.leakage_suspects import probe_traded_columns
+from whatif_assets.steps.market_impact import impact_notes, sessions_of_impact
 from whatif_assets.steps.session_features import history
 from whatif_assets.steps.sleeves import (
     basis_of,
@@ -118,7 +119,7 @@ def evaluate(
         parity=_parity(sleeves, configuration, order),
         ranking=study.ranking,
         marks=marks_of(sleeves, sessions),
-        notes=detail.notes,
+        notes=(*detail.notes, *impact_notes(sleeves)),
     )
     drop_blocks(home.lake, configuration.key)
     return evaluation
@@ -275,15 +276,16 @@ def sessions_read(
     traded : list of date
         Sessions that are traded, in sample and in the test windows, oldest first.
     earlier : list of date
-        Sessions before the test windows on which indicators may warm up; their bars
-        may be missing.
+        Sessions before the test windows on which indicators may warm up, and from
+        which universes and market impact are known; their bars may be missing.
     """
     sessions = evaluated_sessions(home, study)
     traded = [*in_sample_sessions(home, study, configuration), *sessions]
     features, size = indicators_of(configuration), home.bar_size(configuration)
     warm_up = history(home, sessions[0], features, size)
     ranked = sessions_before(home, configuration, traded[0])
-    return traded, sorted({*warm_up, *ranked})
+    moved = sessions_of_impact(home, configuration, traded[0])
+    return traded, sorted({*warm_up, *ranked, *moved})
 
 
 def evaluation_inputs(home: Home, key: str) -> dict[str, str]:

@@ -350,7 +350,6 @@ def probe_fills(
         (variant.id, sleeve.symbol): executions_of_fills(
             by_job.get((variant.id, sleeve.symbol), fills.iloc[:0]),
             sleeve,
-            variant.costs.slippage_bps / 1e4,
             _sends_stops(strategy, variant),
         )
         for variant in leaders
@@ -396,6 +395,5 @@ def _replay(
     return executions_of_fills(
         result.fills,
         sleeve,
-        variant.costs.slippage_bps / 1e4,
         _sends_stops(configuration.strategy_type(), variant),
     )

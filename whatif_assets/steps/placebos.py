@@ -32,6 +32,7 @@ from whatif_assets.home.manifest import why_computed
 from whatif_assets.steps.benchmarks import benchmark_of, symbol_returns
 from whatif_assets.steps.dataset import dataset
 from whatif_assets.steps.forecasting import forecast_by
+from whatif_assets.steps.market_impact import with_impact_scale
 from whatif_assets.steps.sleeves import (
     basis_of,
     build_sleeves,
@@ -229,21 +230,23 @@ def run(challenged: WinnerShape, placebo: Placebo) -> tuple[pd.DataFrame, pd.Dat
 
 def _by_strategy(winner: Winner, placebo: Placebo) -> Accounts:
     """Run a placebo whose strategy decides when to trade."""
-    home, base = winner.home, winner.configuration.base
+    home, configuration = winner.home, winner.configuration
+    base, basis = configuration.base, basis_of(home, winner.study)
     sleeves = build_sleeves(
         home,
-        home.symbols_of(winner.configuration),
+        home.symbols_of(configuration),
         winner.sessions,
         find_strategy(placebo.strategy, base),
         [variant.settings for variant in placebo.variants],
         placebo.forecasts,
-        home.bar_size(winner.configuration),
-        basis_of(home, winner.study),
+        home.bar_size(configuration),
+        basis,
     )
+    sleeves = with_impact_scale(home, configuration, sleeves, winner.sessions, basis)
     if placebo.permutation is not None:
         sleeves = with_others_columns(sleeves, placebo.permutation)
     if find_strategy(placebo.strategy, base).panel_rule:
-        sleeves = with_members(home, winner.configuration, sleeves, winner.sessions)
+        sleeves = with_members(home, configuration, sleeves, winner.sessions)
     n, variants = len(winner.sessions), placebo.variants
     (accounts,) = sweep(sleeves, placebo.strategy, variants, n_sessions=n, base=base)
     return accounts
@@ -322,6 +325,6 @@ def run_placebos(winner: Winner) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def _json(variant: Variant) -> str:
-    costs = dataclasses.asdict(variant.costs)
+    costs = variant.costs.as_settings()
     settings = {**variant.settings, **costs, "cash": variant.cash}
     return json.dumps(settings, sort_keys=True)

@@ -66,7 +66,6 @@ def portfolio_sees_no_future(
     if not times:
         return tally.finding()
     last = max(int(sleeve.ts[-1]) for sleeve in sleeves)
-    slippage = variant.costs.slippage_bps / 1e4
     cuts = CUTS if configuration.strategy_type().built_in else CUTS_OF_OWN
     some = draw.sample(times, min(cuts, len(times)))
     for cut in sorted({*some, pd.Timestamp(last, unit="us", tz="UTC")}):
@@ -79,8 +78,8 @@ def portfolio_sees_no_future(
             except BadInput as error:
                 tally.fail(f"{how}, the strategy fails: {error} {ADVICE}", ts=cut)
                 continue
-            ours = _until_open(own, sleeves, cut, slippage)
-            theirs = _until_open(again, sleeves, cut, slippage)
+            ours = _until_open(own, sleeves, cut)
+            theirs = _until_open(again, sleeves, cut)
             _same_before(cut, ours, theirs, how, tally)
     return tally.finding()
 
@@ -125,7 +124,7 @@ def _fills_of(
 
 
 def _until_open(
-    fills: pd.DataFrame, sleeves: Sequence[Sleeve], cut: pd.Timestamp, slippage: float
+    fills: pd.DataFrame, sleeves: Sequence[Sleeve], cut: pd.Timestamp
 ) -> pd.DataFrame:
     """Keep the fills before a time, and those at the opens of its bars.
 
@@ -138,7 +137,7 @@ def _until_open(
         if bar < len(sleeve) and sleeve.ts[bar] == time:
             opens[sleeve.symbol] = sleeve.open[bar]
     start = fills["symbol"].map(opens).to_numpy(dtype=np.float64)
-    allowed = np.abs(start) * (slippage + TOLERANCE)
+    allowed = np.abs(start) * (fills["slippage"].to_numpy() + TOLERANCE)
     at_open = np.abs(fills["price"].to_numpy() - start) <= allowed
     early, now = (fills["ts"] < cut).to_numpy(), (fills["ts"] == cut).to_numpy()
     kept: pd.DataFrame = fills[early | (now & at_open)]

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from whatif_assets.domain.accounts.costs import BySymbol
 from whatif_assets.domain.accounts.metrics import measure
 from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.base.errors import BadInput
@@ -56,7 +57,9 @@ def markets(draw: st.DrawFn, columns: dict[str, Any]) -> Sleeve:
     step = draw(st.sampled_from([1, 1, 300, 1440]))
     ts = bars.ts[0] + (bars.ts - bars.ts[0]) * step
     multiplier = draw(st.sampled_from([1.0, 1.0, 10.0, 0.1, 12.5]))
-    bars = replace(bars, ts=ts, multiplier=multiplier, **prices)
+    scale = draw(st.sampled_from([0.0, 1e-4, 3e-3, 0.2]))
+    impact = np.where(bars.session % 2 == 0, scale, scale / 3)
+    bars = replace(bars, ts=ts, multiplier=multiplier, impact=impact, **prices)
     return with_hours(bars, draw(st.integers(0, 3)), draw(st.integers(0, 3)))
 
 
@@ -92,13 +95,19 @@ def rule_settings(draw: st.DrawFn) -> dict[str, Any]:
     return drawn
 
 
+# Rates of the symbol of the drawn bars, and of no other.
+OF_SYMBOL = BySymbol(default=7.0, own=(("AAA", 900.0),))
+
 costs = st.builds(
     Costs,
     commission_bps=sometimes(st.sampled_from([1, 10, 300]), 0.0),
     slippage_bps=sometimes(st.sampled_from([1, 8, 500]), 0.0),
     commission_per_share=sometimes(st.sampled_from([0.005, 0.5]), 0.0),
     commission_minimum=sometimes(st.sampled_from([0.35, 20]), 0.0),
-    borrow_bps=sometimes(st.sampled_from([50, 5000]), 0.0),
+    borrow_bps=sometimes(st.sampled_from([50, 5000, OF_SYMBOL]), 0.0),
+    commission_per_order=sometimes(st.sampled_from([0.5, 9]), 0.0),
+    half_spread_bps=sometimes(st.sampled_from([3, OF_SYMBOL]), 0.0),
+    impact=sometimes(st.sampled_from([0.5, 1.0]), 0.0),
 )
 cash = st.sampled_from([20.0, 750.0, 1000.0, 2000.0, 1e4, 1e6])
 
@@ -218,6 +227,8 @@ simple_costs = st.builds(
     slippage_bps=sometimes(st.sampled_from([8, 500]), 0.0),
     commission_per_share=sometimes(st.just(0.5), 0.0),
     commission_minimum=sometimes(st.just(20), 0.0),
+    commission_per_order=sometimes(st.just(2.5), 0.0),
+    half_spread_bps=sometimes(st.sampled_from([3, OF_SYMBOL]), 0.0),
 )
 
 

@@ -11,6 +11,7 @@ shorter than the warm-up of the strategy.
 from __future__ import annotations
 
 import bisect
+import contextlib
 import functools
 import math
 import warnings
@@ -21,6 +22,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from whatif_assets.domain.accounts.costs import Friction, slippage_with_impact
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import backtrader as bt
@@ -29,7 +32,6 @@ __all__ = [
     "CANCELLED",
     "ArrayFeed",
     "Cerebro",
-    "Commission",
     "RecordingBroker",
     "array_feed",
     "bt",
@@ -153,45 +155,6 @@ def as_lines(arrays: Mapping[str, npt.ArrayLike]) -> dict[str, array[float]]:
     }
 
 
-class Commission(bt.CommInfoBase):  # type: ignore[misc]
-    """Commission by value and by share, with a minimum and a contract multiplier.
-
-    ``commission`` is a fraction of the value, as everywhere in Backtrader; the value is
-    positive even at a price below 0. ``mult`` is the money per point of the price.
-    Backtrader's own class applies it to profits but, for assets that are paid in full,
-    neither to values nor to cash.
-    """
-
-    params = (("percabs", True), ("per_share", 0.0), ("minimum", 0.0))
-
-    def getsize(self, price: float, cash: float) -> int:
-        """Return the number of units that the cash buys."""
-        return int(super().getsize(price * self.p.mult, cash))
-
-    def getoperationcost(self, size: float, price: float) -> float:
-        """Return the cash that an operation needs."""
-        return float(super().getoperationcost(size, price) * self.p.mult)
-
-    def getvaluesize(self, size: float, price: float) -> float:
-        """Return the value of a number of units at a price."""
-        return float(super().getvaluesize(size, price) * self.p.mult)
-
-    def getvalue(self, position: Any, price: float) -> float:
-        """Return the value of a position at a price."""
-        return float(super().getvalue(position, price) * self.p.mult)
-
-    def _get_credit_interest(
-        self, data: Any, size: float, price: float, days: int, dt0: Any, dt1: Any
-    ) -> float:
-        interest = super()._get_credit_interest(data, size, abs(price), days, dt0, dt1)
-        return float(interest * self.p.mult)
-
-    def _getcommission(self, size: float, price: float, pseudoexec: bool) -> float:
-        by_value = abs(size) * self.p.commission * abs(price) * self.p.mult
-        charged = by_value + abs(size) * self.p.per_share
-        return float(max(charged, self.p.minimum))
-
-
 class Cerebro(bt.Cerebro):  # type: ignore[misc]
     """Backtrader's engine; it also runs a strategy that never finishes its warm-up."""
 
@@ -226,6 +189,8 @@ class RecordingBroker(bt.brokers.BackBroker):  # type: ignore[misc]
         Money that the strategy has paid in so far; negative if it took money out.
     paid_in
         Maximum of ``deposited`` over the run, at least 0.
+    frictions
+        `Friction` by symbol; it applies on top of ``slip_perc``.
     slipped
         Number of fills made with other slippage settings than at the start.
     fills
@@ -237,6 +202,8 @@ class RecordingBroker(bt.brokers.BackBroker):  # type: ignore[misc]
         For each fill, the bar on which its order was sent, the type of the order, and
         the bar on which the broker made the fill. The last is later than the bar of the
         fill where the end of a session is known only from the next bar.
+    slippages
+        For each fill, the fraction of its price by which it is worse.
     submissions
         ``(bar number, signed size, type, price, limit)`` of every order when it was
         sent; NaN where it has no price. A cancelled order has a second row with the
@@ -246,6 +213,8 @@ class RecordingBroker(bt.brokers.BackBroker):  # type: ignore[misc]
     """
 
     def __init__(self, session_ends: npt.NDArray[np.float64] | None = None) -> None:
+        self.frictions: dict[str, Friction] = {}
+        self._slippage_now = 0.0
         super().__init__()
         self._session_ends = session_ends
         self._running = False
@@ -263,13 +232,48 @@ class RecordingBroker(bt.brokers.BackBroker):  # type: ignore[misc]
         self.values: list[float] = []
         self.fills: list[tuple[int, float, float, float, float, float]] = []
         self.origins: list[tuple[int, int, int]] = []
+        self.slippages: list[float] = []
         self.submissions: list[tuple[int, float, int, float, float]] = []
         self._sent: dict[int, int] = {}
         self.rejected = 0
 
-    def _slippage_settings(self) -> tuple[float | bool, ...]:
+    def _slippage_settings(self) -> tuple[Any, ...]:
         """Current slippage settings of the broker."""
-        return tuple(getattr(self.p, name) for name in _SLIPPAGE)
+        own = tuple(getattr(self.p, name) for name in _SLIPPAGE)
+        return *own, *self.frictions.items()
+
+    def slippage(self, data: Any, size: float, price: float) -> float:
+        """Compute the slippage of an order of some units, as a fraction of its price.
+
+        Market impact is that of the present bar.
+        """
+        plain = float(self.p.slip_perc)
+        if data._name not in self.frictions:
+            return plain
+        of = self.frictions[data._name]
+        plain += of.half_spread
+        if not of.impact:
+            return plain
+        point = self.getcommissioninfo(data).p.mult
+        scale = of.scale[len(data) - 1]
+        return slippage_with_impact(plain, of.impact, scale, size, price, point)
+
+    def _try_exec(self, order: Any) -> None:
+        """Try to fill an order, and know its symbol and size when its price slips."""
+        self._working, self._slippage_now = order, 0.0
+        super()._try_exec(order)
+
+    @contextlib.contextmanager
+    def _whole_slippage(self, price: float) -> Iterator[None]:
+        """Let the broker's slippage include the friction of the order's symbol."""
+        own = self.p.slip_perc
+        order = self._working
+        self.p.slip_perc = self.slippage(order.data, order.size, price)
+        self._slippage_now = self.p.slip_perc
+        try:
+            yield
+        finally:
+            self.p.slip_perc = own
 
     def submit(self, order: Any, check: bool = True) -> Any:
         """Record an order when it is sent, then submit it."""
@@ -294,15 +298,17 @@ class RecordingBroker(bt.brokers.BackBroker):  # type: ignore[misc]
 
     def _slip_up(self, pmax: float, price: float, *args: Any, **options: Any) -> Any:
         """Raise a price; below 0, Backtrader's percentage would lower it."""
-        if price >= 0:
-            return super()._slip_up(pmax, price, *args, **options)
-        return _negated(super()._slip_down(-pmax, -price, *args, **options))
+        with self._whole_slippage(price):
+            if price >= 0:
+                return super()._slip_up(pmax, price, *args, **options)
+            return _negated(super()._slip_down(-pmax, -price, *args, **options))
 
     def _slip_down(self, pmin: float, price: float, *args: Any, **options: Any) -> Any:
         """Lower a price; below 0, Backtrader's percentage would raise it."""
-        if price >= 0:
-            return super()._slip_down(pmin, price, *args, **options)
-        return _negated(super()._slip_up(-pmin, -price, *args, **options))
+        with self._whole_slippage(price):
+            if price >= 0:
+                return super()._slip_down(pmin, price, *args, **options)
+            return _negated(super()._slip_up(-pmin, -price, *args, **options))
 
     def _try_exec_stop(self, order: Any, *prices: float) -> None:
         """Keep a trailing stop on the correct side of a close below 0."""
@@ -341,6 +347,7 @@ class RecordingBroker(bt.brokers.BackBroker):  # type: ignore[misc]
             bar = _bar_at(order.data, done.dt)
             self.slipped += self._slippage_settings() != self._slippage
             self.origins.append((self._sent[order.ref], order.exectype, made))
+            self.slippages.append(self._slippage_now)
             multiplier = self.getcommissioninfo(order.data).p.mult
             self.fills.append(
                 (bar, done.size, done.price, done.comm, done.closedcomm, multiplier)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from whatif_assets.domain.accounts.job import Costs
+from whatif_assets.domain.accounts.costs import Costs
 from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.base.arrays import FloatArray
 
@@ -70,16 +70,12 @@ class Book:
 
     def commissions(self, costs: Costs) -> tuple[FloatArray, FloatArray]:
         """Commission of each fill for closing and for opening, interest excluded."""
-
-        def _commission(units: FloatArray) -> FloatArray:
-            value = units * np.abs(self.prices) * self.per_point
-            charged = value * costs.commission_bps / 1e4
-            charged = charged + units * costs.commission_per_share
-            least = np.maximum(charged, costs.commission_minimum)
-            return np.where(units > 0, least, 0.0)
-
-        closed = self.closed
-        return _commission(closed), _commission(np.abs(self.sizes) - closed)
+        closed, units = self.closed, np.abs(self.sizes)
+        closing, opening = (
+            costs.commission(part, self.prices, self.per_point)
+            for part in (closed, units - closed)
+        )
+        return closing, opening
 
     def interest(self, sleeve: Sleeve, costs: Costs) -> tuple[FloatArray, FloatArray]:
         """Interest on borrowed shares.
@@ -92,7 +88,8 @@ class Book:
             Interest charged with each fill that closes units: what accrued before it.
         """
         owed = np.zeros(len(self.sizes))
-        if not costs.borrow_bps or not len(owed):
+        rate = costs.borrow(sleeve.symbol)
+        if not rate or not len(owed):
             return np.zeros(len(sleeve)), owed
         bars = np.arange(len(sleeve))
         # Position at the start of each bar.
@@ -102,7 +99,7 @@ class Book:
             self.per_point, done
         )
         days = np.diff(sleeve.ts // _DAY, prepend=sleeve.ts[:1] // _DAY)
-        accrued = np.cumsum(days * sold * (costs.borrow_bps / 1e4 / 365))
+        accrued = np.cumsum(days * sold * (rate / 365))
         closing = np.flatnonzero(self.closed)
         owed[closing] = np.diff(accrued[self.made[closing]], prepend=0.0)
         done = np.searchsorted(self.made, bars, side="right")

@@ -42,6 +42,7 @@ def fill_table(jobs: Sequence[tuple[str, Sleeve, Run]]) -> pd.DataFrame:
             "value": _joined([run.values_traded for run in runs]),
             "multiplier": _joined([run.multipliers for run in runs]),
             "closing": _joined([run.closing for run in runs]),
+            "slippage": _joined([run.slippage for run in runs]),
         }
     )
 

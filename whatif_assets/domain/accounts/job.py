@@ -9,40 +9,11 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from whatif_assets.domain.accounts.costs import Costs
 from whatif_assets.domain.base.arrays import FloatArray
 
 # Whose cash it is: each symbol's own, or that of one portfolio of all symbols.
 Account = Literal["symbol", "portfolio"]
-
-
-@dataclass(frozen=True)
-class Costs:
-    """Costs of trading.
-
-    Attributes
-    ----------
-    commission_bps
-        Commission in basis points of the value at the price after slippage. The value
-        is positive even at a price below 0.
-    slippage_bps
-        Slippage in basis points of the price. It moves every fill against the trader in
-        full, even beyond the bar's high or low; a limit order that fills at its own
-        price has no slippage.
-    commission_per_share
-        Money per share or contract, on top of ``commission_bps``.
-    commission_minimum
-        Minimum commission of an order, in money. An order that reverses a position
-        counts as two: the part that closes and the part that opens.
-    borrow_bps
-        Yearly rate for borrowed shares, in basis points of the value at which a short
-        position was sold; 1/365 of it is charged for each calendar day (UTC).
-    """
-
-    commission_bps: float = 0.0
-    slippage_bps: float = 0.0
-    commission_per_share: float = 0.0
-    commission_minimum: float = 0.0
-    borrow_bps: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -123,6 +94,9 @@ class Run:
         k float64.
     multipliers
         Money per point of the price of one unit, for each fill; k float64.
+    slippage
+        Fraction of its price before slippage by which each fill was worse, with half
+        spread and market impact; k float64.
     closing
         The part of each commission that was charged for closing a position, including
         interest on borrowed shares; k float64.
@@ -150,6 +124,7 @@ class Run:
     commissions: FloatArray
     values_traded: FloatArray
     multipliers: FloatArray
+    slippage: FloatArray
     closing: FloatArray
     rejected: int
     warm_up: int = 0
@@ -214,7 +189,7 @@ class Executions:
         return self.bars if self.made is None else self.made
 
 
-def slack_of(prices: FloatArray, slippage: float) -> FloatArray:
+def slack_of(prices: FloatArray, slippage: float | FloatArray) -> FloatArray:
     """Compute by how much fills may be worse than their prices before slippage.
 
     Parameters
@@ -222,6 +197,7 @@ def slack_of(prices: FloatArray, slippage: float) -> FloatArray:
     prices
         Prices after slippage.
     slippage
-        Slippage as a fraction of the price before slippage.
+        Slippage as a fraction of the price before slippage; of a fill at a price of 0
+        it may be 1.
     """
     return np.asarray(np.abs(prices) * slippage / (1 - slippage))

@@ -30,6 +30,8 @@ class PanelRun:
     sizes, prices, charged, closing
         Signed size, price, commission and interest, and the part of them for closing;
         k float64.
+    slippage
+        See `whatif_assets.domain.accounts.job.Run`; k float64.
     multipliers
         Money per point of the price of one unit; k float64.
     refused
@@ -48,6 +50,7 @@ class PanelRun:
     prices: FloatArray
     charged: FloatArray
     closing: FloatArray
+    slippage: FloatArray
     multipliers: FloatArray
     refused: FloatArray
     files: Files = field(default_factory=Files)
@@ -93,6 +96,7 @@ class PanelRun:
             commissions=self.charged[mine],
             values_traded=np.abs(sizes * prices) * self.multipliers[mine],
             multipliers=self.multipliers[mine],
+            slippage=self.slippage[mine],
             closing=self.closing[mine],
             rejected=int((self.refused[:, 1] == number).sum()),
         )

@@ -125,9 +125,10 @@ class BacktestResult:
             One row per fill: variant, symbol, ts (start of the bar of the fill, UTC),
             size (negative for a sale), price, commission, value (absolute value of size
             times price times multiplier), multiplier (money per point of the price of
-            one unit: that of the symbol, unless a user's strategy sets another), and
-            closing (the part of the commission charged for closing a position). In the
-            order of the backtest's variants, symbols and time.
+            one unit: that of the symbol, unless a user's strategy sets another),
+            closing (the part of the commission charged for closing a position), and
+            slippage (fraction of the price before slippage by which the fill was
+            worse). In the order of the backtest's variants, symbols and time.
         """
         jobs = self.jobs_of(variants)
         return fill_table([(variant.id, sleeve, run) for variant, sleeve, run in jobs])

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from whatif_assets.domain.accounts.accounts import Accounts
 from whatif_assets.domain.accounts.book import Book
+from whatif_assets.domain.accounts.impact import slippage_of_market_orders
 from whatif_assets.domain.accounts.job import Run, Variant
 from whatif_assets.domain.accounts.result import Job, collect_runs
 from whatif_assets.domain.accounts.sleeve import Sleeve
@@ -212,9 +213,9 @@ def run_positions(sleeve: Sleeve, held: FloatArray, variant: Variant) -> Run:
     change = np.diff(held, prepend=0.0)
     made = np.flatnonzero(change)
     sizes = change[made]
-    slip = variant.costs.slippage_bps / 1e4 * np.sign(sizes)
-    prices = sleeve.open[made] + np.abs(sleeve.open[made]) * slip
     per_point = np.full(len(made), sleeve.multiplier)
+    slippage = slippage_of_market_orders(sleeve, variant.costs, made, sizes)
+    prices = sleeve.open[made] + np.abs(sleeve.open[made]) * slippage * np.sign(sizes)
     book = Book(made, sizes, prices, per_point)
     unpaid, owed = book.interest(sleeve, variant.costs)
     closing, opening = book.commissions(variant.costs)
@@ -228,6 +229,7 @@ def run_positions(sleeve: Sleeve, held: FloatArray, variant: Variant) -> Run:
         commissions=closing + opening,
         values_traded=book.values,
         multipliers=per_point,
+        slippage=slippage,
         closing=closing,
         rejected=0,
     )

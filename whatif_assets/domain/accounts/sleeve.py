@@ -51,6 +51,9 @@ class Sleeve:
         EURO STOXX 50. Finite and above 0.
     group
         The group of the symbol in the market, such as its sector.
+    impact
+        Impact scale of each bar, at least 0, n float64; see
+        `whatif_assets.domain.accounts.impact`. None where no costs need it.
 
     Raises
     ------
@@ -73,6 +76,7 @@ class Sleeve:
     bar_size: BarSize | None = None
     multiplier: float = 1.0
     group: str = NO_GROUP
+    impact: FloatArray | None = None
 
     def __post_init__(self) -> None:
         """Check that the arrays are ordered bars of one symbol."""
@@ -82,7 +86,8 @@ class Sleeve:
                 "be a finite number above 0."
             )
         arrays = {name: getattr(self, name) for name in ("session", *PRICES)}
-        for name, values in {**arrays, **self.columns}.items():
+        scales = {} if self.impact is None else {"impact": self.impact}
+        for name, values in {**arrays, **self.columns, **scales}.items():
             if values.shape != self.ts.shape:
                 raise BadInput(
                     f"Sleeve {self.symbol}: {name} has {len(values)} values for "
@@ -134,8 +139,19 @@ class Sleeve:
             ts=self.ts[kept],
             session=self.session[kept],
             columns={name: values[kept] for name, values in self.columns.items()},
+            impact=None if self.impact is None else self.impact[kept],
             **arrays,
         )
+
+    def impact_scales(self) -> FloatArray:
+        """Return the impact scales; BadInput if they were not computed."""
+        if self.impact is None:
+            raise BadInput(
+                f"Sleeve {self.symbol}: costs with impact need the impact scale of "
+                "each bar, which the sleeve lacks. Add it with impact_scale of "
+                "whatif_assets.domain.accounts.impact, or set impact to 0."
+            )
+        return self.impact
 
     @functools.cached_property
     def since_open(self) -> FloatArray:

@@ -362,18 +362,17 @@ def _in_words(rows: FloatArray, at: int, bar: int) -> str:
 
 
 def executions_of_fills(
-    fills: pd.DataFrame, sleeve: Sleeve, slippage: float, intrabar: bool
+    fills: pd.DataFrame, sleeve: Sleeve, intrabar: bool
 ) -> Executions:
     """Convert recorded fills of one variant on one sleeve to executions.
 
     Parameters
     ----------
     fills
-        ``ts`` (UTC), ``size`` and ``price``, in time order.
+        ``ts`` (UTC), ``size``, ``price`` and ``slippage`` (a fraction of the price), in
+        time order.
     sleeve
         The bars.
-    slippage
-        Slippage of every fill as a fraction of the price.
     intrabar
         Whether the variant also sends stop or limit orders. Then only fills that open a
         position are certain to come from market orders.
@@ -394,5 +393,5 @@ def executions_of_fills(
         sizes=sizes,
         prices=prices,
         at_open=np.isclose(held, 0) if intrabar else np.ones(len(sizes), dtype=bool),
-        slack=slack_of(prices, slippage),
+        slack=slack_of(prices, fills["slippage"].to_numpy(dtype=np.float64)),
     )

@@ -60,10 +60,17 @@ class BuyAndHold(TradingRule[BuyAndHoldSettings]):
             return super().shares()
         if self.settings.equity_percent:
             return super().shares()
-        costs = self.broker.getcommissioninfo(self.data).p
-        paid = self.data.close[0] * (1 + self.broker.p.slip_perc) * costs.mult
-        if paid <= 0:
+        if self.data.close[0] <= 0:
             return 0
+        # What the impact of fewer shares leaves over is not spent.
+        return self._shares_with_impact_of(self._shares_with_impact_of(0))
+
+    def _shares_with_impact_of(self, shares: float) -> int:
+        """Return the whole shares that the cash buys with the impact of some shares."""
+        close, costs = self.data.close[0], self.broker.getcommissioninfo(self.data).p
+        slippage = self.broker.slippage(self.data, shares, close)
+        paid = close * (1 + slippage) * costs.mult
         each = paid * (1 + costs.commission) + costs.per_share
         cash = self.broker.getcash()
-        return min(int(cash / each), int((cash - costs.minimum) / paid))
+        by_value = int((cash - costs.per_order) / each)
+        return min(by_value, int((cash - costs.minimum) / paid))

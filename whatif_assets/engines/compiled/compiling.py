@@ -20,13 +20,20 @@ from whatif_assets.engines.compiled.kernel import run_variant
 from whatif_assets.engines.compiled.lanes import run_in_lanes
 from whatif_assets.engines.compiled.layout import Bars, Series
 
-_SOURCES = ("compiling.py", "kernel.py", "lanes.py", "layout.py")
+_SOURCES = (
+    "compiling.py",
+    "costs.py",
+    "kernel.py",
+    "lanes.py",
+    "layout.py",
+    "../../domain/accounts/costs.py",
+)
 
 _cached = njit(nogil=True, cache=True, error_model="numpy")
 
 
 def _version() -> int:
-    texts = (Path(__file__).with_name(name).read_bytes() for name in _SOURCES)
+    texts = ((Path(__file__).parent / name).read_bytes() for name in _SOURCES)
     return int(hashlib.sha256(b"".join(texts)).hexdigest()[:15], 16)
 
 

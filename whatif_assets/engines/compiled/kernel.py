@@ -19,12 +19,15 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from whatif_assets.engines.compiled import layout as at
+from whatif_assets.engines.compiled.costs import (
+    charge,
+    compiled,
+    price_of_fill,
+    shares_for_cash,
+)
 from whatif_assets.engines.compiled.layout import Bars, Series
-
-compiled = njit(nogil=True, error_model="numpy", forceinline=True)
 
 
 @compiled
@@ -91,6 +94,8 @@ def _load_bar(bars: Bars, bar: int, s: Any, p: Any) -> None:
         s.days = bars.day[bar] - bars.day[bar - 1]
     if p.reads_clock > 0:
         s.since_open, s.to_close = bars.since_open[bar], bars.to_close[bar]
+    if p.impact > 0:
+        s.impact = bars.impact[bar]
 
 
 @compiled
@@ -152,15 +157,6 @@ def account_value(
     return cash + held
 
 
-@compiled
-def slipped(price: float, side: float, slippage: float) -> float:
-    """Worsen a price by slippage for a buyer (side 1) or seller (-1).
-
-    A negative price is worsened too. ``slippage`` is a fraction.
-    """
-    return price * (1 + math.copysign(side, price * side) * slippage)
-
-
 # The broker
 
 
@@ -171,8 +167,7 @@ def _process_orders(s: Any, p: Any, counts: Any, fills: Any) -> None:
     s.order = 0.0
     if order != 0:
         if _affordable(order, s, p):
-            side = 1 if order > 0 else -1
-            price = slipped(s.open, side, p.slippage)
+            price = price_of_fill(order, s.open, s, p)
         else:
             counts.rejected += 1
     if s.held < 0 and p.borrow > 0:
@@ -199,18 +194,11 @@ def _affordable(order: float, s: Any, p: Any) -> bool:
     opened = order - closed
     if closed != 0:
         cash += s.held * close * s.multiplier
-        cash -= _charge(closed, close, s, p)
+        cash -= charge(closed, close, s, p)
     if opened != 0:
         cash -= opened * close * s.multiplier
-        cash -= _charge(opened, close, s, p)
+        cash -= charge(opened, close, s, p)
     return bool(cash >= 0)
-
-
-@compiled
-def _charge(size: float, price: float, s: Any, p: Any) -> float:
-    """Commission of one part of an order."""
-    by_value = abs(size) * p.commission * abs(price) * s.multiplier
-    return float(max(by_value + abs(size) * p.per_share, p.minimum))
 
 
 @compiled
@@ -221,17 +209,18 @@ def _exit_price(s: Any, p: Any) -> float:
     the open has already passed fills at the open. An order that is not set has the
     price NaN.
     """
-    side = 1.0 if s.held > 0 else -1.0
+    side, order = (1.0 if s.held > 0 else -1.0), -s.held
     start = side * s.open
     worst = side * (s.low if side > 0 else s.high)
     best = side * (s.high if side > 0 else s.low)
     for stop in (s.stop, s.trail):
         if start <= side * stop:
-            return float(slipped(s.open, -side, p.slippage))
+            return price_of_fill(order, s.open, s, p)
         if worst <= side * stop:
-            return float(slipped(stop, -side, p.slippage))
+            return price_of_fill(order, stop, s, p)
     if start >= side * s.limit:
-        return float(slipped(s.open, -side, p.slippage))
+        return price_of_fill(order, s.open, s, p)
+    s.slippage = 0.0
     return float(s.limit) if best >= side * s.limit else math.nan
 
 
@@ -245,13 +234,13 @@ def _execute(
     if closed != 0:
         profit = s.held * (price - s.entry) * s.multiplier
         s.money += s.held * s.entry * s.multiplier + profit
-        closing = _charge(closed, price, s, p)
+        closing = charge(closed, price, s, p)
         s.money -= closing
         closing += s.interest
         s.interest = 0.0
         count_trade(profit - (s.opening + closing), s.now - s.first_bar, counts)
     if opened != 0:
-        opening = _charge(opened, price, s, p)
+        opening = charge(opened, price, s, p)
         left = s.money - opened * price * s.multiplier - opening
         if left < 0:
             opened = opening = 0.0
@@ -302,6 +291,7 @@ def _count_fill(
         fill = fills[int(counts.fills)]
         fill.bar, fill.size, fill.price = s.now, size, price
         fill.charged, fill.closing = closing + opening, closing
+        fill.slippage = s.slippage
     counts.fills += 1
     counts.traded += abs(size * price) * s.multiplier
 
@@ -373,10 +363,7 @@ def _shares(s: Any, p: Any) -> float:
     if sizing == at.EQUITY_PERCENT:
         value = account_value(s.money, s.held, s.entry, close, s.multiplier)
         return float(math.trunc(value * p.amount / 100 / price))
-    paid = close * (1 + p.slippage) * s.multiplier
-    each = paid * (1 + p.commission) + p.per_share
-    spent = math.trunc((s.money - p.minimum) / paid)
-    return float(min(math.trunc(s.money / each), spent))
+    return shares_for_cash(s, p)
 
 
 @compiled

@@ -20,7 +20,8 @@ import numpy as np
 from numba import njit
 
 from whatif_assets.engines.compiled import layout as at
-from whatif_assets.engines.compiled.kernel import account_value, next_signal, slipped
+from whatif_assets.engines.compiled.costs import slipped
+from whatif_assets.engines.compiled.kernel import account_value, next_signal
 from whatif_assets.engines.compiled.layout import Bars, Series
 
 # Only in inlined functions does the compiler know that arrays do not overlap, which it
@@ -42,6 +43,7 @@ LANES = 64
     PER_SHARE,
     MINIMUM,
     SLIPPAGE,
+    PER_ORDER,
     MONEY,
     HELD,
     ENTRY,
@@ -59,8 +61,8 @@ LANES = 64
     WANTED,
     FIRST_BAR,
     BARS_HELD,
-) = range(27)
-_ROWS = 27
+) = range(28)
+_ROWS = 28
 
 
 @compiled
@@ -116,6 +118,7 @@ def _lanes_of(parameters: Any) -> Any:
         lanes[SHORT_ALLOWED, lane] = p.short_allowed
         lanes[COMMISSION, lane], lanes[PER_SHARE, lane] = p.commission, p.per_share
         lanes[MINIMUM, lane], lanes[SLIPPAGE, lane] = p.minimum, p.slippage
+        lanes[PER_ORDER, lane] = p.per_order
         lanes[MONEY, lane], lanes[WANTED, lane] = p.cash, p.amount
         lanes[LEAST_PROFIT, lane], lanes[GREATEST_PROFIT, lane] = np.inf, -np.inf
     return lanes
@@ -196,6 +199,7 @@ def _trade(bars: Bars, value: float, bar: int, lanes: Any) -> None:
     for i in range(LANES):
         held, entry, money = lanes[HELD, i], lanes[ENTRY, i], lanes[MONEY, i]
         rate, each, least = lanes[COMMISSION, i], lanes[PER_SHARE, i], lanes[MINIMUM, i]
+        fee = lanes[PER_ORDER, i]
 
         long = 1.0 if value > lanes[ABOVE, i] else 0.0
         short = 1.0 if value < lanes[BELOW, i] else 0.0
@@ -208,15 +212,15 @@ def _trade(bars: Bars, value: float, bar: int, lanes: Any) -> None:
 
         # The broker's estimate of the cash when the order is sent.
         left = money + held * close * point
-        left -= closes * _commission(abs(held), close, rate, each, least, point)
+        left -= closes * _commission(abs(held), close, rate, each, fee, least, point)
         left -= target * close * point
-        left -= opens * _commission(shares, close, rate, each, least, point)
+        left -= opens * _commission(shares, close, rate, each, fee, least, point)
 
         # The fill.
         price = slipped(start, side, lanes[SLIPPAGE, i])
         profit = held * (price - entry) * point
-        closing = closes * _commission(abs(held), price, rate, each, least, point)
-        opening = opens * _commission(shares, price, rate, each, least, point)
+        closing = closes * _commission(abs(held), price, rate, each, fee, least, point)
+        opening = opens * _commission(shares, price, rate, each, fee, least, point)
         now = money + (held * entry * point + profit)
         now -= closing
         now = now - target * price * point - opening
@@ -236,11 +240,17 @@ def _trade(bars: Bars, value: float, bar: int, lanes: Any) -> None:
 
 @compiled
 def _commission(
-    units: float, price: float, rate: float, each: float, least: float, point: float
+    units: float,
+    price: float,
+    rate: float,
+    each: float,
+    fee: float,
+    least: float,
+    point: float,
 ) -> float:
     """Commission of one part of an order of ``units`` shares, see ``kernel``."""
     by_value = units * rate * abs(price) * point
-    return max(by_value + units * each, least)
+    return max(by_value + units * each + fee, least)
 
 
 @compiled

@@ -41,6 +41,8 @@ PARAMETERS = _record(
     "minimum",
     "slippage",
     "borrow",
+    "per_order",
+    "impact",
     "watches",
     "protects",
     "simple",
@@ -54,7 +56,7 @@ SHARES, NOTIONAL, EQUITY_PERCENT, ALL_CASH = range(4)
 # its entry price, the commission of its opening and the interest paid since; the order
 # that waits for the next open (0 if none); whether protecting orders are active and
 # their prices (NaN if not set); the bars on which the last position began and ended;
-# money per point of the price.
+# money per point of the price; impact scale of the bar; slippage of the latest fill.
 STATE = _record(
     "now",
     "open",
@@ -78,6 +80,8 @@ STATE = _record(
     "first_bar",
     "last_bar",
     "multiplier",
+    "impact",
+    "slippage",
 )
 
 # Counts of a run on one sleeve. Profits are those of closed trades: `first` is the
@@ -99,7 +103,7 @@ COUNTS = _record(
     "exposed",
 )
 
-FILL = _record("bar", "size", "price", "charged", "closing")
+FILL = _record("bar", "size", "price", "charged", "closing", "slippage")
 
 # Bars per block; `Series` has the highest and the lowest value of each block.
 BLOCK = 16
@@ -111,7 +115,8 @@ class Bars(NamedTuple):
     ``day`` counts calendar days (UTC). ``ends`` has for each session of the backtest
     the last bar up to the session's end, -1 if there is no such bar. ``since_open`` and
     ``to_close`` are in minutes, and empty if no variant reads the clock. ``multiplier``
-    is the money per point of the price.
+    is the money per point of the price. ``impact`` is the impact scale, and empty if no
+    variant has impact.
     """
 
     open: FloatArray
@@ -123,6 +128,7 @@ class Bars(NamedTuple):
     to_close: FloatArray
     ends: IntArray
     multiplier: float
+    impact: FloatArray
 
 
 class Series(NamedTuple):

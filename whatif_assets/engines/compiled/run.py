@@ -7,7 +7,7 @@ intermediate results: the result is the same, bit for bit, for any number of thr
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, fields
 from operator import attrgetter
@@ -17,7 +17,8 @@ import joblib
 import numpy as np
 import numpy.typing as npt
 
-from whatif_assets.domain.accounts.job import Costs, Run, Variant
+from whatif_assets.domain.accounts.costs import Costs
+from whatif_assets.domain.accounts.job import Run, Variant
 from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.strategies import RuleSettings, TradingRule
@@ -50,7 +51,9 @@ class Batch:
     rule
         The rule's class.
     parameters
-        One record of ``layout.PARAMETERS`` per variant.
+        One record of ``layout.PARAMETERS`` per variant; see also `parameters_of`.
+    by_symbol
+        Costs of the variants whose rates differ by symbol, by row.
     groups
         For each series: the settings that it is computed from, and the rows of the
         variants that use it.
@@ -58,6 +61,7 @@ class Batch:
 
     rule: Rule
     parameters: Records
+    by_symbol: Mapping[int, Costs]
     groups: Sequence[tuple[RuleSettings, npt.NDArray[np.int64]]]
 
     @classmethod
@@ -92,8 +96,23 @@ class Batch:
         return cls(
             rule,
             np.array(rows, dtype=layout.PARAMETERS),
+            {n: v.costs for n, v in enumerate(variants) if v.costs.differ_by_symbol},
             [(settings, np.array(some)) for settings, some in groups.values()],
         )
+
+    def parameters_of(self, symbol: str) -> Records:
+        """Return the parameters with the rates of a symbol."""
+        if not self.by_symbol:
+            return self.parameters
+        own = self.parameters.copy()
+        for row, costs in self.by_symbol.items():
+            own["slippage"][row], own["borrow"][row] = _rates(costs, symbol)
+        return own
+
+
+def _rates(costs: Costs, symbol: str) -> tuple[float, float]:
+    """Return slippage, and the interest on borrowed shares a day, as fractions."""
+    return costs.slippage(symbol), costs.borrow(symbol) / 365.0
 
 
 def _encoded(settings: RuleSettings, costs: Costs) -> tuple[float, ...]:
@@ -116,8 +135,9 @@ def _encoded(settings: RuleSettings, costs: Costs) -> tuple[float, ...]:
         costs.commission_bps / 1e4,
         costs.commission_per_share,
         costs.commission_minimum,
-        costs.slippage_bps / 1e4,
-        costs.borrow_bps / 1e4 / 365.0,
+        *_rates(costs, ""),
+        costs.commission_per_order,
+        costs.impact,
         *_work_flags(settings, costs),
     )
 
@@ -131,7 +151,8 @@ def _work_flags(settings: RuleSettings, costs: Costs) -> tuple[bool, bool, bool]
         or settings.reads_the_clock
         or settings.min_holding
         or settings.cool_down
-        or costs.borrow_bps
+        or costs.borrows
+        or costs.impact
         or settings.reversal != "one_order"
         or _sizing(settings)[0] == layout.ALL_CASH
     )
@@ -185,7 +206,9 @@ def run(
     equity = np.zeros((n, *between, n_sessions))
     counts = np.empty((n, len(sleeves)), layout.COUNTS)
     clock = bool(batch.parameters["reads_clock"].any())
-    bars = [bars_of(sleeve, n_sessions, clock) for sleeve in sleeves]
+    impact = bool(batch.parameters["impact"].any())
+    bars = [bars_of(sleeve, n_sessions, clock, impact) for sleeve in sleeves]
+    parameters = [batch.parameters_of(sleeve.symbol) for sleeve in sleeves]
 
     # The tasks of a group follow one another and use the same series.
     @functools.lru_cache(maxsize=len(sleeves) * (threads or joblib.cpu_count()))
@@ -193,10 +216,9 @@ def run(
         return series_of(sleeves[sleeve], batch.rule, batch.groups[group][0])
 
     def _work(group: int, rows: npt.NDArray[np.int64]) -> int:
-        parameters = batch.parameters[rows]
         for sleeve in range(len(sleeves)):
             values, counted = _simulate(
-                bars[sleeve], _series(group, sleeve), parameters
+                bars[sleeve], _series(group, sleeve), parameters[sleeve][rows]
             )
             counts[rows, sleeve] = counted
             if by_sleeve:
@@ -287,10 +309,11 @@ def record(sleeve: Sleeve, batch: Batch, row: int, n_sessions: int) -> Run:
         The variant's row in the batch.
     """
     clock = bool(batch.parameters["reads_clock"][row])
-    bars = bars_of(sleeve, n_sessions, clock)
+    impact = bool(batch.parameters["impact"][row])
+    bars = bars_of(sleeve, n_sessions, clock, impact)
     settings = next(s for s, rows in batch.groups if row in rows)
     series = series_of(sleeve, batch.rule, settings)
-    parameters = batch.parameters[row : row + 1]
+    parameters = batch.parameters_of(sleeve.symbol)[row : row + 1]
     equity = np.empty((1, n_sessions))
     counts = np.empty((1,), layout.COUNTS)
     fills = np.empty(0, layout.FILL)
@@ -306,23 +329,27 @@ def record(sleeve: Sleeve, batch: Batch, row: int, n_sessions: int) -> Run:
         commissions=fills["charged"],
         values_traded=np.abs(sizes * prices) * bars.multiplier,
         multipliers=np.full(len(sizes), bars.multiplier),
+        slippage=fills["slippage"],
         closing=fills["closing"],
         rejected=int(counts["rejected"][0]),
     )
 
 
-def bars_of(sleeve: Sleeve, n_sessions: int, clock: bool) -> Bars:
+def bars_of(sleeve: Sleeve, n_sessions: int, clock: bool, impact: bool) -> Bars:
     """Convert a sleeve to the arrays of the kernel.
 
     Parameters
     ----------
     clock
         Whether a variant reads the minutes since the open and to the close.
+    impact
+        Whether a variant has market impact.
 
     Raises
     ------
     BadInput
-        ``clock`` is set and the sleeve has no opening hours.
+        ``clock`` is set and the sleeve has no opening hours, or ``impact`` is set and
+        it has no impact scale.
     """
     sessions = np.arange(n_sessions)
     none = np.empty(0)
@@ -336,6 +363,7 @@ def bars_of(sleeve: Sleeve, n_sessions: int, clock: bool) -> Bars:
         to_close=_floats(sleeve.to_close) if clock else none,
         ends=np.searchsorted(sleeve.session, sessions, side="right") - 1,
         multiplier=float(sleeve.multiplier),
+        impact=_floats(sleeve.impact_scales()) if impact else none,
     )
 
 

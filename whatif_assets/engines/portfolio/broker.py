@@ -8,11 +8,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from whatif_assets.domain.accounts.costs import slippage_with_impact
 from whatif_assets.engines.compiled.kernel import count_trade
 from whatif_assets.engines.portfolio.compiled import compiled
 from whatif_assets.engines.portfolio.layout import Log, Prices, Work
 
 _count_trade = compiled(count_trade.py_func)
+_with_impact = compiled(slippage_with_impact)
 
 
 @compiled
@@ -82,7 +84,7 @@ def _closed(held: float, size: float) -> float:
 @compiled
 def _commission(size: float, price: float, multiplier: float, p: Any) -> float:
     by_value = abs(size) * p.commission * abs(price) * multiplier
-    return float(max(by_value + abs(size) * p.per_share, p.minimum))
+    return float(max(by_value + abs(size) * p.per_share + p.per_order, p.minimum))
 
 
 @compiled
@@ -100,15 +102,16 @@ def _refuse(
 @compiled
 def _charge_interest(now: int, prices: Prices, p: Any, w: Work, equity: Any) -> None:
     """Charge interest on borrowed shares for the days since each symbol's last bar."""
-    if p.borrow <= 0:
+    if p.borrows <= 0:
         return
     mark_before(now, prices, w, equity)
-    a, total = w.account[0], 0.0
+    a, total, rates = w.account[0], 0.0, int(p.rates)
     for n in range(int(a.n_held)):
         s = w.held[n]
         one, days = w.book[s], prices.days[now, s]
         if one.held < 0 and days > 0:
-            due = days * p.borrow * -one.held * abs(one.entry) * prices.multiplier[s]
+            due = days * prices.borrow[rates, s] * -one.held * abs(one.entry)
+            due = due * prices.multiplier[s]
             one.interest += due
             total += due
     a.cash -= total
@@ -142,7 +145,11 @@ def _execute(
     """Close what is open, then open the rest if the cash is there for it."""
     a, one, multiplier = w.account[0], w.book[s], prices.multiplier[s]
     price, side = prices.open[now, s], 1.0 if size > 0 else -1.0
-    price = price * (1 + math.copysign(side, price * side) * p.slippage)
+    slippage = prices.slippage[int(p.rates), s]
+    if p.impact > 0:
+        scale = prices.impact[now, s]
+        slippage = _with_impact(slippage, p.impact, scale, size, price, multiplier)
+    price = price * (1 + math.copysign(side, price * side) * slippage)
     before, closing, opening = one.held, 0.0, 0.0
     closed = _closed(before, size)
     opened = size - closed
@@ -165,7 +172,7 @@ def _execute(
     done = closed + opened
     if done != 0:
         bar = prices.bar[now, s]
-        _count_fill(now, s, bar, done, price, opening, closing, counts, log)
+        _count_fill(now, s, bar, done, price, slippage, opening, closing, counts, log)
         counts.traded += abs(done * price) * multiplier
         _move(s, bar, done, price, opening, w, counts)
 
@@ -223,6 +230,7 @@ def _count_fill(
     bar: int,
     size: float,
     price: float,
+    slippage: float,
     opening: float,
     closing: float,
     counts: Any,
@@ -234,6 +242,7 @@ def _count_fill(
         fill.time, fill.symbol, fill.bar = now, s, bar
         fill.size, fill.price = size, price
         fill.charged, fill.closing = closing + opening, closing
+        fill.slippage = slippage
     counts.fills += 1
 
 

@@ -35,6 +35,7 @@ _SOURCES = (
     "ranks.py",
     "weighing.py",
     "../compiled/kernel.py",
+    "../../domain/accounts/costs.py",
 )
 _kept = njit(nogil=True, cache=True, error_model="numpy")
 

@@ -51,6 +51,7 @@ class PortfolioEngine:
                 prices=fills["price"],
                 charged=fills["charged"],
                 closing=fills["closing"],
+                slippage=fills["slippage"],
                 multipliers=batch.prices.multiplier[symbols],
                 refused=np.array(refusals.tolist()).reshape(-1, 4),
             )

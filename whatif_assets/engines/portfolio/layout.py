@@ -18,7 +18,8 @@ def _record(*names: str) -> np.dtype[np.void]:
 
 # What a variant asks for: `RebalancingSettings` and those of its strategy as numbers,
 # and `Costs` as fractions. `shift` is what the broker's cash is above the account's
-# own: `credit`, the money that is lent, less the reserve.
+# own: `credit`, the money that is lent, less the reserve. `rates` is the row of its
+# slippage and borrowing rates by symbol.
 PARAMETERS = _record(
     "cash",
     "shift",
@@ -43,9 +44,11 @@ PARAMETERS = _record(
     "stop",
     "commission",
     "per_share",
+    "per_order",
     "minimum",
-    "slippage",
-    "borrow",
+    "impact",
+    "rates",
+    "borrows",
 )
 
 # An account: cash, its value when it was last asked for, how many symbols are held,
@@ -76,9 +79,11 @@ POSITION = _record(
 # the bar that fills it.
 ORDER = _record("symbol", "size", "close", "due")
 
-# A fill: time and bar of the symbol, signed size, price, commission and interest, and
-# the part of them for closing.
-FILL = _record("time", "symbol", "bar", "size", "price", "charged", "closing")
+# A fill: time and bar of the symbol, signed size, price, commission and interest, the
+# part of them for closing, and by what fraction the price is worse.
+FILL = _record(
+    "time", "symbol", "bar", "size", "price", "charged", "closing", "slippage"
+)
 
 # An order that was refused: time of the refusal, symbol, size, and 1 where the cash
 # was lacking at the fill, 0 where it was at the submission.
@@ -93,6 +98,8 @@ class Prices(NamedTuple):
     before it with bars, -1 where there is none; ``marks`` has the closes then, by
     symbol and session. ``day_times`` are the times at which some symbol has its first
     bar of a UTC day; they and ``days`` are empty where nobody pays interest.
+    ``slippage`` and ``borrow`` (a day) are fractions by row of rates and symbol.
+    ``impact`` has impact scales, and is empty where nobody has market impact.
     """
 
     open: FloatArray
@@ -106,6 +113,9 @@ class Prices(NamedTuple):
     marks: FloatArray
     day_times: npt.NDArray[np.int64]
     group: npt.NDArray[np.int64]
+    slippage: FloatArray
+    borrow: FloatArray
+    impact: FloatArray
 
 
 class Work(NamedTuple):

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from whatif_assets.domain.accounts.costs import Costs
 from whatif_assets.domain.accounts.job import Variant
 from whatif_assets.domain.accounts.panel import Panel
 from whatif_assets.domain.accounts.rebalancing import rebalance_times
@@ -64,6 +65,8 @@ class Batch:
         Of each variant.
     parameters
         A row per variant; see `layout.PARAMETERS`.
+    rates
+        Costs of one of the variants with the same rates by symbol, by row of rates.
     """
 
     panel: Panel
@@ -71,6 +74,7 @@ class Batch:
     rule: type[RebalancingRule[Any]]
     settings: Sequence[RebalancingSettings]
     parameters: Records
+    rates: Sequence[Costs]
 
     @classmethod
     def of(
@@ -83,8 +87,10 @@ class Batch:
     ) -> Batch:
         """Turn settings and costs into numbers."""
         parameters = np.zeros(len(variants), layout.PARAMETERS)
+        rates: dict[Hashable, tuple[int, Costs]] = {}
         for row, (own, variant) in enumerate(zip(settings, variants)):
             costs = variant.costs
+            by_symbol = costs.slippage_bps, costs.half_spread_bps, costs.borrow_bps
             values: dict[str, float] = {
                 "cash": variant.cash,
                 "shift": variant.shift,
@@ -99,14 +105,17 @@ class Batch:
                 "lot": own.lot,
                 "commission": costs.commission_bps / 1e4,
                 "per_share": costs.commission_per_share,
+                "per_order": costs.commission_per_order,
                 "minimum": costs.commission_minimum,
-                "slippage": costs.slippage_bps / 1e4,
-                "borrow": costs.borrow_bps / 1e4 / 365,
+                "impact": costs.impact,
+                "rates": rates.setdefault(by_symbol, (len(rates), costs))[0],
+                "borrows": costs.borrows,
                 **rule.parameters(own),
             }
             for name, value in values.items():
                 parameters[row][name] = value
-        return cls(panel, n_sessions, rule, settings, parameters)
+        different = [costs for _, costs in rates.values()]
+        return cls(panel, n_sessions, rule, settings, parameters, different)
 
     @functools.cached_property
     def prices(self) -> Prices:
@@ -118,7 +127,7 @@ class Batch:
         ends = np.maximum.accumulate(ends)
         marks = np.full((len(panel.sleeves), self.n_sessions), np.nan)
         marks[:, ends >= 0] = panel.last_close[ends[ends >= 0]].T
-        borrows = bool((self.parameters["borrow"] > 0).any())
+        borrows = bool((self.parameters["borrows"] > 0).any())
         days = panel.days if borrows else np.zeros((0, 0), dtype=np.int32)
         return Prices(
             open=panel.spread("open"),
@@ -132,7 +141,25 @@ class Batch:
             marks=marks,
             day_times=np.flatnonzero((days > 0).any(axis=1)),
             group=panel.groups,
+            slippage=self._by_symbol(Costs.slippage),
+            borrow=self._by_symbol(Costs.borrow) / 365,
+            impact=self._impact(),
         )
+
+    def _by_symbol(self, rate: Callable[[Costs, str], float]) -> FloatArray:
+        """Rates by row of rates and symbol."""
+        symbols = self.panel.symbols
+        table = [[rate(costs, symbol) for symbol in symbols] for costs in self.rates]
+        return np.array(table, dtype=np.float64).reshape(len(self.rates), len(symbols))
+
+    def _impact(self) -> FloatArray:
+        """Impact scales by time and symbol; empty where no variant has impact."""
+        if not self.parameters["impact"].any():
+            return np.zeros((0, 0))
+        table = np.zeros((len(self.panel), len(self.panel.sleeves)))
+        for n, (sleeve, place) in enumerate(zip(self.panel.sleeves, self.panel.places)):
+            table[place, n] = sleeve.impact_scales()
+        return table
 
     def times_of(self, row: int) -> IntArray:
         """Times at which a variant rebalances."""
@@ -154,7 +181,7 @@ class Batch:
         found: dict[Hashable, list[int]] = {}
         for row in rows:
             lines = self.rule.lines_key(self.settings[row])
-            borrows = bool(self.parameters["borrow"][row] > 0)
+            borrows = bool(self.parameters["borrows"][row] > 0)
             found.setdefault((lines, self._schedules[row], borrows), []).append(row)
         return found
 
@@ -234,7 +261,7 @@ class Batch:
         """Run variants that are alike."""
         times = self.times_of(rows[0])
         stops = [times, np.arange(len(self.panel))[-1:]]
-        if self.parameters["borrow"][rows[0]] > 0:
+        if self.parameters["borrows"][rows[0]] > 0:
             stops.append(self.prices.day_times)
         every = np.unique(np.concatenate(stops))
         work = Work.of(len(rows), len(self.panel.sleeves))

@@ -120,7 +120,7 @@ class Probe:
             (self.fills["variant"] == variant.id)
             & (self.fills["symbol"] == sleeve.symbol)
         ]
-        return executions_of_fills(rows, sleeve, 0.0, intrabar=True)
+        return executions_of_fills(rows, sleeve, intrabar=True)
 
     def _run(
         self, variant: Variant, sleeve: Sleeve, *whats: str, sandboxed: bool = True

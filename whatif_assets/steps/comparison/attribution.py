@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from whatif_assets.domain.accounts.job import Costs, Variant
+from whatif_assets.domain.accounts.costs import Costs
+from whatif_assets.domain.accounts.job import Variant
 from whatif_assets.domain.accounts.result import BacktestResult
 from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.accounts.trades import trades_of
@@ -155,12 +156,12 @@ class Attribution:
         return {BEFORE_COSTS: self.pnl - float(np.nansum([*costs.values()])), **costs}
 
     def _slippage(self) -> float:
-        if self.costs.slippage_bps and not self.built_in:
+        if self.costs.slip and not self.built_in:
             return float("nan")
         return float(self.cells["slippage"].sum())
 
     def _borrowing(self) -> float:
-        if not self.costs.borrow_bps:
+        if not self.costs.borrows:
             return 0.0
         if not self.built_in:
             return float("nan")
@@ -223,7 +224,7 @@ def _cells(
     gross = before * np.diff(sleeve.close, prepend=sleeve.close[:1])
     gross += _on_bars(sleeve, bar, units * (sleeve.close[bar] - price))
     closing, commission = _commissions(fills, variant.costs, built_in)
-    slipped = slippage_of(fills, variant) if built_in else np.zeros(len(fills))
+    slipped = slippage_of(fills) if built_in else np.zeros(len(fills))
     times = pd.DatetimeIndex(sleeve.ts.view("datetime64[us]")).tz_localize("UTC")
     frame = pd.DataFrame(
         {
@@ -281,7 +282,7 @@ def _commissions(
     fills: pd.DataFrame, costs: Costs, built_in: bool
 ) -> tuple[FloatArray, FloatArray]:
     """Return the commission of each fill for its closing part, and in all."""
-    if built_in and costs.borrow_bps:
+    if built_in and costs.borrows:
         return commissions_of(fills, costs)
     return fills["closing"].to_numpy(), fills["commission"].to_numpy()
 
@@ -299,40 +300,25 @@ def commissions_of(fills: pd.DataFrame, costs: Costs) -> tuple[FloatArray, Float
     size, price = fills["size"].to_numpy(), fills["price"].abs().to_numpy()
     multiplier = fills["multiplier"].to_numpy()
     closed = np.abs(_closed(size, _held_before(size)))
-
-    def _charged(part: FloatArray) -> FloatArray:
-        by_value = part * (price * costs.commission_bps / 1e4) * multiplier
-        charge = np.maximum(
-            by_value + part * costs.commission_per_share, costs.commission_minimum
-        )
-        return np.where(part > _NOTHING, charge, 0.0)
-
-    closing = _charged(closed)
-    return closing, closing + _charged(np.abs(size) - closed)
+    closing, opening = (
+        costs.commission(np.where(part > _NOTHING, part, 0.0), price, multiplier)
+        for part in (closed, np.abs(size) - closed)
+    )
+    return closing, closing + opening
 
 
-def slippage_of(fills: pd.DataFrame, variant: Variant) -> FloatArray:
+def slippage_of(fills: pd.DataFrame) -> FloatArray:
     """Compute the money lost to slippage in each fill of one symbol; k float64, >= 0.
 
-    Without slippage a fill at ``price`` would have been at
-    ``price / (1 +- bps / 10,000)``, so it lost ``|size price| bps / (10,000 +- bps)``
-    times the multiplier. The sign is plus for a purchase at a price above 0 and for a
-    sale at a price below 0. A take-profit that filled at its own price lost nothing: it
-    closes a position exactly ``take_profit`` percent away from the entry. This holds
-    for built-in rules, which open a position with one fill.
+    A fill at ``price`` would have been at ``price / (1 +- slippage)`` without slippage.
+    So it lost ``|size price| slippage / (1 +- slippage)`` times the multiplier. The
+    sign is plus for a purchase at a price above 0 and for a sale at a price below 0.
     """
-    bps = variant.costs.slippage_bps
-    size, price = fills["size"].to_numpy(), fills["price"].to_numpy()
-    lost = np.abs(size * price) * bps / (1e4 + np.sign(size * price) * bps)
-    lost *= fills["multiplier"].to_numpy()
-    take_profit = variant.settings.get("take_profit") or 0.0
-    if not take_profit:
-        return np.asarray(lost)
-    before = _held_before(size)
-    entry = np.concatenate([[np.nan], price[:-1]])[: len(price)]
-    limit = entry * (1 + np.sign(before * entry) * take_profit / 100)
-    at_limit = (before != 0) & (np.abs(size + before) < _NOTHING) & (price == limit)
-    return np.where(at_limit, 0.0, lost)
+    size, price, slippage = (
+        fills[name].to_numpy(dtype=np.float64) for name in ("size", "price", "slippage")
+    )
+    lost = np.abs(size * price) * slippage / (1 + np.sign(size * price) * slippage)
+    return np.asarray(lost * fills["multiplier"].to_numpy())
 
 
 def _held_before(size: FloatArray) -> FloatArray:

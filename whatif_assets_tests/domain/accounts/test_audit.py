@@ -12,7 +12,8 @@ import pytest
 
 from whatif_assets.domain.accounts._backtrader import bt
 from whatif_assets.domain.accounts.audit import Audit, audit, in_words
-from whatif_assets.domain.accounts.job import Costs, Run, Variant
+from whatif_assets.domain.accounts.costs import Costs
+from whatif_assets.domain.accounts.job import Run, Variant
 from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.strategies.params import settings_of_params
 from whatif_assets.engines.parity import parity

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whatif_assets.domain.accounts.audit import audit
-from whatif_assets.domain.accounts.job import Costs, Variant
+from whatif_assets.domain.accounts.costs import Costs
+from whatif_assets.domain.accounts.job import Variant
 from whatif_assets.domain.accounts.shape import Shape, run_positions, trade_at_random
 from whatif_assets.engines.backtest import run_backtests
 from whatif_assets_tests.domain.accounts.test_audit import COSTS, bars

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from whatif_assets.domain.accounts.job import Costs, Executions, Variant
+from whatif_assets.domain.accounts.costs import Costs
+from whatif_assets.domain.accounts.job import Executions, Variant
 from whatif_assets.domain.accounts.sleeve import Sleeve, sleeves_of
 from whatif_assets.domain.bars.bar_size import ONE_DAY, ONE_MINUTE, BarSize
 from whatif_assets.domain.base.errors import BadInput
@@ -540,10 +541,11 @@ class TestFills:
                 "ts": pd.to_datetime(["2018-01-01 14:30"], utc=True),
                 "size": [1.0],
                 "price": [50.0],
+                "slippage": [0.0],
             }
         )
         assert not fills_at_next_open(
-            sleeve, executions_of_fills(fills, sleeve, 0, False)
+            sleeve, executions_of_fills(fills, sleeve, False)
         ).passed
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -92,3 +93,14 @@ def random_panel(seed: int, n_symbols: int, n_times: int) -> list[Sleeve]:
             )
         )
     return sleeves
+
+
+def with_random_impact(sleeves: Sequence[Sleeve], seed: int) -> list[Sleeve]:
+    """Give symbols impact scales that differ from session to session; some are 0."""
+    draw = np.random.default_rng([seed, 1])
+    found = []
+    for sleeve in sleeves:
+        n = int(sleeve.session[-1]) + 1
+        scale = draw.choice([0.0, 1e-5, 1e-3, 0.1]) * draw.integers(0, 4, n)
+        found.append(dataclasses.replace(sleeve, impact=scale[sleeve.session]))
+    return found

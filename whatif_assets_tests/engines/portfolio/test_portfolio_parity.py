@@ -11,8 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from whatif_assets.domain.accounts.audit import in_words
+from whatif_assets.domain.accounts.costs import BySymbol
 from whatif_assets.engines.backtest import Costs, Variant, run_backtests, sweep
-from whatif_assets_tests.engines.portfolio.panels import random_panel
+from whatif_assets_tests.engines.portfolio.panels import (
+    random_panel,
+    with_random_impact,
+)
 
 STRATEGY = "rank_long_short"
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -45,13 +49,17 @@ chosen = st.fixed_dictionaries(
         "lot": sometimes([10, 0.01], 1),
     }
 )
+OF_SYMBOLS = BySymbol(default=7.0, own=(("S0", 900.0), ("S3", 40.0)))
 costs = st.builds(
     Costs,
     commission_bps=sometimes([1, 30, 300], 0.0),
     slippage_bps=sometimes([1, 80], 0.0),
     commission_per_share=sometimes([0.005, 0.5], 0.0),
     commission_minimum=sometimes([0.35, 20], 0.0),
-    borrow_bps=sometimes([50, 5000], 0.0),
+    borrow_bps=sometimes([50, 5000, OF_SYMBOLS], 0.0),
+    commission_per_order=sometimes([0.5, 9], 0.0),
+    half_spread_bps=sometimes([3, OF_SYMBOLS], 0.0),
+    impact=sometimes([0.3, 1.0], 0.0),
 )
 cash = st.sampled_from([150.0, 3_000.0, 1e5, 1e6])
 leverage = sometimes([1.5, 3.0], 1.0)
@@ -81,7 +89,7 @@ def test_fills_refusals_cash_and_value_are_those_of_backtrader(
 ) -> None:
     if own["neutral"] == "beta":
         own = {**own, "sides": "long_short"}
-    sleeves = random_panel(seed, n_symbols, n_times)
+    sleeves = with_random_impact(random_panel(seed, n_symbols, n_times), seed)
     account = {"leverage": leverage, "reserve": reserve}
     variant = Variant("-", own, costs, cash, "portfolio", **account)
     ours = run_backtests(sleeves, STRATEGY, [variant])

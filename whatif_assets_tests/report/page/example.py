@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from whatif_assets.domain.accounts.job import Costs
+from whatif_assets.domain.accounts.costs import Costs
 from whatif_assets.domain.accounts.metrics import METRICS
 from whatif_assets.domain.selection.statistics import Statistics
 from whatif_assets.report.page.content import CURVES, PageContent

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from whatif_assets.domain.accounts.job import Costs, Variant
+from whatif_assets.domain.accounts.costs import Costs
+from whatif_assets.domain.accounts.job import Variant
 from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.engines.backtest import run_backtests
 from whatif_assets.steps.comparison.attribution import (

@@ -1,0 +1,229 @@
+"""Costs of trading, some of which depend on the symbol or on the size of an order."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from whatif_assets.domain.base.arrays import FloatArray
+
+DEFAULT = "default"
+MOST = 0.9  # so that a sale always has a price above 0
+# Fields that are left out of a written form where they are 0. Trials and results that
+# were made before there were such costs keep their identity.
+_LATER = ("commission_per_order", "half_spread_bps", "impact")
+
+
+@dataclass(frozen=True)
+class BySymbol:
+    """A rate that differs by symbol.
+
+    Attributes
+    ----------
+    default
+        Rate of all symbols without one of their own.
+    own
+        Symbols and their rates, sorted by symbol.
+    """
+
+    default: float
+    own: tuple[tuple[str, float], ...] = ()
+
+    @classmethod
+    def of(cls, rates: Mapping[str, float]) -> BySymbol:
+        """Take rates from a mapping of symbols, with the key ``default``."""
+        own = sorted((name, rate) for name, rate in rates.items() if name != DEFAULT)
+        return cls(rates[DEFAULT], tuple(own))
+
+    def as_mapping(self) -> dict[str, float]:
+        """Return the mapping that the rates were taken from."""
+        return {DEFAULT: self.default, **dict(self.own)}
+
+
+Rate = float | BySymbol
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Costs of trading.
+
+    Attributes
+    ----------
+    commission_bps
+        Commission in basis points of the value at the price after slippage. The value
+        is positive even at a price below 0.
+    slippage_bps
+        Slippage in basis points of the price. It moves every fill against the trader in
+        full, even beyond the bar's high or low; a limit order that fills at its own
+        price has no slippage.
+    commission_per_share
+        Money per share or contract, on top of ``commission_bps``.
+    commission_minimum
+        Minimum commission of an order, in money. An order that reverses a position
+        counts as two: the part that closes and the part that opens.
+    borrow_bps
+        Yearly rate for borrowed shares, in basis points of the value at which a short
+        position was sold; 1/365 of it is charged for each calendar day (UTC). It may
+        differ by symbol.
+    commission_per_order
+        Money per order, on top of the commission by value and by share; orders are
+        counted as for ``commission_minimum``.
+    half_spread_bps
+        Half of the spread between bid and ask in basis points of the price; it is added
+        to the slippage. It may differ by symbol.
+    impact
+        Market impact: an order moves its price by this many daily volatilities, times
+        the square root of its value over the mean value that is traded in a session.
+        It is added to the slippage, up to 90 % of the price.
+    """
+
+    commission_bps: float = 0.0
+    slippage_bps: float = 0.0
+    commission_per_share: float = 0.0
+    commission_minimum: float = 0.0
+    borrow_bps: Rate = 0.0
+    commission_per_order: float = 0.0
+    half_spread_bps: Rate = 0.0
+    impact: float = 0.0
+
+    def slippage(self, symbol: str) -> float:
+        """Slippage and half spread of a symbol together, a fraction of the price."""
+        return self.slippage_bps / 1e4 + self.half_spread(symbol)
+
+    def half_spread(self, symbol: str) -> float:
+        """Half spread of a symbol, as a fraction of the price."""
+        return _rate(self.half_spread_bps, symbol) / 1e4
+
+    def borrow(self, symbol: str) -> float:
+        """Yearly rate for borrowed shares of a symbol, as a fraction."""
+        return _rate(self.borrow_bps, symbol) / 1e4
+
+    @property
+    def borrows(self) -> bool:
+        """Whether borrowed shares of any symbol cost something."""
+        return bool(_highest(self.borrow_bps))
+
+    @property
+    def slip(self) -> bool:
+        """Whether fills of market orders are worse than their price in any symbol."""
+        return bool(self.slippage_bps or _highest(self.half_spread_bps) or self.impact)
+
+    @property
+    def differ_by_symbol(self) -> bool:
+        """Whether any rate differs by symbol."""
+        rates = (self.borrow_bps, self.half_spread_bps)
+        return any(isinstance(rate, BySymbol) for rate in rates)
+
+    @property
+    def depend_on_size(self) -> bool:
+        """Whether a larger order costs a larger or smaller part of its value."""
+        return bool(self.impact or self.commission_minimum or self.commission_per_order)
+
+    @property
+    def symbols(self) -> list[str]:
+        """Symbols with rates of their own."""
+        rates = (self.borrow_bps, self.half_spread_bps)
+        named = [rate.own for rate in rates if isinstance(rate, BySymbol)]
+        return sorted({symbol for own in named for symbol, _ in own})
+
+    def as_settings(self) -> dict[str, Any]:
+        """Return the costs by name, as a study writes them; see `_LATER`."""
+        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        return {
+            name: value.as_mapping() if isinstance(value, BySymbol) else value
+            for name, value in values.items()
+            if value or name not in _LATER
+        }
+
+    def commission(
+        self, units: FloatArray, prices: FloatArray, per_point: FloatArray
+    ) -> FloatArray:
+        """Compute the commission of parts of orders.
+
+        Parameters
+        ----------
+        units
+            Units of each part, at least 0.
+        prices
+            Prices after slippage.
+        per_point
+            Money per point of the price of one unit.
+
+        Returns
+        -------
+        numpy.ndarray
+            Money; 0 for a part without units.
+        """
+        value = units * np.abs(prices) * per_point
+        charged = value * self.commission_bps / 1e4
+        charged = charged + units * self.commission_per_share
+        charged = charged + self.commission_per_order
+        least = np.maximum(charged, self.commission_minimum)
+        return np.where(units > 0, least, 0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Friction:
+    """What makes the fills of a symbol worse than the broker's slippage.
+
+    Attributes
+    ----------
+    half_spread
+        Half spread of the symbol, as a fraction of the price.
+    impact, scale
+        Market impact, and its scale at each bar (read only); see
+        `whatif_assets.domain.accounts.impact`.
+    """
+
+    half_spread: float
+    impact: float
+    scale: FloatArray
+
+
+def _rate(rate: Rate, symbol: str) -> float:
+    if isinstance(rate, BySymbol):
+        return dict(rate.own).get(symbol, rate.default)
+    return rate
+
+
+def _highest(rate: Rate) -> float:
+    if isinstance(rate, BySymbol):
+        return max(rate.as_mapping().values())
+    return rate
+
+
+def slippage_with_impact(
+    slippage: float,
+    impact: float,
+    scale: float,
+    size: float,
+    price: float,
+    point: float,
+) -> float:
+    """Add the market impact of an order to its slippage.
+
+    Parameters
+    ----------
+    slippage
+        Slippage and half spread, as a fraction of the price.
+    impact, scale
+        `Costs.impact`, and the impact scale of the symbol at the bar; see
+        `whatif_assets.domain.accounts.impact`.
+    size, price, point
+        Units of the whole order, its price before slippage, and the money per point of
+        the price of one unit.
+
+    Returns
+    -------
+    float
+        A fraction of the price; impact does not raise it above `MOST`.
+    """
+    if not impact:
+        return slippage
+    moved = impact * scale * math.sqrt(abs(size * price) * point)
+    return max(slippage, min(slippage + moved, MOST))

@@ -1,0 +1,69 @@
+"""Settings of trading costs, some of which may differ by symbol."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from whatif_assets.domain.accounts.costs import DEFAULT, BySymbol, Costs
+from whatif_assets.domain.base.settings import Settings
+
+_NEEDED = (
+    "a number of 0 or more is needed, or a mapping of symbols to such numbers with a "
+    f"{DEFAULT} for all others, such as {{{DEFAULT}: 30, GME: 2000}}."
+)
+
+
+def _number_or_mapping(value: Any) -> Any:
+    """Check a rate that may differ by symbol; None passes."""
+    rates = value.values() if isinstance(value, Mapping) else [value]
+    for rate in rates:
+        if isinstance(rate, (int, float)) and not rate >= 0:
+            raise ValueError(f"found {rate}; {_NEEDED}")
+    if isinstance(value, Mapping) and DEFAULT not in value:
+        raise ValueError(f"found no {DEFAULT} in {dict(value)}; {_NEEDED}")
+    return value
+
+
+_CHECKED = BeforeValidator(_number_or_mapping)
+Rate = Annotated[float | dict[str, float], _CHECKED]
+OptionalRate = Annotated[float | dict[str, float] | None, _CHECKED]
+
+# What the fields of costs mean, beside their names.
+PER_ORDER = "Money per order, added to the commission by value and by share."
+HALF_SPREAD = (
+    "Half of the spread between bid and ask, added to slippage_bps. A number, or a "
+    "mapping of symbols with a default."
+)
+BORROW = (
+    "Yearly rate for borrowed shares. A number, or a mapping of symbols with a "
+    "default, such as {default: 30, GME: 2000}."
+)
+IMPACT = (
+    "Market impact: an order of value Q moves its price by this many daily "
+    "volatilities, times the square root of Q over the value traded in a session."
+)
+
+
+class CostSettings(Settings):
+    """Trading costs, defined in `whatif_assets.domain.accounts.costs.Costs`."""
+
+    commission_bps: float = Field(default=0.0, ge=0)
+    slippage_bps: float = Field(default=0.0, ge=0)
+    commission_per_share: float = Field(default=0.0, ge=0)
+    commission_minimum: float = Field(default=0.0, ge=0)
+    commission_per_order: float = Field(default=0.0, ge=0, description=PER_ORDER)
+    half_spread_bps: Rate = Field(default=0.0, description=HALF_SPREAD)
+    borrow_bps: Rate = Field(default=0.0, description=BORROW)
+    impact: float = Field(default=0.0, ge=0, description=IMPACT)
+
+
+def costs_of(values: Mapping[str, Any]) -> Costs:
+    """Make costs from checked settings, by name."""
+    made: dict[str, Any] = {
+        name: BySymbol.of(value) if isinstance(value, Mapping) else value
+        for name, value in values.items()
+    }
+    return Costs(**made)
