@@ -344,7 +344,8 @@ def probe_strategy(
     for sleeve in sleeves:
         found = executions_of(strategy, sleeve, variant)
         ts = pd.DatetimeIndex(sleeve.ts[found.bars].view("datetime64[us]"), tz="UTC")
-        columns = {"ts": ts, "size": found.sizes, "price": found.prices}
+        prices = {"price": found.prices, "slippage": 0.0}
+        columns = {"ts": ts, "size": found.sizes, **prices}
         fills.append(
             pd.DataFrame({"variant": variant.id, "symbol": sleeve.symbol, **columns})
         )

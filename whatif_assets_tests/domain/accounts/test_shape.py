@@ -101,7 +101,9 @@ def test_its_account_is_explained_and_equals_backtraders(data) -> None:
     """Holding the positions of a rule has the costs and profits of the rule."""
     rate = st.floats(0, 50)
     costs = Costs(data.draw(rate), data.draw(rate), 0.01, data.draw(rate), 100)
+    costs = dataclasses.replace(costs, commission_per_order=data.draw(rate), impact=0.5)
     sleeve = bars(seed=data.draw(st.integers(0, 50)))
+    sleeve = dataclasses.replace(sleeve, impact=np.full(len(sleeve), 1e-4))
     held = np.repeat(
         data.draw(st.lists(st.integers(-20, 20), min_size=30, max_size=30)), 4
     ).astype(float)
@@ -117,6 +119,7 @@ def test_buying_and_holding_is_as_the_engine_has_it() -> None:
     held[0] = 0
     mine = run_positions(sleeve, held, variant)
     assert mine.equity == pytest.approx(engine.equity[0, 0], rel=1e-12)
+    assert mine.slippage.tolist() == engine.fills["slippage"].tolist()
     theirs = engine.fills_of(["-"])
     assert theirs["price"].tolist() == pytest.approx(mine.prices.tolist())
     assert theirs["commission"].tolist() == pytest.approx(mine.commissions.tolist())

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from whatif_assets.domain.accounts.costs import BySymbol
 from whatif_assets.domain.accounts.result import BacktestResult
 from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.engines.backtest import Costs, Variant, run_backtests
@@ -182,6 +183,53 @@ class TestCosts:
         result = run(of, reference, costs=Costs(borrow_bps=3650), direction="short")
         assert result.equity[0, 0, -1] == pytest.approx(10_000 - 10)
         assert result.fills["commission"].tolist() == pytest.approx([0, 10])
+
+    def test_each_part_of_an_order_pays_the_commission_per_order(
+        self, reference: bool
+    ) -> None:
+        of = bars([10] * 4, [UP, NO, DOWN])
+        costs = Costs(commission_per_order=2, commission_per_share=0.1)
+        paid = run(of, reference, costs=costs).fills["commission"]
+        assert paid.tolist() == pytest.approx([3, 6])
+        least = Costs(commission_per_order=2, commission_minimum=2.5)
+        paid = run(of, reference, costs=least).fills["commission"]
+        assert paid.tolist() == [2.5, 5]
+
+    def test_half_the_spread_of_the_symbol_is_added_to_slippage(
+        self, reference: bool
+    ) -> None:
+        of = bars([10] * 4, [UP, NO, DOWN])
+        spread = BySymbol(default=900.0, own=(("AAA", 40.0),))
+        costs = Costs(slippage_bps=60, half_spread_bps=spread)
+        result = run(of, reference, costs=costs)
+        assert rows(result) == [(1, 10, 10.1), (3, -20, 9.9)]
+        assert result.fills["slippage"].tolist() == pytest.approx([0.01, 0.01])
+
+    def test_impact_depends_on_the_value_of_the_whole_order(
+        self, reference: bool
+    ) -> None:
+        of = bars([10] * 4, [UP, NO, DOWN], impact=[0.001, 0.001, 0.002, 0.003])
+        result = run(of, reference, costs=Costs(impact=2))
+        # 10 at 10 are 100, whose root is 10; the reversal is an order of 20.
+        opened, reversed_ = 2 * 0.001 * 10, 2 * 0.003 * np.sqrt(200)
+        assert rows(result) == [
+            (1, 10, 10 * (1 + opened)),
+            (3, -20, round(10 * (1 - reversed_), 9)),
+        ]
+
+    def test_a_stop_has_impact_and_a_limit_at_its_price_has_none(
+        self, reference: bool
+    ) -> None:
+        of = bars(
+            [10, 10, 10, 12], [UP], high=[10, 10, 10, 12], impact=[0, 0, 0.01, 0.01]
+        )
+        up = replace(of, open=np.array([10.0, 10, 10, 10]))
+        result = run(up, reference, costs=Costs(impact=1), take_profit=10)
+        assert result.fills["slippage"].tolist() == [0, 0]
+        down = replace(of, open=np.array([10.0, 10, 10, 8]), low=np.full(4, 8.0))
+        result = run(down, reference, costs=Costs(impact=1), stop_loss=10)
+        (_, stopped) = result.fills["slippage"]
+        assert stopped > 0.01
 
 
 def test_a_short_position_that_the_cash_cannot_buy_back_stays(reference: bool) -> None:
