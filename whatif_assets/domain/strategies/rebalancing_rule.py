@@ -80,6 +80,11 @@ class RebalancingSettings(Settings):
         description="A position whose weight is nearer than this to its target stays "
         "as it is.",
     )
+    drift: Fraction = Field(
+        default=0,
+        description="Rebalance only where the weight of some symbol is this far from "
+        "its target or further; then all of them are. 0: always.",
+    )
     max_turnover: float = Field(
         default=0,
         ge=0,
@@ -238,11 +243,35 @@ class RebalancingRule(bt.Strategy, Generic[SettingsT]):  # type: ignore[misc]
         if self.datetime[0] not in self._times:
             return
         weights = self.weights()
-        if weights is not None:
+        if weights is None:
+            return
+        # Nothing can be bought with nothing: close what is open.
+        limited = self._limited(weights) if self.value() > 0 else {}
+        if self._has_drifted(limited):
             for order in self._waiting:
                 self.cancel(order)
             self._waiting = []
-            self._send(self._targets(weights))
+            self._send(self._targets(limited))
+
+    def _has_drifted(self, weights: Mapping[Any, float]) -> bool:
+        """Whether some symbol that can be ordered is far enough from its weight."""
+        value, drift = self.value(), self.settings.drift
+        if not drift or value <= 0:
+            return True
+        return any(
+            abs(weights.get(data, 0.0) - self._worth(data) / value) >= drift
+            for data in self._fresh()
+        )
+
+    def _worth(self, data: bt.feed.DataBase) -> float:
+        """Value of a position at the close, below 0 if it is short."""
+        price = data.close[0] * self.broker.getcommissioninfo(data).p.mult
+        return float(self.getposition(data).size * price)
+
+    def _fresh(self) -> list[bt.feed.DataBase]:
+        """List the symbols that have a bar now."""
+        now = self.datetime[0]
+        return [d for d in self.datas if len(d) and d.datetime[0] == now]
 
     def _targets(self, weights: Mapping[Any, float]) -> dict[Any, float]:
         """Units to hold of each symbol that can be ordered now.
@@ -251,12 +280,10 @@ class RebalancingRule(bt.Strategy, Generic[SettingsT]):  # type: ignore[misc]
         in order of rank.
         """
         settings, value = self.settings, self.value()
-        # Nothing can be bought with nothing: close what is open.
-        limited = self._limited(weights) if value > 0 else {}
-        fresh = [d for d in self.datas if len(d) and d.datetime[0] == self.datetime[0]]
-        exits = {d: 0.0 for d in fresh if self.getposition(d).size and d not in limited}
+        held_now = (data for data in self._fresh() if self.getposition(data).size)
+        exits = {data: 0.0 for data in held_now if data not in weights}
         smaller, other = {}, {}
-        for data, weight in limited.items():
+        for data, weight in weights.items():
             price = data.close[0] * self.broker.getcommissioninfo(data).p.mult
             held = self.getposition(data).size
             if held and self._is_too_old(data):

@@ -66,7 +66,6 @@ def work_stop(
             weigh(row, ranking, p, w)
         elif not weigh_pair(row, ranking, p, w):
             return
-        w.account[0].n_waiting = 0
         rebalance(now, row, prices, ranking, p, w)
 
 

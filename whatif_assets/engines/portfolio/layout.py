@@ -30,6 +30,7 @@ PARAMETERS = _record(
     "max_positions",
     "max_holding",
     "band",
+    "drift",
     "max_turnover",
     "lot",
     "count",

@@ -23,6 +23,10 @@ def rebalance(
     """Send the orders that lead to the weights of the symbols that were chosen."""
     a = w.account[0]
     _limit(row, prices, ranking, p, w)
+    if not _has_drifted(now, row, prices, ranking, p, w):
+        _forget_chosen(row, ranking, w)
+        return
+    a.n_waiting = 0
     exits = _aim(now, row, prices, ranking, p, w)
     left = p.max_turnover * a.value if p.max_turnover > 0 else math.inf
     for number in range(int(a.n_held)):
@@ -37,9 +41,36 @@ def rebalance(
             s = ranking.order[row, w.chosen[k]]
             if w.book[s].weight == kind:
                 left = _send(now, s, w.book[s].target, left, prices, w)
-    for k in range(int(a.n_chosen)):
-        w.book[ranking.order[row, w.chosen[k]]].chosen = 0
+    _forget_chosen(row, ranking, w)
     a.sent = now
+
+
+@compiled
+def _forget_chosen(row: int, ranking: Ranking, w: Work) -> None:
+    for k in range(int(w.account[0].n_chosen)):
+        w.book[ranking.order[row, w.chosen[k]]].chosen = 0
+
+
+@compiled
+def _has_drifted(
+    now: int, row: int, prices: Prices, ranking: Ranking, p: Any, w: Work
+) -> bool:
+    """Whether some symbol that can be ordered is far enough from its weight."""
+    a = w.account[0]
+    if p.drift == 0 or a.value <= 0:
+        return True
+    for k in range(int(a.n_chosen)):
+        s = int(ranking.order[row, w.chosen[k]])
+        one, price = w.book[s], prices.close[now, s] * prices.multiplier[s]
+        if abs(one.weight - one.held * price / a.value) >= p.drift:
+            return True
+    for n in range(int(a.n_held)):
+        s = w.held[n]
+        one, price = w.book[s], prices.close[now, s] * prices.multiplier[s]
+        is_left_out = prices.bar[now, s] >= 0 and one.chosen == 0
+        if is_left_out and abs(one.held * price / a.value) >= p.drift:
+            return True
+    return False
 
 
 @compiled

@@ -101,6 +101,7 @@ class Batch:
                 "max_positions": own.max_positions,
                 "max_holding": own.max_holding,
                 "band": own.band,
+                "drift": own.drift,
                 "max_turnover": own.max_turnover,
                 "lot": own.lot,
                 "commission": costs.commission_bps / 1e4,

@@ -45,6 +45,7 @@ chosen = st.fixed_dictionaries(
         "max_positions": sometimes([1, 3], 0),
         "max_holding": sometimes([1, 2, 5], 0),
         "band": sometimes([0.02, 0.2], 0),
+        "drift": sometimes([0.05, 0.3], 0),
         "max_turnover": sometimes([0.2, 1.0], 0),
         "lot": sometimes([10, 0.01], 1),
     }

@@ -143,6 +143,16 @@ def test_a_symbol_outside_of_the_universe_is_not_held() -> None:
     assert ("AAA", 2, -100) in sizes(run([left, B]))
 
 
+def test_nothing_is_done_until_a_weight_has_drifted() -> None:
+    # After the first bar AAA goes from 10 to 12, so that its weight is 6/11 and not 1/2.
+    assert len(run([A, B], count=2, drift=0.04).fills) > 2
+    assert len(run([A, B], count=2, drift=0.05).fills) == 2
+
+
+def test_a_position_that_is_to_be_closed_has_drifted() -> None:
+    assert sizes(run([A, B], drift=0.9)) == sizes(run([A, B]))
+
+
 def grouped(
     name: str, group: str, score: float, price: float = 10, beta: float = 1
 ) -> Sleeve:
