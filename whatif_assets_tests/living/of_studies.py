@@ -12,6 +12,16 @@ from whatif_assets_tests.living import homes
 from whatif_assets_tests.living.inputs import MODELS, RULES, SMAS, template
 from whatif_assets_tests.living.life import NUMBERS, Life
 
+RELATIVE = {"price": "close", "horizon": 1, "kind": "return", "relative_to": "market"}
+PAIR = {
+    "strategy": "pairs",
+    "first": "AAA",
+    "second": "BBB",
+    "lookback": 4,
+    "entry": 0.5,
+    "exit": 0,
+}
+
 
 class Studies(Life):
     """Studies and configurations are edited, renamed and removed."""
@@ -24,11 +34,16 @@ class Studies(Life):
                 settings["sweep"] = {"threshold": values}
         self.changed()
 
-    @rule(number=NUMBERS, period=st.sampled_from([2, 3, 9]))
-    def edit_features(self, number: int, period: int) -> None:
-        self._study(number)["features"][0] = {
-            "sma": {"timeperiod": period, "relative_to": "close"}
-        }
+    @rule(
+        number=NUMBERS,
+        period=st.sampled_from([2, 3, 9]),
+        across=st.sampled_from(["", "rank", "demean"]),
+    )
+    def edit_features(self, number: int, period: int, across: str) -> None:
+        feature = {"sma": {"timeperiod": period, "relative_to": "close"}}
+        self._study(number)["features"][0] = (
+            {across: {"of": feature}} if across else feature
+        )
         self.changed()
 
     @rule(
@@ -40,7 +55,9 @@ class Studies(Life):
                 ("evaluation", {"method": "split", "train": 5}),
                 ("evaluation", {"method": "split", "train": 4, "holdout": 2}),
                 ("evaluation", {"method": "walk_forward", "train": 3, "test": 2}),
+                ("label", RELATIVE),
                 ("costs", {"commission_bps": 2}),
+                ("costs", {"impact": 0.5, "half_spread_bps": {"AAA": 4}}),
                 ("rank_by", "pnl"),
                 ("rank_by", {"sharpe": 1, "max_drawdown": -2}),
                 ("constraints", ["trades >= 2"]),
@@ -90,6 +107,8 @@ class Studies(Life):
                 {"strategy": "my_rules.py:Mine"},
                 {"strategy": "my_rules.py:Mine", "account": "portfolio"},
                 {"strategy": "rank_long_short", "score": "roc+timeperiod=2"},
+                {"strategy": "rank_long_short", "score": "rank+of=close"},
+                {**PAIR, "rebalance": "bars"},
                 {"strategy": "rsi_reversion", "timeperiod": 3},
                 {"algorithm": "linear", "strategy": "forecast_threshold"},
             ]
