@@ -161,5 +161,5 @@ def find_market_errors(
     try:
         study.parsed_label.check_bars(market.bar_size)
     except BadInput as error:
-        findings.append(f"{document.where(('label',))}: {error}")
+        findings.append(f"{document.where(('label', 'relative_to'))}: {error}")
     return findings

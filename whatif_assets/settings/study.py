@@ -60,7 +60,10 @@ class LabelSettings(Settings):
 
     @model_validator(mode="after")
     def _complete(self) -> LabelSettings:
-        Label(**self.model_dump())
+        try:
+            Label(**self.model_dump())
+        except BadInput as error:
+            raise ValueError(str(error).removeprefix("label: ")) from None
         return self
 
 

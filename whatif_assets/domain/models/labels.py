@@ -90,8 +90,8 @@ class Label:
         """Raise BadInput for a label relative to symbols whose bars differ in time."""
         if self.relative_to is not None and size.by_activity:
             raise BadInput(
-                f"label: relative_to: bars of {size} begin at other times for each "
-                "symbol, so that there is no mean at one time. Leave relative_to out."
+                f"bars of {size} begin at other times for each symbol, so that labels "
+                "have no mean at one time. Leave relative_to out of the label."
             )
 
 

@@ -231,6 +231,22 @@ class TestLabels:
         assert finding.passed
         assert finding.checked > 500
 
+    @pytest.mark.parametrize("by", ["market", "group"])
+    def test_labels_relative_to_a_mean_are_computed_again(self, lesson, by):
+        groups = lesson.bars["symbol"].map({"S00": "one"})
+        bars = lesson.bars.assign(group=groups)
+        relative = replace(LABEL, relative_to=by)
+        labels = label(bars, relative, ONE_MINUTE)
+        frame = lesson.frame.drop(columns=["label", "label_ts"]).merge(labels)
+        grouped = replace(lesson, bars=bars)
+        finding = labels_probed(grouped, frame, relative)
+        assert finding.passed, finding.reason
+        assert finding.checked > 500
+        for wrong in (LABEL, replace(relative, horizon=4)):
+            labels = label(bars, wrong, ONE_MINUTE)
+            frame = lesson.frame.drop(columns=["label", "label_ts"]).merge(labels)
+            assert not labels_probed(grouped, frame, relative).passed
+
     def test_a_label_of_the_past_is_caught(self, lesson):
         frame = lesson.frame.sort_values(["symbol", "ts"])
         past = frame.groupby("symbol")["price"].shift(5)

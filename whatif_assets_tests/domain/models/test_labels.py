@@ -189,6 +189,11 @@ def test_a_label_along_the_calendar_needs_its_schedule() -> None:
         ({"horizon": -5}, "horizon: found -5"),
         ({"price": "vwpa"}, "price: found 'vwpa'; .* Did you mean 'vwap'"),
         ({"kind": "returns"}, "kind: found 'returns'; .* Did you mean 'return'"),
+        ({"relative_to": "market"}, "relative_to: found 'market' with kind: level"),
+        (
+            {"relative_to": "grup", "kind": "return"},
+            "relative_to: found 'grup'; .* Did you mean 'group'",
+        ),
     ],
 )
 def test_a_label_that_is_no_label_is_refused(wanted: Any, message: str) -> None:
@@ -291,3 +296,64 @@ def test_labels_of_bars_of_volume_are_those_of_a_shift(frame, horizon, order) ->
     rows = order.sample(range(len(frame)), len(frame))
     mixed = frame.iloc[rows].reset_index(drop=True)
     assert_labels(found(mixed, OF_VOLUME, horizon=horizon), expected.iloc[rows])
+
+
+def three_symbols() -> pd.DataFrame:
+    """Bars of three symbols; BBB lacks its last bar, and CCC its second one."""
+    rows = [
+        minutes("2018-02-20 14:30", prices).assign(symbol=name)
+        for name, prices in (
+            ("AAA", [10, 11, 12, 15]),
+            ("BBB", [20, 21, 18]),
+            ("CCC", [50, 40, 44, 55]),
+        )
+    ]
+    bars = pd.concat(rows, ignore_index=True)
+    bars["group"] = bars["symbol"].map({"AAA": "x", "BBB": "x", "CCC": "y"})
+    return bars.drop(index=8).reset_index(drop=True)
+
+
+def test_a_label_relative_to_the_market_is_less_the_mean_at_its_time() -> None:
+    bars = three_symbols()
+    returns = found(bars, horizon=1, kind="return")
+    away = found(bars, horizon=1, kind="return", relative_to="market")
+    first = (11 / 10 - 1 + 21 / 20 - 1) / 2  # CCC has no bar a minute later
+    assert away[0] == pytest.approx(11 / 10 - 1 - first, abs=1e-15)
+    assert away[4] == pytest.approx(21 / 20 - 1 - first, abs=1e-15)
+    third = (15 / 12 - 1 + 55 / 44 - 1) / 2
+    assert away[2] == pytest.approx(15 / 12 - 1 - third, abs=1e-15)
+    np.testing.assert_array_equal(np.isnan(away), np.isnan(returns))
+    of_group = found(bars, horizon=1, kind="return", relative_to="group")
+    np.testing.assert_allclose(of_group[:2], [away[0], (12 / 11 - 18 / 21) / 2])
+    assert of_group[2] == 0.0  # the only one of its group with a return
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    bars=bar_frames(max_symbols=4),
+    horizon=st.integers(1, 9),
+    by=st.sampled_from(["market", "group"]),
+)
+def test_relative_labels_are_those_of_pandas(
+    bars: pd.DataFrame, horizon: int, by: str
+) -> None:
+    bars = bars.assign(
+        session=pd.Timestamp("2018-02-20"),
+        group=bars["symbol"].map({"AAA": "x", "CCC": "x"}),
+    )
+    plain = label(bars, Label(horizon=horizon, kind="return"), ONE_MINUTE)
+    keys = [bars["ts"]] + [bars["group"]] * (by == "group")
+    mean = plain["label"].groupby(keys, dropna=False).transform("mean")
+    relative = Label(horizon=horizon, kind="return", relative_to=by)
+    away = label(bars, relative, ONE_MINUTE)
+    np.testing.assert_allclose(
+        away["label"], plain["label"] - mean, rtol=1e-9, atol=1e-12
+    )
+    pd.testing.assert_series_equal(away["label_ts"], plain["label_ts"])
+
+
+def test_a_relative_label_needs_common_times() -> None:
+    wanted = Label(kind="return", relative_to="market")
+    wanted.check_bars(ONE_MINUTE)
+    with pytest.raises(BadInput, match="bars of volume:10 begin at other"):
+        label(three_symbols(), wanted, BarSize.parse("volume:10"))
