@@ -207,12 +207,16 @@ def features(functions: dict[str, FeatureFunction]) -> str:
     rows = []
     for name, function in functions.items():
         arguments = ", ".join(
-            f"{n}={_default(f.default)}"
+            n if f.is_required() else f"{n}={_default(f.default)}"
             for n, f in function.arguments.model_fields.items()
         )
-        required = {"fact": "name"} if "fact" in function.arguments.model_fields else {}
-        warm_up = str(parse_feature({name: required}).warm_up)
+        needed = {"fact": "name", "to": "SPY"}
+        given = {k: v for k, v in needed.items() if k in function.arguments.model_fields}
         reads = ", ".join(name.replace("_", " ") for name in function.inputs)
+        if function.across_symbols:
+            arguments, reads, warm_up = f"of, {arguments}", "of", "that of `of`"
+        else:
+            warm_up = str(parse_feature({name: given}).warm_up)
         about = function.description
         rows.append((f"`{name}`", arguments, function.unit, reads, warm_up, about))
     return table(("feature", "arguments", "unit", "reads", "warm-up", ""), rows)

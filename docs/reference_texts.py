@@ -85,9 +85,19 @@ configuration's own bar size. In a notebook,
 `whatif_assets.bars.resample(bars, "1h", calendar="XNYS")` makes larger bars; they are
 counted from the open of each session.
 
+A feature *across symbols* compares the values of another feature at one time:
+`rank: {of: {rsi: {timeperiod: 14}}, by: group}`, in one line
+`rank+by=group+of=rsi+timeperiod=14`; what follows `of=` describes the feature inside. All
+symbols of the market with a bar and a finite value at that time are compared, whatever
+symbols a study trades; with `by: group`, those of each of the market's `groups`. Features
+can be nested: `zscore: {of: {winsorise: {of: rsi}}}`. `bar` belongs beside `of`. In a
+notebook, `features.compute(bars, "rank", of="rsi")` compares the symbols in `bars`, and
+`by="group"` reads their column `group`.
+
 *Reads* lists columns of the bar: `price` is the column that the argument `price` names, and
 `other` the column that the argument `other` names, of another symbol's bar at the same time
-if `symbol` is given. If a bar lacks one of these columns, the feature is NaN there.
+if `symbol` is given; `benchmark` is the column `price` of the symbol that `to` names, at the
+same time. If a bar lacks one of these columns, the feature is NaN there.
 *Warm-up* is the number of bars before a bar that its value depends on, with the arguments
 shown. An undefined value (no move, no trades) is NaN.
 """

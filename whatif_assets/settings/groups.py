@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Annotated
 
 from pydantic import AfterValidator
 
-from whatif_assets.domain.base.errors import BadInput, did_you_mean
 from whatif_assets.domain.base.hashing import combined_hash
 
 OTHER_GROUP = "other"  # the group of symbols that no group lists
@@ -31,17 +29,6 @@ def groups_hash(groups: dict[str, tuple[str, ...]]) -> str:
     """Hash which symbols are together in a group, whatever the names of the groups."""
     named = [sorted(of) for name, of in groups.items() if of and name != OTHER_GROUP]
     return combined_hash(sorted(named))
-
-
-def check_grouped(groups: dict[str, tuple[str, ...]], symbols: Collection[str]) -> None:
-    """Raise BadInput for a group with a symbol that is not one of the market's."""
-    for name, members in groups.items():
-        for symbol in members:
-            if symbol not in symbols:
-                raise BadInput(
-                    f"groups.{name}: the market has no symbol '{symbol}'."
-                    f"{did_you_mean(symbol, symbols)}"
-                )
 
 
 # Symbols by the name of their group.

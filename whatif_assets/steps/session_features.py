@@ -44,7 +44,6 @@ from whatif_assets.home.bars_read import (
     version_of,
 )
 from whatif_assets.home.home import Home
-from whatif_assets.settings.groups import check_grouped
 from whatif_assets.steps.facts import JoinedFacts
 
 SPARSE = 6  # assume that thinly traded symbols have a sixth of a session's bars
@@ -83,8 +82,8 @@ class SessionFeatures:
     Raises
     ------
     BadInput
-        A feature reads a symbol that the home's market does not have, or groups that
-        have such a symbol; or symbols do not have bars at the same times.
+        A feature reads a symbol that the home's market does not have, or compares
+        symbols whose bars differ in time.
     """
 
     def __init__(
@@ -102,8 +101,6 @@ class SessionFeatures:
         self._steps = LakeSteps(home)
         self.features = tuple(features)
         check_symbols_read(self.features, home.symbols)
-        if home.market.groups_read(self.features):
-            check_grouped(home.market.groups, home.symbols)
         self.facts = JoinedFacts(home, self.features, bar_size)
         self._wanted = list(wanted)
         self._calendar = home.market.sessions.dates()

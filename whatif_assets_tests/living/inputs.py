@@ -22,6 +22,7 @@ MODELS: Study = {
     "features": [
         {"sma": {"timeperiod": 3, "relative_to": "close"}},
         {"close": {"relative_to": "vwap"}},
+        {"demean": {"of": {"sma": {"timeperiod": 3, "relative_to": "close"}}}},
     ],
     "label": {"price": "close", "horizon": 1, "kind": "return"},
     "evaluation": {"method": "split", "train": 4},

@@ -58,11 +58,14 @@ class Market:
         ``parquet`` gives a file for each session, ``csv`` one for all.
     multiplier
         Multiplier of the symbols, as in ``market.yaml``.
+    groups
+        Groups of the symbols, as in ``market.yaml``.
     """
 
     days: int = 9
     source: str = "parquet"
     multiplier: float | dict[str, float] = 1.0
+    groups: dict[str, list[str]] = field(default_factory=dict)
     bars: dict[tuple[str, date], pd.DataFrame] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
 
@@ -194,5 +197,6 @@ class Market:
             "last_session": self.sessions[-1],
             "base_bar": "1h",
             "multiplier": self.multiplier,
+            "groups": self.groups,
             **({"options": options} if self.source == "csv" else {}),
         }

@@ -55,6 +55,15 @@ class Bars(Life):
         self.inputs.market.multiplier = multiplier
         self.changed()
 
+    @rule(
+        groups=st.sampled_from(
+            [{}, {"one": ["AAA"]}, {"two": ["AAA"]}, {"one": ["AAA", "CCC"]}]
+        )
+    )
+    def edit_the_groups(self, groups: dict[str, list[str]]) -> None:
+        self.inputs.market.groups = groups
+        self.changed()
+
     @rule(symbol=SYMBOLS)
     def restate(self, symbol: str) -> None:
         self.inputs.market.restate(symbol)

@@ -34,16 +34,17 @@ class Studies(Life):
                 settings["sweep"] = {"threshold": values}
         self.changed()
 
-    @rule(
-        number=NUMBERS,
-        period=st.sampled_from([2, 3, 9]),
-        across=st.sampled_from(["", "rank", "demean"]),
-    )
-    def edit_features(self, number: int, period: int, across: str) -> None:
-        feature = {"sma": {"timeperiod": period, "relative_to": "close"}}
-        self._study(number)["features"][0] = (
-            {across: {"of": feature}} if across else feature
-        )
+    @rule(number=NUMBERS, period=st.sampled_from([2, 3, 9]))
+    def edit_features(self, number: int, period: int) -> None:
+        self._study(number)["features"][0] = {
+            "sma": {"timeperiod": period, "relative_to": "close"}
+        }
+        self.changed()
+
+    @rule(number=NUMBERS, by=st.sampled_from(["market", "group"]))
+    def compare_across_symbols(self, number: int, by: str) -> None:
+        of = {"sma": {"timeperiod": 3, "relative_to": "close"}}
+        self._study(number)["features"][0] = {"zscore": {"of": of, "by": by}}
         self.changed()
 
     @rule(
@@ -52,6 +53,13 @@ class Studies(Life):
             [
                 ("label", {"price": "vwap", "horizon": 1, "kind": "return"}),
                 ("label", {"price": "close", "horizon": 1, "kind": "return"}),
+                (
+                    "label",
+                    {
+                        **{"price": "close", "horizon": 1, "kind": "return"},
+                        "relative_to": "group",
+                    },
+                ),
                 ("evaluation", {"method": "split", "train": 5}),
                 ("evaluation", {"method": "split", "train": 4, "holdout": 2}),
                 ("evaluation", {"method": "walk_forward", "train": 3, "test": 2}),
@@ -107,8 +115,11 @@ class Studies(Life):
                 {"strategy": "my_rules.py:Mine"},
                 {"strategy": "my_rules.py:Mine", "account": "portfolio"},
                 {"strategy": "rank_long_short", "score": "roc+timeperiod=2"},
-                {"strategy": "rank_long_short", "score": "rank+of=close"},
                 {**PAIR, "rebalance": "bars"},
+                {
+                    "strategy": "rank_long_short",
+                    "score": "demean+by=group+of=roc+timeperiod=2",
+                },
                 {"strategy": "rsi_reversion", "timeperiod": 3},
                 {"algorithm": "linear", "strategy": "forecast_threshold"},
             ]

@@ -197,17 +197,6 @@ def test_other_groups_are_another_trial(home: Home, copied: Path) -> None:
         assert (are[0] == are[1]) is same
 
 
-def test_a_group_of_a_symbol_that_the_source_lacks_is_refused(copied: Path) -> None:
-    path = copied / "market.yaml"
-    text = path.read_text()
-    lines = text[text.index("symbols:") : text.index("first_session")]
-    path.write_text(text.replace(lines, ""))
-    home = regroup(copied, "groups: {first: [SYN01, SYM02]}")
-    with pytest.raises(BadInput, match=r"groups.first: .* no symbol 'SYM02'.*SYN02"):
-        SessionFeatures(home, [parse_feature("rank+by=group+of=rsi")])
-    SessionFeatures(home, [parse_feature("rank+of=rsi")])
-
-
 @pytest.mark.parametrize("bar", ["", "+bar=30min"])
 def test_a_leak_inside_a_feature_across_symbols_is_caught(
     home: Home, monkeypatch: pytest.MonkeyPatch, bar: str
