@@ -10,10 +10,10 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
+from whatif_assets.domain.accounts.accounts import NO_BENCHMARKS, Benchmarks
 from whatif_assets.domain.accounts.audit import in_words
 from whatif_assets.domain.accounts.positions import exposures_of, positions_of
 from whatif_assets.domain.accounts.result import BacktestResult
-from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.domain.features import FEATURES, Feature, functions_of
 from whatif_assets.domain.leaks import Admit, Finding, refuse_leak
@@ -32,7 +32,7 @@ from whatif_assets.settings.study import Study
 from whatif_assets.steps.benchmarks import (
     benchmark_metrics,
     benchmark_of,
-    symbol_returns,
+    benchmarks_of,
 )
 from whatif_assets.steps.evaluation import Evaluation
 from whatif_assets.steps.facts import JoinedFacts
@@ -83,8 +83,8 @@ def evaluate(
     sleeves = sleeves_of_configuration(home, study, configuration)
     inputs = combined_hash([evaluation_inputs(home, configuration.key), code_version])
     own = variants[0].share(len(sleeves))
-    benchmark = benchmark_of(sleeves, own, len(sessions))
-    symbol = symbol_returns(home, study, sessions)
+    hold = benchmark_of(sleeves, own, len(sessions))
+    beside = benchmarks_of(home, study, sleeves, hold, sessions)
     metrics, daily = _sweep(
         home,
         configuration,
@@ -92,11 +92,10 @@ def evaluate(
         sleeves,
         sessions,
         f"{inputs}/test",
-        (benchmark.returns[0], symbol),
+        beside,
         progress,
     )
-    beside = benchmark_metrics(home, benchmark, sleeves, symbol)
-    rows = _described(configuration, metrics, beside)
+    rows = _described(configuration, metrics, benchmark_metrics(home, hold, beside))
     order = study.ranking.order(rows)["variant"].tolist()
     leaders = [v for v in variants if v.id in set(order[: study.finalists])]
     detail = run_with_fills(sleeves, configuration, leaders, len(sessions))
@@ -153,14 +152,10 @@ def _sweep(
     sleeves: Sequence[Sleeve],
     sessions: Sequence[date],
     inputs: str,
-    benchmarks: tuple[FloatArray | None, FloatArray | None] = (None, None),
+    beside: Benchmarks = NO_BENCHMARKS,
     progress: Progress | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Compute metrics and daily profits of variants over some sessions.
-
-    ``benchmarks`` are the returns of buy-and-hold, and of the benchmark symbol.
-    """
-    hold, symbol = benchmarks
+    """Compute metrics and daily profits of variants over some sessions."""
     return Sweep(
         sleeves,
         configuration.strategy,
@@ -170,8 +165,7 @@ def _sweep(
         home.market.sessions_per_year(),
         home.lake,
         sweep_folder(home.lake, configuration.key, inputs),
-        benchmark=hold,
-        benchmark_symbol=symbol,
+        beside=beside,
     ).run(progress)
 
 

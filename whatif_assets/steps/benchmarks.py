@@ -7,7 +7,7 @@ from datetime import date
 
 import numpy as np
 
-from whatif_assets.domain.accounts.accounts import Accounts
+from whatif_assets.domain.accounts.accounts import Accounts, Benchmarks
 from whatif_assets.domain.accounts.market_returns import (
     close_returns,
     equal_weighted,
@@ -75,11 +75,41 @@ def symbol_returns(
     return np.full(len(sessions), np.nan)
 
 
-def benchmark_metrics(
+def benchmarks_of(
     home: Home,
-    accounts: Accounts,
+    study: Study,
     sleeves: Sequence[Sleeve],
-    symbol: FloatArray | None = None,
+    hold: Accounts,
+    sessions: Sequence[date],
+) -> Benchmarks:
+    """Compute the session returns of all that a configuration is compared with.
+
+    Parameters
+    ----------
+    home, study
+        The home, and one of its studies.
+    sleeves
+        The sleeves that the configuration trades.
+    hold
+        Buy-and-hold on the sleeves, from :func:`benchmark_of`.
+    sessions
+        The sessions that the sleeves number, oldest first.
+
+    Raises
+    ------
+    BadInput
+        As :func:`symbol_returns`.
+    """
+    n_sessions = len(sessions)
+    return Benchmarks(
+        hold=hold.returns[0],
+        universe=equal_weighted(sleeves, n_sessions, _inside(sleeves, n_sessions)),
+        symbol=symbol_returns(home, study, sessions),
+    )
+
+
+def benchmark_metrics(
+    home: Home, hold: Accounts, beside: Benchmarks
 ) -> dict[str, float]:
     """Measure what a configuration is compared with, by the results' columns.
 
@@ -87,18 +117,17 @@ def benchmark_metrics(
     ----------
     home
         The home.
-    accounts
-        Buy-and-hold on the sleeves.
-    sleeves
-        The sleeves that the configuration trades.
-    symbol
-        Session returns of the benchmark symbol, if the study names one.
+    hold
+        Buy-and-hold on the sleeves of the configuration.
+    beside
+        From :func:`benchmarks_of`.
     """
-    per_year, n_sessions = home.market.sessions_per_year(), accounts.equity.shape[1]
-    metrics = measure(accounts, per_year).iloc[0]
-    inside = _inside(sleeves, n_sessions)
-    universe = total_and_sharpe(equal_weighted(sleeves, n_sessions, inside), per_year)
-    one = total_and_sharpe(np.empty(0) if symbol is None else symbol, per_year)
+    per_year = home.market.sessions_per_year()
+    metrics = measure(hold, per_year).iloc[0]
+    universe, one = (
+        total_and_sharpe(np.empty(0) if returns is None else returns, per_year)
+        for returns in (beside.universe, beside.symbol)
+    )
     return {
         "buy_and_hold_pnl": metrics["pnl"],
         "buy_and_hold_return": metrics["total_return"],

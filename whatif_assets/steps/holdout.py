@@ -29,7 +29,7 @@ from whatif_assets.home.manifest import why_computed
 from whatif_assets.home.trial_identity import market_id
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.backtesting import indicators_of
-from whatif_assets.steps.benchmarks import benchmark_of, symbol_returns
+from whatif_assets.steps.benchmarks import benchmark_of, benchmarks_of
 from whatif_assets.steps.dataset import dataset, versions_read
 from whatif_assets.steps.facts import JoinedFacts
 from whatif_assets.steps.forecasting import forecast_by
@@ -90,9 +90,9 @@ def evaluate_holdout(
     run = run_with_fills(sleeves, configuration, [winner.variant], n)
     hold = benchmark_of(sleeves, WinnerShape.of(winner).sized("buy_and_hold"), n)
     per_year = home.market.sessions_per_year()
-    symbol = symbol_returns(home, study, fold.test)
+    beside = benchmarks_of(home, study, sleeves, hold, fold.test)
     metrics, hold_metrics = (
-        measure(of, per_year, hold.returns[0], symbol) for of in (run.accounts, hold)
+        measure(of, per_year, beside) for of in (run.accounts, hold)
     )
     (audits,) = run.audits_of([winner.variant.id]).values()
     metrics["account"] = in_words(audits)

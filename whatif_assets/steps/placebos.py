@@ -29,7 +29,7 @@ from whatif_assets.engines.backtest import sweep
 from whatif_assets.engines.fitting import fit
 from whatif_assets.engines.strategies import find_strategy, required_features
 from whatif_assets.home.manifest import why_computed
-from whatif_assets.steps.benchmarks import benchmark_of, symbol_returns
+from whatif_assets.steps.benchmarks import benchmark_of, benchmarks_of
 from whatif_assets.steps.dataset import dataset
 from whatif_assets.steps.forecasting import forecast_by
 from whatif_assets.steps.market_impact import with_impact_scale
@@ -217,11 +217,11 @@ def run(challenged: WinnerShape, placebo: Placebo) -> tuple[pd.DataFrame, pd.Dat
             trade_at_random(shape, variant, seed, len(sessions))
             for seed, variant in enumerate(placebo.variants, start=1)
         ]
-    hold = challenged.sized("buy_and_hold")
-    benchmark = benchmark_of(shape.sleeves, hold, len(sessions)).returns[0]
+    sized = challenged.sized("buy_and_hold")
+    hold = benchmark_of(shape.sleeves, sized, len(sessions))
+    beside = benchmarks_of(winner.home, winner.study, shape.sleeves, hold, sessions)
     per_year = winner.home.market.sessions_per_year()
-    symbol = symbol_returns(winner.home, winner.study, sessions)
-    metrics = [measure(some, per_year, benchmark, symbol) for some in accounts]
+    metrics = [measure(some, per_year, beside) for some in accounts]
     days = [day.isoformat() for day in sessions]
     daily = pd.DataFrame(np.concatenate([some.pnl for some in accounts]), columns=days)
     daily.insert(0, "variant", [name for some in accounts for name in some.variants])

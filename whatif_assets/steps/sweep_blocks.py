@@ -15,8 +15,8 @@ from urllib.parse import quote
 
 import pandas as pd
 
+from whatif_assets.domain.accounts.accounts import NO_BENCHMARKS, Benchmarks
 from whatif_assets.domain.accounts.metrics import METRICS, measure
-from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.engines.backtest import (
     VARIANTS_PER_BLOCK,
     Sleeve,
@@ -47,9 +47,8 @@ class Sweep:
         The lake that keeps the blocks, and their folder in it; see `sweep_folder`.
     size
         Variants of a block.
-    benchmark, benchmark_symbol
-        Returns of buy-and-hold and of the study's benchmark symbol, which betas and
-        alphas are measured against.
+    beside
+        What betas and alphas are measured against.
     """
 
     sleeves: Sequence[Sleeve]
@@ -61,8 +60,7 @@ class Sweep:
     lake: Lake
     folder: str
     size: int = VARIANTS_PER_BLOCK
-    benchmark: FloatArray | None = None
-    benchmark_symbol: FloatArray | None = None
+    beside: Benchmarks = NO_BENCHMARKS
 
     def run(
         self, progress: Progress | None = None
@@ -103,9 +101,7 @@ class Sweep:
             base=self.base,
             block=len(variants),
         )
-        rows = measure(
-            accounts, self.sessions_per_year, self.benchmark, self.benchmark_symbol
-        )
+        rows = measure(accounts, self.sessions_per_year, self.beside)
         rows["start_cash"] = accounts.start_cash
         rows["rejected_orders"] = accounts.rejected
         rows["account"] = accounts.faults or ""

@@ -18,7 +18,15 @@ from whatif_assets_tests.living.market import Market
 
 Study = dict[str, Any]
 
+# Members of the universe `index`: AAA always, so that something can be traded.
+MEMBERS = {
+    "all": "symbol,from,to\nAAA,2018-01-01,\nBBB,2018-01-01,\n",
+    "one": "symbol,from,to\nAAA,2018-01-01,\n",
+    "in and out": "symbol,from,to\nAAA,2018-01-01,\nBBB,2018-01-01,2018-01-08\n"
+    "BBB,2018-01-11,\n",
+}
 MODELS: Study = {
+    "universes": {"index": {"file": "members.csv"}},
     "features": [
         {"sma": {"timeperiod": 3, "relative_to": "close"}},
         {"close": {"relative_to": "vwap"}},
@@ -40,6 +48,7 @@ MODELS: Study = {
             "strategy": "rank_long_short",
             "rebalance": "bars",
             "sides": "long_short",
+            "universe": "index",
             "sweep": {"count": [1, 2]},
         },
     },
@@ -94,6 +103,8 @@ class Inputs:
     ----------
     studies
         Content of the study files, by the study's name.
+    members
+        Which of `MEMBERS` the membership file has.
     period, unit
         Values in the code of the own strategy, and of the module that it imports.
     code_of_sma
@@ -106,6 +117,7 @@ class Inputs:
 
     market: Market = field(default_factory=Market)
     studies: dict[str, Study] = field(default_factory=dict)
+    members: str = "all"
     period: int = 5
     unit: int = 1
     code_of_sma: str = "mean"
@@ -148,6 +160,7 @@ class Inputs:
             wanted[f"studies/{name}.yaml"] = text
         wanted["studies/my_rules.py"] = MINE.replace("{period}", str(self.period))
         wanted["studies/my_amounts.py"] = AMOUNTS.format(unit=self.unit)
+        wanted["studies/members.csv"] = MEMBERS[self.members]
         (home / "studies").mkdir(parents=True, exist_ok=True)
         for path in (home / "studies").glob("*.yaml"):
             if f"studies/{path.name}" not in wanted:
@@ -161,7 +174,7 @@ class Inputs:
         content = [
             yaml.safe_dump(self.market.described()),
             yaml.safe_dump(self.studies),
-            f"{self.period} {self.unit} {self.code_of_sma} {sorted(self.asked)} {self.broken}",
+            f"{self.members} {self.period} {self.unit} {self.code_of_sma} {sorted(self.asked)} {self.broken}",
             *(f"{n} {c!r}" for n, c in sorted(self.market._files().items())),
         ]
         return hashlib.sha256("\n".join(content).encode()).hexdigest()[:16]

@@ -9,7 +9,7 @@ from hypothesis.stateful import precondition, rule
 
 from whatif_assets.domain.features import FEATURES
 from whatif_assets_tests.living import homes
-from whatif_assets_tests.living.inputs import MODELS, RULES, SMAS, template
+from whatif_assets_tests.living.inputs import MEMBERS, MODELS, RULES, SMAS, template
 from whatif_assets_tests.living.life import NUMBERS, Life
 
 RELATIVE = {"price": "close", "horizon": 1, "kind": "return", "relative_to": "market"}
@@ -71,6 +71,8 @@ class Studies(Life):
                 ("constraints", ["trades >= 2"]),
                 ("finalists", 1),
                 ("seed", 11),
+                ("benchmark", "AAA"),
+                ("benchmark", None),
                 ("title", "Another title"),
                 ("symbols", ["AAA"]),
                 ("dates", {"first": date(2018, 1, 3)}),
@@ -145,6 +147,11 @@ class Studies(Life):
         if name not in entries:
             entries[name] = entries.pop(sorted(entries)[which % len(entries)])
             self.changed()
+
+    @rule(members=st.sampled_from(sorted(MEMBERS)))
+    def edit_members(self, members: str) -> None:
+        self.inputs.members = members
+        self.changed()
 
     @rule(period=st.integers(4, 7))
     def edit_own_strategy(self, period: int) -> None:

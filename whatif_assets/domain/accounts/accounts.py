@@ -135,6 +135,29 @@ def _bars_held(run: Run, n_bars: int) -> tuple[int, int]:
 
 
 @dataclass(frozen=True, eq=False)
+class Benchmarks:
+    """Returns by session of what accounts are compared with; None where not known.
+
+    Attributes
+    ----------
+    hold
+        Buy-and-hold of the same symbols.
+    universe
+        The symbols of the universe, equally weighted in each session; NaN in sessions
+        where none has a return.
+    symbol
+        The symbol that the study names as its benchmark; NaN where it has no return.
+    """
+
+    hold: FloatArray | None = None
+    universe: FloatArray | None = None
+    symbol: FloatArray | None = None
+
+
+NO_BENCHMARKS = Benchmarks()
+
+
+@dataclass(frozen=True, eq=False)
 class Accounts:
     """Results of variants, summed over all of their sleeves.
 
@@ -158,12 +181,8 @@ class Accounts:
         Commission in basis points of traded value; NaN where not known.
     sessions_per_year
         Number of sessions of the calendar in a year, such as 252.
-    benchmark
-        Return of buy-and-hold in each session, the same for all variants; None where
-        not known.
-    benchmark_symbol
-        Return in each session of the symbol that the study names as its benchmark, NaN
-        where it is not known; None without one.
+    beside
+        What the accounts are compared with, the same for all variants.
     faults
         What the audit found wrong with the account of each variant, as sentences. An
         empty text where it found nothing; an empty tuple where there was no audit.
@@ -178,8 +197,7 @@ class Accounts:
     rejected: FloatArray
     commission_bps: FloatArray | float = np.nan
     sessions_per_year: float = np.nan
-    benchmark: FloatArray | None = None
-    benchmark_symbol: FloatArray | None = None
+    beside: Benchmarks = NO_BENCHMARKS
     faults: tuple[str, ...] = ()
 
     @functools.cached_property

@@ -1,4 +1,4 @@
-"""Metrics beside a benchmark: beta, and the return that it does not explain."""
+"""Metrics beside others' returns: beta, and the return that it does not explain."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ def beta(of: Accounts) -> FloatArray:
     NaN with fewer than two sessions, or where buy-and-hold is not known or does not
     vary.
     """
-    if of.benchmark is None:
+    if of.beside.hold is None:
         return _undefined(of)
-    return _slope(of.returns, of.benchmark)
+    return _slope(of.returns, of.beside.hold)
 
 
 def alpha(of: Accounts) -> FloatArray:
@@ -30,9 +30,9 @@ def alpha(of: Accounts) -> FloatArray:
     Jensen, The performance of mutual funds in the period 1945-1964, Journal of
     Finance, 1968; the risk-free rate is taken as 0.
     """
-    if of.benchmark is None or not len(of.benchmark):
+    if of.beside.hold is None or not len(of.beside.hold):
         return _undefined(of)
-    return _unexplained(of, of.returns, of.benchmark)
+    return _unexplained(of, of.returns, of.beside.hold)
 
 
 def benchmark_beta(of: Accounts) -> FloatArray:
@@ -43,34 +43,48 @@ def benchmark_beta(of: Accounts) -> FloatArray:
     either close is missing. NaN with fewer than two other sessions, where the benchmark
     does not vary, and in a study without a benchmark.
     """
-    return _slope(*_beside_symbol(of))
+    return _slope(*_where_known(of, of.beside.symbol))
 
 
 def benchmark_alpha(of: Accounts) -> FloatArray:
-    """Annual return that beta to the study's benchmark symbol does not explain.
+    """Annual return that benchmark_beta does not explain.
 
     The mean of the return less benchmark_beta times the benchmark's return, over the
     sessions of benchmark_beta, compounded over a year. NaN where benchmark_beta is NaN.
-
-    References
-    ----------
-    Jensen, The performance of mutual funds in the period 1945-1964, Journal of
-    Finance, 1968; the risk-free rate is taken as 0.
     """
-    returns, symbol = _beside_symbol(of)
-    if not len(symbol):
-        return _undefined(of)
-    return _unexplained(of, returns, symbol)
+    return _unexplained(of, *_where_known(of, of.beside.symbol))
 
 
-def _beside_symbol(of: Accounts) -> tuple[FloatArray, FloatArray]:
-    """Session returns where those of the benchmark symbol are known, and the latter."""
-    symbol = np.empty(0) if of.benchmark_symbol is None else of.benchmark_symbol
-    known = np.isfinite(symbol)
-    if not known.any():
+def equal_weight_beta(of: Accounts) -> FloatArray:
+    """Slope of session returns on those of the universe, equally weighted.
+
+    The return of the universe in a session is the mean, over the symbols that belong to
+    it, of the close over that of the session before, less 1. The first session is left
+    out, and those without such a symbol. NaN with fewer than two other sessions.
+    """
+    return _slope(*_where_known(of, of.beside.universe))
+
+
+def equal_weight_alpha(of: Accounts) -> FloatArray:
+    """Annual return that equal_weight_beta does not explain.
+
+    As benchmark_alpha, beside the equally weighted universe.
+    """
+    return _unexplained(of, *_where_known(of, of.beside.universe))
+
+
+def _where_known(
+    of: Accounts, others: FloatArray | None
+) -> tuple[FloatArray, FloatArray]:
+    """Returns of accounts in the sessions where others' returns are known, and these.
+
+    Rows are stored one after the other, so that the bits of their sums do not depend on
+    the number of rows.
+    """
+    if others is None:
         return np.empty((len(of.start_cash), 0)), np.empty(0)
-    # Rows are stored one after the other, so that sums do not depend on their number.
-    return np.ascontiguousarray(of.returns[:, known]), symbol[known]
+    known = np.isfinite(others)
+    return np.ascontiguousarray(of.returns[:, known]), others[known]
 
 
 def _slope(returns: FloatArray, on: FloatArray) -> FloatArray:
@@ -84,6 +98,8 @@ def _slope(returns: FloatArray, on: FloatArray) -> FloatArray:
 
 def _unexplained(of: Accounts, returns: FloatArray, on: FloatArray) -> FloatArray:
     """Annual return of each row that its slope on other returns does not explain."""
+    if not len(on):
+        return _undefined(of)
     unexplained = returns.mean(axis=1) - _slope(returns, on) * on.mean()
     return compounded(1.0 + unexplained, of.sessions_per_year)
 

@@ -20,13 +20,19 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from whatif_assets.domain.accounts.accounts import Accounts
+from whatif_assets.domain.accounts.accounts import (
+    NO_BENCHMARKS,
+    Accounts,
+    Benchmarks,
+)
 from whatif_assets.domain.accounts.betas import (
     alpha,
     benchmark_alpha,
     benchmark_beta,
     beta,
     compounded,
+    equal_weight_alpha,
+    equal_weight_beta,
 )
 from whatif_assets.domain.accounts.result import BacktestResult
 from whatif_assets.domain.base.arrays import FloatArray
@@ -313,6 +319,18 @@ METRICS: dict[str, Metric] = {
         Metric("average_holding", average_holding, higher_is_better=False, unit="bars"),
         Metric("beta", beta, higher_is_better=False, unit="number"),
         Metric("alpha", alpha, higher_is_better=True, unit="per year"),
+        Metric(
+            "equal_weight_beta",
+            equal_weight_beta,
+            higher_is_better=False,
+            unit="number",
+        ),
+        Metric(
+            "equal_weight_alpha",
+            equal_weight_alpha,
+            higher_is_better=True,
+            unit="per year",
+        ),
         Metric("benchmark_beta", benchmark_beta, higher_is_better=False, unit="number"),
         Metric(
             "benchmark_alpha", benchmark_alpha, higher_is_better=True, unit="per year"
@@ -324,8 +342,7 @@ METRICS: dict[str, Metric] = {
 def measure(
     of: BacktestResult | Accounts,
     sessions_per_year: float,
-    benchmark: FloatArray | None = None,
-    benchmark_symbol: FloatArray | None = None,
+    beside: Benchmarks = NO_BENCHMARKS,
 ) -> pd.DataFrame:
     """Compute every metric of every variant.
 
@@ -335,8 +352,8 @@ def measure(
         The result of a backtest, or the accounts of a block of a sweep.
     sessions_per_year
         Number of sessions of the calendar in a year.
-    benchmark, benchmark_symbol
-        Returns of buy-and-hold and of a symbol; see :class:`Accounts`.
+    beside
+        What betas and alphas are measured against.
 
     Returns
     -------
@@ -348,8 +365,7 @@ def measure(
     accounts = dataclasses.replace(
         accounts,
         sessions_per_year=sessions_per_year,
-        benchmark=benchmark,
-        benchmark_symbol=benchmark_symbol,
+        beside=beside,
     )
     columns = {metric.name: metric.function(accounts) for metric in METRICS.values()}
     variants = np.array(accounts.variants, dtype=object)

@@ -17,7 +17,12 @@ LEAST = 0.001
 # Smallest percentage that is shown; smaller ones come from rounding.
 LEAST_PERCENT = 1e-6
 # Metrics per year that are fractions; the others per year are ratios.
-FRACTIONS_A_YEAR = ("annual_return", "alpha", "benchmark_alpha")
+FRACTIONS_A_YEAR = (
+    "annual_return",
+    "alpha",
+    "equal_weight_alpha",
+    "benchmark_alpha",
+)
 
 
 def is_undefined(value: Any) -> bool:

@@ -77,12 +77,30 @@ def _charts(content: PageContent) -> str:
             HOLD,
         ),
     }
-    turnover = {"turnover": ("turnover", WINNER)}
     return (
         _lines(content, "Exposure", "chart-exposure", "part of equity", exposure)
         + _lines(content, "Number of positions", "chart-number", "positions", number)
-        + _lines(content, "Turnover", "chart-turnover", "part of equity", turnover)
+        + _turnover(content)
     )
+
+
+def _turnover(content: PageContent) -> str:
+    rows = content.exposures
+    bars = go.Bar(
+        x=_days(rows),
+        y=_plain(rows["turnover"]),
+        marker={"color": WINNER},
+        hovertemplate="%{x|%Y-%m-%d}: %{y:.4~g}<extra></extra>",
+    )
+    drawn = chart(
+        "chart-turnover",
+        [bars],
+        "session",
+        "part of equity",
+        height=200,
+        xaxis=date_range(content),
+    )
+    return f"<h3>Turnover</h3>{drawn}"
 
 
 def _lines(
@@ -94,7 +112,7 @@ def _lines(
 ) -> str:
     """Draw some columns of the exposures over the sessions, one line each."""
     rows = content.exposures
-    days = [day.date().isoformat() for day in pd.to_datetime(rows["session"])]
+    days = _days(rows)
     traces = [
         go.Scatter(
             x=days,
@@ -115,7 +133,11 @@ def _lines(
         yaxis={"rangemode": "tozero"},
     )
     names = legend((of, colour, "line") for of, (_, colour) in lines.items())
-    return f"<h3>{title}</h3>{names if len(lines) > 1 else ''}{drawn}"
+    return f"<h3>{title}</h3>{names}{drawn}"
+
+
+def _days(rows: pd.DataFrame) -> list[str]:
+    return [day.date().isoformat() for day in pd.to_datetime(rows["session"])]
 
 
 def _plain(values: pd.Series[Any]) -> list[float | None]:

@@ -100,7 +100,12 @@ def _beside(content: PageContent) -> str:
     winner, symbol = content.winner, content.study.benchmark
     rows = [
         ("Buy-and-hold of the same symbols", "buy_and_hold", "beta", "alpha"),
-        ("The same universe, equally weighted in each session", "equal_weight", "", ""),
+        (
+            "The same universe, equally weighted in each session",
+            "equal_weight",
+            "equal_weight_beta",
+            "equal_weight_alpha",
+        ),
     ]
     if symbol:
         rows.append((symbol, "benchmark", *BESIDE_SYMBOL))

@@ -1,4 +1,4 @@
-"""Beta and alpha to a study's benchmark symbol, against empyrical and by hand."""
+"""Beta and alpha to the benchmark symbol and the universe, by hand and empyrical."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from whatif_assets.domain.accounts.accounts import Accounts, Holding, Profits
+from whatif_assets.domain.accounts.accounts import (
+    Accounts,
+    Benchmarks,
+    Holding,
+    Profits,
+)
 from whatif_assets.domain.accounts.metrics import METRICS, measure
 from whatif_assets.domain.base.arrays import FloatArray
 
@@ -19,6 +24,12 @@ with warnings.catch_warnings():
     import empyrical
 
 NAN = math.nan
+
+
+def beside_all(symbol: FloatArray | None) -> Benchmarks:
+    """Returns of a benchmark symbol, and of a universe that is the same."""
+    known = None if symbol is None else np.asarray(symbol, dtype=np.float64)
+    return Benchmarks(None, known, known)
 
 
 def accounts(equity: FloatArray, symbol: FloatArray | None) -> Accounts:
@@ -33,17 +44,19 @@ def accounts(equity: FloatArray, symbol: FloatArray | None) -> Accounts:
         profits=Profits.none(n),
         holding=nothing,
         rejected=np.zeros(n),
-        benchmark_symbol=None if symbol is None else np.asarray(symbol, np.float64),
+        beside=beside_all(symbol),
         sessions_per_year=252,
     )
 
 
 def beside(equity: list[float], symbol: list[float] | None) -> tuple[float, float]:
     of = accounts(np.array([equity]), None if symbol is None else np.array(symbol))
-    beta, alpha = (
-        METRICS[f"benchmark_{name}"].function(of)[0] for name in ("beta", "alpha")
-    )
-    return float(beta), float(alpha)
+    found = [
+        [METRICS[f"{of_what}_{name}"].function(of)[0] for name in ("beta", "alpha")]
+        for of_what in ("benchmark", "equal_weight")
+    ]
+    np.testing.assert_array_equal(*found)
+    return float(found[0][0]), float(found[0][1])
 
 
 def test_twice_the_benchmark_has_a_beta_of_two_and_no_alpha() -> None:
@@ -112,10 +125,10 @@ def test_other_variants_of_a_block_do_not_change_a_bit() -> None:
     draw = np.random.default_rng(3)
     equity = 100 * np.exp(np.cumsum(draw.normal(0, 0.01, (7, 250)), axis=1))
     symbol = np.where(draw.random(250) < 0.1, NAN, draw.normal(0, 0.01, 250))
-    whole = measure(accounts(equity, symbol), 252, benchmark_symbol=symbol)
+    whole = measure(accounts(equity, symbol), 252, beside_all(symbol))
     for number in range(7):
         one = measure(
-            accounts(equity[number : number + 1], symbol), 252, benchmark_symbol=symbol
+            accounts(equity[number : number + 1], symbol), 252, beside_all(symbol)
         )
         for name in ("benchmark_beta", "benchmark_alpha"):
             assert one[name][0] == whole[name][number]

@@ -12,7 +12,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from whatif_assets.domain.accounts._backtrader import bt
-from whatif_assets.domain.accounts.accounts import Accounts, Holding, Profits
+from whatif_assets.domain.accounts.accounts import (
+    Accounts,
+    Benchmarks,
+    Holding,
+    Profits,
+)
 from whatif_assets.domain.accounts.metrics import METRICS, measure
 from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.accounts.trades import trades_of
@@ -44,7 +49,7 @@ def account(
         profits=Profits.of([np.array(profits, dtype=np.float64)]),
         holding=Holding(*np.array(held, dtype=np.float64)[:, None]),
         rejected=np.zeros(1),
-        benchmark=None if benchmark is None else np.array(benchmark),
+        beside=Benchmarks(None if benchmark is None else np.array(benchmark)),
         sessions_per_year=252,
     )
 

@@ -243,8 +243,16 @@ class TestBenchmark:
         inside = moves[["AAA", "BBB", "GONE"]].copy()
         inside.loc["2018-02-10":"2018-03-11", "BBB"] = np.nan
         expected = (1 + inside.mean(axis=1).dropna()).prod() - 1
-        found = rows.loc["held.chosen~universe=index", "equal_weight_return"]
-        assert found == pytest.approx(expected, rel=1e-9)
+        row = rows.loc["held.chosen~universe=index"]
+        assert row["equal_weight_return"] == pytest.approx(expected, rel=1e-9)
+        equity = query(
+            home,
+            "SELECT equity FROM equity WHERE configuration = "
+            "'held.chosen~universe=index' ORDER BY session",
+        )["equity"].to_numpy()
+        own, theirs = equity[1:] / equity[:-1] - 1, inside.mean(axis=1).to_numpy()[1:]
+        beta = np.cov(own, theirs)[0, 1] / np.var(theirs, ddof=1)
+        assert row["equal_weight_beta"] == pytest.approx(beta, rel=1e-9)
 
     @pytest.mark.usefixtures("undrawn")
     def test_another_benchmark_changes_no_other_number(self, copied: Home) -> None:

@@ -293,6 +293,8 @@ class TestBeside:
             "alpha": 0.02,
             "equal_weight_return": 0.2,
             "equal_weight_sharpe": 2.0,
+            "equal_weight_beta": 0.75,
+            "equal_weight_alpha": -0.01,
             "benchmark_return": 0.3,
             "benchmark_sharpe": 2.5,
             "benchmark_beta": 0.25,
@@ -306,7 +308,7 @@ class TestBeside:
         assert ["Buy-and-hold of the same symbols", "10%", "1.5", "0.5", "2%"] in rows
         assert ["<SPY>", "30%", "2.5", "0.25", "4%"] in rows
         (equal,) = (row for row in rows if "equally weighted" in row[0])
-        assert equal[1:] == ["20%", "2", "-", "-"]
+        assert equal[1:] == ["20%", "2", "0.75", "-1%"]
         assert "benchmark beta" in head
 
     def test_without_a_benchmark_nothing_is_said_of_one(self):
