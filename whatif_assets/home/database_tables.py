@@ -83,6 +83,7 @@ DATABASE = _by_name(
         dataclasses.replace(LAKE["best_configuration"], axis=None),
         dataclasses.replace(LAKE["verdicts"], axis=None),
         dataclasses.replace(LAKE["edge_parts"], axis=None),
+        dataclasses.replace(LAKE["capacity"], axis=None),
         Table(
             "states",
             "the state of a table for a study",

@@ -181,9 +181,16 @@ def _edge_parts(fresh: Freshness, study: Study) -> pd.DataFrame:
     return DATABASE["edge_parts"].empty()
 
 
+def _capacity(fresh: Freshness, study: Study) -> pd.DataFrame:
+    if fresh.of("verdicts", study.name).is_fresh:
+        return fresh.home.lake.read("capacity", study.name)
+    return DATABASE["capacity"].empty()
+
+
 _STUDY_TABLES: dict[str, Callable[[Freshness, Study], pd.DataFrame]] = {
     "placebos": _placebos,
     "edge_parts": _edge_parts,
+    "capacity": _capacity,
     "trials": lambda fresh, study: read_trials(fresh.home, study),
     "holdout_openings": lambda fresh, study: openings(fresh.home, study),
 }

@@ -22,6 +22,7 @@ _BARS = ("home.bar_reader", "home.adjustments")
 _RUNS = (
     "steps.sleeves",
     "steps.benchmarks",
+    "steps.market_impact",
     "domain.strategies.benchmark_size",
     *_BARS,
 )
@@ -37,7 +38,13 @@ ROOTS: dict[str, tuple[str, ...]] = {
     "leaderboard": ("steps.leaderboard", "domain.ranking.ranking"),
     "placebo_results": ("steps.placebos", *_RUNS),
     "holdout_results": ("steps.holdout", "steps.backtesting", *_RUNS),
-    "verdicts": ("steps.verdicts", "steps.exposure", "steps.edge_parts"),
+    "verdicts": (
+        "steps.verdicts",
+        "steps.exposure",
+        "steps.edge_parts",
+        "steps.capacity",
+        *_RUNS,
+    ),
     "best_configuration": ("steps.winner", "report.study_results", "report.conclusion"),
 }
 FOLLOWED = ("domain", "engines", "sources")

@@ -13,6 +13,8 @@ from whatif_assets.orchestration.resources import HomeResource
 from whatif_assets.orchestration.study_loop import for_each_study
 from whatif_assets.report.drawing import Picture
 from whatif_assets.report.plots import overfitting_plot
+from whatif_assets.steps.capacity import TABLE as CAPACITY
+from whatif_assets.steps.capacity import capacity
 from whatif_assets.steps.code_versions import CODE_VERSIONS
 from whatif_assets.steps.edge_parts import TABLE as EDGE_PARTS
 from whatif_assets.steps.edge_parts import edge_parts
@@ -67,6 +69,7 @@ def judge_winner(winner: Winner) -> Result:
         lake.write(TABLE, study, row),
         lake.write(LOGITS, study, logits),
         lake.write(EDGE_PARTS, study, edge_parts(winner, evidence)),
+        lake.write(CAPACITY, study, capacity(winner)),
     ]
     return Result(
         rows=1,

@@ -16,6 +16,7 @@ from plotly.offline import get_plotlyjs
 
 from whatif_assets.home.atomic import write_text
 from whatif_assets.home.home import Home
+from whatif_assets.report.page.capacity import capacity
 from whatif_assets.report.page.collect import collect
 from whatif_assets.report.page.content import PageContent
 from whatif_assets.report.page.costs import costs
@@ -45,6 +46,7 @@ SECTIONS: tuple[Callable[[PageContent], Section], ...] = (
     positions,
     overfitting,
     costs,
+    capacity,
     quality,
     lineage,
 )

@@ -30,6 +30,7 @@ from whatif_assets.report.page.content import (
 from whatif_assets.report.page.lineage_table import lineage_table
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.benchmarks import benchmark_of
+from whatif_assets.steps.capacity import TABLE as CAPACITY
 from whatif_assets.steps.comparison.attribution import Attribution, attribute, replay
 from whatif_assets.steps.edge_parts import TABLE as EDGE_PARTS
 from whatif_assets.steps.holdout import is_opened, openings
@@ -79,7 +80,7 @@ def collect(
     """
     days, sessions = _stretches(home, study), _sessions(home, study)
     attribution, why_not = _attributed(winner)
-    verdict, edge_parts, logits = _judgement(winner)
+    verdict, edge_parts, capacity, logits = _judgement(winner)
     return PageContent(
         study=study,
         market=home.market,
@@ -91,6 +92,7 @@ def collect(
         conclusion=conclusion,
         verdict=verdict,
         edge_parts=edge_parts,
+        capacity=capacity,
         logits=logits,
         stretches=days,
         curves=_curves(home, leaderboard, winner, days),
@@ -113,14 +115,15 @@ def collect(
 
 def _judgement(
     winner: Winner | None,
-) -> tuple[dict[str, Any], pd.DataFrame, FloatArray]:
-    """Return the verdict, the parts of the edge and the logits; empty if not judged."""
+) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFrame, FloatArray]:
+    """Return the verdict and what was stored beside it; empty if not judged."""
     judged = read_verdicts(winner) if winner else NO_VERDICTS
     if winner is None or judged.empty:
-        return {}, LAKE[EDGE_PARTS].empty(), np.empty(0)
+        return {}, LAKE[EDGE_PARTS].empty(), LAKE[CAPACITY].empty(), np.empty(0)
     lake, study = winner.home.lake, winner.study.name
     logits = lake.read(LOGITS, study)["logit"].to_numpy(dtype=np.float64)
-    return _first(judged), lake.read(EDGE_PARTS, study), logits
+    parts, capacity = lake.read(EDGE_PARTS, study), lake.read(CAPACITY, study)
+    return _first(judged), parts, capacity, logits
 
 
 def _detail(winner: Winner | None, table: str) -> pd.DataFrame:

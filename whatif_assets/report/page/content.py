@@ -52,6 +52,8 @@ class PageContent:
         winner was not judged.
     edge_parts
         The table ``edge_parts`` of the winner; no rows if the winner was not judged.
+    capacity
+        The table ``capacity`` of the study; no rows if it was not computed.
     logits
         One logit per split of the sessions in halves, which may be infinite; see
         :class:`~whatif_assets.domain.selection.overfitting.Overfitting`.
@@ -106,6 +108,7 @@ class PageContent:
     conclusion: str
     verdict: Mapping[str, Any]
     edge_parts: pd.DataFrame
+    capacity: pd.DataFrame
     logits: FloatArray
     stretches: Mapping[str, Sequence[date]]
     curves: pd.DataFrame

@@ -28,6 +28,7 @@ from whatif_assets_tests.lake_files import folder_of
 
 TABLES = {
     "best_configuration",
+    "capacity",
     "configurations",
     "data_quality",
     "equity",

@@ -13,6 +13,7 @@ import pandas as pd
 from whatif_assets.domain.accounts.costs import Costs
 from whatif_assets.domain.accounts.metrics import METRICS
 from whatif_assets.domain.selection.statistics import Statistics
+from whatif_assets.home.tables import LAKE
 from whatif_assets.report.page.content import CURVES, PageContent
 from whatif_assets.settings.market import Market
 from whatif_assets.settings.study import Study
@@ -239,6 +240,7 @@ def content(**changed: Any) -> PageContent:
             "conclusion": "Best configuration: <one>.\nVerdict: likely real.",
             "verdict": verdict(),
             "edge_parts": EDGE_PARTS,
+            "capacity": LAKE["capacity"].empty(),
             "logits": np.array([-0.5, 0.5, 1.5, np.inf]),
             "stretches": STRETCHES,
             "curves": curves(),
