@@ -2,6 +2,7 @@
 
 from datetime import date
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import yaml
@@ -434,3 +435,67 @@ class TestUniverse:
         path.write_text(yaml.safe_dump(content))
         with pytest.raises(BadInput, match=said):
             read_study(path)
+
+
+class TestCosts:
+    RATES: ClassVar = {"default": 30, "GME": 2000}
+
+    def one(self, costs=None, **fields):
+        return Study(
+            name="demo",
+            costs=costs or {},
+            configurations={"rf": {**FOREST, **fields}},
+        )
+
+    def test_rates_may_differ_by_symbol(self):
+        one = self.one({"borrow_bps": self.RATES, "half_spread_bps": 2})
+        costs = found("demo.rf", one).costs
+        assert (costs.borrow("GME"), costs.borrow("AAPL")) == (0.2, 0.003)
+        assert costs.half_spread("GME") == 2e-4
+
+    def test_a_configuration_and_a_key_replace_the_studys_rates(self):
+        one = self.one({"borrow_bps": self.RATES}, half_spread_bps=self.RATES)
+        costs = found("demo.rf~borrow_bps=5", one).costs
+        assert costs.borrow("GME") == 5e-4
+        assert costs.half_spread("GME") == 0.2
+
+    def test_each_cost_may_be_swept(self):
+        sweep = {"impact": [0, 0.5], "commission_per_order": [0, 1]}
+        one = self.one({"borrow_bps": self.RATES}, sweep=sweep)
+        variants = found("demo.rf", one).variants()
+        assert [v.costs.impact for v in variants] == [0, 0, 0.5, 0.5]
+        assert {v.costs.borrow("GME") for v in variants} == {0.2}
+
+    def test_a_study_without_the_later_costs_is_written_as_before(self):
+        settings = found("demo.rf", self.one({"slippage_bps": 1})).settings()
+        later = {"impact", "commission_per_order", "half_spread_bps"}
+        assert not later & set(settings)
+        assert settings["borrow_bps"] == 0.0
+
+    @pytest.mark.parametrize("field", ["borrow_bps", "half_spread_bps"])
+    @pytest.mark.parametrize(
+        ("rates", "message"),
+        [
+            (-1, "found -1; a number of 0 or more is needed, or a mapping"),
+            ({"default": 1, "GME": -2}, "found -2; a number of 0 or more"),
+            ({"GME": 2}, "found no default in {'GME': 2}; "),
+            ({"default": "x"}, "found 'x', a text; a number is needed"),
+            ([1, 2], "found"),
+        ],
+    )
+    def test_wrong_rates_are_refused(self, field, rates, message):
+        one = self.one(**{field: rates})
+        text = refused("demo.rf", one)
+        assert f"Configuration demo.rf: {field}" in text
+        assert message in text
+
+    @pytest.mark.parametrize("axis", ["each", "sweep"])
+    def test_mappings_on_an_axis_are_refused(self, axis):
+        one = self.one(**{axis: {"borrow_bps": [1, self.RATES]}})
+        with pytest.raises(BadInput, match="an axis of costs needs numbers"):
+            expand(one, HERE)
+
+    def test_impact_is_not_negative(self):
+        assert "impact: found -1; a number of 0.0 or more" in refused(
+            "demo.rf", self.one(impact=-1)
+        )
