@@ -18,7 +18,7 @@ from whatif_assets.steps.leaderboard import short_name
 TITLE = "Capacity"
 OTHERS = "the best of the other finalists"
 NONE = (
-    "Not computed. It needs a winner with a built-in strategy, and costs that depend "
+    "Not computed. It needs a variant of a built-in strategy, and costs that depend "
     "on the size of an order: impact, commission_minimum or commission_per_order. "
     "With other costs, profit grows in proportion to the capital."
 )
@@ -32,7 +32,7 @@ def capacity(content: PageContent) -> Section:
     is_winner = rows["rank"] == content.winner["rank"]
     winner, others = rows[is_winner], rows[~is_winner]
     traces = [_line(winner, WINNER)]
-    entries = [("the winner", WINNER, "line")]
+    entries = [(content.first, WINNER, "line")]
     others = others.dropna(subset=["sharpe"])
     if len(others):
         best = others.loc[others.groupby("capital")["sharpe"].idxmax()]
@@ -48,7 +48,9 @@ def capacity(content: PageContent) -> Section:
         shapes=[_mark(float(content.winner["start_cash"]))],
     )
     note = paragraph(_sentence(content))
-    return Section(TITLE, "capacity", note + legend(entries) + drawn + _leaders(rows))
+    return Section(
+        TITLE, "capacity", note + legend(entries) + drawn + _leaders(content)
+    )
 
 
 def _sentence(content: PageContent) -> str:
@@ -61,8 +63,9 @@ def _sentence(content: PageContent) -> str:
         f"the study, {own:,.0f}. "
     )
     if math.isinf(at):
-        return f"{begin}The winner stays the best finalist at each larger capital."
-    return f"{begin}From a capital of {at:,.0f} on, the winner is not the best."
+        first = content.first.capitalize()
+        return f"{begin}{first} stays the best finalist at each larger capital."
+    return f"{begin}From a capital of {at:,.0f} on, {content.first} is not the best."
 
 
 def _line(rows: pd.DataFrame, colour: str) -> go.Scatter:
@@ -81,8 +84,9 @@ def _mark(x: float) -> dict[str, Any]:
             "line": line}  # fmt: skip
 
 
-def _leaders(rows: pd.DataFrame) -> str:
+def _leaders(content: PageContent) -> str:
     """Tabulate the winner and the best finalist at each capital."""
+    rows, pnl = content.capacity, f"PnL of {content.first}"
     winner = rows[rows["rank"] == rows["rank"].min()]
     cells = []
     for row in winner.to_dict("records"):
@@ -93,5 +97,5 @@ def _leaders(rows: pd.DataFrame) -> str:
             for name in ("pnl", "total_return", "sharpe")
         ]
         cells.append((f"{row['capital']:,.0f}", *(names or ["none"]), *figures))
-    head = ("Capital", "Best finalist", "PnL of the winner", "Its return", "Its Sharpe")
+    head = ("Capital", "Best finalist", pnl, "Its return", "Its Sharpe")
     return table(head, cells, 2)

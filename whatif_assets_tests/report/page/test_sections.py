@@ -260,7 +260,10 @@ class TestFirstInRank:
     """Only a verdict makes the first in rank a winner."""
 
     def page(self, **changed):
-        content = example.content(**changed)
+        row = {"configuration": "demo.one", "variant": "-", "rank": 1, "best": True}
+        figures = {"pnl": 30.0, "total_return": 0.03, "sharpe": 1.0}
+        rows = [{**row, **figures, "capital": capital} for capital in (1e3, 1e4)]
+        content = example.content(capacity=pd.DataFrame(rows), **changed)
         return read("".join(f"{s.title} {s.html}" for s in all_sections(content)))
 
     @pytest.mark.parametrize(
