@@ -18,7 +18,7 @@ from whatif_assets.domain.accounts.metrics import measure
 from whatif_assets.engines.backtest import engine_of, sweep
 from whatif_assets.home.tables import LAKE
 from whatif_assets.settings.configuration import Configuration
-from whatif_assets.steps.benchmarks import benchmark_of
+from whatif_assets.steps.benchmarks import benchmark_of, benchmarks_of
 from whatif_assets.steps.leaderboard import BOARD, CANDIDATE, finalists
 from whatif_assets.steps.sleeves import sleeves_of_configuration
 from whatif_assets.steps.winner import Winner
@@ -82,19 +82,21 @@ def _metrics(
         replace(at_capital(by_id[name], factor), id=str(number))
         for number, (name, factor) in enumerate(zip(table["variant"], factors))
     ]
-    hold = benchmark_of(sleeves, variants[0].share(len(sleeves)), n).returns[0]
-    per_year = winner.home.market.sessions_per_year()
+    hold = benchmark_of(sleeves, variants[0].share(len(sleeves)), n)
+    home, sessions = winner.home, winner.sessions
+    beside = benchmarks_of(home, winner.study, sleeves, hold, sessions)
+    per_year = home.market.sessions_per_year()
     strategy, base = configuration.strategy, configuration.base
     blocks = sweep(sleeves, strategy, scaled, n_sessions=n, base=base)
     found = [
-        measure(some, per_year, hold).assign(rejected_orders=some.rejected)
+        measure(some, per_year, beside).assign(rejected_orders=some.rejected)
         for some in blocks
     ]
     return pd.concat(found, ignore_index=True)
 
 
 def at_capital(variant: Variant, factor: float) -> Variant:
-    """Multiply the cash of a variant, and the sizes of its positions with it.
+    """Multiply the cash and the reserve of a variant, and the sizes of its positions.
 
     Sizes are multiplied exactly, so that a position may be a part of a share.
     """
@@ -104,7 +106,8 @@ def at_capital(variant: Variant, factor: float) -> Variant:
         else value
         for name, value in variant.settings.items()
     }
-    return replace(variant, settings=settings, cash=variant.cash * factor)
+    cash, reserve = variant.cash * factor, variant.reserve * factor
+    return replace(variant, settings=settings, cash=cash, reserve=reserve)
 
 
 def _are_best(rows: pd.DataFrame, winner: Winner) -> pd.Series[bool]:

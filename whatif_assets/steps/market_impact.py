@@ -20,7 +20,7 @@ from whatif_assets.settings.configuration import Configuration
 
 def has_impact(configuration: Configuration) -> bool:
     """Whether any variant of a configuration has costs with market impact."""
-    return any(variant.costs.impact for variant in configuration.variants())
+    return any((configuration.costs.impact, *configuration.sweep.get("impact", ())))
 
 
 def with_impact_scale(
