@@ -87,13 +87,19 @@ def _scale_of_sessions(closes: FloatArray, values: FloatArray) -> FloatArray:
 def _moments_before(values: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Count, mean and sum of squared deviations of the values before each one."""
     padded = np.concatenate([np.full(SESSIONS, np.nan), values])
-    windows = np.lib.stride_tricks.sliding_window_view(padded, SESSIONS)[:-1]
-    known = np.isfinite(windows)
-    count = known.sum(axis=1)
-    some = np.where(known, windows, 0.0)
-    mean = some.sum(axis=1) / np.maximum(count, 1)
-    away = np.where(known, windows - mean[:, None], 0.0)
-    return count.astype(np.float64), mean, (away * away).sum(axis=1)
+    known = np.isfinite(padded)
+    some = np.where(known, padded, 0.0)
+    places = range(SESSIONS)  # session by session of the windows, for speed
+    n = len(values)
+    count, total = np.zeros(n), np.zeros(n)
+    for place in places:
+        count += known[place : place + n]
+        total += some[place : place + n]
+    mean, squares = total / np.maximum(count, 1.0), np.zeros(n)
+    for place in places:
+        away = np.where(known[place : place + n], some[place : place + n] - mean, 0.0)
+        squares += away * away
+    return count, mean, squares
 
 
 def slippage_of_market_orders(
