@@ -9,6 +9,7 @@ and one line in ``PLACEBOS``.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from whatif_assets.domain.accounts.accounts import Accounts
+from whatif_assets.domain.accounts.accounts import Accounts, Benchmarks
 from whatif_assets.domain.accounts.job import Variant
 from whatif_assets.domain.accounts.metrics import measure
 from whatif_assets.domain.accounts.shape import Shape, trade_at_random
@@ -91,6 +92,14 @@ class WinnerShape:
         home, study, configuration = winner.home, winner.study, winner.configuration
         run = rerun_with_fills(home, study, configuration, [winner.variant.id])
         return cls(winner, Shape.of(run.jobs_of([winner.variant.id])))
+
+    @functools.cached_property
+    def beside(self) -> Benchmarks:
+        """What the placebos' betas and alphas are measured against."""
+        winner, sleeves = self.winner, self.shape.sleeves
+        sized = self.sized("buy_and_hold")
+        hold = benchmark_of(sleeves, sized, len(winner.sessions))
+        return benchmarks_of(winner.home, winner.study, sleeves, hold, winner.sessions)
 
     def variant(self, settings: Mapping[str, Any], id: str = "-") -> Variant:
         """Make a variant with the winner's costs and cash."""
@@ -217,11 +226,8 @@ def run(challenged: WinnerShape, placebo: Placebo) -> tuple[pd.DataFrame, pd.Dat
             trade_at_random(shape, variant, seed, len(sessions))
             for seed, variant in enumerate(placebo.variants, start=1)
         ]
-    sized = challenged.sized("buy_and_hold")
-    hold = benchmark_of(shape.sleeves, sized, len(sessions))
-    beside = benchmarks_of(winner.home, winner.study, shape.sleeves, hold, sessions)
     per_year = winner.home.market.sessions_per_year()
-    metrics = [measure(some, per_year, beside) for some in accounts]
+    metrics = [measure(some, per_year, challenged.beside) for some in accounts]
     days = [day.isoformat() for day in sessions]
     daily = pd.DataFrame(np.concatenate([some.pnl for some in accounts]), columns=days)
     daily.insert(0, "variant", [name for some in accounts for name in some.variants])
