@@ -44,7 +44,7 @@ class Studies(Life):
     @rule(number=NUMBERS, by=st.sampled_from(["market", "group"]))
     def compare_across_symbols(self, number: int, by: str) -> None:
         of = {"sma": {"timeperiod": 3, "relative_to": "close"}}
-        self._study(number)["features"][0] = {"zscore": {"of": of, "by": by}}
+        self._study(number)["features"][0] = {"rank": {"of": of, "by": by}}
         self.changed()
 
     @rule(

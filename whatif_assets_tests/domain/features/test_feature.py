@@ -10,6 +10,7 @@ from whatif_assets.domain.features import (
     FeatureFunction,
     check_symbols_read,
     compute,
+    functions_of,
     parse_feature,
     warm_up,
 )
@@ -30,6 +31,21 @@ from whatif_assets_tests.domain.features.random_walks import random_walks, weekd
         ({"macd_signal": {"slowperiod": 40}}, "macd_signal_12_40_9_close"),
         ("ema+timeperiod=30+price=vwap", "ema_30_vwap"),
         ("t3+vfactor=0.5+relative_to=close", "t3_5_0p5_close_to_close"),
+        ({"rank": {"of": "rsi"}}, "rank_market_of_rsi_14_close"),
+        (
+            {"rank": {"of": {"ema": {"relative_to": "close"}}, "by": "group"}},
+            "rank_group_of_ema_10_close_to_close",
+        ),
+        (
+            {
+                "zscore": {
+                    "of": {"winsorise": {"of": "rsi", "limit": 0.1}},
+                    "bar": "60min",
+                }
+            },
+            "zscore_market_of_winsorise_0p1_market_of_rsi_14_close_of_1h",
+        ),
+        ({"beta": {"to": "SPY"}}, "beta_390_close_spy"),
     ],
 )
 def test_a_column_is_named_after_what_was_asked_for(item: Any, column: str) -> None:
@@ -65,6 +81,20 @@ def test_defaults_written_out_are_the_same_feature() -> None:
         (7, "feature: found 7; write"),
         ("ema+timeperiod", r"feature: found 'ema\+timeperiod'; write"),
         ("ema+timeperiod=x", "feature ema: timeperiod: found 'x', a text; "),
+        ("rank", "feature rank: of: missing; write the feature whose values are"),
+        ({"rank": {"of": "rsii"}}, "feature rsii: unknown; .* Did you mean 'rsi'?"),
+        ({"rank": {"of": 3}}, "feature: found 3; write a name"),
+        ({"rank": {"of": "rsi", "by": "sector"}}, "rank: by: found 'sector'; allowed"),
+        ({"rank": {"of": {"ema": {"bar": "1h"}}}}, "rank: of: found bar 1h inside; wr"),
+        (
+            {"rank": {"of": "close", "relative_to": "open"}},
+            "rank: relative_to: the fea",
+        ),
+        ({"ema": {"of": "rsi"}}, "feature ema: of: unknown field; allowed are"),
+        ("winsorise+limit=0.5+of=rsi", "winsorise: limit: found 0.5; a number below"),
+        ("+of=".join(["rank"] * 5 + ["rsi"]), "of: at most 5 features can be nested"),
+        ("rank+of=", r"feature rank: of: missing"),
+        ("beta", "feature beta: to: this field is required"),
     ],
 )
 def test_a_wrong_feature_is_refused_by_name(item: Any, message: str) -> None:
@@ -85,12 +115,40 @@ def test_a_wrong_feature_is_refused_by_name(item: Any, message: str) -> None:
             {"regression_slope": {"symbol": "BRK.B"}},
             "regression_slope+symbol=BRK.B",
         ),
+        (
+            {"rank": {"by": "group", "bar": "1h", "of": {"ema": {"timeperiod": 5}}}},
+            "rank+by=group+bar=1h+of=ema+timeperiod=5",
+        ),
+        (
+            {
+                "zscore": {
+                    "of": {"winsorise": {"limit": 0.2, "of": {"beta": {"to": "B"}}}}
+                }
+            },
+            "zscore+of=winsorise+limit=0.2+of=beta+to=B",
+        ),
     ],
 )
 def test_a_feature_in_one_line_is_the_same_feature(item: Any, text: str) -> None:
     feature = parse_feature(item)
     assert feature.text == text
     assert parse_feature(text) == feature
+
+
+def test_a_feature_across_symbols_needs_what_the_feature_inside_needs() -> None:
+    inside = parse_feature({"beta": {"to": "SPY", "timeperiod": 20}})
+    across = parse_feature({"rank": {"of": {"demean": {"of": inside}}, "bar": "1h"}})
+    assert across.warm_up == inside.warm_up == 20
+    assert across.elsewhere == inside.elsewhere == ("close", "SPY")
+    assert [feature.function for feature in across.chain] == ["rank", "demean", "beta"]
+    assert across.leaf == parse_feature("beta+to=SPY+timeperiod=20+bar=1h")
+    assert inside.leaf is inside
+    assert functions_of([across, parse_feature("rsi")]) == [
+        *("beta", "demean", "rank", "rsi")
+    ]
+    assert parse_feature("rank+of=last_value+fact=macro.DFF").fact == "macro.DFF"
+    assert not across.reads_groups
+    assert parse_feature("rank+of=demean+by=group+of=rsi").reads_groups
 
 
 def test_warm_up_is_the_longest_of_the_features() -> None:
