@@ -166,8 +166,8 @@ class Configuration:
         """
         if not isinstance(self.universe, Members):
             return None
-        whole = read_membership(self.base, self.universe.file)
-        return whole.between(self.dates.first, self.dates.last)
+        dates = self.dates
+        return read_membership(self.base, self.universe.file, dates.first, dates.last)
 
     def settings(self) -> dict[str, Any]:
         """Return all settings as values for JSON; a hash in place of all members."""

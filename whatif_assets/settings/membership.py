@@ -60,12 +60,12 @@ class Membership:
     file: Path
     spells: tuple[Spell, ...]
 
-    @property
+    @functools.cached_property
     def hash(self) -> str:
         """Hash of the spells; it does not depend on the file's name or layout."""
         return combined_hash([s.symbol, str(s.first), str(s.last)] for s in self.spells)
 
-    @property
+    @functools.cached_property
     def symbols(self) -> dict[str, int]:
         """Symbols that are ever a member, sorted, and the line of their first spell."""
         lines: dict[str, int] = {}
@@ -85,8 +85,10 @@ class Membership:
         return Membership(self.file, tuple(spell.cut(first, last) for spell in kept))
 
 
-def read_membership(base: Path, name: str) -> Membership:
-    """Read a membership file, and check every row.
+def read_membership(
+    base: Path, name: str, first: date | None = None, last: date | None = None
+) -> Membership:
+    """Read a membership file, check every row, and cut the spells to some dates.
 
     The file has a header with the columns ``symbol``, ``from`` and ``to``, in any
     order; other columns are not read. Dates are those of sessions, written as
@@ -99,6 +101,8 @@ def read_membership(base: Path, name: str) -> Membership:
         Folder of the study file.
     name
         Path of the file from there.
+    first, last
+        The dates, both inclusive; None is an open end.
 
     Raises
     ------
@@ -123,7 +127,7 @@ def read_membership(base: Path, name: str) -> Membership:
         content = file.read_bytes()
     except OSError as error:
         raise BadInput(f"{file} cannot be read ({error.strerror}).") from None
-    return _parsed(file, hashlib.sha256(content).hexdigest())
+    return _between(file, hashlib.sha256(content).hexdigest(), first, last)
 
 
 def is_inside(base: Path, name: str) -> bool:
@@ -133,6 +137,13 @@ def is_inside(base: Path, name: str) -> bool:
 
 
 # Cached by content, because a run asks for the members of each partition again.
+@functools.lru_cache(maxsize=16)
+def _between(
+    file: Path, content: str, first: date | None, last: date | None
+) -> Membership:
+    return _parsed(file, content).between(first, last)
+
+
 @functools.lru_cache(maxsize=16)
 def _parsed(file: Path, content: str) -> Membership:
     lines = read_lines(file)
