@@ -1,7 +1,7 @@
-"""Import a user's own ``bt.Strategy``, which runs unchanged.
+"""Import a user's own ``bt.Strategy``, which runs unchanged, or function of weights.
 
-It is named ``package.module:Class`` or ``path/to/file.py:Class``. Its Backtrader params
-are its settings.
+It is named ``package.module:Class`` or ``path/to/file.py:Class``. Its Backtrader
+params, or the arguments of the function, are its settings.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import importlib
 import importlib.util
+import inspect
 import sys
 import time
 import traceback
@@ -19,6 +20,7 @@ from types import ModuleType
 
 from whatif_assets.domain.accounts._backtrader import bt
 from whatif_assets.domain.base.errors import BadInput, did_you_mean
+from whatif_assets.domain.strategies.weight_function import rule_of
 from whatif_assets.engines.isolation.worker_pool import try_import
 from whatif_assets.engines.local_code import (
     imported_from_elsewhere,
@@ -34,7 +36,7 @@ _failed: dict[str, BadInput] = {}  # errors of slow failed imports, by hash of t
 
 
 def load_strategy(name: str, base: Path, *, tried: bool = False) -> type[bt.Strategy]:
-    """Import a user's strategy class.
+    """Import a user's strategy class, or make one of a function of weights.
 
     Parameters
     ----------
@@ -61,11 +63,13 @@ def load_strategy(name: str, base: Path, *, tried: bool = False) -> type[bt.Stra
     found = getattr(module, class_name, None)
     if isinstance(found, type) and issubclass(found, bt.Strategy):
         return found
+    if inspect.isfunction(found):
+        return rule_of(found)
     strategies = _strategies_in(module)
     problem = (
         f"{source} has no class {class_name}"
         if found is None
-        else f"{class_name} is not a bt.Strategy"
+        else f"{class_name} is neither a bt.Strategy nor a function of weights"
     )
     raise BadInput(
         f"Strategy '{name}': {problem}; strategies in {source}: "

@@ -53,17 +53,32 @@ def settings_of_params(strategy: type[bt.Strategy]) -> type[BaseModel]:
     None or of another kind. Params whose names begin with an underscore are not
     settings.
     """
+    params = dict(strategy.params._getitems())
+    return settings_like(f"{strategy.__name__}Settings", params, _Params)
+
+
+def settings_like(
+    name: str, defaults: Mapping[str, Any], base: type[BaseModel]
+) -> type[BaseModel]:
+    """Build a settings model from defaults; names with an underscore first are none.
+
+    Parameters
+    ----------
+    name, base
+        Name of the model, and the model whose fields it has too.
+    defaults
+        The default of each setting; a value must be of its kind, see
+        `settings_of_params`.
+    """
     fields: dict[str, Any] = {
-        name: (_kind_of(default), _default(default))
-        for name, default in strategy.params._getitems()
-        if not name.startswith("_")
+        key: (_kind_of(default), _default(default))
+        for key, default in defaults.items()
+        if not key.startswith("_")
     }
     with warnings.catch_warnings():
         # Pydantic warns about params with names such as `copy` or `json`.
         warnings.simplefilter("ignore", UserWarning)
-        model: type[BaseModel] = create_model(
-            f"{strategy.__name__}Settings", __base__=_Params, **fields
-        )
+        model: type[BaseModel] = create_model(name, __base__=base, **fields)
     return model
 
 
