@@ -99,7 +99,7 @@ def test_an_edited_file_has_another_version_and_is_imported_again(folder: Path) 
     [
         ("nowhere.py:Buyer", "nowhere.py cannot be read"),
         ("mine.py:Byer", r"mine.py has no class Byer; .* Buyer. Did you mean 'Buyer'"),
-        ("mine.py:NoStrategy", "NoStrategy is not a bt.Strategy"),
+        ("mine.py:NoStrategy", "NoStrategy is neither a bt.Strategy nor"),
         ("mine.py:", "write 'package.module:Class' or 'file.py:Class'"),
         ("no.such.module:Buyer", "its import fails with ModuleNotFoundError"),
     ],
