@@ -93,6 +93,7 @@ def print_check(home_path: Path, study: str) -> bool:
     from whatif_assets.home.home import Home, code_base
     from whatif_assets.settings.entries import expand
     from whatif_assets.settings.market import MARKET_FILE
+    from whatif_assets.settings.resolving import check_members
     from whatif_assets.settings.study import read_study, study_market
     from whatif_assets.steps.data_check import check_data, size_of
     from whatif_assets.steps.rehearsal import rehearse
@@ -119,6 +120,8 @@ def print_check(home_path: Path, study: str) -> bool:
         symbols = check_data(checked, market, of_market.parent)
     except BadInput as error:
         raise BadInput(f"{where}: {error}") from None
+    for configuration in configurations:
+        check_members(configuration, symbols)
     console.print(_configurations(checked, base))
     console.print(str(size_of(checked, market, symbols, configurations)))
     return True

@@ -10,6 +10,8 @@ import pandas as pd
 import pytest
 
 from whatif_assets.command_line.studies import run_studies
+from whatif_assets.command_line.terminal import print_check
+from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.home.creation import set_up
 from whatif_assets.home.home import Home
 from whatif_assets.steps.freshness import Freshness
@@ -175,6 +177,8 @@ def test_a_member_that_the_market_lacks_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = write(tmp_path, MEMBERS + "GONER,2018-01-05,\n")
+    with pytest.raises(BadInput, match="line 6: symbol: the market has no 'GONER'"):
+        print_check(tmp_path / "home", str(path))
     assert not run_studies(tmp_path / "home", str(path))
     said = " ".join(capsys.readouterr().out.split())
     assert "members.csv, line 6: symbol: the market has no 'GONER'" in said
