@@ -15,6 +15,8 @@ from whatif_assets.command_line.terminal import print_check
 from whatif_assets.domain.bars.sessions import Sessions
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.home.home import Home
+from whatif_assets.report.page.profits import by_group
+from whatif_assets.steps.comparison.attribution import attribute, replay
 from whatif_assets.steps.freshness import Freshness
 from whatif_assets_tests.made_once import made_once
 
@@ -153,6 +155,63 @@ def test_every_configuration_has_results(home: Home) -> None:
 def test_the_cash_is_that_of_the_account(home: Home) -> None:
     rows = query(home, "SELECT DISTINCT start_cash FROM leaderboard")
     assert rows["start_cash"].tolist() == [100_000.0]
+
+
+@pytest.mark.parametrize("key", ["held.ranked", "held.rules", "held.mine"])
+def test_every_division_of_a_profit_adds_up_to_it(home: Home, key: str) -> None:
+    configuration, study = home.find(key)
+    variants = configuration.variants()
+    run = replay(home, study, configuration, variants)
+    pnl = home.lake.read("backtest_results", key).set_index("variant")["pnl"]
+    market = home.market.model_copy(update={"groups": {"a": ("AAA",), "b": ("BBB",)}})
+    for variant in variants:
+        of = attribute(
+            run,
+            variant,
+            home.market.sessions.timezone,
+            built_in=configuration.strategy_type().built_in,
+        )
+        profit = pytest.approx(pnl[variant.id], rel=1e-9, abs=1e-6)
+        assert of.pnl == profit
+        assert of.daily.groupby("symbol")["pnl"].sum().sum() == profit
+        assert by_group(market, of).sum() == profit
+        assert sum(of.by_leg().values()) == profit
+        assert of.by_hour().sum() == profit
+        assert np.nansum([*of.by_cost().values()]) == profit
+        if variant.settings.get("sides") == "long":
+            assert of.by_leg()["short"] == 0
+
+
+def test_exposures_have_a_row_for_each_session(home: Home) -> None:
+    rows = query(home, "FROM exposures WHERE configuration = 'held.ranked'")
+    held = query(
+        home,
+        "SELECT variant, session, sum(abs(weight)) AS gross, count(*) AS positions, "
+        "max(abs(weight)) AS largest_weight FROM positions "
+        "WHERE configuration = 'held.ranked' GROUP BY ALL",
+    )
+    both = held.merge(rows, on=["variant", "session"], suffixes=("", "_there"))
+    assert len(both) == len(held)
+    for name in ("gross", "positions", "largest_weight"):
+        np.testing.assert_allclose(both[name], both[f"{name}_there"], rtol=1e-12)
+    sessions = home.study("held").sessions(home.market)
+    assert (rows.groupby("variant").size() == len(sessions)).all()
+    empty = rows[rows["positions"] == 0]
+    assert (empty["gross"] == 0).all()
+    cash = query(
+        home,
+        "SELECT variant, sum(abs(size * price)) AS traded FROM fills "
+        "WHERE configuration = 'held.ranked' GROUP BY ALL ORDER BY ALL",
+    )
+    equity = query(
+        home,
+        "SELECT variant, session, equity FROM equity "
+        "WHERE configuration = 'held.ranked' ORDER BY ALL",
+    )
+    before = equity.groupby("variant")["equity"].shift(1).fillna(100_000.0)
+    traded = rows.sort_values(["variant", "session"], ignore_index=True)["turnover"]
+    found = (traded * before).groupby(equity["variant"]).sum()
+    np.testing.assert_allclose(found, cash["traded"], rtol=1e-9)
 
 
 def test_positions_add_up_to_the_equity_at_work(home: Home) -> None:
