@@ -146,8 +146,20 @@ def sweep(
 
 
 def _with_account(kind: StrategyType, variants: Sequence[Variant]) -> list[Variant]:
-    """Let the variants of a strategy of portfolios share one account."""
+    """Let the variants of a strategy of portfolios share one account.
+
+    Raises
+    ------
+    BadInput
+        Costs limit the orders of another strategy by the volume.
+    """
     if kind.panel_rule is None:
+        if any(variant.costs.participation for variant in variants):
+            raise BadInput(
+                f"Strategy '{kind.name}': participation: the rest of an order waits "
+                "only in strategies of portfolios, such as rank_long_short. Set it to "
+                "0 for this strategy."
+            )
         return list(variants)
     return [replace(variant, account="portfolio") for variant in variants]
 

@@ -15,6 +15,7 @@ from whatif_assets.domain.accounts._backtrader import (
     bt,
     date_numbers,
 )
+from whatif_assets.domain.accounts.costs import Costs, units_of_volume
 from whatif_assets.domain.accounts.job import Variant
 from whatif_assets.domain.accounts.panel import Panel
 from whatif_assets.domain.accounts.panel_run import PanelRun
@@ -158,9 +159,17 @@ def _prepared(
     for sleeve in panel.sleeves:
         add_feed(cerebro, sleeve, kind.lines_of(sleeve, settings))
         set_costs(cerebro.broker, variant.costs, sleeve, shared=True)
+    if variant.costs.participation:
+        cerebro.broker.set_filler(functools.partial(_filled, variant.costs))
     cerebro.broker.setcash(variant.cash + variant.shift)
     _add_strategies(cerebro, panel, kind, settings, variant.credit)
     return cerebro
+
+
+def _filled(costs: Costs, order: Any, price: float, ago: int) -> float:
+    """Units of an order that its bar fills, a filler of Backtrader."""
+    most = units_of_volume(order.data.volume[ago], costs.participation)
+    return float(min(most, abs(order.executed.remsize)))
 
 
 def _add_strategies(

@@ -45,6 +45,10 @@ IMPACT = (
     "Market impact: an order of value Q moves its price by this many daily "
     "volatilities, times the square root of Q over the value traded in a session."
 )
+PARTICIPATION = (
+    "For strategies of portfolios: the largest part of a bar's volume that an order "
+    "may fill, such as 0.05; its rest waits for the next bars. 0: no limit."
+)
 
 
 class CostSettings(Settings):
@@ -58,6 +62,7 @@ class CostSettings(Settings):
     half_spread_bps: Rate = Field(default=0.0, description=HALF_SPREAD)
     borrow_bps: Rate = Field(default=0.0, description=BORROW)
     impact: float = Field(default=0.0, ge=0, description=IMPACT)
+    participation: float = Field(default=0.0, ge=0, le=1, description=PARTICIPATION)
 
 
 def costs_of(values: Mapping[str, Any]) -> Costs:

@@ -323,6 +323,19 @@ def _assemble(
     _check_features(key, general, features, bar)
     account = account_of(key, general, base)
     check_money(key, general, account, sweep, study.cash)
+    costs = costs_of(
+        {
+            k: _or_default(getattr(general, k), getattr(study.costs, k))
+            for k in COST_NAMES
+        }
+    )
+    if costs.participation and not find_strategy(general.strategy, base).panel_rule:
+        raise BadInput(
+            f"Configuration {key}: participation: found {costs.participation}, but the "
+            f"rest of an order does not wait in strategy '{general.strategy}'. Write "
+            "participation: 0, or use a strategy of portfolios.",
+            field=("participation",),
+        )
     symbols, universe = _universe(study, key, general, base)
     return Configuration(
         study=study.name,
@@ -352,12 +365,7 @@ def _assemble(
         account=account,
         leverage=_or_default(general.leverage, 1.0),
         reserve=_or_default(general.reserve, 0.0),
-        costs=costs_of(
-            {
-                k: _or_default(getattr(general, k), getattr(study.costs, k))
-                for k in COST_NAMES
-            }
-        ),
+        costs=costs,
         base=base,
     )
 

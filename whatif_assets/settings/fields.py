@@ -27,6 +27,7 @@ from whatif_assets.settings.costs import (
     BORROW,
     HALF_SPREAD,
     IMPACT,
+    PARTICIPATION,
     PER_ORDER,
     OptionalRate,
 )
@@ -85,6 +86,9 @@ class General(Settings):
     half_spread_bps: OptionalRate = Field(default=None, description=HALF_SPREAD)
     borrow_bps: OptionalRate = Field(default=None, description=BORROW)
     impact: float | None = Field(default=None, ge=0, description=IMPACT)
+    participation: float | None = Field(
+        default=None, ge=0, le=1, description=PARTICIPATION
+    )
     model_seed: int | None = Field(default=None, ge=0)
     search_folds: int = Field(default=3, ge=2)
 

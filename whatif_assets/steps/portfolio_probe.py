@@ -78,8 +78,8 @@ def portfolio_sees_no_future(
             except BadInput as error:
                 tally.fail(f"{how}, the strategy fails: {error} {ADVICE}", ts=cut)
                 continue
-            ours = _until_open(own, sleeves, cut)
-            theirs = _until_open(again, sleeves, cut)
+            known = _before if variant.costs.participation else _until_open
+            ours, theirs = (known(fills, sleeves, cut) for fills in (own, again))
             _same_before(cut, ours, theirs, how, tally)
     return tally.finding()
 
@@ -121,6 +121,14 @@ def _fills_of(
         base=configuration.base,
     )
     return result.fills.sort_values(["ts", "symbol"], kind="stable")
+
+
+def _before(
+    fills: pd.DataFrame, sleeves: Sequence[Sleeve], cut: pd.Timestamp
+) -> pd.DataFrame:
+    """Keep the fills before a time: at its opens, volumes decide on their sizes."""
+    kept: pd.DataFrame = fills[fills["ts"] < cut]
+    return kept
 
 
 def _until_open(

@@ -495,6 +495,15 @@ class TestCosts:
         with pytest.raises(BadInput, match="an axis of costs needs numbers"):
             expand(one, HERE)
 
+    def test_only_orders_of_portfolios_wait_for_volume(self):
+        rules = self.one({"participation": 0.05})
+        text = refused("demo.rf", rules)
+        assert "participation: found 0.05" in text
+        assert "'forecast_threshold'" in text
+        panel = {"strategy": "rank_long_short", "score": "roc", "participation": 0.05}
+        assert found("demo.p", study(p=panel)).costs.participation == 0.05
+        assert "1.0 or less" in refused("demo.p~participation=2", study(p=panel))
+
     def test_impact_is_not_negative(self):
         assert "impact: found -1; a number of 0.0 or more" in refused(
             "demo.rf", self.one(impact=-1)

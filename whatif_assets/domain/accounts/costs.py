@@ -16,7 +16,7 @@ DEFAULT = "default"
 MOST = 0.9  # so that a sale always has a price above 0
 # Fields that are left out of a written form where they are 0. Trials and results that
 # were made before there were such costs keep their identity.
-_LATER = ("commission_per_order", "half_spread_bps", "impact")
+_LATER = ("commission_per_order", "half_spread_bps", "impact", "participation")
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,9 @@ class Costs:
         Market impact: an order moves its price by this many daily volatilities, times
         the square root of its value over the mean value that is traded in a session.
         It is added to the slippage, up to 90 % of the price.
+    participation
+        The largest part of a bar's volume that an order of a portfolio may fill; its
+        rest waits for the next bars. 0: no limit.
     """
 
     commission_bps: float = 0.0
@@ -90,6 +93,7 @@ class Costs:
     commission_per_order: float = 0.0
     half_spread_bps: Rate = 0.0
     impact: float = 0.0
+    participation: float = 0.0
 
     def slippage(self, symbol: str) -> float:
         """Slippage and half spread of a symbol together, a fraction of the price."""
@@ -121,8 +125,9 @@ class Costs:
 
     @property
     def depend_on_size(self) -> bool:
-        """Whether a larger order costs a larger or smaller part of its value."""
-        return bool(self.impact or self.commission_minimum or self.commission_per_order)
+        """Whether a larger order costs another part of its value, or fills less."""
+        charged = self.commission_minimum or self.commission_per_order
+        return bool(self.impact or self.participation or charged)
 
     @property
     def symbols(self) -> list[str]:
@@ -195,6 +200,14 @@ def _highest(rate: Rate) -> float:
     if isinstance(rate, BySymbol):
         return max(rate.as_mapping().values())
     return rate
+
+
+def units_of_volume(volume: float, participation: float) -> float:
+    """Compute how many whole units of a bar's volume an order may fill.
+
+    0 where the volume is not known.
+    """
+    return float(math.floor(volume * participation)) if volume > 0 else 0.0
 
 
 def slippage_with_impact(

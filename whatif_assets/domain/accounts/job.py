@@ -71,11 +71,13 @@ class Variant:
         """Return this variant with the cash that belongs to one of several symbols.
 
         That is all of its cash where each symbol has an account of its own, and an
-        equal part of it where all symbols share one account.
+        equal part of it where all symbols share one account. Only orders of such an
+        account are limited by the volume.
         """
         if self.account == "symbol":
             return self
-        return replace(self, cash=self.cash / max(n_symbols, 1))
+        costs = replace(self.costs, participation=0.0)
+        return replace(self, cash=self.cash / max(n_symbols, 1), costs=costs)
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,13 +8,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from whatif_assets.domain.accounts.costs import slippage_with_impact
+from whatif_assets.domain.accounts.costs import slippage_with_impact, units_of_volume
 from whatif_assets.engines.compiled.kernel import count_trade
 from whatif_assets.engines.portfolio.compiled import compiled
 from whatif_assets.engines.portfolio.layout import Log, Prices, Work
 
 _count_trade = compiled(count_trade.py_func)
 _with_impact = compiled(slippage_with_impact)
+_units_of_volume = compiled(units_of_volume)
 
 
 @compiled
@@ -66,6 +67,7 @@ def _check(now: int, prices: Prices, p: Any, w: Work, counts: Any, log: Log) -> 
             cash -= opened * price * multiplier
             cash -= _commission(opened, price, multiplier, p)
         if cash >= 0:
+            order.whole = size
             w.waiting[kept] = w.waiting[n]
             kept += 1
         else:
@@ -119,13 +121,23 @@ def _charge_interest(now: int, prices: Prices, p: Any, w: Work, equity: Any) -> 
 
 @compiled
 def _fill(due: int, prices: Prices, p: Any, w: Work, counts: Any, log: Log) -> None:
-    """Fill the orders that are due at a time at the opens of their bars."""
+    """Fill the orders that are due at a time at the opens of their bars.
+
+    The rest of an order for which the volume is too small waits for the next bar.
+    """
     a, kept = w.account[0], 0
     for n in range(int(a.n_waiting)):
-        if w.waiting[n].due == due:
-            order = w.waiting[n]
-            _execute(due, int(order.symbol), order.size, prices, p, w, counts, log)
-        else:
+        order, waits = w.waiting[n], True
+        if order.due == due:
+            s, size = int(order.symbol), order.size
+            if p.participation > 0:
+                most = _units_of_volume(prices.volume[due, s], p.participation)
+                size = math.copysign(min(abs(size), most), size)
+            filled = _execute(due, s, size, order.whole, prices, p, w, counts, log)
+            waits = filled and size != order.size
+            order.size -= size
+            order.due = prices.following[due, s]
+        if waits:
             w.waiting[kept] = w.waiting[n]
             kept += 1
     a.n_waiting = kept
@@ -136,21 +148,26 @@ def _execute(
     now: int,
     s: int,
     size: float,
+    whole: float,
     prices: Prices,
     p: Any,
     w: Work,
     counts: Any,
     log: Log,
-) -> None:
-    """Close what is open, then open the rest if the cash is there for it."""
+) -> bool:
+    """Close what is open, then open the rest if the cash is there for it.
+
+    ``size`` is what fills now of the order of the size ``whole``. Returns whether the
+    cash was there.
+    """
     a, one, multiplier = w.account[0], w.book[s], prices.multiplier[s]
     price, side = prices.open[now, s], 1.0 if size > 0 else -1.0
     slippage = prices.slippage[int(p.rates), s]
     if p.impact > 0:
         scale = prices.impact[now, s]
-        slippage = _with_impact(slippage, p.impact, scale, size, price, multiplier)
+        slippage = _with_impact(slippage, p.impact, scale, whole, price, multiplier)
     price = price * (1 + math.copysign(side, price * side) * slippage)
-    before, closing, opening = one.held, 0.0, 0.0
+    before, closing, opening, filled = one.held, 0.0, 0.0, True
     closed = _closed(before, size)
     opened = size - closed
     if closed != 0:
@@ -164,6 +181,7 @@ def _execute(
     if opened != 0:
         opening = _commission(opened, price, multiplier, p)
         left = a.cash - opened * price * multiplier - opening
+        filled = left >= 0
         if left < 0:
             opened = opening = 0.0
             _refuse(now, s, size - closed, 1.0, counts, log)
@@ -175,6 +193,7 @@ def _execute(
         _count_fill(now, s, bar, done, price, slippage, opening, closing, counts, log)
         counts.traded += abs(done * price) * multiplier
         _move(s, bar, done, price, opening, w, counts)
+    return filled
 
 
 @compiled

@@ -48,6 +48,7 @@ PARAMETERS = _record(
     "per_order",
     "minimum",
     "impact",
+    "participation",
     "rates",
     "borrows",
 )
@@ -76,9 +77,9 @@ POSITION = _record(
     "held", "entry", "interest", "profit", "first_bar", "weight", "target", "chosen"
 )
 
-# An order that waits: its symbol, signed size, price at its decision, and the time of
-# the bar that fills it.
-ORDER = _record("symbol", "size", "close", "due")
+# An order that waits: its symbol, signed size that is still to fill, price at its
+# decision, time of the bar that fills it, and its signed size when it was sent.
+ORDER = _record("symbol", "size", "close", "due", "whole")
 
 # A fill: time and bar of the symbol, signed size, price, commission and interest, the
 # part of them for closing, and by what fraction the price is worse.
@@ -100,7 +101,8 @@ class Prices(NamedTuple):
     symbol and session. ``day_times`` are the times at which some symbol has its first
     bar of a UTC day; they and ``days`` are empty where nobody pays interest.
     ``slippage`` and ``borrow`` (a day) are fractions by row of rates and symbol.
-    ``impact`` has impact scales, and is empty where nobody has market impact.
+    ``impact`` has impact scales, and is empty where nobody has market impact, as
+    ``volume`` is where no order is limited by it.
     """
 
     open: FloatArray
@@ -117,6 +119,7 @@ class Prices(NamedTuple):
     slippage: FloatArray
     borrow: FloatArray
     impact: FloatArray
+    volume: FloatArray
 
 
 class Work(NamedTuple):

@@ -109,6 +109,7 @@ class Batch:
                 "per_order": costs.commission_per_order,
                 "minimum": costs.commission_minimum,
                 "impact": costs.impact,
+                "participation": costs.participation,
                 "rates": rates.setdefault(by_symbol, (len(rates), costs))[0],
                 "borrows": costs.borrows,
                 **rule.parameters(own),
@@ -145,6 +146,7 @@ class Batch:
             slippage=self._by_symbol(Costs.slippage),
             borrow=self._by_symbol(Costs.borrow) / 365,
             impact=self._impact(),
+            volume=panel.spread("volume") if self._is_limited else np.zeros((0, 0)),
         )
 
     def _by_symbol(self, rate: Callable[[Costs, str], float]) -> FloatArray:
@@ -152,6 +154,11 @@ class Batch:
         symbols = self.panel.symbols
         table = [[rate(costs, symbol) for symbol in symbols] for costs in self.rates]
         return np.array(table, dtype=np.float64).reshape(len(self.rates), len(symbols))
+
+    @property
+    def _is_limited(self) -> bool:
+        """Whether the volume limits the orders of any variant."""
+        return bool(self.parameters["participation"].any())
 
     def _impact(self) -> FloatArray:
         """Impact scales by time and symbol; empty where no variant has impact."""

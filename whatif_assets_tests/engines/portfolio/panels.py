@@ -95,12 +95,18 @@ def random_panel(seed: int, n_symbols: int, n_times: int) -> list[Sleeve]:
     return sleeves
 
 
-def with_random_impact(sleeves: Sequence[Sleeve], seed: int) -> list[Sleeve]:
-    """Give symbols impact scales that differ from session to session; some are 0."""
+def with_random_liquidity(sleeves: Sequence[Sleeve], seed: int) -> list[Sleeve]:
+    """Give symbols volumes, and impact scales that differ from session to session.
+
+    Some are 0, and some volumes unknown.
+    """
     draw = np.random.default_rng([seed, 1])
     found = []
     for sleeve in sleeves:
         n = int(sleeve.session[-1]) + 1
         scale = draw.choice([0.0, 1e-5, 1e-3, 0.1]) * draw.integers(0, 4, n)
-        found.append(dataclasses.replace(sleeve, impact=scale[sleeve.session]))
+        volume = draw.choice([0.0, 7.0, 90.0, 2_500.0, 1e6, np.nan], len(sleeve))
+        found.append(
+            dataclasses.replace(sleeve, impact=scale[sleeve.session], volume=volume)
+        )
     return found

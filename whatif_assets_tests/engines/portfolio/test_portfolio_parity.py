@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,12 @@ from hypothesis import strategies as st
 
 from whatif_assets.domain.accounts.audit import in_words
 from whatif_assets.domain.accounts.costs import BySymbol
+from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.engines.backtest import Costs, Variant, run_backtests, sweep
 from whatif_assets_tests.engines.portfolio.panels import (
     random_panel,
-    with_random_impact,
+    sleeve_at,
+    with_random_liquidity,
 )
 
 STRATEGY = "rank_long_short"
@@ -61,6 +64,7 @@ costs = st.builds(
     commission_per_order=sometimes([0.5, 9], 0.0),
     half_spread_bps=sometimes([3, OF_SYMBOLS], 0.0),
     impact=sometimes([0.3, 1.0], 0.0),
+    participation=sometimes([0.03, 0.5], 0.0),
 )
 cash = st.sampled_from([150.0, 3_000.0, 1e5, 1e6])
 leverage = sometimes([1.5, 3.0], 1.0)
@@ -90,7 +94,7 @@ def test_fills_refusals_cash_and_value_are_those_of_backtrader(
 ) -> None:
     if own["neutral"] == "beta":
         own = {**own, "sides": "long_short"}
-    sleeves = with_random_impact(random_panel(seed, n_symbols, n_times), seed)
+    sleeves = with_random_liquidity(random_panel(seed, n_symbols, n_times), seed)
     account = {"leverage": leverage, "reserve": reserve}
     variant = Variant("-", own, costs, cash, "portfolio", **account)
     ours = run_backtests(sleeves, STRATEGY, [variant])
@@ -135,3 +139,25 @@ def test_variants_are_the_same_alone_and_beside_others() -> None:
     for row, variant in enumerate(variants):
         (alone,) = sweep(sleeves, STRATEGY, [variant], processes=1)
         np.testing.assert_array_equal(alone.equity[0], together.equity[row])
+
+
+@pytest.mark.parametrize("reference", [False, True])
+def test_the_rest_of_an_order_waits_for_the_next_bars(reference: bool) -> None:
+    times = np.arange(8)
+    one = sleeve_at("AAA", times, np.full(8, 10.0), columns={"forecast": np.ones(8)})
+    volumes = np.array([100.0, 30, 0, np.nan, 50, 39, 1000, 1000])
+    one = dataclasses.replace(one, volume=volumes)
+    # The order is of 98; half of each later bar's volume, in whole units, fills it.
+    own = {"count": 1, "sides": "long", "rebalance": "bars", "every": 8}
+    costs = Costs(participation=0.5, commission_per_order=1.0)
+    variant = Variant("-", own, costs, 1000.0)
+    result = run_backtests([one], STRATEGY, [variant], reference=reference)
+    assert result.fills["size"].tolist() == [15, 25, 19, 39]
+    assert result.fills["commission"].tolist() == [1, 1, 1, 1]
+
+
+def test_other_strategies_have_no_orders_that_wait() -> None:
+    sleeves = random_panel(5, 2, 20)
+    variant = Variant("-", {}, Costs(participation=0.1))
+    with pytest.raises(BadInput, match="participation: the rest of an order waits"):
+        run_backtests(sleeves, "buy_and_hold", [variant])

@@ -46,6 +46,7 @@ configurations:
     score: roc+timeperiod=3
     sides: long_short
     count: 1
+    participation: 0.4
     sweep: {every: [1, 10], borrow_bps: [0, 90]}
   rules:
     {strategy: ema_cross, fastperiod: 2, slowperiod: 4, size: 20, cash: 20000,
@@ -133,6 +134,21 @@ def test_fills_say_by_how_much_they_are_worse(home: Home) -> None:
     assert fills["slippage"].nunique() > len(fills) // 2
     late = fills.loc[fills["symbol"] == "LATE", "slippage"]
     assert (late > 4e-4).all()
+
+
+def test_no_fill_takes_more_than_its_part_of_the_volume(home: Home) -> None:
+    fills = query(
+        home,
+        "SELECT f.size, b.volume FROM fills f JOIN price_bars b USING (symbol, ts) "
+        "WHERE f.configuration = 'sized.often'",
+    )
+    assert (fills["size"].abs() <= 0.4 * fills["volume"]).all()
+    (many,) = query(
+        home,
+        "SELECT max(total_return) AS most FROM capacity "
+        "WHERE configuration = 'sized.often' AND capital = 1e9",
+    )["most"]
+    assert abs(many) < 0.05
 
 
 def test_nothing_is_computed_where_no_cost_depends_on_size(home: Home) -> None:
