@@ -161,6 +161,7 @@ def _prepared(
         set_costs(cerebro.broker, variant.costs, sleeve, shared=True)
     if variant.costs.participation:
         cerebro.broker.set_filler(functools.partial(_filled, variant.costs))
+    cerebro.broker.shift = variant.shift
     cerebro.broker.setcash(variant.cash + variant.shift)
     _add_strategies(cerebro, panel, kind, settings, variant.credit)
     return cerebro

@@ -235,6 +235,7 @@ def set_costs(
         mult=sleeve.multiplier,
     )
     broker.addcommissioninfo(commission, name=sleeve.symbol if shared else None)
+    broker.cash_rates = costs.cash_rates
     if costs.impact or costs.half_spread_bps:
         scale = sleeve.impact_scales() if costs.impact else np.empty(0)
         broker.frictions[sleeve.symbol] = Friction(

@@ -49,6 +49,8 @@ PARTICIPATION = (
     "For strategies of portfolios: the largest part of a bar's volume that an order "
     "may fill, such as 0.05; its rest waits for the next bars. 0: no limit."
 )
+CASH = "Yearly rate in basis points that cash above 0 earns."
+DEBIT = "Yearly rate in basis points that cash below 0 costs."
 
 
 class CostSettings(Settings):
@@ -63,6 +65,8 @@ class CostSettings(Settings):
     borrow_bps: Rate = Field(default=0.0, description=BORROW)
     impact: float = Field(default=0.0, ge=0, description=IMPACT)
     participation: float = Field(default=0.0, ge=0, le=1, description=PARTICIPATION)
+    cash_bps: float = Field(default=0.0, ge=0, description=CASH)
+    debit_bps: float = Field(default=0.0, ge=0, description=DEBIT)
 
 
 def costs_of(values: Mapping[str, Any]) -> Costs:

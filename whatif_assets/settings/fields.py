@@ -25,6 +25,8 @@ from whatif_assets.domain.models import ALGORITHMS
 from whatif_assets.engines.strategies import PARAM, find_strategy
 from whatif_assets.settings.costs import (
     BORROW,
+    CASH,
+    DEBIT,
     HALF_SPREAD,
     IMPACT,
     PARTICIPATION,
@@ -89,6 +91,8 @@ class General(Settings):
     participation: float | None = Field(
         default=None, ge=0, le=1, description=PARTICIPATION
     )
+    cash_bps: float | None = Field(default=None, ge=0, description=CASH)
+    debit_bps: float | None = Field(default=None, ge=0, description=DEBIT)
     model_seed: int | None = Field(default=None, ge=0)
     search_folds: int = Field(default=3, ge=2)
 

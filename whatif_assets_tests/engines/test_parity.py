@@ -108,6 +108,8 @@ costs = st.builds(
     commission_per_order=sometimes(st.sampled_from([0.5, 9]), 0.0),
     half_spread_bps=sometimes(st.sampled_from([3, OF_SYMBOL]), 0.0),
     impact=sometimes(st.sampled_from([0.5, 1.0]), 0.0),
+    cash_bps=sometimes(st.sampled_from([400, 50_000]), 0.0),
+    debit_bps=sometimes(st.sampled_from([700, 90_000]), 0.0),
 )
 cash = st.sampled_from([20.0, 750.0, 1000.0, 2000.0, 1e4, 1e6])
 

@@ -22,7 +22,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from whatif_assets.domain.accounts.costs import Friction, slippage_with_impact
+from whatif_assets.domain.accounts.costs import (
+    Friction,
+    interest_on_cash,
+    slippage_with_impact,
+)
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -191,6 +195,10 @@ class RecordingBroker(bt.brokers.BackBroker):  # type: ignore[misc]
         Maximum of ``deposited`` over the run, at least 0.
     frictions
         `Friction` by symbol; it applies on top of ``slip_perc``.
+    cash_rates
+        What cash earns, and what debt costs, a day; fractions.
+    shift
+        By how much the cash is above the account's own.
     slipped
         Number of fills made with other slippage settings than at the start.
     fills
@@ -215,6 +223,8 @@ class RecordingBroker(bt.brokers.BackBroker):  # type: ignore[misc]
     def __init__(self, session_ends: npt.NDArray[np.float64] | None = None) -> None:
         self.frictions: dict[str, Friction] = {}
         self._slippage_now = 0.0
+        self.cash_rates = (0.0, 0.0)
+        self.shift = 0.0
         super().__init__()
         self._session_ends = session_ends
         self._running = False
@@ -235,12 +245,13 @@ class RecordingBroker(bt.brokers.BackBroker):  # type: ignore[misc]
         self.slippages: list[float] = []
         self.submissions: list[tuple[int, float, int, float, float]] = []
         self._sent: dict[int, int] = {}
+        self._today = 0
         self.rejected = 0
 
     def _slippage_settings(self) -> tuple[Any, ...]:
         """Current slippage settings of the broker."""
         own = tuple(getattr(self.p, name) for name in _SLIPPAGE)
-        return *own, *self.frictions.items()
+        return *own, *self.frictions.items(), self.cash_rates
 
     def slippage(self, data: Any, size: float, price: float) -> float:
         """Compute the slippage of an order of some units, as a fraction of its price.
@@ -335,8 +346,18 @@ class RecordingBroker(bt.brokers.BackBroker):  # type: ignore[misc]
 
     def next(self) -> None:
         """Process one bar."""
+        self._earn_interest()
         super().next()
         self.values.append(self._value - self.deposited)
+
+    def _earn_interest(self) -> None:
+        """Let the cash earn interest for the days since the bar before."""
+        if not any(self.cash_rates):
+            return
+        today = int(max(data.datetime[0] for data in self.cerebro.datas if len(data)))
+        days, self._today = today - (self._today or today), today
+        own = self.cash - self.shift
+        self.cash += interest_on_cash(own, days, *self.cash_rates)
 
     def notify(self, order: Any) -> None:
         """Notify the strategy of an order, then record the result."""

@@ -1,9 +1,9 @@
 """Audits: whether the fills of an account explain its value, at the stated costs.
 
-At the end of every session, value = starting cash + gains of fills and open positions -
-costs must hold; money that was paid in does not count as a gain. Costs are computed
-again from the fills and the costs that the study states. An account with a value that
-is not a number fails the audit.
+At the end of every session, value = starting cash + gains of fills and open positions +
+interest on cash - costs must hold; money that was paid in does not count as a gain.
+Interest and costs are computed again from the fills and the costs that the study
+states. An account with a value that is not a number fails the audit.
 """
 
 from __future__ import annotations
@@ -78,6 +78,9 @@ def audit(run: Run, sleeve: Sleeve, variant: Variant) -> Audit:
     same = np.abs(run.commissions - stated) <= tolerated
     valued = sleeve.last_bars()[1] if run.valued is None else run.valued
     gains = book.gains(sleeve, valued, run.commissions, unpaid)
+    if variant.account == "symbol":  # a part of an account has no cash of its own
+        cash, costs = variant.cash, variant.costs
+        gains += book.earned(sleeve, cash, costs, run.commissions, unpaid)[valued]
     apart = run.equity - (variant.cash + gains)
     scale = np.abs(variant.cash) + np.sum(book.values) + np.abs(gains)
     wrong = apart[~(np.abs(apart) <= TOLERANCE * scale)]

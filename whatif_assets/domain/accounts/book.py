@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from whatif_assets.domain.accounts.costs import Costs
+from whatif_assets.domain.accounts.costs import Costs, interest_on_cash
 from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.base.arrays import FloatArray
 
@@ -104,6 +104,44 @@ class Book:
         owed[closing] = np.diff(accrued[self.made[closing]], prepend=0.0)
         done = np.searchsorted(self.made, bars, side="right")
         return accrued - totals_after(np.cumsum(owed), done), owed
+
+    def earned(
+        self,
+        sleeve: Sleeve,
+        start: float,
+        costs: Costs,
+        charged: FloatArray,
+        unpaid: FloatArray,
+    ) -> FloatArray:
+        """Interest on cash up to each bar.
+
+        Parameters
+        ----------
+        sleeve, start, costs
+            The bars, the cash before the first bar, and the costs.
+        charged, unpaid
+            As for :meth:`gains`.
+
+        Returns
+        -------
+        numpy.ndarray
+            Money earned so far, below 0 where debt cost more; n float64.
+        """
+        total = np.zeros(len(sleeve))
+        if not costs.earns or not len(sleeve):
+            return total
+        day = sleeve.ts // _DAY
+        days = np.diff(day, prepend=day[:1])
+        done = np.searchsorted(self.made, np.arange(len(sleeve)), side="left")
+        flows = np.cumsum(-self.sizes * self.prices * self.per_point - charged)
+        cash = start + totals_after(flows, done)
+        cash[1:] -= unpaid[:-1]  # interest on borrowed shares is due after this
+        earned = 0.0
+        for bar in np.flatnonzero(days):
+            held = float(cash[bar]) + earned
+            total[bar] = interest_on_cash(held, int(days[bar]), *costs.cash_rates)
+            earned += total[bar]
+        return np.asarray(np.cumsum(total))
 
     def gains(
         self,

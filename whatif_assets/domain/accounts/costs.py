@@ -16,7 +16,14 @@ DEFAULT = "default"
 MOST = 0.9  # so that a sale always has a price above 0
 # Fields that are left out of a written form where they are 0. Trials and results that
 # were made before there were such costs keep their identity.
-_LATER = ("commission_per_order", "half_spread_bps", "impact", "participation")
+_LATER = (
+    "commission_per_order",
+    "half_spread_bps",
+    "impact",
+    "participation",
+    "cash_bps",
+    "debit_bps",
+)
 
 
 @dataclass(frozen=True)
@@ -83,6 +90,10 @@ class Costs:
     participation
         The largest part of a bar's volume that an order of a portfolio may fill; its
         rest waits for the next bars. 0: no limit.
+    cash_bps, debit_bps
+        Yearly rates in basis points that cash above 0 earns, and that cash below 0
+        costs; 1/365 of them for each calendar day (UTC), at the account's first bar of
+        a day and before its orders.
     """
 
     commission_bps: float = 0.0
@@ -94,6 +105,8 @@ class Costs:
     half_spread_bps: Rate = 0.0
     impact: float = 0.0
     participation: float = 0.0
+    cash_bps: float = 0.0
+    debit_bps: float = 0.0
 
     def slippage(self, symbol: str) -> float:
         """Slippage and half spread of a symbol together, a fraction of the price."""
@@ -106,6 +119,16 @@ class Costs:
     def borrow(self, symbol: str) -> float:
         """Yearly rate for borrowed shares of a symbol, as a fraction."""
         return _rate(self.borrow_bps, symbol) / 1e4
+
+    @property
+    def cash_rates(self) -> tuple[float, float]:
+        """What cash earns, and what debt costs, a day; fractions."""
+        return self.cash_bps / 1e4 / 365, self.debit_bps / 1e4 / 365
+
+    @property
+    def earns(self) -> bool:
+        """Whether cash earns interest, or debt costs it."""
+        return bool(self.cash_bps or self.debit_bps)
 
     @property
     def borrows(self) -> bool:
@@ -200,6 +223,19 @@ def _highest(rate: Rate) -> float:
     if isinstance(rate, BySymbol):
         return max(rate.as_mapping().values())
     return rate
+
+
+def interest_on_cash(cash: float, days: float, earned: float, charged: float) -> float:
+    """Compute the interest of some days on cash; below 0 if the cash is.
+
+    Parameters
+    ----------
+    cash, days
+        Cash of the account, and the number of days.
+    earned, charged
+        Rates a day of cash above 0, and of cash below 0; fractions.
+    """
+    return days * (earned if cash > 0 else charged) * cash
 
 
 def units_of_volume(volume: float, participation: float) -> float:

@@ -145,6 +145,12 @@ class Panel:
             table[place, number] = np.diff(day, prepend=day[:1])
         return table
 
+    @functools.cached_property
+    def new_days(self) -> npt.NDArray[np.int32]:
+        """UTC days between each time and the time before it; T, 0 at the first."""
+        day = self.ts // _DAY
+        return np.diff(day, prepend=day[:1]).astype(np.int32)
+
     def session_ends(self) -> tuple[IntArray, IntArray]:
         """Return the sessions that have bars, and the last time of each."""
         last = np.flatnonzero(np.diff(self.session, append=np.int32(-1)))

@@ -220,13 +220,15 @@ def run_positions(sleeve: Sleeve, held: FloatArray, variant: Variant) -> Run:
     unpaid, owed = book.interest(sleeve, variant.costs)
     closing, opening = book.commissions(variant.costs)
     closing = closing + owed
-    gains = book.gains(sleeve, sleeve.last_bars()[1], closing + opening, unpaid)
+    last, charged = sleeve.last_bars()[1], closing + opening
+    gains = book.gains(sleeve, last, charged, unpaid)
+    gains += book.earned(sleeve, variant.cash, variant.costs, charged, unpaid)[last]
     return Run(
         equity=variant.cash + gains,
         bars=made,
         sizes=sizes,
         prices=prices,
-        commissions=closing + opening,
+        commissions=charged,
         values_traded=book.values,
         multipliers=per_point,
         slippage=slippage,

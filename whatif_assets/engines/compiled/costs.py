@@ -11,11 +11,12 @@ from typing import Any
 
 from numba import njit
 
-from whatif_assets.domain.accounts.costs import slippage_with_impact
+from whatif_assets.domain.accounts import costs
 
 compiled = njit(nogil=True, error_model="numpy", forceinline=True)
 
-_with_impact = compiled(slippage_with_impact)
+_with_impact = compiled(costs.slippage_with_impact)
+interest_on_cash = compiled(costs.interest_on_cash)
 
 
 @compiled

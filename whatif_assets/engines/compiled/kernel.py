@@ -24,6 +24,7 @@ from whatif_assets.engines.compiled import layout as at
 from whatif_assets.engines.compiled.costs import (
     charge,
     compiled,
+    interest_on_cash,
     price_of_fill,
     shares_for_cash,
 )
@@ -56,7 +57,7 @@ def run_variant(
     counts.least, counts.greatest = np.inf, -np.inf
     s = state[0]
     s.money, s.last_bar, s.multiplier = p.cash, -1, bars.multiplier
-    s.held = s.entry = s.interest = s.order = s.protected = 0.0
+    s.held = s.entry = s.interest = s.order = s.protected = s.days = 0.0
     values, tops, bottoms = series.values, series.tops, series.bottoms
     closes, ends = bars.close, bars.ends
     bar, session = int(np.int64(-1)), 0
@@ -103,7 +104,7 @@ def _is_busy(s: Any, p: Any) -> bool:
     """Whether something may happen on the very next bar."""
     borrows = s.held < 0 and p.borrow > 0
     watched = s.held != 0 and p.watches > 0
-    return bool(s.order != 0 or borrows or watched)
+    return bool(s.order != 0 or borrows or watched or p.accrues > 0)
 
 
 @compiled
@@ -165,6 +166,8 @@ def _process_orders(s: Any, p: Any, counts: Any, fills: Any) -> None:
     """Fill or refuse the waiting order and charge interest, then try exit orders."""
     order, price = s.order, math.nan
     s.order = 0.0
+    if p.accrues > 0:
+        s.money += interest_on_cash(s.money, s.days, p.earned, p.debited)
     if order != 0:
         if _affordable(order, s, p):
             price = price_of_fill(order, s.open, s, p)

@@ -138,6 +138,8 @@ def _encoded(settings: RuleSettings, costs: Costs) -> tuple[float, ...]:
         *_rates(costs, ""),
         costs.commission_per_order,
         costs.impact,
+        *costs.cash_rates,
+        costs.earns,
         *_work_flags(settings, costs),
     )
 
@@ -153,6 +155,7 @@ def _work_flags(settings: RuleSettings, costs: Costs) -> tuple[bool, bool, bool]
         or settings.cool_down
         or costs.borrows
         or costs.impact
+        or costs.earns
         or settings.reversal != "one_order"
         or _sizing(settings)[0] == layout.ALL_CASH
     )

@@ -8,7 +8,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from whatif_assets.domain.accounts.costs import slippage_with_impact, units_of_volume
+from whatif_assets.domain.accounts.costs import (
+    interest_on_cash,
+    slippage_with_impact,
+    units_of_volume,
+)
 from whatif_assets.engines.compiled.kernel import count_trade
 from whatif_assets.engines.portfolio.compiled import compiled
 from whatif_assets.engines.portfolio.layout import Log, Prices, Work
@@ -16,6 +20,7 @@ from whatif_assets.engines.portfolio.layout import Log, Prices, Work
 _count_trade = compiled(count_trade.py_func)
 _with_impact = compiled(slippage_with_impact)
 _units_of_volume = compiled(units_of_volume)
+_interest_on_cash = compiled(interest_on_cash)
 
 
 @compiled
@@ -29,6 +34,8 @@ def work_until(
         if a.sent >= 0:
             if due > now:
                 break
+            if due == now:
+                _earn_interest(now, prices, p, w, equity)
             _check(due, prices, p, w, counts, log)
         else:
             due = int(w.waiting[0].due)
@@ -37,11 +44,13 @@ def work_until(
         if due > now:
             break
         if due == now:
+            _earn_interest(now, prices, p, w, equity)
             _charge_interest(now, prices, p, w, equity)
         mark_before(due, prices, w, equity)
         _fill(due, prices, p, w, counts, log)
         if due == now:
             return
+    _earn_interest(now, prices, p, w, equity)
     _charge_interest(now, prices, p, w, equity)
 
 
@@ -99,6 +108,17 @@ def _refuse(
         refusal.time, refusal.symbol = now, s
         refusal.size, refusal.at_fill = size, at_fill
     counts.rejected += 1
+
+
+@compiled
+def _earn_interest(now: int, prices: Prices, p: Any, w: Work, equity: Any) -> None:
+    """Earn interest on cash for the days since the time before, once."""
+    a = w.account[0]
+    if p.accrues > 0 and a.accrued < now:
+        mark_before(now, prices, w, equity)
+        own, days = a.cash - p.shift, prices.new_days[now]
+        a.cash += _interest_on_cash(own, days, p.earned, p.debited)
+        a.accrued = now
 
 
 @compiled

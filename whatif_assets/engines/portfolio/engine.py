@@ -118,6 +118,8 @@ class BacktraderPortfolioEngine:
 def result_of(sweep: Sweep, panel: Panel, recorded: Recorded) -> BacktestResult:
     """Put the accounts of all variants together, and each symbol's part of them.
 
+    Interest on the cash of an account is divided equally among the symbols.
+
     Parameters
     ----------
     sweep, panel
@@ -133,18 +135,24 @@ def result_of(sweep: Sweep, panel: Panel, recorded: Recorded) -> BacktestResult:
     fills = fill_table([(v.id, sleeve, run) for v, sleeve, run in every])
     traded = [sum(float(r.values_traded.sum()) for *_, r in jobs[name]) for name in ids]
     rejected = [run.rejected for *_, run in every]
+    account = np.array([_by_session(runs[v.id], v, panel, sweep) for v in variants])
+    parts = _shares(every, sweep.n_sessions, shape)
+    for row, variant in enumerate(variants):
+        if variant.costs.earns:
+            earned = account[row] - parts[row].sum(axis=0)
+            parts[row] += earned / max(len(panel.sleeves), 1)
     return BacktestResult(
         variants=ids,
         symbols=panel.symbols,
         cash=_cash(variants) / max(len(panel.sleeves), 1),
         commission_bps=commission_bps(variants),
-        equity=_shares(every, sweep.n_sessions, shape),
+        equity=parts,
         rejected=np.array(rejected, dtype=np.int64).reshape(shape),
         traded=np.array(traded),
         profits=profits_of(trades_of(fills), ids),
         holding=Holding.of([(run, len(s)) for _, s, run in every], *shape),
         replay=lambda some: [job for name in some for job in jobs[name]],
-        account=np.array([_by_session(runs[v.id], v, panel, sweep) for v in variants]),
+        account=account,
         account_cash=_cash(variants),
         refused=refused_orders(runs, panel),
     )

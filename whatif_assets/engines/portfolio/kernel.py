@@ -86,7 +86,7 @@ def begin(p: Any, w: Work, counts: Any) -> None:
     """Begin with cash alone."""
     a = w.account[0]
     a.cash = a.value = p.cash + p.shift
-    a.n_held, a.n_waiting, a.sent, a.marked = 0, 0, -1, 0
+    a.n_held, a.n_waiting, a.sent, a.marked, a.accrued = 0, 0, -1, 0, 0
     a.side = a.hedge = 0.0
     for s in range(len(w.book)):
         one = w.book[s]

@@ -49,14 +49,17 @@ PARAMETERS = _record(
     "minimum",
     "impact",
     "participation",
+    "earned",
+    "debited",
+    "accrues",
     "rates",
     "borrows",
 )
 
 # An account: cash, its value when it was last asked for, how many symbols are held,
 # how many orders wait, the time at which they were sent (-1 once they are checked), at
-# the ends of how many sessions it was valued, and how many symbols were chosen, those
-# to be long of first. Of a pair, the side of its first symbol and the hedge ratio.
+# the ends of how many sessions it was valued, up to which time cash earned, and how
+# many symbols were chosen, those to be long of first. Of a pair, the side of its first symbol and the hedge ratio.
 ACCOUNT = _record(
     "cash",
     "value",
@@ -64,6 +67,7 @@ ACCOUNT = _record(
     "n_waiting",
     "sent",
     "marked",
+    "accrued",
     "n_chosen",
     "n_long",
     "side",
@@ -102,7 +106,8 @@ class Prices(NamedTuple):
     bar of a UTC day; they and ``days`` are empty where nobody pays interest.
     ``slippage`` and ``borrow`` (a day) are fractions by row of rates and symbol.
     ``impact`` has impact scales, and is empty where nobody has market impact, as
-    ``volume`` is where no order is limited by it.
+    ``volume`` is where no order is limited by it. ``new_days`` has the UTC days between
+    each time and the one before it.
     """
 
     open: FloatArray
@@ -120,6 +125,7 @@ class Prices(NamedTuple):
     borrow: FloatArray
     impact: FloatArray
     volume: FloatArray
+    new_days: npt.NDArray[np.int32]
 
 
 class Work(NamedTuple):

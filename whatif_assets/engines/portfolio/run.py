@@ -110,6 +110,9 @@ class Batch:
                 "minimum": costs.commission_minimum,
                 "impact": costs.impact,
                 "participation": costs.participation,
+                "earned": costs.cash_rates[0],
+                "debited": costs.cash_rates[1],
+                "accrues": costs.earns,
                 "rates": rates.setdefault(by_symbol, (len(rates), costs))[0],
                 "borrows": costs.borrows,
                 **rule.parameters(own),
@@ -146,6 +149,7 @@ class Batch:
             slippage=self._by_symbol(Costs.slippage),
             borrow=self._by_symbol(Costs.borrow) / 365,
             impact=self._impact(),
+            new_days=panel.new_days,
             volume=panel.spread("volume") if self._is_limited else np.zeros((0, 0)),
         )
 
@@ -189,8 +193,8 @@ class Batch:
         found: dict[Hashable, list[int]] = {}
         for row in rows:
             lines = self.rule.lines_key(self.settings[row])
-            borrows = bool(self.parameters["borrows"][row] > 0)
-            found.setdefault((lines, self._schedules[row], borrows), []).append(row)
+            stops = self.parameters[["borrows", "accrues"]][row].tolist()
+            found.setdefault((lines, self._schedules[row], stops), []).append(row)
         return found
 
     def ranking(self, row: int) -> Ranking:
@@ -271,6 +275,8 @@ class Batch:
         stops = [times, np.arange(len(self.panel))[-1:]]
         if self.parameters["borrows"][rows[0]] > 0:
             stops.append(self.prices.day_times)
+        if self.parameters["accrues"][rows[0]] > 0:
+            stops.append(np.flatnonzero(self.prices.new_days))
         every = np.unique(np.concatenate(stops))
         work = Work.of(len(rows), len(self.panel.sleeves))
         equity = np.empty((len(rows), self.n_sessions))

@@ -115,7 +115,7 @@ class Attribution:
         return float(self.daily["pnl"].sum())
 
     def by_hour(self) -> pd.Series[Any]:
-        """Compute the profit by hour; interest on borrowed shares has no hour.
+        """Compute the profit by hour; interest has no hour.
 
         Returns
         -------
@@ -125,7 +125,7 @@ class Attribution:
         """
         sums = self.cells.groupby("hour")[["gross", "commission"]].sum()
         hours = sums["gross"] - sums["commission"]
-        if self._borrowing() != 0:
+        if self._financing() != 0:
             hours[NO_HOUR] = self.pnl - hours.sum()
         return hours
 
@@ -144,14 +144,16 @@ class Attribution:
         """Compute the profit before costs, and each cost as a negative number.
 
         The parts that are known add up to the profit. Slippage is the distance of each
-        fill from its price without slippage; interest is the rest of the profit that
-        value and commission do not explain. Both are NaN for a user's own strategy that
-        pays them, and are then part of the profit before costs or of the commission.
+        fill from its price without slippage; interest, on borrowed shares alone or on
+        cash too, is the rest of the profit that value and commission do not explain.
+        Both are NaN for a user's own strategy that slips or borrows, and are then part
+        of the profit before costs or of the commission.
         """
+        financing = "interest" if self.costs.earns else "borrowing"
         costs = {
             "slippage": -self._slippage(),
             "commission": -float(self.cells["commission"].sum()),
-            "borrowing": -self._borrowing(),
+            financing: -self._financing(),
         }
         return {BEFORE_COSTS: self.pnl - float(np.nansum([*costs.values()])), **costs}
 
@@ -160,10 +162,11 @@ class Attribution:
             return float("nan")
         return float(self.cells["slippage"].sum())
 
-    def _borrowing(self) -> float:
-        if not self.costs.borrows:
+    def _financing(self) -> float:
+        """Interest on borrowed shares, less that on cash."""
+        if not (self.costs.borrows or self.costs.earns):
             return 0.0
-        if not self.built_in:
+        if self.costs.borrows and not self.built_in:
             return float("nan")
         gross, commission = self.cells["gross"], self.cells["commission"]
         interest = float(gross.sum() - commission.sum() - self.pnl)

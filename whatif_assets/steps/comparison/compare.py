@@ -214,7 +214,8 @@ def _by_hour(
 
 def _by_cost(a: dict[str, float], b: dict[str, float]) -> pd.DataFrame:
     """Join the costs of both; a cost unknown for one stays in the part before costs."""
-    frame = pd.DataFrame({"a": a, "b": b})
+    every = dict.fromkeys([*a, *b], 0.0)
+    frame = pd.DataFrame({"a": every | a, "b": every | b})
     unknown = frame.isna().any(axis=1)
     frame.loc[BEFORE_COSTS] += frame[unknown].sum()
     frame.loc[unknown] = np.nan

@@ -195,6 +195,29 @@ class TestCosts:
         paid = run(of, reference, costs=least).fills["commission"]
         assert paid.tolist() == [2.5, 5]
 
+    def test_cash_earns_and_debt_costs_by_the_calendar_day(
+        self, reference: bool
+    ) -> None:
+        days = np.array([0, 0, 10, 10, 20]) * 24 * 60 * MINUTE
+        of = bars([100, 100, 100, 300, 300], [DOWN, NO, UP])
+        of = replace(of, ts=of.ts + days)
+        costs = Costs(cash_bps=3650, debit_bps=7300)
+        result = run(of, reference, costs=costs, cash=1500.0, direction="short")
+        # Short 10 at 100 makes cash of 2,500, which earns 1 % in 10 days: 25. Buying
+        # back at 300 costs 3,000 and leaves a debt of 475, which costs 2 %: 9.50.
+        assert rows(result)[0] == (1, -10, 100)
+        assert result.equity[0, 0, -1] == pytest.approx(-484.5)
+        assert result.fills["commission"].tolist() == [0, 0]
+        (audit,) = result.audits_of(["-"])["-"]
+        assert audit.is_sound
+
+    def test_cash_earns_without_any_trade(self, reference: bool) -> None:
+        of = bars([100, 100, 100], [])
+        of = replace(of, ts=of.ts + np.array([0, 1, 3]) * 24 * 60 * MINUTE)
+        result = run(of, reference, costs=Costs(cash_bps=3650))
+        # Interest is paid at each bar of a new day, and earns interest itself.
+        assert result.equity[0, 0, -1] == pytest.approx(10_000 * 1.001 * 1.002)
+
     def test_half_the_spread_of_the_symbol_is_added_to_slippage(
         self, reference: bool
     ) -> None:

@@ -65,6 +65,8 @@ costs = st.builds(
     half_spread_bps=sometimes([3, OF_SYMBOLS], 0.0),
     impact=sometimes([0.3, 1.0], 0.0),
     participation=sometimes([0.03, 0.5], 0.0),
+    cash_bps=sometimes([400, 50_000], 0.0),
+    debit_bps=sometimes([700, 90_000], 0.0),
 )
 cash = st.sampled_from([150.0, 3_000.0, 1e5, 1e6])
 leverage = sometimes([1.5, 3.0], 1.0)
@@ -116,10 +118,13 @@ def test_fills_refusals_cash_and_value_are_those_of_backtrader(
 
 
 @pytest.mark.parametrize("sides", ["long", "long_short"])
-def test_the_parts_of_the_symbols_add_up_to_the_account(sides: str) -> None:
+@pytest.mark.parametrize("cash_bps", [0, 400])
+def test_the_parts_of_the_symbols_add_up_to_the_account(
+    sides: str, cash_bps: float
+) -> None:
     sleeves = random_panel(5, 9, 200)
     own = {"count": 3, "sides": sides, "rebalance": "bars"}
-    costs = Costs(commission_bps=3, slippage_bps=2, borrow_bps=300)
+    costs = Costs(commission_bps=3, slippage_bps=2, borrow_bps=300, cash_bps=cash_bps)
     result = run_backtests(sleeves, STRATEGY, [Variant("-", own, costs, 1e5)])
     assert result.fills["symbol"].nunique() > 5
     np.testing.assert_allclose(
