@@ -59,7 +59,8 @@ PARAMETERS = _record(
 # An account: cash, its value when it was last asked for, how many symbols are held,
 # how many orders wait, the time at which they were sent (-1 once they are checked), at
 # the ends of how many sessions it was valued, up to which time cash earned, and how
-# many symbols were chosen, those to be long of first. Of a pair, the side of its first symbol and the hedge ratio.
+# many symbols were chosen, those to be long of first. Of a pair, the side of its first
+# symbol and the hedge ratio.
 ACCOUNT = _record(
     "cash",
     "value",

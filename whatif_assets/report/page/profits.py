@@ -105,9 +105,10 @@ def _bars(name: str, pnl: pd.Series[float], trades: pd.DataFrame) -> str:
 
 def _by_leg(attribution: Attribution) -> str:
     """Tabulate the profit of long and of short positions."""
-    legs = attribution.by_leg()
-    rows = [(f"{leg} positions", format_metric("pnl", v)) for leg, v in legs.items()]
-    rows.append(("both", format_metric("pnl", attribution.pnl)))
+    names = {"long": "long positions", "short": "short positions"}
+    legs = attribution.by_leg().items()
+    rows = [(names.get(leg, leg), format_metric("pnl", value)) for leg, value in legs]
+    rows.append(("all", format_metric("pnl", attribution.pnl)))
     return "<h3>By leg</h3>" + table(("Part", "PnL"), rows)
 
 

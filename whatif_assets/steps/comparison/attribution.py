@@ -130,15 +130,20 @@ class Attribution:
         return hours
 
     def by_leg(self) -> dict[str, float]:
-        """Compute the profit of long and of short positions; both add up to the profit.
+        """Compute the profit of long and of short positions; the parts add up to it.
 
-        Interest on borrowed shares is paid for short positions. An order that reverses
-        a position belongs to both: with the units that it closes, and those it opens.
+        Interest on borrowed shares is paid for short positions. Where cash earns
+        interest too, all interest is a part of its own, ``interest``. An order that
+        reverses a position belongs to both: with the units that it closes, and those
+        it opens.
         """
         net = self.cells["gross"] - self.cells["commission"]
         short = float(self.cells["short"].sum())
-        interest = float(np.nan_to_num(self._borrowing()))
-        return {"long": float(net.sum()) - short, "short": short - interest}
+        interest = float(np.nan_to_num(self._financing()))
+        legs = {"long": float(net.sum()) - short, "short": short}
+        if self.costs.earns:
+            return {**legs, "interest": -interest}
+        return {**legs, "short": short - interest}
 
     def by_cost(self) -> dict[str, float]:
         """Compute the profit before costs, and each cost as a negative number.
