@@ -236,7 +236,7 @@ class TestProfits:
         rows = cells(profits(example.content()).html)
         assert ["long positions", "40.00"] in rows
         assert ["short positions", "-10.00"] in rows
-        assert ["both", "30.00"] in rows
+        assert ["all", "30.00"] in rows
 
     def test_groups_add_up_to_the_profit(self):
         market = Market(
