@@ -1,6 +1,7 @@
 """Features for notebooks: ``from whatif_assets import features``.
 
 >>> bars["rsi"] = features.compute(bars, "rsi", timeperiod=14)
+>>> bars["rank"] = features.compute(bars, "rank", of={"rsi": {"timeperiod": 14}})
 
 Facts are joined to the bars before a feature can use them:
 

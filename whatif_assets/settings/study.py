@@ -55,7 +55,8 @@ class LabelSettings(Settings):
     relative_to: Literal["market", "group"] | None = Field(
         default=None,
         description="Subtract the mean return of the market's symbols at the same bar, "
-        "or of those in the symbol's group; only for kind: return. Default: none.",
+        "or of those in the symbol's group; only for kind: return. Forecasts are then "
+        "relative to this mean, too. Default: none.",
     )
 
     @model_validator(mode="after")

@@ -289,11 +289,13 @@ def examples_of(
     usable = frame[[*columns, "label"]].notna().all(axis=1)
     rows = frame[usable & training_rows(frame, fold, embargo_of(study, configuration))]
     if len(rows) < 2:
+        empty = [name for name in columns if frame[name].isna().all()]
+        without = f" No row has a value of {', '.join(empty)}." if empty else ""
         raise BadInput(
             f"Configuration {configuration.key}, fold {fold.number}: {len(rows)} "
             f"row(s) to train on in sessions {fold.train[0]} to {fold.train[-1]}, but "
             "at least 2 are needed; the features may still be warming up, or the "
-            "label's bars are missing."
+            f"label's bars are missing.{without}"
         )
     return Examples(
         rows,

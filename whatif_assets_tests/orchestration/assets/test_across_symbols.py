@@ -29,6 +29,7 @@ from whatif_assets.steps.freshness import Freshness
 from whatif_assets.steps.leak_gate import probe_features
 from whatif_assets.steps.session_features import SessionFeatures
 from whatif_assets.steps.sleeves import sleeves_of_configuration
+from whatif_assets.steps.training import examples_of, training_frame
 from whatif_assets_tests.made_once import made_once
 from whatif_assets_tests.planted_leaks import centred_mean
 from whatif_assets_tests.undrawn import nothing_drawn
@@ -129,6 +130,17 @@ def test_labels_are_relative_to_all_symbols_of_a_group(home: Home) -> None:
     np.testing.assert_allclose(
         joined["label"], joined["expected"], rtol=1e-9, atol=1e-12
     )
+
+
+def test_a_column_without_any_value_is_named(home: Home) -> None:
+    configuration, study = home.find("across.linear")
+    frame = training_frame(home, study, configuration)
+    (fold,) = study.folds(home.market)
+    assert len(examples_of(study, configuration, frame, fold).target) > 1000
+    with pytest.raises(
+        BadInput, match=rf"0 row\(s\) .* No row has a value of {RANK}\."
+    ):
+        examples_of(study, configuration, frame.assign(**{RANK: np.nan}), fold)
 
 
 def test_a_rule_trades_on_scores_among_all_symbols(home: Home) -> None:
