@@ -15,7 +15,7 @@ import pandas as pd
 
 from whatif_assets.domain.bars.bar_size import BarSize
 from whatif_assets.domain.base.errors import BadInput
-from whatif_assets.domain.base.hashing import combined_hash
+from whatif_assets.domain.base.hashing import combined_hash, short_hash
 from whatif_assets.domain.features import FEATURES, features_of_sessions, functions_of
 from whatif_assets.home.home import Home
 from whatif_assets.settings.configuration import Configuration
@@ -63,7 +63,8 @@ class FeatureTables:
         Returns
         -------
         dict
-            ``columns`` and ``versions`` (content hashes), each by bar size.
+            ``columns`` and ``versions`` (content hashes), each by bar size; also the
+            ``versions_without_groups`` of tables with features that read groups.
         """
         lake, key = self._home.lake, session.isoformat()
         lake.begin(TABLE, key)
@@ -79,7 +80,17 @@ class FeatureTables:
             str(size): [name for name in frame if name not in KEYS]
             for size, frame in frames.items()
         }
-        return {"columns": columns, "versions": versions}
+        apart = {
+            str(size): _hash_without(frame, grouped)
+            for size, frame in frames.items()
+            if (grouped := self._grouped(size))
+        }
+        details: dict[str, Any] = {"columns": columns, "versions": versions}
+        return {**details, "versions_without_groups": apart} if apart else details
+
+    def _grouped(self, size: BarSize) -> list[str]:
+        """List the columns of a table that depend on the groups of the market."""
+        return [f.column for f in self.stores[size].features if f.reads_groups]
 
     def inputs(self, session: date) -> dict[str, str]:
         """Return hashes of the present inputs of a session's features, by part."""
@@ -98,6 +109,12 @@ class FeatureTables:
             **merged,
             "settings": combined_hash([sizes, [part["settings"] for part in parts]]),
         }
+
+
+def _hash_without(frame: pd.DataFrame, columns: Sequence[str]) -> str:
+    """Hash a table without some columns, for those who do not read them."""
+    rows = pd.util.hash_pandas_object(frame.drop(columns=columns), index=False)
+    return short_hash(rows.to_numpy().tobytes())
 
 
 def columns_version(home: Home) -> str:
@@ -124,6 +141,7 @@ def feature_versions(
     size = str(home.bar_size(configuration))
     home.lake.versions(TABLE, [session.isoformat() for session in sessions])
     wanted, found = {f.column for f in configuration.features}, []
+    reads_groups = any(feature.reads_groups for feature in configuration.features)
     for session in sessions:
         manifest = home.lake.manifest(TABLE, session.isoformat())
         details = manifest.details if manifest else {}
@@ -133,7 +151,10 @@ def feature_versions(
         lacking = sorted(wanted - set(columns))
         if lacking:
             raise _lacking(home, configuration, session, lacking)
-        found.append(str(details["versions"][size]))
+        versions = dict(details["versions"])
+        if not reads_groups:
+            versions |= details.get("versions_without_groups", {})
+        found.append(str(versions[size]))
     return found
 
 

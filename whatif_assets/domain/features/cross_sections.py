@@ -76,17 +76,20 @@ def across_symbols(computed: pd.DataFrame, features: Sequence[Feature]) -> pd.Da
         ``symbol``, ``ts``, ``session`` if it is there, and one float64 column per
         feature. NaN where the innermost feature is not finite.
     """
-    kept = [name for name in KEYS if name in computed]
     across = [feature for feature in features if feature.inner is not None]
+    if not across:
+        return computed
     values = {feature.column: np.full(len(computed), np.nan) for feature in across}
-    if across:
-        for rows in _sessions(computed):
-            session = _Session(computed, rows)
-            for feature in across:
-                values[feature.column][rows] = session.values(feature)
-    known = {f.column: computed[f.column] for f in features if f.inner is None} | values
-    columns = {feature.column: known[feature.column] for feature in features}
-    return pd.DataFrame({name: computed[name] for name in kept} | columns, copy=False)
+    for rows in _sessions(computed):
+        session = _Session(computed, rows)
+        for feature in across:
+            values[feature.column][rows] = session.values(feature)
+    kept = [name for name in KEYS if name in computed]
+    names = [*kept, *(feature.column for feature in features)]
+    return pd.DataFrame(
+        {name: values[name] if name in values else computed[name] for name in names},
+        copy=False,
+    )
 
 
 def numbers_of_times(ts: pd.Series) -> IntArray:

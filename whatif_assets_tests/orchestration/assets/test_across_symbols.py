@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from whatif_assets.settings.market import Market
 from whatif_assets.settings.resolving import find_market_errors
 from whatif_assets.settings.study import read_study
 from whatif_assets.steps.dataset import dataset
+from whatif_assets.steps.feature_tables import FeatureTables, feature_versions
 from whatif_assets.steps.freshness import Freshness
 from whatif_assets.steps.leak_gate import probe_features
 from whatif_assets.steps.session_features import SessionFeatures
@@ -199,6 +201,25 @@ def test_other_groups_make_stale_what_reads_them_and_nothing_else(
     unchanged = ("price_bars", "across.hold", "across.spread")
     assert not any(part in name for name in found for part in unchanged[:1])
     assert not any(f"backtest_results {key}" in found for key in unchanged[1:])
+
+
+def test_columns_that_read_no_groups_keep_their_version(
+    home: Home, copied: Path
+) -> None:
+    other = regroup(copied, "groups: {first: [SYN01, SYN03]}")
+    day = home.market.sessions.dates()[2]
+    tables, key = FeatureTables(other), day.isoformat()
+    details = tables.write(day, tables.of(day))
+    manifest = home.lake.manifest("features", key)
+    assert manifest is not None
+    other.lake.finish("features", key, replace(manifest, details=details))
+    configuration, _ = home.find("across.linear")
+    without = tuple(f for f in configuration.features if not f.reads_groups)
+    assert len(without) == len(configuration.features) - 1
+    for read, same in ((configuration.features, False), (without, True)):
+        reading = replace(configuration, features=read)
+        before, after = (feature_versions(h, reading, [day]) for h in (home, other))
+        assert (before == after) is same
 
 
 def test_other_groups_are_another_trial(home: Home, copied: Path) -> None:
