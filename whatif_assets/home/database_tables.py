@@ -118,6 +118,16 @@ DATABASE = _by_name(
             ),
         ),
         Table(
+            "contributions",
+            "a part of the profit of the first in rank of a study",
+            (
+                *OF_VARIANT,
+                Column("kind", TEXT, "kind of part: symbol, group, leg or hour"),
+                Column("part", TEXT, "its name; all parts of a kind are the profit"),
+                Column("pnl", NUMBER, "profit out of sample, after costs"),
+            ),
+        ),
+        Table(
             "sensitivity",
             "a value of an axis of a family, and the results of its variants",
             (*FAMILY, *columns_of(TEXT, "axis", "value"), *EFFECT),

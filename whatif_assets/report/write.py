@@ -13,6 +13,8 @@ from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.home.database_tables import DATABASE
 from whatif_assets.home.home import Home
 from whatif_assets.home.trials import read_trials
+from whatif_assets.report.contributions import TABLE as CONTRIBUTIONS
+from whatif_assets.report.contributions import Attributed
 from whatif_assets.report.database import build_database, configurations_table
 from whatif_assets.report.page import Page, write_page
 from whatif_assets.report.study_results import (
@@ -84,6 +86,7 @@ def report(home: Home) -> Report:
     equity = _detail(home, chosen, "daily_pnl", "equity", _with_equity)
     known = {name: configurations_of(home, s) for name, s in studies.items()}
     effects = _effects(studies, known, ranked)
+    profits = {name: Attributed.of(part.winner) for name, part in parts.items()}
     tables = {
         "configurations": configurations_table(
             home, {n: [c.key for c in some] for n, some in known.items()}, fresh
@@ -97,6 +100,9 @@ def report(home: Home) -> Report:
         "fills": _detail(home, chosen, "fills", "fills"),
         "positions": _detail(home, chosen, "positions", "positions"),
         "exposures": _detail(home, chosen, "exposures", "exposures"),
+        CONTRIBUTIONS: DATABASE[CONTRIBUTIONS].stacked(
+            attributed.table() for attributed in profits.values()
+        ),
         "refused_orders": _detail(home, chosen, "refused_orders", "refused_orders"),
         "sensitivity": effects.marginal,
         "sensitivity_pairs": effects.pairs,
@@ -114,7 +120,7 @@ def report(home: Home) -> Report:
         conclusion = parts[name].outcome["conclusion"].iloc[0]
         try:
             pages[name] = write_page(
-                home, studies[name], rows, winner, of_study, conclusion
+                home, studies[name], rows, winner, of_study, conclusion, profits[name]
             )
         except BadInput as error:  # the other pages are still written
             failures[name] = str(error)

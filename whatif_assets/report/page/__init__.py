@@ -16,6 +16,7 @@ from plotly.offline import get_plotlyjs
 
 from whatif_assets.home.atomic import write_text
 from whatif_assets.home.home import Home
+from whatif_assets.report.contributions import Attributed
 from whatif_assets.report.page.capacity import capacity
 from whatif_assets.report.page.collect import collect
 from whatif_assets.report.page.content import PageContent
@@ -99,13 +100,14 @@ def write_page(
     winner: Winner | None,
     effects: Sensitivity,
     conclusion: str,
+    attributed: Attributed,
 ) -> Page:
     """Write the page of a study; the parameters are those of :func:`collect`.
 
     Two pages written from the same lake have the same bytes.
     """
     clock = _Clock()
-    content = collect(home, study, leaderboard, winner, effects, conclusion)
+    content = collect(home, study, leaderboard, winner, effects, conclusion, attributed)
     clock.stop(COLLECT)
     sections = []
     for make in SECTIONS:

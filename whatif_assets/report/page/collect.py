@@ -12,13 +12,13 @@ import numpy as np
 import pandas as pd
 
 from whatif_assets.domain.base.arrays import FloatArray
-from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.engines.strategies import find_strategy
 from whatif_assets.home.adjustments import adjustments_table
 from whatif_assets.home.home import Home
 from whatif_assets.home.quality_findings import findings_table, read_findings
 from whatif_assets.home.tables import LAKE
 from whatif_assets.home.trial_identity import evaluated_sessions
+from whatif_assets.report.contributions import Attributed
 from whatif_assets.report.page.content import (
     CURVES,
     HOLDOUT,
@@ -31,7 +31,6 @@ from whatif_assets.report.page.lineage_table import lineage_table
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.benchmarks import benchmark_of
 from whatif_assets.steps.capacity import TABLE as CAPACITY
-from whatif_assets.steps.comparison.attribution import Attribution, attribute, replay
 from whatif_assets.steps.edge_parts import TABLE as EDGE_PARTS
 from whatif_assets.steps.holdout import is_opened, openings
 from whatif_assets.steps.leaderboard import CANDIDATE, short_name, why_none
@@ -59,6 +58,7 @@ def collect(
     winner: Winner | None,
     effects: Sensitivity,
     conclusion: str,
+    attributed: Attributed,
 ) -> PageContent:
     """Collect the content of a study's page.
 
@@ -77,9 +77,10 @@ def collect(
     conclusion
         Text of the conclusion; see
         :class:`whatif_assets.report.conclusion.Conclusion`.
+    attributed
+        The winner's profit by its parts.
     """
     days, sessions = _stretches(home, study), _sessions(home, study)
-    attribution, why_not = _attributed(winner)
     verdict, edge_parts, capacity, logits = _judgement(winner)
     return PageContent(
         study=study,
@@ -102,8 +103,8 @@ def collect(
         openings=openings(home, study),
         positions=_detail(winner, "positions"),
         exposures=_detail(winner, "exposures"),
-        attribution=attribution,
-        unattributed=why_not,
+        attribution=attributed.attribution,
+        unattributed=attributed.why_not,
         effects=effects,
         bars=_bars(home, sessions),
         findings=_findings(home, sessions),
@@ -286,20 +287,6 @@ def _placebos(winner: Winner | None) -> pd.DataFrame:
     if winner is None or not is_challenged(winner):
         return pd.DataFrame()
     return winner.home.lake.read("placebo_results", winner.study.name)
-
-
-def _attributed(winner: Winner | None) -> tuple[Attribution | None, str]:
-    """Attribute the winner's profit, or return why it cannot be attributed now."""
-    if winner is None:
-        return None, ""
-    home, configuration, variant = winner.home, winner.configuration, winner.variant
-    try:
-        run = replay(home, winner.study, configuration, [variant])
-    except BadInput as error:
-        return None, str(error)
-    built_in = configuration.strategy_type().built_in
-    zone = home.market.sessions.timezone
-    return attribute(run, variant, zone, built_in=built_in), ""
 
 
 def _sessions(home: Home, study: Study) -> list[date]:

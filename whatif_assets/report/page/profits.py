@@ -8,6 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from whatif_assets.domain.accounts.number_format import format_metric
+from whatif_assets.report.contributions import by_group
 from whatif_assets.report.page.charts import (
     LOSS,
     WINNER,
@@ -19,7 +20,6 @@ from whatif_assets.report.page.charts import (
 )
 from whatif_assets.report.page.content import OUT_OF_SAMPLE, PageContent
 from whatif_assets.report.page.markup import Section, paragraph, table
-from whatif_assets.settings.market import Market
 from whatif_assets.steps.comparison.attribution import NO_HOUR, Attribution
 
 TITLE = "Sources of PnL"
@@ -69,16 +69,6 @@ def _by_group(content: PageContent, attribution: Attribution) -> str:
     of = names.map(content.market.groups_of(names.unique()))
     trades = attribution.trades.groupby(of)["pnl"].agg(["size", "sum"])
     return f"<h3>By group</h3>{_bars('chart-groups', pnl, trades)}"
-
-
-def by_group(market: Market, attribution: Attribution) -> pd.Series[float]:
-    """Compute the profit of each group of a market's symbols; it adds up to all.
-
-    Symbols that are in no group form a group of their own.
-    """
-    names = attribution.daily["symbol"]
-    groups = names.map(market.groups_of(names.unique()))
-    return attribution.daily.groupby(groups)["pnl"].sum()
 
 
 def _bars(name: str, pnl: pd.Series[float], trades: pd.DataFrame) -> str:

@@ -15,7 +15,7 @@ from whatif_assets.command_line.terminal import print_check
 from whatif_assets.domain.bars.sessions import Sessions
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.home.home import Home
-from whatif_assets.report.page.profits import by_group
+from whatif_assets.report.contributions import by_group
 from whatif_assets.steps.comparison.attribution import attribute, replay
 from whatif_assets.steps.freshness import Freshness
 from whatif_assets_tests.made_once import made_once
@@ -180,6 +180,19 @@ def test_every_division_of_a_profit_adds_up_to_it(home: Home, key: str) -> None:
         assert np.nansum([*of.by_cost().values()]) == profit
         if variant.settings.get("sides") == "long":
             assert of.by_leg()["short"] == 0
+
+
+def test_contributions_add_up_to_the_profit_of_the_first_in_rank(home: Home) -> None:
+    rows = query(home, "FROM contributions")
+    board = query(home, "FROM leaderboard")
+    place = ["study", "configuration", "variant"]
+    (first,) = rows[place].drop_duplicates().to_dict("records")
+    own = board.set_index(place).loc[tuple(first.values())]
+    assert own["rank"] == board.loc[board["role"] == "candidate", "rank"].min()
+    sums = rows.groupby("kind")["pnl"].sum()
+    assert set(sums.index) == {"symbol", "leg"}  # daily bars, no groups
+    assert sums.to_list() == pytest.approx([own["pnl"]] * 2, rel=1e-9)
+    assert set(rows.loc[rows["kind"] == "leg", "part"]) == {"long", "short"}
 
 
 def test_exposures_have_a_row_for_each_session(home: Home) -> None:

@@ -10,6 +10,7 @@ import pytest
 from plotly.offline import get_plotlyjs
 
 from whatif_assets.home.home import Home
+from whatif_assets.report.contributions import Attributed
 from whatif_assets.report.page import ASSEMBLE, COLLECT, SECTIONS, Page, write_page
 from whatif_assets.steps.freshness import winners
 from whatif_assets.steps.leaderboard import (
@@ -27,7 +28,8 @@ def written(home: Home) -> Page:
     (winner,) = winners(home)
     effects = sensitivity(study, configurations_of(home, study), ranking)
     (conclusion,) = read_table(home, "best_configuration")["conclusion"]
-    return write_page(home, study, ranking, winner, effects, conclusion)
+    attributed = Attributed.of(winner)
+    return write_page(home, study, ranking, winner, effects, conclusion, attributed)
 
 
 @pytest.fixture(scope="module")

@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from whatif_assets.report.contributions import by_group
 from whatif_assets.report.page import SECTIONS, assembled
 from whatif_assets.report.page.costs import charged_bps, pnl_at
 from whatif_assets.report.page.equity import below_peak
 from whatif_assets.report.page.leaderboard import MOST_ROWS, leaderboard
 from whatif_assets.report.page.positions import positions
-from whatif_assets.report.page.profits import by_group, profits
+from whatif_assets.report.page.profits import profits
 from whatif_assets.report.page.quality import quality
 from whatif_assets.report.page.verdict import verdict
 from whatif_assets.report.page.winner import winner
