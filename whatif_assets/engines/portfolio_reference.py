@@ -232,6 +232,7 @@ def _record(broker: PanelBroker, panel: Panel, shift: float) -> PanelRun:
     last = np.minimum(panel.session_ends()[1], len(values) - 1)
     return PanelRun(
         equity=values[last],
+        valued=last,
         times=filled[:, 0],
         symbols=filled[:, 1],
         bars=bars.astype(np.int64),

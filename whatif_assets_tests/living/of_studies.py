@@ -66,6 +66,7 @@ class Studies(Life):
                 ("label", RELATIVE),
                 ("costs", {"commission_bps": 2}),
                 ("costs", {"impact": 0.5, "half_spread_bps": {"AAA": 4}}),
+                ("costs", {"borrow_bps": {"default": 9, "AAA": 90}, "cash_bps": 200}),
                 ("rank_by", "pnl"),
                 ("rank_by", {"sharpe": 1, "max_drawdown": -2}),
                 ("constraints", ["trades >= 2"]),

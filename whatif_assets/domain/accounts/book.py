@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -127,21 +128,14 @@ class Book:
         numpy.ndarray
             Money earned so far, below 0 where debt cost more; n float64.
         """
-        total = np.zeros(len(sleeve))
         if not costs.earns or not len(sleeve):
-            return total
+            return np.zeros(len(sleeve))
         day = sleeve.ts // _DAY
-        days = np.diff(day, prepend=day[:1])
         done = np.searchsorted(self.made, np.arange(len(sleeve)), side="left")
         flows = np.cumsum(-self.sizes * self.prices * self.per_point - charged)
         cash = start + totals_after(flows, done)
         cash[1:] -= unpaid[:-1]  # interest on borrowed shares is due after this
-        earned = 0.0
-        for bar in np.flatnonzero(days):
-            held = float(cash[bar]) + earned
-            total[bar] = interest_on_cash(held, int(days[bar]), *costs.cash_rates)
-            earned += total[bar]
-        return np.asarray(np.cumsum(total))
+        return accumulated_interest(cash, np.diff(day, prepend=day[:1]), costs)
 
     def gains(
         self,
@@ -169,6 +163,28 @@ class Book:
         return np.asarray(
             totals_after(cash, done) + held * sleeve.close[at] - unpaid[at]
         )
+
+
+def accumulated_interest(
+    cash: FloatArray, days: npt.NDArray[np.integer[Any]], costs: Costs
+) -> FloatArray:
+    """Compute the interest on cash up to each bar, with interest on interest.
+
+    Parameters
+    ----------
+    cash
+        Cash at the start of each bar, without interest on it; n float64.
+    days
+        Days between each bar and the one before it; n.
+    costs
+        The rates.
+    """
+    total, earned = np.zeros(len(cash)), 0.0
+    for bar in np.flatnonzero(days):
+        held = float(cash[bar]) + earned
+        total[bar] = interest_on_cash(held, int(days[bar]), *costs.cash_rates)
+        earned += total[bar]
+    return np.asarray(np.cumsum(total))
 
 
 def totals_after(totals: FloatArray, done: npt.NDArray[np.intp]) -> FloatArray:

@@ -8,7 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from whatif_assets.domain.accounts.book import Book
+from whatif_assets.domain.accounts.book import (
+    Book,
+    accumulated_interest,
+    totals_after,
+)
 from whatif_assets.domain.accounts.job import Files, Run, Variant
 from whatif_assets.domain.accounts.panel import Panel
 from whatif_assets.domain.accounts.sleeve import Sleeve
@@ -23,6 +27,9 @@ class PanelRun:
     ----------
     equity
         Cash plus positions at the end of each session that has bars; float64.
+    valued
+        Place on the timeline of each value of ``equity``; int64. It may be earlier
+        than the end of the session in a run that was stopped.
     times
         Place on the timeline at which each fill was made; k int64, never decreasing.
     symbols, bars
@@ -43,6 +50,7 @@ class PanelRun:
     """
 
     equity: FloatArray
+    valued: IntArray
     times: IntArray
     symbols: IntArray
     bars: IntArray
@@ -100,6 +108,30 @@ class PanelRun:
             closing=self.closing[mine],
             rejected=int((self.refused[:, 1] == number).sum()),
         )
+
+
+def interest_of_account(run: PanelRun, panel: Panel, variant: Variant) -> FloatArray:
+    """Compute again what the cash of an account has earned, from its fills.
+
+    Returns
+    -------
+    numpy.ndarray
+        Money earned up to each time of the panel; T float64.
+    """
+    times = np.arange(len(panel))
+    flows = -run.sizes * run.prices * run.multipliers - run.charged
+    done = np.searchsorted(run.times, times, side="left")
+    cash = variant.cash + totals_after(np.cumsum(flows), done)
+    unpaid = np.zeros(len(panel))
+    for number, (sleeve, place) in enumerate(zip(panel.sleeves, panel.places)):
+        mine = run.symbols == number
+        if variant.costs.borrows and mine.any():
+            fills = run.bars[mine], run.sizes[mine], run.prices[mine]
+            book = Book(*fills, run.multipliers[mine])
+            own, _ = book.interest(sleeve, variant.costs)
+            unpaid[place] += np.diff(own, prepend=0.0)
+    cash[1:] -= np.cumsum(unpaid)[:-1]
+    return accumulated_interest(cash, panel.new_days, variant.costs)
 
 
 AT_SUBMISSION = "no cash at its submission"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,12 @@ from whatif_assets.domain.accounts.accounts import Accounts, Holding, profits_of
 from whatif_assets.domain.accounts.fills import fill_table
 from whatif_assets.domain.accounts.job import Variant
 from whatif_assets.domain.accounts.panel import Panel
-from whatif_assets.domain.accounts.panel_run import PanelRun, parts_of, refused_orders
+from whatif_assets.domain.accounts.panel_run import (
+    PanelRun,
+    interest_of_account,
+    parts_of,
+    refused_orders,
+)
 from whatif_assets.domain.accounts.result import BacktestResult, Job, commission_bps
 from whatif_assets.domain.accounts.sleeve import session_equity
 from whatif_assets.domain.accounts.trades import trades_of
@@ -41,9 +47,10 @@ class PortfolioEngine:
         def _recorded(variant: Variant) -> PanelRun:
             equity, fills, refusals = batch.record(row_of[variant.id])
             symbols = fills["symbol"].astype(np.int64)
-            sessions, _ = panel.session_ends()
+            sessions, last = panel.session_ends()
             return PanelRun(
                 equity=equity[sessions],
+                valued=last,
                 times=fills["time"].astype(np.int64),
                 symbols=symbols,
                 bars=fills["bar"].astype(np.int64),
@@ -129,18 +136,23 @@ def result_of(sweep: Sweep, panel: Panel, recorded: Recorded) -> BacktestResult:
     """
     variants, ids = sweep.variants, tuple(variant.id for variant in sweep.variants)
     runs = {variant.id: recorded(variant) for variant in variants}
-    jobs = {v.id: _jobs(sweep, v, runs[v.id], panel) for v in variants}
+    n = sweep.n_sessions
+    account = np.array(
+        [_by_session(runs[v.id].equity, v.cash, panel, n) for v in variants]
+    )
+    jobs = {
+        v.id: _jobs(sweep, v, runs[v.id], panel, account[row])
+        for row, v in enumerate(variants)
+    }
     shape = (len(variants), len(panel.sleeves))
     every = [job for some in jobs.values() for job in some]
     fills = fill_table([(v.id, sleeve, run) for v, sleeve, run in every])
     traded = [sum(float(r.values_traded.sum()) for *_, r in jobs[name]) for name in ids]
     rejected = [run.rejected for *_, run in every]
-    account = np.array([_by_session(runs[v.id], v, panel, sweep) for v in variants])
     parts = _shares(every, sweep.n_sessions, shape)
     for row, variant in enumerate(variants):
         if variant.costs.earns:
-            earned = account[row] - parts[row].sum(axis=0)
-            parts[row] += earned / max(len(panel.sleeves), 1)
+            parts[row] += (account[row] - parts[row].sum(axis=0)) / shape[1]
     return BacktestResult(
         variants=ids,
         symbols=panel.symbols,
@@ -158,20 +170,36 @@ def result_of(sweep: Sweep, panel: Panel, recorded: Recorded) -> BacktestResult:
     )
 
 
-def _jobs(sweep: Sweep, variant: Variant, run: PanelRun, panel: Panel) -> list[Job]:
+def _jobs(
+    sweep: Sweep, variant: Variant, run: PanelRun, panel: Panel, account: FloatArray
+) -> list[Job]:
+    """Take an account apart by symbol.
+
+    What interest on cash does not explain goes into the parts, where an audit finds it.
+    """
     share = variant.share(len(panel.sleeves))
     parts = parts_of(run, panel, share)
-    return [(share, sleeve, part) for sleeve, part in zip(panel.sleeves, parts)]
+    jobs = [(share, sleeve, part) for sleeve, part in zip(panel.sleeves, parts)]
+    if not variant.costs.earns:
+        return jobs
+    n, earned = sweep.n_sessions, interest_of_account(run, panel, variant)
+    shares = _shares(jobs, n, (1, len(jobs)))[0].sum(axis=0)
+    rest = account - shares - _by_session(earned[run.valued], 0.0, panel, n)
+    rest /= len(jobs)
+    return [
+        (share, sleeve, replace(part, equity=part.equity + rest[sleeve.last_bars()[0]]))
+        for _, sleeve, part in jobs
+    ]
 
 
 def _by_session(
-    run: PanelRun, variant: Variant, panel: Panel, sweep: Sweep
+    values: FloatArray, first: float, panel: Panel, n_sessions: int
 ) -> FloatArray:
-    """Equity of each session; one without bars repeats the one before it."""
+    """Values of each session; one without bars repeats the one before it."""
     sessions, _ = panel.session_ends()
-    latest = np.zeros(sweep.n_sessions, dtype=np.int64)
+    latest = np.zeros(n_sessions, dtype=np.int64)
     latest[sessions] = np.arange(1, len(sessions) + 1)
-    steps = np.concatenate([[variant.cash], run.equity])
+    steps = np.concatenate([[first], values])
     return np.asarray(steps[np.maximum.accumulate(latest)])
 
 

@@ -13,8 +13,13 @@ from hypothesis import strategies as st
 
 from whatif_assets.domain.accounts.audit import in_words
 from whatif_assets.domain.accounts.costs import BySymbol
+from whatif_assets.domain.accounts.panel import Panel
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.engines.backtest import Costs, Variant, run_backtests, sweep
+from whatif_assets.engines.engine import Sweep
+from whatif_assets.engines.portfolio.engine import result_of
+from whatif_assets.engines.portfolio_reference import backtest_panel
+from whatif_assets.engines.strategies import find_strategy
 from whatif_assets_tests.engines.portfolio.panels import (
     random_panel,
     sleeve_at,
@@ -106,6 +111,7 @@ def test_fills_refusals_cash_and_value_are_those_of_backtrader(
     )
     pd.testing.assert_frame_equal(ours.fills, theirs.fills, rtol=1e-9, atol=1e-9)
     np.testing.assert_array_equal(ours.rejected, theirs.rejected)
+    assert in_words(ours.audits_of(["-"])["-"]) == ""
     (swept,) = sweep(sleeves, STRATEGY, [variant])
     np.testing.assert_array_equal(swept.equity, ours.total_equity)
     np.testing.assert_array_equal(swept.rejected, ours.rejected.sum(axis=1))
@@ -144,6 +150,38 @@ def test_variants_are_the_same_alone_and_beside_others() -> None:
     for row, variant in enumerate(variants):
         (alone,) = sweep(sleeves, STRATEGY, [variant], processes=1)
         np.testing.assert_array_equal(alone.equity[0], together.equity[row])
+
+
+INTEREST = Costs(commission_bps=3, borrow_bps=300, cash_bps=400, debit_bps=900)
+
+
+@pytest.mark.parametrize("reference", [False, True])
+def test_interest_on_the_cash_of_an_account_is_explained_by_its_fills(
+    reference: bool,
+) -> None:
+    sleeves = random_panel(5, 5, 60)
+    own = {"count": 2, "sides": "long_short", "rebalance": "bars"}
+    variant = Variant("-", own, INTEREST, 1e5)
+    result = run_backtests(sleeves, STRATEGY, [variant], reference=reference)
+    assert in_words(result.audits_of(["-"])["-"]) == ""
+    rates = dataclasses.replace(INTEREST, cash_bps=0.0, debit_bps=0.0)
+    without = run_backtests(sleeves, STRATEGY, [Variant("-", own, rates, 1e5)])
+    assert result.total_equity[0, -1] > without.total_equity[0, -1]
+
+
+def test_money_that_is_not_interest_on_cash_is_found() -> None:
+    sleeves = random_panel(5, 5, 60)
+    panel, kind = Panel.of(sleeves), find_strategy(STRATEGY)
+    own = {"count": 2, "sides": "long_short", "rebalance": "bars"}
+    variant = Variant("-", own, INTEREST, 1e5, "portfolio")
+    honest = backtest_panel(panel, kind, variant)
+    later = np.arange(len(honest.equity)) > 5
+    cheated = dataclasses.replace(honest, equity=honest.equity + 50.0 * later)
+    for run, found in ((honest, ""), (cheated, "No trade explains part of the value")):
+        what = Sweep(sleeves, kind, [variant], 15)
+        result = result_of(what, panel, lambda _, run=run: run)
+        assert in_words(result.audits_of(["-"])["-"]).startswith(found)
+        assert bool(in_words(result.audits_of(["-"])["-"])) == bool(found)
 
 
 @pytest.mark.parametrize("reference", [False, True])
