@@ -26,6 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 from whatif_assets.domain.accounts.sleeve import Sleeve
+from whatif_assets.domain.features.indicators import across
 from whatif_assets.engines import reference
 from whatif_assets.engines.backtest import Costs, Variant, run_backtests
 from whatif_assets.home import parquet
@@ -97,10 +98,27 @@ def encoding(folder: Path) -> tuple[Callable[[], object], Any]:
     return _run, mock.patch.object(ingest, "ThreadPoolExecutor", AtOnce)
 
 
+def cross_sections(_: Path) -> tuple[Callable[[], object], Any]:
+    """Rank 500 symbols at each minute of twenty sessions."""
+    draw = np.random.default_rng(1)
+    values, times = draw.normal(0, 1, 500 * 390), np.tile(np.arange(390), 500)
+
+    def _by_two_keys(values: Any, sections: Any) -> Any:
+        sizes = np.bincount(sections)
+        order = np.lexsort((values, sections))
+        return order, np.cumsum(sizes) - sizes, sizes
+
+    def _run() -> object:
+        return [across.rank(values, times) for _ in range(20)]
+
+    return _run, mock.patch.object(across, "_ordered", _by_two_keys)
+
+
 PARTS = {
     "short files are read in one thread": short_files,
     "garbage is not collected in a run of Backtrader": garbage,
     "bars are encoded as Parquet in threads": encoding,
+    "cross-sections are sorted by counting": cross_sections,
 }
 
 
