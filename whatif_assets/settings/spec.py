@@ -16,7 +16,7 @@ from whatif_assets.domain.base.explaining import FieldPath, explain
 from whatif_assets.settings.yaml_limits import check_limits
 
 Model = TypeVar("Model", bound=BaseModel)
-SYMBOL_FIELDS = ("symbol", "symbols")
+SYMBOL_FIELDS = ("symbol", "symbols", "to")
 BENCHMARK = "benchmark"  # a symbol as a field of a study, not of anything below it
 TAG = "tag:yaml.org,2002:"
 _FLOAT = re.compile(

@@ -155,8 +155,13 @@ class Feature:
         Raises
         ------
         BadInput
-            The function did not return one value per bar.
+            The function did not return one value per bar, or compares symbols.
         """
+        if self.inner is not None:
+            raise BadInput(
+                f"feature {self.column}: it compares symbols, so it has no value for "
+                "one symbol alone; compute it with compute_features."
+            )
         function, rows = FEATURES[self.function], slice(start, stop)
         values = function.values(columns, rows, dict(self.arguments))
         self._check_shape(values, stop - start)

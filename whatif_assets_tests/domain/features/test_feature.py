@@ -151,6 +151,12 @@ def test_a_feature_across_symbols_needs_what_the_feature_inside_needs() -> None:
     assert parse_feature("rank+of=demean+by=group+of=rsi").reads_groups
 
 
+def test_a_feature_across_symbols_is_not_computed_for_one_symbol() -> None:
+    walk = random_walks(weekdays(1), symbols=1, bars=5)
+    with pytest.raises(BadInput, match="rank_market_of_close: it compares symbols"):
+        parse_feature("rank+of=close").of(walk)
+
+
 def test_warm_up_is_the_longest_of_the_features() -> None:
     features = [parse_feature(item) for item in ("vwap", "ema", "macd")]
     assert [f.warm_up for f in features] == sorted(f.warm_up for f in features)

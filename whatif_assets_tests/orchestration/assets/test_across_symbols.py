@@ -265,6 +265,11 @@ def test_a_comparison_with_later_values_is_caught(
     [
         ("kind: return, ", "", r"across.yaml:13: label: relative_to: .* kind: level"),
         ("relative_to: group", "relative_to: sector", r":13: label.relative_to: found"),
+        (
+            "to: SYN02, timep",
+            "to: ON, timep",
+            r":12: features.*ON is read as true.*sym",
+        ),
         ("{to: SYN02, timeperiod: 20}", "{to: SYN20}", r"residual: to: 'SYN20' is not"),
         ("by: group}\n  - zscore", "by: grup}\n  - zscore", r"rank: by: found 'grup'"),
         ("rocp: {timeperiod: 5}", "rocpp: {timeperiod: 5}", r"rocpp: unknown"),
