@@ -65,11 +65,12 @@ def judge_winner(winner: Winner) -> Result:
     row = verdict_row(winner, verdict)
     logits = pd.DataFrame({"logit": verdict.statistics.logits})
     lake, study = winner.home.lake, winner.study.name
+    at_capitals = capacity(winner)
     versions = [
         lake.write(TABLE, study, row),
         lake.write(LOGITS, study, logits),
         lake.write(EDGE_PARTS, study, edge_parts(winner, evidence)),
-        lake.write(CAPACITY, study, capacity(winner)),
+        lake.write(CAPACITY, study, at_capitals),
     ]
     return Result(
         rows=1,
@@ -82,5 +83,6 @@ def judge_winner(winner: Winner) -> Result:
             .T.reset_index()
             .set_axis(["figure", "value"], axis=1),
             "overfitting": Picture(overfitting_plot, logits["logit"], study),
+            **({CAPACITY: readable(at_capitals)} if len(at_capitals) else {}),
         },
     )

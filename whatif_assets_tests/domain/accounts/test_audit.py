@@ -12,7 +12,8 @@ import pytest
 
 from whatif_assets.domain.accounts._backtrader import bt
 from whatif_assets.domain.accounts.audit import Audit, audit, in_words
-from whatif_assets.domain.accounts.costs import Costs
+from whatif_assets.domain.accounts.costs import BySymbol, Costs
+from whatif_assets.domain.accounts.impact import impact_scale
 from whatif_assets.domain.accounts.job import Run, Variant
 from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.strategies.params import settings_of_params
@@ -55,6 +56,21 @@ def bars(n: int = 120, per_session: int = 4, seed: int = 1) -> Sleeve:
         vwap=(opens + close) / 2,
         hours=np.stack([days, days + DAY], axis=1),
     )
+
+
+ALL_COSTS = dataclasses.replace(
+    COSTS,
+    commission_per_order=0.2,
+    half_spread_bps=BySymbol(default=50.0, own=(("AAA", 4.0),)),
+    impact=0.7,
+    cash_bps=300,
+    debit_bps=900,
+)
+
+
+def liquid() -> Sleeve:
+    """The same bars with their impact scale."""
+    return dataclasses.replace(bars(), impact=impact_scale(bars()))
 
 
 def audited(
@@ -118,6 +134,16 @@ class SlipsNot(Turns):
         self.broker.set_slippage_perc(0)
 
 
+class MovesNoPrice(Turns):
+    def start(self) -> None:
+        self.broker.frictions.clear()
+
+
+class EarnsMore(Turns):
+    def start(self) -> None:
+        self.broker.cash_rates = (0.01, 0.0)
+
+
 class ForgesCash(Turns):
     def next(self) -> None:
         super().next()
@@ -140,6 +166,21 @@ HONEST = {*situations.SITUATIONS} - {situations.Pays, situations.Sized}
 )
 def test_whatever_is_traded_the_account_is_explained(strategy) -> None:
     assert audited(strategy).is_sound
+    assert audited(strategy, ALL_COSTS, liquid()).is_sound
+
+
+@pytest.mark.parametrize(
+    ("strategy", "said"),
+    [
+        (MovesNoPrice, "Other slippage than the study states: 39 of 39"),
+        (EarnsMore, "No trade explains part of the value of the account of AAA"),
+        (ForgesCash, "No trade explains part of the value of the account of AAA"),
+    ],
+)
+def test_impact_and_interest_of_ones_own_are_told(strategy, said) -> None:
+    found = audited(strategy, ALL_COSTS, liquid())
+    assert not found.is_sound
+    assert said in in_words([found])
 
 
 @pytest.mark.parametrize(

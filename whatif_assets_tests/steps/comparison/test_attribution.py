@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
@@ -91,6 +92,28 @@ def test_interest_is_told_apart_from_commission() -> None:
         {"before costs": 0, "slippage": 0, "commission": -2.0, "borrowing": -20.0}
     )
     assert of.by_hour()[NO_HOUR] == pytest.approx(-20.0)
+
+
+def test_interest_on_cash_is_told_with_that_on_borrowed_shares() -> None:
+    bars = days_apart(sleeve([10.0] * 5, forecast=[-1.0, 0.0, 1.0, 0.0, 0.0]))
+    costs = Costs(commission_bps=10, borrow_bps=36_500, cash_bps=365)
+    of = attributed([bars], costs, direction="short")
+    without = attributed([bars], replace(costs, cash_bps=0.0), direction="short")
+    parts = of.by_cost()
+    assert parts["commission"] == without.by_cost()["commission"]
+    earned = of.pnl - without.pnl
+    assert earned > 0
+    assert parts["interest"] == pytest.approx(earned - 20.0)
+    assert sum(parts.values()) == pytest.approx(of.pnl)
+
+
+def test_slippage_with_impact_is_that_of_the_fills() -> None:
+    bars = replace(up_and_out(), impact=np.full(len(up_and_out()), 1e-3))
+    of = attributed([bars], Costs(slippage_bps=100, impact=1), direction="long")
+    # Bought at 10 and sold at 12, 100 units: 1 % and the root of 1,000 or 1,200.
+    bought, sold = 0.01 + 1e-3 * np.sqrt(1000), 0.01 + 1e-3 * np.sqrt(1200)
+    assert of.by_cost()["slippage"] == pytest.approx(-1000 * bought - 1200 * sold)
+    assert of.by_cost()["before costs"] == pytest.approx(200.0)
 
 
 def test_interest_of_a_position_that_is_still_open_counts() -> None:
