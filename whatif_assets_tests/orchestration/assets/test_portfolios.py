@@ -190,8 +190,8 @@ def test_contributions_add_up_to_the_profit_of_the_first_in_rank(home: Home) -> 
     own = board.set_index(place).loc[tuple(first.values())]
     assert own["rank"] == board.loc[board["role"] == "candidate", "rank"].min()
     sums = rows.groupby("kind")["pnl"].sum()
-    assert set(sums.index) == {"symbol", "leg"}  # daily bars, no groups
-    assert sums.to_list() == pytest.approx([own["pnl"]] * 2, rel=1e-9)
+    assert set(sums.index) == {"symbol", "group", "leg"}  # daily bars have no hours
+    assert sums.to_list() == pytest.approx([own["pnl"]] * 3, rel=1e-9)
     assert set(rows.loc[rows["kind"] == "leg", "part"]) == {"long", "short"}
 
 
