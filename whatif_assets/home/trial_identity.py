@@ -23,6 +23,7 @@ from whatif_assets.settings.study import Study
 _SOURCE = {"source", "path", "options", "calendar", "hours"}
 _PARTS_PER_UNIT = 1e6  # relative prices are rounded to a millionth
 _OPEN = "open"
+_MONEY = ("leverage", "reserve")
 
 
 def market_id(market: Market) -> str:
@@ -44,7 +45,7 @@ def trials_of(home: Home, study: Study, configuration: Configuration) -> list[st
     """
     kind = configuration.strategy_type()
     shared = configuration.settings()
-    for name in ("sweep", "strategy", *configuration.strategy_settings):
+    for name in ("sweep", "strategy", *_MONEY, *configuration.strategy_settings):
         shared.pop(name, None)
     shared["symbols"] = _symbols(home, configuration)
     variants = configuration.variants()
@@ -61,13 +62,34 @@ def trials_of(home: Home, study: Study, configuration: Configuration) -> list[st
         combined_hash(
             [
                 base,
-                _plain(json_value(variant.settings)),
+                _plain(json_value(_told(kind, variant))),
                 _plain(variant.costs.as_settings()),
                 _plain(variant.cash),
+                *_money_of(variant),
             ]
         )
         for variant in variants
     ]
+
+
+def _told(kind: StrategyType, variant: Variant) -> dict[str, Any]:
+    """Return the settings, without later ones that have their default.
+
+    So that trials made before there were these settings keep their identity.
+    """
+    later: frozenset[str] = getattr(kind.Settings, "added_later", frozenset())
+    fields = kind.Settings.model_fields
+    return {
+        name: value
+        for name, value in variant.settings.items()
+        if name not in later or value != fields[name].default
+    }
+
+
+def _money_of(variant: Variant) -> list[Any]:
+    """Return what is lent and kept in reserve, where that is anything."""
+    money = {name: _plain(getattr(variant, name)) for name in _MONEY}
+    return [] if money == {"leverage": 1, "reserve": 0} else [money]
 
 
 def _training(study: Study) -> dict[str, Any]:

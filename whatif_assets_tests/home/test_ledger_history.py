@@ -53,6 +53,15 @@ import backtrader as bt
 class Mine(bt.Strategy):
     params = (("size", 1),)
 """
+HELD = """
+configurations:
+  ranked:
+    strategy: rank_long_short
+    score: close
+    rebalance: bars
+    sweep: {count: [1, 2]}
+  rule: {strategy: ema_cross, size: 2}
+"""
 EARLIER = "2025-12-01T00:00:00+00:00"
 
 
@@ -151,6 +160,25 @@ class TestIdentity:
     def test_what_differs_is_another_trial(self, trying, other) -> None:
         trying.write("one.yaml", FIXED)
         trying.write("other.yaml", other)
+        assert set(trying.trials("other")).isdisjoint(trying.trials("one"))
+
+    def test_trials_of_earlier_versions_keep_their_identity(self, trying) -> None:
+        # Computed by the version that had the first strategies of portfolios.
+        trying.write("held.yaml", HELD)
+        assert trying.trials("held") == [
+            "4091f9a4aeb84306",
+            "ca37a8156db613c6",
+            "f2f3cf3a21d3f1b7",
+        ]
+
+    @pytest.mark.parametrize(
+        "more",
+        ["leverage: 2", "reserve: 9", "neutral: group", "sweep: {leverage: [3]}"],
+    )
+    def test_another_account_is_another_trial(self, trying, more: str) -> None:
+        ranked = "ranked: {strategy: rank_long_short, score: close"
+        trying.write("one.yaml", f"configurations:\n  {ranked}}}")
+        trying.write("other.yaml", f"configurations:\n  {ranked}, {more}}}")
         assert set(trying.trials("other")).isdisjoint(trying.trials("one"))
 
     def test_each_version_of_own_code_is_a_trial_whatever_its_file_is_called(

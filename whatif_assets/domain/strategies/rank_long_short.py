@@ -23,6 +23,7 @@ WEIGHTINGS: tuple[Weighting, ...] = ("equal", "rank", "score", "inverse_volatili
 class RankLongShortSettings(PanelSettings):
     """Settings of `rank_long_short`."""
 
+    added_later = PanelSettings.added_later | {"neutral", "beta"}
     count: int = Field(
         default=10,
         ge=1,

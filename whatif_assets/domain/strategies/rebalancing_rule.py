@@ -27,8 +27,17 @@ class RebalancingSettings(Settings):
     """The settings of every strategy of a portfolio.
 
     ``docs/strategy_semantics.md`` says what each of them does.
+
+    Attributes
+    ----------
+    added_later
+        Settings that did not exist in earlier versions: a trial is the same with them
+        at their defaults as without them.
     """
 
+    added_later: ClassVar[frozenset[str]] = frozenset(
+        {"max_group_weight", "max_positions", "max_holding", "drift"}
+    )
     rebalance: Period = Field(
         default="session",
         description="bars: each `every` bars of the timeline. session, week, month: in "
