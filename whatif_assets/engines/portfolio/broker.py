@@ -155,8 +155,9 @@ def _fill(due: int, prices: Prices, p: Any, w: Work, counts: Any, log: Log) -> N
                 size = math.copysign(min(abs(size), most), size)
             filled = _execute(due, s, size, order.whole, prices, p, w, counts, log)
             waits = filled and size != order.size
-            order.size -= size
-            order.due = prices.following[due, s]
+            if waits:
+                order.size -= size
+                order.due = prices.following[due, s]
         if waits:
             w.waiting[kept] = w.waiting[n]
             kept += 1

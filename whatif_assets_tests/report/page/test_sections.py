@@ -11,6 +11,7 @@ import pytest
 
 from whatif_assets.report.contributions import by_group
 from whatif_assets.report.page import SECTIONS, assembled
+from whatif_assets.report.page.capacity import capacity
 from whatif_assets.report.page.costs import charged_bps, pnl_at
 from whatif_assets.report.page.equity import below_peak
 from whatif_assets.report.page.leaderboard import MOST_ROWS, leaderboard
@@ -202,6 +203,43 @@ class TestCosts:
         rows = cells(costs(example.content()).html)
         assert ["2", "one threshold=0.0001 size=100", "30.00", "30.00"] in rows
         assert ["10", "two", "24.20", "22.00"] in rows
+
+
+class TestCapacity:
+    def content(self, best):
+        winner = example.content().winner
+        own = {"study": "demo", "rank": 1, "configuration": winner["configuration"]}
+        other = {"study": "demo", "rank": 2, "configuration": "demo.two"}
+        rows = [
+            {
+                **of,
+                "variant": winner["variant"] if of is own else "-",
+                "capital": capital,
+                "pnl": 30.0,
+                "total_return": 0.003,
+                "sharpe": 1.5,
+                "ranked_value": 30.0,
+                "rejected_orders": 0.0,
+                "best": (of is own) == first,
+            }
+            for of in (own, other)
+            for capital, first in zip((winner["start_cash"], 1e9), best)
+        ]
+        return example.content(capacity=pd.DataFrame(rows))
+
+    def test_the_capital_at_which_another_leads_is_told(self):
+        section = capacity(self.content([True, False]))
+        said = "From a capital of 1,000,000,000 on, the winner is not the best."
+        assert said in read(section.html)
+        (last,) = (r for r in cells(section.html) if r[0] == "1,000,000,000")
+        assert last == ["1,000,000,000", "two", "30", "0.3%", "1.5"]
+
+    def test_a_winner_that_is_not_overtaken_is_told(self):
+        text = read(capacity(self.content([True, True])).html)
+        assert "The winner stays the best finalist at each larger capital." in text
+
+    def test_without_rows_it_says_why(self):
+        assert "costs that depend on the size" in read(capacity(example.content()).html)
 
 
 class TestPositions:

@@ -13,10 +13,17 @@ import pytest
 
 from whatif_assets.command_line.studies import run_studies
 from whatif_assets.domain.accounts.costs import Costs
+from whatif_assets.domain.accounts.job import Variant
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.home.home import Home
 from whatif_assets.settings.study import read_study
-from whatif_assets.steps.capacity import CAPITALS, TABLE, capacity, outgrown_at
+from whatif_assets.steps.capacity import (
+    CAPITALS,
+    TABLE,
+    at_capital,
+    capacity,
+    outgrown_at,
+)
 from whatif_assets.steps.freshness import Freshness
 from whatif_assets.steps.sleeves import sleeves_of_configuration
 from whatif_assets.steps.winner import winner_of
@@ -185,3 +192,36 @@ def test_symbols_without_volume_have_no_known_impact(
         sleeves_of_configuration(of, study, configuration)
     assert not of.lake.keys(TABLE)
     assert read_study(file)[0].costs.impact == 0.2
+
+
+def test_sizes_grow_with_the_cash_and_shares_of_equity_do_not() -> None:
+    variant = Variant("-", {"size": 100, "notional": 0.0, "threshold": 1.5}, cash=1e4)
+    grown = at_capital(variant, 2.5)
+    assert grown.settings == {"size": 250, "notional": 0.0, "threshold": 1.5}
+    assert grown.cash == 25_000
+    everything = Variant("-", {"size": "all", "equity_percent": 50.0})
+    assert at_capital(everything, 3.0).settings == everything.settings
+    assert at_capital(variant, 1.0) == variant
+
+
+@pytest.mark.parametrize(
+    ("best", "at"),
+    [
+        ([True, True, True], np.inf),
+        ([False, True, True], np.inf),
+        ([True, True, False], 300.0),
+        ([True, False, True], 200.0),
+    ],
+)
+def test_the_winner_is_outgrown_above_the_studys_own_capital(
+    best: list[bool], at: float
+) -> None:
+    rows = pd.DataFrame(
+        {
+            "rank": [1, 1, 1, 2, 2, 2],
+            "capital": [100.0, 200.0, 300.0] * 2,
+            "best": best + [not one for one in best],
+        }
+    )
+    assert outgrown_at(rows, 150.0) == at
+    assert np.isnan(outgrown_at(rows.iloc[:0], 150.0))
