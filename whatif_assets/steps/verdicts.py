@@ -91,6 +91,7 @@ def evidence_of(winner: Winner) -> Evidence:
         placebos=tuple(_placebos(winner, ranking)),
         holdout=_holdout(winner),
         charged_bps=winner.variant.costs.commission_bps,
+        other_costs=winner.variant.costs.are_charged,
         break_even_bps=winner.row["break_even_bps"],
         overtaken_after_bps=_overtaken_after(winner, ranking),
         dates=tuple(winner.sessions),

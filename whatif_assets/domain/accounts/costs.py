@@ -141,6 +141,13 @@ class Costs:
         return bool(self.slippage_bps or _highest(self.half_spread_bps) or self.impact)
 
     @property
+    def are_charged(self) -> bool:
+        """Whether any trade costs something."""
+        by_value = self.commission_bps or self.commission_per_share
+        by_order = self.commission_per_order or self.commission_minimum
+        return bool(by_value or by_order or self.slip or self.borrows)
+
+    @property
     def differ_by_symbol(self) -> bool:
         """Whether any rate differs by symbol."""
         rates = (self.borrow_bps, self.half_spread_bps)

@@ -93,6 +93,9 @@ class Evidence:
         None where there is no holdout or it has not been opened.
     charged_bps
         Cost charged to the trials, in basis points of the value of each fill.
+    other_costs
+        Whether the winner also pays costs that are not in ``charged_bps``, such as
+        slippage.
     break_even_bps
         Total cost at which the winner earns nothing, in basis points; NaN if unknown.
     overtaken_after_bps
@@ -133,6 +136,7 @@ class Evidence:
     placebos: tuple[Placebo, ...] = ()
     holdout: Holdout | None = None
     charged_bps: float = math.nan
+    other_costs: bool = False
     break_even_bps: float = math.nan
     overtaken_after_bps: float = math.nan
     withheld: tuple[str, ...] = ()

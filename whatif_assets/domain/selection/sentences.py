@@ -44,7 +44,7 @@ def headline_in_words(headline: Headline, evidence: Evidence, of: Statistics) ->
     if headline is not Headline.LIKELY_REAL:
         return str(headline.value)
     limits = []
-    if of.charged_bps == 0:
+    if of.charged_bps == 0 and not evidence.other_costs:
         limits.append("before costs (none were charged)")
         if 0 < of.break_even_bps < math.inf:
             limits.append(

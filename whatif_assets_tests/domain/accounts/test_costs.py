@@ -93,6 +93,12 @@ def test_impact_leaves_a_sale_a_price_and_slippage_what_it_is() -> None:
     assert slippage_with_impact(2.0, 0.0, 1.0, 1e9, 100, 1.0) == 2.0
 
 
+def test_a_trade_may_cost_something_in_many_ways() -> None:
+    assert not Costs(participation=0.1, cash_bps=100).are_charged
+    for name in ("slippage_bps", "borrow_bps", "impact", "commission_per_order"):
+        assert Costs(**{name: 1.0}).are_charged
+
+
 def test_what_depends_on_the_size_of_an_order() -> None:
     assert not Costs(
         commission_bps=1, slippage_bps=1, commission_per_share=1

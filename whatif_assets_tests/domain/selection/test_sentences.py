@@ -333,3 +333,13 @@ def test_the_headline_tells_its_limits(headline, figures, words) -> None:
     unknown = {f.name: NAN for f in fields(Statistics)}
     of = Statistics(**{**unknown, **COUNTS, **figures})
     assert headline_in_words(headline, known, of) == words
+
+
+def test_other_costs_than_the_commission_are_costs_too() -> None:
+    known = Evidence(
+        np.zeros((1, 2)), 0, np.zeros(2), 1, 252, dates=DATES, other_costs=True
+    )
+    unknown = {f.name: NAN for f in fields(Statistics)}
+    figures = {"sessions": 92, "charged_bps": 0.0, "break_even_bps": 0.523}
+    of = Statistics(**{**unknown, **COUNTS, **figures})
+    assert headline_in_words(Headline.LIKELY_REAL, known, of) == "likely real"
