@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from whatif_assets.domain.accounts.costs import Costs
 from whatif_assets.domain.bars.bar_size import BarSize
 from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
 from whatif_assets.domain.base.settings import format_value
@@ -296,6 +297,22 @@ def _of_universe(message: str) -> BadInput:
     return BadInput(message, field=("universe",))
 
 
+def _costs(study: Study, key: str, general: General, base: Path) -> Costs:
+    """Return the costs of a configuration, where it has none those of the study."""
+    own = {name: getattr(general, name) for name in COST_NAMES}
+    costs = costs_of(
+        {k: getattr(study.costs, k) if v is None else v for k, v in own.items()}
+    )
+    if costs.participation and not find_strategy(general.strategy, base).panel_rule:
+        raise BadInput(
+            f"Configuration {key}: participation: found {costs.participation}, but the "
+            f"rest of an order does not wait in strategy '{general.strategy}'. Write "
+            "participation: 0, or use a strategy of portfolios.",
+            field=("participation",),
+        )
+    return costs
+
+
 def _assemble(
     study: Study,
     name: str,
@@ -323,19 +340,6 @@ def _assemble(
     _check_features(key, general, features, bar)
     account = account_of(key, general, base)
     check_money(key, general, account, sweep, study.cash)
-    costs = costs_of(
-        {
-            k: _or_default(getattr(general, k), getattr(study.costs, k))
-            for k in COST_NAMES
-        }
-    )
-    if costs.participation and not find_strategy(general.strategy, base).panel_rule:
-        raise BadInput(
-            f"Configuration {key}: participation: found {costs.participation}, but the "
-            f"rest of an order does not wait in strategy '{general.strategy}'. Write "
-            "participation: 0, or use a strategy of portfolios.",
-            field=("participation",),
-        )
     symbols, universe = _universe(study, key, general, base)
     return Configuration(
         study=study.name,
@@ -365,7 +369,7 @@ def _assemble(
         account=account,
         leverage=_or_default(general.leverage, 1.0),
         reserve=_or_default(general.reserve, 0.0),
-        costs=costs,
+        costs=_costs(study, key, general, base),
         base=base,
     )
 
