@@ -33,6 +33,7 @@ CHAIN = (
     "data_quality",
     "trained_models",
     "forecasts",
+    "forecast_quality",
     "backtest_results",
     "result_quality",
     "leaderboard",

@@ -15,6 +15,7 @@ from whatif_assets.domain.base.columns import (
     Table,
 )
 from whatif_assets.home.figure_columns import columns_of
+from whatif_assets.home.forecast_tables import FORECAST_TABLES
 from whatif_assets.home.shared_columns import (
     ALGORITHM,
     BECAUSE,
@@ -64,6 +65,10 @@ DATABASE = _by_name(
             FORECASTS.about,
             (OF_CONFIGURATION, *FORECASTS.parts),
             CONFIGURATION,
+        ),
+        *(
+            Table(one.name, one.about, (OF_STUDY, OF_CONFIGURATION, *one.parts))
+            for one in FORECAST_TABLES
         ),
         Table(
             "configurations",

@@ -21,6 +21,7 @@ from whatif_assets.domain.base.columns import (
     Table,
 )
 from whatif_assets.home.figure_columns import columns_of, figure_columns, metric_columns
+from whatif_assets.home.forecast_tables import FORECAST_TABLES
 from whatif_assets.home.shared_columns import (
     ACCOUNT,
     ALGORITHM,
@@ -124,6 +125,7 @@ LAKE = _by_name(
             FORECAST,
             axis=CONFIGURATION,
         ),
+        *FORECAST_TABLES,
         Table(
             "backtest_results",
             "the result of a variant over the study's test windows",

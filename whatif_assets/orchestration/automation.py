@@ -18,7 +18,12 @@ SECONDS_BETWEEN_CHECKS = 30
 JOBS = {
     "collect_facts": ("facts",),
     "prepare_sessions": ("price_bars", "features"),
-    "evaluate_configurations": ("trained_models", "forecasts", "backtest_results"),
+    "evaluate_configurations": (
+        "trained_models",
+        "forecasts",
+        "backtest_results",
+        "forecast_quality",
+    ),
     "rank_configurations": (
         "data_quality",
         "result_quality",

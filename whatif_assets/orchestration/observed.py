@@ -144,6 +144,7 @@ READ_BY = {
     "trained_models": ("training_inputs",),
     "forecasts": ("forecast_inputs",),
     "backtest_results": ("evaluation_inputs",),
+    "forecast_quality": ("forecast_inputs",),
     "result_quality": ("ranking_inputs",),
     "leaderboard": ("ranking_inputs",),
     "placebo_results": ("ranking_inputs",),

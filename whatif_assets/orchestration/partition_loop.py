@@ -95,8 +95,8 @@ def run_stages(
 
     A partition whose inputs are unchanged is reused. Each key that succeeds is
     recorded separately, with its own metadata and versions, even if other keys fail.
-    The assets downstream skip a key that failed. If any key failed, the step fails at
-    the end.
+    The assets that depend on an asset skip the keys that failed in it. If any key
+    failed, the step fails at the end.
 
     Parameters
     ----------
@@ -127,14 +127,23 @@ def run_stages(
             continue
         recorder = _Recorder(context, home, stage.name, chosen[stage.name])
         recorders.append(recorder)
-        task = Task(home, compute, [key for key in keys if key not in failed])
-        recorder.compute(task, stage, blocked=failed)
+        needed = _upstream(stage, stages)
+        blocked = {key: name for key, name in failed.items() if name in needed}
+        task = Task(home, compute, [key for key in keys if key not in blocked])
+        recorder.compute(task, stage, blocked)
         failed |= {key: stage.name for key in recorder.failures}
     if any(recorder.failures for recorder in recorders):
         text = "\n".join(r.failure_text(len(keys)) for r in recorders if r.failures)
         raise dg.Failure(description=text, allow_retries=False)
     if _has_later_steps(context):
         yield from _outputs(recorders)
+
+
+def _upstream(stage: Stage, stages: Sequence[Stage]) -> set[str]:
+    """Return the names of the stages that a stage depends on, directly or not."""
+    direct = {dep.asset_key.path[-1] for dep in stage.spec.deps}
+    before = [one for one in stages if one.name in direct]
+    return direct.union(*(_upstream(one, stages) for one in before))
 
 
 def _claimed_keys(context: dg.AssetExecutionContext, home: Home) -> list[str]:

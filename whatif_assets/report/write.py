@@ -16,6 +16,7 @@ from whatif_assets.home.trials import read_trials
 from whatif_assets.report.contributions import TABLE as CONTRIBUTIONS
 from whatif_assets.report.contributions import Attributed
 from whatif_assets.report.database import build_database, configurations_table
+from whatif_assets.report.forecast_tables import forecast_tables, of_study
 from whatif_assets.report.page import Page, write_page
 from whatif_assets.report.study_results import (
     outdated_partitions,
@@ -87,6 +88,7 @@ def report(home: Home) -> Report:
     known = {name: configurations_of(home, s) for name, s in studies.items()}
     effects = _effects(studies, known, ranked)
     profits = {name: Attributed.of(part.winner) for name, part in parts.items()}
+    forecasts = forecast_tables(fresh, known)
     tables = {
         "configurations": configurations_table(
             home, {n: [c.key for c in some] for n, some in known.items()}, fresh
@@ -107,6 +109,7 @@ def report(home: Home) -> Report:
         "sensitivity": effects.marginal,
         "sensitivity_pairs": effects.pairs,
         **_of_studies(fresh, studies),
+        **forecasts,
         "trades": _detail(home, chosen, "fills", "trades", lambda f, _: trades_of(f)),
     }
     versions = [
@@ -116,11 +119,17 @@ def report(home: Home) -> Report:
     build_database(home, tables, outdated_partitions(fresh, known))
     pages, failures = {}, {}
     for name, rows in full.items():
-        winner, of_study = parts[name].winner, effects.of_study(name)
+        shown = effects.of_study(name), of_study(forecasts, name)
         conclusion = parts[name].outcome["conclusion"].iloc[0]
         try:
             pages[name] = write_page(
-                home, studies[name], rows, winner, of_study, conclusion, profits[name]
+                home,
+                studies[name],
+                rows,
+                parts[name].winner,
+                *shown,
+                conclusion,
+                profits[name],
             )
         except BadInput as error:  # the other pages are still written
             failures[name] = str(error)

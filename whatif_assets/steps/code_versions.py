@@ -32,6 +32,7 @@ ROOTS: dict[str, tuple[str, ...]] = {
     "features": ("steps.session_features", "steps.feature_tables", *_BARS),
     "trained_models": ("steps.training", "steps.dataset", *_BARS),
     "forecasts": ("steps.forecasting", "steps.dataset", *_BARS),
+    "forecast_quality": ("steps.forecast_quality", *_BARS),
     "backtest_results": ("steps.backtesting", *_RUNS),
     "data_quality": ("domain.quality",),
     "result_quality": ("steps.leak_gate",),

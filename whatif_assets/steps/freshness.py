@@ -27,6 +27,7 @@ from whatif_assets.steps.backend import backend_of
 from whatif_assets.steps.backtesting import evaluation_inputs, sessions_read
 from whatif_assets.steps.code_versions import CODE_VERSIONS
 from whatif_assets.steps.feature_tables import FeatureTables
+from whatif_assets.steps.forecast_quality import forecast_quality_inputs
 from whatif_assets.steps.forecasting import forecast_inputs
 from whatif_assets.steps.holdout import holdout_inputs
 from whatif_assets.steps.ingest import SessionBars
@@ -327,6 +328,10 @@ _RULES = {
     ),
     "trained_models": _Rule(_training, _trained_on),
     "forecasts": _Rule(lambda f, key: forecast_inputs(f.home, key), _forecast_from),
+    "forecast_quality": _Rule(
+        lambda f, key: forecast_quality_inputs(f.home, key),
+        lambda f, key: [("forecasts", key)],
+    ),
     "backtest_results": _Rule(
         lambda f, key: evaluation_inputs(f.home, key), _traded_on
     ),

@@ -11,6 +11,7 @@ from whatif_assets.orchestration.assets import (
     data_quality,
     facts,
     features,
+    forecast_quality,
     forecasts,
     holdout_results,
     leaderboard,
@@ -24,7 +25,7 @@ from whatif_assets.orchestration.assets.axes import Axes, one_step
 from whatif_assets.orchestration.observed import CONFIGURATION, SESSION, observed_assets
 
 OF_SESSIONS = (price_bars, features)
-OF_CONFIGURATIONS = (trained_models, forecasts, backtest_results)
+OF_CONFIGURATIONS = (trained_models, forecasts, backtest_results, forecast_quality)
 WHOLE = (
     data_quality,
     result_quality,

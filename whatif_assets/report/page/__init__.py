@@ -22,6 +22,7 @@ from whatif_assets.report.page.collect import collect
 from whatif_assets.report.page.content import PageContent
 from whatif_assets.report.page.costs import costs
 from whatif_assets.report.page.equity import drawdown, equity
+from whatif_assets.report.page.forecasts import forecasts
 from whatif_assets.report.page.leaderboard import leaderboard
 from whatif_assets.report.page.lineage import lineage
 from whatif_assets.report.page.markup import Section, escaped
@@ -43,6 +44,7 @@ SECTIONS: tuple[Callable[[PageContent], Section], ...] = (
     equity,
     drawdown,
     sensitivity,
+    forecasts,
     profits,
     positions,
     overfitting,
@@ -99,6 +101,7 @@ def write_page(
     leaderboard: pd.DataFrame,
     winner: Winner | None,
     effects: Sensitivity,
+    forecasts: Mapping[str, pd.DataFrame],
     conclusion: str,
     attributed: Attributed,
 ) -> Page:
@@ -107,7 +110,9 @@ def write_page(
     Two pages written from the same lake have the same bytes.
     """
     clock = _Clock()
-    content = collect(home, study, leaderboard, winner, effects, conclusion, attributed)
+    content = collect(
+        home, study, leaderboard, winner, effects, forecasts, conclusion, attributed
+    )
     clock.stop(COLLECT)
     sections = []
     for make in SECTIONS:

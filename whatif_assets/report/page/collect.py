@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -57,6 +57,7 @@ def collect(
     leaderboard: pd.DataFrame,
     winner: Winner | None,
     effects: Sensitivity,
+    forecasts: Mapping[str, pd.DataFrame],
     conclusion: str,
     attributed: Attributed,
 ) -> PageContent:
@@ -74,6 +75,8 @@ def collect(
         The winner; None if no variant can win.
     effects
         Effects of the axes of the study's configurations.
+    forecasts
+        Forecast quality of the study's configurations, by table.
     conclusion
         Text of the conclusion; see
         :class:`whatif_assets.report.conclusion.Conclusion`.
@@ -106,6 +109,7 @@ def collect(
         attribution=attributed.attribution,
         unattributed=attributed.why_not,
         effects=effects,
+        forecasts=forecasts,
         bars=_bars(home, sessions),
         findings=_findings(home, sessions),
         adjustments=_adjustments(home, sessions),

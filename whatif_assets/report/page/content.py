@@ -82,6 +82,9 @@ class PageContent:
         Why the attribution could not be computed; else empty.
     effects
         Effects of the axes of the study's configurations.
+    forecasts
+        Rows of the tables of forecast quality, by table; none for a configuration
+        without a model, or whose forecast quality is not fresh.
     bars
         One row per session and symbol: bars, typical (number of bars whose vwap is the
         typical price), expected (NaN for volume and dollar bars).
@@ -121,6 +124,7 @@ class PageContent:
     attribution: Attribution | None
     unattributed: str
     effects: Sensitivity
+    forecasts: Mapping[str, pd.DataFrame]
     bars: pd.DataFrame
     findings: pd.DataFrame
     adjustments: pd.DataFrame

@@ -11,7 +11,12 @@ from whatif_assets.home.home import Home
 from whatif_assets.settings.study import Study
 
 OF_SESSIONS = ("price_bars", "features")
-OF_CONFIGURATIONS = ("trained_models", "forecasts", "backtest_results")
+OF_CONFIGURATIONS = (
+    "trained_models",
+    "forecasts",
+    "forecast_quality",
+    "backtest_results",
+)
 OF_STUDIES = ("placebo_results", "holdout_results", "verdicts")
 COLUMNS = (
     "table",

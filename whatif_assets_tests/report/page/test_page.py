@@ -11,8 +11,9 @@ from plotly.offline import get_plotlyjs
 
 from whatif_assets.home.home import Home
 from whatif_assets.report.contributions import Attributed
+from whatif_assets.report.forecast_tables import forecast_tables
 from whatif_assets.report.page import ASSEMBLE, COLLECT, SECTIONS, Page, write_page
-from whatif_assets.steps.freshness import winners
+from whatif_assets.steps.freshness import Freshness, winners
 from whatif_assets.steps.leaderboard import (
     configurations_of,
     read_table,
@@ -26,10 +27,20 @@ def written(home: Home) -> Page:
     study = home.study("tiny")
     ranking = read_table(home, "leaderboard")
     (winner,) = winners(home)
-    effects = sensitivity(study, configurations_of(home, study), ranking)
+    known = configurations_of(home, study)
+    effects = sensitivity(study, known, ranking)
+    forecasts = forecast_tables(Freshness(home), {study.name: known})
     (conclusion,) = read_table(home, "best_configuration")["conclusion"]
-    attributed = Attributed.of(winner)
-    return write_page(home, study, ranking, winner, effects, conclusion, attributed)
+    return write_page(
+        home,
+        study,
+        ranking,
+        winner,
+        effects,
+        forecasts,
+        conclusion,
+        Attributed.of(winner),
+    )
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,215 @@
+"""What the forecasts of a configuration are worth, before any trading rule."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+from whatif_assets.domain.base.arrays import FloatArray
+from whatif_assets.domain.base.hashing import combined_hash
+from whatif_assets.domain.forecast_quality.bins import number_of_bins
+from whatif_assets.domain.forecast_quality.forward_returns import horizons_of
+from whatif_assets.domain.forecast_quality.measuring import Measured, measure, together
+from whatif_assets.domain.forecast_quality.plan import FORECAST, Plan
+from whatif_assets.domain.forecast_quality.summary import Tables, summarise
+from whatif_assets.home.adjustments import LakeSteps
+from whatif_assets.home.bar_reader import BarReader
+from whatif_assets.home.home import Home
+from whatif_assets.home.tables import LAKE
+from whatif_assets.settings.configuration import Configuration
+from whatif_assets.settings.study import Study
+from whatif_assets.steps.feature_tables import read_features
+from whatif_assets.steps.forecasting import forecast_reads
+
+TABLE = "forecast_quality"
+# The tables of `whatif_assets.domain.forecast_quality.summary.Tables`, in its order.
+TABLES = (TABLE, *LAKE[TABLE].beside)
+KEYS = ["symbol", "ts"]
+# Rows of bars that are read at once; more sessions are read one after the other.
+MOST_ROWS = 1_000_000
+
+
+def forecast_quality(
+    home: Home, study: Study, configuration: Configuration
+) -> dict[str, pd.DataFrame]:
+    """Compare the out-of-sample forecasts of a configuration with what came true.
+
+    Only bars of test windows are read, so that a holdout stays sealed.
+
+    Returns
+    -------
+    dict
+        The tables `TABLES` by name; without rows for a configuration without a model.
+
+    Raises
+    ------
+    BadInput
+        Forecasts, features or bars are not materialised.
+    """
+    if configuration.algorithm is None:
+        return {name: LAKE[name].empty() for name in TABLES}
+    source = _Source.of(home, study, configuration)
+    plan = source.plan()
+    found = summarise(together(source.measured(plan)), plan)
+    return _named(found)
+
+
+def _named(found: Tables) -> dict[str, pd.DataFrame]:
+    frames = (found.quality, found.decay, found.periods, found.bins, found.parts)
+    return dict(zip(TABLES, frames))
+
+
+def forecast_quality_inputs(home: Home, key: str) -> dict[str, str]:
+    """Return hashes of the inputs of a configuration's forecast quality, by part."""
+    forecasts = home.lake.versions("forecasts", [key])
+    return {**forecast_reads(home, key), "forecasts": combined_hash(forecasts)}
+
+
+@dataclass(frozen=True)
+class _Source:
+    """The forecasts of a configuration, and the bars and features of its tests.
+
+    Attributes
+    ----------
+    home, configuration
+        The home and the configuration.
+    sessions
+        Sessions of all test windows, oldest first.
+    forecasts
+        symbol, ts, and the forecast return as `FORECAST`.
+    """
+
+    home: Home
+    configuration: Configuration
+    sessions: tuple[date, ...]
+    forecasts: pd.DataFrame
+
+    @classmethod
+    def of(cls, home: Home, study: Study, configuration: Configuration) -> _Source:
+        """Read the forecasts."""
+        folds = study.folds(home.market)
+        sessions = sorted({day for fold in folds for day in fold.test})
+        wanted = [*KEYS, "expected_return"]
+        forecasts = home.lake.read("forecasts", configuration.key, wanted)
+        forecasts = forecasts.rename(columns={"expected_return": FORECAST})
+        return cls(home, configuration, tuple(sessions), forecasts)
+
+    def plan(self) -> Plan:
+        """Choose horizons, periods and bins."""
+        configuration, market = self.configuration, self.home.market
+        size, bars = self.home.bar_size(configuration), self._bars_of_session()
+        plan = Plan(
+            label=configuration.label,
+            size=size,
+            timezone=str(market.sessions.timezone),
+            symbols=tuple(self.home.symbols_learned(configuration)),
+            signals=(FORECAST, *self._features()),
+            horizons=horizons_of(configuration.label, size, math.ceil(bars)),
+            bins=0,
+            bars_of_session=bars,
+        )
+        periods = len({_period(day, plan) for day in self.sessions})
+        return plan.with_bins(number_of_bins(len(self.forecasts) / periods))
+
+    def _features(self) -> list[str]:
+        columns = [feature.column for feature in self.configuration.features]
+        return [name for name in columns if name != FORECAST]
+
+    def _bars_of_session(self) -> float:
+        """Count the bars of a symbol in a session, at least 1."""
+        size, sessions = self.home.bar_size(self.configuration), self.sessions
+        if size.timed:
+            starts = self.home.market.sessions.starts
+            return float(max(len(starts(day, size.length)) for day in sessions))
+        symbols = max(self.forecasts["symbol"].nunique(), 1)
+        return max(len(self.forecasts) / symbols / len(sessions), 1.0)
+
+    def measured(self, plan: Plan) -> Iterator[Measured]:
+        """Measure some sessions after the other, so that few are in memory."""
+        ahead = _sessions_ahead(plan)
+        for chunk in _chunks(self.sessions, plan):
+            end = self.sessions.index(chunk[-1]) + 1
+            read = (*chunk, *self.sessions[end : end + ahead])
+            rows = self._rows(read, chunk, plan)
+            schedule = self.home.market.sessions.schedule(self._calendar(read, plan))
+            yield measure(rows, self._signals(rows, read, plan), schedule, plan)
+
+    def _rows(
+        self, read: Sequence[date], chunk: Sequence[date], plan: Plan
+    ) -> pd.DataFrame:
+        """Read bars, sorted by symbol and time, on the price basis of one session."""
+        label = plan.label
+        price = "close" if label.price == "typical" else label.price
+        columns = list(dict.fromkeys([*KEYS, "open", "high", "low", price]))
+        symbols = None if label.relative_to else plan.symbols
+        bars = BarReader(self.home, plan.size).over(read, columns, symbols)
+        bars = LakeSteps(self.home).adjusted(bars, read[0])
+        if label.relative_to == "group":
+            bars = self.home.with_groups(bars)
+        counted = pd.to_datetime(bars["session"]) <= pd.Timestamp(chunk[-1])
+        bars = bars.assign(counted=counted)
+        return bars.sort_values(KEYS, kind="stable", ignore_index=True)
+
+    def _signals(
+        self, rows: pd.DataFrame, read: Sequence[date], plan: Plan
+    ) -> Mapping[str, FloatArray]:
+        """Look up the forecast and the features of each row."""
+        first, last = rows["ts"].min(), rows["ts"].max()
+        forecasts = self.forecasts[self.forecasts["ts"].between(first, last)]
+        columns = plan.signals[1:]
+        features = read_features(self.home, plan.size, read, columns, plan.symbols)
+        found = {FORECAST: _looked_up(rows, forecasts)[FORECAST]}
+        looked_up = _looked_up(rows, features)
+        found |= {name: looked_up[name] for name in columns}
+        return {
+            name: values.to_numpy(dtype=np.float64) for name, values in found.items()
+        }
+
+    def _calendar(self, read: Sequence[date], plan: Plan) -> list[date]:
+        """List consecutive sessions from the first to the last that returns reach."""
+        following = self.home.market.sessions.dates(read[0])
+        end = following.index(read[-1]) + 1
+        return following[: end + plan.horizons[-1] + 1]
+
+
+def _looked_up(rows: pd.DataFrame, values: pd.DataFrame) -> pd.DataFrame:
+    """Look up values of (symbol, ts); NaN for a row without."""
+    values = values.drop(columns="session", errors="ignore")
+    return rows[KEYS].merge(values, on=KEYS, how="left", validate="1:1")
+
+
+def _period(day: date, plan: Plan) -> tuple[int, ...]:
+    """Return what the sessions of a period have in common."""
+    return (day.year, day.month) if plan.monthly else (day.toordinal(),)
+
+
+def _chunks(sessions: Sequence[date], plan: Plan) -> Iterator[list[date]]:
+    """Divide sessions into chunks of few rows; a month of daily bars is not divided."""
+
+    def _whole(day: date) -> tuple[int, ...]:
+        return (day.year, day.month) if plan.size.daily else (day.toordinal(),)
+
+    most = MOST_ROWS / (plan.bars_of_session * len(plan.symbols))
+    chunk: list[date] = []
+    for _, days in itertools.groupby(sessions, _whole):
+        part = list(days)
+        if chunk and len(chunk) + len(part) > most:
+            yield chunk
+            chunk = []
+        chunk += part
+    yield chunk
+
+
+def _sessions_ahead(plan: Plan) -> int:
+    """Count the later sessions that the returns of a session may reach."""
+    if not plan.crosses:
+        return 0
+    # A session may have half the usual bars; a daily one has its only bar.
+    fewest = 1.0 if plan.size.daily else plan.bars_of_session / 2
+    return math.ceil((plan.horizons[-1] + 1) / fewest)
