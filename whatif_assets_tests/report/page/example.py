@@ -201,6 +201,42 @@ def effects() -> Sensitivity:
     return Sensitivity(pd.DataFrame(marginal), pd.DataFrame(pairs))
 
 
+def forecasts() -> dict[str, pd.DataFrame]:
+    """Return the forecast quality of one configuration; one figure is missing."""
+    key = {"study": "demo", "configuration": "demo.two"}
+    both = pd.DataFrame({**key, "returns_from": ["label_price", "next_open"]})
+    figures = {"ic": [0.2, 0.04], "rank_ic": [0.25, -0.05], "hit_rate": [0.6, 0.49]}
+    horizon = both.assign(
+        **figures, horizon=5, rank_ic_t=[9.5, np.nan], rank_ic_p=[0.001, np.nan]
+    )
+    horizon = horizon.assign(periods=3, why_none=["", "<3> periods have one"])
+    steadiness = {"rank_autocorrelation": 0.9, "turnover_top": 0.3}
+    quality = horizon.assign(
+        **steadiness, turnover_bottom=0.2, compares="symbols", period="session"
+    )
+    quality = quality.assign(bins=2, spread=[0.002, -0.0001], slope=[1.0, -0.2])
+    parts = [("symbol", "<AAA>"), ("hour", "09:00"), ("volatility", "low")]
+    return {
+        "forecast_quality": quality,
+        "forecast_decay": pd.concat(
+            [horizon.assign(signal=name) for name in ("forecast", "<ema>")],
+            ignore_index=True,
+        ),
+        "forecast_periods": both.assign(**figures, period=pd.Timestamp(DAYS[1])),
+        "forecast_bins": pd.concat(
+            [both.assign(bin=n, mean_return=n * 1e-4) for n in (1, 2)],
+            ignore_index=True,
+        ),
+        "forecast_parts": pd.concat(
+            [
+                both.assign(**figures, kind=kind, part=part, observations=1200)
+                for kind, part in parts
+            ],
+            ignore_index=True,
+        ),
+    }
+
+
 def bars() -> pd.DataFrame:
     """Return two sessions of two symbols; B has no bar in the second session."""
     return pd.DataFrame(
@@ -255,6 +291,7 @@ def content(**changed: Any) -> PageContent:
             "attribution": attribution(),
             "unattributed": "",
             "effects": effects(),
+            "forecasts": forecasts(),
             "bars": bars(),
             "findings": findings(),
             "adjustments": pd.DataFrame(columns=["symbol", "split", "dividend_factor"]),
@@ -288,5 +325,8 @@ CASES: dict[str, dict[str, Any]] = {
     "no bars": {"bars": pd.DataFrame()},
     "no finding": {"findings": findings().iloc[:0]},
     "no holdout": {"holdout": {}, "stretches": {**STRETCHES, "holdout": []}},
+    "no forecasts": {
+        "forecasts": {name: rows.iloc[:0] for name, rows in forecasts().items()}
+    },
     "no attribution": {"attribution": None, "unattributed": "forecasts are gone"},
 }
