@@ -23,7 +23,7 @@ _MEANS = tuple(
     for name in ("ic", "rank_ic")
     for suffix, about in (
         ("std", f"standard deviation of {name} between sessions"),
-        ("t", f"t value of {name}, corrected for overlap (Newey-West)"),
+        ("t", f"t value of {name}, corrected for returns that overlap"),
         ("p", f"two-sided p value of {name}"),
     )
 )
@@ -34,7 +34,7 @@ _COEFFICIENTS = (
     RANK_IC,
     *_MEANS[3:],
     PERIODS,
-    Column("lag", WHOLE, "later sessions whose returns overlap; lag of Newey-West"),
+    Column("lag", WHOLE, "later sessions whose returns overlap with those of one"),
     Column("why_none", TEXT, "why a figure is missing; empty if none is"),
 )
 _STEADINESS = (
@@ -58,7 +58,7 @@ FORECAST_TABLES = (
             ),
             Column("spread", NUMBER, "return after the top bin less the bottom bin"),
             Column("spread_std", NUMBER, "standard deviation of spread by session"),
-            Column("spread_t", NUMBER, "t value of spread (Newey-West)"),
+            Column("spread_t", NUMBER, "t value of spread, corrected for returns that overlap"),
             Column("spread_p", NUMBER, "two-sided p value of spread"),
             HIT_RATE,
             Column("slope", NUMBER, "slope of returns on forecasts; 1 if calibrated"),

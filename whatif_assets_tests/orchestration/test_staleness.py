@@ -144,6 +144,7 @@ def test_a_corrected_bar_makes_its_session_stale_and_then_what_reads_it(home, so
         # Models are trained on the two sessions before.
         assert found.pop("backtest_results") == {"small.fit", "small.cross"}
         assert found.pop("forecasts") == {"small.fit"}
+        assert found.pop("forecast_quality") == {"small.fit"}
         assert found.keys() == WHOLE
         rerun(home, instance)
         assert stale(home, instance) == {}
@@ -169,6 +170,7 @@ def test_a_changed_label_makes_models_and_what_comes_of_them_stale(home):
         found = stale(home, instance)
         assert found.pop("trained_models") == {"small.fit"}
         assert found.pop("forecasts") == {"small.fit"}
+        assert found.pop("forecast_quality") == {"small.fit"}
         assert found.pop("backtest_results") == {"small.fit"}
         assert found.keys() == WHOLE
         rerun(home, instance)

@@ -24,10 +24,10 @@ class Mean:
         Mean, and sample standard deviation between periods. NaN without a period, or
         with only one.
     t_value, p_value
-        The mean over its Newey-West standard error, and the probability that Student's
-        distribution, with one degree of freedom less than periods, gives it or more on
-        either side. NaN with fewer than `FEWEST_PERIODS` periods, with fewer than twice
-        the overlap, or if the series does not vary.
+        The mean over its standard error, corrected for overlap; and the probability
+        that Student's distribution gives it or more on either side. NaN with fewer than
+        `FEWEST_PERIODS` periods, with fewer than two that do not overlap, or if the
+        series does not vary.
     periods
         Number of periods.
     """
@@ -49,11 +49,21 @@ def mean_of(series: FloatArray, lag: int) -> Mean:
     lag
         How many periods a value shares its future with, see :func:`overlap`.
 
+    Notes
+    -----
+    The variance is the larger one of two estimates up to the lag: that of Newey and
+    West, whose weights are too small for returns that overlap by construction, and that
+    of Hansen and Hodrick without weights, which may be negative. The degrees of freedom
+    are the number of periods that do not overlap, less 1. Without overlap, this is the
+    t test of Student. Of means of overlapping noise, 6 to 9 of 100 are significant at
+    5 %; with the estimate of Newey and West alone it would be up to 16.
+
     References
     ----------
     Newey and West, A simple, positive semi-definite, heteroskedasticity and
-    autocorrelation consistent covariance matrix, Econometrica, 1987; with the factor
-    n / (n - 1) for small samples.
+    autocorrelation consistent covariance matrix, Econometrica, 1987.
+    Hansen and Hodrick, Forward exchange rates as optimal predictors of future spot
+    rates, Journal of Political Economy, 1980.
     """
     found = series[np.isfinite(series)]
     number = len(found)
@@ -62,11 +72,11 @@ def mean_of(series: FloatArray, lag: int) -> Mean:
     deviation = float(found.std(ddof=1)) if number > 1 else math.nan
     if not varies or number < max(FEWEST_PERIODS, 2 * (lag + 1)):
         return Mean(mean, deviation, math.nan, math.nan, number)
-    variance = _long_run_variance(found - mean, lag) * number / (number - 1)
+    variance = _long_run_variance(found - mean, lag)
     if not variance > 0:
         return Mean(mean, deviation, math.nan, math.nan, number)
-    t_value = mean / math.sqrt(variance / number)
-    p_value = float(2 * stdtr(number - 1, -abs(t_value)))
+    t_value = mean / math.sqrt(variance / (number - 1))
+    p_value = float(2 * stdtr(number / (lag + 1) - 1, -abs(t_value)))
     return Mean(mean, deviation, t_value, p_value, number)
 
 
@@ -92,10 +102,11 @@ def overlap(horizon: int, bars_of_period: float, crosses: bool) -> int:
 
 
 def _long_run_variance(away: FloatArray, lag: int) -> float:
-    """Variance with weighted autocovariances up to a lag (Bartlett's weights)."""
+    """Variance with autocovariances up to a lag, by the larger of two estimates."""
     number = len(away)
-    total = float(away @ away) / number
+    newey_west = hansen_hodrick = float(away @ away) / number
     for step in range(1, lag + 1):
-        weight = 1 - step / (lag + 1)
-        total += 2 * weight * float(away[step:] @ away[:-step]) / number
-    return total
+        covariance = float(away[step:] @ away[:-step]) / number
+        newey_west += 2 * (1 - step / (lag + 1)) * covariance
+        hansen_hodrick += 2 * covariance
+    return max(newey_west, hansen_hodrick)
