@@ -13,7 +13,14 @@ from whatif_assets.steps import freshness
 from whatif_assets.steps.freshness import Freshness, Status, state
 from whatif_assets_tests.lake_files import folder_of
 
-TABLES = ("price_bars", "features", "trained_models", "forecasts", "backtest_results")
+TABLES = (
+    "price_bars",
+    "features",
+    "trained_models",
+    "forecasts",
+    "backtest_results",
+    "forecast_quality",
+)
 TRAINED, TESTED = "2026-01-06", "2026-01-15"  # of the tiny study
 
 
