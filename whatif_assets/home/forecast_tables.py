@@ -58,7 +58,7 @@ FORECAST_TABLES = (
             ),
             Column("spread", NUMBER, "return after the top bin less the bottom bin"),
             Column("spread_std", NUMBER, "standard deviation of spread by session"),
-            Column("spread_t", NUMBER, "t value of spread, corrected for returns that overlap"),
+            Column("spread_t", NUMBER, "t value of spread, corrected for overlap"),
             Column("spread_p", NUMBER, "two-sided p value of spread"),
             HIT_RATE,
             Column("slope", NUMBER, "slope of returns on forecasts; 1 if calibrated"),
