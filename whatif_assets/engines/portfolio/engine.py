@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from whatif_assets.domain.accounts.accounts import Accounts, Holding, profits_of
+from whatif_assets.domain.accounts.audit import TOLERANCE
 from whatif_assets.domain.accounts.fills import fill_table
 from whatif_assets.domain.accounts.job import Variant
 from whatif_assets.domain.accounts.panel import Panel
@@ -180,11 +181,15 @@ def _jobs(
     share = variant.share(len(panel.sleeves))
     parts = parts_of(run, panel, share)
     jobs = [(share, sleeve, part) for sleeve, part in zip(panel.sleeves, parts)]
-    if not variant.costs.earns:
-        return jobs
-    n, earned = sweep.n_sessions, interest_of_account(run, panel, variant)
-    shares = _shares(jobs, n, (1, len(jobs)))[0].sum(axis=0)
-    rest = account - shares - _by_session(earned[run.valued], 0.0, panel, n)
+    n = sweep.n_sessions
+    rest = account - _shares(jobs, n, (1, len(jobs)))[0].sum(axis=0)
+    if variant.costs.earns:
+        earned = interest_of_account(run, panel, variant)
+        rest -= _by_session(earned[run.valued], 0.0, panel, n)
+    else:
+        moved = variant.cash + sum(float(part.values_traded.sum()) for part in parts)
+        if np.abs(rest).max(initial=0.0) <= TOLERANCE * moved:
+            return jobs
     rest /= len(jobs)
     return [
         (share, sleeve, replace(part, equity=part.equity + rest[sleeve.last_bars()[0]]))

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from whatif_assets.domain.accounts.audit import in_words
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.engines.backtest import Costs, Variant, run_backtests
 from whatif_assets_tests.engines.portfolio.panels import random_panel, sleeve_at
@@ -53,6 +54,13 @@ class ByName(bt.Strategy):
         data = self.getdatabyname(self.p.symbol)
         if not self.getposition(data):
             self.buy(data=data, size=1)
+
+
+class Minter(bt.Strategy):
+    def next(self):
+        if not self.getposition(self.datas[0]).size:
+            self.buy(data=self.datas[0], size=1)
+            self.broker.cash += 5_000
 
 
 class Limit(bt.Strategy):
@@ -165,3 +173,14 @@ def test_an_order_waits_for_a_bar_of_its_own_symbol(folder: Path) -> None:
     # Sent at the third bar of S1, when S0 has had two; its third one fills it.
     assert result.fills["symbol"].tolist() == ["S0"]
     assert result.fills["ts"].tolist() == [pd.Timestamp("1970-01-02 06:00", tz="UTC")]
+
+
+def test_money_that_no_trade_explains_is_found(folder: Path) -> None:
+    variant = Variant("-", {}, Costs(), 1e6, "portfolio")
+    sleeves = random_panel(3, 5, 80)
+    minted = run_backtests(sleeves, "own.py:Minter", [variant], base=folder)
+    assert "No trade explains part of the value" in in_words(
+        minted.audits_of(["-"])["-"]
+    )
+    honest = run_backtests(sleeves, "own.py:Rotate", [variant], base=folder)
+    assert in_words(honest.audits_of(["-"])["-"]) == ""
