@@ -16,8 +16,7 @@ IC = Column("ic", NUMBER, "information coefficient: correlation with returns")
 RANK_IC = Column("rank_ic", NUMBER, "the same of ranks (Spearman)")
 HIT_RATE = Column("hit_rate", NUMBER, "part of returns with the sign of the forecast")
 OBSERVATIONS = Column("observations", WHOLE, "forecasts whose return is known")
-PERIODS = Column("periods", WHOLE, "sessions (or months) with a rank_ic")
-PERIOD = Column("period", DAY, "date of the session, or first day of the month")
+SESSIONS = Column("sessions", WHOLE, "number of sessions with a rank_ic")
 _MEANS = tuple(
     Column(f"{name}_{suffix}", NUMBER, about)
     for name in ("ic", "rank_ic")
@@ -33,7 +32,7 @@ _COEFFICIENTS = (
     *_MEANS[:3],
     RANK_IC,
     *_MEANS[3:],
-    PERIODS,
+    SESSIONS,
     Column("lag", WHOLE, "later sessions whose returns overlap with those of one"),
     Column("why_none", TEXT, "why a figure is missing; empty if none is"),
 )
@@ -50,8 +49,7 @@ FORECAST_TABLES = (
         (
             RETURNS_FROM,
             *_COEFFICIENTS,
-            Column("compares", TEXT, "what is ranked: symbols at a time, or bars"),
-            Column("period", TEXT, "session or month: over what an ic is computed"),
+            Column("compares", TEXT, "what is compared: symbols at a time, or bars"),
             OBSERVATIONS,
             Column(
                 "bins", WHOLE, "number of bins of forecasts; 0 if there are too few"
@@ -68,7 +66,7 @@ FORECAST_TABLES = (
         axis=CONFIGURATION,
         beside=(
             "forecast_decay",
-            "forecast_periods",
+            "forecast_sessions",
             "forecast_bins",
             "forecast_parts",
         ),
@@ -84,16 +82,16 @@ FORECAST_TABLES = (
         axis=CONFIGURATION,
     ),
     Table(
-        "forecast_periods",
+        "forecast_sessions",
         "the quality of the forecasts of a session at the label's horizon",
         (
-            PERIOD,
+            Column("session", DAY, "date of the session"),
             RETURNS_FROM,
             IC,
             RANK_IC,
             OBSERVATIONS,
             HIT_RATE,
-            Column("spread", NUMBER, "return after the top bin less the bottom bin"),
+            Column("spread", NUMBER, "what the session adds to the mean spread"),
             *_STEADINESS,
             Column("volatility", NUMBER, "volatility of a bar (Parkinson)"),
             Column("regime", TEXT, "volatility before: low, middle, high; or empty"),
@@ -102,14 +100,17 @@ FORECAST_TABLES = (
     ),
     Table(
         "forecast_bins",
-        "a bin of forecasts of similar size, and what came true; each session counts "
-        "alike",
+        "a bin of forecasts of similar size, and what came true",
         (
             RETURNS_FROM,
-            Column("bin", WHOLE, "1 for the lowest forecasts of each session"),
+            Column(
+                "bin",
+                WHOLE,
+                "1 for the lowest forecasts; edges are known before a session",
+            ),
             Column("mean_forecast", NUMBER, "mean forecast return"),
             Column("mean_return", NUMBER, "mean return that came true"),
-            Column("periods", WHOLE, "number of sessions (or months)"),
+            OBSERVATIONS,
         ),
         axis=CONFIGURATION,
     ),
@@ -123,7 +124,6 @@ FORECAST_TABLES = (
             IC,
             RANK_IC,
             HIT_RATE,
-            PERIODS,
             OBSERVATIONS,
         ),
         axis=CONFIGURATION,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,10 +12,10 @@ import pandas as pd
 
 from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.base.hashing import combined_hash
-from whatif_assets.domain.forecast_quality.bins import number_of_bins
+from whatif_assets.domain.forecast_quality.bins import NO_BIN, binned, number_of_bins
 from whatif_assets.domain.forecast_quality.forward_returns import horizons_of
 from whatif_assets.domain.forecast_quality.measuring import Measured, measure, together
-from whatif_assets.domain.forecast_quality.plan import FORECAST, Plan
+from whatif_assets.domain.forecast_quality.plan import BARS, FORECAST, Plan
 from whatif_assets.domain.forecast_quality.summary import Tables, summarise
 from whatif_assets.home.adjustments import LakeSteps
 from whatif_assets.home.bar_reader import BarReader
@@ -104,18 +103,16 @@ class _Source:
         """Choose horizons, periods and bins."""
         configuration, market = self.configuration, self.home.market
         size, bars = self.home.bar_size(configuration), self._bars_of_session()
-        plan = Plan(
+        return Plan(
             label=configuration.label,
             size=size,
             timezone=str(market.sessions.timezone),
             symbols=tuple(self.home.symbols_learned(configuration)),
             signals=(FORECAST, *self._features()),
             horizons=horizons_of(configuration.label, size, math.ceil(bars)),
-            bins=0,
+            bins=number_of_bins(len(self.forecasts)),
             bars_of_session=bars,
         )
-        periods = len({_period(day, plan) for day in self.sessions})
-        return plan.with_bins(number_of_bins(len(self.forecasts) / periods))
 
     def _features(self) -> list[str]:
         columns = [feature.column for feature in self.configuration.features]
@@ -132,13 +129,27 @@ class _Source:
 
     def measured(self, plan: Plan) -> Iterator[Measured]:
         """Measure some sessions after the other, so that few are in memory."""
-        ahead = _sessions_ahead(plan)
+        ahead, bins = _sessions_ahead(plan), self._bins(plan)
         for chunk in _chunks(self.sessions, plan):
             end = self.sessions.index(chunk[-1]) + 1
             read = (*chunk, *self.sessions[end : end + ahead])
             rows = self._rows(read, chunk, plan)
+            found = _looked_up(rows, _between(bins, rows))["bin"]
+            rows["bin"] = found.fillna(NO_BIN).astype(np.int64)
             schedule = self.home.market.sessions.schedule(self._calendar(read, plan))
             yield measure(rows, self._signals(rows, read, plan), schedule, plan)
+
+    def _bins(self, plan: Plan) -> pd.DataFrame:
+        """Sort all forecasts into bins: symbol, ts, bin."""
+        schedule = self.home.market.sessions.schedule(list(self.sessions))
+        opens = schedule["open"].to_numpy(dtype="datetime64[us]")
+        if plan.size.daily:
+            opens = schedule.index.to_numpy(dtype="datetime64[us]")
+        times = self.forecasts["ts"].to_numpy(dtype="datetime64[us]")
+        sessions = np.searchsorted(opens, times, side="right")
+        values = self.forecasts[FORECAST].to_numpy(dtype=np.float64)
+        found = binned(values, sessions.astype(np.int64), plan.bins)
+        return self.forecasts[KEYS].assign(bin=found)
 
     def _rows(
         self, read: Sequence[date], chunk: Sequence[date], plan: Plan
@@ -160,8 +171,7 @@ class _Source:
         self, rows: pd.DataFrame, read: Sequence[date], plan: Plan
     ) -> Mapping[str, FloatArray]:
         """Look up the forecast and the features of each row."""
-        first, last = rows["ts"].min(), rows["ts"].max()
-        forecasts = self.forecasts[self.forecasts["ts"].between(first, last)]
+        forecasts = _between(self.forecasts, rows)
         columns = plan.signals[1:]
         features = read_features(self.home, plan.size, read, columns, plan.symbols)
         found = {FORECAST: _looked_up(rows, forecasts)[FORECAST]}
@@ -178,32 +188,24 @@ class _Source:
         return following[: end + plan.horizons[-1] + 1]
 
 
+def _between(values: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the values from the first to the last time of some rows."""
+    return values[values["ts"].between(rows["ts"].min(), rows["ts"].max())]
+
+
 def _looked_up(rows: pd.DataFrame, values: pd.DataFrame) -> pd.DataFrame:
     """Look up values of (symbol, ts); NaN for a row without."""
     values = values.drop(columns="session", errors="ignore")
     return rows[KEYS].merge(values, on=KEYS, how="left", validate="1:1")
 
 
-def _period(day: date, plan: Plan) -> tuple[int, ...]:
-    """Return what the sessions of a period have in common."""
-    return (day.year, day.month) if plan.monthly else (day.toordinal(),)
-
-
-def _chunks(sessions: Sequence[date], plan: Plan) -> Iterator[list[date]]:
-    """Divide sessions into chunks of few rows; a month of daily bars is not divided."""
-
-    def _whole(day: date) -> tuple[int, ...]:
-        return (day.year, day.month) if plan.size.daily else (day.toordinal(),)
-
-    most = MOST_ROWS / (plan.bars_of_session * len(plan.symbols))
-    chunk: list[date] = []
-    for _, days in itertools.groupby(sessions, _whole):
-        part = list(days)
-        if chunk and len(chunk) + len(part) > most:
-            yield chunk
-            chunk = []
-        chunk += part
-    yield chunk
+def _chunks(sessions: Sequence[date], plan: Plan) -> Iterator[Sequence[date]]:
+    """Divide sessions into chunks of few rows, if sessions are compared alone."""
+    most = int(MOST_ROWS / (plan.bars_of_session * len(plan.symbols))) or 1
+    if plan.compares == BARS:
+        most = len(sessions)
+    for first in range(0, len(sessions), most):
+        yield sessions[first : first + most]
 
 
 def _sessions_ahead(plan: Plan) -> int:

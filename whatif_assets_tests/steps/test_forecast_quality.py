@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from whatif_assets.command_line.runs import Runner
+from whatif_assets.domain.forecast_quality import correlations, plan
 from whatif_assets.home.bar_reader import BarReader
 from whatif_assets.home.home import Home
 from whatif_assets.steps import forecast_quality as step
@@ -31,24 +32,28 @@ def days_tested(home: Home) -> list[date]:
     return [day for fold in study.folds(home.market) for day in fold.test]
 
 
+def _score(values: pd.Series) -> pd.Series:
+    return (values - values.mean()) / values.std(ddof=0)
+
+
 def test_tables_are_those_of_bars_and_forecasts(finished_home: Path) -> None:
-    """Two symbols, so the bars of each are ranked: here by pandas, from the lake."""
+    """Two symbols, so all bars of each are compared: here by pandas, from the lake."""
     home = Home.open(finished_home)
     bars = home.lake.read_sessions("price_bars", days_tested(home))
     opens = bars.groupby(["session", "symbol"])["open"]
     bars["returns"] = opens.shift(-6) / opens.shift(-1) - 1
     rows = home.lake.read("forecasts", KEY).merge(bars, on=["symbol", "ts"])
     known = rows.dropna(subset=["returns", "expected_return"])
-    columns = ["expected_return", "returns"]
-    each = known.groupby(["session", "symbol"])[columns]
-    ics = each.apply(lambda part: part.rank().corr().iloc[0, 1])
-    of_session = ics.groupby("session").mean()
+    by_symbol = known.groupby("symbol")[["expected_return", "returns"]]
+    scores = by_symbol.rank().groupby(known["symbol"]).transform(_score)
+    added = scores["expected_return"] * scores["returns"]
+    of_session = added.groupby(known["session"]).mean()
     tables = {name: home.lake.read(name, KEY) for name in TABLES}
     own = tables[TABLE].set_index("returns_from").loc["next_open"]
     assert own["rank_ic"] == pytest.approx(of_session.mean())
     assert own["observations"] == len(known)
-    assert (own["horizon"], own["compares"], own["period"]) == (5, "bars", "session")
-    by_session = tables["forecast_periods"]
+    assert (own["horizon"], own["compares"], own["sessions"]) == (5, "bars", 4)
+    by_session = tables["forecast_sessions"]
     found = by_session.loc[by_session["returns_from"] == "next_open", "rank_ic"]
     np.testing.assert_allclose(found, of_session)
     signals = {"forecast", "ema_5_close_to_vwap", "close_to_vwap"}
@@ -58,8 +63,12 @@ def test_tables_are_those_of_bars_and_forecasts(finished_home: Path) -> None:
 def test_what_is_read_at_once_changes_nothing(
     finished_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """With two symbols all is read at once, so both are pretended to be enough."""
+    monkeypatch.setattr(plan, "FEWEST_PAIRS", 2)
+    monkeypatch.setattr(correlations, "FEWEST_PAIRS", 2)
     home = Home.open(finished_home)
     whole = measured(home)
+    assert set(whole[TABLE]["compares"]) == {"symbols"}
     monkeypatch.setattr(step, "MOST_ROWS", 1)
     for name, rows in measured(home).items():
         pd.testing.assert_frame_equal(rows, whole[name], rtol=1e-9)
@@ -104,4 +113,4 @@ def test_a_holdout_stays_sealed(
     assert read == set(days_tested(home))
     assert read.isdisjoint(holdout)
     horizons = set(tables["forecast_decay"]["horizon"])
-    assert (60 in horizons) and len(tables["forecast_periods"]) == 2 * len(read)
+    assert (60 in horizons) and len(tables["forecast_sessions"]) == 2 * len(read)

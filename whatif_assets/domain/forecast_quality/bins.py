@@ -7,36 +7,39 @@ import itertools
 import numpy as np
 
 from whatif_assets.domain.base.arrays import FloatArray, IntArray
-from whatif_assets.domain.forecast_quality.correlations import mean_by
+from whatif_assets.domain.forecast_quality.correlations import mean_by, sum_by
 
 MOST_BINS = 10
-FEWEST_PER_BIN = 5
+FEWEST_PER_BIN = 20
 NO_BIN = -1
 
 
-def number_of_bins(forecasts_of_period: float) -> int:
-    """Choose the number of bins: ten, or fewer where a period has few forecasts.
+def number_of_bins(forecasts: int) -> int:
+    """Choose the number of bins: ten, or fewer where there are few forecasts.
 
     Returns
     -------
     int
-        A bin has five forecasts or more; 0 if a period has fewer than ten.
+        There are 100 forecasts or more for each bin; 0 with fewer than 200.
     """
-    bins = min(MOST_BINS, int(forecasts_of_period // FEWEST_PER_BIN))
+    bins = min(MOST_BINS, forecasts // (5 * FEWEST_PER_BIN))
     return bins if bins > 1 else 0
 
 
-def binned(forecasts: FloatArray, periods: IntArray, count: int, bins: int) -> IntArray:
-    """Sort the forecasts of each period into bins of equal size.
+def binned(forecasts: FloatArray, sessions: IntArray, bins: int) -> IntArray:
+    """Sort forecasts into bins whose edges were known before their session.
+
+    The edges of a session are quantiles of the forecasts of the latest sessions before
+    it that have `FEWEST_PER_BIN` forecasts for each bin. Edges of the session itself
+    would know its later forecasts: those of a model that buys after a fall are highest
+    where the price of the session is lowest, from which it can only rise.
 
     Parameters
     ----------
     forecasts
         One per row; NaN has no bin.
-    periods
-        Period of each row, from 0 to ``count - 1``; other rows have no bin.
-    count
-        Number of periods.
+    sessions
+        Number of the session of each row, from 0.
     bins
         Number of bins; with 0, no row has a bin.
 
@@ -44,39 +47,38 @@ def binned(forecasts: FloatArray, periods: IntArray, count: int, bins: int) -> I
     -------
     numpy.ndarray
         Bin of each row, 0 for the lowest forecasts, `NO_BIN` for none. Equal forecasts
-        are in one bin. A period whose forecasts do not vary has no bins.
-
-    References
-    ----------
-    Edges are those of ``pandas.qcut``: quantiles between values are interpolated, and a
-    bin includes its upper edge.
+        are in one bin, and a bin includes its upper edge. There are no bins where the
+        earlier forecasts are too few, or do not vary.
     """
     found = np.full(len(forecasts), NO_BIN, dtype=np.int64)
-    inside = np.flatnonzero(np.isfinite(forecasts) & (periods >= 0))
-    inside = inside[np.argsort(periods[inside], kind="stable")]
-    ends = np.searchsorted(periods[inside], np.arange(count + 1))
+    rows = np.flatnonzero(np.isfinite(forecasts))
+    rows = rows[np.argsort(sessions[rows], kind="stable")]
+    values = forecasts[rows]
+    starts = np.flatnonzero(np.diff(sessions[rows], prepend=-1))
     inner = np.arange(1, bins) / max(bins, 1)
-    for first, last in itertools.pairwise(ends):
-        rows = inside[first:last]
-        values = forecasts[rows]
-        if bins and len(rows) and values.min() < values.max():
-            found[rows] = np.searchsorted(np.quantile(values, inner), values)
+    for first, last in itertools.pairwise([*starts, len(rows)] if bins else []):
+        enough = starts[starts <= first - bins * FEWEST_PER_BIN]
+        if len(enough):
+            before = values[enough[-1] : first]
+            if before.min() < before.max():
+                edges = np.quantile(before, inner)
+                found[rows[first:last]] = np.searchsorted(edges, values[first:last])
     return found
 
 
-def means_by_bin(
+def sums_by_bin(
     values: FloatArray, bin_of: IntArray, periods: IntArray, count: int, bins: int
 ) -> FloatArray:
-    """Average values by period and bin; NaN is left out.
+    """Sum values by session and bin; NaN is left out.
 
     Returns
     -------
     numpy.ndarray
-        (count, bins); NaN for a bin without values.
+        (count, bins); 0 for a bin without values.
     """
     kept = (bin_of != NO_BIN) & (periods >= 0)
     cells = periods[kept] * bins + bin_of[kept]
-    return mean_by(values[kept], cells, count * bins).reshape(count, bins)
+    return sum_by(values[kept], cells, count * bins).reshape(count, bins)
 
 
 def turnover(
@@ -107,11 +109,31 @@ def turnover(
     return mean_by(is_new, periods[later[inside]], count)
 
 
-def spread(means: FloatArray) -> FloatArray:
-    """Mean of the top bin less that of the bottom bin, by period; NaN without bins."""
-    if means.shape[1] == 0:
-        return np.full(len(means), np.nan)
-    return means[:, -1] - means[:, 0]
+def spread(sums: FloatArray, counts: FloatArray) -> FloatArray:
+    """Return what each session adds to the spread of the top and the bottom bin.
+
+    Their mean is the mean return of all rows of the top bin less that of the bottom
+    bin. A mean by session would be biased: where the price falls further, more bars
+    are in the top bin of a forecast that it comes back, and each counts less.
+
+    Parameters
+    ----------
+    sums, counts
+        Sum and number of the returns by session and bin, (sessions, bins).
+
+    Returns
+    -------
+    numpy.ndarray
+        One value per session; NaN for a session without bins, and for all if the top
+        or the bottom bin has no returns.
+    """
+    added = np.full(len(sums), np.nan)
+    inside = counts.sum(axis=1) > 0
+    if inside.any():
+        usual = counts[inside].mean(axis=0)
+        if usual[0] > 0 and usual[-1] > 0:
+            added[inside] = sums[inside, -1] / usual[-1] - sums[inside, 0] / usual[0]
+    return added
 
 
 def hits(forecasts: FloatArray, returns: FloatArray) -> FloatArray:

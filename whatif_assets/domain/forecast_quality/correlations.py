@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from whatif_assets.domain.base.arrays import FloatArray, IntArray, Mask
 
@@ -137,6 +138,72 @@ def correlations(signal: Series, returns: Series, groups: Groups) -> Correlation
     reasons = [few, ~few & ~varies[0], ~few & varies[0] & ~varies[1]]
     counts = np.array([int(found.sum()) for found in reasons], dtype=np.int64)
     return Correlations(pearson, rank, counts)
+
+
+@dataclass(frozen=True, eq=False)
+class Products:
+    """What each row adds to a correlation within its group.
+
+    Attributes
+    ----------
+    pearson, rank
+        Product of the two standard scores of a row, of the values and of their ranks;
+        their mean over a group is its correlation. NaN as for :class:`Correlations`.
+    reasons
+        As for :class:`Correlations`.
+    """
+
+    pearson: FloatArray
+    rank: FloatArray
+    reasons: IntArray
+
+
+def products(signal: FloatArray, returns: FloatArray, groups: Groups) -> Products:
+    """Take a correlation within groups apart by row.
+
+    Parameters
+    ----------
+    signal, returns
+        One value per row; rows where one of them is not finite are left out.
+    groups
+        The groups of the rows.
+    """
+    known = np.isfinite(signal) & np.isfinite(returns)
+    count = len(groups.starts) - 1
+    number = np.repeat(np.arange(count), np.diff(groups.starts))
+    inside = known[groups.rows]
+    rows, number = groups.rows[inside], number[inside]
+    few = np.bincount(number, minlength=count) < FEWEST_PAIRS
+    pearson, rank = np.full((2, len(signal)), np.nan)
+    scores = [_scores(values[rows], number, count) for values in (signal, returns)]
+    enough = ~few[number]
+    pearson[rows[enough]] = (scores[0] * scores[1])[enough]
+    of_ranks = [
+        _scores(_ranks(values[rows], number), number, count)
+        for values in (signal, returns)
+    ]
+    rank[rows[enough]] = (of_ranks[0] * of_ranks[1])[enough]
+    varies = [sum_by(np.abs(one), number, count) > 0 for one in scores]
+    reasons = [few, ~few & ~varies[0], ~few & varies[0] & ~varies[1]]
+    counts = np.array([int(found.sum()) for found in reasons], dtype=np.int64)
+    return Products(pearson, rank, counts)
+
+
+def _ranks(values: FloatArray, number: IntArray) -> FloatArray:
+    ranks = pd.Series(values).groupby(number).rank()
+    return np.asarray(ranks, dtype=np.float64)
+
+
+def _scores(values: FloatArray, number: IntArray, count: int) -> FloatArray:
+    """Standard scores within groups; NaN in a group whose values do not vary."""
+    first = np.zeros(count)
+    first[number[::-1]] = values[::-1]
+    away = values - first[number]  # exactly 0 if all values of a group are equal
+    away = away - mean_by(away, number, count)[number]
+    deviation: FloatArray = np.sqrt(mean_by(away**2, number, count))[number]
+    scores: FloatArray = np.full(len(values), np.nan)
+    np.divide(away, deviation, out=scores, where=deviation > 0)
+    return scores
 
 
 def sum_by(values: FloatArray, numbers: IntArray, count: int) -> FloatArray:

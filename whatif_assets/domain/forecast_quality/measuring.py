@@ -1,4 +1,4 @@
-"""Measures of forecasts by period, from some sessions at a time."""
+"""Measures of forecasts by session, from some sessions at a time."""
 
 from __future__ import annotations
 
@@ -12,10 +12,8 @@ import pandas as pd
 from whatif_assets.domain.base.arrays import FloatArray, IntArray, Mask
 from whatif_assets.domain.features.cross_sections import numbers_of_times
 from whatif_assets.domain.forecast_quality.bins import (
-    binned,
     hits,
-    means_by_bin,
-    spread,
+    sums_by_bin,
     turnover,
 )
 from whatif_assets.domain.forecast_quality.calibration import Moments, combined
@@ -24,6 +22,7 @@ from whatif_assets.domain.forecast_quality.correlations import (
     Series,
     correlations,
     mean_by,
+    products,
 )
 from whatif_assets.domain.forecast_quality.forward_returns import (
     STARTS,
@@ -34,10 +33,10 @@ from whatif_assets.domain.forecast_quality.plan import (
     BARS,
     FORECAST,
     Plan,
-    first_of,
     numbered,
 )
 
+_BySession = tuple[dict[str, FloatArray], IntArray]
 Key = tuple[str, str, int]  # signal, start of the return, horizon
 
 
@@ -48,18 +47,18 @@ class Measured:
     Attributes
     ----------
     decay
-        Information coefficients by period: signal, returns_from, horizon, period, ic,
-        rank_ic.
+        Information coefficients by session: signal, returns_from, horizon, session,
+        ic, rank_ic.
     reasons
         For a signal, a start and a horizon, how many groups of rows have no information
         coefficient, by reason.
     periods
-        One row per period and start at the label's horizon: period, returns_from,
-        observations, ic, rank_ic, hit_rate, spread, rank_autocorrelation, turnover_top,
+        One row per session and start at the label's horizon: session, returns_from,
+        observations, ic, rank_ic, hit_rate, rank_autocorrelation, turnover_top,
         turnover_bottom, volatility.
     bins
-        One row per period, start and bin: period, returns_from, bin, mean_forecast,
-        mean_return.
+        One row per session, start and bin: session, returns_from, bin, and the number
+        and the sums of its observations, forecasts and returns.
     parts
         Sums by symbol and by hour, see
         :func:`whatif_assets.domain.forecast_quality.parts.sums_by_part`.
@@ -108,8 +107,10 @@ def measure(
         Bars sorted by (symbol, ts), each once, with prices on the basis of one session:
         symbol, ts (start of the bar, UTC), session, open, high, low, the label's price,
         ``counted`` (whether the session is measured; later ones only serve for
-        returns), and ``group`` if the label is relative to the mean of a group. A
-        measured month is whole. If the label is relative, bars of all symbols.
+        returns), ``bin`` (of the forecast, see
+        :func:`whatif_assets.domain.forecast_quality.bins.binned`), and ``group`` if the
+        label is relative to the mean of a group. If the label is relative, bars of all
+        symbols. If bars of a symbol are compared, all sessions.
     signals
         The forecast (`FORECAST`) and the features of the plan, one value per row; NaN
         where there is none.
@@ -139,8 +140,8 @@ class _Chunk:
         self._forecasts = signals[FORECAST]
         counted = rows["counted"].to_numpy(dtype=bool)
         self._counted: Mask = counted & rows["symbol"].isin(plan.symbols).to_numpy()
-        dates = first_of(rows["session"], plan.monthly)
-        self._periods, self._dates = numbered(dates, self._counted)
+        self._periods, self._dates = numbered(rows["session"], self._counted)
+        self._bin_of = rows["bin"].to_numpy(dtype=np.int64)
 
     def measured(self) -> Measured:
         """Measure everything."""
@@ -169,51 +170,64 @@ class _Chunk:
     def _compared(self) -> IntArray:
         """Number of the rows that are ranked together."""
         if self._plan.compares == BARS:
-            symbols = pd.factorize(self._rows["symbol"])[0]
-            compared: IntArray = symbols * len(self._dates) + self._periods
-            return compared
+            return pd.factorize(self._rows["symbol"])[0].astype(np.int64)
         return numbers_of_times(self._rows["ts"])
 
     @functools.cached_property
     def _together(self) -> Groups:
-        """The counted rows that are ranked together."""
+        """The counted rows that are compared: all of a time, or all of a symbol."""
         return Groups.of(self._compared, self._periods, self._counted)
 
     def _decay(self) -> tuple[pd.DataFrame, dict[Key, IntArray]]:
-        """Correlate all signals with the returns at all horizons, by period."""
-        groups = self._together
-        signals = {
-            name: Series.of(self._signals[name], groups) for name in self._plan.signals
-        }
+        """Correlate all signals with the returns at all horizons, by session."""
+        by_session = (
+            self._over_bars if self._plan.compares == BARS else self._over_symbols
+        )
         frames, reasons = [], {}
-        for (start, horizon), values in self._returns.items():
-            returns = Series.of(values, groups)
-            for name, signal in signals.items():
-                found = correlations(signal, returns, groups)
-                key = (name, start, horizon)
-                reasons[key] = found.reasons
-                frames.append(self._of_key(key, groups, found.pearson, found.rank))
+        for (start, horizon), returns in self._returns.items():
+            for name, (ics, counts) in by_session(returns).items():
+                reasons[name, start, horizon] = counts
+                frames.append(
+                    pd.DataFrame(
+                        {
+                            "signal": name,
+                            "returns_from": start,
+                            "horizon": horizon,
+                            "session": self._dates,
+                            **ics,
+                        }
+                    )
+                )
         return pd.concat(frames, ignore_index=True), reasons
 
-    def _of_key(
-        self, key: Key, groups: Groups, pearson: FloatArray, rank: FloatArray
-    ) -> pd.DataFrame:
-        count = len(self._dates)
-        return pd.DataFrame(
-            {
-                "signal": key[0],
-                "returns_from": key[1],
-                "horizon": key[2],
-                "period": self._dates,
-                "ic": mean_by(pearson, groups.periods, count),
-                "rank_ic": mean_by(rank, groups.periods, count),
+    def _over_symbols(self, returns: FloatArray) -> dict[str, _BySession]:
+        """Average the correlations of a session's times, for each signal."""
+        groups, count, found = self._together, len(self._dates), {}
+        ranked = Series.of(returns, groups)
+        for name, signal in self._sorted.items():
+            at_times = correlations(signal, ranked, groups)
+            ics = {
+                "ic": mean_by(at_times.pearson, groups.periods, count),
+                "rank_ic": mean_by(at_times.rank, groups.periods, count),
             }
-        )
+            found[name] = ics, at_times.reasons
+        return found
 
     @functools.cached_property
-    def _bin_of(self) -> IntArray:
-        count = len(self._dates)
-        return binned(self._forecasts, self._periods, count, self._plan.bins)
+    def _sorted(self) -> dict[str, Series]:
+        return {
+            name: Series.of(self._signals[name], self._together)
+            for name in self._plan.signals
+        }
+
+    def _over_bars(self, returns: FloatArray) -> dict[str, _BySession]:
+        """Average what a session's rows add to the correlations of all sessions."""
+        found = {}
+        for name in self._plan.signals:
+            rows = products(self._signals[name], returns, self._together)
+            ics = {"ic": self._means(rows.pearson), "rank_ic": self._means(rows.rank)}
+            found[name] = ics, rows.reasons
+        return found
 
     def _by_period(self, decay: pd.DataFrame) -> pd.DataFrame:
         of_label = decay[
@@ -225,10 +239,9 @@ class _Chunk:
             hit = hits(self._forecasts, returns)
             both = np.isfinite(self._forecasts) & np.isfinite(returns)
             frames.append(
-                own[["period", "returns_from", "ic", "rank_ic"]].assign(
+                own[["session", "returns_from", "ic", "rank_ic"]].assign(
                     observations=self._sums(both),
                     hit_rate=self._means(hit),
-                    spread=spread(self._bin_means(returns)),
                     **self._steadiness,
                     volatility=self._volatility,
                 )
@@ -244,17 +257,11 @@ class _Chunk:
         kept = self._counted
         return mean_by(values[kept], self._periods[kept], len(self._dates))
 
-    def _bin_means(self, values: FloatArray) -> FloatArray:
-        count, bins = len(self._dates), self._plan.bins
-        return means_by_bin(values, self._bin_of, self._periods, count, bins)
-
     @functools.cached_property
     def _steadiness(self) -> dict[str, FloatArray]:
         """How much forecasts of a bar and of the next one are alike, by period."""
         later = np.append(self._forecasts, np.nan)[self._following]
-        groups = self._together
-        pair = Series.of(self._forecasts, groups), Series.of(later, groups)
-        rank = correlations(*pair, groups).rank
+        rank = products(self._forecasts, later, self._together).rank
         count = len(self._dates)
         at_ends = {
             name: turnover(self._bin_of, self._following, end, self._periods, count)
@@ -263,7 +270,7 @@ class _Chunk:
                 ("turnover_bottom", 0),
             )
         }
-        return {"rank_autocorrelation": mean_by(rank, groups.periods, count), **at_ends}
+        return {"rank_autocorrelation": self._means(rank), **at_ends}
 
     @functools.cached_property
     def _volatility(self) -> FloatArray:
@@ -285,27 +292,42 @@ class _Chunk:
 
     def _by_bin(self) -> pd.DataFrame:
         bins, dates = self._plan.bins, self._dates
-        forecasts = self._bin_means(self._forecasts)
-        frames = [
-            pd.DataFrame(
-                {
-                    "period": np.repeat(dates, bins),
-                    "returns_from": start,
-                    "bin": np.tile(np.arange(1, bins + 1), len(dates)),
-                    "mean_forecast": forecasts.ravel(),
-                    "mean_return": self._bin_means(returns).ravel(),
-                }
+        places = (self._bin_of, self._periods, len(dates), bins)
+        frames = []
+        for start, returns in self._of_label.items():
+            known = np.isfinite(returns)
+            sums = {
+                "observations": np.where(known, 1.0, np.nan),
+                "forecasts": np.where(known, self._forecasts, np.nan),
+                "returns": returns,
+            }
+            frames.append(
+                pd.DataFrame(
+                    {
+                        "session": np.repeat(dates, bins),
+                        "returns_from": start,
+                        "bin": np.tile(np.arange(1, bins + 1), len(dates)),
+                        **{
+                            name: sums_by_bin(values, *places).ravel()
+                            for name, values in sums.items()
+                        },
+                    }
+                )
             )
-            for start, returns in self._of_label.items()
-        ]
         return pd.concat(frames, ignore_index=True)
 
     def _by_part(self) -> pd.DataFrame:
-        """Sum correlations and hits by symbol, and by hour of the exchange's clock."""
+        """Sum what rows add to correlations, by symbol and by hour."""
         kept = self._counted
-        rows = self._rows.loc[kept, ["symbol", "ts", "session"]]
-        returns = {start: values[kept] for start, values in self._of_label.items()}
-        compared, periods = self._compared[kept], self._periods[kept]
-        return sums_by_part(
-            rows, self._forecasts[kept], returns, compared, periods, self._plan
-        )
+        rows = self._rows.loc[kept, ["symbol", "ts"]]
+        found = []
+        for start, returns in self._of_label.items():
+            added = products(self._forecasts, returns, self._together)
+            figures = {
+                "ic": added.pearson[kept],
+                "rank_ic": added.rank[kept],
+                "hit_rate": hits(self._forecasts, returns)[kept],
+            }
+            both = np.isfinite(self._forecasts) & np.isfinite(returns)
+            found.append(sums_by_part(rows, figures, both[kept], start, self._plan))
+        return pd.concat(found)

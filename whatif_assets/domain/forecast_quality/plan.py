@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from whatif_assets.domain.bars.bar_size import BarSize
+from whatif_assets.domain.base.arrays import IntArray, Mask, Times
 from whatif_assets.domain.forecast_quality.correlations import FEWEST_PAIRS
 from whatif_assets.domain.forecast_quality.inference import overlap
 from whatif_assets.domain.models.labels import Label
 
 FORECAST = "forecast"  # the signal that is no feature
 SYMBOLS, BARS = "symbols", "bars"
-SESSIONS_OF_MONTH = 21
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Plan:
     horizons
         Horizons in bars, ascending; that of the label is one of them.
     bins
-        Number of bins of forecasts; 0 if a period has too few.
+        Number of bins of forecasts; 0 if there are too few.
     bars_of_session
         Number of bars of a symbol in a session.
     """
@@ -52,43 +52,29 @@ class Plan:
 
     @property
     def compares(self) -> str:
-        """What is ranked: all `SYMBOLS` at one time, or the `BARS` of each symbol.
+        """What is compared: all `SYMBOLS` at one time, or all `BARS` of each symbol.
 
-        Bars of a symbol are ranked where there are fewer than five symbols, or where
-        the bars of symbols differ in time.
+        Bars of a symbol are compared where there are fewer than five symbols, or where
+        the bars of symbols differ in time. They are compared over all sessions: within
+        one session, a forecast that follows the price is high where the price is, and
+        would seem to foretell that the price comes back to the session's mean.
         """
         few = len(self.symbols) < FEWEST_PAIRS
         return BARS if few or self.size.by_activity else SYMBOLS
-
-    @property
-    def monthly(self) -> bool:
-        """Whether a period is a calendar month, as one session has one bar to rank."""
-        return self.size.daily and self.compares == BARS
 
     @property
     def crosses(self) -> bool:
         """Whether a return may end in a later session."""
         return self.size.daily or self.label.across_sessions
 
-    def with_bins(self, bins: int) -> Plan:
-        """Return the plan with another number of bins."""
-        return replace(self, bins=bins)
-
     def lag(self, horizon: int) -> int:
-        """Count the later periods that share bars with the returns of a period."""
-        sessions = SESSIONS_OF_MONTH if self.monthly else 1
-        return overlap(horizon, self.bars_of_session * sessions, self.crosses)
+        """Count the later sessions that share bars with the returns of a session."""
+        return overlap(horizon, self.bars_of_session, self.crosses)
 
 
-def first_of(sessions: pd.Series, monthly: bool) -> pd.Series:
-    """Return the date of the period of each session: its own, or that of its month."""
-    days = pd.to_datetime(sessions).to_numpy(dtype="datetime64[D]")
-    kept = days.astype("datetime64[M]") if monthly else days
-    return pd.Series(kept.astype("datetime64[us]"), index=sessions.index)
-
-
-def numbered(dates: pd.Series, counted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Number the periods of rows by date; -1 for rows that do not count."""
-    known = np.unique(dates.to_numpy()[counted])
-    number = np.searchsorted(known, dates.to_numpy())
+def numbered(sessions: pd.Series, counted: Mask) -> tuple[IntArray, Times]:
+    """Number the sessions of rows by date; -1 for rows that do not count."""
+    days = pd.to_datetime(sessions).to_numpy(dtype="datetime64[us]")
+    known = np.unique(days[counted])
+    number = np.searchsorted(known, days)
     return np.where(counted, number, -1).astype(np.int64), known

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from whatif_assets.domain.base.arrays import FloatArray
+from whatif_assets.domain.forecast_quality.bins import spread
 from whatif_assets.domain.forecast_quality.correlations import REASONS
 from whatif_assets.domain.forecast_quality.forward_returns import STARTS
 from whatif_assets.domain.forecast_quality.inference import FEWEST_PERIODS, mean_of
@@ -51,15 +52,19 @@ class Tables:
 def summarise(measured: Measured, plan: Plan) -> Tables:
     """Average over periods what was measured of a configuration."""
     decay = _decay(measured, plan)
+    by_start = measured.periods.groupby("returns_from", sort=False)
     periods = measured.periods.assign(
-        regime=measured.periods.groupby("returns_from")["volatility"].transform(regimes)
+        regime=by_start["volatility"].transform(regimes), spread=np.nan
     )
+    for start in STARTS:
+        of_start = periods["returns_from"] == start
+        periods.loc[of_start, "spread"] = _spread(measured, start, plan)
     return Tables(
         quality=pd.DataFrame(
-            [_quality(measured, plan, decay, start) for start in STARTS]
+            [_quality(measured, periods, plan, decay, start) for start in STARTS]
         ),
         decay=decay,
-        periods=periods.sort_values(["period", "returns_from"], ignore_index=True),
+        periods=periods.sort_values(["session", "returns_from"], ignore_index=True),
         bins=_bins(measured),
         parts=_parts(measured, periods),
     )
@@ -74,9 +79,9 @@ def _decay(measured: Measured, plan: Plan) -> pd.DataFrame:
         figures: dict[str, Any] = {}
         for name in ("ic", "rank_ic"):
             figures |= _mean(found[name], lag, name)
-        periods = int(found["rank_ic"].notna().sum())
-        row = dict(zip(names, key)) | figures | {"periods": periods, "lag": lag}
-        rows.append(row | {"why_none": _why_none(reasons, periods, lag)})
+        sessions = int(found["rank_ic"].notna().sum())
+        row = dict(zip(names, key)) | figures | {"sessions": sessions, "lag": lag}
+        rows.append(row | {"why_none": _why_none(reasons, sessions, lag)})
     return pd.DataFrame(rows)
 
 
@@ -87,18 +92,22 @@ def _mean(series: pd.Series, lag: int, name: str) -> dict[str, float]:
     return {name: found["mean"], **shown}
 
 
-def _why_none(reasons: Any, periods: int, lag: int) -> str:
+def _why_none(reasons: Any, sessions: int, lag: int) -> str:
     """Tell why a coefficient or its t value is missing; empty if neither is."""
-    if not periods:
+    if not sessions:
         return REASONS[int(np.argmax(reasons))] if reasons.any() else "no forecast"
     needed = max(FEWEST_PERIODS, 2 * (lag + 1))
-    if periods < needed:
-        return f"{periods} periods have one; a t value needs {needed}"
+    if sessions < needed:
+        return f"{sessions} sessions have one; a t value needs {needed}"
     return ""
 
 
 def _quality(
-    measured: Measured, plan: Plan, decay: pd.DataFrame, start: str
+    measured: Measured,
+    all_periods: pd.DataFrame,
+    plan: Plan,
+    decay: pd.DataFrame,
+    start: str,
 ) -> dict[str, Any]:
     horizon = plan.label.horizon
     (own,) = decay[
@@ -106,12 +115,11 @@ def _quality(
         & decay["horizon"].eq(horizon)
         & decay["returns_from"].eq(start)
     ].to_dict("records")
-    periods = measured.periods[measured.periods["returns_from"] == start]
+    periods = all_periods[all_periods["returns_from"] == start]
     slope, intercept = measured.moments[start].line()
     return {
         **{str(name): value for name, value in own.items() if name != "signal"},
         "compares": plan.compares,
-        "period": "month" if plan.monthly else "session",
         "observations": int(periods["observations"].sum()),
         "bins": plan.bins,
         **_mean(periods["spread"], plan.lag(horizon), "spread"),
@@ -127,11 +135,29 @@ def _plain_mean(series: pd.Series) -> float:
     return float(known.mean()) if len(known) else math.nan
 
 
+def _spread(measured: Measured, start: str, plan: Plan) -> FloatArray:
+    """Return what each session adds to the spread."""
+    own = measured.bins[measured.bins["returns_from"] == start]
+    if not plan.bins:
+        return np.full(int((measured.periods["returns_from"] == start).sum()), np.nan)
+    sums, counts = (
+        own[name].to_numpy(dtype=np.float64).reshape(-1, plan.bins)
+        for name in ("returns", "observations")
+    )
+    return spread(sums, counts)
+
+
 def _bins(measured: Measured) -> pd.DataFrame:
-    """Average the bins over periods: each period counts alike."""
-    found = measured.bins.groupby(["returns_from", "bin"], sort=True, as_index=False)
-    means = found[["mean_forecast", "mean_return"]].mean()
-    return means.assign(periods=found["mean_return"].count()["mean_return"])
+    """Average forecasts and returns over all rows of each bin."""
+    keys = ["returns_from", "bin"]
+    sums = ["observations", "forecasts", "returns"]
+    found = measured.bins.groupby(keys, sort=True, as_index=False)[sums].sum()
+    number = found["observations"].where(found["observations"] > 0)
+    return found[keys].assign(
+        mean_forecast=found["forecasts"] / number,
+        mean_return=found["returns"] / number,
+        observations=found["observations"].astype(np.int64),
+    )
 
 
 def _parts(measured: Measured, periods: pd.DataFrame) -> pd.DataFrame:
@@ -142,7 +168,6 @@ def _parts(measured: Measured, periods: pd.DataFrame) -> pd.DataFrame:
         .mean()
         .assign(
             kind=OF_REGIME,
-            periods=found["rank_ic"].count()["rank_ic"],
             observations=found["observations"].sum()["observations"],
         )
     )

@@ -15,7 +15,7 @@ from whatif_assets.steps.forecast_quality import (
     forecast_quality_inputs,
 )
 
-SHOWN = ["returns_from", "ic", "rank_ic", "rank_ic_t", "spread", "hit_rate", "periods"]
+SHOWN = ["returns_from", "ic", "rank_ic", "rank_ic_t", "spread", "hit_rate", "sessions"]
 
 
 def build(axes: Axes, home: Home) -> Stage:

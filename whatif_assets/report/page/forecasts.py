@@ -62,21 +62,17 @@ def _shown(content: PageContent) -> str:
 
 def _note(quality: pd.DataFrame) -> str:
     bars = quality["compares"].eq(BARS).any()
-    rows = "the bars of each symbol" if bars else "all symbols at one time"
+    rows = "all bars of each symbol" if bars else "all symbols at one time"
     return paragraph(
         "What the out-of-sample forecasts are worth before any trading rule and any "
         "cost. The rank information coefficient is the correlation of the ranks of "
         f"forecasts and of the returns that followed, over {rows}, averaged over "
-        f"{_periods(quality)}. Its t value is corrected for returns that overlap. A "
+        "sessions. Its t value is corrected for returns that overlap. A "
         "forecast is known at the close of its bar, so only a return from the next "
         "open can be earned; if most of a coefficient is lost there, the model "
         "forecasts what is over. All figures are in the tables forecast_quality, "
-        "forecast_decay, forecast_periods, forecast_bins and forecast_parts."
+        "forecast_decay, forecast_sessions, forecast_bins and forecast_parts."
     )
-
-
-def _periods(quality: pd.DataFrame) -> str:
-    return "months" if quality["period"].eq("month").any() else "sessions"
 
 
 def _all(content: PageContent, quality: pd.DataFrame) -> str:
@@ -93,12 +89,12 @@ def _all(content: PageContent, quality: pd.DataFrame) -> str:
             *_coefficient(wide.loc[(key, NEXT_OPEN)]),
             _points(wide.loc[(key, NEXT_OPEN), "spread"]),
             format_percent(wide.loc[(key, NEXT_OPEN), "hit_rate"]),
-            f"{int(wide.loc[(key, NEXT_OPEN), 'periods']):,}",
+            f"{int(wide.loc[(key, NEXT_OPEN), 'sessions']):,}",
         )
         for key in keys
     ]
     head = ["Configuration", "Rank IC, label's price", "t", "Rank IC, next open", "t"]
-    head += ["Top less bottom, bps", "Same sign", _periods(quality).capitalize()]
+    head += ["Top less bottom, bps", "Same sign", "Sessions"]
     why = [
         paragraph(f"{row['configuration']}, {row['returns_from']}: {row['why_none']}.")
         for row in quality.to_dict("records")
@@ -126,7 +122,7 @@ def _details(content: PageContent, key: str) -> str:
         [
             _decay(of_key["forecast_decay"]),
             _bins(of_key["forecast_bins"]),
-            _by_period(content, of_key["forecast_periods"]),
+            _by_period(content, of_key["forecast_sessions"]),
             _by_hour(of_key["forecast_parts"]),
         ]
     )
@@ -217,7 +213,7 @@ def _by_period(content: PageContent, periods: pd.DataFrame) -> str:
     """Draw the coefficient of each session."""
     traces = [
         go.Scatter(
-            x=[day.date().isoformat() for day in pd.to_datetime(rows["period"])],
+            x=[day.date().isoformat() for day in pd.to_datetime(rows["session"])],
             y=_plain(rows["rank_ic"]),
             mode="lines+markers",
             line={"color": COLOURS[start], "width": 1},

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from whatif_assets.domain.bars.bar_size import BarSize
+from whatif_assets.domain.forecast_quality.bins import binned
 from whatif_assets.domain.forecast_quality.forward_returns import horizons_of
 from whatif_assets.domain.forecast_quality.measuring import measure, together
 from whatif_assets.domain.forecast_quality.plan import FORECAST, Plan
@@ -76,11 +77,18 @@ def plan_of(rows: pd.DataFrame, target: Label, size: str = "30min", **changed) -
     )
 
 
+def with_bins(rows: pd.DataFrame, forecasts: np.ndarray, plan: Plan) -> pd.DataFrame:
+    """Add the bin of each forecast."""
+    sessions = pd.factorize(rows["session"], sort=True)[0]
+    return rows.assign(bin=binned(forecasts, sessions, plan.bins))
+
+
 def quality(
     rows: pd.DataFrame, forecasts: np.ndarray, plan: Plan, sessions: int, **features
 ) -> Tables:
     """Measure forecasts of rows, in one chunk."""
     signals = {FORECAST: np.asarray(forecasts, dtype=float), **features}
+    rows = with_bins(rows, signals[FORECAST], plan)
     measured = measure(rows, signals, schedule(sessions + 70), plan)
     return summarise(together([measured]), plan)
 

@@ -1,65 +1,92 @@
-"""Bins of forecasts: edges of pandas, and turnover of alphalens."""
+"""Bins of forecasts have edges that were known; turnover is that of alphalens."""
 
 from __future__ import annotations
 
-import math
 from itertools import pairwise
 
 import numpy as np
-import pandas as pd
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from whatif_assets.domain.forecast_quality.bins import (
     NO_BIN,
     binned,
     hits,
-    means_by_bin,
     number_of_bins,
     spread,
+    sums_by_bin,
     turnover,
 )
 
+EIGHTHS = st.integers(-400, 400).map(lambda number: number / 8)
+
 
 @given(
-    values=st.lists(st.floats(-5, 5), min_size=12, max_size=60, unique=True),
-    bins=st.integers(2, 6),
+    before=st.lists(EIGHTHS, min_size=40, max_size=70, unique=True),
+    values=st.lists(EIGHTHS, min_size=1, max_size=9),
 )
-def test_bins_are_those_of_qcut(values, bins):
-    # Otherwise a value lies on an edge, which pandas rounds.
-    assume(math.gcd(len(values) - 1, bins) == 1)
-    found = binned(np.array(values), np.zeros(len(values), np.int64), 1, bins)
-    expected = pd.qcut(values, bins, labels=False)
-    np.testing.assert_array_equal(found, expected)
+def test_edges_are_quantiles_of_the_sessions_before(before, values):
+    sessions = np.repeat([0, 1], [len(before), len(values)])
+    found = binned(np.array(before + values), sessions, 2)
+    assert (found[: len(before)] == NO_BIN).all()
+    median = np.median(before)
+    assert found[len(before) :].tolist() == [int(value > median) for value in values]
 
 
-def test_each_period_has_its_own_bins():
-    forecasts = np.array([1.0, 2, 3, 4, 30, 40, 10, 20, np.nan, 5])
-    periods = np.array([0, 0, 0, 0, 1, 1, 1, 1, 1, -1])
-    found = binned(forecasts, periods, 2, 2)
-    assert found.tolist() == [0, 0, 1, 1, 1, 1, 0, 0, NO_BIN, NO_BIN]
-    means = means_by_bin(forecasts, found, periods, 2, 2)
-    np.testing.assert_array_equal(means, [[1.5, 3.5], [15, 35]])
-    np.testing.assert_array_equal(spread(means), [2, 20])
+@given(later=st.floats(-9, 9), seed=st.integers(0, 9))
+def test_a_bin_does_not_depend_on_forecasts_of_its_session_or_later(later, seed):
+    forecasts = np.random.default_rng(seed).normal(size=200)
+    sessions = np.arange(200) // 25
+    known = binned(forecasts, sessions, 3)
+    changed = np.where(np.arange(200) <= 130, forecasts, later)
+    np.testing.assert_array_equal(known[:131], binned(changed, sessions, 3)[:131])
+    assert (known[75:] != NO_BIN).all()  # three sessions have 60 forecasts
+    assert (known[:75] == NO_BIN).all()
+
+
+def test_only_the_latest_sessions_make_edges():
+    """The first session would move the median; the second has enough forecasts."""
+    forecasts = np.concatenate([np.full(50, -9.0), np.arange(40.0), [19.0, 20.0]])
+    sessions = np.repeat([0, 1, 2], [50, 40, 2])
+    order = np.random.default_rng(0).permutation(92)
+    found = np.empty(92, dtype=np.int64)
+    found[order] = binned(forecasts[order], sessions[order], 2)
+    assert found[-2:].tolist() == [0, 1]
+
+
+def test_the_mean_spread_is_that_of_all_rows():
+    bin_of = np.array([0, 1, 1, 1, NO_BIN, 0, 0])
+    periods = np.array([0, 0, 0, 1, 2, -1, 1])
+    returns = np.array([1.0, 3, 5, 7, 9, 9, 2])
+    place = (bin_of, periods, 3, 2)
+    sums, counts = sums_by_bin(returns, *place), sums_by_bin(np.ones(7), *place)
+    np.testing.assert_array_equal(sums, [[1, 8], [2, 7], [0, 0]])
+    np.testing.assert_array_equal(counts, [[1, 2], [1, 1], [0, 0]])
+    found = spread(sums, counts)
+    assert np.isnan(found[2])
+    assert found[:2].mean() == pytest.approx((3 + 5 + 7) / 3 - (1 + 2) / 2)
+    assert np.isnan(spread(sums[:, :1] * 0, counts[:, :1] * 0)).all()
 
 
 @pytest.mark.parametrize("bins", [0, 4])
 def test_forecasts_that_do_not_vary_have_no_bins(bins):
-    found = binned(np.full(9, 0.1), np.zeros(9, np.int64), 1, bins)
+    sessions = np.arange(200) // 100
+    found = binned(np.full(200, 0.1), sessions, bins)
     assert (found == NO_BIN).all()
-    means = means_by_bin(np.arange(9.0), found, np.zeros(9, np.int64), 1, bins)
-    assert np.isnan(spread(means)).all()
+    sums = sums_by_bin(np.ones(200), found, sessions, 2, bins)
+    assert sums.shape == (2, bins)
+    assert np.isnan(spread(sums, sums)).all()
 
 
-def test_equal_forecasts_are_in_one_bin():
-    found = binned(np.array([0.0] * 8 + [1, 2]), np.zeros(10, np.int64), 1, 5)
-    assert len(set(found[:8])) == 1
-    assert found[8:].min() > found[0]
+def test_missing_forecasts_have_no_bin_and_equal_ones_are_in_one():
+    forecasts = np.array([*np.arange(40.0), 3, 3, np.nan, 30])
+    found = binned(forecasts, np.repeat([0, 1], [40, 4]), 2)
+    assert found[40:].tolist() == [0, 0, NO_BIN, 1]
 
 
 @pytest.mark.parametrize(
-    ("forecasts", "bins"), [(9.9, 0), (10, 2), (34, 6), (50, 10), (5000, 10)]
+    ("forecasts", "bins"), [(0, 0), (199, 0), (200, 2), (650, 6), (10**6, 10)]
 )
 def test_the_number_of_bins_follows_the_number_of_forecasts(forecasts, bins):
     assert number_of_bins(forecasts) == bins

@@ -209,11 +209,9 @@ def forecasts() -> dict[str, pd.DataFrame]:
     horizon = both.assign(
         **figures, horizon=5, rank_ic_t=[9.5, np.nan], rank_ic_p=[0.001, np.nan]
     )
-    horizon = horizon.assign(periods=3, why_none=["", "<3> periods have one"])
+    horizon = horizon.assign(sessions=3, why_none=["", "<3> sessions have one"])
     steadiness = {"rank_autocorrelation": 0.9, "turnover_top": 0.3}
-    quality = horizon.assign(
-        **steadiness, turnover_bottom=0.2, compares="symbols", period="session"
-    )
+    quality = horizon.assign(**steadiness, turnover_bottom=0.2, compares="symbols")
     quality = quality.assign(bins=2, spread=[0.002, -0.0001], slope=[1.0, -0.2])
     parts = [("symbol", "<AAA>"), ("hour", "09:00"), ("volatility", "low")]
     return {
@@ -222,7 +220,7 @@ def forecasts() -> dict[str, pd.DataFrame]:
             [horizon.assign(signal=name) for name in ("forecast", "<ema>")],
             ignore_index=True,
         ),
-        "forecast_periods": both.assign(**figures, period=pd.Timestamp(DAYS[1])),
+        "forecast_sessions": both.assign(**figures, session=pd.Timestamp(DAYS[1])),
         "forecast_bins": pd.concat(
             [both.assign(bin=n, mean_return=n * 1e-4) for n in (1, 2)],
             ignore_index=True,
