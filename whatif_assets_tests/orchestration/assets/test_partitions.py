@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import dagster as dg
 import pytest
 from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
@@ -11,7 +13,9 @@ from dagster._core.storage.tags import (
     BACKFILL_ID_TAG,
 )
 
+from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.home.creation import set_up
+from whatif_assets.home.home import Home
 from whatif_assets.orchestration.code_location import build_definitions
 from whatif_assets_tests.lake_files import folder_of
 
@@ -227,3 +231,27 @@ def test_the_quality_of_results_fails_in_a_backfill_with_a_failed_key(home, inst
     assert not result.success and not recorded(instance, "result_quality")
     assert "trained_models: tiny.gone: Configuration tiny.gone" in failure_of(result)
     assert job.execute_in_process(instance=instance, asset_selection=selection).success
+
+
+@pytest.mark.parametrize(
+    ("fails", "computed"), [("backtest_results", True), ("forecasts", False)]
+)
+def test_a_failure_keeps_only_what_depends_on_it_from_being_computed(
+    copied_home, instance, monkeypatch, fails, computed
+):
+    """Forecasts are measured beside the backtest, which comes first."""
+
+    def _fails(*_):
+        raise BadInput("on purpose")
+
+    home, key = Home.open(copied_home), "tiny.linear"
+    assets = ["forecasts", "backtest_results", "forecast_quality"]
+    for table in assets[1:] if fails == "backtest_results" else assets:
+        home.lake.begin(table, key)
+    name = {"backtest_results": "evaluate", "forecasts": "forecast"}[fails]
+    module = f"whatif_assets.orchestration.assets.{fails}"
+    monkeypatch.setattr(sys.modules[module], name, _fails)
+    instance.add_dynamic_partitions("configurations", [key])
+    result = launch(home, instance, "evaluate_configurations", key, key, assets)
+    assert "on purpose" in failure_of(result)
+    assert home.lake.has("forecast_quality", key) == computed
