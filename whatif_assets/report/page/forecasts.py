@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pandas as pd
@@ -160,6 +160,31 @@ def _titled(title: str, drawn: str) -> str:
     return f"<div><h4>{escaped(title)}</h4>{drawn}</div>"
 
 
+def _small(
+    name: str,
+    traces: Sequence[Any],
+    x: str,
+    y: str,
+    xaxis: dict[str, Any],
+    yaxis: dict[str, Any] | None = None,
+) -> str:
+    """Draw one of several charts side by side, with margins that never change.
+
+    In so little room, margins that follow the labels go to and fro.
+    """
+    fixed = {"automargin": False}
+    return chart(
+        name,
+        traces,
+        x,
+        y,
+        height=260,
+        xaxis={**xaxis, **fixed},
+        yaxis={**(yaxis or {}), **fixed},
+        margin={"l": 64, "r": 12, "t": 8, "b": 48},
+    )
+
+
 def _decay(decay: pd.DataFrame) -> str:
     """Draw the coefficient over the horizon."""
     own = decay[decay["signal"] == FORECAST]
@@ -173,14 +198,13 @@ def _decay(decay: pd.DataFrame) -> str:
         )
         for start, rows in _by_start(own)
     ]
-    drawn = chart(
+    drawn = _small(
         "chart-ic-decay",
         traces,
         "horizon, bars",
         "rank IC",
-        height=260,
-        xaxis={"type": "category"},
-        yaxis={"rangemode": "tozero"},
+        {"type": "category"},
+        {"rangemode": "tozero"},
     )
     return _titled("Decay over the horizon", drawn)
 
@@ -198,13 +222,12 @@ def _bins(bins: pd.DataFrame) -> str:
         )
         for start, rows in _by_start(bins)
     ]
-    drawn = chart(
+    drawn = _small(
         "chart-ic-bins",
         traces,
         "bin of forecasts, 1 is the lowest",
         "mean return, bps",
-        height=260,
-        xaxis={"dtick": 1, "zeroline": False},
+        {"dtick": 1, "zeroline": False},
     )
     return _titled("Return by bin of forecasts", drawn)
 
@@ -223,9 +246,7 @@ def _by_period(content: PageContent, periods: pd.DataFrame) -> str:
         for start, rows in _by_start(periods)
     ]
     axis = {**date_range(content), "range": None, "nticks": 5}
-    drawn = chart(
-        "chart-ic-periods", traces, "session", "rank IC", height=260, xaxis=axis
-    )
+    drawn = _small("chart-ic-periods", traces, "session", "rank IC", axis)
     return _titled("Rank IC of each session", drawn)
 
 
@@ -243,13 +264,12 @@ def _by_hour(parts: pd.DataFrame) -> str:
         )
         for start, rows in _by_start(hours)
     ]
-    drawn = chart(
+    drawn = _small(
         "chart-ic-hours",
         traces,
         "hour of the exchange",
         "rank IC",
-        height=260,
-        xaxis={"type": "category"},
+        {"type": "category"},
     )
     return _titled("Rank IC by hour", drawn)
 
