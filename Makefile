@@ -30,8 +30,9 @@ install: $(INSTALLED) ## Create the virtual environment
 demo: $(INSTALLED) ## Run the demo study and print the best configuration
 	@$(BIN)/whatif run demo
 
+# Three processes on two cores: some tests wait for Dagster's daemon.
 test: lint ## Lint, check types and layers, and run all tests
-	@$(BIN)/python -m pytest -n 2 --dist worksteal
+	@$(BIN)/python -m pytest -n 3 --dist worksteal
 
 test-data: $(INSTALLED) ## Run the tests of data: sources, bars, quality, facts, features
 	@$(BIN)/python -m pytest -n 2 --dist worksteal $(addprefix whatif_assets_tests/, \

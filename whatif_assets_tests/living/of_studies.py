@@ -12,6 +12,7 @@ from whatif_assets_tests.living import homes
 from whatif_assets_tests.living.inputs import MEMBERS, MODELS, RULES, SMAS, template
 from whatif_assets_tests.living.life import NUMBERS, Life
 
+SPREADS = {"default": 1, "AAA": 4}
 RELATIVE = {"price": "close", "horizon": 1, "kind": "return", "relative_to": "market"}
 PAIR = {
     "strategy": "pairs",
@@ -65,7 +66,7 @@ class Studies(Life):
                 ("evaluation", {"method": "walk_forward", "train": 3, "test": 2}),
                 ("label", RELATIVE),
                 ("costs", {"commission_bps": 2}),
-                ("costs", {"impact": 0.5, "half_spread_bps": {"AAA": 4}}),
+                ("costs", {"impact": 0.5, "half_spread_bps": SPREADS}),
                 ("costs", {"borrow_bps": {"default": 9, "AAA": 90}, "cash_bps": 200}),
                 ("rank_by", "pnl"),
                 ("rank_by", {"sharpe": 1, "max_drawdown": -2}),

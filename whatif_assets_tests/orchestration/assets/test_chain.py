@@ -30,6 +30,7 @@ TABLES = {
     "best_configuration",
     "capacity",
     "configurations",
+    "contributions",
     "data_quality",
     "equity",
     "exposures",
