@@ -42,8 +42,7 @@ from whatif_assets.report.drawing import Picture, start_drawing_process
 SECONDS_BETWEEN_LOG_LINES = 5.0
 # How many records may wait for their pictures while the next partitions are computed.
 MOST_WAITING = 2
-# Records of quick partitions are written in batches: one commit takes longer than the
-# work on many such partitions.
+# A commit takes longer than the work on many quick partitions: write them in batches.
 SECONDS_BETWEEN_RECORDS = 1.0
 
 
@@ -112,8 +111,7 @@ def run_stages(
     Raises
     ------
     dagster.Failure
-        A requested key is not a partition, or some keys failed. The message names each
-        of them with the reason.
+        A requested key is not a partition, or some keys failed, each with its reason.
     """
     keys = _claimed_keys(context, home)
     chosen = {key.path[-1]: key for key in context.selected_asset_keys}
@@ -162,9 +160,8 @@ def _has_later_steps(context: dg.AssetExecutionContext) -> bool:
     """
     selected = context.run.asset_selection
     every = context.job_def.asset_layer.executable_asset_keys
-    return bool(
-        set(every if selected is None else selected) - context.selected_asset_keys
-    )
+    asked = set(every if selected is None else selected)
+    return bool(asked - context.selected_asset_keys)
 
 
 def _outputs(recorders: Sequence[_Recorder]) -> Iterator[dg.MaterializeResult[None]]:
@@ -225,9 +222,8 @@ class _Recorder:
         finally:
             self._record(len(self._waiting))
             self._write()
-            write_run_history(
-                self._home.lake, self._context.run.run_id, self._table, self._entries
-            )
+            of_run = self._context.run.run_id, self._table, self._entries
+            write_run_history(self._home.lake, *of_run)
         for key, before in blocked.items():
             self.left_out.append(key)
             self._record_failure(key, f"not computed, as {before} failed")

@@ -37,6 +37,9 @@ from whatif_assets.steps.leaderboard import (
 )
 from whatif_assets.steps.sensitivity import Sensitivity, sensitivity
 
+# Tables of the lake of which the database has the rows of finalists.
+DETAILS = ("fills", "positions", "exposures", "refused_orders")
+
 
 @dataclass(frozen=True)
 class Report:
@@ -99,13 +102,10 @@ def report(home: Home) -> Report:
         "states": states_table(fresh),
         "equity": equity,
         "facts": facts_table(home),
-        "fills": _detail(home, chosen, "fills", "fills"),
-        "positions": _detail(home, chosen, "positions", "positions"),
-        "exposures": _detail(home, chosen, "exposures", "exposures"),
+        **{name: _detail(home, chosen, name, name) for name in DETAILS},
         CONTRIBUTIONS: DATABASE[CONTRIBUTIONS].stacked(
             attributed.table() for attributed in profits.values()
         ),
-        "refused_orders": _detail(home, chosen, "refused_orders", "refused_orders"),
         "sensitivity": effects.marginal,
         "sensitivity_pairs": effects.pairs,
         **_of_studies(fresh, studies),
@@ -119,18 +119,11 @@ def report(home: Home) -> Report:
     build_database(home, tables, outdated_partitions(fresh, known))
     pages, failures = {}, {}
     for name, rows in full.items():
+        ranking = home, studies[name], rows, parts[name].winner
         shown = effects.of_study(name), of_study(forecasts, name)
         conclusion = parts[name].outcome["conclusion"].iloc[0]
         try:
-            pages[name] = write_page(
-                home,
-                studies[name],
-                rows,
-                parts[name].winner,
-                *shown,
-                conclusion,
-                profits[name],
-            )
+            pages[name] = write_page(*ranking, *shown, conclusion, profits[name])
         except BadInput as error:  # the other pages are still written
             failures[name] = str(error)
     _remove_other_pages(home, pages)

@@ -100,12 +100,8 @@ def collect(
         logits=logits,
         stretches=days,
         curves=_curves(home, leaderboard, winner, days),
-        traders=_traders(winner),
-        placebos=_placebos(winner),
-        holdout=_holdout(winner),
         openings=openings(home, study),
-        positions=_detail(winner, "positions"),
-        exposures=_detail(winner, "exposures"),
+        **_of_winner(winner),
         attribution=attributed.attribution,
         unattributed=attributed.why_not,
         effects=effects,
@@ -116,6 +112,17 @@ def collect(
         lineage=lineage_table(home, study, leaderboard),
         timezone=str(home.market.sessions.timezone),
     )
+
+
+def _of_winner(winner: Winner | None) -> dict[str, Any]:
+    """Read what was made for the winner, and what it holds."""
+    return {
+        "traders": _traders(winner),
+        "placebos": _placebos(winner),
+        "holdout": _holdout(winner),
+        "positions": _detail(winner, "positions"),
+        "exposures": _detail(winner, "exposures"),
+    }
 
 
 def _judgement(
