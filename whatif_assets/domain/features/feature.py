@@ -64,7 +64,11 @@ class Feature:
     @property
     def leaf(self) -> Feature:
         """The innermost feature, which is computed for each symbol by itself."""
-        return self if self.inner is None else replace(self.chain[-1], bar=self.bar)
+        return self if self.inner is None else self._leaf
+
+    @functools.cached_property
+    def _leaf(self) -> Feature:
+        return replace(self.chain[-1], bar=self.bar)
 
     @property
     def reads_groups(self) -> bool:
@@ -243,7 +247,9 @@ def parse_feature(item: str | Mapping[str, Any] | Feature) -> Feature:
             f"feature {name}: bar: found {bar}; a feature of a fact does not depend on "
             "the bar size. Leave bar out."
         )
-    _ = feature.warm_up  # raises for arguments that contradict each other
+    # Raises for arguments that contradict each other. Both are kept: a process that
+    # probes a user's function has no warm-ups of its own.
+    _ = feature.warm_up, feature.leaf.warm_up
     return feature
 
 

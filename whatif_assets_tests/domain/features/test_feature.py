@@ -1,3 +1,4 @@
+import pickle
 from typing import Any
 
 import numpy as np
@@ -207,3 +208,12 @@ def test_a_function_that_returns_too_few_values_is_named(
     registry["short"] = FeatureFunction(lambda bars: bars["close"].iloc[1:])
     with pytest.raises(BadInput, match=r"feature short: .* shape \(4,\) for 5 bars"):
         compute(random_walks(weekdays(1), symbols=1, bars=5), "short")
+
+
+def test_the_innermost_feature_takes_its_warm_up_along() -> None:
+    # In the process that probes a user's function, warm-ups cannot be computed.
+    for more in ({}, {"bar": "1h"}):
+        of = {"sma": {"timeperiod": 7}}
+        feature = parse_feature({"demean": {"of": of, **more}})
+        sent = pickle.loads(pickle.dumps(feature))
+        assert vars(sent.leaf)["warm_up"] == 6
