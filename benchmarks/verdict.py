@@ -173,16 +173,16 @@ def outcome(market: Market) -> Outcome:
     """Simulate a market, sweep its variants, select the winner and judge it."""
     bars, costs = sleeves(market), Costs(commission_bps=market.commission_bps)
 
-    def swept(rule: str, variants: list[Variant]) -> tuple[np.ndarray, np.ndarray]:
+    def _swept(rule: str, variants: list[Variant]) -> tuple[np.ndarray, np.ndarray]:
         (accounts,) = sweep(bars, rule, variants, processes=1)
         metrics = measure(accounts, SESSIONS_PER_YEAR)
         return accounts.returns, metrics["sharpe"].to_numpy()
 
-    runs = [swept(rule, variants) for rule, variants in candidates(costs).items()]
+    runs = [_swept(rule, variants) for rule, variants in candidates(costs).items()]
     returns = np.concatenate([run[0] for run in runs])
     sharpes = np.concatenate([run[1] for run in runs])
-    hold, hold_sharpe = swept("buy_and_hold", [Variant("hold", {}, costs, CASH)])
-    _, random = swept("random_entry", placebos(costs))
+    hold, hold_sharpe = _swept("buy_and_hold", [Variant("hold", {}, costs, CASH)])
+    _, random = _swept("random_entry", placebos(costs))
     winner = int(np.nanargmax(sharpes))
     verdict = judge(
         Evidence(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 from collections.abc import Hashable
 from typing import Any
@@ -23,12 +22,11 @@ from whatif_assets.domain.accounts.rebalancing import rebalance_times
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.engines.reference import (
     OnlyStarts,
-    Started,
     add_feed,
     failures_named,
     no_garbage_collection,
     set_costs,
-    skipped,
+    start_only,
 )
 from whatif_assets.engines.strategies import StrategyType
 
@@ -134,13 +132,7 @@ def set_up(panel: Panel, kind: StrategyType, variant: Variant) -> None:
     BadInput
         The strategy cannot be constructed or started with these settings.
     """
-    cerebro = _prepared(panel, kind, variant, OnlyStarts)
-    with (
-        contextlib.suppress(Started),
-        failures_named(cerebro, panel, kind, variant),
-    ):
-        cerebro.run()
-        raise skipped(panel, kind, variant)
+    start_only(_prepared(panel, kind, variant, OnlyStarts), panel, kind, variant)
 
 
 def _prepared(

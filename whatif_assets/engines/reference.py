@@ -160,19 +160,28 @@ def set_up(sleeve: Sleeve, kind: StrategyType, variant: Variant) -> None:
     BadInput
         The strategy cannot be constructed or started with these settings.
     """
-    cerebro = prepare(sleeve, kind, variant, OnlyStarts)
-    with (
-        contextlib.suppress(Started),
-        failures_named(cerebro, sleeve, kind, variant),
-    ):
+    start_only(prepare(sleeve, kind, variant, OnlyStarts), sleeve, kind, variant)
+
+
+def start_only(
+    cerebro: bt.Cerebro, bars: Sleeve | Panel, kind: StrategyType, variant: Variant
+) -> None:
+    """Start a prepared `OnlyStarts`, and process no bar.
+
+    Raises
+    ------
+    BadInput
+        As for `set_up`.
+    """
+    with contextlib.suppress(Started), failures_named(cerebro, bars, kind, variant):
         cerebro.run()
-        raise skipped(sleeve, kind, variant)
+        raise skipped(bars, kind, variant)
 
 
-def skipped(sleeve: Sleeve | Panel, kind: StrategyType, variant: Variant) -> BadInput:
+def skipped(bars: Sleeve | Panel, kind: StrategyType, variant: Variant) -> BadInput:
     """Return the error about a strategy that skips itself."""
     return BadInput(
-        f"{_job(sleeve, kind, variant)} skipped itself (StrategySkipError). Remove the "
+        f"{_job(bars, kind, variant)} skipped itself (StrategySkipError). Remove the "
         "variant, or let the strategy run with these settings."
     )
 

@@ -6,9 +6,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
+from whatif_assets.domain.accounts.sleeve import NO_GROUP
 from whatif_assets.domain.base.hashing import combined_hash
-
-OTHER_GROUP = "other"  # the group of symbols that no group lists
 
 
 def _one_group_each(groups: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
@@ -27,7 +26,7 @@ def _one_group_each(groups: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, 
 
 def groups_hash(groups: dict[str, tuple[str, ...]]) -> str:
     """Hash which symbols are together in a group, whatever the names of the groups."""
-    named = [sorted(of) for name, of in groups.items() if of and name != OTHER_GROUP]
+    named = [sorted(of) for name, of in groups.items() if of and name != NO_GROUP]
     return combined_hash(sorted(named))
 
 

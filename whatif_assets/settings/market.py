@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BeforeValidator, Field, field_validator
 
+from whatif_assets.domain.accounts.sleeve import NO_GROUP
 from whatif_assets.domain.bars.bar_size import ALLOWED, BarSize
 from whatif_assets.domain.bars.repairs import check_repairs
 from whatif_assets.domain.bars.sessions import Sessions
@@ -21,7 +22,7 @@ from whatif_assets.domain.features import Feature
 from whatif_assets.domain.models.labels import Label
 from whatif_assets.domain.quality import Rule, parse_rules
 from whatif_assets.domain.quality.losses import MAY_LOSE, MayLose, parse_may_lose
-from whatif_assets.settings.groups import OTHER_GROUP, Groups, groups_hash
+from whatif_assets.settings.groups import Groups, groups_hash
 from whatif_assets.settings.spec import YamlDocument, parse, read_yaml
 from whatif_assets.sources import (
     SOURCES,
@@ -97,7 +98,7 @@ class Market(Settings):
         default_factory=dict,
         description="Symbols of each group, such as an industry, by the name of the "
         "group. A symbol is in one group at most; symbols in none form the group "
-        f"{OTHER_GROUP}.",
+        f"{NO_GROUP}.",
     )
 
     quality: dict[str, Any] = Field(
@@ -150,7 +151,7 @@ class Market(Settings):
             Symbols of the market, in any order.
         """
         known = {name: group for group, names in self.groups.items() for name in names}
-        return {symbol: known.get(symbol, OTHER_GROUP) for symbol in symbols}
+        return {symbol: known.get(symbol, NO_GROUP) for symbol in symbols}
 
     def groups_read(
         self, features: Iterable[Feature], label: Label | None = None

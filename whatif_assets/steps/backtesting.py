@@ -82,8 +82,7 @@ def evaluate(
     variants = configuration.variants()
     sleeves = sleeves_of_configuration(home, study, configuration)
     inputs = combined_hash([evaluation_inputs(home, configuration.key), code_version])
-    own = variants[0].share(len(sleeves))
-    hold = benchmark_of(sleeves, own, len(sessions))
+    hold = benchmark_of(sleeves, variants[0].share(len(sleeves)), len(sessions))
     beside = benchmarks_of(home, study, sleeves, hold, sessions)
     metrics, daily = _sweep(
         home,
@@ -100,15 +99,13 @@ def evaluate(
     leaders = [v for v in variants if v.id in set(order[: study.finalists])]
     detail = run_with_fills(sleeves, configuration, leaders, len(sessions))
     rows = rows.assign(account=_audited(rows, detail))
-    for finding in _findings(
-        home, study, configuration, sleeves, sessions, leaders, detail.fills
-    ):
+    probed = home, study, configuration, sleeves, sessions
+    for finding in _findings(*probed, leaders, detail.fills):
         admit(finding)
     extra, in_sample = _in_sample(home, study, configuration, leaders, inputs)
-    rows = rows.merge(extra, on="variant", how="left", validate="1:1")
     positions = positions_of(detail, sessions)
     evaluation = Evaluation(
-        variants=rows,
+        variants=rows.merge(extra, on="variant", how="left", validate="1:1"),
         daily=daily,
         in_sample=in_sample,
         fills=detail.fills,

@@ -220,11 +220,7 @@ def sleeves_of(
     """
     days = pd.to_datetime(pd.Index(list(sessions)))
     number = days.get_indexer(pd.DatetimeIndex(pd.to_datetime(bars["session"])))
-    hours = None
-    if schedule is not None:
-        times = [schedule[name].dt.tz_localize(None) for name in ("open", "close")]
-        hours = np.stack([t.to_numpy("datetime64[us]").view(np.int64) for t in times])
-        hours = np.ascontiguousarray(hours.T)
+    hours = None if schedule is None else _hours_of(schedule)
     kept = bars.loc[number >= 0].assign(session=number[number >= 0])
     per_point, group_of = multipliers or {}, groups or {}
     return [
@@ -241,6 +237,12 @@ def sleeves_of(
         )
         for symbol, rows in kept.groupby("symbol", sort=False)
     ]
+
+
+def _hours_of(schedule: pd.DataFrame) -> npt.NDArray[np.int64]:
+    times = [schedule[name].dt.tz_localize(None) for name in ("open", "close")]
+    hours = np.stack([t.to_numpy("datetime64[us]").view(np.int64) for t in times])
+    return np.ascontiguousarray(hours.T)
 
 
 def _prices_of(rows: pd.DataFrame) -> dict[str, Any]:

@@ -110,10 +110,8 @@ def label(
         Tidy bars with a column ``session``; each (symbol, ts) once. For a label that
         is relative to a mean, bars of all symbols; to that of a group, with a column
         ``group``.
-    label
-        Definition of the label.
-    bar_size
-        Size of the bars.
+    label, bar_size
+        Definition of the label, and the size of the bars.
     schedule
         Trading hours as returned by `Sessions.schedule`: index session, columns
         ``open`` and ``close``, UTC. Needed for daily bars and across sessions. It must
@@ -151,13 +149,16 @@ def label(
     own_session_only = not bar_size.daily and not label.across_sessions
     values = _later_prices(bars, found, own_session_only, steps)
     if label.kind == "return":
-        base = prices["label"].to_numpy(dtype=np.float64)
-        # A return from a price of 0 or less is not defined.
-        values = values / np.where(base > 0, base, np.nan) - 1.0
+        values = _returns(values, prices["label"].to_numpy(dtype=np.float64))
     if label.relative_to is not None:
         values = _away_from_mean(values, bars, label.relative_to)
     frame = bars[["symbol", "ts"]].reset_index(drop=True)
     return frame.assign(label=values, label_ts=label_ts.where(~np.isnan(values)))
+
+
+def _returns(values: FloatArray, base: FloatArray) -> FloatArray:
+    """Compute returns; one from a price of 0 or less is not defined."""
+    return np.asarray(values / np.where(base > 0, base, np.nan) - 1.0)
 
 
 def _away_from_mean(values: FloatArray, bars: pd.DataFrame, by: By) -> FloatArray:

@@ -188,10 +188,8 @@ def run(
     ----------
     sleeves
         One per symbol, with the columns that the rule reads.
-    batch
-        The variants.
-    n_sessions
-        Number of sessions of the backtest.
+    batch, n_sessions
+        The variants, and the number of sessions of the backtest.
     by_sleeve
         Whether to keep the equity of each sleeve, or only their sum.
     threads

@@ -78,8 +78,7 @@ def collect(
     forecasts
         Forecast quality of the study's configurations, by table.
     conclusion
-        Text of the conclusion; see
-        :class:`whatif_assets.report.conclusion.Conclusion`.
+        Text of `whatif_assets.report.conclusion.Conclusion`.
     attributed
         The winner's profit by its parts.
     """
