@@ -173,6 +173,7 @@ def shuffled_labels(challenged: WinnerShape) -> Iterator[Placebo]:
                 draw.permutation(examples.target),
                 own,
                 configuration.model_seed,
+                base=configuration.base,
             )
             parts.append(forecast_by(model, winner.home, configuration, fold).frame)
         variant = dataclasses.replace(winner.variant, id=f"seed={seed}")

@@ -20,14 +20,16 @@ from whatif_assets.domain.leaks import (
     refuse_leak,
     training_stops_before_test,
 )
-from whatif_assets.domain.models import ALGORITHMS, Model
+from whatif_assets.domain.models import Model
 from whatif_assets.domain.models.windows import Fold, cv_folds, training_rows
 from whatif_assets.engines.fitting import fit, search
+from whatif_assets.engines.own_estimators import find_algorithm
 from whatif_assets.home.damage import DamagedFile
 from whatif_assets.home.home import Home
 from whatif_assets.home.lake import not_materialised
 from whatif_assets.home.models import decoded_model, encoded_model
 from whatif_assets.settings.configuration import Configuration
+from whatif_assets.settings.keys import study_of
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.dataset import dataset, versions_read
 from whatif_assets.steps.leak_gate import probe_labels
@@ -207,7 +209,8 @@ def read_model(home: Home, key: str, fold: int) -> Model:
     """
     try:
         content = home.lake.read_file(TABLE, key, model_file(fold))
-        return decoded_model(content, home.lake.where(TABLE, key, model_file(fold)))
+        where = home.lake.where(TABLE, key, model_file(fold))
+        return decoded_model(content, where, home.code_base(study_of(key)))
     except FileNotFoundError:
         raise not_materialised(TABLE, key) from None
     except DamagedFile:
@@ -244,7 +247,7 @@ def training_inputs(
         return {"settings": configuration.model_hash(study), "data": ""}
     days = [day for fold in study.folds(home.market) for day in fold.train]
     read = versions_read(home, configuration, days)
-    algorithm = ALGORITHMS[configuration.algorithm]
+    algorithm = find_algorithm(configuration.algorithm, configuration.base)
     return {
         "settings": combined_hash([configuration.model_hash(study), backend]),
         f"code of {configuration.algorithm}": algorithm.code_version,
@@ -351,10 +354,11 @@ def fit_fold(
         cv = cv_folds(examples.rows, folds, embargo_of(study, configuration))
         chosen, scores = search(
             algorithm, backend, examples.features, examples.target, settings,
-            configuration.search, cv, seed, spark,
+            configuration.search, cv, seed, spark, configuration.base,
         )  # fmt: skip
         settings.update(chosen)
     model = fit(
-        algorithm, backend, examples.features, examples.target, settings, seed, spark
-    )
+        algorithm, backend, examples.features, examples.target, settings, seed, spark,
+        configuration.base,
+    )  # fmt: skip
     return model, settings, scores

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from whatif_assets.domain.models import ALGORITHMS, Linear, spark_rows
-from whatif_assets.domain.models import trees as tree_module
+from whatif_assets.domain.models.spark_trees import of_spark
 from whatif_assets.domain.models.windows import cv_folds
 from whatif_assets.engines.fitting import fit, search
 from whatif_assets_tests.domain.models.made_up import rows_of
@@ -162,7 +162,7 @@ def test_numbers_of_any_size_are_read_exactly() -> None:
         "  Tree 1 (weight 0.1):\n"
         "    Predict: 7.0\n"
     )
-    (first, second), weights = tree_module._of_spark(text)
+    (first, second), weights = of_spark(text)
     assert weights == [1.0, 0.1]
     assert first.feature.tolist() == [1, -1, 0, -1, -1]
     assert first.threshold[[0, 2]].tolist() == [-1.2345678901234567e-05, 0.1]
