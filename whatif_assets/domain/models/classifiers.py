@@ -62,11 +62,11 @@ def random_forest_classifier(
     BadInput
         There are too many different labels.
     """
-    classes, _ = classes_of(y)
+    classes, numbers = classes_of(y)
     if len(x) > trees.EXACT_ROWS:
         return trees.forest_of_histograms(x, y, settings, seed, threads, weights)
-    kind = "DecisionTreeClassifier"
-    grown = trees.grow(x, y, settings, seed, threads, weights, kind)
+    kind, target = "DecisionTreeClassifier", numbers.astype(np.float64)
+    grown = trees.grow(x, target, settings, seed, threads, weights, kind)
     expected = [np.sum(tree.value[:, 0, :] * classes, axis=1) for tree in grown]
     return trees.averaged(grown, expected)
 

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 STEPS = 100
 # Newton's steps converge quadratically: after one this small, nothing is left to gain.
 SMALLEST_STEP = 1e-9
+# A loss that only classes which are told apart without error can have.
+NO_LOSS = 1e-9
 
 
 class LogisticSettings(PenaltySettings):
@@ -161,6 +163,9 @@ class _Problem:
                 step /= 2
             change = np.abs(moved - b).max(initial=0.0)
             b, loss = moved, lower
+            told_apart = loss < NO_LOSS and not (self.l1.any() or self.l2.any())
+            if told_apart:
+                break
             if change <= SMALLEST_STEP * (1 + np.abs(b).max(initial=0.0)):
                 return b
         raise BadInput(
