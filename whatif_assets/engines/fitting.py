@@ -27,6 +27,7 @@ from whatif_assets.domain.models.algorithms import (
 )
 from whatif_assets.domain.models.portable import Classifier, Model
 from whatif_assets.domain.models.spark_rows import spark_rows
+from whatif_assets.domain.models.weights import mean
 from whatif_assets.engines.own_estimators import find_algorithm
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def fit(
     settings: Mapping[str, Any],
     seed: int = 0,
     spark: SparkOf | None = None,
+    weights: FloatArray | None = None,
     base: Path | None = None,
 ) -> Model:
     """Fit a model.
@@ -68,6 +70,8 @@ def fit(
         more rows, partial sums arrive in any order, and trees may differ by rounding.
     spark
         Returns the Spark session; called only if the backend is ``spark``.
+    weights
+        Weights of the rows (n), 0 or more; None if all rows count the same.
     base
         The folder that the path of a user's estimator is relative to.
 
@@ -81,13 +85,15 @@ def fit(
     ------
     BadInput
         A name or a setting is unknown or wrong, or a feature or label is NaN or
-        infinite, or shapes do not match.
+        infinite, or shapes do not match, or weights are below 0 or all 0.
     """
     chosen = find_algorithm(algorithm, base)
     parsed = parse_settings(algorithm, settings, chosen.Settings)
-    _check_rows(x, y)
+    _check_rows(x, y, weights)
     masks = [np.ones(len(y), dtype=bool)]
-    with _fitter(algorithm, chosen, backend, x, y, masks, seed, 0, spark) as fit_one:
+    with _fitter(
+        algorithm, chosen, backend, x, y, masks, seed, 0, spark, weights
+    ) as fit_one:
         return fit_one(parsed, 0)
 
 
@@ -101,6 +107,7 @@ def search(
     folds: Sequence[CvFold],
     seed: int = 0,
     spark: SparkOf | None = None,
+    weights: FloatArray | None = None,
     base: Path | None = None,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Find the settings with the smallest cross-validation error.
@@ -113,8 +120,8 @@ def search(
 
     Parameters
     ----------
-    algorithm, backend, x, y, seed, spark, base
-        As for `fit`.
+    algorithm, backend, x, y, seed, spark, weights, base
+        As for `fit`; errors are weighed, too.
     settings
         The settings that all candidates share.
     grid
@@ -144,12 +151,16 @@ def search(
         parse_settings(algorithm, {**settings, **candidate}, chosen.Settings)
         for candidate in candidates
     ]
-    _check_rows(x, y)
+    _check_rows(x, y, weights)
     _check_folds(folds)
     masks = [train for train, _ in folds]
-    with _fitter(algorithm, chosen, backend, x, y, masks, seed, 1, spark) as fit_one:
+    with _fitter(
+        algorithm, chosen, backend, x, y, masks, seed, 1, spark, weights
+    ) as fit_one:
         threads = _parallel_fits(backend, spark)
-        rmse, seconds = _scores(fit_one, parsed, chosen.nesting, x, y, folds, threads)
+        rmse, seconds = _scores(
+            fit_one, parsed, chosen.nesting, x, y, folds, threads, weights
+        )
     best = candidates[int(np.argmin(rmse.mean(axis=1)))]
     return best, _score_table(candidates, rmse, seconds)
 
@@ -174,6 +185,7 @@ def _scores(
     y: FloatArray,
     folds: Sequence[CvFold],
     threads: int,
+    weights: FloatArray | None,
 ) -> tuple[FloatArray, FloatArray]:
     """Fit and score candidates, several fits at a time.
 
@@ -194,7 +206,9 @@ def _scores(
         for candidate in sharing:
             model = _with_fewer_trees(largest, nesting, parsed[candidate])
             error = model.predict(x[validation]) - y[validation]
-            rmse[candidate, number] = np.sqrt(np.mean(error**2))
+            rmse[candidate, number] = np.sqrt(
+                mean(error**2, None if weights is None else weights[validation])
+            )
 
     tasks = itertools.product(_sharing_a_fit(parsed, nesting), range(len(folds)))
     with ThreadPoolExecutor(threads) as pool:
@@ -252,12 +266,18 @@ def _fitter(
     seed: int,
     threads: int,
     spark: SparkOf | None,
+    weights: FloatArray | None,
 ) -> Iterator[Fitter]:
     """Yield a function that fits a model on the rows of one of the masks."""
     seed %= 2**31
     if backend == "local":
         yield lambda settings, number: chosen.fit_local(
-            x[masks[number]], y[masks[number]], settings, seed, threads
+            x[masks[number]],
+            y[masks[number]],
+            settings,
+            seed,
+            threads,
+            None if weights is None else weights[masks[number]],
         )
         return
     session = _session(backend, spark)
@@ -274,7 +294,7 @@ def _fitter(
             return fitted
         return replace(fitted, constant=fitted.constant + level)
 
-    with spark_rows(session, x, y - level, masks) as rows:
+    with spark_rows(session, x, y - level, masks, weights) as rows:
         yield _fit_one
 
 
@@ -311,7 +331,7 @@ def _parallel_fits(backend: str, spark: SparkOf | None) -> int:
     return int(getattr(context, "defaultParallelism", cores))
 
 
-def _check_rows(x: FloatArray, y: FloatArray) -> None:
+def _check_rows(x: FloatArray, y: FloatArray, weights: FloatArray | None) -> None:
     if x.ndim != 2 or y.shape != x.shape[:1] or not x.size:
         raise BadInput(
             f"model: found features of shape {x.shape} and labels of shape {y.shape}; "
@@ -323,6 +343,14 @@ def _check_rows(x: FloatArray, y: FloatArray) -> None:
             f"model: {int(unknown.sum())} of {len(y)} rows, the first is row "
             f"{int(np.argmax(unknown))}, have a feature or label that is NaN or "
             "infinite; leave out the rows of the warm-up and rows without a label."
+        )
+    if weights is not None and not (
+        weights.shape == y.shape and (weights >= 0).all() and 0 < weights.sum() < np.inf
+    ):
+        raise BadInput(
+            f"model: found weights of shape {weights.shape} for {len(y)} rows, or a "
+            "weight that is NaN, infinite or below 0, or only zeros; give one weight "
+            "of 0 or more for each row."
         )
 
 

@@ -86,6 +86,7 @@ def find_algorithm(name: str, base: Path | None = None) -> Algorithm:
         Settings=_settings_of(name, made),
         fit_local=functools.partial(_fit, name, base),
         fit_spark=None,
+        classifies=_is_classifier(made),
         version=_version(name, base),
     )
 
@@ -112,6 +113,12 @@ def _is_estimator(value: object) -> bool:
     return (
         isinstance(value, type) and hasattr(value, "fit") and hasattr(value, "predict")
     )
+
+
+def _is_classifier(made: Callable[..., Any]) -> bool:
+    from sklearn.base import ClassifierMixin
+
+    return isinstance(made, type) and issubclass(made, ClassifierMixin)
 
 
 def _try_import(name: str, base: Path) -> None:

@@ -119,4 +119,6 @@ def _hash_of_fit(
     found = hashlib.sha256(f"{configuration.model_hash(study)} {backend}".encode())
     for values in (examples.features, examples.target):
         found.update(values.tobytes())
+    if examples.weights is not None:
+        found.update(examples.weights.tobytes())
     return found.hexdigest()

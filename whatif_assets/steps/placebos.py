@@ -166,13 +166,15 @@ def shuffled_labels(challenged: WinnerShape) -> Iterator[Placebo]:
         draw = np.random.default_rng([seed, configuration.model_seed])
         parts = []
         for fold, examples, own in zip(folds, by_fold, settings):
+            order, weights = draw.permutation(len(examples.target)), examples.weights
             model = fit(
                 configuration.algorithm,
                 "local",
                 examples.features,
-                draw.permutation(examples.target),
+                examples.target[order],
                 own,
                 configuration.model_seed,
+                weights=None if weights is None else weights[order],
                 base=configuration.base,
             )
             parts.append(forecast_by(model, winner.home, configuration, fold).frame)

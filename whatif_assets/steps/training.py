@@ -21,6 +21,7 @@ from whatif_assets.domain.leaks import (
     training_stops_before_test,
 )
 from whatif_assets.domain.models import Model
+from whatif_assets.domain.models.weights import row_weights
 from whatif_assets.domain.models.windows import Fold, cv_folds, training_rows
 from whatif_assets.engines.fitting import fit, search
 from whatif_assets.engines.own_estimators import find_algorithm
@@ -265,11 +266,14 @@ class Examples:
         Training rows in time order, ``ts`` and ``label_ts`` among their columns.
     features, target
         n x k features and n labels, finite.
+    weights
+        Weight of each row; None if all count the same.
     """
 
     rows: pd.DataFrame
     features: npt.NDArray[np.float64]
     target: npt.NDArray[np.float64]
+    weights: npt.NDArray[np.float64] | None
 
 
 def examples_of(
@@ -304,6 +308,7 @@ def examples_of(
         rows,
         rows[columns].to_numpy(dtype=np.float64),
         rows["label"].to_numpy(dtype=np.float64),
+        row_weights(rows, frame, configuration.weighting),
     )
 
 
@@ -354,11 +359,11 @@ def fit_fold(
         cv = cv_folds(examples.rows, folds, embargo_of(study, configuration))
         chosen, scores = search(
             algorithm, backend, examples.features, examples.target, settings,
-            configuration.search, cv, seed, spark, configuration.base,
+            configuration.search, cv, seed, spark, examples.weights, configuration.base,
         )  # fmt: skip
         settings.update(chosen)
     model = fit(
         algorithm, backend, examples.features, examples.target, settings, seed, spark,
-        configuration.base,
+        examples.weights, configuration.base,
     )  # fmt: skip
     return model, settings, scores

@@ -83,9 +83,9 @@ class Algorithm:
     Settings
         The pydantic model of its settings, the same for both backends.
     fit_local
-        ``fit_local(x, y, settings, seed, threads, weights=None)`` with n x k features,
-        n labels and n weights, finite. The model does not depend on the number of
-        threads or the machine.
+        ``fit_local(x, y, settings, seed, threads, weights)`` with n x k features, n
+        labels, and n weights of 0 or more or None, finite. The model does not depend on
+        the number of threads or the machine.
     fit_spark
         ``fit_spark(rows, settings, seed)`` with the rows of `spark_rows`. None if the
         algorithm cannot be fitted on Spark.

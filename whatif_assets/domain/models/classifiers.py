@@ -144,7 +144,7 @@ def random_forest_classifier_spark(
     classes, rows = classes_on_spark(rows)
     if len(classes) == 1:
         return constant_forest(classes[0], features)
-    options = trees.for_spark(settings, features)
+    options = trees.for_spark(settings, rows)
     estimator = RandomForestClassifier(numTrees=settings.n_trees, **options, seed=seed)
     fitted = estimator.fit(rows)
     kept = []
@@ -190,7 +190,7 @@ def gradient_boosting_classifier_spark(
     estimator = GBTClassifier(
         maxIter=settings.n_trees,
         stepSize=settings.learning_rate,
-        **trees.for_spark(settings, features),
+        **trees.for_spark(settings, rows),
         seed=seed,
     )
     fitted = estimator.fit(rows)

@@ -23,6 +23,7 @@ from whatif_assets.domain.models.portable import (
     shares,
     softmax,
 )
+from whatif_assets.domain.models.spark_rows import WEIGHT, weight_column
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame as SparkFrame
@@ -246,6 +247,7 @@ def logistic_spark(
     """
     from pyspark.ml.classification import LogisticRegression
     from pyspark.ml.feature import StandardScaler
+    from pyspark.sql import functions as F  # noqa: N812
 
     # One partition, because a sum over several depends on which one finishes first.
     classes, rows = classes_on_spark(rows.coalesce(1))
@@ -254,17 +256,19 @@ def logistic_spark(
     center, scale = scaling.mean.toArray(), scaling.std.toArray()
     if len(classes) == 1:
         return _constant(classes[0], len(center))
-    # Spark divides by n - 1 for a standard deviation, `logistic` by n.
-    count = rows.count()
-    ratio = math.sqrt((count - 1) / count)
+    # For a standard deviation, Spark divides by n - 1 or what corresponds to it.
+    weighed = weight_column(rows)
+    weight = F.col(WEIGHT) if weighed else F.lit(1.0)
+    ((total, squares),) = rows.select(F.sum(weight), F.sum(weight**2)).collect()
+    ratio = math.sqrt(1 - squares / total**2)
     l1, l2 = settings.l1 * ratio, settings.l2 * ratio**2
     estimator = LogisticRegression(
         featuresCol="scaled",
         regParam=l1 + l2,
         elasticNetParam=l1 / (l1 + l2) if l1 else 0.0,
-        standardization=False,
         tol=1e-12,
         maxIter=1_000,
+        **weighed,
     )
     fitted = estimator.fit(scaling.transform(rows))
     found = np.column_stack(

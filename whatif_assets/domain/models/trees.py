@@ -13,7 +13,7 @@ from pydantic import Field
 from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.base.settings import Settings
 from whatif_assets.domain.models.portable import LEAF, Forest, Tree, forest_of, shares
-from whatif_assets.domain.models.spark_rows import width
+from whatif_assets.domain.models.spark_rows import weight_column, width
 from whatif_assets.domain.models.spark_trees import of_spark
 
 if TYPE_CHECKING:
@@ -92,6 +92,7 @@ def random_forest(
     settings: RandomForestSettings,
     seed: int,
     threads: int,
+    weights: FloatArray | None = None,
 ) -> Forest:
     """Fit a random forest with scikit-learn, above EXACT_ROWS rows with LightGBM.
 
@@ -105,10 +106,12 @@ def random_forest(
         The same seed gives the same model, to the bit.
     threads
         Number of threads, 0 for all cores; the model does not depend on it.
+    weights
+        n weights of 0 or more; None if all rows count the same.
     """
     if len(x) > EXACT_ROWS:
-        return forest_of_histograms(x, y, settings, seed, threads)
-    grown = grow(x, y, settings, seed, threads)
+        return forest_of_histograms(x, y, settings, seed, threads, weights)
+    grown = grow(x, y, settings, seed, threads, weights)
     return averaged(grown, [tree.value[:, 0, 0] for tree in grown])
 
 
@@ -218,10 +221,11 @@ def gradient_boosting(
     settings: GradientBoostingSettings,
     seed: int,
     threads: int,
+    weights: FloatArray | None = None,
 ) -> Forest:
     """Fit gradient-boosted trees with LightGBM; see `random_forest`."""
     boosting = {"boosting_type": "gbdt", "learning_rate": settings.learning_rate}
-    return _lightgbm(x, y, settings, seed, threads, boosting)
+    return _lightgbm(x, y, settings, seed, threads, boosting, weights)
 
 
 def _lightgbm(
@@ -338,7 +342,7 @@ def random_forest_spark(
     from pyspark.ml.regression import RandomForestRegressor
 
     estimator = RandomForestRegressor(
-        numTrees=settings.n_trees, **for_spark(settings, width(rows)), seed=seed
+        numTrees=settings.n_trees, **for_spark(settings, rows), seed=seed
     )
     fitted = estimator.fit(rows)
     trees, weights = of_spark(fitted.toDebugString)
@@ -359,7 +363,7 @@ def gradient_boosting_spark(
     estimator = GBTRegressor(
         maxIter=settings.n_trees,
         stepSize=settings.learning_rate,
-        **for_spark(settings, width(rows)),
+        **for_spark(settings, rows),
         seed=seed,
     )
     fitted = estimator.fit(rows)
@@ -369,13 +373,14 @@ def gradient_boosting_spark(
 
 
 def for_spark(
-    settings: RandomForestSettings | GradientBoostingSettings, features: int
+    settings: RandomForestSettings | GradientBoostingSettings, rows: SparkFrame
 ) -> dict[str, Any]:
-    """Return the settings of trees as parameters of Spark ML."""
-    per_split = _whole_features(settings.max_features, features)
+    """Return the settings of trees, and the weights, as parameters of Spark ML."""
+    per_split = _whole_features(settings.max_features, width(rows))
     return {
         "maxDepth": settings.max_depth,
         "maxBins": settings.max_bins,
         "minInstancesPerNode": settings.min_rows_per_leaf,
         "featureSubsetStrategy": str(per_split),
+        **weight_column(rows),
     }
