@@ -28,7 +28,7 @@ from whatif_assets.domain.models.algorithms import (
 from whatif_assets.domain.models.portable import Classifier, Model
 from whatif_assets.domain.models.spark_rows import spark_rows
 from whatif_assets.domain.models.weights import mean
-from whatif_assets.engines.own_estimators import find_algorithm
+from whatif_assets.engines.algorithms import find_algorithm
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

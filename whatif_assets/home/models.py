@@ -12,7 +12,7 @@ from zlib import error as BadCompression  # noqa: N812
 import numpy as np
 
 from whatif_assets.domain.models.portable import KINDS, Model
-from whatif_assets.engines.own_estimators import OwnModel
+from whatif_assets.engines.own_models import OwnModel
 from whatif_assets.home.damage import DamagedFile
 
 _KINDS: dict[str, type[Any]] = {**KINDS, "own": OwnModel}

@@ -14,7 +14,7 @@ from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.domain.features import FEATURES, functions_of
 from whatif_assets.domain.strategies.params import json_value
-from whatif_assets.engines.own_estimators import find_algorithm
+from whatif_assets.engines.algorithms import find_algorithm
 from whatif_assets.engines.strategies import StrategyType, required_features
 from whatif_assets.home.home import Home
 from whatif_assets.settings.configuration import Configuration

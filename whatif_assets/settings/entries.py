@@ -16,7 +16,7 @@ from whatif_assets.domain.features import Feature
 from whatif_assets.domain.features.larger_bars import by_bar_size
 from whatif_assets.domain.models.labels import Label
 from whatif_assets.domain.models.weights import Weighting
-from whatif_assets.engines.own_estimators import find_algorithm
+from whatif_assets.engines.algorithms import find_algorithm
 from whatif_assets.engines.strategies import find_strategy
 from whatif_assets.settings.account import account_of, check_money
 from whatif_assets.settings.configuration import NAME, Configuration

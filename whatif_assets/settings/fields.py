@@ -22,8 +22,8 @@ from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
 from whatif_assets.domain.base.explaining import explain
 from whatif_assets.domain.base.settings import Settings, format_value
 from whatif_assets.domain.models import ALGORITHMS, Algorithm
+from whatif_assets.engines.algorithms import find_algorithm
 from whatif_assets.engines.fitting import no_spark
-from whatif_assets.engines.own_estimators import find_algorithm
 from whatif_assets.engines.strategies import PARAM, find_strategy
 from whatif_assets.settings.costs import (
     BORROW,

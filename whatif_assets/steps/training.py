@@ -23,8 +23,8 @@ from whatif_assets.domain.leaks import (
 from whatif_assets.domain.models import Model
 from whatif_assets.domain.models.weights import row_weights
 from whatif_assets.domain.models.windows import Fold, cv_folds, training_rows
+from whatif_assets.engines.algorithms import find_algorithm
 from whatif_assets.engines.fitting import fit, search
-from whatif_assets.engines.own_estimators import find_algorithm
 from whatif_assets.home.damage import DamagedFile
 from whatif_assets.home.home import Home
 from whatif_assets.home.lake import not_materialised
