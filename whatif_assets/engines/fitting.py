@@ -290,7 +290,7 @@ def _fitter(
 
     def _fit_one(settings: BaseModel, number: int) -> Model:
         fitted = fit_spark(rows.where(f"mask_{number}"), settings, seed)
-        if chosen.classifies or isinstance(fitted, Classifier):
+        if isinstance(fitted, Classifier) or chosen.classifies:
             return fitted
         return replace(fitted, constant=fitted.constant + level)
 

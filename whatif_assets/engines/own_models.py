@@ -89,8 +89,8 @@ def fit_estimator(
     values = json_value(settings.model_dump())
     recipe = {"estimator": name, "settings": values, "seed": seed}
     model = OwnModel(
-        recipe=np.array(json.dumps(recipe, sort_keys=True)),
-        x=np.ascontiguousarray(x),
+        recipe=np.array([json.dumps(recipe, sort_keys=True)]),
+        x=x.ravel(),
         y=y,
         weights=np.empty(0) if weights is None else weights,
         forecasts=np.empty(0),
@@ -187,7 +187,8 @@ class OwnModel:
     recipe
         Name, settings and seed as JSON; an array of one text.
     x, y, weights
-        The training rows: n x k features, n labels, and n weights or none.
+        The training rows: k features of each of the n rows, one row after the other, n
+        labels, and n weights or none.
     forecasts
         Forecasts of some of the training rows, evenly spread.
     shares
@@ -217,7 +218,7 @@ class OwnModel:
         BadInput
             The estimator fails, or forecasts otherwise when it is fitted again.
         """
-        check_width(x, self.x.shape[1])
+        check_width(x, len(self.shares))
         forecast = np.full(len(x), np.nan)
         known = ~np.isnan(x).any(axis=1)
         if known.any():
@@ -228,7 +229,7 @@ class OwnModel:
 
     def fitted(self) -> _Fitted:
         """Fit the estimator in a process of its own."""
-        rows = (self.x, self.y, self.weights)
+        rows = (self.x.reshape(len(self.y), -1), self.y, self.weights)
         found: _Fitted = self._recipe.run(len(self.y), _fit_here, *rows)
         return found
 
@@ -237,7 +238,7 @@ class OwnModel:
         arrays = (self.x, self.y, self.weights, self.forecasts)
         digests = [short_hash(values.tobytes()) for values in arrays]
         version = version_of(self._recipe.name, self.base)
-        key = combined_hash([str(self.recipe), version, digests])
+        key = combined_hash([str(self.recipe[0]), version, digests])
         if key not in _states:
             fitted = self.fitted()
             self._check_equal(fitted.forecasts)
@@ -260,7 +261,7 @@ class OwnModel:
 
     @property
     def _recipe(self) -> Recipe:
-        found = json.loads(str(self.recipe))
+        found = json.loads(str(self.recipe[0]))
         made = load_estimator(found["estimator"], self.base)
         values = settings_of(found["estimator"], made)(**found["settings"])
         settings = values.model_dump()
@@ -272,7 +273,7 @@ class OwnModel:
 
     def to_table(self) -> pd.DataFrame:
         """Write one row: ``estimator``, ``settings`` (JSON), ``seed`` and ``rows``."""
-        found = json.loads(str(self.recipe))
+        found = json.loads(str(self.recipe[0]))
         settings = json.dumps(found["settings"], sort_keys=True)
         return pd.DataFrame(
             [{**found, "settings": settings, "rows": len(self.y)}],

@@ -10,12 +10,14 @@ from zipfile import BadZipFile
 from zlib import error as BadCompression  # noqa: N812
 
 import numpy as np
+import numpy.typing as npt
 
 from whatif_assets.domain.models.portable import KINDS, Model
 from whatif_assets.engines.own_models import OwnModel
 from whatif_assets.home.damage import DamagedFile
 
 _KINDS: dict[str, type[Any]] = {**KINDS, "own": OwnModel}
+Arrays = dict[str, npt.NDArray[Any]]
 _UNREADABLE = (
     OSError, ValueError, TypeError, KeyError, EOFError, NotImplementedError,
     BadZipFile, BadCompression,
@@ -25,22 +27,27 @@ _UNREADABLE = (
 def encoded_model(model: Model) -> bytes:
     """Encode a model; the same model gives the same bytes."""
     file = BytesIO()
-    np.savez(file, **_arrays(model))
+    named: dict[str, Any] = {"kind": np.array(_kind_of(model)), **_arrays_of(model)}
+    np.savez(file, **named)
     return file.getvalue()
 
 
-def _arrays(model: Model, prefix: str = "") -> dict[str, Any]:
-    """Name the kind and the arrays of a model, and of the models that it contains."""
-    kind = next(name for name, one in _KINDS.items() if isinstance(model, one))
-    named: dict[str, Any] = {f"{prefix}kind": np.array(kind)}
-    for field in fields(_KINDS[kind]):
+def _arrays_of(model: Model, prefix: str = "") -> Arrays:
+    """Name the arrays of a model, and of the models inside it."""
+    arrays: Arrays = {}
+    for field in fields(_KINDS[_kind_of(model)]):
         value = getattr(model, field.name)
         if isinstance(value, np.ndarray):
-            named[f"{prefix}{field.name}"] = value
+            arrays[f"{prefix}{field.name}"] = value
         elif isinstance(value, tuple):
             for number, inner in enumerate(value):
-                named |= _arrays(inner, f"{prefix}{field.name}.{number}.")
-    return named
+                place = f"{prefix}{field.name}.{number}.{_kind_of(inner)}."
+                arrays |= _arrays_of(inner, place)
+    return arrays
+
+
+def _kind_of(model: Model) -> str:
+    return next(name for name, kind in _KINDS.items() if isinstance(model, kind))
 
 
 def decoded_model(content: bytes, where: Path, base: Path | None = None) -> Model:
@@ -62,24 +69,33 @@ def decoded_model(content: bytes, where: Path, base: Path | None = None) -> Mode
     """
     try:
         with np.load(BytesIO(content), allow_pickle=False) as file:
-            return _model_of(dict(file), base or Path())
+            arrays = dict(file)
+        return _model_of(str(arrays.pop("kind")), arrays, base or Path())
     except _UNREADABLE as error:
         raise DamagedFile(where, f"no model of this version: {error}") from None
 
 
-def _model_of(named: dict[str, Any], base: Path) -> Model:
-    """Make a model of the arrays that `_arrays` named."""
-    kind = _KINDS[str(named.pop("kind"))]
-    if kind is OwnModel:
-        return OwnModel(**named, base=base)
-    inner: dict[str, dict[int, dict[str, Any]]] = {}
-    for name in [name for name in named if "." in name]:
-        field, number, rest = name.split(".", 2)
-        part = inner.setdefault(field, {}).setdefault(int(number), {})
-        part[rest] = named.pop(name)
-    models = {
-        field: tuple(_model_of(parts[number], base) for number in sorted(parts))
-        for field, parts in inner.items()
-    }
-    model: Model = kind(**named, **models)
+def _model_of(kind: str, arrays: Arrays, base: Path) -> Model:
+    """Make a model of the arrays that `_arrays_of` named."""
+    own, inside = _by_place(arrays)
+    values: dict[str, Any] = {**own}
+    for (field, _, inner), parts in inside.items():
+        found = _model_of(inner, parts, base)
+        values[field] = (*values.get(field, ()), found)
+    if kind == "own":
+        values["base"] = base
+    model: Model = _KINDS[kind](**values)
     return model
+
+
+def _by_place(arrays: Arrays) -> tuple[Arrays, dict[tuple[str, ...], Arrays]]:
+    """Divide arrays into those of a model and those of each model inside it."""
+    own: Arrays = {}
+    inside: dict[tuple[str, ...], Arrays] = {}
+    for name, array in arrays.items():
+        *place, last = name.split(".", 3)
+        if place:
+            inside.setdefault(tuple(place), {})[last] = array
+        else:
+            own[name] = array
+    return own, inside

@@ -16,6 +16,7 @@ from whatif_assets.domain.models.portable import (
     Forest,
     constant_forest,
     forest_of,
+    one_class,
     shares,
 )
 from whatif_assets.domain.models.spark_rows import width
@@ -78,16 +79,15 @@ def gradient_boosting_classifier(
     seed: int,
     threads: int,
     weights: FloatArray | None = None,
-) -> Classifier | Forest:
+) -> Classifier:
     """Fit gradient-boosted trees of classes with LightGBM, by log loss.
 
-    Two classes have one tree per round, more have one per round and class. If all
-    labels are the same, the result is a forest that always forecasts them. See
+    Two classes have one tree per round, more have one per round and class. See
     `random_forest_classifier` for parameters and errors.
     """
     classes, numbers = classes_of(y)
     if len(classes) == 1:
-        return constant_forest(classes[0], x.shape[1])
+        return one_class(classes[0], x.shape[1])
     objective = {"objective": "multiclass", "num_class": len(classes)}
     if len(classes) == 2:
         objective = {"objective": "binary"}
@@ -104,13 +104,11 @@ def gradient_boosting_classifier(
         forest_of(own, np.ones(len(own)), 0.0, shares(gains))
         for own in (found[start::every] for start in range(every))
     ]
-    return Classifier(classes, tuple(scores), shares(gains))
+    return Classifier(classes, shares(gains), tuple(scores))
 
 
-def first_rounds(model: Classifier | Forest, count: int) -> Classifier | Forest:
+def first_rounds(model: Classifier, count: int) -> Classifier:
     """Return a boosted classifier as it was after a number of rounds."""
-    if isinstance(model, Forest):
-        return trees.first_boosted(model, count)
     scores = [
         trees.first_boosted(score, count)
         for score in model.scores
@@ -165,7 +163,7 @@ def random_forest_classifier_spark(
 
 def gradient_boosting_classifier_spark(
     rows: SparkFrame, settings: GradientBoostingSettings, seed: int
-) -> Classifier | Forest:
+) -> Classifier:
     """Fit gradient-boosted trees of two classes with Spark ML.
 
     See `random_forest_classifier_spark` for the parameters.
@@ -180,7 +178,7 @@ def gradient_boosting_classifier_spark(
     features = width(rows)
     classes, rows = classes_on_spark(rows)
     if len(classes) == 1:
-        return constant_forest(classes[0], features)
+        return one_class(classes[0], features)
     if len(classes) > 2:
         raise BadInput(
             f"gradient_boosting_classifier: found {len(classes)} classes; on Spark it "
@@ -198,4 +196,4 @@ def gradient_boosting_classifier_spark(
     importance = shares(fitted.featureImportances.toArray())
     # Spark's margin is half of the logarithm of the odds.
     score = forest_of(found, 2 * np.array(weights), 0.0, importance)
-    return Classifier(classes, (score,), importance)
+    return Classifier(classes, importance, (score,))

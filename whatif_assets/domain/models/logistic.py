@@ -20,6 +20,7 @@ from whatif_assets.domain.models.penalties import (
 from whatif_assets.domain.models.portable import (
     Classifier,
     Linear,
+    one_class,
     shares,
     softmax,
 )
@@ -46,7 +47,7 @@ def logistic(
     seed: int,
     threads: int,
     weights: FloatArray | None = None,
-) -> Classifier | Linear:
+) -> Classifier:
     """Fit a logistic regression; with more than two classes, a multinomial one.
 
     Features are scaled to mean 0 and standard deviation 1, and ``mean(log loss) +
@@ -65,11 +66,6 @@ def logistic(
     weights
         Weights of the rows, at least 0; None if all rows count the same.
 
-    Returns
-    -------
-    Classifier or Linear
-        A constant line, if all labels are the same.
-
     Raises
     ------
     BadInput
@@ -83,17 +79,13 @@ def logistic(
     """
     classes, numbers = classes_of(y)
     if len(classes) == 1:
-        return _constant(classes[0], x.shape[1])
+        return one_class(classes[0], x.shape[1])
     relative = relative_weights(weights, len(y))
     features = Standardised.of(x, relative)
     problem = _Problem.of(features.columns, numbers, relative, settings)
     found = problem.solved()
     found[:, -1] -= found[:, -1].mean() if len(found) > 1 else 0.0
     return _model(classes, features, found)
-
-
-def _constant(value: float, features: int) -> Linear:
-    return Linear(np.array([value]), np.zeros(features), np.zeros(features))
 
 
 def _model(
@@ -105,7 +97,7 @@ def _model(
         shift, coefficients, every = features.unscaled(row[:-1])
         lines.append(Linear(row[-1] + shift, coefficients, shares(np.abs(every))))
         sizes += np.abs(every)
-    return Classifier(classes, tuple(lines), shares(sizes))
+    return Classifier(classes, shares(sizes), tuple(lines))
 
 
 @dataclass(frozen=True, eq=False)
@@ -233,7 +225,7 @@ def _product(x: FloatArray, coefficients: FloatArray) -> FloatArray:
 
 def logistic_spark(
     rows: SparkFrame, settings: LogisticSettings, seed: int
-) -> Classifier | Linear:
+) -> Classifier:
     """Fit a logistic regression with Spark ML; see `logistic`.
 
     Parameters
@@ -255,7 +247,7 @@ def logistic_spark(
     scaling = scaler.fit(rows)
     center, scale = scaling.mean.toArray(), scaling.std.toArray()
     if len(classes) == 1:
-        return _constant(classes[0], len(center))
+        return one_class(classes[0], len(center))
     # For a standard deviation, Spark divides by n - 1 or what corresponds to it.
     weighed = weight_column(rows)
     weight = F.col(WEIGHT) if weighed else F.lit(1.0)

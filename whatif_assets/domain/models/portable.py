@@ -287,25 +287,27 @@ class Classifier:
     ----------
     classes
         The classes, values of the label, ascending.
-    scores
-        A model of the score of each class. For two classes only that of the upper
-        class, the logarithm of its odds; the score of the lower class is 0.
     shares
         k float64; see :meth:`Model.importance`.
+    scores
+        A model of the score of each class. For two classes only that of the upper
+        class, the logarithm of its odds; the score of the lower class is 0. For one
+        class none.
     """
 
     classes: FloatArray
-    scores: tuple[Linear | Forest, ...]
     shares: FloatArray
+    scores: tuple[Linear | Forest, ...] = ()
 
     def probabilities(self, x: FloatArray) -> FloatArray:
         """Compute the probability of each class for n rows: n x classes float64.
 
         NaN for rows with a NaN feature.
         """
+        check_width(x, len(self.shares))
         scores = [score.predict(x) for score in self.scores]
         if len(scores) < len(self.classes):
-            scores.insert(0, np.zeros(len(x)))
+            scores.insert(0, np.where(np.isnan(x).any(axis=1), np.nan, 0.0))
         return softmax(scores)
 
     def predict(self, x: FloatArray) -> FloatArray:
@@ -318,10 +320,17 @@ class Classifier:
 
     def to_table(self) -> pd.DataFrame:
         """Write the tables of the scores, with the class of each as ``class``."""
+        if not self.scores:
+            return pd.DataFrame({"class": self.classes})
         scored = self.classes[-len(self.scores) :]
         tables = [score.to_table() for score in self.scores]
         parts = [table.assign(**{"class": one}) for table, one in zip(tables, scored)]
         return pd.concat(parts, ignore_index=True)
+
+
+def one_class(value: float, features: int) -> Classifier:
+    """Return a classifier that knows one class and uses none of the features."""
+    return Classifier(np.array([value]), np.zeros(features))
 
 
 def softmax(scores: Sequence[FloatArray]) -> FloatArray:
