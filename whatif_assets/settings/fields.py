@@ -177,7 +177,8 @@ def kinds_of(key: str, fields: Mapping[str, Any], base: Path) -> Kinds:
     kinds["strategy"] = strategy.Settings
     algorithm = fields.get("algorithm")
     if algorithm is not None:
-        kinds["algorithm"] = _algorithm_of(key, fields, kinds, base).Settings
+        others = [General] + [strategy.Settings] * strategy.built_in
+        kinds["algorithm"] = _algorithm_of(key, fields, others, base).Settings
     taken = {
         *AXES,
         *(n for k in kinds if k != "strategy" for n in kinds[k].model_fields),
@@ -189,10 +190,13 @@ def kinds_of(key: str, fields: Mapping[str, Any], base: Path) -> Kinds:
 def _algorithm_of(
     key: str,
     fields: Mapping[str, Any],
-    kinds: Mapping[str, type[BaseModel]],
+    others: Sequence[type[BaseModel]],
     base: Path,
 ) -> Algorithm:
-    """Find the algorithm of a configuration; raise if it cannot be used there."""
+    """Find the algorithm of a configuration; raise if it cannot be used there.
+
+    ``others`` have the fields whose names its own settings must not have.
+    """
     name = str(fields["algorithm"])
     try:
         found = find_algorithm(name, base)
@@ -200,7 +204,7 @@ def _algorithm_of(
         raise BadInput(f"Configuration {key}: {error}", field=("algorithm",)) from None
     if fields.get("backend") == "spark" and found.fit_spark is None:
         raise BadInput(f"Configuration {key}: {no_spark(name)}", field=("backend",))
-    taken = {*AXES, *(field for kind in kinds.values() for field in kind.model_fields)}
+    taken = {*AXES, *(field for model in others for field in model.model_fields)}
     if name not in ALGORITHMS and (shared := taken & {*found.Settings.model_fields}):
         raise BadInput(
             f"Configuration {key}: algorithm: {name} has an argument with the name of "
