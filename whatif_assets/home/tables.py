@@ -22,6 +22,7 @@ from whatif_assets.domain.base.columns import (
 )
 from whatif_assets.home.figure_columns import columns_of, figure_columns, metric_columns
 from whatif_assets.home.forecast_tables import FORECAST_TABLES
+from whatif_assets.home.model_tables import MODEL_TABLES
 from whatif_assets.home.shared_columns import (
     ACCOUNT,
     ALGORITHM,
@@ -126,6 +127,7 @@ LAKE = _by_name(
             axis=CONFIGURATION,
         ),
         *FORECAST_TABLES,
+        *MODEL_TABLES,
         Table(
             "backtest_results",
             "the result of a variant over the study's test windows",

@@ -33,6 +33,7 @@ ROOTS: dict[str, tuple[str, ...]] = {
     "trained_models": ("steps.training", "steps.dataset", *_BARS),
     "forecasts": ("steps.forecasting", "steps.dataset", *_BARS),
     "forecast_quality": ("steps.forecast_quality", *_BARS),
+    "model_cards": ("steps.model_cards", "steps.dataset", *_BARS),
     "backtest_results": ("steps.backtesting", *_RUNS),
     "data_quality": ("domain.quality",),
     "result_quality": ("steps.leak_gate",),

@@ -119,7 +119,7 @@ def assert_equal(bars: Sleeve, strategy: str, variant: Variant) -> None:
     assert table["equal"].all(), table.iloc[0].to_dict()
 
 
-@settings(max_examples=1500, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=800, deadline=None, suppress_health_check=SLOW)
 @given(
     bars=markets({"forecast": FORECASTS}),
     thresholds=st.tuples(

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from whatif_assets.engines.libraries import library_versions
 from whatif_assets.home.home import Home
 from whatif_assets.home.probe_findings import Gate
 from whatif_assets.orchestration.assets.axes import MODELS, Axes, all_of, stage
@@ -65,6 +66,7 @@ def fit_configuration(key: str, home: Home, compute: Compute) -> Result:
             "study_hash": study.hash,
             "model_hash": configuration.model_hash(study),
             "backend": backend,
+            "libraries": library_versions(backend),
         },
     )
 

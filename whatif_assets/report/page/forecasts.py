@@ -46,14 +46,17 @@ def forecasts(content: PageContent) -> Section:
             "forecast_quality measures them."
         )
         return Section(TITLE, "forecasts", paragraph(why))
-    shown = _shown(content)
+    shown = configuration_shown(content, quality)
     parts = [_note(quality), _all(content, quality), _details(content, shown)]
     return Section(TITLE, "forecasts", "".join(parts))
 
 
-def _shown(content: PageContent) -> str:
-    """Return the key of the configuration whose details are shown."""
-    measured = content.forecasts["forecast_quality"]["configuration"]
+def configuration_shown(content: PageContent, rows: pd.DataFrame) -> str:
+    """Return the key of the configuration whose details are shown.
+
+    It is the winner's, or else the first in rank, of those that have ``rows``.
+    """
+    measured = rows["configuration"]
     ranked = content.leaderboard["configuration"]
     first = [content.winner["configuration"]] if content.winner else []
     known = set(measured)
