@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -31,6 +31,7 @@ CvFold = tuple[Mask, Mask]
 SparkOf = Callable[[], "SparkSession"]
 # Fits with some settings on the rows of the mask with a number.
 Fitter = Callable[[BaseModel, int], Model]
+Fit = TypeVar("Fit")
 
 
 def fit(
@@ -41,6 +42,7 @@ def fit(
     settings: Mapping[str, Any],
     seed: int = 0,
     spark: SparkOf | None = None,
+    threads: int = 0,
 ) -> Model:
     """Fit a model.
 
@@ -60,6 +62,8 @@ def fit(
         more rows, partial sums arrive in any order, and trees may differ by rounding.
     spark
         Returns the Spark session; called only if the backend is ``spark``.
+    threads
+        Threads of a local fit, 0 for all cores; the model does not depend on it.
 
     Returns
     -------
@@ -75,8 +79,39 @@ def fit(
     parsed = parse_settings(algorithm, settings)
     _check_rows(x, y)
     everything = np.ones(len(y), dtype=bool)
-    with _fitter(algorithm, backend, x, y, [everything], seed, 0, spark) as fit_one:
+    with _fitter(
+        algorithm, backend, x, y, [everything], seed, threads, spark
+    ) as fit_one:
         return fit_one(parsed, 0)
+
+
+def fit_parts(
+    fit_part: Callable[[str, int], Fit],
+    parts: Sequence[str],
+    backend: str,
+    spark: SparkOf | None = None,
+) -> dict[str, Fit]:
+    """Fit the models of several parts of the symbols, several at a time.
+
+    Parameters
+    ----------
+    fit_part
+        Fits the part with a name on a number of threads, 0 for all cores.
+    parts
+        Names of the parts.
+    backend, spark
+        As for `fit`.
+
+    Returns
+    -------
+    dict
+        What ``fit_part`` returned, by part, in order.
+    """
+    if len(parts) == 1:
+        return {part: fit_part(part, 0) for part in parts}
+    with ThreadPoolExecutor(_parallel_fits(backend, spark)) as pool:
+        fitted = pool.map(lambda part: fit_part(part, 1), parts)
+        return dict(zip(parts, fitted, strict=True))
 
 
 def search(
@@ -89,6 +124,7 @@ def search(
     folds: Sequence[CvFold],
     seed: int = 0,
     spark: SparkOf | None = None,
+    threads: int = 0,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Find the settings with the smallest cross-validation error.
 
@@ -110,6 +146,8 @@ def search(
     folds
         Training and validation mask of each fold, as returned by
         :func:`whatif_assets.domain.models.windows.cv_folds`.
+    threads
+        Fits at the same time, each on one thread; 0 for as many as there are cores.
 
     Returns
     -------
@@ -133,7 +171,7 @@ def search(
     masks = [train for train, _ in folds]
     nesting = ALGORITHMS[algorithm].nesting
     with _fitter(algorithm, backend, x, y, masks, seed, 1, spark) as fit_one:
-        threads = _parallel_fits(backend, spark)
+        threads = threads or _parallel_fits(backend, spark)
         rmse, seconds = _scores(fit_one, parsed, nesting, x, y, folds, threads)
     best = candidates[int(np.argmin(rmse.mean(axis=1)))]
     return best, _score_table(candidates, rmse, seconds)

@@ -103,13 +103,16 @@ LAKE = _by_name(
         ),
         Table(
             "trained_models",
-            "the model of a configuration in a fold",
+            "the model of a configuration in a fold, for all symbols or for a part of "
+            "them",
             (
                 Column("fold", WHOLE),
+                Column("part", TEXT, "all, or the symbol or group of the model"),
                 *columns_of(DAY, "train_first", "train_last"),
                 Column("train_rows", WHOLE),
                 Column("train_rmse", NUMBER, "root mean squared error in training"),
                 Column("settings", JSON, "settings that the model was fitted with"),
+                Column("not_fitted", TEXT, "why there is no model; null if there is"),
             ),
             axis=CONFIGURATION,
         ),

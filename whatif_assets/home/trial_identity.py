@@ -17,6 +17,7 @@ from whatif_assets.domain.strategies.params import json_value
 from whatif_assets.engines.strategies import StrategyType, required_features
 from whatif_assets.home.home import Home
 from whatif_assets.settings.configuration import Configuration
+from whatif_assets.settings.groups import groups_hash
 from whatif_assets.settings.market import Market
 from whatif_assets.settings.study import Study
 
@@ -113,6 +114,8 @@ def _own_features(
         if not _is_ours(getattr(function.compute, "__module__", ""))
     }
     label = configuration.label if configuration.algorithm else None
+    if configuration.model_per == "group":
+        versions["groups"] = groups_hash(home.market.groups)
     return versions | home.market.groups_read(read, label)
 
 

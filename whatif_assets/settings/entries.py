@@ -14,6 +14,7 @@ from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
 from whatif_assets.domain.base.settings import format_value
 from whatif_assets.domain.features import Feature
 from whatif_assets.domain.features.larger_bars import by_bar_size
+from whatif_assets.domain.models.parts import ALL
 from whatif_assets.engines.strategies import find_strategy
 from whatif_assets.settings.account import account_of, check_money
 from whatif_assets.settings.configuration import NAME, Configuration
@@ -246,11 +247,13 @@ def _check_consistency(
             "sessions to train on; use 'split' or 'walk_forward'.",
             field=("algorithm",),
         )
-    if axes["search"] and not general.algorithm:
-        raise BadInput(
-            f"Configuration {key}: search: the field algorithm is required.",
-            field=("search",),
-        )
+    given = {"search": bool(axes["search"]), "model_per": general.model_per != ALL}
+    for name, is_given in given.items():
+        if is_given and not general.algorithm:
+            raise BadInput(
+                f"Configuration {key}: {name}: the field algorithm is required.",
+                field=(name,),
+            )
     horizon = general.horizon or study.label.horizon
     embargo = study.evaluation.embargo
     if general.algorithm and embargo is not None and embargo < horizon:
@@ -357,6 +360,7 @@ def _assemble(
             k: v for k, v in settings.get("algorithm", {}).items() if k not in search
         },
         model_seed=_or_default(general.model_seed, study.seed),
+        model_per=general.model_per,
         search=search,
         search_folds=general.search_folds,
         strategy=general.strategy,

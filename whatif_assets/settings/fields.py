@@ -22,6 +22,7 @@ from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
 from whatif_assets.domain.base.explaining import explain
 from whatif_assets.domain.base.settings import Settings, format_value
 from whatif_assets.domain.models import ALGORITHMS
+from whatif_assets.domain.models.parts import ALL, ModelPer
 from whatif_assets.engines.strategies import PARAM, find_strategy
 from whatif_assets.settings.costs import (
     BORROW,
@@ -93,6 +94,12 @@ class General(Settings):
     )
     cash_bps: float | None = Field(default=None, ge=0, description=CASH)
     debit_bps: float | None = Field(default=None, ge=0, description=DEBIT)
+    model_per: ModelPer = Field(
+        default=ALL,
+        description="Which symbols share a model: all of them, none (symbol: each has "
+        "its own), or those of a group of the market. A symbol or group with too few "
+        "rows has no forecasts; the others have.",
+    )
     model_seed: int | None = Field(default=None, ge=0)
     search_folds: int = Field(default=3, ge=2)
 

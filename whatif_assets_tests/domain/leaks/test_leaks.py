@@ -42,6 +42,7 @@ from whatif_assets.domain.leaks import (
 )
 from whatif_assets.domain.leaks.noise import replace_by_noise
 from whatif_assets.domain.models.labels import Label, label
+from whatif_assets.domain.models.parts import ALL, PartModels
 from whatif_assets.domain.models.windows import Fold, cv_folds, split, training_rows
 from whatif_assets.domain.strategies.params import settings_of_params
 from whatif_assets.engines.backtest import run_backtests
@@ -444,11 +445,12 @@ def predictor(one: Learned, algorithm: str | None = None, **settings):
         rows["label"].to_numpy(),
         settings,
     )
+    models = PartModels({ALL: model})
 
     def predict(bars: pd.DataFrame) -> pd.DataFrame:
         price = price_of(bars, one.configuration.label.price)
         bars = bars.assign(price=price, label=np.nan)
-        return forecast_rows(model, one.configuration, bars, 0).frame
+        return forecast_rows(models, one.configuration, bars, 0).frame
 
     return predict
 

@@ -16,7 +16,7 @@ from whatif_assets.home.home import Home
 from whatif_assets.home.lake import Lake
 from whatif_assets.home.manifest import MANIFEST, Manifest
 from whatif_assets.home.tables import LAKE
-from whatif_assets.steps.training import read_model
+from whatif_assets.steps.training import read_models
 from whatif_assets_tests.lake_files import files_with_rows, folder_of, path_of
 from whatif_assets_tests.made_once import made_once
 from whatif_assets_tests.undrawn import nothing_drawn
@@ -160,7 +160,7 @@ def test_a_model_that_only_reading_shows_to_be_damaged_is_fitted_again(
     opened = Home.open(home)
     assert opened.lake.has("trained_models", "small.linear")
     with pytest.raises(DamagedFile, match=str(path)):
-        read_model(opened, "small.linear", 0)
+        read_models(opened, "small.linear", 0)
     assert not opened.lake.has("trained_models", "small.linear")
     assert run_studies(home, "small")
     assert path.read_bytes() == whole
