@@ -99,6 +99,14 @@ def mean(values: FloatArray, weights: FloatArray | None) -> Any:
     return np.mean(values, 0) if weights is None else np.average(values, 0, weights)
 
 
+def center_and_scale(values: FloatArray, weights: FloatArray | None) -> tuple[Any, Any]:
+    """Compute mean and population deviation over rows, weighed if there are weights."""
+    if weights is None:
+        return values.mean(axis=0), values.std(axis=0)
+    center = mean(values, weights)
+    return center, np.sqrt(mean((values - center) ** 2, weights))
+
+
 def uniqueness(rows: pd.DataFrame, frame: pd.DataFrame) -> FloatArray:
     """Compute the average uniqueness of each row's label among those of its symbol.
 
