@@ -73,7 +73,7 @@ class Forecasts:
             pd.Series(kind.changes(known[name].to_numpy(dtype=np.float64), known))
             for name in ("forecast", "label")
         )
-        if foretold.std() > 0 and naive.std() > 0:
+        if foretold.max() > foretold.min() and naive.std() > 0:
             scores["information_coefficient"] = float(
                 foretold.corr(realised, method="spearman")
             )
