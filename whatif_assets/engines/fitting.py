@@ -21,6 +21,7 @@ from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
 from whatif_assets.domain.models.algorithms import ALGORITHMS, Nesting, parse_settings
 from whatif_assets.domain.models.portable import Model
 from whatif_assets.domain.models.spark_rows import spark_rows
+from whatif_assets.domain.models.weights import mean
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -42,6 +43,7 @@ def fit(
     settings: Mapping[str, Any],
     seed: int = 0,
     spark: SparkOf | None = None,
+    weights: FloatArray | None = None,
     threads: int = 0,
 ) -> Model:
     """Fit a model.
@@ -62,6 +64,8 @@ def fit(
         more rows, partial sums arrive in any order, and trees may differ by rounding.
     spark
         Returns the Spark session; called only if the backend is ``spark``.
+    weights
+        Weights of the rows (n), 0 or more; None if all rows count the same.
     threads
         Threads of a local fit, 0 for all cores; the model does not depend on it.
 
@@ -74,13 +78,13 @@ def fit(
     ------
     BadInput
         A name or a setting is unknown or wrong, or a feature or label is NaN or
-        infinite, or shapes do not match.
+        infinite, or shapes do not match, or weights are below 0 or all 0.
     """
     parsed = parse_settings(algorithm, settings)
-    _check_rows(x, y)
+    _check_rows(x, y, weights)
     everything = np.ones(len(y), dtype=bool)
     with _fitter(
-        algorithm, backend, x, y, [everything], seed, threads, spark
+        algorithm, backend, x, y, [everything], seed, threads, spark, weights
     ) as fit_one:
         return fit_one(parsed, 0)
 
@@ -124,6 +128,7 @@ def search(
     folds: Sequence[CvFold],
     seed: int = 0,
     spark: SparkOf | None = None,
+    weights: FloatArray | None = None,
     threads: int = 0,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Find the settings with the smallest cross-validation error.
@@ -136,8 +141,8 @@ def search(
 
     Parameters
     ----------
-    algorithm, backend, x, y, seed, spark
-        As for `fit`.
+    algorithm, backend, x, y, seed, spark, weights
+        As for `fit`; errors are weighed, too.
     settings
         The settings that all candidates share.
     grid
@@ -166,13 +171,13 @@ def search(
     """
     candidates = _candidates(grid)
     parsed = [parse_settings(algorithm, {**settings, **c}) for c in candidates]
-    _check_rows(x, y)
+    _check_rows(x, y, weights)
     _check_folds(folds)
     masks = [train for train, _ in folds]
     nesting = ALGORITHMS[algorithm].nesting
-    with _fitter(algorithm, backend, x, y, masks, seed, 1, spark) as fit_one:
+    with _fitter(algorithm, backend, x, y, masks, seed, 1, spark, weights) as fit_one:
         threads = threads or _parallel_fits(backend, spark)
-        rmse, seconds = _scores(fit_one, parsed, nesting, x, y, folds, threads)
+        rmse, seconds = _scores(fit_one, parsed, nesting, x, y, folds, threads, weights)
     best = candidates[int(np.argmin(rmse.mean(axis=1)))]
     return best, _score_table(candidates, rmse, seconds)
 
@@ -197,6 +202,7 @@ def _scores(
     y: FloatArray,
     folds: Sequence[CvFold],
     threads: int,
+    weights: FloatArray | None,
 ) -> tuple[FloatArray, FloatArray]:
     """Fit and score candidates, several fits at a time.
 
@@ -217,7 +223,9 @@ def _scores(
         for candidate in sharing:
             model = _with_fewer_trees(largest, nesting, parsed[candidate])
             error = model.predict(x[validation]) - y[validation]
-            rmse[candidate, number] = np.sqrt(np.mean(error**2))
+            rmse[candidate, number] = np.sqrt(
+                mean(error**2, None if weights is None else weights[validation])
+            )
 
     tasks = itertools.product(_sharing_a_fit(parsed, nesting), range(len(folds)))
     with ThreadPoolExecutor(threads) as pool:
@@ -274,13 +282,19 @@ def _fitter(
     seed: int,
     threads: int,
     spark: SparkOf | None,
+    weights: FloatArray | None,
 ) -> Iterator[Fitter]:
     """Yield a function that fits a model on the rows of one of the masks."""
     chosen = ALGORITHMS[algorithm]
     seed %= 2**31
     if backend == "local":
         yield lambda settings, number: chosen.fit_local(
-            x[masks[number]], y[masks[number]], settings, seed, threads
+            x[masks[number]],
+            y[masks[number]],
+            settings,
+            seed,
+            threads,
+            None if weights is None else weights[masks[number]],
         )
         return
     # In Spark a tree that drew no rows forecasts 0. After subtracting the mean, its
@@ -291,7 +305,7 @@ def _fitter(
         fitted = chosen.fit_spark(rows.where(f"mask_{number}"), settings, seed)
         return replace(fitted, constant=fitted.constant + level)
 
-    with spark_rows(_session(backend, spark), x, y - level, masks) as rows:
+    with spark_rows(_session(backend, spark), x, y - level, masks, weights) as rows:
         yield _fit_one
 
 
@@ -320,7 +334,7 @@ def _parallel_fits(backend: str, spark: SparkOf | None) -> int:
     return int(getattr(context, "defaultParallelism", cores))
 
 
-def _check_rows(x: FloatArray, y: FloatArray) -> None:
+def _check_rows(x: FloatArray, y: FloatArray, weights: FloatArray | None) -> None:
     if x.ndim != 2 or y.shape != x.shape[:1] or not x.size:
         raise BadInput(
             f"model: found features of shape {x.shape} and labels of shape {y.shape}; "
@@ -332,6 +346,14 @@ def _check_rows(x: FloatArray, y: FloatArray) -> None:
             f"model: {int(unknown.sum())} of {len(y)} rows, the first is row "
             f"{int(np.argmax(unknown))}, have a feature or label that is NaN or "
             "infinite; leave out the rows of the warm-up and rows without a label."
+        )
+    if weights is not None and not (
+        weights.shape == y.shape and (weights >= 0).all() and 0 < weights.sum() < np.inf
+    ):
+        raise BadInput(
+            f"model: found weights of shape {weights.shape} for {len(y)} rows, or a "
+            "weight that is NaN, infinite or below 0, or only zeros; give one weight "
+            "of 0 or more for each row."
         )
 
 

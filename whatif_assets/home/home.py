@@ -307,7 +307,7 @@ class Home:
             for configuration in self.configurations(study):
                 if configuration.algorithm is not None:
                     of_size = columns.setdefault(self.bar_size(configuration), {})
-                    of_size |= {f.column: f for f in configuration.features}
+                    of_size |= {f.column: f for f in configuration.features_read}
         own, *larger = columns
         larger.sort(key=lambda size: size.length)
         return {

@@ -34,7 +34,13 @@ MODEL_TABLES = (
             FOLD,
             ALGORITHM,
             Column("backend", TEXT, "where it was fitted: local or spark"),
-            Column("settings", JSON, "settings that the model was fitted with"),
+            Column("models", WHOLE, "number of models: 1, or one per symbol or group"),
+            Column(
+                "settings",
+                JSON,
+                "settings that the only model was fitted with; those of several are in "
+                "trained_models",
+            ),
             Column("seed", WHOLE, "seed of its random numbers"),
             Column("features", JSON, "columns of the features, in order"),
             Column("label", JSON, "definition of the label"),

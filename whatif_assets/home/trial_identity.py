@@ -106,7 +106,7 @@ def _own_features(
     """Code versions of the features that users wrote, by name, and the groups read."""
     read = required_features(kind, [variant.settings for variant in variants])
     if configuration.algorithm:
-        read = [*read, *configuration.features]
+        read = [*read, *configuration.features_read]
     functions = {name: FEATURES[name] for name in functions_of(read)}
     versions = {
         name: function.code_version

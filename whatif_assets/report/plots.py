@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from whatif_assets.domain.base.arrays import FloatArray
+from whatif_assets.domain.models.labels.kind import LabelKind
 from whatif_assets.domain.ranking.influence import by_influence
 
 if TYPE_CHECKING:
@@ -49,26 +50,33 @@ def equity_plot(equity: pd.DataFrame, title: str) -> bytes:
     return _png(figure)
 
 
-def realised_by_decile(forecasts: pd.DataFrame) -> pd.Series[float]:
-    """Return the mean realised return by decile of the forecasts.
+def realised_by_decile(forecasts: pd.DataFrame, kind: LabelKind) -> pd.Series[float]:
+    """Return the mean of what came true by decile of the forecasts.
 
     Parameters
     ----------
     forecasts
-        One row per bar: ``label``, ``price`` and ``expected_return``. Rows whose label
-        is NaN are left out.
+        One row per bar: ``label``, ``price`` and ``forecast``. Rows whose label is NaN
+        are left out.
+    kind
+        The kind of the label.
 
     Returns
     -------
     pandas.Series
-        Mean return in basis points by decile, 1 to 10.
+        Mean return in basis points by decile, 1 to 10; of labels that are no prices or
+        returns, the mean label. Its name is what it is.
     """
     known = forecasts.dropna(subset=["label"])
-    level = bool((known["label"] > 0).all()) and len(known) > 0
-    realised = known["label"] / known["price"] - 1 if level else known["label"]
-    share = known["expected_return"].rank(method="first", pct=True)
-    decile = share.mul(10).clip(upper=9).astype(int) + 1
-    return (realised * 1e4).groupby(decile).mean()
+    foretold, realised = (
+        pd.Series(kind.changes(known[name].to_numpy(dtype=np.float64), known))
+        for name in ("forecast", "label")
+    )
+    share = foretold.rank(method="first", pct=True)
+    decile = share.dropna().mul(10).clip(upper=9).astype(int) + 1
+    if kind.unit in ("price", "return"):
+        return (realised * 1e4).groupby(decile).mean().rename("mean realised (bp)")
+    return realised.groupby(decile).mean().rename("mean label")
 
 
 def forecast_plot(realised: pd.Series[float], title: str) -> bytes:
@@ -79,8 +87,8 @@ def forecast_plot(realised: pd.Series[float], title: str) -> bytes:
     figure, axes = _figure(f"{title}: realised by forecast decile")
     axes.bar(realised.index, realised.to_numpy(), color="tab:blue")
     axes.axhline(0.0, color="0.6", linewidth=0.8)
-    axes.set_xlabel("decile of the forecast return")
-    axes.set_ylabel("mean realised (bp)")
+    axes.set_xlabel("decile of the forecast")
+    axes.set_ylabel(str(realised.name))
     return _png(figure)
 
 

@@ -24,6 +24,7 @@ from whatif_assets.domain.base.settings import format_value
 from whatif_assets.domain.features import Feature
 from whatif_assets.domain.models.labels import Label
 from whatif_assets.domain.models.parts import ALL, ModelPer
+from whatif_assets.domain.models.weights import Weighting
 from whatif_assets.domain.strategies.params import json_value
 from whatif_assets.engines.backtest import Costs, Variant
 from whatif_assets.engines.strategies import StrategyType, find_strategy
@@ -73,6 +74,7 @@ class Configuration:
     dates: Dates
     features: tuple[Feature, ...]
     label: Label
+    weighting: Weighting
     algorithm: str | None
     backend: str
     model_settings: Mapping[str, Any]
@@ -139,6 +141,11 @@ class Configuration:
     def strategy_type(self) -> StrategyType:
         """Return the built-in strategy, or import the user's strategy from its file."""
         return find_strategy(self.strategy, self.base)
+
+    @property
+    def features_read(self) -> tuple[Feature, ...]:
+        """Features of the model, and those that only its label reads."""
+        return tuple(dict.fromkeys([*self.features, *self.label.features]))
 
     @property
     def is_portfolio(self) -> bool:
@@ -212,13 +219,8 @@ class Configuration:
             "model_seed": self.model_seed,
             **({"model_per": self.model_per} if self.model_per != ALL else {}),
             "features": [feature.column for feature in self.features],
-            "label": {
-                "price": self.label.price,
-                "horizon": self.label.horizon,
-                "kind": self.label.kind,
-                "across_sessions": self.label.across_sessions,
-                **({"relative_to": mean} if (mean := self.label.relative_to) else {}),
-            },
+            "label": self.label.written,
+            **self.weighting.written,
         }
 
     def model_hash(self, study: Study) -> str:

@@ -14,7 +14,9 @@ from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
 from whatif_assets.domain.base.settings import format_value
 from whatif_assets.domain.features import Feature
 from whatif_assets.domain.features.larger_bars import by_bar_size
+from whatif_assets.domain.models.labels import Label
 from whatif_assets.domain.models.parts import ALL
+from whatif_assets.domain.models.weights import Weighting
 from whatif_assets.engines.strategies import find_strategy
 from whatif_assets.settings.account import account_of, check_money
 from whatif_assets.settings.configuration import NAME, Configuration
@@ -203,11 +205,12 @@ def build_configuration(
     kinds = kinds_of(key, fields, base)
     check_names(key, fields, kinds)
     general = General(**validate_kind(key, "general", fields, kinds))
-    _check_consistency(study, key, general, axes)
+    label = _label(study, key, general)
+    _check_consistency(study, key, general, axes, label)
     bar = _bar_of(key, general, base_bar)
     settings = validate_all(key, fields, kinds, axes)
     check_once(key, study.configurations[name])
-    return _assemble(study, name, key, general, settings, axes, base, bar)
+    return _assemble(study, name, key, general, settings, axes, base, bar, label)
 
 
 def _bar_of(key: str, general: General, base_bar: BarSize | None) -> BarSize | None:
@@ -237,8 +240,48 @@ def _bar_of(key: str, general: General, base_bar: BarSize | None) -> BarSize | N
     )
 
 
+def _label(study: Study, key: str, general: General) -> Label:
+    """Return the label of a configuration: the study's, or one of its named labels."""
+    label, name = study.parsed_label, general.label
+    if name is not None:
+        if name not in study.labels:
+            raise BadInput(
+                f"Configuration {key}: label: found '{name}'; the study has "
+                f"{one_of(study.labels) if study.labels else 'no labels'} under "
+                f"'labels'.{did_you_mean(name, study.labels)}",
+                field=("label",),
+            )
+        label = study.labels[name].label
+    return label if general.horizon is None else replace(label, horizon=general.horizon)
+
+
+def _weighting(key: str, general: General, label: Label) -> Weighting:
+    """Return how a configuration weighs its training rows."""
+    try:
+        weighting = Weighting(
+            general.weight_uniqueness,
+            general.weight_half_life,
+            general.weight_oldest,
+            general.weight_classes,
+        )
+    except BadInput as error:
+        raise BadInput(f"Configuration {key}: {error}", error.field) from None
+    if weighting.classes and not label.of_kind.has_classes:
+        raise BadInput(
+            f"Configuration {key}: weight_classes: found true with a label of kind "
+            f"{label.kind}, which has no classes. Remove weight_classes, or choose a "
+            "label with classes, such as kind: direction.",
+            field=("weight_classes",),
+        )
+    return weighting
+
+
 def _check_consistency(
-    study: Study, key: str, general: General, axes: Mapping[str, Mapping[str, Any]]
+    study: Study,
+    key: str,
+    general: General,
+    axes: Mapping[str, Mapping[str, Any]],
+    label: Label,
 ) -> None:
     """Raise for fields that contradict each other or the evaluation of the study."""
     if general.algorithm and study.evaluation.method == "whole":
@@ -254,8 +297,7 @@ def _check_consistency(
                 f"Configuration {key}: {name}: the field algorithm is required.",
                 field=(name,),
             )
-    horizon = general.horizon or study.label.horizon
-    embargo = study.evaluation.embargo
+    horizon, embargo = label.horizon, study.evaluation.embargo
     if general.algorithm and embargo is not None and embargo < horizon:
         raise BadInput(
             f"Configuration {key}: horizon: {horizon} bars exceed the embargo of "
@@ -325,6 +367,7 @@ def _assemble(
     axes: Mapping[str, Mapping[str, Sequence[Any]]],
     base: Path,
     bar: BarSize | None,
+    label: Label,
 ) -> Configuration:
     """Combine validated settings and the defaults of the study."""
 
@@ -334,13 +377,12 @@ def _assemble(
     sweep = {k: tuple(v) for k, v in axes["sweep"].items()}
     search = {k: tuple(v) for k, v in axes["search"].items()}
     entry = study.configurations[name]
-    label = study.parsed_label
     features = (
         study.parsed_features
         if general.features is None
         else parse_features(list(general.features))
     )
-    _check_features(key, general, features, bar)
+    _check_features(key, general, [*features, *label.features], bar)
     account = account_of(key, general, base)
     check_money(key, general, account, sweep, study.cash)
     symbols, universe = _universe(study, key, general, base)
@@ -353,7 +395,8 @@ def _assemble(
         universe=universe,
         dates=study.dates,
         features=features,
-        label=replace(label, horizon=_or_default(general.horizon, label.horizon)),
+        label=label,
+        weighting=_weighting(key, general, label),
         algorithm=general.algorithm,
         backend=general.backend,
         model_settings={

@@ -58,7 +58,33 @@ class General(Settings):
         description="Name of one of the study's universes, in place of symbols.",
     )
     features: tuple[Any, ...] | None = None
+    label: str | None = Field(
+        default=None,
+        description="Name of one of the study's labels, in place of the study's label.",
+    )
     horizon: int | None = Field(default=None, ge=1)
+    weight_uniqueness: bool = Field(
+        default=False,
+        description="Weigh each training row by how little its label overlaps with "
+        "labels of the same symbol.",
+    )
+    weight_half_life: float | None = Field(
+        default=None,
+        gt=0,
+        description="Sessions after which the weight of a training row has halved.",
+    )
+    weight_oldest: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Weight of the first training session, from which weights rise "
+        "evenly to 1 in the last; not beside weight_half_life.",
+    )
+    weight_classes: bool = Field(
+        default=False,
+        description="Give each class of the label the same total weight; only for "
+        "labels with classes, such as kind: direction.",
+    )
     cash: float | None = Field(default=None, gt=0)
     account: Account | None = Field(
         default=None,

@@ -15,7 +15,7 @@ from whatif_assets.settings.entries import resolve_each
 from whatif_assets.settings.fields import COSTS
 from whatif_assets.settings.market import Market
 from whatif_assets.settings.spec import YamlDocument
-from whatif_assets.settings.study import Study, read_study
+from whatif_assets.settings.study import LabelSettings, Study, read_study
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,7 @@ def resolve_configurations(
             if market is not None and result.features != study.parsed_features:
                 _check_features_read(result.features, market)
             if market is not None:
+                _check_features_read(result.label.features, market)
                 _check_strategy(result, market)
                 _check_groups(result, market)
             if market is not None and market.symbols:
@@ -170,8 +171,11 @@ def find_market_errors(
         _check_features_read(study.parsed_features, market)
     except BadInput as error:
         findings.append(f"{document.where(('features',))}: {error}")
-    try:
-        study.parsed_label.check_bars(market.bar_size)
-    except BadInput as error:
-        findings.append(f"{document.where(('label', 'relative_to'))}: {error}")
+    places: dict[tuple[str, ...], LabelSettings] = {("label",): study.label}
+    places |= {("labels", name): label for name, label in study.labels.items()}
+    for place, settings in places.items():
+        try:
+            settings.label.check_bars(market.bar_size)
+        except BadInput as error:
+            findings.append(f"{document.where((*place, 'relative_to'))}: {error}")
     return findings

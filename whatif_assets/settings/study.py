@@ -9,13 +9,19 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
-from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
 from whatif_assets.domain.base.hashing import short_hash
 from whatif_assets.domain.base.settings import Settings
 from whatif_assets.domain.features import Feature, parse_feature
-from whatif_assets.domain.models.labels import Label
+from whatif_assets.domain.models.labels import LABELS, Label, parse_kind
 from whatif_assets.domain.models.windows import Fold, split, walk_forward
 from whatif_assets.domain.ranking.ranking import Constraint, Ranking
 from whatif_assets.settings.costs import CostSettings
@@ -42,30 +48,52 @@ class Dates(Settings):
 
 
 class LabelSettings(Settings):
-    """Label: the quantity that a model forecasts."""
+    """Label: the quantity that a model forecasts, with the settings of its kind."""
 
+    model_config = ConfigDict(extra="allow")
     price: Literal["open", "high", "low", "close", "vwap"] = "vwap"
     horizon: int = Field(
         default=5,
         ge=1,
         description="Bars ahead, counted by time: 5 with 1-minute bars is 5 minutes.",
     )
-    kind: Literal["level", "return"] = "level"
+    kind: str = Field(
+        default="level",
+        description=f"One of {', '.join(LABELS)}; each has settings of its own, see "
+        "below.",
+    )
     across_sessions: bool = False
     relative_to: Literal["market", "group"] | None = Field(
         default=None,
         description="Subtract the mean return of the market's symbols at the same bar, "
-        "or of those in the symbol's group; only for kind: return. Forecasts are then "
-        "relative to this mean, too. Default: none.",
+        "or of those in the symbol's group; only for kind: return, direction and "
+        "scaled_return. Forecasts are then relative to this mean, too. Default: none.",
     )
+
+    @field_validator("kind")
+    @classmethod
+    def _known_kind(cls, value: str) -> str:
+        if value not in LABELS:
+            raise ValueError(
+                f"found {value!r}; allowed are {one_of(LABELS)}."
+                f"{did_you_mean(value, LABELS)}"
+            )
+        return value
 
     @model_validator(mode="after")
     def _complete(self) -> LabelSettings:
         try:
-            Label(**self.model_dump())
+            _ = self.label
         except BadInput as error:
             raise ValueError(str(error).removeprefix("label: ")) from None
         return self
+
+    @property
+    def label(self) -> Label:
+        """The label."""
+        common = {name: getattr(self, name) for name in LabelSettings.model_fields}
+        of_kind = parse_kind(self.kind, self.model_extra or {})
+        return Label(**common, settings=of_kind)
 
 
 class Evaluation(Settings):
@@ -194,6 +222,10 @@ class Study(Settings):
     )
     features: tuple[Any, ...] = ("open", "high", "low", "close", "volume", "vwap")
     label: LabelSettings = LabelSettings()
+    labels: dict[str, LabelSettings] = Field(
+        default_factory=dict,
+        description="Further labels by name, for the field `label` of configurations.",
+    )
     evaluation: Evaluation = Evaluation()
     cash: float = Field(
         default=1_000_000.0,
@@ -263,7 +295,7 @@ class Study(Settings):
     @property
     def parsed_label(self) -> Label:
         """Default label of the study."""
-        return Label(**self.label.model_dump())
+        return self.label.label
 
     def sessions(self, market: Market) -> list[date]:
         """List the sessions of the study in its market, oldest first.

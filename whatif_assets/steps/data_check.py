@@ -176,7 +176,7 @@ def size_of(
         feature.column
         for one in configurations
         if one.algorithm is not None
-        for feature in one.features
+        for feature in one.features_read
     }
     models = [one for one in configurations if one.algorithm is not None]
     widest = max((len(one.features) for one in models), default=0)

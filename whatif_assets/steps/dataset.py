@@ -42,10 +42,11 @@ def dataset(
     -------
     pandas.DataFrame
         One row per bar of the configuration's size, sorted by time and symbol:
-        ``symbol``, ``ts``, ``session``, the feature columns, ``price`` (the label's
-        price at the bar), ``label`` and ``label_ts`` (NaN and NaT where the bar that
-        the label needs does not exist); and the part of the symbol, if models are per
-        symbol or group (see :mod:`whatif_assets.domain.models.parts`).
+        ``symbol``, ``ts``, ``session``, the columns of the features that the model and
+        its label read, ``price`` (the label's price at the bar), ``label`` and
+        ``label_ts`` (NaN and NaT where the bar that the label needs does not exist);
+        and the part of the symbol, if models are per symbol or group (see
+        :mod:`whatif_assets.domain.models.parts`).
 
     Raises
     ------
@@ -53,7 +54,7 @@ def dataset(
         A session is not materialised, its features lack a column that the
         configuration uses, or a feature has the reserved name ``price``.
     """
-    columns = [feature.column for feature in configuration.features]
+    columns = [feature.column for feature in configuration.features_read]
     if "price" in columns:
         raise BadInput(
             f"Configuration {configuration.key}: features: 'price' is a reserved name."
@@ -122,7 +123,7 @@ def _joined(request: _Request) -> pd.DataFrame:
     sessions, symbols, size = request.sessions, request.symbols, request.size
     features = read_features(request.home, size, sessions, request.columns, symbols)
     price, relative = request.label.price, request.label.relative_to
-    wanted = list(dict.fromkeys([*KEYS, price]))
+    wanted = [*KEYS, *request.label.columns]
     bars = BarReader(request.home, size).over(
         sessions, wanted, None if relative else symbols
     )
@@ -130,6 +131,8 @@ def _joined(request: _Request) -> pd.DataFrame:
         bars = request.home.with_groups(bars)
     schedule = request.home.market.sessions.schedule(_calendar(request))
     steps = LakeSteps(request.home).over(sessions[0], sessions[-1])
+    if known := [feature.column for feature in request.label.features]:
+        bars = with_columns(bars, features, known)
     labels = label(bars, request.label, size, schedule, steps)
     labels.insert(len(KEYS), "price", bars[price].to_numpy())
     if relative:
@@ -139,6 +142,14 @@ def _joined(request: _Request) -> pd.DataFrame:
     else:
         frame = features.merge(labels, on=KEYS, how="left")
     return frame.sort_values(["ts", "symbol"], ignore_index=True)
+
+
+def with_columns(
+    bars: pd.DataFrame, rows: pd.DataFrame, columns: Sequence[str]
+) -> pd.DataFrame:
+    """Look up columns of rows for bars; NaN for a bar without a row."""
+    found = bars[KEYS].merge(rows[[*KEYS, *columns]], on=KEYS, how="left")
+    return bars.assign(**{name: found[name].to_numpy() for name in columns})
 
 
 def _calendar(request: _Request) -> list[date]:

@@ -12,6 +12,7 @@ from whatif_assets.domain.base.arrays import FloatArray, Mask
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.leaks import Finding, training_stops_before_test
 from whatif_assets.domain.models.parts import rows_by_part
+from whatif_assets.domain.models.weights import row_weights
 from whatif_assets.domain.models.windows import Fold, cv_folds, training_rows
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.study import Study
@@ -30,16 +31,25 @@ class Examples:
         Training rows in time order, ``ts`` and ``label_ts`` among their columns.
     features, target
         n x k features and n labels, finite.
+    weights
+        Weight of each row; None if all count the same.
     """
 
     rows: pd.DataFrame
     features: FloatArray
     target: FloatArray
+    weights: FloatArray | None
 
     def by_part(self) -> dict[str, Examples]:
         """Split the training set by the part of the symbols that a model is for."""
+        weights = self.weights
         return {
-            part: Examples(self.rows.iloc[at], self.features[at], self.target[at])
+            part: Examples(
+                self.rows.iloc[at],
+                self.features[at],
+                self.target[at],
+                None if weights is None else weights[at],
+            )
             for part, at in rows_by_part(self.rows).items()
         }
 
@@ -76,6 +86,7 @@ def examples_of(
         rows,
         rows[columns].to_numpy(dtype=np.float64),
         rows["label"].to_numpy(dtype=np.float64),
+        row_weights(rows, frame, configuration.weighting),
     )
 
 

@@ -140,8 +140,8 @@ def feature_versions(
     """
     size = str(home.bar_size(configuration))
     home.lake.versions(TABLE, [session.isoformat() for session in sessions])
-    wanted, found = {f.column for f in configuration.features}, []
-    reads_groups = any(feature.reads_groups for feature in configuration.features)
+    wanted, found = {f.column for f in configuration.features_read}, []
+    reads_groups = any(feature.reads_groups for feature in configuration.features_read)
     for session in sessions:
         manifest = home.lake.manifest(TABLE, session.isoformat())
         details = manifest.details if manifest else {}

@@ -115,6 +115,7 @@ def _hash_of_fit(
     found = hashlib.sha256(f"{configuration.model_hash(study)} {backend}".encode())
     for part, own in examples.by_part().items():
         found.update(part.encode())
-        for values in (own.features, own.target):
-            found.update(values.tobytes())
+        for values in (own.features, own.target, own.weights):
+            if values is not None:
+                found.update(values.tobytes())
     return found.hexdigest()

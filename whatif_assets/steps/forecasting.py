@@ -11,6 +11,7 @@ import pandas as pd
 from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.domain.features.bar_columns import price_of
 from whatif_assets.domain.leaks import Finding
+from whatif_assets.domain.models.labels import Label
 from whatif_assets.domain.models.parts import PartModels, with_parts
 from whatif_assets.domain.models.windows import Fold
 from whatif_assets.home.home import Home
@@ -43,38 +44,41 @@ class Forecasts:
     frame
         One row per forecast bar: ``forecast``, the output of the model;
         ``expected_return``, the forecast return of the label's price from this bar to
-        the label's bar; and ``label``, the value that came true, NaN if not known yet.
+        the label's bar, or a score if the label is no return; and ``label``, the value
+        that came true, NaN if not known yet.
+    label
+        The label that is forecast.
     """
 
     frame: pd.DataFrame
+    label: Label
 
     def accuracy(self) -> dict[str, float]:
         """Compute error and correlation over the rows whose label is known.
 
-        ``skill`` is 1 minus the squared error divided by the squared error of
-        forecasting no change; above 0 is better than no model. Undefined values are
-        left out.
+        ``rmse`` is in the unit of the label. ``skill`` is 1 minus the squared error
+        divided by the squared error of forecasting no change, or, of classes, of
+        forecasting their mean over these rows; above 0 is better than no model. The
+        information coefficient is that of forecasts and labels, prices as returns.
+        Undefined values are left out.
         """
-        known = self.frame.dropna(subset=["label"])
+        known, kind = self.frame.dropna(subset=["label"]), self.label.of_kind
         if len(known) < 2:
             return {}
         error = known["forecast"] - known["label"]
-        naive = known["label"] - known["no_change"]
+        naive = known["label"] - kind.without_skill(known)
         scores = {"rmse": float(np.sqrt((error**2).mean()))}
         if (naive**2).sum() > 0:
             scores["skill"] = float(1 - (error**2).sum() / (naive**2).sum())
-        if known["expected_return"].std() > 0 and naive.std() > 0:
-            realised = _realised_return(known)
+        foretold, realised = (
+            pd.Series(kind.changes(known[name].to_numpy(dtype=np.float64), known))
+            for name in ("forecast", "label")
+        )
+        if foretold.max() > foretold.min() and naive.std() > 0:
             scores["information_coefficient"] = float(
-                known["expected_return"].corr(realised, method="spearman")
+                foretold.corr(realised, method="spearman")
             )
         return scores
-
-
-def _realised_return(known: pd.DataFrame) -> pd.Series:
-    is_return = known["no_change"].eq(0)
-    price = known["price"].where(known["price"] > 0)
-    return known["label"].where(is_return, known["label"] / price - 1)
 
 
 def forecast(home: Home, study: Study, configuration: Configuration) -> Forecasts:
@@ -91,7 +95,7 @@ def forecast(home: Home, study: Study, configuration: Configuration) -> Forecast
         belong to another version of the configuration.
     """
     if configuration.algorithm is None:
-        return _no_forecasts()
+        return _no_forecasts(configuration)
     _check_models(home, study, configuration)
     folds = study.folds(home.market)
     parts = [
@@ -99,7 +103,8 @@ def forecast(home: Home, study: Study, configuration: Configuration) -> Forecast
         for fold in folds
     ]
     frame = pd.concat([part.frame for part in parts])
-    return Forecasts(frame.sort_values(["symbol", "ts"], ignore_index=True))
+    frame = frame.sort_values(["symbol", "ts"], ignore_index=True)
+    return Forecasts(frame, configuration.label)
 
 
 def probe(
@@ -131,7 +136,7 @@ def forecast_in_sample(
     same data. Errors are those of :func:`forecast`.
     """
     if configuration.algorithm is None:
-        return _no_forecasts()
+        return _no_forecasts(configuration)
     _check_models(home, study, configuration)
     first = study.folds(home.market)[0]
     seen = replace(first, test=first.train)
@@ -153,13 +158,19 @@ def forecast_rows(
     columns = [feature.column for feature in configuration.features]
     frame = frame[frame[columns].notna().all(axis=1) & models.cover(frame)]
     values = models.predict(frame[columns].to_numpy(dtype=np.float64), frame)
-    frame = frame.assign(fold=np.int32(fold), forecast=values)
-    return Forecasts(_with_expected_return(frame, configuration))
+    label = configuration.label
+    frame = frame.assign(
+        fold=np.int32(fold),
+        forecast=values,
+        expected_return=label.of_kind.expected_return(label, values, frame),
+    )
+    frame = frame.sort_values(["symbol", "ts"], ignore_index=True)
+    return Forecasts(frame[[*COLUMNS]], label)
 
 
-def _no_forecasts() -> Forecasts:
-    columns = {**COLUMNS, "no_change": "float64"}
-    return Forecasts(pd.DataFrame({k: pd.Series(dtype=v) for k, v in columns.items()}))
+def _no_forecasts(configuration: Configuration) -> Forecasts:
+    empty = pd.DataFrame({k: pd.Series(dtype=v) for k, v in COLUMNS.items()})
+    return Forecasts(empty, configuration.label)
 
 
 def _check_models(home: Home, study: Study, configuration: Configuration) -> None:
@@ -171,21 +182,6 @@ def _check_models(home: Home, study: Study, configuration: Configuration) -> Non
 
 def _models(home: Home, configuration: Configuration, fold: Fold) -> PartModels:
     return read_models(home, configuration.key, fold.number)
-
-
-def _with_expected_return(
-    frame: pd.DataFrame, configuration: Configuration
-) -> pd.DataFrame:
-    level = configuration.label.kind == "level"
-    # A return is only defined from a positive price.
-    price = frame["price"].where(frame["price"] > 0)
-    expected = frame["forecast"] / price - 1 if level else frame["forecast"]
-    frame = frame.assign(
-        expected_return=expected,
-        no_change=frame["price"] if level else 0.0,
-    )
-    frame = frame.sort_values(["symbol", "ts"], ignore_index=True)
-    return frame[[*COLUMNS, "no_change"]]
 
 
 def forecast_inputs(home: Home, key: str) -> dict[str, str]:

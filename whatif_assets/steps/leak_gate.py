@@ -238,10 +238,10 @@ def probe_forecasts(
     size = home.bar_size(configuration)
     if size.daily:
         days = frame["ts"].dt.tz_localize(None).dt.normalize()
-    columns = SessionFeatures(home, configuration.features, bar_size=size)
+    columns = SessionFeatures(home, configuration.features_read, bar_size=size)
     # They depend on other symbols, too; the probe of features replaces their values.
     across = [
-        feature for feature in configuration.features if feature.inner is not None
+        feature for feature in configuration.features_read if feature.inner is not None
     ]
     findings = []
     for day in sorted(
@@ -258,7 +258,7 @@ def probe_forecasts(
             bars,
             session,
             previous,
-            [feature for feature in configuration.features if not feature.inner],
+            [feature for feature in configuration.features_read if not feature.inner],
             functools.partial(predict, number=fold),
             there,
             draw,

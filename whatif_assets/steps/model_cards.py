@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from whatif_assets.domain.model_quality.drift import (
     stability_index,
 )
 from whatif_assets.domain.model_quality.importance import (
+    Predict,
     partial_dependence,
     permutation_importance,
     shapley_values,
@@ -27,7 +28,8 @@ from whatif_assets.domain.model_quality.scores import (
     rank_correlation,
     scores_of,
 )
-from whatif_assets.domain.models import ALGORITHMS, Model
+from whatif_assets.domain.models import ALGORITHMS
+from whatif_assets.domain.models.parts import PartModels
 from whatif_assets.domain.models.portable import shares
 from whatif_assets.domain.models.windows import Fold
 from whatif_assets.home.home import Home
@@ -37,14 +39,10 @@ from whatif_assets.home.tables import LAKE
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.dataset import dataset
+from whatif_assets.steps.examples import examples_of
 from whatif_assets.steps.forecasting import forecast_inputs
 from whatif_assets.steps.training import TABLE as MODELS
-from whatif_assets.steps.training import (
-    Examples,
-    examples_of,
-    read_model,
-    training_frame,
-)
+from whatif_assets.steps.training import read_models, training_frame
 
 TABLE = "model_cards"
 TABLES = (TABLE, *LAKE[TABLE].beside)
@@ -73,14 +71,18 @@ def model_cards(
     """
     if configuration.algorithm is None:
         return {name: LAKE[name].empty() for name in TABLES}
-    parts = list(_folds(home, study, configuration))
-    last = parts[-1]
-    importance = [part.importance() for part in parts]
+    scores, importance, drift = [], [], []
+    dependence = LAKE["partial_dependence"].empty()
+    for part in _folds(home, study, configuration):
+        scores.append(_of_fold(part))
+        importance.append(part.importance())
+        drift.append(part.drift())
+        dependence = part.dependence()  # in the end, that of the last fold
     tables = (
-        _cards(home, configuration, parts, importance),
+        _cards(home, configuration, scores, importance, drift),
         pd.concat(importance, ignore_index=True),
-        pd.concat([part.drift() for part in parts], ignore_index=True),
-        last.dependence(),
+        pd.concat(drift, ignore_index=True),
+        dependence,
     )
     return dict(zip(TABLES, tables))
 
@@ -91,55 +93,99 @@ def model_card_inputs(home: Home, key: str) -> dict[str, str]:
 
 
 @dataclass(frozen=True, eq=False)
-class _Fold:
-    """The model of a fold, what it was fitted on, and what it was tested on.
+class _Rows:
+    """Rows of a dataset that the models of a fold can forecast.
 
     Attributes
     ----------
-    fold, model, columns, seed
-        The fold, its model, the feature columns, and the seed of what is drawn.
+    frame
+        The rows.
+    features, labels
+        n x k features, finite, and n labels, NaN where not known.
+    """
+
+    frame: pd.DataFrame
+    features: FloatArray
+    labels: FloatArray
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame, models: PartModels, columns: list[str]) -> _Rows:
+        """Take the rows whose features are known and whose part has a model."""
+        frame = frame[frame[columns].notna().all(axis=1) & models.cover(frame)]
+        values = (
+            frame[names].to_numpy(dtype=np.float64) for names in (columns, "label")
+        )
+        return cls(frame, *values)
+
+    def some(self, most: int, known: bool = False) -> _Rows:
+        """Choose some rows, evenly spread, of all or of those whose label is known."""
+        chosen = np.arange(len(self.labels))
+        if known:
+            chosen = np.flatnonzero(np.isfinite(self.labels))
+        chosen = chosen[spread_out(len(chosen), most)]
+        return _Rows(
+            self.frame.iloc[chosen], self.features[chosen], self.labels[chosen]
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Fold:
+    """The models of a fold, what they were fitted on, and what they were tested on.
+
+    Attributes
+    ----------
+    fold, models, configuration
+        The fold, the model of each part of the symbols, and the configuration.
     train, test
-        Rows of the training set, and rows of the test whose features are known.
-    scores
-        Scores in training and in the test.
+        Rows of the training set and of the test.
     """
 
     fold: Fold
-    model: Model
-    columns: tuple[str, ...]
-    seed: int
-    train: FloatArray
-    test: FloatArray
-    labels: FloatArray
-    train_scores: Scores
-    test_scores: Scores
+    models: PartModels
+    configuration: Configuration
+    train: _Rows
+    test: _Rows
+
+    def predictor(self, rows: _Rows) -> Predict:
+        """Return the function that forecasts rows, whose features may be changed."""
+        return lambda x: self.models.predict(x, rows.frame)
+
+    def scores(self, rows: _Rows) -> Scores:
+        """Score the models on the rows whose label is known."""
+        rows = rows.some(len(rows.labels), True)
+        forecasts = self.predictor(rows)(rows.features)
+        naive = self.configuration.label.of_kind.without_skill(rows.frame)
+        return scores_of(
+            forecasts, rows.labels, np.broadcast_to(naive, forecasts.shape)
+        )
 
     def importance(self) -> pd.DataFrame:
         """Compute the rows of ``feature_importance``."""
-        known = np.flatnonzero(np.isfinite(self.labels))
-        known = known[spread_out(len(known), MOST_ROWS)]
-        predict = self.model.predict
-        x, y = self.test[known], self.labels[known]
+        known, seed = (
+            self.test.some(MOST_ROWS, known=True),
+            self.configuration.model_seed,
+        )
+        own = [model.importance() for model in self.models.models.values()]
         return self._by_feature(
-            importance=self.model.importance(),
-            permutation=permutation_importance(predict, x, y, self.seed),
-            shapley=self._shapley(),
+            importance=np.mean(own, axis=0),
+            permutation=permutation_importance(
+                self.predictor(known), known.features, known.labels, seed
+            ),
+            shapley=self._shapley(seed),
         )
 
-    def _shapley(self) -> FloatArray:
-        x = self.test[spread_out(len(self.test), MOST_EXPLAINED)]
-        if not len(x):
-            return np.full(len(self.columns), np.nan)
-        background = self.train[spread_out(len(self.train), MOST_EXPLAINED)]
-        parts = shapley_values(self.model.predict, x, background, self.seed)
+    def _shapley(self, seed: int) -> FloatArray:
+        some = self.test.some(MOST_EXPLAINED)
+        if not len(some.labels):
+            return np.full(some.features.shape[1], np.nan)
+        background = self.train.some(MOST_EXPLAINED).features
+        predict = self.predictor(some)
+        parts = shapley_values(predict, some.features, background, seed)
         return shares(np.abs(parts).mean(axis=0))
 
     def drift(self) -> pd.DataFrame:
         """Compute the rows of ``feature_drift``."""
-        both = [
-            values[spread_out(len(values), 4 * MOST_ROWS)].T
-            for values in (self.train, self.test)
-        ]
+        both = [rows.some(4 * MOST_ROWS).features.T for rows in (self.train, self.test)]
         columns = list(zip(*both))
         return self._by_feature(
             stability_index=[stability_index(*pair) for pair in columns],
@@ -153,20 +199,25 @@ class _Fold:
 
     def dependence(self) -> pd.DataFrame:
         """Compute the rows of ``partial_dependence``."""
-        x = self.test[spread_out(len(self.test), MOST_EXPLAINED)]
-        if not len(x):
+        some, frames = self.test.some(MOST_EXPLAINED), []
+        if not len(some.labels):
             return LAKE["partial_dependence"].empty()
-        frames = []
-        for number, column in enumerate(self.columns):
-            values = np.quantile(self.train[:, number], QUANTILES)
-            mean = partial_dependence(self.model.predict, x, number, values)
+        for number, column in enumerate(columns_of(self.configuration)):
+            values = np.quantile(self.train.features[:, number], QUANTILES)
+            predict = self.predictor(some)
+            mean = partial_dependence(predict, some.features, number, values)
             frame = {"quantile": QUANTILES, "value": values, "forecast": mean}
             frames.append(pd.DataFrame({**frame, "feature": column}))
         return pd.concat(frames, ignore_index=True).assign(fold=self.fold.number)
 
     def _by_feature(self, **figures: Any) -> pd.DataFrame:
-        rows = {"fold": self.fold.number, "feature": list(self.columns), **figures}
-        return pd.DataFrame(rows)
+        names = columns_of(self.configuration)
+        return pd.DataFrame({"fold": self.fold.number, "feature": names, **figures})
+
+
+def columns_of(configuration: Configuration) -> list[str]:
+    """Return the columns of the features that a model reads, in order."""
+    return [feature.column for feature in configuration.features]
 
 
 def _moment(kind: str, values: FloatArray) -> float:
@@ -176,62 +227,42 @@ def _moment(kind: str, values: FloatArray) -> float:
 def _folds(home: Home, study: Study, configuration: Configuration) -> Iterator[_Fold]:
     """Read the models, training sets and tests of all folds, one after the other."""
     frame = training_frame(home, study, configuration)
-    columns = tuple(feature.column for feature in configuration.features)
+    columns = columns_of(configuration)
     for fold in study.folds(home.market):
-        model = read_model(home, configuration.key, fold.number)
-        examples = examples_of(study, configuration, frame, fold)
+        models = read_models(home, configuration.key, fold.number)
+        train = examples_of(study, configuration, frame, fold).rows
         test = dataset(home, configuration, fold.test)
-        test = test[test[list(columns)].notna().all(axis=1)]
-        yield _Fold(
-            fold,
-            model,
-            columns,
-            configuration.model_seed,
-            examples.features,
-            test[list(columns)].to_numpy(dtype=np.float64),
-            test["label"].to_numpy(dtype=np.float64),
-            *_scores(model, configuration, examples, test, columns),
-        )
-
-
-def _scores(
-    model: Model,
-    configuration: Configuration,
-    examples: Examples,
-    test: pd.DataFrame,
-    columns: tuple[str, ...],
-) -> tuple[Scores, Scores]:
-    """Score the model in training and in the test."""
-    found = []
-    for rows in (examples.rows, test):
-        x = rows[list(columns)].to_numpy(dtype=np.float64)
-        labels = rows["label"].to_numpy(dtype=np.float64)
-        level = configuration.label.kind == "level"
-        no_change = rows["price"].to_numpy(dtype=np.float64) if level else 0 * labels
-        found.append(scores_of(model.predict(x), labels, no_change))
-    return found[0], found[1]
+        both = (_Rows.of(rows, models, columns) for rows in (train, test))
+        yield _Fold(fold, models, configuration, *both)
 
 
 def _cards(
     home: Home,
     configuration: Configuration,
-    parts: list[_Fold],
-    importance: list[pd.DataFrame],
+    scores: Sequence[Mapping[str, Any]],
+    importance: Sequence[pd.DataFrame],
+    drift: Sequence[pd.DataFrame],
 ) -> pd.DataFrame:
-    """Write one row for each fold: the table ``model_cards``."""
+    """Return one row for each fold: the table ``model_cards``."""
     manifest = home.lake.manifest(MODELS, configuration.key)
     if manifest is None:
         raise not_materialised(MODELS, configuration.key)
-    fitted = home.lake.read(MODELS, configuration.key).set_index("fold")
-    earlier = [None, *importance[:-1]]
+    fitted = home.lake.read(MODELS, configuration.key)
+    by_fold = fitted[fitted["settings"].notna()].groupby("fold")["settings"]
+    models, settings = by_fold.count(), by_fold.first()
+    before = [None, *importance[:-1]]
     rows = [
         {
             **_made_from(configuration, manifest),
-            **_of_fold(part, str(fitted.loc[part.fold.number, "settings"])),
-            "stability": np.nan if before is None else _stability(before, own),
-            "drifted": int((part.drift()["stability_index"] > LARGE_SHIFT).sum()),
+            **scored,
+            "models": int(models[scored["fold"]]),
+            "settings": settings[scored["fold"]]
+            if models[scored["fold"]] == 1
+            else None,
+            "stability": np.nan if earlier is None else _stability(earlier, own),
+            "drifted": int((shifts["stability_index"] > LARGE_SHIFT).sum()),
         }
-        for part, before, own in zip(parts, earlier, importance)
+        for scored, earlier, own, shifts in zip(scores, before, importance, drift)
     ]
     return pd.DataFrame(rows)[list(LAKE[TABLE].kinds)]
 
@@ -254,16 +285,15 @@ def _made_from(configuration: Configuration, manifest: Manifest) -> dict[str, An
     }
 
 
-def _of_fold(part: _Fold, settings: str) -> dict[str, Any]:
-    train, test, fold = part.train_scores, part.test_scores, part.fold
+def _of_fold(part: _Fold) -> dict[str, Any]:
+    train, test, fold = part.scores(part.train), part.scores(part.test), part.fold
     return {
         "fold": fold.number,
-        "settings": settings,
         "train_first": pd.Timestamp(fold.train[0]),
         "train_last": pd.Timestamp(fold.train[-1]),
         "test_first": pd.Timestamp(fold.test[0]),
         "test_last": pd.Timestamp(fold.test[-1]),
-        "train_rows": len(part.train),
+        "train_rows": len(part.train.labels),
         "test_rows": test.rows,
         **{
             f"{name}_{figure}": getattr(scores, figure)

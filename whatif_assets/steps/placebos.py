@@ -179,16 +179,18 @@ def _without_information(
     configuration = winner.configuration
     settings, _ = noted_of(winner.home, configuration.key, fold)
     rows = {part: own for part, own in examples.by_part().items() if part in settings}
-    labels = {part: draw.permutation(own.target) for part, own in rows.items()}
+    orders = {part: draw.permutation(len(own.target)) for part, own in rows.items()}
 
     def _fit(part: str, threads: int) -> Model:
+        own, order = rows[part], orders[part]
         return fit(
             str(configuration.algorithm),
             "local",
-            rows[part].features,
-            labels[part],
+            own.features,
+            own.target[order],
             settings[part],
             configuration.model_seed,
+            weights=None if own.weights is None else own.weights[order],
             threads=threads,
         )
 

@@ -278,8 +278,10 @@ def _fit_part(
         cv = cv_folds(examples.rows, folds, embargo_of(study, configuration))
         chosen, scores = search(
             algorithm, backend, x, y, settings, configuration.search, cv, seed, spark,
-            threads,
+            examples.weights, threads,
         )  # fmt: skip
         settings.update(chosen)
-    model = fit(algorithm, backend, x, y, settings, seed, spark, threads)
+    model = fit(
+        algorithm, backend, x, y, settings, seed, spark, examples.weights, threads
+    )
     return model, settings, scores

@@ -508,3 +508,60 @@ class TestCosts:
         assert "impact: found -1; a number of 0.0 or more" in refused(
             "demo.rf", self.one(impact=-1)
         )
+
+
+LABELS = {
+    "sign": {"kind": "direction", "horizon": 3},
+    "hit": {"kind": "triple_barrier", "profit": 2},
+}
+
+
+def labelled(**fields) -> Study:
+    rf = {**FOREST, **fields}
+    return Study(name="demo", labels=LABELS, configurations={"rf": rf})
+
+
+def test_a_label_is_an_axis_by_its_name():
+    one = labelled(each={"label": ["sign", "hit"]}, horizon=4)
+    sign, hit = expand(one, HERE)
+    assert [c.key for c in (sign, hit)] == ["demo.rf~label=sign", "demo.rf~label=hit"]
+    assert (sign.label.kind, hit.label.kind) == ("direction", "triple_barrier")
+    assert (sign.label.horizon, hit.label.of_kind.profit) == (4, 2)
+    assert sign.model_hash(one) != hit.model_hash(one)
+    # The name is no content: the same label under another name is the same model.
+    renamed = Study(
+        name="demo", labels={"up": LABELS["hit"]}, configurations=one.configurations
+    )
+    assert found("demo.rf~label=up", renamed).model_hash(renamed) == hit.model_hash(one)
+
+
+def test_a_label_that_the_study_does_not_have_is_refused():
+    with pytest.raises(BadInput, match=r"label: found 'sing'; .*mean 'sign'"):
+        found("demo.rf~label=sing", labelled())
+    with pytest.raises(BadInput, match="the study has no labels under"):
+        found("demo.rf~label=sign")
+
+
+def test_weights_are_fields_of_a_configuration():
+    one = found("demo.rf~weight_uniqueness=true~weight_half_life=10")
+    assert one.settings()["weight_half_life"] == 10
+    plain = study(rf=FOREST)
+    assert one.model_hash(plain) != found("demo.rf").model_hash(plain)
+    with pytest.raises(BadInput, match="kind level, which has no classes"):
+        found("demo.rf~weight_classes=true")
+    assert found("demo.rf~label=sign~weight_classes=true", labelled()).weighting.classes
+    with pytest.raises(BadInput, match="weight_oldest: found 0 beside"):
+        found("demo.rf~weight_half_life=10~weight_oldest=0")
+
+
+def test_models_of_existing_studies_keep_their_identity():
+    """Settings that came later are part of it only where a study uses them."""
+    part = found("demo.rf")._model_part()
+    assert part["label"] == {
+        "price": "vwap",
+        "horizon": 5,
+        "kind": "level",
+        "across_sessions": False,
+    }
+    assert not [name for name in part if name.startswith("weight")]
+    assert found("demo.rf").features_read == found("demo.rf").features

@@ -116,7 +116,9 @@ def _quality(
         & decay["returns_from"].eq(start)
     ].to_dict("records")
     periods = all_periods[all_periods["returns_from"] == start]
-    slope, intercept = measured.moments[start].line()
+    slope, intercept = math.nan, math.nan
+    if plan.label.of_kind.forecasts_returns:
+        slope, intercept = measured.moments[start].line()
     return {
         **{str(name): value for name, value in own.items() if name != "signal"},
         "compares": plan.compares,

@@ -1,9 +1,10 @@
 """The leak gate: probes that detect look-ahead, that is, knowledge of the future.
 
 Each probe is a pure function: it takes data and functions, and returns a `Finding`.
-``recomputing`` has the probes of features and forecasts, ``training`` those of labels
-and training windows, ``filling`` those of orders, and ``leakage_suspects`` that of
-facts and users' columns. ``docs/leaks.md`` explains each alarm.
+``recomputing`` has the probes of features and forecasts, ``labels`` that of labels,
+``training`` that of training windows, ``filling`` those of orders, and
+``leakage_suspects`` that of facts and users' columns. ``docs/leaks.md`` explains each
+alarm.
 """
 
 from whatif_assets.domain.leaks.filling import (
@@ -19,6 +20,7 @@ from whatif_assets.domain.leaks.finding import (
     merge_findings,
     refuse_leak,
 )
+from whatif_assets.domain.leaks.labels import LABEL_PROBE, label_looks_forward
 from whatif_assets.domain.leaks.leakage_suspects import (
     FORETELLING_PROBE,
     columns_foretell_no_return,
@@ -31,9 +33,7 @@ from whatif_assets.domain.leaks.recomputing import (
     forecasts_see_no_future,
 )
 from whatif_assets.domain.leaks.training import (
-    LABEL_PROBE,
     TRAINING_PROBE,
-    label_looks_forward,
     training_stops_before_test,
 )
 
@@ -41,8 +41,8 @@ PROBES = {
     FEATURES_PROBE: "Features of a session are unchanged up to a cut when they are "
     "computed again with later bars removed or replaced by noise, and without facts "
     "that became known later.",
-    LABEL_PROBE: "Labels lie after their bars, at the horizon of the label, and no "
-    "feature equals the label.",
+    LABEL_PROBE: "Labels lie after their bars, are those of the study's definition, "
+    "depend on no bar after the end that they state, and no feature equals the label.",
     TRAINING_PROBE: "The embargo covers the horizon, and no training row has a label "
     "in the test window.",
     FORECASTS_PROBE: "Forecasts are unchanged up to a cut when they are computed again "

@@ -67,8 +67,9 @@ class Algorithm:
     Settings
         The pydantic model of its settings, the same for both backends.
     fit_local
-        ``fit_local(x, y, settings, seed, threads)`` with n x k features and n labels,
-        finite. The model does not depend on the number of threads or the machine.
+        ``fit_local(x, y, settings, seed, threads, weights)`` with n x k features, n
+        labels, and n weights of 0 or more or None, finite. The model does not depend on
+        the number of threads or the machine.
     fit_spark
         ``fit_spark(rows, settings, seed)`` with the rows of `spark_rows`.
     nesting
@@ -77,7 +78,9 @@ class Algorithm:
     """
 
     Settings: type[BaseModel]
-    fit_local: Callable[[FloatArray, FloatArray, Any, int, int], Fitted]
+    fit_local: Callable[
+        [FloatArray, FloatArray, Any, int, int, FloatArray | None], Fitted
+    ]
     fit_spark: Callable[[SparkFrame, Any, int], Fitted]
     nesting: Nesting | None = None
 

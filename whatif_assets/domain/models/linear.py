@@ -10,6 +10,8 @@ from pydantic import Field
 from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.base.settings import Settings
 from whatif_assets.domain.models.portable import Linear, shares
+from whatif_assets.domain.models.spark_rows import WEIGHT, weight_column
+from whatif_assets.domain.models.weights import center_and_scale, mean
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame as SparkFrame
@@ -26,7 +28,12 @@ class LinearSettings(Settings):
 
 
 def linear(
-    x: FloatArray, y: FloatArray, settings: LinearSettings, seed: int, threads: int
+    x: FloatArray,
+    y: FloatArray,
+    settings: LinearSettings,
+    seed: int,
+    threads: int,
+    weights: FloatArray | None = None,
 ) -> Linear:
     """Fit a ridge regression.
 
@@ -42,15 +49,19 @@ def linear(
         Settings of the regression.
     seed, threads
         Have no effect: nothing is random, and sums have a fixed order.
+    weights
+        n weights of 0 or more, by which all means are weighed; None if all rows count
+        the same.
     """
-    center, scale = x.mean(axis=0), x.std(axis=0)
-    level, unit = float(y.mean()), float(y.std()) or 1.0
+    center, scale = center_and_scale(x, weights)
+    level, unit = center_and_scale(y, weights)
+    level, unit = float(level), float(unit) or 1.0
     used = scale > 0
     columns = [(x[:, i] - center[i]) / scale[i] for i in np.flatnonzero(used)]
     label = (y - level) / unit
     # Not a matrix product, whose order of additions depends on the threads.
-    moments = np.array([[np.mean(a * b) for b in columns] for a in columns])
-    with_label = np.array([np.mean(a * label) for a in columns])
+    moments = np.array([[mean(a * b, weights) for b in columns] for a in columns])
+    with_label = np.array([mean(a * label, weights) for a in columns])
     standardised = np.zeros(x.shape[1])
     if columns:
         penalised = moments + settings.l2 * np.eye(len(columns))
@@ -79,15 +90,22 @@ def linear_spark(rows: SparkFrame, settings: LinearSettings, seed: int) -> Linea
 
     # One partition, because a sum over several depends on which one finishes first.
     rows = rows.coalesce(1)
-    label = F.col("label")
+    label, weighed = F.col("label"), weight_column(rows)
     ((level, unit),) = rows.select(F.avg(label), F.stddev_pop(label)).collect()
+    if weighed:
+        ((total,),) = rows.select(F.sum(WEIGHT)).collect()
+        part = F.col(WEIGHT) / total
+        ((level, squares),) = rows.select(
+            F.sum(part * label), F.sum(part * label**2)
+        ).collect()
+        unit = max(squares - level**2, 0.0) ** 0.5
     unit = unit or 1.0
     # Spark scales too but does not center, so columns far from 0 would lose digits.
     scaler = StandardScaler(inputCol="features", outputCol="scaled", withMean=True)
     scaling = scaler.fit(rows)
     scaled = scaling.transform(rows).withColumn("label", (label - level) / unit)
     estimator = LinearRegression(
-        featuresCol="scaled", regParam=settings.l2, solver="normal"
+        featuresCol="scaled", regParam=settings.l2, solver="normal", **weighed
     )
     fitted = estimator.fit(scaled)
     standardised = fitted.coefficients.toArray()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # The number of partitions depends only on the number of rows, because Spark ML draws
 # random rows and computes sums partition by partition.
 ROWS_PER_PARTITION = 200_000
+WEIGHT = "weight"
 
 
 @contextmanager
@@ -28,6 +29,7 @@ def spark_rows(
     x: FloatArray,
     y: FloatArray,
     masks: Sequence[npt.NDArray[np.bool_]] = (),
+    weights: FloatArray | None = None,
 ) -> Iterator[SparkFrame]:
     """Keep training rows in Spark's memory.
 
@@ -39,16 +41,23 @@ def spark_rows(
         n x k features and n labels, finite.
     masks
         Any number of masks of n booleans, to select rows with.
+    weights
+        n weights of 0 or more; None if all rows count the same.
 
     Yields
     ------
     pyspark.sql.DataFrame
-        ``features`` (vector), ``label``, and ``mask_0``, ``mask_1`` and so on.
+        ``features`` (vector), ``label``, `WEIGHT` if there are weights, and ``mask_0``,
+        ``mask_1`` and so on.
     """
     from pyspark.ml.feature import VectorAssembler
 
     names = [f"x{number}" for number in range(x.shape[1])]
-    flags = {f"mask_{number}": mask for number, mask in enumerate(masks)}
+    flags: dict[str, npt.NDArray[Any]] = {
+        f"mask_{number}": mask for number, mask in enumerate(masks)
+    }
+    if weights is not None:
+        flags[WEIGHT] = weights
     table = pd.DataFrame(x, columns=names).assign(
         label=y, row=np.arange(len(y), dtype=np.int64), **flags
     )
@@ -65,6 +74,11 @@ def spark_rows(
         yield kept
     finally:
         kept.unpersist()
+
+
+def weight_column(rows: SparkFrame) -> dict[str, Any]:
+    """Return the argument of Spark's estimators that names the weights, if any."""
+    return {"weightCol": WEIGHT} if WEIGHT in rows.columns else {}
 
 
 def width(rows: SparkFrame) -> int:

@@ -14,7 +14,8 @@ from pydantic import Field
 from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.base.settings import Settings
 from whatif_assets.domain.models.portable import LEAF, Forest, Tree, forest_of, shares
-from whatif_assets.domain.models.spark_rows import width
+from whatif_assets.domain.models.spark_rows import weight_column, width
+from whatif_assets.domain.models.weights import center_and_scale
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame as SparkFrame
@@ -92,6 +93,7 @@ def random_forest(
     settings: RandomForestSettings,
     seed: int,
     threads: int,
+    weights: FloatArray | None = None,
 ) -> Forest:
     """Fit a random forest with scikit-learn, above EXACT_ROWS rows with LightGBM.
 
@@ -105,6 +107,8 @@ def random_forest(
         The same seed gives the same model, to the bit.
     threads
         Number of threads, 0 for all cores; the model does not depend on it.
+    weights
+        n weights of 0 or more; None if all rows count the same.
     """
     if len(x) > EXACT_ROWS:
         bagging = {
@@ -112,8 +116,8 @@ def random_forest(
             "bagging_freq": 1,
             "bagging_fraction": BOOTSTRAP_SHARE,
         }
-        return _lightgbm(x, y, settings, seed, threads, bagging)
-    grown = _grow(x, y, settings, seed, threads)
+        return _lightgbm(x, y, settings, seed, threads, bagging, weights)
+    grown = _grow(x, y, settings, seed, threads, weights)
     trees = [_of_scikit_learn(tree) for tree in grown]
     weights = np.full(len(trees), 1 / len(trees))
     gains = [tree.compute_feature_importances() for tree in grown]
@@ -126,6 +130,7 @@ def _grow(
     settings: RandomForestSettings,
     seed: int,
     threads: int,
+    weights: FloatArray | None,
 ) -> list[Any]:
     """Grow the same trees as scikit-learn's RandomForestRegressor.
 
@@ -146,7 +151,8 @@ def _grow(
             random_state=state,
         )
         times = np.bincount(drawn, minlength=len(x))
-        return tree.fit(x32, column, sample_weight=times, check_input=False).tree_
+        counted = times if weights is None else times * weights
+        return tree.fit(x32, column, sample_weight=counted, check_input=False).tree_
 
     states = np.random.RandomState(seed).randint(2**31 - 1, size=settings.n_trees)
     workers = Parallel(n_jobs=threads or -1, prefer="threads")
@@ -181,10 +187,11 @@ def gradient_boosting(
     settings: GradientBoostingSettings,
     seed: int,
     threads: int,
+    weights: FloatArray | None = None,
 ) -> Forest:
     """Fit gradient-boosted trees with LightGBM; see `random_forest`."""
     boosting = {"boosting_type": "gbdt", "learning_rate": settings.learning_rate}
-    return _lightgbm(x, y, settings, seed, threads, boosting)
+    return _lightgbm(x, y, settings, seed, threads, boosting, weights)
 
 
 def _lightgbm(
@@ -194,6 +201,7 @@ def _lightgbm(
     seed: int,
     threads: int,
     boosting: Mapping[str, Any],
+    weights: FloatArray | None,
 ) -> Forest:
     # LightGBM's threads wait for each other at every split. By default they wait
     # busily, so that a fit takes ten times as long when other processes run.
@@ -201,7 +209,8 @@ def _lightgbm(
     import lightgbm
 
     # LightGBM stores labels in 32 bits, too few for a price level; so they are scaled.
-    mean, deviation = float(y.mean()), float(y.std()) or 1.0
+    center, scale = center_and_scale(y, weights)
+    mean, deviation = float(center), float(scale) or 1.0
     features = x.shape[1]
     per_split = _whole_features(settings.max_features, features)
     parameters = {
@@ -221,7 +230,8 @@ def _lightgbm(
         "verbose": -1,
         **boosting,
     }
-    rows = lightgbm.Dataset(x, (y - mean) / deviation, params=parameters)
+    labels = (y - mean) / deviation
+    rows = lightgbm.Dataset(x, labels, weight=weights, params=parameters)
     booster = lightgbm.train(parameters, rows, num_boost_round=settings.n_trees)
     trees = [
         _of_lightgbm(tree["tree_structure"], deviation)
@@ -268,7 +278,7 @@ def random_forest_spark(
     from pyspark.ml.regression import RandomForestRegressor
 
     estimator = RandomForestRegressor(
-        numTrees=settings.n_trees, **_for_spark(settings, width(rows)), seed=seed
+        numTrees=settings.n_trees, **_for_spark(settings, rows), seed=seed
     )
     fitted = estimator.fit(rows)
     trees, weights = _of_spark(fitted.toDebugString)
@@ -289,7 +299,7 @@ def gradient_boosting_spark(
     estimator = GBTRegressor(
         maxIter=settings.n_trees,
         stepSize=settings.learning_rate,
-        **_for_spark(settings, width(rows)),
+        **_for_spark(settings, rows),
         seed=seed,
     )
     fitted = estimator.fit(rows)
@@ -299,14 +309,15 @@ def gradient_boosting_spark(
 
 
 def _for_spark(
-    settings: RandomForestSettings | GradientBoostingSettings, features: int
+    settings: RandomForestSettings | GradientBoostingSettings, rows: SparkFrame
 ) -> dict[str, Any]:
-    per_split = _whole_features(settings.max_features, features)
+    per_split = _whole_features(settings.max_features, width(rows))
     return {
         "maxDepth": settings.max_depth,
         "maxBins": settings.max_bins,
         "minInstancesPerNode": settings.min_rows_per_leaf,
         "featureSubsetStrategy": str(per_split),
+        **weight_column(rows),
     }
 
 

@@ -149,7 +149,7 @@ def training_rows(frame: pd.DataFrame, fold: Fold, embargo: int) -> Mask:
     frame
         Columns ``symbol``, ``ts``, ``session`` and ``label_ts`` (NaT without a label),
         in any order. If it has rows of the test sessions, the first of their bars marks
-        the start of the test.
+        the start of the test; otherwise, the last bar of the training sessions its end.
     fold
         Training and test sessions.
     embargo
@@ -160,7 +160,7 @@ def training_rows(frame: pd.DataFrame, fold: Fold, embargo: int) -> Mask:
     -------
     ndarray of bool
         True for rows of the training sessions that are outside the embargo and whose
-        label lies before the test.
+        label reads nothing of the test: its span, up to ``label_ts``, ends before it.
 
     Raises
     ------
@@ -176,6 +176,10 @@ def training_rows(frame: pd.DataFrame, fold: Fold, embargo: int) -> Mask:
         train &= ~(frame["label_ts"] >= start).to_numpy()
     latest = frame.loc[train].groupby("symbol")["ts"].rank(ascending=False)
     train[np.flatnonzero(train)[latest.to_numpy() <= embargo]] = False
+    if train.any() and not test.any():
+        # An embargo in bars says when most labels end; their spans say when each does.
+        last = frame.loc[session.isin(pd.to_datetime(list(fold.train))), "ts"].max()
+        train &= ~(frame["label_ts"] > last).to_numpy()
     return train
 
 

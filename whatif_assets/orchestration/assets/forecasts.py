@@ -12,7 +12,6 @@ from whatif_assets.orchestration.records import Result
 from whatif_assets.report.drawing import Picture
 from whatif_assets.report.plots import forecast_plot, realised_by_decile
 from whatif_assets.steps.forecasting import (
-    COLUMNS,
     IN_SAMPLE,
     forecast,
     forecast_in_sample,
@@ -50,8 +49,8 @@ def forecast_configuration(key: str, home: Home) -> Result:
     forecasts = forecast(home, study, configuration)
     gate = Gate(home.lake, "forecasts", key)
     gate.admit(probe(home, study, configuration, forecasts), f"Configuration {key}")
-    frame = forecasts.frame[list(COLUMNS)]
-    in_sample = forecast_in_sample(home, study, configuration).frame[list(COLUMNS)]
+    frame = forecasts.frame
+    in_sample = forecast_in_sample(home, study, configuration).frame
     home.lake.write(IN_SAMPLE, key, in_sample)
     version = home.lake.write("forecasts", key, frame)
     for table in ("forecasts", IN_SAMPLE):
@@ -59,7 +58,7 @@ def forecast_configuration(key: str, home: Home) -> Result:
     metadata: dict[str, Any] = dict(forecasts.accuracy())
     if len(frame):
         metadata["preview"] = frame.head(5)
-        realised = realised_by_decile(frame)
+        realised = realised_by_decile(frame, configuration.label.of_kind)
         metadata["plot"] = Picture(forecast_plot, realised, configuration.key)
     else:
         metadata["note"] = "This configuration is a rule; it has no model."
