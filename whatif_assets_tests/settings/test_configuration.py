@@ -565,3 +565,22 @@ def test_models_of_existing_studies_keep_their_identity():
     }
     assert not [name for name in part if name.startswith("weight")]
     assert found("demo.rf").features_read == found("demo.rf").features
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("{kind: barrier}", r":2: label\.kind: found 'barrier'; .*'triple_barrier'"),
+        ("{profit: 2}", r":2: label: profit: found with kind: level, .*'meta' or"),
+        ("{kind: meta, side: rsii}", r":2: label: side: feature rsii: unknown"),
+        ("{kind: meta}", r":2: label: side: this field is required"),
+        ("{kind: direction, dead_band: -1}", r":2: label: dead_band: found -1; a num"),
+        ("{horizn: 3}", r":2: label: horizn: unknown field; allowed with .* 'horizon'"),
+        ("{kind: meta, side: rsi, relative_to: market}", "with kind: meta, from which"),
+    ],
+)
+def test_a_wrong_label_is_told_with_its_line(tmp_path, written, message):
+    path = tmp_path / "demo.yaml"
+    path.write_text(f"name: demo\nlabel: {written}\nconfigurations: {{a: {{}}}}\n")
+    with pytest.raises(BadInput, match=message):
+        read_study(path)

@@ -44,8 +44,8 @@ class Weighting:
         """Check the values."""
         if self.half_life is not None and self.oldest is not None:
             raise BadInput(
-                f"weight_oldest: found {self.oldest} beside weight_half_life: "
-                f"{self.half_life}; both weigh rows by age. Keep one.",
+                f"weight_oldest: found {self.oldest:g} beside weight_half_life: "
+                f"{self.half_life:g}; both weigh rows by age. Keep one.",
                 field=("weight_oldest",),
             )
 
