@@ -32,7 +32,9 @@ from whatif_assets.settings.costs import (
     IMPACT,
     PARTICIPATION,
     PER_ORDER,
+    TIERS,
     OptionalRate,
+    OptionalTiers,
 )
 
 AXES = ("each", "sweep", "search")
@@ -120,6 +122,7 @@ class General(Settings):
     )
     cash_bps: float | None = Field(default=None, ge=0, description=CASH)
     debit_bps: float | None = Field(default=None, ge=0, description=DEBIT)
+    commission_tiers: OptionalTiers = Field(default=None, description=TIERS)
     model_per: ModelPer = Field(
         default=ALL,
         description="Which symbols share a model: all of them, none (symbol: each has "
@@ -262,10 +265,12 @@ def check_axis(key: str, axis: str, values: Any) -> None:
                 f"{where}.{field_name}: expected a list of values, found {listed!r}.",
                 field=(axis, field_name),
             )
-        if field_name in COST_NAMES and any(isinstance(v, Mapping) for v in listed):
+        if field_name in COST_NAMES and any(
+            isinstance(value, (Mapping, list)) for value in listed
+        ):
             raise BadInput(
-                f"{where}.{field_name}: found a mapping of symbols in {listed}; an "
-                "axis of costs needs numbers. Write a configuration for each mapping.",
+                f"{where}.{field_name}: found {listed}; an axis of costs needs "
+                "numbers. Write a configuration for each mapping or list.",
                 field=(axis, field_name),
             )
         if len({format_value(value) for value in listed}) < len(listed):

@@ -466,9 +466,35 @@ class TestCosts:
         assert [v.costs.impact for v in variants] == [0, 0, 0.5, 0.5]
         assert {v.costs.borrow("GME") for v in variants} == {0.2}
 
+    def test_tiers_of_a_configuration_replace_those_of_the_study(self):
+        listed = [{"from": 0, "per_share": 0.01}, {"from": 500, "per_share": 0.006}]
+        of_study = self.one({"commission_tiers": listed})
+        costs = found("demo.rf", of_study).costs
+        assert costs.commission_tiers == ((0, 0.01), (500, 0.006))
+        without = self.one({"commission_tiers": listed}, commission_tiers=[])
+        assert found("demo.rf", without).costs.commission_tiers == ()
+
+    @pytest.mark.parametrize(
+        "tiers",
+        [
+            0.01,
+            [{"from": 1, "per_share": 0.01}],
+            [{"from": 0}],
+            [{"from": 0, "per_share": -1}],
+            [{"from": 0, "per_share": "x"}],
+            [{"from": 0, "per_share": 1}, {"from": 2.5, "per_share": 1}],
+            [{"from": 0, "per_share": 1}, {"from": 0, "per_share": 2}],
+            [{"from": n, "per_share": 1} for n in range(4)],
+        ],
+    )
+    def test_wrong_tiers_are_refused(self, tiers):
+        with pytest.raises(BadInput, match=r"commission_tiers: .*up to 3 tiers are"):
+            found("demo.rf", self.one({}, commission_tiers=tiers))
+
     def test_a_study_without_the_later_costs_is_written_as_before(self):
         settings = found("demo.rf", self.one({"slippage_bps": 1})).settings()
-        later = {"impact", "commission_per_order", "half_spread_bps"}
+        later = {"impact", "commission_per_order", "commission_tiers"}
+        later |= {"half_spread_bps"}
         assert not later & set(settings)
         assert settings["borrow_bps"] == 0.0
 

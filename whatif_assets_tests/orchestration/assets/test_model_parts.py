@@ -11,7 +11,7 @@ import pytest
 
 from whatif_assets.command_line.studies import run_studies
 from whatif_assets.domain.base.errors import BadInput
-from whatif_assets.home.creation import check_study
+from whatif_assets.home.creation import check_study, set_up
 from whatif_assets.home.home import Home
 from whatif_assets.home.trial_identity import trials_of
 from whatif_assets.orchestration.records import stored_metadata
@@ -21,6 +21,8 @@ from whatif_assets.steps.holdout import evaluate_holdout
 from whatif_assets.steps.placebos import WinnerShape, shuffled_labels
 from whatif_assets.steps.training import fit_fold, read_models, training_frame
 from whatif_assets.steps.winner import Winner
+from whatif_assets_tests.living.homes import HISTORY
+from whatif_assets_tests.living.tables import differences, tables_of
 from whatif_assets_tests.made_once import made_once
 from whatif_assets_tests.orchestration.assets.test_portfolios import bars
 from whatif_assets_tests.undrawn import nothing_drawn
@@ -167,6 +169,37 @@ def test_other_groups_concern_the_models_per_group_alone(
     configuration, study = home.find(BY_GROUP)
     trials = [trials_of(h, study, configuration) for h in (home, other)]
     assert (trials[0] == trials[1]) is same_trial
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_home_lives_on_with_other_groups_and_bars_that_came_late(
+    home: Home, tmp_path: Path
+) -> None:
+    groups = "groups: {one: [AAA, LATE], two: [CCC, GONE]}"
+    lived = Path(shutil.copytree(home.path.parent, tmp_path / "copy"))
+    market = lived / "home" / "market.yaml"
+    text = market.read_text().replace(str(home.path.parent), str(lived))
+    market.write_text(text[: text.index("groups:")] + groups + "\n")
+    other = Path(tmp_path / "fresh")
+    other.mkdir()
+    (other / "held.yaml").write_text((MARKET + STUDY).replace(GROUPS, groups))
+    for folder in (lived, other):
+        earlier_bars().to_parquet(folder / "bars.parquet")
+    assert run_studies(lived / "home", None)
+    new, _ = set_up(other / "home", other / "held.yaml")
+    shutil.copytree(lived / "home" / HISTORY, new.path / HISTORY)
+    assert run_studies(new.path, None)
+    assert differences(tables_of(lived / "home"), tables_of(new.path)) == []
+    models = Home.open(lived / "home").lake.read("trained_models", BY_SYMBOL)
+    assert models["not_fitted"].isna().all()
+
+
+def earlier_bars() -> pd.DataFrame:
+    """Return the bars with those of a symbol that was listed late from the start."""
+    found = bars()
+    of_late = found[found["symbol"] == "AAA"].assign(symbol="LATE")
+    missing = of_late[of_late["ts"] < found.loc[found["symbol"] == "LATE", "ts"].min()]
+    return pd.concat([found, missing], ignore_index=True)
 
 
 def test_who_shares_a_model_is_a_trial_of_its_own(home: Home) -> None:
