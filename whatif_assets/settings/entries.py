@@ -17,6 +17,7 @@ from whatif_assets.domain.features.larger_bars import by_bar_size
 from whatif_assets.domain.models.labels import Label
 from whatif_assets.domain.models.parts import ALL
 from whatif_assets.domain.models.weights import Weighting
+from whatif_assets.engines.algorithms import find_algorithm
 from whatif_assets.engines.strategies import find_strategy
 from whatif_assets.settings.account import account_of, check_money
 from whatif_assets.settings.configuration import NAME, Configuration
@@ -207,6 +208,7 @@ def build_configuration(
     general = General(**validate_kind(key, "general", fields, kinds))
     label = _label(study, key, general)
     _check_consistency(study, key, general, axes, label)
+    _check_classes(key, general, label, base)
     bar = _bar_of(key, general, base_bar)
     settings = validate_all(key, fields, kinds, axes)
     check_once(key, study.configurations[name])
@@ -303,6 +305,20 @@ def _check_consistency(
             f"Configuration {key}: horizon: {horizon} bars exceed the embargo of "
             f"{embargo} bars; evaluation.embargo must be at least the horizon.",
             field=("horizon",),
+        )
+
+
+def _check_classes(key: str, general: General, label: Label, base: Path) -> None:
+    """Raise if an algorithm needs classes, and the label has none."""
+    if general.algorithm is None or label.of_kind.has_classes:
+        return
+    if find_algorithm(general.algorithm, base).classifies:
+        raise BadInput(
+            f"Configuration {key}: algorithm: {general.algorithm} is a classifier, but "
+            f"a label of kind {label.kind} has no classes. Choose a label with "
+            "classes, such as kind: direction, or an algorithm of regression, such as "
+            "random_forest.",
+            field=("algorithm",),
         )
 
 
