@@ -28,6 +28,7 @@ from docs.reference_texts import (
 from whatif_assets.domain.accounts.metrics import METRICS
 from whatif_assets.domain.features import FAMILIES, FeatureFunction, parse_feature
 from whatif_assets.domain.models import ALGORITHMS
+from whatif_assets.domain.models.labels import LABELS
 from whatif_assets.domain.quality import QUALITY_CHECKS, REFUSED
 from whatif_assets.domain.quality.losses import ABOUT
 from whatif_assets.domain.strategies import PANEL_STRATEGIES, STRATEGIES
@@ -75,6 +76,7 @@ def reference() -> str:
                 "spark": SparkSettings,
             },
         ),
+        ("Kinds of labels: fields beside `kind` in `label`", LABELS),
         ("Configuration: common fields", {"": General}),
         ("Configuration: algorithms", {n: a.Settings for n, a in ALGORITHMS.items()}),
         ("Configuration: strategies", {n: s.Settings for n, s in STRATEGIES.items()}),
@@ -87,8 +89,9 @@ def reference() -> str:
         for name, model in models.items():
             parts += [f"### `{name}`\n"] * bool(name)
             source = SOURCES.get(name)
-            parts += [about(source)] if source else []
-            parts += [fields(model)]
+            described = source or LABELS.get(name)
+            parts += [about(described)] if described else []
+            parts += [fields(model)] if model.model_fields else []
             parts += [profiles()] * (name == "csv")
             online = source is not None and issubclass(source, Online)
             parts += [needs(source)] if online else []
@@ -123,7 +126,7 @@ def fields(model: type[BaseModel]) -> str:
 
 
 def about(source: type) -> str:
-    """Return the first paragraph of a source's docstring."""
+    """Return the first paragraph of a docstring."""
     return " ".join(source.__doc__.split("\n\n")[0].split()) + "\n"
 
 

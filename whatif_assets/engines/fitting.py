@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -39,6 +39,7 @@ CvFold = tuple[Mask, Mask]
 SparkOf = Callable[[], "SparkSession"]
 # Fits with some settings on the rows of the mask with a number.
 Fitter = Callable[[BaseModel, int], Model]
+Fit = TypeVar("Fit")
 
 
 def fit(
@@ -51,6 +52,7 @@ def fit(
     spark: SparkOf | None = None,
     weights: FloatArray | None = None,
     base: Path | None = None,
+    threads: int = 0,
 ) -> Model:
     """Fit a model.
 
@@ -74,6 +76,8 @@ def fit(
         Weights of the rows (n), 0 or more; None if all rows count the same.
     base
         The folder that the path of a user's estimator is relative to.
+    threads
+        Threads of a local fit, 0 for all cores; the model does not depend on it.
 
     Returns
     -------
@@ -92,9 +96,38 @@ def fit(
     _check_rows(x, y, weights)
     masks = [np.ones(len(y), dtype=bool)]
     with _fitter(
-        algorithm, chosen, backend, x, y, masks, seed, 0, spark, weights
+        algorithm, chosen, backend, x, y, masks, seed, threads, spark, weights
     ) as fit_one:
         return fit_one(parsed, 0)
+
+
+def fit_parts(
+    fit_part: Callable[[str, int], Fit],
+    parts: Sequence[str],
+    backend: str,
+    spark: SparkOf | None = None,
+) -> dict[str, Fit]:
+    """Fit the models of several parts of the symbols, several at a time.
+
+    Parameters
+    ----------
+    fit_part
+        Fits the part with a name on a number of threads, 0 for all cores.
+    parts
+        Names of the parts.
+    backend, spark
+        As for `fit`.
+
+    Returns
+    -------
+    dict
+        What ``fit_part`` returned, by part, in order.
+    """
+    if len(parts) == 1:
+        return {part: fit_part(part, 0) for part in parts}
+    with ThreadPoolExecutor(_parallel_fits(backend, spark)) as pool:
+        fitted = pool.map(lambda part: fit_part(part, 1), parts)
+        return dict(zip(parts, fitted, strict=True))
 
 
 def search(
@@ -109,6 +142,7 @@ def search(
     spark: SparkOf | None = None,
     weights: FloatArray | None = None,
     base: Path | None = None,
+    threads: int = 0,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Find the settings with the smallest cross-validation error.
 
@@ -130,6 +164,8 @@ def search(
     folds
         Training and validation mask of each fold, as returned by
         :func:`whatif_assets.domain.models.windows.cv_folds`.
+    threads
+        Fits at the same time, each on one thread; 0 for as many as there are cores.
 
     Returns
     -------
@@ -157,7 +193,7 @@ def search(
     with _fitter(
         algorithm, chosen, backend, x, y, masks, seed, 1, spark, weights
     ) as fit_one:
-        threads = _parallel_fits(backend, spark)
+        threads = threads or _parallel_fits(backend, spark)
         rmse, seconds = _scores(
             fit_one, parsed, chosen.nesting, x, y, folds, threads, weights
         )

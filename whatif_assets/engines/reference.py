@@ -237,7 +237,8 @@ def set_costs(
     """
     commission = Commission(
         commission=costs.commission_bps / 1e4,
-        per_share=costs.commission_per_share,
+        per_share=costs.per_share,
+        tier_steps=costs.tier_steps,
         per_order=costs.commission_per_order,
         minimum=costs.commission_minimum,
         interest=costs.borrow(sleeve.symbol),

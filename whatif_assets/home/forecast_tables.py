@@ -59,7 +59,11 @@ FORECAST_TABLES = (
             Column("spread_t", NUMBER, "t value of spread, corrected for overlap"),
             Column("spread_p", NUMBER, "two-sided p value of spread"),
             HIT_RATE,
-            Column("slope", NUMBER, "slope of returns on forecasts; 1 if calibrated"),
+            Column(
+                "slope",
+                NUMBER,
+                "slope of returns on forecasts; 1 if calibrated; null for scores",
+            ),
             Column("intercept", NUMBER, "return where the forecast is 0"),
             *_STEADINESS,
         ),

@@ -12,6 +12,7 @@ import pandas as pd
 from whatif_assets.domain.bars.bar_size import BarSize
 from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
 from whatif_assets.domain.features import GROUP, Feature
+from whatif_assets.domain.models.parts import ALL
 from whatif_assets.domain.quality.losses import LeftOut, in_words, symbols_lost
 from whatif_assets.home.code_of_study import code_base
 from whatif_assets.home.lake import Lake
@@ -240,6 +241,26 @@ class Home:
                 field=("universe",),
             )
         return found
+
+    def parts_of(self, configuration: Configuration) -> dict[str, str]:
+        """Name the part of the symbols that each symbol has a model with.
+
+        Returns
+        -------
+        dict
+            Name of a symbol or group, by symbol; empty if one model is for all symbols.
+
+        Raises
+        ------
+        BadInput
+            As :meth:`symbols_learned`.
+        """
+        if configuration.model_per == ALL:
+            return {}
+        symbols = self.symbols_learned(configuration)
+        if configuration.model_per == "group":
+            return self.market.groups_of(symbols)
+        return {symbol: symbol for symbol in symbols}
 
     def symbols_learned(self, configuration: Configuration) -> list[str]:
         """List the symbols that a model learns from, without those that are lost.

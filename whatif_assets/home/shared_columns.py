@@ -42,7 +42,11 @@ FORECAST = (
     Column("fold", SMALL, "number of the fold whose model made the forecast"),
     Column("forecast", NUMBER, "output of the model"),
     Column("price", NUMBER, "the label's price at the bar"),
-    Column("expected_return", NUMBER, "forecast return from the bar to the label"),
+    Column(
+        "expected_return",
+        NUMBER,
+        "forecast return from the bar to the label, or a score",
+    ),
     Column("label", NUMBER, "value that came true; null if not known yet"),
 )
 RESULTS = (

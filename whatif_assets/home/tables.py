@@ -22,6 +22,7 @@ from whatif_assets.domain.base.columns import (
 )
 from whatif_assets.home.figure_columns import columns_of, figure_columns, metric_columns
 from whatif_assets.home.forecast_tables import FORECAST_TABLES
+from whatif_assets.home.model_tables import MODEL_TABLES
 from whatif_assets.home.shared_columns import (
     ACCOUNT,
     ALGORITHM,
@@ -102,13 +103,16 @@ LAKE = _by_name(
         ),
         Table(
             "trained_models",
-            "the model of a configuration in a fold",
+            "the model of a configuration in a fold, for all symbols or for a part of "
+            "them",
             (
                 Column("fold", WHOLE),
+                Column("part", TEXT, "all, or the symbol or group of the model"),
                 *columns_of(DAY, "train_first", "train_last"),
                 Column("train_rows", WHOLE),
                 Column("train_rmse", NUMBER, "root mean squared error in training"),
                 Column("settings", JSON, "settings that the model was fitted with"),
+                Column("not_fitted", TEXT, "why there is no model; null if there is"),
             ),
             axis=CONFIGURATION,
         ),
@@ -126,6 +130,7 @@ LAKE = _by_name(
             axis=CONFIGURATION,
         ),
         *FORECAST_TABLES,
+        *MODEL_TABLES,
         Table(
             "backtest_results",
             "the result of a variant over the study's test windows",

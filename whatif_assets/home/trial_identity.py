@@ -18,6 +18,7 @@ from whatif_assets.engines.algorithms import find_algorithm
 from whatif_assets.engines.strategies import StrategyType, required_features
 from whatif_assets.home.home import Home
 from whatif_assets.settings.configuration import Configuration
+from whatif_assets.settings.groups import groups_hash
 from whatif_assets.settings.market import Market
 from whatif_assets.settings.study import Study
 
@@ -116,6 +117,8 @@ def _own_features(
     if ":" in (name := configuration.algorithm or ""):
         versions[name] = find_algorithm(name, configuration.base).code_version
     label = configuration.label if configuration.algorithm else None
+    if configuration.model_per == "group":
+        versions["groups"] = groups_hash(home.market.groups)
     return versions | home.market.groups_read(read, label)
 
 

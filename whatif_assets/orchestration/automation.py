@@ -23,6 +23,7 @@ JOBS = {
         "forecasts",
         "backtest_results",
         "forecast_quality",
+        "model_cards",
     ),
     "rank_configurations": (
         "data_quality",

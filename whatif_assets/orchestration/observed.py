@@ -145,6 +145,7 @@ READ_BY = {
     "forecasts": ("forecast_inputs",),
     "backtest_results": ("evaluation_inputs",),
     "forecast_quality": ("forecast_inputs",),
+    "model_cards": ("forecast_inputs",),
     "result_quality": ("ranking_inputs",),
     "leaderboard": ("ranking_inputs",),
     "placebo_results": ("ranking_inputs",),

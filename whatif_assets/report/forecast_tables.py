@@ -1,4 +1,4 @@
-"""Tables of forecast quality of all configurations, for the report."""
+"""Tables about the forecasts and models of all configurations, for the report."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ import pandas as pd
 
 from whatif_assets.home.database_tables import DATABASE
 from whatif_assets.settings.configuration import Configuration
-from whatif_assets.steps.forecast_quality import TABLE, TABLES
+from whatif_assets.steps import forecast_quality, model_cards
 from whatif_assets.steps.freshness import Freshness
 
 Tables = Mapping[str, pd.DataFrame]
+# Tables that are written together, by the one whose manifest covers them.
+WRITTEN = {step.TABLE: step.TABLES for step in (forecast_quality, model_cards)}
 
 
 def forecast_tables(
     fresh: Freshness, known: Mapping[str, Sequence[Configuration]]
 ) -> dict[str, pd.DataFrame]:
-    """Read the forecast quality of all configurations with a model, by table.
+    """Read what is known of forecasts and models of all configurations, by table.
 
     What is stale or missing is left out.
 
@@ -28,19 +30,21 @@ def forecast_tables(
     known
         The configurations of each study.
     """
-    shown = [
+    with_model = [
         (study, one.key)
         for study, configurations in known.items()
         for one in configurations
-        if one.algorithm is not None and fresh.of(TABLE, one.key).is_fresh
+        if one.algorithm is not None
     ]
     lake = fresh.home.lake
     return {
         name: DATABASE[name].stacked(
             lake.read(name, key).assign(study=study, configuration=key)
-            for study, key in shown
+            for study, key in with_model
+            if fresh.of(table, key).is_fresh
         )
-        for name in TABLES
+        for table, names in WRITTEN.items()
+        for name in names
     }
 
 

@@ -23,6 +23,7 @@ from whatif_assets.domain.base.hashing import short_hash
 from whatif_assets.domain.base.settings import format_value
 from whatif_assets.domain.features import Feature
 from whatif_assets.domain.models.labels import Label
+from whatif_assets.domain.models.parts import ALL, ModelPer
 from whatif_assets.domain.models.weights import Weighting
 from whatif_assets.domain.strategies.params import json_value
 from whatif_assets.engines.backtest import Costs, Variant
@@ -56,6 +57,8 @@ class Configuration:
         Fixed fields of the strategy; swept fields are in ``sweep``.
     model_settings
         Fixed fields of the algorithm; tuned fields are in ``search``.
+    model_per
+        Which symbols share a model.
     axes
         Fields that have several values in the entry, under ``each`` or ``sweep``.
     base
@@ -76,6 +79,7 @@ class Configuration:
     backend: str
     model_settings: Mapping[str, Any]
     model_seed: int
+    model_per: ModelPer
     search: Mapping[str, tuple[Any, ...]]
     search_folds: int
     strategy: str
@@ -213,6 +217,7 @@ class Configuration:
             **json_value(self.model_settings),
             **({"search": tuned, "search_folds": self.search_folds} if tuned else {}),
             "model_seed": self.model_seed,
+            **({"model_per": self.model_per} if self.model_per != ALL else {}),
             "features": [feature.column for feature in self.features],
             "label": self.label.written,
             **self.weighting.written,

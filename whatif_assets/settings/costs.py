@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from whatif_assets.domain.accounts.costs import DEFAULT, BySymbol, Costs
+from whatif_assets.domain.accounts.costs import (
+    DEFAULT,
+    MOST_TIERS,
+    BySymbol,
+    Costs,
+)
 from whatif_assets.domain.base.settings import Settings
 
 _NEEDED = (
@@ -31,6 +37,37 @@ _CHECKED = BeforeValidator(_number_or_mapping)
 Rate = Annotated[float | dict[str, float], _CHECKED]
 OptionalRate = Annotated[float | dict[str, float] | None, _CHECKED]
 
+_TIER = {"from", "per_share"}
+_TIERS_NEEDED = (
+    f"up to {MOST_TIERS} tiers are needed, such as [{{from: 0, per_share: 0.01}}, "
+    "{from: 500, per_share: 0.006}]: whole numbers of units, from 0 upwards, with "
+    "money per share of 0 or more."
+)
+
+
+def _tiers(value: Any) -> Any:
+    """Check tiers of the commission; None passes."""
+    if value is not None and not _are_tiers(value):
+        raise ValueError(f"found {value!r}; {_TIERS_NEEDED}")
+    return value
+
+
+def _are_tiers(value: Any) -> bool:
+    if not isinstance(value, (list, tuple)) or len(value) > MOST_TIERS:
+        return False
+    if not all(isinstance(tier, Mapping) and {*tier} == _TIER for tier in value):
+        return False
+    numbers = [number for tier in value for number in tier.values()]
+    if not all(type(n) in (int, float) and 0 <= n < math.inf for n in numbers):
+        return False
+    starts = [tier["from"] for tier in value]
+    whole = all(start == int(start) for start in starts)
+    return whole and starts[:1] in ([], [0]) and starts == sorted({*starts})
+
+
+Tiers = Annotated[list[dict[str, float]], BeforeValidator(_tiers)]
+OptionalTiers = Annotated[list[dict[str, float]] | None, BeforeValidator(_tiers)]
+
 # What the fields of costs mean, beside their names.
 PER_ORDER = "Money per order, added to the commission by value and by share."
 HALF_SPREAD = (
@@ -48,6 +85,11 @@ IMPACT = (
 PARTICIPATION = (
     "For strategies of portfolios: the largest part of a bar's volume that an order "
     "may fill, such as 0.05; its rest waits for the next bars. 0: no limit."
+)
+TIERS = (
+    "Money per share that depends on the size of the order, added to the other "
+    "commission: up to 3 tiers, such as [{from: 0, per_share: 0.01}, {from: 500, "
+    "per_share: 0.006}]. Each share pays the rate of its own tier."
 )
 CASH = "Yearly rate in basis points that cash above 0 earns."
 DEBIT = "Yearly rate in basis points that cash below 0 costs."
@@ -67,6 +109,7 @@ class CostSettings(Settings):
     participation: float = Field(default=0.0, ge=0, le=1, description=PARTICIPATION)
     cash_bps: float = Field(default=0.0, ge=0, description=CASH)
     debit_bps: float = Field(default=0.0, ge=0, description=DEBIT)
+    commission_tiers: Tiers = Field(default=[], description=TIERS)
 
 
 def costs_of(values: Mapping[str, Any]) -> Costs:
@@ -75,4 +118,6 @@ def costs_of(values: Mapping[str, Any]) -> Costs:
         name: BySymbol.of(value) if isinstance(value, Mapping) else value
         for name, value in values.items()
     }
-    return Costs(**made)
+    tiers = made.pop("commission_tiers")
+    rates = tuple((tier["from"], tier["per_share"]) for tier in tiers)
+    return Costs(**made, commission_tiers=rates)

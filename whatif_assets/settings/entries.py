@@ -15,6 +15,7 @@ from whatif_assets.domain.base.settings import format_value
 from whatif_assets.domain.features import Feature
 from whatif_assets.domain.features.larger_bars import by_bar_size
 from whatif_assets.domain.models.labels import Label
+from whatif_assets.domain.models.parts import ALL
 from whatif_assets.domain.models.weights import Weighting
 from whatif_assets.engines.algorithms import find_algorithm
 from whatif_assets.engines.strategies import find_strategy
@@ -291,11 +292,13 @@ def _check_consistency(
             "sessions to train on; use 'split' or 'walk_forward'.",
             field=("algorithm",),
         )
-    if axes["search"] and not general.algorithm:
-        raise BadInput(
-            f"Configuration {key}: search: the field algorithm is required.",
-            field=("search",),
-        )
+    given = {"search": bool(axes["search"]), "model_per": general.model_per != ALL}
+    for name, is_given in given.items():
+        if is_given and not general.algorithm:
+            raise BadInput(
+                f"Configuration {key}: {name}: the field algorithm is required.",
+                field=(name,),
+            )
     horizon, embargo = label.horizon, study.evaluation.embargo
     if general.algorithm and embargo is not None and embargo < horizon:
         raise BadInput(
@@ -416,6 +419,7 @@ def _assemble(
             k: v for k, v in settings.get("algorithm", {}).items() if k not in search
         },
         model_seed=_or_default(general.model_seed, study.seed),
+        model_per=general.model_per,
         search=search,
         search_folds=general.search_folds,
         strategy=general.strategy,

@@ -22,6 +22,7 @@ from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
 from whatif_assets.domain.base.explaining import explain
 from whatif_assets.domain.base.settings import Settings, format_value
 from whatif_assets.domain.models import ALGORITHMS, Algorithm
+from whatif_assets.domain.models.parts import ALL, ModelPer
 from whatif_assets.engines.algorithms import find_algorithm
 from whatif_assets.engines.fitting import no_spark
 from whatif_assets.engines.strategies import PARAM, find_strategy
@@ -33,7 +34,9 @@ from whatif_assets.settings.costs import (
     IMPACT,
     PARTICIPATION,
     PER_ORDER,
+    TIERS,
     OptionalRate,
+    OptionalTiers,
 )
 
 AXES = ("each", "sweep", "search")
@@ -121,6 +124,13 @@ class General(Settings):
     )
     cash_bps: float | None = Field(default=None, ge=0, description=CASH)
     debit_bps: float | None = Field(default=None, ge=0, description=DEBIT)
+    commission_tiers: OptionalTiers = Field(default=None, description=TIERS)
+    model_per: ModelPer = Field(
+        default=ALL,
+        description="Which symbols share a model: all of them, none (symbol: each has "
+        "its own), or those of a group of the market. A symbol or group with too few "
+        "rows has no forecasts; the others have.",
+    )
     model_seed: int | None = Field(default=None, ge=0)
     search_folds: int = Field(default=3, ge=2)
 
@@ -282,10 +292,12 @@ def check_axis(key: str, axis: str, values: Any) -> None:
                 f"{where}.{field_name}: expected a list of values, found {listed!r}.",
                 field=(axis, field_name),
             )
-        if field_name in COST_NAMES and any(isinstance(v, Mapping) for v in listed):
+        if field_name in COST_NAMES and any(
+            isinstance(value, (Mapping, list)) for value in listed
+        ):
             raise BadInput(
-                f"{where}.{field_name}: found a mapping of symbols in {listed}; an "
-                "axis of costs needs numbers. Write a configuration for each mapping.",
+                f"{where}.{field_name}: found {listed}; an axis of costs needs "
+                "numbers. Write a configuration for each mapping or list.",
                 field=(axis, field_name),
             )
         if len({format_value(value) for value in listed}) < len(listed):

@@ -61,6 +61,7 @@ def resolve_configurations(
             if market is not None:
                 _check_features_read(result.label.features, market)
                 _check_strategy(result, market)
+                _check_groups(result, market)
             if market is not None and market.symbols:
                 check_members(result, market.symbols)
         except BadInput as error:
@@ -92,6 +93,17 @@ def _check_strategy(configuration: Configuration, market: Market) -> None:
                     f"'{configuration.strategy}' trades {symbol}, which is not among "
                     f"the symbols of the configuration.{did_you_mean(symbol, traded)}"
                 )
+
+
+def _check_groups(configuration: Configuration, market: Market) -> None:
+    """Raise for a model per group in a market without groups."""
+    if configuration.model_per == "group" and not any(market.groups.values()):
+        raise BadInput(
+            f"Configuration {configuration.key}: model_per: found group, but the "
+            "market has no groups. List the symbols of each group under groups in "
+            "market.yaml, or write model_per: all or model_per: symbol.",
+            field=("model_per",),
+        )
 
 
 def check_members(configuration: Configuration, symbols: Collection[str]) -> None:

@@ -92,8 +92,15 @@ class LabelSettings(Settings):
     def label(self) -> Label:
         """The label."""
         common = {name: getattr(self, name) for name in LabelSettings.model_fields}
-        of_kind = parse_kind(self.kind, self.model_extra or {})
-        return Label(**common, settings=of_kind)
+        given = self.model_extra or {}
+        allowed = [*common, *LABELS[self.kind].model_fields]
+        for name in given:
+            if not any(name in kind.model_fields for kind in LABELS.values()):
+                raise BadInput(
+                    f"label: {name}: unknown field; allowed with kind: {self.kind} are "
+                    f"{', '.join(sorted(allowed))}.{did_you_mean(name, allowed)}"
+                )
+        return Label(**common, settings=parse_kind(self.kind, given))
 
 
 class Evaluation(Settings):

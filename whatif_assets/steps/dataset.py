@@ -12,7 +12,9 @@ import pandas as pd
 
 from whatif_assets.domain.bars.bar_size import BarSize
 from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.domain.models.labels import Label, label
+from whatif_assets.domain.models.parts import with_parts
 from whatif_assets.home.adjustments import LakeSteps
 from whatif_assets.home.bar_reader import BarReader
 from whatif_assets.home.home import Home
@@ -42,7 +44,9 @@ def dataset(
         One row per bar of the configuration's size, sorted by time and symbol:
         ``symbol``, ``ts``, ``session``, the columns of the features that the model and
         its label read, ``price`` (the label's price at the bar), ``label`` and
-        ``label_ts`` (NaN and NaT where the bar that the label needs does not exist).
+        ``label_ts`` (NaN and NaT where the bar that the label needs does not exist);
+        and the part of the symbol, if models are per symbol or group (see
+        :mod:`whatif_assets.domain.models.parts`).
 
     Raises
     ------
@@ -55,10 +59,10 @@ def dataset(
         raise BadInput(
             f"Configuration {configuration.key}: features: 'price' is a reserved name."
         )
-    return _joined(
+    frame = _joined(
         _Request(
             home.path,
-            tuple(versions_read(home, configuration, sessions)),
+            tuple(_versions(home, configuration, sessions)),
             tuple(sessions),
             tuple(home.symbols_learned(configuration)),
             tuple(columns),
@@ -67,6 +71,7 @@ def dataset(
             home,
         )
     )
+    return with_parts(frame, home.parts_of(configuration))
 
 
 def versions_read(
@@ -74,11 +79,22 @@ def versions_read(
 ) -> list[str]:
     """Return data versions of a dataset's features, bars, lost symbols and groups.
 
+    They include the part of each symbol, if models are per symbol or group.
+
     Raises
     ------
     BadInput
         As :func:`dataset`.
     """
+    parts = home.parts_of(configuration).items()
+    named = [combined_hash(f"{symbol}: {part}" for symbol, part in parts)]
+    return [*_versions(home, configuration, sessions), *(named if parts else [])]
+
+
+def _versions(
+    home: Home, configuration: Configuration, sessions: Sequence[date]
+) -> list[str]:
+    """Return the versions of what a dataset is read from."""
     features = feature_versions(home, configuration, sessions)
     bars = BarReader(home, home.bar_size(configuration)).versions(sessions)
     groups = home.market.groups_read([], configuration.label)

@@ -17,13 +17,9 @@ from whatif_assets.domain.models.windows import Fold
 from whatif_assets.home.home import Home
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.study import Study
-from whatif_assets.steps.training import (
-    Examples,
-    Fitted,
-    examples_of,
-    fit_fold,
-    training_frame,
-)
+from whatif_assets.steps.examples import Examples, examples_of
+from whatif_assets.steps.trained import Fitted
+from whatif_assets.steps.training import fit_fold, training_frame
 
 # Started fits, by configuration and fold; each result has the hash of its inputs.
 _started: dict[tuple[str, int], Future[tuple[str, Fitted]]] = {}
@@ -92,9 +88,9 @@ def fitted(
     backend: str,
     spark: Callable[[], Any],
 ) -> Fitted:
-    """Return the model of a fold: the one that was started ahead, or else fit it now.
+    """Return the models of a fold: those started ahead, or else fit them now.
 
-    If that fit failed, the model is fitted again, so that the error is raised here.
+    If that fit failed, they are fitted again, so that the error is raised here.
 
     Parameters
     ----------
@@ -117,8 +113,9 @@ def _hash_of_fit(
 ) -> str:
     """Hash the settings, the backend and the training data of a fit."""
     found = hashlib.sha256(f"{configuration.model_hash(study)} {backend}".encode())
-    for values in (examples.features, examples.target):
-        found.update(values.tobytes())
-    if examples.weights is not None:
-        found.update(examples.weights.tobytes())
+    for part, own in examples.by_part().items():
+        found.update(part.encode())
+        for values in (own.features, own.target, own.weights):
+            if values is not None:
+                found.update(values.tobytes())
     return found.hexdigest()

@@ -1,7 +1,8 @@
-"""Out-of-sample forecasts: each fold's model over its own test window."""
+"""Out-of-sample forecasts: each fold's models over its own test window."""
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,8 +11,8 @@ import pandas as pd
 from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.domain.features.bar_columns import price_of
 from whatif_assets.domain.leaks import Finding
-from whatif_assets.domain.models import Model
 from whatif_assets.domain.models.labels import Label
+from whatif_assets.domain.models.parts import PartModels, with_parts
 from whatif_assets.domain.models.windows import Fold
 from whatif_assets.home.home import Home
 from whatif_assets.home.lake import not_materialised
@@ -19,7 +20,7 @@ from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.dataset import dataset, versions_read
 from whatif_assets.steps.leak_gate import probe_forecasts
-from whatif_assets.steps.training import TABLE, read_model
+from whatif_assets.steps.training import TABLE, read_models
 
 IN_SAMPLE = "in_sample_forecasts"
 
@@ -73,7 +74,7 @@ class Forecasts:
             pd.Series(kind.changes(known[name].to_numpy(dtype=np.float64), known))
             for name in ("forecast", "label")
         )
-        if foretold.std() > 0 and naive.std() > 0:
+        if foretold.max() > foretold.min() and naive.std() > 0:
             scores["information_coefficient"] = float(
                 foretold.corr(realised, method="spearman")
             )
@@ -83,8 +84,9 @@ class Forecasts:
 def forecast(home: Home, study: Study, configuration: Configuration) -> Forecasts:
     """Forecast every bar of the test windows in one batch per fold.
 
-    Bars whose features are still warming up have no forecast. The result is empty for a
-    configuration without a model.
+    Bars whose features are still warming up have no forecast, nor have those of a
+    symbol or group that has no model. The result is empty for a configuration without
+    a model.
 
     Raises
     ------
@@ -97,7 +99,7 @@ def forecast(home: Home, study: Study, configuration: Configuration) -> Forecast
     _check_models(home, study, configuration)
     folds = study.folds(home.market)
     parts = [
-        forecast_by(_model(home, configuration, fold), home, configuration, fold)
+        forecast_by(_models(home, configuration, fold), home, configuration, fold)
         for fold in folds
     ]
     frame = pd.concat([part.frame for part in parts])
@@ -111,11 +113,16 @@ def probe(
     """Probe for look-ahead: compute some forecasts again with a changed future."""
     folds = {fold.number: fold for fold in study.folds(home.market)}
     price = configuration.label.price
+    part_of = home.parts_of(configuration)
+
+    @functools.cache
+    def _of(number: int) -> PartModels:
+        return _models(home, configuration, folds[number])
 
     def _predict(rows: pd.DataFrame, number: int) -> pd.DataFrame:
-        model = _model(home, configuration, folds[number])
         rows = rows.assign(price=price_of(rows, price), label=np.nan)
-        return forecast_rows(model, configuration, rows, number).frame
+        rows = with_parts(rows, part_of)
+        return forecast_rows(_of(number), configuration, rows, number).frame
 
     return probe_forecasts(home, configuration, forecasts.frame, _predict)
 
@@ -133,24 +140,24 @@ def forecast_in_sample(
     _check_models(home, study, configuration)
     first = study.folds(home.market)[0]
     seen = replace(first, test=first.train)
-    return forecast_by(_model(home, configuration, first), home, configuration, seen)
+    return forecast_by(_models(home, configuration, first), home, configuration, seen)
 
 
 def forecast_by(
-    model: Model, home: Home, configuration: Configuration, fold: Fold
+    models: PartModels, home: Home, configuration: Configuration, fold: Fold
 ) -> Forecasts:
-    """Forecast the test sessions of a fold with a model."""
+    """Forecast the test sessions of a fold with its models."""
     frame = dataset(home, configuration, fold.test)
-    return forecast_rows(model, configuration, frame, fold.number)
+    return forecast_rows(models, configuration, frame, fold.number)
 
 
 def forecast_rows(
-    model: Model, configuration: Configuration, frame: pd.DataFrame, fold: int
+    models: PartModels, configuration: Configuration, frame: pd.DataFrame, fold: int
 ) -> Forecasts:
-    """Forecast rows that have features, ``price`` and ``label`` with a fold's model."""
+    """Forecast rows of a dataset with a fold's models; ``label`` may be NaN."""
     columns = [feature.column for feature in configuration.features]
-    frame = frame[frame[columns].notna().all(axis=1)]
-    values = model.predict(frame[columns].to_numpy(dtype=np.float64))
+    frame = frame[frame[columns].notna().all(axis=1) & models.cover(frame)]
+    values = models.predict(frame[columns].to_numpy(dtype=np.float64), frame)
     label = configuration.label
     frame = frame.assign(
         fold=np.int32(fold),
@@ -173,8 +180,8 @@ def _check_models(home: Home, study: Study, configuration: Configuration) -> Non
         raise not_materialised(TABLE, configuration.key)
 
 
-def _model(home: Home, configuration: Configuration, fold: Fold) -> Model:
-    return read_model(home, configuration.key, fold.number)
+def _models(home: Home, configuration: Configuration, fold: Fold) -> PartModels:
+    return read_models(home, configuration.key, fold.number)
 
 
 def forecast_inputs(home: Home, key: str) -> dict[str, str]:

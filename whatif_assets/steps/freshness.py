@@ -36,6 +36,7 @@ from whatif_assets.steps.leaderboard import (
     fresh_results,
     leaderboard_inputs,
 )
+from whatif_assets.steps.model_cards import model_card_inputs
 from whatif_assets.steps.placebos import placebo_inputs
 from whatif_assets.steps.training import training_inputs
 from whatif_assets.steps.verdicts import verdict_inputs
@@ -332,6 +333,7 @@ _RULES = {
         lambda f, key: forecast_quality_inputs(f.home, key),
         lambda f, key: [("forecasts", key)],
     ),
+    "model_cards": _Rule(lambda f, key: model_card_inputs(f.home, key), _forecast_from),
     "backtest_results": _Rule(
         lambda f, key: evaluation_inputs(f.home, key), _traded_on
     ),

@@ -31,11 +31,12 @@ from whatif_assets.settings.study import Study
 from whatif_assets.steps.backtesting import indicators_of
 from whatif_assets.steps.benchmarks import benchmark_of, benchmarks_of
 from whatif_assets.steps.dataset import dataset, versions_read
+from whatif_assets.steps.examples import examples_of, probe_examples
 from whatif_assets.steps.facts import JoinedFacts
 from whatif_assets.steps.forecasting import forecast_by
 from whatif_assets.steps.placebos import WinnerShape
 from whatif_assets.steps.sleeves import run_with_fills, sleeves_of_configuration
-from whatif_assets.steps.training import examples_of, fit_fold, probe_examples
+from whatif_assets.steps.training import fit_fold
 from whatif_assets.steps.winner import Winner
 
 OPENINGS = "holdout_openings"
@@ -83,8 +84,8 @@ def evaluate_holdout(
         examples = examples_of(study, configuration, frame, fold)
         found = probe_examples(study, configuration, frame, fold, examples)
         refuse_leak(found, f"Holdout of {configuration.key}")
-        model, _, _ = fit_fold(study, configuration, examples, backend, spark)
-        forecasts = forecast_by(model, home, configuration, fold).frame
+        models = fit_fold(study, configuration, examples, backend, spark).models
+        forecasts = forecast_by(models, home, configuration, fold).frame
     sleeves = sleeves_of_configuration(home, study, configuration, fold.test, forecasts)
     n = len(fold.test)
     run = run_with_fills(sleeves, configuration, [winner.variant], n)

@@ -25,13 +25,16 @@ from whatif_assets.domain.accounts.shape import Shape, trade_at_random
 from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.domain.features.feature import Feature
+from whatif_assets.domain.models import Model
+from whatif_assets.domain.models.parts import PartModels
 from whatif_assets.domain.strategies.panel_rule import PanelRule
 from whatif_assets.engines.backtest import sweep
-from whatif_assets.engines.fitting import fit
+from whatif_assets.engines.fitting import fit, fit_parts
 from whatif_assets.engines.strategies import find_strategy, required_features
 from whatif_assets.home.manifest import why_computed
 from whatif_assets.steps.benchmarks import benchmark_of, benchmarks_of
 from whatif_assets.steps.dataset import dataset
+from whatif_assets.steps.examples import Examples, examples_of
 from whatif_assets.steps.forecasting import forecast_by
 from whatif_assets.steps.market_impact import with_impact_scale
 from whatif_assets.steps.sleeves import (
@@ -40,8 +43,7 @@ from whatif_assets.steps.sleeves import (
     forecasts_of,
     rerun_with_fills,
 )
-from whatif_assets.steps.training import TABLE as MODELS
-from whatif_assets.steps.training import examples_of
+from whatif_assets.steps.training import noted_of
 from whatif_assets.steps.universe import with_members
 from whatif_assets.steps.winner import Winner
 
@@ -159,27 +161,41 @@ def shuffled_labels(challenged: WinnerShape) -> Iterator[Placebo]:
     folds = winner.study.folds(winner.home.market)
     sessions = sorted({day for fold in folds for day in fold.train})
     frame = dataset(winner.home, configuration, sessions)
-    chosen = winner.home.lake.read(MODELS, configuration.key)["settings"]
-    settings = [json.loads(text) for text in chosen]
     by_fold = [examples_of(winner.study, configuration, frame, fold) for fold in folds]
     for seed in range(1, SHUFFLES + 1):
         draw = np.random.default_rng([seed, configuration.model_seed])
         parts = []
-        for fold, examples, own in zip(folds, by_fold, settings):
-            order, weights = draw.permutation(len(examples.target)), examples.weights
-            model = fit(
-                configuration.algorithm,
-                "local",
-                examples.features,
-                examples.target[order],
-                own,
-                configuration.model_seed,
-                weights=None if weights is None else weights[order],
-                base=configuration.base,
-            )
-            parts.append(forecast_by(model, winner.home, configuration, fold).frame)
+        for fold, examples in zip(folds, by_fold):
+            models = _without_information(winner, examples, fold.number, draw)
+            parts.append(forecast_by(models, winner.home, configuration, fold).frame)
         variant = dataclasses.replace(winner.variant, id=f"seed={seed}")
         yield Placebo(configuration.strategy, (variant,), pd.concat(parts))
+
+
+def _without_information(
+    winner: Winner, examples: Examples, fold: int, draw: np.random.Generator
+) -> PartModels:
+    """Fit the winner's models of a fold on labels that are shuffled within each."""
+    configuration = winner.configuration
+    settings, _ = noted_of(winner.home, configuration.key, fold)
+    rows = {part: own for part, own in examples.by_part().items() if part in settings}
+    orders = {part: draw.permutation(len(own.target)) for part, own in rows.items()}
+
+    def _fit(part: str, threads: int) -> Model:
+        own, order = rows[part], orders[part]
+        return fit(
+            str(configuration.algorithm),
+            "local",
+            own.features,
+            own.target[order],
+            settings[part],
+            configuration.model_seed,
+            weights=None if own.weights is None else own.weights[order],
+            base=configuration.base,
+            threads=threads,
+        )
+
+    return PartModels(fit_parts(_fit, list(rows), "local"))
 
 
 def random_ranks(challenged: WinnerShape) -> Iterator[Placebo]:

@@ -4,127 +4,47 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.base.hashing import combined_hash
-from whatif_assets.domain.leaks import (
-    Admit,
-    Finding,
-    refuse_leak,
-    training_stops_before_test,
-)
+from whatif_assets.domain.leaks import Admit, refuse_leak
 from whatif_assets.domain.models import Model
-from whatif_assets.domain.models.weights import row_weights
-from whatif_assets.domain.models.windows import Fold, cv_folds, training_rows
+from whatif_assets.domain.models.parts import ALL, PartModels
+from whatif_assets.domain.models.windows import Fold, cv_folds
 from whatif_assets.engines.algorithms import find_algorithm
-from whatif_assets.engines.fitting import fit, search
+from whatif_assets.engines.fitting import fit, fit_parts, search
 from whatif_assets.home.damage import DamagedFile
 from whatif_assets.home.home import Home
 from whatif_assets.home.lake import not_materialised
-from whatif_assets.home.models import decoded_model, encoded_model
+from whatif_assets.home.models import decoded_models, encoded_models
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.keys import study_of
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.dataset import dataset, versions_read
+from whatif_assets.steps.examples import (
+    FEWEST_ROWS,
+    Examples,
+    embargo_of,
+    examples_of,
+    probe_examples,
+)
 from whatif_assets.steps.leak_gate import probe_labels
 from whatif_assets.steps.leakage_suspects import probe_learned_columns
 from whatif_assets.steps.reuse import same_inputs
+from whatif_assets.steps.trained import Fitted, Trained
 
 TABLE = "trained_models"
-# A model, the settings that it was fitted with, and the scores of a search for them.
-Fitted: TypeAlias = "tuple[Model, dict[str, Any], pd.DataFrame | None]"
 FoldFitter: TypeAlias = Callable[..., Fitted]
-FOLDS = {
-    "fold": "int64",
-    "train_first": "datetime64[us]",
-    "train_last": "datetime64[us]",
-    "train_rows": "int64",
-    "train_rmse": "float64",
-    "settings": "str",
-}
-
-
-@dataclass
-class Trained:
-    """The trained models of a configuration, as they are described in the lake.
-
-    Attributes
-    ----------
-    backend
-        Where the models were fitted; ``none`` for a rule.
-    folds
-        One row per fold: training sessions, rows, training error, chosen settings.
-    importance
-        Importance of each feature in each fold.
-    scores
-        Score of every candidate of a search in every cross-validation fold; else empty.
-    taken_from
-        Key of the configuration from which models were taken, so that no search was
-        run here; None if the models were fitted.
-    data_version
-        Hash of the models.
-    """
-
-    backend: str
-    folds: list[dict[str, Any]] = field(default_factory=list)
-    importance: list[pd.DataFrame] = field(default_factory=list)
-    scores: list[pd.DataFrame] = field(default_factory=list)
-    taken_from: str | None = None
-    data_version: str = ""
-
-    def note(
-        self,
-        fold: Fold,
-        fitted: Fitted,
-        examples: Examples,
-        configuration: Configuration,
-    ) -> None:
-        """Add the model of a fold, its importance, and the scores of a search."""
-        model, settings, scores = fitted
-        if scores is not None:
-            self.scores.append(scores.assign(fold=fold.number)[["fold", *scores]])
-        error = model.predict(examples.features) - examples.target
-        self.folds.append(
-            {
-                "fold": fold.number,
-                "train_first": fold.train[0],
-                "train_last": fold.train[-1],
-                "train_rows": len(examples.target),
-                "train_rmse": float(np.sqrt(np.mean(error**2))),
-                "settings": json.dumps(settings, sort_keys=True),
-            }
-        )
-        columns = [feature.column for feature in configuration.features]
-        self.importance.append(
-            pd.DataFrame({"feature": columns, "importance": model.importance()})
-        )
-
-    def table(self) -> pd.DataFrame:
-        """Return the table ``trained_models``: one row per fold."""
-        return pd.DataFrame(self.folds, columns=list(FOLDS)).astype(FOLDS)
-
-    def metadata(self) -> dict[str, Any]:
-        """Metadata to show: folds, importance, the best candidates of a search."""
-        if not self.folds:
-            return {"note": "This configuration is a rule; it has no model."}
-        shown: dict[str, Any] = {"backend": self.backend, "folds": self.table()}
-        importance = pd.concat(self.importance).groupby("feature", sort=False).mean()
-        ordered = importance.sort_values("importance", ascending=False)
-        shown["importance"] = ordered.reset_index()
-        if self.scores:
-            shown["search"] = pd.concat(self.scores).sort_values("rmse").head(10)
-        return shown
+# A model, the settings that it was fitted with, and the scores of a search for them.
+OnePart: TypeAlias = tuple[Model, dict[str, Any], pd.DataFrame | None]
 
 
 def model_file(fold: int) -> str:
-    """Return the name of the file with the model of a fold, in its partition."""
+    """Return the name of the file with the models of a fold, in its partition."""
     return f"fold_{fold}.model"
 
 
@@ -152,7 +72,7 @@ def train(
     admit
         Takes what the leak gate finds before a model is fitted.
     fitted
-        Gives the model of a fold, as `whatif_assets.steps.fitting_ahead.fitted` does;
+        Gives the models of a fold, as `whatif_assets.steps.fitting_ahead.fitted` does;
         by default it is fitted now.
 
     Raises
@@ -179,39 +99,40 @@ def train(
         if ready is None:
             make = functools.partial(fitted, fold) if fitted else fit_fold
             ready = make(study, configuration, examples, backend, spark)
-        hashes.append(_write_model(home, key, fold, ready[0], trained.taken_from))
+        taken = trained.taken_from
+        hashes.append(_write_models(home, key, fold, ready.models, taken))
         trained.note(fold, ready, examples, configuration)
     version = lake.write(TABLE, key, trained.table())
     trained.data_version = combined_hash([version, hashes])
     return trained
 
 
-def _write_model(
-    home: Home, key: str, fold: Fold, model: Model, taken_from: str | None
+def _write_models(
+    home: Home, key: str, fold: Fold, models: PartModels, taken_from: str | None
 ) -> str:
-    """Write the model of a fold, stored once where it was taken from another one."""
+    """Write the models of a fold, stored once where they were taken elsewhere."""
     file = model_file(fold.number)
-    version = home.lake.write_file(TABLE, key, file, encoded_model(model))
+    version = home.lake.write_file(TABLE, key, file, encoded_models(models))
     if taken_from is not None:
         home.lake.store_once(TABLE, key, [taken_from], file)
     return version
 
 
-def read_model(home: Home, key: str, fold: int) -> Model:
-    """Read the model of a fold of a configuration.
+def read_models(home: Home, key: str, fold: int) -> PartModels:
+    """Read the models of a fold of a configuration.
 
     Raises
     ------
     BadInput
-        There is none.
+        There are none.
     DamagedFile
-        It cannot be read. From now on the configuration's models are not complete, so
+        They cannot be read. From now on the configuration's models are not complete, so
         that they are fitted again.
     """
     try:
         content = home.lake.read_file(TABLE, key, model_file(fold))
         where = home.lake.where(TABLE, key, model_file(fold))
-        return decoded_model(content, where, home.code_base(study_of(key)))
+        return decoded_models(content, where, home.code_base(study_of(key)))
     except FileNotFoundError:
         raise not_materialised(TABLE, key) from None
     except DamagedFile:
@@ -220,15 +141,33 @@ def read_model(home: Home, key: str, fold: int) -> Model:
 
 
 def _stored(home: Home, key: str | None, fold: Fold) -> Fitted | None:
-    """Read the model of a fold that a configuration has in the lake, if it can be."""
+    """Read what a configuration has fitted in a fold, if it can be read."""
     if key is None:
         return None
     try:
-        folds = home.lake.read(TABLE, key).set_index("fold")
-        model = read_model(home, key, fold.number)
-        return model, json.loads(str(folds.loc[fold.number, "settings"])), None
+        settings, not_fitted = noted_of(home, key, fold.number)
+        return Fitted(read_models(home, key, fold.number), settings, not_fitted)
     except (BadInput, OSError, ValueError, KeyError):
         return None
+
+
+def noted_of(
+    home: Home, key: str, fold: int
+) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+    """Read what the table says of the models of a fold.
+
+    Returns
+    -------
+    settings, not_fitted : dict
+        As of `Fitted`, by part.
+    """
+    table = home.lake.read(TABLE, key)
+    rows = table[table["fold"] == fold]
+    rows = rows.set_index(rows["part"].fillna(ALL))  # older files have no parts
+    settings = {
+        str(part): json.loads(text) for part, text in rows["settings"].dropna().items()
+    }
+    return settings, {str(k): str(v) for k, v in rows["not_fitted"].dropna().items()}
 
 
 def training_frame(
@@ -256,84 +195,6 @@ def training_inputs(
     }
 
 
-@dataclass(frozen=True, eq=False)
-class Examples:
-    """The training set of a fold.
-
-    Attributes
-    ----------
-    rows
-        Training rows in time order, ``ts`` and ``label_ts`` among their columns.
-    features, target
-        n x k features and n labels, finite.
-    weights
-        Weight of each row; None if all count the same.
-    """
-
-    rows: pd.DataFrame
-    features: npt.NDArray[np.float64]
-    target: npt.NDArray[np.float64]
-    weights: npt.NDArray[np.float64] | None
-
-
-def examples_of(
-    study: Study, configuration: Configuration, frame: pd.DataFrame, fold: Fold
-) -> Examples:
-    """Select the rows that a fold may train on.
-
-    Parameters
-    ----------
-    frame
-        A dataset from :func:`whatif_assets.steps.dataset.dataset`, with at least the
-        fold's training sessions.
-
-    Raises
-    ------
-    BadInput
-        There are fewer than two rows to train on.
-    """
-    columns = [feature.column for feature in configuration.features]
-    usable = frame[[*columns, "label"]].notna().all(axis=1)
-    rows = frame[usable & training_rows(frame, fold, embargo_of(study, configuration))]
-    if len(rows) < 2:
-        empty = [name for name in columns if frame[name].isna().all()]
-        without = f" No row has a value of {', '.join(empty)}." if empty else ""
-        raise BadInput(
-            f"Configuration {configuration.key}, fold {fold.number}: {len(rows)} "
-            f"row(s) to train on in sessions {fold.train[0]} to {fold.train[-1]}, but "
-            "at least 2 are needed; the features may still be warming up, or the "
-            f"label's bars are missing.{without}"
-        )
-    return Examples(
-        rows,
-        rows[columns].to_numpy(dtype=np.float64),
-        rows["label"].to_numpy(dtype=np.float64),
-        row_weights(rows, frame, configuration.weighting),
-    )
-
-
-def probe_examples(
-    study: Study,
-    configuration: Configuration,
-    frame: pd.DataFrame,
-    fold: Fold,
-    examples: Examples,
-) -> Finding:
-    """Check that the training set of a fold ends before its test window."""
-    embargo, folds = embargo_of(study, configuration), []
-    if configuration.search:
-        folds = cv_folds(examples.rows, configuration.search_folds, embargo)
-    horizon = configuration.label.horizon
-    return training_stops_before_test(
-        examples.rows, frame, fold, embargo, horizon, folds
-    )
-
-
-def embargo_of(study: Study, configuration: Configuration) -> int:
-    """Return the bars left out before each test: the study's, or else the horizon."""
-    return study.evaluation.embargo or configuration.label.horizon
-
-
 def fit_fold(
     study: Study,
     configuration: Configuration,
@@ -341,29 +202,90 @@ def fit_fold(
     backend: str,
     spark: Callable[[], Any],
 ) -> Fitted:
-    """Fit the model of a fold; search for its settings if the study requests it.
+    """Fit the models of a fold; search for their settings if the study requests it.
 
-    Returns
-    -------
-    Model
-        The model.
-    dict
-        The settings that the model was fitted with.
-    pandas.DataFrame or None
-        The scores of the search, if there was one.
+    A part of the symbols that cannot be fitted, since it has too few rows, has no
+    model; the result says why.
+
+    Raises
+    ------
+    BadInput
+        No part can be fitted.
     """
+    parts = examples.by_part()
+
+    def _attempt(part: str, threads: int) -> OnePart | BadInput:
+        rows = parts[part]
+        try:
+            return _fit_part(study, configuration, rows, backend, spark, threads)
+        except BadInput as error:
+            return error
+
+    found = fit_parts(_attempt, list(parts), backend, spark)
+    errors = {part: one for part, one in found.items() if isinstance(one, BadInput)}
+    fitted = {part: one for part, one in found.items() if not isinstance(one, BadInput)}
+    if not fitted:
+        raise _none_fitted(configuration, errors)
+    scores = [one for _, _, one in fitted.values() if one is not None]
+    return Fitted(
+        PartModels({part: model for part, (model, _, _) in fitted.items()}),
+        {part: settings for part, (_, settings, _) in fitted.items()},
+        {part: str(error) for part, error in errors.items()},
+        _mean_scores(scores, configuration.search) if scores else None,
+    )
+
+
+def _none_fitted(
+    configuration: Configuration, errors: Mapping[str, BadInput]
+) -> BadInput:
+    """Return the error of the only part, or one that names the first of several."""
+    part, error = next(iter(errors.items()))
+    if part == ALL:
+        return error
+    return BadInput(
+        f"Configuration {configuration.key}: model_per: none of {len(errors)} models, "
+        f"one per {configuration.model_per}, can be fitted. The first, of {part}: "
+        f"{error}"
+    )
+
+
+def _mean_scores(
+    scores: Sequence[pd.DataFrame], searched: Iterable[str]
+) -> pd.DataFrame:
+    """Return the scores of the only part, or else the mean over the parts."""
+    if len(scores) == 1:
+        return scores[0]
+    keys = [*searched, "cv_fold"]
+    return pd.concat(scores).groupby(keys, sort=False).mean().reset_index()
+
+
+def _fit_part(
+    study: Study,
+    configuration: Configuration,
+    examples: Examples,
+    backend: str,
+    spark: Callable[[], Any],
+    threads: int,
+) -> OnePart:
+    """Fit the model of a part of the symbols, after a search for its settings."""
+    if len(examples.target) < FEWEST_ROWS:
+        raise BadInput(
+            f"{len(examples.target)} row(s) to train on, but at least {FEWEST_ROWS} "
+            "are needed."
+        )
     settings, scores = dict(configuration.model_settings), None
     algorithm, seed = str(configuration.algorithm), configuration.model_seed
+    x, y = examples.features, examples.target
     if configuration.search:
         folds = configuration.search_folds
         cv = cv_folds(examples.rows, folds, embargo_of(study, configuration))
         chosen, scores = search(
-            algorithm, backend, examples.features, examples.target, settings,
-            configuration.search, cv, seed, spark, examples.weights, configuration.base,
+            algorithm, backend, x, y, settings, configuration.search, cv, seed, spark,
+            examples.weights, configuration.base, threads,
         )  # fmt: skip
         settings.update(chosen)
     model = fit(
-        algorithm, backend, examples.features, examples.target, settings, seed, spark,
-        examples.weights, configuration.base,
+        algorithm, backend, x, y, settings, seed, spark, examples.weights,
+        configuration.base, threads,
     )  # fmt: skip
     return model, settings, scores

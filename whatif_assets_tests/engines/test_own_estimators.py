@@ -15,11 +15,12 @@ from sklearn.preprocessing import StandardScaler
 
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.models import Model, parse_settings
+from whatif_assets.domain.models.parts import ALL, PartModels
 from whatif_assets.domain.models.windows import cv_folds
 from whatif_assets.engines import own_estimators, own_models
 from whatif_assets.engines.algorithms import find_algorithm
 from whatif_assets.engines.fitting import fit, search
-from whatif_assets.home.models import decoded_model, encoded_model
+from whatif_assets.home.models import decoded_models, encoded_models
 from whatif_assets_tests.domain.models.made_up import rows_of
 
 X, Y = rows_of(120)
@@ -113,8 +114,12 @@ def fitted(name: str, folder: Path, settings: dict[str, Any] | None = None) -> M
     return fit(f"models/mine.py:{name}", "local", X, Y, settings or {}, base=folder)
 
 
+def stored(model: Model) -> bytes:
+    return encoded_models(PartModels({ALL: model}))
+
+
 def read_again(model: Model, folder: Path) -> Model:
-    return decoded_model(encoded_model(model), Path("fold_0.model"), folder)
+    return decoded_models(stored(model), Path("fold_0.model"), folder).models[ALL]
 
 
 class TestEquality:
@@ -125,7 +130,7 @@ class TestEquality:
         np.testing.assert_allclose(model.predict(X), theirs, rtol=1e-12)
         again = read_again(model, folder)
         assert again.predict(X).tobytes() == model.predict(X).tobytes()
-        assert encoded_model(again) == encoded_model(model)
+        assert stored(again) == stored(model)
         assert np.isnan(again.importance()).all()
 
     def test_a_pipeline_of_a_users_file_forecasts_as_the_bare_one(
@@ -210,10 +215,10 @@ class TestIsolation:
             calls.append(work)
             return run(self, rows, work, *inputs)
 
-        content = encoded_model(fitted("Mean", folder, {"by": 7.0}))
+        content = stored(fitted("Mean", folder, {"by": 7.0}))
         monkeypatch.setattr(own_estimators.Recipe, "run", noted)
         for _ in range(3):
-            decoded_model(content, Path("fold_0.model"), folder).predict(X)
+            decoded_models(content, Path("fold_0.model"), folder).models[ALL].predict(X)
         assert calls.count(own_models._fit_here) == 1
 
     @pytest.mark.parametrize(

@@ -95,6 +95,8 @@ def rule_settings(draw: st.DrawFn) -> dict[str, Any]:
     return drawn
 
 
+# Tiers that fall and rise, so that cash ends before, at and after where they begin.
+TIERS = [((0, 0.02), (3, 0.01), (40, 0.5)), ((0, 0.9), (9, 0.0))]
 # Rates of the symbol of the drawn bars, and of no other.
 OF_SYMBOL = BySymbol(default=7.0, own=(("AAA", 900.0),))
 
@@ -110,6 +112,7 @@ costs = st.builds(
     impact=sometimes(st.sampled_from([0.5, 1.0]), 0.0),
     cash_bps=sometimes(st.sampled_from([400, 50_000]), 0.0),
     debit_bps=sometimes(st.sampled_from([700, 90_000]), 0.0),
+    commission_tiers=sometimes(st.sampled_from(TIERS), ()),
 )
 cash = st.sampled_from([20.0, 750.0, 1000.0, 2000.0, 1e4, 1e6])
 
@@ -119,7 +122,7 @@ def assert_equal(bars: Sleeve, strategy: str, variant: Variant) -> None:
     assert table["equal"].all(), table.iloc[0].to_dict()
 
 
-@settings(max_examples=1500, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=800, deadline=None, suppress_health_check=SLOW)
 @given(
     bars=markets({"forecast": FORECASTS}),
     thresholds=st.tuples(

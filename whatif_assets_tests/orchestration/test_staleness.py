@@ -145,6 +145,7 @@ def test_a_corrected_bar_makes_its_session_stale_and_then_what_reads_it(home, so
         assert found.pop("backtest_results") == {"small.fit", "small.cross"}
         assert found.pop("forecasts") == {"small.fit"}
         assert found.pop("forecast_quality") == {"small.fit"}
+        assert found.pop("model_cards") == {"small.fit"}
         assert found.keys() == WHOLE
         rerun(home, instance)
         assert stale(home, instance) == {}
@@ -171,6 +172,7 @@ def test_a_changed_label_makes_models_and_what_comes_of_them_stale(home):
         assert found.pop("trained_models") == {"small.fit"}
         assert found.pop("forecasts") == {"small.fit"}
         assert found.pop("forecast_quality") == {"small.fit"}
+        assert found.pop("model_cards") == {"small.fit"}
         assert found.pop("backtest_results") == {"small.fit"}
         assert found.keys() == WHOLE
         rerun(home, instance)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from whatif_assets.home.home import Home
 from whatif_assets.report.forecast_tables import forecast_tables, of_study
+from whatif_assets.steps import model_cards
 from whatif_assets.steps.forecast_quality import TABLES
 from whatif_assets.steps.freshness import Freshness
 from whatif_assets.steps.leaderboard import configurations_of
@@ -24,6 +25,8 @@ def shown(home: Home) -> dict[str, set[str]]:
 def test_what_is_stale_is_left_out(copied_home: Path) -> None:
     home = Home.open(copied_home)
     models = {"tiny.linear", "tiny.forest~max_depth=2", "tiny.forest~max_depth=3"}
-    assert shown(home) == dict.fromkeys(TABLES, models)
+    cards = dict.fromkeys(model_cards.TABLES, models)
+    assert shown(home) == {**dict.fromkeys(TABLES, models), **cards}
     correct(home, "forecasts", "tiny.linear")
-    assert shown(home) == dict.fromkeys(TABLES, models - {"tiny.linear"})
+    without = dict.fromkeys(TABLES, models - {"tiny.linear"})
+    assert shown(home) == {**without, **cards}

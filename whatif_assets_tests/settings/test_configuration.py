@@ -466,9 +466,35 @@ class TestCosts:
         assert [v.costs.impact for v in variants] == [0, 0, 0.5, 0.5]
         assert {v.costs.borrow("GME") for v in variants} == {0.2}
 
+    def test_tiers_of_a_configuration_replace_those_of_the_study(self):
+        listed = [{"from": 0, "per_share": 0.01}, {"from": 500, "per_share": 0.006}]
+        of_study = self.one({"commission_tiers": listed})
+        costs = found("demo.rf", of_study).costs
+        assert costs.commission_tiers == ((0, 0.01), (500, 0.006))
+        without = self.one({"commission_tiers": listed}, commission_tiers=[])
+        assert found("demo.rf", without).costs.commission_tiers == ()
+
+    @pytest.mark.parametrize(
+        "tiers",
+        [
+            0.01,
+            [{"from": 1, "per_share": 0.01}],
+            [{"from": 0}],
+            [{"from": 0, "per_share": -1}],
+            [{"from": 0, "per_share": "x"}],
+            [{"from": 0, "per_share": 1}, {"from": 2.5, "per_share": 1}],
+            [{"from": 0, "per_share": 1}, {"from": 0, "per_share": 2}],
+            [{"from": n, "per_share": 1} for n in range(4)],
+        ],
+    )
+    def test_wrong_tiers_are_refused(self, tiers):
+        with pytest.raises(BadInput, match=r"commission_tiers: .*up to 3 tiers are"):
+            found("demo.rf", self.one({}, commission_tiers=tiers))
+
     def test_a_study_without_the_later_costs_is_written_as_before(self):
         settings = found("demo.rf", self.one({"slippage_bps": 1})).settings()
-        later = {"impact", "commission_per_order", "half_spread_bps"}
+        later = {"impact", "commission_per_order", "commission_tiers"}
+        later |= {"half_spread_bps"}
         assert not later & set(settings)
         assert settings["borrow_bps"] == 0.0
 
@@ -508,6 +534,82 @@ class TestCosts:
         assert "impact: found -1; a number of 0.0 or more" in refused(
             "demo.rf", self.one(impact=-1)
         )
+
+
+LABELS = {
+    "sign": {"kind": "direction", "horizon": 3},
+    "hit": {"kind": "triple_barrier", "profit": 2},
+}
+
+
+def labelled(**fields) -> Study:
+    rf = {**FOREST, **fields}
+    return Study(name="demo", labels=LABELS, configurations={"rf": rf})
+
+
+def test_a_label_is_an_axis_by_its_name():
+    one = labelled(each={"label": ["sign", "hit"]}, horizon=4)
+    sign, hit = expand(one, HERE)
+    assert [c.key for c in (sign, hit)] == ["demo.rf~label=sign", "demo.rf~label=hit"]
+    assert (sign.label.kind, hit.label.kind) == ("direction", "triple_barrier")
+    assert (sign.label.horizon, hit.label.of_kind.profit) == (4, 2)
+    assert sign.model_hash(one) != hit.model_hash(one)
+    # The name is no content: the same label under another name is the same model.
+    renamed = Study(
+        name="demo", labels={"up": LABELS["hit"]}, configurations=one.configurations
+    )
+    assert found("demo.rf~label=up", renamed).model_hash(renamed) == hit.model_hash(one)
+
+
+def test_a_label_that_the_study_does_not_have_is_refused():
+    with pytest.raises(BadInput, match=r"label: found 'sing'; .*mean 'sign'"):
+        found("demo.rf~label=sing", labelled())
+    with pytest.raises(BadInput, match="the study has no labels under"):
+        found("demo.rf~label=sign")
+
+
+def test_weights_are_fields_of_a_configuration():
+    one = found("demo.rf~weight_uniqueness=true~weight_half_life=10")
+    assert one.settings()["weight_half_life"] == 10
+    plain = study(rf=FOREST)
+    assert one.model_hash(plain) != found("demo.rf").model_hash(plain)
+    with pytest.raises(BadInput, match="kind level, which has no classes"):
+        found("demo.rf~weight_classes=true")
+    assert found("demo.rf~label=sign~weight_classes=true", labelled()).weighting.classes
+    with pytest.raises(BadInput, match="weight_oldest: found 0 beside"):
+        found("demo.rf~weight_half_life=10~weight_oldest=0")
+
+
+def test_models_of_existing_studies_keep_their_identity():
+    """Settings that came later are part of it only where a study uses them."""
+    part = found("demo.rf")._model_part()
+    assert part["label"] == {
+        "price": "vwap",
+        "horizon": 5,
+        "kind": "level",
+        "across_sessions": False,
+    }
+    assert not [name for name in part if name.startswith("weight")]
+    assert found("demo.rf").features_read == found("demo.rf").features
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("{kind: barrier}", r":2: label\.kind: found 'barrier'; .*'triple_barrier'"),
+        ("{profit: 2}", r":2: label: profit: found with kind: level, .*'meta' or"),
+        ("{kind: meta, side: rsii}", r":2: label: side: feature rsii: unknown"),
+        ("{kind: meta}", r":2: label: side: this field is required"),
+        ("{kind: direction, dead_band: -1}", r":2: label: dead_band: found -1; a num"),
+        ("{horizn: 3}", r":2: label: horizn: unknown field; allowed with .* 'horizon'"),
+        ("{kind: meta, side: rsi, relative_to: market}", "with kind: meta, from which"),
+    ],
+)
+def test_a_wrong_label_is_told_with_its_line(tmp_path, written, message):
+    path = tmp_path / "demo.yaml"
+    path.write_text(f"name: demo\nlabel: {written}\nconfigurations: {{a: {{}}}}\n")
+    with pytest.raises(BadInput, match=message):
+        read_study(path)
 
 
 class TestEstimators:

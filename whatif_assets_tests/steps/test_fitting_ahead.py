@@ -10,8 +10,9 @@ import pytest
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.home.home import Home
 from whatif_assets.steps import fitting_ahead as ahead
+from whatif_assets.steps.examples import examples_of
 from whatif_assets.steps.fitting_ahead import fit_ahead, fitted
-from whatif_assets.steps.training import examples_of, fit_fold, training_frame
+from whatif_assets.steps.training import fit_fold, training_frame
 
 KEY = "tiny.forest~max_depth=2"
 
@@ -40,16 +41,19 @@ def fits(monkeypatch):
     return made
 
 
+def assert_same_forecasts(one, other, examples):
+    found = [f.models.predict(examples.features, examples.rows) for f in (one, other)]
+    np.testing.assert_array_equal(*found)
+
+
 def test_a_model_fitted_ahead_is_fitted_once(asked, fits):
     home, fold, study, configuration, examples = asked
     fit_ahead(home, study, [configuration], "local", dict)
-    model, settings, _ = fitted(fold, study, configuration, examples, "local", dict)
+    ready = fitted(fold, study, configuration, examples, "local", dict)
     assert len(fits) == 1
-    now, same_settings, _ = fit_fold(study, configuration, examples, "local", dict)
-    assert settings == same_settings
-    np.testing.assert_array_equal(
-        model.predict(examples.features), now.predict(examples.features)
-    )
+    now = fit_fold(study, configuration, examples, "local", dict)
+    assert ready.settings == now.settings
+    assert_same_forecasts(ready, now, examples)
 
 
 def test_it_is_given_once(asked, fits):
@@ -64,12 +68,10 @@ def test_of_other_rows_it_is_fitted_again(asked, fits):
     home, fold, study, configuration, examples = asked
     fit_ahead(home, study, [configuration], "local", dict)
     other = dataclasses.replace(examples, target=-examples.target)
-    model, _, _ = fitted(fold, study, configuration, other, "local", dict)
+    ready = fitted(fold, study, configuration, other, "local", dict)
     assert len(fits) == 2
-    now, _, _ = fit_fold(study, configuration, other, "local", dict)
-    np.testing.assert_array_equal(
-        model.predict(examples.features), now.predict(examples.features)
-    )
+    now = fit_fold(study, configuration, other, "local", dict)
+    assert_same_forecasts(ready, now, examples)
 
 
 def test_what_fails_ahead_is_told_where_it_is_asked_for(asked, monkeypatch):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from whatif_assets.domain.accounts._backtrader import bt
+from whatif_assets.domain.accounts.costs import commission_by_share
 
 
 class Commission(bt.CommInfoBase):  # type: ignore[misc]
-    """Commission by value, share and order, with a minimum and a contract multiplier.
+    """Commission by value, share and order, with tiers, a minimum and a multiplier.
 
     ``commission`` is a fraction of the value, as everywhere in Backtrader; the value is
     positive even at a price below 0. ``mult`` is the money per point of the price.
@@ -21,6 +22,7 @@ class Commission(bt.CommInfoBase):  # type: ignore[misc]
         ("per_share", 0.0),
         ("per_order", 0.0),
         ("minimum", 0.0),
+        ("tier_steps", (0.0, 0.0, 0.0, 0.0)),
     )
 
     def getsize(self, price: float, cash: float) -> int:
@@ -47,5 +49,6 @@ class Commission(bt.CommInfoBase):  # type: ignore[misc]
 
     def _getcommission(self, size: float, price: float, pseudoexec: bool) -> float:
         by_value = abs(size) * self.p.commission * abs(price) * self.p.mult
-        charged = by_value + abs(size) * self.p.per_share + self.p.per_order
+        by_share = commission_by_share(abs(size), self.p.per_share, *self.p.tier_steps)
+        charged = by_value + by_share + self.p.per_order
         return float(max(charged, self.p.minimum))

@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,13 @@ _LATER = (
     "participation",
     "cash_bps",
     "debit_bps",
+    "commission_tiers",
 )
+MOST_TIERS = 3
+# What `Costs.tier_steps` are called among the parameters of the engines.
+TIER_STEPS = ("tier_step", "tier_start", "next_tier_step", "next_tier_start")
+# A tier of the commission: the units of an order that are before it, and its rate.
+Tier = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -94,6 +101,10 @@ class Costs:
         Yearly rates in basis points that cash above 0 earns, and that cash below 0
         costs; 1/365 of them for each calendar day (UTC), at the account's first bar of
         a day and before its orders.
+    commission_tiers
+        Money per share or contract that depends on the size of the order, on top of the
+        other commission: each share pays the rate of its own tier. Up to `MOST_TIERS`;
+        the first begins at 0 units.
     """
 
     commission_bps: float = 0.0
@@ -107,6 +118,7 @@ class Costs:
     participation: float = 0.0
     cash_bps: float = 0.0
     debit_bps: float = 0.0
+    commission_tiers: tuple[Tier, ...] = ()
 
     def slippage(self, symbol: str) -> float:
         """Slippage and half spread of a symbol together, a fraction of the price."""
@@ -131,6 +143,24 @@ class Costs:
         return bool(self.cash_bps or self.debit_bps)
 
     @property
+    def per_share(self) -> float:
+        """Commission per share of the first tier."""
+        rates = [rate for _, rate in self.commission_tiers[:1]]
+        return self.commission_per_share + sum(rates)
+
+    @property
+    def tier_steps(self) -> tuple[float, float, float, float]:
+        """How the rate per share changes at the second tier, and after how many units.
+
+        Then the same of the third tier; zeros for a tier that is not there.
+        """
+        rates = [rate for _, rate in self.commission_tiers]
+        steps = [after - before for before, after in pairwise(rates)]
+        starts = [start for start, _ in self.commission_tiers[1:]]
+        first, second = [*zip(steps, starts), (0.0, 0.0), (0.0, 0.0)][:2]
+        return (*first, *second)
+
+    @property
     def borrows(self) -> bool:
         """Whether borrowed shares of any symbol cost something."""
         return bool(_highest(self.borrow_bps))
@@ -143,7 +173,7 @@ class Costs:
     @property
     def are_charged(self) -> bool:
         """Whether any trade costs something."""
-        by_value = self.commission_bps or self.commission_per_share
+        by_value = self.commission_bps or self.per_share or any(self.tier_steps)
         by_order = self.commission_per_order or self.commission_minimum
         return bool(by_value or by_order or self.slip or self.borrows)
 
@@ -157,7 +187,8 @@ class Costs:
     def depend_on_size(self) -> bool:
         """Whether a larger order costs another part of its value, or fills less."""
         charged = self.commission_minimum or self.commission_per_order
-        return bool(self.impact or self.participation or charged)
+        tiered = len(self.commission_tiers) > 1
+        return bool(self.impact or self.participation or charged or tiered)
 
     @property
     def symbols(self) -> list[str]:
@@ -170,7 +201,7 @@ class Costs:
         """Return the costs by name, as a study writes them; see `_LATER`."""
         values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         return {
-            name: value.as_mapping() if isinstance(value, BySymbol) else value
+            name: _as_written(value)
             for name, value in values.items()
             if value or name not in _LATER
         }
@@ -196,8 +227,11 @@ class Costs:
         """
         value = units * np.abs(prices) * per_point
         charged = value * self.commission_bps / 1e4
-        charged = charged + units * self.commission_per_share
-        charged = charged + self.commission_per_order
+        step, start, next_step, next_start = self.tier_steps
+        by_share = units * self.per_share
+        by_share = by_share + step * np.maximum(units - start, 0.0)
+        by_share = by_share + next_step * np.maximum(units - next_start, 0.0)
+        charged = charged + by_share + self.commission_per_order
         least = np.maximum(charged, self.commission_minimum)
         return np.where(units > 0, least, 0.0)
 
@@ -230,6 +264,64 @@ def _highest(rate: Rate) -> float:
     if isinstance(rate, BySymbol):
         return max(rate.as_mapping().values())
     return rate
+
+
+def _as_written(value: Any) -> Any:
+    if isinstance(value, BySymbol):
+        return value.as_mapping()
+    if isinstance(value, tuple):
+        return [{"from": start, "per_share": rate} for start, rate in value]
+    return value
+
+
+def commission_by_share(
+    units: float,
+    each: float,
+    step: float,
+    start: float,
+    next_step: float,
+    next_start: float,
+) -> float:
+    """Compute what the shares of an order pay, each at the rate of its tier.
+
+    Parameters
+    ----------
+    units
+        Units of the order, at least 0.
+    each, step, start, next_step, next_start
+        `Costs.per_share` and `Costs.tier_steps`.
+    """
+    charged = units * each + step * max(units - start, 0.0)
+    return charged + next_step * max(units - next_start, 0.0)
+
+
+def units_for_money(
+    money: float,
+    each: float,
+    step: float,
+    start: float,
+    next_step: float,
+    next_start: float,
+) -> float:
+    """Compute how many whole units money buys, with their commission by share.
+
+    Parameters
+    ----------
+    money
+        The money.
+    each
+        What a unit of the first tier costs, with its commission by value and by share.
+    step, start, next_step, next_start
+        `Costs.tier_steps`.
+    """
+    units = float(math.trunc(money / each))
+    if step != 0 and units >= start:
+        money, each = money + step * start, each + step
+        units = max(start, float(math.trunc(money / each)))
+    if next_step != 0 and units >= next_start:
+        money, each = money + next_step * next_start, each + next_step
+        units = max(next_start, float(math.trunc(money / each)))
+    return units
 
 
 def interest_on_cash(cash: float, days: float, earned: float, charged: float) -> float:

@@ -14,7 +14,7 @@ from whatif_assets.domain.models.penalties import (
     penalised,
 )
 from whatif_assets.domain.models.portable import Linear, shares
-from whatif_assets.domain.models.weights import mean, relative_weights
+from whatif_assets.domain.models.weights import center_and_scale, relative_weights
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame as SparkFrame
@@ -57,8 +57,7 @@ def elastic_net(
     from whatif_assets.domain.models._moments import moments
 
     features = Standardised.of(x, weights)
-    level = float(mean(y, weights))
-    spread = float(np.sqrt(mean((y - level) ** 2, weights)))
+    level, spread = (float(one) for one in center_and_scale(y, weights))
     constant = np.ptp(y) == 0 or spread == 0
     features.rows[:, -1] = 0.0 if constant else (y - level) / spread
     found = moments(features.rows, relative_weights(weights, len(y)))

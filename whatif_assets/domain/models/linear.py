@@ -11,7 +11,7 @@ from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.base.settings import Settings
 from whatif_assets.domain.models.portable import Linear, shares
 from whatif_assets.domain.models.spark_rows import WEIGHT, weight_column
-from whatif_assets.domain.models.weights import mean
+from whatif_assets.domain.models.weights import center_and_scale, mean
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame as SparkFrame
@@ -53,9 +53,9 @@ def linear(
         n weights of 0 or more, by which all means are weighed; None if all rows count
         the same.
     """
-    center, level = mean(x, weights), float(mean(y, weights))
-    scale = np.sqrt(mean((x - center) ** 2, weights))
-    unit = float(np.sqrt(mean((y - level) ** 2, weights))) or 1.0
+    center, scale = center_and_scale(x, weights)
+    level, unit = center_and_scale(y, weights)
+    level, unit = float(level), float(unit) or 1.0
     used = scale > 0
     columns = [(x[:, i] - center[i]) / scale[i] for i in np.flatnonzero(used)]
     label = (y - level) / unit

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from whatif_assets.domain.base.arrays import FloatArray, Mask
 from whatif_assets.domain.base.settings import Settings
-from whatif_assets.domain.models.weights import mean
+from whatif_assets.domain.models.weights import center_and_scale
 
 
 class PenaltySettings(Settings):
@@ -61,14 +61,10 @@ class Standardised:
     @classmethod
     def of(cls, x: FloatArray, weights: FloatArray | None) -> Standardised:
         """Scale n x k features, with n weights or None if all rows count the same."""
-        center = np.asarray(mean(x, weights))
-        rows = np.ones((len(x), x.shape[1] + 1))
-        away = rows[:, :-1]
-        np.subtract(x, center, out=away)
-        scale = np.sqrt(mean(away**2, weights))
+        center, scale = center_and_scale(x, weights)
         used = (x != x[0]).any(axis=0) & (scale > 0)
-        if not used.all():
-            rows = rows[:, [*used, True]]
+        rows = np.ones((len(x), int(used.sum()) + 1))
+        np.subtract(x[:, used], center[used], out=rows[:, :-1])
         rows[:, :-1] /= scale[used]
         return cls(center, scale, used, rows)
 

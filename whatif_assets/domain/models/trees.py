@@ -15,6 +15,7 @@ from whatif_assets.domain.base.settings import Settings
 from whatif_assets.domain.models.portable import LEAF, Forest, Tree, forest_of, shares
 from whatif_assets.domain.models.spark_rows import weight_column, width
 from whatif_assets.domain.models.spark_trees import of_spark
+from whatif_assets.domain.models.weights import center_and_scale
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame as SparkFrame
@@ -238,7 +239,8 @@ def _lightgbm(
     weights: FloatArray | None = None,
 ) -> Forest:
     # LightGBM stores labels in 32 bits, too few for a price level; so they are scaled.
-    mean, deviation = float(y.mean()), float(y.std()) or 1.0
+    center, scale = center_and_scale(y, weights)
+    mean, deviation = float(center), float(scale) or 1.0
     parameters = {"objective": "regression", **boosting}
     target = (y - mean) / deviation
     booster = boosted(x, target, settings, seed, threads, parameters, weights)

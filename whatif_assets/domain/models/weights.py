@@ -44,8 +44,8 @@ class Weighting:
         """Check the values."""
         if self.half_life is not None and self.oldest is not None:
             raise BadInput(
-                f"weight_oldest: found {self.oldest} beside weight_half_life: "
-                f"{self.half_life}; both weigh rows by age. Keep one.",
+                f"weight_oldest: found {self.oldest:g} beside weight_half_life: "
+                f"{self.half_life:g}; both weigh rows by age. Keep one.",
                 field=("weight_oldest",),
             )
 
@@ -104,6 +104,14 @@ def relative_weights(weights: FloatArray | None, rows: int) -> FloatArray:
     return np.ones(rows) if weights is None else weights / weights.mean()
 
 
+def center_and_scale(values: FloatArray, weights: FloatArray | None) -> tuple[Any, Any]:
+    """Compute mean and population deviation over rows, weighed if there are weights."""
+    if weights is None:
+        return values.mean(axis=0), values.std(axis=0)
+    center = mean(values, weights)
+    return center, np.sqrt(mean((values - center) ** 2, weights))
+
+
 def uniqueness(rows: pd.DataFrame, frame: pd.DataFrame) -> FloatArray:
     """Compute the average uniqueness of each row's label among those of its symbol.
 
@@ -141,7 +149,9 @@ def uniqueness(rows: pd.DataFrame, frame: pd.DataFrame) -> FloatArray:
     change -= np.bincount(after, minlength=len(bars) + 1)
     covering = np.maximum(np.cumsum(change), 1)
     owned = np.concatenate([[0.0], np.cumsum(1.0 / covering)])
-    return np.asarray((owned[after] - owned[first]) / (after - first))
+    # Differences of sums are off by rounding, and may exceed 1.
+    shares = (owned[after] - owned[first]) / (after - first)
+    return np.asarray(np.minimum(shares, 1.0))
 
 
 def _times(column: pd.Series) -> Times:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field, PlainValidator
 
+from whatif_assets.domain.accounts.costs import units_for_money
 from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.strategies.rule import (
     LONG,
@@ -72,5 +73,5 @@ class BuyAndHold(TradingRule[BuyAndHoldSettings]):
         paid = close * (1 + slippage) * costs.mult
         each = paid * (1 + costs.commission) + costs.per_share
         cash = self.broker.getcash()
-        by_value = int((cash - costs.per_order) / each)
-        return min(by_value, int((cash - costs.minimum) / paid))
+        charged = units_for_money(cash - costs.per_order, each, *costs.tier_steps)
+        return min(int(charged), int((cash - costs.minimum) / paid))

@@ -16,6 +16,8 @@ from whatif_assets.domain.accounts import costs
 compiled = njit(nogil=True, error_model="numpy", forceinline=True)
 
 _with_impact = compiled(costs.slippage_with_impact)
+_by_share = compiled(costs.commission_by_share)
+_units_for_money = compiled(costs.units_for_money)
 interest_on_cash = compiled(costs.interest_on_cash)
 
 
@@ -46,7 +48,15 @@ def _slippage_at(size: float, price: float, s: Any, p: Any) -> float:
 def charge(size: float, price: float, s: Any, p: Any) -> float:
     """Commission of one part of an order."""
     by_value = abs(size) * p.commission * abs(price) * s.multiplier
-    charged = by_value + abs(size) * p.per_share + p.per_order
+    by_share = _by_share(
+        abs(size),
+        p.per_share,
+        p.tier_step,
+        p.tier_start,
+        p.next_tier_step,
+        p.next_tier_start,
+    )
+    charged = by_value + by_share + p.per_order
     return float(max(charged, p.minimum))
 
 
@@ -65,4 +75,12 @@ def _shares_at(slippage: float, s: Any, p: Any) -> float:
     paid = s.close * (1 + slippage) * s.multiplier
     each = paid * (1 + p.commission) + p.per_share
     spent = math.trunc((s.money - p.minimum) / paid)
-    return float(min(math.trunc((s.money - p.per_order) / each), spent))
+    bought = _units_for_money(
+        s.money - p.per_order,
+        each,
+        p.tier_step,
+        p.tier_start,
+        p.next_tier_step,
+        p.next_tier_start,
+    )
+    return float(min(bought, spent))

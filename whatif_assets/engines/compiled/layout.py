@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from whatif_assets.domain.accounts.costs import TIER_STEPS
 from whatif_assets.domain.base.arrays import FloatArray, IntArray
 
 
@@ -38,6 +39,7 @@ PARAMETERS = _record(
     "flat_before_close",
     "commission",
     "per_share",
+    *TIER_STEPS,
     "minimum",
     "slippage",
     "borrow",

@@ -133,7 +133,8 @@ def _encoded(settings: RuleSettings, costs: Costs) -> tuple[float, ...]:
         settings.no_entry_last,
         settings.flat_before_close,
         costs.commission_bps / 1e4,
-        costs.commission_per_share,
+        costs.per_share,
+        *costs.tier_steps,
         costs.commission_minimum,
         *_rates(costs, ""),
         costs.commission_per_order,
@@ -153,6 +154,7 @@ def _work_flags(settings: RuleSettings, costs: Costs) -> tuple[bool, bool, bool]
         or settings.reads_the_clock
         or settings.min_holding
         or settings.cool_down
+        or any(costs.tier_steps)
         or costs.borrows
         or costs.impact
         or costs.earns

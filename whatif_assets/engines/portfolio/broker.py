@@ -9,6 +9,7 @@ import math
 from typing import Any
 
 from whatif_assets.domain.accounts.costs import (
+    commission_by_share,
     interest_on_cash,
     slippage_with_impact,
     units_of_volume,
@@ -19,6 +20,7 @@ from whatif_assets.engines.portfolio.layout import Log, Prices, Work
 
 _count_trade = compiled(count_trade.py_func)
 _with_impact = compiled(slippage_with_impact)
+_by_share = compiled(commission_by_share)
 _units_of_volume = compiled(units_of_volume)
 _interest_on_cash = compiled(interest_on_cash)
 
@@ -95,7 +97,15 @@ def _closed(held: float, size: float) -> float:
 @compiled
 def _commission(size: float, price: float, multiplier: float, p: Any) -> float:
     by_value = abs(size) * p.commission * abs(price) * multiplier
-    return float(max(by_value + abs(size) * p.per_share + p.per_order, p.minimum))
+    by_share = _by_share(
+        abs(size),
+        p.per_share,
+        p.tier_step,
+        p.tier_start,
+        p.next_tier_step,
+        p.next_tier_start,
+    )
+    return float(max(by_value + by_share + p.per_order, p.minimum))
 
 
 @compiled

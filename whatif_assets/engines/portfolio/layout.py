@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from whatif_assets.domain.accounts.costs import TIER_STEPS
 from whatif_assets.domain.base.arrays import FloatArray
 
 Records = npt.NDArray[np.void]
@@ -45,6 +46,7 @@ PARAMETERS = _record(
     "stop",
     "commission",
     "per_share",
+    *TIER_STEPS,
     "per_order",
     "minimum",
     "impact",

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from whatif_assets.domain.accounts.costs import Costs
+from whatif_assets.domain.accounts.costs import TIER_STEPS, Costs
 from whatif_assets.domain.accounts.job import Variant
 from whatif_assets.domain.accounts.panel import Panel
 from whatif_assets.domain.accounts.rebalancing import rebalance_times
@@ -105,7 +105,8 @@ class Batch:
                 "max_turnover": own.max_turnover,
                 "lot": own.lot,
                 "commission": costs.commission_bps / 1e4,
-                "per_share": costs.commission_per_share,
+                "per_share": costs.per_share,
+                **dict(zip(TIER_STEPS, costs.tier_steps)),
                 "per_order": costs.commission_per_order,
                 "minimum": costs.commission_minimum,
                 "impact": costs.impact,

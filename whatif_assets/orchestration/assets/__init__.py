@@ -15,6 +15,7 @@ from whatif_assets.orchestration.assets import (
     forecasts,
     holdout_results,
     leaderboard,
+    model_cards,
     placebo_results,
     price_bars,
     result_quality,
@@ -25,7 +26,13 @@ from whatif_assets.orchestration.assets.axes import Axes, one_step
 from whatif_assets.orchestration.observed import CONFIGURATION, SESSION, observed_assets
 
 OF_SESSIONS = (price_bars, features)
-OF_CONFIGURATIONS = (trained_models, forecasts, backtest_results, forecast_quality)
+OF_CONFIGURATIONS = (
+    trained_models,
+    forecasts,
+    backtest_results,
+    forecast_quality,
+    model_cards,
+)
 WHOLE = (
     data_quality,
     result_quality,

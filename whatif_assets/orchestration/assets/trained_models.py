@@ -1,7 +1,8 @@
-"""Asset ``trained_models``: the model of each configuration, one per fold."""
+"""Asset ``trained_models``: the models of each configuration in each fold."""
 
 from typing import Any
 
+from whatif_assets.engines.libraries import library_versions
 from whatif_assets.home.home import Home
 from whatif_assets.home.probe_findings import Gate
 from whatif_assets.orchestration.assets.axes import MODELS, Axes, all_of, stage
@@ -9,7 +10,8 @@ from whatif_assets.orchestration.partition_loop import Stage, Step, Task
 from whatif_assets.orchestration.records import Result, stored_metadata
 from whatif_assets.orchestration.resources import Compute
 from whatif_assets.steps.fitting_ahead import fitted
-from whatif_assets.steps.training import Trained, train, training_inputs
+from whatif_assets.steps.trained import Trained
+from whatif_assets.steps.training import train, training_inputs
 
 
 def build(axes: Axes, home: Home) -> Stage:
@@ -21,9 +23,10 @@ def build(axes: Axes, home: Home) -> Stage:
         {"scikitlearn", "spark"},
         prepare,
         deps=[all_of("features"), all_of("price_bars")],
-        description="Models of each configuration, one per evaluation fold, fitted on "
-        "the sessions before its test window, with scikit-learn or Spark ML. A "
-        "configuration that is a rule has no model; its metadata says so.",
+        description="Models of each configuration, one per evaluation fold, or one per "
+        "fold and symbol or group, fitted on the sessions before the test window, with "
+        "scikit-learn or Spark ML. A configuration that is a rule has no model; its "
+        "metadata says so.",
     )
 
 
@@ -65,6 +68,7 @@ def fit_configuration(key: str, home: Home, compute: Compute) -> Result:
             "study_hash": study.hash,
             "model_hash": configuration.model_hash(study),
             "backend": backend,
+            "libraries": library_versions(backend),
         },
     )
 

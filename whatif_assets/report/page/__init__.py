@@ -26,6 +26,7 @@ from whatif_assets.report.page.forecasts import forecasts
 from whatif_assets.report.page.leaderboard import leaderboard
 from whatif_assets.report.page.lineage import lineage
 from whatif_assets.report.page.markup import Section, escaped
+from whatif_assets.report.page.models import models
 from whatif_assets.report.page.overfitting import overfitting
 from whatif_assets.report.page.positions import positions
 from whatif_assets.report.page.profits import profits
@@ -45,6 +46,7 @@ SECTIONS: tuple[Callable[[PageContent], Section], ...] = (
     drawdown,
     sensitivity,
     forecasts,
+    models,
     profits,
     positions,
     overfitting,

@@ -19,9 +19,9 @@ TITLE = "Capacity"
 OTHERS = "the best of the other finalists"
 NONE = (
     "Not computed. It needs a variant of a built-in strategy, and costs that depend "
-    "on the size of an order: impact, participation, commission_minimum or "
-    "commission_per_order. "
-    "With other costs, profit grows in proportion to the capital."
+    "on the size of an order: impact, participation, commission_minimum, "
+    "commission_per_order or commission_tiers. With other costs, profit grows in "
+    "proportion to the capital."
 )
 
 

@@ -83,8 +83,8 @@ class PageContent:
     effects
         Effects of the axes of the study's configurations.
     forecasts
-        Rows of the tables of forecast quality, by table; none for a configuration
-        without a model, or whose forecast quality is not fresh.
+        Rows of the tables of forecast quality and of model cards, by table; none for a
+        configuration without a model, or where they are not fresh.
     bars
         One row per session and symbol: bars, typical (number of bars whose vwap is the
         typical price), expected (NaN for volume and dollar bars).

@@ -46,14 +46,17 @@ def forecasts(content: PageContent) -> Section:
             "forecast_quality measures them."
         )
         return Section(TITLE, "forecasts", paragraph(why))
-    shown = _shown(content)
+    shown = configuration_shown(content, quality)
     parts = [_note(quality), _all(content, quality), _details(content, shown)]
     return Section(TITLE, "forecasts", "".join(parts))
 
 
-def _shown(content: PageContent) -> str:
-    """Return the key of the configuration whose details are shown."""
-    measured = content.forecasts["forecast_quality"]["configuration"]
+def configuration_shown(content: PageContent, rows: pd.DataFrame) -> str:
+    """Return the key of the configuration whose details are shown.
+
+    It is the winner's, or else the first in rank, of those that have ``rows``.
+    """
+    measured = rows["configuration"]
     ranked = content.leaderboard["configuration"]
     first = [content.winner["configuration"]] if content.winner else []
     known = set(measured)
@@ -139,11 +142,16 @@ def _details(content: PageContent, key: str) -> str:
 def _sentences(quality: pd.DataFrame) -> str:
     """Put calibration and turnover into words."""
     (row,) = quality[quality["returns_from"] == NEXT_OPEN].to_dict("records")
+    sized = ""
+    if pd.notna(row["slope"]):  # scores have no size to be right
+        sized = (
+            f"; slope of returns on forecasts {format_figures(row['slope'])} (1 if "
+            "forecasts have the right size)"
+        )
     text = (
         f"At the label's horizon of {row['horizon']:,} bars, from the next open: "
         f"p value of the rank information coefficient "
-        f"{format_probability(row['rank_ic_p'])}; slope of returns on forecasts "
-        f"{format_figures(row['slope'])} (1 if forecasts have the right size). Rank "
+        f"{format_probability(row['rank_ic_p'])}{sized}. Rank "
         f"correlation of forecasts from bar to bar: "
         f"{format_figures(row['rank_autocorrelation'])}."
     )

@@ -15,6 +15,7 @@ OF_CONFIGURATIONS = (
     "trained_models",
     "forecasts",
     "forecast_quality",
+    "model_cards",
     "backtest_results",
 )
 OF_STUDIES = ("placebo_results", "holdout_results", "verdicts")

@@ -65,6 +65,7 @@ ALL_COSTS = dataclasses.replace(
     impact=0.7,
     cash_bps=300,
     debit_bps=900,
+    commission_tiers=((0, 0.02), (3, 0.01), (7, 0.05)),
 )
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from whatif_assets.domain.accounts.costs import (
     MOST,
     BySymbol,
     Costs,
     slippage_with_impact,
+    units_for_money,
 )
 
 RATES = {"default": 30.0, "GME": 2000.0}
@@ -75,6 +78,55 @@ def test_the_commission_has_four_parts_and_nothing_is_nothing() -> None:
     # 1,000 units: 50 by value, 10 by share, 2 by order.
     charged = costs.commission(units, prices, np.ones(3))
     assert charged.tolist() == pytest.approx([0, 5, 62])
+
+
+FALLING = ((0, 0.01), (500, 0.006))  # as of a broker: 0.6 cents a share above 500
+RISING = ((0, 0.0), (10_000, 0.005))  # 10,000 shares without commission
+THREE = ((0, 0.02), (3, 0.5), (8, 0.001))
+
+
+def test_each_share_pays_the_rate_of_its_tier() -> None:
+    units, ones = np.array([0.0, 100, 500, 1500]), np.ones(4)
+    falling = Costs(commission_tiers=FALLING)
+    expected = [0, 1, 5, 5 + 6]
+    assert falling.commission(units, ones, ones).tolist() == pytest.approx(expected)
+    rising = Costs(commission_tiers=RISING, commission_per_order=1)
+    units = np.array([0.0, 100, 10_000, 11_000])
+    expected = [0, 1, 1, 6]
+    assert rising.commission(units, ones, ones).tolist() == pytest.approx(expected)
+    added = Costs(commission_tiers=FALLING, commission_per_share=0.001)
+    assert added.commission(units, ones, ones)[1] == pytest.approx(1.1)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    money=st.integers(0, 4_000).map(lambda cents: cents / 100),
+    paid=st.sampled_from([0.25, 1.0, 3.0]),
+    tiers=st.sampled_from([(), FALLING, RISING, THREE, ((0, 0.5), (3, 0.0))]),
+)
+def test_money_buys_as_many_units_as_it_pays_for(
+    money: float, paid: float, tiers: tuple[tuple[float, float], ...]
+) -> None:
+    costs = Costs(commission_tiers=tiers)
+
+    def spent(units: int) -> float:
+        charged = costs.commission(np.array([float(units)]), np.ones(1), np.ones(1))
+        return units * paid + float(charged[0])
+
+    found = units_for_money(money, paid + costs.per_share, *costs.tier_steps)
+    assert spent(int(found)) <= money + 1e-9
+    assert spent(int(found) + 1) > money - 1e-9
+
+
+def test_tiers_are_written_as_a_study_has_them() -> None:
+    costs = Costs(commission_tiers=FALLING)
+    assert costs.are_charged
+    assert costs.depend_on_size
+    assert not Costs(commission_tiers=FALLING[:1]).depend_on_size
+    assert costs.as_settings()["commission_tiers"] == [
+        {"from": 0, "per_share": 0.01},
+        {"from": 500, "per_share": 0.006},
+    ]
 
 
 def test_impact_grows_with_the_square_root_of_the_order() -> None:

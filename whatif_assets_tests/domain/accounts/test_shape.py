@@ -103,6 +103,7 @@ def test_its_account_is_explained_and_equals_backtraders(data) -> None:
     costs = Costs(data.draw(rate), data.draw(rate), 0.01, data.draw(rate), 100)
     costs = dataclasses.replace(costs, commission_per_order=data.draw(rate), impact=0.5)
     costs = dataclasses.replace(costs, cash_bps=data.draw(rate), debit_bps=900)
+    costs = dataclasses.replace(costs, commission_tiers=((0, 0.3), (5, 0.1)))
     sleeve = bars(seed=data.draw(st.integers(0, 50)))
     sleeve = dataclasses.replace(sleeve, impact=np.full(len(sleeve), 1e-4))
     held = np.repeat(

@@ -273,3 +273,19 @@ def test_a_search_on_spark_fits_the_same_rows_as_single_fits(
     np.testing.assert_allclose(scores["rmse"], expected["rmse"], rtol=1e-9)
     _, again = search("linear", "spark", X, Y, {}, grid, folds, spark=lambda: spark)
     assert again["rmse"].tolist() == scores["rmse"].tolist()
+
+
+@pytest.mark.parametrize("name", sorted(SETTINGS))
+def test_weights_of_rows_count_on_spark(name: str, spark: SparkSession) -> None:
+    odd = np.arange(len(Y)) % 2.0
+
+    def fitted(y: Any, weights: Any, backend: str = "spark") -> Any:
+        asked = (SETTINGS[name], 3, lambda: spark)
+        return fit(name, backend, X, y, *asked, weights=weights).predict(X)
+
+    labels = LABELS[name]
+    weighed = fitted(labels, 1 + 9 * odd)
+    assert np.abs(weighed - fitted(labels, None)).max() > 1e-3 * labels.std()
+    if name == "linear":
+        local = fitted(labels, 1 + 9 * odd, "local")
+        np.testing.assert_allclose(weighed, local, rtol=1e-6, atol=1e-6 * Y.std())

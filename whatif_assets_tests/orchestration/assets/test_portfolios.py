@@ -288,15 +288,6 @@ def test_other_groups_make_stale_what_reads_them(home: Home, tmp_path: Path) -> 
         assert states.of("backtest_results", key).is_fresh
 
 
-def test_another_home_has_the_same_results(home: Home, tmp_path: Path) -> None:
-    other, done = run(tmp_path)
-    assert done
-    for table in ("leaderboard", "verdicts"):
-        pd.testing.assert_frame_equal(
-            home.lake.read(table, "held"), other.lake.read(table, "held")
-        )
-
-
 @pytest.mark.usefixtures("undrawn")
 def test_a_strategy_that_reads_another_symbols_future_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]

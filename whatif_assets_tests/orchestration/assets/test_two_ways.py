@@ -7,48 +7,22 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from whatif_assets.command_line.studies import run_studies
 from whatif_assets.home.creation import set_up
+from whatif_assets.home.home import Home
 from whatif_assets_tests.graphql import HERE, Asked
 from whatif_assets_tests.living.tables import differences, tables_of
-from whatif_assets_tests.orchestration.assets.test_memberships import write
+from whatif_assets_tests.orchestration.assets import test_memberships
 
-STUDY = """
-market:
-  source: parquet
-  path: ../bars.parquet
-  first_session: 2018-01-02
-  last_session: 2018-03-29
-  base_bar: 1day
-  groups: {ores: [AAA, BBB]}
-features: [{roc: {timeperiod: 2}}]
-label: {price: close, horizon: 1, kind: return, across_sessions: true}
-evaluation: {method: split, train: 15, holdout: 5}
-cash: 100000
-costs: {commission_bps: 1, borrow_bps: 50}
-rank_by: sharpe
-benchmark: CCC
-universes:
-  index: {file: lists/members.csv}
-  liquid: {top: 2, sessions: 5}
-configurations:
-  chosen:
-    strategy: rank_long_short
-    score: roc+timeperiod=3
-    each: {universe: [index, liquid]}
-    sweep: {count: [1, 2], sides: [long, long_short]}
-  learned: {strategy: rank_long_short, algorithm: linear, count: 1, universe: index}
-"""
+by_command_line = test_memberships.home
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_the_ui_and_the_command_line_give_the_same_bits(tmp_path: Path) -> None:
-    study = write(tmp_path, study=STUDY)
-    assert run_studies(tmp_path / "by_command", str(study))
-
-    home, found = set_up(tmp_path / "by_ui", study)
-    keys = [one.key for one in home.configurations(found)]
-    sessions = [day.isoformat() for day in found.sessions(home.market)]
+def test_the_ui_and_the_command_line_give_the_same_bits(
+    by_command_line: Home, tmp_path: Path
+) -> None:
+    home, study = set_up(tmp_path / "by_ui", test_memberships.write(tmp_path))
+    keys = [one.key for one in home.configurations(study)]
+    sessions = [day.isoformat() for day in study.sessions(home.market)]
     with dg.instance_for_test(overrides=HERE) as instance:
         ui = Asked(home.path, instance)
         ui.add_partitions("configurations", keys)
@@ -58,8 +32,8 @@ def test_the_ui_and_the_command_line_give_the_same_bits(tmp_path: Path) -> None:
         assert ui.launch("rank_configurations") == "SUCCESS"
         assert ui.stale() == {}
 
-    by_ui, by_command = tables_of(home.path), tables_of(tmp_path / "by_command")
-    assert len(by_ui["leaderboard"]) == 9
+    by_ui, by_command = tables_of(home.path), tables_of(by_command_line.path)
+    assert len(by_ui["leaderboard"]) == len(keys)
     assert len(by_ui["positions"]) > 0
     assert differences(by_ui, by_command) == []
     assert by_ui.keys() == by_command.keys()

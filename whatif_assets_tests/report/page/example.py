@@ -232,6 +232,36 @@ def forecasts() -> dict[str, pd.DataFrame]:
             ],
             ignore_index=True,
         ),
+        **models(),
+    }
+
+
+def models() -> dict[str, pd.DataFrame]:
+    """Return the model cards of one configuration with two folds and two features."""
+    key = {"study": "demo", "configuration": "demo.two"}
+    cards = pd.DataFrame({**key, "fold": [0, 1], "algorithm": "linear", "seed": 7})
+    cards = cards.assign(backend="local", settings='{"l2": 1}', label='{"horizon": 5}')
+    cards = cards.assign(features='["<ema>", "close"]', train_rows=1000, test_rows=500)
+    for name in ("train", "test"):
+        days = {f"{name}_first": DAYS[0], f"{name}_last": DAYS[1]}
+        figures = {f"{name}_rmse": 0.2, f"{name}_skill": 0.1, f"{name}_ic": 0.04}
+        cards = cards.assign(**{k: pd.Timestamp(v) for k, v in days.items()}, **figures)
+    cards = cards.assign(stability=[np.nan, 0.5], drifted=[0, 1], code="c1", data="d1")
+    each = pd.DataFrame(
+        {**key, "fold": [0, 0, 1, 1], "feature": ["<ema>", "close"] * 2}
+    )
+    importance = each.assign(
+        importance=[0.3, 0.7] * 2, permutation=[0.05, 0.01, 0.07, -0.01], shapley=0.5
+    )
+    drift = each.assign(
+        stability_index=[0.1, 0.01, 0.4, 0.02], ks=0.1, train_mean=1.0, test_mean=2.0
+    )
+    values = each.assign(quantile=0.5, value=[1.0, 2.0, 3.0, 4.0], forecast=0.25)
+    return {
+        "model_cards": cards.assign(libraries='{"numpy": "2"}'),
+        "feature_importance": importance,
+        "feature_drift": drift,
+        "partial_dependence": values,
     }
 
 

@@ -117,12 +117,12 @@ class TripleBarrier(Barriers):
 class MetaLabel(Barriers):
     """Whether a trade whose side is known reaches its profit first: 1 or 0."""
 
-    side: Any = Field(
+    side: str | dict[str, Any] = Field(
         description="Feature whose sign is the side of the trade, written like those "
         "of `features`. Bars where it is 0 or not known have no label.",
     )
 
-    @field_validator("side")
+    @field_validator("side", mode="before")
     @classmethod
     def _feature(cls, value: Any) -> str:
         """Write equal features as the same text."""

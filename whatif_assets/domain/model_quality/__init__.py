@@ -1,0 +1,1 @@
+"""What a fitted model has learned: what it relies on, and whether that has changed."""

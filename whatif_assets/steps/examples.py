@@ -1,0 +1,128 @@
+"""Training sets: the rows that each fold of a configuration may train on."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from whatif_assets.domain.base.arrays import FloatArray, Mask
+from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.domain.leaks import Finding, training_stops_before_test
+from whatif_assets.domain.models.parts import rows_by_part
+from whatif_assets.domain.models.weights import row_weights
+from whatif_assets.domain.models.windows import Fold, cv_folds, training_rows
+from whatif_assets.settings.configuration import Configuration
+from whatif_assets.settings.study import Study
+
+FEWEST_ROWS = 2  # to fit a model on
+PARTS_PROBED = 5  # parts whose folds of a search are checked
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """The training set of a fold.
+
+    Attributes
+    ----------
+    rows
+        Training rows in time order, ``ts`` and ``label_ts`` among their columns.
+    features, target
+        n x k features and n labels, finite.
+    weights
+        Weight of each row; None if all count the same.
+    """
+
+    rows: pd.DataFrame
+    features: FloatArray
+    target: FloatArray
+    weights: FloatArray | None
+
+    def by_part(self) -> dict[str, Examples]:
+        """Split the training set by the part of the symbols that a model is for."""
+        weights = self.weights
+        return {
+            part: Examples(
+                self.rows.iloc[at],
+                self.features[at],
+                self.target[at],
+                None if weights is None else weights[at],
+            )
+            for part, at in rows_by_part(self.rows).items()
+        }
+
+
+def examples_of(
+    study: Study, configuration: Configuration, frame: pd.DataFrame, fold: Fold
+) -> Examples:
+    """Select the rows that a fold may train on.
+
+    Parameters
+    ----------
+    frame
+        A dataset from :func:`whatif_assets.steps.dataset.dataset`, with at least the
+        fold's training sessions.
+
+    Raises
+    ------
+    BadInput
+        There are fewer than FEWEST_ROWS rows to train on.
+    """
+    columns = [feature.column for feature in configuration.features]
+    usable = frame[[*columns, "label"]].notna().all(axis=1)
+    rows = frame[usable & training_rows(frame, fold, embargo_of(study, configuration))]
+    if len(rows) < FEWEST_ROWS:
+        empty = [name for name in columns if frame[name].isna().all()]
+        without = f" No row has a value of {', '.join(empty)}." if empty else ""
+        raise BadInput(
+            f"Configuration {configuration.key}, fold {fold.number}: {len(rows)} "
+            f"row(s) to train on in sessions {fold.train[0]} to {fold.train[-1]}, but "
+            f"at least {FEWEST_ROWS} are needed; the features may still be warming up, "
+            f"or the label's bars are missing.{without}"
+        )
+    return Examples(
+        rows,
+        rows[columns].to_numpy(dtype=np.float64),
+        rows["label"].to_numpy(dtype=np.float64),
+        row_weights(rows, frame, configuration.weighting),
+    )
+
+
+def probe_examples(
+    study: Study,
+    configuration: Configuration,
+    frame: pd.DataFrame,
+    fold: Fold,
+    examples: Examples,
+) -> Finding:
+    """Check that the training set of a fold ends before its test window."""
+    embargo, folds = embargo_of(study, configuration), []
+    if configuration.search:
+        folds = _search_folds(study, configuration, examples)
+    horizon = configuration.label.horizon
+    return training_stops_before_test(
+        examples.rows, frame, fold, embargo, horizon, folds
+    )
+
+
+def embargo_of(study: Study, configuration: Configuration) -> int:
+    """Return the bars left out before each test: the study's, or else the horizon."""
+    return study.evaluation.embargo or configuration.label.horizon
+
+
+def _search_folds(
+    study: Study, configuration: Configuration, examples: Examples
+) -> list[tuple[Mask, Mask]]:
+    """Return the folds of a search over all rows, of some parts that have enough."""
+    embargo, found = embargo_of(study, configuration), []
+    for at in list(rows_by_part(examples.rows).values())[:PARTS_PROBED]:
+        rows = examples.rows.iloc[at]
+        with contextlib.suppress(BadInput):
+            for masks in cv_folds(rows, configuration.search_folds, embargo):
+                whole = tuple(np.zeros(len(examples.rows), dtype=bool) for _ in masks)
+                for mask, own in zip(whole, masks, strict=True):
+                    mask[at] = own
+                found.append((whole[0], whole[1]))
+    return found
