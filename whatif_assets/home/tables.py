@@ -22,7 +22,7 @@ from whatif_assets.domain.base.columns import (
 )
 from whatif_assets.home.figure_columns import columns_of, figure_columns, metric_columns
 from whatif_assets.home.forecast_tables import FORECAST_TABLES
-from whatif_assets.home.model_tables import MODEL_TABLES
+from whatif_assets.home.model_tables import MODEL_TABLES, SEARCH_SCORES
 from whatif_assets.home.shared_columns import (
     ACCOUNT,
     ALGORITHM,
@@ -115,7 +115,9 @@ LAKE = _by_name(
                 Column("not_fitted", TEXT, "why there is no model; null if there is"),
             ),
             axis=CONFIGURATION,
+            beside=("search_scores",),
         ),
+        SEARCH_SCORES,
         Table(
             "forecasts",
             "an out-of-sample forecast at a bar",

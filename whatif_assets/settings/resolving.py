@@ -13,9 +13,10 @@ from whatif_assets.engines.strategies import required_features
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.entries import resolve_each
 from whatif_assets.settings.fields import COSTS
+from whatif_assets.settings.labels import LabelSettings
 from whatif_assets.settings.market import Market
 from whatif_assets.settings.spec import YamlDocument
-from whatif_assets.settings.study import LabelSettings, Study, read_study
+from whatif_assets.settings.study import Study, read_study
 
 
 @dataclass(frozen=True)
