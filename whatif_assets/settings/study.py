@@ -11,20 +11,20 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    ConfigDict,
     Field,
     field_validator,
     model_validator,
 )
 
-from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
+from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.base.hashing import short_hash
 from whatif_assets.domain.base.settings import Settings
 from whatif_assets.domain.features import Feature, parse_feature
-from whatif_assets.domain.models.labels import LABELS, Label, parse_kind
+from whatif_assets.domain.models.labels import Label
 from whatif_assets.domain.models.windows import Fold, split, walk_forward
 from whatif_assets.domain.ranking.ranking import Constraint, Ranking
 from whatif_assets.settings.costs import CostSettings
+from whatif_assets.settings.label import LabelSettings
 from whatif_assets.settings.market import Market, parse_market
 from whatif_assets.settings.spec import YamlDocument, parse, parse_yaml, read_text
 from whatif_assets.settings.universe import Universe
@@ -45,62 +45,6 @@ class Dates(Settings):
         if self.first and self.last and self.last < self.first:
             raise ValueError(f"last ({self.last}) is before first ({self.first}).")
         return self
-
-
-class LabelSettings(Settings):
-    """Label: the quantity that a model forecasts, with the settings of its kind."""
-
-    model_config = ConfigDict(extra="allow")
-    price: Literal["open", "high", "low", "close", "vwap"] = "vwap"
-    horizon: int = Field(
-        default=5,
-        ge=1,
-        description="Bars ahead, counted by time: 5 with 1-minute bars is 5 minutes.",
-    )
-    kind: str = Field(
-        default="level",
-        description=f"One of {', '.join(LABELS)}; each has settings of its own, see "
-        "below.",
-    )
-    across_sessions: bool = False
-    relative_to: Literal["market", "group"] | None = Field(
-        default=None,
-        description="Subtract the mean return of the market's symbols at the same bar, "
-        "or of those in the symbol's group; only for kind: return, direction and "
-        "scaled_return. Forecasts are then relative to this mean, too. Default: none.",
-    )
-
-    @field_validator("kind")
-    @classmethod
-    def _known_kind(cls, value: str) -> str:
-        if value not in LABELS:
-            raise ValueError(
-                f"found {value!r}; allowed are {one_of(LABELS)}."
-                f"{did_you_mean(value, LABELS)}"
-            )
-        return value
-
-    @model_validator(mode="after")
-    def _complete(self) -> LabelSettings:
-        try:
-            _ = self.label
-        except BadInput as error:
-            raise ValueError(str(error).removeprefix("label: ")) from None
-        return self
-
-    @property
-    def label(self) -> Label:
-        """The label."""
-        common = {name: getattr(self, name) for name in LabelSettings.model_fields}
-        given = self.model_extra or {}
-        allowed = [*common, *LABELS[self.kind].model_fields]
-        for name in given:
-            if not any(name in kind.model_fields for kind in LABELS.values()):
-                raise BadInput(
-                    f"label: {name}: unknown field; allowed with kind: {self.kind} are "
-                    f"{', '.join(sorted(allowed))}.{did_you_mean(name, allowed)}"
-                )
-        return Label(**common, settings=parse_kind(self.kind, given))
 
 
 class Evaluation(Settings):
