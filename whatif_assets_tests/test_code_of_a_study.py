@@ -56,6 +56,29 @@ def test_what_a_strategy_imports_comes_along(tmp_path: Path) -> None:
     assert size_in(Home.open(home.path), "one.mine") == 1
 
 
+def test_an_estimator_comes_along_with_what_it_imports(tmp_path: Path) -> None:
+    file = write(tmp_path / "one")
+    (file.parent / "models").mkdir()
+    code = (
+        "from beside import Ridge\n\n\ndef ridge(alpha=1.0):\n    return Ridge(alpha)\n"
+    )
+    (file.parent / "models" / "mine.py").write_text(code)
+    beside = "from sklearn.linear_model import Ridge\n"
+    (file.parent / "models" / "beside.py").write_text(beside)
+    file.write_text(
+        file.read_text().replace("{method: whole}", "{method: split, train: 2}")
+        + '  model: {strategy: forecast_threshold, algorithm: "models/mine.py:ridge"}\n'
+    )
+    home, _ = set_up(tmp_path / "home", file)
+    assert files_below(home.studies_folder) == {
+        "rules.py",
+        "sizes.py",
+        "models/mine.py",
+        "models/beside.py",
+    }
+    assert home.find("one.model")[0].model_settings == {"alpha": 1.0}
+
+
 def test_two_studies_with_files_of_one_name_keep_their_own(tmp_path: Path) -> None:
     set_up(tmp_path / "home", write(tmp_path / "one", size=1))
     home, _ = set_up(tmp_path / "home", write(tmp_path / "two", size=2))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -18,10 +19,16 @@ from pydantic import BaseModel
 
 from whatif_assets.domain.base.arrays import FloatArray, Mask
 from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
-from whatif_assets.domain.models.algorithms import ALGORITHMS, Nesting, parse_settings
-from whatif_assets.domain.models.portable import Model
+from whatif_assets.domain.models.algorithms import (
+    ALGORITHMS,
+    Algorithm,
+    Nesting,
+    parse_settings,
+)
+from whatif_assets.domain.models.portable import Classifier, Model
 from whatif_assets.domain.models.spark_rows import spark_rows
 from whatif_assets.domain.models.weights import mean
+from whatif_assets.engines.algorithms import find_algorithm
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -44,6 +51,7 @@ def fit(
     seed: int = 0,
     spark: SparkOf | None = None,
     weights: FloatArray | None = None,
+    base: Path | None = None,
     threads: int = 0,
 ) -> Model:
     """Fit a model.
@@ -51,7 +59,7 @@ def fit(
     Parameters
     ----------
     algorithm
-        A name in ``ALGORITHMS``.
+        A name in ``ALGORITHMS``, or of an estimator; see `find_algorithm`.
     backend
         ``local`` or ``spark``.
     x, y
@@ -66,13 +74,16 @@ def fit(
         Returns the Spark session; called only if the backend is ``spark``.
     weights
         Weights of the rows (n), 0 or more; None if all rows count the same.
+    base
+        The folder that the path of a user's estimator is relative to.
     threads
         Threads of a local fit, 0 for all cores; the model does not depend on it.
 
     Returns
     -------
     Model
-        Plain arrays, which need neither Spark nor the library to forecast.
+        Plain arrays, which need neither Spark nor the library to forecast; except for
+        a user's estimator.
 
     Raises
     ------
@@ -80,11 +91,12 @@ def fit(
         A name or a setting is unknown or wrong, or a feature or label is NaN or
         infinite, or shapes do not match, or weights are below 0 or all 0.
     """
-    parsed = parse_settings(algorithm, settings)
+    chosen = find_algorithm(algorithm, base)
+    parsed = parse_settings(algorithm, settings, chosen.Settings)
     _check_rows(x, y, weights)
-    everything = np.ones(len(y), dtype=bool)
+    masks = [np.ones(len(y), dtype=bool)]
     with _fitter(
-        algorithm, backend, x, y, [everything], seed, threads, spark, weights
+        algorithm, chosen, backend, x, y, masks, seed, threads, spark, weights
     ) as fit_one:
         return fit_one(parsed, 0)
 
@@ -129,6 +141,7 @@ def search(
     seed: int = 0,
     spark: SparkOf | None = None,
     weights: FloatArray | None = None,
+    base: Path | None = None,
     threads: int = 0,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Find the settings with the smallest cross-validation error.
@@ -141,7 +154,7 @@ def search(
 
     Parameters
     ----------
-    algorithm, backend, x, y, seed, spark, weights
+    algorithm, backend, x, y, seed, spark, weights, base
         As for `fit`; errors are weighed, too.
     settings
         The settings that all candidates share.
@@ -169,15 +182,21 @@ def search(
         As for `fit`; or a setting of the grid has no values, there are no folds, or a
         fold has no rows for training or validation.
     """
-    candidates = _candidates(grid)
-    parsed = [parse_settings(algorithm, {**settings, **c}) for c in candidates]
+    candidates, chosen = _candidates(grid), find_algorithm(algorithm, base)
+    parsed = [
+        parse_settings(algorithm, {**settings, **candidate}, chosen.Settings)
+        for candidate in candidates
+    ]
     _check_rows(x, y, weights)
     _check_folds(folds)
     masks = [train for train, _ in folds]
-    nesting = ALGORITHMS[algorithm].nesting
-    with _fitter(algorithm, backend, x, y, masks, seed, 1, spark, weights) as fit_one:
+    with _fitter(
+        algorithm, chosen, backend, x, y, masks, seed, 1, spark, weights
+    ) as fit_one:
         threads = threads or _parallel_fits(backend, spark)
-        rmse, seconds = _scores(fit_one, parsed, nesting, x, y, folds, threads, weights)
+        rmse, seconds = _scores(
+            fit_one, parsed, chosen.nesting, x, y, folds, threads, weights
+        )
     best = candidates[int(np.argmin(rmse.mean(axis=1)))]
     return best, _score_table(candidates, rmse, seconds)
 
@@ -275,6 +294,7 @@ def _candidates(grid: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
 @contextmanager
 def _fitter(
     algorithm: str,
+    chosen: Algorithm,
     backend: str,
     x: FloatArray,
     y: FloatArray,
@@ -285,7 +305,6 @@ def _fitter(
     weights: FloatArray | None,
 ) -> Iterator[Fitter]:
     """Yield a function that fits a model on the rows of one of the masks."""
-    chosen = ALGORITHMS[algorithm]
     seed %= 2**31
     if backend == "local":
         yield lambda settings, number: chosen.fit_local(
@@ -297,16 +316,30 @@ def _fitter(
             None if weights is None else weights[masks[number]],
         )
         return
+    session = _session(backend, spark)
+    if chosen.fit_spark is None:
+        raise no_spark(algorithm)
+    fit_spark = chosen.fit_spark
     # In Spark a tree that drew no rows forecasts 0. After subtracting the mean, its
     # forecast is the mean.
-    level = float(y.mean())
+    level = 0.0 if chosen.classifies else float(y.mean())
 
     def _fit_one(settings: BaseModel, number: int) -> Model:
-        fitted = chosen.fit_spark(rows.where(f"mask_{number}"), settings, seed)
+        fitted = fit_spark(rows.where(f"mask_{number}"), settings, seed)
+        if isinstance(fitted, Classifier) or chosen.classifies:
+            return fitted
         return replace(fitted, constant=fitted.constant + level)
 
-    with spark_rows(_session(backend, spark), x, y - level, masks, weights) as rows:
+    with spark_rows(session, x, y - level, masks, weights) as rows:
         yield _fit_one
+
+
+def no_spark(algorithm: str) -> BadInput:
+    """Return the error of an algorithm that cannot be fitted on Spark."""
+    return BadInput(
+        f"backend: found 'spark', but {algorithm} has no fit on Spark. Write backend: "
+        f"local, or use an algorithm that has one: {one_of(ALGORITHMS)}."
+    )
 
 
 def _session(backend: str, spark: SparkOf | None) -> SparkSession:

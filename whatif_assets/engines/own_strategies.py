@@ -1,7 +1,8 @@
 """Import a user's own ``bt.Strategy``, which runs unchanged, or function of weights.
 
 It is named ``package.module:Class`` or ``path/to/file.py:Class``. Its Backtrader
-params, or the arguments of the function, are its settings.
+params, or the arguments of the function, are its settings. Other kinds of a user's code
+are named and imported in the same way; see `CodeKind`.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ import inspect
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from whatif_assets.domain.accounts._backtrader import bt
 from whatif_assets.domain.base.errors import BadInput, did_you_mean
@@ -33,6 +36,26 @@ SECONDS_TO_REMEMBER = 1.0
 MOST_BYTES = 1_000_000  # largest size of a code file
 _imported: dict[str, str] = {}  # hash of the content of each module, by its name
 _failed: dict[str, BadInput] = {}  # errors of slow failed imports, by hash of the code
+
+
+@dataclass(frozen=True)
+class CodeKind:
+    """A kind of a user's code.
+
+    Attributes
+    ----------
+    word
+        What messages call it.
+    try_import
+        ``try_import(name, base)`` imports the code in another process; raises BadInput
+        if this fails.
+    """
+
+    word: str
+    try_import: Callable[[str, Path], None]
+
+
+STRATEGY = CodeKind("Strategy", lambda name, base: try_import(name, base))
 
 
 def load_strategy(name: str, base: Path, *, tried: bool = False) -> type[bt.Strategy]:
@@ -54,13 +77,8 @@ def load_strategy(name: str, base: Path, *, tried: bool = False) -> type[bt.Stra
     BadInput
         The file or module is missing, its import fails, or it has no such strategy.
     """
+    module, found = named_in_code(name, base, STRATEGY, tried=tried)
     source, _, class_name = name.rpartition(":")
-    if not source or not class_name:
-        raise BadInput(
-            f"Strategy '{name}': write 'package.module:Class' or 'file.py:Class'."
-        )
-    module = _module_of(name, base, tried)
-    found = getattr(module, class_name, None)
     if isinstance(found, type) and issubclass(found, bt.Strategy):
         return found
     if inspect.isfunction(found):
@@ -75,6 +93,37 @@ def load_strategy(name: str, base: Path, *, tried: bool = False) -> type[bt.Stra
         f"Strategy '{name}': {problem}; strategies in {source}: "
         f"{', '.join(strategies) or 'none'}.{did_you_mean(class_name, strategies)}"
     )
+
+
+def named_in_code(
+    name: str, base: Path, kind: CodeKind, *, tried: bool = False
+) -> tuple[ModuleType, Any]:
+    """Import the module of a user's code, and find what the name means in it.
+
+    Parameters
+    ----------
+    name, base, tried
+        As for :func:`load_strategy`.
+    kind
+        What the name should mean.
+
+    Returns
+    -------
+    tuple
+        The module, and the object of this name; None if there is none.
+
+    Raises
+    ------
+    BadInput
+        The file or module is missing, or its import fails.
+    """
+    source, _, own_name = name.rpartition(":")
+    if not source or not own_name:
+        raise BadInput(
+            f"{kind.word} '{name}': write 'package.module:Class' or 'file.py:Class'."
+        )
+    module = _module_of(name, base, kind, tried)
+    return module, getattr(module, own_name, None)
 
 
 def _strategies_in(module: ModuleType) -> list[str]:
@@ -93,10 +142,10 @@ def folder_of(name: str, base: Path) -> Path:
     return (base / source).parent if source.endswith(".py") else base
 
 
-def own_files(name: str, base: Path) -> list[Path]:
-    """List a strategy's code files: the file that defines it, and its local imports.
+def own_files(name: str, base: Path, kind: CodeKind = STRATEGY) -> list[Path]:
+    """List the files of a user's code: the one that is named, and its local imports.
 
-    Empty for a strategy of an installed package.
+    Empty for code of an installed package.
 
     Raises
     ------
@@ -105,16 +154,16 @@ def own_files(name: str, base: Path) -> list[Path]:
     """
     file = _file_of(name, base)
     if _source_of(name).endswith(".py"):
-        _check_place(name, file, base)
+        _check_place(name, file, base, kind)
     elif not file.is_file():
         return []
     files = local_files(file, folder_of(name, base))
     for own_file in files:
-        _check_place(name, own_file, base)
+        _check_place(name, own_file, base, kind)
     return files
 
 
-def _check_place(name: str, file: Path, base: Path) -> None:
+def _check_place(name: str, file: Path, base: Path, kind: CodeKind) -> None:
     """Raise unless a file is a code file in the study's folder or below it.
 
     A study is copied into its home together with its code. So its code cannot be in
@@ -123,12 +172,12 @@ def _check_place(name: str, file: Path, base: Path) -> None:
     source = _source_of(name)
     if not source.isprintable():
         raise BadInput(
-            f"Strategy {name!r}: the name has characters that cannot be printed; "
+            f"{kind.word} {name!r}: the name has characters that cannot be printed; "
             "rename the file."
         )
     if Path(source).is_absolute() or ".." in Path(source).parts:
         raise BadInput(
-            f"Strategy '{name}': the file is outside of the study's folder. Move or "
+            f"{kind.word} '{name}': the file is outside of the study's folder. Move or "
             "copy it into that folder or below it, such as 'my_rules.py:MyStrategy' or "
             "'lib/rules.py:MyStrategy'."
         )
@@ -150,7 +199,7 @@ def _check_place(name: str, file: Path, base: Path) -> None:
             reason = f"has {size:,} bytes; at most {MOST_BYTES:,} are allowed"
         else:
             return
-    raise BadInput(f"Strategy '{name}': {file} {reason}.")
+    raise BadInput(f"{kind.word} '{name}': {file} {reason}.")
 
 
 def libraries_of(name: str, base: Path) -> list[str]:
@@ -176,52 +225,57 @@ def _file_of(name: str, base: Path) -> Path:
     return base.joinpath(*source.split(".")).with_suffix(".py")
 
 
-def _module_of(name: str, base: Path, tried: bool) -> ModuleType:
-    """Import the module of a strategy.
+def _module_of(name: str, base: Path, kind: CodeKind, tried: bool) -> ModuleType:
+    """Import the module of a user's code.
 
     A user's file is imported again after the file, or a file that it imports, was
     edited: a hash of their content is part of the module's name, so that a process that
     keeps running sees the edit. The other modules of the folder are removed from
     ``sys.modules`` afterwards, so that a file of another folder finds its own modules.
     """
-    files, source = own_files(name, base), _source_of(name)
+    files, source = own_files(name, base, kind), _source_of(name)
     if not files:
         if source not in sys.modules:
-            _try_first(name, base, tried, "")
-        with _errors_named(name, base), _importable(base, []):
+            _try_first(name, base, kind, tried, "")
+        with _errors_named(name, base, kind), _importable(base, []):
             return importlib.import_module(source)
     path, folder = files[0], folder_of(name, base)
     parts = [str(path.resolve()).encode(), *(file.read_bytes() for file in files)]
     digest = hashlib.sha256(b"\0".join(parts)).hexdigest()[:12]
     if not source.endswith(".py"):
-        return _by_module_name(name, base, files, digest, tried)
+        return _by_module_name(name, base, kind, files, digest, tried)
     module_name = f"_own_strategy_{path.stem}_{digest}"
     if module_name not in sys.modules:
-        _try_first(name, base, tried, digest)
-        with _errors_named(name, base), _importable(folder, files):
+        _try_first(name, base, kind, tried, digest)
+        with _errors_named(name, base, kind), _importable(folder, files):
             _import_as(module_name, path)
     return sys.modules[module_name]
 
 
 def _by_module_name(
-    name: str, base: Path, files: Sequence[Path], digest: str, tried: bool
+    name: str,
+    base: Path,
+    kind: CodeKind,
+    files: Sequence[Path],
+    digest: str,
+    tried: bool,
 ) -> ModuleType:
     """Import a module by its name, again if one of its files was edited."""
     source = _source_of(name)
     file = getattr(sys.modules.get(source), "__file__", None)
     here = file is not None and Path(file).resolve() == files[0].resolve()
     if not here or _imported.setdefault(source, digest) != digest:
-        _try_first(name, base, tried, digest)
+        _try_first(name, base, kind, tried, digest)
         for edited in files:
             sys.modules.pop(module_name(edited, base), None)
-        with _errors_named(name, base), _importable(base, []):
+        with _errors_named(name, base, kind), _importable(base, []):
             importlib.import_module(source)
         _imported[source] = digest
     return sys.modules[source]
 
 
-def _try_first(name: str, base: Path, tried: bool, digest: str) -> None:
-    """Try to import a strategy's code in another process, which it may end or block.
+def _try_first(name: str, base: Path, kind: CodeKind, tried: bool, digest: str) -> None:
+    """Try to import a user's code in another process, which it may end or block.
 
     A slow failure, such as an import that never ends, is raised again without another
     attempt until the code is edited.
@@ -232,7 +286,7 @@ def _try_first(name: str, base: Path, tried: bool, digest: str) -> None:
         raise _failed[digest]
     started = time.monotonic()
     try:
-        try_import(name, base.resolve())
+        kind.try_import(name, base.resolve())
     except BadInput as error:
         if digest and time.monotonic() - started > SECONDS_TO_REMEMBER:
             _failed[digest] = error
@@ -277,12 +331,12 @@ def _importable(folder: Path, files: Sequence[Path]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _errors_named(name: str, base: Path) -> Iterator[None]:
+def _errors_named(name: str, base: Path, kind: CodeKind) -> Iterator[None]:
     try:
         yield
     except (Exception, SystemExit) as error:
         what = describe(error, base.resolve())
-        raise BadInput(f"Strategy '{name}': its import fails with {what}") from error
+        raise BadInput(f"{kind.word} '{name}': its import fails with {what}") from error
 
 
 def describe(error: BaseException, within: Path) -> str:

@@ -6,13 +6,14 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from whatif_assets.engines.own_strategies import own_files
+from whatif_assets.engines.own_estimators import ALGORITHM
+from whatif_assets.engines.own_strategies import STRATEGY, own_files
 from whatif_assets.home.atomic import atomic_path, write_bytes
 from whatif_assets.settings.membership import is_inside
 from whatif_assets.settings.study import Study
 from whatif_assets.settings.universe import Members
 
-# A reference to a user's strategy, `my_rules.py:MyStrategy` or `package:MyStrategy`, or
+# A reference to a user's code, `my_rules.py:MyStrategy` or `package:MyStrategy`, or
 # to a membership file, `{file: members.csv}`.
 _NAMES_FILES = re.compile(r"[\w.]:[A-Za-z_]|\bfile\W*:")
 
@@ -82,15 +83,15 @@ def _files_of(study: Study, study_file: Path) -> dict[Path, bytes]:
     The files that its code imports from this folder are included.
     """
     base = code_base(study_file)
-    names = {
-        str(name)
-        for fields in study.configurations.values()
-        for name in (
-            fields.get("strategy"),
-            *fields.get("each", {}).get("strategy", ()),
-        )
-    }
-    files = [file for name in names if ":" in name for file in own_files(name, base)]
+    files = []
+    for field, kind in (("strategy", STRATEGY), ("algorithm", ALGORITHM)):
+        names = {
+            str(name)
+            for fields in study.configurations.values()
+            for name in (fields.get(field), *fields.get("each", {}).get(field, ()))
+        }
+        own = (name for name in names if ":" in name)
+        files += [file for name in own for file in own_files(name, base, kind)]
     listed = (u.file for u in study.universes.values() if isinstance(u, Members))
     files += [base / name for name in listed if is_inside(base, name)]
     return {file.relative_to(base): file.read_bytes() for file in files}

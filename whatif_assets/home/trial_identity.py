@@ -14,6 +14,7 @@ from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.domain.features import FEATURES, functions_of
 from whatif_assets.domain.strategies.params import json_value
+from whatif_assets.engines.algorithms import find_algorithm
 from whatif_assets.engines.strategies import StrategyType, required_features
 from whatif_assets.home.home import Home
 from whatif_assets.settings.configuration import Configuration
@@ -103,7 +104,7 @@ def _own_features(
     kind: StrategyType,
     variants: Sequence[Variant],
 ) -> dict[str, str]:
-    """Code versions of the features that users wrote, by name, and the groups read."""
+    """Code versions of users' features and estimators by name, and the groups read."""
     read = required_features(kind, [variant.settings for variant in variants])
     if configuration.algorithm:
         read = [*read, *configuration.features_read]
@@ -113,6 +114,8 @@ def _own_features(
         for name, function in functions.items()
         if not _is_ours(getattr(function.compute, "__module__", ""))
     }
+    if ":" in (name := configuration.algorithm or ""):
+        versions[name] = find_algorithm(name, configuration.base).code_version
     label = configuration.label if configuration.algorithm else None
     if configuration.model_per == "group":
         versions["groups"] = groups_hash(home.market.groups)

@@ -214,7 +214,7 @@ class Configuration:
         return {
             "algorithm": self.algorithm,
             "backend": self.backend,
-            **self.model_settings,
+            **json_value(self.model_settings),
             **({"search": tuned, "search_folds": self.search_folds} if tuned else {}),
             "model_seed": self.model_seed,
             **({"model_per": self.model_per} if self.model_per != ALL else {}),

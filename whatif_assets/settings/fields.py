@@ -21,8 +21,10 @@ from whatif_assets.domain.bars.bar_size import BarSize
 from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
 from whatif_assets.domain.base.explaining import explain
 from whatif_assets.domain.base.settings import Settings, format_value
-from whatif_assets.domain.models import ALGORITHMS
+from whatif_assets.domain.models import ALGORITHMS, Algorithm
 from whatif_assets.domain.models.parts import ALL, ModelPer
+from whatif_assets.engines.algorithms import find_algorithm
+from whatif_assets.engines.fitting import no_spark
 from whatif_assets.engines.strategies import PARAM, find_strategy
 from whatif_assets.settings.costs import (
     BORROW,
@@ -175,7 +177,8 @@ def kinds_of(key: str, fields: Mapping[str, Any], base: Path) -> Kinds:
     Raises
     ------
     BadInput
-        The strategy is missing or unknown, or the algorithm is unknown.
+        The strategy is missing or unknown, or the algorithm is unknown, cannot be
+        imported or cannot be used.
     """
     if "strategy" not in fields:
         raise BadInput(f"Configuration {key}: the field strategy is missing.")
@@ -184,19 +187,43 @@ def kinds_of(key: str, fields: Mapping[str, Any], base: Path) -> Kinds:
     kinds["strategy"] = strategy.Settings
     algorithm = fields.get("algorithm")
     if algorithm is not None:
-        if algorithm not in ALGORITHMS:
-            raise BadInput(
-                f"Configuration {key}: algorithm: found {algorithm!r}; allowed are "
-                f"{one_of(ALGORITHMS)}.{did_you_mean(str(algorithm), ALGORITHMS)}",
-                field=("algorithm",),
-            )
-        kinds["algorithm"] = ALGORITHMS[algorithm].Settings
+        others = [General] + [strategy.Settings] * strategy.built_in
+        kinds["algorithm"] = _algorithm_of(key, fields, others, base).Settings
     taken = {
         *AXES,
         *(n for k in kinds if k != "strategy" for n in kinds[k].model_fields),
     }
     params = () if strategy.built_in else strategy.Settings.model_fields
     return Kinds(kinds, frozenset(taken.intersection(params)))
+
+
+def _algorithm_of(
+    key: str,
+    fields: Mapping[str, Any],
+    others: Sequence[type[BaseModel]],
+    base: Path,
+) -> Algorithm:
+    """Find the algorithm of a configuration; raise if it cannot be used there.
+
+    ``others`` have the fields whose names its own settings must not have.
+    """
+    name = str(fields["algorithm"])
+    try:
+        found = find_algorithm(name, base)
+    except BadInput as error:
+        raise BadInput(f"Configuration {key}: {error}", field=("algorithm",)) from None
+    if fields.get("backend") == "spark" and found.fit_spark is None:
+        raise BadInput(f"Configuration {key}: {no_spark(name)}", field=("backend",))
+    taken = {*AXES, *(field for model in others for field in model.model_fields)}
+    if name not in ALGORITHMS and (shared := taken & {*found.Settings.model_fields}):
+        raise BadInput(
+            f"Configuration {key}: algorithm: {name} has an argument with the name of "
+            f"another field of the configuration: {one_of(sorted(shared))}. Name a "
+            "function in a file of your own that returns the estimator, and gives the "
+            "argument another name.",
+            field=("algorithm",),
+        )
+    return found
 
 
 def check_names(

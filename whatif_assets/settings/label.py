@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Literal
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
@@ -12,6 +13,7 @@ from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
 from whatif_assets.domain.base.settings import Settings
 from whatif_assets.domain.models.labels import LABELS, Label, parse_kind
 from whatif_assets.domain.models.weights import Weighting
+from whatif_assets.engines.algorithms import find_algorithm
 from whatif_assets.settings.fields import General
 
 
@@ -129,3 +131,17 @@ def weighting_of(key: str, general: General, label: Label) -> Weighting:
             field=("weight_classes",),
         )
     return weighting
+
+
+def check_classes(key: str, general: General, label: Label, base: Path) -> None:
+    """Raise BadInput if an algorithm needs classes, and the label has none."""
+    if general.algorithm is None or label.of_kind.has_classes:
+        return
+    if find_algorithm(general.algorithm, base).classifies:
+        raise BadInput(
+            f"Configuration {key}: algorithm: {general.algorithm} is a classifier, but "
+            f"a label of kind {label.kind} has no classes. Choose a label with "
+            "classes, such as kind: direction, or an algorithm of regression, such as "
+            "random_forest.",
+            field=("algorithm",),
+        )

@@ -191,6 +191,7 @@ def _without_information(
             settings[part],
             configuration.model_seed,
             weights=None if own.weights is None else own.weights[order],
+            base=configuration.base,
             threads=threads,
         )
 

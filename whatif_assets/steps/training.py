@@ -12,15 +12,17 @@ import pandas as pd
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.domain.leaks import Admit, refuse_leak
-from whatif_assets.domain.models import ALGORITHMS, Model
+from whatif_assets.domain.models import Model
 from whatif_assets.domain.models.parts import ALL, PartModels
 from whatif_assets.domain.models.windows import Fold, cv_folds
+from whatif_assets.engines.algorithms import find_algorithm
 from whatif_assets.engines.fitting import fit, fit_parts, search
 from whatif_assets.home.damage import DamagedFile
 from whatif_assets.home.home import Home
 from whatif_assets.home.lake import not_materialised
 from whatif_assets.home.models import decoded_models, encoded_models
 from whatif_assets.settings.configuration import Configuration
+from whatif_assets.settings.keys import study_of
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.dataset import dataset, versions_read
 from whatif_assets.steps.examples import (
@@ -129,7 +131,8 @@ def read_models(home: Home, key: str, fold: int) -> PartModels:
     """
     try:
         content = home.lake.read_file(TABLE, key, model_file(fold))
-        return decoded_models(content, home.lake.where(TABLE, key, model_file(fold)))
+        where = home.lake.where(TABLE, key, model_file(fold))
+        return decoded_models(content, where, home.code_base(study_of(key)))
     except FileNotFoundError:
         raise not_materialised(TABLE, key) from None
     except DamagedFile:
@@ -184,7 +187,7 @@ def training_inputs(
         return {"settings": configuration.model_hash(study), "data": ""}
     days = [day for fold in study.folds(home.market) for day in fold.train]
     read = versions_read(home, configuration, days)
-    algorithm = ALGORITHMS[configuration.algorithm]
+    algorithm = find_algorithm(configuration.algorithm, configuration.base)
     return {
         "settings": combined_hash([configuration.model_hash(study), backend]),
         f"code of {configuration.algorithm}": algorithm.code_version,
@@ -278,10 +281,11 @@ def _fit_part(
         cv = cv_folds(examples.rows, folds, embargo_of(study, configuration))
         chosen, scores = search(
             algorithm, backend, x, y, settings, configuration.search, cv, seed, spark,
-            examples.weights, threads,
+            examples.weights, configuration.base, threads,
         )  # fmt: skip
         settings.update(chosen)
     model = fit(
-        algorithm, backend, x, y, settings, seed, spark, examples.weights, threads
-    )
+        algorithm, backend, x, y, settings, seed, spark, examples.weights,
+        configuration.base, threads,
+    )  # fmt: skip
     return model, settings, scores

@@ -610,3 +610,48 @@ def test_a_wrong_label_is_told_with_its_line(tmp_path, written, message):
     path.write_text(f"name: demo\nlabel: {written}\nconfigurations: {{a: {{}}}}\n")
     with pytest.raises(BadInput, match=message):
         read_study(path)
+
+
+class TestEstimators:
+    RIDGE: ClassVar = {
+        "algorithm": "sklearn.linear_model:Ridge",
+        "strategy": "forecast_threshold",
+    }
+
+    def test_arguments_are_fields_and_axes(self):
+        axes = {"each": {"alpha": [1, 2.5]}, "search": {"tol": [1e-4, 1e-3]}}
+        first, second = expand(study(ridge={**self.RIDGE, **axes}), HERE)
+        assert (first.key, second.key) == (
+            "demo.ridge~alpha=1",
+            "demo.ridge~alpha=2.5",
+        )
+        assert second.model_settings["alpha"] == 2.5
+        assert "tol" not in second.model_settings
+        assert second.search == {"tol": (1e-4, 1e-3)}
+        assert first.settings()["solver"] == "auto"
+
+    @pytest.mark.parametrize(
+        ("key", "message"),
+        [
+            ("demo.ridge~alpha=many", "alpha: found 'many'; it must be a number"),
+            ("demo.ridge~alpa=1", "alpa: unknown field"),
+            ("demo.ridge~backend=spark", "Ridge has no fit on Spark. Write backend"),
+        ],
+    )
+    def test_wrong_fields_are_refused(self, key, message):
+        assert message in refused(key, study(ridge=self.RIDGE))
+
+    def test_an_argument_with_the_name_of_another_field_is_refused(self, tmp_path):
+        code = "from sklearn.linear_model import Ridge\n\n\ndef ridge(size=1.0):\n"
+        (tmp_path / "mine.py").write_text(f"{code}    return Ridge(size)\n")
+        one = study(ridge={**self.RIDGE, "algorithm": "mine.py:ridge"})
+        with pytest.raises(BadInput, match=r"name of another field of the.*: 'size'"):
+            expand(one, tmp_path)
+
+    def test_a_classifier_needs_a_label_of_classes(self):
+        name = "sklearn.linear_model:LogisticRegression"
+        for algorithm in ("gradient_boosting_classifier", name):
+            one = study(ridge={**self.RIDGE, "algorithm": algorithm})
+            assert "is a classifier, but a label of kind level has no classes" in (
+                refused("demo.ridge", one)
+            )

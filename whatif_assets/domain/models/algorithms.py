@@ -13,12 +13,28 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
-from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
 from whatif_assets.domain.base.explaining import explain
 from whatif_assets.domain.base.source_code import code_version
+from whatif_assets.domain.models.classifiers import (
+    first_rounds,
+    gradient_boosting_classifier,
+    gradient_boosting_classifier_spark,
+    random_forest_classifier,
+    random_forest_classifier_spark,
+)
+from whatif_assets.domain.models.elastic_net import (
+    ElasticNetSettings,
+    elastic_net,
+    elastic_net_spark,
+)
 from whatif_assets.domain.models.linear import LinearSettings, linear, linear_spark
-from whatif_assets.domain.models.portable import Fitted
+from whatif_assets.domain.models.logistic import (
+    LogisticSettings,
+    logistic,
+    logistic_spark,
+)
+from whatif_assets.domain.models.portable import Fitted, Model
 from whatif_assets.domain.models.trees import (
     GradientBoostingSettings,
     RandomForestSettings,
@@ -71,23 +87,26 @@ class Algorithm:
         labels, and n weights of 0 or more or None, finite. The model does not depend on
         the number of threads or the machine.
     fit_spark
-        ``fit_spark(rows, settings, seed)`` with the rows of `spark_rows`.
+        ``fit_spark(rows, settings, seed)`` with the rows of `spark_rows`. None if the
+        algorithm cannot be fitted on Spark.
     nesting
         The setting for which candidates of a search can share one fit; see `Nesting`.
         None if there is no such setting.
+    classifies
+        Whether the labels are classes, and the forecast is the expected class.
     """
 
     Settings: type[BaseModel]
-    fit_local: Callable[
-        [FloatArray, FloatArray, Any, int, int, FloatArray | None], Fitted
-    ]
-    fit_spark: Callable[[SparkFrame, Any, int], Fitted]
+    fit_local: Callable[..., Model]
+    fit_spark: Callable[[SparkFrame, Any, int], Fitted] | None
     nesting: Nesting | None = None
+    classifies: bool = False
 
     @functools.cached_property
     def code_version(self) -> str:
         """Hash of the source of the algorithm; any change of the source changes it."""
-        return code_version(self.Settings, self.fit_local, self.fit_spark)
+        fits = (self.fit_local, self.fit_spark)
+        return code_version(self.Settings, *(fit for fit in fits if fit is not None))
 
 
 ALGORITHMS: dict[str, Algorithm] = {
@@ -105,23 +124,63 @@ ALGORITHMS: dict[str, Algorithm] = {
         Nesting("n_trees", first_boosted, exact_on=("local", "spark")),
     ),
     "linear": Algorithm(LinearSettings, linear, linear_spark),
+    "elastic_net": Algorithm(ElasticNetSettings, elastic_net, elastic_net_spark),
+    "logistic": Algorithm(LogisticSettings, logistic, logistic_spark, classifies=True),
+    "random_forest_classifier": Algorithm(
+        RandomForestSettings,
+        random_forest_classifier,
+        random_forest_classifier_spark,
+        Nesting("n_trees", first_averaged, exact_on=("local",)),
+        classifies=True,
+    ),
+    "gradient_boosting_classifier": Algorithm(
+        GradientBoostingSettings,
+        gradient_boosting_classifier,
+        gradient_boosting_classifier_spark,
+        Nesting("n_trees", first_rounds, exact_on=("local", "spark")),
+        classifies=True,
+    ),
 }
 
 
-def parse_settings(algorithm: str, settings: Mapping[str, Any]) -> BaseModel:
+def find_built_in(algorithm: str) -> Algorithm:
+    """Return an algorithm of the registry.
+
+    Raises
+    ------
+    BadInput
+        There is none of this name.
+    """
+    if algorithm not in ALGORITHMS:
+        raise BadInput(
+            f"algorithm: found {algorithm!r}; allowed are {one_of(ALGORITHMS)}, and "
+            "estimators of scikit-learn's interface, as 'package.module:Class' or "
+            "'file.py:Class'."
+            f"{did_you_mean(str(algorithm), ALGORITHMS)}"
+        )
+    return ALGORITHMS[algorithm]
+
+
+def parse_settings(
+    algorithm: str, settings: Mapping[str, Any], model: type[BaseModel] | None = None
+) -> BaseModel:
     """Check the settings of an algorithm and fill in defaults.
+
+    Parameters
+    ----------
+    algorithm
+        Name of the algorithm.
+    settings
+        Some of its settings.
+    model
+        The pydantic model of the settings; by default that of the registry.
 
     Raises
     ------
     BadInput
         The algorithm or a setting does not exist, or a value is not allowed.
     """
-    if algorithm not in ALGORITHMS:
-        raise BadInput(
-            f"algorithm: found {algorithm!r}; allowed are {one_of(ALGORITHMS)}."
-            f"{did_you_mean(str(algorithm), ALGORITHMS)}"
-        )
-    model = ALGORITHMS[algorithm].Settings
+    model = model or find_built_in(algorithm).Settings
     try:
         return model(**settings)
     except ValidationError as error:

@@ -84,6 +84,22 @@ def linear_spark(rows: SparkFrame, settings: LinearSettings, seed: int) -> Linea
     seed
         Has no effect.
     """
+    return standardised_on_spark(rows, settings.l2)
+
+
+def standardised_on_spark(
+    rows: SparkFrame, penalty: float, l1_ratio: float = 0.0
+) -> Linear:
+    """Fit a line with Spark ML to standardised features and a standardised label.
+
+    Parameters
+    ----------
+    rows
+        Rows of :func:`whatif_assets.domain.models.spark_rows.spark_rows`.
+    penalty, l1_ratio
+        Penalty on the standardised coefficients, and the share of it that is on
+        absolute values and not on squares.
+    """
     from pyspark.ml.feature import StandardScaler
     from pyspark.ml.regression import LinearRegression
     from pyspark.sql import functions as F  # noqa: N812
@@ -105,7 +121,11 @@ def linear_spark(rows: SparkFrame, settings: LinearSettings, seed: int) -> Linea
     scaling = scaler.fit(rows)
     scaled = scaling.transform(rows).withColumn("label", (label - level) / unit)
     estimator = LinearRegression(
-        featuresCol="scaled", regParam=settings.l2, solver="normal", **weighed
+        featuresCol="scaled",
+        regParam=penalty,
+        elasticNetParam=l1_ratio,
+        solver="normal",
+        **weighed,
     )
     fitted = estimator.fit(scaled)
     standardised = fitted.coefficients.toArray()

@@ -6,6 +6,7 @@ without pickle, and can be queried as a table.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeAlias
@@ -48,7 +49,8 @@ class Model(Protocol):
         """Write the model as a table that can be queried."""
 
 
-def _check_width(x: FloatArray, features: int) -> None:
+def check_width(x: FloatArray, features: int) -> None:
+    """Raise BadInput unless x is a matrix of so many columns."""
     if x.ndim != 2 or x.shape[1] != features:
         raise BadInput(
             f"model: found features of shape {x.shape}; the model was fitted on "
@@ -83,7 +85,7 @@ class Linear:
 
     def predict(self, x: FloatArray) -> FloatArray:
         """Forecast; see :meth:`Model.predict`."""
-        _check_width(x, len(self.coefficients))
+        check_width(x, len(self.coefficients))
         total = np.full(len(x), self.constant[0])
         # Column by column, because the order of additions in a matrix product may
         # depend on the number of rows and threads.
@@ -148,7 +150,7 @@ class Forest:
         # of this module need no forecast.
         from whatif_assets.domain.models._descend import add_up
 
-        _check_width(x, len(self.shares))
+        check_width(x, len(self.shares))
         x = np.ascontiguousarray(x, dtype=np.float64)
         forecast: FloatArray = add_up(
             x, self.constant[0], self.roots, self.weights, self.feature,
@@ -267,5 +269,88 @@ def forest_of(
     )
 
 
-Fitted: TypeAlias = Linear | Forest
-KINDS: dict[str, type[Fitted]] = {"linear": Linear, "forest": Forest}
+def constant_forest(value: float, features: int) -> Forest:
+    """Return a forest that forecasts one value and uses none of the features."""
+    none = np.zeros(1, dtype=np.int32)
+    leaf = Tree(none + LEAF, np.array([np.nan]), np.array([value]), none, none)
+    return forest_of([leaf], [1.0], 0.0, np.zeros(features))
+
+
+@dataclass(frozen=True, eq=False)
+class Classifier:
+    """Probabilities of classes; the forecast is the expected class.
+
+    The expected class is ``sum(probability * class)``; for the classes 0 and 1 it is
+    the probability of 1. The probabilities are the softmax of one score per class.
+
+    Attributes
+    ----------
+    classes
+        The classes, values of the label, ascending.
+    shares
+        k float64; see :meth:`Model.importance`.
+    scores
+        A model of the score of each class. For two classes only that of the upper
+        class, the logarithm of its odds; the score of the lower class is 0. For one
+        class none.
+    """
+
+    classes: FloatArray
+    shares: FloatArray
+    scores: tuple[Linear | Forest, ...] = ()
+
+    def probabilities(self, x: FloatArray) -> FloatArray:
+        """Compute the probability of each class for n rows: n x classes float64.
+
+        NaN for rows with a NaN feature.
+        """
+        check_width(x, len(self.shares))
+        scores = [score.predict(x) for score in self.scores]
+        if len(scores) < len(self.classes):
+            scores.insert(0, np.where(np.isnan(x).any(axis=1), np.nan, 0.0))
+        return softmax(scores)
+
+    def predict(self, x: FloatArray) -> FloatArray:
+        """Forecast; see :meth:`Model.predict`."""
+        return expected_class(self.probabilities(x), self.classes)
+
+    def importance(self) -> FloatArray:
+        """Share of each feature in all scores; see :meth:`Model.importance`."""
+        return self.shares
+
+    def to_table(self) -> pd.DataFrame:
+        """Write the tables of the scores, with the class of each as ``class``."""
+        if not self.scores:
+            return pd.DataFrame({"class": self.classes})
+        scored = self.classes[-len(self.scores) :]
+        tables = [score.to_table() for score in self.scores]
+        parts = [table.assign(**{"class": one}) for table, one in zip(tables, scored)]
+        return pd.concat(parts, ignore_index=True)
+
+
+def one_class(value: float, features: int) -> Classifier:
+    """Return a classifier that knows one class and uses none of the features."""
+    return Classifier(np.array([value]), np.zeros(features))
+
+
+def softmax(scores: Sequence[FloatArray]) -> FloatArray:
+    """Convert scores, an array of n for each class, to n x classes probabilities."""
+    top = functools.reduce(np.maximum, scores)
+    powers = [np.exp(score - top) for score in scores]
+    # One after the other, so that each row is added up in the same order.
+    total = functools.reduce(np.add, powers)
+    return np.column_stack([power / total for power in powers])
+
+
+def expected_class(probabilities: FloatArray, classes: FloatArray) -> FloatArray:
+    """Compute ``sum(probability * class)`` of each of n rows."""
+    products = [p * one for p, one in zip(probabilities.T, classes)]
+    return np.asarray(functools.reduce(np.add, products))
+
+
+Fitted: TypeAlias = Linear | Forest | Classifier
+KINDS: dict[str, type[Fitted]] = {
+    "linear": Linear,
+    "forest": Forest,
+    "classifier": Classifier,
+}

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.base.settings import Settings
 from whatif_assets.domain.models.portable import LEAF, Forest, Tree, forest_of, shares
 from whatif_assets.domain.models.spark_rows import weight_column, width
+from whatif_assets.domain.models.spark_trees import of_spark
 from whatif_assets.domain.models.weights import center_and_scale
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class _TreeSettings(Settings):
 
 
 class RandomForestSettings(_TreeSettings):
-    """Settings of `random_forest`."""
+    """Settings of `random_forest` and `random_forest_classifier`."""
 
     n_trees: int = Field(default=20, ge=1, le=10_000, description="Number of trees.")
     max_features: float = Field(
@@ -61,7 +61,7 @@ class RandomForestSettings(_TreeSettings):
 
 
 class GradientBoostingSettings(_TreeSettings):
-    """Settings of `gradient_boosting`."""
+    """Settings of `gradient_boosting` and `gradient_boosting_classifier`."""
 
     n_trees: int = Field(default=100, ge=1, le=10_000, description="Number of trees.")
     learning_rate: float = Field(
@@ -111,40 +111,75 @@ def random_forest(
         n weights of 0 or more; None if all rows count the same.
     """
     if len(x) > EXACT_ROWS:
-        bagging = {
-            "boosting_type": "rf",
-            "bagging_freq": 1,
-            "bagging_fraction": BOOTSTRAP_SHARE,
-        }
-        return _lightgbm(x, y, settings, seed, threads, bagging, weights)
-    grown = _grow(x, y, settings, seed, threads, weights)
-    trees = [_of_scikit_learn(tree) for tree in grown]
-    weights = np.full(len(trees), 1 / len(trees))
-    gains = [tree.compute_feature_importances() for tree in grown]
-    return forest_of(trees, weights, 0.0, shares(np.sum(gains, axis=0)))
+        return forest_of_histograms(x, y, settings, seed, threads, weights)
+    grown = grow(x, y, settings, seed, threads, weights)
+    return averaged(grown, [tree.value[:, 0, 0] for tree in grown])
 
 
-def _grow(
+def forest_of_histograms(
     x: FloatArray,
     y: FloatArray,
     settings: RandomForestSettings,
     seed: int,
     threads: int,
-    weights: FloatArray | None,
-) -> list[Any]:
-    """Grow the same trees as scikit-learn's RandomForestRegressor.
+    weights: FloatArray | None = None,
+) -> Forest:
+    """Fit a random forest with LightGBM; see `random_forest`."""
+    bagging = {
+        "boosting_type": "rf",
+        "bagging_freq": 1,
+        "bagging_fraction": BOOTSTRAP_SHARE,
+    }
+    return _lightgbm(x, y, settings, seed, threads, bagging, weights)
 
-    That class resets Python's warning filters around each tree. The filters belong to
-    the process, so forests that are fitted in parallel would disturb each other.
+
+def averaged(grown: Sequence[Any], values: Sequence[FloatArray]) -> Forest:
+    """Return the forest that averages trees of scikit-learn.
+
+    Parameters
+    ----------
+    grown
+        The trees.
+    values
+        The value of each node of each tree.
     """
+    trees = [_of_scikit_learn(tree, value) for tree, value in zip(grown, values)]
+    weights = np.full(len(trees), 1 / len(trees))
+    gains = [tree.compute_feature_importances() for tree in grown]
+    return forest_of(trees, weights, 0.0, shares(np.sum(gains, axis=0)))
+
+
+def grow(
+    x: FloatArray,
+    y: FloatArray,
+    settings: RandomForestSettings,
+    seed: int,
+    threads: int,
+    weights: FloatArray | None = None,
+    kind: str = "DecisionTreeRegressor",
+) -> list[Any]:
+    """Grow the same trees as a random forest of scikit-learn.
+
+    Its class resets Python's warning filters around each tree. The filters belong to
+    the process, so forests that are fitted in parallel would disturb each other.
+
+    Parameters
+    ----------
+    x, y, settings, seed, threads
+        As for `random_forest`.
+    weights
+        Weights of the rows; None if all rows count the same.
+    kind
+        Name of the class of `sklearn.tree` that grows a tree.
+    """
+    import sklearn.tree
     from joblib import Parallel, delayed
-    from sklearn.tree import DecisionTreeRegressor
 
     x32, column = x.astype(np.float32, order="C"), y.reshape(-1, 1)
 
     def _grow_tree(state: int) -> Any:
         drawn = np.random.RandomState(state).randint(0, len(x), len(x))
-        tree = DecisionTreeRegressor(
+        tree = getattr(sklearn.tree, kind)(
             max_depth=settings.max_depth,
             max_features=_whole_features(settings.max_features, x.shape[1]),
             min_samples_leaf=settings.min_rows_per_leaf,
@@ -170,12 +205,12 @@ def first_boosted(forest: Forest, count: int) -> Forest:
     return forest.first(count, forest.weights)
 
 
-def _of_scikit_learn(tree: Any) -> Tree:
+def _of_scikit_learn(tree: Any, value: FloatArray) -> Tree:
     leaf = tree.children_left < 0
     return Tree(
         feature=np.where(leaf, LEAF, tree.feature),
         threshold=tree.threshold,
-        value=tree.value[:, 0, 0],
+        value=value,
         left=tree.children_left,
         right=tree.children_right,
     )
@@ -201,20 +236,54 @@ def _lightgbm(
     seed: int,
     threads: int,
     boosting: Mapping[str, Any],
-    weights: FloatArray | None,
+    weights: FloatArray | None = None,
 ) -> Forest:
+    # LightGBM stores labels in 32 bits, too few for a price level; so they are scaled.
+    center, scale = center_and_scale(y, weights)
+    mean, deviation = float(center), float(scale) or 1.0
+    parameters = {"objective": "regression", **boosting}
+    target = (y - mean) / deviation
+    booster = boosted(x, target, settings, seed, threads, parameters, weights)
+    trees = trees_of(booster, deviation)
+    averages = parameters["boosting_type"] == "rf"
+    factors = np.full(len(trees), 1 / len(trees) if averages else 1.0)
+    gains = booster.feature_importance("gain")
+    return forest_of(trees, factors, mean, shares(gains))
+
+
+def boosted(
+    x: FloatArray,
+    y: FloatArray,
+    settings: RandomForestSettings | GradientBoostingSettings,
+    seed: int,
+    threads: int,
+    boosting: Mapping[str, Any],
+    weights: FloatArray | None = None,
+) -> Any:
+    """Fit trees with LightGBM, so that they do not depend on the number of threads.
+
+    Parameters
+    ----------
+    x, y, settings, seed, threads
+        As for `random_forest`; LightGBM stores the labels in 32 bits.
+    boosting
+        LightGBM's parameters of the objective and of the kind of boosting.
+    weights
+        Weights of the rows; None if all rows count the same.
+
+    Returns
+    -------
+    lightgbm.Booster
+        The fitted trees.
+    """
     # LightGBM's threads wait for each other at every split. By default they wait
     # busily, so that a fit takes ten times as long when other processes run.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     import lightgbm
 
-    # LightGBM stores labels in 32 bits, too few for a price level; so they are scaled.
-    center, scale = center_and_scale(y, weights)
-    mean, deviation = float(center), float(scale) or 1.0
     features = x.shape[1]
     per_split = _whole_features(settings.max_features, features)
     parameters = {
-        "objective": "regression",
         "num_leaves": min(2**settings.max_depth, MOST_LEAVES),
         "max_depth": settings.max_depth,
         "feature_fraction_bynode": per_split / features,
@@ -230,17 +299,14 @@ def _lightgbm(
         "verbose": -1,
         **boosting,
     }
-    labels = (y - mean) / deviation
-    rows = lightgbm.Dataset(x, labels, weight=weights, params=parameters)
-    booster = lightgbm.train(parameters, rows, num_boost_round=settings.n_trees)
-    trees = [
-        _of_lightgbm(tree["tree_structure"], deviation)
-        for tree in booster.dump_model()["tree_info"]
-    ]
-    averaged = parameters["boosting_type"] == "rf"
-    weights = np.full(len(trees), 1 / len(trees) if averaged else 1.0)
-    gains = booster.feature_importance("gain")
-    return forest_of(trees, weights, mean, shares(gains))
+    rows = lightgbm.Dataset(x, y, weight=weights, params=parameters)
+    return lightgbm.train(parameters, rows, num_boost_round=settings.n_trees)
+
+
+def trees_of(booster: Any, unit: float = 1.0) -> list[Tree]:
+    """Convert the trees of a LightGBM model; ``unit`` multiplies their values."""
+    found = booster.dump_model()["tree_info"]
+    return [_of_lightgbm(tree["tree_structure"], unit) for tree in found]
 
 
 def _of_lightgbm(root: Mapping[str, Any], unit: float) -> Tree:
@@ -278,10 +344,10 @@ def random_forest_spark(
     from pyspark.ml.regression import RandomForestRegressor
 
     estimator = RandomForestRegressor(
-        numTrees=settings.n_trees, **_for_spark(settings, rows), seed=seed
+        numTrees=settings.n_trees, **for_spark(settings, rows), seed=seed
     )
     fitted = estimator.fit(rows)
-    trees, weights = _of_spark(fitted.toDebugString)
+    trees, weights = of_spark(fitted.toDebugString)
     return forest_of(
         trees,
         np.array(weights) / len(trees),
@@ -299,18 +365,19 @@ def gradient_boosting_spark(
     estimator = GBTRegressor(
         maxIter=settings.n_trees,
         stepSize=settings.learning_rate,
-        **_for_spark(settings, rows),
+        **for_spark(settings, rows),
         seed=seed,
     )
     fitted = estimator.fit(rows)
-    trees, weights = _of_spark(fitted.toDebugString)
+    trees, weights = of_spark(fitted.toDebugString)
     importance = shares(fitted.featureImportances.toArray())
     return forest_of(trees, weights, 0.0, importance)
 
 
-def _for_spark(
+def for_spark(
     settings: RandomForestSettings | GradientBoostingSettings, rows: SparkFrame
 ) -> dict[str, Any]:
+    """Return the settings of trees, and the weights, as parameters of Spark ML."""
     per_split = _whole_features(settings.max_features, width(rows))
     return {
         "maxDepth": settings.max_depth,
@@ -319,52 +386,3 @@ def _for_spark(
         "featureSubsetStrategy": str(per_split),
         **weight_column(rows),
     }
-
-
-_LINE = re.compile(
-    r"^ *(?:Tree \d+ \(weight (?P<weight>\S+)\):"
-    r"|If \(feature (?P<feature>\d+) <= (?P<threshold>\S+)\)"
-    r"|Predict: (?P<value>\S+))$",
-    re.MULTILINE,
-)
-
-
-def _of_spark(text: str) -> tuple[list[Tree], list[float]]:
-    """Parse the trees from the text description of a Spark model.
-
-    The driver can get the text in one call, even from a cluster, and the text is exact:
-    Java writes each number with enough digits to identify it. Parents come before their
-    children, and left children before right children.
-    """
-    trees: list[Tree] = []
-    weights: list[float] = []
-    nodes: list[list[float]] = []  # feature, threshold, value, left, right
-    waiting: list[list[float]] = []  # inner nodes that lack a child
-    for line in _LINE.finditer(text):
-        if line["weight"]:
-            weights.append(float(line["weight"]))
-            nodes = []
-            continue
-        if waiting:
-            parent = waiting[-1]
-            parent[3 if parent[3] == 0 else 4] = len(nodes)
-            if parent[4]:
-                waiting.pop()
-        if line["feature"]:
-            node = [float(line["feature"]), float(line["threshold"]), np.nan, 0, 0]
-            waiting.append(node)
-        else:
-            node = [LEAF, np.nan, float(line["value"]), 0, 0]
-        nodes.append(node)
-        if not waiting:
-            feature, threshold, value, left, right = np.array(nodes).T
-            trees.append(
-                Tree(
-                    feature.astype(np.int32),
-                    threshold,
-                    value,
-                    left.astype(np.int32),
-                    right.astype(np.int32),
-                )
-            )
-    return trees, weights

@@ -144,7 +144,9 @@ def uniqueness(rows: pd.DataFrame, frame: pd.DataFrame) -> FloatArray:
     change -= np.bincount(after, minlength=len(bars) + 1)
     covering = np.maximum(np.cumsum(change), 1)
     owned = np.concatenate([[0.0], np.cumsum(1.0 / covering)])
-    return np.asarray((owned[after] - owned[first]) / (after - first))
+    # Differences of sums are off by rounding, and may exceed 1.
+    shares = (owned[after] - owned[first]) / (after - first)
+    return np.asarray(np.minimum(shares, 1.0))
 
 
 def _times(column: pd.Series) -> Times:

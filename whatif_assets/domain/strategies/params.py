@@ -29,7 +29,7 @@ _TIMES: dict[type, str] = {
 _SHORT_NAMES = {"bt": "backtrader"}
 
 
-class _Params(BaseModel):
+class Params(BaseModel):
     """Settings whose values are not converted."""
 
     model_config = ConfigDict(
@@ -54,7 +54,7 @@ def settings_of_params(strategy: type[bt.Strategy]) -> type[BaseModel]:
     settings.
     """
     params = dict(strategy.params._getitems())
-    return settings_like(f"{strategy.__name__}Settings", params, _Params)
+    return settings_like(f"{strategy.__name__}Settings", params, Params)
 
 
 def settings_like(

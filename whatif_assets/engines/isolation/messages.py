@@ -85,11 +85,14 @@ class Call:
         the process that calls it.
     seconds
         Longest time of the call.
+    libraries
+        Modules that the process imports before, once for all calls.
     """
 
     what: str
     content: bytes
     seconds: float
+    libraries: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -186,7 +186,12 @@ def _candidates() -> Iterator[_Worker]:
     yield _Worker()
 
 
-def in_new_process(what: str, function: Callable[[], Result], seconds: float) -> Result:
+def in_new_process(
+    what: str,
+    function: Callable[[], Result],
+    seconds: float,
+    libraries: tuple[str, ...] = (),
+) -> Result:
     """Call a function in a process in which it has not been called before.
 
     Parameters
@@ -197,13 +202,15 @@ def in_new_process(what: str, function: Callable[[], Result], seconds: float) ->
         A function that can be pickled together with its arguments.
     seconds
         Longest time of the call.
+    libraries
+        Modules that the function needs; importing them is done once for all calls.
 
     Raises
     ------
     BadInput
         The function raises, ends its process, or takes too long.
     """
-    found: Result = run_task(Call(what, pickle.dumps(function), seconds))
+    found: Result = run_task(Call(what, pickle.dumps(function), seconds, libraries))
     return found
 
 

@@ -22,7 +22,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
@@ -108,8 +108,10 @@ def work(task: Task | Import | Call, requests: int) -> TaskResult:
     EOFError
         ``requests`` was closed during a job.
     """
-    libraries = []
-    if not isinstance(task, Call):
+    libraries: Iterable[str]
+    if isinstance(task, Call):
+        libraries = task.libraries
+    else:
         libraries = libraries_of(task.strategy, task.base)
     for library in libraries:
         # Once for all jobs. A failed import is reported by the job that needs it.

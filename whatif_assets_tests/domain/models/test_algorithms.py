@@ -1,31 +1,38 @@
 from __future__ import annotations
 
+import warnings
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from sklearn.ensemble import RandomForestRegressor
-from sklearn.linear_model import Ridge
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.linear_model import ElasticNet, LogisticRegression, Ridge
 from sklearn.preprocessing import StandardScaler
 
 from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.models import (
     ALGORITHMS,
+    Classifier,
     Forest,
     Linear,
     Model,
     parse_settings,
     trees,
 )
+from whatif_assets.domain.models.elastic_net import ElasticNetSettings, elastic_net
+from whatif_assets.domain.models.logistic import LogisticSettings, logistic
 from whatif_assets.engines.fitting import fit
-from whatif_assets_tests.domain.models.made_up import rows_of
+from whatif_assets_tests.domain.models.made_up import rows_for, rows_of
 
 NESTED = [
     name
     for name, algorithm in sorted(ALGORITHMS.items())
     if algorithm.nesting and "local" in algorithm.nesting.exact_on
 ]
+
+
+CLASSIFIERS = [n for n, algorithm in sorted(ALGORITHMS.items()) if algorithm.classifies]
 
 
 def bits(model: Model) -> list[bytes]:
@@ -37,15 +44,15 @@ class TestContract:
 
     @pytest.mark.parametrize("name", sorted(ALGORITHMS))
     def test_it_learns(self, name: str) -> None:
-        x, y = rows_of(2_000)
+        x, y = rows_for(name, 2_000)
         model = fit(name, "local", x, y, {})
-        new_x, new_y = rows_of(2_000, seed=2)
+        new_x, new_y = rows_for(name, 2_000, seed=2)
         error = np.std(model.predict(new_x) - new_y)
         assert error < 0.98 * np.std(new_y)
 
     @pytest.mark.parametrize("name", sorted(ALGORITHMS))
     def test_the_same_seed_gives_the_same_bits(self, name: str) -> None:
-        x, y = rows_of(500)
+        x, y = rows_for(name, 500)
         assert bits(fit(name, "local", x, y, {}, 7)) == bits(
             fit(name, "local", x, y, {}, 7)
         )
@@ -57,7 +64,7 @@ class TestContract:
     ) -> None:
         monkeypatch.setattr(trees, "EXACT_ROWS", 1_000)
         for rows in (900, 3_000):  # a forest of each kind
-            x, y = rows_of(rows)
+            x, y = rows_for(name, rows)
             algorithm = ALGORITHMS[name]
             one = algorithm.fit_local(x, y, algorithm.Settings(), 7, 1)
             assert bits(
@@ -73,7 +80,7 @@ class TestContract:
         monkeypatch.setattr(trees, "EXACT_ROWS", 1_000)  # a forest of each kind
         nesting = ALGORITHMS[name].nesting
         assert nesting is not None
-        x, y = rows_of(rows)
+        x, y = rows_for(name, rows)
         y *= label  # 0: no split gains anything, and boosting stops
         settings = {"max_depth": 6, "max_features": 0.5}
         larger = fit(name, "local", x, y, {**settings, nesting.setting: 20}, 7)
@@ -85,8 +92,8 @@ class TestContract:
 
     @pytest.mark.parametrize("name", sorted(ALGORITHMS))
     def test_importances_add_up_and_find_what_matters(self, name: str) -> None:
-        x, y = rows_of(2_000)
-        importance = fit(name, "local", x, y + 3 * x[:, 0], {}).importance()
+        x, y = rows_for(name, 2_000, slope=3)
+        importance = fit(name, "local", x, y, {}).importance()
         assert importance.sum() == pytest.approx(1)
         assert (importance >= 0).all()
         assert int(np.argmax(importance)) == 0
@@ -101,12 +108,12 @@ class TestContract:
     @pytest.mark.parametrize("name", sorted(ALGORITHMS))
     @pytest.mark.parametrize("rows", [1, 2, 5])
     def test_a_handful_of_rows_suffices(self, name: str, rows: int) -> None:
-        x, y = rows_of(rows)
+        x, y = rows_for(name, rows)
         assert np.isfinite(fit(name, "local", x, y, {}).predict(x)).all()
 
     @pytest.mark.parametrize("name", sorted(ALGORITHMS))
     def test_data_is_left_alone_and_may_be_read_only(self, name: str) -> None:
-        x, y = rows_of(200)
+        x, y = rows_for(name, 200)
         before = x.copy(), y.copy()
         x.flags.writeable = y.flags.writeable = False
         fit(name, "local", x, y, {}).predict(x)
@@ -236,6 +243,144 @@ class TestLinear:
         model = fit("linear", "local", x, 4 * one[:, 0], {"l2": 0})
         assert isinstance(model, Linear)
         np.testing.assert_allclose(model.coefficients, [2, 2, 0], atol=1e-12)
+
+
+def with_odd_columns(x: FloatArray) -> FloatArray:
+    """Scale and shift the columns; one repeats another, one is constant."""
+    scaled = x * [1, 10, 100, 1e-3, 1, 1] + 50
+    return np.column_stack([scaled, scaled[:, 0], np.full(len(x), 0.1)])
+
+
+class TestElasticNet:
+    @pytest.mark.parametrize("l1_ratio", [0.3, 1.0])
+    def test_it_is_scikit_learns_on_standardised_columns(self, l1_ratio: float) -> None:
+        x, y = rows_of(500)
+        x, weights = with_odd_columns(x)[:, :6], 1 + np.arange(500) % 3.0
+        scaler = StandardScaler().fit(x, sample_weight=weights)
+        level = np.average(y, weights=weights)
+        unit = np.sqrt(np.average((y - level) ** 2, weights=weights))
+        theirs = ElasticNet(alpha=0.05, l1_ratio=l1_ratio, tol=1e-14, max_iter=10**6)
+        theirs.fit(scaler.transform(x), (y - level) / unit, sample_weight=weights)
+        settings = ElasticNetSettings(penalty=0.05, l1_ratio=l1_ratio)
+        model = elastic_net(x, y, settings, 0, 1, weights)
+        expected = theirs.predict(scaler.transform(x)) * unit + level
+        np.testing.assert_allclose(model.predict(x), expected, rtol=1e-12)
+        assert 0 in model.coefficients or l1_ratio < 1
+
+    def test_without_absolute_penalty_it_is_linear(self) -> None:
+        x, y = rows_of(500)
+        x = with_odd_columns(x)
+        ridge = fit("elastic_net", "local", x, y, {"penalty": 0.1, "l1_ratio": 0})
+        linear = fit("linear", "local", x, y, {"l2": 0.1})
+        np.testing.assert_allclose(ridge.predict(x), linear.predict(x), rtol=1e-12)
+
+
+class TestLogistic:
+    @pytest.mark.parametrize("classes", [2, 3])
+    @pytest.mark.parametrize("l1_ratio", [0.0, 0.5, 1.0])
+    def test_it_is_scikit_learns_on_standardised_columns(
+        self, classes: int, l1_ratio: float
+    ) -> None:
+        x, y = rows_for("logistic", 600)
+        y, x = np.minimum(y, classes - 2), with_odd_columns(x)[:, :6]
+        weights = 1 + np.arange(600) % 3.0
+        scaled = StandardScaler().fit(x, sample_weight=weights).transform(x)
+        theirs = LogisticRegression(
+            C=1 / (0.02 * weights.sum()), tol=1e-13, max_iter=10**6, random_state=0,
+            **({"solver": "saga", "l1_ratio": l1_ratio} if l1_ratio else {}),
+        )  # fmt: skip
+        theirs.fit(scaled, y, sample_weight=weights)
+        settings = LogisticSettings(penalty=0.02, l1_ratio=l1_ratio)
+        model = logistic(x, y, settings, 0, 1, weights)
+        assert isinstance(model, Classifier)
+        np.testing.assert_array_equal(model.classes, theirs.classes_)
+        ours, expected = model.probabilities(x), theirs.predict_proba(scaled)
+        # lbfgs, without an absolute penalty, stops earlier than saga.
+        np.testing.assert_allclose(ours, expected, atol=1e-11 if l1_ratio else 1e-6)
+        np.testing.assert_allclose(model.predict(x), ours @ model.classes, rtol=1e-12)
+
+    def test_classes_that_are_told_apart_need_a_penalty(self) -> None:
+        x, _ = rows_of(100)
+        y = np.sign(x[:, 0])
+        model = fit("logistic", "local", x, y, {"penalty": 1e-6})
+        np.testing.assert_allclose(model.predict(x), y, atol=0.35)
+        with pytest.raises(BadInput, match=r"grow without end\. Increase penalty"):
+            fit("logistic", "local", x, y, {"penalty": 0})
+
+
+class TestClassifiers:
+    SETTINGS: ClassVar = {"n_trees": 30, "max_depth": 6, "min_rows_per_leaf": 3}
+
+    @pytest.mark.parametrize("classes", [2, 3])
+    def test_a_forest_is_scikit_learns(self, classes: int) -> None:
+        x, y = rows_for("random_forest_classifier", 1_365)
+        y, x = np.minimum(y, classes - 2), x.astype(np.float32).astype(float)
+        name = "random_forest_classifier"
+        ours = fit(name, "local", x, y, self.SETTINGS, seed=5)
+        theirs = RandomForestClassifier(
+            30, max_depth=6, max_features=2, min_samples_leaf=3, random_state=5
+        ).fit(x, y)
+        expected = theirs.predict_proba(x) @ theirs.classes_
+        np.testing.assert_allclose(ours.predict(x), expected, rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(ours.importance(), theirs.feature_importances_)
+
+    def test_a_large_forest_is_one_of_histograms(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(trees, "EXACT_ROWS", 1_000)
+        x, y = rows_for("random_forest_classifier", 1_365)
+        found = [
+            fit(name, "local", x, y, self.SETTINGS)
+            for name in ("random_forest_classifier", "random_forest")
+        ]
+        assert bits(found[0]) == bits(found[1])
+
+    @pytest.mark.parametrize("classes", [2, 3])
+    def test_boosting_scores_as_lightgbm_does(
+        self, classes: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        fitted: list[Any] = []
+        boosted = trees.boosted
+        monkeypatch.setattr(
+            trees, "boosted", lambda *a: fitted.append(boosted(*a)) or fitted[-1]
+        )
+        name = "gradient_boosting_classifier"
+        x, y = rows_for(name, 1_000)
+        model = fit(name, "local", x, np.minimum(y, classes - 2), self.SETTINGS)
+        assert isinstance(model, Classifier)
+        new, _ = rows_of(2_000, seed=2)
+        theirs = fitted[0].predict(new)
+        if classes == 2:
+            theirs = np.column_stack([1 - theirs, theirs])
+        np.testing.assert_allclose(model.probabilities(new), theirs, atol=1e-13)
+
+    @pytest.mark.parametrize("name", CLASSIFIERS)
+    def test_a_row_counts_as_often_as_its_weight_says(self, name: str) -> None:
+        x, y = rows_for(name, 300)
+        algorithm = ALGORITHMS[name]
+        weights = np.where(y > 0, 10.0, 1.0)
+        settings = algorithm.Settings()
+        plain, heavy = (
+            algorithm.fit_local(x, y, settings, 0, 1, w) for w in (None, weights)
+        )
+        assert heavy.predict(x).mean() > plain.predict(x).mean() + 0.02
+        same = algorithm.fit_local(x, y, settings, 0, 1, np.full(300, 1.0))
+        assert bits(same) == bits(plain)
+
+    @pytest.mark.parametrize("name", CLASSIFIERS)
+    def test_odd_columns_do_no_harm(self, name: str) -> None:
+        x, y = rows_for(name, 300)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            for labels in (y, np.minimum(y, 0), y * 0 + 0.1):
+                model = fit(name, "local", with_odd_columns(x), labels, {})
+                assert np.isfinite(model.predict(with_odd_columns(x))).all()
+
+    @pytest.mark.parametrize("name", CLASSIFIERS)
+    def test_labels_that_are_no_classes_are_refused(self, name: str) -> None:
+        x, y = rows_of(100)
+        with pytest.raises(BadInput, match="label: found more than 20 different val"):
+            fit(name, "local", x, y, {})
 
 
 class TestRefused:

@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from whatif_assets.domain.base.arrays import FloatArray
+from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.models import ALGORITHMS, Linear, spark_rows
-from whatif_assets.domain.models import trees as tree_module
+from whatif_assets.domain.models.spark_trees import of_spark
 from whatif_assets.domain.models.windows import cv_folds
 from whatif_assets.engines.fitting import fit, search
 from whatif_assets_tests.domain.models.made_up import rows_of
@@ -21,6 +23,10 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "random_forest": {"n_trees": 7, "max_depth": 6, "max_features": 0.5},
     "gradient_boosting": {"n_trees": 5, "max_depth": 4, "max_features": 0.5},
     "linear": {"l2": 0.01},
+    "elastic_net": {"penalty": 0.05},
+    "logistic": {"penalty": 0.02},
+    "random_forest_classifier": {"n_trees": 3, "max_depth": 4, "max_features": 0.5},
+    "gradient_boosting_classifier": {"n_trees": 5, "max_depth": 3},
 }
 NESTED = [
     name
@@ -31,7 +37,17 @@ ESTIMATORS = {
     "random_forest": "RandomForestRegressor",
     "gradient_boosting": "GBTRegressor",
 }
+CLASSIFIERS = {
+    "random_forest_classifier": "RandomForestClassifier",
+    "gradient_boosting_classifier": "GBTClassifier",
+}
 X, Y = rows_of(1_365)
+# Of two classes, for gradient boosting on Spark, and of three.
+UP = np.where(Y > 170, 1.0, -1.0)
+CLASSES = np.digitize(Y, [169.6, 170.4]) - 1.0
+LABELS = {
+    name: UP if algorithm.classifies else Y for name, algorithm in ALGORITHMS.items()
+}
 
 
 @pytest.mark.parametrize("name", sorted(ESTIMATORS))
@@ -65,7 +81,7 @@ def test_the_same_seed_gives_the_same_bits_in_several_partitions(
 ) -> None:
     monkeypatch.setattr(spark_rows, "ROWS_PER_PARTITION", 300)
     tables = [
-        fit(name, "spark", X, Y, SETTINGS[name], 3, lambda: spark).to_table()
+        fit(name, "spark", X, LABELS[name], SETTINGS[name], 3, lambda: spark).to_table()
         for _ in range(2)
     ]
     pd.testing.assert_frame_equal(*tables, check_exact=True)
@@ -81,7 +97,7 @@ def test_a_smaller_model_lies_inside_a_larger_one(
 
     def of_size(size: int) -> Any:
         settings = {**SETTINGS[name], nesting.setting: size}
-        return fit(name, "spark", X, Y, settings, 3, lambda: spark)
+        return fit(name, "spark", X, LABELS[name], settings, 3, lambda: spark)
 
     smaller = nesting.smaller(of_size(6), 2)
     pd.testing.assert_frame_equal(
@@ -130,6 +146,77 @@ def test_the_line_on_spark_is_the_line_here(l2: float, spark: SparkSession) -> N
     np.testing.assert_allclose(theirs.importance(), ours.importance(), atol=1e-9)
 
 
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5, 1.0])
+def test_the_elastic_net_on_spark_is_the_one_here(
+    l1_ratio: float, spark: SparkSession
+) -> None:
+    x, weights = X * [1, 10, 100, 1e-3, 1, 1] + 50, 1 + np.arange(len(X)) % 3.0
+    settings = {"penalty": 0.05, "l1_ratio": l1_ratio}
+    ours = fit("elastic_net", "local", x, Y, settings, weights=weights)
+    theirs = fit("elastic_net", "spark", x, Y, settings, 0, lambda: spark, weights)
+    np.testing.assert_allclose(theirs.predict(x), ours.predict(x), rtol=1e-8)
+
+
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5])
+@pytest.mark.parametrize("labels", [UP, CLASSES], ids=["two", "three"])
+def test_logistic_on_spark_is_the_one_here(
+    labels: FloatArray, l1_ratio: float, spark: SparkSession
+) -> None:
+    x, weights = X * [1, 10, 100, 1e-3, 1, 1] + 50, 1 + np.arange(len(X)) % 3.0
+    settings = {"penalty": 0.02, "l1_ratio": l1_ratio}
+    ours = fit("logistic", "local", x, labels, settings, weights=weights)
+    theirs = fit("logistic", "spark", x, labels, settings, 0, lambda: spark, weights)
+    np.testing.assert_allclose(theirs.predict(x), ours.predict(x), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", sorted(CLASSIFIERS))
+def test_a_classifier_scores_and_weighs_as_sparks_own_does(
+    name: str, spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pyspark.ml.classification as classification
+
+    fitted: list[Any] = []
+
+    class Recording(getattr(classification, CLASSIFIERS[name])):  # type: ignore[misc]
+        def fit(self, rows: Any) -> Any:
+            fitted.append(super().fit(rows))
+            return fitted[-1]
+
+    monkeypatch.setattr(classification, CLASSIFIERS[name], Recording)
+    labels = UP if name == "gradient_boosting_classifier" else CLASSES
+    model = fit(name, "spark", X, labels, SETTINGS[name], 3, lambda: spark)
+    with spark_rows.spark_rows(spark, X, Y) as rows:
+        theirs = fitted[0].transform(rows).toPandas().sort_values("label")
+    found = np.array([p.toArray() for p in theirs["probability"]])
+    expected = found @ np.unique(labels)
+    ours = model.predict(X)[np.argsort(Y)]
+    np.testing.assert_allclose(ours, expected, rtol=1e-12, atol=1e-12)
+    importance = fitted[0].featureImportances.toArray()
+    np.testing.assert_allclose(model.importance(), importance, atol=1e-15)
+
+
+def test_spark_cannot_boost_three_classes_or_fit_what_has_no_fit_there(
+    spark: SparkSession,
+) -> None:
+    for name, message in (
+        ("gradient_boosting_classifier", "found 3 classes; on Spark it can tell two"),
+        (
+            "sklearn.linear_model:Ridge",
+            "Ridge has no fit on Spark. Write backend: local",
+        ),
+    ):
+        with pytest.raises(BadInput, match=message):
+            fit(name, "spark", X, CLASSES, {}, 3, lambda: spark)
+
+
+@pytest.mark.parametrize("name", [n for n in ALGORITHMS if ALGORITHMS[n].classifies])
+def test_a_single_class_is_forecast_by_a_classifier_on_spark(
+    name: str, spark: SparkSession
+) -> None:
+    model = fit(name, "spark", X, np.full(len(X), 1.0), {}, 3, lambda: spark)
+    assert (model.predict(X) == 1.0).all()
+
+
 def test_a_tree_without_a_split_is_read(spark: SparkSession) -> None:
     model = fit(
         "random_forest", "spark", X, np.full(1_365, 170.25), {}, 1, lambda: spark
@@ -162,7 +249,7 @@ def test_numbers_of_any_size_are_read_exactly() -> None:
         "  Tree 1 (weight 0.1):\n"
         "    Predict: 7.0\n"
     )
-    (first, second), weights = tree_module._of_spark(text)
+    (first, second), weights = of_spark(text)
     assert weights == [1.0, 0.1]
     assert first.feature.tolist() == [1, -1, 0, -1, -1]
     assert first.threshold[[0, 2]].tolist() == [-1.2345678901234567e-05, 0.1]
@@ -196,8 +283,9 @@ def test_weights_of_rows_count_on_spark(name: str, spark: SparkSession) -> None:
         asked = (SETTINGS[name], 3, lambda: spark)
         return fit(name, backend, X, y, *asked, weights=weights).predict(X)
 
-    weighed = fitted(Y, 1 + 9 * odd)
-    assert np.abs(weighed - fitted(Y, None)).max() > 1e-3 * Y.std()
+    labels = LABELS[name]
+    weighed = fitted(labels, 1 + 9 * odd)
+    assert np.abs(weighed - fitted(labels, None)).max() > 1e-3 * labels.std()
     if name == "linear":
-        local = fitted(Y, 1 + 9 * odd, "local")
+        local = fitted(labels, 1 + 9 * odd, "local")
         np.testing.assert_allclose(weighed, local, rtol=1e-6, atol=1e-6 * Y.std())

@@ -11,9 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whatif_assets.domain.base.errors import BadInput
-from whatif_assets.domain.models import Forest, Linear
+from whatif_assets.domain.models import Classifier, Forest, Linear, Model
 from whatif_assets.domain.models.parts import ALL, PartModels
-from whatif_assets.domain.models.portable import LEAF, Tree, forest_of
+from whatif_assets.domain.models.portable import (
+    LEAF,
+    Tree,
+    forest_of,
+    one_class,
+    softmax,
+)
 from whatif_assets.engines.fitting import fit
 from whatif_assets.home.models import decoded_models, encoded_models
 from whatif_assets_tests.domain.models.made_up import rows_of
@@ -46,6 +52,54 @@ def small_line() -> Linear:
     return Linear(np.array([1.0]), np.array([2.0, -3.0]), np.array([0.4, 0.6]))
 
 
+def small_classifier() -> Classifier:
+    """Three classes, with scores of lines."""
+    steps = (0.5, -1.0, 2.0)
+    lines = [Linear(np.array([s]), np.array([s, 1.0]), np.ones(2) / 2) for s in steps]
+    return Classifier(np.array([-1.0, 0.0, 1.0]), np.array([0.4, 0.6]), tuple(lines))
+
+
+def boosted_classifier() -> Classifier:
+    """Two classes, with the score of a forest."""
+    share = np.array([0.25, 0.75])
+    return Classifier(np.array([0.0, 1.0]), share, (small_forest(),))
+
+
+MODELS = [
+    small_forest(),
+    small_line(),
+    small_classifier(),
+    boosted_classifier(),
+    one_class(3.0, 2),
+]
+
+
+def test_the_forecast_of_a_classifier_is_its_expected_class() -> None:
+    x = np.array([[1.0, 0.0], [0.0, 1.0]])
+    powers = np.exp([[1.0, -2.0, 4.0], [1.5, 0.0, 3.0]])
+    p = powers / powers.sum(axis=1, keepdims=True)
+    model = small_classifier()
+    np.testing.assert_allclose(model.probabilities(x), p, rtol=1e-15)
+    np.testing.assert_allclose(model.predict(x), p[:, 2] - p[:, 0], rtol=1e-14)
+    odds = np.exp(small_forest().predict(x))
+    up = boosted_classifier().predict(x)
+    np.testing.assert_allclose(up, odds / (1 + odds), rtol=1e-15)
+    assert one_class(3.0, 2).predict(x).tolist() == [3.0, 3.0]
+
+
+def test_the_table_of_a_classifier_names_the_class_of_each_score() -> None:
+    assert (
+        small_classifier().to_table()["class"].tolist()
+        == [-1.0] * 3 + [0.0] * 3 + [1.0] * 3
+    )
+    assert set(boosted_classifier().to_table()["class"]) == {1.0}
+
+
+def test_scores_of_any_size_have_probabilities() -> None:
+    p = softmax([np.array([1e4, -1e4]), np.array([-1e4, 1e4])])
+    assert p.tolist() == [[1.0, 0.0], [0.0, 1.0]]
+
+
 def test_a_row_goes_left_where_it_does_not_exceed_the_threshold() -> None:
     x = np.array([[9, 0.5], [-1, 0.6], [-0.9, 0.6]])
     leaves = np.array([10.0, 20.0, 30.0])
@@ -68,23 +122,23 @@ def test_a_line_adds_up_its_features() -> None:
     np.testing.assert_array_equal(small_line().predict(x), [0.0, 2.0])
 
 
-@pytest.mark.parametrize("model", [small_forest(), small_line()])
-def test_a_row_with_an_unknown_feature_has_no_forecast(model: Forest | Linear) -> None:
+@pytest.mark.parametrize("model", MODELS)
+def test_a_row_with_an_unknown_feature_has_no_forecast(model: Model) -> None:
     x = np.array([[0.0, 0.0], [NAN, 0.0], [0.0, NAN]])
     assert np.isnan(model.predict(x)).tolist() == [False, True, True]
 
 
-@pytest.mark.parametrize("model", [small_forest(), small_line()])
+@pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("x", [np.zeros((3, 1)), np.zeros(2), np.zeros((3, 3))])
 def test_other_features_than_the_fitted_ones_are_refused(
-    model: Forest | Linear, x: np.ndarray
+    model: Model, x: np.ndarray
 ) -> None:
     with pytest.raises(BadInput, match="the model was fitted on 2 features"):
         model.predict(x)
 
 
-@pytest.mark.parametrize("model", [small_forest(), small_line()])
-def test_no_rows_have_no_forecasts(model: Forest | Linear) -> None:
+@pytest.mark.parametrize("model", MODELS)
+def test_no_rows_have_no_forecasts(model: Model) -> None:
     assert model.predict(np.zeros((0, 2))).shape == (0,)
 
 
@@ -92,8 +146,9 @@ def test_no_rows_have_no_forecasts(model: Forest | Linear) -> None:
 @given(seed=st.integers(0, 99), part=st.integers(1, 50))
 def test_a_forecast_depends_on_its_own_row_alone(seed: int, part: int) -> None:
     x, y = rows_of(60, seed=seed)
-    for algorithm in ("random_forest", "linear"):
-        model = fit(algorithm, "local", x, y, {})
+    for algorithm in ("random_forest", "linear", "logistic"):
+        labels = np.sign(y - 170) if algorithm == "logistic" else y
+        model = fit(algorithm, "local", x, labels, {})
         whole = model.predict(x)
         np.testing.assert_array_equal(model.predict(x[:part]), whole[:part])
         np.testing.assert_array_equal(model.predict(np.asfortranarray(x)), whole)
@@ -126,10 +181,10 @@ def test_the_table_of_a_line_has_a_row_per_coefficient() -> None:
     pd.testing.assert_frame_equal(small_line().to_table(), expected)
 
 
-@pytest.mark.parametrize("model", [small_forest(), small_line()])
+@pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("parts", [[ALL], ["A", "B", "é"]])
 def test_models_are_decoded_as_they_were_encoded(
-    model: Forest | Linear, parts: list[str]
+    model: Model, parts: list[str]
 ) -> None:
     models = {part: twice(model, 1.0 + n) for n, part in enumerate(parts)}
     again = decoded_models(encoded_models(PartModels(models)), FILE).models
@@ -142,8 +197,10 @@ def test_models_are_decoded_as_they_were_encoded(
         pd.testing.assert_frame_equal(again[part].to_table(), one.to_table())
 
 
-def twice(model: Forest | Linear, factor: float) -> Forest | Linear:
-    """Return a model with another constant; a forest also has more trees."""
+def twice(model: Model, factor: float) -> Model:
+    """Return a model with another constant, fewer trees, or other classes."""
+    if isinstance(model, Classifier):
+        return one_class(factor, 2) if factor == 2 else model
     if isinstance(model, Forest) and factor == 2:
         return model.first(1, np.array([3.0]))
     return replace(model, constant=model.constant * factor)

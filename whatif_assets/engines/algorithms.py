@@ -1,0 +1,64 @@
+"""Algorithms by name: those of the registry, and the estimators that a user names."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from whatif_assets.domain.models.algorithms import Algorithm, find_built_in
+from whatif_assets.engines.own_estimators import (
+    load_estimator,
+    settings_of,
+    version_of,
+)
+from whatif_assets.engines.own_models import fit_estimator
+
+
+@dataclass(frozen=True)
+class OwnAlgorithm(Algorithm):
+    """An algorithm that a user names; see `find_algorithm`."""
+
+    version: str = ""
+
+    @functools.cached_property
+    def code_version(self) -> str:
+        """Hash of the user's files, and of the versions of the packages they use."""
+        return self.version
+
+
+def find_algorithm(name: str, base: Path | None = None) -> Algorithm:
+    """Find an algorithm in the registry, or import an estimator that a user names.
+
+    Parameters
+    ----------
+    name
+        A name of ``ALGORITHMS``, ``package.module:Class`` or ``file.py:Class``.
+    base
+        The folder that a user's path is relative to; by default the current one.
+
+    Raises
+    ------
+    BadInput
+        There is no such algorithm, the user's code cannot be imported, or it is no
+        estimator.
+    """
+    if ":" not in name:
+        return find_built_in(name)
+    base = (base or Path()).absolute()
+    made = load_estimator(name, base)
+    return OwnAlgorithm(
+        Settings=settings_of(name, made),
+        fit_local=functools.partial(fit_estimator, name, base),
+        fit_spark=None,
+        classifies=_is_classifier(made),
+        version=version_of(name, base),
+    )
+
+
+def _is_classifier(made: Callable[..., Any]) -> bool:
+    from sklearn.base import ClassifierMixin
+
+    return isinstance(made, type) and issubclass(made, ClassifierMixin)
