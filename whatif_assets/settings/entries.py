@@ -31,7 +31,7 @@ from whatif_assets.settings.fields import (
     validate_kind,
 )
 from whatif_assets.settings.keys import check_key, format_overrides, overrides_in
-from whatif_assets.settings.learning import check_classes, label_of, weighting_of
+from whatif_assets.settings.label import check_classes, label_of, weighting_of
 from whatif_assets.settings.membership import read_membership
 from whatif_assets.settings.study import Study, parse_features
 from whatif_assets.settings.universe import Members, MostTraded
@@ -204,7 +204,7 @@ def build_configuration(
     kinds = kinds_of(key, fields, base)
     check_names(key, fields, kinds)
     general = General(**validate_kind(key, "general", fields, kinds))
-    label = label_of(study, key, general)
+    label = label_of(key, general, study.label, study.labels)
     _check_consistency(study, key, general, axes, label)
     check_classes(key, general, label, base)
     bar = _bar_of(key, general, base_bar)

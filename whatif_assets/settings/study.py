@@ -9,7 +9,12 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    field_validator,
+    model_validator,
+)
 
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.base.hashing import short_hash
@@ -19,7 +24,7 @@ from whatif_assets.domain.models.labels import Label
 from whatif_assets.domain.models.windows import Fold, split, walk_forward
 from whatif_assets.domain.ranking.ranking import Constraint, Ranking
 from whatif_assets.settings.costs import CostSettings
-from whatif_assets.settings.labels import LabelSettings
+from whatif_assets.settings.label import LabelSettings
 from whatif_assets.settings.market import Market, parse_market
 from whatif_assets.settings.spec import YamlDocument, parse, parse_yaml, read_text
 from whatif_assets.settings.universe import Universe
