@@ -167,7 +167,7 @@ def _stretches(home: Home, study: Study) -> dict[str, list[date]]:
     """Return the sessions before the first test, of all tests, and of the holdout."""
     sealed = study.holdout(home.market)
     return {
-        IN_SAMPLE: list(study.folds(home.market)[0].train),
+        IN_SAMPLE: list(study.folds(home.market)[0].before),
         OUT_OF_SAMPLE: evaluated_sessions(home, study),
         HOLDOUT: list(sealed.test) if sealed else [],
     }
