@@ -54,7 +54,12 @@ ROOTS: dict[str, tuple[str, ...]] = {
         "steps.capacity",
         *_RUNS,
     ),
-    "best_configuration": ("steps.winner", "report.study_results", "report.conclusion"),
+    "best_configuration": (
+        "steps.winner",
+        "steps.paths",
+        "report.study_results",
+        "report.conclusion",
+    ),
 }
 FOLLOWED = ("domain", "engines", "sources")
 # Modules that have versions of their own, or do not change what is computed.

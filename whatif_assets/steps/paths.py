@@ -9,6 +9,7 @@ import pandas as pd
 
 from whatif_assets.domain.ranking.ranking import Ranking
 from whatif_assets.home.tables import LAKE
+from whatif_assets.steps.winner import Winner
 
 PATHS = "path_results"
 RANKED = "ranked_value"
@@ -54,3 +55,9 @@ def over_paths(
         "path_worst": worst(axis=1, skipna=False),
     }
     return rows.assign(**{k: rows["variant"].map(v) for k, v in found.items()})
+
+
+def paths_of(winner: Winner) -> pd.DataFrame:
+    """Read the winner's rows of the table `PATHS`; none if there is one path."""
+    found = winner.home.lake.read(PATHS, winner.configuration.key)
+    return found[found["variant"] == winner.variant.id].reset_index(drop=True)
