@@ -106,6 +106,7 @@ DATABASE = _by_name(
             ),
         ),
         Table("fills", "a fill of a finalist", (*OF_VARIANT, *FILL)),
+        _of_finalists("path_results", "the result of a finalist on a path"),
         _of_finalists("positions", "what a finalist holds at the end of a session"),
         _of_finalists("exposures", "what a finalist's account holds in a session"),
         _of_finalists("refused_orders", "an order of a finalist that was refused"),

@@ -141,6 +141,7 @@ LAKE = _by_name(
             beside=(
                 "daily_pnl",
                 "in_sample_pnl",
+                "path_results",
                 "fills",
                 "positions",
                 "exposures",
@@ -149,6 +150,17 @@ LAKE = _by_name(
         ),
         Table("daily_pnl", PROFITS, (VARIANT,), CONFIGURATION, NUMBER),
         Table("in_sample_pnl", PROFITS, (VARIANT,), CONFIGURATION, NUMBER),
+        Table(
+            "path_results",
+            "the result of a variant on a path of combinatorial cross-validation",
+            (
+                VARIANT,
+                Column("path", WHOLE, "number of the path; other tables show path 0"),
+                metric_columns(),
+                Column("ranked_value", NUMBER, "value that the study ranks by"),
+            ),
+            axis=CONFIGURATION,
+        ),
         Table(
             "fills",
             "a fill of one of the configuration's best variants",

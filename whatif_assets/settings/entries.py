@@ -251,7 +251,8 @@ def _check_consistency(
     if general.algorithm and study.evaluation.method == "whole":
         raise BadInput(
             f"Configuration {key}: algorithm: evaluation.method 'whole' has no "
-            "sessions to train on; use 'split' or 'walk_forward'.",
+            "sessions to train on; use 'split', 'walk_forward', 'k_fold' or "
+            "'cpcv'.",
             field=("algorithm",),
         )
     given = {"search": bool(axes["search"]), "model_per": general.model_per != ALL}
