@@ -35,12 +35,12 @@ from whatif_assets.domain.strategies import PANEL_STRATEGIES, STRATEGIES
 from whatif_assets.home.database_tables import DATABASE
 from whatif_assets.report.macros import BARS_MACROS, MACROS
 from whatif_assets.settings.costs import CostSettings
+from whatif_assets.settings.evaluation import Evaluation
 from whatif_assets.settings.fields import General
+from whatif_assets.settings.label import LabelSettings
 from whatif_assets.settings.market import Market
 from whatif_assets.settings.study import (
     Dates,
-    Evaluation,
-    LabelSettings,
     SparkSettings,
     Study,
 )

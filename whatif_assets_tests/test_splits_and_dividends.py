@@ -275,7 +275,7 @@ def test_a_label_is_on_the_basis_of_its_bar_s_session(split, unsplit, kind):
     assert not probe(_Every(), schedule, Steps()).passed
 
 
-class _Every:
+class _Every(random.Random):
     """Draws every row."""
 
     def sample(self, rows: list[int], most: int) -> list[int]:

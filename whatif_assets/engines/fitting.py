@@ -1,11 +1,8 @@
-"""Fit a model, and search for its best settings by cross-validation."""
+"""Fit a model."""
 
 from __future__ import annotations
 
-import itertools
 import os
-import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -14,19 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-import pandas as pd
 from pydantic import BaseModel
 
 from whatif_assets.domain.base.arrays import FloatArray, Mask
 from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
 from whatif_assets.domain.models.algorithms import (
     Algorithm,
-    Nesting,
     parse_settings,
 )
 from whatif_assets.domain.models.portable import Classifier, Model
 from whatif_assets.domain.models.spark_rows import spark_rows
-from whatif_assets.domain.models.weights import mean
 from whatif_assets.engines.algorithms import find_algorithm, no_spark
 
 if TYPE_CHECKING:
@@ -34,7 +28,6 @@ if TYPE_CHECKING:
 
 BACKENDS = ("local", "spark")
 
-CvFold = tuple[Mask, Mask]
 SparkOf = Callable[[], "SparkSession"]
 # Fits with some settings on the rows of the mask with a number.
 Fitter = Callable[[BaseModel, int], Model]
@@ -92,9 +85,9 @@ def fit(
     """
     chosen = find_algorithm(algorithm, base)
     parsed = parse_settings(algorithm, settings, chosen.Settings)
-    _check_rows(x, y, weights)
+    check_rows(x, y, weights)
     masks = [np.ones(len(y), dtype=bool)]
-    with _fitter(
+    with fitter(
         algorithm, chosen, backend, x, y, masks, seed, threads, spark, weights
     ) as fit_one:
         return fit_one(parsed, 0)
@@ -124,174 +117,13 @@ def fit_parts(
     """
     if len(parts) == 1:
         return {part: fit_part(part, 0) for part in parts}
-    with ThreadPoolExecutor(_parallel_fits(backend, spark)) as pool:
+    with ThreadPoolExecutor(parallel_fits(backend, spark)) as pool:
         fitted = pool.map(lambda part: fit_part(part, 1), parts)
         return dict(zip(parts, fitted, strict=True))
 
 
-def search(
-    algorithm: str,
-    backend: str,
-    x: FloatArray,
-    y: FloatArray,
-    settings: Mapping[str, Any],
-    grid: Mapping[str, Sequence[Any]],
-    folds: Sequence[CvFold],
-    seed: int = 0,
-    spark: SparkOf | None = None,
-    weights: FloatArray | None = None,
-    base: Path | None = None,
-    threads: int = 0,
-) -> tuple[dict[str, Any], pd.DataFrame]:
-    """Find the settings with the smallest cross-validation error.
-
-    Candidates that differ only in the number of trees share one fit with the largest
-    number, and each is scored on its first trees. Locally, and for boosting on Spark,
-    these are the trees of a separate fit, to the bit. A random forest on Spark draws
-    the rows of all trees together: there `fit` with a candidate's settings returns
-    other trees than those scored, grown in the same way from other random numbers.
-
-    Parameters
-    ----------
-    algorithm, backend, x, y, seed, spark, weights, base
-        As for `fit`; errors are weighed, too.
-    settings
-        The settings that all candidates share.
-    grid
-        Values to try per setting. The candidates are all combinations; the last setting
-        varies fastest.
-    folds
-        Training and validation mask of each fold, as returned by
-        :func:`whatif_assets.domain.models.windows.cv_folds`.
-    threads
-        Fits at the same time, each on one thread; 0 for as many as there are cores.
-
-    Returns
-    -------
-    dict
-        The grid's settings of the best candidate: the first one with the smallest mean
-        over folds of the root mean squared error.
-    pandas.DataFrame
-        One row per candidate and fold: the grid's settings, ``cv_fold``, ``rmse`` (in
-        the unit of the label) and ``seconds`` (the full duration of the shared fit).
-
-    Raises
-    ------
-    BadInput
-        As for `fit`; or a setting of the grid has no values, there are no folds, or a
-        fold has no rows for training or validation.
-    """
-    candidates, chosen = _candidates(grid), find_algorithm(algorithm, base)
-    parsed = [
-        parse_settings(algorithm, {**settings, **candidate}, chosen.Settings)
-        for candidate in candidates
-    ]
-    _check_rows(x, y, weights)
-    _check_folds(folds)
-    masks = [train for train, _ in folds]
-    with _fitter(
-        algorithm, chosen, backend, x, y, masks, seed, 1, spark, weights
-    ) as fit_one:
-        threads = threads or _parallel_fits(backend, spark)
-        rmse, seconds = _scores(
-            fit_one, parsed, chosen.nesting, x, y, folds, threads, weights
-        )
-    best = candidates[int(np.argmin(rmse.mean(axis=1)))]
-    return best, _score_table(candidates, rmse, seconds)
-
-
-def _score_table(
-    candidates: Sequence[Mapping[str, Any]], rmse: FloatArray, seconds: FloatArray
-) -> pd.DataFrame:
-    """Return one row per candidate and fold, see `search`."""
-    return pd.DataFrame(
-        {**candidates[candidate], "cv_fold": number, "rmse": error, "seconds": took}
-        for (candidate, number), error, took in zip(
-            np.ndindex(rmse.shape), rmse.flat, seconds.flat, strict=True
-        )
-    )
-
-
-def _scores(
-    fit_one: Fitter,
-    parsed: Sequence[BaseModel],
-    nesting: Nesting | None,
-    x: FloatArray,
-    y: FloatArray,
-    folds: Sequence[CvFold],
-    threads: int,
-    weights: FloatArray | None,
-) -> tuple[FloatArray, FloatArray]:
-    """Fit and score candidates, several fits at a time.
-
-    Returns
-    -------
-    tuple
-        Root mean squared errors and seconds of the fits, both (candidates, folds).
-    """
-    rmse = np.empty((len(parsed), len(folds)))
-    seconds = np.empty_like(rmse)
-
-    def _score(task: tuple[list[int], int]) -> None:
-        sharing, number = task
-        validation = folds[number][1]
-        started = time.perf_counter()
-        largest = fit_one(parsed[sharing[0]], number)
-        seconds[sharing, number] = time.perf_counter() - started
-        for candidate in sharing:
-            model = _with_fewer_trees(largest, nesting, parsed[candidate])
-            error = model.predict(x[validation]) - y[validation]
-            rmse[candidate, number] = np.sqrt(
-                mean(error**2, None if weights is None else weights[validation])
-            )
-
-    tasks = itertools.product(_sharing_a_fit(parsed, nesting), range(len(folds)))
-    with ThreadPoolExecutor(threads) as pool:
-        for _ in pool.map(_score, tasks):
-            pass  # iterating raises the error of a fit
-    return rmse, seconds
-
-
-def _sharing_a_fit(
-    parsed: Sequence[BaseModel], nesting: Nesting | None
-) -> list[list[int]]:
-    """Group the candidates that share a fit; the first of a group is the one to fit."""
-    if nesting is None:
-        return [[candidate] for candidate in range(len(parsed))]
-    groups: dict[BaseModel, list[int]] = defaultdict(list)
-    for candidate, settings in enumerate(parsed):
-        rest = settings.model_copy(update={nesting.setting: None})
-        groups[rest].append(candidate)
-
-    def _size(candidate: int) -> Any:
-        return getattr(parsed[candidate], nesting.setting)
-
-    return [sorted(group, key=_size, reverse=True) for group in groups.values()]
-
-
-def _with_fewer_trees(
-    model: Model, nesting: Nesting | None, settings: BaseModel
-) -> Model:
-    """Return the part of a shared fit that has a candidate's number of trees."""
-    if nesting is None:
-        return model
-    return nesting.smaller(model, getattr(settings, nesting.setting))
-
-
-def _candidates(grid: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
-    for name, values in grid.items():
-        if not len(values):
-            raise BadInput(
-                f"search: {name}: found an empty list; give at least one value to try."
-            )
-    return [
-        dict(zip(grid, values, strict=True))
-        for values in itertools.product(*grid.values())
-    ]
-
-
 @contextmanager
-def _fitter(
+def fitter(
     algorithm: str,
     chosen: Algorithm,
     backend: str,
@@ -348,7 +180,7 @@ def _session(backend: str, spark: SparkOf | None) -> SparkSession:
     return spark()
 
 
-def _parallel_fits(backend: str, spark: SparkOf | None) -> int:
+def parallel_fits(backend: str, spark: SparkOf | None) -> int:
     """Number of fits to run at the same time."""
     cores = os.cpu_count() or 1
     if backend == "local":
@@ -358,7 +190,8 @@ def _parallel_fits(backend: str, spark: SparkOf | None) -> int:
     return int(getattr(context, "defaultParallelism", cores))
 
 
-def _check_rows(x: FloatArray, y: FloatArray, weights: FloatArray | None) -> None:
+def check_rows(x: FloatArray, y: FloatArray, weights: FloatArray | None) -> None:
+    """Raise BadInput for rows that no model can be fitted on; see `fit`."""
     if x.ndim != 2 or y.shape != x.shape[:1] or not x.size:
         raise BadInput(
             f"model: found features of shape {x.shape} and labels of shape {y.shape}; "
@@ -379,14 +212,3 @@ def _check_rows(x: FloatArray, y: FloatArray, weights: FloatArray | None) -> Non
             "weight that is NaN, infinite or below 0, or only zeros; give one weight "
             "of 0 or more for each row."
         )
-
-
-def _check_folds(folds: Sequence[CvFold]) -> None:
-    if not folds:
-        raise BadInput("search: there are no folds; give at least one.")
-    for number, (train, validation) in enumerate(folds):
-        if not (train.any() and validation.any()):
-            raise BadInput(
-                f"search: fold {number} has {int(train.sum())} rows to train on and "
-                f"{int(validation.sum())} to validate on; choose fewer folds."
-            )

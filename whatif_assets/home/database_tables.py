@@ -16,7 +16,7 @@ from whatif_assets.domain.base.columns import (
 )
 from whatif_assets.home.figure_columns import columns_of
 from whatif_assets.home.forecast_tables import FORECAST_TABLES
-from whatif_assets.home.model_tables import MODEL_TABLES
+from whatif_assets.home.model_tables import MODEL_TABLES, SEARCH_SCORES
 from whatif_assets.home.shared_columns import (
     ALGORITHM,
     BECAUSE,
@@ -69,7 +69,7 @@ DATABASE = _by_name(
         ),
         *(
             Table(one.name, one.about, (OF_STUDY, OF_CONFIGURATION, *one.parts))
-            for one in (*FORECAST_TABLES, *MODEL_TABLES)
+            for one in (*FORECAST_TABLES, *MODEL_TABLES, SEARCH_SCORES)
         ),
         Table(
             "configurations",
@@ -106,6 +106,7 @@ DATABASE = _by_name(
             ),
         ),
         Table("fills", "a fill of a finalist", (*OF_VARIANT, *FILL)),
+        _of_finalists("path_results", "the result of a finalist on a path"),
         _of_finalists("positions", "what a finalist holds at the end of a session"),
         _of_finalists("exposures", "what a finalist's account holds in a session"),
         _of_finalists("refused_orders", "an order of a finalist that was refused"),

@@ -26,6 +26,17 @@ _SCORES = tuple(
     )
 )
 
+SEARCH_SCORES = Table(
+    "search_scores",
+    "a setting that a search tried, in a fold of the training set",
+    (
+        FOLD,
+        Column("settings", JSON, "settings that were tried"),
+        Column("cv_fold", WHOLE, "number of the fold within the training set"),
+        Column("rmse", NUMBER, "error there; the mean, where parts have their models"),
+    ),
+    axis=CONFIGURATION,
+)
 MODEL_TABLES = (
     Table(
         "model_cards",

@@ -40,6 +40,13 @@ FORECAST = (
     SYMBOL,
     TS,
     Column("fold", SMALL, "number of the fold whose model made the forecast"),
+    Column(
+        "path",
+        SMALL,
+        "number of the path of cross-validation that the forecast is on; 0 if there is "
+        "one path",
+        optional=True,
+    ),
     Column("forecast", NUMBER, "output of the model"),
     Column("price", NUMBER, "the label's price at the bar"),
     Column(
@@ -64,6 +71,9 @@ RESULTS = (
     Column("benchmark_sharpe", NUMBER, "Sharpe ratio of the benchmark symbol"),
     Column("in_sample_pnl", NUMBER, "profit before the first test"),
     Column("in_sample_sharpe", NUMBER, "Sharpe ratio before the first test"),
+    Column("paths", NUMBER, "number of paths of cross-validation; null for one path"),
+    Column("path_median", NUMBER, "median over paths of what the study ranks by"),
+    Column("path_worst", NUMBER, "worst value of what the study ranks by on any path"),
 )
 RANKED = (
     Column("violates", TEXT, "constraints that are not met; empty if all are met"),

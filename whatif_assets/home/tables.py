@@ -22,7 +22,7 @@ from whatif_assets.domain.base.columns import (
 )
 from whatif_assets.home.figure_columns import columns_of, figure_columns, metric_columns
 from whatif_assets.home.forecast_tables import FORECAST_TABLES
-from whatif_assets.home.model_tables import MODEL_TABLES
+from whatif_assets.home.model_tables import MODEL_TABLES, SEARCH_SCORES
 from whatif_assets.home.shared_columns import (
     ACCOUNT,
     ALGORITHM,
@@ -115,7 +115,9 @@ LAKE = _by_name(
                 Column("not_fitted", TEXT, "why there is no model; null if there is"),
             ),
             axis=CONFIGURATION,
+            beside=("search_scores",),
         ),
+        SEARCH_SCORES,
         Table(
             "forecasts",
             "an out-of-sample forecast at a bar",
@@ -139,6 +141,7 @@ LAKE = _by_name(
             beside=(
                 "daily_pnl",
                 "in_sample_pnl",
+                "path_results",
                 "fills",
                 "positions",
                 "exposures",
@@ -147,6 +150,17 @@ LAKE = _by_name(
         ),
         Table("daily_pnl", PROFITS, (VARIANT,), CONFIGURATION, NUMBER),
         Table("in_sample_pnl", PROFITS, (VARIANT,), CONFIGURATION, NUMBER),
+        Table(
+            "path_results",
+            "the result of a variant on a path of combinatorial cross-validation",
+            (
+                VARIANT,
+                Column("path", WHOLE, "number of the path; other tables show path 0"),
+                metric_columns(),
+                Column("ranked_value", NUMBER, "value that the study ranks by"),
+            ),
+            axis=CONFIGURATION,
+        ),
         Table(
             "fills",
             "a fill of one of the configuration's best variants",

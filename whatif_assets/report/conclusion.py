@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
+
 from whatif_assets.domain.accounts.number_format import format_metric, is_undefined
 from whatif_assets.domain.strategies.benchmark_size import benchmark_in_words
 from whatif_assets.settings.study import Study
@@ -48,6 +50,7 @@ def conclude(
     *,
     why_none: str = "",
     not_judged: str = NOT_JUDGED,
+    paths: pd.DataFrame | None = None,
 ) -> Conclusion:
     """Write the conclusion of a study.
 
@@ -64,6 +67,8 @@ def conclude(
         Why no variant may win, if ``first`` is None.
     not_judged
         Text in place of a verdict, if ``verdict`` is None.
+    paths
+        Rows of the table ``path_results`` about ``first``; empty if there is one path.
     """
     if first is None:
         return Conclusion(why_none, (why_none,))
@@ -75,7 +80,9 @@ def conclude(
         opening = [f"First in rank, not judged: {_name(first)}."]
     else:
         opening = [f"Best configuration: {_name(first)}."]
-    lines = (*opening, *_figures(study, first), f"{VERDICT}{judgement.rstrip('.')}.")
+    told = [] if paths is None or paths.empty else [_over_paths(study, first, paths)]
+    figures = (*_figures(study, first), *told)
+    lines = (*opening, *figures, f"{VERDICT}{judgement.rstrip('.')}.")
     return Conclusion(refusal, lines)
 
 
@@ -99,6 +106,21 @@ def _figures(study: Study, first: Mapping[str, Any]) -> Iterator[str]:
         yield first["account"]
     if first["ranked_above"]:
         yield f"Ranked above it, but no candidates: {first['ranked_above']}."
+
+
+def _over_paths(study: Study, first: Mapping[str, Any], paths: pd.DataFrame) -> str:
+    """Return a sentence with the results on all paths; it decides nothing."""
+    ranking, hold = study.ranking, first["buy_and_hold_pnl"]
+    values = ranking.score(paths)
+    worst = values.min() if ranking.higher_is_better else values.max()
+    beats = ""
+    if not is_undefined(hold):
+        beats = f" and beat buy-and-hold on {int((paths['pnl'] > hold).sum()):,}"
+    return (
+        f"Of the {len(paths):,} paths of cross-validation, it earned something on "
+        f"{int((paths['pnl'] > 0).sum()):,}{beats}; on the worst, {ranking.label} is "
+        f"{format_metric(ranking.column, worst)}. Other figures are those of path 0."
+    )
 
 
 def _compared(first: Mapping[str, Any]) -> str:

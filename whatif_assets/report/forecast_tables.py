@@ -8,12 +8,15 @@ import pandas as pd
 
 from whatif_assets.home.database_tables import DATABASE
 from whatif_assets.settings.configuration import Configuration
-from whatif_assets.steps import forecast_quality, model_cards
+from whatif_assets.steps import forecast_quality, model_cards, training
 from whatif_assets.steps.freshness import Freshness
 
 Tables = Mapping[str, pd.DataFrame]
 # Tables that are written together, by the one whose manifest covers them.
-WRITTEN = {step.TABLE: step.TABLES for step in (forecast_quality, model_cards)}
+WRITTEN = {
+    **{step.TABLE: step.TABLES for step in (forecast_quality, model_cards)},
+    training.TABLE: (training.SEARCHED,),
+}
 
 
 def forecast_tables(

@@ -16,6 +16,7 @@ from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.freshness import Freshness
 from whatif_assets.steps.leaderboard import BOARD, best, outcome, why_none
+from whatif_assets.steps.paths import paths_of
 from whatif_assets.steps.verdicts import NO_VERDICTS
 from whatif_assets.steps.winner import Winner, winner_of
 
@@ -60,7 +61,12 @@ def results_of(fresh: Freshness, study: Study) -> StudyResults:
         why = f"The leaderboard is {board}. Materialise it again."
     first = _only(best(ranking, study))
     conclusion = conclude(
-        study, first, _only(verdict), why_none=why, not_judged=not_judged
+        study,
+        first,
+        _only(verdict),
+        why_none=why,
+        not_judged=not_judged,
+        paths=None if winner is None else paths_of(winner),
     )
     row = outcome(ranking, study, conclusion.why_none)
     row = row.assign(conclusion=conclusion.text)

@@ -38,7 +38,7 @@ from whatif_assets.steps.leaderboard import (
 from whatif_assets.steps.sensitivity import Sensitivity, sensitivity
 
 # Tables of the lake of which the database has the rows of finalists.
-DETAILS = ("fills", "positions", "exposures", "refused_orders")
+DETAILS = ("path_results", "fills", "positions", "exposures", "refused_orders")
 
 
 @dataclass(frozen=True)

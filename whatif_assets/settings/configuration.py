@@ -82,6 +82,8 @@ class Configuration:
     model_per: ModelPer
     search: Mapping[str, tuple[Any, ...]]
     search_folds: int
+    search_by: str
+    search_trials: int
     strategy: str
     strategy_settings: Mapping[str, Any]
     sweep: Mapping[str, tuple[Any, ...]]
@@ -197,6 +199,11 @@ class Configuration:
             **self.costs.as_settings(),
         }
 
+    def _search_part(self) -> dict[str, Any]:
+        if not self.search or self.search_by == "grid":
+            return {}
+        return {"search_by": self.search_by, "search_trials": self.search_trials}
+
     def _bar_part(self) -> dict[str, Any]:
         return {"bar": None if self.bar is None else str(self.bar)}
 
@@ -216,6 +223,7 @@ class Configuration:
             "backend": self.backend,
             **json_value(self.model_settings),
             **({"search": tuned, "search_folds": self.search_folds} if tuned else {}),
+            **self._search_part(),
             "model_seed": self.model_seed,
             **({"model_per": self.model_per} if self.model_per != ALL else {}),
             "features": [feature.column for feature in self.features],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,6 @@ from whatif_assets.domain.features import Feature
 from whatif_assets.domain.features.larger_bars import by_bar_size
 from whatif_assets.domain.models.labels import Label
 from whatif_assets.domain.models.parts import ALL
-from whatif_assets.domain.models.weights import Weighting
-from whatif_assets.engines.algorithms import find_algorithm
 from whatif_assets.engines.strategies import find_strategy
 from whatif_assets.settings.account import account_of, check_money
 from whatif_assets.settings.configuration import NAME, Configuration
@@ -34,6 +31,7 @@ from whatif_assets.settings.fields import (
     validate_kind,
 )
 from whatif_assets.settings.keys import check_key, format_overrides, overrides_in
+from whatif_assets.settings.label import check_classes, label_of, weighting_of
 from whatif_assets.settings.membership import read_membership
 from whatif_assets.settings.study import Study, parse_features
 from whatif_assets.settings.universe import Members, MostTraded
@@ -206,9 +204,9 @@ def build_configuration(
     kinds = kinds_of(key, fields, base)
     check_names(key, fields, kinds)
     general = General(**validate_kind(key, "general", fields, kinds))
-    label = _label(study, key, general)
+    label = label_of(key, general, study.label, study.labels)
     _check_consistency(study, key, general, axes, label)
-    _check_classes(key, general, label, base)
+    check_classes(key, general, label, base)
     bar = _bar_of(key, general, base_bar)
     settings = validate_all(key, fields, kinds, axes)
     check_once(key, study.configurations[name])
@@ -242,42 +240,6 @@ def _bar_of(key: str, general: General, base_bar: BarSize | None) -> BarSize | N
     )
 
 
-def _label(study: Study, key: str, general: General) -> Label:
-    """Return the label of a configuration: the study's, or one of its named labels."""
-    label, name = study.parsed_label, general.label
-    if name is not None:
-        if name not in study.labels:
-            raise BadInput(
-                f"Configuration {key}: label: found '{name}'; the study has "
-                f"{one_of(study.labels) if study.labels else 'no labels'} under "
-                f"'labels'.{did_you_mean(name, study.labels)}",
-                field=("label",),
-            )
-        label = study.labels[name].label
-    return label if general.horizon is None else replace(label, horizon=general.horizon)
-
-
-def _weighting(key: str, general: General, label: Label) -> Weighting:
-    """Return how a configuration weighs its training rows."""
-    try:
-        weighting = Weighting(
-            general.weight_uniqueness,
-            general.weight_half_life,
-            general.weight_oldest,
-            general.weight_classes,
-        )
-    except BadInput as error:
-        raise BadInput(f"Configuration {key}: {error}", error.field) from None
-    if weighting.classes and not label.of_kind.has_classes:
-        raise BadInput(
-            f"Configuration {key}: weight_classes: found true with a label of kind "
-            f"{label.kind}, which has no classes. Remove weight_classes, or choose a "
-            "label with classes, such as kind: direction.",
-            field=("weight_classes",),
-        )
-    return weighting
-
-
 def _check_consistency(
     study: Study,
     key: str,
@@ -289,7 +251,8 @@ def _check_consistency(
     if general.algorithm and study.evaluation.method == "whole":
         raise BadInput(
             f"Configuration {key}: algorithm: evaluation.method 'whole' has no "
-            "sessions to train on; use 'split' or 'walk_forward'.",
+            "sessions to train on; use 'split', 'walk_forward', 'k_fold' or "
+            "'cpcv'.",
             field=("algorithm",),
         )
     given = {"search": bool(axes["search"]), "model_per": general.model_per != ALL}
@@ -305,20 +268,6 @@ def _check_consistency(
             f"Configuration {key}: horizon: {horizon} bars exceed the embargo of "
             f"{embargo} bars; evaluation.embargo must be at least the horizon.",
             field=("horizon",),
-        )
-
-
-def _check_classes(key: str, general: General, label: Label, base: Path) -> None:
-    """Raise if an algorithm needs classes, and the label has none."""
-    if general.algorithm is None or label.of_kind.has_classes:
-        return
-    if find_algorithm(general.algorithm, base).classifies:
-        raise BadInput(
-            f"Configuration {key}: algorithm: {general.algorithm} is a classifier, but "
-            f"a label of kind {label.kind} has no classes. Choose a label with "
-            "classes, such as kind: direction, or an algorithm of regression, such as "
-            "random_forest.",
-            field=("algorithm",),
         )
 
 
@@ -412,7 +361,7 @@ def _assemble(
         dates=study.dates,
         features=features,
         label=label,
-        weighting=_weighting(key, general, label),
+        weighting=weighting_of(key, general, label),
         algorithm=general.algorithm,
         backend=general.backend,
         model_settings={
@@ -422,6 +371,8 @@ def _assemble(
         model_per=general.model_per,
         search=search,
         search_folds=general.search_folds,
+        search_by=general.search_by,
+        search_trials=general.search_trials,
         strategy=general.strategy,
         strategy_settings={
             k: v for k, v in settings["strategy"].items() if k not in sweep

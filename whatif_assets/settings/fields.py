@@ -132,6 +132,18 @@ class General(Settings):
     )
     model_seed: int | None = Field(default=None, ge=0)
     search_folds: int = Field(default=3, ge=2)
+    search_by: Literal["grid", "random", "tpe"] = Field(
+        default="grid",
+        description="How `search` chooses the settings to try: grid tries all "
+        "combinations, random some of them, tpe (by Optuna) those that earlier trials "
+        "make promising. All are scored on folds of the training set alone.",
+    )
+    search_trials: int = Field(
+        default=50,
+        ge=1,
+        le=10_000,
+        description="Largest number of settings that random and tpe try in a fold.",
+    )
 
     @field_validator("bar")
     @classmethod

@@ -9,13 +9,14 @@ from pathlib import Path
 from whatif_assets.domain.base.errors import BadInput, did_you_mean
 from whatif_assets.domain.features import Feature, check_facts_read, check_symbols_read
 from whatif_assets.domain.features.cross_sections import check_same_times
+from whatif_assets.domain.models.labels import Label
 from whatif_assets.engines.strategies import required_features
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.entries import resolve_each
 from whatif_assets.settings.fields import COSTS
 from whatif_assets.settings.market import Market
 from whatif_assets.settings.spec import YamlDocument
-from whatif_assets.settings.study import LabelSettings, Study, read_study
+from whatif_assets.settings.study import Study, read_study
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,6 @@ def resolve_configurations(
             if market is not None and result.features != study.parsed_features:
                 _check_features_read(result.features, market)
             if market is not None:
-                _check_features_read(result.label.features, market)
                 _check_strategy(result, market)
                 _check_groups(result, market)
             if market is not None and market.symbols:
@@ -167,15 +167,20 @@ def find_market_errors(
                 f"{document.where((field,))}: the market has no symbol '{symbol}'."
                 f"{did_you_mean(symbol, market.symbols)}"
             )
-    try:
-        _check_features_read(study.parsed_features, market)
-    except BadInput as error:
-        findings.append(f"{document.where(('features',))}: {error}")
-    places: dict[tuple[str, ...], LabelSettings] = {("label",): study.label}
-    places |= {("labels", name): label for name, label in study.labels.items()}
-    for place, settings in places.items():
+    labels: dict[tuple[str, ...], Label] = {("label",): study.parsed_label}
+    labels |= {("labels", name): one.label for name, one in study.labels.items()}
+    features: dict[tuple[str, ...], tuple[Feature, ...]] = {
+        ("features",): study.parsed_features
+    }
+    features |= {place: label.features for place, label in labels.items()}
+    for place, read in features.items():
         try:
-            settings.label.check_bars(market.bar_size)
+            _check_features_read(read, market)
+        except BadInput as error:
+            findings.append(f"{document.where(place)}: {error}")
+    for place, label in labels.items():
+        try:
+            label.check_bars(market.bar_size)
         except BadInput as error:
             findings.append(f"{document.where((*place, 'relative_to'))}: {error}")
     return findings

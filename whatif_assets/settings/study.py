@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
-    ConfigDict,
     Field,
     field_validator,
     model_validator,
 )
 
-from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
+from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.base.hashing import short_hash
 from whatif_assets.domain.base.settings import Settings
 from whatif_assets.domain.features import Feature, parse_feature
-from whatif_assets.domain.models.labels import LABELS, Label, parse_kind
-from whatif_assets.domain.models.windows import Fold, split, walk_forward
+from whatif_assets.domain.models.labels import Label
+from whatif_assets.domain.models.windows import Fold
 from whatif_assets.domain.ranking.ranking import Constraint, Ranking
 from whatif_assets.settings.costs import CostSettings
+from whatif_assets.settings.evaluation import Evaluation
+from whatif_assets.settings.label import LabelSettings
 from whatif_assets.settings.market import Market, parse_market
 from whatif_assets.settings.spec import YamlDocument, parse, parse_yaml, read_text
 from whatif_assets.settings.universe import Universe
@@ -45,147 +45,6 @@ class Dates(Settings):
         if self.first and self.last and self.last < self.first:
             raise ValueError(f"last ({self.last}) is before first ({self.first}).")
         return self
-
-
-class LabelSettings(Settings):
-    """Label: the quantity that a model forecasts, with the settings of its kind."""
-
-    model_config = ConfigDict(extra="allow")
-    price: Literal["open", "high", "low", "close", "vwap"] = "vwap"
-    horizon: int = Field(
-        default=5,
-        ge=1,
-        description="Bars ahead, counted by time: 5 with 1-minute bars is 5 minutes.",
-    )
-    kind: str = Field(
-        default="level",
-        description=f"One of {', '.join(LABELS)}; each has settings of its own, see "
-        "below.",
-    )
-    across_sessions: bool = False
-    relative_to: Literal["market", "group"] | None = Field(
-        default=None,
-        description="Subtract the mean return of the market's symbols at the same bar, "
-        "or of those in the symbol's group; only for kind: return, direction and "
-        "scaled_return. Forecasts are then relative to this mean, too. Default: none.",
-    )
-
-    @field_validator("kind")
-    @classmethod
-    def _known_kind(cls, value: str) -> str:
-        if value not in LABELS:
-            raise ValueError(
-                f"found {value!r}; allowed are {one_of(LABELS)}."
-                f"{did_you_mean(value, LABELS)}"
-            )
-        return value
-
-    @model_validator(mode="after")
-    def _complete(self) -> LabelSettings:
-        try:
-            _ = self.label
-        except BadInput as error:
-            raise ValueError(str(error).removeprefix("label: ")) from None
-        return self
-
-    @property
-    def label(self) -> Label:
-        """The label."""
-        common = {name: getattr(self, name) for name in LabelSettings.model_fields}
-        given = self.model_extra or {}
-        allowed = [*common, *LABELS[self.kind].model_fields]
-        for name in given:
-            if not any(name in kind.model_fields for kind in LABELS.values()):
-                raise BadInput(
-                    f"label: {name}: unknown field; allowed with kind: {self.kind} are "
-                    f"{', '.join(sorted(allowed))}.{did_you_mean(name, allowed)}"
-                )
-        return Label(**common, settings=parse_kind(self.kind, given))
-
-
-class Evaluation(Settings):
-    """Division of the sessions into training and test windows.
-
-    ``split`` trains on the first sessions and tests on the rest; ``walk_forward``
-    moves a training and a test window through the sessions; ``whole`` tests on all
-    sessions without training, for studies without models.
-    """
-
-    method: Literal["split", "walk_forward", "whole"] = "split"
-    train: Annotated[float | int, Field(gt=0)] = Field(
-        default=0.7,
-        description="Training sessions: a share below 1, or a number of sessions.",
-    )
-    test: int | None = Field(
-        default=None, ge=1, description="Sessions in each test window."
-    )
-    step: int | None = Field(
-        default=None,
-        ge=1,
-        description="Sessions by which the windows move. Default: test.",
-    )
-    expanding: bool = Field(
-        default=False,
-        description="Keep the first session in training: the training window grows.",
-    )
-    embargo: int | None = Field(
-        default=None,
-        ge=0,
-        description="Bars left out between training and test; at least the horizon "
-        "(default).",
-    )
-    holdout: int = Field(
-        default=0,
-        ge=0,
-        description="Number of last sessions that are sealed: not used for training or "
-        "selection.",
-    )
-
-    @field_validator("train")
-    @classmethod
-    def _share_or_sessions(cls, value: float) -> float:
-        if value > 1 and value != int(value):
-            raise ValueError(
-                f"found {value}; allowed are a share of the sessions below 1, such as "
-                "0.7, or a whole number of sessions."
-            )
-        return value
-
-    @model_validator(mode="after")
-    def _complete(self) -> Evaluation:
-        if self.method == "walk_forward" and self.test is None:
-            raise ValueError(
-                "walk_forward needs 'test', the number of sessions in each test."
-            )
-        if self.method == "walk_forward" and self.train < 1:
-            raise ValueError("walk_forward needs 'train' as a number of sessions.")
-        if self.method != "walk_forward" and (self.test or self.step):
-            raise ValueError("'test' and 'step' are only for method: walk_forward.")
-        return self
-
-    def folds(self, sessions: Sequence[date]) -> list[Fold]:
-        """Divide the sessions before the holdout into folds.
-
-        See :mod:`whatif_assets.domain.models.windows`.
-        """
-        if self.method == "whole":
-            return [Fold(number=0, train=(), test=tuple(sessions))]
-        if self.method == "split":
-            return split(sessions, self.train)
-        return walk_forward(
-            sessions,
-            train=int(self.train),
-            test=self.test or 1,
-            step=self.step or self.test or 1,
-            expanding=self.expanding,
-        )
-
-    def holdout_train(self, sessions: Sequence[date]) -> tuple[date, ...]:
-        """Return the training sessions for the holdout: those of a next fold."""
-        if self.method == "whole":
-            return ()
-        rolling = self.method == "walk_forward" and not self.expanding
-        return tuple(sessions[-int(self.train) :] if rolling else sessions)
 
 
 class SparkSettings(Settings):

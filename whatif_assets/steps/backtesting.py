@@ -40,6 +40,7 @@ from whatif_assets.steps.forecasting import IN_SAMPLE
 from whatif_assets.steps.leak_gate import probe_fills, probe_indicators
 from whatif_assets.steps.leakage_suspects import probe_traded_columns
 from whatif_assets.steps.market_impact import impact_notes, sessions_of_impact
+from whatif_assets.steps.paths import PATHS, by_path, over_paths
 from whatif_assets.steps.session_features import history
 from whatif_assets.steps.sleeves import (
     basis_of,
@@ -103,11 +104,14 @@ def evaluate(
     for finding in _findings(*probed, leaders, detail.fills):
         admit(finding)
     extra, in_sample = _in_sample(home, study, configuration, leaders, inputs)
+    paths = _paths(home, study, configuration, metrics, beside, inputs)
+    rows = rows.merge(extra, on="variant", how="left", validate="1:1")
     positions = positions_of(detail, sessions)
     evaluation = Evaluation(
-        variants=rows.merge(extra, on="variant", how="left", validate="1:1"),
+        variants=over_paths(rows, paths, study.ranking),
         daily=daily,
         in_sample=in_sample,
+        paths=paths,
         fills=detail.fills,
         positions=positions,
         exposures=exposures_of(detail, sessions, positions),
@@ -166,6 +170,36 @@ def _sweep(
     ).run(progress)
 
 
+def _paths(
+    home: Home,
+    study: Study,
+    configuration: Configuration,
+    metrics: pd.DataFrame,
+    beside: Benchmarks,
+    inputs: str,
+) -> pd.DataFrame:
+    """Compute the metrics of all variants on each path: the table `PATHS`.
+
+    Without rows if there is one path, or no model whose forecasts differ by path.
+    """
+    number, variants = study.evaluation.paths, configuration.variants()
+    if number == 1 or configuration.algorithm is None:
+        return LAKE[PATHS].empty()
+    sessions = evaluated_sessions(home, study)
+    found = [metrics]
+    for path in range(1, number):
+        forecasts = forecasts_of(home, study, configuration, path=path)
+        sleeves = sleeves_of_configuration(
+            home, study, configuration, sessions, forecasts
+        )
+        place = f"{inputs}/path_{path}"
+        other, _ = _sweep(
+            home, configuration, variants, sleeves, sessions, place, beside
+        )
+        found.append(other)
+    return by_path(found, study.ranking)
+
+
 def _in_sample(
     home: Home,
     study: Study,
@@ -203,10 +237,11 @@ def in_sample_sessions(
 ) -> list[date]:
     """List the sessions before the first test whose indicators need no earlier bars.
 
-    Leading sessions whose indicators would warm up on bars before the first training
-    session are left out, so that a mere comparison does not require more bars.
+    In cross-validation there are none. Leading sessions whose indicators would warm up
+    on bars before the first training session are left out, so that a mere comparison
+    does not require more bars.
     """
-    train = study.folds(home.market)[0].train
+    train = study.folds(home.market)[0].before
     features, size = indicators_of(configuration), home.bar_size(configuration)
 
     def _needs_earlier_bars(day: date) -> bool:
@@ -346,6 +381,7 @@ def write_evaluation(
         [
             home.lake.write("daily_pnl", key, evaluation.daily),
             home.lake.write("in_sample_pnl", key, evaluation.in_sample),
+            home.lake.write(PATHS, key, evaluation.paths),
             home.lake.write("fills", key, evaluation.fills),
             home.lake.write("positions", key, evaluation.positions),
             home.lake.write("exposures", key, evaluation.exposures),

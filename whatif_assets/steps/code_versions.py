@@ -21,6 +21,7 @@ PACKAGE = "whatif_assets"
 _BARS = ("home.bar_reader", "home.adjustments")
 _RUNS = (
     "steps.sleeves",
+    "steps.path_forecasts",
     "steps.benchmarks",
     "steps.market_impact",
     "domain.strategies.benchmark_size",
@@ -38,9 +39,9 @@ ROOTS: dict[str, tuple[str, ...]] = {
         *_BARS,
     ),
     "forecasts": ("steps.forecasting", "steps.dataset", *_BARS),
-    "forecast_quality": ("steps.forecast_quality", *_BARS),
+    "forecast_quality": ("steps.forecast_quality", "steps.path_forecasts", *_BARS),
     "model_cards": ("steps.model_cards", "steps.dataset", *_BARS),
-    "backtest_results": ("steps.backtesting", *_RUNS),
+    "backtest_results": ("steps.backtesting", "steps.paths", *_RUNS),
     "data_quality": ("domain.quality",),
     "result_quality": ("steps.leak_gate",),
     "leaderboard": ("steps.leaderboard", "domain.ranking.ranking"),
@@ -53,7 +54,12 @@ ROOTS: dict[str, tuple[str, ...]] = {
         "steps.capacity",
         *_RUNS,
     ),
-    "best_configuration": ("steps.winner", "report.study_results", "report.conclusion"),
+    "best_configuration": (
+        "steps.winner",
+        "steps.paths",
+        "report.study_results",
+        "report.conclusion",
+    ),
 }
 FOLLOWED = ("domain", "engines", "sources")
 # Modules that have versions of their own, or do not change what is computed.

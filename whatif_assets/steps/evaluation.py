@@ -30,6 +30,9 @@ class Evaluation:
     in_sample
         The same over the sessions before the first test, if there are any; only the
         best variants if only Backtrader runs the strategy.
+    paths
+        Metrics of every variant on each path of combinatorial cross-validation; without
+        rows if there is one path.
     fills
         Fills of the configuration's best variants, as the broker made them.
     positions, exposures, refused
@@ -51,6 +54,7 @@ class Evaluation:
     variants: pd.DataFrame
     daily: pd.DataFrame
     in_sample: pd.DataFrame
+    paths: pd.DataFrame
     fills: pd.DataFrame
     positions: pd.DataFrame
     exposures: pd.DataFrame

@@ -63,7 +63,7 @@ def examples_of(
     ----------
     frame
         A dataset from :func:`whatif_assets.steps.dataset.dataset`, with at least the
-        fold's training sessions.
+        fold's training sessions, and the tested sessions that lie between them.
 
     Raises
     ------
@@ -78,8 +78,8 @@ def examples_of(
         without = f" No row has a value of {', '.join(empty)}." if empty else ""
         raise BadInput(
             f"Configuration {configuration.key}, fold {fold.number}: {len(rows)} "
-            f"row(s) to train on in sessions {fold.train[0]} to {fold.train[-1]}, but "
-            f"at least {FEWEST_ROWS} are needed; the features may still be warming up, "
+            f"row(s) to train on in sessions {fold.trained_in_words()}, but at least "
+            f"{FEWEST_ROWS} are needed; the features may still be warming up, "
             f"or the label's bars are missing.{without}"
         )
     return Examples(
@@ -97,18 +97,19 @@ def probe_examples(
     fold: Fold,
     examples: Examples,
 ) -> Finding:
-    """Check that the training set of a fold ends before its test window."""
+    """Check that the training set of a fold is kept apart from its test."""
     embargo, folds = embargo_of(study, configuration), []
     if configuration.search:
         folds = _search_folds(study, configuration, examples)
     horizon = configuration.label.horizon
+    past_only = not study.evaluation.is_cross_validation
     return training_stops_before_test(
-        examples.rows, frame, fold, embargo, horizon, folds
+        examples.rows, frame, fold, embargo, horizon, folds, past_only
     )
 
 
 def embargo_of(study: Study, configuration: Configuration) -> int:
-    """Return the bars left out before each test: the study's, or else the horizon."""
+    """Return the bars left out beside each test: the study's, or else the horizon."""
     return study.evaluation.embargo or configuration.label.horizon
 
 

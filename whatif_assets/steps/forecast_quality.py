@@ -21,10 +21,12 @@ from whatif_assets.home.adjustments import LakeSteps
 from whatif_assets.home.bar_reader import BarReader
 from whatif_assets.home.home import Home
 from whatif_assets.home.tables import LAKE
+from whatif_assets.home.trial_identity import evaluated_sessions
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.feature_tables import read_features
 from whatif_assets.steps.forecasting import forecast_reads
+from whatif_assets.steps.path_forecasts import read_path
 
 TABLE = "forecast_quality"
 # The tables of `whatif_assets.domain.forecast_quality.summary.Tables`, in its order.
@@ -91,11 +93,10 @@ class _Source:
 
     @classmethod
     def of(cls, home: Home, study: Study, configuration: Configuration) -> _Source:
-        """Read the forecasts."""
-        folds = study.folds(home.market)
-        sessions = sorted({day for fold in folds for day in fold.test})
+        """Read the forecasts, of several paths those of path 0."""
+        sessions = evaluated_sessions(home, study)
         wanted = [*KEYS, "expected_return"]
-        forecasts = home.lake.read("forecasts", configuration.key, wanted)
+        forecasts = read_path(home, configuration.key, wanted)
         forecasts = forecasts.rename(columns={"expected_return": FORECAST})
         return cls(home, configuration, tuple(sessions), forecasts)
 

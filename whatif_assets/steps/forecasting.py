@@ -1,4 +1,4 @@
-"""Out-of-sample forecasts: each fold's models over its own test window."""
+"""Out-of-sample forecasts: each fold's models over its own test sessions."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from whatif_assets.domain.models.parts import PartModels, with_parts
 from whatif_assets.domain.models.windows import Fold
 from whatif_assets.home.home import Home
 from whatif_assets.home.lake import not_materialised
+from whatif_assets.home.trial_identity import evaluated_sessions
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.dataset import dataset, versions_read
@@ -28,6 +29,7 @@ COLUMNS = {
     "symbol": "str",
     "ts": "datetime64[us, UTC]",
     "fold": "int32",
+    "path": "int32",
     "forecast": "float64",
     "price": "float64",
     "expected_return": "float64",
@@ -42,7 +44,7 @@ class Forecasts:
     Attributes
     ----------
     frame
-        One row per forecast bar: ``forecast``, the output of the model;
+        One row per forecast bar and path: ``forecast``, the output of the model;
         ``expected_return``, the forecast return of the label's price from this bar to
         the label's bar, or a score if the label is no return; and ``label``, the value
         that came true, NaN if not known yet.
@@ -82,7 +84,10 @@ class Forecasts:
 
 
 def forecast(home: Home, study: Study, configuration: Configuration) -> Forecasts:
-    """Forecast every bar of the test windows in one batch per fold.
+    """Forecast every bar of the test sessions in one batch per fold.
+
+    In combinatorial cross-validation several folds test a session; each of their
+    forecasts is on another path, and each path has every session once.
 
     Bars whose features are still warming up have no forecast, nor have those of a
     symbol or group that has no model. The result is empty for a configuration without
@@ -103,7 +108,7 @@ def forecast(home: Home, study: Study, configuration: Configuration) -> Forecast
         for fold in folds
     ]
     frame = pd.concat([part.frame for part in parts])
-    frame = frame.sort_values(["symbol", "ts"], ignore_index=True)
+    frame = frame.sort_values(["path", "symbol", "ts"], ignore_index=True)
     return Forecasts(frame, configuration.label)
 
 
@@ -124,7 +129,8 @@ def probe(
         rows = with_parts(rows, part_of)
         return forecast_rows(_of(number), configuration, rows, number).frame
 
-    return probe_forecasts(home, configuration, forecasts.frame, _predict)
+    frame = forecasts.frame
+    return probe_forecasts(home, configuration, frame[frame["path"] == 0], _predict)
 
 
 def forecast_in_sample(
@@ -133,13 +139,14 @@ def forecast_in_sample(
     """Forecast the sessions before the first test with the model trained on them.
 
     These forecasts only serve to show how much of a success comes from training on the
-    same data. Errors are those of :func:`forecast`.
+    same data. In cross-validation there are none, since the first session is tested.
+    Errors are those of :func:`forecast`.
     """
-    if configuration.algorithm is None:
+    first = study.folds(home.market)[0]
+    if configuration.algorithm is None or not first.before:
         return _no_forecasts(configuration)
     _check_models(home, study, configuration)
-    first = study.folds(home.market)[0]
-    seen = replace(first, test=first.train)
+    seen = replace(first, test=first.before)
     return forecast_by(_models(home, configuration, first), home, configuration, seen)
 
 
@@ -148,19 +155,25 @@ def forecast_by(
 ) -> Forecasts:
     """Forecast the test sessions of a fold with its models."""
     frame = dataset(home, configuration, fold.test)
+    paths = {pd.Timestamp(day): path for day, path in fold.path_of.items()}
+    frame = frame.assign(path=frame["session"].map(paths).astype(np.int32))
     return forecast_rows(models, configuration, frame, fold.number)
 
 
 def forecast_rows(
     models: PartModels, configuration: Configuration, frame: pd.DataFrame, fold: int
 ) -> Forecasts:
-    """Forecast rows of a dataset with a fold's models; ``label`` may be NaN."""
+    """Forecast rows of a dataset with a fold's models.
+
+    ``label`` may be NaN; rows without a ``path`` are on path 0.
+    """
     columns = [feature.column for feature in configuration.features]
     frame = frame[frame[columns].notna().all(axis=1) & models.cover(frame)]
     values = models.predict(frame[columns].to_numpy(dtype=np.float64), frame)
     label = configuration.label
     frame = frame.assign(
         fold=np.int32(fold),
+        path=frame.get("path", np.int32(0)),
         forecast=values,
         expected_return=label.of_kind.expected_return(label, values, frame),
     )
@@ -195,6 +208,6 @@ def forecast_reads(home: Home, key: str) -> dict[str, str]:
     configuration, study = home.find(key)
     read: list[str] = []
     if configuration.algorithm is not None:
-        days = [day for fold in study.folds(home.market) for day in fold.test]
+        days = evaluated_sessions(home, study)
         read = versions_read(home, configuration, days)
     return {"settings": configuration.model_hash(study), "data": combined_hash(read)}

@@ -33,7 +33,6 @@ from whatif_assets.engines.fitting import fit, fit_parts
 from whatif_assets.engines.strategies import find_strategy, required_features
 from whatif_assets.home.manifest import why_computed
 from whatif_assets.steps.benchmarks import benchmark_of, benchmarks_of
-from whatif_assets.steps.dataset import dataset
 from whatif_assets.steps.examples import Examples, examples_of
 from whatif_assets.steps.forecasting import forecast_by
 from whatif_assets.steps.market_impact import with_impact_scale
@@ -43,7 +42,7 @@ from whatif_assets.steps.sleeves import (
     forecasts_of,
     rerun_with_fills,
 )
-from whatif_assets.steps.training import noted_of
+from whatif_assets.steps.training import noted_of, training_frame
 from whatif_assets.steps.universe import with_members
 from whatif_assets.steps.winner import Winner
 
@@ -158,18 +157,21 @@ def shuffled_labels(challenged: WinnerShape) -> Iterator[Placebo]:
     configuration = winner.configuration
     if configuration.algorithm is None:
         return
-    folds = winner.study.folds(winner.home.market)
-    sessions = sorted({day for fold in folds for day in fold.train})
-    frame = dataset(winner.home, configuration, sessions)
-    by_fold = [examples_of(winner.study, configuration, frame, fold) for fold in folds]
-    for seed in range(1, SHUFFLES + 1):
-        draw = np.random.default_rng([seed, configuration.model_seed])
-        parts = []
-        for fold, examples in zip(folds, by_fold):
+    frame = training_frame(winner.home, winner.study, configuration)
+    seeds = range(1, SHUFFLES + 1)
+    draws = [np.random.default_rng([seed, configuration.model_seed]) for seed in seeds]
+    parts: list[list[pd.DataFrame]] = [[] for _ in seeds]
+    for fold in winner.study.folds(winner.home.market):
+        tested = fold.on_path(0)
+        if not tested.test:
+            continue
+        examples = examples_of(winner.study, configuration, frame, fold)
+        for draw, own in zip(draws, parts):
             models = _without_information(winner, examples, fold.number, draw)
-            parts.append(forecast_by(models, winner.home, configuration, fold).frame)
+            own.append(forecast_by(models, winner.home, configuration, tested).frame)
+    for seed, own in zip(seeds, parts):
         variant = dataclasses.replace(winner.variant, id=f"seed={seed}")
-        yield Placebo(configuration.strategy, (variant,), pd.concat(parts))
+        yield Placebo(configuration.strategy, (variant,), pd.concat(own))
 
 
 def _without_information(

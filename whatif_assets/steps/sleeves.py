@@ -27,6 +27,7 @@ from whatif_assets.home.trial_identity import evaluated_sessions
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.market_impact import with_impact_scale
+from whatif_assets.steps.path_forecasts import FORECASTS, read_path
 from whatif_assets.steps.session_features import SessionFeatures
 from whatif_assets.steps.universe import with_members
 
@@ -149,7 +150,8 @@ def sleeves_of_configuration(
     sessions
         Sessions of the backtest; by default those of the study's test windows.
     forecasts
-        Forecasts; by default the configuration's own out-of-sample forecasts.
+        Forecasts; by default the configuration's own out-of-sample forecasts, on
+        path 0.
 
     Raises
     ------
@@ -184,14 +186,19 @@ def sleeves_of_configuration(
 
 
 def forecasts_of(
-    home: Home, study: Study, configuration: Configuration, table: str = "forecasts"
+    home: Home,
+    study: Study,
+    configuration: Configuration,
+    table: str = FORECASTS,
+    path: int = 0,
 ) -> pd.DataFrame:
-    """Read the forecasts of a configuration; BadInput if they are not current."""
-    manifest = home.lake.manifest("forecasts", configuration.key)
+    """Read the forecasts of a configuration on a path; BadInput if not current."""
+    manifest = home.lake.manifest(FORECASTS, configuration.key)
     wanted = configuration.model_hash(study)
     if manifest is None or manifest.details.get("model_hash") != wanted:
-        raise not_materialised("forecasts", configuration.key)
-    return home.lake.read(table, configuration.key, [*KEYS, "expected_return"])
+        raise not_materialised(FORECASTS, configuration.key)
+    columns = [*KEYS, "expected_return"]
+    return read_path(home, configuration.key, columns, table, path)
 
 
 def rerun_with_fills(

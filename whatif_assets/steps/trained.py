@@ -108,6 +108,20 @@ class Trained:
         """Return the table ``trained_models``: one row per fold and part."""
         return pd.DataFrame(self.folds, columns=list(FOLDS)).astype(FOLDS)
 
+    def tried(self) -> pd.DataFrame:
+        """Return the table ``search_scores``: one row per setting that was tried."""
+        parts = []
+        for scores in self.scores:
+            names = [
+                n for n in scores if n not in ("fold", "cv_fold", "rmse", "seconds")
+            ]
+            tried = [
+                json.dumps(row, sort_keys=True, default=str)
+                for row in scores[names].to_dict("records")
+            ]
+            parts.append(scores[["fold", "cv_fold", "rmse"]].assign(settings=tried))
+        return pd.concat(parts, ignore_index=True)
+
     def metadata(self) -> dict[str, Any]:
         """Metadata to show: folds, importance, the best candidates of a search."""
         if not self.folds:

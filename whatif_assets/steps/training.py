@@ -16,11 +16,13 @@ from whatif_assets.domain.models import Model
 from whatif_assets.domain.models.parts import ALL, PartModels
 from whatif_assets.domain.models.windows import Fold, cv_folds
 from whatif_assets.engines.algorithms import find_algorithm
-from whatif_assets.engines.fitting import fit, fit_parts, search
+from whatif_assets.engines.fitting import fit, fit_parts
+from whatif_assets.engines.searching import Plan, search
 from whatif_assets.home.damage import DamagedFile
 from whatif_assets.home.home import Home
 from whatif_assets.home.lake import not_materialised
 from whatif_assets.home.models import decoded_models, encoded_models
+from whatif_assets.home.tables import LAKE
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.keys import study_of
 from whatif_assets.settings.study import Study
@@ -38,6 +40,7 @@ from whatif_assets.steps.reuse import same_inputs
 from whatif_assets.steps.trained import Fitted, Trained
 
 TABLE = "trained_models"
+SEARCHED = "search_scores"
 FoldFitter: TypeAlias = Callable[..., Fitted]
 # A model, the settings that it was fitted with, and the scores of a search for them.
 OnePart: TypeAlias = tuple[Model, dict[str, Any], pd.DataFrame | None]
@@ -82,6 +85,7 @@ def train(
         a training row reaches where it must not.
     """
     if configuration.algorithm is None:
+        home.lake.write(SEARCHED, configuration.key, LAKE[SEARCHED].empty())
         version = home.lake.write(TABLE, configuration.key, Trained("none").table())
         return Trained("none", data_version=version)
     lake, key = home.lake, configuration.key
@@ -90,6 +94,7 @@ def train(
     admit(probe_learned_columns(configuration, frame))
     inputs = training_inputs(home, study, configuration, backend)
     trained = Trained(backend, taken_from=same_inputs(lake, TABLE, key, inputs))
+    tried = _tried_by(home, trained.taken_from)
     hashes = []
     lake.begin(TABLE, key)
     for fold in study.folds(home.market):
@@ -102,9 +107,22 @@ def train(
         taken = trained.taken_from
         hashes.append(_write_models(home, key, fold, ready.models, taken))
         trained.note(fold, ready, examples, configuration)
+    if trained.scores:
+        tried = trained.tried()
+    lake.write(SEARCHED, key, tried)
     version = lake.write(TABLE, key, trained.table())
     trained.data_version = combined_hash([version, hashes])
     return trained
+
+
+def _tried_by(home: Home, key: str | None) -> pd.DataFrame:
+    """Read what the search of a configuration tried, if models are taken from there."""
+    if key is None:
+        return LAKE[SEARCHED].empty()
+    try:
+        return home.lake.read(SEARCHED, key)
+    except (BadInput, OSError, ValueError):
+        return LAKE[SEARCHED].empty()
 
 
 def _write_models(
@@ -282,6 +300,7 @@ def _fit_part(
         chosen, scores = search(
             algorithm, backend, x, y, settings, configuration.search, cv, seed, spark,
             examples.weights, configuration.base, threads,
+            Plan(configuration.search_by, configuration.search_trials),
         )  # fmt: skip
         settings.update(chosen)
     model = fit(

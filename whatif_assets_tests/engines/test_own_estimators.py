@@ -19,7 +19,8 @@ from whatif_assets.domain.models.parts import ALL, PartModels
 from whatif_assets.domain.models.windows import cv_folds
 from whatif_assets.engines import own_estimators, own_models
 from whatif_assets.engines.algorithms import find_algorithm
-from whatif_assets.engines.fitting import fit, search
+from whatif_assets.engines.fitting import fit
+from whatif_assets.engines.searching import search
 from whatif_assets.home.models import decoded_models, encoded_models
 from whatif_assets_tests.domain.models.made_up import rows_of
 

@@ -14,6 +14,12 @@ from whatif_assets_tests.living.life import NUMBERS, Life
 
 SPREADS = {"default": 1, "AAA": 4}
 RELATIVE = {"price": "close", "horizon": 1, "kind": "return", "relative_to": "market"}
+BARRIERS = {
+    **{"price": "close", "horizon": 2, "kind": "triple_barrier"},
+    "volatility_window": 2,
+}
+META = {**BARRIERS, "kind": "meta", "side": {"roc": {"timeperiod": 1}}}
+SCALED = {**RELATIVE, "kind": "scaled_return", "volatility_window": 3}
 PAIR = {
     "strategy": "pairs",
     "first": "AAA",
@@ -65,6 +71,9 @@ class Studies(Life):
                 ("evaluation", {"method": "split", "train": 4, "holdout": 2}),
                 ("evaluation", {"method": "walk_forward", "train": 3, "test": 2}),
                 ("label", RELATIVE),
+                ("label", BARRIERS),
+                ("label", META),
+                ("label", SCALED),
                 ("costs", {"commission_bps": 2}),
                 ("costs", {"impact": 0.5, "half_spread_bps": SPREADS}),
                 ("costs", {"borrow_bps": {"default": 9, "AAA": 90}, "cash_bps": 200}),
@@ -126,6 +135,10 @@ class Studies(Life):
                 },
                 {"strategy": "rsi_reversion", "timeperiod": 3},
                 {"algorithm": "linear", "strategy": "forecast_threshold"},
+                {
+                    **{"algorithm": "linear", "strategy": "forecast_threshold"},
+                    **{"weight_uniqueness": True, "weight_half_life": 2},
+                },
             ]
         ),
     )

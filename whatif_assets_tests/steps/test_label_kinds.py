@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 from whatif_assets.command_line.runs import Runner
-from whatif_assets.home.creation import set_up
+from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.home.creation import check_study, set_up
 from whatif_assets.home.home import Home
 from whatif_assets.steps.dataset import dataset
 from whatif_assets.steps.forecasting import Forecasts, forecast
@@ -126,3 +127,10 @@ def test_classes_have_skill_only_beyond_their_share(home):
         assert "information_coefficient" not in constant.accuracy()
     oracle = Forecasts(known.assign(forecast=known["label"]), configuration.label)
     assert oracle.accuracy()["information_coefficient"] == pytest.approx(1.0)
+
+
+def test_a_side_that_the_market_cannot_have_is_told_with_its_line(tmp_path):
+    path = tmp_path / "kinds.yaml"
+    path.write_text(STUDY.replace("{mom: {timeperiod: 10}}", "{beta: {to: SPY}}"))
+    with pytest.raises(BadInput, match=r":13: labels\.follow: .*'SPY' is not one of"):
+        check_study(path)

@@ -84,7 +84,8 @@ class Source:
     def path(self, row: Any, target: pd.Timestamp) -> pd.DataFrame:
         """Bars after a row's own up to a time, on the basis of the row's session."""
         bars = self._by_symbol[row.symbol]
-        path: pd.DataFrame = bars[(bars["ts"] > row.ts) & (bars["ts"] <= target)]
+        start, stop = bars["ts"].searchsorted([row.ts, target], side="right")
+        path = bars.iloc[start:stop]
         if self.steps.by_symbol:
             own = pd.Timestamp(row.session).date()
             factors = [

@@ -1,13 +1,14 @@
-"""Windows: division of sessions and rows into training and test, in time order."""
+"""Windows: division of sessions and rows into training and test."""
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from fractions import Fraction
-from itertools import pairwise
+from itertools import combinations, groupby, pairwise
 
 import numpy as np
 import pandas as pd
@@ -15,23 +16,60 @@ import pandas as pd
 from whatif_assets.domain.base.arrays import Mask
 from whatif_assets.domain.base.errors import BadInput
 
+MOST_FOLDS = 500
+
 
 @dataclass(frozen=True)
 class Fold:
-    """Training sessions, and the later sessions to test on.
+    """Training sessions, and the sessions to test on.
 
     Attributes
     ----------
     number
-        Number of the fold, from 0, in time order.
+        Number of the fold, from 0.
     train, test
-        Sessions, oldest first. Every session of ``train`` is before every session
-        of ``test``.
+        Sessions, oldest first. None is in both. Only in cross-validation are there
+        training sessions after a tested one.
+    paths
+        For each tested session the number of its path; empty if there is one path.
     """
 
     number: int
     train: tuple[date, ...]
     test: tuple[date, ...]
+    paths: tuple[int, ...] = ()
+
+    @property
+    def before(self) -> tuple[date, ...]:
+        """Training sessions before the first tested session."""
+        return tuple(day for day in self.train if day < self.test[0])
+
+    @property
+    def blocks(self) -> list[tuple[date, ...]]:
+        """Tested sessions in blocks, with training sessions only between blocks."""
+        tested = set(self.test)
+        runs = groupby(sorted({*self.train, *tested}), tested.__contains__)
+        return [tuple(days) for is_tested, days in runs if is_tested]
+
+    @property
+    def path_of(self) -> dict[date, int]:
+        """The path of each tested session."""
+        return dict(zip(self.test, self.paths or [0] * len(self.test)))
+
+    def on_path(self, path: int) -> Fold:
+        """Return the fold with only those tested sessions that are on a path.
+
+        It is for forecasts; what may be trained on depends on all tested sessions.
+        """
+        test = tuple(day for day, of in self.path_of.items() if of == path)
+        return replace(self, test=test, paths=(path,) * len(test))
+
+    def trained_in_words(self) -> str:
+        """Write the training sessions as ranges: ``2024-01-02 to 2024-03-28``."""
+        train = set(self.train)
+        runs = groupby(sorted({*train, *self.test}), train.__contains__)
+        ranges = [list(days) for is_trained, days in runs if is_trained]
+        return " and ".join(f"{days[0]} to {days[-1]}" for days in ranges)
 
 
 def split(sessions: Sequence[date], train: float) -> list[Fold]:
@@ -123,6 +161,79 @@ def walk_forward(
     ]
 
 
+def cross_validation(
+    sessions: Sequence[date], groups: int, tested: int = 1
+) -> list[Fold]:
+    """Test every choice of some groups of sessions, and train on all other groups.
+
+    With ``tested`` 1 this is k-fold cross-validation. With more, it is combinatorial:
+    each group is tested in several folds, and a path takes each group from another of
+    them. So a path has every session once, out of sample.
+
+    Parameters
+    ----------
+    sessions
+        Sessions, oldest first.
+    groups
+        Number of groups of consecutive sessions, whose lengths differ by one at most.
+    tested
+        Number of groups that each fold tests.
+
+    Returns
+    -------
+    list of Fold
+        One fold for each choice, in the order of the groups: comb(groups, tested)
+        folds, and comb(groups - 1, tested - 1) paths. The first fold that tests a group
+        is on path 0 there, the second on path 1, and so on.
+
+    Raises
+    ------
+    BadInput
+        The sessions are out of order or fewer than the groups, no group would be
+        trained on, or there would be more than MOST_FOLDS folds.
+
+    References
+    ----------
+    Lopez de Prado, Advances in Financial Machine Learning, 2018, sections 7.4 and 12.4.
+    """
+    _check_order(sessions)
+    _check_groups(len(sessions), groups, tested)
+    edges = [len(sessions) * group // groups for group in range(groups + 1)]
+    days = [tuple(sessions[first:last]) for first, last in pairwise(edges)]
+    folds, times = [], Counter[int]()
+    for number, chosen in enumerate(combinations(range(groups), tested)):
+        train = [day for at in range(groups) if at not in chosen for day in days[at]]
+        test = [(day, times[at]) for at in chosen for day in days[at]]
+        folds.append(Fold(number, tuple(train), *zip(*test)))
+        times.update(chosen)
+    return folds
+
+
+def number_of_paths(groups: int, tested: int) -> int:
+    """Count the paths of cross-validation: how often each group is tested."""
+    return math.comb(groups - 1, tested - 1)
+
+
+def _check_groups(sessions: int, groups: int, tested: int) -> None:
+    if not 2 <= groups <= sessions:
+        raise BadInput(
+            f"evaluation: groups: found {groups}; it must be at least 2 and at most "
+            f"the number of sessions, {sessions}. Choose fewer groups, or more "
+            "sessions."
+        )
+    if not 1 <= tested < groups:
+        raise BadInput(
+            f"evaluation: tested: found {tested}; it must be at least 1 and below "
+            f"groups, {groups}, so that a group is left to train on."
+        )
+    if (folds := math.comb(groups, tested)) > MOST_FOLDS:
+        raise BadInput(
+            f"evaluation: {groups} groups of which {tested} are tested make {folds:,} "
+            f"folds, each with a model of its own; at most {MOST_FOLDS} are allowed. "
+            "Choose fewer groups, or test fewer."
+        )
+
+
 def _check_order(sessions: Sequence[date]) -> None:
     for earlier, later in pairwise(sessions):
         if earlier >= later:
@@ -148,19 +259,21 @@ def training_rows(frame: pd.DataFrame, fold: Fold, embargo: int) -> Mask:
     ----------
     frame
         Columns ``symbol``, ``ts``, ``session`` and ``label_ts`` (NaT without a label),
-        in any order. If it has rows of the test sessions, the first of their bars marks
-        the start of the test; otherwise, the last bar of the training sessions its end.
+        in any order. The rows of tested sessions, if there are any, mark the start and
+        the end of each block of tested sessions; otherwise, the last bar of the
+        training sessions before a block marks its start.
     fold
         Training and test sessions.
     embargo
-        Number of bars of each symbol before the test to leave out; at least the horizon
-        of the label.
+        Number of bars of each symbol to leave out before each block of tested sessions
+        and after it; at least the horizon of the label.
 
     Returns
     -------
     ndarray of bool
         True for rows of the training sessions that are outside the embargo and whose
-        label reads nothing of the test: its span, up to ``label_ts``, ends before it.
+        span, from the bar to ``label_ts``, has no time in common with the spans of
+        tested rows.
 
     Raises
     ------
@@ -168,19 +281,52 @@ def training_rows(frame: pd.DataFrame, fold: Fold, embargo: int) -> Mask:
         The embargo is negative.
     """
     _check_embargo(embargo)
-    session = pd.to_datetime(frame["session"])
-    train = session.isin(pd.to_datetime(list(fold.train))).to_numpy()
-    test = session.isin(pd.to_datetime(list(fold.test))).to_numpy()
-    if test.any():
-        start = frame.loc[test, "ts"].min()
-        train &= ~(frame["label_ts"] >= start).to_numpy()
-    latest = frame.loc[train].groupby("symbol")["ts"].rank(ascending=False)
-    train[np.flatnonzero(train)[latest.to_numpy() <= embargo]] = False
-    if train.any() and not test.any():
-        # An embargo in bars says when most labels end; their spans say when each does.
-        last = frame.loc[session.isin(pd.to_datetime(list(fold.train))), "ts"].max()
-        train &= ~(frame["label_ts"] > last).to_numpy()
+    day = pd.to_datetime(frame["session"]).to_numpy(dtype="datetime64[D]")
+    train = np.isin(day, np.array(fold.train, dtype="datetime64[D]"))
+    # The training rows between two blocks have the number of the blocks before them.
+    starts = np.array([block[0] for block in fold.blocks], dtype="datetime64[D]")
+    gap = np.searchsorted(starts, day, side="right")
+    for number, block in enumerate(fold.blocks):
+        test = frame[np.isin(day, np.array(block, dtype="datetime64[D]"))]
+        before, after = train & (gap == number), train & (gap == number + 1)
+        train &= ~before | _ends_before(frame, before, test, embargo)
+        train &= ~after | _starts_after(frame, after, test, embargo)
     return train
+
+
+def _ends_before(
+    frame: pd.DataFrame, rows: Mask, test: pd.DataFrame, embargo: int
+) -> Mask:
+    """Return which of the rows before a test know nothing of it."""
+    kept, label_ts = rows.copy(), frame["label_ts"]
+    if len(test):
+        kept &= ~(label_ts >= test["ts"].min()).to_numpy()
+    kept = _without_nearest(frame, kept, embargo, ascending=False)
+    if kept.any() and not len(test):
+        # An embargo in bars says when most labels end; their spans say when each does.
+        kept &= ~(label_ts > frame.loc[rows, "ts"].max()).to_numpy()
+    return kept
+
+
+def _starts_after(
+    frame: pd.DataFrame, rows: Mask, test: pd.DataFrame, embargo: int
+) -> Mask:
+    """Return which of the rows after a test begin when its last label has ended."""
+    kept = rows.copy()
+    if len(test):
+        ends = test[["ts", "label_ts"]].max().max()
+        kept &= ~(frame["ts"] <= ends).to_numpy()
+    return _without_nearest(frame, kept, embargo, ascending=True)
+
+
+def _without_nearest(
+    frame: pd.DataFrame, rows: Mask, number: int, ascending: bool
+) -> Mask:
+    """Leave out the first rows of each symbol, or the last if not ascending."""
+    place = frame.loc[rows].groupby("symbol")["ts"].rank(ascending=ascending)
+    kept = rows.copy()
+    kept[np.flatnonzero(rows)[place.to_numpy() <= number]] = False
+    return kept
 
 
 def cv_folds(rows: pd.DataFrame, n: int, embargo: int) -> list[tuple[Mask, Mask]]:

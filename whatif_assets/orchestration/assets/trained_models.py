@@ -24,7 +24,7 @@ def build(axes: Axes, home: Home) -> Stage:
         prepare,
         deps=[all_of("features"), all_of("price_bars")],
         description="Models of each configuration, one per evaluation fold, or one per "
-        "fold and symbol or group, fitted on the sessions before the test window, with "
+        "fold and symbol or group, fitted on the sessions outside the test, with "
         "scikit-learn or Spark ML. A configuration that is a rule has no model; its "
         "metadata says so.",
     )

@@ -35,13 +35,14 @@ from whatif_assets.steps.edge_parts import TABLE as EDGE_PARTS
 from whatif_assets.steps.holdout import is_opened, openings
 from whatif_assets.steps.leaderboard import CANDIDATE, short_name, why_none
 from whatif_assets.steps.market_impact import with_impact_scale
+from whatif_assets.steps.paths import PATHS
 from whatif_assets.steps.placebos import WinnerShape, is_challenged
 from whatif_assets.steps.sensitivity import Sensitivity
 from whatif_assets.steps.sleeves import basis_of, build_sleeves
 from whatif_assets.steps.verdicts import LOGITS, NO_VERDICTS, read_verdicts
 from whatif_assets.steps.winner import Winner
 
-RUNNERS_UP = 4
+RUNNERS_UP, MOST_PATHS_SHOWN = 4, 12
 BAND = {"low": 0.05, "middle": 0.5, "high": 0.95}
 _BARS = """
 SELECT session, symbol, count(*) AS bars,
@@ -101,6 +102,7 @@ def collect(
         curves=_curves(home, leaderboard, winner, days),
         openings=openings(home, study),
         **_of_winner(winner),
+        paths=_paths(home, leaderboard),
         attribution=attributed.attribution,
         unattributed=attributed.why_not,
         effects=effects,
@@ -122,6 +124,16 @@ def _of_winner(winner: Winner | None) -> dict[str, Any]:
         "positions": _detail(winner, "positions"),
         "exposures": _detail(winner, "exposures"),
     }
+
+
+def _paths(home: Home, leaderboard: pd.DataFrame) -> pd.DataFrame:
+    """Read the results of the best variants on each path, if there are several."""
+    best = leaderboard[leaderboard["paths"].notna()].head(MOST_PATHS_SHOWN)
+    parts = []
+    for key, variant in zip(best["configuration"], best["variant"]):
+        rows = home.lake.read(PATHS, key)
+        parts.append(rows[rows["variant"] == variant].assign(configuration=key))
+    return LAKE[PATHS].stacked(parts)
 
 
 def _judgement(
@@ -167,7 +179,7 @@ def _stretches(home: Home, study: Study) -> dict[str, list[date]]:
     """Return the sessions before the first test, of all tests, and of the holdout."""
     sealed = study.holdout(home.market)
     return {
-        IN_SAMPLE: list(study.folds(home.market)[0].train),
+        IN_SAMPLE: list(study.folds(home.market)[0].before),
         OUT_OF_SAMPLE: evaluated_sessions(home, study),
         HOLDOUT: list(sealed.test) if sealed else [],
     }

@@ -75,6 +75,9 @@ class PageContent:
     positions, exposures
         Rows of the tables ``positions`` and ``exposures`` of the winner; none without a
         winner.
+    paths
+        Rows of ``path_results`` of the best variants with several paths, the best
+        first, with a column configuration.
     attribution
         The winner's out-of-sample profit by symbol, session, hour and cost; None
         without a winner, or if it could not be computed.
@@ -121,6 +124,7 @@ class PageContent:
     openings: pd.DataFrame
     positions: pd.DataFrame
     exposures: pd.DataFrame
+    paths: pd.DataFrame
     attribution: Attribution | None
     unattributed: str
     effects: Sensitivity

@@ -12,6 +12,7 @@ from whatif_assets.report.page.markup import (
     paragraph,
     table,
 )
+from whatif_assets.settings.evaluation import Evaluation
 
 
 def lineage(content: PageContent) -> Section:
@@ -43,11 +44,18 @@ def _windows(content: PageContent) -> str:
     shift = content.study.label.horizon if embargo is None else embargo
     note = paragraph(
         f"Evaluated by {evaluation.method.replace('_', ' ')}. Models were trained on "
-        f"the sessions before their test, with an embargo of {shift} bars. The "
+        f"the sessions {_trained_on(evaluation)}, with an embargo of {shift} bars. The "
         "in-sample period is the sessions before the first test. An order decided at "
         "the close of a bar fills at the open of the next bar."
     )
     return note + table(("Period", "Sessions", "Number"), rows, 2)
+
+
+def _trained_on(evaluation: Evaluation) -> str:
+    if not evaluation.is_cross_validation:
+        return "before their test"
+    paths = f", on {evaluation.paths} paths" if evaluation.paths > 1 else ""
+    return f"before and after their test{paths}"
 
 
 def _market(content: PageContent) -> str:

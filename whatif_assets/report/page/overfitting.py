@@ -9,6 +9,7 @@ from whatif_assets.domain.accounts.number_format import format_figures, format_p
 from whatif_assets.report.page.charts import INK, LOSS, WINNER, chart, legend
 from whatif_assets.report.page.content import PageContent
 from whatif_assets.report.page.markup import Section, paragraph
+from whatif_assets.report.page.paths import paths_drawn
 
 BINS = 40
 # If all counts are below this, the axis has a tick at every count.
@@ -28,7 +29,7 @@ def overfitting(content: PageContent) -> Section:
             "Not available: there are fewer than two trials or four sessions, or there "
             "is no verdict yet."
         )
-        return Section(TITLE, "overfitting", paragraph(why))
+        return Section(TITLE, "overfitting", paragraph(why) + paths_drawn(content))
     widest = 1.05 * max(float(np.abs(logits).max()), 1.0)
     # An even number of bins has an edge at 0, so that no bar is on both sides.
     counts, edges = np.histogram(logits, bins=BINS, range=(-widest, widest))
@@ -62,9 +63,8 @@ def overfitting(content: PageContent) -> Section:
         shapes=[middle],
         yaxis={"tickformat": ",d", "dtick": 1 if counts.max() < FEW else None},
     )
-    return Section(
-        TITLE, "overfitting", _note(content, len(logits)) + legend(entries) + drawn
-    )
+    html = _note(content, len(logits)) + legend(entries) + drawn
+    return Section(TITLE, "overfitting", html + paths_drawn(content))
 
 
 def _note(content: PageContent, drawn: int) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from whatif_assets.domain.bars.adjustments import Step, Steps
 from whatif_assets.domain.bars.bar_size import ONE_DAY, ONE_MINUTE, BarSize
 from whatif_assets.domain.leaks import Finding, training_stops_before_test
 from whatif_assets.domain.leaks.labels import label_looks_forward
@@ -80,24 +81,35 @@ def test_labels_of_each_kind_pass_and_those_of_another_definition_do_not(walks, 
     assert "differs from the study" in finding.reason
 
 
+OF_VOLUME = BarSize.parse("volume:100")
+
+
 @pytest.mark.parametrize("kind", ["triple_barrier", "meta", "scaled_return"])
-@pytest.mark.parametrize("size", [ONE_DAY, BarSize.parse("volume:100")], ids=str)
-def test_labels_of_other_bars_pass(kind, size):
+@pytest.mark.parametrize(
+    ("size", "horizon"), [(ONE_DAY, 6), (ONE_MINUTE, 70), (OF_VOLUME, 70)], ids=str
+)
+def test_labels_across_sessions_pass(kind, size, horizon):
+    """Bars after a split have a quarter of the price."""
     days = weekdays(40) if size.daily else SESSIONS
     bars = random_walks(days, bars=1 if size.daily else 60)
     if size.daily:
         bars["ts"] = bars["session"].dt.tz_localize("UTC").astype(bars["ts"].dtype)
+    ex_date = days[len(days) // 2]
+    steps = Steps.of([(ex_date, {"S00": Step(4.0)})])
+    after = (bars["symbol"] == "S00") & (bars["session"] >= pd.Timestamp(ex_date))
+    prices = ["open", "high", "low", "close", "vwap"]
+    bars.loc[after, prices] = bars.loc[after, prices] / 4
     opens = pd.to_datetime(days).tz_localize("UTC") + pd.Timedelta("14:30:00")
     schedule = pd.DataFrame(
         {"open": opens, "close": opens + pd.Timedelta("1h")}, index=list(days)
     )
-    said = definition(kind)
-    rows = rows_of(bars, said, size, schedule)
-    finding = label_looks_forward(
-        rows, bars, said, size, [], days, random.Random(1), schedule
-    )
+    said = replace(definition(kind, horizon), across_sessions=not size.daily)
+    rows = rows_of(bars, said, size, schedule, steps)
+    about = (rows, bars, said, size, [], days, random.Random(1), schedule)
+    finding = label_looks_forward(*about, steps)
     assert finding.passed, finding.reason
     assert rows["label"].notna().any()
+    assert not label_looks_forward(*about).passed  # without the split
 
 
 class ReadsOn(LabelKind):

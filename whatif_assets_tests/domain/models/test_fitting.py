@@ -15,7 +15,8 @@ import pytest
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.models import ALGORITHMS
 from whatif_assets.domain.models.windows import cv_folds
-from whatif_assets.engines.fitting import fit, search
+from whatif_assets.engines.fitting import fit
+from whatif_assets.engines.searching import search
 from whatif_assets_tests.domain.models.made_up import rows_of
 
 X, Y = rows_of(400)

@@ -11,7 +11,8 @@ from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.models import ALGORITHMS, Linear, spark_rows
 from whatif_assets.domain.models.spark_trees import of_spark
 from whatif_assets.domain.models.windows import cv_folds
-from whatif_assets.engines.fitting import fit, search
+from whatif_assets.engines.fitting import fit
+from whatif_assets.engines.searching import search
 from whatif_assets_tests.domain.models.made_up import rows_of
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from sklearn.utils.class_weight import compute_sample_weight
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.models.algorithms import ALGORITHMS, parse_settings
 from whatif_assets.domain.models.weights import Weighting, row_weights, uniqueness
-from whatif_assets.engines.fitting import fit, search
+from whatif_assets.engines.fitting import fit
+from whatif_assets.engines.searching import search
 
 START = pd.Timestamp("2018-02-20 14:30", tz="UTC")
 

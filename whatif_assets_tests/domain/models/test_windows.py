@@ -16,8 +16,9 @@ from whatif_assets.domain.models.windows import (
     training_rows,
     walk_forward,
 )
+from whatif_assets.settings.evaluation import Evaluation
 from whatif_assets.settings.market import Market
-from whatif_assets.settings.study import Evaluation, Study
+from whatif_assets.settings.study import Study
 
 TEN = [date(2018, 1, day) for day in range(1, 11)]
 

@@ -55,6 +55,7 @@ TABLES = {
     "positions",
     "refused_orders",
     "runs",
+    "search_scores",
     "sensitivity",
     "sensitivity_pairs",
     "states",

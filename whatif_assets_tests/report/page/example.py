@@ -316,6 +316,7 @@ def content(**changed: Any) -> PageContent:
             "openings": pd.DataFrame(),
             "positions": positions(),
             "exposures": exposures(),
+            "paths": LAKE["path_results"].empty(),
             "attribution": attribution(),
             "unattributed": "",
             "effects": effects(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from html.parser import HTMLParser
 
@@ -15,6 +16,7 @@ from whatif_assets.report.page.capacity import capacity
 from whatif_assets.report.page.costs import charged_bps, pnl_at
 from whatif_assets.report.page.equity import below_peak
 from whatif_assets.report.page.leaderboard import MOST_ROWS, leaderboard
+from whatif_assets.report.page.overfitting import overfitting
 from whatif_assets.report.page.positions import positions
 from whatif_assets.report.page.profits import profits
 from whatif_assets.report.page.quality import quality
@@ -373,3 +375,23 @@ class TestQuality:
         jump = ["warning", "moves by <50>%", "2", "1", "3"]
         missing = ["note", "1 of 390 bars", "1", "1", "1"]
         assert rows.index(jump) < rows.index(missing)
+
+
+@pytest.mark.parametrize("judged", [True, False])
+def test_paths_are_drawn_where_there_are_several(judged):
+    rows = pd.DataFrame(
+        {
+            "configuration": "demo.one",
+            "variant": ["size=1"] * 3 + ["size=2"] * 3,
+            "path": [0, 1, 2] * 2,
+            "ranked_value": [3.25, -1.5, np.nan, 2.0, 2.5, 1.75],
+        }
+    )
+    logits = {} if judged else {"logits": np.empty(0)}
+    html = overfitting(example.content(paths=rows, **logits)).html
+    assert "on 3 paths of cross-validation" in read(html)
+    traces = [
+        json.loads(found) for found in re.findall(r'"x":(\[[^\]]*\]),"y":\["one', html)
+    ]
+    assert traces == [[-1.5, None, 2.5, 1.75], [3.25, 2.0]]
+    assert "chart-paths" not in overfitting(example.content(**logits)).html

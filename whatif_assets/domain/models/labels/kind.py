@@ -104,10 +104,10 @@ class LabelKind(Settings):
         Parameters
         ----------
         rows
-            ``price`` and ``label`` of rows whose label is known.
+            ``price`` and ``label`` of rows; NaN where the label is not known.
         """
-        known = rows["label"].to_numpy(dtype=np.float64)
-        return np.full(len(known), known.mean() if self.has_classes else 0.0)
+        mean = float(rows["label"].mean()) if self.has_classes else 0.0
+        return np.full(len(rows), mean)
 
 
 class InVolatility(LabelKind):
