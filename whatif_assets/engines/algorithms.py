@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from whatif_assets.domain.models.algorithms import Algorithm, find_built_in
+from whatif_assets.domain.base.errors import BadInput, one_of
+from whatif_assets.domain.models.algorithms import ALGORITHMS, Algorithm, find_built_in
 from whatif_assets.engines.own_estimators import (
     load_estimator,
     settings_of,
@@ -55,6 +56,14 @@ def find_algorithm(name: str, base: Path | None = None) -> Algorithm:
         fit_spark=None,
         classifies=_is_classifier(made),
         version=version_of(name, base),
+    )
+
+
+def no_spark(algorithm: str) -> BadInput:
+    """Return the error of an algorithm that cannot be fitted on Spark."""
+    return BadInput(
+        f"backend: found 'spark', but {algorithm} has no fit on Spark. Write backend: "
+        f"local, or use an algorithm that has one: {one_of(ALGORITHMS)}."
     )
 
 

@@ -16,13 +16,12 @@ from pydantic import BaseModel
 from whatif_assets.domain.base.arrays import FloatArray, Mask
 from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
 from whatif_assets.domain.models.algorithms import (
-    ALGORITHMS,
     Algorithm,
     parse_settings,
 )
 from whatif_assets.domain.models.portable import Classifier, Model
 from whatif_assets.domain.models.spark_rows import spark_rows
-from whatif_assets.engines.algorithms import find_algorithm
+from whatif_assets.engines.algorithms import find_algorithm, no_spark
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -164,14 +163,6 @@ def fitter(
 
     with spark_rows(session, x, y - level, masks, weights) as rows:
         yield _fit_one
-
-
-def no_spark(algorithm: str) -> BadInput:
-    """Return the error of an algorithm that cannot be fitted on Spark."""
-    return BadInput(
-        f"backend: found 'spark', but {algorithm} has no fit on Spark. Write backend: "
-        f"local, or use an algorithm that has one: {one_of(ALGORITHMS)}."
-    )
 
 
 def _session(backend: str, spark: SparkOf | None) -> SparkSession:

@@ -23,8 +23,7 @@ from whatif_assets.domain.base.explaining import explain
 from whatif_assets.domain.base.settings import Settings, format_value
 from whatif_assets.domain.models import ALGORITHMS, Algorithm
 from whatif_assets.domain.models.parts import ALL, ModelPer
-from whatif_assets.engines.algorithms import find_algorithm
-from whatif_assets.engines.fitting import no_spark
+from whatif_assets.engines.algorithms import find_algorithm, no_spark
 from whatif_assets.engines.strategies import PARAM, find_strategy
 from whatif_assets.settings.costs import (
     BORROW,

@@ -28,10 +28,10 @@ from whatif_assets.domain.model_quality.scores import (
     rank_correlation,
     scores_of,
 )
-from whatif_assets.domain.models import ALGORITHMS
 from whatif_assets.domain.models.parts import PartModels
 from whatif_assets.domain.models.portable import shares
 from whatif_assets.domain.models.windows import Fold
+from whatif_assets.engines.algorithms import find_algorithm
 from whatif_assets.home.home import Home
 from whatif_assets.home.lake import not_materialised
 from whatif_assets.home.manifest import Manifest
@@ -277,9 +277,8 @@ def _made_from(configuration: Configuration, manifest: Manifest) -> dict[str, An
         "seed": configuration.model_seed,
         "features": json.dumps(part["features"]),
         "label": json.dumps(part["label"], sort_keys=True),
-        "code": manifest.inputs.get(
-            f"code of {algorithm}", ALGORITHMS[algorithm].code_version
-        ),
+        "code": manifest.inputs.get(f"code of {algorithm}")
+        or find_algorithm(algorithm, configuration.base).code_version,
         "data": manifest.inputs.get("data", ""),
         "libraries": json.dumps(manifest.details.get("libraries", {}), sort_keys=True),
     }

@@ -38,6 +38,36 @@ def moments(x: FloatArray, weights: FloatArray) -> FloatArray:  # pragma: no cov
 
 
 @numba.njit(cache=True, nogil=True)
+def weighted_means(
+    x: FloatArray, weights: FloatArray
+) -> FloatArray:  # pragma: no cover
+    """Compute the mean of each column times the weights."""
+    rows, columns = x.shape
+    total: FloatArray = np.zeros(columns)
+    part = np.empty(columns)
+    for start in range(0, rows, BLOCK):
+        part[:] = 0.0
+        for row in range(start, min(start + BLOCK, rows)):
+            for i in range(columns):
+                part[i] += weights[row] * x[row, i]
+        total += part
+    total /= rows
+    return total
+
+
+@numba.njit(cache=True, nogil=True)
+def products(x: FloatArray, factors: FloatArray) -> FloatArray:  # pragma: no cover
+    """Compute the sum of each row's values times the factors."""
+    found = np.empty(len(x))
+    for row in range(len(x)):
+        total = 0.0
+        for i in range(len(factors)):
+            total += x[row, i] * factors[i]
+        found[row] = total
+    return found
+
+
+@numba.njit(cache=True, nogil=True)
 def descend(
     square: FloatArray,
     line: FloatArray,

@@ -12,9 +12,9 @@ from whatif_assets.domain.models.penalties import (
     PenaltySettings,
     Standardised,
     penalised,
-    relative_weights,
 )
 from whatif_assets.domain.models.portable import Linear, shares
+from whatif_assets.domain.models.weights import center_and_scale, relative_weights
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame as SparkFrame
@@ -56,13 +56,11 @@ def elastic_net(
     """
     from whatif_assets.domain.models._moments import moments
 
-    relative = relative_weights(weights, len(y))
-    features = Standardised.of(x, relative)
-    level = float(np.mean(relative * y))
-    spread = float(np.sqrt(np.mean(relative * (y - level) ** 2)))
+    features = Standardised.of(x, weights)
+    level, spread = (float(one) for one in center_and_scale(y, weights))
     constant = np.ptp(y) == 0 or spread == 0
-    label = np.zeros_like(y) if constant else (y - level) / spread
-    found = moments(np.column_stack([features.columns, label]), relative)
+    features.rows[:, -1] = 0.0 if constant else (y - level) / spread
+    found = moments(features.rows, relative_weights(weights, len(y)))
     each = np.ones(len(found) - 1)
     standardised = penalised(
         found[:-1, :-1],

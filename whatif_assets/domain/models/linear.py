@@ -60,7 +60,12 @@ def linear(
     columns = [(x[:, i] - center[i]) / scale[i] for i in np.flatnonzero(used)]
     label = (y - level) / unit
     # Not a matrix product, whose order of additions depends on the threads.
-    moments = np.array([[mean(a * b, weights) for b in columns] for a in columns])
+    moments = np.empty((len(columns), len(columns)))
+    product = np.empty(len(x))
+    for i, a in enumerate(columns):
+        for j, b in enumerate(columns[: i + 1]):
+            np.multiply(a, b, out=product)
+            moments[i, j] = moments[j, i] = mean(product, weights)
     with_label = np.array([mean(a * label, weights) for a in columns])
     standardised = np.zeros(x.shape[1])
     if columns:

@@ -15,7 +15,6 @@ from whatif_assets.domain.models.penalties import (
     PenaltySettings,
     Standardised,
     penalised,
-    relative_weights,
 )
 from whatif_assets.domain.models.portable import (
     Classifier,
@@ -25,6 +24,7 @@ from whatif_assets.domain.models.portable import (
     softmax,
 )
 from whatif_assets.domain.models.spark_rows import WEIGHT, weight_column
+from whatif_assets.domain.models.weights import relative_weights
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame as SparkFrame
@@ -80,9 +80,9 @@ def logistic(
     classes, numbers = classes_of(y)
     if len(classes) == 1:
         return one_class(classes[0], x.shape[1])
+    features = Standardised.of(x, weights)
     relative = relative_weights(weights, len(y))
-    features = Standardised.of(x, relative)
-    problem = _Problem.of(features.columns, numbers, relative, settings)
+    problem = _Problem.of(features.rows, numbers, relative, settings)
     found = problem.solved()
     found[:, -1] -= found[:, -1].mean() if len(found) > 1 else 0.0
     return _model(classes, features, found)
@@ -128,12 +128,11 @@ class _Problem:
     @classmethod
     def of(
         cls,
-        columns: FloatArray,
+        x: FloatArray,
         numbers: IntArray,
         weights: FloatArray,
         settings: LogisticSettings,
     ) -> _Problem:
-        x = np.column_stack([columns, np.ones(len(columns))])
         hits = np.eye(numbers.max() + 1)[numbers]
         hits = hits[:, 1:] if hits.shape[1] == 2 else hits
         counted = np.ones((hits.shape[1], x.shape[1]))
@@ -168,7 +167,9 @@ class _Problem:
 
     def _state(self, b: FloatArray) -> tuple[FloatArray, float]:
         """Return the probabilities of the scores' classes, and the penalised loss."""
-        scores = [_product(self.x, row) for row in b]
+        from whatif_assets.domain.models._moments import products
+
+        scores = [products(self.x, row) for row in b]
         two = len(scores) == 1
         every = [np.zeros(len(self.x)), *scores] if two else scores
         p = softmax(every)
@@ -189,10 +190,12 @@ class _Problem:
         tuple
             The coefficients, and the gain that the slope at b promises.
         """
+        from whatif_assets.domain.models._moments import weighted_means
+
         slope = np.array(
             [
-                [np.mean(column * error) for column in self.x.T]
-                for error in ((p - self.hits) * self.weights[:, None]).T
+                weighted_means(self.x, self.weights * (own - hit))
+                for own, hit in zip(p.T, self.hits.T)
             ]
         )
         curvature = self._curvature(p)
@@ -213,14 +216,6 @@ class _Problem:
                 rows = self.weights * p[:, a] * ((a == b) - p[:, b])
                 blocks[a, :, b] = blocks[b, :, a] = moments(self.x, rows)
         return blocks.reshape(scores * size, scores * size)
-
-
-def _product(x: FloatArray, coefficients: FloatArray) -> FloatArray:
-    """Multiply a matrix and a vector, with a fixed order of additions."""
-    total = np.zeros(len(x))
-    for column, coefficient in zip(x.T, coefficients):
-        total += column * coefficient
-    return total
 
 
 def logistic_spark(
@@ -267,5 +262,5 @@ def logistic_spark(
         [fitted.coefficientMatrix.toArray(), fitted.interceptVector.toArray()]
     )
     used = scale > 0
-    features = Standardised(center, scale, used, np.empty((0, int(used.sum()))))
+    features = Standardised(center, scale, used, np.empty((0, 0)))
     return _model(classes, features, found[:, [*used, True]])

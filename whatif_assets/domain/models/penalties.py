@@ -9,6 +9,7 @@ from pydantic import Field
 
 from whatif_assets.domain.base.arrays import FloatArray, Mask
 from whatif_assets.domain.base.settings import Settings
+from whatif_assets.domain.models.weights import center_and_scale
 
 
 class PenaltySettings(Settings):
@@ -38,11 +39,6 @@ class PenaltySettings(Settings):
         return self.penalty * (1 - self.l1_ratio)
 
 
-def relative_weights(weights: FloatArray | None, rows: int) -> FloatArray:
-    """Divide weights of rows by their mean; all 1 if there are none."""
-    return np.ones(rows) if weights is None else weights / weights.mean()
-
-
 @dataclass(frozen=True, eq=False)
 class Standardised:
     """Features scaled to mean 0 and standard deviation 1, without constant ones.
@@ -53,24 +49,24 @@ class Standardised:
         Mean and standard deviation of each of the k features.
     used
         Which features are not constant.
-    columns
-        n rows of the scaled features that are used.
+    rows
+        n rows of the scaled features that are used, and a column of ones.
     """
 
     center: FloatArray
     scale: FloatArray
     used: Mask
-    columns: FloatArray
+    rows: FloatArray
 
     @classmethod
-    def of(cls, x: FloatArray, weights: FloatArray) -> Standardised:
-        """Scale n x k features; ``weights`` of rows have mean 1."""
-        used = np.ptp(x, axis=0) > 0
-        center = (x * weights[:, None]).mean(axis=0)
-        away = x - center
-        scale = np.sqrt((away**2 * weights[:, None]).mean(axis=0))
-        used &= scale > 0
-        return cls(center, scale, used, away[:, used] / scale[used])
+    def of(cls, x: FloatArray, weights: FloatArray | None) -> Standardised:
+        """Scale n x k features, with n weights or None if all rows count the same."""
+        center, scale = center_and_scale(x, weights)
+        used = (x != x[0]).any(axis=0) & (scale > 0)
+        rows = np.ones((len(x), int(used.sum()) + 1))
+        np.subtract(x[:, used], center[used], out=rows[:, :-1])
+        rows[:, :-1] /= scale[used]
+        return cls(center, scale, used, rows)
 
     def unscaled(
         self, standardised: FloatArray

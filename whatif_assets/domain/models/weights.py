@@ -99,6 +99,11 @@ def mean(values: FloatArray, weights: FloatArray | None) -> Any:
     return np.mean(values, 0) if weights is None else np.average(values, 0, weights)
 
 
+def relative_weights(weights: FloatArray | None, rows: int) -> FloatArray:
+    """Divide weights of rows by their mean; all 1 if there are none."""
+    return np.ones(rows) if weights is None else weights / weights.mean()
+
+
 def center_and_scale(values: FloatArray, weights: FloatArray | None) -> tuple[Any, Any]:
     """Compute mean and population deviation over rows, weighed if there are weights."""
     if weights is None:

@@ -11,7 +11,6 @@ import pytest
 
 from whatif_assets.command_line.runs import Runner
 from whatif_assets.domain.base.errors import BadInput
-from whatif_assets.domain.models.parts import ALL
 from whatif_assets.home.home import Home
 from whatif_assets.home.trial_identity import trials_of
 from whatif_assets.steps.freshness import Freshness
@@ -19,14 +18,14 @@ from whatif_assets.steps.training import read_models
 
 CONFIGURATIONS = """
   classes: {algorithm: logistic, label: up, strategy: forecast_threshold}
-  boosted: {algorithm: gradient_boosting_classifier, n_trees: 5, label: up,
-            strategy: forecast_threshold}
-  huber: {algorithm: "sklearn.linear_model:HuberRegressor", alpha: 0.01,
-          strategy: forecast_threshold}
-  mine: {algorithm: "models/mine.py:Line", strategy: forecast_threshold}
+  mine: {algorithm: "models/mine.py:Line", model_per: symbol, factor: 2.0,
+         strategy: forecast_threshold}
+  sorted: {algorithm: gradient_boosting_classifier, model_per: symbol, n_trees: 5,
+           label: up, strategy: forecast_threshold}
   batch: {algorithm: "models/mine.py:Batch", strategy: forecast_threshold}
   wrong: {algorithm: logistic, strategy: forecast_threshold}
 """
+NAMES = ("classes", "mine", "sorted")
 MINE = """
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
@@ -69,8 +68,8 @@ def key(name: str) -> str:
 def run(home: Home) -> Iterator[Runner]:
     """Return a runner that knows the configurations."""
     with dg.DagsterInstance.ephemeral() as instance:
-        names = ("classes", "boosted", "huber", "mine", "batch")
-        instance.add_dynamic_partitions("configurations", [key(n) for n in names])
+        keys = [key(name) for name in (*NAMES, "batch")]
+        instance.add_dynamic_partitions("configurations", keys)
         yield Runner(home, instance)
 
 
@@ -83,26 +82,26 @@ def run_model(run: Runner, *names: str) -> list[str]:
 def test_classifiers_and_estimators_are_forecast_and_fresh(
     home: Home, run: Runner
 ) -> None:
-    names = ("classes", "boosted", "huber", "mine")
-    assert run_model(run, *names) == []
-    for name in names:
+    assert run_model(run, *NAMES) == []
+    assert run.run_keys("model_cards", [key("mine")], [key("mine")]) == []
+    for name in NAMES:
         frame = home.lake.read("forecasts", key(name))
         assert len(frame) > 100
         assert np.isfinite(frame["forecast"]).all()
-        if name in ("classes", "boosted"):
+        if name in ("classes", "sorted"):
             assert frame["forecast"].abs().max() <= 1
             assert set(frame["label"].dropna()) <= {-1.0, 0.0, 1.0}
     fresh = Freshness(home)
-    assert all(fresh.of("forecasts", key(name)).is_fresh for name in names)
+    assert all(fresh.of("forecasts", key(name)).is_fresh for name in NAMES)
     trial = trials_of(home, *reversed(home.find(key("mine"))))
     file = home.studies_folder / "models" / "mine.py"
     file.write_text(MINE.replace("x @ self.line", "2 * (x @ self.line)"))
     edited = Freshness(home)
     why = str(edited.of("trained_models", key("mine")))
     assert why.startswith("stale: code of models/mine.py:Line")
-    assert edited.of("trained_models", key("huber")).is_fresh
+    assert edited.of("trained_models", key("classes")).is_fresh
     assert trials_of(home, *reversed(home.find(key("mine")))) != trial
-    model = read_models(home, key("mine"), 0).models[ALL]
+    model = read_models(home, key("mine"), 0).models["SYN01"]
     with pytest.raises(BadInput, match="or its code may have been edited"):
         model.predict(np.ones((3, 2)))
 

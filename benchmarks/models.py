@@ -1,0 +1,282 @@
+"""Time fitting and scoring of each algorithm, beside the bare library.
+
+Run ``python benchmarks/models.py`` with the package installed; ``--json FILE`` writes
+the rows. The data is generated: 29 symbols, 29 sessions of 390 bars, 20 features, and
+labels of which the features explain little, as is usual.
+
+Both sides get the same arrays and settings, and all cores, and take turns; each time is
+the best of several. Our fit ends with portable arrays, and our score with forecasts of
+all rows. *Difference* is the largest one between the forecasts of the two, divided by
+the standard deviation of the library's.
+
+What differs:
+
+- scikit-learn's linear models get features, and labels of regressions, from a
+  ``StandardScaler``, which is part of the time. Elastic nets stop at the tolerance
+  that is named; ours are exact.
+- An estimator by its import path runs in a process of its own. Its rows are copied
+  there, and the forecasts back.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import lightgbm
+import numpy as np
+import numpy.typing as npt
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.linear_model import (
+    ElasticNet,
+    HuberRegressor,
+    LogisticRegression,
+    Ridge,
+)
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from whatif_assets.domain.models import trees
+from whatif_assets.engines.fitting import fit
+
+ROWS, FEATURES = 29 * 29 * 390, 20
+TURNS = 3
+HUBER = "sklearn.linear_model:HuberRegressor"
+Array = npt.NDArray[np.float64]
+
+
+def generated() -> tuple[Array, Array]:
+    """Draw features, and returns of which they explain a few percent."""
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(ROWS, FEATURES))
+    signal = 0.1 * x[:, 0] - 0.05 * x[:, 1] * x[:, 2] + 0.1 * np.sin(3 * x[:, 3])
+    return x, 1e-3 * (signal + rng.standard_t(4, ROWS))
+
+
+@dataclass(frozen=True)
+class Contest:
+    """An algorithm of ours, and the same by a library.
+
+    Attributes
+    ----------
+    algorithm, settings
+        Ours.
+    peer
+        Name of the library.
+    fit_peer
+        Fits the library's model to features and labels.
+    score_peer
+        Forecasts rows with that model.
+    classes
+        Whether the labels are the direction of the returns.
+    """
+
+    algorithm: str
+    peer: str
+    fit_peer: Callable[[Array, Array], Any]
+    score_peer: Callable[[Any, Array], Array]
+    settings: dict[str, Any] = field(default_factory=dict)
+    classes: bool = False
+
+    @property
+    def name(self) -> str:
+        """Name of the algorithm, with its settings."""
+        told = ", ".join(f"{name} {value}" for name, value in self.settings.items())
+        return f"{self.algorithm} ({told})" if told else self.algorithm
+
+
+def scaled(estimator: Any) -> Callable[[Array, Array], Any]:
+    """Fit an estimator of scikit-learn to standardised features."""
+    return lambda x, y: make_pipeline(StandardScaler(), estimator).fit(x, y)
+
+
+def scaled_label(estimator: Any) -> Callable[[Array, Array], Any]:
+    """Fit an estimator of scikit-learn to standardised features and labels."""
+    return lambda x, y: TransformedTargetRegressor(
+        make_pipeline(StandardScaler(), estimator), transformer=StandardScaler()
+    ).fit(x, y)
+
+
+def predicted(model: Any, x: Array) -> Array:
+    """Forecast with a model of scikit-learn."""
+    return np.asarray(model.predict(x))
+
+
+def expected(model: Any, x: Array) -> Array:
+    """Forecast the expected class with a classifier of scikit-learn."""
+    return np.asarray(model.predict_proba(x) @ model.classes_)
+
+
+def by_lightgbm(objective: str, **options: Any) -> Callable[[Array, Array], Any]:
+    """Fit trees with LightGBM and our settings."""
+
+    def _fit(x: Array, y: Array) -> Any:
+        mean, unit = (0.0, 1.0) if objective == "binary" else (y.mean(), y.std())
+        parameters = {
+            "objective": objective,
+            "num_leaves": 32,
+            "max_depth": 5,
+            "max_bin": 255,
+            "min_data_in_bin": 1,
+            "feature_pre_filter": False,
+            "use_missing": False,
+            "seed": 0,
+            "verbose": -1,
+            "deterministic": True,
+            "force_row_wise": True,
+            **options,
+        }
+        target = (y > 0) if objective == "binary" else (y - mean) / unit
+        rows = lightgbm.Dataset(x, target, params=parameters)
+        trees_ = 100 if options.get("boosting_type") != "rf" else 20
+        return lightgbm.train(parameters, rows, trees_), mean, unit
+
+    return _fit
+
+
+def scored(fitted: Any, x: Array) -> Array:
+    """Forecast with a model of LightGBM."""
+    booster, mean, unit = fitted
+    return np.asarray(booster.predict(x)) * unit + mean
+
+
+def directions(fitted: Any, x: Array) -> Array:
+    """Forecast the expected direction with a model of LightGBM."""
+    return 2 * scored(fitted, x) - 1
+
+
+FOREST = {
+    "boosting_type": "rf",
+    "bagging_freq": 1,
+    "bagging_fraction": trees.BOOTSTRAP_SHARE,
+    "feature_fraction_bynode": 7 / FEATURES,
+    "min_data_in_leaf": 1,
+}
+LASSO = {"penalty": 0.01, "l1_ratio": 0.5}
+SMALL = {"penalty": 1e-3, "l1_ratio": 0}
+CONTESTS = (
+    Contest(
+        "linear", "scikit-learn", scaled_label(Ridge(1e-6 * ROWS)), predicted
+    ),
+    Contest(
+        "elastic_net",
+        "scikit-learn, tol 1e-8",
+        scaled_label(ElasticNet(0.01, tol=1e-8, max_iter=10_000)),
+        predicted,
+        LASSO,
+    ),
+    Contest("random_forest", "LightGBM", by_lightgbm("regression", **FOREST), scored),
+    Contest("gradient_boosting", "LightGBM", by_lightgbm("regression"), scored),
+    Contest(
+        "logistic",
+        "scikit-learn, lbfgs",
+        scaled(LogisticRegression(C=1 / (1e-3 * ROWS), tol=1e-6)),
+        expected,
+        SMALL,
+        classes=True,
+    ),
+    Contest(
+        "logistic",
+        "scikit-learn, saga, tol 1e-6",
+        scaled(
+            LogisticRegression(
+                C=1 / (0.01 * ROWS), l1_ratio=0.5, solver="saga", tol=1e-6,
+                max_iter=1_000, random_state=0,
+            )
+        ),
+        expected,
+        LASSO,
+        classes=True,
+    ),
+    Contest(
+        "random_forest_classifier",
+        "LightGBM",
+        by_lightgbm("regression", **FOREST),
+        scored,
+        classes=True,
+    ),
+    Contest(
+        "gradient_boosting_classifier",
+        "LightGBM",
+        by_lightgbm("binary"),
+        directions,
+        classes=True,
+    ),
+    Contest(HUBER, "scikit-learn", lambda x, y: HuberRegressor().fit(x, y), predicted),
+)  # fmt: skip
+
+
+def best_of_turns(*works: Callable[[], Any]) -> list[tuple[float, Any]]:
+    """Time several works in turns; the best time and the last result of each."""
+    seconds, results = [np.inf] * len(works), [None] * len(works)
+    for _ in range(TURNS):
+        for number, work in enumerate(works):
+            began = time.perf_counter()
+            results[number] = work()
+            seconds[number] = min(seconds[number], time.perf_counter() - began)
+    return list(zip(seconds, results, strict=True))
+
+
+def rows_of(contest: Contest, x: Array, y: Array) -> Iterator[dict[str, Any]]:
+    """Time one algorithm: a row for the fit, and one for the score."""
+    labels = np.where(y > 0, 1.0, -1.0) if contest.classes else y
+    few = slice(0, 5_000)
+    fit(contest.algorithm, "local", x[few], labels[few], contest.settings).predict(x)
+    (ours, model), (theirs, bare) = best_of_turns(
+        lambda: fit(contest.algorithm, "local", x, labels, contest.settings),
+        lambda: contest.fit_peer(x, labels),
+    )
+    scores = best_of_turns(
+        lambda: model.predict(x), lambda: contest.score_peer(bare, x)
+    )
+    (our_score, forecast), (their_score, wanted) = scores
+    apart = float(np.abs(forecast - wanted).max() / wanted.std())
+    for step, seconds, peer_seconds in (
+        ("fit", ours, theirs),
+        ("score", our_score, their_score),
+    ):
+        yield {
+            "what": f"{step}: {contest.name}",
+            "seconds": seconds,
+            "peer": contest.peer,
+            "peer_seconds": peer_seconds,
+            "difference": apart,
+        }
+
+
+def main() -> None:
+    """Time all algorithms and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", type=Path, help="write the rows to this file")
+    parser.add_argument("--only", default="", help="algorithms that start with this")
+    chosen = parser.parse_args()
+    x, y = generated()
+    rows = []
+    print("| what | seconds | peer | its seconds | ratio | difference |")
+    print("|---|---:|---|---:|---:|---:|")
+    for contest in CONTESTS:
+        if not contest.algorithm.startswith(chosen.only):
+            continue
+        for row in rows_of(contest, x, y):
+            rows.append(row)
+            ratio = row["seconds"] / row["peer_seconds"]
+            cells = (
+                row["what"],
+                f"{row['seconds']:.3g}",
+                row["peer"],
+                f"{row['peer_seconds']:.3g}",
+                f"{ratio:.2f}",
+                f"{row['difference']:.1e}",
+            )
+            print(f"| {' | '.join(cells)} |", flush=True)
+    if chosen.json:
+        chosen.json.write_text(json.dumps({"rows": rows}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
