@@ -1,4 +1,4 @@
-"""The command line: ``whatif run``, ``report``, ``check`` and ``diff``."""
+"""The command line: ``whatif run``, ``report``, ``check``, ``diff`` and ``export``."""
 
 from __future__ import annotations
 
@@ -20,6 +20,11 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+export = typer.Typer(
+    help="Write a result to files for use outside the platform.", no_args_is_help=True
+)
+app.add_typer(export, name="export")
 
 FAILED, BAD_INPUT = 1, 2
 
@@ -126,6 +131,24 @@ def diff(
     _guarded(
         lambda: print_comparison(home, a, b, everything=everything, json_file=json_file)
     )
+
+
+@export.command("model")
+def export_model(
+    key: Annotated[str, typer.Argument(help="Key of a configuration with a model.")],
+    home: HomeOption = DEFAULT_HOME,
+    to: Annotated[
+        Path, typer.Option("--to", help="Folder in which a folder KEY is made.")
+    ] = Path(),
+    fold: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option("--fold", help="Number of a fold; the last one by default."),
+    ] = None,
+) -> None:
+    """Write a model, its card, and a script that forecasts a new bar with NumPy."""
+    from whatif_assets.command_line.exporting import print_export
+
+    _guarded(lambda: print_export(home, key, to, fold))
 
 
 def _guarded(work: Callable[[], bool]) -> None:

@@ -80,8 +80,7 @@ def conclude(
         opening = [f"First in rank, not judged: {_name(first)}."]
     else:
         opening = [f"Best configuration: {_name(first)}."]
-    told = [] if paths is None or paths.empty else [_over_paths(study, first, paths)]
-    figures = (*_figures(study, first), *told)
+    figures = (*_figures(study, first), *_validation(study, first, paths))
     lines = (*opening, *figures, f"{VERDICT}{judgement.rstrip('.')}.")
     return Conclusion(refusal, lines)
 
@@ -108,8 +107,22 @@ def _figures(study: Study, first: Mapping[str, Any]) -> Iterator[str]:
         yield f"Ranked above it, but no candidates: {first['ranked_above']}."
 
 
+def _validation(
+    study: Study, first: Mapping[str, Any], paths: pd.DataFrame | None
+) -> Iterator[str]:
+    """Yield what cross-validation says of a model; it decides nothing."""
+    if not study.evaluation.is_cross_validation or is_undefined(first["algorithm"]):
+        return
+    if paths is not None and len(paths):
+        yield _over_paths(study, first, paths)
+    yield (
+        "Its models were also trained on sessions after those they were tested on; "
+        "only a holdout tests what is known before."
+    )
+
+
 def _over_paths(study: Study, first: Mapping[str, Any], paths: pd.DataFrame) -> str:
-    """Return a sentence with the results on all paths; it decides nothing."""
+    """Return a sentence with the results on all paths."""
     ranking, hold = study.ranking, first["buy_and_hold_pnl"]
     values = ranking.score(paths)
     worst = values.min() if ranking.higher_is_better else values.max()

@@ -155,6 +155,7 @@ class Benchmarks:
 
 
 NO_BENCHMARKS = Benchmarks()
+TAIL = 0.05  # share of the worst sessions in value at risk
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,6 +214,27 @@ class Accounts:
         returns = np.full(self.equity.shape, np.nan)
         np.divide(self.equity, path[:, :-1], out=returns, where=alive)
         return returns - 1.0
+
+    @functools.cached_property
+    def max_drawdown(self) -> FloatArray:
+        """Deepest fall from a peak, as a fraction of it; NaN without a session."""
+        if not self.equity.shape[1]:
+            return np.full(len(self.variants), np.nan)
+        path = self.path
+        fallen = 1.0 - path / np.maximum.accumulate(path, axis=1)
+        return np.asarray(np.max(fallen, axis=1))
+
+    @functools.cached_property
+    def tail(self) -> tuple[FloatArray, FloatArray]:
+        """The lowest session returns, and the return that follows them in order.
+
+        The lowest are 1 + `TAIL` of (n - 1), rounded down, in any order but for the
+        highest of them, which is the last. NaN is sorted as the highest return.
+        """
+        count = 1 + int((self.returns.shape[1] - 1) * TAIL)
+        found = np.partition(self.returns, count - 1, axis=1)
+        worst, rest = found[:, :count].copy(), found[:, count:]
+        return worst, rest.min(axis=1) if rest.size else worst[:, -1]
 
     @property
     def pnl(self) -> FloatArray:

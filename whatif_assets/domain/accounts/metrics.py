@@ -22,6 +22,7 @@ import pandas as pd
 
 from whatif_assets.domain.accounts.accounts import (
     NO_BENCHMARKS,
+    TAIL,
     Accounts,
     Benchmarks,
 )
@@ -36,9 +37,6 @@ from whatif_assets.domain.accounts.betas import (
 )
 from whatif_assets.domain.accounts.result import BacktestResult
 from whatif_assets.domain.base.arrays import FloatArray
-
-# Share of the worst sessions in value at risk.
-TAIL = 0.05
 
 
 def pnl(of: Accounts) -> FloatArray:
@@ -135,10 +133,7 @@ def max_drawdown(of: Accounts) -> FloatArray:
 
     The starting cash is the first peak; values are those at session ends.
     """
-    if not of.equity.shape[1]:
-        return _undefined(of)
-    path = of.path
-    return np.asarray(np.max(1.0 - path / np.maximum.accumulate(path, axis=1), axis=1))
+    return of.max_drawdown
 
 
 def max_drawdown_length(of: Accounts) -> FloatArray:
@@ -161,9 +156,13 @@ def value_at_risk(of: Accounts) -> FloatArray:
     The 5 % quantile of session returns, interpolated, with the opposite sign: 0.02 is a
     loss of 2 %. Negative where fewer than one session in twenty loses.
     """
-    if not of.returns.shape[1]:
+    n = of.returns.shape[1]
+    if not n:
         return _undefined(of)
-    return np.asarray(-np.quantile(of.returns, TAIL, axis=1))
+    worst, following = of.tail
+    between = (n - 1) * TAIL % 1
+    nearest = np.stack([worst[:, -1], following])
+    return np.asarray(-np.quantile(nearest, between, axis=0))
 
 
 def conditional_value_at_risk(of: Accounts) -> FloatArray:
@@ -180,8 +179,7 @@ def conditional_value_at_risk(of: Accounts) -> FloatArray:
     n = of.returns.shape[1]
     if not n:
         return _undefined(of)
-    last = int((n - 1) * TAIL)
-    worst = np.partition(of.returns, last, axis=1)[:, : last + 1]
+    worst, _ = of.tail
     # NaN is sorted as the largest return, but an account without money is undefined.
     ruined = np.isnan(of.returns).any(axis=1)
     return np.where(ruined, np.nan, -worst.mean(axis=1))

@@ -283,14 +283,17 @@ def training_rows(frame: pd.DataFrame, fold: Fold, embargo: int) -> Mask:
     _check_embargo(embargo)
     day = pd.to_datetime(frame["session"]).to_numpy(dtype="datetime64[D]")
     train = np.isin(day, np.array(fold.train, dtype="datetime64[D]"))
-    # The training rows between two blocks have the number of the blocks before them.
+    tested = np.isin(day, np.array(fold.test, dtype="datetime64[D]"))
     starts = np.array([block[0] for block in fold.blocks], dtype="datetime64[D]")
-    gap = np.searchsorted(starts, day, side="right")
-    for number, block in enumerate(fold.blocks):
-        test = frame[np.isin(day, np.array(block, dtype="datetime64[D]"))]
-        before, after = train & (gap == number), train & (gap == number + 1)
-        train &= ~before | _ends_before(frame, before, test, embargo)
-        train &= ~after | _starts_after(frame, after, test, embargo)
+    begun = np.searchsorted(starts, day, side="right")  # blocks, by a row's session
+    spans = frame[["ts", "label_ts"]]
+    for number in range(1, len(starts) + 1):
+        before, after = train & (begun == number - 1), train & (begun == number)
+        block, until = (
+            spans[tested & here] for here in (begun == number, begun <= number)
+        )
+        train &= ~before | _ends_before(frame, before, block, embargo)
+        train &= ~after | _starts_after(frame, after, until, embargo)
     return train
 
 
@@ -311,7 +314,7 @@ def _ends_before(
 def _starts_after(
     frame: pd.DataFrame, rows: Mask, test: pd.DataFrame, embargo: int
 ) -> Mask:
-    """Return which of the rows after a test begin when its last label has ended."""
+    """Return which of the rows after tests begin when all their labels have ended."""
     kept = rows.copy()
     if len(test):
         ends = test[["ts", "label_ts"]].max().max()

@@ -13,7 +13,7 @@ import numpy as np
 
 from whatif_assets.domain.accounts.costs import TIER_STEPS, Costs
 from whatif_assets.domain.accounts.job import Variant
-from whatif_assets.domain.accounts.panel import Panel
+from whatif_assets.domain.accounts.panel import Panel, fill_column
 from whatif_assets.domain.accounts.rebalancing import rebalance_times
 from whatif_assets.domain.base.arrays import FloatArray, IntArray
 from whatif_assets.domain.strategies.rebalancing_rule import (
@@ -86,9 +86,9 @@ class Batch:
         variants: Sequence[Variant],
     ) -> Batch:
         """Turn settings and costs into numbers."""
-        parameters = np.zeros(len(variants), layout.PARAMETERS)
+        names, rows = layout.PARAMETERS.names or (), []
         rates: dict[Hashable, tuple[int, Costs]] = {}
-        for row, (own, variant) in enumerate(zip(settings, variants)):
+        for own, variant in zip(settings, variants):
             costs = variant.costs
             by_symbol = costs.slippage_bps, costs.half_spread_bps, costs.borrow_bps
             values: dict[str, float] = {
@@ -118,8 +118,8 @@ class Batch:
                 "borrows": costs.borrows,
                 **rule.parameters(own),
             }
-            for name, value in values.items():
-                parameters[row][name] = value
+            rows.append(tuple(values.get(name, 0.0) for name in names))
+        parameters = np.array(rows, layout.PARAMETERS)
         different = [costs for _, costs in rates.values()]
         return cls(panel, n_sessions, rule, settings, parameters, different)
 
@@ -171,7 +171,7 @@ class Batch:
             return np.zeros((0, 0))
         table = np.zeros((len(self.panel), len(self.panel.sleeves)))
         for n, (sleeve, place) in enumerate(zip(self.panel.sleeves, self.panel.places)):
-            table[place, n] = sleeve.impact_scales()
+            fill_column(table, n, place, sleeve.impact_scales())
         return table
 
     def times_of(self, row: int) -> IntArray:
@@ -228,7 +228,7 @@ class Batch:
             for name, values in self.rule.lines_of(one, own).items():
                 if name not in tables:
                     tables[name] = np.full(shape, np.nan)
-                tables[name][place, n] = values
+                fill_column(tables[name], n, place, values)
         none = np.empty((len(self.panel), 0))
         within = self.rule.ranks_within_groups(own)
         group = self.panel.groups if within else np.zeros(shape[1], dtype=np.int64)

@@ -1,17 +1,22 @@
 from __future__ import annotations
 
+import math
+from collections import Counter
 from datetime import date
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.models.windows import (
+    MOST_FOLDS,
     Fold,
+    cross_validation,
     cv_folds,
+    number_of_paths,
     split,
     training_rows,
     walk_forward,
@@ -118,6 +123,108 @@ class TestWalkForward:
         assert all(len(fold.train) == train or expanding for fold in folds)
 
 
+class TestCrossValidation:
+    def test_k_folds_by_hand(self) -> None:
+        folds = cross_validation(TEN, groups=3)
+        assert [days(fold) for fold in folds] == [
+            ([4, 5, 6, 7, 8, 9, 10], [1, 2, 3]),
+            ([1, 2, 3, 7, 8, 9, 10], [4, 5, 6]),
+            ([1, 2, 3, 4, 5, 6], [7, 8, 9, 10]),
+        ]
+        assert {path for fold in folds for path in fold.paths} == {0}
+        assert [len(fold.before) for fold in folds] == [0, 3, 6]
+
+    def test_combinations_and_paths_by_hand(self) -> None:
+        folds = cross_validation(TEN[:6], groups=3, tested=2)
+        assert [days(fold) for fold in folds] == [
+            ([5, 6], [1, 2, 3, 4]),
+            ([3, 4], [1, 2, 5, 6]),
+            ([1, 2], [3, 4, 5, 6]),
+        ]
+        assert [fold.paths for fold in folds] == [
+            (0, 0, 0, 0),
+            (1, 1, 0, 0),
+            (1, 1, 1, 1),
+        ]
+        assert folds[1].blocks == [tuple(TEN[:2]), tuple(TEN[4:6])]
+        assert folds[1].on_path(1).test == tuple(TEN[:2])
+        assert folds[0].on_path(1).test == ()
+        assert folds[2].trained_in_words() == "2018-01-01 to 2018-01-02"
+        assert cross_validation(TEN[:6], 3)[1].trained_in_words() == (
+            "2018-01-01 to 2018-01-02 and 2018-01-05 to 2018-01-06"
+        )
+
+    @pytest.mark.parametrize(
+        ("groups", "tested", "folds", "paths"),
+        [(6, 2, 15, 5), (10, 2, 45, 9), (6, 3, 20, 10), (5, 1, 5, 1)],
+    )
+    def test_numbers_are_those_of_the_book(
+        self, groups: int, tested: int, folds: int, paths: int
+    ) -> None:
+        assert len(cross_validation(TEN, groups, tested)) == folds
+        assert number_of_paths(groups, tested) == paths
+
+    @pytest.mark.parametrize(("groups", "tested"), [(6, 2), (5, 3)])
+    def test_folds_paths_and_purging_are_those_of_skfolio(
+        self, groups: int, tested: int
+    ) -> None:
+        from skfolio.model_selection import CombinatorialPurgedCV  # takes seconds
+
+        theirs = CombinatorialPurgedCV(groups, tested, purged_size=2, embargo_size=0)
+        frame = rows(sessions_of(30), bars=1, symbols="A")
+        frame["label_ts"] = frame["ts"].shift(-2)
+        folds = cross_validation(list(frame["session"].dt.date), groups, tested)
+        expected = list(theirs.split(frame.to_numpy()))
+        assert len(folds) == len(expected)
+        for fold, (train, tests), path in zip(folds, expected, theirs.get_path_ids()):
+            assert training_rows(frame, fold, 0).nonzero()[0].tolist() == list(train)
+            test = [frame["session"].dt.date[at] for part in tests for at in part]
+            assert list(fold.test) == test
+            assert fold.paths == tuple(np.repeat(path, 30 // groups))
+
+    @given(count=st.integers(3, 40), groups=st.integers(2, 7), tested=st.integers(1, 4))
+    def test_each_path_has_every_session_once(
+        self, count: int, groups: int, tested: int
+    ) -> None:
+        groups = min(groups, count)
+        tested = min(tested, groups - 1)
+        sessions = sessions_of(count)
+        folds = cross_validation(sessions, groups, tested)
+        assert len({fold.test for fold in folds}) == math.comb(groups, tested)
+        on_paths = Counter(
+            (path, day) for fold in folds for day, path in fold.path_of.items()
+        )
+        paths = range(number_of_paths(groups, tested))
+        assert on_paths == Counter((path, day) for path in paths for day in sessions)
+        for fold in folds:
+            assert sorted((*fold.train, *fold.test)) == sessions
+            assert list(fold.train) == sorted(fold.train)
+            assert list(fold.test) == sorted(fold.test)
+
+    @pytest.mark.parametrize(
+        ("groups", "tested", "message"),
+        [
+            (1, 1, "groups: found 1; it must be at least 2"),
+            (11, 1, "groups: found 11; .* at most the number of sessions, 10"),
+            (4, 0, "tested: found 0"),
+            (4, 4, "tested: found 4; it must be at least 1 and below groups, 4"),
+            (10, 5, None),
+        ],
+    )
+    def test_nonsense_is_refused(
+        self, groups: int, tested: int, message: str | None
+    ) -> None:
+        if message is None:
+            assert len(cross_validation(TEN, groups, tested)) <= MOST_FOLDS
+            message, groups = "12 groups of which 5 are tested make 792 folds", 12
+        with pytest.raises(BadInput, match=message):
+            cross_validation(sessions_of(12) if groups == 12 else TEN, groups, tested)
+
+
+def sessions_of(count: int) -> list[date]:
+    return list(pd.date_range("2018-01-01", periods=count).date)
+
+
 def rows(sessions: list[date], bars: int = 4, symbols: str = "AB") -> pd.DataFrame:
     """One-minute bars from 14:30; labels are two bars ahead in the same session."""
     frames = []
@@ -176,6 +283,56 @@ class TestTrainingRows:
     def test_a_negative_embargo_is_refused(self) -> None:
         with pytest.raises(BadInput, match="embargo: found -1"):
             training_rows(rows(TEN[:3]), self.FOLD, embargo=-1)
+
+
+@st.composite
+def gapped_rows(draw: st.DrawFn) -> tuple[pd.DataFrame, Fold]:
+    """Draw rows with missing bars, whose labels reach into later sessions; a fold."""
+    count, horizon = draw(st.integers(4, 9)), draw(st.integers(1, 5))
+    frame = rows(sessions_of(count), bars=3)
+    frame["label_ts"] = frame.groupby("symbol")["ts"].shift(-horizon)
+    kept = draw(st.lists(st.integers(0, 9), min_size=len(frame), max_size=len(frame)))
+    frame = frame[np.array(kept) > 1].reset_index(drop=True)
+    groups = draw(st.integers(2, min(5, count)))
+    folds = cross_validation(
+        sessions_of(count), groups, draw(st.integers(1, groups - 1))
+    )
+    return frame, draw(st.sampled_from(folds))
+
+
+class TestPurgingOnBothSides:
+    @given(drawn=gapped_rows())
+    @settings(max_examples=60, deadline=None)
+    def test_a_row_is_left_out_if_and_only_if_its_span_meets_a_tested_one(
+        self, drawn: tuple[pd.DataFrame, Fold]
+    ) -> None:
+        frame, fold = drawn
+        mask, day = training_rows(frame, fold, embargo=0), frame["session"].dt.date
+        ends = frame["label_ts"].fillna(frame["ts"])
+        spans = []
+        for block in fold.blocks:
+            here = day.isin(block)
+            assume(here.any())
+            spans.append((frame["ts"][here].min(), ends[here].max()))
+        for at in frame.index:
+            meets = any(
+                frame["ts"][at] <= last and ends[at] >= first for first, last in spans
+            )
+            assert mask[at] == (day[at] in fold.train and not meets)
+
+    @given(drawn=gapped_rows(), embargo=st.integers(1, 7))
+    @settings(max_examples=30, deadline=None)
+    def test_the_embargo_leaves_out_bars_on_both_sides(
+        self, drawn: tuple[pd.DataFrame, Fold], embargo: int
+    ) -> None:
+        frame, fold = drawn
+        kept = frame[training_rows(frame, fold, embargo)]
+        for _, own in frame.groupby("symbol"):
+            trained = own["session"].dt.date.isin(fold.train).to_numpy()
+            used = own.index.isin(kept.index)
+            for at in np.flatnonzero(used):
+                # No tested bar is among the nearest `embargo` bars on either side.
+                assert trained[max(at - embargo, 0) : at + embargo + 1].all()
 
 
 class TestCvFolds:
@@ -247,6 +404,8 @@ class TestHoldout:
                 {"method": "walk_forward", "train": 3, "test": 2, "expanding": True},
                 range(7),
             ),
+            ({"method": "k_fold", "groups": 3}, range(7)),
+            ({"method": "cpcv", "groups": 4, "tested": 2}, range(7)),
             ({"method": "whole"}, range(0)),
         ],
     )

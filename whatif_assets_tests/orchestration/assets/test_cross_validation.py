@@ -161,10 +161,13 @@ def test_the_report_tells_of_the_paths(home: Home) -> None:
             "SELECT configuration, count(*), count(DISTINCT path) "
             "FROM path_results GROUP BY ALL"
         ).fetchall()
-        (conclusion,) = database.execute(
-            "SELECT conclusion FROM best_configuration WHERE study = 'paths'"
-        ).fetchone()  # type: ignore[misc]
+        (of_folds,), (conclusion,) = database.execute(
+            "SELECT conclusion FROM best_configuration ORDER BY study"
+        ).fetchall()
     assert rows == [(MODEL, 6, 3)]
+    for text, has_paths in ((of_folds, False), (conclusion, True)):
+        assert "Its models were also trained on sessions after those" in text
+        assert ("paths of cross-validation" in text) is has_paths
     study, paths = home.study("paths"), home.lake.read("path_results", MODEL)
     winner = winner_of(Freshness(home), study)
     assert winner is not None

@@ -1,0 +1,93 @@
+"""Forecast a new bar with the model in this folder, without the platform.
+
+    python forecast_alone.py 0.0012 54.3 -0.7
+
+The numbers are the features of the bar, in the order of ``features`` in
+``model_card.json``; ``--model`` names another file than ``model.npz``. Python and NumPy
+are enough, except for an estimator of scikit-learn, which is fitted again.
+"""
+
+import argparse
+import importlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Arrays = dict[str, Any]
+
+
+def forecast(arrays: Arrays, row: Any) -> float:
+    """Forecast a row of features with the arrays of a file; NaN if one is NaN."""
+    values = np.asarray(row, dtype=np.float64)
+    if np.isnan(values).any():
+        return float("nan")
+    return float(KINDS[str(arrays["kind"])](arrays, values, ""))
+
+
+def _linear(arrays: Arrays, row: Any, of: str) -> Any:
+    total = arrays[f"{of}constant"][0]
+    for value, coefficient in zip(row, arrays[f"{of}coefficients"]):
+        total = total + value * coefficient
+    return total
+
+
+def _forest(arrays: Arrays, row: Any, of: str) -> Any:
+    feature, left, right = (
+        arrays[f"{of}{name}"] for name in ("feature", "left", "right")
+    )
+    total = arrays[f"{of}constant"][0]
+    for node, weight in zip(arrays[f"{of}roots"], arrays[f"{of}weights"]):
+        while feature[node] >= 0:
+            low = row[feature[node]] <= arrays[f"{of}threshold"][node]
+            node = left[node] if low else right[node]
+        total = total + weight * arrays[f"{of}value"][node]
+    return total
+
+
+def _classifier(arrays: Arrays, row: Any, of: str) -> Any:
+    """Compute the sum of each class times its probability, a softmax of the scores."""
+    classes, scores, places = arrays["classes"], [], []
+    for name in arrays:
+        if name.startswith("scores.") and name.endswith(".constant"):
+            places.append(name.removesuffix("constant"))
+    for place in places:
+        inner = KINDS[place.split(".")[2]]
+        scores.append(np.array([inner(arrays, row, place)]))
+    if len(scores) < len(classes):
+        scores.insert(0, np.zeros(1))
+    powers = [np.exp(score - np.max(scores)) for score in scores]
+    return sum(power / sum(powers) * one for power, one in zip(powers, classes))[0]
+
+
+def _own(arrays: Arrays, row: Any, of: str) -> Any:
+    """Fit an estimator of an installed package again, and forecast with it."""
+    recipe = json.loads(str(arrays["recipe"][0]))
+    module, _, name = recipe["estimator"].partition(":")
+    estimator = getattr(importlib.import_module(module), name)(**recipe["settings"])
+    unset = [
+        key
+        for key, value in estimator.get_params().items()
+        if value is None and key.rpartition("__")[2] == "random_state"
+    ]
+    estimator.set_params(**dict.fromkeys(unset, recipe["seed"]))
+    x = arrays["x"].reshape(len(arrays["y"]), -1)
+    weights = arrays["weights"]
+    options = {"sample_weight": weights} if len(weights) else {}
+    estimator.fit(x, arrays["y"], **options)
+    if hasattr(estimator, "predict_proba"):
+        chances = estimator.predict_proba(row[np.newaxis])[0]
+        return sum(chance * one for chance, one in zip(chances, estimator.classes_))
+    return np.ravel(estimator.predict(row[np.newaxis]))[0]
+
+
+KINDS = {"linear": _linear, "forest": _forest, "classifier": _classifier, "own": _own}
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default="model.npz")
+    parser.add_argument("features", type=float, nargs="+")
+    asked = parser.parse_args()
+    with np.load(Path(__file__).with_name(asked.model), allow_pickle=False) as file:
+        print(repr(forecast(dict(file), asked.features)))
