@@ -5,6 +5,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+import sklearn
+from packaging.version import Version
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.linear_model import ElasticNet, LogisticRegression, Ridge
 from sklearn.preprocessing import StandardScaler
@@ -32,6 +34,9 @@ NESTED = [
 ]
 
 
+# Before scikit-learn 1.8, the kind of penalty is named.
+NAMED = Version(sklearn.__version__) < Version("1.8")
+ELASTIC = {"solver": "saga", **({"penalty": "elasticnet"} if NAMED else {})}
 CLASSIFIERS = [n for n, algorithm in sorted(ALGORITHMS.items()) if algorithm.classifies]
 
 
@@ -287,7 +292,7 @@ class TestLogistic:
         scaled = StandardScaler().fit(x, sample_weight=weights).transform(x)
         theirs = LogisticRegression(
             C=1 / (0.02 * weights.sum()), tol=1e-13, max_iter=10**6, random_state=0,
-            **({"solver": "saga", "l1_ratio": l1_ratio} if l1_ratio else {}),
+            **({**ELASTIC, "l1_ratio": l1_ratio} if l1_ratio else {}),
         )  # fmt: skip
         theirs.fit(scaled, y, sample_weight=weights)
         settings = LogisticSettings(penalty=0.02, l1_ratio=l1_ratio)
