@@ -38,7 +38,12 @@ ROOTS: dict[str, tuple[str, ...]] = {
         "steps.dataset",
         *_BARS,
     ),
-    "forecasts": ("steps.forecasting", "steps.dataset", *_BARS),
+    "forecasts": (
+        "steps.forecasting",
+        "steps.dataset",
+        "engines.own_models",
+        *_BARS,
+    ),
     "forecast_quality": ("steps.forecast_quality", "steps.path_forecasts", *_BARS),
     "model_cards": ("steps.model_cards", "steps.dataset", *_BARS),
     "backtest_results": ("steps.backtesting", "steps.paths", *_RUNS),

@@ -1,4 +1,4 @@
-"""Rehearsal: setting up users' strategies without trading, to see if they can run."""
+"""Rehearsal: setting up users' strategies and estimators, to see if they can run."""
 
 from __future__ import annotations
 
@@ -11,22 +11,26 @@ import numpy.typing as npt
 from whatif_assets.domain.accounts.panel import Panel
 from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.bars.bar_size import ONE_DAY, BarSize
+from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.engines.fitting import fit
 from whatif_assets.engines.isolation.worker_pool import run_tasks
 from whatif_assets.engines.processes.tasks import task_of
 from whatif_assets.engines.strategies import required_features
 from whatif_assets.settings.configuration import Configuration
 
 BARS = 600
+ROWS = 100
 VARIANTS = 8  # at most this many variants of a configuration are set up
 _MINUTE = 60_000_000
 _FIRST = 1_519_137_000_000_000  # 2018-02-20 14:30 UTC
 
 
 def rehearse(configurations: Sequence[Configuration]) -> list[str]:
-    """Set up users' strategies, and report what fails.
+    """Set up users' strategies and estimators, and report what fails.
 
     Each strategy is imported, constructed and started on made-up bars in a separate
-    process, with some of its variants; no bar is processed.
+    process, with some of its variants; no bar is processed. Each estimator is fitted to
+    made-up rows.
 
     Returns
     -------
@@ -48,11 +52,38 @@ def rehearse(configurations: Sequence[Configuration]) -> list[str]:
             names = one.symbols or ()
             bars = Panel.of([replace(_made_up(one), symbol=name) for name in names])
         tasks.append(task_of("set_up", one.strategy_type(), bars, some))
-    return [
+    failed = [
         f"Configuration {one.key}: {outcome.failure}"
         for one, outcome in zip(own, run_tasks(tasks, 1))
         if outcome.failure
     ]
+    return failed + [
+        f"Configuration {one.key}: {error}"
+        for one in configurations
+        if ":" in (one.algorithm or "") and (error := _fault_of_estimator(one))
+    ]
+
+
+def _fault_of_estimator(configuration: Configuration) -> BadInput | None:
+    """Fit a user's estimator to made-up rows; return what fails."""
+    draw = np.random.default_rng(1)
+    x = draw.normal(size=(ROWS, len(configuration.features)))
+    y = draw.normal(0, 0.01, ROWS)
+    first = {name: values[0] for name, values in configuration.search.items()}
+    try:
+        fit(
+            str(configuration.algorithm),
+            "local",
+            x,
+            np.sign(y) if configuration.label.of_kind.has_classes else y,
+            {**configuration.model_settings, **first},
+            configuration.model_seed,
+            weights=np.ones(ROWS) if configuration.weighting.written else None,
+            base=configuration.base,
+        )
+    except BadInput as error:
+        return error
+    return None
 
 
 def _made_up(configuration: Configuration) -> Sleeve:

@@ -12,6 +12,7 @@ EDITED = {
     "domain.accounts.metrics": {*OF_RESULTS, "verdicts"},
     "engines.compiled.kernel": OF_RESULTS - {"leaderboard"},
     "domain.models.labels": {"trained_models", "forecasts"},
+    "engines.own_models": {"trained_models", "forecasts"},
     "domain.selection.decision": {"verdicts"},
     "domain.bars.tidy": {"price_bars"},
     "domain.quality.prices": {"price_bars", "data_quality"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -110,3 +111,25 @@ def test_check_lists_what_can_be_run(tmp_path: Path) -> None:
     status, said = check(tmp_path, "pass", "sweep: {period: [3, 4]}")
     assert status == 0
     assert "demo.mine mine.py:Mine - 2" in said
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"alpha": 0.5}, None),
+        ({"alpha": -1}, "Configuration demo.one: .* The 'alpha' parameter of Ridge"),
+        ({"solver": "none"}, "Configuration demo.one: .* The 'solver' parameter of"),
+    ],
+)
+def test_an_estimator_is_fitted_to_made_up_rows(
+    tmp_path: Path, fields: dict[str, Any], message: str | None
+) -> None:
+    entry = {"algorithm": "sklearn.linear_model:Ridge", **fields}
+    one = {"strategy": "forecast_threshold", "features": ["close"], **entry}
+    evaluation = {"method": "split", "train": 2}
+    study = Study(name="demo", configurations={"one": one}, evaluation=evaluation)
+    found = rehearse(expand(study, tmp_path))
+    if message is None:
+        assert found == []
+    else:
+        assert re.search(message, *found)

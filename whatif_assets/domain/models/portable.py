@@ -7,7 +7,9 @@ without pickle, and can be queried as a table.
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeAlias
 
@@ -20,6 +22,7 @@ from whatif_assets.domain.base.errors import BadInput
 
 LEAF = -1
 ROWS_AT_ONCE = 2_048
+ROWS_PER_THREAD = 20_000
 
 
 class Model(Protocol):
@@ -64,6 +67,18 @@ def shares(weights: npt.ArrayLike) -> FloatArray:
     values = np.asarray(weights, dtype=np.float64)
     total = float(values.sum())
     return values / total if total > 0 else np.zeros_like(values)
+
+
+def in_threads(work: Callable[[FloatArray], FloatArray], x: FloatArray) -> FloatArray:
+    """Compute a value of each row, with many rows on all cores.
+
+    ``work`` computes the values of some rows, each from its own row alone.
+    """
+    threads = min(os.cpu_count() or 1, len(x) // ROWS_PER_THREAD)
+    if threads < 2:
+        return work(x)
+    with ThreadPoolExecutor(threads) as pool:
+        return np.concatenate([*pool.map(work, np.array_split(x, threads))])
 
 
 def add_columns(x: FloatArray, factors: FloatArray, constant: float) -> FloatArray:
@@ -162,10 +177,15 @@ class Forest:
 
         check_width(x, len(self.shares))
         x = np.ascontiguousarray(x, dtype=np.float64)
-        forecast: FloatArray = add_up(
-            x, self.constant[0], self.roots, self.weights, self.feature,
-            self.threshold, self.value, self.left, self.right,
-        )  # fmt: skip
+
+        def _add_up(rows: FloatArray) -> FloatArray:
+            forecast: FloatArray = add_up(
+                rows, self.constant[0], self.roots, self.weights, self.feature,
+                self.threshold, self.value, self.left, self.right,
+            )  # fmt: skip
+            return forecast
+
+        forecast = in_threads(_add_up, x)
         forecast[np.isnan(x).any(axis=1)] = np.nan
         return forecast
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whatif_assets.domain.base.errors import BadInput
-from whatif_assets.domain.models import Classifier, Forest, Linear, Model
+from whatif_assets.domain.models import Classifier, Forest, Linear, Model, portable
 from whatif_assets.domain.models.parts import ALL, PartModels
 from whatif_assets.domain.models.portable import (
     LEAF,
@@ -152,6 +153,17 @@ def test_a_forecast_depends_on_its_own_row_alone(seed: int, part: int) -> None:
         whole = model.predict(x)
         np.testing.assert_array_equal(model.predict(x[:part]), whole[:part])
         np.testing.assert_array_equal(model.predict(np.asfortranarray(x)), whole)
+
+
+def test_threads_do_not_change_a_bit_of_a_forecast(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    x, y = rows_of(301)
+    model = fit("random_forest", "local", x, y, {})
+    before = model.predict(x)
+    monkeypatch.setattr(portable, "ROWS_PER_THREAD", 40)
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    assert model.predict(x).tobytes() == before.tobytes()
 
 
 def test_the_table_of_a_forest_has_a_row_per_node() -> None:
