@@ -41,7 +41,13 @@ def test_the_readme_has_five_queries():
     assert len(QUERIES) == 5
 
 
-STUDIES = ("us_minutes", "us_minutes_facts", "us_portfolios", "index_daily")
+STUDIES = (
+    "us_minutes",
+    "us_minutes_facts",
+    "us_models",
+    "us_portfolios",
+    "index_daily",
+)
 
 
 @pytest.mark.parametrize("name", STUDIES)

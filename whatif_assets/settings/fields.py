@@ -126,9 +126,9 @@ class General(Settings):
     commission_tiers: OptionalTiers = Field(default=None, description=TIERS)
     model_per: ModelPer = Field(
         default=ALL,
-        description="Which symbols share a model: all of them, none (symbol: each has "
-        "its own), or those of a group of the market. A symbol or group with too few "
-        "rows has no forecasts; the others have.",
+        description="all: one model for all symbols. symbol: one for each symbol. "
+        "group: one for each group of the market. A symbol or group with too few rows "
+        "has no forecasts.",
     )
     model_seed: int | None = Field(default=None, ge=0)
     search_folds: int = Field(default=3, ge=2)

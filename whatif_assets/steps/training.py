@@ -76,13 +76,13 @@ def train(
         Takes what the leak gate finds before a model is fitted.
     fitted
         Gives the models of a fold, as `whatif_assets.steps.fitting_ahead.fitted` does;
-        by default it is fitted now.
+        by default they are fitted now.
 
     Raises
     ------
     BadInput
-        Features are not materialised, a fold has no row to train on, or a label or
-        a training row reaches where it must not.
+        Features are not materialised, no model of a fold has enough rows to train
+        on, or a label or a training row reaches where it must not.
     """
     if configuration.algorithm is None:
         home.lake.write(SEARCHED, configuration.key, LAKE[SEARCHED].empty())

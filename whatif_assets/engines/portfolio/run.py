@@ -32,7 +32,7 @@ from whatif_assets.engines.portfolio.layout import (
     Work,
 )
 
-_ROWS_OF_A_TASK = 32
+_ROWS_OF_A_TASK = 64  # at most; more have no room in the processor's cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -254,13 +254,11 @@ class Batch:
         outcome = Outcome(
             np.empty((n, self.n_sessions)), np.zeros((n, 1), dtype=COUNTS)
         )
-        with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
+        threads = threads or os.cpu_count() or 1
+        with ThreadPoolExecutor(threads) as pool:
             for rows in self.groups(range(n)).values():
                 self.ranking(rows[0])
-                chunks = [
-                    rows[first : first + _ROWS_OF_A_TASK]
-                    for first in range(0, len(rows), _ROWS_OF_A_TASK)
-                ]
+                chunks = _chunks(rows, threads)
                 work = functools.partial(self._run_into, outcome)
                 for chunk, _ in zip(chunks, pool.map(work, chunks)):
                     done(len(chunk))
@@ -301,3 +299,10 @@ class Batch:
         log = Log.of(int(counts["fills"]), int(counts["rejected"]))
         (equity,), _ = self._run([row], log)
         return equity, log.fills, log.refusals
+
+
+def _chunks(rows: Sequence[int], threads: int) -> list[Sequence[int]]:
+    """Cut rows into equal parts, as many for each thread."""
+    rounds = -(-len(rows) // (_ROWS_OF_A_TASK * threads))
+    size = -(-len(rows) // (rounds * threads))
+    return [rows[first : first + size] for first in range(0, len(rows), size)]

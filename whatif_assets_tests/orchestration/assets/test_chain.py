@@ -52,6 +52,7 @@ TABLES = {
     "model_cards",
     "partial_dependence",
     "placebos",
+    "path_results",
     "positions",
     "refused_orders",
     "runs",
