@@ -147,8 +147,16 @@ class _Fold:
     test: _Rows
 
     def predictor(self, rows: _Rows) -> Predict:
-        """Return the function that forecasts rows, whose features may be changed."""
-        return lambda x: self.models.predict(x, rows.frame)
+        """Return the function that forecasts versions of rows with other features."""
+
+        def _predict(x: FloatArray) -> FloatArray:
+            times = len(x) // max(len(rows.frame), 1)
+            frame = rows.frame
+            if times > 1:
+                frame = frame.iloc[np.tile(np.arange(len(frame)), times)]
+            return self.models.predict(x, frame)
+
+        return _predict
 
     def scores(self, rows: _Rows) -> Scores:
         """Score the models on the rows whose label is known."""
@@ -199,16 +207,20 @@ class _Fold:
 
     def dependence(self) -> pd.DataFrame:
         """Compute the rows of ``partial_dependence``."""
-        some, frames = self.test.some(MOST_EXPLAINED), []
+        some = self.test.some(MOST_EXPLAINED)
         if not len(some.labels):
             return LAKE["partial_dependence"].empty()
-        for number, column in enumerate(columns_of(self.configuration)):
-            values = np.quantile(self.train.features[:, number], QUANTILES)
-            predict = self.predictor(some)
-            mean = partial_dependence(predict, some.features, number, values)
-            frame = {"quantile": QUANTILES, "value": values, "forecast": mean}
-            frames.append(pd.DataFrame({**frame, "feature": column}))
-        return pd.concat(frames, ignore_index=True).assign(fold=self.fold.number)
+        values = np.quantile(self.train.features, QUANTILES, axis=0).T
+        mean = partial_dependence(self.predictor(some), some.features, values)
+        return pd.DataFrame(
+            {
+                "fold": self.fold.number,
+                "feature": np.repeat(columns_of(self.configuration), len(QUANTILES)),
+                "quantile": np.tile(QUANTILES, len(values)),
+                "value": values.ravel(),
+                "forecast": mean.ravel(),
+            }
+        )
 
     def _by_feature(self, **figures: Any) -> pd.DataFrame:
         names = columns_of(self.configuration)

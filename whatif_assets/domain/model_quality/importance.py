@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 from whatif_assets.domain.base.arrays import FloatArray
 
-# Forecasts n rows of k features, each from its own row alone.
+# Forecasts n rows of k features, or several times n rows one below the other, each from
+# its own row alone.
 Predict = Callable[[FloatArray], FloatArray]
+# Numbers that are forecast from at once: a call may be dear, and so is memory.
+MOST_VALUES = 5_000_000
 
 
 def spread_out(rows: int, most: int) -> npt.NDArray[np.intp]:
@@ -18,6 +22,20 @@ def spread_out(rows: int, most: int) -> npt.NDArray[np.intp]:
     if rows <= most:
         return np.arange(rows)
     return (np.arange(most) * (rows / most)).astype(np.intp)
+
+
+def _forecast_each(
+    predict: Predict, versions: Iterable[FloatArray]
+) -> Iterator[FloatArray]:
+    """Forecast several versions of the same rows, in few calls."""
+    waiting: list[FloatArray] = []
+    for version in versions:
+        waiting.append(version.copy())
+        if (len(waiting) + 1) * version.size > MOST_VALUES:
+            yield from np.split(predict(np.concatenate(waiting)), len(waiting))
+            waiting = []
+    if waiting:
+        yield from np.split(predict(np.concatenate(waiting)), len(waiting))
 
 
 def permutation_importance(
@@ -46,18 +64,21 @@ def permutation_importance(
         less 1: 0 for a feature that the model does not use, below 0 for one that
         misleads. NaN where the error without is 0, or there is no row.
     """
-    found = np.full(x.shape[1], np.nan)
     error = _rmse(predict(x), y)
     if not error > 0:
-        return found
+        return np.full(x.shape[1], np.nan)
     draw = np.random.default_rng(seed)
-    for feature in range(x.shape[1]):
-        shuffled, errors = x.copy(), []
-        for _ in range(repeats):
-            shuffled[:, feature] = draw.permutation(x[:, feature])
-            errors.append(_rmse(predict(shuffled), y))
-        found[feature] = float(np.mean(errors)) / error - 1
-    return found
+
+    def _shuffled() -> Iterator[FloatArray]:
+        for feature in range(x.shape[1]):
+            changed = x.copy()
+            for _ in range(repeats):
+                changed[:, feature] = draw.permutation(x[:, feature])
+                yield changed
+
+    errors = [_rmse(forecasts, y) for forecasts in _forecast_each(predict, _shuffled())]
+    means: FloatArray = np.reshape(errors, (-1, repeats)).mean(axis=1)
+    return means / error - 1
 
 
 def _rmse(forecasts: FloatArray, y: FloatArray) -> float:
@@ -114,16 +135,21 @@ def _add_changes(
     parts: FloatArray,
 ) -> None:
     """Replace one feature after the other, and add the changes of the forecast."""
-    before = predict(current)
-    for feature in order:
-        current[:, feature] = x[:, feature]
-        after = predict(current)
+
+    def _replaced() -> Iterator[FloatArray]:
+        yield current
+        for feature in order:
+            current[:, feature] = x[:, feature]
+            yield current
+
+    for feature, (before, after) in zip(
+        order, pairwise(_forecast_each(predict, _replaced()))
+    ):
         parts[:, feature] += after - before
-        before = after
 
 
 def partial_dependence(
-    predict: Predict, x: FloatArray, feature: int, values: FloatArray
+    predict: Predict, x: FloatArray, values: FloatArray
 ) -> FloatArray:
     """Compute the mean forecast with one feature set to each of some values.
 
@@ -133,18 +159,21 @@ def partial_dependence(
         The model.
     x
         n x k features of rows over which the mean is taken, finite.
-    feature
-        Number of the feature.
     values
-        The values that all rows get, one after the other.
+        k x v values: of each feature those that all rows get, one after the other.
 
     Returns
     -------
-    ndarray of float64
+    ndarray of float64, k x v
         Mean forecast for each of the values (Friedman, 2001).
     """
-    changed, found = x.copy(), []
-    for value in values:
-        changed[:, feature] = value
-        found.append(float(np.mean(predict(changed))))
-    return np.array(found)
+
+    def _set() -> Iterator[FloatArray]:
+        for feature, own in enumerate(values):
+            changed = x.copy()
+            for value in own:
+                changed[:, feature] = value
+                yield changed
+
+    means = [float(np.mean(one)) for one in _forecast_each(predict, _set())]
+    return np.reshape(np.array(means), values.shape)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from itertools import permutations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whatif_assets.domain.base.arrays import FloatArray
+from whatif_assets.domain.model_quality import importance
 from whatif_assets.domain.model_quality.importance import (
     partial_dependence,
     permutation_importance,
@@ -83,9 +85,27 @@ def test_shapley_values_of_a_linear_model_are_its_terms() -> None:
 
 
 def test_partial_dependence_is_the_mean_forecast() -> None:
-    found = partial_dependence(product, X, 0, np.array([0.0, 2.0]))
-    mean = X.mean(axis=0)
-    np.testing.assert_allclose(found, [mean[2], 2 * mean[1] + mean[2]], atol=1e-12)
+    values = np.array([[0.0, 2.0], [1.0, 1.0], [0.0, 5.0]])
+    found = partial_dependence(product, X, values)
+    a, b, c = X.mean(axis=0)
+    ab = (X[:, 0] * X[:, 1]).mean()
+    expected = [[c, 2 * b + c], [a + c, a + c], [ab, ab + 5]]
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+def test_few_calls_forecast_many_versions(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+
+    def counted(x: FloatArray) -> FloatArray:
+        calls.append(len(x))
+        return product(x)
+
+    y = product(X) + DRAW.normal(size=len(X))
+    whole = permutation_importance(counted, X, y, seed=4)
+    assert len(calls) == 2
+    monkeypatch.setattr(importance, "MOST_VALUES", 1)
+    np.testing.assert_array_equal(permutation_importance(counted, X, y, seed=4), whole)
+    assert len(calls) == 2 + 1 + 9
 
 
 @given(st.integers(0, 200), st.integers(1, 50))
