@@ -42,6 +42,7 @@ from whatif_assets.home.tables import (
     _by_name,
 )
 
+_MODELS = (LAKE["trained_models"], SEARCH_SCORES, *MODEL_TABLES)
 _SESSION = Column("session", DATE, "date of the session")
 
 
@@ -69,7 +70,7 @@ DATABASE = _by_name(
         ),
         *(
             Table(one.name, one.about, (OF_STUDY, OF_CONFIGURATION, *one.parts))
-            for one in (*FORECAST_TABLES, *MODEL_TABLES, SEARCH_SCORES)
+            for one in (*_MODELS, *FORECAST_TABLES)
         ),
         Table(
             "configurations",

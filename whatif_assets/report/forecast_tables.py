@@ -15,7 +15,7 @@ Tables = Mapping[str, pd.DataFrame]
 # Tables that are written together, by the one whose manifest covers them.
 WRITTEN = {
     **{step.TABLE: step.TABLES for step in (forecast_quality, model_cards)},
-    training.TABLE: (training.SEARCHED,),
+    training.TABLE: (training.TABLE, training.SEARCHED),
 }
 
 

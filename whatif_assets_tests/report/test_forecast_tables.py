@@ -25,7 +25,8 @@ def shown(home: Home) -> dict[str, set[str]]:
 def test_what_is_stale_is_left_out(copied_home: Path) -> None:
     home = Home.open(copied_home)
     models = {"tiny.linear", "tiny.forest~max_depth=2", "tiny.forest~max_depth=3"}
-    cards = {**dict.fromkeys(model_cards.TABLES, models), "search_scores": set()}
+    cards = dict.fromkeys((*model_cards.TABLES, "trained_models"), models)
+    cards["search_scores"] = set()
     assert shown(home) == {**dict.fromkeys(TABLES, models), **cards}
     correct(home, "forecasts", "tiny.linear")
     without = dict.fromkeys(TABLES, models - {"tiny.linear"})

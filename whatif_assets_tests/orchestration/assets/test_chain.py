@@ -45,6 +45,7 @@ TABLES = {
     "adjustments",
     "facts",
     "trades",
+    "trained_models",
     "edge_parts",
     "holdout_openings",
     "leaderboard",
