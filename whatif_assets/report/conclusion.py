@@ -117,7 +117,7 @@ def _validation(
         yield _over_paths(study, first, paths)
     yield (
         "Its models were also trained on sessions after those they were tested on; "
-        "only a holdout tests what is known before."
+        "only a holdout is free of that."
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -30,6 +30,7 @@ SHOWN = (
     "in_sample_pnl",
     PLATEAU,
 )
+OVER_PATHS = ("path_median", "path_worst")
 
 
 def leaderboard(content: PageContent) -> Section:
@@ -37,7 +38,9 @@ def leaderboard(content: PageContent) -> Section:
     rows = _rows(content)
     column = content.study.ranking.column
     beside = BESIDE_SYMBOL if content.study.benchmark else ()
-    figures = [c for c in dict.fromkeys((column, *SHOWN, *beside)) if c in rows]
+    figures = {c: c for c in (column, *SHOWN, *beside) if c in rows}
+    # They have the unit of what the study ranks by.
+    figures |= {c: column for c in OVER_PATHS if c in rows and rows[c].notna().any()}
     violates = VIOLATES in rows and (rows[VIOLATES].fillna("") != "").any()
     texts = ["role", *([VIOLATES] if violates else [])]
     note = paragraph(_note(content))
@@ -104,7 +107,7 @@ def _filters(rows: pd.DataFrame) -> str:
     )
 
 
-def _table(rows: pd.DataFrame, texts: Sequence[str], figures: Sequence[str]) -> str:
+def _table(rows: pd.DataFrame, texts: Sequence[str], figures: Mapping[str, str]) -> str:
     head = "".join(
         f'<th class="{kind}" aria-sort="none"><button type="button">'
         f"{escaped(name.replace('_', ' '))}</button></th>"
@@ -123,11 +126,14 @@ def _table(rows: pd.DataFrame, texts: Sequence[str], figures: Sequence[str]) -> 
     )
 
 
-def _line(row: dict[Any, Any], texts: Sequence[str], figures: Sequence[str]) -> str:
+def _line(row: dict[Any, Any], texts: Sequence[str], figures: Mapping[str, str]) -> str:
     rank = "" if pd.isna(row["rank"]) else int(row["rank"])
     cells = [_figure(rank, str(rank) or "-")]
     cells += [f'<td class="name">{escaped(_name(row))}</td>']
-    cells += [_figure(row[name], format_metric(name, row[name])) for name in figures]
+    cells += [
+        _figure(row[name], format_metric(metric, row[name]))
+        for name, metric in figures.items()
+    ]
     cells += [f'<td class="role">{escaped(row[name])}</td>' for name in texts]
     kind = "" if row["role"] == CANDIDATE else ' class="other"'
     return f'<tr{kind} data-role="{escaped(row["role"])}">{"".join(cells)}</tr>'

@@ -183,17 +183,27 @@ def test_the_report_tells_of_the_paths(home: Home) -> None:
     )
 
 
-def test_everything_is_fresh_and_another_choice_of_groups_is_not(
-    home: Home, tmp_path: Path
-) -> None:
+def test_what_was_run_is_fresh(home: Home) -> None:
     fresh = Freshness(home)
-    tables = ("trained_models", "forecasts", "backtest_results", "leaderboard")
-    for table in tables:
+    for table in ("trained_models", "forecasts", "backtest_results", "leaderboard"):
         for key in home.lake.keys(table):
             assert fresh.of(table, key).is_fresh
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("groups: 4", "groups: 5"),
+        ("cash: 100000", "cash: 100000\ndates: {last: 2018-03-28}"),
+    ],
+)
+def test_other_groups_or_sessions_need_other_models(
+    home: Home, tmp_path: Path, old: str, new: str
+) -> None:
     copied = Path(shutil.copytree(home.path, tmp_path / "copied"))
     file = copied / "studies" / "paths.yaml"
-    file.write_text(file.read_text().replace("groups: 4", "groups: 5"))
-    other = Freshness(Home.open(copied))
-    assert not other.of("trained_models", MODEL).is_fresh
-    assert other.of("trained_models", "folds.model").is_fresh
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new))
+    fresh = Freshness(Home.open(copied))
+    assert not fresh.of("trained_models", MODEL).is_fresh
+    assert fresh.of("trained_models", "folds.model").is_fresh

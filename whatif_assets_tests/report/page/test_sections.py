@@ -395,3 +395,15 @@ def test_paths_are_drawn_where_there_are_several(judged):
     ]
     assert traces == [[-1.5, None, 2.5, 1.75], [3.25, 2.0]]
     assert "chart-paths" not in overfitting(example.content(**logits)).html
+
+
+def test_the_leaderboard_shows_paths_in_the_unit_of_the_ranking():
+    board = example.LEADERBOARD.assign(path_median=np.nan, path_worst=np.nan)
+    assert "path" not in leaderboard(example.content(leaderboard=board)).html
+    board.loc[0, ["path_median", "path_worst"]] = [12.0, -1234.5]
+    head, first, second, *_ = cells(
+        leaderboard(example.content(leaderboard=board)).html
+    )
+    assert head[-3:-1] == ["path median", "path worst"]
+    assert first[-3:-1] == ["12.00", "-1,234.50"]
+    assert second[-3:-1] == ["-", "-"]
