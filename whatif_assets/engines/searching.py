@@ -2,6 +2,12 @@
 
 ``METHODS`` holds the ways to choose which settings are tried; a new one is a function
 and one line there.
+
+Candidates that differ only in the number of trees share one fit with the largest
+number, and each is scored on its first trees. Locally, and for boosting on Spark, these
+are the trees of a separate fit, to the bit. A random forest on Spark draws the rows of
+all trees together: there `fit` with a candidate's settings returns other trees than
+those scored, grown in the same way from other random numbers.
 """
 
 from __future__ import annotations
@@ -72,38 +78,27 @@ def search(
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Find the settings with the smallest cross-validation error.
 
-    Candidates that differ only in the number of trees share one fit with the largest
-    number, and each is scored on its first trees. Locally, and for boosting on Spark,
-    these are the trees of a separate fit, to the bit. A random forest on Spark draws
-    the rows of all trees together: there `fit` with a candidate's settings returns
-    other trees than those scored, grown in the same way from other random numbers.
-
     Parameters
     ----------
     algorithm, backend, x, y, seed, spark, weights, base
         As for `fit`; errors are weighed, too.
-    settings
-        The settings that all candidates share.
-    grid
-        Values to try per setting. The candidates are all combinations; the last setting
-        varies fastest. A method other than the grid tries some of them.
+    settings, grid
+        The settings that all candidates share, and the values to try of others. The
+        candidates are all combinations; the last setting varies fastest.
     folds
         Training and validation mask of each fold, as returned by
         :func:`whatif_assets.domain.models.windows.cv_folds`.
-    threads
-        Fits at the same time, each on one thread; 0 for as many as there are cores.
-    plan
-        How the settings to try are chosen.
+    threads, plan
+        Fits at the same time, each on one thread, 0 for as many as there are cores; and
+        how the settings to try are chosen.
 
     Returns
     -------
     dict
-        The grid's settings of the best candidate: the first one with the smallest mean
-        over all folds of the root mean squared error.
+        The first candidate with the smallest mean error over all folds.
     pandas.DataFrame
-        One row per fitted candidate and fold: the grid's settings, ``cv_fold``,
-        ``rmse`` (in the unit of the label) and ``seconds`` (the full duration of the
-        shared fit). A candidate that was given up lacks its last folds.
+        One row per fitted candidate and fold: its settings, ``cv_fold``, ``rmse`` and
+        ``seconds`` (of the shared fit). One that was given up lacks its last folds.
 
     Raises
     ------
@@ -112,11 +107,6 @@ def search(
         fold has no rows for training or validation.
     """
     chosen = find_algorithm(algorithm, base)
-    for name, values in grid.items():
-        if not len(values):
-            raise BadInput(
-                f"search: {name}: found an empty list; give at least one value to try."
-            )
     check_rows(x, y, weights)
     _check_folds(folds)
     masks = [train for train, _ in folds]
@@ -124,9 +114,7 @@ def search(
     def _parsed(candidate: Candidate) -> BaseModel:
         return parse_settings(algorithm, {**settings, **candidate}, chosen.Settings)
 
-    for name, values in grid.items():
-        for value in values:  # a wrong value is refused before anything is fitted
-            _parsed({**_first_of(grid), name: value})
+    _check_grid(grid, _parsed)
     with fitter(
         algorithm, chosen, backend, x, y, masks, seed, 1, spark, weights
     ) as fit_one:
@@ -136,8 +124,19 @@ def search(
     return tried.best(), tried.table()
 
 
-def _first_of(grid: Mapping[str, Sequence[Any]]) -> Candidate:
-    return {name: values[0] for name, values in grid.items()}
+def _check_grid(
+    grid: Mapping[str, Sequence[Any]], parsed: Callable[[Candidate], BaseModel]
+) -> None:
+    """Refuse a wrong value before anything is fitted."""
+    for name, values in grid.items():
+        if not len(values):
+            raise BadInput(
+                f"search: {name}: found an empty list; give at least one value to try."
+            )
+    first = {name: values[0] for name, values in grid.items()}
+    for name, values in grid.items():
+        for value in values:
+            parsed({**first, name: value})
 
 
 @dataclass(frozen=True, eq=False)

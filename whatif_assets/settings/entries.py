@@ -22,6 +22,7 @@ from whatif_assets.settings.costs import costs_of
 from whatif_assets.settings.fields import (
     AXES,
     COST_NAMES,
+    SEARCH_NAMES,
     General,
     check_axis,
     check_names,
@@ -323,6 +324,10 @@ def _costs(study: Study, key: str, general: General, base: Path) -> Costs:
     return costs
 
 
+# Fields of a configuration that are taken as they were validated.
+_TAKEN = ("algorithm", "backend", "model_per", "strategy", *SEARCH_NAMES)
+
+
 def _assemble(
     study: Study,
     name: str,
@@ -362,18 +367,12 @@ def _assemble(
         features=features,
         label=label,
         weighting=weighting_of(key, general, label),
-        algorithm=general.algorithm,
-        backend=general.backend,
         model_settings={
             k: v for k, v in settings.get("algorithm", {}).items() if k not in search
         },
         model_seed=_or_default(general.model_seed, study.seed),
-        model_per=general.model_per,
         search=search,
-        search_folds=general.search_folds,
-        search_by=general.search_by,
-        search_trials=general.search_trials,
-        strategy=general.strategy,
+        **{name: getattr(general, name) for name in _TAKEN},
         strategy_settings={
             k: v for k, v in settings["strategy"].items() if k not in sweep
         },

@@ -42,6 +42,7 @@ AXES = ("each", "sweep", "search")
 COST_NAMES = tuple(field.name for field in dataclasses.fields(Costs))
 ACCOUNT_NAMES = ("cash", "leverage", "reserve")
 COSTS = (*COST_NAMES, *ACCOUNT_NAMES)
+SEARCH_NAMES = ("search_folds", "search_by", "search_trials")
 
 
 class General(Settings):

@@ -86,15 +86,9 @@ def evaluate(
     hold = benchmark_of(sleeves, variants[0].share(len(sleeves)), len(sessions))
     beside = benchmarks_of(home, study, sleeves, hold, sessions)
     metrics, daily = _sweep(
-        home,
-        configuration,
-        variants,
-        sleeves,
-        sessions,
-        f"{inputs}/test",
-        beside,
+        home, configuration, variants, sleeves, sessions, f"{inputs}/test", beside,
         progress,
-    )
+    )  # fmt: skip
     rows = _described(configuration, metrics, benchmark_metrics(home, hold, beside))
     order = study.ranking.order(rows)["variant"].tolist()
     leaders = [v for v in variants if v.id in set(order[: study.finalists])]

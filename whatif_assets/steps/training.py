@@ -85,9 +85,7 @@ def train(
         on, or a label or a training row reaches where it must not.
     """
     if configuration.algorithm is None:
-        home.lake.write(SEARCHED, configuration.key, LAKE[SEARCHED].empty())
-        version = home.lake.write(TABLE, configuration.key, Trained("none").table())
-        return Trained("none", data_version=version)
+        return _without_model(home, configuration.key)
     lake, key = home.lake, configuration.key
     frame = training_frame(home, study, configuration)
     admit(probe_labels(home, configuration, frame))
@@ -113,6 +111,13 @@ def train(
     version = lake.write(TABLE, key, trained.table())
     trained.data_version = combined_hash([version, hashes])
     return trained
+
+
+def _without_model(home: Home, key: str) -> Trained:
+    """Write the empty tables of a configuration that is a rule."""
+    home.lake.write(SEARCHED, key, LAKE[SEARCHED].empty())
+    version = home.lake.write(TABLE, key, Trained("none").table())
+    return Trained("none", data_version=version)
 
 
 def _tried_by(home: Home, key: str | None) -> pd.DataFrame:

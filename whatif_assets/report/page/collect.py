@@ -66,10 +66,8 @@ def collect(
 
     Parameters
     ----------
-    home
-        The home of the study.
-    study
-        The study.
+    home, study
+        The study and its home.
     leaderboard
         The study's rows, the best first.
     winner
