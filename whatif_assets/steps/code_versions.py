@@ -45,7 +45,12 @@ ROOTS: dict[str, tuple[str, ...]] = {
         *_BARS,
     ),
     "forecast_quality": ("steps.forecast_quality", "steps.path_forecasts", *_BARS),
-    "model_cards": ("steps.model_cards", "steps.dataset", *_BARS),
+    "model_cards": (
+        "steps.model_cards",
+        "steps.learning_curve",
+        "steps.dataset",
+        *_BARS,
+    ),
     "backtest_results": ("steps.backtesting", "steps.paths", *_RUNS),
     "data_quality": ("domain.quality",),
     "result_quality": ("steps.leak_gate",),

@@ -41,6 +41,7 @@ from whatif_assets.settings.study import Study
 from whatif_assets.steps.dataset import dataset
 from whatif_assets.steps.examples import examples_of
 from whatif_assets.steps.forecasting import forecast_inputs
+from whatif_assets.steps.learning_curve import learning_curve
 from whatif_assets.steps.training import TABLE as MODELS
 from whatif_assets.steps.training import read_models, training_frame
 
@@ -72,17 +73,16 @@ def model_cards(
     if configuration.algorithm is None:
         return {name: LAKE[name].empty() for name in TABLES}
     scores, importance, drift = [], [], []
-    dependence = LAKE["partial_dependence"].empty()
     for part in _folds(home, study, configuration):
         scores.append(_of_fold(part))
         importance.append(part.importance())
         drift.append(part.drift())
-        dependence = part.dependence()  # in the end, that of the last fold
     tables = (
         _cards(home, configuration, scores, importance, drift),
         pd.concat(importance, ignore_index=True),
         pd.concat(drift, ignore_index=True),
-        dependence,
+        part.dependence(),
+        learning_curve(home, study, configuration, part.fold),
     )
     return dict(zip(TABLES, tables))
 

@@ -65,6 +65,17 @@ def test_every_feature_has_its_figures(tables: dict[str, pd.DataFrame]) -> None:
     assert rising.size().tolist() == [10, 10]
 
 
+def test_the_learning_curve_ends_with_the_model_itself(
+    tables: dict[str, pd.DataFrame],
+) -> None:
+    curve, (card,) = tables["learning_curve"], tables[TABLE].to_dict("records")
+    assert curve["sessions"].tolist() == [1, 3, 6]
+    assert curve["train_rows"].is_monotonic_increasing
+    last = curve.iloc[-1]
+    for name in ("train_rows", "train_rmse", "test_rmse", "train_ic", "test_ic"):
+        assert last[name] == pytest.approx(card[name])
+
+
 def test_a_rule_has_no_card(finished_home: Path) -> None:
     lake = Home.open(finished_home).lake
     assert all(lake.read(name, "tiny.hold").empty for name in TABLES)

@@ -95,6 +95,7 @@ def _details(of_key: dict[str, pd.DataFrame]) -> Iterator[str]:
     dependence = of_key["partial_dependence"]
     drawn = [_dependence(n, dependence, name) for n, name in enumerate(mean.index)]
     yield f'<div class="grid">{"".join(drawn[:MOST_DRAWN])}</div>'
+    yield from _learning(of_key["learning_curve"])
     yield from _drift(of_key["feature_drift"])
 
 
@@ -165,6 +166,31 @@ def _dependence(number: int, dependence: pd.DataFrame, feature: str) -> str:
         margin={"l": 76, "r": 12, "t": 8, "b": 48},
     )
     return f"<div>{drawn}</div>"
+
+
+def _learning(curve: pd.DataFrame) -> Iterator[str]:
+    """List the errors of models that were fitted on fewer sessions."""
+    if curve.empty:
+        return
+    rows = [
+        (
+            f"{row['sessions']:,}",
+            f"{row['train_rows']:,}",
+            format_figures(row["train_rmse"]),
+            format_figures(row["test_rmse"]),
+            format_figures(row["train_ic"]),
+            format_figures(row["test_ic"]),
+        )
+        for row in curve.to_dict("records")
+    ]
+    head = ("Sessions", "Rows", "Error in training", "Error", "Correlation in training")
+    text = paragraph(
+        "The last model fitted on its latest sessions only, and tested on the same "
+        "ones. If the error out of sample still falls, more history would help; if both "
+        "errors meet, only other features or another model would."
+    )
+    drawn = table((*head, "Correlation"), rows, texts=0)
+    yield f"<h4>Learning curve</h4>{text}{drawn}"
 
 
 def _drift(drift: pd.DataFrame) -> Iterator[str]:

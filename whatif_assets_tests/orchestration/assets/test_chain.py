@@ -49,6 +49,7 @@ TABLES = {
     "edge_parts",
     "holdout_openings",
     "leaderboard",
+    "learning_curve",
     "left_out",
     "model_cards",
     "partial_dependence",

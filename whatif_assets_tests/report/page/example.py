@@ -257,11 +257,16 @@ def models() -> dict[str, pd.DataFrame]:
         stability_index=[0.1, 0.01, 0.4, 0.02], ks=0.1, train_mean=1.0, test_mean=2.0
     )
     values = each.assign(quantile=0.5, value=[1.0, 2.0, 3.0, 4.0], forecast=0.25)
+    curve = pd.DataFrame(
+        {**key, "fold": 1, "sessions": [3, 6], "train_rows": [500, 1000]}
+    )
+    curve = curve.assign(train_rmse=[0.1, 0.15], test_rmse=[0.3, 0.25])
     return {
         "model_cards": cards.assign(libraries='{"numpy": "2"}'),
         "feature_importance": importance,
         "feature_drift": drift,
         "partial_dependence": values,
+        "learning_curve": curve.assign(train_ic=0.2, test_ic=0.1),
     }
 
 

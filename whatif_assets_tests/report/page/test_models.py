@@ -34,3 +34,8 @@ def test_without_a_model_the_asset_is_named() -> None:
     nothing = {name: rows.iloc[:0] for name, rows in example.forecasts().items()}
     text = read(models(example.content(forecasts=nothing)).html)
     assert "The asset model_cards describes models." in text
+
+
+def test_the_learning_curve_is_listed() -> None:
+    rows = cells(models(example.content()).html)
+    assert ["3", "500", "0.1", "0.3", "0.2", "0.1"] in rows
