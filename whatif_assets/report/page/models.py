@@ -186,8 +186,8 @@ def _learning(curve: pd.DataFrame) -> Iterator[str]:
     head = ("Sessions", "Rows", "Error in training", "Error", "Correlation in training")
     text = paragraph(
         "The last model fitted on its latest sessions only, and tested on the same "
-        "ones. If the error out of sample still falls, more history would help; if both "
-        "errors meet, only other features or another model would."
+        "ones. If the error out of sample still falls, more history would help; if "
+        "both errors meet, only other features or another model would."
     )
     drawn = table((*head, "Correlation"), rows, texts=0)
     yield f"<h4>Learning curve</h4>{text}{drawn}"
