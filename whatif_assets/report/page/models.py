@@ -51,7 +51,7 @@ def _note() -> str:
         "sample has learned noise. Stability is the rank correlation of the features' "
         "importance from fold to fold: near 0, each fold's model relies on other "
         "features. All figures are in the tables model_cards, feature_importance, "
-        "feature_drift and partial_dependence."
+        "feature_drift, partial_dependence and learning_curve."
     )
 
 
