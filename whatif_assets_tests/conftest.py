@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -15,6 +16,9 @@ from whatif_assets_tests.made_once import made_once
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+# As the command line does: collecting is slow among the many objects of libraries.
+gc.set_threshold(20_000)
 
 # A slow example on a busy machine is not a failure.
 settings.register_profile("untimed", deadline=None)

@@ -36,7 +36,7 @@ def test_check_needs_no_home_and_writes_nothing(tiny_study, tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("horizon: 5", "horizn: 5", ":10: label.horizn: unknown field"),
+        ("horizon: 5", "horizn: 5", ":10: label: horizn: unknown field"),
         ("horizon: 5", "horizon: 0", ":10: label.horizon: found 0"),
         ("method: split", "method: splitt", "Did you mean 'split'?"),
         ("n_trees: 3", "n_tree: 3", ":16: configurations.forest.n_tree"),
