@@ -34,6 +34,7 @@ CHAIN = (
     "trained_models",
     "forecasts",
     "forecast_quality",
+    "model_cards",
     "backtest_results",
     "result_quality",
     "leaderboard",
