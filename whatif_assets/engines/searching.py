@@ -103,18 +103,17 @@ def search(
     Raises
     ------
     BadInput
-        As for `fit`; or a setting of the grid has no values, there are no folds, or a
-        fold has no rows for training or validation.
+        As for `fit`; or a setting has no values, there are no folds, or one lacks rows.
     """
     chosen = find_algorithm(algorithm, base)
     check_rows(x, y, weights)
     _check_folds(folds)
-    masks = [train for train, _ in folds]
 
     def _parsed(candidate: Candidate) -> BaseModel:
         return parse_settings(algorithm, {**settings, **candidate}, chosen.Settings)
 
     _check_grid(grid, _parsed)
+    masks = [train for train, _ in folds]
     with fitter(
         algorithm, chosen, backend, x, y, masks, seed, 1, spark, weights
     ) as fit_one:

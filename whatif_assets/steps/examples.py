@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from whatif_assets.domain.base.arrays import FloatArray, Mask
+from whatif_assets.domain.base.arrays import FloatArray, IntArray, Mask
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.leaks import Finding, training_stops_before_test
 from whatif_assets.domain.models.parts import rows_by_part
@@ -42,16 +42,13 @@ class Examples:
 
     def by_part(self) -> dict[str, Examples]:
         """Split the training set by the part of the symbols that a model is for."""
-        weights = self.weights
-        return {
-            part: Examples(
-                self.rows.iloc[at],
-                self.features[at],
-                self.target[at],
-                None if weights is None else weights[at],
-            )
-            for part, at in rows_by_part(self.rows).items()
-        }
+        parts = rows_by_part(self.rows)
+        return {part: self.take(at) for part, at in parts.items()}
+
+    def take(self, at: IntArray | Mask | slice) -> Examples:
+        """Take some of the rows, by position or by a mask."""
+        weights = None if self.weights is None else self.weights[at]
+        return Examples(self.rows.iloc[at], self.features[at], self.target[at], weights)
 
 
 def examples_of(

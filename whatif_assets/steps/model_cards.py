@@ -26,7 +26,7 @@ from whatif_assets.domain.model_quality.importance import (
 from whatif_assets.domain.model_quality.scores import (
     Scores,
     rank_correlation,
-    scores_of,
+    scores_of_label,
 )
 from whatif_assets.domain.models.parts import PartModels
 from whatif_assets.domain.models.portable import shares
@@ -39,7 +39,7 @@ from whatif_assets.home.tables import LAKE
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.dataset import dataset
-from whatif_assets.steps.examples import examples_of
+from whatif_assets.steps.examples import Examples, examples_of
 from whatif_assets.steps.forecasting import forecast_inputs
 from whatif_assets.steps.learning_curve import learning_curve
 from whatif_assets.steps.training import TABLE as MODELS
@@ -82,7 +82,7 @@ def model_cards(
         pd.concat(importance, ignore_index=True),
         pd.concat(drift, ignore_index=True),
         part.dependence(),
-        learning_curve(home, study, configuration, part.fold),
+        part.learning_curve(home),
     )
     return dict(zip(TABLES, tables))
 
@@ -136,13 +136,16 @@ class _Fold:
     ----------
     fold, models, configuration
         The fold, the model of each part of the symbols, and the configuration.
+    examples
+        The training set.
     train, test
-        Rows of the training set and of the test.
+        Rows of the training set and of the test that can be forecast.
     """
 
     fold: Fold
     models: PartModels
     configuration: Configuration
+    examples: Examples
     train: _Rows
     test: _Rows
 
@@ -160,12 +163,8 @@ class _Fold:
 
     def scores(self, rows: _Rows) -> Scores:
         """Score the models on the rows whose label is known."""
-        rows = rows.some(len(rows.labels), True)
         forecasts = self.predictor(rows)(rows.features)
-        naive = self.configuration.label.of_kind.without_skill(rows.frame)
-        return scores_of(
-            forecasts, rows.labels, np.broadcast_to(naive, forecasts.shape)
-        )
+        return scores_of_label(self.configuration.label, rows.frame, forecasts)
 
     def importance(self) -> pd.DataFrame:
         """Compute the rows of ``feature_importance``."""
@@ -222,6 +221,11 @@ class _Fold:
             }
         )
 
+    def learning_curve(self, home: Home) -> pd.DataFrame:
+        """Compute the rows of ``learning_curve``."""
+        made = self.models, self.examples, self.test.frame
+        return learning_curve(home, self.configuration, self.fold, *made)
+
     def _by_feature(self, **figures: Any) -> pd.DataFrame:
         names = columns_of(self.configuration)
         return pd.DataFrame({"fold": self.fold.number, "feature": names, **figures})
@@ -242,10 +246,10 @@ def _folds(home: Home, study: Study, configuration: Configuration) -> Iterator[_
     columns = columns_of(configuration)
     for fold in study.folds(home.market):
         models = read_models(home, configuration.key, fold.number)
-        train = examples_of(study, configuration, frame, fold).rows
+        examples = examples_of(study, configuration, frame, fold)
         test = dataset(home, configuration, fold.test)
-        both = (_Rows.of(rows, models, columns) for rows in (train, test))
-        yield _Fold(fold, models, configuration, *both)
+        both = (_Rows.of(rows, models, columns) for rows in (examples.rows, test))
+        yield _Fold(fold, models, configuration, examples, *both)
 
 
 def _cards(

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from whatif_assets.domain.base.arrays import FloatArray
+from whatif_assets.domain.models.labels import Label
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,22 @@ def scores_of(
         skill=1 - squared / naive if naive > 0 else np.nan,
         ic=rank_correlation(expected, change),
     )
+
+
+def scores_of_label(label: Label, rows: pd.DataFrame, forecasts: FloatArray) -> Scores:
+    """Score forecasts of a label.
+
+    Parameters
+    ----------
+    label
+        The label.
+    rows
+        ``price`` and ``label`` of each row; rows without a label do not count.
+    forecasts
+        One forecast per row.
+    """
+    labels = rows["label"].to_numpy(dtype=np.float64)
+    return scores_of(forecasts, labels, label.of_kind.without_skill(rows))
 
 
 def rank_correlation(a: FloatArray, b: FloatArray) -> float:

@@ -133,6 +133,7 @@ class _Problem:
         weights: FloatArray,
         settings: LogisticSettings,
     ) -> _Problem:
+        """Lay out the problem of rows whose classes have numbers from 0."""
         hits = np.eye(numbers.max() + 1)[numbers]
         hits = hits[:, 1:] if hits.shape[1] == 2 else hits
         counted = np.ones((hits.shape[1], x.shape[1]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -68,9 +69,9 @@ class LabelKind(Settings):
         """Return the features that the label reads of its own bar."""
         return ()
 
+    @abstractmethod
     def values(self, following: Following) -> Values:
         """Compute the label of every bar."""
-        raise NotImplementedError
 
     def expected_return(
         self, label: Terms, forecasts: FloatArray, rows: pd.DataFrame
