@@ -24,6 +24,7 @@ from whatif_assets.domain.base.settings import format_value
 from whatif_assets.domain.features import Feature
 from whatif_assets.domain.models.labels import Label
 from whatif_assets.domain.models.parts import ALL, ModelPer
+from whatif_assets.domain.models.ranges import Range
 from whatif_assets.domain.models.weights import Weighting
 from whatif_assets.domain.strategies.params import json_value
 from whatif_assets.engines.backtest import Costs, Variant
@@ -31,6 +32,7 @@ from whatif_assets.engines.strategies import StrategyType, find_strategy
 from whatif_assets.settings.fields import ACCOUNT_NAMES, COSTS
 from whatif_assets.settings.keys import format_overrides, overrides_in
 from whatif_assets.settings.membership import Membership, read_membership
+from whatif_assets.settings.searched import Searched
 from whatif_assets.settings.study import Dates, Study
 from whatif_assets.settings.universe import Members, MostTraded
 
@@ -80,7 +82,7 @@ class Configuration:
     model_settings: Mapping[str, Any]
     model_seed: int
     model_per: ModelPer
-    search: Mapping[str, tuple[Any, ...]]
+    search: Searched
     search_folds: int
     search_by: str
     search_trials: int
@@ -217,7 +219,10 @@ class Configuration:
     def _model_part(self) -> dict[str, Any]:
         if self.algorithm is None:
             return {}
-        tuned = {k: list(v) for k, v in self.search.items()}
+        tuned = {
+            name: values.written if isinstance(values, Range) else list(values)
+            for name, values in self.search.items()
+        }
         return {
             "algorithm": self.algorithm,
             "backend": self.backend,

@@ -34,6 +34,7 @@ from whatif_assets.settings.fields import (
 from whatif_assets.settings.keys import check_key, format_overrides, overrides_in
 from whatif_assets.settings.label import check_classes, label_of, weighting_of
 from whatif_assets.settings.membership import read_membership
+from whatif_assets.settings.searched import searched
 from whatif_assets.settings.study import Study, parse_features
 from whatif_assets.settings.universe import Members, MostTraded
 
@@ -345,7 +346,7 @@ def _assemble(
         return default if value is None else value
 
     sweep = {k: tuple(v) for k, v in axes["sweep"].items()}
-    search = {k: tuple(v) for k, v in axes["search"].items()}
+    search = searched(key, axes["search"], general.search_by)
     entry = study.configurations[name]
     features = (
         study.parsed_features

@@ -37,6 +37,7 @@ from whatif_assets.settings.costs import (
     OptionalRate,
     OptionalTiers,
 )
+from whatif_assets.settings.searched import ends_of, values_searched
 
 AXES = ("each", "sweep", "search")
 COST_NAMES = tuple(field.name for field in dataclasses.fields(Costs))
@@ -299,6 +300,9 @@ def check_axis(key: str, axis: str, values: Any) -> None:
             f"{where}: expected 'field: [values]', found {values!r}.", field=(axis,)
         )
     for field_name, listed in values.items():
+        if axis == "search" and isinstance(listed, Mapping):
+            values_searched(f"Configuration {key}", field_name, listed)
+            continue
         if not isinstance(listed, list) or not listed:
             raise BadInput(
                 f"{where}.{field_name}: expected a list of values, found {listed!r}.",
@@ -343,7 +347,7 @@ def validate_all(
     key: str,
     fields: Mapping[str, Any],
     kinds: Kinds,
-    axes: Mapping[str, Mapping[str, Sequence[Any]]],
+    axes: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, dict[str, Any]]:
     """Validate fields and every value of the axes.
 
@@ -363,7 +367,7 @@ def validate_all(
         of_kind = kinds.names(kind)
         for name, values in axes[axis].items():
             _check_axis_field(key, axis, name, [*of_kind, *extra])
-            for value in values:
+            for value in ends_of(values_searched(f"Configuration {key}", name, values)):
                 validate_kind(
                     key,
                     "general" if name in extra else kind,
