@@ -61,6 +61,8 @@ class Configuration:
         Fixed fields of the algorithm; tuned fields are in ``search``.
     model_per
         Which symbols share a model.
+    novelty
+        Share of the training rows that rows must be near to; None to forecast all.
     axes
         Fields that have several values in the entry, under ``each`` or ``sweep``.
     base
@@ -82,6 +84,7 @@ class Configuration:
     model_settings: Mapping[str, Any]
     model_seed: int
     model_per: ModelPer
+    novelty: float | None
     search: Searched
     search_folds: int
     search_by: str
@@ -231,6 +234,7 @@ class Configuration:
             **self._search_part(),
             "model_seed": self.model_seed,
             **({"model_per": self.model_per} if self.model_per != ALL else {}),
+            **({"novelty": self.novelty} if self.novelty is not None else {}),
             "features": [feature.column for feature in self.features],
             "label": self.label.written,
             **self.weighting.written,

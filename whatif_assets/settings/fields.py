@@ -132,6 +132,13 @@ class General(Settings):
         "group: one for each group of the market. A symbol or group with too few rows "
         "has no forecasts.",
     )
+    novelty: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        description="Share of the training rows, such as 0.99, that are near to the "
+        "others. A row that is farther off than they are has no forecast.",
+    )
     model_seed: int | None = Field(default=None, ge=0)
     search_folds: int = Field(default=3, ge=2)
     search_by: Literal["grid", "random", "tpe"] = Field(

@@ -92,7 +92,35 @@ def _own(arrays: Arrays, row: Any, of: str) -> Any:
     return np.ravel(estimator.predict(row[np.newaxis]))[0]
 
 
-KINDS = {"linear": _linear, "forest": _forest, "classifier": _classifier, "own": _own}
+def _familiar_rows(arrays: Arrays, row: Any, of: str) -> Any:
+    """Forecast a row with the model inside, unless it is unlike the training rows."""
+    distance = 0.0
+    by_component = arrays["factors"].reshape(len(row), -1)
+    for constant, factors in zip(arrays["constants"], by_component):
+        component = constant
+        for value, factor in zip(row, factors):
+            component = component + value * factor
+        distance = distance + component * component
+    if not distance <= arrays["limit"][0]:
+        return np.nan
+    place = next(name for name in arrays if name.startswith("inner.0."))
+    kind = place.split(".")[2]
+    start = f"inner.0.{kind}."
+    inner = {
+        name.removeprefix(start): values
+        for name, values in arrays.items()
+        if name.startswith(start)
+    }
+    return KINDS[kind](inner, row, "")
+
+
+KINDS = {
+    "linear": _linear,
+    "forest": _forest,
+    "classifier": _classifier,
+    "own": _own,
+    "familiar_rows": _familiar_rows,
+}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)

@@ -230,6 +230,12 @@ def test_an_each_axis_needs_a_value():
             "the field algorithm is required",
             ("search",),
         ),
+        (
+            {"strategy": "buy_and_hold", "novelty": 0.99},
+            "the field algorithm is required",
+            ("novelty",),
+        ),
+        ({**FOREST, "novelty": 1.5}, "found 1.5", ("novelty",)),
         ({**FOREST, "sweep": {"threshold": ["x"]}}, "found 'x'", ("threshold",)),
     ],
 )
