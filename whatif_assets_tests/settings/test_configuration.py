@@ -92,6 +92,16 @@ class TestRanges:
         assert one.settings()["search"] == {"max_features": written}
         assert "max_features" not in one.model_settings
 
+    def test_a_study_file_has_a_range(self, tmp_path):
+        file = tmp_path / "demo.yaml"
+        file.write_text(
+            "configurations: {net: {algorithm: elastic_net, strategy: "
+            "forecast_threshold, search_by: tpe, search: {penalty: "
+            "{from: 1e-6, to: 0.1, log: true}}}}"
+        )
+        (one,) = expand(read_study(file)[0], HERE)
+        assert one.search == {"penalty": Range(1e-6, 0.1, log=True)}
+
     @pytest.mark.parametrize("by", ["grid", "random"])
     def test_steps_are_a_list(self, by):
         stepped = self.one(
