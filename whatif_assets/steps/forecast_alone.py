@@ -8,9 +8,11 @@ are enough, except for an estimator of scikit-learn, which is fitted again.
 """
 
 import argparse
+import contextlib
 import importlib
 import inspect
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +73,7 @@ def _own(arrays: Arrays, row: Any, of: str) -> Any:
     known = inspect.signature(type(estimator)).parameters
     values = {"random_state": recipe["seed"]}
     if module.partition(".")[0] in ("xgboost", "catboost"):
-        values |= {"n_jobs": 1, "thread_count": 1}
+        values |= {"n_jobs": 1, "thread_count": 1, "allow_writing_files": False}
     unset = {
         key: values[last]
         for key, value in {**dict.fromkeys(known), **estimator.get_params()}.items()
@@ -84,7 +86,8 @@ def _own(arrays: Arrays, row: Any, of: str) -> Any:
         classes, y = np.unique(y, return_inverse=True)  # it knows no classes but 0, 1
     weights = arrays["weights"]
     options = {"sample_weight": weights} if len(weights) else {}
-    estimator.fit(x, y, **options)
+    with contextlib.redirect_stdout(sys.stderr):  # CatBoost tells what it does
+        estimator.fit(x, y, **options)
     if hasattr(estimator, "predict_proba"):
         chances = estimator.predict_proba(row[np.newaxis])[0]
         classes = estimator.classes_ if classes is None else classes
