@@ -25,5 +25,7 @@ def test_output_goes_to_the_terminal_and_to_no_file(
         job = dg.GraphDefinition("job", node_defs=[speaks])
         assert job.execute_in_process(instance=instance).success
         logs = instance.compute_log_manager
-        assert not list(Path(logs.get_captured_local_path([""], "out")).parent.glob("**/*.out"))
+        assert not list(
+            Path(logs.get_captured_local_path([""], "out")).parent.glob("**/*.out")
+        )
     assert "spoken" in capfd.readouterr().out
