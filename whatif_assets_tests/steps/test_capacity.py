@@ -29,7 +29,7 @@ from whatif_assets.steps.sleeves import sleeves_of_configuration
 from whatif_assets.steps.winner import winner_of
 from whatif_assets_tests.made_once import made_once
 from whatif_assets_tests.orchestration.assets.test_portfolios import bars
-from whatif_assets_tests.undrawn import nothing_drawn
+from whatif_assets_tests.undrawn import no_pictures
 
 STUDY = """
 market:
@@ -73,7 +73,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """Return a home in which the study was run; tests only read it."""
 
     def make(folder: Path) -> None:
-        with nothing_drawn():
+        with no_pictures():
             assert run_studies(folder / "home", str(write(folder)))
 
     return Home.open(made_once(tmp_path_factory, "capacity", make) / "home")
