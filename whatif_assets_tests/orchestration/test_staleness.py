@@ -17,6 +17,9 @@ from whatif_assets.orchestration.observed import observe
 from whatif_assets_tests.domain.quality.clean_bars import clean_bars
 from whatif_assets_tests.graphql import Shown
 from whatif_assets_tests.lake_files import folder_of
+from whatif_assets_tests.undrawn import nothing_drawn
+
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 STUDY = """
 market:
@@ -53,7 +56,7 @@ def run_home(tmp_path_factory) -> Path:
     (folder / "rules.py").write_text(RULES)
     (folder / "small.yaml").write_text(STUDY)
     home, study = set_up(folder / "home", folder / "small.yaml")
-    with instance_of(home) as instance:
+    with nothing_drawn(), instance_of(home) as instance:
         assert Runner(home, instance).run(study) == []
     return folder
 
