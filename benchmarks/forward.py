@@ -49,7 +49,7 @@ def measure(sharpe: float, sessions: int, clusters: bool) -> dict[str, Any]:
     for draw in range(DRAWS):
         noise = returns_of(np.random.default_rng([draw, sessions]), sessions, clusters)
         backtest, following = noise[:sessions], noise[sessions:]
-        promise = Promise(backtest - backtest.mean() + edge, edge, seed=draw)
+        promise = Promise.of(backtest - backtest.mean() + edge, edge, seed=draw)
         lasts = compare(promise, following + edge)
         false_alarms += lasts.standing is Standing.WORSE
         at = HORIZON // 4

@@ -16,14 +16,13 @@ Politis and Romano, The stationary bootstrap, JASA, 1994.
 
 from __future__ import annotations
 
-import functools
 import math
 from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
 
-from whatif_assets.domain.base.arrays import FloatArray
+from whatif_assets.domain.base.arrays import FloatArray, Mask
 from whatif_assets.domain.selection.resampling import block_length, resamples
 from whatif_assets.domain.selection.sharpe import varies
 
@@ -48,94 +47,93 @@ class Promise:
 
     Attributes
     ----------
-    returns
-        Return of each out-of-sample session of the backtest, oldest first, finite.
     expected
         Mean return per session that is left after the haircut for luck.
-    seed
-        Seed of the resamples.
+    threshold
+        Cumulative sum at which a record is called; NaN if nothing is promised.
+    sessions_needed
+        Sessions within which four of five edges that are gone are called; None if that
+        takes more than `HORIZON` sessions, or nothing is promised.
+    low, high
+        Band of the cumulative return after 1, 2, ... `HORIZON` sessions; empty if
+        nothing is promised. The lower end belongs to the mean after the haircut, the
+        upper end to the mean of the backtest. On each single session, 19 of 20 records
+        of an edge between the two are inside.
     """
 
-    returns: FloatArray
     expected: float
-    seed: int
+    threshold: float
+    sessions_needed: int | None
+    low: FloatArray
+    high: FloatArray
+
+    @classmethod
+    def of(cls, returns: FloatArray, expected: float, seed: int) -> Promise:
+        """Make the promise of a backtest.
+
+        Parameters
+        ----------
+        returns
+            Return of each out-of-sample session, oldest first, finite.
+        expected
+            As of `Promise`. Nothing is promised if it is NaN or not positive, or if the
+            returns do not vary or have fewer than `FEWEST_SESSIONS` sessions.
+        seed
+            Seed of the resamples.
+        """
+        long = len(returns) >= FEWEST_SESSIONS
+        if not (long and varies(returns) and expected > 0):
+            return cls(expected, math.nan, None, np.empty(0), np.empty(0))
+        paths = _deviations(returns, seed)
+        highest = cumulative_sums(expected + paths, expected).max(axis=1)
+        threshold = float(np.quantile(highest, 1 - FALSE_ALARMS))
+        needed = _needed(cumulative_sums(paths, expected) > threshold)
+        ends = [(1 - BAND) / 2, (1 + BAND) / 2]
+        low, high = np.quantile(paths.cumsum(axis=1), ends, axis=0)
+        passed = np.arange(1, HORIZON + 1)
+        low, high = (
+            end + passed * mean
+            for end, mean in ((low, expected), (high, max(expected, returns.mean())))
+        )
+        return cls(expected, threshold, needed, low, high)
 
     @property
     def is_made(self) -> bool:
-        """Whether the backtest is long enough, varies, and leaves an edge."""
-        long = len(self.returns) >= FEWEST_SESSIONS
-        return long and varies(self.returns) and self.expected > 0
+        """Whether anything is promised."""
+        return not math.isnan(self.threshold)
 
-    @functools.cached_property
-    def _deviations(self) -> FloatArray:
-        """Paths of deviations from the mean, (PATHS, HORIZON), drawn in blocks."""
-        n = len(self.returns)
-        laps = n * math.ceil(HORIZON / n)  # a whole number of times round the backtest
-        block = block_length(self.returns)
-        drawn = resamples(laps, block, PATHS, self.seed) % n
-        centred = self.returns - self.returns.mean()
-        paths = centred[drawn[:, :HORIZON]]
-        # A short sample shows negative dependence by chance, which would narrow the
-        # paths: they spread at least as far as without any dependence.
-        spread = paths.sum(axis=1).std() / (centred.std() * HORIZON**0.5)
-        return np.asarray(paths / min(spread, 1.0) * self._scales(block)[:, None])
 
-    def _scales(self, block: int) -> FloatArray:
-        """How far the true deviation may be from that of the backtest, by path.
+def _deviations(returns: FloatArray, seed: int) -> FloatArray:
+    """Draw paths of deviations from the mean, in blocks: (PATHS, HORIZON) float64."""
+    n, block = len(returns), block_length(returns)
+    laps = n * math.ceil(HORIZON / n)  # a whole number of times round the backtest
+    drawn = resamples(laps, block, PATHS, seed)[:, :HORIZON] % n
+    centred = returns - returns.mean()
+    paths = centred[drawn]
+    # A short sample shows negative dependence by chance, which would narrow the paths:
+    # they spread at least as far as without any dependence.
+    spread = paths.sum(axis=1).std() / (centred.std() * HORIZON**0.5)
+    scales = _scales(centred, block, seed)
+    return np.asarray(paths / min(spread, 1.0) * scales[:, None])
 
-        The variance of a sample is known as well as its blocks and its kurtosis allow:
-        as if it had 2 n / (kurtosis - 1) / block degrees of freedom.
-        """
-        centred = self.returns - self.returns.mean()
-        kurtosis = max(float((centred**4).mean() / (centred**2).mean() ** 2), 3.0)
-        freedom = 2 * len(centred) / (kurtosis - 1) / block
-        draw = np.random.default_rng(self.seed)
-        return np.asarray(np.sqrt(freedom / draw.chisquare(freedom, PATHS)))
 
-    @functools.cached_property
-    def threshold(self) -> float:
-        """Cumulative sum at which a record is called; NaN without a promise."""
-        if not self.is_made:
-            return math.nan
-        highest = cumulative_sums(self.expected + self._deviations, self.expected).max(
-            axis=1
-        )
-        return float(np.quantile(highest, 1 - FALSE_ALARMS))
+def _scales(centred: FloatArray, block: int, seed: int) -> FloatArray:
+    """Draw how far the true deviation may be from that of the backtest, by path.
 
-    @functools.cached_property
-    def sessions_needed(self) -> int | None:
-        """Sessions within which four of five edges that are gone are called.
+    The variance of a sample is known as well as its blocks and its kurtosis allow: as
+    if it had 2 n / (kurtosis - 1) / block degrees of freedom.
+    """
+    kurtosis = max(float((centred**4).mean() / (centred**2).mean() ** 2), 3.0)
+    freedom = 2 * len(centred) / (kurtosis - 1) / block
+    draw = np.random.default_rng(seed)
+    return np.asarray(np.sqrt(freedom / draw.chisquare(freedom, PATHS)))
 
-        None if it takes more than `HORIZON` sessions, or nothing was promised.
-        """
-        if not self.is_made:
-            return None
-        called = cumulative_sums(self._deviations, self.expected) > self.threshold
-        first = np.where(called.any(axis=1), called.argmax(axis=1) + 1, HORIZON + 1)
-        needed = int(np.sort(first)[math.ceil(POWER * PATHS) - 1])
-        return needed if needed <= HORIZON else None
 
-    def band(self, sessions: int) -> tuple[FloatArray, FloatArray]:
-        """Compute the band of the cumulative return, from the first session on.
-
-        Its lower end belongs to the mean after the haircut, its upper end to the mean
-        of the backtest. On each single session, 19 of 20 records of an edge between the
-        two are inside.
-
-        Returns
-        -------
-        low, high : numpy.ndarray
-            (sessions,) float64; NaN after `HORIZON` sessions or without a promise.
-        """
-        low, high = np.full((2, sessions), np.nan)
-        n = min(sessions, HORIZON)
-        if self.is_made and n:
-            paths = self._deviations[:, :n].cumsum(axis=1)
-            ends = np.quantile(paths, [(1 - BAND) / 2, (1 + BAND) / 2], axis=0)
-            passed = np.arange(1, n + 1)
-            low[:n] = ends[0] + self.expected * passed
-            high[:n] = ends[1] + max(self.expected, self.returns.mean()) * passed
-        return low, high
+def _needed(called: Mask) -> int | None:
+    """Count the sessions within which the share `POWER` of the paths is called."""
+    first = np.where(called.any(axis=1), called.argmax(axis=1) + 1, HORIZON + 1)
+    needed = int(np.sort(first)[math.ceil(POWER * PATHS) - 1])
+    return needed if needed <= HORIZON else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,13 +142,13 @@ class Record:
 
     Attributes
     ----------
-    standing
-        What the record says.
+    standing, standings
+        What the record says, and what it said after each session.
     cumulative, alarm
         Sum of the returns up to each session, and the line below which the record is
         called; (sessions,) float64, the line NaN without a promise.
     low, high
-        See `Promise.band`.
+        The band of the promise; NaN after `HORIZON` sessions or without a promise.
     called_after
         Number of sessions after which the record was called; None if it was not.
     still_needed
@@ -159,6 +157,7 @@ class Record:
     """
 
     standing: Standing
+    standings: tuple[Standing, ...]
     cumulative: FloatArray
     alarm: FloatArray
     low: FloatArray
@@ -204,19 +203,39 @@ def compare(promise: Promise, returns: FloatArray) -> Record:
     sums = cumulative_sums(returns[None, :], promise.expected)[0]
     called = np.flatnonzero(sums > promise.threshold)  # never above NaN
     after = int(called[0]) + 1 if len(called) else None
-    if after is not None:
-        standing = Standing.WORSE
-    elif not promise.is_made:
-        standing = Standing.NO_PROMISE
-    elif needed is not None and n >= needed:
-        standing = Standing.AS_PROMISED
-    else:
-        standing = Standing.TOO_EARLY
+    standings = tuple(_standing(promise, after, passed) for passed in range(n + 1))
     total = returns.cumsum()
-    # The sum is above the threshold exactly where the total is below this line.
-    line = total + sums - promise.threshold
-    still = None if needed is None else max(needed - n, 0)
-    return Record(standing, total, line, *promise.band(n), after, still)
+    low, high = (_first(end, n) for end in (promise.low, promise.high))
+    return Record(
+        standings[-1],
+        standings[1:],
+        total,
+        # The sum is above the threshold exactly where the total is below this line.
+        total + sums - promise.threshold,
+        low,
+        high,
+        called_after=after,
+        still_needed=None if needed is None else max(needed - n, 0),
+    )
+
+
+def _standing(promise: Promise, called_after: int | None, passed: int) -> Standing:
+    """Say what a record says after some sessions."""
+    if not promise.is_made:
+        return Standing.NO_PROMISE
+    if called_after is not None and passed >= called_after:
+        return Standing.WORSE
+    needed = promise.sessions_needed
+    if needed is not None and passed >= needed:
+        return Standing.AS_PROMISED
+    return Standing.TOO_EARLY
+
+
+def _first(values: FloatArray, n: int) -> FloatArray:
+    """Return the first n values, followed by NaN if there are fewer."""
+    found = np.full(n, np.nan)
+    found[: len(values)] = values[:n]
+    return found
 
 
 def cumulative_sums(returns: FloatArray, expected: float) -> FloatArray:
