@@ -22,7 +22,7 @@ DRAWS = 100
 SESSIONS_PER_YEAR = 252
 DIES_AFTER = 100
 # Annual Sharpe ratio that is promised, and sessions of the backtest.
-MARKETS = ((2.0, 500), (3.0, 250), (5.0, 250), (5.0, 120))
+MARKETS = ((2.0, 500), (3.0, 250), (5.0, 120))
 
 
 def main() -> None:

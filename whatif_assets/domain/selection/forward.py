@@ -29,6 +29,7 @@ from whatif_assets.domain.selection.sharpe import varies
 HORIZON = 1_000  # sessions
 FALSE_ALARMS, POWER, BAND = 0.05, 0.8, 0.95
 PATHS = 2_000
+STUDENT_KURTOSIS = 9.0
 FEWEST_SESSIONS = 20  # of a backtest that can promise anything
 
 
@@ -121,9 +122,13 @@ def _scales(centred: FloatArray, block: int, seed: int) -> FloatArray:
     """Draw how far the true deviation may be from that of the backtest, by path.
 
     The variance of a sample is known as well as its blocks and its kurtosis allow: as
-    if it had 2 n / (kurtosis - 1) / block degrees of freedom.
+    if it had 2 n / (kurtosis - 1) / block degrees of freedom. A short sample hides its
+    kurtosis, so it is taken to be at least that of Student's distribution with 5
+    degrees of freedom.
     """
-    kurtosis = max(float((centred**4).mean() / (centred**2).mean() ** 2), 3.0)
+    kurtosis = max(
+        float((centred**4).mean() / (centred**2).mean() ** 2), STUDENT_KURTOSIS
+    )
     freedom = 2 * len(centred) / (kurtosis - 1) / block
     draw = np.random.default_rng(seed)
     return np.asarray(np.sqrt(freedom / draw.chisquare(freedom, PATHS)))
