@@ -18,6 +18,7 @@ from whatif_assets.home.forward_entries import Forward, Frozen
 from whatif_assets.home.frozen import FOLDER, FrozenWinner, latest_winners
 from whatif_assets.home.home import Home
 from whatif_assets.home.ledger import Ledger
+from whatif_assets.steps import freezing
 from whatif_assets.steps.forward import (
     forward_sessions,
     forward_table,
@@ -124,12 +125,12 @@ class TestFreezing:
         assert again.record.known_until == LAST.isoformat()
         assert "was changed or removed" in record_forward(home)["tried"].fault
 
-    def test_another_winner_starts_another_record(self, home):
+    def test_another_winner_starts_another_record(self, home, monkeypatch):
         ingested(home, NEW[:2])
         record_forward(home)
         (winner,) = winners(home)
-        row = {**winner.row, "settings": f" {winner.row['settings']}"}
-        second = freeze(dataclasses.replace(winner, row=row))
+        monkeypatch.setattr(freezing, "identity_of", lambda _: "another")
+        second = freeze(winner)
         assert second is not None
         assert second.record.known_until == NEW[1].isoformat()
         ingested(home, NEW[2:])
