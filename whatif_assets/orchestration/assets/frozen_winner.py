@@ -12,7 +12,8 @@ from whatif_assets.orchestration.resources import HomeResource
 from whatif_assets.orchestration.unpartitioned import unpartitioned_result
 from whatif_assets.steps.code_versions import CODE_VERSIONS
 from whatif_assets.steps.freezing import freeze
-from whatif_assets.steps.freshness import winners
+from whatif_assets.steps.freshness import Freshness
+from whatif_assets.steps.winner import winner_of
 
 
 def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
@@ -38,20 +39,18 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
 
 
 def freeze_all(home: Home) -> tuple[int, str, dict[str, Any]]:
-    """Freeze the winner of every study.
+    """Freeze the winner of every study with a fresh verdict; others keep theirs.
 
     Returns
     -------
     tuple
         The number of frozen winners, the data version and the metadata.
-
-    Raises
-    ------
-    BadInput
-        The leaderboard of a study is stale or missing.
     """
-    for winner in winners(home):
-        freeze(winner)
+    fresh = Freshness(home)
+    for name, study in home.studies().items():
+        judged = fresh.of("verdicts", name).is_fresh
+        if judged and (winner := winner_of(fresh, study)):
+            freeze(winner)
     latest = latest_winners(home)
     shown = {
         f"{study}_winner": f"{one.record.configuration} {one.record.variant}, frozen "

@@ -20,8 +20,8 @@ from whatif_assets.report.page.markup import Section, listed, paragraph, table
 
 TITLE = "Forward record"
 NONE = (
-    "Nothing is frozen yet. What a verdict names is frozen, and the sessions after that "
-    "are its forward record."
+    "Nothing is frozen yet. What a verdict names is frozen, and the sessions after "
+    "that are its forward record."
 )
 EARLIER = 10  # frozen winners that are listed
 BAND = "rgba(0, 114, 178, 0.15)"
