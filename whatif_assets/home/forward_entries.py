@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Frozen:
-    """A winner that was frozen when a verdict was given, or that won again.
+    """A winner that was frozen when a verdict was given.
 
     Attributes
     ----------
@@ -16,7 +16,10 @@ class Frozen:
     market
         Identity of the market data.
     winner
-        Identity of the frozen winner; it names the folder with its copy.
+        Identity of the frozen winner: what it is, and what was known when it was
+        frozen. It names the folder with its copy.
+    settings
+        Hash of what it is, alone.
     verdict
         Headline of the verdict.
     known_until
@@ -33,6 +36,7 @@ class Frozen:
     variant: str
     market: str
     winner: str
+    settings: str
     verdict: str
     known_until: str
     code: str

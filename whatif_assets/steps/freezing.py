@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -29,7 +30,8 @@ FRAME = {"symbols", "universes", "evaluation"}
 def freeze(winner: Winner) -> FrozenWinner | None:
     """Freeze a winner that a verdict names, unless it is frozen already.
 
-    A winner that wins again continues its record.
+    A winner that wins again after another one starts another record, since the
+    sessions in between have helped to choose it.
 
     Returns
     -------
@@ -39,21 +41,24 @@ def freeze(winner: Winner) -> FrozenWinner | None:
     verdict = read_verdicts(winner)
     if verdict.empty or not verdict["names_winner"].iloc[0]:
         return None
-    home, identity = winner.home, identity_of(winner)
+    home, settings = winner.home, settings_hash(winner)
     latest = latest_winners(home).get(winner.study.name)
-    if latest is not None and latest.record.winner == identity:
+    if latest is not None and latest.record.settings == settings:
         return latest
-    ledger, market = Ledger.of(home), market_id(home.market)
+    known_until = _known_until(winner)
+    identity = combined_hash([settings, known_until])
+    ledger = Ledger.of(home)
     before = [
         entry.record
         for entry in ledger.entries
         if isinstance(entry.record, Frozen) and entry.record.winner == identity
     ]
-    ledger.append(before[0] if before else _frozen(winner, identity, market, verdict))
+    named = {"winner": identity, "settings": settings, "known_until": known_until}
+    ledger.append(before[0] if before else _frozen(winner, verdict, named))
     return latest_winners(home)[winner.study.name]
 
 
-def identity_of(winner: Winner) -> str:
+def settings_hash(winner: Winner) -> str:
     """Hash what a winner is: its settings, the user's code, and the market.
 
     The last session does not count, and nor does the version of the project's code.
@@ -75,9 +80,7 @@ def identity_of(winner: Winner) -> str:
     )
 
 
-def _frozen(
-    winner: Winner, identity: str, market: str, verdict: pd.DataFrame
-) -> Frozen:
+def _frozen(winner: Winner, verdict: pd.DataFrame, named: Mapping[str, str]) -> Frozen:
     """Copy a winner, and describe the copy for the ledger."""
     home, study = winner.home, winner.study
     last = study.folds(home.market)[-1].number
@@ -90,13 +93,12 @@ def _frozen(
         study=study.name,
         configuration=winner.configuration.key,
         variant=winner.variant.id,
-        market=market,
-        winner=identity,
+        market=market_id(home.market),
+        **named,
         verdict=str(verdict["verdict"].iloc[0]),
-        known_until=_known_until(winner),
         code=CODE_VERSIONS["forward_results"],
         data=combined_hash(sorted(winner.made_of.items())),
-        content=write_copy(home, study, identity, promise, models),
+        content=write_copy(home, study, named["winner"], promise, models),
     )
 
 

@@ -15,7 +15,7 @@ import pytest
 from whatif_assets.command_line.runs import Runner
 from whatif_assets.command_line.studies import run_studies
 from whatif_assets.home.forward_entries import Forward, Frozen
-from whatif_assets.home.frozen import FOLDER, FrozenWinner, latest_winners
+from whatif_assets.home.frozen import FrozenWinner, latest_winners
 from whatif_assets.home.home import Home
 from whatif_assets.home.ledger import Ledger
 from whatif_assets.steps import freezing
@@ -25,7 +25,7 @@ from whatif_assets.steps.forward import (
     record_forward,
     winners_table,
 )
-from whatif_assets.steps.freezing import freeze, identity_of
+from whatif_assets.steps.freezing import freeze, settings_hash
 from whatif_assets.steps.freshness import winners
 from whatif_assets_tests.made_once import made_once
 from whatif_assets_tests.split_market import ingested
@@ -101,7 +101,7 @@ class TestFreezing:
     def test_a_run_freezes_what_the_verdict_names(self, judged_home):
         home = Home.open(judged_home)
         frozen, (winner,) = frozen_of(home), winners(home)
-        assert frozen.record.winner == identity_of(winner)
+        assert frozen.record.settings == settings_hash(winner)
         assert frozen.record.configuration == "tried.linear"
         assert frozen.record.known_until == LAST.isoformat()
         assert frozen.promise.is_made
@@ -114,25 +114,16 @@ class TestFreezing:
         assert freeze(winner) is not None
         assert len(Ledger.of(home).entries) == before
 
-    def test_bars_that_are_known_already_are_not_forward(self, home):
-        ingested(home, NEW[:2])
-        record = frozen_of(home).record
-        shutil.rmtree(Ledger.of(home).folder / FOLDER / record.winner)
-        Ledger.of(home).append(dataclasses.replace(record, winner="other"))
-        (winner,) = winners(home)
-        again = freeze(winner)  # A winner that wins again continues its own record.
-        assert again is not None
-        assert again.record.known_until == LAST.isoformat()
-        assert "was changed or removed" in record_forward(home)["tried"].fault
-
     def test_another_winner_starts_another_record(self, home, monkeypatch):
         ingested(home, NEW[:2])
         record_forward(home)
         (winner,) = winners(home)
-        monkeypatch.setattr(freezing, "identity_of", lambda _: "another")
-        second = freeze(winner)
+        with monkeypatch.context() as patch:
+            patch.setattr(freezing, "settings_hash", lambda _: "another")
+            second = freeze(winner)
         assert second is not None
         assert second.record.known_until == NEW[1].isoformat()
+        assert record_forward(home)["tried"].added == ()
         ingested(home, NEW[2:])
         record_forward(home)
         assert [one.session for one in sessions_of(home)] == [NEW[2].isoformat()]
@@ -140,6 +131,25 @@ class TestFreezing:
         assert found["session"].tolist() == NEW
         assert found["winner"].nunique() == 2
         assert winners_table(home, "tried")["is_latest"].tolist() == [False, True]
+
+    def test_a_winner_that_wins_again_gets_no_session_that_chose_it(
+        self, home, monkeypatch
+    ):
+        (winner,) = winners(home)
+        with monkeypatch.context() as patch:
+            patch.setattr(freezing, "settings_hash", lambda _: "another")
+            freeze(winner)
+        first = freeze(winner)  # Nothing new was known, so it is the same record.
+        assert first is not None
+        assert first.record.known_until == LAST.isoformat()
+        with monkeypatch.context() as patch:
+            patch.setattr(freezing, "settings_hash", lambda _: "a third")
+            freeze(winner)
+        ingested(home, NEW[:2])
+        again = freeze(winner)
+        assert again is not None
+        assert again.record.known_until == NEW[1].isoformat()
+        assert record_forward(home)["tried"].added == ()
 
 
 class TestRecord:
