@@ -144,6 +144,7 @@ def test_a_corrected_bar_makes_its_session_stale_and_then_what_reads_it(home, so
         found = stale(home, instance)
         assert found.pop("features") == {LAST}
         assert found.pop("data_quality") == {""}
+        assert found.pop("forward_results") == {""}
         # Models are trained on the two sessions before.
         assert found.pop("backtest_results") == {"small.fit", "small.cross"}
         assert found.pop("forecasts") == {"small.fit"}
