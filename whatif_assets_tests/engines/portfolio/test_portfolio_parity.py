@@ -80,7 +80,7 @@ leverage = sometimes([1.5, 3.0], 1.0)
 reserve = sometimes([100.0, 20.0], 0.0)
 
 
-@settings(max_examples=800, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=2_000, deadline=None, suppress_health_check=SLOW)
 @given(
     seed=st.integers(0, 2**32 - 1),
     n_symbols=st.sampled_from([1, 2, 5, 9]),
