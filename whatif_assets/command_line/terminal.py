@@ -69,6 +69,11 @@ def progress_display() -> Iterator[None]:
             stop()
 
 
+def say(sentence: str) -> None:
+    """Print a sentence about a run, without wrapping it."""
+    console.print(Text(sentence), soft_wrap=True)
+
+
 def show_problem(message: str) -> None:
     """Print an error message on standard error, without wrapping its lines."""
     errors.print(Text(message), style="red", soft_wrap=True)

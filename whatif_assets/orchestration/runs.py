@@ -7,14 +7,12 @@ import functools
 import itertools
 import logging
 import warnings
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import date
 from typing import Any
 
 import dagster as dg
-from rich.text import Text
 
-from whatif_assets.command_line.terminal import console
 from whatif_assets.domain.base.errors import BadInput, few
 from whatif_assets.domain.quality.losses import in_words as losses_in_words
 from whatif_assets.home.home import Home
@@ -59,6 +57,8 @@ class Runner:
         The home, and the Dagster instance that records its runs.
     sealed
         Whether to leave holdouts unopened.
+    say
+        Called with each sentence about what was computed, left out or removed.
     """
 
     def __init__(
@@ -66,8 +66,10 @@ class Runner:
         home: Home,
         instance: dg.DagsterInstance,
         sealed: bool = False,
+        say: Callable[[str], None] = print,
     ) -> None:
         claim_name(home, instance)
+        self._say = say
         self._home, self._instance, self._sealed = home, instance, sealed
         self._done: dict[str, list[RunEntry]] = {}
         self._moved: set[str] = set()
@@ -105,7 +107,7 @@ class Runner:
         self._instance.add_dynamic_partitions(name, changes.add)
         for key, why in changes.remove.items():
             self._instance.delete_dynamic_partition(name, key)
-            console.print(f"{key} is removed: {why}.", highlight=False, markup=False)
+            self._say(f"{key} is removed: {why}.")
         if changes.remove:
             update_keys(self._home, self._keys())  # records the keys as removed
 
@@ -134,7 +136,7 @@ class Runner:
         if may_lose == "nothing":
             return losses
         for line in losses:
-            console.print(Text(line), soft_wrap=True)
+            self._say(line)
         return []
 
     def _fit_ahead(self, study: Study, on_spark: Sequence[Configuration]) -> None:
@@ -266,7 +268,7 @@ class Runner:
         """Print what was computed for an asset and why, unless everything is new."""
         entries = self._done.pop(asset, [])
         if untouched or any(entry.why_computed != NEW for entry in entries):
-            console.print(in_words(asset, entries, untouched), highlight=False)
+            self._say(in_words(asset, entries, untouched))
 
     def _keys(self) -> list[str]:
         name = f"{self._prefix}configurations"
