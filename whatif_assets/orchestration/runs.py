@@ -103,18 +103,18 @@ class Runner:
     def _update_keys(self) -> None:
         """Register the partition keys of the home's studies, and remove old ones."""
         name = f"{self._prefix}configurations"
-        changes = update_keys(self._home, self._keys())
+        changes = update_keys(self._home, self.keys())
         self._instance.add_dynamic_partitions(name, changes.add)
         for key, why in changes.remove.items():
             self._instance.delete_dynamic_partition(name, key)
             self._say(f"{key} is removed: {why}.")
         if changes.remove:
-            update_keys(self._home, self._keys())  # records the keys as removed
+            update_keys(self._home, self.keys())  # records the keys as removed
 
     def _run_study(self, study: Study) -> list[str]:
         """Compute the sessions, models and results of a study and its what-ifs."""
         resolved = self._home.resolve(study)
-        added, faults = what_ifs(self._home, study, self._keys())
+        added, faults = what_ifs(self._home, study, self.keys())
         failures = [*resolved.faults.values(), *faults.values()]
         configurations = [*resolved.configurations, *added]
         on_spark = [c for c in configurations if fitted_on_spark(c)]
@@ -167,7 +167,7 @@ class Runner:
                     ready.append(key)
                 elif state.upstream[1] != key:  # else its own failure is in the list
                     blocked.setdefault(state.because, []).append(key)
-            failures += self.run_keys(asset, ready, self._keys())
+            failures += self.run_keys(asset, ready, self.keys())
         return failures + [
             f"{few(list(dict.fromkeys(keys)))}: not computed, because {because}"
             for because, keys in blocked.items()
@@ -270,7 +270,18 @@ class Runner:
         if untouched or any(entry.why_computed != NEW for entry in entries):
             self._say(in_words(asset, entries, untouched))
 
-    def _keys(self) -> list[str]:
+    def register(self, key: str) -> None:
+        """Register a configuration that is asked for."""
+        self._instance.add_dynamic_partitions(f"{self._prefix}configurations", [key])
+
+    def unregister(self, key: str) -> None:
+        """Remove the partition of a configuration, and no longer know it."""
+        name = f"{self._prefix}configurations"
+        self._instance.delete_dynamic_partition(name, key)
+        self._update_keys()
+
+    def keys(self) -> list[str]:
+        """List the registered configurations."""
         name = f"{self._prefix}configurations"
         return list(self._instance.get_dynamic_partitions(name))
 
