@@ -23,8 +23,8 @@ from whatif_assets.home.trial_identity import evaluated_sessions
 from whatif_assets.home.what_ifs import update_keys, what_ifs
 from whatif_assets.orchestration.assets import features
 from whatif_assets.orchestration.automation import JOBS
+from whatif_assets.orchestration.chain import chain_of
 from whatif_assets.orchestration.claims import claim_name
-from whatif_assets.orchestration.code_location import build_definitions
 from whatif_assets.orchestration.dagster_private import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
@@ -74,7 +74,7 @@ class Runner:
         self._done: dict[str, list[RunEntry]] = {}
         self._moved: set[str] = set()
         _silence()
-        self._definitions = build_definitions(home.path)
+        self._definitions = chain_of(home)
         self._prefix = f"{home.market.name}_" if home.market.name else ""
 
     def run(self, *studies: Study) -> list[str]:
@@ -100,6 +100,26 @@ class Runner:
         observe(self._home, self._instance, forced_backend())
         return list(dict.fromkeys(failures))
 
+    def refresh(self, *studies: Study) -> list[str]:
+        """Compute the bars and features of studies that are missing or stale.
+
+        Returns
+        -------
+        list of str
+            A message for each failure.
+        """
+        failures: list[str] = []
+        for study in studies:
+            failures += self._refresh(study)
+        observe(self._home, self._instance, forced_backend())
+        return list(dict.fromkeys(failures))
+
+    def _refresh(self, study: Study) -> list[str]:
+        """Compute a study's sessions, and report the bars that were left out."""
+        sessions = study.sessions(self._home.market)
+        failures = self._run_sessions(self._sessions_of_bars(study), sessions)
+        return failures + self._losses(study)
+
     def _update_keys(self) -> None:
         """Register the partition keys of the home's studies, and remove old ones."""
         name = f"{self._prefix}configurations"
@@ -121,9 +141,7 @@ class Runner:
         here = [c for c in configurations if not fitted_on_spark(c)]
         name = f"{self._prefix}configurations"
         self._instance.add_dynamic_partitions(name, [c.key for c in configurations])
-        sessions = study.sessions(self._home.market)
-        failures += self._run_sessions(self._sessions_of_bars(study), sessions)
-        failures += self._losses(study)
+        failures += self._refresh(study)
         if here:
             self._fit_ahead(study, on_spark)
         return failures + self._evaluate(here) + self._evaluate(on_spark)

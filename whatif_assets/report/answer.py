@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -121,9 +122,10 @@ class Answer:
 
 def _table(frame: pd.DataFrame) -> str:
     """Write a table as Markdown."""
-    rows = [list(frame), ["---"] * len(frame.columns), *frame.to_numpy().tolist()]
+    lines: list[list[Any]] = [list(frame), ["---"] * len(frame.columns)]
+    lines += [list(row) for row in frame.itertuples(index=False)]
     cells = (
-        " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in row)
-        for row in rows
+        " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in line)
+        for line in lines
     )
-    return "\n".join(f"| {row} |" for row in cells)
+    return "\n".join(f"| {line} |" for line in cells)
