@@ -14,6 +14,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from whatif_assets.command_line.tables import print_json
 from whatif_assets.command_line.terminal import console
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.home.home import Home
@@ -31,10 +32,13 @@ from whatif_assets.steps.evaluation import NOTES
 from whatif_assets.steps.leaderboard import CANDIDATE
 
 LEADERBOARD = "leaderboard"
+WIDE = 100  # characters of a terminal in which headings need one line
 
 
-def print_report(home_path: Path, study: str | None) -> bool:
+def print_report(home_path: Path, study: str | None, *, as_json: bool = False) -> bool:
     """Print the last result of one study or of all, and warn if it is out of date.
+
+    As JSON, the whole leaderboard of the studies is printed, and nothing else.
 
     Raises
     ------
@@ -45,6 +49,11 @@ def print_report(home_path: Path, study: str | None) -> bool:
     studies = [named_study(home, study)] if study else list(home.studies().values())
     if not home.database.exists():
         raise no_report(home.database)
+    if as_json:
+        with opened(home) as connection:
+            every = [_rows_of(connection, LEADERBOARD, one.name) for one in studies]
+        print_json(pd.concat(every).sort_values(["study", "rank"]))
+        return True
     for chosen in studies:
         if note := outdated_note(home, chosen):
             console.print(note, style="yellow", highlight=False)
@@ -140,11 +149,13 @@ def _leaderboard(rows: pd.DataFrame, study: Study, home: Home) -> Table:
     )
     ranked = rows.sort_values("rank")
     shown = leaders(ranked, study)
+    is_narrow = console.width < WIDE
     for name in shown.columns:
         if name == "configuration":
-            table.add_column(name, overflow="fold", min_width=24)
+            table.add_column(name, overflow="fold", min_width=20 if is_narrow else 24)
         else:
-            table.add_column(name, justify="right", no_wrap=True)
+            heading = name.replace(" ", "\n") if is_narrow else name
+            table.add_column(heading, justify="right", no_wrap=True)
     roles = ranked.drop_duplicates("configuration")["role"]
     for cells, role in zip(shown.itertuples(index=False), roles):
         table.add_row(*cells, style="" if role == CANDIDATE else "dim")

@@ -18,7 +18,6 @@ from whatif_assets.home.home import Home
 from whatif_assets.home.manifest import NEW
 from whatif_assets.home.quality_findings import left_out_of
 from whatif_assets.home.run_history import RunEntry, in_words, read_run_history
-from whatif_assets.home.trial_identity import evaluated_sessions
 from whatif_assets.home.what_ifs import update_keys, what_ifs
 from whatif_assets.orchestration.assets import features
 from whatif_assets.orchestration.automation import JOBS
@@ -35,13 +34,10 @@ from whatif_assets.orchestration.run_failures import failures_of
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.backend import fitted_on_spark, forced_backend
-from whatif_assets.steps.backtesting import indicators_of
 from whatif_assets.steps.fitting_ahead import fit_ahead
 from whatif_assets.steps.freshness import Freshness
-from whatif_assets.steps.leaderboard import configurations_of
-from whatif_assets.steps.placebos import features_read
+from whatif_assets.steps.planning import sessions_of_bars
 from whatif_assets.steps.reuse import same_inputs
-from whatif_assets.steps.session_features import history
 
 RANGE = (ASSET_PARTITION_RANGE_START_TAG, ASSET_PARTITION_RANGE_END_TAG)
 # What a run is about, as a tag by which the UI lists and filters runs.
@@ -118,8 +114,8 @@ class Runner:
     def _refresh(self, study: Study) -> list[str]:
         """Compute a study's sessions, and report the bars that were left out."""
         sessions = study.sessions(self._home.market)
-        failures = self._run_sessions(self._sessions_of_bars(study), sessions)
-        return failures + self._losses(study)
+        for_bars = sessions_of_bars(self._home, study)
+        return self._run_sessions(for_bars, sessions) + self._losses(study)
 
     def _update_keys(self) -> None:
         """Register the partition keys of the home's studies, and remove old ones."""
@@ -150,7 +146,7 @@ class Runner:
     def _losses(self, study: Study) -> list[str]:
         """Report the bars that were left out, as failures if the market allows none."""
         may_lose = self._home.market.may_lose
-        days = set(self._sessions_of_bars(study))
+        days = set(sessions_of_bars(self._home, study))
         losses = losses_in_words(left_out_of(self._home.lake, days), may_lose)
         if may_lose == "nothing":
             return losses
@@ -210,19 +206,6 @@ class Runner:
             for asset in chosen[1:]:
                 failures += self._execute("rank_configurations", [asset], {})
         return failures
-
-    def _sessions_of_bars(self, study: Study) -> list[date]:
-        """List the sessions whose bars a study needs: its own and the warm-up."""
-        sessions = study.sessions(self._home.market)
-        needed = set(sessions)
-        for size, some in self._home.features().items():
-            needed.update(history(self._home, sessions[0], some, size))
-        first = evaluated_sessions(self._home, study)[0]
-        for configuration in configurations_of(self._home, study):
-            read = [*indicators_of(configuration), *features_read()]
-            size = self._home.bar_size(configuration)
-            needed.update(history(self._home, first, read, size))
-        return sorted(needed)
 
     def _run_sessions(
         self, for_bars: Sequence[date], for_features: Sequence[date]
