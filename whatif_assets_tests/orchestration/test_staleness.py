@@ -9,11 +9,11 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from whatif_assets.command_line.instances import instance_of
-from whatif_assets.command_line.runs import Runner
 from whatif_assets.home.creation import set_up
 from whatif_assets.home.home import Home
+from whatif_assets.orchestration.instances import instance_of
 from whatif_assets.orchestration.observed import observe
+from whatif_assets.orchestration.runs import Runner
 from whatif_assets_tests.domain.quality.clean_bars import clean_bars
 from whatif_assets_tests.graphql import Shown
 from whatif_assets_tests.lake_files import folder_of

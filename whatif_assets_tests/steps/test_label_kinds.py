@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from whatif_assets.command_line.runs import Runner
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.home.creation import check_study, set_up
 from whatif_assets.home.home import Home
+from whatif_assets.orchestration.runs import Runner
 from whatif_assets.steps.dataset import dataset
 from whatif_assets.steps.forecasting import Forecasts, forecast
 from whatif_assets.steps.training import examples_of, training_frame

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from whatif_assets.command_line.checking import print_check
 from whatif_assets.command_line.studies import run_studies
-from whatif_assets.command_line.terminal import print_check
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.home.creation import set_up
 from whatif_assets.home.home import Home
