@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
+from typer._completion_classes import completion_init
 
 from whatif_assets.command_line.options import (
     DEFAULT_HOME,
@@ -21,6 +22,7 @@ from whatif_assets.command_line.options import (
 )
 
 keep_help_of_arguments()
+completion_init()
 
 app = typer.Typer(
     add_completion=False,
@@ -237,6 +239,52 @@ def diff(
     guarded(
         lambda: print_comparison(home, a, b, everything=everything, json_file=json_file)
     )
+
+
+@app.command()
+def ask(
+    base: Annotated[str, typer.Argument(help="Configuration, such as demo.rf_small.")],
+    overrides: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Argument(help="Other values of its fields, such as max_depth=8."),
+    ] = None,
+    home: HomeOption = DEFAULT_HOME,
+    note: Annotated[str, typer.Option(help="Why you ask; kept with it.")] = "",
+    author: Annotated[str, typer.Option(help="Who asks; kept with it.")] = "",
+    sealed: SealedOption = False,
+) -> None:
+    """Ask how a result changes with other settings, and whether the winner does.
+
+    Everything up to the verdict and the report is computed. A question that was asked
+    before is answered by what exists, and makes no new trial.
+    """
+    from whatif_assets.command_line.asking import print_answer
+
+    guarded(
+        lambda: print_answer(home, base, overrides or [], note, author, sealed=sealed)
+    )
+
+
+@app.command()
+def questions(home: HomeOption = DEFAULT_HOME) -> None:
+    """List the questions that were asked, with their notes."""
+    from whatif_assets.command_line.asking import print_questions
+
+    guarded(lambda: print_questions(home))
+
+
+@app.command()
+def forget(
+    key: Annotated[str, typer.Argument(help="Key of a question, as listed.")],
+    home: HomeOption = DEFAULT_HOME,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do not ask for confirmation.")
+    ] = False,
+) -> None:
+    """Remove a question with its results from disk; its trials stay counted."""
+    from whatif_assets.command_line.asking import print_forgotten
+
+    guarded(lambda: print_forgotten(home, key, confirmed=yes))
 
 
 @export.command("model")

@@ -22,8 +22,8 @@ from whatif_assets.home.run_history import RunEntry, in_words, read_run_history
 from whatif_assets.home.what_ifs import update_keys, what_ifs
 from whatif_assets.orchestration.assets import features
 from whatif_assets.orchestration.automation import JOBS
+from whatif_assets.orchestration.chain import chain_of
 from whatif_assets.orchestration.claims import claim_name
-from whatif_assets.orchestration.code_location import build_definitions
 from whatif_assets.orchestration.dagster_private import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
@@ -70,7 +70,7 @@ class Runner:
         self._done: dict[str, list[RunEntry]] = {}
         self._moved: set[str] = set()
         _silence()
-        self._definitions = build_definitions(home.path)
+        self._definitions = chain_of(home)
         self._prefix = f"{home.market.name}_" if home.market.name else ""
 
     def run(self, *studies: Study) -> list[str]:
@@ -96,30 +96,48 @@ class Runner:
         observe(self._home, self._instance, forced_backend())
         return list(dict.fromkeys(failures))
 
+    def refresh(self, *studies: Study) -> list[str]:
+        """Compute the bars and features of studies that are missing or stale.
+
+        Returns
+        -------
+        list of str
+            A message for each failure.
+        """
+        failures: list[str] = []
+        for study in studies:
+            failures += self._refresh(study)
+        observe(self._home, self._instance, forced_backend())
+        return list(dict.fromkeys(failures))
+
+    def _refresh(self, study: Study) -> list[str]:
+        """Compute a study's sessions, and report the bars that were left out."""
+        sessions = study.sessions(self._home.market)
+        failures = self._run_sessions(sessions_of_bars(self._home, study), sessions)
+        return failures + self._losses(study)
+
     def _update_keys(self) -> None:
         """Register the partition keys of the home's studies, and remove old ones."""
         name = f"{self._prefix}configurations"
-        changes = update_keys(self._home, self._keys())
+        changes = update_keys(self._home, self.keys())
         self._instance.add_dynamic_partitions(name, changes.add)
         for key, why in changes.remove.items():
             self._instance.delete_dynamic_partition(name, key)
             self._say(f"{key} is removed: {why}.")
         if changes.remove:
-            update_keys(self._home, self._keys())  # records the keys as removed
+            update_keys(self._home, self.keys())  # records the keys as removed
 
     def _run_study(self, study: Study) -> list[str]:
         """Compute the sessions, models and results of a study and its what-ifs."""
         resolved = self._home.resolve(study)
-        added, faults = what_ifs(self._home, study, self._keys())
+        added, faults = what_ifs(self._home, study, self.keys())
         failures = [*resolved.faults.values(), *faults.values()]
         configurations = [*resolved.configurations, *added]
         on_spark = [c for c in configurations if fitted_on_spark(c)]
         here = [c for c in configurations if not fitted_on_spark(c)]
         name = f"{self._prefix}configurations"
         self._instance.add_dynamic_partitions(name, [c.key for c in configurations])
-        sessions = study.sessions(self._home.market)
-        failures += self._run_sessions(sessions_of_bars(self._home, study), sessions)
-        failures += self._losses(study)
+        failures += self._refresh(study)
         if here:
             self._fit_ahead(study, on_spark)
         return failures + self._evaluate(here) + self._evaluate(on_spark)
@@ -163,7 +181,7 @@ class Runner:
                     ready.append(key)
                 elif state.upstream[1] != key:  # else its own failure is in the list
                     blocked.setdefault(state.because, []).append(key)
-            failures += self.run_keys(asset, ready, self._keys())
+            failures += self.run_keys(asset, ready, self.keys())
         return failures + [
             f"{few(list(dict.fromkeys(keys)))}: not computed, because {because}"
             for because, keys in blocked.items()
@@ -253,7 +271,18 @@ class Runner:
         if untouched or any(entry.why_computed != NEW for entry in entries):
             self._say(in_words(asset, entries, untouched))
 
-    def _keys(self) -> list[str]:
+    def register(self, key: str) -> None:
+        """Register a configuration that is asked for."""
+        self._instance.add_dynamic_partitions(f"{self._prefix}configurations", [key])
+
+    def unregister(self, key: str) -> None:
+        """Remove the partition of a configuration, and no longer know it."""
+        name = f"{self._prefix}configurations"
+        self._instance.delete_dynamic_partition(name, key)
+        self._update_keys()
+
+    def keys(self) -> list[str]:
+        """List the registered configurations."""
         name = f"{self._prefix}configurations"
         return list(self._instance.get_dynamic_partitions(name))
 

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.engines.spark.session import silence_spark, spark_session, warm_up
@@ -17,6 +18,9 @@ from whatif_assets.orchestration.interruption import cleaning_up
 from whatif_assets.report.drawing import stop_drawing_process
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.backend import fitted_on_spark, study_settings
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 # Up to this number of Spark models, and of rows of all of them together, Java's quick
 # compiler is enough.
@@ -74,20 +78,30 @@ def run_home(
     home, studies = _opened(path, study)
     _start_spark_ahead(home, studies)
     # Imported here, because importing Dagster takes a second or two.
-    from whatif_assets.orchestration.instances import instance_of
     from whatif_assets.orchestration.runs import Runner
 
     unread = list(home.faults().values())
     failures = [] if study else unread
+    with running(home, display) as instance:
+        failures += Runner(home, instance, sealed, say).run(*studies)
+    return FinishedRun(
+        home, tuple(studies), tuple(failures), tuple(unread if study else ())
+    )
+
+
+@contextlib.contextmanager
+def running(
+    home: Home, display: contextlib.AbstractContextManager[None] | None = None
+) -> Iterator[dg.DagsterInstance]:
+    """Open the Dagster instance of a home, and clean up after what runs meanwhile."""
+    from whatif_assets.orchestration.instances import instance_of
+
     with contextlib.ExitStack() as stack, _quiet_end():
         stack.enter_context(cleaning_up())
         stack.callback(stop_drawing_process)
         instance = stack.enter_context(instance_of(home))
         stack.enter_context(display or contextlib.nullcontext())
-        failures += Runner(home, instance, sealed, say).run(*studies)
-    return FinishedRun(
-        home, tuple(studies), tuple(failures), tuple(unread if study else ())
-    )
+        yield instance
 
 
 @contextlib.contextmanager
