@@ -16,13 +16,11 @@ from whatif_assets.orchestration import forms
 from whatif_assets.orchestration.asking import ask
 from whatif_assets.orchestration.owners import owners
 from whatif_assets.orchestration.resources import HomeResource
-from whatif_assets.orchestration.runs import Runner
+from whatif_assets.orchestration.runs import ABOUT, Runner
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.standing import standing
 
 HOLDOUT = ("holdout_results", "holdout_pnl")
-# What a run is about, as a tag by which the UI lists and filters runs.
-ABOUT = "whatif/about"
 
 
 @dataclass(frozen=True)

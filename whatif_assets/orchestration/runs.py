@@ -7,9 +7,8 @@ import functools
 import itertools
 import logging
 import warnings
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
-from typing import Any
 
 import dagster as dg
 
@@ -27,11 +26,11 @@ from whatif_assets.orchestration.claims import claim_name
 from whatif_assets.orchestration.dagster_private import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
-    DagsterExecutionInterruptedError,
 )
 from whatif_assets.orchestration.observed import observe
 from whatif_assets.orchestration.records import recorded_versions
 from whatif_assets.orchestration.resources import Compute
+from whatif_assets.orchestration.run_failures import failures_of
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.backend import fitted_on_spark, forced_backend
@@ -40,7 +39,9 @@ from whatif_assets.steps.freshness import Freshness
 from whatif_assets.steps.planning import sessions_of_bars
 from whatif_assets.steps.reuse import same_inputs
 
-INTERRUPTED = DagsterExecutionInterruptedError.__name__
+RANGE = (ASSET_PARTITION_RANGE_START_TAG, ASSET_PARTITION_RANGE_END_TAG)
+# What a run is about, as a tag by which the UI lists and filters runs.
+ABOUT = "whatif/about"
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -113,8 +114,8 @@ class Runner:
     def _refresh(self, study: Study) -> list[str]:
         """Compute a study's sessions, and report the bars that were left out."""
         sessions = study.sessions(self._home.market)
-        failures = self._run_sessions(sessions_of_bars(self._home, study), sessions)
-        return failures + self._losses(study)
+        for_bars = sessions_of_bars(self._home, study)
+        return self._run_sessions(for_bars, sessions) + self._losses(study)
 
     def _update_keys(self) -> None:
         """Register the partition keys of the home's studies, and remove old ones."""
@@ -328,34 +329,21 @@ class Runner:
         ).execute_in_process(
             instance=self._instance,
             asset_selection=[self._asset_key(asset) for asset in assets] or None,
-            tags=tags,
+            tags={**tags, ABOUT: _about(assets, tags)},
             run_config=QUIET,
             raise_on_error=False,
         )
         for asset in assets:
             entries = read_run_history(self._home.lake, result.run_id, asset)
             self._done.setdefault(asset, []).extend(entries)
-        failures = [e.step_failure_data for e in result.all_events if e.is_step_failure]
-        if any(_innermost(failure).cls_name == INTERRUPTED for failure in failures):
-            # Dagster turns an interrupt into a failed step; end the whole run instead.
-            raise KeyboardInterrupt
-        return [_reason(failure) for failure in failures]
+        return failures_of(result.all_events)
 
 
-def _reason(failure: Any) -> str:
-    """Return why a step failed: the asset's message, or else the innermost error."""
-    if failure.user_failure_data and failure.user_failure_data.description:
-        return str(failure.user_failure_data.description)
-    error = _innermost(failure)
-    return f"{error.message.strip()} See the traceback in the run's log in the UI."
-
-
-def _innermost(failure: Any) -> Any:
-    """Return the original error, which caused the others."""
-    error = failure.error
-    while error.cause:
-        error = error.cause
-    return error
+def _about(assets: Sequence[str], tags: Mapping[str, str]) -> str:
+    """Name the assets that a run computes, and its first and last partition."""
+    ends = list(dict.fromkeys(tags[name] for name in RANGE if name in tags))
+    named = ", ".join(assets)
+    return f"{named} of {' to '.join(ends)}" if ends else named
 
 
 def ranges(keys: Sequence[str], order: Sequence[str]) -> list[tuple[str, str]]:

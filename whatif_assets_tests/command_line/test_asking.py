@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from whatif_assets.command_line.cli import app
 
-QUESTION = "tiny.hold~size=50"
+QUESTION = "tiny.linear~size=50"
 
 
 def whatif(*arguments: object):
@@ -17,12 +17,12 @@ def whatif(*arguments: object):
 def test_a_question_is_asked_listed_and_forgotten(copied_home, undrawn):
     at = ("--home", copied_home)
     asked = whatif(
-        "ask", "tiny.hold", "size=50", "--note", "half of it", "--sealed", *at
+        "ask", "tiny.linear", "size=50", "--note", "half of it", "--sealed", *at
     )
     assert asked.exit_code == 0, asked.output
     assert f"{QUESTION} is new. It ranks " in asked.output
     assert "of which 1 new" in asked.output
-    assert "Metrics, compared with tiny.hold" in asked.output
+    assert "Metrics, compared with tiny.linear" in asked.output
     listed = whatif("questions", *at)
     assert QUESTION in listed.output and "half of it" in listed.output
     gone = whatif("forget", QUESTION, "--yes", *at)

@@ -54,6 +54,8 @@ def test_a_question_by_the_form_shows_its_answer(copied_home, instance, undrawn)
     assert "| threshold | 0.0001 | 0.0005 |" in found["answer"]
     about = instance.get_run_by_id(result.run_id).tags[ABOUT]
     assert "base=linear" in about
+    told = {run.tags[ABOUT] for run in instance.get_runs()}  # every run says it
+    assert any(one.startswith("backtest_results of tiny.") for one in told)
     openings = len(Ledger.of(Home.open(copied_home)).entries)
 
     resealed = launch(copied_home, instance, "reseal", study="tiny")
