@@ -88,6 +88,7 @@ def test_other_forecasts_make_it_stale(copied_home: Path) -> None:
     assert state(home, TABLE, "tiny.hold").is_fresh
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("across", ["true", "false"])
 def test_a_holdout_stays_sealed(
     copied_home: Path, monkeypatch: pytest.MonkeyPatch, across: str

@@ -42,6 +42,8 @@ TABLES = {
     "forecast_parts",
     "forecast_quality",
     "forecast_sessions",
+    "forward_results",
+    "frozen_winners",
     "adjustments",
     "facts",
     "trades",
