@@ -12,12 +12,12 @@ import duckdb
 import numpy as np
 import pytest
 
-from whatif_assets.command_line.runs import Runner
 from whatif_assets.command_line.studies import run_studies
 from whatif_assets.home.forward_entries import Forward, Frozen
 from whatif_assets.home.frozen import FrozenWinner, latest_winners
 from whatif_assets.home.home import Home
 from whatif_assets.home.ledger import Ledger
+from whatif_assets.orchestration.runs import Runner
 from whatif_assets.steps import freezing
 from whatif_assets.steps.forward import (
     forward_sessions,
