@@ -194,6 +194,8 @@ def _execute(
     a, one, multiplier = w.account[0], w.book[s], prices.multiplier[s]
     price, side = prices.open[now, s], 1.0 if size > 0 else -1.0
     slippage = prices.slippage[int(p.rates), s]
+    if p.quoted > 0:
+        slippage += prices.quoted[now, s]
     if p.impact > 0:
         scale = prices.impact[now, s]
         slippage = _with_impact(slippage, p.impact, scale, whole, price, multiplier)

@@ -50,6 +50,7 @@ PARAMETERS = _record(
     "per_order",
     "minimum",
     "impact",
+    "quoted",
     "participation",
     "earned",
     "debited",
@@ -109,7 +110,8 @@ class Prices(NamedTuple):
     bar of a UTC day; they and ``days`` are empty where nobody pays interest.
     ``slippage`` and ``borrow`` (a day) are fractions by row of rates and symbol.
     ``impact`` has impact scales, and is empty where nobody has market impact, as
-    ``volume`` is where no order is limited by it. ``new_days`` has the UTC days between
+    ``quoted`` is where nobody is charged quoted half spreads, and ``volume`` where no
+    order is limited by it. ``new_days`` has the UTC days between
     each time and the one before it.
     """
 
@@ -127,6 +129,7 @@ class Prices(NamedTuple):
     slippage: FloatArray
     borrow: FloatArray
     impact: FloatArray
+    quoted: FloatArray
     volume: FloatArray
     new_days: npt.NDArray[np.int32]
 

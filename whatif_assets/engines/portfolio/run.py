@@ -15,6 +15,7 @@ from whatif_assets.domain.accounts.costs import TIER_STEPS, Costs
 from whatif_assets.domain.accounts.job import Variant
 from whatif_assets.domain.accounts.panel import Panel, fill_column
 from whatif_assets.domain.accounts.rebalancing import rebalance_times
+from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.base.arrays import FloatArray, IntArray
 from whatif_assets.domain.strategies.rebalancing_rule import (
     RebalancingRule,
@@ -110,6 +111,7 @@ class Batch:
                 "per_order": costs.commission_per_order,
                 "minimum": costs.commission_minimum,
                 "impact": costs.impact,
+                "quoted": bool(costs.half_spread_fact),
                 "participation": costs.participation,
                 "earned": costs.cash_rates[0],
                 "debited": costs.cash_rates[1],
@@ -149,7 +151,8 @@ class Batch:
             group=panel.groups,
             slippage=self._by_symbol(Costs.slippage),
             borrow=self._by_symbol(Costs.borrow) / 365,
-            impact=self._impact(),
+            impact=self._by_bar("impact", Sleeve.impact_scales),
+            quoted=self._by_bar("quoted", Sleeve.quoted_spreads),
             new_days=panel.new_days,
             volume=panel.spread("volume") if self._is_limited else np.zeros((0, 0)),
         )
@@ -165,13 +168,13 @@ class Batch:
         """Whether the volume limits the orders of any variant."""
         return bool(self.parameters["participation"].any())
 
-    def _impact(self) -> FloatArray:
-        """Impact scales by time and symbol; empty where no variant has impact."""
-        if not self.parameters["impact"].any():
+    def _by_bar(self, name: str, values: Callable[[Sleeve], FloatArray]) -> FloatArray:
+        """Values by time and symbol; empty where no variant has the parameter."""
+        if not self.parameters[name].any():
             return np.zeros((0, 0))
         table = np.zeros((len(self.panel), len(self.panel.sleeves)))
         for n, (sleeve, place) in enumerate(zip(self.panel.sleeves, self.panel.places)):
-            fill_column(table, n, place, sleeve.impact_scales())
+            fill_column(table, n, place, values(sleeve))
         return table
 
     def times_of(self, row: int) -> IntArray:

@@ -74,6 +74,7 @@ costs = st.builds(
     cash_bps=sometimes([400, 50_000], 0.0),
     debit_bps=sometimes([700, 90_000], 0.0),
     commission_tiers=sometimes(TIERS, ()),
+    half_spread_fact=sometimes(["quotes"], ""),
 )
 cash = st.sampled_from([150.0, 3_000.0, 1e5, 1e6])
 leverage = sometimes([1.5, 3.0], 1.0)
