@@ -63,7 +63,8 @@ PARAMETERS = _record(
 # how many orders wait, the time at which they were sent (-1 once they are checked), at
 # the ends of how many sessions it was valued, up to which time cash earned, and how
 # many symbols were chosen, those to be long of first. Of a pair, the side of its first
-# symbol and the hedge ratio.
+# symbol and the hedge ratio. The highest value at the close of a bar before `valued`,
+# and the deepest fall from such a peak, as a fraction of it.
 ACCOUNT = _record(
     "cash",
     "value",
@@ -76,6 +77,9 @@ ACCOUNT = _record(
     "n_long",
     "side",
     "hedge",
+    "valued",
+    "peak",
+    "fallen",
 )
 
 # A symbol in an account: the position, its average price, interest not yet charged

@@ -46,10 +46,13 @@ class Outcome:
         Value at the end of each session; (variants, sessions) float64.
     counts
         See ``whatif_assets.engines.compiled.layout.COUNTS``; (variants, 1).
+    max_drawdown
+        Deepest fall from a peak at the closes of bars; (variants,) float64.
     """
 
     equity: FloatArray
     counts: Records
+    max_drawdown: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -255,7 +258,7 @@ class Batch:
         """
         n = len(self.settings)
         outcome = Outcome(
-            np.empty((n, self.n_sessions)), np.zeros((n, 1), dtype=COUNTS)
+            np.empty((n, self.n_sessions)), np.zeros((n, 1), dtype=COUNTS), np.empty(n)
         )
         threads = threads or os.cpu_count() or 1
         with ThreadPoolExecutor(threads) as pool:
@@ -268,11 +271,14 @@ class Batch:
         return outcome
 
     def _run_into(self, outcome: Outcome, rows: Sequence[int]) -> None:
-        equity, counts = self._run(rows, Log.of())
+        equity, counts, fallen = self._run(rows, Log.of())
         outcome.equity[rows], outcome.counts[rows, 0] = equity, counts
+        outcome.max_drawdown[rows] = fallen
 
-    def _run(self, rows: Sequence[int], log: Log) -> tuple[FloatArray, Records]:
-        """Run variants that are alike."""
+    def _run(
+        self, rows: Sequence[int], log: Log
+    ) -> tuple[FloatArray, Records, FloatArray]:
+        """Run variants that are alike; their equity, counts and deepest falls."""
         times = self.times_of(rows[0])
         stops = [times, np.arange(len(self.panel))[-1:]]
         if self.parameters["borrows"][rows[0]] > 0:
@@ -294,14 +300,14 @@ class Batch:
             counts,
             log,
         )
-        return equity, counts
+        return equity, counts, work.account["fallen"][:, 0]
 
-    def record(self, row: int) -> tuple[FloatArray, Records, Records]:
-        """Run one variant once more; its equity, its fills and its refused orders."""
-        _, (counts,) = self._run([row], Log.of())
+    def record(self, row: int) -> tuple[FloatArray, float, Log]:
+        """Run one variant once more; its equity, its deepest fall, and its orders."""
+        _, (counts,), _ = self._run([row], Log.of())
         log = Log.of(int(counts["fills"]), int(counts["rejected"]))
-        (equity,), _ = self._run([row], log)
-        return equity, log.fills, log.refusals
+        (equity,), _, (fallen,) = self._run([row], log)
+        return equity, float(fallen), log
 
 
 def _chunks(rows: Sequence[int], threads: int) -> list[Sequence[int]]:
