@@ -7,7 +7,7 @@ from pathlib import Path
 from whatif_assets.domain.base.errors import BadInput, did_you_mean
 from whatif_assets.home.atomic import write_text
 from whatif_assets.home.code_of_study import code_base, copy_files
-from whatif_assets.home.home import Home
+from whatif_assets.home.home import Home, refuse_url
 from whatif_assets.settings.market import (
     MARKET_FILE,
     Market,
@@ -74,9 +74,10 @@ def set_up(home: Path, study_file: Path) -> tuple[Home, Study]:
     Raises
     ------
     BadInput
-        The study is wrong, neither the study nor the home has a market, or their
-        markets differ; the message lists each difference.
+        The home is a URL, the study is wrong, neither the study nor the home has a
+        market, or their markets differ; the message lists each difference.
     """
+    refuse_url(home)
     study, document = read_study(study_file)
     stated = study_market(document)
     if stated is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,6 +55,7 @@ class Home:
     @classmethod
     def open(cls, path: Path) -> Home:
         """Open a home that was set up; otherwise BadInput says how to set it up."""
+        refuse_url(path)
         return cls(path, read_market(path))
 
     @property
@@ -317,3 +319,13 @@ class Home:
 
 
 __all__ = ["DATABASE", "Home", "Resolved", "code_base"]
+
+
+def refuse_url(path: Path) -> None:
+    """Raise BadInput for a URL, which would become a local folder named ``s3:``."""
+    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):/", str(path))
+    if scheme:
+        raise BadInput(
+            f"--home: found a URL of {scheme[1]}://; a home must be a folder of this "
+            "machine, such as data or /srv/whatif."
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Any, Literal
@@ -23,6 +24,7 @@ from whatif_assets.domain.models.windows import (
     walk_forward,
 )
 
+MOST_FOLDS = 1_000
 _EXAMPLES = {"groups": 6, "tested": 2}
 
 
@@ -56,11 +58,15 @@ class Evaluation(Settings):
     groups: int | None = Field(
         default=None,
         ge=2,
+        le=MOST_FOLDS,
         description="Groups of consecutive sessions of equal length; for k_fold and "
         "cpcv.",
     )
     tested: int | None = Field(
-        default=None, ge=2, description="Groups that each fold of cpcv tests."
+        default=None,
+        ge=2,
+        le=MOST_FOLDS,
+        description="Groups that each fold of cpcv tests.",
     )
     embargo: int | None = Field(
         default=None,
@@ -112,6 +118,13 @@ class Evaluation(Settings):
                     f"{self.method} needs {' and '.join(map(repr, names))}, such as "
                     f"{', '.join(f'{n}: {_EXAMPLES[n]}' for n in names)}."
                 )
+        folds = math.comb(self.groups or 1, self.tested or 1)
+        if names and folds > MOST_FOLDS:
+            raise ValueError(
+                f"groups: {self.groups} and tested: {self.tested} make {folds:,} "
+                f"folds, each with models of its own; at most {MOST_FOLDS:,} are "
+                "allowed. Choose fewer groups, such as groups: 10 and tested: 2."
+            )
         for name in ("train", "expanding") if names else ():
             if getattr(self, name) != type(self).model_fields[name].default:
                 raise ValueError(

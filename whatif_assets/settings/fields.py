@@ -20,7 +20,7 @@ from whatif_assets.domain.accounts.job import Account
 from whatif_assets.domain.bars.bar_size import BarSize
 from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
 from whatif_assets.domain.base.explaining import explain
-from whatif_assets.domain.base.settings import Settings, format_value
+from whatif_assets.domain.base.settings import LARGEST_SEED, Settings, format_value
 from whatif_assets.domain.models import ALGORITHMS, Algorithm
 from whatif_assets.domain.models.parts import ALL, ModelPer
 from whatif_assets.engines.algorithms import find_algorithm, no_spark
@@ -38,6 +38,7 @@ from whatif_assets.settings.costs import (
     OptionalRate,
     OptionalTiers,
 )
+from whatif_assets.settings.limits import LONGEST_HORIZON, MOST_CASH
 
 AXES = ("each", "sweep", "search")
 COST_NAMES = tuple(field.name for field in dataclasses.fields(Costs))
@@ -68,7 +69,7 @@ class General(Settings):
         default=None,
         description="Name of one of the study's labels, in place of the study's label.",
     )
-    horizon: int | None = Field(default=None, ge=1)
+    horizon: int | None = Field(default=None, ge=1, le=LONGEST_HORIZON)
     weight_uniqueness: bool = Field(
         default=False,
         description="Weigh each training row by how little its label overlaps with "
@@ -91,7 +92,7 @@ class General(Settings):
         description="Give each class of the label the same total weight; only for "
         "labels with classes, such as kind: direction.",
     )
-    cash: float | None = Field(default=None, gt=0)
+    cash: float | None = Field(default=None, gt=0, le=MOST_CASH)
     account: Account | None = Field(
         default=None,
         description="symbol: each symbol has an account of its own, with cash each. "
@@ -134,7 +135,7 @@ class General(Settings):
         "group: one for each group of the market. A symbol or group with too few rows "
         "has no forecasts.",
     )
-    model_seed: int | None = Field(default=None, ge=0)
+    model_seed: int | None = Field(default=None, ge=0, le=LARGEST_SEED)
     search_folds: int = Field(default=3, ge=2)
     search_by: Literal["grid", "random", "tpe"] = Field(
         default="grid",

@@ -15,6 +15,7 @@ from whatif_assets.domain.models.labels import LABELS, Label, parse_kind
 from whatif_assets.domain.models.weights import Weighting
 from whatif_assets.engines.algorithms import find_algorithm
 from whatif_assets.settings.fields import General
+from whatif_assets.settings.limits import LONGEST_HORIZON
 
 
 class LabelSettings(Settings):
@@ -25,6 +26,7 @@ class LabelSettings(Settings):
     horizon: int = Field(
         default=5,
         ge=1,
+        le=LONGEST_HORIZON,
         description="Bars ahead, counted by time: 5 with 1-minute bars is 5 minutes.",
     )
     kind: str = Field(

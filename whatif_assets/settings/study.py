@@ -17,7 +17,7 @@ from pydantic import (
 
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.base.hashing import short_hash
-from whatif_assets.domain.base.settings import Settings
+from whatif_assets.domain.base.settings import LARGEST_SEED, Settings
 from whatif_assets.domain.features import Feature, parse_feature
 from whatif_assets.domain.models.labels import Label
 from whatif_assets.domain.models.windows import Fold
@@ -25,6 +25,7 @@ from whatif_assets.domain.ranking.ranking import Constraint, Ranking
 from whatif_assets.settings.costs import CostSettings
 from whatif_assets.settings.evaluation import Evaluation
 from whatif_assets.settings.label import LabelSettings
+from whatif_assets.settings.limits import MOST_CASH, check_size
 from whatif_assets.settings.market import Market, parse_market
 from whatif_assets.settings.spec import YamlDocument, parse, parse_yaml, read_text
 from whatif_assets.settings.universe import Universe
@@ -96,6 +97,7 @@ class Study(Settings):
     cash: float = Field(
         default=1_000_000.0,
         gt=0,
+        le=MOST_CASH,
         description="Initial cash per symbol, or of the account that symbols share.",
     )
     costs: CostSettings = CostSettings()
@@ -119,7 +121,7 @@ class Study(Settings):
         le=86_400,
         description="Seconds to search for leaks in a strategy of your own.",
     )
-    seed: int = Field(default=7, ge=0)
+    seed: int = Field(default=7, ge=0, le=LARGEST_SEED)
     spark: SparkSettings = SparkSettings()
     configurations: dict[str, dict[str, Any]] = Field(min_length=1)
 
@@ -133,6 +135,14 @@ class Study(Settings):
     @classmethod
     def _known_features(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
         parse_features(value)
+        return value
+
+    @field_validator("configurations")
+    @classmethod
+    def _of_limited_size(
+        cls, value: dict[str, dict[str, Any]]
+    ) -> dict[str, dict[str, Any]]:
+        check_size(value)
         return value
 
     @model_validator(mode="after")

@@ -8,6 +8,7 @@ import pytest
 
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.home.creation import set_up
+from whatif_assets.home.home import Home
 
 STUDY = """market:
   source: csv
@@ -38,3 +39,15 @@ def test_a_path_that_is_no_path_is_refused_and_leaves_no_home(
     with pytest.raises(BadInput, match=message):
         set_up(tmp_path / "home", study)
     assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize("url", ["s3://bucket/home", "gs://b", "file:///srv/home"])
+def test_a_url_is_no_home_and_nothing_is_written(url, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    study = tmp_path / "s.yaml"
+    study.write_text("configurations: {a: {strategy: macd_cross}}")
+    with pytest.raises(BadInput, match=rf"URL of {url.partition(':')[0]}://"):
+        Home.open(Path(url))
+    with pytest.raises(BadInput, match="a folder of this machine"):
+        set_up(Path(url), study)
+    assert list(tmp_path.iterdir()) == [study]

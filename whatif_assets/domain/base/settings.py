@@ -14,6 +14,9 @@ _NUMBERS = {int, float}
 _PLAIN = {*_NUMBERS, bool, str, date, type(None)}
 _CONTAINERS = {tuple, dict}
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+# Whole numbers beyond this are not exact as floats, and overflow as times and rows.
+LARGEST_WHOLE = 2**53 - 1
+LARGEST_SEED = 2**31 - 1  # what all libraries with random numbers accept
 
 
 class Settings(BaseModel):
@@ -122,14 +125,24 @@ def _refuse_scalar(value: Any, kinds: set[Any]) -> None:
         if bool in kinds:
             raise ValueError(f"{found}; write true or false.")
         raise ValueError(f"{found}, a number; put it in quotes if a text is meant.")
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(f"{found}; a finite number is needed.")
+    if type(value) in _NUMBERS:
+        _refuse_out_of_range(value, found)
     if isinstance(value, str) and str not in kinds:
         if date in kinds and not _DATE.fullmatch(value):
             raise ValueError(f"{found}; write a date as YYYY-MM-DD.")
         if date not in kinds:
             needed = "a number" if kinds & _NUMBERS else "true or false"
             raise ValueError(f"{found}, a text; {needed} is needed, without quotes.")
+
+
+def _refuse_out_of_range(value: float, found: str) -> None:
+    if not math.isfinite(value):
+        raise ValueError(f"{found}; a finite number is needed.")
+    if isinstance(value, int) and abs(value) > LARGEST_WHOLE:
+        raise ValueError(
+            f"{found}; a whole number from -{LARGEST_WHOLE:,} to {LARGEST_WHOLE:,} is "
+            "needed."
+        )
 
 
 def _kinds(annotation: Any) -> set[Any]:

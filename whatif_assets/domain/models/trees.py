@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 EXACT_ROWS = 50_000
 # Limit for histogram trees, whose memory grows with the number of leaves.
 MOST_LEAVES = 4_096
+LARGEST_LEAF = 1_000_000_000  # rows; LightGBM counts them in 32 bits
 # Share of distinct rows when n of n rows are drawn with replacement.
 BOOTSTRAP_SHARE = 1 - math.exp(-1)
 
@@ -56,7 +57,10 @@ class RandomForestSettings(_TreeSettings):
         description="Share of the features among which each split chooses.",
     )
     min_rows_per_leaf: int = Field(
-        default=1, ge=1, description="Minimum number of rows in a leaf."
+        default=1,
+        ge=1,
+        le=LARGEST_LEAF,
+        description="Minimum number of rows in a leaf.",
     )
 
 
@@ -77,7 +81,10 @@ class GradientBoostingSettings(_TreeSettings):
         description="Share of the features among which each split chooses.",
     )
     min_rows_per_leaf: int = Field(
-        default=20, ge=1, description="Minimum number of rows in a leaf."
+        default=20,
+        ge=1,
+        le=LARGEST_LEAF,
+        description="Minimum number of rows in a leaf.",
     )
 
 

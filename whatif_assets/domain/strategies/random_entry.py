@@ -12,6 +12,7 @@ from pydantic import Field
 
 from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.base.arrays import FloatArray
+from whatif_assets.domain.base.settings import LARGEST_SEED
 from whatif_assets.domain.strategies.rule import (
     LONG,
     NEUTRAL,
@@ -27,7 +28,9 @@ class RandomEntrySettings(RuleSettings):
     probability: float = Field(
         default=0.05, ge=0, le=1, description="Probability of a signal at each bar."
     )
-    seed: int = Field(default=1, ge=0, description="Seed of the random signals.")
+    seed: int = Field(
+        default=1, ge=0, le=LARGEST_SEED, description="Seed of the random signals."
+    )
 
 
 class RandomEntry(TradingRule[RandomEntrySettings]):
