@@ -70,4 +70,8 @@ def no_spark(algorithm: str) -> BadInput:
 def _is_classifier(made: Callable[..., Any]) -> bool:
     from sklearn.base import ClassifierMixin
 
-    return isinstance(made, type) and issubclass(made, ClassifierMixin)
+    if not isinstance(made, type):
+        return False
+    # CatBoost's classes are not derived from scikit-learn's.
+    stated = getattr(made, "_estimator_type", None) == "classifier"
+    return stated or issubclass(made, ClassifierMixin)

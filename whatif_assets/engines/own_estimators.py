@@ -7,7 +7,9 @@ that returns one may take the place of the class. The arguments are its settings
 from __future__ import annotations
 
 import functools
+import importlib.util
 import inspect
+import math
 import random
 import sys
 from collections.abc import Callable, Mapping
@@ -34,6 +36,8 @@ from whatif_assets.engines.own_strategies import (
 )
 
 SEED = "random_state"
+OPTIONAL = ("xgboost", "catboost")  # extras of this package
+THREADS = ("n_jobs", "thread_count")  # for them, None is all cores
 
 
 def load_estimator(name: str, base: Path, *, tried: bool = False) -> Callable[..., Any]:
@@ -50,6 +54,12 @@ def load_estimator(name: str, base: Path, *, tried: bool = False) -> Callable[..
         The file or module is missing, its import fails, or it has no such class or
         function.
     """
+    package = name.partition(":")[0].partition(".")[0]
+    if package in OPTIONAL and importlib.util.find_spec(package) is None:
+        raise BadInput(
+            f"Algorithm '{name}': {package} is not installed. Install it with: pip "
+            f'install "whatif_assets[{package}]"'
+        )
     module, found = named_in_code(name, base, ALGORITHM, tried=tried)
     if inspect.isfunction(found) or _is_estimator(found):
         return found  # type: ignore[no-any-return]
@@ -104,7 +114,7 @@ def settings_of(name: str, made: Callable[..., Any]) -> type[BaseModel]:
         An argument has no default.
     """
     defaults = {}
-    for parameter in inspect.signature(made).parameters.values():
+    for parameter in _arguments(made).values():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
         if parameter.default is parameter.empty:
@@ -118,10 +128,32 @@ def settings_of(name: str, made: Callable[..., Any]) -> type[BaseModel]:
     return settings_like("OwnSettings", defaults, Params)
 
 
+def _arguments(made: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """Return the arguments of a class or function by name.
+
+    A class that passes further arguments on to the class that it is derived from, as
+    those of XGBoost do, has its arguments, too.
+    """
+    if not isinstance(made, type):
+        return dict(inspect.signature(made).parameters)
+    found: dict[str, inspect.Parameter] = {}
+    for one in made.__mro__[:-1]:  # the last one is object
+        if "__init__" not in vars(one):
+            continue
+        _, *own = inspect.signature(vars(one)["__init__"]).parameters.values()
+        inherited = {p.name: p for p in own if one is made or p.default is not p.empty}
+        found = inherited | found
+        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in own):
+            break
+    return found
+
+
 def _is_plain(value: object) -> bool:
     if isinstance(value, (list, tuple)):
         return all(_is_plain(item) for item in value)
-    return value is None or isinstance(value, (bool, int, float, str))
+    if isinstance(value, float):
+        return math.isfinite(value)  # settings are stored as JSON
+    return value is None or isinstance(value, (bool, int, str))
 
 
 def version_of(name: str, base: Path) -> str:
@@ -204,22 +236,38 @@ def _alone(recipe: Recipe, work: Callable[..., Any], *inputs: Any) -> Any:
 def make(recipe: Recipe) -> Any:
     """Make an estimator that is not fitted, with the seed wherever it has none.
 
+    XGBoost and CatBoost get one thread, unless settings say otherwise.
+
     Raises
     ------
     BadInput
         A function returned something else.
     """
-    estimator = load_estimator(recipe.name, recipe.base, tried=True)(**recipe.settings)
+    made = load_estimator(recipe.name, recipe.base, tried=True)
+    default = settings_of(recipe.name, made)().model_dump()
+    # A class may itself set an argument of the class that it is derived from.
+    settings = {k: v for k, v in recipe.settings.items() if v != default[k]}
+    estimator = made(**settings)
     if not (hasattr(estimator, "fit") and hasattr(estimator, "predict")):
         raise BadInput(
             f"Algorithm '{recipe.name}': it returns {type(estimator).__name__}, which "
             "has no fit and predict. Return an estimator of scikit-learn's interface."
         )
     if hasattr(estimator, "get_params"):
-        unset = [
-            name
-            for name, value in estimator.get_params().items()
-            if value is None and name.rpartition("__")[2] == SEED
-        ]
-        estimator.set_params(**dict.fromkeys(unset, recipe.seed))
+        # CatBoost leaves out what is not set.
+        given = {**dict.fromkeys(_arguments(type(estimator))), **estimator.get_params()}
+        values = {SEED: recipe.seed}
+        if package_of(estimator) in OPTIONAL:
+            values |= dict.fromkeys(THREADS, 1)
+        unset = {
+            name: values[last]
+            for name, value in given.items()
+            if value is None and (last := name.rpartition("__")[2]) in values
+        }
+        estimator.set_params(**unset)
     return estimator
+
+
+def package_of(estimator: object) -> str:
+    """Return the name of the package that the class of an estimator is from."""
+    return type(estimator).__module__.partition(".")[0]

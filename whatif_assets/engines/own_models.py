@@ -24,6 +24,7 @@ from whatif_assets.engines.own_estimators import (
     Recipe,
     load_estimator,
     make,
+    package_of,
     settings_of,
     version_of,
 )
@@ -108,16 +109,37 @@ def _fit_here(
 ) -> _Fitted:
     from sklearn.base import is_classifier
 
-    estimator = make(recipe)
+    estimator, classes = make(recipe), None
     if is_classifier(estimator):
-        classes_of(y)
+        classes, numbers = classes_of(y)
     options = _weights_for(recipe, estimator, weights) if len(weights) else {}
-    estimator = estimator.fit(x, y, **options)
+    if classes is not None and _counts_classes(estimator):
+        estimator = _Numbered(estimator.fit(x, numbers, **options), classes)
+    else:
+        estimator = estimator.fit(x, y, **options)
     return _Fitted(
         cloudpickle.dumps(estimator),
         _forecast(recipe, estimator, _known(x)),
         _shares_of(estimator, x.shape[1]),
     )
+
+
+class _Numbered:
+    """A fitted classifier of the numbers 0, 1, 2 of the classes."""
+
+    def __init__(self, fitted: Any, classes: FloatArray) -> None:
+        self._fitted, self.classes_ = fitted, classes
+        self.feature_importances_ = fitted.feature_importances_
+
+    def predict_proba(self, x: FloatArray) -> FloatArray:
+        """Return the probability of each class for n rows."""
+        found: FloatArray = self._fitted.predict_proba(x)
+        return found
+
+
+def _counts_classes(estimator: Any) -> bool:
+    """Whether a classifier takes no labels but 0, 1, 2, as those of XGBoost."""
+    return package_of(estimator) == "xgboost"
 
 
 def _known(x: FloatArray) -> FloatArray:

@@ -31,6 +31,7 @@ from whatif_assets.domain.base.arrays import FloatArray, Mask
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.models.algorithms import Nesting, parse_settings
 from whatif_assets.domain.models.portable import Model
+from whatif_assets.domain.models.ranges import Range
 from whatif_assets.domain.models.weights import mean
 from whatif_assets.engines.algorithms import find_algorithm
 from whatif_assets.engines.fitting import (
@@ -43,6 +44,9 @@ from whatif_assets.engines.fitting import (
 
 CvFold = tuple[Mask, Mask]
 Candidate = dict[str, Any]
+# The values to try of each setting.
+Grid = Mapping[str, Sequence[Any] | Range]
+DRAWS_PER_TRIAL = 20  # before a random search gives up finding another candidate
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ def search(
     x: FloatArray,
     y: FloatArray,
     settings: Mapping[str, Any],
-    grid: Mapping[str, Sequence[Any]],
+    grid: Grid,
     folds: Sequence[CvFold],
     seed: int = 0,
     spark: SparkOf | None = None,
@@ -83,8 +87,9 @@ def search(
     algorithm, backend, x, y, seed, spark, weights, base
         As for `fit`; errors are weighed, too.
     settings, grid
-        The settings that all candidates share, and the values to try of others. The
-        candidates are all combinations; the last setting varies fastest.
+        The settings that all candidates share, and the values to try of others: a
+        list, or, unless all combinations are tried, a `Range`. The candidates of a grid
+        are all combinations; the last setting varies fastest.
     folds
         Training and validation mask of each fold, as returned by
         :func:`whatif_assets.domain.models.windows.cv_folds`.
@@ -123,17 +128,19 @@ def search(
     return tried.best(), tried.table()
 
 
-def _check_grid(
-    grid: Mapping[str, Sequence[Any]], parsed: Callable[[Candidate], BaseModel]
-) -> None:
-    """Refuse a wrong value before anything is fitted."""
-    for name, values in grid.items():
+def _check_grid(grid: Grid, parsed: Callable[[Candidate], BaseModel]) -> None:
+    """Refuse a wrong value before anything is fitted; of ranges, look at the ends."""
+    ends = {
+        name: (values.first, values.last) if isinstance(values, Range) else values
+        for name, values in grid.items()
+    }
+    for name, values in ends.items():
         if not len(values):
             raise BadInput(
                 f"search: {name}: found an empty list; give at least one value to try."
             )
-    first = {name: values[0] for name, values in grid.items()}
-    for name, values in grid.items():
+    first = {name: values[0] for name, values in ends.items()}
+    for name, values in ends.items():
         for value in values:
             parsed({**first, name: value})
 
@@ -238,33 +245,53 @@ class Scorer:
         return errors, seconds
 
 
-def grid_search(
-    grid: Mapping[str, Sequence[Any]], scorer: Scorer, trials: int, seed: int
-) -> Tried:
+def grid_search(grid: Grid, scorer: Scorer, trials: int, seed: int) -> Tried:
     """Try all combinations."""
+    if ranges := [name for name, values in grid.items() if isinstance(values, Range)]:
+        raise BadInput(
+            f"search: {ranges[0]}: found a range; a grid needs a list of values."
+        )
     return scorer.all(
         [
             dict(zip(grid, values, strict=True))
-            for values in itertools.product(*grid.values())
+            for values in itertools.product(*_lists(grid).values())
         ]
     )
 
 
-def random_search(
-    grid: Mapping[str, Sequence[Any]], scorer: Scorer, trials: int, seed: int
-) -> Tried:
+def random_search(grid: Grid, scorer: Scorer, trials: int, seed: int) -> Tried:
     """Try some combinations, drawn without repetition (Bergstra and Bengio, 2012)."""
-    shape = [len(values) for values in grid.values()]
+    lists, draws = _lists(grid), random.Random(seed)  # noqa: S311
+    if len(lists) < len(grid):
+        return scorer.all(_drawn(grid, trials, draws))
+    shape = [len(values) for values in lists.values()]
     count = math.prod(shape)
     # Drawing from a range, not from a list that may be too long for the memory.
-    chosen = random.Random(seed).sample(range(count), min(trials, count))  # noqa: S311
+    chosen = draws.sample(range(count), min(trials, count))
     places = np.unravel_index(np.array(chosen, dtype=np.int64), shape)
-    return scorer.all([_at(grid, place) for place in zip(*places)])
+    return scorer.all([_at(lists, place) for place in zip(*places)])
 
 
-def tpe_search(
-    grid: Mapping[str, Sequence[Any]], scorer: Scorer, trials: int, seed: int
-) -> Tried:
+def _lists(grid: Grid) -> dict[str, Sequence[Any]]:
+    """Return the settings whose values are listed."""
+    return {k: v for k, v in grid.items() if not isinstance(v, Range)}
+
+
+def _drawn(grid: Grid, trials: int, draws: random.Random) -> list[Candidate]:
+    """Draw different candidates, fewer if there are hardly as many."""
+    found: dict[tuple[Any, ...], None] = {}
+    for _ in range(trials * DRAWS_PER_TRIAL):
+        if len(found) == trials:
+            break
+        place = (
+            one.draw(draws) if isinstance(one, Range) else draws.randrange(len(one))
+            for one in grid.values()
+        )
+        found.setdefault(tuple(place))
+    return [_at(grid, place) for place in found]
+
+
+def tpe_search(grid: Grid, scorer: Scorer, trials: int, seed: int) -> Tried:
     """Try what earlier trials make promising, one after the other, with Optuna.
 
     The sampler is the tree-structured Parzen estimator (Bergstra et al., 2011). A
@@ -274,8 +301,8 @@ def tpe_search(
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    known: dict[tuple[int, ...], FloatArray] = {}
-    seconds: dict[tuple[int, ...], FloatArray] = {}
+    known: dict[tuple[Any, ...], FloatArray] = {}
+    seconds: dict[tuple[Any, ...], FloatArray] = {}
 
     def _objective(trial: optuna.Trial) -> float:
         place = tuple(_suggested(trial, name, values) for name, values in grid.items())
@@ -300,8 +327,14 @@ def tpe_search(
     return Tried(tried, np.array([*known.values()]), np.array([*seconds.values()]))
 
 
-def _suggested(trial: Any, name: str, values: Sequence[Any]) -> int:
-    """Let Optuna choose a value; of numbers that rise, it learns their order."""
+def _suggested(trial: Any, name: str, values: Sequence[Any] | Range) -> Any:
+    """Let Optuna choose a number of a range, or the place of a value in a list.
+
+    Of listed numbers that rise, it learns their order.
+    """
+    if isinstance(values, Range):
+        kind = trial.suggest_int if values.is_whole else trial.suggest_float
+        return values.rounded(kind(name, values.first, values.last, log=values.log))
     places = range(len(values))
     numbers = all(type(value) in (int, float) for value in values)
     if numbers and sorted(values) == list(values):
@@ -309,11 +342,15 @@ def _suggested(trial: Any, name: str, values: Sequence[Any]) -> int:
     return int(trial.suggest_categorical(name, list(places)))
 
 
-def _at(grid: Mapping[str, Sequence[Any]], place: Sequence[int]) -> Candidate:
-    return {name: values[at] for (name, values), at in zip(grid.items(), place)}
+def _at(grid: Grid, place: Sequence[Any]) -> Candidate:
+    """Return the candidate of places in lists, and of numbers of ranges."""
+    return {
+        name: at if isinstance(values, Range) else values[at]
+        for (name, values), at in zip(grid.items(), place)
+    }
 
 
-METHODS: dict[str, Callable[[Mapping[str, Sequence[Any]], Scorer, int, int], Tried]] = {
+METHODS: dict[str, Callable[[Grid, Scorer, int, int], Tried]] = {
     "grid": grid_search,
     "random": random_search,
     "tpe": tpe_search,

@@ -58,6 +58,12 @@ MODEL_TABLES = (
             *columns_of(DAY, "train_first", "train_last", "test_first", "test_last"),
             Column("train_rows", WHOLE, "rows that the model was fitted on"),
             Column("test_rows", WHOLE, "forecasts whose label is known"),
+            Column(
+                "novel",
+                NUMBER,
+                "share of the rows of the test without a forecast, as they are unlike "
+                "the training rows; 0 without the field novelty",
+            ),
             *_SCORES,
             Column(
                 "stability",

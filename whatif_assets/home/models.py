@@ -13,12 +13,17 @@ from zlib import error as BadCompression  # noqa: N812
 import numpy as np
 import numpy.typing as npt
 
+from whatif_assets.domain.models.novelty import FamiliarRows
 from whatif_assets.domain.models.parts import ALL, PartModels
 from whatif_assets.domain.models.portable import KINDS, Model
 from whatif_assets.engines.own_models import OwnModel
 from whatif_assets.home.damage import DamagedFile
 
-_KINDS: dict[str, type[Any]] = {**KINDS, "own": OwnModel}
+_KINDS: dict[str, type[Any]] = {
+    **KINDS,
+    "own": OwnModel,
+    "familiar_rows": FamiliarRows,
+}
 _UNREADABLE = (
     OSError, ValueError, TypeError, KeyError, EOFError, NotImplementedError,
     BadZipFile, BadCompression,

@@ -24,6 +24,7 @@ from whatif_assets.domain.base.settings import format_value
 from whatif_assets.domain.features import Feature, parse_feature
 from whatif_assets.domain.models.labels import Label
 from whatif_assets.domain.models.parts import ALL, ModelPer
+from whatif_assets.domain.models.ranges import Range
 from whatif_assets.domain.models.weights import Weighting
 from whatif_assets.domain.strategies.params import json_value
 from whatif_assets.engines.backtest import Costs, Variant
@@ -31,6 +32,7 @@ from whatif_assets.engines.strategies import StrategyType, find_strategy
 from whatif_assets.settings.fields import ACCOUNT_NAMES, COSTS
 from whatif_assets.settings.keys import format_overrides, overrides_in
 from whatif_assets.settings.membership import Membership, read_membership
+from whatif_assets.settings.searched import Searched
 from whatif_assets.settings.study import Dates, Study
 from whatif_assets.settings.universe import Members, MostTraded
 
@@ -59,6 +61,8 @@ class Configuration:
         Fixed fields of the algorithm; tuned fields are in ``search``.
     model_per
         Which symbols share a model.
+    novelty
+        Share of the training rows that rows must be near to; None to forecast all.
     axes
         Fields that have several values in the entry, under ``each`` or ``sweep``.
     base
@@ -80,7 +84,8 @@ class Configuration:
     model_settings: Mapping[str, Any]
     model_seed: int
     model_per: ModelPer
-    search: Mapping[str, tuple[Any, ...]]
+    novelty: float | None
+    search: Searched
     search_folds: int
     search_by: str
     search_trials: int
@@ -223,7 +228,10 @@ class Configuration:
     def _model_part(self) -> dict[str, Any]:
         if self.algorithm is None:
             return {}
-        tuned = {k: list(v) for k, v in self.search.items()}
+        tuned = {
+            name: values.written if isinstance(values, Range) else list(values)
+            for name, values in self.search.items()
+        }
         return {
             "algorithm": self.algorithm,
             "backend": self.backend,
@@ -232,6 +240,7 @@ class Configuration:
             **self._search_part(),
             "model_seed": self.model_seed,
             **({"model_per": self.model_per} if self.model_per != ALL else {}),
+            **({"novelty": self.novelty} if self.novelty is not None else {}),
             "features": [feature.column for feature in self.features],
             "label": self.label.written,
             **self.weighting.written,

@@ -34,6 +34,7 @@ from whatif_assets.settings.fields import (
 from whatif_assets.settings.keys import check_key, format_overrides, overrides_in
 from whatif_assets.settings.label import check_classes, label_of, weighting_of
 from whatif_assets.settings.membership import read_membership
+from whatif_assets.settings.searched import searched
 from whatif_assets.settings.study import Study, parse_features
 from whatif_assets.settings.universe import Members, MostTraded
 
@@ -256,7 +257,8 @@ def _check_consistency(
             "'cpcv'.",
             field=("algorithm",),
         )
-    given = {"search": bool(axes["search"]), "model_per": general.model_per != ALL}
+    given = {"search": axes["search"], "model_per": general.model_per != ALL}
+    given["novelty"] = general.novelty is not None
     for name, is_given in given.items():
         if is_given and not general.algorithm:
             raise BadInput(
@@ -325,7 +327,7 @@ def _costs(study: Study, key: str, general: General, base: Path) -> Costs:
 
 
 # Fields of a configuration that are taken as they were validated.
-_TAKEN = ("algorithm", "backend", "model_per", "strategy", *SEARCH_NAMES)
+_TAKEN = ("algorithm", "backend", "model_per", "novelty", "strategy", *SEARCH_NAMES)
 
 
 def _assemble(
@@ -345,13 +347,11 @@ def _assemble(
         return default if value is None else value
 
     sweep = {k: tuple(v) for k, v in axes["sweep"].items()}
-    search = {k: tuple(v) for k, v in axes["search"].items()}
+    search = searched(key, axes["search"], general.search_by)
     entry = study.configurations[name]
-    features = (
-        study.parsed_features
-        if general.features is None
-        else parse_features(list(general.features))
-    )
+    features = study.parsed_features
+    if general.features is not None:
+        features = parse_features(list(general.features))
     _check_features(key, general, [*features, *label.features], bar)
     account = account_of(key, general, base)
     check_money(key, general, account, sweep, study.cash)

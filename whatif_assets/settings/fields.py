@@ -39,6 +39,7 @@ from whatif_assets.settings.costs import (
     OptionalTiers,
 )
 from whatif_assets.settings.limits import LONGEST_HORIZON, MOST_CASH
+from whatif_assets.settings.searched import ends_of, values_searched
 
 AXES = ("each", "sweep", "search")
 COST_NAMES = tuple(field.name for field in dataclasses.fields(Costs))
@@ -134,6 +135,13 @@ class General(Settings):
         description="all: one model for all symbols. symbol: one for each symbol. "
         "group: one for each group of the market. A symbol or group with too few rows "
         "has no forecasts.",
+    )
+    novelty: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        description="Share of the training rows, such as 0.99, that are near to the "
+        "others. A row that is farther off than they are has no forecast.",
     )
     model_seed: int | None = Field(default=None, ge=0, le=LARGEST_SEED)
     search_folds: int = Field(default=3, ge=2)
@@ -303,6 +311,9 @@ def check_axis(key: str, axis: str, values: Any) -> None:
             f"{where}: expected 'field: [values]', found {values!r}.", field=(axis,)
         )
     for field_name, listed in values.items():
+        if axis == "search" and isinstance(listed, Mapping):
+            values_searched(f"Configuration {key}", field_name, listed)
+            continue
         if not isinstance(listed, list) or not listed:
             raise BadInput(
                 f"{where}.{field_name}: expected a list of values, found {listed!r}.",
@@ -347,7 +358,7 @@ def validate_all(
     key: str,
     fields: Mapping[str, Any],
     kinds: Kinds,
-    axes: Mapping[str, Mapping[str, Sequence[Any]]],
+    axes: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, dict[str, Any]]:
     """Validate fields and every value of the axes.
 
@@ -367,7 +378,7 @@ def validate_all(
         of_kind = kinds.names(kind)
         for name, values in axes[axis].items():
             _check_axis_field(key, axis, name, [*of_kind, *extra])
-            for value in values:
+            for value in ends_of(values_searched(f"Configuration {key}", name, values)):
                 validate_kind(
                     key,
                     "general" if name in extra else kind,

@@ -8,8 +8,11 @@ are enough, except for an estimator of scikit-learn, which is fitted again.
 """
 
 import argparse
+import contextlib
 import importlib
+import inspect
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -66,23 +69,61 @@ def _own(arrays: Arrays, row: Any, of: str) -> Any:
     recipe = json.loads(str(arrays["recipe"][0]))
     module, _, name = recipe["estimator"].partition(":")
     estimator = getattr(importlib.import_module(module), name)(**recipe["settings"])
-    unset = [
-        key
-        for key, value in estimator.get_params().items()
-        if value is None and key.rpartition("__")[2] == "random_state"
-    ]
-    estimator.set_params(**dict.fromkeys(unset, recipe["seed"]))
-    x = arrays["x"].reshape(len(arrays["y"]), -1)
+    # CatBoost leaves out what is not set.
+    known = inspect.signature(type(estimator)).parameters
+    values = {"random_state": recipe["seed"]}
+    if module.partition(".")[0] in ("xgboost", "catboost"):
+        values |= {"n_jobs": 1, "thread_count": 1, "allow_writing_files": False}
+    unset = {
+        key: values[last]
+        for key, value in {**dict.fromkeys(known), **estimator.get_params()}.items()
+        if value is None and (last := key.rpartition("__")[2]) in values
+    }
+    estimator.set_params(**unset)
+    x, y = arrays["x"].reshape(len(arrays["y"]), -1), arrays["y"]
+    classes = None
+    if module.partition(".")[0] == "xgboost" and hasattr(estimator, "predict_proba"):
+        classes, y = np.unique(y, return_inverse=True)  # it knows no classes but 0, 1
     weights = arrays["weights"]
     options = {"sample_weight": weights} if len(weights) else {}
-    estimator.fit(x, arrays["y"], **options)
+    with contextlib.redirect_stdout(sys.stderr):  # CatBoost tells what it does
+        estimator.fit(x, y, **options)
     if hasattr(estimator, "predict_proba"):
         chances = estimator.predict_proba(row[np.newaxis])[0]
-        return sum(chance * one for chance, one in zip(chances, estimator.classes_))
+        classes = estimator.classes_ if classes is None else classes
+        return sum(chance * one for chance, one in zip(chances, classes))
     return np.ravel(estimator.predict(row[np.newaxis]))[0]
 
 
-KINDS = {"linear": _linear, "forest": _forest, "classifier": _classifier, "own": _own}
+def _familiar_rows(arrays: Arrays, row: Any, of: str) -> Any:
+    """Forecast a row with the model inside, unless it is unlike the training rows."""
+    distance = 0.0
+    by_component = arrays["factors"].reshape(len(row), -1)
+    for constant, factors in zip(arrays["constants"], by_component):
+        component = constant
+        for value, factor in zip(row, factors):
+            component = component + value * factor
+        distance = distance + component * component
+    if not distance <= arrays["limit"][0]:
+        return np.nan
+    place = next(name for name in arrays if name.startswith("inner.0."))
+    kind = place.split(".")[2]
+    start = f"inner.0.{kind}."
+    inner = {
+        name.removeprefix(start): values
+        for name, values in arrays.items()
+        if name.startswith(start)
+    }
+    return KINDS[kind](inner, row, "")
+
+
+KINDS = {
+    "linear": _linear,
+    "forest": _forest,
+    "classifier": _classifier,
+    "own": _own,
+    "familiar_rows": _familiar_rows,
+}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)

@@ -50,10 +50,13 @@ class Forecasts:
         that came true, NaN if not known yet.
     label
         The label that is forecast.
+    novel
+        Number of further rows, which have no forecast since they are novel.
     """
 
     frame: pd.DataFrame
     label: Label
+    novel: int = 0
 
     def accuracy(self) -> dict[str, float]:
         """Compute error and correlation over the rows whose label is known.
@@ -90,8 +93,8 @@ def forecast(home: Home, study: Study, configuration: Configuration) -> Forecast
     forecasts is on another path, and each path has every session once.
 
     Bars whose features are still warming up have no forecast, nor have those of a
-    symbol or group that has no model. The result is empty for a configuration without
-    a model.
+    symbol or group that has no model, nor novel rows if the configuration has the field
+    ``novelty``. The result is empty for a configuration without a model.
 
     Raises
     ------
@@ -109,7 +112,7 @@ def forecast(home: Home, study: Study, configuration: Configuration) -> Forecast
     ]
     frame = pd.concat([part.frame for part in parts])
     frame = frame.sort_values(["path", "symbol", "ts"], ignore_index=True)
-    return Forecasts(frame, configuration.label)
+    return Forecasts(frame, configuration.label, sum(part.novel for part in parts))
 
 
 def probe(
@@ -170,7 +173,9 @@ def forecast_rows(
     columns = [feature.column for feature in configuration.features]
     frame = frame[frame[columns].notna().all(axis=1) & models.cover(frame)]
     values = models.predict(frame[columns].to_numpy(dtype=np.float64), frame)
-    label = configuration.label
+    label, rows = configuration.label, len(frame)
+    if configuration.novelty is not None:
+        frame, values = frame[~np.isnan(values)], values[~np.isnan(values)]
     frame = frame.assign(
         fold=np.int32(fold),
         path=frame.get("path", np.int32(0)),
@@ -178,7 +183,7 @@ def forecast_rows(
         expected_return=label.of_kind.expected_return(label, values, frame),
     )
     frame = frame.sort_values(["symbol", "ts"], ignore_index=True)
-    return Forecasts(frame[[*COLUMNS]], label)
+    return Forecasts(frame[[*COLUMNS]], label, rows - len(frame))
 
 
 def _no_forecasts(configuration: Configuration) -> Forecasts:

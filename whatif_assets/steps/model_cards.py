@@ -140,6 +140,8 @@ class _Fold:
         The training set.
     train, test
         Rows of the training set and of the test that can be forecast.
+    novel
+        Share of the rows of the test that have no forecast, since they are novel.
     """
 
     fold: Fold
@@ -148,6 +150,7 @@ class _Fold:
     examples: Examples
     train: _Rows
     test: _Rows
+    novel: float
 
     def predictor(self, rows: _Rows) -> Predict:
         """Return the function that forecasts versions of rows with other features."""
@@ -248,8 +251,14 @@ def _folds(home: Home, study: Study, configuration: Configuration) -> Iterator[_
         models = read_models(home, configuration.key, fold.number)
         examples = examples_of(study, configuration, frame, fold)
         test = dataset(home, configuration, fold.test)
-        both = (_Rows.of(rows, models, columns) for rows in (examples.rows, test))
-        yield _Fold(fold, models, configuration, examples, *both)
+        both = (examples.rows, test)
+        train, tested = (_Rows.of(rows, models, columns) for rows in both)
+        novel = 0.0
+        if configuration.novelty is not None and len(tested.labels):
+            forecast = models.predict(tested.features, tested.frame)
+            novel = float(np.isnan(forecast).mean())
+        every = models.for_all_rows()
+        yield _Fold(fold, every, configuration, examples, train, tested, novel)
 
 
 def _cards(
@@ -310,6 +319,7 @@ def _of_fold(part: _Fold) -> dict[str, Any]:
         "test_last": pd.Timestamp(fold.test[-1]),
         "train_rows": len(part.train.labels),
         "test_rows": test.rows,
+        "novel": part.novel,
         **{
             f"{name}_{figure}": getattr(scores, figure)
             for name, scores in (("train", train), ("test", test))

@@ -26,6 +26,7 @@ from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.domain.features.feature import Feature
 from whatif_assets.domain.models import Model
+from whatif_assets.domain.models.novelty import for_familiar_rows
 from whatif_assets.domain.models.parts import PartModels
 from whatif_assets.domain.strategies.panel_rule import PanelRule
 from whatif_assets.engines.backtest import sweep
@@ -185,7 +186,7 @@ def _without_information(
 
     def _fit(part: str, threads: int) -> Model:
         own, order = rows[part], orders[part]
-        return fit(
+        model = fit(
             str(configuration.algorithm),
             "local",
             own.features,
@@ -196,6 +197,7 @@ def _without_information(
             base=configuration.base,
             threads=threads,
         )
+        return for_familiar_rows(model, own.features, configuration.novelty)
 
     return PartModels(fit_parts(_fit, list(rows), "local"))
 

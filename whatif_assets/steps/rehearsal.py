@@ -17,6 +17,7 @@ from whatif_assets.engines.isolation.worker_pool import run_tasks
 from whatif_assets.engines.processes.tasks import task_of
 from whatif_assets.engines.strategies import required_features
 from whatif_assets.settings.configuration import Configuration
+from whatif_assets.settings.searched import ends_of
 
 BARS = 600
 ROWS = 100
@@ -69,7 +70,8 @@ def _fault_of_estimator(configuration: Configuration) -> BadInput | None:
     draw = np.random.default_rng(1)
     x = draw.normal(size=(ROWS, len(configuration.features)))
     y = draw.normal(0, 0.01, ROWS)
-    first = {name: values[0] for name, values in configuration.search.items()}
+    searched = configuration.search.items()
+    first = {name: ends_of(values)[0] for name, values in searched}
     try:
         fit(
             str(configuration.algorithm),

@@ -147,7 +147,8 @@ def _row_of(fold: Fold, part: str, own: Examples, fitted: Fitted) -> dict[str, A
     if part not in fitted.settings:
         return {**row, "not_fitted": fitted.not_fitted[part]}
     error = fitted.models.models[part].predict(own.features) - own.target
-    row["train_rmse"] = float(np.sqrt(np.mean(error**2)))
+    known = error[~np.isnan(error)]  # novel rows have no forecast
+    row["train_rmse"] = float(np.sqrt(np.mean(known**2)))
     return {**row, "settings": json.dumps(fitted.settings[part], sort_keys=True)}
 
 

@@ -13,6 +13,7 @@ from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.domain.leaks import Admit, refuse_leak
 from whatif_assets.domain.models import Model
+from whatif_assets.domain.models.novelty import for_familiar_rows
 from whatif_assets.domain.models.parts import ALL, PartModels
 from whatif_assets.domain.models.windows import Fold, cv_folds
 from whatif_assets.engines.algorithms import find_algorithm
@@ -312,4 +313,4 @@ def _fit_part(
         algorithm, backend, x, y, settings, seed, spark, examples.weights,
         configuration.base, threads,
     )  # fmt: skip
-    return model, settings, scores
+    return for_familiar_rows(model, x, configuration.novelty), settings, scores

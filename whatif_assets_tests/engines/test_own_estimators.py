@@ -58,6 +58,18 @@ class Mean(RegressorMixin, BaseEstimator):
         return np.full(len(x), self.mean)
 
 
+class Times(Mean):
+    def __init__(self, offset=0.0, **kwargs):
+        super().__init__(**kwargs)
+        self.offset = offset
+
+
+class Twice(Mean):
+    def __init__(self, offset=0.0, **kwargs):
+        super().__init__(by=2.0, **kwargs)
+        self.offset = offset
+
+
 class Remembers(Mean):
     def predict(self, x):
         kept = Path(tempfile.gettempdir()) / "seen.txt"
@@ -282,6 +294,16 @@ class TestNames:
         ):
             with pytest.raises(BadInput, match=message):
                 parse_settings(name, settings, model)
+
+    def test_arguments_may_be_those_of_the_class_it_is_derived_from(
+        self, folder: Path
+    ) -> None:
+        model = find_algorithm("models/mine.py:Times", folder).Settings
+        assert model().model_dump() == {"by": 1.0, "offset": 0.0}
+        forecast = fitted("Times", folder, {"by": 3.0}).predict(X[:1])
+        np.testing.assert_allclose(forecast, 3 * Y.mean(), rtol=1e-12)
+        forecast = fitted("Twice", folder).predict(X[:1])  # which sets it itself
+        np.testing.assert_allclose(forecast, 2 * Y.mean(), rtol=1e-12)
 
     def test_an_edit_of_the_code_is_another_version(self, tmp_path: Path) -> None:
         file = tmp_path / "one.py"

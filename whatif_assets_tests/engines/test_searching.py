@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.domain.models.ranges import Range
 from whatif_assets.domain.models.windows import cv_folds
 from whatif_assets.engines.searching import METHODS, Plan, search
 from whatif_assets_tests.domain.models.made_up import rows_of
@@ -79,3 +81,40 @@ def test_what_is_near_what_did_well_is_tried_more_often() -> None:
     )
     assert tried["l2"].nunique() > 1
     assert by_value[best["l2"]] <= by_value.quantile(0.3)
+
+
+RANGES = {"penalty": Range(1e-5, 1.0, log=True), "l1_ratio": [0.0, 0.5]}
+
+
+@pytest.mark.parametrize("method", ["random", "tpe"])
+def test_numbers_of_a_range_are_scored_as_listed_ones(method: str) -> None:
+    def _found(seed: int) -> tuple[dict[str, Any], pd.DataFrame]:
+        plan = Plan(method, 8)
+        return search("elastic_net", "local", X, Y, {}, RANGES, FOLDS, seed, plan=plan)
+
+    best, scores = _found(4)
+    penalties = scores["penalty"].unique()
+    assert len(penalties) > 4
+    assert ((penalties >= 1e-5) & (penalties <= 1.0)).all()
+    listed = {"penalty": [best["penalty"]], "l1_ratio": [best["l1_ratio"]]}
+    alone = search("elastic_net", "local", X, Y, {}, listed, FOLDS, 4)[1]
+    own = scores[(scores["penalty"] == best["penalty"])]
+    own = own[own["l1_ratio"] == best["l1_ratio"]]
+    assert own["rmse"].tolist() == alone["rmse"].tolist()
+    again = _found(4)[1]
+    assert again["penalty"].tolist() == scores["penalty"].tolist()
+
+
+def test_a_range_of_few_whole_numbers_is_tried_once_each() -> None:
+    grid = {"max_depth": Range(1, 3), "n_trees": Range(2, 3)}
+    scores = search(
+        "random_forest", "local", X, Y, {}, grid, FOLDS, 1, plan=Plan("random", 50)
+    )[1]
+    tried = scores[["max_depth", "n_trees"]].drop_duplicates()
+    assert len(tried) == 6
+    assert set(map(type, tried["max_depth"].tolist())) == {int}
+
+
+def test_a_grid_needs_lists() -> None:
+    with pytest.raises(BadInput, match="penalty: found a range; a grid needs a list"):
+        search("elastic_net", "local", X, Y, {}, RANGES, FOLDS)

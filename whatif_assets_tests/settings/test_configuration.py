@@ -13,6 +13,7 @@ from whatif_assets.domain.bars.bar_size import BarSize
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.base.settings import format_value, parse_value
 from whatif_assets.domain.models import ALGORITHMS
+from whatif_assets.domain.models.ranges import Range
 from whatif_assets.domain.strategies import STRATEGIES
 from whatif_assets.settings.entries import expand, find_configuration
 from whatif_assets.settings.keys import KEY_PATTERN
@@ -77,6 +78,65 @@ def test_search_leaves_the_field_to_training():
     (configuration,) = expand(one, HERE)
     assert configuration.search == {"max_depth": (2, 4)}
     assert "max_depth" not in configuration.model_settings
+
+
+class TestRanges:
+    @staticmethod
+    def one(by="random", **search):
+        return study(rf={**FOREST, "search": search, "search_by": by})
+
+    def test_a_range_is_kept_and_written(self):
+        written = {"from": 0.1, "to": 1, "log": True}
+        (one,) = expand(self.one(max_features=written), HERE)
+        assert one.search == {"max_features": Range(0.1, 1, log=True)}
+        assert one.settings()["search"] == {"max_features": written}
+        assert "max_features" not in one.model_settings
+
+    def test_a_study_file_has_a_range(self, tmp_path):
+        file = tmp_path / "demo.yaml"
+        file.write_text(
+            "configurations: {net: {algorithm: elastic_net, strategy: "
+            "forecast_threshold, search_by: tpe, search: {penalty: "
+            "{from: 1e-6, to: 0.1, log: true}}}}"
+        )
+        (one,) = expand(read_study(file)[0], HERE)
+        assert one.search == {"penalty": Range(1e-6, 0.1, log=True)}
+
+    @pytest.mark.parametrize("by", ["grid", "random"])
+    def test_steps_are_a_list(self, by):
+        stepped = self.one(
+            by,
+            max_depth={"from": 2, "to": 7, "step": 2},
+            max_features={"from": 0.1, "to": 0.3, "step": 0.1},
+        )
+        (one,) = expand(stepped, HERE)
+        listed = {"max_depth": (2, 4, 6), "max_features": (0.1, 0.2, 0.3)}
+        assert one.search == listed
+        (same,) = expand(self.one(by, **{k: list(v) for k, v in listed.items()}), HERE)
+        assert same.settings() == one.settings()
+
+    @pytest.mark.parametrize(
+        ("written", "by", "message"),
+        [
+            ({"from": 1, "to": 9}, "grid", "without a step, of which a grid cannot"),
+            ({"from": 1}, "random", "to: the field is missing"),
+            ({"from": 1, "to": "x"}, "random", "to: found 'x'; a finite number"),
+            ({"from": 1, "to": True}, "random", "to: found True; a finite number"),
+            ({"from": 5, "to": 5}, "random", "found 5, which is not above from, 5"),
+            ({"from": 1, "to": 9, "stop": 2}, "tpe", "stop: unknown field of a range"),
+            ({"from": 1, "to": 9, "step": 0}, "grid", "step: found 0; it must be"),
+            ({"from": 1, "to": 9, "log": 1}, "tpe", "log: found 1; write true or"),
+            ({"from": 0, "to": 9, "log": True}, "tpe", "with log: true it must be"),
+            ({"from": 1, "to": 9, "log": True, "step": 1}, "tpe", "beside log: true"),
+            ({"from": 1, "to": 1e9, "step": 1}, "grid", "at most 10000 are allowed"),
+            ({"from": 1.5, "to": 3}, "tpe", "found 1.5"),
+            ({"from": -2, "to": 3}, "tpe", "max_depth"),
+        ],
+    )
+    def test_a_wrong_range_is_refused(self, written, by, message):
+        with pytest.raises(BadInput, match=r"demo\.rf: .*max_depth") as caught:
+            expand(self.one(by, max_depth=written), HERE)
+        assert message in str(caught.value)
 
 
 def test_an_override_sets_any_field():
@@ -180,6 +240,12 @@ def test_an_each_axis_needs_a_value():
             "the field algorithm is required",
             ("search",),
         ),
+        (
+            {"strategy": "buy_and_hold", "novelty": 0.99},
+            "the field algorithm is required",
+            ("novelty",),
+        ),
+        ({**FOREST, "novelty": 1.5}, "found 1.5", ("novelty",)),
         ({**FOREST, "sweep": {"threshold": ["x"]}}, "found 'x'", ("threshold",)),
     ],
 )

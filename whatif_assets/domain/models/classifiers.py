@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from whatif_assets.domain.base.arrays import FloatArray
-from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.models import trees
 from whatif_assets.domain.models.classes import classes_of, classes_on_spark
 from whatif_assets.domain.models.portable import (
@@ -164,27 +163,46 @@ def random_forest_classifier_spark(
 def gradient_boosting_classifier_spark(
     rows: SparkFrame, settings: GradientBoostingSettings, seed: int
 ) -> Classifier:
-    """Fit gradient-boosted trees of two classes with Spark ML.
+    """Fit gradient-boosted trees of classes with Spark ML.
 
-    See `random_forest_classifier_spark` for the parameters.
+    Spark tells two classes apart. Of more, each is told apart from the most frequent
+    one, by the rows of these two alone: the logarithms of these odds are the scores of
+    a multinomial model (Begg and Gray, *Calculation of polychotomous logistic
+    regression parameters using individualized regressions*, 1984).
 
-    Raises
-    ------
-    BadInput
-        There are more than two classes, which Spark cannot boost.
+    See `random_forest_classifier_spark` for parameters and errors.
     """
-    from pyspark.ml.classification import GBTClassifier
-
     features = width(rows)
     classes, rows = classes_on_spark(rows)
     if len(classes) == 1:
         return one_class(classes[0], features)
-    if len(classes) > 2:
-        raise BadInput(
-            f"gradient_boosting_classifier: found {len(classes)} classes; on Spark it "
-            "can tell two apart. Use backend: local, random_forest_classifier, or a "
-            "label of two classes."
-        )
+    if len(classes) == 2:
+        score = _log_odds(rows, settings, seed)
+        return Classifier(classes, score.shares, (score,))
+    counts = {int(label): n for label, n in rows.groupBy("label").count().collect()}
+    usual = max(sorted(counts), key=counts.__getitem__)
+    scores = [
+        _log_odds(_against(rows, number, usual), settings, seed)
+        if number != usual
+        else constant_forest(0.0, features)
+        for number in sorted(counts)
+    ]
+    importance = shares(np.sum([score.shares for score in scores], axis=0))
+    return Classifier(classes, importance, tuple(scores))
+
+
+def _against(rows: SparkFrame, number: int, other: int) -> SparkFrame:
+    """Take the rows of two classes, with label 1 for the first and 0 for the other."""
+    two = rows.where(rows.label.isin(number, other))
+    return two.withColumn("label", (two.label == number).cast("double"))
+
+
+def _log_odds(
+    rows: SparkFrame, settings: GradientBoostingSettings, seed: int
+) -> Forest:
+    """Fit the logarithm of the odds of label 1 against label 0."""
+    from pyspark.ml.classification import GBTClassifier
+
     estimator = GBTClassifier(
         maxIter=settings.n_trees,
         stepSize=settings.learning_rate,
@@ -195,5 +213,4 @@ def gradient_boosting_classifier_spark(
     found, weights = of_spark(fitted.toDebugString)
     importance = shares(fitted.featureImportances.toArray())
     # Spark's margin is half of the logarithm of the odds.
-    score = forest_of(found, 2 * np.array(weights), 0.0, importance)
-    return Classifier(classes, importance, (score,))
+    return forest_of(found, 2 * np.array(weights), 0.0, importance)

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from whatif_assets.domain.base.arrays import FloatArray, IntArray, Mask
+from whatif_assets.domain.models.novelty import FamiliarRows
 from whatif_assets.domain.models.portable import Model
 
 ModelPer: TypeAlias = Literal["all", "symbol", "group"]
@@ -82,6 +83,15 @@ class PartModels:
         covered: Mask = rows[PART].isin(list(self.models)).to_numpy()
         return covered
 
+    def for_all_rows(self) -> PartModels:
+        """Return the models that also forecast rows unlike their training rows."""
+        return PartModels(
+            {
+                part: model.inner[0] if isinstance(model, FamiliarRows) else model
+                for part, model in self.models.items()
+            }
+        )
+
     def predict(self, x: FloatArray, rows: pd.DataFrame) -> FloatArray:
         """Forecast n rows of k features, each with the model of its part.
 
@@ -95,7 +105,8 @@ class PartModels:
         Returns
         -------
         ndarray of float64, n
-            As of `Model.predict`; NaN also for rows of a part without a model.
+            As of `Model.predict`; NaN also for rows of a part without a model, and for
+            novel rows.
         """
         values = np.full(len(x), np.nan)
         for part, at in rows_by_part(rows).items():

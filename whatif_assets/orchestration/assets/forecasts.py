@@ -56,6 +56,9 @@ def forecast_configuration(key: str, home: Home) -> Result:
     for table in ("forecasts", IN_SAMPLE):
         home.lake.store_once(table, key, others=home.lake.keys("forecasts"))
     metadata: dict[str, Any] = dict(forecasts.accuracy())
+    if configuration.novelty is not None:
+        metadata["novel_rows"] = forecasts.novel
+        metadata["novel_share"] = forecasts.novel / max(forecasts.novel + len(frame), 1)
     if len(frame):
         metadata["preview"] = frame.head(5)
         realised = realised_by_decile(frame, configuration.label.of_kind)

@@ -196,18 +196,44 @@ def test_a_classifier_scores_and_weighs_as_sparks_own_does(
     np.testing.assert_allclose(model.importance(), importance, atol=1e-15)
 
 
-def test_spark_cannot_boost_three_classes_or_fit_what_has_no_fit_there(
-    spark: SparkSession,
+def test_of_three_classes_each_has_sparks_odds_against_the_most_frequent(
+    spark: SparkSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, message in (
-        ("gradient_boosting_classifier", "found 3 classes; on Spark it can tell two"),
-        (
-            "sklearn.linear_model:Ridge",
-            "Ridge has no fit on Spark. Write backend: local",
-        ),
-    ):
-        with pytest.raises(BadInput, match=message):
-            fit(name, "spark", X, CLASSES, {}, 3, lambda: spark)
+    import pyspark.ml.classification as classification
+
+    fitted: list[Any] = []
+
+    class Recording(classification.GBTClassifier):  # type: ignore[misc]
+        def fit(self, rows: Any) -> Any:
+            fitted.append(super().fit(rows))
+            return fitted[-1]
+
+    monkeypatch.setattr(classification, "GBTClassifier", Recording)
+    name = "gradient_boosting_classifier"
+    labels = np.digitize(Y, [169.8, 170.1]) - 1.0
+    counts = dict(zip(*np.unique(labels, return_counts=True)))
+    usual = max(counts, key=counts.__getitem__)
+    assert usual == 1.0
+    model = fit(name, "spark", X, labels, SETTINGS[name], 3, lambda: spark)
+    odds = [np.ones(len(X))]
+    for one in fitted:  # of -1 and 0, in this order
+        with spark_rows.spark_rows(spark, X, Y) as rows:
+            theirs = one.transform(rows).toPandas().sort_values("label")
+        upper = np.array([p.toArray()[1] for p in theirs["probability"]])
+        odds.append(upper / (1 - upper))
+    usual_odds, lowest, middle = odds
+    expected = (usual_odds - lowest) / (usual_odds + lowest + middle)
+    ours = model.predict(X)
+    np.testing.assert_allclose(ours[np.argsort(Y)], expected, rtol=1e-9, atol=1e-12)
+    here = fit(name, "local", X, labels, SETTINGS[name], 3)
+    errors = [np.mean((one - labels) ** 2) for one in (ours, here.predict(X))]
+    assert errors[0] < 1.2 * errors[1]
+    assert max(errors) < 0.8 * np.var(labels)
+
+
+def test_what_has_no_fit_on_spark_is_told(spark: SparkSession) -> None:
+    with pytest.raises(BadInput, match=r"Ridge has no fit on Spark. Write backend: l"):
+        fit("sklearn.linear_model:Ridge", "spark", X, Y, {}, 3, lambda: spark)
 
 
 @pytest.mark.parametrize("name", [n for n in ALGORITHMS if ALGORITHMS[n].classifies])
