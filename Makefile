@@ -10,11 +10,11 @@ export DAGSTER_HOME ?= $(CURDIR)
 export DAGSTER_DISABLE_TELEMETRY ?= yes
 export PYTHONWARNINGS ?= ignore::UserWarning,ignore::DeprecationWarning
 
-.PHONY: help install demo test test-data test-living lint ui report docs screenshots clean
+.PHONY: help install demo test test-cluster test-ui test-data test-living lint ui report docs screenshots clean
 .DEFAULT_GOAL := help
 
 help: ## List the commands
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 $(INSTALLED): setup.cfg pyproject.toml .ci/constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 10) <= v < (3, 14) else f"Python 3.10 to 3.13 is needed, {sys.executable} is {v[0]}.{v[1]}; name another: make PYTHON=python3.12 ...")'
@@ -30,9 +30,15 @@ install: $(INSTALLED) ## Create the virtual environment
 demo: $(INSTALLED) ## Run the demo study and print the best configuration
 	@$(BIN)/whatif run demo
 
-# Three processes on two cores: some tests wait for Dagster's daemon.
-test: lint ## Lint, check types and layers, and run all tests
-	@$(BIN)/python -m pytest -n 3 --dist worksteal
+# Three processes on two cores: some tests wait for processes that they start.
+test: lint ## Lint, check types and layers, and run the tests; see test-cluster, test-ui
+	@$(BIN)/python -m pytest -n 3 --dist worksteal -m "not cluster and not ui"
+
+test-cluster: $(INSTALLED) ## Run a study on a Spark cluster of this machine
+	@$(BIN)/python -m pytest -m cluster
+
+test-ui: $(INSTALLED) ## Test the running UI, and the report's page in Chromium
+	@$(BIN)/python -m pytest -m ui
 
 test-data: $(INSTALLED) ## Run the tests of data: sources, bars, quality, facts, features
 	@$(BIN)/python -m pytest -n 2 --dist worksteal $(addprefix whatif_assets_tests/, \

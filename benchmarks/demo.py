@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 DATA = Path(__file__).parents[1] / "data"
-IMPORTS = "import whatif_assets.command_line.runs"
+IMPORTS = "import whatif_assets.orchestration.runs"
 
 STAGES = """
 SELECT CASE WHEN asset = 'trained_models' AND partition IN ({spark})

@@ -27,9 +27,9 @@ from dagster._core.storage.tags import (
 from rich.console import Console
 from rich.table import Table
 
-from whatif_assets.command_line.instances import instance_of
-from whatif_assets.command_line.runs import Runner
 from whatif_assets.home.home import Home
+from whatif_assets.orchestration.instances import instance_of
+from whatif_assets.orchestration.runs import Runner
 from whatif_assets.orchestration.storage import OpenSqliteStorage
 
 DAYS = dg.DailyPartitionsDefinition("2026-01-01", end_date="2026-03-01")

@@ -22,11 +22,11 @@ from typing import Any
 
 import dagster as dg
 
-from whatif_assets.command_line.runs import Runner
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.leaks import Finding
 from whatif_assets.home.creation import set_up
 from whatif_assets.home.home import Home
+from whatif_assets.orchestration.runs import Runner
 from whatif_assets_tests.domain.leaks.zoo import (
     computing,
     dated,

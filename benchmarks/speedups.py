@@ -44,8 +44,8 @@ class Trick:
     off: str = ""
 
 
-_STUDIES = "import whatif_assets.command_line.studies as m"
-_RUNS = "import whatif_assets.command_line.runs as m"
+_STUDIES = "import whatif_assets.orchestration.studies as m"
+_RUNS = "import whatif_assets.orchestration.runs as m"
 _SPARK = "import whatif_assets.engines.spark.session as m"
 ALL = Trick("all tricks")
 TRICKS = (

@@ -1,22 +1,28 @@
-"""The command line: ``whatif run``, ``report``, ``check``, ``diff`` and ``export``."""
+"""The command line: the commands of ``whatif``, their arguments and their help."""
 
 from __future__ import annotations
 
 import enum
 import gc
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
 
-from whatif_assets.domain.base.errors import BadInput
-from whatif_assets.orchestration.interruption import interrupted
+from whatif_assets.command_line.options import (
+    DEFAULT_HOME,
+    HomeOption,
+    JsonOption,
+    StudyArgument,
+    guarded,
+    home_of,
+    keep_help_of_arguments,
+)
+
+keep_help_of_arguments()
 
 app = typer.Typer(
-    help="What-if analysis of trading strategies: which configuration was best?",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
@@ -26,7 +32,17 @@ export = typer.Typer(
 )
 app.add_typer(export, name="export")
 
-FAILED, BAD_INPUT = 1, 2
+new = typer.Typer(help="Write a start for something of your own.", no_args_is_help=True)
+app.add_typer(new, name="new")
+
+
+class Shell(str, enum.Enum):
+    """Shells that can complete commands."""
+
+    bash = "bash"
+    zsh = "zsh"
+    fish = "fish"
+    powershell = "powershell"
 
 
 class Backend(str, enum.Enum):
@@ -36,10 +52,6 @@ class Backend(str, enum.Enum):
     spark = "spark"
 
 
-HomeOption = Annotated[
-    Path,
-    typer.Option("--home", envvar="WHATIF_HOME", help="Folder of the home."),
-]
 BackendOption = Annotated[
     Optional[Backend],  # noqa: UP045 - typer on Python 3.10 reads no other form
     typer.Option("--backend", help="Fit every model there; overrides the study."),
@@ -52,11 +64,27 @@ OpenOption = Annotated[
     bool,
     typer.Option("--open", help="Open the report in the browser instead of printing."),
 ]
-StudyArgument = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Argument(help="A study of the home by name, or a study file."),
+VersionOption = Annotated[
+    bool,
+    typer.Option("--version", is_eager=True, help="Print the version and exit."),
 ]
-DEFAULT_HOME = Path("data")
+DryRunOption = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run", help="Say what would be computed, and why; compute nothing."
+    ),
+]
+
+
+@app.callback(invoke_without_command=True)
+def whatif(context: typer.Context, version: VersionOption = False) -> None:
+    """Find out which configuration of a trading strategy would have been best."""
+    if version:
+        from importlib import metadata
+
+        typer.echo(f"whatif_assets {metadata.version('whatif_assets')}")
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 @app.command()
@@ -65,6 +93,7 @@ def run(
     home: HomeOption = DEFAULT_HOME,
     backend: BackendOption = None,
     sealed: SealedOption = False,
+    dry_run: DryRunOption = False,
 ) -> None:
     """Compute everything that a study needs and print the best configuration.
 
@@ -79,9 +108,13 @@ def run(
     def _run() -> bool:
         if backend:
             os.environ[BACKEND] = backend.value
-        return run_studies(home, study, sealed)
+        if dry_run:
+            from whatif_assets.command_line.planning import print_plan
 
-    _guarded(_run)
+            return print_plan(home_of(home, study), study)
+        return run_studies(home_of(home, study), study, sealed)
+
+    guarded(_run)
 
 
 @app.command()
@@ -89,22 +122,95 @@ def report(
     study: StudyArgument = None,
     home: HomeOption = DEFAULT_HOME,
     in_browser: OpenOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Print the leaderboard and the best configuration of the last run."""
-    from whatif_assets.command_line.result_display import open_report, print_report
+    from whatif_assets.command_line import result_display as show
 
-    _guarded(lambda: (open_report if in_browser else print_report)(home, study))
+    means = home_of(home, study)
+    if in_browser:
+        guarded(lambda: show.open_report(means, study))
+    else:
+        guarded(lambda: show.print_report(means, study, as_json=as_json))
 
 
 @app.command()
 def check(
     study: Annotated[str, typer.Argument(help="A study file, or a study's name.")],
     home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
 ) -> None:
     """Check a study without running it, and list its configurations."""
-    from whatif_assets.command_line.terminal import print_check
+    from whatif_assets.command_line.checking import print_check
 
-    _guarded(lambda: print_check(home, study))
+    guarded(lambda: print_check(home_of(home, study), study, as_json=as_json))
+
+
+@app.command("list")
+def list_studies(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None:
+    """List the studies of a home with their state, winner and verdict."""
+    from whatif_assets.command_line.overview import print_list
+
+    guarded(lambda: print_list(home, as_json=as_json))
+
+
+@app.command()
+def show(
+    name: Annotated[
+        str, typer.Argument(help="A study, a configuration, or one:variant.")
+    ],
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the configurations of a study, or the settings and metrics of one."""
+    from whatif_assets.command_line.overview import print_show
+
+    guarded(lambda: print_show(home, name, as_json=as_json))
+
+
+@app.command("open")
+def open_page(study: StudyArgument = None, home: HomeOption = DEFAULT_HOME) -> None:
+    """Open the page of a study, or of all studies, in the browser."""
+    from whatif_assets.command_line.result_display import open_report
+
+    guarded(lambda: open_report(home_of(home, study), study))
+
+
+@app.command()
+def doctor(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None:
+    """Examine this machine and a home, and say what is missing."""
+    from whatif_assets.command_line.doctor import print_doctor
+
+    guarded(lambda: print_doctor(home, as_json=as_json))
+
+
+@new.command("study")
+def new_study(
+    name: Annotated[str, typer.Argument(help="Name of the study and of its file.")],
+    to: Annotated[
+        Path, typer.Option("--to", help="Folder in which the file is written.")
+    ] = Path(),
+) -> None:
+    """Write a study file that runs as it is, as a start."""
+    from whatif_assets.command_line.new_study import print_new_study
+
+    guarded(lambda: print_new_study(name, to))
+
+
+@app.command()
+def completion(
+    shell: Annotated[Shell, typer.Argument(help="The shell that you use.")],
+) -> None:
+    """Print a script that lets a shell complete commands and options.
+
+    For bash: whatif completion bash >> ~/.bashrc
+    """
+    from typer._completion_shared import get_completion_script
+
+    script = get_completion_script(
+        prog_name="whatif", complete_var="_WHATIF_COMPLETE", shell=shell.value
+    )
+    typer.echo(script)
 
 
 @app.command()
@@ -128,9 +234,55 @@ def diff(
     """
     from whatif_assets.command_line.comparison_display import print_comparison
 
-    _guarded(
+    guarded(
         lambda: print_comparison(home, a, b, everything=everything, json_file=json_file)
     )
+
+
+@app.command()
+def ask(
+    base: Annotated[str, typer.Argument(help="Configuration, such as demo.rf_small.")],
+    overrides: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Argument(help="Other values of its fields, such as max_depth=8."),
+    ] = None,
+    home: HomeOption = DEFAULT_HOME,
+    note: Annotated[str, typer.Option(help="Why you ask; kept with it.")] = "",
+    author: Annotated[str, typer.Option(help="Who asks; kept with it.")] = "",
+    sealed: SealedOption = False,
+) -> None:
+    """Ask how a result changes with other settings, and whether the winner does.
+
+    Everything up to the verdict and the report is computed. A question that was asked
+    before is answered by what exists, and makes no new trial.
+    """
+    from whatif_assets.command_line.asking import print_answer
+
+    guarded(
+        lambda: print_answer(home, base, overrides or [], note, author, sealed=sealed)
+    )
+
+
+@app.command()
+def questions(home: HomeOption = DEFAULT_HOME) -> None:
+    """List the questions that were asked, with their notes."""
+    from whatif_assets.command_line.asking import print_questions
+
+    guarded(lambda: print_questions(home))
+
+
+@app.command()
+def forget(
+    key: Annotated[str, typer.Argument(help="Key of a question, as listed.")],
+    home: HomeOption = DEFAULT_HOME,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do not ask for confirmation.")
+    ] = False,
+) -> None:
+    """Remove a question with its results from disk; its trials stay counted."""
+    from whatif_assets.command_line.asking import print_forgotten
+
+    guarded(lambda: print_forgotten(home, key, confirmed=yes))
 
 
 @export.command("model")
@@ -148,19 +300,4 @@ def export_model(
     """Write a model, its card, and a script that forecasts a new bar with NumPy."""
     from whatif_assets.command_line.exporting import print_export
 
-    _guarded(lambda: print_export(home, key, to, fold))
-
-
-def _guarded(work: Callable[[], bool]) -> None:
-    """Exit with a status: 0 success, 1 failure, 2 bad input, or that of a signal."""
-    try:
-        succeeded = work()
-    except BadInput as error:
-        from whatif_assets.command_line.terminal import show_problem
-
-        show_problem(str(error))
-        raise typer.Exit(BAD_INPUT) from None
-    except KeyboardInterrupt:
-        raise typer.Exit(interrupted()) from None
-    if not succeeded:
-        raise typer.Exit(FAILED)
+    guarded(lambda: print_export(home, key, to, fold))

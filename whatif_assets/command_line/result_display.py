@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import webbrowser
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +14,31 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from whatif_assets.command_line.tables import print_json
 from whatif_assets.command_line.terminal import console
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.home.home import Home
 from whatif_assets.home.probe_findings import questions
 from whatif_assets.report.database import opened
 from whatif_assets.report.leaders import leaders
-from whatif_assets.settings.study import Study, read_study
+from whatif_assets.report.overview import (
+    named_study,
+    no_report,
+    outdated_note,
+    why_outdated,
+)
+from whatif_assets.settings.study import Study
 from whatif_assets.steps.evaluation import NOTES
-from whatif_assets.steps.freshness import Freshness
 from whatif_assets.steps.leaderboard import CANDIDATE
 
 LEADERBOARD = "leaderboard"
+WIDE = 100  # characters of a terminal in which headings need one line
 
 
-def print_report(home_path: Path, study: str | None) -> bool:
+def print_report(home_path: Path, study: str | None, *, as_json: bool = False) -> bool:
     """Print the last result of one study or of all, and warn if it is out of date.
+
+    As JSON, the whole leaderboard of the studies is printed, and nothing else.
 
     Raises
     ------
@@ -39,19 +46,17 @@ def print_report(home_path: Path, study: str | None) -> bool:
         The folder is not a home, or has no such study or no report.
     """
     home = Home.open(home_path)
-    studies = [_named(home, study)] if study else list(home.studies().values())
+    studies = [named_study(home, study)] if study else list(home.studies().values())
     if not home.database.exists():
-        raise _no_report(home.database)
+        raise no_report(home.database)
+    if as_json:
+        with opened(home) as connection:
+            every = [_rows_of(connection, LEADERBOARD, one.name) for one in studies]
+        print_json(pd.concat(every).sort_values(["study", "rank"]))
+        return True
     for chosen in studies:
-        why = why_outdated(home, chosen)
-        if why:
-            made = datetime.fromtimestamp(home.database.stat().st_mtime, timezone.utc)
-            console.print(
-                f"Out of date: this result was made on {made:%Y-%m-%d at %H:%M} UTC, "
-                f"and {why}. Use 'whatif run {chosen.name}' to update it.",
-                style="yellow",
-                highlight=False,
-            )
+        if note := outdated_note(home, chosen):
+            console.print(note, style="yellow", highlight=False)
         _print_results(home, chosen)
     return True
 
@@ -69,33 +74,6 @@ def print_result(home: Home, study: Study) -> None:
         _print_results(home, study)
 
 
-def why_outdated(home: Home, study: Study) -> str:
-    """Return why the database does not have the current results; empty if it has."""
-    if not home.database.exists():
-        return f"{home.database} was not written"
-    state = Freshness(home).of(LEADERBOARD, study.name)
-    if not state.is_fresh:
-        return f"its leaderboard is {state}"
-    manifest = home.lake.manifest(LEADERBOARD, study.name)
-    written = datetime.fromtimestamp(home.database.stat().st_mtime, timezone.utc)
-    if manifest and written < datetime.fromisoformat(manifest.finished_at):
-        return f"{home.database} is older than its leaderboard"
-    return ""
-
-
-def _named(home: Home, study: str) -> Study:
-    """Find a study of the home by its name or by a study file."""
-    if not (study.endswith((".yaml", ".yml")) or os.sep in study):
-        return home.study(study)
-    name = read_study(Path(study))[0].name
-    if name not in home.studies():
-        raise BadInput(
-            f"{study}: the home {home.path} has no study '{name}' yet; use 'whatif run "
-            f"{study} --home {home.path}' first."
-        )
-    return home.study(name)
-
-
 def open_report(home_path: Path, study: str | None) -> bool:
     """Open the report pages of one study, or of all studies, in the browser.
 
@@ -105,20 +83,16 @@ def open_report(home_path: Path, study: str | None) -> bool:
         The folder is not a home, or has no such study or no page.
     """
     home = Home.open(home_path)
-    names = [_named(home, study).name] if study else list(home.studies())
+    names = [named_study(home, study).name] if study else list(home.studies())
     pages = [home.page(name) for name in names]
     found = [page for page in pages if page.exists()]
     if not found:
-        raise _no_report(pages[0] if pages else home.path)
+        raise no_report(pages[0] if pages else home.path)
     for page in found:
         console.print(str(page.resolve()), soft_wrap=True, highlight=False)
         if not webbrowser.open(page.resolve().as_uri()):
             console.print("No browser was found; open this file in a browser.")
     return True
-
-
-def _no_report(path: Path) -> BadInput:
-    return BadInput(f"{path}: the report does not exist yet; use 'whatif run' first.")
 
 
 def _print_results(home: Home, study: Study) -> None:
@@ -175,11 +149,13 @@ def _leaderboard(rows: pd.DataFrame, study: Study, home: Home) -> Table:
     )
     ranked = rows.sort_values("rank")
     shown = leaders(ranked, study)
+    is_narrow = console.width < WIDE
     for name in shown.columns:
         if name == "configuration":
-            table.add_column(name, overflow="fold", min_width=24)
+            table.add_column(name, overflow="fold", min_width=20 if is_narrow else 24)
         else:
-            table.add_column(name, justify="right", no_wrap=True)
+            heading = name.replace(" ", "\n") if is_narrow else name
+            table.add_column(heading, justify="right", no_wrap=True)
     roles = ranked.drop_duplicates("configuration")["role"]
     for cells, role in zip(shown.itertuples(index=False), roles):
         table.add_row(*cells, style="" if role == CANDIDATE else "dim")

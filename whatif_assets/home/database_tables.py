@@ -16,6 +16,7 @@ from whatif_assets.domain.base.columns import (
 )
 from whatif_assets.home.figure_columns import columns_of
 from whatif_assets.home.forecast_tables import FORECAST_TABLES
+from whatif_assets.home.forward_tables import FORWARD_TABLES
 from whatif_assets.home.model_tables import MODEL_TABLES, SEARCH_SCORES
 from whatif_assets.home.shared_columns import (
     ALGORITHM,
@@ -152,6 +153,7 @@ DATABASE = _by_name(
         dataclasses.replace(LAKE["placebo_results"], name="placebos", axis=None),
         LAKE["trials"],
         LAKE["holdout_openings"],
+        *FORWARD_TABLES,
         LAKE["facts"],
         Table(
             "adjustments",

@@ -263,7 +263,7 @@ class Lake:
         return frame.assign(session=np.repeat(days, [len(rows) for rows in parts]))
 
     def remove(self, table: str, key: str, file: str = DATA) -> None:
-        """Remove a file of a partition, if it exists, and its manifest."""
+        """Remove a file of a partition, or all where it is empty, and its manifest."""
         self.begin(table, key)
         self._files.remove(name_of(table, key, file))
 

@@ -1,4 +1,4 @@
-"""The ledger: a permanent record of every trial and every look at a holdout.
+"""The ledger: a permanent record of trials, looks at holdouts and forward sessions.
 
 ``<home>/ledger/chain.jsonl`` has one line per entry, with the hash of the previous
 entry, so a line that was changed or removed is detected. The folder ``trials`` next to
@@ -23,6 +23,7 @@ from typing import Any
 
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.base.hashing import short_hash
+from whatif_assets.home.forward_entries import Forward, Frozen
 from whatif_assets.home.home import Home
 
 LEDGER_VARIABLE = "WHATIF_LEDGER"
@@ -108,11 +109,13 @@ class Lost:
     entries: tuple[str, ...]
 
 
-Record = Evaluated | Opened | Lost
+Record = Evaluated | Opened | Lost | Frozen | Forward
 _KINDS: dict[str, type[Record]] = {
     "evaluated": Evaluated,
     "opened": Opened,
     "lost": Lost,
+    "frozen": Frozen,
+    "forward": Forward,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.home.home import Home
+from whatif_assets.home.trial_identity import trials_of
 from whatif_assets.home.trials import settings_of_trials
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.keys import study_of
@@ -145,6 +146,36 @@ def what_ifs(
         if not any(_is_part(one, other) for other in (*own, *found)):
             found.append(one)
     return found, faults
+
+
+def asked_before(
+    home: Home, asked: Configuration, registered: Collection[str] = ()
+) -> tuple[Configuration, list[str]] | None:
+    """Find a configuration that answers a question already, whatever it is called.
+
+    Parameters
+    ----------
+    home
+        The home.
+    asked
+        The configuration that is asked about.
+    registered
+        Keys of partitions, as for :func:`what_ifs`.
+
+    Returns
+    -------
+    tuple or None
+        A configuration of the study, or a what-if, that has every trial of the one
+        asked about, and the ids of its variants that are these trials.
+    """
+    study = home.study(asked.study)
+    wanted = set(trials_of(home, study, asked))
+    for one in [*home.configurations(study), *what_ifs(home, study, registered)[0]]:
+        trials = trials_of(home, study, one)
+        if wanted <= set(trials):
+            named = zip(one.variant_ids(), trials)
+            return one, [id for id, trial in named if trial in wanted]
+    return None
 
 
 def _is_part(one: Configuration, other: Configuration) -> bool:

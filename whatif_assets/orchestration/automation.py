@@ -32,6 +32,8 @@ JOBS = {
         "placebo_results",
         "holdout_results",
         "verdicts",
+        "frozen_winner",
+        "forward_results",
         "best_configuration",
     ),
 }

@@ -1,21 +1,17 @@
-"""Building the code location of a home: its assets, jobs, sensor and resources."""
+"""Building the code location of a home: its chain, jobs and sensor."""
 
 from __future__ import annotations
 
 import os
-import warnings
 from pathlib import Path
 
 import dagster as dg
 
 from whatif_assets.home.home import Home
-from whatif_assets.orchestration import assets
-from whatif_assets.orchestration.automation import jobs, register_configurations
-from whatif_assets.orchestration.partitions import (
-    configuration_partitions,
-    session_partitions,
-)
-from whatif_assets.orchestration.resources import Compute, HomeResource
+from whatif_assets.orchestration.automation import register_configurations
+from whatif_assets.orchestration.chain import chain_of
+from whatif_assets.orchestration.form_jobs import form_jobs
+from whatif_assets.orchestration.partitions import configuration_partitions
 
 HOME = "WHATIF_HOME"
 DEFAULT_HOME = "data"
@@ -45,32 +41,14 @@ def build_definitions(path: Path) -> dg.Definitions:
     BadInput
         The home has no ``market.yaml``, or the file is wrong.
     """
-    # Ranged runs need backfill policies, which Dagster still marks as beta.
-    warnings.filterwarnings("ignore", category=dg.BetaWarning)
     home = Home.open(path.resolve())
     prefix = [home.market.name] if home.market.name else []
-    partitioned = assets.Axes(
-        session=session_partitions(home.market),
-        configuration=configuration_partitions(home.market),
-    )
-    chain = [
-        definition.with_attributes(
-            asset_key_replacements={
-                key: dg.AssetKey([*prefix, *key.path])
-                for key in {*definition.keys, *definition.dependency_keys}
-            }
-        )
-        if prefix
-        else definition
-        for definition in assets.build(partitioned, home)
-    ]
+    chain = chain_of(home)
+    configurations = configuration_partitions(home.market)
     return dg.Definitions(
-        assets=chain,
-        jobs=jobs(home, prefix),
-        sensors=[register_configurations(home, partitioned.configuration)],
-        resources={
-            "home": HomeResource(path=str(home.path)),
-            "compute": Compute(),
-        },
-        executor=dg.in_process_executor,
+        assets=chain.assets,
+        jobs=[*(chain.jobs or ()), *form_jobs(prefix)],
+        sensors=[register_configurations(home, configurations)],
+        resources=chain.resources,
+        executor=chain.executor,
     )

@@ -150,6 +150,7 @@ READ_BY = {
     "leaderboard": ("ranking_inputs",),
     "placebo_results": ("ranking_inputs",),
     "holdout_results": ("ranking_inputs", "holdout_inputs"),
+    "forward_results": ("session_data",),
 }
 
 

@@ -116,8 +116,6 @@ def run_stages(
     keys = _claimed_keys(context, home)
     chosen = {key.path[-1]: key for key in context.selected_asset_keys}
     observe(home, context.instance, compute.forced_backend, of=chosen, keys=keys)
-    if len(keys) > 1:
-        start_drawing_process()
     recorders: list[_Recorder] = []
     failed: dict[str, str] = {}
     for stage in stages:
@@ -216,7 +214,7 @@ class _Recorder:
         try:
             if step := self._prepared(task, stage):
                 for key in task.keys:
-                    self._attempt(key, step)
+                    self._attempt(key, step, several=len(task.keys) > 1)
                     progress.advance(key)
                     self._log_progress(progress)
         finally:
@@ -238,13 +236,17 @@ class _Recorder:
                 self._fail(key, str(error), time.monotonic())
         return None
 
-    def _attempt(self, key: str, step: Step) -> None:
+    def _attempt(self, key: str, step: Step, several: bool) -> None:
         started = time.monotonic()
         try:
             inputs = {**step.inputs(key), "code": self._code_version}
             manifest = self._home.lake.manifest(self._table, key)
             why = self._home.lake.why_computed(self._table, key, inputs)
-            result = step.work(key) if why or manifest is None else None
+            result = None
+            if why or manifest is None:
+                if several:
+                    start_drawing_process()
+                result = step.work(key)
         except BadInput as error:
             self._fail(key, str(error), started)
         except Exception as error:
@@ -264,9 +266,8 @@ class _Recorder:
         self.failures[key] = reason
         self._context.log.error(f"{self._table} of {key}: {reason}")
         seconds = time.monotonic() - started
-        self._entries.append(
-            RunEntry.of(key, "failed", reason, self._code_version, seconds=seconds)
-        )
+        entry = RunEntry.of(key, "failed", reason, self._code_version, seconds=seconds)
+        self._entries.append(entry)
         self._record_failure(key, reason)
 
     def _record_failure(self, key: str, reason: str) -> None:
@@ -316,9 +317,8 @@ class _Recorder:
             details=dict(result.details),
         )
         self._home.lake.finish(self._table, key, manifest)
-        self._entries.append(
-            RunEntry.of(key, status, why, self._code_version, manifest)
-        )
+        entry = RunEntry.of(key, status, why, self._code_version, manifest)
+        self._entries.append(entry)
         if why != NEW:
             self._context.log.info(f"{self._table} of {key}: {status}, {why}")
         summary = {
@@ -329,9 +329,8 @@ class _Recorder:
         self._enqueue(key, result.data_version, summary, result.metadata)
 
     def _reuse(self, key: str, manifest: Manifest) -> None:
-        self._entries.append(
-            RunEntry.of(key, "reused", "", self._code_version, manifest)
-        )
+        entry = RunEntry.of(key, "reused", "", self._code_version, manifest)
+        self._entries.append(entry)
         summary = {
             "rows": manifest.rows,
             "reused": f"Nothing changed since run {manifest.run_id}.",

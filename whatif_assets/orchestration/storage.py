@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import itertools
 import os
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.pool import NullPool, StaticPool
 
 from whatif_assets.orchestration.dagster_private import (
     ASSET_EVENTS,
@@ -53,6 +55,10 @@ def batched_events(instance: dg.DagsterInstance) -> Iterator[None]:
 
 class OpenEventLog(SqliteEventLogStorage):
     """Event log that keeps two files open: the index of runs, and the last run used."""
+
+    # An event log without events, made by Dagster once per process. Dagster looks
+    # through all of its migrations to make one, and each run has its own.
+    _empty: bytes = b""
 
     def __init__(self, base_dir: str) -> None:
         self._open: dict[str, Engine] = {}
@@ -138,6 +144,22 @@ class OpenEventLog(SqliteEventLogStorage):
             self._open[shard] = engine
         return self._open[shard]
 
+    def _initdb(self, engine: Engine, for_index_shard: bool = False) -> None:
+        """Make a new file by copying an empty event log; check any other file."""
+        path = Path(str(engine.url.database))
+        if path.exists() or not _create(path, self._empty_log()):
+            super()._initdb(engine, for_index_shard)
+
+    def _empty_log(self) -> bytes:
+        if not OpenEventLog._empty:
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder) / "empty.db"
+                engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
+                super()._initdb(engine)
+                engine.dispose()
+                OpenEventLog._empty = path.read_bytes()
+        return OpenEventLog._empty
+
     def _close(self, shards: list[str]) -> None:
         for shard in shards:
             self._open.pop(shard).dispose()
@@ -172,6 +194,21 @@ class OpenSqliteStorage(DagsterSqliteStorage):
 
 def _is_asset_event(event: EventLogEntry) -> bool:
     return event.is_dagster_event and event.dagster_event_type in ASSET_EVENTS
+
+
+def _create(path: Path, content: bytes) -> bool:
+    """Create a file, whole from the first moment, unless another process did so first.
+
+    Returns whether this process created it; not every file system has hard links.
+    """
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        whole = Path(folder) / path.name
+        whole.write_bytes(content)
+        try:
+            path.hardlink_to(whole)
+        except OSError:
+            return False
+    return True
 
 
 def _engine(connection_string: str) -> Engine:

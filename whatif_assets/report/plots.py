@@ -171,6 +171,28 @@ def overfitting_plot(logits: pd.Series, title: str) -> bytes:
     return _png(figure)
 
 
+def forward_plot(rows: pd.DataFrame, title: str) -> bytes:
+    """Draw the forward record of a winner against the band that was promised.
+
+    Parameters
+    ----------
+    rows
+        Rows of the table ``forward_results`` that are no corrections, oldest first.
+    title
+        Heading of the picture.
+    """
+    figure, axes = _figure(f"{title}: forward record")
+    days = pd.to_datetime(rows["session"])
+    low, high = rows["band_low"].astype(float), rows["band_high"].astype(float)
+    axes.fill_between(days, low, high, color="tab:blue", alpha=0.15, label="promised")
+    axes.plot(days, rows["cumulative"], marker=".", color="tab:blue", label="winner")
+    line = rows["alarm_below"].astype(float)
+    axes.plot(days, line, color="tab:red", linewidth=1.0, label="worse below")
+    axes.set_ylabel("sum of returns")
+    axes.legend()
+    return _png(figure)
+
+
 def marginal_plot(effects: pd.DataFrame, title: str) -> bytes:
     """Draw the effect of each axis on the ranking metric, for the four strongest axes.
 

@@ -27,6 +27,8 @@ from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.evaluation import long_form
 from whatif_assets.steps.facts import facts_table
+from whatif_assets.steps.forward import TABLE as FORWARD
+from whatif_assets.steps.forward import WINNERS, forward_table, winners_table
 from whatif_assets.steps.freshness import Freshness
 from whatif_assets.steps.holdout import openings
 from whatif_assets.steps.leaderboard import (
@@ -200,6 +202,8 @@ _STUDY_TABLES: dict[str, Callable[[Freshness, Study], pd.DataFrame]] = {
     "edge_parts": _edge_parts,
     "capacity": _capacity,
     "trials": lambda fresh, study: read_trials(fresh.home, study),
+    FORWARD: lambda fresh, study: forward_table(fresh.home, study.name),
+    WINNERS: lambda fresh, study: winners_table(fresh.home, study.name),
     "holdout_openings": lambda fresh, study: openings(fresh.home, study),
 }
 

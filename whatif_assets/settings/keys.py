@@ -60,3 +60,26 @@ def overrides_in(key: str, parts: Sequence[str]) -> dict[str, Any]:
             raise BadInput(f"Configuration {key}: the field {name} appears twice.")
         overrides[name] = parse_value(value)
     return overrides
+
+
+def canonical_key(key: str) -> str:
+    """Write a key in one way: overrides by name, and each number as short as it is.
+
+    Raises
+    ------
+    BadInput
+        An override is not ``field=value``, or a field appears twice.
+
+    Examples
+    --------
+    >>> canonical_key("demo.rf~threshold=1e-4~max_depth=8.0")
+    'demo.rf~max_depth=8~threshold=0.0001'
+    """
+    stem, *parts = key.split("~")
+    overrides = sorted(overrides_in(key, parts).items())
+    return stem + format_overrides({name: _shortest(v) for name, v in overrides})
+
+
+def _shortest(value: Any) -> Any:
+    is_whole = isinstance(value, float) and value.is_integer()
+    return int(value) if is_whole else value

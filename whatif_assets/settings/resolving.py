@@ -56,20 +56,35 @@ def resolve_configurations(
         try:
             if isinstance(result, BadInput):
                 raise result
-            # The study's own features are checked once, by `market_findings`.
-            if market is not None and result.features != study.parsed_features:
-                _check_features_read(result.features, market)
             if market is not None:
-                _check_strategy(result, market)
-                _check_groups(result, market)
-            if market is not None and market.symbols:
-                check_members(result, market.symbols)
+                check_configuration(result, study, market)
         except BadInput as error:
             field = ("configurations", name, *error.field)
             faults.setdefault(f"{study.name}.{name}", f"{_place(path, field)}: {error}")
         else:
             found.append(result)
     return Resolved(tuple(found), faults)
+
+
+def check_configuration(
+    configuration: Configuration, study: Study, market: Market
+) -> None:
+    """Raise BadInput for what a configuration asks of a market that lacks it.
+
+    Parameters
+    ----------
+    configuration, study
+        The configuration, and its study.
+    market
+        The market that it is evaluated on.
+    """
+    # The study's own features are checked once, by `find_market_errors`.
+    if configuration.features != study.parsed_features:
+        _check_features_read(configuration.features, market)
+    _check_strategy(configuration, market)
+    _check_groups(configuration, market)
+    if market.symbols:
+        check_members(configuration, market.symbols)
 
 
 def _check_strategy(configuration: Configuration, market: Market) -> None:

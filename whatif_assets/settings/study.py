@@ -272,8 +272,13 @@ def read_study(path: Path) -> tuple[Study, YamlDocument]:
 @functools.lru_cache(maxsize=32)
 def _parsed(path: Path, text: str) -> tuple[Study, YamlDocument]:
     document = parse_yaml(path, text)
-    document.data.setdefault("name", path.stem)
-    return parse(Study, document), document
+    return parse_study(document), document
+
+
+def parse_study(document: YamlDocument) -> Study:
+    """Validate a document as a study; the default of its name is that of the file."""
+    document.data.setdefault("name", document.path.stem)
+    return parse(Study, document)
 
 
 def study_market(document: YamlDocument) -> Market | None:

@@ -65,6 +65,8 @@ ROOTS: dict[str, tuple[str, ...]] = {
         "steps.capacity",
         *_RUNS,
     ),
+    "frozen_winner": ("steps.freezing", "domain.selection.forward"),
+    "forward_results": ("steps.forward", "steps.session_features", *_RUNS),
     "best_configuration": (
         "steps.winner",
         "steps.paths",

@@ -8,6 +8,7 @@ import pytest
 
 from whatif_assets.command_line.studies import run_studies
 from whatif_assets_tests.made_once import made_once
+from whatif_assets_tests.undrawn import no_pictures
 
 ROOT = Path(__file__).parents[2]
 # All 29 take seven times as long, and go the same ways.
@@ -34,6 +35,7 @@ def minutes_by_command_line(
     """Return a home in which the study of real minutes was run; tests only read it."""
 
     def make(folder: Path) -> None:
-        assert run_studies(folder / "home", str(minutes_study))
+        with no_pictures():
+            assert run_studies(folder / "home", str(minutes_study))
 
     return made_once(tmp_path_factory, "minutes", make) / "home"

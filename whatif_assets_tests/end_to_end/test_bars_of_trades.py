@@ -12,6 +12,7 @@ import pytest
 from whatif_assets.command_line.studies import run_studies
 from whatif_assets.home.home import Home
 from whatif_assets_tests.made_once import made_once
+from whatif_assets_tests.undrawn import nothing_drawn
 
 DAYS = pd.bdate_range("2018-03-05", "2018-03-16")
 MARKET = """
@@ -73,7 +74,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def ran(folder: Path, files: Path, size: str, study: str = STUDY) -> Path:
     text = MARKET.format(files=files, size=size) + study
     (folder / "ticks.yaml").write_text(text)
-    assert run_studies(folder / "home", str(folder / "ticks.yaml"))
+    with nothing_drawn():
+        assert run_studies(folder / "home", str(folder / "ticks.yaml"))
     return folder / "home"
 
 

@@ -44,6 +44,7 @@ def leaderboard(home: Path) -> pd.DataFrame:
         return connection.execute("SELECT * FROM leaderboard ORDER BY ALL").df()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_backtraders_published_sweep_comes_out_of_the_leaderboard(
     market_data, tmp_path
 ):

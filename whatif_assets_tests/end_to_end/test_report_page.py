@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 WIDTHS = (1280, 768, 390)
 # Playwright itself warns where a test of asyncio's came before.
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.ui, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

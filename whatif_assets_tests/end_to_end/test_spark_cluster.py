@@ -18,7 +18,7 @@ from whatif_assets.command_line.studies import run_studies
 from whatif_assets.engines.spark.java import find_java
 from whatif_assets_tests.conftest import TINY_STUDY
 
-pytestmark = [pytest.mark.spark, pytest.mark.slow]
+pytestmark = [pytest.mark.cluster, pytest.mark.spark, pytest.mark.slow]
 
 CLASSES = "org.apache.spark.deploy"
 SECONDS_TO_START = 60

@@ -47,6 +47,7 @@ LOCATION = """  - python_file:
 """
 
 
+@pytest.mark.ui
 @pytest.mark.slow
 def test_the_ui_alone_gives_what_the_command_line_gives(
     tmp_path, tiny_study, finished_home, minutes

@@ -18,11 +18,12 @@ from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_START_TAG,
 )
 
-from whatif_assets.command_line import instances, runs, terminal
+from whatif_assets.command_line import checking, terminal
 from whatif_assets.command_line.studies import run_studies
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.home.home import REPORTS, Home
 from whatif_assets.home.ledger import CHAIN
+from whatif_assets.orchestration import instances, runs
 from whatif_assets.orchestration.code_location import build_definitions
 from whatif_assets.settings.keys import study_of
 from whatif_assets_tests.living.inputs import Inputs
@@ -69,7 +70,7 @@ def check(home: Path, study: str) -> Outcome:
     """Check a study of a home, as ``whatif check`` does."""
     with listening() as heard:
         try:
-            succeeded = terminal.print_check(home, study)
+            succeeded = checking.print_check(home, study)
         except BadInput as error:
             return Outcome(False, f"{heard.getvalue()}\n{error}")
     return Outcome(succeeded, heard.getvalue())

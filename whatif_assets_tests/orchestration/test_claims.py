@@ -7,10 +7,10 @@ import shutil
 import dagster as dg
 import pytest
 
-from whatif_assets.command_line.instances import instance_of
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.home.home import Home
 from whatif_assets.orchestration.claims import claim_name
+from whatif_assets.orchestration.instances import instance_of
 
 MARKET = "source: sample\nsymbols: [SYN01]\nfirst_session: 2026-01-05\n"
 

@@ -9,14 +9,17 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from whatif_assets.command_line.instances import instance_of
-from whatif_assets.command_line.runs import Runner
 from whatif_assets.home.creation import set_up
 from whatif_assets.home.home import Home
+from whatif_assets.orchestration.instances import instance_of
 from whatif_assets.orchestration.observed import observe
+from whatif_assets.orchestration.runs import Runner
 from whatif_assets_tests.domain.quality.clean_bars import clean_bars
 from whatif_assets_tests.graphql import Shown
 from whatif_assets_tests.lake_files import folder_of
+from whatif_assets_tests.undrawn import nothing_drawn
+
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 STUDY = """
 market:
@@ -53,7 +56,7 @@ def run_home(tmp_path_factory) -> Path:
     (folder / "rules.py").write_text(RULES)
     (folder / "small.yaml").write_text(STUDY)
     home, study = set_up(folder / "home", folder / "small.yaml")
-    with instance_of(home) as instance:
+    with nothing_drawn(), instance_of(home) as instance:
         assert Runner(home, instance).run(study) == []
     return folder
 
@@ -141,6 +144,7 @@ def test_a_corrected_bar_makes_its_session_stale_and_then_what_reads_it(home, so
         found = stale(home, instance)
         assert found.pop("features") == {LAST}
         assert found.pop("data_quality") == {""}
+        assert found.pop("forward_results") == {""}
         # Models are trained on the two sessions before.
         assert found.pop("backtest_results") == {"small.fit", "small.cross"}
         assert found.pop("forecasts") == {"small.fit"}

@@ -1,8 +1,10 @@
 """Files of Dagster's event log stay open, and keep Dagster's format."""
 
+import os
 import shutil
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import dagster as dg
@@ -63,6 +65,45 @@ def test_the_projects_home_keeps_two_files_open_however_many_runs(
         runs = [run_day(instance, day) for day in DAYS]
         assert len({len(instance.all_logs(run)) for run in runs}) == 1
         assert set(log._open) == {"index", runs[2]}
+
+
+def schema(folder: Path) -> list[tuple[object, ...]]:
+    """Return the tables, the stamp and the journal of each event log in a folder."""
+    found = []
+    for file in sorted(folder.glob("history/**/*.db")):
+        with closing(sqlite3.connect(file)) as connection:
+            rows = connection.execute("SELECT type, name, sql FROM sqlite_master")
+            tables = sorted(map(str, rows))
+            (stamp,) = connection.execute("SELECT * FROM alembic_version").fetchall()
+            (journal,) = connection.execute("PRAGMA journal_mode").fetchone()
+        found.append((file.stem == "index", tables, stamp, journal))
+    return sorted(found)
+
+
+def test_new_files_have_the_tables_and_the_version_of_dagsters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, config in (("ours", OURS), ("dagsters", DAGSTERS)):
+        (tmp_path / name).mkdir()
+        with opened(tmp_path / name, config, monkeypatch) as instance:
+            run_day(instance, DAYS[0])
+            run_day(instance, DAYS[1])
+    ours = schema(tmp_path / "ours")
+    assert ours == schema(tmp_path / "dagsters")
+    assert len(ours) >= 3
+
+
+def test_a_file_that_another_process_made_first_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other process makes it between the look and the creation."""
+    with opened(tmp_path, OURS, monkeypatch) as instance:
+        first = run_day(instance, DAYS[0])
+        count = len(instance.all_logs(first))
+    unseen = lambda path: path.suffix != ".db" and os.path.lexists(path)  # noqa: E731
+    monkeypatch.setattr(Path, "exists", unseen)
+    with opened(tmp_path, OURS, monkeypatch) as instance:
+        assert len(instance.all_logs(first)) == count
 
 
 def test_a_wiped_history_can_be_written_again(

@@ -29,6 +29,7 @@ from whatif_assets.steps.sleeves import sleeves_of_configuration
 from whatif_assets.steps.winner import winner_of
 from whatif_assets_tests.made_once import made_once
 from whatif_assets_tests.orchestration.assets.test_portfolios import bars
+from whatif_assets_tests.undrawn import no_pictures
 
 STUDY = """
 market:
@@ -72,7 +73,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """Return a home in which the study was run; tests only read it."""
 
     def make(folder: Path) -> None:
-        assert run_studies(folder / "home", str(write(folder)))
+        with no_pictures():
+            assert run_studies(folder / "home", str(write(folder)))
 
     return Home.open(made_once(tmp_path_factory, "capacity", make) / "home")
 
@@ -177,6 +179,7 @@ def test_a_symbol_that_the_market_lacks_has_no_rate(home: Home, tmp_path: Path) 
         again.symbols_of(configuration)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_symbols_without_volume_have_no_known_impact(
     home: Home, tmp_path: Path
 ) -> None:

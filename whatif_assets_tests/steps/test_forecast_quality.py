@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from whatif_assets.command_line.runs import Runner
 from whatif_assets.domain.forecast_quality import correlations, plan
 from whatif_assets.home.bar_reader import BarReader
 from whatif_assets.home.home import Home
+from whatif_assets.orchestration.runs import Runner
 from whatif_assets.steps import forecast_quality as step
 from whatif_assets.steps.forecast_quality import TABLE, TABLES, forecast_quality
 from whatif_assets.steps.freshness import state
@@ -88,6 +88,7 @@ def test_other_forecasts_make_it_stale(copied_home: Path) -> None:
     assert state(home, TABLE, "tiny.hold").is_fresh
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("across", ["true", "false"])
 def test_a_holdout_stays_sealed(
     copied_home: Path, monkeypatch: pytest.MonkeyPatch, across: str

@@ -10,14 +10,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from whatif_assets.command_line.runs import Runner
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.home.creation import check_study, set_up
 from whatif_assets.home.home import Home
+from whatif_assets.orchestration.runs import Runner
 from whatif_assets.steps.dataset import dataset
 from whatif_assets.steps.forecasting import Forecasts, forecast
 from whatif_assets.steps.training import examples_of, training_frame
 from whatif_assets_tests.made_once import made_once
+from whatif_assets_tests.undrawn import nothing_drawn
 
 STUDY = """
 market:
@@ -59,7 +60,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
         made, _ = set_up(folder / "home", study)
         keys = [SCALED, FOLLOW, EXITS]
         days = [day.isoformat() for day in made.market.sessions.dates()]
-        with dg.DagsterInstance.ephemeral() as instance:
+        with nothing_drawn(), dg.DagsterInstance.ephemeral() as instance:
             instance.add_dynamic_partitions("configurations", keys)
             runner = Runner(made, instance)
             for table in ("price_bars", "features"):

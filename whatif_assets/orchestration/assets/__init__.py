@@ -13,6 +13,8 @@ from whatif_assets.orchestration.assets import (
     features,
     forecast_quality,
     forecasts,
+    forward_results,
+    frozen_winner,
     holdout_results,
     leaderboard,
     model_cards,
@@ -40,6 +42,8 @@ WHOLE = (
     placebo_results,
     holdout_results,
     verdicts,
+    frozen_winner,
+    forward_results,
     best_configuration,
 )
 CHAIN = (*OF_SESSIONS, facts, *OF_CONFIGURATIONS, *WHOLE)

@@ -31,14 +31,14 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
     """Build the asset for a home."""
 
     @dg.asset(
-        deps=["leaderboard", "verdicts"],
+        deps=["leaderboard", "verdicts", "forward_results"],
         group_name=RESULTS,
         kinds={"duckdb"},
         code_version=CODE_VERSION,
         description="The best configuration of each study, and its report: an HTML "
         "page for each study, and `whatif.duckdb` with the tables configurations, "
         "leaderboard, best_configuration, equity, fills, trades, sensitivity, "
-        "sensitivity_pairs, runs, and views over the lake.",
+        "sensitivity_pairs, forward_results, runs, and views over the lake.",
     )
     def best_configuration(
         context: dg.AssetExecutionContext, home: HomeResource

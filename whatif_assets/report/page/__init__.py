@@ -23,6 +23,7 @@ from whatif_assets.report.page.content import PageContent
 from whatif_assets.report.page.costs import costs
 from whatif_assets.report.page.equity import drawdown, equity
 from whatif_assets.report.page.forecasts import forecasts
+from whatif_assets.report.page.forward import forward
 from whatif_assets.report.page.leaderboard import leaderboard
 from whatif_assets.report.page.lineage import lineage
 from whatif_assets.report.page.markup import Section, escaped
@@ -52,6 +53,7 @@ SECTIONS: tuple[Callable[[PageContent], Section], ...] = (
     overfitting,
     costs,
     capacity,
+    forward,
     quality,
     lineage,
 )

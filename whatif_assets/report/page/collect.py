@@ -32,6 +32,7 @@ from whatif_assets.settings.study import Study
 from whatif_assets.steps.benchmarks import benchmark_of
 from whatif_assets.steps.capacity import TABLE as CAPACITY
 from whatif_assets.steps.edge_parts import TABLE as EDGE_PARTS
+from whatif_assets.steps.forward import forward_table, winners_table
 from whatif_assets.steps.frictions import with_frictions
 from whatif_assets.steps.holdout import is_opened, openings
 from whatif_assets.steps.leaderboard import CANDIDATE, short_name, why_none
@@ -99,6 +100,8 @@ def collect(
         stretches=days,
         curves=_curves(home, leaderboard, winner, days),
         openings=openings(home, study),
+        frozen=winners_table(home, study.name),
+        forward=forward_table(home, study.name),
         **_of_winner(winner),
         paths=_paths(home, leaderboard),
         attribution=attributed.attribution,

@@ -72,6 +72,8 @@ class PageContent:
         The winner's results on the holdout by column; empty if it is sealed.
     openings
         One row per opening of the holdout.
+    frozen, forward
+        Rows of the tables ``frozen_winners`` and ``forward_results`` of the study.
     positions, exposures
         Rows of the tables ``positions`` and ``exposures`` of the winner; none without a
         winner.
@@ -122,6 +124,8 @@ class PageContent:
     placebos: pd.DataFrame
     holdout: Mapping[str, Any]
     openings: pd.DataFrame
+    frozen: pd.DataFrame
+    forward: pd.DataFrame
     positions: pd.DataFrame
     exposures: pd.DataFrame
     paths: pd.DataFrame

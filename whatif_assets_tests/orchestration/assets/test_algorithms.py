@@ -9,10 +9,10 @@ import dagster as dg
 import numpy as np
 import pytest
 
-from whatif_assets.command_line.runs import Runner
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.home.home import Home
 from whatif_assets.home.trial_identity import trials_of
+from whatif_assets.orchestration.runs import Runner
 from whatif_assets.steps.freshness import Freshness
 from whatif_assets.steps.training import read_models
 

@@ -18,7 +18,7 @@ from whatif_assets.steps.leaderboard import read_table
 from whatif_assets.steps.sleeves import sleeves_of_configuration
 from whatif_assets_tests.domain.features.random_walks import random_walks
 from whatif_assets_tests.made_once import made_once
-from whatif_assets_tests.undrawn import nothing_drawn
+from whatif_assets_tests.undrawn import no_pictures, nothing_drawn
 
 SESSIONS = pd.bdate_range("2018-03-01", "2018-03-16")
 LATER = SESSIONS[2:]
@@ -138,7 +138,8 @@ configurations:
 def mixed(minutes: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Home:
     def make(folder: Path) -> None:
         later = minutes[minutes["session"] >= LATER[0]]
-        run(folder / "m", later, "1min", MIXED)
+        with no_pictures():
+            run(folder / "m", later, "1min", MIXED)
 
     return Home.open(made_once(tmp_path_factory, "mixed", make) / "m" / "home")
 

@@ -14,7 +14,6 @@ import pytest
 from dagster._core.errors import DagsterExecutionInterruptedError
 
 from whatif_assets.command_line.result_display import print_result
-from whatif_assets.command_line.runs import Runner, ranges
 from whatif_assets.command_line.studies import run_studies
 from whatif_assets.home.creation import set_up
 from whatif_assets.home.home import Home
@@ -23,6 +22,7 @@ from whatif_assets.home.probe_findings import kept_probes
 from whatif_assets.orchestration.assets.backtest_results import sensitivity_pictures
 from whatif_assets.orchestration.assets.best_configuration import report_best
 from whatif_assets.orchestration.records import as_metadata
+from whatif_assets.orchestration.runs import Runner, ranges
 from whatif_assets_tests.conftest import TINY_STUDY
 from whatif_assets_tests.lake_files import folder_of
 
@@ -42,6 +42,8 @@ TABLES = {
     "forecast_parts",
     "forecast_quality",
     "forecast_sessions",
+    "forward_results",
+    "frozen_winners",
     "adjustments",
     "facts",
     "trades",

@@ -18,7 +18,7 @@ from whatif_assets_tests.split_market import (
     SPLIT,
     bars_of,
 )
-from whatif_assets_tests.undrawn import nothing_drawn
+from whatif_assets_tests.undrawn import no_pictures, nothing_drawn
 
 LATER = DAYS[-2]
 STUDY = f"""
@@ -45,7 +45,8 @@ def homes(tmp_path_factory) -> dict[str, Home]:
     """Give a home after its study was run over a market with a split, and without."""
 
     def make_split(folder: Path) -> None:
-        finished(folder, 7, SEVEN_FOR_ONE)
+        with no_pictures():
+            finished(folder, 7, SEVEN_FOR_ONE)
 
     def make_unsplit(folder: Path) -> None:
         with nothing_drawn():

@@ -10,13 +10,13 @@ import dagster as dg
 import duckdb
 import pytest
 
-from whatif_assets.command_line.instances import instance_of
 from whatif_assets.command_line.studies import run_studies
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.home.creation import check_study, set_up
 from whatif_assets.home.home import Home
 from whatif_assets.home.manifest import why_computed
 from whatif_assets.orchestration.code_location import build_definitions
+from whatif_assets.orchestration.instances import instance_of
 from whatif_assets.sources.facts import FACT_CHECKS, knowledge
 from whatif_assets.steps.backtesting import evaluation_inputs
 from whatif_assets.steps.facts import collect_facts

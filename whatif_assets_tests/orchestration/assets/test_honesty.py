@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from whatif_assets.command_line.runs import Runner
 from whatif_assets.command_line.studies import run_studies
 from whatif_assets.domain.selection import Headline
 from whatif_assets.home.home import Home
@@ -21,6 +20,7 @@ from whatif_assets.home.trials import (
     read_trials,
     trial_returns,
 )
+from whatif_assets.orchestration.runs import Runner
 from whatif_assets.steps.code_versions import CODE_VERSIONS
 from whatif_assets.steps.freshness import winners
 from whatif_assets.steps.holdout import openings, times_seen

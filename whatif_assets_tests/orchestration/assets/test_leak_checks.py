@@ -7,12 +7,12 @@ import shutil
 import dagster as dg
 import pytest
 
-from whatif_assets.command_line.runs import Runner
 from whatif_assets.domain.features import FEATURES, FeatureFunction
 from whatif_assets.domain.leaks import PROBES
 from whatif_assets.home.creation import set_up
 from whatif_assets.home.home import Home
 from whatif_assets.orchestration.code_location import build_definitions
+from whatif_assets.orchestration.runs import Runner
 from whatif_assets_tests.conftest import TINY_STUDY
 from whatif_assets_tests.lake_files import folder_of
 from whatif_assets_tests.planted_leaks import centred_mean

@@ -11,12 +11,12 @@ import duckdb
 import pandas as pd
 import pytest
 
-from whatif_assets.command_line.runs import Runner
 from whatif_assets.home.home import Home
 from whatif_assets.home.lake_names import DATA
 from whatif_assets.home.trials import read_trials
 from whatif_assets.orchestration.code_location import build_definitions
 from whatif_assets.orchestration.records import stored_metadata
+from whatif_assets.orchestration.runs import Runner
 from whatif_assets.steps import fitting_ahead as ahead
 from whatif_assets.steps import training
 from whatif_assets.steps.holdout import openings

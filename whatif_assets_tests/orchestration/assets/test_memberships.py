@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from whatif_assets.command_line.checking import print_check
 from whatif_assets.command_line.studies import run_studies
-from whatif_assets.command_line.terminal import print_check
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.home.creation import set_up
 from whatif_assets.home.home import Home
@@ -19,6 +19,7 @@ from whatif_assets_tests.living.homes import HISTORY
 from whatif_assets_tests.living.tables import differences, tables_of
 from whatif_assets_tests.made_once import made_once
 from whatif_assets_tests.orchestration.assets.test_portfolios import bars, query
+from whatif_assets_tests.undrawn import nothing_drawn
 
 STUDY = """
 market:
@@ -69,7 +70,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """Return a home in which the study was run; tests only read it."""
 
     def make(folder: Path) -> None:
-        assert run_studies(folder / "home", str(write(folder)))
+        with nothing_drawn():
+            assert run_studies(folder / "home", str(write(folder)))
 
     return Home.open(made_once(tmp_path_factory, "memberships", make) / "home")
 

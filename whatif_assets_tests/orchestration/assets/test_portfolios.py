@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from whatif_assets.command_line.checking import print_check
 from whatif_assets.command_line.studies import run_studies
-from whatif_assets.command_line.terminal import print_check
 from whatif_assets.domain.bars.sessions import Sessions
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.home.home import Home
@@ -19,6 +19,7 @@ from whatif_assets.report.contributions import by_group
 from whatif_assets.steps.comparison.attribution import attribute, replay
 from whatif_assets.steps.freshness import Freshness
 from whatif_assets_tests.made_once import made_once
+from whatif_assets_tests.undrawn import no_pictures
 
 MARCH = Sessions("XNYS", pd.Timestamp("2018-01-02").date(), None)
 FIRST, LAST = "2018-01-02", "2018-03-29"
@@ -126,7 +127,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """Return a home in which the study was run; tests only read it."""
 
     def make(folder: Path) -> None:
-        _, done = run(folder)
+        with no_pictures():
+            _, done = run(folder)
         assert done
 
     return Home.open(made_once(tmp_path_factory, "portfolios", make) / "home")

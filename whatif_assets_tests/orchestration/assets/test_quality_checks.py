@@ -7,12 +7,12 @@ import duckdb
 import pandas as pd
 import pytest
 
-from whatif_assets.command_line.instances import instance_of
 from whatif_assets.domain.quality import CHECKS
 from whatif_assets.home.creation import set_up
 from whatif_assets.home.home import Home
 from whatif_assets.home.quality_findings import left_out_of, read_findings
 from whatif_assets.orchestration.code_location import build_definitions
+from whatif_assets.orchestration.instances import instance_of
 from whatif_assets.report.database import create_from_files
 from whatif_assets_tests.domain.quality.clean_bars import DAYS, clean_bars
 from whatif_assets_tests.graphql import Shown

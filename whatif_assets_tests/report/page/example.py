@@ -294,6 +294,35 @@ def findings() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
+def frozen() -> pd.DataFrame:
+    """Return an earlier frozen winner, and the latest one."""
+    stamp = pd.Timestamp("2018-03-01 20:00", tz="UTC")
+    row = {"variant": "-", "frozen_at": stamp, "known_until": "2018-03-01"}
+    return pd.DataFrame(
+        [
+            {**row, "configuration": "demo.old", "winner": "a", "is_latest": False}
+            | {"in_words": "As promised, over 700 sessions."},
+            {**row, "configuration": "demo.one", "winner": "b", "is_latest": True}
+            | {"in_words": "Too early to tell after 2 sessions; 9 more are needed."},
+        ]
+    )
+
+
+def forward() -> pd.DataFrame:
+    """Return two forward sessions of the latest winner, and a correction."""
+    row = {"winner": "b", "replayed": False, "known_later": 0, "code_changed": False}
+    of = {"cumulative": 0.01, "band_low": -0.1, "band_high": 0.1, "alarm_below": -0.2}
+    first, second = (day.date() for day in pd.to_datetime(DAYS[-2:]))
+    unknown = dict.fromkeys(of, np.nan)
+    return pd.DataFrame(
+        [
+            {**row, **of, "session": first, "corrected": False, "known_later": 1},
+            {**row, **of, "session": second, "corrected": False, "band_low": np.nan},
+            {**row, **unknown, "session": first, "corrected": True},
+        ]
+    )
+
+
 def content(**changed: Any) -> PageContent:
     """Return content with every part of a page; ``changed`` replaces some parts."""
     configurations = {"one": {"strategy": "ema_cross"}}
@@ -319,6 +348,8 @@ def content(**changed: Any) -> PageContent:
             "placebos": placebos(),
             "holdout": {"pnl": 2.0, "buy_and_hold_pnl": 1.0},
             "openings": pd.DataFrame(),
+            "frozen": frozen(),
+            "forward": forward(),
             "positions": positions(),
             "exposures": exposures(),
             "paths": LAKE["path_results"].empty(),

@@ -15,6 +15,7 @@ from whatif_assets.report.page import SECTIONS, assembled
 from whatif_assets.report.page.capacity import capacity
 from whatif_assets.report.page.costs import charged_bps, pnl_at
 from whatif_assets.report.page.equity import below_peak
+from whatif_assets.report.page.forward import forward
 from whatif_assets.report.page.leaderboard import MOST_ROWS, leaderboard
 from whatif_assets.report.page.overfitting import overfitting
 from whatif_assets.report.page.positions import positions
@@ -311,7 +312,8 @@ class TestFirstInRank:
         "verdict", [{}, example.verdict(names_winner=False, verdict="likely luck")]
     )
     def test_it_is_not_called_a_winner_without_a_verdict_that_names_it(self, verdict):
-        text = self.page(verdict=verdict, logits=np.empty(0))
+        none = example.frozen().iloc[:0]
+        text = self.page(verdict=verdict, logits=np.empty(0), frozen=none)
         assert not re.search("winner", text, re.IGNORECASE)
         assert "the first in rank" in text
 
@@ -407,3 +409,16 @@ def test_the_leaderboard_shows_paths_in_the_unit_of_the_ranking():
     assert head[-3:-1] == ["path median", "path worst"]
     assert first[-3:-1] == ["12.00", "-1,234.50"]
     assert second[-3:-1] == ["-", "-"]
+
+
+class TestForward:
+    def test_what_limits_a_record_is_named(self):
+        text = read(forward(example.content()).html)
+        assert "Too early to tell after 2 sessions; 9 more are needed." in text
+        assert "1 of 2 sessions were recorded when a later session was known" in text
+        assert "1 further rows; the first ones count" in text
+        assert "demo.old" in text
+
+    def test_no_winner_is_frozen_yet(self):
+        content = example.content(frozen=example.frozen().iloc[:0])
+        assert "Nothing is frozen yet." in read(forward(content).html)

@@ -17,6 +17,7 @@ from whatif_assets.steps.comparison.compare import Comparison, as_json, compare
 from whatif_assets.steps.leaderboard import read_table
 from whatif_assets_tests.conftest import TINY_STUDY
 from whatif_assets_tests.steps.comparison.rewriting import rewrite
+from whatif_assets_tests.undrawn import nothing_drawn
 
 PAIRS = [
     ("tiny.linear", "tiny.forest~max_depth=2:threshold=0.0002"),
@@ -153,7 +154,8 @@ def other_study(finished_home: Path, tmp_path_factory: pytest.TempPathFactory) -
         "  hold: {strategy: buy_and_hold, size: 100}\n"
         "  own: {strategy: 'own.py:Holds'}\n"
     )
-    assert run_studies(copied_home, str(study))
+    with nothing_drawn():
+        assert run_studies(copied_home, str(study))
     return Home.open(copied_home)
 
 

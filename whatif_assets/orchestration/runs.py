@@ -7,46 +7,41 @@ import functools
 import itertools
 import logging
 import warnings
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
-from typing import Any
 
 import dagster as dg
-from rich.text import Text
 
-from whatif_assets.command_line.terminal import console
 from whatif_assets.domain.base.errors import BadInput, few
 from whatif_assets.domain.quality.losses import in_words as losses_in_words
 from whatif_assets.home.home import Home
 from whatif_assets.home.manifest import NEW
 from whatif_assets.home.quality_findings import left_out_of
 from whatif_assets.home.run_history import RunEntry, in_words, read_run_history
-from whatif_assets.home.trial_identity import evaluated_sessions
 from whatif_assets.home.what_ifs import update_keys, what_ifs
 from whatif_assets.orchestration.assets import features
 from whatif_assets.orchestration.automation import JOBS
+from whatif_assets.orchestration.chain import chain_of
 from whatif_assets.orchestration.claims import claim_name
-from whatif_assets.orchestration.code_location import build_definitions
 from whatif_assets.orchestration.dagster_private import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
-    DagsterExecutionInterruptedError,
 )
 from whatif_assets.orchestration.observed import observe
 from whatif_assets.orchestration.records import recorded_versions
 from whatif_assets.orchestration.resources import Compute
+from whatif_assets.orchestration.run_failures import failures_of
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.backend import fitted_on_spark, forced_backend
-from whatif_assets.steps.backtesting import indicators_of
 from whatif_assets.steps.fitting_ahead import fit_ahead
 from whatif_assets.steps.freshness import Freshness
-from whatif_assets.steps.leaderboard import configurations_of
-from whatif_assets.steps.placebos import features_read
+from whatif_assets.steps.planning import sessions_of_bars
 from whatif_assets.steps.reuse import same_inputs
-from whatif_assets.steps.session_features import history
 
-INTERRUPTED = DagsterExecutionInterruptedError.__name__
+RANGE = (ASSET_PARTITION_RANGE_START_TAG, ASSET_PARTITION_RANGE_END_TAG)
+# What a run is about, as a tag by which the UI lists and filters runs.
+ABOUT = "whatif/about"
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -59,6 +54,8 @@ class Runner:
         The home, and the Dagster instance that records its runs.
     sealed
         Whether to leave holdouts unopened.
+    say
+        Called with each sentence about what was computed, left out or removed.
     """
 
     def __init__(
@@ -66,13 +63,15 @@ class Runner:
         home: Home,
         instance: dg.DagsterInstance,
         sealed: bool = False,
+        say: Callable[[str], None] = print,
     ) -> None:
         claim_name(home, instance)
+        self._say = say
         self._home, self._instance, self._sealed = home, instance, sealed
         self._done: dict[str, list[RunEntry]] = {}
         self._moved: set[str] = set()
         _silence()
-        self._definitions = build_definitions(home.path)
+        self._definitions = chain_of(home)
         self._prefix = f"{home.market.name}_" if home.market.name else ""
 
     def run(self, *studies: Study) -> list[str]:
@@ -98,30 +97,48 @@ class Runner:
         observe(self._home, self._instance, forced_backend())
         return list(dict.fromkeys(failures))
 
+    def refresh(self, *studies: Study) -> list[str]:
+        """Compute the bars and features of studies that are missing or stale.
+
+        Returns
+        -------
+        list of str
+            A message for each failure.
+        """
+        failures: list[str] = []
+        for study in studies:
+            failures += self._refresh(study)
+        observe(self._home, self._instance, forced_backend())
+        return list(dict.fromkeys(failures))
+
+    def _refresh(self, study: Study) -> list[str]:
+        """Compute a study's sessions, and report the bars that were left out."""
+        sessions = study.sessions(self._home.market)
+        for_bars = sessions_of_bars(self._home, study)
+        return self._run_sessions(for_bars, sessions) + self._losses(study)
+
     def _update_keys(self) -> None:
         """Register the partition keys of the home's studies, and remove old ones."""
         name = f"{self._prefix}configurations"
-        changes = update_keys(self._home, self._keys())
+        changes = update_keys(self._home, self.keys())
         self._instance.add_dynamic_partitions(name, changes.add)
         for key, why in changes.remove.items():
             self._instance.delete_dynamic_partition(name, key)
-            console.print(f"{key} is removed: {why}.", highlight=False, markup=False)
+            self._say(f"{key} is removed: {why}.")
         if changes.remove:
-            update_keys(self._home, self._keys())  # records the keys as removed
+            update_keys(self._home, self.keys())  # records the keys as removed
 
     def _run_study(self, study: Study) -> list[str]:
         """Compute the sessions, models and results of a study and its what-ifs."""
         resolved = self._home.resolve(study)
-        added, faults = what_ifs(self._home, study, self._keys())
+        added, faults = what_ifs(self._home, study, self.keys())
         failures = [*resolved.faults.values(), *faults.values()]
         configurations = [*resolved.configurations, *added]
         on_spark = [c for c in configurations if fitted_on_spark(c)]
         here = [c for c in configurations if not fitted_on_spark(c)]
         name = f"{self._prefix}configurations"
         self._instance.add_dynamic_partitions(name, [c.key for c in configurations])
-        sessions = study.sessions(self._home.market)
-        failures += self._run_sessions(self._sessions_of_bars(study), sessions)
-        failures += self._losses(study)
+        failures += self._refresh(study)
         if here:
             self._fit_ahead(study, on_spark)
         return failures + self._evaluate(here) + self._evaluate(on_spark)
@@ -129,12 +146,12 @@ class Runner:
     def _losses(self, study: Study) -> list[str]:
         """Report the bars that were left out, as failures if the market allows none."""
         may_lose = self._home.market.may_lose
-        days = set(self._sessions_of_bars(study))
+        days = set(sessions_of_bars(self._home, study))
         losses = losses_in_words(left_out_of(self._home.lake, days), may_lose)
         if may_lose == "nothing":
             return losses
         for line in losses:
-            console.print(Text(line), soft_wrap=True)
+            self._say(line)
         return []
 
     def _fit_ahead(self, study: Study, on_spark: Sequence[Configuration]) -> None:
@@ -165,7 +182,7 @@ class Runner:
                     ready.append(key)
                 elif state.upstream[1] != key:  # else its own failure is in the list
                     blocked.setdefault(state.because, []).append(key)
-            failures += self.run_keys(asset, ready, self._keys())
+            failures += self.run_keys(asset, ready, self.keys())
         return failures + [
             f"{few(list(dict.fromkeys(keys)))}: not computed, because {because}"
             for because, keys in blocked.items()
@@ -189,19 +206,6 @@ class Runner:
             for asset in chosen[1:]:
                 failures += self._execute("rank_configurations", [asset], {})
         return failures
-
-    def _sessions_of_bars(self, study: Study) -> list[date]:
-        """List the sessions whose bars a study needs: its own and the warm-up."""
-        sessions = study.sessions(self._home.market)
-        needed = set(sessions)
-        for size, some in self._home.features().items():
-            needed.update(history(self._home, sessions[0], some, size))
-        first = evaluated_sessions(self._home, study)[0]
-        for configuration in configurations_of(self._home, study):
-            read = [*indicators_of(configuration), *features_read()]
-            size = self._home.bar_size(configuration)
-            needed.update(history(self._home, first, read, size))
-        return sorted(needed)
 
     def _run_sessions(
         self, for_bars: Sequence[date], for_features: Sequence[date]
@@ -266,9 +270,20 @@ class Runner:
         """Print what was computed for an asset and why, unless everything is new."""
         entries = self._done.pop(asset, [])
         if untouched or any(entry.why_computed != NEW for entry in entries):
-            console.print(in_words(asset, entries, untouched), highlight=False)
+            self._say(in_words(asset, entries, untouched))
 
-    def _keys(self) -> list[str]:
+    def register(self, key: str) -> None:
+        """Register a configuration that is asked for."""
+        self._instance.add_dynamic_partitions(f"{self._prefix}configurations", [key])
+
+    def unregister(self, key: str) -> None:
+        """Remove the partition of a configuration, and no longer know it."""
+        name = f"{self._prefix}configurations"
+        self._instance.delete_dynamic_partition(name, key)
+        self._update_keys()
+
+    def keys(self) -> list[str]:
+        """List the registered configurations."""
         name = f"{self._prefix}configurations"
         return list(self._instance.get_dynamic_partitions(name))
 
@@ -314,34 +329,21 @@ class Runner:
         ).execute_in_process(
             instance=self._instance,
             asset_selection=[self._asset_key(asset) for asset in assets] or None,
-            tags=tags,
+            tags={**tags, ABOUT: _about(assets, tags)},
             run_config=QUIET,
             raise_on_error=False,
         )
         for asset in assets:
             entries = read_run_history(self._home.lake, result.run_id, asset)
             self._done.setdefault(asset, []).extend(entries)
-        failures = [e.step_failure_data for e in result.all_events if e.is_step_failure]
-        if any(_innermost(failure).cls_name == INTERRUPTED for failure in failures):
-            # Dagster turns an interrupt into a failed step; end the whole run instead.
-            raise KeyboardInterrupt
-        return [_reason(failure) for failure in failures]
+        return failures_of(result.all_events)
 
 
-def _reason(failure: Any) -> str:
-    """Return why a step failed: the asset's message, or else the innermost error."""
-    if failure.user_failure_data and failure.user_failure_data.description:
-        return str(failure.user_failure_data.description)
-    error = _innermost(failure)
-    return f"{error.message.strip()} See the traceback in the run's log in the UI."
-
-
-def _innermost(failure: Any) -> Any:
-    """Return the original error, which caused the others."""
-    error = failure.error
-    while error.cause:
-        error = error.cause
-    return error
+def _about(assets: Sequence[str], tags: Mapping[str, str]) -> str:
+    """Name the assets that a run computes, and its first and last partition."""
+    ends = list(dict.fromkeys(tags[name] for name in RANGE if name in tags))
+    named = ", ".join(assets)
+    return f"{named} of {' to '.join(ends)}" if ends else named
 
 
 def ranges(keys: Sequence[str], order: Sequence[str]) -> list[tuple[str, str]]:

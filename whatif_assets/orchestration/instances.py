@@ -8,7 +8,6 @@ from typing import Any
 
 import dagster as dg
 
-from whatif_assets.command_line.terminal_logs import TerminalLogs
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.home.home import Home
 from whatif_assets.orchestration.dagster_private import (
@@ -16,6 +15,7 @@ from whatif_assets.orchestration.dagster_private import (
     compute_logs_directory,
 )
 from whatif_assets.orchestration.storage import OpenSqliteStorage
+from whatif_assets.orchestration.terminal_logs import TerminalLogs
 
 
 def instance_of(home: Home) -> dg.DagsterInstance:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from whatif_assets.command_line.studies import _fits_little
 from whatif_assets.home.home import Home
+from whatif_assets.orchestration.studies import _fits_little
 
 MARKET = """\
 source: sample
