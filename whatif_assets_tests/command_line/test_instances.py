@@ -6,8 +6,8 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-
 from whatif_assets.command_line.instances import instance_of
+
 from whatif_assets.home.creation import set_up
 
 

@@ -11,8 +11,8 @@ import dagster as dg
 import duckdb
 import numpy as np
 import pytest
-
 from whatif_assets.command_line.runs import Runner
+
 from whatif_assets.command_line.studies import run_studies
 from whatif_assets.home.forward_entries import Forward, Frozen
 from whatif_assets.home.frozen import FrozenWinner, latest_winners
