@@ -30,6 +30,7 @@ from whatif_assets.settings.costs import (
     CASH,
     DEBIT,
     HALF_SPREAD,
+    HALF_SPREAD_FACT,
     IMPACT,
     PARTICIPATION,
     PER_ORDER,
@@ -43,7 +44,8 @@ from whatif_assets.settings.searched import ends_of, values_searched
 AXES = ("each", "sweep", "search")
 COST_NAMES = tuple(field.name for field in dataclasses.fields(Costs))
 ACCOUNT_NAMES = ("cash", "leverage", "reserve")
-COSTS = (*COST_NAMES, *ACCOUNT_NAMES)
+# Variants of a sweep share one table of quotes.
+COSTS = (*(n for n in COST_NAMES if n != "half_spread_fact"), *ACCOUNT_NAMES)
 SEARCH_NAMES = ("search_folds", "search_by", "search_trials")
 
 
@@ -127,6 +129,7 @@ class General(Settings):
     cash_bps: float | None = Field(default=None, ge=0, description=CASH)
     debit_bps: float | None = Field(default=None, ge=0, description=DEBIT)
     commission_tiers: OptionalTiers = Field(default=None, description=TIERS)
+    half_spread_fact: str | None = Field(default=None, description=HALF_SPREAD_FACT)
     model_per: ModelPer = Field(
         default=ALL,
         description="all: one model for all symbols. symbol: one for each symbol. "
