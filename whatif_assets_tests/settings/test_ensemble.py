@@ -84,6 +84,7 @@ OTHER = {"both": {**BOTH, "members": ["line", "other"]}}
     ("edited", "message"),
     [
         ({"both": {**BOTH, "members": ["line"]}}, "members: "),
+        ({"both": {**BOTH, "members": ["line", 1]}}, "members: found 1; the name"),
         ({"both": {**BOTH, "members": ["line", "forrest"]}}, "Did you mean 'forest'"),
         ({"both": {**BOTH, "members": ["line", "line"]}}, "are the same model"),
         ({**OTHER, "other": {**LINE, "backend": "spark"}}, "are fitted locally"),

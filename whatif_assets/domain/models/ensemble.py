@@ -40,9 +40,12 @@ class Member(Settings):
 
 
 class EnsembleSettings(Settings):
-    """Settings of an ensemble."""
+    """Settings of an ensemble.
 
-    members: tuple[str | Member, ...] = Field(
+    Members are names in a study, and have the form of a `Member` to be fitted.
+    """
+
+    members: tuple[Any, ...] = Field(
         min_length=2,
         description="Names of configurations of the same study, each with an algorithm "
         "of the platform.",
@@ -57,9 +60,15 @@ class EnsembleSettings(Settings):
 
     @field_validator("members", mode="before")
     @classmethod
-    def _as_in_a_key(cls, value: Any) -> Any:
-        """Split names that a key joins with a plus sign."""
-        return tuple(value.split("+")) if isinstance(value, str) else value
+    def _listed(cls, value: Any) -> Any:
+        """Split names that a key joins with a plus sign; refuse what is no name."""
+        listed = value.split("+") if isinstance(value, str) else value
+        for one in listed if isinstance(listed, (list, tuple)) else ():
+            if not isinstance(one, (str, dict)):
+                raise ValueError(
+                    f"found {one!r}; the name of a configuration is needed."
+                )
+        return listed
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,7 +212,7 @@ def fit_ensemble(
     x, y, seed, threads, weights
         As of `Algorithm.fit_local`. Members have seeds of their own.
     settings
-        Settings whose members are `Member`, not names.
+        Settings whose members have the form of a `Member`.
     folds
         For stacking: masks of the same rows, as `cv_folds` returns them.
 
@@ -226,9 +235,18 @@ def fit_ensemble(
                 f"{member.settings}: {error}"
             ) from None
 
-    members = [one for one in settings.members if isinstance(one, Member)]
+    members = [_member_of(one) for one in settings.members]
     training = Training(x, y, weights, folds, _fit)
     return RULES[settings.combine](members, training)
+
+
+def _member_of(written: Any) -> Member:
+    if not isinstance(written, dict):
+        raise BadInput(
+            f"{ENSEMBLE}: members: found {written!r}; a member to fit is a mapping of "
+            "algorithm, settings and seed. Names are for configurations of a study."
+        )
+    return Member(**written)
 
 
 def _all_fitted(members: Sequence[Member], training: Training) -> tuple[Model, ...]:
@@ -261,7 +279,7 @@ def _levels(values: FloatArray) -> FloatArray:
 
 def _stacking(members: Sequence[Member], training: Training) -> Model:
     """Weigh the members by forecasts of rows that they were not fitted on."""
-    _check_folds(training.folds)
+    _check_folds(training)
     forecasts = []
     for member in members:
         parts = [
@@ -314,25 +332,29 @@ def stacking_weights(
     return found
 
 
-def _check_folds(folds: Sequence[CvFold]) -> None:
+def _check_folds(training: Training) -> None:
     """Refuse folds that have no out-of-fold forecasts, or dishonest ones."""
-    if not folds:
+    counts = np.ones(len(training.y), dtype=bool)
+    if training.weights is not None:
+        counts = training.weights > 0
+    if not training.folds:
         raise BadInput(
             f"combine: {STACKING} needs folds of the training set, but none were "
             "passed; pass those of cv_folds."
         )
-    for number, (train, validation) in enumerate(folds):
+    for number, (train, validation) in enumerate(training.folds):
         if (train & validation).any():
             raise BadInput(
                 f"combine: {STACKING}: fold {number} is trained on "
                 f"{int((train & validation).sum())} of the rows that it validates; "
                 "weights must come from rows that no member was fitted on."
             )
-        if train.sum() < FEWEST_ROWS or not validation.any():
+        known, tested = (int((rows & counts).sum()) for rows in (train, validation))
+        if known < FEWEST_ROWS or not tested:
             raise BadInput(
-                f"combine: {STACKING}: fold {number} has {int(train.sum())} rows to "
-                f"train on and {int(validation.sum())} to validate on; choose fewer "
-                "search_folds, or more sessions."
+                f"combine: {STACKING}: fold {number} has {known} rows with a weight to "
+                f"train on and {tested} to validate on; choose fewer search_folds, or "
+                "more sessions."
             )
 
 

@@ -213,12 +213,26 @@ def test_members_are_fitted_on_all_rows_after_stacking() -> None:
     [
         ([], "needs folds"),
         ([(np.ones(300, bool), np.ones(300, bool))], "trained on 300 of the rows"),
-        ([(np.zeros(300, bool), np.ones(300, bool))], "has 0 rows to train on"),
+        (
+            [(np.zeros(300, bool), np.ones(300, bool))],
+            "has 0 rows with a weight to train on",
+        ),
     ],
 )
 def test_folds_that_are_not_out_of_fold_are_refused(folds: Any, message: str) -> None:
     with pytest.raises(BadInput, match=f"combine: stacking.*{message}"):
         ensemble("stacking", folds=folds)
+
+
+def test_names_of_configurations_cannot_be_fitted() -> None:
+    with pytest.raises(BadInput, match="members: found 'line'; a member to fit"):
+        ensemble("mean", members=["line", "forest"])
+
+
+def test_a_fold_whose_rows_all_weigh_nothing_is_refused() -> None:
+    weights = np.where(np.arange(len(Y)) < 80, 0.0, 1.0)
+    with pytest.raises(BadInput, match="fold 0 has 0 rows with a weight"):
+        ensemble("stacking", weights=weights)
 
 
 def test_a_member_that_cannot_be_fitted_is_named() -> None:
