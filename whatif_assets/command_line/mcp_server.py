@@ -157,7 +157,7 @@ class Tools:
         (row,) = _of_study(home, name, query, 1).to_dict("records")
         return {
             "conclusion": row["conclusion"],
-            "reasons": str(row["reasons"] or "").split("\n"),
+            "reasons": str(row["reasons"] or "").splitlines(),
             "questions_by_author": count_by_author(home, name),
             "note": outdated_note(home, home.study(name)),
         }
