@@ -1,4 +1,4 @@
-"""Building the code location of a home: its chain, jobs and sensor."""
+"""Building the code location of a home: its chain, jobs, schedule and sensors."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 import dagster as dg
 
 from whatif_assets.home.home import Home
+from whatif_assets.orchestration.after_close import after_close
+from whatif_assets.orchestration.alerts import alerts
 from whatif_assets.orchestration.automation import register_configurations
 from whatif_assets.orchestration.chain import chain_of
 from whatif_assets.orchestration.form_jobs import form_jobs
@@ -33,8 +35,8 @@ def build_definitions(path: Path) -> dg.Definitions:
     Returns
     -------
     dagster.Definitions
-        Assets, jobs, sensor and resources. If the market has a name, it is the prefix
-        of all asset keys, so that several homes can share one UI.
+        Assets, jobs, schedule, sensors and resources. If the market has a name, it is
+        the prefix of all asset keys, so that several homes can share one UI.
 
     Raises
     ------
@@ -48,7 +50,8 @@ def build_definitions(path: Path) -> dg.Definitions:
     return dg.Definitions(
         assets=chain.assets,
         jobs=[*(chain.jobs or ()), *form_jobs(prefix)],
-        sensors=[register_configurations(home, configurations)],
+        schedules=[after_close(home)],
+        sensors=[register_configurations(home, configurations), alerts(home)],
         resources=chain.resources,
         executor=chain.executor,
     )
