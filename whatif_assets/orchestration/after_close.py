@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timezone
+from typing import Any
 
 import dagster as dg
 
 from whatif_assets.home.home import Home
 from whatif_assets.home.quality_findings import LEFT_OUT
+from whatif_assets.orchestration.stale_studies import BUSY, is_busy
 
 HOURLY = "5 * * * *"
 JOB = "bars_to_winner"
@@ -21,7 +23,9 @@ def after_close(home: Home) -> dg.ScheduleDefinition:
     stay sealed, since nobody has decided to open them.
     """
     prefix = f"{home.market.name}_" if home.market.name else ""
-    config = {"ops": {f"{prefix}{JOB}_by_form": {"config": {"sealed": True}}}}
+    config: dict[str, Any] = {
+        "ops": {f"{prefix}{JOB}_by_form": {"config": {"sealed": True}}}
+    }
 
     @dg.schedule(
         name=f"{prefix}after_close",
@@ -42,6 +46,8 @@ def after_close(home: Home) -> dg.ScheduleDefinition:
             return dg.SkipReason("No session of the market can be read yet.")
         if not attempt:
             return dg.SkipReason(f"Session {key}, the last one, is not due now.")
+        if is_busy(home, context.instance):
+            return dg.SkipReason(f"{BUSY} If {key} is not read then, it is due again.")
         return dg.RunRequest(run_key=f"{key} attempt {attempt}", run_config=config)
 
     return _schedule

@@ -14,6 +14,7 @@ from whatif_assets.orchestration.automation import register_configurations
 from whatif_assets.orchestration.chain import chain_of
 from whatif_assets.orchestration.form_jobs import form_jobs
 from whatif_assets.orchestration.partitions import configuration_partitions
+from whatif_assets.orchestration.stale_studies import stale_studies
 
 HOME = "WHATIF_HOME"
 DEFAULT_HOME = "data"
@@ -51,7 +52,11 @@ def build_definitions(path: Path) -> dg.Definitions:
         assets=chain.assets,
         jobs=[*(chain.jobs or ()), *form_jobs(prefix)],
         schedules=[after_close(home)],
-        sensors=[register_configurations(home, configurations), alerts(home)],
+        sensors=[
+            register_configurations(home, configurations),
+            stale_studies(home),
+            alerts(home),
+        ],
         resources=chain.resources,
         executor=chain.executor,
     )

@@ -58,7 +58,7 @@ def test_the_run_that_is_requested_is_one_of_the_home(home):
     schedule = definitions.resolve_schedule_def("after_close")
     assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED
     assert schedule.execution_timezone == "America/New_York"
-    with dg.DagsterInstance.ephemeral() as instance:
+    with dg.instance_for_test() as instance:
 
         def tick(when: datetime) -> dg.ScheduleExecutionData:
             context = dg.build_schedule_context(instance, scheduled_execution_time=when)
