@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from whatif_assets.domain.base.errors import BadInput
     from whatif_assets.python.one_rule import backtest
     from whatif_assets.python.opened import open_home as open
-    from whatif_assets.python.running import RunFailed, run
+    from whatif_assets.python.running import RunFailed, ask, run
     from whatif_assets.python.studies import study
 
-__all__ = ["BadInput", "RunFailed", "backtest", "open", "run", "study"]
+__all__ = ["BadInput", "RunFailed", "ask", "backtest", "open", "run", "study"]
 
 
 def __getattr__(name: str) -> Any:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
+from typer._completion_classes import completion_init
 
 from whatif_assets.command_line.options import (
     DEFAULT_HOME,
@@ -21,6 +22,7 @@ from whatif_assets.command_line.options import (
 )
 
 keep_help_of_arguments()
+completion_init()
 
 app = typer.Typer(
     add_completion=False,

@@ -260,7 +260,9 @@ class OwnModel:
         arrays = (self.x, self.y, self.weights, self.forecasts)
         digests = [short_hash(values.tobytes()) for values in arrays]
         version = version_of(self._recipe.name, self.base)
-        key = combined_hash([str(self.recipe[0]), version, digests])
+        # A pickled class is found by the name of its module, which tells the folder.
+        folder = str(self.base.resolve())
+        key = combined_hash([str(self.recipe[0]), version, folder, digests])
         if key not in _states:
             fitted = self.fitted()
             self._check_equal(fitted.forecasts)

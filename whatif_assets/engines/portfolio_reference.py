@@ -14,6 +14,7 @@ from whatif_assets.domain.accounts._backtrader import (
     bt,
     date_numbers,
 )
+from whatif_assets.domain.accounts.accounts import deepest_fall
 from whatif_assets.domain.accounts.costs import Costs, units_of_volume
 from whatif_assets.domain.accounts.job import Variant
 from whatif_assets.domain.accounts.panel import Panel
@@ -104,7 +105,7 @@ def backtest_panel(
     BadInput
         The strategy fails; the message names the variant and the bar.
     """
-    cerebro = _prepared(panel, kind, variant, Cerebro, bar_by_bar)
+    cerebro = prepared(panel, kind, variant, Cerebro, bar_by_bar)
     with failures_named(cerebro, panel, kind, variant), no_garbage_collection():
         cerebro.run()
         if cerebro.broker.p.coc or cerebro.broker.p.coo:
@@ -113,7 +114,7 @@ def backtest_panel(
                 "cheat-on-close or cheat-on-open, which an account of several symbols "
                 "does not allow. Remove the call of set_coc or set_coo."
             )
-    return _record(cerebro.broker, panel, variant.shift)
+    return _record(cerebro.broker, panel, variant)
 
 
 def panel_bar_by_bar(panel: Panel, kind: StrategyType, variant: Variant) -> PanelRun:
@@ -132,17 +133,20 @@ def set_up(panel: Panel, kind: StrategyType, variant: Variant) -> None:
     BadInput
         The strategy cannot be constructed or started with these settings.
     """
-    start_only(_prepared(panel, kind, variant, OnlyStarts), panel, kind, variant)
+    start_only(prepared(panel, kind, variant, OnlyStarts), panel, kind, variant)
 
 
-def _prepared(
+def prepared(
     panel: Panel,
     kind: StrategyType,
     variant: Variant,
     engine: type[Cerebro],
     bar_by_bar: bool = False,
 ) -> Any:
-    """Return an engine with a feed for each symbol, and the strategy."""
+    """Set up Backtrader with a feed for each symbol; call ``run()`` on the result.
+
+    Parameters and errors are those of `whatif_assets.engines.reference.prepare`.
+    """
     settings: Any = kind.settings(variant.settings)
     # Indicators over feeds of different lengths need to be computed bar by bar.
     whole = not bar_by_bar
@@ -215,11 +219,11 @@ def one_feed(rule: Hashable) -> Any:
     return OneFeed
 
 
-def _record(broker: PanelBroker, panel: Panel, shift: float) -> PanelRun:
+def _record(broker: PanelBroker, panel: Panel, variant: Variant) -> PanelRun:
     fills = np.array(broker.fills, dtype=np.float64).reshape(-1, 6)
     bars, sizes, prices, charged, closing, multipliers = fills.T
     filled = np.array(broker.filled, dtype=np.int64).reshape(-1, 2)
-    values = np.array(broker.values) - shift
+    values = np.array(broker.values) - variant.shift
     # A strategy may stop its run early; what it then holds is worth what it was.
     last = np.minimum(panel.session_ends()[1], len(values) - 1)
     return PanelRun(
@@ -235,4 +239,5 @@ def _record(broker: PanelBroker, panel: Panel, shift: float) -> PanelRun:
         slippage=np.array(broker.slippages, dtype=np.float64),
         multipliers=multipliers,
         refused=np.array(broker.refused, dtype=np.float64).reshape(-1, 4),
+        max_drawdown=float(deepest_fall(np.append(variant.cash, values))),
     )

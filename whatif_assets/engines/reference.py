@@ -233,7 +233,8 @@ def set_costs(
     Raises
     ------
     BadInput
-        Costs have impact, and the sleeve has no impact scale.
+        Costs have impact or a quoted half spread, and the sleeve has no impact scale or
+        no quoted half spread.
     """
     commission = Commission(
         commission=costs.commission_bps / 1e4,
@@ -246,12 +247,8 @@ def set_costs(
     )
     broker.addcommissioninfo(commission, name=sleeve.symbol if shared else None)
     broker.cash_rates = costs.cash_rates
-    if costs.impact or costs.half_spread_bps:
-        scale = sleeve.impact_scales() if costs.impact else np.empty(0)
-        broker.frictions[sleeve.symbol] = Friction(
-            costs.half_spread(sleeve.symbol), costs.impact, scale.copy()
-        )
-        broker.frictions[sleeve.symbol].scale.setflags(write=False)
+    if costs.impact or costs.half_spread_bps or costs.half_spread_fact:
+        broker.frictions[sleeve.symbol] = _friction(costs, sleeve)
     broker.set_slippage_perc(
         costs.slippage_bps / 1e4,
         slip_open=True,
@@ -259,6 +256,16 @@ def set_costs(
         slip_match=True,
         slip_out=True,
     )
+
+
+def _friction(costs: Costs, sleeve: Sleeve) -> Friction:
+    """Return the friction of a symbol, in arrays that a strategy cannot change."""
+    scale = (sleeve.impact_scales() if costs.impact else np.empty(0)).copy()
+    quoted = sleeve.quoted_spreads() if costs.half_spread_fact else np.empty(0)
+    quoted = quoted.copy()
+    scale.setflags(write=False)
+    quoted.setflags(write=False)
+    return Friction(costs.half_spread(sleeve.symbol), costs.impact, scale, quoted)
 
 
 def add_feed(

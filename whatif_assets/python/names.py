@@ -7,6 +7,7 @@ imported when it is first used.
 NAMES = {
     "BadInput": "whatif_assets.domain.base.errors",
     "RunFailed": "whatif_assets.python.running",
+    "ask": "whatif_assets.python.running",
     "backtest": "whatif_assets.python.one_rule",
     "open": "whatif_assets.python.opened",
     "run": "whatif_assets.python.running",

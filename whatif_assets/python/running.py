@@ -11,9 +11,11 @@ from typing import Any, Literal
 
 from whatif_assets.domain.base.errors import BadInput, one_of
 from whatif_assets.engines.fitting import BACKENDS
-from whatif_assets.orchestration.studies import run_home
+from whatif_assets.home.home import Home
+from whatif_assets.orchestration.studies import run_home, running
 from whatif_assets.python.frames import Library
 from whatif_assets.python.opened import OpenedHome, open_home
+from whatif_assets.python.shown import Answered
 from whatif_assets.python.studies import NewStudy
 from whatif_assets.steps.backend import BACKEND
 
@@ -76,6 +78,55 @@ def run(
     if ended.failures:
         raise RunFailed(ended.failures)
     return open_home(home, frames=frames)
+
+
+def ask(
+    key: str,
+    home: str | Path = "data",
+    *,
+    note: str = "",
+    author: str = "",
+    sealed: bool = False,
+    **overrides: Any,
+) -> Answered:
+    """Ask how a study's result changes with other settings, as ``whatif ask`` does.
+
+    >>> wi.ask("demo.rf_small", home="data", threshold=0.0005)
+
+    Parameters
+    ----------
+    key
+        The configuration to start from, ``study.configuration``.
+    home
+        Folder of the home.
+    note, author
+        Why it is asked, and by whom; kept with the question, which is a counted trial.
+    sealed
+        Whether to leave holdouts unopened.
+    **overrides
+        Other values of fields of the configuration.
+
+    Raises
+    ------
+    BadInput
+        The folder is not a home, or the question is wrong or has no result.
+    """
+    from whatif_assets.orchestration.asking import ask as ask_home
+    from whatif_assets.orchestration.asking import read_question
+
+    opened = Home.open(Path(home))
+    read_question(opened, key, overrides)  # before anything starts
+    with running(opened) as instance:
+        answer = ask_home(
+            opened,
+            instance,
+            key,
+            overrides,
+            note=note,
+            author=author,
+            sealed=sealed,
+        )
+    return Answered.of(answer)
 
 
 @contextlib.contextmanager

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from whatif_assets.report.answer import Answer
 from whatif_assets.steps.comparison.compare import Comparison
 
 if TYPE_CHECKING:
@@ -149,3 +150,22 @@ class Difference(Comparison):
         ahead = self.by_session["difference"].cumsum()
         rows = self.by_session.assign(pnl=ahead, line="B - A")
         return lines(rows, "session", "pnl", "line")
+
+
+class Answered(Answer):
+    """The answer to a question: sentences, and the tables of ``whatif ask``."""
+
+    @classmethod
+    def of(cls, answer: Answer) -> Answered:
+        """Take over an answer."""
+        return cls(**{one.name: getattr(answer, one.name) for one in fields(answer)})
+
+    def __str__(self) -> str:
+        return "\n".join([*self.sentences, *self.failures])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        """Show the sentences and the metrics that changed in a notebook."""
+        said = "".join(f"<p>{html.escape(line)}</p>" for line in str(self).split("\n"))
+        return said + self.changed_metrics.to_html(index=False, border=0)

@@ -21,7 +21,7 @@ from whatif_assets.domain.accounts.metrics import METRICS
 from whatif_assets.domain.bars.bar_size import BarSize
 from whatif_assets.domain.base.hashing import short_hash
 from whatif_assets.domain.base.settings import format_value
-from whatif_assets.domain.features import Feature
+from whatif_assets.domain.features import Feature, parse_feature
 from whatif_assets.domain.models.labels import Label
 from whatif_assets.domain.models.parts import ALL, ModelPer
 from whatif_assets.domain.models.ranges import Range
@@ -153,6 +153,12 @@ class Configuration:
     def features_read(self) -> tuple[Feature, ...]:
         """Features of the model, and those that only its label reads."""
         return tuple(dict.fromkeys([*self.features, *self.label.features]))
+
+    @property
+    def cost_features(self) -> tuple[Feature, ...]:
+        """The feature with the half spread of each bar; none if no costs read it."""
+        fact = self.costs.half_spread_fact
+        return (parse_feature({"last_value": {"fact": fact}}),) if fact else ()
 
     @property
     def is_portfolio(self) -> bool:

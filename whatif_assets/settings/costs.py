@@ -74,6 +74,11 @@ HALF_SPREAD = (
     "Half of the spread between bid and ask, added to slippage_bps. A number, or a "
     "mapping of symbols with a default."
 )
+HALF_SPREAD_FACT = (
+    "Name of a fact of the market with the half spread in basis points of the price, "
+    "such as from quotes. Its latest value known at the close before a fill is added "
+    "to half_spread_bps."
+)
 BORROW = (
     "Yearly rate for borrowed shares. A number, or a mapping of symbols with a "
     "default, such as {default: 30, GME: 2000}."
@@ -110,6 +115,7 @@ class CostSettings(Settings):
     cash_bps: float = Field(default=0.0, ge=0, description=CASH)
     debit_bps: float = Field(default=0.0, ge=0, description=DEBIT)
     commission_tiers: Tiers = Field(default=[], description=TIERS)
+    half_spread_fact: str = Field(default="", description=HALF_SPREAD_FACT)
 
 
 def costs_of(values: Mapping[str, Any]) -> Costs:

@@ -17,16 +17,13 @@ from whatif_assets.domain.models.labels import Label
 from whatif_assets.domain.models.parts import ALL
 from whatif_assets.engines.strategies import find_strategy
 from whatif_assets.settings.account import account_of, check_money
+from whatif_assets.settings.axes import AXES, COST_NAMES, check_axis, check_once
 from whatif_assets.settings.configuration import NAME, Configuration
 from whatif_assets.settings.costs import costs_of
 from whatif_assets.settings.fields import (
-    AXES,
-    COST_NAMES,
     SEARCH_NAMES,
     General,
-    check_axis,
     check_names,
-    check_once,
     kinds_of,
     validate_all,
     validate_kind,
@@ -197,7 +194,7 @@ def build_configuration(
     axes = {}
     for axis in AXES:
         values = entry.pop(axis, {})
-        check_axis(key, axis, values)
+        check_axis(key, axis, values, checked=overrides)
         axes[axis] = {k: v for k, v in values.items() if k not in overrides}
     if axes["each"]:
         missing = ", ".join(f"{k} ({format_value(v)})" for k, v in axes["each"].items())

@@ -96,7 +96,8 @@ def _check_strategy(configuration: Configuration, market: Market) -> None:
     # One value after the other, since all combinations may be very many.
     each = [{**base, n: v} for n, values in swept if n in first for v in values]
     several = [base, *each]
-    _check_features_read(required_features(strategy, several), market)
+    read = [*required_features(strategy, several), *configuration.cost_features]
+    _check_features_read(read, market)
     traded = configuration.symbols or market.symbols
     if strategy.panel_rule is None or traded is None:
         return

@@ -37,9 +37,10 @@ from whatif_assets.steps.benchmarks import (
 from whatif_assets.steps.evaluation import Evaluation
 from whatif_assets.steps.facts import JoinedFacts
 from whatif_assets.steps.forecasting import IN_SAMPLE
+from whatif_assets.steps.frictions import friction_notes
 from whatif_assets.steps.leak_gate import probe_fills, probe_indicators
 from whatif_assets.steps.leakage_suspects import probe_traded_columns
-from whatif_assets.steps.market_impact import impact_notes, sessions_of_impact
+from whatif_assets.steps.market_impact import sessions_of_impact
 from whatif_assets.steps.paths import PATHS, by_path, over_paths
 from whatif_assets.steps.session_features import history
 from whatif_assets.steps.sleeves import (
@@ -113,7 +114,7 @@ def evaluate(
         parity=_parity(sleeves, configuration, order),
         ranking=study.ranking,
         marks=marks_of(sleeves, sessions),
-        notes=(*detail.notes, *impact_notes(sleeves)),
+        notes=(*detail.notes, *friction_notes(sleeves)),
     )
     drop_blocks(home.lake, configuration.key)
     return evaluation
@@ -246,9 +247,10 @@ def in_sample_sessions(
 
 
 def indicators_of(configuration: Configuration) -> list[Feature]:
-    """List the features that the strategy of a configuration computes for itself."""
+    """List the features that a backtest reads: of the strategy, and of the costs."""
     settings = [variant.settings for variant in configuration.variants()]
-    return required_features(configuration.strategy_type(), settings)
+    own = required_features(configuration.strategy_type(), settings)
+    return list(dict.fromkeys([*own, *configuration.cost_features]))
 
 
 def _audited(rows: pd.DataFrame, detail: BacktestResult) -> pd.Series:

@@ -23,6 +23,7 @@ _RUNS = (
     "steps.sleeves",
     "steps.path_forecasts",
     "steps.benchmarks",
+    "steps.frictions",
     "steps.market_impact",
     "domain.strategies.benchmark_size",
     *_BARS,

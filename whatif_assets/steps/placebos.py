@@ -36,7 +36,7 @@ from whatif_assets.home.manifest import why_computed
 from whatif_assets.steps.benchmarks import benchmark_of, benchmarks_of
 from whatif_assets.steps.examples import Examples, examples_of
 from whatif_assets.steps.forecasting import forecast_by
-from whatif_assets.steps.market_impact import with_impact_scale
+from whatif_assets.steps.frictions import with_frictions
 from whatif_assets.steps.sleeves import (
     basis_of,
     build_sleeves,
@@ -271,7 +271,7 @@ def _by_strategy(winner: Winner, placebo: Placebo) -> Accounts:
         home.bar_size(configuration),
         basis,
     )
-    sleeves = with_impact_scale(home, configuration, sleeves, winner.sessions, basis)
+    sleeves = with_frictions(home, configuration, sleeves, winner.sessions, basis)
     if placebo.permutation is not None:
         sleeves = with_others_columns(sleeves, placebo.permutation)
     if find_strategy(placebo.strategy, base).panel_rule:

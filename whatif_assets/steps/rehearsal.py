@@ -109,6 +109,7 @@ def _made_up(configuration: Configuration) -> Sleeve:
         volume=np.full(BARS, 1000.0),
         vwap=prices,
         impact=np.zeros(BARS),
+        quoted=np.zeros(BARS),
         columns={name: np.zeros(BARS) for name in names},
         hours=_hours(size, end),
         bar_size=size,

@@ -26,7 +26,7 @@ from whatif_assets.home.lake import not_materialised
 from whatif_assets.home.trial_identity import evaluated_sessions
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.study import Study
-from whatif_assets.steps.market_impact import with_impact_scale
+from whatif_assets.steps.frictions import with_frictions
 from whatif_assets.steps.path_forecasts import FORECASTS, read_path
 from whatif_assets.steps.session_features import SessionFeatures
 from whatif_assets.steps.universe import with_members
@@ -181,7 +181,7 @@ def sleeves_of_configuration(
         basis_of(home, study),
     )
     basis = basis_of(home, study)
-    sleeves = with_impact_scale(home, configuration, sleeves, tested, basis)
+    sleeves = with_frictions(home, configuration, sleeves, tested, basis)
     return with_members(home, configuration, sleeves, tested)
 
 

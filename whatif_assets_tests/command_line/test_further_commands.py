@@ -40,13 +40,14 @@ def test_the_version_is_that_of_the_package():
     assert whatif("--version").output == "whatif_assets 0.1.0\n"
 
 
-def test_a_shell_gets_a_script_and_is_completed(monkeypatch):
+def test_a_shell_gets_a_script_and_is_completed(monkeypatch, capsys):
     assert "_WHATIF_COMPLETE" in whatif("completion", "bash").output
     monkeypatch.setenv("_WHATIF_COMPLETE", "complete_bash")
     monkeypatch.setenv("COMP_WORDS", "whatif re")
     monkeypatch.setenv("COMP_CWORD", "1")
     with pytest.raises(SystemExit):
         typer.main.get_command(app)(prog_name="whatif", args=[])
+    assert capsys.readouterr().out.split() == ["report"]
 
 
 def test_studies_are_listed_as_a_table_and_as_json(finished_home):

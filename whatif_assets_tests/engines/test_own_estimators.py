@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -318,3 +319,19 @@ class TestNames:
         versions.append(find_algorithm("one.py:Mean", tmp_path).code_version)
         assert len(set(versions)) == 3
         assert forecasts[1] == pytest.approx(2 * forecasts[0])
+
+
+def test_a_copy_of_the_file_in_another_folder_forecasts_too(tmp_path: Path) -> None:
+    text = "from sklearn.linear_model import Ridge\n\n\nclass Own(Ridge):\n    pass\n"
+    x = np.random.default_rng(1).normal(size=(30, 2))
+    forecasts = []
+    for folder in (tmp_path / "one", tmp_path / "two"):
+        folder.mkdir()
+        (folder / "own.py").write_text(text)
+        settings = find_algorithm("own.py:Own", folder).Settings()
+        fitted = own_models.fit_estimator(
+            "own.py:Own", folder, x, x[:, 0], settings, 1, 1
+        )
+        stored = replace(fitted, state=b"")  # as it is read: it is fitted again
+        forecasts.append(stored.predict(x))
+    np.testing.assert_array_equal(*forecasts)

@@ -59,7 +59,9 @@ def markets(draw: st.DrawFn, columns: dict[str, Any]) -> Sleeve:
     multiplier = draw(st.sampled_from([1.0, 1.0, 10.0, 0.1, 12.5]))
     scale = draw(st.sampled_from([0.0, 1e-4, 3e-3, 0.2]))
     impact = np.where(bars.session % 2 == 0, scale, scale / 3)
-    bars = replace(bars, ts=ts, multiplier=multiplier, impact=impact, **prices)
+    quoted = np.resize([0.0, 4e-4, 0.05], len(ts))
+    prices |= {"impact": impact, "quoted": quoted}
+    bars = replace(bars, ts=ts, multiplier=multiplier, **prices)
     return with_hours(bars, draw(st.integers(0, 3)), draw(st.integers(0, 3)))
 
 
@@ -113,6 +115,7 @@ costs = st.builds(
     cash_bps=sometimes(st.sampled_from([400, 50_000]), 0.0),
     debit_bps=sometimes(st.sampled_from([700, 90_000]), 0.0),
     commission_tiers=sometimes(st.sampled_from(TIERS), ()),
+    half_spread_fact=sometimes(st.just("quotes"), ""),
 )
 cash = st.sampled_from([20.0, 750.0, 1000.0, 2000.0, 1e4, 1e6])
 

@@ -82,6 +82,14 @@ class Mine(bt.Strategy):
         elif len(self.data) % {period} == 2 and self.position:
             self.close()
 """
+SHRUNK = """
+from sklearn.linear_model import Ridge
+
+
+class Shrunk(Ridge):
+    def __init__(self, alpha={period}.0):
+        super().__init__(alpha=alpha)
+"""
 AMOUNTS = "UNIT = {unit}\n"
 
 
@@ -106,7 +114,8 @@ class Inputs:
     members
         Which of `MEMBERS` the membership file has.
     period, unit
-        Values in the code of the own strategy, and of the module that it imports.
+        Values in the code of the own strategy and of the own estimator, and of the
+        module that the strategy imports.
     code_of_sma
         Which of `SMAS` the feature ``sma`` is.
     asked
@@ -159,6 +168,7 @@ class Inputs:
         for name, text in self.broken.items():
             wanted[f"studies/{name}.yaml"] = text
         wanted["studies/my_rules.py"] = MINE.replace("{period}", str(self.period))
+        wanted["studies/my_models.py"] = SHRUNK.replace("{period}", str(self.period))
         wanted["studies/my_amounts.py"] = AMOUNTS.format(unit=self.unit)
         wanted["studies/members.csv"] = MEMBERS[self.members]
         (home / "studies").mkdir(parents=True, exist_ok=True)

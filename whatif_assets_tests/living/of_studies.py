@@ -70,6 +70,7 @@ class Studies(Life):
                 ("evaluation", {"method": "split", "train": 5}),
                 ("evaluation", {"method": "split", "train": 4, "holdout": 2}),
                 ("evaluation", {"method": "walk_forward", "train": 3, "test": 2}),
+                ("evaluation", {"method": "cpcv", "groups": 3, "tested": 2}),
                 ("label", RELATIVE),
                 ("label", BARRIERS),
                 ("label", META),
@@ -135,6 +136,11 @@ class Studies(Life):
                 },
                 {"strategy": "rsi_reversion", "timeperiod": 3},
                 {"algorithm": "linear", "strategy": "forecast_threshold"},
+                {"algorithm": "my_models.py:Shrunk", "strategy": "forecast_threshold"},
+                {
+                    **{"algorithm": "linear", "strategy": "forecast_threshold"},
+                    **{"model_per": "symbol"},
+                },
                 {
                     **{"algorithm": "linear", "strategy": "forecast_threshold"},
                     **{"weight_uniqueness": True, "weight_half_life": 2},

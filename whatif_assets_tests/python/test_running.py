@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 
@@ -36,6 +37,17 @@ def test_a_failure_is_raised_with_the_reasons(copied_home, undrawn):
     with pytest.raises(wi.RunFailed, match="Strategy 'x' does not exist"):
         wi.run("tiny", home=copied_home)
     assert len(wi.open(copied_home).leaderboard()) > 0
+
+
+def test_a_question_is_answered_and_shown(rules_home, tmp_path, undrawn):
+    home = shutil.copytree(rules_home, tmp_path / "asked")
+    answer = wi.ask("rules.hold", home=home, size=50, author="tester")
+    board = wi.open(home).leaderboard().set_index("configuration")
+    assert answer.metrics["pnl"] == board.loc[answer.key, "pnl"]
+    assert answer.sentences[0] in str(answer)
+    assert "<p>" in answer._repr_html_()
+    with pytest.raises(wi.BadInput, match="Did you mean 'size'"):
+        wi.ask("rules.hold", home=home, sise=50)
 
 
 def test_a_backend_is_chosen_for_one_run_only():

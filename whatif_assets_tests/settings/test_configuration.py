@@ -532,6 +532,13 @@ class TestCosts:
         assert [v.costs.impact for v in variants] == [0, 0, 0.5, 0.5]
         assert {v.costs.borrow("GME") for v in variants} == {0.2}
 
+    def test_variants_share_the_fact_with_the_half_spreads(self):
+        costs = found("demo.rf", self.one({"half_spread_fact": "quotes"})).costs
+        assert (costs.half_spread_fact, costs.slip) == ("quotes", True)
+        swept = self.one({}, sweep={"half_spread_fact": ["quotes", "others"]})
+        with pytest.raises(BadInput, match=r"sweep\.half_spread_fact: unknown field"):
+            found("demo.rf", swept)
+
     def test_tiers_of_a_configuration_replace_those_of_the_study(self):
         listed = [{"from": 0, "per_share": 0.01}, {"from": 500, "per_share": 0.006}]
         of_study = self.one({"commission_tiers": listed})
@@ -560,7 +567,7 @@ class TestCosts:
     def test_a_study_without_the_later_costs_is_written_as_before(self):
         settings = found("demo.rf", self.one({"slippage_bps": 1})).settings()
         later = {"impact", "commission_per_order", "commission_tiers"}
-        later |= {"half_spread_bps"}
+        later |= {"half_spread_bps", "half_spread_fact"}
         assert not later & set(settings)
         assert settings["borrow_bps"] == 0.0
 

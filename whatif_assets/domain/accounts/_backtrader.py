@@ -256,13 +256,15 @@ class RecordingBroker(bt.brokers.BackBroker):  # type: ignore[misc]
     def slippage(self, data: Any, size: float, price: float) -> float:
         """Compute the slippage of an order of some units, as a fraction of its price.
 
-        Market impact is that of the present bar.
+        Market impact and quoted spread are those of the present bar.
         """
         plain = float(self.p.slip_perc)
         if data._name not in self.frictions:
             return plain
         of = self.frictions[data._name]
         plain += of.half_spread
+        if len(of.quoted):
+            plain += of.quoted[len(data) - 1]
         if not of.impact:
             return plain
         point = self.getcommissioninfo(data).p.mult

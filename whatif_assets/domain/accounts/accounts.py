@@ -187,6 +187,9 @@ class Accounts:
     faults
         What the audit found wrong with the account of each variant, as sentences. An
         empty text where it found nothing; an empty tuple where there was no audit.
+    bar_drawdown
+        Deepest fall from a peak at the closes of bars, as a fraction of the peak. None
+        where it was not measured, as where each symbol has an account of its own.
     """
 
     variants: tuple[str, ...]
@@ -200,6 +203,7 @@ class Accounts:
     sessions_per_year: float = np.nan
     beside: Benchmarks = NO_BENCHMARKS
     faults: tuple[str, ...] = ()
+    bar_drawdown: FloatArray | None = None
 
     @functools.cached_property
     def path(self) -> FloatArray:
@@ -220,9 +224,7 @@ class Accounts:
         """Deepest fall from a peak, as a fraction of it; NaN without a session."""
         if not self.equity.shape[1]:
             return np.full(len(self.variants), np.nan)
-        path = self.path
-        fallen = 1.0 - path / np.maximum.accumulate(path, axis=1)
-        return np.asarray(np.max(fallen, axis=1))
+        return deepest_fall(self.path)
 
     @functools.cached_property
     def tail(self) -> tuple[FloatArray, FloatArray]:
@@ -240,6 +242,12 @@ class Accounts:
     def pnl(self) -> FloatArray:
         """Profit since the start at the end of each session."""
         return self.equity - self.start_cash[:, None]
+
+
+def deepest_fall(path: FloatArray) -> FloatArray:
+    """Return the deepest fall from a peak along the last axis, as a fraction of it."""
+    fallen = 1.0 - path / np.maximum.accumulate(path, axis=-1)
+    return np.asarray(np.max(fallen, axis=-1))
 
 
 def profits_of(trades: pd.DataFrame, variants: Sequence[str]) -> Profits:

@@ -13,8 +13,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from whatif_assets.domain.accounts.book import Book
+from whatif_assets.domain.accounts.impact import slippage_of_market_orders
 from whatif_assets.domain.accounts.job import Run, Variant
 from whatif_assets.domain.accounts.sleeve import Sleeve
 
@@ -91,9 +93,25 @@ def audit(run: Run, sleeve: Sleeve, variant: Variant) -> Audit:
         stated=float(np.sum(stated)),
         other_costs=not bool(same.all()),
         fills=len(run.sizes),
-        slipped=run.slipped,
+        slipped=max(run.slipped, _other_slippage(run, sleeve, variant, made)),
         unexplained=float(wrong[np.argmax(np.abs(wrong))]) if len(wrong) else 0.0,
     )
+
+
+def _other_slippage(
+    run: Run, sleeve: Sleeve, variant: Variant, made: npt.NDArray[np.int64]
+) -> int:
+    """Count the fills that are worse by another fraction than the quoted half spread.
+
+    A limit order that fills at its own price is not worse. Market impact depends on the
+    size of the whole order, which fills do not tell.
+    """
+    costs = variant.costs
+    if not costs.half_spread_fact or costs.impact:
+        return 0
+    stated = slippage_of_market_orders(sleeve, costs, made, run.sizes)
+    same = np.isclose(run.slippage, stated, rtol=TOLERANCE, atol=0.0)
+    return int((~same & (run.slippage != 0)).sum())
 
 
 def in_words(audits: Sequence[Audit]) -> str:

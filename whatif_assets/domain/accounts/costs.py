@@ -25,6 +25,7 @@ _LATER = (
     "cash_bps",
     "debit_bps",
     "commission_tiers",
+    "half_spread_fact",
 )
 MOST_TIERS = 3
 # What `Costs.tier_steps` are called among the parameters of the engines.
@@ -105,6 +106,9 @@ class Costs:
         Money per share or contract that depends on the size of the order, on top of the
         other commission: each share pays the rate of its own tier. Up to `MOST_TIERS`;
         the first begins at 0 units.
+    half_spread_fact
+        Name of the fact that the quoted half spread of each bar is read from; empty if
+        it is not read. It is added to ``half_spread_bps``. See `Sleeve.quoted`.
     """
 
     commission_bps: float = 0.0
@@ -119,9 +123,13 @@ class Costs:
     cash_bps: float = 0.0
     debit_bps: float = 0.0
     commission_tiers: tuple[Tier, ...] = ()
+    half_spread_fact: str = ""
 
     def slippage(self, symbol: str) -> float:
-        """Slippage and half spread of a symbol together, a fraction of the price."""
+        """Slippage and half spread of a symbol together, a fraction of the price.
+
+        Without the quoted half spread, which differs from bar to bar.
+        """
         return self.slippage_bps / 1e4 + self.half_spread(symbol)
 
     def half_spread(self, symbol: str) -> float:
@@ -168,7 +176,8 @@ class Costs:
     @property
     def slip(self) -> bool:
         """Whether fills of market orders are worse than their price in any symbol."""
-        return bool(self.slippage_bps or _highest(self.half_spread_bps) or self.impact)
+        spread = self.half_spread_fact or _highest(self.half_spread_bps)
+        return bool(self.slippage_bps or spread or self.impact)
 
     @property
     def are_charged(self) -> bool:
@@ -247,11 +256,15 @@ class Friction:
     impact, scale
         Market impact, and its scale at each bar (read only); see
         `whatif_assets.domain.accounts.impact`.
+    quoted
+        Quoted half spread at each bar, as a fraction of the price (read only); without
+        values if it is not charged.
     """
 
     half_spread: float
     impact: float
     scale: FloatArray
+    quoted: FloatArray
 
 
 def _rate(rate: Rate, symbol: str) -> float:

@@ -119,16 +119,18 @@ def slippage_of_market_orders(
     numpy.ndarray
         Fraction of the price of each order, with half spread and impact; k float64.
     """
-    plain = costs.slippage(sleeve.symbol)
+    plain = np.full(len(bars), costs.slippage(sleeve.symbol))
+    if costs.half_spread_fact:
+        plain += sleeve.quoted_spreads()[bars]
     if not costs.impact:
-        return np.full(len(bars), plain)
+        return plain
     scales, point = sleeve.impact_scales(), sleeve.multiplier
     return np.array(
         [
             slippage_with_impact(
-                plain, costs.impact, scales[bar], size, sleeve.open[bar], point
+                own, costs.impact, scales[bar], size, sleeve.open[bar], point
             )
-            for bar, size in zip(bars, sizes)
+            for own, bar, size in zip(plain, bars, sizes)
         ],
         dtype=np.float64,
     )

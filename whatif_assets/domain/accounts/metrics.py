@@ -136,6 +136,15 @@ def max_drawdown(of: Accounts) -> FloatArray:
     return of.max_drawdown
 
 
+def max_drawdown_by_bar(of: Accounts) -> FloatArray:
+    """Deepest fall from a peak at the closes of bars, as a fraction of the peak.
+
+    It is measured where all symbols share one account, and is what the analyzer
+    DrawDown of Backtrader measures; NaN elsewhere.
+    """
+    return _undefined(of) if of.bar_drawdown is None else of.bar_drawdown
+
+
 def max_drawdown_length(of: Accounts) -> FloatArray:
     """Most sessions in a row that ended below an earlier peak.
 
@@ -296,6 +305,12 @@ METRICS: dict[str, Metric] = {
         Metric("omega", omega, higher_is_better=True, unit="number"),
         Metric("sqn", sqn, higher_is_better=True, unit="number"),
         Metric("max_drawdown", max_drawdown, higher_is_better=False, unit="fraction"),
+        Metric(
+            "max_drawdown_by_bar",
+            max_drawdown_by_bar,
+            higher_is_better=False,
+            unit="fraction",
+        ),
         Metric(
             "max_drawdown_length",
             max_drawdown_length,

@@ -47,6 +47,9 @@ class PanelRun:
     files
         Files that the strategy wrote in its sandbox, or tried to read and did not find
         there.
+    max_drawdown
+        Deepest fall from a peak at the closes of bars, as a fraction of the peak; NaN
+        where it was not measured.
     """
 
     equity: FloatArray
@@ -62,6 +65,7 @@ class PanelRun:
     multipliers: FloatArray
     refused: FloatArray
     files: Files = field(default_factory=Files)
+    max_drawdown: float = float("nan")
 
     def filled(self, panel: Panel) -> pd.DataFrame:
         """List the fills: ``symbol``, ``ts``, ``size`` and ``price``, in time order."""

@@ -136,7 +136,8 @@ def _exposures(
 
     gross, squares = _summed(np.abs(weight)), _summed(weight**2)
     largest = np.zeros(len(days))
-    np.maximum.at(largest, number, np.abs(weight))
+    with np.errstate(invalid="ignore"):  # an account without money has no weights
+        np.maximum.at(largest, number, np.abs(weight))
     effective = np.full(len(days), np.nan)
     np.divide(gross**2, squares, out=effective, where=squares > 0)
     columns = (

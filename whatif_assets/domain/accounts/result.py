@@ -64,6 +64,8 @@ class BacktestResult:
         Orders that a shared account could not carry: ``variant``, ``symbol``, ``ts``
         (the time of the refusal, UTC), ``size`` and ``reason``, in that order. None
         where each symbol has an account of its own.
+    bar_drawdown
+        See `whatif_assets.domain.accounts.accounts.Accounts`.
     """
 
     variants: tuple[str, ...]
@@ -81,6 +83,7 @@ class BacktestResult:
     account: FloatArray | None = None
     account_cash: FloatArray | None = None
     refused: pd.DataFrame | None = None
+    bar_drawdown: FloatArray | None = None
 
     @property
     def total_equity(self) -> FloatArray:
@@ -109,6 +112,7 @@ class BacktestResult:
             self.rejected.sum(axis=1).astype(np.float64),
             self.commission_bps,
             faults=self.faults,
+            bar_drawdown=self.bar_drawdown,
         )
 
     @functools.cached_property

@@ -54,6 +54,9 @@ class Sleeve:
     impact
         Impact scale of each bar, at least 0, n float64; see
         `whatif_assets.domain.accounts.impact`. None where no costs need it.
+    quoted
+        Quoted half spread of each bar as a fraction of the price, as known before the
+        bar: from 0 to below 1, n float64. None where no costs need it.
 
     Raises
     ------
@@ -77,6 +80,7 @@ class Sleeve:
     multiplier: float = 1.0
     group: str = NO_GROUP
     impact: FloatArray | None = None
+    quoted: FloatArray | None = None
 
     def __post_init__(self) -> None:
         """Check that the arrays are ordered bars of one symbol."""
@@ -86,9 +90,9 @@ class Sleeve:
                 "be a finite number above 0."
             )
         arrays = {name: getattr(self, name) for name in ("session", *PRICES)}
-        scales = {} if self.impact is None else {"impact": self.impact}
-        for name, values in {**arrays, **self.columns, **scales}.items():
-            if values.shape != self.ts.shape:
+        frictions = {"impact": self.impact, "quoted": self.quoted}
+        for name, values in {**arrays, **self.columns, **frictions}.items():
+            if values is not None and values.shape != self.ts.shape:
                 raise BadInput(
                     f"Sleeve {self.symbol}: {name} has {len(values)} values for "
                     f"{len(self.ts)} bars; it must have one for each bar."
@@ -140,6 +144,7 @@ class Sleeve:
             session=self.session[kept],
             columns={name: values[kept] for name, values in self.columns.items()},
             impact=None if self.impact is None else self.impact[kept],
+            quoted=None if self.quoted is None else self.quoted[kept],
             **arrays,
         )
 
@@ -152,6 +157,16 @@ class Sleeve:
                 "whatif_assets.domain.accounts.impact, or set impact to 0."
             )
         return self.impact
+
+    def quoted_spreads(self) -> FloatArray:
+        """Return the quoted half spreads; BadInput if they were not read."""
+        if self.quoted is None:
+            raise BadInput(
+                f"Sleeve {self.symbol}: costs with half_spread_fact need the quoted "
+                "half spread of each bar, which the sleeve lacks. Add it as quoted, or "
+                "set half_spread_fact to ''."
+            )
+        return self.quoted
 
     @functools.cached_property
     def since_open(self) -> FloatArray:

@@ -32,8 +32,8 @@ def slipped(price: float, side: float, slippage: float) -> float:
 
 @compiled
 def price_of_fill(size: float, price: float, s: Any, p: Any) -> float:
-    """Worsen the price of an order by slippage and impact, and note by how much."""
-    s.slippage = p.slippage
+    """Worsen the price of an order by its friction, and note by how much."""
+    s.slippage = p.slippage + s.quoted
     if p.impact > 0:
         s.slippage = _slippage_at(size, price, s, p)
     return float(slipped(price, 1.0 if size > 0 else -1.0, s.slippage))
@@ -41,7 +41,8 @@ def price_of_fill(size: float, price: float, s: Any, p: Any) -> float:
 
 @compiled
 def _slippage_at(size: float, price: float, s: Any, p: Any) -> float:
-    return _with_impact(p.slippage, p.impact, s.impact, size, price, s.multiplier)
+    plain = p.slippage + s.quoted
+    return _with_impact(plain, p.impact, s.impact, size, price, s.multiplier)
 
 
 @compiled
@@ -63,7 +64,7 @@ def charge(size: float, price: float, s: Any, p: Any) -> float:
 @compiled
 def shares_for_cash(s: Any, p: Any) -> float:
     """Number of whole shares that all the cash buys at this close."""
-    shares = _shares_at(p.slippage, s, p)
+    shares = _shares_at(p.slippage + s.quoted, s, p)
     if p.impact > 0:
         # What the impact of fewer shares leaves over is not spent.
         shares = _shares_at(_slippage_at(shares, s.close, s, p), s, p)

@@ -57,7 +57,7 @@ def run_variant(
     counts.least, counts.greatest = np.inf, -np.inf
     s = state[0]
     s.money, s.last_bar, s.multiplier = p.cash, -1, bars.multiplier
-    s.held = s.entry = s.interest = s.order = s.protected = s.days = 0.0
+    s.held = s.entry = s.interest = s.order = s.protected = s.days = s.quoted = 0.0
     values, tops, bottoms = series.values, series.tops, series.bottoms
     closes, ends = bars.close, bars.ends
     bar, session = int(np.int64(-1)), 0
@@ -97,6 +97,8 @@ def _load_bar(bars: Bars, bar: int, s: Any, p: Any) -> None:
         s.since_open, s.to_close = bars.since_open[bar], bars.to_close[bar]
     if p.impact > 0:
         s.impact = bars.impact[bar]
+    if p.quoted > 0:
+        s.quoted = bars.quoted[bar]
 
 
 @compiled

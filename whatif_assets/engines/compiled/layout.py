@@ -45,6 +45,7 @@ PARAMETERS = _record(
     "borrow",
     "per_order",
     "impact",
+    "quoted",
     "earned",
     "debited",
     "accrues",
@@ -61,7 +62,8 @@ SHARES, NOTIONAL, EQUITY_PERCENT, ALL_CASH = range(4)
 # its entry price, the commission of its opening and the interest paid since; the order
 # that waits for the next open (0 if none); whether protecting orders are active and
 # their prices (NaN if not set); the bars on which the last position began and ended;
-# money per point of the price; impact scale of the bar; slippage of the latest fill.
+# money per point of the price; impact scale of the bar; its quoted half
+# spread, 0 if not charged; slippage of the latest fill.
 STATE = _record(
     "now",
     "open",
@@ -86,6 +88,7 @@ STATE = _record(
     "last_bar",
     "multiplier",
     "impact",
+    "quoted",
     "slippage",
 )
 
@@ -121,7 +124,8 @@ class Bars(NamedTuple):
     the last bar up to the session's end, -1 if there is no such bar. ``since_open`` and
     ``to_close`` are in minutes, and empty if no variant reads the clock. ``multiplier``
     is the money per point of the price. ``impact`` is the impact scale, and empty if no
-    variant has impact.
+    variant has impact. ``quoted`` is the quoted half spread, and empty if no variant
+    is charged it.
     """
 
     open: FloatArray
@@ -134,6 +138,7 @@ class Bars(NamedTuple):
     ends: IntArray
     multiplier: float
     impact: FloatArray
+    quoted: FloatArray
 
 
 class Series(NamedTuple):

@@ -139,6 +139,7 @@ def _encoded(settings: RuleSettings, costs: Costs) -> tuple[float, ...]:
         *_rates(costs, ""),
         costs.commission_per_order,
         costs.impact,
+        bool(costs.half_spread_fact),
         *costs.cash_rates,
         costs.earns,
         *_work_flags(settings, costs),
@@ -157,6 +158,7 @@ def _work_flags(settings: RuleSettings, costs: Costs) -> tuple[bool, bool, bool]
         or any(costs.tier_steps)
         or costs.borrows
         or costs.impact
+        or costs.half_spread_fact
         or costs.earns
         or settings.reversal != "one_order"
         or _sizing(settings)[0] == layout.ALL_CASH
@@ -208,9 +210,7 @@ def run(
     between = (len(sleeves),) if by_sleeve else ()
     equity = np.zeros((n, *between, n_sessions))
     counts = np.empty((n, len(sleeves)), layout.COUNTS)
-    clock = bool(batch.parameters["reads_clock"].any())
-    impact = bool(batch.parameters["impact"].any())
-    bars = [bars_of(sleeve, n_sessions, clock, impact) for sleeve in sleeves]
+    bars = [bars_of(sleeve, n_sessions, batch.parameters) for sleeve in sleeves]
     parameters = [batch.parameters_of(sleeve.symbol) for sleeve in sleeves]
 
     # The tasks of a group follow one another and use the same series.
@@ -311,9 +311,7 @@ def record(sleeve: Sleeve, batch: Batch, row: int, n_sessions: int) -> Run:
     row
         The variant's row in the batch.
     """
-    clock = bool(batch.parameters["reads_clock"][row])
-    impact = bool(batch.parameters["impact"][row])
-    bars = bars_of(sleeve, n_sessions, clock, impact)
+    bars = bars_of(sleeve, n_sessions, batch.parameters[row : row + 1])
     settings = next(s for s, rows in batch.groups if row in rows)
     series = series_of(sleeve, batch.rule, settings)
     parameters = batch.parameters_of(sleeve.symbol)[row : row + 1]
@@ -338,24 +336,25 @@ def record(sleeve: Sleeve, batch: Batch, row: int, n_sessions: int) -> Run:
     )
 
 
-def bars_of(sleeve: Sleeve, n_sessions: int, clock: bool, impact: bool) -> Bars:
+def bars_of(sleeve: Sleeve, n_sessions: int, parameters: Records) -> Bars:
     """Convert a sleeve to the arrays of the kernel.
 
     Parameters
     ----------
-    clock
-        Whether a variant reads the minutes since the open and to the close.
-    impact
-        Whether a variant has market impact.
+    parameters
+        Of the variants; arrays that none of them reads are left empty.
 
     Raises
     ------
     BadInput
-        ``clock`` is set and the sleeve has no opening hours, or ``impact`` is set and
-        it has no impact scale.
+        A variant reads the clock and the sleeve has no opening hours, or it has market
+        impact or a quoted half spread, which the sleeve lacks.
     """
     sessions = np.arange(n_sessions)
     none = np.empty(0)
+    clock, impact, quoted = (
+        bool(parameters[name].any()) for name in ("reads_clock", "impact", "quoted")
+    )
     return Bars(
         open=_floats(sleeve.open),
         high=_floats(sleeve.high),
@@ -367,6 +366,7 @@ def bars_of(sleeve: Sleeve, n_sessions: int, clock: bool, impact: bool) -> Bars:
         ends=np.searchsorted(sleeve.session, sessions, side="right") - 1,
         multiplier=float(sleeve.multiplier),
         impact=_floats(sleeve.impact_scales()) if impact else none,
+        quoted=_floats(sleeve.quoted_spreads()) if quoted else none,
     )
 
 

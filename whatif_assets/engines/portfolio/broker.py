@@ -48,7 +48,7 @@ def work_until(
         if due == now:
             _earn_interest(now, prices, p, w, equity)
             _charge_interest(now, prices, p, w, equity)
-        mark_before(due, prices, w, equity)
+        mark_before(due, prices, p, w, equity)
         _fill(due, prices, p, w, counts, log)
         if due == now:
             return
@@ -125,7 +125,7 @@ def _earn_interest(now: int, prices: Prices, p: Any, w: Work, equity: Any) -> No
     """Earn interest on cash for the days since the time before, once."""
     a = w.account[0]
     if p.accrues > 0 and a.accrued < now:
-        mark_before(now, prices, w, equity)
+        mark_before(now, prices, p, w, equity)
         own, days = a.cash - p.shift, prices.new_days[now]
         a.cash += _interest_on_cash(own, days, p.earned, p.debited)
         a.accrued = now
@@ -136,7 +136,7 @@ def _charge_interest(now: int, prices: Prices, p: Any, w: Work, equity: Any) -> 
     """Charge interest on borrowed shares for the days since each symbol's last bar."""
     if p.borrows <= 0:
         return
-    mark_before(now, prices, w, equity)
+    mark_before(now, prices, p, w, equity)
     a, total, rates = w.account[0], 0.0, int(p.rates)
     for n in range(int(a.n_held)):
         s = w.held[n]
@@ -194,6 +194,8 @@ def _execute(
     a, one, multiplier = w.account[0], w.book[s], prices.multiplier[s]
     price, side = prices.open[now, s], 1.0 if size > 0 else -1.0
     slippage = prices.slippage[int(p.rates), s]
+    if p.quoted > 0:
+        slippage += prices.quoted[now, s]
     if p.impact > 0:
         scale = prices.impact[now, s]
         slippage = _with_impact(slippage, p.impact, scale, whole, price, multiplier)
@@ -318,11 +320,12 @@ def _plus(
 
 
 @compiled
-def mark_before(now: int, prices: Prices, w: Work, equity: Any) -> None:
+def mark_before(now: int, prices: Prices, p: Any, w: Work, equity: Any) -> None:
     """Value the account at the ends of sessions before a time, and since the last.
 
     Nothing changed in between. Symbol by symbol, the closes are read in their order.
     """
+    _watch_before(now, prices, p, w)
     a, ends = w.account[0], prices.ends
     first = stop = int(a.marked)
     while stop < len(ends) and ends[stop] < now:
@@ -338,3 +341,20 @@ def mark_before(now: int, prices: Prices, w: Work, equity: Any) -> None:
     for at in range(first, stop):
         equity[at] += cash
     a.marked = stop
+
+
+@compiled
+def _watch_before(now: int, prices: Prices, p: Any, w: Work) -> None:
+    """Note the deepest fall of the account at the bars before a time, since the last.
+
+    Nothing changed in between, so that an account without positions kept its value.
+    """
+    a = w.account[0]
+    first, stop = int(a.valued), now
+    if a.n_held == 0:
+        stop = min(now, first + 1)
+    for time in range(first, stop):
+        value = value_of(time, prices, w) - p.shift
+        a.peak = max(a.peak, value)
+        a.fallen = max(a.fallen, 1.0 - value / a.peak)
+    a.valued = now

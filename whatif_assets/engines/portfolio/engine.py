@@ -46,7 +46,8 @@ class PortfolioEngine:
         row_of = {variant.id: row for row, variant in enumerate(sweep.variants)}
 
         def _recorded(variant: Variant) -> PanelRun:
-            equity, fills, refusals = batch.record(row_of[variant.id])
+            equity, max_drawdown, log = batch.record(row_of[variant.id])
+            fills = log.fills
             symbols = fills["symbol"].astype(np.int64)
             sessions, last = panel.session_ends()
             return PanelRun(
@@ -61,7 +62,8 @@ class PortfolioEngine:
                 closing=fills["closing"],
                 slippage=fills["slippage"],
                 multipliers=batch.prices.multiplier[symbols],
-                refused=np.array(refusals.tolist()).reshape(-1, 4),
+                refused=np.array(log.refusals.tolist()).reshape(-1, 4),
+                max_drawdown=max_drawdown,
             )
 
         return result_of(sweep, panel, _recorded)
@@ -95,6 +97,7 @@ class PortfolioEngine:
             ),
             rejected=counts["rejected"],
             commission_bps=commission_bps(sweep.variants),
+            bar_drawdown=outcome.max_drawdown,
         )
 
     @staticmethod
@@ -168,6 +171,7 @@ def result_of(sweep: Sweep, panel: Panel, recorded: Recorded) -> BacktestResult:
         account=account,
         account_cash=_cash(variants),
         refused=refused_orders(runs, panel),
+        bar_drawdown=np.array([runs[name].max_drawdown for name in ids]),
     )
 
 

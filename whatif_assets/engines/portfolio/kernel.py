@@ -7,7 +7,8 @@ is rounded down are the same to the last bit.
 
 Nothing happens between rebalances but the fills of waiting orders and interest on
 borrowed shares, so that all other times are skipped. The account is valued at the ends
-of sessions, those between two changes together.
+of sessions, those between two changes together, and its drawdown is followed from bar
+to bar.
 
 In the signatures ``p`` is the variant's row of parameters, ``w`` the account with its
 positions and waiting orders; ``layout`` names their columns.
@@ -72,7 +73,7 @@ def work_stop(
 @compiled
 def finish(prices: Prices, p: Any, w: Work, equity: Any, counts: Any) -> None:
     """Value the account at the last sessions, and count the bars that are held."""
-    mark_before(len(prices.close), prices, w, equity)
+    mark_before(len(prices.close), prices, p, w, equity)
     for at in range(len(equity)):
         equity[at] -= p.shift
     counts.exposed = counts.held
@@ -87,7 +88,8 @@ def begin(p: Any, w: Work, counts: Any) -> None:
     a = w.account[0]
     a.cash = a.value = p.cash + p.shift
     a.n_held, a.n_waiting, a.sent, a.marked, a.accrued = 0, 0, -1, 0, 0
-    a.side = a.hedge = 0.0
+    a.side = a.hedge = a.valued = a.fallen = 0.0
+    a.peak = p.cash
     for s in range(len(w.book)):
         one = w.book[s]
         one.held = one.entry = one.interest = one.profit = one.first_bar = 0.0

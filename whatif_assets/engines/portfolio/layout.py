@@ -50,6 +50,7 @@ PARAMETERS = _record(
     "per_order",
     "minimum",
     "impact",
+    "quoted",
     "participation",
     "earned",
     "debited",
@@ -62,7 +63,8 @@ PARAMETERS = _record(
 # how many orders wait, the time at which they were sent (-1 once they are checked), at
 # the ends of how many sessions it was valued, up to which time cash earned, and how
 # many symbols were chosen, those to be long of first. Of a pair, the side of its first
-# symbol and the hedge ratio.
+# symbol and the hedge ratio. The highest value at the close of a bar before `valued`,
+# and the deepest fall from such a peak, as a fraction of it.
 ACCOUNT = _record(
     "cash",
     "value",
@@ -75,6 +77,9 @@ ACCOUNT = _record(
     "n_long",
     "side",
     "hedge",
+    "valued",
+    "peak",
+    "fallen",
 )
 
 # A symbol in an account: the position, its average price, interest not yet charged
@@ -109,7 +114,8 @@ class Prices(NamedTuple):
     bar of a UTC day; they and ``days`` are empty where nobody pays interest.
     ``slippage`` and ``borrow`` (a day) are fractions by row of rates and symbol.
     ``impact`` has impact scales, and is empty where nobody has market impact, as
-    ``volume`` is where no order is limited by it. ``new_days`` has the UTC days between
+    ``quoted`` is where nobody is charged quoted half spreads, and ``volume`` where no
+    order is limited by it. ``new_days`` has the UTC days between
     each time and the one before it.
     """
 
@@ -127,6 +133,7 @@ class Prices(NamedTuple):
     slippage: FloatArray
     borrow: FloatArray
     impact: FloatArray
+    quoted: FloatArray
     volume: FloatArray
     new_days: npt.NDArray[np.int32]
 

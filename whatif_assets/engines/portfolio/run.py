@@ -15,6 +15,7 @@ from whatif_assets.domain.accounts.costs import TIER_STEPS, Costs
 from whatif_assets.domain.accounts.job import Variant
 from whatif_assets.domain.accounts.panel import Panel, fill_column
 from whatif_assets.domain.accounts.rebalancing import rebalance_times
+from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.base.arrays import FloatArray, IntArray
 from whatif_assets.domain.strategies.rebalancing_rule import (
     RebalancingRule,
@@ -45,10 +46,13 @@ class Outcome:
         Value at the end of each session; (variants, sessions) float64.
     counts
         See ``whatif_assets.engines.compiled.layout.COUNTS``; (variants, 1).
+    max_drawdown
+        Deepest fall from a peak at the closes of bars; (variants,) float64.
     """
 
     equity: FloatArray
     counts: Records
+    max_drawdown: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +114,7 @@ class Batch:
                 "per_order": costs.commission_per_order,
                 "minimum": costs.commission_minimum,
                 "impact": costs.impact,
+                "quoted": bool(costs.half_spread_fact),
                 "participation": costs.participation,
                 "earned": costs.cash_rates[0],
                 "debited": costs.cash_rates[1],
@@ -149,7 +154,8 @@ class Batch:
             group=panel.groups,
             slippage=self._by_symbol(Costs.slippage),
             borrow=self._by_symbol(Costs.borrow) / 365,
-            impact=self._impact(),
+            impact=self._by_bar("impact", Sleeve.impact_scales),
+            quoted=self._by_bar("quoted", Sleeve.quoted_spreads),
             new_days=panel.new_days,
             volume=panel.spread("volume") if self._is_limited else np.zeros((0, 0)),
         )
@@ -165,13 +171,13 @@ class Batch:
         """Whether the volume limits the orders of any variant."""
         return bool(self.parameters["participation"].any())
 
-    def _impact(self) -> FloatArray:
-        """Impact scales by time and symbol; empty where no variant has impact."""
-        if not self.parameters["impact"].any():
+    def _by_bar(self, name: str, values: Callable[[Sleeve], FloatArray]) -> FloatArray:
+        """Values by time and symbol; empty where no variant has the parameter."""
+        if not self.parameters[name].any():
             return np.zeros((0, 0))
         table = np.zeros((len(self.panel), len(self.panel.sleeves)))
         for n, (sleeve, place) in enumerate(zip(self.panel.sleeves, self.panel.places)):
-            fill_column(table, n, place, sleeve.impact_scales())
+            fill_column(table, n, place, values(sleeve))
         return table
 
     def times_of(self, row: int) -> IntArray:
@@ -252,7 +258,7 @@ class Batch:
         """
         n = len(self.settings)
         outcome = Outcome(
-            np.empty((n, self.n_sessions)), np.zeros((n, 1), dtype=COUNTS)
+            np.empty((n, self.n_sessions)), np.zeros((n, 1), dtype=COUNTS), np.empty(n)
         )
         threads = threads or os.cpu_count() or 1
         with ThreadPoolExecutor(threads) as pool:
@@ -265,11 +271,14 @@ class Batch:
         return outcome
 
     def _run_into(self, outcome: Outcome, rows: Sequence[int]) -> None:
-        equity, counts = self._run(rows, Log.of())
+        equity, counts, fallen = self._run(rows, Log.of())
         outcome.equity[rows], outcome.counts[rows, 0] = equity, counts
+        outcome.max_drawdown[rows] = fallen
 
-    def _run(self, rows: Sequence[int], log: Log) -> tuple[FloatArray, Records]:
-        """Run variants that are alike."""
+    def _run(
+        self, rows: Sequence[int], log: Log
+    ) -> tuple[FloatArray, Records, FloatArray]:
+        """Run variants that are alike; their equity, counts and deepest falls."""
         times = self.times_of(rows[0])
         stops = [times, np.arange(len(self.panel))[-1:]]
         if self.parameters["borrows"][rows[0]] > 0:
@@ -291,14 +300,14 @@ class Batch:
             counts,
             log,
         )
-        return equity, counts
+        return equity, counts, work.account["fallen"][:, 0]
 
-    def record(self, row: int) -> tuple[FloatArray, Records, Records]:
-        """Run one variant once more; its equity, its fills and its refused orders."""
-        _, (counts,) = self._run([row], Log.of())
+    def record(self, row: int) -> tuple[FloatArray, float, Log]:
+        """Run one variant once more; its equity, its deepest fall, and its orders."""
+        _, (counts,), _ = self._run([row], Log.of())
         log = Log.of(int(counts["fills"]), int(counts["rejected"]))
-        (equity,), _ = self._run([row], log)
-        return equity, log.fills, log.refusals
+        (equity,), _, (fallen,) = self._run([row], log)
+        return equity, float(fallen), log
 
 
 def _chunks(rows: Sequence[int], threads: int) -> list[Sequence[int]]:

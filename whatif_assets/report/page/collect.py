@@ -33,9 +33,9 @@ from whatif_assets.steps.benchmarks import benchmark_of
 from whatif_assets.steps.capacity import TABLE as CAPACITY
 from whatif_assets.steps.edge_parts import TABLE as EDGE_PARTS
 from whatif_assets.steps.forward import forward_table, winners_table
+from whatif_assets.steps.frictions import with_frictions
 from whatif_assets.steps.holdout import is_opened, openings
 from whatif_assets.steps.leaderboard import CANDIDATE, short_name, why_none
-from whatif_assets.steps.market_impact import with_impact_scale
 from whatif_assets.steps.paths import PATHS
 from whatif_assets.steps.placebos import WinnerShape, is_challenged
 from whatif_assets.steps.sensitivity import Sensitivity
@@ -271,7 +271,7 @@ def _of_hold(winner: Winner, before: Sequence[date]) -> Iterator[pd.DataFrame]:
         home, configuration = winner.home, winner.configuration
         size, as_of = home.bar_size(configuration), basis_of(home, winner.study)
         sleeves = build_sleeves(home, symbols, before, kind, [{}], None, size, as_of)
-        sleeves = with_impact_scale(home, configuration, sleeves, before, as_of)
+        sleeves = with_frictions(home, configuration, sleeves, before, as_of)
         hold = WinnerShape.of(winner).sized("buy_and_hold")
         benchmark = benchmark_of(sleeves, hold, len(before))
         names = [day.isoformat() for day in before]

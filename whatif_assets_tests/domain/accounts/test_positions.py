@@ -26,6 +26,15 @@ def exposures(bars: list[Sleeve], n: int, cash: float = 1000.0):
     return exposures_of(result, days, positions_of(result, days)), result
 
 
+def test_an_account_that_owes_more_than_it_has_has_no_weights() -> None:
+    ruined = sleeve([10, 10, 500], sessions=[0, 1, 2], wanted=[-100, 0, 0])
+    _, result = exposures([ruined], 3, cash=1500.0)
+    assert result.total_equity[0, -1] < 0
+    with np.errstate(all="raise"):
+        again = exposures_of(result, DAYS[:3], positions_of(result, DAYS[:3]))
+    assert np.isnan(again["largest_weight"].iloc[-1])
+
+
 def test_exposure_and_turnover_by_hand() -> None:
     # Two accounts of 1,000: 30 bought at 10, 10 sold short at 20; then all closed.
     up = sleeve([10, 10, 10, 10], sessions=[0, 0, 1, 2], wanted=[30, 0, -30, 0])

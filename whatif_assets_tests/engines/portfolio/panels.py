@@ -96,7 +96,7 @@ def random_panel(seed: int, n_symbols: int, n_times: int) -> list[Sleeve]:
 
 
 def with_random_liquidity(sleeves: Sequence[Sleeve], seed: int) -> list[Sleeve]:
-    """Give symbols volumes, and impact scales that differ from session to session.
+    """Give symbols volumes, half spreads, and impact scales that differ by session.
 
     Some are 0, and some volumes unknown.
     """
@@ -106,7 +106,7 @@ def with_random_liquidity(sleeves: Sequence[Sleeve], seed: int) -> list[Sleeve]:
         n = int(sleeve.session[-1]) + 1
         scale = draw.choice([0.0, 1e-5, 1e-3, 0.1]) * draw.integers(0, 4, n)
         volume = draw.choice([0.0, 7.0, 90.0, 2_500.0, 1e6, np.nan], len(sleeve))
-        found.append(
-            dataclasses.replace(sleeve, impact=scale[sleeve.session], volume=volume)
-        )
+        quoted = draw.choice([0.0, 2e-4, 0.03], len(sleeve))
+        own = {"impact": scale[sleeve.session], "volume": volume, "quoted": quoted}
+        found.append(dataclasses.replace(sleeve, **own))
     return found

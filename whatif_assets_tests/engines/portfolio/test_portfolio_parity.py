@@ -11,14 +11,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from whatif_assets.domain.accounts._backtrader import Cerebro, bt
 from whatif_assets.domain.accounts.audit import in_words
 from whatif_assets.domain.accounts.costs import BySymbol
+from whatif_assets.domain.accounts.metrics import measure
 from whatif_assets.domain.accounts.panel import Panel
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.engines.backtest import Costs, Variant, run_backtests, sweep
 from whatif_assets.engines.engine import Sweep
 from whatif_assets.engines.portfolio.engine import result_of
-from whatif_assets.engines.portfolio_reference import backtest_panel
+from whatif_assets.engines.portfolio_reference import backtest_panel, prepared
 from whatif_assets.engines.strategies import find_strategy
 from whatif_assets_tests.engines.portfolio.panels import (
     random_panel,
@@ -74,6 +76,7 @@ costs = st.builds(
     cash_bps=sometimes([400, 50_000], 0.0),
     debit_bps=sometimes([700, 90_000], 0.0),
     commission_tiers=sometimes(TIERS, ()),
+    half_spread_fact=sometimes(["quotes"], ""),
 )
 cash = st.sampled_from([150.0, 3_000.0, 1e5, 1e6])
 leverage = sometimes([1.5, 3.0], 1.0)
@@ -113,9 +116,13 @@ def test_fills_refusals_cash_and_value_are_those_of_backtrader(
     )
     pd.testing.assert_frame_equal(ours.fills, theirs.fills, rtol=1e-9, atol=1e-9)
     np.testing.assert_array_equal(ours.rejected, theirs.rejected)
+    np.testing.assert_allclose(
+        ours.bar_drawdown, theirs.bar_drawdown, rtol=1e-9, atol=1e-9
+    )
     assert in_words(ours.audits_of(["-"])["-"]) == ""
     (swept,) = sweep(sleeves, STRATEGY, [variant])
     np.testing.assert_array_equal(swept.equity, ours.total_equity)
+    np.testing.assert_array_equal(swept.bar_drawdown, ours.bar_drawdown)
     np.testing.assert_array_equal(swept.rejected, ours.rejected.sum(axis=1))
     np.testing.assert_array_equal(swept.profits.count, ours.profits.count)
     np.testing.assert_allclose(
@@ -139,6 +146,28 @@ def test_the_parts_of_the_symbols_add_up_to_the_account(
         result.equity.sum(axis=1), result.total_equity, rtol=1e-12
     )
     assert in_words(result.audits_of(["-"])["-"]) == ""
+
+
+@pytest.mark.parametrize("sides", ["long", "long_short"])
+def test_the_drawdown_by_bar_is_that_of_backtraders_analyzer(sides: str) -> None:
+    panel, kind = Panel.of(random_panel(5, 9, 200)), find_strategy(STRATEGY)
+    own = {"count": 3, "sides": sides, "rebalance": "session"}
+    variant = Variant("-", own, Costs(commission_bps=3, borrow_bps=300), 1e5)
+    cerebro = prepared(panel, kind, variant, Cerebro)
+    cerebro.addanalyzer(bt.analyzers.DrawDown, _name="fall")
+    (ran,) = cerebro.run()
+    analysed = ran.analyzers.fall.get_analysis()
+    (accounts,) = sweep(panel.sleeves, STRATEGY, [variant])
+    table = measure(accounts, 252).iloc[0]
+    by_bar = table["max_drawdown_by_bar"]
+    assert by_bar == pytest.approx(analysed.max.drawdown / 100, rel=1e-9)
+    assert by_bar > table["max_drawdown"] > 0
+
+
+def test_accounts_of_single_symbols_have_no_drawdown_by_bar() -> None:
+    sleeves = random_panel(5, 2, 60)
+    (accounts,) = sweep(sleeves, "buy_and_hold", [Variant("-", {}, Costs(), 1e5)])
+    assert np.isnan(measure(accounts, 252)["max_drawdown_by_bar"]).all()
 
 
 def test_variants_are_the_same_alone_and_beside_others() -> None:
