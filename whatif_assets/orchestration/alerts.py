@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import dagster as dg
 
 from whatif_assets.domain.base import clock
+from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.home.home import Home
 from whatif_assets.orchestration.news import Told, news
 
@@ -84,7 +85,10 @@ def alerts(home: Home) -> dg.SensorDefinition:
         if not addresses():
             return dg.SkipReason(f"{VARIABLE} has no address.")
         told = Told.of(context.cursor) if context.cursor else None
-        lines, now_told = news(home, context.instance, told, clock.now())
+        try:
+            lines, now_told = news(home, context.instance, told, clock.now())
+        except BadInput as error:
+            return dg.SkipReason(str(error))
         if lines and not send(title, lines, context.log):
             return dg.SkipReason("No address took the message; it is sent again.")
         context.update_cursor(str(now_told))

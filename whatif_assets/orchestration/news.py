@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -9,6 +10,7 @@ from datetime import datetime, timedelta, timezone
 
 import dagster as dg
 
+from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.selection.forward import Standing
 from whatif_assets.home.home import Home
 from whatif_assets.home.quality_findings import left_out_of
@@ -95,13 +97,14 @@ def news(
 
 def _standings(home: Home) -> dict[str, str]:
     """Return winner and verdict of each study that is ranked and judged."""
-    return {
-        f"{study.name}: the {what}": read(home, study)
-        for study in home.studies().values()
-        for what, (table, read) in STANDINGS.items()
-        # While a run writes a table, the study keeps what was told of it.
-        if home.lake.has(table, study.name)
-    }
+    found = {}
+    for study in home.studies().values():
+        for what, (table, read) in STANDINGS.items():
+            # While a table is written or damaged, the study keeps what was told of it.
+            with contextlib.suppress(BadInput):
+                if home.lake.has(table, study.name):
+                    found[f"{study.name}: the {what}"] = read(home, study)
+    return found
 
 
 def _warnings(home: Home, now: datetime) -> Iterator[tuple[str, str]]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 import dagster as dg
 
+from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.home.home import Home
 from whatif_assets.orchestration.asking import is_current
@@ -80,17 +82,21 @@ def inputs_if_stale(home: Home, study: Study) -> str:
     fresh = Freshness(home)
     if is_current(fresh, study):
         return ""
-    versions = [
-        [name, key, version_of(name, fresh, key)]
-        for key in sorted(fresh.results(study).left_out)
-        for name in OF_CONFIGURATIONS
-    ]
-    sessions = [
-        [key, version_of("source", fresh, key)]
-        for key in (day.isoformat() for day in sessions_of_bars(home, study))
-        if not fresh.of("price_bars", key).is_fresh
-    ]
-    return combined_hash([study.hash, versions, sessions])
+    try:
+        return combined_hash([study.hash, *_stale_inputs(fresh, study)])
+    except BadInput as error:  # the run reports it
+        return combined_hash([study.hash, str(error)])
+
+
+def _stale_inputs(fresh: Freshness, study: Study) -> Iterator[tuple[str, str, str]]:
+    """Yield what stale results and bars are computed from: name, key and version."""
+    for key in sorted(fresh.results(study).left_out):
+        for name in OF_CONFIGURATIONS:
+            yield name, key, version_of(name, fresh, key)
+    for day in sessions_of_bars(fresh.home, study):
+        key = day.isoformat()
+        if not fresh.of("price_bars", key).is_fresh:
+            yield "source", key, version_of("source", fresh, key)
 
 
 def is_busy(home: Home, instance: dg.DagsterInstance) -> bool:

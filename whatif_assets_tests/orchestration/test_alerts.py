@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from collections.abc import Iterator
 from datetime import date, datetime, timezone
@@ -13,12 +14,14 @@ import pandas as pd
 import pytest
 
 from whatif_assets.domain.base import clock
+from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.quality.losses import LeftOut
 from whatif_assets.home.home import Home
 from whatif_assets.home.quality_findings import write_left_out
 from whatif_assets.orchestration import news
-from whatif_assets.orchestration.alerts import VARIABLE, alerts
+from whatif_assets.orchestration.alerts import VARIABLE, alerts, send
 from whatif_assets.orchestration.code_location import build_definitions
+from whatif_assets.steps.leaderboard import BOARD
 from whatif_assets.steps.standing import winner_name
 
 SECRET = "hunter2"
@@ -98,6 +101,17 @@ def test_what_changes_is_told_once(desk, webhook):
     assert second.startswith("tiny: the verdict is ")
 
 
+def test_a_table_that_cannot_be_read_changes_nothing(desk, webhook, monkeypatch):
+    def damaged(*_: object) -> str:
+        raise BadInput("The file is damaged.")
+
+    desk.look()
+    before = desk.cursor
+    monkeypatch.setitem(news.STANDINGS, "winner", (BOARD, damaged))
+    desk.look()
+    assert desk.cursor == before and webhook.messages == []
+
+
 def test_blocked_data_are_told_when_they_begin_even_at_first(desk, webhook):
     day = date(2026, 1, 6)
     lost = [LeftOut(day, "SYN01", "jump: 40 %")]
@@ -157,10 +171,6 @@ def test_what_no_address_takes_is_told_later(desk, webhook, monkeypatch, caplog)
 
 
 def test_a_wrong_address_and_secrets(webhook, monkeypatch, caplog):
-    import logging
-
-    from whatif_assets.orchestration.alerts import send
-
     webhook.status = 500
     monkeypatch.setenv(VARIABLE, f"nowhere {webhook.address}")
     with caplog.at_level(logging.WARNING):
