@@ -387,3 +387,5 @@ def _silence() -> None:
     for library in ("dagster", "sqlalchemy.pool"):
         logging.getLogger(library).setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", category=UserWarning)
+    # Dagster cannot tidy its event loop while that of a notebook runs; it is empty.
+    warnings.filterwarnings("ignore", "coroutine '.*shutdown_asyncgens' was never")
