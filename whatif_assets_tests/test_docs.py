@@ -47,6 +47,7 @@ def test_the_readme_is_read_in_a_few_minutes():
 
 
 STUDIES = (
+    "finspace",
     "us_minutes",
     "us_minutes_facts",
     "us_models",
