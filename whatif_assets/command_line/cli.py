@@ -71,6 +71,7 @@ VersionOption = Annotated[
     bool,
     typer.Option("--version", is_eager=True, help="Print the version and exit."),
 ]
+YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
 DryRunOption = Annotated[
     bool,
     typer.Option(
@@ -278,9 +279,7 @@ def questions(home: HomeOption = DEFAULT_HOME) -> None:
 def forget(
     key: Annotated[str, typer.Argument(help="Key of a question, as listed.")],
     home: HomeOption = DEFAULT_HOME,
-    yes: Annotated[
-        bool, typer.Option("--yes", help="Do not ask for confirmation.")
-    ] = False,
+    yes: YesOption = False,
 ) -> None:
     """Remove a question with its results from disk; its trials stay counted."""
     from whatif_assets.command_line.asking import print_forgotten
@@ -315,6 +314,27 @@ def mcp_server(
         return serve(home, author, sealed=sealed)
 
     guarded(_serve)
+
+
+@app.command()
+def clean(
+    home: HomeOption = DEFAULT_HOME,
+    yes: YesOption = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would go; remove nothing.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what a home occupies on disk, and remove what its studies define no more.
+
+    That is the results of configurations and studies that were removed, and tables of
+    features that no study reads. Trials and forward records stay.
+    """
+    from whatif_assets.command_line.cleaning import print_cleaned
+
+    guarded(
+        lambda: print_cleaned(home, dry_run=dry_run, confirmed=yes, as_json=as_json)
+    )
 
 
 @export.command("model")

@@ -12,9 +12,9 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from pathlib import Path
 
 from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
+from whatif_assets.home.disk import DiskUse
 from whatif_assets.home.home import Home
 from whatif_assets.home.tables import CONFIGURATION, LAKE
 from whatif_assets.home.what_ifs import what_ifs
@@ -132,14 +132,8 @@ def remove_results(home: Home, key: str) -> int:
     int
         The bytes that are free now. Files that other configurations share are not.
     """
-    freed = 0
-    for table, declared in LAKE.items():
-        if declared.axis == CONFIGURATION:
-            freed += _unshared(home.lake.where(table, key, ""))
-            home.lake.remove(table, key, "")
+    tables = [name for name, one in LAKE.items() if one.axis == CONFIGURATION]
+    freed = DiskUse.of(home.lake.where(table, key, "") for table in tables).freed
+    for table in tables:
+        home.lake.remove(table, key, "")
     return freed
-
-
-def _unshared(folder: Path) -> int:
-    states = (path.stat() for path in folder.rglob("*") if path.is_file())
-    return sum(state.st_size for state in states if state.st_nlink == 1)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.home.home import Home
+from whatif_assets.home.tables import CONFIGURATION, LAKE
 from whatif_assets.home.trial_identity import trials_of
 from whatif_assets.home.trials import settings_of_trials
 from whatif_assets.settings.configuration import Configuration
@@ -77,6 +78,33 @@ def update_keys(home: Home, registered: Collection[str]) -> KeyChanges:
         add=tuple(key for key in own if key not in known),
         remove={key: why for key, why in gone.items() if key in known},
     )
+
+
+def why_undefined(home: Home, registered: Collection[str] = ()) -> dict[str, str]:
+    """Say of each key that nothing defines any more why that is so.
+
+    Keys that :func:`update_keys` would keep are not among them.
+
+    Parameters
+    ----------
+    home, registered
+        As for :func:`update_keys`.
+    """
+    before = _remembered(home)
+    stored = {
+        key
+        for table, declared in LAKE.items()
+        if declared.axis == CONFIGURATION
+        for key in home.lake.keys_with(table, "*")
+    }
+    found = {}
+    for key in sorted(stored - set(_own_keys(home))):
+        why = _why_gone(home, key, before.get(key))
+        if not why and before.get(key) == REMOVED and key not in registered:
+            why = f"study {study_of(key)} had lost it, and it was not asked for again"
+        if why:
+            found[key] = why
+    return found
 
 
 def _own_keys(home: Home) -> list[str]:

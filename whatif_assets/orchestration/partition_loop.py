@@ -16,6 +16,7 @@ import dagster as dg
 
 from whatif_assets.domain.base.errors import BadInput, faults
 from whatif_assets.home.home import Home
+from whatif_assets.home.in_use import writing
 from whatif_assets.home.manifest import NEW, Manifest
 from whatif_assets.home.run_history import RunEntry, in_words, write_run_history
 from whatif_assets.orchestration.backfills import continues_after
@@ -126,7 +127,8 @@ def run_stages(
         needed = _upstream(stage, stages)
         blocked = {key: name for key, name in failed.items() if name in needed}
         task = Task(home, compute, [key for key in keys if key not in blocked])
-        recorder.compute(task, stage, blocked)
+        with writing(home):
+            recorder.compute(task, stage, blocked)
         failed |= {key: stage.name for key in recorder.failures}
     if any(recorder.failures for recorder in recorders):
         text = "\n".join(r.failure_text(len(keys)) for r in recorders if r.failures)

@@ -28,6 +28,7 @@ from whatif_assets.orchestration.dagster_private import (
     ASSET_PARTITION_RANGE_START_TAG,
 )
 from whatif_assets.orchestration.observed import observe
+from whatif_assets.orchestration.partitions import configuration_partitions
 from whatif_assets.orchestration.records import recorded_versions
 from whatif_assets.orchestration.resources import Compute
 from whatif_assets.orchestration.run_failures import failures_of
@@ -207,6 +208,16 @@ class Runner:
                 failures += self._execute("rank_configurations", [asset], {})
         return failures
 
+    def report(self) -> list[str]:
+        """Write the report of the results as they are, without ranking or judging.
+
+        Returns
+        -------
+        list of str
+            A message for each failure.
+        """
+        return self._execute("rank_configurations", ["best_configuration"], {})
+
     def _run_sessions(
         self, for_bars: Sequence[date], for_features: Sequence[date]
     ) -> list[str]:
@@ -284,8 +295,7 @@ class Runner:
 
     def keys(self) -> list[str]:
         """List the registered configurations."""
-        name = f"{self._prefix}configurations"
-        return list(self._instance.get_dynamic_partitions(name))
+        return registered_keys(self._home, self._instance)
 
     def _asset_key(self, asset: str) -> dg.AssetKey:
         prefix = [self._home.market.name] if self._home.market.name else []
@@ -339,6 +349,12 @@ class Runner:
         return failures_of(result.all_events)
 
 
+def registered_keys(home: Home, instance: dg.DagsterInstance) -> list[str]:
+    """List the configurations of a home that an instance has as partitions."""
+    name = configuration_partitions(home.market).name
+    return list(instance.get_dynamic_partitions(str(name)))
+
+
 def _about(assets: Sequence[str], tags: Mapping[str, str]) -> str:
     """Name the assets that a run computes, and its first and last partition."""
     ends = list(dict.fromkeys(tags[name] for name in RANGE if name in tags))
@@ -371,3 +387,5 @@ def _silence() -> None:
     for library in ("dagster", "sqlalchemy.pool"):
         logging.getLogger(library).setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", category=UserWarning)
+    # Dagster cannot tidy its event loop while that of a notebook runs; it is empty.
+    warnings.filterwarnings("ignore", "coroutine '.*shutdown_asyncgens' was never")

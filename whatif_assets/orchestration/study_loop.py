@@ -11,6 +11,7 @@ import dagster as dg
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.home.home import Home
+from whatif_assets.home.in_use import writing
 from whatif_assets.home.manifest import Manifest
 from whatif_assets.home.run_history import RunEntry, write_run_history
 from whatif_assets.orchestration.page_link import offer_pictures
@@ -63,7 +64,8 @@ def for_each_study(
     failures: dict[str, str] = {}
     for name, study in studies.items():
         try:
-            entry, shown = _compute_study(context, fresh, study, work, inputs)
+            with writing(home):
+                entry, shown = _compute_study(context, fresh, study, work, inputs)
         except BadInput as error:
             failures[name] = str(error)
             context.log.error(f"{table} of {name}: {error}")

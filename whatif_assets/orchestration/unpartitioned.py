@@ -10,6 +10,7 @@ import dagster as dg
 
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.home.home import Home
+from whatif_assets.home.in_use import writing
 from whatif_assets.home.manifest import Manifest
 from whatif_assets.home.run_history import RunEntry, write_run_history
 from whatif_assets.orchestration.claims import claim_name
@@ -62,7 +63,8 @@ def unpartitioned_result(
     started = time.monotonic()
     provenance = provenance_of(context, home)
     try:
-        rows, version, metadata = work(home)
+        with writing(home):
+            rows, version, metadata = work(home)
     except BadInput as error:
         raise dg.Failure(description=str(error), allow_retries=False) from None
     seconds = round(time.monotonic() - started, 3)

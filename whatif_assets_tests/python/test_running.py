@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import subprocess
 import sys
+import warnings
 
 import pytest
 
@@ -48,6 +50,20 @@ def test_a_question_is_answered_and_shown(rules_home, tmp_path, undrawn):
     assert "<p>" in answer._repr_html_()
     with pytest.raises(wi.BadInput, match="Did you mean 'size'"):
         wi.ask("rules.hold", home=home, sise=50)
+
+
+def test_a_cell_of_a_notebook_shows_no_warning_of_its_event_loop(
+    rules_home, tmp_path, undrawn
+):
+    home = shutil.copytree(rules_home, tmp_path / "home")
+
+    async def cell():
+        wi.run("rules", home=home)
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        asyncio.run(cell())
+    assert [w for w in caught if "never awaited" in str(w.message)] == []
 
 
 def test_a_backend_is_chosen_for_one_run_only():
