@@ -28,6 +28,7 @@ from docs.reference_texts import (
 from whatif_assets.domain.accounts.metrics import METRICS
 from whatif_assets.domain.features import FAMILIES, FeatureFunction, parse_feature
 from whatif_assets.domain.models import ALGORITHMS
+from whatif_assets.domain.models.ensemble import ENSEMBLE, EnsembleSettings
 from whatif_assets.domain.models.labels import LABELS
 from whatif_assets.domain.quality import QUALITY_CHECKS, REFUSED
 from whatif_assets.domain.quality.losses import ABOUT
@@ -51,6 +52,8 @@ from whatif_assets.sources.online import Online
 
 PATH = Path(__file__).with_name("reference.md")
 FINSPACE = PATH.with_name("finspace.yaml")
+ALGORITHM_SETTINGS = {name: one.Settings for name, one in ALGORITHMS.items()}
+ALGORITHM_SETTINGS[ENSEMBLE] = EnsembleSettings
 
 
 def main() -> None:
@@ -78,7 +81,7 @@ def reference() -> str:
         ),
         ("Kinds of labels: fields beside `kind` in `label`", LABELS),
         ("Configuration: common fields", {"": General}),
-        ("Configuration: algorithms", {n: a.Settings for n, a in ALGORITHMS.items()}),
+        ("Configuration: algorithms", ALGORITHM_SETTINGS),
         ("Configuration: strategies", {n: s.Settings for n, s in STRATEGIES.items()}),
         (
             "Configuration: strategies of portfolios",

@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from whatif_assets.domain.base.errors import BadInput, one_of
+from whatif_assets.domain.base.hashing import combined_hash
+from whatif_assets.domain.base.source_code import code_version
 from whatif_assets.domain.models.algorithms import ALGORITHMS, Algorithm, find_built_in
+from whatif_assets.domain.models.ensemble import (
+    ENSEMBLE,
+    RULES,
+    EnsembleSettings,
+    fit_ensemble,
+)
 from whatif_assets.engines.own_estimators import (
     load_estimator,
     settings_of,
@@ -30,13 +38,24 @@ class OwnAlgorithm(Algorithm):
         return self.version
 
 
+class EnsembleAlgorithm(Algorithm):
+    """Ensembles, which may have members of every algorithm of the registry."""
+
+    @functools.cached_property
+    def code_version(self) -> str:
+        """Hash of the source of ensembles, and of all algorithms of the registry."""
+        own = code_version(self.Settings, self.fit_local, *RULES.values())
+        return combined_hash([own, *(a.code_version for a in ALGORITHMS.values())])
+
+
 def find_algorithm(name: str, base: Path | None = None) -> Algorithm:
     """Find an algorithm in the registry, or import an estimator that a user names.
 
     Parameters
     ----------
     name
-        A name of ``ALGORITHMS``, ``package.module:Class`` or ``file.py:Class``.
+        A name of ``ALGORITHMS``, ``ensemble``, ``package.module:Class`` or
+        ``file.py:Class``.
     base
         The folder that a user's path is relative to; by default the current one.
 
@@ -46,6 +65,8 @@ def find_algorithm(name: str, base: Path | None = None) -> Algorithm:
         There is no such algorithm, the user's code cannot be imported, or it is no
         estimator.
     """
+    if name == ENSEMBLE:
+        return EnsembleAlgorithm(EnsembleSettings, fit_ensemble, None)
     if ":" not in name:
         return find_built_in(name)
     base = (base or Path()).absolute()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ from whatif_assets.domain.models.algorithms import (
     Algorithm,
     parse_settings,
 )
+from whatif_assets.domain.models.ensemble import CvFold
 from whatif_assets.domain.models.portable import Classifier, Model
 from whatif_assets.domain.models.spark_rows import spark_rows
 from whatif_assets.engines.algorithms import find_algorithm, no_spark
@@ -45,6 +47,7 @@ def fit(
     weights: FloatArray | None = None,
     base: Path | None = None,
     threads: int = 0,
+    folds: Sequence[CvFold] = (),
 ) -> Model:
     """Fit a model.
 
@@ -70,6 +73,8 @@ def fit(
         The folder that the path of a user's estimator is relative to.
     threads
         Threads of a local fit, 0 for all cores; the model does not depend on it.
+    folds
+        Purged folds of the rows, for an ensemble that needs out-of-fold forecasts.
 
     Returns
     -------
@@ -86,6 +91,10 @@ def fit(
     chosen = find_algorithm(algorithm, base)
     parsed = parse_settings(algorithm, settings, chosen.Settings)
     check_rows(x, y, weights)
+    if folds:
+        chosen = replace(
+            chosen, fit_local=functools.partial(chosen.fit_local, folds=folds)
+        )
     masks = [np.ones(len(y), dtype=bool)]
     with fitter(
         algorithm, chosen, backend, x, y, masks, seed, threads, spark, weights

@@ -13,6 +13,7 @@ from zlib import error as BadCompression  # noqa: N812
 import numpy as np
 import numpy.typing as npt
 
+from whatif_assets.domain.models.ensemble import ENSEMBLE_KINDS
 from whatif_assets.domain.models.novelty import FamiliarRows
 from whatif_assets.domain.models.parts import ALL, PartModels
 from whatif_assets.domain.models.portable import KINDS, Model
@@ -21,6 +22,7 @@ from whatif_assets.home.damage import DamagedFile
 
 _KINDS: dict[str, type[Any]] = {
     **KINDS,
+    **ENSEMBLE_KINDS,
     "own": OwnModel,
     "familiar_rows": FamiliarRows,
 }

@@ -22,6 +22,7 @@ from whatif_assets.domain.bars.bar_size import BarSize
 from whatif_assets.domain.base.hashing import short_hash
 from whatif_assets.domain.base.settings import format_value
 from whatif_assets.domain.features import Feature, parse_feature
+from whatif_assets.domain.models.ensemble import ENSEMBLE, STACKING
 from whatif_assets.domain.models.labels import Label
 from whatif_assets.domain.models.parts import ALL, ModelPer
 from whatif_assets.domain.models.ranges import Range
@@ -150,6 +151,12 @@ class Configuration:
         return find_strategy(self.strategy, self.base)
 
     @property
+    def stacks(self) -> bool:
+        """Whether the model is an ensemble whose weights come from folds."""
+        combine = self.model_settings.get("combine")
+        return self.algorithm == ENSEMBLE and combine == STACKING
+
+    @property
     def features_read(self) -> tuple[Feature, ...]:
         """Features of the model, and those that only its label reads."""
         return tuple(dict.fromkeys([*self.features, *self.label.features]))
@@ -236,7 +243,8 @@ class Configuration:
             "algorithm": self.algorithm,
             "backend": self.backend,
             **json_value(self.model_settings),
-            **({"search": tuned, "search_folds": self.search_folds} if tuned else {}),
+            **({"search": tuned} if tuned else {}),
+            **({"search_folds": self.search_folds} if tuned or self.stacks else {}),
             **self._search_part(),
             "model_seed": self.model_seed,
             **({"model_per": self.model_per} if self.model_per != ALL else {}),

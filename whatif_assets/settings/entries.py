@@ -17,16 +17,14 @@ from whatif_assets.domain.models.labels import Label
 from whatif_assets.domain.models.parts import ALL
 from whatif_assets.engines.strategies import find_strategy
 from whatif_assets.settings.account import account_of, check_money
+from whatif_assets.settings.axes import AXES, COST_NAMES, check_axis, check_once
 from whatif_assets.settings.configuration import NAME, Configuration
 from whatif_assets.settings.costs import costs_of
+from whatif_assets.settings.ensemble import with_members
 from whatif_assets.settings.fields import (
-    AXES,
-    COST_NAMES,
     SEARCH_NAMES,
     General,
-    check_axis,
     check_names,
-    check_once,
     kinds_of,
     validate_all,
     validate_kind,
@@ -197,7 +195,7 @@ def build_configuration(
     axes = {}
     for axis in AXES:
         values = entry.pop(axis, {})
-        check_axis(key, axis, values)
+        check_axis(key, axis, values, checked=overrides)
         axes[axis] = {k: v for k, v in values.items() if k not in overrides}
     if axes["each"]:
         missing = ", ".join(f"{k} ({format_value(v)})" for k, v in axes["each"].items())
@@ -212,7 +210,8 @@ def build_configuration(
     bar = _bar_of(key, general, base_bar)
     settings = validate_all(key, fields, kinds, axes)
     check_once(key, study.configurations[name])
-    return _assemble(study, name, key, general, settings, axes, base, bar, label)
+    made = _assemble(study, name, key, general, settings, axes, base, bar, label)
+    return with_members(study, made, base_bar, build_configuration)
 
 
 def _bar_of(key: str, general: General, base_bar: BarSize | None) -> BarSize | None:
@@ -349,9 +348,8 @@ def _assemble(
     sweep = {k: tuple(v) for k, v in axes["sweep"].items()}
     search = searched(key, axes["search"], general.search_by)
     entry = study.configurations[name]
-    features = study.parsed_features
-    if general.features is not None:
-        features = parse_features(list(general.features))
+    written = study.features if general.features is None else general.features
+    features = parse_features(written)
     _check_features(key, general, [*features, *label.features], bar)
     account = account_of(key, general, base)
     check_money(key, general, account, sweep, study.cash)

@@ -8,14 +8,12 @@ algorithm).
 from __future__ import annotations
 
 import dataclasses
-import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
-from whatif_assets.domain.accounts.costs import Costs
 from whatif_assets.domain.accounts.job import Account
 from whatif_assets.domain.bars.bar_size import BarSize
 from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
@@ -25,6 +23,7 @@ from whatif_assets.domain.models import ALGORITHMS, Algorithm
 from whatif_assets.domain.models.parts import ALL, ModelPer
 from whatif_assets.engines.algorithms import find_algorithm, no_spark
 from whatif_assets.engines.strategies import PARAM, find_strategy
+from whatif_assets.settings.axes import AXES, COST_NAMES
 from whatif_assets.settings.costs import (
     BORROW,
     CASH,
@@ -41,8 +40,6 @@ from whatif_assets.settings.costs import (
 from whatif_assets.settings.limits import LONGEST_HORIZON, MOST_CASH
 from whatif_assets.settings.searched import ends_of, values_searched
 
-AXES = ("each", "sweep", "search")
-COST_NAMES = tuple(field.name for field in dataclasses.fields(Costs))
 ACCOUNT_NAMES = ("cash", "leverage", "reserve")
 # Variants of a sweep share one table of quotes.
 COSTS = (*(n for n in COST_NAMES if n != "half_spread_fact"), *ACCOUNT_NAMES)
@@ -301,57 +298,6 @@ def validate_kind(
             field=(written.get(first, first),) if detail["loc"] else (),
         ) from None
     return {name: checked[field] for name, field in names.items()}
-
-
-def check_axis(key: str, axis: str, values: Any) -> None:
-    """Raise if an axis is not a mapping of fields to lists of distinct values."""
-    where = f"Configuration {key}: {axis}"
-    if not isinstance(values, Mapping):
-        raise BadInput(
-            f"{where}: expected 'field: [values]', found {values!r}.", field=(axis,)
-        )
-    for field_name, listed in values.items():
-        if axis == "search" and isinstance(listed, Mapping):
-            values_searched(f"Configuration {key}", field_name, listed)
-            continue
-        if not isinstance(listed, list) or not listed:
-            raise BadInput(
-                f"{where}.{field_name}: expected a list of values, found {listed!r}.",
-                field=(axis, field_name),
-            )
-        if field_name in COST_NAMES and any(
-            isinstance(value, (Mapping, list)) for value in listed
-        ):
-            raise BadInput(
-                f"{where}.{field_name}: found {listed}; an axis of costs needs "
-                "numbers. Write a configuration for each mapping or list.",
-                field=(axis, field_name),
-            )
-        if len({format_value(value) for value in listed}) < len(listed):
-            raise BadInput(
-                f"{where}.{field_name}: a value appears twice in {listed}.",
-                field=(axis, field_name),
-            )
-
-
-def check_once(key: str, entry: Mapping[str, Any]) -> None:
-    """Raise if an entry of a study sets a field in two places."""
-    for first, second in itertools.combinations(AXES, 2):
-        for name in entry.get(first) or ():
-            if name in (entry.get(second) or ()):
-                raise BadInput(
-                    f"Configuration {key}: {name} is given both under {first} and "
-                    f"under {second}; keep one.",
-                    field=(second, name),
-                )
-    for axis in AXES:
-        for name in entry.get(axis) or ():
-            if name in entry:
-                raise BadInput(
-                    f"Configuration {key}: {name} is given both as a field and "
-                    f"under {axis}; keep one.",
-                    field=(axis, name),
-                )
 
 
 def validate_all(

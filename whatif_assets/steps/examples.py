@@ -96,7 +96,7 @@ def probe_examples(
 ) -> Finding:
     """Check that the training set of a fold is kept apart from its test."""
     embargo, folds = embargo_of(study, configuration), []
-    if configuration.search:
+    if configuration.search or configuration.stacks:
         folds = _search_folds(study, configuration, examples)
     horizon = configuration.label.horizon
     past_only = not study.evaluation.is_cross_validation
@@ -110,10 +110,31 @@ def embargo_of(study: Study, configuration: Configuration) -> int:
     return study.evaluation.embargo or configuration.label.horizon
 
 
+def stacking_folds(
+    study: Study, configuration: Configuration, examples: Examples
+) -> list[tuple[Mask, Mask]]:
+    """Return the purged folds of a training set whose forecasts weigh the members.
+
+    Empty for a configuration that is no stacked ensemble.
+
+    Raises
+    ------
+    BadInput
+        The training set is too short for the folds.
+    """
+    if not configuration.stacks:
+        return []
+    embargo = embargo_of(study, configuration)
+    return cv_folds(examples.rows, configuration.search_folds, embargo)
+
+
 def _search_folds(
     study: Study, configuration: Configuration, examples: Examples
 ) -> list[tuple[Mask, Mask]]:
-    """Return the folds of a search over all rows, of some parts that have enough."""
+    """Return the folds of a search, or of stacking, over all rows.
+
+    Only those of some parts that have enough rows.
+    """
     embargo, found = embargo_of(study, configuration), []
     for at in list(rows_by_part(examples.rows).values())[:PARTS_PROBED]:
         rows = examples.rows.iloc[at]

@@ -106,15 +106,42 @@ def _familiar_rows(arrays: Arrays, row: Any, of: str) -> Any:
         distance = distance + component * component
     if not distance <= arrays["limit"][0]:
         return np.nan
-    place = next(name for name in arrays if name.startswith("inner.0."))
-    kind = place.split(".")[2]
-    start = f"inner.0.{kind}."
-    inner = {
-        name.removeprefix(start): values
-        for name, values in arrays.items()
-        if name.startswith(start)
-    }
-    return KINDS[kind](inner, row, "")
+    return _inside(arrays, row, "inner")[0]
+
+
+def _weighted(arrays: Arrays, row: Any, of: str) -> Any:
+    """Add up the forecasts of the members, each times its weight."""
+    total = 0.0
+    for weight, value in zip(arrays["weights"], _inside(arrays, row, "members")):
+        total = total + weight * value
+    return total
+
+
+def _median(arrays: Arrays, row: Any, of: str) -> Any:
+    ordered = sorted(_inside(arrays, row, "members"))
+    count = len(ordered)
+    return (ordered[(count - 1) // 2] + ordered[count // 2]) / 2
+
+
+def _rank_mean(arrays: Arrays, row: Any, of: str) -> Any:
+    """Read the mean rank of the members' forecasts as a quantile of the levels."""
+    levels, found = arrays["levels"], _inside(arrays, row, "members")
+    count, total = len(levels), 0.0
+    for value, known in zip(found, arrays["known"].reshape(-1, count)):
+        below = np.searchsorted(known, value, "left")
+        total += (below + np.searchsorted(known, value, "right")) / (2 * count)
+    middles = (np.arange(count) + 0.5) / count
+    return np.interp(total / len(found), middles, levels)
+
+
+def _inside(arrays: Arrays, row: Any, field: str) -> list[Any]:
+    """Forecast a row with each of the models inside a model."""
+    models: dict[tuple[str, str], Arrays] = {}
+    for name, values in arrays.items():
+        if name.startswith(f"{field}."):
+            _, number, kind, last = name.split(".", 3)
+            models.setdefault((number, kind), {})[last] = values
+    return [KINDS[kind](inner, row, "") for (_, kind), inner in models.items()]
 
 
 KINDS = {
@@ -123,6 +150,9 @@ KINDS = {
     "classifier": _classifier,
     "own": _own,
     "familiar_rows": _familiar_rows,
+    "weighted": _weighted,
+    "median": _median,
+    "rank_mean": _rank_mean,
 }
 
 if __name__ == "__main__":

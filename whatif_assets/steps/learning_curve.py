@@ -17,7 +17,8 @@ from whatif_assets.engines.fitting import fit
 from whatif_assets.home.home import Home
 from whatif_assets.home.tables import LAKE
 from whatif_assets.settings.configuration import Configuration
-from whatif_assets.steps.examples import Examples
+from whatif_assets.settings.study import Study
+from whatif_assets.steps.examples import Examples, stacking_folds
 from whatif_assets.steps.training import TABLE as MODELS
 
 TABLE = "learning_curve"
@@ -63,13 +64,13 @@ def learning_curve(
     sessions = pd.to_datetime(examples.rows["session"])
     days = np.unique(sessions)
     fewer = sorted({int(len(days) * share) for share in SHARES} - {0, len(days)})
-    rows = []
+    study, rows = home.study(configuration.study), []
     for count in (*fewer, len(days)):
         some, model = examples, models.models[ALL]
         if count < len(days):
             some = examples.take((sessions >= days[-count]).to_numpy())
             try:
-                model = _fitted(configuration, some, settings)
+                model = _fitted(study, configuration, some, settings)
             except BadInput:
                 continue
         scores = _scores(configuration, model, some.rows, test)
@@ -91,7 +92,10 @@ def _scores(
 
 
 def _fitted(
-    configuration: Configuration, examples: Examples, settings: dict[str, Any]
+    study: Study,
+    configuration: Configuration,
+    examples: Examples,
+    settings: dict[str, Any],
 ) -> Model:
     return fit(
         str(configuration.algorithm),
@@ -102,4 +106,5 @@ def _fitted(
         configuration.model_seed,
         weights=examples.weights,
         base=configuration.base,
+        folds=stacking_folds(study, configuration, examples),
     )

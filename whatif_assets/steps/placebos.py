@@ -34,7 +34,7 @@ from whatif_assets.engines.fitting import fit, fit_parts
 from whatif_assets.engines.strategies import find_strategy, required_features
 from whatif_assets.home.manifest import why_computed
 from whatif_assets.steps.benchmarks import benchmark_of, benchmarks_of
-from whatif_assets.steps.examples import Examples, examples_of
+from whatif_assets.steps.examples import Examples, examples_of, stacking_folds
 from whatif_assets.steps.forecasting import forecast_by
 from whatif_assets.steps.frictions import with_frictions
 from whatif_assets.steps.sleeves import (
@@ -196,6 +196,7 @@ def _without_information(
             weights=None if own.weights is None else own.weights[order],
             base=configuration.base,
             threads=threads,
+            folds=stacking_folds(winner.study, configuration, own),
         )
         return for_familiar_rows(model, own.features, configuration.novelty)
 

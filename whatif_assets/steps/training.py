@@ -34,6 +34,7 @@ from whatif_assets.steps.examples import (
     embargo_of,
     examples_of,
     probe_examples,
+    stacking_folds,
 )
 from whatif_assets.steps.leak_gate import probe_labels
 from whatif_assets.steps.leakage_suspects import probe_learned_columns
@@ -311,6 +312,6 @@ def _fit_part(
         settings.update(chosen)
     model = fit(
         algorithm, backend, x, y, settings, seed, spark, examples.weights,
-        configuration.base, threads,
+        configuration.base, threads, stacking_folds(study, configuration, examples),
     )  # fmt: skip
     return for_familiar_rows(model, x, configuration.novelty), settings, scores

@@ -153,9 +153,9 @@ def find_built_in(algorithm: str) -> Algorithm:
     """
     if algorithm not in ALGORITHMS:
         raise BadInput(
-            f"algorithm: found {algorithm!r}; allowed are {one_of(ALGORITHMS)}, and "
-            "estimators of scikit-learn's interface, as 'package.module:Class' or "
-            "'file.py:Class'."
+            f"algorithm: found {algorithm!r}; allowed are {one_of(ALGORITHMS)}, "
+            "'ensemble', and estimators of scikit-learn's interface, as "
+            "'package.module:Class' or 'file.py:Class'."
             f"{did_you_mean(str(algorithm), ALGORITHMS)}"
         )
     return ALGORITHMS[algorithm]
