@@ -85,6 +85,7 @@ def _own_environment() -> Iterator[None]:
     """Hide the environment settings of the user who runs the tests."""
     with pytest.MonkeyPatch.context() as patch:
         for name in (
+            "WHATIF_ALERTS",
             "WHATIF_HOME",
             "WHATIF_BACKEND",
             "WHATIF_SPARK_MASTER",

@@ -13,12 +13,7 @@ import yaml
 from whatif_assets.home.creation import check_study
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("README.md", "docs/queries.md")
-QUERIES = [
-    query
-    for page in PAGES
-    for query in re.findall(r"```sql\n(.*?)```", (ROOT / page).read_text(), re.S)
-]
+QUERIES = re.findall(r"```sql\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
 
 
 def test_the_reference_is_current():
@@ -36,7 +31,7 @@ def test_notes_about_finspace_are_about_its_functions():
 
 
 @pytest.mark.parametrize("number", range(len(QUERIES)))
-def test_queries_of_the_docs_answer(finished_home, number):
+def test_queries_of_the_readme_answer(finished_home, number):
     query = QUERIES[number].replace("'demo'", "'tiny'")
     with duckdb.connect(str(finished_home / "whatif.duckdb"), read_only=True) as con:
         assert con.execute(query).fetchall()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +13,7 @@ from whatif_assets.command_line.terminal import console
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.home.creation import check_study
 from whatif_assets.home.home import Home, code_base
+from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.entries import expand
 from whatif_assets.settings.market import MARKET_FILE
 from whatif_assets.settings.resolving import check_members
@@ -21,15 +24,33 @@ from whatif_assets.steps.rehearsal import rehearse
 MARKET = ("market",)  # path of the market in a study file, to find its line
 
 
-def print_check(home_path: Path, study: str, *, as_json: bool = False) -> bool:
-    """Check a study and print its configurations.
+@dataclass(frozen=True, eq=False)
+class Checked:
+    """A study without an error, and what it would run.
+
+    Attributes
+    ----------
+    study
+        Name of the study.
+    configurations
+        A row for each: ``configuration``, its key, ``strategy``, ``algorithm`` (``-``
+        for a rule without a model), and the number of its ``variants``.
+    size
+        How much would be computed, in words.
+    """
+
+    study: str
+    configurations: pd.DataFrame
+    size: str
+
+
+def check(home_path: Path, study: str) -> Checked:
+    """Check a study with its market, its code and its data, and run nothing.
 
     Parameters
     ----------
     study
         A study file, or the name of a study of the home.
-    as_json
-        Whether to print the configurations as JSON.
 
     Raises
     ------
@@ -60,7 +81,12 @@ def print_check(home_path: Path, study: str, *, as_json: bool = False) -> bool:
         raise BadInput(f"{where}: {error}") from None
     for configuration in configurations:
         check_members(configuration, symbols)
-    rows = pd.DataFrame(
+    size = size_of(checked, market, symbols, configurations)
+    return Checked(checked.name, _rows(configurations), str(size))
+
+
+def _rows(configurations: Iterable[Configuration]) -> pd.DataFrame:
+    return pd.DataFrame(
         [
             {
                 "configuration": configuration.key,
@@ -71,7 +97,26 @@ def print_check(home_path: Path, study: str, *, as_json: bool = False) -> bool:
             for configuration in configurations
         ]
     )
-    print_table(rows, f"Study {checked.name} is valid", as_json=as_json)
+
+
+def print_check(home_path: Path, study: str, *, as_json: bool = False) -> bool:
+    """Check a study and print its configurations.
+
+    Parameters
+    ----------
+    study
+        As for :func:`check`.
+    as_json
+        Whether to print the configurations as JSON.
+
+    Raises
+    ------
+    BadInput
+        As :func:`check`.
+    """
+    found = check(home_path, study)
+    title = f"Study {found.study} is valid"
+    print_table(found.configurations, title, as_json=as_json)
     if not as_json:
-        console.print(str(size_of(checked, market, symbols, configurations)))
+        console.print(found.size)
     return True

@@ -20,6 +20,7 @@ from whatif_assets.command_line.options import (
     home_of,
     keep_help_of_arguments,
 )
+from whatif_assets.domain.base.errors import BadInput
 
 keep_help_of_arguments()
 completion_init()
@@ -285,6 +286,35 @@ def forget(
     from whatif_assets.command_line.asking import print_forgotten
 
     guarded(lambda: print_forgotten(home, key, confirmed=yes))
+
+
+@app.command("mcp")
+def mcp_server(
+    home: HomeOption = DEFAULT_HOME,
+    author: Annotated[
+        str, typer.Option(help="Name of the agent; by default what it calls itself.")
+    ] = "",
+    sealed: SealedOption = False,
+) -> None:
+    """Serve a home to an agent, by the Model Context Protocol over stdin and stdout.
+
+    The agent can list, check, compare, query and ask; its questions are counted trials
+    under its name.
+    """
+
+    def _serve() -> bool:
+        try:
+            from whatif_assets.command_line.mcp_server import serve
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] not in ("mcp", "mcp_types"):
+                raise
+            raise BadInput(
+                "The package mcp is not installed; use 'pip install "
+                "whatif_assets[mcp]'."
+            ) from None
+        return serve(home, author, sealed=sealed)
+
+    guarded(_serve)
 
 
 @export.command("model")

@@ -97,3 +97,8 @@ def say(sentence: str) -> None:
 def show_problem(message: str) -> None:
     """Print an error message on standard error, without wrapping its lines."""
     errors.print(Text(message), style="red", soft_wrap=True)
+
+
+def show_remark(sentence: str) -> None:
+    """Print a sentence about a run on standard error, where output is for programs."""
+    errors.print(Text(sentence), soft_wrap=True)

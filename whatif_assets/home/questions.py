@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -17,9 +18,10 @@ from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
 from whatif_assets.home.home import Home
 from whatif_assets.home.tables import CONFIGURATION, LAKE
 from whatif_assets.home.what_ifs import what_ifs
-from whatif_assets.settings.keys import canonical_key
+from whatif_assets.settings.keys import canonical_key, study_of
 
 FILE = "questions.jsonl"
+LONGEST_NAME = 60  # of an author, in characters
 
 
 @dataclass(frozen=True)
@@ -66,15 +68,36 @@ def read_questions(home: Home, registered: Collection[str] = ()) -> list[Questio
     ]
 
 
+def count_by_author(home: Home, study: str) -> dict[str, int]:
+    """Count the questions that were ever asked of a study, by author.
+
+    Forgotten questions count, because their trials do. One that was forgotten and asked
+    again is of the author who asked first.
+
+    Returns
+    -------
+    dict
+        The number of questions by author, the largest first; the author is empty where
+        nobody said. White space in names is one space, and long names are cut off.
+    """
+    first = {q.key: q for q in reversed(_lines(home)) if study_of(q.key) == study}
+    names = (" ".join(str(q.author).split())[:LONGEST_NAME] for q in first.values())
+    return dict(sorted(Counter(names).items(), key=lambda one: (-one[1], one[0])))
+
+
 def _written(home: Home) -> dict[str, Question]:
-    """Return the latest line about each question; lines that are damaged are left."""
-    path, found = home.path / FILE, {}
+    """Return the latest line about each question."""
+    return {question.key: question for question in _lines(home)}
+
+
+def _lines(home: Home) -> list[Question]:
+    """Return all lines in their order; those that are damaged are left out."""
+    path, found = home.path / FILE, []
     for line in path.read_text().splitlines() if path.exists() else ():
         try:
-            question = Question(**json.loads(line))
+            found.append(Question(**json.loads(line)))
         except (TypeError, ValueError):
             continue
-        found[question.key] = question
     return found
 
 

@@ -70,7 +70,7 @@ def ask(
     """
     asked, study = read_question(home, base, overrides)
     runner = Runner(home, instance, sealed, say)
-    failures = [] if _is_current(home, study) else runner.run(study)
+    failures = [] if is_current(Freshness(home), study) else runner.run(study)
     before = standing(home, study)
     known = asked_before(home, asked, runner.keys())
     if known is None:
@@ -168,11 +168,9 @@ def forget(
     return freed, runner.rank()
 
 
-def _is_current(home: Home, study: Study) -> bool:
+def is_current(fresh: Freshness, study: Study) -> bool:
     """Whether all results of a study are there and judged."""
-    fresh = Freshness(home)
-    tables = (BOARD, VERDICTS)
-    judged = all(fresh.of(table, study.name).is_fresh for table in tables)
+    judged = all(fresh.of(table, study.name).is_fresh for table in (BOARD, VERDICTS))
     return judged and not fresh.results(study).left_out
 
 

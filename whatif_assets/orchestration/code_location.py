@@ -1,4 +1,4 @@
-"""Building the code location of a home: its chain, jobs and sensor."""
+"""Building the code location of a home: its chain, jobs, schedule and sensors."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from pathlib import Path
 import dagster as dg
 
 from whatif_assets.home.home import Home
+from whatif_assets.orchestration.after_close import after_close
+from whatif_assets.orchestration.alerts import alerts
 from whatif_assets.orchestration.automation import register_configurations
 from whatif_assets.orchestration.chain import chain_of
 from whatif_assets.orchestration.form_jobs import form_jobs
 from whatif_assets.orchestration.partitions import configuration_partitions
+from whatif_assets.orchestration.stale_studies import stale_studies
 
 HOME = "WHATIF_HOME"
 DEFAULT_HOME = "data"
@@ -33,8 +36,8 @@ def build_definitions(path: Path) -> dg.Definitions:
     Returns
     -------
     dagster.Definitions
-        Assets, jobs, sensor and resources. If the market has a name, it is the prefix
-        of all asset keys, so that several homes can share one UI.
+        Assets, jobs, schedule, sensors and resources. If the market has a name, it is
+        the prefix of all asset keys, so that several homes can share one UI.
 
     Raises
     ------
@@ -48,7 +51,12 @@ def build_definitions(path: Path) -> dg.Definitions:
     return dg.Definitions(
         assets=chain.assets,
         jobs=[*(chain.jobs or ()), *form_jobs(prefix)],
-        sensors=[register_configurations(home, configurations)],
+        schedules=[after_close(home)],
+        sensors=[
+            register_configurations(home, configurations),
+            stale_studies(home),
+            alerts(home),
+        ],
         resources=chain.resources,
         executor=chain.executor,
     )

@@ -234,7 +234,7 @@ def _record(
     else:
         wanted = recorded if keys is None else keys
     for key in wanted:
-        version = _version(observed, fresh, key)
+        version = version_of(name, fresh, key)
         if version != recorded.get(key):
             instance.report_runless_asset_event(_event(asset, key, version))
 
@@ -264,9 +264,20 @@ def _recorded(
     return {} if version == NO_VERSION else {"": version}
 
 
-def _version(observed: Observed, fresh: Freshness, key: str) -> str:
+def version_of(name: str, fresh: Freshness, key: str) -> str:
+    """Return the present version of an observed asset, also if it is at fault.
+
+    Parameters
+    ----------
+    name
+        One of `OBSERVED`.
+    fresh
+        The states of the home.
+    key
+        A partition of it; ``""`` if it has none.
+    """
     try:
-        return observed.version(fresh, key)
+        return OBSERVED[name].version(fresh, key)
     except BadInput as error:
         # An input that cannot be read has its error as version: another error is new.
         return combined_hash(["at fault", str(error)])

@@ -51,6 +51,7 @@ def conclude(
     why_none: str = "",
     not_judged: str = NOT_JUDGED,
     paths: pd.DataFrame | None = None,
+    asked: Mapping[str, int] | None = None,
 ) -> Conclusion:
     """Write the conclusion of a study.
 
@@ -69,6 +70,8 @@ def conclude(
         Text in place of a verdict, if ``verdict`` is None.
     paths
         Rows of the table ``path_results`` about ``first``; empty if there is one path.
+    asked
+        Number of questions that were asked of the study, by author.
     """
     if first is None:
         return Conclusion(why_none, (why_none,))
@@ -80,9 +83,22 @@ def conclude(
         opening = [f"First in rank, not judged: {_name(first)}."]
     else:
         opening = [f"Best configuration: {_name(first)}."]
-    figures = (*_figures(study, first), *_validation(study, first, paths))
+    figures = (
+        *_figures(study, first),
+        *_validation(study, first, paths),
+        *_asked(asked or {}),
+    )
     lines = (*opening, *figures, f"{VERDICT}{judgement.rstrip('.')}.")
     return Conclusion(refusal, lines)
+
+
+def _asked(asked: Mapping[str, int]) -> Iterator[str]:
+    """Yield who asked how many questions, if an author is known."""
+    if any(asked):
+        by = ", ".join(
+            f"{count:,} by {who or 'others'}" for who, count in asked.items()
+        )
+        yield f"Questions asked beside the study file, counted as trials: {by}."
 
 
 def _refusal(verdict: Mapping[str, Any]) -> str:

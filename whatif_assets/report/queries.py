@@ -10,6 +10,55 @@ import duckdb
 import pandas as pd
 
 from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.home.home import Home
+from whatif_assets.report.database import opened
+from whatif_assets.report.views import text
+
+# What a query of someone who is not trusted may take of this machine.
+MEMORY, DISK = "2GB", "2GB"
+
+
+def run_confined(
+    home: Home, query: str, *, most_rows: int, seconds: float
+) -> pd.DataFrame:
+    """Run a query that only reads, and only the database and the lake of a home.
+
+    Parameters
+    ----------
+    home
+        The home; its database exists.
+    query
+        One SELECT statement, or what DuckDB counts as one, such as DESCRIBE. It can't
+        read other files, or write any.
+    most_rows, seconds
+        As for :func:`run_query`; memory and disk have limits, too.
+
+    Raises
+    ------
+    BadInput
+        It is another statement, or several; or as :func:`run_query`.
+    """
+    lake = text(str(home.path.resolve() / "lake"))
+    with opened(home) as connection:
+        _check_reads(connection, query)
+        connection.execute(f"SET memory_limit = '{MEMORY}'")
+        connection.execute(f"SET max_temp_directory_size = '{DISK}'")
+        connection.execute("SET python_enable_replacements = false")
+        connection.execute(f"SET allowed_directories = [{lake}]")
+        connection.execute("SET enable_external_access = false")
+        return run_query(connection, query, most_rows=most_rows, seconds=seconds)
+
+
+def _check_reads(connection: duckdb.DuckDBPyConnection, query: str) -> None:
+    try:
+        found = [one.type.name for one in connection.extract_statements(query)]
+    except duckdb.Error as error:
+        raise BadInput(f"The query failed: {' '.join(str(error).split())}") from None
+    if found != ["SELECT"]:
+        raise BadInput(
+            f"sql: found {', '.join(found) or 'no statement'}; write one SELECT "
+            "statement, which only reads."
+        )
 
 
 def run_query(

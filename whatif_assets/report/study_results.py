@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from whatif_assets.home.questions import count_by_author
 from whatif_assets.home.state import State, Status
 from whatif_assets.home.tables import LAKE
 from whatif_assets.report.conclusion import conclude
@@ -67,6 +68,7 @@ def results_of(fresh: Freshness, study: Study) -> StudyResults:
         why_none=why,
         not_judged=not_judged,
         paths=None if winner is None else paths_of(winner),
+        asked=count_by_author(fresh.home, name),
     )
     row = outcome(ranking, study, conclusion.why_none)
     row = row.assign(conclusion=conclusion.text)

@@ -16,6 +16,7 @@ from whatif_assets.domain.bars.bar_size import BarSize
 from whatif_assets.domain.bars.schema import no_bars
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.base.settings import Settings
+from whatif_assets.sources.retrying import with_retries
 from whatif_assets.sources.secrets import logs_without_secrets, without_secrets
 from whatif_assets.sources.time_ranges import rows_between
 
@@ -163,7 +164,10 @@ class Online(ABC):
         end: pd.Timestamp,
         bar_size: BarSize,
     ) -> list[pd.DataFrame]:
-        """Fetch bars; any error of the client becomes BadInput without keys."""
+        """Fetch bars, again after an error that may pass by itself.
+
+        Any other error of the client, or the last one, becomes BadInput without keys.
+        """
         try:
             client = importlib.import_module(self.module)
         except ImportError:
@@ -173,7 +177,9 @@ class Online(ABC):
             ) from None
         try:
             with logs_without_secrets(self.keys):
-                return self.fetch(client, symbols, start, end, bar_size)
+                return with_retries(
+                    lambda: self.fetch(client, symbols, start, end, bar_size)
+                )
         except BadInput:
             raise
         except Exception as error:

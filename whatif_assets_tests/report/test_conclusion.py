@@ -111,6 +111,21 @@ def test_a_conclusion_in_words(study, first, judged, lines) -> None:
     assert (told.why_none == "") is (first is not None and (named or judged is None))
 
 
+@pytest.mark.parametrize(
+    ("asked", "line"),
+    [
+        ({"ann": 2, "": 1}, "2 by ann, 1 by others."),
+        ({"": 3}, None),
+        ({}, None),
+    ],
+)
+def test_a_conclusion_says_who_asked_how_much(asked, line) -> None:
+    told = conclude(STUDY, row(variant="-"), None, asked=asked)
+    said = [one for one in told.lines if one.startswith("Questions asked")]
+    start = "Questions asked beside the study file, counted as trials: "
+    assert said == ([start + line] if line else [])
+
+
 def test_leaders_are_the_best_variant_of_each_configuration_in_words() -> None:
     known = {"total_return": 0.00266, "max_drawdown": 0.0001, "trades": 12915.0}
     hold = {**RULE, "size": "all"}

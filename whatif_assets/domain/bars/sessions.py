@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, timedelta, tzinfo
+from datetime import date, datetime, time, timedelta, timezone, tzinfo
 
 import exchange_calendars as xc
 import numpy as np
@@ -228,6 +228,28 @@ class Sessions:
         first = bisect_left(known, self.first)
         stop = bisect_right(known, min(day - DAY, self._end))
         return list(known[max(stop - n, first) : max(stop, first)])
+
+    def over_at(self, session: date) -> datetime:
+        """Return the time from which a session can be read, UTC.
+
+        It is the session's close, early on half days, or the end of its UTC day,
+        whichever is later.
+        """
+        closes: pd.Series[pd.Timestamp] = self._exchange.closes
+        close = closes.loc[pd.Timestamp(session)].to_pydatetime()
+        day_ends = datetime.combine(session + DAY, time(), timezone.utc)
+        return max(close, day_ends)
+
+    def last_over(self, now: datetime) -> date | None:
+        """Return the last session that can be read at a time; None if there is none.
+
+        Parameters
+        ----------
+        now
+            A time, with a time zone.
+        """
+        recent = self.dates(last=now.astimezone(timezone.utc).date())[-2:]
+        return max((day for day in recent if self.over_at(day) <= now), default=None)
 
     def window(self, first: date, last: date) -> tuple[pd.Timestamp, pd.Timestamp]:
         """Return the time window of all bars that belong to sessions in [first, last].
