@@ -25,6 +25,8 @@ from whatif_assets_tests.end_to_end.ui import ROOT, Ui, dagster_dev, wait_for
 IMAGES = ROOT / "docs" / "images"
 LARGEST = 200_000
 WIDTH, HEIGHT = 1400, 900
+GRAPH_HEIGHT = 1100
+STEPS_OF_ZOOM = 2
 MILLISECONDS_TO_SETTLE = 2500
 RESULTS = ("lake", "ledger", "reports", "*.duckdb", ".dagster", "__pycache__")
 CHAIN = (
@@ -110,7 +112,7 @@ def open_partition(page: Page, ui: Ui, asset: str, key: str) -> None:
 
 def take_graph(page: Page, url: str) -> None:
     """Take a picture of the whole asset graph, with its groups expanded."""
-    page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
+    page.set_viewport_size({"width": WIDTH, "height": GRAPH_HEIGHT})
     unfolded = ",".join(f"global@global:{group}" for group in GROUPS)
     page.goto(f"{url}/asset-groups?expanded={unfolded}")
     page.get_by_text(CHAIN[-1]).first.wait_for()
@@ -118,12 +120,13 @@ def take_graph(page: Page, url: str) -> None:
     fold = '//input[starts-with(@placeholder, "Jump to")]/following::button[1]'
     page.locator(f"xpath={fold}").click()
     page.wait_for_timeout(MILLISECONDS_TO_SETTLE)
-    # The graph is as high as the page, and the top bar hides its beginning.
-    page.mouse.move(WIDTH - 150, HEIGHT / 3)
-    page.mouse.down()
-    page.mouse.move(WIDTH - 90, HEIGHT / 3 + 95, steps=10)
-    page.mouse.up()
-    take(page, "asset_graph", CHAIN[-1], height=HEIGHT + 120)
+    # A double click fits the graph to the page, and the top bar hides what is there.
+    page.locator("[data-svg-viewport]").dispatch_event("dblclick")
+    page.wait_for_timeout(MILLISECONDS_TO_SETTLE)
+    zoom_out = page.locator("#zoom-slider-container button").nth(1)
+    for _ in range(STEPS_OF_ZOOM):
+        zoom_out.click()
+    take(page, "asset_graph", CHAIN[-1], height=GRAPH_HEIGHT)
 
 
 def take_report(browser: str, home: Path) -> None:

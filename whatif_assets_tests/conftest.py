@@ -7,12 +7,14 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
+from numba.core.dispatcher import Dispatcher
 
-from whatif_assets_tests.made_once import made_once
+from whatif_assets_tests.made_once import made_once, shared_folder
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -90,6 +92,26 @@ def _own_environment() -> Iterator[None]:
             "DAGSTER_HOME",
         ):
             patch.delenv(name, raising=False)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compiled_by_one_process(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[None]:
+    """Let one process compile a kernel, while the others wait for it and load it.
+
+    Where nothing is compiled yet, each process would otherwise compile every kernel.
+    """
+    lock = FileLock(shared_folder(tmp_path_factory) / "compiling.lock")
+    compile_here = Dispatcher.compile
+
+    def compile_in_turn(dispatcher: Dispatcher, signature: Any) -> Any:
+        with lock:
+            return compile_here(dispatcher, signature)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Dispatcher, "compile", compile_in_turn)
         yield
 
 

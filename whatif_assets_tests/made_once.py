@@ -11,6 +11,16 @@ import pytest
 from filelock import FileLock
 
 
+def shared_folder(factory: pytest.TempPathFactory) -> Path:
+    """Give the folder that all processes of this run of the tests share."""
+    root = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent  # the processes' folders are side by side
+    folder = root / "made_once"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 def made_once(
     factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]
 ) -> Path:
@@ -25,11 +35,8 @@ def made_once(
     make
         Makes what is in the folder, which is empty before.
     """
-    root = factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        root = root.parent  # the processes' folders are side by side
-    folder, made = root / "made_once" / name, root / "made_once" / f"{name}.made"
-    folder.parent.mkdir(exist_ok=True)
+    shared = shared_folder(factory)
+    folder, made = shared / name, shared / f"{name}.made"
     with FileLock(f"{made}.lock"):
         if not made.exists():
             shutil.rmtree(folder, ignore_errors=True)  # of one that failed

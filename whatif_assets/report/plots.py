@@ -10,11 +10,13 @@ import numpy as np
 import pandas as pd
 
 from whatif_assets.domain.base.arrays import FloatArray
-from whatif_assets.domain.models.labels.kind import LabelKind
 from whatif_assets.domain.ranking.influence import by_influence
 
+# What only annotations need is not imported by the process that draws.
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from whatif_assets.domain.models.labels.kind import LabelKind
 
 SIZE = (8.0, 3.2)
 DOTS_PER_INCH = 80

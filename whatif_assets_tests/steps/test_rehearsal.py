@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from whatif_assets.command_line.cli import BAD_INPUT, app
+from whatif_assets.command_line.cli import app
+from whatif_assets.command_line.options import BAD_INPUT
 from whatif_assets.settings.entries import expand
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.rehearsal import rehearse

@@ -57,7 +57,8 @@ configurations:
     gross: 1.2
     sweep: {neutral: [none, group], reserve: [0, 5000]}
   pair: {strategy: pairs, first: AAA, second: BBB, lookback: 5, entry: 1, exit: 0}
-  least: {strategy: optimised_portfolio, score: roc+timeperiod=3, lookback: 5}
+  least:
+    {strategy: optimised_portfolio, score: roc+timeperiod=3, lookback: 5, every: 5}
   rules: {strategy: ema_cross, fastperiod: 2, slowperiod: 4, account: portfolio}
   mine: {strategy: "own.py:Rotate", account: portfolio}
 """
