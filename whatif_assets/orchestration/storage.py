@@ -7,6 +7,7 @@ can read files that this one wrote, and the reverse.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import tempfile
@@ -28,7 +29,11 @@ from whatif_assets.orchestration.dagster_private import (
     EventLogEntry,
     SqlEventLogStorageTable,
     SqliteEventLogStorage,
+    SqliteRunStorage,
+    SqliteScheduleStorage,
     _event_logs_directory,
+    _runs_directory,
+    _schedule_directory,
 )
 from whatif_assets.orchestration.excluded_dates import leave_out_excluded_dates
 
@@ -178,11 +183,23 @@ class OpenEventLog(SqliteEventLogStorage):
 
 
 class OpenSqliteStorage(DagsterSqliteStorage):
-    """Dagster's default storage with an `OpenEventLog` as its event log."""
+    """Dagster's default storage with an `OpenEventLog` as its event log.
+
+    The files of runs and of schedules begin as copies of empty ones, as event logs do.
+    """
 
     def __init__(
         self, base_dir: str, inst_data: ConfigurableClassData | None = None
     ) -> None:
+        for storage, folder in (
+            (SqliteRunStorage, _runs_directory(base_dir)),
+            (SqliteScheduleStorage, _schedule_directory(base_dir)),
+        ):
+            name, content = _empty_file(storage)
+            path = Path(folder, name)
+            if not path.exists():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                _create(path, content)
         super().__init__(base_dir, inst_data)
         self._event_log_storage = OpenEventLog(_event_logs_directory(base_dir))
 
@@ -190,6 +207,17 @@ class OpenSqliteStorage(DagsterSqliteStorage):
     def from_config_value(cls, inst_data: Any, config_value: Any) -> OpenSqliteStorage:
         """Build the storage from ``dagster.yaml``; Dagster calls this method."""
         return cls.from_local(inst_data=inst_data, **config_value)
+
+
+@functools.cache
+def _empty_file(
+    storage: type[SqliteRunStorage | SqliteScheduleStorage],
+) -> tuple[str, bytes]:
+    """Let Dagster make an empty file once per process; return its name and content."""
+    with tempfile.TemporaryDirectory() as folder:
+        storage.from_local(folder)
+        (path,) = Path(folder).glob("*.db")
+        return path.name, path.read_bytes()
 
 
 def _is_asset_event(event: EventLogEntry) -> bool:

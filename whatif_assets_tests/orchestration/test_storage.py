@@ -68,15 +68,16 @@ def test_the_projects_home_keeps_two_files_open_however_many_runs(
 
 
 def schema(folder: Path) -> list[tuple[object, ...]]:
-    """Return the tables, the stamp and the journal of each event log in a folder."""
+    """Return the tables, the stamp and the journal of each file in a folder."""
     found = []
-    for file in sorted(folder.glob("history/**/*.db")):
+    for file in sorted(folder.glob("**/*.db")):
         with closing(sqlite3.connect(file)) as connection:
             rows = connection.execute("SELECT type, name, sql FROM sqlite_master")
             tables = sorted(map(str, rows))
             (stamp,) = connection.execute("SELECT * FROM alembic_version").fetchall()
             (journal,) = connection.execute("PRAGMA journal_mode").fetchone()
-        found.append((file.stem == "index", tables, stamp, journal))
+        kind = file.stem if file.stem in ("index", "runs", "schedules") else "log"
+        found.append((kind, tables, stamp, journal))
     return sorted(found)
 
 
@@ -90,7 +91,7 @@ def test_new_files_have_the_tables_and_the_version_of_dagsters(
             run_day(instance, DAYS[1])
     ours = schema(tmp_path / "ours")
     assert ours == schema(tmp_path / "dagsters")
-    assert len(ours) >= 3
+    assert len(ours) >= 5
 
 
 def test_a_file_that_another_process_made_first_is_kept(
