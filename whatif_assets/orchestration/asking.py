@@ -140,7 +140,8 @@ def forget(
 ) -> tuple[int, list[str]]:
     """Forget a question: remove its results and its partition, and rank again.
 
-    Its trials stay in the ledger, and stay counted.
+    Its trials stay in the ledger, and stay counted. No holdout is opened: if another
+    variant wins now, its holdout waits for the next run.
 
     Parameters
     ----------
@@ -161,7 +162,7 @@ def forget(
     BadInput
         It is a configuration of a study file, or was not asked.
     """
-    runner = Runner(home, instance, say=say)
+    runner = Runner(home, instance, sealed=True, say=say)
     key = find_question(home, key, runner.keys())
     freed = remove_results(home, key)
     runner.unregister(key)
