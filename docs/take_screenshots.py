@@ -43,6 +43,8 @@ CHAIN = (
     "holdout_results",
     "placebo_results",
     "verdicts",
+    "frozen_winner",
+    "forward_results",
     "best_configuration",
 )
 GROUPS = ("market", "models", "results")
