@@ -15,8 +15,8 @@ variants, drawn from the same combinations.
 
 What differs:
 
-- Ours takes the account's value at the ends of sessions, from which its metrics are
-  computed; all others take it at each bar. On daily bars that is the same.
+- All take the account's value at each bar. Ours follows its drawdown there, and keeps
+  the values at the ends of sessions, from which the other metrics are computed.
 - Backtrader runs the strategy's own class and its own broker, fed from arrays, with
   four analyzers. Profits are those of the same variants, refused orders included.
 - vectorbt gets target weights, made with NumPy and shifted by a bar. It fills at the

@@ -13,7 +13,11 @@ import yaml
 from whatif_assets.home.creation import check_study
 
 ROOT = Path(__file__).parent.parent
-QUERIES = re.findall(r"```sql\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+QUERIES = [
+    query
+    for page in ("README.md", "docs/faq.md")
+    for query in re.findall(r"```sql\n(.*?)```", (ROOT / page).read_text(), re.S)
+]
 
 
 def test_the_reference_is_current():

@@ -12,7 +12,7 @@ import pytest
 from whatif_assets.command_line.studies import run_studies
 from whatif_assets.home.home import Home
 from whatif_assets_tests.made_once import made_once
-from whatif_assets_tests.undrawn import nothing_drawn
+from whatif_assets_tests.undrawn import no_pictures
 
 DAYS = pd.bdate_range("2018-03-05", "2018-03-16")
 MARKET = """
@@ -74,7 +74,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def ran(folder: Path, files: Path, size: str, study: str = STUDY) -> Path:
     text = MARKET.format(files=files, size=size) + study
     (folder / "ticks.yaml").write_text(text)
-    with nothing_drawn():
+    with no_pictures():
         assert run_studies(folder / "home", str(folder / "ticks.yaml"))
     return folder / "home"
 

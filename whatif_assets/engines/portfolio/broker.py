@@ -353,8 +353,33 @@ def _watch_before(now: int, prices: Prices, p: Any, w: Work) -> None:
     first, stop = int(a.valued), now
     if a.n_held == 0:
         stop = min(now, first + 1)
-    for time in range(first, stop):
-        value = value_of(time, prices, w) - p.shift
-        a.peak = max(a.peak, value)
-        a.fallen = max(a.fallen, 1.0 - value / a.peak)
-    a.valued = now
+    peak, fallen = a.peak, a.fallen
+    while first < stop:
+        n = min(stop - first, len(w.values))
+        _value_times(first, n, prices, w)
+        for at in range(n):
+            value = w.values[at] - p.shift
+            peak = max(peak, value)
+            fallen = max(fallen, 1.0 - value / peak)
+        first += n
+    a.peak, a.fallen, a.valued = peak, fallen, now
+
+
+@compiled
+def _value_times(first: int, n: int, prices: Prices, w: Work) -> None:
+    """Write the values of the account at n times into its scratch space.
+
+    They are those of `value_of`, symbol by symbol, so that closes are read in order.
+    """
+    values = w.values
+    for at in range(n):
+        values[at] = 0.0
+    for k in range(int(w.account[0].n_held)):
+        s = w.held[k]
+        held, entry, multiplier = w.book[s].held, w.book[s].entry, prices.multiplier[s]
+        closes = prices.closes[s, first : first + n]
+        for at in range(n):
+            values[at] = _plus(values[at], held, entry, closes[at], multiplier)
+    cash = w.account[0].cash
+    for at in range(n):
+        values[at] += cash

@@ -55,6 +55,7 @@ def _of(work: Work, row: int) -> Work:
         work.held[row],
         work.chosen[row],
         work.parts[row],
+        work.values,
     )
 
 

@@ -11,6 +11,7 @@ from whatif_assets.domain.accounts.costs import TIER_STEPS
 from whatif_assets.domain.base.arrays import FloatArray
 
 Records = npt.NDArray[np.void]
+VALUED_TOGETHER = 512  # times, so that their values stay in the processor's cache
 
 
 def _record(*names: str) -> np.dtype[np.void]:
@@ -110,12 +111,12 @@ class Prices(NamedTuple):
     ``group`` has the number of each symbol's group in the market.
     ``ends`` has the last time of each session of the backtest, or of the latest one
     before it with bars, -1 where there is none; ``marks`` has the closes then, by
-    symbol and session. ``day_times`` are the times at which some symbol has its first
-    bar of a UTC day; they and ``days`` are empty where nobody pays interest.
-    ``slippage`` and ``borrow`` (a day) are fractions by row of rates and symbol.
-    ``impact`` has impact scales, and is empty where nobody has market impact, as
-    ``quoted`` is where nobody is charged quoted half spreads, and ``volume`` where no
-    order is limited by it. ``new_days`` has the UTC days between
+    symbol and session, and ``closes`` all of them by symbol and time. ``day_times`` are
+    the times at which some symbol has its first bar of a UTC day; they and ``days`` are
+    empty where nobody pays interest. ``slippage`` and ``borrow`` (a day) are fractions
+    by row of rates and symbol. ``impact`` has impact scales, and is empty where nobody
+    has market impact, as ``quoted`` is where nobody is charged quoted half spreads, and
+    ``volume`` where no order is limited by it. ``new_days`` has the UTC days between
     each time and the one before it.
     """
 
@@ -128,6 +129,7 @@ class Prices(NamedTuple):
     n_bars: npt.NDArray[np.int64]
     ends: npt.NDArray[np.int64]
     marks: FloatArray
+    closes: FloatArray
     day_times: npt.NDArray[np.int64]
     group: npt.NDArray[np.int64]
     slippage: FloatArray
@@ -153,6 +155,9 @@ class Work(NamedTuple):
         Places in the ranking of the symbols that get a weight at a rebalance; S int64.
     parts
         Scratch space for weights, or for those of groups; S float64.
+    values
+        Scratch space for values of an account at some times, which all variants share;
+        float64.
     """
 
     account: Records
@@ -161,6 +166,7 @@ class Work(NamedTuple):
     held: npt.NDArray[np.int64]
     chosen: npt.NDArray[np.int64]
     parts: FloatArray
+    values: FloatArray
 
     @classmethod
     def of(cls, n_variants: int, n_symbols: int) -> Work:
@@ -173,6 +179,7 @@ class Work(NamedTuple):
             np.zeros(shape, dtype=np.int64),
             np.zeros(shape, dtype=np.int64),
             np.zeros(shape),
+            np.zeros(VALUED_TOGETHER),
         )
 
 

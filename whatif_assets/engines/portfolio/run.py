@@ -150,6 +150,7 @@ class Batch:
             n_bars=np.array([len(s) for s in panel.sleeves], dtype=np.int64),
             ends=ends,
             marks=marks,
+            closes=np.ascontiguousarray(panel.last_close.T),
             day_times=np.flatnonzero((days > 0).any(axis=1)),
             group=panel.groups,
             slippage=self._by_symbol(Costs.slippage),
