@@ -23,10 +23,10 @@ from whatif_assets_tests.end_to_end.browser import chromium, find_browser
 from whatif_assets_tests.end_to_end.ui import ROOT, Ui, dagster_dev, wait_for
 
 IMAGES = ROOT / "docs" / "images"
-LARGEST = 200_000
+LARGEST = 300_000
 WIDTH, HEIGHT = 1400, 900
-GRAPH_HEIGHT = 1100
-STEPS_OF_ZOOM = 2
+GRAPH_WIDTH, GRAPH_HEIGHT = 2200, 1900  # names of assets are read at this size
+STEPS_OF_ZOOM = 1
 MILLISECONDS_TO_SETTLE = 2500
 RESULTS = ("lake", "ledger", "reports", "*.duckdb", ".dagster", "__pycache__")
 CHAIN = (
@@ -114,7 +114,7 @@ def open_partition(page: Page, ui: Ui, asset: str, key: str) -> None:
 
 def take_graph(page: Page, url: str) -> None:
     """Take a picture of the whole asset graph, with its groups expanded."""
-    page.set_viewport_size({"width": WIDTH, "height": GRAPH_HEIGHT})
+    page.set_viewport_size({"width": GRAPH_WIDTH, "height": GRAPH_HEIGHT})
     unfolded = ",".join(f"global@global:{group}" for group in GROUPS)
     page.goto(f"{url}/asset-groups?expanded={unfolded}")
     page.get_by_text(CHAIN[-1]).first.wait_for()
@@ -128,7 +128,7 @@ def take_graph(page: Page, url: str) -> None:
     zoom_out = page.locator("#zoom-slider-container button").nth(1)
     for _ in range(STEPS_OF_ZOOM):
         zoom_out.click()
-    take(page, "asset_graph", CHAIN[-1], height=GRAPH_HEIGHT)
+    take(page, "asset_graph", CHAIN[-1], GRAPH_HEIGHT, GRAPH_WIDTH)
 
 
 def take_report(browser: str, home: Path) -> None:
