@@ -23,7 +23,7 @@ from whatif_assets_tests.end_to_end.browser import chromium, find_browser
 from whatif_assets_tests.end_to_end.ui import ROOT, Ui, dagster_dev, wait_for
 
 IMAGES = ROOT / "docs" / "images"
-LARGEST = 300_000
+LARGEST = 400_000
 WIDTH, HEIGHT = 1400, 900
 GRAPH_WIDTH, GRAPH_HEIGHT = 2200, 1900  # names of assets are read at this size
 STEPS_OF_ZOOM = 1
