@@ -101,6 +101,7 @@ def _in_plain_words(tool: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(tool)
     def answer(*arguments: P.args, **named: P.kwargs) -> R:
+        """Call the tool."""
         try:
             return tool(*arguments, **named)
         except BadInput as error:

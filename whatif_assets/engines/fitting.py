@@ -92,13 +92,11 @@ def fit(
     parsed = parse_settings(algorithm, settings, chosen.Settings)
     check_rows(x, y, weights)
     if folds:
-        chosen = replace(
-            chosen, fit_local=functools.partial(chosen.fit_local, folds=folds)
-        )
-    masks = [np.ones(len(y), dtype=bool)]
-    with fitter(
-        algorithm, chosen, backend, x, y, masks, seed, threads, spark, weights
-    ) as fit_one:
+        with_folds = functools.partial(chosen.fit_local, folds=folds)
+        chosen = replace(chosen, fit_local=with_folds)
+    rows = [np.ones(len(y), dtype=bool)]
+    options = seed, threads, spark, weights
+    with fitter(algorithm, chosen, backend, x, y, rows, *options) as fit_one:
         return fit_one(parsed, 0)
 
 

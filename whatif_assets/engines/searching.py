@@ -119,9 +119,8 @@ def search(
 
     _check_grid(grid, _parsed)
     masks = [train for train, _ in folds]
-    with fitter(
-        algorithm, chosen, backend, x, y, masks, seed, 1, spark, weights
-    ) as fit_one:
+    options = seed, 1, spark, weights
+    with fitter(algorithm, chosen, backend, x, y, masks, *options) as fit_one:
         threads = threads or parallel_fits(backend, spark)
         scorer = Scorer(fit_one, _parsed, chosen.nesting, x, y, folds, threads, weights)
         tried = METHODS[plan.method](grid, scorer, plan.trials, seed)

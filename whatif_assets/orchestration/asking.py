@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import dagster as dg
+import pandas as pd
 
 from whatif_assets.domain.accounts.metrics import METRICS
 from whatif_assets.domain.base.errors import BadInput
@@ -83,21 +84,29 @@ def ask(
     rows = rows[rows["variant"].isin(variants)]
     if rows.empty:
         raise BadInput(_no_answer(answer, failures))
-    row = rows.iloc[0]
-    name, entry = (_entry_name(r) for r in (row, _base_row(home, base, ranking)))
     return Answer(
         key=answer.key,
-        variant=row["variant"],
         asked_before=known is not None,
-        rank=int(row["rank"]),
-        ranked=len(ranking),
-        metrics={metric: float(row[metric]) for metric in METRICS if metric in row},
-        base=entry,
-        comparison=compare(home, entry, name) if entry not in ("", name) else None,
         before=before,
         after=standing(home, study),
         failures=tuple(failures),
+        **_result(home, base, ranking, rows.iloc[0]),
     )
+
+
+def _result(
+    home: Home, base: str, ranking: pd.DataFrame, row: pd.Series
+) -> dict[str, Any]:
+    """Describe a row of the ranking: its metrics, and what differs from the base."""
+    name, entry = (_entry_name(r) for r in (row, _base_row(home, base, ranking)))
+    return {
+        "variant": row["variant"],
+        "rank": int(row["rank"]),
+        "ranked": len(ranking),
+        "metrics": {metric: float(row[metric]) for metric in METRICS if metric in row},
+        "base": entry,
+        "comparison": compare(home, entry, name) if entry not in ("", name) else None,
+    }
 
 
 def read_question(

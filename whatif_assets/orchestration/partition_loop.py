@@ -244,11 +244,10 @@ class _Recorder:
             inputs = {**step.inputs(key), "code": self._code_version}
             manifest = self._home.lake.manifest(self._table, key)
             why = self._home.lake.why_computed(self._table, key, inputs)
-            result = None
-            if why or manifest is None:
-                if several:
-                    start_drawing_process()
-                result = step.work(key)
+            needed = bool(why) or manifest is None
+            if needed and several:
+                start_drawing_process()
+            result = step.work(key) if needed else None
         except BadInput as error:
             self._fail(key, str(error), started)
         except Exception as error:

@@ -173,7 +173,20 @@ def backtest(
     week = timedelta(days=7)  # the date at the exchange can differ from the UTC date
     reach = Sessions(calendar, days[0] - week, days[1] + week)
     made, _ = tidy(rows, reach, size, "bars")
-    known = [day.date() for day in sorted(made["session"].unique())]
+    sessions = _traded(made, reach, start)
+    sleeves = _sleeves(rule, made, reach, sessions, size)
+    result = run_backtests(
+        sleeves, strategy, rule.variants(), n_sessions=len(sessions), base=rule.base
+    )
+    table = _ranked(study, rule, measure(result, sessions_per_year(calendar)))
+    return Backtest(Ranking(table), result, tuple(sessions))
+
+
+def _traded(
+    bars: pd.DataFrame, reach: Sessions, start: str | date | None
+) -> list[date]:
+    """List the sessions of bars from a first one on; BadInput if there are none."""
+    known = [day.date() for day in sorted(bars["session"].unique())]
     first = known[0] if start is None else _first(start)
     sessions = reach.dates(max(first, known[0]), known[-1])
     if not sessions:
@@ -181,12 +194,7 @@ def backtest(
             f"start: found {first}, but the bars end on {known[-1]}; choose an earlier "
             "session."
         )
-    sleeves = _sleeves(rule, made, reach, sessions, size)
-    result = run_backtests(
-        sleeves, strategy, rule.variants(), n_sessions=len(sessions), base=rule.base
-    )
-    table = _ranked(study, rule, measure(result, sessions_per_year(calendar)))
-    return Backtest(Ranking(table), result, tuple(sessions))
+    return sessions
 
 
 def _ranked(study: Study, rule: Configuration, metrics: pd.DataFrame) -> pd.DataFrame:

@@ -99,9 +99,7 @@ def collect(
         logits=logits,
         stretches=days,
         curves=_curves(home, leaderboard, winner, days),
-        openings=openings(home, study),
-        frozen=winners_table(home, study.name),
-        forward=forward_table(home, study.name),
+        **_of_ledger(home, study),
         **_of_winner(winner),
         paths=_paths(home, leaderboard),
         attribution=attributed.attribution,
@@ -114,6 +112,15 @@ def collect(
         lineage=lineage_table(home, study, leaderboard),
         timezone=str(home.market.sessions.timezone),
     )
+
+
+def _of_ledger(home: Home, study: Study) -> dict[str, Any]:
+    """Read the openings of the holdout, and the records of frozen winners."""
+    return {
+        "openings": openings(home, study),
+        "frozen": winners_table(home, study.name),
+        "forward": forward_table(home, study.name),
+    }
 
 
 def _of_winner(winner: Winner | None) -> dict[str, Any]:
