@@ -22,7 +22,7 @@ def after_close(home: Home) -> dg.ScheduleDefinition:
     can be read varies: by half days, by daylight saving time, by calendar. Holdouts
     stay sealed, since nobody has decided to open them.
     """
-    prefix = f"{home.market.name}_" if home.market.name else ""
+    prefix = home.market.prefix
     config: dict[str, Any] = {
         "ops": {f"{prefix}{JOB}_by_form": {"config": {"sealed": True}}}
     }

@@ -69,7 +69,7 @@ def alerts(home: Home) -> dg.SensorDefinition:
     It runs if ``WHATIF_ALERTS`` has an address. What no address took is told at the
     next look.
     """
-    prefix = f"{home.market.name}_" if home.market.name else ""
+    prefix = home.market.prefix
     title = f"whatif: {home.market.name or home.path.name}"
     status = dg.DefaultSensorStatus
 

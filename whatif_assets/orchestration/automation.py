@@ -58,7 +58,7 @@ def register_configurations(
     home: Home, partitions: dg.DynamicPartitionsDefinition
 ) -> dg.SensorDefinition:
     """Build the sensor that keeps Dagster's partitions and records up to date."""
-    prefix = f"{home.market.name}_" if home.market.name else ""
+    prefix = home.market.prefix
 
     @dg.sensor(
         name=f"{prefix}register_configurations",

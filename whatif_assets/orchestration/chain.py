@@ -24,7 +24,7 @@ def chain_of(home: Home) -> dg.Definitions:
     """
     # Ranged runs need backfill policies, which Dagster still marks as beta.
     warnings.filterwarnings("ignore", category=dg.BetaWarning)
-    prefix = [home.market.name] if home.market.name else []
+    prefix = home.market.key_prefix
     partitioned = assets.Axes(
         session=session_partitions(home.market),
         configuration=configuration_partitions(home.market),

@@ -45,7 +45,7 @@ def build_definitions(path: Path) -> dg.Definitions:
         The home has no ``market.yaml``, or the file is wrong.
     """
     home = Home.open(path.resolve())
-    prefix = [home.market.name] if home.market.name else []
+    prefix = home.market.key_prefix
     chain = chain_of(home)
     configurations = configuration_partitions(home.market)
     return dg.Definitions(

@@ -164,11 +164,11 @@ def _is_told(home: Home, run: dg.DagsterRun) -> bool:
 
     Runs that another run or a command starts are reported by it.
     """
-    prefix = home.market.name
+    market = home.market
     own = (
-        all(key.path[:-1] == [*filter(None, [prefix])] for key in run.asset_selection)
+        all(key.path[:-1] == market.key_prefix for key in run.asset_selection)
         if run.asset_selection
-        else run.job_name.startswith(f"{prefix}_" if prefix else "")
+        else run.job_name.startswith(market.prefix)
     )
     started = ABOUT in run.tags and any(run.job_name.endswith(job) for job in JOBS)
     return own and not started

@@ -224,7 +224,7 @@ def _record(
 ) -> None:
     """Record new versions of an asset for some keys; None: all recorded before."""
     observed = OBSERVED[name]
-    prefix = [fresh.home.market.name] if fresh.home.market.name else []
+    prefix = fresh.home.market.key_prefix
     asset = dg.AssetKey([*prefix, name])
     recorded = _recorded(instance, asset, observed.axis != WHOLE)
     if observed.axis == WHOLE:

@@ -48,7 +48,7 @@ def offer_page(
     """
     logs, link = instance.compute_log_manager, ""
     if isinstance(logs, LocalComputeLogManager):
-        key = [REPORTS, *([home.market.name] if home.market.name else []), study]
+        key = [REPORTS, *home.market.key_prefix, study]
         with atomic_path(Path(logs.get_captured_local_path(key, "html"))) as copy:
             shutil.copyfile(page, copy)
         link = f"[Download the report](/logs/{'/'.join(key)}/html), or "

@@ -61,7 +61,7 @@ def _exclusions(market: Market) -> list[str | datetime]:
 
 def configuration_partitions(market: Market) -> dg.DynamicPartitionsDefinition:
     """Build the partitions of configurations, which the sensor or a user adds."""
-    prefix = f"{market.name}_" if market.name else ""
+    prefix = market.prefix
     return dg.DynamicPartitionsDefinition(name=f"{prefix}configurations")
 
 

@@ -73,7 +73,7 @@ class Runner:
         self._moved: set[str] = set()
         _silence()
         self._definitions = chain_of(home)
-        self._prefix = f"{home.market.name}_" if home.market.name else ""
+        self._prefix = home.market.prefix
 
     def run(self, *studies: Study) -> list[str]:
         """Compute the results of studies and rank them.
@@ -298,7 +298,7 @@ class Runner:
         return registered_keys(self._home, self._instance)
 
     def _asset_key(self, asset: str) -> dg.AssetKey:
-        prefix = [self._home.market.name] if self._home.market.name else []
+        prefix = self._home.market.key_prefix
         return dg.AssetKey([*prefix, asset])
 
     def run_keys(

@@ -36,7 +36,7 @@ def stale_studies(home: Home) -> dg.SensorDefinition:
     cannot become current is run once and not for ever. Holdouts stay sealed, since
     nobody has decided to open them.
     """
-    prefix = f"{home.market.name}_" if home.market.name else ""
+    prefix = home.market.prefix
     op = f"{prefix}{JOB}_by_form"
 
     @dg.sensor(
@@ -101,7 +101,7 @@ def _stale_inputs(fresh: Freshness, study: Study) -> Iterator[tuple[str, str, st
 
 def is_busy(home: Home, instance: dg.DagsterInstance) -> bool:
     """Whether a job with a form of a home is in progress or waits to begin."""
-    prefix = f"{home.market.name}_" if home.market.name else ""
+    prefix = home.market.prefix
     own = {f"{prefix}{name}" for name in FORM_JOBS}
     runs = instance.get_runs(dg.RunsFilter(statuses=IN_PROGRESS))
     return any(run.job_name in own for run in runs)

@@ -168,6 +168,16 @@ class Market(Settings):
         return {"groups": groups_hash(self.groups)} if read else {}
 
     @property
+    def key_prefix(self) -> list[str]:
+        """Prefix of the market's asset keys: its name, if it has one."""
+        return [self.name] if self.name else []
+
+    @property
+    def prefix(self) -> str:
+        """Prefix of the names of its jobs, sensors and partitions."""
+        return "".join(f"{name}_" for name in self.key_prefix)
+
+    @property
     def symbols_named(self) -> list[tuple[tuple[str, ...], str]]:
         """Field and symbol of each place where the settings name a symbol."""
         multiplied = self.multiplier if isinstance(self.multiplier, dict) else {}
@@ -203,10 +213,8 @@ class Market(Settings):
     @property
     def knows_actions(self) -> bool:
         """Whether prices are adjusted and there is a source of corporate actions."""
-        has_file = self.actions is not None
-        return self.adjust != "none" and (
-            has_file or hasattr(SOURCES[self.source], "actions")
-        )
+        known = self.actions is not None or hasattr(SOURCES[self.source], "actions")
+        return self.adjust != "none" and known
 
     @property
     def rules(self) -> dict[str, Rule]:
