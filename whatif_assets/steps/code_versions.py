@@ -42,7 +42,7 @@ ROOTS: dict[str, tuple[str, ...]] = {
     "forecasts": (
         "steps.forecasting",
         "steps.dataset",
-        "engines.own_models",
+        "home.models",  # imports all kinds of fitted models
         *_BARS,
     ),
     "forecast_quality": ("steps.forecast_quality", "steps.path_forecasts", *_BARS),
@@ -66,7 +66,12 @@ ROOTS: dict[str, tuple[str, ...]] = {
         *_RUNS,
     ),
     "frozen_winner": ("steps.freezing", "domain.selection.forward"),
-    "forward_results": ("steps.forward", "steps.session_features", *_RUNS),
+    "forward_results": (
+        "steps.forward",
+        "steps.session_features",
+        "home.models",
+        *_RUNS,
+    ),
     "best_configuration": (
         "steps.winner",
         "steps.paths",

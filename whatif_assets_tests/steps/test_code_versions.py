@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from whatif_assets.domain.models.ensemble import ENSEMBLE_KINDS
+from whatif_assets.domain.models.novelty import FamiliarRows
+from whatif_assets.domain.models.parts import PartModels
+from whatif_assets.domain.models.portable import KINDS
+from whatif_assets.engines.own_models import OwnModel
 from whatif_assets.steps import code_versions
 from whatif_assets.steps.code_versions import ROOTS, CodeVersions, modules_of
 
@@ -68,3 +73,15 @@ def test_what_has_a_version_of_its_own_is_left_out():
 def test_each_root_is_a_module():
     for table, roots in ROOTS.items():
         assert {f"whatif_assets.{root}" for root in roots} <= set(modules_of(table))
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [*KINDS.values(), *ENSEMBLE_KINDS.values(), FamiliarRows, PartModels, OwnModel],
+)
+@pytest.mark.parametrize(
+    "table", ["forecasts", "model_cards", "placebo_results", "forward_results"]
+)
+def test_how_a_fitted_model_forecasts_is_code_of_what_asks_it(table, kind):
+    """Its arrays may be the same after an edit, so that the model stays fresh."""
+    assert kind.__module__ in modules_of(table)
