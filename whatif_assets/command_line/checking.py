@@ -17,7 +17,7 @@ from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.entries import expand
 from whatif_assets.settings.market import MARKET_FILE
 from whatif_assets.settings.resolving import check_members
-from whatif_assets.settings.study import read_study, study_market
+from whatif_assets.settings.study import names_file, read_study, study_market
 from whatif_assets.steps.data_check import check_data, size_of
 from whatif_assets.steps.rehearsal import rehearse
 
@@ -58,7 +58,7 @@ def check(home_path: Path, study: str) -> Checked:
         The study, its market, its code or its data has an error.
     """
     path = Path(study)
-    if study.endswith((".yaml", ".yml")):
+    if names_file(study):
         document = read_study(path)[1]
         market, of_market, where = study_market(document), path, document.where(MARKET)
         if market is None:

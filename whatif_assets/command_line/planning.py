@@ -12,7 +12,7 @@ from whatif_assets.home.creation import check_study
 from whatif_assets.home.home import Home
 from whatif_assets.report.database import opened
 from whatif_assets.settings.market import MARKET_FILE
-from whatif_assets.settings.study import Study
+from whatif_assets.settings.study import Study, names_file
 from whatif_assets.steps.planning import plan
 
 NEW_IN_HOME = (
@@ -30,7 +30,7 @@ def print_plan(home_path: Path, study: str | None) -> bool:
     BadInput
         The folder is not a home and the study has no market, or a study is wrong.
     """
-    if study is not None and study.endswith((".yaml", ".yml")):
+    if study is not None and names_file(study):
         found = _in_home(home_path, Path(study))
         if found is None:
             _print_new(home_path, study)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from whatif_assets.home.creation import set_up
 from whatif_assets.home.home import Home
 from whatif_assets.orchestration.interruption import cleaning_up
 from whatif_assets.report.drawing import stop_drawing_process
-from whatif_assets.settings.study import Study
+from whatif_assets.settings.study import Study, names_file
 from whatif_assets.steps.backend import fitted_on_spark, study_settings
 
 if TYPE_CHECKING:
@@ -116,7 +115,7 @@ def _quiet_end() -> Iterator[None]:
 
 def _opened(path: Path, study: str | None) -> tuple[Home, list[Study]]:
     """Open or set up the home; return it and the requested studies."""
-    if study is not None and (study.endswith((".yaml", ".yml")) or os.sep in study):
+    if study is not None and names_file(study):
         home, named = set_up(path, Path(study))
         studies = [home.study(named.name)]
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pandas as pd
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.home.home import Home
 from whatif_assets.report.database import opened
-from whatif_assets.settings.study import Study, read_study
+from whatif_assets.settings.study import Study, names_file, read_study
 from whatif_assets.steps.freshness import Freshness
 
 LEADERBOARD = "leaderboard"
@@ -47,7 +46,7 @@ def outdated_note(home: Home, study: Study) -> str:
 
 def named_study(home: Home, study: str) -> Study:
     """Find a study of the home by its name or by a study file."""
-    if not (study.endswith((".yaml", ".yml")) or os.sep in study):
+    if not names_file(study):
         return home.study(study)
     name = read_study(Path(study))[0].name
     if name not in home.studies():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
@@ -248,6 +249,11 @@ def parse_features(items: tuple[Any, ...] | list[Any]) -> tuple[Feature, ...]:
         if columns.count(column) > 1:
             raise BadInput(f"the feature {column} appears twice.")
     return features
+
+
+def names_file(study: str) -> bool:
+    """Whether a text means a study file, and not a study by its name."""
+    return study.endswith((".yaml", ".yml")) or os.sep in study
 
 
 def read_study(path: Path) -> tuple[Study, YamlDocument]:

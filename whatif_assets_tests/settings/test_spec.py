@@ -10,6 +10,7 @@ from pydantic import Field
 from whatif_assets.domain.base.errors import BadInput, did_you_mean
 from whatif_assets.domain.base.settings import Settings
 from whatif_assets.settings.spec import parse, read_yaml
+from whatif_assets.settings.study import names_file
 
 
 class Inner(Settings):
@@ -186,3 +187,11 @@ def test_a_list_inside_itself_is_refused(tmp_path):
 def test_a_file_that_is_too_large_is_refused(tmp_path):
     message = refusal(tmp_path, "title: x\n" + "# bars\n" * 100_000)
     assert "the file has 700,009 characters" in message
+
+
+@pytest.mark.parametrize(
+    ("text", "is_file"),
+    [("a.yaml", True), ("a.yml", True), ("studies/a", True), ("demo", False)],
+)
+def test_a_study_is_named_by_a_file_or_a_name(text, is_file):
+    assert names_file(text) is is_file
