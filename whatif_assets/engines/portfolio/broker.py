@@ -8,6 +8,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+from numba.cpython.unsafe.numbers import trailing_zeros
+
 from whatif_assets.domain.accounts.costs import (
     commission_by_share,
     interest_on_cash,
@@ -17,6 +20,7 @@ from whatif_assets.domain.accounts.costs import (
 from whatif_assets.engines.compiled.kernel import count_trade
 from whatif_assets.engines.portfolio.compiled import compiled
 from whatif_assets.engines.portfolio.layout import Log, Prices, Work
+from whatif_assets.engines.portfolio.valuing import mark_before
 
 _count_trade = compiled(count_trade.py_func)
 _with_impact = compiled(slippage_with_impact)
@@ -32,7 +36,7 @@ def work_until(
     """Check and fill the orders that wait, up to a time; charge interest at it."""
     a = w.account[0]
     while a.n_waiting > 0:
-        due = int(a.sent) + 1
+        due = a.sent + 1
         if a.sent >= 0:
             if due > now:
                 break
@@ -40,9 +44,9 @@ def work_until(
                 _earn_interest(now, prices, p, w, equity)
             _check(due, prices, p, w, counts, log)
         else:
-            due = int(w.waiting[0].due)
-            for n in range(1, int(a.n_waiting)):
-                due = min(due, int(w.waiting[n].due))
+            due = w.waiting[0].due
+            for n in range(1, a.n_waiting):
+                due = min(due, w.waiting[n].due)
         if due > now:
             break
         if due == now:
@@ -65,9 +69,9 @@ def _check(now: int, prices: Prices, p: Any, w: Work, counts: Any, log: Log) -> 
     """
     a, kept = w.account[0], 0
     cash = a.cash
-    for n in range(int(a.n_waiting)):
+    for n in range(a.n_waiting):
         order = w.waiting[n]
-        s, size, price = int(order.symbol), order.size, order.close
+        s, size, price = order.symbol, order.size, order.close
         multiplier = prices.multiplier[s]
         closed = _closed(w.book[s].held, size)
         opened = size - closed
@@ -79,7 +83,8 @@ def _check(now: int, prices: Prices, p: Any, w: Work, counts: Any, log: Log) -> 
             cash -= _commission(opened, price, multiplier, p)
         if cash >= 0:
             order.whole = size
-            w.waiting[kept] = w.waiting[n]
+            if kept < n:
+                w.waiting[kept] = w.waiting[n]
             kept += 1
         else:
             _refuse(now, s, size, 0.0, counts, log)
@@ -89,9 +94,8 @@ def _check(now: int, prices: Prices, p: Any, w: Work, counts: Any, log: Log) -> 
 @compiled
 def _closed(held: float, size: float) -> float:
     """The part of an order that closes a position; signed like the order."""
-    if held * size >= 0:
-        return 0.0
-    return float(size if abs(size) <= abs(held) else -held)
+    part = math.copysign(min(abs(size), abs(held)), size)
+    return 0.0 if held * size >= 0 else part
 
 
 @compiled
@@ -138,7 +142,7 @@ def _charge_interest(now: int, prices: Prices, p: Any, w: Work, equity: Any) -> 
         return
     mark_before(now, prices, p, w, equity)
     a, total, rates = w.account[0], 0.0, int(p.rates)
-    for n in range(int(a.n_held)):
+    for n in range(a.n_held):
         s = w.held[n]
         one, days = w.book[s], prices.days[now, s]
         if one.held < 0 and days > 0:
@@ -156,22 +160,27 @@ def _fill(due: int, prices: Prices, p: Any, w: Work, counts: Any, log: Log) -> N
     The rest of an order for which the volume is too small waits for the next bar.
     """
     a, kept = w.account[0], 0
-    for n in range(int(a.n_waiting)):
+    cash = a.cash
+    for n in range(a.n_waiting):
         order, waits = w.waiting[n], True
         if order.due == due:
-            s, size = int(order.symbol), order.size
+            s, size, whole = order.symbol, order.size, order.whole
             if p.participation > 0:
                 most = _units_of_volume(prices.volume[due, s], p.participation)
                 size = math.copysign(min(abs(size), most), size)
-            filled = _execute(due, s, size, order.whole, prices, p, w, counts, log)
+            cash, filled = _execute(
+                due, s, size, whole, cash, prices, p, w, counts, log
+            )
             waits = filled and size != order.size
             if waits:
                 order.size -= size
                 order.due = prices.following[due, s]
         if waits:
-            w.waiting[kept] = w.waiting[n]
+            if kept < n:
+                w.waiting[kept] = w.waiting[n]
             kept += 1
-    a.n_waiting = kept
+    a.n_waiting, a.cash = kept, cash
+    _list_held(w)
 
 
 @compiled
@@ -180,18 +189,19 @@ def _execute(
     s: int,
     size: float,
     whole: float,
+    cash: float,
     prices: Prices,
     p: Any,
     w: Work,
     counts: Any,
     log: Log,
-) -> bool:
+) -> tuple[float, bool]:
     """Close what is open, then open the rest if the cash is there for it.
 
-    ``size`` is what fills now of the order of the size ``whole``. Returns whether the
-    cash was there.
+    ``size`` is what fills now of the order of the size ``whole``. Returns the cash
+    afterwards, and whether it was there.
     """
-    a, one, multiplier = w.account[0], w.book[s], prices.multiplier[s]
+    one, multiplier = w.book[s], prices.multiplier[s]
     price, side = prices.open[now, s], 1.0 if size > 0 else -1.0
     slippage = prices.slippage[int(p.rates), s]
     if p.quoted > 0:
@@ -205,28 +215,28 @@ def _execute(
     opened = size - closed
     if closed != 0:
         profit = -closed * (price - one.entry) * multiplier
-        a.cash += -closed * one.entry * multiplier + profit
+        cash += -closed * one.entry * multiplier + profit
         closing = _commission(closed, price, multiplier, p)
-        a.cash -= closing
+        cash -= closing
         closing += one.interest
         one.interest = 0.0
         one.profit += profit - closing
     if opened != 0:
         opening = _commission(opened, price, multiplier, p)
-        left = a.cash - opened * price * multiplier - opening
+        left = cash - opened * price * multiplier - opening
         filled = left >= 0
         if left < 0:
             opened = opening = 0.0
             _refuse(now, s, size - closed, 1.0, counts, log)
         else:
-            a.cash = left
+            cash = left
     done = closed + opened
     if done != 0:
         bar = prices.bar[now, s]
         _count_fill(now, s, bar, done, price, slippage, opening, closing, counts, log)
         counts.traded += abs(done * price) * multiplier
         _move(s, bar, done, price, opening, w, counts)
-    return filled
+    return float(cash), filled
 
 
 @compiled
@@ -242,37 +252,26 @@ def _move(
     one.profit -= opening
     if before * after <= 0:
         one.entry, one.first_bar = price, bar
-        if before == 0:
-            _hold(s, w)
-        elif after == 0:
+        if before == 0 or after == 0:
+            w.is_held[s >> 6] ^= np.uint64(1) << np.uint64(s & 63)
+        if after == 0:
             one.entry = 0.0
-            _drop(s, w)
     elif abs(after) > abs(before):
         one.entry = (one.entry * before + done * price) / after
     one.held = after
 
 
 @compiled
-def _hold(s: int, w: Work) -> None:
-    """Add a symbol to those that are held, in their order."""
-    n = int(w.account[0].n_held)
-    while n > 0 and w.held[n - 1] > s:
-        w.held[n] = w.held[n - 1]
-        n -= 1
-    w.held[n] = s
-    w.account[0].n_held += 1
-
-
-@compiled
-def _drop(s: int, w: Work) -> None:
-    """Remove a symbol from those that are held."""
+def _list_held(w: Work) -> None:
+    """List the symbols that are held, in their order."""
     n = 0
-    while w.held[n] != s:
-        n += 1
-    w.account[0].n_held -= 1
-    while n < int(w.account[0].n_held):
-        w.held[n] = w.held[n + 1]
-        n += 1
+    for at in range(len(w.is_held)):
+        bits = w.is_held[at]
+        while bits != 0:
+            w.held[n] = 64 * at + np.int64(trailing_zeros(bits))
+            bits &= bits - np.uint64(1)
+            n += 1
+    w.account[0].n_held = n
 
 
 @compiled
@@ -296,90 +295,3 @@ def _count_fill(
         fill.charged, fill.closing = closing + opening, closing
         fill.slippage = slippage
     counts.fills += 1
-
-
-@compiled
-def value_of(now: int, prices: Prices, w: Work) -> float:
-    """Cash plus positions."""
-    total = 0.0
-    for n in range(int(w.account[0].n_held)):
-        s = w.held[n]
-        one, close, multiplier = w.book[s], prices.close[now, s], prices.multiplier[s]
-        total = _plus(total, one.held, one.entry, close, multiplier)
-    return float(w.account[0].cash + total)
-
-
-@compiled
-def _plus(
-    total: float, held: float, entry: float, close: float, multiplier: float
-) -> float:
-    """Add a position's value; Backtrader takes long ones apart and together again."""
-    worth = held * close * multiplier
-    unrealized = held * (close - entry) * multiplier if worth > 0 else 0.0
-    return float(total + (worth - unrealized) + unrealized)
-
-
-@compiled
-def mark_before(now: int, prices: Prices, p: Any, w: Work, equity: Any) -> None:
-    """Value the account at the ends of sessions before a time, and since the last.
-
-    Nothing changed in between. Symbol by symbol, the closes are read in their order.
-    """
-    _watch_before(now, prices, p, w)
-    a, ends = w.account[0], prices.ends
-    first = stop = int(a.marked)
-    while stop < len(ends) and ends[stop] < now:
-        equity[stop] = 0.0
-        stop += 1
-    for n in range(int(a.n_held)):
-        s = w.held[n]
-        held, entry, multiplier = w.book[s].held, w.book[s].entry, prices.multiplier[s]
-        for at in range(first, stop):
-            close = prices.marks[s, at]
-            equity[at] = _plus(equity[at], held, entry, close, multiplier)
-    cash = a.cash
-    for at in range(first, stop):
-        equity[at] += cash
-    a.marked = stop
-
-
-@compiled
-def _watch_before(now: int, prices: Prices, p: Any, w: Work) -> None:
-    """Note the deepest fall of the account at the bars before a time, since the last.
-
-    Nothing changed in between, so that an account without positions kept its value.
-    """
-    a = w.account[0]
-    first, stop = int(a.valued), now
-    if a.n_held == 0:
-        stop = min(now, first + 1)
-    peak, fallen = a.peak, a.fallen
-    while first < stop:
-        n = min(stop - first, len(w.values))
-        _value_times(first, n, prices, w)
-        for at in range(n):
-            value = w.values[at] - p.shift
-            peak = max(peak, value)
-            fallen = max(fallen, 1.0 - value / peak)
-        first += n
-    a.peak, a.fallen, a.valued = peak, fallen, now
-
-
-@compiled
-def _value_times(first: int, n: int, prices: Prices, w: Work) -> None:
-    """Write the values of the account at n times into its scratch space.
-
-    They are those of `value_of`, symbol by symbol, so that closes are read in order.
-    """
-    values = w.values
-    for at in range(n):
-        values[at] = 0.0
-    for k in range(int(w.account[0].n_held)):
-        s = w.held[k]
-        held, entry, multiplier = w.book[s].held, w.book[s].entry, prices.multiplier[s]
-        closes = prices.closes[s, first : first + n]
-        for at in range(n):
-            values[at] = _plus(values[at], held, entry, closes[at], multiplier)
-    cash = w.account[0].cash
-    for at in range(n):
-        values[at] += cash

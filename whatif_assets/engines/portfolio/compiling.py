@@ -33,6 +33,7 @@ _SOURCES = (
     "ordering.py",
     "pairs.py",
     "ranks.py",
+    "valuing.py",
     "weighing.py",
     "../compiled/kernel.py",
     "../../domain/accounts/costs.py",
@@ -55,6 +56,9 @@ def _of(work: Work, row: int) -> Work:
         work.held[row],
         work.chosen[row],
         work.parts[row],
+        work.is_held[row],
+        work.kinds,
+        work.number,
         work.values,
     )
 

@@ -6,9 +6,8 @@ product and sum is in Backtrader's own order, so that cash and a number of units
 is rounded down are the same to the last bit.
 
 Nothing happens between rebalances but the fills of waiting orders and interest on
-borrowed shares, so that all other times are skipped. The account is valued at the ends
-of sessions, those between two changes together, and its drawdown is followed from bar
-to bar.
+borrowed shares, so that all other times are skipped. The bars between two changes are
+valued together, for the ends of sessions and for the drawdown.
 
 In the signatures ``p`` is the variant's row of parameters, ``w`` the account with its
 positions and waiting orders; ``layout`` names their columns.
@@ -20,11 +19,12 @@ from typing import Any
 
 import numpy as np
 
-from whatif_assets.engines.portfolio.broker import mark_before, value_of, work_until
+from whatif_assets.engines.portfolio.broker import work_until
 from whatif_assets.engines.portfolio.compiled import compiled
 from whatif_assets.engines.portfolio.layout import Log, Prices, Ranking, Work
 from whatif_assets.engines.portfolio.ordering import rebalance
 from whatif_assets.engines.portfolio.pairs import weigh_pair
+from whatif_assets.engines.portfolio.valuing import mark_before, value_of
 from whatif_assets.engines.portfolio.weighing import weigh
 
 
@@ -74,10 +74,8 @@ def work_stop(
 def finish(prices: Prices, p: Any, w: Work, equity: Any, counts: Any) -> None:
     """Value the account at the last sessions, and count the bars that are held."""
     mark_before(len(prices.close), prices, p, w, equity)
-    for at in range(len(equity)):
-        equity[at] -= p.shift
     counts.exposed = counts.held
-    for n in range(int(w.account[0].n_held)):
+    for n in range(w.account[0].n_held):
         s = w.held[n]
         counts.exposed += prices.n_bars[s] - w.book[s].first_bar
 
@@ -88,12 +86,15 @@ def begin(p: Any, w: Work, counts: Any) -> None:
     a = w.account[0]
     a.cash = a.value = p.cash + p.shift
     a.n_held, a.n_waiting, a.sent, a.marked, a.accrued = 0, 0, -1, 0, 0
-    a.side = a.hedge = a.valued = a.fallen = 0.0
+    a.n_chosen, a.n_long, a.valued = 0, 0, 0
+    a.side = a.hedge = a.fallen = 0.0
     a.peak = p.cash
+    w.is_held[:] = 0
     for s in range(len(w.book)):
         one = w.book[s]
-        one.held = one.entry = one.interest = one.profit = one.first_bar = 0.0
-        one.weight = one.target = one.chosen = 0.0
+        one.held = one.entry = one.interest = one.profit = 0.0
+        one.weight = one.target = 0.0
+        one.first_bar, one.chosen = 0, -1
     counts.traded = counts.trades = counts.wins = counts.first = counts.total = 0.0
     counts.squares = counts.rejected = counts.fills = counts.held = 0.0
     counts.least, counts.greatest = np.inf, -np.inf

@@ -12,10 +12,14 @@ from whatif_assets.domain.base.arrays import FloatArray
 
 Records = npt.NDArray[np.void]
 VALUED_TOGETHER = 512  # times, so that their values stay in the processor's cache
+AT_ONCE = 16  # of them, a divisor of their number
+PER_BLOCK = 64  # times whose lowest and highest closes are known, one of it too
 
 
-def _record(*names: str) -> np.dtype[np.void]:
-    return np.dtype([(name, np.float64) for name in names], align=True)
+def _record(*names: str, whole: tuple[str, ...] = ()) -> np.dtype[np.void]:
+    """Make a record of numbers, some of them whole."""
+    fields = [(name, np.int64 if name in whole else np.float64) for name in names]
+    return np.dtype(fields, align=True)
 
 
 # What a variant asks for: `RebalancingSettings` and those of its strategy as numbers,
@@ -81,18 +85,40 @@ ACCOUNT = _record(
     "valued",
     "peak",
     "fallen",
+    whole=(
+        "n_held",
+        "n_waiting",
+        "sent",
+        "marked",
+        "accrued",
+        "n_chosen",
+        "n_long",
+        "valued",
+    ),
 )
 
 # A symbol in an account: the position, its average price, interest not yet charged
 # to a fill, profit of the open trade net of costs, the bar on which the position
-# began; target weight and units at a rebalance; `chosen` where it has a weight.
+# began; target weight and units at a rebalance; the last row of the ranking in which it
+# was chosen to have a weight.
 POSITION = _record(
-    "held", "entry", "interest", "profit", "first_bar", "weight", "target", "chosen"
+    "held",
+    "entry",
+    "interest",
+    "profit",
+    "first_bar",
+    "weight",
+    "target",
+    "chosen",
+    whole=("first_bar", "chosen"),
 )
 
 # An order that waits: its symbol, signed size that is still to fill, price at its
 # decision, time of the bar that fills it, and its signed size when it was sent.
-ORDER = _record("symbol", "size", "close", "due", "whole")
+ORDER = _record("symbol", "size", "close", "due", "whole", whole=("symbol", "due"))
+
+# Kinds of orders at a rebalance, in the order in which they are sent; none for `KEEP`.
+EXIT, REDUCE, OTHER, KEEP = range(4)
 
 # A fill: time and bar of the symbol, signed size, price, commission and interest, the
 # part of them for closing, and by what fraction the price is worse.
@@ -110,8 +136,9 @@ class Prices(NamedTuple):
 
     ``group`` has the number of each symbol's group in the market.
     ``ends`` has the last time of each session of the backtest, or of the latest one
-    before it with bars, -1 where there is none; ``marks`` has the closes then, by
-    symbol and session, and ``closes`` all of them by symbol and time. ``day_times`` are
+    before it with bars, -1 where there is none. ``closes`` has the closes by symbol and
+    time, and some zeros after the last; ``lowest`` and ``highest`` have those of each
+    block of times, and are empty where sessions have few bars. ``day_times`` are
     the times at which some symbol has its first bar of a UTC day; they and ``days`` are
     empty where nobody pays interest. ``slippage`` and ``borrow`` (a day) are fractions
     by row of rates and symbol. ``impact`` has impact scales, and is empty where nobody
@@ -128,8 +155,9 @@ class Prices(NamedTuple):
     multiplier: FloatArray
     n_bars: npt.NDArray[np.int64]
     ends: npt.NDArray[np.int64]
-    marks: FloatArray
     closes: FloatArray
+    lowest: FloatArray
+    highest: FloatArray
     day_times: npt.NDArray[np.int64]
     group: npt.NDArray[np.int64]
     slippage: FloatArray
@@ -155,8 +183,13 @@ class Work(NamedTuple):
         Places in the ranking of the symbols that get a weight at a rebalance; S int64.
     parts
         Scratch space for weights, or for those of groups; S float64.
+    is_held
+        A bit for each symbol, 64 in a number: whether it is held; uint64.
+    kinds, number
+        Scratch space, which all variants share: symbols by kind of order, and how many
+        there are of each kind; (4, S) and 4 int64.
     values
-        Scratch space for values of an account at some times, which all variants share;
+        Scratch space, which all variants share, for values of an account at some times;
         float64.
     """
 
@@ -166,6 +199,9 @@ class Work(NamedTuple):
     held: npt.NDArray[np.int64]
     chosen: npt.NDArray[np.int64]
     parts: FloatArray
+    is_held: npt.NDArray[np.uint64]
+    kinds: npt.NDArray[np.int64]
+    number: npt.NDArray[np.int64]
     values: FloatArray
 
     @classmethod
@@ -179,6 +215,9 @@ class Work(NamedTuple):
             np.zeros(shape, dtype=np.int64),
             np.zeros(shape, dtype=np.int64),
             np.zeros(shape),
+            np.zeros((n_variants, n_symbols // 64 + 1), dtype=np.uint64),
+            np.zeros((KEEP + 1, n_symbols), dtype=np.int64),
+            np.zeros(KEEP + 1, dtype=np.int64),
             np.zeros(VALUED_TOGETHER),
         )
 

@@ -11,10 +11,15 @@ from typing import Any
 import numpy as np
 
 from whatif_assets.engines.portfolio.compiled import compiled
-from whatif_assets.engines.portfolio.layout import Prices, Ranking, Work
-
-KEEP, EXIT, REDUCE, OTHER = -1, 0, 1, 2
-
+from whatif_assets.engines.portfolio.layout import (
+    EXIT,
+    KEEP,
+    OTHER,
+    REDUCE,
+    Prices,
+    Ranking,
+    Work,
+)
 
 @compiled
 def rebalance(
@@ -22,33 +27,23 @@ def rebalance(
 ) -> None:
     """Send the orders that lead to the weights of the symbols that were chosen."""
     a = w.account[0]
-    _limit(row, prices, ranking, p, w)
+    if p.max_group_weight > 0:
+        _limit_groups(row, prices, ranking, p, w)
     if not _has_drifted(now, row, prices, ranking, p, w):
-        _forget_chosen(row, ranking, w)
         return
-    a.n_waiting = 0
-    exits = _aim(now, row, prices, ranking, p, w)
-    left = p.max_turnover * a.value if p.max_turnover > 0 else math.inf
-    for number in range(int(a.n_held)):
+    _aim(now, row, prices, ranking, p, w)
+    n, left = 0, p.max_turnover * a.value if p.max_turnover > 0 else math.inf
+    for number in range(a.n_held):
         s = w.held[number]
-        if prices.bar[now, s] >= 0 and w.book[s].chosen == 0:
-            left = _send(now, s, 0.0, left, prices, w)
-            exits += 1
+        is_left_out = (prices.bar[now, s] >= 0) & (w.book[s].chosen != row)
+        n, left = _send(n, now, s, 0.0, is_left_out, left, prices, w)
     if p.max_positions > 0:
-        _leave_out(row, int(p.max_positions - a.n_held) + exits, ranking, w)
+        _leave_out(p.max_positions - a.n_held + n + w.number[EXIT], w)
     for kind in (EXIT, REDUCE, OTHER):
-        for k in range(int(a.n_chosen)):
-            s = ranking.order[row, w.chosen[k]]
-            if w.book[s].weight == kind:
-                left = _send(now, s, w.book[s].target, left, prices, w)
-    _forget_chosen(row, ranking, w)
-    a.sent = now
-
-
-@compiled
-def _forget_chosen(row: int, ranking: Ranking, w: Work) -> None:
-    for k in range(int(w.account[0].n_chosen)):
-        w.book[ranking.order[row, w.chosen[k]]].chosen = 0
+        for k in range(w.number[kind]):
+            s = w.kinds[kind, k]
+            n, left = _send(n, now, s, w.book[s].target, True, left, prices, w)
+    a.n_waiting, a.sent = n, now
 
 
 @compiled
@@ -59,33 +54,37 @@ def _has_drifted(
     a = w.account[0]
     if p.drift == 0 or a.value <= 0:
         return True
-    for k in range(int(a.n_chosen)):
+    for k in range(a.n_chosen):
         s = int(ranking.order[row, w.chosen[k]])
         one, price = w.book[s], prices.close[now, s] * prices.multiplier[s]
-        if abs(one.weight - one.held * price / a.value) >= p.drift:
+        weight = _capped(one.weight, p)
+        if abs(weight - one.held * price / a.value) >= p.drift:
             return True
-    for n in range(int(a.n_held)):
+    for n in range(a.n_held):
         s = w.held[n]
         one, price = w.book[s], prices.close[now, s] * prices.multiplier[s]
-        is_left_out = prices.bar[now, s] >= 0 and one.chosen == 0
+        is_left_out = prices.bar[now, s] >= 0 and one.chosen != row
         if is_left_out and abs(one.held * price / a.value) >= p.drift:
             return True
     return False
 
 
 @compiled
-def _limit(row: int, prices: Prices, ranking: Ranking, p: Any, w: Work) -> None:
+def _capped(weight: float, p: Any) -> float:
+    """Cut a weight to what one symbol may have."""
+    return math.copysign(min(abs(weight), p.max_weight), weight)
+
+
+@compiled
+def _limit_groups(
+    row: int, prices: Prices, ranking: Ranking, p: Any, w: Work
+) -> None:
     """Cut weights to what one symbol may have, then scale what groups have."""
-    n = int(w.account[0].n_chosen)
-    for k in range(n):
-        one = w.book[ranking.order[row, w.chosen[k]]]
-        one.weight = math.copysign(min(abs(one.weight), p.max_weight), one.weight)
-    if p.max_group_weight <= 0:
-        return
-    totals = w.parts
+    n, totals = w.account[0].n_chosen, w.parts
     totals[:] = 0.0
     for k in range(n):
         s = ranking.order[row, w.chosen[k]]
+        w.book[s].weight = _capped(w.book[s].weight, p)
         totals[prices.group[s]] += abs(w.book[s].weight)
     for k in range(n):
         s = ranking.order[row, w.chosen[k]]
@@ -95,54 +94,70 @@ def _limit(row: int, prices: Prices, ranking: Ranking, p: Any, w: Work) -> None:
 
 
 @compiled
-def _aim(now: int, row: int, prices: Prices, ranking: Ranking, p: Any, w: Work) -> int:
-    """Turn weights into units, and note what kind of order leads there.
+def _aim(now: int, row: int, prices: Prices, ranking: Ranking, p: Any, w: Work) -> None:
+    """Turn weights into units, and list the symbols by what kind of order leads there.
 
-    Returns how many positions are to be closed.
+    No condition but the last jumps: the processor could not foresee where to.
     """
-    value, exits = w.account[0].value, 0
-    for k in range(int(w.account[0].n_chosen)):
-        s = int(ranking.order[row, w.chosen[k]])
+    value, number = w.account[0].value, w.number
+    number[:] = 0
+    for k in range(w.account[0].n_chosen):
+        s = ranking.order[row, w.chosen[k]]
         one, price = w.book[s], prices.close[now, s] * prices.multiplier[s]
-        nearby = abs(one.weight - one.held * price / value) < p.band
+        held, weight = one.held, _capped(one.weight, p)
         age = prices.bar[now, s] - one.first_bar
-        one.target = np.trunc(one.weight * value / price / p.lot) * p.lot
-        if one.held != 0 and p.max_holding > 0 and age >= p.max_holding:
-            one.weight, one.target = EXIT, 0.0
-        elif one.held != 0 and nearby:
-            one.weight = KEEP
-        elif one.held != 0 and one.target == 0:
-            one.weight = EXIT
-        elif one.held * one.target > 0 and abs(one.target) < abs(one.held):
-            one.weight = REDUCE
-        else:
-            one.weight = OTHER
-        exits += one.weight == EXIT
-    return exits
+        is_old = (p.max_holding > 0) & (age >= p.max_holding)
+        target = np.trunc(weight * value / price / p.lot) * p.lot
+        kind = OTHER
+        if (held * target > 0) & (abs(target) < abs(held)):
+            kind = REDUCE
+        if target == 0:
+            kind = EXIT
+        if abs(weight - held * price / value) < p.band:
+            kind = KEEP
+        if is_old:
+            kind = EXIT
+        if held == 0:
+            kind = OTHER
+        one.target = 0.0 if kind == EXIT else target
+        w.kinds[kind, number[kind]] = s
+        number[kind] += 1
 
 
 @compiled
-def _leave_out(row: int, room: int, ranking: Ranking, w: Work) -> None:
+def _leave_out(room: float, w: Work) -> None:
     """Leave out the positions to open that would be too many."""
-    for k in range(int(w.account[0].n_chosen)):
-        one = w.book[ranking.order[row, w.chosen[k]]]
-        if one.weight == OTHER and one.held == 0 and one.target != 0:
-            if room <= 0:
-                one.weight = KEEP
-            room -= 1
+    kept = 0
+    for k in range(w.number[OTHER]):
+        s = w.kinds[OTHER, k]
+        opens = w.book[s].held == 0 and w.book[s].target != 0
+        if not opens or room > 0:
+            w.kinds[OTHER, kept] = s
+            kept += 1
+        room -= opens
+    w.number[OTHER] = kept
 
 
 @compiled
 def _send(
-    now: int, s: int, target: float, left: float, prices: Prices, w: Work
-) -> float:
-    """Send one order, unless the limit on turnover is reached; what is left of it."""
+    n: int,
+    now: int,
+    s: int,
+    target: float,
+    is_wanted: bool,
+    left: float,
+    prices: Prices,
+    w: Work,
+) -> tuple[int, float]:
+    """Send an order after n others, unless the limit on turnover is reached.
+
+    Returns how many orders there are then, and what is left of the limit. The order is
+    written in any case, and the next one is written over it if it was not sent.
+    """
     size, close = target - w.book[s].held, prices.close[now, s]
     traded = abs(size) * close * prices.multiplier[s]
-    if size == 0 or (target != 0 and traded > left):
-        return left
-    order = w.waiting[int(w.account[0].n_waiting)]
+    sends = is_wanted & (size != 0) & ((target == 0) | (traded <= left))
+    order = w.waiting[n]
     order.symbol, order.size, order.close = s, size, close
     order.due = prices.following[now, s]
-    w.account[0].n_waiting += 1
-    return float(left - traded)
+    return n + sends, float(left - traded if sends else left)

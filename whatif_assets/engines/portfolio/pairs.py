@@ -36,7 +36,7 @@ def weigh_pair(row: int, ranking: Ranking, p: Any, w: Work) -> bool:
         return True
     part = p.gross / (1 + a.hedge)
     one.weight, other.weight = a.side * part, -a.side * part * a.hedge
-    one.chosen = other.chosen = 1
+    one.chosen = other.chosen = row
     w.chosen[0], w.chosen[1] = first, 1 - first
     a.n_chosen = 2
     return True

@@ -136,8 +136,8 @@ class Batch:
         ends = np.full(self.n_sessions, -1, dtype=np.int64)
         ends[sessions] = last
         ends = np.maximum.accumulate(ends)
-        marks = np.full((len(panel.sleeves), self.n_sessions), np.nan)
-        marks[:, ends >= 0] = panel.last_close[ends[ends >= 0]].T
+        closes = np.zeros((len(panel.sleeves), len(panel) + layout.AT_ONCE))
+        closes[:, : len(panel)] = panel.last_close.T
         borrows = bool((self.parameters["borrows"] > 0).any())
         days = panel.days if borrows else np.zeros((0, 0), dtype=np.int32)
         return Prices(
@@ -149,8 +149,9 @@ class Batch:
             multiplier=np.array([s.multiplier for s in panel.sleeves]),
             n_bars=np.array([len(s) for s in panel.sleeves], dtype=np.int64),
             ends=ends,
-            marks=marks,
-            closes=np.ascontiguousarray(panel.last_close.T),
+            closes=closes,
+            lowest=self._by_block(np.fmin, closes),
+            highest=self._by_block(np.fmax, closes),
             day_times=np.flatnonzero((days > 0).any(axis=1)),
             group=panel.groups,
             slippage=self._by_symbol(Costs.slippage),
@@ -160,6 +161,13 @@ class Batch:
             new_days=panel.new_days,
             volume=panel.spread("volume") if self._is_limited else np.zeros((0, 0)),
         )
+
+    def _by_block(self, extreme: np.ufunc, closes: FloatArray) -> FloatArray:
+        """Extreme closes by symbol and block; empty where blocks outlast sessions."""
+        if len(self.panel) < layout.PER_BLOCK * self.n_sessions:
+            return np.zeros((len(closes), 0))
+        starts = np.arange(0, len(self.panel), layout.PER_BLOCK)
+        return np.asarray(extreme.reduceat(closes[:, :len(self.panel)], starts, axis=1))
 
     def _by_symbol(self, rate: Callable[[Costs, str], float]) -> FloatArray:
         """Rates by row of rates and symbol."""

@@ -81,8 +81,8 @@ def _weigh_end(
         place = first + step * k
         one = w.book[ranking.order[row, place]]
         one.weight = step * gross * (1.0 if equal else parts[k]) / total
-        one.chosen = 1
-        w.chosen[int(a.n_chosen)] = place
+        one.chosen = row
+        w.chosen[a.n_chosen] = place
         a.n_chosen += 1
 
 
@@ -90,7 +90,7 @@ def _weigh_end(
 def _cancel_betas(row: int, ranking: Ranking, w: Work) -> None:
     """Scale both sides so that their betas cancel out, where both are above 0."""
     a = w.account[0]
-    n_long, n = int(a.n_long), int(a.n_chosen)
+    n_long, n = a.n_long, a.n_chosen
     long_beta = short_beta = 0.0
     for k in range(n):
         place = w.chosen[k]
