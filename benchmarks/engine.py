@@ -1,15 +1,16 @@
-"""Time the sweep engine: next to Backtrader and vectorbt, and at growing size.
+"""Time the sweep engine: next to other engines, and at growing size.
 
 Run ``python benchmarks/engine.py`` with the package installed and real one-minute bars
-in ``$WHATIF_MARKET_DATA`` (or ``../shared/market_data``). The pinned versions of
-vectorbt conflict with those of this project, so vectorbt gets its own environment at
-first use, ``benchmarks/.venv-peers``.
+in ``$WHATIF_MARKET_DATA`` (or ``../shared/market_data``). vectorbt and RaptorBT get
+environments of their own beside this file at first use.
 
 Every engine trades the same rule on the same bars: 100 shares, long if the average of
 20 closes is further above the close than a threshold, short if it is further below,
 filled at the next open, with 1 basis point of commission. A rate is bars times variants
 divided by seconds, from arrays in memory to the metrics. Compilation is done before the
-measurement, also for vectorbt.
+measurement, also for vectorbt. RaptorBT uses all cores, the others one. A run of it is
+long or short, so that it needs two runs for a variant; ``engine_peers.py`` says how
+both have the same profit.
 """
 
 from __future__ import annotations
@@ -42,7 +43,11 @@ from whatif_assets.engines.backtest import (
 )
 
 HERE = Path(__file__).parent
-VECTORBT = "vectorbt==1.2.0"
+PEERS = {
+    "vectorbt": ("vectorbt-rust", "vectorbt[rust]==1.2.0"),
+    "vectorbt-rust": ("vectorbt-rust", "vectorbt[rust]==1.2.0"),
+    "raptorbt": ("raptorbt", "raptorbt==0.13.4", "numpy"),
+}
 
 COSTS = Costs(commission_bps=1)
 CASH = 1_000_000.0
@@ -150,27 +155,25 @@ def by_backtrader(
     return time.perf_counter() - start, np.array(profits)
 
 
-def by_vectorbt(
-    sleeves: Sequence[Sleeve], variants: Sequence[Variant]
+def by_peer(
+    engine: str, sleeves: Sequence[Sleeve], variants: Sequence[Variant]
 ) -> tuple[float, np.ndarray[Any, Any]]:
-    """Time vectorbt in its own environment, with one thread."""
-    python = environment("peers", VECTORBT)
+    """Time vectorbt, with one thread, or RaptorBT in an environment of its own."""
+    python = environment(*PEERS[engine])
     with tempfile.TemporaryDirectory() as folder:
         task, answer = Path(folder) / "task.npz", Path(folder) / "answer.json"
         arrays = {
             f"{name}{number}": values
             for number, sleeve in enumerate(sleeves)
             for name, values in {
-                "open": sleeve.open,
-                "close": sleeve.close,
+                **sleeve.prices(),
                 "forecast": sleeve.columns["forecast"],
                 "ts": sleeve.ts,
-                "session": sleeve.session,
             }.items()
         }
         settings = np.array([variant.settings["threshold"] for variant in variants])
         np.savez(task, thresholds=settings, cash=CASH, fees=1e-4, size=100, **arrays)
-        command = [python, HERE / "vectorbt_sweep.py", task, answer]
+        command = [python, HERE / "engine_peers.py", engine, task, answer]
         subprocess.run([str(part) for part in command], check=True)
         done = json.loads(answer.read_text())
     return done["seconds"], np.array(done["pnl"])
@@ -196,9 +199,13 @@ def compare(name: str, sleeves: list[Sleeve], cores: int) -> list[dict[str, Any]
     for threads in (1, cores):
         taken = ours(sleeves, stopped, threads)[0]
         _add(f"whatif_assets, stops, {threads} thread(s)", len(stopped), taken, 0)
+    alone = len(sleeves) == 1
+    peers = {name: functools.partial(by_peer, name) for name in PEERS}
     for engine, run, number in (
-        ("Backtrader, 4 analyzers", by_backtrader, 4 if len(sleeves) == 1 else 1),
-        ("vectorbt", by_vectorbt, 1_000 if len(sleeves) == 1 else 200),
+        ("Backtrader, 4 analyzers", by_backtrader, 4 if alone else 1),
+        ("vectorbt, numba", peers["vectorbt"], 1_000 if alone else 200),
+        ("vectorbt, Rust", peers["vectorbt-rust"], 1_000 if alone else 200),
+        (f"RaptorBT, {cores} threads", peers["raptorbt"], 1_000 if alone else 200),
     ):
         # Use the same range of thresholds, because a high threshold trades less.
         places = (np.arange(number) + 0.5) / number * len(many)

@@ -48,7 +48,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from engine import best_of
+from engine import PEERS, best_of
 from measuring import environment, peak_memory
 from portfolio_data import (
     cells_in,
@@ -70,10 +70,6 @@ Floats = npt.NDArray[np.float64]
 
 HERE = Path(__file__).parent
 RULE = "rank_long_short"
-PEERS = {
-    "vectorbt": ("vectorbt-rust", "vectorbt[rust]==1.2.0"),
-    "raptorbt": ("raptorbt", "raptorbt==0.13.4", "numpy"),
-}
 
 GROWTH_VARIANTS = (1, 10, 100, 1_000, 10_000)
 GROWTH_SYMBOLS = (8, 29, 109, 500, 2_000)

@@ -206,25 +206,31 @@ class Accounts:
     bar_drawdown: FloatArray | None = None
 
     @functools.cached_property
-    def path(self) -> FloatArray:
-        """Starting cash followed by equity, (variants, sessions + 1)."""
-        return np.column_stack([self.start_cash, self.equity])
-
-    @functools.cached_property
     def returns(self) -> FloatArray:
         """Simple return of each session; NaN after the first session without money."""
-        path = self.path
-        alive = np.minimum.accumulate(path, axis=1)[:, :-1] > 0
-        returns = np.full(self.equity.shape, np.nan)
-        np.divide(self.equity, path[:, :-1], out=returns, where=alive)
-        return returns - 1.0
+        from whatif_assets.domain.accounts.paths import returns_of
+
+        return np.asarray(returns_of(*self._path))
 
     @functools.cached_property
-    def max_drawdown(self) -> FloatArray:
-        """Deepest fall from a peak, as a fraction of it; NaN without a session."""
+    def falls(self) -> tuple[FloatArray, FloatArray]:
+        """Deepest fall from a peak as a fraction of it, and the longest, in sessions.
+
+        The starting cash is the first peak; without a session, both are NaN.
+        """
+        from whatif_assets.domain.accounts.paths import falls
+
         if not self.equity.shape[1]:
-            return np.full(len(self.variants), np.nan)
-        return deepest_fall(self.path)
+            undefined = np.full(len(self.variants), np.nan)
+            return undefined, undefined
+        deepest, longest = falls(*self._path)
+        return deepest, longest
+
+    @property
+    def _path(self) -> tuple[FloatArray, FloatArray]:
+        """Starting cash and equity as the compiled loops read them."""
+        start = np.require(self.start_cash, np.float64, ["C", "W"])
+        return start, np.require(self.equity, np.float64, ["C", "W"])
 
     @functools.cached_property
     def tail(self) -> tuple[FloatArray, FloatArray]:

@@ -133,7 +133,7 @@ def max_drawdown(of: Accounts) -> FloatArray:
 
     The starting cash is the first peak; values are those at session ends.
     """
-    return of.max_drawdown
+    return of.falls[0]
 
 
 def max_drawdown_by_bar(of: Accounts) -> FloatArray:
@@ -150,13 +150,7 @@ def max_drawdown_length(of: Accounts) -> FloatArray:
 
     The starting cash is the first peak. The longest drawdown may not be the deepest.
     """
-    if not of.equity.shape[1]:
-        return _undefined(of)
-    path = of.path
-    below = path < np.maximum.accumulate(path, axis=1)
-    number = np.arange(path.shape[1])
-    at_peak = np.maximum.accumulate(np.where(below, 0, number), axis=1)
-    return np.asarray(np.max(number - at_peak, axis=1), dtype=np.float64)
+    return of.falls[1]
 
 
 def value_at_risk(of: Accounts) -> FloatArray:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from datetime import date
 from typing import Any, Literal, get_args, get_origin
 
@@ -30,9 +31,7 @@ class Settings(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _as_written(cls, value: Any, info: ValidationInfo) -> Any:
-        field = cls.model_fields.get(info.field_name or "")
-        if field is not None:
-            refuse_other_kind(value, _kinds(field.annotation))
+        refuse_other_kind(value, _kinds_of(cls, info.field_name or ""))
         return value
 
 
@@ -83,7 +82,14 @@ def format_value(value: Any) -> str:
     return str(value)
 
 
-def refuse_other_kind(value: Any, kinds: set[Any]) -> None:
+@functools.cache
+def _kinds_of(model: type[BaseModel], name: str) -> frozenset[Any]:
+    """Return the types of a field; any type where the model has no such field."""
+    field = model.model_fields.get(name)
+    return frozenset({object} if field is None else _kinds(field.annotation))
+
+
+def refuse_other_kind(value: Any, kinds: Set[Any]) -> None:
     """Raise when a value, or an item of a list or mapping, has a type not allowed.
 
     Parameters
@@ -100,6 +106,9 @@ def refuse_other_kind(value: Any, kinds: set[Any]) -> None:
     ValueError
         The message says what was found and how to write the allowed value.
     """
+    kind = type(value)
+    if kind in kinds and kind in _PLAIN and (kind not in _NUMBERS or _in_range(value)):
+        return  # as nearly always
     if isinstance(value, (list, tuple)) and tuple in kinds:
         for item in value:
             refuse_other_kind(item, kinds)
@@ -110,7 +119,7 @@ def refuse_other_kind(value: Any, kinds: set[Any]) -> None:
         _refuse_scalar(value, kinds)
 
 
-def _refuse_scalar(value: Any, kinds: set[Any]) -> None:
+def _refuse_scalar(value: Any, kinds: Set[Any]) -> None:
     found = f"found {str(value).lower() if isinstance(value, bool) else repr(value)}"
     if isinstance(value, bool) and bool not in kinds:
         if kinds & _NUMBERS:
@@ -133,6 +142,12 @@ def _refuse_scalar(value: Any, kinds: set[Any]) -> None:
         if date not in kinds:
             needed = "a number" if kinds & _NUMBERS else "true or false"
             raise ValueError(f"{found}, a text; {needed} is needed, without quotes.")
+
+
+def _in_range(value: float) -> bool:
+    """Whether a number is finite, and exact as a float if it is whole."""
+    is_whole = isinstance(value, int)
+    return abs(value) <= LARGEST_WHOLE if is_whole else math.isfinite(value)
 
 
 def _refuse_out_of_range(value: float, found: str) -> None:

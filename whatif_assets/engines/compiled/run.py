@@ -9,8 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, fields
-from operator import attrgetter
+from dataclasses import dataclass
 from typing import Any
 
 import joblib
@@ -21,10 +20,10 @@ from whatif_assets.domain.accounts.costs import Costs
 from whatif_assets.domain.accounts.job import Run, Variant
 from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.base.arrays import FloatArray
-from whatif_assets.domain.strategies import RuleSettings, TradingRule
-from whatif_assets.domain.strategies.buy_and_hold import ALL
+from whatif_assets.domain.strategies import RuleSettings
 from whatif_assets.engines.compiled import layout
 from whatif_assets.engines.compiled.compiling import one_by_one, side_by_side
+from whatif_assets.engines.compiled.encoding import Rule, encode, rates
 from whatif_assets.engines.compiled.lanes import LANES
 from whatif_assets.engines.compiled.layout import Bars, Series
 from whatif_assets.engines.compiled.outcome import Outcome, Records
@@ -35,11 +34,6 @@ _DAY = 86_400_000_000
 _VARIANTS_PER_TASK = 256
 # An unused lane costs as much as a used one, so lanes need this many variants.
 _LEAST_FOR_LANES = 8
-
-_SHARED = frozenset(RuleSettings.model_fields)
-_COSTS = attrgetter(*(field.name for field in fields(Costs)))
-
-Rule = type[TradingRule[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,31 +68,15 @@ class Batch:
             A setting is unknown or has a wrong value.
         """
         assert kind.rule is not None
-        rule = kind.rule
-        names = rule.Settings.model_fields
-        own = attrgetter("__class__", *(name for name in names if name not in _SHARED))
-        shared = attrgetter(*(name for name in names if name in _SHARED))
-        # Caches, because the variants of a sweep differ in few settings.
-        signals: dict[Any, tuple[Any, tuple[float, float]]] = {}
-        rest: dict[Any, tuple[float, ...]] = {}
-        groups: dict[Any, tuple[RuleSettings, list[int]]] = {}
-        rows = []
-        for row, variant in enumerate(variants):
-            settings: Any = kind.settings(variant.settings)
-            of_rule, common = own(settings), (shared(settings), _COSTS(variant.costs))
-            if of_rule not in signals:
-                signals[of_rule] = rule.series_key(settings), rule.thresholds(settings)
-            if common not in rest:
-                rest[common] = _encoded(settings, variant.costs)
-            key, thresholds = signals[of_rule]
-            groups.setdefault(key, (settings, []))[1].append(row)
-            rows.append((variant.cash, *thresholds, *rest[common]))
-        return cls(
-            rule,
-            np.array(rows, dtype=layout.PARAMETERS),
-            {n: v.costs for n, v in enumerate(variants) if v.costs.differ_by_symbol},
-            [(settings, np.array(some)) for settings, some in groups.values()],
-        )
+        parameters, groups = encode(kind, kind.rule, variants)
+        costs = {id(variant.costs): variant.costs for variant in variants}
+        differ = {key for key, some in costs.items() if some.differ_by_symbol}
+        by_symbol = {
+            row: variant.costs
+            for row, variant in enumerate(variants)
+            if differ and id(variant.costs) in differ
+        }
+        return cls(kind.rule, parameters, by_symbol, groups)
 
     def parameters_of(self, symbol: str) -> Records:
         """Return the parameters with the rates of a symbol."""
@@ -106,75 +84,8 @@ class Batch:
             return self.parameters
         own = self.parameters.copy()
         for row, costs in self.by_symbol.items():
-            own["slippage"][row], own["borrow"][row] = _rates(costs, symbol)
+            own["slippage"][row], own["borrow"][row] = rates(costs, symbol)
         return own
-
-
-def _rates(costs: Costs, symbol: str) -> tuple[float, float]:
-    """Return slippage, and the interest on borrowed shares a day, as fractions."""
-    return costs.slippage(symbol), costs.borrow(symbol) / 365.0
-
-
-def _encoded(settings: RuleSettings, costs: Costs) -> tuple[float, ...]:
-    """Encode the parameters after the thresholds, in the order of ``layout``."""
-    return (
-        *_sizing(settings),
-        settings.direction != "short",
-        settings.direction != "long",
-        settings.reversal == "one_order" and settings.cool_down == 0,
-        settings.min_holding,
-        settings.max_holding,
-        settings.cool_down,
-        settings.stop_loss,
-        settings.take_profit,
-        settings.trailing_stop / 100,
-        settings.reads_the_clock,
-        settings.no_entry_first,
-        settings.no_entry_last,
-        settings.flat_before_close,
-        costs.commission_bps / 1e4,
-        costs.per_share,
-        *costs.tier_steps,
-        costs.commission_minimum,
-        *_rates(costs, ""),
-        costs.commission_per_order,
-        costs.impact,
-        bool(costs.half_spread_fact),
-        *costs.cash_rates,
-        costs.earns,
-        *_work_flags(settings, costs),
-    )
-
-
-def _work_flags(settings: RuleSettings, costs: Costs) -> tuple[bool, bool, bool]:
-    """Return the flags ``watches``, ``protects`` and ``simple`` of ``layout``."""
-    protects = any((settings.stop_loss, settings.take_profit, settings.trailing_stop))
-    watches = protects or any((settings.max_holding, settings.flat_before_close))
-    simple = not (
-        watches
-        or settings.reads_the_clock
-        or settings.min_holding
-        or settings.cool_down
-        or any(costs.tier_steps)
-        or costs.borrows
-        or costs.impact
-        or costs.half_spread_fact
-        or costs.earns
-        or settings.reversal != "one_order"
-        or _sizing(settings)[0] == layout.ALL_CASH
-    )
-    return watches, protects, simple
-
-
-def _sizing(settings: RuleSettings) -> tuple[int, float]:
-    size: Any = settings.size
-    if settings.notional:
-        return layout.NOTIONAL, settings.notional
-    if settings.equity_percent:
-        return layout.EQUITY_PERCENT, settings.equity_percent
-    if size == ALL:
-        return layout.ALL_CASH, 0.0
-    return layout.SHARES, size
 
 
 def run(

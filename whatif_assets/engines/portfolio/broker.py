@@ -27,6 +27,7 @@ _with_impact = compiled(slippage_with_impact)
 _by_share = compiled(commission_by_share)
 _units_of_volume = compiled(units_of_volume)
 _interest_on_cash = compiled(interest_on_cash)
+_lowest_bit: Any = trailing_zeros
 
 
 @compiled
@@ -268,7 +269,7 @@ def _list_held(w: Work) -> None:
     for at in range(len(w.is_held)):
         bits = w.is_held[at]
         while bits != 0:
-            w.held[n] = 64 * at + np.int64(trailing_zeros(bits))
+            w.held[n] = 64 * at + np.int64(_lowest_bit(bits))
             bits &= bits - np.uint64(1)
             n += 1
     w.account[0].n_held = n

@@ -21,6 +21,7 @@ from whatif_assets.engines.portfolio.layout import (
     Work,
 )
 
+
 @compiled
 def rebalance(
     now: int, row: int, prices: Prices, ranking: Ranking, p: Any, w: Work
@@ -76,9 +77,7 @@ def _capped(weight: float, p: Any) -> float:
 
 
 @compiled
-def _limit_groups(
-    row: int, prices: Prices, ranking: Ranking, p: Any, w: Work
-) -> None:
+def _limit_groups(row: int, prices: Prices, ranking: Ranking, p: Any, w: Work) -> None:
     """Cut weights to what one symbol may have, then scale what groups have."""
     n, totals = w.account[0].n_chosen, w.parts
     totals[:] = 0.0

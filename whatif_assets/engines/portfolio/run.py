@@ -167,7 +167,9 @@ class Batch:
         if len(self.panel) < layout.PER_BLOCK * self.n_sessions:
             return np.zeros((len(closes), 0))
         starts = np.arange(0, len(self.panel), layout.PER_BLOCK)
-        return np.asarray(extreme.reduceat(closes[:, :len(self.panel)], starts, axis=1))
+        return np.asarray(
+            extreme.reduceat(closes[:, : len(self.panel)], starts, axis=1)
+        )
 
     def _by_symbol(self, rate: Callable[[Costs, str], float]) -> FloatArray:
         """Rates by row of rates and symbol."""

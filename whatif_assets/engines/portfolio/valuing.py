@@ -121,12 +121,10 @@ def _stays_within(block: int, prices: Prices, p: Any, w: Work) -> bool:
     for n in range(a.n_held):
         s = w.held[n]
         units = w.book[s].held * prices.multiplier[s]
-        at_lowest, at_highest = (
-            units * prices.lowest[s, block],
-            units * prices.highest[s, block],
-        )
-        low += min(at_lowest, at_highest)
-        high += max(at_lowest, at_highest)
-        size += max(abs(at_lowest), abs(at_highest))
-    away = size * _ROUNDING
-    return a.peak > 0 and high + away <= a.peak and low - away >= a.peak * (1.0 - a.fallen)
+        lowest = units * prices.lowest[s, block]
+        highest = units * prices.highest[s, block]
+        low += min(lowest, highest)
+        high += max(lowest, highest)
+        size += max(abs(lowest), abs(highest)) + abs(units * w.book[s].entry)
+    away, floor = size * _ROUNDING, a.peak * (1.0 - a.fallen)
+    return bool(a.peak > 0 and high + away <= a.peak and low - away >= floor)

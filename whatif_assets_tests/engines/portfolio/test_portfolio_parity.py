@@ -164,6 +164,25 @@ def test_the_drawdown_by_bar_is_that_of_backtraders_analyzer(sides: str) -> None
     assert by_bar > table["max_drawdown"] > 0
 
 
+@pytest.mark.parametrize("sides", ["long", "long_short"])
+def test_the_drawdown_is_that_of_backtrader_where_stretches_of_bars_are_skipped(
+    sides: str,
+) -> None:
+    few = random_panel(5, 70, 512)
+    many = [dataclasses.replace(s, session=s.session // 64) for s in few]
+    own = {"sides": sides, "rebalance": "bars", "every": 9}
+    variants = [Variant(str(n), {**own, "count": n}, cash=1e6) for n in (2, 20, 66)]
+    (by_bar,) = sweep(few, STRATEGY, variants)
+    (by_block,) = sweep(many, STRATEGY, variants)
+    np.testing.assert_array_equal(by_block.bar_drawdown, by_bar.bar_drawdown)
+    np.testing.assert_array_equal(by_block.equity[:, -1], by_bar.equity[:, -1])
+    theirs = run_backtests(many, STRATEGY, variants[1:], reference=True)
+    np.testing.assert_allclose(
+        by_block.bar_drawdown[1:], theirs.bar_drawdown, rtol=1e-9
+    )
+    np.testing.assert_allclose(by_block.equity[1:], theirs.total_equity, rtol=1e-12)
+
+
 def test_accounts_of_single_symbols_have_no_drawdown_by_bar() -> None:
     sleeves = random_panel(5, 2, 60)
     (accounts,) = sweep(sleeves, "buy_and_hold", [Variant("-", {}, Costs(), 1e5)])
