@@ -69,14 +69,9 @@ def raptorbt(task: Any, number: int, thresholds: Floats) -> Floats:
     """
     import raptorbt as rbt  # type: ignore[import-not-found]
 
-    size, cash, forecast = (
-        float(task["size"]),
-        float(task["cash"]),
-        task[f"forecast{number}"],
-    )
-    names = ("open", "high", "low", "close", "volume")
-    ts, *prices = task[f"ts{number}"] * 1_000, *(task[f"{n}{number}"] for n in names)
-    part = 1.5 * size * prices[0] / cash
+    size, cash = float(task["size"]), float(task["cash"])
+    names = ("ts", "open", "high", "low", "close", "volume", "forecast")
+    ts, *prices, forecast = (task[f"{name}{number}"] for name in names)
     config = rbt.BacktestConfig(
         initial_capital=cash,
         fees=float(task["fees"]),
@@ -84,25 +79,19 @@ def raptorbt(task: Any, number: int, thresholds: Floats) -> Floats:
         apply_slippage=False,
         fill_timing="next_bar_open",
     )
-    lots = rbt.InstrumentConfig(lot_size=size)
+    sized = {
+        "config": config,
+        "position_sizes": 1.5 * size * prices[0] / cash,
+        "instrument_config": rbt.InstrumentConfig(lot_size=size),
+    }
     items = []
     for at, threshold in enumerate(thresholds):
         above, below = forecast > threshold, forecast < -threshold
         for side, entries, exits in ((1, above, below), (-1, below, above)):
-            items.append(
-                rbt.BatchSingleItem(
-                    f"{at}",
-                    entries,
-                    exits,
-                    direction=side,
-                    config=config,
-                    position_sizes=part,
-                    instrument_config=lots,
-                )
-            )
+            items.append(rbt.BatchSingleItem(f"{at}", entries, exits, side, **sized))
     profits = np.zeros(len(thresholds))
-    for at, result in rbt.batch_single_backtest(ts, *prices, items, config):
-        profits[int(at)] += sum(trade.pnl for trade in result.trades())
+    for name, result in rbt.batch_single_backtest(ts * 1_000, *prices, items, config):
+        profits[int(name)] += sum(trade.pnl for trade in result.trades())
     return profits
 
 
