@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -33,6 +34,7 @@ BACKENDS = ("local", "spark")
 SparkOf = Callable[[], "SparkSession"]
 # Fits with some settings on the rows of the mask with a number.
 Fitter = Callable[[BaseModel, int], Model]
+Item = TypeVar("Item")
 Fit = TypeVar("Fit")
 
 
@@ -105,6 +107,7 @@ def fit_parts(
     parts: Sequence[str],
     backend: str,
     spark: SparkOf | None = None,
+    threads: int = 0,
 ) -> dict[str, Fit]:
     """Fit the models of several parts of the symbols, several at a time.
 
@@ -116,6 +119,8 @@ def fit_parts(
         Names of the parts.
     backend, spark
         As for `fit`.
+    threads
+        Threads of the fit of a single part.
 
     Returns
     -------
@@ -123,10 +128,42 @@ def fit_parts(
         What ``fit_part`` returned, by part, in order.
     """
     if len(parts) == 1:
-        return {part: fit_part(part, 0) for part in parts}
+        return {part: fit_part(part, threads) for part in parts}
     with ThreadPoolExecutor(parallel_fits(backend, spark)) as pool:
         fitted = pool.map(lambda part: fit_part(part, 1), parts)
         return dict(zip(parts, fitted, strict=True))
+
+
+def fits_ahead(
+    fit_one: Callable[[Item], Fit], items: Iterable[Item], at_once: int
+) -> Iterator[Fit]:
+    """Fit several items at a time, and yield what was fitted in their order.
+
+    No more than ``at_once`` items are taken before what they became is asked for, so
+    that few training sets are in memory.
+
+    Parameters
+    ----------
+    fit_one
+        Fits an item.
+    items
+        What to fit on; taken one by one, in this thread.
+    at_once
+        Number of fits at the same time; the first error ends all.
+    """
+    if at_once < 2:
+        yield from map(fit_one, items)
+        return
+    pool, waiting = ThreadPoolExecutor(at_once), deque[Future[Fit]]()
+    try:
+        for item in items:
+            waiting.append(pool.submit(fit_one, item))
+            if len(waiting) == at_once:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ import pandas as pd
 
 from whatif_assets.domain.base.arrays import Mask
 from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.domain.models.purging import Spans
 
 MOST_FOLDS = 500
 
@@ -280,56 +281,8 @@ def training_rows(frame: pd.DataFrame, fold: Fold, embargo: int) -> Mask:
     BadInput
         The embargo is negative.
     """
-    _check_embargo(embargo)
-    day = pd.to_datetime(frame["session"]).to_numpy(dtype="datetime64[D]")
-    train = np.isin(day, np.array(fold.train, dtype="datetime64[D]"))
-    tested = np.isin(day, np.array(fold.test, dtype="datetime64[D]"))
-    starts = np.array([block[0] for block in fold.blocks], dtype="datetime64[D]")
-    begun = np.searchsorted(starts, day, side="right")  # blocks, by a row's session
-    spans = frame[["ts", "label_ts"]]
-    for number in range(1, len(starts) + 1):
-        before, after = train & (begun == number - 1), train & (begun == number)
-        block, until = (
-            spans[tested & here] for here in (begun == number, begun <= number)
-        )
-        train &= ~before | _ends_before(frame, before, block, embargo)
-        train &= ~after | _starts_after(frame, after, until, embargo)
-    return train
-
-
-def _ends_before(
-    frame: pd.DataFrame, rows: Mask, test: pd.DataFrame, embargo: int
-) -> Mask:
-    """Return which of the rows before a test know nothing of it."""
-    kept, label_ts = rows.copy(), frame["label_ts"]
-    if len(test):
-        kept &= ~(label_ts >= test["ts"].min()).to_numpy()
-    kept = _without_nearest(frame, kept, embargo, ascending=False)
-    if kept.any() and not len(test):
-        # An embargo in bars says when most labels end; their spans say when each does.
-        kept &= ~(label_ts > frame.loc[rows, "ts"].max()).to_numpy()
-    return kept
-
-
-def _starts_after(
-    frame: pd.DataFrame, rows: Mask, test: pd.DataFrame, embargo: int
-) -> Mask:
-    """Return which of the rows after tests begin when all their labels have ended."""
-    kept = rows.copy()
-    if len(test):
-        ends = test[["ts", "label_ts"]].max().max()
-        kept &= ~(frame["ts"] <= ends).to_numpy()
-    return _without_nearest(frame, kept, embargo, ascending=True)
-
-
-def _without_nearest(
-    frame: pd.DataFrame, rows: Mask, number: int, ascending: bool
-) -> Mask:
-    """Leave out the first rows of each symbol, or the last if not ascending."""
-    place = frame.loc[rows].groupby("symbol")["ts"].rank(ascending=ascending)
-    kept = rows.copy()
-    kept[np.flatnonzero(rows)[place.to_numpy() <= number]] = False
-    return kept
+    check_embargo(embargo)
+    return Spans.of(frame).training_rows(fold, embargo)
 
 
 def cv_folds(rows: pd.DataFrame, n: int, embargo: int) -> list[tuple[Mask, Mask]]:
@@ -360,7 +313,7 @@ def cv_folds(rows: pd.DataFrame, n: int, embargo: int) -> list[tuple[Mask, Mask]
         The number of folds is below 1, the embargo is negative, or there are too few
         distinct times for n folds and the embargo.
     """
-    _check_embargo(embargo)
+    check_embargo(embargo)
     ts = rows["ts"].to_numpy(dtype="datetime64[us]")
     times, at = np.unique(ts, return_inverse=True)
     edges = [len(times) * block // (n + 1) for block in range(1, n + 2)]
@@ -381,7 +334,8 @@ def cv_folds(rows: pd.DataFrame, n: int, embargo: int) -> list[tuple[Mask, Mask]
     ]
 
 
-def _check_embargo(embargo: int) -> None:
+def check_embargo(embargo: int) -> None:
+    """Raise BadInput for an embargo below 0."""
     if embargo < 0:
         raise BadInput(
             f"evaluation: embargo: found {embargo}; it must be at least 0 bars."
