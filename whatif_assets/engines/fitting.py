@@ -182,14 +182,15 @@ def fitter(
     """Yield a function that fits a model on the rows of one of the masks."""
     seed %= 2**31
     if backend == "local":
-        yield lambda settings, number: chosen.fit_local(
-            x[masks[number]],
-            y[masks[number]],
-            settings,
-            seed,
-            threads,
-            None if weights is None else weights[masks[number]],
-        )
+
+        def _fit_locally(settings: BaseModel, number: int) -> Model:
+            mask = masks[number]
+            own = None if weights is None else weights[mask]
+            # Rows one after the other in memory, as a mask returns them.
+            rows = np.ascontiguousarray(x) if mask.all() else x[mask]
+            return chosen.fit_local(rows, y[mask], settings, seed, threads, own)
+
+        yield _fit_locally
         return
     session = _session(backend, spark)
     if chosen.fit_spark is None:
@@ -241,7 +242,11 @@ def check_rows(x: FloatArray, y: FloatArray, weights: FloatArray | None) -> None
             f"model: found features of shape {x.shape} and labels of shape {y.shape}; "
             "give n rows of k features and n labels, n and k at least 1."
         )
-    unknown = ~(np.isfinite(x).all(axis=1) & np.isfinite(y))
+    unknown = np.zeros(0, dtype=bool)
+    with np.errstate(over="ignore", invalid="ignore"):
+        finite = np.isfinite(x.sum() + y.sum())  # found without a mask of all
+    if not finite:
+        unknown = ~(np.isfinite(x).all(axis=1) & np.isfinite(y))
     if unknown.any():
         raise BadInput(
             f"model: {int(unknown.sum())} of {len(y)} rows, the first is row "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from whatif_assets.domain.base.arrays import FloatArray
+from whatif_assets.domain.base.arrays import FloatArray, IntArray
 
 # Rows are added up in blocks, so that rounding errors stay small.
 BLOCK = 512
@@ -151,3 +151,42 @@ def descend(
         if change <= TOLERANCE * size:
             break
     return b
+
+
+@numba.njit(cache=True, nogil=True)
+def center_and_deviation(
+    x: FloatArray,
+) -> tuple[FloatArray, FloatArray]:  # pragma: no cover
+    """Compute mean and population deviation of each column, row after row.
+
+    Additions are in NumPy's order for rows that lie one after the other in memory, but
+    without arrays of all differences and squares.
+    """
+    rows, columns = x.shape
+    center, scale = np.zeros(columns), np.zeros(columns)
+    for row in range(rows):
+        for i in range(columns):
+            center[i] += x[row, i]
+    center /= rows
+    for row in range(rows):
+        for i in range(columns):
+            apart = x[row, i] - center[i]
+            scale[i] += apart * apart
+    return center, np.sqrt(scale / rows)
+
+
+@numba.njit(cache=True, nogil=True)
+def standardise(
+    x: FloatArray,
+    used: IntArray,
+    center: FloatArray,
+    scale: FloatArray,
+    out: FloatArray,
+) -> None:  # pragma: no cover
+    """Write some columns, less their centers and divided by their scales, as rows."""
+    for start in range(0, len(x), BLOCK):
+        stop = min(start + BLOCK, len(x))
+        for place in range(len(used)):
+            i = used[place]
+            for row in range(start, stop):
+                out[place, row] = (x[row, i] - center[i]) / scale[i]

@@ -11,12 +11,7 @@ from pydantic import Field
 
 from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.base.settings import Settings
-from whatif_assets.domain.models.portable import (
-    ROWS_AT_ONCE,
-    ROWS_PER_THREAD,
-    Linear,
-    shares,
-)
+from whatif_assets.domain.models.portable import ROWS_PER_THREAD, Linear, shares
 from whatif_assets.domain.models.spark_rows import WEIGHT, weight_column
 from whatif_assets.domain.models.weights import center_and_scale
 
@@ -62,14 +57,14 @@ def linear(
         n weights of 0 or more, by which all means are weighed; None if all rows count
         the same.
     """
+    from whatif_assets.domain.models._moments import standardise
+
     center, scale = center_and_scale(x, weights)
     level, unit = center_and_scale(y, weights)
     level, unit = float(level), float(unit) or 1.0
     used = scale > 0
     columns = np.empty((int(used.sum()) + 1, len(x)))
-    for start in range(0, len(x), ROWS_AT_ONCE):  # which fit into a cache
-        rows = slice(start, start + ROWS_AT_ONCE)
-        columns[:-1, rows] = ((x[rows, used] - center[used]) / scale[used]).T
+    standardise(x, np.flatnonzero(used), center, scale, columns)
     columns[-1] = (y - level) / unit
     moments = mean_products(columns, weights, threads)
     standardised = np.zeros(x.shape[1])

@@ -7,6 +7,7 @@ import pytest
 
 from whatif_assets.domain.models.linear import mean_products
 from whatif_assets.domain.models.penalties import Standardised
+from whatif_assets.domain.models.weights import center_and_scale
 
 
 @pytest.mark.parametrize("rows", [1, 7, 128, 129, 2_051, 45_003])
@@ -38,3 +39,13 @@ def test_features_are_scaled_and_constant_ones_left_out(order: str) -> None:
     center, scale = x.mean(axis=0)[found.used], x.std(axis=0)[found.used]
     np.testing.assert_array_equal(found.rows[:, :-1], (varying - center) / scale)
     assert (found.rows[:, -1] == 1).all()
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("columns", [1, 2, 300])
+def test_centers_and_scales_have_the_bits_of_numpy(order: str, columns: int) -> None:
+    draw = np.random.default_rng(columns)
+    x = np.asarray(draw.normal(3, 1e-3, size=(2_051, columns)), order=order)
+    center, scale = center_and_scale(x, None)
+    assert center.tobytes() == x.mean(axis=0).tobytes()
+    assert scale.tobytes() == x.std(axis=0).tobytes()
