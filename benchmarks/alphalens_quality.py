@@ -1,4 +1,4 @@
-"""The forecast quality of ``model_quality.py`` in alphalens; in an environment of its own."""
+"""Forecast quality in alphalens, for ``model_quality.py``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BINS = 10
 def coefficient(rows: pd.DataFrame) -> float:
     """Compute coefficients, returns by decile, autocorrelation and turnover."""
     rows = rows.set_index(["ts", "symbol"]).rename_axis(["date", "asset"])
-    returns = rows[["5min"]]
+    returns = rows[["5m"]]
     # Quantiles over all rows, as the bins of the platform.
     factor = get_clean_factor(
         rows["factor"], returns, quantiles=BINS, groupby=None, max_loss=1.0
@@ -28,7 +28,7 @@ def coefficient(rows: pd.DataFrame) -> float:
     performance.factor_rank_autocorrelation(factor)
     for quantile in (1, BINS):
         performance.quantile_turnover(factor["factor_quantile"], quantile)
-    return float(coefficients["5min"].mean())
+    return float(coefficients["5m"].mean())
 
 
 def main() -> None:

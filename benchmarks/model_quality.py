@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-
 from measuring import environment
+
 from whatif_assets.domain.bars.bar_size import BarSize
 from whatif_assets.domain.forecast_quality.bins import binned
 from whatif_assets.domain.forecast_quality.forward_returns import (
@@ -43,9 +43,9 @@ def market(rows: pd.DataFrame) -> tuple[pd.DataFrame, Array]:
     close = 100 * np.exp(moves.groupby(bars["symbol"]).cumsum().to_numpy())
     bars = bars.assign(open=close, high=close, low=close, close=close, counted=True)
     later = bars.groupby(["symbol", "session"])["close"].shift(-HORIZON)
-    bars["5min"] = later / bars["close"] - 1
+    bars["5m"] = later / bars["close"] - 1
     noise = rng.normal(0, 1e-3, len(bars))
-    return bars, 0.02 * bars["5min"].fillna(0).to_numpy() + noise
+    return bars, 0.02 * bars["5m"].fillna(0).to_numpy() + noise
 
 
 def by_the_platform(bars: pd.DataFrame, forecasts: Array) -> float:
@@ -98,7 +98,7 @@ def by_alphalens(rows: pd.DataFrame) -> dict[str, float]:
     python, code = environment("alphalens", *ALPHALENS), "alphalens_quality.py"
     with tempfile.TemporaryDirectory() as folder:
         task, answer = Path(folder) / "rows.parquet", Path(folder) / "answer.json"
-        rows[["symbol", "ts", "factor", "5min"]].to_parquet(task)
+        rows[["symbol", "ts", "factor", "5m"]].to_parquet(task)
         command = [python, Path(__file__).with_name(code), task, answer]
         subprocess.run([str(part) for part in command], check=True)
         found: dict[str, float] = json.loads(answer.read_text())
