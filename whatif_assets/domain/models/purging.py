@@ -6,16 +6,13 @@ The span of a row is from its bar to the last bar that its label reads.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from whatif_assets.domain.base.arrays import IntArray, Mask
-
-if TYPE_CHECKING:
-    from whatif_assets.domain.models.windows import Fold
+from whatif_assets.domain.models.windows import Fold, check_embargo
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,3 +95,35 @@ class Spans:
         kept = rows.copy()
         kept[chosen[place < number]] = False
         return kept
+
+
+def training_rows(frame: pd.DataFrame, fold: Fold, embargo: int) -> Mask:
+    """Rows that a fold may train on without knowledge of its test sessions.
+
+    Parameters
+    ----------
+    frame
+        Columns ``symbol``, ``ts``, ``session`` and ``label_ts`` (NaT without a label),
+        in any order. The rows of tested sessions, if there are any, mark the start and
+        the end of each block of tested sessions; otherwise, the last bar of the
+        training sessions before a block marks its start.
+    fold
+        Training and test sessions.
+    embargo
+        Number of bars of each symbol to leave out before each block of tested sessions
+        and after it; at least the horizon of the label.
+
+    Returns
+    -------
+    ndarray of bool
+        True for rows of the training sessions that are outside the embargo and whose
+        span, from the bar to ``label_ts``, has no time in common with the spans of
+        tested rows.
+
+    Raises
+    ------
+    BadInput
+        The embargo is negative.
+    """
+    check_embargo(embargo)
+    return Spans.of(frame).training_rows(fold, embargo)

@@ -15,7 +15,6 @@ import pandas as pd
 
 from whatif_assets.domain.base.arrays import Mask
 from whatif_assets.domain.base.errors import BadInput
-from whatif_assets.domain.models.purging import Spans
 
 MOST_FOLDS = 500
 
@@ -251,38 +250,6 @@ def _whole(count: float, name: str) -> int:
             "sessions, at least 1."
         )
     return int(count)
-
-
-def training_rows(frame: pd.DataFrame, fold: Fold, embargo: int) -> Mask:
-    """Rows that a fold may train on without knowledge of its test sessions.
-
-    Parameters
-    ----------
-    frame
-        Columns ``symbol``, ``ts``, ``session`` and ``label_ts`` (NaT without a label),
-        in any order. The rows of tested sessions, if there are any, mark the start and
-        the end of each block of tested sessions; otherwise, the last bar of the
-        training sessions before a block marks its start.
-    fold
-        Training and test sessions.
-    embargo
-        Number of bars of each symbol to leave out before each block of tested sessions
-        and after it; at least the horizon of the label.
-
-    Returns
-    -------
-    ndarray of bool
-        True for rows of the training sessions that are outside the embargo and whose
-        span, from the bar to ``label_ts``, has no time in common with the spans of
-        tested rows.
-
-    Raises
-    ------
-    BadInput
-        The embargo is negative.
-    """
-    check_embargo(embargo)
-    return Spans.of(frame).training_rows(fold, embargo)
 
 
 def cv_folds(rows: pd.DataFrame, n: int, embargo: int) -> list[tuple[Mask, Mask]]:
