@@ -1,8 +1,10 @@
-"""Time fitting and scoring of each algorithm, beside the bare library.
+"""Time models and what is measured of them, beside the bare library.
 
 Run ``python benchmarks/models.py`` with the package installed; ``--json FILE`` writes
-the rows. The data is generated: 29 symbols, 29 sessions of 390 bars, 20 features, and
-labels of which the features explain little, as is usual.
+the rows. They are fit and score of each algorithm, fits on Spark, the folds of
+combinatorial cross-validation (``model_folds.py``), and the quality of forecasts
+(``model_quality.py``). The data is generated: 29 symbols, 29 sessions of 390 bars, 20
+features, and labels of which the features explain little, as is usual.
 
 Both sides get the same arrays and settings, and all cores, and take turns; each time is
 the best of several. Our fit ends with portable arrays, and our score with forecasts of
@@ -15,12 +17,14 @@ What differs:
   ``StandardScaler``, which is part of the time. Elastic nets stop at the tolerance
   that is named; ours are exact.
 - An estimator by its import path runs in a process of its own. Its rows are copied
-  there, and the forecasts back.
+  into memory that this process sees, and the forecasts back.
+- The folds of boosted trees run once, and not in turns; so do fits on Spark.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -29,6 +33,9 @@ from pathlib import Path
 from typing import Any
 
 import lightgbm
+import model_folds
+import model_quality
+import model_spark
 import numpy as np
 import numpy.typing as npt
 from sklearn.compose import TransformedTargetRegressor
@@ -48,6 +55,7 @@ ROWS, FEATURES = 29 * 29 * 390, 20
 TURNS = 3
 HUBER = "sklearn.linear_model:HuberRegressor"
 Array = npt.NDArray[np.float64]
+Timed = tuple[float, Any]
 
 
 def generated() -> tuple[Array, Array]:
@@ -100,6 +108,11 @@ def scaled_label(estimator: Any) -> Callable[[Array, Array], Any]:
     return lambda x, y: TransformedTargetRegressor(
         make_pipeline(StandardScaler(), estimator), transformer=StandardScaler()
     ).fit(x, y)
+
+
+def ridge(x: Array, y: Array) -> Any:
+    """Fit a ridge regression of scikit-learn with the penalty of ours."""
+    return scaled_label(Ridge(1e-6 * len(x)))(x, y)
 
 
 def predicted(model: Any, x: Array) -> Array:
@@ -160,9 +173,7 @@ FOREST = {
 LASSO = {"penalty": 0.01, "l1_ratio": 0.5}
 SMALL = {"penalty": 1e-3, "l1_ratio": 0}
 CONTESTS = (
-    Contest(
-        "linear", "scikit-learn", scaled_label(Ridge(1e-6 * ROWS)), predicted
-    ),
+    Contest("linear", "scikit-learn", ridge, predicted),
     Contest(
         "elastic_net",
         "scikit-learn, tol 1e-8",
@@ -211,15 +222,28 @@ CONTESTS = (
 )  # fmt: skip
 
 
-def best_of_turns(*works: Callable[[], Any]) -> list[tuple[float, Any]]:
+def best_of_turns(*works: Callable[[], Any], turns: int = TURNS) -> list[Timed]:
     """Time several works in turns; the best time and the last result of each."""
     seconds, results = [np.inf] * len(works), [None] * len(works)
-    for _ in range(TURNS):
+    for _ in range(turns):
         for number, work in enumerate(works):
             began = time.perf_counter()
             results[number] = work()
             seconds[number] = min(seconds[number], time.perf_counter() - began)
     return list(zip(seconds, results, strict=True))
+
+
+def row_of(
+    what: str, ours: Timed, peer: str, theirs: Timed, difference: float | None
+) -> dict[str, Any]:
+    """Return a row of the result."""
+    return {
+        "what": what,
+        "seconds": ours[0],
+        "peer": peer,
+        "peer_seconds": theirs[0],
+        "difference": difference,
+    }
 
 
 def rows_of(contest: Contest, x: Array, y: Array) -> Iterator[dict[str, Any]]:
@@ -234,46 +258,94 @@ def rows_of(contest: Contest, x: Array, y: Array) -> Iterator[dict[str, Any]]:
     scores = best_of_turns(
         lambda: model.predict(x), lambda: contest.score_peer(bare, x)
     )
-    (our_score, forecast), (their_score, wanted) = scores
+    (_, forecast), (_, wanted) = scores
     apart = float(np.abs(forecast - wanted).max() / wanted.std())
-    for step, seconds, peer_seconds in (
-        ("fit", ours, theirs),
-        ("score", our_score, their_score),
-    ):
-        yield {
-            "what": f"{step}: {contest.name}",
-            "seconds": seconds,
-            "peer": contest.peer,
-            "peer_seconds": peer_seconds,
-            "difference": apart,
-        }
+    peer = contest.peer
+    yield row_of(f"fit: {contest.name}", (ours, model), peer, (theirs, bare), apart)
+    yield row_of(f"score: {contest.name}", scores[0], peer, scores[1], apart)
+
+
+def rows_of_folds(x: Array, y: Array) -> Iterator[dict[str, Any]]:
+    """Time the 45 folds of combinatorial cross-validation."""
+    frame = model_folds.dataset(x, y)
+    loops: dict[str, tuple[str, Any, Any, int]] = {
+        "linear": ("a loop of scikit-learn", ridge, predicted, TURNS),
+        "gradient_boosting": (
+            "a loop of LightGBM", by_lightgbm("regression"), scored, 1,
+        ),
+    }  # fmt: skip
+    for algorithm, (peer, fit_peer, score_peer, turns) in loops.items():
+        ours, theirs = best_of_turns(
+            lambda name=algorithm: model_folds.by_the_platform(name, frame),
+            lambda fits=fit_peer, scores=score_peer: model_folds.by_a_loop(
+                fits, scores, x, y
+            ),
+            turns=turns,
+        )
+        apart = float(np.abs(ours[1] - theirs[1]).max() / theirs[1].std())
+        yield row_of(f"45 folds: {algorithm}", ours, peer, theirs, apart)
+
+
+def rows_on_spark(x: Array, y: Array) -> Iterator[dict[str, Any]]:
+    """Time fits on Spark, after one of a few rows."""
+    from whatif_assets.engines.spark.session import spark_session
+
+    spark = spark_session()
+    for contest in model_spark.CONTESTS:
+
+        def _fit(rows: slice, name: str = contest.algorithm) -> Any:
+            return fit(name, "spark", x[rows], y[rows], {}, 0, lambda: spark)
+
+        few = slice(0, 5_000)
+        _fit(few), model_spark.fit_bare(contest, spark, x[few], y[few])
+        ours, theirs = best_of_turns(
+            functools.partial(_fit, slice(None)),
+            lambda one=contest: model_spark.fit_bare(one, spark, x, y),
+            turns=1,
+        )
+        what = f"fit on Spark: {contest.algorithm}"
+        yield row_of(what, ours, "Spark ML", theirs, None)
+
+
+def all_rows(only: str) -> Iterator[dict[str, Any]]:
+    """Yield all rows whose algorithm, or kind of row, starts with a text."""
+    x, y = generated()
+    for contest in CONTESTS:
+        if contest.algorithm.startswith(only):
+            yield from rows_of(contest, x, y)
+    if "folds".startswith(only):
+        yield from rows_of_folds(x, y)
+    if "quality".startswith(only):
+        yield from model_quality.rows_of_quality(model_folds.dataset(x, y))
+    if "spark".startswith(only):
+        yield from rows_on_spark(x, y)
 
 
 def main() -> None:
-    """Time all algorithms and print a table."""
+    """Time everything and print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, help="write the rows to this file")
-    parser.add_argument("--only", default="", help="algorithms that start with this")
+    parser.add_argument(
+        "--only",
+        default="",
+        help="algorithms that start with this; or folds, quality, spark",
+    )
     chosen = parser.parse_args()
-    x, y = generated()
     rows = []
     print("| what | seconds | peer | its seconds | ratio | difference |")
     print("|---|---:|---|---:|---:|---:|")
-    for contest in CONTESTS:
-        if not contest.algorithm.startswith(chosen.only):
-            continue
-        for row in rows_of(contest, x, y):
-            rows.append(row)
-            ratio = row["seconds"] / row["peer_seconds"]
-            cells = (
-                row["what"],
-                f"{row['seconds']:.3g}",
-                row["peer"],
-                f"{row['peer_seconds']:.3g}",
-                f"{ratio:.2f}",
-                f"{row['difference']:.1e}",
-            )
-            print(f"| {' | '.join(cells)} |", flush=True)
+    for row in all_rows(chosen.only):
+        rows.append(row)
+        apart = row["difference"]
+        cells = (
+            row["what"],
+            f"{row['seconds']:.3g}",
+            row["peer"],
+            f"{row['peer_seconds']:.3g}",
+            f"{row['seconds'] / row['peer_seconds']:.2f}",
+            "" if apart is None else f"{apart:.1e}",
+        )
+        print(f"| {' | '.join(cells)} |", flush=True)
     if chosen.json:
         chosen.json.write_text(json.dumps({"rows": rows}, indent=1))
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -33,6 +34,7 @@ BACKENDS = ("local", "spark")
 SparkOf = Callable[[], "SparkSession"]
 # Fits with some settings on the rows of the mask with a number.
 Fitter = Callable[[BaseModel, int], Model]
+Item = TypeVar("Item")
 Fit = TypeVar("Fit")
 
 
@@ -105,6 +107,7 @@ def fit_parts(
     parts: Sequence[str],
     backend: str,
     spark: SparkOf | None = None,
+    threads: int = 0,
 ) -> dict[str, Fit]:
     """Fit the models of several parts of the symbols, several at a time.
 
@@ -116,6 +119,8 @@ def fit_parts(
         Names of the parts.
     backend, spark
         As for `fit`.
+    threads
+        Threads of the fit of a single part.
 
     Returns
     -------
@@ -123,10 +128,42 @@ def fit_parts(
         What ``fit_part`` returned, by part, in order.
     """
     if len(parts) == 1:
-        return {part: fit_part(part, 0) for part in parts}
+        return {part: fit_part(part, threads) for part in parts}
     with ThreadPoolExecutor(parallel_fits(backend, spark)) as pool:
         fitted = pool.map(lambda part: fit_part(part, 1), parts)
         return dict(zip(parts, fitted, strict=True))
+
+
+def fits_ahead(
+    fit_one: Callable[[Item], Fit], items: Iterable[Item], at_once: int
+) -> Iterator[Fit]:
+    """Fit several items at a time, and yield what was fitted in their order.
+
+    No more than ``at_once`` items are taken before what they became is asked for, so
+    that few training sets are in memory.
+
+    Parameters
+    ----------
+    fit_one
+        Fits an item.
+    items
+        What to fit on; taken one by one, in this thread.
+    at_once
+        Number of fits at the same time; the first error ends all.
+    """
+    if at_once < 2:
+        yield from map(fit_one, items)
+        return
+    pool, waiting = ThreadPoolExecutor(at_once), deque[Future[Fit]]()
+    try:
+        for item in items:
+            waiting.append(pool.submit(fit_one, item))
+            if len(waiting) == at_once:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 @contextmanager
@@ -145,14 +182,15 @@ def fitter(
     """Yield a function that fits a model on the rows of one of the masks."""
     seed %= 2**31
     if backend == "local":
-        yield lambda settings, number: chosen.fit_local(
-            x[masks[number]],
-            y[masks[number]],
-            settings,
-            seed,
-            threads,
-            None if weights is None else weights[masks[number]],
-        )
+
+        def _fit_locally(settings: BaseModel, number: int) -> Model:
+            mask = masks[number]
+            own = None if weights is None else weights[mask]
+            # Rows one after the other in memory, as a mask returns them.
+            rows = np.ascontiguousarray(x) if mask.all() else x[mask]
+            return chosen.fit_local(rows, y[mask], settings, seed, threads, own)
+
+        yield _fit_locally
         return
     session = _session(backend, spark)
     if chosen.fit_spark is None:
@@ -204,7 +242,11 @@ def check_rows(x: FloatArray, y: FloatArray, weights: FloatArray | None) -> None
             f"model: found features of shape {x.shape} and labels of shape {y.shape}; "
             "give n rows of k features and n labels, n and k at least 1."
         )
-    unknown = ~(np.isfinite(x).all(axis=1) & np.isfinite(y))
+    unknown = np.zeros(0, dtype=bool)
+    with np.errstate(over="ignore", invalid="ignore"):
+        finite = np.isfinite(x.sum() + y.sum())  # found without a mask of all
+    if not finite:
+        unknown = ~(np.isfinite(x).all(axis=1) & np.isfinite(y))
     if unknown.any():
         raise BadInput(
             f"model: {int(unknown.sum())} of {len(y)} rows, the first is row "

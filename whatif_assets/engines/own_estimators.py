@@ -214,7 +214,7 @@ class Recipe:
             f"Algorithm '{self.name}'",
             functools.partial(_alone, self, work, *inputs),
             time_limit(rows),
-            _libraries(self.name, self.base),
+            (work.__module__, *_libraries(self.name, self.base)),
         )
 
 

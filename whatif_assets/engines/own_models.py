@@ -242,10 +242,11 @@ class OwnModel:
         """
         check_width(x, len(self.shares))
         forecast = np.full(len(x), np.nan)
-        known = ~np.isnan(x).any(axis=1)
-        if known.any():
+        every = not np.isnan(np.min(x, initial=0.0))  # found without a mask of all
+        known = slice(None) if every else ~np.isnan(x).any(axis=1)
+        rows = np.ascontiguousarray(x[known])
+        if len(rows):
             state = self.state or self._state_again()
-            rows = np.ascontiguousarray(x[known])
             forecast[known] = self._recipe.run(len(rows), _forecast_here, state, rows)
         return forecast
 

@@ -14,12 +14,18 @@ import os
 import re
 import secrets
 import shutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 import pyarrow as pa
 
-from whatif_assets.home.atomic import WRITING, remove_leftovers, write_bytes
+from whatif_assets.home.atomic import (
+    WRITING,
+    atomic_path,
+    remove_leftovers,
+    write_bytes,
+)
 from whatif_assets.home.damage import fault_of, file_state, set_aside
 
 FileState = tuple[int, ...]  # differs once a file has been replaced
@@ -62,6 +68,9 @@ class Files(Protocol):
 
     def write(self, name: str, content: bytes) -> None:
         """Write a file completely, or leave the earlier one as it is."""
+
+    def write_by(self, name: str, fill: Callable[[BinaryIO], None]) -> None:
+        """Write a file by a function; if it raises, the earlier file stays."""
 
     def remove(self, name: str) -> None:
         """Remove a file, or a folder with all that is in it, if it exists."""
@@ -138,6 +147,11 @@ class LocalFiles:
     def write(self, name: str, content: bytes) -> None:
         """Write a file beside its place and rename it there."""
         write_bytes(Path(self.where(name)), content)
+
+    def write_by(self, name: str, fill: Callable[[BinaryIO], None]) -> None:
+        """Let a function write a file beside its place, and rename it there."""
+        with atomic_path(Path(self.where(name))) as path, path.open("wb") as file:
+            fill(file)
 
     def remove(self, name: str) -> None:
         """Remove a file or a folder."""

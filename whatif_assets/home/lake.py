@@ -19,14 +19,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import date
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from whatif_assets.domain.base.errors import BadInput, few
-from whatif_assets.domain.base.hashing import short_hash
+from whatif_assets.domain.base.hashing import hash_of_parts, short_hash
 from whatif_assets.home.damage import DamagedFile, tell
 from whatif_assets.home.files import Files, FileState, LocalFiles, as_glob
 from whatif_assets.home.lake_names import (
@@ -39,12 +39,16 @@ from whatif_assets.home.lake_names import (
     owner_of,
     pattern_of,
 )
+from whatif_assets.home.lake_names import (
+    not_materialised as not_materialised,
+)
 from whatif_assets.home.manifest import MANIFEST, Manifest, why_computed
 from whatif_assets.home.parquet import (
     as_parquet,
     columns_of,
     fault_within,
     read_rows,
+    write_rows,
 )
 from whatif_assets.home.tables import LAKE, SIZED
 
@@ -178,6 +182,21 @@ class Lake:
         self.begin(table, key)
         return self._write(name_of(table, key), content)
 
+    def write_parts(self, table: str, key: str, parts: Iterable[pd.DataFrame]) -> str:
+        """Write rows that come part by part, as `write` does all of them together.
+
+        One part is in memory at a time. If they raise, the partition stays as it was.
+        """
+        name = name_of(table, key)
+
+        def _fill(file: BinaryIO) -> None:
+            write_rows(file, parts, table)
+            self.begin(table, key)
+
+        self._files.write_by(name, _fill)
+        with self._files.open(name) as file:
+            return hash_of_parts(iter(lambda: file.read(1 << 20), b""))
+
     def _write(self, name: str, content: bytes) -> str:
         """Write a file unless it has this content already; return its hash."""
         try:
@@ -189,36 +208,37 @@ class Lake:
         return short_hash(content)
 
     def read(
-        self, table: str, key: str, columns: Sequence[str] | None = None
+        self,
+        table: str,
+        key: str,
+        columns: Sequence[str] | None = None,
+        having: tuple[str, int] | None = None,
     ) -> pd.DataFrame:
-        """Read the rows of a partition.
+        """Read the rows of a partition, or the parts that may have a column's value.
 
         Raises
         ------
         BadInput
             The partition has not been materialised, or lacks a column.
         """
-        frame: pd.DataFrame = self._rows(table, key, columns).to_pandas()
+        frame: pd.DataFrame = self._rows(table, key, columns, having).to_pandas()
         return frame
 
-    def _rows(
-        self, table: str, key: str, columns: Sequence[str] | None = None
-    ) -> pa.Table:
+    def _rows(self, table: str, key: str, *wanted: Any) -> pa.Table:
         if self.manifest(table, key) is None and table in ("price_bars", "features"):
             raise not_materialised(table, key)
         try:
-            return self._read(name_of(table, key), table, columns)
+            return self._read(name_of(table, key), table, *wanted)
         except FileNotFoundError:
             raise not_materialised(table, key) from None
         except DamagedFile:
             self.begin(owner_of(table), key)  # so that it is computed again
             raise
 
-    def _read(
-        self, name: str, table: str, columns: Sequence[str] | None = None
-    ) -> pa.Table:
+    def _read(self, name: str, table: str, *wanted: Any) -> pa.Table:
+        """Read a file; columns and parts as for `read_rows`."""
         with self._files.open(name) as file:
-            return read_rows(file, Path(self._files.where(name)), table, columns)
+            return read_rows(file, Path(self._files.where(name)), table, *wanted)
 
     def columns(self, table: str, key: str) -> list[str]:
         """Return the names of the columns that a partition's rows have."""
@@ -284,13 +304,7 @@ class Lake:
     def store_once(
         self, table: str, key: str, others: Iterable[str], file: str = DATA
     ) -> bool:
-        """Store a file once that a partition and one of some others have alike.
-
-        Returns
-        -------
-        bool
-            Whether one of the others has the same content.
-        """
+        """Store a file once that one of some other partitions has, too; say whether."""
         own = name_of(table, key, file)
         return any(
             self._files.store_once(own, name_of(table, other, file))
@@ -358,7 +372,7 @@ class Lake:
         return [n for n in self._files.names(f"{table}_*") if self.has_rows(n)]
 
     def set_damaged_aside(self, table: str, thoroughly: bool = False) -> int:
-        """Rename the damaged files of a table, so that the others can be read.
+        """Rename the damaged files of a table, and return how many there were.
 
         Parameters
         ----------
@@ -366,11 +380,6 @@ class Lake:
             Name of the table.
         thoroughly
             Read every file completely, which takes its time, and not its ends alone.
-
-        Returns
-        -------
-        int
-            How many files were damaged.
         """
         count = 0
         for name in self._files.names(pattern_of(table)):
@@ -388,13 +397,3 @@ class Lake:
 def _parsed(files: Files, name: str, state: FileState) -> Manifest:
     """Manifest that a file holds, read once for each state of the file."""
     return Manifest(**json.loads(files.read(name)))
-
-
-def not_materialised(table: str, *keys: str) -> BadInput:
-    """Error that says which partitions of a table are needed and how to get them."""
-    axis = axis_of(table)
-    return BadInput(
-        f"{table} of {axis} {few(keys)}: not materialised yet. Materialise {table} for "
-        f"{'these partitions' if keys[1:] else 'this partition'} first "
-        "(in the UI, or with 'whatif run')."
-    )

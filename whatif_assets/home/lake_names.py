@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote, unquote
 
+from whatif_assets.domain.base.errors import BadInput, few
 from whatif_assets.home.tables import LAKE, SIZED
 
 FOLDER = "lake"
@@ -43,3 +44,13 @@ def pattern_of(table: str) -> str:
 def key_in(name: str) -> str:
     """Key of the partition in whose folder a file is."""
     return unquote(name.split("/")[-2].split("=", 1)[1])
+
+
+def not_materialised(table: str, *keys: str) -> BadInput:
+    """Error that says which partitions of a table are needed and how to get them."""
+    axis = axis_of(table)
+    return BadInput(
+        f"{table} of {axis} {few(keys)}: not materialised yet. Materialise {table} for "
+        f"{'these partitions' if keys[1:] else 'this partition'} first "
+        "(in the UI, or with 'whatif run')."
+    )

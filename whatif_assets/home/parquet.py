@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import pandas as pd
 import pyarrow as pa
@@ -38,20 +39,39 @@ def as_parquet(frame: pd.DataFrame, table: str) -> bytes:
     The same rows give the same bytes: no time, name or path goes into them. Errors
     are those of `write_parquet`.
     """
-    rows = in_lake(table).arrow(frame)
-    # A dictionary makes numbers longer and slower to write.
-    texts = [field.name for field in rows.schema if pa.types.is_string(field.type)]
     written = pa.BufferOutputStream()
-    pq.write_table(
-        rows,
-        written,
+    write_rows(written, [frame], table)
+    content: bytes = written.getvalue().to_pybytes()
+    return content
+
+
+def write_rows(
+    file: BinaryIO | pa.NativeFile, parts: Iterable[pd.DataFrame], table: str
+) -> None:
+    """Encode rows of a table that come part by part, each into row groups of its own.
+
+    One part is in memory at a time. Errors are those of `write_parquet`.
+    """
+    with contextlib.ExitStack() as stack:
+        writer = None
+        for rows in map(in_lake(table).arrow, parts):
+            if writer is None:
+                writer = stack.enter_context(_writer(file, rows.schema))
+            writer.write_table(rows)
+            del rows  # before the next part is made
+
+
+def _writer(file: BinaryIO | pa.NativeFile, schema: pa.Schema) -> pq.ParquetWriter:
+    # A dictionary makes numbers longer and slower to write.
+    texts = [field.name for field in schema if pa.types.is_string(field.type)]
+    return pq.ParquetWriter(
+        file,
+        schema,
         compression="zstd",
         compression_level=3,
         use_dictionary=texts,
         write_page_checksum=True,
     )
-    content: bytes = written.getvalue().to_pybytes()
-    return content
 
 
 def write_content(path: Path, content: bytes) -> str:
@@ -76,6 +96,7 @@ def read_rows(
     where: Path,
     table: str,
     columns: Sequence[str] | None = None,
+    having: tuple[str, int] | None = None,
 ) -> pa.Table:
     """Read one file of a table, without looking for partitions in its path.
 
@@ -91,6 +112,8 @@ def read_rows(
         Name of the table, as `whatif_assets.home.tables` declares it.
     columns
         Columns to read; all where left out.
+    having
+        A column and a value: row groups that state that they lack it are left out.
 
     Raises
     ------
@@ -105,11 +128,27 @@ def read_rows(
             held = file.schema_arrow.names
             wanted = None if columns is None else [n for n in columns if n in held]
             many = file.metadata.num_rows > ROWS_OF_A_THREAD
-            found = file.read(columns=wanted, use_threads=many)
+            groups = _groups(file.metadata, having)
+            found = file.read_row_groups(groups, columns=wanted, use_threads=many)
         try:
             return declared.conformed(found, columns)
         except BadInput as error:
             raise BadInput(f"{where}: {error}") from None
+
+
+def _groups(metadata: pq.FileMetaData, having: tuple[str, int] | None) -> list[int]:
+    """Number the row groups that may have a column's value."""
+    numbers = range(metadata.num_row_groups)
+    names = metadata.schema.names
+    if having is None or having[0] not in names:
+        return list(numbers)
+    place, value = names.index(having[0]), having[1]
+
+    def _may_have(number: int) -> bool:
+        found = metadata.row_group(number).column(place).statistics
+        return not (found and found.has_min_max) or found.min <= value <= found.max
+
+    return [number for number in numbers if _may_have(number)]
 
 
 def columns_of(source: pa.NativeFile, where: Path) -> list[str]:

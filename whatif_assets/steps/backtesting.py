@@ -181,18 +181,19 @@ def _paths(
     if number == 1 or configuration.algorithm is None:
         return LAKE[PATHS].empty()
     sessions = evaluated_sessions(home, study)
-    found = [metrics]
-    for path in range(1, number):
+
+    def _on_path(path: int) -> pd.DataFrame:
+        """Run the variants on a path, of which nothing else stays in memory."""
         forecasts = forecasts_of(home, study, configuration, path=path)
         sleeves = sleeves_of_configuration(
             home, study, configuration, sessions, forecasts
         )
         place = f"{inputs}/path_{path}"
-        other, _ = _sweep(
-            home, configuration, variants, sleeves, sessions, place, beside
-        )
-        found.append(other)
-    return by_path(found, study.ranking)
+        return _sweep(home, configuration, variants, sleeves, sessions, place, beside)[
+            0
+        ]
+
+    return by_path([metrics, *map(_on_path, range(1, number))], study.ranking)
 
 
 def _in_sample(

@@ -12,8 +12,9 @@ from whatif_assets.domain.base.arrays import FloatArray, IntArray, Mask
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.leaks import Finding, training_stops_before_test
 from whatif_assets.domain.models.parts import rows_by_part
+from whatif_assets.domain.models.purging import Spans
 from whatif_assets.domain.models.weights import row_weights
-from whatif_assets.domain.models.windows import Fold, cv_folds, training_rows
+from whatif_assets.domain.models.windows import Fold, cv_folds
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.study import Study
 
@@ -67,24 +68,55 @@ def examples_of(
     BadInput
         There are fewer than FEWEST_ROWS rows to train on.
     """
-    columns = [feature.column for feature in configuration.features]
-    usable = frame[[*columns, "label"]].notna().all(axis=1)
-    rows = frame[usable & training_rows(frame, fold, embargo_of(study, configuration))]
-    if len(rows) < FEWEST_ROWS:
-        empty = [name for name in columns if frame[name].isna().all()]
+    return TrainingSets(study, configuration, frame).of(fold)
+
+
+class TrainingSets:
+    """The training sets of all folds of a dataset, which share what is made once.
+
+    Parameters
+    ----------
+    study, configuration, frame
+        As for `examples_of`.
+    """
+
+    def __init__(
+        self, study: Study, configuration: Configuration, frame: pd.DataFrame
+    ) -> None:
+        self._configuration, self._frame = configuration, frame
+        self._embargo = embargo_of(study, configuration)
+        self._columns = [feature.column for feature in configuration.features]
+        # A row of this array is a feature, as pandas keeps them.
+        self._features = frame[self._columns].to_numpy(dtype=np.float64).T
+        self._target = frame["label"].to_numpy(dtype=np.float64)
+        self._usable = ~np.isnan(self._target)
+        for values in self._features:
+            self._usable &= ~np.isnan(values)
+        self._spans = Spans.of(frame)
+
+    def of(self, fold: Fold) -> Examples:
+        """Select the rows that a fold may train on; see `examples_of`."""
+        mask = self._usable & self._spans.training_rows(fold, self._embargo)
+        rows = self._frame[mask]
+        if len(rows) < FEWEST_ROWS:
+            raise self._too_few(fold, len(rows))
+        weighting = self._configuration.weighting
+        return Examples(
+            rows,
+            self._features[:, mask].T,
+            self._target[mask],
+            row_weights(rows, self._frame, weighting),
+        )
+
+    def _too_few(self, fold: Fold, rows: int) -> BadInput:
+        empty = [name for name in self._columns if self._frame[name].isna().all()]
         without = f" No row has a value of {', '.join(empty)}." if empty else ""
-        raise BadInput(
-            f"Configuration {configuration.key}, fold {fold.number}: {len(rows)} "
+        return BadInput(
+            f"Configuration {self._configuration.key}, fold {fold.number}: {rows} "
             f"row(s) to train on in sessions {fold.trained_in_words()}, but at least "
             f"{FEWEST_ROWS} are needed; the features may still be warming up, "
             f"or the label's bars are missing.{without}"
         )
-    return Examples(
-        rows,
-        rows[columns].to_numpy(dtype=np.float64),
-        rows["label"].to_numpy(dtype=np.float64),
-        row_weights(rows, frame, configuration.weighting),
-    )
 
 
 def probe_examples(

@@ -87,6 +87,7 @@ def fitted(
     examples: Examples,
     backend: str,
     spark: Callable[[], Any],
+    threads: int = 0,
 ) -> Fitted:
     """Return the models of a fold: those started ahead, or else fit them now.
 
@@ -96,7 +97,7 @@ def fitted(
     ----------
     fold
         The fold.
-    study, configuration, examples, backend, spark
+    study, configuration, examples, backend, spark, threads
         As for `whatif_assets.steps.training.fit_fold`.
     """
     started = _started.pop((configuration.key, fold.number), None)
@@ -105,7 +106,7 @@ def fitted(
             found, ready = started.result()
             if found == _hash_of_fit(study, configuration, examples, backend):
                 return ready
-    return fit_fold(study, configuration, examples, backend, spark)
+    return fit_fold(study, configuration, examples, backend, spark, threads)
 
 
 def _hash_of_fit(

@@ -44,7 +44,7 @@ class Forecasts:
     Attributes
     ----------
     frame
-        One row per forecast bar and path: ``forecast``, the output of the model;
+        One row per forecast bar: ``forecast``, the output of the model;
         ``expected_return``, the forecast return of the label's price from this bar to
         the label's bar, or a score if the label is no return; and ``label``, the value
         that came true, NaN if not known yet.
@@ -86,8 +86,10 @@ class Forecasts:
         return scores
 
 
-def forecast(home: Home, study: Study, configuration: Configuration) -> Forecasts:
-    """Forecast every bar of the test sessions in one batch per fold.
+def forecast(
+    home: Home, study: Study, configuration: Configuration, path: int = 0
+) -> Forecasts:
+    """Forecast every bar of the test sessions on a path, in one batch per fold.
 
     In combinatorial cross-validation several folds test a session; each of their
     forecasts is on another path, and each path has every session once.
@@ -105,20 +107,24 @@ def forecast(home: Home, study: Study, configuration: Configuration) -> Forecast
     if configuration.algorithm is None:
         return _no_forecasts(configuration)
     _check_models(home, study, configuration)
-    folds = study.folds(home.market)
+    folds = [fold.on_path(path) for fold in study.folds(home.market)]
     parts = [
         forecast_by(_models(home, configuration, fold), home, configuration, fold)
         for fold in folds
+        if fold.test
     ]
     frame = pd.concat([part.frame for part in parts])
-    frame = frame.sort_values(["path", "symbol", "ts"], ignore_index=True)
+    frame = frame.sort_values(["symbol", "ts"], ignore_index=True)
     return Forecasts(frame, configuration.label, sum(part.novel for part in parts))
 
 
 def probe(
     home: Home, study: Study, configuration: Configuration, forecasts: Forecasts
 ) -> Finding:
-    """Probe for look-ahead: compute some forecasts again with a changed future."""
+    """Probe for look-ahead: compute some forecasts again with a changed future.
+
+    ``forecasts`` are those of path 0.
+    """
     folds = {fold.number: fold for fold in study.folds(home.market)}
     price = configuration.label.price
     part_of = home.parts_of(configuration)
@@ -132,8 +138,7 @@ def probe(
         rows = with_parts(rows, part_of)
         return forecast_rows(_of(number), configuration, rows, number).frame
 
-    frame = forecasts.frame
-    return probe_forecasts(home, configuration, frame[frame["path"] == 0], _predict)
+    return probe_forecasts(home, configuration, forecasts.frame, _predict)
 
 
 def forecast_in_sample(

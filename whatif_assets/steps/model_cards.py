@@ -39,7 +39,7 @@ from whatif_assets.home.tables import LAKE
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.dataset import dataset
-from whatif_assets.steps.examples import Examples, examples_of
+from whatif_assets.steps.examples import Examples, TrainingSets
 from whatif_assets.steps.forecasting import forecast_inputs
 from whatif_assets.steps.learning_curve import learning_curve
 from whatif_assets.steps.training import TABLE as MODELS
@@ -246,10 +246,10 @@ def _moment(kind: str, values: FloatArray) -> float:
 def _folds(home: Home, study: Study, configuration: Configuration) -> Iterator[_Fold]:
     """Read the models, training sets and tests of all folds, one after the other."""
     frame = training_frame(home, study, configuration)
-    columns = columns_of(configuration)
+    columns, sets = columns_of(configuration), TrainingSets(study, configuration, frame)
     for fold in study.folds(home.market):
         models = read_models(home, configuration.key, fold.number)
-        examples = examples_of(study, configuration, frame, fold)
+        examples = sets.of(fold)
         test = dataset(home, configuration, fold.test)
         both = (examples.rows, test)
         train, tested = (_Rows.of(rows, models, columns) for rows in both)

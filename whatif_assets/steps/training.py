@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import pandas as pd
@@ -17,7 +17,7 @@ from whatif_assets.domain.models.novelty import for_familiar_rows
 from whatif_assets.domain.models.parts import ALL, PartModels
 from whatif_assets.domain.models.windows import Fold, cv_folds
 from whatif_assets.engines.algorithms import find_algorithm
-from whatif_assets.engines.fitting import fit, fit_parts
+from whatif_assets.engines.fitting import fit, fit_parts, fits_ahead, parallel_fits
 from whatif_assets.engines.searching import Plan, search
 from whatif_assets.home.damage import DamagedFile
 from whatif_assets.home.home import Home
@@ -31,8 +31,8 @@ from whatif_assets.steps.dataset import dataset, versions_read
 from whatif_assets.steps.examples import (
     FEWEST_ROWS,
     Examples,
+    TrainingSets,
     embargo_of,
-    examples_of,
     probe_examples,
     stacking_folds,
 )
@@ -97,14 +97,18 @@ def train(
     tried = _tried_by(home, trained.taken_from)
     hashes = []
     lake.begin(TABLE, key)
-    for fold in study.folds(home.market):
-        examples = examples_of(study, configuration, frame, fold)
-        admit(probe_examples(study, configuration, frame, fold, examples))
-        ready = _stored(home, trained.taken_from, fold)
-        if ready is None:
-            make = functools.partial(fitted, fold) if fitted else fit_fold
-            ready = make(study, configuration, examples, backend, spark)
-        taken = trained.taken_from
+    taken, folds = trained.taken_from, study.folds(home.market)
+    at_once = _folds_at_once(configuration, len(folds), backend)
+    threads = 0 if at_once == 1 else 1
+
+    def _fit(one: tuple[Fold, Examples]) -> tuple[Fold, Examples, Fitted]:
+        make = functools.partial(fitted, one[0]) if fitted else fit_fold
+        ready = _stored(home, taken, one[0])
+        ready = ready or make(study, configuration, one[1], backend, spark, threads)
+        return *one, ready
+
+    sets = _training_sets(home, study, configuration, frame, admit)
+    for fold, examples, ready in fits_ahead(_fit, sets, at_once):
         hashes.append(_write_models(home, key, fold, ready.models, taken))
         trained.note(fold, ready, examples, configuration)
     if trained.scores:
@@ -113,6 +117,31 @@ def train(
     version = lake.write(TABLE, key, trained.table())
     trained.data_version = combined_hash([version, hashes])
     return trained
+
+
+def _training_sets(
+    home: Home,
+    study: Study,
+    configuration: Configuration,
+    frame: pd.DataFrame,
+    admit: Admit,
+) -> Iterator[tuple[Fold, Examples]]:
+    """Yield the training set of each fold, after the leak gate has seen it."""
+    sets = TrainingSets(study, configuration, frame)
+    for fold in study.folds(home.market):
+        examples = sets.of(fold)
+        admit(probe_examples(study, configuration, frame, fold, examples))
+        yield fold, examples
+
+
+def _folds_at_once(configuration: Configuration, folds: int, backend: str) -> int:
+    """Count the folds to fit at the same time: one for each core, on a thread each.
+
+    A fold with models of several parts uses all cores by itself, and Spark its own.
+    """
+    if backend != "local" or configuration.model_per != ALL:
+        return 1
+    return min(folds, parallel_fits(backend, None))
 
 
 def _without_model(home: Home, key: str) -> Trained:
@@ -226,11 +255,13 @@ def fit_fold(
     examples: Examples,
     backend: str,
     spark: Callable[[], Any],
+    threads: int = 0,
 ) -> Fitted:
     """Fit the models of a fold; search for their settings if the study requests it.
 
     A part of the symbols that cannot be fitted, since it has too few rows, has no
-    model; the result says why.
+    model; the result says why. A single part is fitted on some threads, 0 for all
+    cores; the models do not depend on it.
 
     Raises
     ------
@@ -246,7 +277,7 @@ def fit_fold(
         except BadInput as error:
             return error
 
-    found = fit_parts(_attempt, list(parts), backend, spark)
+    found = fit_parts(_attempt, list(parts), backend, spark, threads)
     errors = {part: one for part, one in found.items() if isinstance(one, BadInput)}
     fitted = {part: one for part, one in found.items() if not isinstance(one, BadInput)}
     if not fitted:

@@ -108,3 +108,39 @@ def test_a_bit_that_changed_in_a_file_never_changes_a_row(tmp_path):
             found += 1
             assert not lake.has("features", key)
     assert found > end / 2
+
+
+def forecasts_on(path: int) -> pd.DataFrame:
+    """Return two forecasts on a path of cross-validation."""
+    figures = dict.fromkeys(("forecast", "price", "expected_return", "label"), path / 7)
+    return FRAME[["symbol", "ts"]].assign(fold=path, path=path, **figures)
+
+
+def test_parts_are_the_rows_of_one_file_and_can_be_read_alone(tmp_path):
+    lake = Lake(tmp_path)
+    lake.write_parts("forecasts", "s.model", map(forecasts_on, range(3)))
+    found = lake.read("forecasts", "s.model")
+    assert found["path"].tolist() == [0, 0, 1, 1, 2, 2]
+    alone = lake.read("forecasts", "s.model", ["label"], ("path", 1))
+    assert alone["label"].tolist() == [1 / 7, 1 / 7]
+    columns = ["label"]  # which older files have, and not the path
+    one = lake.write_parts("forecasts", "s.model", [forecasts_on(0)])
+    assert one == lake.write("forecasts", "s.model", forecasts_on(0))
+    older = pd.DataFrame({name: forecasts_on(0)[name] for name in ("symbol", *columns)})
+    older.to_parquet(path_of(lake, "forecasts", "s.model"))
+    assert len(lake.read("forecasts", "s.model", columns, ("path", 0))) == 2
+
+
+def test_parts_that_fail_leave_the_partition_as_it_was(tmp_path):
+    lake = Lake(tmp_path)
+    lake.write("forecasts", "s.model", forecasts_on(0))
+    lake.finish("forecasts", "s.model", manifest())
+
+    def failing():
+        yield forecasts_on(1)
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        lake.write_parts("forecasts", "s.model", failing())
+    assert lake.has("forecasts", "s.model")
+    assert lake.read("forecasts", "s.model")["path"].tolist() == [0, 0]

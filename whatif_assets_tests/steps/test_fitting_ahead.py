@@ -33,9 +33,9 @@ def fits(monkeypatch):
     """The settings of every fit, recorded when it is made."""
     made = []
 
-    def noted(study, configuration, examples, backend, spark):
+    def noted(study, configuration, examples, *options):
         made.append(examples)
-        return fit_fold(study, configuration, examples, backend, spark)
+        return fit_fold(study, configuration, examples, *options)
 
     monkeypatch.setattr(ahead, "fit_fold", noted)
     return made

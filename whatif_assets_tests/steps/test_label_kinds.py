@@ -15,8 +15,9 @@ from whatif_assets.home.creation import check_study, set_up
 from whatif_assets.home.home import Home
 from whatif_assets.orchestration.runs import Runner
 from whatif_assets.steps.dataset import dataset
+from whatif_assets.steps.examples import examples_of
 from whatif_assets.steps.forecasting import Forecasts, forecast
-from whatif_assets.steps.training import examples_of, training_frame
+from whatif_assets.steps.training import training_frame
 from whatif_assets_tests.made_once import made_once
 from whatif_assets_tests.undrawn import nothing_drawn
 

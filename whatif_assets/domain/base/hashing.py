@@ -10,8 +10,15 @@ from typing import Any
 
 def short_hash(content: str | bytes) -> str:
     """Hash a text or bytes: the first 16 hexadecimal digits of SHA-256."""
-    data = content.encode() if isinstance(content, str) else content
-    return hashlib.sha256(data).hexdigest()[:16]
+    return hash_of_parts([content.encode() if isinstance(content, str) else content])
+
+
+def hash_of_parts(parts: Iterable[bytes]) -> str:
+    """Return the `short_hash` of some bytes that come part by part."""
+    found = hashlib.sha256()
+    for part in parts:
+        found.update(part)
+    return found.hexdigest()[:16]
 
 
 def combined_hash(parts: Iterable[Any]) -> str:

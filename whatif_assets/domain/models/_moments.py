@@ -5,10 +5,11 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from whatif_assets.domain.base.arrays import FloatArray
+from whatif_assets.domain.base.arrays import FloatArray, IntArray
 
 # Rows are added up in blocks, so that rounding errors stay small.
 BLOCK = 512
+LANES, LEAF = 8, 128  # running sums, and the most rows that they are for, as in NumPy
 SWEEPS = 10_000
 TOLERANCE = 1e-13
 
@@ -34,6 +35,53 @@ def moments(x: FloatArray, weights: FloatArray) -> FloatArray:  # pragma: no cov
         for j in range(i):
             total[j, i] = total[i, j]
     total /= rows
+    return total
+
+
+@numba.njit(cache=True, nogil=True)
+def half(rows: int) -> int:  # pragma: no cover
+    """Count the rows of the first of two halves, as NumPy divides a sum."""
+    return rows // 2 - rows // 2 % LANES
+
+
+@numba.njit(cache=True, nogil=True)
+def pairwise_products(
+    columns: FloatArray, weights: FloatArray, start: int, rows: int
+) -> FloatArray:  # pragma: no cover
+    """Add up the product of each pair of columns, times the weights, over some rows.
+
+    Additions are in the order of NumPy's pairwise summation of a product, so that its
+    bits are the same; but all pairs are added up while their rows are in the cache.
+    """
+    if rows > LEAF:
+        first = half(rows)
+        left = pairwise_products(columns, weights, start, first)
+        right = pairwise_products(columns, weights, start + first, rows - first)
+        return left + right
+    total = np.empty((len(columns), len(columns)))
+    product = np.empty(rows)
+    here, whole = slice(start, start + rows), rows // LANES * LANES
+    counted = weights[here]
+    for i in range(len(columns)):
+        a = columns[i, here]
+        for j in range(i + 1):
+            b = columns[j, here]
+            for row in range(rows):
+                product[row] = a[row] * b[row] * counted[row]
+            s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = 0.0
+            for row in range(0, whole, LANES):
+                s0 += product[row]
+                s1 += product[row + 1]
+                s2 += product[row + 2]
+                s3 += product[row + 3]
+                s4 += product[row + 4]
+                s5 += product[row + 5]
+                s6 += product[row + 6]
+                s7 += product[row + 7]
+            found = ((s0 + s1) + (s2 + s3)) + ((s4 + s5) + (s6 + s7))
+            for row in range(whole, rows):
+                found += product[row]
+            total[i, j] = total[j, i] = found
     return total
 
 
@@ -103,3 +151,42 @@ def descend(
         if change <= TOLERANCE * size:
             break
     return b
+
+
+@numba.njit(cache=True, nogil=True)
+def center_and_deviation(
+    x: FloatArray,
+) -> tuple[FloatArray, FloatArray]:  # pragma: no cover
+    """Compute mean and population deviation of each column, row after row.
+
+    Additions are in NumPy's order for rows that lie one after the other in memory, but
+    without arrays of all differences and squares.
+    """
+    rows, columns = x.shape
+    center, scale = np.zeros(columns), np.zeros(columns)
+    for row in range(rows):
+        for i in range(columns):
+            center[i] += x[row, i]
+    center /= rows
+    for row in range(rows):
+        for i in range(columns):
+            apart = x[row, i] - center[i]
+            scale[i] += apart * apart
+    return center, np.sqrt(scale / rows)
+
+
+@numba.njit(cache=True, nogil=True)
+def standardise(
+    x: FloatArray,
+    used: IntArray,
+    center: FloatArray,
+    scale: FloatArray,
+    out: FloatArray,
+) -> None:  # pragma: no cover
+    """Write some columns, less their centers and divided by their scales, as rows."""
+    for start in range(0, len(x), BLOCK):
+        stop = min(start + BLOCK, len(x))
+        for place in range(len(used)):
+            i = used[place]
+            for row in range(start, stop):
+                out[place, row] = (x[row, i] - center[i]) / scale[i]

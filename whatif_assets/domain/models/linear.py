@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,9 +11,9 @@ from pydantic import Field
 
 from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.base.settings import Settings
-from whatif_assets.domain.models.portable import Linear, shares
+from whatif_assets.domain.models.portable import ROWS_PER_THREAD, Linear, shares
 from whatif_assets.domain.models.spark_rows import WEIGHT, weight_column
-from whatif_assets.domain.models.weights import center_and_scale, mean
+from whatif_assets.domain.models.weights import center_and_scale
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame as SparkFrame
@@ -47,34 +49,70 @@ def linear(
         n x k features and n labels, finite.
     settings
         Settings of the regression.
-    seed, threads
-        Have no effect: nothing is random, and sums have a fixed order.
+    seed
+        Has no effect: nothing is random.
+    threads
+        Number of threads, 0 for all cores; the model does not depend on it.
     weights
         n weights of 0 or more, by which all means are weighed; None if all rows count
         the same.
     """
+    from whatif_assets.domain.models._moments import standardise
+
     center, scale = center_and_scale(x, weights)
     level, unit = center_and_scale(y, weights)
     level, unit = float(level), float(unit) or 1.0
     used = scale > 0
-    columns = [(x[:, i] - center[i]) / scale[i] for i in np.flatnonzero(used)]
-    label = (y - level) / unit
-    # Not a matrix product, whose order of additions depends on the threads.
-    moments = np.empty((len(columns), len(columns)))
-    product = np.empty(len(x))
-    for i, a in enumerate(columns):
-        for j, b in enumerate(columns[: i + 1]):
-            np.multiply(a, b, out=product)
-            moments[i, j] = moments[j, i] = mean(product, weights)
-    with_label = np.array([mean(a * label, weights) for a in columns])
+    columns = np.empty((int(used.sum()) + 1, len(x)))
+    standardise(x, np.flatnonzero(used), center, scale, columns)
+    columns[-1] = (y - level) / unit
+    moments = mean_products(columns, weights, threads)
     standardised = np.zeros(x.shape[1])
-    if columns:
-        penalised = moments + settings.l2 * np.eye(len(columns))
-        standardised[used] = np.linalg.lstsq(penalised, with_label, rcond=None)[0]
+    if used.any():
+        penalised = moments[:-1, :-1] + settings.l2 * np.eye(len(columns) - 1)
+        found = np.linalg.lstsq(penalised, moments[:-1, -1], rcond=None)[0]
+        standardised[used] = found
     coefficients = np.zeros(x.shape[1])
     coefficients[used] = standardised[used] * unit / scale[used]
     constant = level - float(np.sum(coefficients * center))
     return Linear(np.array([constant]), coefficients, shares(np.abs(standardised)))
+
+
+def mean_products(
+    columns: FloatArray, weights: FloatArray | None, threads: int = 0
+) -> FloatArray:
+    """Compute the mean of the product of each pair of columns.
+
+    Parameters
+    ----------
+    columns
+        k x n: each column is a row of this array.
+    weights
+        n weights, by which means are weighed; None if all rows count the same.
+    threads
+        Number of threads, 0 for all cores; they change no bit.
+
+    Returns
+    -------
+    ndarray of float64, k x k
+        What `mean` returns for each product, to the bit.
+    """
+    from whatif_assets.domain.models._moments import half, pairwise_products
+
+    counted = np.ones(columns.shape[1]) if weights is None else weights
+
+    def _sums(start: int, rows: int, threads: int) -> FloatArray:
+        """Add up some rows: both halves of them, then the two sums."""
+        if threads < 2 or rows < ROWS_PER_THREAD:
+            sums: FloatArray = pairwise_products(columns, counted, start, rows)
+            return sums
+        first, others = half(rows), threads // 2
+        with ThreadPoolExecutor(1) as pool:
+            second = pool.submit(_sums, start + first, rows - first, others)
+            return _sums(start, first, threads - others) + second.result()
+
+    sums = _sums(0, len(counted), threads or os.cpu_count() or 1)
+    return np.asarray(sums / counted.sum())
 
 
 def linear_spark(rows: SparkFrame, settings: LinearSettings, seed: int) -> Linear:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,7 +22,6 @@ from whatif_assets.domain.models.portable import (
     Linear,
     one_class,
     shares,
-    softmax,
 )
 from whatif_assets.domain.models.spark_rows import WEIGHT, weight_column
 from whatif_assets.domain.models.weights import relative_weights
@@ -171,14 +171,15 @@ class _Problem:
         from whatif_assets.domain.models._moments import products
 
         scores = [products(self.x, row) for row in b]
-        two = len(scores) == 1
-        every = [np.zeros(len(self.x)), *scores] if two else scores
-        p = softmax(every)
-        top = np.max(every, axis=0)
-        logs = top + np.log(np.sum([np.exp(s - top) for s in every], axis=0))
-        own = np.sum([s * hit for s, hit in zip(scores, self.hits.T)], axis=0)
-        loss = float(np.mean(self.weights * (logs - own)))
-        return p[:, 1:] if two else p, loss + self._penalty(b)
+        # Of two classes, the score of the lower one is 0.
+        every = [np.zeros(len(self.x)), *scores] if len(scores) == 1 else scores
+        top = functools.reduce(np.maximum, every)
+        powers = [np.exp(score - top) for score in every]
+        total = functools.reduce(np.add, powers)
+        p = np.column_stack([power / total for power in powers[-len(scores) :]])
+        own = functools.reduce(np.add, [s * hit for s, hit in zip(scores, self.hits.T)])
+        losses = top + np.log(total) - own
+        return p, float(np.mean(self.weights * losses)) + self._penalty(b)
 
     def _penalty(self, b: FloatArray) -> float:
         return float(np.sum(self.l1 * np.abs(b) + self.l2 * b**2 / 2))

@@ -106,6 +106,11 @@ def relative_weights(weights: FloatArray | None, rows: int) -> FloatArray:
 
 def center_and_scale(values: FloatArray, weights: FloatArray | None) -> tuple[Any, Any]:
     """Compute mean and population deviation over rows, weighed if there are weights."""
+    rows = values.ndim == 2 and values.shape[1] > 1 and values.flags.c_contiguous
+    if weights is None and rows:
+        from whatif_assets.domain.models._moments import center_and_deviation
+
+        return center_and_deviation(values)  # the same bits, in less memory
     if weights is None:
         return values.mean(axis=0), values.std(axis=0)
     center = mean(values, weights)

@@ -252,86 +252,6 @@ def _whole(count: float, name: str) -> int:
     return int(count)
 
 
-def training_rows(frame: pd.DataFrame, fold: Fold, embargo: int) -> Mask:
-    """Rows that a fold may train on without knowledge of its test sessions.
-
-    Parameters
-    ----------
-    frame
-        Columns ``symbol``, ``ts``, ``session`` and ``label_ts`` (NaT without a label),
-        in any order. The rows of tested sessions, if there are any, mark the start and
-        the end of each block of tested sessions; otherwise, the last bar of the
-        training sessions before a block marks its start.
-    fold
-        Training and test sessions.
-    embargo
-        Number of bars of each symbol to leave out before each block of tested sessions
-        and after it; at least the horizon of the label.
-
-    Returns
-    -------
-    ndarray of bool
-        True for rows of the training sessions that are outside the embargo and whose
-        span, from the bar to ``label_ts``, has no time in common with the spans of
-        tested rows.
-
-    Raises
-    ------
-    BadInput
-        The embargo is negative.
-    """
-    _check_embargo(embargo)
-    day = pd.to_datetime(frame["session"]).to_numpy(dtype="datetime64[D]")
-    train = np.isin(day, np.array(fold.train, dtype="datetime64[D]"))
-    tested = np.isin(day, np.array(fold.test, dtype="datetime64[D]"))
-    starts = np.array([block[0] for block in fold.blocks], dtype="datetime64[D]")
-    begun = np.searchsorted(starts, day, side="right")  # blocks, by a row's session
-    spans = frame[["ts", "label_ts"]]
-    for number in range(1, len(starts) + 1):
-        before, after = train & (begun == number - 1), train & (begun == number)
-        block, until = (
-            spans[tested & here] for here in (begun == number, begun <= number)
-        )
-        train &= ~before | _ends_before(frame, before, block, embargo)
-        train &= ~after | _starts_after(frame, after, until, embargo)
-    return train
-
-
-def _ends_before(
-    frame: pd.DataFrame, rows: Mask, test: pd.DataFrame, embargo: int
-) -> Mask:
-    """Return which of the rows before a test know nothing of it."""
-    kept, label_ts = rows.copy(), frame["label_ts"]
-    if len(test):
-        kept &= ~(label_ts >= test["ts"].min()).to_numpy()
-    kept = _without_nearest(frame, kept, embargo, ascending=False)
-    if kept.any() and not len(test):
-        # An embargo in bars says when most labels end; their spans say when each does.
-        kept &= ~(label_ts > frame.loc[rows, "ts"].max()).to_numpy()
-    return kept
-
-
-def _starts_after(
-    frame: pd.DataFrame, rows: Mask, test: pd.DataFrame, embargo: int
-) -> Mask:
-    """Return which of the rows after tests begin when all their labels have ended."""
-    kept = rows.copy()
-    if len(test):
-        ends = test[["ts", "label_ts"]].max().max()
-        kept &= ~(frame["ts"] <= ends).to_numpy()
-    return _without_nearest(frame, kept, embargo, ascending=True)
-
-
-def _without_nearest(
-    frame: pd.DataFrame, rows: Mask, number: int, ascending: bool
-) -> Mask:
-    """Leave out the first rows of each symbol, or the last if not ascending."""
-    place = frame.loc[rows].groupby("symbol")["ts"].rank(ascending=ascending)
-    kept = rows.copy()
-    kept[np.flatnonzero(rows)[place.to_numpy() <= number]] = False
-    return kept
-
-
 def cv_folds(rows: pd.DataFrame, n: int, embargo: int) -> list[tuple[Mask, Mask]]:
     """Folds to choose settings with: train on the past, validate on what follows.
 
@@ -360,7 +280,7 @@ def cv_folds(rows: pd.DataFrame, n: int, embargo: int) -> list[tuple[Mask, Mask]
         The number of folds is below 1, the embargo is negative, or there are too few
         distinct times for n folds and the embargo.
     """
-    _check_embargo(embargo)
+    check_embargo(embargo)
     ts = rows["ts"].to_numpy(dtype="datetime64[us]")
     times, at = np.unique(ts, return_inverse=True)
     edges = [len(times) * block // (n + 1) for block in range(1, n + 2)]
@@ -381,7 +301,8 @@ def cv_folds(rows: pd.DataFrame, n: int, embargo: int) -> list[tuple[Mask, Mask]
     ]
 
 
-def _check_embargo(embargo: int) -> None:
+def check_embargo(embargo: int) -> None:
+    """Raise BadInput for an embargo below 0."""
     if embargo < 0:
         raise BadInput(
             f"evaluation: embargo: found {embargo}; it must be at least 0 bars."

@@ -13,6 +13,7 @@ from whatif_assets.domain.accounts.job import Variant
 from whatif_assets.domain.accounts.panel import Panel
 from whatif_assets.domain.accounts.sleeve import Sleeve
 from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.engines.isolation.shared_arrays import Packed
 
 # The environment variable with the longest time of a job, in seconds.
 LIMIT = "WHATIF_STRATEGY_SECONDS"
@@ -80,7 +81,7 @@ class Call:
     ----------
     what
         Name of the call for a message.
-    content
+    function
         The pickled function. It is unpickled, and the modules it needs are imported, in
         the process that calls it.
     seconds
@@ -90,7 +91,7 @@ class Call:
     """
 
     what: str
-    content: bytes
+    function: Packed
     seconds: float
     libraries: tuple[str, ...] = ()
 

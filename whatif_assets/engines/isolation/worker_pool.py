@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import os
-import pickle
 import subprocess
 import sys
 import threading
@@ -23,6 +22,7 @@ from whatif_assets.engines.isolation.messages import (
     receive,
     send,
 )
+from whatif_assets.engines.isolation.shared_arrays import packed
 
 SECONDS = 60.0
 BARS = 3_000  # each further 3,000 bars may take SECONDS more
@@ -210,7 +210,8 @@ def in_new_process(
     BadInput
         The function raises, ends its process, or takes too long.
     """
-    found: Result = run_task(Call(what, pickle.dumps(function), seconds, libraries))
+    with packed(function) as sent:
+        found: Result = run_task(Call(what, sent, seconds, libraries))
     return found
 
 

@@ -44,6 +44,7 @@ from whatif_assets.engines.isolation.messages import (
     send,
 )
 from whatif_assets.engines.isolation.sandbox import run_sandboxed
+from whatif_assets.engines.isolation.shared_arrays import unpacked
 from whatif_assets.engines.own_strategies import libraries_of
 from whatif_assets.engines.strategies import find_strategy
 
@@ -148,7 +149,7 @@ def _jobs(task: Task | Import | Call) -> list[_Job]:
 
 
 def _call(task: Call) -> Any:
-    return pickle.loads(task.content)()  # noqa: S301 - from our own process
+    return unpacked(task.function)()
 
 
 def _import(task: Import) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import dagster as dg
+import pandas as pd
 
 from whatif_assets.home.home import Home
 from whatif_assets.home.probe_findings import Gate
@@ -11,8 +12,10 @@ from whatif_assets.orchestration.partition_loop import Stage, Step, Task
 from whatif_assets.orchestration.records import Result
 from whatif_assets.report.drawing import Picture
 from whatif_assets.report.plots import forecast_plot, realised_by_decile
+from whatif_assets.settings.configuration import Configuration
 from whatif_assets.steps.forecasting import (
     IN_SAMPLE,
+    Forecasts,
     forecast,
     forecast_in_sample,
     forecast_inputs,
@@ -46,27 +49,29 @@ def prepare(task: Task) -> Step:
 def forecast_configuration(key: str, home: Home) -> Result:
     """Forecast the test windows of one configuration and write them to the lake."""
     configuration, study = home.find(key)
-    forecasts = forecast(home, study, configuration)
-    gate = Gate(home.lake, "forecasts", key)
-    gate.admit(probe(home, study, configuration, forecasts), f"Configuration {key}")
-    frame = forecasts.frame
-    in_sample = forecast_in_sample(home, study, configuration).frame
-    home.lake.write(IN_SAMPLE, key, in_sample)
-    version = home.lake.write("forecasts", key, frame)
+    gate, lake = Gate(home.lake, "forecasts", key), home.lake
+    rows, novel, metadata = [], [], dict[str, Any]()
+
+    def _of_path(path: int) -> pd.DataFrame:
+        forecasts = forecast(home, study, configuration, path)
+        if path == 0:
+            finding = probe(home, study, configuration, forecasts)
+            gate.admit(finding, f"Configuration {key}")
+            metadata.update(_described(forecasts, configuration))
+        rows.append(len(forecasts.frame))
+        novel.append(forecasts.novel)
+        return forecasts.frame
+
+    paths = study.evaluation.paths if configuration.algorithm else 1
+    version = lake.write_parts("forecasts", key, map(_of_path, range(paths)))
+    lake.write(IN_SAMPLE, key, forecast_in_sample(home, study, configuration).frame)
     for table in ("forecasts", IN_SAMPLE):
-        home.lake.store_once(table, key, others=home.lake.keys("forecasts"))
-    metadata: dict[str, Any] = dict(forecasts.accuracy())
+        lake.store_once(table, key, others=lake.keys("forecasts"))
     if configuration.novelty is not None:
-        metadata["novel_rows"] = forecasts.novel
-        metadata["novel_share"] = forecasts.novel / max(forecasts.novel + len(frame), 1)
-    if len(frame):
-        metadata["preview"] = frame.head(5)
-        realised = realised_by_decile(frame, configuration.label.of_kind)
-        metadata["plot"] = Picture(forecast_plot, realised, configuration.key)
-    else:
-        metadata["note"] = "This configuration is a rule; it has no model."
+        metadata["novel_rows"] = sum(novel)
+        metadata["novel_share"] = sum(novel) / max(sum(novel) + sum(rows), 1)
     return Result(
-        rows=len(frame),
+        rows=sum(rows),
         data_version=version,
         metadata=metadata,
         details={
@@ -75,3 +80,16 @@ def forecast_configuration(key: str, home: Home) -> Result:
             "model_hash": configuration.model_hash(study),
         },
     )
+
+
+def _described(forecasts: Forecasts, configuration: Configuration) -> dict[str, Any]:
+    """Describe the forecasts of path 0, which the ranking follows."""
+    frame = forecasts.frame
+    if not len(frame):
+        return {"note": "This configuration is a rule; it has no model."}
+    realised = realised_by_decile(frame, configuration.label.of_kind)
+    return {
+        **forecasts.accuracy(),
+        "preview": frame.head(5).copy(),  # not a view of all rows
+        "plot": Picture(forecast_plot, realised, configuration.key),
+    }

@@ -43,7 +43,8 @@ from whatif_assets.domain.leaks import (
 from whatif_assets.domain.leaks.noise import replace_by_noise
 from whatif_assets.domain.models.labels import Label, label
 from whatif_assets.domain.models.parts import ALL, PartModels
-from whatif_assets.domain.models.windows import Fold, cv_folds, split, training_rows
+from whatif_assets.domain.models.purging import training_rows
+from whatif_assets.domain.models.windows import Fold, cv_folds, split
 from whatif_assets.domain.strategies.params import settings_of_params
 from whatif_assets.engines.backtest import run_backtests
 from whatif_assets.engines.fitting import fit

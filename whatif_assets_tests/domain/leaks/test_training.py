@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from whatif_assets.domain.leaks import training_stops_before_test
-from whatif_assets.domain.models.windows import Fold, cross_validation, training_rows
+from whatif_assets.domain.models.purging import training_rows
+from whatif_assets.domain.models.windows import Fold, cross_validation
 
 HORIZON = 2
 DAYS = list(pd.date_range("2018-01-01", periods=12).date)

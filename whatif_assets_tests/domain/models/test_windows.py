@@ -11,6 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.domain.models.purging import training_rows
 from whatif_assets.domain.models.windows import (
     MOST_FOLDS,
     Fold,
@@ -18,7 +19,6 @@ from whatif_assets.domain.models.windows import (
     cv_folds,
     number_of_paths,
     split,
-    training_rows,
     walk_forward,
 )
 from whatif_assets.settings.evaluation import Evaluation

@@ -26,12 +26,13 @@ from whatif_assets.settings.market import Market
 from whatif_assets.settings.resolving import find_market_errors
 from whatif_assets.settings.study import read_study
 from whatif_assets.steps.dataset import dataset
+from whatif_assets.steps.examples import examples_of
 from whatif_assets.steps.feature_tables import FeatureTables, feature_versions
 from whatif_assets.steps.freshness import Freshness
 from whatif_assets.steps.leak_gate import probe_features
 from whatif_assets.steps.session_features import SessionFeatures
 from whatif_assets.steps.sleeves import sleeves_of_configuration
-from whatif_assets.steps.training import examples_of, training_frame
+from whatif_assets.steps.training import training_frame
 from whatif_assets_tests.made_once import made_once
 from whatif_assets_tests.planted_leaks import centred_mean
 from whatif_assets_tests.undrawn import nothing_drawn

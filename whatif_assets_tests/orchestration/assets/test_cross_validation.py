@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import itertools
 import shutil
+import weakref
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from whatif_assets.command_line.studies import run_studies
 from whatif_assets.domain.accounts.metrics import METRICS
 from whatif_assets.domain.accounts.number_format import format_metric
+from whatif_assets.home import lake
 from whatif_assets.home.home import Home
+from whatif_assets.home.parquet import read_rows
 from whatif_assets.home.trial_identity import evaluated_sessions
+from whatif_assets.orchestration.assets import forecasts as assets
+from whatif_assets.steps.forecasting import Forecasts, forecast
 from whatif_assets.steps.freshness import Freshness
 from whatif_assets.steps.path_forecasts import read_path
 from whatif_assets.steps.placebos import WinnerShape, shuffled_labels
@@ -83,6 +90,42 @@ def test_each_path_has_each_bar_once_out_of_sample(home: Home) -> None:
         days = set(rows["ts"].dt.date)
         assert days <= set(folds[int(str(number))].test)
         assert not days & set(folds[int(str(number))].train)
+
+
+def test_forecasts_of_one_path_are_in_memory_at_a_time(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied = Home.open(Path(shutil.copytree(home.path, tmp_path / "copied")))
+    frames: list[weakref.ref[pd.DataFrame]] = []
+    alive = []
+
+    def watched(*asked: Any) -> Forecasts:
+        alive.append(sum(frame() is not None for frame in frames))
+        found = forecast(*asked)
+        frames.append(weakref.ref(found.frame))
+        return found
+
+    monkeypatch.setattr(assets, "forecast", watched)
+    again = assets.forecast_configuration(MODEL, copied)
+    assert alive == [0, 0, 0]
+    assert again.data_version == home.lake.versions("forecasts", [MODEL])[0]
+
+
+def test_a_path_is_read_without_the_others(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = home.lake.read("forecasts", MODEL)
+    read = []
+
+    def watched(*asked: Any) -> pa.Table:
+        read.append(read_rows(*asked))
+        return read[-1]
+
+    monkeypatch.setattr(lake, "read_rows", watched)
+    found = read_path(home, MODEL, ["ts", "forecast"], path=2)
+    own = whole[whole["path"] == 2].reset_index(drop=True)
+    pd.testing.assert_frame_equal(found, own[["ts", "forecast"]])
+    assert [rows.num_rows for rows in read] == [len(own)]
 
 
 def test_the_models_of_a_session_differ_by_path(home: Home) -> None:
