@@ -57,6 +57,12 @@ SECTIONS: tuple[Callable[[PageContent], Section], ...] = (
     quality,
     lineage,
 )
+SCRIPTS = ("theme.js", "charts.js", "tables.js")
+THEME = (
+    '<label class="theme">Colours <select id="theme"><option value="auto">as the '
+    'system</option><option value="light">light</option><option value="dark">dark'
+    "</option></select></label>"
+)
 COLLECT, ASSEMBLE = "collect", "assemble"
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -69,12 +75,15 @@ _PAGE = """<!DOCTYPE html>
 <script>{plotly}</script>
 </head>
 <body>
-<header><h1>{title}</h1><p>{subtitle}</p></header>
-<nav>{links}</nav>
-<main>
+<a class="skip" href="#content">Skip to the content</a>
+<header><h1>{title}</h1><p>{subtitle}</p>{theme}</header>
+<nav aria-label="Sections">{links}</nav>
+<main id="content">
 {sections}
 </main>
-<script>{script}</script>
+<script>"use strict"; (() => {{
+{script}
+}})();</script>
 </body>
 </html>
 """
@@ -142,15 +151,17 @@ def assembled(content: PageContent, sections: list[Section]) -> str:
         subtitle=escaped(subtitle),
         links=" ".join(_link(section) for section in sections),
         sections="\n".join(_section_html(section) for section in sections),
+        theme=THEME,
         style=_text("page.css"),
-        script=_text("page.js"),
+        script="\n".join(_text(name) for name in SCRIPTS),
         plotly=get_plotlyjs(),
     )
 
 
 def _section_html(section: Section) -> str:
     head = f"<h2>{escaped(section.title)}</h2>"
-    return f'<section id="{section.anchor}">{head}\n{section.html}\n</section>'
+    named = f'id="{section.anchor}" aria-label="{escaped(section.title)}"'
+    return f"<section {named}>{head}\n{section.html}\n</section>"
 
 
 def _link(section: Section) -> str:

@@ -10,7 +10,7 @@ import pandas as pd
 from whatif_assets.domain.accounts.number_format import format_metric, is_undefined
 from whatif_assets.domain.ranking.ranking import VIOLATES
 from whatif_assets.report.page.content import PageContent
-from whatif_assets.report.page.markup import Section, escaped, paragraph
+from whatif_assets.report.page.markup import Section, escaped, paragraph, scrolled
 from whatif_assets.settings.study import BESIDE_SYMBOL
 from whatif_assets.steps.leaderboard import CANDIDATE, short_name
 from whatif_assets.steps.sensitivity import PLATEAU
@@ -121,8 +121,9 @@ def _table(rows: pd.DataFrame, texts: Sequence[str], figures: Mapping[str, str])
     )
     body = "".join(_line(row, texts, figures) for row in rows.to_dict("records"))
     return (
-        '<div class="scroll tall"><table id="ranking"><thead><tr>'
-        f"{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        scrolled("Leaderboard", "scroll tall")
+        + '<table id="ranking" class="sorted"><caption class="spoken">Leaderboard'
+        f"</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 

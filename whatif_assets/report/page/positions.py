@@ -7,10 +7,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 
 from whatif_assets.domain.accounts.number_format import format_number
-from whatif_assets.report.page.charts import HOLD, WINNER, chart, date_range, legend
+from whatif_assets.report.page.charts import (
+    HOLD,
+    WINNER,
+    chart,
+    date_range,
+    legend,
+    trace,
+)
 from whatif_assets.report.page.content import OUT_OF_SAMPLE, PageContent
 from whatif_assets.report.page.markup import Section, paragraph, table
 
@@ -86,7 +92,8 @@ def _charts(content: PageContent) -> str:
 
 def _turnover(content: PageContent) -> str:
     rows = content.exposures
-    bars = go.Bar(
+    bars = trace(
+        "bar",
         x=_days(rows),
         y=_plain(rows["turnover"]),
         marker={"color": WINNER},
@@ -114,7 +121,8 @@ def _lines(
     rows = content.exposures
     days = _days(rows)
     traces = [
-        go.Scatter(
+        trace(
+            "scatter",
             x=days,
             y=_plain(rows[column]),
             mode="lines",
@@ -152,7 +160,8 @@ def _map(weights: pd.DataFrame) -> str:
     if len(most) > MOST_SYMBOLS:
         note = f"The {MOST_SYMBOLS} symbols that are held most, of {len(most):,}. "
     end = float(np.abs(shown.to_numpy()).max())
-    heat = go.Heatmap(
+    heat = trace(
+        "heatmap",
         x=[day.date().isoformat() for day in shown.index],
         y=[str(symbol) for symbol in shown.columns],
         z=shown.round(6).to_numpy().T.tolist(),

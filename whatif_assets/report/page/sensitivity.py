@@ -7,11 +7,16 @@ from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
-import plotly.graph_objects as go
 
 from whatif_assets.domain.accounts.number_format import format_metric_briefly
 from whatif_assets.domain.ranking.influence import by_influence
-from whatif_assets.report.page.charts import LOSS, WINNER, chart
+from whatif_assets.report.page.charts import (
+    LOSS,
+    WINNER,
+    Trace,
+    chart,
+    trace,
+)
 from whatif_assets.report.page.content import PageContent
 from whatif_assets.report.page.markup import Section, escaped, paragraph
 from whatif_assets.steps.sensitivity import written
@@ -63,7 +68,8 @@ def _map(content: PageContent, family: str, rows: pd.DataFrame, name: str) -> st
     means = rows["mean"].to_numpy().reshape(len(across), len(up)).T
     column = content.study.ranking.column
     cells = [[None if pd.isna(v) else float(f"{v:.6g}") for v in row] for row in means]
-    heat = go.Heatmap(
+    heat = trace(
+        "heatmap",
         x=[str(value) for value in across],
         y=[str(value) for value in up],
         z=cells,
@@ -88,8 +94,9 @@ def _map(content: PageContent, family: str, rows: pd.DataFrame, name: str) -> st
     return f"<div><h4>{escaped(_short(family))}</h4>{drawn}</div>"
 
 
-def _frame(place: tuple[str, str]) -> go.Scatter:
-    return go.Scatter(
+def _frame(place: tuple[str, str]) -> Trace:
+    return trace(
+        "scatter",
         x=[place[0]],
         y=[place[1]],
         mode="markers",
@@ -136,7 +143,8 @@ def _range(rows: pd.DataFrame) -> list[Any]:
     middle = _plain(rows["median"])
     high, low = rows[["best", "worst"]].max(axis=1), rows[["best", "worst"]].min(axis=1)
     return [
-        go.Scatter(
+        trace(
+            "scatter",
             x=values,
             y=middle,
             mode="markers",
