@@ -57,7 +57,7 @@ SECTIONS: tuple[Callable[[PageContent], Section], ...] = (
     quality,
     lineage,
 )
-SCRIPTS = ("theme.js", "charts.js", "tables.js")
+SCRIPTS = ("theme.js", "charts.js", "tables.js", "variants.js")
 THEME = (
     '<label class="theme">Colours <select id="theme"><option value="auto">as the '
     'system</option><option value="light">light</option><option value="dark">dark'

@@ -84,11 +84,20 @@ def chart(
             **layout,
         },
     }
-    label = f"Chart of {y or 'parts'} by {x}"
+    return canvas(name, f"Chart of {y or 'parts'} by {x}", height, figure)
+
+
+def canvas(name: str, label: str, height: int, figure: Any = None) -> str:
+    """Make room for a chart, whose figure may also come from a script of the page.
+
+    ``label`` says what it shows, for screen readers; ``height`` is in pixels.
+    """
     return (
         f'<div class="chart" style="min-height:{height}px">'
         f'<div id="{escaped(name)}" class="plot" tabindex="0" role="img" '
-        f'aria-label="{escaped(label)}"></div>{data_script(figure)}</div>'
+        f'aria-label="{escaped(label)}"></div>'
+        + ("" if figure is None else data_script(figure))
+        + "</div>"
     )
 
 

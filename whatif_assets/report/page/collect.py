@@ -28,6 +28,7 @@ from whatif_assets.report.page.content import (
     PageContent,
 )
 from whatif_assets.report.page.lineage_table import lineage_table
+from whatif_assets.report.page.variant_curves import read_variant_curves
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.benchmarks import benchmark_of
 from whatif_assets.steps.capacity import TABLE as CAPACITY
@@ -99,6 +100,7 @@ def collect(
         logits=logits,
         stretches=days,
         curves=_curves(home, leaderboard, winner, days),
+        variant_curves=read_variant_curves(home, leaderboard, days[OUT_OF_SAMPLE]),
         **_of_ledger(home, study),
         **_of_winner(winner),
         paths=_paths(home, leaderboard),

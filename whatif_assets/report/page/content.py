@@ -63,6 +63,9 @@ class PageContent:
         Profit of the winner (``kind`` is winner), of the best variant of other
         configurations (runner_up) and of buy-and-hold (hold): line, kind, stretch,
         session (date), pnl since the start of the stretch, start_cash.
+    variant_curves
+        Out-of-sample profits of the best variants since the start, indexed by
+        configuration and variant, with a column per session.
     traders
         Out-of-sample profits of random traders with the winner's turnover: session,
         and the quantiles low, middle and high (5 %, 50 % and 95 %).
@@ -120,6 +123,7 @@ class PageContent:
     logits: FloatArray
     stretches: Mapping[str, Sequence[date]]
     curves: pd.DataFrame
+    variant_curves: pd.DataFrame
     traders: pd.DataFrame
     placebos: pd.DataFrame
     holdout: Mapping[str, Any]

@@ -11,6 +11,7 @@ from whatif_assets.domain.accounts.number_format import format_metric, is_undefi
 from whatif_assets.domain.ranking.ranking import VIOLATES
 from whatif_assets.report.page.content import PageContent
 from whatif_assets.report.page.markup import Section, escaped, paragraph, scrolled
+from whatif_assets.report.page.variant_curves import KEY, drawn_variants
 from whatif_assets.settings.study import BESIDE_SYMBOL
 from whatif_assets.steps.leaderboard import CANDIDATE, short_name
 from whatif_assets.steps.sensitivity import PLATEAU
@@ -18,6 +19,7 @@ from whatif_assets.steps.sensitivity import PLATEAU
 MOST_ROWS = 1000
 PLACEBO = "placebo for "  # what it was made for follows
 RANDOM = "random_entry"
+RANK, ASCENDING = "rank", ' data-first="ascending"'
 SHOWN = (
     "pnl",
     "total_return",
@@ -47,7 +49,10 @@ def leaderboard(content: PageContent) -> Section:
     return Section(
         "Leaderboard",
         "leaderboard",
-        note + _filters(rows) + _table(rows, texts, figures),
+        note
+        + _filters(rows)
+        + _table(_with_curves(content, rows), texts, figures)
+        + drawn_variants(content),
     )
 
 
@@ -96,6 +101,12 @@ def _stacked(shown: pd.DataFrame, placebos: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def _with_curves(content: PageContent, rows: pd.DataFrame) -> pd.DataFrame:
+    """Number the rows whose curve is in the page, in a column ``curve``; else -1."""
+    keys = pd.MultiIndex.from_frame(rows[KEY])
+    return rows.assign(curve=content.variant_curves.index.get_indexer(keys))
+
+
 def _filters(rows: pd.DataFrame) -> str:
     roles = rows["role"].drop_duplicates().tolist()
     options = "".join(f"<option>{escaped(role)}</option>" for role in roles)
@@ -109,10 +120,11 @@ def _filters(rows: pd.DataFrame) -> str:
 
 def _table(rows: pd.DataFrame, texts: Sequence[str], figures: Mapping[str, str]) -> str:
     head = "".join(
-        f'<th class="{kind}" aria-sort="none"><button type="button">'
+        f'<th class="{kind}" scope="col" aria-sort="none"'
+        f'{ASCENDING if name == RANK else ""}><button type="button">'
         f"{escaped(name.replace('_', ' '))}</button></th>"
         for kind, names in (
-            ("n", ["rank"]),
+            ("n", [RANK]),
             ("", ["configuration and variant"]),
             ("n", figures),
             ("", texts),
@@ -137,7 +149,8 @@ def _line(row: dict[Any, Any], texts: Sequence[str], figures: Mapping[str, str])
     ]
     cells += [f'<td class="role">{escaped(row[name])}</td>' for name in texts]
     kind = "" if row["role"] == CANDIDATE else ' class="other"'
-    return f'<tr{kind} data-role="{escaped(row["role"])}">{"".join(cells)}</tr>'
+    drawn = f' data-curve="{row["curve"]}"' if row["curve"] >= 0 else ""
+    return f'<tr{kind} data-role="{escaped(row["role"])}"{drawn}>{"".join(cells)}</tr>'
 
 
 def _name(row: dict[Any, Any]) -> str:

@@ -19,7 +19,7 @@ from whatif_assets.report.page.charts import (
 )
 from whatif_assets.report.page.content import PageContent
 from whatif_assets.report.page.markup import Section, escaped, paragraph
-from whatif_assets.steps.sensitivity import written
+from whatif_assets.steps.sensitivity import LIMITS, written
 
 MOST_OF_WINNER = 4
 MOST_OF_OTHERS = 1
@@ -70,8 +70,8 @@ def _map(content: PageContent, family: str, rows: pd.DataFrame, name: str) -> st
     cells = [[None if pd.isna(v) else float(f"{v:.6g}") for v in row] for row in means]
     heat = trace(
         "heatmap",
-        x=[str(value) for value in across],
-        y=[str(value) for value in up],
+        x=[_label(axes[0], value) for value in across],
+        y=[_label(axes[1], value) for value in up],
         z=cells,
         colorscale="Cividis" if content.study.ranking.higher_is_better else "Cividis_r",
         colorbar={"thickness": 10, "outlinewidth": 0, "tickfont": {"size": 10}},
@@ -115,7 +115,13 @@ def _place(content: PageContent, axes: tuple[str, str]) -> tuple[str, str] | Non
     settings = json.loads(content.winner["settings"])
     if not set(axes) <= set(settings):
         return None
-    return written(settings[axes[0]]), written(settings[axes[1]])
+    across, up = (_label(axis, written(settings[axis])) for axis in axes)
+    return across, up
+
+
+def _label(axis: str, value: Any) -> str:
+    """Write a value of an axis; a limit of 0 is none, and therefore comes last."""
+    return "none" if axis in LIMITS and str(value) == "0" else str(value)
 
 
 def _lines(content: PageContent, marginal: pd.DataFrame) -> Iterator[str]:
@@ -139,7 +145,9 @@ def _lines(content: PageContent, marginal: pd.DataFrame) -> Iterator[str]:
 
 
 def _range(rows: pd.DataFrame) -> list[Any]:
-    values = [str(value) for value in rows["value"]]
+    values = [
+        _label(str(axis), value) for axis, value in zip(rows["axis"], rows["value"])
+    ]
     middle = _plain(rows["median"])
     high, low = rows[["best", "worst"]].max(axis=1), rows[["best", "worst"]].min(axis=1)
     return [

@@ -148,6 +148,14 @@ def curves() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(CURVES))
 
 
+def variant_curves() -> pd.DataFrame:
+    """Return the profits of the first three rows over the out-of-sample sessions."""
+    keys = LEADERBOARD[["configuration", "variant"]].head(3)
+    days = [day.isoformat() for day in STRETCHES["out_of_sample"]]
+    pnl = [[10.0, 5.0, 30.0], [9.0, 4.0, 29.0], [5.0, 15.0, 25.0]]
+    return pd.DataFrame(pnl, pd.MultiIndex.from_frame(keys), days)
+
+
 def placebos() -> pd.DataFrame:
     """Return two random traders and buy-and-hold."""
     made = [
@@ -342,6 +350,7 @@ def content(**changed: Any) -> PageContent:
             "logits": np.array([-0.5, 0.5, 1.5, np.inf]),
             "stretches": STRETCHES,
             "curves": curves(),
+            "variant_curves": variant_curves(),
             "traders": pd.DataFrame(
                 {"session": DAYS[1:4], "low": -1.0, "middle": 0.0, "high": 1.0}
             ),
@@ -377,6 +386,7 @@ NO_WINNER: dict[str, Any] = {
     "verdict": {},
     "logits": np.empty(0),
     "curves": curves().query("kind == 'runner_up'"),
+    "variant_curves": pd.DataFrame(index=variant_curves().index[:0]),
     "traders": pd.DataFrame({"session": [], "low": [], "middle": [], "high": []}),
     "placebos": pd.DataFrame(),
     "holdout": {},
