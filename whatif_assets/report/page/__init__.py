@@ -30,9 +30,11 @@ from whatif_assets.report.page.markup import Section, escaped
 from whatif_assets.report.page.models import models
 from whatif_assets.report.page.overfitting import overfitting
 from whatif_assets.report.page.positions import positions
+from whatif_assets.report.page.prices import prices
 from whatif_assets.report.page.profits import profits
 from whatif_assets.report.page.quality import quality
 from whatif_assets.report.page.sensitivity import sensitivity
+from whatif_assets.report.page.trades import trades
 from whatif_assets.report.page.verdict import verdict
 from whatif_assets.report.page.winner import winner
 from whatif_assets.settings.study import Study
@@ -49,6 +51,8 @@ SECTIONS: tuple[Callable[[PageContent], Section], ...] = (
     forecasts,
     models,
     profits,
+    prices,
+    trades,
     positions,
     overfitting,
     costs,
@@ -57,7 +61,14 @@ SECTIONS: tuple[Callable[[PageContent], Section], ...] = (
     quality,
     lineage,
 )
-SCRIPTS = ("theme.js", "charts.js", "tables.js", "variants.js")
+SCRIPTS = (
+    "theme.js",
+    "charts.js",
+    "tables.js",
+    "variants.js",
+    "trades.js",
+    "prices.js",
+)
 THEME = (
     '<label class="theme">Colours <select id="theme"><option value="auto">as the '
     'system</option><option value="light">light</option><option value="dark">dark'

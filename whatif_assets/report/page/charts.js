@@ -29,7 +29,8 @@ const isDrawn = (plot) => plot.classList.contains("js-plotly-plot");
 
 const draw = (plot) => {
   const figure = plot.nextElementSibling;
-  if (isDrawn(plot) || !figure) return;
+  if (isDrawn(plot)) return;
+  if (!figure) { makers.get(plot)?.(); return; }
   const { data, layout } = JSON.parse(figure.textContent);
   show(plot, data, layout);
 };
@@ -112,6 +113,10 @@ themeListeners.push(() => plots().filter(isDrawn).forEach((plot) => {
   Plotly.relayout(plot, change);
 }));
 
+// Figures that a script of the page makes, by their plot, until they are drawn.
+const makers = new Map();
+const drawLater = (plot, make) => { makers.set(plot, make); near.observe(plot); };
+
 const near = new IntersectionObserver((seen) => seen.forEach((one) => {
   if (one.isIntersecting) { draw(one.target); near.unobserve(one.target); }
 }), { rootMargin: "600px" });
@@ -119,8 +124,11 @@ plots().forEach((plot) => near.observe(plot));
 
 const later = window.requestIdleCallback || ((act) => setTimeout(act, 50));
 const drawRest = () => {
-  const next = plots().find((plot) => !isDrawn(plot) && plot.nextElementSibling);
-  if (next) { draw(next); later(drawRest); }
+  const next = plots().find((plot) => !isDrawn(plot) && (plot.nextElementSibling || makers.has(plot)));
+  if (next) {
+    draw(next);
+    later(drawRest);
+  }
 };
 later(drawRest);
 

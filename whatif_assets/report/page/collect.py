@@ -28,6 +28,8 @@ from whatif_assets.report.page.content import (
     PageContent,
 )
 from whatif_assets.report.page.lineage_table import lineage_table
+from whatif_assets.report.page.price_days import read_price_days
+from whatif_assets.report.page.trade_list import read_trades
 from whatif_assets.report.page.variant_curves import read_variant_curves
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.benchmarks import benchmark_of
@@ -105,6 +107,8 @@ def collect(
         **_of_winner(winner),
         paths=_paths(home, leaderboard),
         attribution=attributed.attribution,
+        trades=read_trades(winner, attributed.attribution),
+        prices=read_price_days(winner, attributed.attribution),
         unattributed=attributed.why_not,
         effects=effects,
         forecasts=forecasts,

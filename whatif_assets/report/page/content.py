@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -10,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from whatif_assets.domain.base.arrays import FloatArray
+from whatif_assets.report.page.price_days import PriceDays
 from whatif_assets.settings.market import Market
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.comparison.attribution import Attribution
@@ -86,6 +88,11 @@ class PageContent:
     attribution
         The winner's out-of-sample profit by symbol, session, hour and cost; None
         without a winner, or if it could not be computed.
+    trades
+        The winner's closed trades out of sample; see
+        :func:`whatif_assets.report.page.trade_list.read_trades`.
+    prices
+        Bars that are drawn as candles.
     unattributed
         Why the attribution could not be computed; else empty.
     effects
@@ -134,6 +141,8 @@ class PageContent:
     exposures: pd.DataFrame
     paths: pd.DataFrame
     attribution: Attribution | None
+    trades: pd.DataFrame
+    prices: PriceDays
     unattributed: str
     effects: Sensitivity
     forecasts: Mapping[str, pd.DataFrame]
@@ -142,6 +151,12 @@ class PageContent:
     adjustments: pd.DataFrame
     lineage: pd.DataFrame
     timezone: str
+
+    @property
+    def daily(self) -> bool:
+        """Whether the winner trades on daily bars, which have no time of day."""
+        settings = json.loads(self.winner.get("settings", "{}"))
+        return bool(settings.get("bar") == "1day")
 
     @property
     def first(self) -> str:

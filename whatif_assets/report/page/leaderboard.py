@@ -11,12 +11,11 @@ from whatif_assets.domain.accounts.number_format import format_metric, is_undefi
 from whatif_assets.domain.ranking.ranking import VIOLATES
 from whatif_assets.report.page.content import PageContent
 from whatif_assets.report.page.markup import Section, escaped, paragraph, scrolled
-from whatif_assets.report.page.variant_curves import KEY, drawn_variants
+from whatif_assets.report.page.variant_curves import KEY, MOST_ROWS, drawn_variants
 from whatif_assets.settings.study import BESIDE_SYMBOL
 from whatif_assets.steps.leaderboard import CANDIDATE, short_name
 from whatif_assets.steps.sensitivity import PLATEAU
 
-MOST_ROWS = 1000
 PLACEBO = "placebo for "  # what it was made for follows
 RANDOM = "random_entry"
 RANK, ASCENDING = "rank", ' data-first="ascending"'

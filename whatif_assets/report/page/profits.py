@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pandas as pd
 
 from whatif_assets.domain.accounts.number_format import format_metric
@@ -105,7 +103,7 @@ def _by_leg(attribution: Attribution) -> str:
 
 def _by_hour(content: PageContent, attribution: Attribution) -> str:
     head = "<h3>By hour</h3>"
-    if json.loads(content.winner["settings"]).get("bar") == "1day":
+    if content.daily:
         return head + paragraph("Daily bars have no hours.")
     hours = attribution.by_hour()
     interest = hours.get(NO_HOUR, 0.0)

@@ -14,7 +14,8 @@ from whatif_assets.report.page.content import PageContent
 from whatif_assets.report.page.markup import paragraph
 
 KEY = ["configuration", "variant"]
-MOST_NUMBERS = 200_000  # about a megabyte of the page
+MOST_NUMBERS = 100_000  # about half a megabyte of the page
+MOST_ROWS = 1000
 
 
 def read_variant_curves(
@@ -37,7 +38,7 @@ def read_variant_curves(
         Indexed by configuration and variant, the best first: a column per session with
         the profit since the start; NaN where it is not known.
     """
-    room = MOST_NUMBERS // max(1, len(sessions))
+    room = min(MOST_ROWS, MOST_NUMBERS // max(1, len(sessions)))
     best = pd.MultiIndex.from_frame(leaderboard[KEY].head(room))
     parts = [pd.DataFrame(columns=[day.isoformat() for day in sessions])]
     for key in best.unique("configuration"):

@@ -51,5 +51,5 @@ if (curves && ranking) {
     cell.prepend(box, " ");
     if (place < 3) { box.checked = true; tick(); }
   });
-  drawTicked();
+  drawLater(plot, drawTicked);
 }

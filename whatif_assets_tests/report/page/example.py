@@ -15,6 +15,7 @@ from whatif_assets.domain.accounts.metrics import METRICS
 from whatif_assets.domain.selection.statistics import Statistics
 from whatif_assets.home.tables import LAKE
 from whatif_assets.report.page.content import CURVES, PageContent
+from whatif_assets.report.page.price_days import NO_DAYS, PriceDays
 from whatif_assets.settings.market import Market
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.comparison.attribution import Attribution
@@ -190,6 +191,35 @@ def attribution() -> Attribution:
     )
 
 
+def trades() -> pd.DataFrame:
+    """Return the three trades of the attribution, opened at 9:31 in New York."""
+    opened = pd.DatetimeIndex(DAYS[1:4]).tz_localize("UTC") + pd.Timedelta("14h31min")
+    return pd.DataFrame(
+        {
+            "symbol": ["A", "</script>", "B"],
+            "opened": opened,
+            "closed": opened + pd.Timedelta("5min"),
+            "opened_in": pd.DatetimeIndex(DAYS[1:4]),
+            "closed_in": pd.DatetimeIndex(DAYS[1:4]),
+            "size": [10.0, 10.0, -10.0],
+            "entry": [50.0, 51.0, 20.0],
+            "exit": [52.0, 52.9, 21.0],
+            "pnl": [20.0, 19.0, -10.0],
+            "forecast": [0.0002, 0.0001, np.nan],
+            "reason": ["signal", "stop loss 1 %", "signal"],
+        }
+    )
+
+
+def prices() -> PriceDays:
+    """Return two bars of one session of A, the second without a forecast."""
+    ts = pd.DatetimeIndex([DAYS[1]] * 2).tz_localize("UTC") + pd.Timedelta("14h31min")
+    bars = pd.DataFrame({"symbol": "A", "session": pd.Timestamp(DAYS[1]), "ts": ts})
+    bars["ts"] += pd.to_timedelta([0, 2], unit="min")
+    bars = bars.assign(open=[50.0, 51.0], high=[51.5, 52.25], low=[49.5, 50.75])
+    return PriceDays(bars.assign(close=[51.0, 52.0], forecast=[0.0002, np.nan]), 1, 2)
+
+
 def effects() -> Sensitivity:
     """Return the effects of two axes with two values each."""
     figures = dict.fromkeys(FIGURES, 1.0)
@@ -363,6 +393,8 @@ def content(**changed: Any) -> PageContent:
             "exposures": exposures(),
             "paths": LAKE["path_results"].empty(),
             "attribution": attribution(),
+            "trades": trades(),
+            "prices": prices(),
             "unattributed": "",
             "effects": effects(),
             "forecasts": forecasts(),
@@ -391,6 +423,8 @@ NO_WINNER: dict[str, Any] = {
     "placebos": pd.DataFrame(),
     "holdout": {},
     "attribution": None,
+    "trades": trades().iloc[:0],
+    "prices": NO_DAYS,
 }
 CASES: dict[str, dict[str, Any]] = {
     "everything": {},
@@ -403,5 +437,10 @@ CASES: dict[str, dict[str, Any]] = {
     "no forecasts": {
         "forecasts": {name: rows.iloc[:0] for name, rows in forecasts().items()}
     },
-    "no attribution": {"attribution": None, "unattributed": "forecasts are gone"},
+    "no attribution": {
+        "attribution": None,
+        "unattributed": "forecasts are gone",
+        "trades": trades().iloc[:0],
+        "prices": NO_DAYS,
+    },
 }
