@@ -21,6 +21,7 @@ from whatif_assets.report.page.capacity import capacity
 from whatif_assets.report.page.collect import collect
 from whatif_assets.report.page.content import PageContent
 from whatif_assets.report.page.costs import costs
+from whatif_assets.report.page.distributions import distributions
 from whatif_assets.report.page.equity import drawdown, equity
 from whatif_assets.report.page.forecasts import forecasts
 from whatif_assets.report.page.forward import forward
@@ -29,6 +30,7 @@ from whatif_assets.report.page.lineage import lineage
 from whatif_assets.report.page.markup import Section, escaped
 from whatif_assets.report.page.models import models
 from whatif_assets.report.page.overfitting import overfitting
+from whatif_assets.report.page.periods import periods
 from whatif_assets.report.page.positions import positions
 from whatif_assets.report.page.prices import prices
 from whatif_assets.report.page.profits import profits
@@ -47,10 +49,12 @@ SECTIONS: tuple[Callable[[PageContent], Section], ...] = (
     leaderboard,
     equity,
     drawdown,
+    periods,
     sensitivity,
     forecasts,
     models,
     profits,
+    distributions,
     prices,
     trades,
     positions,

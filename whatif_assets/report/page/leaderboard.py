@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from whatif_assets.domain.accounts.number_format import format_metric, is_undefined
+from whatif_assets.domain.accounts.number_format import format_column, is_undefined
 from whatif_assets.domain.ranking.ranking import VIOLATES
 from whatif_assets.report.page.content import PageContent
 from whatif_assets.report.page.markup import Section, escaped, paragraph, scrolled
@@ -130,7 +130,13 @@ def _table(rows: pd.DataFrame, texts: Sequence[str], figures: Mapping[str, str])
         )
         for name in names
     )
-    body = "".join(_line(row, texts, figures) for row in rows.to_dict("records"))
+    written = {
+        name: format_column(metric, rows[name]) for name, metric in figures.items()
+    }
+    body = "".join(
+        _line(row, texts, {name: column[place] for name, column in written.items()})
+        for place, row in enumerate(rows.to_dict("records"))
+    )
     return (
         scrolled("Leaderboard", "scroll tall")
         + '<table id="ranking" class="sorted"><caption class="spoken">Leaderboard'
@@ -142,10 +148,7 @@ def _line(row: dict[Any, Any], texts: Sequence[str], figures: Mapping[str, str])
     rank = "" if pd.isna(row["rank"]) else int(row["rank"])
     cells = [_figure(rank, str(rank) or "-")]
     cells += [f'<td class="name">{escaped(_name(row))}</td>']
-    cells += [
-        _figure(row[name], format_metric(metric, row[name]))
-        for name, metric in figures.items()
-    ]
+    cells += [_figure(row[name], text) for name, text in figures.items()]
     cells += [f'<td class="role">{escaped(row[name])}</td>' for name in texts]
     kind = "" if row["role"] == CANDIDATE else ' class="other"'
     drawn = f' data-curve="{row["curve"]}"' if row["curve"] >= 0 else ""

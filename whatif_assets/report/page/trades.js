@@ -13,7 +13,8 @@ if (trades) {
     .slice(0, trades.daily ? 10 : 16).replace("T", " ");
 
   const fixed = (digits) => (value) => (Number.isFinite(value)
-    ? value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits })
+    ? value.toLocaleString("en", { minimumFractionDigits: digits,
+      maximumFractionDigits: digits, signDisplay: "negative" })
     : "-");
   const price = trades.price = fixed(trades.decimals);
   const whole = (value) => value.toLocaleString("en", { maximumFractionDigits: 4 });

@@ -34,7 +34,9 @@ if (curves && ranking) {
     }));
   };
 
-  Array.from(ranking.tBodies[0].rows).filter((row) => row.dataset.curve).forEach((row, place) => {
+  // Neighbours on a grid have nearly the same curve: begin with three configurations.
+  const known = new Set();
+  Array.from(ranking.tBodies[0].rows).filter((row) => row.dataset.curve).forEach((row) => {
     const cell = row.cells[1];
     const name = cell.textContent;
     const box = document.createElement("input");
@@ -49,7 +51,12 @@ if (curves && ranking) {
     };
     box.addEventListener("change", () => { tick(); drawTicked(); });
     cell.prepend(box, " ");
-    if (place < 3) { box.checked = true; tick(); }
+    const [configuration] = name.split(" ");
+    if (known.size < 3 && !known.has(configuration)) {
+      known.add(configuration);
+      box.checked = true;
+      tick();
+    }
   });
   drawLater(plot, drawTicked);
 }
