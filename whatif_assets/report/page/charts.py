@@ -34,6 +34,8 @@ PLACEBO = "#8A8A8A"
 LOSS = "#D55E00"
 RUNNERS_UP = ("#009E73", "#CC79A7", "#56B4E9", "#9A6B4A")
 MARK = "#808080"  # lines that are read on the light and on the dark page
+# From a loss or a short position, over nothing, to a profit or a long position.
+DIVERGING = [[0, LOSS], [0.5, "#F4F4F4"], [1, WINNER]]
 # Translucent, because they lie on the light or on the dark page.
 SHADES = {
     IN_SAMPLE: "rgba(120,150,180,0.25)",

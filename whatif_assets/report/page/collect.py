@@ -11,6 +11,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 
+from whatif_assets.domain.accounts.employed import most_employed
 from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.engines.strategies import find_strategy
 from whatif_assets.home.adjustments import adjustments_table
@@ -132,6 +133,7 @@ def _of_ledger(home: Home, study: Study) -> dict[str, Any]:
 def _of_winner(winner: Winner | None) -> dict[str, Any]:
     """Read what was made for the winner, and what it holds."""
     return {
+        "employed": most_employed(_detail(winner, "fills")),
         "traders": _traders(winner),
         "placebos": _placebos(winner),
         "holdout": _holdout(winner),

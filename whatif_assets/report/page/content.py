@@ -43,6 +43,9 @@ class PageContent:
     winner
         Row of the winner in the leaderboard; empty without a winner. It is only first
         in rank until a verdict names it, see `first`.
+    employed
+        Most capital that the winner's positions employed at one time, see
+        `whatif_assets.domain.accounts.employed.most_employed`; NaN without a winner.
     family
         Key of the winner's configuration without its values on axes.
     why_none
@@ -121,6 +124,7 @@ class PageContent:
     text: str
     leaderboard: pd.DataFrame
     winner: Mapping[str, Any]
+    employed: float
     family: str
     why_none: str
     conclusion: str

@@ -8,7 +8,14 @@ import numpy as np
 import pandas as pd
 
 from whatif_assets.domain.base.arrays import FloatArray
-from whatif_assets.report.page.charts import LOSS, WINNER, Trace, chart, trace
+from whatif_assets.report.page.charts import (
+    DIVERGING,
+    LOSS,
+    WINNER,
+    Trace,
+    chart,
+    trace,
+)
 from whatif_assets.report.page.content import PageContent
 from whatif_assets.report.page.markup import Section, escaped, paragraph
 from whatif_assets.steps.comparison.attribution import NO_HOUR, Attribution
@@ -119,7 +126,7 @@ def _by_hour(content: PageContent, attribution: Attribution) -> Iterator[str]:
         z=sums.round(4).to_numpy().tolist(),
         zmin=-end,
         zmax=end,
-        colorscale="RdBu",
+        colorscale=DIVERGING,
         colorbar={"thickness": 10, "outlinewidth": 0, "tickfont": {"size": 10}},
         hovertemplate="%{x}, from %{y}: %{z:,.2f}<extra></extra>",
     )

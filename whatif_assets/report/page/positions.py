@@ -10,6 +10,7 @@ import pandas as pd
 
 from whatif_assets.domain.accounts.number_format import format_number
 from whatif_assets.report.page.charts import (
+    DIVERGING,
     HOLD,
     WINNER,
     chart,
@@ -167,7 +168,7 @@ def _map(weights: pd.DataFrame) -> str:
         z=shown.round(6).to_numpy().T.tolist(),
         zmin=-end,
         zmax=end,
-        colorscale="RdBu",
+        colorscale=DIVERGING,
         hovertemplate="%{y}, %{x}: %{z:.3f}<extra></extra>",
         colorbar={"title": {"text": "weight"}, "thickness": 12},
     )
@@ -180,5 +181,5 @@ def _map(weights: pd.DataFrame) -> str:
         xaxis={"type": "category", "nticks": 8, "tickangle": 0},
         yaxis={"type": "category", "autorange": "reversed", "tickfont": {"size": 11}},
     )
-    note += "Blue is a long position, red a short one."
+    note += "Blue is a long position, orange-red a short one."
     return f"<h3>Weights</h3>{paragraph(note)}{drawn}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import fields
 from datetime import date
 from typing import Any
@@ -371,6 +372,7 @@ def content(**changed: Any) -> PageContent:
             "text": "title: </pre><script>alert(1)</script>",
             "leaderboard": LEADERBOARD,
             "winner": LEADERBOARD.iloc[0].to_dict(),
+            "employed": 400.0,
             "family": "demo.one",
             "why_none": "",
             "conclusion": "Best configuration: <one>.\nVerdict: likely real.",
@@ -412,6 +414,7 @@ NO_EFFECTS = Sensitivity(effects().marginal.iloc[:0], effects().pairs.iloc[:0])
 NO_CURVES = curves().iloc[:0]
 NO_WINNER: dict[str, Any] = {
     "winner": {},
+    "employed": math.nan,
     "family": "",
     "why_none": "No winner: none has all.",
     "conclusion": "No winner: none has all.",
