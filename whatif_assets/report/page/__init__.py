@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 import pandas as pd
@@ -25,6 +24,7 @@ from whatif_assets.report.page.distributions import distributions
 from whatif_assets.report.page.equity import drawdown, equity
 from whatif_assets.report.page.forecasts import forecasts
 from whatif_assets.report.page.forward import forward
+from whatif_assets.report.page.frame import framed
 from whatif_assets.report.page.leaderboard import leaderboard
 from whatif_assets.report.page.lineage import lineage
 from whatif_assets.report.page.markup import Section, escaped
@@ -36,6 +36,7 @@ from whatif_assets.report.page.prices import prices
 from whatif_assets.report.page.profits import profits
 from whatif_assets.report.page.quality import quality
 from whatif_assets.report.page.sensitivity import sensitivity
+from whatif_assets.report.page.summary import summarised
 from whatif_assets.report.page.trades import trades
 from whatif_assets.report.page.verdict import verdict
 from whatif_assets.report.page.winner import winner
@@ -73,35 +74,7 @@ SCRIPTS = (
     "trades.js",
     "prices.js",
 )
-THEME = (
-    '<label class="theme">Colours <select id="theme"><option value="auto">as the '
-    'system</option><option value="light">light</option><option value="dark">dark'
-    "</option></select></label>"
-)
 COLLECT, ASSEMBLE = "collect", "assemble"
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<link rel="icon" href="data:,">
-<style>{style}</style>
-<script>{plotly}</script>
-</head>
-<body>
-<a class="skip" href="#content">Skip to the content</a>
-<header><h1>{title}</h1><p>{subtitle}</p>{theme}</header>
-<nav aria-label="Sections">{links}</nav>
-<main id="content">
-{sections}
-</main>
-<script>"use strict"; (() => {{
-{script}
-}})();</script>
-</body>
-</html>
-"""
 
 
 @dataclass(frozen=True)
@@ -161,15 +134,14 @@ def assembled(content: PageContent, sections: list[Section]) -> str:
     subtitle = (
         f"Study {study.name}: {source}, {market.calendar}, {market.base_bar} bars"
     )
-    return _PAGE.format(
-        title=escaped(study.title or study.name),
-        subtitle=escaped(subtitle),
-        links=" ".join(_link(section) for section in sections),
-        sections="\n".join(_section_html(section) for section in sections),
-        theme=THEME,
-        style=_text("page.css"),
-        script="\n".join(_text(name) for name in SCRIPTS),
-        plotly=get_plotlyjs(),
+    return framed(
+        study.title or study.name,
+        subtitle,
+        " ".join(_link(section) for section in sections),
+        "\n".join(_section_html(section) for section in sections),
+        SCRIPTS,
+        summarised(content),
+        get_plotlyjs(),
     )
 
 
@@ -181,10 +153,6 @@ def _section_html(section: Section) -> str:
 
 def _link(section: Section) -> str:
     return f'<a href="#{section.anchor}">{escaped(section.title)}</a>'
-
-
-def _text(name: str) -> str:
-    return resources.files(__name__).joinpath(name).read_text(encoding="utf-8")
 
 
 class _Clock:
