@@ -56,8 +56,7 @@ def write_front_page(home: Home) -> Path:
         path,
         framed(
             "Studies",
-            f"{len(found):,} studies of the market {home.market.calendar}, "
-            f"{home.market.base_bar} bars",
+            f"Market {home.market.calendar}, {home.market.base_bar} bars",
             '<a href="#studies">Studies</a> <a href="#compare">Compare</a>',
             studies + (_COMPARE + data_script(known, "summaries") if known else ""),
             SCRIPTS,

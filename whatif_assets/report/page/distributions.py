@@ -49,7 +49,7 @@ def distributions(content: PageContent) -> Section:
     )
 
 
-def binned(profits: FloatArray) -> tuple[FloatArray, FloatArray]:
+def binned(profits: FloatArray) -> tuple[FloatArray, float, FloatArray]:
     """Count profits in bins of equal width, of which one begins at 0.
 
     Parameters
@@ -59,25 +59,25 @@ def binned(profits: FloatArray) -> tuple[FloatArray, FloatArray]:
 
     Returns
     -------
-    left, counts : numpy.ndarray
-        Left edge and count of each bin. Profits beyond the bins count in the outermost
-        ones, so a few extreme ones do not hide the rest.
+    left, width, counts
+        Left edges of the bins, their width, and the count of each. Profits beyond the
+        bins count in the outermost ones, so a few extreme ones do not hide the rest.
     """
     low, high = np.quantile(profits, [TAIL, 1 - TAIL])
     bins = min(MOST_BINS, max(1, 2 * int(np.sqrt(len(profits)))))
-    width = max(high - low, 1e-9) / bins
+    width = float((high - low) / bins) or max(1.0, abs(float(high)))
     first, last = np.floor(low / width), np.floor(high / width)
     number = np.clip(np.floor(profits / width), first, last) - first
     counts = np.bincount(number.astype(np.int64), minlength=int(last - first) + 1)
-    return width * (first + np.arange(len(counts))), counts.astype(np.float64)
+    edges = width * (first + np.arange(len(counts)))
+    return edges, width, counts.astype(np.float64)
 
 
 def _histogram(name: str, title: str, profits: pd.Series) -> Iterator[str]:
     values = profits.dropna().to_numpy(dtype=np.float64)
     if not len(values):
         return
-    left, counts = binned(values)
-    width = left[1] - left[0] if len(left) > 1 else 1.0
+    left, width, counts = binned(values)
     bars = trace(
         "bar",
         name=title,

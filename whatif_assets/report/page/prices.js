@@ -13,6 +13,12 @@ if (bars) {
 
   const partsOf = (symbol) => bars.symbol.flatMap((one, part) => (one === symbol ? [part] : []));
   bars.symbols.forEach((name, number) => symbolChoice.add(new Option(name, number)));
+  if (trades) {
+    const traded = new Map();
+    trades.column.symbol.forEach((one) => traded.set(one, (traded.get(one) || 0) + 1));
+    const [most] = Array.from(traded).sort((a, b) => b[1] - a[1])[0];
+    symbolChoice.value = Math.max(0, bars.symbols.indexOf(trades.symbols[most]));
+  }
 
   const marks = (part, name, from, to) => {
     if (!trades) return [];

@@ -38,8 +38,9 @@ def prices(content: PageContent) -> Section:
     entries = [
         ("bought", WINNER, "area"),
         ("sold", LOSS, "area"),
-        ("forecast", HOLD, "area"),
     ]
+    if content.prices.bars["forecast"].notna().any():
+        entries.append(("forecast", HOLD, "area"))
     return Section(
         TITLE,
         "prices",

@@ -31,10 +31,11 @@ const colour = (name) => getComputedStyle(root).getPropertyValue(`--${name}`).tr
 // Give text to the reader as a file.
 const save = (name, text) => {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
+  const made = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
+  link.setAttribute("href", made);
   link.download = name;
   link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  setTimeout(() => URL.revokeObjectURL(made), 1000);
 };
 
 const csv = (rows) => rows.map((row) => row.map((cell) => {
