@@ -161,9 +161,9 @@ def test_the_equity_of_a_row_is_drawn_when_it_is_ticked(browser, report):
     with opened(browser, report) as page:
         before = page.evaluate(names)
         row = page.locator("#ranking tbody tr:has(input:not(:checked))").first
+        name = row.locator("td").nth(1).inner_text().strip()
         row.locator("input").check()
-        (added,) = set(page.evaluate(names)) - set(before)
-        assert added == row.locator("td").nth(1).inner_text().strip()
+        assert set(page.evaluate(names)) - set(before) == {name}
 
 
 def test_trades_are_sorted_filtered_and_given_as_csv(browser, report):

@@ -99,7 +99,7 @@ def _by_weekday(sessions: pd.Series) -> Iterator[str]:
     bars = trace(
         "bar",
         name="by weekday",
-        x=[WEEKDAYS[day] for day in sums.index],
+        x=[WEEKDAYS[int(day)] for day in sums.index],
         y=sums.round(6).tolist(),
         marker={"color": [LOSS if value < 0 else WINNER for value in sums]},
         hovertemplate="%{x}: %{y:,.2f}<extra></extra>",
@@ -121,7 +121,7 @@ def _by_hour(content: PageContent, attribution: Attribution) -> Iterator[str]:
     heat = trace(
         "heatmap",
         name="by hour and weekday",
-        x=[WEEKDAYS[day] for day in sums.columns],
+        x=[WEEKDAYS[int(day)] for day in sums.columns],
         y=[f"{hour:02d}:00" for hour in sums.index],
         z=sums.round(4).to_numpy().tolist(),
         zmin=-end,

@@ -97,20 +97,19 @@ def _drawdowns(curve: pd.DataFrame) -> str:
     days = curve["session"].dt.strftime("%Y-%m-%d").tolist()
     depth = format_column("max_drawdown", worst["depth"].to_numpy())
     lost = format_column("pnl", worst["lost"].to_numpy())
-    rows = []
-    for row, deep, money in zip(worst.itertuples(), depth, lost):
-        back = row.recovery != NONE
-        length = (row.recovery if back else len(days) - 1) - row.peak
-        rows.append(
-            (
-                "start" if row.peak == NONE else days[row.peak],
-                days[row.trough],
-                days[row.recovery] if back else "not yet",
-                deep,
-                money,
-                f"{length:,}",
-            )
+    rows = [
+        (
+            "start" if peak == NONE else days[peak],
+            days[trough],
+            "not yet" if back == NONE else days[back],
+            deep,
+            money,
+            f"{(len(days) - 1 if back == NONE else back) - peak:,}",
         )
+        for peak, trough, back, deep, money in zip(
+            worst["peak"], worst["trough"], worst["recovery"], depth, lost
+        )
+    ]
     head = ("Peak", "Lowest", "As high again", "Depth", "Money", "Sessions below")
     return "<h3>Worst drawdowns</h3>" + table(head, rows, 3, caption="Worst drawdowns")
 

@@ -76,7 +76,8 @@ def _bars_of_a_session(winner: Winner) -> int:
     home, size = winner.home, winner.home.bar_size(winner.configuration)
     if not size.timed:
         return USUAL_BARS
-    minutes = home.market.sessions.schedule(winner.sessions)["minutes"].max()
+    hours = home.market.sessions.schedule(winner.sessions)
+    minutes = float(hours["minutes"].max())
     return max(1, round(minutes * 60 / size.length.total_seconds()))
 
 

@@ -73,7 +73,7 @@ def _bars_held(winner: Winner, trades: pd.DataFrame) -> FloatArray:
         moments = [trades["opened_in"], trades["closed_in"]]
     else:
         every = [home.market.sessions.starts(day, size.length) for day in days]
-        starts = every[0].append(every[1:])
+        starts = pd.DatetimeIndex(every[0].append(every[1:]))
         moments = [trades["opened"], trades["closed"]]
     first, last = (starts.searchsorted(pd.DatetimeIndex(moment)) for moment in moments)
     return np.asarray(last - first, dtype=np.float64)

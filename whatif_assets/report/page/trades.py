@@ -82,7 +82,7 @@ def _table(rows: pd.DataFrame) -> str:
         for kind, name in heads
     )
     return (
-        scrolled("Closed trades")
+        scrolled("Closed trades", "scroll tall")
         + '<table id="trades-table" class="sorted"><caption class="spoken">Closed '
         f"trades</caption><thead><tr>{cells}</tr></thead><tbody></tbody></table></div>"
     )
