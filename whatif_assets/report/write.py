@@ -17,6 +17,7 @@ from whatif_assets.report.contributions import TABLE as CONTRIBUTIONS
 from whatif_assets.report.contributions import Attributed
 from whatif_assets.report.database import build_database, configurations_table
 from whatif_assets.report.forecast_tables import forecast_tables, of_study
+from whatif_assets.report.front_page import write_front_page
 from whatif_assets.report.page import Page, write_page
 from whatif_assets.report.study_results import (
     outdated_partitions,
@@ -129,6 +130,7 @@ def report(home: Home) -> Report:
         except BadInput as error:  # the other pages are still written
             failures[name] = str(error)
     _remove_other_pages(home, pages)
+    write_front_page(home)
     version = combined_hash(versions)
     return Report(outcomes, equity, effects.marginal, pages, failures, version)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -93,7 +93,7 @@ def counted(number: float, noun: str) -> str:
 def format_metric(name: str, value: Any) -> str:
     """Format a metric by its unit; a name that is not a metric, as a number."""
     unit = METRICS[name].unit if name in METRICS else ""
-    if unit == "fraction" or name in FRACTIONS_A_YEAR:
+    if _is_fraction(name):
         return format_percent(value)
     if unit == "money" and not is_undefined(value):
         # Avoid -0.00.
@@ -105,6 +105,51 @@ def format_metric_briefly(name: str, value: Any) -> str:
     """Format a metric where there is little space: money without cents."""
     money = name in METRICS and METRICS[name].unit == "money"
     return format_figures(value) if money else format_metric(name, value)
+
+
+def format_column(name: str, values: Iterable[Any]) -> list[str]:
+    """Format all values of a metric with the same number of decimals.
+
+    Parameters
+    ----------
+    name
+        Name of the metric, which has the unit.
+    values
+        Numbers; undefined ones are a dash.
+
+    Returns
+    -------
+    list of str
+        Money has two decimals. Other values have as many as show three digits of the
+        median size. A value that is too small for them is written as ``< 0.01``, since
+        only 0 is shown as 0.
+    """
+    numbers = [np.nan if is_undefined(value) else float(value) for value in values]
+    if name in METRICS and METRICS[name].unit == "money":
+        return [format_metric(name, number) for number in numbers]
+    percent = _is_fraction(name)
+    scaled = np.array(numbers, dtype=np.float64) * (100 if percent else 1)
+    sizes = np.abs(scaled[np.isfinite(scaled) & (scaled != 0)])
+    whole = not percent and bool((sizes == np.round(sizes)).all())
+    usual = 2 - math.floor(math.log10(np.median(sizes))) if len(sizes) else 0
+    digits = 0 if whole else min(6, max(0, usual))
+    sign = "%" if percent else ""
+    return [_in_decimals(number, digits, sign) for number in scaled]
+
+
+def _in_decimals(number: float, digits: int, sign: str) -> str:
+    if is_undefined(number):
+        return UNDEFINED
+    least = 10.0**-digits
+    if number and abs(number) < least / 2:
+        edge = f"{least:.{digits}f}{sign}"
+        return f"< {edge}" if number > 0 else f"> -{edge}"
+    return f"{round(number, digits) + 0.0:,.{digits}f}{sign}"
+
+
+def _is_fraction(name: str) -> bool:
+    unit = METRICS[name].unit if name in METRICS else ""
+    return unit == "fraction" or name in FRACTIONS_A_YEAR
 
 
 def readable(rows: pd.DataFrame) -> pd.DataFrame:

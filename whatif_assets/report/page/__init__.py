@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 import pandas as pd
@@ -21,18 +20,24 @@ from whatif_assets.report.page.capacity import capacity
 from whatif_assets.report.page.collect import collect
 from whatif_assets.report.page.content import PageContent
 from whatif_assets.report.page.costs import costs
+from whatif_assets.report.page.distributions import distributions
 from whatif_assets.report.page.equity import drawdown, equity
 from whatif_assets.report.page.forecasts import forecasts
 from whatif_assets.report.page.forward import forward
+from whatif_assets.report.page.frame import framed
 from whatif_assets.report.page.leaderboard import leaderboard
 from whatif_assets.report.page.lineage import lineage
 from whatif_assets.report.page.markup import Section, escaped
 from whatif_assets.report.page.models import models
 from whatif_assets.report.page.overfitting import overfitting
+from whatif_assets.report.page.periods import periods
 from whatif_assets.report.page.positions import positions
+from whatif_assets.report.page.prices import prices
 from whatif_assets.report.page.profits import profits
 from whatif_assets.report.page.quality import quality
 from whatif_assets.report.page.sensitivity import sensitivity
+from whatif_assets.report.page.summary import summarised
+from whatif_assets.report.page.trades import trades
 from whatif_assets.report.page.verdict import verdict
 from whatif_assets.report.page.winner import winner
 from whatif_assets.settings.study import Study
@@ -45,10 +50,14 @@ SECTIONS: tuple[Callable[[PageContent], Section], ...] = (
     leaderboard,
     equity,
     drawdown,
+    periods,
     sensitivity,
     forecasts,
     models,
     profits,
+    distributions,
+    prices,
+    trades,
     positions,
     overfitting,
     costs,
@@ -57,27 +66,15 @@ SECTIONS: tuple[Callable[[PageContent], Section], ...] = (
     quality,
     lineage,
 )
+SCRIPTS = (
+    "theme.js",
+    "charts.js",
+    "tables.js",
+    "variants.js",
+    "trades.js",
+    "prices.js",
+)
 COLLECT, ASSEMBLE = "collect", "assemble"
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<link rel="icon" href="data:,">
-<style>{style}</style>
-<script>{plotly}</script>
-</head>
-<body>
-<header><h1>{title}</h1><p>{subtitle}</p></header>
-<nav>{links}</nav>
-<main>
-{sections}
-</main>
-<script>{script}</script>
-</body>
-</html>
-"""
 
 
 @dataclass(frozen=True)
@@ -137,28 +134,25 @@ def assembled(content: PageContent, sections: list[Section]) -> str:
     subtitle = (
         f"Study {study.name}: {source}, {market.calendar}, {market.base_bar} bars"
     )
-    return _PAGE.format(
-        title=escaped(study.title or study.name),
-        subtitle=escaped(subtitle),
-        links=" ".join(_link(section) for section in sections),
-        sections="\n".join(_section_html(section) for section in sections),
-        style=_text("page.css"),
-        script=_text("page.js"),
-        plotly=get_plotlyjs(),
+    return framed(
+        study.title or study.name,
+        subtitle,
+        " ".join(_link(section) for section in sections),
+        "\n".join(_section_html(section) for section in sections),
+        SCRIPTS,
+        summarised(content),
+        get_plotlyjs(),
     )
 
 
 def _section_html(section: Section) -> str:
     head = f"<h2>{escaped(section.title)}</h2>"
-    return f'<section id="{section.anchor}">{head}\n{section.html}\n</section>'
+    named = f'id="{section.anchor}" aria-label="{escaped(section.title)}"'
+    return f"<section {named}>{head}\n{section.html}\n</section>"
 
 
 def _link(section: Section) -> str:
     return f'<a href="#{section.anchor}">{escaped(section.title)}</a>'
-
-
-def _text(name: str) -> str:
-    return resources.files(__name__).joinpath(name).read_text(encoding="utf-8")
 
 
 class _Clock:

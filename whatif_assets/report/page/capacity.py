@@ -6,10 +6,17 @@ import math
 from typing import Any
 
 import pandas as pd
-import plotly.graph_objects as go
 
 from whatif_assets.domain.accounts.number_format import format_metric_briefly
-from whatif_assets.report.page.charts import INK, PLACEBO, WINNER, chart, legend
+from whatif_assets.report.page.charts import (
+    MARK,
+    PLACEBO,
+    WINNER,
+    Trace,
+    chart,
+    legend,
+    trace,
+)
 from whatif_assets.report.page.content import PageContent
 from whatif_assets.report.page.markup import Section, paragraph, table
 from whatif_assets.steps.capacity import outgrown_at
@@ -69,8 +76,9 @@ def _sentence(content: PageContent) -> str:
     return f"{begin}From a capital of {at:,.0f} on, {content.first} is not the best."
 
 
-def _line(rows: pd.DataFrame, colour: str) -> go.Scatter:
-    return go.Scatter(
+def _line(rows: pd.DataFrame, colour: str) -> Trace:
+    return trace(
+        "scatter",
         x=rows["capital"].tolist(),
         y=[None if pd.isna(v) else round(float(v), 6) for v in rows["sharpe"]],
         mode="lines+markers",
@@ -80,7 +88,7 @@ def _line(rows: pd.DataFrame, colour: str) -> go.Scatter:
 
 
 def _mark(x: float) -> dict[str, Any]:
-    line = {"color": INK, "width": 1, "dash": "dot"}
+    line = {"color": MARK, "width": 1, "dash": "dot"}
     return {"type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "paper",
             "line": line}  # fmt: skip
 

@@ -11,6 +11,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 
+from whatif_assets.domain.accounts.employed import most_employed
 from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.engines.strategies import find_strategy
 from whatif_assets.home.adjustments import adjustments_table
@@ -28,6 +29,9 @@ from whatif_assets.report.page.content import (
     PageContent,
 )
 from whatif_assets.report.page.lineage_table import lineage_table
+from whatif_assets.report.page.price_days import read_price_days
+from whatif_assets.report.page.trade_list import read_trades
+from whatif_assets.report.page.variant_curves import read_variant_curves
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.benchmarks import benchmark_of
 from whatif_assets.steps.capacity import TABLE as CAPACITY
@@ -99,10 +103,13 @@ def collect(
         logits=logits,
         stretches=days,
         curves=_curves(home, leaderboard, winner, days),
+        variant_curves=read_variant_curves(home, leaderboard, days[OUT_OF_SAMPLE]),
         **_of_ledger(home, study),
         **_of_winner(winner),
         paths=_paths(home, leaderboard),
         attribution=attributed.attribution,
+        trades=read_trades(winner, attributed.attribution),
+        prices=read_price_days(winner, attributed.attribution),
         unattributed=attributed.why_not,
         effects=effects,
         forecasts=forecasts,
@@ -126,6 +133,7 @@ def _of_ledger(home: Home, study: Study) -> dict[str, Any]:
 def _of_winner(winner: Winner | None) -> dict[str, Any]:
     """Read what was made for the winner, and what it holds."""
     return {
+        "employed": most_employed(_detail(winner, "fills")),
         "traders": _traders(winner),
         "placebos": _placebos(winner),
         "holdout": _holdout(winner),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -10,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from whatif_assets.domain.base.arrays import FloatArray
+from whatif_assets.report.page.price_days import PriceDays
 from whatif_assets.settings.market import Market
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.comparison.attribution import Attribution
@@ -41,6 +43,9 @@ class PageContent:
     winner
         Row of the winner in the leaderboard; empty without a winner. It is only first
         in rank until a verdict names it, see `first`.
+    employed
+        Most capital that the winner's positions employed at one time, see
+        `whatif_assets.domain.accounts.employed.most_employed`; NaN without a winner.
     family
         Key of the winner's configuration without its values on axes.
     why_none
@@ -63,6 +68,9 @@ class PageContent:
         Profit of the winner (``kind`` is winner), of the best variant of other
         configurations (runner_up) and of buy-and-hold (hold): line, kind, stretch,
         session (date), pnl since the start of the stretch, start_cash.
+    variant_curves
+        Out-of-sample profits of the best variants since the start, indexed by
+        configuration and variant, with a column per session.
     traders
         Out-of-sample profits of random traders with the winner's turnover: session,
         and the quantiles low, middle and high (5 %, 50 % and 95 %).
@@ -83,6 +91,11 @@ class PageContent:
     attribution
         The winner's out-of-sample profit by symbol, session, hour and cost; None
         without a winner, or if it could not be computed.
+    trades
+        The winner's closed trades out of sample; see
+        :func:`whatif_assets.report.page.trade_list.read_trades`.
+    prices
+        Bars that are drawn as candles.
     unattributed
         Why the attribution could not be computed; else empty.
     effects
@@ -111,6 +124,7 @@ class PageContent:
     text: str
     leaderboard: pd.DataFrame
     winner: Mapping[str, Any]
+    employed: float
     family: str
     why_none: str
     conclusion: str
@@ -120,6 +134,7 @@ class PageContent:
     logits: FloatArray
     stretches: Mapping[str, Sequence[date]]
     curves: pd.DataFrame
+    variant_curves: pd.DataFrame
     traders: pd.DataFrame
     placebos: pd.DataFrame
     holdout: Mapping[str, Any]
@@ -130,6 +145,8 @@ class PageContent:
     exposures: pd.DataFrame
     paths: pd.DataFrame
     attribution: Attribution | None
+    trades: pd.DataFrame
+    prices: PriceDays
     unattributed: str
     effects: Sensitivity
     forecasts: Mapping[str, pd.DataFrame]
@@ -138,6 +155,12 @@ class PageContent:
     adjustments: pd.DataFrame
     lineage: pd.DataFrame
     timezone: str
+
+    @property
+    def daily(self) -> bool:
+        """Whether the winner trades on daily bars, which have no time of day."""
+        settings = json.loads(self.winner.get("settings", "{}"))
+        return bool(settings.get("bar") == "1day")
 
     @property
     def first(self) -> str:

@@ -9,11 +9,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 
 from whatif_assets.domain.accounts.number_format import format_figures
 from whatif_assets.domain.base.arrays import FloatArray
-from whatif_assets.report.page.charts import INK, WINNER, chart, colours, legend
+from whatif_assets.report.page.charts import (
+    MARK,
+    WINNER,
+    Trace,
+    chart,
+    colours,
+    legend,
+    trace,
+)
 from whatif_assets.report.page.content import PageContent
 from whatif_assets.report.page.markup import Section, paragraph, table
 from whatif_assets.steps.leaderboard import CANDIDATE, short_name
@@ -91,8 +98,9 @@ def _drawn(content: PageContent) -> list[tuple[str, pd.DataFrame]]:
     return [(line, candidates[names == line].head(1)) for line in lines]
 
 
-def _line(name: str, at: FloatArray, pnl: FloatArray, colour: str) -> go.Scatter:
-    return go.Scatter(
+def _line(name: str, at: FloatArray, pnl: FloatArray, colour: str) -> Trace:
+    return trace(
+        "scatter",
         x=at.round(6).tolist(),
         y=pnl.round(6).tolist(),
         name=name,
@@ -128,7 +136,7 @@ def _scale(content: PageContent) -> float:
 
 
 def _mark(x: float) -> dict[str, Any]:
-    line = {"color": INK, "width": 1, "dash": "dot"}
+    line = {"color": MARK, "width": 1, "dash": "dot"}
     return {"type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "paper",
             "line": line}  # fmt: skip
 

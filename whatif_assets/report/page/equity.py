@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pandas as pd
-import plotly.graph_objects as go
 
 from whatif_assets.report.page.charts import (
     HOLD,
     PLACEBO,
     WINNER,
+    Trace,
     broken,
     chart,
     colours,
@@ -16,6 +16,7 @@ from whatif_assets.report.page.charts import (
     legend,
     shade_entries,
     shades,
+    trace,
 )
 from whatif_assets.report.page.content import OUT_OF_SAMPLE, PageContent
 from whatif_assets.report.page.markup import Section, paragraph
@@ -115,7 +116,7 @@ def below_peak(curves: pd.DataFrame) -> pd.Series[float]:
     return 100 * (value / peak - 1)
 
 
-def _traces(content: PageContent, column: str, label: str) -> list[go.Scatter]:
+def _traces(content: PageContent, column: str, label: str) -> list[Trace]:
     """Draw one trace per line; buy-and-hold and the winner are on top."""
     colour, order = colours(content), ("runner_up", "hold", "winner")
     lines = [(str(n), rows) for n, rows in content.curves.groupby("line", sort=False)]
@@ -125,10 +126,11 @@ def _traces(content: PageContent, column: str, label: str) -> list[go.Scatter]:
 
 def _trace(
     rows: pd.DataFrame, name: str, colour: str, column: str, label: str
-) -> go.Scatter:
+) -> Trace:
     xs, ys = broken(rows, column)
     strong = rows["kind"].iloc[0] in STRONG
-    return go.Scatter(
+    return trace(
+        "scatter",
         x=xs,
         y=ys,
         name=name,
@@ -139,15 +141,16 @@ def _trace(
     )
 
 
-def _band(traders: pd.DataFrame) -> list[go.Scatter]:
+def _band(traders: pd.DataFrame) -> list[Trace]:
     """Draw the band in which 90 % of the random traders are at each session's end."""
     if traders.empty:
         return []
     days = [day.isoformat() for day in traders["session"]]
     edge = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "x": days}
     return [
-        go.Scatter(y=traders["low"].round(6).tolist(), name="5 %", **edge),
-        go.Scatter(
+        trace("scatter", y=traders["low"].round(6).tolist(), name="5 %", **edge),
+        trace(
+            "scatter",
             y=traders["high"].round(6).tolist(),
             name="95 %",
             fill="tonexty",

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pandas as pd
-import plotly.graph_objects as go
 
 from whatif_assets.domain.accounts.number_format import (
     UNDEFINED,
@@ -19,7 +18,14 @@ from whatif_assets.domain.forecast_quality.forward_returns import LABEL_PRICE, N
 from whatif_assets.domain.forecast_quality.parts import OF_HOUR, OF_REGIME, OF_SYMBOL
 from whatif_assets.domain.forecast_quality.plan import BARS, FORECAST
 from whatif_assets.domain.forecast_quality.regimes import REGIMES
-from whatif_assets.report.page.charts import HOLD, WINNER, chart, date_range, legend
+from whatif_assets.report.page.charts import (
+    HOLD,
+    WINNER,
+    chart,
+    date_range,
+    legend,
+    trace,
+)
 from whatif_assets.report.page.content import PageContent
 from whatif_assets.report.page.markup import Section, escaped, folded, paragraph, table
 
@@ -197,7 +203,8 @@ def _decay(decay: pd.DataFrame) -> str:
     """Draw the coefficient over the horizon."""
     own = decay[decay["signal"] == FORECAST]
     traces = [
-        go.Scatter(
+        trace(
+            "scatter",
             x=[f"{horizon:,}" for horizon in rows["horizon"]],
             y=_plain(rows["rank_ic"]),
             mode="lines+markers",
@@ -222,7 +229,8 @@ def _bins(bins: pd.DataFrame) -> str:
     if bins.empty:
         return ""
     traces = [
-        go.Bar(
+        trace(
+            "bar",
             x=rows["bin"].tolist(),
             y=_plain(BASIS_POINTS * rows["mean_return"]),
             marker={"color": COLOURS[start]},
@@ -243,7 +251,8 @@ def _bins(bins: pd.DataFrame) -> str:
 def _by_period(content: PageContent, periods: pd.DataFrame) -> str:
     """Draw the coefficient of each session."""
     traces = [
-        go.Scatter(
+        trace(
+            "scatter",
             x=[day.date().isoformat() for day in pd.to_datetime(rows["session"])],
             y=_plain(rows["rank_ic"]),
             mode="lines+markers",
@@ -264,7 +273,8 @@ def _by_hour(parts: pd.DataFrame) -> str:
     if hours.empty:
         return ""
     traces = [
-        go.Bar(
+        trace(
+            "bar",
             x=rows["part"].tolist(),
             y=_plain(rows["rank_ic"]),
             marker={"color": COLOURS[start]},

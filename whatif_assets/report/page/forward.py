@@ -6,14 +6,15 @@ import math
 from typing import Any
 
 import pandas as pd
-import plotly.graph_objects as go
 
 from whatif_assets.report.page.charts import (
     LOSS,
     PLACEBO,
     WINNER,
+    Trace,
     chart,
     legend,
+    trace,
 )
 from whatif_assets.report.page.content import PageContent
 from whatif_assets.report.page.markup import Section, listed, paragraph, table
@@ -75,11 +76,11 @@ def _drawn(rows: pd.DataFrame) -> str:
     """Draw the sum of the returns, the band, and the line below which it is called."""
     days = [day.isoformat() for day in rows["session"]]
 
-    def _line(column: str, **style: Any) -> go.Scatter:
+    def _line(column: str, **style: Any) -> Trace:
         values = (float(value) for value in rows[column])
         y = [None if math.isnan(value) else round(value, 6) for value in values]
         hover = "%{x}: %{y:.3%}<extra></extra>"
-        return go.Scatter(x=days, y=y, hovertemplate=hover, **style)
+        return trace("scatter", x=days, y=y, hovertemplate=hover, **style)
 
     plain: dict[str, Any] = {"mode": "lines", "line": {"width": 0}}
     traces = [

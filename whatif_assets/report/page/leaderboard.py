@@ -7,17 +7,18 @@ from typing import Any
 
 import pandas as pd
 
-from whatif_assets.domain.accounts.number_format import format_metric, is_undefined
+from whatif_assets.domain.accounts.number_format import format_column, is_undefined
 from whatif_assets.domain.ranking.ranking import VIOLATES
 from whatif_assets.report.page.content import PageContent
-from whatif_assets.report.page.markup import Section, escaped, paragraph
+from whatif_assets.report.page.markup import Section, escaped, paragraph, scrolled
+from whatif_assets.report.page.variant_curves import KEY, MOST_ROWS, drawn_variants
 from whatif_assets.settings.study import BESIDE_SYMBOL
 from whatif_assets.steps.leaderboard import CANDIDATE, short_name
 from whatif_assets.steps.sensitivity import PLATEAU
 
-MOST_ROWS = 1000
 PLACEBO = "placebo for "  # what it was made for follows
 RANDOM = "random_entry"
+RANK, ASCENDING = "rank", ' data-first="ascending"'
 SHOWN = (
     "pnl",
     "total_return",
@@ -47,7 +48,10 @@ def leaderboard(content: PageContent) -> Section:
     return Section(
         "Leaderboard",
         "leaderboard",
-        note + _filters(rows) + _table(rows, texts, figures),
+        note
+        + _filters(rows)
+        + _table(_with_curves(content, rows), texts, figures)
+        + drawn_variants(content),
     )
 
 
@@ -96,6 +100,12 @@ def _stacked(shown: pd.DataFrame, placebos: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def _with_curves(content: PageContent, rows: pd.DataFrame) -> pd.DataFrame:
+    """Number the rows whose curve is in the page, in a column ``curve``; else -1."""
+    keys = pd.MultiIndex.from_frame(rows[KEY])
+    return rows.assign(curve=content.variant_curves.index.get_indexer(keys))
+
+
 def _filters(rows: pd.DataFrame) -> str:
     roles = rows["role"].drop_duplicates().tolist()
     options = "".join(f"<option>{escaped(role)}</option>" for role in roles)
@@ -109,20 +119,28 @@ def _filters(rows: pd.DataFrame) -> str:
 
 def _table(rows: pd.DataFrame, texts: Sequence[str], figures: Mapping[str, str]) -> str:
     head = "".join(
-        f'<th class="{kind}" aria-sort="none"><button type="button">'
+        f'<th class="{kind}" scope="col" aria-sort="none"'
+        f'{ASCENDING if name == RANK else ""}><button type="button">'
         f"{escaped(name.replace('_', ' '))}</button></th>"
         for kind, names in (
-            ("n", ["rank"]),
+            ("n", [RANK]),
             ("", ["configuration and variant"]),
             ("n", figures),
             ("", texts),
         )
         for name in names
     )
-    body = "".join(_line(row, texts, figures) for row in rows.to_dict("records"))
+    written = {
+        name: format_column(metric, rows[name]) for name, metric in figures.items()
+    }
+    body = "".join(
+        _line(row, texts, {name: column[place] for name, column in written.items()})
+        for place, row in enumerate(rows.to_dict("records"))
+    )
     return (
-        '<div class="scroll tall"><table id="ranking"><thead><tr>'
-        f"{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        scrolled("Leaderboard", "scroll tall")
+        + '<table id="ranking" class="sorted"><caption class="spoken">Leaderboard'
+        f"</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 
@@ -130,13 +148,11 @@ def _line(row: dict[Any, Any], texts: Sequence[str], figures: Mapping[str, str])
     rank = "" if pd.isna(row["rank"]) else int(row["rank"])
     cells = [_figure(rank, str(rank) or "-")]
     cells += [f'<td class="name">{escaped(_name(row))}</td>']
-    cells += [
-        _figure(row[name], format_metric(metric, row[name]))
-        for name, metric in figures.items()
-    ]
+    cells += [_figure(row[name], text) for name, text in figures.items()]
     cells += [f'<td class="role">{escaped(row[name])}</td>' for name in texts]
     kind = "" if row["role"] == CANDIDATE else ' class="other"'
-    return f'<tr{kind} data-role="{escaped(row["role"])}">{"".join(cells)}</tr>'
+    drawn = f' data-curve="{row["curve"]}"' if row["curve"] >= 0 else ""
+    return f'<tr{kind} data-role="{escaped(row["role"])}"{drawn}>{"".join(cells)}</tr>'
 
 
 def _name(row: dict[Any, Any]) -> str:

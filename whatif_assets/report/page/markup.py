@@ -48,7 +48,11 @@ def folded(summary: str, content: str) -> str:
 
 
 def table(
-    head: Sequence[str], rows: Iterable[Sequence[Any]], texts: int = 1, kind: str = ""
+    head: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    texts: int = 1,
+    kind: str = "",
+    caption: str = "",
 ) -> str:
     """Write a table that scrolls sideways where the screen is narrow.
 
@@ -63,21 +67,30 @@ def table(
         aligned right.
     kind
         CSS class of the table.
+    caption
+        What the table shows, for screen readers; by default its columns.
     """
+    named = escaped(caption or ", ".join(filter(None, head)))
     return (
-        f'<div class="scroll"><table{_class(kind)}><thead>'
-        f"{_row(head, 'th', texts)}</thead><tbody>"
+        f'{scrolled(named)}<table{_class(kind)}><caption class="spoken">{named}'
+        f"</caption><thead>{_row(head, 'th', texts)}</thead><tbody>"
         + "".join(_row(row, "td", texts) for row in rows)
         + "</tbody></table></div>"
     )
 
 
+def scrolled(named: str, kind: str = "scroll") -> str:
+    """Begin a part that scrolls by itself, which the keyboard reaches too."""
+    return f'<div class="{kind}" tabindex="0" role="region" aria-label="{named}">'
+
+
 def _row(cells: Sequence[Any], tag: str, texts: int) -> str:
+    scope = ' scope="col"' if tag == "th" else ""
     kinds = ["" if number < texts else "n" for number in range(len(cells))]
     return (
         "<tr>"
         + "".join(
-            f"<{tag}{_class(kind)}>{escaped(cell)}</{tag}>"
+            f"<{tag}{_class(kind)}{scope}>{escaped(cell)}</{tag}>"
             for kind, cell in zip(kinds, cells)
         )
         + "</tr>"

@@ -6,11 +6,15 @@ import json
 from collections.abc import Iterator
 
 import pandas as pd
-import plotly.graph_objects as go
 
 from whatif_assets.domain.accounts.number_format import format_figures, format_percent
 from whatif_assets.domain.model_quality.drift import LARGE_SHIFT
-from whatif_assets.report.page.charts import HOLD, WINNER, chart
+from whatif_assets.report.page.charts import (
+    HOLD,
+    WINNER,
+    chart,
+    trace,
+)
 from whatif_assets.report.page.content import PageContent
 from whatif_assets.report.page.forecasts import configuration_shown
 from whatif_assets.report.page.markup import Section, escaped, folded, paragraph, table
@@ -147,7 +151,8 @@ def _dependence(number: int, dependence: pd.DataFrame, feature: str) -> str:
     rows = dependence[dependence["feature"] == feature]
     if rows.empty:
         return ""
-    trace = go.Scatter(
+    line = trace(
+        "scatter",
         x=[float(f"{value:.6g}") for value in rows["value"]],
         y=[float(f"{value:.6g}") for value in rows["forecast"]],
         mode="lines+markers",
@@ -157,7 +162,7 @@ def _dependence(number: int, dependence: pd.DataFrame, feature: str) -> str:
     fixed = {"automargin": False}
     drawn = chart(
         f"chart-dependence-{number}",
-        [trace],
+        [line],
         feature,
         "mean forecast",
         height=240,

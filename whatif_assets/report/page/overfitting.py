@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-import plotly.graph_objects as go
 
 from whatif_assets.domain.accounts.number_format import format_figures, format_percent
-from whatif_assets.report.page.charts import INK, LOSS, WINNER, chart, legend
+from whatif_assets.report.page.charts import (
+    LOSS,
+    MARK,
+    WINNER,
+    chart,
+    legend,
+    trace,
+)
 from whatif_assets.report.page.content import PageContent
 from whatif_assets.report.page.markup import Section, paragraph
 from whatif_assets.report.page.paths import paths_drawn
@@ -34,7 +40,8 @@ def overfitting(content: PageContent) -> Section:
     # An even number of bins has an edge at 0, so that no bar is on both sides.
     counts, edges = np.histogram(logits, bins=BINS, range=(-widest, widest))
     centres = (edges[:-1] + edges[1:]) / 2
-    bars = go.Bar(
+    bars = trace(
+        "bar",
         x=centres.round(6).tolist(),
         y=counts.tolist(),
         width=float(edges[1] - edges[0]) * 0.94,
@@ -48,7 +55,7 @@ def overfitting(content: PageContent) -> Section:
         "y0": 0,
         "y1": 1,
         "yref": "paper",
-        "line": {"color": INK, "width": 1.5},
+        "line": {"color": MARK, "width": 1.5},
     }
     entries = [
         ("below the median of the other half: chosen by luck", LOSS, "area"),

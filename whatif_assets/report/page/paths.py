@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 
-from whatif_assets.report.page.charts import PLACEBO, WINNER, chart, legend
+from whatif_assets.report.page.charts import (
+    PLACEBO,
+    WINNER,
+    Trace,
+    chart,
+    legend,
+    trace,
+)
 from whatif_assets.report.page.content import PageContent
 from whatif_assets.report.page.markup import paragraph
 from whatif_assets.steps.leaderboard import short_name
@@ -46,9 +52,10 @@ def paths_drawn(content: PageContent) -> str:
     return "<h3>Paths</h3>" + note + legend(entries) + drawn
 
 
-def _dots(names: pd.Series[str], rows: pd.DataFrame, colour: str) -> go.Scatter:
+def _dots(names: pd.Series[str], rows: pd.DataFrame, colour: str) -> Trace:
     values = rows["ranked_value"].to_numpy(dtype=np.float64)
-    return go.Scatter(
+    return trace(
+        "scatter",
         x=[None if np.isnan(value) else float(f"{value:.6g}") for value in values],
         y=names.tolist(),
         mode="markers",

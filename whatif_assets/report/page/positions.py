@@ -7,10 +7,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 
 from whatif_assets.domain.accounts.number_format import format_number
-from whatif_assets.report.page.charts import HOLD, WINNER, chart, date_range, legend
+from whatif_assets.report.page.charts import (
+    DIVERGING,
+    HOLD,
+    WINNER,
+    chart,
+    date_range,
+    legend,
+    trace,
+)
 from whatif_assets.report.page.content import OUT_OF_SAMPLE, PageContent
 from whatif_assets.report.page.markup import Section, paragraph, table
 
@@ -86,7 +93,8 @@ def _charts(content: PageContent) -> str:
 
 def _turnover(content: PageContent) -> str:
     rows = content.exposures
-    bars = go.Bar(
+    bars = trace(
+        "bar",
         x=_days(rows),
         y=_plain(rows["turnover"]),
         marker={"color": WINNER},
@@ -114,7 +122,8 @@ def _lines(
     rows = content.exposures
     days = _days(rows)
     traces = [
-        go.Scatter(
+        trace(
+            "scatter",
             x=days,
             y=_plain(rows[column]),
             mode="lines",
@@ -152,13 +161,14 @@ def _map(weights: pd.DataFrame) -> str:
     if len(most) > MOST_SYMBOLS:
         note = f"The {MOST_SYMBOLS} symbols that are held most, of {len(most):,}. "
     end = float(np.abs(shown.to_numpy()).max())
-    heat = go.Heatmap(
+    heat = trace(
+        "heatmap",
         x=[day.date().isoformat() for day in shown.index],
         y=[str(symbol) for symbol in shown.columns],
         z=shown.round(6).to_numpy().T.tolist(),
         zmin=-end,
         zmax=end,
-        colorscale="RdBu",
+        colorscale=DIVERGING,
         hovertemplate="%{y}, %{x}: %{z:.3f}<extra></extra>",
         colorbar={"title": {"text": "weight"}, "thickness": 12},
     )
@@ -171,5 +181,5 @@ def _map(weights: pd.DataFrame) -> str:
         xaxis={"type": "category", "nticks": 8, "tickangle": 0},
         yaxis={"type": "category", "autorange": "reversed", "tickfont": {"size": 11}},
     )
-    note += "Blue is a long position, red a short one."
+    note += "Blue is a long position, orange-red a short one."
     return f"<h3>Weights</h3>{paragraph(note)}{drawn}"

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-
 import pandas as pd
-import plotly.graph_objects as go
 
 from whatif_assets.domain.accounts.number_format import format_metric
 from whatif_assets.report.contributions import by_group
@@ -17,6 +14,7 @@ from whatif_assets.report.page.charts import (
     legend,
     shade_entries,
     shades,
+    trace,
 )
 from whatif_assets.report.page.content import OUT_OF_SAMPLE, PageContent
 from whatif_assets.report.page.markup import Section, paragraph, table
@@ -74,7 +72,8 @@ def _by_group(content: PageContent, attribution: Attribution) -> str:
 def _bars(name: str, pnl: pd.Series[float], trades: pd.DataFrame) -> str:
     """Draw profits as horizontal bars, with number and profit of closed trades."""
     trades = trades.reindex(pnl.index).fillna(0.0)
-    bars = go.Bar(
+    bars = trace(
+        "bar",
         x=pnl.round(6).tolist(),
         y=[str(part) for part in pnl.index],
         orientation="h",
@@ -104,12 +103,13 @@ def _by_leg(attribution: Attribution) -> str:
 
 def _by_hour(content: PageContent, attribution: Attribution) -> str:
     head = "<h3>By hour</h3>"
-    if json.loads(content.winner["settings"]).get("bar") == "1day":
+    if content.daily:
         return head + paragraph("Daily bars have no hours.")
     hours = attribution.by_hour()
     interest = hours.get(NO_HOUR, 0.0)
     hours = hours.drop(NO_HOUR, errors="ignore").sort_index()
-    bars = go.Bar(
+    bars = trace(
+        "bar",
         x=[f"{hour:02d}:00" for hour in hours.index],
         y=hours.round(6).tolist(),
         marker={"color": _sign_colours(hours)},
@@ -134,7 +134,8 @@ def _by_session(content: PageContent) -> str:
     if curve.empty:
         return ""
     daily = curve["pnl"] - curve.groupby("stretch")["pnl"].shift(1).fillna(0.0)
-    bars = go.Bar(
+    bars = trace(
+        "bar",
         x=[day.isoformat() for day in curve["session"]],
         y=daily.round(6).tolist(),
         marker={"color": _sign_colours(daily)},

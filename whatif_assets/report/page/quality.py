@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import pandas as pd
-import plotly.graph_objects as go
 
 from whatif_assets.domain.accounts.number_format import format_percent
 from whatif_assets.domain.quality import CHECKS
-from whatif_assets.report.page.charts import chart, date_range
+from whatif_assets.report.page.charts import (
+    chart,
+    date_range,
+    trace,
+)
 from whatif_assets.report.page.content import PageContent
 from whatif_assets.report.page.markup import Section, folded, paragraph, table
 
@@ -101,7 +104,8 @@ def _map(content: PageContent) -> str:
     )
     lowest = wide.mean(axis=1).sort_values(kind="stable").head(MOST_SYMBOLS).index
     wide = wide.loc[lowest[::-1]]
-    heat = go.Heatmap(
+    heat = trace(
+        "heatmap",
         x=[f"{day:%Y-%m-%d}" for day in wide.columns],
         y=[str(symbol) for symbol in wide.index],
         z=wide.round(2).to_numpy().tolist(),

@@ -7,14 +7,19 @@ from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
-import plotly.graph_objects as go
 
 from whatif_assets.domain.accounts.number_format import format_metric_briefly
 from whatif_assets.domain.ranking.influence import by_influence
-from whatif_assets.report.page.charts import LOSS, WINNER, chart
+from whatif_assets.report.page.charts import (
+    LOSS,
+    WINNER,
+    Trace,
+    chart,
+    trace,
+)
 from whatif_assets.report.page.content import PageContent
 from whatif_assets.report.page.markup import Section, escaped, paragraph
-from whatif_assets.steps.sensitivity import written
+from whatif_assets.steps.sensitivity import LIMITS, written
 
 MOST_OF_WINNER = 4
 MOST_OF_OTHERS = 1
@@ -63,11 +68,13 @@ def _map(content: PageContent, family: str, rows: pd.DataFrame, name: str) -> st
     means = rows["mean"].to_numpy().reshape(len(across), len(up)).T
     column = content.study.ranking.column
     cells = [[None if pd.isna(v) else float(f"{v:.6g}") for v in row] for row in means]
-    heat = go.Heatmap(
-        x=[str(value) for value in across],
-        y=[str(value) for value in up],
+    heat = trace(
+        "heatmap",
+        x=[_label(axes[0], value) for value in across],
+        y=[_label(axes[1], value) for value in up],
         z=cells,
-        colorscale="Cividis" if content.study.ranking.higher_is_better else "Cividis_r",
+        colorscale="Cividis",
+        reversescale=not content.study.ranking.higher_is_better,
         colorbar={"thickness": 10, "outlinewidth": 0, "tickfont": {"size": 10}},
         text=[[format_metric_briefly(column, v) for v in row] for row in means],
         texttemplate="%{text}" if means.size <= MOST_NUMBERS else "",
@@ -88,8 +95,9 @@ def _map(content: PageContent, family: str, rows: pd.DataFrame, name: str) -> st
     return f"<div><h4>{escaped(_short(family))}</h4>{drawn}</div>"
 
 
-def _frame(place: tuple[str, str]) -> go.Scatter:
-    return go.Scatter(
+def _frame(place: tuple[str, str]) -> Trace:
+    return trace(
+        "scatter",
         x=[place[0]],
         y=[place[1]],
         mode="markers",
@@ -108,7 +116,13 @@ def _place(content: PageContent, axes: tuple[str, str]) -> tuple[str, str] | Non
     settings = json.loads(content.winner["settings"])
     if not set(axes) <= set(settings):
         return None
-    return written(settings[axes[0]]), written(settings[axes[1]])
+    across, up = (_label(axis, written(settings[axis])) for axis in axes)
+    return across, up
+
+
+def _label(axis: str, value: Any) -> str:
+    """Write a value of an axis; a limit of 0 is none, and therefore comes last."""
+    return "none" if axis in LIMITS and str(value) == "0" else str(value)
 
 
 def _lines(content: PageContent, marginal: pd.DataFrame) -> Iterator[str]:
@@ -132,11 +146,14 @@ def _lines(content: PageContent, marginal: pd.DataFrame) -> Iterator[str]:
 
 
 def _range(rows: pd.DataFrame) -> list[Any]:
-    values = [str(value) for value in rows["value"]]
+    values = [
+        _label(str(axis), value) for axis, value in zip(rows["axis"], rows["value"])
+    ]
     middle = _plain(rows["median"])
     high, low = rows[["best", "worst"]].max(axis=1), rows[["best", "worst"]].min(axis=1)
     return [
-        go.Scatter(
+        trace(
+            "scatter",
             x=values,
             y=middle,
             mode="markers",

@@ -11,10 +11,12 @@ import pandas as pd
 
 from whatif_assets.domain.accounts.metrics import METRICS, Metric
 from whatif_assets.domain.accounts.number_format import (
+    UNDEFINED,
     format_figures,
     format_metric,
     format_number,
     format_percent,
+    is_undefined,
 )
 from whatif_assets.report.page.content import PageContent
 from whatif_assets.report.page.markup import (
@@ -49,9 +51,28 @@ def winner(content: PageContent) -> Section:
     settings = folded(
         "All settings", table(("Setting", "Value"), _settings(content.winner), 2)
     )
-    parts = (_distances(content), _beside(content), _metrics(content), settings)
+    parts = (
+        _employed(content),
+        _distances(content),
+        _beside(content),
+        _metrics(content),
+        settings,
+    )
     title = "Winner" if content.names_winner else "First in rank"
     return Section(title, "winner", head + "".join(parts))
+
+
+def _employed(content: PageContent) -> str:
+    """Compare the profit with the capital that was used, not only with all cash."""
+    employed, cash = content.employed, content.winner["start_cash"]
+    if is_undefined(employed) or employed <= 0:
+        return ""
+    return paragraph(
+        f"Its PnL is {format_percent(content.winner['pnl'] / employed)} of the most "
+        f"capital that its positions employed at one time, {employed:,.0f}, and "
+        f"{format_percent(content.winner['pnl'] / cash)} of the cash, {cash:,.0f}. "
+        "Other returns on this page are on the cash."
+    )
 
 
 def _distances(content: PageContent) -> str:
@@ -119,34 +140,60 @@ def _beside(content: PageContent) -> str:
         )
         for name, prefix, beta, alpha in rows
     ]
+    cells = [row for row in cells if set(row[1:]) != {UNDEFINED}]
+    if not cells:
+        return ""
     of = content.first
     head = ("Out of sample", "Its return", "Its Sharpe ratio a year")
     return table((*head, f"Beta of {of} to it", f"Alpha of {of} a year"), cells)
 
 
 def _metrics(content: PageContent) -> str:
-    """Tabulate every metric of the winner by period, next to that of buy-and-hold."""
-    hold = _hold_metrics(content)
-    rows = []
-    for name, metric in METRICS.items():
-        if name in BESIDE_SYMBOL and not content.study.benchmark:
-            continue
-        row = [
-            _described(metric),
-            format_metric(name, content.winner.get(f"in_sample_{name}")),
-            format_metric(name, content.winner.get(name)),
-            format_metric(name, hold.get(name)),
-        ]
-        if content.holdout:
-            row += [
-                format_metric(name, content.holdout.get(name)),
-                format_metric(name, content.holdout.get(f"buy_and_hold_{name}")),
-            ]
-        rows.append(row)
-    head = ["Metric", "In-sample", "Out-of-sample", "Buy-and-hold"]
+    """Tabulate the winner's metrics by period, next to those of buy-and-hold.
+
+    A column with less than half as many figures as the fullest one is told in a
+    sentence instead.
+    """
+    names = [
+        name for name in METRICS if name not in BESIDE_SYMBOL or content.study.benchmark
+    ]
+    columns = {
+        title: {name: format_metric(name, of.get(at.format(name))) for name in names}
+        for title, (of, at) in _periods(content).items()
+    }
+    known = {
+        title: [name for name in names if texts[name] != UNDEFINED]
+        for title, texts in columns.items()
+    }
+    most = max(len(some) for some in known.values())
+    shown = [title for title, some in known.items() if 0 < most <= 2 * len(some)]
+    rows = [
+        [_described(METRICS[name]), *(columns[title][name] for title in shown)]
+        for name in names
+        if any(name in known[title] for title in shown)
+    ]
+    told = [
+        f"{title}: "
+        + ", ".join(f"{name.replace('_', ' ')} {columns[title][name]}" for name in some)
+        + "."
+        for title, some in known.items()
+        if some and title not in shown
+    ]
+    drawn = table(["Metric", *shown], rows, kind="metrics") if shown else ""
+    return drawn + "".join(paragraph(sentence) for sentence in told)
+
+
+def _periods(content: PageContent) -> dict[str, tuple[Mapping[str, Any], str]]:
+    """Return where the metrics of each column are, and how they are named there."""
+    found: dict[str, tuple[Mapping[str, Any], str]] = {
+        "In-sample": (content.winner, "in_sample_{}"),
+        "Out-of-sample": (content.winner, "{}"),
+        "Buy-and-hold": (_hold_metrics(content), "{}"),
+    }
     if content.holdout:
-        head += ["Holdout", "Buy-and-hold in the holdout"]
-    return table(head, rows, kind="metrics")
+        found["Holdout"] = (content.holdout, "{}")
+        found["Buy-and-hold in the holdout"] = (content.holdout, "buy_and_hold_{}")
+    return found
 
 
 def _described(metric: Metric) -> str:

@@ -7,6 +7,7 @@ import math
 import pytest
 
 from whatif_assets.domain.accounts.number_format import (
+    format_column,
     format_figures,
     format_metric,
     format_metric_briefly,
@@ -92,3 +93,19 @@ def test_money_has_no_cents_where_there_is_little_room():
     assert format_metric_briefly("pnl", float("nan")) == format_metric(
         "pnl", float("nan")
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "written"),
+    [
+        ("total_return", [0.12, 0.0346, -0.25], ["12.0%", "3.5%", "-25.0%"]),
+        ("total_return", [0.02, 0.03, 2.61e-7], ["2.00%", "3.00%", "< 0.01%"]),
+        ("total_return", [0.02, 0.0, -2.61e-7], ["2.00%", "0.00%", "> -0.01%"]),
+        ("trades", [12.0, 12345.0, math.nan], ["12", "12,345", "-"]),
+        ("sharpe", [13.08, 0.4, 2.0], ["13.08", "0.40", "2.00"]),
+        ("pnl", [1234567.891, 0.5], ["1,234,567.89", "0.50"]),
+        ("sharpe", [math.nan], ["-"]),
+    ],
+)
+def test_a_column_has_one_number_of_decimals(name, values, written):
+    assert format_column(name, values) == written

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import fields
 from datetime import date
 from typing import Any
@@ -15,6 +16,7 @@ from whatif_assets.domain.accounts.metrics import METRICS
 from whatif_assets.domain.selection.statistics import Statistics
 from whatif_assets.home.tables import LAKE
 from whatif_assets.report.page.content import CURVES, PageContent
+from whatif_assets.report.page.price_days import NO_DAYS, PriceDays
 from whatif_assets.settings.market import Market
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.comparison.attribution import Attribution
@@ -148,6 +150,14 @@ def curves() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(CURVES))
 
 
+def variant_curves() -> pd.DataFrame:
+    """Return the profits of the first three rows over the out-of-sample sessions."""
+    keys = LEADERBOARD[["configuration", "variant"]].head(3)
+    days = [day.isoformat() for day in STRETCHES["out_of_sample"]]
+    pnl = [[10.0, 5.0, 30.0], [9.0, 4.0, 29.0], [5.0, 15.0, 25.0]]
+    return pd.DataFrame(pnl, pd.MultiIndex.from_frame(keys), days)
+
+
 def placebos() -> pd.DataFrame:
     """Return two random traders and buy-and-hold."""
     made = [
@@ -180,6 +190,35 @@ def attribution() -> Attribution:
         costs=Costs(commission_bps=2.0),
         built_in=True,
     )
+
+
+def trades() -> pd.DataFrame:
+    """Return the three trades of the attribution, opened at 9:31 in New York."""
+    opened = pd.DatetimeIndex(DAYS[1:4]).tz_localize("UTC") + pd.Timedelta("14h31min")
+    return pd.DataFrame(
+        {
+            "symbol": ["A", "</script>", "B"],
+            "opened": opened,
+            "closed": opened + pd.Timedelta("5min"),
+            "opened_in": pd.DatetimeIndex(DAYS[1:4]),
+            "closed_in": pd.DatetimeIndex(DAYS[1:4]),
+            "size": [10.0, 10.0, -10.0],
+            "entry": [50.0, 51.0, 20.0],
+            "exit": [52.0, 52.9, 21.0],
+            "pnl": [20.0, 19.0, -10.0],
+            "forecast": [0.0002, 0.0001, np.nan],
+            "reason": ["signal", "stop loss 1 %", "signal"],
+        }
+    )
+
+
+def prices() -> PriceDays:
+    """Return two bars of one session of A, the second without a forecast."""
+    ts = pd.DatetimeIndex([DAYS[1]] * 2).tz_localize("UTC") + pd.Timedelta("14h31min")
+    bars = pd.DataFrame({"symbol": "A", "session": pd.Timestamp(DAYS[1]), "ts": ts})
+    bars["ts"] += pd.to_timedelta([0, 2], unit="min")
+    bars = bars.assign(open=[50.0, 51.0], high=[51.5, 52.25], low=[49.5, 50.75])
+    return PriceDays(bars.assign(close=[51.0, 52.0], forecast=[0.0002, np.nan]), 1, 2)
 
 
 def effects() -> Sensitivity:
@@ -333,6 +372,7 @@ def content(**changed: Any) -> PageContent:
             "text": "title: </pre><script>alert(1)</script>",
             "leaderboard": LEADERBOARD,
             "winner": LEADERBOARD.iloc[0].to_dict(),
+            "employed": 400.0,
             "family": "demo.one",
             "why_none": "",
             "conclusion": "Best configuration: <one>.\nVerdict: likely real.",
@@ -342,6 +382,7 @@ def content(**changed: Any) -> PageContent:
             "logits": np.array([-0.5, 0.5, 1.5, np.inf]),
             "stretches": STRETCHES,
             "curves": curves(),
+            "variant_curves": variant_curves(),
             "traders": pd.DataFrame(
                 {"session": DAYS[1:4], "low": -1.0, "middle": 0.0, "high": 1.0}
             ),
@@ -354,6 +395,8 @@ def content(**changed: Any) -> PageContent:
             "exposures": exposures(),
             "paths": LAKE["path_results"].empty(),
             "attribution": attribution(),
+            "trades": trades(),
+            "prices": prices(),
             "unattributed": "",
             "effects": effects(),
             "forecasts": forecasts(),
@@ -371,16 +414,20 @@ NO_EFFECTS = Sensitivity(effects().marginal.iloc[:0], effects().pairs.iloc[:0])
 NO_CURVES = curves().iloc[:0]
 NO_WINNER: dict[str, Any] = {
     "winner": {},
+    "employed": math.nan,
     "family": "",
     "why_none": "No winner: none has all.",
     "conclusion": "No winner: none has all.",
     "verdict": {},
     "logits": np.empty(0),
     "curves": curves().query("kind == 'runner_up'"),
+    "variant_curves": pd.DataFrame(index=variant_curves().index[:0]),
     "traders": pd.DataFrame({"session": [], "low": [], "middle": [], "high": []}),
     "placebos": pd.DataFrame(),
     "holdout": {},
     "attribution": None,
+    "trades": trades().iloc[:0],
+    "prices": NO_DAYS,
 }
 CASES: dict[str, dict[str, Any]] = {
     "everything": {},
@@ -393,5 +440,10 @@ CASES: dict[str, dict[str, Any]] = {
     "no forecasts": {
         "forecasts": {name: rows.iloc[:0] for name, rows in forecasts().items()}
     },
-    "no attribution": {"attribution": None, "unattributed": "forecasts are gone"},
+    "no attribution": {
+        "attribution": None,
+        "unattributed": "forecasts are gone",
+        "trades": trades().iloc[:0],
+        "prices": NO_DAYS,
+    },
 }

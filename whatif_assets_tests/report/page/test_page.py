@@ -13,6 +13,7 @@ from whatif_assets.home.home import Home
 from whatif_assets.report.contributions import Attributed
 from whatif_assets.report.forecast_tables import forecast_tables
 from whatif_assets.report.page import ASSEMBLE, COLLECT, SECTIONS, Page, write_page
+from whatif_assets.report.page.summary import read_summary
 from whatif_assets.steps.freshness import Freshness, winners
 from whatif_assets.steps.leaderboard import (
     configurations_of,
@@ -88,6 +89,47 @@ def test_facts_add_up_to_the_results(copied_home):
     mine = before[before["kind"] == "winner"]
     assert mine["pnl"].iloc[-1] == pytest.approx(content.winner["in_sample_pnl"])
     assert len(mine) == len(before[before["kind"] == "hold"]) == 6
+
+
+def test_curves_trades_and_prices_are_those_of_the_results(copied_home):
+    """What the page draws in the browser is what the lake has."""
+    home = Home.open(copied_home)
+    content = written(home).content
+    ranked = content.leaderboard.set_index(["configuration", "variant"])["pnl"]
+    last = content.variant_curves.iloc[:, -1]
+    assert last.to_numpy() == pytest.approx(ranked[last.index].to_numpy())
+    assert len(content.trades) == content.winner["trades"]
+    assert content.trades["pnl"].sum() == pytest.approx(
+        content.attribution.trades["pnl"].sum()
+    )
+    assert content.employed > 0
+    bars = content.prices.bars
+    opened = content.trades.merge(
+        bars, left_on=["symbol", "opened"], right_on=["symbol", "ts"]
+    )
+    assert len(opened) == len(content.trades)
+    assert (opened["entry"] <= opened["high"] * 1.01).all()
+    assert (opened["entry"] >= opened["low"] * 0.99).all()
+    first = bars.iloc[0]
+    stored = home.lake.read("price_bars", f"{first['session']:%Y-%m-%d}")
+    stored = stored[
+        (stored["symbol"] == first["symbol"]) & (stored["ts"] == first["ts"])
+    ]
+    assert stored["close"].tolist() == [first["close"]]
+
+
+def test_a_page_has_its_summary_at_the_beginning(copied_home):
+    page = written(Home.open(copied_home))
+    summary = read_summary(page.path)
+    assert summary["study"] == "tiny"
+    assert summary["pnl"][-1] == pytest.approx(page.content.winner["pnl"], abs=0.01)
+    assert summary["figures"]["trades"] == f"{page.content.winner['trades']:,.0f}"
+
+
+def test_a_page_of_an_earlier_version_has_no_summary(tmp_path):
+    page = tmp_path / "old.html"
+    page.write_text("<html>", encoding="utf-8")
+    assert read_summary(page) is None
 
 
 def test_what_checks_found_is_quoted(copied_home):

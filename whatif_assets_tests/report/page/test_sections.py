@@ -142,8 +142,21 @@ class TestWinner:
         assert worst in rows
 
     def test_metrics_are_listed_by_period_next_to_buy_and_hold(self):
-        rows = cells(winner(example.content()).html)
-        assert ["pnl", "1.00", "30.00", "-5.00", "2.00", "1.00"] in rows
+        of = example.LEADERBOARD.iloc[0].to_dict()
+        of |= {"in_sample_turnover": 9.0}
+        html = winner(example.content(winner=of)).html
+        assert ["pnl", "1.00", "30.00", "-5.00"] in cells(html)
+
+    def test_a_column_with_few_figures_is_told_in_a_sentence(self):
+        html = winner(example.content()).html
+        assert ["pnl", "30.00", "-5.00"] in cells(html)
+        assert "In-sample: pnl 1.00." in read(html)
+        assert "Holdout: pnl 2.00." in read(html)
+
+    def test_profit_is_compared_with_the_capital_that_was_employed(self):
+        text = read(winner(example.content()).html)
+        assert "Its PnL is 7.5% of the most capital that its positions" in text
+        assert "400, and 3% of the cash, 1,000." in text
 
     def test_a_small_setting_is_not_rounded_away(self):
         assert ["threshold", "0.0001"] in cells(winner(example.content()).html)
