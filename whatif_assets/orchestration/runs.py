@@ -172,21 +172,29 @@ class Runner:
         fit_ahead(self._home, study, list(waiting.values()), "spark", spark)
 
     def _evaluate(self, configurations: Sequence[Configuration]) -> list[str]:
-        """Fit, forecast and backtest configurations; return a message per failure."""
-        failures: list[str] = []
+        """Fit, forecast and backtest configurations; return a message per failure.
+
+        Usually all sessions are fresh, so that one run computes all assets. Assets that
+        cannot be computed for the same configurations have runs of their own.
+        """
+        fresh, assets = Freshness(self._home), JOBS["evaluate_configurations"]
+        waiting: dict[str, set[str]] = {}
         blocked: dict[str, list[str]] = {}
-        for asset in JOBS["evaluate_configurations"]:
-            ready, fresh = [], Freshness(self._home)
-            for key in (configuration.key for configuration in configurations):
-                state = fresh.of(asset, key)
-                if state.upstream is None:
-                    ready.append(key)
-                elif state.upstream[1] != key:  # else its own failure is in the list
-                    blocked.setdefault(state.because, []).append(key)
-            failures += self.run_keys(asset, ready, self.keys())
+        for key in (configuration.key for configuration in configurations):
+            waiting[key] = set()
+            for asset in assets:
+                because = fresh.blocked(asset, key, waiting[key])
+                if because is not None:
+                    waiting[key].add(asset)
+                    blocked.setdefault(because, []).append(key)
+        failures: list[str] = []
+        ready = {a: [key for key in waiting if a not in waiting[key]] for a in assets}
+        for keys, together in itertools.groupby(assets, key=lambda asset: ready[asset]):
+            failures += self._run_ranges(tuple(together), keys, self.keys())
         return failures + [
             f"{few(list(dict.fromkeys(keys)))}: not computed, because {because}"
             for because, keys in blocked.items()
+            if because
         ]
 
     def rank(self) -> list[str]:
@@ -320,14 +328,20 @@ class Runner:
         list of str
             A message for each failure.
         """
-        job = next(job for job, assets in JOBS.items() if asset in assets)
+        return self._run_ranges((asset,), keys, order)
+
+    def _run_ranges(
+        self, assets: Sequence[str], keys: Sequence[str], order: Sequence[str]
+    ) -> list[str]:
+        """Run assets of one job for some partitions; see :meth:`run_keys`."""
+        job = next(job for job, those in JOBS.items() if assets[0] in those)
         failures: list[str] = []
         for first, last in ranges(keys, order):
             tags = {
                 ASSET_PARTITION_RANGE_START_TAG: first,
                 ASSET_PARTITION_RANGE_END_TAG: last,
             }
-            failures += self._execute(job, (asset,), tags)
+            failures += self._execute(job, assets, tags)
         return failures
 
     def _execute(
