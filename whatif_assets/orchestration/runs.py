@@ -32,6 +32,7 @@ from whatif_assets.orchestration.partitions import configuration_partitions
 from whatif_assets.orchestration.records import recorded_versions
 from whatif_assets.orchestration.resources import Compute
 from whatif_assets.orchestration.run_failures import failures_of
+from whatif_assets.orchestration.unchanged import LastRun
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.backend import fitted_on_spark, forced_backend
@@ -78,13 +79,18 @@ class Runner:
     def run(self, *studies: Study) -> list[str]:
         """Compute the results of studies and rank them.
 
-        After a failure, everything that does not depend on it is still computed.
+        After a failure, everything that does not depend on it is still computed. If
+        nothing has changed since the last run, there is nothing to do.
 
         Returns
         -------
         list of str
             A message for each failure.
         """
+        last = LastRun(self._home, self._instance, studies, self._sealed)
+        if last.has_done_all():
+            self._say("Nothing has changed since the last run.")
+            return [line for study in studies for line in self._losses(study)]
         self._update_keys()
         failures: list[str] = []
         for study in studies:
@@ -96,6 +102,8 @@ class Runner:
             self._print_runs(asset)
         failures += self.rank()
         observe(self._home, self._instance, forced_backend())
+        if not failures:
+            last.keep()
         return list(dict.fromkeys(failures))
 
     def refresh(self, *studies: Study) -> list[str]:
