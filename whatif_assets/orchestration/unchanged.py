@@ -7,9 +7,11 @@ everything is fresh, then the source, the settings and the user's code are the s
 
 from __future__ import annotations
 
+import contextlib
 import os
+import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import dagster as dg
@@ -20,6 +22,7 @@ from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.home.home import Home
 from whatif_assets.home.state import Part
 from whatif_assets.orchestration.automation import JOBS
+from whatif_assets.settings.market import MARKET_FILE
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.backend import forced_backend
 from whatif_assets.steps.code_versions import code_of_everything
@@ -44,12 +47,15 @@ class LastRun:
         The studies to run.
     sealed
         Whether holdouts stay unopened.
+    began
+        When the run to come begins, in nanoseconds of the system clock.
     """
 
     home: Home
     instance: dg.DagsterInstance
     studies: Sequence[Study]
     sealed: bool
+    began: int = field(default_factory=time.time_ns)
 
     def has_done_all(self) -> bool:
         """Whether the last run did the same, and nothing has changed since.
@@ -64,7 +70,17 @@ class LastRun:
         return bool(mark) and mark == self._mark() and self._is_fresh()
 
     def keep(self) -> None:
-        """Leave the mark of a run that has ended without a failure."""
+        """Leave the mark of a run that has ended without a failure.
+
+        A run leaves none if the user has edited a file meanwhile, since it may have
+        read the file before.
+        """
+        edited = [
+            *_within(self.home.studies_folder),
+            *_within(self.home.path / MARKET_FILE),
+        ]
+        if any(max(times) >= self.began for _, _, *times in edited):
+            return
         mark = {self._name: self._mark()}
         self.instance.daemon_cursor_storage.set_cursor_values(mark)
 
@@ -124,9 +140,10 @@ def _within(path: Path) -> Iterator[tuple[str, int, int, int]]:
     if path.name in IGNORED:
         return
     if not path.is_dir():
-        state = path.lstat()
-        # A file that is put in place of another, such as a copy, has another ctime.
-        yield str(path), state.st_size, state.st_mtime_ns, state.st_ctime_ns
+        with contextlib.suppress(FileNotFoundError):  # another process may remove it
+            state = path.lstat()
+            # A file that is put in place of another has another ctime, even a copy.
+            yield str(path), state.st_size, state.st_mtime_ns, state.st_ctime_ns
         return
     for folder, folders, files in os.walk(path):
         folders[:] = [name for name in folders if name not in IGNORED]
