@@ -10,7 +10,7 @@ export DAGSTER_HOME ?= $(CURDIR)
 export DAGSTER_DISABLE_TELEMETRY ?= yes
 export PYTHONWARNINGS ?= ignore::UserWarning,ignore::DeprecationWarning
 
-.PHONY: help install demo test test-cluster test-ui test-data test-living lint ui report docs site screenshots clean
+.PHONY: help install demo test pytest test-cluster test-ui test-data test-living lint ui report docs site screenshots clean
 .DEFAULT_GOAL := help
 
 help: ## List the commands
@@ -31,7 +31,10 @@ demo: $(INSTALLED) ## Run the demo study and print the best configuration
 	@$(BIN)/whatif run demo
 
 # Three processes on two cores: some tests wait for processes that they start.
-test: lint ## Lint, check types and layers, and run the tests; see test-cluster, test-ui
+test: $(INSTALLED) ## Lint, check types and layers, and run the tests; see test-cluster, test-ui
+	@$(MAKE) --no-print-directory --jobs=2 lint pytest
+
+pytest: $(INSTALLED)
 	@$(BIN)/python -m pytest -n 3 --dist worksteal -m "not cluster and not ui"
 
 test-cluster: $(INSTALLED) ## Run a study on a Spark cluster of this machine

@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 from dagster_pyspark import LazyPySparkResource
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from whatif_assets.domain.features import features_of_sessions
 from whatif_assets.engines.spark.features import compute_features_spark
@@ -27,10 +27,13 @@ class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """The home of a code location."""
 
     path: str
+    _opened: Home | None = PrivateAttr(default=None)
 
     def open(self) -> Home:
-        """Open the home, and read its ``market.yaml`` again."""
-        return Home.open(Path(self.path))
+        """Open the home; the steps of a run share it, with the studies it has read."""
+        if self._opened is None:
+            self._opened = Home.open(Path(self.path))
+        return self._opened
 
 
 class Compute(dg.ConfigurableResource):  # type: ignore[type-arg]

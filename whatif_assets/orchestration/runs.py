@@ -32,6 +32,7 @@ from whatif_assets.orchestration.partitions import configuration_partitions
 from whatif_assets.orchestration.records import recorded_versions
 from whatif_assets.orchestration.resources import Compute
 from whatif_assets.orchestration.run_failures import failures_of
+from whatif_assets.orchestration.unchanged import LastRun
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.backend import fitted_on_spark, forced_backend
@@ -78,13 +79,18 @@ class Runner:
     def run(self, *studies: Study) -> list[str]:
         """Compute the results of studies and rank them.
 
-        After a failure, everything that does not depend on it is still computed.
+        After a failure, everything that does not depend on it is still computed. If
+        nothing has changed since the last run, there is nothing to do.
 
         Returns
         -------
         list of str
             A message for each failure.
         """
+        last = LastRun(self._home, self._instance, studies, self._sealed)
+        if last.has_done_all():
+            self._say("Nothing has changed since the last run.")
+            return [line for study in studies for line in self._losses(study)]
         self._update_keys()
         failures: list[str] = []
         for study in studies:
@@ -96,6 +102,8 @@ class Runner:
             self._print_runs(asset)
         failures += self.rank()
         observe(self._home, self._instance, forced_backend())
+        if not failures:
+            last.keep()
         return list(dict.fromkeys(failures))
 
     def refresh(self, *studies: Study) -> list[str]:
@@ -172,21 +180,29 @@ class Runner:
         fit_ahead(self._home, study, list(waiting.values()), "spark", spark)
 
     def _evaluate(self, configurations: Sequence[Configuration]) -> list[str]:
-        """Fit, forecast and backtest configurations; return a message per failure."""
-        failures: list[str] = []
+        """Fit, forecast and backtest configurations; return a message per failure.
+
+        Usually all sessions are fresh, so that one run computes all assets. Assets that
+        cannot be computed for the same configurations have runs of their own.
+        """
+        fresh, assets = Freshness(self._home), JOBS["evaluate_configurations"]
+        waiting: dict[str, set[str]] = {}
         blocked: dict[str, list[str]] = {}
-        for asset in JOBS["evaluate_configurations"]:
-            ready, fresh = [], Freshness(self._home)
-            for key in (configuration.key for configuration in configurations):
-                state = fresh.of(asset, key)
-                if state.upstream is None:
-                    ready.append(key)
-                elif state.upstream[1] != key:  # else its own failure is in the list
-                    blocked.setdefault(state.because, []).append(key)
-            failures += self.run_keys(asset, ready, self.keys())
+        for key in (configuration.key for configuration in configurations):
+            waiting[key] = set()
+            for asset in assets:
+                because = fresh.blocked(asset, key, waiting[key])
+                if because is not None:
+                    waiting[key].add(asset)
+                    blocked.setdefault(because, []).append(key)
+        failures: list[str] = []
+        ready = {a: [key for key in waiting if a not in waiting[key]] for a in assets}
+        for keys, together in itertools.groupby(assets, key=lambda asset: ready[asset]):
+            failures += self._run_ranges(tuple(together), keys, self.keys())
         return failures + [
             f"{few(list(dict.fromkeys(keys)))}: not computed, because {because}"
             for because, keys in blocked.items()
+            if because
         ]
 
     def rank(self) -> list[str]:
@@ -320,14 +336,20 @@ class Runner:
         list of str
             A message for each failure.
         """
-        job = next(job for job, assets in JOBS.items() if asset in assets)
+        return self._run_ranges((asset,), keys, order)
+
+    def _run_ranges(
+        self, assets: Sequence[str], keys: Sequence[str], order: Sequence[str]
+    ) -> list[str]:
+        """Run assets of one job for some partitions; see :meth:`run_keys`."""
+        job = next(job for job, those in JOBS.items() if assets[0] in those)
         failures: list[str] = []
         for first, last in ranges(keys, order):
             tags = {
                 ASSET_PARTITION_RANGE_START_TAG: first,
                 ASSET_PARTITION_RANGE_END_TAG: last,
             }
-            failures += self._execute(job, (asset,), tags)
+            failures += self._execute(job, assets, tags)
         return failures
 
     def _execute(

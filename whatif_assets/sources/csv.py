@@ -114,7 +114,7 @@ class Csv:
 
     @cached_property
     def _ages(self) -> list[str]:
-        return file_versions(self._files)
+        return file_versions(self._files, self._base)
 
     def faults(self) -> dict[Path, BadInput]:
         """Return the error of each file that cannot be read."""

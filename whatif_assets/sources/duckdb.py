@@ -107,7 +107,7 @@ class DuckDb:
             *re.findall("'([^']+)'", self._options.query),
         ]
         files = [file for path in paths for file in self._files_of(path)]
-        return file_versions(dict.fromkeys(files))
+        return file_versions(dict.fromkeys(files), self._base)
 
     def read(
         self,

@@ -164,10 +164,19 @@ def find_folder(path: str, base: Path) -> Path:
     )
 
 
-def file_versions(files: Iterable[Path]) -> list[str]:
-    """Return path, size and mtime (ns) of each file, which change with the file."""
+def file_versions(files: Iterable[Path], base: Path) -> list[str]:
+    """Return path, size and mtime (ns) of each file, which change with the file.
+
+    The path of a file in ``base`` starts from there, so that nothing changes if a home
+    is moved or copied together with its files.
+    """
+    folder = base.absolute()
     stats = ((file, file.stat()) for file in files)
-    return [f"{file} {stat.st_size} {stat.st_mtime_ns}" for file, stat in stats]
+    return [
+        f"{file.relative_to(folder) if file.is_relative_to(folder) else file} "
+        f"{stat.st_size} {stat.st_mtime_ns}"
+        for file, stat in stats
+    ]
 
 
 def path_exists(place: Path) -> bool:

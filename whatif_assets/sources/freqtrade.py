@@ -87,7 +87,7 @@ class Freqtrade:
 
     @cached_property
     def _ages(self) -> list[str]:
-        return file_versions(candles.file for candles in self._candles)
+        return file_versions((candles.file for candles in self._candles), self._base)
 
     def read(
         self,

@@ -179,13 +179,15 @@ class Lean:
         found: dict[date | None, list[str]] = {}
         for file in sorted(self._folder.glob("*/*.zip" if by_day else "*.zip")):
             found.setdefault(day_of(file) if by_day else None, []).extend(
-                file_versions([file])
+                file_versions([file], self._base)
             )
         return found
 
     @cached_property
     def _ages_of_maps(self) -> list[str]:
-        return file_versions(sorted((self._root / "map_files").glob("*.csv")))
+        return file_versions(
+            sorted((self._root / "map_files").glob("*.csv")), self._base
+        )
 
     @cached_property
     def _tickers(self) -> set[str]:

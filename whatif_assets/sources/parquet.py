@@ -104,7 +104,11 @@ class Parquet:
     def _spans(self) -> list[tuple[str, tuple[pd.Timestamp, pd.Timestamp] | None]]:
         """Path, size and mtime of each file, with its first and last ts if readable."""
         return list(
-            zip(file_versions(self._files), map(_known_span, self._files), strict=True)
+            zip(
+                file_versions(self._files, self._base),
+                map(_known_span, self._files),
+                strict=True,
+            )
         )
 
     @cached_property

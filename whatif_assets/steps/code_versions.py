@@ -110,6 +110,12 @@ class CodeVersions(dict[str, str]):
 CODE_VERSIONS = CodeVersions()
 
 
+def code_of_everything() -> str:
+    """Hash the text of all modules, with the code versions of the tables."""
+    versions = [[table, CODE_VERSIONS[table]] for table in ROOTS]
+    return combined_hash([versions, [[name, text_of(name)] for name in _files()]])
+
+
 def modules_of(table: str) -> list[str]:
     """Return the names of the modules that make a table, sorted.
 

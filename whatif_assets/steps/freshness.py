@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Generic, TypeVar
@@ -135,6 +135,35 @@ class Freshness:
             and_more = f" and {others} more" if others else ""
             because = f"{table} of {axis_of(table)} {key}{and_more}: {because}"
         return State(found.status, because, stale[0])
+
+    def blocked(
+        self, table: str, key: str, waiting: Collection[str] = ()
+    ) -> str | None:
+        """Return why a partition cannot be computed before others are.
+
+        Its own key's partitions of earlier tables can be computed in the same run, so
+        they do not block it, even if they are stale.
+
+        Parameters
+        ----------
+        table, key
+            As for :meth:`of`.
+        waiting
+            Tables whose partition of this key is blocked.
+
+        Returns
+        -------
+        str or None
+            The reason, ``""`` if it is that of a table in ``waiting``, or None.
+        """
+        try:
+            upstream = list(_RULES[table].upstream(self, key))
+        except BadInput:
+            return None  # the work on the partition reports the error
+        if any(own == key and before in waiting for before, own in upstream):
+            return ""
+        state = self.first_stale(part for part in upstream if part[1] != key)
+        return None if state is None else state.because
 
     def _judged(self, part: Part) -> State:
         manifest = self.home.lake.manifest(*part)

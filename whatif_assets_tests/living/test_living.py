@@ -11,7 +11,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from whatif_assets_tests.living.machine import LivingHome
 
 # The first home does the simplest thing again and again, and is not run.
-HOMES, STEPS = 3, 25
+HOMES, STEPS = 3, 20
 # Set by `make test-living`, where other homes live each time, and get signals.
 LIVES = int(os.environ.get("WHATIF_LIVES", "0"))
 

@@ -9,7 +9,6 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from whatif_assets.home.creation import set_up
 from whatif_assets.home.home import Home
 from whatif_assets.orchestration.instances import instance_of
 from whatif_assets.orchestration.observed import observe
@@ -17,17 +16,19 @@ from whatif_assets.orchestration.runs import Runner
 from whatif_assets_tests.domain.quality.clean_bars import clean_bars
 from whatif_assets_tests.graphql import Shown
 from whatif_assets_tests.lake_files import folder_of
+from whatif_assets_tests.made_once import made_once
 from whatif_assets_tests.undrawn import nothing_drawn
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
+MARKET = """
+source: parquet
+path: bars.parquet
+first_session: 2018-11-21
+last_session: 2018-11-26
+base_bar: 5min
+"""
 STUDY = """
-market:
-  source: parquet
-  path: bars.parquet
-  first_session: 2018-11-21
-  last_session: 2018-11-26
-  base_bar: 5min
 features: [{ema: {timeperiod: 2}}]
 label: {price: close, horizon: 1, kind: return}
 evaluation: {method: split, train: 2}
@@ -50,30 +51,32 @@ WHOLE = {"leaderboard", "placebo_results", "holdout_results", "result_quality"}
 
 @pytest.fixture(scope="module")
 def run_home(tmp_path_factory) -> Path:
-    """A home in which a study has been run, with its history."""
-    folder = tmp_path_factory.mktemp("staleness")
-    clean_bars().to_parquet(folder / "bars.parquet", index=False)
-    (folder / "rules.py").write_text(RULES)
-    (folder / "small.yaml").write_text(STUDY)
-    home, study = set_up(folder / "home", folder / "small.yaml")
-    with nothing_drawn(), instance_of(home) as instance:
-        assert Runner(home, instance).run(study) == []
-    return folder
+    """A home in which a study has been run, with its history and its source."""
+
+    def make(folder: Path) -> None:
+        path = folder / "home"
+        (path / "studies").mkdir(parents=True)
+        clean_bars().to_parquet(path / "bars.parquet", index=False)
+        (path / "market.yaml").write_text(MARKET)
+        (path / "studies" / "rules.py").write_text(RULES)
+        (path / "studies" / "small.yaml").write_text(STUDY)
+        home = Home.open(path)
+        with nothing_drawn(), instance_of(home) as instance:
+            rerun(home, instance)
+
+    return made_once(tmp_path_factory, "staleness", make) / "home"
 
 
 @pytest.fixture
 def home(run_home, tmp_path) -> Home:
-    """A copy of the home, to be changed freely; the source is shared."""
-    return Home.open(Path(shutil.copytree(run_home / "home", tmp_path / "home")))
+    """A copy of the home, to be changed freely."""
+    return Home.open(Path(shutil.copytree(run_home, tmp_path / "home")))
 
 
 @pytest.fixture
-def source(run_home, tmp_path):
-    """The file of the source, which is restored after the test."""
-    path = run_home / "bars.parquet"
-    kept = shutil.copy2(path, tmp_path / "kept.parquet")
-    yield path
-    shutil.copy2(kept, path)
+def source(home) -> Path:
+    """The file of the home's source."""
+    return home.path / "bars.parquet"
 
 
 def stale(home: Home, instance: dg.DagsterInstance) -> dict[str, set[str]]:
@@ -92,7 +95,7 @@ def rerun(home: Home, instance: dg.DagsterInstance) -> None:
 
 
 def test_after_a_full_run_all_is_fresh(run_home):
-    home = Home.open(run_home / "home")
+    home = Home.open(run_home)
     with instance_of(home) as instance:
         assert Shown(home.path, instance).stale() == {}
         assert stale(home, instance) == {}

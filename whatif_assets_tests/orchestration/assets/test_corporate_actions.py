@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import duckdb
@@ -21,22 +22,23 @@ from whatif_assets_tests.split_market import (
 from whatif_assets_tests.undrawn import no_pictures, nothing_drawn
 
 LATER = DAYS[-2]
-STUDY = f"""
-market:
-  source: parquet
-  path: bars.parquet
-  actions: actions.csv
-  first_session: {DAYS[0]}
-  last_session: {DAYS[-1]}
-  base_bar: 5min
+MARKET = f"""
+source: parquet
+path: bars.parquet
+actions: actions.csv
+first_session: {DAYS[0]}
+last_session: {DAYS[-1]}
+base_bar: 5min
+"""
+STUDY = """
 features:
-  - ema: {{timeperiod: 5, relative_to: close}}
-label: {{price: close, horizon: 5, kind: return, across_sessions: true}}
-evaluation: {{method: split, train: 4, holdout: 2}}
+  - ema: {timeperiod: 5, relative_to: close}
+label: {price: close, horizon: 5, kind: return, across_sessions: true}
+evaluation: {method: split, train: 4, holdout: 2}
 configurations:
-  linear: {{algorithm: linear, strategy: forecast_threshold, threshold: 0.0}}
-  cross: {{strategy: ema_cross, fastperiod: 3, sweep: {{slowperiod: [20, 40]}}}}
-  hold: {{strategy: buy_and_hold, size: 100}}
+  linear: {algorithm: linear, strategy: forecast_threshold, threshold: 0.0}
+  cross: {strategy: ema_cross, fastperiod: 3, sweep: {slowperiod: [20, 40]}}
+  hold: {strategy: buy_and_hold, size: 100}
 """
 
 
@@ -46,11 +48,12 @@ def homes(tmp_path_factory) -> dict[str, Home]:
 
     def make_split(folder: Path) -> None:
         with no_pictures():
-            finished(folder, 7, SEVEN_FOR_ONE)
+            assert run_studies(written(folder, 7, SEVEN_FOR_ONE), "mine")
 
     def make_unsplit(folder: Path) -> None:
         with nothing_drawn():
-            finished(folder, 1, "symbol,date,split\nZZZ,2018-11-26,2\n")
+            other = written(folder, 1, "symbol,date,split\nZZZ,2018-11-26,2\n")
+            assert run_studies(other, "mine")
 
     return {
         name: Home.open(made_once(tmp_path_factory, f"mine-{name}", make) / "home")
@@ -58,14 +61,15 @@ def homes(tmp_path_factory) -> dict[str, Home]:
     }
 
 
-def finished(folder: Path, shares: float, actions: str) -> Home:
-    """Give a home beside its bars and its actions, after the study was run in it."""
-    bars_of(shares).to_parquet(folder / "bars.parquet", index=False)
-    (folder / "actions.csv").write_text(actions)
-    study = folder / "mine.yaml"
-    study.write_text(STUDY)
-    assert run_studies(folder / "home", str(study))
-    return Home.open(folder / "home")
+def written(folder: Path, shares: float, actions: str) -> Path:
+    """Write a home with its study, its bars and its actions."""
+    home = folder / "home"
+    (home / "studies").mkdir(parents=True)
+    bars_of(shares).to_parquet(home / "bars.parquet", index=False)
+    (home / "actions.csv").write_text(actions)
+    (home / "market.yaml").write_text(MARKET)
+    (home / "studies" / "mine.yaml").write_text(STUDY)
+    return home
 
 
 def table(home: Home, query: str) -> pd.DataFrame:
@@ -112,12 +116,11 @@ def test_the_table_of_adjustments_and_the_page_tell_of_it(homes):
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_an_action_that_becomes_known_computes_what_it_touches(tmp_path):
+def test_an_action_that_becomes_known_computes_what_it_touches(homes, tmp_path):
     """Bars of its session, features warmed up across it, and what reads those."""
-    home = finished(tmp_path, 7, SEVEN_FOR_ONE)
+    home = Home.open(shutil.copytree(homes["split"].path, tmp_path / "home"))
     before = table(home, "SELECT * FROM equity ORDER BY ALL")
-    path = home.path.parent / "actions.csv"
-    path.write_text(SEVEN_FOR_ONE + f"BBB,{LATER},,1.5\n")
+    (home.path / "actions.csv").write_text(SEVEN_FOR_ONE + f"BBB,{LATER},,1.5\n")
     assert run_studies(home.path, "mine")
     ran = table(
         home,
@@ -136,11 +139,8 @@ def test_an_action_that_becomes_known_computes_what_it_touches(tmp_path):
 
 
 def test_malformed_actions_fail_a_run_with_their_line(tmp_path, capsys):
-    bars_of(7).to_parquet(tmp_path / "bars.parquet", index=False)
-    (tmp_path / "actions.csv").write_text(f"symbol,date,split\nAAA,{SPLIT},7:1\n")
-    study = tmp_path / "mine.yaml"
-    study.write_text(STUDY)
-    assert not run_studies(tmp_path / "home", str(study))
+    home = written(tmp_path, 7, f"symbol,date,split\nAAA,{SPLIT},7:1\n")
+    assert not run_studies(home, "mine")
     told = " ".join(capsys.readouterr().out.split())
     assert "actions.csv, line 2: split '7:1' is not a number" in told
-    assert Home.open(tmp_path / "home").lake.keys("price_bars") == []
+    assert Home.open(home).lake.keys("price_bars") == []

@@ -55,18 +55,20 @@ RULE = STUDY[: STUDY.index("  linear:")] + STUDY[STUDY.index("  ema: {") :]
 
 
 @pytest.fixture(scope="module")
-def honest_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def honest_home(sealed_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a home in which the study was run; tests only read it."""
+
     def make(folder: Path) -> None:
-        (folder / "honest.yaml").write_text(STUDY)
+        home = Path(shutil.copytree(sealed_home, folder / "home"))
         with nothing_drawn():
-            assert run_studies(folder / "home", str(folder / "honest.yaml"))
+            assert run_studies(home, "honest")
 
     return made_once(tmp_path_factory, "honest", make) / "home"
 
 
 @pytest.fixture(scope="module")
 def sealed_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same, but for its holdout, which stays sealed."""
+    """Return a home in which the study was run, and its holdout stayed sealed."""
 
     def make(folder: Path) -> None:
         (folder / "honest.yaml").write_text(STUDY)
@@ -76,6 +78,18 @@ def sealed_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
             )
 
     return made_once(tmp_path_factory, "sealed", make) / "home"
+
+
+@pytest.fixture(scope="module")
+def home_run_twice(honest_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """Return a home whose study was run again without a change."""
+
+    def make(folder: Path) -> None:
+        home = Path(shutil.copytree(honest_home, folder / "home"))
+        with nothing_drawn():
+            rerun(Home.open(home))
+
+    return Home.open(made_once(tmp_path_factory, "honest-again", make) / "home")
 
 
 @pytest.fixture
@@ -134,9 +148,9 @@ class TestHoldout:
         assert daily["session"].tolist() == ["2026-01-21", "2026-01-22", "2026-01-23"]
         assert daily["pnl"].iloc[-1] == pytest.approx(result["pnl"][0])
 
-    def test_looking_again_at_the_same_is_no_further_opening(self, home):
-        rerun(home)
-        assert openings(home, home.study("honest"))["opening"].tolist() == [1]
+    def test_looking_again_at_the_same_is_no_further_opening(self, home_run_twice):
+        study = home_run_twice.study("honest")
+        assert openings(home_run_twice, study)["opening"].tolist() == [1]
 
     def test_other_code_makes_no_further_opening(self, home, monkeypatch):
         for table in ("backtest_results", "holdout_results"):
@@ -250,10 +264,12 @@ class TestPlacebos:
         cash = pd.Series([pd.io.json.ujson_loads(text)["cash"] for text in settings])
         assert (cash == winner.variant.cash).all()
 
-    def test_they_are_reused_until_the_winner_changes(self, home):
-        before = home.lake.manifest("placebo_results", "honest")
-        rerun(home)
-        assert home.lake.manifest("placebo_results", "honest") == before
+    def test_they_are_reused_until_the_winner_changes(
+        self, honest_home, home_run_twice
+    ):
+        homes = Home.open(honest_home), home_run_twice
+        before, after = (h.lake.manifest("placebo_results", "honest") for h in homes)
+        assert after == before is not None
 
 
 class TestVerdict:

@@ -17,6 +17,7 @@ from whatif_assets.home.run_history import read_run_history
 from whatif_assets.orchestration.instances import instance_of
 from whatif_assets.orchestration.runs import Runner
 from whatif_assets_tests.domain.features.random_walks import random_walks, weekdays
+from whatif_assets_tests.made_once import made_once
 from whatif_assets_tests.orchestration.assets.test_partitions import launch, recorded
 from whatif_assets_tests.undrawn import nothing_drawn
 
@@ -136,22 +137,22 @@ def source(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def pristine(source: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Run the study in a home, and move the home away; tests use copies of it."""
-    folder = tmp_path_factory.mktemp(source)
-    home = written(folder / "home", source)
-    write(market(), home, source)
-    with nothing_drawn():
-        done = run(home)
-    assert {why for keys in done.values() for _, why in keys.values()} == {"new"}
-    return Path(shutil.move(home, folder / "pristine"))
+    """Return a home in which the study was run; tests use copies of it."""
+
+    def make(folder: Path) -> None:
+        home = written(folder / "home", source)
+        write(market(), home, source)
+        with nothing_drawn():
+            done = run(home)
+        assert {why for keys in done.values() for _, why in keys.values()} == {"new"}
+
+    return made_once(tmp_path_factory, f"incremental-{source}", make) / "home"
 
 
 @pytest.fixture
-def home(pristine: Path) -> Iterator[Path]:
-    """Copy the home to its old path, because source files are identified by path."""
-    home = Path(shutil.copytree(pristine, pristine.parent / "home"))
-    yield home
-    shutil.rmtree(home)
+def home(pristine: Path, tmp_path: Path) -> Path:
+    """Return a copy of the home and its source files, in which nothing is stale."""
+    return Path(shutil.copytree(pristine, tmp_path / "moved" / "home"))
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,13 @@ from whatif_assets.steps import fitting_ahead as ahead
 from whatif_assets.steps import training
 from whatif_assets.steps.holdout import openings
 from whatif_assets_tests.lake_files import folder_of
+from whatif_assets_tests.made_once import made_once
 from whatif_assets_tests.orchestration.assets.test_incremental import (
     corrected,
     market,
     write,
 )
+from whatif_assets_tests.undrawn import nothing_drawn
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -61,10 +64,16 @@ class Living:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.instance = dg.DagsterInstance.ephemeral()
+
+    @classmethod
+    def new(cls, path: Path) -> Living:
+        """Write a home that has never been run."""
+        made = cls(path)
         (path / "studies").mkdir(parents=True)
         (path / "market.yaml").write_text(MARKET)
-        self.study("rules", RULES)
+        made.study("rules", RULES)
         write(market(), path, "parquet")
+        return made
 
     def study(self, name: str, text: str) -> None:
         (self.path / "studies" / f"{name}.yaml").write_text(text)
@@ -110,32 +119,47 @@ class Living:
 
 @pytest.fixture
 def living(tmp_path: Path) -> Iterator[Living]:
-    made = Living(tmp_path / "home")
+    made = Living.new(tmp_path / "home")
     yield made
     made.instance.dispose()
+
+
+@pytest.fixture
+def ran(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Living]:
+    """Copy a home that was run once; the copy has a history of its own."""
+
+    def make(folder: Path) -> None:
+        first = Living.new(folder / "home")
+        with nothing_drawn():
+            assert first.run() == []
+        first.instance.dispose()
+
+    folder = made_once(tmp_path_factory, "living-studies", make)
+    copied = Living(Path(shutil.copytree(folder / "home", tmp_path / "ran")))
+    yield copied
+    copied.instance.dispose()
 
 
 PNL = "SELECT configuration, variant, pnl FROM leaderboard ORDER BY ALL"
 
 
-def test_a_what_if_is_ranked_by_the_bars_of_now(living: Living, tmp_path: Path) -> None:
-    assert living.run() == []
-    living.ask(WHAT_IF)
-    assert living.run() == []
-    before = living.query(PNL)
-    write(corrected(market()), living.path, "parquet")
+def test_a_what_if_is_ranked_by_the_bars_of_now(ran: Living, tmp_path: Path) -> None:
+    ran.ask(WHAT_IF)
+    assert ran.run() == []
+    before = ran.query(PNL)
+    write(corrected(market()), ran.path, "parquet")
     # Only the bars are updated, so results from the earlier bars are stale.
-    assert living.materialise("price_bars", key="2018-01-09")
-    assert living.materialise("leaderboard", "best_configuration")
-    assert living.column("SELECT configuration FROM leaderboard") == []
-    (why,) = living.column("SELECT why_none FROM best_configuration")
+    assert ran.materialise("price_bars", key="2018-01-09")
+    assert ran.materialise("leaderboard", "best_configuration")
+    assert ran.column("SELECT configuration FROM leaderboard") == []
+    (why,) = ran.column("SELECT why_none FROM best_configuration")
     assert WHAT_IF in why
-    states = living.query("SELECT * FROM configurations").set_index("configuration")
+    states = ran.query("SELECT * FROM configurations").set_index("configuration")
     assert states.loc[WHAT_IF, "state"] == "stale"
-    assert living.run() == []
-    after = living.query(PNL)
+    assert ran.run() == []
+    after = ran.query(PNL)
     assert not after.equals(before)
-    other = Living(tmp_path / "other")
+    other = Living.new(tmp_path / "other")
     write(corrected(market()), other.path, "parquet")
     other.ask(WHAT_IF)
     assert other.run() == []
@@ -240,20 +264,19 @@ def test_a_session_without_bars_costs_the_studies_that_read_it(living: Living) -
     assert "price_bars of session 2018-01-16" in why
 
 
-def test_an_earlier_verdict_is_reported_as_out_of_date(living: Living) -> None:
-    assert living.run() == []
-    (verdict,) = living.column("SELECT verdict FROM verdicts")
-    living.ask(WHAT_IF)
-    assert living.materialise("backtest_results", key=WHAT_IF)
-    assert living.materialise("leaderboard", "best_configuration")
-    assert WHAT_IF in living.column("SELECT configuration FROM leaderboard")
-    assert living.column("SELECT verdict FROM best_configuration") == [None]
-    (told,) = living.column("SELECT verdict_state FROM best_configuration")
+def test_an_earlier_verdict_is_reported_as_out_of_date(ran: Living) -> None:
+    (verdict,) = ran.column("SELECT verdict FROM verdicts")
+    ran.ask(WHAT_IF)
+    assert ran.materialise("backtest_results", key=WHAT_IF)
+    assert ran.materialise("leaderboard", "best_configuration")
+    assert WHAT_IF in ran.column("SELECT configuration FROM leaderboard")
+    assert ran.column("SELECT verdict FROM best_configuration") == [None]
+    (told,) = ran.column("SELECT verdict_state FROM best_configuration")
     assert f"the earlier verdict '{verdict}' on rules." in told
     assert "is out of date (" in told
     assert "Materialise placebo_results, holdout_results and verdicts" in told
-    assert living.materialise("placebo_results", "verdicts", "best_configuration")
-    assert living.column("SELECT verdict_state FROM best_configuration") == [""]
+    assert ran.materialise("placebo_results", "verdicts", "best_configuration")
+    assert ran.column("SELECT verdict_state FROM best_configuration") == [""]
 
 
 def test_a_renamed_winner_is_named_anew_and_its_holdout_not_opened_again(
@@ -269,11 +292,10 @@ def test_a_renamed_winner_is_named_anew_and_its_holdout_not_opened_again(
     assert len(openings(living.home, living.home.study("rules"))) == 1
 
 
-def test_placebos_are_ranked_as_the_study_ranks_now(living: Living) -> None:
-    assert living.run() == []
-    living.study("rules", "rank_by: {pnl: 2}\n" + RULES)
-    assert living.run() == []
-    rows = living.query("SELECT pnl, ranked_value FROM placebos")
+def test_placebos_are_ranked_as_the_study_ranks_now(ran: Living) -> None:
+    ran.study("rules", "rank_by: {pnl: 2}\n" + RULES)
+    assert ran.run() == []
+    rows = ran.query("SELECT pnl, ranked_value FROM placebos")
     assert rows["ranked_value"].tolist() == (2 * rows["pnl"]).tolist()
 
 
