@@ -71,7 +71,7 @@ def find_algorithm(name: str, base: Path | None = None) -> Algorithm:
         return EnsembleAlgorithm(EnsembleSettings, fit_ensemble, None)
     base = (base or Path()).absolute()
     if name not in ALGORITHMS and (plugin := find_plugin("algorithms", name)):
-        with blaming(plugin, base):
+        with blaming(plugin):
             return find_algorithm(plugin.value, base)
     if ":" not in name:
         return find_built_in(name)

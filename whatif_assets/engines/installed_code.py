@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.base.hashing import short_hash
-from whatif_assets.domain.base.plugins import KINDS, Plugin, find_plugin, plugins_of
+from whatif_assets.domain.base.plugins import Plugin, find_plugin, plugin_packages
 from whatif_assets.engines.local_code import local_files
-from whatif_assets.engines.own_strategies import CodeKind, own_files
 
 
 def in_full(kind: str, name: str) -> str:
@@ -30,15 +28,8 @@ def in_full(kind: str, name: str) -> str:
 
 
 @contextlib.contextmanager
-def blaming(plugin: Plugin, base: Path) -> Iterator[None]:
-    """Say of which package a fault is, and refuse a study's own file in its place.
-
-    Parameters
-    ----------
-    plugin
-        A strategy or an algorithm.
-    base
-        The folder of the study, in which files come before installed packages.
+def blaming(plugin: Plugin) -> Iterator[None]:
+    """Say of which package a fault is.
 
     Raises
     ------
@@ -46,12 +37,6 @@ def blaming(plugin: Plugin, base: Path) -> Iterator[None]:
         Whatever is wrong with the plug-in, with the package and the entry point.
     """
     try:
-        kind = CodeKind(KINDS[plugin.kind], lambda name, base: None)
-        if own := own_files(plugin.value, base, kind):
-            raise BadInput(
-                f"{own[0]} has the name of its module and would take its place; rename "
-                "that file"
-            )
         yield
     except BadInput as error:
         raise plugin.refused(str(error)) from None
@@ -69,17 +54,11 @@ def plugin_files(module: str) -> list[Path]:
     """
     top = module.partition(".")[0]
     file = getattr(sys.modules.get(module), "__file__", None)
-    if file is None or top not in _packages():
+    if file is None or top not in plugin_packages():
         return []
     path = Path(file).resolve()
     depth = module.count(".") + (path.name == "__init__.py")
     return local_files(path, path.parents[depth], package=top)
-
-
-def _packages() -> set[str]:
-    """Return the packages that offer plug-ins, by the names that code imports."""
-    values = (p.value for k in KINDS for some in plugins_of(k).values() for p in some)
-    return {re.split(r"[.:]", value)[0] for value in values}
 
 
 def version_of_plugin(module: str) -> str:

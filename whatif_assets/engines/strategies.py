@@ -202,7 +202,7 @@ def find_strategy(
     elif name in BUILT_IN:
         strategy = BUILT_IN[name]
     elif plugin := find_plugin("strategies", name):
-        with blaming(plugin, base):
+        with blaming(plugin):
             return find_strategy(plugin.value, base, tried=tried)
     else:
         raise BadInput(

@@ -141,6 +141,12 @@ def forget_installed() -> None:
     _installed.cache_clear()
 
 
+def plugin_packages() -> set[str]:
+    """Return the packages that offer plug-ins, by the names that code imports."""
+    every = (some for kind in KINDS for some in plugins_of(kind).values())
+    return {re.split(r"[.:]", one.value)[0] for some in every for one in some}
+
+
 def who_has(kind: str, name: str) -> str:
     """Say which package has a name that is unknown to a registry.
 
