@@ -29,11 +29,14 @@ KINDS = {
 def new_study(
     name: Annotated[str, typer.Argument(help="Name of the study and of its file.")],
     to: ToOption = Path(),
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Write the demo of the documentation.")
+    ] = False,
 ) -> None:
     """Write a study file that runs as it is, as a start."""
     from whatif_assets.command_line.new_study import print_new_study
 
-    guarded(lambda: print_new_study(name, to))
+    guarded(lambda: print_new_study(name, to, is_demo=demo))
 
 
 def _command(word: str) -> Callable[[str, Path], None]:

@@ -9,12 +9,12 @@ from importlib import resources
 from pathlib import Path
 from string import Template
 
+from whatif_assets.command_line.new_study import STARTS
 from whatif_assets.command_line.terminal import console
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.base.plugins import PREFIX
 from whatif_assets.home.atomic import write_text
 
-STARTS = "whatif_assets.command_line"
 PROJECT = """\
 [build-system]
 requires = ["setuptools>=64"]
@@ -120,7 +120,7 @@ def print_new_plugin(word: str, name: str, folder: Path) -> bool:
         )
     said = "\n".join(
         [
-            f"{code} has the start of a new {word}, {test.name} its test. Edit both, then:",
+            f"{code} has a start, and {test.name} its test. Edit both, then:",
             *(f"  {step}" for step in steps),
             use,
         ]
