@@ -206,13 +206,13 @@ def check_metric(metric: Metric | str) -> None:
     known = METRICS[metric] if isinstance(metric, str) else metric
     _hold(known.description.endswith("."), "its docstring begins with a sentence")
     _hold(bool(known.unit), "it has a unit")
-    together = _accounts([5, 10, 15])
+    together = _accounts(5, 10, 15)
     values = known.function(together)
     _hold(isinstance(values, np.ndarray), "it returns an array")
     _hold(values.dtype == np.float64, "its values are float64")
     _hold(values.shape == (3,), "it has one value for each variant")
     _hold(not np.isinf(values).any(), "its values are finite or NaN")
-    alone = known.function(_accounts([10]))
+    alone = known.function(_accounts(10))
     _hold(
         np.allclose(alone, values[1:2], rtol=1e-9, atol=0, equal_nan=True),
         "the value of a variant does not depend on the others",
@@ -290,11 +290,12 @@ def simulated_bars() -> pd.DataFrame:
     return _simulated().copy()
 
 
-def _accounts(fastperiods: list[int]) -> Accounts:
+@functools.cache
+def _accounts(*fastperiods: int) -> Accounts:
     """Return the accounts of a rule with several settings on the simulated bars."""
-    grid = {"fastperiod": fastperiods, "slowperiod": 30}
-    accounts = backtest(simulated_bars()[[*BAR_COLUMNS]], "ema_cross", grid).result
-    return replace(accounts.accounts, sessions_per_year=252.0)
+    grid = {"fastperiod": list(fastperiods), "slowperiod": 30}
+    found = backtest(simulated_bars()[[*BAR_COLUMNS]], "ema_cross", grid).result
+    return replace(found.accounts, sessions_per_year=252.0)
 
 
 def _days() -> list[date]:
@@ -303,11 +304,15 @@ def _days() -> list[date]:
 
 def _inspection(days: list[date]) -> Inspection:
     """Return simulated bars of some sessions as a check gets them."""
-    calendar = Sessions("XNYS", *DAYS)
     bars = simulated_bars()
-    chosen = bars[bars["session"].dt.date.isin(days)].reset_index(drop=True)
+    session = bars["session"].dt.date
+    chosen = bars[session.isin(days)].reset_index(drop=True)
+    earlier = bars[session < days[0]]
+    before = earlier.groupby("symbol").tail(1).reset_index(drop=True)
     report = LoadReport(len(chosen), len(SYMBOLS), len(days), {}, {}, 0)
-    return Inspection(chosen, report, days, None, calendar, ONE_MINUTE)
+    known = before if len(before) else None
+    calendar = Sessions("XNYS", *DAYS)
+    return Inspection(chosen, report, days, known, calendar, ONE_MINUTE)
 
 
 @contextlib.contextmanager
