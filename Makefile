@@ -10,7 +10,7 @@ export DAGSTER_HOME ?= $(CURDIR)
 export DAGSTER_DISABLE_TELEMETRY ?= yes
 export PYTHONWARNINGS ?= ignore::UserWarning,ignore::DeprecationWarning
 
-.PHONY: help install demo test pytest test-cluster test-ui test-data test-living lint ui report docs site screenshots clean
+.PHONY: help install demo test pytest test-cluster test-ui test-wheel test-data test-living lint ui report docs site screenshots clean
 .DEFAULT_GOAL := help
 
 help: ## List the commands
@@ -31,17 +31,20 @@ demo: $(INSTALLED) ## Run the demo study and print the best configuration
 	@$(BIN)/whatif run demo
 
 # Three processes on two cores: some tests wait for processes that they start.
-test: $(INSTALLED) ## Lint, check types and layers, and run the tests; see test-cluster, test-ui
+test: $(INSTALLED) ## Lint, check types and layers, and run the tests; see test-cluster, test-ui, test-wheel
 	@$(MAKE) --no-print-directory --jobs=2 lint pytest
 
 pytest: $(INSTALLED)
-	@$(BIN)/python -m pytest -n 3 --dist worksteal -m "not cluster and not ui"
+	@$(BIN)/python -m pytest -n 3 --dist worksteal -m "not cluster and not ui and not wheel"
 
 test-cluster: $(INSTALLED) ## Run a study on a Spark cluster of this machine
 	@$(BIN)/python -m pytest -m cluster
 
 test-ui: $(INSTALLED) ## Test the running UI, and the report's page in Chromium
 	@$(BIN)/python -m pytest -m ui
+
+test-wheel: $(INSTALLED) ## Build the wheel, and use it outside of this folder
+	@$(BIN)/python -m pytest -m wheel
 
 test-data: $(INSTALLED) ## Run the tests of data: sources, bars, quality, facts, features
 	@$(BIN)/python -m pytest -n 2 --dist worksteal $(addprefix whatif_assets_tests/, \

@@ -11,6 +11,8 @@ from typing import Annotated, Optional
 import typer
 from typer._completion_classes import completion_init
 
+from whatif_assets.command_line.cli_export import export
+from whatif_assets.command_line.cli_new import new
 from whatif_assets.command_line.options import (
     DEFAULT_HOME,
     HomeOption,
@@ -18,6 +20,7 @@ from whatif_assets.command_line.options import (
     StudyArgument,
     guarded,
     home_of,
+    home_with_results,
     keep_help_of_arguments,
 )
 from whatif_assets.domain.base.errors import BadInput
@@ -30,12 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-export = typer.Typer(
-    help="Write a result to files for use outside the platform.", no_args_is_help=True
-)
 app.add_typer(export, name="export")
-
-new = typer.Typer(help="Write a start for something of your own.", no_args_is_help=True)
 app.add_typer(new, name="new")
 
 
@@ -131,11 +129,13 @@ def report(
     """Print the leaderboard and the best configuration of the last run."""
     from whatif_assets.command_line import result_display as show
 
-    means = home_of(home, study)
-    if in_browser:
-        guarded(lambda: show.open_report(means, study))
-    else:
-        guarded(lambda: show.print_report(means, study, as_json=as_json))
+    def _report() -> bool:
+        means = home_with_results(home, study)
+        if in_browser:
+            return show.open_report(means, study)
+        return show.print_report(means, study, as_json=as_json)
+
+    guarded(_report)
 
 
 @app.command()
@@ -177,7 +177,7 @@ def open_page(study: StudyArgument = None, home: HomeOption = DEFAULT_HOME) -> N
     """Open the page of a study, or of all studies, in the browser."""
     from whatif_assets.command_line.result_display import open_report
 
-    guarded(lambda: open_report(home_of(home, study), study))
+    guarded(lambda: open_report(home_with_results(home, study), study))
 
 
 @app.command()
@@ -188,17 +188,42 @@ def doctor(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None
     guarded(lambda: print_doctor(home, as_json=as_json))
 
 
-@new.command("study")
-def new_study(
-    name: Annotated[str, typer.Argument(help="Name of the study and of its file.")],
-    to: Annotated[
-        Path, typer.Option("--to", help="Folder in which the file is written.")
-    ] = Path(),
-) -> None:
-    """Write a study file that runs as it is, as a start."""
-    from whatif_assets.command_line.new_study import print_new_study
+@app.command()
+def plugins(as_json: JsonOption = False) -> None:
+    """List what installed packages add, and what is wrong with it."""
+    from whatif_assets.command_line.plugin_list import print_plugins
 
-    guarded(lambda: print_new_study(name, to))
+    guarded(lambda: print_plugins(as_json=as_json))
+
+
+@app.command()
+def watch(
+    study: Annotated[str, typer.Argument(help="A study file.")],
+    home: HomeOption = DEFAULT_HOME,
+    runs: Annotated[
+        bool, typer.Option("--run", help="Run the study after each save, too.")
+    ] = False,
+) -> None:
+    """Check a study each time that its file or code beside it is saved.
+
+    Errors are shown with their lines, else what a run would compute. Ctrl-C ends it.
+    """
+    from whatif_assets.command_line.watching import watch_study
+
+    guarded(lambda: watch_study(home_of(home, study), study, runs=runs))
+
+
+@app.command()
+def ui(
+    home: HomeOption = DEFAULT_HOME,
+    port: Annotated[
+        int, typer.Option("--port", min=1, max=65535, help="Port on 127.0.0.1.")
+    ] = 3000,
+) -> None:
+    """Start the Dagster UI of a home on this machine, with schedules and sensors."""
+    from whatif_assets.command_line.dagster_ui import start_ui
+
+    guarded(lambda: start_ui(home, port))
 
 
 @app.command()
@@ -335,21 +360,3 @@ def clean(
     guarded(
         lambda: print_cleaned(home, dry_run=dry_run, confirmed=yes, as_json=as_json)
     )
-
-
-@export.command("model")
-def export_model(
-    key: Annotated[str, typer.Argument(help="Key of a configuration with a model.")],
-    home: HomeOption = DEFAULT_HOME,
-    to: Annotated[
-        Path, typer.Option("--to", help="Folder in which a folder KEY is made.")
-    ] = Path(),
-    fold: Annotated[
-        Optional[int],  # noqa: UP045
-        typer.Option("--fold", help="Number of a fold; the last one by default."),
-    ] = None,
-) -> None:
-    """Write a model, its card, and a script that forecasts a new bar with NumPy."""
-    from whatif_assets.command_line.exporting import print_export
-
-    guarded(lambda: print_export(home, key, to, fold))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import resources
 from pathlib import Path
 
 from whatif_assets.command_line.terminal import console
@@ -9,6 +10,7 @@ from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.home.atomic import write_text
 from whatif_assets.home.creation import check_study
 
+STARTS = "whatif_assets.command_line"
 START = """\
 # All fields: docs/reference.md. Check it with 'whatif check', run it with 'whatif run'.
 name: {name}
@@ -38,8 +40,15 @@ configurations:
 """
 
 
-def print_new_study(name: str, folder: Path) -> bool:
+def print_new_study(name: str, folder: Path, *, is_demo: bool = False) -> bool:
     """Write a study file with a start, and say what to do next.
+
+    Parameters
+    ----------
+    name, folder
+        Name of the study, and the folder of its file.
+    is_demo
+        Whether to write the demo of the documentation instead of a short start.
 
     Raises
     ------
@@ -49,7 +58,9 @@ def print_new_study(name: str, folder: Path) -> bool:
     path = folder / f"{name}.yaml"
     if path.exists():
         raise BadInput(f"{path}: this file exists; choose another name or folder.")
-    write_text(path, START.format(name=name))
+    demo = resources.files(STARTS).joinpath("starts", "demo.yaml")
+    start = START.format(name=name)
+    write_text(path, demo.read_text(encoding="utf-8") if is_demo else start)
     try:
         check_study(path)
     except BadInput:

@@ -58,6 +58,33 @@ def home_of(home: Path, study: str | None) -> Path:
     return folder.parent if inside and Path(study).is_file() else home
 
 
+def home_with_results(home: Path, study: str | None) -> Path:
+    """Return the home whose results of a study are meant.
+
+    That is the home of `home_of`; for a study file without results there, the home
+    beside the file that has a study of its name, as 'whatif new study' suggests it.
+
+    Raises
+    ------
+    BadInput
+        The study file does not exist, or several homes beside it have such a study.
+    """
+    meant = home_of(home, study)
+    if study is None or home != DEFAULT_HOME or not study.endswith((".yaml", ".yml")):
+        return meant
+    file = Path(study)
+    if not file.is_file():
+        raise BadInput(f"{file}: there is no such file.")
+    inside = Path("studies", f"{file.stem}.yaml")
+    if (meant / inside).exists():
+        return meant
+    found = sorted(f for f in file.resolve().parent.glob("*/") if (f / inside).exists())
+    if len(found) > 1:
+        names = ", ".join(folder.name for folder in found)
+        raise BadInput(f"{file}: several homes have this study: {names}. Use --home.")
+    return found[0] if found else meant
+
+
 def guarded(work: Callable[[], bool]) -> None:
     """Exit with a status: 0 success, 1 failure, 2 bad input, or that of a signal."""
     try:

@@ -54,7 +54,8 @@ def print_show(home_path: Path, name: str, *, as_json: bool) -> bool:
         return True
     entry = find_entry(home, name)
     settings = [("setting", k, _text(v)) for k, v in entry.settings.items()]
-    known = [metric for metric in METRICS if metric in entry.row]
+    every = [*METRICS, *entry.study.ranking.further]
+    known = [metric for metric in every if metric in entry.row]
     metrics = [("metric", m, format_metric(m, entry.row[m])) for m in known]
     place = [("result", k, str(entry.row[k])) for k in ("rank", "role")]
     rows_of_entry = pd.DataFrame(

@@ -10,6 +10,7 @@ from typing import Any
 
 from whatif_assets.domain.base.errors import BadInput, one_of
 from whatif_assets.domain.base.hashing import combined_hash
+from whatif_assets.domain.base.plugins import find_plugin
 from whatif_assets.domain.base.source_code import code_version
 from whatif_assets.domain.models.algorithms import ALGORITHMS, Algorithm, find_built_in
 from whatif_assets.domain.models.ensemble import (
@@ -18,6 +19,7 @@ from whatif_assets.domain.models.ensemble import (
     EnsembleSettings,
     fit_ensemble,
 )
+from whatif_assets.engines.installed_code import blaming
 from whatif_assets.engines.own_estimators import (
     load_estimator,
     settings_of,
@@ -54,8 +56,8 @@ def find_algorithm(name: str, base: Path | None = None) -> Algorithm:
     Parameters
     ----------
     name
-        A name of ``ALGORITHMS``, ``ensemble``, ``package.module:Class`` or
-        ``file.py:Class``.
+        A name of ``ALGORITHMS`` or of an installed package, ``ensemble``,
+        ``package.module:Class`` or ``file.py:Class``.
     base
         The folder that a user's path is relative to; by default the current one.
 
@@ -67,9 +69,12 @@ def find_algorithm(name: str, base: Path | None = None) -> Algorithm:
     """
     if name == ENSEMBLE:
         return EnsembleAlgorithm(EnsembleSettings, fit_ensemble, None)
+    base = (base or Path()).absolute()
+    if name not in ALGORITHMS and (plugin := find_plugin("algorithms", name)):
+        with blaming(plugin):
+            return find_algorithm(plugin.value, base)
     if ":" not in name:
         return find_built_in(name)
-    base = (base or Path()).absolute()
     made = load_estimator(name, base)
     return OwnAlgorithm(
         Settings=settings_of(name, made),

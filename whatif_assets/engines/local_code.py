@@ -11,7 +11,7 @@ from pathlib import Path
 _THIS_PACKAGE = __name__.partition(".")[0]
 
 
-def local_files(file: Path, folder: Path) -> list[Path]:
+def local_files(file: Path, folder: Path, package: str = "") -> list[Path]:
     """List a code file and the files of a folder that it imports, directly or not.
 
     No code is run: imports are read from the text, also those inside functions. Imports
@@ -23,6 +23,8 @@ def local_files(file: Path, folder: Path) -> list[Path]:
         A Python file. A file that cannot be read has no imports.
     folder
         The folder in which imports are looked up.
+    package
+        The one package whose modules are followed; by default all in the folder.
 
     Returns
     -------
@@ -36,7 +38,8 @@ def local_files(file: Path, folder: Path) -> list[Path]:
         if path not in found and path.is_file():
             found.add(path)
             for module in _imports(path, folder):
-                waiting += _files_of(module, folder)
+                if package in ("", module.partition(".")[0]):
+                    waiting += _files_of(module, folder)
     return [file, *sorted(found - {file})]
 
 

@@ -24,6 +24,7 @@ from pydantic import BaseModel
 from whatif_assets.domain.base.errors import BadInput, did_you_mean
 from whatif_assets.domain.base.hashing import combined_hash, short_hash
 from whatif_assets.domain.strategies.params import Params, settings_like
+from whatif_assets.engines.installed_code import plugin_files
 from whatif_assets.engines.isolation.sandbox import run_sandboxed
 from whatif_assets.engines.isolation.worker_pool import in_new_process, time_limit
 from whatif_assets.engines.own_strategies import (
@@ -159,9 +160,10 @@ def _is_plain(value: object) -> bool:
 def version_of(name: str, base: Path) -> str:
     """Hash an estimator's code: its files, and the versions of its packages."""
     files = own_files(name, base, ALGORITHM)
-    source = inspect.getsourcefile(load_estimator(name, base))
+    made = load_estimator(name, base)
+    source = inspect.getsourcefile(made)
     if source is not None and not files:
-        files = [Path(source)]
+        files = plugin_files(made.__module__) or [Path(source)]
     packages = {module.partition(".")[0] for module in _libraries(name, base)}
     installed = {
         one for package in packages for one in _distributions().get(package, ())

@@ -23,6 +23,7 @@ from typing import Any
 
 from whatif_assets.domain.accounts._backtrader import bt
 from whatif_assets.domain.base.errors import BadInput, did_you_mean
+from whatif_assets.domain.base.plugins import plugin_packages
 from whatif_assets.domain.strategies.weight_function import rule_of
 from whatif_assets.engines.isolation.worker_pool import try_import
 from whatif_assets.engines.local_code import (
@@ -155,7 +156,7 @@ def own_files(name: str, base: Path, kind: CodeKind = STRATEGY) -> list[Path]:
     file = _file_of(name, base)
     if _source_of(name).endswith(".py"):
         _check_place(name, file, base, kind)
-    elif not file.is_file():
+    elif not file.is_file() or _source_of(name).split(".")[0] in plugin_packages():
         return []
     files = local_files(file, folder_of(name, base))
     for own_file in files:

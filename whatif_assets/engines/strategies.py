@@ -15,20 +15,25 @@ from pydantic import BaseModel, ValidationError
 from whatif_assets.domain.accounts._backtrader import bt
 from whatif_assets.domain.accounts.sleeve import PRICES, Sleeve
 from whatif_assets.domain.base.arrays import FloatArray
-from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
+from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.base.explaining import explain
 from whatif_assets.domain.base.hashing import short_hash
+from whatif_assets.domain.base.plugins import find_plugin
+from whatif_assets.domain.base.registry import allowed
 from whatif_assets.domain.features import Feature
 from whatif_assets.domain.strategies import PANEL_STRATEGIES, STRATEGIES
 from whatif_assets.domain.strategies.params import settings_of_params
 from whatif_assets.domain.strategies.rebalancing_rule import RebalancingRule
 from whatif_assets.domain.strategies.rule import Role, TradingRule
 from whatif_assets.domain.strategies.settings import RuleSettings
+from whatif_assets.engines.installed_code import blaming, plugin_files
 from whatif_assets.engines.own_strategies import folder_of, load_strategy, own_files
 
 # Prefix for a strategy's param that has the name of another field of a configuration.
 PARAM = "param."
 BUILT_IN: dict[str, type[bt.Strategy]] = {**STRATEGIES, **PANEL_STRATEGIES}
+# What a study may name besides these strategies and those of installed packages.
+MORE = ", and your own strategies as 'package.module:Class' or 'file.py:Class'"
 
 
 @dataclass(frozen=True)
@@ -107,6 +112,7 @@ class StrategyType:
             found.append(Path(inspect.getfile(RuleSettings)))
         if not self.built_in:
             found += own_files(self.name, self.base)
+            found += plugin_files(self.strategy.__module__)
         return list(dict.fromkeys(file.resolve() for file in found))
 
     @property
@@ -177,7 +183,8 @@ def find_strategy(
     Parameters
     ----------
     name
-        A name of ``STRATEGIES``, ``package.module:Class`` or ``file.py:Class``.
+        A name of ``STRATEGIES`` or of an installed package, ``package.module:Class`` or
+        ``file.py:Class``.
     base
         The folder that a user's path is relative to; by default the current one.
     tried
@@ -194,11 +201,13 @@ def find_strategy(
         strategy = load_strategy(name, base, tried=tried)
     elif name in BUILT_IN:
         strategy = BUILT_IN[name]
+    elif plugin := find_plugin("strategies", name):
+        with blaming(plugin):
+            return find_strategy(plugin.value, base, tried=tried)
     else:
         raise BadInput(
-            f"Strategy '{name}' does not exist; allowed are {one_of(BUILT_IN)}, and "
-            f"your own strategies as 'package.module:Class' or 'file.py:Class'."
-            f"{did_you_mean(name, BUILT_IN)}"
+            f"Strategy '{name}' does not exist; "
+            + allowed("strategies", BUILT_IN, name, MORE)
         )
     own_params = not issubclass(strategy, (TradingRule, RebalancingRule))
     model = settings_of_params(strategy) if own_params else strategy.Settings

@@ -138,6 +138,7 @@ LAKE = _by_name(
             "the result of a variant over the study's test windows",
             (VARIANT, ROLE, STRATEGY, ALGORITHM, *RESULTS),
             axis=CONFIGURATION,
+            others=NUMBER,  # metrics of installed packages, by which the study ranks
             beside=(
                 "daily_pnl",
                 "in_sample_pnl",
@@ -247,6 +248,7 @@ LAKE = _by_name(
                 Column("above_winner", FLAG, "whether it ranks above the winner"),
             ),
             axis=STUDY,
+            others=NUMBER,
             beside=("placebo_pnl",),
         ),
         Table(
@@ -358,8 +360,15 @@ LAKE = _by_name(
                 *RANKED,
             ),
             axis=STUDY,
+            others=NUMBER,
         ),
-        Table("best_configuration", "the winner of a study", WINNER, axis=STUDY),
+        Table(
+            "best_configuration",
+            "the winner of a study",
+            WINNER,
+            axis=STUDY,
+            others=NUMBER,
+        ),
         Table(
             "runs",
             "a partition that a run processed",

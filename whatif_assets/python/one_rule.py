@@ -178,7 +178,8 @@ def backtest(
     result = run_backtests(
         sleeves, strategy, rule.variants(), n_sessions=len(sessions), base=rule.base
     )
-    table = _ranked(study, rule, measure(result, sessions_per_year(calendar)))
+    per_year, further = sessions_per_year(calendar), study.ranking.further
+    table = _ranked(study, rule, measure(result, per_year, further=further))
     return Backtest(Ranking(table), result, tuple(sessions))
 
 

@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ import duckdb
 import pandas as pd
 
 from whatif_assets.domain.accounts.metrics import METRICS
-from whatif_assets.domain.base.columns import Table
+from whatif_assets.domain.base.columns import NUMBER, Table
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.home.adjustments import adjustments_table
 from whatif_assets.home.atomic import atomic_path
@@ -240,16 +240,20 @@ def create_table(
     connection: duckdb.DuckDBPyConnection, table: Table, frame: pd.DataFrame
 ) -> None:
     """Create a table from its declaration, and insert the rows of a frame."""
-    _declare(connection, table)
-    connection.register("incoming", table.arrow(frame))
+    rows = table.arrow(frame)
+    _declare(connection, table, rows.column_names)
+    connection.register("incoming", rows)
     statement = f"INSERT INTO {quoted(table.name)} BY NAME FROM incoming"
     connection.execute(statement)
     connection.unregister("incoming")
 
 
-def _declare(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+def _declare(
+    connection: duckdb.DuckDBPyConnection, table: Table, names: Iterable[str]
+) -> None:
+    further = table.others or NUMBER
     columns = ", ".join(
-        f"{quoted(name)} {kind.duckdb}" for name, kind in table.kinds.items()
+        f"{quoted(name)} {table.kinds.get(name, further).duckdb}" for name in names
     )
     connection.execute(f"CREATE TABLE {quoted(table.name)} ({columns})")
     describe(connection, table, "TABLE")
@@ -258,7 +262,7 @@ def _declare(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
 def create_from_files(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
     """Create the tables in `FROM_FILES`: findings, bars left out, and run history."""
     for name, order in FROM_FILES.items():
-        _declare(connection, DATABASE[name])
+        _declare(connection, DATABASE[name], DATABASE[name].kinds)
         if lake.has_rows(name):
             (files,) = lake.globs(name)
             rows = rows_of_files(DATABASE[name], text(files))

@@ -22,7 +22,8 @@ from whatif_assets.domain.base.settings import LARGEST_SEED, Settings, format_va
 from whatif_assets.domain.models import ALGORITHMS, Algorithm
 from whatif_assets.domain.models.parts import ALL, ModelPer
 from whatif_assets.engines.algorithms import find_algorithm, no_spark
-from whatif_assets.engines.strategies import PARAM, find_strategy
+from whatif_assets.engines.installed_code import in_full
+from whatif_assets.engines.strategies import BUILT_IN, PARAM, find_strategy
 from whatif_assets.settings.axes import AXES, COST_NAMES
 from whatif_assets.settings.costs import (
     BORROW,
@@ -154,6 +155,20 @@ class General(Settings):
         le=10_000,
         description="Largest number of settings that random and tpe try in a fold.",
     )
+
+    @field_validator("strategy")
+    @classmethod
+    def _strategy_in_full(cls, value: str) -> str:
+        """Write the name that an installed package gives a strategy as its class."""
+        return value if value in BUILT_IN else in_full("strategies", value)
+
+    @field_validator("algorithm")
+    @classmethod
+    def _algorithm_in_full(cls, value: str | None) -> str | None:
+        """Write the name that an installed package gives an estimator as its class."""
+        if value is None or value in ALGORITHMS:
+            return value
+        return in_full("algorithms", value)
 
     @field_validator("bar")
     @classmethod

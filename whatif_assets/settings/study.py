@@ -150,8 +150,7 @@ class Study(Settings):
     def _has_benchmark(self) -> Study:
         """Refuse a ranking by metrics that would be undefined for every variant."""
         ranking = self.ranking
-        used = {ranking.column, *(name for name, _ in ranking.weights)}
-        used |= {constraint.metric for constraint in ranking.constraints}
+        used = ranking.metrics
         if self.benchmark is None and (lacking := used & {*BESIDE_SYMBOL}):
             raise ValueError(
                 f"rank_by and constraints use {min(lacking)}, which needs a benchmark. "

@@ -19,8 +19,10 @@ from whatif_assets.domain.bars.load_report import LoadReport
 from whatif_assets.domain.bars.schema import RefusedBars, session_starts
 from whatif_assets.domain.bars.sessions import Sessions
 from whatif_assets.domain.bars.tidy import Hours, bars_window, stamp_size, tidy
-from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
+from whatif_assets.domain.base.errors import BadInput, did_you_mean
 from whatif_assets.domain.base.explaining import explain
+from whatif_assets.domain.base.registry import Registry
+from whatif_assets.engines.installed_code import version_of_plugin
 from whatif_assets.sources.alpaca import Alpaca
 from whatif_assets.sources.csv import Csv
 from whatif_assets.sources.databento import Databento
@@ -39,6 +41,7 @@ __all__ = [
     "LoadReport",
     "Source",
     "check_bar_size",
+    "code_of_source",
     "load_bars",
     "open_source",
 ]
@@ -91,19 +94,42 @@ class Source(Protocol):
         """
 
 
-SOURCES: dict[str, Any] = {
-    "sample": Sample,
-    "index_daily": IndexDaily,
-    "parquet": Parquet,
-    "csv": Csv,
-    "lean": Lean,
-    "freqtrade": Freqtrade,
-    "duckdb": DuckDb,
-    "yfinance": YFinance,
-    "alpaca": Alpaca,
-    "polygon": Polygon,
-    "databento": Databento,
-}
+def _fault(entry: Any) -> str:
+    """Say why a plug-in is not a class with the interface of a source."""
+    if not isinstance(entry, type):
+        return f"found {entry!r}; name a class with the interface of a source"
+    wanted = ("Options", "where", "of_trades", "symbols", "state", "read")
+    lacking = [name for name in wanted if not hasattr(entry, name)]
+    return f"the class {entry.__name__} lacks {', '.join(lacking)}" if lacking else ""
+
+
+SOURCES: Registry[Any] = Registry(
+    "sources",
+    {
+        "sample": Sample,
+        "index_daily": IndexDaily,
+        "parquet": Parquet,
+        "csv": Csv,
+        "lean": Lean,
+        "freqtrade": Freqtrade,
+        "duckdb": DuckDb,
+        "yfinance": YFinance,
+        "alpaca": Alpaca,
+        "polygon": Polygon,
+        "databento": Databento,
+    },
+    _fault,
+)
+
+
+def code_of_source(name: str) -> dict[str, str]:
+    """Return the code version of an installed package's source as a part of inputs.
+
+    Empty for the sources of this package, whose code is that of the bars.
+    """
+    if not SOURCES.is_plugin(name):
+        return {}
+    return {f"code of {name}": version_of_plugin(SOURCES[name].__module__)}
 
 
 def open_source(name: str, options: Mapping[str, Any], base: Path) -> Source:
@@ -126,10 +152,7 @@ def open_source(name: str, options: Mapping[str, Any], base: Path) -> Source:
         allowed.
     """
     if name not in SOURCES:
-        raise BadInput(
-            f"There is no source '{name}'.{did_you_mean(name, SOURCES)} "
-            f"Allowed: {one_of(SOURCES)}."
-        )
+        raise BadInput(f"There is no source '{name}'; {SOURCES.allowed(name)}")
     model = SOURCES[name].Options
     try:
         checked = model.model_validate(dict(options))

@@ -12,6 +12,7 @@ import pandas as pd
 
 from whatif_assets.domain.accounts.accounts import NO_BENCHMARKS, Benchmarks
 from whatif_assets.domain.accounts.audit import in_words
+from whatif_assets.domain.accounts.metrics import METRICS
 from whatif_assets.domain.accounts.positions import exposures_of, positions_of
 from whatif_assets.domain.accounts.result import BacktestResult
 from whatif_assets.domain.base.hashing import combined_hash
@@ -87,8 +88,8 @@ def evaluate(
     hold = benchmark_of(sleeves, variants[0].share(len(sleeves)), len(sessions))
     beside = benchmarks_of(home, study, sleeves, hold, sessions)
     metrics, daily = _sweep(
-        home, configuration, variants, sleeves, sessions, f"{inputs}/test", beside,
-        progress,
+        home, study, configuration, variants, sleeves, sessions, f"{inputs}/test",
+        beside, progress,
     )  # fmt: skip
     rows = _described(configuration, metrics, benchmark_metrics(home, hold, beside))
     order = study.ranking.order(rows)["variant"].tolist()
@@ -143,6 +144,7 @@ def _findings(
 
 def _sweep(
     home: Home,
+    study: Study,
     configuration: Configuration,
     variants: Sequence[Variant],
     sleeves: Sequence[Sleeve],
@@ -162,6 +164,7 @@ def _sweep(
         home.lake,
         sweep_folder(home.lake, configuration.key, inputs),
         beside=beside,
+        further=study.ranking.further,
     ).run(progress)
 
 
@@ -189,9 +192,10 @@ def _paths(
             home, study, configuration, sessions, forecasts
         )
         place = f"{inputs}/path_{path}"
-        return _sweep(home, configuration, variants, sleeves, sessions, place, beside)[
-            0
-        ]
+        metrics_of_path, _ = _sweep(
+            home, study, configuration, variants, sleeves, sessions, place, beside
+        )
+        return metrics_of_path
 
     return by_path([metrics, *map(_on_path, range(1, number))], study.ranking)
 
@@ -222,7 +226,7 @@ def _in_sample(
     ).is_reference
     variants = leaders if is_slow else configuration.variants()
     metrics, daily = _sweep(
-        home, configuration, variants, sleeves, sessions, f"{inputs}/train"
+        home, study, configuration, variants, sleeves, sessions, f"{inputs}/train"
     )
     kept = metrics[["variant", *IN_SAMPLE_METRICS]]
     return kept.set_axis(["variant", *names], axis=1), daily
@@ -340,12 +344,14 @@ def evaluation_reads(home: Home, key: str) -> dict[str, str]:
     own = [configuration.result_hash(study), order, study.finalists]
     functions = functions_of(indicators_of(configuration))
     multipliers = home.market.multipliers_read(configuration.symbols)
+    further = study.ranking.further
     return {
         "settings": combined_hash(own),
         "multiplier": combined_hash([multipliers]),
         **_groups_read(home, configuration),
         f"code of {configuration.strategy}": strategy.code_version,
         **{f"code of {name}": FEATURES[name].code_version for name in functions},
+        **{f"code of metric {name}": METRICS[name].code_version for name in further},
         **home.market.groups_read(indicators_of(configuration)),
         "data": combined_hash(read),
     }

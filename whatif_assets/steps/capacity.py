@@ -89,7 +89,9 @@ def _metrics(
     strategy, base = configuration.strategy, configuration.base
     blocks = sweep(sleeves, strategy, scaled, n_sessions=n, base=base)
     found = [
-        measure(some, per_year, beside).assign(rejected_orders=some.rejected)
+        measure(some, per_year, beside, winner.study.ranking.further).assign(
+            rejected_orders=some.rejected
+        )
         for some in blocks
     ]
     return pd.concat(found, ignore_index=True)

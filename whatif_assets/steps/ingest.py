@@ -32,7 +32,7 @@ from whatif_assets.home.home import Home
 from whatif_assets.home.parquet import as_parquet
 from whatif_assets.home.quality_findings import left_out_of, refusal
 from whatif_assets.settings.market import Market
-from whatif_assets.sources import LoadReport, load_bars
+from whatif_assets.sources import LoadReport, code_of_source, load_bars
 from whatif_assets.steps.actions import Actions
 
 
@@ -96,6 +96,7 @@ class SessionBars:
         self._of_all = {
             "settings": combined_hash([settings]),
             "quality": rules_hash(self._rules, home.market.may_lose),
+            **code_of_source(home.market.source),
         }
         self._hash_of = functools.lru_cache(maxsize=8)(combined_hash)
 

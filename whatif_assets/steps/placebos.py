@@ -251,7 +251,8 @@ def run(challenged: WinnerShape, placebo: Placebo) -> tuple[pd.DataFrame, pd.Dat
             for seed, variant in enumerate(placebo.variants, start=1)
         ]
     per_year = winner.home.market.sessions_per_year()
-    metrics = [measure(some, per_year, challenged.beside) for some in accounts]
+    further = winner.study.ranking.further
+    metrics = [measure(a, per_year, challenged.beside, further) for a in accounts]
     days = [day.isoformat() for day in sessions]
     daily = pd.DataFrame(np.concatenate([some.pnl for some in accounts]), columns=days)
     daily.insert(0, "variant", [name for some in accounts for name in some.variants])

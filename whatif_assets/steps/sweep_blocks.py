@@ -49,6 +49,8 @@ class Sweep:
         Variants of a block.
     beside
         What betas and alphas are measured against.
+    further
+        Metrics of installed packages that the study ranks by.
     """
 
     sleeves: Sequence[Sleeve]
@@ -61,6 +63,7 @@ class Sweep:
     folder: str
     size: int = VARIANTS_PER_BLOCK
     beside: Benchmarks = NO_BENCHMARKS
+    further: Sequence[str] = ()
 
     def run(
         self, progress: Progress | None = None
@@ -76,7 +79,7 @@ class Sweep:
             ``variant``, and a column per session (ISO date): profit since the start.
         """
         whole = pd.concat(list(self._blocks(progress)), ignore_index=True)
-        metrics = [*METRICS, "start_cash", "rejected_orders", "account"]
+        metrics = [*METRICS, *self.further, "start_cash", "rejected_orders", "account"]
         days = [day.isoformat() for day in self.sessions]
         return whole[["variant", *metrics]], whole[["variant", *days]]
 
@@ -101,7 +104,7 @@ class Sweep:
             base=self.base,
             block=len(variants),
         )
-        rows = measure(accounts, self.sessions_per_year, self.beside)
+        rows = measure(accounts, self.sessions_per_year, self.beside, self.further)
         rows["start_cash"] = accounts.start_cash
         rows["rejected_orders"] = accounts.rejected
         rows["account"] = accounts.faults or ""

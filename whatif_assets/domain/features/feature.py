@@ -227,10 +227,7 @@ def parse_feature(item: str | Mapping[str, Any] | Feature) -> Feature:
         return item
     name, given = _name_and_arguments(item)
     if name not in FEATURES:
-        raise BadInput(
-            f"feature {name}: unknown; allowed are {one_of(FEATURES)}."
-            f"{did_you_mean(name, FEATURES)}"
-        )
+        raise BadInput(f"feature {name}: unknown; {FEATURES.allowed(name)}")
     function = FEATURES[name]
     relative_to, bar = given.pop("relative_to", None), _bar(name, given)
     inner = _inner(name, given.pop("of", None)) if function.across_symbols else None

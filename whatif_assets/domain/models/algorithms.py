@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
-from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
+from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.base.explaining import explain
+from whatif_assets.domain.base.registry import allowed
 from whatif_assets.domain.base.source_code import code_version
 from whatif_assets.domain.models.classifiers import (
     first_rounds,
@@ -143,6 +144,13 @@ ALGORITHMS: dict[str, Algorithm] = {
 }
 
 
+# What a study may name besides these algorithms and those of installed packages.
+MORE = (
+    ", 'ensemble', and estimators of scikit-learn's interface, as "
+    "'package.module:Class' or 'file.py:Class'"
+)
+
+
 def find_built_in(algorithm: str) -> Algorithm:
     """Return an algorithm of the registry.
 
@@ -153,10 +161,8 @@ def find_built_in(algorithm: str) -> Algorithm:
     """
     if algorithm not in ALGORITHMS:
         raise BadInput(
-            f"algorithm: found {algorithm!r}; allowed are {one_of(ALGORITHMS)}, "
-            "'ensemble', and estimators of scikit-learn's interface, as "
-            "'package.module:Class' or 'file.py:Class'."
-            f"{did_you_mean(str(algorithm), ALGORITHMS)}"
+            f"algorithm: found {algorithm!r}; "
+            + allowed("algorithms", ALGORITHMS, str(algorithm), MORE)
         )
     return ALGORITHMS[algorithm]
 

@@ -5,6 +5,7 @@ To add a check, write one function and add one line to `QUALITY_CHECKS`.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
@@ -15,6 +16,12 @@ from pydantic import ValidationError
 from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
 from whatif_assets.domain.base.explaining import explain
 from whatif_assets.domain.base.hashing import combined_hash
+from whatif_assets.domain.base.registry import (
+    Registry,
+    fault_of_arguments,
+    fault_of_type,
+)
+from whatif_assets.domain.base.source_code import code_version
 from whatif_assets.domain.quality import coverage, prices
 from whatif_assets.domain.quality.inspection import Finding, Inspection
 from whatif_assets.domain.quality.losses import MAY_LOSE
@@ -28,6 +35,7 @@ __all__ = [
     "Inspection",
     "QualityCheck",
     "Rule",
+    "about_check",
     "inspect",
     "parse_rules",
     "rules_hash",
@@ -62,36 +70,54 @@ class QualityCheck:
     @property
     def about(self) -> str:
         """Description of the check: the first line of the function's docstring."""
-        return (self.find.__doc__ or "").strip().splitlines()[0]
+        return (self.find.__doc__ or self.find.__name__).strip().splitlines()[0]
+
+    @functools.cached_property
+    def code_version(self) -> str:
+        """Hash of the source of the check."""
+        return code_version(self.find, self.limits)
 
 
-QUALITY_CHECKS: dict[str, QualityCheck] = {
-    "ohlc": QualityCheck(prices.ohlc, "warning"),
-    "vwap_inside": QualityCheck(prices.vwap_inside, "warning", prices.VwapLimits),
-    "vwap_missing": QualityCheck(prices.vwap_missing, "note"),
-    "trade_count_missing": QualityCheck(prices.trade_count_missing, "note"),
-    "negative_price": QualityCheck(prices.negative_price, "error"),
-    "zero_volume": QualityCheck(prices.zero_volume, "warning"),
-    "stale_prices": QualityCheck(prices.stale_prices, "warning", prices.StaleLimits),
-    "jump": QualityCheck(prices.jump, "warning", prices.JumpLimits),
-    "bad_print": QualityCheck(prices.bad_print, "warning", prices.PrintLimits),
-    "unadjusted_split": QualityCheck(
-        prices.unadjusted_split, "warning", prices.SplitLimits
-    ),
-    "missing_bars": QualityCheck(coverage.missing_bars, "note"),
-    "sparse_symbols": QualityCheck(
-        coverage.sparse_symbols, "warning", coverage.SparseLimits
-    ),
-    "stamped_at_end": QualityCheck(
-        coverage.stamped_at_end, "warning", coverage.StampLimits
-    ),
-    "outside_hours": QualityCheck(coverage.outside_hours, "note"),
-    "outside_sessions": QualityCheck(coverage.outside_sessions, "warning"),
-    "symbols_appear": QualityCheck(coverage.symbols_appear, "note"),
-    "symbols_vanish": QualityCheck(coverage.symbols_vanish, "warning"),
-    "order": QualityCheck(coverage.order, "warning"),
-    "repaired": QualityCheck(coverage.repaired, "note"),
-}
+def _fault(entry: Any) -> str:
+    """Say why a plug-in is not a check."""
+    if fault := fault_of_type(QualityCheck)(entry):
+        return fault
+    return fault_of_arguments(entry.find, "the bars and the limits", 2)
+
+
+QUALITY_CHECKS: Registry[QualityCheck] = Registry(
+    "checks",
+    {
+        "ohlc": QualityCheck(prices.ohlc, "warning"),
+        "vwap_inside": QualityCheck(prices.vwap_inside, "warning", prices.VwapLimits),
+        "vwap_missing": QualityCheck(prices.vwap_missing, "note"),
+        "trade_count_missing": QualityCheck(prices.trade_count_missing, "note"),
+        "negative_price": QualityCheck(prices.negative_price, "error"),
+        "zero_volume": QualityCheck(prices.zero_volume, "warning"),
+        "stale_prices": QualityCheck(
+            prices.stale_prices, "warning", prices.StaleLimits
+        ),
+        "jump": QualityCheck(prices.jump, "warning", prices.JumpLimits),
+        "bad_print": QualityCheck(prices.bad_print, "warning", prices.PrintLimits),
+        "unadjusted_split": QualityCheck(
+            prices.unadjusted_split, "warning", prices.SplitLimits
+        ),
+        "missing_bars": QualityCheck(coverage.missing_bars, "note"),
+        "sparse_symbols": QualityCheck(
+            coverage.sparse_symbols, "warning", coverage.SparseLimits
+        ),
+        "stamped_at_end": QualityCheck(
+            coverage.stamped_at_end, "warning", coverage.StampLimits
+        ),
+        "outside_hours": QualityCheck(coverage.outside_hours, "note"),
+        "outside_sessions": QualityCheck(coverage.outside_sessions, "warning"),
+        "symbols_appear": QualityCheck(coverage.symbols_appear, "note"),
+        "symbols_vanish": QualityCheck(coverage.symbols_vanish, "warning"),
+        "order": QualityCheck(coverage.order, "warning"),
+        "repaired": QualityCheck(coverage.repaired, "note"),
+    },
+    _fault,
+)
 # Checks of rows that are not valid bars: ingest refuses them, and no market can change
 # that.
 REFUSED: dict[str, str] = {
@@ -109,6 +135,13 @@ CHECKS: dict[str, str] = {
     **REFUSED,
     **{name: check.about for name, check in QUALITY_CHECKS.items()},
 }
+
+
+def about_check(name: str) -> str:
+    """Describe a check in a sentence; empty for one that is no longer installed."""
+    return CHECKS.get(name) or (
+        QUALITY_CHECKS[name].about if QUALITY_CHECKS.is_plugin(name) else ""
+    )
 
 
 @dataclass(frozen=True)
@@ -138,7 +171,8 @@ def parse_rules(quality: Mapping[str, Any]) -> dict[str, Rule]:
     Returns
     -------
     dict of Rule
-        Rules of all checks, in the order of the registry.
+        Rules of all checks, in the order of the registry, then those of the plug-ins
+        that the market names.
 
     Raises
     ------
@@ -149,7 +183,8 @@ def parse_rules(quality: Mapping[str, Any]) -> dict[str, Rule]:
     for name in quality.keys() - {MAY_LOSE}:
         if name not in QUALITY_CHECKS:
             raise BadInput(_no_check(str(name)), field=("quality", str(name)))
-    return {name: _rule(name, quality.get(name, {})) for name in QUALITY_CHECKS}
+    names = [*QUALITY_CHECKS, *filter(QUALITY_CHECKS.is_plugin, quality)]
+    return {name: _rule(name, quality.get(name, {})) for name in names}
 
 
 def _no_check(name: str) -> str:
@@ -158,10 +193,7 @@ def _no_check(name: str) -> str:
             f"{name} always blocks, because such rows are not bars. Correct the "
             "source, or declare a repair in the market."
         )
-    return (
-        f"'{name}' is not a quality check.{did_you_mean(name, QUALITY_CHECKS)} "
-        f"Allowed: {one_of(QUALITY_CHECKS)}."
-    )
+    return f"'{name}' is not a quality check; {QUALITY_CHECKS.allowed(name)}"
 
 
 def _rule(name: str, entry: Any) -> Rule:
@@ -189,9 +221,16 @@ def _rule(name: str, entry: Any) -> Rule:
 def rules_hash(rules: Mapping[str, Rule], may_lose: str) -> str:
     """Hash the rules of all checks, and what a study may lose (`may_lose`)."""
     settings = [
-        [name, rule.severity, rule.limits.model_dump()] for name, rule in rules.items()
+        [name, rule.severity, rule.limits.model_dump(), *_version(name)]
+        for name, rule in rules.items()
     ]
     return combined_hash([*settings, may_lose])
+
+
+def _version(name: str) -> list[str]:
+    """Return the code version of a plug-in; that of the other checks is the table's."""
+    is_plugin = QUALITY_CHECKS.is_plugin(name)
+    return [QUALITY_CHECKS[name].code_version] if is_plugin else []
 
 
 def inspect(bars: Inspection, rules: Mapping[str, Rule]) -> dict[date, list[Finding]]:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from whatif_assets.domain.accounts.metrics import METRICS
-from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
+from whatif_assets.domain.base.errors import BadInput, one_of
 
 SCORE = "score"
 VIOLATES = "violates"
@@ -116,6 +116,17 @@ class Ranking:
         return cls(SCORE, weights, parsed)
 
     @property
+    def further(self) -> list[str]:
+        """Metrics of installed packages that the order depends on, sorted."""
+        return sorted(filter(METRICS.is_plugin, self.metrics))
+
+    @property
+    def metrics(self) -> set[str]:
+        """Metrics that the order depends on."""
+        by = {name for name, _ in self.weights} or {self.column}
+        return by | {constraint.metric for constraint in self.constraints}
+
+    @property
     def higher_is_better(self) -> bool:
         """Whether the highest value comes first; always true for a weighted sum."""
         return bool(self.weights) or METRICS[self.column].higher_is_better
@@ -183,10 +194,8 @@ def _known(metric: Any) -> str:
         The metric does not exist.
     """
     if metric not in METRICS:
-        raise BadInput(
-            f"found '{metric}'; allowed are {one_of(METRICS)}."
-            f"{did_you_mean(str(metric), METRICS)}"
-        )
+        raise BadInput(f"found '{metric}'; {METRICS.allowed(str(metric))}")
+    _ = METRICS[metric]  # raises if the package that has it is broken
     return str(metric)
 
 

@@ -11,7 +11,13 @@ import dagster as dg
 
 from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.domain.leaks import FEATURES_PROBE, PROBES
-from whatif_assets.domain.quality import CHECKS, REFUSED, Finding, Rule
+from whatif_assets.domain.quality import (
+    CHECKS,
+    REFUSED,
+    Finding,
+    Rule,
+    about_check,
+)
 from whatif_assets.home.home import Home
 from whatif_assets.home.probe_findings import probed
 from whatif_assets.home.quality_findings import findings_table, read_findings
@@ -27,7 +33,6 @@ from whatif_assets.steps.code_versions import CODE_VERSIONS
 NAME = "data_quality"
 SHOWN = 20
 OFF = "off"
-ABOUT = {**CHECKS, FEATURES_PROBE: PROBES[FEATURES_PROBE]}
 
 
 def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
@@ -50,7 +55,7 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
         can_subset=True,  # so that a run can leave out a check
         check_specs=[
             dg.AssetCheckSpec(name, asset=NAME, description=about)
-            for name, about in ABOUT.items()
+            for name, about in checks_of(home.market.rules).items()
         ],
     )
     def data_quality(
@@ -69,6 +74,12 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
             raise dg.Failure(failures, allow_retries=False)
 
     return data_quality
+
+
+def checks_of(rules: Mapping[str, Rule]) -> dict[str, str]:
+    """Describe the checks of a market, by name: those of bars, and that of features."""
+    named = {name: about_check(name) for name in [*CHECKS, *rules]}
+    return {**named, FEATURES_PROBE: PROBES[FEATURES_PROBE]}
 
 
 def findings_of(home: Home) -> dict[str, list[Finding]]:
@@ -103,7 +114,10 @@ def quality_results(
     """
     if not found:
         return []
-    severities = {n: "error" if n in REFUSED else rules[n].severity for n in CHECKS}
+    severities = {
+        **dict.fromkeys(REFUSED, "error"),
+        **{name: rule.severity for name, rule in rules.items()},
+    }
     return [
         _result(
             name,

@@ -25,6 +25,7 @@ from whatif_assets.report.page.equity import drawdown, equity
 from whatif_assets.report.page.forecasts import forecasts
 from whatif_assets.report.page.forward import forward
 from whatif_assets.report.page.frame import framed
+from whatif_assets.report.page.installed_sections import installed_sections
 from whatif_assets.report.page.leaderboard import leaderboard
 from whatif_assets.report.page.lineage import lineage
 from whatif_assets.report.page.markup import Section, escaped
@@ -116,7 +117,7 @@ def write_page(
     )
     clock.stop(COLLECT)
     sections = []
-    for make in SECTIONS:
+    for make in (*SECTIONS, *installed_sections()):
         sections.append(make(content))
         clock.stop(sections[-1].anchor)
     path = home.page(study.name)

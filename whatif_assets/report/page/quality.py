@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from whatif_assets.domain.accounts.number_format import format_percent
-from whatif_assets.domain.quality import CHECKS
+from whatif_assets.domain.quality import about_check
 from whatif_assets.report.page.charts import (
     chart,
     date_range,
@@ -71,7 +71,7 @@ def _checks(findings: pd.DataFrame) -> str:
         where = (group["session"].nunique(), group["symbol"].nunique())
         rows.append(
             (
-                f"{name}: {CHECKS.get(str(name), '')}",
+                f"{name}: {about_check(str(name))}",
                 severity,
                 group["example"].iloc[0],
                 *(f"{n:,}" if n else "-" for n in (*where, group["count"].sum())),

@@ -40,7 +40,7 @@ def test_limits_alone_leave_the_severity(tmp_path):
     [
         (
             "jumps: error",
-            "market.yaml:5: quality.jumps: 'jumps' is not a quality check. Did",
+            "market.yaml:5: quality.jumps: 'jumps' is not a quality check; .* mean 'jump'",
         ),
         ("jump: eror", "market.yaml:5: quality.jump: found 'eror'; .* mean 'error'"),
         ("jump: {treshold: 1}", "quality.jump.treshold: unknown .* mean 'threshold'"),

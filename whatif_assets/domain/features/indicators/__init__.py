@@ -17,6 +17,7 @@ Names and defaults are those of TA-Lib if it has the indicator. An indicator wit
 several lines has one feature per line.
 """
 
+from whatif_assets.domain.base.registry import Registry, fault_of_type
 from whatif_assets.domain.features.function import FeatureFunction
 from whatif_assets.domain.features.indicators.across import ACROSS
 from whatif_assets.domain.features.indicators.averages import AVERAGES
@@ -45,6 +46,8 @@ FAMILIES: dict[str, dict[str, FeatureFunction]] = {
     "Across symbols": ACROSS,
     "Facts": FACT_FEATURES,
 }
-FEATURES: dict[str, FeatureFunction] = {
-    name: function for family in FAMILIES.values() for name, function in family.items()
-}
+FEATURES: Registry[FeatureFunction] = Registry(
+    "features",
+    {name: one for family in FAMILIES.values() for name, one in family.items()},
+    fault_of_type(FeatureFunction),
+)

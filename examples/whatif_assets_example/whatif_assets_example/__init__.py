@@ -1,0 +1,1 @@
+"""One of each plug-in of whatif_assets."""
