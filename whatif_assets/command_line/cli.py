@@ -276,6 +276,24 @@ def questions(home: HomeOption = DEFAULT_HOME) -> None:
 
 
 @app.command()
+def audit(
+    study: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Argument(help="Only what concerns this study of the home."),
+    ] = None,
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """List who ran, asked, opened a holdout or froze a winner, and when.
+
+    With the versions of the code and data, from the ledger and the history of runs.
+    """
+    from whatif_assets.command_line.overview import print_audit
+
+    guarded(lambda: print_audit(home, study, as_json=as_json))
+
+
+@app.command()
 def forget(
     key: Annotated[str, typer.Argument(help="Key of a question, as listed.")],
     home: HomeOption = DEFAULT_HOME,

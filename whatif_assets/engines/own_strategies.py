@@ -12,6 +12,7 @@ import hashlib
 import importlib
 import importlib.util
 import inspect
+import os
 import sys
 import time
 import traceback
@@ -34,6 +35,7 @@ from whatif_assets.engines.local_code import (
 # A failed import that took longer is not tried again until the code is edited.
 SECONDS_TO_REMEMBER = 1.0
 MOST_BYTES = 1_000_000  # largest size of a code file
+OWN_CODE = "WHATIF_OWN_CODE"  # environment variable: whether code of users is run
 _imported: dict[str, str] = {}  # hash of the content of each module, by its name
 _failed: dict[str, BadInput] = {}  # errors of slow failed imports, by hash of the code
 
@@ -115,8 +117,10 @@ def named_in_code(
     Raises
     ------
     BadInput
-        The file or module is missing, or its import fails.
+        Code of users is not run here, the file or module is missing, or its import
+        fails.
     """
+    _refuse_where_not_allowed(name, kind)
     source, _, own_name = name.rpartition(":")
     if not source or not own_name:
         raise BadInput(
@@ -124,6 +128,19 @@ def named_in_code(
         )
     module = _module_of(name, base, kind, tried)
     return module, getattr(module, own_name, None)
+
+
+def _refuse_where_not_allowed(name: str, kind: CodeKind) -> None:
+    """Raise where the environment says that code of users is not run."""
+    found = os.environ.get(OWN_CODE, "yes").strip().lower()
+    if found not in ("yes", "no"):
+        raise BadInput(f"{OWN_CODE}: found {found!r}; allowed are yes and no.")
+    if found == "no":
+        raise BadInput(
+            f"{kind.word} '{name}': code that a study names is not run here, because "
+            f"{OWN_CODE} is 'no'. Use what is built in, or ask who runs this service: "
+            "such code has all rights of the user who runs it."
+        )
 
 
 def _strategies_in(module: ModuleType) -> list[str]:
