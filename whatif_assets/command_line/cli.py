@@ -98,6 +98,7 @@ def run(
     backend: BackendOption = None,
     sealed: SealedOption = False,
     dry_run: DryRunOption = False,
+    yes: YesOption = False,
 ) -> None:
     """Compute everything that a study needs and print the best configuration.
 
@@ -116,7 +117,7 @@ def run(
             from whatif_assets.command_line.planning import print_plan
 
             return print_plan(home_of(home, study), study)
-        return run_studies(home_of(home, study), study, sealed)
+        return run_studies(home_of(home, study), study, sealed, confirmed=yes)
 
     guarded(_run)
 

@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 
 from whatif_assets.command_line.tables import print_table
-from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
 from whatif_assets.domain.accounts.metrics import METRICS
 from whatif_assets.domain.accounts.number_format import format_metric
+from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
 from whatif_assets.home.home import Home
 from whatif_assets.report.audit import audit_trail
 from whatif_assets.report.overview import studies_table

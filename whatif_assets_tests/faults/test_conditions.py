@@ -72,7 +72,7 @@ def run(home: Path, study: Path, arrange: Callable[[], None] = undisturbed):
     said = study.with_name("said")
     command = start(said, "run", study, "--home", home, arrange=arrange)
     status = command.ends()
-    assert "Traceback" not in command.said
+    assert "Traceback" not in command.said, command.said
     return status, command.said
 
 
@@ -87,7 +87,7 @@ def test_a_disk_that_is_full_while_a_home_is_made(number, disk, before, tmp_path
     disk.leave_free(random.Random(SEED + number).randrange(needed // 20, needed))
     status, said = run(disk.home, study := write_study(tmp_path, STUDY))
     assert status in (1, 2)
-    assert "No space left" in said or "disk" in said
+    assert "No space left" in said or "disk is full" in said, said
     disk.change(f"size={ENOUGH}k")
     assert run(disk.home, study)[0] == 0
     assert differ(disk.home, before) == []
@@ -102,7 +102,7 @@ def test_a_full_disk_never_replaces_a_good_database(
     disk.leave_free(random.Random(SEED - number).randrange(200, database))
     status, said = run(disk.home, study := write_study(tmp_path, LARGER))
     assert status in (1, 2)
-    assert "No space left" in said or "disk" in said
+    assert "No space left" in said or "disk is full" in said, said
     assert leaderboard(disk.home) == leaderboard(before)
     disk.change(f"size={ENOUGH}k")
     assert run(disk.home, study)[0] == 0
@@ -114,7 +114,7 @@ def test_a_home_that_can_only_be_read(disk, before, after, tmp_path):
     disk.change("ro")
     status, said = run(disk.home, study := write_study(tmp_path, LARGER))
     assert status == 2
-    assert "Read-only file system" in said
+    assert "Read-only file system" in said.replace("\n", " ")
     report = start(tmp_path / "report", "report", "--home", disk.home)
     assert report.ends() == 0, report.said
     assert leaderboard(disk.home) == leaderboard(before)
@@ -134,7 +134,7 @@ def test_too_little_memory(megabytes, before, after, tmp_path):
     assert differ(home, after) == []
 
 
-@pytest.mark.parametrize("days", [-400, 400])
+@pytest.mark.parametrize("days", [-30, 400])
 def test_a_clock_that_is_moved(days, before, after, tmp_path):
     home = Path(shutil.copytree(before, tmp_path / "home"))
     age_files(home, days)

@@ -97,9 +97,11 @@ def keys(draw: st.DrawFn, known: Sequence[str]) -> str:
         field = draw(st.sampled_from(fields))
         value = draw(st.sampled_from(WORDS + NUMBERS))
         key += draw(st.sampled_from(("~", "~", "+", "."))) + f"{field}={value}"
-    return draw(spoilt(key.encode())).decode(errors="replace") if draw(
-        st.booleans()
-    ) else key
+    return (
+        draw(spoilt(key.encode())).decode(errors="replace")
+        if draw(st.booleans())
+        else key
+    )
 
 
 @st.composite

@@ -68,7 +68,9 @@ def assert_kept(home: Path, said: str, caplog: pytest.LogCaptureFixture) -> None
     assert "<VENDOR_API_KEY>" in said
     texts = {"terminal": said.encode(), "log": caplog.text.encode(), **written(home)}
     assert [name for name, text in texts.items() if SECRET.encode() in text] == []
-    rights = {p: p.stat().st_mode & 0o777 for p in home.rglob("*") if not p.is_symlink()}
+    rights = {
+        p: p.stat().st_mode & 0o777 for p in home.rglob("*") if not p.is_symlink()
+    }
     assert {p: oct(mode) for p, mode in rights.items() if mode & 0o007} == {}
     assert {p: oct(mode) for p, mode in rights.items() if not mode & 0o040} == {}
 

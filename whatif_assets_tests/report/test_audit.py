@@ -16,6 +16,7 @@ from whatif_assets.home.trial_identity import market_id
 from whatif_assets.home.users import VARIABLE
 from whatif_assets.report.audit import audit_trail
 
+
 def test_every_kind_of_act_is_in_the_trail(copied_home, monkeypatch):
     home = Home.open(copied_home)
     known = len(audit_trail(home))
@@ -33,7 +34,9 @@ def test_every_kind_of_act_is_in_the_trail(copied_home, monkeypatch):
     trail = audit_trail(home)
     assert len(trail) == known + 3
     acts = {(r.who, r.action, r.what, r.run): r for r in trail.itertuples()}
-    opened = acts["ann", "opened holdout", "tiny.linear, -, 2026-01-14 to 2026-01-16", "run-1"]
+    opened = acts[
+        "ann", "opened holdout", "tiny.linear, -, 2026-01-14 to 2026-01-16", "run-1"
+    ]
     assert (opened.study, opened.data) == ("tiny", "i" * 16)
     asked = acts["bob", "asked", "tiny.linear~size=50 (half of it)", ""]
     assert asked.study == "tiny"
