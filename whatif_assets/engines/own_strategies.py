@@ -35,6 +35,7 @@ from whatif_assets.engines.local_code import (
 # A failed import that took longer is not tried again until the code is edited.
 SECONDS_TO_REMEMBER = 1.0
 MOST_BYTES = 1_000_000  # largest size of a code file
+LONGEST_NAME = 200  # characters of the name of a module
 OWN_CODE = "WHATIF_OWN_CODE"  # environment variable: whether code of users is run
 _imported: dict[str, str] = {}  # hash of the content of each module, by its name
 _failed: dict[str, BadInput] = {}  # errors of slow failed imports, by hash of the code
@@ -167,9 +168,15 @@ def own_files(name: str, base: Path, kind: CodeKind = STRATEGY) -> list[Path]:
     Raises
     ------
     BadInput
-        A file cannot be read, is not a code file, or is outside of ``base``.
+        A file cannot be read, is not a code file, or is outside of ``base``, or the
+        name is not that of a file or module.
     """
     file = _file_of(name, base)
+    if not _source_of(name).endswith(".py") and not _names_module(_source_of(name)):
+        raise BadInput(
+            f"{kind.word} {name[:100]!r}: write 'package.module:Class' or "
+            "'file.py:Class'."
+        )
     if _source_of(name).endswith(".py"):
         _check_place(name, file, base, kind)
     elif not file.is_file():
@@ -233,6 +240,12 @@ def libraries_of(name: str, base: Path) -> list[str]:
 
 def _source_of(name: str) -> str:
     return name.rpartition(":")[0]
+
+
+def _names_module(source: str) -> bool:
+    """Whether a text is the name of a module, which the system can look up as a file."""
+    parts = source.split(".")
+    return len(source) < LONGEST_NAME and all(part.isidentifier() for part in parts)
 
 
 def _file_of(name: str, base: Path) -> Path:
