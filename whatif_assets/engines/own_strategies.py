@@ -243,7 +243,7 @@ def _source_of(name: str) -> str:
 
 
 def _names_module(source: str) -> bool:
-    """Whether a text is the name of a module, which the system can look up as a file."""
+    """Whether a text is the name of a module that can be looked up as a file."""
     parts = source.split(".")
     return len(source) < LONGEST_NAME and all(part.isidentifier() for part in parts)
 
