@@ -74,7 +74,7 @@ def run(home: Path, study: Path, arrange: Callable[[], None] = undisturbed):
     command = start(said, "run", study, "--home", home, arrange=arrange)
     status = command.ends()
     assert "Traceback" not in command.said, command.said
-    return status, command.said
+    return status, " ".join(command.said.split())
 
 
 def leaderboard(home: Path) -> list[tuple]:
@@ -115,7 +115,7 @@ def test_a_home_that_can_only_be_read(disk, before, after, tmp_path):
     disk.change("ro")
     status, said = run(disk.home, study := write_study(tmp_path, LARGER))
     assert status == 2
-    assert "Read-only file system" in said.replace("\n", " ")
+    assert "Read-only file system" in said
     report = start(tmp_path / "report", "report", "--home", disk.home)
     assert report.ends() == 0, report.said
     assert leaderboard(disk.home) == leaderboard(before)
