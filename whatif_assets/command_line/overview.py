@@ -10,7 +10,9 @@ import pandas as pd
 from whatif_assets.command_line.tables import print_table
 from whatif_assets.domain.accounts.metrics import METRICS
 from whatif_assets.domain.accounts.number_format import format_metric
+from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
 from whatif_assets.home.home import Home
+from whatif_assets.report.audit import audit_trail
 from whatif_assets.report.overview import studies_table
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.steps.comparison.entries import find_entry
@@ -32,6 +34,36 @@ def print_list(home_path: Path, *, as_json: bool) -> bool:
     print_table(
         studies_table(home), f"Studies of {home.path}", as_json=as_json, note=note
     )
+    return True
+
+
+def print_audit(home_path: Path, study: str | None, *, as_json: bool) -> bool:
+    """List who did what in a home, when, and with which code and data.
+
+    Parameters
+    ----------
+    study
+        Name of a study that existed at any time; None for all of them.
+
+    Raises
+    ------
+    BadInput
+        The folder is not a home, or nothing was done in the study.
+    """
+    home = Home.open(home_path)
+    acts = audit_trail(home)
+    if study is not None:
+        known = sorted(set(acts["study"]) - {""})
+        acts = acts[acts["study"] == study]
+        if acts.empty:
+            raise BadInput(
+                f"Nothing was done in a study '{study}'; studies with entries are "
+                f"{one_of(known) or 'none'}.{did_you_mean(study, known)}"
+            )
+    if not as_json:
+        short = {name: acts[name].str[:8] for name in ("run", "code", "data")}
+        acts = acts.assign(at=acts["at"].str[:19].str.replace("T", " "), **short)
+    print_table(acts, f"Audit trail of {home.path}, UTC", as_json=as_json)
     return True
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+
+import typer
 
 from whatif_assets.command_line.result_display import print_result
 from whatif_assets.command_line.terminal import console, progress_display, say
 from whatif_assets.orchestration.studies import run_home
 
 
-def run_studies(path: Path, study: str | None, sealed: bool = False) -> bool:
+def run_studies(
+    path: Path, study: str | None, sealed: bool = False, *, confirmed: bool = False
+) -> bool:
     """Run one study, or every study of a home, and print the result.
 
     Parameters
@@ -20,6 +25,8 @@ def run_studies(path: Path, study: str | None, sealed: bool = False) -> bool:
         A study file, a study's name, or None for all studies of the home.
     sealed
         Whether to leave holdouts unopened.
+    confirmed
+        Whether to run very large studies without asking.
 
     Returns
     -------
@@ -31,7 +38,14 @@ def run_studies(path: Path, study: str | None, sealed: bool = False) -> bool:
     BadInput
         The folder is not a home and cannot become one, or there is no such study.
     """
-    ended = run_home(path, study, sealed=sealed, say=say, display=progress_display())
+    ended = run_home(
+        path,
+        study,
+        sealed=sealed,
+        say=say,
+        display=progress_display(),
+        agreed=lambda concern: confirmed or _agreed(concern),
+    )
     for finished in ended.studies:
         print_result(ended.home, finished)
     for fault in ended.left_out:
@@ -39,3 +53,8 @@ def run_studies(path: Path, study: str | None, sealed: bool = False) -> bool:
     for failure in ended.failures:
         console.print(failure, style="red", highlight=False)
     return not ended.failures
+
+
+def _agreed(concern: str) -> bool:
+    """Ask somebody at a terminal; nobody else agrees."""
+    return sys.stdin.isatty() and typer.confirm(f"{concern} Run it?")

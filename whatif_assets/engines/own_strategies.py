@@ -12,6 +12,7 @@ import hashlib
 import importlib
 import importlib.util
 import inspect
+import os
 import sys
 import time
 import traceback
@@ -35,6 +36,8 @@ from whatif_assets.engines.local_code import (
 # A failed import that took longer is not tried again until the code is edited.
 SECONDS_TO_REMEMBER = 1.0
 MOST_BYTES = 1_000_000  # largest size of a code file
+LONGEST_NAME = 200  # characters of the name of a module
+OWN_CODE = "WHATIF_OWN_CODE"  # environment variable: whether code of users is run
 _imported: dict[str, str] = {}  # hash of the content of each module, by its name
 _failed: dict[str, BadInput] = {}  # errors of slow failed imports, by hash of the code
 
@@ -116,8 +119,10 @@ def named_in_code(
     Raises
     ------
     BadInput
-        The file or module is missing, or its import fails.
+        Code of users is not run here, the file or module is missing, or its import
+        fails.
     """
+    _refuse_where_not_allowed(name, kind)
     source, _, own_name = name.rpartition(":")
     if not source or not own_name:
         raise BadInput(
@@ -125,6 +130,19 @@ def named_in_code(
         )
     module = _module_of(name, base, kind, tried)
     return module, getattr(module, own_name, None)
+
+
+def _refuse_where_not_allowed(name: str, kind: CodeKind) -> None:
+    """Raise where the environment says that code of users is not run."""
+    found = os.environ.get(OWN_CODE, "yes").strip().lower()
+    if found not in ("yes", "no"):
+        raise BadInput(f"{OWN_CODE}: found {found!r}; allowed are yes and no.")
+    if found == "no":
+        raise BadInput(
+            f"{kind.word} '{name}': code that a study names is not run here, because "
+            f"{OWN_CODE} is 'no'. Use what is built in, or ask who runs this service: "
+            "such code has all rights of the user who runs it."
+        )
 
 
 def _strategies_in(module: ModuleType) -> list[str]:
@@ -151,9 +169,15 @@ def own_files(name: str, base: Path, kind: CodeKind = STRATEGY) -> list[Path]:
     Raises
     ------
     BadInput
-        A file cannot be read, is not a code file, or is outside of ``base``.
+        A file cannot be read, is not a code file, or is outside of ``base``, or the
+        name is not that of a file or module.
     """
     file = _file_of(name, base)
+    if not _source_of(name).endswith(".py") and not _names_module(_source_of(name)):
+        raise BadInput(
+            f"{kind.word} {name[:100]!r}: write 'package.module:Class' or "
+            "'file.py:Class'."
+        )
     if _source_of(name).endswith(".py"):
         _check_place(name, file, base, kind)
     elif not file.is_file() or _source_of(name).split(".")[0] in plugin_packages():
@@ -217,6 +241,12 @@ def libraries_of(name: str, base: Path) -> list[str]:
 
 def _source_of(name: str) -> str:
     return name.rpartition(":")[0]
+
+
+def _names_module(source: str) -> bool:
+    """Whether a text is the name of a module that can be looked up as a file."""
+    parts = source.split(".")
+    return len(source) < LONGEST_NAME and all(part.isidentifier() for part in parts)
 
 
 def _file_of(name: str, base: Path) -> Path:

@@ -1,8 +1,12 @@
-"""Writing files whole or not at all: beside their place, and then renamed."""
+"""Writing files whole or not at all: beside their place, and then renamed.
+
+A file that only grows is written by whole lines; see `append_lines`.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import re
 import secrets
@@ -74,3 +78,25 @@ def write_bytes(path: Path, content: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def append_lines(path: Path, text: str) -> None:
+    """Write lines to the end of a file, and wait until they are on the disk.
+
+    Several processes may do so at the same time. An incomplete last line, left by a
+    process that died or by a full disk, is removed first.
+
+    Parameters
+    ----------
+    path
+        The file, which is created if it does not exist.
+    text
+        Lines that each end with a line feed.
+    """
+    with path.open("ab+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        file.truncate(file.read().rfind(b"\n") + 1)
+        file.write(text.encode())
+        file.flush()
+        os.fsync(file.fileno())

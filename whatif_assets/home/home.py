@@ -31,7 +31,13 @@ from whatif_assets.settings.resolving import (
     resolve_configurations,
 )
 from whatif_assets.settings.spec import read_text
-from whatif_assets.settings.study import STUDIES, Study, read_study
+from whatif_assets.settings.study import (
+    LONGEST_NAME,
+    STUDIES,
+    Study,
+    is_name,
+    read_study,
+)
 
 DATABASE = "whatif.duckdb"
 REPORTS = "reports"
@@ -139,7 +145,7 @@ class Home:
     def study(self, name: str) -> Study:
         """Read one study by name, if possible without reading the other studies."""
         path = self.studies_folder / f"{name}.yaml"
-        if path.exists():
+        if is_name(name) and path.exists():
             study = self.study_in(path)
             if study.name == name:
                 return study
@@ -147,7 +153,8 @@ class Home:
         if name not in studies:
             unread = "".join(f"\n{fault}" for fault in self.faults().values())
             raise BadInput(
-                f"There is no study '{name}' in {self.studies_folder}; the studies are "
+                f"There is no study '{name[:LONGEST_NAME]}' in "
+                f"{self.studies_folder}; the studies are "
                 f"{one_of(studies) or 'none'}.{did_you_mean(name, studies)}{unread}"
             )
         return studies[name]

@@ -23,8 +23,10 @@ from typing import Any
 
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.base.hashing import short_hash
+from whatif_assets.home.atomic import append_lines
 from whatif_assets.home.forward_entries import Forward, Frozen
 from whatif_assets.home.home import Home
+from whatif_assets.home.users import user_name
 
 LEDGER_VARIABLE = "WHATIF_LEDGER"
 FOLDER, CHAIN, LOCK = "ledger", "chain.jsonl", ".lock"
@@ -136,6 +138,8 @@ class Entry:
         The content of the entry.
     folder
         The folder of the ledger that has the entry.
+    by
+        Who made it; empty in entries that are older than this field.
     """
 
     number: int
@@ -144,13 +148,15 @@ class Entry:
     record: Record
     hash: str
     folder: Path
+    by: str = ""
 
     @classmethod
     def after(cls, last: Entry | None, record: Record, folder: Path) -> Entry:
         """Make the entry that follows another one; None makes the first entry."""
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
         previous = last.hash if last else GENESIS_HASH
-        entry = cls(last.number + 1 if last else 1, now, previous, record, "", folder)
+        number = last.number + 1 if last else 1
+        entry = cls(number, now, previous, record, "", folder, user_name())
         return dataclasses.replace(entry, hash=entry._hashed())
 
     @classmethod
@@ -164,7 +170,7 @@ class Entry:
         """
         fields = json.loads(text)
         kind = _KINDS[fields.pop("kind")]
-        own = {"number", "at", "previous", "hash"}
+        own = {"number", "at", "previous", "hash", "by"}
         record = {k: v for k, v in fields.items() if k not in own}
         listed = {k: tuple(v) for k, v in record.items() if isinstance(v, list)}
         entry = cls(
@@ -182,6 +188,7 @@ class Entry:
 
     def _content(self) -> dict[str, Any]:
         own = {"number": self.number, "at": self.at, "previous": self.previous}
+        own |= {"by": self.by} if self.by else {}
         kind = _NAMES[type(self.record)]
         return {**own, "kind": kind, **dataclasses.asdict(self.record)}
 
@@ -281,7 +288,7 @@ class Ledger:
             for record in records:
                 last = Entry.after(last, record, self.folder)
                 added.append(last)
-            _append(self.folder / CHAIN, "".join(entry.line() for entry in added))
+            append_lines(self.folder / CHAIN, "".join(entry.line() for entry in added))
         self.__dict__.pop("_chain", None)
         return added
 
@@ -291,16 +298,6 @@ class Ledger:
         with (self.folder / LOCK).open("a") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
-
-
-def _append(path: Path, text: str) -> None:
-    """Write to the end of a file, after its last complete line."""
-    with path.open("ab+") as file:
-        file.seek(0)
-        file.truncate(file.read().rfind(b"\n") + 1)
-        file.write(text.encode())
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _read(folder: Path) -> Chain:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
+from whatif_assets.home.atomic import append_lines
 from whatif_assets.home.disk import DiskUse
 from whatif_assets.home.home import Home
 from whatif_assets.home.tables import CONFIGURATION, LAKE
@@ -48,8 +49,7 @@ def write_question(home: Home, key: str, note: str, author: str) -> None:
     """Write down that a question was asked now."""
     at = datetime.now(timezone.utc).isoformat(timespec="seconds")
     line = json.dumps(dataclasses.asdict(Question(key, note, author, at)))
-    with (home.path / FILE).open("a") as file:
-        file.write(line + "\n")
+    append_lines(home.path / FILE, line + "\n")
 
 
 def read_questions(home: Home, registered: Collection[str] = ()) -> list[Question]:
@@ -80,18 +80,22 @@ def count_by_author(home: Home, study: str) -> dict[str, int]:
         The number of questions by author, the largest first; the author is empty where
         nobody said. White space in names is one space, and long names are cut off.
     """
-    first = {q.key: q for q in reversed(_lines(home)) if study_of(q.key) == study}
+    asked = reversed(all_questions(home))
+    first = {q.key: q for q in asked if study_of(q.key) == study}
     names = (" ".join(str(q.author).split())[:LONGEST_NAME] for q in first.values())
     return dict(sorted(Counter(names).items(), key=lambda one: (-one[1], one[0])))
 
 
 def _written(home: Home) -> dict[str, Question]:
     """Return the latest line about each question."""
-    return {question.key: question for question in _lines(home)}
+    return {question.key: question for question in all_questions(home)}
 
 
-def _lines(home: Home) -> list[Question]:
-    """Return all lines in their order; those that are damaged are left out."""
+def all_questions(home: Home) -> list[Question]:
+    """List all questions as they were written down, also those that were forgotten.
+
+    Damaged lines are left out.
+    """
     path, found = home.path / FILE, []
     for line in path.read_text().splitlines() if path.exists() else ():
         try:

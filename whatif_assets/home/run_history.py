@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 import pandas as pd
 
@@ -11,6 +11,7 @@ from whatif_assets.domain.base.errors import few
 from whatif_assets.home.lake import Lake
 from whatif_assets.home.lake_names import axis_of
 from whatif_assets.home.manifest import NEW, Manifest
+from whatif_assets.home.users import user_name
 
 RUNS = "runs"
 DONE = {"computed": "computed", "unchanged": "computed again and unchanged"}
@@ -34,6 +35,7 @@ class RunEntry:
     finished_at: str | None
     study: str | None
     study_hash: str | None
+    ran_by: str | None = field(default_factory=user_name)
 
     @classmethod
     def of(

@@ -384,6 +384,7 @@ LAKE = _by_name(
                 Column("seconds", NUMBER),
                 Column("finished_at", TEXT, "time of completion, UTC"),
                 *columns_of(TEXT, "study", "study_hash"),
+                Column("ran_by", TEXT, "name of the user who ran it"),
             ),
         ),
     )

@@ -39,6 +39,7 @@ from whatif_assets.orchestration.records import (
 from whatif_assets.orchestration.resources import Compute
 from whatif_assets.orchestration.storage import batched_events
 from whatif_assets.report.drawing import Picture, start_drawing_process
+from whatif_assets.sources.secrets import without_secrets
 
 SECONDS_BETWEEN_LOG_LINES = 5.0
 # How many records may wait for their pictures while the next partitions are computed.
@@ -264,6 +265,7 @@ class _Recorder:
                 self._reuse(key, manifest)
 
     def _fail(self, key: str, reason: str, started: float) -> None:
+        reason = without_secrets(reason)  # a user's code may raise what it was given
         self.failures[key] = reason
         self._context.log.error(f"{self._table} of {key}: {reason}")
         seconds = time.monotonic() - started

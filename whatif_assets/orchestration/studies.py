@@ -13,10 +13,12 @@ from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.engines.spark.session import silence_spark, spark_session, warm_up
 from whatif_assets.home.creation import set_up
 from whatif_assets.home.home import Home
+from whatif_assets.home.unwritable import writable
 from whatif_assets.orchestration.interruption import cleaning_up
 from whatif_assets.report.drawing import stop_drawing_process
 from whatif_assets.settings.study import Study, names_file
 from whatif_assets.steps.backend import fitted_on_spark, study_settings
+from whatif_assets.steps.data_check import size_of
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -53,6 +55,7 @@ def run_home(
     sealed: bool = False,
     say: Callable[[str], None] = print,
     display: contextlib.AbstractContextManager[None] | None = None,
+    agreed: Callable[[str], bool] = lambda concern: True,
 ) -> FinishedRun:
     """Run one study, or every study of a home.
 
@@ -68,13 +71,19 @@ def run_home(
         Called with each sentence about what was computed, left out or removed.
     display
         Shows the progress while it is entered.
+    agreed
+        Asked before a study is run that is very large: whether to run it, given why
+        that is a question.
 
     Raises
     ------
     BadInput
-        The folder is not a home and cannot become one, or there is no such study.
+        The folder is not a home and cannot become one, there is no such study, or a
+        large study is not to be run.
     """
-    home, studies = _opened(path, study)
+    with writable(path):
+        home, studies = _opened(path, study)
+    _ask_about_size(home, studies, agreed)
     _start_spark_ahead(home, studies)
     # Imported here, because importing Dagster takes a second or two.
     from whatif_assets.orchestration.runs import Runner
@@ -95,7 +104,7 @@ def running(
     """Open the Dagster instance of a home, and clean up after what runs meanwhile."""
     from whatif_assets.orchestration.instances import instance_of
 
-    with contextlib.ExitStack() as stack, _quiet_end():
+    with writable(home.path), contextlib.ExitStack() as stack, _quiet_end():
         stack.enter_context(cleaning_up())
         stack.callback(stop_drawing_process)
         instance = stack.enter_context(instance_of(home))
@@ -129,6 +138,24 @@ def _opened(path: Path, study: str | None) -> tuple[Home, list[Study]]:
             "'whatif run'."
         )
     return home, studies
+
+
+def _ask_about_size(
+    home: Home, studies: Sequence[Study], agreed: Callable[[str], bool]
+) -> None:
+    """Raise BadInput if a study is very large and is not to be run."""
+    for study in studies:
+        try:
+            symbols = study.symbols or home.symbols
+            configurations = home.resolve(study).configurations
+            size = size_of(study, home.market, symbols, configurations)
+        except BadInput:  # the run says what is wrong, and computes the rest
+            continue
+        if size.concern and not agreed(f"Study {study.name}: {size.concern}. {size}"):
+            raise BadInput(
+                f"Study {study.name} is not run: {size.concern}. {size} Give its axes "
+                "fewer values, use fewer symbols or dates, or run it with --yes."
+            )
 
 
 def _start_spark_ahead(home: Home, studies: Sequence[Study]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import re
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
@@ -31,6 +32,7 @@ from whatif_assets.settings.market import Market, parse_market
 from whatif_assets.settings.spec import YamlDocument, parse, parse_yaml, read_text
 from whatif_assets.settings.universe import Universe
 
+NAME, LONGEST_NAME = r"^[A-Za-z0-9][A-Za-z0-9_+-]*$", 60  # of a study
 STUDIES = "studies"
 # Metrics that are defined only if the study names a benchmark.
 BESIDE_SYMBOL = ("benchmark_beta", "benchmark_alpha")
@@ -68,7 +70,7 @@ class Study(Settings):
     expands and validates them.
     """
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_+-]*$", max_length=60)
+    name: str = Field(pattern=NAME, max_length=LONGEST_NAME)
     title: str = ""
     market: dict[str, Any] | None = None
     dates: Dates = Dates()
@@ -248,6 +250,11 @@ def parse_features(items: tuple[Any, ...] | list[Any]) -> tuple[Feature, ...]:
         if columns.count(column) > 1:
             raise BadInput(f"the feature {column} appears twice.")
     return features
+
+
+def is_name(text: str) -> bool:
+    """Whether a study may have this name, which is also that of its file in a home."""
+    return len(text) <= LONGEST_NAME and re.fullmatch(NAME, text) is not None
 
 
 def names_file(study: str) -> bool:

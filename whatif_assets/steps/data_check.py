@@ -5,6 +5,7 @@ Nothing is written, and online services are not called.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,10 @@ BYTES_OF_A_BAR = 30  # compressed, with its symbol and time
 BYTES_OF_A_FEATURE = 8  # features hardly compress
 COPIES = 4  # of a dataset, while a model is fitted
 MEGABYTE = 1_000_000
+# Bars of a variant that are evaluated in a second, on two cores.
+BUILT_IN_RATE, OWN_RATE = 40_000_000, 10_000
+HOUR = 3_600
+LONGEST = 6 * HOUR  # seconds of backtests that are started without asking
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,8 @@ class Size:
     disk, memory
         Estimated bytes of bars and features in the lake, and of the largest dataset in
         memory.
+    seconds
+        Estimated seconds of all backtests on two cores.
     """
 
     sessions: int
@@ -44,6 +51,20 @@ class Size:
     variants: int
     disk: int
     memory: int
+    seconds: float
+
+    @property
+    def concern(self) -> str:
+        """Why to ask before a run is started; empty if there is no reason."""
+        found = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        if self.memory > found:
+            return (
+                f"it needs roughly {_in_words(self.memory)} of memory, and this "
+                f"machine has {_in_words(found)}"
+            )
+        if self.seconds > LONGEST:
+            return f"its backtests take roughly {self.seconds / HOUR:,.0f} hours"
+        return ""
 
     def __str__(self) -> str:
         """Describe the size in a few sentences."""
@@ -179,13 +200,18 @@ def size_of(
         for feature in one.features_read
     }
     models = [one for one in configurations if one.algorithm is not None]
+    evaluated = [
+        (len(one.variant_ids()), OWN_RATE if ":" in one.strategy else BUILT_IN_RATE)
+        for one in configurations
+    ]
     widest = max((len(one.features) for one in models), default=0)
     return Size(
         sessions=sessions,
         symbols=len(symbols),
         bars=bars,
         configurations=len(configurations),
-        variants=sum(len(one.variant_ids()) for one in configurations),
+        variants=sum(variants for variants, _ in evaluated),
         disk=bars * (BYTES_OF_A_BAR + BYTES_OF_A_FEATURE * len(columns)),
         memory=bars * 8 * (10 + COPIES * widest),
+        seconds=sum(bars * variants / rate for variants, rate in evaluated),
     )

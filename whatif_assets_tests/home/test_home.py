@@ -51,3 +51,13 @@ def test_a_url_is_no_home_and_nothing_is_written(url, tmp_path, monkeypatch):
     with pytest.raises(BadInput, match="a folder of this machine"):
         set_up(Path(url), study)
     assert list(tmp_path.iterdir()) == [study]
+
+
+@pytest.mark.parametrize(
+    "name", ["../beside", "studies/../../beside", "9" * 3000, "a\0b"]
+)
+def test_what_is_no_name_of_a_study_is_looked_for_nowhere(copied_home, name):
+    (copied_home / "beside.yaml").write_text("secret: of somebody else")
+    home = Home.open(copied_home)
+    with pytest.raises(BadInput, match="There is no study"):
+        home.study(name)

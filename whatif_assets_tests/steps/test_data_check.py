@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -11,7 +12,19 @@ from typer.testing import CliRunner
 
 from whatif_assets.command_line.cli import app
 from whatif_assets.domain.bars.sessions import Sessions
-from whatif_assets.steps.data_check import grouped_faults
+from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.orchestration.studies import run_home
+from whatif_assets.settings.entries import expand
+from whatif_assets.settings.study import read_study, study_market
+from whatif_assets.steps.data_check import (
+    BUILT_IN_RATE,
+    HOUR,
+    LONGEST,
+    OWN_RATE,
+    Size,
+    grouped_faults,
+    size_of,
+)
 
 MARCH = Sessions("XNYS", date(2018, 3, 1), date(2018, 3, 29))
 STUDY = """
@@ -118,3 +131,46 @@ def test_the_same_fault_in_many_files_is_told_once(folder):
 def test_faults_of_several_kinds_are_all_told():
     told = grouped_faults([("a", "a: x"), ("b", "b: x"), ("c", "c: y")])
     assert told == ["In 2 files: a: x", "c: y"]
+
+
+SMALL = Size(
+    sessions=1, symbols=1, bars=1, configurations=1, variants=1, disk=1, memory=1,
+    seconds=1.0,
+)  # fmt: skip
+
+
+def test_only_what_takes_long_or_does_not_fit_is_a_concern():
+    assert SMALL.concern == ""
+    assert replace(SMALL, seconds=LONGEST).concern == ""
+    long = replace(SMALL, seconds=31 * HOUR).concern
+    assert long == "its backtests take roughly 31 hours"
+    assert "roughly 1,000,000 GB of memory" in replace(SMALL, memory=10**15).concern
+
+
+def test_a_study_that_is_too_large_is_run_only_if_somebody_agrees(
+    tiny_study, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(Size, "concern", "it is large")
+    home = tmp_path / "home"
+    asked = []
+    with pytest.raises(BadInput, match=r"tiny is not run: it is large. .*--yes"):
+        run_home(home, str(tiny_study), agreed=lambda why: bool(asked.append(why)))
+    assert asked[0].startswith("Study tiny: it is large. 10 sessions of 2 symbols")
+    assert not (home / "lake").exists()
+
+
+def test_code_of_the_user_takes_longer_than_what_is_built_in(tiny_study, tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "import backtrader as bt\n\n\nclass Mine(bt.Strategy):\n    pass\n"
+    )
+    text = tiny_study.read_text()
+    sizes = []
+    for name in ("buy_and_hold", '"mine.py:Mine"'):
+        head = text.partition("configurations:")[0]
+        tiny_study.write_text(f"{head}configurations: {{a: {{strategy: {name}}}}}\n")
+        study, document = read_study(tiny_study)
+        market = study_market(document)
+        one = expand(study, tmp_path, market.bar_size)
+        sizes.append(size_of(study, market, market.symbols, one))
+    assert sizes[0].bars == sizes[1].bars
+    assert sizes[1].seconds / sizes[0].seconds == BUILT_IN_RATE / OWN_RATE

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from whatif_assets.domain.base.errors import did_you_mean, one_of
 
+LONGEST = 300  # characters of a wrong value in a message
 # Field names and list positions from the model down to a field.
 FieldPath = tuple[Any, ...]
 
@@ -41,12 +42,18 @@ def explain(model: type[BaseModel], detail: Any) -> str:
     if kind == "literal_error":
         allowed = [part.strip("' ") for part in _split_names(context["expected"])]
         return (
-            f"found {found!r}; allowed are {one_of(allowed)}."
-            f"{did_you_mean(str(found), allowed)}"
+            f"found {_shown(found)}; allowed are {one_of(allowed)}."
+            f"{did_you_mean(str(found)[:LONGEST], allowed)}"
         )
     if kind == "value_error":
         return str(detail["msg"]).removeprefix("Value error, ")
-    return f"found {found!r}; {_needed(kind, context) or detail['msg']}."
+    return f"found {_shown(found)}; {_needed(kind, context) or detail['msg']}."
+
+
+def _shown(found: Any) -> str:
+    """Return a value as it was written, cut off where it is very long."""
+    text = repr(found)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 # What the field needs, by the first part of pydantic's error type.
