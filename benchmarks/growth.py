@@ -23,7 +23,6 @@ import argparse
 import contextlib
 import json
 import math
-import os
 import subprocess
 import sys
 import tempfile
@@ -256,8 +255,8 @@ def _family(pid: int) -> list[int]:
     found = [pid]
     for parent in found:
         with contextlib.suppress(OSError):
-            for task in os.listdir(f"/proc/{parent}/task"):
-                text = Path(f"/proc/{parent}/task/{task}/children").read_text()
+            for task in Path(f"/proc/{parent}/task").iterdir():
+                text = (task / "children").read_text()
                 found.extend(map(int, text.split()))
     return found
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from whatif_assets.domain.base.errors import BadInput
@@ -15,6 +16,9 @@ from whatif_assets.domain.base.hashing import short_hash
 from whatif_assets.home.atomic import write_bytes
 from whatif_assets.home.damage import DamagedFile
 from whatif_assets.home.tables import in_lake
+
+Columns = Sequence[str] | None
+WhereIn = Mapping[str, Collection[str]] | None
 
 ROWS_OF_A_THREAD = 10_000  # fewer are read sooner than other threads are asked
 
@@ -75,7 +79,8 @@ def read_rows(
     source: pa.NativeFile,
     where: Path,
     table: str,
-    columns: Sequence[str] | None = None,
+    columns: Columns = None,
+    where_in: WhereIn = None,
 ) -> pa.Table:
     """Read one file of a table, without looking for partitions in its path.
 
@@ -91,6 +96,9 @@ def read_rows(
         Name of the table, as `whatif_assets.home.tables` declares it.
     columns
         Columns to read; all where left out.
+    where_in
+        Values of a text column, among those read, by its name: other rows are left out.
+        No more than a part of the file is in memory besides the rows that are kept.
 
     Raises
     ------
@@ -105,11 +113,29 @@ def read_rows(
             held = file.schema_arrow.names
             wanted = None if columns is None else [n for n in columns if n in held]
             many = file.metadata.num_rows > ROWS_OF_A_THREAD
-            found = file.read(columns=wanted, use_threads=many)
+            if where_in:
+                found = _selected(file, wanted, where_in)
+            else:
+                found = file.read(columns=wanted, use_threads=many)
         try:
             return declared.conformed(found, columns)
         except BadInput as error:
             raise BadInput(f"{where}: {error}") from None
+
+
+def _selected(
+    file: pq.ParquetFile,
+    columns: Sequence[str] | None,
+    where_in: Mapping[str, Collection[str]],
+) -> pa.Table:
+    """Read the rows with some values, one batch after the other."""
+    kept = []
+    for batch in file.iter_batches(columns=columns):
+        for name, values in where_in.items():
+            wanted = pa.array(list(values), pa.string())
+            batch = batch.filter(pc.is_in(batch[name], wanted))
+        kept.append(batch)
+    return pa.Table.from_batches(kept) if kept else file.read(columns=columns)
 
 
 def columns_of(source: pa.NativeFile, where: Path) -> list[str]:

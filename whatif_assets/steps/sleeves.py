@@ -98,7 +98,9 @@ def build_sleeves(
     rows = _rows(home, symbols, sessions, indicators, size, as_of or sessions[0])
     columns = [feature.column for feature in indicators]
     if forecasts is not None:
-        renamed = forecasts.rename(columns={"expected_return": "forecast"})
+        renamed = forecasts[[*KEYS, "expected_return"]].set_axis(
+            [*KEYS, "forecast"], axis=1
+        )
         rows = _with_columns([renamed], rows, ["forecast"])
         columns.append("forecast")
     hours = None
@@ -176,6 +178,7 @@ def sleeves_of_configuration(
     configuration: Configuration,
     sessions: Sequence[date] | None = None,
     forecasts: pd.DataFrame | None = None,
+    variants: Sequence[Variant] | None = None,
 ) -> list[Sleeve]:
     """Build the sleeves that the variants of a configuration trade.
 
@@ -186,6 +189,8 @@ def sleeves_of_configuration(
     forecasts
         Forecasts; by default the configuration's own out-of-sample forecasts, on
         path 0.
+    variants
+        The variants whose indicators the sleeves have; by default all.
 
     Raises
     ------
@@ -196,7 +201,8 @@ def sleeves_of_configuration(
     strategy = configuration.strategy_type()
     if configuration.algorithm is not None and forecasts is None:
         forecasts = forecasts_of(home, study, configuration)
-    read = any(strategy.reads_forecast(v.settings) for v in configuration.variants())
+    settings = [v.settings for v in variants or configuration.variants()]
+    read = any(map(strategy.reads_forecast, settings))
     if read and forecasts is None:
         raise BadInput(
             f"Configuration {configuration.key}: strategy '{configuration.strategy}' "
@@ -209,7 +215,7 @@ def sleeves_of_configuration(
         home.symbols_of(configuration),
         tested,
         strategy,
-        [variant.settings for variant in configuration.variants()],
+        settings,
         forecasts,
         home.bar_size(configuration),
         basis_of(home, study),
@@ -259,10 +265,11 @@ def rerun_with_fills(
                 f"Configuration {configuration.key} has no variant '{name}'; its "
                 f"{len(known)} variants are in the table leaderboard."
             )
+    chosen = [variant for variant in known.values() if variant.id in set(variants)]
     return run_with_fills(
-        sleeves_of_configuration(home, study, configuration),
+        sleeves_of_configuration(home, study, configuration, variants=chosen),
         configuration,
-        [variant for variant in known.values() if variant.id in set(variants)],
+        chosen,
         len(evaluated_sessions(home, study)),
     )
 

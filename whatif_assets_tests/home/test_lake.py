@@ -1,5 +1,6 @@
 """A partition of the lake is whole or absent, and equal data are equal bytes."""
 
+import functools
 from datetime import date
 
 import duckdb
@@ -108,3 +109,15 @@ def test_a_bit_that_changed_in_a_file_never_changes_a_row(tmp_path):
             found += 1
             assert not lake.has("features", key)
     assert found > end / 2
+
+
+def test_rows_with_some_values_are_read_in_their_order(tmp_path):
+    lake = Lake(tmp_path)
+    rows = pd.DataFrame({"symbol": ["B", "A", "C", "B"], "ts": STAMPS[[0, 0, 1, 1]]})
+    lake.write("features", "2026-01-05", rows.assign(close=[1.0, 2.0, 3.0, 4.0]))
+    lake.finish("features", "2026-01-05", manifest())
+    some = functools.partial(lake.read, "features", "2026-01-05", ["close", "symbol"])
+    found = some(where_in={"symbol": ["B", "C", "Z"]})
+    assert list(found.itertuples(index=False)) == [(1.0, "B"), (3.0, "C"), (4.0, "B")]
+    assert some(where_in={"symbol": []}).empty
+    assert list(some(where_in={"symbol": []}).dtypes) == list(some().dtypes)

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from whatif_assets.steps.exposure import (
+    daily_bars,
     is_held_overnight,
     largest_loss,
     part_of_volume,
@@ -35,13 +36,13 @@ def fills(*rows: tuple[str, str, float, float]) -> pd.DataFrame:
 
 
 def test_the_worst_move_within_a_session_begins_at_its_open() -> None:
-    moves = worst_moves(BARS, overnight=False)
+    moves = worst_moves(daily_bars(BARS), overnight=False)
     assert moves.loc["AAA"].tolist() == pytest.approx([0.1, 0.1])
     assert moves.loc["BBB"].tolist() == [0, 0]
 
 
 def test_the_worst_move_overnight_begins_at_the_close_before() -> None:
-    moves = worst_moves(BARS, overnight=True)
+    moves = worst_moves(daily_bars(BARS), overnight=True)
     assert moves.loc["AAA"].tolist() == pytest.approx([0.24, 0.1])
 
 
