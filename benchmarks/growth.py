@@ -8,8 +8,8 @@ A market is simulated and written as Parquet. A study on it is run from an empty
 
 - ``bars``: millions of one-minute bars of 250 symbols, times 1,000 variants;
 - ``sessions``: daily bars of 5 symbols;
-- ``configurations``: of one market of daily bars;
-- ``symbols``: daily bars of 60 sessions.
+- ``configurations``: of daily bars of 5 symbols in 250 sessions;
+- ``symbols``: daily bars of 250 sessions.
 
 A row has ``axis``, ``size``, ``seconds`` of the run, ``peak_mb`` (the largest sum of
 the memory of all its processes, with what they share counted once), ``lake_mb``,
@@ -23,6 +23,8 @@ import argparse
 import contextlib
 import json
 import math
+import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -40,6 +42,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
+from measuring import ROOT
 
 SECONDS_BETWEEN_LOOKS = 0.1
 MINUTES = 390
@@ -209,7 +212,9 @@ def measure(case: Case, folder: Path) -> dict[str, float]:
         "configurations": case.configurations,
     }
     (folder / "growth.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
-    home = folder / "home"
+    home, records = folder / "home", folder / "records"
+    records.mkdir()
+    shutil.copy(ROOT / "dagster.yaml", records)
     command = [
         sys.executable,
         "-m",
@@ -220,7 +225,10 @@ def measure(case: Case, folder: Path) -> dict[str, float]:
     started = time.perf_counter()
     with (folder / "log").open("w") as log:
         run = subprocess.Popen(
-            [*command, "--home", str(home)], stdout=log, stderr=subprocess.STDOUT
+            [*command, "--home", str(home)],
+            env={**os.environ, "DAGSTER_HOME": str(records)},
+            stdout=log,
+            stderr=subprocess.STDOUT,
         )
         peak = _peak_until_end(run)
     if run.returncode:
@@ -229,7 +237,7 @@ def measure(case: Case, folder: Path) -> dict[str, float]:
         "seconds": time.perf_counter() - started,
         "peak_mb": peak,
         "lake_mb": _size(home / "lake"),
-        "records_mb": _size(home / "storage") + _size(home / "history"),
+        "records_mb": _size(records),
     }
 
 

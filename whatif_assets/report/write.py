@@ -16,7 +16,7 @@ from whatif_assets.home.home import Home
 from whatif_assets.home.trials import read_trials
 from whatif_assets.report.contributions import TABLE as CONTRIBUTIONS
 from whatif_assets.report.contributions import Attributed
-from whatif_assets.report.database import build_database, configurations_table
+from whatif_assets.report.database import Rows, build_database, configurations_table
 from whatif_assets.report.forecast_tables import forecast_tables, of_study
 from whatif_assets.report.page import Page, write_page
 from whatif_assets.report.study_results import (
@@ -98,7 +98,7 @@ def report(home: Home) -> Report:
     effects = _effects(studies, known, ranked)
     profits = {name: Attributed.of(part.winner) for name, part in parts.items()}
     forecasts = forecast_tables(fresh, known)
-    tables = {
+    tables: dict[str, Rows] = {
         "configurations": configurations_table(
             home, {n: [c.key for c in some] for n, some in known.items()}, fresh
         ),
