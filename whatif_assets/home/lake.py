@@ -19,12 +19,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import date
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from whatif_assets.domain.base.hashing import hash_of_parts, short_hash
 from whatif_assets.home.damage import DamagedFile, tell
@@ -44,6 +43,8 @@ from whatif_assets.home.lake_names import (
 )
 from whatif_assets.home.manifest import MANIFEST, Manifest, why_computed
 from whatif_assets.home.parquet import (
+    Columns,
+    WhereIn,
     as_parquet,
     columns_of,
     fault_within,
@@ -208,37 +209,36 @@ class Lake:
         return short_hash(content)
 
     def read(
-        self,
-        table: str,
-        key: str,
-        columns: Sequence[str] | None = None,
-        having: tuple[str, int] | None = None,
+        self, table: str, key: str, columns: Columns = None, where_in: WhereIn = None
     ) -> pd.DataFrame:
-        """Read the rows of a partition, or the parts that may have a column's value.
+        """Read the rows of a partition, all or as `read_rows` selects them.
 
         Raises
         ------
         BadInput
             The partition has not been materialised, or lacks a column.
         """
-        frame: pd.DataFrame = self._rows(table, key, columns, having).to_pandas()
-        return frame
+        return pd.DataFrame(self._rows(table, key, columns, where_in).to_pandas())
 
-    def _rows(self, table: str, key: str, *wanted: Any) -> pa.Table:
+    def _rows(
+        self, table: str, key: str, columns: Columns = None, where_in: WhereIn = None
+    ) -> pa.Table:
         if self.manifest(table, key) is None and table in ("price_bars", "features"):
             raise not_materialised(table, key)
         try:
-            return self._read(name_of(table, key), table, *wanted)
+            return self._read(name_of(table, key), table, columns, where_in)
         except FileNotFoundError:
             raise not_materialised(table, key) from None
         except DamagedFile:
             self.begin(owner_of(table), key)  # so that it is computed again
             raise
 
-    def _read(self, name: str, table: str, *wanted: Any) -> pa.Table:
-        """Read a file; columns and parts as for `read_rows`."""
+    def _read(
+        self, name: str, table: str, columns: Columns = None, where_in: WhereIn = None
+    ) -> pa.Table:
+        where = Path(self._files.where(name))
         with self._files.open(name) as file:
-            return read_rows(file, Path(self._files.where(name)), table, *wanted)
+            return read_rows(file, where, table, columns, where_in)
 
     def columns(self, table: str, key: str) -> list[str]:
         """Return the names of the columns that a partition's rows have."""
@@ -270,15 +270,11 @@ class Lake:
         symbols: Sequence[str] | None = None,
     ) -> pd.DataFrame:
         """Read sessions of a table without asking whether they are complete."""
-        parts = []
-        for session in sessions:
-            rows = self._rows(table, session.isoformat(), columns)
-            if symbols is not None:
-                wanted = pa.array(list(symbols), pa.string())
-                rows = rows.filter(pc.is_in(rows["symbol"], wanted))
-            parts.append(rows)
+        keys = [session.isoformat() for session in sessions]
+        wanted = None if symbols is None else {"symbol": symbols}
+        parts = [self._rows(table, key, columns, wanted) for key in keys]
         together = pa.concat_tables(parts, promote_options="default")
-        frame: pd.DataFrame = together.to_pandas()
+        frame = pd.DataFrame(together.to_pandas())
         days = np.array(list(sessions), dtype="datetime64[s]")
         return frame.assign(session=np.repeat(days, [len(rows) for rows in parts]))
 
@@ -327,8 +323,7 @@ class Lake:
 
     def read_piece(self, table: str, piece: str = DATA) -> pd.DataFrame:
         """Read one piece of a table; FileNotFoundError where it does not exist."""
-        frame: pd.DataFrame = self._read(f"{table}/{piece}", table).to_pandas()
-        return frame
+        return pd.DataFrame(self._read(f"{table}/{piece}", table).to_pandas())
 
     def write_piece(self, table: str, frame: pd.DataFrame, piece: str = DATA) -> str:
         """Write one piece of a table; return the hash of the file."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from whatif_assets.domain.base.errors import BadInput
@@ -16,6 +17,9 @@ from whatif_assets.domain.base.hashing import short_hash
 from whatif_assets.home.atomic import write_bytes
 from whatif_assets.home.damage import DamagedFile
 from whatif_assets.home.tables import in_lake
+
+Columns = Sequence[str] | None
+WhereIn = Mapping[str, Collection[Any]] | None
 
 ROWS_OF_A_THREAD = 10_000  # fewer are read sooner than other threads are asked
 
@@ -95,8 +99,8 @@ def read_rows(
     source: pa.NativeFile,
     where: Path,
     table: str,
-    columns: Sequence[str] | None = None,
-    having: tuple[str, int] | None = None,
+    columns: Columns = None,
+    where_in: WhereIn = None,
 ) -> pa.Table:
     """Read one file of a table, without looking for partitions in its path.
 
@@ -112,8 +116,10 @@ def read_rows(
         Name of the table, as `whatif_assets.home.tables` declares it.
     columns
         Columns to read; all where left out.
-    having
-        A column and a value: row groups that state that they lack it are left out.
+    where_in
+        Values of a column by its name: rows with other values are left out. A file
+        without such a column has no other values. No more than a part of the file is in
+        memory besides the rows that are kept.
 
     Raises
     ------
@@ -128,27 +134,57 @@ def read_rows(
             held = file.schema_arrow.names
             wanted = None if columns is None else [n for n in columns if n in held]
             many = file.metadata.num_rows > ROWS_OF_A_THREAD
-            groups = _groups(file.metadata, having)
-            found = file.read_row_groups(groups, columns=wanted, use_threads=many)
+            if where_in:
+                found = _selected(file, wanted, where_in)
+            else:
+                found = file.read(columns=wanted, use_threads=many)
         try:
             return declared.conformed(found, columns)
         except BadInput as error:
             raise BadInput(f"{where}: {error}") from None
 
 
-def _groups(metadata: pq.FileMetaData, having: tuple[str, int] | None) -> list[int]:
-    """Number the row groups that may have a column's value."""
-    numbers = range(metadata.num_row_groups)
+def _selected(
+    file: pq.ParquetFile,
+    columns: Sequence[str] | None,
+    where_in: Mapping[str, Collection[Any]],
+) -> pa.Table:
+    """Read the rows with some values, one batch after the other."""
+    schema = file.schema_arrow
+    values = {
+        name: pa.array(list(those), schema.field(name).type)
+        for name, those in where_in.items()
+        if name in schema.names
+    }
+    columns = schema.names if columns is None else columns
+    kept = []
+    for batch in file.iter_batches(
+        columns=list(dict.fromkeys([*columns, *values])),
+        row_groups=_groups(file.metadata, values),
+    ):
+        for name, those in values.items():
+            batch = batch.filter(pc.is_in(batch[name], those))
+        kept.append(batch.select(columns))
+    empty = pa.schema([schema.field(name) for name in columns])
+    return pa.Table.from_batches(kept, kept[0].schema if kept else empty)
+
+
+def _groups(metadata: pq.FileMetaData, values: Mapping[str, pa.Array]) -> list[int]:
+    """Number the row groups that may have some values of each column."""
     names = metadata.schema.names
-    if having is None or having[0] not in names:
-        return list(numbers)
-    place, value = names.index(having[0]), having[1]
 
-    def _may_have(number: int) -> bool:
-        found = metadata.row_group(number).column(place).statistics
-        return not (found and found.has_min_max) or found.min <= value <= found.max
+    def _may_have(number: int, name: str) -> bool:
+        column = metadata.row_group(number).column(names.index(name))
+        found = column.statistics
+        return not (found and found.has_min_max) or any(
+            found.min <= value <= found.max for value in values[name].to_pylist()
+        )
 
-    return [number for number in numbers if _may_have(number)]
+    return [
+        number
+        for number in range(metadata.num_row_groups)
+        if all(_may_have(number, name) for name in values)
+    ]
 
 
 def columns_of(source: pa.NativeFile, where: Path) -> list[str]:

@@ -8,11 +8,12 @@ open keep reading the old one.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,9 @@ from whatif_assets.report.views import (
 from whatif_assets.steps.feature_tables import table_of
 from whatif_assets.steps.freshness import Freshness
 
+# The rows of a table, or a function that reads its parts.
+Rows = pd.DataFrame | Callable[[], Iterable[pd.DataFrame]]
+
 # A format that duckdb-cli from PyPI and every DuckDB since 1.5 can read.
 STORAGE_VERSION = "v1.5.0"
 # Tables that are read from the lake, with their order; the caller passes the others.
@@ -54,7 +58,7 @@ NOT_WRITTEN = (duckdb.IOException, duckdb.TransactionException, duckdb.FatalExce
 
 def build_database(
     home: Home,
-    tables: Mapping[str, pd.DataFrame],
+    tables: Mapping[str, Rows],
     left_out: Mapping[str, Sequence[str]] | None = None,
 ) -> Path:
     """Build ``whatif.duckdb`` from tables and from the lake, atomically.
@@ -67,7 +71,8 @@ def build_database(
         tables ``adjustments``, ``data_quality``, ``left_out`` and ``runs``.
     tables
         All other tables by name, as `whatif_assets.home.database_tables` declares
-        them. An empty table is created with its columns.
+        them. An empty table is created with its columns. A large one may be given as
+        a function that reads its parts one after the other.
     left_out
         Keys of partitions that the views do not show, by table.
 
@@ -102,7 +107,7 @@ def build_database(
 
 def _build(
     home: Home,
-    tables: Mapping[str, pd.DataFrame],
+    tables: Mapping[str, Rows],
     left_out: Mapping[str, Sequence[str]],
 ) -> None:
     with atomic_path(home.database) as temporary:
@@ -174,7 +179,7 @@ def _writable(path: Path) -> Iterator[Path]:
 def _write(
     path: Path,
     home: Home,
-    tables: Mapping[str, pd.DataFrame],
+    tables: Mapping[str, Rows],
     left_out: Mapping[str, Sequence[str]],
 ) -> dict[str, int]:
     """Write a database; return the number of rows of each table and view."""
@@ -182,8 +187,8 @@ def _write(
     with duckdb.connect(str(path), config=config) as connection:
         read_lake_of(connection, home)
         connection.begin()
-        for name, frame in tables.items():
-            create_table(connection, DATABASE[name], frame)
+        for name, rows in tables.items():
+            create_table(connection, DATABASE[name], rows)
         create_adjustments(connection, home.lake)
         create_from_files(connection, home.lake)
         create_views(connection, home, left_out)
@@ -237,15 +242,18 @@ def _sidecar(database: Path) -> Path:
 
 
 def create_table(
-    connection: duckdb.DuckDBPyConnection, table: Table, frame: pd.DataFrame
+    connection: duckdb.DuckDBPyConnection, table: Table, rows: Rows
 ) -> None:
-    """Create a table from its declaration, and insert the rows of a frame."""
-    rows = table.arrow(frame)
-    _declare(connection, table, rows.column_names)
-    connection.register("incoming", rows)
-    statement = f"INSERT INTO {quoted(table.name)} BY NAME FROM incoming"
-    connection.execute(statement)
-    connection.unregister("incoming")
+    """Create a table from its declaration, and insert its rows."""
+    parts = map(table.arrow, [rows] if isinstance(rows, pd.DataFrame) else rows())
+    begun = list(itertools.islice(parts, 1))
+    names = begun[0].column_names if begun else list(table.kinds)
+    _declare(connection, table, names)
+    for part in itertools.chain(begun, parts):
+        connection.register("incoming", part)
+        statement = f"INSERT INTO {quoted(table.name)} BY NAME FROM incoming"
+        connection.execute(statement)
+        connection.unregister("incoming")
 
 
 def _declare(

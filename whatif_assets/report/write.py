@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+import functools
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -15,7 +16,7 @@ from whatif_assets.home.home import Home
 from whatif_assets.home.trials import read_trials
 from whatif_assets.report.contributions import TABLE as CONTRIBUTIONS
 from whatif_assets.report.contributions import Attributed
-from whatif_assets.report.database import build_database, configurations_table
+from whatif_assets.report.database import Rows, build_database, configurations_table
 from whatif_assets.report.forecast_tables import forecast_tables, of_study
 from whatif_assets.report.front_page import write_front_page
 from whatif_assets.report.page import Page, write_page
@@ -90,12 +91,15 @@ def report(home: Home) -> Report:
     outcomes = stacked({name: part.outcome for name, part in parts.items()})
     full = {name: rows for name, rows in ranked.items() if len(rows)}
     chosen = stacked({n: finalists(rows, studies[n]) for n, rows in ranked.items()})
-    equity = _detail(home, chosen, "daily_pnl", "equity", _with_equity)
+    equity = DATABASE["equity"].stacked(
+        _details(home, chosen, "daily_pnl", "equity", _with_equity)
+    )
+    details = functools.partial(functools.partial, _details, home, chosen)
     known = {name: configurations_of(home, s) for name, s in studies.items()}
     effects = _effects(studies, known, ranked)
     profits = {name: Attributed.of(part.winner) for name, part in parts.items()}
     forecasts = forecast_tables(fresh, known)
-    tables = {
+    tables: dict[str, Rows] = {
         "configurations": configurations_table(
             home, {n: [c.key for c in some] for n, some in known.items()}, fresh
         ),
@@ -105,7 +109,7 @@ def report(home: Home) -> Report:
         "states": states_table(fresh),
         "equity": equity,
         "facts": facts_table(home),
-        **{name: _detail(home, chosen, name, name) for name in DETAILS},
+        **{name: details(name, name) for name in DETAILS},
         CONTRIBUTIONS: DATABASE[CONTRIBUTIONS].stacked(
             attributed.table() for attributed in profits.values()
         ),
@@ -113,7 +117,7 @@ def report(home: Home) -> Report:
         "sensitivity_pairs": effects.pairs,
         **_of_studies(fresh, studies),
         **forecasts,
-        "trades": _detail(home, chosen, "fills", "trades", lambda f, _: trades_of(f)),
+        "trades": details("fills", "trades", lambda fills, _: trades_of(fills)),
     }
     versions = [
         write_partition(home, "best_configuration", studies[name], part.outcome, {})
@@ -217,22 +221,20 @@ def _with_equity(daily: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     return daily.assign(equity=daily["variant"].map(start) + daily["pnl"])
 
 
-def _detail(
+def _details(
     home: Home,
     chosen: pd.DataFrame,
     table: str,
     name: str,
     shaped: Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame] = lambda rows, _: rows,
-) -> pd.DataFrame:
-    """Return the finalists' rows of a detail table of the lake, in their order.
+) -> Iterator[pd.DataFrame]:
+    """Yield the finalists' rows of a detail table of the lake, by configuration.
 
     ``name`` is the name of the table in the database. ``shaped`` converts the rows of
     one configuration; it also takes the configuration's rows in the ranking.
     """
-    parts, declared = [], DATABASE[name]
     for (study, key), rows in chosen.groupby(["study", "configuration"], sort=False):
-        frame = home.lake.read(table, str(key))
-        frame = frame[frame["variant"].isin(rows["variant"])]
-        frame = shaped(frame, rows).assign(study=str(study), configuration=str(key))
-        parts.append(frame[list(declared.kinds)])
-    return declared.stacked(parts)
+        own = {"variant": rows["variant"].tolist()}
+        frame = shaped(home.lake.read(table, str(key), where_in=own), rows)
+        frame = frame.assign(study=str(study), configuration=str(key))
+        yield frame[list(DATABASE[name].kinds)]

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 
 from whatif_assets.domain.bars.bar_size import BarSize
-from whatif_assets.home.adjustments import LakeSteps
-from whatif_assets.home.bar_reader import BarReader
+from whatif_assets.domain.base.arrays import FloatArray, IntArray
+from whatif_assets.home.adjusted_bars import AdjustedBars
 from whatif_assets.steps.backtesting import in_sample_sessions
-from whatif_assets.steps.sleeves import basis_of
+from whatif_assets.steps.sleeves import KEYS, basis_of
 from whatif_assets.steps.winner import Winner
 
 _MOST = 0.95  # quantile of the share of volume, over the bars with a fill
+_CELLS = 1_000_000  # losses of symbols at fills that are in memory at once
 
 
 def stress_loss(winner: Winner) -> float:
@@ -32,7 +34,9 @@ def stress_loss(winner: Winner) -> float:
     fills = fills_of(winner)
     if fills.empty:
         return math.nan
-    moves = worst_moves(_bars(winner), overnight=is_held_overnight(fills))
+    days = pd.concat([daily_bars(bars) for bars in _by_session(winner)])
+    days = days.sort_index()
+    moves = worst_moves(days, overnight=is_held_overnight(fills))
     return largest_loss(fills, moves) / float(winner.row["start_cash"])
 
 
@@ -48,8 +52,9 @@ def participation(winner: Winner) -> float:
     fills = fills_of(winner)
     if fills.empty:
         return math.nan
-    home, configuration = winner.home, winner.configuration
-    return part_of_volume(fills, _bars(winner, home.bar_size(configuration)))
+    size = winner.home.bar_size(winner.configuration)
+    bars = [_with_fill(bars, fills) for bars in _by_session(winner, size)]
+    return part_of_volume(fills, pd.concat(bars))
 
 
 def part_of_volume(fills: pd.DataFrame, bars: pd.DataFrame) -> float:
@@ -75,30 +80,49 @@ def part_of_volume(fills: pd.DataFrame, bars: pd.DataFrame) -> float:
 
 def fills_of(winner: Winner) -> pd.DataFrame:
     """Read the winner's fills in the study's test windows."""
-    fills = winner.home.lake.read("fills", winner.configuration.key)
-    return fills[fills["variant"] == winner.variant.id]
+    own = {"variant": [winner.variant.id]}
+    return winner.home.lake.read("fills", winner.configuration.key, where_in=own)
 
 
-def _bars(winner: Winner, size: BarSize | None = None) -> pd.DataFrame:
-    """Read the bars of all sessions of the winner's evaluation, on one price basis."""
+def _by_session(winner: Winner, size: BarSize | None = None) -> Iterator[pd.DataFrame]:
+    """Yield the bars of each session of the winner's evaluation, on one price basis."""
     home, study, configuration = winner.home, winner.study, winner.configuration
     sessions = sorted(
         {*in_sample_sessions(home, study, configuration), *winner.sessions}
     )
-    symbols = home.symbols_of(configuration)
-    bars = BarReader(home, size).over(sessions, None, symbols)
-    bars = bars.sort_values(["symbol", "ts"], ignore_index=True)
-    return LakeSteps(home).adjusted(bars, basis_of(home, study))
+    bars = AdjustedBars(home, size, sessions, basis_of(home, study))
+    return bars.by_session(home.symbols_of(configuration))
 
 
-def worst_moves(bars: pd.DataFrame, *, overnight: bool) -> pd.DataFrame:
-    """Find the largest fall and the largest rise of each symbol within a session.
+def _with_fill(bars: pd.DataFrame, fills: pd.DataFrame) -> pd.DataFrame:
+    """Return the volume of the bars of a session in which something was filled."""
+    here = fills["ts"].between(bars["ts"].min(), bars["ts"].max())
+    filled = fills.loc[here, KEYS].drop_duplicates()
+    return filled.merge(bars[[*KEYS, "volume"]], on=KEYS)
+
+
+def daily_bars(bars: pd.DataFrame) -> pd.DataFrame:
+    """Sum up the bars of each symbol and session in one.
 
     Parameters
     ----------
     bars
         ``symbol``, ``session``, ``open``, ``high``, ``low`` and ``close``, sorted by
         symbol and time.
+    """
+    return bars.groupby(["symbol", "session"], sort=True).agg(
+        open=("open", "first"), high=("high", "max"), low=("low", "min"),
+        close=("close", "last"),
+    )  # fmt: skip
+
+
+def worst_moves(days: pd.DataFrame, *, overnight: bool) -> pd.DataFrame:
+    """Find the largest fall and the largest rise of each symbol within a session.
+
+    Parameters
+    ----------
+    days
+        ``open``, ``high``, ``low`` and ``close`` by symbol and session, in order.
     overnight
         Whether a session's move starts at the previous close, or else at its open.
 
@@ -107,10 +131,6 @@ def worst_moves(bars: pd.DataFrame, *, overnight: bool) -> pd.DataFrame:
     pandas.DataFrame
         ``fall`` and ``rise`` by symbol, fractions of the price, at least 0.
     """
-    days = bars.groupby(["symbol", "session"], sort=True).agg(
-        open=("open", "first"), high=("high", "max"), low=("low", "min"),
-        close=("close", "last"),
-    )  # fmt: skip
     start = days["open"]
     if overnight:
         start = days.groupby("symbol")["close"].shift().fillna(start)
@@ -151,6 +171,22 @@ def largest_loss(fills: pd.DataFrame, moves: pd.DataFrame) -> float:
     against = moves.reindex(ordered["symbol"])
     move = np.where(position > 0, against["fall"], against["rise"])
     value = np.abs(position) * ordered["price"] * ordered["multiplier"]
-    losses = (value * move).to_frame("loss").assign(symbol=ordered["symbol"])
-    by_symbol = losses.pivot_table("loss", losses.index, "symbol").ffill().fillna(0.0)
-    return float(by_symbol.sum(axis=1).max())
+    loss = (value * move).to_numpy(dtype=np.float64)
+    known = ~np.isnan(loss)
+    symbol, names = pd.factorize(ordered["symbol"][known], sort=True)
+    return _largest_sum(loss[known], symbol, len(names))
+
+
+def _largest_sum(loss: FloatArray, symbol: IntArray, symbols: int) -> float:
+    """Find the largest sum of the latest loss of each symbol; NaN without losses."""
+    most, latest = math.nan, np.zeros(symbols)
+    rows = max(_CELLS // max(symbols, 1), 1)
+    for first in range(0, len(loss), rows):
+        some, own = loss[first : first + rows], symbol[first : first + rows]
+        place = np.zeros((len(some), symbols), dtype=np.int64)  # 0: none here yet
+        number = np.arange(len(some))
+        place[number, own] = number + 1
+        np.maximum.accumulate(place, axis=0, out=place)
+        table = np.where(place > 0, some[place - 1], latest)
+        most, latest = np.fmax(most, table.sum(axis=1).max()), table[-1]
+    return float(most)

@@ -13,10 +13,10 @@ from datetime import date
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from whatif_assets.domain.accounts.costs import MOST
 from whatif_assets.domain.accounts.sleeve import Sleeve
+from whatif_assets.domain.accounts.symbol_rows import looked_up, rows_by_symbol
 from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.base.errors import BadInput, few
 from whatif_assets.domain.features import Feature
@@ -80,14 +80,10 @@ def _known(
     """Read a feature at the close of each bar of some sleeves."""
     size = sleeves[0].bar_size
     store = SessionFeatures(home, [feature], sessions, bar_size=size, as_of=as_of)
-    rows = pd.concat([store.of(day) for day in sessions], ignore_index=True)
-    ts = rows["ts"].to_numpy(dtype="datetime64[us]").view(np.int64)
-    values = pd.Series(
-        rows[feature.column].to_numpy(dtype=np.float64),
-        index=pd.MultiIndex.from_arrays([rows["symbol"].astype(str), ts]),
-    )
-    keys = (pd.MultiIndex.from_product([[s.symbol], s.ts]) for s in sleeves)
-    return [values.reindex(key).to_numpy() for key in keys]
+    name = feature.column
+    parts = (store.of(day) for day in sessions)
+    found = rows_by_symbol(parts, {name: np.float64})
+    return [looked_up(found.get(s.symbol), s.ts, [name])[name] for s in sleeves]
 
 
 def _valid(bps: FloatArray) -> npt.NDArray[np.bool_]:

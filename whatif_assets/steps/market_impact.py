@@ -10,10 +10,15 @@ from datetime import date
 import numpy as np
 
 from whatif_assets.domain.accounts.impact import SESSIONS, impact_scale
-from whatif_assets.domain.accounts.sleeve import Sleeve, sleeves_of
+from whatif_assets.domain.accounts.sleeve import (
+    BAR_TYPES,
+    Sleeve,
+    sleeves_of_rows,
+    with_numbers,
+)
+from whatif_assets.domain.accounts.symbol_rows import rows_by_symbol
 from whatif_assets.domain.base.errors import BadInput, few
-from whatif_assets.home.adjustments import LakeSteps
-from whatif_assets.home.bar_reader import BarReader
+from whatif_assets.home.adjusted_bars import AdjustedBars
 from whatif_assets.home.home import Home
 from whatif_assets.settings.configuration import Configuration
 
@@ -89,11 +94,13 @@ def _sleeves_before(
     if not known:
         return {}
     symbols, size = [s.symbol for s in sleeves], sleeves[0].bar_size
-    bars = BarReader(home, size).over(known, None, symbols)
-    bars = bars.sort_values(["symbol", "ts"], ignore_index=True)
-    adjusted = LakeSteps(home).adjusted(bars, as_of)
-    multipliers = home.market.multipliers(symbols)
-    found = sleeves_of(adjusted, earlier, bar_size=size, multipliers=multipliers)
+    reader = AdjustedBars(home, size, known, as_of)
+    parts = (with_numbers(bars, earlier) for bars in reader.by_session(symbols))
+    found = sleeves_of_rows(
+        rows_by_symbol(parts, BAR_TYPES),
+        bar_size=size,
+        multipliers=home.market.multipliers(symbols),
+    )
     return {sleeve.symbol: sleeve for sleeve in found}
 
 

@@ -35,7 +35,7 @@ def read_path(
     BadInput
         The forecasts are not materialised.
     """
-    frame = home.lake.read(table, key, [*columns, "path"], ("path", path))
+    frame = home.lake.read(table, key, [*columns, "path"], {"path": [path]})
     # Files that were written before there were paths have none.
     here = frame["path"].fillna(0) == path
     return frame.loc[here, [*columns]].reset_index(drop=True)

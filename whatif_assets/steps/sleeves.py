@@ -9,20 +9,33 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from whatif_assets.domain.accounts.job import Variant
 from whatif_assets.domain.accounts.result import BacktestResult
-from whatif_assets.domain.accounts.sleeve import Sleeve, sleeves_of
+from whatif_assets.domain.accounts.sleeve import (
+    BAR_TYPES,
+    Sleeve,
+    hours_of,
+    sleeves_of_rows,
+    with_numbers,
+)
+from whatif_assets.domain.accounts.symbol_rows import (
+    SymbolRows,
+    looked_up,
+    rows_by_symbol,
+)
 from whatif_assets.domain.bars.bar_size import BarSize
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.features import Feature
 from whatif_assets.engines.backtest import run_backtests
 from whatif_assets.engines.strategies import StrategyType, required_features
-from whatif_assets.home.adjustments import LakeSteps
-from whatif_assets.home.bar_reader import BarReader
+from whatif_assets.home.adjusted_bars import AdjustedBars
+from whatif_assets.home.bar_reader import TABLE as BARS
 from whatif_assets.home.home import Home
 from whatif_assets.home.lake import not_materialised
+from whatif_assets.home.tables import LAKE
 from whatif_assets.home.trial_identity import evaluated_sessions
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.study import Study
@@ -82,38 +95,56 @@ def build_sleeves(
     """
     indicators = required_features(strategy, settings)
     size = bar_size or home.market.bar_size
-    bars = _bars(home, symbols, sessions, indicators, size, as_of or sessions[0])
-    columns = [feature.column for feature in indicators if feature.column in bars]
+    rows = _rows(home, symbols, sessions, indicators, size, as_of or sessions[0])
+    columns = [feature.column for feature in indicators]
     if forecasts is not None:
-        renamed = forecasts[[*KEYS, "expected_return"]].rename(
-            columns={"expected_return": "forecast"}
+        renamed = forecasts[[*KEYS, "expected_return"]].set_axis(
+            [*KEYS, "forecast"], axis=1
         )
-        bars = bars.merge(renamed, on=KEYS, how="left")
+        rows = _with_columns([renamed], rows, ["forecast"])
         columns.append("forecast")
-    hours = None if size.daily else home.market.sessions.schedule(list(sessions))
+    hours = None
+    if not size.daily:
+        hours = hours_of(home.market.sessions.schedule(list(sessions)))
     multipliers = home.market.multipliers(symbols)
     groups = home.market.groups_of(symbols)
-    return sleeves_of(bars, sessions, columns, hours, size, multipliers, groups)
+    return sleeves_of_rows(rows, columns, hours, size, multipliers, groups)
 
 
-def _bars(
+def _rows(
     home: Home,
     symbols: Sequence[str],
     sessions: Sequence[date],
     indicators: Sequence[Feature],
     size: BarSize,
     as_of: date,
-) -> pd.DataFrame:
+) -> Mapping[str, SymbolRows]:
     """Read the bars of the sessions, with indicators warmed up on earlier sessions."""
-    versions = tuple(BarReader(home, size).versions(sessions))
-    request = _Request(home.path, versions, tuple(sessions), tuple(symbols), size, home)
-    bars = LakeSteps(home).adjusted(_price_bars(request), as_of)
-    new = [feature for feature in indicators if feature.column not in bars]
+    reader = AdjustedBars(home, size, sessions, as_of)
+    stored = LAKE[BARS].kinds
+    named = tuple(f.column for f in indicators if f.column in stored)
+    versions = (*reader.versions, reader.steps.hash)
+    days, names = tuple(sessions), tuple(symbols)
+    rows = _bars(_Request(home.path, versions, days, names, named, size, as_of, reader))
+    new = [feature for feature in indicators if feature.column not in stored]
     if not new:
-        return bars
+        return rows
     store = SessionFeatures(home, new, sessions, bar_size=size, as_of=as_of)
-    computed = pd.concat([store.of(day) for day in sessions], ignore_index=True)
-    return bars.merge(computed, on=KEYS, how="left")
+    computed = (store.of(day) for day in sessions)
+    return _with_columns(computed, rows, [feature.column for feature in new])
+
+
+def _with_columns(
+    parts: Iterable[pd.DataFrame],
+    rows: Mapping[str, SymbolRows],
+    columns: Sequence[str],
+) -> Mapping[str, SymbolRows]:
+    """Look up columns of some tables, one after the other, for each bar; else NaN."""
+    found = rows_by_symbol(parts, dict.fromkeys(columns, np.float64))
+    return {
+        name: own.joined(looked_up(found.get(name), own.ts, columns))
+        for name, own in rows.items()
+    }
 
 
 @dataclass(frozen=True)
@@ -124,16 +155,21 @@ class _Request:
     versions: tuple[str, ...]
     sessions: tuple[date, ...]
     symbols: tuple[str, ...]
+    columns: tuple[str, ...]
     size: BarSize
-    home: Home = field(compare=False)
+    as_of: date
+    reader: AdjustedBars = field(compare=False)
 
 
 @functools.lru_cache(maxsize=2)
-def _price_bars(request: _Request) -> pd.DataFrame:
+def _bars(request: _Request) -> Mapping[str, SymbolRows]:
     """Read the bars of these versions, once for all configurations of a run."""
-    reader = BarReader(request.home, request.size)
-    bars = reader.over(request.sessions, None, request.symbols)
-    return bars.sort_values(KEYS, ignore_index=True)
+    parts = (
+        with_numbers(bars, request.sessions)
+        for bars in request.reader.by_session(request.symbols)
+    )
+    types = {**BAR_TYPES, **dict.fromkeys(request.columns, np.float64)}
+    return dict(sorted(rows_by_symbol(parts, types).items()))
 
 
 def sleeves_of_configuration(
@@ -142,6 +178,7 @@ def sleeves_of_configuration(
     configuration: Configuration,
     sessions: Sequence[date] | None = None,
     forecasts: pd.DataFrame | None = None,
+    variants: Sequence[Variant] | None = None,
 ) -> list[Sleeve]:
     """Build the sleeves that the variants of a configuration trade.
 
@@ -152,6 +189,8 @@ def sleeves_of_configuration(
     forecasts
         Forecasts; by default the configuration's own out-of-sample forecasts, on
         path 0.
+    variants
+        The variants whose indicators the sleeves have; by default all.
 
     Raises
     ------
@@ -162,7 +201,8 @@ def sleeves_of_configuration(
     strategy = configuration.strategy_type()
     if configuration.algorithm is not None and forecasts is None:
         forecasts = forecasts_of(home, study, configuration)
-    read = any(strategy.reads_forecast(v.settings) for v in configuration.variants())
+    settings = [v.settings for v in variants or configuration.variants()]
+    read = any(map(strategy.reads_forecast, settings))
     if read and forecasts is None:
         raise BadInput(
             f"Configuration {configuration.key}: strategy '{configuration.strategy}' "
@@ -175,7 +215,7 @@ def sleeves_of_configuration(
         home.symbols_of(configuration),
         tested,
         strategy,
-        [variant.settings for variant in configuration.variants()],
+        settings,
         forecasts,
         home.bar_size(configuration),
         basis_of(home, study),
@@ -225,10 +265,11 @@ def rerun_with_fills(
                 f"Configuration {configuration.key} has no variant '{name}'; its "
                 f"{len(known)} variants are in the table leaderboard."
             )
+    chosen = [variant for variant in known.values() if variant.id in set(variants)]
     return run_with_fills(
-        sleeves_of_configuration(home, study, configuration),
+        sleeves_of_configuration(home, study, configuration, variants=chosen),
         configuration,
-        [variant for variant in known.values() if variant.id in set(variants)],
+        chosen,
         len(evaluated_sessions(home, study)),
     )
 

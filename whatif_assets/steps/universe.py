@@ -18,6 +18,8 @@ from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.membership import Membership
 from whatif_assets.settings.universe import MostTraded
 
+TRADED = ("symbol", "ts", "close", "volume")
+
 
 def sessions_before(
     home: Home, configuration: Configuration, session: date
@@ -105,12 +107,18 @@ def traded_values(
     empty = pd.DataFrame(index=pd.to_datetime(list(sessions)), columns=list(symbols))
     if not known:
         return empty.astype(float)
-    bars = BarReader(home).over(
-        known, ["symbol", "ts", "close", "volume"], list(symbols)
-    )
-    bars = bars.assign(value=bars["close"] * bars["volume"])
-    found = bars.pivot_table("value", "session", "symbol", aggfunc="sum")
+    reader = BarReader(home)
+    parts = [_values(reader.over([day], TRADED, list(symbols))) for day in known]
+    if not (parts := [part for part in parts if len(part)]):
+        return empty.astype(float)
+    found = pd.concat(parts)
     return found.reindex(index=empty.index, columns=empty.columns).astype(float)
+
+
+def _values(bars: pd.DataFrame) -> pd.DataFrame:
+    """Value of all trades in a session by symbol, as one row."""
+    bars = bars.assign(value=bars["close"] * bars["volume"])
+    return bars.pivot_table("value", "session", "symbol", aggfunc="sum")
 
 
 def most_traded(traded: pd.DataFrame, top: int, sessions: int) -> Mask:

@@ -1,5 +1,6 @@
 """A partition of the lake is whole or absent, and equal data are equal bytes."""
 
+import functools
 from datetime import date
 
 import duckdb
@@ -121,14 +122,14 @@ def test_parts_are_the_rows_of_one_file_and_can_be_read_alone(tmp_path):
     lake.write_parts("forecasts", "s.model", map(forecasts_on, range(3)))
     found = lake.read("forecasts", "s.model")
     assert found["path"].tolist() == [0, 0, 1, 1, 2, 2]
-    alone = lake.read("forecasts", "s.model", ["label"], ("path", 1))
+    alone = lake.read("forecasts", "s.model", ["label"], {"path": [1]})
     assert alone["label"].tolist() == [1 / 7, 1 / 7]
     columns = ["label"]  # which older files have, and not the path
     one = lake.write_parts("forecasts", "s.model", [forecasts_on(0)])
     assert one == lake.write("forecasts", "s.model", forecasts_on(0))
     older = pd.DataFrame({name: forecasts_on(0)[name] for name in ("symbol", *columns)})
     older.to_parquet(path_of(lake, "forecasts", "s.model"))
-    assert len(lake.read("forecasts", "s.model", columns, ("path", 0))) == 2
+    assert len(lake.read("forecasts", "s.model", columns, {"path": [0]})) == 2
 
 
 def test_parts_that_fail_leave_the_partition_as_it_was(tmp_path):
@@ -144,3 +145,15 @@ def test_parts_that_fail_leave_the_partition_as_it_was(tmp_path):
         lake.write_parts("forecasts", "s.model", failing())
     assert lake.has("forecasts", "s.model")
     assert lake.read("forecasts", "s.model")["path"].tolist() == [0, 0]
+
+
+def test_rows_with_some_values_are_read_in_their_order(tmp_path):
+    lake = Lake(tmp_path)
+    rows = pd.DataFrame({"symbol": ["B", "A", "C", "B"], "ts": STAMPS[[0, 0, 1, 1]]})
+    lake.write("features", "2026-01-05", rows.assign(close=[1.0, 2.0, 3.0, 4.0]))
+    lake.finish("features", "2026-01-05", manifest())
+    some = functools.partial(lake.read, "features", "2026-01-05", ["close", "symbol"])
+    found = some(where_in={"symbol": ["B", "C", "Z"]})
+    assert list(found.itertuples(index=False)) == [(1.0, "B"), (3.0, "C"), (4.0, "B")]
+    assert some(where_in={"symbol": []}).empty
+    assert list(some(where_in={"symbol": []}).dtypes) == list(some().dtypes)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from whatif_assets.steps import exposure
 from whatif_assets.steps.exposure import (
+    daily_bars,
     is_held_overnight,
     largest_loss,
     part_of_volume,
@@ -35,13 +38,13 @@ def fills(*rows: tuple[str, str, float, float]) -> pd.DataFrame:
 
 
 def test_the_worst_move_within_a_session_begins_at_its_open() -> None:
-    moves = worst_moves(BARS, overnight=False)
+    moves = worst_moves(daily_bars(BARS), overnight=False)
     assert moves.loc["AAA"].tolist() == pytest.approx([0.1, 0.1])
     assert moves.loc["BBB"].tolist() == [0, 0]
 
 
 def test_the_worst_move_overnight_begins_at_the_close_before() -> None:
-    moves = worst_moves(BARS, overnight=True)
+    moves = worst_moves(daily_bars(BARS), overnight=True)
     assert moves.loc["AAA"].tolist() == pytest.approx([0.24, 0.1])
 
 
@@ -58,6 +61,24 @@ def test_positions_held_at_once_lose_together_each_against_its_own_move() -> Non
     )
     assert largest_loss(traded, moves) == pytest.approx(90)
     assert largest_loss(traded.assign(multiplier=10.0), moves) == pytest.approx(900)
+
+
+@pytest.mark.parametrize("cells", [1, 20, 10_000])
+def test_few_losses_are_in_memory_at_once(
+    monkeypatch: pytest.MonkeyPatch, cells: int
+) -> None:
+    draw = np.random.default_rng(3)
+    moments = pd.date_range("2024-01-02", periods=60, freq="min").astype(str)
+    names = draw.choice(["AAA", "BBB", "CCC", "DDD"], 60)
+    sizes, prices = draw.normal(size=60), draw.uniform(1, 9, 60)
+    traded = fills(*zip(names, moments, sizes, prices, strict=True))
+    moves = pd.DataFrame({"fall": 0.5, "rise": 0.5}, index=["AAA", "BBB", "CCC"])
+    held = traded.groupby("symbol")["size"].cumsum().abs() * traded["price"] / 2
+    known = traded["symbol"] != "DDD"  # of which no move is known
+    latest = held[known].to_frame("loss").assign(symbol=traded["symbol"])
+    table = latest.pivot_table("loss", latest.index, "symbol").ffill().fillna(0.0)
+    monkeypatch.setattr(exposure, "_CELLS", cells)
+    assert largest_loss(traded, moves) == table.sum(axis=1).max()
 
 
 def test_a_position_that_is_closed_on_its_date_is_not_held_overnight() -> None:

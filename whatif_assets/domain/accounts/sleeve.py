@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from whatif_assets.domain.accounts.symbol_rows import SymbolRows, rows_by_symbol
 from whatif_assets.domain.bars.bar_size import BarSize
 from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.domain.base.errors import BadInput
@@ -21,6 +22,11 @@ _MINUTE = 60_000_000
 
 NO_GROUP = "other"  # the group of symbols that the market puts into none
 PRICES = ("open", "high", "low", "close", "volume", "vwap")
+# What sleeves are made of, besides symbol and time; ``session`` is a number.
+BAR_TYPES: Mapping[str, Any] = {
+    "session": np.int32,
+    **dict.fromkeys(PRICES, np.float64),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -233,35 +239,69 @@ def sleeves_of(
     BadInput
         The bars are out of order, or a price is not finite.
     """
+    rows = rows_by_symbol(
+        [with_numbers(bars, sessions)], {**BAR_TYPES, **_floats(columns)}
+    )
+    hours = None if schedule is None else hours_of(schedule)
+    return sleeves_of_rows(rows, columns, hours, bar_size, multipliers, groups)
+
+
+def with_numbers(bars: pd.DataFrame, sessions: Sequence[date]) -> pd.DataFrame:
+    """Number the session of each bar from 0; bars of other sessions are left out."""
     days = pd.to_datetime(pd.Index(list(sessions)))
     number = days.get_indexer(pd.DatetimeIndex(pd.to_datetime(bars["session"])))
-    hours = None if schedule is None else _hours_of(schedule)
-    kept = bars.loc[number >= 0].assign(session=number[number >= 0])
+    return bars.loc[number >= 0].assign(session=number[number >= 0])
+
+
+def sleeves_of_rows(
+    rows: Mapping[str, SymbolRows],
+    columns: Sequence[str] = (),
+    hours: npt.NDArray[np.int64] | None = None,
+    bar_size: BarSize | None = None,
+    multipliers: Mapping[str, float] | None = None,
+    groups: Mapping[str, str] | None = None,
+) -> list[Sleeve]:
+    """Turn the bars of each symbol into sleeves, in the order of the symbols.
+
+    Parameters
+    ----------
+    rows
+        Bars by symbol, with the columns of `BAR_TYPES` and those requested.
+    hours
+        From `hours_of`; None for daily bars.
+    columns, bar_size, multipliers, groups
+        As for `sleeves_of`.
+
+    Raises
+    ------
+    BadInput
+        The bars are out of order, or a price is not finite.
+    """
     per_point, group_of = multipliers or {}, groups or {}
     return [
         Sleeve(
-            symbol=str(symbol),
-            ts=rows["ts"].to_numpy(dtype="datetime64[us]").view(np.int64),
-            session=rows["session"].to_numpy(dtype=np.int32),
-            **_prices_of(rows),
-            columns={name: rows[name].to_numpy(dtype=np.float64) for name in columns},
+            symbol=symbol,
+            ts=own.ts,
+            **{name: own.columns[name] for name in BAR_TYPES},
+            columns={name: own.columns[name] for name in columns},
             hours=hours,
             bar_size=bar_size,
-            multiplier=per_point.get(str(symbol), 1.0),
-            group=group_of.get(str(symbol), NO_GROUP),
+            multiplier=per_point.get(symbol, 1.0),
+            group=group_of.get(symbol, NO_GROUP),
         )
-        for symbol, rows in kept.groupby("symbol", sort=False)
+        for symbol, own in rows.items()
     ]
 
 
-def _hours_of(schedule: pd.DataFrame) -> npt.NDArray[np.int64]:
+def _floats(names: Sequence[str]) -> dict[str, Any]:
+    return dict.fromkeys(names, np.float64)
+
+
+def hours_of(schedule: pd.DataFrame) -> npt.NDArray[np.int64]:
+    """Return the open and close of sessions as in `Sleeve.hours`."""
     times = [schedule[name].dt.tz_localize(None) for name in ("open", "close")]
     hours = np.stack([t.to_numpy("datetime64[us]").view(np.int64) for t in times])
     return np.ascontiguousarray(hours.T)
-
-
-def _prices_of(rows: pd.DataFrame) -> dict[str, Any]:
-    return {name: rows[name].to_numpy(dtype=np.float64) for name in PRICES}
 
 
 def session_equity(

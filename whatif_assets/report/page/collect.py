@@ -147,8 +147,8 @@ def _paths(home: Home, leaderboard: pd.DataFrame) -> pd.DataFrame:
     best = leaderboard[leaderboard["paths"].notna()].head(MOST_PATHS_SHOWN)
     parts = []
     for key, variant in zip(best["configuration"], best["variant"]):
-        rows = home.lake.read(PATHS, key)
-        parts.append(rows[rows["variant"] == variant].assign(configuration=key))
+        rows = home.lake.read(PATHS, key, where_in={"variant": [variant]})
+        parts.append(rows.assign(configuration=key))
     return LAKE[PATHS].stacked(parts)
 
 
@@ -169,8 +169,8 @@ def _detail(winner: Winner | None, table: str) -> pd.DataFrame:
     """Return the winner's rows of a table of details of a configuration."""
     if winner is None:
         return LAKE[table].empty()
-    rows = winner.home.lake.read(table, winner.configuration.key)
-    return rows[rows["variant"] == winner.variant.id].reset_index(drop=True)
+    own = {"variant": [winner.variant.id]}
+    return winner.home.lake.read(table, winner.configuration.key, where_in=own)
 
 
 def _holdout(winner: Winner | None) -> dict[str, Any]:
@@ -237,8 +237,9 @@ def _of_variants(
             (IN_SAMPLE, "in_sample_pnl"),
             (OUT_OF_SAMPLE, "daily_pnl"),
         ):
-            daily = home.lake.read(table, row["configuration"])
-            pnl = daily[daily["variant"] == row["variant"]].drop(columns="variant")
+            own = {"variant": [row["variant"]]}
+            daily = home.lake.read(table, row["configuration"], where_in=own)
+            pnl = daily.drop(columns="variant")
             if len(pnl) and len(pnl.columns):
                 yield _line(
                     short_name(row),

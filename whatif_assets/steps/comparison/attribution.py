@@ -62,7 +62,7 @@ def replay(
         As :func:`sleeves_of_configuration`.
     """
     sessions = evaluated_sessions(home, study)
-    sleeves = sleeves_of_configuration(home, study, configuration)
+    sleeves = sleeves_of_configuration(home, study, configuration, variants=variants)
     result = run_with_fills(sleeves, configuration, variants, len(sessions))
     return Replay(sessions, sleeves, result)
 
