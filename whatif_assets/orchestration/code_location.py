@@ -10,6 +10,7 @@ import dagster as dg
 from whatif_assets.home.home import Home
 from whatif_assets.orchestration.after_close import after_close
 from whatif_assets.orchestration.alerts import alerts
+from whatif_assets.orchestration.asset_pages import with_pages
 from whatif_assets.orchestration.automation import register_configurations
 from whatif_assets.orchestration.chain import chain_of
 from whatif_assets.orchestration.form_jobs import form_jobs
@@ -49,7 +50,7 @@ def build_definitions(path: Path) -> dg.Definitions:
     chain = chain_of(home)
     configurations = configuration_partitions(home.market)
     return dg.Definitions(
-        assets=chain.assets,
+        assets=with_pages(chain.assets or (), home),
         jobs=[*(chain.jobs or ()), *form_jobs(prefix)],
         schedules=[after_close(home)],
         sensors=[

@@ -15,6 +15,7 @@ from whatif_assets.domain.quality import CHECKS, REFUSED, Finding, Rule
 from whatif_assets.home.home import Home
 from whatif_assets.home.probe_findings import probed
 from whatif_assets.home.quality_findings import findings_table, read_findings
+from whatif_assets.orchestration import lateness
 from whatif_assets.orchestration.assets.axes import MARKET, Axes, all_of
 from whatif_assets.orchestration.assets.probe_checks import probe_results
 from whatif_assets.orchestration.backfills import failures_of_backfill
@@ -27,7 +28,11 @@ from whatif_assets.steps.code_versions import CODE_VERSIONS
 NAME = "data_quality"
 SHOWN = 20
 OFF = "off"
-ABOUT = {**CHECKS, FEATURES_PROBE: PROBES[FEATURES_PROBE]}
+ABOUT = {
+    **CHECKS,
+    FEATURES_PROBE: PROBES[FEATURES_PROBE],
+    lateness.CHECK: lateness.ABOUT,
+}
 
 
 def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
@@ -65,6 +70,7 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
         yield from quality_results(found, opened.market.rules)
         tables = {"features": probed(opened.lake, "features")}
         yield from probe_results(opened.lake, [FEATURES_PROBE], tables)
+        yield from lateness.on_time_results(opened)
         if failures:
             raise dg.Failure(failures, allow_retries=False)
 
