@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,19 +48,20 @@ OF_OTHERS = "chain.md"
 
 
 def with_pages(
-    definitions: Iterable[dg.AssetsDefinition | dg.AssetSpec], home: Home
-) -> list[dg.AssetsDefinition | dg.AssetSpec]:
-    """Add to assets what their pages show.
+    chain: dg.Definitions, home: Home
+) -> Sequence[dg.AssetsDefinition | dg.AssetSpec]:
+    """Return the assets of a chain with what their pages show.
 
     Parameters
     ----------
-    definitions
-        Assets of the home's chain, with the keys that they have in the UI.
+    chain
+        The chain of the home.
     home
         The home, whose studies say which features there are.
     """
     features = _features(home)
-    return [*dg.map_asset_specs(lambda spec: explained(spec, features), definitions)]
+    built = [one for one in chain.assets or () if isinstance(one, dg.AssetsDefinition)]
+    return dg.map_asset_specs(lambda spec: explained(spec, features), built)
 
 
 def _features(home: Home) -> Sequence[Feature]:

@@ -50,7 +50,7 @@ def build_definitions(path: Path) -> dg.Definitions:
     chain = chain_of(home)
     configurations = configuration_partitions(home.market)
     return dg.Definitions(
-        assets=with_pages(chain.assets or (), home),
+        assets=with_pages(chain, home),
         jobs=[*(chain.jobs or ()), *form_jobs(prefix)],
         schedules=[after_close(home)],
         sensors=[
