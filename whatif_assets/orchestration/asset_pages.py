@@ -114,9 +114,9 @@ def _files(asset: str) -> Iterator[tuple[str, str]]:
         yield "the input", _file_of("orchestration.observed")
     else:
         yield "the asset", _file_of(f"orchestration.assets.{asset}")
-        yield "the work that it does", _file_of(ROOTS[asset][0])
+        yield "its step", _file_of(ROOTS[asset][0])
     if _address() or (ROOT / "docs").is_dir():  # an installed package has no docs
-        yield "the documentation", _docs(asset).partition("#")[0]
+        yield "its documentation", _docs(asset).partition("#")[0]
 
 
 def _file_of(module: str) -> str:

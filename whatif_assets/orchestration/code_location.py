@@ -46,12 +46,11 @@ def build_definitions(path: Path) -> dg.Definitions:
         The home has no ``market.yaml``, or the file is wrong.
     """
     home = Home.open(path.resolve())
-    prefix = home.market.key_prefix
     chain = chain_of(home)
     configurations = configuration_partitions(home.market)
     return dg.Definitions(
         assets=with_pages(chain, home),
-        jobs=[*(chain.jobs or ()), *form_jobs(prefix)],
+        jobs=[*(chain.jobs or ()), *form_jobs(home)],
         schedules=[after_close(home)],
         sensors=[
             register_configurations(home, configurations),

@@ -42,6 +42,24 @@ def test_each_form_explains_its_job_and_its_fields(finished_home):
             assert field.description.endswith(".")
 
 
+def test_each_form_opens_filled_in(finished_home, copied_home):
+    definitions = build_definitions(finished_home)
+    for name in FORM_JOBS:
+        job = definitions.resolve_job_def(name)
+        assert dg.validate_run_config(job, job.run_config)
+    (filled_in,) = job_config(definitions, "what_if")
+    assert filled_in["study"] == "tiny" and filled_in["base"] == "linear"
+    assert not filled_in["sealed"]
+    (copied_home / "studies" / "tiny.yaml").write_text("configurations: {a: {}}\n")
+    (filled_in,) = job_config(build_definitions(copied_home), "run_study")
+    assert filled_in == {"study": "", "sealed": False}
+
+
+def job_config(definitions, name):
+    ops = definitions.resolve_job_def(name).run_config["ops"]
+    return [op["config"] for op in ops.values()]
+
+
 def test_a_question_by_the_form_shows_its_answer(copied_home, instance, undrawn):
     result = launch(
         copied_home, instance, "what_if",
