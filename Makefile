@@ -10,7 +10,7 @@ export DAGSTER_HOME ?= $(CURDIR)
 export DAGSTER_DISABLE_TELEMETRY ?= yes
 export PYTHONWARNINGS ?= ignore::UserWarning,ignore::DeprecationWarning
 
-.PHONY: help install demo test test-cluster test-ui test-data test-automation test-living lint ui report docs screenshots clean
+.PHONY: help install demo test test-cluster test-ui test-data test-automation test-living lint ui report docs site screenshots clean
 .DEFAULT_GOAL := help
 
 help: ## List the commands
@@ -66,6 +66,10 @@ report: $(INSTALLED) ## Print the last result
 
 docs: $(INSTALLED) ## Write docs/reference.md from the code
 	@$(BIN)/python -m docs.make_reference
+
+site: $(INSTALLED) ## Build the documentation as a site, in the folder site
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt --editable '.[site]'
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --config-file .ci/mkdocs.yml
 
 screenshots: $(INSTALLED) ## Take the pictures in docs/images from the running UI; needs Chromium
 	@$(BIN)/python -m docs.take_screenshots
