@@ -106,6 +106,7 @@ def _what_if(desk: Desk, form: forms.WhatIf) -> Outcome:
         say=desk.say,
     )
     shown = {
+        "in_words": " ".join(answer.sentences),  # the UI hides long Markdown
         "answer": dg.MetadataValue.md(answer.markdown),
         "configuration": answer.key,
         "variant": answer.variant,

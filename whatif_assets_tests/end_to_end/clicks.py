@@ -15,9 +15,18 @@ if TYPE_CHECKING:
 # It ends before the sessions that are revealed, so that its winner stays.
 KEPT = """
 dates: {last: 2026-01-16}
-evaluation: {method: split, train: 3, holdout: 2}
+features:
+  - ema: {timeperiod: 5, relative_to: vwap}
+  - close: {relative_to: vwap}
+label: {price: vwap, horizon: 5, kind: return}
+evaluation: {method: split, train: 5, holdout: 2}
 configurations:
-  cross: {strategy: ema_cross, fastperiod: 3, slowperiod: 9}
+  forest:
+    algorithm: random_forest
+    n_trees: 3
+    max_depth: 3
+    strategy: forecast_threshold
+    threshold: 0.0001
 """
 FORM = "() => document.querySelector('.CodeMirror').CodeMirror.getValue()"
 LAST_BACKFILL = """
@@ -52,7 +61,7 @@ def run_by_form(
 def a_question_is_answered(page: Page, ui: Ui) -> None:
     """Ask by the form, and read the answer in the last step."""
     run_by_form(page, ui, "what_if", overrides="{threshold: 0.0005}")
-    page.get_by_text("new_trials").wait_for()
+    page.get_by_text("is new. It ranks").first.wait_for()
     page.get_by_text("Show Markdown").first.click()
     answer = page.get_by_role("dialog")
     answer.get_by_role("row", name="threshold 0.0001 0.0005").wait_for()

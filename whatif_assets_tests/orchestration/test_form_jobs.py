@@ -70,6 +70,7 @@ def test_a_question_by_the_form_shows_its_answer(copied_home, instance, undrawn)
     assert found["configuration"] == "tiny.linear~threshold=0.0005"
     assert found["new_trials"] == 1 and not found["asked_before"]
     assert "| threshold | 0.0001 | 0.0005 |" in found["answer"]
+    assert "tiny.linear~threshold=0.0005 is new. It ranks" in found["in_words"]
     about = instance.get_run_by_id(result.run_id).tags[ABOUT]
     assert "base=linear" in about
     told = {run.tags[ABOUT] for run in instance.get_runs()}  # every run says it
