@@ -10,7 +10,7 @@ export DAGSTER_HOME ?= $(CURDIR)
 export DAGSTER_DISABLE_TELEMETRY ?= yes
 export PYTHONWARNINGS ?= ignore::UserWarning,ignore::DeprecationWarning
 
-.PHONY: help install demo test pytest test-cluster test-ui test-wheel test-faults test-data test-living fuzz audit lint ui report docs site screenshots clean
+.PHONY: help install demo test pytest test-cluster test-ui test-wheel test-faults test-automation test-data test-living fuzz audit lint ui report docs site screenshots clean
 .DEFAULT_GOAL := help
 
 help: ## List the commands
@@ -35,7 +35,7 @@ test: $(INSTALLED) ## Lint, check types and layers, and run the tests; the targe
 	@$(MAKE) --no-print-directory --jobs=2 lint pytest
 
 pytest: $(INSTALLED)
-	@$(BIN)/python -m pytest -n 3 --dist worksteal -m "not (cluster or ui or wheel or faults)"
+	@$(BIN)/python -m pytest -n 3 --dist worksteal -m "not (cluster or ui or wheel or faults or automation)"
 
 test-cluster: $(INSTALLED) ## Run a study on a Spark cluster of this machine
 	@$(BIN)/python -m pytest -m cluster
@@ -45,6 +45,9 @@ test-ui: $(INSTALLED) ## Test the running UI, and the report's page in Chromium
 
 test-wheel: $(INSTALLED) ## Build the wheel, and use it outside of this folder
 	@$(BIN)/python -m pytest -m wheel
+
+test-automation: $(INSTALLED) ## Test the schedule, the sensor and the daemon on sessions that come one by one
+	@$(BIN)/python -m pytest -m automation whatif_assets_tests/automation
 
 test-data: $(INSTALLED) ## Run the tests of data: sources, bars, quality, facts, features
 	@$(BIN)/python -m pytest -n 2 --dist worksteal $(addprefix whatif_assets_tests/, \

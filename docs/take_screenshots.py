@@ -48,6 +48,8 @@ CHAIN = (
     "best_configuration",
 )
 GROUPS = ("market", "models", "results")
+# The UI shows the columns of an asset above its results, unless they are folded.
+FOLD_COLUMNS = "localStorage.setItem('collapsible-section-Columns', 'true')"
 STUDY = "demo"
 CONFIGURATION = f"{STUDY}.gbt"
 
@@ -93,6 +95,7 @@ def open_page(browser: str, url: str) -> Iterator[Page]:
         page = running.new_page(viewport={"width": WIDTH, "height": HEIGHT})
         page.goto(f"{url}/overview")
         page.get_by_text("Hide navigation").click()
+        page.evaluate(FOLD_COLUMNS)
         yield page
 
 

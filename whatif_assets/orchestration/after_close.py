@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timezone
+from datetime import datetime, timezone
 from typing import Any
 
 import dagster as dg
 
 from whatif_assets.home.home import Home
-from whatif_assets.home.quality_findings import LEFT_OUT
+from whatif_assets.orchestration.lateness import was_read
 from whatif_assets.orchestration.stale_studies import BUSY, is_busy
 
 HOURLY = "5 * * * *"
@@ -79,9 +79,3 @@ def due(home: Home, now: datetime) -> tuple[str, int]:
     if hour > 16 or hour.bit_count() != 1:
         return key, 0
     return key, hour.bit_length() if hour == 1 or not was_read(home, last) else 0
-
-
-def was_read(home: Home, session: date) -> bool:
-    """Whether the source had a session: its bars are in the lake, or are blocked."""
-    key = session.isoformat()
-    return home.lake.has("price_bars", key) or key in home.lake.keys_with(LEFT_OUT)

@@ -12,6 +12,7 @@ from whatif_assets.orchestration.dagster_private import (
     BulkActionsFilter,
     BulkActionStatus,
 )
+from whatif_assets.orchestration.lateness import report_lateness
 from whatif_assets.orchestration.observed import observe
 
 SECONDS_BETWEEN_CHECKS = 30
@@ -67,7 +68,8 @@ def register_configurations(
         description="Registers the configurations of the home's study files as "
         "partitions, and removes partitions whose configuration no longer exists; "
         "what-ifs added by hand are kept. Records new versions of changed inputs, so "
-        "that the assets that read them show as stale.",
+        "that the assets that read them show as stale, and whether the last session is "
+        "late.",
     )
     def _sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         claim_name(home, context.instance)
@@ -80,6 +82,7 @@ def register_configurations(
         for line in warnings:
             context.log.warning(line)
         observe(home, context.instance)
+        late = report_lateness(home, context.instance, context.cursor or "")
         requests: list[Any] = []
         if changes.add:
             requests.append(partitions.build_add_request(list(changes.add)))
@@ -88,6 +91,7 @@ def register_configurations(
             requests.append(partitions.build_delete_request(list(changes.remove)))
         return dg.SensorResult(
             dynamic_partitions_requests=requests,
+            cursor=late,
             skip_reason=" ".join(
                 [f"{len(changes.add)} configurations are new.", *warnings]
             ),

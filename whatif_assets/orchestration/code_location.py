@@ -10,6 +10,7 @@ import dagster as dg
 from whatif_assets.home.home import Home
 from whatif_assets.orchestration.after_close import after_close
 from whatif_assets.orchestration.alerts import alerts
+from whatif_assets.orchestration.asset_pages import with_pages
 from whatif_assets.orchestration.automation import register_configurations
 from whatif_assets.orchestration.chain import chain_of
 from whatif_assets.orchestration.form_jobs import form_jobs
@@ -45,12 +46,11 @@ def build_definitions(path: Path) -> dg.Definitions:
         The home has no ``market.yaml``, or the file is wrong.
     """
     home = Home.open(path.resolve())
-    prefix = home.market.key_prefix
     chain = chain_of(home)
     configurations = configuration_partitions(home.market)
     return dg.Definitions(
-        assets=chain.assets,
-        jobs=[*(chain.jobs or ()), *form_jobs(prefix)],
+        assets=with_pages(chain, home),
+        jobs=[*(chain.jobs or ()), *form_jobs(home)],
         schedules=[after_close(home)],
         sensors=[
             register_configurations(home, configurations),

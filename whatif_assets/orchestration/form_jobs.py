@@ -106,6 +106,7 @@ def _what_if(desk: Desk, form: forms.WhatIf) -> Outcome:
         say=desk.say,
     )
     shown = {
+        "in_words": " ".join(answer.sentences),  # the UI hides long Markdown
         "answer": dg.MetadataValue.md(answer.markdown),
         "configuration": answer.key,
         "variant": answer.variant,
@@ -168,22 +169,35 @@ FORM_JOBS = {
 }
 
 
-def form_jobs(prefix: Sequence[str]) -> list[dg.JobDefinition]:
-    """Build the jobs with forms.
-
-    Parameters
-    ----------
-    prefix
-        First parts of the names of the home's jobs.
-    """
-    return [_job("_".join([*prefix, name]), job) for name, job in FORM_JOBS.items()]
+def form_jobs(home: Home) -> list[dg.JobDefinition]:
+    """Build the jobs with forms of a home, whose studies fill in the forms."""
+    filled_in = _examples(home)
+    return [
+        _job(f"{home.market.prefix}{name}", job, filled_in)
+        for name, job in FORM_JOBS.items()
+    ]
 
 
-def _job(name: str, declared: FormJob) -> dg.JobDefinition:
-    """Build the job of a form."""
+def _examples(home: Home) -> dict[str, Any]:
+    """Return a value for each field that has no default: the first of the home."""
+    for study in home.studies().values():
+        for configuration in home.configurations(study):
+            name, _, base = configuration.key.partition(".")
+            return {"study": name, "base": base, "overrides": {}}
+    return {"study": "", "base": "", "overrides": {}}
+
+
+def _job(name: str, declared: FormJob, examples: Mapping[str, Any]) -> dg.JobDefinition:
+    """Build the job of a form, which opens with every field filled in."""
+    op = f"{name}_by_form"  # an op may not have the name of its job
+    fields = declared.form.model_fields.items()
+    filled_in = {
+        field: examples[field] if about.is_required() else about.default
+        for field, about in fields
+    }
 
     @dg.op(
-        name=f"{name}_by_form",  # an op may not have the name of its job
+        name=op,
         description=declared.description,
         config_schema=declared.form.to_fields_dict(),
         out=dg.Out(dg.Nothing),
@@ -198,6 +212,7 @@ def _job(name: str, declared: FormJob) -> dg.JobDefinition:
         "computed is in runs of their own, which this run starts.",
         owners=owners(),
         tags={"whatif/kind": "form"},
+        config={"ops": {op: {"config": filled_in}}},
     )
     def _by_form() -> None:
         _op()

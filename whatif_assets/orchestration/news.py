@@ -6,7 +6,7 @@ import contextlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 
 import dagster as dg
 
@@ -14,8 +14,8 @@ from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.selection.forward import Standing
 from whatif_assets.home.home import Home
 from whatif_assets.home.quality_findings import left_out_of
-from whatif_assets.orchestration.after_close import was_read
 from whatif_assets.orchestration.automation import JOBS
+from whatif_assets.orchestration.lateness import last_due, lateness
 from whatif_assets.orchestration.run_failures import failures_of
 from whatif_assets.orchestration.runs import ABOUT
 from whatif_assets.steps.forward import winners_table
@@ -23,7 +23,6 @@ from whatif_assets.steps.leaderboard import BOARD
 from whatif_assets.steps.standing import verdict_headline, winner_name
 from whatif_assets.steps.verdicts import TABLE as VERDICTS
 
-LATE_AFTER = timedelta(hours=3)
 STANDINGS = {"winner": (BOARD, winner_name), "verdict": (VERDICTS, verdict_headline)}
 
 
@@ -112,27 +111,14 @@ def _warnings(home: Home, now: datetime) -> Iterator[tuple[str, str]]:
     for loss in left_out_of(home.lake, set(home.market.sessions.dates())):
         topic = f"{loss.session} {loss.symbol or ''}".strip()
         yield topic, f"Bars of session {loss.session} are blocked: {loss}"
-    yield from _late(home, now)
+    due = last_due(home, now)
+    if due is not None and (late := lateness(home, due)):
+        yield f"{due} late", late
     for study in home.studies():
         rows = winners_table(home, study)
         current = rows[rows["is_latest"] & (rows["state"] == Standing.WORSE.value)]
         for row in current.itertuples():
             yield f"{study} {row.winner}", f"{study}: forward record: {row.in_words}"
-
-
-def _late(home: Home, now: datetime) -> Iterator[tuple[str, str]]:
-    """Yield the last session of a market that goes on, if its bars are late."""
-    market = home.market
-    last = market.sessions.last_over(now) if market.last_session is None else None
-    if last is None or now < market.sessions.over_at(last) + LATE_AFTER:
-        return
-    if not was_read(home, last):
-        hours = LATE_AFTER // timedelta(hours=1)
-        yield (
-            f"{last} late",
-            f"Session {last} is late: it has no bars {hours} hours after it was over. "
-            f"Check the source '{market.source}', and that its sessions are read.",
-        )
 
 
 def _failures(

@@ -19,6 +19,7 @@ import pytest
 from whatif_assets.home.creation import set_up
 from whatif_assets.home.home import Home
 from whatif_assets.orchestration.automation import JOBS
+from whatif_assets_tests.end_to_end import clicks
 from whatif_assets_tests.end_to_end.browser import chromium, find_browser
 from whatif_assets_tests.end_to_end.ui import Ui, UiError, dagster_dev, wait_for
 
@@ -93,6 +94,8 @@ def test_the_ui_alone_gives_what_the_command_line_gives(
         if browser is None:
             pytest.skip("only the clicks were left out: there is no Chromium")
         a_person_sees_it(browser, ui, other, everything)
+        ui.remove_partition(BAD)
+        a_person_works_with_forms(browser, ui, home)
 
 
 @dataclass
@@ -273,6 +276,18 @@ def a_person_sees_it(browser: str, ui: Ui, other: Ui, backfill: str) -> None:
         wait_for(
             lambda: TYPED in ui.partition_keys("trained_models"), 30, "no key was added"
         )
+
+
+def a_person_works_with_forms(browser: str, ui: Ui, home: Home) -> None:
+    """Ask, backfill, run sealed, and come back when two sessions have passed."""
+    with chromium(browser) as running:
+        page = running.new_page(viewport={"width": 1400, "height": 1000})
+        page.set_default_timeout(60_000)
+        clicks.a_wrong_question_says_what_is_wrong(page, ui)
+        clicks.a_question_is_answered(page, ui)
+        clicks.a_range_is_backfilled(page, ui)
+        clicks.a_sealed_run_opens_no_holdout(page, ui, home)
+        clicks.the_record_has_the_revealed_sessions(page, ui, home)
 
 
 def table(home: Path, name: str) -> pd.DataFrame:

@@ -71,6 +71,13 @@ mutation ($repository: RepositorySelector!, $name: String!, $key: String!) {
   ) { __typename ... on PythonError { message } }
 }
 """
+REMOVE_PARTITIONS = """
+mutation ($repository: RepositorySelector!, $name: String!, $keys: [String!]!) {
+  deleteDynamicPartitions(
+    repositorySelector: $repository, partitionsDefName: $name, partitionKeys: $keys
+  ) { __typename ... on PythonError { message } }
+}
+"""
 LAUNCH_RUN = """
 mutation ($parameters: ExecutionParams!) { launchRun(executionParams: $parameters) {
   __typename
@@ -154,12 +161,20 @@ class Ui:
 
     def add_partition(self, key: str) -> None:
         """Add a configuration by hand, as the dialogue of the UI does."""
-        name = f"{self.prefix}_configurations" if self.prefix else "configurations"
-        answer = self.ask(
-            ADD_PARTITION, repository=self._repository(), name=name, key=key
-        )
+        answer = self.ask(ADD_PARTITION, **self._configurations(), key=key)
         if answer["__typename"] != "AddDynamicPartitionSuccess":
             raise UiError(answer.get("message", answer["__typename"]))
+
+    def remove_partition(self, key: str) -> None:
+        """Remove a configuration, as the dialogue of the UI does."""
+        answer = self.ask(REMOVE_PARTITIONS, **self._configurations(), keys=[key])
+        if answer["__typename"] != "DeleteDynamicPartitionsSuccess":
+            raise UiError(answer.get("message", answer["__typename"]))
+
+    def _configurations(self) -> dict[str, Any]:
+        """Name the partitions of the configurations."""
+        name = f"{self.prefix}_configurations" if self.prefix else "configurations"
+        return {"repository": self._repository(), "name": name}
 
     def launch(
         self, assets: Sequence[str], first: str | None = None, last: str | None = None

@@ -42,6 +42,24 @@ def test_each_form_explains_its_job_and_its_fields(finished_home):
             assert field.description.endswith(".")
 
 
+def test_each_form_opens_filled_in(finished_home, copied_home):
+    definitions = build_definitions(finished_home)
+    for name in FORM_JOBS:
+        job = definitions.resolve_job_def(name)
+        assert dg.validate_run_config(job, job.run_config)
+    (filled_in,) = job_config(definitions, "what_if")
+    assert filled_in["study"] == "tiny" and filled_in["base"] == "linear"
+    assert not filled_in["sealed"]
+    (copied_home / "studies" / "tiny.yaml").write_text("configurations: {a: {}}\n")
+    (filled_in,) = job_config(build_definitions(copied_home), "run_study")
+    assert filled_in == {"study": "", "sealed": False}
+
+
+def job_config(definitions, name):
+    ops = definitions.resolve_job_def(name).run_config["ops"]
+    return [op["config"] for op in ops.values()]
+
+
 def test_a_question_by_the_form_shows_its_answer(copied_home, instance, undrawn):
     result = launch(
         copied_home, instance, "what_if",
@@ -52,6 +70,7 @@ def test_a_question_by_the_form_shows_its_answer(copied_home, instance, undrawn)
     assert found["configuration"] == "tiny.linear~threshold=0.0005"
     assert found["new_trials"] == 1 and not found["asked_before"]
     assert "| threshold | 0.0001 | 0.0005 |" in found["answer"]
+    assert "tiny.linear~threshold=0.0005 is new. It ranks" in found["in_words"]
     about = instance.get_run_by_id(result.run_id).tags[ABOUT]
     assert "base=linear" in about
     told = {run.tags[ABOUT] for run in instance.get_runs()}  # every run says it

@@ -21,6 +21,7 @@ from whatif_assets.domain.quality import (
 from whatif_assets.home.home import Home
 from whatif_assets.home.probe_findings import probed
 from whatif_assets.home.quality_findings import findings_table, read_findings
+from whatif_assets.orchestration import lateness
 from whatif_assets.orchestration.assets.axes import MARKET, Axes, all_of
 from whatif_assets.orchestration.assets.probe_checks import probe_results
 from whatif_assets.orchestration.backfills import failures_of_backfill
@@ -70,6 +71,7 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
         yield from quality_results(found, opened.market.rules)
         tables = {"features": probed(opened.lake, "features")}
         yield from probe_results(opened.lake, [FEATURES_PROBE], tables)
+        yield from lateness.on_time_results(opened)
         if failures:
             raise dg.Failure(failures, allow_retries=False)
 
@@ -77,9 +79,13 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
 
 
 def checks_of(rules: Mapping[str, Rule]) -> dict[str, str]:
-    """Describe the checks of a market, by name: those of bars, and that of features."""
+    """Describe the checks of a market by name: of bars, of features, of being late."""
     named = {name: about_check(name) for name in [*CHECKS, *rules]}
-    return {**named, FEATURES_PROBE: PROBES[FEATURES_PROBE]}
+    return {
+        **named,
+        FEATURES_PROBE: PROBES[FEATURES_PROBE],
+        lateness.CHECK: lateness.ABOUT,
+    }
 
 
 def findings_of(home: Home) -> dict[str, list[Finding]]:
