@@ -10,7 +10,7 @@ export DAGSTER_HOME ?= $(CURDIR)
 export DAGSTER_DISABLE_TELEMETRY ?= yes
 export PYTHONWARNINGS ?= ignore::UserWarning,ignore::DeprecationWarning
 
-.PHONY: help install demo test pytest test-cluster test-ui test-wheel test-faults test-automation test-data test-living fuzz audit lint ui report docs site screenshots clean
+.PHONY: help install demo test pytest test-cluster test-ui test-wheel test-faults test-automation test-postgres test-data test-living fuzz audit lint ui report docs site screenshots clean
 .DEFAULT_GOAL := help
 
 help: ## List the commands
@@ -35,7 +35,7 @@ test: $(INSTALLED) ## Lint, check types and layers, and run the tests; the targe
 	@$(MAKE) --no-print-directory --jobs=2 lint pytest
 
 pytest: $(INSTALLED)
-	@$(BIN)/python -m pytest -n 3 --dist worksteal -m "not (cluster or ui or wheel or faults or automation)"
+	@$(BIN)/python -m pytest -n 3 --dist worksteal -m "not (cluster or ui or wheel or faults or automation or postgres)"
 
 test-cluster: $(INSTALLED) ## Run a study on a Spark cluster of this machine
 	@$(BIN)/python -m pytest -m cluster
@@ -48,6 +48,9 @@ test-wheel: $(INSTALLED) ## Build the wheel, and use it outside of this folder
 
 test-automation: $(INSTALLED) ## Test the schedule, the sensor and the daemon on sessions that come one by one
 	@$(BIN)/python -m pytest -m automation whatif_assets_tests/automation
+
+test-postgres: $(INSTALLED) ## Run two users' work on PostgreSQL; skipped where it is not installed
+	@$(BIN)/python -m pytest -m postgres
 
 test-data: $(INSTALLED) ## Run the tests of data: sources, bars, quality, facts, features
 	@$(BIN)/python -m pytest -n 2 --dist worksteal $(addprefix whatif_assets_tests/, \

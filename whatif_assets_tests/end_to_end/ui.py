@@ -330,13 +330,13 @@ def dagster_dev(
         try:
             url = f"http://127.0.0.1:{port}"
             wait_for(
-                lambda: _is_up(process, url, log),
+                lambda: is_up(process, url, log),
                 SECONDS_TO_START,
                 lambda: f"the UI did not start; its log:\n{log.read_text()[-4000:]}",
             )
             yield url
         finally:
-            _end_group(process)
+            end_group(process)
 
 
 def history_in(folder: Path) -> Path:
@@ -347,7 +347,7 @@ def history_in(folder: Path) -> Path:
     return history
 
 
-def _is_up(process: subprocess.Popen[bytes], url: str, log: Path) -> bool:
+def is_up(process: subprocess.Popen[bytes], url: str, log: Path) -> bool:
     if process.poll() is not None:
         raise RuntimeError(f"dagster dev ended; its log:\n{log.read_text()[-4000:]}")
     try:
@@ -357,7 +357,7 @@ def _is_up(process: subprocess.Popen[bytes], url: str, log: Path) -> bool:
     return bool(entries) and all(e["loadStatus"] == "LOADED" for e in entries)
 
 
-def _end_group(process: subprocess.Popen[bytes]) -> None:
+def end_group(process: subprocess.Popen[bytes]) -> None:
     """End a process and its children: with SIGTERM first, then with SIGKILL."""
     for sign in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
