@@ -105,12 +105,8 @@ def collect(
         curves=_curves(home, leaderboard, winner, days),
         variant_curves=read_variant_curves(home, leaderboard, days[OUT_OF_SAMPLE]),
         **_of_ledger(home, study),
-        **_of_winner(winner),
+        **_of_winner(winner, attributed),
         paths=_paths(home, leaderboard),
-        attribution=attributed.attribution,
-        trades=read_trades(winner, attributed.attribution),
-        prices=read_price_days(winner, attributed.attribution),
-        unattributed=attributed.why_not,
         effects=effects,
         forecasts=forecasts,
         bars=_bars(home, sessions),
@@ -130,9 +126,13 @@ def _of_ledger(home: Home, study: Study) -> dict[str, Any]:
     }
 
 
-def _of_winner(winner: Winner | None) -> dict[str, Any]:
-    """Read what was made for the winner, and what it holds."""
+def _of_winner(winner: Winner | None, attributed: Attributed) -> dict[str, Any]:
+    """Read what was made for the winner, what it holds, and how it traded."""
     return {
+        "attribution": attributed.attribution,
+        "unattributed": attributed.why_not,
+        "trades": read_trades(winner, attributed.attribution),
+        "prices": read_price_days(winner, attributed.attribution),
         "employed": most_employed(_detail(winner, "fills")),
         "traders": _traders(winner),
         "placebos": _placebos(winner),

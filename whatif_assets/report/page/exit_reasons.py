@@ -53,34 +53,35 @@ def exit_reasons(
     def limit(name: str) -> float:
         return float(settings.get(name) or 0)
 
-    entry = trades["entry"].to_numpy(dtype=np.float64)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        gained = (trades["exit"].to_numpy(dtype=np.float64) - entry) / np.abs(entry)
-    gained = 100 * np.sign(trades["size"].to_numpy(dtype=np.float64)) * gained
+    gained = _gained(trades)
+    stop, take = limit("stop_loss"), limit("take_profit")
+    flat, longest = limit("flat_before_close"), limit("max_holding")
+    # A stop fills within the bar, before any decision at its close.
     rules = (
-        ("stop_loss", "stop loss {} %", gained <= -limit("stop_loss") + _ROUNDING),
-        ("take_profit", "take profit {} %", gained >= limit("take_profit") - _ROUNDING),
-        (
-            "flat_before_close",
-            "flat {} minutes before the close",
-            minutes_left <= limit("flat_before_close"),
-        ),
-        ("max_holding", "held for {} bars", bars_held >= limit("max_holding")),
+        (stop, "stop loss {} %", gained <= -stop + _ROUNDING),
+        (take, "take profit {} %", gained >= take - _ROUNDING),
+        (flat, "flat {} minutes before the close", minutes_left <= flat),
+        (True, REVERSED, _reversed(trades)),
+        (longest, "held for {} bars", bars_held >= longest),
     )
     known = [
-        (holds, words.format(format_figures(limit(name))))
-        for name, words, holds in rules
-        if limit(name)
+        (holds, words.format(format_figures(size)))
+        for size, words, holds in rules
+        if size
     ]
-    reversed_ = _reversed(trades)
-    # A stop fills within the bar, before any decision at its close.
-    known.insert(
-        sum(bool(limit(name)) for name, *_ in rules[:3]), (reversed_, REVERSED)
-    )
     trailing = f"trailing stop {format_figures(limit('trailing_stop'))} %"
     rest = f"{SIGNAL} or {trailing}" if limit("trailing_stop") else SIGNAL
     conditions, words = zip(*known)
     return [str(reason) for reason in np.select(conditions, words, rest)]
+
+
+def _gained(trades: pd.DataFrame) -> FloatArray:
+    """Compute the gain of each trade between its prices, in percent of the entry."""
+    size, entry, left = (
+        trades[name].to_numpy(dtype=np.float64) for name in ("size", "entry", "exit")
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(100 * np.sign(size) * (left - entry) / np.abs(entry))
 
 
 def _reversed(trades: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.bool_]]:
