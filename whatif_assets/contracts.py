@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pydantic import BaseModel
 
 from whatif_assets.domain.accounts.accounts import Accounts
 from whatif_assets.domain.accounts.metrics import METRICS, Metric
@@ -112,10 +113,7 @@ def check_source(
         Folder that relative paths start from; by default the current one.
     """
     kind: Any = SOURCES[name] if isinstance(name, str) else name
-    fields = kind.Options.model_fields.values()
-    _hold(all(field.description for field in fields), "its options are described")
-    extra = kind.Options.model_config.get("extra")
-    _hold(extra == "forbid", "its options are closed: derive them from Settings")
+    _hold_options(kind.Options)
 
     def _opened() -> Any:
         return kind(kind.Options.model_validate(options), base or Path())
@@ -144,6 +142,13 @@ def check_source(
     )
     _hold(same, "a part of its symbols and times has the same bars as the whole")
     _hold(_read(["no such symbol"], start, end).empty, "it makes no symbol up")
+
+
+def _hold_options(options: type[BaseModel]) -> None:
+    fields = options.model_fields.values()
+    _hold(all(field.description for field in fields), "its options are described")
+    extra = options.model_config.get("extra")
+    _hold(extra == "forbid", "its options are closed: derive them from Settings")
 
 
 def check_strategy(name: str, **settings: Any) -> Backtest:

@@ -362,13 +362,7 @@ LAKE = _by_name(
             axis=STUDY,
             others=NUMBER,
         ),
-        Table(
-            "best_configuration",
-            "the winner of a study",
-            WINNER,
-            axis=STUDY,
-            others=NUMBER,
-        ),
+        Table("best_configuration", "the winner of a study", WINNER, STUDY, NUMBER),
         Table(
             "runs",
             "a partition that a run processed",

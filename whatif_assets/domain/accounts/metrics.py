@@ -13,10 +13,7 @@ empyrical would leave such sessions out.
 from __future__ import annotations
 
 import dataclasses
-import functools
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
@@ -37,15 +34,16 @@ from whatif_assets.domain.accounts.betas import (
     equal_weight_alpha,
     equal_weight_beta,
 )
+from whatif_assets.domain.accounts.metric import (
+    Metric,
+    compute_installed,
+    fault_of_metric,
+)
 from whatif_assets.domain.accounts.result import BacktestResult
 from whatif_assets.domain.base.arrays import FloatArray
-from whatif_assets.domain.base.errors import BadInput
-from whatif_assets.domain.base.registry import (
-    Registry,
-    fault_of_arguments,
-    fault_of_type,
-)
-from whatif_assets.domain.base.source_code import code_version
+from whatif_assets.domain.base.registry import Registry
+
+__all__ = ["METRICS", "Metric", "measure"]
 
 
 def pnl(of: Accounts) -> FloatArray:
@@ -269,120 +267,65 @@ def _ratio(
     return ratio
 
 
-@dataclass(frozen=True)
-class Metric:
-    """A metric with its direction and unit.
-
-    Attributes
-    ----------
-    name
-        Name of the metric and of its column.
-    function
-        Computes the metric of every variant: float64, NaN where it is not defined.
-    higher_is_better
-        Whether a ranking puts the highest first.
-    unit
-        Unit, such as ``money`` or ``fraction``.
-    """
-
-    name: str
-    function: Callable[[Accounts], FloatArray]
-    higher_is_better: bool
-    unit: str
-
-    @functools.cached_property
-    def code_version(self) -> str:
-        """Hash of the source of the function."""
-        return code_version(self.function)
-
-    @property
-    def description(self) -> str:
-        """The first line of the function's docstring."""
-        return (self.function.__doc__ or "").strip().partition("\n")[0]
-
-
-def _fault(entry: Any) -> str:
-    """Say why a plug-in is not a metric."""
-    if fault := fault_of_type(Metric)(entry):
-        return fault
-    return fault_of_arguments(entry.function, "the accounts", 1)
-
-
+_BUILT_IN = (
+    Metric("pnl", pnl, higher_is_better=True, unit="money"),
+    Metric("total_return", total_return, higher_is_better=True, unit="fraction"),
+    Metric("annual_return", annual_return, higher_is_better=True, unit="per year"),
+    Metric("sharpe", sharpe, higher_is_better=True, unit="per year"),
+    Metric("sortino", sortino, higher_is_better=True, unit="per year"),
+    Metric("calmar", calmar, higher_is_better=True, unit="per year"),
+    Metric("omega", omega, higher_is_better=True, unit="number"),
+    Metric("sqn", sqn, higher_is_better=True, unit="number"),
+    Metric("max_drawdown", max_drawdown, higher_is_better=False, unit="fraction"),
+    Metric(
+        "max_drawdown_by_bar",
+        max_drawdown_by_bar,
+        higher_is_better=False,
+        unit="fraction",
+    ),
+    Metric(
+        "max_drawdown_length",
+        max_drawdown_length,
+        higher_is_better=False,
+        unit="sessions",
+    ),
+    Metric("value_at_risk", value_at_risk, higher_is_better=False, unit="fraction"),
+    Metric(
+        "conditional_value_at_risk",
+        conditional_value_at_risk,
+        higher_is_better=False,
+        unit="fraction",
+    ),
+    Metric("turnover", turnover, higher_is_better=False, unit="multiple"),
+    Metric("break_even_bps", break_even_bps, higher_is_better=True, unit="bp"),
+    Metric("trades", trades, higher_is_better=False, unit="count"),
+    Metric("hit_rate", hit_rate, higher_is_better=True, unit="fraction"),
+    Metric("exposure", exposure, higher_is_better=False, unit="fraction"),
+    Metric("average_holding", average_holding, higher_is_better=False, unit="bars"),
+    Metric("beta", beta, higher_is_better=False, unit="number"),
+    Metric("alpha", alpha, higher_is_better=True, unit="per year"),
+    Metric(
+        "equal_weight_beta",
+        equal_weight_beta,
+        higher_is_better=False,
+        unit="number",
+    ),
+    Metric(
+        "equal_weight_alpha",
+        equal_weight_alpha,
+        higher_is_better=True,
+        unit="per year",
+    ),
+    Metric("benchmark_beta", benchmark_beta, higher_is_better=False, unit="number"),
+    Metric(
+        "benchmark_alpha",
+        benchmark_alpha,
+        higher_is_better=True,
+        unit="per year",
+    ),
+)
 METRICS: Registry[Metric] = Registry(
-    "metrics",
-    {
-        metric.name: metric
-        for metric in (
-            Metric("pnl", pnl, higher_is_better=True, unit="money"),
-            Metric(
-                "total_return", total_return, higher_is_better=True, unit="fraction"
-            ),
-            Metric(
-                "annual_return", annual_return, higher_is_better=True, unit="per year"
-            ),
-            Metric("sharpe", sharpe, higher_is_better=True, unit="per year"),
-            Metric("sortino", sortino, higher_is_better=True, unit="per year"),
-            Metric("calmar", calmar, higher_is_better=True, unit="per year"),
-            Metric("omega", omega, higher_is_better=True, unit="number"),
-            Metric("sqn", sqn, higher_is_better=True, unit="number"),
-            Metric(
-                "max_drawdown", max_drawdown, higher_is_better=False, unit="fraction"
-            ),
-            Metric(
-                "max_drawdown_by_bar",
-                max_drawdown_by_bar,
-                higher_is_better=False,
-                unit="fraction",
-            ),
-            Metric(
-                "max_drawdown_length",
-                max_drawdown_length,
-                higher_is_better=False,
-                unit="sessions",
-            ),
-            Metric(
-                "value_at_risk", value_at_risk, higher_is_better=False, unit="fraction"
-            ),
-            Metric(
-                "conditional_value_at_risk",
-                conditional_value_at_risk,
-                higher_is_better=False,
-                unit="fraction",
-            ),
-            Metric("turnover", turnover, higher_is_better=False, unit="multiple"),
-            Metric("break_even_bps", break_even_bps, higher_is_better=True, unit="bp"),
-            Metric("trades", trades, higher_is_better=False, unit="count"),
-            Metric("hit_rate", hit_rate, higher_is_better=True, unit="fraction"),
-            Metric("exposure", exposure, higher_is_better=False, unit="fraction"),
-            Metric(
-                "average_holding", average_holding, higher_is_better=False, unit="bars"
-            ),
-            Metric("beta", beta, higher_is_better=False, unit="number"),
-            Metric("alpha", alpha, higher_is_better=True, unit="per year"),
-            Metric(
-                "equal_weight_beta",
-                equal_weight_beta,
-                higher_is_better=False,
-                unit="number",
-            ),
-            Metric(
-                "equal_weight_alpha",
-                equal_weight_alpha,
-                higher_is_better=True,
-                unit="per year",
-            ),
-            Metric(
-                "benchmark_beta", benchmark_beta, higher_is_better=False, unit="number"
-            ),
-            Metric(
-                "benchmark_alpha",
-                benchmark_alpha,
-                higher_is_better=True,
-                unit="per year",
-            ),
-        )
-    },
-    _fault,
+    "metrics", {metric.name: metric for metric in _BUILT_IN}, fault_of_metric
 )
 
 
@@ -423,26 +366,6 @@ def measure(
         beside=beside,
     )
     columns = {metric.name: metric.function(accounts) for metric in METRICS.values()}
-    columns |= {name: _of_plugin(name, accounts) for name in further}
+    columns |= {name: compute_installed(METRICS[name], accounts) for name in further}
     variants = np.array(accounts.variants, dtype=object)
     return pd.DataFrame({"variant": variants, **columns})
-
-
-def _of_plugin(name: str, accounts: Accounts) -> FloatArray:
-    """Compute a metric of an installed package, whose code is not known."""
-    found, fault = np.empty(0), ""
-    try:
-        found = np.asarray(METRICS[name].function(accounts), dtype=np.float64)
-    except BadInput:
-        raise
-    except Exception as error:
-        fault = f"it fails with {type(error).__name__}: {error}"
-    n = len(accounts.variants)
-    if not fault and found.shape != (n,):
-        fault = f"it returned values of shape {found.shape} for {n} variants"
-    if fault:
-        raise BadInput(
-            f"Metric '{name}' of an installed package: {fault}. Update or uninstall "
-            "the package, or take the metric out of rank_by and constraints."
-        )
-    return found
