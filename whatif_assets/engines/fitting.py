@@ -64,9 +64,8 @@ def fit(
     settings
         Settings of the algorithm; others have their defaults.
     seed
-        The same seed gives the same model, to the bit, on any number of cores. If
-        Spark's workers are on several machines, this holds for up to 400,000 rows; with
-        more rows, partial sums arrive in any order, and trees may differ by rounding.
+        The same seed gives the same model, to the bit, on any number of cores; on
+        several machines of a Spark cluster, for up to 400,000 rows.
     spark
         Returns the Spark session; called only if the backend is ``spark``.
     weights
@@ -81,14 +80,13 @@ def fit(
     Returns
     -------
     Model
-        Plain arrays, which need neither Spark nor the library to forecast; except for
-        a user's estimator.
+        Plain arrays, which forecast without Spark or a library, or a user's estimator.
 
     Raises
     ------
     BadInput
-        A name or a setting is unknown or wrong, or a feature or label is NaN or
-        infinite, or shapes do not match, or weights are below 0 or all 0.
+        A name or a setting is wrong, or rows are not finite or not of one length, or
+        weights are below 0 or all 0.
     """
     chosen = find_algorithm(algorithm, base)
     parsed = parse_settings(algorithm, settings, chosen.Settings)

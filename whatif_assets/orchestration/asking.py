@@ -44,9 +44,8 @@ def ask(
 ) -> Answer:
     """Ask how a study's result changes with other settings.
 
-    The question is checked before anything starts. The study is then brought up to
-    date without it, so that what changes is the question's doing. A question that has
-    an answer already, under whatever name, makes no configuration and no trial.
+    The question is checked first. The study is then brought up to date without it, so
+    that what changes is the question's doing. One that was answered makes no new trial.
 
     Parameters
     ----------
@@ -56,7 +55,7 @@ def ask(
         Key of the configuration to start from: ``study.configuration``, which may have
         overrides.
     overrides
-        Other values of its fields; values of the field's type, or as text.
+        Other values of its fields, of the field's type or as text.
     note, author
         Why it is asked, and by whom; kept with the question.
     sealed

@@ -1,8 +1,7 @@
 """The loop over the partitions of a run, shared by all assets of an axis.
 
-One Dagster step computes the assets of an axis, one after the other. With one step per
-asset, a single failed partition would fail the step, and Dagster would then skip the
-assets downstream for every partition.
+One Dagster step computes the assets of an axis. With one step per asset, a single failed
+partition would fail the step, and Dagster would skip all partitions downstream.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ from whatif_assets.sources.secrets import without_secrets
 SECONDS_BETWEEN_LOG_LINES = 5.0
 # How many records may wait for their pictures while the next partitions are computed.
 MOST_WAITING = 2
-# A commit takes longer than the work on many quick partitions: write them in batches.
+# A commit takes longer than the work on many quick partitions, so batches are written.
 SECONDS_BETWEEN_RECORDS = 1.0
 
 

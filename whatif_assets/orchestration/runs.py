@@ -206,13 +206,7 @@ class Runner:
         ]
 
     def rank(self) -> list[str]:
-        """Rank the fresh results of the lake and write the report.
-
-        Returns
-        -------
-        list of str
-            A message for each failure.
-        """
+        """Rank the fresh results and write the report; return a message per failure."""
         assets = JOBS["rank_configurations"]
         left_out = {"holdout_results"} if self._sealed else set()
         chosen = [asset for asset in assets if asset not in left_out]
@@ -225,13 +219,7 @@ class Runner:
         return failures
 
     def report(self) -> list[str]:
-        """Write the report of the results as they are, without ranking or judging.
-
-        Returns
-        -------
-        list of str
-            A message for each failure.
-        """
+        """Write the report of the results as they are; return a message per failure."""
         return self._execute("rank_configurations", ["best_configuration"], {})
 
     def _run_sessions(
@@ -267,11 +255,6 @@ class Runner:
             The asset's name, and the sessions to check.
         again
             Sessions to record again even if they are fresh.
-
-        Returns
-        -------
-        list of str
-            A message for each failure.
         """
         fresh, recorded = Freshness(self._home), self._recorded(asset)
         states = {day.isoformat(): fresh.of(asset, day.isoformat()) for day in sessions}

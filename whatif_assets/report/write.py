@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -91,10 +91,8 @@ def report(home: Home) -> Report:
     outcomes = stacked({name: part.outcome for name, part in parts.items()})
     full = {name: rows for name, rows in ranked.items() if len(rows)}
     chosen = stacked({n: finalists(rows, studies[n]) for n, rows in ranked.items()})
-    equity = DATABASE["equity"].stacked(
-        _details(home, chosen, "daily_pnl", "equity", _with_equity)
-    )
-    details = functools.partial(functools.partial, _details, home, chosen)
+    curves = _details(home, chosen, "daily_pnl", "equity", _with_equity)
+    equity = DATABASE["equity"].stacked(curves)
     known = {name: configurations_of(home, s) for name, s in studies.items()}
     effects = _effects(studies, known, ranked)
     profits = {name: Attributed.of(part.winner) for name, part in parts.items()}
@@ -109,34 +107,54 @@ def report(home: Home) -> Report:
         "states": states_table(fresh),
         "equity": equity,
         "facts": facts_table(home),
-        **{name: details(name, name) for name in DETAILS},
         CONTRIBUTIONS: DATABASE[CONTRIBUTIONS].stacked(
-            attributed.table() for attributed in profits.values()
+            of_winner.table() for of_winner in profits.values()
         ),
         "sensitivity": effects.marginal,
         "sensitivity_pairs": effects.pairs,
         **_of_studies(fresh, studies),
         **forecasts,
-        "trades": details("fills", "trades", lambda fills, _: trades_of(fills)),
+        **_of_finalists(home, chosen),
     }
     versions = [
         write_partition(home, "best_configuration", studies[name], part.outcome, {})
         for name, part in parts.items()
     ]
     build_database(home, tables, outdated_partitions(fresh, known))
-    pages, failures = {}, {}
-    for name, rows in full.items():
-        ranking = home, studies[name], rows, parts[name].winner
+
+    def write_one(name: str) -> Page:
+        ranking = home, studies[name], full[name], parts[name].winner
         shown = effects.of_study(name), of_study(forecasts, name)
         conclusion = parts[name].outcome["conclusion"].iloc[0]
-        try:
-            pages[name] = write_page(*ranking, *shown, conclusion, profits[name])
-        except BadInput as error:  # the other pages are still written
-            failures[name] = str(error)
+        return write_page(*ranking, *shown, conclusion, profits[name])
+
+    pages, failures = _each_page(write_one, full)
     _remove_other_pages(home, pages)
     write_front_page(home)
     version = combined_hash(versions)
     return Report(outcomes, equity, effects.marginal, pages, failures, version)
+
+
+def _of_finalists(home: Home, chosen: pd.DataFrame) -> dict[str, Rows]:
+    """Return functions that read the details of finalists, by table."""
+    details = functools.partial(functools.partial, _details, home, chosen)
+    return {
+        **{name: details(name, name) for name in DETAILS},
+        "trades": details("fills", "trades", lambda fills, _: trades_of(fills)),
+    }
+
+
+def _each_page(
+    write_one: Callable[[str], Page], studies: Iterable[str]
+) -> tuple[dict[str, Page], dict[str, str]]:
+    """Write the page of each study; return the pages, and why others failed."""
+    pages, failures = {}, {}
+    for name in studies:
+        try:
+            pages[name] = write_one(name)
+        except BadInput as error:  # the other pages are still written
+            failures[name] = str(error)
+    return pages, failures
 
 
 def _remove_other_pages(home: Home, written: Collection[str]) -> None:

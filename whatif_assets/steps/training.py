@@ -62,9 +62,7 @@ def train(
     admit: Admit = refuse_leak,
     fitted: FoldFitter | None = None,
 ) -> Trained:
-    """Fit the models of a configuration and write them to the lake.
-
-    Where another configuration has the same models, they are taken from there.
+    """Fit the models of a configuration, or take those of another, and write them.
 
     Parameters
     ----------
@@ -77,8 +75,7 @@ def train(
     admit
         Takes what the leak gate finds before a model is fitted.
     fitted
-        Gives the models of a fold, as `whatif_assets.steps.fitting_ahead.fitted` does;
-        by default they are fitted now.
+        Gives the models of a fold, as `fitting_ahead.fitted` does; else they are fit.
 
     Raises
     ------
@@ -97,18 +94,16 @@ def train(
     tried = _tried_by(home, trained.taken_from)
     hashes = []
     lake.begin(TABLE, key)
-    taken, folds = trained.taken_from, study.folds(home.market)
-    at_once = _folds_at_once(configuration, len(folds), backend)
-    threads = 0 if at_once == 1 else 1
-
-    def _fit(one: tuple[Fold, Examples]) -> tuple[Fold, Examples, Fitted]:
-        make = functools.partial(fitted, one[0]) if fitted else fit_fold
-        ready = _stored(home, taken, one[0])
-        ready = ready or make(study, configuration, one[1], backend, spark, threads)
-        return *one, ready
-
+    taken = trained.taken_from
     sets = _training_sets(home, study, configuration, frame, admit)
-    for fold, examples, ready in fits_ahead(_fit, sets, at_once):
+
+    def fit_one(fold: Fold, examples: Examples, threads: int) -> Fitted:
+        make = functools.partial(fitted, fold) if fitted else fit_fold
+        ready = _stored(home, taken, fold)
+        return ready or make(study, configuration, examples, backend, spark, threads)
+
+    at_once = _folds_at_once(configuration, len(study.folds(home.market)), backend)
+    for fold, examples, ready in _fitted_ahead(fit_one, sets, at_once):
         hashes.append(_write_models(home, key, fold, ready.models, taken))
         trained.note(fold, ready, examples, configuration)
     if trained.scores:
@@ -132,6 +127,20 @@ def _training_sets(
         examples = sets.of(fold)
         admit(probe_examples(study, configuration, frame, fold, examples))
         yield fold, examples
+
+
+def _fitted_ahead(
+    fit_one: Callable[[Fold, Examples, int], Fitted],
+    sets: Iterable[tuple[Fold, Examples]],
+    at_once: int,
+) -> Iterator[tuple[Fold, Examples, Fitted]]:
+    """Fit some folds at a time, on a thread each, or one fold on all threads."""
+    threads = 0 if at_once == 1 else 1
+
+    def _fit(one: tuple[Fold, Examples]) -> tuple[Fold, Examples, Fitted]:
+        return *one, fit_one(*one, threads)
+
+    return fits_ahead(_fit, sets, at_once)
 
 
 def _folds_at_once(configuration: Configuration, folds: int, backend: str) -> int:
