@@ -79,7 +79,9 @@ class Shown:
         """
         found: dict[str, dict[str, str]] = {}
         with self._workspace() as context:
-            for node in _ask(context, STATES):
+            nodes = _ask(context, STATES)
+            assert nodes, "the definitions of the home cannot be loaded"
+            for node in nodes:
                 if not node["isMaterializable"]:
                     continue
                 name = "/".join(node["assetKey"]["path"])

@@ -9,6 +9,7 @@ import dagster as dg
 import pandas as pd
 import pytest
 
+from whatif_assets.home.creation import DEFINITIONS
 from whatif_assets.home.home import Home
 from whatif_assets.orchestration.instances import instance_of
 from whatif_assets.orchestration.observed import observe
@@ -58,6 +59,7 @@ def run_home(tmp_path_factory) -> Path:
         (path / "studies").mkdir(parents=True)
         clean_bars().to_parquet(path / "bars.parquet", index=False)
         (path / "market.yaml").write_text(MARKET)
+        (path / "definitions.py").write_text(DEFINITIONS)
         (path / "studies" / "rules.py").write_text(RULES)
         (path / "studies" / "small.yaml").write_text(STUDY)
         home = Home.open(path)

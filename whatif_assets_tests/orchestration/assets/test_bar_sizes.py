@@ -21,7 +21,7 @@ from whatif_assets_tests.made_once import made_once
 from whatif_assets_tests.undrawn import no_pictures, nothing_drawn
 
 SESSIONS = pd.bdate_range("2018-03-01", "2018-03-16")
-SOME = SESSIONS[2:9]  # some before and some after the change to summer time
+SOME = SESSIONS[2:10]  # some before and some after the change to summer time
 PRICES = ["open", "high", "low", "close", "vwap"]
 CONFIGURATIONS = """
 features:
@@ -117,7 +117,7 @@ MIXED = """
 features:
   - ema: {timeperiod: 3, relative_to: close}
 label: {price: close, horizon: 2, kind: return}
-evaluation: {method: split, train: 4}
+evaluation: {method: split, train: 5}
 configurations:
   linear:
     algorithm: linear
