@@ -1,6 +1,6 @@
 """The loop over the partitions of a run, shared by all assets of an axis.
 
-One Dagster step computes the assets of an axis. With one step per asset, a single failed
+One Dagster step computes the assets of an axis. With one step per asset, one failed
 partition would fail the step, and Dagster would skip all partitions downstream.
 """
 
@@ -93,10 +93,9 @@ def run_stages(
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Compute the assets of an axis for every partition of the run.
 
-    A partition whose inputs are unchanged is reused. Each key that succeeds is
-    recorded separately, with its own metadata and versions, even if other keys fail.
-    The assets that depend on an asset skip the keys that failed in it. If any key
-    failed, the step fails at the end.
+    A partition whose inputs are unchanged is reused. Each key that succeeds is recorded
+    by itself, even if other keys fail. The assets that depend on an asset skip the keys
+    that failed in it. If any key failed, the step fails at the end.
 
     Parameters
     ----------

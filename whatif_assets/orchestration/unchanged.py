@@ -22,6 +22,7 @@ from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.home.home import Home
 from whatif_assets.home.state import Part
 from whatif_assets.orchestration.automation import JOBS
+from whatif_assets.report.page.installed_sections import installed_sections_version
 from whatif_assets.settings.market import MARKET_FILE
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.backend import forced_backend
@@ -97,7 +98,8 @@ class LastRun:
         last = self.instance.event_log_storage.get_maximum_record_id()
         return combined_hash(
             [
-                [asked, today().isoformat(), code_of_everything()],
+                [asked, today().isoformat()],
+                [code_of_everything(), installed_sections_version()],
                 [last, sorted(keys)],
                 sorted(_files(self.home.path)),
             ]
