@@ -369,7 +369,7 @@ def clean(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what a home occupies on disk, and remove what its studies define no more.
+    """Show what a home occupies on disk, and remove what its studies no longer define.
 
     That is the results of configurations and studies that were removed, and tables of
     features that no study reads. Trials and forward records stay.

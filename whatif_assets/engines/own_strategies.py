@@ -173,14 +173,15 @@ def own_files(name: str, base: Path, kind: CodeKind = STRATEGY) -> list[Path]:
         name is not that of a file or module.
     """
     file = _file_of(name, base)
-    if not _source_of(name).endswith(".py") and not _names_module(_source_of(name)):
+    source = _source_of(name)
+    if source and not source.endswith(".py") and not _names_module(source):
         raise BadInput(
             f"{kind.word} {name[:100]!r}: write 'package.module:Class' or "
             "'file.py:Class'."
         )
-    if _source_of(name).endswith(".py"):
+    if source.endswith(".py"):
         _check_place(name, file, base, kind)
-    elif not file.is_file() or _source_of(name).split(".")[0] in plugin_packages():
+    elif not file.is_file() or source.split(".")[0] in plugin_packages():
         return []
     files = local_files(file, folder_of(name, base))
     for own_file in files:

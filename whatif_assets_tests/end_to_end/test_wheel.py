@@ -15,9 +15,9 @@ import pytest
 from whatif_assets_tests.conftest import ROOT
 from whatif_assets_tests.end_to_end.ui import (
     SECONDS_TO_START,
-    _end_group,
-    _is_up,
+    end_group,
     free_port,
+    is_up,
     wait_for,
 )
 from whatif_assets_tests.example_package import PIP, install, install_example
@@ -146,7 +146,7 @@ def test_the_ui_starts(whatif, environment, tmp_path):
         try:
             url = f"http://127.0.0.1:{port}"
             late = "the UI did not start"
-            wait_for(lambda: _is_up(process, url, log), SECONDS_TO_START, late)
+            wait_for(lambda: is_up(process, url, log), SECONDS_TO_START, late)
         finally:
-            _end_group(process)
+            end_group(process)
     assert (tmp_path / "mine_home/.dagster/dagster.yaml").exists()

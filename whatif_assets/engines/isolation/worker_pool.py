@@ -234,7 +234,8 @@ os.register_at_fork(after_in_child=_idle.clear)
 
 
 @atexit.register
-def _stop_all() -> None:
+def stop_idle_workers() -> None:
+    """End the processes that wait for work; the next task begins a new one."""
     with _lock:
         workers = list(_idle)
         _idle.clear()

@@ -14,6 +14,7 @@ from whatif_assets.domain.features import FEATURES, parse_feature
 from whatif_assets.domain.quality import QUALITY_CHECKS, parse_rules, rules_hash
 from whatif_assets.domain.ranking.ranking import Ranking
 from whatif_assets.engines.algorithms import find_algorithm
+from whatif_assets.engines.isolation.worker_pool import stop_idle_workers
 from whatif_assets.engines.strategies import find_strategy
 from whatif_assets.sources import SOURCES
 
@@ -40,6 +41,7 @@ NO_BARS = QualityCheck(lambda: [], "note")
 def installed(tmp_path, monkeypatch):
     """Return a function that installs a package with entry points and a module."""
     monkeypatch.syspath_prepend(str(tmp_path))
+    stop_idle_workers()  # which began without this package
 
     def _install(package: str, points: dict[str, str], code: str = CODE) -> None:
         module = package.replace("-", "_")
