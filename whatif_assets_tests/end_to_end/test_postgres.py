@@ -30,7 +30,7 @@ def test_runs_side_by_side_end_as_one_after_the_other(
         dagster_server(tmp_path, {**variables, **database}) as url,
     ):
         ui = Ui(url, "whatif_assets")
-        assert ui.load_errors() == {}
+        wait_for(lambda: not ui.load_errors(), 120, "the home did not load")
         sessions = ui.partition_keys("price_bars")
         middle = len(sessions) // 2
         done = side_by_side(
