@@ -6,7 +6,6 @@ import os
 
 import dagster as dg
 import pytest
-from dagster._core.instance.ref import InstanceRef
 
 from whatif_assets.domain.base import clock
 from whatif_assets_tests.automation.accelerated import Accelerated, live_on_the_day_of
@@ -72,10 +71,8 @@ def test_the_daemon_carries_each_session_to_the_report_once(tmp_path, monkeypatc
         for number in range(SESSIONS):
             market.reveal()
             the_study_is_run(ui, times=2 + number)
-    instance = dg.DagsterInstance.from_ref(
-        InstanceRef.from_dir(str(history_in(tmp_path)))
-    )
-    with instance:
+    monkeypatch.setenv("DAGSTER_HOME", str(history_in(tmp_path)))
+    with dg.DagsterInstance.get() as instance:
         each_was_computed_once(market, times=1 + SESSIONS)
         nothing_is_missing(market, instance)
         nothing_is_stale(market, instance)
