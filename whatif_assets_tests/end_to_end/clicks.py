@@ -117,7 +117,7 @@ def the_record_has_the_revealed_sessions(page: Page, ui: Ui, home: Home) -> None
     page.goto(f"{ui.url}/locations")
     page.get_by_role("button", name="Reload all").click()
     page.get_by_role("button", name="Reload all").wait_for()
-    run_by_form(page, ui, "run_study", study="kept", sealed="true")
+    run_by_form(page, ui, "bars_to_winner", sealed="true")  # kept ends its own bars
     with duckdb.connect(str(home.database), read_only=True) as database:
         found = database.execute(
             "SELECT session FROM forward_results WHERE study = 'kept' ORDER BY session"
