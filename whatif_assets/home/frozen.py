@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -115,16 +115,24 @@ class FrozenWinner:
 
 def frozen_winners(home: Home) -> list[FrozenWinner]:
     """List all frozen winners of a home's market, each once, the oldest first."""
-    found: dict[str, FrozenWinner] = {}
-    for entry, record in _entries(home):
-        found.setdefault(record.winner, FrozenWinner(home, entry, record))
-    return list(found.values())
+    return list(_first_entries(home, _entries(home)).values())
 
 
 def latest_winners(home: Home) -> dict[str, FrozenWinner]:
     """Return the frozen winner that each study has now, by name of the study."""
-    known = {one.record.winner: one for one in frozen_winners(home)}
-    return {record.study: known[record.winner] for _, record in _entries(home)}
+    entries = _entries(home)  # read once: another run may append meanwhile
+    known = _first_entries(home, entries)
+    return {record.study: known[record.winner] for _, record in entries}
+
+
+def _first_entries(
+    home: Home, entries: Iterable[tuple[Entry, Frozen]]
+) -> dict[str, FrozenWinner]:
+    """Return each frozen winner with its first entry, by its identity."""
+    found: dict[str, FrozenWinner] = {}
+    for entry, record in entries:
+        found.setdefault(record.winner, FrozenWinner(home, entry, record))
+    return found
 
 
 def _entries(home: Home) -> list[tuple[Entry, Frozen]]:

@@ -1,25 +1,59 @@
 """Whether something writes the results of a home, in whatever process.
 
-Writers share a lock of the home, and who removes results holds it alone. The system
-releases the lock of a process that dies.
+Writers share a lock of the home, and who removes results holds it alone. A partition
+has one writer at a time: another run that needs it too waits, and then reuses it. The
+system releases the locks of a process that dies.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.home.home import Home
 
 LOCK = ".in_use"
+PARTITIONS = ".computing"
+# Partitions share this many locks, so that a home has few files of them.
+DIGITS = 2
 
 
 @contextlib.contextmanager
 def writing(home: Home) -> Iterator[None]:
     """Write results of a home; wait while another process removes some."""
-    with _locked(home, fcntl.LOCK_SH):
+    with _locked(home.path / LOCK, fcntl.LOCK_SH):
+        yield
+
+
+@contextlib.contextmanager
+def computing(
+    home: Home, table: str, key: str, say: Callable[[str], None]
+) -> Iterator[None]:
+    """Compute a partition alone; wait while another run computes it.
+
+    Whoever holds one partition must not ask for a second one.
+
+    Parameters
+    ----------
+    home, table, key
+        The partition; the key of an asset without partitions is empty.
+    say
+        Called with a sentence if there is another run to wait for.
+    """
+    folder = home.path / PARTITIONS
+    folder.mkdir(exist_ok=True)
+    path = folder / combined_hash([table, key])[:DIGITS]
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(_locked(path, fcntl.LOCK_EX | fcntl.LOCK_NB))
+        except BlockingIOError:
+            named = f"{table} of {key}" if key else table
+            say(f"{named}: waiting until another run has computed it")
+            stack.enter_context(_locked(path, fcntl.LOCK_EX))
         yield
 
 
@@ -34,7 +68,9 @@ def removing(home: Home) -> Iterator[None]:
     """
     with contextlib.ExitStack() as stack:
         try:
-            stack.enter_context(_locked(home, fcntl.LOCK_EX | fcntl.LOCK_NB))
+            stack.enter_context(
+                _locked(home.path / LOCK, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            )
         except BlockingIOError:
             raise BadInput(
                 f"{home.path}: a run is writing results of this home, so nothing is "
@@ -44,8 +80,8 @@ def removing(home: Home) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _locked(home: Home, operation: int) -> Iterator[None]:
-    with (home.path / LOCK).open("a") as file:
+def _locked(path: Path, operation: int) -> Iterator[None]:
+    with path.open("a") as file:
         fcntl.flock(file, operation)
         try:
             yield

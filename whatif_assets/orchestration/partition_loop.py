@@ -15,7 +15,7 @@ import dagster as dg
 
 from whatif_assets.domain.base.errors import BadInput, faults
 from whatif_assets.home.home import Home
-from whatif_assets.home.in_use import writing
+from whatif_assets.home.in_use import computing, writing
 from whatif_assets.home.manifest import NEW, Manifest
 from whatif_assets.home.run_history import RunEntry, in_words, write_run_history
 from whatif_assets.orchestration.backfills import continues_after
@@ -210,12 +210,13 @@ class _Recorder:
         blocked
             Keys that failed before, each with the table that failed.
         """
-        progress = Progress(self._table, len(task.keys))
+        progress, say = Progress(self._table, len(task.keys)), self._context.log.info
         progress.notify()
         try:
             if step := self._prepared(task, stage):
                 for key in task.keys:
-                    self._attempt(key, step, several=len(task.keys) > 1)
+                    with computing(task.home, self._table, key, say):
+                        self._attempt(key, step, several=len(task.keys) > 1)
                     progress.advance(key)
                     self._log_progress(progress)
         finally:
@@ -226,7 +227,7 @@ class _Recorder:
         for key, before in blocked.items():
             self.left_out.append(key)
             self._record_failure(key, f"not computed, as {before} failed")
-        self._context.log.info(in_words(self._table, self._entries))
+        say(in_words(self._table, self._entries))
 
     def _prepared(self, task: Task, stage: Stage) -> Step | None:
         """Return the step; or fail all keys and return None where it is impossible."""

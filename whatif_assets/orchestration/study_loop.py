@@ -11,7 +11,7 @@ import dagster as dg
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.home.home import Home
-from whatif_assets.home.in_use import writing
+from whatif_assets.home.in_use import computing, writing
 from whatif_assets.home.manifest import Manifest
 from whatif_assets.home.run_history import RunEntry, write_run_history
 from whatif_assets.orchestration.page_link import offer_pictures
@@ -64,7 +64,7 @@ def for_each_study(
     failures: dict[str, str] = {}
     for name, study in studies.items():
         try:
-            with writing(home):
+            with writing(home), computing(home, table, name, context.log.info):
                 entry, shown = _compute_study(context, fresh, study, work, inputs)
         except BadInput as error:
             failures[name] = str(error)

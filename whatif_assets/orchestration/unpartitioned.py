@@ -10,7 +10,7 @@ import dagster as dg
 
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.home.home import Home
-from whatif_assets.home.in_use import writing
+from whatif_assets.home.in_use import computing, writing
 from whatif_assets.home.manifest import Manifest
 from whatif_assets.home.run_history import RunEntry, write_run_history
 from whatif_assets.orchestration.claims import claim_name
@@ -61,9 +61,9 @@ def unpartitioned_result(
         The input is wrong. The failure has the message without a traceback.
     """
     started = time.monotonic()
-    provenance = provenance_of(context, home)
+    provenance, table = provenance_of(context, home), context.asset_key.path[-1]
     try:
-        with writing(home):
+        with writing(home), computing(home, table, "", context.log.info):
             rows, version, metadata = work(home)
     except BadInput as error:
         raise dg.Failure(description=str(error), allow_retries=False) from None

@@ -11,10 +11,11 @@ import pandas as pd
 
 from whatif_assets.domain.accounts.metrics import METRICS
 from whatif_assets.domain.base.errors import BadInput, few
-from whatif_assets.domain.base.hashing import combined_hash
+from whatif_assets.domain.base.hashing import combined_hash, short_hash
 from whatif_assets.domain.ranking.ranking import SCORE, VIOLATES
 from whatif_assets.home.home import Home
 from whatif_assets.home.manifest import Manifest
+from whatif_assets.home.parquet import as_parquet
 from whatif_assets.home.state import Judge, State, Status
 from whatif_assets.home.tables import LAKE
 from whatif_assets.home.what_ifs import what_ifs
@@ -69,6 +70,8 @@ def write_partition(
 ) -> str:
     """Write a study's partition of a table atomically; return its content hash.
 
+    A partition that is the same already stays as it is: other runs may read it.
+
     Parameters
     ----------
     inputs
@@ -76,7 +79,11 @@ def write_partition(
     run_id
         Id of the Dagster run.
     """
-    version = home.lake.write(table, study.name, frame)
+    content = as_parquet(frame, table)
+    made = home.lake.manifest(table, study.name)
+    if made and (made.data_version, made.inputs) == (short_hash(content), inputs):
+        return made.data_version
+    version = home.lake.write_encoded(table, study.name, content)
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     code = inputs.get("code", "")
     manifest = Manifest(version, dict(inputs), len(frame), run_id, code, now, 0.0)
