@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from whatif_assets.domain.bars.adjustments import COLUMNS, DETAIL, Step, Steps, adjusted
-from whatif_assets.home.lake import Lake, not_materialised
+from whatif_assets.home.lake import Lake
+from whatif_assets.home.lake_names import not_materialised
 
 if TYPE_CHECKING:
     from whatif_assets.home.home import Home

@@ -35,11 +35,9 @@ from whatif_assets.home.lake_names import (
     folder_of,
     key_in,
     name_of,
+    not_materialised,
     owner_of,
     pattern_of,
-)
-from whatif_assets.home.lake_names import (
-    not_materialised as not_materialised,
 )
 from whatif_assets.home.manifest import MANIFEST, Manifest, why_computed
 from whatif_assets.home.parquet import (

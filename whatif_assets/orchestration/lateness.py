@@ -64,7 +64,9 @@ def on_time_results(home: Home) -> Iterator[dg.AssetCheckResult]:
     """Yield the result of the check; nothing if no session is due."""
     due = last_due(home, clock.now())
     if due is not None:
-        yield dg.AssetCheckResult(check_name=CHECK, **_outcome(home, due))
+        yield dg.AssetCheckResult(
+            check_name=CHECK, **_outcome(due, lateness(home, due))
+        )
 
 
 def report_lateness(home: Home, instance: dg.DagsterInstance, before: str) -> str:
@@ -90,13 +92,12 @@ def report_lateness(home: Home, instance: dg.DagsterInstance, before: str) -> st
     if late != before:
         key = dg.AssetKey([*home.market.key_prefix, "data_quality"])
         instance.report_runless_asset_event(
-            dg.AssetCheckEvaluation(key, CHECK, **_outcome(home, due))
+            dg.AssetCheckEvaluation(key, CHECK, **_outcome(due, late))
         )
     return late
 
 
-def _outcome(home: Home, due: date) -> dict[str, Any]:
-    late = lateness(home, due)
+def _outcome(due: date, late: str) -> dict[str, Any]:
     return {
         "passed": not late,
         "severity": dg.AssetCheckSeverity.WARN,

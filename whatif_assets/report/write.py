@@ -122,13 +122,13 @@ def report(home: Home) -> Report:
     ]
     build_database(home, tables, outdated_partitions(fresh, known))
 
-    def write_one(name: str) -> Page:
+    def _write_one(name: str) -> Page:
         ranking = home, studies[name], full[name], parts[name].winner
         shown = effects.of_study(name), of_study(forecasts, name)
         conclusion = parts[name].outcome["conclusion"].iloc[0]
         return write_page(*ranking, *shown, conclusion, profits[name])
 
-    pages, failures = _each_page(write_one, full)
+    pages, failures = _each_page(_write_one, full)
     _remove_other_pages(home, pages)
     write_front_page(home)
     version = combined_hash(versions)

@@ -15,7 +15,7 @@ from whatif_assets.domain.models.labels import Label
 from whatif_assets.domain.models.parts import PartModels, with_parts
 from whatif_assets.domain.models.windows import Fold
 from whatif_assets.home.home import Home
-from whatif_assets.home.lake import not_materialised
+from whatif_assets.home.lake_names import not_materialised
 from whatif_assets.home.trial_identity import evaluated_sessions
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.study import Study

@@ -33,7 +33,7 @@ from whatif_assets.domain.models.portable import shares
 from whatif_assets.domain.models.windows import Fold
 from whatif_assets.engines.algorithms import find_algorithm
 from whatif_assets.home.home import Home
-from whatif_assets.home.lake import not_materialised
+from whatif_assets.home.lake_names import not_materialised
 from whatif_assets.home.manifest import Manifest
 from whatif_assets.home.tables import LAKE
 from whatif_assets.settings.configuration import Configuration

@@ -34,7 +34,7 @@ from whatif_assets.engines.strategies import StrategyType, required_features
 from whatif_assets.home.adjusted_bars import AdjustedBars
 from whatif_assets.home.bar_reader import TABLE as BARS
 from whatif_assets.home.home import Home
-from whatif_assets.home.lake import not_materialised
+from whatif_assets.home.lake_names import not_materialised
 from whatif_assets.home.tables import LAKE
 from whatif_assets.home.trial_identity import evaluated_sessions
 from whatif_assets.settings.configuration import Configuration

@@ -21,7 +21,7 @@ from whatif_assets.engines.fitting import fit, fit_parts, fits_ahead, parallel_f
 from whatif_assets.engines.searching import Plan, search
 from whatif_assets.home.damage import DamagedFile
 from whatif_assets.home.home import Home
-from whatif_assets.home.lake import not_materialised
+from whatif_assets.home.lake_names import not_materialised
 from whatif_assets.home.models import decoded_models, encoded_models
 from whatif_assets.home.tables import LAKE
 from whatif_assets.settings.configuration import Configuration
@@ -97,13 +97,13 @@ def train(
     taken = trained.taken_from
     sets = _training_sets(home, study, configuration, frame, admit)
 
-    def fit_one(fold: Fold, examples: Examples, threads: int) -> Fitted:
+    def _fit_one(fold: Fold, examples: Examples, threads: int) -> Fitted:
         make = functools.partial(fitted, fold) if fitted else fit_fold
         ready = _stored(home, taken, fold)
         return ready or make(study, configuration, examples, backend, spark, threads)
 
     at_once = _folds_at_once(configuration, len(study.folds(home.market)), backend)
-    for fold, examples, ready in _fitted_ahead(fit_one, sets, at_once):
+    for fold, examples, ready in _fitted_ahead(_fit_one, sets, at_once):
         hashes.append(_write_models(home, key, fold, ready.models, taken))
         trained.note(fold, ready, examples, configuration)
     if trained.scores:

@@ -14,7 +14,7 @@ from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.domain.selection import Evidence, Holdout, Placebo, Verdict
 from whatif_assets.domain.strategies.benchmark_size import benchmark_in_words
-from whatif_assets.home.lake import not_materialised
+from whatif_assets.home.lake_names import not_materialised
 from whatif_assets.home.ledger_history import History
 from whatif_assets.home.manifest import why_computed
 from whatif_assets.home.tables import LAKE

@@ -208,7 +208,7 @@ class Accounts:
     @functools.cached_property
     def returns(self) -> FloatArray:
         """Simple return of each session; NaN after the first session without money."""
-        from whatif_assets.domain.accounts.paths import returns_of
+        from whatif_assets.domain.accounts.equity_curves import returns_of
 
         return np.asarray(returns_of(*self._path))
 
@@ -218,7 +218,7 @@ class Accounts:
 
         The starting cash is the first peak; without a session, both are NaN.
         """
-        from whatif_assets.domain.accounts.paths import falls
+        from whatif_assets.domain.accounts.equity_curves import falls
 
         if not self.equity.shape[1]:
             undefined = np.full(len(self.variants), np.nan)

@@ -50,12 +50,12 @@ def exit_reasons(
     if strategy not in STRATEGIES:
         return [OWN_RULE] * len(trades)
 
-    def limit(name: str) -> float:
+    def _limit(name: str) -> float:
         return float(settings.get(name) or 0)
 
     gained = _gained(trades)
-    stop, take = limit("stop_loss"), limit("take_profit")
-    flat, longest = limit("flat_before_close"), limit("max_holding")
+    stop, take = _limit("stop_loss"), _limit("take_profit")
+    flat, longest = _limit("flat_before_close"), _limit("max_holding")
     # A stop fills within the bar, before any decision at its close.
     rules = (
         (stop, "stop loss {} %", gained <= -stop + _ROUNDING),
@@ -69,8 +69,8 @@ def exit_reasons(
         for size, words, holds in rules
         if size
     ]
-    trailing = f"trailing stop {format_figures(limit('trailing_stop'))} %"
-    rest = f"{SIGNAL} or {trailing}" if limit("trailing_stop") else SIGNAL
+    trailing = f"trailing stop {format_figures(_limit('trailing_stop'))} %"
+    rest = f"{SIGNAL} or {trailing}" if _limit("trailing_stop") else SIGNAL
     conditions, words = zip(*known)
     return [str(reason) for reason in np.select(conditions, words, rest)]
 

@@ -39,12 +39,12 @@ def read_variant_curves(
         the profit since the start; NaN where it is not known.
     """
     room = min(MOST_ROWS, MOST_NUMBERS // max(1, len(sessions)))
-    best = pd.MultiIndex.from_frame(leaderboard[KEY].head(room))
+    best = leaderboard[KEY].head(room)
     parts = [pd.DataFrame(columns=[day.isoformat() for day in sessions])]
-    for key in best.unique("configuration"):
-        daily = home.lake.read("daily_pnl", key).assign(configuration=key)
-        parts.append(daily.set_index(KEY))
-    return pd.concat(parts[1:] or parts).reindex(best)
+    for key, variants in best.groupby("configuration", sort=False)["variant"]:
+        daily = home.lake.read("daily_pnl", str(key), where_in={"variant": variants})
+        parts.append(daily.assign(configuration=key).set_index(KEY))
+    return pd.concat(parts[1:] or parts).reindex(pd.MultiIndex.from_frame(best))
 
 
 def drawn_variants(content: PageContent) -> str:

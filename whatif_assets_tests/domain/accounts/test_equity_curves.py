@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from whatif_assets.domain.accounts.paths import falls, returns_of
+from whatif_assets.domain.accounts.equity_curves import falls, returns_of
 from whatif_assets.domain.base.arrays import FloatArray
 
 values = st.floats(-50, 200) | st.sampled_from([0.0, 100.0, np.nan])
