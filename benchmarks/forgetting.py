@@ -159,7 +159,7 @@ class Trying:
                 inputs.pop("code")
                 done = backtest_configuration(one.key, home)
                 self._finish("backtest_results", one.key, done, inputs)
-        rank_studies(home, "benchmark")
+        rank_studies(home, Freshness(home), "benchmark")
         winner = winner_of(Freshness(home), study)
         assert winner is not None
         if study.evaluation.holdout:

@@ -23,6 +23,7 @@ from rich.table import Table
 
 from whatif_assets.home.home import Home
 from whatif_assets.report.write import report
+from whatif_assets.steps.freshness import Freshness
 
 STUDY = Path(__file__).parents[1] / "docs/studies/us_minutes.yaml"
 ASSETS = """
@@ -52,7 +53,7 @@ def main() -> None:
         total = time.perf_counter() - started
         with duckdb.connect(str(home / "whatif.duckdb"), read_only=True) as database:
             assets = database.execute(ASSETS).fetchall()
-        page = report(Home.open(home)).pages[STUDY.stem]
+        page = report(Freshness(Home.open(home))).pages[STUDY.stem]
         show("asset", [*assets, ("whole run, start of Python included", total)])
         parts = page.seconds.items()
         show("part of the page", [*parts, ("whole page", sum(page.seconds.values()))])

@@ -29,6 +29,7 @@ from whatif_assets.report.overview import (
 )
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.evaluation import NOTES
+from whatif_assets.steps.freshness import Freshness
 from whatif_assets.steps.leaderboard import CANDIDATE
 
 LEADERBOARD = "leaderboard"
@@ -61,17 +62,18 @@ def print_report(home_path: Path, study: str | None, *, as_json: bool = False) -
     return True
 
 
-def print_result(home: Home, study: Study) -> None:
-    """Print the result of a study after a run, or why there is no new result."""
-    why = why_outdated(home, study)
-    if why:
-        console.print(
-            f"Study {study.name} has no result to show: {why}.",
-            style="red",
-            highlight=False,
-        )
-    else:
-        _print_results(home, study)
+def print_new_results(home: Home, studies: Iterable[Study]) -> None:
+    """Print the results of studies after a run, or why there is no new result."""
+    fresh = Freshness(home)
+    for study in studies:
+        if why := why_outdated(fresh, study):
+            console.print(
+                f"Study {study.name} has no result to show: {why}.",
+                style="red",
+                highlight=False,
+            )
+        else:
+            _print_results(home, study)
 
 
 def open_report(home_path: Path, study: str | None) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from whatif_assets.command_line.result_display import print_result
+from whatif_assets.command_line.result_display import print_new_results
 from whatif_assets.command_line.terminal import console, progress_display, say
 from whatif_assets.orchestration.studies import run_home
 
@@ -46,8 +46,7 @@ def run_studies(
         display=progress_display(),
         agreed=lambda concern: confirmed or _agreed(concern),
     )
-    for finished in ended.studies:
-        print_result(ended.home, finished)
+    print_new_results(ended.home, ended.studies)
     for fault in ended.left_out:
         console.print(f"Left out: {fault}", highlight=False)
     for failure in ended.failures:

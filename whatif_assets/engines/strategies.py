@@ -209,8 +209,10 @@ def find_strategy(
             f"Strategy '{name}' does not exist; "
             + allowed("strategies", BUILT_IN, name, MORE)
         )
-    own_params = not issubclass(strategy, (TradingRule, RebalancingRule))
-    model = settings_of_params(strategy) if own_params else strategy.Settings
+    if issubclass(strategy, (TradingRule, RebalancingRule)):
+        return StrategyType(name, base, strategy, strategy.Settings)
+    # A class is hashable, which mypy does not see in one of an untyped package.
+    model = settings_of_params(strategy)  # type: ignore[arg-type]
     return StrategyType(name, base, strategy, model)
 
 

@@ -14,6 +14,7 @@ from whatif_assets.orchestration.dagster_private import (
 )
 from whatif_assets.orchestration.lateness import report_lateness
 from whatif_assets.orchestration.observed import observe
+from whatif_assets.steps.freshness import Freshness
 
 SECONDS_BETWEEN_CHECKS = 30
 JOBS = {
@@ -81,7 +82,7 @@ def register_configurations(
         ]
         for line in warnings:
             context.log.warning(line)
-        observe(home, context.instance)
+        observe(Freshness(home), context.instance)
         late = report_lateness(home, context.instance, context.cursor or "")
         requests: list[Any] = []
         if changes.add:

@@ -182,9 +182,8 @@ def observed_assets(
 
 
 def observe(
-    home: Home,
+    fresh: Freshness,
     instance: dg.DagsterInstance,
-    backend: str = "",
     of: Iterable[str] | None = None,
     keys: Collection[str] = (),
 ) -> None:
@@ -192,19 +191,16 @@ def observe(
 
     Parameters
     ----------
-    home
-        The home whose settings, code, source and lake are hashed.
+    fresh
+        The states of the home whose settings, code, source and lake are hashed.
     instance
         The instance to record in.
-    backend
-        Overrides where models are fitted; empty for no override.
     of
         Names of the assets that are about to be computed: only their inputs are
         checked. By default all observed assets that were recorded before are checked.
     keys
         Partitions of these assets.
     """
-    fresh = Freshness(home, backend)
     with batched_events(instance):
         if of is None:
             for name in OBSERVED:

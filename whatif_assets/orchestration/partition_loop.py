@@ -39,6 +39,7 @@ from whatif_assets.orchestration.resources import Compute
 from whatif_assets.orchestration.storage import batched_events
 from whatif_assets.report.drawing import Picture, start_drawing_process
 from whatif_assets.sources.secrets import without_secrets
+from whatif_assets.steps.freshness import Freshness
 
 SECONDS_BETWEEN_LOG_LINES = 5.0
 # How many records may wait for their pictures while the next partitions are computed.
@@ -115,7 +116,8 @@ def run_stages(
     """
     keys = _claimed_keys(context, home)
     chosen = {key.path[-1]: key for key in context.selected_asset_keys}
-    observe(home, context.instance, compute.forced_backend, of=chosen, keys=keys)
+    fresh = Freshness(home, compute.forced_backend)
+    observe(fresh, context.instance, of=chosen, keys=keys)
     recorders: list[_Recorder] = []
     failed: dict[str, str] = {}
     for stage in stages:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
 import dagster as dg
@@ -100,3 +102,23 @@ def _refuse_non_session(home: Home, key: str) -> None:
             description=f"{key!r} is not a date; write a session as YYYY-MM-DD.",
             allow_retries=False,
         ) from None
+
+
+def ranges(keys: Sequence[str], order: Sequence[str]) -> list[tuple[str, str]]:
+    """Group keys into contiguous ranges; return the first and last key of each.
+
+    Parameters
+    ----------
+    keys
+        Keys to group; each one is in ``order``.
+    order
+        All partition keys, in the order of the partitions.
+    """
+    position = {key: number for number, key in enumerate(order)}
+    numbers = sorted(position[key] for key in keys)
+    groups = itertools.groupby(enumerate(numbers), key=lambda pair: pair[1] - pair[0])
+    found = []
+    for _, group in groups:
+        members = [number for _, number in group]
+        found.append((order[members[0]], order[members[-1]]))
+    return found

@@ -28,7 +28,7 @@ from whatif_assets.orchestration.dagster_private import (
     ASSET_PARTITION_RANGE_START_TAG,
 )
 from whatif_assets.orchestration.observed import observe
-from whatif_assets.orchestration.partitions import configuration_partitions
+from whatif_assets.orchestration.partitions import configuration_partitions, ranges
 from whatif_assets.orchestration.records import recorded_versions
 from whatif_assets.orchestration.resources import Compute
 from whatif_assets.orchestration.run_failures import failures_of
@@ -72,6 +72,7 @@ class Runner:
         self._home, self._instance, self._sealed = home, instance, sealed
         self._done: dict[str, list[RunEntry]] = {}
         self._moved: set[str] = set()
+        self._known: Freshness | None = None
         _silence()
         self._definitions = chain_of(home)
         self._prefix = home.market.prefix
@@ -92,6 +93,7 @@ class Runner:
             self._say("Nothing has changed since the last run.")
             return [line for study in studies for line in self._losses(study)]
         self._update_keys()
+        self._known = None
         failures: list[str] = []
         for study in studies:
             try:
@@ -101,7 +103,7 @@ class Runner:
         for asset in JOBS["evaluate_configurations"]:
             self._print_runs(asset)
         failures += self.rank()
-        observe(self._home, self._instance, forced_backend())
+        self._observe()
         if not failures:
             last.keep()
         return list(dict.fromkeys(failures))
@@ -114,11 +116,16 @@ class Runner:
         list of str
             A message for each failure.
         """
+        self._known = None
         failures: list[str] = []
         for study in studies:
             failures += self._refresh(study)
-        observe(self._home, self._instance, forced_backend())
+        self._observe()
         return list(dict.fromkeys(failures))
+
+    def _observe(self) -> None:
+        """Record new versions of what the chain reads and Dagster cannot see."""
+        observe(Freshness(self._home, forced_backend()), self._instance)
 
     def _refresh(self, study: Study) -> list[str]:
         """Compute a study's sessions, and report the bars that were left out."""
@@ -165,7 +172,7 @@ class Runner:
 
     def _fit_ahead(self, study: Study, on_spark: Sequence[Configuration]) -> None:
         """Start to fit the Spark models that are stale and cannot be copied."""
-        fresh = Freshness(self._home)
+        fresh = self._states()
         waiting: dict[str, Configuration] = {}
         for configuration in on_spark:
             key = configuration.key
@@ -185,7 +192,7 @@ class Runner:
         Usually all sessions are fresh, so that one run computes all assets. Assets that
         cannot be computed for the same configurations have runs of their own.
         """
-        fresh, assets = Freshness(self._home), JOBS["evaluate_configurations"]
+        fresh, assets = self._states(), JOBS["evaluate_configurations"]
         waiting: dict[str, set[str]] = {}
         blocked: dict[str, list[str]] = {}
         for key in (configuration.key for configuration in configurations):
@@ -256,7 +263,7 @@ class Runner:
         again
             Sessions to record again even if they are fresh.
         """
-        fresh, recorded = Freshness(self._home), self._recorded(asset)
+        fresh, recorded = self._states(), self._recorded(asset)
         states = {day.isoformat(): fresh.of(asset, day.isoformat()) for day in sessions}
         is_fresh = {key for key, state in states.items() if state.is_fresh}
         manifests = {key: fresh.home.lake.manifest(asset, key) for key in is_fresh}
@@ -335,10 +342,17 @@ class Runner:
             failures += self._execute(job, assets, tags)
         return failures
 
+    def _states(self) -> Freshness:
+        """Return the states of the home after the last job; they are found once."""
+        if self._known is None:
+            self._known = Freshness(self._home)
+        return self._known
+
     def _execute(
         self, job: str, assets: Sequence[str], tags: dict[str, str]
     ) -> list[str]:
         """Run a job, or some of its assets; return a message for each failure."""
+        self._known = None  # the job changes what is fresh
         result = self._definitions.resolve_job_def(
             f"{self._prefix}{job}"
         ).execute_in_process(
@@ -365,26 +379,6 @@ def _about(assets: Sequence[str], tags: Mapping[str, str]) -> str:
     ends = list(dict.fromkeys(tags[name] for name in RANGE if name in tags))
     named = ", ".join(assets)
     return f"{named} of {' to '.join(ends)}" if ends else named
-
-
-def ranges(keys: Sequence[str], order: Sequence[str]) -> list[tuple[str, str]]:
-    """Group keys into contiguous ranges; return the first and last key of each.
-
-    Parameters
-    ----------
-    keys
-        Keys to group; each one is in ``order``.
-    order
-        All partition keys, in the order of the partitions.
-    """
-    position = {key: number for number, key in enumerate(order)}
-    numbers = sorted(position[key] for key in keys)
-    groups = itertools.groupby(enumerate(numbers), key=lambda pair: pair[1] - pair[0])
-    found = []
-    for _, group in groups:
-        members = [number for _, number in group]
-        found.append((order[members[0]], order[members[-1]]))
-    return found
 
 
 def _silence() -> None:

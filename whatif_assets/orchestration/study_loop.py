@@ -56,8 +56,8 @@ def for_each_study(
         failed studies with their reasons.
     """
     table = context.asset_key.path[-1]
-    provenance = provenance_of(context, home)
     studies, fresh = home.studies(), Freshness(home)
+    provenance = provenance_of(context, home, fresh)
     progress = Progress(table, len(studies))
     entries: list[RunEntry] = []
     metadata: dict[str, Any] = {}

@@ -17,12 +17,22 @@ from whatif_assets.orchestration.claims import claim_name
 from whatif_assets.orchestration.observed import observe
 from whatif_assets.orchestration.page_link import offer_pictures
 from whatif_assets.orchestration.records import Provenance, metadata_values, now
+from whatif_assets.steps.freshness import Freshness
 
 
-def provenance_of(context: dg.AssetExecutionContext, home: Home) -> Provenance:
+def provenance_of(
+    context: dg.AssetExecutionContext, home: Home, fresh: Freshness
+) -> Provenance:
     """Capture the versions that an asset without partitions reads now.
 
     Call it before the work of the asset.
+
+    Parameters
+    ----------
+    context, home
+        The asset's context, and the home.
+    fresh
+        The states of the home from which the work starts.
 
     Raises
     ------
@@ -34,14 +44,14 @@ def provenance_of(context: dg.AssetExecutionContext, home: Home) -> Provenance:
     except BadInput as error:
         raise dg.Failure(description=str(error), allow_retries=False) from None
     key = context.asset_key
-    observe(home, context.instance, of=[key.path[-1]])
+    observe(fresh, context.instance, of=[key.path[-1]])
     return Provenance.now(context.instance, context.assets_def.specs_by_key[key])
 
 
 def unpartitioned_result(
     context: dg.AssetExecutionContext,
     home: Home,
-    work: Callable[[Home], tuple[int, str, dict[str, Any]]],
+    work: Callable[[Freshness], tuple[int, str, dict[str, Any]]],
 ) -> dg.MaterializeResult[None]:
     """Compute an asset without partitions, and record it.
 
@@ -52,19 +62,19 @@ def unpartitioned_result(
     home
         The home.
     work
-        Computes and writes the asset of a home; returns the number of rows, the data
-        version and the metadata.
+        Computes and writes the asset of a home, given its states before; returns the
+        number of rows, the data version and the metadata.
 
     Raises
     ------
     dagster.Failure
         The input is wrong. The failure has the message without a traceback.
     """
-    started = time.monotonic()
-    provenance, table = provenance_of(context, home), context.asset_key.path[-1]
+    started, fresh = time.monotonic(), Freshness(home)
+    provenance, table = provenance_of(context, home, fresh), context.asset_key.path[-1]
     try:
         with writing(home), computing(home, table, "", context.log.info):
-            rows, version, metadata = work(home)
+            rows, version, metadata = work(fresh)
     except BadInput as error:
         raise dg.Failure(description=str(error), allow_retries=False) from None
     seconds = round(time.monotonic() - started, 3)

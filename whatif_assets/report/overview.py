@@ -17,11 +17,20 @@ LEADERBOARD = "leaderboard"
 NO_RUN = "not run yet"
 
 
-def why_outdated(home: Home, study: Study) -> str:
-    """Return why the database does not have the current results; empty if it has."""
+def why_outdated(fresh: Freshness, study: Study) -> str:
+    """Return why the database does not have the current results; empty if it has.
+
+    Parameters
+    ----------
+    fresh
+        The states of the home.
+    study
+        One of its studies.
+    """
+    home = fresh.home
     if not home.database.exists():
         return f"{home.database} was not written"
-    state = Freshness(home).of(LEADERBOARD, study.name)
+    state = fresh.of(LEADERBOARD, study.name)
     if not state.is_fresh:
         return f"its leaderboard is {state}"
     manifest = home.lake.manifest(LEADERBOARD, study.name)
@@ -33,7 +42,7 @@ def why_outdated(home: Home, study: Study) -> str:
 
 def outdated_note(home: Home, study: Study) -> str:
     """Say that the result of a study is out of date, and why; empty if it is not."""
-    why = why_outdated(home, study)
+    why = why_outdated(Freshness(home), study)
     if not why or not home.database.exists():
         return ""
     written = datetime.fromtimestamp(home.database.stat().st_mtime, timezone.utc)
@@ -73,11 +82,11 @@ def studies_table(home: Home) -> pd.DataFrame:
         ``best``, the best configuration, and ``verdict`` on it, empty if there is none;
         and ``problem``, what is wrong with the file. Wrong files come last.
     """
-    found = _outcomes(home)
+    found, fresh = _outcomes(home), Freshness(home)
     rows = []
     for name, study in home.studies().items():
         outcome = found.get(name, {})
-        state = why_outdated(home, study) if outcome else NO_RUN
+        state = why_outdated(fresh, study) if outcome else NO_RUN
         rows.append(
             {
                 "study": name,

@@ -73,19 +73,23 @@ class Report:
     data_version: str
 
 
-def report(home: Home) -> Report:
+def report(fresh: Freshness) -> Report:
     """Choose the winners, and write the home's DuckDB file and a page for each study.
 
     Stale results are left out; the report gives the reason instead. A page that cannot
     be written is listed in `Report.failures`.
+
+    Parameters
+    ----------
+    fresh
+        The states of the home.
 
     Raises
     ------
     BadInput
         The database cannot be written.
     """
-    fresh = Freshness(home)
-    studies = home.studies()
+    home, studies = fresh.home, fresh.home.studies()
     parts = {name: results_of(fresh, study) for name, study in studies.items()}
     ranked = {name: part.ranking for name, part in parts.items()}
     outcomes = stacked({name: part.outcome for name, part in parts.items()})

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -42,22 +43,54 @@ class FreshResults:
 
     Attributes
     ----------
-    rows
-        One row per variant: study, configuration, variant, role, settings, metrics,
-        and the plateau score.
+    home, study, configurations
+        The home, the study, and its configurations and what-ifs.
     versions
         Data versions of the results that count, by configuration.
     left_out
         States of the other configurations, by key; they say why none counts.
-    same_as
-        Configurations whose variants all repeat those of an earlier configuration, and
-        the key of that configuration: equal settings count once, whatever their name.
     """
 
-    rows: pd.DataFrame
+    home: Home
+    study: Study
+    configurations: Sequence[Configuration]
     versions: Mapping[str, str]
     left_out: Mapping[str, State]
-    same_as: Mapping[str, str]
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        """One row per variant: study, configuration, variant, role, settings, metrics.
+
+        The plateau score follows. Rows are read when they are asked for, since most
+        callers only want to know which results count.
+        """
+        return self._each_content_once[0]
+
+    @property
+    def same_as(self) -> Mapping[str, str]:
+        """Configurations that only repeat the variants of an earlier configuration.
+
+        By their key, the key of that configuration: equal settings count once,
+        whatever their name.
+        """
+        return self._each_content_once[1]
+
+    @functools.cached_property
+    def _each_content_once(self) -> tuple[pd.DataFrame, Mapping[str, str]]:
+        frames = [_rows_of(self.home, key) for key in self.versions]
+        if not frames:
+            return LAKE[BOARD].empty(), {}
+        rows, same_as = _each_content_once(pd.concat(frames, ignore_index=True))
+        rows.insert(0, "study", self.study.name)
+        rows[PLATEAU] = plateaus(self.study, self.configurations, rows)
+        return rows, same_as
+
+
+def _rows_of(home: Home, key: str) -> pd.DataFrame:
+    """Read the results of a configuration, one row per variant."""
+    frame = home.lake.read(RESULTS, key)
+    frame.insert(0, "configuration", key)
+    return frame
 
 
 def write_partition(
@@ -119,8 +152,7 @@ def fresh_results(fresh: Judge, study: Study) -> FreshResults:
     study
         The study.
     """
-    home = fresh.home
-    frames, versions = [], {}
+    home, versions = fresh.home, dict[str, str]()
     left_out = {
         key: State(Status.MISSING, fault)
         for key, fault in home.resolve(study).faults.items()
@@ -132,18 +164,9 @@ def fresh_results(fresh: Judge, study: Study) -> FreshResults:
         manifest = home.lake.manifest(RESULTS, key)
         if not state.is_fresh or manifest is None:
             left_out[key] = state
-            continue
-        versions[key] = manifest.data_version
-        frame = home.lake.read(RESULTS, key)
-        frame.insert(0, "configuration", key)
-        frames.append(frame)
-    rows = pd.concat(frames, ignore_index=True) if frames else LAKE[BOARD].empty()
-    same_as: dict[str, str] = {}
-    if frames:
-        rows, same_as = _each_content_once(rows)
-        rows.insert(0, "study", study.name)
-        rows[PLATEAU] = plateaus(study, configurations, rows)
-    return FreshResults(rows, versions, left_out, same_as)
+        else:
+            versions[key] = manifest.data_version
+    return FreshResults(home, study, configurations, versions, left_out)
 
 
 def _each_content_once(rows: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:

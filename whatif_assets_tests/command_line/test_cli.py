@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from whatif_assets.command_line.cli import app
-from whatif_assets.command_line.result_display import print_result
+from whatif_assets.command_line.result_display import print_new_results
 from whatif_assets.command_line.terminal import console, show_problem
 from whatif_assets.home.home import Home
 from whatif_assets_tests.conftest import TINY_STUDY
@@ -124,7 +124,7 @@ def test_an_old_result_is_shown_as_old_or_not_at_all(copied_home, capsys):
     assert result.output.startswith("Out of date: this result was made on ")
     assert "Result of tiny" in result.output
     home = Home.open(copied_home)
-    print_result(home, home.study("tiny"))
+    print_new_results(home, [home.study("tiny")])
     shown = capsys.readouterr().out
     assert "Study tiny has no result to show: its leaderboard is stale" in shown
     assert "Result of tiny" not in shown

@@ -14,6 +14,7 @@ from whatif_assets.home.home import Home
 from whatif_assets.orchestration.instances import instance_of
 from whatif_assets.orchestration.observed import observe
 from whatif_assets.orchestration.runs import Runner
+from whatif_assets.steps.freshness import Freshness
 from whatif_assets_tests.domain.quality.clean_bars import clean_bars
 from whatif_assets_tests.graphql import Shown
 from whatif_assets_tests.lake_files import folder_of
@@ -83,7 +84,7 @@ def source(home) -> Path:
 
 def stale(home: Home, instance: dg.DagsterInstance) -> dict[str, set[str]]:
     """Return what is shown as stale after the sensor has run, by asset."""
-    observe(home, instance)
+    observe(Freshness(home), instance)
     shown = Shown(home.path, instance).stale()
     assert {state for states in shown.values() for state in states.values()} <= {
         "STALE"

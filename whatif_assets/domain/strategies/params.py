@@ -44,6 +44,8 @@ class Params(BaseModel):
         return dict(self)
 
 
+# Cached, because a run asks for the same strategies again and again.
+@functools.lru_cache(maxsize=256)
 def settings_of_params(strategy: type[bt.Strategy]) -> type[BaseModel]:
     """Build the settings model of a strategy from its Backtrader params.
 

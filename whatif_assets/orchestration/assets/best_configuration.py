@@ -23,6 +23,7 @@ from whatif_assets.report.plots import (
 from whatif_assets.report.write import Report, report
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.code_versions import CODE_VERSIONS
+from whatif_assets.steps.freshness import Freshness
 
 CODE_VERSION = CODE_VERSIONS["best_configuration"]
 
@@ -47,14 +48,14 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
         return unpartitioned_result(
             context,
             home.open(),
-            lambda opened: report_best(opened, context.instance),
+            lambda fresh: report_best(fresh, context.instance),
         )
 
     return best_configuration
 
 
 def report_best(
-    home: Home, instance: dg.DagsterInstance
+    fresh: Freshness, instance: dg.DagsterInstance
 ) -> tuple[int, str, dict[str, Any]]:
     """Name the best configuration of every study, write its page and the database.
 
@@ -68,7 +69,7 @@ def report_best(
     BadInput
         The database or the pages of some studies cannot be written.
     """
-    found: Report = report(home)
+    home, found = fresh.home, report(fresh)
     studies = home.studies()
     metadata: dict[str, Any] = {"database": str(home.database)}
     for row in found.best.to_dict("records"):

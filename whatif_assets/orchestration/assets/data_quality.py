@@ -67,7 +67,7 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
         found = findings_of(opened)
         failures = failures_of_backfill(context, opened, ("price_bars", "features"))
         if not failures:
-            yield unpartitioned_result(context, opened, lambda opened: described(found))
+            yield unpartitioned_result(context, opened, lambda _: described(found))
         yield from quality_results(found, opened.market.rules)
         tables = {"features": probed(opened.lake, "features")}
         yield from probe_results(opened.lake, [FEATURES_PROBE], tables)

@@ -39,8 +39,9 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         """Read the facts of the market, and check them."""
         described: list[pd.DataFrame] = []
+        opened = home.open()
         yield unpartitioned_result(
-            context, home.open(), lambda home: collect(home, described)
+            context, opened, lambda _: collect(opened, described)
         )
         yield from (check_result(name, described[0]) for name in FACT_CHECKS)
 

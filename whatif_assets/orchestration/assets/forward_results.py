@@ -23,6 +23,7 @@ from whatif_assets.steps.forward import (
     record_forward,
     winners_table,
 )
+from whatif_assets.steps.freshness import Freshness
 
 CHECK = "forward_record"
 SHOWN = ("session", "session_return", "cumulative", "band_low", "band_high", "state")
@@ -62,10 +63,10 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
         """Record the new sessions of all frozen winners, and judge the records."""
         opened, faults = home.open(), {}
 
-        def _work(home: Home) -> tuple[int, str, dict[str, Any]]:
-            done = record_forward(home)
+        def _work(_: Freshness) -> tuple[int, str, dict[str, Any]]:
+            done = record_forward(opened)
             faults.update({study: one.fault for study, one in done.items()})
-            return described(home)
+            return described(opened)
 
         yield unpartitioned_result(context, opened, _work)
         yield judged(opened, {study: why for study, why in faults.items() if why})

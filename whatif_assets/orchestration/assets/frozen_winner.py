@@ -38,7 +38,7 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
     return frozen_winner
 
 
-def freeze_all(home: Home) -> tuple[int, str, dict[str, Any]]:
+def freeze_all(fresh: Freshness) -> tuple[int, str, dict[str, Any]]:
     """Freeze the winner of every study with a fresh verdict; others keep theirs.
 
     Returns
@@ -46,7 +46,7 @@ def freeze_all(home: Home) -> tuple[int, str, dict[str, Any]]:
     tuple
         The number of frozen winners, the data version and the metadata.
     """
-    fresh = Freshness(home)
+    home = fresh.home
     for name, study in home.studies().items():
         judged = fresh.of("verdicts", name).is_fresh
         if judged and (winner := winner_of(fresh, study)):

@@ -45,25 +45,34 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, home: HomeResource
     ) -> dg.MaterializeResult[None]:
         """Rank the variants of all studies."""
+        opened = home.open()
         return unpartitioned_result(
             context,
-            home.open(),
-            lambda opened: rank_studies(opened, context.run.run_id),
+            opened,
+            lambda fresh: rank_studies(opened, fresh, context.run.run_id),
         )
 
     return leaderboard
 
 
-def rank_studies(home: Home, run_id: str) -> tuple[int, str, dict[str, Any]]:
+def rank_studies(
+    home: Home, fresh: Freshness, run_id: str
+) -> tuple[int, str, dict[str, Any]]:
     """Rank the variants of every study and write the rankings to the lake.
+
+    Parameters
+    ----------
+    home, fresh
+        The home, and its states.
+    run_id
+        Id of the Dagster run.
 
     Returns
     -------
     tuple
         The number of rows, the data version and the metadata.
     """
-    fresh, metadata = Freshness(home), dict[str, Any]()
-    rows, versions = 0, []
+    rows, versions, metadata = 0, list[str](), dict[str, Any]()
     for name, study in home.studies().items():
         found = fresh.results(study)
         ranking = ranked(found, study)

@@ -60,7 +60,7 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
         failures = failures_of_backfill(context, opened, TABLES)
         if not failures:
             yield unpartitioned_result(
-                context, opened, lambda home: described(home, keys)
+                context, opened, lambda _: described(opened, keys)
             )
         yield from probe_results(opened.lake, ABOUT, keys)
         if failures:

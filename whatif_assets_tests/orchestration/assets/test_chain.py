@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from dagster._core.errors import DagsterExecutionInterruptedError
 
-from whatif_assets.command_line.result_display import print_result
+from whatif_assets.command_line.result_display import print_new_results
 from whatif_assets.command_line.studies import run_studies
 from whatif_assets.home.creation import set_up
 from whatif_assets.home.home import Home
@@ -21,8 +21,10 @@ from whatif_assets.home.lake import Lake
 from whatif_assets.home.probe_findings import kept_probes
 from whatif_assets.orchestration.assets.backtest_results import sensitivity_pictures
 from whatif_assets.orchestration.assets.best_configuration import report_best
+from whatif_assets.orchestration.partitions import ranges
 from whatif_assets.orchestration.records import as_metadata
-from whatif_assets.orchestration.runs import Runner, ranges
+from whatif_assets.orchestration.runs import Runner
+from whatif_assets.steps.freshness import Freshness
 from whatif_assets_tests.conftest import TINY_STUDY
 from whatif_assets_tests.lake_files import folder_of
 
@@ -229,7 +231,7 @@ def test_the_ui_can_hand_out_the_page(copied_home, tmp_path):
     home = Home.open(copied_home)
     (tmp_path / "history").mkdir()
     with dg.DagsterInstance.local_temp(str(tmp_path / "history")) as instance:
-        _, _, metadata = report_best(home, instance)
+        _, _, metadata = report_best(Freshness(home), instance)
         copy = instance.compute_log_manager.get_captured_local_path(
             ["reports", "tiny"], "html"
         )
@@ -240,7 +242,7 @@ def test_the_ui_can_hand_out_the_page(copied_home, tmp_path):
 
 def test_main_plots_stand_in_the_metadata(copied_home):
     with dg.DagsterInstance.ephemeral() as instance:
-        _, _, metadata = report_best(Home.open(copied_home), instance)
+        _, _, metadata = report_best(Freshness(Home.open(copied_home)), instance)
     for name in ("plot", "drawdown", "costs"):
         shown = as_metadata(metadata[f"tiny_{name}"])
         assert "data:image/png;base64," in shown.value
@@ -437,7 +439,7 @@ def test_where_no_variant_meets_the_constraints_all_say_why(copied_home, capsys)
     home = Home.open(copied_home)
     with dg.DagsterInstance.ephemeral() as instance:
         assert Runner(home, instance).run(home.study("tiny")) == []
-        _, _, metadata = report_best(home, instance)
+        _, _, metadata = report_best(Freshness(home), instance)
     why = "trades >= 1000000000 is met by 0"
     assert why in metadata["tiny_conclusion"]
     (row,) = query(copied_home, "SELECT * FROM best_configuration").to_dict("records")
@@ -448,7 +450,7 @@ def test_where_no_variant_meets_the_constraints_all_say_why(copied_home, capsys)
     assert set(rows["violates"]) == {"trades >= 1000000000"}
     expected = (rows["sharpe"] - 2 * rows["max_drawdown"]).to_numpy()
     assert rows["score"].to_numpy() == pytest.approx(expected, nan_ok=True)
-    print_result(home, home.study("tiny"))
+    print_new_results(home, [home.study("tiny")])
     printed = " ".join(capsys.readouterr().out.split())
     assert "trades >= 1000000000 is met by 0" in printed.replace("│", "")
 

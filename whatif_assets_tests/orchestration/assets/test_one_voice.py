@@ -11,9 +11,10 @@ import dagster as dg
 import duckdb
 import pytest
 
-from whatif_assets.command_line.result_display import print_result
+from whatif_assets.command_line.result_display import print_new_results
 from whatif_assets.home.home import Home
 from whatif_assets.orchestration.assets.best_configuration import report_best
+from whatif_assets.steps.freshness import Freshness
 
 
 def rewritten(home: Home, table: str, **changed: object) -> None:
@@ -66,7 +67,7 @@ def test_all_four_say_the_same(case: str, copied_home: Path, capsys) -> None:
     change(Home.open(copied_home))
     home = Home.open(copied_home)
     with dg.DagsterInstance.ephemeral() as instance:
-        _, _, metadata = report_best(home, instance)
+        _, _, metadata = report_best(Freshness(home), instance)
     with duckdb.connect(str(home.database), read_only=True) as connection:
         query = "SELECT * FROM best_configuration"
         (row,) = connection.execute(query).df().to_dict("records")
@@ -74,7 +75,7 @@ def test_all_four_say_the_same(case: str, copied_home: Path, capsys) -> None:
     assert lines[0].startswith(opening)
     if isinstance(row["reasons"], str):
         lines += row["reasons"].split("\n")
-    print_result(home, home.study("tiny"))
+    print_new_results(home, [home.study("tiny")])
     page = home.page("tiny").read_text(encoding="utf-8")
     told = [
         capsys.readouterr().out,
