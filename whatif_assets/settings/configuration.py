@@ -141,7 +141,7 @@ class Configuration:
         return Variant(
             id=id,
             settings={**self.strategy_settings, **swept},
-            costs=replace(self.costs, **costs),
+            costs=replace(self.costs, **costs) if costs else self.costs,
             account=self.account,
             **money,
         )

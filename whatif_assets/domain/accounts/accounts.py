@@ -213,6 +213,27 @@ class Accounts:
         return np.asarray(returns_of(*self._path))
 
     @functools.cached_property
+    def mean_return(self) -> FloatArray:
+        """Mean session return; NaN without a session."""
+        return np.asarray(self.returns.mean(axis=1))
+
+    @functools.cached_property
+    def losses(self) -> FloatArray:
+        """Session returns, with 0 for those above 0."""
+        return np.minimum(self.returns, 0.0)
+
+    @functools.cached_property
+    def extremes(self) -> tuple[FloatArray, FloatArray]:
+        """Lowest and highest session return; NaN if any is, or without a session."""
+        from whatif_assets.domain.accounts.equity_curves import extremes
+
+        if not self.returns.shape[1]:
+            undefined = np.full(len(self.variants), np.nan)
+            return undefined, undefined
+        least, greatest = extremes(self.returns)
+        return least, greatest
+
+    @functools.cached_property
     def falls(self) -> tuple[FloatArray, FloatArray]:
         """Deepest fall from a peak as a fraction of it, and the longest, in sessions.
 

@@ -46,6 +46,35 @@ def falls(start: Any, equity: Any) -> tuple[Any, Any]:
 
 
 @_compiled
+def extremes(rows: Any) -> tuple[Any, Any]:
+    """Find the least and the greatest value of each row.
+
+    Parameters
+    ----------
+    rows
+        (n, at least 1) float64.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        Both n float64; NaN for a row with NaN.
+    """
+    least, greatest = np.empty(len(rows)), np.empty(len(rows))
+    for row in range(len(rows)):
+        low = high = rows[row, 0]
+        for at in range(1, rows.shape[1]):
+            value = rows[row, at]
+            if math.isnan(value):  # and stays, since nothing is below or above it
+                low = high = value
+            elif value < low:
+                low = value
+            elif value > high:
+                high = value
+        least[row], greatest[row] = low, high
+    return least, greatest
+
+
+@_compiled
 def returns_of(start: Any, equity: Any) -> Any:
     """Compute the simple return of each session; see `falls`.
 

@@ -83,9 +83,9 @@ def sharpe(of: Accounts) -> FloatArray:
     returns = of.returns
     if returns.shape[1] < 2:
         return _undefined(of)
-    ratio = _ratio(
-        returns.mean(axis=1), returns.std(axis=1, ddof=1), np.ptp(returns, axis=1) > 0
-    )
+    least, greatest = of.extremes
+    varies = greatest - least > 0
+    ratio = _ratio(of.mean_return, returns.std(axis=1, ddof=1), varies)
     return np.asarray(ratio * np.sqrt(of.sessions_per_year))
 
 
@@ -99,11 +99,10 @@ def sortino(of: Accounts) -> FloatArray:
     ----------
     Rollinger and Hoffman, Sortino: a sharper ratio, Red Rock Capital, 2013.
     """
-    returns = of.returns
-    if returns.shape[1] < 2:
+    if of.returns.shape[1] < 2:
         return _undefined(of)
-    downside = np.sqrt(np.mean(np.minimum(returns, 0.0) ** 2, axis=1))
-    ratio = _ratio(returns.mean(axis=1), downside, returns.min(axis=1) < 0)
+    downside = np.sqrt(np.mean(of.losses**2, axis=1))
+    ratio = _ratio(of.mean_return, downside, of.extremes[0] < 0)
     return np.asarray(ratio * np.sqrt(of.sessions_per_year))
 
 
@@ -131,7 +130,7 @@ def omega(of: Accounts) -> FloatArray:
     returns = of.returns
     if returns.shape[1] < 2:
         return _undefined(of)
-    lost = -np.minimum(returns, 0.0).sum(axis=1)
+    lost = -of.losses.sum(axis=1)
     return _ratio(np.maximum(returns, 0.0).sum(axis=1), lost, lost > 0)
 
 

@@ -37,6 +37,7 @@ class BollingerReversion(TradingRule[BollingerReversionSettings]):
     """
 
     Settings = BollingerReversionSettings
+    levels = ("deviations",)
 
     @classmethod
     def inputs(cls, settings: BollingerReversionSettings) -> dict[str, Feature]:

@@ -45,6 +45,7 @@ class FeatureThreshold(TradingRule[FeatureThresholdSettings]):
     """
 
     Settings = FeatureThresholdSettings
+    levels = ("upper", "lower")
 
     @classmethod
     def inputs(cls, settings: FeatureThresholdSettings) -> dict[str, Feature]:

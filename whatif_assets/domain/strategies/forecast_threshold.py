@@ -37,6 +37,7 @@ class ForecastThreshold(TradingRule[ForecastThresholdSettings]):
 
     Settings = ForecastThresholdSettings
     needs_forecast = True
+    levels = ("threshold", "short_threshold")
 
     def signal(self) -> int:
         """Compare the forecast at this close with the thresholds."""

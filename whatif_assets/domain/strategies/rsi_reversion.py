@@ -30,6 +30,7 @@ class RsiReversion(TradingRule[RsiReversionSettings]):
     """Long where the RSI is below `oversold`, short where above `overbought`."""
 
     Settings = RsiReversionSettings
+    levels = ("oversold", "overbought")
 
     @classmethod
     def inputs(cls, settings: RsiReversionSettings) -> dict[str, Feature]:

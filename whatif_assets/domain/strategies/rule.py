@@ -42,6 +42,9 @@ class TradingRule(bt.Strategy, Generic[SettingsT]):  # type: ignore[misc]
         The pydantic model of the settings; each field may be an axis.
     needs_forecast
         Whether the rule reads the line ``forecast``.
+    levels
+        Settings that only move the thresholds: the series does not depend on them. Each
+        is a float whose valid values are an interval, whatever the other settings are.
     role
         ``candidate``; or ``benchmark`` or ``placebo`` for a strategy that only serves
         for comparison.
@@ -49,6 +52,7 @@ class TradingRule(bt.Strategy, Generic[SettingsT]):  # type: ignore[misc]
 
     Settings: type[RuleSettings] = RuleSettings
     needs_forecast: ClassVar[bool] = False
+    levels: ClassVar[tuple[str, ...]] = ()
     role: ClassVar[Role] = "candidate"
 
     params = (("settings", None),)
@@ -137,7 +141,11 @@ class TradingRule(bt.Strategy, Generic[SettingsT]):  # type: ignore[misc]
 
     @classmethod
     def thresholds(cls, settings: SettingsT) -> tuple[float, float]:
-        """Return the value above which to be long, and the value below which short."""
+        """Return the value above which to be long, and the value below which short.
+
+        Where the settings in `levels` are arrays, so are the thresholds, element by
+        element.
+        """
         return 0.5, -0.5
 
     @classmethod

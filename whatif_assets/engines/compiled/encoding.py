@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from whatif_assets.domain.accounts.job import Variant
 from whatif_assets.domain.strategies import RuleSettings, TradingRule
 from whatif_assets.domain.strategies.buy_and_hold import ALL
 from whatif_assets.engines.compiled import layout
+from whatif_assets.engines.compiled.alike import alike
 from whatif_assets.engines.compiled.outcome import Records
 from whatif_assets.engines.strategies import StrategyType
 
@@ -22,46 +22,42 @@ Rule = type[TradingRule[Any]]
 # that use it.
 Groups = list[tuple[RuleSettings, npt.NDArray[np.int64]]]
 
-_SHARED = frozenset(RuleSettings.model_fields)
-
 
 def encode(
     kind: StrategyType, rule: Rule, variants: Sequence[Variant]
 ) -> tuple[Records, Groups]:
     """Check variants, turn them into numbers, and group those of the same series.
 
-    The variants of a sweep differ in few settings, so that all but the cash and the
-    thresholds of a variant is encoded once for all that have it in common.
+    All but the cash and the thresholds is encoded once for variants that are alike.
 
     Raises
     ------
     BadInput
         A setting is unknown or has a wrong value.
     """
-    names = rule.Settings.model_fields
-    own = attrgetter("__class__", *(name for name in names if name not in _SHARED))
-    shared = attrgetter(*(name for name in names if name in _SHARED))
-    signals: dict[Any, tuple[int, float, float]] = {}
+    if not variants:
+        return np.empty(0, layout.PARAMETERS), []
+    groups = alike(kind, rule, variants)
     series: dict[Hashable, tuple[int, RuleSettings]] = {}
-    common: dict[Any, tuple[int, tuple[float, ...]]] = {}
-    rows = []
-    for variant in variants:
-        settings: Any = kind.settings(variant.settings)
-        of_rule, others = own(settings), (shared(settings), id(variant.costs))
-        if of_rule not in signals:
-            key = rule.series_key(settings)
-            group, _ = series.setdefault(key, (len(series), settings))
-            signals[of_rule] = group, *rule.thresholds(settings)
-        if others not in common:
-            common[others] = len(common), _encoded(settings, variant.costs)
-        rows.append((common[others][0], variant.cash, *signals[of_rule]))
-    number, cash, groups, above, below = np.array(rows, np.float64).reshape(-1, 5).T
-    encoded = [(0.0, 0.0, 0.0, *values) for _, values in common.values()]
-    parameters = np.array(encoded, layout.PARAMETERS)[number.astype(np.int64)]
-    parameters["cash"], parameters["above"], parameters["below"] = cash, above, below
+    used, encoded, above, below = [], [], [], []
+    for group in groups:
+        key = rule.series_key(group.settings)
+        used.append(series.setdefault(key, (len(series), group.settings))[0])
+        encoded.append((0.0, 0.0, 0.0, *_encoded(group.settings, group.costs)))
+        thresholds = rule.thresholds(group.varied)
+        above.append(np.full(len(group.rows), thresholds[0], np.float64))
+        below.append(np.full(len(group.rows), thresholds[1], np.float64))
+    sizes = [len(group.rows) for group in groups]
+    order = np.argsort(np.concatenate([group.rows for group in groups]))
+    parameters = np.repeat(np.array(encoded, layout.PARAMETERS), sizes)
+    parameters["above"], parameters["below"] = map(np.concatenate, (above, below))
+    if len(groups) > 1:
+        parameters = parameters[order]
+    parameters["cash"] = [variant.cash for variant in variants]
+    number = np.repeat(used, sizes)[order]
     return parameters, [
-        (settings, np.flatnonzero(groups == group))
-        for group, settings in series.values()
+        (settings, np.flatnonzero(number == place))
+        for place, settings in series.values()
     ]
 
 

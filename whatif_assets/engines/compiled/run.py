@@ -73,8 +73,8 @@ class Batch:
         differ = {key for key, some in costs.items() if some.differ_by_symbol}
         by_symbol = {
             row: variant.costs
-            for row, variant in enumerate(variants)
-            if differ and id(variant.costs) in differ
+            for row, variant in enumerate(variants if differ else ())
+            if id(variant.costs) in differ
         }
         return cls(kind.rule, parameters, by_symbol, groups)
 

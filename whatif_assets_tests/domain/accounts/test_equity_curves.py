@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from whatif_assets.domain.accounts.equity_curves import falls, returns_of
+from whatif_assets.domain.accounts.equity_curves import extremes, falls, returns_of
 from whatif_assets.domain.base.arrays import FloatArray
 
 values = st.floats(-50, 200) | st.sampled_from([0.0, 100.0, np.nan])
@@ -34,3 +34,6 @@ def test_falls_and_returns_are_those_of_whole_arrays(path: FloatArray) -> None:
         falls(start, equity)[1], np.max(number - at_peak, axis=1)
     )
     np.testing.assert_array_equal(returns_of(start, equity), returns)
+    least, greatest = extremes(path)
+    np.testing.assert_array_equal(least, path.min(axis=1))
+    np.testing.assert_array_equal(greatest, path.max(axis=1))
