@@ -12,14 +12,13 @@ import json
 import os
 import resource
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
 import duckdb
+from measuring import seconds_of
 from rich.console import Console
 from rich.table import Table
 
@@ -73,13 +72,6 @@ def empty_caches(folder: Path) -> dict[str, str]:
     """Return the environment of a first run after the installation."""
     kept = {k: v for k, v in os.environ.items() if k != "DAGSTER_HOME"}
     return kept | {"NUMBA_CACHE_DIR": str(folder / "numba")}
-
-
-def seconds_of(command: list[str], environment: dict[str, str]) -> float:
-    """Run a command; return its seconds, including the start of the process."""
-    started = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
-    return time.perf_counter() - started
 
 
 def stages(home: Path, start: float, total: float) -> list[dict[str, Any]]:

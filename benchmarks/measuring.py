@@ -7,6 +7,7 @@ import os
 import resource
 import subprocess
 import sys
+import time
 import venv
 from pathlib import Path
 
@@ -39,6 +40,13 @@ def peak_memory(reset: bool = False) -> float:
         clear.write_text("5")
     (line,) = (row for row in status.read_text().split("\n") if "VmHWM" in row)
     return int(line.split()[1]) / 1024
+
+
+def seconds_of(command: list[str], environment: dict[str, str]) -> float:
+    """Run a command; return its seconds, including the start of the process."""
+    started = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
+    return time.perf_counter() - started
 
 
 def environment(name: str, *requirements: str) -> Path:

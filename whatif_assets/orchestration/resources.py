@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster_pyspark import LazyPySparkResource
 from pydantic import Field, PrivateAttr
 
 from whatif_assets.domain.features import features_of_sessions
@@ -67,6 +66,8 @@ class Compute(dg.ConfigurableResource):  # type: ignore[type-arg]
         from the study.
         """
         merged = {**study_settings(study), **self.spark_config}
+        from dagster_pyspark import LazyPySparkResource  # which imports Spark
+
         return LazyPySparkResource(spark_config=merged).spark_session
 
     def feature_engine(self) -> Engine:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import warnings
 from datetime import date
@@ -28,6 +29,10 @@ def end_of_decade(day: date) -> date:
 
 def calendar_of(name: str, first: date, last: date) -> xc.ExchangeCalendar:
     """Build a calendar with a year of margin before and after, as far as known."""
+    if first >= EARLIEST and last <= LATEST:
+        start, end = date(first.year - 1, 1, 1), date(last.year + 1, 12, 31)
+        with contextlib.suppress(ValueError):  # as nearly always, it knows the margin
+            return _build(name, max(start, EARLIEST), min(end, LATEST))
     earliest, latest = known_span(name)
     if first < earliest or last > latest:
         raise BadInput(

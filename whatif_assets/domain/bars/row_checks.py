@@ -11,12 +11,11 @@ import abc
 import functools
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pandera.pandas as pa
 
 from whatif_assets.domain.bars.bar_size import BarSize
 from whatif_assets.domain.bars.schema import (
@@ -30,6 +29,10 @@ from whatif_assets.domain.bars.schema import (
     inconsistent,
     repeats_symbol,
 )
+
+# Imported where a row is wrong, because it takes a third of a second.
+if TYPE_CHECKING:
+    import pandera.pandas as pa
 
 Rows = npt.NDArray[np.intp]
 # With fewer bars, inconsistent prices do not show that columns are exchanged.
@@ -187,12 +190,14 @@ class _Values(_Faults):
     @functools.cached_property
     def _failures(self) -> dict[int, str]:
         """Description of the fault of each faulty row, by position."""
+        from pandera.errors import SchemaErrors
+
         texts = self.frame["symbol"].astype(object)
         frame = self.frame.assign(symbol=texts)
         frame.index = pd.RangeIndex(len(frame))
         try:
             _schema(self.rules.negative_prices).validate(frame, lazy=True)
-        except pa.errors.SchemaErrors as errors:
+        except SchemaErrors as errors:
             # A rule about one column says more than a rule about the whole row, so it
             # comes first. If several columns are wrong, the first one is named.
             places = {column: place for place, column in enumerate(frame)}
@@ -271,6 +276,8 @@ class _Stamps(_Faults):
 @functools.cache
 def _schema(negative_prices: bool) -> pa.DataFrameSchema:
     """Build the schema that each row must meet."""
+    import pandera.pandas as pa
+
     finite = pa.Check.in_range(
         -np.inf, np.inf, include_min=False, include_max=False, error="a finite number"
     )

@@ -19,7 +19,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri
 
 from whatif_assets.domain.base.arrays import FloatArray
@@ -195,6 +194,8 @@ def supported_trials(years: float, sharpe: float) -> float:
     The inverse of :func:`minimum_backtest_length`: with more trials than this, luck
     alone is expected to show the annual Sharpe ratio. At least 1, at most 1e12.
     """
+    from scipy.optimize import brentq  # takes a while to import
+
     reach = sharpe * math.sqrt(years)
     if expected_maximum(_MOST_TRIALS) <= reach:
         return _MOST_TRIALS

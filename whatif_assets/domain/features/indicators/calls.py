@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import talib
-
 from whatif_assets.domain.base.arrays import FloatArray
 
 # The unstable period, a global setting of the process, delays the first value of these
@@ -37,6 +35,8 @@ def ta(name: str, *arguments: Any) -> FloatArray:
         One value per bar, NaN for the bars before the first value; or a tuple of
         several such arrays.
     """
+    import talib  # takes a while, since it imports polars where that is installed
+
     library: Any = talib  # the stubs lack some of the functions used here
     function, setting = getattr(library, name), _UNSTABLE.get(name)
     unstable = library.get_unstable_period(setting) if setting else 0
