@@ -53,7 +53,8 @@ def main() -> None:
         total = time.perf_counter() - started
         with duckdb.connect(str(home / "whatif.duckdb"), read_only=True) as database:
             assets = database.execute(ASSETS).fetchall()
-        page = report(Freshness(Home.open(home))).pages[STUDY.stem]
+        opened = Home.open(home)
+        page = report(opened, Freshness(opened)).pages[STUDY.stem]
         show("asset", [*assets, ("whole run, start of Python included", total)])
         parts = page.seconds.items()
         show("part of the page", [*parts, ("whole page", sum(page.seconds.values()))])

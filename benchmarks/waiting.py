@@ -63,7 +63,8 @@ from pathlib import Path
 from whatif_assets.home.home import Home
 from whatif_assets.report.write import report
 from whatif_assets.steps.freshness import Freshness
-report(Freshness(Home.open(Path(sys.argv[1]))))
+home = Home.open(Path(sys.argv[1]))
+report(home, Freshness(home))
 """
 
 

@@ -73,7 +73,7 @@ class Report:
     data_version: str
 
 
-def report(fresh: Freshness) -> Report:
+def report(home: Home, fresh: Freshness) -> Report:
     """Choose the winners, and write the home's DuckDB file and a page for each study.
 
     Stale results are left out; the report gives the reason instead. A page that cannot
@@ -81,15 +81,15 @@ def report(fresh: Freshness) -> Report:
 
     Parameters
     ----------
-    fresh
-        The states of the home.
+    home, fresh
+        The home, and its states.
 
     Raises
     ------
     BadInput
         The database cannot be written.
     """
-    home, studies = fresh.home, fresh.home.studies()
+    studies = home.studies()
     parts = {name: results_of(fresh, study) for name, study in studies.items()}
     ranked = {name: part.ranking for name, part in parts.items()}
     outcomes = stacked({name: part.outcome for name, part in parts.items()})

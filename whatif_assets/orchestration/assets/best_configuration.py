@@ -45,19 +45,27 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, home: HomeResource
     ) -> dg.MaterializeResult[None]:
         """Name the best configurations, and write the reports."""
+        opened = home.open()
         return unpartitioned_result(
             context,
-            home.open(),
-            lambda fresh: report_best(fresh, context.instance),
+            opened,
+            lambda fresh: report_best(opened, fresh, context.instance),
         )
 
     return best_configuration
 
 
 def report_best(
-    fresh: Freshness, instance: dg.DagsterInstance
+    home: Home, fresh: Freshness, instance: dg.DagsterInstance
 ) -> tuple[int, str, dict[str, Any]]:
     """Name the best configuration of every study, write its page and the database.
+
+    Parameters
+    ----------
+    home, fresh
+        The home, and its states.
+    instance
+        The instance that serves the pages.
 
     Returns
     -------
@@ -69,7 +77,7 @@ def report_best(
     BadInput
         The database or the pages of some studies cannot be written.
     """
-    home, found = fresh.home, report(fresh)
+    found: Report = report(home, fresh)
     studies = home.studies()
     metadata: dict[str, Any] = {"database": str(home.database)}
     for row in found.best.to_dict("records"):

@@ -231,7 +231,7 @@ def test_the_ui_can_hand_out_the_page(copied_home, tmp_path):
     home = Home.open(copied_home)
     (tmp_path / "history").mkdir()
     with dg.DagsterInstance.local_temp(str(tmp_path / "history")) as instance:
-        _, _, metadata = report_best(Freshness(home), instance)
+        _, _, metadata = report_best(home, Freshness(home), instance)
         copy = instance.compute_log_manager.get_captured_local_path(
             ["reports", "tiny"], "html"
         )
@@ -242,7 +242,8 @@ def test_the_ui_can_hand_out_the_page(copied_home, tmp_path):
 
 def test_main_plots_stand_in_the_metadata(copied_home):
     with dg.DagsterInstance.ephemeral() as instance:
-        _, _, metadata = report_best(Freshness(Home.open(copied_home)), instance)
+        home = Home.open(copied_home)
+        _, _, metadata = report_best(home, Freshness(home), instance)
     for name in ("plot", "drawdown", "costs"):
         shown = as_metadata(metadata[f"tiny_{name}"])
         assert "data:image/png;base64," in shown.value
@@ -439,7 +440,7 @@ def test_where_no_variant_meets_the_constraints_all_say_why(copied_home, capsys)
     home = Home.open(copied_home)
     with dg.DagsterInstance.ephemeral() as instance:
         assert Runner(home, instance).run(home.study("tiny")) == []
-        _, _, metadata = report_best(Freshness(home), instance)
+        _, _, metadata = report_best(home, Freshness(home), instance)
     why = "trades >= 1000000000 is met by 0"
     assert why in metadata["tiny_conclusion"]
     (row,) = query(copied_home, "SELECT * FROM best_configuration").to_dict("records")

@@ -67,7 +67,7 @@ def test_all_four_say_the_same(case: str, copied_home: Path, capsys) -> None:
     change(Home.open(copied_home))
     home = Home.open(copied_home)
     with dg.DagsterInstance.ephemeral() as instance:
-        _, _, metadata = report_best(Freshness(home), instance)
+        _, _, metadata = report_best(home, Freshness(home), instance)
     with duckdb.connect(str(home.database), read_only=True) as connection:
         query = "SELECT * FROM best_configuration"
         (row,) = connection.execute(query).df().to_dict("records")
