@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +13,18 @@ from dagster_pyspark import LazyPySparkResource
 from pydantic import Field, PrivateAttr
 
 from whatif_assets.domain.features import features_of_sessions
+from whatif_assets.engines.backtest import sweeping_on
+from whatif_assets.engines.spark.executors import prepare_executors
 from whatif_assets.engines.spark.features import compute_features_spark
+from whatif_assets.engines.spark.session import MASTER, is_local
+from whatif_assets.engines.spark.sweeping import Cluster
 from whatif_assets.home.home import Home
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.backend import (
     backend_of,
     forced_backend,
+    master_of,
     study_settings,
 )
 from whatif_assets.steps.session_features import Engine
@@ -37,7 +44,7 @@ class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
 
 class Compute(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """Where models are fitted and features computed.
+    """Where models are fitted, features computed and variants backtested.
 
     Attributes
     ----------
@@ -64,10 +71,31 @@ class Compute(dg.ConfigurableResource):  # type: ignore[type-arg]
         """Start a Spark session, or return the one that is running.
 
         A setting is read from this resource, else from ``WHATIF_SPARK_MASTER``, else
-        from the study.
+        from the study. The executors of a cluster get the code of this project.
+
+        Raises
+        ------
+        BadInput
+            There is no Java, or the executors lack a library.
         """
         merged = {**study_settings(study), **self.spark_config}
-        return LazyPySparkResource(spark_config=merged).spark_session
+        session = LazyPySparkResource(spark_config=merged).spark_session
+        prepare_executors(session)
+        return session
+
+    @contextlib.contextmanager
+    def sweeping(self, study: Study, configuration: Configuration) -> Iterator[None]:
+        """Let the sweeps of a configuration run on the cluster of its backend.
+
+        Without a cluster they stay in this process, which Spark would not make faster.
+        """
+        master = self.spark_config.get(MASTER) or master_of(study)
+        if self.backend_of(configuration) != "spark" or is_local(master):
+            yield
+            return
+        cluster = Cluster(self.spark(study))
+        with contextlib.closing(cluster), sweeping_on(cluster):
+            yield
 
     def feature_engine(self) -> Engine:
         """Return the function that computes features: pandas, or Spark if forced."""

@@ -15,7 +15,7 @@ from whatif_assets.engines.spark.java import cache_folder, find_java, java_versi
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-LOCAL = "local[*]"
+MASTER, LOCAL = "spark.master", "local[*]"
 QUIET_LOG = Path(__file__).with_name("log4j2.properties")
 
 SETTINGS = {
@@ -74,11 +74,11 @@ def spark_settings(
     JavaMissing
         There is no Java that Spark can run on.
     """
-    master = master or (extra or {}).get("spark.master") or LOCAL
-    prepare_environment(local=master.startswith("local"))
-    settings = {"spark.master": master, **SETTINGS}
+    master = master or (extra or {}).get(MASTER) or LOCAL
+    prepare_environment(local=is_local(master))
+    settings = {MASTER: master, **SETTINGS}
     given = dict(extra or {})
-    if master.startswith("local"):
+    if is_local(master):
         # Of contradicting options, Java uses the last one.
         ours = " ".join(f'"{option}"' for option in _fast_start(short))
         options = f"{ours} {given.pop(JAVA_OPTIONS, '')}".strip()
@@ -86,6 +86,11 @@ def spark_settings(
     else:
         settings["spark.log.level"] = "ERROR"
     return {**settings, **given}
+
+
+def is_local(master: str) -> bool:
+    """Whether a Spark master is this process, and not a cluster."""
+    return master.startswith("local") and not master.startswith("local-cluster")
 
 
 def prepare_environment(local: bool = True) -> None:
