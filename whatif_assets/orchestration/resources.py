@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from whatif_assets.domain.features import features_of_sessions
 from whatif_assets.engines.backtest import sweeping_on
 from whatif_assets.engines.spark.executors import prepare_executors
 from whatif_assets.engines.spark.features import compute_features_spark
-from whatif_assets.engines.spark.session import MASTER, is_local
+from whatif_assets.engines.spark.session import MASTER, is_local, refuse_connect
 from whatif_assets.engines.spark.sweeping import Cluster
 from whatif_assets.home.home import Home
 from whatif_assets.settings.configuration import Configuration
@@ -76,12 +76,25 @@ class Compute(dg.ConfigurableResource):  # type: ignore[type-arg]
         Raises
         ------
         BadInput
-            There is no Java, or the executors lack a library.
+            Spark Connect is asked for, there is no Java, or the executors lack a
+            library.
         """
         merged = {**study_settings(study), **self.spark_config}
+        refuse_connect(merged)
         session = LazyPySparkResource(spark_config=merged).spark_session
         prepare_executors(session)
         return session
+
+    def reach(self, study: Study, configurations: Iterable[Configuration]) -> None:
+        """Start the session of the cluster that some configuration needs, if any does.
+
+        Raises
+        ------
+        BadInput
+            As for `spark`, before anything is computed.
+        """
+        if any(self._on_cluster(study, one) for one in configurations):
+            self.spark(study)
 
     @contextlib.contextmanager
     def sweeping(self, study: Study, configuration: Configuration) -> Iterator[None]:
@@ -89,13 +102,16 @@ class Compute(dg.ConfigurableResource):  # type: ignore[type-arg]
 
         Without a cluster they stay in this process, which Spark would not make faster.
         """
-        master = self.spark_config.get(MASTER) or master_of(study)
-        if self.backend_of(configuration) != "spark" or is_local(master):
+        if not self._on_cluster(study, configuration):
             yield
             return
         cluster = Cluster(self.spark(study))
         with contextlib.closing(cluster), sweeping_on(cluster):
             yield
+
+    def _on_cluster(self, study: Study, configuration: Configuration) -> bool:
+        master = self.spark_config.get(MASTER) or master_of(study)
+        return self.backend_of(configuration) == "spark" and not is_local(master)
 
     def feature_engine(self) -> Engine:
         """Return the function that computes features: pandas, or Spark if forced."""

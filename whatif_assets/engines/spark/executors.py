@@ -27,6 +27,7 @@ PACKAGE = Path(__file__).parents[2]
 # What the code that runs on executors imports: the names to install, and to import.
 LIBRARIES = {
     "backtrader": "backtrader",
+    "cloudpickle": "cloudpickle",
     "exchange-calendars": "exchange_calendars",
     "joblib": "joblib",
     "numba": "numba",

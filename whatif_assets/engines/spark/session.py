@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.base.hashing import short_hash
 from whatif_assets.engines.spark.java import cache_folder, find_java, java_version
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 MASTER, LOCAL = "spark.master", "local[*]"
+REMOTE = "spark.remote"
 QUIET_LOG = Path(__file__).with_name("log4j2.properties")
 
 SETTINGS = {
@@ -71,10 +73,14 @@ def spark_settings(
 
     Raises
     ------
+    BadInput
+        Spark Connect is asked for.
     JavaMissing
         There is no Java that Spark can run on.
     """
     master = master or (extra or {}).get(MASTER) or LOCAL
+    of_process = os.environ.get("SPARK_REMOTE") or ""
+    refuse_connect({REMOTE: of_process, **(extra or {}), MASTER: master})
     prepare_environment(local=is_local(master))
     settings = {MASTER: master, **SETTINGS}
     given = dict(extra or {})
@@ -86,6 +92,31 @@ def spark_settings(
     else:
         settings["spark.log.level"] = "ERROR"
     return {**settings, **given}
+
+
+def refuse_connect(settings: Mapping[str, object]) -> None:
+    """Refuse Spark Connect, which lacks what fits and sweeps need.
+
+    Parameters
+    ----------
+    settings
+        Settings of Spark by name.
+
+    Raises
+    ------
+    BadInput
+        ``spark.remote`` is set, or the master is an address of Spark Connect.
+    """
+    master = str(settings.get(MASTER) or "")
+    remote = settings.get(REMOTE) or (master if master.startswith("sc://") else "")
+    if remote:
+        raise BadInput(
+            f"Spark Connect ({remote}) is not supported: models are fitted "
+            "and variants backtested through the cluster's own session. Set "
+            f"{MASTER} to the address of the cluster instead, such as "
+            "spark://host:7077, yarn or k8s://https://host:443, and leave "
+            f"{REMOTE} and the environment variable SPARK_REMOTE unset."
+        )
 
 
 def is_local(master: str) -> bool:

@@ -7,6 +7,7 @@ order as here, so that the accounts that come back are the same, to the bit.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
@@ -82,8 +83,7 @@ class Cluster:
 
     def close(self) -> None:
         """Remove the sleeves from the executors."""
-        for sent in self._sent:
-            sent.destroy()
+        _remove(*self._sent)
         self._sent, self._sleeves = [], []
 
     @property
@@ -121,16 +121,16 @@ class ClusterEngine:
             A variant cannot run on a sleeve, or the executors failed.
         """
         bars = sum(len(sleeve) for sleeve in sweep.sleeves)
-        if bars * len(sweep.variants) < WORTH_A_JOB:
+        if bars * len(sweep.variants) <= WORTH_A_JOB:
             return self.engine.accounts(sweep)
         found = self._collected(sweep)
         if sweep.progress:
             jobs = len(sweep.sleeves) * len(sweep.variants)
             sweep.progress(jobs, jobs)
-        return Accounts.joined([found[block] for block in sorted(found)])
+        return Accounts.joined(found)
 
-    def _collected(self, sweep: Sweep) -> dict[int, Accounts]:
-        """Run a sweep on the executors; its accounts by number of the block."""
+    def _collected(self, sweep: Sweep) -> list[Accounts]:
+        """Run a sweep on the executors, and return the accounts of its blocks."""
         context = self.cluster.context
         sent = self.cluster.send(sweep.sleeves)
         alone = context.broadcast(replace(sweep, sleeves=(), progress=None, workers=1))
@@ -144,11 +144,8 @@ class ClusterEngine:
                 "machine."
             ) from error
         finally:
-            alone.destroy()
-        for found in blocks.values():
-            if isinstance(found, BadInput):
-                raise found
-        return blocks
+            _remove(alone)
+        return [_sound(blocks[block]) for block in sorted(blocks)]
 
     def _planned(
         self, sweep: Sweep, sent: Sequence[Broadcast[Any]], alone: Broadcast[Any]
@@ -233,6 +230,13 @@ class _Work:
 
     def _list(self, number: int) -> list[Sleeve]:
         return self.sleeves[number].value
+
+
+def _remove(*sent: Broadcast[Any]) -> None:
+    """Remove what was sent; of a session that has ended, nothing is left."""
+    for one in sent:
+        with contextlib.suppress(Exception):
+            one.destroy()
 
 
 def _sound(part: Any) -> Any:

@@ -107,3 +107,15 @@ def test_small_sweeps_and_backtrader_stay_here(
     monkeypatch.setattr(Cluster, "send", None)  # fails if it is called
     monkeypatch.setattr(sweeping, "WORTH_A_JOB", 10_000)
     assert there(cluster, market(1), "forecast_threshold", variants(2))
+
+
+def test_a_failure_of_the_executors_is_one_sentence(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeping, "libraries", lambda: {"numpy": "0.1"})
+    with pytest.raises(BadInput, match=r"numpy is .*, here 0\.1"):
+        there(cluster, market(1), "forecast_threshold", variants(1))
+    monkeypatch.setattr(sweeping._Work, "parts", lambda *of: 1 / 0)
+    with pytest.raises(BadInput, match="ZeroDivisionError: division by zero") as error:
+        there(cluster, market(1), "forecast_threshold", variants(1))
+    assert "\n" not in str(error.value)
