@@ -11,19 +11,25 @@ has ``place``, ``bars``, ``variants`` and
   Python, receives the bars and compiles the kernel;
 - ``seconds``: of the fastest of the later sweeps, which find all that in place;
 - ``empty``: seconds of a job with as many tasks that do nothing;
+- ``processor``: seconds of processor time of all workers, or of this process;
+- ``busiest``: the same of the busiest worker, in which the sweep would end if nothing
+  else ran on the machine and nobody waited;
 - ``rate``: bars times variants a second;
-- ``speed_up``: ``seconds`` of one worker divided by those of the row.
+- ``speed_up`` and ``speed_up_alone``: ``seconds`` and ``busiest`` of one worker divided
+  by those of the row. On a machine with other work or few cores, trust the latter.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import functools
 import json
+import os
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -85,27 +91,48 @@ def variants(number: int) -> list[Variant]:
     ]
 
 
-def timed(sleeves: Sequence[Sleeve], some: Sequence[Variant]) -> tuple[float, Accounts]:
-    """Sweep on one thread; return seconds and the accounts."""
-    start = time.perf_counter()
-    (accounts,) = sweep(sleeves, RULE, some, processes=1, block=len(some))
-    return time.perf_counter() - start, accounts
+def processor_seconds(session: int) -> float:
+    """Return the processor time of a worker, and of all that it has started."""
+    ticks = 0
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has just ended
+            of_process = file.read_text().rpartition(")")[2].split()
+            if int(of_process[3]) == session:
+                ticks += int(of_process[11]) + int(of_process[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def row(
-    place: str, sleeves: Sequence[Sleeve], some: Sequence[Variant], times: int
+    place: str,
+    sleeves: Sequence[Sleeve],
+    some: Sequence[Variant],
+    times: int,
+    used: Sequence[Callable[[], float]],
 ) -> tuple[dict[str, Any], Accounts]:
-    """Sweep several times in the present place."""
-    first, accounts = timed(sleeves, some)
-    seconds = min(timed(sleeves, some)[0] for _ in range(times))
+    """Sweep several times in the present place.
+
+    Parameters
+    ----------
+    used
+        The processor time of each worker.
+    """
+    taken = []
+    for _ in range(1 + times):
+        start, before = time.perf_counter(), [one() for one in used]
+        (accounts,) = sweep(sleeves, RULE, some, processes=1, block=len(some))
+        seconds = time.perf_counter() - start
+        taken.append((seconds, [one() - was for one, was in zip(used, before)]))
+    seconds, by_worker = min(taken[1:])
     bars = sum(map(len, sleeves))
     found = {
         "place": place,
         "bars": bars,
         "variants": len(some),
-        "first": first,
+        "first": taken[0][0],
         "seconds": seconds,
         "empty": 0.0,
+        "processor": sum(by_worker),
+        "busiest": max(by_worker),
         "rate": bars * len(some) / seconds,
     }
     return found, accounts
@@ -116,13 +143,13 @@ def on_workers(
 ) -> tuple[dict[str, Any], Accounts]:
     """Sweep on a cluster with some workers of one core."""
     with tempfile.TemporaryDirectory() as folder, standalone(Path(folder)) as started:
-        for _ in range(number):
-            started.add_worker()
+        workers = [started.add_worker() for _ in range(number)]
+        used = [functools.partial(processor_seconds, one) for one in workers]
         spark = spark_session(spark_settings(started.address))
         prepare_executors(spark)
         cluster = Cluster(spark)
-        with closing(cluster), sweeping_on(cluster):
-            found, accounts = row(f"{number} worker(s)", sleeves, some, times)
+        with contextlib.closing(cluster), sweeping_on(cluster):
+            found, accounts = row(f"{number} worker(s)", sleeves, some, times, used)
         tasks, start = cluster.tasks, time.perf_counter()
         spark.sparkContext.parallelize(range(tasks), tasks).count()
         found["empty"] = time.perf_counter() - start
@@ -145,13 +172,14 @@ def main() -> None:
         found, of_place = (
             on_workers(workers, sleeves, some, chosen.times)
             if workers
-            else row("this process", sleeves, some, chosen.times)
+            else row("this process", sleeves, some, chosen.times, [time.process_time])
         )
         rows.append(found)
         accounts.append(of_place)
         assert_same_bits(of_place, accounts[0])
     for found in rows:
         found["speed_up"] = rows[1]["seconds"] / found["seconds"]
+        found["speed_up_alone"] = rows[1]["busiest"] / found["busiest"]
     shown = pd.DataFrame(rows)
     print(shown.to_string(index=False, float_format=lambda value: f"{value:,.4g}"))
     if chosen.json:
