@@ -12,9 +12,10 @@ import dagster as dg
 from dagster_pyspark import LazyPySparkResource
 from pydantic import Field, PrivateAttr
 
+from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.features import features_of_sessions
 from whatif_assets.engines.backtest import sweeping_on
-from whatif_assets.engines.spark.executors import prepare_executors
+from whatif_assets.engines.spark.executors import cause_of, prepare_executors
 from whatif_assets.engines.spark.features import compute_features_spark
 from whatif_assets.engines.spark.session import MASTER, is_local, refuse_connect
 from whatif_assets.engines.spark.sweeping import Cluster
@@ -76,12 +77,18 @@ class Compute(dg.ConfigurableResource):  # type: ignore[type-arg]
         Raises
         ------
         BadInput
-            Spark Connect is asked for, there is no Java, or the executors lack a
-            library.
+            Spark Connect is asked for, there is no Java, no session starts, or the
+            executors lack a library.
         """
         merged = {**study_settings(study), **self.spark_config}
         refuse_connect(merged)
-        session = LazyPySparkResource(spark_config=merged).spark_session
+        try:
+            session = LazyPySparkResource(spark_config=merged).spark_session
+        except Exception as error:
+            raise BadInput(
+                f"Spark: no session starts on {merged[MASTER]}: {cause_of(error)}. "
+                "Check that the cluster runs and can be reached, and Spark's settings."
+            ) from error
         prepare_executors(session)
         return session
 

@@ -145,7 +145,7 @@ def cause_of(error: BaseException) -> str:
     The text of an error on an executor contains Python's traceback, and Java's after
     it.
     """
-    lines = [line.strip() for line in str(error).splitlines()]
+    lines = [line.strip(": ") for line in str(error).splitlines()]
     of_python = [line for line in lines if line and not line.startswith("at ")]
     named = [line for line in of_python if _names_an_error(line)]
     chosen = (named or of_python or [type(error).__name__])[-1]

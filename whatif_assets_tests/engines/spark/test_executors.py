@@ -100,6 +100,11 @@ def test_one_message_names_all_that_differs_on_all_machines() -> None:
             "\tat java.base/java.lang.ProcessBuilder.start\n",
             'java.io.IOException: Cannot run program "python9"',
         ),
+        (
+            "An error occurred while calling it.\n: java.lang.IllegalStateException: "
+            "Cannot call methods.\nThis context was created at:\n\nscala.A(A.scala:1)",
+            "java.lang.IllegalStateException: Cannot call methods",
+        ),
         ("", "ValueError"),
     ],
 )
