@@ -67,7 +67,8 @@ fuzz: $(INSTALLED) ## Check 10,000 random studies, 3,000 keys and 1,000 files of
 
 audit: $(INSTALLED) ## Ask for known vulnerabilities, and write sbom.json; needs the network
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt pip-audit
-	@$(BIN)/pip-audit --local --skip-editable --format cyclonedx-json --output sbom.json
+	@$(BIN)/pip freeze --exclude-editable > .audited && $(BIN)/pip-audit --strict --no-deps --disable-pip \
+		--requirement .audited --format cyclonedx-json --output sbom.json
 
 test-living: $(INSTALLED) ## Test homes over thousands of random steps, different ones each time
 	@WHATIF_LIVES=$${WHATIF_LIVES:-150} $(BIN)/python -m pytest -s whatif_assets_tests/living
