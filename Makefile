@@ -21,8 +21,9 @@ $(INSTALLED): setup.cfg pyproject.toml .ci/constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing pinned dependencies into $(VENV) (a few minutes, once) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt --editable '.[dev]'
-	@echo "Letting Java keep Spark's classes, so that Spark starts faster ..."
-	-@$(BIN)/python -W ignore -m whatif_assets.engines.spark.session 2>/dev/null
+	@echo "Letting Java keep Spark's classes, and compiling the engines, so that runs start faster ..."
+	-@$(BIN)/python -W ignore -m whatif_assets.engines.spark.session 2>/dev/null & \
+		$(BIN)/python -m whatif_assets.engines.compile_once; wait
 	@touch $@
 
 install: $(INSTALLED) ## Create the virtual environment
