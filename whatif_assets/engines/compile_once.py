@@ -29,12 +29,9 @@ def simulated_sleeves() -> list[Sleeve]:
     found = []
     for symbol in ("A", "B"):
         close = 100 * np.exp(np.cumsum(draw.normal(0, 0.01, BARS)))
-        flat = dict.fromkeys(("open", "high", "low", "close", "vwap"), close)
-        volume = np.full(BARS, 1000.0)
-        columns = {"forecast": draw.normal(size=BARS)}
-        found.append(
-            Sleeve(symbol, ts, session, volume=volume, columns=columns, **flat)
-        )
+        prices = (close, close, close, close)
+        volume, columns = np.full(BARS, 1e3), {"forecast": draw.normal(size=BARS)}
+        found.append(Sleeve(symbol, ts, session, *prices, volume, close, columns))
     return found
 
 
