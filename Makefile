@@ -10,7 +10,7 @@ export DAGSTER_HOME ?= $(CURDIR)
 export DAGSTER_DISABLE_TELEMETRY ?= yes
 export PYTHONWARNINGS ?= ignore::UserWarning,ignore::DeprecationWarning
 
-.PHONY: help install demo test pytest test-cluster test-ui test-wheel test-faults test-automation test-postgres test-data test-living fuzz audit lint ui report docs site screenshots clean
+.PHONY: help install demo test pytest test-cluster test-ui test-wheel test-parity test-faults test-automation test-postgres test-data test-living fuzz audit lint ui report docs site screenshots clean
 .DEFAULT_GOAL := help
 
 help: ## List the commands
@@ -59,6 +59,10 @@ test-data: $(INSTALLED) ## Run the tests of data: sources, bars, quality, facts,
 		$(addprefix orchestration/assets/, test_bar_sizes.py test_corporate_actions.py \
 		test_facts.py test_incremental.py test_quality_checks.py) \
 		end_to_end/test_bars_of_trades.py)
+
+test-parity: $(INSTALLED) ## Compare the engines with Backtrader on all random examples, not on a quarter
+	@WHATIF_THOROUGH=1 $(BIN)/python -m pytest -n 2 $(addprefix whatif_assets_tests/engines/, \
+		test_parity.py portfolio/test_portfolio_parity.py portfolio/test_pairs.py)
 
 test-faults: $(INSTALLED) ## Kill runs, fill disks, move clocks; WHATIF_KILLS=100 for a full run
 	@$(BIN)/python -m pytest -m faults whatif_assets_tests/faults
