@@ -37,6 +37,8 @@ LIBRARIES = {
     "pydantic": "pydantic",
     "TA-Lib": "talib",
 }
+# After this time without an executor, the user is told what is waited for.
+SECONDS_OF_PATIENCE = 30.0
 # So many short tasks that each executor gets one.
 _PROBES_PER_CORE = 4
 _preparing = threading.Lock()
@@ -72,6 +74,11 @@ def _prepare(context: SparkContext) -> None:
         return
     context.addPyFile(str(_packed_code()))
     tasks = context.defaultParallelism * _PROBES_PER_CORE
+    waiting = (
+        f"Spark: waiting for an executor of {context.master}; it may have none free."
+    )
+    patience = threading.Timer(SECONDS_OF_PATIENCE, print, [waiting])
+    patience.start()
     try:
         there = context.parallelize(range(tasks), tasks).map(_probe).collect()
     except Exception as error:
@@ -80,6 +87,8 @@ def _prepare(context: SparkContext) -> None:
             f"one ({platform.python_version()}): {cause_of(error)}. Install the same "
             "version of Python there, and set PYSPARK_PYTHON to its path."
         ) from error
+    finally:
+        patience.cancel()
     refuse_differences(there, libraries())
 
 
