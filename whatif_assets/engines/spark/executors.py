@@ -72,20 +72,18 @@ def prepare_executors(spark: SparkSession) -> None:
 def _prepare(context: SparkContext) -> None:
     if is_local(context.master or LOCAL):
         return
-    context.addPyFile(str(_packed_code()))
-    tasks = context.defaultParallelism * _PROBES_PER_CORE
-    waiting = (
-        f"Spark: waiting for an executor of {context.master}; it may have none free."
-    )
+    waiting = f"Spark: waiting for executors of {context.master}, which may be busy."
     patience = threading.Timer(SECONDS_OF_PATIENCE, print, [waiting])
     patience.start()
     try:
+        context.addPyFile(str(_packed_code()))
+        tasks = context.defaultParallelism * _PROBES_PER_CORE
         there = context.parallelize(range(tasks), tasks).map(_probe).collect()
     except Exception as error:
         raise BadInput(
-            f"Spark: the executors of {context.master} do not run Python like this "
-            f"one ({platform.python_version()}): {cause_of(error)}. Install the same "
-            "version of Python there, and set PYSPARK_PYTHON to its path."
+            f"Spark: the executors of {context.master} do not run this project's "
+            f"code: {cause_of(error)}. They need Python {platform.python_version()} "
+            "like this process: set PYSPARK_PYTHON to its path there."
         ) from error
     finally:
         patience.cancel()

@@ -131,21 +131,25 @@ class ClusterEngine:
 
     def _collected(self, sweep: Sweep) -> list[Accounts]:
         """Run a sweep on the executors, and return the accounts of its blocks."""
-        context = self.cluster.context
-        sent = self.cluster.send(sweep.sleeves)
-        alone = context.broadcast(replace(sweep, sleeves=(), progress=None, workers=1))
         try:
-            blocks = dict(self._planned(sweep, sent, alone).collect())
+            blocks = self._run(sweep)
         except Exception as error:
             raise BadInput(
-                f"Spark: a sweep failed on the executors of {context.master}: "
-                f"{cause_of(error)}. The log of the executors tells more. Run the "
-                "study again to continue, or with --backend local to run on this "
-                "machine."
+                f"Spark: a sweep failed on the executors of "
+                f"{self.cluster.context.master}: {cause_of(error)}. The log of the "
+                "executors tells more. Run the study again to continue, or with the "
+                "master local[*] to compute the same on this machine."
             ) from error
+        return [_sound(blocks[block]) for block in sorted(blocks)]
+
+    def _run(self, sweep: Sweep) -> dict[int, Any]:
+        sent = self.cluster.send(sweep.sleeves)
+        bare = replace(sweep, sleeves=(), progress=None, workers=1)
+        alone = self.cluster.context.broadcast(bare)
+        try:
+            return dict(self._planned(sweep, sent, alone).collect())
         finally:
             _remove(alone)
-        return [_sound(blocks[block]) for block in sorted(blocks)]
 
     def _planned(
         self, sweep: Sweep, sent: Sequence[Broadcast[Any]], alone: Broadcast[Any]
