@@ -155,7 +155,9 @@ def _metrics(content: PageContent) -> str:
     sentence instead.
     """
     names = [
-        name for name in METRICS if name not in BESIDE_SYMBOL or content.study.benchmark
+        name
+        for name in (*METRICS, *content.study.ranking.further)
+        if name not in BESIDE_SYMBOL or content.study.benchmark
     ]
     columns = {
         title: {name: format_metric(name, of.get(at.format(name))) for name in names}
