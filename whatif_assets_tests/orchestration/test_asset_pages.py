@@ -77,6 +77,13 @@ def test_an_asset_is_tagged_with_the_studies_that_use_it(home):
     for name in ("holdout_results", "holdout_inputs"):
         assert found[name] == rule, name
     assert found["facts"] == set()
+    graph = build_definitions(home.path).resolve_asset_graph()
+    chosen = dg.AssetSelection.from_string('tag:"study/rules.1"').resolve(graph)
+    assert {key.path[-1] for key in chosen} == {
+        name
+        for name, tags in found.items()
+        if "study/rules.1" in tags and name not in OBSERVED
+    }
 
 
 def test_a_fact_is_used_by_the_study_that_reads_it(home):
