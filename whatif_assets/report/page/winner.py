@@ -12,6 +12,7 @@ import pandas as pd
 from whatif_assets.domain.accounts.metrics import METRICS, Metric
 from whatif_assets.domain.accounts.number_format import (
     UNDEFINED,
+    format_column,
     format_figures,
     format_metric,
     format_number,
@@ -159,9 +160,16 @@ def _metrics(content: PageContent) -> str:
         for name in (*METRICS, *content.study.ranking.further)
         if name not in BESIDE_SYMBOL or content.study.benchmark
     ]
+    periods = _periods(content)
+    texts = {
+        name: format_column(
+            name, [of.get(at.format(name)) for of, at in periods.values()]
+        )
+        for name in names
+    }
     columns = {
-        title: {name: format_metric(name, of.get(at.format(name))) for name in names}
-        for title, (of, at) in _periods(content).items()
+        title: {name: texts[name][place] for name in names}
+        for place, title in enumerate(periods)
     }
     known = {
         title: [name for name in names if texts[name] != UNDEFINED]
