@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -160,17 +160,7 @@ def _metrics(content: PageContent) -> str:
         for name in (*METRICS, *content.study.ranking.further)
         if name not in BESIDE_SYMBOL or content.study.benchmark
     ]
-    periods = _periods(content)
-    texts = {
-        name: format_column(
-            name, [of.get(at.format(name)) for of, at in periods.values()]
-        )
-        for name in names
-    }
-    columns = {
-        title: {name: texts[name][place] for name in names}
-        for place, title in enumerate(periods)
-    }
+    columns = _texts(content, names)
     known = {
         title: [name for name in names if texts[name] != UNDEFINED]
         for title, texts in columns.items()
@@ -191,6 +181,21 @@ def _metrics(content: PageContent) -> str:
     ]
     drawn = table(["Metric", *shown], rows, kind="metrics") if shown else ""
     return drawn + "".join(paragraph(sentence) for sentence in told)
+
+
+def _texts(content: PageContent, names: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Format metrics by period; those of all periods have the same decimals."""
+    periods = _periods(content)
+    texts = {
+        name: format_column(
+            name, [of.get(at.format(name)) for of, at in periods.values()]
+        )
+        for name in names
+    }
+    return {
+        title: {name: texts[name][place] for name in names}
+        for place, title in enumerate(periods)
+    }
 
 
 def _periods(content: PageContent) -> dict[str, tuple[Mapping[str, Any], str]]:
