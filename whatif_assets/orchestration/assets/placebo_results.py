@@ -11,6 +11,8 @@ from whatif_assets.orchestration.observed import read_by
 from whatif_assets.orchestration.records import Result
 from whatif_assets.orchestration.resources import Compute, HomeResource
 from whatif_assets.orchestration.study_loop import for_each_study
+from whatif_assets.report.drawing import Picture
+from whatif_assets.report.plots import placebo_plot
 from whatif_assets.steps.code_versions import CODE_VERSIONS
 from whatif_assets.steps.placebos import placebo_inputs, run_placebos
 from whatif_assets.steps.winner import Winner
@@ -56,7 +58,16 @@ def challenge(winner: Winner) -> Result:
     return Result(
         rows=len(results),
         data_version=combined_hash(versions),
-        metadata={"placebos": summary(results, winner)},
+        metadata={
+            "placebos": summary(results, winner),
+            "plot": Picture(
+                placebo_plot,
+                results[["placebo", "ranked_value"]],
+                winner.ranked_value,
+                winner.study.ranking.label,
+                study,
+            ),
+        },
     )
 
 
