@@ -66,7 +66,7 @@ def build_database(
     Parameters
     ----------
     home
-        The home. From its lake come the views ``price_bars``, ``features`` (and
+        The home. From its lake come the views (tables, if the lake is in a store) ``price_bars``, ``features`` (and
         ``features_5min`` if there are bars of that size) and ``forecasts``, and the
         tables ``adjustments``, ``data_quality``, ``left_out`` and ``runs``.
     tables
@@ -186,6 +186,7 @@ def _write(
     config: dict[str, Any] = {"storage_compatibility_version": STORAGE_VERSION}
     with duckdb.connect(str(path), config=config) as connection:
         read_lake_of(connection, home)
+        home.lake.let_read(connection)
         connection.begin()
         for name, rows in tables.items():
             create_table(connection, DATABASE[name], rows)
