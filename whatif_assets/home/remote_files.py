@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
@@ -26,9 +28,11 @@ from whatif_assets.home.files import Files, FileState, LocalFiles
 from whatif_assets.settings.lake_url import FOLDER_SCHEME
 
 READ_AT_ONCE = 16_000_000  # bytes; of a larger file, only what is needed is read
+SECONDS_KNOWN = 1.0  # how long a listing of a folder is known in this process
 _MAGIC = frozenset("*?[")
 
 
+@functools.lru_cache(maxsize=100)
 def files_at(url: str) -> Files:
     """Return the files below a URL, as ``lake`` in ``market.yaml`` allows it."""
     scheme, _, place = url.partition("://")
@@ -38,7 +42,9 @@ def files_at(url: str) -> Files:
 class RemoteFiles:
     """Objects below a URL.
 
-    All methods raise BadInput if the store cannot be reached or refuses.
+    All methods raise BadInput if the store cannot be reached or refuses. What another
+    process writes is seen after `SECONDS_KNOWN` at the latest, what this one writes at
+    once: a run asks about each file of a partition, and one request answers for all.
 
     Parameters
     ----------
@@ -50,6 +56,7 @@ class RemoteFiles:
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self._listed: dict[str, tuple[float, dict[str, dict[str, Any]]]] = {}
 
     def __eq__(self, other: object) -> bool:
         """Whether another object gives the objects below the same URL."""
@@ -117,11 +124,25 @@ class RemoteFiles:
         )
 
     def _info(self, name: str) -> dict[str, Any]:
-        with self._store(name) as (store, path):
-            found: dict[str, Any] = store.info(path)
-        if found["type"] != "file":
+        """Return what the store says about a file; FileNotFoundError without one."""
+        folder = name.rpartition("/")[0]
+        listed = self._listed  # a write puts another one in its place
+        asked, found = listed.get(folder, (-math.inf, {}))
+        if time.monotonic() - asked > SECONDS_KNOWN:
+            asked, found = time.monotonic(), self._list(folder)
+            listed[folder] = asked, found
+        if name not in found:
             raise FileNotFoundError(self.where(name))
-        return found
+        return found[name]
+
+    def _list(self, folder: str) -> dict[str, dict[str, Any]]:
+        with self._store() as (_, root), self._store(folder) as (store, path):
+            try:
+                found = store.ls(path, detail=True)
+            except FileNotFoundError:
+                return {}
+        files = (one for one in found if one["type"] == "file")
+        return {one["name"].removeprefix(f"{root}/"): one for one in files}
 
     def state(self, name: str) -> FileState:
         """Return a hash of what the store says about a file, such as its ETag."""
@@ -183,6 +204,8 @@ class RemoteFiles:
                 yield at
         except FileNotFoundError as error:
             raise self._refused(error) from None
+        finally:
+            self._listed = {}
 
     def create(self, name: str, content: bytes) -> bool:
         """Write a file if there is none of this name; return whether it was written.
@@ -198,7 +221,7 @@ class RemoteFiles:
 
     def remove(self, name: str) -> None:
         """Remove a file, or all files below a name."""
-        with self._store(name) as (store, path):
+        with self._writing(name) as (store, path):
             if found := store.find(path):
                 store.rm(found)
 
@@ -207,7 +230,7 @@ class RemoteFiles:
 
     def set_aside(self, name: str, why: str, consequence: str) -> None:
         """Rename a damaged file, and log its new name."""
-        with self._store(name) as (store, path):
+        with self._writing(name) as (store, path):
             store.mv(path, f"{path}{ASIDE}")
         tell(
             self.where(name),

@@ -66,9 +66,10 @@ def build_database(
     Parameters
     ----------
     home
-        The home. From its lake come the views (tables, if the lake is in a store) ``price_bars``, ``features`` (and
-        ``features_5min`` if there are bars of that size) and ``forecasts``, and the
-        tables ``adjustments``, ``data_quality``, ``left_out`` and ``runs``.
+        The home. From its lake come the views ``price_bars``, ``features`` (and
+        ``features_5min`` if there are bars of that size) and ``forecasts``, which are
+        tables if the lake is in a store, and the tables ``adjustments``,
+        ``data_quality``, ``left_out`` and ``runs``.
     tables
         All other tables by name, as `whatif_assets.home.database_tables` declares
         them. An empty table is created with its columns. A large one may be given as

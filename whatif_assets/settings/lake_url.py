@@ -1,4 +1,4 @@
-"""Where the lake of a home is, if not in the home's folder: a URL in ``market.yaml``."""
+"""Where the lake of a home is, if not in its folder: a URL in ``market.yaml``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _FORBIDDEN = re.compile(r"[\s*?\[\]#]")
 
 
 def _checked(url: str | None) -> str | None:
-    """Return a URL without a slash at its end; ValueError says what is wrong with it."""
+    """Return a URL without a slash at its end; ValueError says what is wrong."""
     if url is None:
         return None
     scheme, split, _ = url.partition("://")

@@ -53,6 +53,20 @@ def test_what_is_written_is_read_until_it_is_removed(files):
     files.remove(NAME)
 
 
+def test_what_another_process_writes_is_seen_soon_and_own_files_at_once(
+    files, monkeypatch
+):
+    other = type(files)(getattr(files, "url", None) or files.folder)
+    assert files.fault(NAME) == "is missing"
+    other.write(NAME, b"theirs")
+    monkeypatch.setattr(remote_files, "SECONDS_KNOWN", 0.0)
+    before = files.state(NAME)
+    monkeypatch.setattr(remote_files, "SECONDS_KNOWN", 3600.0)
+    files.write(NAME, b"own")
+    assert files.size(NAME) == 3
+    assert files.state(NAME) != before
+
+
 def test_names_match_within_folders(files):
     names = ["a/k=1/data.parquet", "a/k=1/.hidden", "a/k=2/data.parquet", "a_5min/x"]
     for name in names:
@@ -134,7 +148,9 @@ def test_duckdb_reads_what_was_written(files):
 def test_a_place_is_equal_to_itself_alone(tmp_path):
     urls = ["memory://a", "memory://b", f"file://{tmp_path}"]
     places = [*map(files_at, urls), LocalFiles(tmp_path)]
-    same = [(a, b) for a, b in itertools.combinations(range(4), 2) if places[a] == places[b]]
+    same = [
+        (a, b) for a, b in itertools.combinations(range(4), 2) if places[a] == places[b]
+    ]
     assert same == [(2, 3)]
     assert len(set(places)) == 3
 

@@ -17,6 +17,7 @@ from whatif_assets.steps.cleaning import parts_of_home
 from whatif_assets_tests.conftest import TINY_STUDY
 from whatif_assets_tests.living.tables import differences, tables_of
 from whatif_assets_tests.object_store import s3_server
+from whatif_assets_tests.undrawn import nothing_drawn
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,8 @@ def remote(url, tmp_path_factory):
     folder = tmp_path_factory.mktemp("remote")
     study = folder / "tiny.yaml"
     study.write_text(TINY_STUDY.replace("source:", f"lake: {url}\n  source:"))
-    assert run_studies(folder / "home", str(study))
+    with nothing_drawn():
+        assert run_studies(folder / "home", str(study))
     return folder / "home"
 
 
@@ -42,7 +44,7 @@ def test_a_study_on_s3_equals_one_on_this_machine(remote, finished_home):
 
 def test_the_database_alone_answers_what_is_asked_of_it(remote, finished_home):
     """DuckDB's command line cannot reach the store, so that there is nothing to reach."""
-    ask = "SELECT count(*), sum(close) FROM price_bars"
+    ask = "SELECT count(*), max(close) FROM price_bars"
     with duckdb.connect(str(remote / "whatif.duckdb"), read_only=True) as connection:
         connection.execute("SET enable_external_access = false")
         found = connection.execute(ask).fetchall()

@@ -28,7 +28,10 @@ def test_a_url_is_kept_without_its_last_slash(url, tmp_path):
     ("url", "message"),
     [
         ("hdfs://name/lake", "found 'hdfs://name/lake'; write a URL that begins with"),
-        ("s4://bucket", "begins with 'abfs://', 'file://', 'gs://', 'memory://' or 's3"),
+        (
+            "s4://bucket",
+            "begins with 'abfs://', 'file://', 'gs://', 'memory://' or 's3",
+        ),
         ("/srv/lake", "or leave the field out"),
         ("s3://", "such as s3://bucket/lake"),
         ("s3:///lake", "such as s3://bucket/lake"),
