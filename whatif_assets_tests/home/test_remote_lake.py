@@ -4,6 +4,7 @@ import functools
 import shutil
 
 import duckdb
+import fsspec
 import pytest
 
 from whatif_assets.command_line.studies import run_studies
@@ -65,6 +66,21 @@ def test_runs_are_audited_and_space_is_measured_in_the_store(remote, finished_ho
     )
     assert used["features"] > 1000
     assert there["features"] == pytest.approx(used["features"], rel=0.1)
+
+
+def test_a_lake_that_was_copied_to_a_url_is_not_computed_again(copied_home, undrawn):
+    store, before = fsspec.filesystem("memory"), Home.open(copied_home).lake
+    store.put(f"{copied_home}/lake", "/copied", recursive=True)
+    with (copied_home / "market.yaml").open("a") as market:
+        market.write("lake: memory://copied\n")
+    assert run_studies(copied_home, "tiny")
+    after = Home.open(copied_home).lake
+    assert after.folder is None
+    for table in ("price_bars", "features", "trained_models", "backtest_results"):
+        keys = before.keys(table)
+        assert keys and after.keys(table) == keys
+        for key in keys:
+            assert after.manifest(table, key) == before.manifest(table, key)
 
 
 def test_a_lake_belongs_to_one_home(remote, tmp_path):
