@@ -39,7 +39,7 @@ def _swept(sessions: int, holdings: int) -> Case:
 def _learned(models: int) -> Case:
     forest = {"algorithm": "random_forest", "n_trees": 20, "max_depth": 5}
     forest |= {"strategy": "forecast_threshold", "threshold": 0.0001}
-    several = {f"forest_{n}": {**forest, "seed": n} for n in range(models)}
+    several = {f"forest_{n}": {**forest, "model_seed": n} for n in range(models)}
     return Case(Market(SYMBOLS, SESSIONS, "1min"), {**several, **HOLD}, LEARNING)
 
 

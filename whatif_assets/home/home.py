@@ -344,5 +344,5 @@ def refuse_url(path: Path) -> None:
         raise BadInput(
             f"--home: found a URL of {scheme[1]}://; a home must be a folder of this "
             "machine, such as data or /srv/whatif. Its lake may be at a URL: write "
-            f"'lake: {scheme[1]}://...' in the market."
+            f"'lake: {scheme[1]}://...' in its market.yaml."
         )

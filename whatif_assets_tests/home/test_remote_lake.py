@@ -6,6 +6,7 @@ import shutil
 import duckdb
 import fsspec
 import pytest
+import yaml
 
 from whatif_assets.command_line.studies import run_studies
 from whatif_assets.domain.base.errors import BadInput
@@ -32,7 +33,10 @@ def remote(url, tmp_path_factory):
     """Return a home whose lake is in S3, in which the tiny study has been run."""
     folder = tmp_path_factory.mktemp("remote")
     study = folder / "tiny.yaml"
-    study.write_text(TINY_STUDY.replace("source:", f"lake: {url}\n  source:"))
+    study.write_text(TINY_STUDY)
+    market = {**yaml.safe_load(TINY_STUDY)["market"], "lake": url}
+    (folder / "home").mkdir()
+    (folder / "home" / "market.yaml").write_text(yaml.safe_dump(market))
     with nothing_drawn():
         assert run_studies(folder / "home", str(study))
     return folder / "home"

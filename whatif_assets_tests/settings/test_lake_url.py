@@ -5,6 +5,7 @@ import importlib.util
 import pytest
 
 from whatif_assets.domain.base.errors import BadInput
+from whatif_assets.home.creation import set_up
 from whatif_assets.settings.market import parse_market
 from whatif_assets.settings.spec import read_yaml
 
@@ -45,6 +46,19 @@ def test_another_url_is_refused_with_its_line(url, message, tmp_path):
         lake_of(url, tmp_path)
     assert "market.yaml:3: lake" in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+def test_a_study_does_not_say_where_results_are_written(tmp_path):
+    study = tmp_path / "theirs.yaml"
+    study.write_text(
+        "market: {source: sample, first_session: 2026-01-05, lake: 'memory://theirs'}\n"
+        "configurations: {a: {strategy: macd_cross}}\n"
+    )
+    with pytest.raises(
+        BadInput, match=r"theirs.yaml:1: market.lake: a study can't say"
+    ):
+        set_up(tmp_path / "home", study)
+    assert not (tmp_path / "home").exists()
 
 
 def test_a_package_that_is_not_installed_is_named(tmp_path, monkeypatch):
