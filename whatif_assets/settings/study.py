@@ -29,7 +29,7 @@ from whatif_assets.settings.costs import CostSettings
 from whatif_assets.settings.evaluation import Evaluation
 from whatif_assets.settings.label import LabelSettings
 from whatif_assets.settings.limits import MOST_CASH, check_size
-from whatif_assets.settings.market import Market, parse_market
+from whatif_assets.settings.market import MARKET_FILE, Market, parse_market
 from whatif_assets.settings.spec import YamlDocument, parse, parse_yaml, read_text
 from whatif_assets.settings.universe import Universe
 
@@ -301,7 +301,21 @@ def parse_study(document: YamlDocument) -> Study:
 
 
 def study_market(document: YamlDocument) -> Market | None:
-    """Parse the ``market:`` block of a study; None without one."""
+    """Parse the ``market:`` block of a study; None without one.
+
+    Raises
+    ------
+    BadInput
+        The block is wrong, or says where results are written, which a study of somebody
+        else must not decide.
+    """
     if document.data.get("market") is None:
         return None
-    return parse_market(document.below("market"), document.path.parent)
+    market = parse_market(document.below("market"), document.path.parent)
+    if market.lake is not None:
+        raise BadInput(
+            f"{document.where(('market', 'lake'))}: a study can't say where the lake "
+            f"is. Write 'lake: {market.lake}' in {MARKET_FILE} of the home; for a new "
+            "home, write that file first, with the fields of this block."
+        )
+    return market
