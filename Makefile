@@ -10,7 +10,7 @@ export DAGSTER_HOME ?= $(CURDIR)
 export DAGSTER_DISABLE_TELEMETRY ?= yes
 export PYTHONWARNINGS ?= ignore::UserWarning,ignore::DeprecationWarning
 
-.PHONY: help install demo test pytest test-cluster test-ui test-wheel test-parity test-faults test-automation test-postgres test-data test-living fuzz audit lint ui report docs site screenshots clean
+.PHONY: help install demo test pytest test-cluster test-ui test-wheel test-parity test-faults test-automation test-postgres test-data test-living soak fuzz audit lint ui report docs site screenshots clean
 .DEFAULT_GOAL := help
 
 help: ## List the commands
@@ -36,7 +36,7 @@ test: $(INSTALLED) ## Lint, check types and layers, and run the tests; the targe
 	@$(MAKE) --no-print-directory --jobs=2 lint pytest
 
 pytest: $(INSTALLED)
-	@$(BIN)/python -m pytest -n 3 --dist worksteal -m "not (cluster or ui or wheel or faults or automation or postgres)"
+	@$(BIN)/python -m pytest -n 3 --dist worksteal -m "not (cluster or ui or wheel or faults or automation or postgres or soak)"
 
 test-cluster: $(INSTALLED) ## Run a study on a Spark cluster of this machine
 	@$(BIN)/python -m pytest -m cluster
@@ -66,6 +66,9 @@ test-parity: $(INSTALLED) ## Compare the engines with Backtrader on all random e
 
 test-faults: $(INSTALLED) ## Kill runs, fill disks, move clocks; WHATIF_KILLS=100 for a full run
 	@$(BIN)/python -m pytest -m faults whatif_assets_tests/faults
+
+soak: $(INSTALLED) ## Work on a home for an hour: memory, handles, processes and disk stay flat
+	@$(BIN)/python -m pytest -s -m soak whatif_assets_tests/soak
 
 fuzz: $(INSTALLED) ## Check 10,000 random studies, 3,000 keys and 1,000 files of bars
 	@WHATIF_FUZZ=$${WHATIF_FUZZ:-1} $(BIN)/python -m pytest whatif_assets_tests/fuzz

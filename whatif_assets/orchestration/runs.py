@@ -146,6 +146,7 @@ class Runner:
         added, faults = what_ifs(self._home, study, self.keys())
         failures = [*resolved.faults.values(), *faults.values()]
         configurations = [*resolved.configurations, *added]
+        Compute().reach(study, configurations)
         on_spark = [c for c in configurations if fitted_on_spark(c)]
         here = [c for c in configurations if not fitted_on_spark(c)]
         name = f"{self._prefix}configurations"

@@ -62,9 +62,10 @@ class LastRun:
         """Whether the last run did the same, and nothing has changed since.
 
         Facts are read from their sources by every run, so a market with facts always
-        has work.
+        has work, as has one whose lake is at a URL, whose files have no place here.
         """
-        if self.home.market.facts or self.home.faults():
+        market = self.home.market
+        if market.facts or market.lake or self.home.faults():
             return False
         known = self.instance.daemon_cursor_storage.get_cursor_values({self._name})
         mark = known.get(self._name)

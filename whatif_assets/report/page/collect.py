@@ -351,6 +351,7 @@ def _bars(home: Home, sessions: Sequence[date]) -> pd.DataFrame:
         return pd.DataFrame()
     files = home.lake.globs("price_bars", map(str, sessions))
     with duckdb.connect() as connection:
+        home.lake.let_read(connection)
         found = connection.execute(_BARS, {"files": files}).df()
     size, starts = home.market.bar_size, home.market.sessions.starts
     expected = dict.fromkeys(sessions, math.nan if size.by_activity else 1)
