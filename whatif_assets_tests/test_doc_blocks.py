@@ -20,7 +20,12 @@ from whatif_assets.settings.spec import parse_yaml
 from whatif_assets.settings.study import Study, parse_study
 from whatif_assets_tests.conftest import ROOT
 
-PAGES = (*sorted(ROOT.glob("docs/*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md")
+PAGES = (
+    *sorted(ROOT.glob("docs/*.md")),
+    *sorted(ROOT.glob("docs/how_to/*.md")),
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+)
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```", re.S | re.M)
 COMMANDS = typer.main.get_command(app)
 # What the market of a block needs to be whole, and what a study needs.
