@@ -7,9 +7,11 @@ combinatorial cross-validation (``model_folds.py``), and the quality of forecast
 features, and labels of which the features explain little, as is usual.
 
 Both sides get the same arrays and settings, and all cores, and take turns; each time is
-the best of several. Our fit ends with portable arrays, and our score with forecasts of
-all rows. *Difference* is the largest one between the forecasts of the two, divided by
-the standard deviation of the library's.
+the best of several. *CPU ratio* compares the processor time of this process, which
+other work on the machine hardly changes; it is left out where other processes work for
+one of the sides. Our fit ends with portable arrays, and our score with forecasts of all
+rows. *Difference* is the largest one between the forecasts of the two, divided by the
+standard deviation of the library's.
 
 What differs:
 
@@ -26,12 +28,16 @@ from __future__ import annotations
 import argparse
 import functools
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+# As in a fit of ours, LightGBM's threads do not wait busily, for both sides. It reads
+# this when it is imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 import lightgbm
 import model_folds
 import model_quality
@@ -55,7 +61,14 @@ ROWS, FEATURES = 29 * 29 * 390, 20
 TURNS = 3
 HUBER = "sklearn.linear_model:HuberRegressor"
 Array = npt.NDArray[np.float64]
-Timed = tuple[float, Any]
+
+
+class Timed(NamedTuple):
+    """The shortest time and processor time of a work, and its last result."""
+
+    seconds: float
+    processor: float
+    result: Any
 
 
 def generated() -> tuple[Array, Array]:
@@ -223,25 +236,32 @@ CONTESTS = (
 
 
 def best_of_turns(*works: Callable[[], Any], turns: int = TURNS) -> list[Timed]:
-    """Time several works in turns; the best time and the last result of each."""
-    seconds, results = [np.inf] * len(works), [None] * len(works)
+    """Time several works in turns; the best times and the last result of each."""
+    best = [Timed(np.inf, np.inf, None)] * len(works)
     for _ in range(turns):
         for number, work in enumerate(works):
-            began = time.perf_counter()
-            results[number] = work()
-            seconds[number] = min(seconds[number], time.perf_counter() - began)
-    return list(zip(seconds, results, strict=True))
+            began, processor = time.perf_counter(), time.process_time()
+            result = work()
+            took = time.perf_counter() - began, time.process_time() - processor
+            best[number] = Timed(*map(min, took, best[number][:2]), result)
+    return best
 
 
 def row_of(
-    what: str, ours: Timed, peer: str, theirs: Timed, difference: float | None
+    what: str,
+    ours: Timed,
+    peer: str,
+    theirs: Timed,
+    difference: float | None,
+    alone: bool = True,
 ) -> dict[str, Any]:
-    """Return a row of the result."""
+    """Return a row of the result; ``alone``: all of the work is in this process."""
     return {
         "what": what,
-        "seconds": ours[0],
+        "seconds": ours.seconds,
         "peer": peer,
-        "peer_seconds": theirs[0],
+        "peer_seconds": theirs.seconds,
+        "cpu_ratio": ours.processor / theirs.processor if alone else None,
         "difference": difference,
     }
 
@@ -251,18 +271,24 @@ def rows_of(contest: Contest, x: Array, y: Array) -> Iterator[dict[str, Any]]:
     labels = np.where(y > 0, 1.0, -1.0) if contest.classes else y
     few = slice(0, 5_000)
     fit(contest.algorithm, "local", x[few], labels[few], contest.settings).predict(x)
-    (ours, model), (theirs, bare) = best_of_turns(
+    fits = best_of_turns(
         lambda: fit(contest.algorithm, "local", x, labels, contest.settings),
         lambda: contest.fit_peer(x, labels),
     )
+    model, bare = (one.result for one in fits)
     scores = best_of_turns(
         lambda: model.predict(x), lambda: contest.score_peer(bare, x)
     )
-    (_, forecast), (_, wanted) = scores
-    apart = float(np.abs(forecast - wanted).max() / wanted.std())
-    peer = contest.peer
-    yield row_of(f"fit: {contest.name}", (ours, model), peer, (theirs, bare), apart)
-    yield row_of(f"score: {contest.name}", scores[0], peer, scores[1], apart)
+    apart = largest_difference(*scores)
+    alone, name = ":" not in contest.algorithm, contest.name
+    yield row_of(f"fit: {name}", fits[0], contest.peer, fits[1], apart, alone)
+    yield row_of(f"score: {name}", scores[0], contest.peer, scores[1], apart, alone)
+
+
+def largest_difference(ours: Timed, theirs: Timed) -> float:
+    """Return the largest difference of forecasts, in deviations of the library's."""
+    apart = np.abs(ours.result - theirs.result).max()
+    return float(apart / theirs.result.std())
 
 
 def rows_of_folds(x: Array, y: Array) -> Iterator[dict[str, Any]]:
@@ -282,7 +308,7 @@ def rows_of_folds(x: Array, y: Array) -> Iterator[dict[str, Any]]:
             ),
             turns=turns,
         )
-        apart = float(np.abs(ours[1] - theirs[1]).max() / theirs[1].std())
+        apart = largest_difference(ours, theirs)
         yield row_of(f"45 folds: {algorithm}", ours, peer, theirs, apart)
 
 
@@ -304,7 +330,7 @@ def rows_on_spark(x: Array, y: Array) -> Iterator[dict[str, Any]]:
             turns=1,
         )
         what = f"fit on Spark: {contest.algorithm}"
-        yield row_of(what, ours, "Spark ML", theirs, None)
+        yield row_of(what, ours, "Spark ML", theirs, None, alone=False)
 
 
 def all_rows(only: str) -> Iterator[dict[str, Any]]:
@@ -332,17 +358,18 @@ def main() -> None:
     )
     chosen = parser.parse_args()
     rows = []
-    print("| what | seconds | peer | its seconds | ratio | difference |")
-    print("|---|---:|---|---:|---:|---:|")
+    print("| what | seconds | peer | its seconds | ratio | CPU ratio | difference |")
+    print("|---|---:|---|---:|---:|---:|---:|")
     for row in all_rows(chosen.only):
         rows.append(row)
-        apart = row["difference"]
+        processor, apart = row.get("cpu_ratio"), row["difference"]
         cells = (
             row["what"],
             f"{row['seconds']:.3g}",
             row["peer"],
             f"{row['peer_seconds']:.3g}",
             f"{row['seconds'] / row['peer_seconds']:.2f}",
+            "" if processor is None else f"{processor:.2f}",
             "" if apart is None else f"{apart:.1e}",
         )
         print(f"| {' | '.join(cells)} |", flush=True)

@@ -40,7 +40,10 @@ def export_model(
     ] = Path(),
     fold: Annotated[
         Optional[int],  # noqa: UP045 - typer on Python 3.10 reads no other form
-        typer.Option("--fold", help="Number of a fold; the last one by default."),
+        typer.Option(
+            "--fold",
+            help="Number of a fold; by default one that knows the latest sessions.",
+        ),
     ] = None,
 ) -> None:
     """Write a model, its card, and a script that forecasts a new bar with NumPy."""

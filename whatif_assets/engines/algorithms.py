@@ -89,7 +89,8 @@ def no_spark(algorithm: str) -> BadInput:
     """Return the error of an algorithm that cannot be fitted on Spark."""
     return BadInput(
         f"backend: found 'spark', but {algorithm} has no fit on Spark. Write backend: "
-        f"local, or use an algorithm that has one: {one_of(ALGORITHMS)}."
+        "local (and run without --backend spark and WHATIF_BACKEND, which override "
+        f"it), or use an algorithm that has one: {one_of(ALGORITHMS)}."
     )
 
 

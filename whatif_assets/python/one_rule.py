@@ -32,7 +32,7 @@ from whatif_assets.domain.base.errors import BadInput, did_you_mean, few
 from whatif_assets.domain.base.explaining import explain
 from whatif_assets.domain.features import features_of_sessions
 from whatif_assets.engines.backtest import run_backtests
-from whatif_assets.engines.strategies import required_features
+from whatif_assets.engines.strategies import find_strategy, required_features
 from whatif_assets.python.shown import Equity, Ranking
 from whatif_assets.settings.configuration import NAME, Configuration
 from whatif_assets.settings.entries import expand
@@ -240,11 +240,9 @@ def _rule(
         detail = error.errors()[0]
         field = ".".join(map(str, detail["loc"]))
         raise BadInput(f"{field}: {explain(Study, detail)}") from None
-    found = expand(study, Path(), BarSize.parse(bar) if bar else None)
-    needs_model = found[0].algorithm or found[0].strategy_type().needs_forecast
-    if needs_model:
+    if "algorithm" in fields or find_strategy(strategy, Path()).needs_forecast:
         raise _needs_study()
-    return study, found[0]
+    return study, expand(study, Path(), BarSize.parse(bar) if bar else None)[0]
 
 
 def _needs_study() -> BadInput:

@@ -19,6 +19,7 @@ from typing import Any
 from whatif_assets.domain.accounts.job import Account
 from whatif_assets.domain.accounts.metrics import METRICS
 from whatif_assets.domain.bars.bar_size import BarSize
+from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.base.hashing import short_hash
 from whatif_assets.domain.base.settings import format_value
 from whatif_assets.domain.features import Feature, parse_feature
@@ -149,6 +150,20 @@ class Configuration:
     def strategy_type(self) -> StrategyType:
         """Return the built-in strategy, or import the user's strategy from its file."""
         return find_strategy(self.strategy, self.base)
+
+    def check_forecasts(self) -> None:
+        """Raise BadInput for a strategy that trades on forecasts without a model."""
+        strategy = self.strategy_type()
+        if self.algorithm is not None:
+            return
+        swept = (v.settings for v in self.variants()) if self.is_portfolio else [{}]
+        if any(map(strategy.reads_forecast, swept)):
+            raise BadInput(
+                f"Configuration {self.key}: strategy: '{self.strategy}' trades on "
+                "forecasts, but the configuration has no model. Add the field "
+                "algorithm, such as algorithm: linear.",
+                field=("strategy",),
+            )
 
     @property
     def stacks(self) -> bool:

@@ -11,8 +11,9 @@ from whatif_assets.domain.bars.bar_size import BarSize
 from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
 from whatif_assets.domain.models import ALGORITHMS
 from whatif_assets.domain.models.ensemble import ENSEMBLE, Member
+from whatif_assets.domain.models.ranges import Range
 from whatif_assets.settings.configuration import Configuration
-from whatif_assets.settings.keys import overrides_in
+from whatif_assets.settings.keys import format_overrides, overrides_in
 from whatif_assets.settings.study import Study
 
 # Settings that decide which rows a model learns from; an ensemble has them once.
@@ -52,7 +53,11 @@ def with_members(
         return configuration
     if configuration.search:
         raise _wrong(
-            configuration, "search", "an ensemble has none; write axes under each."
+            configuration,
+            "search",
+            "an ensemble has none. To compare members or ways to combine them, write "
+            "them under each; to choose settings of a member, name it with different "
+            "ones as several members, and write combine: stacking.",
         )
     found: dict[str, str] = {}
     for name in configuration.model_settings["members"]:
@@ -113,21 +118,38 @@ def _member(
 
 def _check_algorithm(member: Configuration) -> None:
     """Raise for a member whose model an ensemble cannot fit."""
+    if member.algorithm is None:
+        raise BadInput(
+            f"algorithm: found none; members need one of {one_of(ALGORITHMS)}."
+        )
     if member.algorithm not in ALGORITHMS:
         raise BadInput(
-            f"algorithm: found {member.algorithm or 'none'}; members need one of "
-            f"{one_of(ALGORITHMS)}."
+            f"algorithm: found {member.algorithm}; members need one of "
+            f"{one_of(ALGORITHMS)}. Leave it out and compare it with the ensemble, or "
+            "name a function that returns scikit-learn's VotingRegressor of all "
+            "members as the algorithm of a configuration without members."
         )
     if member.search:
         raise BadInput(
-            f"search: found {one_of(member.search)}; members need one value of each "
-            "setting. Write it as a field."
+            f"search: found {one_of(member.search)}; each fold of stacking would need "
+            "a search of its own. Move the values from search to each and name some "
+            f"of them as members, such as '{_candidate(member)}'; combine: stacking "
+            "weighs these by forecasts of rows that they were not fitted on."
         )
     if member.backend != "local":
         raise BadInput(
             f"backend: found {member.backend}; members are fitted locally. Remove the "
-            "field."
+            "field, or name a configuration of the same model without it."
         )
+
+
+def _candidate(member: Configuration) -> str:
+    """Name a member with the first value of each setting that it searches for."""
+    first = {
+        name: values.first if isinstance(values, Range) else values[0]
+        for name, values in member.search.items()
+    }
+    return member.key.partition(".")[2] + format_overrides(first)
 
 
 def _check_shared(configuration: Configuration, member: Configuration) -> None:

@@ -211,6 +211,7 @@ def build_configuration(
     settings = validate_all(key, fields, kinds, axes)
     check_once(key, study.configurations[name])
     made = _assemble(study, name, key, general, settings, axes, base, bar, label)
+    made.check_forecasts()
     return with_members(study, made, base_bar, build_configuration)
 
 

@@ -17,6 +17,7 @@ from pydantic import (
 
 from whatif_assets.domain.base.settings import Settings
 from whatif_assets.domain.models.windows import (
+    MOST_FOLDS,
     Fold,
     cross_validation,
     number_of_paths,
@@ -24,7 +25,6 @@ from whatif_assets.domain.models.windows import (
     walk_forward,
 )
 
-MOST_FOLDS = 1_000
 _EXAMPLES = {"groups": 6, "tested": 2}
 
 
@@ -122,7 +122,7 @@ class Evaluation(Settings):
         if names and folds > MOST_FOLDS:
             raise ValueError(
                 f"groups: {self.groups} and tested: {self.tested} make {folds:,} "
-                f"folds, each with models of its own; at most {MOST_FOLDS:,} are "
+                f"folds, each with models of its own; at most {MOST_FOLDS} are "
                 "allowed. Choose fewer groups, such as groups: 10 and tested: 2."
             )
         for name in ("train", "expanding") if names else ():

@@ -174,7 +174,8 @@ def find_market_errors(
     try:
         study.folds(market)
     except BadInput as error:
-        findings.append(f"{document.where(('evaluation',))}: {error}")
+        problem = str(error).removeprefix("evaluation: ")
+        findings.append(f"{document.where(('evaluation',))}: {problem}")
     named = [("symbols", symbol) for symbol in study.symbols or ()]
     named += [("benchmark", study.benchmark)] if study.benchmark else []
     for field, symbol in named:

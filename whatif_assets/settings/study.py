@@ -24,6 +24,7 @@ from whatif_assets.domain.features import Feature, parse_feature
 from whatif_assets.domain.models.labels import Label
 from whatif_assets.domain.models.windows import Fold
 from whatif_assets.domain.ranking.ranking import Constraint, Ranking
+from whatif_assets.engines.spark.session import MASTER, refuse_connect
 from whatif_assets.settings.costs import CostSettings
 from whatif_assets.settings.evaluation import Evaluation
 from whatif_assets.settings.label import LabelSettings
@@ -56,6 +57,12 @@ class SparkSettings(Settings):
 
     master: str | None = None
     settings: dict[str, str | int | float | bool] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _on_the_cluster_itself(self) -> SparkSettings:
+        for given in (self.settings, {MASTER: self.master}):
+            refuse_connect(given)
+        return self
 
 
 def _constraint(text: str) -> str:

@@ -29,17 +29,27 @@ class Examples:
     Attributes
     ----------
     rows
-        Training rows in time order, ``ts`` and ``label_ts`` among their columns.
+        Training rows in time order, ``ts`` and ``label_ts`` among their columns;
+        without the features of the model.
     features, target
         n x k features and n labels, finite.
     weights
         Weight of each row; None if all count the same.
+    columns
+        Names of the features.
     """
 
     rows: pd.DataFrame
     features: FloatArray
     target: FloatArray
     weights: FloatArray | None
+    columns: tuple[str, ...]
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The rows with the features as further columns."""
+        features = pd.DataFrame(self.features, self.rows.index, self.columns)
+        return self.rows.join(features)
 
     def by_part(self) -> dict[str, Examples]:
         """Split the training set by the part of the symbols that a model is for."""
@@ -49,7 +59,13 @@ class Examples:
     def take(self, at: IntArray | Mask | slice) -> Examples:
         """Take some of the rows, by position or by a mask."""
         weights = None if self.weights is None else self.weights[at]
-        return Examples(self.rows.iloc[at], self.features[at], self.target[at], weights)
+        return Examples(
+            self.rows.iloc[at],
+            self.features[at],
+            self.target[at],
+            weights,
+            self.columns,
+        )
 
 
 def examples_of(
@@ -88,6 +104,7 @@ class TrainingSets:
         self._columns = [feature.column for feature in configuration.features]
         # A row of this array is a feature, as pandas keeps them.
         self._features = frame[self._columns].to_numpy(dtype=np.float64).T
+        self._others = frame.drop(columns=self._columns)
         self._target = frame["label"].to_numpy(dtype=np.float64)
         self._usable = ~np.isnan(self._target)
         for values in self._features:
@@ -97,15 +114,16 @@ class TrainingSets:
     def of(self, fold: Fold) -> Examples:
         """Select the rows that a fold may train on; see `examples_of`."""
         mask = self._usable & self._spans.training_rows(fold, self._embargo)
-        rows = self._frame[mask]
-        if len(rows) < FEWEST_ROWS:
-            raise self._too_few(fold, len(rows))
-        weighting = self._configuration.weighting
+        at = np.flatnonzero(mask)
+        if len(at) < FEWEST_ROWS:
+            raise self._too_few(fold, len(at))
+        rows = self._others.take(at)
         return Examples(
             rows,
-            self._features[:, mask].T,
-            self._target[mask],
-            row_weights(rows, self._frame, weighting),
+            self._features.take(at, axis=1).T,
+            self._target[at],
+            row_weights(rows, self._frame, self._configuration.weighting),
+            tuple(self._columns),
         )
 
     def _too_few(self, fold: Fold, rows: int) -> BadInput:

@@ -73,7 +73,7 @@ def learning_curve(
                 model = _fitted(study, configuration, some, settings)
             except BadInput:
                 continue
-        scores = _scores(configuration, model, some.rows, test)
+        scores = _scores(configuration, model, some.frame, test)
         rows.append({"fold": fold.number, "sessions": count, **scores})
     return pd.DataFrame(rows, columns=list(LAKE[TABLE].kinds))
 

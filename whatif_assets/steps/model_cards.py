@@ -251,7 +251,7 @@ def _folds(home: Home, study: Study, configuration: Configuration) -> Iterator[_
         models = read_models(home, configuration.key, fold.number)
         examples = sets.of(fold)
         test = dataset(home, configuration, fold.test)
-        both = (examples.rows, test)
+        both = (examples.frame, test)
         train, tested = (_Rows.of(rows, models, columns) for rows in both)
         novel = 0.0
         if configuration.novelty is not None and len(tested.labels):

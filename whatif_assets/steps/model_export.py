@@ -11,6 +11,7 @@ from typing import Any
 
 from whatif_assets.domain.base.errors import BadInput, one_of
 from whatif_assets.domain.models.parts import ALL, PartModels
+from whatif_assets.domain.models.windows import trained_latest
 from whatif_assets.home.atomic import atomic_path
 from whatif_assets.home.home import Home
 from whatif_assets.home.models import encoded_models
@@ -57,7 +58,8 @@ def export_model(home: Home, key: str, to: Path, fold: int | None = None) -> Exp
     to
         Folder in which a folder with the name of the key is made, or replaced.
     fold
-        Number of the fold; by default the last one, which knows the latest sessions.
+        Number of the fold; by default the last one of those that were trained on the
+        latest sessions, which in cross-validation is not the last one of all.
 
     Raises
     ------
@@ -67,8 +69,9 @@ def export_model(home: Home, key: str, to: Path, fold: int | None = None) -> Exp
     """
     configuration, study = home.find(key)
     _check(home, configuration)
-    numbers = [one.number for one in study.folds(home.market)]
-    number = numbers[-1] if fold is None else fold
+    folds = study.folds(home.market)
+    numbers = [one.number for one in folds]
+    number = trained_latest(folds).number if fold is None else fold
     if number not in numbers:
         raise BadInput(
             f"Configuration {key}: fold: found {fold}; allowed are "

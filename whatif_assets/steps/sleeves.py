@@ -202,13 +202,6 @@ def sleeves_of_configuration(
     if configuration.algorithm is not None and forecasts is None:
         forecasts = forecasts_of(home, study, configuration)
     settings = [v.settings for v in variants or configuration.variants()]
-    read = any(map(strategy.reads_forecast, settings))
-    if read and forecasts is None:
-        raise BadInput(
-            f"Configuration {configuration.key}: strategy '{configuration.strategy}' "
-            "trades on forecasts, so the configuration needs a field algorithm.",
-            field=("strategy",),
-        )
     tested = list(sessions or evaluated_sessions(home, study))
     sleeves = build_sleeves(
         home,

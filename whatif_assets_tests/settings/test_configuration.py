@@ -341,13 +341,38 @@ def test_bars_are_those_of_the_market_unless_the_configuration_sets_bar() -> Non
     assert of_ticks.settings()["bar"] == "volume:1000"
 
 
+RANKED = {"strategy": "rank_long_short", "score": "close"}
+MIXED = {"score": "close", "second_score": "forecast"}
+
+
+@pytest.mark.parametrize(
+    ("entry", "reads"),
+    [
+        ({"strategy": "forecast_threshold"}, True),
+        ({"strategy": "rank_long_short"}, True),
+        (RANKED, False),
+        ({**RANKED, **MIXED}, False),
+        ({**RANKED, **MIXED, "sweep": {"second_weight": [0, 0.5]}}, True),
+        ({"strategy": "macd_cross"}, False),
+    ],
+)
+def test_a_strategy_that_trades_on_forecasts_needs_a_model(entry, reads):
+    assert found("demo.one", study(one={**entry, "algorithm": "linear"}))
+    if reads:
+        assert "trades on forecasts, but the configuration has no model. Add" in (
+            refused("demo.one", study(one=entry))
+        )
+    else:
+        assert found("demo.one", study(one=entry)).algorithm is None
+
+
 class TestAccount:
     def test_a_strategy_of_portfolios_needs_one_account(self):
-        fields = {"strategy": "rank_long_short", "account": "symbol"}
+        fields = {**RANKED, "account": "symbol"}
         assert "account: found 'symbol'; strategy" in refused(
             "demo.one", study(one=fields)
         )
-        found_one = found("demo.one", study(one={"strategy": "rank_long_short"}))
+        found_one = found("demo.one", study(one=RANKED))
         assert found_one.is_portfolio
 
     def test_any_strategy_may_have_one(self):
@@ -362,7 +387,7 @@ class TestAccount:
         assert "account" not in own.settings()
 
     def test_leverage_and_a_reserve_are_those_of_one_account(self):
-        entry = {"strategy": "rank_long_short", "leverage": 2, "reserve": 1_000}
+        entry = {**RANKED, "leverage": 2, "reserve": 1_000}
         own = found("demo.one", study(one=entry))
         assert {(v.leverage, v.reserve) for v in own.variants()} == {(2, 1_000)}
         assert own.settings()["leverage"] == 2
@@ -380,33 +405,29 @@ class TestAccount:
             )
 
     def test_a_reserve_of_all_the_cash_is_refused(self):
-        entry = {"strategy": "rank_long_short", "cash": 100, "reserve": 100}
+        entry = {**RANKED, "cash": 100, "reserve": 100}
         assert "reserve: found 100 of a cash of 100" in refused(
             "demo.one", study(one=entry)
         )
 
     def test_neutral_betas_need_two_sides_and_betas(self):
-        entry = {"strategy": "rank_long_short", "neutral": "beta"}
+        entry = {**RANKED, "neutral": "beta"}
         assert "neutral: beta needs 'sides: long_short'" in refused(
             "demo.one", study(one=entry)
         )
 
     def test_groups_are_read_where_something_asks_for_them(self):
-        entry = {"strategy": "rank_long_short"}
-        assert not found("demo.one", study(one=entry)).reads_groups
+        assert not found("demo.one", study(one=RANKED)).reads_groups
         for more in (
             {"neutral": "group"},
             {"max_group_weight": 0.3},
             {"sweep": {"neutral": ["none", "group"]}},
         ):
-            assert found("demo.one", study(one={**entry, **more})).reads_groups
+            assert found("demo.one", study(one={**RANKED, **more})).reads_groups
 
     def test_an_unknown_account_is_refused(self):
         fields = {"strategy": "ema_cross", "account": "shared"}
         assert "account: found 'shared'" in refused("demo.one", study(one=fields))
-
-
-RANKED = {"strategy": "rank_long_short"}
 
 
 class TestUniverse:

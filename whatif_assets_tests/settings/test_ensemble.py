@@ -88,6 +88,10 @@ OTHER = {"both": {**BOTH, "members": ["line", "other"]}}
         ({"both": {**BOTH, "members": ["line", "forrest"]}}, "Did you mean 'forest'"),
         ({"both": {**BOTH, "members": ["line", "line"]}}, "are the same model"),
         ({**OTHER, "other": {**LINE, "backend": "spark"}}, "are fitted locally"),
+        (
+            {**OTHER, "other": {**RULE, "algorithm": "sklearn.linear_model:Ridge"}},
+            "found sklearn.linear_model:Ridge; members need one of .*VotingRegressor",
+        ),
         ({**OTHER, "other": BOTH}, "'other' cannot be a member: it is an ensemble"),
         ({**OTHER, "other": {"strategy": "buy_and_hold"}}, "algorithm: found none"),
         ({**OTHER, "other": {**LINE, "l2": "x"}}, "'other' cannot be a member: "),
@@ -101,7 +105,7 @@ OTHER = {"both": {**BOTH, "members": ["line", "other"]}}
         ),
         (
             {**OTHER, "other": {**LINE, "search": {"l2": [1, 2]}}},
-            "search: found 'l2'",
+            r"search: found 'l2'; .* such as 'other~l2=1'",
         ),
         (
             {**OTHER, "other": {**FOREST, "each": {"max_depth": [2, 3]}}},

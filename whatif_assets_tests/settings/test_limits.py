@@ -72,7 +72,10 @@ def test_numbers_have_a_largest_value(text, tmp_path):
 
 def test_the_number_of_folds_is_limited_and_never_counted_one_by_one(tmp_path):
     rest = "\nname: s\nconfigurations: {a: {strategy: macd_cross}}"
-    text = "evaluation: {method: cpcv, groups: 900, tested: 450}" + rest
-    folds = f"{math.comb(900, 450):,} folds"
-    with pytest.raises(BadInput, match=f"s.yaml:1: evaluation: .*{folds}.*1,000"):
-        parse(Study, parse_yaml(tmp_path / "s.yaml", text))
+    for groups, tested in ((400, 200), (12, 5)):
+        text = (
+            f"evaluation: {{method: cpcv, groups: {groups}, tested: {tested}}}" + rest
+        )
+        folds = f"{math.comb(groups, tested):,} folds"
+        with pytest.raises(BadInput, match=f"s.yaml:1: evaluation: .*{folds}.* 500 "):
+            parse(Study, parse_yaml(tmp_path / "s.yaml", text))

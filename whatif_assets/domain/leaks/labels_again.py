@@ -123,8 +123,8 @@ class Source:
     def _means(self, some: pd.DataFrame) -> FloatArray:
         """Mean return that is subtracted from each row's own, of all symbols."""
         every = self.bars[self.bars["ts"].isin(some["ts"])].reset_index(drop=True)
-        by_group = self.label.relative_to == "group"
-        keys = [every["ts"]] + [every["group"]] * by_group
+        groups = ["group"] if self.label.relative_to == "group" else []
+        keys = [every[name] for name in ["ts", *groups]]
         gains = pd.Series(self._own_gain(every))
         means = gains.groupby(keys, dropna=False).transform("mean")
         means.index = pd.MultiIndex.from_frame(every[KEYS])

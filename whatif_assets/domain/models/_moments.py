@@ -45,27 +45,41 @@ def half(rows: int) -> int:  # pragma: no cover
 
 
 @numba.njit(cache=True, nogil=True)
-def pairwise_products(
-    columns: FloatArray, weights: FloatArray, start: int, rows: int
+def standardised_products(
+    x: FloatArray,
+    used: IntArray,
+    center: FloatArray,
+    scale: FloatArray,
+    label: FloatArray,
+    weights: FloatArray,
+    start: int,
+    rows: int,
 ) -> FloatArray:  # pragma: no cover
     """Add up the product of each pair of columns, times the weights, over some rows.
 
-    Additions are in the order of NumPy's pairwise summation of a product, so that its
-    bits are the same; but all pairs are added up while their rows are in the cache.
+    The columns are the used ones of ``x``, less their centers and divided by their
+    scales, and the label. Additions are in the order of NumPy's pairwise summation of a
+    product, so that its bits are the same; but columns are standardised, and all pairs
+    added up, while their rows are in the cache.
     """
+    about = used, center, scale, label, weights
     if rows > LEAF:
         first = half(rows)
-        left = pairwise_products(columns, weights, start, first)
-        right = pairwise_products(columns, weights, start + first, rows - first)
-        return left + right
+        left = standardised_products(x, *about, start, first)
+        return left + standardised_products(x, *about, start + first, rows - first)
+    columns = np.empty((len(used) + 1, rows))
+    for place in range(len(used)):
+        i = used[place]
+        for row in range(rows):
+            columns[place, row] = (x[start + row, i] - center[i]) / scale[i]
+    columns[-1] = label[start : start + rows]
     total = np.empty((len(columns), len(columns)))
     product = np.empty(rows)
-    here, whole = slice(start, start + rows), rows // LANES * LANES
-    counted = weights[here]
+    counted, whole = weights[start : start + rows], rows // LANES * LANES
     for i in range(len(columns)):
-        a = columns[i, here]
+        a = columns[i]
         for j in range(i + 1):
-            b = columns[j, here]
+            b = columns[j]
             for row in range(rows):
                 product[row] = a[row] * b[row] * counted[row]
             s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = 0.0
@@ -173,20 +187,3 @@ def center_and_deviation(
             apart = x[row, i] - center[i]
             scale[i] += apart * apart
     return center, np.sqrt(scale / rows)
-
-
-@numba.njit(cache=True, nogil=True)
-def standardise(
-    x: FloatArray,
-    used: IntArray,
-    center: FloatArray,
-    scale: FloatArray,
-    out: FloatArray,
-) -> None:  # pragma: no cover
-    """Write some columns, less their centers and divided by their scales, as rows."""
-    for start in range(0, len(x), BLOCK):
-        stop = min(start + BLOCK, len(x))
-        for place in range(len(used)):
-            i = used[place]
-            for row in range(start, stop):
-                out[place, row] = (x[row, i] - center[i]) / scale[i]

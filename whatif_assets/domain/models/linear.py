@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import Field
 
-from whatif_assets.domain.base.arrays import FloatArray
+from whatif_assets.domain.base.arrays import FloatArray, Mask
 from whatif_assets.domain.base.settings import Settings
 from whatif_assets.domain.models.portable import ROWS_PER_THREAD, Linear, shares
 from whatif_assets.domain.models.spark_rows import WEIGHT, weight_column
@@ -57,19 +57,15 @@ def linear(
         n weights of 0 or more, by which all means are weighed; None if all rows count
         the same.
     """
-    from whatif_assets.domain.models._moments import standardise
-
     center, scale = center_and_scale(x, weights)
     level, unit = center_and_scale(y, weights)
     level, unit = float(level), float(unit) or 1.0
     used = scale > 0
-    columns = np.empty((int(used.sum()) + 1, len(x)))
-    standardise(x, np.flatnonzero(used), center, scale, columns)
-    columns[-1] = (y - level) / unit
-    moments = mean_products(columns, weights, threads)
+    label = (y - level) / unit
+    moments = mean_products(x, used, center, scale, label, weights, threads)
     standardised = np.zeros(x.shape[1])
     if used.any():
-        penalised = moments[:-1, :-1] + settings.l2 * np.eye(len(columns) - 1)
+        penalised = moments[:-1, :-1] + settings.l2 * np.eye(int(used.sum()))
         found = np.linalg.lstsq(penalised, moments[:-1, -1], rcond=None)[0]
         standardised[used] = found
     coefficients = np.zeros(x.shape[1])
@@ -79,14 +75,25 @@ def linear(
 
 
 def mean_products(
-    columns: FloatArray, weights: FloatArray | None, threads: int = 0
+    x: FloatArray,
+    used: Mask,
+    center: FloatArray,
+    scale: FloatArray,
+    label: FloatArray,
+    weights: FloatArray | None,
+    threads: int = 0,
 ) -> FloatArray:
-    """Compute the mean of the product of each pair of columns.
+    """Compute the mean of the product of each pair of standardised columns.
 
     Parameters
     ----------
-    columns
-        k x n: each column is a row of this array.
+    x
+        n x k features.
+    used, center, scale
+        Which of the features are columns, and what is subtracted from each of the k
+        before it is divided by its scale.
+    label
+        The last column, n values, as it is.
     weights
         n weights, by which means are weighed; None if all rows count the same.
     threads
@@ -94,17 +101,19 @@ def mean_products(
 
     Returns
     -------
-    ndarray of float64, k x k
-        What `mean` returns for each product, to the bit.
+    ndarray of float64
+        What `mean` returns for each product, to the bit: a row and a column for each of
+        the used features and the label.
     """
-    from whatif_assets.domain.models._moments import half, pairwise_products
+    from whatif_assets.domain.models._moments import half, standardised_products
 
-    counted = np.ones(columns.shape[1]) if weights is None else weights
+    counted = np.ones(len(label)) if weights is None else weights
+    columns = x, np.flatnonzero(used), center, scale, label, counted
 
     def _sums(start: int, rows: int, threads: int) -> FloatArray:
         """Add up some rows: both halves of them, then the two sums."""
         if threads < 2 or rows < ROWS_PER_THREAD:
-            sums: FloatArray = pairwise_products(columns, counted, start, rows)
+            sums: FloatArray = standardised_products(*columns, start, rows)
             return sums
         first, others = half(rows), threads // 2
         with ThreadPoolExecutor(1) as pool:

@@ -209,6 +209,15 @@ def cross_validation(
     return folds
 
 
+def trained_latest(folds: Sequence[Fold]) -> Fold:
+    """Return the last of the folds whose training has the latest session.
+
+    In cross-validation the very last fold tests the latest sessions, and does not know
+    them.
+    """
+    return max(folds, key=lambda fold: (fold.train[-1], fold.number))
+
+
 def number_of_paths(groups: int, tested: int) -> int:
     """Count the paths of cross-validation: how often each group is tested."""
     return math.comb(groups - 1, tested - 1)

@@ -81,6 +81,18 @@ def test_labels_of_each_kind_pass_and_those_of_another_definition_do_not(walks, 
     assert "differs from the study" in finding.reason
 
 
+@pytest.mark.parametrize("by", ["market", "group"])
+@pytest.mark.parametrize("kind", ["return", "scaled_return", "direction"])
+def test_labels_relative_to_other_symbols_pass(walks, kind, by):
+    said = replace(definition(kind), relative_to=by)
+    first = walks["symbol"].isin(sorted(walks["symbol"].unique())[:2])
+    bars = walks if by == "market" else walks.assign(group=np.where(first, "a", "b"))
+    finding = probed(rows_of(bars, said, ONE_MINUTE), bars, said, ONE_MINUTE)
+    assert finding.passed, finding.reason
+    alone = rows_of(bars, replace(said, relative_to=None), ONE_MINUTE)
+    assert not probed(alone, bars, said, ONE_MINUTE).passed
+
+
 OF_VOLUME = BarSize.parse("volume:100")
 
 

@@ -14,18 +14,21 @@ from whatif_assets.domain.models.weights import center_and_scale
 @pytest.mark.parametrize("weighed", [False, True])
 def test_mean_products_have_the_bits_of_numpy(rows: int, weighed: bool) -> None:
     draw = np.random.default_rng(rows)
-    columns, weights = draw.normal(size=(3, rows)), None
+    x, label, weights = draw.normal(size=(rows, 3)), draw.normal(size=rows), None
     if weighed:
         weights = draw.random(rows)
+    used, center, scale = np.array([True, False, True]), draw.normal(size=3), [2, 0, 3]
+    first, last = ((x[:, i] - center[i]) / scale[i] for i in (0, 2))
     expected = [
         [
             np.mean(a * b) if weights is None else np.average(a * b, weights=weights)
-            for b in columns
+            for b in (first, last, label)
         ]
-        for a in columns
+        for a in (first, last, label)
     ]
+    about = used, center, np.array(scale, dtype=np.float64), label, weights
     for threads in (1, 2, 5):
-        found = mean_products(columns, weights, threads)
+        found = mean_products(x, *about, threads)
         assert found.tobytes() == np.array(expected).tobytes()
 
 

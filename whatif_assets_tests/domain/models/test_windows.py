@@ -19,6 +19,7 @@ from whatif_assets.domain.models.windows import (
     cv_folds,
     number_of_paths,
     split,
+    trained_latest,
     walk_forward,
 )
 from whatif_assets.settings.evaluation import Evaluation
@@ -438,3 +439,18 @@ class TestHoldout:
             BadInput, match=f"found {sealed}, but the study has only 10"
         ):
             self.study(method="whole", holdout=sealed).folds(self.market)
+
+
+@pytest.mark.parametrize(
+    ("folds", "number"),
+    [
+        (split(TEN, 0.5), 0),
+        (walk_forward(TEN, 4, 2), 2),
+        (cross_validation(TEN, 5), 3),
+        (cross_validation(TEN, 4, 2), 3),  # tests the groups 1 and 2
+    ],
+)
+def test_the_fold_that_knows_the_latest_sessions(folds, number):
+    latest = trained_latest(folds)
+    assert latest.number == number
+    assert latest.train[-1] == max(day for fold in folds for day in fold.train)

@@ -302,18 +302,6 @@ def test_a_strategy_that_reads_another_symbols_future_is_refused(
     assert "the check fills_at_next_open failed" in capsys.readouterr().out
 
 
-@pytest.mark.usefixtures("undrawn")
-def test_forecasts_need_an_algorithm(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    head = STUDY[: STUDY.index("configurations:")]
-    _, done = run(
-        tmp_path, f"{head}configurations:\n  blind: {{strategy: rank_long_short}}\n"
-    )
-    assert not done
-    assert "needs a field algorithm" in " ".join(capsys.readouterr().out.split())
-
-
 def test_a_check_sets_own_strategies_up_with_all_feeds(tmp_path: Path) -> None:
     bars().to_parquet(tmp_path / "bars.parquet")
     (tmp_path / "own.py").write_text(
