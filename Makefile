@@ -10,7 +10,7 @@ export DAGSTER_HOME ?= $(CURDIR)
 export DAGSTER_DISABLE_TELEMETRY ?= yes
 export PYTHONWARNINGS ?= ignore::UserWarning,ignore::DeprecationWarning
 
-.PHONY: help install demo test pytest test-cluster test-ui test-wheel test-faults test-automation test-postgres test-data test-living fuzz audit lint ui report docs site screenshots clean
+.PHONY: help install demo test pytest test-cluster test-ui test-wheel test-parity test-faults test-automation test-postgres test-data test-living soak fuzz audit lint ui report docs site screenshots clean
 .DEFAULT_GOAL := help
 
 help: ## List the commands
@@ -21,8 +21,9 @@ $(INSTALLED): setup.cfg pyproject.toml .ci/constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing pinned dependencies into $(VENV) (a few minutes, once) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt --editable '.[dev]'
-	@echo "Letting Java keep Spark's classes, so that Spark starts faster ..."
-	-@$(BIN)/python -W ignore -m whatif_assets.engines.spark.session 2>/dev/null
+	@echo "Letting Java keep Spark's classes, and compiling the engines, so that runs start faster ..."
+	-@$(BIN)/python -W ignore -m whatif_assets.engines.spark.session 2>/dev/null & \
+		$(BIN)/python -m whatif_assets.engines.compile_once; wait
 	@touch $@
 
 install: $(INSTALLED) ## Create the virtual environment
@@ -35,7 +36,7 @@ test: $(INSTALLED) ## Lint, check types and layers, and run the tests; the targe
 	@$(MAKE) --no-print-directory --jobs=2 lint pytest
 
 pytest: $(INSTALLED)
-	@$(BIN)/python -m pytest -n 3 --dist worksteal -m "not (cluster or ui or wheel or faults or automation or postgres)"
+	@$(BIN)/python -m pytest -n 3 --dist worksteal -m "not (cluster or ui or wheel or faults or automation or postgres or soak)"
 
 test-cluster: $(INSTALLED) ## Run a study on a Spark cluster of this machine
 	@$(BIN)/python -m pytest -m cluster
@@ -59,15 +60,23 @@ test-data: $(INSTALLED) ## Run the tests of data: sources, bars, quality, facts,
 		test_facts.py test_incremental.py test_quality_checks.py) \
 		end_to_end/test_bars_of_trades.py)
 
+test-parity: $(INSTALLED) ## Compare the engines with Backtrader on all random examples, not on a quarter
+	@WHATIF_THOROUGH=1 $(BIN)/python -m pytest -n 2 $(addprefix whatif_assets_tests/engines/, \
+		test_parity.py portfolio/test_portfolio_parity.py portfolio/test_pairs.py)
+
 test-faults: $(INSTALLED) ## Kill runs, fill disks, move clocks; WHATIF_KILLS=100 for a full run
 	@$(BIN)/python -m pytest -m faults whatif_assets_tests/faults
+
+soak: $(INSTALLED) ## Work on a home for an hour: memory, handles, processes and disk stay flat
+	@$(BIN)/python -m pytest -s -m soak whatif_assets_tests/soak
 
 fuzz: $(INSTALLED) ## Check 10,000 random studies, 3,000 keys and 1,000 files of bars
 	@WHATIF_FUZZ=$${WHATIF_FUZZ:-1} $(BIN)/python -m pytest whatif_assets_tests/fuzz
 
 audit: $(INSTALLED) ## Ask for known vulnerabilities, and write sbom.json; needs the network
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt pip-audit
-	@$(BIN)/pip-audit --local --skip-editable --format cyclonedx-json --output sbom.json
+	@$(BIN)/pip freeze --exclude-editable > .audited && $(BIN)/pip-audit --strict --no-deps --disable-pip \
+		--requirement .audited --format cyclonedx-json --output sbom.json
 
 test-living: $(INSTALLED) ## Test homes over thousands of random steps, different ones each time
 	@WHATIF_LIVES=$${WHATIF_LIVES:-150} $(BIN)/python -m pytest -s whatif_assets_tests/living

@@ -11,8 +11,9 @@ A market is simulated and written as Parquet. A study on it is run from an empty
 - ``configurations``: of daily bars of 5 symbols in 250 sessions;
 - ``symbols``: daily bars of 250 sessions.
 
-A row has ``axis``, ``size``, ``seconds`` of the run, ``peak_mb`` (the largest sum of
-the memory of all its processes, with what they share counted once), ``lake_mb``,
+A row has ``axis``, ``size``, ``seconds`` of the run, ``cpu_seconds`` of all its
+processes, ``peak_mb`` (the largest sum of their memory, with what they share counted
+once), ``lake_mb``,
 ``records_mb`` (the storage of Dagster), and the ``slope`` between this size and the one
 before it: seconds grow with the size to this power, and 1 is proportional.
 """
@@ -24,6 +25,7 @@ import contextlib
 import json
 import math
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -31,7 +33,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -156,10 +158,11 @@ def _file(path: Path) -> Iterator[pq.ParquetWriter]:
 
 @dataclass(frozen=True)
 class Case:
-    """A market and the configurations that are run on it."""
+    """A market, the configurations that are run on it, and fields of their study."""
 
     market: Market
     configurations: Mapping[str, Mapping[str, Any]]
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 HOLD: dict[str, dict[str, Any]] = {"hold": {"strategy": "buy_and_hold", "size": 100}}
@@ -210,6 +213,7 @@ def measure(case: Case, folder: Path) -> dict[str, float]:
         "evaluation": {"method": "split", "train": 0.5},
         "cash": 1_000_000,
         "configurations": case.configurations,
+        **case.settings,
     }
     (folder / "growth.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
     home, records = folder / "home", folder / "records"
@@ -222,7 +226,7 @@ def measure(case: Case, folder: Path) -> dict[str, float]:
         "run",
         str(folder / "growth.yaml"),
     ]
-    started = time.perf_counter()
+    started, used = time.perf_counter(), _cpu_of_children()
     with (folder / "log").open("w") as log:
         run = subprocess.Popen(
             [*command, "--home", str(home)],
@@ -235,10 +239,17 @@ def measure(case: Case, folder: Path) -> dict[str, float]:
         sys.exit((folder / "log").read_text())
     return {
         "seconds": time.perf_counter() - started,
+        "cpu_seconds": _cpu_of_children() - used,
         "peak_mb": peak,
         "lake_mb": _size(home / "lake"),
         "records_mb": _size(records),
     }
+
+
+def _cpu_of_children() -> float:
+    """Return the processor time of all child processes that have ended, seconds."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _peak_until_end(run: subprocess.Popen[bytes]) -> float:

@@ -11,13 +11,13 @@ from whatif_assets.home.lake_names import DATA
 def folder_of(lake: Lake, table: str, key: str | None = None) -> Path:
     """Return the folder of a table, or of one of its partitions."""
     if key is not None:
-        return lake.where(table, key).parent
-    return lake.where(table, "any").parent.parent
+        return path_of(lake, table, key).parent
+    return path_of(lake, table, "any").parent.parent
 
 
 def path_of(lake: Lake, table: str, key: str, file: str = DATA) -> Path:
     """Return a file of a partition."""
-    return lake.where(table, key, file)
+    return Path(lake.where(table, key, file))
 
 
 def files_with_rows(lake: Lake, table: str) -> list[Path]:

@@ -175,7 +175,7 @@ def show(
 
 @app.command("open")
 def open_page(study: StudyArgument = None, home: HomeOption = DEFAULT_HOME) -> None:
-    """Open the page of a study, or of all studies, in the browser."""
+    """Open the page of a study, or the list of all studies, in the browser."""
     from whatif_assets.command_line.result_display import open_report
 
     guarded(lambda: open_report(home_with_results(home, study), study))

@@ -26,15 +26,18 @@ features:
   - ema: {{timeperiod: 10, relative_to: close}}
 label: {{price: vwap, horizon: 5, kind: return}}
 evaluation: {{method: split, train: 20}}
+cash: 10000                       # of each symbol
 costs: {{commission_bps: 0.1}}
 rank_by: pnl                      # any metric, or weights of metrics
 configurations:
   linear:
     algorithm: linear
     strategy: forecast_threshold
+    equity_percent: 95            # of what the account is worth; or size, or notional
     sweep: {{threshold: [0.0002, 0.0005, 0.001]}}
   cross:
     strategy: ema_cross
+    equity_percent: 95
     sweep: {{fastperiod: [5, 10], slowperiod: [30, 60]}}
   hold: {{strategy: buy_and_hold}}
 """

@@ -20,6 +20,7 @@ from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.home.home import Home
 from whatif_assets.home.probe_findings import questions
 from whatif_assets.report.database import opened
+from whatif_assets.report.front_page import front_page
 from whatif_assets.report.leaders import leaders
 from whatif_assets.report.overview import (
     named_study,
@@ -75,7 +76,7 @@ def print_result(home: Home, study: Study) -> None:
 
 
 def open_report(home_path: Path, study: str | None) -> bool:
-    """Open the report pages of one study, or of all studies, in the browser.
+    """Open the page of a study, or the front page of a home of several studies.
 
     Raises
     ------
@@ -85,6 +86,8 @@ def open_report(home_path: Path, study: str | None) -> bool:
     home = Home.open(home_path)
     names = [named_study(home, study).name] if study else list(home.studies())
     pages = [home.page(name) for name in names]
+    if len(pages) > 1 and front_page(home).exists():
+        pages = [front_page(home)]
     found = [page for page in pages if page.exists()]
     if not found:
         raise no_report(pages[0] if pages else home.path)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +22,7 @@ from whatif_assets.domain.accounts.sleeve import Sleeve, sleeves_of
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.engines.backtrader_engine import BacktraderEngine
 from whatif_assets.engines.compiled.engine import CompiledEngine
-from whatif_assets.engines.engine import Engine, Progress, Sweep
+from whatif_assets.engines.engine import Engine, Place, Progress, Sweep
 from whatif_assets.engines.portfolio.engine import (
     BacktraderPortfolioEngine,
     PortfolioEngine,
@@ -35,9 +37,12 @@ __all__ = [
     "run_backtests",
     "sleeves_of",
     "sweep",
+    "sweeping_on",
 ]
 
 
+# Where sweeps run; in this process unless `sweeping_on` names another place.
+_PLACE: ContextVar[Place | None] = ContextVar("place", default=None)
 # Equity of a block at 252 sessions a year: 8 MB.
 VARIANTS_PER_BLOCK = 4096
 
@@ -133,6 +138,8 @@ def sweep(
     n_sessions = _sessions_in(sleeves) if n_sessions is None else n_sessions
     variants = _with_account(kind, variants)
     engine, jobs = engine_of(kind, variants), len(sleeves) * len(variants)
+    if (place := _PLACE.get()) and not engine.is_reference:
+        engine = place(engine)
     for first in range(0, len(variants), block):
         some = variants[first : first + block]
         before = first * len(sleeves)
@@ -143,6 +150,24 @@ def sweep(
 
         part = Sweep(sleeves, kind, some, n_sessions, processes, _report)
         yield engine.accounts(part)
+
+
+@contextmanager
+def sweeping_on(place: Place) -> Iterator[None]:
+    """Let every `sweep` of compiled rules that begins in this context run in a place.
+
+    Parameters
+    ----------
+    place
+        Gives the engine that runs there, such as a
+        `whatif_assets.engines.spark.sweeping.Cluster`. What runs on Backtrader stays
+        here, with the files of the user's code.
+    """
+    token = _PLACE.set(place)
+    try:
+        yield
+    finally:
+        _PLACE.reset(token)
 
 
 def _with_account(kind: StrategyType, variants: Sequence[Variant]) -> list[Variant]:

@@ -68,3 +68,7 @@ class Engine(Protocol):
     def accounts(self, sweep: Sweep) -> Accounts:
         """Run all variants and add up the sleeves of each variant."""
         ...
+
+
+# Gives the engine that runs what another one would run here in another place.
+Place = Callable[[Engine], Engine]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from whatif_assets.domain.base.errors import BadInput
@@ -17,7 +18,7 @@ from whatif_assets.domain.base.errors import BadInput
 logger = logging.getLogger("whatif_assets")
 
 ASIDE = ".damaged"  # added to the name of a file that is put out of the way
-_SHORTEST = 22  # bytes of a file of those kinds
+SHORTEST = 22  # bytes of a Parquet file or a model, at least
 
 
 class DamagedFile(BadInput):
@@ -29,7 +30,7 @@ class DamagedFile(BadInput):
         The file, and what is wrong with it.
     """
 
-    def __init__(self, path: Path, why: str) -> None:
+    def __init__(self, path: Path | str, why: str) -> None:
         self.path, self.fault = path, f"is damaged ({' '.join(why.split())})"
         super().__init__(f"{path} {self.fault}. Run again: what it held is made again.")
 
@@ -57,11 +58,30 @@ def fault_of(path: Path | str, size: int | None = None) -> str:
         state = file_state(path)
     except FileNotFoundError:
         return "is missing"
-    _, found, _ = state
+    return fault_in(path, state[1], size, lambda: _ends_of(str(path), state))
+
+
+def fault_in(
+    path: Path | str,
+    found: int,
+    size: int | None,
+    ends: Callable[[], tuple[bytes, bytes]],
+) -> str:
+    """Say what is wrong with a file of which the size and the two ends are known.
+
+    Parameters
+    ----------
+    path
+        The file, of whose name the end says its kind.
+    found, size
+        Bytes that it has, and those that it should have, where somebody knows.
+    ends
+        Gives its first 4 bytes and its last `SHORTEST`; asked only if that matters.
+    """
     if size is not None and found != size:
         return f"has {found:,} bytes instead of {size:,}"
     kind = os.path.splitext(path)[1]  # noqa: PTH122 - as above
-    if kind not in _ENDS or _has_ends(str(path), kind, state):
+    if kind not in _ENDS or (found >= SHORTEST and _ENDS[kind](*ends(), found)):
         return ""
     return "does not begin or end as such a file does"
 
@@ -79,19 +99,16 @@ _ENDS = {".parquet": _is_parquet, ".model": _is_zip}
 
 
 @functools.lru_cache(maxsize=100_000)
-def _has_ends(path: str, kind: str, state: tuple[int, int, int]) -> bool:
-    """Whether a file begins and ends as its kind does; asked once for each state."""
-    _, size, _ = state
-    if size < _SHORTEST:
-        return False
+def _ends_of(path: str, state: tuple[int, int, int]) -> tuple[bytes, bytes]:
+    """Read the first and last bytes of a file, once for each state of it."""
     with Path(path).open("rb") as file:
         first = file.read(4)
-        file.seek(-_SHORTEST, os.SEEK_END)
-        return _ENDS[kind](first, file.read(), size)
+        file.seek(-SHORTEST, os.SEEK_END)
+        return first, file.read()
 
 
 @functools.lru_cache(maxsize=1000)
-def tell(path: Path, why: str, so: str) -> None:
+def tell(path: Path | str, why: str, so: str) -> None:
     """Log, once in a process, that a file is damaged.
 
     Parameters

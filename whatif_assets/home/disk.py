@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from whatif_assets.home.home import Home
+from whatif_assets.home.lake_names import folder_of
 from whatif_assets.home.tables import LAKE
 
 
@@ -45,6 +46,29 @@ class DiskUse:
         )
 
 
+def use_of(
+    home: Home, partitions: Iterable[tuple[str, str]], paths: Iterable[Path] = ()
+) -> DiskUse:
+    """Measure partitions of the lake, wherever it is, and other files of the home.
+
+    Parameters
+    ----------
+    home
+        The home.
+    partitions
+        Tables and keys.
+    paths
+        Files and folders outside the lake.
+    """
+    lake, files = home.lake, home.files
+    if lake.folder is not None:
+        stored = (Path(lake.where(table, key, "")) for table, key in partitions)
+        return DiskUse.of([*stored, *paths])
+    names = [n for part in partitions for n in files.names(f"{folder_of(*part)}/*")]
+    stored_bytes, local = sum(map(files.size, names)), DiskUse.of(paths)
+    return DiskUse(local.occupied + stored_bytes, local.freed + stored_bytes)
+
+
 def _files_in(path: Path) -> Iterator[os.stat_result]:
     """Yield the states of a file, or of all files in a folder, but of no link."""
     if path.is_symlink() or not path.exists():
@@ -74,5 +98,5 @@ def partitions_on_disk(home: Home) -> list[tuple[str, str]]:
         (table, key)
         for table in [*tables, *lake.sized("features")]
         for key in sorted(set(lake.keys_with(table, "*")))
-        if not is_behind_link(home, lake.where(table, key, ""))
+        if not is_behind_link(home, Path(lake.where(table, key, "")))
     ]

@@ -1,9 +1,8 @@
 """The place where a lake is kept: named files, each written completely or not at all.
 
 The lake asks no more of a place than `Files` lists. `LocalFiles` is a folder of this
-machine; an object store is another class with the same methods. A name is relative,
-with ``/`` between its parts, such as
-``price_bars/session=2018-03-01/data.parquet``.
+machine; `whatif_assets.home.remote_files` has an object store. A name is relative, with
+``/`` between its parts, such as ``price_bars/session=2018-03-01/data.parquet``.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+import duckdb
 import pyarrow as pa
 
 from whatif_assets.home.atomic import (
@@ -34,11 +34,21 @@ FileState = tuple[int, ...]  # differs once a file has been replaced
 class Files(Protocol):
     """Named files of a lake; equal objects give the same files."""
 
+    @property
+    def folder(self) -> Path | None:
+        """The folder of this machine that holds them, or None in a store."""
+
     def __hash__(self) -> int:
         """Return a hash of the place, so that what was read can be remembered."""
 
     def where(self, name: str) -> str:
-        """Return the full address of a file, for people and for DuckDB."""
+        """Return the full address of a file, for people."""
+
+    def glob(self, pattern: str) -> str:
+        """Return the full address of a glob of names, for DuckDB; see `let_read`."""
+
+    def let_read(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Let a connection of DuckDB read the addresses that `glob` returns."""
 
     def names(self, pattern: str) -> list[str]:
         """List the names that match a glob, sorted."""
@@ -71,6 +81,9 @@ class Files(Protocol):
 
     def write_by(self, name: str, fill: Callable[[BinaryIO], None]) -> None:
         """Write a file by a function; if it raises, the earlier file stays."""
+
+    def create(self, name: str, content: bytes) -> bool:
+        """Write a file if there is none of this name; return whether it was written."""
 
     def remove(self, name: str) -> None:
         """Remove a file, or a folder with all that is in it, if it exists."""
@@ -119,6 +132,18 @@ class LocalFiles:
         # A text, as paths take longer, and a run asks about thousands of partitions.
         return f"{self.root}/{name}"
 
+    @property
+    def folder(self) -> Path:
+        """The folder."""
+        return Path(self.root)
+
+    def glob(self, pattern: str) -> str:
+        """Return the absolute path of a glob, in which the folder is no pattern."""
+        return f"{as_glob(str(self.folder.resolve()))}/{pattern}"
+
+    def let_read(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Do nothing: DuckDB reads files of this machine by itself."""
+
     def names(self, pattern: str) -> list[str]:
         """List the names that match a glob, sorted."""
         root = Path(self.root)
@@ -152,6 +177,19 @@ class LocalFiles:
         """Let a function write a file beside its place, and rename it there."""
         with atomic_path(Path(self.where(name))) as path, path.open("wb") as file:
             fill(file)
+
+    def create(self, name: str, content: bytes) -> bool:
+        """Write a file beside its place, and link it there if nothing is there."""
+        path = Path(self.where(name))
+        beside = path.with_name(f"{WRITING}{os.getpid()}-{secrets.token_hex(8)}")
+        write_bytes(beside, content)
+        try:
+            os.link(beside, path)
+        except FileExistsError:
+            return False
+        finally:
+            beside.unlink()
+        return True
 
     def remove(self, name: str) -> None:
         """Remove a file or a folder."""

@@ -16,8 +16,11 @@ from whatif_assets.domain.features import GROUP, Feature
 from whatif_assets.domain.models.parts import ALL
 from whatif_assets.domain.quality.losses import LeftOut, in_words, symbols_lost
 from whatif_assets.home.code_of_study import code_base
+from whatif_assets.home.files import Files, LocalFiles
 from whatif_assets.home.lake import Lake
+from whatif_assets.home.lake_names import FOLDER
 from whatif_assets.home.quality_findings import left_out_of
+from whatif_assets.home.remote_files import files_at
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.entries import find_configuration
 from whatif_assets.settings.market import (
@@ -65,9 +68,15 @@ class Home:
         return cls(path, read_market(path))
 
     @property
+    def files(self) -> Files:
+        """The files of the lake: in the folder of the home, or at the market's URL."""
+        url = self.market.lake
+        return files_at(url) if url else LocalFiles(self.path / FOLDER)
+
+    @property
     def lake(self) -> Lake:
         """The lake of the home: its Parquet files."""
-        return Lake(self.path)
+        return Lake(self.path, self.files)
 
     @property
     def database(self) -> Path:
@@ -334,5 +343,6 @@ def refuse_url(path: Path) -> None:
     if scheme:
         raise BadInput(
             f"--home: found a URL of {scheme[1]}://; a home must be a folder of this "
-            "machine, such as data or /srv/whatif."
+            "machine, such as data or /srv/whatif. Its lake may be at a URL: write "
+            f"'lake: {scheme[1]}://...' in its market.yaml."
         )

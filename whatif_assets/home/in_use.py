@@ -15,6 +15,7 @@ from pathlib import Path
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.base.hashing import combined_hash
 from whatif_assets.home.home import Home
+from whatif_assets.home.lake_owner import claim_lake
 
 LOCK = ".in_use"
 PARTITIONS = ".computing"
@@ -24,8 +25,15 @@ DIGITS = 2
 
 @contextlib.contextmanager
 def writing(home: Home) -> Iterator[None]:
-    """Write results of a home; wait while another process removes some."""
+    """Write results of a home; wait while another process removes some.
+
+    Raises
+    ------
+    BadInput
+        The lake at the home's URL belongs to another home.
+    """
     with _locked(home.path / LOCK, fcntl.LOCK_SH):
+        claim_lake(home)
         yield
 
 

@@ -21,6 +21,7 @@ from datetime import date
 from pathlib import Path
 from typing import BinaryIO
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -75,6 +76,11 @@ class Lake:
     def __hash__(self) -> int:
         """Hash of the place of the files."""
         return hash(self._files)
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder of this machine that holds the lake, or None in a store."""
+        return self._files.folder
 
     # Partitions and their manifests.
 
@@ -234,8 +240,8 @@ class Lake:
     def _read(
         self, name: str, table: str, columns: Columns = None, where_in: WhereIn = None
     ) -> pa.Table:
-        where = Path(self._files.where(name))
         with self._files.open(name) as file:
+            where = self._files.where(name)
             return read_rows(file, where, table, columns, where_in)
 
     def columns(self, table: str, key: str) -> list[str]:
@@ -283,9 +289,9 @@ class Lake:
 
     # Further files of a partition.
 
-    def where(self, table: str, key: str, file: str = DATA) -> Path:
+    def where(self, table: str, key: str, file: str = DATA) -> str:
         """Return the address of a partition's file, for messages."""
-        return Path(self._files.where(name_of(table, key, file)))
+        return self._files.where(name_of(table, key, file))
 
     def read_file(self, table: str, key: str, file: str) -> bytes:
         """Return a file of a partition; FileNotFoundError where it does not exist."""
@@ -345,16 +351,15 @@ class Lake:
 
     # All files of a table, for DuckDB, and those that are damaged.
 
-    def pattern(self, table: str) -> str:
-        """Return the glob of a table's files, relative to the home, for DuckDB."""
-        return f"{FOLDER}/{pattern_of(table)}"
-
     def globs(self, table: str, keys: Iterable[str] | None = None) -> list[str]:
         """Return globs of a table's files, or of those of some keys, for DuckDB."""
-        root = as_glob(str(Path(self._files.where("")).resolve()))
         if keys is None:
-            return [f"{root}/{pattern_of(table)}"]
-        return [f"{root}/{as_glob(name_of(table, key))}" for key in keys]
+            return [self._files.glob(pattern_of(table))]
+        return [self._files.glob(as_glob(name_of(table, key))) for key in keys]
+
+    def let_read(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Let a connection of DuckDB read the files that `globs` names."""
+        self._files.let_read(connection)
 
     def has_rows(self, table: str) -> bool:
         """Whether a table has any file with rows, complete or not."""
@@ -379,7 +384,7 @@ class Lake:
             fault = self._files.fault(name)
             if thoroughly and not fault:
                 with self._files.open(name) as file:
-                    fault = fault_within(file, Path(self._files.where(name)))
+                    fault = fault_within(file, self._files.where(name))
             if fault:
                 self._files.set_aside(name, fault, "It is left out.")
                 count += 1

@@ -83,7 +83,9 @@ def _length_of(name: str) -> str:
     return f"{name}_length"
 
 
-def decoded_models(content: bytes, where: Path, base: Path | None = None) -> PartModels:
+def decoded_models(
+    content: bytes, where: Path | str, base: Path | None = None
+) -> PartModels:
     """Decode models that `encoded_models` encoded.
 
     Parameters
@@ -91,7 +93,7 @@ def decoded_models(content: bytes, where: Path, base: Path | None = None) -> Par
     content
         The bytes of a file.
     where
-        The path of that file, for messages.
+        The path or URL of that file, for messages.
     base
         The folder of the study's code, for a model that a user's own code fits.
 

@@ -97,7 +97,7 @@ def read_parquet(
 
 def read_rows(
     source: pa.NativeFile,
-    where: Path,
+    where: Path | str,
     table: str,
     columns: Columns = None,
     where_in: WhereIn = None,
@@ -111,7 +111,7 @@ def read_rows(
     source
         The file, opened.
     where
-        Its path, for messages.
+        Its path or URL, for messages.
     table
         Name of the table, as `whatif_assets.home.tables` declares it.
     columns
@@ -187,13 +187,13 @@ def _groups(metadata: pq.FileMetaData, values: Mapping[str, pa.Array]) -> list[i
     ]
 
 
-def columns_of(source: pa.NativeFile, where: Path) -> list[str]:
+def columns_of(source: pa.NativeFile, where: Path | str) -> list[str]:
     """Return the names of a file's columns, in order; errors as of `read_rows`."""
     with _damage_named(where):
         return list(pq.read_schema(source).names)
 
 
-def fault_within(source: pa.NativeFile, where: Path) -> str:
+def fault_within(source: pa.NativeFile, where: Path | str) -> str:
     """Say why a Parquet file cannot be read to its end; empty where it can."""
     try:
         with _damage_named(where), _checked(source) as file:
@@ -209,7 +209,7 @@ def _checked(source: pa.NativeFile) -> pq.ParquetFile:
 
 
 @contextlib.contextmanager
-def _damage_named(path: Path) -> Iterator[None]:
+def _damage_named(path: Path | str) -> Iterator[None]:
     """Turn errors of reading into one that names the damaged file."""
     try:
         yield

@@ -15,7 +15,7 @@ from datetime import datetime, timezone
 
 from whatif_assets.domain.base.errors import BadInput, did_you_mean, one_of
 from whatif_assets.home.atomic import append_lines
-from whatif_assets.home.disk import DiskUse
+from whatif_assets.home.disk import use_of
 from whatif_assets.home.home import Home
 from whatif_assets.home.tables import CONFIGURATION, LAKE
 from whatif_assets.home.what_ifs import what_ifs
@@ -137,7 +137,7 @@ def remove_results(home: Home, key: str) -> int:
         The bytes that are free now. Files that other configurations share are not.
     """
     tables = [name for name, one in LAKE.items() if one.axis == CONFIGURATION]
-    freed = DiskUse.of(home.lake.where(table, key, "") for table in tables).freed
+    freed = use_of(home, ((table, key) for table in tables)).freed
     for table in tables:
         home.lake.remove(table, key, "")
     return freed

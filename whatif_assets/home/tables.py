@@ -263,6 +263,7 @@ LAKE = _by_name(
             "the result of the winner on the holdout",
             (VARIANT, metric_columns(), ACCOUNT, metric_columns("buy_and_hold_")),
             axis=STUDY,
+            others=NUMBER,
             beside=("holdout_pnl",),
         ),
         Table(

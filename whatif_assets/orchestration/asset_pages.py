@@ -18,6 +18,7 @@ from whatif_assets.orchestration.asset_columns import (
     column_schema,
     table_of,
 )
+from whatif_assets.orchestration.asset_studies import Uses
 from whatif_assets.orchestration.observed import OBSERVED, WHOLE
 from whatif_assets.orchestration.owners import owners
 from whatif_assets.steps.code_versions import ROOTS
@@ -59,9 +60,9 @@ def with_pages(
     home
         The home, whose studies say which features there are.
     """
-    features = _features(home)
+    features, uses = _features(home), Uses.of(home)
     built = [one for one in chain.assets or () if isinstance(one, dg.AssetsDefinition)]
-    return dg.map_asset_specs(lambda spec: explained(spec, features), built)
+    return dg.map_asset_specs(lambda spec: explained(spec, features, uses), built)
 
 
 def _features(home: Home) -> Sequence[Feature]:
@@ -75,7 +76,9 @@ def _features(home: Home) -> Sequence[Feature]:
         return ()
 
 
-def explained(spec: dg.AssetSpec, features: Sequence[Feature]) -> dg.AssetSpec:
+def explained(
+    spec: dg.AssetSpec, features: Sequence[Feature], uses: Uses
+) -> dg.AssetSpec:
     """Return the specification of an asset with all that its page shows.
 
     Parameters
@@ -84,6 +87,8 @@ def explained(spec: dg.AssetSpec, features: Sequence[Feature]) -> dg.AssetSpec:
         The asset.
     features
         The features of the home's studies.
+    uses
+        Which studies use which assets.
     """
     name = spec.key.path[-1]
     references = [_reference(what, file) for what, file in _files(name)]
@@ -97,7 +102,9 @@ def explained(spec: dg.AssetSpec, features: Sequence[Feature]) -> dg.AssetSpec:
         if lineage := column_lineage(spec, features):
             metadata["dagster/column_lineage"] = lineage
     return spec.merge_attributes(
-        metadata=metadata, owners=owners(), tags={AXIS: axis_of(name)}
+        metadata=metadata,
+        owners=owners(),
+        tags={AXIS: axis_of(name), **uses.tags(name)},
     ).replace_attributes(description=f"{spec.description}\n\nRead on: {_link(name)}")
 
 

@@ -394,8 +394,6 @@ class _Recorder:
 
     def failure_text(self, total: int) -> str:
         """Return a message that lists the failed keys with their reasons."""
-        lines = [f"- {fault}" for fault in faults(self.failures)]
-        return (
-            f"{self._table}: {len(self.failures)} of {total} partitions failed, the "
-            "others are recorded.\n" + "\n".join(lines)
-        )
+        lines = "\n".join(f"- {fault}" for fault in faults(self.failures))
+        failed = f"{len(self.failures)} of {total} partitions failed"
+        return f"{self._table}: {failed}, the others are recorded.\n{lines}"

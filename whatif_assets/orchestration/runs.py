@@ -38,7 +38,7 @@ from whatif_assets.settings.study import Study
 from whatif_assets.steps.backend import fitted_on_spark, forced_backend
 from whatif_assets.steps.fitting_ahead import fit_ahead
 from whatif_assets.steps.freshness import Freshness
-from whatif_assets.steps.planning import sessions_of_bars
+from whatif_assets.steps.planning import at_source, awaited_sessions, sessions_of_bars
 from whatif_assets.steps.reuse import same_inputs
 
 RANGE = (ASSET_PARTITION_RANGE_START_TAG, ASSET_PARTITION_RANGE_END_TAG)
@@ -123,8 +123,11 @@ class Runner:
     def _refresh(self, study: Study) -> list[str]:
         """Compute a study's sessions, and report the bars that were left out."""
         sessions = study.sessions(self._home.market)
-        for_bars = sessions_of_bars(self._home, study)
-        return self._run_sessions(for_bars, sessions) + self._losses(study)
+        failures = self._run_sessions(sessions_of_bars(self._home, study), sessions)
+        # It is no failure if a study has ended, and the source with it.
+        later, faults = at_source(self._home, awaited_sessions(self._home, study))
+        failures += faults + (self._run_stale("price_bars", later) if later else [])
+        return failures + self._losses(study)
 
     def _update_keys(self) -> None:
         """Register the partition keys of the home's studies, and remove old ones."""
@@ -143,6 +146,7 @@ class Runner:
         added, faults = what_ifs(self._home, study, self.keys())
         failures = [*resolved.faults.values(), *faults.values()]
         configurations = [*resolved.configurations, *added]
+        Compute().reach(study, configurations)
         on_spark = [c for c in configurations if fitted_on_spark(c)]
         here = [c for c in configurations if not fitted_on_spark(c)]
         name = f"{self._prefix}configurations"

@@ -15,7 +15,7 @@ from whatif_assets.orchestration.form_jobs import FORM_JOBS
 from whatif_assets.orchestration.observed import version_of
 from whatif_assets.settings.study import Study
 from whatif_assets.steps.freshness import Freshness
-from whatif_assets.steps.planning import sessions_of_bars
+from whatif_assets.steps.planning import awaited_sessions, sessions_of_bars
 
 JOB = "run_study"
 SECONDS_BETWEEN_LOOKS = 60
@@ -80,7 +80,7 @@ def inputs_if_stale(home: Home, study: Study) -> str:
         The home, and one of its studies.
     """
     fresh = Freshness(home)
-    if is_current(fresh, study):
+    if is_current(fresh, study) and not awaited_sessions(home, study):
         return ""
     try:
         return combined_hash([study.hash, *_stale_inputs(fresh, study)])
@@ -93,7 +93,8 @@ def _stale_inputs(fresh: Freshness, study: Study) -> Iterator[tuple[str, str, st
     for key in sorted(fresh.results(study).left_out):
         for name in OF_CONFIGURATIONS:
             yield name, key, version_of(name, fresh, key)
-    for day in sessions_of_bars(fresh.home, study):
+    awaited = awaited_sessions(fresh.home, study)[:1]
+    for day in [*sessions_of_bars(fresh.home, study), *awaited]:
         key = day.isoformat()
         if not fresh.of("price_bars", key).is_fresh:
             yield "source", key, version_of("source", fresh, key)

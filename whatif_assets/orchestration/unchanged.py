@@ -29,7 +29,7 @@ from whatif_assets.steps.backend import forced_backend
 from whatif_assets.steps.code_versions import code_of_everything
 from whatif_assets.steps.freshness import Freshness
 from whatif_assets.steps.leaderboard import configurations_of
-from whatif_assets.steps.planning import sessions_of_bars
+from whatif_assets.steps.planning import awaited_sessions, sessions_of_bars
 
 # Compiled Python, and what Dagster writes into the home if DAGSTER_HOME is the home.
 IGNORED = frozenset({"__pycache__", "history", "storage", "schedules", "logs"})
@@ -62,9 +62,10 @@ class LastRun:
         """Whether the last run did the same, and nothing has changed since.
 
         Facts are read from their sources by every run, so a market with facts always
-        has work.
+        has work, as has one whose lake is at a URL, whose files have no place here.
         """
-        if self.home.market.facts or self.home.faults():
+        market = self.home.market
+        if market.facts or market.lake or self.home.faults():
             return False
         known = self.instance.daemon_cursor_storage.get_cursor_values({self._name})
         mark = known.get(self._name)
@@ -119,6 +120,9 @@ class LastRun:
         has_features = any(self.home.features().values())
         for study in self.home.studies().values():
             for day in sessions_of_bars(self.home, study):
+                yield "price_bars", day.isoformat()
+            # The source may have got one of them.
+            for day in awaited_sessions(self.home, study)[:1]:
                 yield "price_bars", day.isoformat()
             for day in study.sessions(self.home.market) if has_features else ():
                 yield "features", day.isoformat()

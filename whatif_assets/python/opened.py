@@ -43,7 +43,7 @@ class OpenedHome:
     home
         The home.
     frames
-        Library of the frames: ``pandas``, ``polars`` or ``arrow``.
+        Library of the frames: ``pandas``, ``polars``, ``arrow`` or ``spark``.
     """
 
     def __init__(self, home: Home, frames: Library = "pandas") -> None:
@@ -313,7 +313,7 @@ def open_home(home: str | Path = "data", *, frames: Library = "pandas") -> Opene
     home
         Folder of the home.
     frames
-        Library of the frames: ``pandas``, ``polars`` or ``arrow``.
+        Library of the frames: ``pandas``, ``polars``, ``arrow`` or ``spark``.
 
     Raises
     ------

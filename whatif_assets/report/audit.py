@@ -132,6 +132,7 @@ def _runs(home: Home) -> Iterator[Act]:
         return
     (files,) = home.lake.globs(RUNS)
     with duckdb.connect() as connection:
+        home.lake.let_read(connection)
         query = _RUNS.format(rows=rows_of_files(LAKE[RUNS], text(files)))
         found = connection.execute(query).df()
     for row in found.astype(object).where(found.notna(), "").to_dict("records"):

@@ -67,8 +67,9 @@ def build_database(
     ----------
     home
         The home. From its lake come the views ``price_bars``, ``features`` (and
-        ``features_5min`` if there are bars of that size) and ``forecasts``, and the
-        tables ``adjustments``, ``data_quality``, ``left_out`` and ``runs``.
+        ``features_5min`` if there are bars of that size) and ``forecasts``, which are
+        tables if the lake is in a store, and the tables ``adjustments``,
+        ``data_quality``, ``left_out`` and ``runs``.
     tables
         All other tables by name, as `whatif_assets.home.database_tables` declares
         them. An empty table is created with its columns. A large one may be given as
@@ -186,6 +187,7 @@ def _write(
     config: dict[str, Any] = {"storage_compatibility_version": STORAGE_VERSION}
     with duckdb.connect(str(path), config=config) as connection:
         read_lake_of(connection, home)
+        home.lake.let_read(connection)
         connection.begin()
         for name, rows in tables.items():
             create_table(connection, DATABASE[name], rows)

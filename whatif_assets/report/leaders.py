@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from whatif_assets.domain.accounts.number_format import format_metric
+from whatif_assets.domain.accounts.number_format import format_column
 from whatif_assets.domain.ranking.ranking import VIOLATES
 from whatif_assets.domain.strategies.benchmark_size import benchmark_in_words
 from whatif_assets.settings.study import Study
@@ -38,17 +38,18 @@ def leaders(ranking: pd.DataFrame, study: Study, most: int = MOST_ROWS) -> pd.Da
     pandas.DataFrame
         One row per configuration, in rank order, with text in all columns: ``rank``,
         ``configuration`` (with its variant, and its role if it is not a candidate), and
-        the metrics, beginning with the ranking metric.
+        the metrics, beginning with the ranking metric, each with the same number of
+        decimals in all rows.
     """
     metrics = list(dict.fromkeys([study.ranking.column, *METRICS_SHOWN]))
-    rows = ranking.drop_duplicates("configuration").head(most).to_dict("records")
-    cells = [
-        [f"{row['rank']:,}", described(row)]
-        + [format_metric(metric, row[metric]) for metric in metrics]
-        for row in rows
-    ]
-    names = ["rank", "configuration", *(m.replace("_", " ") for m in metrics)]
-    return pd.DataFrame(cells, columns=names, dtype="str")
+    best = ranking.drop_duplicates("configuration").head(most)
+    columns = {
+        "rank": [f"{rank:,}" for rank in best["rank"]],
+        "configuration": [described(row) for row in best.to_dict("records")],
+    }
+    for metric in metrics:
+        columns[metric.replace("_", " ")] = format_column(metric, best[metric])
+    return pd.DataFrame(columns, dtype="str")
 
 
 def described(row: Mapping[Any, Any]) -> str:

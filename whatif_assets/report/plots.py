@@ -173,6 +173,86 @@ def overfitting_plot(logits: pd.Series, title: str) -> bytes:
     return _png(figure)
 
 
+def correlation_plot(sessions: pd.DataFrame, title: str) -> bytes:
+    """Draw the rank correlation of forecasts and returns by session, and its mean.
+
+    Parameters
+    ----------
+    sessions
+        Rows of the table ``forecast_sessions``: ``session``, ``returns_from`` and
+        ``rank_ic``, which is NaN where it is not defined.
+    title
+        Heading of the picture.
+    """
+    figure, axes = _figure(f"{title}: rank correlation of forecasts and returns")
+    for number, (start, rows) in enumerate(
+        sessions.groupby("returns_from", sort=False)
+    ):
+        days, found = pd.to_datetime(rows["session"]), rows["rank_ic"].astype(float)
+        style = {"color": f"C{number}", "linewidth": 1.2}
+        axes.plot(
+            days, found, marker=".", label=f"from {start}".replace("_", " "), **style
+        )
+        if found.notna().any():
+            axes.axhline(found.mean(), linestyle="--", **style)
+    axes.axhline(0.0, color="0.6", linewidth=0.8)
+    axes.set_ylabel("rank correlation")
+    axes.legend(fontsize=7, loc="best")
+    figure.autofmt_xdate()
+    return _png(figure)
+
+
+def importance_plot(importance: pd.DataFrame, title: str) -> bytes:
+    """Draw how much a model relies on its features, the most important on top.
+
+    Parameters
+    ----------
+    importance
+        One row per feature: ``feature``, ``permutation`` and ``shapley``; a bar is
+        missing where a value is NaN.
+    title
+        Heading of the picture.
+    """
+    shown = importance.sort_values("permutation", ascending=False).head(MOST_BARS)[::-1]
+    figure, panels = _panels(f"{title}: importance of features", 2, sharey=True)
+    figure.set_figheight(max(2.0, 0.28 * len(shown) + 1))
+    labels = {
+        "permutation": "rise of the error if shuffled",
+        "shapley": "share of what moves forecasts",
+    }
+    for axes, (name, label) in zip(panels, labels.items()):
+        axes.barh(range(len(shown)), shown[name].to_numpy(), color="tab:blue")
+        axes.axvline(0.0, color="0.6", linewidth=0.8)
+        axes.set_xlabel(f"{label} ({name})", fontsize=8)
+    panels[0].set_yticks(range(len(shown)), shown["feature"].tolist(), fontsize=7)
+    return _png(figure)
+
+
+def placebo_plot(
+    results: pd.DataFrame, winner: float, metric: str, title: str
+) -> bytes:
+    """Draw every placebo as a point, and the winner as a line.
+
+    Parameters
+    ----------
+    results
+        One row per placebo: ``placebo``, its kind, and ``ranked_value``.
+    winner, metric
+        Value of the winner in the ranking metric, and the name of the metric.
+    title
+        Heading of the picture.
+    """
+    figure, axes = _figure(f"{title}: the winner and its placebos")
+    kinds = list(dict.fromkeys(results["placebo"]))[::-1]
+    places = results["placebo"].map(kinds.index)
+    axes.scatter(results["ranked_value"], places, color="0.5", s=14, alpha=0.6)
+    axes.axvline(winner, color="tab:blue", linewidth=1.4, label="winner")
+    axes.set_yticks(range(len(kinds)), [kind.replace("_", " ") for kind in kinds])
+    axes.set_xlabel(metric)
+    axes.legend(fontsize=7, loc="best")
+    return _png(figure)
+
+
 def forward_plot(rows: pd.DataFrame, title: str) -> bytes:
     """Draw the forward record of a winner against the band that was promised.
 

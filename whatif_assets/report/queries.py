@@ -38,7 +38,8 @@ def run_confined(
     BadInput
         It is another statement, or several; or as :func:`run_query`.
     """
-    lake = text(str(home.path.resolve() / "lake"))
+    folder = home.lake.folder  # in a store, the database has all that can be read
+    lake = text(str(folder.resolve())) if folder else ""
     with opened(home) as connection:
         _check_reads(connection, query)
         connection.execute(f"SET memory_limit = '{MEMORY}'")

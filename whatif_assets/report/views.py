@@ -1,5 +1,8 @@
 """DuckDB views of the lake's files, with declared columns instead of inferred ones.
 
+A lake in a store, such as S3, has tables in place of views: DuckDB alone, such as its
+command line, can't reach the store.
+
 A view reads the lake in the folder of the database file that was opened, so that a home
 can be copied or moved. A view can find this folder only from DuckDB's setting
 ``temp_directory``, which by default is next to the database file. If the database is
@@ -16,6 +19,7 @@ import duckdb
 from whatif_assets.domain.base.columns import Table
 from whatif_assets.home.home import DATABASE as FILE
 from whatif_assets.home.home import Home
+from whatif_assets.home.lake_names import FOLDER, pattern_of
 
 # A DuckDB variable with the home whose lake the views read, if it is set.
 VARIABLE = "whatif_home"
@@ -40,7 +44,7 @@ def create_view(
     left_out: Sequence[str] = (),
     further: Sequence[str] = (),
 ) -> None:
-    """Create the view of a table of the lake.
+    """Create the view of a table of the lake, or a copy of it if that is in a store.
 
     Parameters
     ----------
@@ -65,8 +69,9 @@ def create_view(
         if left_out:
             keys = ", ".join(map(text, left_out))
             rows = f"{rows} AND {quoted(str(table.axis))}::VARCHAR NOT IN ({keys})"
-    connection.execute(f"CREATE VIEW {quoted(table.name)} AS {rows}")
-    describe(connection, table, "VIEW")
+    kind = "VIEW" if home.lake.folder else "TABLE"
+    connection.execute(f"CREATE {kind} {quoted(table.name)} AS {rows}")
+    describe(connection, table, kind)
 
 
 def read_lake_of(connection: duckdb.DuckDBPyConnection, home: Home) -> None:
@@ -105,12 +110,20 @@ def describe(connection: duckdb.DuckDBPyConnection, table: Table, kind: str) -> 
 
 def _glob(table: Table, home: Home) -> str:
     """Compose a SQL expression for the glob of a table's files in the current lake."""
+    if not _is_beside(home):
+        (files,) = home.lake.globs(table.name)
+        return text(files)
     folder = (
         f"coalesce(getvariable('{VARIABLE}') || '/', "
         f"CASE WHEN {_OPENED} THEN {_BESIDE} ELSE {_made_in(home)} || '/' END)"
     )
     literal = rf"regexp_replace({folder}, '([*?\[])', '[\1]', 'g')"
-    return f"{literal} || {text(home.lake.pattern(table.name))}"
+    return f"{literal} || {text(f'{FOLDER}/{pattern_of(table.name)}')}"
+
+
+def _is_beside(home: Home) -> bool:
+    """Whether the lake is in the home's folder, beside the database."""
+    return home.lake.folder == home.path / FOLDER
 
 
 def _found(table: Table, home: Home) -> str:
@@ -118,6 +131,8 @@ def _found(table: Table, home: Home) -> str:
 
     If several databases are open, ``temp_directory`` belongs to the first one.
     """
+    if not _is_beside(home):
+        return "true"
     moved = (
         f"{table.name}: this database was made in {home.path.resolve()}. Either "
         "another database was opened first, or this one was moved and is attached. "

@@ -23,6 +23,7 @@ from whatif_assets.domain.models.labels import Label
 from whatif_assets.domain.quality import Rule, parse_rules
 from whatif_assets.domain.quality.losses import MAY_LOSE, MayLose, parse_may_lose
 from whatif_assets.settings.groups import Groups, groups_hash
+from whatif_assets.settings.lake_url import LakeUrl
 from whatif_assets.settings.spec import YamlDocument, parse, read_yaml
 from whatif_assets.sources import (
     SOURCES,
@@ -100,7 +101,7 @@ class Market(Settings):
         "group. A symbol is in one group at most; symbols in none form the group "
         f"{NO_GROUP}.",
     )
-
+    lake: LakeUrl = None
     quality: dict[str, Any] = Field(
         default_factory=dict,
         description="Severity of findings about bars, by check: error (leaves the "
@@ -376,9 +377,9 @@ def market_yaml(market: Market) -> str:
 def list_differences(ours: Market, theirs: Market) -> list[str]:
     """List the fields in which two markets differ, with both values.
 
-    If the study does not set quality, adjust, actions, multiplier or groups, the values
-    of the home apply and do not count as a difference: they do not change the stored
-    bars.
+    If the study does not set quality, adjust, actions, multiplier, groups or lake, the
+    values of the home apply and do not count as a difference: they do not change the
+    stored bars.
 
     Parameters
     ----------
@@ -388,7 +389,7 @@ def list_differences(ours: Market, theirs: Market) -> list[str]:
         Market of a study.
     """
     fields = dict(Market.model_fields)
-    optional = {"quality", "adjust", "actions", "multiplier", "groups"}
+    optional = {"quality", "adjust", "actions", "multiplier", "groups", "lake"}
     for field in optional - theirs.model_fields_set:
         del fields[field]
     return [

@@ -16,7 +16,7 @@ from whatif_assets.domain.base.explaining import FieldPath, explain
 from whatif_assets.settings.yaml_limits import check_limits
 
 Model = TypeVar("Model", bound=BaseModel)
-SEARCH = "search"
+AXES = frozenset({"search", "sweep", "each"})
 SYMBOL_FIELDS = ("symbol", "symbols", "to")
 BENCHMARK = "benchmark"  # a symbol as a field of a study, not of anything below it
 TAG = "tag:yaml.org,2002:"
@@ -189,7 +189,8 @@ def _check_scalar(node: yaml.Node, place: str, at: FieldPath) -> None:
     kind, text = node.tag.removeprefix(TAG), node.value
     names = [part for part in at if isinstance(part, str)]
     is_symbol = names == [BENCHMARK] or (names and names[-1] in SYMBOL_FIELDS)
-    is_symbol = is_symbol and SEARCH not in names  # there, `to` is the end of a range
+    if names[-1:] == ["to"] and not AXES.isdisjoint(names):
+        is_symbol = False  # there, somebody means the end of a range
     if is_symbol and kind not in ("str", "null"):
         raise BadInput(
             f"{place}: {text} is read as {_read_as(kind, text)}, but a symbol is a "

@@ -24,11 +24,12 @@ from whatif_assets.domain.features import Feature, parse_feature
 from whatif_assets.domain.models.labels import Label
 from whatif_assets.domain.models.windows import Fold
 from whatif_assets.domain.ranking.ranking import Constraint, Ranking
+from whatif_assets.engines.spark.session import MASTER, refuse_connect
 from whatif_assets.settings.costs import CostSettings
 from whatif_assets.settings.evaluation import Evaluation
 from whatif_assets.settings.label import LabelSettings
 from whatif_assets.settings.limits import MOST_CASH, check_size
-from whatif_assets.settings.market import Market, parse_market
+from whatif_assets.settings.market import MARKET_FILE, Market, parse_market
 from whatif_assets.settings.spec import YamlDocument, parse, parse_yaml, read_text
 from whatif_assets.settings.universe import Universe
 
@@ -56,6 +57,12 @@ class SparkSettings(Settings):
 
     master: str | None = None
     settings: dict[str, str | int | float | bool] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _on_the_cluster_itself(self) -> SparkSettings:
+        for given in (self.settings, {MASTER: self.master}):
+            refuse_connect(given)
+        return self
 
 
 def _constraint(text: str) -> str:
@@ -294,7 +301,21 @@ def parse_study(document: YamlDocument) -> Study:
 
 
 def study_market(document: YamlDocument) -> Market | None:
-    """Parse the ``market:`` block of a study; None without one."""
+    """Parse the ``market:`` block of a study; None without one.
+
+    Raises
+    ------
+    BadInput
+        The block is wrong, or says where results are written, which a study of somebody
+        else must not decide.
+    """
     if document.data.get("market") is None:
         return None
-    return parse_market(document.below("market"), document.path.parent)
+    market = parse_market(document.below("market"), document.path.parent)
+    if market.lake is not None:
+        raise BadInput(
+            f"{document.where(('market', 'lake'))}: a study can't say where the lake "
+            f"is. Write 'lake: {market.lake}' in {MARKET_FILE} of the home; for a new "
+            "home, write that file first, with the fields of this block."
+        )
+    return market

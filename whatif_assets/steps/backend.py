@@ -6,7 +6,7 @@ import os
 
 from whatif_assets.domain.base.errors import BadInput, one_of
 from whatif_assets.engines.fitting import BACKENDS
-from whatif_assets.engines.spark.session import spark_settings
+from whatif_assets.engines.spark.session import LOCAL, MASTER, spark_settings
 from whatif_assets.settings.configuration import Configuration
 from whatif_assets.settings.study import Study
 
@@ -43,14 +43,18 @@ def fitted_on_spark(configuration: Configuration) -> bool:
     return configuration.algorithm is not None and backend_of(configuration) == "spark"
 
 
+def master_of(study: Study | None) -> str:
+    """Return the Spark master of the environment, else of a study, else `LOCAL`."""
+    of_study = (study.spark.master, study.spark.settings.get(MASTER)) if study else ()
+    return str(next(filter(None, (os.environ.get(SPARK_MASTER), *of_study)), LOCAL))
+
+
 def study_settings(study: Study | None, short: bool = False) -> dict[str, str]:
     """Prepare this process for Spark, and return the settings of a study's session.
 
-    ``WHATIF_SPARK_MASTER`` overrides the study's master. For the master and ``short``
-    see `whatif_assets.engines.spark.session.spark_settings`.
+    ``WHATIF_SPARK_MASTER`` overrides the study's master. For ``short`` see
+    `whatif_assets.engines.spark.session.spark_settings`.
     """
-    of_study = study.spark if study else None
-    master = os.environ.get(SPARK_MASTER) or (of_study.master if of_study else None)
-    settings = of_study.settings if of_study else {}
-    own = {name: str(value) for name, value in settings.items()}
-    return spark_settings(master, own, short)
+    settings = study.spark.settings if study else {}
+    own = {name: str(value) for name, value in settings.items() if name != MASTER}
+    return spark_settings(master_of(study), own, short)

@@ -7,7 +7,12 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from whatif_assets.home.disk import DiskUse, is_behind_link, partitions_on_disk
+from whatif_assets.home.disk import (
+    DiskUse,
+    is_behind_link,
+    partitions_on_disk,
+    use_of,
+)
 from whatif_assets.home.home import Home
 from whatif_assets.home.ledger import Ledger
 from whatif_assets.home.tables import CONFIGURATION, SIZED, STUDY, in_lake
@@ -43,7 +48,7 @@ class Part:
 
     def use(self, home: Home) -> DiskUse:
         """Measure what it occupies."""
-        return DiskUse.of(_paths(home, [self]))
+        return _use(home, [self])
 
 
 def parts_of_home(home: Home, registered: Collection[str] = ()) -> list[Part]:
@@ -129,7 +134,7 @@ def remove_parts(home: Home, parts: Collection[Part]) -> int:
     int
         Bytes that are free now.
     """
-    freed, lake = DiskUse.of(_paths(home, parts)).freed, home.lake
+    freed, lake = _use(home, parts).freed, home.lake
     for part in parts:
         for table, key in part.partitions:
             speaks = lake.manifest(FEATURES, key) if table.startswith(SIZED) else None
@@ -141,7 +146,6 @@ def remove_parts(home: Home, parts: Collection[Part]) -> int:
     return freed
 
 
-def _paths(home: Home, parts: Collection[Part]) -> Iterator[Path]:
-    for part in parts:
-        yield from (home.lake.where(table, key, "") for table, key in part.partitions)
-        yield from part.files
+def _use(home: Home, parts: Collection[Part]) -> DiskUse:
+    partitions = [one for part in parts for one in part.partitions]
+    return use_of(home, partitions, [path for part in parts for path in part.files])

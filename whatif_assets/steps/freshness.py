@@ -203,7 +203,7 @@ class _AtOneMoment(Home):
     @functools.cached_property
     def lake(self) -> Lake:  # type: ignore[override]
         """The lake, with manifests that are read once."""
-        return _RememberedLake(self.path)
+        return _RememberedLake(self.path, self.files)
 
     def find(self, key: str) -> tuple[Configuration, Study]:
         """Return the configuration of a partition key, and its study."""

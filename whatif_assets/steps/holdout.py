@@ -92,12 +92,13 @@ def evaluate_holdout(
     hold = benchmark_of(sleeves, WinnerShape.of(winner).sized("buy_and_hold"), n)
     per_year = home.market.sessions_per_year()
     beside = benchmarks_of(home, study, sleeves, hold, fold.test)
+    further = study.ranking.further
     metrics, hold_metrics = (
-        measure(of, per_year, beside) for of in (run.accounts, hold)
+        measure(of, per_year, beside, further) for of in (run.accounts, hold)
     )
     (audits,) = run.audits_of([winner.variant.id]).values()
     metrics["account"] = in_words(audits)
-    for name in METRICS:
+    for name in (*METRICS, *further):
         metrics[f"buy_and_hold_{name}"] = hold_metrics[name]
     daily = pd.DataFrame(
         {

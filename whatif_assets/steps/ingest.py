@@ -89,7 +89,7 @@ class SessionBars:
         self._encoders = ThreadPoolExecutor(os.cpu_count())
         self._read: dict[str, Future[SessionLoad]] = {}
         self._last_bars: dict[date, pd.DataFrame] = {}
-        excluded = {"name", "last_session", "quality", "facts"}
+        excluded = {"name", "last_session", "quality", "facts", "lake"}
         # The lake has bars as traded, of each symbol by itself.
         excluded |= {"adjust", "actions", "multiplier", "groups"}
         settings = self._market.model_dump(mode="json", exclude=excluded)

@@ -133,3 +133,16 @@ def test_progress_without_a_terminal_is_a_line_every_few_seconds(capsys):
         for _ in range(3):
             progress.advance()
     assert capsys.readouterr().out.count("features: ") == 1
+
+
+def test_the_report_of_several_studies_is_the_list_of_them(copied_home, monkeypatch):
+    seen = []
+    monkeypatch.setattr("webbrowser.open", lambda page: bool(seen.append(page)) or True)
+    path = copied_home / "studies" / "later.yaml"
+    path.write_text("configurations: {hold: {strategy: buy_and_hold}}")
+    for command in (("report", "--open"), ("open",), ("open", "tiny")):
+        assert whatif(*command, "--home", copied_home).exit_code == 0
+    path.unlink()
+    assert whatif("open", "--home", copied_home).exit_code == 0
+    pages = [page.rpartition("/")[2] for page in seen]
+    assert pages == ["_studies.html", "_studies.html", "tiny.html", "tiny.html"]

@@ -1,106 +1,44 @@
-"""The README's Spark section: a standalone cluster gives the same leaderboard."""
+"""Standalone clusters on loopback, whose executors have Python and the libraries."""
 
 from __future__ import annotations
 
 import os
-import signal
-import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import duckdb
-import pyspark
 import pytest
 
 from whatif_assets.command_line.studies import run_studies
-from whatif_assets.engines.spark.java import find_java
-from whatif_assets_tests.conftest import TINY_STUDY
+from whatif_assets_tests.conftest import ROOT, TINY_STUDY
+from whatif_assets_tests.end_to_end.standalone import Standalone, standalone
 
 pytestmark = [pytest.mark.cluster, pytest.mark.spark, pytest.mark.slow]
-
-CLASSES = "org.apache.spark.deploy"
-SECONDS_TO_START = 60
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def daemon(folder: Path, environment: dict, *arguments: str) -> subprocess.Popen:
-    spark_class = Path(pyspark.__path__[0]) / "bin" / "spark-class"
-    log = (folder / f"{arguments[0].rsplit('.', 1)[-1]}.log").open("w")
-    return subprocess.Popen(
-        [str(spark_class), *arguments],
-        env=environment,
-        cwd=folder,
-        stdout=log,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-
-
-def wait_for(log: Path, words: str) -> None:
-    deadline = time.monotonic() + SECONDS_TO_START
-    while words not in (log.read_text() if log.exists() else ""):
-        assert time.monotonic() < deadline, log.read_text()
-        time.sleep(0.3)
 
 
 @pytest.fixture
 def cluster(tmp_path):
-    """Start a master and a worker on loopback; give the master's address."""
-    environment = {
-        **os.environ,
-        "JAVA_HOME": str(find_java()),
-        "SPARK_HOME": pyspark.__path__[0],
-        "PYSPARK_PYTHON": sys.executable,
-        "SPARK_LOCAL_IP": "127.0.0.1",
-        "SPARK_WORKER_DIR": str(tmp_path / "work"),
-        "PYTHONPATH": str(Path(__file__).parent.parent.parent),
-    }
-    port = str(free_port())
-    address = f"spark://127.0.0.1:{port}"
-    started = []
-    try:
-        arguments = ("--host", "127.0.0.1", "--port", port, "--webui-port", "0")
-        started.append(
-            daemon(tmp_path, environment, f"{CLASSES}.master.Master", *arguments)
-        )
-        wait_for(tmp_path / "Master.log", "I have been elected leader")
-        arguments = ("--host", "127.0.0.1", "--webui-port", "0", "--cores", "2")
-        started.append(
-            daemon(
-                tmp_path, environment, f"{CLASSES}.worker.Worker", *arguments, address
-            )
-        )
-        wait_for(tmp_path / "Worker.log", "Successfully registered with master")
-        yield address
-    finally:
-        for process in reversed(started):
-            os.killpg(process.pid, signal.SIGTERM)
-            try:
-                process.wait(timeout=10)
-            except subprocess.TimeoutExpired:  # its own way out may hang
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait(timeout=30)
+    """Start a master on loopback; workers are added by the tests."""
+    with standalone(tmp_path) as started:
+        yield started
 
 
-def on_the_cluster(study: Path, home: Path, master: str) -> None:
-    """Run a study in a process of its own."""
-    environment = {**os.environ, "WHATIF_SPARK_MASTER": master}
-    script = Path(sys.executable).parent / "whatif"
-    done = subprocess.run(
-        [script, "run", str(study), "--home", str(home)],
-        env=environment,
+def on_executors(cluster: Standalone, *arguments: str) -> subprocess.CompletedProcess:
+    """Run a program of `on_executors` in a process of its own."""
+    module = "whatif_assets_tests.end_to_end.on_executors"
+    return subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "WHATIF_SPARK_MASTER": cluster.address,
+            "WHATIF_BACKEND": "spark",
+        },
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def leaderboard(home: Path) -> list:
@@ -110,15 +48,40 @@ def leaderboard(home: Path) -> list:
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_a_standalone_cluster_gives_the_same_leaderboard(
-    cluster, spark, tmp_path, monkeypatch
-):
+def test_a_cluster_gives_the_same_leaderboard(cluster, spark, tmp_path, monkeypatch):
     monkeypatch.setenv("WHATIF_BACKEND", "spark")
+    cluster.add_worker(cores=2)
     study = tmp_path / "tiny.yaml"
     study.write_text(TINY_STUDY)
     # Here in this process, whose session is shared; the cluster's is another one's.
     assert run_studies(tmp_path / "here", str(study))
-    on_the_cluster(study, tmp_path / "there", cluster)
-    here, there = (leaderboard(tmp_path / name) for name in ("here", "there"))
-    assert len(here) == 7
-    assert here == there
+    there = tmp_path / "there"
+    done = on_executors(cluster, "run", "run", str(study), "--home", str(there))
+    assert done.returncode == 0, done.stdout + done.stderr
+    # The variants of a configuration, and the placebos of the winner.
+    assert "on executors: 2 variants of forecast_threshold" in done.stdout
+    assert "of random_entry" in done.stdout
+    assert len(leaderboard(there)) == 7
+    assert leaderboard(tmp_path / "here") == leaderboard(there)
+
+
+def test_a_worker_is_killed_in_the_middle_of_a_sweep(cluster):
+    cluster.add_worker()
+    pid = cluster.add_worker()
+    done = on_executors(cluster, "kill", cluster.address, str(pid))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "killed" in done.stdout
+
+
+def test_a_missing_library_is_told_before_anything_runs(cluster, tmp_path):
+    cluster.add_worker()
+    cluster.add_worker(hidden="numba")
+    study, home = tmp_path / "tiny.yaml", tmp_path / "home"
+    study.write_text(TINY_STUDY)
+    done = on_executors(cluster, "run", "run", str(study), "--home", str(home))
+    assert done.returncode == 1
+    output = done.stdout + done.stderr
+    assert output.count("numba is missing") == 1
+    assert "pip install numba==" in output
+    assert "Traceback" not in output
+    assert "on executors" not in output

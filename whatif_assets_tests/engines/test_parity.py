@@ -25,6 +25,7 @@ from whatif_assets.engines.compiled import run as engine
 from whatif_assets.engines.parity import parity
 from whatif_assets.engines.strategies import find_strategy, required_features
 from whatif_assets_tests.sleeves_for_tests import MINUTE, sleeve, sleeves
+from whatif_assets_tests.thorough import examples
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
@@ -125,7 +126,7 @@ def assert_equal(bars: Sleeve, strategy: str, variant: Variant) -> None:
     assert table["equal"].all(), table.iloc[0].to_dict()
 
 
-@settings(max_examples=800, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=examples(800), deadline=None, suppress_health_check=SLOW)
 @given(
     bars=markets({"forecast": FORECASTS}),
     thresholds=st.tuples(
@@ -170,7 +171,7 @@ def columns_of(name: str) -> dict[str, st.SearchStrategy[float]]:
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
-@settings(max_examples=100, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=SLOW)
 @given(data=st.data(), chosen=rule_settings(), costs=costs, cash=cash)
 def test_every_rule_equals_backtrader(
     name: str, data: st.DataObject, chosen: dict[str, Any], costs: Costs, cash: float
@@ -181,7 +182,7 @@ def test_every_rule_equals_backtrader(
     assert_equal(bars, name, Variant("-", {**lively(name), **chosen}, costs, cash))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=SLOW)
 @given(
     bars=st.lists(markets({"forecast": FORECASTS}), min_size=1, max_size=3),
     chosen=rule_settings(),
@@ -240,7 +241,7 @@ simple_costs = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=examples(300), deadline=None, suppress_health_check=SLOW)
 @given(
     bars=markets({"forecast": st.floats(-2, 2) | st.just(float("nan"))}),
     drawn=st.lists(

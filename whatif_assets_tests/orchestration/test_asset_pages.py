@@ -54,6 +54,45 @@ def test_every_page_has_owners_kinds_a_description_code_and_columns(home):
         assert bool(columns and columns.columns) == (name not in WITHOUT_ROWS), name
 
 
+def test_an_asset_is_tagged_with_the_studies_that_use_it(home):
+    rules = "configurations: {a: {strategy: ema_cross}}\n"
+    folder = home.path / "studies"
+    (folder / "rules+1.yaml").write_text(
+        f"evaluation: {{method: split, train: 5, holdout: 2}}\n{rules}"
+    )
+    (folder / "wrong.yaml").write_text("configurations: {a: {strategy: no_such}}\n")
+    found = {
+        name: {tag for tag in spec.tags if tag.startswith("study/")}
+        for name, spec in specs_of(home.path).items()
+    }
+    both, model, rule = (
+        {"study/tiny", "study/rules.1"},
+        {"study/tiny"},
+        {"study/rules.1"},
+    )
+    for name in ("source", "price_bars", "session_data", "leaderboard", "verdicts"):
+        assert found[name] == both, name
+    for name in ("features", "feature_columns", "training_inputs", "model_cards"):
+        assert found[name] == model, name
+    for name in ("holdout_results", "holdout_inputs"):
+        assert found[name] == rule, name
+    assert found["facts"] == set()
+    graph = build_definitions(home.path).resolve_asset_graph()
+    chosen = dg.AssetSelection.from_string('tag:"study/rules.1"').resolve(graph)
+    assert {key.path[-1] for key in chosen} == {
+        name
+        for name, tags in found.items()
+        if "study/rules.1" in tags and name not in OBSERVED
+    }
+
+
+def test_a_fact_is_used_by_the_study_that_reads_it(home):
+    path = home.path / "studies" / "tiny.yaml"
+    read = "features:\n  - last_value: {fact: x}\n"
+    path.write_text(path.read_text().replace("features:\n", read, 1))
+    assert "study/tiny" in specs_of(home.path)["facts"].tags
+
+
 def test_the_partitions_are_those_of_the_axis(home):
     for spec in specs_of(home.path).values():
         kinds = {

@@ -143,6 +143,6 @@ def test_leaders_are_the_best_variant_of_each_configuration_in_words() -> None:
         "rank", "configuration", "sharpe", "pnl", "total return", "max drawdown", "trades"
     ]  # fmt: skip
     assert shown.to_numpy().tolist() == [
-        ["1", "one fastperiod=5 slowperiod=9", "1.25", "1,234.50", "0.266%", "0.01%", "12,915"],
-        ["1,003", "hold (benchmark: buy-and-hold with all cash) violates trades > 3", "-", "1,234.50", "0.266%", "0.01%", "12,915"],
+        ["1", "one fastperiod=5 slowperiod=9", "1.25", "1,234.50", "0.266%", "0.0100%", "12,915"],
+        ["1,003", "hold (benchmark: buy-and-hold with all cash) violates trades > 3", "-", "1,234.50", "0.266%", "0.0100%", "12,915"],
     ]  # fmt: skip

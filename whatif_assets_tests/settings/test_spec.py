@@ -195,3 +195,13 @@ def test_a_file_that_is_too_large_is_refused(tmp_path):
 )
 def test_a_study_is_named_by_a_file_or_a_name(text, is_file):
     assert names_file(text) is is_file
+
+
+@pytest.mark.parametrize("axes", ["search", "sweep", "each"])
+def test_the_end_of_a_range_is_no_symbol(tmp_path, axes):
+    path = tmp_path / "a.yaml"
+    path.write_text(f"{axes}: {{period: {{from: 3, to: 12}}}}")
+    assert read_yaml(path).data == {axes: {"period": {"from": 3, "to": 12}}}
+    path.write_text("renamed: {from: A, to: 12}")
+    with pytest.raises(BadInput, match=r'put it in quotes: "12"\.$'):
+        read_yaml(path)

@@ -19,6 +19,7 @@ from whatif_assets.home.lake import Lake
 from whatif_assets.home.manifest import Manifest
 from whatif_assets.home.what_ifs import update_keys
 from whatif_assets.steps.cleaning import parts_of_home, remove_parts
+from whatif_assets_tests.lake_files import path_of
 
 OWN, QUESTION = "tiny.hold", "tiny.linear~size=50"
 SESSION = "2026-01-05"
@@ -121,10 +122,10 @@ def test_features_of_bars_that_no_study_reads_go_and_the_others_stay_complete(ho
 
 def test_links_are_neither_followed_nor_removed(home, tmp_path):
     outside = tmp_path / "outside"
-    of_model = home.lake.where("trained_models", "other.hold", "")
+    of_model = path_of(home.lake, "trained_models", "other.hold", "")
     shutil.move(of_model, outside)
     of_model.symlink_to(outside)
-    inside = home.lake.where("backtest_results", "other.hold", "")
+    inside = path_of(home.lake, "backtest_results", "other.hold", "")
     (inside / "link").symlink_to(outside)
     (home.studies_folder / "other.yaml").unlink()
     home = Home.open(home.path)

@@ -10,6 +10,7 @@ from pathlib import Path
 import dagster as dg
 import duckdb
 import numpy as np
+import pandas as pd
 import pytest
 
 from whatif_assets.command_line.studies import run_studies
@@ -17,7 +18,9 @@ from whatif_assets.home.forward_entries import Forward, Frozen
 from whatif_assets.home.frozen import FrozenWinner, latest_winners
 from whatif_assets.home.home import Home
 from whatif_assets.home.ledger import Ledger
+from whatif_assets.home.quality_findings import LEFT_OUT
 from whatif_assets.orchestration.runs import Runner
+from whatif_assets.sources.sample import Sample
 from whatif_assets.steps import freezing
 from whatif_assets.steps.forward import (
     forward_sessions,
@@ -27,6 +30,7 @@ from whatif_assets.steps.forward import (
 )
 from whatif_assets.steps.freezing import freeze, settings_hash
 from whatif_assets.steps.freshness import winners
+from whatif_assets.steps.planning import awaited_sessions
 from whatif_assets_tests.made_once import made_once
 from whatif_assets_tests.split_market import ingested
 from whatif_assets_tests.undrawn import nothing_drawn
@@ -150,6 +154,40 @@ class TestFreezing:
         assert again is not None
         assert again.record.known_until == NEW[1].isoformat()
         assert record_forward(home)["tried"].added == ()
+
+
+class TestAStudyThatHasEnded:
+    """Its dates have a last session, and no other study reads those after it."""
+
+    def test_its_record_goes_on_as_far_as_the_source_does(
+        self, home, monkeypatch, capsys
+    ):
+        board = home.lake.read("leaderboard", "tried")
+        read = Sample.read
+        source_ends = {}
+
+        def until(*asked):
+            rows = read(*asked)
+            known = rows["ts"] < pd.Timestamp(source_ends["before"], tz="UTC")
+            return rows[known].reset_index(drop=True)
+
+        monkeypatch.setattr(Sample, "read", until)
+        for ends, recorded in ((NEW[1], 1), (NEW[2], 2), (date(2026, 2, 20), 3)):
+            source_ends["before"] = ends
+            assert awaited_sessions(home, home.study("tried")) == NEW[recorded - 1 :]
+            with nothing_drawn():
+                assert run_studies(home.path, None)
+            assert [one.session for one in sessions_of(home)] == [
+                day.isoformat() for day in NEW[:recorded]
+            ]
+        assert all(one.known_later == 0 for one in sessions_of(home))
+        capsys.readouterr()
+        assert run_studies(home.path, None)
+        assert "Nothing has changed" in capsys.readouterr().out
+        keys = [day.isoformat() for day in NEW]
+        assert not any(home.lake.has("features", key) for key in keys)
+        assert home.lake.keys_with(LEFT_OUT) == []
+        pd.testing.assert_frame_equal(home.lake.read("leaderboard", "tried"), board)
 
 
 class TestRecord:

@@ -7,8 +7,9 @@ column per session.
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -155,6 +156,8 @@ class Benchmarks:
 
 
 NO_BENCHMARKS = Benchmarks()
+# What accounts have one row of for each variant, besides profits and holding times.
+_BY_VARIANT = ("equity", "start_cash", "traded", "rejected", "commission_bps")
 TAIL = 0.05  # share of the worst sessions in value at risk
 
 
@@ -204,6 +207,37 @@ class Accounts:
     beside: Benchmarks = NO_BENCHMARKS
     faults: tuple[str, ...] = ()
     bar_drawdown: FloatArray | None = None
+
+    @classmethod
+    def joined(cls, blocks: Sequence[Accounts]) -> Accounts:
+        """Put the accounts of blocks of variants one after the other.
+
+        Parameters
+        ----------
+        blocks
+            One or more, of the same sleeves and sessions, with commissions by variant.
+        """
+        first = blocks[0]
+
+        def _rows(name: str, of: Callable[[Accounts], Any] = lambda one: one) -> Any:
+            return np.concatenate([getattr(of(block), name) for block in blocks])
+
+        profits = {
+            f.name: _rows(f.name, lambda one: one.profits) for f in fields(Profits)
+        }
+        holding = {
+            f.name: _rows(f.name, lambda one: one.holding) for f in fields(Holding)
+        }
+        measured = first.bar_drawdown is not None
+        return replace(
+            first,
+            variants=tuple(name for block in blocks for name in block.variants),
+            faults=tuple(fault for block in blocks for fault in block.faults),
+            profits=Profits(**profits),
+            holding=Holding(**holding),
+            bar_drawdown=_rows("bar_drawdown") if measured else None,
+            **{name: _rows(name) for name in _BY_VARIANT},
+        )
 
     @functools.cached_property
     def returns(self) -> FloatArray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -153,29 +153,29 @@ def _is_fraction(name: str) -> bool:
 
 
 def readable(rows: pd.DataFrame) -> pd.DataFrame:
-    """Format every number of a table for people, metrics by their unit.
+    """Format every number of a table for people, metrics by their unit and as a column.
 
     Parameters
     ----------
     rows
         Any table. Columns named after a metric, with or without a prefix such as
-        ``in_sample_``, are formatted by the unit of the metric.
+        ``in_sample_``, are formatted by the unit of the metric, with the same number of
+        decimals in all rows.
 
     Returns
     -------
     pandas.DataFrame
         The same rows and columns, numbers as text.
     """
-    written = {name: rows[name].map(_writer(str(name), rows[name])) for name in rows}
+    written = {name: _written(str(name), rows[name]) for name in rows}
     return pd.DataFrame(written, index=rows.index)
 
 
-def _writer(name: str, column: pd.Series[Any]) -> Callable[[Any], Any]:
-    """Choose the formatter of a column."""
+def _written(name: str, column: pd.Series[Any]) -> Iterable[Any]:
+    """Format the values of a column; those that are no numbers stay."""
     if column.dtype == bool or not pd.api.types.is_numeric_dtype(column):
-        return lambda value: value
+        return column
     ends = [metric for metric in METRICS if f"_{name}".endswith(f"_{metric}")]
     if not ends:
-        return format_number
-    metric = max(ends, key=len)
-    return lambda value: format_metric(metric, value)
+        return [format_number(value) for value in column]
+    return format_column(max(ends, key=len), column)

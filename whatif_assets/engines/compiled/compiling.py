@@ -7,9 +7,7 @@ hash of all their source files is part of the cache key.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,22 +17,18 @@ from whatif_assets.engines.compiled import layout
 from whatif_assets.engines.compiled.kernel import run_variant
 from whatif_assets.engines.compiled.lanes import run_in_lanes
 from whatif_assets.engines.compiled.layout import Bars, Series
+from whatif_assets.engines.kernel_version import kernel_version
 
 _SOURCES = (
-    "compiling.py",
-    "costs.py",
-    "kernel.py",
-    "lanes.py",
-    "layout.py",
-    "../../domain/accounts/costs.py",
+    "engines/compiled/compiling.py",
+    "engines/compiled/costs.py",
+    "engines/compiled/kernel.py",
+    "engines/compiled/lanes.py",
+    "engines/compiled/layout.py",
+    "domain/accounts/costs.py",
 )
 
 _cached = njit(nogil=True, cache=True, error_model="numpy")
-
-
-def _version() -> int:
-    texts = ((Path(__file__).parent / name).read_bytes() for name in _SOURCES)
-    return int(hashlib.sha256(b"".join(texts)).hexdigest()[:15], 16)
 
 
 def _compile(version: int) -> tuple[Callable[..., None], Callable[..., None]]:
@@ -79,4 +73,4 @@ def _compile(version: int) -> tuple[Callable[..., None], Callable[..., None]]:
     return one_by_one, side_by_side
 
 
-one_by_one, side_by_side = _compile(_version())
+one_by_one, side_by_side = _compile(kernel_version(_SOURCES))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
 from whatif_assets.domain.accounts.accounts import Accounts
+from whatif_assets.domain.accounts.job import Variant
 from whatif_assets.domain.accounts.result import BacktestResult, Job, commission_bps
+from whatif_assets.engines.compiled.outcome import Outcome
 from whatif_assets.engines.engine import Sweep
 
 
@@ -62,25 +64,51 @@ class CompiledEngine:
         """Run all variants and add up the sleeves of each variant."""
         from whatif_assets.engines.compiled import run as engine
 
-        sleeves, variants = sweep.sleeves, sweep.variants
         outcome = engine.run(
-            sleeves,
-            engine.Batch.of(sweep.strategy, variants),
+            sweep.sleeves,
+            engine.Batch.of(sweep.strategy, sweep.variants),
             sweep.n_sessions,
             by_sleeve=False,
             threads=sweep.workers,
             done=_job_counter(sweep),
         )
-        return Accounts(
-            variants=tuple(variant.id for variant in variants),
-            equity=outcome.equity,
-            start_cash=np.array([variant.cash * len(sleeves) for variant in variants]),
-            traded=outcome.traded,
-            profits=outcome.profits,
-            holding=outcome.holding,
-            rejected=outcome.rejected.sum(axis=1).astype(np.float64),
-            commission_bps=commission_bps(variants),
-        )
+        return _accounts(sweep.variants, len(sweep.sleeves), outcome)
+
+    def parts(self, sweep: Sweep) -> Iterator[Outcome]:
+        """Run all variants sleeve by sleeve, to be put together elsewhere."""
+        from whatif_assets.engines.compiled import run as engine
+
+        batch = engine.Batch.of(sweep.strategy, sweep.variants)
+        for sleeve in sweep.sleeves:
+            yield engine.run(
+                [sleeve],
+                batch,
+                sweep.n_sessions,
+                by_sleeve=False,
+                threads=sweep.workers,
+            )
+
+    def together(
+        self, variants: Sequence[Variant], parts: Iterable[Outcome]
+    ) -> Accounts:
+        """Add up the parts of sleeves, in order: equal to `accounts`, to the bit."""
+        outcome = Outcome.added(parts)
+        return _accounts(variants, outcome.counts.shape[1], outcome)
+
+
+def _accounts(
+    variants: Sequence[Variant], n_sleeves: int, outcome: Outcome
+) -> Accounts:
+    return Accounts(
+        variants=tuple(variant.id for variant in variants),
+        equity=outcome.equity,
+        start_cash=np.array([variant.cash * n_sleeves for variant in variants]),
+        traded=outcome.traded,
+        profits=outcome.profits,
+        holding=outcome.holding,
+        rejected=outcome.rejected.sum(axis=1).astype(np.float64),
+        commission_bps=commission_bps(variants),
+    )
 
 
 def _job_counter(sweep: Sweep) -> Callable[[int], None]:

@@ -7,13 +7,12 @@ of is part of what they are kept under.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from numba import njit
 
+from whatif_assets.engines.kernel_version import kernel_version
 from whatif_assets.engines.portfolio.kernel import begin, finish, work_stop
 from whatif_assets.engines.portfolio.layout import (
     Lines,
@@ -25,25 +24,20 @@ from whatif_assets.engines.portfolio.layout import (
 from whatif_assets.engines.portfolio.ranks import rank
 
 _SOURCES = (
-    "broker.py",
-    "compiled.py",
-    "compiling.py",
-    "kernel.py",
-    "layout.py",
-    "ordering.py",
-    "pairs.py",
-    "ranks.py",
-    "valuing.py",
-    "weighing.py",
-    "../compiled/kernel.py",
-    "../../domain/accounts/costs.py",
+    "engines/portfolio/broker.py",
+    "engines/portfolio/compiled.py",
+    "engines/portfolio/compiling.py",
+    "engines/portfolio/kernel.py",
+    "engines/portfolio/layout.py",
+    "engines/portfolio/ordering.py",
+    "engines/portfolio/pairs.py",
+    "engines/portfolio/ranks.py",
+    "engines/portfolio/valuing.py",
+    "engines/portfolio/weighing.py",
+    "engines/compiled/kernel.py",
+    "domain/accounts/costs.py",
 )
 _kept = njit(nogil=True, cache=True, error_model="numpy")
-
-
-def _version() -> int:
-    texts = ((Path(__file__).parent / name).read_bytes() for name in _SOURCES)
-    return int(hashlib.sha256(b"".join(texts)).hexdigest()[:15], 16)
 
 
 @njit(nogil=True, inline="always")
@@ -108,4 +102,4 @@ def _compile(version: int) -> tuple[Callable[..., Ranking], Callable[..., None]]
     return ranking_of, run_alike
 
 
-ranking_of, run_alike = _compile(_version())
+ranking_of, run_alike = _compile(kernel_version(_SOURCES))

@@ -9,13 +9,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.domain.base.hashing import short_hash
 from whatif_assets.engines.spark.java import cache_folder, find_java, java_version
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-LOCAL = "local[*]"
+MASTER, LOCAL = "spark.master", "local[*]"
+REMOTE = "spark.remote"
 QUIET_LOG = Path(__file__).with_name("log4j2.properties")
 
 SETTINGS = {
@@ -71,14 +73,18 @@ def spark_settings(
 
     Raises
     ------
+    BadInput
+        Spark Connect is asked for.
     JavaMissing
         There is no Java that Spark can run on.
     """
-    master = master or (extra or {}).get("spark.master") or LOCAL
-    prepare_environment(local=master.startswith("local"))
-    settings = {"spark.master": master, **SETTINGS}
+    master = master or (extra or {}).get(MASTER) or LOCAL
+    of_process = os.environ.get("SPARK_REMOTE") or ""
+    refuse_connect({REMOTE: of_process, **(extra or {}), MASTER: master})
+    prepare_environment(local=is_local(master))
+    settings = {MASTER: master, **SETTINGS}
     given = dict(extra or {})
-    if master.startswith("local"):
+    if is_local(master):
         # Of contradicting options, Java uses the last one.
         ours = " ".join(f'"{option}"' for option in _fast_start(short))
         options = f"{ours} {given.pop(JAVA_OPTIONS, '')}".strip()
@@ -86,6 +92,36 @@ def spark_settings(
     else:
         settings["spark.log.level"] = "ERROR"
     return {**settings, **given}
+
+
+def refuse_connect(settings: Mapping[str, object]) -> None:
+    """Refuse Spark Connect, which lacks what fits and sweeps need.
+
+    Parameters
+    ----------
+    settings
+        Settings of Spark by name.
+
+    Raises
+    ------
+    BadInput
+        ``spark.remote`` is set, or the master is an address of Spark Connect.
+    """
+    master = str(settings.get(MASTER) or "")
+    remote = settings.get(REMOTE) or (master if master.startswith("sc://") else "")
+    if remote:
+        raise BadInput(
+            f"Spark Connect ({remote}) is not supported: models are fitted "
+            "and variants backtested through the cluster's own session. Set "
+            f"{MASTER} to the address of the cluster instead, such as "
+            "spark://host:7077, yarn or k8s://https://host:443, and leave "
+            f"{REMOTE} and the environment variable SPARK_REMOTE unset."
+        )
+
+
+def is_local(master: str) -> bool:
+    """Whether a Spark master is this process, and not a cluster."""
+    return master.startswith("local") and not master.startswith("local-cluster")
 
 
 def prepare_environment(local: bool = True) -> None:

@@ -53,10 +53,13 @@ def build(axes: Axes, home: Home) -> Stage:
 
 def prepare(task: Task) -> Step:
     """Prepare the backtests of the configurations of a run."""
-    return Step(
-        lambda key: backtest_configuration(key, task.home),
-        lambda key: evaluation_inputs(task.home, key),
-    )
+
+    def _work(key: str) -> Result:
+        configuration, study = task.home.find(key)
+        with task.compute.sweeping(study, configuration):
+            return backtest_configuration(key, task.home)
+
+    return Step(_work, lambda key: evaluation_inputs(task.home, key))
 
 
 def backtest_configuration(key: str, home: Home) -> Result:

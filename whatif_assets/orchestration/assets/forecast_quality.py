@@ -9,6 +9,8 @@ from whatif_assets.home.home import Home
 from whatif_assets.orchestration.assets.axes import MODELS, Axes, all_of, stage
 from whatif_assets.orchestration.partition_loop import Stage, Step, Task
 from whatif_assets.orchestration.records import Result
+from whatif_assets.report.drawing import Picture
+from whatif_assets.report.plots import correlation_plot
 from whatif_assets.steps.forecast_quality import (
     TABLE,
     forecast_quality,
@@ -52,6 +54,9 @@ def measure_configuration(key: str, home: Home) -> Result:
     metadata: dict[str, Any] = {"quality": quality[SHOWN]}
     if quality.empty:
         metadata = {"note": "This configuration is a rule; it has no forecasts."}
+    else:
+        drawn = tables["forecast_sessions"][["session", "returns_from", "rank_ic"]]
+        metadata["plot"] = Picture(correlation_plot, drawn, key)
     return Result(
         rows=len(quality), data_version=combined_hash(versions), metadata=metadata
     )

@@ -1,6 +1,7 @@
 """Asset ``holdout_results``: the winner of each study on its holdout sessions."""
 
 import dagster as dg
+import pandas as pd
 
 from whatif_assets.domain.accounts.number_format import readable
 from whatif_assets.domain.base.hashing import combined_hash
@@ -11,8 +12,11 @@ from whatif_assets.orchestration.observed import read_by
 from whatif_assets.orchestration.records import Result
 from whatif_assets.orchestration.resources import Compute, HomeResource
 from whatif_assets.orchestration.study_loop import for_each_study
+from whatif_assets.report.drawing import Picture
+from whatif_assets.report.plots import equity_plot
 from whatif_assets.steps.code_versions import CODE_VERSIONS
 from whatif_assets.steps.holdout import (
+    HoldoutResult,
     evaluate_holdout,
     holdout_inputs,
     record_opening,
@@ -55,6 +59,16 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
     return holdout_results
 
 
+def profit_lines(result: HoldoutResult) -> pd.DataFrame:
+    """Return the profits of the winner and of buy-and-hold by session, to draw."""
+    session = pd.to_datetime(result.daily["session"])
+    of = {"winner": "pnl", "buy-and-hold": "buy_and_hold_pnl"}
+    return pd.concat(
+        pd.DataFrame({"variant": name, "session": session, "pnl": result.daily[column]})
+        for name, column in of.items()
+    )
+
+
 def open_holdout(winner: Winner, compute: Compute, run_id: str) -> Result:
     """Record the opening, evaluate one winner and write the result to the lake."""
     study, lake = winner.study, winner.home.lake
@@ -72,6 +86,9 @@ def open_holdout(winner: Winner, compute: Compute, run_id: str) -> Result:
             "opened": times_seen(winner.home, study),
             "winner": f"{winner.configuration.key} {winner.variant.id}",
             "result": readable(result.metrics),
+            "plot": Picture(
+                equity_plot, profit_lines(result), f"{study.name}: holdout"
+            ),
         },
         details={FOLDER: entry.hash},
     )

@@ -9,6 +9,8 @@ from whatif_assets.home.home import Home
 from whatif_assets.orchestration.assets.axes import MODELS, Axes, all_of, stage
 from whatif_assets.orchestration.partition_loop import Stage, Step, Task
 from whatif_assets.orchestration.records import Result
+from whatif_assets.report.drawing import Picture
+from whatif_assets.report.plots import importance_plot
 from whatif_assets.steps.model_cards import TABLE, model_card_inputs, model_cards
 
 SHOWN = [
@@ -54,6 +56,7 @@ def describe_configuration(key: str, home: Home) -> Result:
     else:
         mean = importance.drop(columns="fold").groupby("feature", sort=False).mean()
         metadata["importance"] = mean.reset_index()
+        metadata["plot"] = Picture(importance_plot, mean.reset_index(), key)
     return Result(
         rows=len(cards), data_version=combined_hash(versions), metadata=metadata
     )

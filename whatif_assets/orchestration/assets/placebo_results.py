@@ -9,8 +9,10 @@ from whatif_assets.home.home import Home
 from whatif_assets.orchestration.assets.axes import RESULTS, Axes
 from whatif_assets.orchestration.observed import read_by
 from whatif_assets.orchestration.records import Result
-from whatif_assets.orchestration.resources import HomeResource
+from whatif_assets.orchestration.resources import Compute, HomeResource
 from whatif_assets.orchestration.study_loop import for_each_study
+from whatif_assets.report.drawing import Picture
+from whatif_assets.report.plots import placebo_plot
 from whatif_assets.steps.code_versions import CODE_VERSIONS
 from whatif_assets.steps.placebos import placebo_inputs, run_placebos
 from whatif_assets.steps.winner import Winner
@@ -32,10 +34,15 @@ def build(axes: Axes, home: Home) -> dg.AssetsDefinition:
         "the profit does not come from the winner's signal.",
     )
     def placebo_results(
-        context: dg.AssetExecutionContext, home: HomeResource
+        context: dg.AssetExecutionContext, home: HomeResource, compute: Compute
     ) -> dg.MaterializeResult[None]:
         """Run the placebos of the winners of all studies."""
-        return for_each_study(context, home.open(), challenge, placebo_inputs)
+
+        def _challenge(winner: Winner) -> Result:
+            with compute.sweeping(winner.study, winner.configuration):
+                return challenge(winner)
+
+        return for_each_study(context, home.open(), _challenge, placebo_inputs)
 
     return placebo_results
 
@@ -51,7 +58,16 @@ def challenge(winner: Winner) -> Result:
     return Result(
         rows=len(results),
         data_version=combined_hash(versions),
-        metadata={"placebos": summary(results, winner)},
+        metadata={
+            "placebos": summary(results, winner),
+            "plot": Picture(
+                placebo_plot,
+                results[["placebo", "ranked_value"]],
+                winner.ranked_value,
+                winner.study.ranking.label,
+                study,
+            ),
+        },
     )
 
 

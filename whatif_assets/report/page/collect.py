@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from whatif_assets.domain.accounts.employed import most_employed
+from whatif_assets.domain.accounts.open_positions import open_positions
 from whatif_assets.domain.base.arrays import FloatArray
 from whatif_assets.engines.strategies import find_strategy
 from whatif_assets.home.adjustments import adjustments_table
@@ -128,12 +129,14 @@ def _of_ledger(home: Home, study: Study) -> dict[str, Any]:
 
 def _of_winner(winner: Winner | None, attributed: Attributed) -> dict[str, Any]:
     """Read what was made for the winner, what it holds, and how it traded."""
+    fills = _detail(winner, "fills")
     return {
         "attribution": attributed.attribution,
         "unattributed": attributed.why_not,
         "trades": read_trades(winner, attributed.attribution),
         "prices": read_price_days(winner, attributed.attribution),
-        "employed": most_employed(_detail(winner, "fills")),
+        "open_positions": open_positions(fills),
+        "employed": most_employed(fills),
         "traders": _traders(winner),
         "placebos": _placebos(winner),
         "holdout": _holdout(winner),
@@ -348,6 +351,7 @@ def _bars(home: Home, sessions: Sequence[date]) -> pd.DataFrame:
         return pd.DataFrame()
     files = home.lake.globs("price_bars", map(str, sessions))
     with duckdb.connect() as connection:
+        home.lake.let_read(connection)
         found = connection.execute(_BARS, {"files": files}).df()
     size, starts = home.market.bar_size, home.market.sessions.starts
     expected = dict.fromkeys(sessions, math.nan if size.by_activity else 1)

@@ -94,6 +94,9 @@ class PageContent:
     trades
         The winner's closed trades out of sample; see
         :func:`whatif_assets.report.page.trade_list.read_trades`.
+    open_positions
+        What the winner holds at the end; see
+        `whatif_assets.domain.accounts.open_positions`.
     prices
         Bars that are drawn as candles.
     unattributed
@@ -146,6 +149,7 @@ class PageContent:
     paths: pd.DataFrame
     attribution: Attribution | None
     trades: pd.DataFrame
+    open_positions: pd.DataFrame
     prices: PriceDays
     unattributed: str
     effects: Sensitivity

@@ -47,6 +47,18 @@ if (bars) {
     });
   };
 
+  // The list of trades has none of these, because they are not closed.
+  const openMarks = (name, from, to) => {
+    const found = bars.open.filter((one) => one.symbol === name && one.opened >= from && one.opened <= to);
+    return found.map((one) => ({
+      type: "scatter", mode: "markers", name: "open at the end", x: [time(one.opened)], y: [rounded(one.entry)],
+      text: [`${one.size > 0 ? "bought" : "sold short"} at ${rounded(one.entry)}, open at the end`],
+      hovertemplate: "%{x}: %{text}<extra></extra>",
+      marker: { symbol: one.size > 0 ? "triangle-up-open" : "triangle-down-open",
+        color: one.size > 0 ? "#0072B2" : "#D55E00", size: 11, line: { width: 2 } },
+    }));
+  };
+
   const drawPart = (part) => {
     const start = bars.start[part], stop = bars.start[part + 1] ?? bars.bars;
     const x = [], candles = { open: [], high: [], low: [], close: [] }, expected = [];
@@ -62,7 +74,7 @@ if (bars) {
     const traces = [
       { type: "candlestick", name, x, ...candles, line: { width: 1 },
         increasing: { line: { color: "#009E73" } }, decreasing: { line: { color: "#8A8A8A" } } },
-      ...marks(part, name, bars.first[part], last),
+      ...marks(part, name, bars.first[part], last), ...openMarks(name, bars.first[part], last),
     ];
     const gaps = bars.daily ? { rangebreaks: [{ bounds: ["sat", "mon"] }] } : {};
     const layout = {

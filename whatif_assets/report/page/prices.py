@@ -59,6 +59,8 @@ def _note(content: PageContent) -> str:
         f"closed trades of {content.first}: triangles open a position, crosses close "
         "it. "
     )
+    if len(content.open_positions):
+        note += "A hollow triangle opens a position that is open at the end. "
     if days.shown == days.known:
         return f"{note}All {days.known:,} sessions of all symbols are here."
     which = (
@@ -116,6 +118,7 @@ def packed_bars(content: PageContent) -> dict[str, Any]:
         "step": steps.tolist(),
         "minute": packed((minutes - minutes[start][part]) // unit, "u2"),
         "prices": packed(levels, "u2"),
+        "open": _open_positions(content),
     }
     forecast = bars["forecast"].to_numpy(np.float64)[:, None] * BASIS_POINTS
     if np.isfinite(forecast).any():
@@ -123,6 +126,18 @@ def packed_bars(content: PageContent) -> dict[str, Any]:
         found["forecast"] = packed(levels, "u2")
         found["forecast_low"], found["forecast_step"] = low.tolist(), steps.tolist()
     return found
+
+
+def _open_positions(content: PageContent) -> list[dict[str, Any]]:
+    """List the open positions whose first bar is among those of the page."""
+    bars = content.prices.bars[["symbol", "session", "ts"]]
+    rows = content.open_positions.merge(
+        bars, left_on=["symbol", "opened"], right_on=["symbol", "ts"]
+    )
+    at = local_minutes(rows["session" if content.daily else "ts"], content.timezone)
+    columns = (rows["symbol"].tolist(), at.tolist(), rows["size"], rows["entry"])
+    names = ("symbol", "opened", "size", "entry")
+    return [dict(zip(names, values)) for values in zip(*columns)]
 
 
 def in_steps(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import pandas as pd
 from whatif_assets.domain.accounts.metrics import METRICS, Metric
 from whatif_assets.domain.accounts.number_format import (
     UNDEFINED,
+    format_column,
     format_figures,
     format_metric,
     format_number,
@@ -155,12 +156,11 @@ def _metrics(content: PageContent) -> str:
     sentence instead.
     """
     names = [
-        name for name in METRICS if name not in BESIDE_SYMBOL or content.study.benchmark
+        name
+        for name in (*METRICS, *content.study.ranking.further)
+        if name not in BESIDE_SYMBOL or content.study.benchmark
     ]
-    columns = {
-        title: {name: format_metric(name, of.get(at.format(name))) for name in names}
-        for title, (of, at) in _periods(content).items()
-    }
+    columns = _texts(content, names)
     known = {
         title: [name for name in names if texts[name] != UNDEFINED]
         for title, texts in columns.items()
@@ -181,6 +181,21 @@ def _metrics(content: PageContent) -> str:
     ]
     drawn = table(["Metric", *shown], rows, kind="metrics") if shown else ""
     return drawn + "".join(paragraph(sentence) for sentence in told)
+
+
+def _texts(content: PageContent, names: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Format metrics by period; those of all periods have the same decimals."""
+    periods = _periods(content)
+    texts = {
+        name: format_column(
+            name, [of.get(at.format(name)) for of, at in periods.values()]
+        )
+        for name in names
+    }
+    return {
+        title: {name: texts[name][place] for name in names}
+        for place, title in enumerate(periods)
+    }
 
 
 def _periods(content: PageContent) -> dict[str, tuple[Mapping[str, Any], str]]:

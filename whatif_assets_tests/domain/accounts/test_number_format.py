@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import pandas as pd
 import pytest
 
 from whatif_assets.domain.accounts.number_format import (
@@ -14,6 +15,7 @@ from whatif_assets.domain.accounts.number_format import (
     format_number,
     format_percent,
     format_probability,
+    readable,
 )
 
 
@@ -109,3 +111,11 @@ def test_money_has_no_cents_where_there_is_little_room():
 )
 def test_a_column_has_one_number_of_decimals(name, values, written):
     assert format_column(name, values) == written
+
+
+def test_a_metric_has_the_same_decimals_in_all_rows_of_a_table():
+    rows = {"best_sharpe": [14.7, -0.123, None], "sessions": [1000, 2, 3], "note": "x"}
+    found = readable(pd.DataFrame(rows))
+    assert found["best_sharpe"].tolist() == ["14.70", "-0.12", "-"]
+    assert found["sessions"].tolist() == ["1,000", "2", "3"]
+    assert found["note"].tolist() == ["x"] * 3

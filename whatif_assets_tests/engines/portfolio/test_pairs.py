@@ -17,6 +17,7 @@ from whatif_assets.domain.features import parse_feature
 from whatif_assets.engines.backtest import Costs, Variant, run_backtests, sweep
 from whatif_assets.engines.strategies import find_strategy
 from whatif_assets_tests.engines.portfolio.panels import random_panel, sleeve_at
+from whatif_assets_tests.thorough import examples
 
 PAIR = {"first": "S0", "second": "S1", "lookback": 5, "rebalance": "bars"}
 AGAINST = {"to": "S1", "timeperiod": 5}
@@ -107,7 +108,11 @@ def test_settings_that_contradict_each_other(
         find_strategy("pairs").settings({**PAIR, **fields})
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(
+    max_examples=examples(200),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 @given(
     seed=st.integers(0, 2**32 - 1),
     n_symbols=st.sampled_from([2, 4]),

@@ -27,6 +27,7 @@ from whatif_assets_tests.engines.portfolio.panels import (
     sleeve_at,
     with_random_liquidity,
 )
+from whatif_assets_tests.thorough import examples
 
 STRATEGY = "rank_long_short"
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -83,7 +84,7 @@ leverage = sometimes([1.5, 3.0], 1.0)
 reserve = sometimes([100.0, 20.0], 0.0)
 
 
-@settings(max_examples=2_000, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=examples(2_000), deadline=None, suppress_health_check=SLOW)
 @given(
     seed=st.integers(0, 2**32 - 1),
     n_symbols=st.sampled_from([1, 2, 4, 7]),

@@ -21,8 +21,10 @@ from whatif_assets.home.lake import Lake
 from whatif_assets.home.probe_findings import kept_probes
 from whatif_assets.orchestration.assets.backtest_results import sensitivity_pictures
 from whatif_assets.orchestration.assets.best_configuration import report_best
-from whatif_assets.orchestration.records import as_metadata
+from whatif_assets.orchestration.assets.holdout_results import profit_lines
+from whatif_assets.orchestration.records import as_metadata, stored_metadata
 from whatif_assets.orchestration.runs import Runner, ranges
+from whatif_assets.steps.holdout import HoldoutResult
 from whatif_assets_tests.conftest import TINY_STUDY
 from whatif_assets_tests.lake_files import folder_of
 
@@ -202,6 +204,29 @@ def test_the_metadata_of_results_has_pictures_of_what_is_swept(finished_home):
     picture = shown["tiny.forest~max_depth=2"]["sensitivity"]
     assert as_metadata(picture).value.startswith("![plot](data:image/png;base64,")
     assert shown["tiny.hold"] == {}
+
+
+@pytest.mark.parametrize(
+    ("table", "key"),
+    [
+        ("forecast_quality", "tiny.linear"),
+        ("model_cards", "tiny.linear"),
+        ("placebo_results", "tiny"),
+    ],
+)
+def test_what_an_asset_found_is_seen_in_a_picture(finished_home, table, key):
+    shown = stored_metadata(Home.open(finished_home).lake, table, key)
+    assert shown["plot"].value.startswith("![plot](data:image/png;base64,")
+
+
+def test_the_picture_of_a_holdout_has_the_winner_and_buy_and_hold():
+    days = ["2026-01-05", "2026-01-06"]
+    daily = pd.DataFrame({"session": days, "pnl": [1.0, 2.0]})
+    found = profit_lines(
+        HoldoutResult(pd.DataFrame(), daily.assign(buy_and_hold_pnl=-1.0))
+    )
+    of = found.groupby("variant")["pnl"].apply(list).to_dict()
+    assert of == {"winner": [1.0, 2.0], "buy-and-hold": [-1.0, -1.0]}
 
 
 def test_views_carry_their_partition(finished_home):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from pathlib import Path
 
@@ -12,9 +13,11 @@ import pandas as pd
 import pytest
 
 from whatif_assets.command_line.studies import run_studies
+from whatif_assets.domain.accounts.metrics import METRICS
 from whatif_assets.domain.selection import Headline
 from whatif_assets.home.home import Home
 from whatif_assets.home.ledger_history import History
+from whatif_assets.home.tables import LAKE
 from whatif_assets.home.trials import (
     TrialReturns,
     read_trials,
@@ -23,7 +26,7 @@ from whatif_assets.home.trials import (
 from whatif_assets.orchestration.runs import Runner
 from whatif_assets.steps.code_versions import CODE_VERSIONS
 from whatif_assets.steps.freshness import winners
-from whatif_assets.steps.holdout import openings, times_seen
+from whatif_assets.steps.holdout import evaluate_holdout, openings, times_seen
 from whatif_assets.steps.leaderboard import read_table
 from whatif_assets.steps.placebos import PLACEBOS
 from whatif_assets.steps.verdicts import evidence_of
@@ -138,6 +141,27 @@ class TestHoldout:
             .isna()
             .all()
         )
+
+    def test_a_metric_of_an_installed_package_is_measured_on_it(
+        self, honest_home, monkeypatch
+    ):
+        mine = dataclasses.replace(METRICS["turnover"], name="mine")
+        monkeypatch.setattr(METRICS, "is_plugin", lambda name: name == "mine")
+        monkeypatch.setattr(METRICS, "_load", {"mine": mine}.__getitem__)
+        (winner,) = winners(Home.open(honest_home))
+        known = evaluate_holdout(winner, "local", lambda: None).metrics
+        study = winner.study.model_copy(update={"constraints": ["mine > 0"]})
+        by_it = dataclasses.replace(winner, study=study)
+        found = evaluate_holdout(by_it, "local", lambda: None).metrics
+        assert found["mine"].tolist() == known["turnover"].tolist()
+        assert (
+            found["buy_and_hold_mine"].tolist()
+            == known["buy_and_hold_turnover"].tolist()
+        )
+        further = ["mine", "buy_and_hold_mine"]
+        pd.testing.assert_frame_equal(found.drop(columns=further), known)
+        stored = LAKE["holdout_results"].arrow(found)
+        assert stored["mine"].to_pylist() == known["turnover"].tolist()
 
     def test_the_winner_alone_is_evaluated_on_it(self, honest_home):
         home = Home.open(honest_home)

@@ -13,6 +13,7 @@ import pandas as pd
 
 from whatif_assets.domain.accounts.costs import Costs
 from whatif_assets.domain.accounts.metrics import METRICS
+from whatif_assets.domain.accounts.open_positions import OPEN_POSITIONS
 from whatif_assets.domain.selection.statistics import Statistics
 from whatif_assets.home.tables import LAKE
 from whatif_assets.report.page.content import CURVES, PageContent
@@ -221,6 +222,13 @@ def prices() -> PriceDays:
     return PriceDays(bars.assign(close=[51.0, 52.0], forecast=[0.0002, np.nan]), 1, 2)
 
 
+def open_positions() -> pd.DataFrame:
+    """Return a short position in A, from its second bar on, and one without bars."""
+    opened = prices().bars["ts"].iloc[[1, 1]].to_list()
+    values = (["A", "B"], opened, [-10.0, 5.0], [51.5, 20.0])
+    return pd.DataFrame(dict(zip(OPEN_POSITIONS, values)))
+
+
 def effects() -> Sensitivity:
     """Return the effects of two axes with two values each."""
     figures = dict.fromkeys(FIGURES, 1.0)
@@ -396,6 +404,7 @@ def content(**changed: Any) -> PageContent:
             "paths": LAKE["path_results"].empty(),
             "attribution": attribution(),
             "trades": trades(),
+            "open_positions": open_positions(),
             "prices": prices(),
             "unattributed": "",
             "effects": effects(),
@@ -427,6 +436,7 @@ NO_WINNER: dict[str, Any] = {
     "holdout": {},
     "attribution": None,
     "trades": trades().iloc[:0],
+    "open_positions": open_positions().iloc[:0],
     "prices": NO_DAYS,
 }
 CASES: dict[str, dict[str, Any]] = {

@@ -70,5 +70,17 @@ def test_bars_are_on_the_clock_of_the_exchange_and_gaps_stay():
     assert numbers(found["forecast"])[1] == UNKNOWN
 
 
+def test_open_positions_are_drawn_where_their_bar_is_on_the_page():
+    content = example.content()
+    (found,) = packed_bars(content)["open"]
+    # 14:33 UTC in January is 9:33 in New York.
+    assert found.pop("opened") % 1440 == 9 * 60 + 33
+    assert found == {"symbol": "A", "size": -10.0, "entry": 51.5}
+    assert "open at the end" in read(prices(content).html)
+    none = example.content(open_positions=content.open_positions.iloc[:0])
+    assert packed_bars(none)["open"] == []
+    assert "open at the end" not in read(prices(none).html)
+
+
 def numbers(packed):
     return np.frombuffer(base64.b64decode(packed["bdata"]), f"<{packed['dtype']}")
