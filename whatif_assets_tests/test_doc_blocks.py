@@ -87,9 +87,9 @@ def test_settings_are_those_of_a_study_or_a_market(block: str) -> None:
     found: dict[str, Any] = {}
     # A block may show several values of one field.
     for part in re.split(r"^(?=evaluation:)", textwrap.dedent(block), flags=re.M):
-        if not part.strip():
+        found |= yaml.safe_load(part) or {}
+        if not found:  # a comment
             continue
-        found |= yaml.safe_load(part)
         of_study = {name: found[name] for name in found if name in Study.model_fields}
         of_market = {name: found[name] for name in found if name in Market.model_fields}
         both = {**of_study, **of_market, "market": found.get("market", {})}
