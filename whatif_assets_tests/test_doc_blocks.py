@@ -20,7 +20,12 @@ from whatif_assets.settings.spec import parse_yaml
 from whatif_assets.settings.study import Study, parse_study
 from whatif_assets_tests.conftest import ROOT
 
-PAGES = (*sorted(ROOT.glob("docs/*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md")
+PAGES = (
+    *sorted(ROOT.glob("docs/*.md")),
+    *sorted(ROOT.glob("docs/how_to/*.md")),
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+)
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```", re.S | re.M)
 COMMANDS = typer.main.get_command(app)
 # What the market of a block needs to be whole, and what a study needs.
@@ -82,9 +87,9 @@ def test_settings_are_those_of_a_study_or_a_market(block: str) -> None:
     found: dict[str, Any] = {}
     # A block may show several values of one field.
     for part in re.split(r"^(?=evaluation:)", textwrap.dedent(block), flags=re.M):
-        if not part.strip():
+        found |= yaml.safe_load(part) or {}
+        if not found:  # a comment
             continue
-        found |= yaml.safe_load(part)
         of_study = {name: found[name] for name in found if name in Study.model_fields}
         of_market = {name: found[name] for name in found if name in Market.model_fields}
         both = {**of_study, **of_market, "market": found.get("market", {})}

@@ -72,7 +72,7 @@ def removing(home: Home) -> Iterator[None]:
     Raises
     ------
     BadInput
-        A run is writing results.
+        A run is writing results, or the lake belongs to another home.
     """
     with contextlib.ExitStack() as stack:
         try:
@@ -84,6 +84,7 @@ def removing(home: Home) -> Iterator[None]:
                 f"{home.path}: a run is writing results of this home, so nothing is "
                 "removed. Wait until the run has ended, and ask again."
             ) from None
+        claim_lake(home)
         yield
 
 

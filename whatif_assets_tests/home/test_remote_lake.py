@@ -11,7 +11,7 @@ import yaml
 from whatif_assets.command_line.studies import run_studies
 from whatif_assets.domain.base.errors import BadInput
 from whatif_assets.home.home import Home
-from whatif_assets.home.in_use import writing
+from whatif_assets.home.in_use import removing, writing
 from whatif_assets.home.questions import remove_results
 from whatif_assets.report.audit import audit_trail
 from whatif_assets.report.queries import run_confined
@@ -95,8 +95,9 @@ def test_a_lake_belongs_to_one_home(remote, tmp_path):
                 pass
             continue
         (home.path / ".lake_token").unlink()
-        with pytest.raises(BadInput, match="has the results of another home"):
-            writing(home).__enter__()
+        for access in (writing, removing):
+            with pytest.raises(BadInput, match="the results of another"), access(home):
+                pytest.fail("another home's lake is open")
 
 
 def test_results_are_removed_from_the_store(remote):

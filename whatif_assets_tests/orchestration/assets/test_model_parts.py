@@ -227,7 +227,11 @@ def test_where_no_symbol_can_be_fitted_the_first_is_named(home: Home) -> None:
     [
         ("[all, symbol, group]", "[sector]", "model_per: found 'sector'"),
         (GROUPS, "", "model_per: found group, but the market has no groups"),
-        ("algorithm: linear, ", "", "model_per: the field algorithm is required"),
+        (
+            "algorithm: linear, ",
+            "",
+            "trades on forecasts, but the configuration has no model",
+        ),
     ],
 )
 def test_wrong_input_is_refused(
