@@ -131,9 +131,8 @@ def run_stages(
         with writing(home):
             recorder.compute(task, stage, blocked)
         failed |= {key: stage.name for key in recorder.failures}
-    if any(recorder.failures for recorder in recorders):
-        text = "\n".join(r.failure_text(len(keys)) for r in recorders if r.failures)
-        raise dg.Failure(description=text, allow_retries=False)
+    if texts := [r.failure_text(len(keys)) for r in recorders if r.failures]:
+        raise dg.Failure(description="\n".join(texts), allow_retries=False)
     if _has_later_steps(context):
         yield from _outputs(recorders)
 

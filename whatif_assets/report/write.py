@@ -21,6 +21,7 @@ from whatif_assets.report.forecast_tables import forecast_tables, of_study
 from whatif_assets.report.front_page import write_front_page
 from whatif_assets.report.page import Page, write_page
 from whatif_assets.report.study_results import (
+    StudyResults,
     outdated_partitions,
     results_of,
     states_table,
@@ -107,13 +108,10 @@ def report(home: Home, fresh: Freshness) -> Report:
         ),
         "leaderboard": stacked(ranked),
         "best_configuration": outcomes,
-        "verdicts": DATABASE["verdicts"].stacked(p.verdict for p in parts.values()),
         "states": states_table(fresh),
         "equity": equity,
         "facts": facts_table(home),
-        CONTRIBUTIONS: DATABASE[CONTRIBUTIONS].stacked(
-            of_winner.table() for of_winner in profits.values()
-        ),
+        **_of_winners(parts.values(), profits.values()),
         "sensitivity": effects.marginal,
         "sensitivity_pairs": effects.pairs,
         **_of_studies(fresh, studies),
@@ -137,6 +135,16 @@ def report(home: Home, fresh: Freshness) -> Report:
     write_front_page(home)
     version = combined_hash(versions)
     return Report(outcomes, equity, effects.marginal, pages, failures, version)
+
+
+def _of_winners(
+    parts: Iterable[StudyResults], profits: Iterable[Attributed]
+) -> dict[str, Rows]:
+    """Tables about the winner of each study: its verdict, and where its profit is."""
+    return {
+        "verdicts": DATABASE["verdicts"].stacked(part.verdict for part in parts),
+        CONTRIBUTIONS: DATABASE[CONTRIBUTIONS].stacked(one.table() for one in profits),
+    }
 
 
 def _of_finalists(home: Home, chosen: pd.DataFrame) -> dict[str, Rows]:
