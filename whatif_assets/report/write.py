@@ -118,10 +118,10 @@ def report(home: Home, fresh: Freshness) -> Report:
         **forecasts,
         **_of_finalists(home, chosen),
     }
-    versions = [
+    version = combined_hash(
         write_partition(home, "best_configuration", studies[name], part.outcome, {})
         for name, part in parts.items()
-    ]
+    )
     build_database(home, tables, outdated_partitions(fresh, known))
 
     def _write_one(name: str) -> Page:
@@ -133,7 +133,6 @@ def report(home: Home, fresh: Freshness) -> Report:
     pages, failures = _each_page(_write_one, full)
     _remove_other_pages(home, pages)
     write_front_page(home)
-    version = combined_hash(versions)
     return Report(outcomes, equity, effects.marginal, pages, failures, version)
 
 
