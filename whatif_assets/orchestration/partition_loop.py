@@ -118,8 +118,7 @@ def run_stages(
     chosen = {key.path[-1]: key for key in context.selected_asset_keys}
     fresh = Freshness(home, compute.forced_backend)
     observe(fresh, context.instance, of=chosen, keys=keys)
-    recorders: list[_Recorder] = []
-    failed: dict[str, str] = {}
+    recorders, failed = list[_Recorder](), dict[str, str]()
     for stage in stages:
         if stage.name not in chosen:
             continue
