@@ -54,8 +54,8 @@ def test_the_archive_is_all_that_executors_need_besides_their_libraries(
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    # Backtrader is imported inside a block, and pyarrow by Spark.
-    found = {"backtrader", "pyarrow", *json.loads(done.stdout)}
+    # Backtrader and TA-Lib are imported where they are used, and pyarrow by Spark.
+    found = {"backtrader", "talib", "pyarrow", *json.loads(done.stdout)}
     assert found == set(LIBRARIES.values())
 
 
