@@ -10,7 +10,7 @@ export DAGSTER_HOME ?= $(CURDIR)
 export DAGSTER_DISABLE_TELEMETRY ?= yes
 export PYTHONWARNINGS ?= ignore::UserWarning,ignore::DeprecationWarning
 
-.PHONY: help install demo test pytest test-cluster test-ui test-wheel test-parity test-faults test-automation test-postgres test-data test-living soak fuzz audit lint ui report docs site screenshots clean
+.PHONY: help install demo test pytest test-cluster test-ui test-wheel test-parity test-faults test-automation test-postgres test-docs test-store test-data test-living soak fuzz audit lint ui report docs site screenshots clean
 .DEFAULT_GOAL := help
 
 help: ## List the commands
@@ -36,7 +36,7 @@ test: $(INSTALLED) ## Lint, check types and layers, and run the tests; the targe
 	@$(MAKE) --no-print-directory --jobs=2 lint pytest
 
 pytest: $(INSTALLED)
-	@$(BIN)/python -m pytest -n 3 --dist worksteal -m "not (cluster or ui or wheel or faults or automation or postgres or soak)"
+	@$(BIN)/python -m pytest -n 3 --dist worksteal -m "not (cluster or ui or wheel or faults or automation or postgres or docs or store or soak)"
 
 test-cluster: $(INSTALLED) ## Run a study on a Spark cluster of this machine
 	@$(BIN)/python -m pytest -m cluster
@@ -52,6 +52,12 @@ test-automation: $(INSTALLED) ## Test the schedule, the sensor and the daemon on
 
 test-postgres: $(INSTALLED) ## Run two users' work on PostgreSQL; skipped where it is not installed
 	@$(BIN)/python -m pytest -m postgres
+
+test-docs: $(INSTALLED) ## Run the tutorial, the how-tos and the notebooks of the documentation
+	@$(BIN)/python -m pytest -n 2 -m docs whatif_assets_tests/python
+
+test-store: $(INSTALLED) ## Run a study whose lake is in an object store
+	@$(BIN)/python -m pytest -m store whatif_assets_tests/home
 
 test-data: $(INSTALLED) ## Run the tests of data: sources, bars, quality, facts, features
 	@$(BIN)/python -m pytest -n 2 --dist worksteal $(addprefix whatif_assets_tests/, \

@@ -21,6 +21,8 @@ from whatif_assets_tests.living.tables import differences, tables_of
 from whatif_assets_tests.object_store import s3_server
 from whatif_assets_tests.undrawn import nothing_drawn
 
+pytestmark = pytest.mark.store
+
 
 @pytest.fixture(scope="module")
 def url():

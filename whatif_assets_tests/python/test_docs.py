@@ -6,8 +6,11 @@ import re
 from typing import Any
 
 import pandas as pd
+import pytest
 
 from whatif_assets_tests.conftest import ROOT, TINY_STUDY
+
+pytestmark = pytest.mark.docs
 
 BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "docs/python.md").read_text(), re.S)
 

@@ -15,6 +15,8 @@ from whatif_assets.command_line.cli import app
 from whatif_assets_tests.conftest import ROOT
 from whatif_assets_tests.python.test_tutorial import run_cell
 
+pytestmark = pytest.mark.docs
+
 FOLDER = ROOT / "docs/how_to"
 PAGES = sorted(page for page in FOLDER.glob("*.md") if page.name != "README.md")
 BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.S)

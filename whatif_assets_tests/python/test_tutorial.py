@@ -17,6 +17,8 @@ import whatif_assets as wi
 from whatif_assets.command_line.cli import app
 from whatif_assets_tests.conftest import ROOT, TINY_STUDY
 
+pytestmark = pytest.mark.docs
+
 TUTORIAL = (ROOT / "docs/tutorial.md").read_text()
 TASKS = [task.partition("From here:")[0] for task in TUTORIAL.split("\n## ")[1:]]
 NOTEBOOKS = sorted((ROOT / "docs/notebooks").glob("*.ipynb"))
