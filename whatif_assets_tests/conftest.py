@@ -52,6 +52,11 @@ configurations:
 """
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest tests, so that no process waits for one at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture(scope="session")
 def market_data() -> Path:
     """Return the folder of real market data; skip the test if it does not exist."""
