@@ -34,6 +34,7 @@ from whatif_assets.steps.training import fit_fold
 SYMBOLS, SESSIONS, BARS, HORIZON = 29, 29, 390, 5
 GROUPS, TESTED = 10, 2
 STUDY = """
+seed: 0
 features: [{features}]
 label: {{price: close, horizon: {horizon}, kind: return}}
 evaluation: {{method: cpcv, groups: {groups}, tested: {tested}}}
