@@ -336,8 +336,10 @@ class Classifier:
         """
         check_width(x, len(self.shares))
         scores = [score.predict(x) for score in self.scores]
-        if len(scores) < len(self.classes):
-            scores.insert(0, np.where(np.isnan(x).any(axis=1), np.nan, 0.0))
+        if len(scores) == 1:  # it is NaN where a feature is, and so is each probability
+            scores.insert(0, np.zeros(len(x)))
+        elif not scores:
+            scores = [np.where(np.isnan(x).any(axis=1), np.nan, 0.0)]
         return softmax(scores)
 
     def predict(self, x: FloatArray) -> FloatArray:
