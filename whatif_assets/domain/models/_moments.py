@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import math
+import os
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+
 import numba
 import numpy as np
 
@@ -9,31 +15,47 @@ from whatif_assets.domain.base.arrays import FloatArray, IntArray
 
 # Rows are added up in blocks, so that rounding errors stay small.
 BLOCK = 512
+ROWS_PER_THREAD = 50_000  # fewer are not worth a thread
 LANES, LEAF = 8, 128  # running sums, and the most rows that they are for, as in NumPy
 SWEEPS = 10_000
 TOLERANCE = 1e-13
 
 
-@numba.njit(cache=True, nogil=True)
-def moments(x: FloatArray, weights: FloatArray) -> FloatArray:  # pragma: no cover
+def moments(x: FloatArray, weights: FloatArray, threads: int = 1) -> FloatArray:
     """Compute the weighted mean of the product of each pair of columns.
 
     Not a matrix product of a library, whose order of additions depends on the threads.
+    Here threads share the pairs, so that they change no bit; 0 is one for each core.
     """
+    columns, threads = x.shape[1], threads or os.cpu_count() or 1
+    if threads == 1 or len(x) < ROWS_PER_THREAD:
+        lower = lower_moments(x, weights, 0, columns)
+    else:  # of a triangle, so that each thread has about as many pairs
+        edges = [round(columns * math.sqrt(n / threads)) for n in range(threads + 1)]
+        with ThreadPoolExecutor(threads) as pool:
+            parts = pool.map(
+                lambda ends: lower_moments(x, weights, *ends), pairwise(edges)
+            )
+            lower = functools.reduce(np.add, parts)
+    return np.asarray(lower + np.tril(lower, -1).T)
+
+
+@numba.njit(cache=True, nogil=True)
+def lower_moments(
+    x: FloatArray, weights: FloatArray, first: int, after: int
+) -> FloatArray:  # pragma: no cover
+    """Compute `moments` of some columns with themselves and those before; else 0."""
     rows, columns = x.shape
     total: FloatArray = np.zeros((columns, columns))
     part = np.empty((columns, columns))
     for start in range(0, rows, BLOCK):
         part[:] = 0.0
         for row in range(start, min(start + BLOCK, rows)):
-            for i in range(columns):
+            for i in range(first, after):
                 value = weights[row] * x[row, i]
                 for j in range(i + 1):
                     part[i, j] += value * x[row, j]
         total += part
-    for i in range(columns):
-        for j in range(i):
-            total[j, i] = total[i, j]
     total /= rows
     return total
 

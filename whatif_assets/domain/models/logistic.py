@@ -61,8 +61,10 @@ def logistic(
         n x k features and n labels, finite.
     settings
         Settings of the regression.
-    seed, threads
-        Have no effect: nothing is random, and sums have a fixed order.
+    seed
+        Has no effect: nothing is random.
+    threads
+        Number of threads, 0 for all cores; they change no bit.
     weights
         Weights of the rows, at least 0; None if all rows count the same.
 
@@ -82,7 +84,7 @@ def logistic(
         return one_class(classes[0], x.shape[1])
     features = Standardised.of(x, weights)
     relative = relative_weights(weights, len(y))
-    problem = _Problem.of(features.rows, numbers, relative, settings)
+    problem = _Problem.of(features.rows, numbers, relative, settings, threads)
     found = problem.solved()
     found[:, -1] -= found[:, -1].mean() if len(found) > 1 else 0.0
     return _model(classes, features, found)
@@ -117,6 +119,8 @@ class _Problem:
         Weights of the rows, of mean 1.
     l1, l2
         Penalties of the coefficients, of the shape of the coefficients.
+    threads
+        Number of threads, 0 for all cores.
     """
 
     x: FloatArray
@@ -124,6 +128,7 @@ class _Problem:
     weights: FloatArray
     l1: FloatArray
     l2: FloatArray
+    threads: int
 
     @classmethod
     def of(
@@ -132,13 +137,15 @@ class _Problem:
         numbers: IntArray,
         weights: FloatArray,
         settings: LogisticSettings,
+        threads: int,
     ) -> _Problem:
         """Lay out the problem of rows whose classes have numbers from 0."""
         hits = np.eye(numbers.max() + 1)[numbers]
         hits = hits[:, 1:] if hits.shape[1] == 2 else hits
         counted = np.ones((hits.shape[1], x.shape[1]))
         counted[:, -1] = 0
-        return cls(x, hits, weights, settings.l1 * counted, settings.l2 * counted)
+        l1, l2 = settings.l1 * counted, settings.l2 * counted
+        return cls(x, hits, weights, l1, l2, threads)
 
     def solved(self) -> FloatArray:
         """Minimise by Newton's method, each step with its exact penalty."""
@@ -216,7 +223,7 @@ class _Problem:
         for a in range(scores):
             for b in range(a + 1):
                 rows = self.weights * p[:, a] * ((a == b) - p[:, b])
-                blocks[a, :, b] = blocks[b, :, a] = moments(self.x, rows)
+                blocks[a, :, b] = blocks[b, :, a] = moments(self.x, rows, self.threads)
         return blocks.reshape(scores * size, scores * size)
 
 

@@ -64,7 +64,8 @@ class Standardised:
         """Scale n x k features, with n weights or None if all rows count the same."""
         center, scale = center_and_scale(x, weights)
         used = _varies(x) & (scale > 0)
-        rows = np.ones((len(x), int(used.sum()) + 1))
+        rows = np.empty((len(x), int(used.sum()) + 1))
+        rows[:, -1] = 1.0
         for start in range(0, len(x), ROWS_AT_ONCE):  # which fit into a cache
             some = slice(start, start + ROWS_AT_ONCE)
             rows[some, :-1] = (x[some, used] - center[used]) / scale[used]
