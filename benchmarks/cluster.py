@@ -24,7 +24,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import functools
-import json
 import os
 import sys
 import tempfile
@@ -34,8 +33,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
-from measuring import ROOT
+from measuring import ROOT, show
 
 from whatif_assets.domain.accounts.accounts import Accounts
 from whatif_assets.domain.accounts.sleeve import Sleeve
@@ -180,10 +178,7 @@ def main() -> None:
     for found in rows:
         found["speed_up"] = rows[1]["seconds"] / found["seconds"]
         found["speed_up_alone"] = rows[1]["busiest"] / found["busiest"]
-    shown = pd.DataFrame(rows)
-    print(shown.to_string(index=False, float_format=lambda value: f"{value:,.4g}"))
-    if chosen.json:
-        chosen.json.write_text(json.dumps({"rows": rows}, indent=1))
+    show(rows, chosen.json, digits=4)
 
 
 if __name__ == "__main__":

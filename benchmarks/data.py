@@ -43,7 +43,7 @@ from csv_ingestion import (
     written,
 )
 from indicators import INDICATORS, by_talib, features_by_session
-from measuring import parquet_file, peak_memory
+from measuring import parquet_file, peak_memory, show
 
 from whatif_assets.domain.bars.tidy import with_vwap
 from whatif_assets.domain.features import compute_features, parse_feature
@@ -260,10 +260,7 @@ def main() -> None:
         print(json.dumps(one(work, Path(folder))))
         return
     rows = growth() if chosen.growth or chosen.plot else compare()
-    shown = pd.DataFrame(rows)
-    print(shown.to_string(index=False, float_format=lambda value: f"{value:,.3g}"))
-    if chosen.json:
-        chosen.json.write_text(json.dumps({"rows": rows}, indent=1))
+    show(rows, chosen.json, digits=3)
     if chosen.plot:
         plot(rows, chosen.plot)
 

@@ -30,7 +30,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from measuring import environment, parquet_file, peak_memory
+from measuring import environment, parquet_file, peak_memory, show
 
 from whatif_assets.domain.accounts.metrics import measure
 from whatif_assets.domain.features import compute
@@ -308,10 +308,7 @@ def main() -> None:
         cores = os.cpu_count() or 1
         rows = [*compare("AAPL", minutes(1), cores)]
         rows += compare("29 symbols", minutes(29), cores)
-    shown = pd.DataFrame(rows)
-    print(shown.to_string(index=False, float_format=lambda value: f"{value:,.4g}"))
-    if chosen.json:
-        chosen.json.write_text(json.dumps({"rows": rows}, indent=1))
+    show(rows, chosen.json, digits=4)
     if chosen.plot:
         plot(rows, chosen.plot)
 

@@ -44,7 +44,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
-from measuring import ROOT
+from measuring import ROOT, show
 
 SECONDS_BETWEEN_LOOKS = 0.1
 MINUTES = 390
@@ -328,10 +328,7 @@ def main() -> None:
     if chosen.size:
         axes = {chosen.axis: (chosen.size,)}
     rows = [row for axis, some in axes.items() for row in growth(axis, some)]
-    shown = pd.DataFrame(rows)
-    print(shown.to_string(index=False, float_format=lambda value: f"{value:,.3g}"))
-    if chosen.json:
-        chosen.json.write_text(json.dumps({"rows": rows}, indent=1))
+    show(rows, chosen.json, digits=3)
 
 
 if __name__ == "__main__":

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
 import resource
 import subprocess
 import sys
 import time
 import venv
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parent.parent
 
@@ -47,6 +50,16 @@ def seconds_of(command: list[str], environment: dict[str, str]) -> float:
     started = time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
     return time.perf_counter() - started
+
+
+def show(rows: Sequence[Mapping[str, Any]], file: Path | None, digits: int) -> None:
+    """Print rows as a table with some digits, and write them to a file of JSON."""
+    import pandas as pd
+
+    table = pd.DataFrame(rows)
+    print(table.to_string(index=False, float_format=lambda x: f"{x:,.{digits}g}"))
+    if file:
+        file.write_text(json.dumps({"rows": rows}, indent=1))
 
 
 def environment(name: str, *requirements: str) -> Path:

@@ -49,7 +49,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from engine import PEERS, best_of
-from measuring import environment, peak_memory
+from measuring import environment, peak_memory, show
 from portfolio_data import (
     cells_in,
     drawn,
@@ -290,10 +290,7 @@ def main() -> None:
     else:
         rows = compare("109 symbols, minutes", "minutes", real_minutes())
         rows += compare("500 symbols, days", "days", simulated_days(500, 2_500))
-    shown = pd.DataFrame(rows)
-    print(shown.to_string(index=False, float_format=lambda value: f"{value:,.4g}"))
-    if chosen.json:
-        chosen.json.write_text(json.dumps({"rows": rows}, indent=1))
+    show(rows, chosen.json, digits=4)
     if chosen.plot:
         plot(rows, chosen.plot)
 

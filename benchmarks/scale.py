@@ -101,22 +101,22 @@ class Costs:
         bars = SYMBOLS * SESSIONS * MINUTES
         more_bars = SYMBOLS * (MORE_SESSIONS - SESSIONS) * MINUTES
 
-        def more(name: str, what: str) -> float:
+        def _more(name: str, what: str) -> float:
             return rows[f"more {name}"][what] - rows[_BASE[name]][what]
 
-        variant = more("variants", "cpu_seconds") / (bars * 200 * (MANY - FEW))
-        bar = more("bars", "cpu_seconds") / more_bars - 200 * FEW * variant
+        variant = _more("variants", "cpu_seconds") / (bars * 200 * (MANY - FEW))
+        bar = _more("bars", "cpu_seconds") / more_bars - 200 * FEW * variant
         trained = (MANY_MODELS - FEW_MODELS) * bars / 2
         fixed = rows["bars"]["cpu_seconds"] - bars * (bar + 200 * FEW * variant)
         return cls(
             bar_seconds=bar,
             bar_variant_seconds=variant,
-            row_fit_seconds=more("models", "cpu_seconds") / trained,
-            configuration_seconds=more("configurations", "cpu_seconds") / 20,
-            configuration_record_mb=more("configurations", "records_mb") / 20,
-            session_record_mb=more("bars", "records_mb") / (MORE_SESSIONS - SESSIONS),
-            bar_bytes=more("bars", "lake_mb") * 1e6 / more_bars,
-            bar_memory_bytes=more("bars", "peak_mb") * 2**20 / more_bars,
+            row_fit_seconds=_more("models", "cpu_seconds") / trained,
+            configuration_seconds=_more("configurations", "cpu_seconds") / 20,
+            configuration_record_mb=_more("configurations", "records_mb") / 20,
+            session_record_mb=_more("bars", "records_mb") / (MORE_SESSIONS - SESSIONS),
+            bar_bytes=_more("bars", "lake_mb") * 1e6 / more_bars,
+            bar_memory_bytes=_more("bars", "peak_mb") * 2**20 / more_bars,
             fixed_seconds=fixed,
         )
 

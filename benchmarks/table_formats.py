@@ -175,11 +175,11 @@ def measured(way: str, folder: Path) -> dict[str, float]:
     table = WAYS[way](folder)
     sessions = {key: bars_of(key) for key in KEYS}
 
-    def write_all() -> None:
+    def _write_all() -> None:
         for key, rows in sessions.items():
             table.write(key, rows)
 
-    found = {"write": _cpu(write_all) / SESSIONS}
+    found = {"write": _cpu(_write_all) / SESSIONS}
     found["last write"] = _cpu(lambda: table.write(KEYS[-1], sessions[KEYS[-1]]))
     corrected = bars_of(KEY, seed=1)
     found["correct"] = _cpu(lambda: table.write(KEY, corrected))
