@@ -70,10 +70,11 @@ def unpartitioned_result(
     dagster.Failure
         The input is wrong. The failure has the message without a traceback.
     """
-    started, fresh = time.monotonic(), Freshness(home)
-    provenance, table = provenance_of(context, home, fresh), context.asset_key.path[-1]
+    started, table = time.monotonic(), context.asset_key.path[-1]
     try:
         with writing(home), computing(home, table, "", context.log.info):
+            fresh = Freshness(home)  # with what the run waited for, if it did
+            provenance = provenance_of(context, home, fresh)
             rows, version, metadata = work(fresh)
     except BadInput as error:
         raise dg.Failure(description=str(error), allow_retries=False) from None

@@ -12,10 +12,10 @@ import numba
 import numpy as np
 
 from whatif_assets.domain.base.arrays import FloatArray, IntArray
+from whatif_assets.domain.models.portable import ROWS_PER_THREAD
 
 # Rows are added up in blocks, so that rounding errors stay small.
 BLOCK = 512
-ROWS_PER_THREAD = 50_000  # fewer are not worth a thread
 LANES, LEAF = 8, 128  # running sums, and the most rows that they are for, as in NumPy
 SWEEPS = 10_000
 TOLERANCE = 1e-13

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from whatif_assets.domain.models._moments import ROWS_PER_THREAD, moments
+from whatif_assets.domain.models._moments import moments
+from whatif_assets.domain.models.portable import ROWS_PER_THREAD
 
 
 @pytest.mark.parametrize("columns", [1, 2, 7])
